@@ -1,0 +1,111 @@
+//! The one closed list of error codes, on the wire and in the API.
+
+use core::fmt;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
+        /// Why something was refused or failed. The list is closed: both ends use these words only.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Code {
+            /// Every code, in the order of the list.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The word on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+
+            /// Reads a word of the wire; `None` for a code of a later version.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$name),)+ _ => None }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The frame is larger than the limit.
+    FrameTooLarge = "frame_too_large",
+    /// The frame is empty, or holds only line breaks.
+    EmptyFrame = "empty_frame",
+    /// The frame holds more documents than the limit.
+    TooManyDocuments = "too_many_documents",
+    /// A binary frame is not valid UTF-8.
+    InvalidUtf8 = "invalid_utf8",
+    /// The document is not JSON (RFC 8259).
+    InvalidJson = "invalid_json",
+    /// The document nests deeper than the limit.
+    TooDeep = "too_deep",
+    /// A string holds half of a surrogate pair.
+    LoneSurrogate = "lone_surrogate",
+    /// An integer does not fit in 2^53 − 1.
+    IntegerOutOfRange = "integer_out_of_range",
+    /// The envelope lacks a member, or one has the wrong type.
+    InvalidEnvelope = "invalid_envelope",
+    /// A member of the envelope is repeated, or its name is written with escapes.
+    AmbiguousEnvelope = "ambiguous_envelope",
+    /// The campaign id is not `[A-Za-z0-9_-]{1,64}`.
+    InvalidCampaignId = "invalid_campaign_id",
+    /// A message of a known type has content that breaks its schema.
+    InvalidContent = "invalid_content",
+    /// An event of this dialect must carry a sequence and does not.
+    MissingSequence = "missing_sequence",
+    /// The event's own hash does not match its bytes.
+    HashMismatch = "hash_mismatch",
+    /// Two different events claim one number.
+    Divergence = "divergence",
+    /// The server announced that a transition failed its data integrity check.
+    IntegrityCheckFailed = "integrity_check_failed",
+    /// The server announced that a transition lacks its prerequisites.
+    PrerequisitesNotMet = "prerequisites_not_met",
+    /// Rows differ from the server's by more than the tolerance.
+    LargeDiscrepancy = "large_discrepancy",
+    /// A snapshot does not add up to its own count or digest.
+    InvalidSnapshot = "invalid_snapshot",
+    /// No such campaign, or it is not visible to this session.
+    UnknownCampaign = "unknown_campaign",
+    /// The session or token is missing, wrong or expired.
+    Unauthorized = "unauthorized",
+    /// The session may not do this.
+    Forbidden = "forbidden",
+    /// Too many requests.
+    RateLimited = "rate_limited",
+    /// Too many subscriptions or connections.
+    TooMany = "too_many",
+    /// The client message is not understood.
+    InvalidMessage = "invalid_message",
+    /// The request's type is unknown to this server.
+    UnknownType = "unknown_type",
+    /// The phase machine does not allow this transition.
+    IllegalTransition = "illegal_transition",
+    /// The campaign is not in the state that the request expected.
+    ExpectedStateMismatch = "expected_state_mismatch",
+    /// The answer would be older than the `min_position` asked for.
+    Behind = "behind",
+    /// The position asked for is beyond this server's log.
+    PositionAhead = "position_ahead",
+    /// The request's body is not what this route takes.
+    InvalidBody = "invalid_body",
+    /// The route exists, the method does not.
+    MethodNotAllowed = "method_not_allowed",
+    /// No such route.
+    NotFound = "not_found",
+    /// The server failed inside.
+    Internal = "internal",
+    /// The client was closed by the application.
+    Closed = "closed",
+    /// Fetching a snapshot through the application failed.
+    FetchFailed = "fetch_failed",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl core::error::Error for Code {}

@@ -1,0 +1,201 @@
+//! The envelope of every document: `{"type","timestamp","data","sequence"}`, kept as raw text.
+
+use super::json::{RawStr, Reader};
+use super::position::is_token;
+use super::{Code, EventHash, SequenceNumber, id::is_campaign_id};
+
+/// A parsed envelope. All members are spans of the document.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope<'a> {
+    /// The type, unquoted.
+    pub kind: &'a str,
+    /// Raw text of the type.
+    pub kind_raw: &'a str,
+    /// Raw text of the timestamp, quotes included; empty if there is none.
+    pub timestamp_raw: &'a str,
+    /// Raw text of the data; empty if there is none.
+    pub data: &'a str,
+    /// The sequence, if the document has one.
+    pub sequence: Option<RawSequence<'a>>,
+    /// Members that this version does not know.
+    pub unknown_members: u32,
+}
+
+/// The `sequence` member of an event, every value with its raw text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawSequence<'a> {
+    campaign_id: &'a str,
+    epoch: &'a str,
+    sequence_number: &'a str,
+    event_id: &'a str,
+    previous_event_id: &'a str,
+    checkpoint_data: &'a str,
+    number: SequenceNumber,
+    /// The claimed hash.
+    pub hash: EventHash,
+}
+
+impl<'a> Envelope<'a> {
+    /// Parses one document as v1 writes it.
+    ///
+    /// # Errors
+    /// Syntax errors of the document; [`Code::AmbiguousEnvelope`] for repeated or escaped member
+    /// names; [`Code::InvalidEnvelope`] for members that are missing or of the wrong type.
+    pub fn parse(document: &'a str) -> Result<Self, Code> {
+        let mut reader = Reader::new(document);
+        let (mut kind, mut timestamp, mut data) = (None, None, None);
+        let (mut sequence, mut unknown_members) = (None, 0);
+        if reader.peek() != b'{' {
+            // A document that is JSON but no object is told apart from one that is not JSON.
+            reader.skip()?;
+            reader.end()?;
+            return Err(Code::InvalidEnvelope);
+        }
+        reader.object(|key, value| match name(key)? {
+            "type" => set(&mut kind, value.raw()?),
+            "timestamp" => set(&mut timestamp, value.raw()?),
+            "data" => set(&mut data, value.raw()?),
+            "sequence" => set(&mut sequence, value.raw()?),
+            _ => {
+                unknown_members += 1;
+                value.skip()
+            }
+        })?;
+        reader.end()?;
+        let kind_raw = kind.ok_or(Code::InvalidEnvelope)?;
+        let timestamp_raw = timestamp.unwrap_or_default();
+        if !(timestamp_raw.is_empty() || timestamp_raw.starts_with('"')) {
+            return Err(Code::InvalidEnvelope);
+        }
+        Ok(Self {
+            kind: plain(kind_raw).ok_or(Code::InvalidEnvelope)?,
+            kind_raw,
+            timestamp_raw,
+            data: data.unwrap_or_default(),
+            sequence: sequence.map(RawSequence::parse).transpose()?,
+            unknown_members,
+        })
+    }
+
+    /// The timestamp without its quotes.
+    pub fn timestamp(&self) -> &'a str {
+        self.timestamp_raw.trim_matches('"')
+    }
+}
+
+impl<'a> RawSequence<'a> {
+    fn parse(raw: &'a str) -> Result<Self, Code> {
+        let mut members: [Option<&'a str>; 7] = [None; 7];
+        let mut reader = Reader::new(raw);
+        if reader.peek() != b'{' {
+            return Err(Code::InvalidEnvelope);
+        }
+        reader.object(|key, value| {
+            let slot = match name(key)? {
+                "campaignId" => 0,
+                "epoch" => 1,
+                "sequenceNumber" => 2,
+                "eventId" => 3,
+                "previousEventId" => 4,
+                "checkpointData" => 5,
+                "eventHash" => 6,
+                _ => return value.skip(),
+            };
+            set(&mut members[slot], value.raw()?)
+        })?;
+        let [campaign, epoch, number, event, previous, checkpoint, hash] = members;
+        let required = |member: Option<&'a str>| member.ok_or(Code::InvalidEnvelope);
+        let token = |raw| plain(raw).filter(|text| is_token(text)).ok_or(Code::InvalidEnvelope);
+        let sequence_number = required(number)?;
+        let checkpoint_data = required(checkpoint)?;
+        let previous_event_id = previous.unwrap_or("null");
+        let (campaign_id, epoch, event_id) =
+            (required(campaign)?, required(epoch)?, required(event)?);
+        if !plain(campaign_id).is_some_and(is_campaign_id) {
+            return Err(Code::InvalidCampaignId);
+        }
+        token(epoch)?;
+        token(event_id)?;
+        if previous_event_id != "null" {
+            token(previous_event_id)?;
+        }
+        if !matches!(checkpoint_data, "true" | "false") {
+            return Err(Code::InvalidEnvelope);
+        }
+        let number = Reader::new(sequence_number).unsigned().and_then(SequenceNumber::new);
+        let number = number.map_err(|code| match code {
+            Code::IntegerOutOfRange => code,
+            _ => Code::InvalidEnvelope,
+        })?;
+        let hash =
+            plain(required(hash)?).and_then(EventHash::parse).ok_or(Code::InvalidEnvelope)?;
+        Ok(Self {
+            campaign_id,
+            epoch,
+            sequence_number,
+            event_id,
+            previous_event_id,
+            checkpoint_data,
+            number,
+            hash,
+        })
+    }
+
+    /// Raw texts in hashing order: campaignId, epoch, sequenceNumber, eventId, previousEventId,
+    /// checkpointData.
+    pub const fn hashed(&self) -> [&'a str; 6] {
+        [
+            self.campaign_id,
+            self.epoch,
+            self.sequence_number,
+            self.event_id,
+            self.previous_event_id,
+            self.checkpoint_data,
+        ]
+    }
+
+    /// Which campaign's log the event belongs to.
+    pub fn campaign_id(&self) -> &'a str {
+        self.campaign_id.trim_matches('"')
+    }
+
+    /// Which log.
+    pub fn epoch(&self) -> &'a str {
+        self.epoch.trim_matches('"')
+    }
+
+    /// The event's number.
+    pub const fn number(&self) -> SequenceNumber {
+        self.number
+    }
+
+    /// The event's id.
+    pub fn event_id(&self) -> &'a str {
+        self.event_id.trim_matches('"')
+    }
+
+    /// The id of the event before it, if there is one.
+    pub fn previous_event_id(&self) -> Option<&'a str> {
+        (self.previous_event_id != "null").then(|| self.previous_event_id.trim_matches('"'))
+    }
+
+    /// Whether the event carries the complete campaign record, count and digest.
+    pub fn is_checkpoint(&self) -> bool {
+        self.checkpoint_data == "true"
+    }
+}
+
+/// The name of an envelope member: two readers must never disagree on it, so no escapes.
+fn name(key: RawStr<'_>) -> Result<&str, Code> {
+    if key.escaped { Err(Code::AmbiguousEnvelope) } else { Ok(key.inner) }
+}
+
+fn set<'a>(slot: &mut Option<&'a str>, raw: &'a str) -> Result<(), Code> {
+    if slot.replace(raw).is_some() { Err(Code::AmbiguousEnvelope) } else { Ok(()) }
+}
+
+/// The inside of a raw string without escapes.
+fn plain(raw: &str) -> Option<&str> {
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    (!inner.contains('\\')).then_some(inner)
+}

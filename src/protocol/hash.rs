@@ -1,0 +1,92 @@
+//! The content hash of an event: SHA-256 over the raw text of its members.
+//!
+//! Nothing is ever re-serialised: number formats, escapes and key order of another language would
+//! change the bytes. What is hashed is what was received.
+
+use core::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+/// SHA-256 of an event, as v1 carries it: 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventHash([u8; 32]);
+
+impl EventHash {
+    /// Reads 64 lower-case hex digits. Anything else, the original's 16 digits included, is `None`.
+    pub fn parse(hex: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        let digits: &[u8; 64] = hex.as_bytes().try_into().ok()?;
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// The hash of a v1 event: over `{"type":T,"timestamp":S,"data":D,"at":[C,E,N,I,P,K]}`, every
+    /// capital being the raw JSON text of the member. `at` is campaignId, epoch, sequenceNumber,
+    /// eventId, previousEventId or `null`, checkpointData.
+    pub fn of_v1(kind: &str, timestamp: &str, data: &str, at: [&str; 6]) -> Self {
+        let mut sha = Sha256::new();
+        update_body(&mut sha, kind, timestamp, data);
+        sha.update(b",\"at\":[");
+        for (index, part) in at.into_iter().enumerate() {
+            if index > 0 {
+                sha.update(b",");
+            }
+            sha.update(part.as_bytes());
+        }
+        sha.update(b"]}");
+        Self(sha.finalize().into())
+    }
+
+    /// The full hash of an event of the original dialect: over
+    /// `{"type":T,"timestamp":S,"data":D}`. Its wire carries the first 16 hex digits only.
+    pub fn of_original(kind: &str, timestamp: &str, data: &str) -> Self {
+        let mut sha = Sha256::new();
+        update_body(&mut sha, kind, timestamp, data);
+        sha.update(b"}");
+        Self(sha.finalize().into())
+    }
+
+    /// Whether `hex`, 16 lower-case digits, is the beginning of this hash (original dialect only).
+    pub fn begins_with(&self, hex: &str) -> bool {
+        hex.len() == 16
+            && hex.as_bytes().chunks_exact(2).zip(self.0).all(|(pair, byte)| {
+                nibble(pair[0]).zip(nibble(pair[1])).is_some_and(|(h, l)| h << 4 | l == byte)
+            })
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+fn update_body(sha: &mut Sha256, kind: &str, timestamp: &str, data: &str) {
+    sha.update(b"{\"type\":");
+    sha.update(kind.as_bytes());
+    sha.update(b",\"timestamp\":");
+    sha.update(timestamp.as_bytes());
+    sha.update(b",\"data\":");
+    sha.update(data.as_bytes());
+}
+
+const fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+impl fmt::Display for EventHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for EventHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,32 @@
+//! Every limit of the wire, with its unit in its name.
+
+/// The in-band name of the first dialect of this protocol.
+pub const PROTOCOL_V1: &str = "campaign-sync.v1";
+
+/// A received frame larger than this is refused whole.
+pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
+
+/// A received frame with more documents than this is refused whole.
+pub const FRAME_DOCUMENTS_MAX: usize = 10_000;
+
+/// Objects and arrays may nest this deep; deeper documents are refused.
+pub const NESTING_MAX: usize = 64;
+
+/// The largest integer that JavaScript holds exactly, 2^53 − 1.
+pub const INTEGER_MAX: u64 = (1 << 53) - 1;
+
+/// The most rows that one `domains.updated` or `domains.removed` may carry.
+pub const EVENT_ROWS_MAX: usize = 1_000;
+
+/// The size a server keeps one `campaign.snapshot` part under.
+pub const SNAPSHOT_PART_BYTES_MAX: usize = 256 * 1024;
+
+/// The most parts that one snapshot may announce.
+pub const SNAPSHOT_PARTS_MAX: u64 = 100_000;
+
+/// The size that everything sent before the dialect is known, and everything sent to a server that
+/// speaks the original dialect, stays under: such servers close the socket beyond it.
+pub const SMALL_MESSAGE_BYTES_MAX: usize = 512;
+
+/// Buckets of a campaign digest.
+pub const DIGEST_BUCKETS: usize = 256;
