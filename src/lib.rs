@@ -5,10 +5,14 @@
 //! The crate is four rooms, with arrows one way only: `browser → sync → store → protocol`.
 //!
 //! * [`protocol`] is the words on the wire. No state, no policy.
-//! * `store` is the campaign's details. Pure.
-//! * `sync` is the machine that takes every decision. It knows no clock, no socket and no DOM: a
+//! * [`store`] is the campaign's details. Pure.
+//! * [`sync`] is the machine that takes every decision. It knows no clock, no socket and no DOM: a
 //!   driver hands it inputs and performs its effects.
 //! * `browser`, on wasm32 only, is the driver that JavaScript sees. It takes no decision.
 
 #[forbid(unsafe_code)]
 pub mod protocol;
+#[forbid(unsafe_code)]
+pub mod store;
+#[forbid(unsafe_code)]
+pub mod sync;

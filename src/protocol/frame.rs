@@ -29,12 +29,21 @@ impl<'a> Frame<'a> {
         }
     }
 
-    fn text(self) -> Result<&'a str, Code> {
-        let length = match self {
+    /// Its size in bytes.
+    pub const fn len(self) -> usize {
+        match self {
             Self::Text(text) => text.len(),
             Self::Binary(bytes) => bytes.len(),
-        };
-        if length > FRAME_BYTES_MAX {
+        }
+    }
+
+    /// Whether it has no bytes.
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    fn text(self) -> Result<&'a str, Code> {
+        if self.len() > FRAME_BYTES_MAX {
             return Err(Code::FrameTooLarge);
         }
         match self {

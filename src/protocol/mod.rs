@@ -17,6 +17,7 @@ pub mod hash;
 pub mod id;
 pub mod json;
 pub mod limits;
+pub mod original;
 pub mod phase;
 pub mod position;
 pub mod server;

@@ -1,0 +1,243 @@
+//! The fold: what each event does to a campaign. Validated whole, then applied whole.
+
+use super::{CampaignStore, Claim};
+use crate::protocol::body::{Body, Progress, StatusChange};
+use crate::protocol::campaign::CampaignRecord;
+use crate::protocol::domain::RowPatch;
+use crate::protocol::transition::{Rollback, Transition};
+use crate::protocol::{Code, Phase, SequenceNumber, Status};
+
+/// Why an event cannot be applied. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The content breaks a rule.
+    Invalid(Code),
+    /// The transition leaves a phase that is not ours: the histories differ.
+    WrongPreviousPhase,
+}
+
+/// What an applied event did, as far as others want to know.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Change {
+    /// The phase, if it differs from before.
+    pub phase: Option<PhaseChange>,
+    /// An accepted transition, even one into the same phase.
+    pub transition: bool,
+    /// A transition was announced as refused.
+    pub refused: Option<Code>,
+    /// What the event claims about the rows after it.
+    pub claim: Option<Claim>,
+    /// A message for people: level and text.
+    pub notification: Option<(String, String)>,
+    /// The campaign is gone.
+    pub ended: bool,
+}
+
+/// A phase that differs from the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhaseChange {
+    /// Where the campaign was, if it was known.
+    pub from: Option<Phase>,
+    /// Where it is.
+    pub to: Phase,
+    /// Its status there.
+    pub status: Status,
+}
+
+impl PhaseChange {
+    /// The change from one record to another; `None` when the phase is the same, or when there was
+    /// nothing before to differ from.
+    pub fn between(before: Option<&CampaignRecord>, after: &CampaignRecord) -> Option<Self> {
+        let before = before?;
+        (before.phase != after.phase).then_some(Self {
+            from: Some(before.phase),
+            to: after.phase,
+            status: after.status,
+        })
+    }
+}
+
+/// The last accepted transition, for people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LastTransition {
+    /// Everything it said.
+    pub transition: Transition,
+    /// When it happened: RFC 3339, by the server's clock.
+    pub timestamp: String,
+    /// Its number; 0 where it had none.
+    pub sequence_number: SequenceNumber,
+}
+
+/// What surrounds an event's body.
+#[derive(Clone, Copy, Debug)]
+pub struct EventMeta<'a> {
+    /// RFC 3339.
+    pub timestamp: &'a str,
+    /// Its number; 0 where it has none.
+    pub sequence_number: SequenceNumber,
+}
+
+impl CampaignStore {
+    /// Applies one event of v1.
+    ///
+    /// # Errors
+    /// [`Fault`]; nothing has changed then.
+    pub fn apply(&mut self, body: &Body<'_>, meta: EventMeta<'_>) -> Result<Change, Fault> {
+        let mut change = Change::default();
+        match body {
+            Body::Row(row) => self.apply_rows(core::slice::from_ref(row))?,
+            Body::Rows(rows) => self.apply_rows(rows)?,
+            Body::Removed(ids) => {
+                for id in ids {
+                    self.table.remove(id);
+                    self.unconfirmed.remove(id);
+                }
+                self.recount();
+            }
+            Body::Progress(progress) => self.apply_progress(progress),
+            Body::Status(status) => self.apply_status(status),
+            Body::Transition(transition) => return self.apply_transition(transition, meta),
+            Body::Record(record) => {
+                change.phase = PhaseChange::between(self.record.as_ref(), record);
+                self.record = Some((**record).clone());
+            }
+            Body::Deleted => change.ended = true,
+            Body::Notification { level, message } => {
+                change.notification = Some((level.clone(), message.clone()));
+            }
+            Body::Nothing => {}
+        }
+        Ok(change)
+    }
+
+    fn apply_rows(&mut self, rows: &[RowPatch<'_>]) -> Result<(), Fault> {
+        for (index, row) in rows.iter().enumerate() {
+            // A row may be created earlier in the same event and only changed here.
+            let created = || {
+                let same = |other: &&RowPatch<'_>| other.domain_id == row.domain_id;
+                rows[..index].iter().find(same).is_some_and(|it| it.domain.value().is_some())
+            };
+            if let Err(code) = self.table.validate(row)
+                && !(row.domain.value().is_none() && created())
+            {
+                return Err(Fault::Invalid(code));
+            }
+        }
+        for row in rows {
+            self.table.upsert(row).map_err(Fault::Invalid)?;
+            if !self.unconfirmed.is_empty() {
+                self.unconfirmed.remove(&row.domain_id);
+            }
+        }
+        self.recount();
+        Ok(())
+    }
+
+    /// After any event about rows, the domain count is the number of rows.
+    fn recount(&mut self) {
+        let rows = self.table.len() as u64;
+        self.record.get_or_insert_default().total_domain_count = rows;
+    }
+
+    /// Progress speaks of one phase: of another than ours it is late, or early, and changes nothing.
+    fn apply_progress(&mut self, progress: &Progress) {
+        let Some(record) = self.record.as_mut() else { return };
+        if record.phase == progress.phase {
+            record.status = progress.status;
+            record.counters = progress.counters;
+        }
+    }
+
+    fn apply_status(&mut self, change: &StatusChange) {
+        let Some(record) = self.record.as_mut() else { return };
+        if change.phase.is_none_or(|phase| phase == record.phase) {
+            record.status = change.status;
+            let failed = change.status == Status::Failed;
+            record.error_message = if failed { change.message.clone() } else { None };
+        }
+    }
+
+    fn apply_transition(
+        &mut self,
+        transition: &Transition,
+        meta: EventMeta<'_>,
+    ) -> Result<Change, Fault> {
+        let mut change = Change { claim: claim(transition), ..Change::default() };
+        if let Some(code) = transition.refusal() {
+            self.error = Some(code);
+            change.refused = Some(code);
+            // Its own count and digest must not clear the error that it raises.
+            change.claim = None;
+            return Ok(change);
+        }
+        let before = self.record.as_ref();
+        let elsewhere = |ours: &CampaignRecord| {
+            transition.previous_phase.is_some_and(|previous| previous != ours.phase)
+        };
+        if before.is_some_and(elsewhere) {
+            return Err(Fault::WrongPreviousPhase);
+        }
+        let after = record_after(before, transition).map_err(Fault::Invalid)?;
+        change.phase = PhaseChange::between(before, &after);
+        change.transition = true;
+        self.record = Some(after);
+        self.last_transition = Some(LastTransition {
+            transition: transition.clone(),
+            timestamp: meta.timestamp.to_owned(),
+            sequence_number: meta.sequence_number,
+        });
+        self.error = None;
+        Ok(change)
+    }
+}
+
+/// What a checkpoint claims of the rows. Without a digest it is no checkpoint, and its count may be
+/// of the phase only.
+fn claim(transition: &Transition) -> Option<Claim> {
+    let digest = transition.domains_digest?;
+    Some(Claim { count: transition.domains_count, digest: Some(digest) })
+}
+
+/// The record after an accepted transition: phase, status and counters change together.
+fn record_after(
+    before: Option<&CampaignRecord>,
+    transition: &Transition,
+) -> Result<CampaignRecord, Code> {
+    let known = before.map_or(0, |record| record.total_domain_count);
+    let mut record = match &transition.campaign {
+        Some(record) => {
+            if (record.phase, record.status) != (transition.new_phase, transition.new_status) {
+                return Err(Code::InvalidContent);
+            }
+            record.clone()
+        }
+        None => record_from_counts(before, transition),
+    };
+    record.total_domain_count = record.total_domain_count.max(known);
+    if let Some(rollback) = rollback_of(transition) {
+        record.phase = rollback.phase;
+        record.status = rollback.status;
+        record.counters = rollback.counters;
+        record.total_domain_count = rollback.total_domain_count;
+    }
+    Ok(record)
+}
+
+/// A transition without a record sets the phase's counters from the payload's own.
+fn record_from_counts(before: Option<&CampaignRecord>, transition: &Transition) -> CampaignRecord {
+    let mut record = before.cloned().unwrap_or_default();
+    record.phase = transition.new_phase;
+    record.status = transition.new_status;
+    record.error_message = None;
+    record.counters.total_items = transition.domains_count;
+    record.counters.processed_items = transition.processed_count;
+    record.counters.successful_items = transition.successful_count;
+    record.counters.failed_items = transition.failed_items;
+    record.counters = record.counters.with_derived_progress();
+    record.total_domain_count = record.total_domain_count.max(transition.domains_count);
+    record
+}
+
+fn rollback_of(transition: &Transition) -> Option<&Rollback> {
+    if transition.transition_type == "error_recovery" { transition.rollback.as_ref() } else { None }
+}

@@ -1,0 +1,64 @@
+//! Where row texts live: append-only chunks, addressed by 32 bits.
+//!
+//! One allocation per megabyte instead of one per text, and no copy of everything when it grows.
+
+const CHUNK_BITS: u32 = 20;
+const CHUNK_BYTES: usize = 1 << CHUNK_BITS;
+const CHUNKS_MAX: usize = 1 << (u32::BITS - CHUNK_BITS);
+
+/// The longest text that an arena takes, in bytes.
+pub const TEXT_BYTES_MAX: usize = u16::MAX as usize;
+
+/// Append-only text storage.
+#[derive(Clone, Debug, Default)]
+pub struct Arena {
+    chunks: Vec<String>,
+    garbage: usize,
+}
+
+impl Arena {
+    /// Appends `first` and `second` side by side and tells where; `None` when 4 GiB are full.
+    pub fn push(&mut self, first: &str, second: &str) -> Option<u32> {
+        let length = first.len() + second.len();
+        let fits = self.chunks.last().is_some_and(|chunk| chunk.len() + length <= CHUNK_BYTES);
+        if !fits {
+            if self.chunks.len() == CHUNKS_MAX {
+                return None;
+            }
+            self.chunks.push(String::new());
+        }
+        let number = self.chunks.len() - 1;
+        let chunk = self.chunks.last_mut()?;
+        let at = (number << CHUNK_BITS | chunk.len()) as u32;
+        chunk.push_str(first);
+        chunk.push_str(second);
+        Some(at)
+    }
+
+    /// The `length` bytes of text at `at`.
+    pub fn text(&self, at: u32, length: usize) -> &str {
+        let start = at as usize & (CHUNK_BYTES - 1);
+        let chunk = self.chunks.get((at >> CHUNK_BITS) as usize);
+        chunk.and_then(|chunk| chunk.get(start..start + length)).unwrap_or_default()
+    }
+
+    /// Notes that `bytes` are no longer referred to.
+    pub const fn discard(&mut self, bytes: usize) {
+        self.garbage += bytes;
+    }
+
+    /// Whether more than half of the arena, and more than one chunk, is garbage.
+    pub fn wants_compaction(&self) -> bool {
+        self.garbage > CHUNK_BYTES && self.garbage * 2 > self.bytes()
+    }
+
+    /// Bytes of text held, garbage included.
+    pub fn bytes(&self) -> usize {
+        self.chunks.iter().map(String::len).sum()
+    }
+
+    /// Bytes allocated.
+    pub fn capacity(&self) -> usize {
+        self.chunks.iter().map(String::capacity).sum()
+    }
+}

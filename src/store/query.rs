@@ -1,0 +1,220 @@
+//! Reading rows: filtered, sorted, one page at a time.
+//!
+//! The order of the last query is kept and made again only when a column it depends on has
+//! changed, so scrolling through 100,000 rows costs a page, not a sort.
+
+use core::cmp::Ordering;
+
+use serde::Serialize;
+
+use super::table::{DomainTable, Versions};
+
+/// The most rows that one page holds.
+pub const PAGE_ROWS_MAX: usize = 1_000;
+
+/// What rows to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DomainQuery {
+    /// Rows to leave out at the beginning.
+    pub offset: usize,
+    /// Rows to show, at most [`PAGE_ROWS_MAX`].
+    pub limit: usize,
+    /// Which rows, in what order.
+    pub order: RowOrder,
+}
+
+/// Which rows, in what order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowOrder {
+    /// Part of the name, in any case; empty for all.
+    pub search: String,
+    /// Only rows with this DNS outcome.
+    pub dns_status: Option<String>,
+    /// Only rows with this HTTP outcome.
+    pub http_status: Option<String>,
+    /// Only rows with this lead outcome.
+    pub lead_status: Option<String>,
+    /// By which column.
+    pub sort_by: SortBy,
+    /// Largest first.
+    pub descending: bool,
+}
+
+/// A column to sort by. Ties keep the order of offsets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SortBy {
+    /// Place in the generated sequence.
+    #[default]
+    Offset,
+    /// Name.
+    Domain,
+    /// DNS outcome.
+    DnsStatus,
+    /// HTTP outcome.
+    HttpStatus,
+    /// Lead score.
+    LeadScore,
+}
+
+/// One row, as JavaScript sees it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DomainRow<'a> {
+    /// Stable id.
+    pub domain_id: &'a str,
+    /// Name.
+    pub domain: &'a str,
+    /// Place in the generated sequence.
+    pub offset: Option<i64>,
+    /// DNS outcome.
+    pub dns_status: Option<&'a str>,
+    /// HTTP outcome.
+    pub http_status: Option<&'a str>,
+    /// HTTP status code.
+    pub http_status_code: Option<i64>,
+    /// Lead outcome.
+    pub lead_status: Option<&'a str>,
+    /// Lead score.
+    pub lead_score: Option<f64>,
+    /// Whether the server's last snapshot lacked the row.
+    pub unconfirmed: bool,
+}
+
+/// One page of rows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DomainPage<'a> {
+    /// Rows that the filters let through, all pages together.
+    pub total: usize,
+    /// The rows of this page.
+    pub rows: Vec<DomainRow<'a>>,
+}
+
+/// The order of the last query over one table.
+#[derive(Clone, Debug, Default)]
+pub struct OrderCache {
+    order: RowOrder,
+    versions: Option<Versions>,
+    rows: Vec<u32>,
+}
+
+impl OrderCache {
+    /// The rows of `table` in the wanted order, computed only if something it depends on changed.
+    pub fn rows(&mut self, table: &DomainTable, order: &RowOrder) -> &[u32] {
+        let versions = table.versions();
+        let fresh = self.order == *order
+            && self.versions.is_some_and(|known| order.depends_only_on_same(known, versions));
+        if !fresh {
+            self.rows.clear();
+            order.select(table, &mut self.rows);
+            order.sort(table, &mut self.rows);
+            self.order = order.clone();
+            self.versions = Some(versions);
+        }
+        &self.rows
+    }
+}
+
+impl RowOrder {
+    fn depends_only_on_same(&self, known: Versions, now: Versions) -> bool {
+        let dns = self.dns_status.is_some() || self.sort_by == SortBy::DnsStatus;
+        let http = self.http_status.is_some() || self.sort_by == SortBy::HttpStatus;
+        let lead = self.lead_status.is_some() || self.sort_by == SortBy::LeadScore;
+        known.rows == now.rows
+            && (!dns || known.dns == now.dns)
+            && (!http || known.http == now.http)
+            && (!lead || known.lead == now.lead)
+    }
+
+    fn select(&self, table: &DomainTable, rows: &mut Vec<u32>) {
+        let words = [&table.dns_words, &table.http_words, &table.lead_words];
+        let wanted = [&self.dns_status, &self.http_status, &self.lead_status];
+        let mut numbers = [None; 3];
+        for ((number, words), word) in numbers.iter_mut().zip(words).zip(wanted) {
+            let Some(word) = word else { continue };
+            // A word that no row has ever had selects nothing.
+            let Some(found) = words.find(word) else { return };
+            *number = Some(found);
+        }
+        let needle = self.search.trim().to_lowercase();
+        let chosen = (0..table.len()).filter(|&row| {
+            let statuses = table.status_numbers(row);
+            let same = numbers.iter().zip(statuses).all(|(it, has)| it.is_none_or(|it| it == has));
+            same && contains(table.name(row), &needle)
+        });
+        rows.extend(chosen.map(|row| row as u32));
+    }
+
+    fn sort(&self, table: &DomainTable, rows: &mut [u32]) {
+        // Stable, and fast on what is nearly sorted already, as generated rows are.
+        let offset = |row: u32| table.offset(row as usize).unwrap_or(i64::MAX);
+        rows.sort_by_key(|&row| offset(row));
+        let by = |compare: &dyn Fn(usize, usize) -> Ordering, a: u32, b: u32| {
+            let ordering = compare(a as usize, b as usize);
+            if self.descending { ordering.reverse() } else { ordering }
+        };
+        match self.sort_by {
+            SortBy::Offset => {
+                if self.descending {
+                    rows.reverse();
+                }
+            }
+            SortBy::Domain => {
+                rows.sort_by(|&a, &b| by(&|a, b| table.name(a).cmp(table.name(b)), a, b));
+            }
+            SortBy::DnsStatus => rows.sort_by(|&a, &b| {
+                by(&|a, b| table.fields(a).dns_status.cmp(&table.fields(b).dns_status), a, b)
+            }),
+            SortBy::HttpStatus => rows.sort_by(|&a, &b| {
+                by(&|a, b| table.fields(a).http_status.cmp(&table.fields(b).http_status), a, b)
+            }),
+            SortBy::LeadScore => rows.sort_by(|&a, &b| {
+                let score = |row| table.fields(row).lead_score.unwrap_or(f64::NEG_INFINITY);
+                by(&|a, b| score(a).total_cmp(&score(b)), a, b)
+            }),
+        }
+    }
+}
+
+/// The page of `query`: rows of the table, then rows kept aside.
+pub fn page<'a>(
+    tables: [&'a DomainTable; 2],
+    caches: &mut [OrderCache; 2],
+    query: &DomainQuery,
+) -> DomainPage<'a> {
+    let [confirmed, aside] = caches;
+    let confirmed = confirmed.rows(tables[0], &query.order);
+    let aside = aside.rows(tables[1], &query.order);
+    let all = confirmed.iter().map(|&row| (row, false)).chain(aside.iter().map(|&row| (row, true)));
+    let shown = all.skip(query.offset).take(query.limit.min(PAGE_ROWS_MAX));
+    DomainPage {
+        total: confirmed.len() + aside.len(),
+        rows: shown.map(|(row, aside)| shown_row(tables[usize::from(aside)], row, aside)).collect(),
+    }
+}
+
+fn shown_row(table: &DomainTable, row: u32, unconfirmed: bool) -> DomainRow<'_> {
+    let fields = table.fields(row as usize);
+    DomainRow {
+        domain_id: fields.domain_id,
+        domain: fields.domain.unwrap_or_default(),
+        offset: fields.offset,
+        dns_status: fields.dns_status,
+        http_status: fields.http_status,
+        http_status_code: fields.http_status_code,
+        lead_status: fields.lead_status,
+        lead_score: fields.lead_score,
+        unconfirmed,
+    }
+}
+
+/// Whether `name` contains `needle`, which is in lower case. Plain names are compared in place.
+fn contains(name: &str, needle: &str) -> bool {
+    if needle.is_empty() {
+        return true;
+    }
+    if !name.is_ascii() {
+        return name.to_lowercase().contains(needle);
+    }
+    let needle = needle.as_bytes();
+    name.as_bytes().windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
+}

@@ -1,0 +1,158 @@
+//! A snapshot while it arrives: built beside the store, verified, and only then swapped in.
+
+use super::DomainTable;
+use crate::protocol::campaign::CampaignRecord;
+use crate::protocol::client::SnapshotResume;
+use crate::protocol::digest::{Buckets, bucket_of, id_hash};
+use crate::protocol::original::snapshot::RestSnapshot;
+use crate::protocol::snapshot::SnapshotPart;
+use crate::protocol::{Code, Digest, Position};
+
+/// A snapshot of which the first parts have arrived.
+#[derive(Clone, Debug)]
+pub struct Staging {
+    /// Where the snapshot stands.
+    pub position: Position,
+    /// The campaign record.
+    pub record: Option<CampaignRecord>,
+    /// Rows so far.
+    pub table: DomainTable,
+    parts: u64,
+    received: u64,
+    count: u64,
+    digest: Digest,
+}
+
+/// Why a part does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StagingFault {
+    /// It has already arrived; nothing happens.
+    Repeated,
+    /// One before it is missing, or it belongs to another snapshot.
+    Gap,
+    /// It contradicts itself or the parts before it.
+    Invalid(Code),
+}
+
+impl Staging {
+    /// Begins with part 1.
+    ///
+    /// # Errors
+    /// [`StagingFault::Gap`] for any other part; [`StagingFault::Invalid`].
+    pub fn begin(part: &SnapshotPart<'_>) -> Result<Self, StagingFault> {
+        if part.part != 1 {
+            return Err(StagingFault::Gap);
+        }
+        let mut staging = Self {
+            position: Position {
+                epoch: part.epoch.clone(),
+                sequence_number: part.sequence_number,
+                event_id: part.event_id.clone(),
+            },
+            record: part.campaign.clone(),
+            table: DomainTable::default(),
+            parts: part.parts,
+            received: 0,
+            count: part.domains_count,
+            digest: part.domains_digest,
+        };
+        staging.add(part)?;
+        Ok(staging)
+    }
+
+    /// A snapshot that came in one piece, by another way than the socket.
+    ///
+    /// # Errors
+    /// [`Code::InvalidSnapshot`] if it does not add up to its own count and digest;
+    /// [`Code::InvalidContent`].
+    pub fn complete(position: Position, snapshot: &RestSnapshot<'_>) -> Result<Self, Code> {
+        let mut table = DomainTable::default();
+        for row in &snapshot.rows {
+            table.upsert(row)?;
+        }
+        let staging = Self {
+            position,
+            record: Some(snapshot.campaign.clone()),
+            parts: 1,
+            received: 1,
+            count: snapshot.domains_count.unwrap_or(table.len() as u64),
+            digest: snapshot.domains_digest.unwrap_or_else(|| table.digest()),
+            table,
+        };
+        if staging.is_sound() { Ok(staging) } else { Err(Code::InvalidSnapshot) }
+    }
+
+    /// Adds the next part.
+    ///
+    /// # Errors
+    /// [`StagingFault`]. After [`StagingFault::Invalid`] the snapshot is of no further use.
+    pub fn add(&mut self, part: &SnapshotPart<'_>) -> Result<(), StagingFault> {
+        let same = part.epoch == self.position.epoch
+            && part.sequence_number == self.position.sequence_number
+            && part.parts == self.parts;
+        if !same || part.part > self.received + 1 {
+            return Err(StagingFault::Gap);
+        }
+        if part.part <= self.received {
+            return Err(StagingFault::Repeated);
+        }
+        if part.domains_count != self.count || part.domains_digest != self.digest {
+            return Err(StagingFault::Invalid(Code::InvalidSnapshot));
+        }
+        for row in &part.domains {
+            match self.table.upsert(row) {
+                Ok(true) => {}
+                Ok(false) => return Err(StagingFault::Invalid(Code::InvalidSnapshot)),
+                Err(code) => return Err(StagingFault::Invalid(code)),
+            }
+        }
+        self.received += 1;
+        Ok(())
+    }
+
+    /// Whether all parts are here.
+    pub const fn is_complete(&self) -> bool {
+        self.received == self.parts
+    }
+
+    /// Whether a complete snapshot adds up to its own count and digest, and has a record.
+    pub fn is_sound(&self) -> bool {
+        self.record.is_some()
+            && self.table.len() as u64 == self.count
+            && self.table.digest() == self.digest
+    }
+
+    /// Whether a complete download of some `buckets`, put in the place of those of `table`, gives
+    /// the count and digest of the server's whole table.
+    pub fn completes(&self, table: &DomainTable, buckets: &[u8]) -> bool {
+        let foreign = |id: &str| !buckets.contains(&(bucket_of(id_hash(id)) as u8));
+        if (0..self.table.len()).any(|row| foreign(self.table.id(row))) {
+            return false;
+        }
+        let mut count = table.len() as u64;
+        let mut digest = table.digest();
+        for &number in buckets {
+            let ours = table.buckets()[usize::from(number)];
+            let theirs = self.table.buckets()[usize::from(number)];
+            count = count + theirs.count - ours.count;
+            digest.remove(ours.sum.0);
+            digest.add(theirs.sum.0);
+        }
+        count == self.count && digest == self.digest
+    }
+
+    /// What to tell the server so that it goes on after the last part that arrived.
+    pub fn resume(&self) -> SnapshotResume {
+        SnapshotResume {
+            epoch: self.position.epoch.clone(),
+            at: self.position.sequence_number,
+            after_part: self.received,
+        }
+    }
+}
+
+/// The buckets in which two digests differ.
+pub fn differing_buckets(ours: &Buckets, theirs: &Buckets) -> Vec<u8> {
+    let pairs = ours.iter().zip(theirs).enumerate();
+    pairs.filter(|(_, (ours, theirs))| ours != theirs).map(|(number, _)| number as u8).collect()
+}

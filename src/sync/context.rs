@@ -1,0 +1,134 @@
+//! What every room of the machine needs beside its own state: the present, limits, counters, and
+//! the queue of effects.
+
+use std::collections::VecDeque;
+
+use super::connection::Dialect;
+use super::effect::Effect;
+use super::input::{ConnectionId, Ticket};
+use super::log::{Level, LogRecord};
+use super::notice::Notice;
+use super::rng::Rng;
+use super::{Config, Now};
+use crate::protocol::CampaignId;
+
+use super::metrics::Metrics;
+
+/// Shared by the parts of one machine.
+#[derive(Debug)]
+pub struct Context {
+    /// The present.
+    pub now: Now,
+    /// Limits and delays.
+    pub config: Config,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Jitter.
+    pub rng: Rng,
+    /// The socket whose dialect is settled, if one is open.
+    pub socket: Option<(ConnectionId, Dialect)>,
+    /// A proof of freshness is wanted sooner than the next heartbeat.
+    pub ping_wanted: bool,
+    effects: VecDeque<Effect>,
+    changed: Vec<CampaignId>,
+    fetch_wishes: Vec<CampaignId>,
+    tickets: u64,
+    requests: u64,
+}
+
+impl Context {
+    /// A fresh context.
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            now: Now::default(),
+            config,
+            metrics: Metrics::default(),
+            rng: Rng::new(seed),
+            socket: None,
+            ping_wanted: false,
+            effects: VecDeque::new(),
+            changed: Vec::new(),
+            fetch_wishes: Vec::new(),
+            tickets: 0,
+            requests: 0,
+        }
+    }
+
+    /// Queues an effect.
+    pub fn effect(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    /// Sends on the open socket, if there is one.
+    pub fn send(&mut self, message: String) {
+        if let Some((connection, _)) = self.socket {
+            self.effects.push_back(Effect::Send(connection, message));
+        }
+    }
+
+    /// Queues a notice for listeners.
+    pub fn notify(&mut self, notice: Notice) {
+        self.effects.push_back(Effect::Notify(notice));
+    }
+
+    /// Queues a log record, if anyone wants them.
+    pub fn log(&mut self, level: Level, event: &'static str, record: impl FnOnce(&mut LogRecord)) {
+        if !self.config.log {
+            return;
+        }
+        let mut it = LogRecord {
+            level,
+            event,
+            campaign_id: None,
+            sequence_number: None,
+            event_id: None,
+            detail: None,
+            value: None,
+        };
+        record(&mut it);
+        self.effects.push_back(Effect::Log(it));
+    }
+
+    /// Notes that a campaign's view changed. Drivers hear of it once until they take the changes.
+    pub fn mark_changed(&mut self, campaign_id: &CampaignId) {
+        if self.changed.contains(campaign_id) {
+            return;
+        }
+        if self.changed.is_empty() {
+            self.effects.push_back(Effect::Changed);
+        }
+        self.changed.push(campaign_id.clone());
+    }
+
+    /// The campaigns whose view changed since this was last asked.
+    pub fn take_changes(&mut self) -> Vec<CampaignId> {
+        core::mem::take(&mut self.changed)
+    }
+
+    /// A campaign wishes for a snapshot that the application fetches.
+    pub fn wish_fetch(&mut self, campaign_id: CampaignId) {
+        self.fetch_wishes.push(campaign_id);
+    }
+
+    /// The wishes since this was last asked.
+    pub fn take_fetch_wishes(&mut self) -> Vec<CampaignId> {
+        core::mem::take(&mut self.fetch_wishes)
+    }
+
+    /// The next effect to perform.
+    pub fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// A fresh ticket.
+    pub const fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    /// A fresh request id, unique within this machine.
+    pub fn request_id(&mut self) -> String {
+        self.requests += 1;
+        format!("r{}", self.requests)
+    }
+}

@@ -1,0 +1,173 @@
+//! Counters and histograms: plain numbers, copied out on request.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, SerializeSeq, Serializer};
+
+use crate::protocol::Code;
+use crate::protocol::client::Reason;
+
+/// Everything the machine counts (design §5).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metrics {
+    /// Frames received.
+    pub frames_received: u64,
+    /// Bytes received.
+    pub bytes_received: u64,
+    /// Documents in them.
+    pub documents: u64,
+    /// Events applied.
+    pub applied: u64,
+    /// Events dropped: applied before.
+    pub duplicates: u64,
+    /// Events dropped: applied before, within a replay.
+    pub redelivered: u64,
+    /// Events dropped: old, and no longer remembered.
+    pub out_of_order: u64,
+    /// Events wrong by their own hash.
+    pub corrupt: u64,
+    /// Gaps detected.
+    pub gaps: u64,
+    /// Events held beyond a gap.
+    pub held: u64,
+    /// Events dropped because the buffer was full.
+    pub held_overflows: u64,
+    /// Documents and frames refused, by code.
+    pub refused: ByCode,
+    /// Messages and events of types that this version does not know.
+    pub unknown_types: u64,
+    /// Envelope members that this version does not know.
+    pub unknown_members: u64,
+    /// Events of campaigns that nobody subscribed to.
+    pub unsubscribed: u64,
+    /// Events of logs that were replaced.
+    pub retired_epoch: u64,
+    /// Events of logs that we do not follow.
+    pub foreign_epoch: u64,
+    /// Contradictions between histories.
+    pub divergences: u64,
+    /// Recovery requests sent, by reason.
+    pub recovery_requests: ByReason,
+    /// Recoveries completed.
+    pub recoveries: u64,
+    /// Snapshots swapped in.
+    pub snapshots: u64,
+    /// Requests sent again because no progress was made.
+    pub retries: u64,
+    /// Counts or digests that agreed.
+    pub consistency_checks_passed: u64,
+    /// Counts or digests that did not.
+    pub consistency_checks_failed: u64,
+    /// Bucket repairs completed.
+    pub repairs: u64,
+    /// Connections opened.
+    pub connects: u64,
+    /// Connections lost.
+    pub disconnects: u64,
+    /// From noticing that something is missing until it is there.
+    pub recovery_ms: Histogram,
+    /// From ping to pong.
+    pub rtt_ms: Histogram,
+    /// From an event's timestamp to its application, as far as both clocks agree.
+    pub event_age_ms: Histogram,
+}
+
+/// Counters by error code, only those that are not zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ByCode(Vec<(Code, u64)>);
+
+impl ByCode {
+    /// Counts one.
+    pub fn count(&mut self, code: Code) {
+        match self.0.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((code, 1)),
+        }
+    }
+
+    /// How many there were.
+    pub fn of(&self, code: Code) -> u64 {
+        self.0.iter().find(|(known, _)| *known == code).map_or(0, |(_, count)| *count)
+    }
+}
+
+impl Serialize for ByCode {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(self.0.len()))?;
+        for (code, count) in &self.0 {
+            map.serialize_entry(code.as_str(), count)?;
+        }
+        map.end()
+    }
+}
+
+/// Counters by recovery reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ByReason([u64; Reason::ALL.len()]);
+
+impl ByReason {
+    /// Counts one.
+    pub const fn count(&mut self, reason: Reason) {
+        self.0[reason as usize] += 1;
+    }
+
+    /// How many there were.
+    pub const fn of(&self, reason: Reason) -> u64 {
+        self.0[reason as usize]
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+impl Serialize for ByReason {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(self.0.len()))?;
+        for reason in Reason::ALL {
+            map.serialize_entry(reason.as_str(), &self.of(reason))?;
+        }
+        map.end()
+    }
+}
+
+/// A histogram of milliseconds with buckets that double.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Histogram {
+    count: u64,
+    sum: u64,
+    max: u64,
+    buckets: DoublingBuckets,
+}
+
+/// Counts of values up to 1, 2, 4, … 2^19 ms, and above.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct DoublingBuckets([u64; 21]);
+
+impl Serialize for DoublingBuckets {
+    /// As `[upper bound, count]` pairs, empty buckets left out.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut list = to.serialize_seq(None)?;
+        for (power, count) in self.0.iter().enumerate().filter(|(_, count)| **count > 0) {
+            list.serialize_element(&(1_u64 << power, count))?;
+        }
+        list.end()
+    }
+}
+
+impl Histogram {
+    /// Records one value.
+    pub fn record(&mut self, ms: u64) {
+        self.count += 1;
+        self.sum += ms;
+        self.max = self.max.max(ms);
+        let power = (u64::BITS - ms.saturating_sub(1).leading_zeros()) as usize;
+        self.buckets.0[power.min(20)] += 1;
+    }
+
+    /// How many values there were.
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+}

@@ -1,0 +1,272 @@
+//! The machine facing a server of the original dialect: filter, apply, and resynchronise whenever
+//! something may have been missed, because nothing on this wire could prove that it was not.
+
+use std::collections::VecDeque;
+
+use super::backoff::full_jitter_ms;
+use super::context::Context;
+use super::log::Level;
+use super::machine::Machine;
+use super::notice::Notice;
+use super::outcome::Verdict;
+use super::subscription::{Fate, Subscription};
+use super::{Config, Timestamp};
+use crate::protocol::original::snapshot::RestSnapshot;
+use crate::protocol::original::{self, Document, Message};
+use crate::protocol::{CampaignId, Code, EventHash};
+use crate::store::Claim;
+use crate::store::original::OriginalChange;
+
+/// What only this dialect needs to remember of a campaign.
+#[derive(Debug, Default)]
+pub struct Resync {
+    state: State,
+    /// Documents that arrived while a snapshot was fetched: it may be older than they are.
+    buffered: Vec<String>,
+    buffered_bytes: usize,
+    attempts: u32,
+    /// Content hashes of the last sequenced events.
+    hashes: VecDeque<EventHash>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// Nothing is known to be missing.
+    #[default]
+    Idle,
+    /// A snapshot has been asked for.
+    Fetching,
+    /// The last fetch failed; another is due.
+    Waiting(Timestamp),
+}
+
+impl Resync {
+    /// Whether a snapshot is wanted.
+    pub fn is_idle(&self) -> bool {
+        self.state == State::Idle
+    }
+
+    /// When the next fetch is due.
+    pub const fn deadline(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Waiting(at) => Some(at),
+            State::Idle | State::Fetching => None,
+        }
+    }
+
+    /// Keeps a document for after the snapshot. Beyond the bounds the snapshot will be too old to
+    /// join what follows, so what is kept is useless: it is dropped, and the caller asks again.
+    fn buffer(&mut self, config: &Config, document: &str) -> bool {
+        self.buffered_bytes += document.len();
+        let full = self.buffered.len() >= config.held_events_max
+            || self.buffered_bytes > config.held_bytes_max;
+        if full {
+            self.forget_buffered();
+        } else {
+            self.buffered.push(document.to_owned());
+        }
+        !full
+    }
+
+    fn forget_buffered(&mut self) {
+        self.buffered.clear();
+        self.buffered_bytes = 0;
+    }
+
+    /// Notes a content hash; `false` if it was noted before.
+    fn note_hash(&mut self, config: &Config, hash: EventHash) -> bool {
+        if self.hashes.contains(&hash) {
+            return false;
+        }
+        self.hashes.push_back(hash);
+        while self.hashes.len() > config.dedupe_window {
+            self.hashes.pop_front();
+        }
+        true
+    }
+}
+
+impl Machine {
+    /// One document of the original dialect.
+    pub(super) fn on_original_document(&mut self, text: &str) -> Verdict {
+        let document = match original::decode(text) {
+            Ok(document) => document,
+            Err(Code::HashMismatch) => {
+                self.cx.metrics.corrupt += 1;
+                return Verdict::Corrupt;
+            }
+            Err(code) => return self.refuse(code, None),
+        };
+        match &document.message {
+            Message::Pong | Message::Ack { .. } => return Verdict::Control,
+            Message::SessionExpired => {
+                self.on_session_expired();
+                return Verdict::Control;
+            }
+            Message::Unknown => {
+                self.cx.metrics.unknown_types += 1;
+                return Verdict::Ignored;
+            }
+            Message::Ignored => return Verdict::Ignored,
+            Message::SubscriptionConfirmed
+            | Message::Event(_)
+            | Message::Progress(_)
+            | Message::LegacyTransition(_)
+            | Message::PhaseComplete(_)
+            | Message::CampaignComplete(_)
+            | Message::StateSync(_)
+            | Message::Error { .. } => {}
+        }
+        let Some(campaign_id) = document.campaign_id.as_deref() else { return Verdict::Ignored };
+        self.with(campaign_id, |subscription, cx| subscription.on_original(cx, text, &document))
+    }
+
+    /// Starts the fetches that campaigns wish for.
+    pub(super) fn start_wished_fetches(&mut self) {
+        for campaign_id in self.cx.take_fetch_wishes() {
+            self.fetch(campaign_id);
+        }
+    }
+
+    /// A fetch failed: campaigns of this dialect try again, later and later.
+    pub(super) fn on_fetch_failed(&mut self, campaign_id: &CampaignId) {
+        if let Some(subscription) = self.subscriptions.get_mut(campaign_id) {
+            subscription.on_fetch_failed(&mut self.cx);
+        }
+    }
+}
+
+impl Subscription {
+    /// After every connect, and whenever something may have been missed.
+    pub(super) fn wish_resync(&mut self, cx: &mut Context) {
+        if cx.config.has_fetch_snapshot && self.resync.state != State::Fetching {
+            self.resync.state = State::Fetching;
+            cx.wish_fetch(self.id.clone());
+        }
+    }
+
+    fn on_original(&mut self, cx: &mut Context, text: &str, document: &Document<'_>) -> Verdict {
+        if let Some(hash) = document.content_hash {
+            if !document.hash_matches {
+                cx.metrics.corrupt += 1;
+                let number = document.sequence.as_ref().map_or(0, |it| it.number.get());
+                let campaign_id = self.id.clone();
+                cx.notify(Notice::Corrupt { campaign_id, sequence_number: number });
+                self.wish_resync(cx);
+                return Verdict::Corrupt;
+            }
+            if !self.resync.note_hash(&cx.config, hash) {
+                cx.metrics.duplicates += 1;
+                return Verdict::Duplicate;
+            }
+        }
+        if self.resync.state == State::Fetching && !self.resync.buffer(&cx.config, text) {
+            cx.metrics.held_overflows += 1;
+        }
+        self.apply_original(cx, document)
+    }
+
+    fn apply_original(&mut self, cx: &mut Context, document: &Document<'_>) -> Verdict {
+        match self.store.apply_original(&document.message, document.timestamp) {
+            Ok(done) => {
+                cx.metrics.applied += 1;
+                cx.mark_changed(&self.id);
+                self.announce_original(cx, done, document.timestamp);
+                Verdict::Applied
+            }
+            Err(code) => {
+                cx.metrics.refused.count(code);
+                cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()) });
+                self.wish_resync(cx);
+                Verdict::Refused(code)
+            }
+        }
+    }
+
+    fn announce_original(&mut self, cx: &mut Context, done: OriginalChange, timestamp: &str) {
+        if let Some(transition) = &done.transition {
+            self.announce_transition(cx, transition, &done.change, timestamp);
+        }
+        if let Some((level, message)) = done.change.notification {
+            cx.notify(Notice::Notification { campaign_id: self.id.clone(), level, message });
+        }
+        if let Some(claim) = done.change.claim {
+            self.compare_original(cx, claim);
+        }
+        if done.unannounced {
+            cx.log(Level::Warn, "unannounced_phase", |record| {
+                record.campaign_id = Some(self.id.clone());
+            });
+            if self.resync.is_idle() {
+                cx.metrics.divergences += 1;
+                let campaign_id = self.id.clone();
+                cx.notify(Notice::Divergence { campaign_id, kind: "phase", sequence_number: 0 });
+                self.invalidate(cx, "divergence");
+            }
+            self.wish_resync(cx);
+        }
+        if done.change.ended {
+            self.end(cx, "deleted");
+        }
+    }
+
+    /// A count without a digest and without a number: a difference is repaired by a snapshot.
+    fn compare_original(&mut self, cx: &mut Context, claim: Claim) {
+        match claim.compare(self.store.table()) {
+            None => cx.metrics.consistency_checks_passed += 1,
+            Some(discrepancy) => {
+                cx.metrics.consistency_checks_failed += 1;
+                self.announce_discrepancy(cx, discrepancy);
+                self.wish_resync(cx);
+            }
+        }
+    }
+
+    /// A fetched snapshot without a position: taken in, and what arrived meanwhile applied again.
+    ///
+    /// # Errors
+    /// [`Code::InvalidContent`] where it cannot be applied; nothing has changed then.
+    pub(super) fn resynchronise(
+        &mut self,
+        cx: &mut Context,
+        snapshot: &RestSnapshot<'_>,
+    ) -> Result<(), Code> {
+        let phase = self.store.resynchronise(snapshot)?;
+        self.resync.state = State::Idle;
+        self.resync.attempts = 0;
+        self.polled = cx.socket.is_none();
+        cx.metrics.snapshots += 1;
+        cx.mark_changed(&self.id);
+        self.invalidate(cx, "snapshot");
+        if let Some(phase) = phase {
+            self.announce_phase(cx, phase, "snapshot", "");
+        }
+        self.resync.buffered_bytes = 0;
+        for text in core::mem::take(&mut self.resync.buffered) {
+            if self.fate == Fate::Open
+                && let Ok(document) = original::decode(&text)
+            {
+                let _counted = self.apply_original(cx, &document);
+            }
+        }
+        Ok(())
+    }
+
+    fn on_fetch_failed(&mut self, cx: &mut Context) {
+        if self.resync.state != State::Fetching {
+            return;
+        }
+        let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);
+        let delay = full_jitter_ms(&mut cx.rng, base, max, self.resync.attempts);
+        self.resync.attempts = self.resync.attempts.saturating_add(1);
+        self.resync.state = State::Waiting(cx.now.at + delay);
+        self.resync.forget_buffered();
+    }
+
+    /// Fetches again when that is due.
+    pub(super) fn on_resync_time(&mut self, cx: &mut Context) {
+        if self.resync.deadline().is_some_and(|at| at <= cx.now.at) {
+            self.wish_resync(cx);
+        }
+    }
+}

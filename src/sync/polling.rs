@@ -1,0 +1,125 @@
+//! Snapshots that the application fetches: while no socket can be had, and on request.
+
+use std::collections::BTreeMap;
+
+use super::connection::{Connection, Dialect};
+use super::effect::Effect;
+use super::input::Ticket;
+use super::machine::Machine;
+use super::outcome::Outcome;
+use super::subscription::Fate;
+use super::{Timestamp, status::Status};
+use crate::protocol::original::snapshot::{self, RestSnapshot};
+use crate::protocol::{CampaignId, Code};
+use crate::store::Staging;
+
+/// Fetches that the application is busy with, and when the next round is due.
+#[derive(Debug, Default)]
+pub struct Fetches {
+    under_way: BTreeMap<Ticket, CampaignId>,
+    next_poll: Option<Timestamp>,
+}
+
+impl Machine {
+    /// When the next round of polling is due.
+    pub(super) fn polling_deadline(&self) -> Option<Timestamp> {
+        self.fetches.next_poll.filter(|_| self.polls())
+    }
+
+    /// Without a socket for so long that people should see something rather than nothing new.
+    fn polls(&self) -> bool {
+        self.cx.config.has_fetch_snapshot
+            && self.attempts.failures >= self.cx.config.polling_after_attempts
+            && self.cx.socket.is_none()
+            && self.connection.is_wanted()
+    }
+
+    /// Fetches what is due.
+    pub(super) fn on_polling_time(&mut self) {
+        if !self.polls() {
+            self.fetches.next_poll = None;
+            return;
+        }
+        let now = self.cx.now.at;
+        if self.fetches.next_poll.is_some_and(|due| due > now) {
+            return;
+        }
+        let half = self.cx.config.polling_ms / 2;
+        let jitter = self.cx.rng.up_to(2 * half);
+        self.fetches.next_poll = Some(now + half + jitter);
+        let ids: Vec<CampaignId> = self.subscriptions.keys().cloned().collect();
+        for id in ids {
+            self.fetch(id);
+        }
+    }
+
+    /// Asks the application for a campaign's snapshot, unless it is busy with it already.
+    pub(super) fn fetch(&mut self, campaign_id: CampaignId) {
+        let busy = self.fetches.under_way.values().any(|id| *id == campaign_id);
+        if busy || !self.cx.config.has_fetch_snapshot {
+            return;
+        }
+        let ticket = self.cx.ticket();
+        self.fetches.under_way.insert(ticket, campaign_id.clone());
+        self.cx.effect(Effect::FetchSnapshot(ticket, campaign_id));
+    }
+
+    /// The application's answer.
+    pub(super) fn on_fetched(&mut self, ticket: Ticket, json: Option<&str>) -> Outcome {
+        let mut outcome = Outcome::default();
+        let Some(campaign_id) = self.fetches.under_way.remove(&ticket) else {
+            outcome.stale = true;
+            return outcome;
+        };
+        let read = json.ok_or(Code::FetchFailed).and_then(snapshot::read);
+        if let Err(code) = read.and_then(|snapshot| self.take_fetched(&campaign_id, &snapshot)) {
+            outcome.refused = Some(code);
+            self.refuse(code, Some(campaign_id.clone()));
+            self.on_fetch_failed(&campaign_id);
+        }
+        outcome
+    }
+
+    fn take_fetched(&mut self, id: &CampaignId, snapshot: &RestSnapshot<'_>) -> Result<(), Code> {
+        if snapshot.campaign_id.as_deref().is_some_and(|theirs| theirs != id.as_str()) {
+            return Err(Code::InvalidContent);
+        }
+        let connected_to_v1 =
+            matches!(self.connection, Connection::Open { dialect: Dialect::V1, .. });
+        let Some(subscription) = self.subscriptions.get_mut(id) else { return Ok(()) };
+        if subscription.fate != Fate::Open {
+            return Ok(());
+        }
+        let Some(position) = &snapshot.position else {
+            return subscription.resynchronise(&mut self.cx, snapshot);
+        };
+        // The socket is the better source: it will bring this state, or a newer one.
+        if connected_to_v1 {
+            return Ok(());
+        }
+        let staging = Staging::complete(position.clone(), snapshot)?;
+        if !subscription.would_go_back(&staging) {
+            subscription.polled = true;
+            subscription.install(&mut self.cx, staging);
+        }
+        Ok(())
+    }
+
+    /// The application wants fresh data. Tells whether it is obeyed: once a second.
+    pub(super) fn on_refresh(&mut self, campaign_id: &CampaignId) -> bool {
+        let now = self.cx.now.at;
+        let every = self.cx.config.refresh_ms;
+        let Some(subscription) = self.subscriptions.get_mut(campaign_id) else { return false };
+        if subscription.last_refresh.is_some_and(|last| now.since(last) < every) {
+            return false;
+        }
+        subscription.last_refresh = Some(now);
+        subscription.invalidate(&mut self.cx, "force_refresh");
+        self.cx.ping_wanted = true;
+        let status = self.status(campaign_id.as_str(), self.cx.now);
+        if status != Some(Status::Live) {
+            self.fetch(campaign_id.clone());
+        }
+        true
+    }
+}

@@ -1,0 +1,55 @@
+//! Read-your-writes: promises that settle once a position has been applied.
+
+use std::collections::VecDeque;
+
+use super::context::Context;
+use super::effect::Effect;
+use super::input::Ticket;
+use crate::protocol::{Code, Epoch, Position};
+
+/// Promises that one campaign may have open at once.
+const WAITERS_MAX: usize = 1_000;
+
+/// Promises waiting for positions of one campaign.
+#[derive(Debug, Default)]
+pub struct Waiters(Vec<(Position, Ticket)>);
+
+impl Waiters {
+    /// Adds a promise; it is refused beyond the limit.
+    pub fn add(&mut self, cx: &mut Context, position: Position, ticket: Ticket) {
+        if self.0.len() == WAITERS_MAX {
+            cx.effect(Effect::Settle(ticket, Some(Code::TooMany)));
+        } else {
+            self.0.push((position, ticket));
+        }
+    }
+
+    /// Settles those that are reached. A position in a log that was replaced is behind us.
+    pub fn settle(
+        &mut self,
+        cx: &mut Context,
+        reached: Option<&Position>,
+        retired: &VecDeque<Epoch>,
+    ) {
+        if self.0.is_empty() {
+            return;
+        }
+        let Some(reached) = reached else { return };
+        self.0.retain(|(wanted, ticket)| {
+            let here =
+                wanted.epoch == reached.epoch && wanted.sequence_number <= reached.sequence_number;
+            let done = here || retired.contains(&wanted.epoch);
+            if done {
+                cx.effect(Effect::Settle(*ticket, None));
+            }
+            !done
+        });
+    }
+
+    /// Fails all.
+    pub fn fail(&mut self, cx: &mut Context, code: Code) {
+        for (_, ticket) in self.0.drain(..) {
+            cx.effect(Effect::Settle(ticket, Some(code)));
+        }
+    }
+}

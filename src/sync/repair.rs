@@ -1,0 +1,189 @@
+//! Repair of rows that differ: the digest finds the buckets, and only these come again.
+
+use super::Timestamp;
+use super::context::Context;
+use super::log::Level;
+use super::notice::Notice;
+use super::outcome::Verdict;
+use super::subscription::Subscription;
+use super::swap::stage;
+use crate::protocol::server::CampaignDigest;
+use crate::protocol::snapshot::SnapshotPart;
+use crate::protocol::{Code, Epoch, SequenceNumber, client};
+use crate::store::staging::differing_buckets;
+use crate::store::{Claim, Discrepancy, Staging, StagingFault};
+
+/// How far a repair has come.
+#[derive(Clone, Debug, Default)]
+pub enum Repair {
+    /// Rows agree, as far as anybody has said.
+    #[default]
+    Idle,
+    /// The server's bucket digests were asked for.
+    AwaitingDigest {
+        /// Names the answer.
+        request_id: String,
+        /// When it is given up, to be found again by the next comparison.
+        deadline: Timestamp,
+    },
+    /// The differing buckets were asked for.
+    AwaitingBuckets {
+        /// Names the parts.
+        request_id: String,
+        /// Which.
+        buckets: Vec<u8>,
+        /// What has arrived.
+        staging: Option<Box<Staging>>,
+        /// When it is given up.
+        deadline: Timestamp,
+    },
+    /// A repair at this position did not help; another is not tried before it moves.
+    GaveUp {
+        /// The log.
+        epoch: Epoch,
+        /// The number.
+        at: SequenceNumber,
+    },
+}
+
+impl Repair {
+    /// When it is given up.
+    pub const fn deadline(&self) -> Option<Timestamp> {
+        match self {
+            Self::AwaitingDigest { deadline, .. } | Self::AwaitingBuckets { deadline, .. } => {
+                Some(*deadline)
+            }
+            Self::Idle | Self::GaveUp { .. } => None,
+        }
+    }
+
+    /// Whether one is under way.
+    pub const fn in_flight(&self) -> bool {
+        self.deadline().is_some()
+    }
+}
+
+impl Subscription {
+    /// Compares what the server claims of its rows at exactly our position with ours.
+    pub(super) fn compare(&mut self, cx: &mut Context, claim: Claim) {
+        let Some(discrepancy) = claim.compare(self.store.table()) else {
+            cx.metrics.consistency_checks_passed += 1;
+            if claim.digest.is_some() {
+                self.repair = Repair::Idle;
+                self.store.clear_error();
+            }
+            return;
+        };
+        cx.metrics.consistency_checks_failed += 1;
+        self.announce_discrepancy(cx, discrepancy);
+        let Some(position) = self.store.position() else { return };
+        let gave_up_here = matches!(&self.repair, Repair::GaveUp { epoch, at }
+            if *epoch == position.epoch && *at == position.sequence_number);
+        if self.repair.in_flight() || gave_up_here || !self.recovery.is_settled() {
+            return;
+        }
+        let request_id = cx.request_id();
+        cx.send(client::request_campaign_digest(&self.id, &request_id));
+        let deadline = cx.now.at + cx.config.recovery_deadline_ms;
+        self.repair = Repair::AwaitingDigest { request_id, deadline };
+    }
+
+    pub(super) fn announce_discrepancy(&mut self, cx: &mut Context, discrepancy: Discrepancy) {
+        let large = discrepancy.is_large();
+        if large {
+            self.store.raise(Code::LargeDiscrepancy);
+            cx.mark_changed(&self.id);
+        }
+        cx.notify(Notice::Consistency {
+            campaign_id: self.id.clone(),
+            ok: false,
+            server_count: discrepancy.server_count,
+            local_count: discrepancy.local_count,
+            difference: discrepancy.difference(),
+            warn: discrepancy.warns(),
+            large,
+        });
+        let level = if discrepancy.warns() { Level::Warn } else { Level::Info };
+        cx.log(level, "discrepancy", |record| {
+            record.campaign_id = Some(self.id.clone());
+            record.sequence_number = Some(self.applied().get());
+            record.value = Some(discrepancy.difference());
+        });
+    }
+
+    /// `campaign.digest`: which buckets differ?
+    pub(super) fn on_digest(&mut self, cx: &mut Context, digest: &CampaignDigest<'_>) -> Verdict {
+        let Repair::AwaitingDigest { request_id, .. } = &self.repair else {
+            return Verdict::Ignored;
+        };
+        if digest.request_id.as_deref() != Some(request_id) {
+            return Verdict::Ignored;
+        }
+        self.repair = Repair::Idle;
+        if !self.stands_at(&digest.epoch, digest.sequence_number) {
+            return Verdict::Control;
+        }
+        let buckets = differing_buckets(self.store.table().buckets(), &digest.buckets);
+        if buckets.is_empty() {
+            self.store.clear_error();
+            return Verdict::Control;
+        }
+        let request_id = cx.request_id();
+        cx.send(client::request_bucket_snapshot(&self.id, &request_id, &buckets));
+        let deadline = cx.now.at + cx.config.recovery_deadline_ms;
+        self.repair = Repair::AwaitingBuckets { request_id, buckets, staging: None, deadline };
+        Verdict::Control
+    }
+
+    /// One part of the differing buckets.
+    pub(super) fn on_bucket_part(&mut self, cx: &mut Context, part: &SnapshotPart<'_>) -> Verdict {
+        let Repair::AwaitingBuckets { staging, deadline, .. } = &mut self.repair else {
+            return Verdict::Ignored;
+        };
+        match stage(staging, part) {
+            Ok(()) => *deadline = cx.now.at + cx.config.recovery_deadline_ms,
+            Err(StagingFault::Repeated) => return Verdict::Duplicate,
+            Err(StagingFault::Gap | StagingFault::Invalid(_)) => {
+                // The next comparison finds the difference again.
+                self.repair = Repair::Idle;
+                return Verdict::Refused(Code::InvalidSnapshot);
+            }
+        }
+        if staging.as_ref().is_some_and(|staging| staging.is_complete())
+            && let Repair::AwaitingBuckets { staging: Some(staging), buckets, .. } =
+                core::mem::take(&mut self.repair)
+        {
+            self.finish_repair(cx, *staging, &buckets);
+        }
+        Verdict::Control
+    }
+
+    fn finish_repair(&mut self, cx: &mut Context, staging: Staging, buckets: &[u8]) {
+        let (epoch, at) = (staging.position.epoch.clone(), staging.position.sequence_number);
+        if !self.stands_at(&epoch, at) {
+            return;
+        }
+        if !staging.completes(self.store.table(), buckets) {
+            self.repair = Repair::GaveUp { epoch, at };
+            return;
+        }
+        let rows = staging.table.len() as u64;
+        match self.store.repair(staging, buckets) {
+            Ok(swapped) => {
+                cx.metrics.repairs += 1;
+                self.store.clear_error();
+                self.invalidate(cx, "divergence");
+                self.announce_swapped(cx, &swapped);
+                let (campaign_id, buckets) = (self.id.clone(), buckets.len() as u64);
+                cx.notify(Notice::Repaired { campaign_id, buckets, rows });
+            }
+            Err(_) => self.repair = Repair::GaveUp { epoch, at },
+        }
+    }
+
+    fn stands_at(&self, epoch: &Epoch, number: SequenceNumber) -> bool {
+        self.store
+            .position()
+            .is_some_and(|position| position.epoch == *epoch && position.sequence_number == number)
+    }
+}

@@ -1,0 +1,399 @@
+//! Sequencing: what the machine does with an event of v1. The decision table of design §4, in its
+//! order; `docs/PROTOCOL.md` states it for authors of servers.
+
+use super::context::Context;
+use super::gap::Holding;
+use super::log::Level;
+use super::notice::{CacheInvalidated, Notice, PhaseTransition};
+use super::outcome::Verdict;
+use super::recovery::Recovery;
+use super::subscription::{Fate, Subscription};
+use crate::protocol::body::Body;
+use crate::protocol::client::Reason;
+use crate::protocol::envelope::{Envelope, RawSequence};
+use crate::protocol::event::EventKind;
+use crate::protocol::time::parse_rfc3339_ms;
+use crate::protocol::transition::Transition;
+use crate::protocol::{Epoch, EventHash, SequenceNumber};
+use crate::store::apply::EventMeta;
+use crate::store::{Change, Fault};
+
+impl Subscription {
+    /// Decides about one sequenced event of this campaign.
+    pub(super) fn on_event(
+        &mut self,
+        cx: &mut Context,
+        document: &str,
+        envelope: &Envelope<'_>,
+        sequence: &RawSequence<'_>,
+    ) -> Verdict {
+        if self.fate != Fate::Open {
+            return Verdict::Ignored;
+        }
+        if let Some(verdict) = self.already_applied(cx, sequence) {
+            return verdict;
+        }
+        if !is_intact(envelope, sequence) {
+            return self.on_corrupt(cx, sequence);
+        }
+        if self.retired.iter().any(|epoch| epoch.as_str() == sequence.epoch()) {
+            cx.metrics.retired_epoch += 1;
+            return Verdict::RetiredEpoch;
+        }
+        let number = sequence.number();
+        match self.store.position() {
+            None => return self.hold(cx, document, sequence),
+            Some(position) if position.epoch.as_str() != sequence.epoch() => {
+                return self.on_foreign_epoch(cx, document, sequence);
+            }
+            Some(position) if number <= position.sequence_number => {
+                return self.on_divergence(cx, "hash", number);
+            }
+            Some(position) if number > position.sequence_number.next() => {
+                return self.on_gap(cx, document, sequence);
+            }
+            Some(_) => {}
+        }
+        let verdict = self.apply_next(cx, envelope, sequence);
+        if matches!(verdict, Verdict::Applied | Verdict::AppliedUnknown) {
+            self.after_progress(cx);
+        }
+        verdict
+    }
+
+    /// An event at or below the position, told by its claimed hash alone.
+    fn already_applied(&self, cx: &mut Context, sequence: &RawSequence<'_>) -> Option<Verdict> {
+        let position = self.store.position()?;
+        let number = sequence.number();
+        if number > position.sequence_number || position.epoch.as_str() != sequence.epoch() {
+            return None;
+        }
+        match self.window.hash_of(number) {
+            None => {
+                cx.metrics.out_of_order += 1;
+                Some(Verdict::OutOfOrder)
+            }
+            Some(known) if known == sequence.hash => {
+                if matches!(&self.recovery, Recovery::Replaying { to, .. } if number <= *to) {
+                    cx.metrics.redelivered += 1;
+                    return Some(Verdict::Redelivered);
+                }
+                cx.metrics.duplicates += 1;
+                let (campaign_id, sequence_number) = (self.id.clone(), number.get());
+                cx.notify(Notice::Duplicate { campaign_id, sequence_number });
+                Some(Verdict::Duplicate)
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// A corrupt event proves nothing but that something was sent and did not arrive whole.
+    fn on_corrupt(&mut self, cx: &mut Context, sequence: &RawSequence<'_>) -> Verdict {
+        cx.metrics.corrupt += 1;
+        let (campaign_id, sequence_number) = (self.id.clone(), sequence.number().get());
+        cx.notify(Notice::Corrupt { campaign_id, sequence_number });
+        cx.log(Level::Warn, "corrupt", |record| {
+            record.campaign_id = Some(self.id.clone());
+            record.sequence_number = Some(sequence.number().get());
+            record.event_id = Some(sequence.event_id().to_owned());
+        });
+        match self.recovery {
+            Recovery::Settled => {
+                let snapshot = self.strike(cx);
+                self.want(cx, Reason::Hash, snapshot);
+            }
+            // The answer to what is asked or due brings it again.
+            Recovery::Due { .. } | Recovery::Asked { .. } => {}
+            Recovery::Replaying { .. } | Recovery::Receiving { .. } => self.ask_again(cx, 0),
+        }
+        Verdict::Corrupt
+    }
+
+    fn on_foreign_epoch(
+        &mut self,
+        cx: &mut Context,
+        document: &str,
+        sequence: &RawSequence<'_>,
+    ) -> Verdict {
+        cx.metrics.foreign_epoch += 1;
+        // Behind a snapshot of that log, of which a part is missing.
+        let awaited = |epoch: &Epoch| epoch.as_str() == sequence.epoch();
+        if matches!(&self.recovery, Recovery::Receiving { epoch, .. } if awaited(epoch)) {
+            return self.hold(cx, document, sequence);
+        }
+        self.want(cx, Reason::Divergence, true);
+        Verdict::ForeignEpoch
+    }
+
+    /// The server's history contradicts what has been applied: nothing is applied, and a snapshot
+    /// decides.
+    pub(super) fn on_divergence(
+        &mut self,
+        cx: &mut Context,
+        kind: &'static str,
+        number: SequenceNumber,
+    ) -> Verdict {
+        cx.metrics.divergences += 1;
+        self.invalidate(cx, "divergence");
+        let (campaign_id, sequence_number) = (self.id.clone(), number.get());
+        cx.notify(Notice::Divergence { campaign_id, kind, sequence_number });
+        cx.log(Level::Error, "divergence", |record| {
+            record.campaign_id = Some(self.id.clone());
+            record.sequence_number = Some(number.get());
+            record.detail = Some(kind);
+        });
+        self.want(cx, Reason::Divergence, true);
+        Verdict::Divergence
+    }
+
+    fn on_gap(&mut self, cx: &mut Context, document: &str, sequence: &RawSequence<'_>) -> Verdict {
+        let (expected, received) = (self.applied().next(), sequence.number());
+        if self.held.is_empty() && self.recovery.is_settled() {
+            cx.metrics.gaps += 1;
+            let campaign_id = self.id.clone();
+            let (expected, received) = (expected.get(), received.get());
+            cx.notify(Notice::Gap { campaign_id, expected, received });
+            cx.log(Level::Warn, "gap", |record| {
+                record.campaign_id = Some(self.id.clone());
+                record.sequence_number = Some(expected);
+                record.value = Some(received);
+            });
+        }
+        let verdict = self.hold(cx, document, sequence);
+        if verdict != Verdict::Divergence {
+            self.request_missing(cx, received);
+        }
+        verdict
+    }
+
+    /// Something before `received` did not come.
+    fn request_missing(&mut self, cx: &mut Context, received: SequenceNumber) {
+        let lost = match &self.recovery {
+            Recovery::Settled => {
+                self.want(cx, Reason::Gap, false);
+                return;
+            }
+            Recovery::Due { .. } | Recovery::Asked { .. } => false,
+            // The socket carries everything from the answer on without a hole, or it is broken.
+            Recovery::Replaying { stream_next, .. } => received > *stream_next,
+            Recovery::Receiving { at, .. } => received > *at,
+        };
+        if lost {
+            self.ask_again(cx, 0);
+        }
+    }
+
+    fn hold(&mut self, cx: &mut Context, document: &str, sequence: &RawSequence<'_>) -> Verdict {
+        let Ok(epoch) = Epoch::new(sequence.epoch()) else { return Verdict::Ignored };
+        match self.held.hold(&epoch, sequence.number(), document, sequence.hash) {
+            Holding::Held => {
+                cx.metrics.held += 1;
+                Verdict::Held
+            }
+            Holding::Known => {
+                cx.metrics.duplicates += 1;
+                Verdict::Duplicate
+            }
+            Holding::Conflict => self.on_divergence(cx, "hash", sequence.number()),
+            Holding::Full => {
+                cx.metrics.held_overflows += 1;
+                Verdict::Overflow
+            }
+        }
+    }
+
+    /// Applies the event after the position: first the store, then the position, then listeners.
+    fn apply_next(
+        &mut self,
+        cx: &mut Context,
+        envelope: &Envelope<'_>,
+        sequence: &RawSequence<'_>,
+    ) -> Verdict {
+        let known = self.store.position().map_or("", |position| position.event_id.as_str());
+        if !known.is_empty() && sequence.previous_event_id() != Some(known) {
+            return self.on_divergence(cx, "previous_event", sequence.number());
+        }
+        let Some(kind) = EventKind::parse(envelope.kind) else {
+            cx.metrics.unknown_types += 1;
+            self.advance(cx, sequence);
+            return Verdict::AppliedUnknown;
+        };
+        let body = match Body::decode(kind, envelope.data, sequence.campaign_id()) {
+            Ok(body) => body,
+            Err(code) => return self.on_rejected(cx, code),
+        };
+        let timestamp = envelope.timestamp();
+        let meta = EventMeta { timestamp, sequence_number: sequence.number() };
+        match self.store.apply(&body, meta) {
+            Ok(change) => {
+                self.advance(cx, sequence);
+                if let Some(sent_ms) = parse_rfc3339_ms(timestamp) {
+                    cx.metrics.event_age_ms.record((cx.now.wall_ms - sent_ms).max(0) as u64);
+                }
+                self.announce(cx, &body, change, timestamp);
+                Verdict::Applied
+            }
+            Err(Fault::Invalid(code)) => self.on_rejected(cx, code),
+            Err(Fault::WrongPreviousPhase) => {
+                self.on_divergence(cx, "previous_phase", sequence.number())
+            }
+        }
+    }
+
+    /// The next event cannot be applied: a replay would bring the same bytes, a snapshot may not.
+    fn on_rejected(&mut self, cx: &mut Context, code: crate::protocol::Code) -> Verdict {
+        cx.metrics.refused.count(code);
+        cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()) });
+        cx.log(Level::Error, "rejected", |record| {
+            record.campaign_id = Some(self.id.clone());
+            record.sequence_number = Some(self.applied().next().get());
+            record.detail = Some(code.as_str());
+        });
+        self.want(cx, Reason::Rejected, true);
+        Verdict::Rejected
+    }
+
+    fn advance(&mut self, cx: &mut Context, sequence: &RawSequence<'_>) {
+        let number = sequence.number();
+        self.store.advance(number, sequence.event_id());
+        self.window.remember(number, sequence.hash);
+        self.proof.note_applied(number);
+        self.rate.note_progress();
+        cx.metrics.applied += 1;
+        let deadline = cx.now.at + cx.config.recovery_deadline_ms;
+        self.recovery.extend(deadline);
+        if let Recovery::Replaying { stream_next, events, .. } = &mut self.recovery {
+            *stream_next = number.next().max(*stream_next);
+            *events += 1;
+        }
+        cx.mark_changed(&self.id);
+        if sequence.is_checkpoint() || number.get().is_multiple_of(cx.config.log_every_events) {
+            cx.log(Level::Info, "sequence", |record| {
+                record.campaign_id = Some(self.id.clone());
+                record.sequence_number = Some(number.get());
+                record.event_id = Some(sequence.event_id().to_owned());
+            });
+        }
+    }
+
+    /// Tells what an applied event changed: caches first, then listeners.
+    fn announce(&mut self, cx: &mut Context, body: &Body<'_>, change: Change, timestamp: &str) {
+        if let Body::Transition(transition) = body {
+            self.announce_transition(cx, transition, &change, timestamp);
+        } else if let Some(phase) = change.phase {
+            self.announce_phase(cx, phase, "", timestamp);
+        }
+        if let Some((level, message)) = change.notification {
+            cx.notify(Notice::Notification { campaign_id: self.id.clone(), level, message });
+        }
+        if change.ended {
+            self.end(cx, "deleted");
+        }
+        if let Some(claim) = change.claim {
+            self.compare(cx, claim);
+        }
+    }
+
+    pub(super) fn announce_transition(
+        &mut self,
+        cx: &mut Context,
+        transition: &Transition,
+        change: &Change,
+        timestamp: &str,
+    ) {
+        if let Some(code) = change.refused {
+            cx.notify(Notice::TransitionRefused {
+                campaign_id: self.id.clone(),
+                code,
+                new_phase: transition.new_phase,
+                trigger_reason: transition.trigger_reason.clone(),
+            });
+            return;
+        }
+        self.invalidate(cx, "phase_transition");
+        let Some(phase) = change.phase else { return };
+        cx.notify(Notice::PhaseTransition(PhaseTransition {
+            previous_phase: phase.from,
+            new_phase: phase.to,
+            new_status: phase.status,
+            timestamp: timestamp.to_owned(),
+            transition_type: transition.transition_type.clone(),
+            trigger_reason: transition.trigger_reason.clone(),
+            estimated_duration: transition.estimated_duration,
+            ..self.phase_notice()
+        }));
+    }
+
+    /// The phase differs for another reason than a transition event.
+    pub(super) fn announce_phase(
+        &mut self,
+        cx: &mut Context,
+        phase: crate::store::PhaseChange,
+        transition_type: &str,
+        timestamp: &str,
+    ) {
+        self.invalidate(cx, "phase_transition");
+        cx.notify(Notice::PhaseTransition(PhaseTransition {
+            previous_phase: phase.from,
+            new_phase: phase.to,
+            new_status: phase.status,
+            timestamp: timestamp.to_owned(),
+            transition_type: transition_type.to_owned(),
+            ..self.phase_notice()
+        }));
+    }
+
+    fn phase_notice(&self) -> PhaseTransition {
+        let record = self.store.record().cloned().unwrap_or_default();
+        PhaseTransition {
+            campaign_id: self.id.clone(),
+            previous_phase: None,
+            new_phase: record.phase,
+            new_status: record.status,
+            timestamp: String::new(),
+            transition_type: String::new(),
+            trigger_reason: None,
+            estimated_duration: None,
+            epoch: self.store.position().map(|position| position.epoch.to_string()),
+            sequence_number: self.applied().get(),
+            recovered: !self.recovery.is_settled(),
+        }
+    }
+
+    /// What is cached of this campaign is no longer true.
+    pub(super) fn invalidate(&self, cx: &mut Context, reason: &'static str) {
+        let transition = reason == "phase_transition";
+        let phase = self.store.record().map(|record| record.phase);
+        cx.notify(Notice::CacheInvalidated(CacheInvalidated {
+            campaign_id: self.id.clone(),
+            reason,
+            new_phase: phase.filter(|_| transition),
+            epoch: self.store.position().map(|position| position.epoch.to_string()),
+            sequence_number: self.applied().get(),
+        }));
+    }
+
+    /// Applies held events that have become next, and settles what is thereby complete.
+    pub(super) fn after_progress(&mut self, cx: &mut Context) {
+        while let Some(position) = self.store.position() {
+            let Some(held) = self.held.take_next(&position.epoch, position.sequence_number) else {
+                break;
+            };
+            // It was parsed and verified when it was held.
+            let Ok(envelope) = Envelope::parse(&held.document) else { break };
+            let Some(sequence) = envelope.sequence else { break };
+            let verdict = self.apply_next(cx, &envelope, &sequence);
+            if !matches!(verdict, Verdict::Applied | Verdict::AppliedUnknown) {
+                break;
+            }
+        }
+        self.settle_replay(cx);
+        self.waiters.settle(cx, self.store.position(), &self.retired);
+    }
+}
+
+/// Whether an event matches its own hash.
+fn is_intact(envelope: &Envelope<'_>, sequence: &RawSequence<'_>) -> bool {
+    let (kind, timestamp) = (envelope.kind_raw, envelope.timestamp_raw);
+    EventHash::of_v1(kind, timestamp, envelope.data, sequence.hashed()) == sequence.hash
+}
