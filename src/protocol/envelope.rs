@@ -51,7 +51,7 @@ impl<'a> Envelope<'a> {
             reader.end()?;
             return Err(Code::InvalidEnvelope);
         }
-        reader.object(|key, value| match name(key)? {
+        reader.object(|key, value| match plain_name(key)? {
             "type" => set(&mut kind, value.raw()?),
             "timestamp" => set(&mut timestamp, value.raw()?),
             "data" => set(&mut data, value.raw()?),
@@ -91,7 +91,7 @@ impl<'a> RawSequence<'a> {
             return Err(Code::InvalidEnvelope);
         }
         reader.object(|key, value| {
-            let slot = match name(key)? {
+            let slot = match plain_name(key)? {
                 "campaignId" => 0,
                 "epoch" => 1,
                 "sequenceNumber" => 2,
@@ -186,16 +186,17 @@ impl<'a> RawSequence<'a> {
 }
 
 /// The name of an envelope member: two readers must never disagree on it, so no escapes.
-fn name(key: RawStr<'_>) -> Result<&str, Code> {
+pub(super) fn plain_name(key: RawStr<'_>) -> Result<&str, Code> {
     if key.escaped { Err(Code::AmbiguousEnvelope) } else { Ok(key.inner) }
 }
 
-fn set<'a>(slot: &mut Option<&'a str>, raw: &'a str) -> Result<(), Code> {
-    if slot.replace(raw).is_some() { Err(Code::AmbiguousEnvelope) } else { Ok(()) }
+/// Fills a slot that must be filled once.
+pub(super) fn set<T>(slot: &mut Option<T>, value: T) -> Result<(), Code> {
+    if slot.replace(value).is_some() { Err(Code::AmbiguousEnvelope) } else { Ok(()) }
 }
 
 /// The inside of a raw string without escapes.
-fn plain(raw: &str) -> Option<&str> {
+pub(super) fn plain(raw: &str) -> Option<&str> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     (!inner.contains('\\')).then_some(inner)
 }

@@ -58,6 +58,8 @@ pub struct Config {
     pub polling_after_attempts: u32,
     /// Time between polls; jittered by half.
     pub polling_ms: u64,
+    /// A fetch by the application may take this long.
+    pub fetch_timeout_ms: u64,
     /// Time between obeyed refreshes of one campaign.
     pub refresh_ms: u64,
     /// Applied events between two log records of the sequence's progress.
@@ -94,6 +96,7 @@ impl Default for Config {
             linger_ms: 5_000,
             polling_after_attempts: 3,
             polling_ms: 30_000,
+            fetch_timeout_ms: 30_000,
             refresh_ms: 1_000,
             log_every_events: 1_000,
         }

@@ -1,6 +1,7 @@
 //! The machine: one connection, many campaigns, three verbs.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::connection::{Attempts, Connection, Dialect};
 use super::context::Context;
@@ -212,18 +213,19 @@ impl Machine {
 
     fn on_retain(&mut self, campaign_id: CampaignId) {
         let Self { cx, subscriptions, .. } = self;
-        let subscription = subscriptions
-            .entry(campaign_id)
-            .or_insert_with_key(|id| Subscription::new(id.clone(), &cx.config));
+        cx.mark_changed(&campaign_id);
+        let subscription = match subscriptions.entry(campaign_id) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let mut subscription = Subscription::new(entry.key().clone(), &cx.config);
+                if let Some((_, dialect)) = cx.socket {
+                    subscription.on_open(cx, dialect);
+                }
+                entry.insert(subscription)
+            }
+        };
         subscription.holders += 1;
         subscription.linger_until = None;
-        if subscription.holders == 1
-            && subscription.store.position().is_none()
-            && let Some((_, dialect)) = cx.socket
-        {
-            subscription.on_open(cx, dialect);
-        }
-        cx.mark_changed(&subscription.id);
     }
 
     /// Tells whether anybody held it.

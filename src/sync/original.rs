@@ -25,6 +25,8 @@ pub struct Resync {
     buffered: Vec<String>,
     buffered_bytes: usize,
     attempts: u32,
+    /// A phase that nobody announced has been told of, and not been explained yet.
+    noticed: bool,
     /// Content hashes of the last sequenced events.
     hashes: VecDeque<EventHash>,
 }
@@ -34,8 +36,9 @@ enum State {
     /// Nothing is known to be missing.
     #[default]
     Idle,
-    /// A snapshot has been asked for.
-    Fetching,
+    /// A snapshot has been asked for. Whether something was missed since, so that its answer may
+    /// be too old and another is needed.
+    Fetching { again: bool },
     /// The last fetch failed; another is due.
     Waiting(Timestamp),
 }
@@ -50,7 +53,7 @@ impl Resync {
     pub const fn deadline(&self) -> Option<Timestamp> {
         match self.state {
             State::Waiting(at) => Some(at),
-            State::Idle | State::Fetching => None,
+            State::Idle | State::Fetching { .. } => None,
         }
     }
 
@@ -139,10 +142,15 @@ impl Machine {
 impl Subscription {
     /// After every connect, and whenever something may have been missed.
     pub(super) fn wish_resync(&mut self, cx: &mut Context) {
-        if cx.config.has_fetch_snapshot && self.resync.state != State::Fetching {
-            self.resync.state = State::Fetching;
-            cx.wish_fetch(self.id.clone());
+        if !cx.config.has_fetch_snapshot {
+            return;
         }
+        if let State::Fetching { again } = &mut self.resync.state {
+            *again = true;
+            return;
+        }
+        self.resync.state = State::Fetching { again: false };
+        cx.wish_fetch(self.id.clone());
     }
 
     fn on_original(&mut self, cx: &mut Context, text: &str, document: &Document<'_>) -> Verdict {
@@ -160,7 +168,8 @@ impl Subscription {
                 return Verdict::Duplicate;
             }
         }
-        if self.resync.state == State::Fetching && !self.resync.buffer(&cx.config, text) {
+        let fetching = matches!(self.resync.state, State::Fetching { .. });
+        if fetching && !self.resync.buffer(&cx.config, text) {
             cx.metrics.held_overflows += 1;
         }
         self.apply_original(cx, document)
@@ -193,21 +202,28 @@ impl Subscription {
         if let Some(claim) = done.change.claim {
             self.compare_original(cx, claim);
         }
-        if done.unannounced {
-            cx.log(Level::Warn, "unannounced_phase", |record| {
-                record.campaign_id = Some(self.id.clone());
-            });
-            if self.resync.is_idle() {
-                cx.metrics.divergences += 1;
-                let campaign_id = self.id.clone();
-                cx.notify(Notice::Divergence { campaign_id, kind: "phase", sequence_number: 0 });
-                self.invalidate(cx, "divergence");
-            }
-            self.wish_resync(cx);
+        if done.change.transition {
+            self.resync.noticed = false;
+        }
+        if done.unannounced && !self.resync.noticed {
+            self.resync.noticed = true;
+            self.on_unannounced_phase(cx);
         }
         if done.change.ended {
             self.end(cx, "deleted");
         }
+    }
+
+    /// Somebody speaks of a phase that we are not in: a transition was missed.
+    fn on_unannounced_phase(&mut self, cx: &mut Context) {
+        cx.metrics.divergences += 1;
+        cx.log(Level::Warn, "unannounced_phase", |record| {
+            record.campaign_id = Some(self.id.clone());
+        });
+        self.invalidate(cx, "divergence");
+        let campaign_id = self.id.clone();
+        cx.notify(Notice::Divergence { campaign_id, kind: "phase", sequence_number: 0 });
+        self.wish_resync(cx);
     }
 
     /// A count without a digest and without a number: a difference is repaired by a snapshot.
@@ -232,8 +248,10 @@ impl Subscription {
         snapshot: &RestSnapshot<'_>,
     ) -> Result<(), Code> {
         let phase = self.store.resynchronise(snapshot)?;
+        let again = self.resync.state == State::Fetching { again: true };
         self.resync.state = State::Idle;
         self.resync.attempts = 0;
+        self.resync.noticed = false;
         self.polled = cx.socket.is_none();
         cx.metrics.snapshots += 1;
         cx.mark_changed(&self.id);
@@ -241,19 +259,26 @@ impl Subscription {
         if let Some(phase) = phase {
             self.announce_phase(cx, phase, "snapshot", "");
         }
-        self.resync.buffered_bytes = 0;
-        for text in core::mem::take(&mut self.resync.buffered) {
+        let buffered = core::mem::take(&mut self.resync.buffered);
+        for text in &buffered {
             if self.fate == Fate::Open
-                && let Ok(document) = original::decode(&text)
+                && let Ok(document) = original::decode(text)
             {
                 let _counted = self.apply_original(cx, &document);
             }
+        }
+        if again {
+            // The answer may have been too old: what arrived is kept for the next one as well.
+            self.resync.buffered = buffered;
+            self.wish_resync(cx);
+        } else {
+            self.resync.buffered_bytes = 0;
         }
         Ok(())
     }
 
     fn on_fetch_failed(&mut self, cx: &mut Context) {
-        if self.resync.state != State::Fetching {
+        if !matches!(self.resync.state, State::Fetching { .. }) {
             return;
         }
         let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);

@@ -16,14 +16,23 @@ use crate::store::Staging;
 /// Fetches that the application is busy with, and when the next round is due.
 #[derive(Debug, Default)]
 pub struct Fetches {
-    under_way: BTreeMap<Ticket, CampaignId>,
+    under_way: BTreeMap<Ticket, Fetch>,
     next_poll: Option<Timestamp>,
 }
 
+/// One fetch.
+#[derive(Debug)]
+struct Fetch {
+    campaign_id: CampaignId,
+    deadline: Timestamp,
+}
+
 impl Machine {
-    /// When the next round of polling is due.
+    /// When the next round of polling is due, or a fetch is given up.
     pub(super) fn polling_deadline(&self) -> Option<Timestamp> {
-        self.fetches.next_poll.filter(|_| self.polls())
+        let round = self.fetches.next_poll.filter(|_| self.polls());
+        let fetches = self.fetches.under_way.values().map(|fetch| fetch.deadline);
+        fetches.chain(round).min()
     }
 
     /// Without a socket for so long that people should see something rather than nothing new.
@@ -36,11 +45,15 @@ impl Machine {
 
     /// Fetches what is due.
     pub(super) fn on_polling_time(&mut self) {
+        let now = self.cx.now.at;
+        let late = self.fetches.under_way.extract_if(.., |_, fetch| fetch.deadline <= now);
+        for (_, fetch) in late.collect::<Vec<_>>() {
+            self.on_fetch_failed(&fetch.campaign_id);
+        }
         if !self.polls() {
             self.fetches.next_poll = None;
             return;
         }
-        let now = self.cx.now.at;
         if self.fetches.next_poll.is_some_and(|due| due > now) {
             return;
         }
@@ -55,19 +68,21 @@ impl Machine {
 
     /// Asks the application for a campaign's snapshot, unless it is busy with it already.
     pub(super) fn fetch(&mut self, campaign_id: CampaignId) {
-        let busy = self.fetches.under_way.values().any(|id| *id == campaign_id);
+        let busy = self.fetches.under_way.values().any(|it| it.campaign_id == campaign_id);
         if busy || !self.cx.config.has_fetch_snapshot {
             return;
         }
         let ticket = self.cx.ticket();
-        self.fetches.under_way.insert(ticket, campaign_id.clone());
+        let deadline = self.cx.now.at + self.cx.config.fetch_timeout_ms;
+        let fetch = Fetch { campaign_id: campaign_id.clone(), deadline };
+        self.fetches.under_way.insert(ticket, fetch);
         self.cx.effect(Effect::FetchSnapshot(ticket, campaign_id));
     }
 
     /// The application's answer.
     pub(super) fn on_fetched(&mut self, ticket: Ticket, json: Option<&str>) -> Outcome {
         let mut outcome = Outcome::default();
-        let Some(campaign_id) = self.fetches.under_way.remove(&ticket) else {
+        let Some(Fetch { campaign_id, .. }) = self.fetches.under_way.remove(&ticket) else {
             outcome.stale = true;
             return outcome;
         };

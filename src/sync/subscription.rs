@@ -168,9 +168,13 @@ impl Subscription {
 
     /// A socket whose dialect is settled is open: subscribe, and ask for what was missed.
     pub(super) fn on_open(&mut self, cx: &mut Context, dialect: Dialect) {
+        if self.fate == Fate::Ended {
+            return;
+        }
+        // What another session, or another server, refused may be granted now.
+        self.fate = Fate::Open;
         self.marks.clear();
         self.proof.lagging = false;
-        self.fate = Fate::Open;
         self.polled = false;
         if matches!(self.repair, Repair::AwaitingDigest { .. } | Repair::AwaitingBuckets { .. }) {
             self.repair = Repair::Idle;

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::nullable::word;
+pub(super) use crate::protocol::envelope::{plain, plain_name, set};
 use crate::protocol::id::is_campaign_id;
-use crate::protocol::json::{RawStr, Reader};
+use crate::protocol::json::Reader;
 use crate::protocol::position::is_token;
 use crate::protocol::{Code, EventHash, SequenceNumber};
 
@@ -258,17 +259,6 @@ pub(super) fn agree<'a>(
     }
 }
 
-/// The name of a member that decides what a document is: two readers must never disagree on it,
-/// so no escapes.
-pub(super) fn plain_name(key: RawStr<'_>) -> Result<&str, Code> {
-    if key.escaped { Err(Code::AmbiguousEnvelope) } else { Ok(key.inner) }
-}
-
-/// Fills a slot that may be filled once.
-pub(super) fn set<T>(slot: &mut Option<T>, value: T) -> Result<(), Code> {
-    if slot.replace(value).is_some() { Err(Code::AmbiguousEnvelope) } else { Ok(()) }
-}
-
 /// Whether a raw value is more than `null`.
 pub(super) fn is_there(raw: &&str) -> bool {
     *raw != "null"
@@ -277,12 +267,6 @@ pub(super) fn is_there(raw: &&str) -> bool {
 /// Whether a raw value is an object.
 pub(super) fn is_object(raw: &&str) -> bool {
     raw.starts_with('{')
-}
-
-/// The inside of a raw string without escapes.
-fn plain(raw: &str) -> Option<&str> {
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    (!inner.contains('\\')).then_some(inner)
 }
 
 fn is_short_hash(hex: &str) -> bool {
