@@ -1,2 +1,80 @@
-//! Tasks of this repository.
-fn main() {}
+//! `cargo xtask <command>`: every task of this repository, with the set-up each of them needs.
+//!
+//! One file per command. Tools are installed once, by exact version, into a cache outside the
+//! repository ([`setup`]); nothing else has to be installed by hand.
+
+mod bench;
+mod build;
+mod check;
+mod demo;
+mod npm;
+mod pack;
+mod repo;
+mod setup;
+mod sim;
+mod size;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use pico_args::Arguments;
+
+use crate::repo::Repo;
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  demo  [--port P] [--rate R]            set up, build, and run the server with the demo page
+  test  [--only SUITE]                   set up, build, and run every suite (or one of them)
+  setup                                  install what is missing, and nothing else
+  build                                  compile the wasm, the npm package and the demo page
+  check                                  formatting, clippy, documentation and TypeScript types
+  sim   [--seeds N] [--seed S] [--minutes M]
+                                         simulate seeded faults; a failing seed is printed
+  size                                   weigh the main entry, into target/report/size.json
+  bench [--events N] [--rounds N]        measure in headless Chromium, into target/report/bench.json
+  pack                                   the npm tarball, into target/
+";
+
+fn main() -> ExitCode {
+    match run(Arguments::from_env()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(mut arguments: Arguments) -> Result<ExitCode> {
+    if arguments.contains(["-h", "--help"]) {
+        print!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let command = arguments.subcommand()?;
+    let repo = Repo::find()?;
+    match command.as_deref() {
+        Some("demo") => demo::run_command(&repo, demo::Options::parse(arguments)?)?,
+        Some("test") => return test::run_command(&repo, test::Options::parse(arguments)?),
+        Some("setup") => done(arguments).and_then(|()| setup::everything(&repo))?,
+        Some("build") => done(arguments).and_then(|()| build::run_command(&repo))?,
+        Some("check") => done(arguments).and_then(|()| check::run_command(&repo))?,
+        Some("sim") => sim::run_command(&repo, &sim::Options::parse(arguments)?)?,
+        Some("size") => done(arguments).and_then(|()| size::run_command(&repo))?,
+        Some("bench") => bench::run_command(&repo, &bench::Options::parse(arguments)?)?,
+        Some("pack") => done(arguments).and_then(|()| pack::run_command(&repo))?,
+        Some(other) => bail!("there is no command `{other}`\n\n{USAGE}"),
+        None => bail!("which command?\n\n{USAGE}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses what no option of the command has taken.
+pub(crate) fn done(arguments: Arguments) -> Result<()> {
+    let rest = arguments.finish();
+    if rest.is_empty() {
+        return Ok(());
+    }
+    bail!("unexpected arguments: {rest:?}\n\n{USAGE}")
+}

@@ -1,0 +1,55 @@
+/**
+ * What a page downloads for the main entry: the wasm module, and the package's JavaScript with the
+ * generated glue, bundled and minified as an application's bundler would.
+ *
+ * Usage: node size.mjs <report.json>
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+
+/** The most that both may weigh together, in brotli. */
+const BUDGET = 60_000;
+
+const PACKAGE = new URL("../pkg/", import.meta.url);
+// The bundler is the package's own, so that both are measured and built with the same one.
+const { build } = createRequire(new URL("package.json", PACKAGE))("esbuild");
+
+const wasm = await readFile(new URL("wasm/campaign_sync_bg.wasm", PACKAGE));
+const js = await bundle();
+const report = {
+  wasm_raw: wasm.length,
+  wasm_gzip: gzipSync(wasm, { level: 9 }).length,
+  wasm_brotli: brotli(wasm),
+  js_brotli: brotli(js),
+};
+report.total_brotli = report.wasm_brotli + report.js_brotli;
+for (const [name, bytes] of Object.entries(report)) {
+  console.log(`${name.padEnd(13)}${String(bytes).padStart(9)} bytes`);
+}
+const path = process.argv[2];
+if (path !== undefined) await writeFile(path, `${JSON.stringify(report, null, 2)}\n`);
+if (report.total_brotli > BUDGET) {
+  console.error(`the main entry weighs more than its budget of ${BUDGET} bytes in brotli`);
+  process.exitCode = 1;
+}
+
+async function bundle() {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL("dist/index.js", PACKAGE))],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "browser",
+    target: "es2022",
+    write: false,
+    logLevel: "warning",
+  });
+  return outputFiles[0].contents;
+}
+
+function brotli(bytes) {
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+  return brotliCompressSync(bytes, { params }).length;
+}

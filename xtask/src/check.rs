@@ -1,0 +1,80 @@
+//! `cargo xtask check`: formatting, clippy, documentation and TypeScript types.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::build::{self, PROJECTS};
+use crate::npm::Project;
+use crate::repo::{Repo, run};
+use crate::setup;
+
+/// One check: a name and the command that fails if the check does.
+pub(crate) struct Check {
+    pub(crate) name: String,
+    pub(crate) command: Command,
+}
+
+/// Set-up and build (the types of the wasm module are generated), then every check.
+pub(crate) fn run_command(repo: &Repo) -> Result<()> {
+    setup::for_check(repo)?;
+    build::everything(repo, &mut run)?;
+    let mut failed = Vec::new();
+    for mut check in all(repo) {
+        if let Err(error) = run(&mut check.command) {
+            eprintln!("{error:#}");
+            failed.push(check.name);
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!("failed: {}", failed.join(", "))
+}
+
+/// Every check there is, in the order of what is quickest to know.
+pub(crate) fn all(repo: &Repo) -> Vec<Check> {
+    let cargo = |name: &str, arguments: &[&str]| {
+        let mut command = repo.command("cargo");
+        command.args(arguments);
+        Check { name: name.to_owned(), command }
+    };
+    let mut documentation = cargo("documentation", &["doc", "--workspace", "--no-deps"]);
+    documentation.command.env("RUSTDOCFLAGS", "-D warnings");
+    let mut checks = vec![
+        cargo("formatting", &["fmt", "--all", "--check"]),
+        cargo(
+            "clippy, native",
+            &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        ),
+        cargo(
+            "clippy, wasm32",
+            &[
+                "clippy",
+                "--package",
+                "campaign-sync",
+                "--target",
+                "wasm32-unknown-unknown",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        ),
+        documentation,
+    ];
+    checks.extend(PROJECTS.iter().filter_map(|directory| types(repo, directory)));
+    checks
+}
+
+/// The TypeScript compiler over one project, if that is one.
+fn types(repo: &Repo, directory: &str) -> Option<Check> {
+    let project = Project::find(repo, directory)?;
+    if !project.directory().join("tsconfig.json").is_file() {
+        return None;
+    }
+    let mut command = project.npm();
+    // `--no` keeps npm from fetching a compiler when the project has not installed its own.
+    command.args(["exec", "--no", "--", "tsc", "--noEmit"]);
+    Some(Check { name: format!("types, {directory}"), command })
+}

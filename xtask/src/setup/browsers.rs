@@ -1,0 +1,234 @@
+//! The browsers: used where they are, installed by apt-get on a Debian, asked for elsewhere.
+//!
+//! What to do is decided by [`plan`] from a description of the machine, so that it can be tested
+//! on a machine that lacks nothing.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::repo::{Repo, on_path, run};
+
+/// A browser that a suite drives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Browser {
+    /// Chromium with chromedriver.
+    Chromium,
+    /// Firefox; its driver comes from the cache of tools.
+    Firefox,
+}
+
+/// A program that must be on the `PATH`, and the Debian package that brings it.
+#[derive(Debug, PartialEq, Eq)]
+struct Part {
+    names: &'static [&'static str],
+    package: &'static str,
+    elsewhere: &'static str,
+}
+
+const CHROMIUM: Part = Part {
+    names: &["chromium", "chromium-browser", "google-chrome"],
+    package: "chromium",
+    elsewhere: "Chromium or Google Chrome, as `chromium` or `google-chrome` on the PATH",
+};
+const CHROMEDRIVER: Part = Part {
+    names: &["chromedriver"],
+    package: "chromium-driver",
+    elsewhere: "chromedriver of the same version as Chromium \
+                (https://googlechromelabs.github.io/chrome-for-testing), on the PATH",
+};
+const FIREFOX: Part = Part {
+    names: &["firefox-esr", "firefox"],
+    package: "firefox-esr",
+    elsewhere: "Firefox (https://www.mozilla.org/firefox), as `firefox` on the PATH",
+};
+
+/// How packages can be installed here.
+#[derive(Debug, PartialEq, Eq)]
+enum Installer {
+    /// apt-get of a Debian, as root.
+    AptAsRoot,
+    /// apt-get of a Debian, through a sudo that asks no password.
+    AptWithSudo,
+    /// A Debian, but nobody with the right to install.
+    AptWithoutRights,
+    /// Not a Debian.
+    None,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+enum Plan {
+    /// Everything is there.
+    Nothing,
+    /// Install these Debian packages.
+    Install { packages: Vec<&'static str>, sudo: bool },
+    /// Only a person can; the text says what and how.
+    Ask(String),
+}
+
+/// Makes sure of these browsers, or says precisely what is missing.
+pub(crate) fn require(repo: &Repo, browsers: &[Browser]) -> Result<()> {
+    let missing = missing(browsers, |name| on_path(name).is_some());
+    if missing.is_empty() {
+        return Ok(());
+    }
+    match plan(&missing, installer()) {
+        Plan::Nothing => Ok(()),
+        Plan::Install { packages, sudo } => install(repo, &packages, sudo),
+        Plan::Ask(text) => bail!(text),
+    }
+}
+
+/// Chromium's executable, under any of its usual names.
+pub(crate) fn chromium() -> Result<PathBuf> {
+    find(&CHROMIUM)
+}
+
+/// Chromium's driver.
+pub(crate) fn chromedriver() -> Result<PathBuf> {
+    find(&CHROMEDRIVER)
+}
+
+fn find(part: &Part) -> Result<PathBuf> {
+    part.names
+        .iter()
+        .find_map(|name| on_path(name))
+        .with_context(|| format!("missing: {}", part.elsewhere))
+}
+
+fn missing(browsers: &[Browser], is_there: impl Fn(&str) -> bool) -> Vec<&'static Part> {
+    let parts = browsers.iter().flat_map(|browser| match browser {
+        Browser::Chromium => [&CHROMIUM, &CHROMEDRIVER].as_slice(),
+        Browser::Firefox => [&FIREFOX].as_slice(),
+    });
+    parts.copied().filter(|part| !part.names.iter().any(|name| is_there(name))).collect()
+}
+
+fn plan(missing: &[&Part], installer: Installer) -> Plan {
+    if missing.is_empty() {
+        return Plan::Nothing;
+    }
+    let packages: Vec<_> = missing.iter().map(|part| part.package).collect();
+    match installer {
+        Installer::AptAsRoot => Plan::Install { packages, sudo: false },
+        Installer::AptWithSudo => Plan::Install { packages, sudo: true },
+        Installer::AptWithoutRights => Plan::Ask(format!(
+            "the browser tests need packages that only root may install:\n  \
+             sudo apt-get update && sudo apt-get install {}",
+            packages.join(" ")
+        )),
+        Installer::None => {
+            let wanted: Vec<_> = missing.iter().map(|part| part.elsewhere).collect();
+            Plan::Ask(format!(
+                "the browser tests need what cannot be installed from here (this is no Debian \
+                 with apt-get):\n  - {}",
+                wanted.join("\n  - ")
+            ))
+        }
+    }
+}
+
+fn installer() -> Installer {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    if !is_debian(&release) || on_path("apt-get").is_none() {
+        return Installer::None;
+    }
+    let quiet = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output()
+    };
+    let is_root = quiet("id", &["-u"]).is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    if is_root {
+        Installer::AptAsRoot
+    } else if quiet("sudo", &["-n", "true"]).is_ok_and(|output| output.status.success()) {
+        Installer::AptWithSudo
+    } else {
+        Installer::AptWithoutRights
+    }
+}
+
+/// Debian itself: its derivatives may ship these packages as empty shells around another store.
+fn is_debian(os_release: &str) -> bool {
+    os_release.lines().any(|line| matches!(line.trim(), "ID=debian" | "ID=\"debian\""))
+}
+
+fn install(repo: &Repo, packages: &[&str], sudo: bool) -> Result<()> {
+    eprintln!("installing {} with apt-get", packages.join(", "));
+    run(apt_get(repo, sudo).arg("update"))?;
+    run(apt_get(repo, sudo).args(["install", "-y", "--no-install-recommends"]).args(packages))
+}
+
+fn apt_get(repo: &Repo, sudo: bool) -> Command {
+    let mut command = repo.command(if sudo { "sudo" } else { "env" });
+    if sudo {
+        // sudo drops the environment, so the variable is set on its other side.
+        command.args(["-n", "env"]);
+    }
+    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: [Browser; 2] = [Browser::Chromium, Browser::Firefox];
+
+    #[test]
+    fn a_machine_that_lacks_nothing_installs_nothing() {
+        let parts = missing(&BOTH, |_| true);
+        assert_eq!(plan(&parts, Installer::AptAsRoot), Plan::Nothing);
+    }
+
+    #[test]
+    fn any_usual_name_of_a_browser_will_do() {
+        let there = ["google-chrome", "chromedriver", "firefox"];
+        assert_eq!(missing(&BOTH, |name| there.contains(&name)), Vec::<&Part>::new());
+    }
+
+    #[test]
+    fn only_what_is_missing_and_asked_for_is_installed() {
+        let parts = missing(&BOTH, |name| name == "chromium");
+        assert_eq!(
+            plan(&parts, Installer::AptAsRoot),
+            Plan::Install { packages: vec!["chromium-driver", "firefox-esr"], sudo: false }
+        );
+        let parts = missing(&[Browser::Chromium], |_| false);
+        assert_eq!(
+            plan(&parts, Installer::AptWithSudo),
+            Plan::Install { packages: vec!["chromium", "chromium-driver"], sudo: true }
+        );
+    }
+
+    #[test]
+    fn without_the_right_to_install_the_command_is_named() {
+        let parts = missing(&BOTH, |name| name != "firefox-esr" && name != "firefox");
+        let Plan::Ask(text) = plan(&parts, Installer::AptWithoutRights) else {
+            panic!("only a person can install here");
+        };
+        assert!(text.contains("sudo apt-get install firefox-esr"), "{text}");
+        assert!(!text.contains("chromium"), "{text}");
+    }
+
+    #[test]
+    fn where_there_is_no_debian_every_missing_part_is_named() {
+        let parts = missing(&BOTH, |_| false);
+        let Plan::Ask(text) = plan(&parts, Installer::None) else {
+            panic!("nothing can be installed here");
+        };
+        for word in ["Chromium", "chromedriver", "Firefox"] {
+            assert!(text.contains(word), "{word} in {text}");
+        }
+    }
+
+    #[test]
+    fn a_derivative_is_not_taken_for_debian() {
+        assert!(is_debian("NAME=x\nID=debian\n"));
+        assert!(is_debian("ID=\"debian\""));
+        assert!(!is_debian("ID=ubuntu\nID_LIKE=debian\n"));
+        assert!(!is_debian(""));
+    }
+}

@@ -1,0 +1,50 @@
+//! Set-up: what a fresh machine lacks, installed once, by exact version.
+//!
+//! A warm set-up only looks: it starts two short commands and reads a few files.
+
+mod browsers;
+mod node;
+mod rust;
+mod tools;
+
+use anyhow::Result;
+
+use crate::repo::Repo;
+
+/// What the build needs: the wasm target, wasm-bindgen, wasm-pack, wasm-opt, Node with npm.
+pub(crate) fn for_build(repo: &Repo) -> Result<()> {
+    node::require(repo)?;
+    rust::wasm_target(repo)?;
+    tools::wasm_bindgen(repo)?;
+    tools::wasm_pack(repo)?;
+    tools::wasm_opt(repo)
+}
+
+/// What `check` needs beyond that: rustfmt and clippy.
+pub(crate) fn for_check(repo: &Repo) -> Result<()> {
+    for_build(repo)?;
+    rust::components(repo)
+}
+
+/// What `bench` needs beyond the build: Chromium.
+pub(crate) fn for_bench(repo: &Repo) -> Result<()> {
+    for_build(repo)?;
+    browsers::require(repo, &[browsers::Browser::Chromium])
+}
+
+/// Everything, which is what `test` needs.
+pub(crate) fn everything(repo: &Repo) -> Result<()> {
+    for_check(repo)?;
+    browsers::require(repo, &[browsers::Browser::Chromium, browsers::Browser::Firefox])?;
+    tools::geckodriver(repo)
+}
+
+/// Chromium's executable, under any of its usual names.
+pub(crate) fn chromium() -> Result<std::path::PathBuf> {
+    browsers::chromium()
+}
+
+/// Chromium's driver.
+pub(crate) fn chromedriver() -> Result<std::path::PathBuf> {
+    browsers::chromedriver()
+}

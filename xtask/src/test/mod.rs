@@ -1,0 +1,88 @@
+//! `cargo xtask test`: set-up, every suite in order, and one summary line at the very end.
+
+mod log;
+mod suite;
+mod tally;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use pico_args::Arguments;
+
+use crate::repo::Repo;
+use crate::setup;
+use log::Log;
+use suite::Suite;
+use tally::Tally;
+
+/// How much of a failed suite's output is printed; all of it is in its log.
+const TAIL_LINES: usize = 80;
+
+/// What a person may choose.
+pub(crate) struct Options {
+    only: Option<Suite>,
+}
+
+impl Options {
+    pub(crate) fn parse(mut arguments: Arguments) -> Result<Self> {
+        let only = arguments.opt_value_from_fn("--only", Suite::named)?;
+        crate::done(arguments)?;
+        Ok(Self { only })
+    }
+}
+
+/// Runs what was asked for; the exit code says whether all of it passed.
+pub(crate) fn run_command(repo: &Repo, options: Options) -> Result<ExitCode> {
+    let selected = Suite::ALL.into_iter().filter(|suite| match options.only {
+        Some(only) => *suite == only || (*suite == Suite::Build && only.needs_build()),
+        None => true,
+    });
+    let started = Instant::now();
+    setup::everything(repo)?;
+    println!("set-up: done in {:.1} s", started.elapsed().as_secs_f64());
+
+    let mut total = Tally::default();
+    let mut is_built = true;
+    for suite in selected {
+        if let Some(reason) = suite.absent(repo) {
+            println!("{suite}: skipped, {reason}");
+            continue;
+        }
+        let tally = if is_built || !suite.needs_build() {
+            run_suite(repo, suite)?
+        } else {
+            println!("{suite}: FAILED, not run because the build failed");
+            Tally::crashed()
+        };
+        is_built &= suite != Suite::Build || tally.failed == 0;
+        total += tally;
+    }
+    println!("\n{total}");
+    Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// One suite, its output in a log, of which only a failure shows the end.
+fn run_suite(repo: &Repo, suite: Suite) -> Result<Tally> {
+    println!("{suite}: running");
+    let started = Instant::now();
+    let mut log = Log::create(repo.report(&format!("test-{suite}.log"))?)?;
+    let tally = match suite.run(repo, &mut log) {
+        Ok(tally) => tally,
+        Err(error) => {
+            log.note(&format!("error: {error:#}"))?;
+            Tally::crashed()
+        }
+    };
+    println!("{suite}: {tally} in {:.1} s", started.elapsed().as_secs_f64());
+    if tally.failed > 0 {
+        let text = log.read().context("cannot read the log back")?;
+        println!("--- the end of {}", log.path().display());
+        println!("{}", tally::tail(&text, TAIL_LINES));
+        println!("---");
+        for name in tally::failing_names(&text) {
+            println!("{suite}: failed: {name}");
+        }
+    }
+    Ok(tally)
+}

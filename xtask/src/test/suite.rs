@@ -1,0 +1,202 @@
+//! The suites: what each runs, in order, and what it needs.
+
+use std::fmt;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::log::Log;
+use super::tally::Tally;
+use crate::build::{self, PROJECTS};
+use crate::check;
+use crate::npm::Project;
+use crate::repo::{Repo, command_line};
+use crate::setup;
+use crate::sim;
+
+/// The seeds of every test run; `cargo xtask sim` takes more.
+const SEEDS: u64 = 2_000;
+/// Seconds one browser test may take; the runner's own limit is too short for a busy machine.
+const BROWSER_TEST_SECONDS: &str = "120";
+
+/// One suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suite {
+    /// The wasm, the package, the page and the server.
+    Build,
+    /// Formatting, clippy, documentation and types.
+    Check,
+    /// Every Rust test that needs no browser.
+    Native,
+    /// The simulator.
+    Simulator,
+    /// The browser shell, in Chromium.
+    Chromium,
+    /// The browser shell, in Firefox.
+    Firefox,
+    /// The npm package.
+    Package,
+    /// The page and the server together.
+    EndToEnd,
+    /// The tarball, as a fresh project would use it.
+    Tarball,
+}
+
+impl Suite {
+    /// All of them, in the order in which they run.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Build,
+        Self::Check,
+        Self::Native,
+        Self::Simulator,
+        Self::Chromium,
+        Self::Firefox,
+        Self::Package,
+        Self::EndToEnd,
+        Self::Tarball,
+    ];
+
+    /// The suite of this name.
+    pub(crate) fn named(name: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|suite| suite.name() == name);
+        found.with_context(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|suite| suite.name()).collect();
+            format!("there is no suite `{name}`; there are {}", names.join(", "))
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Check => "check",
+            Self::Native => "native",
+            Self::Simulator => "sim",
+            Self::Chromium => "chromium",
+            Self::Firefox => "firefox",
+            Self::Package => "package",
+            Self::EndToEnd => "e2e",
+            Self::Tarball => "tarball",
+        }
+    }
+
+    /// Whether the suite looks at what the build made.
+    pub(crate) fn needs_build(self) -> bool {
+        match self {
+            Self::Check | Self::Package | Self::EndToEnd | Self::Tarball => true,
+            Self::Build | Self::Native | Self::Simulator | Self::Chromium | Self::Firefox => false,
+        }
+    }
+
+    /// Why there is nothing to run, if so.
+    pub(crate) fn absent(self, repo: &Repo) -> Option<String> {
+        let needed = match self {
+            Self::Build | Self::Check | Self::Native => return None,
+            Self::Simulator => "tests/simulation/main.rs",
+            Self::Chromium | Self::Firefox => "tests/browser/main.rs",
+            Self::Package => "pkg/package.json",
+            Self::EndToEnd => "tests/e2e/package.json",
+            Self::Tarball => "tests/package/package.json",
+        };
+        (!repo.path(needed).is_file()).then(|| format!("there is no {needed} yet"))
+    }
+
+    /// Runs the suite into its log.
+    pub(crate) fn run(self, repo: &Repo, log: &mut Log) -> Result<Tally> {
+        match self {
+            Self::Build => build_all(repo, log),
+            Self::Check => check_all(repo, log),
+            Self::Native => {
+                let arguments = ["test", "--workspace", "--no-fail-fast"];
+                runner(log, repo.command("cargo").args(arguments))
+            }
+            Self::Simulator => simulate(repo, log),
+            Self::Chromium => in_chromium(repo, log),
+            Self::Firefox => in_firefox(repo, log),
+            Self::Package => npm_test(repo, "pkg", log),
+            Self::EndToEnd => npm_test(repo, "tests/e2e", log),
+            Self::Tarball => npm_test(repo, "tests/package", log),
+        }
+    }
+}
+
+impl fmt::Display for Suite {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// The whole build as one test.
+fn build_all(repo: &Repo, log: &mut Log) -> Result<Tally> {
+    let mut start = into(log);
+    build::everything(repo, &mut start)?;
+    build::server(repo, &mut start)?;
+    Ok(Tally::of_one(true))
+}
+
+/// One test per check.
+fn check_all(repo: &Repo, log: &mut Log) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for mut check in check::all(repo) {
+        let success = log.run(&mut check.command)?;
+        log.note(&format!("test {} ... {}", check.name, if success { "ok" } else { "FAILED" }))?;
+        tally += Tally::of_one(success);
+    }
+    Ok(tally)
+}
+
+/// The simulator may count for itself; if it does not, it is one test.
+fn simulate(repo: &Repo, log: &mut Log) -> Result<Tally> {
+    let options = sim::Options { seeds: Some(SEEDS), ..sim::Options::default() };
+    let success = log.run(&mut sim::command(repo, &options))?;
+    let tally = Tally::of_runner(&log.read()?, success);
+    Ok(if success && tally.passed == 0 { Tally::of_one(true) } else { tally })
+}
+
+fn in_chromium(repo: &Repo, log: &mut Log) -> Result<Tally> {
+    let mut command = browser_test(repo);
+    command.arg("--chrome").arg("--chromedriver").arg(setup::chromedriver()?);
+    runner(log, command.args(["--", "--test", "browser"]))
+}
+
+fn in_firefox(repo: &Repo, log: &mut Log) -> Result<Tally> {
+    let mut command = browser_test(repo);
+    command.arg("--firefox").arg("--geckodriver").arg(repo.geckodriver());
+    runner(log, command.args(["--", "--test", "browser"]))
+}
+
+fn browser_test(repo: &Repo) -> Command {
+    let mut command = repo.command("wasm-pack");
+    command.env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TEST_SECONDS);
+    command.args(["test", "--headless", "--mode", "no-install"]);
+    command
+}
+
+/// `npm test` of one project, which finds the server and the browser through its environment.
+fn npm_test(repo: &Repo, directory: &str, log: &mut Log) -> Result<Tally> {
+    let project = Project::find(repo, directory)
+        .with_context(|| format!("{directory} has no package.json"))?;
+    // The build installed its own projects already.
+    if !PROJECTS.contains(&directory) {
+        project.install(&mut into(log))?;
+    }
+    let mut command = project.script("test");
+    command.env("CARGO_TARGET_DIR", repo.target(""));
+    command.env("CHROMIUM", setup::chromium()?);
+    runner(log, &mut command)
+}
+
+/// A command that prints its own counts.
+fn runner(log: &mut Log, command: &mut Command) -> Result<Tally> {
+    let success = log.run(command)?;
+    Ok(Tally::of_runner(&log.read()?, success))
+}
+
+/// Starts commands into the log; anything but success is an error.
+fn into(log: &mut Log) -> impl FnMut(&mut Command) -> Result<()> {
+    |command| {
+        if log.run(command)? {
+            return Ok(());
+        }
+        bail!("`{}` failed", command_line(command))
+    }
+}
