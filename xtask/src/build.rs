@@ -48,16 +48,18 @@ pub(crate) fn everything(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The reference server, optimised.
+/// The reference server, as the native tests build it too: compiling it once more with all
+/// optimisations would take minutes that neither demo nor tests get back.
 pub(crate) fn server(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
-    runner(repo.command("cargo").args(["build", "--release", "--package", "campaign-sync-harness"]))
+    runner(repo.command("cargo").args(["build", "--package", "campaign-sync-harness"]))
 }
 
 /// Compiles the crate into `pkg/wasm`, unless what is there was made from the same module.
 fn wasm(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
     let target = "wasm32-unknown-unknown";
-    runner(repo.command("cargo").args(["build", "--lib", "--release", "--target", target]))?;
-    let compiled = repo.target(target).join("release/campaign_sync.wasm");
+    let profile = ["--profile", "wasm"];
+    runner(repo.command("cargo").args(["build", "--lib", "--target", target]).args(profile))?;
+    let compiled = repo.target(target).join("wasm/campaign_sync.wasm");
     let stamp = repo.target("xtask/pkg-wasm.stamp");
     let recipe = recipe(repo, &compiled)?;
     let output = repo.path("pkg/wasm/campaign_sync_bg.wasm");
@@ -67,7 +69,8 @@ fn wasm(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
     let _ = fs::remove_file(&stamp);
     runner(repo.command("wasm-pack").args([
         "build",
-        "--release",
+        "--profile",
+        "wasm",
         "--target",
         "web",
         "--out-dir",

@@ -77,9 +77,9 @@ impl Repo {
         self.tool_root("geckodriver", GECKODRIVER).join("bin/geckodriver")
     }
 
-    /// The reference server, as `cargo build --release` leaves it.
+    /// The reference server, as `cargo build` leaves it.
     pub(crate) fn server(&self) -> PathBuf {
-        self.target("release/campaign-sync-server")
+        self.target("debug/campaign-sync-server")
     }
 
     /// A child process that works in the repository's root and finds our tools first.

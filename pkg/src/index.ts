@@ -1,0 +1,18 @@
+/** campaign-sync: keeps a browser's view of a campaign provably continuous with its server's event stream. */
+export { CampaignSync } from "./client.js";
+export type { Campaign } from "./campaign.js";
+export { CampaignSyncError, ERROR_CODES, type ErrorCode } from "./errors.js";
+export type {
+  CacheInvalidatedDetail,
+  CampaignSyncEvent,
+  CampaignSyncEventMap,
+  CampaignSyncEventType,
+  CampaignSyncListener,
+  InvalidationReason,
+  PhaseTransitionDetail,
+} from "./events.js";
+export { init, initSync, type InitInput } from "./load.js";
+export type { PageEventMap } from "./page.js";
+export { formatPosition, parsePosition, type LogPosition } from "./position.js";
+export type * from "./types.js";
+export type { WaitOptions } from "./waits.js";

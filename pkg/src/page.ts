@@ -1,0 +1,62 @@
+/** The events on `window`, for components that do not see the client. */
+import type { CacheInvalidatedDetail, PhaseTransitionDetail } from "./events.js";
+
+/** The page-wide events, with what each carries in `detail`. The last two are requests to the client. */
+export interface PageEventMap {
+  phase_transition: PhaseTransitionDetail;
+  campaign_cache_invalidated: CacheInvalidatedDetail;
+  force_campaign_refresh: { readonly campaignId: string };
+  bulk_cache_invalidate: { readonly campaignIds: readonly string[] };
+}
+
+declare global {
+  interface WindowEventMap {
+    phase_transition: CustomEvent<PageEventMap["phase_transition"]>;
+    campaign_cache_invalidated: CustomEvent<PageEventMap["campaign_cache_invalidated"]>;
+    force_campaign_refresh: CustomEvent<PageEventMap["force_campaign_refresh"]>;
+    bulk_cache_invalidate: CustomEvent<PageEventMap["bulk_cache_invalidate"]>;
+  }
+}
+
+const PAGE_NAMES: Readonly<Record<string, string>> = {
+  phasetransition: "phase_transition",
+  cacheinvalidated: "campaign_cache_invalidated",
+};
+
+/** Repeats two events of the client on a target, and obeys two requests that are dispatched there. */
+export class PageEvents {
+  readonly #target: EventTarget | null;
+  readonly #refresh: (campaignId: string) => void;
+
+  constructor(target: EventTarget | null, refresh: (campaignId: string) => void) {
+    this.#target = target;
+    this.#refresh = refresh;
+    target?.addEventListener("force_campaign_refresh", this.#onForce);
+    target?.addEventListener("bulk_cache_invalidate", this.#onBulk);
+  }
+
+  /** Repeats an event of the client under its page-wide name, if it has one. */
+  repeat(type: string, detail: object): void {
+    const name = PAGE_NAMES[type];
+    if (name !== undefined) this.#target?.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  /** Stops listening. */
+  close(): void {
+    this.#target?.removeEventListener("force_campaign_refresh", this.#onForce);
+    this.#target?.removeEventListener("bulk_cache_invalidate", this.#onBulk);
+  }
+
+  // Anyone may dispatch on the window, so nothing about the detail is taken for granted. No id
+  // means no campaign, never all of them.
+  readonly #onForce = (event: Event): void => {
+    const id: unknown = (event as CustomEvent<{ campaignId?: unknown } | null>).detail?.campaignId;
+    if (typeof id === "string") this.#refresh(id);
+  };
+
+  readonly #onBulk = (event: Event): void => {
+    const ids: unknown = (event as CustomEvent<{ campaignIds?: unknown } | null>).detail?.campaignIds;
+    if (!Array.isArray(ids)) return;
+    for (const id of new Set<unknown>(ids)) if (typeof id === "string") this.#refresh(id);
+  };
+}

@@ -1,0 +1,113 @@
+/** Rich campaign data: what one consistent read of the REST interface says about a campaign. */
+import { CampaignSyncError, isErrorCode } from "./errors.js";
+import { deepFreeze } from "./plain.js";
+import { formatPosition, parsePosition, type LogPosition } from "./position.js";
+import type { CampaignRecord, DomainRow } from "./types.js";
+
+/** A campaign with all its rows, at one position. Frozen. */
+export interface RichCampaignData {
+  readonly campaignId: string;
+  readonly campaign: CampaignRecord;
+  /** The state is the one at this position; `null` if the server does not say. */
+  readonly position: LogPosition | null;
+  /** Rows are missing. Partial data is never cached. */
+  readonly partial: boolean;
+  readonly domains: readonly DomainRow[];
+  /** Names of the domains that resolve. */
+  readonly dnsValidatedDomains: readonly string[];
+  /** Rows that have an HTTP result. */
+  readonly httpKeywordResults: readonly DomainRow[];
+  /** Rows that match as leads. */
+  readonly leads: readonly DomainRow[];
+}
+
+/** What the cache tells a fetcher. */
+export interface FetchContext {
+  /** The answer must be at this position or beyond it; `null` if any will do. */
+  readonly minPosition: LogPosition | null;
+}
+
+/** Fetches a campaign. It answers with one consistent state, or says that it is partial. */
+export type RichCampaignFetch = (campaignId: string, context: FetchContext) => Promise<RichCampaignData>;
+
+/** How the ready fetcher reaches the server. */
+export interface RestOptions {
+  /** Where the interface is; `/api/v2` if absent. */
+  baseUrl?: string;
+  /** For other headers or credentials; the platform's `fetch` if absent. */
+  fetch?: typeof globalThis.fetch;
+}
+
+/** Words that servers use for a domain that resolves. */
+const RESOLVED = new Set(["resolved", "valid", "validated", "ok", "succeeded"]);
+
+/**
+ * The ready fetcher: one `GET {baseUrl}/campaigns/{id}/snapshot`, so that the record and the rows
+ * are of one moment.
+ */
+export function restFetcher({ baseUrl = "/api/v2", fetch }: RestOptions = {}): RichCampaignFetch {
+  return async (campaignId, { minPosition }) => {
+    const query = minPosition === null ? "" : `?min_position=${encodeURIComponent(formatPosition(minPosition))}`;
+    const address = `${baseUrl}/campaigns/${encodeURIComponent(campaignId)}/snapshot${query}`;
+    let answer: Response;
+    let body: unknown;
+    try {
+      // `no-store`: the browser's own cache knows nothing of the stream.
+      answer = await (fetch ?? globalThis.fetch)(address, { cache: "no-store", headers: { accept: "application/json" } });
+      body = await answer.json();
+    } catch (cause) {
+      throw new CampaignSyncError("fetch_failed", { cause });
+    }
+    if (!answer.ok) throw refusal(answer.status, body);
+    return readSnapshot(campaignId, body, parsePosition(answer.headers.get("campaign-position")));
+  };
+}
+
+function refusal(status: number, body: unknown): CampaignSyncError {
+  const error = (body as { error?: { code?: unknown; message?: unknown } } | null)?.error;
+  const message = typeof error?.message === "string" ? error.message : `The server answered with status ${status}.`;
+  return new CampaignSyncError(isErrorCode(error?.code) ? error.code : "fetch_failed", { message });
+}
+
+interface SnapshotBody {
+  readonly campaign?: CampaignRecord;
+  readonly domains?: readonly Partial<DomainRow>[];
+  readonly domainsCount?: number;
+  readonly epoch?: unknown;
+  readonly sequenceNumber?: unknown;
+}
+
+/** Reads the body of a snapshot answer. The header's position wins, because it is the read's own. */
+export function readSnapshot(campaignId: string, body: unknown, header: LogPosition | null): RichCampaignData {
+  const { campaign, domains, domainsCount, epoch, sequenceNumber } = (body ?? {}) as SnapshotBody;
+  if (typeof campaign !== "object" || campaign === null || !Array.isArray(domains)) {
+    throw new CampaignSyncError("invalid_content");
+  }
+  const rows = domains.map(readRow);
+  return deepFreeze({
+    campaignId,
+    campaign,
+    position: header ?? parsePosition(`${String(epoch)}/${String(sequenceNumber)}`),
+    partial: domainsCount !== undefined && domainsCount !== rows.length,
+    domains: rows,
+    dnsValidatedDomains: rows.filter((row) => row.dnsStatus !== null && RESOLVED.has(row.dnsStatus)).map((row) => row.domain),
+    httpKeywordResults: rows.filter((row) => row.httpStatus !== null),
+    leads: rows.filter((row) => row.leadStatus === "match"),
+  });
+}
+
+/** Absent columns are nothing, which rows everywhere else write as `null`. */
+function readRow(row: Partial<DomainRow> | null): DomainRow {
+  if (typeof row?.domainId !== "string" || typeof row.domain !== "string") throw new CampaignSyncError("invalid_content");
+  return {
+    domainId: row.domainId,
+    domain: row.domain,
+    offset: row.offset ?? null,
+    dnsStatus: row.dnsStatus ?? null,
+    httpStatus: row.httpStatus ?? null,
+    httpStatusCode: row.httpStatusCode ?? null,
+    leadStatus: row.leadStatus ?? null,
+    leadScore: row.leadScore ?? null,
+    unconfirmed: false,
+  };
+}

@@ -1,0 +1,349 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { clearRichDataCache, configureCache, getRichCampaignData, restFetcher, RichCampaignCache } from "../dist/cache.js";
+import { deferred, makeSync, settle } from "./support/fixtures.js";
+
+const at = (sequenceNumber, epoch = "e1") => ({ epoch, sequenceNumber });
+const position = (sequenceNumber, epoch = "e1") => ({ ...at(sequenceNumber, epoch), eventId: `ev-${sequenceNumber}` });
+
+function rich(sequenceNumber, members = {}) {
+  return {
+    campaignId: "c",
+    campaign: { name: "n", currentPhase: "domain_generation" },
+    position: sequenceNumber === null ? null : at(sequenceNumber),
+    partial: false,
+    domains: [],
+    dnsValidatedDomains: [],
+    httpKeywordResults: [],
+    leads: [],
+    ...members,
+  };
+}
+
+let sync, machine, handle, fetches, pauses, clock, cache;
+
+/** Every fetch waits until the test answers it. */
+const fetch = (campaignId, context) => {
+  const call = { campaignId, minPosition: context.minPosition, ...deferred() };
+  fetches.push(call);
+  return call.promise;
+};
+
+/** Answers fetch number `n` with data at a position. */
+async function answer(n, sequenceNumber, members) {
+  await settle();
+  fetches[n].resolve(rich(sequenceNumber, members));
+  await settle();
+}
+
+beforeEach(() => {
+  ({ sync, machine } = makeSync());
+  handle = sync.campaign("c");
+  machine.change("c", { status: "live", position: position(10) });
+  [fetches, pauses, clock] = [[], [], 1000];
+  cache = new RichCampaignCache({ sync, fetch, now: () => clock, pause: async (ms) => void pauses.push(ms) });
+});
+
+test("proven data is served again, the very same frozen object, for at most 30 seconds", async () => {
+  const first = cache.get("c");
+  await answer(0, 10, { domains: [{ domain: "a.test" }] });
+  const data = await first;
+  assert.equal(await cache.get("c"), data);
+  assert.throws(() => (data.domains[0].domain = "b.test"), TypeError);
+  assert.throws(() => data.domains.push({}), TypeError);
+  clock += 29_999;
+  assert.equal(await cache.get("c"), data);
+  clock += 1;
+  const second = cache.get("c");
+  await answer(1, 10);
+  assert.notEqual(await second, data);
+
+  const greedy = new RichCampaignCache({ sync, fetch, now: () => clock, ttlMs: 86_400_000 });
+  const kept = greedy.get("c");
+  await answer(2, 10);
+  await kept;
+  clock += 30_000;
+  void greedy.get("c");
+  await settle();
+  assert.equal(fetches.length, 4, "no option makes an entry live longer");
+});
+
+test("callers at the same time share one fetch", async () => {
+  const both = [cache.get("c"), cache.get("c")];
+  await answer(0, 10);
+  const [a, b] = await Promise.all(both);
+  assert.equal(a, b);
+  assert.equal(fetches.length, 1);
+});
+
+test("a fetch begun before the transition is never stored, and its caller gets fresh data", async () => {
+  const caller = cache.get("c");
+  await settle();
+  machine.change("c", { position: position(11) });
+  machine.invalidate("c", 11);
+  await answer(0, 10);
+  assert.equal(fetches.length, 2, "the old answer was not good enough");
+  assert.deepEqual(fetches[1].minPosition, at(11));
+  await answer(1, 11, { campaign: { currentPhase: "dns_validation" } });
+  assert.equal((await caller).campaign.currentPhase, "dns_validation");
+  assert.equal((await cache.get("c")).campaign.currentPhase, "dns_validation");
+  assert.equal(fetches.length, 2);
+});
+
+test("a late answer that is not behind reaches its caller, but is not stored", async () => {
+  const caller = cache.get("c");
+  await settle();
+  machine.invalidate("c", 11);
+  await answer(0, 12);
+  assert.equal((await caller).position.sequenceNumber, 12);
+  assert.equal(cache.size, 0);
+});
+
+test("a late answer does not end the flight of those who came after the invalidation", async () => {
+  const before = cache.get("c");
+  await settle();
+  machine.invalidate("c", 11);
+  const after = cache.get("c");
+  await settle();
+  assert.equal(fetches.length, 2);
+  await answer(0, 10);
+  void cache.get("c");
+  await settle();
+  assert.equal(fetches.length, 2, "everyone waits for the second fetch");
+  await answer(1, 11);
+  assert.equal(await before, await after);
+});
+
+test("an answer that is behind the invalidation is never stored, and is asked for again a bounded number of times", async () => {
+  machine.change("c", { position: position(20) });
+  machine.invalidate("c", 20);
+  const caller = assert.rejects(cache.get("c"), { name: "CampaignSyncError", code: "behind" });
+  for (let n = 0; n < 5; n++) await answer(n, 19);
+  await caller;
+  assert.equal(fetches.length, 5);
+  assert.deepEqual(pauses, [100, 200, 400, 800]);
+  assert.equal(cache.size, 0);
+});
+
+test("a server that says itself that it is behind is asked again, any other failure is the caller's", async () => {
+  const caller = cache.get("c");
+  await settle();
+  fetches[0].reject(await failure("behind"));
+  await settle();
+  await answer(1, 10);
+  assert.equal((await caller).position.sequenceNumber, 10);
+
+  machine.invalidate("c", 11);
+  const failing = assert.rejects(cache.get("c"), { code: "forbidden" });
+  await settle();
+  fetches[2].reject(await failure("forbidden"));
+  await failing;
+  const again = cache.get("c");
+  await answer(3, 11);
+  assert.equal((await again).position.sequenceNumber, 11, "a failure is not remembered");
+});
+
+test("an answer older than what the page shows already is not stored, also before any invalidation", async () => {
+  const caller = cache.get("c");
+  await answer(0, 9);
+  await answer(1, 10);
+  assert.equal((await caller).position.sequenceNumber, 10);
+  assert.deepEqual(fetches.map((call) => call.minPosition), [at(10), at(10)]);
+});
+
+test("another log's numbers prove nothing", async () => {
+  machine.change("c", { position: position(3, "e2") });
+  machine.invalidate("c", 3, "e2");
+  const caller = cache.get("c");
+  await answer(0, 99);
+  await answer(1, 99, { position: at(4, "e2") });
+  assert.deepEqual((await caller).position, at(4, "e2"));
+  assert.equal(cache.size, 1);
+});
+
+test("partial data is handed over and never stored", async () => {
+  const caller = cache.get("c");
+  await answer(0, 10, { partial: true });
+  assert.equal((await caller).partial, true);
+  assert.equal(cache.size, 0);
+});
+
+test("data without a position is handed over if it is not late, and never stored against a known position", async () => {
+  const caller = cache.get("c");
+  await answer(0, null);
+  assert.equal((await caller).position, null);
+  assert.equal(cache.size, 0);
+
+  const late = cache.get("c");
+  await settle();
+  machine.invalidate("c", 11);
+  await answer(1, null);
+  await answer(2, 11);
+  assert.equal((await late).position.sequenceNumber, 11);
+});
+
+test("in the original dialect, which has no positions, data fetched after the last invalidation is stored", async () => {
+  machine.change("c", { dialect: "original", position: position(10) });
+  const caller = cache.get("c");
+  await answer(0, null);
+  assert.equal(await cache.get("c"), await caller);
+  machine.host.dispatch("cacheinvalidated", { campaignId: "c", reason: "phase_transition", epoch: null, sequenceNumber: null });
+  void cache.get("c");
+  await settle();
+  assert.equal(fetches.length, 2);
+});
+
+test("while the campaign is not live nothing cached is served, and nothing is stored", async () => {
+  const live = cache.get("c");
+  await answer(0, 10);
+  const stored = await live;
+  for (const [n, status] of ["stale", "recovering", "connecting", "failed"].entries()) {
+    machine.statuses.set("c", status);
+    const caller = cache.get("c");
+    await answer(n + 1, 10);
+    assert.notEqual(await caller, stored, status);
+  }
+  machine.statuses.set("c", "live");
+  assert.equal(await cache.get("c"), stored, "the stream has proven that nothing was missed");
+
+  machine.statuses.set("c", "idle");
+  const unwatched = cache.get("other");
+  await answer(5, 1);
+  await unwatched;
+  assert.equal(cache.size, 1);
+});
+
+test("a fetch during which the campaign was not live at either end is not stored", async () => {
+  const caller = cache.get("c");
+  await settle();
+  machine.statuses.set("c", "recovering");
+  await answer(0, 10);
+  await caller;
+  assert.equal(cache.size, 0);
+});
+
+test("the cache is void before any listener runs, also one that was there first", async () => {
+  const seen = [];
+  const { sync, machine } = makeSync();
+  sync.addEventListener("cacheinvalidated", () => { seen.push(cache.size); void cache.get("c"); });
+  const handle = sync.campaign("c");
+  machine.change("c", { status: "live", position: position(10) });
+  const cache = new RichCampaignCache({ sync, fetch });
+  const caller = cache.get("c");
+  await answer(0, 10);
+  await caller;
+  assert.equal(cache.size, 1);
+  machine.invalidate("c", 11);
+  assert.deepEqual(seen, [0]);
+  await settle();
+  assert.deepEqual(fetches[1].minPosition, at(11), "a listener that reads at once asks for the new position");
+  handle.release();
+});
+
+test("an invalidation that is caused inside a listener voids at once, though its event waits for its turn", async () => {
+  const caller = cache.get("c");
+  await answer(0, 10);
+  await caller;
+  let inside;
+  sync.addEventListener("gap", () => {
+    machine.invalidate("c", 11);
+    inside = cache.size;
+  });
+  machine.host.dispatch("gap", { campaignId: "c", expected: 11, received: 13 });
+  assert.equal(inside, 0);
+});
+
+test("read your writes: no answer is behind the position that the caller asks for", async () => {
+  const caller = cache.get("c");
+  await answer(0, 10);
+  const old = await caller;
+  const afterWrite = cache.get("c", { minPosition: "e1/12" });
+  await settle();
+  assert.deepEqual(fetches[1].minPosition, at(12));
+  await answer(1, 11);
+  await answer(2, 12);
+  assert.notEqual(await afterWrite, old);
+  assert.equal((await afterWrite).position.sequenceNumber, 12);
+  await assert.rejects(cache.get("c", { minPosition: "twelve" }), { code: "invalid_content" });
+});
+
+test("when nobody watches a campaign any more its data and its numbers are forgotten", async () => {
+  const caller = cache.get("c");
+  await answer(0, 20);
+  await caller;
+  handle.release();
+  assert.equal(cache.size, 0);
+  const unwatched = cache.get("c");
+  await answer(1, 1, { position: at(1, "e9") });
+  assert.equal((await unwatched).position.epoch, "e9");
+});
+
+test("the least recently used campaigns go first", async () => {
+  const small = new RichCampaignCache({ sync, fetch, maxEntries: 2 });
+  const load = async (id) => {
+    sync.campaign(id);
+    machine.change(id, { status: "live", position: position(10) });
+    const before = fetches.length;
+    const caller = small.get(id);
+    await settle();
+    if (fetches.length > before) await answer(before, 10);
+    await caller;
+    return fetches.length - before;
+  };
+  assert.deepEqual([await load("c"), await load("d"), await load("c"), await load("e")], [1, 1, 0, 1]);
+  assert.equal(small.size, 2);
+  assert.deepEqual([await load("c"), await load("d")], [0, 1]);
+});
+
+test("clearing takes one id, and no id never means all", async () => {
+  assert.throws(() => clearRichDataCache("c"), { code: "not_configured" });
+  await assert.rejects(getRichCampaignData("c"), { code: "not_configured" });
+  cache = configureCache({ sync, fetch });
+  const caller = getRichCampaignData("c");
+  await answer(0, 10);
+  await caller;
+  for (const id of [undefined, null, "", "*", "../x"]) {
+    assert.throws(() => clearRichDataCache(id), { name: "CampaignSyncError", code: "invalid_campaign_id" });
+    await assert.rejects(getRichCampaignData(id), { code: "invalid_campaign_id" });
+  }
+  clearRichDataCache("another");
+  assert.equal(cache.size, 1);
+  clearRichDataCache("c");
+  assert.equal(cache.size, 0);
+  configureCache({ sync, fetch });
+  machine.invalidate("c", 11);
+});
+
+test("the ready fetcher makes one consistent read and names the position it needs", async () => {
+  const asked = [];
+  const rows = [
+    { domainId: "1", domain: "a.test", offset: 0, dnsStatus: "resolved", httpStatus: "ok", httpStatusCode: 200, leadStatus: "match" },
+    { domainId: "2", domain: "b.test", offset: 1, dnsStatus: "timeout" },
+  ];
+  let reply = Response.json({ epoch: "e1", sequenceNumber: 3, campaign: { name: "n" }, domains: rows, domainsCount: 2 });
+  const get = restFetcher({ baseUrl: "https://host.test/api/v2", fetch: async (...call) => (asked.push(call), reply) });
+  const data = await get("c", { minPosition: at(3, "e 1") });
+  assert.equal(asked[0][0], "https://host.test/api/v2/campaigns/c/snapshot?min_position=e%201%2F3");
+  assert.equal(asked[0][1].cache, "no-store");
+  assert.deepEqual(data.position, at(3));
+  assert.deepEqual([data.partial, data.dnsValidatedDomains], [false, ["a.test"]]);
+  assert.deepEqual([data.httpKeywordResults.length, data.leads.length, data.domains[1].httpStatus], [1, 1, null]);
+
+  reply = Response.json({ campaign: {}, domains: rows, domainsCount: 5 }, { headers: { "Campaign-Position": "e1/4" } });
+  const part = await get("c", { minPosition: null });
+  assert.deepEqual([part.partial, part.position], [true, at(4)]);
+
+  reply = Response.json({ error: { code: "behind", message: "wait" } }, { status: 503 });
+  await assert.rejects(get("c", { minPosition: null }), { code: "behind", message: "wait" });
+  reply = new Response("<html>", { status: 502 });
+  await assert.rejects(get("c", { minPosition: null }), { code: "fetch_failed" });
+  reply = Response.json({ hello: 1 });
+  await assert.rejects(get("c", { minPosition: null }), { code: "invalid_content" });
+});
+
+/** An error as the package throws it. */
+async function failure(code) {
+  const { CampaignSyncError } = await import("../dist/index.js");
+  return new CampaignSyncError(code);
+}

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { collectReports, makeSync, nextFrame } from "./support/fixtures.js";
+
+test("the view is the same frozen object until something changed", () => {
+  const { sync, machine } = makeSync();
+  const campaign = sync.campaign("c");
+  machine.change("c", { totalDomainCount: 1, counts: { dns: {} } });
+  const first = campaign.view();
+  assert.equal(campaign.view(), first);
+  assert.equal(sync.campaign("c").view(), first, "handles share the view");
+  assert.ok(Object.isFrozen(first) && Object.isFrozen(first.counts.dns));
+  machine.change("other", {});
+  assert.equal(campaign.view(), first, "another campaign is not ours");
+  machine.change("c", { totalDomainCount: 2 });
+  assert.notEqual(campaign.view(), first);
+  assert.equal(first.totalDomainCount, 1);
+  assert.equal(campaign.view().totalDomainCount, 2);
+});
+
+test("what there is none of is absent where the types say optional, and null where they say null", () => {
+  const { sync, machine } = makeSync();
+  const campaign = sync.campaign("c");
+  machine.change("c", { staleReason: null, code: null, campaign: { name: "n", errorMessage: null }, lastTransition: null });
+  const view = campaign.view();
+  assert.deepEqual(["staleReason" in view, "code" in view, "errorMessage" in view.campaign], [false, false, false]);
+  assert.deepEqual([view.position, view.lastTransition, view.campaign.name], [null, null, "n"]);
+  let detail;
+  sync.addEventListener("connectionchange", (event) => (detail = event.detail));
+  machine.host.dispatch("connectionchange", { state: "open", code: null, attempt: 0, retryInMs: null });
+  assert.deepEqual(detail, { state: "open", attempt: 0 });
+});
+
+test("the status changes with the clock alone, without any event", () => {
+  const { sync, machine } = makeSync();
+  const campaign = sync.campaign("c");
+  machine.change("c", { status: "live" });
+  const live = campaign.view();
+  machine.statuses.set("c", "stale");
+  assert.notEqual(campaign.view(), live);
+  assert.equal(campaign.view().status, "stale");
+  assert.equal(campaign.view(), campaign.view());
+});
+
+test("subscribers are called once per frame, however many changes and reads there were", async () => {
+  const { sync, machine } = makeSync();
+  const campaign = sync.campaign("c");
+  await nextFrame();
+  let calls = 0;
+  campaign.subscribe(() => (calls += 1));
+  for (let n = 0; n < 100; n++) {
+    machine.change("c", { totalDomainCount: n });
+    campaign.view();
+  }
+  assert.equal(calls, 0, "nothing is called inside an event");
+  await nextFrame();
+  assert.equal(calls, 1);
+  await nextFrame();
+  assert.equal(calls, 1, "nothing changed since");
+  machine.change("elsewhere", {});
+  await nextFrame();
+  assert.equal(calls, 1);
+  machine.host.dispatch("statuschange", { campaignId: "c", status: "stale" });
+  await nextFrame();
+  assert.equal(calls, 2);
+});
+
+test("animation frames are used where there are some, and the timer where the page is hidden", async (t) => {
+  const asked = new Map();
+  globalThis.requestAnimationFrame = (task) => (asked.set(asked.size + 1, task), asked.size);
+  globalThis.cancelAnimationFrame = (frame) => asked.delete(frame);
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const { sync, machine } = makeSync();
+    const campaign = sync.campaign("c");
+    let calls = 0;
+    campaign.subscribe(() => (calls += 1));
+    machine.change("c", {});
+    assert.equal(asked.size, 1);
+    [...asked.values()][0]();
+    assert.equal(calls, 1);
+    t.mock.timers.tick(1000);
+    assert.equal(calls, 1, "the timer was withdrawn");
+    machine.change("c", {});
+    t.mock.timers.tick(1000);
+    assert.equal(calls, 2, "no frame was painted");
+    assert.equal(asked.size, 0, "the frame was withdrawn");
+  } finally {
+    delete globalThis.requestAnimationFrame;
+    delete globalThis.cancelAnimationFrame;
+  }
+});
+
+test("a subscriber that throws, unsubscribes others or subscribes again harms nobody", async () => {
+  const { sync, machine } = makeSync();
+  const campaign = sync.campaign("c");
+  const heard = [];
+  let stopThird;
+  campaign.subscribe(() => { heard.push("first"); stopThird(); throw new Error("mine"); });
+  campaign.subscribe(() => { if (heard.push("second") === 2) machine.change("c", {}); });
+  stopThird = campaign.subscribe(() => heard.push("third"));
+  machine.change("c", {});
+  const reports = await collectReports(async () => {
+    await nextFrame();
+    await nextFrame();
+  });
+  assert.deepEqual(heard, ["first", "second", "first", "second"], "a change made by a subscriber is heard in the next frame");
+  assert.ok(reports.some((error) => error.message === "mine"));
+});
+
+test("handles are counted, released once, and disposable", async () => {
+  const { sync, machine } = makeSync();
+  const [a, b] = [sync.campaign("c"), sync.campaign("c")];
+  let calls = 0;
+  a.subscribe(() => (calls += 1));
+  a.release();
+  a.release();
+  assert.equal(sync.view("c")?.campaignId, "c", "one handle is left");
+  machine.change("c", {});
+  await nextFrame();
+  assert.equal(calls, 0, "a released handle hears nothing");
+  assert.throws(() => a.domains(), { code: "released" });
+  await assert.rejects(a.reached("e1/1"), { code: "released" });
+  if (typeof Symbol.dispose === "symbol") b[Symbol.dispose]();
+  else b.release();
+  assert.equal(sync.view("c"), undefined);
+  assert.equal(sync.status("c"), "idle");
+  assert.deepEqual(machine.calls.map(([name]) => name), ["retain", "retain", "release", "release"]);
+});
+
+test("a campaign id that is none is refused with its code and holds nothing", () => {
+  const { sync, machine } = makeSync();
+  assert.throws(() => sync.campaign("../x"), { name: "CampaignSyncError", code: "invalid_campaign_id" });
+  assert.deepEqual(machine.calls, []);
+});
+
+test("reached resolves, fails with the machine's code, times out, aborts, and forgets late answers", async () => {
+  const { sync, machine } = makeSync();
+  const campaign = sync.campaign("c");
+  machine.onReached = (id, epoch, number, ticket) => machine.host.settle(ticket, null);
+  await campaign.reached({ epoch: "e1", sequenceNumber: 5 });
+  assert.deepEqual(machine.calls.at(-1).slice(0, 4), ["reached", "c", "e1", 5]);
+
+  machine.onReached = (id, epoch, number, ticket) => machine.host.settle(ticket, "unknown_campaign");
+  await assert.rejects(campaign.reached("e1/6"), { code: "unknown_campaign" });
+
+  let late;
+  machine.onReached = (id, epoch, number, ticket) => (late = ticket);
+  await assert.rejects(campaign.reached("e1/7", { timeoutMs: 1 }), { code: "timed_out" });
+  machine.host.settle(late, null);
+
+  const controller = new AbortController();
+  const aborted = campaign.reached("e1/8", { signal: controller.signal });
+  controller.abort(new Error("navigated away"));
+  await assert.rejects(aborted, /navigated away/);
+  await assert.rejects(campaign.reached("e1/8", { signal: controller.signal }), /navigated away/);
+
+  const released = assert.rejects(campaign.reached("e1/9"), { code: "released" });
+  campaign.release();
+  await released;
+  await assert.rejects(sync.campaign("c").reached("nonsense"), { code: "invalid_content" });
+});

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { CampaignSync, formatPosition, parsePosition } from "../dist/index.js";
+import { collectReports, deferred, makeSync, nextFrame, settle } from "./support/fixtures.js";
+import { machines } from "./support/machine.js";
+
+test("frames are handed over in whichever form they arrive", () => {
+  const { sync, machine } = makeSync();
+  machine.onReceive = () => 3;
+  assert.equal(sync.receive("{}"), 3);
+  sync.receive(new Uint8Array([1, 2]));
+  sync.receive(new Uint8Array([3]).buffer);
+  assert.deepEqual(machine.calls, [
+    ["receive", "{}"],
+    ["receiveBytes", new Uint8Array([1, 2])],
+    ["receiveBytes", new Uint8Array([3])],
+  ]);
+});
+
+test("without a url the transport is the application's, with one it may still be chosen before the first use", () => {
+  assert.equal(makeSync().machine.options.manualTransport, true);
+  const { sync, machine } = makeSync({ url: "http://host.test/api/v2/ws" });
+  assert.equal(machine.options.manualTransport, false);
+  assert.equal(machine.options.url, "ws://host.test/api/v2/ws");
+  assert.throws(() => (sync.onsend = () => {}), { code: "transport_in_use" });
+
+  const chosen = new CampaignSync({ url: "ws://host.test/", target: null });
+  const sent = [];
+  chosen.onsend = (frame) => sent.push(frame);
+  chosen.connect();
+  assert.equal(machines.at(-1).options.manualTransport, true);
+  machines.at(-1).host.send("hello");
+  assert.deepEqual(sent, ["hello"]);
+});
+
+test("an event that a listener causes is heard by everyone after the one that caused it", () => {
+  const { sync, machine } = makeSync();
+  const heard = [];
+  sync.addEventListener("gap", () => {
+    heard.push("first hears gap");
+    machine.host.dispatch("recovered", { campaignId: "c" });
+  });
+  sync.addEventListener("gap", () => heard.push("second hears gap"));
+  sync.addEventListener("recovered", () => heard.push("recovered"));
+  machine.host.dispatch("gap", { campaignId: "c", expected: 1, received: 3 });
+  assert.deepEqual(heard, ["first hears gap", "second hears gap", "recovered"]);
+});
+
+test("what a listener, a sender or a log function throws harms nobody", async () => {
+  const { sync, machine } = makeSync({ log: () => { throw new Error("log"); } });
+  sync.onsend = () => { throw new Error("send"); };
+  const reports = await collectReports(() => {
+    machine.host.send("frame");
+    machine.host.log({ level: "info", code: "checkpoint" });
+  });
+  assert.deepEqual(reports.map((error) => error.message), ["send", "log"]);
+});
+
+test("the window hears of transitions and invalidations, and may ask for a refresh", () => {
+  const target = new EventTarget();
+  const { sync, machine } = makeSync({ target });
+  const heard = [];
+  sync.addEventListener("phasetransition", () => heard.push("phasetransition"));
+  target.addEventListener("phase_transition", (event) => heard.push(["phase_transition", event.detail.newPhase]));
+  target.addEventListener("campaign_cache_invalidated", (event) => heard.push(["invalidated", event.detail.sequenceNumber]));
+  machine.invalidate("c", 7);
+  machine.host.dispatch("phasetransition", { campaignId: "c", newPhase: "dns_validation" });
+  assert.deepEqual(heard, [["invalidated", 7], "phasetransition", ["phase_transition", "dns_validation"]]);
+
+  const ask = (type, detail) => target.dispatchEvent(new CustomEvent(type, { detail }));
+  ask("force_campaign_refresh", { campaignId: "a" });
+  ask("bulk_cache_invalidate", { campaignIds: ["b", "c", "b", 4, null] });
+  for (const nothing of [null, {}, { campaignId: undefined }, { campaignIds: "all" }, { campaignIds: [] }]) {
+    ask("force_campaign_refresh", nothing);
+    ask("bulk_cache_invalidate", nothing);
+  }
+  assert.deepEqual(machine.calls, [["refresh", "a"], ["refresh", "b"], ["refresh", "c"]]);
+  sync.close();
+  ask("force_campaign_refresh", { campaignId: "a" });
+  assert.equal(machine.calls.length, 4, "only the close came after");
+});
+
+test("tokens and snapshots are asked of the application, and a failure is an answer too", async () => {
+  const records = [];
+  const { machine } = makeSync({
+    token: async () => "secret",
+    fetchSnapshot: async (id) => { if (id === "bad") throw new Error("offline"); return id === "text" ? "{}" : { id }; },
+    log: (record) => records.push(record),
+  });
+  machine.host.requestToken(1);
+  machine.host.fetchSnapshot(2, "object");
+  machine.host.fetchSnapshot(3, "text");
+  machine.host.fetchSnapshot(4, "bad");
+  await settle();
+  assert.deepEqual(new Map(machine.calls.map(([name, ticket, value]) => [`${name} ${ticket}`, value])), new Map([
+    ["provideToken 1", "secret"],
+    ["provideSnapshot 2", '{"id":"object"}'],
+    ["provideSnapshot 3", "{}"],
+    ["provideSnapshot 4", undefined],
+  ]));
+  assert.deepEqual(records, [{ level: "warn", code: "fetch_failed", message: "Error: offline", campaignId: "bad" }]);
+});
+
+test("an answer that comes after close is given to nobody", async () => {
+  const token = deferred();
+  const { sync, machine } = makeSync({ token: () => token.promise });
+  machine.host.requestToken(1);
+  sync.close();
+  token.resolve("late");
+  await settle();
+  assert.deepEqual(machine.calls, [["close"]]);
+});
+
+test("close is final, coded, and may come from inside a listener", async () => {
+  const { sync, machine } = makeSync();
+  const campaign = sync.campaign("c");
+  machine.change("c", { status: "live", totalDomainCount: 5 });
+  const waiting = assert.rejects(campaign.reached("e1/9"), { code: "closed" });
+  sync.addEventListener("gap", () => {
+    sync.close();
+    assert.equal(machine.freed, false, "the machine is still on the stack");
+  });
+  machine.host.dispatch("gap", { campaignId: "c", expected: 1, received: 3 });
+  await waiting;
+  assert.throws(() => sync.connect(), { name: "CampaignSyncError", code: "closed" });
+  assert.throws(() => campaign.domains(), { code: "closed" });
+  assert.equal(campaign.view().totalDomainCount, 5);
+  assert.equal(campaign.view().status, "idle", "nobody proves anything any more");
+  campaign.release();
+  sync.close();
+  await nextFrame();
+  assert.equal(machine.freed, true);
+});
+
+test("positions are read and written in the header's form, and nothing else is taken for one", () => {
+  assert.deepEqual(parsePosition("log-1/42"), { epoch: "log-1", sequenceNumber: 42 });
+  assert.equal(formatPosition({ epoch: "log-1", sequenceNumber: 42 }), "log-1/42");
+  for (const text of [null, undefined, "", "42", "/42", "a/", "a/-1", "a/1.5", "a/9007199254740992", "a/1/2"]) {
+    assert.equal(parsePosition(text), null, String(text));
+  }
+});

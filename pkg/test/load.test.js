@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+
+import { CampaignSync, CampaignSyncError, ERROR_CODES, init, initSync } from "../dist/index.js";
+import { loading } from "./support/machine.js";
+
+// One story: the module is loaded once per process, so the order matters.
+test("the module is loaded once, a failure can be tried again, and use before it is a clear error", async () => {
+  assert.throws(() => new CampaignSync(), { name: "CampaignSyncError", code: "not_initialized", message: /await init\(\)/ });
+
+  loading.failure = new Error("404");
+  await assert.rejects(init("/broken.wasm"), (error) => {
+    assert.ok(error instanceof CampaignSyncError);
+    assert.equal(error.code, "load_failed");
+    assert.equal(error.cause, loading.failure);
+    return true;
+  });
+  loading.failure = undefined;
+
+  const first = init("/good.wasm");
+  assert.equal(init("/other.wasm"), first, "a second call waits for the first");
+  await first;
+  await init();
+  initSync(new Uint8Array());
+  assert.deepEqual(loading.inputs, ["/broken.wasm", "/good.wasm"]);
+  assert.ok(new CampaignSync({ target: null }) instanceof EventTarget);
+});
+
+test("the list of codes begins with the machine's own list", async () => {
+  const source = await readFile(new URL("../../src/protocol/code.rs", import.meta.url), "utf8");
+  const codes = [...source.matchAll(/^ {4}[A-Z]\w+ = "(\w+)",$/gm)].map((match) => match[1]);
+  assert.ok(codes.length > 20);
+  assert.deepEqual(ERROR_CODES.slice(0, codes.length), codes);
+});

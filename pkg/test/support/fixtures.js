@@ -1,0 +1,39 @@
+// What several test files need.
+import { CampaignSync, initSync } from "../../dist/index.js";
+import { machines } from "./machine.js";
+
+/** A client over a fresh fake machine. */
+export function makeSync(options = {}) {
+  initSync(new Uint8Array());
+  const sync = new CampaignSync({ target: null, ...options });
+  sync.metrics(); // The machine is made at the first use.
+  return { sync, machine: machines.at(-1) };
+}
+
+/** Two turns of the frame scheduler where nothing is painted. */
+export const nextFrame = () => new Promise((resolve) => setTimeout(resolve, 40));
+
+/** A promise with its ends outside. */
+export function deferred() {
+  const ends = {};
+  const promise = new Promise((resolve, reject) => Object.assign(ends, { resolve, reject }));
+  return { promise, ...ends };
+}
+
+/** Runs the promise jobs that are due. */
+export async function settle() {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
+
+/** Silences and collects what is reported while `run` runs. */
+export async function collectReports(run) {
+  const reports = [];
+  const original = console.error;
+  console.error = (error) => reports.push(error);
+  try {
+    await run();
+  } finally {
+    console.error = original;
+  }
+  return reports;
+}

@@ -1,0 +1,81 @@
+// A machine by hand: it decides nothing, it says what a test tells it to say, and it records what
+// it is asked. It has the face of the generated module.
+
+/** The machines made so far; the last one is the one of the present test. */
+export const machines = [];
+/** What the module was loaded from, and how loading shall go. */
+export const loading = { inputs: [], failure: undefined };
+
+export default async function init({ module_or_path }) {
+  loading.inputs.push(module_or_path);
+  if (loading.failure) throw loading.failure;
+}
+
+export function initSync({ module }) {
+  loading.inputs.push(module);
+}
+
+export class Client {
+  calls = [];
+  changes = new Set();
+  views = new Map();
+  statuses = new Map();
+  metricsNow = { applied: 0 };
+  freed = false;
+  #closed = false;
+  #armed = true;
+
+  constructor(options, host) {
+    this.options = options;
+    this.host = host;
+    machines.push(this);
+  }
+
+  /** Changes a campaign's view, as an event would. */
+  change(campaignId, members = {}) {
+    const before = this.views.get(campaignId) ?? { position: null, dialect: "v1", campaign: null };
+    this.views.set(campaignId, { ...before, ...members });
+    if (members.status) this.statuses.set(campaignId, members.status);
+    this.changes.add(campaignId);
+    if (!this.#armed) return;
+    this.#armed = false;
+    this.host.changed();
+  }
+
+  /** Has an invalidation dispatched, as a transition would. */
+  invalidate(campaignId, sequenceNumber, epoch = "e1") {
+    this.host.dispatch("cacheinvalidated", { campaignId, reason: "phase_transition", epoch, sequenceNumber });
+  }
+
+  #record(name, ...values) {
+    if (this.#closed) throw Object.assign(new Error("closed"), { name: "CampaignSyncError", code: "closed" });
+    this.calls.push([name, ...values]);
+  }
+
+  connect() { this.#record("connect"); }
+  close() { this.#record("close"); this.#closed = true; }
+  retain(id) {
+    if (!/^[\w-]{1,64}$/.test(id)) throw Object.assign(new Error("bad"), { code: "invalid_campaign_id" });
+    this.#record("retain", id);
+  }
+  release(id) { this.#record("release", id); }
+  receive(frame) { this.#record("receive", frame); return this.onReceive?.(frame) ?? 0; }
+  receiveBytes(frame) { this.#record("receiveBytes", frame); return 0; }
+  takeChanges() {
+    this.#armed = true;
+    const taken = [...this.changes];
+    this.changes.clear();
+    return taken;
+  }
+  view(id) { return this.views.has(id) ? { campaignId: id, ...this.views.get(id), status: this.status(id) } : undefined; }
+  status(id) { return this.statuses.get(id) ?? "idle"; }
+  domains(id, query) { this.#record("domains", id, query); return { total: 0, rows: [] }; }
+  reached(...values) { this.#record("reached", ...values); this.onReached?.(...values); }
+  discardUnconfirmed(id) { this.#record("discardUnconfirmed", id); }
+  refresh(id) { this.#record("refresh", id); }
+  provideToken(...values) { this.#record("provideToken", ...values); }
+  provideSnapshot(...values) { this.#record("provideSnapshot", ...values); }
+  metrics() { return this.metricsNow; }
+  diagnostics() { return {}; }
+  free() { this.freed = true; }
+}

@@ -1,0 +1,87 @@
+/** Compiled and never run: what must type-check, and, marked, what must not. */
+import {
+  CampaignSync,
+  CampaignSyncError,
+  init,
+  initSync,
+  type Campaign,
+  type CampaignSyncEvent,
+  type CampaignView,
+  type ErrorCode,
+  type Metrics,
+} from "../dist/index.js";
+import { clearRichDataCache, configureCache, getRichCampaignData, restFetcher } from "../dist/cache.js";
+
+export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): Promise<void> {
+  await init();
+  await init(new URL("https://host.test/x.wasm"));
+  await init(fetch("/x.wasm"));
+  initSync(bytes);
+
+  const sync = new CampaignSync({
+    url: "/api/v2/ws",
+    token: async () => "t",
+    fetchSnapshot: async (id) => ({ id }),
+    target: null,
+    log: (record) => console.log(record.level, record.code),
+  });
+  // @ts-expect-error the option does not exist
+  new CampaignSync({ adress: "/ws" });
+  sync.onsend = (frame: string) => void frame;
+  const applied: number = sync.receive(new ArrayBuffer(1)) + sync.receive(bytes) + sync.receive("{}");
+
+  sync.addEventListener("phasetransition", (event) => {
+    const seconds: number | undefined = event.detail.estimatedDuration;
+    const recovered: boolean = event.detail.recovered;
+    // @ts-expect-error the detail has no such member
+    void event.detail.phase;
+    void [seconds, recovered];
+  });
+  const onGap = (event: CampaignSyncEvent<"gap">): void => void (event.detail.received - event.detail.expected);
+  sync.addEventListener("gap", onGap, { once: true });
+  sync.removeEventListener("gap", onGap);
+  sync.addEventListener("recovered", { handleEvent: (event) => void event.detail.durationMs });
+  // @ts-expect-error a misspelt event would never be heard
+  sync.addEventListener("phase_transition", () => {});
+  // @ts-expect-error a listener for another event
+  sync.addEventListener("ended", onGap);
+  window.addEventListener("phase_transition", (event) => void event.detail.newPhase);
+
+  const campaign: Campaign = sync.campaign("c");
+  const view: CampaignView = campaign.view();
+  if (view.status === "live" && view.campaign?.currentPhase === "dns_validation") void view.counts.dns["resolved"];
+  // @ts-expect-error no such status
+  if (view.status === "online") return;
+  // @ts-expect-error views are immutable
+  view.totalDomainCount = 1;
+  const stop: () => void = campaign.subscribe(() => {});
+  const page = campaign.domains({ search: "a", sortBy: "leadScore", sortOrder: "desc", limit: 10 });
+  const name: string | undefined = page.rows[0]?.domain;
+  // @ts-expect-error no such column
+  campaign.domains({ sortBy: "name" });
+  await campaign.reached(response.headers.get("campaign-position") ?? "", { signal: AbortSignal.timeout(1), timeoutMs: 5 });
+  await campaign.reached({ epoch: "e", sequenceNumber: 1 });
+  { using held = sync.campaign("d"); void held; }
+  const metrics: Metrics = sync.metrics();
+  const worst: number = metrics.recoveryMs.max;
+
+  try {
+    configureCache({ sync, fetch: restFetcher({ baseUrl: "/api/v2" }) });
+    const data = await getRichCampaignData("c", { minPosition: response.headers.get("campaign-position") });
+    // @ts-expect-error the data is frozen
+    data.domains.push(page.rows[0]);
+    clearRichDataCache("c");
+    // @ts-expect-error no id never means all
+    clearRichDataCache();
+  } catch (error) {
+    if (error instanceof CampaignSyncError) {
+      const code: ErrorCode = error.code;
+      // @ts-expect-error no such code
+      if (error.code === "oops") return;
+      void code;
+    }
+  }
+  void [applied, stop, name, worst];
+  campaign.release();
+  sync.close();
+}

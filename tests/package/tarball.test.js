@@ -1,0 +1,158 @@
+// The package as its users get it: packed, installed in a fresh Vite and TypeScript project,
+// type-checked, built, and run in a browser under a strict Content-Security-Policy.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { chromium } from "playwright-core";
+
+import { CAMPAIGN, control, created, EPOCH, EventLog, generated, transition } from "./server.js";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+const PACKAGE = fileURLToPath(new URL("../../pkg/", import.meta.url));
+const CHROMIUM = process.env.CAMPAIGN_SYNC_CHROMIUM ?? "/usr/bin/chromium";
+const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src data:";
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
+
+let project, tarball, packed;
+
+/** Runs a command and shows its output if it fails. */
+function run(cwd, command, ...args) {
+  try {
+    return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  } catch (error) {
+    throw new Error(`${command} ${args.join(" ")} failed:\n${error.stdout}\n${error.stderr}`);
+  }
+}
+
+const tool = (name) => join(HERE, "node_modules/.bin", name);
+
+before(async () => {
+  project = await mkdtemp(join(tmpdir(), "campaign-sync-"));
+  await cp(join(HERE, "fixture"), project, { recursive: true });
+  const output = run(PACKAGE, "npm", "pack", "--json", "--pack-destination", project);
+  // The scripts that run before packing print too, and npm 11 gives an object where npm 10 gave a list.
+  const report = JSON.parse(output.slice(output.search(/^[[{]/m)));
+  [packed] = Object.values(report);
+  tarball = join(project, packed.filename);
+  run(project, "npm", "install", "--no-audit", "--no-fund", "--offline", tarball);
+});
+
+after(() => rm(project, { recursive: true, force: true }));
+
+test("the tarball holds what is published and nothing else", () => {
+  const paths = packed.files.map((file) => file.path);
+  for (const needed of ["package.json", "README.md", "dist/index.js", "dist/index.d.ts", "dist/cache.js", "dist/cache.d.ts",
+    "wasm/campaign_sync.js", "wasm/campaign_sync_bg.wasm"]) {
+    assert.ok(paths.includes(needed), `${needed} is missing`);
+  }
+  assert.deepEqual(paths.filter((path) => !/^(package\.json|README\.md|LICENSE[\w-]*|dist\/\w+\.(js|d\.ts)|wasm\/campaign_sync(_bg)?\.(js|wasm))$/.test(path)), []);
+});
+
+test("a fresh project type-checks against it, the package's own declarations included", () => {
+  run(project, tool("tsc"), "-p", project);
+});
+
+test("importing it does nothing, and without a browser it runs from bytes", async () => {
+  const installed = join(project, "node_modules/campaign-sync");
+  const bytes = join(installed, "wasm/campaign_sync_bg.wasm");
+  const script = `
+    import { readFileSync } from "node:fs";
+    import { CampaignSync, init, initSync } from "campaign-sync";
+    import "campaign-sync/cache";
+    let refused;
+    try { new CampaignSync() } catch (error) { refused = error.code }
+    await init(readFileSync(${JSON.stringify(bytes)}));
+    initSync(readFileSync(${JSON.stringify(bytes)}));
+    const sync = new CampaignSync();
+    sync.connect();
+    const applied = sync.receive("not json") + sync.receive(new TextEncoder().encode("{}"));
+    console.log(JSON.stringify({ refused, applied, documents: sync.metrics().documents }));
+    sync.close();
+  `;
+  const result = JSON.parse(run(project, process.execPath, "--input-type=module", "-e", script));
+  assert.deepEqual(result, { refused: "not_initialized", applied: 0, documents: 2 });
+  const resolve = createRequire(join(project, "package.json")).resolve;
+  assert.equal(resolve("campaign-sync/campaign_sync_bg.wasm"), bytes, "bundlers and runtimes can name the file");
+});
+
+test("the built project runs in Chromium: frames in, a proven view out", async (t) => {
+  run(project, tool("vite"), "build", "--logLevel", "warn");
+  const server = await serve(join(project, "dist"));
+  t.after(() => server.close());
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+  t.after(() => browser.close());
+  const page = await browser.newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(error.message));
+  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  await page.goto(`http://127.0.0.1:${server.address().port}/`);
+  await page.waitForFunction(() => window.app !== undefined);
+
+  const receive = (frame) => page.evaluate((text) => window.app.sync.receive(text), frame);
+  const sent = () => page.evaluate(() => window.app.sent.map((frame) => JSON.parse(frame)));
+  const view = () => page.evaluate(() => window.app.campaign.view());
+  const log = new EventLog();
+
+  await page.waitForFunction(() => window.app.sent.some((frame) => frame.includes("connection_init")));
+  assert.equal((await view()).campaign, null);
+  await receive(control("connection_ack", { connectionId: "c1", protocol: "campaign-sync.v1", heartbeatMs: 5000, maxFrameBytes: 1_048_576 }));
+  const request = (await sent()).find(({ type }) => type === "request_event_recovery");
+  assert.equal(request.payload.campaignId, CAMPAIGN);
+  await receive(control("subscription_confirmed", { campaignId: CAMPAIGN, epoch: EPOCH, lastSequenceNumber: 1, oldestSequenceNumber: 1 }));
+  const { requestId } = request.payload;
+  await receive(control("event_recovery", { campaignId: CAMPAIGN, requestId, epoch: EPOCH, outcome: "replay", fromSequenceNumber: 1, toSequenceNumber: 1 }));
+  assert.equal(await receive(log.append("campaign.list.update", created())), 1);
+
+  const before = await view();
+  assert.equal(before.campaign.name, "From the tarball");
+  assert.equal(before.campaign.currentPhase, "domain_generation");
+  assert.equal(before.status, "live");
+  assert.deepEqual(before.position, { epoch: EPOCH, sequenceNumber: 1, eventId: "event-1" });
+
+  assert.equal(await receive(log.append("campaign.phase.transition", transition(), true)), 1);
+  const moved = await view();
+  assert.deepEqual([moved.campaign.currentPhase, moved.campaign.phaseStatus], ["dns_validation", "configured"]);
+  assert.deepEqual([moved.lastTransition.triggerReason, moved.lastTransition.estimatedDuration], ["requested", 5]);
+  const heard = await page.evaluate(() => window.app.heard.splice(0));
+  assert.deepEqual(heard.slice(-3), ["invalidated phase_transition", "phasetransition dns_validation", "window dns_validation"]);
+
+  const row = log.append("domain.generated", generated(0, "a<b>.example"));
+  assert.equal(await receive(row.replace("a<b>", "a<c>")), 0, "one flipped byte, and nothing is applied");
+  assert.equal(await receive(row), 1);
+  assert.equal(await receive(row), 0, "a duplicate is dropped");
+  const now = await view();
+  assert.equal(now.totalDomainCount, 1);
+  assert.equal(now.position.sequenceNumber, 3);
+  const { total, rows } = await page.evaluate(() => window.app.campaign.domains({ search: "a<" }));
+  assert.deepEqual([total, rows[0].domain, rows[0].unconfirmed], [1, "a<b>.example", false]);
+  assert.equal(await page.evaluate(() => window.app.campaign.view() === window.app.campaign.view()), true);
+  await page.waitForFunction(() => window.app.frames() > 0);
+  const metrics = await page.evaluate(() => window.app.sync.metrics());
+  assert.deepEqual([metrics.applied, metrics.corrupt, metrics.duplicates], [3, 1, 1]);
+  await page.evaluate((position) => window.app.campaign.reached(position), `${EPOCH}/3`);
+  assert.deepEqual(problems, ["a listener of the fixture throws"], "reported by the platform, and harmless");
+});
+
+/** The built files over HTTP, under the policy. */
+async function serve(directory) {
+  const server = createServer(async (request, response) => {
+    const path = new URL(request.url, "http://localhost").pathname;
+    const file = path === "/" ? "/index.html" : path;
+    try {
+      const content = await readFile(join(directory, file));
+      response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "text/plain", "content-security-policy": POLICY });
+      response.end(content);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return server;
+}

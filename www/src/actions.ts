@@ -1,0 +1,118 @@
+/** What can be done with the campaign next: one button, or automatically. */
+import type { Campaign, CampaignRecord } from "campaign-sync";
+
+import { act } from "./api.js";
+import { byId, setText } from "./dom.js";
+import { plain } from "./words.js";
+
+interface Action {
+  /** The last part of the route. */
+  readonly name: string;
+  readonly label: string;
+}
+
+/** How a phase is started once it is configured, and how the next one is configured once it is done. */
+const WAYS: Readonly<Record<string, { readonly start: Action; readonly next?: Action }>> = {
+  domain_generation: {
+    start: { name: "start", label: "Start domain generation" },
+    next: { name: "configure-dns", label: "Configure DNS validation" },
+  },
+  dns_validation: {
+    start: { name: "validate-dns", label: "Start DNS validation" },
+    next: { name: "configure-http", label: "Configure HTTP validation" },
+  },
+  http_keyword_validation: {
+    start: { name: "validate-http", label: "Start HTTP validation" },
+    next: { name: "configure-analysis", label: "Configure analysis" },
+  },
+  analysis: { start: { name: "analyze", label: "Start analysis" } },
+};
+
+/** Wait before the automatic mode tries again what failed, in milliseconds. */
+const RETRY_MS = 2000;
+/** Longest wait for the stream to bring what was done, in milliseconds. */
+const REACHED_MS = 20_000;
+
+function nextAction({ currentPhase, phaseStatus }: CampaignRecord): Action | undefined {
+  const way = WAYS[currentPhase];
+  switch (phaseStatus) {
+    case "not_started":
+    case "ready":
+    case "configured":
+      return way?.start;
+    case "paused":
+      return { name: "resume", label: "Resume" };
+    case "completed":
+      return way?.next;
+    case "in_progress":
+    case "failed":
+    case "skipped":
+      return undefined;
+  }
+}
+
+/** The buttons of the phase panel. */
+export class Actions {
+  readonly #next = byId<HTMLButtonElement>("next-step");
+  readonly #hold = byId<HTMLButtonElement>("hold");
+  readonly #automatic = byId<HTMLInputElement>("automatic");
+  readonly #complain: (problem: string) => void;
+  #campaign: Campaign | undefined;
+  #busy = false;
+  #notBefore = 0;
+
+  /** `complain` shows what went wrong, or hides it when it is empty. */
+  constructor(complain: (problem: string) => void) {
+    this.#complain = complain;
+    this.#next.addEventListener("click", () => void this.#step());
+    this.#hold.addEventListener("click", () => void this.#perform("pause"));
+    this.#automatic.addEventListener("change", () => this.render());
+  }
+
+  show(campaign: Campaign): void {
+    this.#campaign = campaign;
+    this.render();
+  }
+
+  render(): void {
+    const record = this.#campaign?.view().campaign ?? null;
+    const action = record === null ? undefined : nextAction(record);
+    setText(this.#next, action?.label ?? idleLabel(record));
+    this.#next.disabled = action === undefined || this.#busy;
+    this.#hold.hidden = record?.phaseStatus !== "in_progress";
+    this.#hold.disabled = this.#busy;
+    const mayGoOn = this.#automatic.checked && record?.phaseStatus !== "paused" && performance.now() >= this.#notBefore;
+    if (action !== undefined && mayGoOn && !this.#busy) void this.#step();
+  }
+
+  async #step(): Promise<void> {
+    const record = this.#campaign?.view().campaign;
+    const action = record ? nextAction(record) : undefined;
+    if (action !== undefined) await this.#perform(action.name);
+  }
+
+  async #perform(name: string): Promise<void> {
+    const campaign = this.#campaign;
+    if (campaign === undefined || this.#busy) return;
+    this.#busy = true;
+    this.render();
+    try {
+      const { position } = await act(campaign.campaignId, name);
+      this.#complain("");
+      // The button comes back when the page shows what it did, however broken the stream is.
+      if (position !== null) await campaign.reached(position, { timeoutMs: REACHED_MS });
+    } catch (error) {
+      this.#notBefore = performance.now() + RETRY_MS;
+      if (this.#campaign === campaign) this.#complain(`${plain(name)}: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      this.#busy = false;
+      this.render();
+    }
+  }
+}
+
+function idleLabel(record: CampaignRecord | null): string {
+  if (record === null) return "Next step";
+  if (record.phaseStatus === "in_progress") return "In progress…";
+  return record.phaseStatus === "completed" ? "All phases are done" : "Nothing to do";
+}

@@ -1,0 +1,106 @@
+/** The server's REST interface, as far as the page uses it. */
+
+const BASE = "/api/v2";
+
+/** An answer that is a refusal. */
+export class RefusalError extends Error {
+  readonly code: string;
+  readonly status: number;
+
+  constructor(code: string, message: string, status: number) {
+    super(message);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** What a request brought. */
+export interface Answer {
+  readonly body: unknown;
+  /** Where the campaign's log was, as `epoch/number`. */
+  readonly position: string | null;
+}
+
+async function request(method: string, path: string, body?: object): Promise<Answer> {
+  const answer = await fetch(BASE + path, {
+    method,
+    cache: "no-store",
+    ...(body !== undefined && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+  });
+  const text = await answer.text();
+  const content: unknown = text === "" ? null : parse(text);
+  if (!answer.ok) {
+    const error = (content as { error?: { code?: string; message?: string } } | null)?.error;
+    throw new RefusalError(error?.code ?? "internal", error?.message ?? `status ${answer.status}`, answer.status);
+  }
+  return { body: content, position: answer.headers.get("campaign-position") };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** A campaign in the list. */
+export interface Listed {
+  readonly campaignId: string;
+  readonly name: string;
+}
+
+/** All campaigns. */
+export async function listCampaigns(): Promise<Listed[]> {
+  const { body } = await request("GET", "/campaigns");
+  return (body as { campaigns?: Listed[] } | null)?.campaigns ?? [];
+}
+
+/** A new campaign's settings. */
+export interface NewCampaign {
+  readonly name: string;
+  readonly count: number;
+  readonly seed: number;
+  readonly rate: number;
+}
+
+/** Creates a campaign and returns its id. */
+export async function createCampaign(settings: NewCampaign): Promise<string> {
+  const { body } = await request("POST", "/campaigns", settings);
+  const id = (body as { campaign?: { campaignId?: string } } | null)?.campaign?.campaignId;
+  if (id === undefined) throw new RefusalError("internal", "the server did not name the new campaign", 200);
+  return id;
+}
+
+/** Moves a campaign on. */
+export function act(campaignId: string, action: string): Promise<Answer> {
+  return request("POST", `/campaigns/${encodeURIComponent(campaignId)}/${action}`, {});
+}
+
+/** A campaign's whole state as text, for servers or moments in which the stream cannot bring it. */
+export async function fetchSnapshot(campaignId: string): Promise<object> {
+  return (await request("GET", `/campaigns/${encodeURIComponent(campaignId)}/snapshot`)).body as object;
+}
+
+/** Settings of the fault injection by name. */
+export type FaultSettings = Readonly<Record<string, number>>;
+
+/** What is injected now, or `null` where the server injects nothing. */
+export async function faults(): Promise<FaultSettings | null> {
+  try {
+    return ((await request("GET", "/faults")).body ?? {}) as FaultSettings;
+  } catch (error) {
+    if (error instanceof RefusalError) return null;
+    throw error;
+  }
+}
+
+/** Replaces the settings; what is not named is off. */
+export function setFaults(settings: FaultSettings): Promise<Answer> {
+  return request("POST", "/faults", settings);
+}
+
+/** Cuts the sockets, or kills the server. */
+export function strike(blow: "cut" | "kill"): Promise<Answer> {
+  return request("POST", `/faults/${blow}`);
+}

@@ -1,0 +1,44 @@
+/** Small helpers. Text is only ever set as text. */
+
+/** The element of the page with that id. */
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`the page has no #${id}`);
+  return found as T;
+}
+
+/** A new element with attributes and children. */
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Readonly<Record<string, string>> = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+/** Sets an element's text, unless it is that already: what did not change causes no work and no announcement. */
+export function setText(target: Element, text: string): void {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+/** A list of terms and values whose values are set by name. */
+export class Definitions {
+  readonly #values = new Map<string, HTMLElement>();
+
+  constructor(list: HTMLElement, entries: readonly (readonly [name: string, label: string])[]) {
+    for (const [name, label] of entries) {
+      const value = element("dd", { "data-testid": name }, "0");
+      list.append(element("div", {}, element("dt", {}, label), value));
+      this.#values.set(name, value);
+    }
+  }
+
+  /** Sets one value. */
+  set(name: string, value: string | number): void {
+    const target = this.#values.get(name);
+    if (target !== undefined) setText(target, typeof value === "number" ? value.toLocaleString("en") : value);
+  }
+}

@@ -1,0 +1,60 @@
+/** The panel that breaks the network; it is only there if the server injects faults. */
+import { faults, setFaults, strike, type Answer, type FaultSettings } from "./api.js";
+import { byId, element } from "./dom.js";
+
+/** Each switch, with what it sets while it is on. */
+const SWITCHES: readonly (readonly [name: string, settings: FaultSettings])[] = [
+  ["drop", { drop: 0.05 }],
+  ["duplicate", { duplicate: 0.05 }],
+  ["reorder", { reorder: 0.05 }],
+  ["delay", { delayMs: 800 }],
+  ["corrupt", { corrupt: 0.05 }],
+];
+
+/** Fills the panel and shows it, if the server has the switches. */
+export async function showFaults(complain: (problem: string) => void): Promise<void> {
+  const initial = await faults();
+  if (initial === null) return;
+  const isOn = (settings: FaultSettings): boolean => Object.keys(settings).some((key) => (initial[key] ?? 0) > 0);
+  const on = new Set(SWITCHES.filter(([, settings]) => isOn(settings)).map(([name]) => name));
+  const list = byId("fault-buttons");
+  const attempt = async (action: () => Promise<Answer>): Promise<boolean> => {
+    try {
+      await action();
+      complain("");
+      return true;
+    } catch (error) {
+      complain(`The server did not take it: ${String(error)}`);
+      return false;
+    }
+  };
+
+  for (const [name] of SWITCHES) {
+    const button = element("button", { type: "button", "data-testid": `fault-${name}` }, name);
+    const show = (): void => button.setAttribute("aria-pressed", String(on.has(name)));
+    show();
+    button.addEventListener("click", () => {
+      const wanted = new Set(on);
+      if (!wanted.delete(name)) wanted.add(name);
+      const settings = Object.assign({}, ...SWITCHES.filter(([key]) => wanted.has(key)).map(([, it]) => it)) as FaultSettings;
+      void attempt(() => setFaults(settings)).then((done) => {
+        if (!done) return;
+        if (wanted.has(name)) on.add(name);
+        else on.delete(name);
+        show();
+      });
+    });
+    list.append(button);
+  }
+  for (const [blow, label] of [["cut", "cut the socket"], ["kill", "kill the server"]] as const) {
+    const button = element("button", { type: "button", class: "danger", "data-testid": `fault-${blow}` }, label);
+    // A server that is killed forgets its switches.
+    button.addEventListener("click", () => void attempt(() => strike(blow)).then((done) => done && blow === "kill" && forget()));
+    list.append(button);
+  }
+  const forget = (): void => {
+    on.clear();
+    for (const button of list.querySelectorAll("[aria-pressed]")) button.setAttribute("aria-pressed", "false");
+  };
+  byId("faults").hidden = false;
+}

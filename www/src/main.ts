@@ -1,0 +1,98 @@
+/** The demo page: one campaign at a time, watched through whatever the network does. */
+import { CampaignSync, init, type Campaign } from "campaign-sync";
+
+import { Actions } from "./actions.js";
+import { fetchSnapshot } from "./api.js";
+import { Counters, Counts } from "./counters.js";
+import { byId, setText } from "./dom.js";
+import { showFaults } from "./faults.js";
+import { Log } from "./log.js";
+import { Picker } from "./picker.js";
+import { StateChips } from "./state.js";
+import { Stepper } from "./stepper.js";
+import { DomainTable, offerStatuses } from "./table.js";
+import { count } from "./words.js";
+
+declare global {
+  interface Window {
+    /** For the console, and for tests. */
+    __campaignSync?: { readonly sync: CampaignSync; readonly campaign: Campaign | undefined };
+  }
+}
+
+/** How often the clock alone may change what is shown, in milliseconds. */
+const TICK_MS = 1000;
+
+class Page {
+  readonly #sync = new CampaignSync({ url: "/api/v2/ws", fetchSnapshot });
+  readonly #chips = new StateChips(this.#sync);
+  readonly #stepper = new Stepper();
+  readonly #counts = new Counts();
+  readonly #counters = new Counters();
+  readonly #table = new DomainTable();
+  readonly #actions = new Actions(complain);
+  readonly #note = byId("unconfirmed-note");
+  #campaign: Campaign | undefined;
+
+  async start(): Promise<void> {
+    new Log(this.#sync);
+    byId("discard").addEventListener("click", () => this.#campaign?.discardUnconfirmed());
+    window.__campaignSync = { sync: this.#sync, campaign: undefined };
+    this.#sync.connect();
+    setInterval(() => this.#tick(), TICK_MS);
+    await new Picker((campaignId) => this.#watch(campaignId), complain).start();
+    await showFaults(complain);
+  }
+
+  #watch(campaignId: string): void {
+    if (this.#campaign?.campaignId === campaignId) return;
+    this.#campaign?.release();
+    this.#campaign = this.#sync.campaign(campaignId);
+    window.__campaignSync = { sync: this.#sync, campaign: this.#campaign };
+    this.#campaign.subscribe(() => this.#render());
+    this.#table.show(this.#campaign);
+    this.#actions.show(this.#campaign);
+    this.#render();
+  }
+
+  #render(): void {
+    if (this.#campaign === undefined) return;
+    const view = this.#campaign.view();
+    this.#chips.render(view);
+    this.#stepper.render(view);
+    this.#counts.render(view);
+    this.#actions.render();
+    offerStatuses("dnsStatus", view.counts.dns);
+    offerStatuses("httpStatus", view.counts.http);
+    offerStatuses("leadStatus", view.counts.lead);
+    this.#note.hidden = view.unconfirmedCount === 0;
+    setText(byId("unconfirmed-text"), `${count(view.unconfirmedCount, "row")} not in the server's last snapshot, kept and marked. `);
+    this.#table.update(view.campaign?.currentPhase ?? "");
+  }
+
+  /** A view grows stale without any event, so the clock has to look. */
+  #tick(): void {
+    this.#counters.render(this.#sync.metrics());
+    if (this.#campaign === undefined) return;
+    this.#chips.render(this.#campaign.view());
+    this.#actions.render();
+  }
+}
+
+/** Shows a problem, or hides it when there is none. */
+function complain(problem: string): void {
+  const place = byId("problem");
+  place.hidden = problem === "";
+  setText(place, problem);
+}
+
+async function main(): Promise<void> {
+  try {
+    await init();
+    await new Page().start();
+  } catch (error) {
+    complain(`The page cannot start: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+void main();

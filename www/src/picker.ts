@@ -1,0 +1,97 @@
+/** Choosing a campaign, or making one. The choice stands in the address: `?campaign=ID`. */
+import { createCampaign, listCampaigns, type Listed, type NewCampaign } from "./api.js";
+import { byId, element } from "./dom.js";
+
+/** The campaign that the address names, if it names a possible one. */
+function fromAddress(): string | undefined {
+  const id = new URLSearchParams(location.search).get("campaign");
+  return id !== null && /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : undefined;
+}
+
+/** The select box and the form in the header. */
+export class Picker {
+  readonly #select = byId<HTMLSelectElement>("campaign-picker");
+  readonly #button = byId("new-button");
+  readonly #form = byId<HTMLFormElement>("new-form");
+  readonly #choose: (campaignId: string) => void;
+  readonly #complain: (problem: string) => void;
+
+  constructor(choose: (campaignId: string) => void, complain: (problem: string) => void) {
+    this.#choose = choose;
+    this.#complain = complain;
+    this.#select.addEventListener("change", () => this.#pick(this.#select.value));
+    this.#select.addEventListener("focus", () => void this.refresh());
+    this.#button.addEventListener("click", () => this.#toggleForm(this.#form.hidden !== false));
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#create();
+    });
+    window.addEventListener("popstate", () => this.#follow());
+  }
+
+  /** Lists the campaigns and chooses the address's, or else the first. */
+  async start(): Promise<void> {
+    const named = fromAddress();
+    if (named !== undefined) this.#choose(named);
+    const list = await this.refresh();
+    if (named !== undefined) return;
+    if (list[0] === undefined) this.#toggleForm(true);
+    else this.#pick(list[0].campaignId, "replace");
+  }
+
+  /** Reads the list again; the choice stays. */
+  async refresh(): Promise<readonly Listed[]> {
+    let list: readonly Listed[] = [];
+    try {
+      list = await listCampaigns();
+    } catch {
+      // The stream shows by itself that the server is gone; a list can wait.
+      return list;
+    }
+    const chosen = fromAddress() ?? "";
+    const known = list.some(({ campaignId }) => campaignId === chosen);
+    const shown = known || chosen === "" ? list : [{ campaignId: chosen, name: chosen }, ...list];
+    this.#select.replaceChildren(
+      ...shown.map(({ campaignId, name }) => element("option", { value: campaignId }, name === campaignId ? name : `${name} (${campaignId})`)),
+    );
+    this.#select.value = chosen;
+    return list;
+  }
+
+  #pick(campaignId: string, how: "push" | "replace" = "push"): void {
+    const address = new URL(location.href);
+    address.searchParams.set("campaign", campaignId);
+    if (how === "push") history.pushState(null, "", address);
+    else history.replaceState(null, "", address);
+    this.#select.value = campaignId;
+    this.#choose(campaignId);
+  }
+
+  #follow(): void {
+    const named = fromAddress();
+    if (named === undefined) return;
+    this.#select.value = named;
+    this.#choose(named);
+  }
+
+  #toggleForm(open: boolean): void {
+    this.#form.hidden = !open;
+    this.#button.setAttribute("aria-expanded", String(open));
+    if (open) this.#form.querySelector("input")?.focus();
+  }
+
+  async #create(): Promise<void> {
+    const values = new FormData(this.#form);
+    const number = (name: string): number => Number(values.get(name));
+    const settings: NewCampaign = { name: String(values.get("name")), count: number("count"), seed: number("seed"), rate: number("rate") };
+    try {
+      const campaignId = await createCampaign(settings);
+      this.#complain("");
+      this.#toggleForm(false);
+      this.#pick(campaignId);
+      await this.refresh();
+    } catch (error) {
+      this.#complain(`The campaign was not created: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
