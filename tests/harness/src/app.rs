@@ -1,0 +1,27 @@
+//! What every handler of a server shares.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::campaign::runner::Kick;
+use crate::clock::Clock;
+use crate::faults::Faults;
+use crate::session::Context;
+
+/// A running server.
+#[derive(Debug)]
+pub struct App {
+    /// What sessions share.
+    pub context: Arc<Context>,
+    /// The clocks.
+    pub clock: Clock,
+    /// Wakes the runner.
+    pub kick: Kick,
+    /// Fault injection, if it was asked for.
+    pub faults: Option<Arc<Faults>>,
+    /// Rows per second of campaigns that do not say.
+    pub rate: u64,
+    /// Becomes true when the server goes away.
+    pub draining: watch::Sender<bool>,
+}

@@ -1,0 +1,102 @@
+//! The demo: one campaign after the other is driven through its phases, for somebody to watch.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use campaign_sync::protocol::{CampaignId, Phase, Status};
+use serde_json::json;
+
+use super::runner::Kick;
+use super::{NewCampaign, Order, Refusal};
+use crate::clock::Clock;
+use crate::hub::Hub;
+use crate::journal;
+use crate::log::RowQuery;
+
+/// How long a state is left to be looked at.
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// How long a finished campaign is left before the next begins.
+const LAST_PAUSE: Duration = Duration::from_secs(20);
+
+/// Domains of a demo campaign.
+const ROWS: u64 = 2_000;
+
+/// Starts driving. The campaigns are `demo`, `demo-2`, `demo-3`, …; after a restart the last of them
+/// goes on.
+pub fn spawn(hub: Arc<Hub>, clock: Clock, kick: Kick, rate: u64) {
+    tokio::spawn(async move {
+        let mut turn = last_turn(&hub);
+        loop {
+            let (hub_, kick_) = (hub.clone(), kick.clone());
+            let step = move || step(&hub_, clock, &kick_, turn, rate);
+            match tokio::task::spawn_blocking(step).await {
+                Ok(Ok(Next::Same)) => tokio::time::sleep(PAUSE).await,
+                Ok(Ok(Next::Campaign)) => {
+                    tokio::time::sleep(LAST_PAUSE).await;
+                    turn += 1;
+                }
+                // Somebody pressed a button at the same time: look again.
+                Ok(Err(refusal)) => {
+                    let fields = json!({"code": refusal.code.as_str(), "message": refusal.message});
+                    journal::line("demo_refused", &fields);
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(_) => return,
+            }
+        }
+    });
+}
+
+enum Next {
+    Same,
+    Campaign,
+}
+
+fn id(turn: u64) -> Option<CampaignId> {
+    let name = if turn == 1 { "demo".to_owned() } else { format!("demo-{turn}") };
+    CampaignId::new(&name).ok()
+}
+
+fn last_turn(hub: &Hub) -> u64 {
+    let exists = |turn: &u64| id(*turn).is_some_and(|id| matches!(hub.head(&id), Ok(Some(_))));
+    (1..).take_while(exists).last().unwrap_or(1)
+}
+
+fn step(hub: &Hub, clock: Clock, kick: &Kick, turn: u64, rate: u64) -> Result<Next, Refusal> {
+    let Some(id) = id(turn) else { return Ok(Next::Campaign) };
+    let (now, order) = (clock.now(), Order { reason: Some("demo".into()), ..Order::default() });
+    let rows = RowQuery { limit: Some(0), ..RowQuery::default() };
+    let Some(view) = hub.log().view(&id, &rows)? else {
+        let new = NewCampaign {
+            campaign_id: None,
+            name: format!("Demo {turn}"),
+            pattern: None,
+            count: ROWS,
+            seed: Some(turn),
+            rate: None,
+            batch: None,
+        };
+        super::create(hub, now, &id, &new, rate)?;
+        return Ok(Next::Same);
+    };
+    let record = &view.stand.record;
+    let next = match record.phase {
+        Phase::DomainGeneration => Phase::DnsValidation,
+        Phase::DnsValidation => Phase::HttpKeywordValidation,
+        Phase::HttpKeywordValidation => Phase::Analysis,
+        _ if record.status == Status::Completed => return Ok(Next::Campaign),
+        _ => Phase::Analysis,
+    };
+    match record.status {
+        Status::Completed => {
+            super::transition(hub, now, &id, (next, Status::Configured), &order)?;
+        }
+        Status::Ready | Status::Configured => {
+            super::start(hub, now, &id, record.phase, &order)?;
+            let _runner_lives = kick.send(id);
+        }
+        _ => {}
+    }
+    Ok(Next::Same)
+}

@@ -1,0 +1,117 @@
+//! The events that this server writes.
+
+use campaign_sync::protocol::campaign::{CampaignRecord, PhaseCounters};
+use campaign_sync::protocol::{CampaignId, Phase, Status};
+use serde_json::{Value, json};
+
+use crate::clock::Moment;
+use crate::log::compose::TRANSITION;
+use crate::log::state::{counters_json, record_json};
+use crate::log::{Draft, Recount, Settings};
+
+/// An event of that type.
+pub fn draft(now: Moment, kind: &'static str, data: &Value) -> Draft {
+    Draft { kind, timestamp: now.timestamp(), data: data.to_string(), transaction: None }
+}
+
+/// The first event of every campaign.
+pub fn created(
+    now: Moment,
+    campaign: &CampaignId,
+    record: &CampaignRecord,
+    settings: &Settings,
+) -> Draft {
+    let data = json!({
+        "action": "create",
+        "campaignId": campaign.as_str(),
+        "campaign": record_json(campaign.as_str(), record),
+        "settings": settings,
+    });
+    draft(now, "campaign.list.update", &data)
+}
+
+/// A status within a phase.
+pub fn status(now: Moment, campaign: &CampaignId, phase: Phase, status: Status) -> Draft {
+    let data = json!({
+        "campaignId": campaign.as_str(),
+        "currentPhase": phase.as_str(),
+        "phaseStatus": status.as_str(),
+    });
+    draft(now, "campaign.status", &data)
+}
+
+/// The counters of a phase under way.
+pub fn progress(
+    now: Moment,
+    campaign: &CampaignId,
+    phase: Phase,
+    counters: &PhaseCounters,
+) -> Draft {
+    let data = json!({
+        "campaignId": campaign.as_str(),
+        "totalItems": counters.total_items,
+        "processedItems": counters.processed_items,
+        "successfulItems": counters.successful_items,
+        "failedItems": counters.failed_items,
+        "progressPercent": counters.progress_percentage,
+        "currentPhase": phase.as_str(),
+        "phaseStatus": Status::InProgress.as_str(),
+    });
+    draft(now, "campaign.progress", &data)
+}
+
+/// A phase transition as it was decided.
+#[derive(Clone, Debug)]
+pub struct Transition<'a> {
+    /// The campaign before it.
+    pub before: &'a CampaignRecord,
+    /// The campaign after it; as before, where it is refused.
+    pub after: &'a CampaignRecord,
+    /// The phase that was asked for.
+    pub to: Phase,
+    /// The status that was asked for.
+    pub status: Status,
+    /// What was counted.
+    pub recount: &'a Recount,
+    /// Why, in words for people.
+    pub reason: &'a str,
+    /// Seconds that the phase will take.
+    pub estimated_seconds: f64,
+    /// Under which name the transaction log files it; none where it is refused.
+    pub transaction: Option<&'static str>,
+}
+
+/// `campaign.phase.transition`, all fifteen fields and what makes it a checkpoint.
+pub fn transition(now: Moment, campaign: &CampaignId, it: &Transition<'_>) -> Draft {
+    let (before, counters) = (it.before, &it.after.counters);
+    let data = json!({
+        "campaignId": campaign.as_str(),
+        "previousPhase": before.phase.as_str(),
+        "newPhase": it.to.as_str(),
+        "newStatus": it.status.as_str(),
+        "transitionType": "manual",
+        "triggerReason": it.reason,
+        "prerequisitesMet": true,
+        "dataIntegrityCheck": it.recount.agrees(),
+        "domainsCount": it.recount.head.domains_count,
+        "processedCount": counters.processed_items,
+        "successfulCount": counters.successful_items,
+        "failedItems": counters.failed_items,
+        "estimatedDuration": it.estimated_seconds,
+        "transitionMetadata": {
+            "countedRows": it.recount.count,
+            "countedDigest": it.recount.digest.to_string(),
+            "resolved": it.recount.tally.resolved,
+            "fetched": it.recount.tally.fetched,
+        },
+        "rollbackData": {
+            "phase": before.phase.as_str(),
+            "status": before.status.as_str(),
+            "counters": counters_json(&before.counters),
+            "totalDomainCount": before.total_domain_count,
+        },
+        "campaign": record_json(campaign.as_str(), it.after),
+        "domainsDigest": it.recount.head.domains_digest.to_string(),
+    });
+    Draft { transaction: it.transaction, ..draft(now, TRANSITION, &data) }
+}

@@ -1,0 +1,316 @@
+//! The runner: carries out the phases under way, at the rate of each campaign.
+//!
+//! It keeps nothing that cannot be counted from the rows, so a server that was killed goes on where
+//! the log ends.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use campaign_sync::protocol::campaign::PhaseCounters;
+use campaign_sync::protocol::limits::EVENT_ROWS_MAX;
+use campaign_sync::protocol::{CampaignId, Phase, Status};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::drafts;
+use super::simulate::Fate;
+use crate::clock::{Clock, Moment};
+use crate::hub::Hub;
+use crate::journal;
+use crate::log::{Awaiting, Draft, LogError, Row, RowQuery, Settings, Tally, View};
+
+/// How often work is done.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How often progress is told.
+const PROGRESS_MS: u64 = 500;
+
+/// Up to this many rows per second, every row is an event of its own.
+const SINGLE_RATE_MAX: u64 = 2_500;
+
+/// The most rows done in one tick.
+const TICK_ROWS_MAX: u64 = 20_000;
+
+/// Asks the runner to look at a campaign.
+pub type Kick = mpsc::UnboundedSender<CampaignId>;
+
+/// Starts the runner, with every campaign that is under way.
+pub fn spawn(hub: Arc<Hub>, clock: Clock) -> Kick {
+    let (kick, mut kicks) = mpsc::unbounded_channel::<CampaignId>();
+    for campaign in hub.log().campaigns().unwrap_or_default() {
+        let _receiver_lives = kick.send(campaign);
+    }
+    tokio::spawn(async move {
+        let mut works: BTreeMap<CampaignId, Work> = BTreeMap::new();
+        loop {
+            if works.is_empty() {
+                let Some(campaign) = kicks.recv().await else { return };
+                works.entry(campaign).or_default();
+            }
+            while let Ok(campaign) = kicks.try_recv() {
+                works.entry(campaign).or_default();
+            }
+            let hub = hub.clone();
+            let done = tokio::task::spawn_blocking(move || {
+                let now = clock.now();
+                works.retain(|campaign, work| match work.step(&hub, now, campaign) {
+                    Ok(goes_on) => goes_on,
+                    Err(error) => {
+                        let fields = json!({"campaignId": campaign.as_str(),
+                            "error": error.to_string()});
+                        journal::line("runner_failed", &fields);
+                        false
+                    }
+                });
+                works
+            });
+            works = done.await.unwrap_or_default();
+            tokio::time::sleep(TICK).await;
+        }
+    });
+    kick
+}
+
+/// One campaign under way.
+#[derive(Debug, Default)]
+struct Work {
+    phase: Option<Phase>,
+    counters: PhaseCounters,
+    from_offset: u64,
+    owed_rows: f64,
+    stepped_ms: u64,
+    progress_ms: u64,
+}
+
+impl Work {
+    /// Does what is due; `false` when the phase is not under way any more.
+    fn step(&mut self, hub: &Hub, now: Moment, campaign: &CampaignId) -> Result<bool, LogError> {
+        let nothing = RowQuery { limit: Some(0), ..RowQuery::default() };
+        let Some(view) = hub.log().view(campaign, &nothing)? else { return Ok(false) };
+        let record = &view.stand.record;
+        if record.status != Status::InProgress || view.stand.deleted {
+            return Ok(false);
+        }
+        if self.phase != Some(record.phase) {
+            self.begin(hub, now, campaign, record.phase, &view.stand.settings)?;
+        }
+        let due = self.due(now, view.stand.settings.rate);
+        if due == 0 {
+            return Ok(true);
+        }
+        let rows = self.rows(hub, campaign, &view, due)?;
+        let complete = (rows.len() as u64) < due || self.reaches_end(&rows);
+        let mut counters = self.counters;
+        let mut drafts = row_drafts(now, campaign, record.phase, &view.stand.settings, &rows);
+        count(&mut counters, record.phase, &rows);
+        let told = complete || now.monotonic_ms >= self.progress_ms + PROGRESS_MS;
+        if told {
+            drafts.push(drafts::progress(now, campaign, record.phase, &counters));
+        }
+        if complete {
+            drafts.push(drafts::status(now, campaign, record.phase, Status::Completed));
+        }
+        match hub.append(campaign, view.head.number, &drafts) {
+            // Somebody paused it, or the like: look again next time.
+            Err(LogError::Conflict { .. }) => return Ok(true),
+            other => other?,
+        };
+        self.counters = counters;
+        self.owed_rows = (self.owed_rows - rows.len() as f64).max(0.0);
+        if let Some(offset) = rows.last().and_then(|row| row.offset) {
+            self.from_offset = offset.unsigned_abs() + 1;
+        }
+        if told {
+            self.progress_ms = now.monotonic_ms;
+        }
+        Ok(!complete)
+    }
+
+    /// Counts anew how far the phase is.
+    fn begin(
+        &mut self,
+        hub: &Hub,
+        now: Moment,
+        campaign: &CampaignId,
+        phase: Phase,
+        settings: &Settings,
+    ) -> Result<(), LogError> {
+        let recount = hub.log().recount(campaign)?.ok_or(LogError::UnknownCampaign)?;
+        *self = Self {
+            phase: Some(phase),
+            counters: counted(phase, settings, &recount.tally),
+            from_offset: if phase == Phase::DomainGeneration { recount.count } else { 0 },
+            owed_rows: 0.0,
+            stepped_ms: now.monotonic_ms.saturating_sub(TICK.as_millis() as u64),
+            progress_ms: now.monotonic_ms,
+        };
+        Ok(())
+    }
+
+    /// How many rows are due by now.
+    fn due(&mut self, now: Moment, rate: u64) -> u64 {
+        let elapsed_ms = (now.monotonic_ms - self.stepped_ms).min(1_000);
+        self.stepped_ms = now.monotonic_ms;
+        self.owed_rows += rate as f64 * elapsed_ms as f64 / 1_000.0;
+        (self.owed_rows as u64).min(TICK_ROWS_MAX)
+    }
+
+    fn reaches_end(&self, rows: &[Row]) -> bool {
+        self.counters.processed_items + rows.len() as u64 >= self.counters.total_items
+    }
+
+    /// The next rows of the phase, with their outcomes.
+    fn rows(
+        &self,
+        hub: &Hub,
+        campaign: &CampaignId,
+        view: &View,
+        due: u64,
+    ) -> Result<Vec<Row>, LogError> {
+        let settings = &view.stand.settings;
+        let awaiting = match view.stand.record.phase {
+            Phase::DnsValidation => Awaiting::Dns,
+            Phase::HttpKeywordValidation => Awaiting::Http,
+            Phase::Analysis => Awaiting::Analysis,
+            _ => return Ok(self.generate(settings, due)),
+        };
+        let query = RowQuery {
+            limit: Some(due),
+            from_offset: i64::try_from(self.from_offset).ok(),
+            awaiting: Some(awaiting),
+            ..RowQuery::default()
+        };
+        let mut rows = hub.log().view(campaign, &query)?.map_or_else(Vec::new, |view| view.rows);
+        for row in &mut rows {
+            let fate = Fate::of(settings.seed, row.offset.unwrap_or_default().unsigned_abs());
+            match awaiting {
+                Awaiting::Dns => row.dns_status = Some(fate.dns_status().to_owned()),
+                Awaiting::Http => {
+                    let (status, code) = fate.http_status();
+                    row.http_status = Some(status.to_owned());
+                    row.http_status_code = code;
+                }
+                Awaiting::Analysis => {
+                    let (status, score) = fate.lead();
+                    row.lead_status = Some(status.to_owned());
+                    row.lead_score = Some(score);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    fn generate(&self, settings: &Settings, due: u64) -> Vec<Row> {
+        let end = settings.count.min(self.from_offset + due);
+        let row = |offset| {
+            let fate = Fate::of(settings.seed, offset);
+            Row {
+                domain_id: fate.domain_id(),
+                domain: fate.domain(&settings.pattern),
+                offset: i64::try_from(offset).ok(),
+                ..Row::default()
+            }
+        };
+        (self.from_offset..end).map(row).collect()
+    }
+}
+
+/// The counters of a phase, from the rows.
+fn counted(phase: Phase, settings: &Settings, tally: &Tally) -> PhaseCounters {
+    let (total, processed, successful) = match phase {
+        Phase::DnsValidation => (tally.rows, tally.dns_done, tally.resolved),
+        Phase::HttpKeywordValidation => (tally.resolved, tally.http_done, tally.fetched),
+        Phase::Analysis => (tally.fetched, tally.analysed, tally.leads),
+        _ => (settings.count, tally.rows, tally.rows),
+    };
+    PhaseCounters {
+        total_items: total,
+        processed_items: processed,
+        successful_items: successful,
+        failed_items: processed - successful,
+        progress_percentage: 0.0,
+    }
+    .with_derived_progress()
+}
+
+fn count(counters: &mut PhaseCounters, phase: Phase, rows: &[Row]) {
+    let successful = rows.iter().filter(|row| match phase {
+        Phase::DnsValidation => row.dns_status.as_deref() == Some("resolved"),
+        Phase::HttpKeywordValidation => row.http_status.as_deref() == Some("success"),
+        Phase::Analysis => row.lead_status.as_deref() == Some("match"),
+        _ => true,
+    });
+    let successful = successful.count() as u64;
+    counters.processed_items += rows.len() as u64;
+    counters.successful_items += successful;
+    counters.failed_items += rows.len() as u64 - successful;
+    *counters = counters.with_derived_progress();
+}
+
+fn row_drafts(
+    now: Moment,
+    campaign: &CampaignId,
+    phase: Phase,
+    settings: &Settings,
+    rows: &[Row],
+) -> Vec<Draft> {
+    let by_rate = (settings.rate / 20).clamp(1, EVENT_ROWS_MAX as u64);
+    let by_rate = if settings.rate <= SINGLE_RATE_MAX { 1 } else { by_rate };
+    let batch = settings.batch.unwrap_or(by_rate);
+    if batch == 1 && phase != Phase::Analysis {
+        return rows.iter().map(|row| single(now, campaign, phase, row, rows.len())).collect();
+    }
+    let event = |rows: &[Row]| {
+        let rows: Vec<Value> = rows.iter().map(|row| change(phase, row)).collect();
+        let data = json!({"campaignId": campaign.as_str(), "domains": rows});
+        drafts::draft(now, "domains.updated", &data)
+    };
+    rows.chunks(batch as usize).map(event).collect()
+}
+
+/// The columns that a phase sets.
+fn change(phase: Phase, row: &Row) -> Value {
+    let id = &row.domain_id;
+    match phase {
+        Phase::DnsValidation => json!({"domainId": id, "dnsStatus": row.dns_status}),
+        Phase::HttpKeywordValidation => json!({"domainId": id, "httpStatus": row.http_status,
+            "httpStatusCode": row.http_status_code}),
+        Phase::Analysis => json!({"domainId": id, "leadStatus": row.lead_status,
+            "leadScore": row.lead_score}),
+        _ => json!({"domainId": id, "domain": row.domain, "offset": row.offset}),
+    }
+}
+
+fn single(now: Moment, campaign: &CampaignId, phase: Phase, row: &Row, batch_size: usize) -> Draft {
+    let offset = row.offset.unwrap_or_default();
+    let fate = Fate::of(0, offset.unsigned_abs());
+    let mut data = json!({
+        "campaignId": campaign.as_str(),
+        "domainId": row.domain_id,
+        "domain": row.domain,
+    });
+    let kind = match phase {
+        Phase::DnsValidation => {
+            data["validationStatus"] = json!(row.dns_status);
+            data["attempts"] = json!(1);
+            data["processingTime"] = json!(fate.processing_ms());
+            data["totalValidated"] = json!(offset + 1);
+            "dns.validation.result"
+        }
+        Phase::HttpKeywordValidation => {
+            data["validationStatus"] = json!(row.http_status);
+            data["httpStatus"] = json!(row.http_status_code);
+            data["processingTime"] = json!(fate.processing_ms());
+            data["totalValidated"] = json!(offset + 1);
+            "http.validation.result"
+        }
+        _ => {
+            data["offset"] = json!(offset);
+            data["batchSize"] = json!(batch_size);
+            data["totalGenerated"] = json!(offset + 1);
+            "domain.generated"
+        }
+    };
+    drafts::draft(now, kind, &data)
+}

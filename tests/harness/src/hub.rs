@@ -1,0 +1,200 @@
+//! Publication: everyone who waits for a campaign learns of its new head, after the commit.
+//!
+//! Nothing is sent from here. Subscribers are cursors that read the log themselves; the hub wakes
+//! them, and keeps each campaign's newest events at hand, so that a thousand cursors at the head do
+//! not read the same event from the medium a thousand times.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use campaign_sync::protocol::CampaignId;
+
+use crate::log::{Appended, Draft, Event, EventLog, Head, LogError};
+
+/// Bytes of newest events kept per campaign.
+const TAIL_BYTES: usize = 1024 * 1024;
+
+/// What a subscriber is woken with. It must not call back into the hub.
+pub type Wake = dyn Fn() + Send + Sync;
+
+/// The log and those who follow it.
+pub struct Hub {
+    log: Arc<dyn EventLog>,
+    epoch: Arc<str>,
+    appending: Mutex<()>,
+    tails: Mutex<HashMap<CampaignId, Tail>>,
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").field("epoch", &self.epoch).finish_non_exhaustive()
+    }
+}
+
+struct Tail {
+    head: Head,
+    events: VecDeque<Event>,
+    bytes: usize,
+    followers: Vec<Weak<Wake>>,
+}
+
+/// What a cursor finds without touching the medium.
+#[derive(Debug)]
+pub enum Recent {
+    /// The cursor is at the head.
+    AtHead,
+    /// The events after it, as many as fit.
+    Events(Vec<Event>),
+    /// They are only in the log.
+    InLog,
+}
+
+impl Hub {
+    /// A hub over that log.
+    pub fn new(log: Arc<dyn EventLog>) -> Self {
+        let epoch = log.epoch().into();
+        Self { log, epoch, appending: Mutex::default(), tails: Mutex::default() }
+    }
+
+    /// The log.
+    pub fn log(&self) -> &dyn EventLog {
+        &*self.log
+    }
+
+    /// The identity of the log.
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// Appends, and after the commit publishes. Blocks.
+    ///
+    /// # Errors
+    /// As [`EventLog::append`].
+    pub fn append(
+        &self,
+        campaign: &CampaignId,
+        expected: u64,
+        drafts: &[Draft],
+    ) -> Result<Appended, LogError> {
+        // Held until published, so that the order of heads is the order of commits.
+        let _order = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        let appended = self.log.append(campaign, expected, drafts)?;
+        self.publish(campaign, &appended);
+        Ok(appended)
+    }
+
+    fn publish(&self, campaign: &CampaignId, appended: &Appended) {
+        let followers = {
+            let mut tails = self.tails();
+            let Some(tail) = tails.get_mut(campaign) else { return };
+            tail.extend(&appended.events);
+            tail.head = appended.head.clone();
+            tail.followers.retain(|it| it.strong_count() > 0);
+            tail.followers.clone()
+        };
+        for wake in followers.iter().filter_map(Weak::upgrade) {
+            wake();
+        }
+    }
+
+    /// The head of a campaign, from memory after the first time. Blocks the first time.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub fn head(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError> {
+        if let Some(tail) = self.tails().get(campaign) {
+            return Ok(Some(tail.head.clone()));
+        }
+        let _order = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(head) = self.log.head(campaign)? else { return Ok(None) };
+        let tail =
+            Tail { head: head.clone(), events: VecDeque::new(), bytes: 0, followers: Vec::new() };
+        self.tails().entry(campaign.clone()).or_insert(tail);
+        Ok(Some(head))
+    }
+
+    /// The head, if it is in memory. Never blocks.
+    pub fn known_head(&self, campaign: &CampaignId) -> Option<Head> {
+        self.tails().get(campaign).map(|tail| tail.head.clone())
+    }
+
+    /// Wakes `follower` at every new head of an existing campaign, for as long as it lives. Blocks
+    /// the first time.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub fn follow(&self, campaign: &CampaignId, follower: &Arc<Wake>) -> Result<(), LogError> {
+        self.head(campaign)?;
+        if let Some(tail) = self.tails().get_mut(campaign) {
+            let follower = Arc::downgrade(follower);
+            if !tail.followers.iter().any(|it| it.ptr_eq(&follower)) {
+                tail.followers.push(follower);
+            }
+        }
+        Ok(())
+    }
+
+    /// Wakes `follower` for that campaign no more.
+    pub fn unfollow(&self, campaign: &CampaignId, follower: &Arc<Wake>) {
+        let follower = Arc::downgrade(follower);
+        if let Some(tail) = self.tails().get_mut(campaign) {
+            tail.followers.retain(|it| !it.ptr_eq(&follower));
+        }
+    }
+
+    /// What comes after number `after`, if it is in memory. Never blocks.
+    pub fn recent(&self, campaign: &CampaignId, after: u64, bytes: usize) -> Recent {
+        let tails = self.tails();
+        let Some(tail) = tails.get(campaign) else { return Recent::InLog };
+        if after >= tail.head.number {
+            return Recent::AtHead;
+        }
+        match tail.events.front() {
+            Some(first) if first.number <= after + 1 => {
+                let skip = (after + 1 - first.number) as usize;
+                let mut size = 0;
+                let fits = |(index, event): &(usize, &Event)| {
+                    size += event.document.len() + 1;
+                    *index == 0 || size <= bytes
+                };
+                let page = tail.events.iter().skip(skip).enumerate().take_while(fits);
+                Recent::Events(page.map(|(_, event)| event.clone()).collect())
+            }
+            _ => Recent::InLog,
+        }
+    }
+
+    /// Forgets what is in memory of a campaign whose state was changed behind the log's back, and
+    /// wakes its followers.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub fn reread(&self, campaign: &CampaignId) -> Result<(), LogError> {
+        let _order = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(head), Some(tail)) = (self.log.head(campaign)?, self.tails().get_mut(campaign))
+        {
+            tail.events.retain(|event| event.number >= head.oldest);
+            tail.bytes = tail.events.iter().map(|event| event.document.len()).sum();
+            tail.head = head;
+        }
+        Ok(())
+    }
+
+    fn tails(&self) -> MutexGuard<'_, HashMap<CampaignId, Tail>> {
+        self.tails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tail {
+    fn extend(&mut self, events: &[Event]) {
+        for event in events {
+            self.bytes += event.document.len();
+            self.events.push_back(event.clone());
+        }
+        while self.bytes > TAIL_BYTES {
+            let Some(oldest) = self.events.pop_front() else { break };
+            self.bytes -= oldest.document.len();
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The reference server: the other half of the promise, as a library that tests start in process and
+//! as a program, `campaign-sync-server`.
+//!
+//! * [`log`] is where campaigns change: events, and the state that they fold into.
+//! * [`hub`] publishes what has been committed; [`snapshots`] are built once and shared.
+//! * [`session`] is one connection without its socket: a pure core, which [`socket`] drives.
+//! * [`campaign`] is what can be done with a campaign, and the runner that does it.
+//! * [`rest`] are the routes, [`faults`] the ways to break them, [`server`] starts it all.
+
+pub mod app;
+pub mod campaign;
+pub mod clock;
+pub mod faults;
+pub mod hub;
+pub mod journal;
+pub mod log;
+pub mod rest;
+pub mod server;
+pub mod session;
+pub mod snapshots;
+pub mod socket;
+
+pub use server::{Options, run};

@@ -1,0 +1,61 @@
+//! From a draft to the document that is published: number, chain, hash.
+
+use std::sync::Arc;
+
+use campaign_sync::protocol::{CampaignId, EventHash};
+
+use super::{Draft, Event};
+
+/// The end of a log, as far as the next event depends on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// The log.
+    pub epoch: String,
+    /// The last number.
+    pub number: u64,
+    /// The last event's id; empty before the first event.
+    pub event_id: String,
+}
+
+impl Chain {
+    /// Composes the next event and moves on to it.
+    ///
+    /// The id is the beginning of the hash of the event without its id: two histories that differ
+    /// in any event differ in every id after it, which `previousEventId` then shows.
+    pub fn next(&mut self, campaign: &CampaignId, draft: &Draft) -> Event {
+        let number = self.number + 1;
+        let number_raw = number.to_string();
+        let kind = quoted(draft.kind);
+        let timestamp = quoted(&draft.timestamp);
+        let campaign = quoted(campaign.as_str());
+        let epoch = quoted(&self.epoch);
+        let previous =
+            if self.event_id.is_empty() { "null".to_owned() } else { quoted(&self.event_id) };
+        let checkpoint = if draft.kind == TRANSITION { "true" } else { "false" };
+        let hash = |event_id: &str| {
+            let at = [&*campaign, &*epoch, &*number_raw, event_id, &*previous, checkpoint];
+            EventHash::of_v1(&kind, &timestamp, &draft.data, at).to_string()
+        };
+        let event_id = hash("\"\"")[..24].to_owned();
+        let id = quoted(&event_id);
+        let hash = hash(&id);
+        let document = format!(
+            "{{\"type\":{kind},\"timestamp\":{timestamp},\"data\":{},\"sequence\":{{\
+             \"campaignId\":{campaign},\"epoch\":{epoch},\"eventId\":{id},\
+             \"sequenceNumber\":{number_raw},\"eventHash\":\"{hash}\",\
+             \"previousEventId\":{previous},\"checkpointData\":{checkpoint}}}}}",
+            draft.data,
+        );
+        self.number = number;
+        self.event_id = event_id;
+        Event { number, document: Arc::from(document) }
+    }
+}
+
+/// The type of the events that are checkpoints: they carry the whole record, count and digest.
+pub const TRANSITION: &str = "campaign.phase.transition";
+
+/// Quotes a text of the server's own words, ids and timestamps, which need no escapes.
+fn quoted(text: &str) -> String {
+    format!("\"{text}\"")
+}

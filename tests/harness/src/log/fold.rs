@@ -1,0 +1,182 @@
+//! The fold: what an event does to a campaign. The only thing that changes state.
+
+use campaign_sync::protocol::body::{Body, Progress, StatusChange};
+use campaign_sync::protocol::digest::RowHasher;
+use campaign_sync::protocol::domain::{Patch, RowPatch};
+use campaign_sync::protocol::event::EventKind;
+use campaign_sync::protocol::transition::Transition;
+use campaign_sync::protocol::{CampaignId, Code, Digest, Status};
+use serde::Deserialize;
+
+use super::{Draft, LogError, Row, Settings, Stand};
+
+/// The rows of one campaign, wherever they are kept.
+pub trait Table {
+    /// The row of that id, with its hash as kept.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn get(&mut self, domain_id: &str) -> Result<Option<(Row, u64)>, LogError>;
+
+    /// Puts a row in place of the one of its id.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn put(&mut self, row: &Row, hash: u64) -> Result<(), LogError>;
+
+    /// Takes a row away.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn remove(&mut self, domain_id: &str) -> Result<(), LogError>;
+}
+
+/// A campaign while events are folded into it.
+#[derive(Debug)]
+pub struct Fold<'t, T> {
+    /// The campaign without its rows.
+    pub stand: Stand,
+    /// Rows.
+    pub count: u64,
+    /// Digest of the rows.
+    pub digest: Digest,
+    /// The rows.
+    pub table: &'t mut T,
+    /// Hashes them.
+    pub hasher: RowHasher,
+}
+
+impl<T: Table> Fold<'_, T> {
+    /// Folds one event in.
+    ///
+    /// # Errors
+    /// [`LogError::Rejected`] for content that breaks the contract; the caller then gives up what it
+    /// has folded so far. [`LogError::Storage`].
+    pub fn event(&mut self, campaign: &CampaignId, draft: &Draft) -> Result<(), LogError> {
+        let Some(kind) = EventKind::parse(draft.kind) else { return Ok(()) };
+        let body =
+            Body::decode(kind, &draft.data, campaign.as_str()).map_err(LogError::Rejected)?;
+        match body {
+            Body::Progress(progress) => self.progress(progress),
+            Body::Status(change) => self.status(change),
+            Body::Transition(transition) => self.transition(*transition)?,
+            Body::Row(row) => self.rows(&[row])?,
+            Body::Rows(rows) => self.rows(&rows)?,
+            Body::Removed(ids) => {
+                for id in ids {
+                    self.remove(&id)?;
+                }
+            }
+            Body::Record(record) => {
+                self.stand.record = *record;
+                self.settings(&draft.data);
+            }
+            Body::Deleted => self.stand.deleted = true,
+            Body::Notification { .. } | Body::Nothing => {}
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        let record = &mut self.stand.record;
+        if progress.phase == record.phase {
+            record.status = progress.status;
+            record.counters = progress.counters;
+        }
+    }
+
+    fn status(&mut self, change: StatusChange) {
+        let record = &mut self.stand.record;
+        if change.phase.is_none_or(|phase| phase == record.phase) {
+            record.status = change.status;
+            record.error_message =
+                if change.status == Status::Failed { change.message } else { None };
+        }
+    }
+
+    fn transition(&mut self, transition: Transition) -> Result<(), LogError> {
+        if transition.refusal().is_some() {
+            return Ok(());
+        }
+        let rejected = LogError::Rejected(Code::InvalidContent);
+        let Some(mut record) = transition.campaign else { return Err(rejected) };
+        if (record.phase, record.status) != (transition.new_phase, transition.new_status) {
+            return Err(rejected);
+        }
+        let before = self.stand.record.total_domain_count;
+        record.total_domain_count = record.total_domain_count.max(before);
+        if let ("error_recovery", Some(back)) =
+            (transition.transition_type.as_str(), transition.rollback)
+        {
+            record.phase = back.phase;
+            record.status = back.status;
+            record.counters = back.counters;
+            record.total_domain_count = back.total_domain_count;
+        }
+        self.stand.record = record;
+        Ok(())
+    }
+
+    fn rows(&mut self, patches: &[RowPatch<'_>]) -> Result<(), LogError> {
+        for patch in patches {
+            self.patch(patch)?;
+        }
+        self.stand.record.total_domain_count = self.count;
+        Ok(())
+    }
+
+    fn patch(&mut self, patch: &RowPatch<'_>) -> Result<(), LogError> {
+        let mut row = match (self.table.get(&patch.domain_id)?, patch.domain.value()) {
+            (Some((row, hash)), _) => {
+                self.digest.remove(hash);
+                row
+            }
+            (None, Some(_)) => {
+                self.count += 1;
+                Row { domain_id: patch.domain_id.to_string(), ..Row::default() }
+            }
+            (None, None) => return Err(LogError::Rejected(Code::InvalidContent)),
+        };
+        if let Some(domain) = patch.domain.value() {
+            row.domain = domain.to_string();
+        }
+        set(&mut row.offset, &patch.offset, |it| *it);
+        set(&mut row.dns_status, &patch.dns_status, ToString::to_string);
+        set(&mut row.http_status, &patch.http_status, ToString::to_string);
+        set(&mut row.http_status_code, &patch.http_status_code, |it| *it);
+        set(&mut row.lead_status, &patch.lead_status, ToString::to_string);
+        set(&mut row.lead_score, &patch.lead_score, |it| *it);
+        let hash = row.hash(&mut self.hasher);
+        self.digest.add(hash);
+        self.table.put(&row, hash)
+    }
+
+    fn remove(&mut self, domain_id: &str) -> Result<(), LogError> {
+        if let Some((_, hash)) = self.table.get(domain_id)? {
+            self.digest.remove(hash);
+            self.count -= 1;
+            self.table.remove(domain_id)?;
+        }
+        self.stand.record.total_domain_count = self.count;
+        Ok(())
+    }
+
+    /// Settings ride in the event that creates the campaign, as a member that clients ignore.
+    fn settings(&mut self, data: &str) {
+        #[derive(Deserialize)]
+        struct Carrier {
+            settings: Option<Settings>,
+        }
+        if let Ok(Carrier { settings: Some(settings) }) = serde_json::from_str(data) {
+            self.stand.settings = settings;
+        }
+    }
+}
+
+fn set<V, T>(column: &mut Option<T>, patch: &Patch<V>, value: impl FnOnce(&V) -> T) {
+    match patch {
+        Patch::Absent => {}
+        Patch::Null => *column = None,
+        Patch::Value(it) => *column = Some(value(it)),
+    }
+}

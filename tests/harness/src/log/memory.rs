@@ -1,0 +1,271 @@
+//! A log in memory, for simulations: the same contract, nothing durable.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use campaign_sync::protocol::digest::{Buckets, EMPTY_BUCKETS, RowHasher, bucket_of, id_hash};
+use campaign_sync::protocol::{CampaignId, Digest};
+
+use super::compose::Chain;
+use super::fold::{Fold, Table};
+use super::{
+    Appended, Awaiting, Draft, Event, EventLog, Head, LogError, Recount, Row, RowQuery, Stand,
+    Tally, Transaction, View,
+};
+
+/// The log.
+#[derive(Debug)]
+pub struct MemoryLog {
+    epoch: String,
+    campaigns: Mutex<BTreeMap<CampaignId, Campaign>>,
+}
+
+#[derive(Clone, Debug)]
+struct Campaign {
+    head: Head,
+    stand: Stand,
+    rows: Rows,
+    events: VecDeque<Event>,
+    transactions: Vec<Transaction>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rows(BTreeMap<String, (Row, u64)>);
+
+impl Table for Rows {
+    fn get(&mut self, domain_id: &str) -> Result<Option<(Row, u64)>, LogError> {
+        Ok(self.0.get(domain_id).cloned())
+    }
+
+    fn put(&mut self, row: &Row, hash: u64) -> Result<(), LogError> {
+        self.0.insert(row.domain_id.clone(), (row.clone(), hash));
+        Ok(())
+    }
+
+    fn remove(&mut self, domain_id: &str) -> Result<(), LogError> {
+        self.0.remove(domain_id);
+        Ok(())
+    }
+}
+
+impl MemoryLog {
+    /// An empty log of that identity.
+    pub fn new(epoch: &str) -> Self {
+        Self { epoch: epoch.to_owned(), campaigns: Mutex::default() }
+    }
+
+    fn campaigns_mut(&self) -> MutexGuard<'_, BTreeMap<CampaignId, Campaign>> {
+        self.campaigns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn of<T>(&self, campaign: &CampaignId, read: impl FnOnce(&Campaign) -> T) -> Option<T> {
+        self.campaigns_mut().get(campaign).map(read)
+    }
+}
+
+impl Campaign {
+    fn new() -> Self {
+        let head = Head {
+            number: 0,
+            event_id: String::new(),
+            oldest: 1,
+            domains_count: 0,
+            domains_digest: Digest::default(),
+        };
+        let (events, transactions) = (VecDeque::new(), Vec::new());
+        Self { head, stand: Stand::default(), rows: Rows::default(), events, transactions }
+    }
+
+    fn append(
+        &mut self,
+        epoch: &str,
+        campaign: &CampaignId,
+        drafts: &[Draft],
+    ) -> Result<Appended, LogError> {
+        let mut chain = Chain {
+            epoch: epoch.to_owned(),
+            number: self.head.number,
+            event_id: self.head.event_id.clone(),
+        };
+        let mut fold = Fold {
+            stand: self.stand.clone(),
+            count: self.head.domains_count,
+            digest: self.head.domains_digest,
+            table: &mut self.rows,
+            hasher: RowHasher::default(),
+        };
+        let mut events = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            events.push(chain.next(campaign, draft));
+            fold.event(campaign, draft)?;
+            if let Some(name) = draft.transaction {
+                self.transactions.push(Transaction {
+                    name: name.to_owned(),
+                    sequence_number: chain.number,
+                    event_id: chain.event_id.clone(),
+                    timestamp: draft.timestamp.clone(),
+                });
+            }
+        }
+        self.head.domains_count = fold.count;
+        self.head.domains_digest = fold.digest;
+        self.stand = fold.stand;
+        self.head.number = chain.number;
+        self.head.event_id = chain.event_id;
+        self.events.extend(events.iter().cloned());
+        Ok(Appended { events, head: self.head.clone() })
+    }
+
+    fn view(&self, query: &RowQuery) -> View {
+        let mut rows: Vec<&Row> =
+            self.rows.0.values().map(|(row, _)| row).filter(|row| matches(row, query)).collect();
+        rows.sort_by_key(|row| (row.offset, row.domain_id.clone()));
+        let matching = rows.len() as u64;
+        let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
+        let rows = rows.into_iter().skip(query.skip as usize).take(limit).cloned().collect();
+        View { head: self.head.clone(), stand: self.stand.clone(), rows, matching }
+    }
+}
+
+fn matches(row: &Row, query: &RowQuery) -> bool {
+    let is = |wanted: &Option<String>, value: &Option<String>| wanted.is_none() || wanted == value;
+    let awaited = match query.awaiting {
+        None => true,
+        Some(Awaiting::Dns) => row.dns_status.is_none(),
+        Some(Awaiting::Http) => {
+            row.dns_status.as_deref() == Some("resolved") && row.http_status.is_none()
+        }
+        Some(Awaiting::Analysis) => {
+            row.http_status.as_deref() == Some("success") && row.lead_status.is_none()
+        }
+    };
+    let bucket = bucket_of(id_hash(&row.domain_id)) as u8;
+    awaited
+        && is(&query.dns_status, &row.dns_status)
+        && is(&query.http_status, &row.http_status)
+        && query.buckets.as_ref().is_none_or(|buckets| buckets.contains(&bucket))
+        && query.from_offset.is_none_or(|from| row.offset >= Some(from))
+        && query
+            .search
+            .as_ref()
+            .is_none_or(|text| row.domain.to_lowercase().contains(&text.to_lowercase()))
+}
+
+impl EventLog for MemoryLog {
+    fn epoch(&self) -> String {
+        self.epoch.clone()
+    }
+
+    fn campaigns(&self) -> Result<Vec<CampaignId>, LogError> {
+        let campaigns = self.campaigns_mut();
+        let living = campaigns.iter().filter(|(_, campaign)| !campaign.stand.deleted);
+        Ok(living.map(|(id, _)| id.clone()).collect())
+    }
+
+    fn head(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError> {
+        Ok(self.of(campaign, |it| it.head.clone()))
+    }
+
+    fn append(
+        &self,
+        campaign: &CampaignId,
+        expected: u64,
+        drafts: &[Draft],
+    ) -> Result<Appended, LogError> {
+        let mut campaigns = self.campaigns_mut();
+        let mut staged = campaigns.get(campaign).cloned().unwrap_or_else(Campaign::new);
+        if staged.head.number != expected {
+            return Err(LogError::Conflict { head: staged.head.number });
+        }
+        let appended = staged.append(&self.epoch, campaign, drafts)?;
+        campaigns.insert(campaign.clone(), staged);
+        Ok(appended)
+    }
+
+    fn read(
+        &self,
+        campaign: &CampaignId,
+        after: u64,
+        bytes: usize,
+    ) -> Result<Vec<Event>, LogError> {
+        let page = self.of(campaign, |it| {
+            let (mut page, mut size) = (Vec::new(), 0);
+            for event in it.events.iter().filter(|event| event.number > after) {
+                size += event.document.len() + 1;
+                if size > bytes && !page.is_empty() {
+                    break;
+                }
+                page.push(event.clone());
+            }
+            page
+        });
+        Ok(page.unwrap_or_default())
+    }
+
+    fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64, LogError> {
+        let size = self.of(campaign, |it| {
+            let later = it.events.iter().filter(|event| event.number > after);
+            later.map(|event| event.document.len() as u64).sum()
+        });
+        Ok(size.unwrap_or_default())
+    }
+
+    fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>, LogError> {
+        Ok(self.of(campaign, |it| it.view(rows)))
+    }
+
+    fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>, LogError> {
+        Ok(self.of(campaign, |it| {
+            let (mut digest, mut tally, mut hasher) =
+                (Digest::default(), Tally::default(), RowHasher::default());
+            for (row, _) in it.rows.0.values() {
+                digest.add(row.hash(&mut hasher));
+                tally.add(row);
+            }
+            Recount { head: it.head.clone(), count: tally.rows, digest, tally }
+        }))
+    }
+
+    fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>, LogError> {
+        Ok(self.of(campaign, |it| {
+            let mut buckets = Box::new(EMPTY_BUCKETS);
+            for (id, (_, hash)) in &it.rows.0 {
+                let bucket = &mut buckets[bucket_of(id_hash(id))];
+                bucket.count += 1;
+                bucket.sum.add(*hash);
+            }
+            (it.head.number, buckets)
+        }))
+    }
+
+    fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>, LogError> {
+        Ok(self.of(campaign, |it| it.transactions.clone()).unwrap_or_default())
+    }
+
+    fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError> {
+        if let Some(it) = self.campaigns_mut().get_mut(campaign) {
+            it.events.retain(|event| event.number > to);
+            it.head.oldest = it.head.oldest.max(to.min(it.head.number) + 1);
+        }
+        Ok(())
+    }
+
+    fn diverge(&self, campaign: &CampaignId, rows: u64, consistent: bool) -> Result<u64, LogError> {
+        let mut campaigns = self.campaigns_mut();
+        let it = campaigns.get_mut(campaign).ok_or(LogError::UnknownCampaign)?;
+        let mut hasher = RowHasher::default();
+        let mut changed = 0;
+        for (row, hash) in it.rows.0.values_mut().take(rows as usize) {
+            let timeout = row.dns_status.as_deref() == Some("timeout");
+            row.dns_status = Some(if timeout { "error" } else { "timeout" }.to_owned());
+            let new = row.hash(&mut hasher);
+            if consistent {
+                it.head.domains_digest.remove(*hash);
+                it.head.domains_digest.add(new);
+            }
+            *hash = new;
+            changed += 1;
+        }
+        Ok(changed)
+    }
+}

@@ -1,0 +1,259 @@
+//! The event log: the one place where a campaign changes.
+//!
+//! State is the fold of the log ([`fold`]): there is no way to change a row or a campaign record but
+//! to append an event, and an implementation stores the event and what it changes in one step. So a
+//! transition *is* its event, a number is never given to something that did not happen, and any log
+//! can take the place of any other: [`sqlite`] is the one that servers run, [`memory`] serves
+//! simulations, and one suite certifies both.
+
+pub mod compose;
+pub mod fold;
+pub mod memory;
+pub mod sqlite;
+pub mod state;
+
+use std::fmt;
+use std::sync::Arc;
+
+use campaign_sync::protocol::digest::Buckets;
+use campaign_sync::protocol::{CampaignId, Code, Digest};
+
+pub use state::{Row, Settings, Stand, Tally};
+
+/// What happened, before it has a number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// The event's type.
+    pub kind: &'static str,
+    /// RFC 3339, UTC.
+    pub timestamp: String,
+    /// The event's `data`, as the JSON text that will be published.
+    pub data: String,
+    /// The name under which the transaction log files it; phase transitions only.
+    pub transaction: Option<&'static str>,
+}
+
+/// An event of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its number.
+    pub number: u64,
+    /// The complete document, as first published and for ever after.
+    pub document: Arc<str>,
+}
+
+/// Where a campaign's log ends, and what the state is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The last number.
+    pub number: u64,
+    /// The last event's id.
+    pub event_id: String,
+    /// The oldest number that is still there; `number + 1` when none is.
+    pub oldest: u64,
+    /// Rows.
+    pub domains_count: u64,
+    /// Digest of the rows.
+    pub domains_digest: Digest,
+}
+
+/// What an append led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The events, numbered.
+    pub events: Vec<Event>,
+    /// The head after the last of them.
+    pub head: Head,
+}
+
+/// A campaign's state at one number, read in one step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    /// The number whose state this is.
+    pub head: Head,
+    /// The record and the settings.
+    pub stand: Stand,
+    /// The rows that were asked for.
+    pub rows: Vec<Row>,
+    /// How many rows match the filter, those beyond the limit included.
+    pub matching: u64,
+}
+
+/// The rows counted one by one, beside what is kept incrementally.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recount {
+    /// Where the log stood.
+    pub head: Head,
+    /// Rows counted.
+    pub count: u64,
+    /// Digest of their columns, every hash computed anew.
+    pub digest: Digest,
+    /// How far the phases are.
+    pub tally: Tally,
+}
+
+impl Recount {
+    /// Whether what was counted is what is kept: the integrity check of a transition.
+    pub fn agrees(&self) -> bool {
+        (self.count, self.digest) == (self.head.domains_count, self.head.domains_digest)
+    }
+}
+
+/// Which rows a reader wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowQuery {
+    /// Leave out that many.
+    pub skip: u64,
+    /// At most that many; none for all.
+    pub limit: Option<u64>,
+    /// Only of these digest buckets.
+    pub buckets: Option<Vec<u8>>,
+    /// Only with this text in the name.
+    pub search: Option<String>,
+    /// Only with this DNS outcome.
+    pub dns_status: Option<String>,
+    /// Only with this HTTP outcome.
+    pub http_status: Option<String>,
+    /// Only from this offset on.
+    pub from_offset: Option<i64>,
+    /// Only rows that have not passed this phase yet, and should.
+    pub awaiting: Option<Awaiting>,
+}
+
+/// The phase that rows wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaiting {
+    /// No DNS outcome yet.
+    Dns,
+    /// Resolved, no HTTP outcome yet.
+    Http,
+    /// Fetched, not analysed yet.
+    Analysis,
+}
+
+/// One row of the transaction log: a transition and its event are one transaction, and this is its
+/// name.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Transaction {
+    /// For example `DNS_Phase_Transition`.
+    pub name: String,
+    /// The event's number.
+    pub sequence_number: u64,
+    /// The event's id.
+    pub event_id: String,
+    /// When.
+    pub timestamp: String,
+}
+
+/// Why the log did not do it. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogError {
+    /// The campaign's last number is not the expected one.
+    Conflict {
+        /// The last number that it really has.
+        head: u64,
+    },
+    /// There is no such campaign.
+    UnknownCampaign,
+    /// The event breaks the contract.
+    Rejected(Code),
+    /// The medium failed.
+    Storage(String),
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict { head } => write!(f, "conflict: the head is {head}"),
+            Self::UnknownCampaign => f.write_str("no such campaign"),
+            Self::Rejected(code) => write!(f, "rejected: {code}"),
+            Self::Storage(reason) => write!(f, "storage: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for LogError {}
+
+/// An append-only log per campaign, with the state that it folds into.
+///
+/// Calls block for as long as the medium takes; drivers call them where blocking is allowed.
+pub trait EventLog: Send + Sync + fmt::Debug {
+    /// The identity of this log.
+    fn epoch(&self) -> String;
+
+    /// Every campaign, in order of its id.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn campaigns(&self) -> Result<Vec<CampaignId>, LogError>;
+
+    /// The end of a campaign's log; `None` if there is no such campaign.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn head(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError>;
+
+    /// Appends events to a campaign whose last number is `expected`, all or none. Number 0 expects a
+    /// campaign that does not exist yet. When this returns, they are durable.
+    ///
+    /// # Errors
+    /// All of [`LogError`]; nothing has changed then.
+    fn append(
+        &self,
+        campaign: &CampaignId,
+        expected: u64,
+        drafts: &[Draft],
+    ) -> Result<Appended, LogError>;
+
+    /// Events after number `after`, in order, as many as fit in `bytes`, and at least one if there is
+    /// one.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn read(&self, campaign: &CampaignId, after: u64, bytes: usize)
+    -> Result<Vec<Event>, LogError>;
+
+    /// The size in bytes of everything after number `after`, which history must reach back to.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64, LogError>;
+
+    /// The state at one number, with the rows asked for in order of offset and id.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>, LogError>;
+
+    /// Counts the rows anew.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>, LogError>;
+
+    /// The digests of the 256 buckets, and the number whose state they are.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>, LogError>;
+
+    /// The transaction log of a campaign.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>, LogError>;
+
+    /// Forgets the events up to number `to`. Their effect stays in the state.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError>;
+
+    /// Fault injection: changes up to `rows` rows behind the log's back. With `consistent` the kept
+    /// digest follows, so that only clients can notice; without it the next integrity check fails.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn diverge(&self, campaign: &CampaignId, rows: u64, consistent: bool) -> Result<u64, LogError>;
+}

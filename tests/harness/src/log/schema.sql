@@ -1,0 +1,63 @@
+-- The event log and the state that it folds into. Both change in the same transaction, always.
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS campaigns (
+    campaign_id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    current_phase TEXT NOT NULL,
+    phase_status TEXT NOT NULL,
+    total_items INTEGER NOT NULL,
+    processed_items INTEGER NOT NULL,
+    successful_items INTEGER NOT NULL,
+    failed_items INTEGER NOT NULL,
+    progress_percentage REAL NOT NULL,
+    total_domain_count INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    error_message TEXT,
+    settings TEXT NOT NULL,
+    deleted INTEGER NOT NULL,
+    last_sequence_number INTEGER NOT NULL,
+    last_event_id TEXT NOT NULL,
+    oldest_sequence_number INTEGER NOT NULL,
+    domains_count INTEGER NOT NULL,
+    domains_digest TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS domains (
+    campaign_id TEXT NOT NULL,
+    domain_id TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    offset_index INTEGER,
+    dns_status TEXT,
+    http_status TEXT,
+    http_status_code INTEGER,
+    lead_status TEXT,
+    lead_score REAL,
+    row_hash INTEGER NOT NULL,
+    bucket INTEGER NOT NULL,
+    PRIMARY KEY (campaign_id, domain_id)
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS domains_in_order ON domains (campaign_id, offset_index, domain_id);
+
+-- `document` is what was published, byte for byte; `end_byte` counts the bytes of the campaign's
+-- whole log up to and including it, so that the size of any replay is one subtraction.
+CREATE TABLE IF NOT EXISTS events (
+    campaign_id TEXT NOT NULL,
+    sequence_number INTEGER NOT NULL,
+    event_id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    document TEXT NOT NULL,
+    end_byte INTEGER NOT NULL,
+    UNIQUE (campaign_id, sequence_number)
+);
+
+CREATE TABLE IF NOT EXISTS transaction_log (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    campaign_id TEXT NOT NULL,
+    sequence_number INTEGER NOT NULL,
+    event_id TEXT NOT NULL,
+    timestamp TEXT NOT NULL
+);

@@ -1,0 +1,259 @@
+//! The log that servers run: SQLite, embedded.
+//!
+//! One writer, and a pool of readers that never wait for it (write-ahead log). `synchronous = FULL`:
+//! an append that has returned survives the death of the process and of the machine. The events and
+//! everything they change are one transaction.
+
+mod read;
+mod rows;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use campaign_sync::protocol::digest::{Buckets, RowHasher};
+use campaign_sync::protocol::{CampaignId, Digest};
+use rusqlite::{Connection, OpenFlags, Transaction as Tx, params};
+
+use super::compose::Chain;
+use super::fold::Fold;
+use super::{
+    Appended, Draft, EventLog, Head, LogError, Recount, RowQuery, Stand, Transaction, View,
+};
+use rows::SqlTable;
+
+/// The log in one database file.
+#[derive(Debug)]
+pub struct SqliteLog {
+    path: PathBuf,
+    epoch: String,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl SqliteLog {
+    /// Opens the database, creating it if need be. `new_epoch` is the identity that a new database
+    /// gets; with `renew` an existing one gets it too, as a restored backup must.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub fn open(path: &Path, new_epoch: &str, renew: bool) -> Result<Self, LogError> {
+        let writer = Connection::open(path).map_err(storage)?;
+        prepare(&writer)?;
+        writer.pragma_update(None, "journal_mode", "WAL").map_err(storage)?;
+        writer.pragma_update(None, "synchronous", "FULL").map_err(storage)?;
+        writer.execute_batch(include_str!("schema.sql")).map_err(storage)?;
+        let verb = if renew { "REPLACE" } else { "IGNORE" };
+        writer
+            .execute(
+                &format!("INSERT OR {verb} INTO meta (key, value) VALUES ('epoch', ?1)"),
+                [new_epoch],
+            )
+            .map_err(storage)?;
+        let epoch = writer
+            .query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))
+            .map_err(storage)?;
+        let readers = Mutex::new(Vec::new());
+        Ok(Self { path: path.to_owned(), epoch, writer: Mutex::new(writer), readers })
+    }
+
+    /// Runs `work` in one read transaction, on a connection of the pool.
+    fn reading<T>(&self, work: impl FnOnce(&Tx<'_>) -> rusqlite::Result<T>) -> Result<T, LogError> {
+        let pooled = lock(&self.readers).pop();
+        let mut reader = match pooled {
+            Some(reader) => reader,
+            None => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                let reader = Connection::open_with_flags(&self.path, flags).map_err(storage)?;
+                prepare(&reader)?;
+                reader
+            }
+        };
+        let result = reader.transaction().and_then(|tx| work(&tx)).map_err(storage)?;
+        lock(&self.readers).push(reader);
+        Ok(result)
+    }
+}
+
+fn prepare(connection: &Connection) -> Result<(), LogError> {
+    connection.busy_timeout(Duration::from_secs(10)).map_err(storage)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+impl EventLog for SqliteLog {
+    fn epoch(&self) -> String {
+        self.epoch.clone()
+    }
+
+    fn campaigns(&self) -> Result<Vec<CampaignId>, LogError> {
+        self.reading(read::campaigns)
+    }
+
+    fn head(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError> {
+        self.reading(|tx| read::head(tx, campaign))
+    }
+
+    fn append(
+        &self,
+        campaign: &CampaignId,
+        expected: u64,
+        drafts: &[Draft],
+    ) -> Result<Appended, LogError> {
+        let mut writer = lock(&self.writer);
+        let tx = writer
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .map_err(storage)?;
+        let appended = append(&tx, &self.epoch, campaign, expected, drafts)?;
+        tx.commit().map_err(storage)?;
+        Ok(appended)
+    }
+
+    fn read(
+        &self,
+        campaign: &CampaignId,
+        after: u64,
+        bytes: usize,
+    ) -> Result<Vec<super::Event>, LogError> {
+        self.reading(|tx| read::events(tx, campaign, after, bytes))
+    }
+
+    fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64, LogError> {
+        self.reading(|tx| read::bytes_after(tx, campaign, after))
+    }
+
+    fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>, LogError> {
+        self.reading(|tx| read::view(tx, campaign, rows))
+    }
+
+    fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>, LogError> {
+        self.reading(|tx| read::recount(tx, campaign))
+    }
+
+    fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>, LogError> {
+        self.reading(|tx| read::buckets(tx, campaign))
+    }
+
+    fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>, LogError> {
+        self.reading(|tx| read::transactions(tx, campaign))
+    }
+
+    fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError> {
+        let mut writer = lock(&self.writer);
+        let tx = writer.transaction().map_err(storage)?;
+        tx.execute(
+            "DELETE FROM events WHERE campaign_id = ?1 AND sequence_number <= ?2",
+            params![campaign.as_str(), to as i64],
+        )
+        .map_err(storage)?;
+        tx.execute(
+            "UPDATE campaigns SET oldest_sequence_number =
+                 max(oldest_sequence_number, min(?2, last_sequence_number) + 1)
+             WHERE campaign_id = ?1",
+            params![campaign.as_str(), to as i64],
+        )
+        .map_err(storage)?;
+        tx.commit().map_err(storage)
+    }
+
+    fn diverge(&self, campaign: &CampaignId, rows: u64, consistent: bool) -> Result<u64, LogError> {
+        let mut writer = lock(&self.writer);
+        let tx = writer.transaction().map_err(storage)?;
+        let changed = rows::diverge(&tx, campaign, rows, consistent)?;
+        tx.commit().map_err(storage)?;
+        Ok(changed)
+    }
+}
+
+fn append(
+    tx: &Tx<'_>,
+    epoch: &str,
+    campaign: &CampaignId,
+    expected: u64,
+    drafts: &[Draft],
+) -> Result<Appended, LogError> {
+    let before = read::head(tx, campaign).map_err(storage)?;
+    let head = before.as_ref().map_or(0, |head| head.number);
+    if head != expected {
+        return Err(LogError::Conflict { head });
+    }
+    let stand = match before {
+        Some(_) => read::stand(tx, campaign).map_err(storage)?.ok_or(LogError::UnknownCampaign)?,
+        None => Stand::default(),
+    };
+    let before = before.unwrap_or_else(|| Head {
+        number: 0,
+        event_id: String::new(),
+        oldest: 1,
+        domains_count: 0,
+        domains_digest: Digest::default(),
+    });
+    let mut chain = Chain { epoch: epoch.to_owned(), number: head, event_id: before.event_id };
+    let mut table = SqlTable { tx, campaign };
+    let mut fold = Fold {
+        stand,
+        count: before.domains_count,
+        digest: before.domains_digest,
+        table: &mut table,
+        hasher: RowHasher::default(),
+    };
+    let mut end_byte = read::end_byte(tx, campaign, head).map_err(storage)?;
+    let mut events = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let event = chain.next(campaign, draft);
+        fold.event(campaign, draft)?;
+        end_byte += event.document.len() as u64;
+        insert(tx, campaign, &chain, draft, &event.document, end_byte).map_err(storage)?;
+        events.push(event);
+    }
+    let head = Head {
+        number: chain.number,
+        event_id: chain.event_id,
+        oldest: before.oldest,
+        domains_count: fold.count,
+        domains_digest: fold.digest,
+    };
+    rows::put_campaign(tx, campaign, &fold.stand, &head).map_err(storage)?;
+    Ok(Appended { events, head })
+}
+
+fn insert(
+    tx: &Tx<'_>,
+    campaign: &CampaignId,
+    chain: &Chain,
+    draft: &Draft,
+    document: &str,
+    end_byte: u64,
+) -> rusqlite::Result<()> {
+    tx.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+        campaign.as_str(),
+        chain.number as i64,
+        chain.event_id,
+        draft.kind,
+        document,
+        end_byte as i64,
+    ])?;
+    if let Some(name) = draft.transaction {
+        tx.prepare_cached(
+            "INSERT INTO transaction_log (name, campaign_id, sequence_number, event_id, timestamp)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            name,
+            campaign.as_str(),
+            chain.number as i64,
+            chain.event_id,
+            draft.timestamp
+        ])?;
+    }
+    Ok(())
+}
+
+/// A lock that is still good after a panic elsewhere: every change under it is a transaction.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn storage(error: rusqlite::Error) -> LogError {
+    LogError::Storage(error.to_string())
+}

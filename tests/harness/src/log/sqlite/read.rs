@@ -1,0 +1,234 @@
+//! Reading, always inside one transaction, so that everything read belongs to one number.
+
+use std::sync::Arc;
+
+use campaign_sync::protocol::campaign::{CampaignRecord, PhaseCounters};
+use campaign_sync::protocol::digest::{Buckets, EMPTY_BUCKETS, RowHasher};
+use campaign_sync::protocol::{CampaignId, Digest, Phase, Status};
+use rusqlite::params_from_iter;
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension as _, Row as SqlRow, Transaction as Tx, params};
+
+use super::super::{
+    Awaiting, Event, Head, Recount, Row, RowQuery, Stand, Tally, Transaction, View,
+};
+use super::rows::{COLUMNS, row};
+
+pub(super) fn campaigns(tx: &Tx<'_>) -> rusqlite::Result<Vec<CampaignId>> {
+    let mut statement =
+        tx.prepare_cached("SELECT campaign_id FROM campaigns WHERE NOT deleted ORDER BY 1")?;
+    let ids = statement.query_map([], |row| row.get::<_, String>(0))?;
+    ids.map(|id| id.map(|id| CampaignId::new(&id).ok())).filter_map(Result::transpose).collect()
+}
+
+pub(super) fn head(tx: &Tx<'_>, campaign: &CampaignId) -> rusqlite::Result<Option<Head>> {
+    tx.prepare_cached(
+        "SELECT last_sequence_number, last_event_id, oldest_sequence_number, domains_count,
+                domains_digest FROM campaigns WHERE campaign_id = ?1",
+    )?
+    .query_row([campaign.as_str()], |row| {
+        Ok(Head {
+            number: unsigned(row, 0)?,
+            event_id: row.get(1)?,
+            oldest: unsigned(row, 2)?,
+            domains_count: unsigned(row, 3)?,
+            domains_digest: Digest::parse(&row.get::<_, String>(4)?).unwrap_or_default(),
+        })
+    })
+    .optional()
+}
+
+pub(super) fn stand(tx: &Tx<'_>, campaign: &CampaignId) -> rusqlite::Result<Option<Stand>> {
+    tx.prepare_cached("SELECT * FROM campaigns WHERE campaign_id = ?1")?
+        .query_row([campaign.as_str()], |row| {
+            let record = CampaignRecord {
+                name: row.get(1)?,
+                phase: Phase::parse(&row.get::<_, String>(2)?).unwrap_or(Phase::Setup),
+                status: Status::parse(&row.get::<_, String>(3)?).unwrap_or(Status::NotStarted),
+                counters: PhaseCounters {
+                    total_items: unsigned(row, 4)?,
+                    processed_items: unsigned(row, 5)?,
+                    successful_items: unsigned(row, 6)?,
+                    failed_items: unsigned(row, 7)?,
+                    progress_percentage: row.get(8)?,
+                },
+                total_domain_count: unsigned(row, 9)?,
+                created_at: row.get(10)?,
+                updated_at: row.get(11)?,
+                error_message: row.get(12)?,
+            };
+            let settings = serde_json::from_str(&row.get::<_, String>(13)?).unwrap_or_default();
+            Ok(Stand { record, settings, deleted: row.get(14)? })
+        })
+        .optional()
+}
+
+pub(super) fn events(
+    tx: &Tx<'_>,
+    campaign: &CampaignId,
+    after: u64,
+    bytes: usize,
+) -> rusqlite::Result<Vec<Event>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT sequence_number, document FROM events
+         WHERE campaign_id = ?1 AND sequence_number > ?2 ORDER BY sequence_number",
+    )?;
+    let mut rows = statement.query(params![campaign.as_str(), after as i64])?;
+    let (mut events, mut size) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let document: Arc<str> = row.get::<_, String>(1)?.into();
+        size += document.len() + 1;
+        if size > bytes && !events.is_empty() {
+            break;
+        }
+        events.push(Event { number: unsigned(row, 0)?, document });
+    }
+    Ok(events)
+}
+
+/// Where the event of that number, or the last one before it, ends in the campaign's log. Only
+/// differences matter: where everything was truncated away, counting begins anew.
+pub(super) fn end_byte(tx: &Tx<'_>, campaign: &CampaignId, number: u64) -> rusqlite::Result<u64> {
+    tx.prepare_cached(
+        "SELECT end_byte FROM events WHERE campaign_id = ?1 AND sequence_number <= ?2
+         ORDER BY sequence_number DESC LIMIT 1",
+    )?
+    .query_row(params![campaign.as_str(), number as i64], |row| unsigned(row, 0))
+    .optional()
+    .map(Option::unwrap_or_default)
+}
+
+pub(super) fn bytes_after(tx: &Tx<'_>, campaign: &CampaignId, after: u64) -> rusqlite::Result<u64> {
+    let start = tx
+        .prepare_cached(
+            "SELECT end_byte - length(CAST(document AS BLOB)) FROM events
+             WHERE campaign_id = ?1 AND sequence_number > ?2 ORDER BY sequence_number LIMIT 1",
+        )?
+        .query_row(params![campaign.as_str(), after as i64], |row| unsigned(row, 0))
+        .optional()?;
+    let end = end_byte(tx, campaign, i64::MAX.unsigned_abs())?;
+    Ok(start.map_or(0, |start| end - start))
+}
+
+pub(super) fn view(
+    tx: &Tx<'_>,
+    campaign: &CampaignId,
+    query: &RowQuery,
+) -> rusqlite::Result<Option<View>> {
+    let (Some(head), Some(stand)) = (head(tx, campaign)?, stand(tx, campaign)?) else {
+        return Ok(None);
+    };
+    let (filter, values) = filter(campaign, query);
+    let everything = filter == ALL_ROWS;
+    let mut rows: Vec<Row> = Vec::new();
+    if query.limit != Some(0) {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM domains WHERE {filter}
+             ORDER BY offset_index, domain_id LIMIT {} OFFSET {}",
+            query.limit.map_or(-1, |limit| limit.min(i64::MAX as u64) as i64),
+            query.skip.min(i64::MAX as u64),
+        );
+        let mut statement = tx.prepare_cached(&sql)?;
+        let found = statement.query_map(params_from_iter(&values), row)?;
+        rows = found.map(|found| found.map(|(row, _)| row)).collect::<Result<_, _>>()?;
+    }
+    let matching = if everything || query.awaiting.is_some() {
+        head.domains_count
+    } else {
+        let sql = format!("SELECT count(*) FROM domains WHERE {filter}");
+        tx.prepare_cached(&sql)?.query_row(params_from_iter(&values), |row| unsigned(row, 0))?
+    };
+    Ok(Some(View { head, stand, rows, matching }))
+}
+
+const ALL_ROWS: &str = "campaign_id = ?1";
+
+fn filter(campaign: &CampaignId, query: &RowQuery) -> (String, Vec<Value>) {
+    let mut sql = ALL_ROWS.to_owned();
+    let mut values = vec![Value::Text(campaign.to_string())];
+    let mut and = |condition: &str, value: Value| {
+        values.push(value);
+        sql.push_str(&format!(" AND {condition} ?{}", values.len()));
+    };
+    if let Some(from) = query.from_offset {
+        and("offset_index >=", Value::Integer(from));
+    }
+    if let Some(status) = &query.dns_status {
+        and("dns_status =", Value::Text(status.clone()));
+    }
+    if let Some(status) = &query.http_status {
+        and("http_status =", Value::Text(status.clone()));
+    }
+    if let Some(text) = &query.search {
+        let pattern = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        and("domain LIKE", Value::Text(format!("%{pattern}%")));
+        sql.push_str(" ESCAPE '\\'");
+    }
+    if let Some(buckets) = &query.buckets {
+        let list: Vec<String> = buckets.iter().map(u8::to_string).collect();
+        sql.push_str(&format!(" AND bucket IN ({})", list.join(",")));
+    }
+    sql.push_str(match query.awaiting {
+        None => "",
+        Some(Awaiting::Dns) => " AND dns_status IS NULL",
+        Some(Awaiting::Http) => " AND dns_status = 'resolved' AND http_status IS NULL",
+        Some(Awaiting::Analysis) => " AND http_status = 'success' AND lead_status IS NULL",
+    });
+    (sql, values)
+}
+
+pub(super) fn recount(tx: &Tx<'_>, campaign: &CampaignId) -> rusqlite::Result<Option<Recount>> {
+    let Some(head) = head(tx, campaign)? else { return Ok(None) };
+    let mut statement =
+        tx.prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1"))?;
+    let mut rows = statement.query([campaign.as_str()])?;
+    let (mut digest, mut tally, mut hasher) =
+        (Digest::default(), Tally::default(), RowHasher::default());
+    while let Some(found) = rows.next()? {
+        let (row, _) = row(found)?;
+        digest.add(row.hash(&mut hasher));
+        tally.add(&row);
+    }
+    Ok(Some(Recount { head, count: tally.rows, digest, tally }))
+}
+
+pub(super) fn buckets(
+    tx: &Tx<'_>,
+    campaign: &CampaignId,
+) -> rusqlite::Result<Option<(u64, Box<Buckets>)>> {
+    let Some(head) = head(tx, campaign)? else { return Ok(None) };
+    let mut statement =
+        tx.prepare_cached("SELECT bucket, row_hash FROM domains WHERE campaign_id = ?1")?;
+    let mut rows = statement.query([campaign.as_str()])?;
+    let mut buckets = Box::new(EMPTY_BUCKETS);
+    while let Some(row) = rows.next()? {
+        let bucket = &mut buckets[usize::from(row.get::<_, u8>(0)?)];
+        bucket.count += 1;
+        bucket.sum.add(row.get::<_, i64>(1)? as u64);
+    }
+    Ok(Some((head.number, buckets)))
+}
+
+pub(super) fn transactions(
+    tx: &Tx<'_>,
+    campaign: &CampaignId,
+) -> rusqlite::Result<Vec<Transaction>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT name, sequence_number, event_id, timestamp FROM transaction_log
+         WHERE campaign_id = ?1 ORDER BY id",
+    )?;
+    let rows = statement.query_map([campaign.as_str()], |row| {
+        Ok(Transaction {
+            name: row.get(0)?,
+            sequence_number: unsigned(row, 1)?,
+            event_id: row.get(2)?,
+            timestamp: row.get(3)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// SQLite's integers are signed; ours stay below 2^53.
+fn unsigned(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(i64::unsigned_abs)
+}

@@ -1,0 +1,152 @@
+//! Writing the state: domain rows and the campaign record.
+
+use campaign_sync::protocol::digest::{RowHasher, bucket_of, id_hash};
+use campaign_sync::protocol::{CampaignId, Digest};
+use rusqlite::{OptionalExtension as _, Row as SqlRow, Transaction as Tx, params};
+
+use super::super::fold::Table;
+use super::super::{Head, LogError, Row, Stand};
+use super::{read, storage};
+
+/// The columns of a row, in the order that [`row`] reads them.
+pub(super) const COLUMNS: &str = "domain_id, domain, offset_index, dns_status, http_status, \
+     http_status_code, lead_status, lead_score, row_hash";
+
+/// The rows of one campaign inside a transaction.
+#[derive(Debug)]
+pub(super) struct SqlTable<'t> {
+    pub(super) tx: &'t Tx<'t>,
+    pub(super) campaign: &'t CampaignId,
+}
+
+impl Table for SqlTable<'_> {
+    fn get(&mut self, domain_id: &str) -> Result<Option<(Row, u64)>, LogError> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1 AND domain_id = ?2");
+        self.tx
+            .prepare_cached(&sql)
+            .and_then(|mut it| it.query_row([self.campaign.as_str(), domain_id], row).optional())
+            .map_err(storage)
+    }
+
+    fn put(&mut self, row: &Row, hash: u64) -> Result<(), LogError> {
+        self.tx
+            .prepare_cached(
+                "INSERT OR REPLACE INTO domains VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+            )
+            .and_then(|mut it| {
+                it.execute(params![
+                    self.campaign.as_str(),
+                    row.domain_id,
+                    row.domain,
+                    row.offset,
+                    row.dns_status,
+                    row.http_status,
+                    row.http_status_code,
+                    row.lead_status,
+                    row.lead_score,
+                    hash as i64,
+                    bucket_of(id_hash(&row.domain_id)) as i64,
+                ])
+            })
+            .map_err(storage)?;
+        Ok(())
+    }
+
+    fn remove(&mut self, domain_id: &str) -> Result<(), LogError> {
+        self.tx
+            .prepare_cached("DELETE FROM domains WHERE campaign_id = ?1 AND domain_id = ?2")
+            .and_then(|mut it| it.execute([self.campaign.as_str(), domain_id]))
+            .map_err(storage)?;
+        Ok(())
+    }
+}
+
+/// Reads the [`COLUMNS`].
+pub(super) fn row(from: &SqlRow<'_>) -> rusqlite::Result<(Row, u64)> {
+    let row = Row {
+        domain_id: from.get(0)?,
+        domain: from.get(1)?,
+        offset: from.get(2)?,
+        dns_status: from.get(3)?,
+        http_status: from.get(4)?,
+        http_status_code: from.get(5)?,
+        lead_status: from.get(6)?,
+        lead_score: from.get(7)?,
+    };
+    Ok((row, from.get::<_, i64>(8)? as u64))
+}
+
+/// Writes the campaign as it is after its last event.
+pub(super) fn put_campaign(
+    tx: &Tx<'_>,
+    campaign: &CampaignId,
+    stand: &Stand,
+    head: &Head,
+) -> rusqlite::Result<()> {
+    let (record, counters) = (&stand.record, &stand.record.counters);
+    let settings = serde_json::to_string(&stand.settings).unwrap_or_default();
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO campaigns VALUES
+             (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
+    )?
+    .execute(params![
+        campaign.as_str(),
+        record.name,
+        record.phase.as_str(),
+        record.status.as_str(),
+        counters.total_items as i64,
+        counters.processed_items as i64,
+        counters.successful_items as i64,
+        counters.failed_items as i64,
+        counters.progress_percentage,
+        record.total_domain_count as i64,
+        record.created_at,
+        record.updated_at,
+        record.error_message,
+        settings,
+        stand.deleted,
+        head.number as i64,
+        head.event_id,
+        head.oldest as i64,
+        head.domains_count as i64,
+        head.domains_digest.to_string(),
+    ])?;
+    Ok(())
+}
+
+/// Changes rows without an event; see [`super::super::EventLog::diverge`].
+pub(super) fn diverge(
+    tx: &Tx<'_>,
+    campaign: &CampaignId,
+    rows: u64,
+    consistent: bool,
+) -> Result<u64, LogError> {
+    let Some(head) = read::head(tx, campaign).map_err(storage)? else {
+        return Err(LogError::UnknownCampaign);
+    };
+    let sql = format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1 LIMIT ?2");
+    let found: Vec<(Row, u64)> = tx
+        .prepare(&sql)
+        .and_then(|mut it| it.query_map(params![campaign.as_str(), rows as i64], row)?.collect())
+        .map_err(storage)?;
+    let mut digest: Digest = head.domains_digest;
+    let mut hasher = RowHasher::default();
+    let mut table = SqlTable { tx, campaign };
+    for (row, hash) in &found {
+        let other = if row.dns_status.as_deref() == Some("timeout") { "error" } else { "timeout" };
+        let row = Row { dns_status: Some(other.to_owned()), ..row.clone() };
+        let changed = row.hash(&mut hasher);
+        digest.remove(*hash);
+        digest.add(changed);
+        table.put(&row, changed)?;
+    }
+    if consistent {
+        tx.execute(
+            "UPDATE campaigns SET domains_digest = ?2 WHERE campaign_id = ?1",
+            params![campaign.as_str(), digest.to_string()],
+        )
+        .map_err(storage)?;
+    }
+    Ok(found.len() as u64)
+}

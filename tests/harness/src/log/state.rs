@@ -1,0 +1,149 @@
+//! What a campaign's log folds into: a record, settings, rows.
+
+use campaign_sync::protocol::campaign::{CampaignRecord, PhaseCounters};
+use campaign_sync::protocol::digest::{RowFields, RowHasher};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// One domain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    /// Stable id.
+    pub domain_id: String,
+    /// Its name.
+    pub domain: String,
+    /// Place in the generated sequence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<i64>,
+    /// Outcome of DNS validation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_status: Option<String>,
+    /// Outcome of HTTP validation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<String>,
+    /// HTTP status code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_status_code: Option<i32>,
+    /// Outcome of the analysis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead_status: Option<String>,
+    /// Score of the analysis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead_score: Option<f64>,
+}
+
+impl Row {
+    /// The hash of its columns.
+    pub fn hash(&self, hasher: &mut RowHasher) -> u64 {
+        hasher.hash(&RowFields {
+            domain_id: &self.domain_id,
+            domain: Some(&self.domain),
+            offset: self.offset,
+            dns_status: self.dns_status.as_deref(),
+            http_status: self.http_status.as_deref(),
+            http_status_code: self.http_status_code.map(i64::from),
+            lead_status: self.lead_status.as_deref(),
+            lead_score: self.lead_score,
+        })
+    }
+}
+
+/// What a campaign was created with. Travels in the first event, so that it too is part of the fold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settings {
+    /// How names are made: `{word}`, `{n}` and `{letters}` are replaced.
+    pub pattern: String,
+    /// How many.
+    pub count: u64,
+    /// What the names and all outcomes follow from.
+    pub seed: u64,
+    /// Rows per second.
+    pub rate: u64,
+    /// Rows per event; none lets the rate decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { pattern: "{word}-{n}.example".into(), count: 0, seed: 1, rate: 200, batch: None }
+    }
+}
+
+/// A campaign without its rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stand {
+    /// The record.
+    pub record: CampaignRecord,
+    /// The settings.
+    pub settings: Settings,
+    /// Whether the campaign has been deleted.
+    pub deleted: bool,
+}
+
+/// How many rows have passed which phase, counted from the rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Rows.
+    pub rows: u64,
+    /// Rows with a DNS outcome.
+    pub dns_done: u64,
+    /// Rows that resolved.
+    pub resolved: u64,
+    /// Rows with an HTTP outcome.
+    pub http_done: u64,
+    /// Rows that were fetched.
+    pub fetched: u64,
+    /// Rows with an outcome of the analysis.
+    pub analysed: u64,
+    /// Rows that are leads.
+    pub leads: u64,
+}
+
+impl Tally {
+    /// Counts one more row.
+    pub fn add(&mut self, row: &Row) {
+        self.rows += 1;
+        self.dns_done += u64::from(row.dns_status.is_some());
+        self.resolved += u64::from(row.dns_status.as_deref() == Some("resolved"));
+        self.http_done += u64::from(row.http_status.is_some());
+        self.fetched += u64::from(row.http_status.as_deref() == Some("success"));
+        self.analysed += u64::from(row.lead_status.is_some());
+        self.leads += u64::from(row.lead_status.as_deref() == Some("match"));
+    }
+}
+
+/// The record as it goes over the wire.
+pub fn record_json(campaign_id: &str, record: &CampaignRecord) -> Value {
+    let counters = &record.counters;
+    let mut value = json!({
+        "campaignId": campaign_id,
+        "name": record.name,
+        "currentPhase": record.phase.as_str(),
+        "phaseStatus": record.status.as_str(),
+        "totalItems": counters.total_items,
+        "processedItems": counters.processed_items,
+        "successfulItems": counters.successful_items,
+        "failedItems": counters.failed_items,
+        "progressPercentage": counters.progress_percentage,
+        "totalDomainCount": record.total_domain_count,
+        "createdAt": record.created_at,
+        "updatedAt": record.updated_at,
+    });
+    if let Some(message) = &record.error_message {
+        value["errorMessage"] = json!(message);
+    }
+    value
+}
+
+/// Counters as `rollbackData` carries them.
+pub fn counters_json(counters: &PhaseCounters) -> Value {
+    json!({
+        "totalItems": counters.total_items,
+        "processedItems": counters.processed_items,
+        "successfulItems": counters.successful_items,
+        "failedItems": counters.failed_items,
+    })
+}

@@ -1,0 +1,62 @@
+//! What REST answers look like: JSON, with the position it belongs to; or one coded error.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use campaign_sync::protocol::Code;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::campaign::Refusal;
+
+/// The header that says which position a body describes.
+pub const POSITION: HeaderName = HeaderName::from_static("campaign-position");
+
+/// A handler's outcome.
+pub type Answer = Result<Response, Refusal>;
+
+/// A body that belongs to no single position.
+pub fn plain(body: &Value) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// A body that describes exactly that position.
+pub fn positioned(epoch: &str, number: u64, body: &Value) -> Response {
+    let position = format!("{epoch}/{number}");
+    ([(POSITION, position)], plain(body)).into_response()
+}
+
+/// Reads a JSON body; an empty one is an object without members.
+///
+/// # Errors
+/// [`Code::InvalidBody`].
+pub fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refusal> {
+    let bytes: &[u8] = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
+    serde_json::from_slice(bytes)
+        .map_err(|error| Refusal::new(Code::InvalidBody, error.to_string()))
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = match self.code {
+            Code::InvalidCampaignId | Code::InvalidBody => StatusCode::BAD_REQUEST,
+            Code::Unauthorized => StatusCode::UNAUTHORIZED,
+            Code::Forbidden => StatusCode::FORBIDDEN,
+            Code::UnknownCampaign | Code::NotFound => StatusCode::NOT_FOUND,
+            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Code::Behind => StatusCode::SERVICE_UNAVAILABLE,
+            Code::IllegalTransition
+            | Code::PrerequisitesNotMet
+            | Code::ExpectedStateMismatch
+            | Code::IntegrityCheckFailed => StatusCode::CONFLICT,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let body = json!({"error": {"code": self.code.as_str(), "message": self.message}});
+        let mut response = (status, plain(&body)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(1));
+        }
+        response
+    }
+}

@@ -1,0 +1,88 @@
+//! The routes.
+
+pub mod answer;
+pub mod campaigns;
+pub mod faults;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use campaign_sync::protocol::Code;
+use tower_http::services::{ServeDir, ServeFile};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::app::App;
+use crate::campaign::Refusal;
+use crate::socket;
+
+/// What the page may do: run its own scripts and WebAssembly, talk to this server, nothing else.
+const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
+     img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; \
+     frame-ancestors 'none'";
+
+/// Everything under `/api`, health, and the page if there is one.
+pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
+    let rest = Router::new()
+        .route("/campaigns", get(campaigns::list).post(campaigns::create))
+        .route("/campaigns/{id}", get(campaigns::one))
+        .route("/campaigns/{id}/domains", get(campaigns::domains))
+        .route("/campaigns/{id}/snapshot", get(campaigns::snapshot))
+        .route("/campaigns/{id}/transitions", get(campaigns::transitions))
+        .route("/campaigns/{id}/{action}", post(campaigns::act))
+        .route("/faults", get(faults::get).post(faults::set))
+        .route("/faults/cut", post(faults::cut))
+        .route("/faults/kill", post(faults::kill))
+        .route("/faults/truncate", post(faults::truncate))
+        .route("/faults/diverge", post(faults::diverge))
+        .layer(from_fn_with_state(app.clone(), authorize));
+    // A socket authorises itself by what it says first: browsers cannot set its headers.
+    let api = rest
+        .route("/ws", get(socket::upgrade))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed);
+    let router = Router::new()
+        .nest("/api/v2", api)
+        .route("/api/{*rest}", get(not_found).fallback(not_found))
+        .route("/healthz", get(campaigns::health))
+        .with_state(app);
+    match page {
+        None => router.fallback(not_found),
+        Some(directory) => router.merge(page_of(directory)),
+    }
+}
+
+/// The files of the page; an address that is none of them is one of the page's own.
+fn page_of(directory: &Path) -> Router {
+    let index = ServeFile::new(directory.join("index.html"));
+    let header =
+        |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
+    Router::new()
+        .fallback_service(ServeDir::new(directory).fallback(index))
+        .layer(header(header::CONTENT_SECURITY_POLICY, PAGE_POLICY))
+        .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header(header::CACHE_CONTROL, "no-cache"))
+}
+
+async fn authorize(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION);
+    let given = given.and_then(|it| it.to_str().ok()?.strip_prefix("Bearer "));
+    if app.context.admits(given) {
+        next.run(request).await
+    } else {
+        Refusal::new(Code::Unauthorized, "the token is missing or wrong").into_response()
+    }
+}
+
+async fn not_found() -> Refusal {
+    Refusal::new(Code::NotFound, "there is no such route")
+}
+
+async fn method_not_allowed() -> Refusal {
+    Refusal::new(Code::MethodNotAllowed, "this route does not take that method")
+}

@@ -1,0 +1,341 @@
+//! One subscription: one cursor over one campaign's log.
+//!
+//! ```text
+//! Idle ──seek──▶ Ahead ──▶ At(n) ◀──last part── Snapshot
+//!   └──────────────────────▲ └──seek, history gone──▲
+//! ```
+//! Everything that the socket carries of a campaign comes from here, in order, so a replay, a
+//! snapshot and live events cannot overtake each other.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use campaign_sync::protocol::CampaignId;
+
+use super::answer::{Answer, Ask};
+use super::message::{Prefer, Recover};
+use super::{Context, Frame, Step, reply};
+use crate::clock::Moment;
+use crate::hub::Recent;
+use crate::log::{Event, Head, LogError};
+use crate::snapshots::{REPLAY_BYTES_MIN, Snapshot, Snapshots};
+
+/// How long a position beyond the head is given to come true.
+const AHEAD_MS: u64 = 2_000;
+
+/// The size that frames of joined events stay under.
+const FRAME_BYTES: usize = 256 * 1024;
+
+/// Where a cursor is.
+#[derive(Debug)]
+enum Place {
+    /// No recovery has been asked for yet: nothing is sent.
+    Idle,
+    /// The client knows a number that this log does not have yet.
+    Ahead { wanted: Recover, until_ms: u64 },
+    /// Everything up to this number has been written to the socket.
+    At(u64),
+    /// A snapshot is being written; `next` is its next part.
+    Snapshot { snapshot: Arc<Snapshot>, next: u64, request: Option<String> },
+}
+
+/// One subscription.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    campaign: CampaignId,
+    place: Place,
+    asks: VecDeque<Ask>,
+    answer: Option<Answer>,
+}
+
+impl Cursor {
+    pub(super) const fn new(campaign: CampaignId) -> Self {
+        Self { campaign, place: Place::Idle, asks: VecDeque::new(), answer: None }
+    }
+
+    /// The last number written to the socket; none while there is no such number.
+    pub(super) const fn written(&self) -> Option<u64> {
+        match self.place {
+            Place::At(number) => Some(number),
+            Place::Idle | Place::Ahead { .. } | Place::Snapshot { .. } => None,
+        }
+    }
+
+    /// When to look again although nothing happened.
+    pub(super) const fn deadline_ms(&self) -> Option<u64> {
+        match self.place {
+            Place::Ahead { until_ms, .. } => Some(until_ms),
+            Place::Idle | Place::At(_) | Place::Snapshot { .. } => None,
+        }
+    }
+
+    /// Takes a question about the state, to be answered in its place in the stream.
+    pub(super) fn ask(&mut self, ask: Ask) {
+        self.asks.push_back(ask);
+    }
+
+    /// Seeks, as a recovery request asks. Whatever was being written ends here. Blocks.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub(super) fn seek(
+        &mut self,
+        now: Moment,
+        context: &Context,
+        wanted: Recover,
+    ) -> Result<Option<String>, LogError> {
+        self.ask_again();
+        let Some(head) = context.hub.head(&self.campaign)? else {
+            self.place = Place::Idle;
+            return Ok(Some(reply::unknown_campaign(
+                now,
+                &self.campaign,
+                wanted.request.as_deref(),
+            )));
+        };
+        let same_log = wanted.epoch.as_deref().is_none_or(|epoch| epoch == context.hub.epoch());
+        if let Some(resumed) = self.resume(now, context, &wanted) {
+            return Ok(Some(resumed));
+        }
+        if same_log && wanted.last > head.number {
+            let until_ms = match self.place {
+                Place::Ahead { until_ms, .. } => until_ms,
+                _ => now.monotonic_ms + AHEAD_MS,
+            };
+            if now.monotonic_ms < until_ms {
+                self.place = Place::Ahead { wanted, until_ms };
+                return Ok(None);
+            }
+            return self.seek_snapshot(now, context, &wanted, 0, "position_ahead").map(Some);
+        }
+        if !same_log {
+            return self.seek_snapshot(now, context, &wanted, 0, "epoch_changed").map(Some);
+        }
+        if wanted.prefer == Prefer::Snapshot {
+            let last = wanted.last;
+            return self.seek_snapshot(now, context, &wanted, last, "preferred").map(Some);
+        }
+        self.seek_in_history(now, context, &wanted, &head).map(Some)
+    }
+
+    fn seek_in_history(
+        &mut self,
+        now: Moment,
+        context: &Context,
+        wanted: &Recover,
+        head: &Head,
+    ) -> Result<String, LogError> {
+        let last = wanted.last;
+        if last + 1 < head.oldest {
+            return self.seek_snapshot(now, context, wanted, last, "truncated");
+        }
+        if last < head.number && wanted.prefer != Prefer::Replay {
+            let bytes = context.hub.log().bytes_after(&self.campaign, last)?;
+            let snapshot = Snapshots::estimated_bytes(head.domains_count);
+            if bytes > snapshot.max(REPLAY_BYTES_MIN) {
+                return self.seek_snapshot(now, context, wanted, last, "replay_too_large");
+            }
+        }
+        self.place = Place::At(last);
+        let outcome = if last == head.number { "current" } else { "replay" };
+        Ok(self.recovery(now, context, wanted.request.as_deref(), outcome, (last, head.number)))
+    }
+
+    /// Begins a snapshot of number `least` or later.
+    fn seek_snapshot(
+        &mut self,
+        now: Moment,
+        context: &Context,
+        wanted: &Recover,
+        least: u64,
+        reason: &'static str,
+    ) -> Result<String, LogError> {
+        let taken =
+            context.snapshots.take(&context.hub, &self.campaign, least, now.monotonic_ms)?;
+        let at = taken.at;
+        self.place = Place::Snapshot { snapshot: taken, next: 1, request: wanted.request.clone() };
+        Ok(self.snapshot_follows(now, context, wanted.request.as_deref(), at, Some(reason)))
+    }
+
+    fn resume(&mut self, now: Moment, context: &Context, wanted: &Recover) -> Option<String> {
+        let resume = wanted.resume.as_ref().filter(|it| it.epoch == context.hub.epoch())?;
+        let held = context.snapshots.held(&self.campaign, resume.at, now.monotonic_ms)?;
+        let next = resume.after_part.checked_add(1).filter(|next| *next <= held.parts())?;
+        let oldest = context.hub.known_head(&self.campaign)?.oldest;
+        if wanted.last > resume.at || resume.at + 1 < oldest {
+            return None;
+        }
+        self.place = Place::Snapshot { snapshot: held, next, request: wanted.request.clone() };
+        let request = wanted.request.as_deref();
+        Some(self.snapshot_follows(now, context, request, resume.at, Some("resumed")))
+    }
+
+    fn snapshot_follows(
+        &self,
+        now: Moment,
+        context: &Context,
+        request: Option<&str>,
+        at: u64,
+        reason: Option<&'static str>,
+    ) -> String {
+        let recovery = reply::Recovery {
+            campaign: &self.campaign,
+            request,
+            epoch: context.hub.epoch(),
+            outcome: "snapshot",
+            reason,
+            from: at + 1,
+            to: at,
+        };
+        reply::recovery(now, &recovery)
+    }
+
+    fn recovery(
+        &self,
+        now: Moment,
+        context: &Context,
+        request: Option<&str>,
+        outcome: &'static str,
+        (last, to): (u64, u64),
+    ) -> String {
+        let recovery = reply::Recovery {
+            campaign: &self.campaign,
+            request,
+            epoch: context.hub.epoch(),
+            outcome,
+            reason: None,
+            from: last + 1,
+            to,
+        };
+        reply::recovery(now, &recovery)
+    }
+
+    /// The next frame of this subscription.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub(super) fn poll(
+        &mut self,
+        now: Moment,
+        context: &Context,
+        may_block: bool,
+    ) -> Result<Step, LogError> {
+        match &mut self.place {
+            Place::Idle => self.due_answer(now, context, u64::MAX, may_block),
+            Place::Ahead { wanted, until_ms } => {
+                let known = context.hub.known_head(&self.campaign).map_or(0, |head| head.number);
+                if known < wanted.last && now.monotonic_ms < *until_ms {
+                    return Ok(Step::Idle);
+                }
+                if !may_block {
+                    return Ok(Step::Blocking);
+                }
+                let wanted = wanted.clone();
+                let said = self.seek(now, context, wanted)?;
+                Ok(said.map_or(Step::Idle, |text| Step::Frame(Frame::control(text))))
+            }
+            Place::Snapshot { snapshot, next, request } => {
+                let data = snapshot.part(&self.campaign, request.as_deref(), *next);
+                *next += 1;
+                let (at, done) = (snapshot.at, *next > snapshot.parts());
+                if done {
+                    self.place = Place::At(at);
+                }
+                let text = reply::message(now, "campaign.snapshot", &data.unwrap_or_default());
+                Ok(Step::Frame(Frame::control(text)))
+            }
+            Place::At(number) => {
+                let number = *number;
+                match self.due_answer(now, context, number, may_block)? {
+                    Step::Idle => self.advance(now, context, number, may_block),
+                    step => Ok(step),
+                }
+            }
+        }
+    }
+
+    /// An answer that is due at this number: all of its frames come before any later event.
+    fn due_answer(
+        &mut self,
+        now: Moment,
+        context: &Context,
+        number: u64,
+        may_block: bool,
+    ) -> Result<Step, LogError> {
+        if self.answer.is_none() {
+            if self.asks.is_empty() {
+                return Ok(Step::Idle);
+            }
+            if !may_block {
+                return Ok(Step::Blocking);
+            }
+            let Some(ask) = self.asks.pop_front() else { return Ok(Step::Idle) };
+            self.answer = Some(Answer::prepare(now, context, &self.campaign, ask)?);
+        }
+        let Some(answer) = self.answer.as_mut().filter(|answer| answer.at <= number) else {
+            return Ok(Step::Idle);
+        };
+        let text = answer.frames.pop_front();
+        if answer.frames.is_empty() {
+            self.answer = None;
+        }
+        Ok(text.map_or(Step::Idle, |text| Step::Frame(Frame::control(text))))
+    }
+
+    /// The stream goes on elsewhere: what was being answered is answered anew, from there.
+    fn ask_again(&mut self) {
+        if let Some(answer) = self.answer.take() {
+            self.asks.push_front(answer.ask);
+        }
+    }
+
+    fn advance(
+        &mut self,
+        now: Moment,
+        context: &Context,
+        number: u64,
+        may_block: bool,
+    ) -> Result<Step, LogError> {
+        let bytes = if context.joins_events() { FRAME_BYTES } else { 1 };
+        let mut events = match context.hub.recent(&self.campaign, number, bytes) {
+            Recent::AtHead => return Ok(Step::Idle),
+            Recent::Events(events) => events,
+            Recent::InLog if !may_block => return Ok(Step::Blocking),
+            Recent::InLog => context.hub.log().read(&self.campaign, number, bytes)?,
+        };
+        if let Some(answer) = &self.answer {
+            events.retain(|event| event.number <= answer.at);
+        }
+        match (events.first(), events.last()) {
+            (Some(first), Some(last)) if first.number == number + 1 => {
+                self.place = Place::At(last.number);
+                Ok(Step::Frame(Frame::events(&events)))
+            }
+            // What this slow reader needed next has been truncated away meanwhile.
+            _ if may_block => {
+                let taken = &context.snapshots;
+                let taken = taken.take(&context.hub, &self.campaign, number, now.monotonic_ms)?;
+                let at = taken.at;
+                self.place = Place::Snapshot { snapshot: taken, next: 1, request: None };
+                self.ask_again();
+                let text = self.snapshot_follows(now, context, None, at, Some("truncated"));
+                Ok(Step::Frame(Frame::control(text)))
+            }
+            _ => Ok(Step::Blocking),
+        }
+    }
+}
+
+impl Frame {
+    fn events(events: &[Event]) -> Self {
+        let size = events.iter().map(|event| event.document.len() + 1).sum();
+        let mut text = String::with_capacity(size);
+        for event in events {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&event.document);
+        }
+        Self { text, control: false }
+    }
+}

@@ -1,0 +1,197 @@
+//! Reading what clients say.
+
+use campaign_sync::protocol::limits::{INTEGER_MAX, PROTOCOL_V1};
+use campaign_sync::protocol::{CampaignId, Code};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// The longest request id.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// A client message of v1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientMessage {
+    /// `connection_init`
+    Init {
+        /// Whether v1 is among the protocols offered.
+        speaks_v1: bool,
+        /// The secret, if one is given.
+        token: Option<String>,
+        /// Whether frames shall be binary.
+        binary: bool,
+    },
+    /// `subscribe_campaign`
+    Subscribe(CampaignId),
+    /// `unsubscribe_campaign`
+    Unsubscribe(CampaignId),
+    /// `request_event_recovery`
+    Recover(Recover),
+    /// `request_campaign_digest`, or `request_campaign_snapshot` of some buckets
+    Ask {
+        /// Which campaign.
+        campaign: CampaignId,
+        /// Names the answer.
+        request: Option<String>,
+        /// Which buckets; none for the digest.
+        buckets: Option<Vec<u8>>,
+    },
+    /// `ping`, with what to echo
+    Ping(Option<u64>),
+}
+
+/// `request_event_recovery`, and `request_campaign_snapshot` of everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recover {
+    /// Which campaign.
+    pub campaign: CampaignId,
+    /// The last applied number; 0 for none.
+    pub last: u64,
+    /// The log of that number.
+    pub epoch: Option<String>,
+    /// Names the answer.
+    pub request: Option<String>,
+    /// Why, in the client's words.
+    pub reason: Option<String>,
+    /// What the client would rather have.
+    pub prefer: Prefer,
+    /// A snapshot download that was cut.
+    pub resume: Option<Resume>,
+}
+
+/// What a client would rather have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prefer {
+    /// A replay, however long.
+    Replay,
+    /// A snapshot, however short the history.
+    Snapshot,
+    /// What the server finds best.
+    #[default]
+    #[serde(other)]
+    Either,
+}
+
+/// A snapshot download that was cut.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resume {
+    /// The log of the snapshot.
+    pub epoch: String,
+    /// Its number.
+    pub at: u64,
+    /// The last part that arrived.
+    pub after_part: u64,
+}
+
+#[derive(Deserialize)]
+struct Kind {
+    r#type: String,
+}
+
+#[derive(Deserialize)]
+struct Init {
+    #[serde(default)]
+    protocols: Vec<String>,
+    token: Option<String>,
+    binary: Option<bool>,
+}
+
+/// The fields of every request about a campaign: within `payload`, or at the top.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields {
+    campaign_id: Option<String>,
+    last_sequence_number: Option<u64>,
+    epoch: Option<String>,
+    request_id: Option<String>,
+    reason: Option<String>,
+    prefer: Option<Prefer>,
+    resume: Option<Resume>,
+    buckets: Option<Vec<u8>>,
+    timestamp: Option<serde_json::Value>,
+    payload: Option<Box<Self>>,
+}
+
+/// Reads one document.
+///
+/// # Errors
+/// [`Code::InvalidMessage`] for what cannot be understood, [`Code::UnknownType`],
+/// [`Code::InvalidCampaignId`], [`Code::IntegerOutOfRange`].
+pub fn read(document: &str) -> Result<ClientMessage, Code> {
+    let Kind { r#type } = parse(document)?;
+    match r#type.as_str() {
+        "connection_init" => {
+            let Init { protocols, token, binary } = parse(document)?;
+            let speaks_v1 = protocols.iter().any(|name| name == PROTOCOL_V1);
+            Ok(ClientMessage::Init { speaks_v1, token, binary: binary.unwrap_or_default() })
+        }
+        "subscribe_campaign" => fields(document)?.campaign().map(ClientMessage::Subscribe),
+        "unsubscribe_campaign" => fields(document)?.campaign().map(ClientMessage::Unsubscribe),
+        "request_event_recovery" => fields(document)?.recover().map(ClientMessage::Recover),
+        "request_campaign_digest" => {
+            let fields = fields(document)?;
+            let campaign = fields.campaign()?;
+            Ok(ClientMessage::Ask { campaign, request: fields.request_id, buckets: None })
+        }
+        "request_campaign_snapshot" => snapshot(fields(document)?),
+        "ping" => {
+            let timestamp = fields(document)?.timestamp;
+            Ok(ClientMessage::Ping(timestamp.and_then(|it| it.as_u64())))
+        }
+        _ => Err(Code::UnknownType),
+    }
+}
+
+fn snapshot(mut fields: Fields) -> Result<ClientMessage, Code> {
+    match fields.buckets.take() {
+        Some(buckets) => {
+            let campaign = fields.campaign()?;
+            let request = fields.request_id;
+            Ok(ClientMessage::Ask { campaign, request, buckets: Some(buckets) })
+        }
+        None => {
+            fields.prefer = Some(Prefer::Snapshot);
+            fields.recover().map(ClientMessage::Recover)
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(document: &str) -> Result<T, Code> {
+    serde_json::from_str(document).map_err(|_| Code::InvalidMessage)
+}
+
+fn fields(document: &str) -> Result<Fields, Code> {
+    let fields: Fields = parse(document)?;
+    let fields = match fields.payload {
+        Some(inner) if inner.payload.is_some() => return Err(Code::InvalidMessage),
+        Some(inner) => *inner,
+        None => fields,
+    };
+    match &fields.request_id {
+        Some(id) if id.len() > REQUEST_ID_BYTES_MAX => Err(Code::InvalidMessage),
+        _ => Ok(fields),
+    }
+}
+
+impl Fields {
+    fn campaign(&self) -> Result<CampaignId, Code> {
+        CampaignId::new(self.campaign_id.as_deref().ok_or(Code::InvalidMessage)?)
+    }
+
+    fn recover(self) -> Result<Recover, Code> {
+        let last = self.last_sequence_number.unwrap_or_default();
+        if last > INTEGER_MAX {
+            return Err(Code::IntegerOutOfRange);
+        }
+        Ok(Recover {
+            campaign: self.campaign()?,
+            last,
+            epoch: self.epoch,
+            request: self.request_id,
+            reason: self.reason,
+            prefer: self.prefer.unwrap_or_default(),
+            resume: self.resume,
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! Writing control messages: `{type, timestamp, data}`.
+
+use campaign_sync::protocol::limits::{FRAME_BYTES_MAX, PROTOCOL_V1};
+use campaign_sync::protocol::{CampaignId, Code};
+use serde_json::{Value, json};
+
+use crate::clock::Moment;
+use crate::log::Head;
+
+/// A control message around its `data`.
+pub fn message(now: Moment, kind: &str, data: &str) -> String {
+    format!("{{\"type\":\"{kind}\",\"timestamp\":\"{}\",\"data\":{data}}}", now.timestamp())
+}
+
+/// `connection_ack`
+pub fn connection_ack(now: Moment, connection: &str, heartbeat_ms: u64) -> String {
+    let data = json!({
+        "connectionId": connection,
+        "protocol": PROTOCOL_V1,
+        "heartbeatMs": heartbeat_ms,
+        "maxFrameBytes": FRAME_BYTES_MAX,
+    });
+    message(now, "connection_ack", &data.to_string())
+}
+
+/// `subscription_confirmed`
+pub fn confirmed(now: Moment, campaign: &CampaignId, epoch: &str, head: &Head) -> String {
+    let data = json!({
+        "campaignId": campaign.as_str(),
+        "epoch": epoch,
+        "lastSequenceNumber": head.number,
+        "oldestSequenceNumber": head.oldest,
+    });
+    message(now, "subscription_confirmed", &data.to_string())
+}
+
+/// `subscription_ended`
+pub fn ended(now: Moment, campaign: &CampaignId, reason: &str) -> String {
+    let data = json!({"campaignId": campaign.as_str(), "reason": reason});
+    message(now, "subscription_ended", &data.to_string())
+}
+
+/// What `event_recovery` says.
+#[derive(Clone, Debug)]
+pub struct Recovery<'a> {
+    /// Which campaign.
+    pub campaign: &'a CampaignId,
+    /// Which request.
+    pub request: Option<&'a str>,
+    /// The log.
+    pub epoch: &'a str,
+    /// `replay`, `current` or `snapshot`.
+    pub outcome: &'static str,
+    /// Why a snapshot.
+    pub reason: Option<&'static str>,
+    /// The first number that follows.
+    pub from: u64,
+    /// The last number that is not live.
+    pub to: u64,
+}
+
+/// `event_recovery`
+pub fn recovery(now: Moment, recovery: &Recovery<'_>) -> String {
+    let mut data = json!({
+        "campaignId": recovery.campaign.as_str(),
+        "epoch": recovery.epoch,
+        "outcome": recovery.outcome,
+        "fromSequenceNumber": recovery.from,
+        "toSequenceNumber": recovery.to,
+    });
+    optional(&mut data, "requestId", recovery.request);
+    optional(&mut data, "reason", recovery.reason);
+    message(now, "event_recovery", &data.to_string())
+}
+
+/// `event_recovery` for a campaign that is not there.
+pub fn unknown_campaign(now: Moment, campaign: &CampaignId, request: Option<&str>) -> String {
+    let mut data = json!({"campaignId": campaign.as_str(), "outcome": "unknown_campaign"});
+    optional(&mut data, "requestId", request);
+    message(now, "event_recovery", &data.to_string())
+}
+
+/// `error`
+pub fn error(
+    now: Moment,
+    code: Code,
+    text: &str,
+    campaign: Option<&CampaignId>,
+    request: Option<&str>,
+) -> String {
+    let mut data = json!({"code": code.as_str(), "message": text});
+    optional(&mut data, "campaignId", campaign.map(CampaignId::as_str));
+    optional(&mut data, "requestId", request);
+    message(now, "error", &data.to_string())
+}
+
+/// `server_draining`
+pub fn draining(now: Moment, retry_after_ms: u64) -> String {
+    message(now, "server_draining", &json!({"retryAfterMs": retry_after_ms}).to_string())
+}
+
+/// `pong`
+pub fn pong(now: Moment, echo: Option<u64>, heads: Vec<Value>) -> String {
+    message(now, "pong", &json!({"timestamp": echo, "heads": heads}).to_string())
+}
+
+/// A campaign's head in a `pong`: what was written to this socket, and what the log has. Count and
+/// digest come along only where both are the same.
+pub fn head(campaign: &CampaignId, epoch: &str, written: u64, head: &Head) -> Value {
+    let mut value = json!({
+        "campaignId": campaign.as_str(),
+        "epoch": epoch,
+        "lastSequenceNumber": written,
+        "logHead": head.number,
+    });
+    if written == head.number {
+        value["domainsCount"] = json!(head.domains_count);
+        value["domainsDigest"] = json!(head.domains_digest.to_string());
+    }
+    value
+}
+
+fn optional(data: &mut Value, key: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        data[key] = json!(value);
+    }
+}

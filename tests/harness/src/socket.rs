@@ -1,0 +1,204 @@
+//! The driver of a [`Session`]: one task per WebSocket, which takes no decision.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::app::App;
+use crate::faults::Link;
+use crate::hub::Wake;
+use crate::session::{Frame, MESSAGE_BYTES_MAX, Session, Step};
+
+/// A peer that takes no byte for this long is gone.
+const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a frame that waits to be overtaken waits.
+const REORDER_WAIT: Duration = Duration::from_millis(50);
+
+/// `GET /api/v2/ws`
+pub async fn upgrade(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade
+        .max_message_size(MESSAGE_BYTES_MAX)
+        .max_frame_size(MESSAGE_BYTES_MAX)
+        .read_buffer_size(4 * 1024)
+        .write_buffer_size(0)
+        .on_upgrade(move |socket| async move {
+            let mut cut = app.faults.as_ref().map(|faults| faults.cuts());
+            let cut = async {
+                match &mut cut {
+                    Some(cut) => drop(cut.changed().await),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                // Dropping the socket closes the connection under it, without a close frame.
+                () = cut => {}
+                () = Driver::new(&app, socket).run() => {}
+            }
+        })
+}
+
+struct Driver {
+    app: Arc<App>,
+    session: Option<Session>,
+    sink: SplitSink<WebSocket, Message>,
+    stream: SplitStream<WebSocket>,
+    wake: Arc<Notify>,
+    // The session's half of the wake is weak inside the hub: this keeps it alive.
+    _wake: Arc<Wake>,
+    draining: watch::Receiver<bool>,
+    drained: bool,
+    link: Link,
+}
+
+/// The connection is over.
+struct Over;
+
+impl Driver {
+    fn new(app: &Arc<App>, socket: WebSocket) -> Self {
+        let notify = Arc::new(Notify::new());
+        let notified = notify.clone();
+        let wake: Arc<Wake> = Arc::new(move || notified.notify_one());
+        let id = format!("{:032x}", rand::random::<u128>());
+        let session = Session::open(app.clock.now(), app.context.clone(), id, wake.clone());
+        let (sink, stream) = socket.split();
+        Self {
+            app: app.clone(),
+            session: Some(session),
+            sink,
+            stream,
+            wake: notify,
+            _wake: wake,
+            draining: app.draining.subscribe(),
+            drained: false,
+            link: Link::default(),
+        }
+    }
+
+    async fn run(mut self) {
+        while self.turn().await.is_ok() {}
+    }
+
+    /// Reads what is there, writes what there is, or waits.
+    async fn turn(&mut self) -> Result<(), Over> {
+        if *self.draining.borrow() && !self.drained {
+            self.drained = true;
+            let now = self.app.clock.now();
+            self.session()?.drain(now);
+        }
+        while !self.session()?.is_busy() {
+            match self.stream.next().now_or_never() {
+                Some(message) => self.receive(message).await?,
+                None => break,
+            }
+        }
+        match self.step().await? {
+            Step::Frame(frame) => self.send(frame).await,
+            Step::Close(code, reason) => {
+                self.close(code, reason).await;
+                Err(Over)
+            }
+            Step::Blocking | Step::Idle => self.wait().await,
+        }
+    }
+
+    fn session(&mut self) -> Result<&mut Session, Over> {
+        self.session.as_mut().ok_or(Over)
+    }
+
+    /// Asks the session what to do, where blocking is allowed if it must be.
+    async fn step(&mut self) -> Result<Step, Over> {
+        let now = self.app.clock.now();
+        match self.session()?.poll(now, false) {
+            Step::Blocking => {}
+            step => return Ok(step),
+        }
+        let mut session = self.session.take().ok_or(Over)?;
+        let polled = tokio::task::spawn_blocking(move || {
+            let step = session.poll(now, true);
+            (session, step)
+        });
+        let (session, step) = polled.await.map_err(|_| Over)?;
+        self.session = Some(session);
+        Ok(step)
+    }
+
+    async fn wait(&mut self) -> Result<(), Over> {
+        let now = self.app.clock.now();
+        let timeout_ms = self.session()?.timeout_ms();
+        let due =
+            Instant::now() + Duration::from_millis(timeout_ms.saturating_sub(now.monotonic_ms));
+        if let Some(held) = self.link.flush() {
+            tokio::time::sleep(REORDER_WAIT).await;
+            return self.write(held).await;
+        }
+        tokio::select! {
+            message = self.stream.next() => self.receive(message).await,
+            () = self.wake.notified() => Ok(()),
+            () = sleep_until(due) => Ok(()),
+            changed = self.draining.changed(), if !self.drained => changed.map_err(|_| Over),
+        }
+    }
+
+    async fn receive(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Over> {
+        let now = self.app.clock.now();
+        match message {
+            Some(Ok(Message::Text(text))) => self.session()?.receive(now, &text),
+            Some(Ok(Message::Binary(bytes))) => match std::str::from_utf8(&bytes) {
+                Ok(text) => self.session()?.receive(now, text),
+                Err(_) => self.session()?.receive_garbage(now),
+            },
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Close(_))) | None => return Err(Over),
+            Some(Err(error)) => {
+                // The one error that the peer can still be told about.
+                if error.to_string().contains("too long") {
+                    self.close(1009, "message too large").await;
+                }
+                return Err(Over);
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, frame: Frame) -> Result<(), Over> {
+        let Some(faults) = self.app.faults.as_ref().map(|faults| faults.settings()) else {
+            return self.write(frame.text).await;
+        };
+        let (frames, delay) = self.link.pass(&faults, frame);
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        for text in frames {
+            self.write(text).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, text: String) -> Result<(), Over> {
+        let message = if self.session()?.is_binary() {
+            Message::Binary(text.into_bytes().into())
+        } else {
+            Message::Text(text.into())
+        };
+        match timeout(SEND_TIMEOUT, self.sink.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Over),
+        }
+    }
+
+    async fn close(&mut self, code: u16, reason: &'static str) {
+        let frame = CloseFrame { code, reason: reason.into() };
+        let _gone_anyway = timeout(SEND_TIMEOUT, self.sink.send(Message::Close(Some(frame)))).await;
+        // Give the peer the time to read it before the connection goes.
+        let drained = async { while let Some(Ok(_)) = self.stream.next().await {} };
+        let _late = timeout(Duration::from_secs(1), drained).await;
+    }
+}

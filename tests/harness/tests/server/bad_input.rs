@@ -1,0 +1,133 @@
+//! What clients must not do: coded refusals, the documented policy, and a server that lives on.
+
+use serde_json::json;
+
+use super::support::{Client, Heard, Server, parse};
+
+async fn error(client: &mut Client) -> String {
+    client.control("error").await["code"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_messages_get_codes_and_good_ones_still_work() {
+    let server = Server::start().await;
+    server.generated("c1", 3).await;
+    let cases = [
+        ("not json", "invalid_message"),
+        ("", "invalid_message"),
+        ("[]", "invalid_message"),
+        (r#"{"type":5}"#, "invalid_message"),
+        (r#"{"type":"subscribe_campaign"}"#, "invalid_message"),
+        (r#"{"type":"subscribe_campaign","campaignId":null}"#, "invalid_message"),
+        (r#"{"type":"subscribe_campaign","campaignId":"*"}"#, "invalid_campaign_id"),
+        (r#"{"type":"subscribe_campaign","campaignId":"../x"}"#, "invalid_campaign_id"),
+        (r#"{"type":"subscribe_campaign","campaignId":"a.>"}"#, "invalid_campaign_id"),
+        (
+            r#"{"type":"request_event_recovery","payload":{"campaignId":"c1","lastSequenceNumber":-1}}"#,
+            "invalid_message",
+        ),
+        (
+            r#"{"type":"request_event_recovery","payload":{"campaignId":"c1","lastSequenceNumber":9007199254740992}}"#,
+            "integer_out_of_range",
+        ),
+        (
+            r#"{"type":"request_campaign_snapshot","payload":{"campaignId":"c1","buckets":[256]}}"#,
+            "invalid_message",
+        ),
+        (r#"{"type":"ping","payload":{"payload":{}}}"#, "invalid_message"),
+        (r#"{"type":"a","type":"b"}"#, "invalid_message"),
+        (r#"{"type":"connection_init","protocols":["campaign-sync.v1"]}"#, "invalid_message"),
+        (r#"{"type":"subscribe_campaign","campaignId":"\ud800"}"#, "invalid_message"),
+    ];
+    for (message, code) in cases {
+        let mut client = Client::connect(&server.address).await;
+        client.say_text(message).await;
+        assert_eq!(error(&mut client).await, code, "{message}");
+        client.say(json!({"type": "subscribe_campaign", "campaignId": "c1"})).await;
+        client.control("subscription_confirmed").await;
+    }
+    let mut client = Client::connect(&server.address).await;
+    client.say_text(&format!("{{\"type\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000))).await;
+    assert_eq!(error(&mut client).await, "invalid_message");
+    client.say_bytes(&[0xff, 0xfe]).await;
+    assert_eq!(error(&mut client).await, "invalid_utf8");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_documents_in_a_frame_the_good_ones_count() {
+    let server = Server::start().await;
+    let mut client = Client::connect(&server.address).await;
+    client.say_text("{\"type\":\"ping\"}\nnonsense\n{\"type\":\"ping\"}").await;
+    client.control("pong").await;
+    assert_eq!(error(&mut client).await, "invalid_message");
+    client.control("pong").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tenth_malformed_message_closes_and_unknown_types_never_do() {
+    let server = Server::start().await;
+    let mut client = Client::connect(&server.address).await;
+    for _ in 0..30 {
+        client.say(json!({"type": "of_a_later_version", "payload": 7})).await;
+        assert_eq!(error(&mut client).await, "unknown_type");
+    }
+    for _ in 0..10 {
+        client.say_text("nonsense").await;
+        assert_eq!(error(&mut client).await, "invalid_message");
+    }
+    assert_eq!(client.closed().await, Some(4400));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_oversize_message_closes_with_1009_and_the_server_lives() {
+    let server = Server::start().await;
+    let mut client = Client::connect(&server.address).await;
+    client.say_text(&"x".repeat(70 * 1024)).await;
+    assert_eq!(client.closed().await, Some(1009));
+    Client::connect(&server.address).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_answered_before_connection_init() {
+    let server = Server::start().await;
+    let mut client = Client::silent(&server.address).await;
+    client.say(json!({"type": "subscribe_campaign", "campaignId": "c1"})).await;
+    assert_eq!(error(&mut client).await, "invalid_message");
+    client.say(json!({"type": "connection_init", "protocols": ["something.else"]})).await;
+    assert_eq!(error(&mut client).await, "invalid_message");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_token_there_is_nothing_to_see() {
+    let server = Server::with(|options| options.token = Some("s3cret".into())).await;
+    for token in [json!(null), json!("s3creT"), json!("s3cret2"), json!("")] {
+        let mut client = Client::silent(&server.address).await;
+        let init = json!({"type": "connection_init", "protocols": ["campaign-sync.v1"],
+            "token": token});
+        client.say(init).await;
+        assert_eq!(error(&mut client).await, "unauthorized");
+        assert_eq!(client.closed().await, Some(4401));
+    }
+    let mut client = Client::silent(&server.address).await;
+    let init = json!({"type": "connection_init", "protocols": ["campaign-sync.v1"],
+        "token": "s3cret"});
+    client.say(init).await;
+    client.control("connection_ack").await;
+    assert_eq!(server.get("/campaigns").await.code(), (401, "unauthorized"));
+    let request = reqwest::Client::new().get(server.url("/campaigns"));
+    let request = request.header("authorization", "Bearer s3cret");
+    assert_eq!(super::support::answer(request).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_requests_is_answered_in_order() {
+    let server = Server::start().await;
+    let mut client = Client::connect(&server.address).await;
+    for n in 0..900 {
+        client.say(json!({"type": "ping", "payload": {"timestamp": n}})).await;
+    }
+    for n in 0..900 {
+        let Heard::Document(document) = client.next().await else { panic!("closed at {n}") };
+        assert_eq!(parse(&document)["data"]["timestamp"], n);
+    }
+}

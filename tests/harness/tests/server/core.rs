@@ -1,0 +1,305 @@
+//! Sessions without sockets, over a log in memory, with the time told to them.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use campaign_sync_harness::clock::Moment;
+use campaign_sync_harness::hub::Hub;
+use campaign_sync_harness::log::memory::MemoryLog;
+use campaign_sync_harness::session::{Context, Session, Step};
+use campaign_sync_harness::snapshots::Snapshots;
+use serde_json::{Value, json};
+
+use super::log::{created, id, row, rows};
+use super::support::{Copy, parse};
+
+struct Room {
+    context: Arc<Context>,
+    session: Session,
+    now_ms: u64,
+}
+
+fn at(ms: u64) -> Moment {
+    Moment { monotonic_ms: ms, wall_ms: 1_900_000_000_000 + ms }
+}
+
+impl Room {
+    /// A campaign with `events` events, and a session that has not said anything.
+    fn silent(events: u64) -> Self {
+        let hub = Arc::new(Hub::new(Arc::new(MemoryLog::new("epoch-1"))));
+        let context = Arc::new(Context {
+            hub,
+            snapshots: Snapshots::default(),
+            token: None,
+            heartbeat_ms: 5_000,
+            one_event_per_frame: AtomicBool::new(false),
+        });
+        let session = Session::open(at(0), context.clone(), "s1".into(), Arc::new(|| {}));
+        let room = Self { context, session, now_ms: 0 };
+        room.grow(events);
+        room
+    }
+
+    /// The same, greeted and subscribed.
+    fn subscribed(events: u64) -> Self {
+        let mut room = Self::silent(events);
+        room.say(json!({"type": "connection_init", "protocols": ["campaign-sync.v1"]}));
+        room.say(json!({"type": "subscribe_campaign", "campaignId": "c1"}));
+        let kinds: Vec<String> = room.hear().iter().map(|it| kind(it)).collect();
+        assert_eq!(kinds, ["connection_ack", "subscription_confirmed"]);
+        room
+    }
+
+    /// Appends until the campaign has that many events.
+    fn grow(&self, to: u64) {
+        let hub = &self.context.hub;
+        let head = hub.head(&id()).unwrap().map_or(0, |head| head.number);
+        for number in head..to {
+            let draft = if number == 0 { created() } else { row(number) };
+            hub.append(&id(), number, &[draft]).unwrap();
+        }
+    }
+
+    fn say(&mut self, message: Value) {
+        self.session.receive(at(self.now_ms), &message.to_string());
+    }
+
+    fn recover(&mut self, payload: Value) {
+        self.say(json!({"type": "request_event_recovery", "payload": payload}));
+    }
+
+    fn step(&mut self) -> Step {
+        match self.session.poll(at(self.now_ms), false) {
+            Step::Blocking => self.session.poll(at(self.now_ms), true),
+            step => step,
+        }
+    }
+
+    /// Everything that the session has to say now.
+    fn hear(&mut self) -> Vec<String> {
+        let mut documents = Vec::new();
+        while let Step::Frame(frame) = self.step() {
+            documents.extend(frame.text.split('\n').map(str::to_owned));
+        }
+        documents
+    }
+}
+
+fn kind(document: &str) -> String {
+    parse(document)["type"].as_str().unwrap().to_owned()
+}
+
+fn number(document: &str) -> u64 {
+    parse(document)["sequence"]["sequenceNumber"].as_u64().unwrap()
+}
+
+fn at_zero() -> Value {
+    json!({"campaignId": "c1", "lastSequenceNumber": 0})
+}
+
+#[test]
+fn a_cursor_is_idle_until_the_first_recovery_request() {
+    let mut room = Room::subscribed(3);
+    room.grow(5);
+    assert!(room.hear().is_empty());
+    room.recover(at_zero());
+    let heard = room.hear();
+    assert_eq!(kind(&heard[0]), "event_recovery");
+    let numbers: Vec<u64> = heard[1..].iter().map(|it| number(it)).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+    room.grow(6);
+    assert_eq!(number(&room.hear()[0]), 6);
+}
+
+#[test]
+fn every_request_seeks_and_replays_the_same_bytes() {
+    let mut room = Room::subscribed(6);
+    room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 2, "epoch": "epoch-1"}));
+    let first = room.hear();
+    room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 2, "epoch": "epoch-1"}));
+    let again = room.hear();
+    assert_eq!(first.len(), 5);
+    assert_eq!(first[1..], again[1..]);
+}
+
+#[test]
+fn a_position_ahead_that_comes_true_within_two_seconds_is_current() {
+    let mut room = Room::subscribed(3);
+    room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 5, "epoch": "epoch-1"}));
+    assert!(room.hear().is_empty());
+    assert_eq!(room.session.timeout_ms(), 2_000);
+    room.now_ms = 1_999;
+    room.grow(5);
+    let heard = room.hear();
+    assert_eq!(parse(&heard[0])["data"]["outcome"], "current");
+    assert_eq!(heard.len(), 1);
+}
+
+#[test]
+fn a_position_ahead_that_does_not_gets_a_snapshot_that_says_so() {
+    let mut room = Room::subscribed(3);
+    room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 9, "epoch": "epoch-1"}));
+    assert!(room.hear().is_empty());
+    room.now_ms = 2_000;
+    let heard = room.hear();
+    let recovery = &parse(&heard[0])["data"];
+    assert_eq!(
+        (&recovery["outcome"], &recovery["reason"]),
+        (&json!("snapshot"), &json!("position_ahead"))
+    );
+    assert_eq!(
+        (&recovery["fromSequenceNumber"], &recovery["toSequenceNumber"]),
+        (&json!(4), &json!(3))
+    );
+    assert_eq!(kind(&heard[1]), "campaign.snapshot");
+}
+
+#[test]
+fn a_pong_tells_what_was_written_to_this_socket_and_the_digest_only_at_the_head() {
+    let mut room = Room::subscribed(4);
+    let pong = |room: &mut Room| {
+        room.say(json!({"type": "ping", "payload": {"timestamp": 77}}));
+        let Step::Frame(frame) = room.step() else { panic!("no pong") };
+        parse(&frame.text)["data"].clone()
+    };
+    assert_eq!(pong(&mut room), json!({"timestamp": 77, "heads": []}));
+    room.recover(at_zero());
+    room.hear();
+    let head = pong(&mut room)["heads"][0].clone();
+    assert_eq!((&head["lastSequenceNumber"], &head["domainsCount"]), (&json!(4), &json!(3)));
+    assert_eq!(head["domainsDigest"].as_str().unwrap().len(), 16);
+    room.grow(6);
+    let head = pong(&mut room)["heads"][0].clone();
+    assert_eq!((&head["lastSequenceNumber"], &head["logHead"]), (&json!(4), &json!(6)));
+    assert!(head.get("domainsDigest").is_none());
+}
+
+#[test]
+fn silence_is_broken_by_a_pong_that_nobody_asked_for() {
+    let mut room = Room::subscribed(1);
+    room.now_ms = 4_999;
+    assert!(room.hear().is_empty());
+    room.now_ms = room.session.timeout_ms();
+    assert_eq!(room.now_ms, 5_000);
+    let heard = room.hear();
+    assert_eq!(parse(&heard[0])["data"]["timestamp"], Value::Null);
+    assert_eq!(heard.len(), 1);
+}
+
+#[test]
+fn who_never_says_anything_is_let_go_after_ten_seconds() {
+    let mut room = Room::silent(1);
+    assert_eq!(room.session.timeout_ms(), 10_000);
+    room.now_ms = 9_999;
+    assert_eq!(room.step(), Step::Idle);
+    room.now_ms = 10_000;
+    assert_eq!(room.step(), Step::Close(4408, "no connection_init"));
+}
+
+#[test]
+fn a_digest_is_the_state_at_its_place_in_the_stream() {
+    let mut room = Room::subscribed(3);
+    room.recover(at_zero());
+    room.hear();
+    room.grow(5);
+    room.say(json!({"type": "request_campaign_digest",
+        "payload": {"campaignId": "c1", "requestId": "q"}}));
+    // More happens between the question and the moment the socket takes the answer.
+    let Step::Frame(first) = room.step() else { panic!("nothing came") };
+    assert_eq!(number(first.text.split('\n').next().unwrap()), 4);
+    room.grow(7);
+    let mut last = first.text.split('\n').map(number).next_back().unwrap();
+    let mut answered = false;
+    for document in room.hear() {
+        if kind(&document) == "campaign.digest" {
+            let data = &parse(&document)["data"];
+            assert_eq!((&data["sequenceNumber"], &data["requestId"]), (&json!(last), &json!("q")));
+            let rows: u64 =
+                data["buckets"].as_array().unwrap().iter().map(|it| it[0].as_u64().unwrap()).sum();
+            assert_eq!(rows, last - 1);
+            answered = true;
+        } else {
+            last = number(&document);
+        }
+    }
+    assert!(answered);
+    assert_eq!(last, 7);
+}
+
+#[test]
+fn a_snapshot_is_never_older_than_the_position_that_asked() {
+    let mut room = Room::subscribed(3);
+    room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "snapshot"}));
+    room.hear();
+    room.grow(5);
+    room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 5, "epoch": "epoch-1",
+        "prefer": "snapshot"}));
+    assert_eq!(parse(&room.hear()[0])["data"]["toSequenceNumber"], 5);
+}
+
+#[test]
+fn one_snapshot_serves_all_who_ask_and_what_came_after_it_follows() {
+    let mut room = Room::subscribed(3);
+    room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "snapshot"}));
+    room.hear();
+    room.grow(5);
+    room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "snapshot"}));
+    let heard = room.hear();
+    assert_eq!(parse(&heard[0])["data"]["toSequenceNumber"], 3);
+    let mut copy = Copy::default();
+    heard.iter().for_each(|document| copy.hear(document));
+    assert_eq!((copy.number, copy.rows.len()), (5, 4));
+}
+
+#[test]
+fn a_slow_reader_whose_next_event_was_truncated_away_gets_a_snapshot() {
+    let mut room = Room::subscribed(3);
+    room.recover(at_zero());
+    room.hear();
+    room.grow(9);
+    room.context.hub.log().truncate(&id(), 6).unwrap();
+    room.context.hub.reread(&id()).unwrap();
+    let heard = room.hear();
+    let recovery = &parse(&heard[0])["data"];
+    assert_eq!(
+        (&recovery["outcome"], &recovery["reason"]),
+        (&json!("snapshot"), &json!("truncated"))
+    );
+    assert_eq!(parse(&heard[1])["data"]["sequenceNumber"], 9);
+}
+
+#[test]
+fn a_long_snapshot_comes_in_parts_and_goes_on_where_it_was_cut() {
+    let mut room = Room::subscribed(1);
+    for thousand in 0..6u64 {
+        let many: Vec<Value> = (0..1_000)
+            .map(|n| {
+                json!({"domainId": format!("d{thousand}-{n:0>60}"), "domain": "a.example",
+                "offset": thousand * 1_000 + n})
+            })
+            .collect();
+        room.context.hub.append(&id(), 1 + thousand, &[rows(json!(many))]).unwrap();
+    }
+    room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "snapshot"}));
+    let heard = room.hear();
+    let parts = parse(&heard[1])["data"]["parts"].as_u64().unwrap();
+    assert!(parts >= 3, "{parts}");
+    assert_eq!(heard.len() as u64, 1 + parts);
+    assert!(heard.iter().all(|document| document.len() <= 256 * 1024));
+    room.grow(9);
+    room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "requestId": "again",
+        "resume": {"epoch": "epoch-1", "at": 7, "afterPart": 1}}));
+    let resumed = room.hear();
+    assert_eq!(parse(&resumed[0])["data"]["reason"], "resumed");
+    let second = &parse(&resumed[1])["data"];
+    assert_eq!((&second["part"], &second["requestId"]), (&json!(2), &json!("again")));
+    let mut copy = Copy::default();
+    heard[..2].iter().chain(&resumed[1..]).for_each(|document| copy.hear(document));
+    assert_eq!((copy.number, copy.rows.len()), (9, 6_002));
+    room.now_ms += 61_000;
+    room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "snapshot",
+        "resume": {"epoch": "epoch-1", "at": 7, "afterPart": 1}}));
+    let anew = room.hear();
+    let first = anew.iter().find(|it| kind(it) == "campaign.snapshot").unwrap();
+    assert_eq!(parse(first)["data"]["part"], 1);
+}

@@ -1,0 +1,192 @@
+//! One suite certifies every log.
+
+use std::sync::Arc;
+
+use campaign_sync::protocol::campaign::CampaignRecord;
+use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
+use campaign_sync_harness::campaign::drafts;
+use campaign_sync_harness::clock::Moment;
+use campaign_sync_harness::log::memory::MemoryLog;
+use campaign_sync_harness::log::sqlite::SqliteLog;
+use campaign_sync_harness::log::{Awaiting, Draft, EventLog, LogError, RowQuery, Settings};
+use serde_json::{Value, json};
+
+use super::support::Copy;
+
+pub(crate) const NOW: Moment = Moment { monotonic_ms: 0, wall_ms: 1_900_000_000_000 };
+
+pub(crate) fn id() -> CampaignId {
+    CampaignId::new("c1").unwrap()
+}
+
+pub(crate) fn created() -> Draft {
+    let record = CampaignRecord {
+        name: "one".into(),
+        phase: Phase::DomainGeneration,
+        status: Status::InProgress,
+        ..CampaignRecord::default()
+    };
+    drafts::created(NOW, &id(), &record, &Settings { count: 9, ..Settings::default() })
+}
+
+pub(crate) fn rows(rows: Value) -> Draft {
+    drafts::draft(NOW, "domains.updated", &json!({"campaignId": "c1", "domains": rows}))
+}
+
+pub(crate) fn row(n: u64) -> Draft {
+    rows(json!([{"domainId": format!("d{n}"), "domain": format!("a{n}.example"), "offset": n}]))
+}
+
+/// Runs a case on every log there is.
+fn on_every_log(case: impl Fn(Arc<dyn EventLog>)) {
+    case(Arc::new(MemoryLog::new("epoch-1")));
+    let directory = tempfile::tempdir().unwrap();
+    let log = SqliteLog::open(&directory.path().join("log.db"), "epoch-1", false).unwrap();
+    case(Arc::new(log));
+}
+
+#[test]
+fn numbers_are_contiguous_and_chained_and_hashes_hold() {
+    on_every_log(|log| {
+        log.append(&id(), 0, &[created(), row(0)]).unwrap();
+        log.append(&id(), 2, &[row(1)]).unwrap();
+        log.append(&id(), 3, &[row(2), row(3)]).unwrap();
+        let mut copy = Copy { epoch: "epoch-1".into(), ..Copy::default() };
+        for event in log.read(&id(), 0, usize::MAX).unwrap() {
+            copy.hear(&event.document);
+        }
+        assert_eq!((copy.number, copy.rows.len()), (5, 4));
+        assert_eq!(log.head(&id()).unwrap().unwrap().event_id, copy.event_id);
+    });
+}
+
+#[test]
+fn an_append_with_another_expected_number_changes_nothing() {
+    on_every_log(|log| {
+        log.append(&id(), 0, &[created()]).unwrap();
+        for wrong in [0, 2, 9] {
+            let refused = log.append(&id(), wrong, &[row(0)]);
+            assert_eq!(refused, Err(LogError::Conflict { head: 1 }));
+        }
+        assert_eq!(log.recount(&id()).unwrap().unwrap().count, 0);
+        assert_eq!(log.read(&id(), 0, usize::MAX).unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn an_append_is_all_or_nothing() {
+    on_every_log(|log| {
+        log.append(&id(), 0, &[created()]).unwrap();
+        let unknown_without_name = rows(json!([{"domainId": "dx", "dnsStatus": "resolved"}]));
+        let refused = log.append(&id(), 1, &[row(0), unknown_without_name]);
+        assert_eq!(refused, Err(LogError::Rejected(Code::InvalidContent)));
+        let recount = log.recount(&id()).unwrap().unwrap();
+        assert_eq!((recount.head.number, recount.count), (1, 0));
+        assert!(recount.agrees());
+        log.append(&id(), 1, &[row(0)]).unwrap();
+    });
+}
+
+#[test]
+fn what_is_kept_is_what_is_counted() {
+    on_every_log(|log| {
+        log.append(&id(), 0, &[created(), row(0), row(1), row(2)]).unwrap();
+        let changes = json!([{"domainId": "d0", "dnsStatus": "resolved", "leadScore": 1.5},
+            {"domainId": "d1", "dnsStatus": "timeout"}]);
+        log.append(&id(), 4, &[rows(changes)]).unwrap();
+        let cleared = rows(json!([{"domainId": "d0", "leadScore": null}]));
+        let removed = json!({"campaignId": "c1", "domainIds": ["d2", "nobody"]});
+        let removed = drafts::draft(NOW, "domains.removed", &removed);
+        log.append(&id(), 5, &[cleared, removed]).unwrap();
+        let recount = log.recount(&id()).unwrap().unwrap();
+        assert!(recount.agrees(), "{recount:?}");
+        assert_eq!((recount.tally.rows, recount.tally.dns_done, recount.tally.resolved), (2, 2, 1));
+        let view = log.view(&id(), &RowQuery::default()).unwrap().unwrap();
+        assert_eq!(view.stand.record.total_domain_count, 2);
+        assert_eq!(view.rows[0].lead_score, None);
+        let (number, buckets) = log.buckets(&id()).unwrap().unwrap();
+        assert_eq!((number, buckets.iter().map(|it| it.count).sum::<u64>()), (7, 2));
+        let sum = buckets.iter().fold(0u64, |sum, it| sum.wrapping_add(it.sum.0));
+        assert_eq!(sum, recount.digest.0);
+    });
+}
+
+#[test]
+fn both_logs_publish_the_same_bytes() {
+    let documents = |log: &dyn EventLog| {
+        log.append(&id(), 0, &[created(), row(0), row(1)]).unwrap();
+        log.read(&id(), 0, usize::MAX).unwrap()
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = SqliteLog::open(&directory.path().join("log.db"), "epoch-1", false).unwrap();
+    assert_eq!(documents(&sqlite), documents(&MemoryLog::new("epoch-1")));
+}
+
+#[test]
+fn pages_of_events_respect_their_size_and_never_stall() {
+    on_every_log(|log| {
+        log.append(&id(), 0, &[created(), row(0), row(1), row(2)]).unwrap();
+        assert_eq!(log.read(&id(), 1, 1).unwrap().len(), 1);
+        assert_eq!(log.read(&id(), 4, 1).unwrap().len(), 0);
+        let all = log.read(&id(), 0, usize::MAX).unwrap();
+        let two: usize = all[..2].iter().map(|event| event.document.len() + 1).sum();
+        assert_eq!(log.read(&id(), 0, two).unwrap().len(), 2);
+        let size: u64 = all[2..].iter().map(|event| event.document.len() as u64).sum();
+        assert_eq!(log.bytes_after(&id(), 2).unwrap(), size);
+        assert_eq!(log.bytes_after(&id(), 4).unwrap(), 0);
+    });
+}
+
+#[test]
+fn truncation_forgets_events_and_keeps_state() {
+    on_every_log(|log| {
+        log.append(&id(), 0, &[created(), row(0), row(1), row(2)]).unwrap();
+        let size = log.bytes_after(&id(), 3).unwrap();
+        log.truncate(&id(), 3).unwrap();
+        assert_eq!(log.head(&id()).unwrap().unwrap().oldest, 4);
+        assert_eq!(log.read(&id(), 0, usize::MAX).unwrap()[0].number, 4);
+        assert_eq!(log.bytes_after(&id(), 3).unwrap(), size);
+        log.truncate(&id(), 99).unwrap();
+        assert_eq!(log.head(&id()).unwrap().unwrap().oldest, 5);
+        log.append(&id(), 4, &[row(3)]).unwrap();
+        assert_eq!(log.read(&id(), 4, usize::MAX).unwrap()[0].number, 5);
+        assert_eq!(log.recount(&id()).unwrap().unwrap().count, 4);
+    });
+}
+
+#[test]
+fn queries_select_the_same_rows_on_every_log() {
+    on_every_log(|log| {
+        let changes = json!([{"domainId": "d0", "dnsStatus": "resolved"},
+            {"domainId": "d1", "dnsStatus": "resolved", "httpStatus": "success"},
+            {"domainId": "d3", "domain": "50%_off.example", "offset": 3}]);
+        log.append(&id(), 0, &[created(), row(0), row(1), row(2), rows(changes)]).unwrap();
+        let ids = |query: RowQuery| {
+            let view = log.view(&id(), &query).unwrap().unwrap();
+            let ids: Vec<String> = view.rows.into_iter().map(|row| row.domain_id).collect();
+            ids.join(" ")
+        };
+        let awaiting = |awaiting| ids(RowQuery { awaiting: Some(awaiting), ..RowQuery::default() });
+        assert_eq!(awaiting(Awaiting::Dns), "d2 d3");
+        assert_eq!(awaiting(Awaiting::Http), "d0");
+        assert_eq!(awaiting(Awaiting::Analysis), "d1");
+        assert_eq!(ids(RowQuery { skip: 1, limit: Some(2), ..RowQuery::default() }), "d1 d2");
+        assert_eq!(ids(RowQuery { search: Some("%_o".into()), ..RowQuery::default() }), "d3");
+        assert_eq!(ids(RowQuery { from_offset: Some(2), ..RowQuery::default() }), "d2 d3");
+        let every = RowQuery { buckets: Some((0..=255).collect()), ..RowQuery::default() };
+        assert_eq!(ids(every), "d0 d1 d2 d3");
+        let none = RowQuery { buckets: Some(Vec::new()), ..RowQuery::default() };
+        assert_eq!(ids(none), "");
+    });
+}
+
+#[test]
+fn a_log_keeps_its_epoch_until_it_is_told_otherwise() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log.db");
+    let open = |epoch, renew| SqliteLog::open(&path, epoch, renew).unwrap().epoch();
+    assert_eq!(open("first", false), "first");
+    assert_eq!(open("second", false), "first");
+    assert_eq!(open("third", true), "third");
+    assert_eq!(open("fourth", false), "third");
+}
