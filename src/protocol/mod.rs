@@ -11,6 +11,7 @@ pub mod code;
 pub mod digest;
 pub mod domain;
 pub mod envelope;
+mod escape;
 pub mod event;
 pub mod frame;
 pub mod hash;

@@ -25,11 +25,17 @@ impl Arena {
             if self.chunks.len() == CHUNKS_MAX {
                 return None;
             }
-            self.chunks.push(String::new());
+            // A small table stays small; a large one wastes nothing on doubling.
+            let bytes = if self.chunks.is_empty() { 0 } else { CHUNK_BYTES };
+            self.chunks.push(String::with_capacity(bytes));
         }
         let number = self.chunks.len() - 1;
         let chunk = self.chunks.last_mut()?;
         let at = (number << CHUNK_BITS | chunk.len()) as u32;
+        if chunk.capacity() - chunk.len() < length {
+            let wanted = (2 * chunk.capacity()).clamp(chunk.len() + length, CHUNK_BYTES);
+            chunk.reserve_exact(wanted - chunk.len());
+        }
         chunk.push_str(first);
         chunk.push_str(second);
         Some(at)

@@ -111,7 +111,8 @@ impl CampaignStore {
         }
         swapped.removed = if keep { 0 } else { missing.len() as u64 };
         swapped.unconfirmed = if keep { missing.len() as u64 } else { 0 };
-        self.table = staging.table;
+        let former = core::mem::replace(&mut self.table, staging.table);
+        self.table.succeed(&former);
         self.forget_confirmed();
         if let Some(record) = staging.record {
             swapped.phase = PhaseChange::between(self.record.as_ref(), &record);
@@ -141,12 +142,18 @@ impl CampaignStore {
             self.table.upsert(&complete_row(&staging.table, row))?;
         }
         self.forget_confirmed();
+        if let Some(record) = staging.record {
+            swapped.phase = PhaseChange::between(self.record.as_ref(), &record);
+            self.record = Some(record);
+        }
         Ok(swapped)
     }
 
     /// Drops the rows kept aside; tells how many there were.
     pub fn discard_unconfirmed(&mut self) -> usize {
-        core::mem::take(&mut self.unconfirmed).len()
+        let former = core::mem::take(&mut self.unconfirmed);
+        self.unconfirmed.succeed(&former);
+        former.len()
     }
 
     /// Ids of our rows, among those that `among` accepts, that `other` lacks.

@@ -87,16 +87,16 @@ impl Staging {
     /// # Errors
     /// [`StagingFault`]. After [`StagingFault::Invalid`] the snapshot is of no further use.
     pub fn add(&mut self, part: &SnapshotPart<'_>) -> Result<(), StagingFault> {
-        let same = part.epoch == self.position.epoch
-            && part.sequence_number == self.position.sequence_number
-            && part.parts == self.parts;
-        if !same || part.part > self.received + 1 {
+        if !self.is_of(part) || part.part > self.received + 1 {
             return Err(StagingFault::Gap);
         }
         if part.part <= self.received {
             return Err(StagingFault::Repeated);
         }
         if part.domains_count != self.count || part.domains_digest != self.digest {
+            return Err(StagingFault::Invalid(Code::InvalidSnapshot));
+        }
+        if (self.table.len() + part.domains.len()) as u64 > self.count {
             return Err(StagingFault::Invalid(Code::InvalidSnapshot));
         }
         for row in &part.domains {
@@ -108,6 +108,13 @@ impl Staging {
         }
         self.received += 1;
         Ok(())
+    }
+
+    /// Whether `part` is of the same snapshot, cut into as many parts.
+    pub fn is_of(&self, part: &SnapshotPart<'_>) -> bool {
+        part.epoch == self.position.epoch
+            && part.sequence_number == self.position.sequence_number
+            && part.parts == self.parts
     }
 
     /// Whether all parts are here.

@@ -109,6 +109,15 @@ impl DomainTable {
         self.versions
     }
 
+    /// Takes the place of `former`: whatever was derived from that is stale, however alike the two
+    /// tables' histories are.
+    pub const fn succeed(&mut self, former: &Self) {
+        self.versions.rows += former.versions.rows + 1;
+        self.versions.dns += former.versions.dns + 1;
+        self.versions.http += former.versions.http + 1;
+        self.versions.lead += former.versions.lead + 1;
+    }
+
     /// The row with this id.
     pub fn find(&self, domain_id: &str) -> Option<usize> {
         self.find_hashed(id_hash(domain_id), domain_id)
@@ -223,9 +232,7 @@ impl DomainTable {
         }
         self.swap_remove(row);
         self.versions.rows += 1;
-        if self.texts.wants_compaction() {
-            self.compact();
-        }
+        self.compact_if_wanted();
         true
     }
 
@@ -237,6 +244,11 @@ impl DomainTable {
             + self.http_code.capacity() * 4
             + (self.offset.capacity() + self.lead_score.capacity() + self.row_hash.capacity()) * 8;
         columns + self.index.allocation_size() + self.texts.capacity() - self.texts.bytes()
+    }
+
+    /// Bytes of the texts, those included that are waiting to be cleared away.
+    pub fn text_bytes(&self) -> usize {
+        self.texts.bytes()
     }
 
     fn intern_statuses(&mut self, patch: &RowPatch<'_>) -> Result<[Option<u16>; 3], Code> {
@@ -313,6 +325,7 @@ impl DomainTable {
         self.text_at[row] = at;
         self.name_len[row] = name_len;
         self.versions.rows += 1;
+        self.compact_if_wanted();
         Ok(())
     }
 
@@ -367,7 +380,10 @@ impl DomainTable {
         self.row_hash.swap_remove(row);
     }
 
-    fn compact(&mut self) {
+    fn compact_if_wanted(&mut self) {
+        if !self.texts.wants_compaction() {
+            return;
+        }
         let mut texts = Arena::default();
         for row in 0..self.len() {
             // Compacting only ever shrinks: what fitted before fits again.

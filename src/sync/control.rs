@@ -4,7 +4,7 @@ use super::context::Context;
 use super::log::Level;
 use super::notice::Notice;
 use super::outcome::Verdict;
-use super::recovery::{Recovery, Want};
+use super::recovery::{Recovery, Stream, Want};
 use super::subscription::{Fate, Subscription};
 use super::{Now, repair::Repair};
 use crate::protocol::client::Reason;
@@ -69,9 +69,13 @@ impl Subscription {
             return;
         }
         self.staging = None;
+        if to < self.applied() {
+            // The server has less than we do: its answer proves nothing, and it will catch up.
+            self.proof.lagging = true;
+        }
+        self.stream = Stream::new(from, to);
         let deadline = cx.now.at + cx.config.recovery_deadline_ms;
-        self.recovery =
-            Recovery::Replaying { want, to, stream_next: from, events: 0, asked, deadline };
+        self.recovery = Recovery::Replaying { want, to, events: 0, asked, deadline };
         self.after_progress(cx);
     }
 
@@ -84,7 +88,9 @@ impl Subscription {
         let outcome = if *events == 0 { "current" } else { "replay" };
         let (want, events, asked) = (*want, *events, *asked);
         self.recovery = Recovery::Settled;
-        self.proof.note_current(asked);
+        if !self.proof.lagging {
+            self.proof.note_current(asked);
+        }
         self.announce_recovered(cx, want, outcome, events);
         if !self.held.is_empty() {
             // Held events beyond the replay: what lies between was lost after it.
@@ -117,8 +123,8 @@ impl Subscription {
     pub(super) fn on_head(&mut self, cx: &mut Context, sent: Option<Now>, head: &Head<'_>) {
         match &self.recovery {
             Recovery::Settled => {}
-            Recovery::Replaying { stream_next, .. } => {
-                if head.last_sequence_number >= *stream_next {
+            Recovery::Replaying { .. } => {
+                if self.stream.skips_to(head.last_sequence_number.next()) {
                     self.ask_again(cx, 0);
                 }
                 return;

@@ -11,7 +11,7 @@ use super::metrics::Metrics;
 use super::outcome::Outcome;
 use super::polling::Fetches;
 use super::status::Status;
-use super::subscription::Subscription;
+use super::subscription::{Fate, Subscription};
 use super::{Config, Now, Timestamp};
 use crate::protocol::{CampaignId, Code, client};
 use crate::store::query::{DomainPage, DomainQuery, page};
@@ -196,7 +196,9 @@ impl Machine {
         while let Some(id) =
             self.subscriptions.values().find(|it| expired(it)).map(|it| it.id.clone())
         {
-            self.subscriptions.remove(&id);
+            if let Some(mut subscription) = self.subscriptions.remove(&id) {
+                subscription.waiters.fail(&mut self.cx, Code::Closed);
+            }
             self.cx.send(client::unsubscribe_campaign(&id));
         }
         for subscription in self.subscriptions.values_mut() {
@@ -254,5 +256,14 @@ impl Machine {
         subscription.waiters.add(&mut self.cx, position, ticket);
         let reached = subscription.store.position();
         subscription.waiters.settle(&mut self.cx, reached, &subscription.retired);
+        let hopeless = match (&self.connection, subscription.fate) {
+            (Connection::Closed, _) => Some(Code::Closed),
+            (_, Fate::Ended) => Some(Code::UnknownCampaign),
+            (_, Fate::Failed(code)) => Some(code),
+            (_, Fate::Open) => None,
+        };
+        if let Some(code) = hopeless {
+            subscription.waiters.fail(&mut self.cx, code);
+        }
     }
 }

@@ -55,8 +55,6 @@ pub enum Recovery {
         want: Want,
         /// The last one that is missed.
         to: SequenceNumber,
-        /// The number that this socket must carry next.
-        stream_next: SequenceNumber,
         /// Events applied since the answer.
         events: u64,
         /// When it was asked.
@@ -114,14 +112,41 @@ impl Recovery {
         }
     }
 
-    /// Progress was made: the deadline moves.
+    /// Progress was made: the deadline moves. Events that come while the answer does not are no
+    /// answer.
     pub const fn extend(&mut self, to: Timestamp) {
         match self {
-            Self::Settled | Self::Due { .. } => {}
-            Self::Asked { deadline, .. }
-            | Self::Replaying { deadline, .. }
-            | Self::Receiving { deadline, .. } => *deadline = to,
+            Self::Settled | Self::Due { .. } | Self::Asked { .. } => {}
+            Self::Replaying { deadline, .. } | Self::Receiving { deadline, .. } => *deadline = to,
         }
+    }
+}
+
+/// What the socket carries since the cursor was set: every number, in order, up to `to` again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stream {
+    /// The number that must come next.
+    next: SequenceNumber,
+    /// The last number that is replay.
+    to: SequenceNumber,
+}
+
+impl Stream {
+    /// The cursor stands before `next`.
+    pub const fn new(next: SequenceNumber, to: SequenceNumber) -> Self {
+        Self { next, to }
+    }
+
+    /// Whether `number` can only come if one before it was lost.
+    pub fn skips_to(&self, number: SequenceNumber) -> bool {
+        number > self.next
+    }
+
+    /// `number` came: tells whether as part of the replay.
+    pub fn carry(&mut self, number: SequenceNumber) -> bool {
+        let replayed = number >= self.next && number <= self.to;
+        self.next = self.next.max(number.next());
+        replayed
     }
 }
 

@@ -70,7 +70,7 @@ impl Subscription {
             cx.metrics.consistency_checks_passed += 1;
             if claim.digest.is_some() {
                 self.repair = Repair::Idle;
-                self.store.clear_error();
+                self.agree(cx);
             }
             return;
         };
@@ -89,25 +89,29 @@ impl Subscription {
     }
 
     pub(super) fn announce_discrepancy(&mut self, cx: &mut Context, discrepancy: Discrepancy) {
-        let large = discrepancy.is_large();
-        if large {
+        self.disagrees = true;
+        if discrepancy.is_large() {
             self.store.raise(Code::LargeDiscrepancy);
             cx.mark_changed(&self.id);
         }
-        cx.notify(Notice::Consistency {
-            campaign_id: self.id.clone(),
-            ok: false,
-            server_count: discrepancy.server_count,
-            local_count: discrepancy.local_count,
-            difference: discrepancy.difference(),
-            warn: discrepancy.warns(),
-            large,
-        });
+        self.announce_comparison(cx, false, discrepancy);
         let level = if discrepancy.warns() { Level::Warn } else { Level::Info };
         cx.log(level, "discrepancy", |record| {
             record.campaign_id = Some(self.id.clone());
             record.sequence_number = Some(self.applied().get());
             record.value = Some(discrepancy.difference());
+        });
+    }
+
+    fn announce_comparison(&self, cx: &mut Context, ok: bool, discrepancy: Discrepancy) {
+        cx.notify(Notice::Consistency {
+            campaign_id: self.id.clone(),
+            ok,
+            server_count: discrepancy.server_count,
+            local_count: discrepancy.local_count,
+            difference: discrepancy.difference(),
+            warn: discrepancy.warns(),
+            large: discrepancy.is_large(),
         });
     }
 
@@ -125,7 +129,7 @@ impl Subscription {
         }
         let buckets = differing_buckets(self.store.table().buckets(), &digest.buckets);
         if buckets.is_empty() {
-            self.store.clear_error();
+            self.agree(cx);
             return Verdict::Control;
         }
         let request_id = cx.request_id();
@@ -171,13 +175,26 @@ impl Subscription {
         match self.store.repair(staging, buckets) {
             Ok(swapped) => {
                 cx.metrics.repairs += 1;
-                self.store.clear_error();
                 self.invalidate(cx, "divergence");
                 self.announce_swapped(cx, &swapped);
+                self.agree(cx);
                 let (campaign_id, buckets) = (self.id.clone(), buckets.len() as u64);
                 cx.notify(Notice::Repaired { campaign_id, buckets, rows });
             }
             Err(_) => self.repair = Repair::GaveUp { epoch, at },
+        }
+    }
+
+    /// Both sides hold the same rows. Listeners hear of it when they had heard otherwise.
+    fn agree(&mut self, cx: &mut Context) {
+        if self.store.error().is_some() {
+            self.store.clear_error();
+            cx.mark_changed(&self.id);
+        }
+        if core::mem::take(&mut self.disagrees) {
+            let count = self.store.table().len() as u64;
+            let agreed = Discrepancy { server_count: count, local_count: count };
+            self.announce_comparison(cx, true, agreed);
         }
     }
 

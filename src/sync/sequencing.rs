@@ -54,6 +54,7 @@ impl Subscription {
             }
             Some(_) => {}
         }
+        self.stream.carry(number);
         let verdict = self.apply_next(cx, envelope, sequence);
         if matches!(verdict, Verdict::Applied | Verdict::AppliedUnknown) {
             self.after_progress(cx);
@@ -62,7 +63,7 @@ impl Subscription {
     }
 
     /// An event at or below the position, told by its claimed hash alone.
-    fn already_applied(&self, cx: &mut Context, sequence: &RawSequence<'_>) -> Option<Verdict> {
+    fn already_applied(&mut self, cx: &mut Context, sequence: &RawSequence<'_>) -> Option<Verdict> {
         let position = self.store.position()?;
         let number = sequence.number();
         if number > position.sequence_number || position.epoch.as_str() != sequence.epoch() {
@@ -74,8 +75,9 @@ impl Subscription {
                 Some(Verdict::OutOfOrder)
             }
             Some(known) if known == sequence.hash => {
-                if matches!(&self.recovery, Recovery::Replaying { to, .. } if number <= *to) {
+                if self.stream.carry(number) {
                     cx.metrics.redelivered += 1;
+                    self.recovery.extend(cx.now.at + cx.config.recovery_deadline_ms);
                     return Some(Verdict::Redelivered);
                 }
                 cx.metrics.duplicates += 1;
@@ -163,6 +165,7 @@ impl Subscription {
         if verdict != Verdict::Divergence {
             self.request_missing(cx, received);
         }
+        self.stream.carry(received);
         verdict
     }
 
@@ -175,7 +178,7 @@ impl Subscription {
             }
             Recovery::Due { .. } | Recovery::Asked { .. } => false,
             // The socket carries everything from the answer on without a hole, or it is broken.
-            Recovery::Replaying { stream_next, .. } => received > *stream_next,
+            Recovery::Replaying { .. } => self.stream.skips_to(received),
             Recovery::Receiving { at, .. } => received > *at,
         };
         if lost {
@@ -262,8 +265,7 @@ impl Subscription {
         cx.metrics.applied += 1;
         let deadline = cx.now.at + cx.config.recovery_deadline_ms;
         self.recovery.extend(deadline);
-        if let Recovery::Replaying { stream_next, events, .. } = &mut self.recovery {
-            *stream_next = number.next().max(*stream_next);
+        if let Recovery::Replaying { events, .. } = &mut self.recovery {
             *events += 1;
         }
         cx.mark_changed(&self.id);

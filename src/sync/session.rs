@@ -194,7 +194,8 @@ impl Machine {
             return;
         }
         let now = self.cx.now.at;
-        if let Some(link) = self.connection.link_mut() {
+        // While the dialect is being settled no ping is sent, so none can be missed.
+        if let Connection::Open { link, .. } = &mut self.connection {
             link.probe(&self.cx.config, now);
         }
         if let Connection::Waiting { until } = &mut self.connection {

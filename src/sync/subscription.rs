@@ -12,7 +12,7 @@ use super::log::Level;
 use super::notice::Notice;
 use super::original::Resync;
 use super::reached::Waiters;
-use super::recovery::{Recovery, RequestRate, Want};
+use super::recovery::{Recovery, RequestRate, Stream, Want};
 use super::repair::Repair;
 use super::status::{StaleReason, Status};
 use super::{Config, Now, Timestamp};
@@ -41,9 +41,12 @@ pub struct Subscription {
     pub(super) held: GapBuffer,
     pub(super) retired: VecDeque<Epoch>,
     pub(super) recovery: Recovery,
+    pub(super) stream: Stream,
     pub(super) rate: RequestRate,
     pub(super) staging: Option<Box<Staging>>,
     pub(super) repair: Repair,
+    /// Listeners have heard that rows differ, and not yet that they agree again.
+    pub(super) disagrees: bool,
     pub(super) proof: Proof,
     pub(super) strikes: Strikes,
     pub(super) fate: Fate,
@@ -70,6 +73,8 @@ pub enum Fate {
 pub struct Proof {
     proven: Option<Now>,
     pending: Option<(Now, SequenceNumber)>,
+    /// When the state was replaced by one that nothing has proven yet.
+    replaced: Option<Now>,
     /// The server itself does not have the newest events yet.
     pub(super) lagging: bool,
 }
@@ -107,6 +112,7 @@ impl Proof {
             && applied >= head
         {
             self.pending = None;
+            self.lagging = false;
             self.note_current(sent);
         }
     }
@@ -118,9 +124,14 @@ impl Proof {
         }
     }
 
-    /// Nothing is proven any more.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    /// The state was replaced: nothing is proven of the new one, but a proof is on its way.
+    pub(super) fn clear(&mut self, now: Now) {
+        *self = Self { replaced: Some(now), ..Self::default() };
+    }
+
+    fn is_on_its_way(&self, config: &Config, now: Now) -> bool {
+        self.proven.is_none()
+            && self.replaced.is_some_and(|since| now.age_of(since) <= config.live_age_ms)
     }
 
     fn is_young(&self, config: &Config, now: Now) -> bool {
@@ -129,7 +140,7 @@ impl Proof {
 
     /// When the proof grows old.
     fn expiry(&self, config: &Config) -> Option<Timestamp> {
-        self.proven.map(|proven| proven.at + config.live_age_ms + 1)
+        self.proven.or(self.replaced).map(|proven| proven.at + config.live_age_ms + 1)
     }
 }
 
@@ -147,9 +158,11 @@ impl Subscription {
             held: GapBuffer::new(config.held_events_max, config.held_bytes_max),
             retired: VecDeque::new(),
             recovery: Recovery::Settled,
+            stream: Stream::default(),
             rate: RequestRate::default(),
             staging: None,
             repair: Repair::Idle,
+            disagrees: false,
             proof: Proof::default(),
             strikes: Strikes::default(),
             fate: Fate::Open,
@@ -174,6 +187,7 @@ impl Subscription {
         // What another session, or another server, refused may be granted now.
         self.fate = Fate::Open;
         self.marks.clear();
+        self.stream = Stream::default();
         self.proof.lagging = false;
         self.polled = false;
         if matches!(self.repair, Repair::AwaitingDigest { .. } | Repair::AwaitingBuckets { .. }) {
@@ -184,6 +198,7 @@ impl Subscription {
             self.wish_resync(cx);
             return;
         }
+        self.resync = Resync::default();
         let first = self.store.position().is_none();
         let reason = if first { Reason::Connect } else { Reason::Reconnect };
         let (snapshot, since, attempts) = match self.recovery.want() {
@@ -313,8 +328,8 @@ impl Subscription {
     pub(super) fn deadline(&self, cx: &Context) -> Option<Timestamp> {
         let open = matches!(cx.socket, Some((_, Dialect::V1)));
         let recovery = self.recovery.deadline().filter(|_| open && self.fate == Fate::Open);
-        let live = self.last_status == Status::Live;
-        let expiry = self.proof.expiry(&cx.config).filter(|_| live);
+        let hopeful = matches!(self.last_status, Status::Live | Status::Recovering);
+        let expiry = self.proof.expiry(&cx.config).filter(|at| hopeful && *at > cx.now.at);
         let resync = self.resync.deadline().filter(|_| cx.socket.is_some());
         let all = [recovery, self.repair.deadline(), self.linger_until, expiry, resync];
         all.into_iter().flatten().min()
@@ -364,10 +379,10 @@ impl Subscription {
         if matches!(self.repair, Repair::GaveUp { .. }) {
             return Status::Stale(StaleReason::Diverged);
         }
-        if dialect == Dialect::V1 && self.proof.is_young(&cx.config, now) {
-            Status::Live
-        } else {
-            Status::Stale(StaleReason::Unproven)
+        match dialect {
+            Dialect::V1 if self.proof.is_young(&cx.config, now) => Status::Live,
+            Dialect::V1 if self.proof.is_on_its_way(&cx.config, now) => Status::Recovering,
+            Dialect::V1 | Dialect::Original => Status::Stale(StaleReason::Unproven),
         }
     }
 

@@ -85,8 +85,9 @@ impl Subscription {
             return;
         }
         let Some(want) = self.recovery.want().copied() else { return };
-        self.recovery = Recovery::Settled;
+        // Settled only afterwards: what listeners hear of the swap was learnt in a recovery.
         self.install(cx, *staging);
+        self.recovery = Recovery::Settled;
         self.announce_recovered(cx, want, "snapshot", 0);
         self.after_progress(cx);
         if self.recovery.is_settled() && !self.held.is_empty() {
@@ -115,7 +116,7 @@ impl Subscription {
         self.window.clear();
         self.repair = Repair::Idle;
         self.strikes = Strikes::default();
-        self.proof.clear();
+        self.proof.clear(cx.now);
         cx.ping_wanted = true;
         cx.metrics.snapshots += 1;
         self.invalidate(cx, reason);
@@ -159,16 +160,17 @@ impl Subscription {
     }
 }
 
-/// Adds a part to what is staged, or begins with it.
+/// Adds a part to what is staged, or begins with it: a server that could not go on where the last
+/// download was cut may cut the same state differently.
 pub(super) fn stage(
     staging: &mut Option<Box<Staging>>,
     part: &SnapshotPart<'_>,
 ) -> Result<(), StagingFault> {
-    match staging {
-        Some(staging) => staging.add(part),
-        None => {
-            *staging = Some(Box::new(Staging::begin(part)?));
-            Ok(())
-        }
+    if let Some(staged) = staging
+        && (part.part > 1 || staged.is_of(part))
+    {
+        return staged.add(part);
     }
+    *staging = Some(Box::new(Staging::begin(part)?));
+    Ok(())
 }

@@ -256,11 +256,11 @@ fn a_failed_fetch_is_tried_again_later() {
 }
 
 fn last_ticket(session: &Session) -> campaign_sync::sync::input::Ticket {
-    let tickets = session.effects.iter().filter_map(|effect| match effect {
+    let mut tickets = session.effects.iter().filter_map(|effect| match effect {
         Effect::FetchSnapshot(ticket, _) => Some(*ticket),
         _ => None,
     });
-    tickets.last().expect("a snapshot was asked for")
+    tickets.next_back().expect("a snapshot was asked for")
 }
 
 fn answer_fetch(session: &mut Session, json: &str) {

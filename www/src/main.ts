@@ -1,10 +1,12 @@
 /** The demo page: one campaign at a time, watched through whatever the network does. */
 import { CampaignSync, init, type Campaign } from "campaign-sync";
+import { configureCache, getRichCampaignData } from "campaign-sync/cache";
 
 import { Actions } from "./actions.js";
 import { fetchSnapshot } from "./api.js";
 import { Counters, Counts } from "./counters.js";
 import { byId, setText } from "./dom.js";
+import { Download } from "./download.js";
 import { showFaults } from "./faults.js";
 import { Log } from "./log.js";
 import { Picker } from "./picker.js";
@@ -16,7 +18,11 @@ import { count } from "./words.js";
 declare global {
   interface Window {
     /** For the console, and for tests. */
-    __campaignSync?: { readonly sync: CampaignSync; readonly campaign: Campaign | undefined };
+    __campaignSync?: {
+      readonly sync: CampaignSync;
+      readonly campaign: Campaign | undefined;
+      readonly cache: { readonly getRichCampaignData: typeof getRichCampaignData };
+    };
   }
 }
 
@@ -33,22 +39,29 @@ class Page {
   readonly #actions = new Actions(complain);
   readonly #note = byId("unconfirmed-note");
   #campaign: Campaign | undefined;
+  readonly #download = new Download(complain);
 
   async start(): Promise<void> {
     new Log(this.#sync);
     byId("discard").addEventListener("click", () => this.#campaign?.discardUnconfirmed());
-    window.__campaignSync = { sync: this.#sync, campaign: undefined };
+    configureCache({ sync: this.#sync });
+    this.#expose();
     this.#sync.connect();
     setInterval(() => this.#tick(), TICK_MS);
     await new Picker((campaignId) => this.#watch(campaignId), complain).start();
     await showFaults(complain);
   }
 
+  #expose(): void {
+    window.__campaignSync = { sync: this.#sync, campaign: this.#campaign, cache: { getRichCampaignData } };
+  }
+
   #watch(campaignId: string): void {
     if (this.#campaign?.campaignId === campaignId) return;
     this.#campaign?.release();
     this.#campaign = this.#sync.campaign(campaignId);
-    window.__campaignSync = { sync: this.#sync, campaign: this.#campaign };
+    this.#expose();
+    this.#download.show(this.#campaign);
     this.#campaign.subscribe(() => this.#render());
     this.#table.show(this.#campaign);
     this.#actions.show(this.#campaign);

@@ -9,8 +9,8 @@ use campaign_sync::protocol::{CampaignId, Digest};
 use super::compose::Chain;
 use super::fold::{Fold, Table};
 use super::{
-    Appended, Awaiting, Draft, Event, EventLog, Head, LogError, Recount, Row, RowQuery, Stand,
-    Tally, Transaction, View,
+    Appended, Awaiting, Divergence, Draft, Event, EventLog, Head, LogError, Recount, Row, RowQuery,
+    Stand, Tally, Transaction, View, changed,
 };
 
 /// The log.
@@ -250,22 +250,24 @@ impl EventLog for MemoryLog {
         Ok(())
     }
 
-    fn diverge(&self, campaign: &CampaignId, rows: u64, consistent: bool) -> Result<u64, LogError> {
+    fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64, LogError> {
         let mut campaigns = self.campaigns_mut();
         let it = campaigns.get_mut(campaign).ok_or(LogError::UnknownCampaign)?;
         let mut hasher = RowHasher::default();
-        let mut changed = 0;
-        for (row, hash) in it.rows.0.values_mut().take(rows as usize) {
-            let timeout = row.dns_status.as_deref() == Some("timeout");
-            row.dns_status = Some(if timeout { "error" } else { "timeout" }.to_owned());
-            let new = row.hash(&mut hasher);
-            if consistent {
-                it.head.domains_digest.remove(*hash);
-                it.head.domains_digest.add(new);
-            }
-            *hash = new;
-            changed += 1;
+        let mut digest = it.head.domains_digest;
+        let kept = if how.insert { 0 } else { how.rows as usize };
+        let changes = it.rows.0.values().take(kept).map(|(row, _)| changed(row));
+        let rows: Vec<Row> = changes.chain(how.strays(it.rows.0.len() as u64)).collect();
+        for row in &rows {
+            let hash = row.hash(&mut hasher);
+            digest.add(hash);
+            let former = it.rows.0.insert(row.domain_id.clone(), (row.clone(), hash));
+            former.iter().for_each(|(_, hash)| digest.remove(*hash));
         }
-        Ok(changed)
+        if how.consistent {
+            it.head.domains_digest = digest;
+            it.head.domains_count = it.rows.0.len() as u64;
+        }
+        Ok(rows.len() as u64)
     }
 }

@@ -18,7 +18,8 @@ use rusqlite::{Connection, OpenFlags, Transaction as Tx, params};
 use super::compose::Chain;
 use super::fold::Fold;
 use super::{
-    Appended, Draft, EventLog, Head, LogError, Recount, RowQuery, Stand, Transaction, View,
+    Appended, Divergence, Draft, EventLog, Head, LogError, Recount, RowQuery, Stand, Transaction,
+    View,
 };
 use rows::SqlTable;
 
@@ -156,10 +157,10 @@ impl EventLog for SqliteLog {
         tx.commit().map_err(storage)
     }
 
-    fn diverge(&self, campaign: &CampaignId, rows: u64, consistent: bool) -> Result<u64, LogError> {
+    fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64, LogError> {
         let mut writer = lock(&self.writer);
         let tx = writer.transaction().map_err(storage)?;
-        let changed = rows::diverge(&tx, campaign, rows, consistent)?;
+        let changed = rows::diverge(&tx, campaign, how)?;
         tx.commit().map_err(storage)?;
         Ok(changed)
     }

@@ -15,6 +15,7 @@ use super::campaigns::{blocking, campaign_id};
 use crate::app::App;
 use crate::campaign::Refusal;
 use crate::faults::{Faults, Settings};
+use crate::log::Divergence;
 
 /// `GET /faults`
 ///
@@ -88,11 +89,22 @@ pub async fn truncate(State(app): State<Arc<App>>, bytes: Bytes) -> Answer {
     Ok(plain(&json!({"oldestSequenceNumber": oldest.await?})))
 }
 
+/// What becomes of the rows.
+#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    #[default]
+    Change,
+    Insert,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Diverge {
     campaign_id: String,
     rows: Option<u64>,
+    #[serde(default)]
+    kind: Kind,
     /// Leave the kept digest behind too, so that the server's own integrity check fails.
     #[serde(default)]
     break_integrity: bool,
@@ -104,11 +116,16 @@ struct Diverge {
 /// [`Code::NotFound`], [`Code::InvalidBody`], [`Code::UnknownCampaign`].
 pub async fn diverge(State(app): State<Arc<App>>, bytes: Bytes) -> Answer {
     faults(&app)?;
-    let Diverge { campaign_id: id, rows, break_integrity } = body(&bytes)?;
+    let Diverge { campaign_id: id, rows, kind, break_integrity } = body(&bytes)?;
     let id = campaign_id(&id)?;
     let context = app.context.clone();
     let changed = blocking(&app, move |hub| {
-        let changed = hub.log().diverge(&id, rows.unwrap_or(1), !break_integrity)?;
+        let how = Divergence {
+            rows: rows.unwrap_or(1),
+            insert: kind == Kind::Insert,
+            consistent: !break_integrity,
+        };
+        let changed = hub.log().diverge(&id, how)?;
         hub.reread(&id)?;
         context.snapshots.forget(&id);
         Ok(changed)

@@ -23,6 +23,9 @@ use crate::snapshots::{REPLAY_BYTES_MIN, Snapshot, Snapshots};
 /// How long a position beyond the head is given to come true.
 const AHEAD_MS: u64 = 2_000;
 
+/// Close code of a reader that has fallen behind what is kept.
+const LAGGING: u16 = 4409;
+
 /// The size that frames of joined events stay under.
 const FRAME_BYTES: usize = 256 * 1024;
 
@@ -247,7 +250,7 @@ impl Cursor {
             Place::At(number) => {
                 let number = *number;
                 match self.due_answer(now, context, number, may_block)? {
-                    Step::Idle => self.advance(now, context, number, may_block),
+                    Step::Idle => self.advance(context, number, may_block),
                     step => Ok(step),
                 }
             }
@@ -291,7 +294,6 @@ impl Cursor {
 
     fn advance(
         &mut self,
-        now: Moment,
         context: &Context,
         number: u64,
         may_block: bool,
@@ -311,16 +313,9 @@ impl Cursor {
                 self.place = Place::At(last.number);
                 Ok(Step::Frame(Frame::events(&events)))
             }
-            // What this slow reader needed next has been truncated away meanwhile.
-            _ if may_block => {
-                let taken = &context.snapshots;
-                let taken = taken.take(&context.hub, &self.campaign, number, now.monotonic_ms)?;
-                let at = taken.at;
-                self.place = Place::Snapshot { snapshot: taken, next: 1, request: None };
-                self.ask_again();
-                let text = self.snapshot_follows(now, context, None, at, Some("truncated"));
-                Ok(Step::Frame(Frame::control(text)))
-            }
+            // What this slow reader needed next has been truncated away meanwhile: it comes back
+            // and is told so in the answer to its own request.
+            _ if may_block => Ok(Step::Close(LAGGING, "lagging")),
             _ => Ok(Step::Blocking),
         }
     }

@@ -5,7 +5,7 @@ use campaign_sync::protocol::{CampaignId, Digest};
 use rusqlite::{OptionalExtension as _, Row as SqlRow, Transaction as Tx, params};
 
 use super::super::fold::Table;
-use super::super::{Head, LogError, Row, Stand};
+use super::super::{Divergence, Head, LogError, Row, Stand, changed};
 use super::{read, storage};
 
 /// The columns of a row, in the order that [`row`] reads them.
@@ -119,34 +119,37 @@ pub(super) fn put_campaign(
 pub(super) fn diverge(
     tx: &Tx<'_>,
     campaign: &CampaignId,
-    rows: u64,
-    consistent: bool,
+    how: Divergence,
 ) -> Result<u64, LogError> {
     let Some(head) = read::head(tx, campaign).map_err(storage)? else {
         return Err(LogError::UnknownCampaign);
     };
+    let kept = if how.insert { 0 } else { how.rows as i64 };
     let sql = format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1 LIMIT ?2");
     let found: Vec<(Row, u64)> = tx
         .prepare(&sql)
-        .and_then(|mut it| it.query_map(params![campaign.as_str(), rows as i64], row)?.collect())
+        .and_then(|mut it| it.query_map(params![campaign.as_str(), kept], row)?.collect())
         .map_err(storage)?;
     let mut digest: Digest = head.domains_digest;
     let mut hasher = RowHasher::default();
     let mut table = SqlTable { tx, campaign };
-    for (row, hash) in &found {
-        let other = if row.dns_status.as_deref() == Some("timeout") { "error" } else { "timeout" };
-        let row = Row { dns_status: Some(other.to_owned()), ..row.clone() };
-        let changed = row.hash(&mut hasher);
-        digest.remove(*hash);
-        digest.add(changed);
-        table.put(&row, changed)?;
+    found.iter().for_each(|(_, hash)| digest.remove(*hash));
+    let changes = found.iter().map(|(row, _)| changed(row));
+    let strays: Vec<Row> = how.strays(head.domains_count).collect();
+    let count = head.domains_count + strays.len() as u64;
+    let mut written = 0;
+    for row in changes.chain(strays) {
+        let hash = row.hash(&mut hasher);
+        digest.add(hash);
+        table.put(&row, hash)?;
+        written += 1;
     }
-    if consistent {
+    if how.consistent {
         tx.execute(
-            "UPDATE campaigns SET domains_digest = ?2 WHERE campaign_id = ?1",
-            params![campaign.as_str(), digest.to_string()],
+            "UPDATE campaigns SET domains_digest = ?2, domains_count = ?3 WHERE campaign_id = ?1",
+            params![campaign.as_str(), digest.to_string(), count as i64],
         )
         .map_err(storage)?;
     }
-    Ok(found.len() as u64)
+    Ok(written)
 }

@@ -1,0 +1,82 @@
+//! The insides of JSON strings: where plain text ends, which escapes there are, what they stand for.
+
+use super::Code;
+
+/// The first byte at or after `at` that ends plain string text: a quote, a backslash or a control
+/// character. Eight bytes a step, by the usual "has a byte less than / equal to" bit tricks.
+pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    while let Some(chunk) = bytes.get(at..at + 8) {
+        let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        let stop = control
+            | zero_byte(word ^ (ONES * b'"' as u64))
+            | zero_byte(word ^ (ONES * b'\\' as u64));
+        if stop != 0 {
+            return at + stop.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let tail = bytes.get(at..).unwrap_or_default();
+    at + tail.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\').unwrap_or(tail.len())
+}
+
+/// The end of the escape that begins at `at`; a surrogate must come with its other half.
+pub(super) fn escape_end(bytes: &[u8], at: usize) -> Result<usize, Code> {
+    match bytes.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+        Some(b'u') => match hex4(bytes, at + 2).ok_or(Code::InvalidJson)? {
+            0xDC00..=0xDFFF => Err(Code::LoneSurrogate),
+            0xD800..=0xDBFF => match (bytes.get(at + 6..at + 8), hex4(bytes, at + 8)) {
+                (Some(b"\\u"), Some(0xDC00..=0xDFFF)) => Ok(at + 12),
+                _ => Err(Code::LoneSurrogate),
+            },
+            _ => Ok(at + 6),
+        },
+        _ => Err(Code::InvalidJson),
+    }
+}
+
+fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes
+        .get(at..at + 4)?
+        .iter()
+        .try_fold(0, |sum, &digit| char::from(digit).to_digit(16).map(|value| sum << 4 | value))
+}
+
+/// Resolves the escapes of a string that [`Reader::string`] has validated.
+pub(super) fn unescape(inner: &str) -> String {
+    let mut out = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let bytes = rest.as_bytes();
+        let (character, length) = match bytes.get(at + 1) {
+            Some(b'b') => ('\u{8}', 2),
+            Some(b'f') => ('\u{c}', 2),
+            Some(b'n') => ('\n', 2),
+            Some(b'r') => ('\r', 2),
+            Some(b't') => ('\t', 2),
+            Some(b'u') => unescape_unicode(bytes, at),
+            other => (char::from(other.copied().unwrap_or(b'\\')), 2),
+        };
+        out.push(character);
+        rest = rest.get(at + length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
+fn unescape_unicode(bytes: &[u8], at: usize) -> (char, usize) {
+    let unit = hex4(bytes, at + 2).unwrap_or(0xFFFD);
+    let (scalar, length) = match unit {
+        0xD800..=0xDBFF => {
+            let low = hex4(bytes, at + 8).unwrap_or(0xDC00);
+            (0x10000 + ((unit - 0xD800) << 10) + (low & 0x3FF), 12)
+        }
+        _ => (unit, 6),
+    };
+    (char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER), length)
+}

@@ -1,0 +1,331 @@
+//! The connection: dialects, tokens, refusals, backoff, old sockets.
+
+use campaign_sync::protocol::Code;
+use campaign_sync::protocol::frame::Frame;
+use campaign_sync::sync::connection::Connection;
+use campaign_sync::sync::input::{ConnectionId, Ticket};
+use campaign_sync::sync::{Config, Input, Verdict};
+use serde_json::{Value, json};
+
+use crate::wire::{self, CAMPAIGN, EPOCH, Log, message};
+use crate::world::{World, id};
+
+fn negotiating(config: Config) -> World {
+    let mut world = World::new(config);
+    world.input(Input::Retain(id(CAMPAIGN)));
+    world.input(Input::Connect);
+    world.open();
+    world
+}
+
+fn with_token() -> Config {
+    Config { has_token: true, ..Config::default() }
+}
+
+fn state(world: &World) -> &'static str {
+    world.machine.connection().as_str()
+}
+
+fn dialect(world: &World) -> Value {
+    world.view()["dialect"].clone()
+}
+
+/// Milliseconds from a lost connection to the next attempt.
+fn delay_after_close(world: &mut World, code: u16) -> u64 {
+    let (before, opened) = (world.now.at, world.opened.len());
+    world.close(code);
+    world.advance_until(|world| world.opened.len() > opened);
+    world.now.at.since(before)
+}
+
+#[test]
+fn an_acknowledgement_of_v1_settles_v1() {
+    let mut world = negotiating(Config::default());
+    let init = &world.sent[0];
+    assert_eq!(init["type"], "connection_init");
+    assert_eq!(init["protocols"], json!(["campaign-sync.v1"]));
+    assert_eq!(world.sent.len(), 1, "nothing else before the dialect is known");
+    world.receive(&wire::ack());
+    assert_eq!((dialect(&world), state(&world)), ("v1".into(), "open"));
+}
+
+#[test]
+fn an_acknowledgement_without_v1_settles_the_original_dialect() {
+    let mut world = negotiating(Config::default());
+    world.receive(&message("connection_ack", &json!({"connectionId": "k"})));
+    assert_eq!(dialect(&world), "original");
+    assert_eq!((world.count_sent("subscribe_campaign"), world.requests()), (1, 0));
+}
+
+#[test]
+fn any_other_first_document_settles_the_original_dialect() {
+    let event = Log::with_rows(1).document(1);
+    let pong = message("pong", &json!({}));
+    let foreign = r#"{"id":"","type":"connection","sequenceNumber":17}"#.to_owned();
+    for first in [event, pong, foreign, "not json".to_owned()] {
+        let mut world = negotiating(Config::default());
+        assert_eq!(world.frame(&first).verdicts.len(), 1);
+        assert_eq!(dialect(&world), "original", "{first}");
+    }
+}
+
+#[test]
+fn an_error_is_no_word_of_either_dialect() {
+    let mut world = negotiating(Config::default());
+    world.receive(&message("error", &json!({"code": "rate_limited", "message": "slow down"})));
+    assert_eq!(dialect(&world), Value::Null);
+    world.receive(&wire::ack());
+    assert_eq!(dialect(&world), "v1");
+}
+
+#[test]
+fn three_seconds_of_silence_settle_the_original_dialect() {
+    let mut world = negotiating(Config::default());
+    world.advance(2_999);
+    assert_eq!(dialect(&world), Value::Null);
+    world.advance(1);
+    assert_eq!(dialect(&world), "original");
+    assert_eq!((state(&world), world.closed.len()), ("open", 0));
+}
+
+#[test]
+fn a_wake_while_the_dialect_is_being_settled_does_not_kill_the_socket() {
+    let mut world = negotiating(Config::default());
+    world.input(Input::Woke(campaign_sync::sync::input::Wake::Visible));
+    world.advance(3_000);
+    assert_eq!(
+        (dialect(&world), state(&world), world.closed.len()),
+        ("original".into(), "open", 0)
+    );
+}
+
+#[test]
+fn a_server_that_comes_back_with_v1_is_spoken_to_in_v1() {
+    let mut world = negotiating(Config { has_fetch_snapshot: true, ..Config::default() });
+    world.advance(3_000);
+    assert_eq!(dialect(&world), "original");
+    let log = Log::with_rows(2);
+    world.reconnect();
+    world.replay(&log, 1, 3);
+    world.pong(3);
+    assert_eq!((dialect(&world), &*world.status()), ("v1".into(), "live"));
+}
+
+#[test]
+fn a_token_is_asked_for_before_every_attempt_and_sent_first() {
+    let mut world = World::new(with_token());
+    world.input(Input::Connect);
+    for attempt in 0..3 {
+        let ticket = *world.tokens.last().expect("a token is asked for");
+        let token = format!("token-{attempt}");
+        world.input(Input::Token(ticket, Some(token.clone())));
+        world.open();
+        assert_eq!(world.last_sent("connection_init").expect("said")["token"], *token);
+        world.close(1006);
+        world.advance_until(|world| world.tokens.len() == attempt + 2);
+    }
+}
+
+#[test]
+fn a_provider_that_fails_or_never_answers_is_asked_again_later() {
+    let mut world = World::new(with_token());
+    world.input(Input::Connect);
+    world.input(Input::Token(world.tokens[0], None));
+    assert_eq!(state(&world), "waiting");
+    world.advance_until(|world| world.tokens.len() == 2);
+    world.advance_until(|world| world.tokens.len() == 3);
+    let late = world.handle(Input::Token(world.tokens[1], Some("late".to_owned())));
+    assert!(late.stale, "the answer to an old question");
+    assert!(world.opened.is_empty());
+}
+
+#[test]
+fn a_token_too_long_for_any_server_is_given_up() {
+    let mut world = World::new(with_token());
+    world.input(Input::Connect);
+    world.input(Input::Token(world.tokens[0], Some("x".repeat(600))));
+    world.open();
+    assert!(matches!(world.machine.connection(), Connection::Failed(Code::Unauthorized)));
+    assert_eq!((world.sent.len(), world.closed.len()), (0, 1));
+}
+
+#[test]
+fn a_refused_session_is_final_without_a_token_provider() {
+    for (close, code) in [(4401, "unauthorized"), (4403, "forbidden")] {
+        let mut world = World::following(&Log::with_rows(2));
+        world.close(close);
+        assert_eq!((state(&world), world.status()), ("failed", format!("failed({code})")));
+        world.advance(600_000);
+        assert_eq!(world.opened.len(), 1, "it does not try again");
+        assert_eq!(world.rows().len(), 2, "what is shown stays");
+        world.connect();
+        assert_eq!(state(&world), "open", "the application may connect again");
+    }
+}
+
+#[test]
+fn a_refused_session_is_tried_with_three_fresh_tokens() {
+    let mut world = World::new(with_token());
+    world.input(Input::Connect);
+    for attempt in 0..3 {
+        assert_eq!((world.tokens.len(), world.opened.len()), (attempt + 1, attempt));
+        world.input(Input::Token(world.tokens[attempt], Some("t".to_owned())));
+        world.open();
+        world.close(4401);
+        if attempt < 2 {
+            world.advance_until(|world| world.tokens.len() == attempt + 2);
+        }
+    }
+    assert!(matches!(world.machine.connection(), Connection::Failed(Code::Unauthorized)));
+}
+
+#[test]
+fn an_expired_session_comes_back_with_a_fresh_token() {
+    let mut world = World::new(with_token());
+    world.input(Input::Connect);
+    world.input(Input::Token(world.tokens[0], Some("t".to_owned())));
+    world.open();
+    world.receive(&wire::ack());
+    world.receive(&message("session_expired", &json!({})));
+    assert_eq!((world.closed.len(), state(&world)), (1, "waiting"));
+    world.advance_until(|world| world.tokens.len() == 2);
+}
+
+#[test]
+fn the_delay_is_full_jitter_below_a_doubling_cap() {
+    let mut longest = [0; 9];
+    let mut shortest = [u64::MAX; 9];
+    for seed in 0..400 {
+        let mut world = World::seeded(Config::default(), seed);
+        world.input(Input::Connect);
+        for attempt in 0..9 {
+            let delay = delay_after_close(&mut world, 1006);
+            longest[attempt] = longest[attempt].max(delay);
+            shortest[attempt] = shortest[attempt].min(delay);
+        }
+    }
+    for attempt in 0..9 {
+        let cap = (500_u64 << attempt).min(20_000);
+        assert!(longest[attempt] <= cap, "{longest:?}");
+        assert!(longest[attempt] > cap * 9 / 10, "up to the cap: {longest:?}");
+        assert!(shortest[attempt] < cap / 10, "the first retry included: {shortest:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_lasted_starts_the_backoff_over() {
+    let mut caps = [0, 0];
+    for seed in 0..200 {
+        for (index, lasts) in [4_900, 5_000].into_iter().enumerate() {
+            let mut world = World::seeded(Config::default(), seed);
+            world.input(Input::Connect);
+            for _ in 0..6 {
+                delay_after_close(&mut world, 1006);
+            }
+            world.open();
+            world.receive(&wire::ack());
+            world.advance(lasts);
+            caps[index] = caps[index].max(delay_after_close(&mut world, 1006));
+        }
+    }
+    assert!(caps[0] > 15_000, "a flapping server is not hammered: {caps:?}");
+    assert!(caps[1] <= 500, "{caps:?}");
+}
+
+#[test]
+fn a_draining_server_says_when_to_come_back() {
+    for seed in 0..50 {
+        let mut world = World::seeded(Config::default(), seed);
+        world.connect();
+        world.receive(&message("server_draining", &json!({"retryAfterMs": 8_000})));
+        let delay = delay_after_close(&mut world, 1012);
+        assert!((8_000..=12_500).contains(&delay), "{delay}");
+    }
+}
+
+#[test]
+fn every_close_code_but_the_final_ones_is_retried() {
+    for code in [1000, 1001, 1005, 1006, 1009, 1011, 1012, 1013, 4408, 4409, 4429] {
+        let mut world = World::following(&Log::with_rows(1));
+        world.close(code);
+        world.advance_until(|world| world.opened.len() == 2);
+    }
+}
+
+#[test]
+fn an_attempt_that_never_opens_is_given_up_after_ten_seconds() {
+    let mut world = World::new(Config::default());
+    world.input(Input::Connect);
+    world.advance(9_999);
+    assert_eq!(world.closed.len(), 0);
+    world.advance(1);
+    assert_eq!(world.closed[0].0, ConnectionId(1));
+    world.advance_until(|world| world.opened.len() == 2);
+}
+
+#[test]
+fn callbacks_of_an_old_socket_are_ignored() {
+    let mut log = Log::with_rows(2);
+    let mut world = World::following(&log);
+    let old = world.socket();
+    world.reconnect();
+    world.replay(&log, 4, 3);
+    world.pong(3);
+    world.clear();
+    let before = world.view();
+    let event = log.generate(2).document();
+    assert!(world.handle(Input::Received(old, Frame::Text(&event))).stale);
+    assert!(world.handle(Input::Closed(old, 4401)).stale);
+    assert!(world.handle(Input::Opened(old)).stale);
+    assert_eq!((world.view(), state(&world)), (before, "open"));
+    assert!(world.sent.is_empty() && world.notices.is_empty());
+}
+
+#[test]
+fn what_follows_in_a_frame_that_closed_its_socket_does_not_count() {
+    let mut log = Log::with_rows(2);
+    let config = with_token();
+    let mut world = World::new(config);
+    world.input(Input::Retain(id(CAMPAIGN)));
+    world.input(Input::Connect);
+    world.input(Input::Token(Ticket(1), Some("t".to_owned())));
+    world.open();
+    world.receive(&wire::ack());
+    world.replay(&log, 1, 3);
+    let event = log.generate(2).document();
+    let expired = message("session_expired", &json!({}));
+    let outcome = world.frame(&format!("{expired}\n{event}"));
+    assert_eq!(outcome.verdicts, [Verdict::Control]);
+    assert_eq!(world.position(), 3);
+}
+
+#[test]
+fn a_closed_machine_does_nothing_more() {
+    let mut world = World::following(&Log::with_rows(2));
+    world.input(Input::Await(id(CAMPAIGN), crate::world::position(EPOCH, 9), Ticket(91)));
+    world.input(Input::Close);
+    assert_eq!((world.closed.len(), state(&world)), (1, "closed"));
+    assert_eq!(world.settled, [(Ticket(91), Some(Code::Closed))]);
+    world.clear();
+    world.input(Input::Connect);
+    world.input(Input::Await(id(CAMPAIGN), crate::world::position(EPOCH, 9), Ticket(92)));
+    world.advance(600_000);
+    assert_eq!((world.opened.len(), world.sent.len(), state(&world)), (1, 0, "closed"));
+    assert_eq!(world.settled, [(Ticket(92), Some(Code::Closed))]);
+    assert_eq!(world.status(), "stale(disconnected)");
+}
+
+#[test]
+fn every_step_of_the_connection_is_told() {
+    let mut world = World::new(Config::default());
+    world.connect();
+    world.close(1006);
+    let states: Vec<Value> = world
+        .notices
+        .iter()
+        .filter(|notice| notice.kind() == "connectionchange")
+        .map(|notice| serde_json::to_value(notice).expect("plain")["state"].clone())
+        .collect();
+    assert_eq!(states, ["connecting", "open", "waiting"]);
+    assert_eq!(world.notice("connectionchange")["attempt"], 1);
+}

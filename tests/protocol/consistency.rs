@@ -1,0 +1,219 @@
+//! Count rule: counts and digests are compared at exactly their number, and differences repaired.
+
+use campaign_sync::protocol::Code;
+use campaign_sync::sync::Verdict;
+use serde_json::{Value, json};
+
+use crate::wire::{CAMPAIGN, EPOCH, Log, Row, Snapshot, buckets, digest, message, rows};
+use crate::world::{World, wire_head};
+
+/// A head that claims `rows` at `number`.
+fn claim(number: u64, rows: &[Row]) -> Value {
+    let mut head = wire_head(EPOCH, number, number);
+    head["domainsCount"] = rows.len().into();
+    head["domainsDigest"] = digest(rows).into();
+    json!([head])
+}
+
+/// The server's answer to the digest request.
+fn send_digest(world: &mut World, number: u64, rows: &[Row]) -> Verdict {
+    let request = world.last_sent("request_campaign_digest").expect("digests were asked for");
+    let data = json!({"campaignId": CAMPAIGN, "requestId": request["payload"]["requestId"],
+        "epoch": EPOCH, "sequenceNumber": number, "buckets": buckets(rows)});
+    world.receive(&message("campaign.digest", &data))
+}
+
+/// The server's answer to the bucket request: the rows of `rows` in the buckets asked for.
+fn send_buckets(world: &mut World, number: u64, rows: &[Row]) -> Vec<Verdict> {
+    let request =
+        &world.last_sent("request_campaign_snapshot").expect("buckets were asked for")["payload"];
+    let wanted: Vec<u64> = serde_json::from_value(request["buckets"].clone()).expect("numbers");
+    let id = crate::world::text(&request["requestId"]);
+    let inside = |row: &&Row| wanted.contains(&(row.bucket() as u64));
+    let mut snapshot =
+        Snapshot::new(EPOCH, number, &id, rows.iter().filter(inside).cloned().collect());
+    snapshot.whole = Some(rows.to_vec());
+    snapshot.record["totalDomainCount"] = rows.len().into();
+    snapshot.parts().iter().map(|part| world.receive(part)).collect()
+}
+
+#[test]
+fn equal_counts_and_digests_pass() {
+    let log = Log::with_rows(20);
+    let mut world = World::following(&log);
+    world.pong_with(claim(log.head(), &rows(20)));
+    assert_eq!(world.metrics().consistency_checks_passed, 1);
+    assert!(world.sent.is_empty());
+}
+
+#[test]
+fn a_claim_about_another_number_is_skipped() {
+    let mut log = Log::with_rows(20);
+    let mut world = World::following(&log);
+    // Behind what we have applied since; no ping of ours is answered, so it is no contradiction.
+    let pong = json!({"heads": claim(log.head() - 1, &rows(5))});
+    world.receive(&message("pong", &pong));
+    log.generate(20);
+    world.pong_with(claim(log.head(), &rows(7)));
+    let metrics = world.metrics();
+    assert_eq!((metrics.consistency_checks_passed, metrics.consistency_checks_failed), (0, 0));
+    assert_eq!(world.count_sent("request_campaign_digest"), 0);
+}
+
+#[test]
+fn a_difference_is_repaired_by_the_buckets_that_differ_and_no_others() {
+    let log = Log::with_rows(40);
+    let mut world = World::following(&log);
+    let mut theirs = rows(40);
+    theirs[7].dns = Some("ok");
+    world.pong_with(claim(log.head(), &theirs));
+    assert_eq!(world.status(), "recovering");
+    assert_eq!(send_digest(&mut world, log.head(), &theirs), Verdict::Control);
+    let request = &world.last_sent("request_campaign_snapshot").expect("asked")["payload"];
+    assert_eq!(request["buckets"], json!([theirs[7].bucket()]));
+    assert_eq!(send_buckets(&mut world, log.head(), &theirs), [Verdict::Control]);
+    assert_eq!(world.view()["domainsDigest"], digest(&theirs));
+    assert_eq!((world.rows()[7]["dnsStatus"].clone(), &*world.status()), ("ok".into(), "live"));
+    assert_eq!((world.metrics().repairs, world.metrics().snapshots), (1, 0));
+    let heard = world.heard();
+    assert_eq!(heard[..2], ["consistency", "statuschange"]);
+    let tail = &heard[heard.len() - 4..];
+    assert_eq!(tail, ["cacheinvalidated", "consistency", "repaired", "statuschange"]);
+    assert_eq!(world.notice("consistency")["ok"], true);
+}
+
+#[test]
+fn a_missing_row_comes_back_and_a_surplus_one_goes() {
+    let log = Log::with_rows(30);
+    let mut world = World::following(&log);
+    let theirs: Vec<Row> = (1..31).map(Row::generated).collect();
+    world.pong_with(claim(log.head(), &theirs));
+    send_digest(&mut world, log.head(), &theirs);
+    send_buckets(&mut world, log.head(), &theirs);
+    let ids: Vec<_> = world.rows().iter().map(|row| row["domainId"].clone()).collect();
+    assert_eq!(ids, (1..31).map(|offset| format!("d-{offset}")).collect::<Vec<_>>());
+    assert_eq!(world.view()["domainsDigest"], digest(&theirs));
+}
+
+#[test]
+fn a_repair_sets_the_domain_count_as_well() {
+    let log = Log::with_rows(30);
+    let mut world = World::following(&log);
+    world.pong_with(claim(log.head(), &rows(33)));
+    send_digest(&mut world, log.head(), &rows(33));
+    send_buckets(&mut world, log.head(), &rows(33));
+    assert_eq!((&world.view()["totalDomainCount"], world.rows().len()), (&33.into(), 33));
+}
+
+#[test]
+fn up_to_ten_rows_are_repaired_without_a_warning() {
+    for (missing, warn) in [(10, false), (11, true)] {
+        let log = Log::with_rows(40);
+        let mut world = World::following(&log);
+        world.pong_with(claim(log.head(), &rows(40 + missing)));
+        let notice = world.notice("consistency");
+        assert_eq!((&notice["difference"], &notice["warn"]), (&missing.into(), &warn.into()));
+        assert_eq!((&notice["ok"], &notice["large"]), (&false.into(), &false.into()));
+        assert_eq!(world.view()["error"], Value::Null);
+        assert_eq!(world.count_sent("request_campaign_digest"), 1, "repaired in any case");
+    }
+}
+
+#[test]
+fn a_large_discrepancy_shows_the_error_and_keeps_the_data() {
+    for (theirs, large) in [(140, false), (141, true)] {
+        let log = Log::with_rows(40);
+        let mut world = World::following(&log);
+        world.pong_with(claim(log.head(), &rows(theirs)));
+        assert_eq!(world.notice("consistency")["large"], large);
+        let shown = if large { json!(Code::LargeDiscrepancy.as_str()) } else { Value::Null };
+        assert_eq!(world.view()["error"]["code"], shown);
+        assert_eq!(world.rows().len(), 40);
+        send_digest(&mut world, log.head(), &rows(theirs));
+        send_buckets(&mut world, log.head(), &rows(theirs));
+        assert_eq!((&world.view()["error"], world.rows().len()), (&Value::Null, theirs as usize));
+    }
+}
+
+#[test]
+fn a_repair_that_does_not_help_is_not_repeated_at_the_same_position() {
+    let mut log = Log::with_rows(20);
+    let mut world = World::following(&log);
+    let theirs = rows(21);
+    world.pong_with(claim(log.head(), &theirs));
+    send_digest(&mut world, log.head(), &theirs);
+    let before = world.rows();
+    // The buckets that come do not add up to what the server claims of the whole.
+    let mut wrong = theirs.clone();
+    wrong[20].name.push('x');
+    let request = &world.last_sent("request_campaign_snapshot").expect("asked")["payload"];
+    let id = crate::world::text(&request["requestId"]);
+    let mut snapshot = Snapshot::new(EPOCH, log.head(), &id, vec![wrong[20].clone()]);
+    snapshot.whole = Some(theirs.clone());
+    world.receive(&snapshot.parts()[0]);
+    assert_eq!((world.rows(), &*world.status()), (before, "stale(diverged)"));
+    for _ in 0..3 {
+        world.advance(5_000);
+        world.pong_with(claim(log.head(), &theirs));
+    }
+    assert_eq!(world.count_sent("request_campaign_digest"), 1, "no loop");
+    // At another position it is tried again.
+    let next = log.push("system.notification", &json!({"level": "info", "message": "x"}));
+    assert_eq!(world.receive(&next.document()), Verdict::Applied);
+    world.pong_with(claim(log.head(), &theirs));
+    assert_eq!(world.count_sent("request_campaign_digest"), 2);
+    send_digest(&mut world, log.head(), &theirs);
+    send_buckets(&mut world, log.head(), &theirs);
+    assert_eq!((world.rows().len(), &*world.status()), (21, "live"));
+}
+
+#[test]
+fn a_digest_of_another_number_is_not_compared() {
+    let mut log = Log::with_rows(20);
+    let mut world = World::following(&log);
+    world.pong_with(claim(log.head(), &rows(21)));
+    log.generate(20);
+    world.receive(&log.document(log.head()));
+    assert_eq!(send_digest(&mut world, log.head() - 1, &rows(25)), Verdict::Control);
+    assert_eq!(world.count_sent("request_campaign_snapshot"), 0);
+    world.pong_with(claim(log.head(), &rows(21)));
+    assert_eq!((world.rows().len(), &*world.status()), (21, "live"));
+}
+
+#[test]
+fn buckets_of_another_number_are_not_taken_in() {
+    let mut log = Log::with_rows(20);
+    let mut world = World::following(&log);
+    world.pong_with(claim(log.head(), &rows(22)));
+    send_digest(&mut world, log.head(), &rows(22));
+    let request_at = log.head();
+    log.update(json!([{"domainId": "d-3", "dnsStatus": "ok"}]));
+    world.receive(&log.document(log.head()));
+    send_buckets(&mut world, request_at, &rows(22));
+    assert_eq!((world.rows().len(), world.metrics().repairs), (20, 0));
+}
+
+#[test]
+fn an_unanswered_digest_request_is_given_up_and_found_again() {
+    let log = Log::with_rows(20);
+    let mut world = World::following(&log);
+    for round in 1..4 {
+        world.pong_with(claim(log.head(), &rows(21)));
+        assert_eq!(world.count_sent("request_campaign_digest"), round);
+        for _ in 0..3 {
+            world.advance(4_000);
+            world.pong(log.head());
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_that_differs_is_repaired_too() {
+    let mut log = Log::with_rows(20);
+    let mut world = World::following(&log);
+    let data = crate::wire::transition("domain_generation", "dns_validation", "ready", &rows(22));
+    world.receive(&log.push("campaign.phase.transition", &data).document());
+    assert_eq!(world.metrics().consistency_checks_failed, 1);
+    assert_eq!(world.count_sent("request_campaign_digest"), 1);
+    assert_eq!(world.view()["campaign"]["currentPhase"], "dns_validation", "the event stands");
+}

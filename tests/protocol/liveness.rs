@@ -1,0 +1,191 @@
+//! Liveness: heartbeats, dead links, wakes, and a status that grows old by the clock alone.
+
+use campaign_sync::sync::input::Wake;
+use campaign_sync::sync::{Config, Input};
+use serde_json::json;
+
+use crate::wire::{EPOCH, Log, message};
+use crate::world::{World, wire_head};
+
+fn live() -> World {
+    World::following(&Log::with_rows(2))
+}
+
+#[test]
+fn a_ping_goes_out_every_five_seconds() {
+    let mut world = live();
+    for beat in 1..=4 {
+        world.advance(5_000);
+        assert_eq!(world.count_sent("ping"), beat);
+        world.pong(3);
+    }
+    let echoes: Vec<_> =
+        world.sent.iter().map(|ping| ping["payload"]["timestamp"].clone()).collect();
+    assert!(echoes.windows(2).all(|pair| pair[0] != pair[1]), "each has its own number");
+}
+
+#[test]
+fn a_round_trip_is_measured_once_per_ping() {
+    let mut world = live();
+    world.advance(5_000);
+    world.pass(40);
+    let before = world.metrics().rtt_ms.count();
+    world.pong(3);
+    world.pong(3);
+    assert_eq!(world.metrics().rtt_ms.count(), before + 1);
+}
+
+#[test]
+fn a_dead_link_is_found_within_ten_seconds() {
+    let mut world = live();
+    world.advance(9_999);
+    assert_eq!(world.closed.len(), 0);
+    world.advance(1);
+    assert_eq!(world.closed.len(), 1, "ten seconds of silence");
+    assert_eq!(world.status(), "stale(disconnected)");
+    world.advance_until(|world| world.opened.len() == 2);
+}
+
+#[test]
+fn anything_received_keeps_the_link_alive() {
+    let mut world = live();
+    for _ in 0..10 {
+        world.advance(9_000);
+        assert_eq!(world.frame("not even json").verdicts.len(), 1);
+    }
+    assert_eq!(world.closed.len(), 0);
+}
+
+#[test]
+fn after_a_wake_the_link_must_answer_within_two_seconds() {
+    for wake in [Wake::Visible, Wake::Online, Wake::PageShow] {
+        let mut world = live();
+        world.advance(1_000);
+        world.input(Input::Woke(wake));
+        assert_eq!(world.count_sent("ping"), 1, "at once");
+        world.advance(1_999);
+        assert_eq!(world.closed.len(), 0);
+        world.advance(1);
+        assert_eq!(world.closed.len(), 1);
+    }
+}
+
+#[test]
+fn an_answer_after_a_wake_keeps_the_link() {
+    let mut world = live();
+    world.input(Input::Woke(Wake::Visible));
+    world.advance(1_900);
+    world.pong(3);
+    world.advance(3_000);
+    assert_eq!((world.closed.len(), &*world.status()), (0, "live"));
+}
+
+#[test]
+fn a_wall_that_ran_ahead_is_a_wake() {
+    let mut world = live();
+    // The laptop slept an hour; the monotonic clock stood still.
+    world.now.wall_ms += 3_600_000;
+    assert_eq!(world.status(), "stale(unproven)", "old by the wall, before anything happens");
+    world.input(Input::Woke(Wake::Timer));
+    assert_eq!(world.count_sent("ping"), 1);
+    world.advance(2_000);
+    assert_eq!(world.closed.len(), 1);
+}
+
+#[test]
+fn a_timer_that_fires_late_is_a_wake_and_not_a_dead_link() {
+    let mut world = live();
+    world.machine.poll_timeout();
+    world.pass(60_000);
+    world.input(Input::Woke(Wake::Timer));
+    assert_eq!((world.closed.len(), world.count_sent("ping")), (0, 1), "what was not heard asleep");
+    world.pong(3);
+    assert_eq!(world.status(), "live");
+}
+
+#[test]
+fn a_wake_tries_a_waiting_connection_soon() {
+    let mut world = World::new(Config::default());
+    world.input(Input::Connect);
+    for opened in 2..8 {
+        world.close(1006);
+        world.advance_until(|world| world.opened.len() == opened);
+    }
+    world.close(1006);
+    let (before, opened) = (world.now.at, world.opened.len());
+    world.input(Input::Woke(Wake::Online));
+    world.advance_until(|world| world.opened.len() > opened);
+    assert!(world.now.at.since(before) <= 500);
+}
+
+#[test]
+fn a_wake_does_not_come_back_before_a_draining_server_allows_it() {
+    let mut world = World::new(Config::default());
+    world.connect();
+    world.receive(&message("server_draining", &json!({"retryAfterMs": 30_000})));
+    world.close(1012);
+    world.input(Input::Woke(Wake::Visible));
+    world.advance(29_999);
+    assert_eq!(world.opened.len(), 1);
+}
+
+#[test]
+fn the_status_grows_old_by_the_clock_without_any_input() {
+    let mut world = live();
+    world.pass(10_000);
+    assert_eq!(world.status(), "live");
+    world.pass(1);
+    assert_eq!(world.status(), "stale(unproven)");
+    assert_eq!(world.view()["staleReason"], "unproven");
+}
+
+#[test]
+fn listeners_hear_of_it_when_the_proof_grows_old() {
+    let mut world = live();
+    // Something arrives, so the link lives, but nothing of it proves anything.
+    world.advance(5_000);
+    world.receive(&message("pong", &json!({"heads": []})));
+    world.advance(5_001);
+    assert_eq!(world.status(), "stale(unproven)");
+    assert_eq!(world.notice("statuschange")["reason"], "unproven");
+}
+
+#[test]
+fn a_proof_is_as_old_as_its_ping_and_not_as_its_pong() {
+    let mut world = live();
+    world.advance(5_000);
+    assert_eq!(world.count_sent("ping"), 1);
+    world.pass(4_000);
+    world.pong(3);
+    world.pass(6_001);
+    assert_eq!(world.status(), "stale(unproven)");
+}
+
+#[test]
+fn an_unsolicited_pong_proves_nothing_about_the_present() {
+    let mut world = live();
+    for _ in 0..3 {
+        world.pass(4_000);
+        world.receive(&message("pong", &json!({"heads": [wire_head(EPOCH, 3, 3)]})));
+    }
+    assert_eq!(world.status(), "stale(unproven)", "it may have been on its way for long");
+}
+
+#[test]
+fn a_wall_set_back_makes_old_data_no_younger() {
+    let mut world = live();
+    world.now.wall_ms -= 3_600_000;
+    world.now.at = world.now.at + 10_001;
+    assert_eq!(world.status(), "stale(unproven)");
+}
+
+#[test]
+fn a_monotonic_clock_that_goes_back_is_not_believed() {
+    let mut world = live();
+    world.advance(8_000);
+    world.now.at = campaign_sync::sync::Timestamp(0);
+    world.input(Input::Woke(Wake::Timer));
+    world.now.at = campaign_sync::sync::Timestamp(60_000);
+    world.input(Input::Woke(Wake::Timer));
+    assert!(world.machine.poll_timeout().is_some());
+}

@@ -1,0 +1,192 @@
+//! Polling: what an application can fetch while no socket can be had.
+
+use campaign_sync::protocol::Code;
+use campaign_sync::sync::{Config, Input};
+use serde_json::{Value, json};
+
+use crate::wire::{CAMPAIGN, EPOCH, Log, OTHER_EPOCH, Row, Snapshot, rows};
+use crate::world::{World, id};
+
+fn fetching() -> Config {
+    Config { has_fetch_snapshot: true, ..Config::default() }
+}
+
+/// Following a log, and now without a socket for so long that it polls.
+fn polling(log: &Log) -> World {
+    let mut world = World::following_with(log, fetching());
+    fail_connects(&mut world, 3);
+    assert_eq!(world.fetches.len(), 1);
+    world
+}
+
+fn fail_connects(world: &mut World, times: usize) {
+    for _ in 0..times {
+        let opened = world.opened.len();
+        world.close(1006);
+        world.advance_until(|world| world.opened.len() > opened || !world.fetches.is_empty());
+    }
+}
+
+/// An answer as our own REST gives it.
+fn fetched(epoch: &str, at: u64, rows: &[Row]) -> Value {
+    let snapshot = Snapshot::new(epoch, at, "", rows.to_vec());
+    let mut answer = snapshot.parts_as_json().remove(0);
+    for member in ["requestId", "part", "parts"] {
+        answer.as_object_mut().expect("an object").remove(member);
+    }
+    answer
+}
+
+fn answer(world: &mut World, json: &Value) -> Option<Code> {
+    let ticket = *world.fetches.last().expect("a snapshot was asked for");
+    let json = json.to_string();
+    world.handle(Input::Snapshot(ticket, Some(&json))).refused
+}
+
+#[test]
+fn it_begins_after_three_failed_connects_and_not_before() {
+    let log = Log::with_rows(2);
+    let mut world = World::following_with(&log, fetching());
+    for failures in 1..=2 {
+        let opened = world.opened.len();
+        world.close(1006);
+        world.advance_until(|world| world.opened.len() > opened);
+        assert_eq!(world.fetches.len(), 0, "after {failures}");
+    }
+    world.close(1006);
+    assert_eq!(world.fetches.len(), 1);
+}
+
+#[test]
+fn without_a_way_to_fetch_nothing_is_fetched() {
+    let mut world = World::following(&Log::with_rows(2));
+    for _ in 0..6 {
+        let opened = world.opened.len();
+        world.close(1006);
+        world.advance_until(|world| world.opened.len() > opened);
+    }
+    assert_eq!((world.fetches.len(), &*world.status()), (0, "stale(disconnected)"));
+}
+
+#[test]
+fn a_newer_state_is_shown_as_stale_polling() {
+    let log = Log::with_rows(2);
+    let mut world = polling(&log);
+    assert_eq!(world.status(), "stale(disconnected)");
+    assert_eq!(answer(&mut world, &fetched(EPOCH, 9, &rows(6))), None);
+    assert_eq!((world.position(), world.rows().len()), (9, 6));
+    assert_eq!(world.status(), "stale(polling)");
+    assert_eq!(world.notice("cacheinvalidated")["reason"], "snapshot");
+}
+
+#[test]
+fn the_position_does_not_go_back_by_a_fetch_either() {
+    let log = Log::with_rows(5);
+    let mut world = polling(&log);
+    assert_eq!(answer(&mut world, &fetched(EPOCH, 3, &rows(2))), None);
+    assert_eq!((world.position(), world.rows().len()), (6, 5));
+}
+
+#[test]
+fn a_fetched_state_of_another_log_retires_the_old_one() {
+    let log = Log::with_rows(2);
+    let mut world = polling(&log);
+    answer(&mut world, &fetched(OTHER_EPOCH, 1, &rows(3)));
+    assert_eq!(world.view()["position"]["epoch"], OTHER_EPOCH);
+    answer_again(&mut world, &fetched(EPOCH, 900, &rows(1)));
+    assert_eq!(world.view()["position"]["epoch"], OTHER_EPOCH);
+}
+
+/// Waits for the next round, and answers it.
+fn answer_again(world: &mut World, json: &Value) {
+    let before = world.fetches.len();
+    for _ in 0..60 {
+        // Sockets that open are closed again: none can be had.
+        if world.machine.connection().socket().is_some() {
+            world.close(1006);
+        }
+        world.advance(1_000);
+        if world.fetches.len() > before {
+            answer(world, json);
+            return;
+        }
+    }
+    panic!("no second round within a minute");
+}
+
+#[test]
+fn rounds_are_thirty_seconds_apart_give_or_take_half() {
+    let log = Log::with_rows(2);
+    let mut gaps = Vec::new();
+    for seed in 0..20 {
+        let mut world = World::seeded(fetching(), seed);
+        world.input(Input::Retain(id(CAMPAIGN)));
+        world.connect();
+        world.replay(&log, 1, 3);
+        fail_connects(&mut world, 3);
+        assert_eq!(answer(&mut world, &fetched(EPOCH, 3, &rows(2))), None);
+        for _ in 0..3 {
+            let before = world.now.at;
+            answer_again(&mut world, &fetched(EPOCH, 3, &rows(2)));
+            gaps.push(world.now.at.since(before));
+        }
+    }
+    let (least, most) = (gaps.iter().min().unwrap(), gaps.iter().max().unwrap());
+    assert!(*least >= 14_000 && *most <= 46_000, "{least} to {most}");
+    assert!(most - least > 15_000, "spread over half to one and a half: {least} to {most}");
+}
+
+#[test]
+fn a_socket_goes_on_from_what_was_fetched() {
+    let mut log = Log::with_rows(2);
+    let mut world = polling(&log);
+    for offset in 2..6 {
+        log.generate(offset);
+    }
+    answer(&mut world, &fetched(EPOCH, 6, &rows(5)));
+    world.clear();
+    world.advance_until(|world| world.machine.connection().socket().is_some());
+    world.open();
+    world.receive(&crate::wire::ack());
+    assert_eq!(world.request()["lastSequenceNumber"], 6);
+    world.replay(&log, 7, 7);
+    world.pong(7);
+    assert_eq!((world.rows().len(), &*world.status()), (6, "live"));
+    world.advance(4_000);
+    assert!(world.fetches.is_empty(), "and polling has ended");
+}
+
+#[test]
+fn a_fetched_state_that_does_not_add_up_is_refused() {
+    let log = Log::with_rows(2);
+    for (member, value, code) in [
+        ("domainsCount", json!(5), Code::InvalidSnapshot),
+        ("domainsDigest", json!("00000000000000aa"), Code::InvalidSnapshot),
+        ("campaignId", json!("campaign-2"), Code::InvalidContent),
+        ("campaignId", json!("../x"), Code::InvalidCampaignId),
+        ("campaign", json!(7), Code::InvalidContent),
+    ] {
+        let mut world = polling(&log);
+        let before = (world.view(), world.rows());
+        let mut json = fetched(EPOCH, 9, &rows(6));
+        json[member] = value;
+        if member == "campaignId" {
+            json["campaign"]["campaignId"] = json["campaignId"].clone();
+        }
+        assert_eq!(answer(&mut world, &json), Some(code), "{member}");
+        assert_eq!(world.metrics().refused.of(code), 1);
+        assert_eq!((world.view(), world.rows()), before);
+    }
+}
+
+#[test]
+fn a_failed_fetch_is_told_and_a_late_answer_does_not_count() {
+    let log = Log::with_rows(2);
+    let mut world = polling(&log);
+    let ticket = world.fetches[0];
+    assert_eq!(world.handle(Input::Snapshot(ticket, None)).refused, Some(Code::FetchFailed));
+    assert_eq!(world.notice("rejected")["code"], "fetch_failed");
+    let json = fetched(EPOCH, 9, &rows(6)).to_string();
+    assert!(world.handle(Input::Snapshot(ticket, Some(&json))).stale);
+    assert_eq!(world.position(), 3);
+}

@@ -1,0 +1,163 @@
+//! Queries over rows: filters, orders, pages, and orders that are kept while they are true.
+
+use campaign_sync::protocol::domain::{Patch, RowPatch};
+use campaign_sync::store::query::{OrderCache, PAGE_ROWS_MAX, RowOrder, page};
+use campaign_sync::store::{DomainQuery, DomainTable, SortBy};
+
+struct Rows {
+    table: DomainTable,
+    aside: DomainTable,
+    caches: [OrderCache; 2],
+}
+
+impl Rows {
+    /// Names, DNS outcomes and scores, offsets in this order.
+    fn new(rows: &[(&str, Option<&str>, Option<f64>)]) -> Self {
+        let mut table = DomainTable::default();
+        for (offset, (name, dns, score)) in rows.iter().enumerate() {
+            let patch = RowPatch {
+                domain_id: format!("id-{offset}").into(),
+                domain: Patch::Value((*name).into()),
+                offset: Patch::Value(offset as i64),
+                dns_status: dns.map_or(Patch::Absent, |dns| Patch::Value(dns.into())),
+                lead_score: score.map_or(Patch::Absent, Patch::Value),
+                ..RowPatch::default()
+            };
+            table.upsert(&patch).expect("rows are in order");
+        }
+        Self { table, aside: DomainTable::default(), caches: Default::default() }
+    }
+
+    fn names(&mut self, order: RowOrder) -> Vec<String> {
+        self.shown(&DomainQuery { offset: 0, limit: 1_000, order }).1
+    }
+
+    fn shown(&mut self, query: &DomainQuery) -> (usize, Vec<String>) {
+        let page = page([&self.table, &self.aside], &mut self.caches, query);
+        (page.total, page.rows.iter().map(|row| row.domain.to_owned()).collect())
+    }
+
+    fn set_dns(&mut self, id: &'static str, dns: &'static str) {
+        let dns_status = Patch::Value(dns.into());
+        let patch = RowPatch { domain_id: id.into(), dns_status, ..RowPatch::default() };
+        self.table.upsert(&patch).expect("the row is known");
+    }
+}
+
+fn some() -> Rows {
+    Rows::new(&[
+        ("Cherry.example", Some("ok"), Some(0.5)),
+        ("apple.example", Some("error"), None),
+        ("banana.Example", Some("ok"), Some(-1.0)),
+        ("übergrün.example", None, Some(0.5)),
+    ])
+}
+
+fn by(sort_by: SortBy, descending: bool) -> RowOrder {
+    RowOrder { sort_by, descending, ..RowOrder::default() }
+}
+
+#[test]
+fn without_a_wish_all_rows_are_listed_by_offset() {
+    let all = ["Cherry.example", "apple.example", "banana.Example", "übergrün.example"];
+    assert_eq!(some().names(RowOrder::default()), all);
+    let mut backwards = all;
+    backwards.reverse();
+    assert_eq!(some().names(by(SortBy::Offset, true)), backwards);
+}
+
+#[test]
+fn a_search_is_for_part_of_the_name_in_any_case() {
+    let mut rows = some();
+    let mut search =
+        |text: &str| rows.names(RowOrder { search: text.to_owned(), ..RowOrder::default() }).len();
+    assert_eq!(search("EXAMPLE"), 4);
+    assert_eq!(search("  cherry "), 1);
+    assert_eq!(search("ÜBERGRÜN"), 1);
+    assert_eq!(search("nan"), 1);
+    assert_eq!(search("nobody"), 0);
+    assert_eq!(search("a name that is longer than every name there is"), 0);
+}
+
+#[test]
+fn filters_are_exact_and_join() {
+    let mut rows = some();
+    let filter = |dns: &str, search: &str| RowOrder {
+        dns_status: Some(dns.to_owned()),
+        search: search.to_owned(),
+        ..RowOrder::default()
+    };
+    assert_eq!(rows.names(filter("ok", "")), ["Cherry.example", "banana.Example"]);
+    assert_eq!(rows.names(filter("ok", "ban")), ["banana.Example"]);
+    assert!(rows.names(filter("o", "")).is_empty());
+    assert!(rows.names(filter("never heard", "")).is_empty());
+}
+
+#[test]
+fn ties_keep_the_order_of_offsets() {
+    let mut rows = some();
+    let scored = rows.names(by(SortBy::LeadScore, true));
+    assert_eq!(scored[..2], ["Cherry.example", "übergrün.example"]);
+    assert_eq!(scored[3], "apple.example", "no score is the least");
+    let named = rows.names(by(SortBy::Domain, false));
+    assert_eq!(named, ["Cherry.example", "apple.example", "banana.Example", "übergrün.example"]);
+    let by_dns = rows.names(by(SortBy::DnsStatus, false));
+    assert_eq!(by_dns[0], "übergrün.example", "no outcome is the least");
+    assert_eq!(by_dns[1], "apple.example");
+}
+
+#[test]
+fn a_page_is_a_part_of_the_total_and_bounded() {
+    let names: Vec<String> = (0..1_500).map(|number| format!("n{number}")).collect();
+    let rows: Vec<_> = names.iter().map(|name| (name.as_str(), None, None)).collect();
+    let mut rows = Rows::new(&rows);
+    let mut shown = |offset, limit| {
+        let query = DomainQuery { offset, limit, order: RowOrder::default() };
+        let (total, names) = rows.shown(&query);
+        (total, names.len(), names.first().cloned())
+    };
+    assert_eq!(shown(0, 10), (1_500, 10, Some("n0".to_owned())));
+    assert_eq!(shown(1_490, 100), (1_500, 10, Some("n1490".to_owned())));
+    assert_eq!(shown(0, usize::MAX), (1_500, PAGE_ROWS_MAX, Some("n0".to_owned())));
+    assert_eq!(shown(5_000, 10), (1_500, 0, None));
+    assert_eq!(shown(usize::MAX, usize::MAX), (1_500, 0, None));
+}
+
+#[test]
+fn a_kept_order_follows_every_column_that_it_depends_on() {
+    let mut rows = some();
+    let failed = RowOrder { dns_status: Some("error".to_owned()), ..RowOrder::default() };
+    assert_eq!(rows.names(failed.clone()), ["apple.example"]);
+    rows.set_dns("id-0", "error");
+    assert_eq!(rows.names(failed.clone()), ["Cherry.example", "apple.example"]);
+    rows.table.remove("id-1");
+    assert_eq!(rows.names(failed.clone()), ["Cherry.example"]);
+    let renamed = RowPatch {
+        domain_id: "id-0".into(),
+        domain: Patch::Value("zebra.example".into()),
+        offset: Patch::Value(9),
+        ..RowPatch::default()
+    };
+    rows.table.upsert(&renamed).expect("in order");
+    assert_eq!(rows.names(failed), ["zebra.example"]);
+    assert_eq!(rows.names(RowOrder::default()).last().map(String::as_str), Some("zebra.example"));
+}
+
+#[test]
+fn rows_kept_aside_come_last_and_are_told_apart() {
+    let mut rows = some();
+    let aside = RowPatch {
+        domain_id: "id-x".into(),
+        domain: Patch::Value("aside.example".into()),
+        offset: Patch::Value(-5),
+        ..RowPatch::default()
+    };
+    rows.aside.upsert(&aside).expect("in order");
+    let query = DomainQuery { offset: 3, limit: 2, order: RowOrder::default() };
+    let page = page([&rows.table, &rows.aside], &mut rows.caches, &query);
+    let shown: Vec<_> = page.rows.iter().map(|row| (row.domain, row.unconfirmed)).collect();
+    assert_eq!(
+        (page.total, &*shown),
+        (5, &[("übergrün.example", false), ("aside.example", true)][..])
+    );
+}

@@ -1,0 +1,321 @@
+//! What the machine does with an event: one scenario for each row of the decision table, in its
+//! order.
+
+use campaign_sync::protocol::Code;
+use campaign_sync::sync::{Config, Input, Verdict};
+use serde_json::json;
+
+use crate::wire::{CAMPAIGN, EPOCH, Log, OTHER_EPOCH, message, rows};
+use crate::world::{World, text};
+
+#[test]
+fn an_event_of_a_campaign_that_nobody_subscribed_to_is_ignored_and_counted() {
+    let mut world = World::following(&Log::with_rows(2));
+    let before = world.view();
+    let foreign = Log::with_rows(1).of_campaign("campaign-2").document(1);
+    assert_eq!(world.receive(&foreign), Verdict::Unsubscribed);
+    assert_eq!(world.metrics().unsubscribed, 1);
+    assert_eq!(world.view(), before);
+    assert!(world.notices.is_empty() && world.sent.is_empty());
+}
+
+#[test]
+fn a_duplicate_is_dropped_and_delivered_to_nobody() {
+    let log = Log::with_rows(3);
+    let mut world = World::following(&log);
+    let before = (world.view(), world.rows());
+    assert_eq!(world.receive(&log.document(3)), Verdict::Duplicate);
+    assert_eq!(world.metrics().duplicates, 1);
+    assert_eq!((world.view(), world.rows()), before);
+    assert_eq!(world.heard(), ["duplicate"]);
+    assert_eq!(world.notice("duplicate")["sequenceNumber"], 3);
+    assert!(world.sent.is_empty());
+}
+
+#[test]
+fn a_duplicate_is_told_by_its_claimed_hash_and_not_hashed_again() {
+    let log = Log::with_rows(3);
+    let mut world = World::following(&log);
+    assert_eq!(world.receive(&log.event(3).damaged()), Verdict::Duplicate);
+    assert_eq!((world.metrics().duplicates, world.metrics().corrupt), (1, 0));
+}
+
+#[test]
+fn a_duplicate_within_a_replay_is_redelivered() {
+    let mut log = Log::with_rows(2);
+    let mut world = World::following(&log);
+    log.generate(2);
+    log.generate(3);
+    world.reconnect();
+    world.answer("replay", EPOCH, 2, 5);
+    let outcome = world.frame(&log.frame(2, 5));
+    let again = Verdict::Redelivered;
+    assert_eq!(outcome.verdicts, [again, again, Verdict::Applied, Verdict::Applied]);
+    assert_eq!((world.metrics().redelivered, world.metrics().duplicates), (2, 0));
+    assert!(!world.heard().contains(&"duplicate"));
+}
+
+#[test]
+fn an_old_event_that_is_no_longer_remembered_is_out_of_order() {
+    let log = Log::with_rows(9);
+    let config = Config { dedupe_window: 4, ..Config::default() };
+    let mut world = World::following_with(&log, config);
+    let before = world.view();
+    assert_eq!(world.receive(&log.document(7)), Verdict::Duplicate);
+    assert_eq!(world.receive(&log.document(6)), Verdict::OutOfOrder);
+    assert_eq!((world.metrics().duplicates, world.metrics().out_of_order), (1, 1));
+    assert_eq!(world.view(), before);
+}
+
+#[test]
+fn an_event_wrong_by_its_own_hash_is_corrupt_and_asked_for_again() {
+    let mut log = Log::with_rows(2);
+    let mut world = World::following(&log);
+    let before = world.rows();
+    let event = log.generate(2);
+    assert_eq!(world.receive(&event.damaged()), Verdict::Corrupt);
+    assert_eq!(world.metrics().corrupt, 1);
+    assert_eq!((world.position(), world.rows()), (3, before));
+    let request = world.request();
+    assert_eq!(
+        (text(&request["reason"]), &request["lastSequenceNumber"]),
+        ("hash".into(), &3.into())
+    );
+    assert_eq!(request.get("prefer"), None);
+    world.replay(&log, 4, 4);
+    assert_eq!((world.position(), world.rows().len()), (4, 3));
+}
+
+#[test]
+fn a_corrupt_event_is_evidence_of_nothing_else() {
+    let mut log = Log::with_rows(2);
+    let mut world = World::following(&log);
+    let mut event = log.generate(2);
+    let hash = event.hash();
+    event.epoch = OTHER_EPOCH.to_owned();
+    event.number = 900;
+    assert_eq!(world.receive(&event.document_with_hash(&hash)), Verdict::Corrupt);
+    assert_eq!(world.metrics().foreign_epoch, 0);
+    assert_eq!(
+        (world.metrics().gaps, world.metrics().held, world.metrics().divergences),
+        (0, 0, 0)
+    );
+    assert_eq!(world.heard(), ["corrupt", "recoveryrequested", "statuschange"]);
+}
+
+#[test]
+fn an_event_of_a_retired_epoch_is_dropped() {
+    let log = Log::with_rows(3);
+    let mut world = World::following(&log);
+    world.receive(&Log::new(OTHER_EPOCH).next("system.notification", &json!({})).document());
+    world.answer_snapshot(OTHER_EPOCH, 9, rows(3));
+    world.clear();
+    let before = world.view();
+    let late = log.next("campaign.deleted", &json!({"campaignId": CAMPAIGN})).document();
+    assert_eq!(world.receive(&late), Verdict::RetiredEpoch);
+    assert_eq!(world.metrics().retired_epoch, 1);
+    assert_eq!(world.view(), before);
+    assert!(world.sent.is_empty() && world.notices.is_empty());
+}
+
+#[test]
+fn an_event_of_another_epoch_asks_for_a_snapshot_and_applies_nothing() {
+    let log = Log::with_rows(3);
+    let mut world = World::following(&log);
+    let before = world.rows();
+    let foreign = Log::new(OTHER_EPOCH).next("campaign.deleted", &json!({"campaignId": CAMPAIGN}));
+    assert_eq!(world.receive(&foreign.document()), Verdict::ForeignEpoch);
+    assert_eq!(world.metrics().foreign_epoch, 1);
+    assert_eq!((world.position(), world.rows()), (4, before));
+    assert_eq!(world.request()["prefer"], "snapshot");
+    assert_eq!(world.status(), "recovering");
+    world.answer_snapshot(OTHER_EPOCH, 2, rows(1));
+    assert_eq!(world.view()["position"]["epoch"], OTHER_EPOCH);
+    assert_eq!(world.notice("cacheinvalidated")["reason"], "epoch");
+}
+
+#[test]
+fn an_applied_number_with_another_hash_is_divergence() {
+    let log = Log::with_rows(3);
+    let mut world = World::following(&log);
+    let before = world.rows();
+    let mut other = log.event(3).clone();
+    other.data = other.data.replace("name1", "other");
+    assert_eq!(world.receive(&other.document()), Verdict::Divergence);
+    assert_eq!(world.metrics().divergences, 1);
+    assert_eq!(world.rows(), before);
+    let divergence = world.notice("divergence");
+    assert_eq!((&divergence["kind"], &divergence["sequenceNumber"]), (&"hash".into(), &3.into()));
+    assert_eq!(world.request()["prefer"], "snapshot");
+    assert_eq!(world.request()["reason"], "divergence");
+    let heard = world.heard();
+    assert_eq!(heard[..2], ["cacheinvalidated", "divergence"], "caches first");
+}
+
+#[test]
+fn a_next_event_after_another_than_ours_is_divergence() {
+    let mut log = Log::with_rows(3);
+    let mut world = World::following(&log);
+    let before = world.rows();
+    let mut event = log.generate(3);
+    event.previous = Some("somebody-elses".to_owned());
+    assert_eq!(world.receive(&event.document()), Verdict::Divergence);
+    assert_eq!(world.notice("divergence")["kind"], "previous_event");
+    assert_eq!((world.position(), world.rows()), (4, before));
+    assert_eq!(world.request()["prefer"], "snapshot");
+    event.previous = None;
+    assert_eq!(world.receive(&event.document()), Verdict::Divergence, "no claim is a wrong claim");
+}
+
+#[test]
+fn a_next_event_of_an_unknown_type_advances_the_position() {
+    let mut log = Log::with_rows(3);
+    let mut world = World::following(&log);
+    let before = world.rows();
+    let event = log.push("domains.coloured", &json!({"colour": [1, 2]}));
+    assert_eq!(world.receive(&event.document()), Verdict::AppliedUnknown);
+    assert_eq!(world.metrics().unknown_types, 1);
+    assert_eq!((world.position(), world.rows()), (5, before));
+    assert_eq!(world.receive(&log.generate(3).document()), Verdict::Applied);
+    assert_eq!(world.status(), "live");
+}
+
+#[test]
+fn a_next_event_with_invalid_content_asks_for_a_snapshot_at_once() {
+    let mut log = Log::with_rows(3);
+    let mut world = World::following(&log);
+    let before = world.rows();
+    // The first row alone would be in order: whole or not at all.
+    let bad = log.update(json!([{"domainId": "d-0", "dnsStatus": "ok"}, {"domainId": "nobody"}]));
+    assert_eq!(world.receive(&bad.document()), Verdict::Rejected);
+    assert_eq!(world.metrics().refused.of(Code::InvalidContent), 1);
+    assert_eq!((world.position(), world.rows()), (4, before));
+    let request = world.request();
+    assert_eq!((&request["reason"], &request["prefer"]), (&"rejected".into(), &"snapshot".into()));
+    world.answer_snapshot(EPOCH, 5, rows(3));
+    assert_eq!(world.receive(&log.generate(3).document()), Verdict::Applied);
+}
+
+#[test]
+fn the_next_event_is_applied_and_listeners_hear_after_the_store_has_changed() {
+    let mut log = Log::with_rows(3);
+    let mut world = World::following(&log);
+    let event = log.push(
+        "campaign.phase.transition",
+        &crate::wire::transition("domain_generation", "dns_validation", "not_started", &rows(3)),
+    );
+    let socket = world.socket();
+    let frame = event.document();
+    let frame = campaign_sync::protocol::frame::Frame::Text(&frame);
+    let outcome = world.machine.handle(world.now, Input::Received(socket, frame));
+    assert_eq!((outcome.applied, &*outcome.verdicts), (1, &[Verdict::Applied][..]));
+    // No effect has been performed yet, and all of the state is already there.
+    let view = world.view();
+    assert_eq!(view["campaign"]["currentPhase"], "dns_validation");
+    assert_eq!(view["position"]["sequenceNumber"], 5);
+    assert!(world.machine.poll_effect().is_some());
+}
+
+#[test]
+fn an_event_beyond_the_next_is_held_and_recovery_asked_for_at_once() {
+    let mut log = Log::with_rows(2);
+    let mut world = World::following(&log);
+    for offset in 2..6 {
+        log.generate(offset);
+    }
+    assert_eq!(world.receive(&log.document(6)), Verdict::Held);
+    assert_eq!(world.receive(&log.document(5)), Verdict::Held);
+    assert_eq!(world.receive(&log.document(6)), Verdict::Duplicate, "it is held already");
+    assert_eq!((world.metrics().gaps, world.metrics().held), (1, 2));
+    let gap = world.notice("gap");
+    assert_eq!((&gap["expected"], &gap["received"]), (&4.into(), &6.into()));
+    assert_eq!((world.requests(), &world.request()["reason"]), (1, &"gap".into()));
+    assert_eq!((world.position(), &*world.status()), (3, "recovering"));
+    // The one that was missing brings the held ones with it.
+    assert_eq!(world.receive(&log.document(4)), Verdict::Applied);
+    assert_eq!((world.position(), world.rows().len()), (6, 5));
+    assert_eq!(world.metrics().recovery_requests.total(), 2, "connect, and one for the gap");
+}
+
+#[test]
+fn an_overflow_drops_the_far_end_which_the_seek_brings_again() {
+    let mut log = Log::with_rows(1);
+    let config = Config { held_events_max: 2, ..Config::default() };
+    let mut world = World::following_with(&log, config);
+    for offset in 1..6 {
+        log.generate(offset);
+    }
+    assert_eq!(world.receive(&log.document(5)), Verdict::Held);
+    assert_eq!(world.receive(&log.document(7)), Verdict::Held);
+    assert_eq!(world.receive(&log.document(4)), Verdict::Held, "nearer ones displace the far end");
+    assert_eq!(world.receive(&log.document(6)), Verdict::Overflow);
+    assert_eq!(world.metrics().held_overflows, 1);
+    world.replay(&log, 3, 7);
+    assert_eq!((world.position(), world.rows().len()), (7, 6));
+    world.pong(7);
+    assert_eq!(world.status(), "live");
+}
+
+#[test]
+fn an_overflow_by_bytes_drops_the_far_end_too() {
+    let mut log = Log::with_rows(1);
+    let size = log.document(2).len();
+    let config = Config { held_bytes_max: 2 * size + size / 2, ..Config::default() };
+    let mut world = World::following_with(&log, config);
+    for offset in 1..6 {
+        log.generate(offset);
+    }
+    assert_eq!(world.receive(&log.document(4)), Verdict::Held);
+    assert_eq!(world.receive(&log.document(5)), Verdict::Held);
+    assert_eq!(world.receive(&log.document(6)), Verdict::Overflow);
+}
+
+#[test]
+fn two_hashes_for_one_held_number_are_divergence() {
+    let mut log = Log::with_rows(1);
+    let mut world = World::following(&log);
+    log.generate(1);
+    let held = log.generate(2);
+    let mut other = held.clone();
+    other.data = other.data.replace("name2", "other");
+    assert_eq!(world.receive(&held.document()), Verdict::Held);
+    assert_eq!(world.receive(&other.document()), Verdict::Divergence);
+    assert_eq!(world.metrics().divergences, 1);
+    assert_eq!(world.request()["prefer"], "snapshot");
+    assert_eq!(world.position(), 2);
+}
+
+#[test]
+fn an_event_of_v1_without_a_sequence_is_refused() {
+    let mut world = World::following(&Log::with_rows(1));
+    let bare =
+        message("campaign.status", &json!({"campaignId": CAMPAIGN, "phaseStatus": "failed"}));
+    assert_eq!(world.receive(&bare), Verdict::Refused(Code::MissingSequence));
+    assert_eq!(world.view()["campaign"]["phaseStatus"], "in_progress");
+}
+
+#[test]
+fn in_the_original_dialect_a_content_hash_applied_before_is_dropped() {
+    let mut world = World::new(Config::default());
+    world.input(Input::Retain(crate::world::id(CAMPAIGN)));
+    world.input(Input::Connect);
+    world.open();
+    let body = format!(
+        r#""type":"campaign.phase.transition","timestamp":"2031-04-05T06:07:08.12045Z","data":{{"campaignId":"{CAMPAIGN}","previousPhase":"setup","newPhase":"domain_generation","newStatus":"in_progress","transitionType":"manual","prerequisitesMet":true,"dataIntegrityCheck":true,"domainsCount":0,"processedCount":0,"successfulCount":0,"failedItems":0}}"#
+    );
+    let hash = sha256(format!("{{{body}}}").as_bytes());
+    let document = |number: u64| {
+        let hash = &hash[..16];
+        format!(
+            r#"{{{body},"sequence":{{"campaignId":"{CAMPAIGN}","eventId":"evt_{number}","sequenceNumber":{number},"eventHash":"{hash}","checkpointData":true}}}}"#
+        )
+    };
+    assert_eq!(world.receive(&document(7)), Verdict::Applied);
+    assert_eq!(world.receive(&document(8)), Verdict::Duplicate, "another number, the same content");
+    assert_eq!(world.metrics().duplicates, 1);
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,267 @@
+//! Snapshots: staged beside the store part by part, verified, swapped in whole.
+
+use campaign_sync::protocol::Code;
+use campaign_sync::sync::{Config, Input, Verdict};
+use serde_json::{Value, json};
+
+use crate::wire::{EPOCH, Log, OTHER_EPOCH, Row, Snapshot, message, rows};
+use crate::world::{World, id};
+
+/// Asks for its first state, and is told that a snapshot of `count` rows comes, `per_part` each.
+fn announced(at: u64, count: u64, per_part: usize) -> (World, Snapshot) {
+    let mut world = World::connected(Config::default());
+    let mut snapshot = Snapshot::new(EPOCH, at, &world.request_id(), rows(count));
+    snapshot.per_part = per_part;
+    world.answer("snapshot", EPOCH, at + 1, at);
+    (world, snapshot)
+}
+
+/// Following a log, and now waiting for a snapshot of `rows` at `at` in the same log.
+fn resynchronising(log: &Log, at: u64, rows: Vec<Row>) -> (World, Snapshot) {
+    let mut world = World::following(log);
+    world.reconnect();
+    let snapshot = Snapshot::new(EPOCH, at, &world.request_id(), rows);
+    world.answer("snapshot", EPOCH, at + 1, at);
+    (world, snapshot)
+}
+
+fn names(world: &mut World) -> Vec<Value> {
+    world.rows().iter().map(|row| row["domainId"].clone()).collect()
+}
+
+#[test]
+fn nothing_is_shown_before_the_last_part_and_everything_after_it() {
+    let (mut world, snapshot) = announced(50, 25, 10);
+    let parts = snapshot.parts();
+    assert_eq!(parts.len(), 3);
+    for part in &parts[..2] {
+        assert_eq!(world.receive(part), Verdict::Control);
+        assert_eq!((world.rows().len(), &world.view()["campaign"]), (0, &Value::Null));
+        assert_eq!(world.status(), "loading");
+    }
+    assert_eq!(world.receive(&parts[2]), Verdict::Control);
+    assert_eq!((world.position(), world.rows().len()), (50, 25));
+    assert_eq!(world.view()["position"]["eventId"], "epoch-a-event-50");
+    assert_eq!(world.notice("recovered")["outcome"], "snapshot");
+    world.pong(50);
+    assert_eq!(world.status(), "live");
+}
+
+#[test]
+fn a_repeated_part_changes_nothing() {
+    let (mut world, snapshot) = announced(50, 25, 10);
+    let parts = snapshot.parts();
+    for part in &parts[..2] {
+        assert_eq!(world.receive(part), Verdict::Control);
+        assert_eq!(world.receive(part), Verdict::Duplicate);
+        assert_eq!(world.receive(&parts[0]), Verdict::Duplicate);
+    }
+    world.receive(&parts[2]);
+    assert_eq!(world.rows().len(), 25);
+}
+
+#[test]
+fn a_missing_part_is_asked_for_from_where_the_download_was_cut() {
+    let (mut world, snapshot) = announced(50, 25, 10);
+    let parts = snapshot.parts();
+    world.receive(&parts[0]);
+    assert_eq!(world.receive(&parts[2]), Verdict::Control);
+    assert_eq!(world.request()["resume"], json!({"epoch": EPOCH, "at": 50, "afterPart": 1}));
+    assert_eq!(world.rows().len(), 0);
+}
+
+#[test]
+fn a_download_that_is_cut_goes_on_where_it_was() {
+    let (mut world, mut snapshot) = announced(50, 25, 10);
+    world.receive(&snapshot.parts()[0]);
+    world.receive(&snapshot.parts()[1]);
+    world.reconnect();
+    assert_eq!(world.request()["resume"], json!({"epoch": EPOCH, "at": 50, "afterPart": 2}));
+    world.answer("snapshot", EPOCH, 51, 50);
+    snapshot.request_id = world.request_id();
+    assert_eq!(world.receive(&snapshot.parts()[2]), Verdict::Control);
+    assert_eq!((world.position(), world.rows().len()), (50, 25));
+}
+
+#[test]
+fn a_server_that_does_not_hold_it_any_more_begins_anew() {
+    let (mut world, snapshot) = announced(50, 25, 10);
+    world.receive(&snapshot.parts()[0]);
+    world.receive(&snapshot.parts()[1]);
+    world.reconnect();
+    world.answer_snapshot(EPOCH, 53, rows(27));
+    assert_eq!((world.position(), world.rows().len()), (53, 27));
+}
+
+#[test]
+fn the_same_state_cut_into_other_parts_begins_anew() {
+    let (mut world, mut snapshot) = announced(50, 25, 10);
+    world.receive(&snapshot.parts()[0]);
+    world.reconnect();
+    world.answer("snapshot", EPOCH, 51, 50);
+    snapshot.request_id = world.request_id();
+    snapshot.per_part = 5;
+    for part in snapshot.parts() {
+        assert_eq!(world.receive(&part), Verdict::Control);
+    }
+    assert_eq!((world.position(), world.rows().len()), (50, 25));
+}
+
+#[test]
+fn a_snapshot_that_does_not_add_up_is_refused_and_asked_for_again() {
+    for spoil in ["domainsDigest", "domainsCount", "campaign"] {
+        let (mut world, snapshot) = resynchronising(&Log::with_rows(3), 9, rows(5));
+        let mut part = snapshot.parts_as_json().remove(0);
+        part[spoil] = match spoil {
+            "domainsDigest" => "0123456789abcdef".into(),
+            "domainsCount" => 6.into(),
+            _ => Value::Null,
+        };
+        let before = (world.view(), world.rows());
+        world.receive(&message("campaign.snapshot", &part));
+        assert_eq!(world.metrics().refused.of(Code::InvalidSnapshot), 1, "{spoil}");
+        assert_eq!((world.position(), world.rows()), (4, before.1));
+        world.advance_until(|world| world.requests() == 2);
+        world.answer_snapshot(EPOCH, 9, rows(5));
+        assert_eq!((world.position(), world.rows().len()), (9, 5));
+    }
+}
+
+#[test]
+fn parts_that_contradict_each_other_are_refused() {
+    for (member, value) in [("domainsCount", json!(24)), ("domainsDigest", json!("0".repeat(16)))] {
+        let (mut world, snapshot) = announced(50, 25, 10);
+        let mut parts = snapshot.parts_as_json();
+        parts[1][member] = value;
+        world.receive(&message("campaign.snapshot", &parts[0]));
+        let verdict = world.receive(&message("campaign.snapshot", &parts[1]));
+        assert_eq!(verdict, Verdict::Refused(Code::InvalidSnapshot));
+    }
+}
+
+#[test]
+fn a_row_twice_in_one_snapshot_is_refused() {
+    let (mut world, mut snapshot) = announced(50, 25, 10);
+    snapshot.rows[12] = snapshot.rows[3].clone();
+    let parts = snapshot.parts();
+    world.receive(&parts[0]);
+    assert_eq!(world.receive(&parts[1]), Verdict::Refused(Code::InvalidSnapshot));
+}
+
+#[test]
+fn a_part_that_nobody_asked_for_is_ignored() {
+    let mut world = World::following(&Log::with_rows(3));
+    let stray = Snapshot::new(EPOCH, 90, "stray", rows(1));
+    assert_eq!(world.receive(&stray.parts()[0]), Verdict::Ignored);
+    assert_eq!((world.position(), world.rows().len()), (4, 3));
+}
+
+#[test]
+fn an_event_behind_a_snapshot_of_another_log_waits_for_it() {
+    let mut world = World::following(&Log::with_rows(3));
+    world.reconnect();
+    let mut snapshot = Snapshot::new(OTHER_EPOCH, 2, &world.request_id(), rows(2));
+    snapshot.per_part = 1;
+    world.answer("snapshot", OTHER_EPOCH, 3, 2);
+    let mut log = Log::new(OTHER_EPOCH);
+    log.generate(0);
+    log.generate(1);
+    log.generate(2);
+    world.receive(&snapshot.parts()[0]);
+    assert_eq!(world.receive(&log.document(3)), Verdict::Held);
+    world.receive(&snapshot.parts()[1]);
+    assert_eq!((world.position(), world.rows().len()), (3, 3));
+}
+
+#[test]
+fn events_between_the_snapshot_and_what_is_held_are_asked_for() {
+    let mut log = Log::with_rows(9);
+    let (mut world, snapshot) = resynchronising(&Log::with_rows(3), 8, rows(7));
+    log.generate(9);
+    assert_eq!(world.receive(&log.document(10)), Verdict::Held);
+    // Beyond the snapshot before its last part: something was lost, so it was asked for again.
+    let mut snapshot = snapshot;
+    snapshot.request_id = world.request_id();
+    world.answer("snapshot", EPOCH, 9, 8);
+    world.receive(&snapshot.parts()[0]);
+    assert_eq!((world.position(), &world.request()["lastSequenceNumber"]), (8, &8.into()));
+    assert_eq!(world.request()["reason"], "gap");
+    world.replay(&log, 9, 11);
+    assert_eq!((world.position(), world.rows().len()), (11, 10));
+}
+
+#[test]
+fn few_missing_rows_go_with_a_snapshot() {
+    let (mut world, snapshot) = resynchronising(&Log::with_rows(120), 130, rows(20));
+    world.receive(&snapshot.parts()[0]);
+    assert_eq!((world.rows().len(), &world.view()["unconfirmedCount"]), (20, &0.into()));
+}
+
+/// 130 rows, of which a snapshot confirms 20: too many would go at once.
+fn with_unconfirmed() -> World {
+    let (mut world, snapshot) = resynchronising(&Log::with_rows(130), 140, rows(20));
+    world.receive(&snapshot.parts()[0]);
+    world.pong(140);
+    world
+}
+
+#[test]
+fn many_missing_rows_are_kept_aside_outside_counts_and_digests() {
+    let mut world = with_unconfirmed();
+    assert_eq!(world.notice("unconfirmed")["rows"], 110);
+    let view = world.view();
+    assert_eq!((&view["domainsCount"], &view["unconfirmedCount"]), (&20.into(), &110.into()));
+    assert_eq!(view["domainsDigest"], crate::wire::digest(&rows(20)));
+    assert_eq!((&view["totalDomainCount"], &*world.status()), (&20.into(), "live"));
+    let shown = world.rows();
+    assert_eq!(shown.len(), 130, "no row disappears unless the server said so");
+    assert!(shown[..20].iter().all(|row| row["unconfirmed"] == false));
+    assert!(shown[20..].iter().all(|row| row["unconfirmed"] == true));
+}
+
+#[test]
+fn an_event_that_names_an_unconfirmed_row_settles_it() {
+    let mut world = with_unconfirmed();
+    let mut log = Log::with_rows(139);
+    assert_eq!(log.head(), 140);
+    let row = json!([{"domainId": "d-40", "domain": "name40.example", "dnsStatus": "ok"}]);
+    let mut event = log.update(row);
+    event.previous = Some("epoch-a-event-140".to_owned());
+    assert_eq!(world.receive(&event.document()), Verdict::Applied);
+    let removed = log.push("domains.removed", &json!({"domainIds": ["d-41", "d-42"]}));
+    assert_eq!(world.receive(&removed.document()), Verdict::Applied);
+    let view = world.view();
+    assert_eq!((&view["domainsCount"], &view["unconfirmedCount"]), (&21.into(), &107.into()));
+    let confirmed = world.rows().into_iter().find(|row| row["domainId"] == "d-40");
+    assert_eq!(confirmed.map(|row| row["unconfirmed"].clone()), Some(false.into()));
+    assert!(!names(&mut world).contains(&"d-41".into()));
+}
+
+#[test]
+fn a_later_snapshot_that_has_the_rows_confirms_them() {
+    let mut world = with_unconfirmed();
+    world.reconnect();
+    world.answer_snapshot(EPOCH, 141, rows(130));
+    let view = world.view();
+    assert_eq!((&view["domainsCount"], &view["unconfirmedCount"]), (&130.into(), &0.into()));
+}
+
+#[test]
+fn the_application_may_discard_unconfirmed_rows() {
+    let mut world = with_unconfirmed();
+    world.machine.take_changes();
+    world.input(Input::DiscardUnconfirmed(id(crate::wire::CAMPAIGN)));
+    assert_eq!((world.rows().len(), &world.view()["unconfirmedCount"]), (20, &0.into()));
+    assert_eq!(world.machine.take_changes(), [id(crate::wire::CAMPAIGN)]);
+}
+
+#[test]
+fn rows_shown_after_a_snapshot_are_those_of_the_snapshot() {
+    // As many rows, changed as often, but others: an order kept for the old rows must not show.
+    let log = Log::with_rows(3);
+    let (mut world, snapshot) =
+        resynchronising(&log, 9, (0..3).rev().map(|offset| Row::generated(offset + 1)).collect());
+    assert_eq!(names(&mut world), ["d-0", "d-1", "d-2"]);
+    world.receive(&snapshot.parts()[0]);
+    assert_eq!(names(&mut world), ["d-1", "d-2", "d-3"]);
+}

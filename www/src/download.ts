@@ -1,0 +1,46 @@
+/** The campaign as a file: what the cache holds while that is proven fresh, fetched otherwise. */
+import type { Campaign } from "campaign-sync";
+import { getRichCampaignData } from "campaign-sync/cache";
+
+import { byId } from "./dom.js";
+
+/** The button beside the table's title. */
+export class Download {
+  readonly #button = byId<HTMLButtonElement>("download");
+  readonly #complain: (problem: string) => void;
+  #campaign: Campaign | undefined;
+
+  constructor(complain: (problem: string) => void) {
+    this.#complain = complain;
+    this.#button.addEventListener("click", () => void this.#download());
+  }
+
+  show(campaign: Campaign): void {
+    this.#campaign = campaign;
+  }
+
+  async #download(): Promise<void> {
+    const campaign = this.#campaign;
+    if (campaign === undefined) return;
+    this.#button.disabled = true;
+    try {
+      // Never older than what the page shows.
+      const minPosition = campaign.view()?.position ?? null;
+      const data = await getRichCampaignData(campaign.campaignId, { minPosition });
+      save(`${campaign.campaignId}.json`, JSON.stringify(data, null, 2));
+    } catch (problem) {
+      this.#complain(`The download failed: ${problem instanceof Error ? problem.message : String(problem)}`);
+    } finally {
+      this.#button.disabled = false;
+    }
+  }
+}
+
+function save(name: string, text: string): void {
+  const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(address);
+}
