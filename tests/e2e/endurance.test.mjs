@@ -1,0 +1,101 @@
+// Worse days: sockets cut again and again, servers killed in the middle of a phase, every fault at
+// once. At the end the page holds what the server's tables hold, row by row.
+
+import { strict as assert } from "node:assert";
+import { after, afterEach, before, test } from "node:test";
+
+import { assertEqualsTables, assertRowCountNeverFell, launch, live, metrics, open, sleep, until,
+  view, watchRowCount } from "./lib/page.mjs";
+import { Cable } from "./lib/proxy.mjs";
+import { Server } from "./lib/server.mjs";
+
+let browser, server, cable;
+
+before(async () => { browser = await launch(); });
+after(() => browser.close());
+afterEach(async () => {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  cable?.close();
+  await server.stop();
+});
+
+test("20 cuts of the socket during 20,000 events lose nothing", async () => {
+  server = await Server.start();
+  cable = await Cable.to(server.port);
+  const id = await server.create({ count: 20_000, rate: 2_000, batch: 1 });
+  const page = await open(browser, cable.origin, id);
+  await watchRowCount(page);
+  await server.act(id, "start");
+  for (let cut = 1; cut <= 20; cut += 1) {
+    await until(page, (view) => view.domainsCount >= cut * 600);
+    cable.cut();
+  }
+  await server.reaches(id, "domain_generation", "completed", 120_000);
+  await until(page, (view) => view.campaign.phaseStatus === "completed", 120_000);
+  await live(page);
+  const [{ events }] = await server.sql(
+    "SELECT count(*) AS events FROM events WHERE campaign_id = ?1", id);
+  assert.ok(events >= 20_000, `${events} events`);
+  const counters = await metrics(page);
+  assert.ok(counters.disconnects >= 20, `${counters.disconnects} disconnects`);
+  assert.equal(counters.divergences, 0);
+  await assertRowCountNeverFell(page);
+  await assertEqualsTables(page, server, id);
+  assert.deepEqual(page.problems, []);
+});
+
+test("the server is killed with SIGKILL and started again in the middle of a phase", async () => {
+  server = await Server.start();
+  const id = await server.generated({ count: 2_000, rate: 5_000 });
+  const page = await open(browser, server.origin, id);
+  await watchRowCount(page);
+  await server.act(id, "configure-dns");
+  await server.act(id, "validate-dns");
+  for (const rows of [300, 900, 1_500]) {
+    await until(page, (view) => view.campaign.processedItems >= rows);
+    await server.kill();
+    await until(page, (view) => view.status !== "live");
+    assert.equal((await view(page)).domainsCount, 2_000, "rows stay while there is no server");
+    await server.run();
+    await live(page);
+  }
+  await server.reaches(id, "dns_validation", "completed", 120_000);
+  await until(page, (view) => view.campaign.phaseStatus === "completed");
+  await live(page);
+  await assertRowCountNeverFell(page);
+  await assertEqualsTables(page, server, id);
+});
+
+test("every fault at once, through all phases", async () => {
+  server = await Server.start();
+  cable = await Cable.to(server.port);
+  const id = await server.create({ count: 1_000, rate: 1_000 });
+  const page = await open(browser, cable.origin, id);
+  await watchRowCount(page);
+  await server.api("/faults", {
+    drop: 0.02, duplicate: 0.05, reorder: 0.05, corrupt: 0.02, delayMs: 3,
+  });
+  const cuts = setInterval(() => cable.cut(), 1_500);
+  const steps = [
+    ["start", "domain_generation"], ["configure-dns"], ["validate-dns", "dns_validation"],
+    ["configure-http"], ["validate-http", "http_keyword_validation"],
+    ["configure-analysis"], ["analyze", "analysis"],
+  ];
+  for (const [action, phase] of steps) {
+    await server.act(id, action);
+    if (phase) await server.reaches(id, phase, "completed", 120_000);
+    await sleep(100);
+  }
+  clearInterval(cuts);
+  await server.api("/faults", {});
+  await until(page, (view) => view.campaign.currentPhase === "analysis"
+    && view.campaign.phaseStatus === "completed");
+  await live(page);
+  const counters = await metrics(page);
+  for (const fault of ["corrupt", "gaps", "duplicates"]) {
+    assert.ok(counters[fault] > 0, `${fault}: ${counters[fault]}`);
+  }
+  await assertRowCountNeverFell(page);
+  await assertEqualsTables(page, server, id);
+  assert.deepEqual(page.problems, []);
+});

@@ -1,0 +1,121 @@
+// The demo page in a real Chromium, and what it shows.
+
+import { strict as assert } from "node:assert";
+
+import { chromium } from "playwright-core";
+
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
+
+/** A browser that lives as long as the test file. */
+export async function launch() {
+  return chromium.launch({ executablePath, args });
+}
+
+/** Opens a campaign's page and waits until it is live. */
+export async function open(browser, origin, id) {
+  const page = await browser.newPage();
+  page.problems = [];
+  page.console = [];
+  page.on("pageerror", (error) => page.problems.push(String(error)));
+  page.on("console", (message) => page.console.push(`${message.type()}: ${message.text()}`));
+  await page.goto(`${origin}/?campaign=${id}`);
+  await page.waitForFunction(() => globalThis.__campaignSync?.campaign !== undefined);
+  await page.evaluate(() => {
+    const { sync } = globalThis.__campaignSync;
+    globalThis.heard = [];
+    for (const type of ["phasetransition", "gap", "recovered", "corrupt", "duplicate",
+      "divergence", "consistency", "repaired", "unconfirmed", "cacheinvalidated",
+      "transitionrefused", "rejected"]) {
+      sync.addEventListener(type, (event) => {
+        globalThis.heard.push({ type, at: performance.now(), ...event.detail });
+      });
+    }
+  });
+  await live(page);
+  return page;
+}
+
+/** Waits until the page says that what it shows is live. */
+export async function live(page, timeout = 60_000) {
+  await page.waitForFunction(
+    () => globalThis.__campaignSync.campaign.view()?.status === "live", null, { timeout });
+}
+
+/** Waits until the view satisfies a predicate. The page's policy allows no code from strings, so
+ *  it is evaluated here. */
+export async function until(page, predicate, timeout = 60_000, read = view) {
+  const end = Date.now() + timeout;
+  for (;;) {
+    const now = await read(page);
+    if (now !== undefined && predicate(now)) return;
+    if (Date.now() > end) throw new Error(`not in time: ${predicate}; ${JSON.stringify(now)}`);
+    await sleep(20);
+  }
+}
+
+export const view = (page) => page.evaluate(() => globalThis.__campaignSync.campaign.view());
+export const metrics = (page) => page.evaluate(() => globalThis.__campaignSync.sync.metrics());
+export const heard = (page, type) =>
+  page.evaluate((type) => globalThis.heard.filter((event) => event.type === type), type);
+export const text = (page, id) => page.locator(`[data-testid="${id}"]`).first().textContent();
+
+/** Watches the row count that the page shows, with a MutationObserver. */
+export async function watchRowCount(page) {
+  await page.evaluate(() => {
+    const element = document.querySelector('[data-testid="row-count"]');
+    const read = () => Number(element.textContent.replace(/\D/g, ""));
+    globalThis.rowCounts = [read()];
+    new MutationObserver(() => globalThis.rowCounts.push(read())).observe(element, {
+      childList: true, characterData: true, subtree: true,
+    });
+  });
+}
+
+/** The row count never fell while it was watched. */
+export async function assertRowCountNeverFell(page) {
+  const counts = await page.evaluate(() => globalThis.rowCounts);
+  counts.forEach((count, at) => {
+    assert.ok(at === 0 || count >= counts[at - 1], `row counts fell: ${counts}`);
+  });
+}
+
+/** All rows that the page's store holds, by id. */
+export async function allRows(page) {
+  return page.evaluate(() => {
+    const { campaign } = globalThis.__campaignSync;
+    const rows = [];
+    for (let offset = 0; ; offset += 1000) {
+      const page = campaign.domains({ offset, limit: 1000 });
+      rows.push(...page.rows);
+      if (rows.length >= page.total || page.rows.length === 0) return rows;
+    }
+  });
+}
+
+/** The page's state equals the server's tables, row by row. */
+export async function assertEqualsTables(page, server, id) {
+  const sql = `SELECT domain_id AS domainId, domain, offset_index AS "offset",
+    dns_status AS dnsStatus, http_status AS httpStatus, http_status_code AS httpStatusCode,
+    lead_status AS leadStatus, lead_score AS leadScore
+    FROM domains WHERE campaign_id = ?1 ORDER BY domain_id`;
+  const expected = await server.sql(sql, id);
+  const order = (a, b) => (a.domainId < b.domainId ? -1 : 1);
+  const rows = (await allRows(page)).map(({ unconfirmed, ...row }) => {
+    assert.equal(unconfirmed, false);
+    return row;
+  });
+  assert.deepEqual(rows.sort(order), expected.sort(order));
+  const [record] = await server.sql(`SELECT current_phase AS currentPhase,
+    phase_status AS phaseStatus, processed_items AS processedItems, total_items AS totalItems,
+    successful_items AS successfulItems, failed_items AS failedItems,
+    total_domain_count AS totalDomainCount, last_sequence_number AS sequenceNumber
+    FROM campaigns WHERE campaign_id = ?1`, id);
+  const { campaign, totalDomainCount, position } = await view(page);
+  const shown = { totalDomainCount, sequenceNumber: position.sequenceNumber };
+  for (const key of ["currentPhase", "phaseStatus", "processedItems", "totalItems",
+    "successfulItems", "failedItems"]) shown[key] = campaign[key];
+  assert.deepEqual(shown, { ...record });
+}
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,58 @@
+// The cable between page and server: it can be pulled, and put back.
+
+import { connect, createServer } from "node:net";
+
+const UPGRADE = /^GET \/api\/v2\/ws /;
+
+export class Cable {
+  /** A cable to a server's port. */
+  static async to(port) {
+    const cable = new Cable();
+    cable.plugged = true;
+    cable.sockets = new Set();
+    cable.server = createServer((client) => cable.#carry(client, port));
+    await new Promise((resolve) => cable.server.listen(0, "127.0.0.1", resolve));
+    cable.origin = `http://127.0.0.1:${cable.server.address().port}`;
+    return cable;
+  }
+
+  #carry(client, port) {
+    client.on("error", () => client.destroy());
+    client.once("data", (head) => {
+      const isSocket = UPGRADE.test(head.toString("latin1"));
+      if (isSocket && !this.plugged) return client.destroy();
+      const upstream = connect(port, "127.0.0.1");
+      const close = () => {
+        client.destroy();
+        upstream.destroy();
+        this.sockets.delete(close);
+      };
+      upstream.on("error", close).on("close", close);
+      client.on("close", close);
+      upstream.write(head);
+      client.pipe(upstream);
+      upstream.pipe(client);
+      if (isSocket) this.sockets.add(close);
+    });
+  }
+
+  /** Cuts every socket; the page may come back at once. */
+  cut() {
+    for (const close of [...this.sockets]) close();
+  }
+
+  /** Pulls the plug: sockets die and no new one gets through. REST is another cable. */
+  unplug() {
+    this.plugged = false;
+    this.cut();
+  }
+
+  plug() {
+    this.plugged = true;
+  }
+
+  close() {
+    this.cut();
+    this.server.close();
+  }
+}

@@ -1,0 +1,120 @@
+// The reference server as a process: started, killed, started again, read by SQL.
+
+import { execFile, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+const binary = (name) => join(target, "debug", name);
+
+/** A port that was free a moment ago: a restarted server must come back to its address. */
+async function freePort() {
+  const probe = createServer();
+  await new Promise((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const { port } = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+export class Server {
+  /** Starts a server over a fresh database. */
+  static async start(options = []) {
+    const server = new Server();
+    server.directory = await mkdtemp(join(tmpdir(), "campaign-sync-"));
+    server.db = join(server.directory, "campaigns.db");
+    server.port = await freePort();
+    server.origin = `http://127.0.0.1:${server.port}`;
+    server.options = options;
+    server.log = [];
+    await server.run();
+    return server;
+  }
+
+  /** Runs the process, again over the same database and port. */
+  async run() {
+    const args = ["--listen", `127.0.0.1:${this.port}`, "--db", this.db, "--faults"];
+    args.push("--static", join(root, "www/dist"), ...this.options);
+    this.process = spawn(binary("campaign-sync-server"), args, {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.exited = new Promise((resolve) => this.process.once("exit", resolve));
+    createInterface({ input: this.process.stderr }).on("line", (line) => this.log.push(line));
+    const lines = createInterface({ input: this.process.stdout });
+    await new Promise((resolve, reject) => {
+      lines.once("line", resolve);
+      this.process.once("exit", () => reject(new Error(`server ended: ${this.log.join("\n")}`)));
+    });
+  }
+
+  /** SIGKILL: nothing gets a chance to tidy up. */
+  async kill() {
+    this.process.kill("SIGKILL");
+    await this.exited;
+  }
+
+  async stop() {
+    await this.kill();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** A request under /api/v2; a refusal is thrown with its code. */
+  async api(path, body) {
+    const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(`${this.origin}/api/v2${path}`, { ...init, headers });
+    const json = await answer.json();
+    if (!answer.ok) {
+      throw Object.assign(new Error(JSON.stringify(json)), json.error, { status: answer.status });
+    }
+    return { json, position: answer.headers.get("campaign-position") };
+  }
+
+  /** Creates a campaign and tells its id. */
+  async create(campaign) {
+    const { json } = await this.api("/campaigns", { name: "Test", seed: 1, ...campaign });
+    return json.campaignId ?? json.campaign.campaignId;
+  }
+
+  act(id, action, body = {}) {
+    return this.api(`/campaigns/${id}/${action}`, body);
+  }
+
+  async campaign(id) {
+    return (await this.api(`/campaigns/${id}`)).json;
+  }
+
+  /** Waits until a campaign is in a phase and status. */
+  async reaches(id, phase, status, timeoutMs = 60_000) {
+    const end = Date.now() + timeoutMs;
+    for (;;) {
+      const campaign = await this.campaign(id);
+      if (campaign.currentPhase === phase && campaign.phaseStatus === status) return campaign;
+      if (Date.now() > end) {
+        throw new Error(`${id} is ${campaign.currentPhase}/${campaign.phaseStatus}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
+  /** Generates all domains of a new campaign. */
+  async generated(campaign) {
+    const id = await this.create(campaign);
+    await this.act(id, "start");
+    await this.reaches(id, "domain_generation", "completed");
+    return id;
+  }
+
+  /** Rows of a read-only SQL query on the server's own database. */
+  async sql(query, ...parameters) {
+    const run = promisify(execFile);
+    const args = [this.db, query, ...parameters.map(String)];
+    const { stdout } = await run(binary("campaign-sync-sql"), args, { maxBuffer: 1 << 28 });
+    return JSON.parse(stdout);
+  }
+}
