@@ -10,6 +10,8 @@
 //!   driver hands it inputs and performs its effects.
 //! * `browser`, on wasm32 only, is the driver that JavaScript sees. It takes no decision.
 
+#[cfg(target_arch = "wasm32")]
+pub mod browser;
 #[forbid(unsafe_code)]
 pub mod protocol;
 #[forbid(unsafe_code)]

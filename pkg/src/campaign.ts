@@ -75,7 +75,9 @@ export class CampaignHandle implements Campaign {
 
   domains(query: DomainQuery = {}): DomainPage {
     this.#assertHeld();
-    return this.#core.call((client) => client.domains(this.campaignId, query));
+    // The module folds the case of ASCII only; the engine has the tables for all other letters.
+    const folded = typeof query.search === "string" ? { ...query, search: query.search.toLowerCase() } : query;
+    return this.#core.call((client) => client.domains(this.campaignId, folded));
   }
 
   async reached(position: LogPosition | string, options: WaitOptions = {}): Promise<void> {

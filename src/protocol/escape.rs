@@ -51,7 +51,7 @@ pub(super) fn unescape(inner: &str) -> String {
     let mut out = String::with_capacity(inner.len());
     let mut rest = inner;
     while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
+        out.push_str(rest.get(..at).unwrap_or_default());
         let bytes = rest.as_bytes();
         let (character, length) = match bytes.get(at + 1) {
             Some(b'b') => ('\u{8}', 2),

@@ -80,6 +80,14 @@ impl<'a> Reader<'a> {
         &mut self,
         mut member: impl FnMut(RawStr<'a>, &mut Self) -> Result<(), Code>,
     ) -> Result<(), Code> {
+        self.members(&mut member)
+    }
+
+    /// One copy of the loop for all readers of objects: the module must stay small.
+    fn members(
+        &mut self,
+        member: &mut dyn FnMut(RawStr<'a>, &mut Self) -> Result<(), Code>,
+    ) -> Result<(), Code> {
         if self.peek() != b'{' {
             return Err(Code::InvalidContent);
         }
@@ -111,6 +119,13 @@ impl<'a> Reader<'a> {
     pub fn array(
         &mut self,
         mut element: impl FnMut(&mut Self) -> Result<(), Code>,
+    ) -> Result<(), Code> {
+        self.elements(&mut element)
+    }
+
+    fn elements(
+        &mut self,
+        element: &mut dyn FnMut(&mut Self) -> Result<(), Code>,
     ) -> Result<(), Code> {
         if self.peek() != b'[' {
             return Err(Code::InvalidContent);
@@ -155,7 +170,7 @@ impl<'a> Reader<'a> {
             }
         }
         self.at = at + 1;
-        Ok(RawStr { inner: &self.text[start..at], escaped })
+        Ok(RawStr { inner: self.span(start, at), escaped })
     }
 
     /// Reads a string's value.
@@ -216,7 +231,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Code::InvalidContent`] where no number stands or it is not finite as f64.
     pub fn float(&mut self) -> Result<f64, Code> {
-        let number: f64 = self.number()?.parse().map_err(|_| Code::InvalidContent)?;
+        let number = parse_float(self.number()?);
         if number.is_finite() { Ok(number) } else { Err(Code::InvalidContent) }
     }
 
@@ -228,7 +243,7 @@ impl<'a> Reader<'a> {
         self.peek();
         let start = self.at;
         self.skip()?;
-        Ok(&self.text[start..self.at])
+        Ok(self.span(start, self.at))
     }
 
     /// Skips one value, validating it.
@@ -293,6 +308,11 @@ impl<'a> Reader<'a> {
         Ok(false)
     }
 
+    /// The text between two places that lie between characters, as every token's ends do.
+    fn span(&self, from: usize, to: usize) -> &'a str {
+        self.text.get(from..to).unwrap_or_default()
+    }
+
     fn key(&mut self) -> Result<(), Code> {
         if self.peek() != b'"' {
             return Err(Code::InvalidJson);
@@ -302,7 +322,7 @@ impl<'a> Reader<'a> {
     }
 
     fn word(&mut self, word: &str) -> Result<(), Code> {
-        if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+        if self.span(self.at, self.at + word.len()) == word {
             self.at += word.len();
             Ok(())
         } else {
@@ -338,7 +358,7 @@ impl<'a> Reader<'a> {
             at = end;
         }
         self.at = at;
-        Ok(&self.text[start..at])
+        Ok(self.span(start, at))
     }
 }
 
@@ -374,4 +394,21 @@ impl Nesting {
 fn digits_end(bytes: &[u8], at: usize) -> usize {
     let tail = bytes.get(at..).unwrap_or_default();
     at + tail.iter().position(|b| !b.is_ascii_digit()).unwrap_or(tail.len())
+}
+
+/// The nearest f64 of a number of valid syntax; infinite beyond the range. The standard library's
+/// way to it brings a table of ten kilobytes into the module.
+fn parse_float(number: &str) -> f64 {
+    let (negative, number) = number.strip_prefix('-').map_or((false, number), |it| (true, it));
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    // Leading and trailing zeros are not digits that count.
+    let whole = whole.trim_start_matches('0');
+    let fraction = fraction.trim_end_matches('0');
+    // An exponent beyond i32 is beyond f64 as well, in the direction of its sign.
+    let beyond = if exponent.starts_with('-') { -9_999 } else { 9_999 };
+    let exponent = exponent.parse().unwrap_or(beyond);
+    let value: f64 =
+        minimal_lexical::parse_float(whole.as_bytes().iter(), fraction.as_bytes().iter(), exponent);
+    if negative { -value } else { value }
 }

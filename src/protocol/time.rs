@@ -20,7 +20,7 @@ pub fn parse_rfc3339_ms(text: &str) -> Option<i64> {
     let mut at = 19;
     let mut millis = 0;
     if bytes.get(at) == Some(&b'.') {
-        let digits = bytes[at + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let digits = bytes.iter().skip(at + 1).take_while(|b| b.is_ascii_digit()).count();
         let kept = digits.min(3);
         millis = number(at + 1, at + 1 + kept)? * 10_i64.pow(3 - kept as u32);
         at += 1 + digits;

@@ -57,6 +57,7 @@ impl Subscription {
     ) {
         if self.store.position().is_none() && from == SequenceNumber::ZERO.next() {
             self.store.begin_at(epoch.clone());
+            cx.mark_changed(&self.id);
         }
         let joins = self.store.position().is_some_and(|position| {
             position.epoch == epoch && from <= position.sequence_number.next()
@@ -96,6 +97,7 @@ impl Subscription {
             // Held events beyond the replay: what lies between was lost after it.
             self.want(cx, Reason::Gap, false);
         }
+        self.begin_repair(cx);
     }
 
     pub(super) fn announce_recovered(
@@ -126,6 +128,11 @@ impl Subscription {
             Recovery::Replaying { .. } => {
                 if self.stream.skips_to(head.last_sequence_number.next()) {
                     self.ask_again(cx, 0);
+                } else if let Some(position) = self.store.position()
+                    && let Some(sent) = sent.filter(|_| position.epoch == head.epoch)
+                {
+                    // A long replay ends with a younger proof than the request that began it.
+                    self.proof.note_head(sent, head.log_head, position.sequence_number);
                 }
                 return;
             }

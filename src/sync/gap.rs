@@ -1,12 +1,13 @@
 //! The gap buffer: events that arrived before their predecessors, within bounds.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use crate::protocol::{Epoch, EventHash, SequenceNumber};
 
 /// An event held until it is next. Its hash has been verified.
 #[derive(Clone, Debug)]
 pub struct Held {
+    number: u64,
     /// The document as received.
     pub document: String,
     /// Its hash.
@@ -16,7 +17,8 @@ pub struct Held {
 /// Events beyond a gap, of one log.
 #[derive(Clone, Debug)]
 pub struct GapBuffer {
-    events: BTreeMap<u64, Held>,
+    /// By number, without repetition.
+    events: VecDeque<Held>,
     bytes: usize,
     epoch: Option<Epoch>,
     events_max: usize,
@@ -39,7 +41,7 @@ pub enum Holding {
 impl GapBuffer {
     /// An empty buffer with these bounds.
     pub const fn new(events_max: usize, bytes_max: usize) -> Self {
-        Self { events: BTreeMap::new(), bytes: 0, epoch: None, events_max, bytes_max }
+        Self { events: VecDeque::new(), bytes: 0, epoch: None, events_max, bytes_max }
     }
 
     /// Holds an event. When full, the far end gives way: recovery brings it again.
@@ -54,16 +56,21 @@ impl GapBuffer {
             self.clear();
             self.epoch = Some(epoch.clone());
         }
-        if let Some(held) = self.events.get(&number.get()) {
-            return if held.hash == hash { Holding::Known } else { Holding::Conflict };
-        }
+        let number = number.get();
+        let place = match self.events.binary_search_by_key(&number, |held| held.number) {
+            Ok(at) if self.events.get(at).is_some_and(|held| held.hash == hash) => {
+                return Holding::Known;
+            }
+            Ok(_) => return Holding::Conflict,
+            Err(place) => place,
+        };
         self.bytes += document.len();
-        self.events.insert(number.get(), Held { document: document.to_owned(), hash });
+        self.events.insert(place, Held { number, document: document.to_owned(), hash });
         let mut holding = Holding::Held;
         while self.events.len() > self.events_max || self.bytes > self.bytes_max {
-            let Some((far, held)) = self.events.pop_last() else { break };
-            self.bytes -= held.document.len();
-            if far == number.get() {
+            let Some(far) = self.events.pop_back() else { break };
+            self.bytes -= far.document.len();
+            if far.number == number {
                 holding = Holding::Full;
             }
         }
@@ -79,13 +86,11 @@ impl GapBuffer {
             self.clear();
             return None;
         }
-        while let Some(entry) = self.events.first_entry() {
-            if *entry.key() > position.next().get() {
-                return None;
-            }
-            let (number, held) = entry.remove_entry();
+        let next = position.next().get();
+        while self.events.front().is_some_and(|held| held.number <= next) {
+            let held = self.events.pop_front()?;
             self.bytes -= held.document.len();
-            if number == position.next().get() {
+            if held.number == next {
                 return Some(held);
             }
         }

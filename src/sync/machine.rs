@@ -1,8 +1,6 @@
 //! The machine: one connection, many campaigns, three verbs.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
+use super::campaigns::Campaigns;
 use super::connection::{Attempts, Connection, Dialect};
 use super::context::Context;
 use super::effect::Effect;
@@ -23,7 +21,7 @@ pub struct Machine {
     pub(super) cx: Context,
     pub(super) connection: Connection,
     pub(super) attempts: Attempts,
-    pub(super) subscriptions: BTreeMap<CampaignId, Subscription>,
+    pub(super) subscriptions: Campaigns,
     pub(super) connections: u64,
     pub(super) dialect: Option<Dialect>,
     pub(super) fetches: Fetches,
@@ -37,7 +35,7 @@ impl Machine {
             cx: Context::new(config, seed),
             connection: Connection::Idle,
             attempts: Attempts::default(),
-            subscriptions: BTreeMap::new(),
+            subscriptions: Campaigns::default(),
             connections: 0,
             dialect: None,
             fetches: Fetches::default(),
@@ -128,7 +126,7 @@ impl Machine {
 
     /// The campaigns that are held.
     pub fn campaigns(&self) -> impl Iterator<Item = &CampaignId> {
-        self.subscriptions.keys()
+        self.subscriptions.values().map(|it| &it.id)
     }
 
     /// The connection, for tests and diagnostics.
@@ -160,7 +158,7 @@ impl Machine {
             }
             Input::Refresh(campaign_id) => outcome.stale = !self.on_refresh(&campaign_id),
             Input::DiscardUnconfirmed(campaign_id) => {
-                if let Some(subscription) = self.subscriptions.get_mut(&campaign_id)
+                if let Some(subscription) = self.subscriptions.get_mut(campaign_id.as_str())
                     && subscription.store.discard_unconfirmed() > 0
                 {
                     self.cx.mark_changed(&campaign_id);
@@ -193,13 +191,9 @@ impl Machine {
         self.on_connection_time();
         let now = self.cx.now.at;
         let expired = |it: &Subscription| it.linger_until.is_some_and(|until| until <= now);
-        while let Some(id) =
-            self.subscriptions.values().find(|it| expired(it)).map(|it| it.id.clone())
-        {
-            if let Some(mut subscription) = self.subscriptions.remove(&id) {
-                subscription.waiters.fail(&mut self.cx, Code::Closed);
-            }
-            self.cx.send(client::unsubscribe_campaign(&id));
+        while let Some(mut subscription) = self.subscriptions.remove(expired) {
+            subscription.waiters.fail(&mut self.cx, Code::Closed);
+            self.cx.send(client::unsubscribe_campaign(&subscription.id));
         }
         for subscription in self.subscriptions.values_mut() {
             subscription.on_time(&mut self.cx);
@@ -216,23 +210,23 @@ impl Machine {
     fn on_retain(&mut self, campaign_id: CampaignId) {
         let Self { cx, subscriptions, .. } = self;
         cx.mark_changed(&campaign_id);
-        let subscription = match subscriptions.entry(campaign_id) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let mut subscription = Subscription::new(entry.key().clone(), &cx.config);
-                if let Some((_, dialect)) = cx.socket {
-                    subscription.on_open(cx, dialect);
-                }
-                entry.insert(subscription)
+        if subscriptions.get(campaign_id.as_str()).is_none() {
+            let mut subscription = Subscription::new(campaign_id.clone(), &cx.config);
+            if let Some((_, dialect)) = cx.socket {
+                subscription.on_open(cx, dialect);
             }
-        };
+            subscriptions.insert(subscription);
+        }
+        let Some(subscription) = subscriptions.get_mut(campaign_id.as_str()) else { return };
         subscription.holders += 1;
         subscription.linger_until = None;
     }
 
     /// Tells whether anybody held it.
     fn on_release(&mut self, campaign_id: &CampaignId) -> bool {
-        let Some(subscription) = self.subscriptions.get_mut(campaign_id) else { return false };
+        let Some(subscription) = self.subscriptions.get_mut(campaign_id.as_str()) else {
+            return false;
+        };
         if subscription.holders == 0 {
             return false;
         }
@@ -249,7 +243,7 @@ impl Machine {
         position: crate::protocol::Position,
         ticket: super::input::Ticket,
     ) {
-        let Some(subscription) = self.subscriptions.get_mut(campaign_id) else {
+        let Some(subscription) = self.subscriptions.get_mut(campaign_id.as_str()) else {
             self.cx.effect(Effect::Settle(ticket, Some(Code::UnknownCampaign)));
             return;
         };

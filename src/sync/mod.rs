@@ -6,6 +6,7 @@
 //! drivers: the browser shell, the simulator and a native socket.
 
 pub mod backoff;
+pub mod campaigns;
 pub mod config;
 pub mod connection;
 pub mod context;

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::backoff::full_jitter_ms;
+use super::connection::Dialect;
 use super::context::Context;
 use super::log::Level;
 use super::machine::Machine;
@@ -11,6 +12,7 @@ use super::notice::Notice;
 use super::outcome::Verdict;
 use super::subscription::{Fate, Subscription};
 use super::{Config, Timestamp};
+use crate::protocol::limits::PROTOCOL_V1;
 use crate::protocol::original::snapshot::RestSnapshot;
 use crate::protocol::original::{self, Document, Message};
 use crate::protocol::{CampaignId, Code, EventHash};
@@ -101,6 +103,11 @@ impl Machine {
             Err(code) => return self.refuse(code, None),
         };
         match &document.message {
+            Message::Ack { protocol: Some(protocol) } if protocol == PROTOCOL_V1 => {
+                // It was only slow. Nobody else says this, so it is believed at any time.
+                self.settle_dialect(Dialect::V1);
+                return Verdict::Control;
+            }
             Message::Pong | Message::Ack { .. } => return Verdict::Control,
             Message::SessionExpired => {
                 self.on_session_expired();
@@ -133,7 +140,7 @@ impl Machine {
 
     /// A fetch failed: campaigns of this dialect try again, later and later.
     pub(super) fn on_fetch_failed(&mut self, campaign_id: &CampaignId) {
-        if let Some(subscription) = self.subscriptions.get_mut(campaign_id) {
+        if let Some(subscription) = self.subscriptions.get_mut(campaign_id.as_str()) {
             subscription.on_fetch_failed(&mut self.cx);
         }
     }

@@ -1,7 +1,5 @@
 //! Snapshots that the application fetches: while no socket can be had, and on request.
 
-use std::collections::BTreeMap;
-
 use super::connection::{Connection, Dialect};
 use super::effect::Effect;
 use super::input::Ticket;
@@ -16,13 +14,14 @@ use crate::store::Staging;
 /// Fetches that the application is busy with, and when the next round is due.
 #[derive(Debug, Default)]
 pub struct Fetches {
-    under_way: BTreeMap<Ticket, Fetch>,
+    under_way: Vec<Fetch>,
     next_poll: Option<Timestamp>,
 }
 
 /// One fetch.
 #[derive(Debug)]
 struct Fetch {
+    ticket: Ticket,
     campaign_id: CampaignId,
     deadline: Timestamp,
 }
@@ -31,7 +30,7 @@ impl Machine {
     /// When the next round of polling is due, or a fetch is given up.
     pub(super) fn polling_deadline(&self) -> Option<Timestamp> {
         let round = self.fetches.next_poll.filter(|_| self.polls());
-        let fetches = self.fetches.under_way.values().map(|fetch| fetch.deadline);
+        let fetches = self.fetches.under_way.iter().map(|fetch| fetch.deadline);
         fetches.chain(round).min()
     }
 
@@ -46,9 +45,9 @@ impl Machine {
     /// Fetches what is due.
     pub(super) fn on_polling_time(&mut self) {
         let now = self.cx.now.at;
-        let late = self.fetches.under_way.extract_if(.., |_, fetch| fetch.deadline <= now);
-        for (_, fetch) in late.collect::<Vec<_>>() {
-            self.on_fetch_failed(&fetch.campaign_id);
+        while let Some(at) = self.fetches.under_way.iter().position(|it| it.deadline <= now) {
+            let late = self.fetches.under_way.swap_remove(at);
+            self.on_fetch_failed(&late.campaign_id);
         }
         if !self.polls() {
             self.fetches.next_poll = None;
@@ -60,7 +59,7 @@ impl Machine {
         let half = self.cx.config.polling_ms / 2;
         let jitter = self.cx.rng.up_to(2 * half);
         self.fetches.next_poll = Some(now + half + jitter);
-        let ids: Vec<CampaignId> = self.subscriptions.keys().cloned().collect();
+        let ids: Vec<CampaignId> = self.subscriptions.values().map(|it| it.id.clone()).collect();
         for id in ids {
             self.fetch(id);
         }
@@ -68,24 +67,25 @@ impl Machine {
 
     /// Asks the application for a campaign's snapshot, unless it is busy with it already.
     pub(super) fn fetch(&mut self, campaign_id: CampaignId) {
-        let busy = self.fetches.under_way.values().any(|it| it.campaign_id == campaign_id);
+        let busy = self.fetches.under_way.iter().any(|it| it.campaign_id == campaign_id);
         if busy || !self.cx.config.has_fetch_snapshot {
             return;
         }
         let ticket = self.cx.ticket();
         let deadline = self.cx.now.at + self.cx.config.fetch_timeout_ms;
-        let fetch = Fetch { campaign_id: campaign_id.clone(), deadline };
-        self.fetches.under_way.insert(ticket, fetch);
+        let fetch = Fetch { ticket, campaign_id: campaign_id.clone(), deadline };
+        self.fetches.under_way.push(fetch);
         self.cx.effect(Effect::FetchSnapshot(ticket, campaign_id));
     }
 
     /// The application's answer.
     pub(super) fn on_fetched(&mut self, ticket: Ticket, json: Option<&str>) -> Outcome {
         let mut outcome = Outcome::default();
-        let Some(Fetch { campaign_id, .. }) = self.fetches.under_way.remove(&ticket) else {
+        let Some(at) = self.fetches.under_way.iter().position(|it| it.ticket == ticket) else {
             outcome.stale = true;
             return outcome;
         };
+        let Fetch { campaign_id, .. } = self.fetches.under_way.swap_remove(at);
         let read = json.ok_or(Code::FetchFailed).and_then(snapshot::read);
         if let Err(code) = read.and_then(|snapshot| self.take_fetched(&campaign_id, &snapshot)) {
             outcome.refused = Some(code);
@@ -101,7 +101,7 @@ impl Machine {
         }
         let connected_to_v1 =
             matches!(self.connection, Connection::Open { dialect: Dialect::V1, .. });
-        let Some(subscription) = self.subscriptions.get_mut(id) else { return Ok(()) };
+        let Some(subscription) = self.subscriptions.get_mut(id.as_str()) else { return Ok(()) };
         if subscription.fate != Fate::Open {
             return Ok(());
         }
@@ -124,7 +124,9 @@ impl Machine {
     pub(super) fn on_refresh(&mut self, campaign_id: &CampaignId) -> bool {
         let now = self.cx.now.at;
         let every = self.cx.config.refresh_ms;
-        let Some(subscription) = self.subscriptions.get_mut(campaign_id) else { return false };
+        let Some(subscription) = self.subscriptions.get_mut(campaign_id.as_str()) else {
+            return false;
+        };
         if subscription.last_refresh.is_some_and(|last| now.since(last) < every) {
             return false;
         }

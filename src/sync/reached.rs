@@ -1,7 +1,5 @@
 //! Read-your-writes: promises that settle once a position has been applied.
 
-use std::collections::VecDeque;
-
 use super::context::Context;
 use super::effect::Effect;
 use super::input::Ticket;
@@ -25,12 +23,7 @@ impl Waiters {
     }
 
     /// Settles those that are reached. A position in a log that was replaced is behind us.
-    pub fn settle(
-        &mut self,
-        cx: &mut Context,
-        reached: Option<&Position>,
-        retired: &VecDeque<Epoch>,
-    ) {
+    pub fn settle(&mut self, cx: &mut Context, reached: Option<&Position>, retired: &[Epoch]) {
         if self.0.is_empty() {
             return;
         }

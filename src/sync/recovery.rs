@@ -7,8 +7,6 @@
 //!    └────position ≥ to───────────┴───────────────── Replaying │ Receiving
 //! ```
 
-use std::collections::VecDeque;
-
 use super::{Config, Timestamp};
 use crate::protocol::client::Reason;
 use crate::protocol::{Epoch, SequenceNumber};
@@ -153,14 +151,14 @@ impl Stream {
 /// When requests were sent, so that they stay within their rate.
 #[derive(Clone, Debug, Default)]
 pub struct RequestRate {
-    sent: VecDeque<Timestamp>,
-    fruitless: VecDeque<Timestamp>,
+    sent: Vec<Timestamp>,
+    fruitless: Vec<Timestamp>,
 }
 
 impl RequestRate {
     /// The earliest moment at which another request may be sent.
     pub fn allowed_at(&self, config: &Config, now: Timestamp) -> Timestamp {
-        let free = |sent: &VecDeque<Timestamp>, max: usize, window: u64| {
+        let free = |sent: &Vec<Timestamp>, max: usize, window: u64| {
             let oldest = sent.len().checked_sub(max).and_then(|index| sent.get(index));
             oldest.map_or(now, |&oldest| now.max(oldest + window))
         };
@@ -173,9 +171,9 @@ impl RequestRate {
         for (sent, max) in
             [(&mut self.sent, config.burst_max), (&mut self.fruitless, config.retries_max)]
         {
-            sent.push_back(now);
+            sent.push(now);
             while sent.len() > max {
-                sent.pop_front();
+                sent.remove(0);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Repair of rows that differ: the digest finds the buckets, and only these come again.
 
 use super::Timestamp;
+use super::connection::Dialect;
 use super::context::Context;
 use super::log::Level;
 use super::notice::Notice;
@@ -76,10 +77,18 @@ impl Subscription {
         };
         cx.metrics.consistency_checks_failed += 1;
         self.announce_discrepancy(cx, discrepancy);
+        self.begin_repair(cx);
+    }
+
+    /// Asks which buckets differ, unless a repair is under way or was in vain here. While something
+    /// is missing it waits: what is missing may be the difference.
+    pub(super) fn begin_repair(&mut self, cx: &mut Context) {
         let Some(position) = self.store.position() else { return };
         let gave_up_here = matches!(&self.repair, Repair::GaveUp { epoch, at }
             if *epoch == position.epoch && *at == position.sequence_number);
-        if self.repair.in_flight() || gave_up_here || !self.recovery.is_settled() {
+        let busy = self.repair.in_flight() || !self.recovery.is_settled();
+        let open = matches!(cx.socket, Some((_, Dialect::V1)));
+        if !self.disagrees || !open || busy || gave_up_here {
             return;
         }
         let request_id = cx.request_id();
@@ -186,7 +195,7 @@ impl Subscription {
     }
 
     /// Both sides hold the same rows. Listeners hear of it when they had heard otherwise.
-    fn agree(&mut self, cx: &mut Context) {
+    pub(super) fn agree(&mut self, cx: &mut Context) {
         if self.store.error().is_some() {
             self.store.clear_error();
             cx.mark_changed(&self.id);

@@ -97,7 +97,11 @@ impl Machine {
 
     /// The server has shown what it speaks: subscribe to everything that is held.
     pub(super) fn settle_dialect(&mut self, dialect: Dialect) {
-        let Connection::Negotiating { connection, link, .. } = &self.connection else { return };
+        let (Connection::Negotiating { connection, link, .. }
+        | Connection::Open { connection, link, dialect: Dialect::Original }) = &self.connection
+        else {
+            return;
+        };
         let (connection, link) = (*connection, link.clone());
         self.connection = Connection::Open { connection, link, dialect };
         self.cx.socket = Some((connection, dialect));

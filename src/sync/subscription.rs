@@ -3,8 +3,6 @@
 //! The reactions are spread by what they answer: events in `sequencing`, answers in `control`,
 //! snapshots in `swap`, differing rows in `repair`.
 
-use std::collections::VecDeque;
-
 use super::context::Context;
 use super::dedupe::DedupeWindow;
 use super::gap::GapBuffer;
@@ -39,7 +37,7 @@ pub struct Subscription {
     pub(super) linger_until: Option<Timestamp>,
     pub(super) window: DedupeWindow,
     pub(super) held: GapBuffer,
-    pub(super) retired: VecDeque<Epoch>,
+    pub(super) retired: Vec<Epoch>,
     pub(super) recovery: Recovery,
     pub(super) stream: Stream,
     pub(super) rate: RequestRate,
@@ -53,7 +51,7 @@ pub struct Subscription {
     pub(super) polled: bool,
     pub(super) resync: Resync,
     pub(super) last_refresh: Option<Timestamp>,
-    marks: VecDeque<Mark>,
+    marks: Vec<Mark>,
     last_status: Status,
 }
 
@@ -156,7 +154,7 @@ impl Subscription {
             linger_until: None,
             window: DedupeWindow::new(config.dedupe_window),
             held: GapBuffer::new(config.held_events_max, config.held_bytes_max),
-            retired: VecDeque::new(),
+            retired: Vec::new(),
             recovery: Recovery::Settled,
             stream: Stream::default(),
             rate: RequestRate::default(),
@@ -169,7 +167,7 @@ impl Subscription {
             polled: false,
             resync: Resync::default(),
             last_refresh: None,
-            marks: VecDeque::new(),
+            marks: Vec::new(),
             last_status: Status::Idle,
         }
     }
@@ -177,6 +175,11 @@ impl Subscription {
     /// The last applied number; 0 before the first.
     pub fn applied(&self) -> SequenceNumber {
         self.store.position().map_or(SequenceNumber::ZERO, |position| position.sequence_number)
+    }
+
+    /// How many events are held beyond a gap, and their bytes.
+    pub fn held(&self) -> (usize, usize) {
+        (self.held.len(), self.held.bytes())
     }
 
     /// A socket whose dialect is settled is open: subscribe, and ask for what was missed.
@@ -201,9 +204,11 @@ impl Subscription {
         self.resync = Resync::default();
         let first = self.store.position().is_none();
         let reason = if first { Reason::Connect } else { Reason::Reconnect };
+        // What was shown without a position is nothing that events from the first on could join.
+        let unfounded = first && self.store.record().is_some();
         let (snapshot, since, attempts) = match self.recovery.want() {
-            Some(want) => (want.snapshot, want.since, want.attempts),
-            None => (false, cx.now.at, 0),
+            Some(want) => (want.snapshot || unfounded, want.since, want.attempts),
+            None => (unfounded, cx.now.at, 0),
         };
         let want = Want { reason, snapshot, since, attempts };
         self.recovery = Recovery::Due { want, at: cx.now.at };
@@ -314,6 +319,7 @@ impl Subscription {
         self.on_resync_time(cx);
         if self.repair.deadline().is_some_and(|deadline| deadline <= cx.now.at) {
             self.repair = Repair::Idle;
+            self.begin_repair(cx);
         }
         if self.recovery.deadline().is_some_and(|deadline| deadline <= cx.now.at) {
             if self.recovery.in_flight() {
@@ -337,9 +343,9 @@ impl Subscription {
 
     /// A ping is sent: remember where we stand.
     pub(super) fn mark_ping(&mut self, sent: Now) {
-        self.marks.push_back(Mark { sent, number: self.applied() });
+        self.marks.push(Mark { sent, number: self.applied() });
         if self.marks.len() > MARKS_MAX {
-            self.marks.pop_front();
+            self.marks.remove(0);
         }
     }
 
@@ -376,7 +382,7 @@ impl Subscription {
         if !settled || self.proof.lagging || self.repair.in_flight() {
             return Status::Recovering;
         }
-        if matches!(self.repair, Repair::GaveUp { .. }) {
+        if dialect == Dialect::V1 && self.disagrees {
             return Status::Stale(StaleReason::Diverged);
         }
         match dialect {

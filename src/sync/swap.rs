@@ -121,6 +121,7 @@ impl Subscription {
         cx.metrics.snapshots += 1;
         self.invalidate(cx, reason);
         self.announce_swapped(cx, &swapped);
+        self.agree(cx);
     }
 
     pub(super) fn announce_swapped(&mut self, cx: &mut Context, swapped: &Swapped) {
@@ -140,9 +141,9 @@ impl Subscription {
     }
 
     fn retire(&mut self, cx: &Context, epoch: Epoch) {
-        self.retired.push_back(epoch);
+        self.retired.push(epoch);
         while self.retired.len() > cx.config.retired_epochs_max {
-            self.retired.pop_front();
+            self.retired.remove(0);
         }
     }
 

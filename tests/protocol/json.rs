@@ -372,3 +372,57 @@ fn space(rng: &mut Rng, out: &mut String) {
         out.push([' ', '\t', '\n', '\r'][rng.up_to(3) as usize]);
     }
 }
+
+#[test]
+fn floats_are_the_nearest_that_the_standard_library_finds() {
+    let mut rng = Rng::new(5);
+    let check = |text: &str| {
+        let expected: f64 = text.parse().expect("a number");
+        let read = Reader::new(text).float();
+        match expected.is_finite() {
+            true => assert_eq!(read.map(f64::to_bits), Ok(expected.to_bits()), "{text}"),
+            false => assert_eq!(read, Err(Code::InvalidContent), "{text}"),
+        }
+    };
+    for text in [
+        "0",
+        "-0",
+        "0.0",
+        "0.001",
+        "0.00123e-5",
+        "10",
+        "1000",
+        "100.0",
+        "41.66666666666667",
+        "9007199254740993",
+        "1e22",
+        "1e23",
+        "1.7976931348623157e308",
+        "1.8e308",
+        "5e-324",
+        "2e-324",
+        "1e-400",
+        "1e400",
+        "1e99999999999",
+        "-1e-99999999999",
+        "0e999999999999",
+        "0.000000000000000000000000000000000000000000000000000000000000000001",
+        "123456789012345678901234567890.123456789",
+        "2.2250738585072011e-308",
+    ] {
+        check(text);
+    }
+    for _ in 0..50_000 {
+        let bits = f64::from_bits(rng.next());
+        if bits.is_finite() {
+            check(&format!("{bits:e}"));
+        }
+        check(&format!(
+            "{}.{:03}e{}",
+            rng.up_to(1 << 40),
+            rng.up_to(999),
+            rng.up_to(40) as i64 - 20
+        ));
+        check(&format!("{}", rng.up_to(100_000) as f64 / 1_000.0));
+    }
+}

@@ -1,0 +1,246 @@
+//! The class that the package's JavaScript uses. It is no public API: `pkg/` is.
+
+use std::rc::Rc;
+
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+use super::driver::{Driver, Transport};
+use super::host::Host;
+use super::{clock, convert};
+use crate::protocol::frame::Frame;
+use crate::protocol::{CampaignId, Code};
+use crate::store::CampaignView;
+use crate::sync::metrics::Metrics;
+use crate::sync::{Input, Status};
+
+/// One machine with its connection. Errors are thrown with the name `CampaignSyncError` and a
+/// `code`.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Client {
+    driver: Rc<Driver>,
+}
+
+#[wasm_bindgen]
+impl Client {
+    /// A client at rest. Options: `url` or `manualTransport`, `hasToken`, `hasFetchSnapshot`,
+    /// `lingerMs?`, `dialect?`, `log?`.
+    ///
+    /// # Errors
+    /// `invalid_content` for options of the wrong type, or without a transport.
+    #[wasm_bindgen(constructor)]
+    pub fn new(options: &JsValue, host: Host) -> Result<Self, Code> {
+        let (config, transport) = convert::settings(options)?;
+        Ok(Self { driver: Driver::new(config, transport, host) })
+    }
+
+    /// Opens the connection, or opens it again after it was given up.
+    ///
+    /// # Errors
+    /// `closed`.
+    pub fn connect(&self) -> Result<(), Code> {
+        self.ask(Input::Connect)
+    }
+
+    /// Closes for good.
+    ///
+    /// # Errors
+    /// `closed`, if it is already.
+    pub fn close(&self) -> Result<(), Code> {
+        self.driver.may_ask()?;
+        self.driver.close();
+        Ok(())
+    }
+
+    /// Holds a campaign, once more.
+    ///
+    /// # Errors
+    /// `invalid_campaign_id`, `closed`.
+    pub fn retain(&self, campaign_id: &str) -> Result<(), Code> {
+        self.ask(Input::Retain(CampaignId::new(campaign_id)?))
+    }
+
+    /// Lets go of a campaign, once.
+    ///
+    /// # Errors
+    /// `invalid_campaign_id`, `closed`.
+    pub fn release(&self, campaign_id: &str) -> Result<(), Code> {
+        self.ask(Input::Release(CampaignId::new(campaign_id)?))
+    }
+
+    /// Takes a text frame that another transport received. Bad input is refused and counted, never
+    /// thrown. Returns how many events were applied.
+    ///
+    /// # Errors
+    /// `closed`.
+    pub fn receive(&self, frame: &str) -> Result<u32, Code> {
+        self.driver.may_ask()?;
+        Ok(self.driver.receive_by_hand(Frame::Text(frame)))
+    }
+
+    /// The same for a binary frame.
+    ///
+    /// # Errors
+    /// `closed`.
+    #[wasm_bindgen(js_name = receiveBytes)]
+    pub fn receive_bytes(&self, frame: &[u8]) -> Result<u32, Code> {
+        self.driver.may_ask()?;
+        Ok(self.driver.receive_by_hand(Frame::Binary(frame)))
+    }
+
+    /// The campaigns whose view changed since this was last asked.
+    ///
+    /// # Errors
+    /// `closed`.
+    #[wasm_bindgen(js_name = takeChanges)]
+    pub fn take_changes(&self) -> Result<Vec<String>, Code> {
+        let changes = self.driver.read(|machine| machine.take_changes())?;
+        Ok(changes.iter().map(|id| id.as_str().to_owned()).collect())
+    }
+
+    /// A campaign as it is now, as a fresh object; `undefined` if nobody holds it.
+    ///
+    /// # Errors
+    /// `closed`.
+    pub fn view(&self, campaign_id: &str) -> Result<JsValue, JsValue> {
+        let now = clock::now();
+        self.driver.read(|machine| {
+            machine
+                .view(campaign_id, now)
+                .map_or(Ok(JsValue::UNDEFINED), |view| convert::to_js(&view))
+        })?
+    }
+
+    /// The word of a campaign's status now; `idle` if nobody holds it.
+    ///
+    /// # Errors
+    /// `closed`.
+    pub fn status(&self, campaign_id: &str) -> Result<String, Code> {
+        let now = clock::now();
+        let status = self.driver.read(|machine| machine.status(campaign_id, now))?;
+        Ok(status.unwrap_or(Status::Idle).as_str().to_owned())
+    }
+
+    /// One page of a campaign's rows. Query: `offset?`, `limit?`, `search?`, `dnsStatus?`,
+    /// `httpStatus?`, `leadStatus?`, `sortBy?`, `sortOrder?`.
+    ///
+    /// # Errors
+    /// `unknown_campaign` if nobody holds it; `invalid_content` or `integer_out_of_range` for a
+    /// query that is none; `closed`.
+    pub fn domains(&self, campaign_id: &str, query: &JsValue) -> Result<JsValue, JsValue> {
+        // Before the machine is borrowed: the query's members may be accessors.
+        let query = convert::query(query)?;
+        self.driver.read(|machine| {
+            let page = machine.domains(campaign_id, &query).ok_or(Code::UnknownCampaign)?;
+            convert::to_js(&page)
+        })?
+    }
+
+    /// Wants to know when a position is reached: `host.settle(ticket, code)` says it.
+    ///
+    /// # Errors
+    /// `invalid_campaign_id`, `invalid_content`, `integer_out_of_range`, `closed`.
+    pub fn reached(
+        &self,
+        campaign_id: &str,
+        epoch: &str,
+        sequence_number: f64,
+        ticket: f64,
+    ) -> Result<(), Code> {
+        let position = convert::position(epoch, sequence_number)?;
+        let ticket = convert::ticket(ticket)?;
+        self.ask(Input::Await(CampaignId::new(campaign_id)?, position, ticket))
+    }
+
+    /// Drops the rows that the last snapshot did not bring.
+    ///
+    /// # Errors
+    /// `invalid_campaign_id`, `closed`.
+    #[wasm_bindgen(js_name = discardUnconfirmed)]
+    pub fn discard_unconfirmed(&self, campaign_id: &str) -> Result<(), Code> {
+        self.ask(Input::DiscardUnconfirmed(CampaignId::new(campaign_id)?))
+    }
+
+    /// Wants fresh data.
+    ///
+    /// # Errors
+    /// `invalid_campaign_id`, `closed`.
+    pub fn refresh(&self, campaign_id: &str) -> Result<(), Code> {
+        self.ask(Input::Refresh(CampaignId::new(campaign_id)?))
+    }
+
+    /// Answers `host.requestToken(ticket)`; `undefined` if there is no token.
+    ///
+    /// # Errors
+    /// `integer_out_of_range` for a ticket that is none; `closed`.
+    #[wasm_bindgen(js_name = provideToken)]
+    pub fn provide_token(&self, ticket: f64, token: Option<String>) -> Result<(), Code> {
+        self.ask(Input::Token(convert::ticket(ticket)?, token))
+    }
+
+    /// Answers `host.fetchSnapshot(ticket, campaignId)`; `undefined` if the fetch failed.
+    ///
+    /// # Errors
+    /// `integer_out_of_range` for a ticket that is none; `closed`.
+    #[wasm_bindgen(js_name = provideSnapshot)]
+    pub fn provide_snapshot(&self, ticket: f64, json: Option<String>) -> Result<(), Code> {
+        self.ask(Input::Snapshot(convert::ticket(ticket)?, json.as_deref()))
+    }
+
+    /// The counters, as a fresh object.
+    ///
+    /// # Errors
+    /// `closed`.
+    pub fn metrics(&self) -> Result<JsValue, JsValue> {
+        self.driver.read(|machine| convert::to_js(machine.metrics()))?
+    }
+
+    /// Everything worth attaching to a bug report: no rows, no token, no address.
+    ///
+    /// # Errors
+    /// `closed`.
+    pub fn diagnostics(&self) -> Result<JsValue, JsValue> {
+        let now = clock::now();
+        let wake_in_ms = self.driver.deadline().map(|deadline| deadline.since(now.at));
+        self.driver.read(|machine| {
+            let campaigns = machine.campaigns();
+            convert::to_js(&Diagnostics {
+                version: env!("CARGO_PKG_VERSION"),
+                transport: match self.driver.transport() {
+                    Transport::Socket(_) => "socket",
+                    Transport::Manual => "manual",
+                },
+                connection: machine.connection().as_str(),
+                wake_in_ms,
+                campaigns: campaigns.filter_map(|id| machine.view(id.as_str(), now)).collect(),
+                metrics: machine.metrics(),
+            })
+        })?
+    }
+
+    /// A command: everything that changes something.
+    fn ask(&self, input: Input<'_>) -> Result<(), Code> {
+        self.driver.may_ask()?;
+        self.driver.feed(input);
+        Ok(())
+    }
+}
+
+impl Drop for Client {
+    /// `free()`. The driver may be what is calling us just now, so it is taken apart, not dropped.
+    fn drop(&mut self) {
+        self.driver.dismantle();
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Diagnostics<'a> {
+    version: &'static str,
+    transport: &'static str,
+    connection: &'static str,
+    wake_in_ms: Option<u64>,
+    campaigns: Vec<CampaignView<'a>>,
+    metrics: &'a Metrics,
+}

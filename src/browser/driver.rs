@@ -1,0 +1,253 @@
+//! The only loop: one input in, effects out, JavaScript called, one timer armed.
+
+use core::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::{Rc, Weak};
+
+use super::clock;
+use super::host::{Host, report};
+use super::socket::Socket;
+use super::timer::Timer;
+use super::wake::WakeSignals;
+use crate::protocol::Code;
+use crate::protocol::frame::Frame;
+use crate::sync::input::{ConnectionId, Wake};
+use crate::sync::{Config, Effect, Input, Machine, Outcome, Timestamp, Verdict};
+
+/// What a browser reports when a connection dies without a word.
+const ABNORMAL: u16 = 1006;
+
+/// What carries the frames.
+#[derive(Debug)]
+pub(super) enum Transport {
+    /// Sockets to this address.
+    Socket(String),
+    /// The application's own: it is always open.
+    Manual,
+}
+
+/// How far the client's life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// In use.
+    Open,
+    /// Closed by the application; listeners are still being told.
+    Closing,
+    /// Everything is told and given back.
+    Closed,
+}
+
+/// The machine and everything that the browser lends to it.
+#[derive(Debug)]
+pub(super) struct Driver {
+    myself: Weak<Self>,
+    host: Host,
+    transport: Transport,
+    machine: RefCell<Machine>,
+    outbox: RefCell<VecDeque<Effect>>,
+    dispatching: Cell<bool>,
+    stage: Cell<Stage>,
+    connection: Cell<ConnectionId>,
+    socket: RefCell<Option<Rc<Socket>>>,
+    timer: Timer,
+    wake: RefCell<Option<WakeSignals>>,
+}
+
+impl Driver {
+    /// A driver of a fresh machine.
+    pub(super) fn new(config: Config, transport: Transport, host: Host) -> Rc<Self> {
+        let machine = Machine::new(config, clock::seed());
+        let driver = Rc::new_cyclic(|myself: &Weak<Self>| Self {
+            myself: myself.clone(),
+            host,
+            transport,
+            machine: RefCell::new(machine),
+            outbox: RefCell::default(),
+            dispatching: Cell::new(false),
+            stage: Cell::new(Stage::Open),
+            connection: Cell::default(),
+            socket: RefCell::default(),
+            timer: Timer::default(),
+            wake: RefCell::default(),
+        });
+        let to = driver.myself.clone();
+        driver.wake.replace(Some(WakeSignals::listen(move |wake| {
+            if let Some(driver) = to.upgrade() {
+                driver.feed(Input::Woke(wake));
+            }
+        })));
+        driver
+    }
+
+    /// Hands one input to the machine and performs what it asks for. Inside a callback only the
+    /// first half happens: the call that is dispatching performs the rest, in order.
+    pub(super) fn feed(&self, input: Input<'_>) {
+        // Whether the input still meant something is the machine's own affair.
+        let _outcome = self.take_in(input);
+        self.settle();
+    }
+
+    /// The same for a frame, which is what comes by the hundred thousand. Where every document of it
+    /// was applied and nothing is asked for, deadlines only moved away; a timer that is armed too
+    /// early is harmless, so it is left alone. Tells how many events were applied.
+    pub(super) fn receive(&self, connection: ConnectionId, frame: Frame<'_>) -> u32 {
+        let (outcome, asks) = self.take_in(Input::Received(connection, frame));
+        let calm = outcome.verdicts.iter().all(|verdict| *verdict == Verdict::Applied);
+        if asks || !calm {
+            self.settle();
+        }
+        outcome.applied
+    }
+
+    /// A frame of the application's own transport, on the connection that is open.
+    pub(super) fn receive_by_hand(&self, frame: Frame<'_>) -> u32 {
+        self.receive(self.connection.get(), frame)
+    }
+
+    /// Closes for good. What listeners still hear of it comes before this returns, unless it is
+    /// called by one of them.
+    pub(super) fn close(&self) {
+        self.stage.set(Stage::Closing);
+        self.feed(Input::Close);
+    }
+
+    /// Whether the application may still ask for something.
+    ///
+    /// # Errors
+    /// [`Code::Closed`] as soon as it was closed.
+    pub(super) fn may_ask(&self) -> Result<(), Code> {
+        if self.stage.get() == Stage::Open { Ok(()) } else { Err(Code::Closed) }
+    }
+
+    /// Lends the machine to a function that does not call JavaScript of the application. Those who
+    /// hear of the closing may still read.
+    ///
+    /// # Errors
+    /// [`Code::Closed`] once it is closed.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&mut Machine) -> T) -> Result<T, Code> {
+        if self.stage.get() == Stage::Closed {
+            return Err(Code::Closed);
+        }
+        Ok(read(&mut self.machine.borrow_mut()))
+    }
+
+    /// What carries the frames.
+    pub(super) const fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// When the machine is to be woken.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.timer.deadline()
+    }
+
+    /// Gives back everything that the browser lends. Nobody is told anything any more.
+    pub(super) fn dismantle(&self) {
+        self.stage.set(Stage::Closed);
+        self.outbox.borrow_mut().clear();
+        self.timer.cancel();
+        self.wake.take();
+        self.socket.take();
+    }
+
+    /// The machine's half of an input. Tells also whether there is something to perform.
+    fn take_in(&self, input: Input<'_>) -> (Outcome, bool) {
+        let now = clock::now();
+        let mut machine = self.machine.borrow_mut();
+        let outcome = machine.handle(now, input);
+        let mut asks = false;
+        while let Some(effect) = machine.poll_effect() {
+            self.outbox.borrow_mut().push_back(effect);
+            asks = true;
+        }
+        (outcome, asks)
+    }
+
+    /// The browser's half: performs what is in the outbox and arms the timer.
+    fn settle(&self) {
+        if self.dispatching.replace(true) {
+            return;
+        }
+        while let Some(effect) = self.next_effect() {
+            self.perform(effect);
+        }
+        self.dispatching.set(false);
+        if self.stage.get() == Stage::Open {
+            self.arm();
+        } else {
+            self.dismantle();
+        }
+    }
+
+    /// Once everything is given back nobody is called, whatever may still have been wanted.
+    fn next_effect(&self) -> Option<Effect> {
+        let effect = self.outbox.borrow_mut().pop_front();
+        effect.filter(|_| self.stage.get() != Stage::Closed)
+    }
+
+    fn perform(&self, effect: Effect) {
+        match effect {
+            Effect::Open(connection) => self.open(connection),
+            Effect::Send(connection, frame) => self.send(connection, &frame),
+            Effect::CloseSocket(connection, code) => {
+                if let Some(socket) = self.socket_of(connection) {
+                    self.socket.take();
+                    socket.close(code);
+                }
+            }
+            Effect::RequestToken(ticket) => self.host.request_token(ticket),
+            Effect::FetchSnapshot(ticket, campaign_id) => {
+                self.host.fetch_snapshot(ticket, &campaign_id);
+            }
+            Effect::Notify(notice) => self.host.notify(&notice),
+            Effect::Settle(ticket, code) => self.host.settle(ticket, code),
+            Effect::Changed => self.host.changed(),
+            Effect::Log(record) => self.host.log(&record),
+        }
+    }
+
+    fn open(&self, connection: ConnectionId) {
+        self.connection.set(connection);
+        let Transport::Socket(url) = &self.transport else {
+            self.feed(Input::Opened(connection));
+            return;
+        };
+        match Socket::open(connection, url, &self.myself) {
+            // Making it may have run code of the page that freed us.
+            Ok(socket) if self.stage.get() != Stage::Closed => {
+                self.socket.replace(Some(Rc::new(socket)));
+            }
+            Ok(_unwanted) => {}
+            Err(error) => {
+                report(Err(error));
+                self.feed(Input::Closed(connection, ABNORMAL));
+            }
+        }
+    }
+
+    fn send(&self, connection: ConnectionId, frame: &str) {
+        match &self.transport {
+            Transport::Manual => self.host.send(frame),
+            Transport::Socket(_) => {
+                if let Some(socket) = self.socket_of(connection) {
+                    socket.send(frame);
+                }
+            }
+        }
+    }
+
+    fn socket_of(&self, connection: ConnectionId) -> Option<Rc<Socket>> {
+        self.socket.borrow().clone().filter(|socket| socket.id() == connection)
+    }
+
+    fn arm(&self) {
+        let deadline = self.machine.borrow_mut().poll_timeout();
+        let to = self.myself.clone();
+        self.timer.arm(deadline, move || {
+            if let Some(driver) = to.upgrade() {
+                driver.timer.cancel();
+                driver.feed(Input::Woke(Wake::Timer));
+            }
+        });
+    }
+}

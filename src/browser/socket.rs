@@ -1,0 +1,115 @@
+//! One socket of the browser, with the callbacks it owns. Dropping it ends them, and the socket.
+
+use std::rc::Weak;
+
+use js_sys::{ArrayBuffer, JsString, Uint8Array};
+use wasm_bindgen::prelude::*;
+use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
+
+use super::driver::Driver;
+use super::host::report;
+use crate::protocol::frame::Frame;
+use crate::sync::Input;
+use crate::sync::input::ConnectionId;
+
+/// A socket that is opening or open. Every callback carries its number, so that the machine can
+/// tell a late one.
+#[derive(Debug)]
+pub(super) struct Socket {
+    id: ConnectionId,
+    socket: WebSocket,
+    // `Fn`, because a callback may cause the next one before it has returned.
+    _on_open: Closure<dyn Fn()>,
+    _on_message: Closure<dyn Fn(MessageEvent)>,
+    _on_close: Closure<dyn Fn(CloseEvent)>,
+}
+
+impl Socket {
+    /// Starts opening a socket.
+    ///
+    /// # Errors
+    /// What the browser throws at an address that it does not take.
+    pub(super) fn open(
+        id: ConnectionId,
+        url: &str,
+        driver: &Weak<Driver>,
+    ) -> Result<Self, JsValue> {
+        let socket = WebSocket::new(url)?;
+        socket.set_binary_type(BinaryType::Arraybuffer);
+
+        let to = driver.clone();
+        let on_open = Closure::<dyn Fn()>::new(move || {
+            feed(&to, Input::Opened(id));
+        });
+        let to = driver.clone();
+        let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+            receive(&to, id, event.data());
+        });
+        let to = driver.clone();
+        let on_close = Closure::<dyn Fn(CloseEvent)>::new(move |event: CloseEvent| {
+            feed(&to, Input::Closed(id, event.code()));
+        });
+        socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
+        socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        // An error says nothing that the close which follows does not say.
+        socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
+        let (_on_open, _on_message, _on_close) = (on_open, on_message, on_close);
+        Ok(Self { id, socket, _on_open, _on_message, _on_close })
+    }
+
+    /// Its number.
+    pub(super) const fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// Sends a text frame. A socket that is closing takes none; its close is on the way to us.
+    pub(super) fn send(&self, frame: &str) {
+        report(self.socket.send_with_str(frame));
+    }
+
+    /// Closes it for the reason that `code` gives. No callback of it follows.
+    pub(super) fn close(&self, code: u16) {
+        self.silence();
+        report(self.socket.close_with_code(legal(code)));
+    }
+
+    fn silence(&self) {
+        self.socket.set_onopen(None);
+        self.socket.set_onmessage(None);
+        self.socket.set_onclose(None);
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.silence();
+        if self.socket.ready_state() <= WebSocket::OPEN {
+            report(self.socket.close());
+        }
+    }
+}
+
+/// What browsers let a page say; other codes make `close` throw.
+const fn legal(code: u16) -> u16 {
+    if matches!(code, 1000 | 3000..=4999) { code } else { 1000 }
+}
+
+fn feed(driver: &Weak<Driver>, input: Input<'_>) {
+    if let Some(driver) = driver.upgrade() {
+        driver.feed(input);
+    }
+}
+
+fn receive(driver: &Weak<Driver>, id: ConnectionId, data: JsValue) {
+    let Some(driver) = driver.upgrade() else { return };
+    match data.dyn_into::<JsString>() {
+        Ok(text) => driver.receive(id, Frame::Text(&String::from(text))),
+        // There is nothing else than text and buffers; whatever else there may be one day reads as
+        // an empty frame, which is refused and counted.
+        Err(data) => {
+            let bytes = data.dyn_into::<ArrayBuffer>().map(|buffer| Uint8Array::new(&buffer));
+            let bytes = bytes.map_or_else(|_| Vec::new(), |bytes| bytes.to_vec());
+            driver.receive(id, Frame::Binary(&bytes))
+        }
+    };
+}

@@ -1,0 +1,75 @@
+//! Signals that time may have passed unnoticed: a page that becomes visible, a network that comes
+//! back, a page out of the back-forward cache.
+
+use core::fmt;
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+use web_sys::{Document, EventTarget, VisibilityState};
+
+use crate::sync::input::Wake;
+
+/// Listens until it is dropped.
+#[derive(Debug)]
+pub(super) struct WakeSignals {
+    _listeners: Vec<Listener>,
+}
+
+impl WakeSignals {
+    /// Calls `woke` at each signal. A worker has fewer of them.
+    pub(super) fn listen(woke: impl Fn(Wake) + 'static) -> Self {
+        let woke = Rc::new(woke);
+        let on = |target: &EventTarget, kind, wake| {
+            let woke = Rc::clone(&woke);
+            Listener::new(target, kind, move || woke(wake))
+        };
+        let global: EventTarget = js_sys::global().unchecked_into();
+        let mut listeners = vec![on(&global, "online", Wake::Online)];
+        if let Some(document) = web_sys::window().and_then(|window| window.document()) {
+            listeners.push(on(&global, "pageshow", Wake::PageShow));
+            listeners.push(Listener::visible(document, move || woke(Wake::Visible)));
+        }
+        Self { _listeners: listeners }
+    }
+}
+
+/// One listener, removed when it is dropped.
+struct Listener {
+    target: EventTarget,
+    kind: &'static str,
+    // `Fn`, because a listener may cause the very event it listens to.
+    closure: Closure<dyn Fn()>,
+}
+
+impl Listener {
+    fn new(target: &EventTarget, kind: &'static str, react: impl Fn() + 'static) -> Self {
+        let closure = Closure::<dyn Fn()>::new(react);
+        let callback = closure.as_ref().unchecked_ref();
+        // Where the global is no event target there are no such signals.
+        let _absent = target.add_event_listener_with_callback(kind, callback);
+        Self { target: target.clone(), kind, closure }
+    }
+
+    /// The event says that visibility changed; only the document says to what.
+    fn visible(document: Document, react: impl Fn() + 'static) -> Self {
+        let target = EventTarget::from(document.clone());
+        Self::new(&target, "visibilitychange", move || {
+            if document.visibility_state() == VisibilityState::Visible {
+                react();
+            }
+        })
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let callback = self.closure.as_ref().unchecked_ref();
+        let _absent = self.target.remove_event_listener_with_callback(self.kind, callback);
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind)
+    }
+}

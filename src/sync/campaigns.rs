@@ -1,0 +1,50 @@
+//! The campaigns that are held, by id. There are few of them, and they are looked up for every event:
+//! a sorted list is all it takes, and iterating over it has an order.
+
+use super::subscription::Subscription;
+
+/// Subscriptions, sorted by campaign id.
+#[derive(Debug, Default)]
+pub struct Campaigns(Vec<Subscription>);
+
+impl Campaigns {
+    /// The subscription of a campaign.
+    pub fn get(&self, campaign_id: &str) -> Option<&Subscription> {
+        let at = self.place(campaign_id).ok()?;
+        self.0.get(at)
+    }
+
+    /// The subscription of a campaign.
+    pub fn get_mut(&mut self, campaign_id: &str) -> Option<&mut Subscription> {
+        let at = self.place(campaign_id).ok()?;
+        self.0.get_mut(at)
+    }
+
+    /// Adds a subscription, in the place of one of the same campaign if there is one.
+    pub fn insert(&mut self, subscription: Subscription) {
+        match self.place(subscription.id.as_str()) {
+            Ok(at) => self.0[at] = subscription,
+            Err(at) => self.0.insert(at, subscription),
+        }
+    }
+
+    /// Takes the first subscription that `unwanted` names out.
+    pub fn remove(&mut self, unwanted: impl Fn(&Subscription) -> bool) -> Option<Subscription> {
+        let at = self.0.iter().position(unwanted)?;
+        Some(self.0.remove(at))
+    }
+
+    /// All, by id.
+    pub fn values(&self) -> impl Iterator<Item = &Subscription> {
+        self.0.iter()
+    }
+
+    /// All, by id.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Subscription> {
+        self.0.iter_mut()
+    }
+
+    fn place(&self, campaign_id: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|it| it.id.as_str().cmp(campaign_id))
+    }
+}
