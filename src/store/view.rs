@@ -28,7 +28,9 @@ pub struct ViewContext<'a> {
 pub struct CampaignView<'a> {
     campaign_id: &'a str,
     status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     stale_reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
     dialect: Option<&'a str>,
     position: Option<PositionView<'a>>,
@@ -63,6 +65,7 @@ struct RecordView<'a> {
     progress_percentage: f64,
     created_at: &'a str,
     updated_at: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<&'a str>,
 }
 
@@ -90,11 +93,14 @@ impl Serialize for Tallies<'_> {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TransitionView<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
     previous_phase: Option<Phase>,
     new_phase: Phase,
     new_status: Status,
     transition_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     trigger_reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     estimated_duration: Option<f64>,
     timestamp: &'a str,
     sequence_number: u64,
@@ -103,6 +109,7 @@ struct TransitionView<'a> {
 #[derive(Clone, Debug, Serialize)]
 struct ErrorView<'a> {
     code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
 }
 

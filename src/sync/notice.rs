@@ -21,6 +21,7 @@ pub enum Notice {
         /// Where it would have gone.
         new_phase: Phase,
         /// In words for people.
+        #[serde(skip_serializing_if = "Option::is_none")]
         trigger_reason: Option<String>,
     },
     /// A number was skipped.
@@ -87,6 +88,7 @@ pub enum Notice {
         /// Why.
         code: Code,
         /// The campaign, where it can be told.
+        #[serde(skip_serializing_if = "Option::is_none")]
         campaign_id: Option<CampaignId>,
     },
     /// Counts or digests were compared.
@@ -135,6 +137,7 @@ pub enum Notice {
         /// The word of the status.
         status: &'static str,
         /// Why it is stale or failed.
+        #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'static str>,
     },
     /// The connection changed.
@@ -143,10 +146,12 @@ pub enum Notice {
         /// `idle`, `connecting`, `open`, `waiting`, `failed` or `closed`.
         state: &'static str,
         /// Why it failed.
+        #[serde(skip_serializing_if = "Option::is_none")]
         code: Option<Code>,
         /// Failures in a row.
         attempt: u32,
         /// When it will be tried again.
+        #[serde(skip_serializing_if = "Option::is_none")]
         retry_in_ms: Option<u64>,
     },
     /// A message for people.
@@ -176,6 +181,7 @@ pub struct PhaseTransition {
     /// Which campaign.
     pub campaign_id: CampaignId,
     /// Where it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_phase: Option<Phase>,
     /// Where it is.
     pub new_phase: Phase,
@@ -186,10 +192,13 @@ pub struct PhaseTransition {
     /// `manual`, `automatic`, `error_recovery`; `snapshot` where only the result is known.
     pub transition_type: String,
     /// In words for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub trigger_reason: Option<String>,
     /// Seconds the phase is expected to take.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_duration: Option<f64>,
     /// The log.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<String>,
     /// The number of the transition, or of the snapshot that showed it.
     pub sequence_number: u64,
@@ -206,8 +215,10 @@ pub struct CacheInvalidated {
     /// `phase_transition`, `snapshot`, `epoch`, `divergence` or `force_refresh`.
     pub reason: &'static str,
     /// The phase after a transition.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub new_phase: Option<Phase>,
     /// The log.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<String>,
     /// Nothing older than this number may be cached any more.
     pub sequence_number: u64,

@@ -8,9 +8,10 @@ use super::notice::Notice;
 use super::outcome::Verdict;
 use super::subscription::Subscription;
 use super::swap::stage;
+use crate::protocol::client::Reason;
 use crate::protocol::server::CampaignDigest;
 use crate::protocol::snapshot::SnapshotPart;
-use crate::protocol::{Code, Epoch, SequenceNumber, client};
+use crate::protocol::{Code, Epoch, Position, SequenceNumber, client};
 use crate::store::staging::differing_buckets;
 use crate::store::{Claim, Discrepancy, Staging, StagingFault};
 
@@ -38,7 +39,8 @@ pub enum Repair {
         /// When it is given up.
         deadline: Timestamp,
     },
-    /// A repair at this position did not help; another is not tried before it moves.
+    /// A repair at this position did not help; another is not tried before it moves, or both sides
+    /// agree again.
     GaveUp {
         /// The log.
         epoch: Epoch,
@@ -56,6 +58,12 @@ impl Repair {
             }
             Self::Idle | Self::GaveUp { .. } => None,
         }
+    }
+
+    /// Whether a repair at exactly this position did not help.
+    pub fn gave_up_at(&self, position: &Position) -> bool {
+        matches!(self, Self::GaveUp { epoch, at }
+            if *epoch == position.epoch && *at == position.sequence_number)
     }
 
     /// Whether one is under way.
@@ -84,8 +92,7 @@ impl Subscription {
     /// is missing it waits: what is missing may be the difference.
     pub(super) fn begin_repair(&mut self, cx: &mut Context) {
         let Some(position) = self.store.position() else { return };
-        let gave_up_here = matches!(&self.repair, Repair::GaveUp { epoch, at }
-            if *epoch == position.epoch && *at == position.sequence_number);
+        let gave_up_here = self.repair.gave_up_at(position);
         let busy = self.repair.in_flight() || !self.recovery.is_settled();
         let open = matches!(cx.socket, Some((_, Dialect::V1)));
         if !self.disagrees || !open || busy || gave_up_here {
@@ -177,8 +184,7 @@ impl Subscription {
             return;
         }
         if !staging.completes(self.store.table(), buckets) {
-            self.repair = Repair::GaveUp { epoch, at };
-            return;
+            return self.give_up(cx, epoch, at);
         }
         let rows = staging.table.len() as u64;
         match self.store.repair(staging, buckets) {
@@ -190,8 +196,15 @@ impl Subscription {
                 let (campaign_id, buckets) = (self.id.clone(), buckets.len() as u64);
                 cx.notify(Notice::Repaired { campaign_id, buckets, rows });
             }
-            Err(_) => self.repair = Repair::GaveUp { epoch, at },
+            Err(_) => self.give_up(cx, epoch, at),
         }
+    }
+
+    /// The buckets did not help at this position. A whole snapshot proves itself; if the server's
+    /// claims contradict that one too, nothing more is tried here.
+    fn give_up(&mut self, cx: &mut Context, epoch: Epoch, at: SequenceNumber) {
+        self.repair = Repair::GaveUp { epoch, at };
+        self.want(cx, Reason::Divergence, true);
     }
 
     /// Both sides hold the same rows. Listeners hear of it when they had heard otherwise.

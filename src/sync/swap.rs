@@ -112,9 +112,12 @@ impl Subscription {
         if let Some(epoch) = new_log {
             self.retire(cx, epoch);
         }
+        let here = self.repair.gave_up_at(&staging.position);
         let swapped = self.store.swap(staging);
         self.window.clear();
-        self.repair = Repair::Idle;
+        if !here {
+            self.repair = Repair::Idle;
+        }
         self.strikes = Strikes::default();
         self.proof.clear(cx.now);
         cx.ping_wanted = true;

@@ -135,28 +135,51 @@ fn a_large_discrepancy_shows_the_error_and_keeps_the_data() {
     }
 }
 
+/// Rows differ, and the buckets that come do not add up to what the server claims of the whole.
+fn repair_that_does_not_help(world: &mut World, log: &Log, theirs: &[Row]) {
+    world.pong_with(claim(log.head(), theirs));
+    send_digest(world, log.head(), theirs);
+    let before = world.rows();
+    let mut wrong = theirs[theirs.len() - 1].clone();
+    wrong.name.push('x');
+    let request = &world.last_sent("request_campaign_snapshot").expect("asked")["payload"];
+    let id = crate::world::text(&request["requestId"]);
+    let mut snapshot = Snapshot::new(EPOCH, log.head(), &id, vec![wrong]);
+    snapshot.whole = Some(theirs.to_vec());
+    world.receive(&snapshot.parts()[0]);
+    assert_eq!((world.rows(), &*world.status()), (before, "recovering"));
+    let request = world.request().clone();
+    assert_eq!(request["prefer"], "snapshot", "a whole snapshot proves itself");
+    assert_eq!(request["reason"], "divergence");
+}
+
+#[test]
+fn a_repair_that_does_not_help_is_followed_by_a_whole_snapshot() {
+    let log = Log::with_rows(20);
+    let mut world = World::following(&log);
+    let theirs = rows(21);
+    repair_that_does_not_help(&mut world, &log, &theirs);
+    world.answer_snapshot(EPOCH, log.head(), theirs.clone());
+    world.pong_with(claim(log.head(), &theirs));
+    assert_eq!((world.rows().len(), &*world.status()), (21, "live"));
+}
+
 #[test]
 fn a_repair_that_does_not_help_is_not_repeated_at_the_same_position() {
     let mut log = Log::with_rows(20);
     let mut world = World::following(&log);
     let theirs = rows(21);
-    world.pong_with(claim(log.head(), &theirs));
-    send_digest(&mut world, log.head(), &theirs);
-    let before = world.rows();
-    // The buckets that come do not add up to what the server claims of the whole.
-    let mut wrong = theirs.clone();
-    wrong[20].name.push('x');
-    let request = &world.last_sent("request_campaign_snapshot").expect("asked")["payload"];
-    let id = crate::world::text(&request["requestId"]);
-    let mut snapshot = Snapshot::new(EPOCH, log.head(), &id, vec![wrong[20].clone()]);
-    snapshot.whole = Some(theirs.clone());
-    world.receive(&snapshot.parts()[0]);
-    assert_eq!((world.rows(), &*world.status()), (before, "stale(diverged)"));
+    repair_that_does_not_help(&mut world, &log, &theirs);
+    // The server's own snapshot contradicts what it claims.
+    world.answer_snapshot(EPOCH, log.head(), rows(20));
+    let requests = world.requests();
     for _ in 0..3 {
-        world.advance(5_000);
         world.pong_with(claim(log.head(), &theirs));
+        assert_eq!((world.rows().len(), &*world.status()), (20, "stale(diverged)"));
+        world.advance(5_000);
     }
     assert_eq!(world.count_sent("request_campaign_digest"), 1, "no loop");
+    assert_eq!(world.requests(), requests);
     // At another position it is tried again.
     let next = log.push("system.notification", &json!({"level": "info", "message": "x"}));
     assert_eq!(world.receive(&next.document()), Verdict::Applied);

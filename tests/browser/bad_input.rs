@@ -1,0 +1,161 @@
+//! Bad input: each refusal has a code and is counted, the state stays, what follows is applied; and
+//! arguments that make no sense are thrown back.
+
+use campaign_sync::protocol::limits::{FRAME_BYTES_MAX, FRAME_DOCUMENTS_MAX};
+use js_sys::JsString;
+use serde_json::{Value, json};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use crate::wire::{CAMPAIGN, EPOCH, Log};
+use crate::world::{Recorder, World, client, code, js};
+
+/// Follows a log, takes `refused` in, and goes on.
+fn refuses(expected: &str, refused: impl FnOnce(&World) -> u32) {
+    let mut log = Log::with_rows(2);
+    let world = World::following(&log);
+    let before = world.view();
+    assert_eq!(refused(&world), 0, "{expected}");
+    assert_eq!(world.metrics()["refused"][expected], 1, "{}", world.metrics());
+    let rejected = world.host.details("rejected");
+    assert_eq!(rejected, [json!({"code": expected})]);
+    assert_eq!(world.view(), before, "{expected}");
+    assert_eq!(world.receive(&log.generate(2).document()), 1, "what follows is applied");
+}
+
+#[test]
+fn frames_that_are_no_frames_are_refused_with_a_code() {
+    let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+    let cases = [
+        ("empty_frame", String::new()),
+        ("empty_frame", "\n \n".to_owned()),
+        ("invalid_json", "{\"type\":".to_owned()),
+        ("invalid_json", "\u{feff}{}".to_owned()),
+        ("too_deep", deep),
+        ("frame_too_large", " ".repeat(FRAME_BYTES_MAX + 1)),
+        ("too_many_documents", "1\n".repeat(FRAME_DOCUMENTS_MAX + 1)),
+        ("invalid_envelope", "null".to_owned()),
+        ("ambiguous_envelope", r#"{"type":"a","type":"b"}"#.to_owned()),
+        ("lone_surrogate", r#"{"type":"ping","data":"\ud800"}"#.to_owned()),
+    ];
+    for (expected, frame) in cases {
+        refuses(expected, |world| world.receive(&frame));
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused_with_a_code() {
+    let bytes = |bytes: &'static [u8]| {
+        move |world: &World| world.client.receive_bytes(bytes).expect("frames never throw")
+    };
+    refuses("invalid_utf8", bytes(&[b'{', 0xff, b'}']));
+    refuses("invalid_utf8", bytes(&[0xed, 0xa0, 0x80]));
+    refuses("empty_frame", bytes(&[]));
+}
+
+#[test]
+fn half_a_surrogate_pair_in_a_string_does_no_harm() {
+    let world = World::following(&Log::with_rows(2));
+    let half = JsString::from_char_code(&[0xd800]);
+    assert_eq!(world.client.receive(&half.into()).expect("frames never throw"), 0);
+    assert_eq!(world.metrics()["refused"]["invalid_json"], 1);
+}
+
+#[test]
+fn a_damaged_event_is_told_and_not_applied() {
+    let mut log = Log::with_rows(2);
+    let world = World::following(&log);
+    let event = log.generate(2);
+    assert_eq!(world.receive(&event.damaged()), 0);
+    let told = world.host.details("corrupt");
+    assert_eq!(told, [json!({"campaignId": CAMPAIGN, "sequenceNumber": 4})]);
+    assert_eq!(world.metrics()["corrupt"], 1);
+    assert_eq!(world.position(), 3);
+}
+
+#[test]
+fn words_that_are_names_of_the_prototype_do_no_harm() {
+    let mut log = Log::with_rows(2);
+    let world = World::following(&log);
+    let words = ["__proto__", "constructor", "toString"];
+    let rows = words.map(|word| json!({"domainId": "d-0", "dnsStatus": word}));
+    for row in rows {
+        assert_eq!(world.receive(&log.update(json!([row])).document()), 1);
+    }
+    assert_eq!(world.rows()[0]["dnsStatus"], "toString");
+    assert_eq!(world.view()["counts"]["dns"]["toString"], 1);
+    let untouched = js_sys::eval("({}).__proto__ === Object.prototype && !('dns' in {})");
+    assert_eq!(untouched.expect("it runs"), JsValue::TRUE);
+}
+
+#[test]
+fn ids_that_are_no_ids_are_thrown_back() {
+    let world = World::manual();
+    let long = "x".repeat(65);
+    for id in ["", "*", "a.>", "../x", "a b", "ä", &long] {
+        let codes = [
+            code(world.client.retain(id)),
+            code(world.client.release(id)),
+            code(world.client.refresh(id)),
+            code(world.client.reached(id, EPOCH, 1.0, 1.0)),
+        ];
+        assert!(codes.iter().all(|code| code == "invalid_campaign_id"), "{id}: {codes:?}");
+        assert!(world.client.view(id).expect("it is open").is_undefined());
+        assert_eq!(world.client.status(id).expect("it is open"), "idle");
+    }
+}
+
+#[test]
+fn positions_that_are_none_are_thrown_back() {
+    let world = World::manual();
+    let reached = |epoch, number| code(world.client.reached(CAMPAIGN, epoch, number, 1.0));
+    for number in [-1.0, 0.5, 9_007_199_254_740_992.0, f64::NAN, f64::INFINITY] {
+        assert_eq!(reached(EPOCH, number), "integer_out_of_range", "{number}");
+    }
+    for epoch in ["", "a/b", "a\"b"] {
+        assert_eq!(reached(epoch, 1.0), "invalid_content", "{epoch}");
+    }
+}
+
+#[test]
+fn queries_that_are_none_are_thrown_back() {
+    let world = World::following(&Log::with_rows(2));
+    let query = |query: &JsValue| code(world.client.domains(CAMPAIGN, query));
+    let content = [
+        json!({"limit": "10"}),
+        json!({"offset": {}}),
+        json!({"search": 5}),
+        json!({"dnsStatus": ["resolved"]}),
+        json!({"sortBy": "name"}),
+        json!({"sortOrder": "up"}),
+        json!(7),
+    ];
+    for bad in content {
+        assert_eq!(query(&js(&bad)), "invalid_content", "{bad}");
+    }
+    for bad in [json!({"limit": -1}), json!({"limit": 1.5}), json!({"offset": 1e300})] {
+        assert_eq!(query(&js(&bad)), "integer_out_of_range", "{bad}");
+    }
+    let throws = js_sys::eval("({ get limit() { throw new Error('mine') } })");
+    assert_eq!(query(&throws.expect("it runs")), "invalid_content");
+    assert_eq!(code(world.client.domains("not-held", &JsValue::NULL)), "unknown_campaign");
+}
+
+#[test]
+fn options_that_are_none_are_thrown_back() {
+    let make = |options: &Value| code(client(options, &Recorder::new()).map(|_| ()));
+    let content = [
+        json!({}),
+        json!({"manualTransport": false}),
+        json!({"manualTransport": "yes"}),
+        json!({"url": 5}),
+        json!({"manualTransport": true, "dialect": "v2"}),
+        json!({"manualTransport": true, "hasToken": 1}),
+        json!("manual"),
+    ];
+    for bad in content {
+        assert_eq!(make(&bad), "invalid_content", "{bad}");
+    }
+    let negative = json!({"manualTransport": true, "lingerMs": -1});
+    assert_eq!(make(&negative), "integer_out_of_range");
+}

@@ -1,0 +1,20 @@
+//! The shell in a real browser, driven through the generated class as the package drives it.
+#![cfg(target_arch = "wasm32")]
+
+use wasm_bindgen_test::wasm_bindgen_test_configure;
+
+#[path = "../protocol/wire.rs"]
+#[allow(dead_code, reason = "it serves the tests of the machine, which need more of it")]
+mod wire;
+mod world;
+
+mod bad_input;
+mod manual_transport;
+mod recordings;
+mod reentrancy;
+mod sockets;
+mod timers;
+mod views;
+mod wake_signals;
+
+wasm_bindgen_test_configure!(run_in_browser);

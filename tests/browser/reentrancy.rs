@@ -1,0 +1,213 @@
+//! Callbacks that call back: a host function may call any method, throw, close or free the client,
+//! and nothing breaks.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use serde_json::json;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use crate::wire::{self, CAMPAIGN, EPOCH, Log};
+use crate::world::{World, call_everything, code, pong, text};
+
+const CALLBACKS: [&str; 7] =
+    ["dispatch", "changed", "requestToken", "fetchSnapshot", "send", "settle", "log"];
+
+/// A callback that causes more callbacks would go on for ever.
+const REPEATS_MAX: u32 = 10;
+
+/// A client that has a use for every callback.
+fn eventful() -> World {
+    World::new(&json!({"manualTransport": true, "hasToken": true, "hasFetchSnapshot": true,
+        "log": true}))
+}
+
+/// A session in which every callback is called. Errors of a client that is closed are no matter.
+fn play(world: &World, log: &Log) {
+    let client = &world.client;
+    let receive = |frame: &str| drop(client.receive(&frame.into()));
+    let _ = client.retain(CAMPAIGN);
+    let _ = client.reached(CAMPAIGN, EPOCH, 1.0, 1.0);
+    let _ = client.connect();
+    let _ = client.refresh(CAMPAIGN);
+    for call in world.host.calls("requestToken") {
+        let _ = client.provide_token(call[0].as_f64().expect("a ticket is a number"), Some("t"));
+    }
+    receive(&wire::ack());
+    for request in world.host.sent("request_event_recovery") {
+        let id = text(&request["payload"]["requestId"]);
+        receive(&wire::recovery("replay", EPOCH, &id, 1, log.head()));
+    }
+    receive(&log.frame(1, log.head()));
+    receive(&pong(log.head()));
+    for call in world.host.calls("fetchSnapshot") {
+        let _ = client.provide_snapshot(call[0].as_f64().expect("a ticket is a number"), None);
+    }
+}
+
+#[test]
+fn every_callback_may_call_every_method() {
+    let log = Log::with_rows(3);
+    for callback in CALLBACKS {
+        let world = eventful();
+        let ran = Rc::new(Cell::new(0));
+        let (client, count) = (world.client.clone(), Rc::clone(&ran));
+        world.host.on_throwing(callback, move |_| {
+            count.set(count.get() + 1);
+            if count.get() > REPEATS_MAX {
+                return Ok(());
+            }
+            call_everything(&client, CAMPAIGN).inspect_err(|_| count.set(u32::MAX / 2))
+        });
+        play(&world, &log);
+        assert!((1..1_000).contains(&ran.get()), "{callback}: {} runs", ran.get());
+        assert_eq!((world.position(), world.rows().len()), (log.head().into(), 3), "{callback}");
+        assert_eq!(world.host.deepest(), 1, "{callback}: calls of the host do not nest");
+        assert_eq!(world.time.most(), 1, "{callback}");
+    }
+}
+
+#[test]
+fn every_callback_may_throw() {
+    let log = Log::with_rows(3);
+    for callback in CALLBACKS {
+        let world = eventful();
+        let ran = Rc::new(Cell::new(0));
+        let count = Rc::clone(&ran);
+        world.host.on_throwing(callback, move |_| {
+            count.set(count.get() + 1);
+            Err(JsValue::from("thrown on purpose"))
+        });
+        play(&world, &log);
+        assert!(ran.get() > 0, "{callback} was called");
+        assert_eq!((world.position(), world.rows().len()), (log.head().into(), 3), "{callback}");
+        assert_eq!(world.status(), "live", "{callback}");
+    }
+}
+
+#[test]
+fn every_callback_may_close_the_client() {
+    let log = Log::with_rows(3);
+    for callback in CALLBACKS {
+        let world = eventful();
+        let closed = Rc::new(Cell::new(false));
+        let (client, done) = (world.client.clone(), Rc::clone(&closed));
+        world.host.on(callback, move |_| {
+            if !done.replace(true) {
+                client.close().expect("it is open");
+                assert_eq!(code(client.connect()), "closed", "closing is final");
+                assert_eq!(code(client.retain(CAMPAIGN)), "closed");
+                client.view(CAMPAIGN).expect("those who hear of it may still read");
+            }
+        });
+        play(&world, &log);
+        assert!(closed.get(), "{callback} was called");
+        let told = world.host.details("connectionchange").pop().expect("closing was told");
+        assert_eq!(told["state"], "closed", "{callback}");
+        assert_eq!(code(world.client.view(CAMPAIGN)), "closed", "{callback}");
+        assert_eq!(world.time.pending(), 0, "{callback}: the timer is given back");
+        world.host.clear();
+        world.time.advance(60_000);
+        assert!(world.host.events().is_empty(), "{callback}: nobody is told anything any more");
+    }
+}
+
+#[test]
+fn every_callback_may_free_the_client() {
+    let log = Log::with_rows(3);
+    for callback in CALLBACKS {
+        let world = eventful();
+        let freed = Rc::new(Cell::new(false));
+        let (client, done) = (world.client.clone(), Rc::clone(&freed));
+        world.host.on(callback, move |_| {
+            if !done.replace(true) {
+                // It throws where a method of the client is under way, and takes effect after it.
+                let _ = client.free();
+            }
+        });
+        play_until_freed(&world, &log, &freed);
+        assert!(freed.get(), "{callback} was called");
+        assert_eq!(world.time.pending(), 0, "{callback}: the timer is given back");
+        world.host.clear();
+        world.time.advance(60_000);
+        assert!(world.host.events().is_empty(), "{callback}: nobody is told anything any more");
+    }
+}
+
+/// The generated class throws its own error where a freed client is used; those are no matter.
+fn play_until_freed(world: &World, log: &Log, freed: &Cell<bool>) {
+    play(world, log);
+    assert!(!freed.get() || world.client.metrics().is_err(), "it is freed");
+}
+
+#[test]
+fn what_a_listener_causes_comes_after_what_was_there_before() {
+    let mut log = Log::with_rows(3);
+    let world = World::following(&log);
+    let duplicate = log.document(2);
+    let moved = wire::transition("domain_generation", "dns_validation", "ready", &wire::rows(3));
+    let transition = log.push("campaign.phase.transition", &moved).document();
+    let again = log.document(3);
+    let client = world.client.clone();
+    let done = Cell::new(false);
+    world.host.on("dispatch", move |_| {
+        if !done.replace(true) {
+            client.receive(&again.clone().into()).expect("frames never throw");
+        }
+    });
+    world.receive(&format!("{duplicate}\n{transition}"));
+    let heard = world.host.events();
+    let duplicates: Vec<_> = heard.iter().filter(|(kind, _)| kind == "duplicate").collect();
+    assert_eq!((&duplicates[0].1["sequenceNumber"], heard[0].0.as_str()), (&2.into(), "duplicate"));
+    let place = |wanted: &str| heard.iter().position(|(kind, _)| kind == wanted).expect(wanted);
+    assert!(place("cacheinvalidated") < place("phasetransition"));
+    let last = heard.iter().rposition(|(kind, _)| kind == "duplicate").expect("it came again");
+    assert_eq!(heard[last].1["sequenceNumber"], 3);
+    assert!(place("phasetransition") < last, "{heard:?}");
+}
+
+#[test]
+fn a_listener_reads_the_state_that_it_is_told_of() {
+    let mut log = Log::with_rows(3);
+    let world = World::following(&log);
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let (client, phases) = (world.client.clone(), Rc::clone(&seen));
+    world.host.on("dispatch", move |values| {
+        let view = crate::world::plain(&client.view(CAMPAIGN).expect("it is open"));
+        let kind = values[0].as_string().expect("a type is text");
+        phases.borrow_mut().push((kind, text(&view["campaign"]["currentPhase"])));
+    });
+    let moved = wire::transition("domain_generation", "dns_validation", "ready", &wire::rows(3));
+    world.receive(&log.push("campaign.phase.transition", &moved).document());
+    let seen = seen.borrow();
+    assert!(seen.iter().any(|(kind, _)| kind == "phasetransition"));
+    assert!(seen.iter().all(|(_, phase)| phase == "dns_validation"), "{seen:?}");
+}
+
+#[test]
+fn a_listener_that_a_timer_woke_may_free_the_client() {
+    let world = World::manual();
+    let client = world.client.clone();
+    world.client.connect().expect("it is open");
+    let freed = Rc::new(Cell::new(false));
+    let done = Rc::clone(&freed);
+    world.host.on("dispatch", move |_| {
+        if !done.replace(true) {
+            client.free().expect("no method of the client is under way");
+        }
+    });
+    // Nobody answers, so that the server speaks the original dialect.
+    world.time.advance(3_000);
+    assert!(freed.get());
+    assert_eq!(world.time.pending(), 0);
+}
+
+#[test]
+fn freeing_twice_is_the_callers_mistake_and_harms_nobody() {
+    let world = World::following(&Log::with_rows(1));
+    world.client.free().expect("it is not under way");
+    assert_eq!(world.time.pending(), 0);
+    assert!(world.client.free().is_err());
+    assert!(world.client.connect().is_err());
+}

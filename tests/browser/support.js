@@ -1,0 +1,303 @@
+// What the tests put in place of the page: a host that writes down, a clock that stands still until
+// it is told to move, and sockets that are driven by hand.
+
+const CALLBACKS = ["dispatch", "changed", "requestToken", "fetchSnapshot", "send", "settle", "log"];
+
+/** A host that writes down every call, and then runs what a test hung into it. */
+export class Recorder {
+  #calls = [];
+  #hooks = new Map();
+  #depth = 0;
+  #deepest = 0;
+
+  constructor() {
+    for (const name of CALLBACKS) this[name] = (...values) => this.#call(name, values);
+  }
+
+  /** Runs `hook(values)` inside every call of `name`. */
+  hook(name, hook) {
+    this.#hooks.set(name, hook);
+  }
+
+  clear() {
+    this.#calls.length = 0;
+  }
+
+  /** The calls so far, each `[name, ...values]`, as JSON. */
+  calls() {
+    return JSON.stringify(this.#calls);
+  }
+
+  /** How many calls were ever under way at once. */
+  deepest() {
+    return this.#deepest;
+  }
+
+  #call(name, values) {
+    this.#calls.push(structuredClone([name, ...values]));
+    this.#depth += 1;
+    this.#deepest = Math.max(this.#deepest, this.#depth);
+    try {
+      this.#hooks.get(name)?.(values);
+    } finally {
+      this.#depth -= 1;
+    }
+  }
+}
+
+/** A frame that means nothing in any state: most others would settle what the server speaks. */
+const REFUSAL = '{"type":"error","timestamp":"","data":{"code":"rate_limited","message":""}}';
+
+/** Calls every method but `close` and `free`. */
+export function callEverything(client, campaignId) {
+  client.connect();
+  client.retain(campaignId);
+  client.receive(REFUSAL);
+  client.receiveBytes(new TextEncoder().encode(REFUSAL));
+  client.takeChanges();
+  client.view(campaignId);
+  client.status(campaignId);
+  client.domains(campaignId, { search: "name" });
+  client.reached(campaignId, "epoch-a", 1, 7);
+  client.discardUnconfirmed(campaignId);
+  client.refresh(campaignId);
+  client.provideToken(999, "nobody asked");
+  client.provideSnapshot(999, "{}");
+  client.metrics();
+  client.diagnostics();
+  client.release(campaignId);
+}
+
+/** Frees the client if it is not freed. */
+export function freeQuietly(client) {
+  try {
+    client.free();
+  } catch {
+    // It is.
+  }
+}
+
+/** A monotonic and a wall clock, and timers that fire when they are moved. */
+export class FakeTime {
+  static #installed;
+  #now = 5_000.75;
+  #wall = 1_900_000_000_000;
+  #timers = new Map();
+  #armed = 0;
+  #most = 0;
+  #genuine;
+
+  install() {
+    // A test that failed could not clean up.
+    FakeTime.#installed?.restore();
+    FakeSockets.installed?.restore();
+    FakeTime.#installed = this;
+    this.#genuine = { dateNow: Date.now, setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
+    performance.now = () => this.#now;
+    Date.now = () => this.#wall;
+    globalThis.setTimeout = (run, ms) => {
+      this.#armed += 1;
+      this.#timers.set(this.#armed, { at: this.#now + ms, run });
+      this.#most = Math.max(this.#most, this.#timers.size);
+      return this.#armed;
+    };
+    globalThis.clearTimeout = (timer) => this.#timers.delete(timer);
+  }
+
+  restore() {
+    if (FakeTime.#installed !== this) return;
+    FakeTime.#installed = undefined;
+    delete performance.now;
+    Date.now = this.#genuine.dateNow;
+    globalThis.setTimeout = this.#genuine.setTimeout;
+    globalThis.clearTimeout = this.#genuine.clearTimeout;
+  }
+
+  /** Both clocks move; timers fire when they are due, and a promise settles in between. */
+  advance(ms) {
+    const end = this.#now + ms;
+    for (let due = this.#next(end); due !== undefined; due = this.#next(end)) {
+      const [timer, { at, run }] = due;
+      this.#timers.delete(timer);
+      this.pass(Math.max(0, at - this.#now));
+      run();
+    }
+    this.pass(end - this.#now);
+  }
+
+  /** Both clocks move, and no timer fires. */
+  pass(ms) {
+    this.#now += ms;
+    this.#wall += ms;
+  }
+
+  /** The laptop sleeps: only the wall moves. */
+  sleep(ms) {
+    this.#wall += ms;
+  }
+
+  /** Timers that are armed. */
+  pending() {
+    return this.#timers.size;
+  }
+
+  /** The most timers that were ever armed at once. */
+  most() {
+    return this.#most;
+  }
+
+  /** Timers that were ever armed. */
+  armed() {
+    return this.#armed;
+  }
+
+  #next(end) {
+    const due = [...this.#timers].filter(([, { at }]) => at <= end);
+    return due.sort(([, one], [, other]) => one.at - other.at)[0];
+  }
+}
+
+/** Stands in for the browser's `WebSocket`. */
+export class FakeSockets {
+  static installed;
+  #genuine;
+  #all = [];
+  /** What a socket does inside `send`. */
+  onsend = null;
+
+  install() {
+    const sockets = this;
+    const all = this.#all;
+    FakeSockets.installed = this;
+    this.#genuine = globalThis.WebSocket;
+    globalThis.WebSocket = class WebSocket {
+      readyState = 0;
+      onopen = null;
+      onmessage = null;
+      onclose = null;
+      onerror = null;
+      sent = [];
+      closes = [];
+
+      constructor(url) {
+        this.url = url;
+        all.push(this);
+      }
+
+      send(frame) {
+        if (this.readyState === 0) throw new DOMException("still connecting", "InvalidStateError");
+        this.sent.push(frame);
+        sockets.onsend?.(this, frame);
+      }
+
+      close(code) {
+        const legal = code === undefined || code === 1000 || (code >= 3000 && code <= 4999);
+        if (!legal) throw new DOMException("code", "InvalidAccessError");
+        this.closes.push(code ?? null);
+        this.readyState = 2;
+      }
+    };
+  }
+
+  restore() {
+    if (FakeSockets.installed !== this) return;
+    FakeSockets.installed = undefined;
+    globalThis.WebSocket = this.#genuine;
+  }
+
+  count() {
+    return this.#all.length;
+  }
+
+  /** A socket by its place. */
+  at(index) {
+    return this.#all[index];
+  }
+
+  accept(index) {
+    const socket = this.#all[index];
+    socket.readyState = 1;
+    socket.onopen?.({});
+  }
+
+  deliver(index, data) {
+    this.#all[index].onmessage?.({ data });
+  }
+
+  die(index, code) {
+    const socket = this.#all[index];
+    socket.readyState = 3;
+    socket.onerror?.({});
+    socket.onclose?.({ code });
+  }
+
+  /** Whether a socket has any callback left. */
+  listens(index) {
+    const { onopen, onmessage, onclose, onerror } = this.#all[index];
+    // The genuine setters make `null` of `undefined`.
+    return [onopen, onmessage, onclose, onerror].some((callback) => (callback ?? null) !== null);
+  }
+
+  /** Everything about a socket that can be told as JSON. */
+  describe(index) {
+    const { url, binaryType, sent, closes } = this.#all[index];
+    return JSON.stringify({ url, binaryType, sent, closes });
+  }
+
+  /** A function that calls back as this socket would, however late. */
+  callbacks(index) {
+    const { onopen, onmessage, onclose } = this.#all[index];
+    return (frame) => {
+      let thrown = 0;
+      for (const call of [() => onopen({}), () => onmessage({ data: frame }), () => onclose({ code: 4403 })]) {
+        try {
+          call();
+        } catch {
+          thrown += 1;
+        }
+      }
+      return thrown;
+    };
+  }
+}
+
+/** Runs `work`, and tells how many listeners it added and did not remove: `[added, left]`. */
+export function countListeners(work) {
+  const prototype = EventTarget.prototype;
+  const { addEventListener, removeEventListener } = prototype;
+  let added = 0;
+  let removed = 0;
+  prototype.addEventListener = function (...values) {
+    added += 1;
+    addEventListener.apply(this, values);
+  };
+  prototype.removeEventListener = function (...values) {
+    removed += 1;
+    removeEventListener.apply(this, values);
+  };
+  try {
+    work();
+  } finally {
+    Object.assign(prototype, { addEventListener, removeEventListener });
+  }
+  return [added, added - removed];
+}
+
+/** Runs `work` while the document says that it is hidden. */
+export function whileHidden(work) {
+  Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+  try {
+    work();
+  } finally {
+    delete document.visibilityState;
+  }
+}
+
+/** Resolves as soon as `hook` has seen a call of `dispatch` that `wanted(type, detail)`. */
+export function dispatched(recorder, type, state) {
+  return new Promise((resolve) => {
+    recorder.hook("dispatch", ([kind, detail]) => {
+      if (kind === type && detail.state === state) resolve(JSON.stringify(detail));
+    });
+  });
+}

@@ -1,0 +1,132 @@
+//! One timer: armed for the next deadline, left alone while nothing needs it sooner, gone with the
+//! client.
+
+use serde_json::json;
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use crate::wire::{CAMPAIGN, Log};
+use crate::world::{World, pong, text};
+
+#[test]
+fn a_client_at_rest_arms_no_timer() {
+    let world = World::manual();
+    world.client.retain(CAMPAIGN).expect("it is open");
+    assert_eq!(world.time.armed(), 0);
+}
+
+#[test]
+fn there_is_never_more_than_one_timer() {
+    let log = Log::with_rows(3);
+    let world = World::manual();
+    world.follow(&log);
+    world.client.release(CAMPAIGN).expect("it is open");
+    world.time.advance(60_000);
+    assert_eq!((world.time.pending(), world.time.most()), (1, 1));
+    assert!(world.time.armed() > 5, "it was armed again and again");
+}
+
+#[test]
+fn silence_after_the_handshake_means_the_original_dialect() {
+    let world = World::manual();
+    world.client.retain(CAMPAIGN).expect("it is open");
+    world.client.connect().expect("it is open");
+    world.time.advance(2_990);
+    assert_eq!(world.view()["dialect"], json!(null));
+    world.time.advance(20);
+    assert_eq!(world.view()["dialect"], "original");
+}
+
+#[test]
+fn the_heart_beats_and_a_dead_link_is_found() {
+    let world = World::following(&Log::with_rows(1));
+    world.time.advance(5_100);
+    assert_eq!(world.host.sent("ping").len(), 1);
+    world.time.advance(5_100);
+    let states = world.host.details("connectionchange");
+    let states: Vec<_> = states.iter().map(|detail| text(&detail["state"])).collect();
+    assert_eq!(states[0], "waiting", "nothing was heard for ten seconds");
+    world.time.advance(1_000);
+    assert_eq!(world.host.sent("connection_init").len(), 1, "it came back by itself");
+}
+
+#[test]
+fn a_view_grows_old_by_the_clock_alone() {
+    let world = World::following(&Log::with_rows(1));
+    world.time.pass(10_500);
+    assert_eq!(world.status(), "stale", "no timer fired, and yet it is not called live");
+    assert_eq!(world.view()["staleReason"], "unproven");
+}
+
+#[test]
+fn events_that_are_applied_leave_the_timer_alone() {
+    let mut log = Log::with_rows(1);
+    let world = World::following(&log);
+    let events: Vec<String> = (1..200).map(|offset| log.generate(offset).document()).collect();
+    // The first one asks the application to look again; that is said only once.
+    world.client.take_changes().expect("it is open");
+    world.receive(&events[0]);
+    let armed = world.time.armed();
+    for event in &events[1..] {
+        world.time.pass(1);
+        assert_eq!(world.receive(event), 1);
+    }
+    assert_eq!((world.time.armed(), world.time.pending()), (armed, 1));
+    assert_eq!(world.host.calls("changed").len(), 1);
+    assert_eq!(world.client.take_changes().expect("it is open"), [CAMPAIGN]);
+}
+
+#[test]
+fn a_gap_is_asked_for_again_in_time_though_frames_keep_coming() {
+    let mut log = Log::with_rows(1);
+    let world = World::following(&log);
+    log.generate(1);
+    assert_eq!(world.receive(&log.generate(2).document()), 0);
+    let asked = world.host.sent("request_event_recovery").len();
+    assert_eq!(asked, 1, "the gap is asked for at once");
+    for _ in 0..8 {
+        world.time.advance(2_900);
+        world.receive(&pong(2));
+    }
+    assert!(
+        world.host.sent("request_event_recovery").len() > asked,
+        "and again, without an answer"
+    );
+    assert_eq!(world.time.pending(), 1);
+}
+
+#[test]
+fn an_early_timer_is_harmless() {
+    let world = World::following(&Log::with_rows(1));
+    // Something arrived just before the timer fires: the machine has less to do than was thought.
+    world.time.advance(4_990);
+    world.receive(&pong(2));
+    world.time.advance(20);
+    assert_eq!(world.status(), "live");
+    assert_eq!(world.time.pending(), 1);
+}
+
+#[test]
+fn closing_and_freeing_give_the_timer_back() {
+    let closed = World::following(&Log::with_rows(1));
+    assert_eq!(closed.time.pending(), 1);
+    closed.client.close().expect("it is open");
+    assert_eq!(closed.time.pending(), 0);
+    drop(closed);
+
+    let freed = World::following(&Log::with_rows(1));
+    assert_eq!(freed.time.pending(), 1);
+    freed.client.free().expect("it is not under way");
+    assert_eq!(freed.time.pending(), 0);
+}
+
+#[test]
+fn a_released_campaign_lingers_as_long_as_it_was_told_to() {
+    let world = World::new(&json!({"manualTransport": true, "lingerMs": 700}));
+    world.follow(&Log::with_rows(1));
+    world.client.release(CAMPAIGN).expect("it is open");
+    world.time.advance(690);
+    assert!(world.host.sent("unsubscribe_campaign").is_empty());
+    world.time.advance(20);
+    assert_eq!(world.host.sent("unsubscribe_campaign").len(), 1);
+    assert!(world.client.view(CAMPAIGN).expect("it is open").is_undefined());
+}

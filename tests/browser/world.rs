@@ -1,0 +1,278 @@
+//! A client as JavaScript holds it, with a host that writes down and a clock that is moved by hand.
+
+use campaign_sync::browser::{Client, Host};
+use serde_json::{Value, json};
+use wasm_bindgen::prelude::*;
+
+use crate::wire::{self, CAMPAIGN, EPOCH, Log};
+
+#[wasm_bindgen(module = "/tests/browser/support.js")]
+extern "C" {
+    pub(crate) type Recorder;
+    #[wasm_bindgen(constructor)]
+    pub(crate) fn new() -> Recorder;
+    #[wasm_bindgen(method, js_name = hook)]
+    fn js_hook(this: &Recorder, name: &str, hook: &JsValue);
+    #[wasm_bindgen(method)]
+    pub(crate) fn clear(this: &Recorder);
+    #[wasm_bindgen(method, js_name = calls)]
+    fn js_calls(this: &Recorder) -> String;
+    #[wasm_bindgen(method)]
+    pub(crate) fn deepest(this: &Recorder) -> u32;
+
+    pub(crate) type FakeTime;
+    #[wasm_bindgen(constructor)]
+    fn new() -> FakeTime;
+    #[wasm_bindgen(method)]
+    fn install(this: &FakeTime);
+    #[wasm_bindgen(method)]
+    fn restore(this: &FakeTime);
+    #[wasm_bindgen(method)]
+    pub(crate) fn advance(this: &FakeTime, ms: u32);
+    #[wasm_bindgen(method)]
+    pub(crate) fn pass(this: &FakeTime, ms: u32);
+    #[wasm_bindgen(method)]
+    pub(crate) fn sleep(this: &FakeTime, ms: u32);
+    #[wasm_bindgen(method)]
+    pub(crate) fn pending(this: &FakeTime) -> u32;
+    #[wasm_bindgen(method)]
+    pub(crate) fn most(this: &FakeTime) -> u32;
+    #[wasm_bindgen(method)]
+    pub(crate) fn armed(this: &FakeTime) -> u32;
+
+    #[wasm_bindgen(js_name = freeQuietly)]
+    fn free_quietly(client: &JsClient);
+    #[wasm_bindgen(js_name = callEverything, catch)]
+    pub(crate) fn call_everything(client: &JsClient, campaign_id: &str) -> Result<(), JsValue>;
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// The generated class, as the package's JavaScript holds it.
+    #[derive(Clone)]
+    pub(crate) type JsClient;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn connect(this: &JsClient) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn close(this: &JsClient) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn free(this: &JsClient) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn retain(this: &JsClient, id: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn release(this: &JsClient, id: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn receive(this: &JsClient, frame: &JsValue) -> Result<u32, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = receiveBytes)]
+    pub(crate) fn receive_bytes(this: &JsClient, frame: &[u8]) -> Result<u32, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = takeChanges)]
+    pub(crate) fn take_changes(this: &JsClient) -> Result<Vec<String>, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn view(this: &JsClient, id: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn status(this: &JsClient, id: &str) -> Result<String, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn domains(this: &JsClient, id: &str, query: &JsValue) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn reached(
+        this: &JsClient,
+        id: &str,
+        epoch: &str,
+        number: f64,
+        ticket: f64,
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn refresh(this: &JsClient, id: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch, js_name = provideToken)]
+    pub(crate) fn provide_token(
+        this: &JsClient,
+        ticket: f64,
+        token: Option<&str>,
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch, js_name = provideSnapshot)]
+    pub(crate) fn provide_snapshot(
+        this: &JsClient,
+        ticket: f64,
+        json: Option<&str>,
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn metrics(this: &JsClient) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn diagnostics(this: &JsClient) -> Result<JsValue, JsValue>;
+}
+
+impl Recorder {
+    /// Runs `hook` inside every call of `name`.
+    pub(crate) fn on(&self, name: &str, hook: impl Fn(Vec<JsValue>) + 'static) {
+        self.on_throwing(name, move |values| {
+            hook(values);
+            Ok(())
+        });
+    }
+
+    /// The same for a hook that may throw.
+    pub(crate) fn on_throwing(
+        &self,
+        name: &str,
+        hook: impl Fn(Vec<JsValue>) -> Result<(), JsValue> + 'static,
+    ) {
+        let hook = move |values: js_sys::Array| hook(values.iter().collect());
+        let hook = Closure::<dyn Fn(js_sys::Array) -> Result<(), JsValue>>::new(hook);
+        self.js_hook(name, &hook.into_js_value());
+    }
+
+    /// The arguments of every call of `name`.
+    pub(crate) fn calls(&self, name: &str) -> Vec<Vec<Value>> {
+        let calls: Vec<Vec<Value>> = parse(&self.js_calls());
+        let mine = calls.into_iter().filter(|call| call[0] == name);
+        mine.map(|call| call[1..].to_vec()).collect()
+    }
+
+    /// Every event so far, `(type, detail)`.
+    pub(crate) fn events(&self) -> Vec<(String, Value)> {
+        let calls = self.calls("dispatch").into_iter();
+        calls.map(|call| (text(&call[0]), call[1].clone())).collect()
+    }
+
+    /// The details of the events of one type.
+    pub(crate) fn details(&self, kind: &str) -> Vec<Value> {
+        let events = self.events().into_iter();
+        events.filter(|(heard, _)| heard == kind).map(|(_, detail)| detail).collect()
+    }
+
+    /// The messages that were sent by hand, of one type.
+    pub(crate) fn sent(&self, kind: &str) -> Vec<Value> {
+        let sent = self.calls("send").into_iter().map(|call| parse::<Value>(&text(&call[0])));
+        sent.filter(|message| message["type"] == kind).collect()
+    }
+}
+
+/// One client, and everything around it.
+pub(crate) struct World {
+    pub(crate) client: JsClient,
+    pub(crate) host: Recorder,
+    pub(crate) time: FakeTime,
+}
+
+impl World {
+    /// A client with these options, at rest.
+    pub(crate) fn new(options: &Value) -> Self {
+        let time = FakeTime::new();
+        time.install();
+        let host = Recorder::new();
+        let client = client(options, &host).expect("the options are in order");
+        Self { client, host, time }
+    }
+
+    /// A client with the application's own transport, at rest.
+    pub(crate) fn manual() -> Self {
+        Self::new(&json!({"manualTransport": true}))
+    }
+
+    /// Connected to a server of v1, and all of `log` applied.
+    pub(crate) fn following(log: &Log) -> Self {
+        let world = Self::manual();
+        world.follow(log);
+        world.host.clear();
+        world
+    }
+
+    /// Connects, answers as a server of v1, and replays all of `log`.
+    pub(crate) fn follow(&self, log: &Log) {
+        self.client.retain(CAMPAIGN).expect("it is open");
+        self.client.connect().expect("it is open");
+        self.receive(&wire::ack());
+        self.answer_recovery(1, log.head());
+        assert_eq!(self.receive(&log.frame(1, log.head())), log.head() as u32);
+        self.receive(&pong(log.head()));
+        assert_eq!(self.status(), "live");
+    }
+
+    /// Answers the last recovery request with a replay of these numbers, which are to follow.
+    pub(crate) fn answer_recovery(&self, from: u64, to: u64) {
+        let requests = self.host.sent("request_event_recovery");
+        let request = requests.last().expect("a recovery was asked for");
+        let id = text(&request["payload"]["requestId"]);
+        self.receive(&wire::recovery("replay", EPOCH, &id, from, to));
+    }
+
+    pub(crate) fn receive(&self, frame: &str) -> u32 {
+        self.client.receive(&frame.into()).expect("frames never throw")
+    }
+
+    pub(crate) fn status(&self) -> String {
+        self.client.status(CAMPAIGN).expect("it is open")
+    }
+
+    pub(crate) fn view(&self) -> Value {
+        plain(&self.client.view(CAMPAIGN).expect("it is open"))
+    }
+
+    pub(crate) fn metrics(&self) -> Value {
+        plain(&self.client.metrics().expect("it is open"))
+    }
+
+    /// The last applied number.
+    pub(crate) fn position(&self) -> Value {
+        self.view()["position"]["sequenceNumber"].clone()
+    }
+
+    /// All rows, in their order of generation.
+    pub(crate) fn rows(&self) -> Vec<Value> {
+        let page = self.domains(&json!({"limit": 1_000}));
+        page["rows"].as_array().expect("a page has rows").clone()
+    }
+
+    pub(crate) fn domains(&self, query: &Value) -> Value {
+        plain(&self.client.domains(CAMPAIGN, &js(query)).expect("the query is in order"))
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        free_quietly(&self.client);
+        self.time.restore();
+    }
+}
+
+/// The generated class, made as JavaScript makes it.
+pub(crate) fn client(options: &Value, host: &Recorder) -> Result<JsClient, JsValue> {
+    let host: Host = JsValue::from(host).unchecked_into();
+    let client = Client::new(&js(options), host)?;
+    Ok(JsValue::from(client).unchecked_into())
+}
+
+/// A `pong` that tells of the log's head, which is also the socket's.
+pub(crate) fn pong(head: u64) -> String {
+    let heads = json!([{"campaignId": CAMPAIGN, "epoch": EPOCH, "lastSequenceNumber": head,
+        "logHead": head}]);
+    wire::message("pong", &json!({"timestamp": 1, "heads": heads}))
+}
+
+/// A JavaScript value as its JSON says it is: `null` is there, `undefined` is not.
+pub(crate) fn plain(value: &JsValue) -> Value {
+    let json = js_sys::JSON::stringify(value).expect("the value is plain");
+    parse(&String::from(json))
+}
+
+pub(crate) fn js(value: &Value) -> JsValue {
+    js_sys::JSON::parse(&value.to_string()).expect("it is JSON")
+}
+
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(json: &str) -> T {
+    serde_json::from_str(json).expect("it is JSON")
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
+
+/// The code of an error of ours.
+pub(crate) fn code<T: core::fmt::Debug>(result: Result<T, JsValue>) -> String {
+    let error = result.expect_err("it must throw");
+    assert!(error.is_instance_of::<js_sys::Error>());
+    let member = |name: &str| js_sys::Reflect::get(&error, &name.into()).expect("an object");
+    assert_eq!(member("name").as_string().as_deref(), Some("CampaignSyncError"));
+    assert_eq!(member("message"), member("code"));
+    member("code").as_string().expect("a code is text")
+}

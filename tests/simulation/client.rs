@@ -1,0 +1,115 @@
+//! One page: a real machine, its clocks, and what it looked like after the last step.
+
+use std::collections::BTreeMap;
+
+use campaign_sync::sync::input::Ticket;
+use campaign_sync::sync::{Config, Machine, Now, Timestamp};
+
+use super::oracle::Watch;
+use super::rng::Rng;
+use super::world::Happening;
+
+/// The clocks of one computer. A monotonic clock may stand still while it sleeps; then its wall
+/// clock is never set back, for nothing could tell the sleep from that any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    stops_asleep: bool,
+    lost_ms: u64,
+    wall_ahead_ms: i64,
+}
+
+/// One page.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// What is tested.
+    pub(crate) machine: Machine,
+    /// How often the page was loaded.
+    pub(crate) visit: u64,
+    /// How often the page holds each campaign.
+    pub(crate) held: BTreeMap<String, u32>,
+    /// Its clocks.
+    pub(crate) clock: Clock,
+    /// Since when it sleeps.
+    pub(crate) asleep_since_ms: Option<u64>,
+    /// What happened to it meanwhile.
+    pub(crate) missed: Vec<Happening>,
+    /// The timer that counts; earlier ones were cleared.
+    pub(crate) timer: u64,
+    /// Timers fire no more often than this.
+    pub(crate) throttle_ms: u64,
+    /// Timers that fired without anything being due later, in a row.
+    pub(crate) idle_timers: u32,
+    /// Promises that are not settled yet: campaign, epoch, number.
+    pub(crate) promises: BTreeMap<Ticket, (String, String, u64)>,
+    /// Tickets given so far. The machine has its own; these must differ from them.
+    pub(crate) tickets: u64,
+    /// What the oracle remembers of each campaign.
+    pub(crate) watches: BTreeMap<String, Watch>,
+    /// Events that may be held beyond a gap.
+    pub(crate) held_events_max: usize,
+}
+
+impl Clock {
+    fn draw(rng: &mut Rng) -> Self {
+        let skew = rng.below(7_200_000) as i64 - 3_600_000;
+        Self { stops_asleep: rng.chance(500), lost_ms: 0, wall_ahead_ms: 1_772_323_200_000 + skew }
+    }
+
+    /// The present as this computer tells it.
+    pub(crate) const fn now(&self, true_ms: u64) -> Now {
+        let at = Timestamp(1_000 + true_ms - self.lost_ms);
+        Now { at, wall_ms: true_ms as i64 + self.wall_ahead_ms }
+    }
+
+    /// The computer slept.
+    pub(crate) const fn slept(&mut self, for_ms: u64) {
+        if self.stops_asleep {
+            self.lost_ms += for_ms;
+        }
+    }
+
+    /// Somebody set the wall clock.
+    pub(crate) fn set(&mut self, by_ms: i64) {
+        self.wall_ahead_ms += if self.stops_asleep { by_ms.abs() } else { by_ms };
+    }
+}
+
+impl Client {
+    /// A page that was just loaded.
+    pub(crate) fn new(rng: &mut Rng) -> Self {
+        let config = config(rng);
+        Self {
+            held_events_max: config.held_events_max,
+            machine: Machine::new(config, rng.next()),
+            visit: 1,
+            held: BTreeMap::new(),
+            clock: Clock::draw(rng),
+            asleep_since_ms: None,
+            missed: Vec::new(),
+            timer: 0,
+            throttle_ms: 0,
+            idle_timers: 0,
+            promises: BTreeMap::new(),
+            tickets: 1 << 32,
+            watches: BTreeMap::new(),
+        }
+    }
+
+    /// The page is loaded again: nothing is left of the machine before.
+    pub(crate) fn reload(&mut self, rng: &mut Rng) {
+        let visit = self.visit + 1;
+        *self = Self { visit, clock: self.clock, timer: self.timer + 1, ..Self::new(rng) };
+    }
+}
+
+fn config(rng: &mut Rng) -> Config {
+    Config {
+        has_token: rng.chance(300),
+        has_fetch_snapshot: rng.chance(300),
+        log: rng.chance(200),
+        // Small bounds are met more often.
+        dedupe_window: *rng.pick(&[8, 1_024]),
+        held_events_max: *rng.pick(&[4, 40, 1_024]),
+        ..Config::default()
+    }
+}

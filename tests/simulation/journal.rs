@@ -1,0 +1,71 @@
+//! The journal: one line for everything that happened. The same seed gives the same journal.
+
+use std::collections::VecDeque;
+use std::fmt::{self, Write as _};
+
+use xxhash_rust::xxh64::xxh64;
+
+/// Lines kept for a failure's report.
+const TAIL_LINES: usize = 60;
+
+/// What becomes of the lines beside being hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Nothing.
+    Nothing,
+    /// The last ones are kept.
+    Tail,
+    /// All are printed.
+    Print,
+}
+
+/// The journal of one simulation.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    keep: Keep,
+    line: String,
+    hash: u64,
+    lines: u64,
+    tail: VecDeque<String>,
+}
+
+impl Journal {
+    /// An empty journal.
+    pub(crate) const fn new(keep: Keep) -> Self {
+        Self { keep, line: String::new(), hash: 0, lines: 0, tail: VecDeque::new() }
+    }
+
+    /// Notes one line.
+    pub(crate) fn note(&mut self, at_ms: u64, what: fmt::Arguments<'_>) {
+        self.line.clear();
+        // Writing to a string cannot fail.
+        let _infallible = write!(self.line, "{at_ms:>8} {what}");
+        self.hash = xxh64(self.line.as_bytes(), self.hash);
+        self.lines += 1;
+        match self.keep {
+            Keep::Nothing => {}
+            Keep::Print => println!("{}", self.line),
+            Keep::Tail => {
+                self.tail.push_back(self.line.clone());
+                if self.tail.len() > TAIL_LINES {
+                    self.tail.pop_front();
+                }
+            }
+        }
+    }
+
+    /// The hash of all lines, in order.
+    pub(crate) const fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// How many lines there are.
+    pub(crate) const fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// The last lines, as far as they are kept.
+    pub(crate) fn tail(&self) -> impl Iterator<Item = &str> {
+        self.tail.iter().map(String::as_str)
+    }
+}

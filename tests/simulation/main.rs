@@ -1,0 +1,183 @@
+//! The simulator: real machines against a model server, over a network that does its worst.
+//!
+//! `cargo xtask sim --seeds N` runs the regressions and the seeds 1 to N. Everything follows from
+//! the seed: a failing one is printed, and `--seed S` replays it with its whole journal.
+
+mod chaos;
+mod client;
+mod faults;
+mod invariants;
+mod journal;
+mod network;
+mod options;
+mod oracle;
+mod pages;
+mod people;
+mod regressions;
+mod report;
+mod rng;
+mod server;
+mod traffic;
+mod workload;
+mod world;
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use std::{env, thread};
+
+use invariants::Violation;
+use journal::Keep;
+use options::Options;
+use report::Tally;
+use world::{End, simulate};
+
+/// Every so many seeds one is run again, and must write the same journal.
+const REPEAT_EVERY: u64 = 50;
+/// Every so many seeds the progress is printed.
+const PROGRESS_EVERY: u64 = 500;
+/// After so many failures the run ends.
+const FAILURES_MAX: usize = 10;
+
+/// What the threads share.
+#[derive(Debug, Default)]
+struct Results {
+    tally: Tally,
+    failures: Vec<(u64, String)>,
+}
+
+fn main() -> ExitCode {
+    let options = match Options::read(env::args().skip(1)) {
+        Ok(options) => options,
+        Err(message) => {
+            eprintln!("{message}\nusage: simulation [--seeds N | --seed S | --minutes M]");
+            return ExitCode::from(2);
+        }
+    };
+    let began = Instant::now();
+    let results = match options {
+        Options::One(seed) => one(seed),
+        Options::Seeds(count) => many(&|_| false, count),
+        Options::Time(time) => many(&|began: Instant| began.elapsed() >= time, u64::MAX),
+    };
+    finish(&results, began)
+}
+
+/// One seed, its journal printed.
+fn one(seed: u64) -> Results {
+    let mut results = Results::default();
+    run_seed(seed, Keep::Print, &mut results);
+    results
+}
+
+/// The regressions and the seeds from 1 on, on all processors, until `over` or the last one.
+fn many(over: &(impl Fn(Instant) -> bool + Sync), last: u64) -> Results {
+    let results = Mutex::new(Results::default());
+    let (next, began) = (AtomicU64::new(0), Instant::now());
+    let regressions = regressions::SEEDS.len() as u64;
+    let worker = || {
+        let mut own = Results::default();
+        loop {
+            let turn = next.fetch_add(1, Ordering::Relaxed);
+            let known = usize::try_from(turn).ok().and_then(|turn| regressions::SEEDS.get(turn));
+            let seed = known.copied().unwrap_or_else(|| turn.saturating_sub(regressions) + 1);
+            let failed = own.failures.len() >= FAILURES_MAX;
+            if failed || (known.is_none() && (seed > last || over(began))) {
+                break;
+            }
+            run_seed(seed, Keep::Nothing, &mut own);
+            if seed.is_multiple_of(PROGRESS_EVERY) {
+                println!("seed {seed}, {:.0} s", began.elapsed().as_secs_f64());
+            }
+        }
+        let mut results = results.lock().unwrap_or_else(|error| error.into_inner());
+        results.tally.add(&own.tally);
+        results.failures.extend(own.failures);
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(worker);
+        }
+    });
+    results.into_inner().unwrap_or_else(|error| error.into_inner())
+}
+
+fn run_seed(seed: u64, keep: Keep, results: &mut Results) {
+    match survive(seed, keep) {
+        Ok(end) => {
+            results.tally.add(&end.tally);
+            if let Some(violation) = &end.violation {
+                fail(seed, keep, violation, results);
+            } else if seed.is_multiple_of(REPEAT_EVERY) {
+                repeat(seed, &end, results);
+            }
+        }
+        Err(panic) => {
+            results.tally.seeds += 1;
+            fail(seed, keep, &panic, results);
+        }
+    }
+}
+
+/// A simulation, whose machine may also panic.
+fn survive(seed: u64, keep: Keep) -> Result<End, Violation> {
+    catch_unwind(AssertUnwindSafe(|| simulate(seed, keep))).map_err(|panic: Box<dyn Any + Send>| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Violation { guarantee: "panic", detail: text.unwrap_or("without a word").to_owned() }
+    })
+}
+
+/// The same seed must give the same journal.
+fn repeat(seed: u64, first: &End, results: &mut Results) {
+    let Ok(again) = survive(seed, Keep::Nothing) else { return };
+    let (was, is) = (&first.journal, &again.journal);
+    if (was.hash(), was.lines()) != (is.hash(), is.lines()) {
+        let detail = format!("{} lines, then {} others", was.lines(), is.lines());
+        let violation = Violation { guarantee: "same seed, same journal", detail };
+        fail(seed, Keep::Print, &violation, results);
+    }
+}
+
+fn fail(seed: u64, keep: Keep, violation: &Violation, results: &mut Results) {
+    let mut text = format!("test seed {seed} ... FAILED\n{violation}\n");
+    if keep == Keep::Nothing
+        && let Ok(end) = survive(seed, Keep::Tail)
+    {
+        for line in end.journal.tail() {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text.push_str(&format!("replay: cargo xtask sim --seed {seed}"));
+    println!("{text}");
+    results.failures.push((seed, violation.to_string()));
+}
+
+fn finish(results: &Results, began: Instant) -> ExitCode {
+    let Results { tally, failures } = results;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/report/sim.json");
+    let written = tally.write(&path, failures);
+    if let Err(error) = &written {
+        eprintln!("{} cannot be written: {error}", path.display());
+    }
+    println!(
+        "{} seeds, {} steps, {} events applied, {:.1} s",
+        tally.seeds,
+        tally.steps,
+        tally.events,
+        began.elapsed().as_secs_f64()
+    );
+    for (seed, violation) in failures {
+        println!("seed {seed}: {violation}");
+    }
+    let passed = tally.seeds - (failures.len() as u64).min(tally.seeds);
+    let ok = failures.is_empty() && written.is_ok();
+    let word = if ok { "ok" } else { "FAILED" };
+    println!("test result: {word}. {passed} passed; {} failed", failures.len());
+    if ok { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}

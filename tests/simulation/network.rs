@@ -1,0 +1,150 @@
+//! The network: connections that delay, lose, repeat, reorder and damage what they carry.
+
+use std::collections::BTreeMap;
+
+use super::faults::Rates;
+use super::report::Tally;
+use super::rng::Rng;
+use super::server::Document;
+
+/// How long a stalled frame is held up, in milliseconds.
+const STALL_MS: u64 = 12_000;
+
+/// Names one connection, for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LinkId {
+    /// Whose it is.
+    pub(crate) client: usize,
+    /// Since which loading of the page.
+    pub(crate) visit: u64,
+    /// The machine's number for it.
+    pub(crate) connection: u64,
+}
+
+/// One connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Link {
+    /// Carries nothing any more, and nobody was told.
+    pub(crate) half_open: bool,
+    /// When the last frame arrives, by direction: later ones do not overtake it by themselves.
+    last_ms: [u64; 2],
+    /// When the greeting arrives, by direction: nothing overtakes that.
+    greeted_ms: [u64; 2],
+}
+
+/// A direction of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// From the server.
+    Down,
+    /// To the server.
+    Up,
+}
+
+impl Link {
+    /// When a frame that is sent now arrives.
+    pub(crate) fn arrival(
+        &mut self,
+        now_ms: u64,
+        rng: &mut Rng,
+        (delay_ms, rates): (u64, &Rates),
+        direction: Direction,
+    ) -> u64 {
+        let stalled = if rng.chance(rates.stall) { rng.below(STALL_MS) } else { 0 };
+        let at = now_ms + rng.below(delay_ms + 1) + stalled;
+        let at = at.max(self.greeted_ms[direction as usize]);
+        if rng.chance(rates.reorder) {
+            return at + rng.below(2 * delay_ms + 50);
+        }
+        let last = &mut self.last_ms[direction as usize];
+        *last = at.max(*last);
+        *last
+    }
+
+    /// The greeting arrives then: without it nothing on a socket means anything.
+    pub(crate) fn greeting_arrives(&mut self, at_ms: u64, direction: Direction) {
+        self.greeted_ms[direction as usize] = at_ms;
+    }
+}
+
+/// What happens, by time; of two at one time, the one that was planned first comes first.
+#[derive(Debug)]
+pub(crate) struct Schedule<T> {
+    planned: BTreeMap<(u64, u64), T>,
+    count: u64,
+}
+
+impl<T> Schedule<T> {
+    /// Nothing is planned.
+    pub(crate) const fn new() -> Self {
+        Self { planned: BTreeMap::new(), count: 0 }
+    }
+
+    /// Plans something.
+    pub(crate) fn plan(&mut self, at_ms: u64, what: T) {
+        self.count += 1;
+        self.planned.insert((at_ms, self.count), what);
+    }
+
+    /// What comes next, and when.
+    pub(crate) fn next(&mut self) -> Option<(u64, T)> {
+        let ((at_ms, _), what) = self.planned.pop_first()?;
+        Some((at_ms, what))
+    }
+}
+
+/// A frame of `documents` as it arrives; none if nothing of it does.
+pub(crate) fn distort(
+    rng: &mut Rng,
+    rates: &Rates,
+    tally: &mut Tally,
+    documents: &[Document],
+) -> Option<Vec<u8>> {
+    let mut arriving: Vec<Vec<u8>> = Vec::new();
+    for document in documents {
+        let bytes = document.text.as_bytes();
+        if !document.sequenced {
+            if !document.greeting && rng.chance(rates.lose_control) {
+                if rng.chance(500) {
+                    tally.fault("control_lost");
+                    continue;
+                }
+                tally.fault("control_cut_short");
+                arriving.push(bytes[..rng.below(bytes.len() as u64) as usize].to_vec());
+            } else {
+                arriving.push(bytes.to_vec());
+            }
+            continue;
+        }
+        if rng.chance(rates.lose) {
+            tally.fault("event_lost");
+            continue;
+        }
+        if rng.chance(rates.duplicate) {
+            tally.fault("event_duplicated");
+            arriving.push(bytes.to_vec());
+        }
+        let mut bytes = bytes.to_vec();
+        if rng.chance(rates.corrupt) {
+            tally.fault("event_corrupted");
+            damage(rng, &mut bytes);
+        }
+        arriving.push(bytes);
+    }
+    for second in 1..arriving.len() {
+        if rng.chance(rates.swap) {
+            tally.fault("events_swapped");
+            arriving.swap(second - 1, second);
+        }
+    }
+    if arriving.is_empty() { None } else { Some(arriving.join(&b'\n')) }
+}
+
+fn damage(rng: &mut Rng, bytes: &mut [u8]) {
+    for _ in 0..rng.between(1, 3) {
+        let at = rng.below(bytes.len() as u64) as usize;
+        let bit = 1 << rng.below(8);
+        // Half of the damage is subtle, half is any byte.
+        bytes[at] = if rng.chance(500) { bytes[at] ^ bit } else { rng.below(256) as u8 };
+    }
+}

@@ -1,0 +1,285 @@
+//! The oracle: compares what every page shows with what the model server really had.
+
+use std::rc::Rc;
+
+use campaign_sync::protocol::digest::RowFields;
+use campaign_sync::store::{CampaignStore, DomainTable};
+use campaign_sync::sync::{Now, Status};
+
+use super::client::Client;
+use super::invariants::{Check, Requests, Violation, demand};
+use super::server::Shelf;
+use super::server::log::Campaign;
+use super::server::state::{Record, Row, State};
+
+/// While `live`, nothing committed longer ago than this may be missing.
+const FRESH_MS: u64 = 10_000;
+
+/// Every so many changes all rows are compared one by one; their digest is compared every time.
+const ROWS_EVERY: u64 = 12;
+
+/// What the oracle remembers of one campaign on one page.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watch {
+    /// When recovery was asked for.
+    pub(crate) requests: Requests,
+    /// The page was told that rows differ, and not yet that they agree.
+    pub(crate) told_of_difference: bool,
+    place: Option<(usize, u64)>,
+    shown: Option<Rc<State>>,
+    compared: u64,
+}
+
+/// What a machine did in one step, as its own counters tell.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    /// Events applied.
+    pub(crate) applied: u64,
+    /// Snapshots swapped in.
+    pub(crate) snapshots: u64,
+    /// Repairs completed.
+    pub(crate) repairs: u64,
+}
+
+impl Progress {
+    /// The counters of a machine so far.
+    pub(crate) fn of(client: &Client) -> Self {
+        let metrics = client.machine.metrics();
+        let (applied, snapshots, repairs) = (metrics.applied, metrics.snapshots, metrics.repairs);
+        Self { applied, snapshots, repairs }
+    }
+
+    /// What was done since.
+    pub(crate) const fn since(self, before: Self) -> Self {
+        Self {
+            applied: self.applied - before.applied,
+            snapshots: self.snapshots - before.snapshots,
+            repairs: self.repairs - before.repairs,
+        }
+    }
+}
+
+/// Checks everything that a step of a client may have changed.
+pub(crate) fn check(
+    client: &mut Client,
+    shelf: &Shelf,
+    step: Progress,
+    changed: &[String],
+) -> Check {
+    let Client { machine, watches, held_events_max, .. } = client;
+    watches.retain(|id, _| machine.subscription(id).is_some());
+    let mut advanced = 0;
+    for id in machine.campaigns() {
+        let Some(subscription) = machine.subscription(id.as_str()) else { continue };
+        let watch = watches.entry(id.to_string()).or_default();
+        let (events, bytes) = subscription.held();
+        demand(events <= *held_events_max && bytes <= 1 << 20, "G7", || {
+            format!("{events} events, {bytes} bytes of {id} are held")
+        })?;
+        let campaign = shelf.campaigns.get(id.as_str());
+        let said = changed.iter().any(|changed| *changed == id.as_str());
+        let passed = watch.step(&subscription.store, campaign, step, said);
+        advanced += passed.map_err(|violation| Violation {
+            detail: format!("{id}: {}", violation.detail),
+            ..violation
+        })?;
+    }
+    demand(step.snapshots > 0 || advanced == step.applied, "G2", || {
+        format!("{} events were applied, the positions moved by {advanced}", step.applied)
+    })
+}
+
+/// G4, and the honesty of `live`: checked whenever time passes, whoever acted.
+pub(crate) fn check_live(client: &Client, shelf: &Shelf, true_ms: u64) -> Check {
+    let now = client.clock.now(true_ms);
+    let Some(then_ms) = true_ms.checked_sub(FRESH_MS) else { return Ok(()) };
+    for (id, watch) in &client.watches {
+        if client.machine.status(id, now) != Some(Status::Live) {
+            continue;
+        }
+        demand(!watch.told_of_difference, "G10", || {
+            format!("{id} is live although its rows are known to differ")
+        })?;
+        let campaign = shelf.campaigns.get(id);
+        let fresh = campaign
+            .zip(watch.place)
+            .is_some_and(|(campaign, (index, number))| campaign.includes(index, number, then_ms));
+        demand(fresh, "G4", || {
+            let heads: Vec<_> = campaign
+                .map(|it| it.logs().iter().map(|log| (log.since_ms, log.head())).collect())
+                .unwrap_or_default();
+            format!("{id} is live at {:?}, the logs (since, head) are {heads:?}", watch.place)
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether a page shows everything the server has, and says so. Tells what is missing.
+pub(crate) fn converged(client: &Client, shelf: &Shelf, now: Now) -> Result<(), String> {
+    for id in client.held.keys() {
+        let status = client.machine.status(id, now);
+        let Some(campaign) = shelf.campaigns.get(id) else {
+            match status {
+                Some(Status::Failed(_)) => continue,
+                _ => return Err(format!("{id} does not exist and is {status:?}")),
+            }
+        };
+        let log = campaign.log();
+        let place = client.watches.get(id).and_then(|watch| watch.place);
+        if log.state().deleted && status == Some(Status::Ended) {
+            continue;
+        }
+        let head = (campaign.logs().len() - 1, log.head());
+        if status != Some(Status::Live) || place != Some(head) {
+            return Err(format!("{id} is {status:?} at {place:?}, the head is {head:?}"));
+        }
+        let store = client.machine.subscription(id).map(|subscription| &subscription.store);
+        let equal = store.is_some_and(|store| shows(store, log.state(), true));
+        if !equal {
+            return Err(format!("{id} is live at the head and differs from the server"));
+        }
+    }
+    Ok(())
+}
+
+impl Watch {
+    /// The place in the succession of logs, and the number.
+    pub(crate) const fn place(&self) -> Option<(usize, u64)> {
+        self.place
+    }
+
+    /// Checks one campaign; tells by how many events its position moved.
+    fn step(
+        &mut self,
+        store: &CampaignStore,
+        campaign: Option<&Campaign>,
+        step: Progress,
+        said: bool,
+    ) -> Result<u64, Violation> {
+        let Some(position) = store.position() else {
+            let empty = self.place.is_none() && store.record().is_none();
+            demand(empty && store.table().is_empty(), "G1", || {
+                "there is a state without a position".to_owned()
+            })?;
+            return Ok(0);
+        };
+        let (epoch, number) = (position.epoch.as_str(), position.sequence_number.get());
+        let known = campaign.and_then(|campaign| campaign.log_of(epoch));
+        let Some((index, log)) = known.filter(|(_, log)| number <= log.head()) else {
+            let detail = format!("the server never was at {position}");
+            return Err(Violation { guarantee: "G1", detail });
+        };
+        demand(**log.event_id(number) == *position.event_id, "G1", || {
+            format!("the event at {position} is {}", log.event_id(number))
+        })?;
+        let before = self.place;
+        demand(before.is_none_or(|before| before <= (index, number)), "G6", || {
+            format!("the position went from {before:?} to {:?}", (index, number))
+        })?;
+        self.place = Some((index, number));
+        let moved = before != self.place;
+        if moved {
+            self.requests.progress();
+        }
+        let unchanged = self.shown.as_ref().is_some_and(|shown| {
+            shown.rows.len() == store.table().len() && shown.digest == store.table().digest()
+        });
+        if moved || !unchanged || said {
+            self.compare(store, log.states_at(number).unwrap_or_default(), step)?;
+        }
+        demand(said || (!moved && unchanged), "changes", || {
+            format!("nobody was told that the view changed, from {before:?} to {position}")
+        })?;
+        let from = before.filter(|(former, _)| *former == index).map_or(0, |(_, number)| number);
+        Ok(number - from)
+    }
+
+    /// G1, G3, G11: the state is one that the server had at exactly this number.
+    fn compare(&mut self, store: &CampaignStore, states: &[Rc<State>], step: Progress) -> Check {
+        self.compared += 1;
+        let swapped = step.snapshots + step.repairs > 0;
+        let rows = swapped || self.compared.is_multiple_of(ROWS_EVERY);
+        if store.position().is_some_and(|position| position.sequence_number.get() == 0) {
+            let empty = store.record().is_none() && store.table().is_empty();
+            self.shown = states.last().cloned();
+            return demand(empty, "G3", || "there is a state before the first event".to_owned());
+        }
+        let found = states.iter().rev().find(|state| shows(store, state, rows));
+        let Some(state) = found else {
+            let detail = difference(store, states);
+            return Err(Violation { guarantee: "G1", detail });
+        };
+        let before = self.shown.replace(state.clone());
+        if let Some(before) = before.filter(|_| swapped && step.applied == 0) {
+            keeps_rows(&before, store)?;
+        }
+        Ok(())
+    }
+}
+
+/// G5: what a snapshot or a repair lacks is kept aside, if it is much.
+fn keeps_rows(before: &State, store: &CampaignStore) -> Check {
+    let (table, aside) = (store.table(), store.unconfirmed());
+    let lost = |id: &&Rc<str>| table.find(id).is_none() && aside.find(id).is_none();
+    let lost = before.rows.keys().filter(lost).count();
+    let most = (before.rows.len() / 100).max(100);
+    demand(lost <= most, "G5", || format!("{lost} of {} rows are gone", before.rows.len()))?;
+    let both = (0..aside.len()).find(|&row| table.find(aside.id(row)).is_some());
+    demand(both.is_none(), "G5", || "a row is both confirmed and unconfirmed".to_owned())
+}
+
+/// Whether a store shows exactly this state; row by row, or only their number and digest.
+fn shows(store: &CampaignStore, state: &State, rows: bool) -> bool {
+    let table = store.table();
+    same_record(store, &state.record)
+        && table.len() == state.rows.len()
+        && table.digest() == state.digest
+        && (!rows || (0..table.len()).all(|row| same_row(&table.fields(row), state)))
+        && (!rows || words_add_up(table))
+}
+
+fn same_record(store: &CampaignStore, record: &Record) -> bool {
+    store.record().is_some_and(|ours| {
+        let counters = &ours.counters;
+        let counts = [
+            counters.total_items,
+            counters.processed_items,
+            counters.successful_items,
+            counters.failed_items,
+        ];
+        (ours.phase, ours.status, counts) == (record.phase, record.status, record.counts)
+            && counters.progress_percentage == record.percent
+            && ours.total_domain_count == record.total
+            && (&ours.name, &ours.error_message) == (&record.name, &record.error)
+            && (&ours.created_at, &ours.updated_at) == (&record.created, &record.updated)
+    })
+}
+
+fn same_row(fields: &RowFields<'_>, state: &State) -> bool {
+    let theirs = state.rows.get(fields.domain_id);
+    theirs.is_some_and(|row: &Rc<Row>| *fields == row.fields(fields.domain_id))
+}
+
+/// The counts by word that a view shows are those of the rows.
+fn words_add_up(table: &DomainTable) -> bool {
+    let statuses = |row: usize| table.fields(row).dns_status;
+    let named = (0..table.len()).filter(|&row| statuses(row).is_some()).count() as u64;
+    let counted: u64 = table.dns_words.tallies().map(|(_, count)| u64::from(count)).sum();
+    named == counted
+}
+
+fn difference(store: &CampaignStore, states: &[Rc<State>]) -> String {
+    let Some(state) = states.last() else { return "there is no such number".to_owned() };
+    let table = store.table();
+    if !same_record(store, &state.record) {
+        return format!("the record is {:?}, and was {:?}", store.record(), state.record);
+    }
+    let ours = (0..table.len()).map(|row| table.fields(row));
+    let wrong: Vec<_> = ours.filter(|row| !same_row(row, state)).take(3).collect();
+    let lacking: Vec<_> = state.rows.keys().filter(|id| table.find(id).is_none()).take(3).collect();
+    format!(
+        "{} rows, and the server had {}; not as on the server: {wrong:?}; lacking: {lacking:?}",
+        table.len(),
+        state.rows.len()
+    )
+}

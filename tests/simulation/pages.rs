@@ -1,0 +1,284 @@
+//! The driver of every page's machine: feeds it, performs its effects, and has every step checked.
+
+use campaign_sync::protocol::frame::Frame;
+use campaign_sync::sync::input::{ConnectionId, Ticket, Wake};
+use campaign_sync::sync::{Effect, Input, Notice, Outcome, Verdict};
+
+use super::client::Client;
+use super::invariants::{self, Check, demand};
+use super::network::LinkId;
+use super::oracle::{self, Progress};
+use super::server::message::Message;
+use super::server::wire;
+use super::world::{Happening, World};
+
+impl World {
+    /// Tells a machine something, performs what it asks for, and checks everything.
+    pub(crate) fn feed(&mut self, number: usize, input: Input<'_>) -> Check {
+        self.tally.steps += 1;
+        let client = &mut self.clients[number];
+        let now = client.clock.now(self.now_ms);
+        let timer = matches!(input, Input::Woke(Wake::Timer));
+        let before = Progress::of(client);
+        let outcome = client.machine.handle(now, input);
+        let effects: Vec<Effect> = std::iter::from_fn(|| client.machine.poll_effect()).collect();
+        let step = Progress::of(client).since(before);
+        self.tally.events += step.applied;
+        let changed: Vec<String> =
+            client.machine.take_changes().iter().map(ToString::to_string).collect();
+        demand(changed.is_empty() != effects.contains(&Effect::Changed), "changes", || {
+            format!("the driver heard {effects:?} of changes to {changed:?}")
+        })?;
+        invariants::effects_are_bounded(effects.len(), outcome.verdicts.len(), step.applied)?;
+        invariants::caches_come_first(&effects)?;
+        for effect in &effects {
+            if let Effect::Notify(notice) = effect {
+                client.hear(notice);
+            }
+        }
+        oracle::check(client, &self.server.shelf, step, &changed)?;
+        self.journal_step(number, &outcome, &effects);
+        for effect in effects {
+            self.perform(number, effect)?;
+        }
+        self.arm(number, timer)
+    }
+
+    fn journal_step(&mut self, number: usize, outcome: &Outcome, effects: &[Effect]) {
+        let client = &self.clients[number];
+        let now = client.clock.now(self.now_ms);
+        for verdict in &outcome.verdicts {
+            self.tally.met("verdict", verdict_name(*verdict));
+        }
+        for (id, watch) in &client.watches {
+            let status = client.machine.status(id, now);
+            self.tally.met("status", status.map_or("none", |status| status.as_str()));
+            let (place, verdicts) = (watch.place(), &outcome.verdicts);
+            self.journal.note(
+                self.now_ms,
+                format_args!("client {number} {id} {status:?} {place:?} {verdicts:?}"),
+            );
+        }
+        for effect in effects {
+            match effect {
+                Effect::Notify(notice) => {
+                    self.tally.met("notice", notice.kind());
+                    self.journal.note(self.now_ms, format_args!("client {number} {notice:?}"));
+                }
+                Effect::Log(record) => self.tally.met("log", record.event),
+                Effect::Changed => {}
+                other => {
+                    self.journal.note(self.now_ms, format_args!("client {number} {other:?}"));
+                }
+            }
+        }
+    }
+
+    fn perform(&mut self, number: usize, effect: Effect) -> Check {
+        let visit = self.clients[number].visit;
+        let link = |ConnectionId(connection)| LinkId { client: number, visit, connection };
+        match effect {
+            Effect::Open(connection) => self.dial(link(connection)),
+            Effect::Send(connection, text) => {
+                self.note_request(number, &text)?;
+                self.send_up(link(connection), text);
+            }
+            Effect::CloseSocket(connection, _) => self.leave(link(connection)),
+            Effect::RequestToken(ticket) => {
+                let token = (!self.rng.chance(self.rates.expire)).then(|| "secret".to_owned());
+                let at_ms = self.now_ms + self.rng.below(300);
+                self.schedule.plan(at_ms, Happening::Token(number, visit, ticket, token));
+            }
+            Effect::FetchSnapshot(ticket, campaign) => {
+                let json = self.fetch(campaign.as_str());
+                let at_ms = self.now_ms + self.rng.below(2_000);
+                self.schedule.plan(at_ms, Happening::Fetched(number, visit, ticket, json));
+            }
+            Effect::Settle(ticket, failed) => {
+                let client = &mut self.clients[number];
+                let promise = client.promises.remove(&ticket);
+                let Some((id, epoch, promised)) = promise else { return Ok(()) };
+                let position = client.machine.subscription(&id).and_then(|it| it.store.position());
+                let kept = position.is_some_and(|position| {
+                    position.epoch.as_str() != epoch || position.sequence_number.get() >= promised
+                });
+                demand(failed.is_some() || kept, "promises", || {
+                    format!("{id} has not reached {epoch}/{promised}, it is at {position:?}")
+                })?;
+            }
+            Effect::Notify(_) | Effect::Changed | Effect::Log(_) => {}
+        }
+        Ok(())
+    }
+
+    fn note_request(&mut self, number: usize, text: &str) -> Check {
+        if let Some(Message::Recover(id, _)) = Message::read(text) {
+            let client = &mut self.clients[number];
+            let at = client.clock.now(self.now_ms).at;
+            if let Some(watch) = client.watches.get_mut(&id) {
+                watch.requests.sent(at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the one timer, as late as a browser might.
+    fn arm(&mut self, number: usize, fired: bool) -> Check {
+        let client = &mut self.clients[number];
+        let now = client.clock.now(self.now_ms).at;
+        let next = client.machine.poll_timeout();
+        if fired {
+            invariants::timers_move_on(&mut client.idle_timers, now, next)?;
+        }
+        client.timer += 1;
+        let Some(next) = next else { return Ok(()) };
+        let wanted = next.since(now).max(1);
+        let late = if self.rng.chance(50) { self.rng.below(300) } else { self.rng.below(4) };
+        let at_ms = self.now_ms + wanted.max(client.throttle_ms) + late;
+        self.schedule.plan(at_ms, Happening::Timer(number, client.timer));
+        Ok(())
+    }
+
+    /// The state as a plain request would get it; it may be old when it arrives.
+    fn fetch(&mut self, id: &str) -> Option<String> {
+        if self.now_ms < self.server.down_until_ms || self.rng.chance(self.rates.refuse / 2) {
+            return None;
+        }
+        let log = self.server.shelf.campaigns.get(id)?.log();
+        let place = wire::Place {
+            campaign: id,
+            epoch: &log.epoch,
+            number: log.head(),
+            event: log.event_id(log.head()),
+            previous: None,
+        };
+        let parts = wire::snapshot(place, log.state(), None, usize::MAX);
+        parts.first().map(ToString::to_string)
+    }
+
+    /// A frame arrives.
+    pub(crate) fn arrive(&mut self, link: LinkId, bytes: &[u8]) -> Check {
+        let gone = self.links.get(&link).is_none_or(|wire| wire.half_open);
+        if gone || self.clients[link.client].visit != link.visit {
+            return Ok(());
+        }
+        if bytes.windows(19).any(|it| it == b"\"campaign.snapshot\"") {
+            for watch in self.clients[link.client].watches.values_mut() {
+                watch.requests.progress();
+            }
+        }
+        let frame = match std::str::from_utf8(bytes) {
+            Ok(text) if self.rng.chance(800) => Frame::Text(text),
+            _ => Frame::Binary(bytes),
+        };
+        self.feed(link.client, Input::Received(ConnectionId(link.connection), frame))
+    }
+
+    /// A socket is open.
+    pub(crate) fn opened(&mut self, link: LinkId) -> Check {
+        if self.clients[link.client].visit != link.visit {
+            return Ok(());
+        }
+        self.feed(link.client, Input::Opened(ConnectionId(link.connection)))
+    }
+
+    /// A client hears that a socket is gone.
+    pub(crate) fn closed(&mut self, link: LinkId, code: u16) -> Check {
+        self.links.remove(&link);
+        if self.clients[link.client].visit != link.visit {
+            return Ok(());
+        }
+        self.feed(link.client, Input::Closed(ConnectionId(link.connection), code))
+    }
+
+    /// A timer fires, unless it was cleared.
+    pub(crate) fn timer(&mut self, number: usize, timer: u64) -> Check {
+        if self.clients[number].timer != timer {
+            return Ok(());
+        }
+        self.feed(number, Input::Woke(Wake::Timer))
+    }
+
+    /// A token provider answers.
+    pub(crate) fn token(
+        &mut self,
+        number: usize,
+        visit: u64,
+        ticket: Ticket,
+        token: Option<String>,
+    ) -> Check {
+        if self.clients[number].visit != visit {
+            return Ok(());
+        }
+        self.feed(number, Input::Token(ticket, token))
+    }
+
+    /// A fetch outside the socket ends.
+    pub(crate) fn fetched(
+        &mut self,
+        number: usize,
+        visit: u64,
+        ticket: Ticket,
+        json: Option<&str>,
+    ) -> Check {
+        if self.clients[number].visit != visit {
+            return Ok(());
+        }
+        self.feed(number, Input::Snapshot(ticket, json))
+    }
+
+    /// A sleeping client wakes: what it missed comes at once, before or after it knows.
+    pub(crate) fn wake(&mut self, number: usize) -> Check {
+        let client = &mut self.clients[number];
+        let Some(since_ms) = client.asleep_since_ms.take() else { return Ok(()) };
+        client.clock.slept(self.now_ms - since_ms);
+        let missed = std::mem::take(&mut client.missed);
+        let told_first = self.rng.chance(500);
+        if told_first {
+            self.feed(number, Input::Woke(Wake::Visible))?;
+        }
+        for happening in missed {
+            self.schedule.plan(self.now_ms, happening);
+        }
+        if !told_first && self.rng.chance(700) {
+            let wake = *self.rng.pick(&[Wake::Online, Wake::PageShow]);
+            self.feed(number, Input::Woke(wake))?;
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    /// Takes note of what listeners are told.
+    fn hear(&mut self, notice: &Notice) {
+        let (id, told) = match notice {
+            Notice::Consistency { campaign_id, ok, .. } => (campaign_id, !ok),
+            Notice::Repaired { campaign_id, .. } => (campaign_id, false),
+            _ => return,
+        };
+        if let Some(watch) = self.watches.get_mut(id.as_str()) {
+            watch.told_of_difference = told;
+        }
+    }
+}
+
+const fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Applied => "applied",
+        Verdict::AppliedUnknown => "applied_unknown",
+        Verdict::Unsubscribed => "unsubscribed",
+        Verdict::Duplicate => "duplicate",
+        Verdict::Redelivered => "redelivered",
+        Verdict::OutOfOrder => "out_of_order",
+        Verdict::Corrupt => "corrupt",
+        Verdict::RetiredEpoch => "retired_epoch",
+        Verdict::ForeignEpoch => "foreign_epoch",
+        Verdict::Divergence => "divergence",
+        Verdict::Rejected => "rejected",
+        Verdict::Held => "held",
+        Verdict::Overflow => "overflow",
+        Verdict::Control => "control",
+        Verdict::Ignored => "ignored",
+        Verdict::Refused(_) => "refused",
+    }
+}

@@ -1,0 +1,133 @@
+//! What people do on a page, at random.
+
+use campaign_sync::protocol::{CampaignId, Epoch, Position, SequenceNumber};
+use campaign_sync::store::DomainQuery;
+use campaign_sync::sync::Input;
+use campaign_sync::sync::input::{Ticket, Wake};
+
+use super::invariants::{Check, demand};
+use super::world::{Happening, World};
+
+/// A campaign that does not exist.
+const GHOST: &str = "ghost";
+
+impl World {
+    /// Somebody does something on a page, and will do something else later.
+    pub(crate) fn act(&mut self, number: usize) -> Check {
+        if self.quiet_since_ms.is_some() {
+            return Ok(());
+        }
+        if !self.clients[number].machine.connection().is_wanted() {
+            self.feed(number, Input::Connect)?;
+        }
+        if self.clients[number].held.is_empty() {
+            self.retain(number)?;
+        }
+        match self.rng.below(100) {
+            0..25 => self.retain(number)?,
+            25..40 => self.release(number)?,
+            40..55 => self.promise(number)?,
+            55..65 => self.look(number)?,
+            65..72 => self.refresh(number)?,
+            72..80 => self.discard(number)?,
+            80..85 => self.feed(number, Input::Woke(Wake::Visible))?,
+            85..88 => self.reload(number)?,
+            _ => {}
+        }
+        let at_ms = self.now_ms + self.rng.around(self.plan.app_ms);
+        self.schedule.plan(at_ms, Happening::Act(number));
+        Ok(())
+    }
+
+    /// Faults have stopped: the page wants a connection and a campaign.
+    pub(crate) fn settle_down(&mut self, number: usize) -> Check {
+        self.feed(number, Input::Connect)?;
+        if self.clients[number].held.is_empty() {
+            self.retain(number)?;
+        }
+        let held: Vec<CampaignId> = self.clients[number].held.keys().map(|name| id(name)).collect();
+        for id in held {
+            self.feed(number, Input::DiscardUnconfirmed(id))?;
+        }
+        Ok(())
+    }
+
+    fn retain(&mut self, number: usize) -> Check {
+        let chosen = self.rng.between(1, self.plan.campaigns);
+        let name = if self.rng.chance(20) { GHOST.to_owned() } else { format!("c{chosen}") };
+        let id = id(&name);
+        *self.clients[number].held.entry(name).or_default() += 1;
+        self.feed(number, Input::Retain(id))
+    }
+
+    fn any_held(&mut self, number: usize) -> Option<CampaignId> {
+        let held = &self.clients[number].held;
+        let index = self.rng.below(held.len() as u64) as usize;
+        held.keys().nth(index).map(|name| id(name))
+    }
+
+    fn release(&mut self, number: usize) -> Check {
+        let Some(id) = self.any_held(number) else { return Ok(()) };
+        let held = &mut self.clients[number].held;
+        if let Some(count) = held.get_mut(id.as_str()) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(id.as_str());
+            }
+        }
+        self.feed(number, Input::Release(id))
+    }
+
+    /// Waits for the server's head, or a little more.
+    fn promise(&mut self, number: usize) -> Check {
+        let Some(id) = self.any_held(number) else { return Ok(()) };
+        let Some(campaign) = self.server.shelf.campaigns.get(id.as_str()) else { return Ok(()) };
+        let (epoch, head) = (campaign.log().epoch.clone(), campaign.log().head());
+        let wanted = head + self.rng.below(3);
+        let (Ok(epoch), Ok(sequence_number)) = (Epoch::new(&epoch), SequenceNumber::new(wanted))
+        else {
+            return Ok(());
+        };
+        let client = &mut self.clients[number];
+        client.tickets += 1;
+        let ticket = Ticket(client.tickets);
+        client.promises.insert(ticket, (id.to_string(), epoch.to_string(), wanted));
+        let position = Position { epoch, sequence_number, event_id: String::new() };
+        self.feed(number, Input::Await(id, position, ticket))
+    }
+
+    /// Reads a page of rows.
+    fn look(&mut self, number: usize) -> Check {
+        let Some(id) = self.any_held(number) else { return Ok(()) };
+        let machine = &mut self.clients[number].machine;
+        let query = DomainQuery { limit: 1_000, ..DomainQuery::default() };
+        let shown = machine.domains(id.as_str(), &query).map(|page| (page.total, page.rows.len()));
+        let rows = machine
+            .subscription(id.as_str())
+            .map(|it| it.store.table().len() + it.store.unconfirmed().len());
+        let expected = rows.map(|rows| (rows, rows.min(1_000)));
+        demand(shown == expected, "rows", || format!("{shown:?} rows of {rows:?} are listed"))
+    }
+
+    fn refresh(&mut self, number: usize) -> Check {
+        let Some(id) = self.any_held(number) else { return Ok(()) };
+        self.feed(number, Input::Refresh(id))
+    }
+
+    fn discard(&mut self, number: usize) -> Check {
+        let Some(id) = self.any_held(number) else { return Ok(()) };
+        self.feed(number, Input::DiscardUnconfirmed(id))
+    }
+
+    fn reload(&mut self, number: usize) -> Check {
+        self.tally.fault("reload");
+        self.feed(number, Input::Close)?;
+        self.clients[number].reload(&mut self.rng);
+        self.feed(number, Input::Connect)?;
+        self.retain(number)
+    }
+}
+
+fn id(name: &str) -> CampaignId {
+    CampaignId::new(name).unwrap_or_else(|_| unreachable!("names of campaigns are made here"))
+}

@@ -1,0 +1,156 @@
+//! The model server: logs, sessions, snapshots. As simple as it can be while it keeps the contract.
+
+pub(crate) mod cursor;
+pub(crate) mod log;
+pub(crate) mod message;
+pub(crate) mod session;
+pub(crate) mod state;
+pub(crate) mod wire;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use log::Campaign;
+use serde_json::Value;
+use session::Session;
+
+use super::network::LinkId;
+
+/// A snapshot is held this long after it was last asked for.
+const HELD_MS: u64 = 60_000;
+
+/// One document that the server writes.
+#[derive(Clone, Debug)]
+pub(crate) struct Document {
+    /// Its text.
+    pub(crate) text: Rc<str>,
+    /// Whether it is an event, whose hash protects it.
+    pub(crate) sequenced: bool,
+    /// Whether it is the answer to `connection_init`, which is never lost: a connection without it
+    /// would be another dialect's.
+    pub(crate) greeting: bool,
+}
+
+impl Document {
+    /// An event.
+    pub(crate) const fn event(text: Rc<str>) -> Self {
+        Self { text, sequenced: true, greeting: false }
+    }
+
+    /// A control message.
+    pub(crate) fn control(now_ms: u64, kind: &str, data: &Value) -> Self {
+        let greeting = kind == "connection_ack";
+        Self { text: wire::control(now_ms, kind, data).into(), sequenced: false, greeting }
+    }
+}
+
+/// How the server goes about its work.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manners {
+    /// Rows of one snapshot part.
+    pub(crate) part_rows: usize,
+    /// Events written in one go.
+    pub(crate) batch: u64,
+    /// Replays longer than this become snapshots.
+    pub(crate) replay_max: u64,
+    /// Breaks the contract: where history was truncated, replays what is left of it.
+    pub(crate) partial_replays: bool,
+}
+
+/// What sessions share.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    /// The campaigns, by id.
+    pub(crate) campaigns: BTreeMap<String, Campaign>,
+    /// How the server goes about its work.
+    pub(crate) manners: Manners,
+    snapshots: Vec<Held>,
+}
+
+/// A complete snapshot, in parts.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// The log.
+    pub(crate) epoch: Rc<str>,
+    /// The number whose state it is.
+    pub(crate) at: u64,
+    /// The data of each part, without a request id.
+    pub(crate) parts: Vec<Value>,
+}
+
+#[derive(Debug)]
+struct Held {
+    campaign: String,
+    until_ms: u64,
+    snapshot: Rc<Snapshot>,
+}
+
+/// The server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// What sessions share.
+    pub(crate) shelf: Shelf,
+    /// The open connections.
+    pub(crate) sessions: BTreeMap<LinkId, Session>,
+    /// Down until then, after it was killed.
+    pub(crate) down_until_ms: u64,
+}
+
+impl Server {
+    /// A server without campaigns.
+    pub(crate) const fn new(manners: Manners) -> Self {
+        let shelf = Shelf { campaigns: BTreeMap::new(), manners, snapshots: Vec::new() };
+        Self { shelf, sessions: BTreeMap::new(), down_until_ms: 0 }
+    }
+
+    /// Dies: sockets and held snapshots are gone, logs are not.
+    pub(crate) fn kill(&mut self, until_ms: u64) {
+        self.sessions.clear();
+        self.shelf.snapshots.clear();
+        self.down_until_ms = until_ms;
+    }
+}
+
+impl Shelf {
+    /// A snapshot of the campaign as it is now, held for those who come back for the rest.
+    pub(crate) fn take(&mut self, now_ms: u64, campaign: &Campaign) -> Rc<Snapshot> {
+        let log = campaign.log();
+        let place = wire::Place {
+            campaign: &campaign.id,
+            epoch: &log.epoch,
+            number: log.head(),
+            event: log.event_id(log.head()),
+            previous: None,
+        };
+        let parts = wire::snapshot(place, log.state(), None, self.manners.part_rows);
+        let snapshot = Rc::new(Snapshot { epoch: log.epoch.clone(), at: log.head(), parts });
+        let (campaign, until_ms) = (campaign.id.clone(), now_ms + HELD_MS);
+        self.snapshots.retain(|held| held.until_ms > now_ms);
+        self.snapshots.push(Held { campaign, until_ms, snapshot: snapshot.clone() });
+        snapshot
+    }
+
+    /// The snapshot of exactly that number, if it is still held.
+    pub(crate) fn held(
+        &mut self,
+        now_ms: u64,
+        campaign: &str,
+        epoch: &str,
+        at: u64,
+    ) -> Option<Rc<Snapshot>> {
+        let same = |held: &&mut Held| {
+            held.campaign == campaign
+                && &*held.snapshot.epoch == epoch
+                && held.snapshot.at == at
+                && held.until_ms > now_ms
+        };
+        let held = self.snapshots.iter_mut().rev().find(same)?;
+        held.until_ms = now_ms + HELD_MS;
+        Some(held.snapshot.clone())
+    }
+
+    /// Forgets a campaign's snapshots: its state was changed behind the log's back.
+    pub(crate) fn forget(&mut self, campaign: &str) {
+        self.snapshots.retain(|held| held.campaign != campaign);
+    }
+}

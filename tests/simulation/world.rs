@@ -1,0 +1,291 @@
+//! One simulation: pages, a server and the network between them, on one virtual clock.
+//!
+//! First things go wrong as the plan says; after every step everything is checked. Then faults
+//! stop, and within [`CONVERGE_MS`] every page must show what the server has.
+
+use std::collections::BTreeMap;
+
+use campaign_sync::sync::input::Ticket;
+
+use super::chaos::Fault;
+use super::client::Client;
+use super::faults::{Plan, Rates};
+use super::invariants::{Check, Violation};
+use super::journal::{Journal, Keep};
+use super::network::{Link, LinkId, Schedule};
+use super::oracle;
+use super::report::Tally;
+use super::rng::Rng;
+use super::server::log::Campaign;
+use super::server::state::{Change, State};
+use super::server::{Manners, Server};
+use super::workload::Workload;
+
+/// Everything must be well this long after the faults stop: dead link 10 s, reconnect 20 s,
+/// negotiation 3 s, retry 20 s, rate 60 s, and the transfer.
+const CONVERGE_MS: u64 = 120_000;
+/// What was lost just before may still show for this long: two heartbeats and the age of a proof.
+const SETTLE_MS: u64 = 20_000;
+/// And must stay well for this long.
+const STAY_MS: u64 = 12_000;
+/// More steps than this in one simulation are a loop.
+const STEPS_MAX: u64 = 400_000;
+
+/// Something that happens at its time.
+#[derive(Clone, Debug)]
+pub(crate) enum Happening {
+    /// A frame reaches a client.
+    Arrive(LinkId, Vec<u8>),
+    /// A message reaches the server.
+    Hear(LinkId, String),
+    /// A socket opens, or fails to.
+    Open(LinkId),
+    /// A client notices that a socket closed.
+    Closed(LinkId, u16),
+    /// The server notices that a client closed the socket.
+    Left(LinkId),
+    /// The server writes what a session has to say.
+    Write(LinkId),
+    /// A session may be due to say something.
+    Beat(LinkId),
+    /// A client's timer fires.
+    Timer(usize, u64),
+    /// A client wakes up.
+    Wake(usize),
+    /// A token is there, or not.
+    Token(usize, u64, Ticket, Option<String>),
+    /// A snapshot was fetched outside the socket, or not.
+    Fetched(usize, u64, Ticket, Option<String>),
+    /// Somebody does something on a page.
+    Act(usize),
+    /// A client's timers are no longer throttled.
+    Unthrottle(usize),
+    /// A campaign moves.
+    Work(String),
+    /// A fault of the world.
+    Fault(Fault),
+    /// Faults stop.
+    Quiet,
+    /// Is everything well now?
+    Verify,
+}
+
+impl Happening {
+    /// The client to which it happens, if to one: a sleeping one notices only afterwards.
+    const fn client(&self) -> Option<usize> {
+        match self {
+            Self::Arrive(link, _) | Self::Open(link) | Self::Closed(link, _) => Some(link.client),
+            Self::Timer(client, _)
+            | Self::Token(client, ..)
+            | Self::Fetched(client, ..)
+            | Self::Act(client) => Some(*client),
+            Self::Hear(..)
+            | Self::Left(_)
+            | Self::Write(_)
+            | Self::Beat(_)
+            | Self::Wake(_)
+            | Self::Unthrottle(_)
+            | Self::Work(_)
+            | Self::Fault(_)
+            | Self::Quiet
+            | Self::Verify => None,
+        }
+    }
+}
+
+/// The world.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) now_ms: u64,
+    pub(crate) rng: Rng,
+    pub(crate) plan: Plan,
+    /// The plan's, until faults stop.
+    pub(crate) rates: Rates,
+    pub(crate) quiet_since_ms: Option<u64>,
+    pub(crate) schedule: Schedule<Happening>,
+    pub(crate) server: Server,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) links: BTreeMap<LinkId, Link>,
+    pub(crate) journal: Journal,
+    pub(crate) tally: Tally,
+    workloads: BTreeMap<String, Workload>,
+    well_since_ms: Option<u64>,
+}
+
+/// How a simulation ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) violation: Option<Violation>,
+    pub(crate) tally: Tally,
+    pub(crate) journal: Journal,
+}
+
+/// Simulates one seed.
+pub(crate) fn simulate(seed: u64, keep: Keep) -> End {
+    let mut world = World::new(seed, keep);
+    let violation = world.run().err();
+    world.tally.seeds = 1;
+    End { violation, tally: world.tally, journal: world.journal }
+}
+
+impl World {
+    fn new(seed: u64, keep: Keep) -> Self {
+        let mut rng = Rng::new(seed);
+        let plan = Plan::draw(&mut rng);
+        let manners = Manners {
+            part_rows: plan.part_rows as usize,
+            batch: plan.batch,
+            replay_max: plan.replay_max,
+            partial_replays: plan.partial_replays,
+        };
+        let mut world = Self {
+            now_ms: 0,
+            plan,
+            rates: plan.rates,
+            quiet_since_ms: None,
+            schedule: Schedule::new(),
+            server: Server::new(manners),
+            clients: (0..plan.clients).map(|_| Client::new(&mut rng)).collect(),
+            links: BTreeMap::new(),
+            journal: Journal::new(keep),
+            tally: Tally::default(),
+            workloads: BTreeMap::new(),
+            well_since_ms: None,
+            rng,
+        };
+        world.note(format_args!("seed {seed} {plan:?}"));
+        for number in 1..=plan.campaigns {
+            world.create(format!("c{number}"));
+        }
+        for client in 0..world.clients.len() {
+            let at_ms = world.rng.below(2_000);
+            world.schedule.plan(at_ms, Happening::Act(client));
+        }
+        world.plan_faults();
+        world.schedule.plan(plan.chaos_ms, Happening::Quiet);
+        world
+    }
+
+    pub(crate) fn note(&mut self, what: std::fmt::Arguments<'_>) {
+        self.journal.note(self.now_ms, what);
+    }
+
+    fn create(&mut self, id: String) {
+        let mut workload = Workload::new();
+        let record = Workload::record(&mut self.rng, 0);
+        let change = Change::Record { action: "create", record: record.clone() };
+        let mut campaign = Campaign::create(id.clone(), 0, &change, State::new(record));
+        let mut rows = self.rng.below(self.plan.rows + 1);
+        while rows > 0 {
+            let some = rows.min(150);
+            campaign.append(0, &workload.fill(&mut self.rng, some));
+            rows -= some;
+        }
+        self.server.shelf.campaigns.insert(id.clone(), campaign);
+        self.workloads.insert(id.clone(), workload);
+        self.schedule.plan(self.rng.around(self.plan.work_ms), Happening::Work(id));
+    }
+
+    fn run(&mut self) -> Check {
+        while let Some((at_ms, happening)) = self.schedule.next() {
+            self.now_ms = at_ms;
+            if let Some(client) = happening.client()
+                && self.clients[client].asleep_since_ms.is_some()
+            {
+                self.clients[client].missed.push(happening);
+                continue;
+            }
+            if self.happen(happening)? {
+                return Ok(());
+            }
+            for client in self.clients.iter().filter(|it| it.asleep_since_ms.is_none()) {
+                oracle::check_live(client, &self.server.shelf, self.now_ms)?;
+            }
+            if self.tally.steps > STEPS_MAX {
+                let detail = format!("{STEPS_MAX} steps, and no end");
+                return Err(Violation { guarantee: "steps", detail });
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets one thing happen; tells whether the simulation is over.
+    fn happen(&mut self, happening: Happening) -> Result<bool, Violation> {
+        match happening {
+            Happening::Arrive(link, bytes) => self.arrive(link, &bytes)?,
+            Happening::Hear(link, text) => self.hear(link, &text)?,
+            Happening::Open(link) => self.open(link)?,
+            Happening::Closed(link, code) => self.closed(link, code)?,
+            Happening::Left(link) => self.forget_link(link),
+            Happening::Write(link) => self.write(link),
+            Happening::Beat(link) => self.beat(link),
+            Happening::Timer(client, timer) => self.timer(client, timer)?,
+            Happening::Wake(client) => self.wake(client)?,
+            Happening::Token(client, visit, ticket, token) => {
+                self.token(client, visit, ticket, token)?;
+            }
+            Happening::Fetched(client, visit, ticket, json) => {
+                self.fetched(client, visit, ticket, json.as_deref())?;
+            }
+            Happening::Act(client) => self.act(client)?,
+            Happening::Unthrottle(client) => self.clients[client].throttle_ms = 0,
+            Happening::Work(campaign) => self.work(campaign),
+            Happening::Fault(fault) => self.fault(fault)?,
+            Happening::Quiet => self.quiet()?,
+            Happening::Verify => return self.verify(),
+        }
+        Ok(false)
+    }
+
+    fn work(&mut self, id: String) {
+        if self.quiet_since_ms.is_some() {
+            return;
+        }
+        let (Some(campaign), Some(workload)) =
+            (self.server.shelf.campaigns.get_mut(&id), self.workloads.get_mut(&id))
+        else {
+            return;
+        };
+        if campaign.state().deleted {
+            return;
+        }
+        let burst = if self.rng.chance(20) { self.rng.between(2, 40) } else { 1 };
+        for _ in 0..burst {
+            let state = campaign.state().clone();
+            if state.deleted {
+                break;
+            }
+            let change = workload.next(&mut self.rng, self.now_ms, &state);
+            campaign.append(self.now_ms, &change);
+            let (number, kind) = (campaign.log().head(), super::server::wire::kind(&change));
+            self.journal.note(self.now_ms, format_args!("{id} #{number} {kind}"));
+        }
+        self.write_all();
+        let at_ms = self.now_ms + self.rng.around(self.plan.work_ms);
+        self.schedule.plan(at_ms, Happening::Work(id));
+    }
+
+    fn verify(&mut self) -> Result<bool, Violation> {
+        let since_ms = self.now_ms - self.quiet_since_ms.unwrap_or_default();
+        let mut wrong = None;
+        for (number, client) in self.clients.iter().enumerate() {
+            let now = client.clock.now(self.now_ms);
+            if let Err(what) = oracle::converged(client, &self.server.shelf, now) {
+                wrong = Some(format!("client {number}, {since_ms} ms after the faults: {what}"));
+                break;
+            }
+        }
+        match (wrong, self.well_since_ms) {
+            (None, Some(since)) if self.now_ms >= since + STAY_MS => return Ok(true),
+            (None, well) => self.well_since_ms = well.or(Some(self.now_ms)),
+            (Some(_), _) if since_ms <= SETTLE_MS => self.well_since_ms = None,
+            (Some(detail), well) => {
+                if since_ms > CONVERGE_MS || well.is_some() {
+                    return Err(Violation { guarantee: "G9", detail });
+                }
+            }
+        }
+        self.schedule.plan(self.now_ms + 500, Happening::Verify);
+        Ok(false)
+    }
+}
