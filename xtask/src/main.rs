@@ -26,7 +26,8 @@ const USAGE: &str = "\
 cargo xtask <command>
 
   demo  [--port P] [--rate R]            set up, build, and run the server with the demo page
-  test  [--only SUITE]                   set up, build, and run every suite (or one of them)
+  test  [--only SUITE]                   set up, build, and run every suite (or one of them); one
+                                         that hangs is ended after 20 to 60 minutes, and has failed
   setup                                  install what is missing, and nothing else
   build                                  compile the wasm, the npm package and the demo page
   check                                  formatting, clippy, documentation and TypeScript types

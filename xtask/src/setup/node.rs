@@ -4,19 +4,33 @@ use anyhow::{Context, Result, bail};
 
 use crate::repo::{Repo, on_path, read};
 
-const OLDEST_NODE: u32 = 20;
+/// Prints the version of Node, then what each package that a project asks for says about it.
+const ASK: &str = "\
+console.log(process.version);
+for (const file of process.argv.slice(1)) {
+  const { packages } = JSON.parse(require('fs').readFileSync(file, 'utf8'));
+  const { dependencies, devDependencies } = packages[''];
+  for (const name of Object.keys(Object.assign({}, dependencies, devDependencies))) {
+    const { engines } = packages['node_modules/' + name] || {};
+    if (engines && engines.node) console.log(name + ': ' + engines.node);
+  }
+}";
 
-/// Refuses a machine without Node 20 or newer and npm, and says where they come from.
+/// The projects that every set-up ends in; what they ask for, they were locked with.
+const LOCKS: [&str; 4] = ["pkg", "www", "tests/e2e", "tests/package"];
+
+/// A version as its three numbers.
+type Version = [u32; 3];
+
+/// Refuses a machine without npm, or with a Node that a package of ours does not run on, and says
+/// where they come from.
 pub(crate) fn require(repo: &Repo) -> Result<()> {
-    let version = read(repo.command("node").arg("--version")).with_context(|| {
-        format!("Node {OLDEST_NODE} or newer is needed: see https://nodejs.org")
-    })?;
-    let major = major(&version).with_context(|| format!("`node --version` said `{version}`"))?;
-    if major < OLDEST_NODE {
-        bail!(
-            "Node {OLDEST_NODE} or newer is needed, this one is {version}: see https://nodejs.org"
-        );
-    }
+    let mut ask = repo.command("node");
+    ask.args(["-e", ASK]);
+    let locks = LOCKS.map(|project| repo.path(project).join("package-lock.json"));
+    ask.args(locks.iter().filter(|lock| lock.is_file()));
+    let said = read(&mut ask).context("Node cannot be asked: see https://nodejs.org")?;
+    check(&said)?;
     if on_path("npm").is_none() {
         bail!(
             "npm is missing: it comes with Node from https://nodejs.org, or as Debian's package `npm`"
@@ -25,19 +39,109 @@ pub(crate) fn require(repo: &Repo) -> Result<()> {
     Ok(())
 }
 
-fn major(version: &str) -> Option<u32> {
-    version.strip_prefix('v')?.split('.').next()?.parse().ok()
+/// Checks what Node said about itself against what the packages say.
+fn check(said: &str) -> Result<()> {
+    let (node, packages) = said.split_once('\n').unwrap_or((said, ""));
+    let version = node.strip_prefix('v').and_then(version);
+    let version = version.with_context(|| format!("Node says that it is `{node}`"))?;
+    for line in packages.lines() {
+        let (package, range) = line.split_once(": ").context("a package without a range")?;
+        let fits = fits(version, range)
+            .with_context(|| format!("{package} needs Node `{range}`, which cannot be read"))?;
+        if !fits {
+            bail!("{package} needs Node {range}, this one is {node}: see https://nodejs.org");
+        }
+    }
+    Ok(())
+}
+
+/// Whether a version is within a range of `engines`, as far as such ranges are in use.
+fn fits(version: Version, range: &str) -> Option<bool> {
+    let alternatives: Option<Vec<bool>> =
+        range.split("||").map(|alternative| fits_all(version, alternative)).collect();
+    Some(alternatives?.contains(&true))
+}
+
+/// Whether a version satisfies every comparison of one alternative.
+fn fits_all(node: Version, comparisons: &str) -> Option<bool> {
+    let mut comparisons = comparisons.split_whitespace().peekable();
+    comparisons.peek()?;
+    let fits = comparisons.map(|comparison| {
+        if comparison == "*" {
+            return Some(true);
+        }
+        let digits = comparison.find(|it: char| it.is_ascii_digit())?;
+        let (operator, wanted) = comparison.split_at(digits);
+        let wanted = version(wanted)?;
+        match operator {
+            ">=" => Some(node >= wanted),
+            ">" => Some(node > wanted),
+            "<" => Some(node < wanted),
+            "^" => Some(node >= wanted && node[0] == wanted[0]),
+            _ => None,
+        }
+    });
+    let fits: Option<Vec<bool>> = fits.collect();
+    Some(!fits?.contains(&false))
+}
+
+/// `22.12.0`, or as much of it as is there. What follows a hyphen is left out.
+fn version(text: &str) -> Option<Version> {
+    let (numbers, _pre_release) = text.split_once('-').unwrap_or((text, ""));
+    let mut version = [0; 3];
+    for (at, number) in numbers.split('.').enumerate() {
+        *version.get_mut(at)? = number.parse().ok()?;
+    }
+    Some(version)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::major;
+    use super::*;
+
+    const VITE: &str = "vite: ^20.19.0 || >=22.12.0";
 
     #[test]
-    fn the_major_version_is_read_from_what_node_says() {
-        assert_eq!(major("v20.20.2"), Some(20));
-        assert_eq!(major("v8.0.0"), Some(8));
-        assert_eq!(major("20.1.0"), None);
-        assert_eq!(major("vnext"), None);
+    fn a_node_that_a_package_does_not_run_on_is_refused_by_name() {
+        for old in ["v18.20.4", "v20.0.0", "v20.18.3", "v21.7.3", "v22.11.0"] {
+            let said = format!("{old}\ntypescript: >=16.20.0\n{VITE}");
+            let refused = check(&said).unwrap_err().to_string();
+            let expected = format!(
+                "vite needs Node ^20.19.0 || >=22.12.0, this one is {old}: see https://nodejs.org"
+            );
+            assert_eq!(refused, expected);
+        }
+        for fit in ["v20.19.0", "v20.20.2", "v22.12.0", "v24.1.0", "v25.0.0-nightly2025"] {
+            check(&format!("{fit}\ntypescript: >=16.20.0\n{VITE}")).unwrap();
+        }
+    }
+
+    #[test]
+    fn ranges_are_read_as_they_are_written() {
+        let on = |node: &str, range: &str| fits(version(node)?, range);
+        assert_eq!(on("20.1.0", ">=20"), Some(true));
+        assert_eq!(on("19.9.9", ">=20"), Some(false));
+        assert_eq!(on("21.0.0", ">=20.1 <21"), Some(false));
+        assert_eq!(on("21.0.0", ">20.9.9"), Some(true));
+        assert_eq!(on("1.0.0", "*"), Some(true));
+        for unknown in ["~20.1", "20.x", "", ">=20 ||", "latest", ">=1.2.3.4"] {
+            assert_eq!(on("20.1.0", unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_version_is_said() {
+        let refused = check("20.1.0").unwrap_err().to_string();
+        assert_eq!(refused, "Node says that it is `20.1.0`");
+        assert!(check("v20.1.0\nvite: whatever").is_err());
+    }
+
+    #[test]
+    fn the_packages_of_this_repository_are_asked() {
+        let repo = Repo::find().unwrap();
+        let mut ask = repo.command("node");
+        let said = read(ask.args(["-e", ASK]).arg(repo.path("www/package-lock.json"))).unwrap();
+        assert!(said.lines().any(|line| line.starts_with("vite: ")), "{said}");
+        require(&repo).unwrap();
     }
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: set-up, every suite in order, and one summary line at the very end.
 
+mod group;
 mod log;
 mod suite;
 mod tally;
@@ -18,6 +19,9 @@ use tally::Tally;
 
 /// How much of a failed suite's output is printed; all of it is in its log.
 const TAIL_LINES: usize = 80;
+
+/// The exit code after a Ctrl-C, as shells have it.
+const INTERRUPTED: i32 = 130;
 
 /// What a person may choose.
 pub(crate) struct Options {
@@ -38,6 +42,11 @@ pub(crate) fn run_command(repo: &Repo, options: Options) -> Result<ExitCode> {
         Some(only) => *suite == only || (*suite == Suite::Build && only.needs_build()),
         None => true,
     });
+    let stop = || {
+        group::end_current();
+        std::process::exit(INTERRUPTED);
+    };
+    ctrlc::set_handler(stop).context("cannot listen for Ctrl-C")?;
     let started = Instant::now();
     setup::everything(repo)?;
     println!("set-up: done in {:.1} s", started.elapsed().as_secs_f64());
@@ -66,7 +75,7 @@ pub(crate) fn run_command(repo: &Repo, options: Options) -> Result<ExitCode> {
 fn run_suite(repo: &Repo, suite: Suite) -> Result<Tally> {
     println!("{suite}: running");
     let started = Instant::now();
-    let mut log = Log::create(repo.report(&format!("test-{suite}.log"))?)?;
+    let mut log = Log::create(repo.report(&format!("test-{suite}.log"))?, suite.limit())?;
     let tally = match suite.run(repo, &mut log) {
         Ok(tally) => tally,
         Err(error) => {

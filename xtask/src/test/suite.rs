@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -77,6 +78,17 @@ impl Suite {
             Self::EndToEnd => "e2e",
             Self::Tarball => "tarball",
         }
+    }
+
+    /// How long the suite may take, compiling and installing included. Many times what it takes, for
+    /// slow and busy machines: only a suite that hangs is still running then.
+    pub(crate) fn limit(self) -> Duration {
+        let minutes = match self {
+            Self::Build | Self::Native | Self::EndToEnd => 60,
+            Self::Check | Self::Simulator | Self::Chromium | Self::Firefox => 40,
+            Self::Package | Self::Tarball => 20,
+        };
+        Duration::from_secs(minutes * 60)
     }
 
     /// Whether the suite looks at what the build made.
