@@ -1,6 +1,7 @@
 //! Fault injection: a bad network and a bad server, on request. Never without the start-up flag, and
 //! never but on loopback.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,8 +9,16 @@ use rand::Rng as _;
 use rand::rngs::SmallRng;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::session::Frame;
+
+/// How long a frame that waits to be overtaken waits.
+const REORDER_WAIT: Duration = Duration::from_millis(50);
+
+/// What is on its way at once on one connection; the session is not asked for more before some of it
+/// has arrived.
+const UNDER_WAY_BYTES: usize = 8 * 1024 * 1024;
 
 /// What happens to frames on their way out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,7 +32,7 @@ pub struct Settings {
     pub reorder: f64,
     /// Probability that one of its bytes is another one.
     pub corrupt: f64,
-    /// Every frame is held this long, in order.
+    /// Every frame is under way this long, in order: a longer line, not a slower one.
     pub delay_ms: u64,
     /// Whether control messages suffer too.
     pub control: bool,
@@ -84,23 +93,30 @@ impl Faults {
 pub struct Link {
     rng: SmallRng,
     held: Option<String>,
+    under_way: VecDeque<(Instant, String)>,
+    bytes: usize,
 }
 
 impl Default for Link {
     fn default() -> Self {
-        Self { rng: rand::SeedableRng::from_os_rng(), held: None }
+        Self {
+            rng: rand::SeedableRng::from_os_rng(),
+            held: None,
+            under_way: VecDeque::new(),
+            bytes: 0,
+        }
     }
 }
 
 impl Link {
-    /// What reaches the socket instead of `frame`, and how long it takes.
-    pub fn pass(&mut self, faults: &Settings, frame: Frame) -> (Vec<String>, Duration) {
-        let delay = Duration::from_millis(faults.delay_ms);
+    /// Sends a frame on its way, or what the faults make of it.
+    pub fn pass(&mut self, now: Instant, faults: &Settings, frame: Frame) {
         if frame.control && !faults.control {
-            return (vec![frame.text], Duration::ZERO);
+            return self.depart(now, frame.text);
         }
+        let due = now + Duration::from_millis(faults.delay_ms);
         if self.rng.random_bool(faults.drop) {
-            return (self.held.take().into_iter().collect(), delay);
+            return self.release(due);
         }
         let text = if self.rng.random_bool(faults.corrupt) {
             self.corrupt(&frame.text)
@@ -109,16 +125,49 @@ impl Link {
         };
         if self.held.is_none() && self.rng.random_bool(faults.reorder) {
             self.held = Some(text);
-            return (Vec::new(), delay);
+            return;
         }
         let twice = self.rng.random_bool(faults.duplicate).then(|| text.clone());
-        let frames = std::iter::once(text).chain(twice).chain(self.held.take());
-        (frames.collect(), delay)
+        self.depart(due, text);
+        if let Some(text) = twice {
+            self.depart(due, text);
+        }
+        self.release(due);
     }
 
-    /// The frame that waits for the next one to overtake it, when there is no next one.
-    pub fn flush(&mut self) -> Option<String> {
-        self.held.take()
+    /// Sends the frame that waits for the next one to overtake it, when there is no next one.
+    pub fn flush(&mut self, now: Instant, faults: &Settings) {
+        self.release(now + REORDER_WAIT + Duration::from_millis(faults.delay_ms));
+    }
+
+    /// When the next frame arrives.
+    pub fn due(&self) -> Option<Instant> {
+        self.under_way.front().map(|(due, _)| *due)
+    }
+
+    /// The next frame, if it has arrived.
+    pub fn arrived(&mut self, now: Instant) -> Option<String> {
+        let (_, text) = self.under_way.pop_front_if(|(due, _)| *due <= now)?;
+        self.bytes -= text.len();
+        Some(text)
+    }
+
+    /// Whether as much is under way as may be.
+    pub fn is_full(&self) -> bool {
+        self.bytes >= UNDER_WAY_BYTES
+    }
+
+    fn release(&mut self, due: Instant) {
+        if let Some(held) = self.held.take() {
+            self.depart(due, held);
+        }
+    }
+
+    /// Nothing arrives before what departed earlier.
+    fn depart(&mut self, due: Instant, text: String) {
+        let due = self.under_way.back().map_or(due, |(last, _)| due.max(*last));
+        self.bytes += text.len();
+        self.under_way.push_back((due, text));
     }
 
     /// Puts another letter or digit in a random place. The frame stays UTF-8: a browser would close

@@ -119,7 +119,8 @@ impl Snapshots {
     /// Blocks.
     ///
     /// # Errors
-    /// [`LogError::Storage`]; [`LogError::UnknownCampaign`].
+    /// [`LogError::Storage`]; [`LogError::UnknownCampaign`], for a deleted one too: a snapshot would
+    /// show it as if it lived.
     pub fn take(
         &self,
         hub: &Hub,
@@ -141,7 +142,7 @@ impl Snapshots {
             }
         }
         let view = hub.log().view(campaign, &RowQuery::default())?;
-        let view = view.ok_or(LogError::UnknownCampaign)?;
+        let view = view.filter(|view| !view.stand.deleted).ok_or(LogError::UnknownCampaign)?;
         let snapshot = Arc::new(Snapshot::cut(hub.epoch(), campaign, &view));
         if held.len() == HELD_MAX {
             held.remove(0);

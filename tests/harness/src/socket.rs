@@ -19,9 +19,6 @@ use crate::session::{Frame, MESSAGE_BYTES_MAX, Session, Step};
 /// A peer that takes no byte for this long is gone.
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a frame that waits to be overtaken waits.
-const REORDER_WAIT: Duration = Duration::from_millis(50);
-
 /// `GET /api/v2/ws`
 pub async fn upgrade(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
     upgrade
@@ -99,6 +96,12 @@ impl Driver {
                 None => break,
             }
         }
+        while let Some(text) = self.link.arrived(Instant::now()) {
+            self.write(text).await?;
+        }
+        if self.link.is_full() {
+            return self.wait().await;
+        }
         match self.step().await? {
             Step::Frame(frame) => self.send(frame).await,
             Step::Close(code, reason) => {
@@ -133,14 +136,20 @@ impl Driver {
     async fn wait(&mut self) -> Result<(), Over> {
         let now = self.app.clock.now();
         let timeout_ms = self.session()?.timeout_ms();
-        let due =
-            Instant::now() + Duration::from_millis(timeout_ms.saturating_sub(now.monotonic_ms));
-        if let Some(held) = self.link.flush() {
-            tokio::time::sleep(REORDER_WAIT).await;
-            return self.write(held).await;
+        let idle = Duration::from_millis(timeout_ms.saturating_sub(now.monotonic_ms));
+        if let Some(faults) = &self.app.faults {
+            self.link.flush(Instant::now(), &faults.settings());
         }
+        let idle = Instant::now() + idle;
+        let due = match self.link.due() {
+            // Nothing is asked of the session before something has arrived.
+            Some(due) if self.link.is_full() => due,
+            Some(due) => due.min(idle),
+            None => idle,
+        };
+        let busy = self.session()?.is_busy();
         tokio::select! {
-            message = self.stream.next() => self.receive(message).await,
+            message = self.stream.next(), if !busy => self.receive(message).await,
             () = self.wake.notified() => Ok(()),
             () = sleep_until(due) => Ok(()),
             changed = self.draining.changed(), if !self.drained => changed.map_err(|_| Over),
@@ -172,13 +181,7 @@ impl Driver {
         let Some(faults) = self.app.faults.as_ref().map(|faults| faults.settings()) else {
             return self.write(frame.text).await;
         };
-        let (frames, delay) = self.link.pass(&faults, frame);
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
-        }
-        for text in frames {
-            self.write(text).await?;
-        }
+        self.link.pass(Instant::now(), &faults, frame);
         Ok(())
     }
 
@@ -195,6 +198,14 @@ impl Driver {
     }
 
     async fn close(&mut self, code: u16, reason: &'static str) {
+        while let Some(due) = self.link.due() {
+            sleep_until(due).await;
+            if let Some(text) = self.link.arrived(due)
+                && self.write(text).await.is_err()
+            {
+                return;
+            }
+        }
         let frame = CloseFrame { code, reason: reason.into() };
         let _gone_anyway = timeout(SEND_TIMEOUT, self.sink.send(Message::Close(Some(frame)))).await;
         // Give the peer the time to read it before the connection goes.

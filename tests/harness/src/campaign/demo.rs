@@ -36,6 +36,7 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock, kick: Kick, rate: u64) {
                     tokio::time::sleep(LAST_PAUSE).await;
                     turn += 1;
                 }
+                Ok(Ok(Next::Deleted)) => turn += 1,
                 // Somebody pressed a button at the same time: look again.
                 Ok(Err(refusal)) => {
                     let fields = json!({"code": refusal.code.as_str(), "message": refusal.message});
@@ -51,6 +52,7 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock, kick: Kick, rate: u64) {
 enum Next {
     Same,
     Campaign,
+    Deleted,
 }
 
 fn id(turn: u64) -> Option<CampaignId> {
@@ -80,6 +82,9 @@ fn step(hub: &Hub, clock: Clock, kick: &Kick, turn: u64, rate: u64) -> Result<Ne
         super::create(hub, now, &id, &new, rate)?;
         return Ok(Next::Same);
     };
+    if view.stand.deleted {
+        return Ok(Next::Deleted);
+    }
     let record = &view.stand.record;
     let next = match record.phase {
         Phase::DomainGeneration => Phase::DnsValidation,

@@ -30,6 +30,11 @@ pub fn created(
     draft(now, "campaign.list.update", &data)
 }
 
+/// The last event of a campaign.
+pub fn deleted(now: Moment, campaign: &CampaignId) -> Draft {
+    draft(now, "campaign.deleted", &json!({"campaignId": campaign.as_str()}))
+}
+
 /// A status within a phase.
 pub fn status(now: Moment, campaign: &CampaignId, phase: Phase, status: Status) -> Draft {
     let data = json!({
@@ -63,16 +68,22 @@ pub fn progress(
 /// A phase transition as it was decided.
 #[derive(Clone, Debug)]
 pub struct Transition<'a> {
+    /// `manual` or `error_recovery`.
+    pub kind: &'static str,
     /// The campaign before it.
     pub before: &'a CampaignRecord,
     /// The campaign after it; as before, where it is refused.
     pub after: &'a CampaignRecord,
+    /// What an error recovery goes back to: the campaign before, or where this is one, after it.
+    pub rollback: &'a CampaignRecord,
     /// The phase that was asked for.
     pub to: Phase,
     /// The status that was asked for.
     pub status: Status,
     /// What was counted.
     pub recount: &'a Recount,
+    /// Whether that is what the campaign says.
+    pub agrees: bool,
     /// Why, in words for people.
     pub reason: &'a str,
     /// Seconds that the phase will take.
@@ -89,10 +100,10 @@ pub fn transition(now: Moment, campaign: &CampaignId, it: &Transition<'_>) -> Dr
         "previousPhase": before.phase.as_str(),
         "newPhase": it.to.as_str(),
         "newStatus": it.status.as_str(),
-        "transitionType": "manual",
+        "transitionType": it.kind,
         "triggerReason": it.reason,
         "prerequisitesMet": true,
-        "dataIntegrityCheck": it.recount.agrees(),
+        "dataIntegrityCheck": it.agrees,
         "domainsCount": it.recount.head.domains_count,
         "processedCount": counters.processed_items,
         "successfulCount": counters.successful_items,
@@ -105,10 +116,10 @@ pub fn transition(now: Moment, campaign: &CampaignId, it: &Transition<'_>) -> Dr
             "fetched": it.recount.tally.fetched,
         },
         "rollbackData": {
-            "phase": before.phase.as_str(),
-            "status": before.status.as_str(),
-            "counters": counters_json(&before.counters),
-            "totalDomainCount": before.total_domain_count,
+            "phase": it.rollback.phase.as_str(),
+            "status": it.rollback.status.as_str(),
+            "counters": counters_json(&it.rollback.counters),
+            "totalDomainCount": it.rollback.total_domain_count,
         },
         "campaign": record_json(campaign.as_str(), it.after),
         "domainsDigest": it.recount.head.domains_digest.to_string(),

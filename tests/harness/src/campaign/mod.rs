@@ -1,10 +1,12 @@
-//! What can be done with a campaign: create it, configure its phases, start, pause and resume them.
+//! What can be done with a campaign: create it, configure its phases, start, pause and resume them,
+//! take one back, delete it.
 //!
 //! Every operation reads, decides and appends on condition that nothing changed in between; if
 //! something did, it decides again. So check and change are one step, on any log.
 
 pub mod demo;
 pub mod drafts;
+pub mod rollback;
 pub mod runner;
 pub mod simulate;
 
@@ -176,33 +178,37 @@ pub fn transition(
             after.updated_at = now.timestamp();
             after.error_message = None;
         }
-        let name = transaction_name(to);
         let draft = drafts::transition(
             now,
             campaign,
             &drafts::Transition {
+                kind: "manual",
                 before,
                 after: &after,
+                rollback: before,
                 to,
                 status,
                 recount: &recount,
+                agrees,
                 reason: order.reason.as_deref().unwrap_or("requested"),
                 estimated_seconds: total as f64 / view.stand.settings.rate as f64,
-                transaction: agrees.then_some(name),
+                transaction: agrees.then_some(transaction_name(to)),
             },
         );
         Ok(Decision::Append { drafts: vec![draft], refused: !agrees })
     })
-    .inspect(|done| {
-        let name = transaction_name(to);
-        let fields = json!({
-            "name": name, "campaignId": campaign.as_str(), "newPhase": to.as_str(),
-            "newStatus": status.as_str(), "sequenceNumber": done.head.number,
-            "eventId": done.head.event_id, "domainsCount": done.head.domains_count,
-            "domainsDigest": done.head.domains_digest.to_string(),
-        });
-        journal::line("transaction", &fields);
-    })
+    .inspect(|done| journal_transition(transaction_name(to), campaign, done))
+}
+
+fn journal_transition(name: &str, campaign: &CampaignId, done: &Done) {
+    let record = &done.stand.record;
+    let fields = json!({
+        "name": name, "campaignId": campaign.as_str(), "newPhase": record.phase.as_str(),
+        "newStatus": record.status.as_str(), "sequenceNumber": done.head.number,
+        "eventId": done.head.event_id, "domainsCount": done.head.domains_count,
+        "domainsDigest": done.head.domains_digest.to_string(),
+    });
+    journal::line("transaction", &fields);
 }
 
 /// Starts a phase: the one the campaign is in and configured for, or the next one.
@@ -250,6 +256,24 @@ pub fn resume(
     set_status(hub, now, campaign, &[Status::Paused], Status::InProgress, (None, order))
 }
 
+/// Deletes a campaign: its last event. Its id stays taken, and its log stays for those who have not
+/// heard of it yet.
+///
+/// # Errors
+/// [`Code::ExpectedStateMismatch`], [`Code::UnknownCampaign`].
+pub fn delete(
+    hub: &Hub,
+    now: Moment,
+    campaign: &CampaignId,
+    order: &Order,
+) -> Result<Done, Refusal> {
+    decide(hub, campaign, |view| {
+        expected(&view.stand.record, order)?;
+        let draft = drafts::deleted(now, campaign);
+        Ok(Decision::Append { drafts: vec![draft], refused: false })
+    })
+}
+
 fn set_status(
     hub: &Hub,
     now: Moment,
@@ -294,16 +318,24 @@ fn decide(
             let message = "rows, counters or digest do not add up; nothing was changed";
             return Err(Refusal::new(Code::IntegrityCheckFailed, message));
         }
-        let after = view(hub, campaign)?;
+        let after = even_deleted(hub, campaign)?;
         return Ok(Done { stand: after.stand, head: appended.head });
     }
     Err(Refusal::new(Code::Internal, "the campaign changes too fast"))
 }
 
-fn view(hub: &Hub, campaign: &CampaignId) -> Result<View, Refusal> {
+/// A campaign without its rows.
+///
+/// # Errors
+/// [`Code::UnknownCampaign`], for one that has been deleted too.
+pub fn view(hub: &Hub, campaign: &CampaignId) -> Result<View, Refusal> {
+    let view = even_deleted(hub, campaign)?;
+    if view.stand.deleted { Err(LogError::UnknownCampaign.into()) } else { Ok(view) }
+}
+
+fn even_deleted(hub: &Hub, campaign: &CampaignId) -> Result<View, LogError> {
     let rows = RowQuery { limit: Some(0), ..RowQuery::default() };
-    let view = hub.log().view(campaign, &rows)?.filter(|view| !view.stand.deleted);
-    view.ok_or_else(|| Refusal::new(Code::UnknownCampaign, "there is no such campaign"))
+    hub.log().view(campaign, &rows)?.ok_or(LogError::UnknownCampaign)
 }
 
 fn expected(record: &CampaignRecord, order: &Order) -> Result<(), Refusal> {

@@ -217,7 +217,7 @@ impl Work {
 }
 
 /// The counters of a phase, from the rows.
-fn counted(phase: Phase, settings: &Settings, tally: &Tally) -> PhaseCounters {
+pub(super) fn counted(phase: Phase, settings: &Settings, tally: &Tally) -> PhaseCounters {
     let (total, processed, successful) = match phase {
         Phase::DnsValidation => (tally.rows, tally.dns_done, tally.resolved),
         Phase::HttpKeywordValidation => (tally.resolved, tally.http_done, tally.fetched),

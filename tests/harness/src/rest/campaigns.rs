@@ -17,7 +17,7 @@ use crate::campaign::{self, Done, NewCampaign, Order, Refusal};
 use crate::clock::Moment;
 use crate::hub::Hub;
 use crate::log::state::record_json;
-use crate::log::{LogError, RowQuery, View};
+use crate::log::{RowQuery, View};
 
 /// How long a reader who asks for a position waits for it.
 const BEHIND_WAIT: Duration = Duration::from_secs(2);
@@ -88,6 +88,17 @@ pub async fn one(
     Ok(positioned(app.context.hub.epoch(), view.head.number, &body))
 }
 
+/// `DELETE /campaigns/{id}`: answers with the campaign as it last was.
+///
+/// # Errors
+/// Those of [`campaign::delete`]; [`Code::InvalidCampaignId`], [`Code::InvalidBody`].
+pub async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>, bytes: Bytes) -> Answer {
+    let id = campaign_id(&id)?;
+    let order: Order = body(&bytes)?;
+    let now = app.clock.now();
+    operate(&app, id, move |hub, id| campaign::delete(hub, now, id, &order)).await
+}
+
 /// `GET /campaigns/{id}/domains`
 ///
 /// # Errors
@@ -150,7 +161,7 @@ pub async fn snapshot(
 pub async fn transitions(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let id = campaign_id(&id)?;
     let transactions = blocking(&app, move |hub| {
-        hub.head(&id)?.ok_or(LogError::UnknownCampaign)?;
+        campaign::view(hub, &id)?;
         Ok(hub.log().transactions(&id)?)
     });
     Ok(plain(&json!({"transitions": transactions.await?})))
@@ -179,6 +190,7 @@ enum Action {
     Start(Phase),
     Pause,
     Resume,
+    Rollback,
 }
 
 impl Action {
@@ -193,6 +205,7 @@ impl Action {
             "analyze" => Self::Start(Phase::Analysis),
             "pause" => Self::Pause,
             "resume" => Self::Resume,
+            "rollback" => Self::Rollback,
             _ => return None,
         })
     }
@@ -211,6 +224,7 @@ impl Action {
             Self::Start(phase) => campaign::start(hub, now, id, phase, order),
             Self::Pause => campaign::pause(hub, now, id, order),
             Self::Resume => campaign::resume(hub, now, id, order),
+            Self::Rollback => campaign::rollback::rollback(hub, now, id, order),
         }
     }
 }

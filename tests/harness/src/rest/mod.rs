@@ -30,7 +30,7 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-ev
 pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
     let rest = Router::new()
         .route("/campaigns", get(campaigns::list).post(campaigns::create))
-        .route("/campaigns/{id}", get(campaigns::one))
+        .route("/campaigns/{id}", get(campaigns::one).delete(campaigns::delete))
         .route("/campaigns/{id}/domains", get(campaigns::domains))
         .route("/campaigns/{id}/snapshot", get(campaigns::snapshot))
         .route("/campaigns/{id}/transitions", get(campaigns::transitions))

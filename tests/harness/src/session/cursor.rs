@@ -153,8 +153,14 @@ impl Cursor {
         least: u64,
         reason: &'static str,
     ) -> Result<String, LogError> {
-        let taken =
-            context.snapshots.take(&context.hub, &self.campaign, least, now.monotonic_ms)?;
+        let taken = context.snapshots.take(&context.hub, &self.campaign, least, now.monotonic_ms);
+        let taken = match taken {
+            Err(LogError::UnknownCampaign) => {
+                self.place = Place::Idle;
+                return Ok(reply::ended(now, &self.campaign, "deleted"));
+            }
+            taken => taken?,
+        };
         let at = taken.at;
         self.place = Place::Snapshot { snapshot: taken, next: 1, request: wanted.request.clone() };
         Ok(self.snapshot_follows(now, context, wanted.request.as_deref(), at, Some(reason)))

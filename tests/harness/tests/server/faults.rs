@@ -1,5 +1,9 @@
 //! Fault injection hits events as it says, and the events recover from it.
 
+use std::time::{Duration, Instant};
+
+use campaign_sync_harness::faults::{Link, Settings};
+use campaign_sync_harness::session::Frame;
 use serde_json::{Value, json};
 
 use super::support::{Client, Copy, Heard, Server, parse, rows_by_sql};
@@ -76,6 +80,55 @@ async fn events_are_corrupted_and_a_recovery_in_calm_brings_them_as_they_were() 
     assert_eq!(corrupted.len() as u64, head);
     assert!(corrupted.iter().zip(&copy.documents).all(|(a, b)| a != b));
     assert_eq!(copy.rows, rows_by_sql(&server.db, "c1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delay_is_a_longer_line_and_not_a_slower_one() {
+    let (server, head) = bad_server().await;
+    for control in [false, true] {
+        let began = Instant::now();
+        let (numbers, _) = stormy(&server, json!({"delayMs": 500, "control": control})).await;
+        let took = began.elapsed();
+        assert_eq!(numbers, (1..=head).collect::<Vec<_>>(), "in order, and before the pong");
+        assert!(took >= Duration::from_millis(500), "{took:?}");
+        // One after the other they would take as many times as long as there are events.
+        assert!(took < Duration::from_millis(500) * (head as u32 / 2), "{took:?} for {head}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_close_comes_after_what_was_said_before_it() {
+    let (mut server, head) = bad_server().await;
+    server.post("/faults", json!({"delayMs": 2_000})).await;
+    let mut client = Client::subscribed(&server.address, "c1").await;
+    client.recover(json!({"campaignId": "c1", "lastSequenceNumber": head - 5})).await;
+    client.control("event_recovery").await;
+    // By now the events are under way, and none has arrived.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let stopped = tokio::spawn(async move { server.stop().await });
+    for number in head - 4..=head {
+        let event = parse(&client.document().await);
+        assert_eq!(event["sequence"]["sequenceNumber"], number);
+    }
+    client.control("server_draining").await;
+    assert_eq!(client.closed().await, Some(1012));
+    stopped.await.unwrap();
+}
+
+#[test]
+fn a_full_line_is_full_until_something_has_arrived() {
+    let (mut link, now) = (Link::default(), Instant::now());
+    let faults = Settings { delay_ms: 1_000, ..Settings::default() };
+    let mut frames = 0;
+    while !link.is_full() {
+        let frame = Frame { text: "x".repeat(64 * 1024), control: false };
+        link.pass(now.into(), &faults, frame);
+        frames += 1;
+    }
+    assert!((2..=1_024).contains(&frames), "{frames}");
+    assert_eq!(link.arrived((now + Duration::from_millis(999)).into()), None);
+    assert!(link.arrived((now + Duration::from_secs(1)).into()).is_some());
+    assert!(!link.is_full());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,9 @@
 mod answers;
 mod bad_input;
 mod core;
+mod deletion;
 mod durability;
+mod error_recovery;
 mod faults;
 mod log;
 mod recovery;

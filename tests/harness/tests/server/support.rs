@@ -65,6 +65,10 @@ impl Server {
         answer(reqwest::Client::new().post(self.url(path)).body(body.to_string())).await
     }
 
+    pub(crate) async fn delete(&self, path: &str, body: Value) -> Answer {
+        answer(reqwest::Client::new().delete(self.url(path)).body(body.to_string())).await
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}/api/v2{path}", self.address)
     }
