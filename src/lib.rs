@@ -9,9 +9,13 @@
 //! * [`sync`] is the machine that takes every decision. It knows no clock, no socket and no DOM: a
 //!   driver hands it inputs and performs its effects.
 //! * `browser`, on wasm32 only, is the driver that JavaScript sees. It takes no decision.
+//!
+//! Beside the rooms stands `float`, the one pure function that each platform brings itself.
 
 #[cfg(target_arch = "wasm32")]
 pub mod browser;
+#[forbid(unsafe_code)]
+mod float;
 #[forbid(unsafe_code)]
 pub mod protocol;
 #[forbid(unsafe_code)]

@@ -89,6 +89,27 @@ impl Client {
         Ok(self.driver.receive_by_hand(Frame::Binary(frame)))
     }
 
+    /// The application's own transport is open. While nothing is said of it, it is so always.
+    ///
+    /// # Errors
+    /// `closed`.
+    pub fn opened(&self) -> Result<(), Code> {
+        self.driver.may_ask()?;
+        self.driver.opened_by_hand();
+        Ok(())
+    }
+
+    /// The application's own transport closed, or could not be opened; nothing is sent before it is
+    /// open again. The code is that of a WebSocket.
+    ///
+    /// # Errors
+    /// `closed`.
+    pub fn closed(&self, code: u16) -> Result<(), Code> {
+        self.driver.may_ask()?;
+        self.driver.closed_by_hand(code);
+        Ok(())
+    }
+
     /// The campaigns whose view changed since this was last asked.
     ///
     /// # Errors
@@ -209,7 +230,7 @@ impl Client {
                 version: env!("CARGO_PKG_VERSION"),
                 transport: match self.driver.transport() {
                     Transport::Socket(_) => "socket",
-                    Transport::Manual => "manual",
+                    Transport::Manual(_) => "manual",
                 },
                 connection: machine.connection().as_str(),
                 wake_in_ms,

@@ -1,5 +1,7 @@
 //! Values across the boundary: plain objects with camelCase names, numbers that are exact.
 
+use core::cell::Cell;
+
 use js_sys::Reflect;
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
@@ -44,7 +46,7 @@ pub(super) fn settings(options: &JsValue) -> Result<(Config, Transport), Code> {
         Some(_) => return Err(Code::InvalidContent),
     }
     let transport = if flag(options, "manualTransport")? {
-        Transport::Manual
+        Transport::Manual(Cell::default())
     } else {
         Transport::Socket(text(options, "url")?.ok_or(Code::InvalidContent)?)
     };

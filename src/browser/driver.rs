@@ -1,7 +1,6 @@
 //! The only loop: one input in, effects out, JavaScript called, one timer armed.
 
 use core::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use super::clock;
@@ -22,8 +21,8 @@ const ABNORMAL: u16 = 1006;
 pub(super) enum Transport {
     /// Sockets to this address.
     Socket(String),
-    /// The application's own: it is always open.
-    Manual,
+    /// The application's own: whether it says that this is open. It is, while nothing is said.
+    Manual(Cell<Option<bool>>),
 }
 
 /// How far the client's life has come.
@@ -44,7 +43,6 @@ pub(super) struct Driver {
     host: Host,
     transport: Transport,
     machine: RefCell<Machine>,
-    outbox: RefCell<VecDeque<Effect>>,
     dispatching: Cell<bool>,
     stage: Cell<Stage>,
     connection: Cell<ConnectionId>,
@@ -62,7 +60,6 @@ impl Driver {
             host,
             transport,
             machine: RefCell::new(machine),
-            outbox: RefCell::default(),
             dispatching: Cell::new(false),
             stage: Cell::new(Stage::Open),
             connection: Cell::default(),
@@ -102,6 +99,24 @@ impl Driver {
     /// A frame of the application's own transport, on the connection that is open.
     pub(super) fn receive_by_hand(&self, frame: Frame<'_>) -> u32 {
         self.receive(self.connection.get(), frame)
+    }
+
+    /// The application's own transport is open, or a new one of it.
+    pub(super) fn opened_by_hand(&self) {
+        if let Transport::Manual(open) = &self.transport {
+            open.set(Some(true));
+            self.feed(Input::Opened(self.connection.get()));
+            // If the next try is still waited for, it need not be.
+            self.feed(Input::Woke(Wake::Online));
+        }
+    }
+
+    /// The application's own transport closed, or could not be opened.
+    pub(super) fn closed_by_hand(&self, code: u16) {
+        if let Transport::Manual(open) = &self.transport {
+            open.set(Some(false));
+            self.feed(Input::Closed(self.connection.get(), code));
+        }
     }
 
     /// Closes for good. What listeners still hear of it comes before this returns, unless it is
@@ -144,7 +159,6 @@ impl Driver {
     /// Gives back everything that the browser lends. Nobody is told anything any more.
     pub(super) fn dismantle(&self) {
         self.stage.set(Stage::Closed);
-        self.outbox.borrow_mut().clear();
         self.timer.cancel();
         self.wake.take();
         self.socket.take();
@@ -155,15 +169,10 @@ impl Driver {
         let now = clock::now();
         let mut machine = self.machine.borrow_mut();
         let outcome = machine.handle(now, input);
-        let mut asks = false;
-        while let Some(effect) = machine.poll_effect() {
-            self.outbox.borrow_mut().push_back(effect);
-            asks = true;
-        }
-        (outcome, asks)
+        (outcome, machine.has_effects())
     }
 
-    /// The browser's half: performs what is in the outbox and arms the timer.
+    /// The browser's half: performs what the machine asks for and arms the timer.
     fn settle(&self) {
         if self.dispatching.replace(true) {
             return;
@@ -181,7 +190,7 @@ impl Driver {
 
     /// Once everything is given back nobody is called, whatever may still have been wanted.
     fn next_effect(&self) -> Option<Effect> {
-        let effect = self.outbox.borrow_mut().pop_front();
+        let effect = self.machine.borrow_mut().poll_effect();
         effect.filter(|_| self.stage.get() != Stage::Closed)
     }
 
@@ -190,6 +199,10 @@ impl Driver {
             Effect::Open(connection) => self.open(connection),
             Effect::Send(connection, frame) => self.send(connection, &frame),
             Effect::CloseSocket(connection, code) => {
+                if let Transport::Manual(open) = &self.transport {
+                    // Who told of the last one tells of the next one too.
+                    open.set(open.get().map(|_| false));
+                }
                 if let Some(socket) = self.socket_of(connection) {
                     self.socket.take();
                     socket.close(code);
@@ -208,9 +221,14 @@ impl Driver {
 
     fn open(&self, connection: ConnectionId) {
         self.connection.set(connection);
-        let Transport::Socket(url) = &self.transport else {
-            self.feed(Input::Opened(connection));
-            return;
+        let url = match &self.transport {
+            Transport::Socket(url) => url,
+            Transport::Manual(open) => {
+                if open.get() != Some(false) {
+                    self.feed(Input::Opened(connection));
+                }
+                return;
+            }
         };
         match Socket::open(connection, url, &self.myself) {
             // Making it may have run code of the page that freed us.
@@ -227,7 +245,7 @@ impl Driver {
 
     fn send(&self, connection: ConnectionId, frame: &str) {
         match &self.transport {
-            Transport::Manual => self.host.send(frame),
+            Transport::Manual(_) => self.host.send(frame),
             Transport::Socket(_) => {
                 if let Some(socket) = self.socket_of(connection) {
                     socket.send(frame);

@@ -1,9 +1,9 @@
 //! The shell: what JavaScript sees of the machine, on wasm32 only. It takes no decision.
 //!
 //! One rule shapes this room: *the machine is never borrowed while JavaScript runs*. An input goes
-//! in, the effects come out into an outbox, the borrow ends, and only then is JavaScript called. So
-//! a listener may call any method, throw, or close the client, and meets nothing half done. What it
-//! causes is appended to the outbox and performed after what was there before it.
+//! in, one effect comes out, the borrow ends, and only then is JavaScript called. So a listener may
+//! call any method, throw, or close the client, and meets nothing half done. What it causes queues up
+//! in the machine and is performed after what was there before it.
 //!
 //! * `client` is the class; `driver` is the only loop.
 //! * `socket`, `timer` and `wake` own what the browser calls back; dropping them ends the calls.

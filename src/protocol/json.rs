@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use super::Code;
 use super::escape::{escape_end, plain_end, unescape};
 use super::limits::{INTEGER_MAX, NESTING_MAX};
+use crate::float;
 
 /// A cursor over one JSON document.
 #[derive(Clone, Debug)]
@@ -231,7 +232,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Code::InvalidContent`] where no number stands or it is not finite as f64.
     pub fn float(&mut self) -> Result<f64, Code> {
-        let number = parse_float(self.number()?);
+        let number = float::parse(self.number()?);
         if number.is_finite() { Ok(number) } else { Err(Code::InvalidContent) }
     }
 
@@ -394,21 +395,4 @@ impl Nesting {
 fn digits_end(bytes: &[u8], at: usize) -> usize {
     let tail = bytes.get(at..).unwrap_or_default();
     at + tail.iter().position(|b| !b.is_ascii_digit()).unwrap_or(tail.len())
-}
-
-/// The nearest f64 of a number of valid syntax; infinite beyond the range. The standard library's
-/// way to it brings a table of ten kilobytes into the module.
-fn parse_float(number: &str) -> f64 {
-    let (negative, number) = number.strip_prefix('-').map_or((false, number), |it| (true, it));
-    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    // Leading and trailing zeros are not digits that count.
-    let whole = whole.trim_start_matches('0');
-    let fraction = fraction.trim_end_matches('0');
-    // An exponent beyond i32 is beyond f64 as well, in the direction of its sign.
-    let beyond = if exponent.starts_with('-') { -9_999 } else { 9_999 };
-    let exponent = exponent.parse().unwrap_or(beyond);
-    let value: f64 =
-        minimal_lexical::parse_float(whole.as_bytes().iter(), fraction.as_bytes().iter(), exponent);
-    if negative { -value } else { value }
 }

@@ -18,6 +18,7 @@ pub mod hash;
 pub mod id;
 pub mod json;
 pub mod limits;
+pub mod order;
 pub mod original;
 pub mod phase;
 pub mod position;

@@ -28,6 +28,8 @@ pub struct Config {
     pub backoff_base_ms: u64,
     /// Cap of the connection backoff.
     pub backoff_max_ms: u64,
+    /// A server that asks for more patience than this is given this much.
+    pub retry_after_max_ms: u64,
     /// A connection that lasted this long was a success: backoff starts over.
     pub stable_link_ms: u64,
     /// Refused sessions in a row, each with a fresh token, before giving up.
@@ -81,6 +83,7 @@ impl Default for Config {
             negotiation_ms: 3_000,
             backoff_base_ms: 500,
             backoff_max_ms: 20_000,
+            retry_after_max_ms: 300_000,
             stable_link_ms: 5_000,
             auth_attempts_max: 3,
             recovery_deadline_ms: 10_000,

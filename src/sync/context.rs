@@ -1,15 +1,14 @@
 //! What every room of the machine needs beside its own state: the present, limits, counters, and
 //! the queue of effects.
 
-use std::collections::VecDeque;
-
 use super::connection::Dialect;
 use super::effect::Effect;
 use super::input::{ConnectionId, Ticket};
 use super::log::{Level, LogRecord};
 use super::notice::Notice;
+use super::queue::Queue;
 use super::rng::Rng;
-use super::{Config, Now};
+use super::{Config, Now, Timestamp};
 use crate::protocol::CampaignId;
 
 use super::metrics::Metrics;
@@ -29,7 +28,7 @@ pub struct Context {
     pub socket: Option<(ConnectionId, Dialect)>,
     /// A proof of freshness is wanted sooner than the next heartbeat.
     pub ping_wanted: bool,
-    effects: VecDeque<Effect>,
+    effects: Queue<Effect>,
     changed: Vec<CampaignId>,
     fetch_wishes: Vec<CampaignId>,
     tickets: u64,
@@ -46,7 +45,7 @@ impl Context {
             rng: Rng::new(seed),
             socket: None,
             ping_wanted: false,
-            effects: VecDeque::new(),
+            effects: Queue::new(),
             changed: Vec::new(),
             fetch_wishes: Vec::new(),
             tickets: 0,
@@ -56,19 +55,19 @@ impl Context {
 
     /// Queues an effect.
     pub fn effect(&mut self, effect: Effect) {
-        self.effects.push_back(effect);
+        self.effects.push(effect);
     }
 
     /// Sends on the open socket, if there is one.
     pub fn send(&mut self, message: String) {
         if let Some((connection, _)) = self.socket {
-            self.effects.push_back(Effect::Send(connection, message));
+            self.effects.push(Effect::Send(connection, message));
         }
     }
 
     /// Queues a notice for listeners.
     pub fn notify(&mut self, notice: Notice) {
-        self.effects.push_back(Effect::Notify(notice));
+        self.effects.push(Effect::Notify(notice));
     }
 
     /// Queues a log record, if anyone wants them.
@@ -86,7 +85,7 @@ impl Context {
             value: None,
         };
         record(&mut it);
-        self.effects.push_back(Effect::Log(it));
+        self.effects.push(Effect::Log(it));
     }
 
     /// Notes that a campaign's view changed. Drivers hear of it once until they take the changes.
@@ -95,7 +94,7 @@ impl Context {
             return;
         }
         if self.changed.is_empty() {
-            self.effects.push_back(Effect::Changed);
+            self.effects.push(Effect::Changed);
         }
         self.changed.push(campaign_id.clone());
     }
@@ -117,7 +116,19 @@ impl Context {
 
     /// The next effect to perform.
     pub fn next_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        self.effects.pop()
+    }
+
+    /// Whether there are effects to perform.
+    pub const fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
+    /// When to come back to a server that asked for `ms` of patience: not before, not all at once,
+    /// and not never.
+    pub fn after_patience(&mut self, ms: u64) -> Timestamp {
+        let ms = ms.min(self.config.retry_after_max_ms);
+        self.now.at + ms + self.rng.up_to(ms / 2)
     }
 
     /// A fresh ticket.

@@ -167,6 +167,16 @@ impl Subscription {
         }
     }
 
+    /// A ping was answered without a word of this campaign: whatever the server answered before, it
+    /// has no cursor for us any more.
+    pub(super) fn on_no_head(&mut self, cx: &mut Context, sent: Now) {
+        let followed = self.fate == Fate::Open && self.recovery.is_settled();
+        if followed && self.applied_at_ping(sent).is_some() {
+            self.subscribe(cx);
+            self.want(cx, Reason::Tail, false);
+        }
+    }
+
     /// `error` about this campaign.
     pub(super) fn on_error(
         &mut self,
@@ -189,14 +199,18 @@ impl Subscription {
             }
             _ => {
                 let Recovery::Asked { request_id, want, .. } = &self.recovery else { return };
+                let want = *want;
                 if !ours(request_id) {
                     return;
                 }
+                if code == Some(Code::InvalidMessage) {
+                    // The request was in order, so what the server lacks is the subscription.
+                    self.subscribe(cx);
+                }
                 match retry_after_ms {
-                    Some(delay) => {
-                        let delay = delay + cx.rng.up_to(delay / 2);
-                        let want = Want { attempts: want.attempts + 1, ..*want };
-                        self.recovery = Recovery::Due { want, at: cx.now.at + delay };
+                    Some(patience) => {
+                        let want = Want { attempts: want.attempts + 1, ..want };
+                        self.recovery = Recovery::Due { want, at: cx.after_patience(patience) };
                     }
                     None => self.ask_again_later(cx),
                 }

@@ -1,7 +1,5 @@
 //! The gap buffer: events that arrived before their predecessors, within bounds.
 
-use std::collections::VecDeque;
-
 use crate::protocol::{Epoch, EventHash, SequenceNumber};
 
 /// An event held until it is next. Its hash has been verified.
@@ -17,8 +15,8 @@ pub struct Held {
 /// Events beyond a gap, of one log.
 #[derive(Clone, Debug)]
 pub struct GapBuffer {
-    /// By number, without repetition.
-    events: VecDeque<Held>,
+    /// From the farthest to the nearest, so that the next one is at the end.
+    events: Vec<Held>,
     bytes: usize,
     epoch: Option<Epoch>,
     events_max: usize,
@@ -41,7 +39,7 @@ pub enum Holding {
 impl GapBuffer {
     /// An empty buffer with these bounds.
     pub const fn new(events_max: usize, bytes_max: usize) -> Self {
-        Self { events: VecDeque::new(), bytes: 0, epoch: None, events_max, bytes_max }
+        Self { events: Vec::new(), bytes: 0, epoch: None, events_max, bytes_max }
     }
 
     /// Holds an event. When full, the far end gives way: recovery brings it again.
@@ -57,7 +55,7 @@ impl GapBuffer {
             self.epoch = Some(epoch.clone());
         }
         let number = number.get();
-        let place = match self.events.binary_search_by_key(&number, |held| held.number) {
+        let place = match self.events.binary_search_by(|held| number.cmp(&held.number)) {
             Ok(at) if self.events.get(at).is_some_and(|held| held.hash == hash) => {
                 return Holding::Known;
             }
@@ -68,7 +66,7 @@ impl GapBuffer {
         self.events.insert(place, Held { number, document: document.to_owned(), hash });
         let mut holding = Holding::Held;
         while self.events.len() > self.events_max || self.bytes > self.bytes_max {
-            let Some(far) = self.events.pop_back() else { break };
+            let far = self.events.remove(0);
             self.bytes -= far.document.len();
             if far.number == number {
                 holding = Holding::Full;
@@ -87,8 +85,8 @@ impl GapBuffer {
             return None;
         }
         let next = position.next().get();
-        while self.events.front().is_some_and(|held| held.number <= next) {
-            let held = self.events.pop_front()?;
+        while self.events.last().is_some_and(|held| held.number <= next) {
+            let held = self.events.pop()?;
             self.bytes -= held.document.len();
             if held.number == next {
                 return Some(held);

@@ -1,7 +1,5 @@
 //! The open socket as seen by the clock: pings, proofs of life, round trips.
 
-use std::collections::VecDeque;
-
 use super::{Config, Now, Timestamp};
 
 /// Pings that may be unanswered at once; more would only say the same.
@@ -15,7 +13,7 @@ pub struct Link {
     last_received: Timestamp,
     next_ping: Timestamp,
     probe_deadline: Option<Timestamp>,
-    outstanding: VecDeque<Ping>,
+    outstanding: Vec<Ping>,
     last_echo: u64,
 }
 
@@ -45,7 +43,7 @@ impl Link {
             last_received: now,
             next_ping: now,
             probe_deadline: None,
-            outstanding: VecDeque::new(),
+            outstanding: Vec::new(),
             last_echo: 0,
         }
     }
@@ -80,9 +78,9 @@ impl Link {
         }
         self.next_ping = now.at + config.heartbeat_ms;
         self.last_echo += 1;
-        self.outstanding.push_back(Ping { echo: self.last_echo, sent: now });
+        self.outstanding.push(Ping { echo: self.last_echo, sent: now });
         if self.outstanding.len() > OUTSTANDING_MAX {
-            self.outstanding.pop_front();
+            self.outstanding.remove(0);
         }
         Pulse::Ping(self.last_echo)
     }

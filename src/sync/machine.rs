@@ -59,6 +59,11 @@ impl Machine {
         self.cx.next_effect()
     }
 
+    /// Whether [`Machine::poll_effect`] has something to say.
+    pub const fn has_effects(&self) -> bool {
+        self.cx.has_effects()
+    }
+
     /// When to say [`Wake::Timer`], if nothing else happens before.
     pub fn poll_timeout(&mut self) -> Option<Timestamp> {
         let connection = match &self.connection {

@@ -23,6 +23,7 @@ pub mod notice;
 pub mod original;
 pub mod outcome;
 pub mod polling;
+pub mod queue;
 pub mod reached;
 pub mod receive;
 pub mod recovery;

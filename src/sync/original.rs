@@ -1,8 +1,6 @@
 //! The machine facing a server of the original dialect: filter, apply, and resynchronise whenever
 //! something may have been missed, because nothing on this wire could prove that it was not.
 
-use std::collections::VecDeque;
-
 use super::backoff::full_jitter_ms;
 use super::connection::Dialect;
 use super::context::Context;
@@ -29,8 +27,9 @@ pub struct Resync {
     attempts: u32,
     /// A phase that nobody announced has been told of, and not been explained yet.
     noticed: bool,
-    /// Content hashes of the last sequenced events.
-    hashes: VecDeque<EventHash>,
+    /// Content hashes of the last sequenced events, as a ring.
+    hashes: Vec<EventHash>,
+    oldest_hash: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,9 +82,11 @@ impl Resync {
         if self.hashes.contains(&hash) {
             return false;
         }
-        self.hashes.push_back(hash);
-        while self.hashes.len() > config.dedupe_window {
-            self.hashes.pop_front();
+        if self.hashes.len() < config.dedupe_window {
+            self.hashes.push(hash);
+        } else if let Some(oldest) = self.hashes.get_mut(self.oldest_hash) {
+            *oldest = hash;
+            self.oldest_hash = (self.oldest_hash + 1) % self.hashes.len();
         }
         true
     }

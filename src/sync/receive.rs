@@ -195,6 +195,13 @@ impl Machine {
                 Verdict::Control
             });
         }
+        if let Some(sent) = sent {
+            for subscription in self.subscriptions.values_mut() {
+                if !heads.iter().any(|head| head.campaign_id == subscription.id.as_str()) {
+                    subscription.on_no_head(&mut self.cx, sent);
+                }
+            }
+        }
         Verdict::Control
     }
 

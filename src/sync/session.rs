@@ -187,8 +187,7 @@ impl Machine {
 
     /// `server_draining`: do not come back before that, and not all at once.
     pub(super) fn on_draining(&mut self, retry_after_ms: u64) {
-        let spread = self.cx.rng.up_to(retry_after_ms / 2);
-        self.attempts.not_before = self.cx.now.at + retry_after_ms + spread;
+        self.attempts.not_before = self.cx.after_patience(retry_after_ms);
     }
 
     /// Time may have passed unnoticed: an open socket must prove that it lives, a waiting one is

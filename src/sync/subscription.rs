@@ -191,12 +191,13 @@ impl Subscription {
         self.fate = Fate::Open;
         self.marks.clear();
         self.stream = Stream::default();
-        self.proof.lagging = false;
+        // What another socket proved, perhaps of another server, is no proof of this one.
+        self.proof.clear(cx.now);
         self.polled = false;
         if matches!(self.repair, Repair::AwaitingDigest { .. } | Repair::AwaitingBuckets { .. }) {
             self.repair = Repair::Idle;
         }
-        cx.send(client::subscribe_campaign(&self.id, self.store.position()));
+        self.subscribe(cx);
         if dialect == Dialect::Original {
             self.wish_resync(cx);
             return;
@@ -213,6 +214,11 @@ impl Subscription {
         let want = Want { reason, snapshot, since, attempts };
         self.recovery = Recovery::Due { want, at: cx.now.at };
         self.pump(cx);
+    }
+
+    /// Asks the server for a cursor.
+    pub(super) fn subscribe(&self, cx: &mut Context) {
+        cx.send(client::subscribe_campaign(&self.id, self.store.position()));
     }
 
     /// The socket is gone: what was asked for on it will be asked for again on the next.

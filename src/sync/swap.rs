@@ -63,6 +63,8 @@ impl Subscription {
             }
             Err(StagingFault::Repeated) => Verdict::Duplicate,
             Err(StagingFault::Gap) => {
+                // What has arrived is gone on with, unless the rest turns out not to fit to it.
+                self.staging = self.staging.take().filter(|staged| staged.is_of(part));
                 self.ask_again(cx, 0);
                 Verdict::Control
             }

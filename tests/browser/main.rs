@@ -10,6 +10,7 @@ mod world;
 
 mod bad_input;
 mod manual_transport;
+mod numbers;
 mod recordings;
 mod reentrancy;
 mod sockets;

@@ -52,6 +52,96 @@ fn what_arrives_before_anybody_connected_is_nothing() {
     assert_eq!(world.metrics()["framesReceived"], 0);
 }
 
+/// What became of the connection, in words.
+fn states(world: &World) -> Vec<String> {
+    world.host.details("connectionchange").iter().map(|it| text(&it["state"])).collect()
+}
+
+#[test]
+fn nothing_goes_out_before_a_transport_that_was_said_to_be_closed_is_open() {
+    let world = World::manual();
+    world.client.retain(CAMPAIGN).expect("it is open");
+    world.client.closed(1006).expect("it is open");
+    world.client.connect().expect("it is open");
+    assert_eq!(states(&world), ["connecting"], "this asks for a transport");
+    assert!(world.host.calls("send").is_empty());
+    world.client.opened().expect("it is open");
+    assert_eq!(world.host.sent("connection_init").len(), 1);
+    world.receive(&wire::ack());
+    assert_eq!(states(&world), ["connecting", "open"]);
+    assert_eq!(world.host.sent("subscribe_campaign").len(), 1);
+}
+
+#[test]
+fn a_transport_that_closes_is_asked_for_again_and_the_stream_goes_on() {
+    let log = Log::with_rows(3);
+    let world = World::following(&log);
+    world.client.closed(1006).expect("it is open");
+    assert_eq!(world.status(), "stale", "at once, and not after ten seconds of silence");
+    world.time.advance(500);
+    assert_eq!(states(&world), ["waiting", "connecting"]);
+    assert!(world.host.calls("send").is_empty(), "there is nothing that would carry it");
+    world.client.opened().expect("it is open");
+    world.receive(&wire::ack());
+    let request = &world.host.sent("request_event_recovery")[0]["payload"];
+    assert_eq!(request["lastSequenceNumber"], log.head());
+    assert_eq!(request["reason"], "reconnect");
+    assert_eq!(world.metrics()["disconnects"], 1);
+}
+
+#[test]
+fn a_transport_that_opens_by_itself_ends_the_wait_for_the_next_try() {
+    let world = World::following(&Log::with_rows(1));
+    world.client.closed(1006).expect("it is open");
+    // Nobody opens it: every attempt fails, and the waits become long.
+    world.time.advance(300_000);
+    assert!(world.host.calls("send").is_empty());
+    world.client.closed(1006).expect("it is open");
+    world.client.opened().expect("it is open");
+    world.time.advance(500);
+    assert_eq!(world.host.sent("connection_init").len(), 1);
+}
+
+#[test]
+fn a_transport_that_is_dead_is_given_up_and_asked_for_again() {
+    let world = World::following(&Log::with_rows(1));
+    world.client.closed(1006).expect("it is open");
+    world.client.opened().expect("it is open");
+    world.time.advance(500);
+    world.receive(&wire::ack());
+    world.host.clear();
+    world.time.advance(30_000);
+    let states = states(&world);
+    assert_eq!(states[..2], ["waiting", "connecting"], "{states:?}");
+    assert!(world.host.sent("connection_init").is_empty(), "the dead one is not used again");
+    world.client.opened().expect("it is open");
+    world.time.advance(500);
+    assert_eq!(world.host.sent("connection_init").len(), 1);
+}
+
+#[test]
+fn a_transport_may_be_opened_by_the_one_who_hears_that_it_is_wanted() {
+    let world = World::manual();
+    world.client.closed(1006).expect("it is open");
+    let client = world.client.clone();
+    world.host.on("dispatch", move |values| {
+        let state = js_sys::Reflect::get(&values[1], &"state".into()).expect("an object");
+        if state.as_string().as_deref() == Some("connecting") {
+            client.opened().expect("it is open");
+        }
+    });
+    world.client.connect().expect("it is open");
+    assert_eq!(world.host.sent("connection_init").len(), 1);
+}
+
+#[test]
+fn a_transport_closed_for_good_reasons_is_not_asked_for_again() {
+    let world = World::following(&Log::with_rows(1));
+    world.client.closed(4401).expect("it is open");
+    let told = world.host.details("connectionchange").pop().expect("it changed");
+    assert_eq!((&told["state"], &told["code"]), (&json!("failed"), &json!("unauthorized")));
+}
+
 #[test]
 fn a_known_original_server_is_not_asked_twice() {
     let options = json!({"manualTransport": true, "dialect": "original"});
@@ -135,6 +225,8 @@ fn after_closing_every_call_throws_closed() {
         code(client.release(CAMPAIGN)),
         code(client.receive(&"{}".into())),
         code(client.receive_bytes(b"{}")),
+        code(client.opened()),
+        code(client.closed(1006)),
         code(client.take_changes()),
         code(client.view(CAMPAIGN)),
         code(client.status(CAMPAIGN)),

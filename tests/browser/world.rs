@@ -65,6 +65,10 @@ extern "C" {
     pub(crate) fn receive(this: &JsClient, frame: &JsValue) -> Result<u32, JsValue>;
     #[wasm_bindgen(method, catch, js_name = receiveBytes)]
     pub(crate) fn receive_bytes(this: &JsClient, frame: &[u8]) -> Result<u32, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn opened(this: &JsClient) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn closed(this: &JsClient, code: u16) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = takeChanges)]
     pub(crate) fn take_changes(this: &JsClient) -> Result<Vec<String>, JsValue>;
     #[wasm_bindgen(method, catch)]

@@ -244,6 +244,17 @@ fn a_draining_server_says_when_to_come_back() {
 }
 
 #[test]
+fn a_draining_server_is_given_five_minutes_at_most() {
+    for seed in 0..50 {
+        let mut world = World::seeded(Config::default(), seed);
+        world.connect();
+        world.receive(&message("server_draining", &json!({"retryAfterMs": (1_u64 << 53) - 1})));
+        let delay = delay_after_close(&mut world, 1012);
+        assert!((300_000..=450_000).contains(&delay), "{delay}");
+    }
+}
+
+#[test]
 fn every_close_code_but_the_final_ones_is_retried() {
     for code in [1000, 1001, 1005, 1006, 1009, 1011, 1012, 1013, 4408, 4409, 4429] {
         let mut world = World::following(&Log::with_rows(1));

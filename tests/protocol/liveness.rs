@@ -162,6 +162,19 @@ fn a_proof_is_as_old_as_its_ping_and_not_as_its_pong() {
 }
 
 #[test]
+fn a_proof_ends_with_its_socket() {
+    let mut world = live();
+    world.reconnect();
+    // This server has less than we do; then it catches up. What another socket proved is still
+    // young, and no proof of this one.
+    world.answer("current", EPOCH, 4, 2);
+    world.receive(&message("pong", &json!({"heads": [wire_head(EPOCH, 3, 3)]})));
+    assert_eq!(world.status(), "recovering");
+    world.pong(3);
+    assert_eq!(world.status(), "live");
+}
+
+#[test]
 fn an_unsolicited_pong_proves_nothing_about_the_present() {
     let mut world = live();
     for _ in 0..3 {

@@ -19,6 +19,7 @@ mod query;
 mod recovery;
 mod sequencing;
 mod snapshots;
+mod subscription;
 mod table;
 mod transitions;
 mod wire;

@@ -185,6 +185,21 @@ fn an_error_says_when_to_ask_again() {
 }
 
 #[test]
+fn an_error_postpones_by_five_minutes_at_most() {
+    let (mut world, _) = with_a_gap();
+    let error = json!({"code": "rate_limited", "message": "", "campaignId": CAMPAIGN,
+        "requestId": world.request_id(), "retryAfterMs": (1_u64 << 53) - 1});
+    let since = world.now.at;
+    world.receive(&message("error", &error));
+    while world.requests() == 1 && world.now.at.since(since) < 500_000 {
+        world.advance(1_000);
+        world.pong_with(json!([]));
+    }
+    let waited = world.now.at.since(since);
+    assert!((300_000..=451_000).contains(&waited), "{waited} ms");
+}
+
+#[test]
 fn a_partial_replay_is_refused_and_becomes_a_snapshot() {
     let (mut world, log) = with_a_gap();
     world.answer("replay", EPOCH, 5, 5);

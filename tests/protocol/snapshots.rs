@@ -108,6 +108,21 @@ fn the_same_state_cut_into_other_parts_begins_anew() {
 }
 
 #[test]
+fn a_missing_first_part_of_another_cut_begins_anew() {
+    let (mut world, mut snapshot) = announced(50, 25, 10);
+    world.receive(&snapshot.parts()[0]);
+    world.reconnect();
+    world.answer("snapshot", EPOCH, 51, 50);
+    snapshot.request_id = world.request_id();
+    snapshot.per_part = 5;
+    // What has arrived is of no use to a download that is cut otherwise.
+    assert_eq!(world.receive(&snapshot.parts()[1]), Verdict::Control);
+    assert_eq!(world.request().get("resume"), None);
+    world.answer_snapshot(EPOCH, 50, rows(25));
+    assert_eq!((world.position(), world.rows().len()), (50, 25));
+}
+
+#[test]
 fn a_snapshot_that_does_not_add_up_is_refused_and_asked_for_again() {
     for spoil in ["domainsDigest", "domainsCount", "campaign"] {
         let (mut world, snapshot) = resynchronising(&Log::with_rows(3), 9, rows(5));

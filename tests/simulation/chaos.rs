@@ -134,7 +134,11 @@ impl World {
 
     fn restart(&mut self, why: &'static str) {
         let links: Vec<LinkId> = self.server.sessions.keys().copied().collect();
+        let announced = self.rng.chance(400);
         for link in links {
+            if announced {
+                self.drain(link);
+            }
             self.cut(link, why);
         }
         let down_ms = *self.rng.pick(&[0, 300, 4_000, 15_000]);
@@ -219,7 +223,6 @@ impl World {
         self.quiet_since_ms = Some(self.now_ms);
         self.rates = Default::default();
         self.server.down_until_ms = self.now_ms;
-        self.server.shelf.manners.partial_replays = false;
         for client in 0..self.clients.len() {
             self.clients[client].throttle_ms = 0;
             self.wake(client)?;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use campaign_sync::protocol::frame::Frame;
 use campaign_sync::sync::input::Ticket;
 use campaign_sync::sync::{Config, Machine, Now, Timestamp};
 
+use super::evidence::Conversation;
 use super::oracle::Watch;
 use super::rng::Rng;
 use super::world::Happening;
@@ -45,8 +47,12 @@ pub(crate) struct Client {
     pub(crate) tickets: u64,
     /// What the oracle remembers of each campaign.
     pub(crate) watches: BTreeMap<String, Watch>,
+    /// What was said on the socket that counts.
+    pub(crate) conversation: Conversation,
     /// Events that may be held beyond a gap.
     pub(crate) held_events_max: usize,
+    /// Hashes of applied events that must be remembered.
+    pub(crate) dedupe_window: usize,
 }
 
 impl Clock {
@@ -80,6 +86,7 @@ impl Client {
         let config = config(rng);
         Self {
             held_events_max: config.held_events_max,
+            dedupe_window: config.dedupe_window,
             machine: Machine::new(config, rng.next()),
             visit: 1,
             held: BTreeMap::new(),
@@ -92,6 +99,36 @@ impl Client {
             promises: BTreeMap::new(),
             tickets: 1 << 32,
             watches: BTreeMap::new(),
+            conversation: Conversation::default(),
+        }
+    }
+
+    /// The socket is closed, and with it what it proved.
+    pub(crate) fn hang_up(&mut self, socket: u64) {
+        if self.conversation.is_on(socket) {
+            self.begin(Conversation::default());
+        }
+    }
+
+    /// Another conversation begins.
+    pub(crate) fn begin(&mut self, conversation: Conversation) {
+        self.conversation = conversation;
+        for watch in self.watches.values_mut() {
+            watch.proofs.clear();
+        }
+    }
+
+    /// A frame arrives: what it proves is known from now on.
+    pub(crate) fn take_proofs(&mut self, now: Now, frame: Frame<'_>) {
+        for document in frame.documents().into_iter().flatten() {
+            let applied =
+                |id: &str| self.machine.subscription(id).map_or(0, |it| it.applied().get());
+            for (id, proof) in self.conversation.proofs(document, applied) {
+                if let Some(watch) = self.watches.get_mut(&id) {
+                    watch.proofs.retain(|proof| proof.is_young(now));
+                    watch.proofs.push(proof);
+                }
+            }
         }
     }
 
@@ -110,6 +147,7 @@ fn config(rng: &mut Rng) -> Config {
         // Small bounds are met more often.
         dedupe_window: *rng.pick(&[8, 1_024]),
         held_events_max: *rng.pick(&[4, 40, 1_024]),
+        retry_after_max_ms: *rng.pick(&[1_000, 20_000]),
         ..Config::default()
     }
 }

@@ -4,6 +4,7 @@
 //! once, most faults would hide behind the loudest ones.
 
 use super::rng::Rng;
+use super::server::Replays;
 
 /// Chances of what the network does to one document or frame, per mille.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,11 +27,16 @@ pub(crate) struct Rates {
     pub(crate) duplicate_up: u64,
     /// A frame is held up for long.
     pub(crate) stall: u64,
+    /// A recovery request is put off, by however much.
+    pub(crate) put_off: u64,
     /// A connection attempt is refused, or never answered.
     pub(crate) refuse: u64,
     /// A token turns out to be expired, or the application has none to give.
     pub(crate) expire: u64,
 }
+
+/// What a server may ask of a client's patience, in milliseconds.
+pub(crate) const RETRY_AFTER_MS: &[u64] = &[0, 400, 10_000, (1 << 53) - 1];
 
 /// Mean time between faults of the world, in milliseconds; 0 means never.
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,8 +88,8 @@ pub(crate) struct Plan {
     pub(crate) replay_max: u64,
     /// Rows that a campaign starts with, at most.
     pub(crate) rows: u64,
-    /// Whether the server replays what is left of a truncated history.
-    pub(crate) partial_replays: bool,
+    /// Whether the server replays what it was asked for.
+    pub(crate) replays: Replays,
     /// Per message.
     pub(crate) rates: Rates,
     /// Per time.
@@ -106,10 +112,20 @@ impl Plan {
             pace_ms: *rng.pick(&[0, 1, 20, 150]),
             replay_max: *rng.pick(&[0, 5, 40, 1_000, 1_000]),
             rows: *rng.pick(&[0, 5, 40, 150, 400]),
-            partial_replays: !calm && rng.chance(100),
+            replays: if calm { Replays::Whole } else { replays(rng) },
             rates: if calm { Rates::default() } else { Rates::draw(rng) },
             periods: if calm { Periods::default() } else { Periods::draw(rng) },
         }
+    }
+}
+
+fn replays(rng: &mut Rng) -> Replays {
+    match rng.below(10) {
+        0 => Replays::LeftOver,
+        1 => Replays::CutShort,
+        2 => Replays::Overlapping(rng.between(1, 12)),
+        3 => Replays::Behind(rng.between(1, 12)),
+        _ => Replays::Whole,
     }
 }
 
@@ -129,6 +145,7 @@ impl Rates {
             lose_up: rate(100),
             duplicate_up: rate(100),
             stall: rate(30),
+            put_off: rate(300),
             refuse: rate(500),
             expire: rate(300),
         }

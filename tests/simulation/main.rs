@@ -1,10 +1,12 @@
 //! The simulator: real machines against a model server, over a network that does its worst.
 //!
-//! `cargo xtask sim --seeds N` runs the regressions and the seeds 1 to N. Everything follows from
-//! the seed: a failing one is printed, and `--seed S` replays it with its whole journal.
+//! `cargo xtask sim --seeds N` runs the regressions and the seeds 1 to N, with `--seed S` those from
+//! S on. Everything follows from the seed: a failing one is printed, and `--seed S` alone replays it
+//! with its whole journal.
 
 mod chaos;
 mod client;
+mod evidence;
 mod faults;
 mod invariants;
 mod journal;
@@ -32,7 +34,7 @@ use std::{env, thread};
 
 use invariants::Violation;
 use journal::Keep;
-use options::Options;
+use options::{Options, Span};
 use report::Tally;
 use world::{End, simulate};
 
@@ -54,15 +56,14 @@ fn main() -> ExitCode {
     let options = match Options::read(env::args().skip(1)) {
         Ok(options) => options,
         Err(message) => {
-            eprintln!("{message}\nusage: simulation [--seeds N | --seed S | --minutes M]");
+            eprintln!("{message}\nusage: simulation [--seeds N] [--seed S] [--minutes M]");
             return ExitCode::from(2);
         }
     };
     let began = Instant::now();
     let results = match options {
         Options::One(seed) => one(seed),
-        Options::Seeds(count) => many(&|_| false, count),
-        Options::Time(time) => many(&|began: Instant| began.elapsed() >= time, u64::MAX),
+        Options::Many(span) => many(span),
     };
     finish(&results, began)
 }
@@ -74,8 +75,8 @@ fn one(seed: u64) -> Results {
     results
 }
 
-/// The regressions and the seeds from 1 on, on all processors, until `over` or the last one.
-fn many(over: &(impl Fn(Instant) -> bool + Sync), last: u64) -> Results {
+/// The regressions and the seeds of `span`, on all processors.
+fn many(span: Span) -> Results {
     let results = Mutex::new(Results::default());
     let (next, began) = (AtomicU64::new(0), Instant::now());
     let regressions = regressions::SEEDS.len() as u64;
@@ -84,9 +85,11 @@ fn many(over: &(impl Fn(Instant) -> bool + Sync), last: u64) -> Results {
         loop {
             let turn = next.fetch_add(1, Ordering::Relaxed);
             let known = usize::try_from(turn).ok().and_then(|turn| regressions::SEEDS.get(turn));
-            let seed = known.copied().unwrap_or_else(|| turn.saturating_sub(regressions) + 1);
+            let number = turn.saturating_sub(regressions);
+            let seed = known.copied().unwrap_or_else(|| span.first.saturating_add(number));
             let failed = own.failures.len() >= FAILURES_MAX;
-            if failed || (known.is_none() && (seed > last || over(began))) {
+            let over = number >= span.count || began.elapsed() >= span.time;
+            if failed || (known.is_none() && over) {
                 break;
             }
             run_seed(seed, Keep::Nothing, &mut own);

@@ -1,4 +1,4 @@
-//! The command line: `--seeds N`, `--seed S`, `--minutes M`.
+//! The command line: `--seeds N`, `--minutes M`, `--seed S`.
 
 use std::time::Duration;
 
@@ -8,12 +8,21 @@ const SEEDS: u64 = 200;
 /// What to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Options {
-    /// The regressions, and this many seeds from 1 on.
-    Seeds(u64),
     /// One seed, with its journal.
     One(u64),
-    /// The regressions, and seeds from 1 on until the time is over.
-    Time(Duration),
+    /// The regressions, and the seeds from one on.
+    Many(Span),
+}
+
+/// Seeds that follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// The first.
+    pub(crate) first: u64,
+    /// How many, at most.
+    pub(crate) count: u64,
+    /// No seed begins after so long.
+    pub(crate) time: Duration,
 }
 
 impl Options {
@@ -22,24 +31,28 @@ impl Options {
     /// # Errors
     /// What is wrong with them, for people.
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut chosen = None;
+        let (mut seed, mut seeds, mut minutes) = (None, None, None);
         while let Some(name) = arguments.next() {
-            let value = arguments.next().ok_or_else(|| format!("`{name}` needs a number"));
-            let number = |most: u64| {
-                let value = value?;
-                let number = value.parse().ok().filter(|number| (1..=most).contains(number));
-                number.ok_or_else(|| format!("`{name} {value}`: a number of 1 to {most} is needed"))
-            };
-            let option = match name.as_str() {
-                "--seeds" => Self::Seeds(number(1_000_000_000)?),
-                "--seed" => Self::One(number(u64::MAX)?),
-                "--minutes" => Self::Time(Duration::from_secs(60 * number(10_000)?)),
+            let (chosen, most) = match name.as_str() {
+                "--seed" => (&mut seed, u64::MAX),
+                "--seeds" => (&mut seeds, 1_000_000_000),
+                "--minutes" => (&mut minutes, 10_000),
                 _ => return Err(format!("there is no option `{name}`")),
             };
-            if chosen.replace(option).is_some() {
-                return Err("only one of --seeds, --seed and --minutes can be given".to_owned());
+            let value = arguments.next().ok_or_else(|| format!("`{name}` needs a number"))?;
+            let number = value.parse().ok().filter(|number| (1..=most).contains(number));
+            let wrong = || format!("`{name} {value}`: a number of 1 to {most} is needed");
+            if chosen.replace(number.ok_or_else(wrong)?).is_some() {
+                return Err(format!("`{name}` can be given once"));
             }
         }
-        Ok(chosen.unwrap_or(Self::Seeds(SEEDS)))
+        let time = minutes.map_or(Duration::MAX, |minutes| Duration::from_secs(60 * minutes));
+        let (first, count) = match (seed, seeds, minutes) {
+            (Some(seed), None, None) => return Ok(Self::One(seed)),
+            (_, Some(count), _) => (seed.unwrap_or(1), count),
+            (_, None, Some(_)) => (seed.unwrap_or(1), u64::MAX),
+            (None, None, None) => (1, SEEDS),
+        };
+        Ok(Self::Many(Span { first, count, time }))
     }
 }

@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use campaign_sync::protocol::digest::RowFields;
+use campaign_sync::protocol::frame::Frame;
 use campaign_sync::store::{CampaignStore, DomainTable};
-use campaign_sync::sync::{Now, Status};
+use campaign_sync::sync::{Now, Status, Verdict};
 
 use super::client::Client;
+use super::evidence::{Proof, sequence_of};
 use super::invariants::{Check, Requests, Violation, demand};
 use super::server::Shelf;
 use super::server::log::Campaign;
@@ -25,6 +27,12 @@ pub(crate) struct Watch {
     pub(crate) requests: Requests,
     /// The page was told that rows differ, and not yet that they agree.
     pub(crate) told_of_difference: bool,
+    /// What this socket has proven since the state was last replaced.
+    pub(crate) proofs: Vec<Proof>,
+    /// The state was replaced in this step.
+    pub(crate) replaced: bool,
+    /// The hashes of this number and those after it are to be remembered, as far as the window goes.
+    remembered: u64,
     place: Option<(usize, u64)>,
     shown: Option<Rc<State>>,
     compared: u64,
@@ -89,10 +97,35 @@ pub(crate) fn check(
     })
 }
 
+/// G2: an event that was applied within the window is told by its hash. Asked before the step is
+/// taken note of, so that a watch still says how it was before.
+pub(crate) fn check_memory(client: &Client, frame: Frame<'_>, verdicts: &[Verdict]) -> Check {
+    if !verdicts.contains(&Verdict::OutOfOrder) {
+        return Ok(());
+    }
+    for (document, verdict) in frame.documents().into_iter().flatten().zip(verdicts) {
+        if *verdict != Verdict::OutOfOrder {
+            continue;
+        }
+        let Some((id, epoch, number)) = sequence_of(document) else { continue };
+        let Some(watch) = client.watches.get(&id) else { continue };
+        let Some(held) = client.machine.subscription(&id) else { continue };
+        let Some(position) = held.store.position() else { continue };
+        let (Some((_, before)), false) = (watch.place, watch.replaced) else { continue };
+        let age = position.sequence_number.get().saturating_sub(number);
+        let known = epoch == position.epoch.as_str()
+            && (watch.remembered..=before).contains(&number)
+            && age < client.dedupe_window as u64;
+        demand(!known, "G2", || {
+            format!("#{number} of {id} was applied, and is forgotten at {position}")
+        })?;
+    }
+    Ok(())
+}
+
 /// G4, and the honesty of `live`: checked whenever time passes, whoever acted.
 pub(crate) fn check_live(client: &Client, shelf: &Shelf, true_ms: u64) -> Check {
     let now = client.clock.now(true_ms);
-    let Some(then_ms) = true_ms.checked_sub(FRESH_MS) else { return Ok(()) };
     for (id, watch) in &client.watches {
         if client.machine.status(id, now) != Some(Status::Live) {
             continue;
@@ -100,6 +133,13 @@ pub(crate) fn check_live(client: &Client, shelf: &Shelf, true_ms: u64) -> Check 
         demand(!watch.told_of_difference, "G10", || {
             format!("{id} is live although its rows are known to differ")
         })?;
+        let position = client.machine.subscription(id).and_then(|it| it.store.position());
+        let proven =
+            |proof: &Proof| proof.is_young(now) && position.is_some_and(|it| proof.is_of(it));
+        demand(watch.proofs.iter().any(proven), "G4", || {
+            format!("{id} is live at {position:?}, and this socket proves only {:?}", watch.proofs)
+        })?;
+        let Some(then_ms) = true_ms.checked_sub(FRESH_MS) else { continue };
         let campaign = shelf.campaigns.get(id);
         let fresh = campaign
             .zip(watch.place)
@@ -177,6 +217,10 @@ impl Watch {
             format!("the position went from {before:?} to {:?}", (index, number))
         })?;
         self.place = Some((index, number));
+        let replaced = std::mem::take(&mut self.replaced);
+        if replaced || before.is_none_or(|(former, _)| former != index) {
+            self.remembered = number + 1;
+        }
         let moved = before != self.place;
         if moved {
             self.requests.progress();

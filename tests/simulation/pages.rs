@@ -5,6 +5,7 @@ use campaign_sync::sync::input::{ConnectionId, Ticket, Wake};
 use campaign_sync::sync::{Effect, Input, Notice, Outcome, Verdict};
 
 use super::client::Client;
+use super::evidence::Conversation;
 use super::invariants::{self, Check, demand};
 use super::network::LinkId;
 use super::oracle::{self, Progress};
@@ -19,6 +20,17 @@ impl World {
         let client = &mut self.clients[number];
         let now = client.clock.now(self.now_ms);
         let timer = matches!(input, Input::Woke(Wake::Timer));
+        let frame = match input {
+            Input::Closed(ConnectionId(socket), _) => {
+                client.hang_up(socket);
+                None
+            }
+            Input::Received(ConnectionId(socket), frame) if client.conversation.is_on(socket) => {
+                client.take_proofs(now, frame);
+                Some(frame)
+            }
+            _ => None,
+        };
         let before = Progress::of(client);
         let outcome = client.machine.handle(now, input);
         let effects: Vec<Effect> = std::iter::from_fn(|| client.machine.poll_effect()).collect();
@@ -35,6 +47,9 @@ impl World {
             if let Effect::Notify(notice) = effect {
                 client.hear(notice);
             }
+        }
+        if let Some(frame) = frame {
+            oracle::check_memory(client, frame, &outcome.verdicts)?;
         }
         oracle::check(client, &self.server.shelf, step, &changed)?;
         self.journal_step(number, &outcome, &effects);
@@ -78,12 +93,18 @@ impl World {
         let visit = self.clients[number].visit;
         let link = |ConnectionId(connection)| LinkId { client: number, visit, connection };
         match effect {
-            Effect::Open(connection) => self.dial(link(connection)),
+            Effect::Open(connection) => {
+                self.clients[number].begin(Conversation::on(connection.0));
+                self.dial(link(connection));
+            }
             Effect::Send(connection, text) => {
-                self.note_request(number, &text)?;
+                self.note_message(number, &text)?;
                 self.send_up(link(connection), text);
             }
-            Effect::CloseSocket(connection, _) => self.leave(link(connection)),
+            Effect::CloseSocket(connection, _) => {
+                self.clients[number].hang_up(connection.0);
+                self.leave(link(connection));
+            }
             Effect::RequestToken(ticket) => {
                 let token = (!self.rng.chance(self.rates.expire)).then(|| "secret".to_owned());
                 let at_ms = self.now_ms + self.rng.below(300);
@@ -98,7 +119,9 @@ impl World {
                 let client = &mut self.clients[number];
                 let promise = client.promises.remove(&ticket);
                 let Some((id, epoch, promised)) = promise else { return Ok(()) };
-                let position = client.machine.subscription(&id).and_then(|it| it.store.position());
+                // Let go of in the same step: what it had reached cannot be seen any more.
+                let Some(held) = client.machine.subscription(&id) else { return Ok(()) };
+                let position = held.store.position();
                 let kept = position.is_some_and(|position| {
                     position.epoch.as_str() != epoch || position.sequence_number.get() >= promised
                 });
@@ -111,13 +134,15 @@ impl World {
         Ok(())
     }
 
-    fn note_request(&mut self, number: usize, text: &str) -> Check {
-        if let Some(Message::Recover(id, _)) = Message::read(text) {
-            let client = &mut self.clients[number];
-            let at = client.clock.now(self.now_ms).at;
-            if let Some(watch) = client.watches.get_mut(&id) {
-                watch.requests.sent(at)?;
-            }
+    fn note_message(&mut self, number: usize, text: &str) -> Check {
+        let Some(message) = Message::read(text) else { return Ok(()) };
+        let client = &mut self.clients[number];
+        let now = client.clock.now(self.now_ms);
+        client.conversation.says(now, &message);
+        if let Message::Recover(id, _) = message
+            && let Some(watch) = client.watches.get_mut(&id)
+        {
+            watch.requests.sent(now.at)?;
         }
         Ok(())
     }
@@ -251,6 +276,13 @@ impl World {
 impl Client {
     /// Takes note of what listeners are told.
     fn hear(&mut self, notice: &Notice) {
+        if let Notice::CacheInvalidated(it) = notice
+            && matches!(it.reason, "snapshot" | "epoch")
+            && let Some(watch) = self.watches.get_mut(it.campaign_id.as_str())
+        {
+            watch.proofs.clear();
+            watch.replaced = true;
+        }
         let (id, told) = match notice {
             Notice::Consistency { campaign_id, ok, .. } => (campaign_id, !ok),
             Notice::Repaired { campaign_id, .. } => (campaign_id, false),

@@ -1,7 +1,9 @@
 //! What goes over the network: frames of the server, messages of clients, and broken connections.
 
 use campaign_sync::protocol::client::Reason;
+use serde_json::json;
 
+use super::faults::RETRY_AFTER_MS;
 use super::invariants::{Check, Violation};
 use super::network::{Direction, Link, LinkId, distort};
 use super::server::message::Message;
@@ -68,13 +70,12 @@ impl World {
     pub(crate) fn send_up(&mut self, link: LinkId, text: String) {
         let Some(wire) = self.links.get_mut(&link).filter(|wire| !wire.half_open) else { return };
         let (rng, rates) = (&mut self.rng, &self.rates);
-        // What opens the conversation is a handshake, not a request that may be sent again.
+        // Without its greeting a connection would be another dialect's.
         let greeting = text.contains("connection_init");
-        let handshake = greeting || text.contains("subscribe_campaign");
-        if !handshake && rng.chance(rates.lose_up) {
+        if !greeting && rng.chance(rates.lose_up) {
             return self.tally.fault("request_lost");
         }
-        let twice = !handshake && rng.chance(rates.duplicate_up);
+        let twice = !greeting && rng.chance(rates.duplicate_up);
         let delay = (self.plan.delay_ms, rates);
         let mut arrival = || wire.arrival(self.now_ms, rng, delay, Direction::Up);
         if twice {
@@ -105,6 +106,17 @@ impl World {
             let known = Reason::ALL.iter().find(|reason| reason.as_str() == wanted.reason);
             self.tally.met("reason", known.map_or("unknown", |reason| reason.as_str()));
         }
+        if let Message::Recover(campaign, wanted) = &message
+            && self.rng.chance(self.rates.put_off)
+        {
+            self.tally.fault("put_off");
+            let data = json!({
+                "code": "rate_limited", "message": "later", "campaignId": campaign,
+                "requestId": wanted.request, "retryAfterMs": self.rng.pick(RETRY_AFTER_MS),
+            });
+            self.send_down(link, &[Document::control(self.now_ms, "error", &data)]);
+            return Ok(());
+        }
         let (answer, outcome) = session.receive(self.now_ms, shelf, message);
         self.tally.met("answer", outcome);
         self.journal.note(self.now_ms, format_args!("{link:?} {outcome} {text}"));
@@ -126,6 +138,13 @@ impl World {
         self.server.sessions.insert(link, Session::new(self.now_ms));
         self.schedule.plan(self.now_ms + HEARTBEAT_MS, Happening::Beat(link));
         self.opened(link)
+    }
+
+    /// The server announces that it will hang up.
+    pub(crate) fn drain(&mut self, link: LinkId) {
+        self.tally.fault("draining");
+        let data = json!({"retryAfterMs": self.rng.pick(RETRY_AFTER_MS)});
+        self.send_down(link, &[Document::control(self.now_ms, "server_draining", &data)]);
     }
 
     /// The connection is gone, for the server at once, for the client when it hears of it.

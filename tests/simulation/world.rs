@@ -136,7 +136,7 @@ impl World {
             part_rows: plan.part_rows as usize,
             batch: plan.batch,
             replay_max: plan.replay_max,
-            partial_replays: plan.partial_replays,
+            replays: plan.replays,
         };
         let mut world = Self {
             now_ms: 0,

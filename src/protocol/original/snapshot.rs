@@ -14,6 +14,7 @@ use crate::protocol::body::read_list;
 use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::domain::{Patch, RowPatch, status_code};
 use crate::protocol::json::Reader;
+use crate::protocol::order::sort;
 use crate::protocol::server::{read_epoch, read_event_id, read_sequence_number};
 use crate::protocol::transition::read_digest;
 use crate::protocol::{Code, Digest, Position};
@@ -268,26 +269,26 @@ fn merge<'a>(
     mut outcomes: Vec<Outcome<'a>>,
     put: fn(&Outcome<'a>, &mut RowPatch<'a>),
 ) {
-    outcomes.sort_by(|one, other| one.name.cmp(&other.name));
-    outcomes.dedup_by(|later, earlier| {
-        let same = later.name == earlier.name;
-        if same {
-            core::mem::swap(later, earlier);
-        }
-        same
-    });
+    let name = |at: u32| &outcomes[at as usize].name;
+    let mut by_name: Vec<u32> = (0..outcomes.len() as u32).collect();
+    // The later of two of one name comes first, and stays.
+    sort(&mut by_name, &mut |one, other| name(one).cmp(name(other)).then(other.cmp(&one)));
+    by_name.dedup_by(|later, earlier| name(*later) == name(*earlier));
     for row in rows.iter_mut() {
-        let Some(name) = row.domain.value() else { continue };
-        if let Ok(at) = outcomes.binary_search_by(|outcome| outcome.name.cmp(name)) {
-            put(&outcomes[at], row);
-            outcomes[at].used = true;
+        let Some(wanted) = row.domain.value() else { continue };
+        let found = by_name.binary_search_by(|&at| outcomes[at as usize].name.cmp(wanted));
+        if let Ok(place) = found {
+            let outcome = &mut outcomes[by_name[place] as usize];
+            put(outcome, row);
+            outcome.used = true;
         }
     }
-    for mut outcome in outcomes {
+    for at in by_name {
+        let outcome = &mut outcomes[at as usize];
         if let (false, Some(domain_id)) = (outcome.used, outcome.domain_id.take()) {
             let mut row = RowPatch { domain_id, ..RowPatch::default() };
-            put(&outcome, &mut row);
-            row.domain = Patch::Value(outcome.name);
+            put(outcome, &mut row);
+            row.domain = Patch::Value(core::mem::take(&mut outcome.name));
             rows.push(row);
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::log::Campaign;
 use super::message::{Ask, Recover};
-use super::{Document, Shelf, Snapshot, wire};
+use super::{Document, Replays, Shelf, Snapshot, wire};
 
 /// Where a cursor stands.
 #[derive(Debug)]
@@ -27,6 +27,10 @@ pub(crate) struct Cursor {
     epoch: Rc<str>,
     place: Place,
     asks: VecDeque<Ask>,
+    /// Numbers that are passed over in silence, against the contract.
+    left_out: Option<(u64, u64)>,
+    /// What was said of the head is not true any more: a `pong` is to say so, unasked.
+    pub(super) caught_up: bool,
 }
 
 /// What seeking led to, for the journal and for coverage.
@@ -35,7 +39,8 @@ pub(crate) type Outcome = &'static str;
 impl Cursor {
     /// A cursor that nothing was asked of yet.
     pub(crate) fn new(campaign: String) -> Self {
-        Self { campaign, epoch: "".into(), place: Place::Idle, asks: VecDeque::new() }
+        let (place, asks) = (Place::Idle, VecDeque::new());
+        Self { campaign, epoch: "".into(), place, asks, left_out: None, caught_up: false }
     }
 
     /// Takes a question, to be answered in its place in the stream.
@@ -59,6 +64,7 @@ impl Cursor {
             );
         };
         let (head, oldest) = (campaign.log().head(), campaign.log().oldest);
+        self.left_out = None;
         let epoch = campaign.log().epoch.clone();
         self.epoch = epoch.clone();
         let same_log = wanted.epoch.as_deref().is_none_or(|wanted| *wanted == *epoch);
@@ -67,8 +73,9 @@ impl Cursor {
         }
         let reaches = wanted.last <= head && wanted.last + 1 >= oldest;
         let short = head.saturating_sub(wanted.last) <= shelf.manners.replay_max;
-        if shelf.manners.partial_replays && same_log && !wanted.snapshot && wanted.last + 1 < oldest
-        {
+        let replays = shelf.manners.replays;
+        let left_over = replays == Replays::LeftOver && wanted.last + 1 < oldest;
+        if left_over && same_log && !wanted.snapshot {
             self.place = Place::At(oldest - 1);
             let at = Some((&*epoch, oldest, head));
             return ("partial", recovery(now_ms, &self.campaign, request, "replay", at));
@@ -83,8 +90,25 @@ impl Cursor {
         if outcome == "snapshot" {
             return (outcome, self.begin_snapshot(now_ms, shelf, request));
         }
-        self.place = Place::At(wanted.last);
-        let at = Some((&*epoch, wanted.last + 1, head));
+        let from = match replays {
+            Replays::Overlapping(by) => (wanted.last + 1).saturating_sub(by).max(oldest),
+            Replays::Whole | Replays::LeftOver | Replays::CutShort | Replays::Behind(_) => {
+                wanted.last + 1
+            }
+        };
+        let to = match replays {
+            Replays::Behind(by) if outcome == "current" => {
+                self.caught_up = true;
+                head.saturating_sub(by)
+            }
+            _ => head,
+        };
+        if replays == Replays::CutShort && outcome == "replay" {
+            self.left_out = Some((wanted.last + (head - wanted.last) / 2 + 1, head));
+        }
+        self.place = Place::At(from - 1);
+        let outcome = if from > head { "current" } else { "replay" };
+        let at = Some((&*epoch, from, to));
         (outcome, recovery(now_ms, &self.campaign, request, outcome, at))
     }
 
@@ -133,6 +157,7 @@ impl Cursor {
         let log = campaign.log();
         if campaign.id == self.campaign && self.epoch != log.epoch {
             self.epoch = log.epoch.clone();
+            self.left_out = None;
             self.place = match self.place {
                 Place::Idle => Place::Idle,
                 Place::At(_) | Place::Snapshot { .. } => Place::At(log.base()),
@@ -176,7 +201,9 @@ impl Cursor {
     ) -> Vec<Document> {
         let log = campaign.log();
         let last = number.saturating_add(batch).min(log.head());
-        let events = (number + 1..=last).filter_map(|number| log.event(number));
+        let left_out = self.left_out;
+        let sent = |number: &u64| left_out.is_none_or(|(from, to)| !(from..=to).contains(number));
+        let events = (number + 1..=last).filter(sent).filter_map(|number| log.event(number));
         let mut documents: Vec<_> =
             events.map(|event| Document::event(event.document.clone())).collect();
         self.place = Place::At(last);

@@ -102,11 +102,13 @@ impl Campaign {
         log.events.push(Event { id, document, committed_ms: now_ms });
     }
 
-    /// Changes the server's state without an event.
+    /// Changes the server's rows without an event. The record stays: no digest covers it, so nothing
+    /// could find out.
     pub(crate) fn mutate(&mut self, change: &Change) {
         let log = self.log_mut();
         let last = log.states.len() - 1;
-        if let Some(changed) = log.state().after(change) {
+        if let Some(mut changed) = log.state().after(change) {
+            changed.record = log.state().record.clone();
             log.states[last].push(Rc::new(changed));
         }
     }

@@ -53,8 +53,25 @@ pub(crate) struct Manners {
     pub(crate) batch: u64,
     /// Replays longer than this become snapshots.
     pub(crate) replay_max: u64,
-    /// Breaks the contract: where history was truncated, replays what is left of it.
-    pub(crate) partial_replays: bool,
+    /// Whether its replays are what was asked for.
+    pub(crate) replays: Replays,
+}
+
+/// How replays keep the contract, or break it. A server that breaks it does so to the very end: a
+/// client must get by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replays {
+    /// From the number after the one that was asked for, up to the head.
+    Whole,
+    /// Where history was truncated, what is left of it.
+    LeftOver,
+    /// Cut short: said to reach up to the head, and the last events are left out.
+    CutShort,
+    /// Begun so many numbers before the one that was asked for.
+    Overlapping(u64),
+    /// Who is up to date is told of a head so many numbers before, as by a replica that lags; it has
+    /// caught up as soon as it says more.
+    Behind(u64),
 }
 
 /// What sessions share.

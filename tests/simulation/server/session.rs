@@ -120,6 +120,10 @@ impl Session {
         let mut frames: Vec<_> =
             self.cursors.values_mut().map(|cursor| cursor.write(now_ms, shelf)).collect();
         frames.retain(|documents| !documents.is_empty());
+        let caught_up = |cursor: &mut Cursor| std::mem::take(&mut cursor.caught_up);
+        if self.cursors.values_mut().any(caught_up) {
+            frames.push(vec![self.pong(now_ms, shelf, None)]);
+        }
         if !frames.is_empty() {
             self.sent_ms = now_ms;
         }
