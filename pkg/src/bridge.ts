@@ -34,6 +34,8 @@ export interface WasmClient {
   release(campaignId: string): void;
   receive(frame: string): number;
   receiveBytes(frame: Uint8Array): number;
+  opened(): void;
+  closed(code: number): void;
   takeChanges(): string[];
   view(campaignId: string): CampaignView | undefined;
   status(campaignId: string): string;

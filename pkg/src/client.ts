@@ -8,7 +8,7 @@ import { announceInvalidation } from "./invalidation.js";
 import { wasmClient } from "./load.js";
 import { PageEvents } from "./page.js";
 import type { CampaignStatus, CampaignSyncOptions, CampaignView, Metrics } from "./types.js";
-import type { ClientOptions } from "./bridge.js";
+import type { ClientOptions, WasmClient } from "./bridge.js";
 
 /** Typed listening; see `CampaignSyncEventMap` for the events. */
 export interface CampaignSync {
@@ -28,7 +28,8 @@ export interface CampaignSync {
  * Keeps campaigns continuous with their server.
  *
  * `await init()` comes first. Without a `url` the transport is yours: set `onsend`, and hand what
- * arrives to `receive()`.
+ * arrives to `receive()`. It counts as open until you say `closed()`; with the option
+ * `transport: "manual"` it is closed until you say `opened()`.
  */
 export class CampaignSync extends EventTarget {
   readonly #options: CampaignSyncOptions;
@@ -80,6 +81,24 @@ export class CampaignSync extends EventTarget {
     });
   }
 
+  /**
+   * Your own transport is open. Once you have used this or `closed()`, every `connectionchange` to
+   * `connecting` asks you for a transport, which you answer with one of the two; every other one but
+   * `open` says that the last is not wanted any more.
+   */
+  opened(): void {
+    this.#byHand((client) => client.opened());
+  }
+
+  /**
+   * Your own transport closed, or could not be opened. What is shown turns `stale` at once, and the
+   * connection is tried again by the usual rules: not at all after 4401 and 4403 without a `token`.
+   * @param code the close code of a WebSocket; 1006 for whatever else it was.
+   */
+  closed(code = 1006): void {
+    this.#byHand((client) => client.closed(code));
+  }
+
   /** The status of a campaign, computed from the clock now. `idle` if nobody watches it. */
   status(campaignId: string): CampaignStatus {
     return this.view(campaignId)?.status ?? "idle";
@@ -108,14 +127,28 @@ export class CampaignSync extends EventTarget {
 
   /** The machine is made at the first use, because until then the transport may still be chosen. */
   #open(): Core {
-    return (this.#core ??= new Core(wasmClient(), this.#settings(), this.#options, {
+    if (this.#core === undefined) {
+      this.#core = this.#newCore();
+      // Until its owner says otherwise.
+      if (this.#options.transport === "manual") this.closed();
+    }
+    return this.#core;
+  }
+
+  #newCore(): Core {
+    return new Core(wasmClient(), this.#settings(), this.#options, {
       dispatch: (type, detail) => {
         if (type === "cacheinvalidated") announceInvalidation(this, detail as CacheInvalidatedDetail);
         this.#dispatcher.dispatch(type, detail);
       },
       unwatched: (campaignId) => announceInvalidation(this, { campaignId, unwatched: true }),
       send: (frame) => callSafely(() => this.#onsend?.(frame)),
-    }));
+    });
+  }
+
+  #byHand(tell: (client: WasmClient) => void): void {
+    if (!this.#manual) throw new CampaignSyncError("transport_in_use");
+    this.#open().call(tell);
   }
 
   #settings(): ClientOptions {

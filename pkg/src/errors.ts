@@ -49,7 +49,7 @@ const MEANINGS = {
   load_failed:
     "The WebAssembly module could not be loaded. Check that the server delivers the .wasm file, and that a " +
     "Content-Security-Policy, if there is one, allows 'wasm-unsafe-eval' in script-src. Outside a browser, hand the bytes to init().",
-  transport_in_use: "`onsend` must be set before the first call that uses the connection.",
+  transport_in_use: "The client opens sockets itself; to bring a transport, set `onsend` before the first call that uses the connection.",
   released: "The campaign handle was released.",
   timed_out: "The position was not reached in the time given.",
 } as const;

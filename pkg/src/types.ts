@@ -207,7 +207,10 @@ export interface LogRecord {
 export interface CampaignSyncOptions {
   /** The socket's address; relative to the page, `http(s)` allowed. Absent: the transport is yours. */
   url?: string;
-  /** `manual`: frames go out through `onsend` and come in through `receive()`, even if there is a `url`. */
+  /**
+   * `manual`: frames go out through `onsend` and come in through `receive()`, even if there is a `url`,
+   * and nothing goes out before `opened()`.
+   */
   transport?: "websocket" | "manual";
   /** Asked for a token before each connection. */
   token?: () => string | Promise<string>;

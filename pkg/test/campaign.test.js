@@ -32,6 +32,17 @@ test("what there is none of is absent where the types say optional, and null whe
   assert.deepEqual(detail, { state: "open", attempt: 0 });
 });
 
+test("a status word may be the name of a member of the prototype", () => {
+  const { sync, machine } = makeSync();
+  const campaign = sync.campaign("c");
+  const counts = JSON.parse('{"dns":{"__proto__":3,"constructor":1},"http":{},"lead":{}}');
+  machine.change("c", { counts });
+  const { dns } = campaign.view().counts;
+  assert.deepEqual(Object.entries(dns), [["__proto__", 3], ["constructor", 1]]);
+  assert.ok(Object.isFrozen(dns));
+  assert.equal({}.constructor, Object);
+});
+
 test("the status changes with the clock alone, without any event", () => {
   const { sync, machine } = makeSync();
   const campaign = sync.campaign("c");

@@ -34,6 +34,24 @@ test("without a url the transport is the application's, with one it may still be
   assert.deepEqual(sent, ["hello"]);
 });
 
+test("the owner of a transport says that it opened and closed", () => {
+  const { sync, machine } = makeSync();
+  assert.deepEqual(machine.calls, [], "nothing said: it is open");
+  sync.opened();
+  sync.closed(4401);
+  sync.closed();
+  assert.deepEqual(machine.calls, [["opened"], ["closed", 4401], ["closed", 1006]]);
+
+  const announced = makeSync({ transport: "manual", url: "ws://host.test/" });
+  announced.sync.connect();
+  assert.deepEqual(announced.machine.calls, [["closed", 1006], ["connect"]], "nothing goes out before opened()");
+  assert.equal(announced.machine.options.manualTransport, true);
+
+  const socket = makeSync({ url: "ws://host.test/" });
+  for (const call of ["opened", "closed"]) assert.throws(() => socket.sync[call](), { code: "transport_in_use" });
+  assert.deepEqual(socket.machine.calls, []);
+});
+
 test("an event that a listener causes is heard by everyone after the one that caused it", () => {
   const { sync, machine } = makeSync();
   const heard = [];

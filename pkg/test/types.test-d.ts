@@ -28,6 +28,11 @@ export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): P
   // @ts-expect-error the option does not exist
   new CampaignSync({ adress: "/ws" });
   sync.onsend = (frame: string) => void frame;
+  new CampaignSync({ transport: "manual" }).opened();
+  sync.closed();
+  sync.closed(4401);
+  // @ts-expect-error a close code is a number
+  sync.closed("gone");
   const applied: number = sync.receive(new ArrayBuffer(1)) + sync.receive(bytes) + sync.receive("{}");
 
   sync.addEventListener("phasetransition", (event) => {

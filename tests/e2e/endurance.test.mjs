@@ -4,8 +4,8 @@
 import { strict as assert } from "node:assert";
 import { after, afterEach, before, test } from "node:test";
 
-import { assertEqualsTables, assertRowCountNeverFell, launch, live, metrics, open, sleep, until,
-  view, watchRowCount } from "./lib/page.mjs";
+import { assertEqualsTables, assertRowCountNeverFell, caughtUp, launch, live, metrics, open, sleep,
+  until, view, watchRowCount } from "./lib/page.mjs";
 import { Cable } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
 
@@ -33,8 +33,7 @@ test("20 cuts of the socket during 20,000 events lose nothing", async () => {
     cable.cut();
   }
   await server.reaches(id, "domain_generation", "completed", 120_000);
-  await until(page, (view) => view.campaign.phaseStatus === "completed", 120_000);
-  await live(page);
+  await caughtUp(page, server, id);
   const [{ events }] = await server.sql(
     "SELECT count(*) AS events FROM events WHERE campaign_id = ?1", id);
   assert.ok(events >= 20_000, `${events} events`);
@@ -62,8 +61,7 @@ test("the server is killed with SIGKILL and started again in the middle of a pha
     await live(page);
   }
   await server.reaches(id, "dns_validation", "completed", 120_000);
-  await until(page, (view) => view.campaign.phaseStatus === "completed");
-  await live(page);
+  await caughtUp(page, server, id);
   await assertRowCountNeverFell(page);
   await assertEqualsTables(page, server, id);
 });
@@ -71,7 +69,8 @@ test("the server is killed with SIGKILL and started again in the middle of a pha
 test("every fault at once, through all phases", async () => {
   server = await Server.start();
   cable = await Cable.to(server.port);
-  const id = await server.create({ count: 1_000, rate: 1_000 });
+  // Some two thousand events: enough for every fault to happen, whatever the dice say.
+  const id = await server.create({ count: 1_000, rate: 1_000, batch: 2 });
   const page = await open(browser, cable.origin, id);
   await watchRowCount(page);
   await server.api("/faults", {
@@ -90,9 +89,7 @@ test("every fault at once, through all phases", async () => {
   }
   clearInterval(cuts);
   await server.api("/faults", {});
-  await until(page, (view) => view.campaign.currentPhase === "analysis"
-    && view.campaign.phaseStatus === "completed");
-  await live(page);
+  await caughtUp(page, server, id);
   const counters = await metrics(page);
   for (const fault of ["corrupt", "gaps", "duplicates"]) {
     assert.ok(counters[fault] > 0, `${fault}: ${counters[fault]}`);

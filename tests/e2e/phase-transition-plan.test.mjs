@@ -3,8 +3,8 @@
 import { strict as assert } from "node:assert";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 
-import { assertEqualsTables, assertRowCountNeverFell, heard, launch, open, text, until,
-  watchRowCount } from "./lib/page.mjs";
+import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, launch, open, text,
+  until, watchRowCount } from "./lib/page.mjs";
 import { Server } from "./lib/server.mjs";
 
 let browser, server;
@@ -151,7 +151,7 @@ test("test 4: the page shows the new phase at once, and every row stays", async 
   await server.act(id, "validate-dns");
   await until(page, (view) => view.campaign.phaseStatus === "completed");
   await server.act(id, "configure-http");
-  await until(page, (view) => view.campaign.currentPhase === "http_keyword_validation");
+  await caughtUp(page, server, id);
   assert.equal(await text(page, "row-count"), "250", "in every phase the table lists all rows");
   assert.equal(navigations, 0, "no page refresh");
   await assertRowCountNeverFell(page);

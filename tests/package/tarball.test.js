@@ -48,11 +48,18 @@ after(() => rm(project, { recursive: true, force: true }));
 
 test("the tarball holds what is published and nothing else", () => {
   const paths = packed.files.map((file) => file.path);
-  for (const needed of ["package.json", "README.md", "dist/index.js", "dist/index.d.ts", "dist/cache.js", "dist/cache.d.ts",
+  for (const needed of ["package.json", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "dist/index.js", "dist/index.d.ts", "dist/cache.js", "dist/cache.d.ts",
     "wasm/campaign_sync.js", "wasm/campaign_sync_bg.wasm"]) {
     assert.ok(paths.includes(needed), `${needed} is missing`);
   }
-  assert.deepEqual(paths.filter((path) => !/^(package\.json|README\.md|LICENSE[\w-]*|dist\/\w+\.(js|d\.ts)|wasm\/campaign_sync(_bg)?\.(js|wasm))$/.test(path)), []);
+  assert.deepEqual(paths.filter((path) => !/^(package\.json|README\.md|LICENSE-(MIT|APACHE)|dist\/\w+\.(js|d\.ts)|wasm\/campaign_sync(_bg)?\.(js|wasm))$/.test(path)), []);
+});
+
+test("the licences in it are the repository's", async () => {
+  for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) {
+    const installed = await readFile(join(project, "node_modules/campaign-sync", name), "utf8");
+    assert.equal(installed, await readFile(join(HERE, "../..", name), "utf8"));
+  }
 });
 
 test("a fresh project type-checks against it, the package's own declarations included", () => {

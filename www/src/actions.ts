@@ -2,7 +2,7 @@
 import type { Campaign, CampaignRecord } from "campaign-sync";
 
 import { act } from "./api.js";
-import { byId, setText } from "./dom.js";
+import { byId, setIdle, setText } from "./dom.js";
 import { plain } from "./words.js";
 
 interface Action {
@@ -78,9 +78,12 @@ export class Actions {
     const record = this.#campaign?.view().campaign ?? null;
     const action = record === null ? undefined : nextAction(record);
     setText(this.#next, action?.label ?? idleLabel(record));
-    this.#next.disabled = action === undefined || this.#busy;
-    this.#hold.hidden = record?.phaseStatus !== "in_progress";
-    this.#hold.disabled = this.#busy;
+    setIdle(this.#next, action === undefined || this.#busy);
+    const holds = record?.phaseStatus === "in_progress";
+    // Whoever paused by keyboard may want to resume.
+    if (!holds && document.activeElement === this.#hold) this.#next.focus();
+    this.#hold.hidden = !holds;
+    setIdle(this.#hold, this.#busy);
     const mayGoOn = this.#automatic.checked && record?.phaseStatus !== "paused" && performance.now() >= this.#notBefore;
     if (action !== undefined && mayGoOn && !this.#busy) void this.#step();
   }

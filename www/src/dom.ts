@@ -24,6 +24,11 @@ export function setText(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }
 
+/** Says that a button does nothing now. `disabled` would take the focus from whoever pressed it. */
+export function setIdle(button: HTMLElement, idle: boolean): void {
+  button.setAttribute("aria-disabled", String(idle));
+}
+
 /** A list of terms and values whose values are set by name. */
 export class Definitions {
   readonly #values = new Map<string, HTMLElement>();

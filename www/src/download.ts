@@ -2,13 +2,14 @@
 import type { Campaign } from "campaign-sync";
 import { getRichCampaignData } from "campaign-sync/cache";
 
-import { byId } from "./dom.js";
+import { byId, setIdle } from "./dom.js";
 
 /** The button beside the table's title. */
 export class Download {
   readonly #button = byId<HTMLButtonElement>("download");
   readonly #complain: (problem: string) => void;
   #campaign: Campaign | undefined;
+  #busy = false;
 
   constructor(complain: (problem: string) => void) {
     this.#complain = complain;
@@ -21,8 +22,8 @@ export class Download {
 
   async #download(): Promise<void> {
     const campaign = this.#campaign;
-    if (campaign === undefined) return;
-    this.#button.disabled = true;
+    if (campaign === undefined || this.#busy) return;
+    setIdle(this.#button, (this.#busy = true));
     try {
       // Never older than what the page shows.
       const minPosition = campaign.view()?.position ?? null;
@@ -31,7 +32,7 @@ export class Download {
     } catch (problem) {
       this.#complain(`The download failed: ${problem instanceof Error ? problem.message : String(problem)}`);
     } finally {
-      this.#button.disabled = false;
+      setIdle(this.#button, (this.#busy = false));
     }
   }
 }

@@ -43,7 +43,11 @@ class Page {
 
   async start(): Promise<void> {
     new Log(this.#sync);
-    byId("discard").addEventListener("click", () => this.#campaign?.discardUnconfirmed());
+    byId("discard").addEventListener("click", () => {
+      this.#campaign?.discardUnconfirmed();
+      // The button goes with the rows; whoever pressed it stays with the table.
+      byId("domains").focus();
+    });
     configureCache({ sync: this.#sync });
     this.#expose();
     this.#sync.connect();

@@ -26,6 +26,9 @@ export class Picker {
       event.preventDefault();
       void this.#create();
     });
+    this.#form.addEventListener("keydown", ({ key }) => {
+      if (key === "Escape") this.#toggleForm(false);
+    });
     window.addEventListener("popstate", () => this.#follow());
   }
 
@@ -75,6 +78,8 @@ export class Picker {
   }
 
   #toggleForm(open: boolean): void {
+    // Where the focus goes when what has it is hidden.
+    if (!open && this.#form.contains(document.activeElement)) this.#button.focus();
     this.#form.hidden = !open;
     this.#button.setAttribute("aria-expanded", String(open));
     if (open) this.#form.querySelector("input")?.focus();

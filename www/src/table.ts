@@ -2,7 +2,7 @@
  * The domain table: all rows in every phase, of which only those in sight are elements. The phase
  * changes which columns stand out, never which rows there are.
  */
-import type { Campaign, DomainQuery, DomainRow } from "campaign-sync";
+import type { Campaign, DomainPage, DomainQuery, DomainRow } from "campaign-sync";
 
 import { byId, element, setText } from "./dom.js";
 import { plain } from "./words.js";
@@ -34,10 +34,21 @@ const OVERSCAN = 8;
 const HEIGHT_PX_MAX = 15_000_000;
 /** While the machine must search or sort, it is asked this often at most, in milliseconds. */
 const COSTLY_EVERY_MS = 250;
+/** What it is asked for then may take this part of the time at most. */
+const COSTLY_SHARE = 0.1;
+/** Rows beyond each edge that are read then, so that scrolling finds them without asking. */
+const COSTLY_MARGIN = 400;
 
 interface Line {
   readonly root: HTMLElement;
   readonly cells: readonly HTMLElement[];
+}
+
+/** Rows that were read at some cost, to be shown until a certain time. */
+interface Read {
+  readonly first: number;
+  readonly page: DomainPage;
+  readonly until: number;
 }
 
 /** What the table shows of which campaign. */
@@ -54,7 +65,7 @@ export class DomainTable {
   #sortBy: SortKey = "offset";
   #sortOrder: "asc" | "desc" = "asc";
   #total = 0;
-  #nextCostlyAt = 0;
+  #kept: Read | undefined;
   #pending: number | undefined;
   #timer: number | undefined;
 
@@ -79,28 +90,35 @@ export class DomainTable {
   /** Something changed. */
   update(phase: string): void {
     this.#root.dataset["phase"] = phase;
-    const wait = this.#isCostly() ? this.#nextCostlyAt - performance.now() : 0;
+    const wait = (this.#kept?.until ?? 0) - performance.now();
     if (wait <= 0) this.#schedule();
-    else this.#timer ??= window.setTimeout(() => this.#schedule(), wait);
+    else this.#timer ??= window.setTimeout(() => this.#refresh(), wait);
   }
 
   #restart(): void {
     this.#body.scrollTop = 0;
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    this.#kept = undefined;
     this.#schedule();
   }
 
   #schedule(): void {
     this.#pending ??= requestAnimationFrame(() => {
       this.#pending = undefined;
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
       this.#render();
     });
   }
 
   #isCostly(): boolean {
-    const { sortBy, search, dnsStatus, httpStatus, leadStatus } = this.#query(0, 0);
-    return sortBy !== "offset" || Boolean(search ?? dnsStatus ?? httpStatus ?? leadStatus);
+    return this.#sortBy !== "offset" || this.#isFiltered();
+  }
+
+  #isFiltered(): boolean {
+    const { search, dnsStatus, httpStatus, leadStatus } = this.#query(0, 0);
+    return Boolean(search ?? dnsStatus ?? httpStatus ?? leadStatus);
   }
 
   #query(offset: number, limit: number): DomainQuery {
@@ -115,20 +133,39 @@ export class DomainTable {
 
   #render(): void {
     if (this.#campaign === undefined) return;
-    this.#nextCostlyAt = performance.now() + COSTLY_EVERY_MS;
     const seen = Math.ceil(this.#body.clientHeight / ROW_PX) + 1;
     const limit = seen + 2 * OVERSCAN;
     let first = this.#firstRow(limit);
-    let page = this.#campaign.domains(this.#query(first, limit));
+    let page = this.#read(this.#campaign, first, limit);
     if (page.total !== this.#total) {
       this.#resize(page.total);
       // Fewer rows than before: what was in sight may be beyond the end now.
       const again = this.#firstRow(limit);
-      if (again !== first) page = this.#campaign.domains(this.#query((first = again), limit));
+      if (again !== first) page = this.#read(this.#campaign, (first = again), limit);
     }
     this.#place(first, page.rows);
-    setText(this.#count, String(page.total));
-    setText(this.#countOf, this.#isCostly() ? "rows match" : page.total === 1 ? "row" : "rows");
+    setText(this.#count, page.total.toLocaleString("en"));
+    setText(this.#countOf, this.#isFiltered() ? "rows match" : page.total === 1 ? "row" : "rows");
+  }
+
+  /** Reads rows; where that is costly, many at once and not often. */
+  #read(campaign: Campaign, first: number, limit: number): DomainPage {
+    const began = performance.now();
+    const kept = this.#kept;
+    if (kept !== undefined && began < kept.until && kept.first <= first) {
+      const { total, rows } = kept.page;
+      const isThere = Math.min(first + limit, total) <= kept.first + rows.length;
+      if (isThere) return { total, rows: rows.slice(first - kept.first, first - kept.first + limit) };
+    }
+    this.#kept = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (!this.#isCostly()) return campaign.domains(this.#query(first, limit));
+    const from = Math.max(0, first - COSTLY_MARGIN);
+    const page = campaign.domains(this.#query(from, first - from + limit + COSTLY_MARGIN));
+    const now = performance.now();
+    this.#kept = { first: from, page, until: now + Math.max(COSTLY_EVERY_MS, (now - began) / COSTLY_SHARE) };
+    return { total: page.total, rows: page.rows.slice(first - from, first - from + limit) };
   }
 
   #firstRow(limit: number): number {

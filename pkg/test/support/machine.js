@@ -61,6 +61,8 @@ export class Client {
   release(id) { this.#record("release", id); }
   receive(frame) { this.#record("receive", frame); return this.onReceive?.(frame) ?? 0; }
   receiveBytes(frame) { this.#record("receiveBytes", frame); return 0; }
+  opened() { this.#record("opened"); }
+  closed(code) { this.#record("closed", code); }
   takeChanges() {
     this.#armed = true;
     const taken = [...this.changes];

@@ -33,7 +33,17 @@ export async function open(browser, origin, id) {
     }
   });
   await live(page);
+  // Catching up from nothing may have been told as replayed history: tests speak of what follows.
+  await page.evaluate(() => globalThis.heard.splice(0));
   return page;
+}
+
+/** Takes REST from a page, which would otherwise poll once sockets have failed often enough; the
+ *  answer gives it back. */
+export async function withoutRest(page) {
+  const routes = "**/api/v2/campaigns/**";
+  await page.route(routes, (route) => route.abort());
+  return () => page.unroute(routes);
 }
 
 /** Waits until the page says that what it shows is live. */
@@ -52,6 +62,17 @@ export async function until(page, predicate, timeout = 60_000, read = view) {
     if (Date.now() > end) throw new Error(`not in time: ${predicate}; ${JSON.stringify(now)}`);
     await sleep(20);
   }
+}
+
+/** Waits until the page has applied all that the server has committed, and says `live`. Being live
+ *  alone lets an event be on its way. */
+export async function caughtUp(page, server, id) {
+  const [{ head }] = await server.sql(
+    "SELECT last_sequence_number AS head FROM campaigns WHERE campaign_id = ?1", id);
+  await page.waitForFunction((head) => {
+    const { status, position } = globalThis.__campaignSync.campaign.view();
+    return status === "live" && position?.sequenceNumber >= head;
+  }, head, { timeout: 120_000 });
 }
 
 export const view = (page) => page.evaluate(() => globalThis.__campaignSync.campaign.view());
