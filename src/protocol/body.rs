@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::campaign::{CampaignRecord, PhaseCounters, read_phase, read_status};
-use super::domain::{RowPatch, optional, patch, status_code};
+use super::campaign::{CampaignRecord, PhaseCounters};
+use super::domain::RowPatch;
 use super::event::EventKind;
 use super::json::Reader;
 use super::limits::EVENT_ROWS_MAX;
+use super::schema::{Field, Kind, Other, Value, nullable, read_with, required};
 use super::transition::Transition;
 use super::{Code, Phase, Status};
 
@@ -96,105 +97,82 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Handles the members that a payload's own reader does not know.
-type Other<'o, 'a> = &'o mut dyn FnMut(&str, &mut Reader<'a>) -> Result<(), Code>;
-
 fn read_progress<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
-    let (mut phase, mut status) = (None, None);
-    let mut counts = [None; 4];
-    let mut percent = None;
-    reader.object(|key, value| {
-        match key.inner {
-            "totalItems" => counts[0] = Some(value.unsigned()?),
-            "processedItems" => counts[1] = Some(value.unsigned()?),
-            "successfulItems" => counts[2] = Some(value.unsigned()?),
-            "failedItems" => counts[3] = Some(value.unsigned()?),
-            "progressPercent" => percent = Some(value.float()?),
-            "currentPhase" => phase = Some(read_phase(value)?),
-            "phaseStatus" => status = Some(read_status(value)?),
-            unknown => other(unknown, value)?,
-        }
-        Ok(())
-    })?;
-    let [Some(total_items), Some(processed_items), Some(successful_items), Some(failed_items)] =
-        counts
-    else {
-        return Err(Code::InvalidContent);
-    };
+    let [total, processed, successful, failed, percent, phase, status] =
+        read_with(reader, &PROGRESS, other)?;
     Ok(Body::Progress(Progress {
-        phase: phase.ok_or(Code::InvalidContent)?,
-        status: status.ok_or(Code::InvalidContent)?,
+        phase: phase.phase().ok_or(Code::InvalidContent)?,
+        status: status.status().ok_or(Code::InvalidContent)?,
         counters: PhaseCounters {
-            total_items,
-            processed_items,
-            successful_items,
-            failed_items,
-            progress_percentage: percent.ok_or(Code::InvalidContent)?,
+            progress_percentage: percent.float().unwrap_or_default(),
+            ..PhaseCounters::of([total, processed, successful, failed])
         },
     }))
 }
 
+static PROGRESS: [Field; 7] = [
+    required("totalItems", Kind::Unsigned),
+    required("processedItems", Kind::Unsigned),
+    required("successfulItems", Kind::Unsigned),
+    required("failedItems", Kind::Unsigned),
+    required("progressPercent", Kind::Float),
+    required("currentPhase", Kind::Phase),
+    required("phaseStatus", Kind::Status),
+];
+
 fn read_status_change<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
-    let (mut phase, mut status, mut message) = (None, None, None);
-    reader.object(|key, value| {
-        match key.inner {
-            "currentPhase" => phase = optional(value, read_phase)?,
-            "phaseStatus" => status = Some(read_status(value)?),
-            "message" => message = optional(value, Reader::text)?.map(Cow::into_owned),
-            unknown => other(unknown, value)?,
-        }
-        Ok(())
-    })?;
-    let status = status.ok_or(Code::InvalidContent)?;
-    Ok(Body::Status(StatusChange { phase, status, message }))
+    let [phase, status, message] = read_with(reader, &STATUS_CHANGE, other)?;
+    Ok(Body::Status(StatusChange {
+        phase: phase.phase(),
+        status: status.status().ok_or(Code::InvalidContent)?,
+        message: message.string(),
+    }))
 }
+
+static STATUS_CHANGE: [Field; 3] = [
+    nullable("currentPhase", Kind::Phase),
+    required("phaseStatus", Kind::Status),
+    nullable("message", Kind::Text),
+];
 
 fn read_generated<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
-    let mut row = RowPatch::default();
-    reader.object(|key, value| {
-        match key.inner {
-            "domainId" => row.domain_id = value.text()?,
-            "domain" => row.domain = patch(value, Reader::text)?,
-            "offset" => row.offset = patch(value, Reader::signed)?,
-            unknown => other(unknown, value)?,
-        }
-        Ok(())
-    })?;
-    finish_row(row)
+    let [id, domain, offset] = read_with(reader, &GENERATED, other)?;
+    row([id, domain, offset, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT])
 }
+
+static GENERATED: [Field; 3] = [
+    required("domainId", Kind::Text),
+    nullable("domain", Kind::Text),
+    nullable("offset", Kind::Signed),
+];
 
 fn read_dns_result<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
-    let mut row = RowPatch::default();
-    reader.object(|key, value| {
-        match key.inner {
-            "domainId" => row.domain_id = value.text()?,
-            "domain" => row.domain = patch(value, Reader::text)?,
-            "validationStatus" => row.dns_status = patch(value, Reader::text)?,
-            unknown => other(unknown, value)?,
-        }
-        Ok(())
-    })?;
-    if row.dns_status.value().is_none() { Err(Code::InvalidContent) } else { finish_row(row) }
+    let [id, domain, status] = read_with(reader, &DNS_RESULT, other)?;
+    row([id, domain, ABSENT, status, ABSENT, ABSENT, ABSENT, ABSENT])
 }
+
+static DNS_RESULT: [Field; 3] = [
+    required("domainId", Kind::Text),
+    nullable("domain", Kind::Text),
+    required("validationStatus", Kind::Text),
+];
 
 fn read_http_result<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
-    let mut row = RowPatch::default();
-    reader.object(|key, value| {
-        match key.inner {
-            "domainId" => row.domain_id = value.text()?,
-            "domain" => row.domain = patch(value, Reader::text)?,
-            "validationStatus" => row.http_status = patch(value, Reader::text)?,
-            "httpStatus" => row.http_status_code = patch(value, status_code)?,
-            unknown => other(unknown, value)?,
-        }
-        Ok(())
-    })?;
-    if row.http_status.value().is_none() { Err(Code::InvalidContent) } else { finish_row(row) }
+    let [id, domain, status, code] = read_with(reader, &HTTP_RESULT, other)?;
+    row([id, domain, ABSENT, ABSENT, status, code, ABSENT, ABSENT])
 }
 
-fn finish_row(row: RowPatch<'_>) -> Result<Body<'_>, Code> {
-    row.check()?;
-    Ok(Body::Row(row))
+static HTTP_RESULT: [Field; 4] = [
+    required("domainId", Kind::Text),
+    nullable("domain", Kind::Text),
+    required("validationStatus", Kind::Text),
+    nullable("httpStatus", Kind::HttpStatus),
+];
+
+const ABSENT: Value<'_> = Value::Absent;
+
+fn row(values: [Value<'_>; 8]) -> Result<Body<'_>, Code> {
+    RowPatch::of(values).map(Body::Row)
 }
 
 fn read_updated<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
@@ -210,16 +188,12 @@ fn read_updated<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Bod
 }
 
 fn read_removed<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
-    let mut ids = None;
-    reader.object(|key, value| {
-        match key.inner {
-            "domainIds" => ids = Some(read_list(value, EVENT_ROWS_MAX, Reader::text)?),
-            unknown => other(unknown, value)?,
-        }
-        Ok(())
-    })?;
-    ids.map(Body::Removed).ok_or(Code::InvalidContent)
+    let [ids] = read_with(reader, &REMOVED, other)?;
+    let list = &mut Reader::new(ids.raw().unwrap_or_default());
+    read_list(list, EVENT_ROWS_MAX, Reader::text).map(Body::Removed)
 }
+
+static REMOVED: [Field; 1] = [required("domainIds", Kind::Raw)];
 
 /// Reads an array of at most `limit` elements.
 pub(super) fn read_list<'a, T>(
@@ -239,16 +213,9 @@ pub(super) fn read_list<'a, T>(
 }
 
 fn read_list_update<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
-    let (mut action, mut record) = (None, None);
-    reader.object(|key, value| {
-        match key.inner {
-            "action" => action = Some(value.text()?),
-            "campaign" => record = optional(value, CampaignRecord::read)?,
-            unknown => other(unknown, value)?,
-        }
-        Ok(())
-    })?;
-    match (action.ok_or(Code::InvalidContent)?.as_ref(), record) {
+    let [action, campaign] = read_with(reader, &LIST_UPDATE, other)?;
+    let record = CampaignRecord::read_raw(campaign)?;
+    match (action.text_or_empty().as_ref(), record) {
         ("create" | "update", Some(record)) => Ok(Body::Record(Box::new(record))),
         ("create" | "update", None) => Err(Code::InvalidContent),
         ("delete", _) => Ok(Body::Deleted),
@@ -256,16 +223,13 @@ fn read_list_update<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result
     }
 }
 
+static LIST_UPDATE: [Field; 2] =
+    [required("action", Kind::Text), nullable("campaign", Kind::Object)];
+
 fn read_notification<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
-    let (mut level, mut message) = (None, None);
-    reader.object(|key, value| {
-        match key.inner {
-            "level" => level = Some(value.text()?.into_owned()),
-            "message" => message = Some(value.text()?.into_owned()),
-            unknown => other(unknown, value)?,
-        }
-        Ok(())
-    })?;
-    let level = level.ok_or(Code::InvalidContent)?;
-    Ok(Body::Notification { level, message: message.ok_or(Code::InvalidContent)? })
+    let [level, message] = read_with(reader, &NOTIFICATION, other)?;
+    let (level, message) = (level.string_or_empty(), message.string_or_empty());
+    Ok(Body::Notification { level, message })
 }
+
+static NOTIFICATION: [Field; 2] = [required("level", Kind::Text), required("message", Kind::Text)];

@@ -1,7 +1,7 @@
 //! The campaign record: everything about a campaign but its rows.
 
-use super::domain::optional;
-use super::json::{RawStr, Reader};
+use super::json::Reader;
+use super::schema::{Field, Kind, Value, nullable, optional, read, required};
 use super::{Code, Phase, Status};
 
 /// Counters that belong to the current phase only.
@@ -20,6 +20,17 @@ pub struct PhaseCounters {
 }
 
 impl PhaseCounters {
+    /// Total, processed, successful and failed items, 0 where they are not told.
+    pub(super) fn of([total, processed, successful, failed]: [Value<'_>; 4]) -> Self {
+        Self {
+            total_items: total.count(),
+            processed_items: processed.count(),
+            successful_items: successful.count(),
+            failed_items: failed.count(),
+            progress_percentage: 0.0,
+        }
+    }
+
     /// Sets the percentage from the counts; a phase without items is at 0.
     #[must_use]
     pub fn with_derived_progress(mut self) -> Self {
@@ -76,57 +87,51 @@ impl CampaignRecord {
     /// # Errors
     /// [`Code::InvalidContent`], syntax errors.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Code> {
-        let mut record = Self::default();
-        let (mut phase, mut status) = (None, None);
-        reader.object(|key, value| {
-            match key.inner {
-                "currentPhase" => phase = Some(read_phase(value)?),
-                "phaseStatus" => status = Some(read_status(value)?),
-                _ => record.member(key, value)?,
-            }
-            Ok(())
-        })?;
-        record.phase = phase.ok_or(Code::InvalidContent)?;
-        record.status = status.ok_or(Code::InvalidContent)?;
-        Ok(record)
+        let [
+            name,
+            phase,
+            status,
+            total,
+            processed,
+            successful,
+            failed,
+            percent,
+            domains,
+            rest @ ..,
+        ] = read(reader, &RECORD)?;
+        let [created_at, updated_at, error_message] = rest;
+        Ok(Self {
+            name: name.string_or_empty(),
+            phase: phase.phase().ok_or(Code::InvalidContent)?,
+            status: status.status().ok_or(Code::InvalidContent)?,
+            counters: PhaseCounters {
+                progress_percentage: percent.float().unwrap_or_default(),
+                ..PhaseCounters::of([total, processed, successful, failed])
+            },
+            total_domain_count: domains.count(),
+            created_at: created_at.string_or_empty(),
+            updated_at: updated_at.string_or_empty(),
+            error_message: error_message.string(),
+        })
     }
 
-    fn member(&mut self, key: RawStr<'_>, value: &mut Reader<'_>) -> Result<(), Code> {
-        match key.inner {
-            "name" => self.name = value.text()?.into_owned(),
-            "totalItems" => self.counters.total_items = value.unsigned()?,
-            "processedItems" => self.counters.processed_items = value.unsigned()?,
-            "successfulItems" => self.counters.successful_items = value.unsigned()?,
-            "failedItems" => self.counters.failed_items = value.unsigned()?,
-            "progressPercentage" => self.counters.progress_percentage = value.float()?,
-            "totalDomainCount" => self.total_domain_count = value.unsigned()?,
-            "createdAt" => {
-                self.created_at = optional(value, Reader::text)?.unwrap_or_default().into_owned()
-            }
-            "updatedAt" => {
-                self.updated_at = optional(value, Reader::text)?.unwrap_or_default().into_owned()
-            }
-            "errorMessage" => {
-                self.error_message = optional(value, Reader::text)?.map(|text| text.into_owned());
-            }
-            _ => value.skip()?,
-        }
-        Ok(())
+    /// Reads the campaign object that a message has as one of its members.
+    pub(super) fn read_raw(value: Value<'_>) -> Result<Option<Self>, Code> {
+        value.raw().map(|raw| Self::read(&mut Reader::new(raw))).transpose()
     }
 }
 
-/// Reads a phase.
-///
-/// # Errors
-/// [`Code::InvalidContent`] for a word that is no phase.
-pub fn read_phase(reader: &mut Reader<'_>) -> Result<Phase, Code> {
-    Phase::parse(&reader.text()?).ok_or(Code::InvalidContent)
-}
-
-/// Reads a status.
-///
-/// # Errors
-/// [`Code::InvalidContent`] for a word that is no status.
-pub fn read_status(reader: &mut Reader<'_>) -> Result<Status, Code> {
-    Status::parse(&reader.text()?).ok_or(Code::InvalidContent)
-}
+static RECORD: [Field; 12] = [
+    optional("name", Kind::Text),
+    required("currentPhase", Kind::Phase),
+    required("phaseStatus", Kind::Status),
+    optional("totalItems", Kind::Unsigned),
+    optional("processedItems", Kind::Unsigned),
+    optional("successfulItems", Kind::Unsigned),
+    optional("failedItems", Kind::Unsigned),
+    optional("progressPercentage", Kind::Float),
+    optional("totalDomainCount", Kind::Unsigned),
+    nullable("createdAt", Kind::Text),
+    nullable("updatedAt", Kind::Text),
+    nullable("errorMessage", Kind::Text),
+];

@@ -21,7 +21,7 @@ macro_rules! codes {
 
             /// Reads a word of the wire; `None` for a code of a later version.
             pub fn parse(text: &str) -> Option<Self> {
-                match text { $($text => Some(Self::$name),)+ _ => None }
+                Self::ALL.iter().find(|code| code.as_str() == text).copied()
             }
         }
     };

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::json::{RawStr, Reader};
+use super::json::Reader;
+use super::schema::{Field, Kind, Value, nullable, read, required};
 use super::{Code, digest::RowFields};
 
 /// A column in a change: left alone, cleared, or set.
@@ -18,6 +19,15 @@ pub enum Patch<T> {
 }
 
 impl<T> Patch<T> {
+    /// A column that was read as `value`, which holds `content`.
+    fn of(value: Value<'_>, content: Option<T>) -> Self {
+        match (value, content) {
+            (Value::Absent, _) => Self::Absent,
+            (_, Some(content)) => Self::Value(content),
+            _ => Self::Null,
+        }
+    }
+
     /// The value, where one is set.
     pub const fn value(&self) -> Option<&T> {
         match self {
@@ -26,6 +36,18 @@ impl<T> Patch<T> {
         }
     }
 }
+
+/// The members of a row object.
+static ROW: [Field; 8] = [
+    required("domainId", Kind::Text),
+    nullable("domain", Kind::Text),
+    nullable("offset", Kind::Signed),
+    nullable("dnsStatus", Kind::Text),
+    nullable("httpStatus", Kind::Text),
+    nullable("httpStatusCode", Kind::HttpStatus),
+    nullable("leadStatus", Kind::Text),
+    nullable("leadScore", Kind::Float),
+];
 
 /// A change to one domain row: absent columns stay as they are.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,35 +77,28 @@ impl<'a> RowPatch<'a> {
     /// # Errors
     /// [`Code::InvalidContent`], syntax errors.
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
-        let mut row = Self::default();
-        reader.object(|key, value| row.member(key, value))?;
-        row.check()?;
-        Ok(row)
+        read(reader, &ROW).and_then(Self::of)
     }
 
-    /// A row's id must be there and its name cannot be cleared.
-    pub(super) fn check(&self) -> Result<(), Code> {
-        let unnamed = match &self.domain {
+    /// A row of the values of [`ROW`]: its id must be there and its name cannot be cleared.
+    pub(super) fn of(values: [Value<'a>; 8]) -> Result<Self, Code> {
+        let [id, domain, offset, dns, http, http_code, lead, score] = values;
+        let row = Self {
+            domain_id: id.text_or_empty(),
+            domain: Patch::of(domain, domain.text()),
+            offset: Patch::of(offset, offset.signed()),
+            dns_status: Patch::of(dns, dns.text()),
+            http_status: Patch::of(http, http.text()),
+            http_status_code: Patch::of(http_code, http_code.signed().map(|code| code as i32)),
+            lead_status: Patch::of(lead, lead.text()),
+            lead_score: Patch::of(score, score.float()),
+        };
+        let unnamed = match &row.domain {
             Patch::Absent => false,
             Patch::Null => true,
             Patch::Value(name) => name.is_empty(),
         };
-        if self.domain_id.is_empty() || unnamed { Err(Code::InvalidContent) } else { Ok(()) }
-    }
-
-    fn member(&mut self, key: RawStr<'a>, value: &mut Reader<'a>) -> Result<(), Code> {
-        match key.inner {
-            "domainId" => self.domain_id = value.text()?,
-            "domain" => self.domain = patch(value, Reader::text)?,
-            "offset" => self.offset = patch(value, Reader::signed)?,
-            "dnsStatus" => self.dns_status = patch(value, Reader::text)?,
-            "httpStatus" => self.http_status = patch(value, Reader::text)?,
-            "httpStatusCode" => self.http_status_code = patch(value, status_code)?,
-            "leadStatus" => self.lead_status = patch(value, Reader::text)?,
-            "leadScore" => self.lead_score = patch(value, Reader::float)?,
-            _ => value.skip()?,
-        }
-        Ok(())
+        if row.domain_id.is_empty() || unnamed { Err(Code::InvalidContent) } else { Ok(row) }
     }
 
     /// The columns as a complete row, absent and cleared ones alike being nothing.
@@ -99,28 +114,4 @@ impl<'a> RowPatch<'a> {
             lead_score: self.lead_score.value().copied(),
         }
     }
-}
-
-/// Reads a column: `null` clears it.
-pub(super) fn patch<'a, T>(
-    reader: &mut Reader<'a>,
-    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Code>,
-) -> Result<Patch<T>, Code> {
-    if reader.null()? { Ok(Patch::Null) } else { read(reader).map(Patch::Value) }
-}
-
-/// Reads an HTTP status code. [`i32::MIN`] is kept free for "none".
-pub(super) fn status_code(reader: &mut Reader<'_>) -> Result<i32, Code> {
-    match i32::try_from(reader.signed()?) {
-        Ok(code) if code > i32::MIN => Ok(code),
-        _ => Err(Code::InvalidContent),
-    }
-}
-
-/// Reads a value that may be `null`, which is nothing.
-pub(super) fn optional<'a, T>(
-    reader: &mut Reader<'a>,
-    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Code>,
-) -> Result<Option<T>, Code> {
-    if reader.null()? { Ok(None) } else { read(reader).map(Some) }
 }

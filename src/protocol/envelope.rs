@@ -1,6 +1,6 @@
 //! The envelope of every document: `{"type","timestamp","data","sequence"}`, kept as raw text.
 
-use super::json::{RawStr, Reader};
+use super::json::Reader;
 use super::position::is_token;
 use super::{Code, EventHash, SequenceNumber, id::is_campaign_id};
 
@@ -35,6 +35,18 @@ pub struct RawSequence<'a> {
     pub hash: EventHash,
 }
 
+const MEMBERS: [&str; 4] = ["type", "timestamp", "data", "sequence"];
+
+const SEQUENCE_MEMBERS: [&str; 7] = [
+    "campaignId",
+    "epoch",
+    "sequenceNumber",
+    "eventId",
+    "previousEventId",
+    "checkpointData",
+    "eventHash",
+];
+
 impl<'a> Envelope<'a> {
     /// Parses one document as v1 writes it.
     ///
@@ -42,26 +54,9 @@ impl<'a> Envelope<'a> {
     /// Syntax errors of the document; [`Code::AmbiguousEnvelope`] for repeated or escaped member
     /// names; [`Code::InvalidEnvelope`] for members that are missing or of the wrong type.
     pub fn parse(document: &'a str) -> Result<Self, Code> {
-        let mut reader = Reader::new(document);
-        let (mut kind, mut timestamp, mut data) = (None, None, None);
-        let (mut sequence, mut unknown_members) = (None, 0);
-        if reader.peek() != b'{' {
-            // A document that is JSON but no object is told apart from one that is not JSON.
-            reader.skip()?;
-            reader.end()?;
-            return Err(Code::InvalidEnvelope);
-        }
-        reader.object(|key, value| match plain_name(key)? {
-            "type" => set(&mut kind, value.raw()?),
-            "timestamp" => set(&mut timestamp, value.raw()?),
-            "data" => set(&mut data, value.raw()?),
-            "sequence" => set(&mut sequence, value.raw()?),
-            _ => {
-                unknown_members += 1;
-                value.skip()
-            }
-        })?;
-        reader.end()?;
+        let mut unknown_members = 0;
+        let [kind, timestamp, data, sequence] =
+            document_members(document, &MEMBERS, &mut unknown_members)?;
         let kind_raw = kind.ok_or(Code::InvalidEnvelope)?;
         let timestamp_raw = timestamp.unwrap_or_default();
         if !(timestamp_raw.is_empty() || timestamp_raw.starts_with('"')) {
@@ -85,25 +80,8 @@ impl<'a> Envelope<'a> {
 
 impl<'a> RawSequence<'a> {
     fn parse(raw: &'a str) -> Result<Self, Code> {
-        let mut members: [Option<&'a str>; 7] = [None; 7];
-        let mut reader = Reader::new(raw);
-        if reader.peek() != b'{' {
-            return Err(Code::InvalidEnvelope);
-        }
-        reader.object(|key, value| {
-            let slot = match plain_name(key)? {
-                "campaignId" => 0,
-                "epoch" => 1,
-                "sequenceNumber" => 2,
-                "eventId" => 3,
-                "previousEventId" => 4,
-                "checkpointData" => 5,
-                "eventHash" => 6,
-                _ => return value.skip(),
-            };
-            set(&mut members[slot], value.raw()?)
-        })?;
-        let [campaign, epoch, number, event, previous, checkpoint, hash] = members;
+        let members = members(&mut Reader::new(raw), &SEQUENCE_MEMBERS, &mut 0);
+        let [campaign, epoch, number, event, previous, checkpoint, hash] = members?;
         let required = |member: Option<&'a str>| member.ok_or(Code::InvalidEnvelope);
         let token = |raw| plain(raw).filter(|text| is_token(text)).ok_or(Code::InvalidEnvelope);
         let sequence_number = required(number)?;
@@ -185,9 +163,64 @@ impl<'a> RawSequence<'a> {
     }
 }
 
-/// The name of an envelope member: two readers must never disagree on it, so no escapes.
-pub(super) fn plain_name(key: RawStr<'_>) -> Result<&str, Code> {
-    if key.escaped { Err(Code::AmbiguousEnvelope) } else { Ok(key.inner) }
+/// The raw text of a document's members, by their names.
+///
+/// # Errors
+/// As [`members`]; syntax errors of the whole document.
+pub(super) fn document_members<'a, const N: usize>(
+    document: &'a str,
+    names: &[&str; N],
+    unknown: &mut u32,
+) -> Result<[Option<&'a str>; N], Code> {
+    let mut reader = Reader::new(document);
+    let found = if reader.peek() == b'{' {
+        members(&mut reader, names, unknown)?
+    } else {
+        // A document that is JSON but no object is told apart from one that is not JSON.
+        reader.skip()?;
+        [None; N]
+    };
+    reader.end()?;
+    Ok(found)
+}
+
+/// The raw text of an object's members, by their names. Two readers must never disagree on an
+/// envelope, so each may stand once, and no name of the object may have escapes.
+///
+/// # Errors
+/// [`Code::InvalidEnvelope`] where no object stands; [`Code::AmbiguousEnvelope`]; syntax errors.
+pub(super) fn members<'a, const N: usize>(
+    reader: &mut Reader<'a>,
+    names: &[&str; N],
+    unknown: &mut u32,
+) -> Result<[Option<&'a str>; N], Code> {
+    let mut found = [None; N];
+    if reader.peek() != b'{' {
+        return Err(Code::InvalidEnvelope);
+    }
+    fill(reader, names, &mut found, unknown)?;
+    Ok(found)
+}
+
+fn fill<'a>(
+    reader: &mut Reader<'a>,
+    names: &[&str],
+    found: &mut [Option<&'a str>],
+    unknown: &mut u32,
+) -> Result<(), Code> {
+    reader.object(|key, value| {
+        if key.escaped {
+            return Err(Code::AmbiguousEnvelope);
+        }
+        let mut places = names.iter().zip(found.iter_mut());
+        match places.find(|(name, _)| **name == key.inner) {
+            Some((_, place)) => set(place, value.raw()?),
+            None => {
+                *unknown += 1;
+                value.skip()
+            }
+        }
+    })
 }
 
 /// Fills a slot that must be filled once.

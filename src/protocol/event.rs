@@ -1,5 +1,7 @@
 //! The types of sequenced events.
 
+use super::schema::lookup;
+
 /// What an event is about. Control messages are not events; see [`super::server`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventKind {
@@ -33,22 +35,24 @@ pub enum EventKind {
 impl EventKind {
     /// Reads a type of v1. `None` for a type of a later version.
     pub fn parse(kind: &str) -> Option<Self> {
-        Some(match kind {
-            "domains.updated" => Self::DomainsUpdated,
-            "domain.generated" => Self::DomainGenerated,
-            "dns.validation.result" => Self::DnsResult,
-            "http.validation.result" => Self::HttpResult,
-            "campaign.progress" => Self::Progress,
-            "campaign.status" => Self::Status,
-            "campaign.phase.transition" => Self::Transition,
-            "domains.removed" => Self::DomainsRemoved,
-            "campaign.list.update" => Self::ListUpdate,
-            "campaign.deleted" => Self::Deleted,
-            "system.notification" => Self::Notification,
-            "proxy.status" | "phase.state.changed" | "phase.configuration.required" => {
-                Self::Advisory
-            }
-            _ => return None,
-        })
+        lookup(&KINDS, kind)
     }
 }
+
+/// The types as written, the frequent ones first.
+static KINDS: [(&str, EventKind); 14] = [
+    ("domains.updated", EventKind::DomainsUpdated),
+    ("domain.generated", EventKind::DomainGenerated),
+    ("dns.validation.result", EventKind::DnsResult),
+    ("http.validation.result", EventKind::HttpResult),
+    ("campaign.progress", EventKind::Progress),
+    ("campaign.status", EventKind::Status),
+    ("campaign.phase.transition", EventKind::Transition),
+    ("domains.removed", EventKind::DomainsRemoved),
+    ("campaign.list.update", EventKind::ListUpdate),
+    ("campaign.deleted", EventKind::Deleted),
+    ("system.notification", EventKind::Notification),
+    ("proxy.status", EventKind::Advisory),
+    ("phase.state.changed", EventKind::Advisory),
+    ("phase.configuration.required", EventKind::Advisory),
+];

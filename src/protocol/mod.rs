@@ -22,6 +22,7 @@ pub mod order;
 pub mod original;
 pub mod phase;
 pub mod position;
+mod schema;
 pub mod server;
 pub mod snapshot;
 pub mod time;

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::schema::lookup;
+
 macro_rules! words {
     ($(#[doc = $doc:literal])+ $enum:ident { $($(#[doc = $vdoc:literal])+ $name:ident = $text:literal $(| $alias:literal)*,)+ }) => {
         $(#[doc = $doc])+
@@ -19,7 +21,7 @@ macro_rules! words {
 
             /// Reads the canonical word or one of its aliases.
             pub fn parse(text: &str) -> Option<Self> {
-                match text { $($text $(| $alias)* => Some(Self::$name),)+ _ => None }
+                lookup(&[$(($text, Self::$name), $(($alias, Self::$name),)*)+], text)
             }
         }
 

@@ -4,14 +4,12 @@ use std::borrow::Cow;
 
 use super::body::read_list;
 use super::digest::{Bucket, Buckets, EMPTY_BUCKETS};
-use super::domain::optional;
 use super::envelope::Envelope;
 use super::json::Reader;
-use super::limits::DIGEST_BUCKETS;
-use super::position::{Epoch, is_token};
+use super::position::Epoch;
+use super::schema::{Field, Kind, nullable, optional, read, required};
 use super::snapshot::SnapshotPart;
-use super::transition::read_digest;
-use super::{Code, Digest, SequenceNumber, id::is_campaign_id};
+use super::{Code, Digest, SequenceNumber};
 
 /// A control message of v1.
 #[derive(Clone, Debug, PartialEq)]
@@ -160,220 +158,168 @@ impl<'a> ServerMessage<'a> {
     }
 }
 
-/// Reads a campaign id.
-pub(super) fn read_campaign_id<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Code> {
-    let id = reader.text()?;
-    if is_campaign_id(&id) { Ok(id) } else { Err(Code::InvalidCampaignId) }
-}
-
-/// Reads an epoch.
-pub(super) fn read_epoch(reader: &mut Reader<'_>) -> Result<Epoch, Code> {
-    Epoch::new(&reader.text()?)
-}
-
-/// Reads a sequence number.
-pub(super) fn read_sequence_number(reader: &mut Reader<'_>) -> Result<SequenceNumber, Code> {
-    SequenceNumber::new(reader.unsigned()?)
-}
-
-/// Reads an event id, which may be empty for "none".
-pub(super) fn read_event_id(reader: &mut Reader<'_>) -> Result<String, Code> {
-    let id = reader.text()?;
-    if id.is_empty() || is_token(&id) { Ok(id.into_owned()) } else { Err(Code::InvalidContent) }
-}
-
 fn read_connection_ack<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
-    let (mut protocol, mut heartbeat_ms) = (None, None);
-    reader.object(|key, value| {
-        match key.inner {
-            "protocol" => protocol = optional(value, Reader::text)?,
-            "heartbeatMs" => heartbeat_ms = optional(value, Reader::unsigned)?,
-            _ => value.skip()?,
-        }
-        Ok(())
-    })?;
+    let [protocol, heartbeat] = read(reader, &CONNECTION_ACK)?;
+    let (protocol, heartbeat_ms) = (protocol.text(), heartbeat.unsigned());
     Ok(ServerMessage::ConnectionAck { protocol, heartbeat_ms })
 }
 
+static CONNECTION_ACK: [Field; 2] =
+    [nullable("protocol", Kind::Text), nullable("heartbeatMs", Kind::Unsigned)];
+
 fn read_confirmed<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
-    let (mut campaign, mut epoch, mut last) = (None, None, None);
-    reader.object(|key, value| {
-        match key.inner {
-            "campaignId" => campaign = Some(read_campaign_id(value)?),
-            "epoch" => epoch = Some(read_epoch(value)?),
-            "lastSequenceNumber" => last = Some(read_sequence_number(value)?),
-            _ => value.skip()?,
-        }
-        Ok(())
-    })?;
+    let [campaign, epoch, last] = read(reader, &CONFIRMED)?;
     Ok(ServerMessage::SubscriptionConfirmed {
-        campaign_id: campaign.ok_or(Code::InvalidContent)?,
-        epoch: epoch.ok_or(Code::InvalidContent)?,
-        last_sequence_number: last.ok_or(Code::InvalidContent)?,
+        epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
+        campaign_id: campaign.text_or_empty(),
+        last_sequence_number: last.sequence_number(),
     })
 }
 
+static CONFIRMED: [Field; 3] = [
+    required("campaignId", Kind::CampaignId),
+    required("epoch", Kind::Epoch),
+    required("lastSequenceNumber", Kind::Unsigned),
+];
+
 fn read_ended<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
-    let (mut campaign, mut reason) = (None, Cow::Borrowed(""));
-    reader.object(|key, value| {
-        match key.inner {
-            "campaignId" => campaign = Some(read_campaign_id(value)?),
-            "reason" => reason = value.text()?,
-            _ => value.skip()?,
-        }
-        Ok(())
-    })?;
-    let campaign_id = campaign.ok_or(Code::InvalidContent)?;
+    let [campaign, reason] = read(reader, &ENDED)?;
+    let (campaign_id, reason) = (campaign.text_or_empty(), reason.text_or_empty());
     Ok(ServerMessage::SubscriptionEnded { campaign_id, reason })
 }
 
-fn read_recovery<'a>(reader: &mut Reader<'a>) -> Result<EventRecovery<'a>, Code> {
-    let (mut campaign, mut request_id, mut epoch, mut outcome) = (None, None, None, None);
-    let (mut reason, mut from, mut to) = (None, None, None);
-    reader.object(|key, value| {
-        match key.inner {
-            "campaignId" => campaign = Some(read_campaign_id(value)?),
-            "requestId" => request_id = optional(value, Reader::text)?,
-            "epoch" => epoch = optional(value, read_epoch)?,
-            "outcome" => outcome = Some(read_outcome(value)?),
-            "reason" => reason = optional(value, Reader::text)?,
-            "fromSequenceNumber" => from = optional(value, read_sequence_number)?,
-            "toSequenceNumber" => to = optional(value, read_sequence_number)?,
-            _ => value.skip()?,
-        }
-        Ok(())
-    })?;
-    let outcome = outcome.ok_or(Code::InvalidContent)?;
-    let unknown = outcome == RecoveryOutcome::UnknownCampaign;
-    if !unknown && (epoch.is_none() || from.is_none() || to.is_none()) {
-        return Err(Code::InvalidContent);
-    }
-    Ok(EventRecovery {
-        campaign_id: campaign.ok_or(Code::InvalidContent)?,
-        request_id,
-        epoch,
-        outcome,
-        reason,
-        from: from.unwrap_or_default(),
-        to: to.unwrap_or_default(),
-    })
-}
+static ENDED: [Field; 2] =
+    [required("campaignId", Kind::CampaignId), optional("reason", Kind::Text)];
 
-fn read_outcome(reader: &mut Reader<'_>) -> Result<RecoveryOutcome, Code> {
-    Ok(match reader.text()?.as_ref() {
+fn read_recovery<'a>(reader: &mut Reader<'a>) -> Result<EventRecovery<'a>, Code> {
+    let [campaign, request_id, epoch, outcome, reason, from, to] = read(reader, &RECOVERY)?;
+    let outcome = match outcome.text_or_empty().as_ref() {
         "replay" => RecoveryOutcome::Replay,
         "current" => RecoveryOutcome::Current,
         "unknown_campaign" => RecoveryOutcome::UnknownCampaign,
         _ => RecoveryOutcome::Snapshot,
+    };
+    let located = [epoch, from, to].iter().all(|value| value.is_set());
+    if outcome != RecoveryOutcome::UnknownCampaign && !located {
+        return Err(Code::InvalidContent);
+    }
+    Ok(EventRecovery {
+        campaign_id: campaign.text_or_empty(),
+        request_id: request_id.text(),
+        epoch: epoch.epoch(),
+        outcome,
+        reason: reason.text(),
+        from: from.sequence_number(),
+        to: to.sequence_number(),
     })
 }
 
+static RECOVERY: [Field; 7] = [
+    required("campaignId", Kind::CampaignId),
+    nullable("requestId", Kind::Text),
+    nullable("epoch", Kind::Epoch),
+    required("outcome", Kind::Text),
+    nullable("reason", Kind::Text),
+    nullable("fromSequenceNumber", Kind::Unsigned),
+    nullable("toSequenceNumber", Kind::Unsigned),
+];
+
 fn read_campaign_digest<'a>(reader: &mut Reader<'a>) -> Result<CampaignDigest<'a>, Code> {
-    let (mut campaign, mut request_id, mut epoch) = (None, None, None);
-    let (mut number, mut list) = (None, None);
-    reader.object(|key, value| {
-        match key.inner {
-            "campaignId" => campaign = Some(read_campaign_id(value)?),
-            "requestId" => request_id = optional(value, Reader::text)?,
-            "epoch" => epoch = Some(read_epoch(value)?),
-            "sequenceNumber" => number = Some(read_sequence_number(value)?),
-            "buckets" => list = Some(read_list(value, DIGEST_BUCKETS, read_bucket)?),
-            _ => value.skip()?,
-        }
+    let [campaign, request_id, epoch, number, list] = read(reader, &CAMPAIGN_DIGEST)?;
+    let mut buckets = EMPTY_BUCKETS;
+    let mut places = buckets.iter_mut();
+    Reader::new(list.raw().unwrap_or_default()).array(|element| {
+        *places.next().ok_or(Code::InvalidContent)? = read_bucket(element)?;
         Ok(())
     })?;
-    let list = list.filter(|list| list.len() == DIGEST_BUCKETS).ok_or(Code::InvalidContent)?;
-    let mut buckets = EMPTY_BUCKETS;
-    buckets.copy_from_slice(&list);
+    if places.next().is_some() {
+        return Err(Code::InvalidContent);
+    }
     Ok(CampaignDigest {
-        campaign_id: campaign.ok_or(Code::InvalidContent)?,
-        request_id,
-        epoch: epoch.ok_or(Code::InvalidContent)?,
-        sequence_number: number.ok_or(Code::InvalidContent)?,
+        epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
+        campaign_id: campaign.text_or_empty(),
+        request_id: request_id.text(),
+        sequence_number: number.sequence_number(),
         buckets,
     })
 }
 
+static CAMPAIGN_DIGEST: [Field; 5] = [
+    required("campaignId", Kind::CampaignId),
+    nullable("requestId", Kind::Text),
+    required("epoch", Kind::Epoch),
+    required("sequenceNumber", Kind::Unsigned),
+    required("buckets", Kind::Raw),
+];
+
 /// Reads `[count, sum]`.
 fn read_bucket(reader: &mut Reader<'_>) -> Result<Bucket, Code> {
-    let (mut index, mut count, mut sum) = (0, None, None);
+    let (mut index, mut bucket) = (0, Bucket::default());
     reader.array(|element| {
         match index {
-            0 => count = Some(element.unsigned()?),
-            1 => sum = Some(read_digest(element)?),
+            0 => bucket.count = element.unsigned()?,
+            1 => bucket.sum = Digest::parse(&element.text()?).ok_or(Code::InvalidContent)?,
             _ => return Err(Code::InvalidContent),
         }
         index += 1;
         Ok(())
     })?;
-    let count = count.ok_or(Code::InvalidContent)?;
-    Ok(Bucket { count, sum: sum.ok_or(Code::InvalidContent)? })
+    if index == 2 { Ok(bucket) } else { Err(Code::InvalidContent) }
 }
 
 fn read_pong<'a>(reader: &mut Reader<'a>, data: &str) -> Result<ServerMessage<'a>, Code> {
-    let (mut echo, mut heads) = (None, Vec::new());
     if data.is_empty() {
-        return Ok(ServerMessage::Pong { echo, heads });
+        return Ok(ServerMessage::Pong { echo: None, heads: Vec::new() });
     }
-    reader.object(|key, value| {
-        match key.inner {
-            "timestamp" => echo = optional(value, Reader::unsigned)?,
-            "heads" => heads = read_list(value, usize::MAX, read_head)?,
-            _ => value.skip()?,
-        }
-        Ok(())
-    })?;
-    Ok(ServerMessage::Pong { echo, heads })
+    let [echo, heads] = read(reader, &PONG)?;
+    let heads = &mut Reader::new(heads.raw().unwrap_or("[]"));
+    let heads = read_list(heads, usize::MAX, read_head)?;
+    Ok(ServerMessage::Pong { echo: echo.unsigned(), heads })
 }
 
+static PONG: [Field; 2] = [nullable("timestamp", Kind::Unsigned), optional("heads", Kind::Raw)];
+
 fn read_head<'a>(reader: &mut Reader<'a>) -> Result<Head<'a>, Code> {
-    let (mut campaign, mut epoch, mut last, mut log) = (None, None, None, None);
-    let (mut domains_count, mut domains_digest) = (None, None);
-    reader.object(|key, value| {
-        match key.inner {
-            "campaignId" => campaign = Some(read_campaign_id(value)?),
-            "epoch" => epoch = Some(read_epoch(value)?),
-            "lastSequenceNumber" => last = Some(read_sequence_number(value)?),
-            "logHead" => log = Some(read_sequence_number(value)?),
-            "domainsCount" => domains_count = optional(value, Reader::unsigned)?,
-            "domainsDigest" => domains_digest = optional(value, read_digest)?,
-            _ => value.skip()?,
-        }
-        Ok(())
-    })?;
+    let [campaign, epoch, last, log, count, digest] = read(reader, &HEAD)?;
     Ok(Head {
-        campaign_id: campaign.ok_or(Code::InvalidContent)?,
-        epoch: epoch.ok_or(Code::InvalidContent)?,
-        last_sequence_number: last.ok_or(Code::InvalidContent)?,
-        log_head: log.ok_or(Code::InvalidContent)?,
-        domains_count,
-        domains_digest,
+        epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
+        campaign_id: campaign.text_or_empty(),
+        last_sequence_number: last.sequence_number(),
+        log_head: log.sequence_number(),
+        domains_count: count.unsigned(),
+        domains_digest: digest.digest(),
     })
 }
 
+static HEAD: [Field; 6] = [
+    required("campaignId", Kind::CampaignId),
+    required("epoch", Kind::Epoch),
+    required("lastSequenceNumber", Kind::Unsigned),
+    required("logHead", Kind::Unsigned),
+    nullable("domainsCount", Kind::Unsigned),
+    nullable("domainsDigest", Kind::Digest),
+];
+
 fn read_error<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
-    let (mut code, mut campaign_id, mut request_id, mut retry_after_ms) = (None, None, None, None);
-    reader.object(|key, value| {
-        match key.inner {
-            "code" => code = Code::parse(&value.text()?),
-            "campaignId" => campaign_id = optional(value, read_campaign_id)?,
-            "requestId" => request_id = optional(value, Reader::text)?,
-            "retryAfterMs" => retry_after_ms = optional(value, Reader::unsigned)?,
-            _ => value.skip()?,
-        }
-        Ok(())
-    })?;
-    Ok(ServerMessage::Error { code, campaign_id, request_id, retry_after_ms })
+    let [code, campaign_id, request_id, retry_after] = read(reader, &ERROR)?;
+    Ok(ServerMessage::Error {
+        code: Code::parse(&code.text_or_empty()),
+        campaign_id: campaign_id.text(),
+        request_id: request_id.text(),
+        retry_after_ms: retry_after.unsigned(),
+    })
 }
 
+static ERROR: [Field; 4] = [
+    optional("code", Kind::Text),
+    nullable("campaignId", Kind::CampaignId),
+    nullable("requestId", Kind::Text),
+    nullable("retryAfterMs", Kind::Unsigned),
+];
+
 fn read_draining<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
-    let mut retry_after_ms = 0;
-    reader.object(|key, value| {
-        match key.inner {
-            "retryAfterMs" => retry_after_ms = value.unsigned()?,
-            _ => value.skip()?,
-        }
-        Ok(())
-    })?;
-    Ok(ServerMessage::ServerDraining { retry_after_ms })
+    let [retry_after] = read(reader, &DRAINING)?;
+    Ok(ServerMessage::ServerDraining { retry_after_ms: retry_after.count() })
 }
+
+static DRAINING: [Field; 1] = [optional("retryAfterMs", Kind::Unsigned)];

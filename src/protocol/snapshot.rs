@@ -4,12 +4,11 @@ use std::borrow::Cow;
 
 use super::body::read_list;
 use super::campaign::CampaignRecord;
-use super::domain::{RowPatch, optional};
+use super::domain::RowPatch;
 use super::json::Reader;
 use super::limits::SNAPSHOT_PARTS_MAX;
 use super::position::Epoch;
-use super::server::{read_campaign_id, read_epoch, read_event_id, read_sequence_number};
-use super::transition::read_digest;
+use super::schema::{Field, Kind, nullable, read_with, required};
 use super::{Code, Digest, SequenceNumber};
 
 /// One part of a snapshot. Rows are complete: an absent column is nothing.
@@ -45,44 +44,54 @@ impl<'a> SnapshotPart<'a> {
     /// # Errors
     /// [`Code::InvalidContent`], [`Code::InvalidCampaignId`], [`Code::IntegerOutOfRange`].
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
-        let (mut campaign_id, mut request_id, mut epoch) = (None, None, None);
-        let (mut number, mut event_id) = (None, None);
-        let (mut part, mut parts, mut campaign, mut domains) = (None, None, None, None);
-        let (mut count, mut digest) = (None, None);
-        reader.object(|key, value| {
-            match key.inner {
-                "campaignId" => campaign_id = Some(read_campaign_id(value)?),
-                "requestId" => request_id = optional(value, Reader::text)?,
-                "epoch" => epoch = Some(read_epoch(value)?),
-                "sequenceNumber" => number = Some(read_sequence_number(value)?),
-                "eventId" => event_id = optional(value, read_event_id)?,
-                "part" => part = Some(value.unsigned()?),
-                "parts" => parts = Some(value.unsigned()?),
-                "campaign" => campaign = optional(value, CampaignRecord::read)?,
-                "domains" => domains = Some(read_list(value, usize::MAX, RowPatch::read)?),
-                "domainsCount" => count = Some(value.unsigned()?),
-                "domainsDigest" => digest = Some(read_digest(value)?),
-                _ => value.skip()?,
-            }
-            Ok(())
-        })?;
-        let required = Code::InvalidContent;
-        let (part, parts) = (part.ok_or(required)?, parts.ok_or(required)?);
-        if part == 0 || part > parts || parts > SNAPSHOT_PARTS_MAX {
-            return Err(required);
-        }
-        Ok(Self {
-            campaign_id: campaign_id.ok_or(required)?,
+        let mut domains = None;
+        let [
+            campaign_id,
             request_id,
-            epoch: epoch.ok_or(required)?,
-            sequence_number: number.ok_or(required)?,
-            event_id: event_id.unwrap_or_default(),
+            epoch,
+            number,
+            event_id,
             part,
             parts,
             campaign,
-            domains: domains.ok_or(required)?,
-            domains_count: count.ok_or(required)?,
-            domains_digest: digest.ok_or(required)?,
+            count,
+            digest,
+        ] = read_with(reader, &PART, &mut |key, value| {
+            if key == "domains" {
+                domains = Some(read_list(value, usize::MAX, RowPatch::read)?);
+                return Ok(());
+            }
+            value.skip()
+        })?;
+        let (part, parts) = (part.count(), parts.count());
+        if part == 0 || part > parts || parts > SNAPSHOT_PARTS_MAX {
+            return Err(Code::InvalidContent);
+        }
+        Ok(Self {
+            epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
+            domains: domains.ok_or(Code::InvalidContent)?,
+            campaign: CampaignRecord::read_raw(campaign)?,
+            campaign_id: campaign_id.text_or_empty(),
+            request_id: request_id.text(),
+            sequence_number: number.sequence_number(),
+            event_id: event_id.string_or_empty(),
+            part,
+            parts,
+            domains_count: count.count(),
+            domains_digest: digest.digest().unwrap_or_default(),
         })
     }
 }
+
+static PART: [Field; 10] = [
+    required("campaignId", Kind::CampaignId),
+    nullable("requestId", Kind::Text),
+    required("epoch", Kind::Epoch),
+    required("sequenceNumber", Kind::Unsigned),
+    nullable("eventId", Kind::EventId),
+    required("part", Kind::Unsigned),
+    required("parts", Kind::Unsigned),
+    nullable("campaign", Kind::Object),
+    required("domainsCount", Kind::Unsigned),
+    required("domainsDigest", Kind::Digest),
+];

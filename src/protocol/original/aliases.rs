@@ -1,8 +1,10 @@
 //! The type words of the original dialect, each family under one name (facts §4.4).
 
+use crate::protocol::schema::lookup;
+
 /// What a document is about, whatever spelling its type has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum About {
     Ack,
     SubscriptionConfirmed,
     Pong,
@@ -42,52 +44,64 @@ pub(super) enum Ending {
     Failed,
 }
 
-impl Kind {
+impl About {
     /// Reads a type of any of the four envelopes.
     pub(super) fn parse(kind: &str) -> Self {
-        match kind {
-            "connection_ack" => Self::Ack,
-            "subscription_confirmed" => Self::SubscriptionConfirmed,
-            "pong" => Self::Pong,
-            "campaign.progress" | "campaign_progress" => Self::Progress(Counting::Items),
-            "domain_generation_progress" => Self::Progress(Counting::GeneratedDomains),
-            "validation_progress" => Self::Progress(Counting::Validations),
-            "campaign.status" | "campaign_status" => Self::Status,
-            "campaign.phase.transition" | "phase_transition" => Self::Transition,
-            "domain.generated" | "domain_generated" => Self::DomainGenerated,
-            "dns.validation.result" | "dns_validation_result" => Self::DnsResult,
-            "http.validation.result" | "http_validation_result" => Self::HttpResult,
-            "campaign_phase_complete" | "phase_complete" => Self::PhaseComplete,
-            "campaign_complete" => Self::CampaignComplete(Ending::SaidInContent),
-            "campaign.completed" | "campaign_completed" => {
-                Self::CampaignComplete(Ending::Completed)
-            }
-            "campaign.failed" | "campaign_failed" => Self::CampaignComplete(Ending::Failed),
-            "system.notification" | "system_notification" | "user_notification" => {
-                Self::Notification
-            }
-            "campaign.state.sync" | "campaign.state.sync.error" | "campaign.state.error" => {
-                Self::StateSync
-            }
-            "campaign.state.sync.complete" | "campaign.state.complete" => Self::StateSyncComplete,
-            "campaign.list.update" | "campaign_list_update" => Self::ListUpdate,
-            "campaign.deleted" | "campaign_deleted" => Self::Deleted,
-            "session_expired" => Self::SessionExpired,
-            "error" | "campaign_error" => Self::Error,
-            // `subscription_ack` also answers requests that subscribed nothing, so it proves
-            // nothing; `phase.state.changed` tells of phases that are not the current one too.
-            "subscription_ack"
-            | "phase.state.changed"
-            | "phase.configuration.required"
-            | "proxy.status"
-            | "proxy_status_update"
-            | "proxy_list_update"
-            | "persona_list_update"
-            | "keyword_set_list_update"
-            | "dashboard_activity"
-            | "campaign_created"
-            | "heartbeat" => Self::Irrelevant,
-            _ => Self::Unknown,
-        }
+        lookup(&TYPES, kind).unwrap_or(Self::Unknown)
     }
 }
+
+static TYPES: [(&str, About); 50] = [
+    ("connection_ack", About::Ack),
+    ("subscription_confirmed", About::SubscriptionConfirmed),
+    ("pong", About::Pong),
+    ("campaign.progress", About::Progress(Counting::Items)),
+    ("campaign_progress", About::Progress(Counting::Items)),
+    ("domain_generation_progress", About::Progress(Counting::GeneratedDomains)),
+    ("validation_progress", About::Progress(Counting::Validations)),
+    ("campaign.status", About::Status),
+    ("campaign_status", About::Status),
+    ("campaign.phase.transition", About::Transition),
+    ("phase_transition", About::Transition),
+    ("domain.generated", About::DomainGenerated),
+    ("domain_generated", About::DomainGenerated),
+    ("dns.validation.result", About::DnsResult),
+    ("dns_validation_result", About::DnsResult),
+    ("http.validation.result", About::HttpResult),
+    ("http_validation_result", About::HttpResult),
+    ("campaign_phase_complete", About::PhaseComplete),
+    ("phase_complete", About::PhaseComplete),
+    ("campaign_complete", About::CampaignComplete(Ending::SaidInContent)),
+    ("campaign.completed", About::CampaignComplete(Ending::Completed)),
+    ("campaign_completed", About::CampaignComplete(Ending::Completed)),
+    ("campaign.failed", About::CampaignComplete(Ending::Failed)),
+    ("campaign_failed", About::CampaignComplete(Ending::Failed)),
+    ("system.notification", About::Notification),
+    ("system_notification", About::Notification),
+    ("user_notification", About::Notification),
+    ("campaign.state.sync", About::StateSync),
+    ("campaign.state.sync.error", About::StateSync),
+    ("campaign.state.error", About::StateSync),
+    ("campaign.state.sync.complete", About::StateSyncComplete),
+    ("campaign.state.complete", About::StateSyncComplete),
+    ("campaign.list.update", About::ListUpdate),
+    ("campaign_list_update", About::ListUpdate),
+    ("campaign.deleted", About::Deleted),
+    ("campaign_deleted", About::Deleted),
+    ("session_expired", About::SessionExpired),
+    ("error", About::Error),
+    ("campaign_error", About::Error),
+    // `subscription_ack` also answers requests that subscribed nothing, so it proves nothing;
+    // `phase.state.changed` tells of phases that are not the current one too.
+    ("subscription_ack", About::Irrelevant),
+    ("phase.state.changed", About::Irrelevant),
+    ("phase.configuration.required", About::Irrelevant),
+    ("proxy.status", About::Irrelevant),
+    ("proxy_status_update", About::Irrelevant),
+    ("proxy_list_update", About::Irrelevant),
+    ("persona_list_update", About::Irrelevant),
+    ("keyword_set_list_update", About::Irrelevant),
+    ("dashboard_activity", About::Irrelevant),
+    ("campaign_created", About::Irrelevant),
+    ("heartbeat", About::Irrelevant),
+];

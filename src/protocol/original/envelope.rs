@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::nullable::word;
-pub(super) use crate::protocol::envelope::{plain, plain_name, set};
-use crate::protocol::id::is_campaign_id;
+use crate::protocol::envelope::{document_members, members, plain, set};
 use crate::protocol::json::Reader;
 use crate::protocol::position::is_token;
+use crate::protocol::schema::{Field, Kind, Value, check, fill, ignore, take, told};
 use crate::protocol::{Code, EventHash, SequenceNumber};
 
 /// An envelope of any kind. All members are spans of the document.
@@ -18,8 +17,8 @@ pub(super) struct Envelope<'a> {
     pub(super) timestamp: &'a str,
     /// Raw text of `data`, or of `payload` where there is no `data`.
     pub(super) body: Option<&'a str>,
-    /// Content that V1 envelopes carry beside their data: name and raw text.
-    pub(super) beside: [(&'static str, Option<&'a str>); BESIDE.len()],
+    /// Raw text of the content that V1 envelopes carry beside their data.
+    beside: [Option<&'a str>; 7],
     /// The V1 sequence number. It is a counter, 0 or nanoseconds, so it stays text.
     pub(super) legacy_number: Option<&'a str>,
     kind_raw: &'a str,
@@ -30,9 +29,27 @@ pub(super) struct Envelope<'a> {
     body_campaign_raws: [Option<&'a str>; 2],
 }
 
-/// Names of V1's content members.
-const BESIDE: [&str; 7] =
-    ["phase", "status", "progress", "message", "error", "validationsProcessed", "domainsGenerated"];
+/// The members of all four envelopes; the content that V1 carries beside its data comes last.
+const MEMBERS: [&str; 15] = [
+    "type",
+    "timestamp",
+    "data",
+    "payload",
+    "sequence",
+    "campaignId",
+    "sequenceNumber",
+    "id",
+    "phase",
+    "status",
+    "progress",
+    "message",
+    "error",
+    "validationsProcessed",
+    "domainsGenerated",
+];
+
+const SEQUENCE_MEMBERS: [&str; 5] =
+    ["campaignId", "eventId", "sequenceNumber", "eventHash", "checkpointData"];
 
 /// The `sequence` block of an event of the original dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,34 +73,8 @@ impl<'a> Envelope<'a> {
     /// Syntax errors of the document; [`Code::AmbiguousEnvelope`] for repeated or escaped member
     /// names; [`Code::InvalidEnvelope`] for members that are missing or of the wrong type.
     pub(super) fn parse(document: &'a str) -> Result<Self, Code> {
-        let mut reader = Reader::new(document);
-        if reader.peek() != b'{' {
-            // A document that is JSON but no object is told apart from one that is not JSON.
-            reader.skip()?;
-            reader.end()?;
-            return Err(Code::InvalidEnvelope);
-        }
-        let mut members: [Option<&'a str>; 8] = [None; 8];
-        let mut beside = BESIDE.map(|name| (name, None));
-        reader.object(|key, value| {
-            let slot = match plain_name(key)? {
-                "type" => &mut members[0],
-                "timestamp" => &mut members[1],
-                "data" => &mut members[2],
-                "payload" => &mut members[3],
-                "sequence" => &mut members[4],
-                "campaignId" => &mut members[5],
-                "sequenceNumber" => &mut members[6],
-                "id" => &mut members[7],
-                other => match beside.iter_mut().find(|(name, _)| *name == other) {
-                    Some((_, slot)) => slot,
-                    None => return value.skip(),
-                },
-            };
-            set(slot, value.raw()?)
-        })?;
-        reader.end()?;
-        let [kind, timestamp, data, payload, sequence, campaign, legacy_number, _id] = members;
+        let [kind, timestamp, data, payload, sequence, campaign, legacy_number, _id, beside @ ..] =
+            document_members(document, &MEMBERS, &mut 0)?;
         let (data, payload) = (data.filter(is_there), payload.filter(is_there));
         let kind_raw = kind.ok_or(Code::InvalidEnvelope)?;
         let timestamp_raw = timestamp.filter(is_there).unwrap_or("\"\"");
@@ -126,6 +117,30 @@ impl<'a> Envelope<'a> {
             self.sequence_in_body = self.sequence_raw.is_some();
         }
         Ok(())
+    }
+
+    /// Reads the content by its table: first what a V1 envelope carries beside its body, then the
+    /// body, which thereby wins.
+    ///
+    /// # Errors
+    /// [`Code::InvalidContent`], [`Code::IntegerOutOfRange`], syntax errors.
+    pub(super) fn read<const N: usize>(&self, fields: &[Field; N]) -> Result<[Value<'a>; N], Code> {
+        let mut values = [Value::Absent; N];
+        self.fill(fields, &mut values)?;
+        Ok(values)
+    }
+
+    fn fill(&self, fields: &[Field], values: &mut [Value<'a>]) -> Result<(), Code> {
+        let names = MEMBERS.iter().skip(MEMBERS.len() - self.beside.len());
+        for (name, raw) in names.zip(self.beside) {
+            if let Some(raw) = raw {
+                take(fields, values, &mut 0, (name, &mut Reader::new(raw)), &mut ignore)?;
+            }
+        }
+        if let Some(body) = self.body {
+            fill(&mut Reader::new(body), fields, values, &mut ignore)?;
+        }
+        check(fields, values)
     }
 
     /// Which campaign the document belongs to, wherever it says so.
@@ -200,22 +215,8 @@ fn without_sequence(body: &str) -> Result<String, Code> {
 }
 
 fn parse_sequence(raw: &str) -> Result<OriginalSequence<'_>, Code> {
-    if !is_object(&raw) {
-        return Err(Code::InvalidEnvelope);
-    }
-    let mut members: [Option<&str>; 5] = [None; 5];
-    Reader::new(raw).object(|key, value| {
-        let slot = match plain_name(key)? {
-            "campaignId" => 0,
-            "eventId" => 1,
-            "sequenceNumber" => 2,
-            "eventHash" => 3,
-            "checkpointData" => 4,
-            _ => return value.skip(),
-        };
-        set(&mut members[slot], value.raw()?)
-    })?;
-    let [campaign, event, number, hash, checkpoint] = members;
+    let [campaign, event, number, hash, checkpoint] =
+        members(&mut Reader::new(raw), &SEQUENCE_MEMBERS, &mut 0)?;
     let invalid = Code::InvalidEnvelope;
     let number = Reader::new(number.ok_or(invalid)?).unsigned().and_then(SequenceNumber::new);
     Ok(OriginalSequence {
@@ -236,11 +237,9 @@ fn parse_sequence(raw: &str) -> Result<OriginalSequence<'_>, Code> {
 
 /// Reads a campaign's id. An empty one is none: Go writes it for a message of no campaign.
 pub(super) fn read_campaign_id(raw: &str) -> Result<Option<Cow<'_, str>>, Code> {
-    match word(&mut Reader::new(raw)) {
-        Ok(Some(id)) if !is_campaign_id(&id) => Err(Code::InvalidCampaignId),
-        Ok(id) => Ok(id),
+    match told("campaignId", Kind::CampaignId).read(&mut Reader::new(raw)) {
         Err(Code::InvalidContent) => Err(Code::InvalidCampaignId),
-        Err(code) => Err(code),
+        id => id.map(Value::text),
     }
 }
 

@@ -8,7 +8,6 @@
 mod aliases;
 mod body;
 mod envelope;
-mod nullable;
 mod progress;
 mod record;
 pub mod snapshot;
@@ -18,7 +17,7 @@ use std::borrow::Cow;
 pub use envelope::OriginalSequence;
 pub use progress::OriginalProgress;
 
-use self::aliases::Kind;
+use self::aliases::About;
 use self::envelope::Envelope;
 use super::body::Body;
 use super::{Code, EventHash, Phase, Status};
@@ -141,7 +140,7 @@ pub fn decode(document: &str) -> Result<Document<'_>, Code> {
         (Some(sequence), Some(hash)) => hash.begins_with(sequence.hash),
         _ => true,
     };
-    let message = match body::read(Kind::parse(envelope.kind), &envelope) {
+    let message = match body::read(About::parse(envelope.kind), &envelope) {
         Err(_) if !hash_matches => return Err(Code::HashMismatch),
         message => message?,
     };

@@ -1,9 +1,9 @@
 //! Progress in its many shapes: three of `campaign.progress`, and those of V1 (facts §4.1, §4.3).
 
 use super::aliases::Counting;
+use super::body::first;
 use super::envelope::Envelope;
-use super::nullable::{nullable, phase, status, word};
-use crate::protocol::json::Reader;
+use crate::protocol::schema::{Field, Kind, Value, read_raw, told};
 use crate::protocol::{Code, Phase, Status};
 
 /// Status and counters of a phase, as far as a document tells them.
@@ -26,118 +26,79 @@ pub struct OriginalProgress {
 }
 
 /// Reads a progress document: its body, and what its envelope tells beside it.
+///
+/// # Errors
+/// [`Code::InvalidContent`] for one that tells nothing, or anything in the wrong type;
+/// [`Code::IntegerOutOfRange`].
 pub(super) fn read(envelope: &Envelope<'_>, counting: Counting) -> Result<OriginalProgress, Code> {
-    let mut draft = Draft::new(counting);
-    envelope.content(|key, value| draft.member(key, value))?;
-    draft.finish()
+    let (fields, implied) = match counting {
+        Counting::Items => (&ITEMS, None),
+        Counting::GeneratedDomains => (&GENERATED_DOMAINS, Some(Phase::DomainGeneration)),
+        Counting::Validations => (&VALIDATIONS, None),
+    };
+    let progress = of(envelope.read(fields)?)?;
+    Ok(OriginalProgress { phase: progress.phase.or(implied), ..progress })
 }
 
 /// Reads `stateData`, the state that a server tells after a subscription.
-pub(super) fn read_state(reader: &mut Reader<'_>) -> Result<OriginalProgress, Code> {
-    let mut draft = Draft::new(Counting::Items);
-    reader.object(|key, value| draft.member(key.inner, value))?;
-    draft.finish()
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn read_state(raw: &str) -> Result<OriginalProgress, Code> {
+    of(read_raw(raw, &ITEMS)?)
 }
 
-/// What has been read so far. Where a field has several names, each has a place of its own and the
-/// first that is filled counts, so the order of members does not matter.
-struct Draft {
-    counting: Counting,
-    phases: [Option<Phase>; 3],
-    statuses: [Option<Status>; 2],
-    percents: [Option<f64>; 3],
-    totals: [Option<u64>; 2],
-    processed: [Option<u64>; 2],
-    successful: Option<u64>,
-    failed: Option<u64>,
-}
-
-impl Draft {
-    const fn new(counting: Counting) -> Self {
-        Self {
-            counting,
-            phases: [None; 3],
-            statuses: [None; 2],
-            percents: [None; 3],
-            totals: [None; 2],
-            processed: [None; 2],
-            successful: None,
-            failed: None,
-        }
+fn of(values: [Value<'_>; 14]) -> Result<OriginalProgress, Code> {
+    let [phase, older_phase, status, older_status, percent, percentage, progress, counts @ ..] =
+        values;
+    let [total, total_of_kind, processed, processed_of_kind, successful, failed, validation] =
+        counts;
+    let validated = validated_phase(&validation.text_or_empty());
+    if validated.is_none() && values.iter().take(13).all(|value| !value.is_set()) {
+        return Err(Code::InvalidContent);
     }
-
-    fn member(&mut self, key: &str, value: &mut Reader<'_>) -> Result<(), Code> {
-        use Counting::{GeneratedDomains, Validations};
-        match (key, self.counting) {
-            ("currentPhase", _) => keep(&mut self.phases[0], phase(value)?),
-            ("phase", _) => keep(&mut self.phases[1], phase(value)?),
-            ("validationType", Validations) => {
-                keep(&mut self.phases[2], validated_phase(value)?);
-            }
-            ("phaseStatus", _) => keep(&mut self.statuses[0], status(value)?),
-            ("status", _) => keep(&mut self.statuses[1], status(value)?),
-            ("progressPercent", _) => keep(&mut self.percents[0], number(value)?),
-            ("progressPercentage", _) => keep(&mut self.percents[1], number(value)?),
-            ("progress", _) => keep(&mut self.percents[2], number(value)?),
-            ("totalItems", _) => keep(&mut self.totals[0], count(value)?),
-            ("totalDomains", GeneratedDomains) | ("totalValidations", Validations) => {
-                keep(&mut self.totals[1], count(value)?);
-            }
-            ("processedItems", _) => keep(&mut self.processed[0], count(value)?),
-            ("domainsGenerated", GeneratedDomains) | ("validationsProcessed", Validations) => {
-                keep(&mut self.processed[1], count(value)?);
-            }
-            ("successfulItems", _) => keep(&mut self.successful, count(value)?),
-            ("failedItems", _) => keep(&mut self.failed, count(value)?),
-            _ => value.skip()?,
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Result<OriginalProgress, Code> {
-        let progress = OriginalProgress {
-            phase: first(self.phases),
-            status: first(self.statuses),
-            percent: first(self.percents),
-            total_items: first(self.totals),
-            processed_items: first(self.processed),
-            successful_items: self.successful,
-            failed_items: self.failed,
-        };
-        if progress == OriginalProgress::default() {
-            return Err(Code::InvalidContent);
-        }
-        let generating = self.counting == Counting::GeneratedDomains;
-        let implied = generating.then_some(Phase::DomainGeneration);
-        Ok(OriginalProgress { phase: progress.phase.or(implied), ..progress })
-    }
+    Ok(OriginalProgress {
+        phase: first([phase, older_phase]).phase().or(validated),
+        status: first([status, older_status]).status(),
+        percent: first([percent, percentage, progress]).float(),
+        total_items: first([total, total_of_kind]).unsigned(),
+        processed_items: first([processed, processed_of_kind]).unsigned(),
+        successful_items: successful.unsigned(),
+        failed_items: failed.unsigned(),
+    })
 }
 
-/// Reads the phase that a validation type such as `dns` or `dns_validation` belongs to.
-fn validated_phase(reader: &mut Reader<'_>) -> Result<Option<Phase>, Code> {
-    Ok(word(reader)?.and_then(|kind| {
-        Phase::parse(&kind).or_else(|| Phase::parse(&format!("{kind}_validation")))
-    }))
+/// The phase that a validation type such as `dns` or `dns_validation` belongs to.
+fn validated_phase(kind: &str) -> Option<Phase> {
+    Phase::parse(kind).or_else(|| Phase::parse(&[kind, "_validation"].concat()))
 }
 
-/// Reads a counter that may be nothing.
-pub(super) fn count(reader: &mut Reader<'_>) -> Result<Option<u64>, Code> {
-    nullable(reader, Reader::unsigned)
-}
+static ITEMS: [Field; 14] = table("totalItems", "processedItems", "");
+static GENERATED_DOMAINS: [Field; 14] = table("totalDomains", "domainsGenerated", "");
+static VALIDATIONS: [Field; 14] =
+    table("totalValidations", "validationsProcessed", "validationType");
 
-/// Reads a finite number that may be nothing.
-pub(super) fn number(reader: &mut Reader<'_>) -> Result<Option<f64>, Code> {
-    nullable(reader, Reader::float)
-}
-
-/// Fills a place, unless there is nothing to fill it with.
-pub(super) fn keep<T>(place: &mut Option<T>, value: Option<T>) {
-    if value.is_some() {
-        *place = value;
-    }
-}
-
-/// The first that is filled.
-pub(super) fn first<T, const N: usize>(places: [Option<T>; N]) -> Option<T> {
-    places.into_iter().flatten().next()
+/// The members of a progress document. Items have no counters of their own kind, so theirs are
+/// named twice; a document that has no validation type names it "", and no phase is called so.
+const fn table(
+    total: &'static str,
+    processed: &'static str,
+    validation: &'static str,
+) -> [Field; 14] {
+    [
+        told("currentPhase", Kind::Phase),
+        told("phase", Kind::Phase),
+        told("phaseStatus", Kind::Status),
+        told("status", Kind::Status),
+        told("progressPercent", Kind::Float),
+        told("progressPercentage", Kind::Float),
+        told("progress", Kind::Float),
+        told("totalItems", Kind::Unsigned),
+        told(total, Kind::Unsigned),
+        told("processedItems", Kind::Unsigned),
+        told(processed, Kind::Unsigned),
+        told("successfulItems", Kind::Unsigned),
+        told("failedItems", Kind::Unsigned),
+        told(validation, Kind::Text),
+    ]
 }

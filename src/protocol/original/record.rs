@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
+use super::body::first;
 use super::envelope::{agree, read_campaign_id};
-use super::nullable::{phase, status, word};
-use super::progress::{count, first, keep, number};
-use crate::protocol::campaign::CampaignRecord;
+use crate::protocol::campaign::{CampaignRecord, PhaseCounters};
 use crate::protocol::json::Reader;
-use crate::protocol::{Code, Phase, Status};
+use crate::protocol::schema::{Field, Kind, Value, optional, read, read_raw, told};
+use crate::protocol::{Code, Phase};
 
 /// A campaign object.
 #[derive(Debug)]
@@ -26,116 +26,94 @@ impl<'a> RestCampaign<'a> {
     /// # Errors
     /// [`Code::InvalidContent`] for an object that does not tell phase and status.
     pub(super) fn read(raw: &'a str) -> Result<Self, Code> {
-        let (mut id, mut draft) = (None, Draft::default());
-        Reader::new(raw).object(|key, value| match key.inner {
-            "id" | "campaignId" => agree(&mut id, read_campaign_id(value.raw()?)?),
-            name => draft.member(name, value),
-        })?;
-        let domain_count = draft.domain_count;
-        Ok(Self { id, record: draft.finish()?, domain_count })
-    }
-}
-
-/// What has been read so far.
-#[derive(Default)]
-struct Draft<'a> {
-    record: CampaignRecord,
-    phases: [Option<Phase>; 3],
-    statuses: [Option<Status>; 2],
-    counts: [Option<u64>; 4],
-    percents: [Option<f64>; 2],
-    domain_count: Option<u64>,
-    current_phase_id: Option<Cow<'a, str>>,
-    phase_objects: Vec<PhaseObject<'a>>,
-}
-
-impl<'a> Draft<'a> {
-    fn member(&mut self, key: &str, value: &mut Reader<'a>) -> Result<(), Code> {
-        match key {
-            "name" => self.record.name = text(value)?,
-            "currentPhase" => keep(&mut self.phases[0], phase(value)?),
-            "phase" => keep(&mut self.phases[1], phase(value)?),
-            "campaignType" => keep(&mut self.phases[2], phase_of_type(value)?),
-            "phaseStatus" => keep(&mut self.statuses[0], status(value)?),
-            "status" => keep(&mut self.statuses[1], status(value)?),
-            "totalItems" => self.counts[0] = count(value)?,
-            "processedItems" => self.counts[1] = count(value)?,
-            "successfulItems" => self.counts[2] = count(value)?,
-            "failedItems" => self.counts[3] = count(value)?,
-            "progressPercentage" => self.percents[0] = number(value)?,
-            "overallProgress" => self.percents[1] = number(value)?,
-            "totalDomainCount" => self.domain_count = count(value)?,
-            "createdAt" => self.record.created_at = text(value)?,
-            "updatedAt" => self.record.updated_at = text(value)?,
-            "errorMessage" => self.record.error_message = word(value)?.map(Cow::into_owned),
-            "currentPhaseId" => self.current_phase_id = word(value)?,
-            "phases" if value.peek() == b'[' => value.array(|element| {
-                self.phase_objects.push(PhaseObject::read(element)?);
-                Ok(())
-            })?,
-            _ => value.skip()?,
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Result<CampaignRecord, Code> {
-        let current = self.phase_objects.iter().find(|it| it.is_current(&self));
-        let [named, older, of_type] = self.phases;
-        let phase = first([named, older, current.and_then(|it| it.phase), of_type]);
-        let [told, whole] = self.statuses;
-        let status = first([told, current.and_then(|it| it.status), whole]);
-        let mut record = self.record;
-        record.phase = phase.ok_or(Code::InvalidContent)?;
-        record.status = status.ok_or(Code::InvalidContent)?;
-        record.total_domain_count = self.domain_count.unwrap_or_default();
-        let [total, processed, successful, failed] = self.counts.map(Option::unwrap_or_default);
-        let counters = &mut record.counters;
-        (counters.total_items, counters.processed_items) = (total, processed);
-        (counters.successful_items, counters.failed_items) = (successful, failed);
-        match first(self.percents) {
+        let [name, created_at, updated_at, error_message, domains, members @ ..] =
+            read_raw(raw, &CAMPAIGN)?;
+        let [id, campaign_id, total, processed, successful, failed, members @ ..] = members;
+        let [percent, overall, phase, older_phase, kind, status, whole_status, members @ ..] =
+            members;
+        let [current_id, phases] = members;
+        let current = PhaseObject::current(phases, current_id)?;
+        let phase = first([phase, older_phase, current.phase]).phase();
+        let status = first([status, current.status, whole_status]).status();
+        let mut counters = PhaseCounters::of([total, processed, successful, failed]);
+        match first([percent, overall]).float() {
             Some(percent) => counters.progress_percentage = percent,
-            None => *counters = counters.with_derived_progress(),
+            None => counters = counters.with_derived_progress(),
         }
-        Ok(record)
+        let mut found = None;
+        for raw in [id, campaign_id].into_iter().filter_map(Value::raw) {
+            agree(&mut found, read_campaign_id(raw)?)?;
+        }
+        let record = CampaignRecord {
+            phase: phase.or_else(|| phase_of_type(&kind.text()?)).ok_or(Code::InvalidContent)?,
+            status: status.ok_or(Code::InvalidContent)?,
+            counters,
+            total_domain_count: domains.count(),
+            name: name.string_or_empty(),
+            created_at: created_at.string_or_empty(),
+            updated_at: updated_at.string_or_empty(),
+            error_message: error_message.string(),
+        };
+        Ok(Self { id: found, record, domain_count: domains.unsigned() })
     }
 }
 
-/// One of `phases`, which later servers send instead of a current phase.
+static CAMPAIGN: [Field; 20] = [
+    told("name", Kind::Text),
+    told("createdAt", Kind::Text),
+    told("updatedAt", Kind::Text),
+    told("errorMessage", Kind::Text),
+    told("totalDomainCount", Kind::Unsigned),
+    optional("id", Kind::Raw),
+    optional("campaignId", Kind::Raw),
+    told("totalItems", Kind::Unsigned),
+    told("processedItems", Kind::Unsigned),
+    told("successfulItems", Kind::Unsigned),
+    told("failedItems", Kind::Unsigned),
+    told("progressPercentage", Kind::Float),
+    told("overallProgress", Kind::Float),
+    told("currentPhase", Kind::Phase),
+    told("phase", Kind::Phase),
+    told("campaignType", Kind::Text),
+    told("phaseStatus", Kind::Status),
+    told("status", Kind::Status),
+    told("currentPhaseId", Kind::Text),
+    optional("phases", Kind::Raw),
+];
+
+/// Phase and status of one of `phases`, which later servers send instead of a current phase.
+#[derive(Default)]
 struct PhaseObject<'a> {
-    id: Option<Cow<'a, str>>,
-    phase: Option<Phase>,
-    status: Option<Status>,
+    phase: Value<'a>,
+    status: Value<'a>,
 }
 
 impl<'a> PhaseObject<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
-        let mut it = Self { id: None, phase: None, status: None };
-        reader.object(|key, value| {
-            match key.inner {
-                "id" => it.id = word(value)?,
-                "phaseType" => it.phase = phase(value)?,
-                "status" => it.status = status(value)?,
-                _ => value.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(it)
-    }
-
-    fn is_current(&self, draft: &Draft<'_>) -> bool {
-        self.id.is_some() && self.id == draft.current_phase_id
+    /// Reads the list, if it is one, and picks the object of the current phase's id.
+    fn current(phases: Value<'a>, current_id: Value<'_>) -> Result<Self, Code> {
+        let mut current = None;
+        let mut list = Reader::new(phases.raw().unwrap_or_default());
+        if list.peek() == b'[' {
+            list.array(|element| {
+                let [id, phase, status] = read(element, &PHASE_OBJECT)?;
+                if current.is_none() && id.is_set() && id.text() == current_id.text() {
+                    current = Some(Self { phase, status });
+                }
+                Ok(())
+            })?;
+        }
+        Ok(current.unwrap_or_default())
     }
 }
 
-fn text(reader: &mut Reader<'_>) -> Result<String, Code> {
-    Ok(word(reader)?.map(Cow::into_owned).unwrap_or_default())
-}
+static PHASE_OBJECT: [Field; 3] =
+    [told("id", Kind::Text), told("phaseType", Kind::Phase), told("status", Kind::Status)];
 
-/// Reads the phase that a campaign's type stands for. In June a campaign was one phase and its type
-/// said which; later the one type `lead_generation` stands for all of them.
-fn phase_of_type(reader: &mut Reader<'_>) -> Result<Option<Phase>, Code> {
-    Ok(word(reader)?.and_then(|kind| match kind.as_ref() {
-        "domain_generation" | "dns_validation" | "http_keyword_validation" => Phase::parse(&kind),
+/// The phase that a campaign's type stands for. In June a campaign was one phase and its type said
+/// which; later the one type `lead_generation` stands for all of them.
+fn phase_of_type(kind: &str) -> Option<Phase> {
+    match kind {
+        "domain_generation" | "dns_validation" | "http_keyword_validation" => Phase::parse(kind),
         _ => None,
-    }))
+    }
 }

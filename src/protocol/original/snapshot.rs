@@ -7,16 +7,18 @@
 
 use std::borrow::Cow;
 
-use super::envelope::{agree, is_object, is_there, plain_name, read_campaign_id, set};
-use super::nullable::{column, word};
+use super::body::first;
+use super::envelope::{agree, is_object, is_there, read_campaign_id};
 use super::record::RestCampaign;
 use crate::protocol::body::read_list;
 use crate::protocol::campaign::CampaignRecord;
-use crate::protocol::domain::{Patch, RowPatch, status_code};
+use crate::protocol::domain::{Patch, RowPatch};
+use crate::protocol::envelope::members;
 use crate::protocol::json::Reader;
 use crate::protocol::order::sort;
-use crate::protocol::server::{read_epoch, read_event_id, read_sequence_number};
-use crate::protocol::transition::read_digest;
+use crate::protocol::schema::{
+    Field, Kind, column, nullable, optional, read as read_by, read_raw, required, told,
+};
 use crate::protocol::{Code, Digest, Position};
 
 /// What a `fetchSnapshot` answer tells.
@@ -56,8 +58,7 @@ pub fn read(json: &str) -> Result<RestSnapshot<'_>, Code> {
     let mut campaign_id = parts.campaign_id.map(read_campaign_id).transpose()?.flatten();
     agree(&mut campaign_id, id)?;
 
-    let position = parts.position()?;
-    if position.is_some() && parts.domains.is_none() {
+    if parts.position.is_some() && parts.domains.is_none() {
         return Err(Code::InvalidContent);
     }
     let domains = page(parts.domains)?;
@@ -66,69 +67,77 @@ pub fn read(json: &str) -> Result<RestSnapshot<'_>, Code> {
     merge(&mut rows, page(parts.http_results)?.read_rows(Outcome::read)?, Outcome::set_http);
     let counted = domains.total.unwrap_or_default().max(rows.len() as u64);
     campaign.total_domain_count = domain_count.unwrap_or(counted);
-    let number = |raw| Reader::new(raw).unsigned();
-    let digest = |raw| read_digest(&mut Reader::new(raw));
     Ok(RestSnapshot {
         campaign_id,
-        position,
+        position: parts.position,
         campaign,
         rows,
-        domains_count: parts.domains_count.map(number).transpose()?,
-        domains_digest: parts.domains_digest.map(digest).transpose()?,
+        domains_count: parts.domains_count,
+        domains_digest: parts.domains_digest,
     })
 }
 
 /// The raw parts of a snapshot; `null` ones are absent.
-#[derive(Default)]
 struct Parts<'a> {
     campaign_id: Option<&'a str>,
-    epoch: Option<&'a str>,
-    sequence_number: Option<&'a str>,
-    event_id: Option<&'a str>,
+    position: Option<Position>,
     campaign: Option<&'a str>,
     domains: Option<&'a str>,
     dns_results: Option<&'a str>,
     http_results: Option<&'a str>,
-    domains_count: Option<&'a str>,
-    domains_digest: Option<&'a str>,
+    domains_count: Option<u64>,
+    domains_digest: Option<Digest>,
 }
+
+const PARTS: [&str; 11] = [
+    "campaignId",
+    "epoch",
+    "sequenceNumber",
+    "eventId",
+    "campaign",
+    "domains",
+    "generatedDomains",
+    "dnsResults",
+    "httpResults",
+    "domainsCount",
+    "domainsDigest",
+];
 
 impl<'a> Parts<'a> {
     fn read(raw: &'a str) -> Result<Self, Code> {
-        let mut parts = Self::default();
-        Reader::new(raw).object(|key, value| {
-            let place = match plain_name(key)? {
-                "campaignId" => &mut parts.campaign_id,
-                "epoch" => &mut parts.epoch,
-                "sequenceNumber" => &mut parts.sequence_number,
-                "eventId" => &mut parts.event_id,
-                "campaign" => &mut parts.campaign,
-                "domains" | "generatedDomains" => &mut parts.domains,
-                "dnsResults" => &mut parts.dns_results,
-                "httpResults" => &mut parts.http_results,
-                "domainsCount" => &mut parts.domains_count,
-                "domainsDigest" => &mut parts.domains_digest,
-                _ => return value.skip(),
-            };
-            match value.raw()? {
-                "null" => Ok(()),
-                raw => set(place, raw),
-            }
-        })?;
-        Ok(parts)
-    }
-
-    /// A number without its log is no position: servers differ in what they count.
-    fn position(&self) -> Result<Option<Position>, Code> {
-        let (Some(epoch), Some(number)) = (self.epoch, self.sequence_number) else {
-            return Ok(None);
+        let mut reader = Reader::new(raw);
+        if reader.peek() != b'{' {
+            return Err(Code::InvalidContent);
+        }
+        let [campaign_id, epoch, number, event_id, campaign, domains, generated, results @ ..] =
+            members(&mut reader, &PARTS, &mut 0)?.map(|part| part.filter(is_there));
+        let [dns_results, http_results, count, digest] = results;
+        if domains.is_some() && generated.is_some() {
+            return Err(Code::AmbiguousEnvelope);
+        }
+        let value = |kind: Kind, raw: Option<&'a str>| {
+            nullable("", kind).read(&mut Reader::new(raw.unwrap_or("null")))
         };
-        let event_id = self.event_id.map(|raw| read_event_id(&mut Reader::new(raw))).transpose()?;
-        Ok(Some(Position {
-            epoch: read_epoch(&mut Reader::new(epoch))?,
-            sequence_number: read_sequence_number(&mut Reader::new(number))?,
-            event_id: event_id.unwrap_or_default(),
-        }))
+        // A number without its log is no position: servers differ in what they count.
+        let position = if epoch.is_some() && number.is_some() {
+            Some(Position {
+                epoch: value(Kind::Epoch, epoch)?.epoch().ok_or(Code::InvalidContent)?,
+                sequence_number: value(Kind::Unsigned, number)?.sequence_number(),
+                event_id: value(Kind::EventId, event_id)?.string_or_empty(),
+            })
+        } else {
+            None
+        };
+        Ok(Self {
+            campaign_id,
+            position,
+            campaign,
+            domains: domains.or(generated),
+            dns_results,
+            http_results,
+            domains_count: value(Kind::Unsigned, count)?.unsigned(),
+            domains_digest: value(Kind::Digest, digest)?.digest(),
+        })
     }
 }
 
@@ -173,16 +182,8 @@ impl<'a> Page<'a> {
         if !is_object(&raw) {
             return Ok(Self { rows: raw, total: None });
         }
-        let (mut rows, mut total) = (None, None);
-        Reader::new(raw).object(|key, value| {
-            match key.inner {
-                "data" => rows = Some(value.raw()?),
-                "totalCount" => total = Some(value.unsigned()?),
-                _ => value.skip()?,
-            }
-            Ok(())
-        })?;
-        Ok(Self { rows: rows.ok_or(Code::InvalidContent)?, total })
+        let [rows, total] = read_raw(raw, &PAGE)?;
+        Ok(Self { rows: rows.raw().unwrap_or_default(), total: total.unsigned() })
     }
 
     /// Reads the rows. Go writes `null` for an empty list.
@@ -197,68 +198,73 @@ impl<'a> Page<'a> {
     }
 }
 
+static PAGE: [Field; 2] = [required("data", Kind::Raw), optional("totalCount", Kind::Unsigned)];
+
 /// Reads a row of either form (facts §8.1).
 fn read_row<'a>(reader: &mut Reader<'a>) -> Result<RowPatch<'a>, Code> {
-    let mut row = RowPatch::default();
-    reader.object(|key, value| {
-        match key.inner {
-            "domainId" | "id" => row.domain_id = value.text()?,
-            "domain" | "domainName" => row.domain = column(value, Reader::text)?,
-            "offset" | "offsetIndex" => row.offset = column(value, Reader::signed)?,
-            "dnsStatus" => row.dns_status = column(value, Reader::text)?,
-            "httpStatus" => row.http_status = column(value, Reader::text)?,
-            "httpStatusCode" => row.http_status_code = column(value, status_code)?,
-            "leadStatus" => row.lead_status = column(value, Reader::text)?,
-            "leadScore" => row.lead_score = column(value, Reader::float)?,
-            _ => value.skip()?,
-        }
-        Ok(())
-    })?;
-    row.check()?;
-    Ok(row)
+    let [id, older_id, domain, domain_name, offset, offset_index, results @ ..] =
+        read_by(reader, &ROW)?;
+    let [dns, http, code, lead, score] = results;
+    let (id, offset) = (first([id, older_id]), first([offset, offset_index]));
+    RowPatch::of([id, first([domain, domain_name]), offset, dns, http, code, lead, score])
 }
+
+static ROW: [Field; 11] = [
+    optional("domainId", Kind::Text),
+    optional("id", Kind::Text),
+    column("domain", Kind::Text),
+    column("domainName", Kind::Text),
+    column("offset", Kind::Signed),
+    column("offsetIndex", Kind::Signed),
+    column("dnsStatus", Kind::Text),
+    column("httpStatus", Kind::Text),
+    column("httpStatusCode", Kind::HttpStatus),
+    column("leadStatus", Kind::Text),
+    column("leadScore", Kind::Float),
+];
 
 /// The outcome of one domain's validation (facts §8.2, §8.3).
 struct Outcome<'a> {
     domain_id: Option<Cow<'a, str>>,
     name: Cow<'a, str>,
-    status: Patch<Cow<'a, str>>,
-    code: Patch<i32>,
+    status: Option<Cow<'a, str>>,
+    code: Option<i32>,
     used: bool,
 }
 
 impl<'a> Outcome<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
-        let (mut domain_id, mut name) = (None, None);
-        let (mut status, mut code) = (Patch::Absent, Patch::Absent);
-        reader.object(|key, value| {
-            match key.inner {
-                "generatedDomainId" => domain_id = word(value)?,
-                "domainName" => name = word(value)?,
-                "validationStatus" => status = column(value, Reader::text)?,
-                "httpStatusCode" => code = column(value, status_code)?,
-                _ => value.skip()?,
-            }
-            Ok(())
-        })?;
-        let name = name.ok_or(Code::InvalidContent)?;
-        Ok(Self { domain_id, name, status, code, used: false })
+        let [id, name, status, code] = read_by(reader, &OUTCOME)?;
+        Ok(Self {
+            name: name.text().ok_or(Code::InvalidContent)?,
+            domain_id: id.text(),
+            status: status.text(),
+            code: code.signed().map(|code| code as i32),
+            used: false,
+        })
     }
 
     fn set_dns(&self, row: &mut RowPatch<'a>) {
-        fill(&mut row.dns_status, &self.status);
+        set(&mut row.dns_status, &self.status);
     }
 
     fn set_http(&self, row: &mut RowPatch<'a>) {
-        fill(&mut row.http_status, &self.status);
-        fill(&mut row.http_status_code, &self.code);
+        set(&mut row.http_status, &self.status);
+        set(&mut row.http_status_code, &self.code);
     }
 }
 
+static OUTCOME: [Field; 4] = [
+    told("generatedDomainId", Kind::Text),
+    told("domainName", Kind::Text),
+    column("validationStatus", Kind::Text),
+    column("httpStatusCode", Kind::HttpStatus),
+];
+
 /// Sets a column; an outcome that is not set says nothing against what the row has.
-fn fill<T: Clone>(column: &mut Patch<T>, outcome: &Patch<T>) {
-    if outcome.value().is_some() {
-        column.clone_from(outcome);
+fn set<T: Clone>(column: &mut Patch<T>, outcome: &Option<T>) {
+    if let Some(value) = outcome {
+        *column = Patch::Value(value.clone());
     }
 }
 

@@ -1,0 +1,362 @@
+//! What the content of a message may hold, as tables, and the one loop that reads by them.
+//!
+//! A reader written out per message was a third of the module. A table row costs twelve bytes, and
+//! all messages share the rules for what is missing, `null` or of the wrong type.
+
+use std::borrow::Cow;
+
+use super::json::{RawStr, Reader};
+use super::position::{Epoch, is_token};
+use super::{Code, Digest, Phase, SequenceNumber, Status, id::is_campaign_id};
+
+/// A member that a message may have.
+pub(super) struct Field {
+    name: &'static str,
+    kind: Kind,
+    need: Need,
+}
+
+/// The form of a member's value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    CampaignId,
+    Epoch,
+    /// An event's id, or empty for none.
+    EventId,
+    Phase,
+    Status,
+    Digest,
+    /// 0 to 2^53 − 1.
+    Unsigned,
+    Signed,
+    /// An i32 other than its least, which the table of rows keeps for "none".
+    HttpStatus,
+    Float,
+    Boolean,
+    /// An object, as raw text.
+    Object,
+    /// Any value, as raw text.
+    Raw,
+}
+
+/// What a member's absence means, and its `null`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Required,
+    Optional,
+    Nullable,
+    Told,
+    ToldColumn,
+}
+
+/// Must be there.
+pub(super) const fn required(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, need: Need::Required }
+}
+
+/// May be missing, but not `null`.
+pub(super) const fn optional(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, need: Need::Optional }
+}
+
+/// May be missing or `null`, which clears it where it is a column of a row.
+pub(super) const fn nullable(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, need: Need::Nullable }
+}
+
+/// The original dialect: may be missing or nothing, and nothing does not overwrite what another
+/// place has told. Nothing is `null`, a null of Go's `database/sql`, an empty text (a field that Go
+/// never set), and a status that is no status (some servers write a sentence for people there). A
+/// phase that is no phase is refused: it must not be taken for the current one.
+pub(super) const fn told(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, need: Need::Told }
+}
+
+/// The original dialect: a column of a row, cleared by `null` in either spelling.
+pub(super) const fn column(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, need: Need::ToldColumn }
+}
+
+/// A member's value, checked to be of its kind. The methods tell nothing for what is not there;
+/// that a [`required`] member is there has been checked.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Value<'a> {
+    #[default]
+    Absent,
+    Null,
+    Text(RawStr<'a>),
+    Phase(Phase),
+    Status(Status),
+    Digest(Digest),
+    Integer(i64),
+    Float(f64),
+    Boolean(bool),
+    Raw(&'a str),
+}
+
+impl<'a> Value<'a> {
+    /// Whether there is more than nothing.
+    pub(super) const fn is_set(self) -> bool {
+        !matches!(self, Self::Absent | Self::Null)
+    }
+
+    /// The text of any kind that is one.
+    pub(super) fn text(self) -> Option<Cow<'a, str>> {
+        if let Self::Text(text) = self { Some(text.value()) } else { None }
+    }
+
+    /// The text, or an empty one.
+    pub(super) fn text_or_empty(self) -> Cow<'a, str> {
+        self.text().unwrap_or_default()
+    }
+
+    /// A text of its own.
+    pub(super) fn string(self) -> Option<String> {
+        self.text().map(Cow::into_owned)
+    }
+
+    /// A text of its own, or an empty one.
+    pub(super) fn string_or_empty(self) -> String {
+        self.string().unwrap_or_default()
+    }
+
+    pub(super) fn epoch(self) -> Option<Epoch> {
+        self.text().and_then(|text| Epoch::new(&text).ok())
+    }
+
+    pub(super) const fn phase(self) -> Option<Phase> {
+        if let Self::Phase(phase) = self { Some(phase) } else { None }
+    }
+
+    pub(super) const fn status(self) -> Option<Status> {
+        if let Self::Status(status) = self { Some(status) } else { None }
+    }
+
+    pub(super) const fn digest(self) -> Option<Digest> {
+        if let Self::Digest(digest) = self { Some(digest) } else { None }
+    }
+
+    pub(super) const fn signed(self) -> Option<i64> {
+        if let Self::Integer(number) = self { Some(number) } else { None }
+    }
+
+    pub(super) const fn unsigned(self) -> Option<u64> {
+        if let Self::Integer(number) = self { Some(number.unsigned_abs()) } else { None }
+    }
+
+    /// The count, or 0.
+    pub(super) fn count(self) -> u64 {
+        self.unsigned().unwrap_or_default()
+    }
+
+    /// The sequence number, or 0.
+    pub(super) fn sequence_number(self) -> SequenceNumber {
+        SequenceNumber::new(self.count()).unwrap_or_default()
+    }
+
+    pub(super) const fn float(self) -> Option<f64> {
+        if let Self::Float(number) = self { Some(number) } else { None }
+    }
+
+    pub(super) const fn boolean(self) -> Option<bool> {
+        if let Self::Boolean(flag) = self { Some(flag) } else { None }
+    }
+
+    pub(super) const fn raw(self) -> Option<&'a str> {
+        if let Self::Raw(raw) = self { Some(raw) } else { None }
+    }
+
+    /// This one, or `other` where this one is not mentioned.
+    #[must_use]
+    pub(super) fn or(self, other: Self) -> Self {
+        if matches!(self, Self::Absent) { other } else { self }
+    }
+}
+
+/// Handles a member that the table does not know.
+pub(super) type Other<'o, 'a> = &'o mut dyn FnMut(&str, &mut Reader<'a>) -> Result<(), Code>;
+
+/// Reads an object by its table; members that it does not name are ignored.
+///
+/// # Errors
+/// [`Code::InvalidContent`] for anything that breaks the table; [`Code::IntegerOutOfRange`];
+/// [`Code::InvalidCampaignId`]; syntax errors.
+pub(super) fn read<'a, const N: usize>(
+    reader: &mut Reader<'a>,
+    fields: &[Field; N],
+) -> Result<[Value<'a>; N], Code> {
+    read_with(reader, fields, &mut ignore)
+}
+
+/// As [`read`], for raw text that has been scanned once.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn read_raw<'a, const N: usize>(
+    raw: &'a str,
+    fields: &[Field; N],
+) -> Result<[Value<'a>; N], Code> {
+    read(&mut Reader::new(raw), fields)
+}
+
+/// As [`read`]; `other` takes the members that the table does not name.
+///
+/// # Errors
+/// As [`read`], and what `other` fails with.
+pub(super) fn read_with<'a, const N: usize>(
+    reader: &mut Reader<'a>,
+    fields: &[Field; N],
+    other: Other<'_, 'a>,
+) -> Result<[Value<'a>; N], Code> {
+    let mut values = [Value::Absent; N];
+    fill(reader, fields, &mut values, other)?;
+    check(fields, &values)?;
+    Ok(values)
+}
+
+/// Skips a member.
+pub(super) fn ignore(_: &str, value: &mut Reader<'_>) -> Result<(), Code> {
+    value.skip()
+}
+
+/// Reads an object's members into the places of their fields.
+///
+/// # Errors
+/// As [`read_with`].
+pub(super) fn fill<'a>(
+    reader: &mut Reader<'a>,
+    fields: &[Field],
+    values: &mut [Value<'a>],
+    other: Other<'_, 'a>,
+) -> Result<(), Code> {
+    let mut next = 0;
+    reader.object(|key, value| take(fields, values, &mut next, (key.inner, value), other))
+}
+
+/// Reads one member into the place of its field. Senders keep to one order, so the search begins at
+/// the field after the one found last, `next`.
+///
+/// # Errors
+/// As [`read_with`].
+pub(super) fn take<'a>(
+    fields: &[Field],
+    values: &mut [Value<'a>],
+    next: &mut usize,
+    (key, reader): (&str, &mut Reader<'a>),
+    other: Other<'_, 'a>,
+) -> Result<(), Code> {
+    let (tried, untried) = fields.split_at_checked(*next).unwrap_or((fields, &[]));
+    let in_order = untried.iter().chain(tried).position(|field| field.name == key);
+    let Some(steps) = in_order else { return other(key, reader) };
+    let at = (*next + steps) % fields.len();
+    *next = at + 1;
+    if let (Some(field), Some(place)) = (fields.get(at), values.get_mut(at)) {
+        match field.read(reader)? {
+            Value::Null if field.need == Need::Told => {}
+            value => *place = value,
+        }
+    }
+    Ok(())
+}
+
+/// Whether everything that is required is there.
+///
+/// # Errors
+/// [`Code::InvalidContent`] if something is missing.
+pub(super) fn check(fields: &[Field], values: &[Value<'_>]) -> Result<(), Code> {
+    let missing = |(field, value): (&Field, &Value<'_>)| {
+        field.need == Need::Required && matches!(value, Value::Absent)
+    };
+    if fields.iter().zip(values).any(missing) { Err(Code::InvalidContent) } else { Ok(()) }
+}
+
+impl Field {
+    /// Reads a value of this field.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub(super) fn read<'a>(&self, reader: &mut Reader<'a>) -> Result<Value<'a>, Code> {
+        let original = matches!(self.need, Need::Told | Need::ToldColumn);
+        if (original || self.need == Need::Nullable) && reader.null()? {
+            return Ok(Value::Null);
+        }
+        if original && self.kind != Kind::Raw && reader.peek() == b'{' {
+            return match read_go_value(reader)? {
+                Some(raw) => self.read_plain(&mut Reader::new(raw)),
+                None => Ok(Value::Null),
+            };
+        }
+        self.read_plain(reader)
+    }
+
+    fn read_plain<'a>(&self, reader: &mut Reader<'a>) -> Result<Value<'a>, Code> {
+        Ok(match self.kind {
+            Kind::Unsigned => Value::Integer(reader.unsigned()? as i64),
+            Kind::Signed => Value::Integer(reader.signed()?),
+            Kind::HttpStatus => Value::Integer(reader.signed().and_then(http_status)?),
+            Kind::Float => Value::Float(reader.float()?),
+            Kind::Boolean => Value::Boolean(reader.boolean()?),
+            Kind::Raw => Value::Raw(reader.raw()?),
+            Kind::Object if reader.peek() == b'{' => Value::Raw(reader.raw()?),
+            Kind::Object => return Err(Code::InvalidContent),
+            _ => return self.read_text(reader.string()?),
+        })
+    }
+
+    fn read_text<'a>(&self, raw: RawStr<'a>) -> Result<Value<'a>, Code> {
+        let told = self.need == Need::Told;
+        if told && raw.inner.is_empty() {
+            return Ok(Value::Null);
+        }
+        let text = raw.value();
+        let checked = |ok: bool| if ok { Some(Value::Text(raw)) } else { None };
+        let value = match self.kind {
+            Kind::CampaignId if is_campaign_id(&text) => checked(true),
+            Kind::CampaignId => return Err(Code::InvalidCampaignId),
+            Kind::Epoch => checked(is_token(&text)),
+            Kind::EventId => checked(text.is_empty() || is_token(&text)),
+            Kind::Phase => Phase::parse(&text).map(Value::Phase),
+            Kind::Status if told => Some(Status::parse(&text).map_or(Value::Null, Value::Status)),
+            Kind::Status => Status::parse(&text).map(Value::Status),
+            Kind::Digest => Digest::parse(&text).map(Value::Digest),
+            _ => checked(true),
+        };
+        value.ok_or(Code::InvalidContent)
+    }
+}
+
+/// [`i32::MIN`] is kept free for "none".
+fn http_status(code: i64) -> Result<i64, Code> {
+    if i32::try_from(code).is_ok_and(|code| code > i32::MIN) {
+        Ok(code)
+    } else {
+        Err(Code::InvalidContent)
+    }
+}
+
+/// Reads a value of Go's `database/sql` such as `{"String":"x","Valid":true}`, which older servers
+/// send for a nullable column: the raw text of what is in it.
+fn read_go_value<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, Code> {
+    let (mut valid, mut inner) = (None, None);
+    reader.object(|key, value| {
+        match key.inner {
+            "Valid" => valid = Some(value.boolean()?),
+            "String" | "Int64" | "Int32" | "Int16" | "Float64" | "Bool" | "Time" | "V" => {
+                inner = Some(value.raw()?);
+            }
+            _ => value.skip()?,
+        }
+        Ok(())
+    })?;
+    match (valid, inner) {
+        (Some(false), _) => Ok(None),
+        (Some(true), Some(raw)) => Ok(Some(raw)),
+        _ => Err(Code::InvalidContent),
+    }
+}
+
+/// What a word stands for.
+pub(super) fn lookup<T: Copy>(words: &[(&str, T)], text: &str) -> Option<T> {
+    words.iter().find(|(word, _)| *word == text).map(|&(_, meaning)| meaning)
+}
