@@ -5,7 +5,7 @@ import { CampaignSyncError } from "./errors.js";
 import { Dispatcher, type CacheInvalidatedDetail, type CampaignSyncEventType, type CampaignSyncListener } from "./events.js";
 import { callSafely } from "./frame.js";
 import { announceInvalidation } from "./invalidation.js";
-import { wasmClient } from "./load.js";
+import { wasmClient } from "./module.js";
 import { PageEvents } from "./page.js";
 import type { CampaignStatus, CampaignSyncOptions, CampaignView, Metrics } from "./types.js";
 import type { ClientOptions, WasmClient } from "./bridge.js";

@@ -41,6 +41,7 @@ const MEANINGS = {
   method_not_allowed: "The route does not have this method.",
   not_found: "There is no such route.",
   internal: "The server failed inside.",
+  unsupported_dialect: "The server speaks the original dialect: take `init` from `campaign-sync/original`, which loads a module for both.",
   closed: "The client was closed; make a new one.",
   fetch_failed: "Fetching through the application failed.",
   // From here on: raised by this package's JavaScript only, never on the wire.

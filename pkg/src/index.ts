@@ -11,7 +11,8 @@ export type {
   InvalidationReason,
   PhaseTransitionDetail,
 } from "./events.js";
-export { init, initSync, type InitInput } from "./load.js";
+export { init, initSync } from "./load.js";
+export type { InitInput } from "./module.js";
 export type { PageEventMap } from "./page.js";
 export { formatPosition, parsePosition, type LogPosition } from "./position.js";
 export type * from "./types.js";

@@ -96,6 +96,8 @@ codes! {
     NotFound = "not_found",
     /// The server failed inside.
     Internal = "internal",
+    /// The server speaks the original dialect and this module does not.
+    UnsupportedDialect = "unsupported_dialect",
     /// The client was closed by the application.
     Closed = "closed",
     /// Fetching a snapshot through the application failed.

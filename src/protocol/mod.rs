@@ -19,6 +19,7 @@ pub mod id;
 pub mod json;
 pub mod limits;
 pub mod order;
+#[cfg(feature = "original")]
 pub mod original;
 pub mod phase;
 pub mod position;

@@ -47,7 +47,20 @@ enum Need {
     Optional,
     Nullable,
     Told,
+    #[cfg_attr(not(feature = "original"), expect(dead_code, reason = "of the original dialect"))]
     ToldColumn,
+}
+
+impl Need {
+    /// Whether an empty text is nothing, and nothing does not overwrite.
+    fn is_told(self) -> bool {
+        cfg!(feature = "original") && self == Self::Told
+    }
+
+    /// Whether a null of Go's `database/sql` may stand there.
+    fn allows_go_null(self) -> bool {
+        cfg!(feature = "original") && matches!(self, Self::Told | Self::ToldColumn)
+    }
 }
 
 /// Must be there.
@@ -69,11 +82,13 @@ pub(super) const fn nullable(name: &'static str, kind: Kind) -> Field {
 /// place has told. Nothing is `null`, a null of Go's `database/sql`, an empty text (a field that Go
 /// never set), and a status that is no status (some servers write a sentence for people there). A
 /// phase that is no phase is refused: it must not be taken for the current one.
+#[cfg(feature = "original")]
 pub(super) const fn told(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, need: Need::Told }
 }
 
 /// The original dialect: a column of a row, cleared by `null` in either spelling.
+#[cfg(feature = "original")]
 pub(super) const fn column(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, need: Need::ToldColumn }
 }
@@ -166,12 +181,6 @@ impl<'a> Value<'a> {
     pub(super) const fn raw(self) -> Option<&'a str> {
         if let Self::Raw(raw) = self { Some(raw) } else { None }
     }
-
-    /// This one, or `other` where this one is not mentioned.
-    #[must_use]
-    pub(super) fn or(self, other: Self) -> Self {
-        if matches!(self, Self::Absent) { other } else { self }
-    }
 }
 
 /// Handles a member that the table does not know.
@@ -253,7 +262,7 @@ pub(super) fn take<'a>(
     *next = at + 1;
     if let (Some(field), Some(place)) = (fields.get(at), values.get_mut(at)) {
         match field.read(reader)? {
-            Value::Null if field.need == Need::Told => {}
+            Value::Null if field.need.is_told() => {}
             value => *place = value,
         }
     }
@@ -277,11 +286,11 @@ impl Field {
     /// # Errors
     /// As [`read`].
     pub(super) fn read<'a>(&self, reader: &mut Reader<'a>) -> Result<Value<'a>, Code> {
-        let original = matches!(self.need, Need::Told | Need::ToldColumn);
-        if (original || self.need == Need::Nullable) && reader.null()? {
+        let go = self.need.allows_go_null();
+        if (go || self.need == Need::Nullable) && reader.null()? {
             return Ok(Value::Null);
         }
-        if original && self.kind != Kind::Raw && reader.peek() == b'{' {
+        if go && self.kind != Kind::Raw && reader.peek() == b'{' {
             return match read_go_value(reader)? {
                 Some(raw) => self.read_plain(&mut Reader::new(raw)),
                 None => Ok(Value::Null),
@@ -305,7 +314,7 @@ impl Field {
     }
 
     fn read_text<'a>(&self, raw: RawStr<'a>) -> Result<Value<'a>, Code> {
-        let told = self.need == Need::Told;
+        let told = self.need.is_told();
         if told && raw.inner.is_empty() {
             return Ok(Value::Null);
         }

@@ -1,4 +1,5 @@
-//! `campaign.snapshot`: a campaign's whole state at one number, in parts.
+//! A campaign's whole state at one number: `campaign.snapshot`, in parts, and what the application
+//! fetches over REST.
 
 use std::borrow::Cow;
 
@@ -8,8 +9,8 @@ use super::domain::RowPatch;
 use super::json::Reader;
 use super::limits::SNAPSHOT_PARTS_MAX;
 use super::position::Epoch;
-use super::schema::{Field, Kind, nullable, read_with, required};
-use super::{Code, Digest, SequenceNumber};
+use super::schema::{Field, Kind, Value, nullable, read_with, required};
+use super::{Code, Digest, Position, SequenceNumber};
 
 /// One part of a snapshot. Rows are complete: an absent column is nothing.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,32 +45,16 @@ impl<'a> SnapshotPart<'a> {
     /// # Errors
     /// [`Code::InvalidContent`], [`Code::InvalidCampaignId`], [`Code::IntegerOutOfRange`].
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
-        let mut domains = None;
-        let [
-            campaign_id,
-            request_id,
-            epoch,
-            number,
-            event_id,
-            part,
-            parts,
-            campaign,
-            count,
-            digest,
-        ] = read_with(reader, &PART, &mut |key, value| {
-            if key == "domains" {
-                domains = Some(read_list(value, usize::MAX, RowPatch::read)?);
-                return Ok(());
-            }
-            value.skip()
-        })?;
+        let (values, domains) = read_with_rows(reader, &PART)?;
+        let [campaign_id, request_id, epoch, number, event_id, values @ ..] = values;
+        let [part, parts, campaign, count, digest] = values;
         let (part, parts) = (part.count(), parts.count());
         if part == 0 || part > parts || parts > SNAPSHOT_PARTS_MAX {
             return Err(Code::InvalidContent);
         }
         Ok(Self {
             epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
-            domains: domains.ok_or(Code::InvalidContent)?,
+            domains,
             campaign: CampaignRecord::read_raw(campaign)?,
             campaign_id: campaign_id.text_or_empty(),
             request_id: request_id.text(),
@@ -95,3 +80,72 @@ static PART: [Field; 10] = [
     required("domainsCount", Kind::Unsigned),
     required("domainsDigest", Kind::Digest),
 ];
+
+/// What a `fetchSnapshot` answer tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RestSnapshot<'a> {
+    /// Which campaign, if it says so.
+    pub campaign_id: Option<Cow<'a, str>>,
+    /// The position whose state this is. Where there is one the rows are the whole table.
+    pub position: Option<Position>,
+    /// The campaign record.
+    pub campaign: CampaignRecord,
+    /// Rows; without a position, changes to rows.
+    pub rows: Vec<RowPatch<'a>>,
+    /// Rows of the whole table, if it says so.
+    pub domains_count: Option<u64>,
+    /// Digest of the whole table, if it says so.
+    pub domains_digest: Option<Digest>,
+}
+
+impl<'a> RestSnapshot<'a> {
+    /// Reads our own form, one document with the whole state and its position: `{campaignId?, epoch,
+    /// sequenceNumber, eventId?, campaign, domains, domainsCount?, domainsDigest?}`.
+    ///
+    /// # Errors
+    /// As [`SnapshotPart::read`].
+    pub fn read(json: &'a str) -> Result<Self, Code> {
+        let mut reader = Reader::new(json);
+        let ([campaign_id, epoch, number, event_id, campaign, count, digest], rows) =
+            read_with_rows(&mut reader, &REST)?;
+        reader.end()?;
+        Ok(Self {
+            position: Some(Position {
+                epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
+                sequence_number: number.sequence_number(),
+                event_id: event_id.string_or_empty(),
+            }),
+            campaign: CampaignRecord::read_raw(campaign)?.ok_or(Code::InvalidContent)?,
+            rows,
+            campaign_id: campaign_id.text(),
+            domains_count: count.unsigned(),
+            domains_digest: digest.digest(),
+        })
+    }
+}
+
+static REST: [Field; 7] = [
+    nullable("campaignId", Kind::CampaignId),
+    required("epoch", Kind::Epoch),
+    required("sequenceNumber", Kind::Unsigned),
+    nullable("eventId", Kind::EventId),
+    required("campaign", Kind::Object),
+    nullable("domainsCount", Kind::Unsigned),
+    nullable("domainsDigest", Kind::Digest),
+];
+
+/// Reads an object that has the rows as `domains` beside the members of its table.
+fn read_with_rows<'a, const N: usize>(
+    reader: &mut Reader<'a>,
+    fields: &[Field; N],
+) -> Result<([Value<'a>; N], Vec<RowPatch<'a>>), Code> {
+    let mut rows = None;
+    let values = read_with(reader, fields, &mut |key, value| {
+        if key == "domains" {
+            rows = Some(read_list(value, usize::MAX, RowPatch::read)?);
+            return Ok(());
+        }
+        value.skip()
+    })?;
+    rows.map(|rows| (values, rows)).ok_or(Code::InvalidContent)
+}

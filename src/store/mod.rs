@@ -9,6 +9,7 @@ pub mod arena;
 pub mod campaign;
 pub mod consistency;
 pub mod intern;
+#[cfg(feature = "original")]
 pub mod original;
 pub mod query;
 pub mod staging;

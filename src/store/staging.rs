@@ -4,8 +4,7 @@ use super::DomainTable;
 use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::client::SnapshotResume;
 use crate::protocol::digest::{Buckets, bucket_of, id_hash};
-use crate::protocol::original::snapshot::RestSnapshot;
-use crate::protocol::snapshot::SnapshotPart;
+use crate::protocol::snapshot::{RestSnapshot, SnapshotPart};
 use crate::protocol::{Code, Digest, Position};
 
 /// A snapshot of which the first parts have arrived.

@@ -11,8 +11,9 @@ use super::outcome::Verdict;
 use super::subscription::{Fate, Subscription};
 use super::{Config, Timestamp};
 use crate::protocol::limits::PROTOCOL_V1;
-use crate::protocol::original::snapshot::RestSnapshot;
+pub(super) use crate::protocol::original::snapshot::read as read_fetched;
 use crate::protocol::original::{self, Document, Message};
+use crate::protocol::snapshot::RestSnapshot;
 use crate::protocol::{CampaignId, Code, EventHash};
 use crate::store::Claim;
 use crate::store::original::OriginalChange;
@@ -93,6 +94,22 @@ impl Resync {
 }
 
 impl Machine {
+    /// The server has acknowledged, and does not speak v1.
+    pub(super) fn on_ack_without_v1(&mut self) {
+        self.settle_dialect(Dialect::Original);
+    }
+
+    /// The server has said nothing for as long as a server of v1 may take to acknowledge.
+    pub(super) fn on_negotiation_timeout(&mut self) {
+        self.settle_dialect(Dialect::Original);
+    }
+
+    /// Anything but an acknowledgement of v1 comes from a server of the original dialect.
+    pub(super) fn on_first_word_of_original(&mut self, document: &str) -> Verdict {
+        self.settle_dialect(Dialect::Original);
+        self.on_original_document(document)
+    }
+
     /// One document of the original dialect.
     pub(super) fn on_original_document(&mut self, text: &str) -> Verdict {
         let document = match original::decode(text) {

@@ -4,10 +4,11 @@ use super::connection::{Connection, Dialect};
 use super::effect::Effect;
 use super::input::Ticket;
 use super::machine::Machine;
+use super::original::read_fetched;
 use super::outcome::Outcome;
 use super::subscription::Fate;
 use super::{Timestamp, status::Status};
-use crate::protocol::original::snapshot::{self, RestSnapshot};
+use crate::protocol::snapshot::RestSnapshot;
 use crate::protocol::{CampaignId, Code};
 use crate::store::Staging;
 
@@ -86,7 +87,7 @@ impl Machine {
             return outcome;
         };
         let Fetch { campaign_id, .. } = self.fetches.under_way.swap_remove(at);
-        let read = json.ok_or(Code::FetchFailed).and_then(snapshot::read);
+        let read = json.ok_or(Code::FetchFailed).and_then(read_fetched);
         if let Err(code) = read.and_then(|snapshot| self.take_fetched(&campaign_id, &snapshot)) {
             outcome.refused = Some(code);
             self.refuse(code, Some(campaign_id.clone()));

@@ -113,12 +113,6 @@ impl Machine {
         }
     }
 
-    /// Anything but an acknowledgement of v1 comes from a server of the original dialect.
-    fn on_first_word_of_original(&mut self, document: &str) -> Verdict {
-        self.settle_dialect(Dialect::Original);
-        self.on_original_document(document)
-    }
-
     fn on_sequenced(
         &mut self,
         document: &str,
@@ -137,8 +131,11 @@ impl Machine {
     fn on_message(&mut self, message: &ServerMessage<'_>) -> Verdict {
         match message {
             ServerMessage::ConnectionAck { protocol, .. } => {
-                let v1 = protocol.as_deref() == Some(PROTOCOL_V1);
-                self.settle_dialect(if v1 { Dialect::V1 } else { Dialect::Original });
+                if protocol.as_deref() == Some(PROTOCOL_V1) {
+                    self.settle_dialect(Dialect::V1);
+                } else {
+                    self.on_ack_without_v1();
+                }
                 Verdict::Control
             }
             ServerMessage::SubscriptionConfirmed { campaign_id, .. } => {

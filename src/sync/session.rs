@@ -154,7 +154,7 @@ impl Machine {
         self.announce_connection();
     }
 
-    fn give_up(&mut self, code: Code) {
+    pub(super) fn give_up(&mut self, code: Code) {
         if let Some(connection) = self.connection.socket() {
             self.cx.effect(Effect::CloseSocket(connection, close::NORMAL));
         }
@@ -219,7 +219,7 @@ impl Machine {
                 self.drop_socket(close::NORMAL);
             }
             Connection::Negotiating { deadline, .. } if *deadline <= now => {
-                self.settle_dialect(Dialect::Original);
+                self.on_negotiation_timeout();
             }
             Connection::Negotiating { .. } | Connection::Open { .. } => self.beat(),
             Connection::Idle

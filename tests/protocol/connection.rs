@@ -49,6 +49,7 @@ fn an_acknowledgement_of_v1_settles_v1() {
     assert_eq!((dialect(&world), state(&world)), ("v1".into(), "open"));
 }
 
+#[cfg(feature = "original")]
 #[test]
 fn an_acknowledgement_without_v1_settles_the_original_dialect() {
     let mut world = negotiating(Config::default());
@@ -57,6 +58,7 @@ fn an_acknowledgement_without_v1_settles_the_original_dialect() {
     assert_eq!((world.count_sent("subscribe_campaign"), world.requests()), (1, 0));
 }
 
+#[cfg(feature = "original")]
 #[test]
 fn any_other_first_document_settles_the_original_dialect() {
     let event = Log::with_rows(1).document(1);
@@ -78,6 +80,7 @@ fn an_error_is_no_word_of_either_dialect() {
     assert_eq!(dialect(&world), "v1");
 }
 
+#[cfg(feature = "original")]
 #[test]
 fn three_seconds_of_silence_settle_the_original_dialect() {
     let mut world = negotiating(Config::default());
@@ -88,6 +91,7 @@ fn three_seconds_of_silence_settle_the_original_dialect() {
     assert_eq!((state(&world), world.closed.len()), ("open", 0));
 }
 
+#[cfg(feature = "original")]
 #[test]
 fn a_wake_while_the_dialect_is_being_settled_does_not_kill_the_socket() {
     let mut world = negotiating(Config::default());
@@ -99,6 +103,7 @@ fn a_wake_while_the_dialect_is_being_settled_does_not_kill_the_socket() {
     );
 }
 
+#[cfg(feature = "original")]
 #[test]
 fn a_server_that_comes_back_with_v1_is_spoken_to_in_v1() {
     let mut world = negotiating(Config { has_fetch_snapshot: true, ..Config::default() });

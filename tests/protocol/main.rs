@@ -9,10 +9,15 @@ mod flips;
 mod golden;
 mod json;
 mod liveness;
+#[cfg(feature = "original")]
 mod original;
+#[cfg(feature = "original")]
 mod original_bad_input;
+#[cfg(feature = "original")]
 mod original_machine;
+#[cfg(feature = "original")]
 mod original_recordings;
+#[cfg(feature = "original")]
 mod original_snapshot;
 mod polling;
 mod query;
@@ -22,6 +27,8 @@ mod snapshots;
 mod subscription;
 mod table;
 mod transitions;
+#[cfg(not(feature = "original"))]
+mod v1_only;
 mod wire;
 mod world;
 mod wrong_types;

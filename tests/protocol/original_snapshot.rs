@@ -1,7 +1,8 @@
 //! Snapshots that an application fetched over REST, in our form and in the original's.
 
 use campaign_sync::protocol::domain::{Patch, RowPatch};
-use campaign_sync::protocol::original::snapshot::{RestSnapshot, read};
+use campaign_sync::protocol::original::snapshot::read;
+use campaign_sync::protocol::snapshot::RestSnapshot;
 use campaign_sync::protocol::{Code, Phase, Status};
 
 const CAMPAIGN: &str = r#"{"id":"c1","name":"n","currentPhase":"dns_validation","phaseStatus":"in_progress","totalItems":2,"processedItems":1}"#;

@@ -294,6 +294,7 @@ fn an_event_of_v1_without_a_sequence_is_refused() {
     assert_eq!(world.view()["campaign"]["phaseStatus"], "in_progress");
 }
 
+#[cfg(feature = "original")]
 #[test]
 fn in_the_original_dialect_a_content_hash_applied_before_is_dropped() {
     let mut world = World::new(Config::default());
@@ -315,6 +316,7 @@ fn in_the_original_dialect_a_content_hash_applied_before_is_dropped() {
     assert_eq!(world.metrics().duplicates, 1);
 }
 
+#[cfg(feature = "original")]
 fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()

@@ -35,7 +35,9 @@ pub(crate) fn run_command(repo: &Repo) -> Result<()> {
 
 /// The whole build, on a machine that is set up.
 pub(crate) fn everything(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
-    wasm(repo, runner)?;
+    for module in &MODULES {
+        wasm(repo, module, runner)?;
+    }
     for directory in PROJECTS {
         match Project::find(repo, directory) {
             Some(project) => {
@@ -54,38 +56,43 @@ pub(crate) fn server(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
     runner(repo.command("cargo").args(["build", "--package", "campaign-sync-harness"]))
 }
 
+/// A module of the package: the crate, compiled with some of its features.
+struct Module {
+    /// Names it in the target directory, where each module has a place of its own: two sets of
+    /// features in one place would replace each other at every build.
+    name: &'static str,
+    directory: &'static str,
+    features: &'static [&'static str],
+}
+
+/// The main module speaks v1 only, and is a third smaller for it.
+const MODULES: [Module; 2] = [
+    Module { name: "main", directory: "pkg/wasm", features: &["--no-default-features"] },
+    Module { name: "original", directory: "pkg/wasm/original", features: &[] },
+];
+
 /// Compiles the crate into `pkg/wasm`, unless what is there was made from the same module.
-fn wasm(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
+fn wasm(repo: &Repo, module: &Module, runner: &mut Runner<'_>) -> Result<()> {
     let target = "wasm32-unknown-unknown";
-    let profile = ["--profile", "wasm"];
-    runner(repo.command("cargo").args(["build", "--lib", "--target", target]).args(profile))?;
-    let compiled = repo.target(target).join("wasm/campaign_sync.wasm");
-    let stamp = repo.target("xtask/pkg-wasm.stamp");
+    let target_directory = repo.target("modules").join(module.name);
+    let mut cargo = repo.command("cargo");
+    cargo.args(["build", "--lib", "--profile", "wasm", "--target", target]).args(module.features);
+    runner(cargo.env("CARGO_TARGET_DIR", &target_directory))?;
+    let compiled = target_directory.join(target).join("wasm/campaign_sync.wasm");
+    let stamp = target_directory.join("module.stamp");
     let recipe = recipe(repo, &compiled)?;
-    let output = repo.path("pkg/wasm/campaign_sync_bg.wasm");
+    let output = repo.path(module.directory).join("campaign_sync_bg.wasm");
     if output.is_file() && fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == recipe) {
         return Ok(());
     }
     let _ = fs::remove_file(&stamp);
-    runner(repo.command("wasm-pack").args([
-        "build",
-        "--profile",
-        "wasm",
-        "--target",
-        "web",
-        "--out-dir",
-        "pkg/wasm",
-        "--no-pack",
-        "--no-gitignore",
-        "--no-opt",
-        "--mode",
-        "no-install",
-    ]))?;
+    let mut wasm_pack = repo.command("wasm-pack");
+    wasm_pack.args(["build", "--profile", "wasm", "--target", "web", "--mode", "no-install"]);
+    wasm_pack.args(["--no-pack", "--no-gitignore", "--no-opt", "--out-dir", module.directory]);
+    wasm_pack.arg(".").arg("--").args(module.features);
+    runner(wasm_pack.env("CARGO_TARGET_DIR", &target_directory))?;
     optimise(repo, &output, runner)?;
-    let directory = stamp.parent().context("a stamp has a directory")?;
-    fs::create_dir_all(directory)
-        .and_then(|()| fs::write(&stamp, recipe))
-        .with_context(|| format!("cannot write {}", stamp.display()))
+    fs::write(&stamp, recipe).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
 fn optimise(repo: &Repo, module: &Path, runner: &mut Runner<'_>) -> Result<()> {
@@ -103,7 +110,7 @@ fn optimise(repo: &Repo, module: &Path, runner: &mut Runner<'_>) -> Result<()> {
     fs::rename(&optimised, module).with_context(|| format!("cannot replace {}", module.display()))
 }
 
-/// Everything that decides what `pkg/wasm` holds, in one line.
+/// Everything that decides what a module's directory holds, in one line.
 fn recipe(repo: &Repo, compiled: &Path) -> Result<String> {
     let bytes =
         fs::read(compiled).with_context(|| format!("cannot read {}", compiled.display()))?;

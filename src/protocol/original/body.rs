@@ -247,6 +247,7 @@ static ERROR: [Field; 5] = [
 /// The first that is set, else the first that is mentioned. A field with several names has a place
 /// for each, so the order of the members does not matter.
 pub(super) fn first<'a, const N: usize>(values: [Value<'a>; N]) -> Value<'a> {
+    let mentioned = |value: &Value<'_>| !matches!(value, Value::Absent);
     let set = values.into_iter().find(|value| value.is_set());
-    set.unwrap_or_else(|| values.into_iter().fold(Value::Absent, Value::or))
+    set.or_else(|| values.into_iter().find(mentioned)).unwrap_or_default()
 }

@@ -11,7 +11,6 @@ use super::body::first;
 use super::envelope::{agree, is_object, is_there, read_campaign_id};
 use super::record::RestCampaign;
 use crate::protocol::body::read_list;
-use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::domain::{Patch, RowPatch};
 use crate::protocol::envelope::members;
 use crate::protocol::json::Reader;
@@ -19,24 +18,8 @@ use crate::protocol::order::sort;
 use crate::protocol::schema::{
     Field, Kind, column, nullable, optional, read as read_by, read_raw, required, told,
 };
+use crate::protocol::snapshot::RestSnapshot;
 use crate::protocol::{Code, Digest, Position};
-
-/// What a `fetchSnapshot` answer tells.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RestSnapshot<'a> {
-    /// Which campaign, if it says so.
-    pub campaign_id: Option<Cow<'a, str>>,
-    /// The position whose state this is. Where there is one the rows are the whole table.
-    pub position: Option<Position>,
-    /// The campaign record.
-    pub campaign: CampaignRecord,
-    /// Rows; without a position, changes to rows.
-    pub rows: Vec<RowPatch<'a>>,
-    /// Rows of the whole table, if it says so.
-    pub domains_count: Option<u64>,
-    /// Digest of the whole table, if it says so.
-    pub domains_digest: Option<Digest>,
-}
 
 /// Response envelopes lie at most this deep in one another.
 const WRAPPERS_MAX: usize = 4;
