@@ -61,6 +61,21 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
                 "warnings",
             ],
         ),
+        cargo(
+            "clippy, wasm32, main module",
+            &[
+                "clippy",
+                "--package",
+                "campaign-sync",
+                "--no-default-features",
+                "--target",
+                "wasm32-unknown-unknown",
+                "--lib",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        ),
         documentation,
     ];
     checks.extend(PROJECTS.iter().filter_map(|directory| types(repo, directory)));

@@ -117,10 +117,7 @@ impl Suite {
         match self {
             Self::Build => build_all(repo, log),
             Self::Check => check_all(repo, log),
-            Self::Native => {
-                let arguments = ["test", "--workspace", "--no-fail-fast"];
-                runner(log, repo.command("cargo").args(arguments))
-            }
+            Self::Native => native(repo, log),
             Self::Simulator => simulate(repo, log),
             Self::Chromium => in_chromium(repo, log),
             Self::Firefox => in_firefox(repo, log),
@@ -135,6 +132,16 @@ impl fmt::Display for Suite {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
     }
+}
+
+/// All native tests; then those of the client once more as the main module is built, without the
+/// original dialect.
+fn native(repo: &Repo, log: &mut Log) -> Result<Tally> {
+    let all = ["test", "--workspace", "--no-fail-fast"];
+    let main = ["test", "--no-default-features", "--test", "protocol", "--no-fail-fast"];
+    let both = log.run(repo.command("cargo").args(all))?;
+    let success = log.run(repo.command("cargo").args(main))? && both;
+    Ok(Tally::of_runner(&log.read()?, success))
 }
 
 /// The whole build as one test.
