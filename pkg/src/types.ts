@@ -222,6 +222,6 @@ export interface CampaignSyncOptions {
   log?: boolean | ((record: LogRecord) => void);
   /** Milliseconds that a released campaign stays subscribed. */
   lingerMs?: number;
-  /** `original` skips the negotiation; `auto` if absent. */
+  /** `original` skips the negotiation and needs the module of `campaign-sync/original`; `auto` if absent. */
   dialect?: "auto" | "original";
 }

@@ -27,6 +27,17 @@ test("the module is loaded once, a failure can be tried again, and use before it
   assert.ok(new CampaignSync({ target: null }) instanceof EventTarget);
 });
 
+test("the module for both dialects is used by new clients once it is loaded, in either order", async () => {
+  const original = await import("../dist/original.js");
+  await original.init("/original.wasm");
+  original.initSync(new Uint8Array());
+  await init();
+  new CampaignSync({ target: null }).connect();
+  const fake = await import("./support/machine.js?original");
+  assert.deepEqual(fake.loading.inputs, ["/original.wasm"]);
+  assert.equal(fake.machines.length, 1);
+});
+
 test("the list of codes begins with the machine's own list", async () => {
   const source = await readFile(new URL("../../src/protocol/code.rs", import.meta.url), "utf8");
   const codes = [...source.matchAll(/^ {4}[A-Z]\w+ = "(\w+)",$/gm)].map((match) => match[1]);

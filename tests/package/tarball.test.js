@@ -49,10 +49,11 @@ after(() => rm(project, { recursive: true, force: true }));
 test("the tarball holds what is published and nothing else", () => {
   const paths = packed.files.map((file) => file.path);
   for (const needed of ["package.json", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "dist/index.js", "dist/index.d.ts", "dist/cache.js", "dist/cache.d.ts",
-    "wasm/campaign_sync.js", "wasm/campaign_sync_bg.wasm"]) {
+    "wasm/campaign_sync.js", "wasm/campaign_sync_bg.wasm", "dist/original.js", "dist/original.d.ts",
+    "wasm/original/campaign_sync.js", "wasm/original/campaign_sync_bg.wasm"]) {
     assert.ok(paths.includes(needed), `${needed} is missing`);
   }
-  assert.deepEqual(paths.filter((path) => !/^(package\.json|README\.md|LICENSE-(MIT|APACHE)|dist\/\w+\.(js|d\.ts)|wasm\/campaign_sync(_bg)?\.(js|wasm))$/.test(path)), []);
+  assert.deepEqual(paths.filter((path) => !/^(package\.json|README\.md|LICENSE-(MIT|APACHE)|dist\/\w+\.(js|d\.ts)|wasm\/(original\/)?campaign_sync(_bg)?\.(js|wasm))$/.test(path)), []);
 });
 
 test("the licences in it are the repository's", async () => {
@@ -87,6 +88,36 @@ test("importing it does nothing, and without a browser it runs from bytes", asyn
   assert.deepEqual(result, { refused: "not_initialized", applied: 0, documents: 2 });
   const resolve = createRequire(join(project, "package.json")).resolve;
   assert.equal(resolve("campaign-sync/campaign_sync_bg.wasm"), bytes, "bundlers and runtimes can name the file");
+});
+
+test("a recorded session of an original server needs the module for it, and is told so by the main one", async () => {
+  const recording = fileURLToPath(new URL("../recordings/generation-to-http.jsonl", import.meta.url));
+  const replay = (entry, file) => {
+    const bytes = join(project, "node_modules/campaign-sync/wasm", file);
+    const script = `
+      import { readFileSync } from "node:fs";
+      import { CampaignSync } from "campaign-sync";
+      import { initSync } from "${entry}";
+      initSync(readFileSync(${JSON.stringify(bytes)}));
+      const sync = new CampaignSync({ target: null });
+      const codes = [];
+      sync.addEventListener("connectionchange", ({ detail }) => codes.push(detail.code ?? detail.state));
+      const campaign = sync.campaign("590c1440-9888-45b0-bd51-a817ee07c3f2");
+      sync.connect();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const lines = readFileSync(${JSON.stringify(recording)}, "utf8").trim().split("\\n").map((line) => JSON.parse(line));
+      for (const { direction, frame } of lines) if (direction === "received") sync.receive(frame);
+      const { status, dialect, domainsCount, campaign: record } = campaign.view();
+      console.log(JSON.stringify({ status, dialect, domainsCount, phase: record?.currentPhase ?? null, told: codes.includes("unsupported_dialect") }));
+      sync.close();
+      process.exit();
+    `;
+    return JSON.parse(run(project, process.execPath, "--input-type=module", "-e", script));
+  };
+  const both = replay("campaign-sync/original", "original/campaign_sync_bg.wasm");
+  assert.deepEqual(both, { status: "stale", dialect: "original", domainsCount: 250, phase: "http_keyword_validation", told: false });
+  const main = replay("campaign-sync", "campaign_sync_bg.wasm");
+  assert.deepEqual(main, { status: "failed", dialect: null, domainsCount: 0, phase: null, told: true });
 });
 
 test("the built project runs in Chromium: frames in, a proven view out", async (t) => {
