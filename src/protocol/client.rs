@@ -1,10 +1,8 @@
 //! Messages, client → server.
 
-use core::fmt::Write as _;
-
 use super::limits::{PROTOCOL_V1, SMALL_MESSAGE_BYTES_MAX};
 use super::position::Position;
-use super::write::ObjectWriter;
+use super::write::{ObjectWriter, push_decimal};
 use super::{CampaignId, Code, Epoch, SequenceNumber};
 
 /// Why a recovery is asked for, so that servers can count by cause.
@@ -90,7 +88,7 @@ pub fn connection_init(token: Option<&str>) -> Result<String, Code> {
         .text("version", env!("CARGO_PKG_VERSION"))
         .finish();
     let mut message = ObjectWriter::message("connection_init")
-        .raw("protocols", &format!("[\"{PROTOCOL_V1}\"]"))
+        .raw("protocols", &["[\"", PROTOCOL_V1, "\"]"].concat())
         .raw("client", &client);
     if let Some(token) = token {
         message = message.text("token", token);
@@ -162,8 +160,10 @@ pub fn request_bucket_snapshot(
 ) -> String {
     let mut list = String::from("[");
     for (index, bucket) in buckets.iter().enumerate() {
-        let comma = if index == 0 { "" } else { "," };
-        let _infallible = write!(list, "{comma}{bucket}");
+        if index > 0 {
+            list.push(',');
+        }
+        push_decimal(&mut list, (*bucket).into());
     }
     list.push(']');
     let payload = ObjectWriter::empty()

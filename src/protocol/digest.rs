@@ -8,6 +8,7 @@ use core::fmt;
 use xxhash_rust::xxh64::xxh64;
 
 use super::limits::DIGEST_BUCKETS;
+use super::write::push_hex;
 
 /// The wrapping sum of the row hashes of a table; 16 lower-case hex digits on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,9 +32,18 @@ impl Digest {
     }
 }
 
+impl Digest {
+    /// 16 lower-case hex digits, as on the wire.
+    pub fn to_hex(self) -> String {
+        let mut hex = String::with_capacity(16);
+        push_hex(&mut hex, self.0, 16);
+        hex
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        f.write_str(&self.to_hex())
     }
 }
 

@@ -2,7 +2,52 @@
 
 use core::cmp::Ordering;
 
-/// Sorts row numbers. Equal ones may change places.
+/// Runs of this length are sorted by insertion, which beats merging for few rows.
+const RUN: usize = 8;
+
+/// Sorts row numbers; equal ones stay in order. Merges runs bottom-up, so that one comparison costs
+/// one call and the code stays a tenth of the standard library's sort.
 pub fn sort(rows: &mut [u32], compare: &mut dyn FnMut(u32, u32) -> Ordering) {
-    rows.sort_unstable_by(|&one, &other| compare(one, other));
+    for run in rows.chunks_mut(RUN) {
+        for end in 1..run.len() {
+            let mut at = end;
+            while let Some([before, row]) = at.checked_sub(1).and_then(|b| run.get_mut(b..=at)) {
+                if compare(*before, *row).is_le() {
+                    break;
+                }
+                core::mem::swap(before, row);
+                at -= 1;
+            }
+        }
+    }
+    let mut merged = Vec::with_capacity(rows.len());
+    let mut length = RUN;
+    while length < rows.len() {
+        merged.clear();
+        for pair in rows.chunks(2 * length) {
+            let (left, right) = pair.split_at_checked(length).unwrap_or((pair, &[]));
+            merge(left, right, &mut merged, compare);
+        }
+        rows.copy_from_slice(&merged);
+        length *= 2;
+    }
+}
+
+fn merge(
+    mut left: &[u32],
+    mut right: &[u32],
+    merged: &mut Vec<u32>,
+    compare: &mut dyn FnMut(u32, u32) -> Ordering,
+) {
+    while let ([one, rest_of_left @ ..], [other, rest_of_right @ ..]) = (left, right) {
+        if compare(*one, *other).is_le() {
+            merged.push(*one);
+            left = rest_of_left;
+        } else {
+            merged.push(*other);
+            right = rest_of_right;
+        }
+    }
+    merged.extend_from_slice(left);
+    merged.extend_from_slice(right);
 }

@@ -1,40 +1,55 @@
 //! RFC 3339 timestamps, read just far enough to tell how old an event is.
 
+/// Year, month, day, hour, minute and second, each digit a dot.
+const SHAPE: &[u8] = b"....-..-..T..:..:..";
+
 /// Milliseconds since 1970 of an RFC 3339 timestamp, `None` for anything else.
 pub fn parse_rfc3339_ms(text: &str) -> Option<i64> {
-    let bytes = text.as_bytes();
-    let number = |from: usize, to: usize| -> Option<i64> {
-        bytes.get(from..to)?.iter().try_fold(0, |sum: i64, digit| {
-            digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0'))
-        })
-    };
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    let separators = [bytes.get(4)?, bytes.get(7)?, bytes.get(13)?, bytes.get(16)?];
-    if separators != [&b'-', &b'-', &b':', &b':'] || !matches!(bytes.get(10)?, b'T' | b't' | b' ') {
-        return None;
+    let (stamp, rest) = text.as_bytes().split_at_checked(SHAPE.len())?;
+    let mut fields = [0i64; 6];
+    let mut field = 0;
+    for (shape, byte) in SHAPE.iter().zip(stamp) {
+        match (shape, byte) {
+            (b'.', b'0'..=b'9') => {
+                let number = fields.get_mut(field)?;
+                *number = *number * 10 + i64::from(byte - b'0');
+            }
+            (b'T', b'T' | b't' | b' ') => field += 1,
+            (separator, _) if separator == byte => field += 1,
+            _ => return None,
+        }
     }
+    let [year, month, day, hour, minute, second] = fields;
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 {
         return None;
     }
-    let mut at = 19;
-    let mut millis = 0;
-    if bytes.get(at) == Some(&b'.') {
-        let digits = bytes.iter().skip(at + 1).take_while(|b| b.is_ascii_digit()).count();
-        let kept = digits.min(3);
-        millis = number(at + 1, at + 1 + kept)? * 10_i64.pow(3 - kept as u32);
-        at += 1 + digits;
-    }
-    let offset_minutes = match bytes.get(at)? {
-        b'Z' | b'z' => 0,
-        sign @ (b'+' | b'-') => {
-            let minutes = number(at + 1, at + 3)? * 60 + number(at + 4, at + 6)?;
-            if *sign == b'-' { -minutes } else { minutes }
-        }
-        _ => return None,
-    };
-    let minutes = (days_from_civil(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
+    let (millis, zone) = fraction(rest)?;
+    let minutes = (days_from_civil(year, month, day) * 24 + hour) * 60 + minute - offset(zone)?;
     Some((minutes * 60 + second) * 1000 + millis)
+}
+
+/// The milliseconds of a fraction of a second, if one stands there, and what follows it.
+fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    let Some((b'.', digits)) = text.split_first() else { return Some((0, text)) };
+    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = digits.split_at_checked(length)?;
+    let places = digits.iter().chain(b"000").take(3);
+    Some((places.fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')), rest))
+}
+
+/// The minutes of a zone, `Z` or `+hh:mm`.
+fn offset(zone: &[u8]) -> Option<i64> {
+    match *zone {
+        [b'Z' | b'z', ..] => Some(0),
+        [sign @ (b'+' | b'-'), h, hh, _, m, mm, ..]
+            if [h, hh, m, mm].iter().all(u8::is_ascii_digit) =>
+        {
+            let digit = |byte: u8| i64::from(byte - b'0');
+            let minutes = digit(h) * 600 + digit(hh) * 60 + digit(m) * 10 + digit(mm);
+            Some(if sign == b'-' { -minutes } else { minutes })
+        }
+        _ => None,
+    }
 }
 
 /// Days since 1970-01-01 of a date of the proleptic Gregorian calendar, counting years from March

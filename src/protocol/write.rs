@@ -1,7 +1,5 @@
 //! Writing JSON: enough for the client's own messages, which are small and flat.
 
-use core::fmt::Write as _;
-
 /// Writes one JSON object, member by member.
 #[derive(Debug)]
 pub struct ObjectWriter {
@@ -31,7 +29,7 @@ impl ObjectWriter {
     #[must_use]
     pub fn number(mut self, key: &str, value: u64) -> Self {
         self.key(key);
-        let _infallible = write!(self.out, "{value}");
+        push_decimal(&mut self.out, value);
         self
     }
 
@@ -69,10 +67,26 @@ pub fn push_string(out: &mut String, text: &str) {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             c if c < ' ' => {
-                let _infallible = write!(out, "\\u{:04x}", c as u32);
+                out.push_str("\\u");
+                push_hex(out, c.into(), 4);
             }
             c => out.push(c),
         }
     }
     out.push('"');
+}
+
+/// Appends `number`. Standard formatting would bring itself into the module for this.
+pub fn push_decimal(out: &mut String, number: u64) {
+    if number >= 10 {
+        push_decimal(out, number / 10);
+    }
+    out.push(char::from(b'0' + (number % 10) as u8));
+}
+
+/// Appends the last `digits` hexadecimal digits of `number`, in lower case.
+pub fn push_hex(out: &mut String, number: u64, digits: u32) {
+    for place in (0..digits).rev() {
+        out.push(char::from_digit((number >> (4 * place)) as u32 & 15, 16).unwrap_or('0'));
+    }
 }

@@ -143,7 +143,7 @@ impl<'a> CampaignView<'a> {
             }),
             total_domain_count: store.record().map_or(0, |record| record.total_domain_count),
             domains_count: table.len(),
-            domains_digest: table.digest().to_string(),
+            domains_digest: table.digest().to_hex(),
             unconfirmed_count: store.unconfirmed().len(),
             counts: CountsView {
                 dns: Tallies(&table.dns_words),

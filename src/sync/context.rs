@@ -10,6 +10,7 @@ use super::queue::Queue;
 use super::rng::Rng;
 use super::{Config, Now, Timestamp};
 use crate::protocol::CampaignId;
+use crate::protocol::write::push_decimal;
 
 use super::metrics::Metrics;
 
@@ -140,6 +141,8 @@ impl Context {
     /// A fresh request id, unique within this machine.
     pub fn request_id(&mut self) -> String {
         self.requests += 1;
-        format!("r{}", self.requests)
+        let mut id = String::from("r");
+        push_decimal(&mut id, self.requests);
+        id
     }
 }

@@ -356,7 +356,7 @@ impl Subscription {
             transition_type: String::new(),
             trigger_reason: None,
             estimated_duration: None,
-            epoch: self.store.position().map(|position| position.epoch.to_string()),
+            epoch: self.store.position().map(|position| position.epoch.as_str().to_owned()),
             sequence_number: self.applied().get(),
             recovered: !self.recovery.is_settled(),
         }
@@ -370,7 +370,7 @@ impl Subscription {
             campaign_id: self.id.clone(),
             reason,
             new_phase: phase.filter(|_| transition),
-            epoch: self.store.position().map(|position| position.epoch.to_string()),
+            epoch: self.store.position().map(|position| position.epoch.as_str().to_owned()),
             sequence_number: self.applied().get(),
         }));
     }

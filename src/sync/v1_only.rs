@@ -21,7 +21,7 @@ pub(super) fn read_fetched(json: &str) -> Result<RestSnapshot<'_>, Code> {
 
 /// Nothing to remember: v1 recovers by number.
 #[derive(Debug, Default)]
-pub struct Resync;
+pub struct Resync(());
 
 impl Resync {
     /// Always.

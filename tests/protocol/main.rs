@@ -7,6 +7,7 @@ mod connection;
 mod consistency;
 mod flips;
 mod golden;
+mod helpers;
 mod json;
 mod liveness;
 #[cfg(feature = "original")]

@@ -1,0 +1,70 @@
+//! What the module does by itself because the standard library's way is too large to download.
+
+use campaign_sync::protocol::order::sort;
+use campaign_sync::protocol::time::parse_rfc3339_ms;
+use campaign_sync::protocol::write::{push_decimal, push_hex};
+
+#[test]
+fn a_sort_is_complete_and_keeps_equal_rows_in_order() {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    for length in (0..70).chain([127, 128, 129, 1_000, 4_097]) {
+        let keys: Vec<u64> = (0..length).map(|_| random() % 20).collect();
+        let key = |row: u32| keys[row as usize];
+        let mut rows: Vec<u32> = (0..length as u32).collect();
+        let mut expected = rows.clone();
+        sort(&mut rows, &mut |one, other| key(one).cmp(&key(other)));
+        expected.sort_by_key(|&row| key(row));
+        assert_eq!(rows, expected, "{length} rows");
+    }
+}
+
+#[test]
+fn a_timestamp_is_read_in_every_form_that_rfc_3339_allows() {
+    for (text, expected) in [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01T00:00:00.5Z", 500),
+        ("1970-01-01 00:00:01.123456789z", 1_123),
+        ("2000-02-29T12:00:00+00:00", 951_825_600_000),
+        ("2024-12-31t23:59:60Z", 1_735_689_600_000),
+        ("2026-11-24T14:00:00.04+05:30", 1_795_509_000_040),
+        ("1969-12-31T23:59:59-01:00", 3_599_000),
+    ] {
+        assert_eq!(parse_rfc3339_ms(text), Some(expected), "{text}");
+    }
+}
+
+#[test]
+fn anything_else_is_no_timestamp() {
+    for text in [
+        "",
+        "1970-01-01",
+        "1970-01-01T00:00:00",
+        "1970-13-01T00:00:00Z",
+        "1970-01-32T00:00:00Z",
+        "1970-01-01T24:00:00Z",
+        "1970-01-01T00:60:00Z",
+        "1970/01-01T00:00:00Z",
+        "1970-01-01X00:00:00Z",
+        "1970-01-01T00:00:00+1:30",
+        "1970-01-01T00:00:00+ab:cd",
+        "197é-01-01T00:00:00Z",
+    ] {
+        assert_eq!(parse_rfc3339_ms(text), None, "{text}");
+    }
+}
+
+#[test]
+fn numbers_are_written_as_the_standard_library_writes_them() {
+    for number in [0, 7, 10, 4_096, 99_999, 1 << 53, u64::MAX] {
+        let (mut decimal, mut hex) = (String::new(), String::new());
+        push_decimal(&mut decimal, number);
+        push_hex(&mut hex, number, 16);
+        assert_eq!((decimal, hex), (number.to_string(), format!("{number:016x}")));
+    }
+}
