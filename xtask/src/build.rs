@@ -14,6 +14,9 @@ use crate::setup;
 /// How wasm-opt optimises: for speed. `size` and `bench` say what another level would cost.
 const OPTIMISATION: &str = "-O3";
 
+/// Takes the texts of panics out of a module.
+const TRAP_PANICS: &str = "xtask/scripts/trap-panics.mjs";
+
 /// What every browser we support has; without these names wasm-opt refuses the module.
 const FEATURES: [&str; 6] = [
     "--enable-simd",
@@ -96,17 +99,21 @@ fn wasm(repo: &Repo, module: &Module, runner: &mut Runner<'_>) -> Result<()> {
 }
 
 fn optimise(repo: &Repo, module: &Path, runner: &mut Runner<'_>) -> Result<()> {
+    let quiet = module.with_extension("wasm.quiet");
     let optimised = module.with_extension("wasm.optimised");
+    let binaryen = repo.tool_root("binaryen", BINARYEN).join("node_modules");
+    runner(repo.command("node").arg(TRAP_PANICS).arg(binaryen).arg(module).arg(&quiet))?;
     // The names and the producers of the functions are for debuggers: they do not ship.
     runner(
         repo.command("wasm-opt")
             .arg(OPTIMISATION)
             .args(FEATURES)
             .args(["--strip-debug", "--strip-producers"])
-            .arg(module)
+            .arg(&quiet)
             .arg("-o")
             .arg(&optimised),
     )?;
+    fs::remove_file(&quiet).with_context(|| format!("cannot remove {}", quiet.display()))?;
     fs::rename(&optimised, module).with_context(|| format!("cannot replace {}", module.display()))
 }
 
@@ -114,8 +121,9 @@ fn optimise(repo: &Repo, module: &Path, runner: &mut Runner<'_>) -> Result<()> {
 fn recipe(repo: &Repo, compiled: &Path) -> Result<String> {
     let bytes =
         fs::read(compiled).with_context(|| format!("cannot read {}", compiled.display()))?;
+    let script = fs::read(repo.path(TRAP_PANICS)).context("a script of the build is missing")?;
     let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
+    (bytes, script).hash(&mut hasher);
     Ok(format!(
         "{:016x} wasm-bindgen {} wasm-pack {WASM_PACK} binaryen {BINARYEN} {OPTIMISATION}",
         hasher.finish(),

@@ -1,0 +1,90 @@
+/**
+ * Lets panics trap without composing a text first. A panic in the module is a bug, its text would
+ * reach nobody (the module has no console), and what composes it is a twentieth of the download.
+ *
+ * The standard library can be compiled this way (`panic_immediate_abort`), but not by a stable
+ * toolchain. So the bodies of its panic functions are replaced here, and wasm-opt then drops what only
+ * they used. Nothing is left to luck: if other code formats text, or the functions have other names in
+ * a new toolchain, the build fails and says so.
+ *
+ * Usage: node trap-panics.mjs <directory of node_modules> <in.wasm> <out.wasm>
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const [modules, input, output] = process.argv.slice(2);
+const { default: binaryen } = await import(pathToFileURL(join(modules, "binaryen/index.js")));
+
+/** Functions that never return: they compose the text of a panic. */
+const PANICS = new RegExp(
+  [
+    "panicking::",
+    "::(expect|unwrap)_failed$",
+    "::slice_(index|error)_fail",
+    "len_mismatch_fail",
+    "assert_failed$",
+    "::handle_(alloc_)?error$",
+    "capacity_overflow",
+    "::cell::panic_already_",
+    "::lazy::panic_poisoned$",
+    "::panic_access_error$",
+    "::panic_on_ord_violation$",
+    "::rust_panic$",
+    "unwrap_throw",
+    "wasm_bindgen::throw_str",
+    // An error of a conversion that cannot fail: its type has one form for everything that crosses.
+    "serde_wasm_bindgen::error::Error::new",
+  ].join("|"),
+);
+
+/** What formats text for them. Nothing else may call it. */
+const FORMATTING = /\bfmt::(?!Arguments)|::str::count::do_count_chars/;
+
+binaryen.setDebugInfo(true); // Keeps the names: wasm-opt takes them away at the end.
+const module = binaryen.readBinary(await readFile(input));
+const callers = callersOf(module.emitText());
+const functions = Array.from({ length: module.getNumFunctions() }, (_, index) => binaryen.getFunctionInfo(module.getFunctionByIndex(index)));
+const own = functions.filter(({ module: importedFrom }) => importedFrom === "").map(({ name }) => name);
+const panics = own.filter((name) => matches(PANICS, name));
+const formatting = own.filter((name) => matches(FORMATTING, name) && !matches(PANICS, name));
+
+const problems = ["panicking::panic_fmt", "panicking::panic_bounds_check"]
+  .filter((name) => !panics.some((found) => found.includes(name)))
+  .map((name) => `there is no function ${name}`);
+const quiet = new Set([...panics, ...formatting]);
+for (const name of formatting) {
+  const others = [...(callers.get(name) ?? [])].filter((caller) => !quiet.has(caller));
+  problems.push(...others.map((caller) => `${caller} formats text by ${name}`));
+}
+if (problems.length > 0) {
+  console.error(`panics cannot be made to trap:\n  ${problems.join("\n  ")}`);
+  process.exit(1);
+}
+for (const { name, params, results } of functions) {
+  if (!quiet.has(name)) continue;
+  module.removeFunction(name);
+  module.addFunction(name, params, results, [], module.unreachable());
+}
+if (!module.validate()) throw new Error("the module is not valid any more");
+await writeFile(output, module.emitBinary());
+
+/** Who calls whom by name, from the module's text. */
+function callersOf(text) {
+  const found = new Map();
+  let caller = "";
+  for (const [, defined, called] of text.matchAll(/^ \(func \$("[^"]*"|\S+)|\((?:return_)?call \$("[^"]*"|\S+)/gm)) {
+    if (defined !== undefined) caller = unquoted(defined);
+    else found.set(unquoted(called), (found.get(unquoted(called)) ?? new Set()).add(caller));
+  }
+  return found;
+}
+
+/** Whether the name is one of these, the compiler's hash at its end left aside. */
+function matches(pattern, name) {
+  return pattern.test(name.replace(/::h[0-9a-f]{16}$/, ""));
+}
+
+function unquoted(name) {
+  return name.replace(/^"|"$/g, "");
+}
