@@ -21,3 +21,7 @@ mod wake;
 
 pub use client::Client;
 pub use host::Host;
+
+/// Smaller than the standard library's allocator, and faster (`docs/decisions/0012`).
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
