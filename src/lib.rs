@@ -10,12 +10,15 @@
 //!   driver hands it inputs and performs its effects.
 //! * `browser`, on wasm32 only, is the driver that JavaScript sees. It takes no decision.
 //!
-//! Beside the rooms stands `float`, the one pure function that each platform brings itself.
+//! Beside the rooms stand `float`, the one pure function that each platform brings itself, and
+//! [`plain`], the form of everything that readers see.
 
 #[cfg(target_arch = "wasm32")]
 pub mod browser;
 #[forbid(unsafe_code)]
 mod float;
+#[forbid(unsafe_code)]
+pub mod plain;
 #[forbid(unsafe_code)]
 pub mod protocol;
 #[forbid(unsafe_code)]

@@ -2,17 +2,16 @@
 
 use std::rc::Rc;
 
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use super::driver::{Driver, Transport};
 use super::host::Host;
 use super::{clock, convert};
+use crate::plain::{Plain, Record, ToPlain};
 use crate::protocol::frame::Frame;
 use crate::protocol::{CampaignId, Code};
 use crate::store::CampaignView;
-use crate::sync::metrics::Metrics;
-use crate::sync::{Input, Status};
+use crate::sync::{Input, Machine, Now, Status};
 
 /// One machine with its connection. Errors are thrown with the name `CampaignSyncError` and a
 /// `code`.
@@ -124,13 +123,12 @@ impl Client {
     ///
     /// # Errors
     /// `closed`.
-    pub fn view(&self, campaign_id: &str) -> Result<JsValue, JsValue> {
+    pub fn view(&self, campaign_id: &str) -> Result<JsValue, Code> {
         let now = clock::now();
         self.driver.read(|machine| {
-            machine
-                .view(campaign_id, now)
-                .map_or(Ok(JsValue::UNDEFINED), |view| convert::to_js(&view))
-        })?
+            let view = machine.view(campaign_id, now);
+            view.map_or(JsValue::UNDEFINED, |view| convert::to_js(&view))
+        })
     }
 
     /// The word of a campaign's status now; `idle` if nobody holds it.
@@ -149,12 +147,12 @@ impl Client {
     /// # Errors
     /// `unknown_campaign` if nobody holds it; `invalid_content` or `integer_out_of_range` for a
     /// query that is none; `closed`.
-    pub fn domains(&self, campaign_id: &str, query: &JsValue) -> Result<JsValue, JsValue> {
+    pub fn domains(&self, campaign_id: &str, query: &JsValue) -> Result<JsValue, Code> {
         // Before the machine is borrowed: the query's members may be accessors.
         let query = convert::query(query)?;
         self.driver.read(|machine| {
             let page = machine.domains(campaign_id, &query).ok_or(Code::UnknownCampaign)?;
-            convert::to_js(&page)
+            Ok(convert::to_js(&page))
         })?
     }
 
@@ -213,31 +211,23 @@ impl Client {
     ///
     /// # Errors
     /// `closed`.
-    pub fn metrics(&self) -> Result<JsValue, JsValue> {
-        self.driver.read(|machine| convert::to_js(machine.metrics()))?
+    pub fn metrics(&self) -> Result<JsValue, Code> {
+        self.driver.read(|machine| convert::to_js(machine.metrics()))
     }
 
     /// Everything worth attaching to a bug report: no rows, no token, no address.
     ///
     /// # Errors
     /// `closed`.
-    pub fn diagnostics(&self) -> Result<JsValue, JsValue> {
+    pub fn diagnostics(&self) -> Result<JsValue, Code> {
         let now = clock::now();
+        let transport = match self.driver.transport() {
+            Transport::Socket(_) => "socket",
+            Transport::Manual(_) => "manual",
+        };
         let wake_in_ms = self.driver.deadline().map(|deadline| deadline.since(now.at));
-        self.driver.read(|machine| {
-            let campaigns = machine.campaigns();
-            convert::to_js(&Diagnostics {
-                version: env!("CARGO_PKG_VERSION"),
-                transport: match self.driver.transport() {
-                    Transport::Socket(_) => "socket",
-                    Transport::Manual(_) => "manual",
-                },
-                connection: machine.connection().as_str(),
-                wake_in_ms,
-                campaigns: campaigns.filter_map(|id| machine.view(id.as_str(), now)).collect(),
-                metrics: machine.metrics(),
-            })
-        })?
+        self.driver
+            .read(|machine| convert::to_js(&Diagnostics { machine, now, transport, wake_in_ms }))
     }
 
     /// A command: everything that changes something.
@@ -255,13 +245,28 @@ impl Drop for Client {
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Diagnostics<'a> {
-    version: &'static str,
+    machine: &'a Machine,
+    now: Now,
     transport: &'static str,
-    connection: &'static str,
     wake_in_ms: Option<u64>,
-    campaigns: Vec<CampaignView<'a>>,
-    metrics: &'a Metrics,
+}
+
+impl ToPlain for Diagnostics<'_> {
+    fn to_plain(&self) -> Plain<'_> {
+        let mut campaigns = Vec::new();
+        for id in self.machine.campaigns() {
+            campaigns
+                .extend(self.machine.view(id.as_str(), self.now).map(CampaignView::into_plain));
+        }
+        let mut report = Record::default();
+        report.text("version", env!("CARGO_PKG_VERSION"));
+        report.text("transport", self.transport);
+        report.text("connection", self.machine.connection().as_str());
+        let wake_in_ms = self.wake_in_ms.map(|ms| Plain::Integer(ms as i64));
+        report.add("wakeInMs", wake_in_ms.unwrap_or(Plain::Null));
+        report.add("campaigns", Plain::List(campaigns));
+        report.add("metrics", self.machine.metrics().to_plain());
+        report.into()
+    }
 }

@@ -8,6 +8,7 @@ use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::JsValue;
 
 use super::driver::Transport;
+use crate::plain::ToPlain;
 use crate::protocol::limits::INTEGER_MAX;
 use crate::protocol::{Code, Epoch, Position, SequenceNumber};
 use crate::store::query::{DomainQuery, RowOrder, SortBy};
@@ -17,15 +18,13 @@ use crate::sync::input::Ticket;
 /// Rows of a page, if the query does not say.
 const LIMIT_DEFAULT: usize = 100;
 
-/// A value as plain objects, arrays, strings and numbers. What there is none of is `null`; members
-/// that may be absent leave themselves out.
-///
-/// # Errors
-/// A number that is no exact JavaScript number.
-pub(super) fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
+/// A value as plain objects, arrays, strings and numbers. One copy for all types: what they show of
+/// themselves is of one type.
+pub(super) fn to_js(value: &dyn ToPlain) -> JsValue {
     const SERIALIZER: Serializer =
         Serializer::new().serialize_missing_as_null(true).serialize_maps_as_objects(true);
-    value.serialize(&SERIALIZER).map_err(JsValue::from)
+    // Cannot fail: names are texts and numbers are exact.
+    value.to_plain().serialize(&SERIALIZER).unwrap_or(JsValue::NULL)
 }
 
 /// What the constructor was asked for.

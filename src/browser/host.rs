@@ -42,8 +42,7 @@ extern "C" {
 impl Host {
     /// Tells listeners.
     pub(super) fn notify(&self, notice: &Notice) {
-        let detail = convert::to_js(notice);
-        report(detail.and_then(|detail| self.js_dispatch(notice.kind(), &detail)));
+        report(self.js_dispatch(notice.kind(), &convert::to_js(notice)));
     }
 
     /// Some view changed.
@@ -74,7 +73,7 @@ impl Host {
 
     /// Prints a log record.
     pub(super) fn log(&self, record: &LogRecord) {
-        report(convert::to_js(record).and_then(|record| self.js_log(&record)));
+        report(self.js_log(&convert::to_js(record)));
     }
 }
 

@@ -5,10 +5,9 @@
 
 use core::cmp::Ordering;
 
-use serde::Serialize;
-
 use super::intern::Words;
 use super::table::{DomainTable, Versions};
+use crate::plain::{Plain, Record, ToPlain, serialize_as_plain};
 use crate::protocol::order::sort;
 
 /// The most rows that one page holds.
@@ -59,8 +58,7 @@ pub enum SortBy {
 }
 
 /// One row, as JavaScript sees it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DomainRow<'a> {
     /// Stable id.
     pub domain_id: &'a str,
@@ -83,13 +81,40 @@ pub struct DomainRow<'a> {
 }
 
 /// One page of rows.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DomainPage<'a> {
     /// Rows that the filters let through, all pages together.
     pub total: usize,
     /// The rows of this page.
     pub rows: Vec<DomainRow<'a>>,
 }
+
+impl ToPlain for DomainRow<'_> {
+    fn to_plain(&self) -> Plain<'_> {
+        let mut row = Record::default();
+        row.text("domainId", self.domain_id);
+        row.text("domain", self.domain);
+        row.add("offset", self.offset.map_or(Plain::Null, Plain::Integer));
+        row.nullable_text("dnsStatus", self.dns_status);
+        row.nullable_text("httpStatus", self.http_status);
+        row.add("httpStatusCode", self.http_status_code.map_or(Plain::Null, Plain::Integer));
+        row.nullable_text("leadStatus", self.lead_status);
+        row.add("leadScore", self.lead_score.map_or(Plain::Null, Plain::Float));
+        row.flag("unconfirmed", self.unconfirmed);
+        row.into()
+    }
+}
+
+impl ToPlain for DomainPage<'_> {
+    fn to_plain(&self) -> Plain<'_> {
+        let mut page = Record::default();
+        page.count("total", self.total as u64);
+        page.add("rows", Plain::List(self.rows.iter().map(ToPlain::to_plain).collect()));
+        page.into()
+    }
+}
+
+serialize_as_plain!(DomainRow<'_>, DomainPage<'_>);
 
 /// The order of the last query over one table.
 #[derive(Clone, Debug, Default)]

@@ -1,11 +1,10 @@
 //! What the application sees of a campaign: one plain, immutable value.
 
-use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
-
-use super::CampaignStore;
-use super::intern::Words;
-use crate::protocol::{Phase, Status};
+use super::apply::LastTransition;
+use super::{CampaignStore, DomainTable};
+use crate::plain::{Plain, Record, ToPlain, serialize_as_plain};
+use crate::protocol::campaign::CampaignRecord;
+use crate::protocol::{Phase, Position};
 
 /// What the store cannot know about itself: how trustworthy it is just now.
 #[derive(Clone, Copy, Debug)]
@@ -23,144 +22,100 @@ pub struct ViewContext<'a> {
 }
 
 /// A campaign, as JavaScript sees it.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CampaignView<'a> {
-    campaign_id: &'a str,
-    status: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stale_reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
-    dialect: Option<&'a str>,
-    position: Option<PositionView<'a>>,
-    campaign: Option<RecordView<'a>>,
-    total_domain_count: u64,
-    domains_count: usize,
-    domains_digest: String,
-    unconfirmed_count: usize,
-    counts: CountsView<'a>,
-    last_transition: Option<TransitionView<'a>>,
-    error: Option<ErrorView<'a>>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PositionView<'a> {
-    epoch: &'a str,
-    sequence_number: u64,
-    event_id: &'a str,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RecordView<'a> {
-    name: &'a str,
-    current_phase: Phase,
-    phase_status: Status,
-    total_items: u64,
-    processed_items: u64,
-    successful_items: u64,
-    failed_items: u64,
-    progress_percentage: f64,
-    created_at: &'a str,
-    updated_at: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_message: Option<&'a str>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct CountsView<'a> {
-    dns: Tallies<'a>,
-    http: Tallies<'a>,
-    lead: Tallies<'a>,
-}
-
-/// How many rows have each word of a column.
 #[derive(Clone, Copy, Debug)]
-struct Tallies<'a>(&'a Words);
-
-impl Serialize for Tallies<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(None)?;
-        for (word, tally) in self.0.tallies() {
-            map.serialize_entry(word, &tally)?;
-        }
-        map.end()
-    }
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TransitionView<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    previous_phase: Option<Phase>,
-    new_phase: Phase,
-    new_status: Status,
-    transition_type: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trigger_reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    estimated_duration: Option<f64>,
-    timestamp: &'a str,
-    sequence_number: u64,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct ErrorView<'a> {
-    code: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'a str>,
+pub struct CampaignView<'a> {
+    store: &'a CampaignStore,
+    context: ViewContext<'a>,
 }
 
 impl<'a> CampaignView<'a> {
-    /// Reads `store` as it is now.
-    pub fn new(store: &'a CampaignStore, context: ViewContext<'a>) -> Self {
-        let table = store.table();
-        Self {
-            campaign_id: context.campaign_id,
-            status: context.status,
-            stale_reason: context.stale_reason,
-            code: context.code,
-            dialect: context.dialect,
-            position: store.position().map(|position| PositionView {
-                epoch: position.epoch.as_str(),
-                sequence_number: position.sequence_number.get(),
-                event_id: &position.event_id,
-            }),
-            campaign: store.record().map(|record| RecordView {
-                name: &record.name,
-                current_phase: record.phase,
-                phase_status: record.status,
-                total_items: record.counters.total_items,
-                processed_items: record.counters.processed_items,
-                successful_items: record.counters.successful_items,
-                failed_items: record.counters.failed_items,
-                progress_percentage: record.counters.progress_percentage,
-                created_at: &record.created_at,
-                updated_at: &record.updated_at,
-                error_message: record.error_message.as_deref(),
-            }),
-            total_domain_count: store.record().map_or(0, |record| record.total_domain_count),
-            domains_count: table.len(),
-            domains_digest: table.digest().to_hex(),
-            unconfirmed_count: store.unconfirmed().len(),
-            counts: CountsView {
-                dns: Tallies(&table.dns_words),
-                http: Tallies(&table.http_words),
-                lead: Tallies(&table.lead_words),
-            },
-            last_transition: store.last_transition().map(|last| TransitionView {
-                previous_phase: last.transition.previous_phase,
-                new_phase: last.transition.new_phase,
-                new_status: last.transition.new_status,
-                transition_type: &last.transition.transition_type,
-                trigger_reason: last.transition.trigger_reason.as_deref(),
-                estimated_duration: last.transition.estimated_duration,
-                timestamp: &last.timestamp,
-                sequence_number: last.sequence_number.get(),
-            }),
-            error: store.error().map(|code| ErrorView { code: code.as_str(), message: None }),
-        }
+    /// Of `store`, as it is now.
+    pub const fn new(store: &'a CampaignStore, context: ViewContext<'a>) -> Self {
+        Self { store, context }
     }
+
+    /// What readers see, for as long as the store stands.
+    pub fn into_plain(self) -> Plain<'a> {
+        let mut view = Record::default();
+        self.show(&mut view);
+        view.into()
+    }
+
+    fn show(&self, to: &mut Record<'a>) {
+        let (store, context) = (self.store, self.context);
+        to.text("campaignId", context.campaign_id);
+        to.text("status", context.status);
+        to.optional_text("staleReason", context.stale_reason);
+        to.optional_text("code", context.code);
+        to.nullable_text("dialect", context.dialect);
+        to.nullable_record("position", store.position(), show_position);
+        to.nullable_record("campaign", store.record(), show_record);
+        to.count("totalDomainCount", store.record().map_or(0, |record| record.total_domain_count));
+        to.count("domainsCount", store.table().len() as u64);
+        to.add("domainsDigest", Plain::Owned(store.table().digest().to_hex()));
+        to.count("unconfirmedCount", store.unconfirmed().len() as u64);
+        to.nullable_record("counts", Some(store.table()), show_tallies);
+        to.nullable_record("lastTransition", store.last_transition(), show_transition);
+        let error = store.error().map(|code| {
+            let mut error = Record::default();
+            error.text("code", code.as_str());
+            Plain::Record(error)
+        });
+        to.add("error", error.unwrap_or(Plain::Null));
+    }
+}
+
+impl ToPlain for CampaignView<'_> {
+    fn to_plain(&self) -> Plain<'_> {
+        self.into_plain()
+    }
+}
+
+serialize_as_plain!(CampaignView<'_>);
+
+fn show_position<'a>(position: &'a Position, to: &mut Record<'a>) {
+    to.text("epoch", position.epoch.as_str());
+    to.count("sequenceNumber", position.sequence_number.get());
+    to.text("eventId", &position.event_id);
+}
+
+fn show_record<'a>(record: &'a CampaignRecord, to: &mut Record<'a>) {
+    let counters = &record.counters;
+    to.text("name", &record.name);
+    to.text("currentPhase", record.phase.as_str());
+    to.text("phaseStatus", record.status.as_str());
+    to.count("totalItems", counters.total_items);
+    to.count("processedItems", counters.processed_items);
+    to.count("successfulItems", counters.successful_items);
+    to.count("failedItems", counters.failed_items);
+    to.float("progressPercentage", counters.progress_percentage);
+    to.text("createdAt", &record.created_at);
+    to.text("updatedAt", &record.updated_at);
+    to.optional_text("errorMessage", record.error_message.as_deref());
+}
+
+/// How many rows have each word of each status column.
+fn show_tallies<'a>(table: &'a DomainTable, to: &mut Record<'a>) {
+    let columns = [&table.dns_words, &table.http_words, &table.lead_words];
+    for (name, words) in ["dns", "http", "lead"].into_iter().zip(columns) {
+        let mut tallies = Record::default();
+        for (word, tally) in words.tallies() {
+            tallies.count(word, tally.into());
+        }
+        to.add(name, tallies.into());
+    }
+}
+
+fn show_transition<'a>(last: &'a LastTransition, to: &mut Record<'a>) {
+    let transition = &last.transition;
+    to.optional_text("previousPhase", transition.previous_phase.map(Phase::as_str));
+    to.text("newPhase", transition.new_phase.as_str());
+    to.text("newStatus", transition.new_status.as_str());
+    to.text("transitionType", &transition.transition_type);
+    to.optional_text("triggerReason", transition.trigger_reason.as_deref());
+    if let Some(seconds) = transition.estimated_duration {
+        to.float("estimatedDuration", seconds);
+    }
+    to.text("timestamp", &last.timestamp);
+    to.count("sequenceNumber", last.sequence_number.get());
 }

@@ -1,12 +1,10 @@
 //! Structured log records, as data; the shell prints them.
 
-use serde::Serialize;
-
+use crate::plain::{Plain, Record, ToPlain, serialize_as_plain};
 use crate::protocol::CampaignId;
 
 /// How much a record matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Of interest when something is looked into.
     Debug,
@@ -19,27 +17,48 @@ pub enum Level {
 }
 
 /// One log record.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LogRecord {
     /// How much it matters.
     pub level: Level,
     /// What happened, one word of a closed set.
-    #[serde(rename = "code")]
     pub event: &'static str,
     /// Which campaign.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub campaign_id: Option<CampaignId>,
     /// At which number.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence_number: Option<u64>,
     /// Of which event.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,
     /// A code, reason or outcome.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<&'static str>,
     /// A second number: expected, received, rows or milliseconds, as `event` says.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<u64>,
 }
+
+impl Level {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl ToPlain for LogRecord {
+    fn to_plain(&self) -> Plain<'_> {
+        let mut record = Record::default();
+        record.text("level", self.level.as_str());
+        record.text("code", self.event);
+        record.optional_text("campaignId", self.campaign_id.as_ref().map(CampaignId::as_str));
+        record.optional_count("sequenceNumber", self.sequence_number);
+        record.optional_text("eventId", self.event_id.as_deref());
+        record.optional_text("detail", self.detail);
+        record.optional_count("value", self.value);
+        record.into()
+    }
+}
+
+serialize_as_plain!(LogRecord);

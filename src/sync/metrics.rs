@@ -1,14 +1,11 @@
 //! Counters and histograms: plain numbers, copied out on request.
 
-use serde::Serialize;
-use serde::ser::{SerializeMap, SerializeSeq, Serializer};
-
+use crate::plain::{Plain, Record, ToPlain, serialize_as_plain};
 use crate::protocol::Code;
 use crate::protocol::client::Reason;
 
 /// Everything the machine counts (design §5).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
     /// Frames received.
     pub frames_received: u64,
@@ -91,13 +88,13 @@ impl ByCode {
     }
 }
 
-impl Serialize for ByCode {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(self.0.len()))?;
+impl ToPlain for ByCode {
+    fn to_plain(&self) -> Plain<'_> {
+        let mut counts = Record::default();
         for (code, count) in &self.0 {
-            map.serialize_entry(code.as_str(), count)?;
+            counts.count(code.as_str(), *count);
         }
-        map.end()
+        counts.into()
     }
 }
 
@@ -122,18 +119,18 @@ impl ByReason {
     }
 }
 
-impl Serialize for ByReason {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(self.0.len()))?;
+impl ToPlain for ByReason {
+    fn to_plain(&self) -> Plain<'_> {
+        let mut counts = Record::default();
         for reason in Reason::ALL {
-            map.serialize_entry(reason.as_str(), &self.of(reason))?;
+            counts.count(reason.as_str(), self.of(reason));
         }
-        map.end()
+        counts.into()
     }
 }
 
 /// A histogram of milliseconds with buckets that double.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
     count: u64,
     sum: u64,
@@ -145,14 +142,69 @@ pub struct Histogram {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct DoublingBuckets([u64; 21]);
 
-impl Serialize for DoublingBuckets {
-    /// As `[upper bound, count]` pairs, empty buckets left out.
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut list = to.serialize_seq(None)?;
-        for (power, count) in self.0.iter().enumerate().filter(|(_, count)| **count > 0) {
-            list.serialize_element(&(1_u64 << power, count))?;
+impl ToPlain for Histogram {
+    /// The buckets as `[upper bound, count]` pairs, empty ones left out.
+    fn to_plain(&self) -> Plain<'_> {
+        let counts = self.buckets.0.iter().enumerate().filter(|(_, count)| **count > 0);
+        let buckets = counts.map(|(power, count)| {
+            Plain::List(vec![Plain::Integer(1 << power), Plain::Integer(*count as i64)])
+        });
+        let mut histogram = Record::default();
+        histogram.count("count", self.count);
+        histogram.count("sum", self.sum);
+        histogram.count("max", self.max);
+        histogram.add("buckets", Plain::List(buckets.collect()));
+        histogram.into()
+    }
+}
+
+impl ToPlain for Metrics {
+    fn to_plain(&self) -> Plain<'_> {
+        let mut metrics = Record::default();
+        for (name, count) in self.counters() {
+            metrics.count(name, count);
         }
-        list.end()
+        metrics.add("refused", self.refused.to_plain());
+        metrics.add("recoveryRequests", self.recovery_requests.to_plain());
+        metrics.add("recoveryMs", self.recovery_ms.to_plain());
+        metrics.add("rttMs", self.rtt_ms.to_plain());
+        metrics.add("eventAgeMs", self.event_age_ms.to_plain());
+        metrics.into()
+    }
+}
+
+serialize_as_plain!(Metrics);
+
+impl Metrics {
+    /// The plain counters by their names.
+    const fn counters(&self) -> [(&'static str, u64); 25] {
+        [
+            ("framesReceived", self.frames_received),
+            ("bytesReceived", self.bytes_received),
+            ("documents", self.documents),
+            ("applied", self.applied),
+            ("duplicates", self.duplicates),
+            ("redelivered", self.redelivered),
+            ("outOfOrder", self.out_of_order),
+            ("corrupt", self.corrupt),
+            ("gaps", self.gaps),
+            ("held", self.held),
+            ("heldOverflows", self.held_overflows),
+            ("unknownTypes", self.unknown_types),
+            ("unknownMembers", self.unknown_members),
+            ("unsubscribed", self.unsubscribed),
+            ("retiredEpoch", self.retired_epoch),
+            ("foreignEpoch", self.foreign_epoch),
+            ("divergences", self.divergences),
+            ("recoveries", self.recoveries),
+            ("snapshots", self.snapshots),
+            ("retries", self.retries),
+            ("consistencyChecksPassed", self.consistency_checks_passed),
+            ("consistencyChecksFailed", self.consistency_checks_failed),
+            ("repairs", self.repairs),
+            ("connects", self.connects),
+            ("disconnects", self.disconnects),
+        ]
     }
 }
 

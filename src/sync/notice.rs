@@ -1,18 +1,15 @@
 //! Notices: everything that listeners hear of. In the browser each becomes a `CustomEvent`.
 
-use serde::Serialize;
-
+use crate::plain::{Plain, Record, ToPlain, serialize_as_plain};
 use crate::protocol::{CampaignId, Code, Phase, Status};
 
-/// Everything that listeners hear of. Serialises to the `detail` of the event that
-/// [`Notice::kind`] names.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
+/// Everything that listeners hear of. Shows itself as the `detail` of the event that [`Notice::kind`]
+/// names.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// The phase differs from before: by a transition, or found so after a recovery.
     PhaseTransition(PhaseTransition),
     /// The server announced a transition that it refused.
-    #[serde(rename_all = "camelCase")]
     TransitionRefused {
         /// Which campaign.
         campaign_id: CampaignId,
@@ -21,11 +18,9 @@ pub enum Notice {
         /// Where it would have gone.
         new_phase: Phase,
         /// In words for people.
-        #[serde(skip_serializing_if = "Option::is_none")]
         trigger_reason: Option<String>,
     },
     /// A number was skipped.
-    #[serde(rename_all = "camelCase")]
     Gap {
         /// Which campaign.
         campaign_id: CampaignId,
@@ -35,7 +30,6 @@ pub enum Notice {
         received: u64,
     },
     /// A recovery was asked for.
-    #[serde(rename_all = "camelCase")]
     RecoveryRequested {
         /// Which campaign.
         campaign_id: CampaignId,
@@ -43,7 +37,6 @@ pub enum Notice {
         reason: &'static str,
     },
     /// A recovery is complete.
-    #[serde(rename_all = "camelCase")]
     Recovered {
         /// Which campaign.
         campaign_id: CampaignId,
@@ -57,7 +50,6 @@ pub enum Notice {
         events: u64,
     },
     /// An event does not match its own hash.
-    #[serde(rename_all = "camelCase")]
     Corrupt {
         /// The campaign that it names.
         campaign_id: CampaignId,
@@ -65,7 +57,6 @@ pub enum Notice {
         sequence_number: u64,
     },
     /// An event had been applied before.
-    #[serde(rename_all = "camelCase")]
     Duplicate {
         /// Which campaign.
         campaign_id: CampaignId,
@@ -73,7 +64,6 @@ pub enum Notice {
         sequence_number: u64,
     },
     /// The server's history contradicts ours.
-    #[serde(rename_all = "camelCase")]
     Divergence {
         /// Which campaign.
         campaign_id: CampaignId,
@@ -83,16 +73,13 @@ pub enum Notice {
         sequence_number: u64,
     },
     /// Something received was not understood.
-    #[serde(rename_all = "camelCase")]
     Rejected {
         /// Why.
         code: Code,
         /// The campaign, where it can be told.
-        #[serde(skip_serializing_if = "Option::is_none")]
         campaign_id: Option<CampaignId>,
     },
     /// Counts or digests were compared.
-    #[serde(rename_all = "camelCase")]
     Consistency {
         /// Which campaign.
         campaign_id: CampaignId,
@@ -110,7 +97,6 @@ pub enum Notice {
         large: bool,
     },
     /// Differing buckets were downloaded again, and now agree.
-    #[serde(rename_all = "camelCase")]
     Repaired {
         /// Which campaign.
         campaign_id: CampaignId,
@@ -120,7 +106,6 @@ pub enum Notice {
         rows: u64,
     },
     /// Rows were kept aside, because a snapshot lacked too many.
-    #[serde(rename_all = "camelCase")]
     Unconfirmed {
         /// Which campaign.
         campaign_id: CampaignId,
@@ -130,32 +115,26 @@ pub enum Notice {
     /// What is cached of this campaign is no longer true.
     CacheInvalidated(CacheInvalidated),
     /// A campaign's status changed.
-    #[serde(rename_all = "camelCase")]
     StatusChange {
         /// Which campaign.
         campaign_id: CampaignId,
         /// The word of the status.
         status: &'static str,
         /// Why it is stale or failed.
-        #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'static str>,
     },
     /// The connection changed.
-    #[serde(rename_all = "camelCase")]
     ConnectionChange {
         /// `idle`, `connecting`, `open`, `waiting`, `failed` or `closed`.
         state: &'static str,
         /// Why it failed.
-        #[serde(skip_serializing_if = "Option::is_none")]
         code: Option<Code>,
         /// Failures in a row.
         attempt: u32,
         /// When it will be tried again.
-        #[serde(skip_serializing_if = "Option::is_none")]
         retry_in_ms: Option<u64>,
     },
     /// A message for people.
-    #[serde(rename_all = "camelCase")]
     Notification {
         /// Which campaign.
         campaign_id: CampaignId,
@@ -165,7 +144,6 @@ pub enum Notice {
         message: String,
     },
     /// The campaign is gone, or access to it ended.
-    #[serde(rename_all = "camelCase")]
     Ended {
         /// Which campaign.
         campaign_id: CampaignId,
@@ -175,13 +153,11 @@ pub enum Notice {
 }
 
 /// Detail of [`Notice::PhaseTransition`] (mission; store facts §4).
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PhaseTransition {
     /// Which campaign.
     pub campaign_id: CampaignId,
     /// Where it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_phase: Option<Phase>,
     /// Where it is.
     pub new_phase: Phase,
@@ -192,13 +168,10 @@ pub struct PhaseTransition {
     /// `manual`, `automatic`, `error_recovery`; `snapshot` where only the result is known.
     pub transition_type: String,
     /// In words for people.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub trigger_reason: Option<String>,
     /// Seconds the phase is expected to take.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_duration: Option<f64>,
     /// The log.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<String>,
     /// The number of the transition, or of the snapshot that showed it.
     pub sequence_number: u64,
@@ -207,24 +180,44 @@ pub struct PhaseTransition {
 }
 
 /// Detail of [`Notice::CacheInvalidated`].
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CacheInvalidated {
     /// Which campaign.
     pub campaign_id: CampaignId,
     /// `phase_transition`, `snapshot`, `epoch`, `divergence` or `force_refresh`.
     pub reason: &'static str,
     /// The phase after a transition.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub new_phase: Option<Phase>,
     /// The log.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<String>,
     /// Nothing older than this number may be cached any more.
     pub sequence_number: u64,
 }
 
 impl Notice {
+    /// Which campaign it is of; none for the connection's, and where it cannot be told.
+    pub const fn campaign_id(&self) -> Option<&CampaignId> {
+        match self {
+            Self::PhaseTransition(PhaseTransition { campaign_id, .. })
+            | Self::CacheInvalidated(CacheInvalidated { campaign_id, .. })
+            | Self::TransitionRefused { campaign_id, .. }
+            | Self::Gap { campaign_id, .. }
+            | Self::RecoveryRequested { campaign_id, .. }
+            | Self::Recovered { campaign_id, .. }
+            | Self::Corrupt { campaign_id, .. }
+            | Self::Duplicate { campaign_id, .. }
+            | Self::Divergence { campaign_id, .. }
+            | Self::Consistency { campaign_id, .. }
+            | Self::Repaired { campaign_id, .. }
+            | Self::Unconfirmed { campaign_id, .. }
+            | Self::StatusChange { campaign_id, .. }
+            | Self::Notification { campaign_id, .. }
+            | Self::Ended { campaign_id, .. } => Some(campaign_id),
+            Self::Rejected { campaign_id, .. } => campaign_id.as_ref(),
+            Self::ConnectionChange { .. } => None,
+        }
+    }
+
     /// The type of the event.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -248,3 +241,107 @@ impl Notice {
         }
     }
 }
+
+impl ToPlain for Notice {
+    fn to_plain(&self) -> Plain<'_> {
+        let mut detail = Record::default();
+        let to = &mut detail;
+        if let Some(campaign_id) = self.campaign_id() {
+            to.text("campaignId", campaign_id.as_str());
+        }
+        match self {
+            Self::PhaseTransition(it) => it.show(to),
+            Self::TransitionRefused { campaign_id: _, code, new_phase, trigger_reason } => {
+                to.text("code", code.as_str());
+                to.text("newPhase", new_phase.as_str());
+                to.optional_text("triggerReason", trigger_reason.as_deref());
+            }
+            Self::Gap { campaign_id: _, expected, received } => {
+                to.count("expected", *expected);
+                to.count("received", *received);
+            }
+            Self::RecoveryRequested { campaign_id: _, reason } => to.text("reason", reason),
+            Self::Recovered { campaign_id: _, reason, outcome, duration_ms, events } => {
+                to.text("reason", reason);
+                to.text("outcome", outcome);
+                to.count("durationMs", *duration_ms);
+                to.count("events", *events);
+            }
+            Self::Corrupt { campaign_id: _, sequence_number }
+            | Self::Duplicate { campaign_id: _, sequence_number } => {
+                to.count("sequenceNumber", *sequence_number);
+            }
+            Self::Divergence { campaign_id: _, kind, sequence_number } => {
+                to.text("kind", kind);
+                to.count("sequenceNumber", *sequence_number);
+            }
+            Self::Rejected { campaign_id: _, code } => to.text("code", code.as_str()),
+            Self::Consistency {
+                campaign_id: _,
+                ok,
+                server_count,
+                local_count,
+                difference,
+                warn,
+                large,
+            } => {
+                to.flag("ok", *ok);
+                to.count("serverCount", *server_count);
+                to.count("localCount", *local_count);
+                to.count("difference", *difference);
+                to.flag("warn", *warn);
+                to.flag("large", *large);
+            }
+            Self::Repaired { campaign_id: _, buckets, rows } => {
+                to.count("buckets", *buckets);
+                to.count("rows", *rows);
+            }
+            Self::Unconfirmed { campaign_id: _, rows } => to.count("rows", *rows),
+            Self::CacheInvalidated(it) => it.show(to),
+            Self::StatusChange { campaign_id: _, status, reason } => {
+                to.text("status", status);
+                to.optional_text("reason", *reason);
+            }
+            Self::ConnectionChange { state, code, attempt, retry_in_ms } => {
+                to.text("state", state);
+                to.optional_text("code", code.map(Code::as_str));
+                to.count("attempt", (*attempt).into());
+                to.optional_count("retryInMs", *retry_in_ms);
+            }
+            Self::Notification { campaign_id: _, level, message } => {
+                to.text("level", level);
+                to.text("message", message);
+            }
+            Self::Ended { campaign_id: _, reason } => to.text("reason", reason),
+        }
+        detail.into()
+    }
+}
+
+impl PhaseTransition {
+    fn show<'a>(&'a self, to: &mut Record<'a>) {
+        to.optional_text("previousPhase", self.previous_phase.map(Phase::as_str));
+        to.text("newPhase", self.new_phase.as_str());
+        to.text("newStatus", self.new_status.as_str());
+        to.text("timestamp", &self.timestamp);
+        to.text("transitionType", &self.transition_type);
+        to.optional_text("triggerReason", self.trigger_reason.as_deref());
+        if let Some(seconds) = self.estimated_duration {
+            to.float("estimatedDuration", seconds);
+        }
+        to.optional_text("epoch", self.epoch.as_deref());
+        to.count("sequenceNumber", self.sequence_number);
+        to.flag("recovered", self.recovered);
+    }
+}
+
+impl CacheInvalidated {
+    fn show<'a>(&'a self, to: &mut Record<'a>) {
+        to.text("reason", self.reason);
+        to.optional_text("newPhase", self.new_phase.map(Phase::as_str));
+        to.optional_text("epoch", self.epoch.as_deref());
+        to.count("sequenceNumber", self.sequence_number);
+    }
+}
+
+serialize_as_plain!(Notice);
