@@ -97,6 +97,12 @@ impl<'a> Record<'a> {
     }
 }
 
+impl ToPlain for Plain<'_> {
+    fn to_plain(&self) -> Plain<'_> {
+        self.clone()
+    }
+}
+
 impl<'a> From<Record<'a>> for Plain<'a> {
     fn from(record: Record<'a>) -> Self {
         Self::Record(record)

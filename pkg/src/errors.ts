@@ -82,9 +82,7 @@ export function isErrorCode(word: unknown): word is ErrorCode {
   return typeof word === "string" && Object.hasOwn(MEANINGS, word);
 }
 
-/** The machine throws plain errors with a code; callers get the one class they can test for. */
+/** The machine throws bare codes; callers get the one class they can test for. */
 export function asCampaignSyncError(error: unknown): unknown {
-  if (error instanceof CampaignSyncError || typeof error !== "object" || error === null) return error;
-  const code = (error as { code?: unknown }).code;
-  return isErrorCode(code) ? new CampaignSyncError(code, { cause: error }) : error;
+  return isErrorCode(error) ? new CampaignSyncError(error) : error;
 }

@@ -13,8 +13,7 @@ use crate::protocol::{CampaignId, Code};
 use crate::store::CampaignView;
 use crate::sync::{Input, Machine, Now, Status};
 
-/// One machine with its connection. Errors are thrown with the name `CampaignSyncError` and a
-/// `code`.
+/// One machine with its connection. What is thrown is a code from the closed list.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Client {
@@ -114,9 +113,10 @@ impl Client {
     /// # Errors
     /// `closed`.
     #[wasm_bindgen(js_name = takeChanges)]
-    pub fn take_changes(&self) -> Result<Vec<String>, Code> {
+    pub fn take_changes(&self) -> Result<JsValue, Code> {
         let changes = self.driver.read(|machine| machine.take_changes())?;
-        Ok(changes.iter().map(|id| id.as_str().to_owned()).collect())
+        let list = changes.iter().map(|id| Plain::Text(id.as_str())).collect();
+        Ok(convert::to_js(&Plain::List(list)))
     }
 
     /// A campaign as it is now, as a fresh object; `undefined` if nobody holds it.
@@ -135,10 +135,10 @@ impl Client {
     ///
     /// # Errors
     /// `closed`.
-    pub fn status(&self, campaign_id: &str) -> Result<String, Code> {
+    pub fn status(&self, campaign_id: &str) -> Result<JsValue, Code> {
         let now = clock::now();
         let status = self.driver.read(|machine| machine.status(campaign_id, now))?;
-        Ok(status.unwrap_or(Status::Idle).as_str().to_owned())
+        Ok(status.unwrap_or(Status::Idle).as_str().into())
     }
 
     /// One page of a campaign's rows. Query: `offset?`, `limit?`, `search?`, `dnsStatus?`,

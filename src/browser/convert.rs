@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-use js_sys::Reflect;
+use js_sys::JSON;
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::JsValue;
@@ -10,6 +10,7 @@ use wasm_bindgen::JsValue;
 use super::driver::Transport;
 use crate::plain::ToPlain;
 use crate::protocol::limits::INTEGER_MAX;
+use crate::protocol::schema::{Field, Kind, Value, nullable, optional, read_raw};
 use crate::protocol::{Code, Epoch, Position, SequenceNumber};
 use crate::store::query::{DomainQuery, RowOrder, SortBy};
 use crate::sync::Config;
@@ -29,58 +30,92 @@ pub(super) fn to_js(value: &dyn ToPlain) -> JsValue {
 
 /// What the constructor was asked for.
 pub(super) fn settings(options: &JsValue) -> Result<(Config, Transport), Code> {
+    let json = to_json(options)?;
+    let [has_token, has_fetch_snapshot, log, linger_ms, dialect, manual, url] =
+        read_raw(&json, &SETTINGS)?;
+    let on = |flag: Value<'_>| flag.boolean().unwrap_or_default();
     let mut config = Config {
-        has_token: flag(options, "hasToken")?,
-        has_fetch_snapshot: flag(options, "hasFetchSnapshot")?,
-        log: flag(options, "log")?,
+        has_token: on(has_token),
+        has_fetch_snapshot: on(has_fetch_snapshot),
+        log: on(log),
         ..Config::default()
     };
-    if let Some(linger_ms) = natural(options, "lingerMs")? {
+    if let Some(linger_ms) = linger_ms.unsigned() {
         config.linger_ms = linger_ms;
     }
-    match text(options, "dialect")?.as_deref() {
-        None | Some("auto") => {}
+    match dialect.text_or_empty().as_ref() {
+        "" | "auto" => {}
         // A server that is known to say nothing of v1 is not waited for.
-        Some("original") => config.negotiation_ms = 0,
-        Some(_) => return Err(Code::InvalidContent),
+        "original" => config.negotiation_ms = 0,
+        _ => return Err(Code::InvalidContent),
     }
-    let transport = if flag(options, "manualTransport")? {
+    let transport = if on(manual) {
         Transport::Manual(Cell::default())
     } else {
-        Transport::Socket(text(options, "url")?.ok_or(Code::InvalidContent)?)
+        Transport::Socket(url.string().ok_or(Code::InvalidContent)?)
     };
     Ok((config, transport))
 }
 
+static SETTINGS: [Field; 7] = [
+    optional("hasToken", Kind::Boolean),
+    optional("hasFetchSnapshot", Kind::Boolean),
+    optional("log", Kind::Boolean),
+    optional("lingerMs", Kind::Unsigned),
+    optional("dialect", Kind::Text),
+    optional("manualTransport", Kind::Boolean),
+    optional("url", Kind::Text),
+];
+
 /// Which rows, in which order. All of it is optional.
-pub(super) fn query(value: &JsValue) -> Result<DomainQuery, Code> {
-    if value.is_undefined() || value.is_null() {
-        return Ok(DomainQuery { limit: LIMIT_DEFAULT, ..DomainQuery::default() });
-    }
-    let limit = natural(value, "limit")?;
+pub(super) fn query(query: &JsValue) -> Result<DomainQuery, Code> {
+    let json = to_json(query)?;
+    let [offset, limit, search, dns_status, http_status, lead_status, sort_by, order] =
+        read_raw(&json, &QUERY)?;
+    let saturated = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     Ok(DomainQuery {
-        offset: natural(value, "offset")?.map_or(0, saturated),
-        limit: limit.map_or(LIMIT_DEFAULT, saturated),
+        offset: saturated(offset.count()),
+        limit: limit.unsigned().map_or(LIMIT_DEFAULT, saturated),
         order: RowOrder {
-            search: text(value, "search")?.unwrap_or_default(),
-            dns_status: text(value, "dnsStatus")?,
-            http_status: text(value, "httpStatus")?,
-            lead_status: text(value, "leadStatus")?,
-            sort_by: match text(value, "sortBy")?.as_deref() {
-                None | Some("offset") => SortBy::Offset,
-                Some("domain") => SortBy::Domain,
-                Some("dnsStatus") => SortBy::DnsStatus,
-                Some("httpStatus") => SortBy::HttpStatus,
-                Some("leadScore") => SortBy::LeadScore,
-                Some(_) => return Err(Code::InvalidContent),
+            search: search.string_or_empty(),
+            dns_status: dns_status.string(),
+            http_status: http_status.string(),
+            lead_status: lead_status.string(),
+            sort_by: match sort_by.text_or_empty().as_ref() {
+                "" | "offset" => SortBy::Offset,
+                "domain" => SortBy::Domain,
+                "dnsStatus" => SortBy::DnsStatus,
+                "httpStatus" => SortBy::HttpStatus,
+                "leadScore" => SortBy::LeadScore,
+                _ => return Err(Code::InvalidContent),
             },
-            descending: match text(value, "sortOrder")?.as_deref() {
-                None | Some("asc") => false,
-                Some("desc") => true,
-                Some(_) => return Err(Code::InvalidContent),
+            descending: match order.text_or_empty().as_ref() {
+                "" | "asc" => false,
+                "desc" => true,
+                _ => return Err(Code::InvalidContent),
             },
         },
     })
+}
+
+static QUERY: [Field; 8] = [
+    optional("offset", Kind::Unsigned),
+    optional("limit", Kind::Unsigned),
+    nullable("search", Kind::Text),
+    nullable("dnsStatus", Kind::Text),
+    nullable("httpStatus", Kind::Text),
+    nullable("leadStatus", Kind::Text),
+    nullable("sortBy", Kind::Text),
+    nullable("sortOrder", Kind::Text),
+];
+
+/// An object as JSON, read by a table like everything else: members that are `undefined` are left
+/// out, and numbers that are none turn into `null`, which stands for no number in these tables.
+fn to_json(object: &JsValue) -> Result<String, Code> {
+    if object.is_undefined() {
+        return Ok("{}".into());
+    }
+    JSON::stringify(object).map(String::from).map_err(|_| Code::InvalidContent)
 }
 
 /// A position to wait for.
@@ -100,29 +135,4 @@ pub(super) fn ticket(number: f64) -> Result<Ticket, Code> {
 fn whole(number: f64) -> Result<u64, Code> {
     let fits = number >= 0.0 && number <= INTEGER_MAX as f64 && number.trunc() == number;
     if fits { Ok(number as u64) } else { Err(Code::IntegerOutOfRange) }
-}
-
-fn saturated(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-/// A member, or `None` where it is `undefined` or `null`.
-fn member(object: &JsValue, name: &str) -> Result<Option<JsValue>, Code> {
-    let value = Reflect::get(object, &name.into()).map_err(|_| Code::InvalidContent)?;
-    Ok(Some(value).filter(|value| !value.is_undefined() && !value.is_null()))
-}
-
-fn text(object: &JsValue, name: &str) -> Result<Option<String>, Code> {
-    let Some(value) = member(object, name)? else { return Ok(None) };
-    value.as_string().map(Some).ok_or(Code::InvalidContent)
-}
-
-fn flag(object: &JsValue, name: &str) -> Result<bool, Code> {
-    let Some(value) = member(object, name)? else { return Ok(false) };
-    value.as_bool().ok_or(Code::InvalidContent)
-}
-
-fn natural(object: &JsValue, name: &str) -> Result<Option<u64>, Code> {
-    let Some(value) = member(object, name)? else { return Ok(None) };
-    whole(value.as_f64().ok_or(Code::InvalidContent)?).map(Some)
 }

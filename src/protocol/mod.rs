@@ -23,7 +23,7 @@ pub mod order;
 pub mod original;
 pub mod phase;
 pub mod position;
-mod schema;
+pub(crate) mod schema;
 pub mod server;
 pub mod snapshot;
 pub mod time;

@@ -10,7 +10,7 @@ use super::position::{Epoch, is_token};
 use super::{Code, Digest, Phase, SequenceNumber, Status, id::is_campaign_id};
 
 /// A member that a message may have.
-pub(super) struct Field {
+pub(crate) struct Field {
     name: &'static str,
     kind: Kind,
     need: Need,
@@ -18,7 +18,7 @@ pub(super) struct Field {
 
 /// The form of a member's value.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Text,
     CampaignId,
     Epoch,
@@ -64,17 +64,17 @@ impl Need {
 }
 
 /// Must be there.
-pub(super) const fn required(name: &'static str, kind: Kind) -> Field {
+pub(crate) const fn required(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, need: Need::Required }
 }
 
 /// May be missing, but not `null`.
-pub(super) const fn optional(name: &'static str, kind: Kind) -> Field {
+pub(crate) const fn optional(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, need: Need::Optional }
 }
 
 /// May be missing or `null`, which clears it where it is a column of a row.
-pub(super) const fn nullable(name: &'static str, kind: Kind) -> Field {
+pub(crate) const fn nullable(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, need: Need::Nullable }
 }
 
@@ -83,20 +83,20 @@ pub(super) const fn nullable(name: &'static str, kind: Kind) -> Field {
 /// never set), and a status that is no status (some servers write a sentence for people there). A
 /// phase that is no phase is refused: it must not be taken for the current one.
 #[cfg(feature = "original")]
-pub(super) const fn told(name: &'static str, kind: Kind) -> Field {
+pub(crate) const fn told(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, need: Need::Told }
 }
 
 /// The original dialect: a column of a row, cleared by `null` in either spelling.
 #[cfg(feature = "original")]
-pub(super) const fn column(name: &'static str, kind: Kind) -> Field {
+pub(crate) const fn column(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, need: Need::ToldColumn }
 }
 
 /// A member's value, checked to be of its kind. The methods tell nothing for what is not there;
 /// that a [`required`] member is there has been checked.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     #[default]
     Absent,
     Null,
@@ -112,86 +112,86 @@ pub(super) enum Value<'a> {
 
 impl<'a> Value<'a> {
     /// Whether there is more than nothing.
-    pub(super) const fn is_set(self) -> bool {
+    pub(crate) const fn is_set(self) -> bool {
         !matches!(self, Self::Absent | Self::Null)
     }
 
     /// The text of any kind that is one.
-    pub(super) fn text(self) -> Option<Cow<'a, str>> {
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         if let Self::Text(text) = self { Some(text.value()) } else { None }
     }
 
     /// The text, or an empty one.
-    pub(super) fn text_or_empty(self) -> Cow<'a, str> {
+    pub(crate) fn text_or_empty(self) -> Cow<'a, str> {
         self.text().unwrap_or_default()
     }
 
     /// A text of its own.
-    pub(super) fn string(self) -> Option<String> {
+    pub(crate) fn string(self) -> Option<String> {
         self.text().map(Cow::into_owned)
     }
 
     /// A text of its own, or an empty one.
-    pub(super) fn string_or_empty(self) -> String {
+    pub(crate) fn string_or_empty(self) -> String {
         self.string().unwrap_or_default()
     }
 
-    pub(super) fn epoch(self) -> Option<Epoch> {
+    pub(crate) fn epoch(self) -> Option<Epoch> {
         self.text().and_then(|text| Epoch::new(&text).ok())
     }
 
-    pub(super) const fn phase(self) -> Option<Phase> {
+    pub(crate) const fn phase(self) -> Option<Phase> {
         if let Self::Phase(phase) = self { Some(phase) } else { None }
     }
 
-    pub(super) const fn status(self) -> Option<Status> {
+    pub(crate) const fn status(self) -> Option<Status> {
         if let Self::Status(status) = self { Some(status) } else { None }
     }
 
-    pub(super) const fn digest(self) -> Option<Digest> {
+    pub(crate) const fn digest(self) -> Option<Digest> {
         if let Self::Digest(digest) = self { Some(digest) } else { None }
     }
 
-    pub(super) const fn signed(self) -> Option<i64> {
+    pub(crate) const fn signed(self) -> Option<i64> {
         if let Self::Integer(number) = self { Some(number) } else { None }
     }
 
-    pub(super) const fn unsigned(self) -> Option<u64> {
+    pub(crate) const fn unsigned(self) -> Option<u64> {
         if let Self::Integer(number) = self { Some(number.unsigned_abs()) } else { None }
     }
 
     /// The count, or 0.
-    pub(super) fn count(self) -> u64 {
+    pub(crate) fn count(self) -> u64 {
         self.unsigned().unwrap_or_default()
     }
 
     /// The sequence number, or 0.
-    pub(super) fn sequence_number(self) -> SequenceNumber {
+    pub(crate) fn sequence_number(self) -> SequenceNumber {
         SequenceNumber::new(self.count()).unwrap_or_default()
     }
 
-    pub(super) const fn float(self) -> Option<f64> {
+    pub(crate) const fn float(self) -> Option<f64> {
         if let Self::Float(number) = self { Some(number) } else { None }
     }
 
-    pub(super) const fn boolean(self) -> Option<bool> {
+    pub(crate) const fn boolean(self) -> Option<bool> {
         if let Self::Boolean(flag) = self { Some(flag) } else { None }
     }
 
-    pub(super) const fn raw(self) -> Option<&'a str> {
+    pub(crate) const fn raw(self) -> Option<&'a str> {
         if let Self::Raw(raw) = self { Some(raw) } else { None }
     }
 }
 
 /// Handles a member that the table does not know.
-pub(super) type Other<'o, 'a> = &'o mut dyn FnMut(&str, &mut Reader<'a>) -> Result<(), Code>;
+pub(crate) type Other<'o, 'a> = &'o mut dyn FnMut(&str, &mut Reader<'a>) -> Result<(), Code>;
 
 /// Reads an object by its table; members that it does not name are ignored.
 ///
 /// # Errors
 /// [`Code::InvalidContent`] for anything that breaks the table; [`Code::IntegerOutOfRange`];
 /// [`Code::InvalidCampaignId`]; syntax errors.
-pub(super) fn read<'a, const N: usize>(
+pub(crate) fn read<'a, const N: usize>(
     reader: &mut Reader<'a>,
     fields: &[Field; N],
 ) -> Result<[Value<'a>; N], Code> {
@@ -202,7 +202,7 @@ pub(super) fn read<'a, const N: usize>(
 ///
 /// # Errors
 /// As [`read`].
-pub(super) fn read_raw<'a, const N: usize>(
+pub(crate) fn read_raw<'a, const N: usize>(
     raw: &'a str,
     fields: &[Field; N],
 ) -> Result<[Value<'a>; N], Code> {
@@ -213,7 +213,7 @@ pub(super) fn read_raw<'a, const N: usize>(
 ///
 /// # Errors
 /// As [`read`], and what `other` fails with.
-pub(super) fn read_with<'a, const N: usize>(
+pub(crate) fn read_with<'a, const N: usize>(
     reader: &mut Reader<'a>,
     fields: &[Field; N],
     other: Other<'_, 'a>,
@@ -225,7 +225,7 @@ pub(super) fn read_with<'a, const N: usize>(
 }
 
 /// Skips a member.
-pub(super) fn ignore(_: &str, value: &mut Reader<'_>) -> Result<(), Code> {
+pub(crate) fn ignore(_: &str, value: &mut Reader<'_>) -> Result<(), Code> {
     value.skip()
 }
 
@@ -233,7 +233,7 @@ pub(super) fn ignore(_: &str, value: &mut Reader<'_>) -> Result<(), Code> {
 ///
 /// # Errors
 /// As [`read_with`].
-pub(super) fn fill<'a>(
+pub(crate) fn fill<'a>(
     reader: &mut Reader<'a>,
     fields: &[Field],
     values: &mut [Value<'a>],
@@ -248,7 +248,7 @@ pub(super) fn fill<'a>(
 ///
 /// # Errors
 /// As [`read_with`].
-pub(super) fn take<'a>(
+pub(crate) fn take<'a>(
     fields: &[Field],
     values: &mut [Value<'a>],
     next: &mut usize,
@@ -273,7 +273,7 @@ pub(super) fn take<'a>(
 ///
 /// # Errors
 /// [`Code::InvalidContent`] if something is missing.
-pub(super) fn check(fields: &[Field], values: &[Value<'_>]) -> Result<(), Code> {
+pub(crate) fn check(fields: &[Field], values: &[Value<'_>]) -> Result<(), Code> {
     let missing = |(field, value): (&Field, &Value<'_>)| {
         field.need == Need::Required && matches!(value, Value::Absent)
     };
@@ -285,7 +285,7 @@ impl Field {
     ///
     /// # Errors
     /// As [`read`].
-    pub(super) fn read<'a>(&self, reader: &mut Reader<'a>) -> Result<Value<'a>, Code> {
+    pub(crate) fn read<'a>(&self, reader: &mut Reader<'a>) -> Result<Value<'a>, Code> {
         let go = self.need.allows_go_null();
         if (go || self.need == Need::Nullable) && reader.null()? {
             return Ok(Value::Null);
@@ -366,6 +366,6 @@ fn read_go_value<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, Code> {
 }
 
 /// What a word stands for.
-pub(super) fn lookup<T: Copy>(words: &[(&str, T)], text: &str) -> Option<T> {
+pub(crate) fn lookup<T: Copy>(words: &[(&str, T)], text: &str) -> Option<T> {
     words.iter().find(|(word, _)| *word == text).map(|&(_, meaning)| meaning)
 }

@@ -133,12 +133,15 @@ fn queries_that_are_none_are_thrown_back() {
     for bad in content {
         assert_eq!(query(&js(&bad)), "invalid_content", "{bad}");
     }
-    for bad in [json!({"limit": -1}), json!({"limit": 1.5}), json!({"offset": 1e300})] {
-        assert_eq!(query(&js(&bad)), "integer_out_of_range", "{bad}");
+    let beyond = js(&json!({"limit": 9_007_199_254_740_992_u64}));
+    assert_eq!(query(&beyond), "integer_out_of_range");
+    for bad in ["-1", "1.5", "1e300", "NaN", "Infinity", "null"] {
+        let bad = js_sys::eval(&format!("({{ limit: {bad} }})")).expect("it runs");
+        assert_eq!(query(&bad), "invalid_content", "{bad:?}");
     }
     let throws = js_sys::eval("({ get limit() { throw new Error('mine') } })");
     assert_eq!(query(&throws.expect("it runs")), "invalid_content");
-    assert_eq!(code(world.client.domains("not-held", &JsValue::NULL)), "unknown_campaign");
+    assert_eq!(code(world.client.domains("not-held", &JsValue::UNDEFINED)), "unknown_campaign");
 }
 
 #[test]
@@ -151,11 +154,12 @@ fn options_that_are_none_are_thrown_back() {
         json!({"url": 5}),
         json!({"manualTransport": true, "dialect": "v2"}),
         json!({"manualTransport": true, "hasToken": 1}),
+        json!({"manualTransport": true, "lingerMs": -1}),
         json!("manual"),
     ];
     for bad in content {
         assert_eq!(make(&bad), "invalid_content", "{bad}");
     }
-    let negative = json!({"manualTransport": true, "lingerMs": -1});
-    assert_eq!(make(&negative), "integer_out_of_range");
+    let beyond = json!({"manualTransport": true, "lingerMs": 9_007_199_254_740_992_u64});
+    assert_eq!(make(&beyond), "integer_out_of_range");
 }

@@ -273,10 +273,5 @@ pub(crate) fn text(value: &Value) -> String {
 
 /// The code of an error of ours.
 pub(crate) fn code<T: core::fmt::Debug>(result: Result<T, JsValue>) -> String {
-    let error = result.expect_err("it must throw");
-    assert!(error.is_instance_of::<js_sys::Error>());
-    let member = |name: &str| js_sys::Reflect::get(&error, &name.into()).expect("an object");
-    assert_eq!(member("name").as_string().as_deref(), Some("CampaignSyncError"));
-    assert_eq!(member("message"), member("code"));
-    member("code").as_string().expect("a code is text")
+    result.expect_err("it must throw").as_string().expect("a code is text")
 }

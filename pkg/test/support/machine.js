@@ -48,14 +48,14 @@ export class Client {
   }
 
   #record(name, ...values) {
-    if (this.#closed) throw Object.assign(new Error("closed"), { name: "CampaignSyncError", code: "closed" });
+    if (this.#closed) throw "closed";
     this.calls.push([name, ...values]);
   }
 
   connect() { this.#record("connect"); }
   close() { this.#record("close"); this.#closed = true; }
   retain(id) {
-    if (!/^[\w-]{1,64}$/.test(id)) throw Object.assign(new Error("bad"), { code: "invalid_campaign_id" });
+    if (!/^[\w-]{1,64}$/.test(id)) throw "invalid_campaign_id";
     this.#record("retain", id);
   }
   release(id) { this.#record("release", id); }
