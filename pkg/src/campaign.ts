@@ -75,8 +75,8 @@ export class CampaignHandle implements Campaign {
 
   domains(query: DomainQuery = {}): DomainPage {
     this.#assertHeld();
-    // The module folds the case of ASCII only; the engine has the tables for all other letters.
-    const folded = typeof query.search === "string" ? { ...query, search: query.search.toLowerCase() } : query;
+    // The module knows the case and the white space of ASCII only; the engine has the tables for the rest.
+    const folded = typeof query.search === "string" ? { ...query, search: query.search.trim().toLowerCase() } : query;
     return this.#core.call((client) => client.domains(this.campaignId, folded));
   }
 

@@ -2,7 +2,7 @@
 
 use super::limits::{PROTOCOL_V1, SMALL_MESSAGE_BYTES_MAX};
 use super::position::Position;
-use super::write::{ObjectWriter, push_decimal};
+use super::write::{ObjectWriter, push_decimal, push_string};
 use super::{CampaignId, Code, Epoch, SequenceNumber};
 
 /// Why a recovery is asked for, so that servers can count by cause.
@@ -87,8 +87,11 @@ pub fn connection_init(token: Option<&str>) -> Result<String, Code> {
         .text("name", "campaign-sync")
         .text("version", env!("CARGO_PKG_VERSION"))
         .finish();
+    let mut protocols = String::from("[");
+    push_string(&mut protocols, PROTOCOL_V1);
+    protocols.push(']');
     let mut message = ObjectWriter::message("connection_init")
-        .raw("protocols", &["[\"", PROTOCOL_V1, "\"]"].concat())
+        .raw("protocols", &protocols)
         .raw("client", &client);
     if let Some(token) = token {
         message = message.text("token", token);

@@ -74,7 +74,7 @@ impl<'a> Envelope<'a> {
 
     /// The timestamp without its quotes.
     pub fn timestamp(&self) -> &'a str {
-        self.timestamp_raw.trim_matches('"')
+        inside(self.timestamp_raw)
     }
 }
 
@@ -134,12 +134,12 @@ impl<'a> RawSequence<'a> {
 
     /// Which campaign's log the event belongs to.
     pub fn campaign_id(&self) -> &'a str {
-        self.campaign_id.trim_matches('"')
+        inside(self.campaign_id)
     }
 
     /// Which log.
     pub fn epoch(&self) -> &'a str {
-        self.epoch.trim_matches('"')
+        inside(self.epoch)
     }
 
     /// The event's number.
@@ -149,12 +149,12 @@ impl<'a> RawSequence<'a> {
 
     /// The event's id.
     pub fn event_id(&self) -> &'a str {
-        self.event_id.trim_matches('"')
+        inside(self.event_id)
     }
 
     /// The id of the event before it, if there is one.
     pub fn previous_event_id(&self) -> Option<&'a str> {
-        (self.previous_event_id != "null").then(|| self.previous_event_id.trim_matches('"'))
+        (self.previous_event_id != "null").then(|| inside(self.previous_event_id))
     }
 
     /// Whether the event carries the complete campaign record, count and digest.
@@ -230,6 +230,11 @@ pub(super) fn set<T>(slot: &mut Option<T>, value: T) -> Result<(), Code> {
 
 /// The inside of a raw string without escapes.
 pub(super) fn plain(raw: &str) -> Option<&str> {
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    (!inner.contains('\\')).then_some(inner)
+    let text = Reader::new(raw).string().ok()?;
+    (!text.escaped).then_some(text.inner)
+}
+
+/// The inside of a raw string; nothing for none.
+fn inside(raw: &str) -> &str {
+    plain(raw).unwrap_or_default()
 }

@@ -122,7 +122,12 @@ impl Rollback {
     /// Reads `{phase, status, counters: {totalItems, processedItems, successfulItems, failedItems},
     /// totalDomainCount}`; an empty object is nothing.
     fn read(raw: &str) -> Result<Option<Self>, Code> {
-        if raw.trim_matches(['{', '}', ' ', '\t', '\r', '\n']).is_empty() {
+        let mut members = 0;
+        Reader::new(raw).object(|_, value| {
+            members += 1;
+            value.skip()
+        })?;
+        if members == 0 {
             return Ok(None);
         }
         let [phase, status, counters, total] = read_raw(raw, &ROLLBACK)?;

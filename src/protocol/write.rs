@@ -1,5 +1,7 @@
 //! Writing JSON: enough for the client's own messages, which are small and flat.
 
+use super::escape::plain_end;
+
 /// Writes one JSON object, member by member.
 #[derive(Debug)]
 pub struct ObjectWriter {
@@ -59,19 +61,15 @@ impl ObjectWriter {
 /// Appends `text` as a JSON string.
 pub fn push_string(out: &mut String, text: &str) {
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' => {
-                out.push_str("\\u");
-                push_hex(out, c.into(), 4);
-            }
-            c => out.push(c),
-        }
+    let mut from = 0;
+    loop {
+        // What must be escaped is what ends the plain part of a string that is read.
+        let at = plain_end(text.as_bytes(), from);
+        out.push_str(text.get(from..at).unwrap_or_default());
+        let Some(&byte) = text.as_bytes().get(at) else { break };
+        out.push_str("\\u");
+        push_hex(out, byte.into(), 4);
+        from = at + 1;
     }
     out.push('"');
 }

@@ -162,7 +162,7 @@ impl RowOrder {
             let Some(found) = words.find(word) else { return };
             *number = Some(found);
         }
-        let needle = self.search.trim().as_bytes();
+        let needle = self.search.as_bytes().trim_ascii();
         let chosen = (0..table.len()).filter(|&row| {
             let statuses = table.status_numbers(row);
             let same = numbers.iter().zip(statuses).all(|(it, has)| it.is_none_or(|it| it == has));

@@ -70,7 +70,14 @@ for (const { name, params, results } of functions) {
   module.addFunction(name, params, results, [], module.unreachable());
 }
 if (!module.validate()) throw new Error("the module is not valid any more");
-await writeFile(output, module.emitBinary());
+await writeFile(output, withoutPaths(module.emitBinary()));
+
+/** Where in the sources a panic is: nobody reads it any more, and it tells where the module was built. */
+function withoutPaths(bytes) {
+  const text = Buffer.from(bytes).toString("latin1");
+  const path = /(?:\/[\w.@-]+)+\/[\w./-]+?\.rs|src(?:\/\w+)+\.rs/g;
+  return Buffer.from(text.replace(path, (found) => "\0".repeat(found.length)), "latin1");
+}
 
 /** Who calls whom by name, from the module's text. */
 function callersOf(text) {
