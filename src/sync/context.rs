@@ -4,7 +4,7 @@
 use super::connection::Dialect;
 use super::effect::Effect;
 use super::input::{ConnectionId, Ticket};
-use super::log::{Level, LogRecord};
+use super::log::{Facts, Level, LogRecord};
 use super::notice::Notice;
 use super::queue::Queue;
 use super::rng::Rng;
@@ -72,21 +72,18 @@ impl Context {
     }
 
     /// Queues a log record, if anyone wants them.
-    pub fn log(&mut self, level: Level, event: &'static str, record: impl FnOnce(&mut LogRecord)) {
-        if !self.config.log {
-            return;
+    pub fn log(&mut self, level: Level, event: &'static str, facts: Facts<'_>) {
+        if self.config.log {
+            self.effects.push(Effect::Log(LogRecord {
+                level,
+                event,
+                campaign_id: facts.campaign_id.cloned(),
+                sequence_number: facts.sequence_number,
+                event_id: facts.event_id.map(str::to_owned),
+                detail: facts.detail,
+                value: facts.value,
+            }));
         }
-        let mut it = LogRecord {
-            level,
-            event,
-            campaign_id: None,
-            sequence_number: None,
-            event_id: None,
-            detail: None,
-            value: None,
-        };
-        record(&mut it);
-        self.effects.push(Effect::Log(it));
     }
 
     /// Notes that a campaign's view changed. Drivers hear of it once until they take the changes.

@@ -1,7 +1,7 @@
 //! Answers of the server about one campaign: recovery, heads, errors.
 
 use super::context::Context;
-use super::log::Level;
+use super::log::{Facts, Level};
 use super::notice::Notice;
 use super::outcome::Verdict;
 use super::recovery::{Recovery, Stream, Want};
@@ -113,12 +113,17 @@ impl Subscription {
         cx.mark_changed(&self.id);
         let (campaign_id, reason) = (self.id.clone(), want.reason.as_str());
         cx.notify(Notice::Recovered { campaign_id, reason, outcome, duration_ms, events });
-        cx.log(Level::Info, "recovered", |record| {
-            record.campaign_id = Some(self.id.clone());
-            record.sequence_number = Some(self.applied().get());
-            record.detail = Some(outcome);
-            record.value = Some(duration_ms);
-        });
+        cx.log(
+            Level::Info,
+            "recovered",
+            Facts {
+                campaign_id: Some(&self.id),
+                sequence_number: Some(self.applied().get()),
+                detail: Some(outcome),
+                value: Some(duration_ms),
+                ..Facts::default()
+            },
+        );
     }
 
     /// A `pong` tells how far this socket, and the log, have come.
@@ -230,10 +235,11 @@ impl Subscription {
     pub(super) fn fail(&mut self, cx: &mut Context, code: Code) {
         self.fate = Fate::Failed(code);
         self.stop(cx, code);
-        cx.log(Level::Error, "failed", |record| {
-            record.campaign_id = Some(self.id.clone());
-            record.detail = Some(code.as_str());
-        });
+        cx.log(
+            Level::Error,
+            "failed",
+            Facts { campaign_id: Some(&self.id), detail: Some(code.as_str()), ..Facts::default() },
+        );
     }
 
     fn stop(&mut self, cx: &mut Context, code: Code) {

@@ -35,6 +35,21 @@ pub struct LogRecord {
     pub value: Option<u64>,
 }
 
+/// What a record tells beside its event; see [`LogRecord`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts<'a> {
+    /// Which campaign.
+    pub campaign_id: Option<&'a CampaignId>,
+    /// At which number.
+    pub sequence_number: Option<u64>,
+    /// Of which event.
+    pub event_id: Option<&'a str>,
+    /// A code, reason or outcome.
+    pub detail: Option<&'static str>,
+    /// A second number.
+    pub value: Option<u64>,
+}
+
 impl Level {
     /// The word for it.
     pub const fn as_str(self) -> &'static str {

@@ -4,7 +4,7 @@
 use super::backoff::full_jitter_ms;
 use super::connection::Dialect;
 use super::context::Context;
-use super::log::Level;
+use super::log::{Facts, Level};
 use super::machine::Machine;
 use super::notice::Notice;
 use super::outcome::Verdict;
@@ -242,9 +242,11 @@ impl Subscription {
     /// Somebody speaks of a phase that we are not in: a transition was missed.
     fn on_unannounced_phase(&mut self, cx: &mut Context) {
         cx.metrics.divergences += 1;
-        cx.log(Level::Warn, "unannounced_phase", |record| {
-            record.campaign_id = Some(self.id.clone());
-        });
+        cx.log(
+            Level::Warn,
+            "unannounced_phase",
+            Facts { campaign_id: Some(&self.id), ..Facts::default() },
+        );
         self.invalidate(cx, "divergence");
         let campaign_id = self.id.clone();
         cx.notify(Notice::Divergence { campaign_id, kind: "phase", sequence_number: 0 });

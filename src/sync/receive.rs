@@ -3,6 +3,7 @@
 use super::Now;
 use super::connection::{Connection, Dialect};
 use super::input::ConnectionId;
+use super::log::{Facts, Level};
 use super::machine::Machine;
 use super::notice::Notice;
 use super::outcome::{Outcome, Verdict};
@@ -224,9 +225,11 @@ impl Machine {
     pub(super) fn refuse(&mut self, code: Code, campaign_id: Option<CampaignId>) -> Verdict {
         self.cx.metrics.refused.count(code);
         self.cx.notify(Notice::Rejected { code, campaign_id });
-        self.cx.log(super::log::Level::Warn, "refused", |record| {
-            record.detail = Some(code.as_str());
-        });
+        self.cx.log(
+            Level::Warn,
+            "refused",
+            Facts { detail: Some(code.as_str()), ..Facts::default() },
+        );
         Verdict::Refused(code)
     }
 }

@@ -3,7 +3,7 @@
 use super::Timestamp;
 use super::connection::Dialect;
 use super::context::Context;
-use super::log::Level;
+use super::log::{Facts, Level};
 use super::notice::Notice;
 use super::outcome::Verdict;
 use super::subscription::Subscription;
@@ -112,11 +112,16 @@ impl Subscription {
         }
         self.announce_comparison(cx, false, discrepancy);
         let level = if discrepancy.warns() { Level::Warn } else { Level::Info };
-        cx.log(level, "discrepancy", |record| {
-            record.campaign_id = Some(self.id.clone());
-            record.sequence_number = Some(self.applied().get());
-            record.value = Some(discrepancy.difference());
-        });
+        cx.log(
+            level,
+            "discrepancy",
+            Facts {
+                campaign_id: Some(&self.id),
+                sequence_number: Some(self.applied().get()),
+                value: Some(discrepancy.difference()),
+                ..Facts::default()
+            },
+        );
     }
 
     fn announce_comparison(&self, cx: &mut Context, ok: bool, discrepancy: Discrepancy) {

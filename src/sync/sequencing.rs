@@ -3,7 +3,7 @@
 
 use super::context::Context;
 use super::gap::Holding;
-use super::log::Level;
+use super::log::{Facts, Level};
 use super::notice::{CacheInvalidated, Notice, PhaseTransition};
 use super::outcome::Verdict;
 use super::recovery::Recovery;
@@ -94,11 +94,16 @@ impl Subscription {
         cx.metrics.corrupt += 1;
         let (campaign_id, sequence_number) = (self.id.clone(), sequence.number().get());
         cx.notify(Notice::Corrupt { campaign_id, sequence_number });
-        cx.log(Level::Warn, "corrupt", |record| {
-            record.campaign_id = Some(self.id.clone());
-            record.sequence_number = Some(sequence.number().get());
-            record.event_id = Some(sequence.event_id().to_owned());
-        });
+        cx.log(
+            Level::Warn,
+            "corrupt",
+            Facts {
+                campaign_id: Some(&self.id),
+                sequence_number: Some(sequence.number().get()),
+                event_id: Some(sequence.event_id()),
+                ..Facts::default()
+            },
+        );
         match self.recovery {
             Recovery::Settled => {
                 let snapshot = self.strike(cx);
@@ -139,11 +144,16 @@ impl Subscription {
         self.invalidate(cx, "divergence");
         let (campaign_id, sequence_number) = (self.id.clone(), number.get());
         cx.notify(Notice::Divergence { campaign_id, kind, sequence_number });
-        cx.log(Level::Error, "divergence", |record| {
-            record.campaign_id = Some(self.id.clone());
-            record.sequence_number = Some(number.get());
-            record.detail = Some(kind);
-        });
+        cx.log(
+            Level::Error,
+            "divergence",
+            Facts {
+                campaign_id: Some(&self.id),
+                sequence_number: Some(number.get()),
+                detail: Some(kind),
+                ..Facts::default()
+            },
+        );
         self.want(cx, Reason::Divergence, true);
         Verdict::Divergence
     }
@@ -155,11 +165,16 @@ impl Subscription {
             let campaign_id = self.id.clone();
             let (expected, received) = (expected.get(), received.get());
             cx.notify(Notice::Gap { campaign_id, expected, received });
-            cx.log(Level::Warn, "gap", |record| {
-                record.campaign_id = Some(self.id.clone());
-                record.sequence_number = Some(expected);
-                record.value = Some(received);
-            });
+            cx.log(
+                Level::Warn,
+                "gap",
+                Facts {
+                    campaign_id: Some(&self.id),
+                    sequence_number: Some(expected),
+                    value: Some(received),
+                    ..Facts::default()
+                },
+            );
         }
         let verdict = self.hold(cx, document, sequence);
         if verdict != Verdict::Divergence {
@@ -247,11 +262,16 @@ impl Subscription {
     fn on_rejected(&mut self, cx: &mut Context, code: crate::protocol::Code) -> Verdict {
         cx.metrics.refused.count(code);
         cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()) });
-        cx.log(Level::Error, "rejected", |record| {
-            record.campaign_id = Some(self.id.clone());
-            record.sequence_number = Some(self.applied().next().get());
-            record.detail = Some(code.as_str());
-        });
+        cx.log(
+            Level::Error,
+            "rejected",
+            Facts {
+                campaign_id: Some(&self.id),
+                sequence_number: Some(self.applied().next().get()),
+                detail: Some(code.as_str()),
+                ..Facts::default()
+            },
+        );
         self.want(cx, Reason::Rejected, true);
         Verdict::Rejected
     }
@@ -270,11 +290,16 @@ impl Subscription {
         }
         cx.mark_changed(&self.id);
         if sequence.is_checkpoint() || number.get().is_multiple_of(cx.config.log_every_events) {
-            cx.log(Level::Info, "sequence", |record| {
-                record.campaign_id = Some(self.id.clone());
-                record.sequence_number = Some(number.get());
-                record.event_id = Some(sequence.event_id().to_owned());
-            });
+            cx.log(
+                Level::Info,
+                "sequence",
+                Facts {
+                    campaign_id: Some(&self.id),
+                    sequence_number: Some(number.get()),
+                    event_id: Some(sequence.event_id()),
+                    ..Facts::default()
+                },
+            );
         }
     }
 

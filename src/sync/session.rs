@@ -5,7 +5,7 @@ use super::connection::{Attempts, Connection, Dialect};
 use super::effect::Effect;
 use super::input::{ConnectionId, Ticket, Wake};
 use super::link::{Link, Pulse};
-use super::log::Level;
+use super::log::{Facts, Level};
 use super::machine::Machine;
 use super::notice::Notice;
 use crate::protocol::{Code, client};
@@ -110,7 +110,11 @@ impl Machine {
         for subscription in self.subscriptions.values_mut() {
             subscription.on_open(&mut self.cx, dialect);
         }
-        self.cx.log(Level::Info, "connected", |record| record.detail = Some(dialect.as_str()));
+        self.cx.log(
+            Level::Info,
+            "connected",
+            Facts { detail: Some(dialect.as_str()), ..Facts::default() },
+        );
         self.announce_connection();
         self.beat();
     }
@@ -118,7 +122,11 @@ impl Machine {
     /// The socket closed, or could not be opened.
     pub(super) fn on_closed(&mut self, code: u16) {
         self.cx.metrics.disconnects += 1;
-        self.cx.log(Level::Info, "disconnected", |record| record.value = Some(code.into()));
+        self.cx.log(
+            Level::Info,
+            "disconnected",
+            Facts { value: Some(code.into()), ..Facts::default() },
+        );
         let now = self.cx.now.at;
         let stable = self.cx.config.stable_link_ms;
         if self.connection.link_mut().is_some_and(|link| now.since(link.opened) >= stable) {
@@ -160,7 +168,11 @@ impl Machine {
         }
         self.cx.socket = None;
         self.connection = Connection::Failed(code);
-        self.cx.log(Level::Error, "gave_up", |record| record.detail = Some(code.as_str()));
+        self.cx.log(
+            Level::Error,
+            "gave_up",
+            Facts { detail: Some(code.as_str()), ..Facts::default() },
+        );
         for subscription in self.subscriptions.values_mut() {
             subscription.waiters.fail(&mut self.cx, code);
         }
@@ -255,7 +267,7 @@ impl Machine {
                 self.cx.effect(Effect::Send(connection, client::ping(echo)));
             }
             Pulse::Dead => {
-                self.cx.log(Level::Warn, "dead_link", |_| {});
+                self.cx.log(Level::Warn, "dead_link", Facts::default());
                 self.drop_socket(close::DEAD_LINK);
             }
         }

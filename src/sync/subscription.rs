@@ -6,7 +6,7 @@
 use super::context::Context;
 use super::dedupe::DedupeWindow;
 use super::gap::GapBuffer;
-use super::log::Level;
+use super::log::{Facts, Level};
 use super::notice::Notice;
 use super::original::Resync;
 use super::reached::Waiters;
@@ -311,11 +311,16 @@ impl Subscription {
         cx.metrics.recovery_requests.count(want.reason);
         let (campaign_id, reason) = (self.id.clone(), want.reason.as_str());
         cx.notify(Notice::RecoveryRequested { campaign_id, reason });
-        cx.log(Level::Info, "recovery_requested", |record| {
-            record.campaign_id = Some(self.id.clone());
-            record.sequence_number = Some(self.applied().get());
-            record.detail = Some(want.reason.as_str());
-        });
+        cx.log(
+            Level::Info,
+            "recovery_requested",
+            Facts {
+                campaign_id: Some(&self.id),
+                sequence_number: Some(self.applied().get()),
+                detail: Some(want.reason.as_str()),
+                ..Facts::default()
+            },
+        );
         let deadline = cx.now.at + cx.config.recovery_deadline_ms;
         self.recovery = Recovery::Asked { want, request_id, asked: cx.now, deadline };
     }

@@ -1,7 +1,7 @@
 //! Snapshots: announced, staged part by part, verified, swapped in whole.
 
 use super::context::Context;
-use super::log::Level;
+use super::log::{Facts, Level};
 use super::notice::Notice;
 use super::outcome::Verdict;
 use super::recovery::{Recovery, Want};
@@ -138,11 +138,16 @@ impl Subscription {
             let (campaign_id, rows) = (self.id.clone(), swapped.unconfirmed);
             cx.notify(Notice::Unconfirmed { campaign_id, rows });
         }
-        cx.log(Level::Info, "snapshot", |record| {
-            record.campaign_id = Some(self.id.clone());
-            record.sequence_number = Some(self.applied().get());
-            record.value = Some(swapped.rows);
-        });
+        cx.log(
+            Level::Info,
+            "snapshot",
+            Facts {
+                campaign_id: Some(&self.id),
+                sequence_number: Some(self.applied().get()),
+                value: Some(swapped.rows),
+                ..Facts::default()
+            },
+        );
     }
 
     fn retire(&mut self, cx: &Context, epoch: Epoch) {
@@ -157,10 +162,11 @@ impl Subscription {
         self.staging = None;
         cx.metrics.refused.count(code);
         cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()) });
-        cx.log(Level::Error, "rejected", |record| {
-            record.campaign_id = Some(self.id.clone());
-            record.detail = Some(code.as_str());
-        });
+        cx.log(
+            Level::Error,
+            "rejected",
+            Facts { campaign_id: Some(&self.id), detail: Some(code.as_str()), ..Facts::default() },
+        );
         self.ask_again_later(cx);
         Verdict::Refused(code)
     }
