@@ -1,6 +1,5 @@
 //! The two clocks, and the seed.
 
-use js_sys::Uint32Array;
 use wasm_bindgen::prelude::*;
 
 use crate::sync::{Now, Timestamp};
@@ -14,8 +13,8 @@ extern "C" {
     #[wasm_bindgen(js_namespace = Date, js_name = now)]
     fn wall_ms() -> f64;
 
-    #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
-    fn fill_with_random(words: &Uint32Array);
+    #[wasm_bindgen(js_namespace = Math, js_name = random)]
+    fn random() -> f64;
 }
 
 /// The present.
@@ -23,10 +22,8 @@ pub(super) fn now() -> Now {
     Now { at: Timestamp(monotonic_ms() as u64), wall_ms: wall_ms() as i64 }
 }
 
-/// A number that no other client has. It is for jitter, so that a thousand pages do not come back
-/// at the same moment.
+/// A number that hardly any other client has. It is for jitter, so that a thousand pages do not come
+/// back at the same moment; nothing secret is made of it.
 pub(super) fn seed() -> u64 {
-    let words = Uint32Array::new_with_length(2);
-    fill_with_random(&words);
-    u64::from(words.get_index(0)) << 32 | u64::from(words.get_index(1))
+    (random() * (1_u64 << 53) as f64) as u64
 }

@@ -84,14 +84,17 @@ impl Drop for Socket {
     fn drop(&mut self) {
         self.silence();
         if self.socket.ready_state() <= WebSocket::OPEN {
-            report(self.socket.close());
+            report(self.socket.close_with_code(NORMAL));
         }
     }
 }
 
+/// The purpose was fulfilled (RFC 6455 §7.4.1).
+const NORMAL: u16 = 1000;
+
 /// What browsers let a page say; other codes make `close` throw.
 const fn legal(code: u16) -> u16 {
-    if matches!(code, 1000 | 3000..=4999) { code } else { 1000 }
+    if matches!(code, NORMAL | 3000..=4999) { code } else { NORMAL }
 }
 
 fn feed(driver: &Weak<Driver>, input: Input<'_>) {

@@ -217,7 +217,7 @@ fn sockets_are_closed_with_codes_that_browsers_allow() {
 fn freeing_the_client_closes_the_socket() {
     let wired = Wired::following(&Log::with_rows(1));
     wired.world.client.free().expect("it is not under way");
-    assert_eq!(wired.socket(0)["closes"], json!([null]));
+    assert_eq!(wired.socket(0)["closes"], json!([1000]));
     assert!(!wired.sockets.listens(0));
 }
 
