@@ -26,6 +26,11 @@ export interface Host {
   log(record: LogRecord): void;
 }
 
+/** A view as it crosses: the counts are pairs of a word and its rows. */
+export type WireView = Omit<CampaignView, "counts"> & {
+  readonly counts: Readonly<Record<keyof CampaignView["counts"], readonly (readonly [string, number])[]>>;
+};
+
 /** The generated class. */
 export interface WasmClient {
   connect(): void;
@@ -37,7 +42,7 @@ export interface WasmClient {
   opened(): void;
   closed(code: number): void;
   takeChanges(): string[];
-  view(campaignId: string): CampaignView | undefined;
+  view(campaignId: string): WireView | undefined;
   status(campaignId: string): string;
   domains(campaignId: string, query: DomainQuery): DomainPage;
   reached(campaignId: string, epoch: string, sequenceNumber: number, ticket: number): void;

@@ -1,5 +1,5 @@
 /** What all handles of one campaign share: the view and those who want to hear of changes. */
-import type { WasmClient } from "./bridge.js";
+import type { WasmClient, WireView } from "./bridge.js";
 import { callSafely } from "./frame.js";
 import { deepFreeze, withoutNulls } from "./plain.js";
 import type { CampaignView } from "./types.js";
@@ -59,14 +59,20 @@ export class Channel {
   }
 }
 
-function readView(view: CampaignView | undefined): CampaignView | undefined {
+function readView(view: WireView | undefined): CampaignView | undefined {
   if (view === undefined) return undefined;
-  const { staleReason, code, campaign, lastTransition, error, ...rest } = view;
+  const { staleReason, code, campaign, counts, lastTransition, error, ...rest } = view;
   const why = withoutNulls({ staleReason, code }) as Pick<CampaignView, "staleReason" | "code">;
   return deepFreeze({
     ...rest,
     ...why,
     campaign: campaign && withoutNulls(campaign),
+    // `fromEntries` makes members of their own, `__proto__` included.
+    counts: {
+      dns: Object.fromEntries(counts.dns),
+      http: Object.fromEntries(counts.http),
+      lead: Object.fromEntries(counts.lead),
+    },
     lastTransition: lastTransition && withoutNulls(lastTransition),
     error: error && withoutNulls(error),
   });

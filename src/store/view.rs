@@ -94,15 +94,15 @@ fn show_record<'a>(record: &'a CampaignRecord, to: &mut Record<'a>) {
     to.optional_text("errorMessage", record.error_message.as_deref());
 }
 
-/// How many rows have each word of each status column.
+/// How many rows have each word of each status column, as pairs: a word may be the name of a member
+/// that an object has already.
 fn show_tallies<'a>(table: &'a DomainTable, to: &mut Record<'a>) {
     let columns = [&table.dns_words, &table.http_words, &table.lead_words];
     for (name, words) in ["dns", "http", "lead"].into_iter().zip(columns) {
-        let mut tallies = Record::default();
-        for (word, tally) in words.tallies() {
-            tallies.count(word, tally.into());
-        }
-        to.add(name, tallies.into());
+        let pairs = words.tallies().map(|(word, tally)| {
+            Plain::List(vec![Plain::Text(word), Plain::Integer(tally.into())])
+        });
+        to.add(name, Plain::List(pairs.collect()));
     }
 }
 

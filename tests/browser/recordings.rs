@@ -21,6 +21,13 @@ fn view(world: &World, id: &str) -> Value {
     plain(&world.client.view(id).expect("it is open"))
 }
 
+/// How many rows resolve.
+fn resolved(view: &Value) -> u64 {
+    let pairs = view["counts"]["dns"].as_array().expect("pairs").iter();
+    let resolved = pairs.filter(|pair| pair[0] == "resolved").map(|pair| pair[1].as_u64());
+    resolved.flatten().sum()
+}
+
 fn tickets(world: &World) -> Vec<f64> {
     let asked = world.host.calls("fetchSnapshot").into_iter();
     asked.map(|call| call[0].as_f64().expect("a ticket is a number")).collect()
@@ -48,7 +55,7 @@ fn replay_first(world: &World, frame: impl Fn(&str)) {
 fn check_first(world: &World) {
     let view = view(world, FIRST);
     assert_eq!((&view["domainsCount"], &view["dialect"]), (&json!(250), &json!("original")));
-    assert_eq!(view["counts"]["dns"]["resolved"], 91);
+    assert_eq!(resolved(&view), 91);
     assert_eq!(view["campaign"]["currentPhase"], "http_keyword_validation");
     assert_eq!(view["totalDomainCount"], 250, "91 is of the phase");
     assert!(world.client.view(OTHER).expect("it is open").is_undefined());
@@ -137,7 +144,7 @@ fn the_second_recording_notices_the_missed_transition_and_loses_no_row() {
         .expect("it is open");
     let view = view(world, SECOND);
     assert_eq!((&view["domainsCount"], &view["totalDomainCount"]), (&json!(120), &json!(120)));
-    assert_eq!(view["counts"]["dns"]["resolved"], 55);
+    assert_eq!(resolved(&view), 55);
     assert_eq!(view["campaign"]["currentPhase"], "http_keyword_validation");
     assert_eq!(world.metrics()["corrupt"], 0);
 }

@@ -38,7 +38,7 @@ fn a_view_without_state_says_so_with_nulls() {
         json!({"campaignId": CAMPAIGN, "status": "idle", "dialect": null, "position": null,
             "campaign": null, "totalDomainCount": 0, "domainsCount": 0,
             "domainsDigest": "0000000000000000", "unconfirmedCount": 0,
-            "counts": {"dns": {}, "http": {}, "lead": {}}, "lastTransition": null, "error": null})
+            "counts": {"dns": [], "http": [], "lead": []}, "lastTransition": null, "error": null})
     );
 }
 
@@ -57,7 +57,7 @@ fn a_view_is_a_plain_object_with_everything_in_it() {
                 "createdAt": TIMESTAMP, "updatedAt": TIMESTAMP},
             "totalDomainCount": 3, "domainsCount": 3, "domainsDigest": wire::digest(&rows),
             "unconfirmedCount": 0,
-            "counts": {"dns": {"resolved": 1}, "http": {}, "lead": {}},
+            "counts": {"dns": [["resolved", 1]], "http": [], "lead": []},
             "lastTransition": {"previousPhase": "domain_generation",
                 "newPhase": "dns_validation", "newStatus": "ready", "transitionType": "manual",
                 "triggerReason": "configured", "estimatedDuration": 90, "timestamp": TIMESTAMP,

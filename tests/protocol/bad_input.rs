@@ -183,7 +183,8 @@ fn names_that_mean_something_to_javascript_mean_nothing_here() {
         let update = json!([{"domainId": name, "domain": name, "dnsStatus": name}]);
         let event = steady.log.update(update);
         assert_eq!(steady.world.receive(&event.document()), Verdict::Applied);
-        assert_eq!(steady.world.view()["counts"]["dns"][name], 1);
+        let counts = steady.world.view()["counts"]["dns"].clone();
+        assert!(counts.as_array().expect("pairs").contains(&json!([name, 1])), "{counts}");
         assert_eq!(steady.world.rows()[3]["domainId"], *name);
     }
 }
