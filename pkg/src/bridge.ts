@@ -37,8 +37,7 @@ export interface WasmClient {
   close(): void;
   retain(campaignId: string): void;
   release(campaignId: string): void;
-  receive(frame: string): number;
-  receiveBytes(frame: Uint8Array): number;
+  receive(frame: Uint8Array): number;
   opened(): void;
   closed(code: number): void;
   takeChanges(): string[];

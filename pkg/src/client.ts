@@ -7,6 +7,7 @@ import { callSafely } from "./frame.js";
 import { announceInvalidation } from "./invalidation.js";
 import { wasmClient } from "./module.js";
 import { PageEvents } from "./page.js";
+import { encoded } from "./text.js";
 import type { CampaignStatus, CampaignSyncOptions, CampaignView, Metrics } from "./types.js";
 import type { ClientOptions, WasmClient } from "./bridge.js";
 
@@ -76,8 +77,8 @@ export class CampaignSync extends EventTarget {
    */
   receive(frame: string | Uint8Array | ArrayBuffer): number {
     return this.#open().call((client) => {
-      if (typeof frame === "string") return client.receive(frame);
-      return client.receiveBytes(frame instanceof ArrayBuffer ? new Uint8Array(frame) : frame);
+      if (typeof frame === "string") return client.receive(encoded(frame));
+      return client.receive(frame instanceof ArrayBuffer ? new Uint8Array(frame) : frame);
     });
   }
 

@@ -67,22 +67,12 @@ impl Client {
         self.ask(Input::Release(CampaignId::new(campaign_id)?))
     }
 
-    /// Takes a text frame that another transport received. Bad input is refused and counted, never
-    /// thrown. Returns how many events were applied.
+    /// Takes a frame that another transport received, as UTF-8. Bad input is refused and counted,
+    /// never thrown. Returns how many events were applied.
     ///
     /// # Errors
     /// `closed`.
-    pub fn receive(&self, frame: &str) -> Result<u32, Code> {
-        self.driver.may_ask()?;
-        Ok(self.driver.receive_by_hand(Frame::Text(frame)))
-    }
-
-    /// The same for a binary frame.
-    ///
-    /// # Errors
-    /// `closed`.
-    #[wasm_bindgen(js_name = receiveBytes)]
-    pub fn receive_bytes(&self, frame: &[u8]) -> Result<u32, Code> {
+    pub fn receive(&self, frame: &[u8]) -> Result<u32, Code> {
         self.driver.may_ask()?;
         Ok(self.driver.receive_by_hand(Frame::Binary(frame)))
     }

@@ -52,8 +52,7 @@ const REFUSAL = '{"type":"error","timestamp":"","data":{"code":"rate_limited","m
 export function callEverything(client, campaignId) {
   client.connect();
   client.retain(campaignId);
-  client.receive(REFUSAL);
-  client.receiveBytes(new TextEncoder().encode(REFUSAL));
+  client.receive(new TextEncoder().encode(REFUSAL));
   client.takeChanges();
   client.view(campaignId);
   client.status(campaignId);

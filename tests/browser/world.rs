@@ -61,10 +61,8 @@ extern "C" {
     pub(crate) fn retain(this: &JsClient, id: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch)]
     pub(crate) fn release(this: &JsClient, id: &str) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn receive(this: &JsClient, frame: &JsValue) -> Result<u32, JsValue>;
-    #[wasm_bindgen(method, catch, js_name = receiveBytes)]
-    pub(crate) fn receive_bytes(this: &JsClient, frame: &[u8]) -> Result<u32, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = receive)]
+    fn js_receive(this: &JsClient, frame: &js_sys::Uint8Array) -> Result<u32, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub(crate) fn opened(this: &JsClient) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch)]
@@ -103,6 +101,19 @@ extern "C" {
     pub(crate) fn metrics(this: &JsClient) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub(crate) fn diagnostics(this: &JsClient) -> Result<JsValue, JsValue>;
+}
+
+impl JsClient {
+    /// A frame that came as text.
+    pub(crate) fn receive(&self, frame: &JsValue) -> Result<u32, JsValue> {
+        self.receive_bytes(frame.as_string().expect("a frame is text").as_bytes())
+    }
+
+    /// A frame that came as bytes: a copy, because our memory moves when the client's grows, which is
+    /// the same one here.
+    pub(crate) fn receive_bytes(&self, frame: &[u8]) -> Result<u32, JsValue> {
+        self.js_receive(&js_sys::Uint8Array::from(frame))
+    }
 }
 
 impl Recorder {

@@ -59,8 +59,7 @@ export class Client {
     this.#record("retain", id);
   }
   release(id) { this.#record("release", id); }
-  receive(frame) { this.#record("receive", frame); return this.onReceive?.(frame) ?? 0; }
-  receiveBytes(frame) { this.#record("receiveBytes", frame); return 0; }
+  receive(frame) { this.#record("receive", frame.slice()); return this.onReceive?.(new TextDecoder().decode(frame)) ?? 0; }
   opened() { this.#record("opened"); }
   closed(code) { this.#record("closed", code); }
   takeChanges() {
