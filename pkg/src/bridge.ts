@@ -31,26 +31,39 @@ export type WireView = Omit<CampaignView, "counts"> & {
   readonly counts: Readonly<Record<keyof CampaignView["counts"], readonly (readonly [string, number])[]>>;
 };
 
+/** What the machine is told to do, as JSON. */
+export type Command =
+  | { command: "connect" | "close" | "opened" }
+  | { command: "closed"; code: number }
+  | { command: "retain" | "release" | "refresh" | "discardUnconfirmed"; campaignId: string }
+  | { command: "reached"; campaignId: string; epoch: string; sequenceNumber: number; ticket: number }
+  | { command: "token"; ticket: number; token: string | undefined };
+
+/** What the machine is asked for, as JSON. */
+export type Question =
+  | { read: "view" | "status"; campaignId: string }
+  | ({ read: "domains"; campaignId: string } & DomainQuery)
+  | { read: "changes" | "metrics" | "diagnostics" };
+
+/** The answers, by what is asked for. */
+export interface Answers {
+  view: WireView | undefined;
+  status: string;
+  domains: DomainPage;
+  changes: string[];
+  metrics: Metrics;
+  diagnostics: object;
+}
+
+/** Asks the machine. */
+export type Read = <Q extends Question>(question: Q) => Answers[Q["read"]];
+
 /** The generated class. */
 export interface WasmClient {
-  connect(): void;
-  close(): void;
-  retain(campaignId: string): void;
-  release(campaignId: string): void;
   receive(frame: Uint8Array): number;
-  opened(): void;
-  closed(code: number): void;
-  takeChanges(): string[];
-  view(campaignId: string): WireView | undefined;
-  status(campaignId: string): string;
-  domains(campaignId: string, query: DomainQuery): DomainPage;
-  reached(campaignId: string, epoch: string, sequenceNumber: number, ticket: number): void;
-  discardUnconfirmed(campaignId: string): void;
-  refresh(campaignId: string): void;
-  provideToken(ticket: number, token: string | undefined): void;
+  command(json: string): void;
+  read(json: string): unknown;
   provideSnapshot(ticket: number, json: string | undefined): void;
-  metrics(): Metrics;
-  diagnostics(): object;
   free(): void;
 }
 

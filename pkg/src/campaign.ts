@@ -77,20 +77,20 @@ export class CampaignHandle implements Campaign {
     this.#assertHeld();
     // The module knows the case and the white space of ASCII only; the engine has the tables for the rest.
     const folded = typeof query.search === "string" ? { ...query, search: query.search.trim().toLowerCase() } : query;
-    return this.#core.call((client) => client.domains(this.campaignId, folded));
+    return this.#core.read({ ...folded, read: "domains", campaignId: this.campaignId });
   }
 
   async reached(position: LogPosition | string, options: WaitOptions = {}): Promise<void> {
     this.#assertHeld();
     const { epoch, sequenceNumber } = toPosition(position);
     await this.#core.waits.wait(this, options, (ticket) =>
-      this.#core.call((client) => client.reached(this.campaignId, epoch, sequenceNumber, ticket)),
+      this.#core.command({ command: "reached", campaignId: this.campaignId, epoch, sequenceNumber, ticket }),
     );
   }
 
   discardUnconfirmed(): void {
     this.#assertHeld();
-    this.#core.call((client) => client.discardUnconfirmed(this.campaignId));
+    this.#core.command({ command: "discardUnconfirmed", campaignId: this.campaignId });
   }
 
   release(): void {

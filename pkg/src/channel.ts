@@ -1,5 +1,5 @@
 /** What all handles of one campaign share: the view and those who want to hear of changes. */
-import type { WasmClient, WireView } from "./bridge.js";
+import type { Read, WireView } from "./bridge.js";
 import { callSafely } from "./frame.js";
 import { deepFreeze, withoutNulls } from "./plain.js";
 import type { CampaignView } from "./types.js";
@@ -33,10 +33,11 @@ export class Channel {
    * The view. It is built again only if it changed; the status is asked for each time, because it
    * changes with the clock alone.
    */
-  view(client: WasmClient): CampaignView {
-    if (this.#changed || this.#view === undefined || this.#view.status !== client.status(this.campaignId)) {
+  view(read: Read): CampaignView {
+    const { campaignId } = this;
+    if (this.#changed || this.#view === undefined || this.#view.status !== read({ read: "status", campaignId })) {
       this.#changed = false;
-      this.#view = readView(client.view(this.campaignId)) ?? emptyView(this.campaignId);
+      this.#view = readView(read({ read: "view", campaignId })) ?? emptyView(campaignId);
       this.#last = undefined;
     }
     return this.#view;

@@ -9,7 +9,7 @@ import { wasmClient } from "./module.js";
 import { PageEvents } from "./page.js";
 import { encoded } from "./text.js";
 import type { CampaignStatus, CampaignSyncOptions, CampaignView, Metrics } from "./types.js";
-import type { ClientOptions, WasmClient } from "./bridge.js";
+import type { ClientOptions, Command } from "./bridge.js";
 
 /** Typed listening; see `CampaignSyncEventMap` for the events. */
 export interface CampaignSync {
@@ -63,7 +63,7 @@ export class CampaignSync extends EventTarget {
 
   /** Opens the connection, or opens it again without waiting for the next try. */
   connect(): void {
-    this.#open().call((client) => client.connect());
+    this.#open().command({ command: "connect" });
   }
 
   /** A handle of a campaign; release it when it is not needed any more. */
@@ -88,7 +88,7 @@ export class CampaignSync extends EventTarget {
    * `open` says that the last is not wanted any more.
    */
   opened(): void {
-    this.#byHand((client) => client.opened());
+    this.#byHand({ command: "opened" });
   }
 
   /**
@@ -97,7 +97,7 @@ export class CampaignSync extends EventTarget {
    * @param code the close code of a WebSocket; 1006 for whatever else it was.
    */
   closed(code = 1006): void {
-    this.#byHand((client) => client.closed(code));
+    this.#byHand({ command: "closed", code });
   }
 
   /** The status of a campaign, computed from the clock now. `idle` if nobody watches it. */
@@ -112,12 +112,12 @@ export class CampaignSync extends EventTarget {
 
   /** Counters and histograms since the client was made. */
   metrics(): Metrics {
-    return this.#open().call((client) => client.metrics());
+    return this.#open().read({ read: "metrics" });
   }
 
   /** Everything worth attaching to a bug report; no row data. */
   diagnostics(): object {
-    return this.#open().call((client) => client.diagnostics());
+    return this.#open().read({ read: "diagnostics" });
   }
 
   /** Closes the connection for good. Waits are rejected and later calls throw `closed`. */
@@ -147,9 +147,9 @@ export class CampaignSync extends EventTarget {
     });
   }
 
-  #byHand(tell: (client: WasmClient) => void): void {
+  #byHand(tell: Command): void {
     if (!this.#manual) throw new CampaignSyncError("transport_in_use");
-    this.#open().call(tell);
+    this.#open().command(tell);
   }
 
   #settings(): ClientOptions {
@@ -168,7 +168,7 @@ export class CampaignSync extends EventTarget {
 
   #refresh(campaignId: string): void {
     // A request on the window may name anything; nobody stands there to catch an error.
-    if (this.#core?.closed === false) callSafely(() => this.#core?.call((client) => client.refresh(campaignId)));
+    if (this.#core?.closed === false) callSafely(() => this.#core?.command({ command: "refresh", campaignId }));
   }
 }
 

@@ -2,7 +2,7 @@
  * The JavaScript side of the machine: the host it calls, the shared channels, the open waits. It
  * takes no decision about events; it carries them.
  */
-import type { ClientOptions, Host, WasmClient, WasmClientConstructor } from "./bridge.js";
+import type { ClientOptions, Command, Host, Read, WasmClient, WasmClientConstructor } from "./bridge.js";
 import { Channel } from "./channel.js";
 import { asCampaignSyncError, CampaignSyncError } from "./errors.js";
 import { callSafely, FrameTask } from "./frame.js";
@@ -40,6 +40,14 @@ export class Core {
     return this.#closed;
   }
 
+  /** Tells the machine to do something. */
+  command(command: Command): void {
+    this.call((client) => client.command(JSON.stringify(command)));
+  }
+
+  /** Asks the machine for something. */
+  readonly read: Read = (question) => this.call((client) => client.read(JSON.stringify(question)) as never);
+
   /** Calls the machine; its errors become the package's own. */
   call<T>(use: (client: WasmClient) => T): T {
     if (this.#closed) throw new CampaignSyncError("closed");
@@ -52,7 +60,7 @@ export class Core {
 
   /** Subscribes to a campaign for one more handle. */
   retain(campaignId: string): Channel {
-    this.call((client) => client.retain(campaignId));
+    this.command({ command: "retain", campaignId });
     const channel = this.#channels.get(campaignId) ?? new Channel(campaignId);
     this.#channels.set(campaignId, channel);
     channel.handles += 1;
@@ -67,16 +75,14 @@ export class Core {
       this.#unheard.delete(channel);
       this.#outlets.unwatched(channel.campaignId);
     }
-    if (!this.#closed) this.call((client) => client.release(channel.campaignId));
+    if (!this.#closed) this.command({ command: "release", campaignId: channel.campaignId });
   }
 
   /** The view of a channel. After closing, the last one: a render that is already under way must not fail. */
   view(channel: Channel): CampaignView {
     if (this.#closed) return channel.lastView();
-    return this.call((client) => {
-      this.#collect(client);
-      return channel.view(client);
-    });
+    this.#collect();
+    return channel.view(this.read);
   }
 
   /** The view of a campaign that is subscribed, if it is. */
@@ -89,7 +95,7 @@ export class Core {
   close(): void {
     if (this.#closed) return;
     for (const channel of this.#channels.values()) this.view(channel);
-    this.call((client) => client.close());
+    this.command({ command: "close" });
     this.#closed = true;
     this.#frame.cancel();
     for (const campaignId of this.#channels.keys()) this.#outlets.unwatched(campaignId);
@@ -108,7 +114,7 @@ export class Core {
       settle: (ticket, code) => this.waits.settle(ticket, code),
       log: (record) => this.#log(withoutNulls(record)),
       requestToken: (ticket) => {
-        void this.#provide(this.#options.token, (token) => this.#client.provideToken(ticket, token));
+        void this.#provide(this.#options.token, (token) => this.#client.command(JSON.stringify({ command: "token", ticket, token } satisfies Command)));
       },
       fetchSnapshot: (ticket, campaignId) => {
         const fetch = this.#options.fetchSnapshot;
@@ -149,13 +155,13 @@ export class Core {
     this.#frame.schedule();
   }
 
-  #collect(client: WasmClient): void {
-    for (const campaignId of client.takeChanges()) this.#markChanged(campaignId);
+  #collect(): void {
+    for (const campaignId of this.read({ read: "changes" })) this.#markChanged(campaignId);
   }
 
   #flush(): void {
     if (this.#closed) return;
-    this.#collect(this.#client);
+    this.#collect();
     const channels = [...this.#unheard];
     this.#unheard.clear();
     // Collecting asked for a frame once more; what it was for happens now.

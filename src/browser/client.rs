@@ -4,13 +4,15 @@ use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
 
+use super::convert::{Command, Question};
 use super::driver::{Driver, Transport};
 use super::host::Host;
 use super::{clock, convert};
 use crate::plain::{Plain, Record, ToPlain};
+use crate::protocol::Code;
 use crate::protocol::frame::Frame;
-use crate::protocol::{CampaignId, Code};
 use crate::store::CampaignView;
+use crate::sync::input::Ticket;
 use crate::sync::{Input, Machine, Now, Status};
 
 /// One machine with its connection. What is thrown is a code from the closed list.
@@ -33,40 +35,6 @@ impl Client {
         Ok(Self { driver: Driver::new(config, transport, host) })
     }
 
-    /// Opens the connection, or opens it again after it was given up.
-    ///
-    /// # Errors
-    /// `closed`.
-    pub fn connect(&self) -> Result<(), Code> {
-        self.ask(Input::Connect)
-    }
-
-    /// Closes for good.
-    ///
-    /// # Errors
-    /// `closed`, if it is already.
-    pub fn close(&self) -> Result<(), Code> {
-        self.driver.may_ask()?;
-        self.driver.close();
-        Ok(())
-    }
-
-    /// Holds a campaign, once more.
-    ///
-    /// # Errors
-    /// `invalid_campaign_id`, `closed`.
-    pub fn retain(&self, campaign_id: &str) -> Result<(), Code> {
-        self.ask(Input::Retain(CampaignId::new(campaign_id)?))
-    }
-
-    /// Lets go of a campaign, once.
-    ///
-    /// # Errors
-    /// `invalid_campaign_id`, `closed`.
-    pub fn release(&self, campaign_id: &str) -> Result<(), Code> {
-        self.ask(Input::Release(CampaignId::new(campaign_id)?))
-    }
-
     /// Takes a frame that another transport received, as UTF-8. Bad input is refused and counted,
     /// never thrown. Returns how many events were applied.
     ///
@@ -77,154 +45,93 @@ impl Client {
         Ok(self.driver.receive_by_hand(Frame::Binary(frame)))
     }
 
-    /// The application's own transport is open. While nothing is said of it, it is so always.
+    /// A command, as JSON: `{command, campaignId?, epoch?, sequenceNumber?, ticket?, token?, code?}`.
+    ///
+    /// * `connect` opens the connection, or opens it again after it was given up; `close` ends all.
+    /// * `opened` and `closed` (`code`) tell of the application's own transport.
+    /// * `retain`, `release`, `refresh` and `discardUnconfirmed` are of a campaign.
+    /// * `reached` wants to know when a position is reached: `host.settle(ticket, code)` says it.
+    /// * `token` answers `host.requestToken(ticket)`; without one there is none.
     ///
     /// # Errors
-    /// `closed`.
-    pub fn opened(&self) -> Result<(), Code> {
+    /// `closed`; `invalid_campaign_id`, `invalid_content` and `integer_out_of_range` for a command
+    /// that is none.
+    pub fn command(&self, json: &str) -> Result<(), Code> {
         self.driver.may_ask()?;
-        self.driver.opened_by_hand();
+        let input = match convert::command(json)? {
+            Command::Input(input) => input,
+            Command::Close => return Ok(self.driver.close()),
+            Command::Opened => return Ok(self.driver.opened_by_hand()),
+            Command::Closed(code) => return Ok(self.driver.closed_by_hand(code)),
+        };
+        self.driver.feed(input);
         Ok(())
-    }
-
-    /// The application's own transport closed, or could not be opened; nothing is sent before it is
-    /// open again. The code is that of a WebSocket.
-    ///
-    /// # Errors
-    /// `closed`.
-    pub fn closed(&self, code: u16) -> Result<(), Code> {
-        self.driver.may_ask()?;
-        self.driver.closed_by_hand(code);
-        Ok(())
-    }
-
-    /// The campaigns whose view changed since this was last asked.
-    ///
-    /// # Errors
-    /// `closed`.
-    #[wasm_bindgen(js_name = takeChanges)]
-    pub fn take_changes(&self) -> Result<JsValue, Code> {
-        let changes = self.driver.read(|machine| machine.take_changes())?;
-        let list = changes.iter().map(|id| Plain::Text(id.as_str())).collect();
-        Ok(convert::to_js(&Plain::List(list)))
-    }
-
-    /// A campaign as it is now, as a fresh object; `undefined` if nobody holds it.
-    ///
-    /// # Errors
-    /// `closed`.
-    pub fn view(&self, campaign_id: &str) -> Result<JsValue, Code> {
-        let now = clock::now();
-        self.driver.read(|machine| {
-            let view = machine.view(campaign_id, now);
-            view.map_or(JsValue::UNDEFINED, |view| convert::to_js(&view))
-        })
-    }
-
-    /// The word of a campaign's status now; `idle` if nobody holds it.
-    ///
-    /// # Errors
-    /// `closed`.
-    pub fn status(&self, campaign_id: &str) -> Result<JsValue, Code> {
-        let now = clock::now();
-        let status = self.driver.read(|machine| machine.status(campaign_id, now))?;
-        Ok(status.unwrap_or(Status::Idle).as_str().into())
-    }
-
-    /// One page of a campaign's rows. Query: `offset?`, `limit?`, `search?`, `dnsStatus?`,
-    /// `httpStatus?`, `leadStatus?`, `sortBy?`, `sortOrder?`.
-    ///
-    /// # Errors
-    /// `unknown_campaign` if nobody holds it; `invalid_content` or `integer_out_of_range` for a
-    /// query that is none; `closed`.
-    pub fn domains(&self, campaign_id: &str, query: &JsValue) -> Result<JsValue, Code> {
-        // Before the machine is borrowed: the query's members may be accessors.
-        let query = convert::query(query)?;
-        self.driver.read(|machine| {
-            let page = machine.domains(campaign_id, &query).ok_or(Code::UnknownCampaign)?;
-            Ok(convert::to_js(&page))
-        })?
-    }
-
-    /// Wants to know when a position is reached: `host.settle(ticket, code)` says it.
-    ///
-    /// # Errors
-    /// `invalid_campaign_id`, `invalid_content`, `integer_out_of_range`, `closed`.
-    pub fn reached(
-        &self,
-        campaign_id: &str,
-        epoch: &str,
-        sequence_number: f64,
-        ticket: f64,
-    ) -> Result<(), Code> {
-        let position = convert::position(epoch, sequence_number)?;
-        let ticket = convert::ticket(ticket)?;
-        self.ask(Input::Await(CampaignId::new(campaign_id)?, position, ticket))
-    }
-
-    /// Drops the rows that the last snapshot did not bring.
-    ///
-    /// # Errors
-    /// `invalid_campaign_id`, `closed`.
-    #[wasm_bindgen(js_name = discardUnconfirmed)]
-    pub fn discard_unconfirmed(&self, campaign_id: &str) -> Result<(), Code> {
-        self.ask(Input::DiscardUnconfirmed(CampaignId::new(campaign_id)?))
-    }
-
-    /// Wants fresh data.
-    ///
-    /// # Errors
-    /// `invalid_campaign_id`, `closed`.
-    pub fn refresh(&self, campaign_id: &str) -> Result<(), Code> {
-        self.ask(Input::Refresh(CampaignId::new(campaign_id)?))
-    }
-
-    /// Answers `host.requestToken(ticket)`; `undefined` if there is no token.
-    ///
-    /// # Errors
-    /// `integer_out_of_range` for a ticket that is none; `closed`.
-    #[wasm_bindgen(js_name = provideToken)]
-    pub fn provide_token(&self, ticket: f64, token: Option<String>) -> Result<(), Code> {
-        self.ask(Input::Token(convert::ticket(ticket)?, token))
     }
 
     /// Answers `host.fetchSnapshot(ticket, campaignId)`; `undefined` if the fetch failed.
     ///
     /// # Errors
-    /// `integer_out_of_range` for a ticket that is none; `closed`.
+    /// `closed`.
     #[wasm_bindgen(js_name = provideSnapshot)]
     pub fn provide_snapshot(&self, ticket: f64, json: Option<String>) -> Result<(), Code> {
-        self.ask(Input::Snapshot(convert::ticket(ticket)?, json.as_deref()))
-    }
-
-    /// The counters, as a fresh object.
-    ///
-    /// # Errors
-    /// `closed`.
-    pub fn metrics(&self) -> Result<JsValue, Code> {
-        self.driver.read(|machine| convert::to_js(machine.metrics()))
-    }
-
-    /// Everything worth attaching to a bug report: no rows, no token, no address.
-    ///
-    /// # Errors
-    /// `closed`.
-    pub fn diagnostics(&self) -> Result<JsValue, Code> {
-        let now = clock::now();
-        let transport = match self.driver.transport() {
-            Transport::Socket(_) => "socket",
-            Transport::Manual(_) => "manual",
-        };
-        let wake_in_ms = self.driver.deadline().map(|deadline| deadline.since(now.at));
-        self.driver
-            .read(|machine| convert::to_js(&Diagnostics { machine, now, transport, wake_in_ms }))
-    }
-
-    /// A command: everything that changes something.
-    fn ask(&self, input: Input<'_>) -> Result<(), Code> {
         self.driver.may_ask()?;
-        self.driver.feed(input);
+        self.driver.feed(Input::Snapshot(Ticket(ticket as u64), json.as_deref()));
         Ok(())
+    }
+
+    /// What there is to see, as JSON asks for it: `{read, campaignId?}`, and for rows the members of
+    /// a query, `offset?`, `limit?`, `search?`, `dnsStatus?`, `httpStatus?`, `leadStatus?`, `sortBy?`,
+    /// `sortOrder?`.
+    ///
+    /// * `view`: a campaign as it is now, as a fresh object; `undefined` if nobody holds it.
+    /// * `status`: the word of its status now; `idle` if nobody holds it.
+    /// * `domains`: one page of its rows.
+    /// * `changes`: the campaigns whose view changed since this was last asked.
+    /// * `metrics`: the counters. `diagnostics`: everything worth attaching to a bug report; no rows,
+    ///   no token, no address.
+    ///
+    /// # Errors
+    /// `closed`; `unknown_campaign` for rows that nobody holds; `invalid_content` or
+    /// `integer_out_of_range` for a question that is none.
+    pub fn read(&self, json: &str) -> Result<JsValue, Code> {
+        let (what, campaign_id, query) = convert::question(json)?;
+        let now = clock::now();
+        self.driver.read(|machine| {
+            Ok(match what {
+                Question::View => match machine.view(&campaign_id, now) {
+                    Some(view) => convert::to_js(&view),
+                    None => JsValue::UNDEFINED,
+                },
+                Question::Status => {
+                    machine.status(&campaign_id, now).unwrap_or(Status::Idle).as_str().into()
+                }
+                Question::Domains => {
+                    let page = machine.domains(&campaign_id, &query);
+                    convert::to_js(&page.ok_or(Code::UnknownCampaign)?)
+                }
+                Question::Changes => {
+                    let changes = machine.take_changes();
+                    let list = changes.iter().map(|id| Plain::Text(id.as_str())).collect();
+                    convert::to_js(&Plain::List(list))
+                }
+                Question::Metrics => convert::to_js(machine.metrics()),
+                Question::Diagnostics => convert::to_js(&self.diagnostics(machine, now)),
+            })
+        })?
+    }
+}
+
+impl Client {
+    fn diagnostics<'a>(&self, machine: &'a Machine, now: Now) -> Diagnostics<'a> {
+        Diagnostics {
+            machine,
+            now,
+            transport: match self.driver.transport() {
+                Transport::Socket(_) => "socket",
+                Transport::Manual(_) => "manual",
+            },
+            wake_in_ms: self.driver.deadline().map(|deadline| deadline.since(now.at)),
+        }
     }
 }
 

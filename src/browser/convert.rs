@@ -1,6 +1,7 @@
 //! Values across the boundary: plain objects with camelCase names, numbers that are exact.
 
 use core::cell::Cell;
+use std::borrow::Cow;
 
 use js_sys::JSON;
 use serde::Serialize;
@@ -9,12 +10,11 @@ use wasm_bindgen::JsValue;
 
 use super::driver::Transport;
 use crate::plain::ToPlain;
-use crate::protocol::limits::INTEGER_MAX;
-use crate::protocol::schema::{Field, Kind, Value, nullable, optional, read_raw};
-use crate::protocol::{Code, Epoch, Position, SequenceNumber};
+use crate::protocol::schema::{Field, Kind, Value, lookup, nullable, optional, read_raw, required};
+use crate::protocol::{CampaignId, Code, Position};
 use crate::store::query::{DomainQuery, RowOrder, SortBy};
-use crate::sync::Config;
 use crate::sync::input::Ticket;
+use crate::sync::{Config, Input};
 
 /// Rows of a page, if the query does not say.
 const LIMIT_DEFAULT: usize = 100;
@@ -67,13 +67,71 @@ static SETTINGS: [Field; 7] = [
     optional("url", Kind::Text),
 ];
 
-/// Which rows, in which order. All of it is optional.
-pub(super) fn query(query: &JsValue) -> Result<DomainQuery, Code> {
-    let json = to_json(query)?;
-    let [offset, limit, search, dns_status, http_status, lead_status, sort_by, order] =
-        read_raw(&json, &QUERY)?;
+/// What a command asks for: an input of the machine, or something of the driver itself.
+pub(super) enum Command {
+    Input(Input<'static>),
+    Close,
+    Opened,
+    Closed(u16),
+}
+
+/// Reads a command.
+pub(super) fn command(json: &str) -> Result<Command, Code> {
+    let [command, id, epoch, number, ticket, token, code] = read_raw(json, &COMMAND)?;
+    let id = || CampaignId::new(&id.text_or_empty());
+    let ticket = Ticket(ticket.count());
+    Ok(Command::Input(match command.text_or_empty().as_ref() {
+        "connect" => Input::Connect,
+        "close" => return Ok(Command::Close),
+        "opened" => return Ok(Command::Opened),
+        "closed" => {
+            let code = u16::try_from(code.count()).map_err(|_| Code::InvalidContent)?;
+            return Ok(Command::Closed(code));
+        }
+        "retain" => Input::Retain(id()?),
+        "release" => Input::Release(id()?),
+        "refresh" => Input::Refresh(id()?),
+        "discardUnconfirmed" => Input::DiscardUnconfirmed(id()?),
+        "reached" => {
+            let position = Position {
+                epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
+                sequence_number: number.sequence_number(),
+                event_id: String::new(),
+            };
+            Input::Await(id()?, position, ticket)
+        }
+        "token" => Input::Token(ticket, token.string()),
+        _ => return Err(Code::InvalidContent),
+    }))
+}
+
+static COMMAND: [Field; 7] = [
+    required("command", Kind::Text),
+    optional("campaignId", Kind::CampaignId),
+    optional("epoch", Kind::Epoch),
+    optional("sequenceNumber", Kind::Unsigned),
+    optional("ticket", Kind::Unsigned),
+    optional("token", Kind::Text),
+    optional("code", Kind::Unsigned),
+];
+
+/// What there is to see.
+#[derive(Clone, Copy)]
+pub(super) enum Question {
+    View,
+    Status,
+    Domains,
+    Changes,
+    Metrics,
+    Diagnostics,
+}
+
+/// Reads a question: what, of which campaign, and for rows which of them in which order.
+pub(super) fn question(json: &str) -> Result<(Question, Cow<'_, str>, DomainQuery), Code> {
+    let [what, campaign_id, offset, limit, search, statuses @ ..] = read_raw(json, &QUESTION)?;
+    let [dns_status, http_status, lead_status, sort_by, order] = statuses;
     let saturated = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    Ok(DomainQuery {
+    let query = DomainQuery {
         offset: saturated(offset.count()),
         limit: limit.unsigned().map_or(LIMIT_DEFAULT, saturated),
         order: RowOrder {
@@ -81,24 +139,44 @@ pub(super) fn query(query: &JsValue) -> Result<DomainQuery, Code> {
             dns_status: dns_status.string(),
             http_status: http_status.string(),
             lead_status: lead_status.string(),
-            sort_by: match sort_by.text_or_empty().as_ref() {
-                "" | "offset" => SortBy::Offset,
-                "domain" => SortBy::Domain,
-                "dnsStatus" => SortBy::DnsStatus,
-                "httpStatus" => SortBy::HttpStatus,
-                "leadScore" => SortBy::LeadScore,
-                _ => return Err(Code::InvalidContent),
-            },
-            descending: match order.text_or_empty().as_ref() {
-                "" | "asc" => false,
-                "desc" => true,
-                _ => return Err(Code::InvalidContent),
-            },
+            sort_by: word(sort_by, &SORT_BY)?,
+            descending: word(order, &[("asc", false), ("desc", true)])?,
         },
-    })
+    };
+    let question = word(what, &QUESTIONS)?;
+    Ok((question, campaign_id.text_or_empty(), query))
 }
 
-static QUERY: [Field; 8] = [
+/// What a word stands for; the first of them where there is none.
+fn word<T: Copy>(value: Value<'_>, words: &[(&str, T)]) -> Result<T, Code> {
+    let first = words.first().map(|&(_, meaning)| meaning);
+    let found = match value.text() {
+        Some(text) => lookup(words, &text),
+        None => first,
+    };
+    found.ok_or(Code::InvalidContent)
+}
+
+static SORT_BY: [(&str, SortBy); 5] = [
+    ("offset", SortBy::Offset),
+    ("domain", SortBy::Domain),
+    ("dnsStatus", SortBy::DnsStatus),
+    ("httpStatus", SortBy::HttpStatus),
+    ("leadScore", SortBy::LeadScore),
+];
+
+static QUESTIONS: [(&str, Question); 6] = [
+    ("view", Question::View),
+    ("status", Question::Status),
+    ("domains", Question::Domains),
+    ("changes", Question::Changes),
+    ("metrics", Question::Metrics),
+    ("diagnostics", Question::Diagnostics),
+];
+
+static QUESTION: [Field; 10] = [
+    required("read", Kind::Text),
+    optional("campaignId", Kind::Text),
     optional("offset", Kind::Unsigned),
     optional("limit", Kind::Unsigned),
     nullable("search", Kind::Text),
@@ -112,27 +190,5 @@ static QUERY: [Field; 8] = [
 /// An object as JSON, read by a table like everything else: members that are `undefined` are left
 /// out, and numbers that are none turn into `null`, which stands for no number in these tables.
 fn to_json(object: &JsValue) -> Result<String, Code> {
-    if object.is_undefined() {
-        return Ok("{}".into());
-    }
     JSON::stringify(object).map(String::from).map_err(|_| Code::InvalidContent)
-}
-
-/// A position to wait for.
-pub(super) fn position(epoch: &str, sequence_number: f64) -> Result<Position, Code> {
-    Ok(Position {
-        epoch: Epoch::new(epoch)?,
-        sequence_number: SequenceNumber::new(whole(sequence_number)?)?,
-        event_id: String::new(),
-    })
-}
-
-/// A ticket that we gave out, or that the JavaScript side made up for itself.
-pub(super) fn ticket(number: f64) -> Result<Ticket, Code> {
-    whole(number).map(Ticket)
-}
-
-fn whole(number: f64) -> Result<u64, Code> {
-    let fits = number >= 0.0 && number <= INTEGER_MAX as f64 && number.trunc() == number;
-    if fits { Ok(number as u64) } else { Err(Code::IntegerOutOfRange) }
 }

@@ -50,21 +50,23 @@ const REFUSAL = '{"type":"error","timestamp":"","data":{"code":"rate_limited","m
 
 /** Calls every method but `close` and `free`. */
 export function callEverything(client, campaignId) {
-  client.connect();
-  client.retain(campaignId);
+  const tell = (command, members) => client.command(JSON.stringify({ command, ...members }));
+  const read = (what, members) => client.read(JSON.stringify({ read: what, ...members }));
+  tell("connect");
+  tell("retain", { campaignId });
   client.receive(new TextEncoder().encode(REFUSAL));
-  client.takeChanges();
-  client.view(campaignId);
-  client.status(campaignId);
-  client.domains(campaignId, { search: "name" });
-  client.reached(campaignId, "epoch-a", 1, 7);
-  client.discardUnconfirmed(campaignId);
-  client.refresh(campaignId);
-  client.provideToken(999, "nobody asked");
+  read("changes");
+  read("view", { campaignId });
+  read("status", { campaignId });
+  read("domains", { campaignId, search: "name" });
+  tell("reached", { campaignId, epoch: "epoch-a", sequenceNumber: 1, ticket: 7 });
+  tell("discardUnconfirmed", { campaignId });
+  tell("refresh", { campaignId });
+  tell("token", { ticket: 999, token: "nobody asked" });
   client.provideSnapshot(999, "{}");
-  client.metrics();
-  client.diagnostics();
-  client.release(campaignId);
+  read("metrics");
+  read("diagnostics");
+  tell("release", { campaignId });
 }
 
 /** Frees the client if it is not freed. */

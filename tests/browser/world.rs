@@ -52,58 +52,107 @@ extern "C" {
     #[derive(Clone)]
     pub(crate) type JsClient;
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn connect(this: &JsClient) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn close(this: &JsClient) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, catch)]
     pub(crate) fn free(this: &JsClient) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn retain(this: &JsClient, id: &str) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn release(this: &JsClient, id: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = receive)]
     fn js_receive(this: &JsClient, frame: &js_sys::Uint8Array) -> Result<u32, JsValue>;
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn opened(this: &JsClient) -> Result<(), JsValue>;
+    pub(crate) fn command(this: &JsClient, json: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn closed(this: &JsClient, code: u16) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, catch, js_name = takeChanges)]
-    pub(crate) fn take_changes(this: &JsClient) -> Result<Vec<String>, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn view(this: &JsClient, id: &str) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn status(this: &JsClient, id: &str) -> Result<String, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn domains(this: &JsClient, id: &str, query: &JsValue) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn reached(
-        this: &JsClient,
-        id: &str,
-        epoch: &str,
-        number: f64,
-        ticket: f64,
-    ) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn refresh(this: &JsClient, id: &str) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, catch, js_name = provideToken)]
-    pub(crate) fn provide_token(
-        this: &JsClient,
-        ticket: f64,
-        token: Option<&str>,
-    ) -> Result<(), JsValue>;
+    pub(crate) fn read(this: &JsClient, json: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, catch, js_name = provideSnapshot)]
     pub(crate) fn provide_snapshot(
         this: &JsClient,
         ticket: f64,
         json: Option<&str>,
     ) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn metrics(this: &JsClient) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn diagnostics(this: &JsClient) -> Result<JsValue, JsValue>;
 }
 
+/// Commands and questions, as the package's JavaScript puts them.
 impl JsClient {
+    fn tell(&self, command: &Value) -> Result<(), JsValue> {
+        self.command(&command.to_string())
+    }
+
+    pub(crate) fn connect(&self) -> Result<(), JsValue> {
+        self.tell(&json!({"command": "connect"}))
+    }
+
+    pub(crate) fn close(&self) -> Result<(), JsValue> {
+        self.tell(&json!({"command": "close"}))
+    }
+
+    pub(crate) fn opened(&self) -> Result<(), JsValue> {
+        self.tell(&json!({"command": "opened"}))
+    }
+
+    pub(crate) fn closed(&self, code: u16) -> Result<(), JsValue> {
+        self.tell(&json!({"command": "closed", "code": code}))
+    }
+
+    pub(crate) fn retain(&self, id: &str) -> Result<(), JsValue> {
+        self.tell(&json!({"command": "retain", "campaignId": id}))
+    }
+
+    pub(crate) fn release(&self, id: &str) -> Result<(), JsValue> {
+        self.tell(&json!({"command": "release", "campaignId": id}))
+    }
+
+    pub(crate) fn refresh(&self, id: &str) -> Result<(), JsValue> {
+        self.tell(&json!({"command": "refresh", "campaignId": id}))
+    }
+
+    pub(crate) fn reached(
+        &self,
+        id: &str,
+        epoch: &str,
+        number: f64,
+        ticket: f64,
+    ) -> Result<(), JsValue> {
+        let numbers = js_sys::Array::of2(&number.into(), &ticket.into());
+        let [number, ticket]: [Value; 2] = serde_json::from_value(plain(&numbers)).expect("two");
+        self.tell(&json!({"command": "reached", "campaignId": id, "epoch": epoch,
+            "sequenceNumber": number, "ticket": ticket}))
+    }
+
+    pub(crate) fn provide_token(&self, ticket: f64, token: Option<&str>) -> Result<(), JsValue> {
+        let mut command = json!({"command": "token", "ticket": ticket as u64});
+        if let Some(token) = token {
+            command["token"] = json!(token);
+        }
+        self.tell(&command)
+    }
+
+    pub(crate) fn take_changes(&self) -> Result<Vec<String>, JsValue> {
+        let changes = self.read(r#"{"read":"changes"}"#)?;
+        Ok(serde_json::from_value(plain(&changes)).expect("a list of ids"))
+    }
+
+    pub(crate) fn view(&self, id: &str) -> Result<JsValue, JsValue> {
+        self.read(&json!({"read": "view", "campaignId": id}).to_string())
+    }
+
+    pub(crate) fn status(&self, id: &str) -> Result<String, JsValue> {
+        let status = self.read(&json!({"read": "status", "campaignId": id}).to_string())?;
+        Ok(status.as_string().expect("a status is a word"))
+    }
+
+    pub(crate) fn domains(&self, id: &str, query: &JsValue) -> Result<JsValue, JsValue> {
+        let mut question = json!({});
+        if !query.is_undefined() {
+            question = plain(query);
+        }
+        (question["read"], question["campaignId"]) = (json!("domains"), json!(id));
+        self.read(&question.to_string())
+    }
+
+    pub(crate) fn metrics(&self) -> Result<JsValue, JsValue> {
+        self.read(r#"{"read":"metrics"}"#)
+    }
+
+    pub(crate) fn diagnostics(&self) -> Result<JsValue, JsValue> {
+        self.read(r#"{"read":"diagnostics"}"#)
+    }
+
     /// A frame that came as text.
     pub(crate) fn receive(&self, frame: &JsValue) -> Result<u32, JsValue> {
         self.receive_bytes(frame.as_string().expect("a frame is text").as_bytes())

@@ -52,6 +52,19 @@ export class Client {
     this.calls.push([name, ...values]);
   }
 
+  /** Commands and questions come as JSON; they are recorded by their names. */
+  command(json) {
+    const { command, campaignId, epoch, sequenceNumber, ticket, token, code } = JSON.parse(json);
+    const values = { reached: [campaignId, epoch, sequenceNumber, ticket], token: [ticket, token], closed: [code] };
+    const method = command === "token" ? "provideToken" : command;
+    this[method](...(values[command] ?? (campaignId === undefined ? [] : [campaignId])));
+  }
+  read(json) {
+    const { read, campaignId, ...query } = JSON.parse(json);
+    if (read === "changes") return this.takeChanges();
+    return read === "domains" ? this.domains(campaignId, query) : this[read](campaignId);
+  }
+
   connect() { this.#record("connect"); }
   close() { this.#record("close"); this.#closed = true; }
   retain(id) {
