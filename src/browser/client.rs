@@ -58,13 +58,12 @@ impl Client {
     /// that is none.
     pub fn command(&self, json: &str) -> Result<(), Code> {
         self.driver.may_ask()?;
-        let input = match convert::command(json)? {
-            Command::Input(input) => input,
-            Command::Close => return Ok(self.driver.close()),
-            Command::Opened => return Ok(self.driver.opened_by_hand()),
-            Command::Closed(code) => return Ok(self.driver.closed_by_hand(code)),
-        };
-        self.driver.feed(input);
+        match convert::command(json)? {
+            Command::Input(input) => self.driver.feed(input),
+            Command::Close => self.driver.close(),
+            Command::Opened => self.driver.opened_by_hand(),
+            Command::Closed(code) => self.driver.closed_by_hand(code),
+        }
         Ok(())
     }
 

@@ -9,6 +9,16 @@ use web_sys::{Document, EventTarget, VisibilityState};
 
 use crate::sync::input::Wake;
 
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(thread_local_v2, js_name = globalThis)]
+    static GLOBAL: EventTarget;
+
+    // A worker has none.
+    #[wasm_bindgen(thread_local_v2, js_name = document)]
+    static DOCUMENT: Option<Document>;
+}
+
 /// Listens until it is dropped.
 #[derive(Debug)]
 pub(super) struct WakeSignals {
@@ -23,9 +33,9 @@ impl WakeSignals {
             let woke = Rc::clone(&woke);
             Listener::new(target, kind, move || woke(wake))
         };
-        let global: EventTarget = js_sys::global().unchecked_into();
+        let global = GLOBAL.with(EventTarget::clone);
         let mut listeners = vec![on(&global, "online", Wake::Online)];
-        if let Some(document) = web_sys::window().and_then(|window| window.document()) {
+        if let Some(document) = DOCUMENT.with(Option::clone) {
             listeners.push(on(&global, "pageshow", Wake::PageShow));
             listeners.push(Listener::visible(document, move || woke(Wake::Visible)));
         }
