@@ -111,9 +111,3 @@ impl fmt::Display for Code {
 }
 
 impl core::error::Error for Code {}
-
-impl serde::Serialize for Code {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(self.as_str())
-    }
-}

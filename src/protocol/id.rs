@@ -48,9 +48,3 @@ impl fmt::Display for CampaignId {
         f.write_str(&self.0)
     }
 }
-
-impl serde::Serialize for CampaignId {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&self.0)
-    }
-}

@@ -30,12 +30,6 @@ macro_rules! words {
                 f.write_str(self.as_str())
             }
         }
-
-        impl serde::Serialize for $enum {
-            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.serialize_str(self.as_str())
-            }
-        }
     };
 }
 
