@@ -15,15 +15,19 @@ export interface ClientOptions {
   log?: boolean;
 }
 
+/** What the machine's shell wants done, with what: these, and every notice by its name. */
+export interface Effects {
+  changed: null;
+  requestToken: { ticket: number };
+  fetchSnapshot: { ticket: number; campaignId: string };
+  send: string;
+  settle: { ticket: number; code: string | null };
+  log: LogRecord;
+}
+
 /** What the machine's shell calls; never while the machine is borrowed. */
 export interface Host {
-  dispatch(type: string, detail: object): void;
-  changed(): void;
-  requestToken(ticket: number): void;
-  fetchSnapshot(ticket: number, campaignId: string): void;
-  send(frame: string): void;
-  settle(ticket: number, code: string | null): void;
-  log(record: LogRecord): void;
+  perform(effect: string, detail: unknown): void;
 }
 
 /** A view as it crosses: the counts are pairs of a word and its rows. */

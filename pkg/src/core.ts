@@ -2,7 +2,7 @@
  * The JavaScript side of the machine: the host it calls, the shared channels, the open waits. It
  * takes no decision about events; it carries them.
  */
-import type { ClientOptions, Command, Host, Read, WasmClient, WasmClientConstructor } from "./bridge.js";
+import type { ClientOptions, Command, Effects, Read, WasmClient, WasmClientConstructor } from "./bridge.js";
 import { Channel } from "./channel.js";
 import { asCampaignSyncError, CampaignSyncError } from "./errors.js";
 import { callSafely, FrameTask } from "./frame.js";
@@ -33,7 +33,7 @@ export class Core {
   constructor(Client: WasmClientConstructor, settings: ClientOptions, options: CampaignSyncOptions, outlets: CoreOutlets) {
     this.#options = options;
     this.#outlets = outlets;
-    this.#client = new Client(settings, this.#host());
+    this.#client = new Client(settings, { perform: (effect, detail) => this.#perform(effect, detail) });
   }
 
   get closed(): boolean {
@@ -103,24 +103,26 @@ export class Core {
     setTimeout(() => this.#client.free());
   }
 
-  #host(): Host {
-    return {
-      dispatch: (type, detail) => {
-        if (type === "statuschange") this.#markChanged((detail as { campaignId: string }).campaignId);
-        this.#outlets.dispatch(type, withoutNulls(detail));
-      },
-      changed: () => this.#frame.schedule(),
-      send: (frame) => this.#outlets.send(frame),
-      settle: (ticket, code) => this.waits.settle(ticket, code),
-      log: (record) => this.#log(withoutNulls(record)),
-      requestToken: (ticket) => {
-        void this.#provide(this.#options.token, (token) => this.#client.command(JSON.stringify({ command: "token", ticket, token } satisfies Command)));
-      },
-      fetchSnapshot: (ticket, campaignId) => {
-        const fetch = this.#options.fetchSnapshot;
-        void this.#provide(fetch && (() => fetch(campaignId)), (json) => this.#client.provideSnapshot(ticket, json), campaignId);
-      },
-    };
+  /** What the machine wants done; what is none of these is a notice. */
+  readonly #performers: { [E in keyof Effects]: (detail: Effects[E]) => void } = {
+    changed: () => this.#frame.schedule(),
+    send: (frame) => this.#outlets.send(frame),
+    settle: ({ ticket, code }) => this.waits.settle(ticket, code),
+    log: (record) => this.#log(withoutNulls(record)),
+    requestToken: ({ ticket }) => {
+      void this.#provide(this.#options.token, (token) => this.#client.command(JSON.stringify({ command: "token", ticket, token } satisfies Command)));
+    },
+    fetchSnapshot: ({ ticket, campaignId }) => {
+      const fetch = this.#options.fetchSnapshot;
+      void this.#provide(fetch && (() => fetch(campaignId)), (json) => this.#client.provideSnapshot(ticket, json), campaignId);
+    },
+  };
+
+  #perform(effect: string, detail: unknown): void {
+    const performer = (this.#performers as Record<string, ((detail: unknown) => void) | undefined>)[effect];
+    if (performer !== undefined) return performer(detail);
+    if (effect === "statuschange") this.#markChanged((detail as { campaignId: string }).campaignId);
+    this.#outlets.dispatch(effect, withoutNulls(detail as object));
   }
 
   /** Asks the application for something; the answer, or its absence, goes to the machine. */

@@ -1,8 +1,9 @@
-//! The JavaScript side: an object with one function for each thing the shell wants of it.
+//! The JavaScript side: an object with one function, which performs what the shell cannot.
 
 use wasm_bindgen::prelude::*;
 
 use super::convert;
+use crate::plain::{Plain, Record, ToPlain};
 use crate::protocol::{CampaignId, Code};
 use crate::sync::Notice;
 use crate::sync::input::Ticket;
@@ -10,30 +11,24 @@ use crate::sync::log::LogRecord;
 
 #[wasm_bindgen]
 extern "C" {
-    /// What the JavaScript side offers. Every function may throw: that is caught and reported.
+    /// What the JavaScript side offers: `perform(effect, detail)`.
+    ///
+    /// | effect | detail |
+    /// | --- | --- |
+    /// | the name of a notice | what it tells |
+    /// | `changed` | none: some view changed |
+    /// | `requestToken` | `{ticket}` |
+    /// | `fetchSnapshot` | `{ticket, campaignId}` |
+    /// | `send` | a frame for the application's own transport |
+    /// | `settle` | `{ticket, code}`: settles a promise |
+    /// | `log` | a log record |
+    ///
+    /// It may throw: that is caught and reported.
     #[derive(Debug)]
     pub type Host;
 
-    #[wasm_bindgen(method, catch, js_name = dispatch)]
-    fn js_dispatch(this: &Host, kind: &str, detail: &JsValue) -> Result<(), JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = changed)]
-    fn js_changed(this: &Host) -> Result<(), JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = requestToken)]
-    fn js_request_token(this: &Host, ticket: f64) -> Result<(), JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = fetchSnapshot)]
-    fn js_fetch_snapshot(this: &Host, ticket: f64, campaign_id: &str) -> Result<(), JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = send)]
-    fn js_send(this: &Host, frame: &str) -> Result<(), JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = settle)]
-    fn js_settle(this: &Host, ticket: f64, code: &JsValue) -> Result<(), JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = log)]
-    fn js_log(this: &Host, record: &JsValue) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch, js_name = perform)]
+    fn js_perform(this: &Host, effect: &str, detail: &JsValue) -> Result<(), JsValue>;
 
     #[wasm_bindgen(js_namespace = console, js_name = error)]
     fn console_error(error: &JsValue);
@@ -42,39 +37,52 @@ extern "C" {
 impl Host {
     /// Tells listeners.
     pub(super) fn notify(&self, notice: &Notice) {
-        report(self.js_dispatch(notice.kind(), &convert::to_js(notice)));
+        self.perform(notice.kind(), notice);
     }
 
     /// Some view changed.
     pub(super) fn changed(&self) {
-        report(self.js_changed());
+        self.perform("changed", &Plain::Null);
     }
 
     /// Asks for a token.
     pub(super) fn request_token(&self, ticket: Ticket) {
-        report(self.js_request_token(ticket.0 as f64));
+        self.perform("requestToken", &Plain::from(of_ticket(ticket)));
     }
 
     /// Asks for a snapshot.
     pub(super) fn fetch_snapshot(&self, ticket: Ticket, campaign_id: &CampaignId) {
-        report(self.js_fetch_snapshot(ticket.0 as f64, campaign_id.as_str()));
+        let mut detail = of_ticket(ticket);
+        detail.text("campaignId", campaign_id.as_str());
+        self.perform("fetchSnapshot", &Plain::from(detail));
     }
 
     /// Sends a frame on the application's own transport.
     pub(super) fn send(&self, frame: &str) {
-        report(self.js_send(frame));
+        self.perform("send", &Plain::Text(frame));
     }
 
     /// Settles a promise.
     pub(super) fn settle(&self, ticket: Ticket, code: Option<Code>) {
-        let code = code.map_or(JsValue::NULL, |code| code.as_str().into());
-        report(self.js_settle(ticket.0 as f64, &code));
+        let mut detail = of_ticket(ticket);
+        detail.nullable_text("code", code.map(Code::as_str));
+        self.perform("settle", &Plain::from(detail));
     }
 
     /// Prints a log record.
     pub(super) fn log(&self, record: &LogRecord) {
-        report(self.js_log(&convert::to_js(record)));
+        self.perform("log", record);
     }
+
+    fn perform(&self, effect: &str, detail: &dyn ToPlain) {
+        report(self.js_perform(effect, &convert::to_js(detail)));
+    }
+}
+
+fn of_ticket(ticket: Ticket) -> Record<'static> {
+    let mut detail = Record::default();
+    detail.count("ticket", ticket.0);
+    detail
 }
 
 /// What a callback throws harms nobody else, and is not hidden either.

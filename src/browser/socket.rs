@@ -8,6 +8,7 @@ use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
 use super::driver::Driver;
 use super::host::report;
+use super::wake::{Callback, callback};
 use crate::protocol::frame::Frame;
 use crate::sync::Input;
 use crate::sync::input::ConnectionId;
@@ -18,10 +19,7 @@ use crate::sync::input::ConnectionId;
 pub(super) struct Socket {
     id: ConnectionId,
     socket: WebSocket,
-    // `Fn`, because a callback may cause the next one before it has returned.
-    _on_open: Closure<dyn Fn()>,
-    _on_message: Closure<dyn Fn(MessageEvent)>,
-    _on_close: Closure<dyn Fn(CloseEvent)>,
+    _callbacks: [Callback; 3],
 }
 
 impl Socket {
@@ -38,23 +36,20 @@ impl Socket {
         socket.set_binary_type(BinaryType::Arraybuffer);
 
         let to = driver.clone();
-        let on_open = Closure::<dyn Fn()>::new(move || {
-            feed(&to, Input::Opened(id));
+        let on_open = callback(move |_| feed(&to, Input::Opened(id)));
+        let to = driver.clone();
+        let on_message = callback(move |event| {
+            receive(&to, id, event.unchecked_into::<MessageEvent>().data());
         });
         let to = driver.clone();
-        let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
-            receive(&to, id, event.data());
-        });
-        let to = driver.clone();
-        let on_close = Closure::<dyn Fn(CloseEvent)>::new(move |event: CloseEvent| {
-            feed(&to, Input::Closed(id, event.code()));
+        let on_close = callback(move |event| {
+            feed(&to, Input::Closed(id, event.unchecked_into::<CloseEvent>().code()));
         });
         socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         // An error says nothing that the close which follows does not say.
         socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
-        let (_on_open, _on_message, _on_close) = (on_open, on_message, on_close);
-        Ok(Self { id, socket, _on_open, _on_message, _on_close })
+        Ok(Self { id, socket, _callbacks: [on_open, on_message, on_close] })
     }
 
     /// Its number.

@@ -19,6 +19,15 @@ extern "C" {
     static DOCUMENT: Option<Document>;
 }
 
+/// What the browser calls with an event: of one type for all events, which costs one way in. `Fn`,
+/// because a callback may cause the next one before it has returned.
+pub(super) type Callback = Closure<dyn Fn(JsValue)>;
+
+/// A callback that lives until it is dropped.
+pub(super) fn callback(react: impl Fn(JsValue) + 'static) -> Callback {
+    Closure::new(react)
+}
+
 /// Listens until it is dropped.
 #[derive(Debug)]
 pub(super) struct WakeSignals {
@@ -47,17 +56,16 @@ impl WakeSignals {
 struct Listener {
     target: EventTarget,
     kind: &'static str,
-    // `Fn`, because a listener may cause the very event it listens to.
-    closure: Closure<dyn Fn()>,
+    callback: Callback,
 }
 
 impl Listener {
     fn new(target: &EventTarget, kind: &'static str, react: impl Fn() + 'static) -> Self {
-        let closure = Closure::<dyn Fn()>::new(react);
-        let callback = closure.as_ref().unchecked_ref();
+        let callback = callback(move |_| react());
+        let listener = callback.as_ref().unchecked_ref();
         // Where the global is no event target there are no such signals.
-        let _absent = target.add_event_listener_with_callback(kind, callback);
-        Self { target: target.clone(), kind, closure }
+        let _absent = target.add_event_listener_with_callback(kind, listener);
+        Self { target: target.clone(), kind, callback }
     }
 
     /// The event says that visibility changed; only the document says to what.
@@ -73,8 +81,8 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let callback = self.closure.as_ref().unchecked_ref();
-        let _absent = self.target.remove_event_listener_with_callback(self.kind, callback);
+        let listener = self.callback.as_ref().unchecked_ref();
+        let _absent = self.target.remove_event_listener_with_callback(self.kind, listener);
     }
 }
 

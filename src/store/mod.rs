@@ -8,6 +8,7 @@ pub mod apply;
 pub mod arena;
 pub mod campaign;
 pub mod consistency;
+pub mod index;
 pub mod intern;
 #[cfg(feature = "original")]
 pub mod original;

@@ -1,11 +1,10 @@
 //! The domain table: columns instead of objects, made for a million rows.
 //!
-//! A row costs 42 bytes of columns and 6 to 12 of index beside its own texts. Its hash is kept, so
+//! A row costs 42 bytes of columns and 6 to 13 of index beside its own texts. Its hash is kept, so
 //! that the digest of the whole table follows every change at the cost of one row.
 
-use hashbrown::HashTable;
-
 use super::arena::{Arena, TEXT_BYTES_MAX};
+use super::index::RowIndex;
 use super::intern::Words;
 use crate::protocol::Code;
 use crate::protocol::digest::{
@@ -40,7 +39,7 @@ pub struct DomainTable {
     http_code: Vec<i32>,
     lead_score: Vec<f64>,
     row_hash: Vec<u64>,
-    index: HashTable<u32>,
+    index: RowIndex,
     /// Words of `dns`.
     pub dns_words: Words,
     /// Words of `http`.
@@ -71,7 +70,7 @@ impl Default for DomainTable {
             http_code: Vec::new(),
             lead_score: Vec::new(),
             row_hash: Vec::new(),
-            index: HashTable::new(),
+            index: RowIndex::default(),
             dns_words: Words::default(),
             http_words: Words::default(),
             lead_words: Words::default(),
@@ -124,8 +123,8 @@ impl DomainTable {
     }
 
     fn find_hashed(&self, hash: u64, domain_id: &str) -> Option<usize> {
-        let same = |&row: &u32| self.id(row as usize) == domain_id;
-        self.index.find(hash, same).map(|&row| row as usize)
+        let same = |row| self.id(row as usize) == domain_id;
+        self.index.find(hash, same).map(|row| row as usize)
     }
 
     /// The id of a row.
@@ -216,19 +215,15 @@ impl DomainTable {
     pub fn remove(&mut self, domain_id: &str) -> bool {
         let hash = id_hash(domain_id);
         let Some(row) = self.find_hashed(hash, domain_id) else { return false };
-        if let Ok(entry) = self.index.find_entry(hash, |&it| it as usize == row) {
-            entry.remove();
-        }
+        let hash_of = hashes(&self.texts, &self.text_at, &self.id_len);
+        self.index.remove(hash, row as u32, hash_of);
         let bucket = &mut self.buckets[bucket_of(hash)];
         bucket.count -= 1;
         bucket.sum.remove(self.row_hash[row]);
         self.digest.remove(self.row_hash[row]);
         let last = self.len() - 1;
         if row != last {
-            let moved = id_hash(self.id(last));
-            if let Some(slot) = self.index.find_mut(moved, |&it| it as usize == last) {
-                *slot = row as u32;
-            }
+            self.index.renumber(id_hash(self.id(last)), last as u32, row as u32);
         }
         self.swap_remove(row);
         self.versions.rows += 1;
@@ -243,7 +238,7 @@ impl DomainTable {
             + (self.dns.capacity() + self.http.capacity() + self.lead.capacity()) * 2
             + self.http_code.capacity() * 4
             + (self.offset.capacity() + self.lead_score.capacity() + self.row_hash.capacity()) * 8;
-        columns + self.index.allocation_size() + self.texts.capacity() - self.texts.bytes()
+        columns + self.index.bytes() + self.texts.capacity() - self.texts.bytes()
     }
 
     /// Bytes of the texts, those included that are waiting to be cleared away.
@@ -285,12 +280,8 @@ impl DomainTable {
         self.dns_words.join(0);
         self.http_words.join(0);
         self.lead_words.join(0);
-        let (texts, text_at, id_lens) = (&self.texts, &self.text_at, &self.id_len);
-        let rehash = |&it: &u32| {
-            let it = it as usize;
-            id_hash(texts.text(text_at[it], usize::from(id_lens[it])))
-        };
-        self.index.insert_unique(hash, number, rehash);
+        let hash_of = hashes(&self.texts, &self.text_at, &self.id_len);
+        self.index.insert(hash, number, hash_of);
         self.versions.rows += 1;
         Ok(row)
     }
@@ -390,6 +381,14 @@ impl DomainTable {
             self.text_at[row] = texts.push(self.id(row), self.name(row)).unwrap_or_default();
         }
         self.texts = texts;
+    }
+}
+
+/// Tells the hash of a row's id.
+fn hashes<'a>(texts: &'a Arena, text_at: &'a [u32], id_len: &'a [u16]) -> impl Fn(u32) -> u64 + 'a {
+    |row| {
+        let row = row as usize;
+        id_hash(texts.text(text_at[row], usize::from(id_len[row])))
     }
 }
 

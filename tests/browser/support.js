@@ -1,7 +1,15 @@
 // What the tests put in place of the page: a host that writes down, a clock that stands still until
 // it is told to move, and sockets that are driven by hand.
 
-const CALLBACKS = ["dispatch", "changed", "requestToken", "fetchSnapshot", "send", "settle", "log"];
+/** What the shell wants done, by its name: the values that are written down. What is none of these is a notice. */
+const EFFECTS = {
+  changed: () => [],
+  requestToken: ({ ticket }) => [ticket],
+  fetchSnapshot: ({ ticket, campaignId }) => [ticket, campaignId],
+  send: (frame) => [frame],
+  settle: ({ ticket, code }) => [ticket, code],
+  log: (record) => [record],
+};
 
 /** A host that writes down every call, and then runs what a test hung into it. */
 export class Recorder {
@@ -10,11 +18,13 @@ export class Recorder {
   #depth = 0;
   #deepest = 0;
 
-  constructor() {
-    for (const name of CALLBACKS) this[name] = (...values) => this.#call(name, values);
+  perform(effect, detail) {
+    const values = EFFECTS[effect];
+    if (values === undefined) this.#call("dispatch", [effect, detail]);
+    else this.#call(effect, values(detail));
   }
 
-  /** Runs `hook(values)` inside every call of `name`. */
+  /** Runs `hook(values)` inside every call of `name`, an effect or `dispatch` for all notices. */
   hook(name, hook) {
     this.#hooks.set(name, hook);
   }

@@ -4,6 +4,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -13,13 +14,35 @@ use crate::setup;
 
 /// How wasm-opt optimises: for size, and it inlines next to nothing, which the compiler has done
 /// already. What it inlines on top costs 2 % of the download and gains no speed that `bench` sees.
-const OPTIMISATION: [&str; 7] = ["-Os", "-aimfs", "2", "-fimfs", "2", "-ocimfs", "30"];
+/// The passes that are skipped make the module smaller and its compressed form larger.
+const OPTIMISATION: [&str; 14] = [
+    "-Oz",
+    "--converge",
+    "-aimfs",
+    "2",
+    "-fimfs",
+    "2",
+    "-ocimfs",
+    "30",
+    "--generate-global-effects",
+    "--low-memory-unused",
+    "--zero-filled-memory",
+    "--skip-pass=local-cse",
+    "--skip-pass=code-pushing",
+    "--skip-pass=simplify-locals",
+];
 
 /// Takes the texts of panics out of a module.
 const TRAP_PANICS: &str = "xtask/scripts/trap-panics.mjs";
 
-/// Takes the hashes out of the names of what a module imports.
-const SHORT_NAMES: &str = "xtask/scripts/short-names.mjs";
+/// Names functions by their place in the order that compresses best.
+const ORDER_FUNCTIONS: &str = "xtask/scripts/order-functions.mjs";
+
+/// Takes what no page needs out of the generated JavaScript, and the hashes out of names.
+const LEAN_GLUE: &str = "xtask/scripts/lean-glue.mjs";
+
+/// What these scripts share.
+const WASM: &str = "xtask/scripts/wasm.mjs";
 
 /// What every browser we support has; without these names wasm-opt refuses the module.
 const FEATURES: [&str; 6] = [
@@ -102,26 +125,31 @@ fn wasm(repo: &Repo, module: &Module, runner: &mut Runner<'_>) -> Result<()> {
     fs::write(&stamp, recipe).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
+/// Panics trap, then wasm-opt twice: what the first run makes tells the order of the functions that the
+/// second one puts them in.
 fn optimise(repo: &Repo, module: &Path, runner: &mut Runner<'_>) -> Result<()> {
     let quiet = module.with_extension("wasm.quiet");
     let optimised = module.with_extension("wasm.optimised");
+    let ordered = module.with_extension("wasm.ordered");
     let binaryen = repo.tool_root("binaryen", BINARYEN).join("node_modules");
     runner(repo.command("node").arg(TRAP_PANICS).arg(binaryen).arg(module).arg(&quiet))?;
+    runner(wasm_opt(repo, &quiet, &optimised).arg("--debuginfo"))?;
+    runner(repo.command("node").arg(ORDER_FUNCTIONS).args([&optimised, &quiet, &ordered]))?;
     // The names and the producers of the functions are for debuggers: they do not ship.
-    runner(
-        repo.command("wasm-opt")
-            .args(OPTIMISATION)
-            .args(FEATURES)
-            .args(["--strip-debug", "--strip-producers"])
-            .arg(&quiet)
-            .arg("-o")
-            .arg(&optimised),
-    )?;
-    fs::remove_file(&quiet).with_context(|| format!("cannot remove {}", quiet.display()))?;
-    fs::rename(&optimised, module)
-        .with_context(|| format!("cannot replace {}", module.display()))?;
+    let last = ["--reorder-functions-by-name", "--strip-debug", "--strip-producers"];
+    runner(wasm_opt(repo, &ordered, module).args(last))?;
+    for intermediate in [quiet, optimised, ordered] {
+        fs::remove_file(&intermediate)
+            .with_context(|| format!("cannot remove {}", intermediate.display()))?;
+    }
     let glue = module.with_file_name("campaign_sync.js");
-    runner(repo.command("node").arg(SHORT_NAMES).arg(module).arg(glue))
+    runner(repo.command("node").arg(LEAN_GLUE).arg(module).arg(glue))
+}
+
+fn wasm_opt(repo: &Repo, from: &Path, to: &Path) -> Command {
+    let mut command = repo.command("wasm-opt");
+    command.args(OPTIMISATION).args(FEATURES).arg(from).arg("-o").arg(to);
+    command
 }
 
 /// Everything that decides what a module's directory holds, in one line.
@@ -130,7 +158,7 @@ fn recipe(repo: &Repo, compiled: &Path) -> Result<String> {
         fs::read(compiled).with_context(|| format!("cannot read {}", compiled.display()))?;
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);
-    for script in [TRAP_PANICS, SHORT_NAMES] {
+    for script in [TRAP_PANICS, ORDER_FUNCTIONS, LEAN_GLUE, WASM] {
         fs::read(repo.path(script))
             .with_context(|| format!("cannot read {script}"))?
             .hash(&mut hasher);

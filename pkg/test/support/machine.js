@@ -27,7 +27,7 @@ export class Client {
 
   constructor(options, host) {
     this.options = options;
-    this.host = host;
+    this.host = callsOf(host);
     machines.push(this);
   }
 
@@ -92,4 +92,17 @@ export class Client {
   metrics() { return this.metricsNow; }
   diagnostics() { return {}; }
   free() { this.freed = true; }
+}
+
+/** What the machine's shell wants done, as one function each. */
+function callsOf(host) {
+  return {
+    changed: () => host.perform("changed", null),
+    dispatch: (kind, detail) => host.perform(kind, detail),
+    send: (frame) => host.perform("send", frame),
+    settle: (ticket, code) => host.perform("settle", { ticket, code }),
+    log: (record) => host.perform("log", record),
+    requestToken: (ticket) => host.perform("requestToken", { ticket }),
+    fetchSnapshot: (ticket, campaignId) => host.perform("fetchSnapshot", { ticket, campaignId }),
+  };
 }
