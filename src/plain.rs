@@ -6,7 +6,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// Plain data, as JSON knows it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub enum Plain<'a> {
     /// Nothing.
     Null,
@@ -27,7 +27,7 @@ pub enum Plain<'a> {
 }
 
 /// An object: names and values in order.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Record<'a>(Vec<(&'a str, Plain<'a>)>);
 
 /// A type that readers see.
@@ -94,12 +94,6 @@ impl<'a> Record<'a> {
     /// Adds `true` or `false`.
     pub fn flag(&mut self, name: &'a str, value: bool) {
         self.add(name, Plain::Flag(value));
-    }
-}
-
-impl ToPlain for Plain<'_> {
-    fn to_plain(&self) -> Plain<'_> {
-        self.clone()
     }
 }
 

@@ -44,16 +44,16 @@ const MEANINGS = {
   method_not_allowed: "",
   not_found: "",
   internal: "The server failed inside.",
-  unsupported_dialect: "The server speaks the original dialect: take `init` from `campaign-sync/original`, which loads a module for both.",
+  unsupported_dialect: "The server speaks the original dialect: take `init` from `campaign-sync/original`.",
   closed: "The client was closed; make a new one.",
   fetch_failed: "Fetching through the application failed.",
   // From here on: raised by this package's JavaScript only, never on the wire.
-  not_initialized: "campaign-sync is used before it is ready: `await init()` first (or `initSync(bytes)`).",
+  not_initialized: "campaign-sync is used before it is ready: `await init()` first, or `initSync(bytes)`.",
   not_configured: "The cache is used before `configureCache({ sync })` was called.",
   load_failed:
-    "The WebAssembly module could not be loaded. Check that the server delivers the .wasm file, and that a " +
-    "Content-Security-Policy, if there is one, allows 'wasm-unsafe-eval' in script-src. Outside a browser, hand the bytes to init().",
-  transport_in_use: "The client opens sockets itself; to bring a transport, set `onsend` before the first call that uses the connection.",
+    "The WebAssembly module could not be loaded. Does the server deliver the .wasm file, and does the Content-Security-Policy, " +
+    "if there is one, allow 'wasm-unsafe-eval'? Outside a browser, hand the bytes to init().",
+  transport_in_use: "The client opens sockets itself: a transport is brought by setting `onsend` before the connection is used.",
   released: "The campaign handle was released.",
   timed_out: "The position was not reached in the time given.",
 } as const;

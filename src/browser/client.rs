@@ -11,7 +11,6 @@ use super::{clock, convert};
 use crate::plain::{Plain, Record, ToPlain};
 use crate::protocol::Code;
 use crate::protocol::frame::Frame;
-use crate::store::CampaignView;
 use crate::sync::input::Ticket;
 use crate::sync::{Input, Machine, Now, Status};
 
@@ -98,7 +97,7 @@ impl Client {
         self.driver.read(|machine| {
             Ok(match what {
                 Question::View => match machine.view(&campaign_id, now) {
-                    Some(view) => convert::to_js(&view),
+                    Some(view) => convert::to_js(view.into_plain()),
                     None => JsValue::UNDEFINED,
                 },
                 Question::Status => {
@@ -106,31 +105,44 @@ impl Client {
                 }
                 Question::Domains => {
                     let page = machine.domains(&campaign_id, &query);
-                    convert::to_js(&page.ok_or(Code::UnknownCampaign)?)
+                    convert::to_js(page.ok_or(Code::UnknownCampaign)?.to_plain())
                 }
                 Question::Changes => {
                     let changes = machine.take_changes();
-                    let list = changes.iter().map(|id| Plain::Text(id.as_str())).collect();
-                    convert::to_js(&Plain::List(list))
+                    let mut list = Vec::new();
+                    for id in &changes {
+                        list.push(Plain::Text(id.as_str()));
+                    }
+                    convert::to_js(Plain::List(list))
                 }
-                Question::Metrics => convert::to_js(machine.metrics()),
-                Question::Diagnostics => convert::to_js(&self.diagnostics(machine, now)),
+                Question::Metrics => convert::to_js(machine.metrics().to_plain()),
+                Question::Diagnostics => convert::to_js(self.diagnostics(machine, now)),
             })
         })?
     }
 }
 
 impl Client {
-    fn diagnostics<'a>(&self, machine: &'a Machine, now: Now) -> Diagnostics<'a> {
-        Diagnostics {
-            machine,
-            now,
-            transport: match self.driver.transport() {
-                Transport::Socket(_) => "socket",
-                Transport::Manual(_) => "manual",
-            },
-            wake_in_ms: self.driver.deadline().map(|deadline| deadline.since(now.at)),
+    fn diagnostics<'a>(&self, machine: &'a Machine, now: Now) -> Plain<'a> {
+        let mut campaigns = Vec::new();
+        for id in machine.campaigns() {
+            if let Some(view) = machine.view(id.as_str(), now) {
+                campaigns.push(view.into_plain());
+            }
         }
+        let transport = match self.driver.transport() {
+            Transport::Socket(_) => "socket",
+            Transport::Manual(_) => "manual",
+        };
+        let wake_in_ms = self.driver.deadline().map(|deadline| deadline.since(now.at));
+        let mut report = Record::default();
+        report.text("version", env!("CARGO_PKG_VERSION"));
+        report.text("transport", transport);
+        report.text("connection", machine.connection().as_str());
+        report.add("wakeInMs", wake_in_ms.map_or(Plain::Null, |ms| Plain::Integer(ms as i64)));
+        report.add("campaigns", Plain::List(campaigns));
+        report.add("metrics", machine.metrics().to_plain());
+        report.into()
     }
 }
 
@@ -138,31 +150,5 @@ impl Drop for Client {
     /// `free()`. The driver may be what is calling us just now, so it is taken apart, not dropped.
     fn drop(&mut self) {
         self.driver.dismantle();
-    }
-}
-
-struct Diagnostics<'a> {
-    machine: &'a Machine,
-    now: Now,
-    transport: &'static str,
-    wake_in_ms: Option<u64>,
-}
-
-impl ToPlain for Diagnostics<'_> {
-    fn to_plain(&self) -> Plain<'_> {
-        let mut campaigns = Vec::new();
-        for id in self.machine.campaigns() {
-            campaigns
-                .extend(self.machine.view(id.as_str(), self.now).map(CampaignView::into_plain));
-        }
-        let mut report = Record::default();
-        report.text("version", env!("CARGO_PKG_VERSION"));
-        report.text("transport", self.transport);
-        report.text("connection", self.machine.connection().as_str());
-        let wake_in_ms = self.wake_in_ms.map(|ms| Plain::Integer(ms as i64));
-        report.add("wakeInMs", wake_in_ms.unwrap_or(Plain::Null));
-        report.add("campaigns", Plain::List(campaigns));
-        report.add("metrics", self.machine.metrics().to_plain());
-        report.into()
     }
 }

@@ -9,7 +9,7 @@ use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::JsValue;
 
 use super::driver::Transport;
-use crate::plain::ToPlain;
+use crate::plain::Plain;
 use crate::protocol::schema::{Field, Kind, Value, lookup, nullable, optional, read_raw, required};
 use crate::protocol::{CampaignId, Code, Position};
 use crate::store::query::{DomainQuery, RowOrder, SortBy};
@@ -19,13 +19,12 @@ use crate::sync::{Config, Input};
 /// Rows of a page, if the query does not say.
 const LIMIT_DEFAULT: usize = 100;
 
-/// A value as plain objects, arrays, strings and numbers. One copy for all types: what they show of
-/// themselves is of one type.
-pub(super) fn to_js(value: &dyn ToPlain) -> JsValue {
+/// Plain data as objects, arrays, strings and numbers.
+pub(super) fn to_js(value: Plain<'_>) -> JsValue {
     const SERIALIZER: Serializer =
         Serializer::new().serialize_missing_as_null(true).serialize_maps_as_objects(true);
     // Cannot fail: names are texts and numbers are exact.
-    value.to_plain().serialize(&SERIALIZER).unwrap_or(JsValue::NULL)
+    value.serialize(&SERIALIZER).unwrap_or(JsValue::NULL)
 }
 
 /// What the constructor was asked for.

@@ -37,44 +37,44 @@ extern "C" {
 impl Host {
     /// Tells listeners.
     pub(super) fn notify(&self, notice: &Notice) {
-        self.perform(notice.kind(), notice);
+        self.perform(notice.kind(), notice.to_plain());
     }
 
     /// Some view changed.
     pub(super) fn changed(&self) {
-        self.perform("changed", &Plain::Null);
+        self.perform("changed", Plain::Null);
     }
 
     /// Asks for a token.
     pub(super) fn request_token(&self, ticket: Ticket) {
-        self.perform("requestToken", &Plain::from(of_ticket(ticket)));
+        self.perform("requestToken", Plain::from(of_ticket(ticket)));
     }
 
     /// Asks for a snapshot.
     pub(super) fn fetch_snapshot(&self, ticket: Ticket, campaign_id: &CampaignId) {
         let mut detail = of_ticket(ticket);
         detail.text("campaignId", campaign_id.as_str());
-        self.perform("fetchSnapshot", &Plain::from(detail));
+        self.perform("fetchSnapshot", Plain::from(detail));
     }
 
     /// Sends a frame on the application's own transport.
     pub(super) fn send(&self, frame: &str) {
-        self.perform("send", &Plain::Text(frame));
+        self.perform("send", Plain::Text(frame));
     }
 
     /// Settles a promise.
     pub(super) fn settle(&self, ticket: Ticket, code: Option<Code>) {
         let mut detail = of_ticket(ticket);
         detail.nullable_text("code", code.map(Code::as_str));
-        self.perform("settle", &Plain::from(detail));
+        self.perform("settle", Plain::from(detail));
     }
 
     /// Prints a log record.
     pub(super) fn log(&self, record: &LogRecord) {
-        self.perform("log", record);
+        self.perform("log", record.to_plain());
     }
 
-    fn perform(&self, effect: &str, detail: &dyn ToPlain) {
+    fn perform(&self, effect: &str, detail: Plain<'_>) {
         report(self.js_perform(effect, &convert::to_js(detail)));
     }
 }

@@ -1,8 +1,8 @@
 //! Messages, client → server.
 
-use super::limits::{PROTOCOL_V1, SMALL_MESSAGE_BYTES_MAX};
+use super::limits::SMALL_MESSAGE_BYTES_MAX;
 use super::position::Position;
-use super::write::{ObjectWriter, push_decimal, push_string};
+use super::write::{ObjectWriter, push_decimal};
 use super::{CampaignId, Code, Epoch, SequenceNumber};
 
 /// Why a recovery is asked for, so that servers can count by cause.
@@ -83,22 +83,20 @@ pub struct RecoveryRequest<'a> {
 /// # Errors
 /// [`Code::Unauthorized`] if the token is too long for that.
 pub fn connection_init(token: Option<&str>) -> Result<String, Code> {
-    let client = ObjectWriter::empty()
-        .text("name", "campaign-sync")
-        .text("version", env!("CARGO_PKG_VERSION"))
-        .finish();
-    let mut protocols = String::from("[");
-    push_string(&mut protocols, PROTOCOL_V1);
-    protocols.push(']');
-    let mut message = ObjectWriter::message("connection_init")
-        .raw("protocols", &protocols)
-        .raw("client", &client);
+    let mut message = ObjectWriter::begun(CONNECTION_INIT);
     if let Some(token) = token {
         message = message.text("token", token);
     }
     let message = message.finish();
     if message.len() <= SMALL_MESSAGE_BYTES_MAX { Ok(message) } else { Err(Code::Unauthorized) }
 }
+
+/// All of `connection_init` but the token.
+const CONNECTION_INIT: &str = concat!(
+    r#"{"type":"connection_init","protocols":["campaign-sync.v1"],"client":{"name":"campaign-sync","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#""}"#
+);
 
 /// `subscribe_campaign`.
 pub fn subscribe_campaign(campaign_id: &CampaignId, position: Option<&Position>) -> String {

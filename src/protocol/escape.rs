@@ -2,25 +2,42 @@
 
 use super::Code;
 
+const ONES: u64 = u64::MAX / 255;
+const HIGHS: u64 = ONES << 7;
+
+/// The high bits of the bytes of `word` that are zero, and perhaps of some above the first of them:
+/// the usual bit trick.
+const fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & HIGHS
+}
+
 /// The first byte at or after `at` that ends plain string text: a quote, a backslash or a control
-/// character. Eight bytes a step, by the usual "has a byte less than / equal to" bit tricks.
-pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+/// character.
+pub(super) fn plain_end(bytes: &[u8], at: usize) -> usize {
+    let stops = |word: u64| {
+        word.wrapping_sub(ONES * 0x20) & !word & HIGHS
+            | zero_bytes(word ^ (ONES * b'"' as u64))
+            | zero_bytes(word ^ (ONES * b'\\' as u64))
+    };
+    end(bytes, at, stops)
+}
+
+/// The first line feed, or the end.
+pub(super) fn line_end(bytes: &[u8]) -> usize {
+    end(bytes, 0, |word| zero_bytes(word ^ (ONES * b'\n' as u64)))
+}
+
+/// The first byte at or after `at` whose high bit `stops` sets, eight bytes a step.
+fn end(bytes: &[u8], mut at: usize, stops: impl Fn(u64) -> u64) -> usize {
     while let Some(chunk) = bytes.get(at..at + 8) {
-        let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let stop = control
-            | zero_byte(word ^ (ONES * b'"' as u64))
-            | zero_byte(word ^ (ONES * b'\\' as u64));
+        let stop = stops(u64::from_le_bytes(chunk.try_into().unwrap_or_default()));
         if stop != 0 {
             return at + stop.trailing_zeros() as usize / 8;
         }
         at += 8;
     }
     let tail = bytes.get(at..).unwrap_or_default();
-    at + tail.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\').unwrap_or(tail.len())
+    at + tail.iter().position(|&byte| stops(byte.into()) & 0x80 != 0).unwrap_or(tail.len())
 }
 
 /// The end of the escape that begins at `at`; a surrogate must come with its other half.
@@ -50,9 +67,13 @@ fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
 pub(super) fn unescape(inner: &str) -> String {
     let mut out = String::with_capacity(inner.len());
     let mut rest = inner;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(rest.get(..at).unwrap_or_default());
+    loop {
         let bytes = rest.as_bytes();
+        let at = plain_end(bytes, 0);
+        out.push_str(rest.get(..at).unwrap_or_default());
+        if at == bytes.len() {
+            return out;
+        }
         let (character, length) = match bytes.get(at + 1) {
             Some(b'b') => ('\u{8}', 2),
             Some(b'f') => ('\u{c}', 2),
@@ -65,8 +86,6 @@ pub(super) fn unescape(inner: &str) -> String {
         out.push(character);
         rest = rest.get(at + length..).unwrap_or_default();
     }
-    out.push_str(rest);
-    out
 }
 
 fn unescape_unicode(bytes: &[u8], at: usize) -> (char, usize) {

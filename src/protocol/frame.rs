@@ -1,6 +1,7 @@
 //! Frames: one or more JSON documents, separated by line feeds (facts §1.4).
 
 use super::Code;
+use super::escape::line_end;
 use super::limits::{FRAME_BYTES_MAX, FRAME_DOCUMENTS_MAX};
 
 /// What a transport received.
@@ -19,14 +20,17 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// Refused whole: [`Code::FrameTooLarge`], [`Code::InvalidUtf8`], [`Code::TooManyDocuments`],
     /// [`Code::EmptyFrame`].
-    pub fn documents(self) -> Result<impl Iterator<Item = &'a str>, Code> {
-        let text = self.text()?;
-        let documents = || text.split('\n').filter(|line| !line.trim_ascii().is_empty());
-        match documents().take(FRAME_DOCUMENTS_MAX + 1).count() {
-            0 => Err(Code::EmptyFrame),
-            count if count > FRAME_DOCUMENTS_MAX => Err(Code::TooManyDocuments),
-            _ => Ok(documents()),
+    pub fn documents(self) -> Result<Documents<'a>, Code> {
+        let documents = Documents { rest: self.text()? };
+        if documents.clone().next().is_none() {
+            return Err(Code::EmptyFrame);
         }
+        // A frame with fewer bytes than that need not be counted through.
+        let many = self.len() > FRAME_DOCUMENTS_MAX;
+        if many && documents.clone().nth(FRAME_DOCUMENTS_MAX).is_some() {
+            return Err(Code::TooManyDocuments);
+        }
+        Ok(documents)
     }
 
     /// Its size in bytes.
@@ -50,5 +54,27 @@ impl<'a> Frame<'a> {
             Self::Text(text) => Ok(text),
             Self::Binary(bytes) => core::str::from_utf8(bytes).map_err(|_| Code::InvalidUtf8),
         }
+    }
+}
+
+/// The documents of a frame, in order.
+#[derive(Clone, Debug)]
+pub struct Documents<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Documents<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        while !self.rest.is_empty() {
+            let end = line_end(self.rest.as_bytes());
+            let line = self.rest.get(..end).unwrap_or_default();
+            self.rest = self.rest.get(end + 1..).unwrap_or_default();
+            if !line.bytes().all(|byte| byte.is_ascii_whitespace()) {
+                return Some(line);
+            }
+        }
+        None
     }
 }

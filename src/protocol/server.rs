@@ -18,17 +18,11 @@ pub enum ServerMessage<'a> {
     ConnectionAck {
         /// The dialect that the server chose; none means the original.
         protocol: Option<Cow<'a, str>>,
-        /// Silence after which the server sends a `pong` of itself, in milliseconds.
-        heartbeat_ms: Option<u64>,
     },
     /// `subscription_confirmed`
     SubscriptionConfirmed {
         /// Which campaign.
         campaign_id: Cow<'a, str>,
-        /// Its log.
-        epoch: Epoch,
-        /// The log's last number.
-        last_sequence_number: SequenceNumber,
     },
     /// `subscription_ended`
     SubscriptionEnded {
@@ -159,21 +153,17 @@ impl<'a> ServerMessage<'a> {
 }
 
 fn read_connection_ack<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
-    let [protocol, heartbeat] = read(reader, &CONNECTION_ACK)?;
-    let (protocol, heartbeat_ms) = (protocol.text(), heartbeat.unsigned());
-    Ok(ServerMessage::ConnectionAck { protocol, heartbeat_ms })
+    let [protocol, _heartbeat] = read(reader, &CONNECTION_ACK)?;
+    Ok(ServerMessage::ConnectionAck { protocol: protocol.text() })
 }
 
 static CONNECTION_ACK: [Field; 2] =
     [nullable("protocol", Kind::Text), nullable("heartbeatMs", Kind::Unsigned)];
 
 fn read_confirmed<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
-    let [campaign, epoch, last] = read(reader, &CONFIRMED)?;
-    Ok(ServerMessage::SubscriptionConfirmed {
-        epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
-        campaign_id: campaign.text_or_empty(),
-        last_sequence_number: last.sequence_number(),
-    })
+    // Where the log stands is told by the recovery that follows.
+    let [campaign, _epoch, _last] = read(reader, &CONFIRMED)?;
+    Ok(ServerMessage::SubscriptionConfirmed { campaign_id: campaign.text_or_empty() })
 }
 
 static CONFIRMED: [Field; 3] = [

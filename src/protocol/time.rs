@@ -1,4 +1,4 @@
-//! RFC 3339 timestamps, read just far enough to tell how old an event is.
+//! RFC 3339 timestamps, read just far enough to tell how old an event is. In v1 they are in UTC.
 
 /// Year, month, day, hour, minute and second, each digit a dot.
 const SHAPE: &[u8] = b"....-..-..T..:..:..";
@@ -8,15 +8,14 @@ pub fn parse_rfc3339_ms(text: &str) -> Option<i64> {
     let (stamp, rest) = text.as_bytes().split_at_checked(SHAPE.len())?;
     let mut fields = [0i64; 6];
     let mut field = 0;
-    for (shape, byte) in SHAPE.iter().zip(stamp) {
-        match (shape, byte) {
-            (b'.', b'0'..=b'9') => {
-                let number = fields.get_mut(field)?;
-                *number = *number * 10 + i64::from(byte - b'0');
-            }
-            (b'T', b'T' | b't' | b' ') => field += 1,
-            (separator, _) if separator == byte => field += 1,
-            _ => return None,
+    for (&shape, &byte) in SHAPE.iter().zip(stamp) {
+        if shape == b'.' && byte.is_ascii_digit() {
+            let number = fields.get_mut(field)?;
+            *number = *number * 10 + i64::from(byte - b'0');
+        } else if shape == byte || shape == b'T' && matches!(byte, b't' | b' ') {
+            field += 1;
+        } else {
+            return None;
         }
     }
     let [year, month, day, hour, minute, second] = fields;
@@ -30,17 +29,21 @@ pub fn parse_rfc3339_ms(text: &str) -> Option<i64> {
 
 /// The milliseconds of a fraction of a second, if one stands there, and what follows it.
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
-    let Some((b'.', digits)) = text.split_first() else { return Some((0, text)) };
-    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = digits.split_at_checked(length)?;
-    let places = digits.iter().chain(b"000").take(3);
-    Some((places.fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')), rest))
+    let Some((b'.', mut rest)) = text.split_first() else { return Some((0, text)) };
+    let (mut millis, mut worth) = (0, 100);
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        millis += i64::from(digit - b'0') * worth;
+        worth /= 10;
+        rest = after;
+    }
+    Some((millis, rest))
 }
 
-/// The minutes of a zone, `Z` or `+hh:mm`.
+/// The minutes of a zone: `Z`, and in the original dialect `+hh:mm`.
 fn offset(zone: &[u8]) -> Option<i64> {
     match *zone {
         [b'Z' | b'z', ..] => Some(0),
+        #[cfg(feature = "original")]
         [sign @ (b'+' | b'-'), h, hh, _, m, mm, ..]
             if [h, hh, m, mm].iter().all(u8::is_ascii_digit) =>
         {

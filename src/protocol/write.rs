@@ -14,6 +14,11 @@ impl ObjectWriter {
         Self { out: String::from("{") }.text("type", kind)
     }
 
+    /// An object that has some members already: JSON without its last brace.
+    pub fn begun(json: &str) -> Self {
+        Self { out: String::from(json) }
+    }
+
     /// An object without members.
     pub fn empty() -> Self {
         Self { out: String::from("{") }

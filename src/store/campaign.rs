@@ -2,11 +2,9 @@
 
 use super::apply::PhaseChange;
 use super::consistency::large_discrepancy;
-use super::staging::Staging;
+use super::staging::{Staging, is_in};
 use super::{DomainTable, apply::LastTransition};
 use crate::protocol::campaign::CampaignRecord;
-use crate::protocol::digest::bucket_of;
-use crate::protocol::digest::id_hash;
 use crate::protocol::domain::{Patch, RowPatch};
 use crate::protocol::{Code, Epoch, Position, SequenceNumber};
 
@@ -101,7 +99,7 @@ impl CampaignStore {
     /// A snapshot that lacks more rows than a large discrepancy keeps them aside: a truncated
     /// answer must not make a table vanish.
     pub fn swap(&mut self, staging: Staging) -> Swapped {
-        let missing = self.missing_in(&staging.table, |_| true);
+        let missing = self.missing_in(&staging.table, None);
         let keep = missing.len() as u64 > large_discrepancy(self.table.len() as u64);
         let mut swapped = Swapped { rows: staging.table.len() as u64, ..Swapped::default() };
         for id in &missing {
@@ -125,8 +123,7 @@ impl CampaignStore {
 
     /// Replaces the rows of some buckets by a verified download of just these, in one step.
     pub fn repair(&mut self, staging: Staging, buckets: &[u8]) -> Result<Swapped, Code> {
-        let in_buckets = |id: &str| buckets.contains(&(bucket_of(id_hash(id)) as u8));
-        let missing = self.missing_in(&staging.table, in_buckets);
+        let missing = self.missing_in(&staging.table, Some(buckets));
         let keep = missing.len() as u64 > large_discrepancy(self.table.len() as u64);
         let mut swapped = Swapped { rows: staging.table.len() as u64, ..Swapped::default() };
         for id in &missing {
@@ -156,11 +153,16 @@ impl CampaignStore {
         former.len()
     }
 
-    /// Ids of our rows, among those that `among` accepts, that `other` lacks.
-    fn missing_in(&self, other: &DomainTable, among: impl Fn(&str) -> bool) -> Vec<String> {
-        let ids = (0..self.table.len()).map(|row| self.table.id(row));
-        let missing = ids.filter(|id| among(id) && other.find(id).is_none());
-        missing.map(str::to_owned).collect()
+    /// Ids of our rows, perhaps only of some buckets, that `other` lacks.
+    fn missing_in(&self, other: &DomainTable, buckets: Option<&[u8]>) -> Vec<String> {
+        let mut missing = Vec::new();
+        for row in 0..self.table.len() {
+            let id = self.table.id(row);
+            if buckets.is_none_or(|buckets| is_in(buckets, id)) && other.find(id).is_none() {
+                missing.push(id.to_owned());
+            }
+        }
+        missing
     }
 
     fn set_aside(&mut self, domain_id: &str) {
@@ -171,11 +173,12 @@ impl CampaignStore {
 
     /// Rows that the table has again are confirmed.
     fn forget_confirmed(&mut self) {
-        let ids = (0..self.unconfirmed.len()).map(|row| self.unconfirmed.id(row));
-        let again: Vec<String> =
-            ids.filter(|id| self.table.find(id).is_some()).map(str::to_owned).collect();
-        for id in again {
-            self.unconfirmed.remove(&id);
+        // From the end: removing a row puts the last one in its place.
+        for row in (0..self.unconfirmed.len()).rev() {
+            if self.table.find(self.unconfirmed.id(row)).is_some() {
+                let id = self.unconfirmed.id(row).to_owned();
+                self.unconfirmed.remove(&id);
+            }
         }
     }
 }

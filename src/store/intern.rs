@@ -24,10 +24,8 @@ impl Words {
     /// # Errors
     /// [`Code::InvalidContent`] when the column already holds its most words.
     pub fn intern(&mut self, word: &str) -> Result<u16, Code> {
-        // Linear: real columns hold about five words, and most rows have one of the first.
-        let known = self.words.iter().skip(1).position(|known| &**known == word);
-        if let Some(index) = known {
-            return Ok(index as u16 + 1);
+        if let Some(number) = self.find(word) {
+            return Ok(number);
         }
         if self.words.len() > WORDS_MAX {
             return Err(Code::InvalidContent);
@@ -39,7 +37,9 @@ impl Words {
 
     /// The number of `word`, if a row ever had it.
     pub fn find(&self, word: &str) -> Option<u16> {
-        self.words.iter().skip(1).position(|known| &**known == word).map(|at| at as u16 + 1)
+        // Linear: real columns hold about five words, and most rows have one of the first.
+        let known = self.words.get(1..)?.iter().position(|known| **known == *word);
+        known.map(|index| index as u16 + 1)
     }
 
     /// The word with this number; `None` for 0.

@@ -109,7 +109,11 @@ impl ToPlain for DomainPage<'_> {
     fn to_plain(&self) -> Plain<'_> {
         let mut page = Record::default();
         page.count("total", self.total as u64);
-        page.add("rows", Plain::List(self.rows.iter().map(ToPlain::to_plain).collect()));
+        let mut rows = Vec::new();
+        for row in &self.rows {
+            rows.push(row.to_plain());
+        }
+        page.add("rows", Plain::List(rows));
         page.into()
     }
 }
@@ -163,12 +167,13 @@ impl RowOrder {
             *number = Some(found);
         }
         let needle = self.search.as_bytes().trim_ascii();
-        let chosen = (0..table.len()).filter(|&row| {
+        for row in 0..table.len() {
             let statuses = table.status_numbers(row);
             let same = numbers.iter().zip(statuses).all(|(it, has)| it.is_none_or(|it| it == has));
-            same && contains(table.name(row).as_bytes(), needle)
-        });
-        rows.extend(chosen.map(|row| row as u32));
+            if same && contains(table.name(row).as_bytes(), needle) {
+                rows.push(row as u32);
+            }
+        }
     }
 
     /// One sort for all columns: each column brings a comparison, not a sort of its own.
@@ -187,7 +192,7 @@ impl RowOrder {
         }
         // A column has few words, so most rows that are compared have the same one.
         let by_status = |column: usize, words: &Words, a: usize, b: usize| {
-            let [a, b] = [a, b].map(|row| table.status_numbers(row)[column]);
+            let (a, b) = (table.status_numbers(a)[column], table.status_numbers(b)[column]);
             if a == b { Ordering::Equal } else { words.word(a).cmp(&words.word(b)) }
         };
         sort(rows, &mut |a, b| {
@@ -217,12 +222,16 @@ pub fn page<'a>(
     let [confirmed, aside] = caches;
     let confirmed = confirmed.rows(tables[0], &query.order);
     let aside = aside.rows(tables[1], &query.order);
-    let all = confirmed.iter().map(|&row| (row, false)).chain(aside.iter().map(|&row| (row, true)));
-    let shown = all.skip(query.offset).take(query.limit.min(PAGE_ROWS_MAX));
-    DomainPage {
-        total: confirmed.len() + aside.len(),
-        rows: shown.map(|(row, aside)| shown_row(tables[usize::from(aside)], row, aside)).collect(),
+    let total = confirmed.len() + aside.len();
+    let mut rows = Vec::new();
+    let end = query.offset.saturating_add(query.limit.min(PAGE_ROWS_MAX)).min(total);
+    for at in query.offset..end {
+        rows.push(match at.checked_sub(confirmed.len()) {
+            None => shown_row(tables[0], confirmed[at], false),
+            Some(at) => shown_row(tables[1], aside[at], true),
+        });
     }
+    DomainPage { total, rows }
 }
 
 fn shown_row(table: &DomainTable, row: u32, unconfirmed: bool) -> DomainRow<'_> {

@@ -131,8 +131,7 @@ impl Staging {
     /// Whether a complete download of some `buckets`, put in the place of those of `table`, gives
     /// the count and digest of the server's whole table.
     pub fn completes(&self, table: &DomainTable, buckets: &[u8]) -> bool {
-        let foreign = |id: &str| !buckets.contains(&(bucket_of(id_hash(id)) as u8));
-        if (0..self.table.len()).any(|row| foreign(self.table.id(row))) {
+        if (0..self.table.len()).any(|row| !is_in(buckets, self.table.id(row))) {
             return false;
         }
         let mut count = table.len() as u64;
@@ -157,8 +156,19 @@ impl Staging {
     }
 }
 
+/// Whether a row of this id is in one of these buckets.
+pub(super) fn is_in(buckets: &[u8], domain_id: &str) -> bool {
+    let number = bucket_of(id_hash(domain_id));
+    buckets.iter().any(|&bucket| usize::from(bucket) == number)
+}
+
 /// The buckets in which two digests differ.
 pub fn differing_buckets(ours: &Buckets, theirs: &Buckets) -> Vec<u8> {
-    let pairs = ours.iter().zip(theirs).enumerate();
-    pairs.filter(|(_, (ours, theirs))| ours != theirs).map(|(number, _)| number as u8).collect()
+    let mut differing = Vec::new();
+    for (number, pair) in ours.iter().zip(theirs).enumerate() {
+        if pair.0 != pair.1 {
+            differing.push(number as u8);
+        }
+    }
+    differing
 }

@@ -99,10 +99,11 @@ fn show_record<'a>(record: &'a CampaignRecord, to: &mut Record<'a>) {
 fn show_tallies<'a>(table: &'a DomainTable, to: &mut Record<'a>) {
     let columns = [&table.dns_words, &table.http_words, &table.lead_words];
     for (name, words) in ["dns", "http", "lead"].into_iter().zip(columns) {
-        let pairs = words.tallies().map(|(word, tally)| {
-            Plain::List(vec![Plain::Text(word), Plain::Integer(tally.into())])
-        });
-        to.add(name, Plain::List(pairs.collect()));
+        let mut pairs = Vec::new();
+        for (word, tally) in words.tallies() {
+            pairs.push(Plain::List(vec![Plain::Text(word), Plain::Integer(tally.into())]));
+        }
+        to.add(name, Plain::List(pairs));
     }
 }
 

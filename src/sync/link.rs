@@ -87,10 +87,11 @@ impl Link {
 
     /// A pong echoed this number: tells when its ping was sent. Each is answered once.
     pub fn answered(&mut self, echo: u64) -> Option<Now> {
-        let at = self.outstanding.iter().position(|ping| ping.echo == echo)?;
-        let ping = self.outstanding.get(at).copied();
-        self.outstanding.drain(..=at);
-        ping.map(|ping| ping.sent)
+        let ping = self.outstanding.iter().find(|ping| ping.echo == echo).copied()?;
+        while self.outstanding.first().is_some_and(|ping| ping.echo <= echo) {
+            self.outstanding.remove(0);
+        }
+        Some(ping.sent)
     }
 
     /// When something is due.

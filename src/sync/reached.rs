@@ -41,8 +41,8 @@ impl Waiters {
 
     /// Fails all.
     pub fn fail(&mut self, cx: &mut Context, code: Code) {
-        for (_, ticket) in self.0.drain(..) {
-            cx.effect(Effect::Settle(ticket, Some(code)));
+        for (_, ticket) in &core::mem::take(&mut self.0) {
+            cx.effect(Effect::Settle(*ticket, Some(code)));
         }
     }
 }

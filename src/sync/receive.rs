@@ -131,7 +131,7 @@ impl Machine {
 
     fn on_message(&mut self, message: &ServerMessage<'_>) -> Verdict {
         match message {
-            ServerMessage::ConnectionAck { protocol, .. } => {
+            ServerMessage::ConnectionAck { protocol } => {
                 if protocol.as_deref() == Some(PROTOCOL_V1) {
                     self.settle_dialect(Dialect::V1);
                 } else {
@@ -139,7 +139,7 @@ impl Machine {
                 }
                 Verdict::Control
             }
-            ServerMessage::SubscriptionConfirmed { campaign_id, .. } => {
+            ServerMessage::SubscriptionConfirmed { campaign_id } => {
                 self.with(campaign_id, |_, _| Verdict::Control)
             }
             ServerMessage::SubscriptionEnded { campaign_id, reason } => {
