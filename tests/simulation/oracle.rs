@@ -265,7 +265,7 @@ impl Watch {
 fn keeps_rows(before: &State, store: &CampaignStore) -> Check {
     let (table, aside) = (store.table(), store.unconfirmed());
     let lost = |id: &&Rc<str>| table.find(id).is_none() && aside.find(id).is_none();
-    let lost = before.rows.keys().filter(lost).count();
+    let lost = before.rows.iter().map(|(id, _)| id).filter(lost).count();
     let most = (before.rows.len() / 100).max(100);
     demand(lost <= most, "G5", || format!("{lost} of {} rows are gone", before.rows.len()))?;
     let both = (0..aside.len()).find(|&row| table.find(aside.id(row)).is_some());
@@ -320,7 +320,8 @@ fn difference(store: &CampaignStore, states: &[Rc<State>]) -> String {
     }
     let ours = (0..table.len()).map(|row| table.fields(row));
     let wrong: Vec<_> = ours.filter(|row| !same_row(row, state)).take(3).collect();
-    let lacking: Vec<_> = state.rows.keys().filter(|id| table.find(id).is_none()).take(3).collect();
+    let lacking: Vec<_> =
+        state.rows.iter().map(|(id, _)| id).filter(|id| table.find(id).is_none()).take(3).collect();
     format!(
         "{} rows, and the server had {}; not as on the server: {wrong:?}; lacking: {lacking:?}",
         table.len(),

@@ -178,7 +178,7 @@ impl World {
             previous: None,
         };
         let parts = wire::snapshot(place, log.state(), None, usize::MAX);
-        parts.first().map(ToString::to_string)
+        parts.first().map(|part| wire::finish_part(part, None))
     }
 
     /// A frame arrives.
@@ -187,12 +187,13 @@ impl World {
         if gone || self.clients[link.client].visit != link.visit {
             return Ok(());
         }
-        if bytes.windows(19).any(|it| it == b"\"campaign.snapshot\"") {
+        let text = std::str::from_utf8(bytes);
+        if text.is_ok_and(|text| text.contains("\"campaign.snapshot\"")) {
             for watch in self.clients[link.client].watches.values_mut() {
                 watch.requests.progress();
             }
         }
-        let frame = match std::str::from_utf8(bytes) {
+        let frame = match text {
             Ok(text) if self.rng.chance(800) => Frame::Text(text),
             _ => Frame::Binary(bytes),
         };

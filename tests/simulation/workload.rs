@@ -119,7 +119,7 @@ impl Workload {
             return Change::Generated(RowChange { id, domain, offset, ..RowChange::default() });
         }
         let id = known_id(rng, state);
-        let domain = state.rows.get(id.as_str()).map(|row| row.domain.clone());
+        let domain = state.rows.get(&id).map(|row| row.domain.clone());
         let word = Some(Some((*rng.pick(WORDS)).to_owned()));
         if rng.chance(500) {
             return Change::Dns(RowChange { id, domain, dns: word, ..RowChange::default() });
@@ -147,7 +147,7 @@ pub(crate) fn silent(rng: &mut Rng, state: &State) -> Change {
 
 fn known_id(rng: &mut Rng, state: &State) -> String {
     let index = rng.below(state.rows.len() as u64) as usize;
-    state.rows.keys().nth(index).map(|id| id.to_string()).unwrap_or_default()
+    state.rows.id_at(index).map(|id| id.to_string()).unwrap_or_default()
 }
 
 fn patch(rng: &mut Rng, id: String) -> RowChange {

@@ -170,14 +170,13 @@ impl Cursor {
         match &mut self.place {
             Place::Idle => Vec::new(),
             Place::Snapshot { snapshot, next, request } => {
-                let mut data = snapshot.parts[*next].clone();
-                name(&mut data, request.as_deref());
+                let part = Document::part(now_ms, &snapshot.parts[*next], request.as_deref());
                 *next += 1;
                 let (at, done) = (snapshot.at, *next == snapshot.parts.len());
                 if done {
                     self.place = Place::At(at);
                 }
-                vec![Document::control(now_ms, "campaign.snapshot", &data)]
+                vec![part]
             }
             Place::At(number) => {
                 let number = *number;
@@ -248,11 +247,7 @@ fn answer(now_ms: u64, campaign: &Campaign, ask: &Ask) -> Vec<Document> {
         return vec![Document::control(now_ms, "campaign.digest", &data)];
     };
     let parts = wire::snapshot(place, log.state(), Some(buckets), 20);
-    let part = |mut data: Value| {
-        name(&mut data, Some(&ask.request));
-        Document::control(now_ms, "campaign.snapshot", &data)
-    };
-    parts.into_iter().map(part).collect()
+    parts.iter().map(|part| Document::part(now_ms, part, Some(&ask.request))).collect()
 }
 
 fn recovery(

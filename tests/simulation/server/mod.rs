@@ -3,6 +3,7 @@
 pub(crate) mod cursor;
 pub(crate) mod log;
 pub(crate) mod message;
+pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod state;
 pub(crate) mod wire;
@@ -40,7 +41,15 @@ impl Document {
     /// A control message.
     pub(crate) fn control(now_ms: u64, kind: &str, data: &Value) -> Self {
         let greeting = kind == "connection_ack";
-        Self { text: wire::control(now_ms, kind, data).into(), sequenced: false, greeting }
+        let text = wire::control(now_ms, kind, &data.to_string()).into();
+        Self { text, sequenced: false, greeting }
+    }
+
+    /// A part of a snapshot.
+    pub(crate) fn part(now_ms: u64, part: &str, request: Option<&str>) -> Self {
+        let data = wire::finish_part(part, request);
+        let text = wire::control(now_ms, "campaign.snapshot", &data).into();
+        Self { text, sequenced: false, greeting: false }
     }
 }
 
@@ -91,8 +100,8 @@ pub(crate) struct Snapshot {
     pub(crate) epoch: Rc<str>,
     /// The number whose state it is.
     pub(crate) at: u64,
-    /// The data of each part, without a request id.
-    pub(crate) parts: Vec<Value>,
+    /// The data of each part, without its end.
+    pub(crate) parts: Vec<Rc<str>>,
 }
 
 #[derive(Debug)]

@@ -2,11 +2,13 @@
 //!
 //! It knows nothing of `campaign_sync::store`, so that a mistake there is not made here as well.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use campaign_sync::protocol::digest::{Digest, RowFields, RowHasher};
 use campaign_sync::protocol::{Phase, Status};
+
+use super::rows::Rows;
+use super::wire;
 
 /// A campaign at one number of its log.
 #[derive(Clone, Debug)]
@@ -14,10 +16,10 @@ pub(crate) struct State {
     /// Everything but the rows.
     pub(crate) record: Record,
     /// The rows, by id.
-    pub(crate) rows: BTreeMap<Rc<str>, Rc<Row>>,
+    pub(crate) rows: Rows,
     /// Whether the campaign is gone.
     pub(crate) deleted: bool,
-    /// The digest of all rows, added up anew after every change.
+    /// The digest of all rows.
     pub(crate) digest: Digest,
 }
 
@@ -50,6 +52,8 @@ pub(crate) struct Row {
     pub(crate) score: Option<f64>,
     /// The hash of all the above, with the id.
     pub(crate) hash: u64,
+    /// All the above as snapshots tell it.
+    pub(crate) text: Rc<str>,
 }
 
 /// A column of a change: `None` leaves it, `Some(None)` clears it.
@@ -117,8 +121,8 @@ pub(crate) struct Rollback {
 
 impl State {
     /// A campaign without rows.
-    pub(crate) const fn new(record: Record) -> Self {
-        Self { record, rows: BTreeMap::new(), deleted: false, digest: Digest(0) }
+    pub(crate) fn new(record: Record) -> Self {
+        Self { record, rows: Rows::default(), deleted: false, digest: Digest(0) }
     }
 
     /// The state after `change`; none where it cannot be applied.
@@ -149,15 +153,14 @@ impl State {
             }
             Change::Removed(ids) => {
                 for id in ids {
-                    next.rows.remove(id.as_str());
+                    next.rows.remove(id);
                 }
                 next.recount();
             }
             Change::Nothing { .. } => {}
             Change::Deleted { .. } => next.deleted = true,
         }
-        let sum = next.rows.values().fold(0, |sum: u64, row| sum.wrapping_add(row.hash));
-        next.digest = Digest(sum);
+        next.digest = Digest(next.rows.sum());
         Some(next)
     }
 
@@ -178,7 +181,7 @@ impl State {
     }
 
     fn put(&mut self, change: &RowChange) -> Option<()> {
-        let known = self.rows.get(change.id.as_str());
+        let known = self.rows.get(&change.id);
         let mut row = match (known, &change.domain) {
             (Some(row), _) => Row::clone(row),
             (None, Some(_)) => Row::empty(),
@@ -194,7 +197,8 @@ impl State {
         set(&mut row.lead, &change.lead);
         set(&mut row.score, &change.score);
         row.hash = RowHasher::default().hash(&row.fields(&change.id));
-        self.rows.insert(change.id.as_str().into(), Rc::new(row));
+        row.text = wire::complete(&change.id, &row).into();
+        self.rows.insert(&change.id, row);
         self.recount();
         Some(())
     }
@@ -215,6 +219,7 @@ impl Row {
             lead: None,
             score: None,
             hash: 0,
+            text: "".into(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What the model server writes: events with their hashes, and control messages.
 
+use std::rc::Rc;
+
 use campaign_sync::protocol::EventHash;
 use campaign_sync::protocol::digest::{EMPTY_BUCKETS, bucket_of, id_hash};
 use serde_json::{Map, Value, json};
@@ -44,8 +46,8 @@ pub(crate) fn event(at_ms: u64, place: Place<'_>, change: &Change, after: &State
 }
 
 /// A control message.
-pub(crate) fn control(at_ms: u64, kind: &str, data: &Value) -> String {
-    json!({"type": kind, "timestamp": timestamp(at_ms), "data": data}).to_string()
+pub(crate) fn control(at_ms: u64, kind: &str, data: &str) -> String {
+    format!("{{\"type\":\"{kind}\",\"timestamp\":\"{}\",\"data\":{data}}}", timestamp(at_ms))
 }
 
 /// The type of the event that says `change`.
@@ -165,9 +167,10 @@ fn patch(change: &RowChange) -> Value {
     Value::Object(row)
 }
 
-fn complete(id: &str, row: &Row) -> Value {
+/// A row as snapshots tell it.
+pub(crate) fn complete(id: &str, row: &Row) -> String {
     let some = |present: bool| present.then_some(());
-    patch(&RowChange {
+    let all = RowChange {
         id: id.to_owned(),
         domain: Some(row.domain.clone()),
         offset: some(row.offset.is_some()).map(|()| row.offset),
@@ -176,43 +179,57 @@ fn complete(id: &str, row: &Row) -> Value {
         code: some(row.code.is_some()).map(|()| row.code),
         lead: some(row.lead.is_some()).map(|()| row.lead.clone()),
         score: some(row.score.is_some()).map(|()| row.score),
-    })
+    };
+    patch(&all).to_string()
 }
 
-/// The data of every part of a snapshot of `state`, of some buckets or of all, without request id.
+/// The data of every part of a snapshot of `state`, of some buckets or of all, without its end: see
+/// [`finish_part`].
 pub(crate) fn snapshot(
     place: Place<'_>,
     state: &State,
     buckets: Option<&[u8]>,
     part_rows: usize,
-) -> Vec<Value> {
+) -> Vec<Rc<str>> {
     let chosen =
         |id: &str| buckets.is_none_or(|buckets| buckets.contains(&(bucket_of(id_hash(id)) as u8)));
     let rows = state.rows.iter().filter(|(id, _)| chosen(id));
-    let rows: Vec<Value> = rows.map(|(id, row)| complete(id, row)).collect();
-    let mut lists: Vec<&[Value]> = rows.chunks(part_rows).collect();
+    let rows: Vec<&str> = rows.map(|(_, row)| &*row.text).collect();
+    let mut lists: Vec<&[&str]> = rows.chunks(part_rows).collect();
     if lists.is_empty() {
         lists.push(&[]);
     }
     let parts = lists.len();
-    let part = |(index, rows): (usize, &[Value])| {
-        let mut data = json!({
-            "campaignId": place.campaign, "epoch": place.epoch, "sequenceNumber": place.number,
-            "eventId": place.event, "part": index + 1, "parts": parts, "domains": rows,
-            "domainsCount": state.rows.len(), "domainsDigest": state.digest.to_string(),
-        });
+    let Place { campaign, epoch, number, event, .. } = place;
+    let (count, digest) = (state.rows.len(), state.digest);
+    let part = |(index, rows): (usize, &[&str])| {
+        let mut data = format!(
+            "{{\"campaignId\":\"{campaign}\",\"epoch\":\"{epoch}\",\"sequenceNumber\":{number},\
+             \"eventId\":\"{event}\",\"part\":{},\"parts\":{parts},\"domainsCount\":{count},\
+             \"domainsDigest\":\"{digest}\",\"domains\":[{}]",
+            index + 1,
+            rows.join(",")
+        );
         if index == 0 {
-            data["campaign"] = record(place.campaign, &state.record);
+            data.push_str(&format!(",\"campaign\":{}", record(campaign, &state.record)));
         }
-        data
+        data.into()
     };
     lists.into_iter().enumerate().map(part).collect()
+}
+
+/// The whole data of a part.
+pub(crate) fn finish_part(part: &str, request: Option<&str>) -> String {
+    match request {
+        Some(request) => format!("{part},\"requestId\":\"{request}\"}}"),
+        None => format!("{part}}}"),
+    }
 }
 
 /// `[count, sum]` of every bucket.
 pub(crate) fn buckets(state: &State) -> Vec<Value> {
     let mut buckets = EMPTY_BUCKETS;
-    for (id, row) in &state.rows {
+    for (id, row) in state.rows.iter() {
         let bucket = &mut buckets[bucket_of(id_hash(id))];
         bucket.count += 1;
         bucket.sum.add(row.hash);
