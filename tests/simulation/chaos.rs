@@ -1,50 +1,13 @@
 //! Faults of the world: what goes wrong beside the network's single messages.
 
+use super::faults::{Fault, Levels, PART_ROWS};
 use super::invariants::Check;
-use super::network::LinkId;
+use super::network::{Direction, LinkId};
 use super::rng::Rng;
+use super::server::Document;
 use super::workload::silent;
 use super::world::{Happening, World};
-
-/// A fault of the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// A socket is cut.
-    Cut,
-    /// A socket goes dead without a word.
-    HalfOpen,
-    /// The server is killed and comes back.
-    Restart,
-    /// History is truncated.
-    Truncate,
-    /// An older log is restored under a new epoch, with a restart.
-    Restore,
-    /// The same, but the sockets live on.
-    Replace,
-    /// The server's rows change without an event.
-    Mutate,
-    /// A client sleeps.
-    Sleep,
-    /// A client's timers are throttled for a while.
-    Throttle,
-    /// A client's wall clock is set.
-    SetClock,
-}
-
-impl Fault {
-    const ALL: [Self; 10] = [
-        Self::Cut,
-        Self::HalfOpen,
-        Self::Restart,
-        Self::Truncate,
-        Self::Restore,
-        Self::Replace,
-        Self::Mutate,
-        Self::Sleep,
-        Self::Throttle,
-        Self::SetClock,
-    ];
-}
+use serde_json::json;
 
 /// Silent changes of one campaign: the oracle keeps the state with and without each.
 const MUTATIONS_MAX: usize = 3;
@@ -52,25 +15,13 @@ const MUTATIONS_MAX: usize = 3;
 impl World {
     /// Plans the first fault of each kind.
     pub(crate) fn plan_faults(&mut self) {
-        for fault in Fault::ALL {
+        for fault in Fault::all().filter(|fault| fault.is_of_the_world()) {
             self.plan_fault(fault);
         }
     }
 
     fn plan_fault(&mut self, fault: Fault) {
-        let periods = &self.plan.periods;
-        let period = match fault {
-            Fault::Cut => periods.cut,
-            Fault::HalfOpen => periods.half_open,
-            Fault::Restart => periods.restart,
-            Fault::Truncate => periods.truncate,
-            Fault::Restore => periods.restore,
-            Fault::Replace => periods.replace,
-            Fault::Mutate => periods.mutate,
-            Fault::Sleep => periods.sleep,
-            Fault::Throttle => periods.throttle,
-            Fault::SetClock => periods.set_clock,
-        };
+        let period = self.levels.of(fault);
         if period > 0 {
             let at_ms = self.now_ms + self.rng.around(period);
             self.schedule.plan(at_ms, Happening::Fault(fault));
@@ -82,40 +33,150 @@ impl World {
         if self.quiet_since_ms.is_some() {
             return Ok(());
         }
-        self.note(format_args!("fault {fault:?}"));
+        let link = self.any_session();
+        let campaign = self.any_campaign();
+        self.strike(fault, link, campaign)?;
+        self.plan_fault(fault);
+        Ok(())
+    }
+
+    /// Right behind an answer on `link`, in the midst of whatever that was part of, comes a fault of
+    /// the world, or more events.
+    pub(crate) fn ambush(&mut self, link: LinkId) -> Check {
+        if !self.rng.chance(self.levels.of(Fault::Ambush)) {
+            return Ok(());
+        }
+        self.tally.fault("ambush");
+        let possible: Vec<Fault> = Fault::all()
+            .filter(|fault| fault.is_of_the_world() && self.levels.of(*fault) > 0)
+            .collect();
+        let campaign = self.any_campaign();
+        if possible.is_empty() || self.rng.chance(300) {
+            let Some(campaign) = campaign else { return Ok(()) };
+            let burst = self.rng.between(1, 60);
+            self.commit(&campaign, burst);
+            self.write_all();
+            return Ok(());
+        }
+        let fault = *self.rng.pick(&possible);
+        self.strike(fault, Some(link), campaign)
+    }
+
+    fn strike(&mut self, fault: Fault, link: Option<LinkId>, campaign: Option<String>) -> Check {
+        self.note(format_args!("fault {}", fault.name()));
         match fault {
-            Fault::Cut => {
-                if let Some(link) = self.any_session() {
-                    self.cut(link, "cut");
+            Fault::Truncate | Fault::Restore | Fault::Replace | Fault::Revert | Fault::Mutate => {
+                if let Some(campaign) = campaign {
+                    self.strike_campaign(fault, &campaign);
                 }
             }
-            Fault::HalfOpen => {
-                if let Some(link) = self.any_session()
-                    && let Some(wire) = self.links.get_mut(&link)
-                {
-                    self.tally.fault("half_open");
-                    wire.half_open = true;
+            Fault::Cut
+            | Fault::HalfOpen
+            | Fault::OneWay
+            | Fault::SlowReader
+            | Fault::Forget
+            | Fault::EndSession => {
+                if let Some(link) = link {
+                    self.strike_link(fault, link);
                 }
             }
             Fault::Restart => self.restart("restart"),
-            Fault::Truncate => self.truncate(),
-            Fault::Restore => {
-                self.replace_log();
-                self.restart("restore");
+            Fault::Crash => {
+                if let Some(campaign) = campaign {
+                    let burst = self.rng.below(4);
+                    self.commit(&campaign, burst);
+                }
+                self.restart("crash");
             }
-            Fault::Replace => self.replace_live(),
-            Fault::Mutate => self.mutate(),
+            Fault::Recut => {
+                self.tally.fault("snapshots_recut");
+                self.server.shelf.manners.part_rows = *self.rng.pick(PART_ROWS) as usize;
+            }
             Fault::Sleep => self.fall_asleep(),
             Fault::Throttle => self.throttle(),
             Fault::SetClock => {
                 let client = self.any_client();
-                let by_ms = self.rng.below(120_000) as i64 - 60_000;
+                let most_ms = *self.rng.pick(&[3_000, 60_000, 7_200_000]);
+                let by_ms = self.rng.below(2 * most_ms) as i64 - most_ms as i64;
                 self.tally.fault("clock_set");
                 self.clients[client].clock.set(by_ms);
             }
+            // These come by chance with a message.
+            Fault::Lose
+            | Fault::Duplicate
+            | Fault::Swap
+            | Fault::Corrupt
+            | Fault::Reorder
+            | Fault::Stall
+            | Fault::LoseControl
+            | Fault::LoseUp
+            | Fault::DuplicateUp
+            | Fault::PutOff
+            | Fault::Refuse
+            | Fault::Expire
+            | Fault::Equivocate
+            | Fault::Lie
+            | Fault::Lag
+            | Fault::Ambush => {}
         }
-        self.plan_fault(fault);
         Ok(())
+    }
+
+    fn strike_campaign(&mut self, fault: Fault, campaign: &str) {
+        match fault {
+            Fault::Truncate => self.truncate(campaign),
+            Fault::Restore => {
+                self.restore(campaign, true);
+                self.restart("restore");
+            }
+            Fault::Replace => {
+                self.restore(campaign, true);
+                self.write_all();
+            }
+            Fault::Revert => {
+                self.restore(campaign, false);
+                self.restart("revert");
+            }
+            _ => self.mutate(campaign),
+        }
+    }
+
+    fn strike_link(&mut self, fault: Fault, link: LinkId) {
+        let whole = fault == Fault::HalfOpen;
+        match fault {
+            Fault::Cut => self.cut(link, "cut"),
+            Fault::HalfOpen | Fault::OneWay => {
+                let deaf = *self.rng.pick(&[Direction::Down, Direction::Up]);
+                if let Some(wire) = self.links.get_mut(&link) {
+                    self.tally.fault(if whole { "half_open" } else { "one_way" });
+                    wire.dead[deaf as usize] = true;
+                    wire.dead[1 - deaf as usize] |= whole;
+                }
+            }
+            Fault::SlowReader => {
+                let for_ms = self.rng.between(1_000, 60_000);
+                if let Some(session) = self.server.sessions.get_mut(&link) {
+                    self.tally.fault("slow_reader");
+                    session.slow_until_ms = self.now_ms + for_ms;
+                }
+            }
+            Fault::Forget => {
+                let index = self.rng.below(8);
+                let session = self.server.sessions.get_mut(&link);
+                if session.is_some_and(|session| session.forget(index)) {
+                    self.tally.fault("subscription_forgotten");
+                }
+            }
+            _ => {
+                self.tally.fault("session_ended");
+                if self.rng.chance(500) {
+                    let word = Document::control(self.now_ms, "session_expired", &json!({}));
+                    self.send_down(link, vec![word]);
+                }
+                let code = *self.rng.pick(&[1001, 1011, 4401, 4403, 4408, 4429]);
+                self.hang_up(link, code);
+            }
+        }
     }
 
     fn any_session(&mut self) -> Option<LinkId> {
@@ -145,10 +206,9 @@ impl World {
         self.server.kill(self.now_ms + down_ms);
     }
 
-    fn truncate(&mut self) {
-        let Some(id) = self.any_campaign() else { return };
+    fn truncate(&mut self, id: &str) {
         let rng: &mut Rng = &mut self.rng;
-        if let Some(campaign) = self.server.shelf.campaigns.get_mut(&id) {
+        if let Some(campaign) = self.server.shelf.campaigns.get_mut(id) {
             let head = campaign.log().head();
             let oldest = if rng.chance(300) { head + 1 } else { rng.between(1, head) };
             self.tally.fault("truncated");
@@ -156,35 +216,23 @@ impl World {
         }
     }
 
-    /// A log is replaced by an older one of itself, under a new epoch.
-    fn replace_log(&mut self) -> Option<String> {
-        let id = self.any_campaign()?;
-        let campaign = self.server.shelf.campaigns.get_mut(&id)?;
+    /// A log is replaced by an older one of itself, under a new epoch or the same.
+    fn restore(&mut self, id: &str, new_epoch: bool) {
+        let Some(campaign) = self.server.shelf.campaigns.get_mut(id) else { return };
         if campaign.state().deleted {
-            return None;
+            return;
         }
         let head = campaign.log().head();
         let least = campaign.log().base().max(1);
         let back = self.rng.below(30);
         let number = head.saturating_sub(back).max(least);
-        self.tally.fault("epoch_changed");
-        campaign.restore(self.now_ms, number);
-        self.server.shelf.forget(&id);
-        Some(id)
+        self.tally.fault(if new_epoch { "epoch_changed" } else { "reverted" });
+        campaign.restore(self.now_ms, number, new_epoch);
+        self.server.shelf.forget(id);
     }
 
-    fn replace_live(&mut self) {
-        let Some(id) = self.replace_log() else { return };
-        let Some(campaign) = self.server.shelf.campaigns.get(&id) else { return };
-        for session in self.server.sessions.values_mut() {
-            session.follow(campaign);
-        }
-        self.write_all();
-    }
-
-    fn mutate(&mut self) {
-        let Some(id) = self.any_campaign() else { return };
-        let Some(campaign) = self.server.shelf.campaigns.get_mut(&id) else { return };
+    fn mutate(&mut self, id: &str) {
+        let Some(campaign) = self.server.shelf.campaigns.get_mut(id) else { return };
         let head = campaign.log().head();
         let states = campaign.log().states_at(head).map_or(0, <[_]>::len);
         if states > MUTATIONS_MAX || campaign.state().deleted {
@@ -192,7 +240,7 @@ impl World {
         }
         let change = silent(&mut self.rng, &campaign.state().clone());
         campaign.mutate(&change);
-        self.server.shelf.forget(&id);
+        self.server.shelf.forget(id);
         self.tally.fault("silent_change");
     }
 
@@ -216,13 +264,31 @@ impl World {
         self.schedule.plan(self.now_ms + for_ms, Happening::Unthrottle(client));
     }
 
+    /// What a server claimed twice, or took back under the same epoch, is found out by the next event
+    /// beyond all that it claimed: there is one.
+    fn move_on(&mut self) {
+        let ids: Vec<String> = self.server.shelf.campaigns.keys().cloned().collect();
+        for id in ids {
+            let Some(campaign) = self.server.shelf.campaigns.get(&id) else { continue };
+            if campaign.lied() {
+                let more = campaign.top() + 1 - campaign.log().head();
+                self.commit(&id, more);
+            }
+        }
+        self.write_all();
+    }
+
     /// Faults stop: everything that was broken on purpose is whole again. Half-open sockets stay
     /// what they are, for nobody repairs those.
     pub(crate) fn quiet(&mut self) -> Check {
         self.note(format_args!("quiet"));
         self.quiet_since_ms = Some(self.now_ms);
-        self.rates = Default::default();
+        self.levels = Levels::NONE;
         self.server.down_until_ms = self.now_ms;
+        for session in self.server.sessions.values_mut() {
+            session.slow_until_ms = self.now_ms;
+        }
+        self.move_on();
         for client in 0..self.clients.len() {
             self.clients[client].throttle_ms = 0;
             self.wake(client)?;

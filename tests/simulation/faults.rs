@@ -1,67 +1,203 @@
 //! The fault plan: what may go wrong in one simulation, and how often.
 //!
-//! Swarm-like: each seed switches every class of faults on or off for itself. With everything on at
+//! Swarm-like: each seed switches every kind of fault on or off for itself. With everything on at
 //! once, most faults would hide behind the loudest ones.
 
 use super::rng::Rng;
 use super::server::Replays;
 
-/// Chances of what the network does to one document or frame, per mille.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Rates {
-    /// An event is lost.
-    pub(crate) lose: u64,
-    /// An event arrives twice.
-    pub(crate) duplicate: u64,
-    /// An event changes places with its neighbour in the frame.
-    pub(crate) swap: u64,
-    /// Random bytes of an event are damaged.
-    pub(crate) corrupt: u64,
-    /// A frame overtakes those before it, or falls behind those after it.
-    pub(crate) reorder: u64,
-    /// A control message is lost or cut short, downwards.
-    pub(crate) lose_control: u64,
-    /// A message is lost, upwards.
-    pub(crate) lose_up: u64,
-    /// A message arrives twice, upwards.
-    pub(crate) duplicate_up: u64,
-    /// A frame is held up for long.
-    pub(crate) stall: u64,
-    /// A recovery request is put off, by however much.
-    pub(crate) put_off: u64,
-    /// A connection attempt is refused, or never answered.
-    pub(crate) refuse: u64,
-    /// A token turns out to be expired, or the application has none to give.
-    pub(crate) expire: u64,
+/// A kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    // What may happen to one message, by chance.
+    Lose,
+    Duplicate,
+    Swap,
+    Corrupt,
+    Reorder,
+    Stall,
+    LoseControl,
+    LoseUp,
+    DuplicateUp,
+    PutOff,
+    Refuse,
+    Expire,
+    Equivocate,
+    Lie,
+    Lag,
+    Ambush,
+    // What may happen to the world, every so often.
+    Cut,
+    HalfOpen,
+    OneWay,
+    SlowReader,
+    Forget,
+    EndSession,
+    Restart,
+    Crash,
+    Truncate,
+    Restore,
+    Replace,
+    Revert,
+    Mutate,
+    Recut,
+    Sleep,
+    Throttle,
+    SetClock,
+}
+
+/// How a kind of fault comes about.
+#[derive(Clone, Copy, Debug)]
+enum Comes {
+    /// To every message with a chance of up to so many per mille.
+    By(u64),
+    /// To the world, with so many milliseconds on average between two.
+    Every(u64, u64),
+}
+
+use Comes::{By, Every};
+
+/// Every kind: its name, how it comes about, and what it is.
+const TABLE: [(Fault, &str, Comes); Fault::COUNT] = [
+    // An event is lost.
+    (Fault::Lose, "lose", By(200)),
+    // An event arrives twice.
+    (Fault::Duplicate, "duplicate", By(200)),
+    // An event changes places with its neighbour in the frame.
+    (Fault::Swap, "swap", By(200)),
+    // Random bytes of an event are damaged.
+    (Fault::Corrupt, "corrupt", By(100)),
+    // A frame overtakes those before it, or falls behind those after it.
+    (Fault::Reorder, "reorder", By(150)),
+    // A frame is held up for long.
+    (Fault::Stall, "stall", By(30)),
+    // A control message is lost or cut short, downwards.
+    (Fault::LoseControl, "lose-control", By(100)),
+    // A message is lost, upwards.
+    (Fault::LoseUp, "lose-up", By(100)),
+    // A message arrives twice, upwards.
+    (Fault::DuplicateUp, "duplicate-up", By(100)),
+    // A recovery request is put off, by however much.
+    (Fault::PutOff, "put-off", By(300)),
+    // A connection attempt is refused, or never answered.
+    (Fault::Refuse, "refuse", By(500)),
+    // A token turns out to be expired, or the application has none to give.
+    (Fault::Expire, "expire", By(300)),
+    // The server sends another event of that number, intact.
+    (Fault::Equivocate, "equivocate", By(40)),
+    // The server sends a snapshot that does not add up, or heads and digests that are not true.
+    (Fault::Lie, "lie", By(100)),
+    // A connection leads to a replica that has everything later.
+    (Fault::Lag, "lag", By(700)),
+    // Right behind an answer comes a fault of the world, or a burst of events.
+    (Fault::Ambush, "ambush", By(150)),
+    // A socket is cut.
+    (Fault::Cut, "cut", Every(1_000, 30_000)),
+    // A socket goes dead without a word.
+    (Fault::HalfOpen, "half-open", Every(5_000, 60_000)),
+    // A socket carries nothing any more in one direction.
+    (Fault::OneWay, "one-way", Every(5_000, 60_000)),
+    // A socket takes long between two frames.
+    (Fault::SlowReader, "slow-reader", Every(5_000, 40_000)),
+    // The server forgets a subscription.
+    (Fault::Forget, "forget", Every(5_000, 40_000)),
+    // The server ends a session, with or without a word before.
+    (Fault::EndSession, "end-session", Every(10_000, 60_000)),
+    // The server is killed and comes back.
+    (Fault::Restart, "restart", Every(10_000, 60_000)),
+    // The same, between the commit of some events and their publication.
+    (Fault::Crash, "crash", Every(10_000, 60_000)),
+    // History is truncated.
+    (Fault::Truncate, "truncate", Every(2_000, 30_000)),
+    // An older log is restored under a new epoch, with a restart.
+    (Fault::Restore, "restore", Every(15_000, 90_000)),
+    // The same, but the sockets live on.
+    (Fault::Replace, "replace", Every(20_000, 120_000)),
+    // A backup is restored under the same epoch, as no server may.
+    (Fault::Revert, "revert", Every(20_000, 120_000)),
+    // The server's rows change without an event.
+    (Fault::Mutate, "mutate", Every(10_000, 60_000)),
+    // Snapshots are cut into other parts from now on.
+    (Fault::Recut, "recut", Every(2_000, 20_000)),
+    // A client sleeps.
+    (Fault::Sleep, "sleep", Every(10_000, 60_000)),
+    // A client's timers are throttled for a while, to as little as once a minute.
+    (Fault::Throttle, "throttle", Every(10_000, 60_000)),
+    // A client's wall clock is set.
+    (Fault::SetClock, "set-clock", Every(5_000, 40_000)),
+];
+
+/// The table is in the order of the kinds.
+const _: () = {
+    let mut at = 0;
+    while at < TABLE.len() {
+        assert!(TABLE[at].0 as usize == at);
+        at += 1;
+    }
+};
+
+impl Fault {
+    /// How many kinds there are.
+    const COUNT: usize = Self::SetClock as usize + 1;
+
+    /// All kinds.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|(fault, ..)| *fault)
+    }
+
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        TABLE[self as usize].1
+    }
+
+    /// The kind of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        TABLE.iter().find(|(_, known, _)| *known == name).map(|(fault, ..)| *fault)
+    }
+
+    /// Whether it happens to the world and not to single messages.
+    pub(crate) fn is_of_the_world(self) -> bool {
+        matches!(TABLE[self as usize].2, Every(..))
+    }
+}
+
+/// How often each kind of fault comes, as [`TABLE`] has it; 0 is never.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Levels([u64; Fault::COUNT]);
+
+impl Levels {
+    /// Nothing goes wrong.
+    pub(crate) const NONE: Self = Self([0; Fault::COUNT]);
+
+    fn draw(rng: &mut Rng) -> Self {
+        // Some seeds have few kinds of faults, some many.
+        let share = *rng.pick(&[150, 400, 400, 700]);
+        let mut levels = Self::NONE;
+        for (fault, _, comes) in TABLE {
+            let level = match comes {
+                By(most) => rng.between(1, most),
+                Every(least, most) => rng.between(least, most),
+            };
+            if rng.chance(share) {
+                levels.0[fault as usize] = level;
+            }
+        }
+        levels
+    }
+
+    /// How often this kind comes.
+    pub(crate) const fn of(&self, fault: Fault) -> u64 {
+        self.0[fault as usize]
+    }
+
+    /// This kind comes no more.
+    pub(crate) const fn switch_off(&mut self, fault: Fault) {
+        self.0[fault as usize] = 0;
+    }
 }
 
 /// What a server may ask of a client's patience, in milliseconds.
 pub(crate) const RETRY_AFTER_MS: &[u64] = &[0, 400, 10_000, (1 << 53) - 1];
-
-/// Mean time between faults of the world, in milliseconds; 0 means never.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Periods {
-    /// A socket is cut.
-    pub(crate) cut: u64,
-    /// A socket goes dead without a word.
-    pub(crate) half_open: u64,
-    /// The server is killed and comes back.
-    pub(crate) restart: u64,
-    /// History is truncated.
-    pub(crate) truncate: u64,
-    /// An older log is restored under a new epoch, with a restart.
-    pub(crate) restore: u64,
-    /// The same, but the sockets live on.
-    pub(crate) replace: u64,
-    /// The server's rows change without an event.
-    pub(crate) mutate: u64,
-    /// A client sleeps.
-    pub(crate) sleep: u64,
-    /// A client's timers are throttled for a while.
-    pub(crate) throttle: u64,
-    /// A client's wall clock is set.
-    pub(crate) set_clock: u64,
-}
 
 /// Everything that one seed decides before it starts.
 #[derive(Clone, Copy, Debug)]
@@ -90,34 +226,51 @@ pub(crate) struct Plan {
     pub(crate) rows: u64,
     /// Whether the server replays what it was asked for.
     pub(crate) replays: Replays,
-    /// Per message.
-    pub(crate) rates: Rates,
-    /// Per time.
-    pub(crate) periods: Periods,
+    /// How far behind replicas are.
+    pub(crate) lag_ms: u64,
+    /// Whether a replica knows how far the log really goes.
+    pub(crate) lag_known: bool,
+    /// Whether a reader that lags behind history is let go, or sent a snapshot that it did not ask
+    /// for.
+    pub(crate) closes_laggards: bool,
+    /// What goes wrong, and how often.
+    pub(crate) levels: Levels,
 }
 
 impl Plan {
     /// Draws a plan.
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let calm = rng.chance(40);
+        // A crowd has less time, so that no seed takes much longer than others.
+        let crowd = rng.chance(80);
+        let (clients, campaigns, chaos_ms) = if crowd {
+            (rng.between(4, 8), rng.between(3, 6), rng.between(5_000, 15_000))
+        } else {
+            (rng.between(1, 3), rng.between(1, 3), rng.between(15_000, 80_000))
+        };
         Self {
-            clients: rng.between(1, 3),
-            campaigns: rng.between(1, 3),
-            chaos_ms: rng.between(15_000, 80_000),
+            clients,
+            campaigns,
+            chaos_ms,
             delay_ms: *rng.pick(&[1, 5, 40, 200, 1_000]),
             work_ms: *rng.pick(&[100, 250, 600, 2_000, 6_000]),
             app_ms: *rng.pick(&[2_000, 8_000, 30_000]),
-            part_rows: *rng.pick(&[2, 7, 25, 1_000]),
+            part_rows: *rng.pick(PART_ROWS),
             batch: *rng.pick(&[1, 4, 50]),
             pace_ms: *rng.pick(&[0, 1, 20, 150]),
             replay_max: *rng.pick(&[0, 5, 40, 1_000, 1_000]),
             rows: *rng.pick(&[0, 5, 40, 150, 400]),
             replays: if calm { Replays::Whole } else { replays(rng) },
-            rates: if calm { Rates::default() } else { Rates::draw(rng) },
-            periods: if calm { Periods::default() } else { Periods::draw(rng) },
+            lag_ms: *rng.pick(&[200, 1_500, 6_000]),
+            lag_known: rng.chance(500),
+            closes_laggards: rng.chance(500),
+            levels: if calm { Levels::NONE } else { Levels::draw(rng) },
         }
     }
 }
+
+/// Rows that a part of a snapshot may have.
+pub(crate) const PART_ROWS: &[u64] = &[2, 7, 25, 1_000];
 
 fn replays(rng: &mut Rng) -> Replays {
     match rng.below(10) {
@@ -126,49 +279,5 @@ fn replays(rng: &mut Rng) -> Replays {
         2 => Replays::Overlapping(rng.between(1, 12)),
         3 => Replays::Behind(rng.between(1, 12)),
         _ => Replays::Whole,
-    }
-}
-
-impl Rates {
-    fn draw(rng: &mut Rng) -> Self {
-        let mut rate = |often: u64| {
-            let (on, level) = (rng.chance(400), rng.between(1, often));
-            if on { level } else { 0 }
-        };
-        Self {
-            lose: rate(200),
-            duplicate: rate(200),
-            swap: rate(200),
-            corrupt: rate(100),
-            reorder: rate(150),
-            lose_control: rate(100),
-            lose_up: rate(100),
-            duplicate_up: rate(100),
-            stall: rate(30),
-            put_off: rate(300),
-            refuse: rate(500),
-            expire: rate(300),
-        }
-    }
-}
-
-impl Periods {
-    fn draw(rng: &mut Rng) -> Self {
-        let mut period = |least: u64, most: u64| {
-            let (on, mean) = (rng.chance(400), rng.between(least, most));
-            if on { mean } else { 0 }
-        };
-        Self {
-            cut: period(1_000, 30_000),
-            half_open: period(5_000, 60_000),
-            restart: period(10_000, 60_000),
-            truncate: period(2_000, 30_000),
-            restore: period(15_000, 90_000),
-            replace: period(20_000, 120_000),
-            mutate: period(10_000, 60_000),
-            sleep: period(10_000, 60_000),
-            throttle: period(10_000, 60_000),
-            set_clock: period(5_000, 40_000),
-        }
     }
 }

@@ -1,8 +1,9 @@
 //! The simulator: real machines against a model server, over a network that does its worst.
 //!
 //! `cargo xtask sim --seeds N` runs the regressions and the seeds 1 to N, with `--seed S` those from
-//! S on. Everything follows from the seed: a failing one is printed, and `--seed S` alone replays it
-//! with its whole journal.
+//! S on. Everything follows from the seed: a failing one is printed, with the options that show the
+//! same failure in the shortest run that a short search finds, and `--seed S` alone replays it with
+//! its whole journal.
 
 mod chaos;
 mod client;
@@ -15,6 +16,7 @@ mod options;
 mod oracle;
 mod pages;
 mod people;
+mod reduction;
 mod regressions;
 mod report;
 mod rng;
@@ -34,7 +36,8 @@ use std::{env, thread};
 
 use invariants::Violation;
 use journal::Keep;
-use options::{Options, Span};
+use options::{Options, Span, USAGE};
+use reduction::Reduction;
 use report::Tally;
 use world::{End, simulate};
 
@@ -56,22 +59,22 @@ fn main() -> ExitCode {
     let options = match Options::read(env::args().skip(1)) {
         Ok(options) => options,
         Err(message) => {
-            eprintln!("{message}\nusage: simulation [--seeds N] [--seed S] [--minutes M]");
+            eprintln!("{message}\n{USAGE}");
             return ExitCode::from(2);
         }
     };
     let began = Instant::now();
     let results = match options {
-        Options::One(seed) => one(seed),
+        Options::One(seed, reduction) => one(seed, &reduction),
         Options::Many(span) => many(span),
     };
     finish(&results, began)
 }
 
-/// One seed, its journal printed.
-fn one(seed: u64) -> Results {
+/// One seed, or a part of it, its journal printed.
+fn one(seed: u64, reduction: &Reduction) -> Results {
     let mut results = Results::default();
-    run_seed(seed, Keep::Print, &mut results);
+    run_seed(seed, reduction, Keep::Print, &mut results);
     results
 }
 
@@ -93,7 +96,7 @@ fn many(span: Span) -> Results {
                 break;
             }
             let keep = if seed.is_multiple_of(REPEAT_EVERY) { Keep::Hash } else { Keep::Nothing };
-            run_seed(seed, keep, &mut own);
+            run_seed(seed, &Reduction::default(), keep, &mut own);
             if seed.is_multiple_of(PROGRESS_EVERY) {
                 println!("seed {seed}, {:.0} s", began.elapsed().as_secs_f64());
             }
@@ -110,8 +113,8 @@ fn many(span: Span) -> Results {
     results.into_inner().unwrap_or_else(|error| error.into_inner())
 }
 
-fn run_seed(seed: u64, keep: Keep, results: &mut Results) {
-    match survive(seed, keep) {
+fn run_seed(seed: u64, reduction: &Reduction, keep: Keep, results: &mut Results) {
+    match survive(seed, reduction, keep) {
         Ok(end) => {
             results.tally.add(&end.tally);
             if let Some(violation) = &end.violation {
@@ -128,8 +131,9 @@ fn run_seed(seed: u64, keep: Keep, results: &mut Results) {
 }
 
 /// A simulation, whose machine may also panic.
-fn survive(seed: u64, keep: Keep) -> Result<End, Violation> {
-    catch_unwind(AssertUnwindSafe(|| simulate(seed, keep))).map_err(|panic: Box<dyn Any + Send>| {
+fn survive(seed: u64, reduction: &Reduction, keep: Keep) -> Result<End, Violation> {
+    let run = AssertUnwindSafe(|| simulate(seed, reduction, keep));
+    catch_unwind(run).map_err(|panic: Box<dyn Any + Send>| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
         Violation { guarantee: "panic", detail: text.unwrap_or("without a word").to_owned() }
@@ -138,7 +142,7 @@ fn survive(seed: u64, keep: Keep) -> Result<End, Violation> {
 
 /// The same seed must give the same journal.
 fn repeat(seed: u64, first: &End, results: &mut Results) {
-    let Ok(again) = survive(seed, Keep::Hash) else { return };
+    let Ok(again) = survive(seed, &Reduction::default(), Keep::Hash) else { return };
     let (was, is) = (&first.journal, &again.journal);
     if (was.hash(), was.lines()) != (is.hash(), is.lines()) {
         let detail = format!("{} lines, then {} others", was.lines(), is.lines());
@@ -147,17 +151,34 @@ fn repeat(seed: u64, first: &End, results: &mut Results) {
     }
 }
 
+/// A failure is told with the end of the shortest journal that shows it.
 fn fail(seed: u64, keep: Keep, violation: &Violation, results: &mut Results) {
     let mut text = format!("test seed {seed} ... FAILED\n{violation}\n");
-    if keep != Keep::Print
-        && let Ok(end) = survive(seed, Keep::Tail)
-    {
-        for line in end.journal.tail() {
-            text.push_str(line);
-            text.push('\n');
+    if keep != Keep::Print {
+        let lines = |reduction: &Reduction| match survive(seed, reduction, Keep::Nothing) {
+            Ok(end) => end
+                .violation
+                .is_some_and(|it| it.guarantee == violation.guarantee)
+                .then(|| end.journal.lines()),
+            // A machine that panics takes its journal along.
+            Err(panic) => (panic.guarantee == violation.guarantee).then_some(0),
+        };
+        let reduction = Reduction::of_failure(lines);
+        if let Ok(end) = survive(seed, &reduction, Keep::Tail) {
+            for line in end.journal.tail() {
+                text.push_str(line);
+                text.push('\n');
+            }
+            if let Some(violation) = end.violation {
+                text.push_str(&format!("{violation}\n"));
+            }
         }
+        text.push_str(&format!("replay: cargo xtask sim --seed {seed}\n"));
+        text.push_str(&format!(
+            "the shortest: cargo xtask sim --seed {seed}{}",
+            reduction.options()
+        ));
     }
-    text.push_str(&format!("replay: cargo xtask sim --seed {seed}"));
     println!("{text}");
     results.failures.push((seed, violation.to_string()));
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::faults::Rates;
+use super::faults::{Fault, Levels};
 use super::report::Tally;
 use super::rng::Rng;
-use super::server::Document;
+use super::server::{Document, Kind};
 
 /// How long a stalled frame is held up, in milliseconds.
 const STALL_MS: u64 = 12_000;
@@ -24,8 +24,8 @@ pub(crate) struct LinkId {
 /// One connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Link {
-    /// Carries nothing any more, and nobody was told.
-    pub(crate) half_open: bool,
+    /// Carries nothing any more, by direction, and nobody was told.
+    pub(crate) dead: [bool; 2],
     /// When the last frame arrives, by direction: later ones do not overtake it by themselves.
     last_ms: [u64; 2],
     /// When the greeting arrives, by direction: nothing overtakes that.
@@ -42,18 +42,23 @@ pub(crate) enum Direction {
 }
 
 impl Link {
+    /// Whether it carries something in this direction.
+    pub(crate) const fn carries(&self, direction: Direction) -> bool {
+        !self.dead[direction as usize]
+    }
+
     /// When a frame that is sent now arrives.
     pub(crate) fn arrival(
         &mut self,
         now_ms: u64,
         rng: &mut Rng,
-        (delay_ms, rates): (u64, &Rates),
+        (delay_ms, levels): (u64, &Levels),
         direction: Direction,
     ) -> u64 {
-        let stalled = if rng.chance(rates.stall) { rng.below(STALL_MS) } else { 0 };
+        let stalled = if rng.chance(levels.of(Fault::Stall)) { rng.below(STALL_MS) } else { 0 };
         let at = now_ms + rng.below(delay_ms + 1) + stalled;
         let at = at.max(self.greeted_ms[direction as usize]);
-        if rng.chance(rates.reorder) {
+        if rng.chance(levels.of(Fault::Reorder)) {
             return at + rng.below(2 * delay_ms + 50);
         }
         let last = &mut self.last_ms[direction as usize];
@@ -96,15 +101,16 @@ impl<T> Schedule<T> {
 /// A frame of `documents` as it arrives; none if nothing of it does.
 pub(crate) fn distort(
     rng: &mut Rng,
-    rates: &Rates,
+    levels: &Levels,
     tally: &mut Tally,
     documents: &[Document],
 ) -> Option<Vec<u8>> {
     let mut arriving: Vec<Vec<u8>> = Vec::new();
     for document in documents {
         let bytes = document.text.as_bytes();
-        if !document.sequenced {
-            if !document.greeting && rng.chance(rates.lose_control) {
+        if !matches!(document.kind, Kind::Event(..)) {
+            let greeting = matches!(document.kind, Kind::Greeting);
+            if !greeting && rng.chance(levels.of(Fault::LoseControl)) {
                 if rng.chance(500) {
                     tally.fault("control_lost");
                     continue;
@@ -116,23 +122,23 @@ pub(crate) fn distort(
             }
             continue;
         }
-        if rng.chance(rates.lose) {
+        if rng.chance(levels.of(Fault::Lose)) {
             tally.fault("event_lost");
             continue;
         }
-        if rng.chance(rates.duplicate) {
+        if rng.chance(levels.of(Fault::Duplicate)) {
             tally.fault("event_duplicated");
             arriving.push(bytes.to_vec());
         }
         let mut bytes = bytes.to_vec();
-        if rng.chance(rates.corrupt) {
+        if rng.chance(levels.of(Fault::Corrupt)) {
             tally.fault("event_corrupted");
             damage(rng, &mut bytes);
         }
         arriving.push(bytes);
     }
     for second in 1..arriving.len() {
-        if rng.chance(rates.swap) {
+        if rng.chance(levels.of(Fault::Swap)) {
             tally.fault("events_swapped");
             arriving.swap(second - 1, second);
         }

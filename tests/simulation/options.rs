@@ -1,15 +1,23 @@
-//! The command line: `--seeds N`, `--minutes M`, `--seed S`.
+//! The command line.
 
 use std::time::Duration;
+
+use super::faults::Fault;
+use super::reduction::Reduction;
+
+/// How to ask for what.
+pub(crate) const USAGE: &str = "\
+usage: simulation [--seeds N] [--seed S] [--minutes M]
+       simulation --seed S [--without FAULT,FAULT…] [--clients N] [--campaigns N] [--chaos-ms T]";
 
 /// Seeds that run when nobody says how many.
 const SEEDS: u64 = 200;
 
 /// What to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Options {
-    /// One seed, with its journal.
-    One(u64),
+    /// One seed, with its journal, or a part of it.
+    One(u64, Reduction),
     /// The regressions, and the seeds from one on.
     Many(Span),
 }
@@ -32,11 +40,20 @@ impl Options {
     /// What is wrong with them, for people.
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut seed, mut seeds, mut minutes) = (None, None, None);
+        let mut reduction = Reduction::default();
         while let Some(name) = arguments.next() {
             let (chosen, most) = match name.as_str() {
                 "--seed" => (&mut seed, u64::MAX),
                 "--seeds" => (&mut seeds, 1_000_000_000),
                 "--minutes" => (&mut minutes, 10_000),
+                "--clients" => (&mut reduction.clients, 8),
+                "--campaigns" => (&mut reduction.campaigns, 6),
+                "--chaos-ms" => (&mut reduction.chaos_ms, 80_000),
+                "--without" => {
+                    let names = arguments.next().ok_or("`--without` needs kinds of faults")?;
+                    reduction.without.extend(faults(&names)?);
+                    continue;
+                }
                 _ => return Err(format!("there is no option `{name}`")),
             };
             let value = arguments.next().ok_or_else(|| format!("`{name}` needs a number"))?;
@@ -48,11 +65,23 @@ impl Options {
         }
         let time = minutes.map_or(Duration::MAX, |minutes| Duration::from_secs(60 * minutes));
         let (first, count) = match (seed, seeds, minutes) {
-            (Some(seed), None, None) => return Ok(Self::One(seed)),
+            (Some(seed), None, None) => return Ok(Self::One(seed, reduction)),
+            _ if !reduction.is_none() => {
+                return Err(format!("`{}` goes with one seed", reduction.options().trim()));
+            }
             (_, Some(count), _) => (seed.unwrap_or(1), count),
             (_, None, Some(_)) => (seed.unwrap_or(1), u64::MAX),
             (None, None, None) => (1, SEEDS),
         };
         Ok(Self::Many(Span { first, count, time }))
     }
+}
+
+fn faults(names: &str) -> Result<Vec<Fault>, String> {
+    let known = || Fault::all().map(Fault::name).collect::<Vec<_>>().join(", ");
+    let fault = |name: &str| {
+        Fault::named(name)
+            .ok_or_else(|| format!("no kind of fault is `{name}`; there are {}", known()))
+    };
+    names.split(',').map(fault).collect()
 }

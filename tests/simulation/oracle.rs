@@ -11,11 +11,14 @@ use super::client::Client;
 use super::evidence::{Proof, sequence_of};
 use super::invariants::{Check, Requests, Violation, demand};
 use super::server::Shelf;
-use super::server::log::Campaign;
+use super::server::log::{Campaign, Log};
 use super::server::state::{Record, Row, State};
 
 /// While `live`, nothing committed longer ago than this may be missing.
 const FRESH_MS: u64 = 10_000;
+
+/// Epochs that a client remembers to have left.
+const EPOCHS_MAX: usize = 8;
 
 /// Every so many changes all rows are compared one by one; their digest is compared every time.
 const ROWS_EVERY: u64 = 12;
@@ -33,13 +36,18 @@ pub(crate) struct Watch {
     pub(crate) replaced: bool,
     /// The hashes of this number and those after it are to be remembered, as far as the window goes.
     remembered: u64,
+    /// The era of the log, and the number.
     place: Option<(usize, u64)>,
+    /// The eras that were left.
+    left: Vec<usize>,
+    /// A repair brought the state of this number, of whichever log the server then told of.
+    mended: bool,
     shown: Option<Rc<State>>,
     compared: u64,
 }
 
 /// What a machine did in one step, as its own counters tell.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// Events applied.
     pub(crate) applied: u64,
@@ -124,7 +132,8 @@ pub(crate) fn check_memory(client: &Client, frame: Frame<'_>, verdicts: &[Verdic
 }
 
 /// G4, and the honesty of `live`: checked whenever time passes, whoever acted.
-pub(crate) fn check_live(client: &Client, shelf: &Shelf, true_ms: u64) -> Check {
+/// More than a replica knows, up to `lag_ms` ago, it cannot promise.
+pub(crate) fn check_live(client: &Client, shelf: &Shelf, lag_ms: u64, true_ms: u64) -> Check {
     let now = client.clock.now(true_ms);
     for (id, watch) in &client.watches {
         if client.machine.status(id, now) != Some(Status::Live) {
@@ -139,11 +148,11 @@ pub(crate) fn check_live(client: &Client, shelf: &Shelf, true_ms: u64) -> Check 
         demand(watch.proofs.iter().any(proven), "G4", || {
             format!("{id} is live at {position:?}, and this socket proves only {:?}", watch.proofs)
         })?;
-        let Some(then_ms) = true_ms.checked_sub(FRESH_MS) else { continue };
+        let Some(then_ms) = true_ms.checked_sub(FRESH_MS + lag_ms) else { continue };
         let campaign = shelf.campaigns.get(id);
         let fresh = campaign
             .zip(watch.place)
-            .is_some_and(|(campaign, (index, number))| campaign.includes(index, number, then_ms));
+            .is_some_and(|(campaign, (era, number))| campaign.includes(era, number, then_ms));
         demand(fresh, "G4", || {
             let heads: Vec<_> = campaign
                 .map(|it| it.logs().iter().map(|log| (log.since_ms, log.head())).collect())
@@ -169,7 +178,7 @@ pub(crate) fn converged(client: &Client, shelf: &Shelf, now: Now) -> Result<(), 
         if log.state().deleted && status == Some(Status::Ended) {
             continue;
         }
-        let head = (campaign.logs().len() - 1, log.head());
+        let head = (log.era, log.head());
         if status != Some(Status::Live) || place != Some(head) {
             return Err(format!("{id} is {status:?} at {place:?}, the head is {head:?}"));
         }
@@ -183,7 +192,7 @@ pub(crate) fn converged(client: &Client, shelf: &Shelf, now: Now) -> Result<(), 
 }
 
 impl Watch {
-    /// The place in the succession of logs, and the number.
+    /// The era of the log, and the number.
     pub(crate) const fn place(&self) -> Option<(usize, u64)> {
         self.place
     }
@@ -204,21 +213,32 @@ impl Watch {
             return Ok(0);
         };
         let (epoch, number) = (position.epoch.as_str(), position.sequence_number.get());
-        let known = campaign.and_then(|campaign| campaign.log_of(epoch));
-        let Some((index, log)) = known.filter(|(_, log)| number <= log.head()) else {
-            let detail = format!("the server never was at {position}");
+        let logs: Vec<&Log> = campaign
+            .into_iter()
+            .flat_map(|it| it.logs_with(epoch, number, &position.event_id))
+            .collect();
+        let Some(era) = logs.first().map(|log| log.era) else {
+            let detail = format!("the server never was at {position} ({})", position.event_id);
             return Err(Violation { guarantee: "G1", detail });
         };
-        demand(**log.event_id(number) == *position.event_id, "G1", || {
-            format!("the event at {position} is {}", log.event_id(number))
-        })?;
         let before = self.place;
-        demand(before.is_none_or(|before| before <= (index, number)), "G6", || {
-            format!("the position went from {before:?} to {:?}", (index, number))
+        let back = before.is_some_and(|(former, before)| former == era && before > number);
+        demand(!back && !self.left.contains(&era), "G6", || {
+            format!(
+                "the position went from {before:?} to {:?}, after {:?}",
+                (era, number),
+                self.left
+            )
         })?;
-        self.place = Some((index, number));
+        if let Some((former, _)) = before.filter(|(former, _)| *former != era) {
+            self.left.push(former);
+            if self.left.len() > EPOCHS_MAX {
+                self.left.remove(0);
+            }
+        }
+        self.place = Some((era, number));
         let replaced = std::mem::take(&mut self.replaced);
-        if replaced || before.is_none_or(|(former, _)| former != index) {
+        if replaced || before.is_none_or(|(former, _)| former != era) {
             self.remembered = number + 1;
         }
         let moved = before != self.place;
@@ -229,17 +249,31 @@ impl Watch {
             shown.rows.len() == store.table().len() && shown.digest == store.table().digest()
         });
         if moved || !unchanged || said {
-            self.compare(store, log.states_at(number).unwrap_or_default(), step)?;
+            self.mended = step.repairs > 0 || (self.mended && !moved);
+            let states = logs.iter().flat_map(|log| log.states_at(number).unwrap_or_default());
+            let mut states: Vec<Rc<State>> = states.cloned().collect();
+            if let Some(campaign) = campaign.filter(|_| self.mended) {
+                let all = campaign.logs_of(era).filter_map(|log| log.states_at(number));
+                states.extend(all.flatten().cloned());
+            }
+            let refuses = moved && logs.iter().any(|log| log.refuses_at(number));
+            self.compare(store, &states, step, refuses)?;
         }
         demand(said || (!moved && unchanged), "changes", || {
             format!("nobody was told that the view changed, from {before:?} to {position}")
         })?;
-        let from = before.filter(|(former, _)| *former == index).map_or(0, |(_, number)| number);
+        let from = before.filter(|(former, _)| *former == era).map_or(0, |(_, number)| number);
         Ok(number - from)
     }
 
-    /// G1, G3, G11: the state is one that the server had at exactly this number.
-    fn compare(&mut self, store: &CampaignStore, states: &[Rc<State>], step: Progress) -> Check {
+    /// G1, G3: the state is one that the server had at exactly this number.
+    fn compare(
+        &mut self,
+        store: &CampaignStore,
+        states: &[Rc<State>],
+        step: Progress,
+        refuses: bool,
+    ) -> Check {
         self.compared += 1;
         let swapped = step.snapshots + step.repairs > 0;
         let rows = swapped || self.compared.is_multiple_of(ROWS_EVERY);
@@ -251,8 +285,12 @@ impl Watch {
         let found = states.iter().rev().find(|state| shows(store, state, rows));
         let Some(state) = found else {
             let detail = difference(store, states);
-            return Err(Violation { guarantee: "G1", detail });
+            let guarantee = if refuses { "G11" } else { "G1" };
+            return Err(Violation { guarantee, detail });
         };
+        if refuses && step.applied == 1 && !swapped {
+            demand(store.error().is_some(), "G11", || "the refusal is not shown".to_owned())?;
+        }
         let before = self.shown.replace(state.clone());
         if let Some(before) = before.filter(|_| swapped && step.applied == 0) {
             keeps_rows(&before, store)?;

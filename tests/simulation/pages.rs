@@ -6,8 +6,9 @@ use campaign_sync::sync::{Effect, Input, Notice, Outcome, Verdict};
 
 use super::client::Client;
 use super::evidence::Conversation;
+use super::faults::Fault;
 use super::invariants::{self, Check, demand};
-use super::network::LinkId;
+use super::network::{Direction, LinkId};
 use super::oracle::{self, Progress};
 use super::server::message::Message;
 use super::server::wire;
@@ -50,6 +51,12 @@ impl World {
         }
         if let Some(frame) = frame {
             oracle::check_memory(client, frame, &outcome.verdicts)?;
+            let refused =
+                |verdict: &Verdict| matches!(verdict, Verdict::Refused(_) | Verdict::Corrupt);
+            let harmless = outcome.verdicts.iter().all(refused);
+            demand(!harmless || step == Progress::default(), "G13", || {
+                format!("bad input led to {step:?}: {:?}", outcome.verdicts)
+            })?;
         }
         oracle::check(client, &self.server.shelf, step, &changed)?;
         self.journal_step(number, &outcome, &effects);
@@ -106,7 +113,8 @@ impl World {
                 self.leave(link(connection));
             }
             Effect::RequestToken(ticket) => {
-                let token = (!self.rng.chance(self.rates.expire)).then(|| "secret".to_owned());
+                let token =
+                    (!self.rng.chance(self.levels.of(Fault::Expire))).then(|| "secret".to_owned());
                 let at_ms = self.now_ms + self.rng.below(300);
                 self.schedule.plan(at_ms, Happening::Token(number, visit, ticket, token));
             }
@@ -166,7 +174,9 @@ impl World {
 
     /// The state as a plain request would get it; it may be old when it arrives.
     fn fetch(&mut self, id: &str) -> Option<String> {
-        if self.now_ms < self.server.down_until_ms || self.rng.chance(self.rates.refuse / 2) {
+        if self.now_ms < self.server.down_until_ms
+            || self.rng.chance(self.levels.of(Fault::Refuse) / 2)
+        {
             return None;
         }
         let log = self.server.shelf.campaigns.get(id)?.log();
@@ -183,7 +193,7 @@ impl World {
 
     /// A frame arrives.
     pub(crate) fn arrive(&mut self, link: LinkId, bytes: &[u8]) -> Check {
-        let gone = self.links.get(&link).is_none_or(|wire| wire.half_open);
+        let gone = self.links.get(&link).is_none_or(|wire| !wire.carries(Direction::Down));
         if gone || self.clients[link.client].visit != link.visit {
             return Ok(());
         }

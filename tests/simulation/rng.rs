@@ -20,6 +20,11 @@ impl Rng {
         z ^ (z >> 31)
     }
 
+    /// Another generator, started from this one.
+    pub(crate) const fn split(&mut self) -> Self {
+        Self(self.next())
+    }
+
     /// A number below `limit`; 0 if there is none.
     pub(crate) const fn below(&mut self, limit: u64) -> u64 {
         if limit == 0 { 0 } else { self.next() % limit }

@@ -3,13 +3,17 @@
 use campaign_sync::protocol::client::Reason;
 use serde_json::json;
 
-use super::faults::RETRY_AFTER_MS;
+use super::faults::{Fault, RETRY_AFTER_MS};
 use super::invariants::{Check, Violation};
 use super::network::{Direction, Link, LinkId, distort};
 use super::server::message::Message;
 use super::server::session::{HEARTBEAT_MS, Session};
-use super::server::{Document, Server};
+use super::server::{Document, Kind, Sees, Server};
+use super::workload::silent;
 use super::world::{Happening, World};
+
+/// A slow socket takes up to so long between two frames.
+const SLOW_MS: u64 = 5_000;
 
 impl World {
     /// Whatever sessions have to say is written, at their pace.
@@ -23,23 +27,42 @@ impl World {
     fn write_soon(&mut self, link: LinkId) {
         let Some(session) = self.server.sessions.get_mut(&link) else { return };
         if !std::mem::replace(&mut session.writing, true) {
-            let at_ms = self.now_ms + self.rng.below(self.plan.pace_ms + 1);
+            let slow = self.now_ms < session.slow_until_ms;
+            let pace_ms = if slow { SLOW_MS } else { self.plan.pace_ms };
+            let at_ms = self.now_ms + self.rng.below(pace_ms + 1);
             self.schedule.plan(at_ms, Happening::Write(link));
         }
     }
 
-    pub(crate) fn write(&mut self, link: LinkId) {
+    pub(crate) fn write(&mut self, link: LinkId) -> Check {
         let Server { sessions, shelf, .. } = &mut self.server;
-        let Some(session) = sessions.get_mut(&link) else { return };
+        let Some(session) = sessions.get_mut(&link) else { return Ok(()) };
         session.writing = false;
-        let frames = session.write(self.now_ms, shelf);
-        if frames.is_empty() {
-            return;
+        let writing = session.write(self.now_ms, shelf);
+        for outcome in writing.outcomes {
+            self.tally.met("answer", outcome);
         }
-        for documents in frames {
-            self.send_down(link, &documents);
+        if let Some(wait_ms) = writing.again_in_ms
+            && session.again_ms <= self.now_ms
+        {
+            session.again_ms = self.now_ms + wait_ms;
+            self.schedule.plan(session.again_ms, Happening::Write(link));
+        }
+        if writing.lags {
+            self.tally.fault("reader_lags");
+            self.hang_up(link, 4409);
+            return Ok(());
+        }
+        if writing.frames.is_empty() {
+            return Ok(());
+        }
+        let mut answers = false;
+        for documents in writing.frames {
+            answers |= documents.iter().any(Document::is_an_answer);
+            self.send_down(link, documents);
         }
         self.write_soon(link);
+        if answers { self.ambush(link) } else { Ok(()) }
     }
 
     pub(crate) fn beat(&mut self, link: LinkId) {
@@ -49,34 +72,87 @@ impl World {
             return self.cut(link, "idle");
         }
         if let Some(pong) = session.beat(self.now_ms, shelf) {
-            self.send_down(link, &[pong]);
+            self.send_down(link, vec![pong]);
         }
         self.schedule.plan(self.now_ms + HEARTBEAT_MS, Happening::Beat(link));
     }
 
-    fn send_down(&mut self, link: LinkId, documents: &[Document]) {
-        let Some(wire) = self.links.get_mut(&link).filter(|wire| !wire.half_open) else { return };
-        let (rng, rates) = (&mut self.rng, &self.rates);
-        let frame = distort(rng, rates, &mut self.tally, documents);
+    pub(crate) fn send_down(&mut self, link: LinkId, mut documents: Vec<Document>) {
+        self.falsify(&mut documents);
+        let Some(wire) = self.links.get_mut(&link) else { return };
+        if !wire.carries(Direction::Down) {
+            return;
+        }
+        let (rng, levels) = (&mut self.net_rng, &self.levels);
+        let frame = distort(rng, levels, &mut self.tally, &documents);
         let Some(bytes) = frame else { return };
-        let at_ms = wire.arrival(self.now_ms, rng, (self.plan.delay_ms, rates), Direction::Down);
-        if documents.iter().any(|document| document.greeting) {
+        let at_ms = wire.arrival(self.now_ms, rng, (self.plan.delay_ms, levels), Direction::Down);
+        if documents.iter().any(|document| matches!(document.kind, Kind::Greeting)) {
             wire.greeting_arrives(at_ms, Direction::Down);
         }
         self.schedule.plan(at_ms, Happening::Arrive(link, bytes));
     }
 
+    /// A server that contradicts itself, or says what is not so.
+    fn falsify(&mut self, documents: &mut [Document]) {
+        let (equivocates, lies) = (Fault::Equivocate, Fault::Lie);
+        let (equivocates, lies) = (self.levels.of(equivocates), self.levels.of(lies));
+        for document in documents {
+            match &document.kind {
+                Kind::Event(id, number) if self.rng.chance(equivocates) => {
+                    let Some(campaign) = self.server.shelf.campaigns.get_mut(&**id) else {
+                        continue;
+                    };
+                    if campaign.state().deleted {
+                        continue;
+                    }
+                    let rng = &mut self.rng;
+                    let other =
+                        campaign.contradict(self.now_ms, *number, |state| silent(rng, state));
+                    if let Some(other) = other {
+                        self.tally.fault("equivocated");
+                        document.text = other;
+                    }
+                }
+                Kind::Part if self.rng.chance(lies) => {
+                    // A row that is not the server's: nothing adds up to the digest any more.
+                    let lie = document.text.replacen("\"domain\":\"", "\"domain\":\"un", 1);
+                    if *lie != *document.text {
+                        self.tally.fault("false_snapshot");
+                        document.text = lie.into();
+                    }
+                }
+                Kind::Pong if self.rng.chance(lies) => {
+                    let known = *self.rng.pick(&[
+                        "\"domainsDigest\":\"",
+                        "\"lastSequenceNumber\":",
+                        "\"logHead\":",
+                    ]);
+                    let lie = raise(&document.text, known);
+                    if *lie != *document.text {
+                        self.tally.fault("false_head");
+                        document.text = lie.into();
+                    }
+                }
+                Kind::Event(..) | Kind::Part | Kind::Pong | Kind::Greeting | Kind::Control => {}
+            }
+        }
+    }
+
     /// A client's message sets out for the server.
     pub(crate) fn send_up(&mut self, link: LinkId, text: String) {
-        let Some(wire) = self.links.get_mut(&link).filter(|wire| !wire.half_open) else { return };
-        let (rng, rates) = (&mut self.rng, &self.rates);
+        let Some(wire) = self.links.get_mut(&link) else { return };
+        if !wire.carries(Direction::Up) {
+            return;
+        }
+        let (rng, levels) = (&mut self.net_rng, &self.levels);
         // Without its greeting a connection would be another dialect's.
         let greeting = text.contains("connection_init");
-        if !greeting && rng.chance(rates.lose_up) {
+        if !greeting && rng.chance(levels.of(Fault::LoseUp)) {
             return self.tally.fault("request_lost");
         }
-        let twice = !greeting && rng.chance(rates.duplicate_up);
-        let delay = (self.plan.delay_ms, rates);
+        let twice = !greeting && rng.chance(levels.of(Fault::DuplicateUp));
+        let delay = (self.plan.delay_ms, levels);
         let mut arrival = || wire.arrival(self.now_ms, rng, delay, Direction::Up);
         if twice {
             self.tally.fault("request_duplicated");
@@ -97,7 +173,8 @@ impl World {
             return Err(Violation { guarantee: "messages", detail });
         };
         let greeting = matches!(message, Message::Init);
-        if greeting && text.contains("\"token\"") && self.rng.chance(self.rates.expire) {
+        if greeting && text.contains("\"token\"") && self.rng.chance(self.levels.of(Fault::Expire))
+        {
             self.tally.fault("token_expired");
             self.hang_up(link, 4401);
             return Ok(());
@@ -107,24 +184,25 @@ impl World {
             self.tally.met("reason", known.map_or("unknown", |reason| reason.as_str()));
         }
         if let Message::Recover(campaign, wanted) = &message
-            && self.rng.chance(self.rates.put_off)
+            && self.rng.chance(self.levels.of(Fault::PutOff))
         {
             self.tally.fault("put_off");
             let data = json!({
                 "code": "rate_limited", "message": "later", "campaignId": campaign,
                 "requestId": wanted.request, "retryAfterMs": self.rng.pick(RETRY_AFTER_MS),
             });
-            self.send_down(link, &[Document::control(self.now_ms, "error", &data)]);
+            self.send_down(link, vec![Document::control(self.now_ms, "error", &data)]);
             return Ok(());
         }
+        let asks = matches!(message, Message::Recover(..) | Message::Ask(..));
         let (answer, outcome) = session.receive(self.now_ms, shelf, message);
         self.tally.met("answer", outcome);
         self.journal.note(self.now_ms, format_args!("{link:?} {outcome} {text}"));
         if let Some(answer) = answer {
-            self.send_down(link, &[answer]);
+            self.send_down(link, vec![answer]);
         }
         self.write_soon(link);
-        Ok(())
+        if asks { self.ambush(link) } else { Ok(()) }
     }
 
     pub(crate) fn open(&mut self, link: LinkId) -> Check {
@@ -135,7 +213,13 @@ impl World {
             self.tally.fault("server_down");
             return self.closed(link, 1006);
         }
-        self.server.sessions.insert(link, Session::new(self.now_ms));
+        let lags = self.rng.chance(self.levels.of(Fault::Lag));
+        let lag_ms = if lags { self.plan.lag_ms } else { 0 };
+        if lags {
+            self.tally.fault("replica");
+        }
+        let sees = Sees { lag_ms, lag_known: self.plan.lag_known };
+        self.server.sessions.insert(link, Session::new(self.now_ms, sees));
         self.schedule.plan(self.now_ms + HEARTBEAT_MS, Happening::Beat(link));
         self.opened(link)
     }
@@ -144,7 +228,7 @@ impl World {
     pub(crate) fn drain(&mut self, link: LinkId) {
         self.tally.fault("draining");
         let data = json!({"retryAfterMs": self.rng.pick(RETRY_AFTER_MS)});
-        self.send_down(link, &[Document::control(self.now_ms, "server_draining", &data)]);
+        self.send_down(link, vec![Document::control(self.now_ms, "server_draining", &data)]);
     }
 
     /// The connection is gone, for the server at once, for the client when it hears of it.
@@ -153,10 +237,10 @@ impl World {
         self.hang_up(link, 1006);
     }
 
-    fn hang_up(&mut self, link: LinkId, code: u16) {
+    pub(crate) fn hang_up(&mut self, link: LinkId, code: u16) {
         self.server.sessions.remove(&link);
-        let half_open = self.links.get(&link).is_none_or(|wire| wire.half_open);
-        if !half_open {
+        let heard = self.links.get(&link).is_some_and(|wire| wire.carries(Direction::Down));
+        if heard {
             let at_ms = self.now_ms + self.rng.below(self.plan.delay_ms + 1);
             self.schedule.plan(at_ms, Happening::Closed(link, code));
         }
@@ -171,7 +255,7 @@ impl World {
     pub(crate) fn dial(&mut self, link: LinkId) {
         self.links.insert(link, Link::default());
         let at_ms = self.now_ms + 1 + self.rng.below(2 * self.plan.delay_ms + 1);
-        if !self.rng.chance(self.rates.refuse) {
+        if !self.rng.chance(self.levels.of(Fault::Refuse)) {
             return self.schedule.plan(at_ms, Happening::Open(link));
         }
         if self.rng.chance(700) {
@@ -183,12 +267,26 @@ impl World {
     }
 
     pub(crate) fn leave(&mut self, link: LinkId) {
-        let half_open = self.links.get(&link).is_none_or(|wire| wire.half_open);
-        if half_open {
+        let heard = self.links.get(&link).is_some_and(|wire| wire.carries(Direction::Up));
+        if !heard {
             self.links.remove(&link);
         } else {
             let at_ms = self.now_ms + self.rng.below(self.plan.delay_ms + 1);
             self.schedule.plan(at_ms, Happening::Left(link));
         }
+    }
+}
+
+/// The text with another first digit behind `known`, one that does not make a number smaller.
+fn raise(text: &str, known: &str) -> String {
+    let Some(at) = text.find(known).map(|at| at + known.len()) else { return text.to_owned() };
+    let (before, after) = text.split_at(at);
+    match after.chars().next() {
+        Some(first @ '1'..='8') => {
+            let more = char::from_digit(first.to_digit(10).unwrap_or(0) + 1, 10).unwrap_or(first);
+            format!("{before}{more}{}", &after[1..])
+        }
+        Some('a'..='f') => format!("{before}0{}", &after[1..]),
+        _ => text.to_owned(),
     }
 }

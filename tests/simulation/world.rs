@@ -5,15 +5,16 @@
 
 use std::collections::BTreeMap;
 
+use campaign_sync::sync::Input;
 use campaign_sync::sync::input::Ticket;
 
-use super::chaos::Fault;
 use super::client::Client;
-use super::faults::{Plan, Rates};
+use super::faults::{Fault, Levels, Plan};
 use super::invariants::{Check, Violation};
 use super::journal::{Journal, Keep};
 use super::network::{Link, LinkId, Schedule};
 use super::oracle;
+use super::reduction::Reduction;
 use super::report::Tally;
 use super::rng::Rng;
 use super::server::log::Campaign;
@@ -28,6 +29,8 @@ const CONVERGE_MS: u64 = 120_000;
 const SETTLE_MS: u64 = 20_000;
 /// And must stay well for this long.
 const STAY_MS: u64 = 12_000;
+/// What a replica has is written so much later at most.
+const LAG_SPARE_MS: u64 = 200;
 /// More steps than this in one simulation are a loop.
 const STEPS_MAX: u64 = 400_000;
 
@@ -97,10 +100,15 @@ impl Happening {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) now_ms: u64,
+    /// What people do and the world suffers.
     pub(crate) rng: Rng,
+    /// What the network does. Apart, so that a kind of fault that is switched off changes little
+    /// else.
+    pub(crate) net_rng: Rng,
+    work_rng: Rng,
     pub(crate) plan: Plan,
     /// The plan's, until faults stop.
-    pub(crate) rates: Rates,
+    pub(crate) levels: Levels,
     pub(crate) quiet_since_ms: Option<u64>,
     pub(crate) schedule: Schedule<Happening>,
     pub(crate) server: Server,
@@ -120,28 +128,31 @@ pub(crate) struct End {
     pub(crate) journal: Journal,
 }
 
-/// Simulates one seed.
-pub(crate) fn simulate(seed: u64, keep: Keep) -> End {
-    let mut world = World::new(seed, keep);
+/// Simulates one seed, as far as it is not reduced.
+pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: Keep) -> End {
+    let mut world = World::new(seed, reduction, keep);
     let violation = world.run().err();
     world.tally.seeds = 1;
     End { violation, tally: world.tally, journal: world.journal }
 }
 
 impl World {
-    fn new(seed: u64, keep: Keep) -> Self {
+    fn new(seed: u64, reduction: &Reduction, keep: Keep) -> Self {
         let mut rng = Rng::new(seed);
-        let plan = Plan::draw(&mut rng);
+        let mut plan = Plan::draw(&mut rng);
+        reduction.apply(&mut plan);
         let manners = Manners {
             part_rows: plan.part_rows as usize,
             batch: plan.batch,
             replay_max: plan.replay_max,
             replays: plan.replays,
+            closes_laggards: plan.closes_laggards,
         };
+        let (net_rng, work_rng) = (rng.split(), rng.split());
         let mut world = Self {
             now_ms: 0,
             plan,
-            rates: plan.rates,
+            levels: plan.levels,
             quiet_since_ms: None,
             schedule: Schedule::new(),
             server: Server::new(manners),
@@ -152,6 +163,8 @@ impl World {
             workloads: BTreeMap::new(),
             well_since_ms: None,
             rng,
+            net_rng,
+            work_rng,
         };
         world.note(format_args!("seed {seed} {plan:?}"));
         for number in 1..=plan.campaigns {
@@ -172,18 +185,18 @@ impl World {
 
     fn create(&mut self, id: String) {
         let mut workload = Workload::new();
-        let record = Workload::record(&mut self.rng, 0);
+        let record = Workload::record(&mut self.work_rng, 0);
         let change = Change::Record { action: "create", record: record.clone() };
         let mut campaign = Campaign::create(id.clone(), 0, &change, State::new(record));
-        let mut rows = self.rng.below(self.plan.rows + 1);
+        let mut rows = self.work_rng.below(self.plan.rows + 1);
         while rows > 0 {
             let some = rows.min(150);
-            campaign.append(0, &workload.fill(&mut self.rng, some));
+            campaign.append(0, &workload.fill(&mut self.work_rng, some));
             rows -= some;
         }
         self.server.shelf.campaigns.insert(id.clone(), campaign);
         self.workloads.insert(id.clone(), workload);
-        self.schedule.plan(self.rng.around(self.plan.work_ms), Happening::Work(id));
+        self.schedule.plan(self.work_rng.around(self.plan.work_ms), Happening::Work(id));
     }
 
     fn run(&mut self) -> Check {
@@ -198,8 +211,10 @@ impl World {
             if self.happen(happening)? {
                 return Ok(());
             }
+            let lags = self.plan.levels.of(Fault::Lag) > 0;
+            let lag_ms = if lags { self.plan.lag_ms + LAG_SPARE_MS } else { 0 };
             for client in self.clients.iter().filter(|it| it.asleep_since_ms.is_none()) {
-                oracle::check_live(client, &self.server.shelf, self.now_ms)?;
+                oracle::check_live(client, &self.server.shelf, lag_ms, self.now_ms)?;
             }
             if self.tally.steps > STEPS_MAX {
                 let detail = format!("{STEPS_MAX} steps, and no end");
@@ -217,7 +232,7 @@ impl World {
             Happening::Open(link) => self.open(link)?,
             Happening::Closed(link, code) => self.closed(link, code)?,
             Happening::Left(link) => self.forget_link(link),
-            Happening::Write(link) => self.write(link),
+            Happening::Write(link) => self.write(link)?,
             Happening::Beat(link) => self.beat(link),
             Happening::Timer(client, timer) => self.timer(client, timer)?,
             Happening::Wake(client) => self.wake(client)?,
@@ -241,32 +256,46 @@ impl World {
         if self.quiet_since_ms.is_some() {
             return;
         }
+        let rng = &mut self.work_rng;
+        let burst = if rng.chance(20) { rng.between(2, 40) } else { 1 };
+        self.commit(&id, burst);
+        self.write_all();
+        let at_ms = self.now_ms + self.work_rng.around(self.plan.work_ms);
+        self.schedule.plan(at_ms, Happening::Work(id));
+    }
+
+    /// Commits events of a campaign, which nobody is told of yet.
+    pub(crate) fn commit(&mut self, id: &str, events: u64) {
         let (Some(campaign), Some(workload)) =
-            (self.server.shelf.campaigns.get_mut(&id), self.workloads.get_mut(&id))
+            (self.server.shelf.campaigns.get_mut(id), self.workloads.get_mut(id))
         else {
             return;
         };
-        if campaign.state().deleted {
-            return;
-        }
-        let burst = if self.rng.chance(20) { self.rng.between(2, 40) } else { 1 };
-        for _ in 0..burst {
+        for _ in 0..events {
             let state = campaign.state().clone();
             if state.deleted {
                 break;
             }
-            let change = workload.next(&mut self.rng, self.now_ms, &state);
+            let mut change = workload.next(&mut self.work_rng, self.now_ms, &state);
+            if matches!(change, Change::Deleted { .. }) && campaign.lied() {
+                // Nothing would come behind it from which the lie could be found out.
+                change = Change::Nothing { kind: "proxy.status" };
+            }
             campaign.append(self.now_ms, &change);
             let (number, kind) = (campaign.log().head(), super::server::wire::kind(&change));
             self.journal.note(self.now_ms, format_args!("{id} #{number} {kind}"));
         }
-        self.write_all();
-        let at_ms = self.now_ms + self.rng.around(self.plan.work_ms);
-        self.schedule.plan(at_ms, Happening::Work(id));
     }
 
     fn verify(&mut self) -> Result<bool, Violation> {
         let since_ms = self.now_ms - self.quiet_since_ms.unwrap_or_default();
+        for number in 0..self.clients.len() {
+            // A session that was ended just before is still being heard of: somebody logs in again.
+            let wanted = self.clients[number].machine.connection().is_wanted();
+            if !wanted && since_ms <= SETTLE_MS {
+                self.feed(number, Input::Connect)?;
+            }
+        }
         let mut wrong = None;
         for (number, client) in self.clients.iter().enumerate() {
             let now = client.clock.now(self.now_ms);

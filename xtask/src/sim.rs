@@ -1,29 +1,28 @@
 //! `cargo xtask sim`: the simulator, with its own output and exit code.
 
+use std::ffi::OsString;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use pico_args::Arguments;
 
 use crate::repo::{Repo, run};
 
-/// What is passed on to the simulator, which knows what it means.
+/// What is passed on to the simulator, which knows what it means and says what is wrong with it.
 #[derive(Default)]
 pub(crate) struct Options {
-    pub(crate) seeds: Option<u64>,
-    pub(crate) seed: Option<String>,
-    pub(crate) minutes: Option<u64>,
+    arguments: Vec<OsString>,
 }
 
 impl Options {
-    pub(crate) fn parse(mut arguments: Arguments) -> Result<Self> {
-        let options = Self {
-            seeds: arguments.opt_value_from_str("--seeds").context("--seeds is a number")?,
-            seed: arguments.opt_value_from_str("--seed")?,
-            minutes: arguments.opt_value_from_str("--minutes").context("--minutes is a number")?,
-        };
-        crate::done(arguments)?;
-        Ok(options)
+    /// Everything behind the command.
+    pub(crate) fn parse(arguments: Arguments) -> Self {
+        Self { arguments: arguments.finish() }
+    }
+
+    /// So many seeds.
+    pub(crate) fn seeds(count: u64) -> Self {
+        Self { arguments: vec!["--seeds".into(), count.to_string().into()] }
     }
 }
 
@@ -37,15 +36,6 @@ pub(crate) fn command(repo: &Repo, options: &Options) -> Command {
     let mut command = repo.command("cargo");
     command.args(["test", "--profile", "release", "--package", "campaign-sync"]);
     command.args(["--test", "simulation", "--"]);
-    let options = [
-        ("--seeds", options.seeds.map(|seeds| seeds.to_string())),
-        ("--seed", options.seed.clone()),
-        ("--minutes", options.minutes.map(|minutes| minutes.to_string())),
-    ];
-    for (name, value) in options {
-        if let Some(value) = value {
-            command.args([name, &value]);
-        }
-    }
+    command.args(&options.arguments);
     command
 }

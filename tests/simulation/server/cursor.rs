@@ -5,15 +5,20 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::log::Campaign;
+use super::log::View;
 use super::message::{Ask, Recover};
-use super::{Document, Replays, Shelf, Snapshot, wire};
+use super::{Document, Replays, Sees, Shelf, Snapshot, wire};
+
+/// A position beyond the log may come true: it is waited for so long.
+pub(super) const AHEAD_MS: u64 = 2_000;
 
 /// Where a cursor stands.
 #[derive(Debug)]
 enum Place {
     /// Nothing was asked for yet.
     Idle,
+    /// A position beyond the log was asked for; it may come true until then.
+    Ahead { wanted: Recover, until_ms: u64 },
     /// Everything up to this number has been written.
     At(u64),
     /// A snapshot is being written; `next` counts its parts from 0.
@@ -29,8 +34,21 @@ pub(crate) struct Cursor {
     asks: VecDeque<Ask>,
     /// Numbers that are passed over in silence, against the contract.
     left_out: Option<(u64, u64)>,
+    /// What became of the position that was waited for.
+    pub(super) ahead: Option<Outcome>,
     /// What was said of the head is not true any more: a `pong` is to say so, unasked.
     pub(super) caught_up: bool,
+}
+
+/// What a cursor has to say.
+#[derive(Debug)]
+pub(super) enum Say {
+    /// This, in one frame.
+    Frame(Vec<Document>),
+    /// Nothing yet.
+    Nothing,
+    /// That its reader lags too far.
+    Lagging,
 }
 
 /// What seeking led to, for the journal and for coverage.
@@ -40,7 +58,8 @@ impl Cursor {
     /// A cursor that nothing was asked of yet.
     pub(crate) fn new(campaign: String) -> Self {
         let (place, asks) = (Place::Idle, VecDeque::new());
-        Self { campaign, epoch: "".into(), place, asks, left_out: None, caught_up: false }
+        let (left_out, ahead, caught_up) = (None, None, false);
+        Self { campaign, epoch: "".into(), place, asks, left_out, ahead, caught_up }
     }
 
     /// Takes a question, to be answered in its place in the stream.
@@ -48,28 +67,41 @@ impl Cursor {
         self.asks.push_back(ask);
     }
 
-    /// Seeks, and tells the client where the cursor now stands.
+    /// Seeks, and tells the client where the cursor now stands. It may be that this is not known yet.
     pub(crate) fn seek(
         &mut self,
         now_ms: u64,
         shelf: &mut Shelf,
+        sees: Sees,
         wanted: &Recover,
-    ) -> (Outcome, Document) {
+    ) -> (Outcome, Option<Document>) {
+        self.seek_now(now_ms, shelf, sees, wanted, true)
+    }
+
+    fn seek_now(
+        &mut self,
+        now_ms: u64,
+        shelf: &mut Shelf,
+        sees: Sees,
+        wanted: &Recover,
+        may_wait: bool,
+    ) -> (Outcome, Option<Document>) {
         let request = Some(wanted.request.as_str());
-        let Some(campaign) = shelf.campaigns.get(&self.campaign) else {
+        let Some(view) = shelf.view(&self.campaign, now_ms, sees) else {
             self.place = Place::Idle;
-            return (
-                "unknown_campaign",
-                recovery(now_ms, &self.campaign, request, "unknown_campaign", None),
-            );
+            let answer = recovery(now_ms, &self.campaign, request, "unknown_campaign", None);
+            return ("unknown_campaign", Some(answer));
         };
-        let (head, oldest) = (campaign.log().head(), campaign.log().oldest);
+        let (head, oldest, epoch) = (view.known, view.oldest(), view.log.epoch.clone());
         self.left_out = None;
-        let epoch = campaign.log().epoch.clone();
         self.epoch = epoch.clone();
         let same_log = wanted.epoch.as_deref().is_none_or(|wanted| *wanted == *epoch);
         if let Some(answer) = self.resume(now_ms, shelf, wanted, oldest) {
-            return ("resumed", answer);
+            return ("resumed", Some(answer));
+        }
+        if same_log && wanted.last > head && may_wait {
+            self.place = Place::Ahead { wanted: wanted.clone(), until_ms: now_ms + AHEAD_MS };
+            return ("ahead", None);
         }
         let reaches = wanted.last <= head && wanted.last + 1 >= oldest;
         let short = head.saturating_sub(wanted.last) <= shelf.manners.replay_max;
@@ -78,7 +110,7 @@ impl Cursor {
         if left_over && same_log && !wanted.snapshot {
             self.place = Place::At(oldest - 1);
             let at = Some((&*epoch, oldest, head));
-            return ("partial", recovery(now_ms, &self.campaign, request, "replay", at));
+            return ("partial", Some(recovery(now_ms, &self.campaign, request, "replay", at)));
         }
         let outcome = if !same_log || !reaches || wanted.snapshot || !short {
             "snapshot"
@@ -88,28 +120,33 @@ impl Cursor {
             "replay"
         };
         if outcome == "snapshot" {
-            return (outcome, self.begin_snapshot(now_ms, shelf, request));
+            let answer = self.begin_snapshot(now_ms, shelf, sees, request);
+            let ahead = same_log && wanted.last > head;
+            return (if ahead { "position_ahead" } else { outcome }, Some(answer));
         }
-        let from = match replays {
-            Replays::Overlapping(by) => (wanted.last + 1).saturating_sub(by).max(oldest),
-            Replays::Whole | Replays::LeftOver | Replays::CutShort | Replays::Behind(_) => {
-                wanted.last + 1
-            }
-        };
-        let to = match replays {
-            Replays::Behind(by) if outcome == "current" => {
-                self.caught_up = true;
-                head.saturating_sub(by)
-            }
-            _ => head,
-        };
-        if replays == Replays::CutShort && outcome == "replay" {
-            self.left_out = Some((wanted.last + (head - wanted.last) / 2 + 1, head));
-        }
+        let (from, to) = self.bounds(replays, wanted.last, (oldest, head));
         self.place = Place::At(from - 1);
         let outcome = if from > head { "current" } else { "replay" };
         let at = Some((&*epoch, from, to));
-        (outcome, recovery(now_ms, &self.campaign, request, outcome, at))
+        (outcome, Some(recovery(now_ms, &self.campaign, request, outcome, at)))
+    }
+
+    /// From where to where a replay is said to go.
+    fn bounds(&mut self, replays: Replays, last: u64, (oldest, head): (u64, u64)) -> (u64, u64) {
+        match replays {
+            Replays::Overlapping(by) => ((last + 1).saturating_sub(by).max(oldest), head),
+            Replays::Behind(by) if last == head => {
+                self.caught_up = true;
+                (last + 1, head.saturating_sub(by))
+            }
+            Replays::CutShort if last < head => {
+                self.left_out = Some((last + (head - last) / 2 + 1, head));
+                (last + 1, head)
+            }
+            Replays::Whole | Replays::LeftOver | Replays::CutShort | Replays::Behind(_) => {
+                (last + 1, head)
+            }
+        }
     }
 
     fn resume(
@@ -138,37 +175,57 @@ impl Cursor {
         &mut self,
         now_ms: u64,
         shelf: &mut Shelf,
+        sees: Sees,
         request: Option<&str>,
     ) -> Document {
-        // Taken out so that the shelf can hold the snapshot; nobody else looks meanwhile.
-        let Some(campaign) = shelf.campaigns.remove(&self.campaign) else {
+        let Some(snapshot) = shelf.take(now_ms, &self.campaign, sees) else {
             return recovery(now_ms, &self.campaign, request, "unknown_campaign", None);
         };
-        let snapshot = shelf.take(now_ms, &campaign);
-        shelf.campaigns.insert(campaign.id.clone(), campaign);
         let at = Some((&*snapshot.epoch, snapshot.at + 1, snapshot.at));
         let answer = recovery(now_ms, &self.campaign, request, "snapshot", at);
         self.place = Place::Snapshot { snapshot, next: 0, request: request.map(str::to_owned) };
         answer
     }
 
+    /// Whether a position is being waited for.
+    pub(super) const fn is_waiting(&self) -> bool {
+        matches!(self.place, Place::Ahead { .. })
+    }
+
+    /// Whether more will be there soon without anything else happening.
+    pub(super) fn is_behind(&self, now_ms: u64, shelf: &Shelf, sees: Sees) -> bool {
+        let later = shelf.campaigns.get(&self.campaign).map(|it| (it.log().era, it.log().head()));
+        let view = shelf.view(&self.campaign, now_ms, sees);
+        later != view.map(|view| (view.log.era, view.head))
+    }
+
     /// The log was replaced and nobody told the socket: the cursor goes on in the new one.
-    pub(crate) fn follow(&mut self, campaign: &Campaign) {
-        let log = campaign.log();
-        if campaign.id == self.campaign && self.epoch != log.epoch {
-            self.epoch = log.epoch.clone();
+    fn follow(&mut self, view: View<'_>) {
+        if self.epoch == view.log.epoch {
+            return;
+        }
+        if let Place::At(_) | Place::Snapshot { .. } = self.place {
+            self.epoch = view.log.epoch.clone();
             self.left_out = None;
-            self.place = match self.place {
-                Place::Idle => Place::Idle,
-                Place::At(_) | Place::Snapshot { .. } => Place::At(log.base()),
-            };
+            self.place = Place::At(view.log.base().min(view.head));
         }
     }
 
-    /// The documents to write next; none while there is nothing to write.
-    pub(crate) fn write(&mut self, now_ms: u64, shelf: &mut Shelf) -> Vec<Document> {
+    /// What to write next.
+    pub(super) fn write(&mut self, now_ms: u64, shelf: &mut Shelf, sees: Sees) -> Say {
+        let Some(view) = shelf.view(&self.campaign, now_ms, sees) else { return Say::Nothing };
+        self.follow(view);
         match &mut self.place {
-            Place::Idle => Vec::new(),
+            Place::Idle => Say::Nothing,
+            Place::Ahead { wanted, until_ms } => {
+                if view.known < wanted.last && now_ms < *until_ms {
+                    return Say::Nothing;
+                }
+                let wanted = wanted.clone();
+                let (outcome, answer) = self.seek_now(now_ms, shelf, sees, &wanted, false);
+                self.ahead = Some(outcome);
+                answer.map_or(Say::Nothing, |answer| Say::Frame(vec![answer]))
+            }
             Place::Snapshot { snapshot, next, request } => {
                 let part = Document::part(now_ms, &snapshot.parts[*next], request.as_deref());
                 *next += 1;
@@ -176,77 +233,77 @@ impl Cursor {
                 if done {
                     self.place = Place::At(at);
                 }
-                vec![part]
+                Say::Frame(vec![part])
             }
             Place::At(number) => {
                 let number = *number;
-                let Some(campaign) = shelf.campaigns.get(&self.campaign) else { return Vec::new() };
-                if number + 1 < campaign.log().oldest {
+                if number + 1 < view.oldest() {
                     // What this slow reader needed next has been truncated away.
-                    return vec![self.begin_snapshot(now_ms, shelf, None)];
+                    if shelf.manners.closes_laggards {
+                        return Say::Lagging;
+                    }
+                    return Say::Frame(vec![self.begin_snapshot(now_ms, shelf, sees, None)]);
                 }
                 let batch = if self.asks.is_empty() { shelf.manners.batch } else { u64::MAX };
-                self.advance(now_ms, campaign, number, batch)
+                let documents = self.advance(now_ms, view, number, batch);
+                if documents.is_empty() { Say::Nothing } else { Say::Frame(documents) }
             }
         }
     }
 
-    fn advance(
-        &mut self,
-        now_ms: u64,
-        campaign: &Campaign,
-        number: u64,
-        batch: u64,
-    ) -> Vec<Document> {
-        let log = campaign.log();
-        let last = number.saturating_add(batch).min(log.head());
+    fn advance(&mut self, now_ms: u64, view: View<'_>, number: u64, batch: u64) -> Vec<Document> {
         let left_out = self.left_out;
+        // What is left out takes no time.
+        let skipped = left_out.map_or(0, |(from, to)| if number + 1 >= from { to } else { 0 });
+        let last = number.saturating_add(batch).max(skipped).min(view.head).max(number);
         let sent = |number: &u64| left_out.is_none_or(|(from, to)| !(from..=to).contains(number));
-        let events = (number + 1..=last).filter(sent).filter_map(|number| log.event(number));
-        let mut documents: Vec<_> =
-            events.map(|event| Document::event(event.document.clone())).collect();
+        let events = (number + 1..=last).filter(sent).filter_map(|number| {
+            let text = view.log.event(number)?.document.clone();
+            Some(Document::event(text, &self.campaign, number))
+        });
+        let mut documents: Vec<_> = events.collect();
         self.place = Place::At(last);
-        if last == log.head()
+        if last == view.head
             && let Some(ask) = self.asks.pop_front()
         {
-            documents.extend(answer(now_ms, campaign, &ask));
+            documents.extend(answer(now_ms, &self.campaign, view, &ask));
         }
         documents
     }
 
     /// What a `pong` says of this cursor.
-    pub(crate) fn head(&self, shelf: &Shelf) -> Option<Value> {
+    pub(crate) fn head(&self, now_ms: u64, shelf: &Shelf, sees: Sees) -> Option<Value> {
         let Place::At(number) = self.place else { return None };
-        let log = shelf.campaigns.get(&self.campaign)?.log();
+        let view = shelf.view(&self.campaign, now_ms, sees)?;
         let mut head = json!({
             "campaignId": self.campaign, "epoch": &*self.epoch,
-            "lastSequenceNumber": number, "logHead": log.head(),
+            "lastSequenceNumber": number, "logHead": view.known.max(number),
         });
-        if number == log.head() {
-            head["domainsCount"] = json!(log.state().rows.len());
-            head["domainsDigest"] = json!(log.state().digest.to_string());
+        if number == view.head && self.epoch == view.log.epoch {
+            head["domainsCount"] = json!(view.state().rows.len());
+            head["domainsDigest"] = json!(view.state().digest.to_string());
         }
         Some(head)
     }
 }
 
-fn answer(now_ms: u64, campaign: &Campaign, ask: &Ask) -> Vec<Document> {
-    let log = campaign.log();
-    let place = wire::Place {
-        campaign: &campaign.id,
-        epoch: &log.epoch,
-        number: log.head(),
-        event: log.event_id(log.head()),
-        previous: None,
-    };
+fn answer(now_ms: u64, campaign: &str, view: View<'_>, ask: &Ask) -> Vec<Document> {
+    let (log, number) = (view.log, view.head);
     let Some(buckets) = &ask.buckets else {
         let data = json!({
-            "campaignId": campaign.id, "requestId": ask.request, "epoch": &*log.epoch,
-            "sequenceNumber": log.head(), "buckets": wire::buckets(log.state()),
+            "campaignId": campaign, "requestId": ask.request, "epoch": &*log.epoch,
+            "sequenceNumber": number, "buckets": wire::buckets(view.state()),
         });
         return vec![Document::control(now_ms, "campaign.digest", &data)];
     };
-    let parts = wire::snapshot(place, log.state(), Some(buckets), 20);
+    let place = wire::Place {
+        campaign,
+        epoch: &log.epoch,
+        number,
+        event: log.event_id(number),
+        previous: None,
+    };
+    let parts = wire::snapshot(place, view.state(), Some(buckets), 20);
     parts.iter().map(|part| Document::part(now_ms, part, Some(&ask.request))).collect()
 }
 

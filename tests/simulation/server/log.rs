@@ -1,4 +1,8 @@
 //! The model server's logs, with the state at every number: what the oracle asks for the truth.
+//!
+//! A campaign has one current log, and former ones. Logs of one *era* have one epoch: that there are
+//! several of them is against the contract. A log that is a *fork* was never current: it is what a
+//! server that contradicts itself told to some.
 
 use std::rc::Rc;
 
@@ -11,6 +15,7 @@ pub(crate) struct Campaign {
     /// Its id.
     pub(crate) id: String,
     logs: Vec<Log>,
+    current: usize,
 }
 
 /// One log, named by its epoch.
@@ -18,10 +23,13 @@ pub(crate) struct Campaign {
 pub(crate) struct Log {
     /// Its name.
     pub(crate) epoch: Rc<str>,
+    /// Epochs that the campaign had before this one.
+    pub(crate) era: usize,
     /// When it became the campaign's log.
     pub(crate) since_ms: u64,
     /// The first number that can still be replayed.
     pub(crate) oldest: u64,
+    is_fork: bool,
     /// Numbers up to this one are of the log that it was restored from.
     base: u64,
     base_event: Rc<str>,
@@ -38,7 +46,20 @@ pub(crate) struct Event {
     pub(crate) id: Rc<str>,
     /// Its document.
     pub(crate) document: Rc<str>,
+    /// Whether it announces a refused transition.
+    refuses: bool,
     committed_ms: u64,
+}
+
+/// What one connection sees of a campaign: all of its log, or what a replica has of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    /// The log.
+    pub(crate) log: &'a Log,
+    /// The last number that there is.
+    pub(crate) head: u64,
+    /// The last number that is known to be committed.
+    pub(crate) known: u64,
 }
 
 impl Campaign {
@@ -46,22 +67,23 @@ impl Campaign {
     pub(crate) fn create(id: String, now_ms: u64, change: &Change, state: State) -> Self {
         let log = Log {
             epoch: format!("{id}-epoch-1").into(),
+            era: 0,
             since_ms: now_ms,
             oldest: 1,
+            is_fork: false,
             base: 0,
             base_event: "".into(),
             events: Vec::new(),
             states: vec![vec![Rc::new(state)]],
         };
-        let mut campaign = Self { id, logs: vec![log] };
+        let mut campaign = Self { id, logs: vec![log], current: 0 };
         campaign.append(now_ms, change);
         campaign
     }
 
     /// The current log.
     pub(crate) fn log(&self) -> &Log {
-        // There is a log from the beginning, and none is ever removed.
-        &self.logs[self.logs.len() - 1]
+        &self.logs[self.current]
     }
 
     /// All logs, oldest first.
@@ -74,38 +96,33 @@ impl Campaign {
         self.log().state()
     }
 
-    fn log_mut(&mut self) -> &mut Log {
-        let last = self.logs.len() - 1;
-        &mut self.logs[last]
+    /// What a connection sees that has everything so much later.
+    pub(crate) fn view(&self, now_ms: u64, lag_ms: u64, lag_known: bool) -> View<'_> {
+        let log = self.log();
+        if lag_ms == 0 {
+            return View { log, head: log.head(), known: log.head() };
+        }
+        let then_ms = now_ms.saturating_sub(lag_ms);
+        let log = self.log_at(then_ms);
+        let head = log.head_at(then_ms);
+        View { log, head, known: if lag_known { log.head() } else { head } }
+    }
+
+    fn log_at(&self, then_ms: u64) -> &Log {
+        let mut logs = self.logs.iter().rev().filter(|log| !log.is_fork);
+        logs.find(|log| log.since_ms <= then_ms).unwrap_or(&self.logs[0])
     }
 
     /// Commits an event. The change must be one that the server's state allows.
     pub(crate) fn append(&mut self, now_ms: u64, change: &Change) {
         let id: Rc<str> = format!("e{}-{}", self.logs.len(), self.log().head() + 1).into();
-        let campaign = self.id.clone();
-        let log = self.log_mut();
-        let states: Vec<_> =
-            log.states[log.states.len() - 1].iter().map(|state| state.after(change)).collect();
-        let Some(Some(after)) = states.last() else {
-            unreachable!("the workload only makes changes that the server's state allows")
-        };
-        let previous: &str = log.event_id(log.head());
-        let place = Place {
-            campaign: &campaign,
-            epoch: &log.epoch,
-            number: log.head() + 1,
-            event: &id,
-            previous: Some(previous).filter(|previous| !previous.is_empty()),
-        };
-        let document = wire::event(now_ms, place, change, after).into();
-        log.states.push(states.into_iter().flatten().map(Rc::new).collect());
-        log.events.push(Event { id, document, committed_ms: now_ms });
+        self.logs[self.current].append(&self.id, id, now_ms, change);
     }
 
     /// Changes the server's rows without an event. The record stays: no digest covers it, so nothing
     /// could find out.
     pub(crate) fn mutate(&mut self, change: &Change) {
-        let log = self.log_mut();
+        let log = &mut self.logs[self.current];
         let last = log.states.len() - 1;
         if let Some(mut changed) = log.state().after(change) {
             changed.record = log.state().record.clone();
@@ -113,48 +130,134 @@ impl Campaign {
         }
     }
 
-    /// Restores the log as it was at `number` under a new epoch. Its older events are not replayed
-    /// any more: their bytes name the old epoch.
-    pub(crate) fn restore(&mut self, now_ms: u64, number: u64) {
+    /// Restores the log as it was at `number`, under a new epoch or, against the contract, under the
+    /// same. Its older events are not replayed any more.
+    pub(crate) fn restore(&mut self, now_ms: u64, number: u64, new_epoch: bool) {
         let old = self.log();
-        let state = old.states_at(number).and_then(|states| states.last().cloned());
-        let Some(state) = state else { return };
+        let Some(states) = old.states_at(number) else { return };
+        // Clients go on from where they are, unless they are told of another log.
+        let states = states[if new_epoch { states.len() - 1 } else { 0 }..].to_vec();
+        let era = old.era + usize::from(new_epoch);
         let log = Log {
-            epoch: format!("{}-epoch-{}", self.id, self.logs.len() + 1).into(),
+            epoch: format!("{}-epoch-{}", self.id, era + 1).into(),
+            era,
             since_ms: now_ms,
             oldest: number + 1,
+            is_fork: false,
             base: number,
             base_event: old.event_id(number).clone(),
             events: Vec::new(),
-            states: vec![vec![state]],
+            states: vec![states],
         };
+        self.current = self.logs.len();
         self.logs.push(log);
+    }
+
+    /// Another event of that number than the one that is there, as intact as that one. Told before
+    /// to somebody, or made up now.
+    pub(crate) fn contradict(
+        &mut self,
+        now_ms: u64,
+        number: u64,
+        change: impl FnOnce(&State) -> Change,
+    ) -> Option<Rc<str>> {
+        let log = self.log();
+        let told = |fork: &&Log| fork.is_fork && fork.era == log.era && fork.base + 1 == number;
+        if let Some(fork) = self.logs.iter().rev().find(told) {
+            return fork.events.last().map(|event| event.document.clone());
+        }
+        // Every log begins with the same creation.
+        log.event(number).filter(|_| number > 1)?;
+        let states = log.states_at(number - 1)?.to_vec();
+        let change = change(states.last()?);
+        let mut fork = Log {
+            epoch: log.epoch.clone(),
+            era: log.era,
+            since_ms: now_ms,
+            oldest: number,
+            is_fork: true,
+            base: number - 1,
+            base_event: log.event_id(number - 1).clone(),
+            events: Vec::new(),
+            states: vec![states],
+        };
+        let id: Rc<str> = format!("f{}-{number}", self.logs.len()).into();
+        fork.append(&self.id, id, now_ms, &change);
+        let document = fork.events.last().map(|event| event.document.clone());
+        self.logs.push(fork);
+        document
+    }
+
+    /// Whether there was ever more than one log of one epoch.
+    pub(crate) fn lied(&self) -> bool {
+        self.logs.windows(2).any(|two| two[0].era == two[1].era)
+    }
+
+    /// The last number that any log of the current epoch ever had.
+    pub(crate) fn top(&self) -> u64 {
+        let era = self.log().era;
+        self.logs_of(era).map(Log::head).max().unwrap_or_default()
     }
 
     /// Forgets the events before `oldest`; only replays notice.
     pub(crate) fn truncate(&mut self, oldest: u64) {
-        let log = self.log_mut();
+        let log = &mut self.logs[self.current];
         log.oldest = log.oldest.max(oldest);
     }
 
-    /// The log of that epoch, with its place in the succession.
-    pub(crate) fn log_of(&self, epoch: &str) -> Option<(usize, &Log)> {
-        self.logs.iter().enumerate().find(|(_, log)| &*log.epoch == epoch)
+    /// The logs of which a position can be.
+    pub(crate) fn logs_with<'a>(
+        &'a self,
+        epoch: &'a str,
+        number: u64,
+        event: &'a str,
+    ) -> impl Iterator<Item = &'a Log> {
+        let has = move |log: &&Log| {
+            *log.epoch == *epoch
+                && (log.base..=log.head()).contains(&number)
+                && **log.event_id(number) == *event
+        };
+        self.logs.iter().filter(has)
     }
 
-    /// Whether a client at `number` of the log at `index` has everything that was committed at
-    /// `then` or before.
-    pub(crate) fn includes(&self, index: usize, number: u64, then_ms: u64) -> bool {
-        let current = self.logs.iter().rposition(|log| log.since_ms <= then_ms).unwrap_or(0);
-        match index.cmp(&current) {
-            std::cmp::Ordering::Less => false,
-            std::cmp::Ordering::Greater => true,
-            std::cmp::Ordering::Equal => number >= self.logs[current].head_at(then_ms),
+    /// The logs of an era.
+    pub(crate) fn logs_of(&self, era: usize) -> impl Iterator<Item = &Log> {
+        self.logs.iter().filter(move |log| log.era == era)
+    }
+
+    /// Whether a client at `number` of that era has everything that was committed at `then` or
+    /// before. Of a server that has two logs of one epoch, numbers are all that can be asked of it.
+    pub(crate) fn includes(&self, era: usize, number: u64, then_ms: u64) -> bool {
+        let then = self.log_at(then_ms);
+        if era != then.era {
+            return era > then.era;
         }
+        let later = |log: &Log| log.since_ms > then_ms && log.era == era && number >= log.base;
+        number >= then.head_at(then_ms) || self.logs.iter().any(later)
     }
 }
 
 impl Log {
+    fn append(&mut self, campaign: &str, id: Rc<str>, now_ms: u64, change: &Change) {
+        let states = &self.states[self.states.len() - 1];
+        let states: Vec<_> = states.iter().map(|state| state.after(change)).collect();
+        let Some(Some(after)) = states.last() else {
+            unreachable!("the workload only makes changes that the server's state allows")
+        };
+        let previous: &str = self.event_id(self.head());
+        let place = Place {
+            campaign,
+            epoch: &self.epoch,
+            number: self.head() + 1,
+            event: &id,
+            previous: Some(previous).filter(|previous| !previous.is_empty()),
+        };
+        let document = wire::event(now_ms, place, change, after).into();
+        self.states.push(states.into_iter().flatten().map(Rc::new).collect());
+        let refuses = matches!(change, Change::Transition(transition) if transition.is_refused());
+        self.events.push(Event { id, document, refuses, committed_ms: now_ms });
+    }
+
     /// The last number.
     pub(crate) const fn head(&self) -> u64 {
         self.base + self.events.len() as u64
@@ -188,7 +291,25 @@ impl Log {
         self.event(number).map_or(&self.base_event, |event| &event.id)
     }
 
+    /// Whether the event of that number announces a refused transition.
+    pub(crate) fn refuses_at(&self, number: u64) -> bool {
+        self.event(number).is_some_and(|event| event.refuses)
+    }
+
     fn head_at(&self, then_ms: u64) -> u64 {
         self.base + self.events.partition_point(|event| event.committed_ms <= then_ms) as u64
+    }
+}
+
+impl View<'_> {
+    /// The server's state at the last number that there is.
+    pub(crate) fn state(&self) -> &Rc<State> {
+        let states = self.log.states_at(self.head).unwrap_or_default();
+        states.last().unwrap_or_else(|| self.log.state())
+    }
+
+    /// The first number that can still be replayed.
+    pub(crate) fn oldest(&self) -> u64 {
+        self.log.oldest.min(self.head + 1)
     }
 }

@@ -20,7 +20,7 @@ pub(crate) enum Message {
 }
 
 /// What a recovery request asks for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Recover {
     pub(crate) last: u64,
     pub(crate) epoch: Option<String>,
@@ -31,7 +31,7 @@ pub(crate) struct Recover {
 }
 
 /// The part of a snapshot that is there already.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Resume {
     pub(crate) epoch: String,
     pub(crate) at: u64,

@@ -11,7 +11,7 @@ pub(crate) mod wire;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use log::Campaign;
+use log::{Campaign, View};
 use serde_json::Value;
 use session::Session;
 
@@ -25,32 +25,63 @@ const HELD_MS: u64 = 60_000;
 pub(crate) struct Document {
     /// Its text.
     pub(crate) text: Rc<str>,
-    /// Whether it is an event, whose hash protects it.
-    pub(crate) sequenced: bool,
-    /// Whether it is the answer to `connection_init`, which is never lost: a connection without it
-    /// would be another dialect's.
-    pub(crate) greeting: bool,
+    /// What it is.
+    pub(crate) kind: Kind,
+}
+
+/// What a document is, as far as faults treat it differently.
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    /// An event, whose hash protects it: of that campaign, with that number.
+    Event(Rc<str>, u64),
+    /// The answer to `connection_init`, which is never lost: a connection without it would be
+    /// another dialect's.
+    Greeting,
+    /// A part of a snapshot.
+    Part,
+    /// A `pong`.
+    Pong,
+    /// Any other.
+    Control,
 }
 
 impl Document {
     /// An event.
-    pub(crate) const fn event(text: Rc<str>) -> Self {
-        Self { text, sequenced: true, greeting: false }
+    pub(crate) fn event(text: Rc<str>, campaign: &str, number: u64) -> Self {
+        Self { text, kind: Kind::Event(campaign.into(), number) }
     }
 
     /// A control message.
     pub(crate) fn control(now_ms: u64, kind: &str, data: &Value) -> Self {
-        let greeting = kind == "connection_ack";
         let text = wire::control(now_ms, kind, &data.to_string()).into();
-        Self { text, sequenced: false, greeting }
+        let kind = match kind {
+            "connection_ack" => Kind::Greeting,
+            "pong" => Kind::Pong,
+            _ => Kind::Control,
+        };
+        Self { text, kind }
     }
 
     /// A part of a snapshot.
     pub(crate) fn part(now_ms: u64, part: &str, request: Option<&str>) -> Self {
         let data = wire::finish_part(part, request);
         let text = wire::control(now_ms, "campaign.snapshot", &data).into();
-        Self { text, sequenced: false, greeting: false }
+        Self { text, kind: Kind::Part }
     }
+
+    /// Whether it answers something, and is not just an event or a sign of life.
+    pub(crate) const fn is_an_answer(&self) -> bool {
+        matches!(self.kind, Kind::Part | Kind::Control)
+    }
+}
+
+/// How much of the logs one connection sees.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sees {
+    /// Everything, so much later.
+    pub(crate) lag_ms: u64,
+    /// How far the log goes is known at once.
+    pub(crate) lag_known: bool,
 }
 
 /// How the server goes about its work.
@@ -64,6 +95,8 @@ pub(crate) struct Manners {
     pub(crate) replay_max: u64,
     /// Whether its replays are what was asked for.
     pub(crate) replays: Replays,
+    /// Whether a reader that lags behind history is let go.
+    pub(crate) closes_laggards: bool,
 }
 
 /// How replays keep the contract, or break it. A server that breaks it does so to the very end: a
@@ -138,22 +171,24 @@ impl Server {
 }
 
 impl Shelf {
+    /// What a connection sees of a campaign.
+    pub(crate) fn view(&self, campaign: &str, now_ms: u64, sees: Sees) -> Option<View<'_>> {
+        let campaign = self.campaigns.get(campaign)?;
+        Some(campaign.view(now_ms, sees.lag_ms, sees.lag_known))
+    }
+
     /// A snapshot of the campaign as it is now, held for those who come back for the rest.
-    pub(crate) fn take(&mut self, now_ms: u64, campaign: &Campaign) -> Rc<Snapshot> {
-        let log = campaign.log();
-        let place = wire::Place {
-            campaign: &campaign.id,
-            epoch: &log.epoch,
-            number: log.head(),
-            event: log.event_id(log.head()),
-            previous: None,
-        };
-        let parts = wire::snapshot(place, log.state(), None, self.manners.part_rows);
-        let snapshot = Rc::new(Snapshot { epoch: log.epoch.clone(), at: log.head(), parts });
-        let (campaign, until_ms) = (campaign.id.clone(), now_ms + HELD_MS);
+    pub(crate) fn take(&mut self, now_ms: u64, id: &str, sees: Sees) -> Option<Rc<Snapshot>> {
+        let view = self.view(id, now_ms, sees)?;
+        let (log, at) = (view.log, view.head);
+        let (epoch, event) = (log.epoch.clone(), log.event_id(at));
+        let place = wire::Place { campaign: id, epoch: &epoch, number: at, event, previous: None };
+        let parts = wire::snapshot(place, view.state(), None, self.manners.part_rows);
+        let snapshot = Rc::new(Snapshot { epoch: epoch.clone(), at, parts });
+        let (campaign, until_ms) = (id.to_owned(), now_ms + HELD_MS);
         self.snapshots.retain(|held| held.until_ms > now_ms);
         self.snapshots.push(Held { campaign, until_ms, snapshot: snapshot.clone() });
-        snapshot
+        Some(snapshot)
     }
 
     /// The snapshot of exactly that number, if it is still held.

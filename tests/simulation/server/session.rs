@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::cursor::Cursor;
-use super::log::Campaign;
+use super::cursor::{AHEAD_MS, Cursor, Say};
 use super::message::Message;
-use super::{Document, Shelf};
+use super::{Document, Sees, Shelf};
 
 /// A client that says nothing for so long is gone.
 const IDLE_MS: u64 = 30_000;
@@ -24,17 +23,42 @@ pub(crate) struct Session {
     cursors: BTreeMap<String, Cursor>,
     /// Whether a time to write is set already.
     pub(crate) writing: bool,
+    /// Until then the socket takes long between two frames.
+    pub(crate) slow_until_ms: u64,
+    /// How much of the logs it sees.
+    pub(crate) sees: Sees,
+    /// When it is asked to write again in any case.
+    pub(crate) again_ms: u64,
 }
+
+/// What a session has to write.
+#[derive(Debug, Default)]
+pub(crate) struct Writing {
+    /// Frames, one per subscription that has something.
+    pub(crate) frames: Vec<Vec<Document>>,
+    /// Its reader lags too far.
+    pub(crate) lags: bool,
+    /// What became of positions that were waited for.
+    pub(crate) outcomes: Vec<&'static str>,
+    /// When to ask again, if nothing happens before.
+    pub(crate) again_in_ms: Option<u64>,
+}
+
+/// A replica looks for what is new this often.
+const REPLICA_MS: u64 = 100;
 
 impl Session {
     /// A connection that has just been opened.
-    pub(crate) const fn new(now_ms: u64) -> Self {
+    pub(crate) const fn new(now_ms: u64, sees: Sees) -> Self {
         Self {
             greeted: false,
             heard_ms: now_ms,
             sent_ms: now_ms,
             cursors: BTreeMap::new(),
             writing: false,
+            slow_until_ms: 0,
+            sees,
+            again_ms: 0,
         }
     }
 
@@ -68,8 +92,8 @@ impl Session {
             }
             Message::Recover(campaign, wanted) => match self.cursors.get_mut(&campaign) {
                 Some(cursor) => {
-                    let (outcome, answer) = cursor.seek(now_ms, shelf, &wanted);
-                    (Some(answer), outcome)
+                    let (outcome, answer) = cursor.seek(now_ms, shelf, self.sees, &wanted);
+                    (answer, outcome)
                 }
                 None => (not_subscribed(now_ms, shelf, &campaign, &wanted.request), "no_cursor"),
             },
@@ -89,14 +113,14 @@ impl Session {
     }
 
     fn subscribe(&mut self, now_ms: u64, shelf: &Shelf, campaign: String) -> Option<Document> {
-        let Some(log) = shelf.campaigns.get(&campaign).map(Campaign::log) else {
+        let Some(view) = shelf.view(&campaign, now_ms, self.sees) else {
             let text = "there is no such campaign";
             let data = json!({"code": "unknown_campaign", "message": text, "campaignId": campaign});
             return Some(Document::control(now_ms, "error", &data));
         };
         let data = json!({
-            "campaignId": campaign, "epoch": &*log.epoch, "lastSequenceNumber": log.head(),
-            "oldestSequenceNumber": log.oldest,
+            "campaignId": campaign, "epoch": &*view.log.epoch, "lastSequenceNumber": view.head,
+            "oldestSequenceNumber": view.oldest(),
         });
         self.cursors.entry(campaign.clone()).or_insert_with(|| Cursor::new(campaign));
         Some(Document::control(now_ms, "subscription_confirmed", &data))
@@ -104,30 +128,45 @@ impl Session {
 
     /// A `pong`, asked for or not.
     fn pong(&self, now_ms: u64, shelf: &Shelf, echo: Option<u64>) -> Document {
-        let heads: Vec<_> = self.cursors.values().filter_map(|it| it.head(shelf)).collect();
+        let head = |cursor: &Cursor| cursor.head(now_ms, shelf, self.sees);
+        let heads: Vec<_> = self.cursors.values().filter_map(head).collect();
         Document::control(now_ms, "pong", &json!({"timestamp": echo, "heads": heads}))
     }
 
-    /// A log was replaced behind the sockets' back.
-    pub(crate) fn follow(&mut self, campaign: &Campaign) {
-        for cursor in self.cursors.values_mut() {
-            cursor.follow(campaign);
-        }
+    /// A subscription is forgotten, and nobody is told. Tells whether there was one.
+    pub(crate) fn forget(&mut self, index: u64) -> bool {
+        let count = self.cursors.len().max(1) as u64;
+        let campaign = self.cursors.keys().nth((index % count) as usize).cloned();
+        campaign.is_some_and(|campaign| self.cursors.remove(&campaign).is_some())
     }
 
-    /// The frames to write next, one per subscription that has something.
-    pub(crate) fn write(&mut self, now_ms: u64, shelf: &mut Shelf) -> Vec<Vec<Document>> {
-        let mut frames: Vec<_> =
-            self.cursors.values_mut().map(|cursor| cursor.write(now_ms, shelf)).collect();
-        frames.retain(|documents| !documents.is_empty());
+    /// What to write next.
+    pub(crate) fn write(&mut self, now_ms: u64, shelf: &mut Shelf) -> Writing {
+        let mut writing = Writing::default();
+        let sees = self.sees;
+        for cursor in self.cursors.values_mut() {
+            match cursor.write(now_ms, shelf, sees) {
+                Say::Frame(documents) => writing.frames.push(documents),
+                Say::Nothing => {}
+                Say::Lagging => writing.lags = true,
+            }
+            writing.outcomes.extend(cursor.ahead.take());
+        }
+        if self.cursors.values().any(Cursor::is_waiting) {
+            writing.again_in_ms = Some(AHEAD_MS);
+        }
+        let behind = |cursor: &Cursor| cursor.is_behind(now_ms, shelf, sees);
+        if sees.lag_ms > 0 && self.cursors.values().any(behind) {
+            writing.again_in_ms = Some(REPLICA_MS);
+        }
         let caught_up = |cursor: &mut Cursor| std::mem::take(&mut cursor.caught_up);
         if self.cursors.values_mut().any(caught_up) {
-            frames.push(vec![self.pong(now_ms, shelf, None)]);
+            writing.frames.push(vec![self.pong(now_ms, shelf, None)]);
         }
-        if !frames.is_empty() {
+        if !writing.frames.is_empty() {
             self.sent_ms = now_ms;
         }
-        frames
+        writing
     }
 
     /// The `pong` that is due after silence.

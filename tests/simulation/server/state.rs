@@ -119,6 +119,13 @@ pub(crate) struct Rollback {
     pub(crate) total: u64,
 }
 
+impl Transition {
+    /// Whether it only announces that nothing happened.
+    pub(crate) const fn is_refused(&self) -> bool {
+        !self.prerequisites_met || !self.integrity_check
+    }
+}
+
 impl State {
     /// A campaign without rows.
     pub(crate) fn new(record: Record) -> Self {
@@ -165,7 +172,7 @@ impl State {
     }
 
     fn go(&mut self, transition: &Transition) {
-        if !transition.prerequisites_met || !transition.integrity_check {
+        if transition.is_refused() {
             return;
         }
         let known = self.record.total;

@@ -165,8 +165,7 @@ fn check_all(repo: &Repo, log: &mut Log) -> Result<Tally> {
 
 /// The simulator may count for itself; if it does not, it is one test.
 fn simulate(repo: &Repo, log: &mut Log) -> Result<Tally> {
-    let options = sim::Options { seeds: Some(SEEDS), ..sim::Options::default() };
-    let success = log.run(&mut sim::command(repo, &options))?;
+    let success = log.run(&mut sim::command(repo, &sim::Options::seeds(SEEDS)))?;
     let tally = Tally::of_runner(&log.read()?, success);
     Ok(if success && tally.passed == 0 { Tally::of_one(true) } else { tally })
 }
