@@ -297,7 +297,10 @@ impl Subscription {
         if again {
             // The answer may have been too old: what arrived is kept for the next one as well.
             self.resync.buffered = buffered;
-            self.wish_resync(cx);
+            // Unless what was kept has asked already: twice would ask for ever.
+            if self.resync.is_idle() {
+                self.wish_resync(cx);
+            }
         } else {
             self.resync.buffered_bytes = 0;
         }

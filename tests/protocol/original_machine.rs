@@ -225,6 +225,26 @@ fn events_that_arrive_while_a_snapshot_is_fetched_are_applied_again_after_it() {
 }
 
 #[test]
+fn documents_older_than_the_snapshot_do_not_make_it_fetch_for_ever() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(&progress("domain_generation", "2026-11-21T18:55:51.1Z"));
+    session.receive(&progress("dns_validation", "2026-11-21T18:55:51.2Z"));
+    // The campaign has moved on since: what was kept speaks of phases that are over.
+    let newest = snapshot("http_keyword_validation", &["a"]);
+    let mut answered = 0;
+    while answered < session.fetches() {
+        answered += 1;
+        assert!(answered < 10, "the same documents ask for another snapshot again and again");
+        answer_fetch(&mut session, &newest);
+    }
+    let store = &session.machine.subscription(SECOND).expect("held").store;
+    assert_eq!(store.record().expect("a record").phase, Phase::HttpKeywordValidation);
+    let status = session.machine.status(SECOND, session.now());
+    assert_eq!(status, Some(Status::Stale(StaleReason::Unproven)), "and not recovering");
+}
+
+#[test]
 fn the_state_of_an_original_server_is_never_called_live() {
     let mut session = Session::new(SECOND);
     session.open();
