@@ -14,6 +14,7 @@ mod journal;
 mod network;
 mod options;
 mod oracle;
+mod original;
 mod pages;
 mod people;
 mod reduction;
@@ -43,6 +44,8 @@ use world::{End, simulate};
 
 /// Every so many seeds one is run again, and must write the same journal.
 const REPEAT_EVERY: u64 = 50;
+/// Every so many seeds the server speaks the original dialect.
+const ORIGINAL_EVERY: u64 = 9;
 /// Every so many seeds the progress is printed.
 const PROGRESS_EVERY: u64 = 500;
 /// After so many failures the run ends.
@@ -132,6 +135,8 @@ fn run_seed(seed: u64, reduction: &Reduction, keep: Keep, results: &mut Results)
 
 /// A simulation, whose machine may also panic.
 fn survive(seed: u64, reduction: &Reduction, keep: Keep) -> Result<End, Violation> {
+    let original = seed.is_multiple_of(ORIGINAL_EVERY);
+    let simulate = if original { original::simulate } else { simulate };
     let run = AssertUnwindSafe(|| simulate(seed, reduction, keep));
     catch_unwind(run).map_err(|panic: Box<dyn Any + Send>| {
         let text = panic.downcast_ref::<String>().map(String::as_str);

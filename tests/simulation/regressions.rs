@@ -6,5 +6,6 @@
 /// The seeds, in the order in which they were found.
 pub(crate) const SEEDS: &[u64] = &[
     // a_repair_that_does_not_help_is_followed_by_a_whole_snapshot
-    1904,
+    1904, // documents_older_than_the_snapshot_do_not_make_it_fetch_for_ever
+    540,
 ];
