@@ -297,12 +297,13 @@ impl Subscription {
         if again {
             // The answer may have been too old: what arrived is kept for the next one as well.
             self.resync.buffered = buffered;
-            // Unless what was kept has asked already: twice would ask for ever.
-            if self.resync.is_idle() {
-                self.wish_resync(cx);
-            }
+            self.wish_resync(cx);
         } else {
             self.resync.buffered_bytes = 0;
+        }
+        // However often what was kept asks, it is for one more: else it would ask for ever.
+        if let State::Fetching { again } = &mut self.resync.state {
+            *again = false;
         }
         Ok(())
     }

@@ -229,9 +229,10 @@ fn documents_older_than_the_snapshot_do_not_make_it_fetch_for_ever() {
     let mut session = Session::new(SECOND);
     session.open();
     session.receive(&progress("domain_generation", "2026-11-21T18:55:51.1Z"));
-    session.receive(&progress("dns_validation", "2026-11-21T18:55:51.2Z"));
+    session.receive(&transition("dns_validation", 7, "2026-11-21T18:55:51.2Z"));
+    session.receive(&progress("http_keyword_validation", "2026-11-21T18:55:51.3Z"));
     // The campaign has moved on since: what was kept speaks of phases that are over.
-    let newest = snapshot("http_keyword_validation", &["a"]);
+    let newest = snapshot("analysis", &["a"]);
     let mut answered = 0;
     while answered < session.fetches() {
         answered += 1;
@@ -239,7 +240,7 @@ fn documents_older_than_the_snapshot_do_not_make_it_fetch_for_ever() {
         answer_fetch(&mut session, &newest);
     }
     let store = &session.machine.subscription(SECOND).expect("held").store;
-    assert_eq!(store.record().expect("a record").phase, Phase::HttpKeywordValidation);
+    assert_eq!(store.record().expect("a record").phase, Phase::Analysis);
     let status = session.machine.status(SECOND, session.now());
     assert_eq!(status, Some(Status::Stale(StaleReason::Unproven)), "and not recovering");
 }
@@ -291,6 +292,12 @@ fn answer_fetch(session: &mut Session, json: &str) {
 fn progress(phase: &str, timestamp: &str) -> String {
     format!(
         r#"{{"type":"campaign.progress","timestamp":"{timestamp}","data":{{"campaignId":"{SECOND}","totalItems":9,"processedItems":1,"successfulItems":1,"failedItems":0,"progressPercent":11,"currentPhase":"{phase}","phaseStatus":"in_progress"}}}}"#
+    )
+}
+
+fn transition(phase: &str, count: u64, timestamp: &str) -> String {
+    format!(
+        r#"{{"type":"campaign.phase.transition","timestamp":"{timestamp}","data":{{"campaignId":"{SECOND}","newPhase":"{phase}","newStatus":"not_started","transitionType":"manual","prerequisitesMet":true,"dataIntegrityCheck":true,"domainsCount":{count},"processedCount":0,"successfulCount":0,"failedItems":0}}}}"#
     )
 }
 
