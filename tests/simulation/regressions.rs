@@ -7,5 +7,5 @@
 pub(crate) const SEEDS: &[u64] = &[
     // a_repair_that_does_not_help_is_followed_by_a_whole_snapshot
     1904, // documents_older_than_the_snapshot_do_not_make_it_fetch_for_ever
-    540,
+    540, 104_139,
 ];

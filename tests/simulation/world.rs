@@ -211,7 +211,7 @@ impl World {
             if self.happen(happening)? {
                 return Ok(());
             }
-            let lags = self.plan.levels.of(Fault::Lag) > 0;
+            let lags = self.plan.levels.of(Fault::Lag) > 0 && !self.plan.lag_known;
             let lag_ms = if lags { self.plan.lag_ms + LAG_SPARE_MS } else { 0 };
             for client in self.clients.iter().filter(|it| it.asleep_since_ms.is_none()) {
                 oracle::check_live(client, &self.server.shelf, lag_ms, self.now_ms)?;
