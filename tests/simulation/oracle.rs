@@ -55,6 +55,8 @@ pub(crate) struct Progress {
     pub(crate) snapshots: u64,
     /// Repairs completed.
     pub(crate) repairs: u64,
+    /// An event came, and nothing else with it.
+    pub(crate) alone: bool,
 }
 
 impl Progress {
@@ -62,7 +64,7 @@ impl Progress {
     pub(crate) fn of(client: &Client) -> Self {
         let metrics = client.machine.metrics();
         let (applied, snapshots, repairs) = (metrics.applied, metrics.snapshots, metrics.repairs);
-        Self { applied, snapshots, repairs }
+        Self { applied, snapshots, repairs, alone: false }
     }
 
     /// What was done since.
@@ -71,6 +73,7 @@ impl Progress {
             applied: self.applied - before.applied,
             snapshots: self.snapshots - before.snapshots,
             repairs: self.repairs - before.repairs,
+            alone: false,
         }
     }
 }
@@ -288,7 +291,7 @@ impl Watch {
             let guarantee = if refuses { "G11" } else { "G1" };
             return Err(Violation { guarantee, detail });
         };
-        if refuses && step.applied == 1 && !swapped {
+        if refuses && step.applied == 1 && step.alone {
             demand(store.error().is_some(), "G11", || "the refusal is not shown".to_owned())?;
         }
         let before = self.shown.replace(state.clone());

@@ -58,6 +58,7 @@ impl World {
                 format!("bad input led to {step:?}: {:?}", outcome.verdicts)
             })?;
         }
+        let step = Progress { alone: outcome.verdicts.len() == 1, ..step };
         oracle::check(client, &self.server.shelf, step, &changed)?;
         self.journal_step(number, &outcome, &effects);
         for effect in effects {

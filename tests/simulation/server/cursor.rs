@@ -274,12 +274,16 @@ impl Cursor {
     /// What a `pong` says of this cursor.
     pub(crate) fn head(&self, now_ms: u64, shelf: &Shelf, sees: Sees) -> Option<Value> {
         let Place::At(number) = self.place else { return None };
+        // Of a log that was replaced there is nothing to say any more.
         let view = shelf.view(&self.campaign, now_ms, sees)?;
+        if self.epoch != view.log.epoch {
+            return None;
+        }
         let mut head = json!({
             "campaignId": self.campaign, "epoch": &*self.epoch,
             "lastSequenceNumber": number, "logHead": view.known.max(number),
         });
-        if number == view.head && self.epoch == view.log.epoch {
+        if number == view.head {
             head["domainsCount"] = json!(view.state().rows.len());
             head["domainsDigest"] = json!(view.state().digest.to_string());
         }
