@@ -1,0 +1,270 @@
+// What a client is left with after a conversation: chapters 5, 8, 9 and 13, as far as they decide position, record
+// and rows. It hears both directions and sends nothing itself, so it can sit beside any client and check it.
+
+import { Refused, integer, member, optional, plain, text } from "./json.mjs";
+import { bucketOf, digestOf } from "./digest.mjs";
+import { documents, isGenuine, readDocument } from "./frame.mjs";
+import { apply, effectOf, emptyState, isKnown, stateDigest } from "./fold.mjs";
+import { Staging, readPart } from "./snapshot.mjs";
+
+const REMEMBERED = 1_024;
+const RETIRED = 8;
+const MOST_HELD = 1_024;
+const MOST_HELD_BYTES = 1_048_576;
+
+class Following {
+  state = emptyState();
+  position = null;
+  hashes = new Map();
+  held = new Map();
+  heldBytes = 0;
+  retired = [];
+  request = null;
+  replay = null;
+  staging = null;
+  repair = null;
+}
+
+export class Reader {
+  #followed = new Map();
+  counts = {};
+
+  #count(word) {
+    this.counts[word] = (this.counts[word] ?? 0) + 1;
+  }
+
+  /** A document that the client sent. */
+  sent(source) {
+    const { type, payload, ...rest } = JSON.parse(source);
+    const fields = { ...rest, ...payload };
+    if (type === "subscribe_campaign" && !this.#followed.has(fields.campaignId)) {
+      this.#followed.set(fields.campaignId, new Following());
+    }
+    if (type === "unsubscribe_campaign") this.#followed.delete(fields.campaignId);
+    const following = this.#followed.get(fields.campaignId);
+    if (type === "request_event_recovery") following.request = fields;
+    if (type === "request_campaign_snapshot") following.repair = { ...fields, staging: null };
+  }
+
+  /** The socket is gone, and with it what was on its way; parts that are here can be resumed. */
+  disconnected() {
+    for (const following of this.#followed.values()) Object.assign(following, { request: null, replay: null, repair: null });
+  }
+
+  /** A frame that the client received. */
+  received(frame) {
+    let sources;
+    try {
+      sources = documents(frame);
+    } catch (error) {
+      return this.#refuse(error);
+    }
+    for (const source of sources) {
+      try {
+        this.#document(readDocument(source));
+      } catch (error) {
+        this.#refuse(error);
+      }
+    }
+  }
+
+  #refuse(error) {
+    if (!(error instanceof Refused)) throw error;
+    this.#count(`refused.${error.code}`);
+  }
+
+  #document(document) {
+    if (document.isEvent) return this.#event(document);
+    if (document.type === "event_recovery") return this.#answer(document.data);
+    if (document.type === "campaign.snapshot") return this.#part(readPart(document.data));
+  }
+
+  #event(event) {
+    const following = this.#followed.get(event.campaignId);
+    if (following === undefined) return this.#count("unsubscribed");
+    const { position } = following;
+    const isOurs = position !== null && event.epoch === position.epoch;
+    const isPast = isOurs && event.number <= position.number;
+    if (isPast) {
+      const remembered = following.hashes.get(event.number);
+      if (remembered === undefined) return this.#count("outOfOrder");
+      if (remembered === event.hash) return this.#count(isReplayed(following, event) ? "redelivered" : "duplicates");
+    }
+    if (!isGenuine(event)) return this.#count("corrupt");
+    if (following.retired.includes(event.epoch)) return this.#count("retiredEpoch");
+    if (position === null) return this.#hold(following, event);
+    if (!isOurs) {
+      this.#count("foreignEpoch");
+      if (isArriving(following, event.epoch)) this.#hold(following, Object.assign(event, { isForeign: true }));
+      return undefined;
+    }
+    if (isPast) return this.#count("divergences");
+    if (event.number > position.number + 1) {
+      if (this.#hold(following, event)) this.#count("gaps");
+      return undefined;
+    }
+    this.#next(following, event);
+    return this.#drain(following);
+  }
+
+  /** Rows 10 to 14; says whether the position moved. */
+  #next(following, event) {
+    if ((event.previousEventId ?? "") !== following.position.eventId) return this.#diverges();
+    if (isKnown(event.type)) {
+      let effect;
+      try {
+        effect = effectOf(following.state, event);
+      } catch (error) {
+        this.#refuse(error);
+        return false;
+      }
+      if (effect.divergence) return this.#diverges();
+      apply(following.state, effect);
+    } else {
+      this.#count("unknownTypes");
+    }
+    this.#count("applied");
+    following.position = { epoch: event.epoch, number: event.number, eventId: event.eventId };
+    following.hashes.set(event.number, event.hash);
+    following.hashes.delete(event.number - REMEMBERED);
+    return true;
+  }
+
+  #diverges() {
+    this.#count("divergences");
+    return false;
+  }
+
+  #hold(following, event) {
+    const { held } = following;
+    if ([...held.values()].some(({ epoch }) => epoch !== event.epoch)) {
+      held.clear();
+      following.heldBytes = 0;
+    }
+    const other = held.get(event.number);
+    if (other !== undefined) {
+      this.#count(other.hash === event.hash ? "duplicates" : "divergences");
+      return false;
+    }
+    this.#count("held");
+    held.set(event.number, event);
+    following.heldBytes += event.source.length;
+    while (held.size > MOST_HELD || following.heldBytes > MOST_HELD_BYTES) {
+      const farthest = Math.max(...held.keys());
+      following.heldBytes -= held.get(farthest).source.length;
+      held.delete(farthest);
+    }
+    return true;
+  }
+
+  /** Applies what was held and has become next, as far as `most`. */
+  #drain(following, most = Infinity) {
+    while (following.position.number < most) {
+      const { position, held } = following;
+      for (const [number, event] of held) {
+        if (event.epoch === position.epoch ? number > position.number : isArriving(following, event.epoch)) continue;
+        following.heldBytes -= event.source.length;
+        held.delete(number);
+      }
+      const next = held.get(position.number + 1);
+      if (next?.epoch !== position.epoch || (next.isForeign && most === Infinity)) return;
+      held.delete(next.number);
+      following.heldBytes -= next.source.length;
+      if (!this.#next(following, next)) return;
+    }
+  }
+
+  #answer(data) {
+    const answer = plain(data);
+    const following = this.#followed.get(answer.campaignId);
+    const request = following?.request;
+    if (!request || answer.requestId !== request.requestId || answer.outcome === "unknown_campaign") return;
+    const from = integer(member(data, "fromSequenceNumber"), 1);
+    const to = integer(member(data, "toSequenceNumber"), 0);
+    const epoch = text(optional(data, "epoch"));
+    if (following.retired.includes(epoch)) return;
+    if (answer.outcome !== "replay" && answer.outcome !== "current") {
+      const { staging } = following;
+      if (request.resume && staging?.number === to && staging.epoch === epoch) staging.requestId = answer.requestId;
+      else following.staging = new Staging({ requestId: answer.requestId, epoch, number: to });
+      following.replay = null;
+      return;
+    }
+    if (request.prefer === "snapshot") return;
+    const { position } = following;
+    if (position === null ? from !== 1 : epoch !== position.epoch || from > position.number + 1) return;
+    following.position ??= { epoch, number: 0, eventId: "" };
+    following.replay = { from, to };
+    this.#drain(following);
+  }
+
+  #part(part) {
+    const following = this.#followed.get(part.campaignId);
+    if (following?.repair && part.requestId === following.repair.requestId) return this.#repairPart(following, part);
+    const staging = following?.staging;
+    if (!staging || part.requestId !== staging.requestId || part.requestId !== following.request?.requestId) return;
+    let isLast;
+    if (!staging.expects(part)) return;
+    try {
+      isLast = staging.take(part);
+    } catch (error) {
+      following.staging = null;
+      throw error;
+    }
+    if (!isLast) return;
+    following.staging = null;
+    if (!staging.addsUp()) throw new Refused("invalid_snapshot", "does not add up");
+    this.#swap(following, staging);
+  }
+
+  #swap(following, { epoch, number, eventId, record, rows }) {
+    const { position } = following;
+    if (position?.epoch === epoch && number < position.number) return;
+    if (position !== null && position.epoch !== epoch) {
+      following.retired = [...following.retired, position.epoch].slice(-RETIRED);
+    }
+    following.hashes.clear();
+    following.position = { epoch, number, eventId };
+    following.state = { record, rows, ended: false };
+    this.#drain(following);
+  }
+
+  /** Chapter 11: the buckets in place of our own, if they make what the server has. */
+  #repairPart(following, part) {
+    const { repair, position } = following;
+    repair.staging ??= new Staging(part);
+    if (!repair.staging.take(part)) return;
+    following.repair = null;
+    const { epoch, number, rows: received, record, count, digest } = repair.staging;
+    if (epoch !== position?.epoch || number !== position.number) return;
+    const rows = new Map(received);
+    for (const [domainId, row] of following.state.rows) {
+      if (!repair.buckets.includes(bucketOf(domainId))) rows.set(domainId, row);
+    }
+    if (rows.size === count && digestOf(rows.values()) === digest) Object.assign(following.state, { rows, record });
+  }
+
+  /**
+   * Whether a snapshot was arriving when an event of its log came is up to the client's clock, so a client may have held
+   * it or not (row 7). One that did may stand further: this goes after it, as far as that number.
+   */
+  catchUp(campaignId, number) {
+    const following = this.#followed.get(campaignId);
+    if (following.position !== null && following.position.number < number) this.#drain(following, number);
+  }
+
+  /** Position, record, rows and digest of a campaign. */
+  shown(campaignId) {
+    const { position, state } = this.#followed.get(campaignId);
+    return { position, record: state.record, rows: state.rows, digest: stateDigest(state), ended: state.ended };
+  }
+}
+
+/** Whether a snapshot of that log is what the last request is being answered with. */
+function isArriving({ staging, request }, epoch) {
+  return staging !== null && staging.epoch === epoch && staging.requestId === request?.requestId;
+}
+
+function isReplayed({ replay }, event) {
+  return replay !== null && event.number >= replay.from && event.number <= replay.to;
+}
