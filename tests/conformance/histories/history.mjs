@@ -122,8 +122,9 @@ export class History {
     if (this.#line.length > 0) return false;
     for (const campaignId of this.campaigns) {
       const { view } = await this.machine.ask("shown", this.seed, campaignId);
-      const { head } = this.server.logs.get(campaignId);
-      const isThere = view.status === "live" && view.position.sequenceNumber === head;
+      const { epoch, head } = this.server.logs.get(campaignId);
+      const { position } = view;
+      const isThere = view.status === "live" && position.epoch === epoch && position.sequenceNumber === head;
       if (!isThere && view.status !== "ended") return false;
     }
     return true;
@@ -143,7 +144,7 @@ export class History {
       this.#same(campaignId, "end", view.status === "ended", shown.ended);
       this.lastMetrics = metrics;
     }
-    for (const word of COUNTED) this.#same("", word, this.lastMetrics[word], this.reader.counts[word] ?? 0);
+    if (!this.reader.isUncertain) for (const word of COUNTED) this.#same("", word, this.lastMetrics[word], this.reader.counts[word] ?? 0);
     this.compared = (this.compared ?? 0) + 1;
   }
 

@@ -3,7 +3,7 @@
 
 import { Refused, integer, member, optional, plain, text } from "./json.mjs";
 import { bucketOf, digestOf } from "./digest.mjs";
-import { documents, isGenuine, readDocument } from "./frame.mjs";
+import { CONTROL_TYPES, documents, isGenuine, readDocument } from "./frame.mjs";
 import { apply, effectOf, emptyState, isKnown, stateDigest } from "./fold.mjs";
 import { Staging, readPart } from "./snapshot.mjs";
 
@@ -28,6 +28,8 @@ class Following {
 export class Reader {
   #followed = new Map();
   counts = {};
+  /** Whether what was held is up to the client's clock, see `catchUp`. */
+  isUncertain = false;
 
   #count(word) {
     this.counts[word] = (this.counts[word] ?? 0) + 1;
@@ -77,6 +79,7 @@ export class Reader {
     if (document.isEvent) return this.#event(document);
     if (document.type === "event_recovery") return this.#answer(document.data);
     if (document.type === "campaign.snapshot") return this.#part(readPart(document.data));
+    if (!CONTROL_TYPES.has(document.type)) this.#count("unknownTypes");
   }
 
   #event(event) {
@@ -90,12 +93,19 @@ export class Reader {
       if (remembered === undefined) return this.#count("outOfOrder");
       if (remembered === event.hash) return this.#count(isReplayed(following, event) ? "redelivered" : "duplicates");
     }
-    if (!isGenuine(event)) return this.#count("corrupt");
+    if (!isGenuine(event)) {
+      // What is arriving did not arrive whole: it is asked for again, and the rest of it is no answer any more.
+      if (following.staging !== null) following.request = null;
+      return this.#count("corrupt");
+    }
     if (following.retired.includes(event.epoch)) return this.#count("retiredEpoch");
     if (position === null) return this.#hold(following, event);
     if (!isOurs) {
       this.#count("foreignEpoch");
-      if (isArriving(following, event.epoch)) this.#hold(following, Object.assign(event, { isForeign: true }));
+      if (isArriving(following, event.epoch)) {
+        this.#hold(following, Object.assign(event, { isForeign: true }));
+        this.isUncertain = true;
+      }
       return undefined;
     }
     if (isPast) return this.#count("divergences");
