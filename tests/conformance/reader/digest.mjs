@@ -60,7 +60,14 @@ export function rowBytes(row) {
   return Buffer.concat(COLUMNS.map((name) => column(name, row[name])));
 }
 
-export const rowHash = (row) => xxh64(rowBytes(row));
+const hashes = new WeakMap();
+
+/** The hash of a row, which nobody changes afterwards: a change makes another row. */
+export function rowHash(row) {
+  if (!hashes.has(row)) hashes.set(row, xxh64(rowBytes(row)));
+  return hashes.get(row);
+}
+
 export const bucketOf = (domainId) => Number(xxh64(Buffer.from(domainId)) >> 56n);
 export const hex = (value) => (value & MASK).toString(16).padStart(16, "0");
 

@@ -68,9 +68,13 @@ export class Connection {
       return await new Promise((resolve, reject) => {
         const fail = (seen) => reject(new Failure(expected, seen));
         wake = () => {
-          const value = found();
-          if (value !== undefined && value !== false) resolve(value);
-          else if (this.closeCode !== undefined) fail(`the connection closed with ${this.closeCode}`);
+          try {
+            const value = found();
+            if (value !== undefined && value !== false) return resolve(value);
+          } catch (error) {
+            return reject(error);
+          }
+          if (this.closeCode !== undefined) fail(`the connection closed with ${this.closeCode}`);
         };
         timer = setTimeout(() => fail(`nothing of it within ${withinMs} ms; last: ${this.#last()}`), withinMs);
         this.#waiters.add(wake);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { Failure, Unusable } from "./failure.mjs";
 import { Memory } from "./watch.mjs";
-import { STEPS, Unjudged } from "./steps.mjs";
+import { ANSWER_MS, STEPS, Unjudged } from "./steps.mjs";
 
 const CASE_MS = 120_000;
 const NEEDS = ["id", "guarantee", "rule", "title", "duties", "steps"];
@@ -17,7 +17,7 @@ class Run {
   unique = 0;
 
   constructor(settings) {
-    Object.assign(this, settings);
+    Object.assign(this, { answerMs: ANSWER_MS }, settings);
   }
 
   connection(name) {
@@ -110,13 +110,17 @@ async function steps(item, run) {
   }
 }
 
-/** All of them. */
+/** All of them, `atOnce` at a time; each has campaigns and connections of its own. */
 export async function runCases(cases, settings, onResult) {
   const results = [];
-  for (const item of cases) {
-    const result = await runCase(item, settings);
-    onResult?.(result);
-    results.push(result);
-  }
+  let next = 0;
+  const worker = async () => {
+    while (next < cases.length) {
+      const result = await runCase(cases[next++], settings);
+      onResult?.(result);
+      results.push(result);
+    }
+  };
+  await Promise.all(Array.from({ length: settings.atOnce ?? 1 }, worker));
   return results;
 }

@@ -7,7 +7,8 @@ import { Failure } from "./failure.mjs";
 import { filled } from "./operations.mjs";
 import { matches } from "./pattern.mjs";
 
-const ANSWER_MS = 8_000;
+/** How long a case waits for an answer, unless the settings say otherwise. */
+export const ANSWER_MS = 8_000;
 const MOVE_MS = 60_000;
 
 export const STEPS = {
@@ -29,7 +30,7 @@ export const STEPS = {
     const token = run.token === undefined ? {} : { token: run.token };
     connection.send({ type: "connection_init", protocols: ["campaign-sync.v1"], ...token, ...init });
     const isAck = (document) => document.type === "connection_ack";
-    const found = await connection.until((inbox) => inbox.find(isAck), "connection_ack", ANSWER_MS);
+    const found = await connection.until((inbox) => inbox.find(isAck), "connection_ack", run.answerMs);
     wants({ protocol: "campaign-sync.v1", ...ack }, found.data, run);
   },
 
@@ -62,7 +63,7 @@ export const STEPS = {
   },
 
   /** Waits for a message that matches. */
-  async expect(run, { on = "a", message, within = ANSWER_MS }) {
+  async expect(run, { on = "a", message, within = run.answerMs }) {
     const connection = run.connection(on);
     const wanted = filled(message, run.valuesOn(connection));
     const found = (inbox) => inbox.find((document) => matches(wanted, document));
@@ -96,7 +97,7 @@ export const STEPS = {
     const timestamp = (run.unique += 1);
     connection.send({ type: "ping", payload: { timestamp } });
     const isEcho = (document) => document.type === "pong" && document.data.timestamp === timestamp;
-    const pong = await connection.until((inbox) => inbox.find(isEcho), `a pong that echoes ${timestamp}`, ANSWER_MS);
+    const pong = await connection.until((inbox) => inbox.find(isEcho), `a pong that echoes ${timestamp}`, run.answerMs);
     if (until === "head") await caughtUp(run, connection, pong);
   },
 
@@ -117,7 +118,7 @@ export const STEPS = {
     const payload = { campaignId, requestId, ...(buckets ? { buckets } : {}) };
     connection.send({ type: buckets ? "request_campaign_snapshot" : "request_campaign_digest", payload });
     const { requests } = connection.watcher.cursor(campaignId);
-    await connection.until(() => !requests.has(requestId), `an answer to ${requestId}`, ANSWER_MS);
+    await connection.until(() => !requests.has(requestId), `an answer to ${requestId}`, run.answerMs);
   },
 
   /** Two connections that stand at one number show one state. */
@@ -165,7 +166,7 @@ async function seek(run, connection, { campaignId, asked, epoch, prefer, outcome
   connection.send({ type: "request_event_recovery", payload });
   const cursor = connection.watcher.cursor(campaignId);
   const isAnswer = ({ type, data }) => type === "event_recovery" && data.requestId === requestId;
-  const answer = await connection.until((inbox) => inbox.find(isAnswer), `event_recovery for ${requestId}`, ANSWER_MS);
+  const answer = await connection.until((inbox) => inbox.find(isAnswer), `event_recovery for ${requestId}`, run.answerMs);
   if (outcome !== undefined && answer.data.outcome !== outcome) {
     throw new Failure(`outcome ${outcome}`, JSON.stringify(answer.data));
   }
@@ -179,7 +180,7 @@ async function seek(run, connection, { campaignId, asked, epoch, prefer, outcome
 async function caughtUp(run, connection, pong) {
   const head = pong.data.heads?.find(({ campaignId }) => campaignId === run.values.campaign);
   const cursor = connection.watcher.cursor(run.values.campaign);
-  if (head) await connection.until(() => cursor.next > head.logHead, `the events up to ${head.logHead}`, ANSWER_MS);
+  if (head) await connection.until(() => cursor.next > head.logHead, `the events up to ${head.logHead}`, run.answerMs);
 }
 
 function wants(pattern, value, run) {

@@ -1,0 +1,89 @@
+// Stands between the runner and a server and breaks one thing: what the server says (`down`), what it hears (`up`), or its
+// routes (`http`).
+
+import { createHash } from "node:crypto";
+import { createServer } from "node:http";
+import WebSocket, { WebSocketServer } from "ws";
+
+import { readDocument } from "../../reader/frame.mjs";
+
+/** One connection through the proxy, with what a break may want to know of it. */
+class Line {
+  /** How far the replay under way goes, by campaign. */
+  replayTo = new Map();
+  kept = [];
+  asked = 0;
+
+  isReplayed({ sequence }) {
+    return sequence !== undefined && sequence.sequenceNumber <= (this.replayTo.get(sequence.campaignId) ?? 0);
+  }
+}
+
+/** The same event with something changed, and with the hash that it then has. */
+export function rewritten(document, change) {
+  const event = structuredClone(document);
+  change(event);
+  event.sequence.eventHash = "0".repeat(64);
+  const { hashed } = readDocument(JSON.stringify(event));
+  event.sequence.eventHash = createHash("sha256").update(hashed).digest("hex");
+  return JSON.stringify(event);
+}
+
+export async function startProxy(upstream, { down, up, http }) {
+  const server = createServer((request, answer) => forward(upstream, request, answer, http));
+  const sockets = new WebSocketServer({ server });
+  sockets.on("connection", (client, request) => {
+    const line = new Line();
+    const remote = new WebSocket(`ws://127.0.0.1:${upstream}${request.url}`);
+    const waiting = [];
+    const pass = (text) => {
+      const passed = up ? up(JSON.parse(text), line, { text, close: (code) => client.close(code) }) : text;
+      if (passed !== undefined) remote.send(passed);
+    };
+    const hear = (text) => {
+      try {
+        pass(text);
+      } catch {
+        remote.send(text);
+      }
+    };
+    client.on("message", (bytes) => (remote.readyState === WebSocket.OPEN ? hear(bytes.toString()) : waiting.push(bytes.toString())));
+    remote.on("open", () => waiting.splice(0).forEach(hear));
+    remote.on("message", (bytes) => {
+      const said = bytes.toString().split("\n").filter(Boolean).flatMap((source) => broken(source, line, down));
+      if (said.length > 0) client.send(said.join("\n"));
+    });
+    client.on("close", () => remote.terminate());
+    remote.on("close", () => client.close());
+    remote.on("error", () => client.terminate());
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const stop = async () => {
+    for (const client of sockets.clients) client.terminate();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { port: server.address().port, stop };
+}
+
+/** What becomes of one document of the server: nothing, itself, or others. */
+function broken(source, line, down) {
+  const document = JSON.parse(source);
+  const { type, data } = document;
+  if (type === "event_recovery" && data.outcome === "replay") line.replayTo.set(data.campaignId, data.toSequenceNumber);
+  const said = down ? down(document, line, source) : source;
+  const list = said === undefined ? [source] : [said].flat();
+  return list.map((item) => (typeof item === "string" ? item : JSON.stringify(item)));
+}
+
+async function forward(upstream, request, answer, http = {}) {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const url = http.url ? http.url(request.url) : request.url;
+  const { host, connection, "content-length": length, ...headers } = request.headers;
+  const body = chunks.length > 0 ? Buffer.concat(chunks) : undefined;
+  const got = await fetch(`http://127.0.0.1:${upstream}${url}`, { method: request.method, headers, body });
+  const kept = [...got.headers].filter(([name]) => name !== "content-length" && !http.hides?.includes(name));
+  answer.writeHead(got.status, Object.fromEntries(kept));
+  answer.end(Buffer.from(await got.arrayBuffer()));
+}

@@ -1,0 +1,35 @@
+// The reference server as a process, over a fresh database.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../../..", import.meta.url));
+const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+
+/** Starts one; tells its port and how to stop it. */
+export async function startServer(options = []) {
+  const directory = await mkdtemp(join(tmpdir(), "campaign-sync-conformance-"));
+  const args = ["--listen", "127.0.0.1:0", "--db", join(directory, "campaigns.db"), ...options];
+  const server = spawn(join(target, "debug/campaign-sync-server"), args, { stdio: ["ignore", "pipe", "pipe"] });
+  const exited = new Promise((resolve) => server.once("exit", resolve));
+  let errors = "";
+  server.stderr.on("data", (text) => (errors += text));
+  const address = await new Promise((resolve, reject) => {
+    createInterface({ input: server.stdout }).on("line", (line) => {
+      const found = /http:\/\/127\.0\.0\.1:(\d+)/.exec(line);
+      if (found) resolve(Number(found[1]));
+    });
+    server.once("error", reject);
+    server.once("exit", () => reject(new Error(`the server ended: ${errors}`)));
+  });
+  const stop = async () => {
+    server.kill("SIGKILL");
+    await exited;
+    await rm(directory, { recursive: true, force: true });
+  };
+  return { port: address, stop };
+}
