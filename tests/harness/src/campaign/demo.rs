@@ -79,7 +79,7 @@ fn step(hub: &Hub, clock: Clock, kick: &Kick, turn: u64, rate: u64) -> Result<Ne
             rate: None,
             batch: None,
         };
-        super::create(hub, now, &id, &new, rate)?;
+        super::create(hub, now, &id, &new, rate, &order)?;
         return Ok(Next::Same);
     };
     if view.stand.deleted {

@@ -11,7 +11,7 @@ use crate::log::{Draft, Recount, Settings};
 
 /// An event of that type.
 pub fn draft(now: Moment, kind: &'static str, data: &Value) -> Draft {
-    Draft { kind, timestamp: now.timestamp(), data: data.to_string(), transaction: None }
+    Draft { kind, timestamp: now.timestamp(), data: data.to_string(), filed: None }
 }
 
 /// The first event of every campaign.
@@ -68,7 +68,7 @@ pub fn progress(
 /// A phase transition as it was decided.
 #[derive(Clone, Debug)]
 pub struct Transition<'a> {
-    /// `manual` or `error_recovery`.
+    /// `manual`, `automatic` or `error_recovery`.
     pub kind: &'static str,
     /// The campaign before it.
     pub before: &'a CampaignRecord,
@@ -88,8 +88,6 @@ pub struct Transition<'a> {
     pub reason: &'a str,
     /// Seconds that the phase will take.
     pub estimated_seconds: f64,
-    /// Under which name the transaction log files it; none where it is refused.
-    pub transaction: Option<&'static str>,
 }
 
 /// `campaign.phase.transition`, all fifteen fields and what makes it a checkpoint.
@@ -124,5 +122,5 @@ pub fn transition(now: Moment, campaign: &CampaignId, it: &Transition<'_>) -> Dr
         "campaign": record_json(campaign.as_str(), it.after),
         "domainsDigest": it.recount.head.domains_digest.to_string(),
     });
-    Draft { transaction: it.transaction, ..draft(now, TRANSITION, &data) }
+    draft(now, TRANSITION, &data)
 }

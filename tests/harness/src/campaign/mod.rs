@@ -6,6 +6,7 @@
 
 pub mod demo;
 pub mod drafts;
+pub mod request;
 pub mod rollback;
 pub mod runner;
 pub mod simulate;
@@ -18,15 +19,12 @@ use serde_json::json;
 use crate::clock::Moment;
 use crate::hub::Hub;
 use crate::journal;
-use crate::log::{
-    Appended, Draft, Head, LogError, Recount, RowQuery, Settings, Stand, Tally, View,
-};
+use crate::log::{Draft, LogError, Recount, Settings, Tally};
+use request::{Asked, Decision, answered, decide};
+pub use request::{Caller, Done, Key, Order, view};
 
 /// The most rows a campaign may have.
 pub const ROWS_MAX: u64 = 1_000_000;
-
-/// Decisions taken anew because the log moved on, before giving up.
-const ATTEMPTS_MAX: u32 = 1_000;
 
 /// Why an operation was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +33,14 @@ pub struct Refusal {
     pub code: Code,
     /// For people.
     pub message: String,
+    /// The HTTP status, where it is not the one of the code.
+    pub status: Option<u16>,
 }
 
 impl Refusal {
     /// A refusal.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), status: None }
     }
 }
 
@@ -75,25 +75,6 @@ pub struct NewCampaign {
     pub batch: Option<u64>,
 }
 
-/// What comes along with a request to move on.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Order {
-    /// `phase`, or `phase/status`: refuse unless the campaign is there.
-    pub expected_state: Option<String>,
-    /// Why, for people.
-    pub reason: Option<String>,
-}
-
-/// The campaign after an operation, and where its log is.
-#[derive(Clone, Debug)]
-pub struct Done {
-    /// The record.
-    pub stand: Stand,
-    /// The log's end at that moment.
-    pub head: Head,
-}
-
 /// Creates a campaign.
 ///
 /// # Errors
@@ -104,7 +85,37 @@ pub fn create(
     campaign: &CampaignId,
     new: &NewCampaign,
     default_rate: u64,
+    order: &Order,
 ) -> Result<Done, Refusal> {
+    if let Some(answer) = answered(hub, campaign, order)? {
+        return answer;
+    }
+    let settings = settings(new, default_rate)?;
+    let record = CampaignRecord {
+        name: new.name.clone(),
+        phase: Phase::DomainGeneration,
+        status: Status::Ready,
+        counters: PhaseCounters { total_items: settings.count, ..PhaseCounters::default() },
+        created_at: now.timestamp(),
+        updated_at: now.timestamp(),
+        ..CampaignRecord::default()
+    };
+    let asked =
+        Asked { name: "Creation", kind: "creation", to: &|_| (record.phase, record.status) };
+    let mut draft = drafts::created(now, campaign, &record, &settings);
+    draft.filed = Some(asked.entry(now, order, &CampaignRecord::default(), None));
+    match hub.append(campaign, 0, &[draft]) {
+        Ok(appended) => Ok(Done::of(campaign, appended)),
+        Err(LogError::Conflict { .. }) => {
+            let message = "the campaign exists already";
+            let exists = Err(Refusal::new(Code::ExpectedStateMismatch, message));
+            answered(hub, campaign, order)?.unwrap_or(exists)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn settings(new: &NewCampaign, default_rate: u64) -> Result<Settings, Refusal> {
     let invalid = |message: &str| Err(Refusal::new(Code::InvalidBody, message));
     if new.name.is_empty() || new.name.len() > 200 {
         return invalid("name must have 1 to 200 bytes");
@@ -128,23 +139,7 @@ pub fn create(
     if settings.pattern.len() > 200 || !settings.pattern.contains("{n}") {
         return invalid("pattern must contain {n} and have at most 200 bytes");
     }
-    let record = CampaignRecord {
-        name: new.name.clone(),
-        phase: Phase::DomainGeneration,
-        status: Status::Ready,
-        counters: PhaseCounters { total_items: settings.count, ..PhaseCounters::default() },
-        created_at: now.timestamp(),
-        updated_at: now.timestamp(),
-        ..CampaignRecord::default()
-    };
-    let draft = drafts::created(now, campaign, &record, &settings);
-    let appended = hub.append(campaign, 0, &[draft]).map_err(|error| match error {
-        LogError::Conflict { .. } => {
-            Refusal::new(Code::ExpectedStateMismatch, "the campaign exists already")
-        }
-        error => error.into(),
-    })?;
-    Ok(Done { stand: Stand { record, settings, deleted: false }, head: appended.head })
+    Ok(settings)
 }
 
 /// Moves a campaign into a phase: `configured`, or straight to `in_progress`.
@@ -159,16 +154,18 @@ pub fn transition(
     (to, status): (Phase, Status),
     order: &Order,
 ) -> Result<Done, Refusal> {
-    decide(hub, campaign, |view| {
-        expected(&view.stand.record, order)?;
+    let name = transaction_name(to);
+    let asked = Asked { name, kind: order.kind(), to: &|_| (to, status) };
+    decide(hub, now, campaign, (order, &asked), |view| {
         let before = &view.stand.record;
+        order.expects(before)?;
         may_enter(before, to)?;
         let recount = hub.log().recount(campaign)?.ok_or(LogError::UnknownCampaign)?;
         if recount.head.number != view.head.number {
             return Ok(Decision::Again);
         }
         let total = prerequisites(before, to, &recount.tally)?;
-        let agrees = recount.agrees() && counters_agree(before, &recount);
+        let agrees = recount.agrees() && counters_agree(before, &view.stand.settings, &recount);
         let mut after = before.clone();
         if agrees {
             after.phase = to;
@@ -182,7 +179,7 @@ pub fn transition(
             now,
             campaign,
             &drafts::Transition {
-                kind: "manual",
+                kind: order.kind(),
                 before,
                 after: &after,
                 rollback: before,
@@ -192,21 +189,27 @@ pub fn transition(
                 agrees,
                 reason: order.reason.as_deref().unwrap_or("requested"),
                 estimated_seconds: total as f64 / view.stand.settings.rate as f64,
-                transaction: agrees.then_some(transaction_name(to)),
             },
         );
-        Ok(Decision::Append { drafts: vec![draft], refused: !agrees })
+        Ok(accepted_if(agrees, draft))
     })
-    .inspect(|done| journal_transition(transaction_name(to), campaign, done))
+    .inspect(|done| journal_transition(name, done))
 }
 
-fn journal_transition(name: &str, campaign: &CampaignId, done: &Done) {
-    let record = &done.stand.record;
+/// A transition whose integrity check failed is announced instead.
+fn accepted_if(agrees: bool, draft: Draft) -> Decision {
+    if agrees {
+        return Decision::Append(draft);
+    }
+    let message = "rows, counters or digest do not add up; nothing was changed";
+    Decision::Announce(draft, Refusal::new(Code::IntegrityCheckFailed, message))
+}
+
+fn journal_transition(name: &str, done: &Done) {
     let fields = json!({
-        "name": name, "campaignId": campaign.as_str(), "newPhase": record.phase.as_str(),
-        "newStatus": record.status.as_str(), "sequenceNumber": done.head.number,
-        "eventId": done.head.event_id, "domainsCount": done.head.domains_count,
-        "domainsDigest": done.head.domains_digest.to_string(),
+        "name": name, "campaignId": done.record["campaignId"],
+        "newPhase": done.record["currentPhase"], "newStatus": done.record["phaseStatus"],
+        "sequenceNumber": done.number, "eventId": done.event_id,
     });
     journal::line("transaction", &fields);
 }
@@ -222,6 +225,9 @@ pub fn start(
     phase: Phase,
     order: &Order,
 ) -> Result<Done, Refusal> {
+    if let Some(answer) = answered(hub, campaign, order)? {
+        return answer;
+    }
     let view = view(hub, campaign)?;
     if view.stand.record.phase != phase {
         return transition(hub, now, campaign, (phase, Status::InProgress), order);
@@ -267,11 +273,15 @@ pub fn delete(
     campaign: &CampaignId,
     order: &Order,
 ) -> Result<Done, Refusal> {
-    decide(hub, campaign, |view| {
-        expected(&view.stand.record, order)?;
-        let draft = drafts::deleted(now, campaign);
-        Ok(Decision::Append { drafts: vec![draft], refused: false })
+    let asked = Asked { name: "Deletion", kind: "deletion", to: &as_it_is };
+    decide(hub, now, campaign, (order, &asked), |view| {
+        order.expects(&view.stand.record)?;
+        Ok(Decision::Append(drafts::deleted(now, campaign)))
     })
+}
+
+const fn as_it_is(record: &CampaignRecord) -> (Phase, Status) {
+    (record.phase, record.status)
 }
 
 fn set_status(
@@ -282,75 +292,15 @@ fn set_status(
     to: Status,
     (phase, order): (Option<Phase>, &Order),
 ) -> Result<Done, Refusal> {
-    decide(hub, campaign, |view| {
+    let asked = Asked { name: "Status_Change", kind: "status", to: &|it| (it.phase, to) };
+    decide(hub, now, campaign, (order, &asked), |view| {
         let record = &view.stand.record;
-        expected(record, order)?;
+        order.expects(record)?;
         if phase.is_some_and(|phase| phase != record.phase) || !from.contains(&record.status) {
             return Err(illegal(record, to.as_str()));
         }
-        let draft = drafts::status(now, campaign, record.phase, to);
-        Ok(Decision::Append { drafts: vec![draft], refused: false })
+        Ok(Decision::Append(drafts::status(now, campaign, record.phase, to)))
     })
-}
-
-/// What an operation decided on a view.
-enum Decision {
-    /// The state moved on while it looked.
-    Again,
-    /// Append this; `refused` means that it only announces a refusal.
-    Append { drafts: Vec<Draft>, refused: bool },
-}
-
-/// Reads, decides, appends; once more whenever something else was appended in between.
-fn decide(
-    hub: &Hub,
-    campaign: &CampaignId,
-    decision: impl Fn(&View) -> Result<Decision, Refusal>,
-) -> Result<Done, Refusal> {
-    for _ in 0..ATTEMPTS_MAX {
-        let before = view(hub, campaign)?;
-        let Decision::Append { drafts, refused } = decision(&before)? else { continue };
-        let appended: Appended = match hub.append(campaign, before.head.number, &drafts) {
-            Err(LogError::Conflict { .. }) => continue,
-            other => other?,
-        };
-        if refused {
-            let message = "rows, counters or digest do not add up; nothing was changed";
-            return Err(Refusal::new(Code::IntegrityCheckFailed, message));
-        }
-        let after = even_deleted(hub, campaign)?;
-        return Ok(Done { stand: after.stand, head: appended.head });
-    }
-    Err(Refusal::new(Code::Internal, "the campaign changes too fast"))
-}
-
-/// A campaign without its rows.
-///
-/// # Errors
-/// [`Code::UnknownCampaign`], for one that has been deleted too.
-pub fn view(hub: &Hub, campaign: &CampaignId) -> Result<View, Refusal> {
-    let view = even_deleted(hub, campaign)?;
-    if view.stand.deleted { Err(LogError::UnknownCampaign.into()) } else { Ok(view) }
-}
-
-fn even_deleted(hub: &Hub, campaign: &CampaignId) -> Result<View, LogError> {
-    let rows = RowQuery { limit: Some(0), ..RowQuery::default() };
-    hub.log().view(campaign, &rows)?.ok_or(LogError::UnknownCampaign)
-}
-
-fn expected(record: &CampaignRecord, order: &Order) -> Result<(), Refusal> {
-    let Some(wanted) = &order.expected_state else { return Ok(()) };
-    let (phase, status) = match wanted.split_once('/') {
-        Some((phase, status)) => (phase, Some(status)),
-        None => (wanted.as_str(), None),
-    };
-    let there = phase == record.phase.as_str()
-        && status.is_none_or(|status| status == record.status.as_str());
-    if there {
-        return Ok(());
-    }
-    let message = format!("the campaign is in {}/{}", record.phase, record.status);
-    Err(Refusal::new(Code::ExpectedStateMismatch, message))
 }
 
 fn illegal(record: &CampaignRecord, to: &str) -> Refusal {
@@ -384,17 +334,13 @@ fn prerequisites(record: &CampaignRecord, to: Phase, tally: &Tally) -> Result<u6
     }
 }
 
-/// Whether the counters of the phase that ends are what its rows say.
-fn counters_agree(before: &CampaignRecord, recount: &Recount) -> bool {
-    let tally = &recount.tally;
-    let (processed, successful) = match before.phase {
-        Phase::DomainGeneration => (tally.rows, tally.rows),
-        Phase::DnsValidation => (tally.dns_done, tally.resolved),
-        Phase::HttpKeywordValidation => (tally.http_done, tally.fetched),
-        _ => return true,
+/// Whether the counters of the phase that ends, and the number of rows, are what the rows say.
+fn counters_agree(before: &CampaignRecord, settings: &Settings, recount: &Recount) -> bool {
+    let counted = runner::counted(before.phase, settings, &recount.tally);
+    let counts = |it: &PhaseCounters| {
+        [it.total_items, it.processed_items, it.successful_items, it.failed_items]
     };
-    let counters = &before.counters;
-    (counters.processed_items, counters.successful_items) == (processed, successful)
+    counts(&counted) == counts(&before.counters) && before.total_domain_count == recount.count
 }
 
 /// The name of the one transaction that a transition is.

@@ -3,16 +3,18 @@
 use campaign_sync::protocol::campaign::CampaignRecord;
 use campaign_sync::protocol::{CampaignId, Phase, Status};
 
+use super::request::{Asked, Decision, decide};
 use super::runner::counted;
-use super::{
-    Decision, Done, Order, Refusal, decide, drafts, expected, illegal, journal_transition,
-};
+use super::{Done, Order, Refusal, accepted_if, drafts, illegal, journal_transition};
 use crate::clock::Moment;
 use crate::hub::Hub;
 use crate::log::LogError;
 
 /// The name of the one transaction that it is.
 const TRANSACTION: &str = "Error_Recovery_Transition";
+
+/// The type of such transitions.
+const KIND: &str = "error_recovery";
 
 /// Takes a campaign back to the end of the phase before, out of a phase that is not completed.
 ///
@@ -28,9 +30,10 @@ pub fn rollback(
     campaign: &CampaignId,
     order: &Order,
 ) -> Result<Done, Refusal> {
-    decide(hub, campaign, |view| {
+    let asked = Asked { name: TRANSACTION, kind: KIND, to: &asked_for };
+    decide(hub, now, campaign, (order, &asked), |view| {
         let before = &view.stand.record;
-        expected(before, order)?;
+        order.expects(before)?;
         let to = phase_before(before)?;
         let recount = hub.log().recount(campaign)?.ok_or(LogError::UnknownCampaign)?;
         if recount.head.number != view.head.number {
@@ -50,7 +53,7 @@ pub fn rollback(
             now,
             campaign,
             &drafts::Transition {
-                kind: "error_recovery",
+                kind: KIND,
                 before,
                 after: &after,
                 rollback: &after,
@@ -60,12 +63,15 @@ pub fn rollback(
                 agrees,
                 reason: order.reason.as_deref().unwrap_or("requested"),
                 estimated_seconds: 0.0,
-                transaction: agrees.then_some(TRANSACTION),
             },
         );
-        Ok(Decision::Append { drafts: vec![draft], refused: !agrees })
+        Ok(accepted_if(agrees, draft))
     })
-    .inspect(|done| journal_transition(TRANSACTION, campaign, done))
+    .inspect(|done| journal_transition(TRANSACTION, done))
+}
+
+fn asked_for(record: &CampaignRecord) -> (Phase, Status) {
+    (phase_before(record).unwrap_or(record.phase), Status::Completed)
 }
 
 fn phase_before(record: &CampaignRecord) -> Result<Phase, Refusal> {

@@ -98,13 +98,8 @@ impl Campaign {
         for draft in drafts {
             events.push(chain.next(campaign, draft));
             fold.event(campaign, draft)?;
-            if let Some(name) = draft.transaction {
-                self.transactions.push(Transaction {
-                    name: name.to_owned(),
-                    sequence_number: chain.number,
-                    event_id: chain.event_id.clone(),
-                    timestamp: draft.timestamp.clone(),
-                });
+            if let Some(filed) = &draft.filed {
+                self.transactions.push(filed.complete(campaign, &chain, &fold.stand));
             }
         }
         self.head.domains_count = fold.count;
@@ -113,7 +108,11 @@ impl Campaign {
         self.head.number = chain.number;
         self.head.event_id = chain.event_id;
         self.events.extend(events.iter().cloned());
-        Ok(Appended { events, head: self.head.clone() })
+        Ok(Appended { events, head: self.head.clone(), stand: self.stand.clone() })
+    }
+
+    fn filed(&self, key: &str) -> Option<&Transaction> {
+        self.transactions.iter().find(|it| it.key.as_deref() == Some(key))
     }
 
     fn view(&self, query: &RowQuery) -> View {
@@ -174,7 +173,9 @@ impl EventLog for MemoryLog {
     ) -> Result<Appended, LogError> {
         let mut campaigns = self.campaigns_mut();
         let mut staged = campaigns.get(campaign).cloned().unwrap_or_else(Campaign::new);
-        if staged.head.number != expected {
+        let keys = drafts.iter().filter_map(|draft| draft.filed.as_ref()?.key.as_deref());
+        let filed_already = keys.into_iter().any(|key| staged.filed(key).is_some());
+        if staged.head.number != expected || filed_already {
             return Err(LogError::Conflict { head: staged.head.number });
         }
         let appended = staged.append(&self.epoch, campaign, drafts)?;
@@ -240,6 +241,19 @@ impl EventLog for MemoryLog {
 
     fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>, LogError> {
         Ok(self.of(campaign, |it| it.transactions.clone()).unwrap_or_default())
+    }
+
+    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<(), LogError> {
+        let mut campaigns = self.campaigns_mut();
+        let Some(it) = campaigns.get_mut(campaign) else { return Ok(()) };
+        if refused.key.as_deref().is_none_or(|key| it.filed(key).is_none()) {
+            it.transactions.push(refused.clone());
+        }
+        Ok(())
+    }
+
+    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>, LogError> {
+        Ok(self.of(campaign, |it| it.filed(key).cloned()).flatten())
     }
 
     fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError> {

@@ -17,7 +17,10 @@ use std::sync::Arc;
 
 use campaign_sync::protocol::digest::Buckets;
 use campaign_sync::protocol::{CampaignId, Code, Digest};
+use serde::{Deserialize, Serialize};
 
+use compose::Chain;
+use state::record_json;
 pub use state::{Row, Settings, Stand, Tally};
 
 /// What happened, before it has a number.
@@ -29,8 +32,8 @@ pub struct Draft {
     pub timestamp: String,
     /// The event's `data`, as the JSON text that will be published.
     pub data: String,
-    /// The name under which the transaction log files it; phase transitions only.
-    pub transaction: Option<&'static str>,
+    /// What the transaction log files with it, in the same transaction.
+    pub filed: Option<Transaction>,
 }
 
 /// An event of the log.
@@ -58,12 +61,14 @@ pub struct Head {
 }
 
 /// What an append led to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Appended {
     /// The events, numbered.
     pub events: Vec<Event>,
     /// The head after the last of them.
     pub head: Head,
+    /// The campaign after the last of them.
+    pub stand: Stand,
 }
 
 /// A campaign's state at one number, read in one step.
@@ -131,19 +136,51 @@ pub enum Awaiting {
     Analysis,
 }
 
-/// One row of the transaction log: a transition and its event are one transaction, and this is its
-/// name.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+/// One entry of the transaction log: somebody asked for something, and this is what became of it. What
+/// was accepted is filed with its event, in one transaction; what was refused, alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Transaction {
     /// For example `DNS_Phase_Transition`.
     pub name: String,
-    /// The event's number.
-    pub sequence_number: u64,
-    /// The event's id.
-    pub event_id: String,
+    /// Who asked.
+    pub who: String,
     /// When.
     pub timestamp: String,
+    /// Phase and status before it, as `phase/status`.
+    pub from: String,
+    /// Phase and status asked for.
+    pub to: String,
+    /// `manual`, `automatic` or `error_recovery`; another word for what is no phase transition.
+    pub kind: String,
+    /// Why, in the words of who asked.
+    pub reason: String,
+    /// `accepted`, or the code of the refusal.
+    pub result: String,
+    /// The refusal in words.
+    pub message: Option<String>,
+    /// Names the request, for when it is repeated; unique within the campaign.
+    pub key: Option<String>,
+    /// What was asked under that key.
+    pub fingerprint: Option<String>,
+    /// The event's number. Set by the log, like all that follows.
+    pub sequence_number: Option<u64>,
+    /// The event's id.
+    pub event_id: Option<String>,
+    /// The campaign's record after the event, as JSON.
+    pub record: Option<String>,
+}
+
+impl Transaction {
+    /// Completes an entry with what its event led to.
+    pub(crate) fn complete(&self, campaign: &CampaignId, chain: &Chain, stand: &Stand) -> Self {
+        Self {
+            sequence_number: Some(chain.number),
+            event_id: Some(chain.event_id.clone()),
+            record: Some(record_json(campaign.as_str(), &stand.record).to_string()),
+            ..self.clone()
+        }
+    }
 }
 
 /// Why the log did not do it. Nothing has changed.
@@ -194,8 +231,9 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// [`LogError::Storage`].
     fn head(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError>;
 
-    /// Appends events to a campaign whose last number is `expected`, all or none. Number 0 expects a
-    /// campaign that does not exist yet. When this returns, they are durable.
+    /// Appends events to a campaign whose last number is `expected`, all or none, with what is to be
+    /// filed of them. Number 0 expects a campaign that does not exist yet. When this returns, they
+    /// are durable. A key that something is filed under already is a conflict too.
     ///
     /// # Errors
     /// All of [`LogError`]; nothing has changed then.
@@ -238,11 +276,23 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// [`LogError::Storage`].
     fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>, LogError>;
 
-    /// The transaction log of a campaign.
+    /// The transaction log of a campaign, in order.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>, LogError>;
+
+    /// Files what was refused. Does nothing if something is filed under its key already.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<(), LogError>;
+
+    /// What is filed under that key.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>, LogError>;
 
     /// Forgets the events up to number `to`. Their effect stays in the state.
     ///

@@ -53,11 +53,24 @@ CREATE TABLE IF NOT EXISTS events (
     UNIQUE (campaign_id, sequence_number)
 );
 
+-- Who asked for what, and what became of it. What was accepted is written with its event; `record`
+-- is the campaign after it. A request that is repeated under its key is answered from here.
 CREATE TABLE IF NOT EXISTS transaction_log (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT NOT NULL,
     campaign_id TEXT NOT NULL,
-    sequence_number INTEGER NOT NULL,
-    event_id TEXT NOT NULL,
-    timestamp TEXT NOT NULL
+    name TEXT NOT NULL,
+    who TEXT NOT NULL,
+    timestamp TEXT NOT NULL,
+    from_state TEXT NOT NULL,
+    to_state TEXT NOT NULL,
+    type TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    result TEXT NOT NULL,
+    message TEXT,
+    key TEXT,
+    fingerprint TEXT,
+    sequence_number INTEGER,
+    event_id TEXT,
+    record TEXT,
+    UNIQUE (campaign_id, key)
 );

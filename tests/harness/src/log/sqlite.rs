@@ -139,6 +139,14 @@ impl EventLog for SqliteLog {
         self.reading(|tx| read::transactions(tx, campaign))
     }
 
+    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<(), LogError> {
+        rows::file(&lock(&self.writer), campaign, refused).map_err(storage)
+    }
+
+    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>, LogError> {
+        self.reading(|tx| read::filed(tx, campaign, key))
+    }
+
     fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError> {
         let mut writer = lock(&self.writer);
         let tx = writer.transaction().map_err(storage)?;
@@ -175,7 +183,7 @@ fn append(
 ) -> Result<Appended, LogError> {
     let before = read::head(tx, campaign).map_err(storage)?;
     let head = before.as_ref().map_or(0, |head| head.number);
-    if head != expected {
+    if head != expected || filed_already(tx, campaign, drafts)? {
         return Err(LogError::Conflict { head });
     }
     let stand = match before {
@@ -204,7 +212,11 @@ fn append(
         let event = chain.next(campaign, draft);
         fold.event(campaign, draft)?;
         end_byte += event.document.len() as u64;
-        insert(tx, campaign, &chain, draft, &event.document, end_byte).map_err(storage)?;
+        insert(tx, campaign, &chain, draft.kind, &event.document, end_byte).map_err(storage)?;
+        if let Some(filed) = &draft.filed {
+            let filed = filed.complete(campaign, &chain, &fold.stand);
+            rows::file(tx, campaign, &filed).map_err(storage)?;
+        }
         events.push(event);
     }
     let head = Head {
@@ -215,14 +227,23 @@ fn append(
         domains_digest: fold.digest,
     };
     rows::put_campaign(tx, campaign, &fold.stand, &head).map_err(storage)?;
-    Ok(Appended { events, head })
+    Ok(Appended { events, head, stand: fold.stand })
+}
+
+fn filed_already(tx: &Tx<'_>, campaign: &CampaignId, drafts: &[Draft]) -> Result<bool, LogError> {
+    for key in drafts.iter().filter_map(|draft| draft.filed.as_ref()?.key.as_deref()) {
+        if read::filed(tx, campaign, key).map_err(storage)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn insert(
     tx: &Tx<'_>,
     campaign: &CampaignId,
     chain: &Chain,
-    draft: &Draft,
+    kind: &str,
     document: &str,
     end_byte: u64,
 ) -> rusqlite::Result<()> {
@@ -230,23 +251,10 @@ fn insert(
         campaign.as_str(),
         chain.number as i64,
         chain.event_id,
-        draft.kind,
+        kind,
         document,
         end_byte as i64,
     ])?;
-    if let Some(name) = draft.transaction {
-        tx.prepare_cached(
-            "INSERT INTO transaction_log (name, campaign_id, sequence_number, event_id, timestamp)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            name,
-            campaign.as_str(),
-            chain.number as i64,
-            chain.event_id,
-            draft.timestamp
-        ])?;
-    }
     Ok(())
 }
 

@@ -52,6 +52,8 @@ impl IntoResponse for Refusal {
             | Code::IntegrityCheckFailed => StatusCode::CONFLICT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
+        let own = self.status.and_then(|status| StatusCode::from_u16(status).ok());
+        let status = own.unwrap_or(status);
         let body = json!({"error": {"code": self.code.as_str(), "message": self.message}});
         let mut response = (status, plain(&body)).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {

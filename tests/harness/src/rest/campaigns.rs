@@ -6,12 +6,14 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use campaign_sync::protocol::digest::id_hash;
 use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::answer::{Answer, body, plain, positioned};
+use super::caller::Caller;
 use crate::app::App;
 use crate::campaign::{self, Done, NewCampaign, Order, Refusal};
 use crate::clock::Moment;
@@ -63,12 +65,17 @@ pub async fn list(State(app): State<Arc<App>>) -> Answer {
 ///
 /// # Errors
 /// [`Code::InvalidBody`], [`Code::InvalidCampaignId`], [`Code::ExpectedStateMismatch`].
-pub async fn create(State(app): State<Arc<App>>, bytes: Bytes) -> Answer {
+pub async fn create(State(app): State<Arc<App>>, Caller(by): Caller, bytes: Bytes) -> Answer {
     let new: NewCampaign = body(&bytes)?;
-    let made_up = || format!("c-{:016x}", rand::random::<u64>());
+    let order = Order { by, ..Order::default() };
+    // The same request under the same key means the same campaign.
+    let made_up = || match &order.by.key {
+        Some(key) => format!("c-{:016x}", id_hash(&key.name)),
+        None => format!("c-{:016x}", rand::random::<u64>()),
+    };
     let id = campaign_id(&new.campaign_id.clone().unwrap_or_else(made_up))?;
     let (now, rate) = (app.clock.now(), app.rate);
-    operate(&app, id, move |hub, id| campaign::create(hub, now, id, &new, rate)).await
+    operate(&app, id, move |hub, id| campaign::create(hub, now, id, &new, rate, &order)).await
 }
 
 /// `GET /campaigns/{id}`
@@ -92,9 +99,14 @@ pub async fn one(
 ///
 /// # Errors
 /// Those of [`campaign::delete`]; [`Code::InvalidCampaignId`], [`Code::InvalidBody`].
-pub async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>, bytes: Bytes) -> Answer {
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Caller(by): Caller,
+    bytes: Bytes,
+) -> Answer {
     let id = campaign_id(&id)?;
-    let order: Order = body(&bytes)?;
+    let order = Order { by, ..body(&bytes)? };
     let now = app.clock.now();
     operate(&app, id, move |hub, id| campaign::delete(hub, now, id, &order)).await
 }
@@ -154,17 +166,36 @@ pub async fn snapshot(
     Ok(positioned(app.context.hub.epoch(), view.head.number, &body))
 }
 
-/// `GET /campaigns/{id}/transitions`
+/// `GET /campaigns/{id}/transitions`: who asked for which transition, and what became of it.
 ///
 /// # Errors
 /// [`Code::UnknownCampaign`], [`Code::InvalidCampaignId`].
 pub async fn transitions(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let id = campaign_id(&id)?;
-    let transactions = blocking(&app, move |hub| {
+    let filed = blocking(&app, move |hub| {
         campaign::view(hub, &id)?;
         Ok(hub.log().transactions(&id)?)
     });
-    Ok(plain(&json!({"transitions": transactions.await?})))
+    let filed = filed.await?;
+    let transitions = filed
+        .iter()
+        .filter(|it| ["manual", "automatic", "error_recovery"].contains(&&*it.kind))
+        .map(|it| {
+            json!({
+                "name": it.name,
+                "who": it.who,
+                "timestamp": it.timestamp,
+                "from": it.from,
+                "to": it.to,
+                "type": it.kind,
+                "reason": it.reason,
+                "result": it.result,
+                "message": it.message,
+                "sequenceNumber": it.sequence_number,
+                "eventId": it.event_id,
+            })
+        });
+    Ok(plain(&json!({"transitions": transitions.collect::<Vec<_>>()})))
 }
 
 /// `POST /campaigns/{id}/{action}`
@@ -174,12 +205,13 @@ pub async fn transitions(State(app): State<Arc<App>>, Path(id): Path<String>) ->
 pub async fn act(
     State(app): State<Arc<App>>,
     Path((id, action)): Path<(String, String)>,
+    Caller(by): Caller,
     bytes: Bytes,
 ) -> Answer {
     let action = Action::parse(&action)
         .ok_or_else(|| Refusal::new(Code::NotFound, "there is no such action"))?;
     let id = campaign_id(&id)?;
-    let order: Order = body(&bytes)?;
+    let order = Order { by, ..body(&bytes)? };
     let now = app.clock.now();
     operate(&app, id, move |hub, id| action.perform(hub, now, id, &order)).await
 }
@@ -240,14 +272,14 @@ async fn operate(
     let _gone_at_shutdown = app.kick.send(id.clone());
     let epoch = app.context.hub.epoch();
     let body = json!({
-        "campaign": record_json(id.as_str(), &done.stand.record),
+        "campaign": done.record,
         "position": {
             "epoch": epoch,
-            "sequenceNumber": done.head.number,
-            "eventId": done.head.event_id,
+            "sequenceNumber": done.number,
+            "eventId": done.event_id,
         },
     });
-    Ok(positioned(epoch, done.head.number, &body))
+    Ok(positioned(epoch, done.number, &body))
 }
 
 /// Reads a campaign, at `min_position` or later if the reader asks for one.

@@ -1,6 +1,7 @@
 //! The routes.
 
 pub mod answer;
+pub mod caller;
 pub mod campaigns;
 pub mod faults;
 
@@ -40,6 +41,7 @@ pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
         .route("/faults/kill", post(faults::kill))
         .route("/faults/truncate", post(faults::truncate))
         .route("/faults/diverge", post(faults::diverge))
+        .layer(from_fn_with_state(app.clone(), caller::identify))
         .layer(from_fn_with_state(app.clone(), authorize));
     // A socket authorises itself by what it says first: browsers cannot set its headers.
     let api = rest

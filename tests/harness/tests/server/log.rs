@@ -8,7 +8,9 @@ use campaign_sync_harness::campaign::drafts;
 use campaign_sync_harness::clock::Moment;
 use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::sqlite::SqliteLog;
-use campaign_sync_harness::log::{Awaiting, Draft, EventLog, LogError, RowQuery, Settings};
+use campaign_sync_harness::log::{
+    Awaiting, Draft, EventLog, LogError, RowQuery, Settings, Transaction,
+};
 use serde_json::{Value, json};
 
 use super::support::Copy;
@@ -108,6 +110,42 @@ fn what_is_kept_is_what_is_counted() {
         assert_eq!((number, buckets.iter().map(|it| it.count).sum::<u64>()), (7, 2));
         let sum = buckets.iter().fold(0u64, |sum, it| sum.wrapping_add(it.sum.0));
         assert_eq!(sum, recount.digest.0);
+    });
+}
+
+#[test]
+fn what_is_accepted_is_filed_with_its_event_and_a_key_is_taken_once() {
+    on_every_log(|log| {
+        let entry = |key: &str, result: &str| Transaction {
+            name: "DNS_Phase_Transition".into(),
+            who: "ada".into(),
+            result: result.into(),
+            key: Some(key.into()),
+            fingerprint: Some("f".into()),
+            ..Transaction::default()
+        };
+        let keyed =
+            |draft: Draft, key: &str| Draft { filed: Some(entry(key, "accepted")), ..draft };
+        let refused = keyed(rows(json!([{"domainId": "dx"}])), "k1");
+        log.append(&id(), 0, &[keyed(created(), "k0")]).unwrap();
+        assert_eq!(log.append(&id(), 1, &[refused]), Err(LogError::Rejected(Code::InvalidContent)));
+        assert_eq!(log.filed(&id(), "k1").unwrap(), None);
+        log.append(&id(), 1, &[keyed(row(0), "k1")]).unwrap();
+        let again = log.append(&id(), 2, &[keyed(row(1), "k1")]);
+        assert_eq!(again, Err(LogError::Conflict { head: 2 }));
+
+        let filed = log.filed(&id(), "k1").unwrap().unwrap();
+        let head = log.head(&id()).unwrap().unwrap();
+        assert_eq!((filed.sequence_number, filed.event_id), (Some(2), Some(head.event_id)));
+        let record: Value = serde_json::from_str(&filed.record.unwrap()).unwrap();
+        assert_eq!(record["totalDomainCount"], 1, "as it was after this event");
+
+        log.file(&id(), &entry("k2", "illegal_transition")).unwrap();
+        log.file(&id(), &entry("k2", "behind")).unwrap();
+        log.file(&id(), &Transaction { key: None, ..entry("", "behind") }).unwrap();
+        let results: Vec<_> =
+            log.transactions(&id()).unwrap().into_iter().map(|it| it.result).collect();
+        assert_eq!(results, ["accepted", "accepted", "illegal_transition", "behind"]);
     });
 }
 

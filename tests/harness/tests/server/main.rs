@@ -1,6 +1,8 @@
 //! The reference server, from its log up to real sockets and a killed process.
 
 mod answers;
+mod atomicity;
+mod audit;
 mod bad_input;
 mod core;
 mod deletion;

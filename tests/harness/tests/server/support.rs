@@ -93,6 +93,18 @@ impl Server {
         tokio::time::timeout(NEVER, completed).await.expect("the phase never ends");
     }
 
+    /// The audit trail of a campaign.
+    pub(crate) async fn filed(&self, id: &str) -> Vec<Value> {
+        let mut body = self.get(&format!("/campaigns/{id}/transitions")).await.body;
+        serde_json::from_value(body["transitions"].take()).unwrap()
+    }
+
+    /// A request under an idempotency key.
+    pub(crate) async fn keyed(&self, path: &str, key: &str, body: Value) -> Answer {
+        let request = reqwest::Client::new().post(self.url(path)).header("idempotency-key", key);
+        answer(request.body(body.to_string())).await
+    }
+
     pub(crate) async fn act(&self, id: &str, action: &str) -> Answer {
         self.post(&format!("/campaigns/{id}/{action}"), json!({})).await
     }

@@ -76,7 +76,11 @@ async fn prerequisites_are_checked_and_a_refusal_changes_nothing() {
     }
     let after = server.get("/campaigns/c1").await;
     assert_eq!((before.body, before.position), (after.body, after.position));
-    assert_eq!(server.get("/campaigns/c1/transitions").await.body, json!({"transitions": []}));
+    let filed = server.filed("c1").await;
+    let results: Vec<_> = filed.iter().map(|it| it["result"].as_str().unwrap()).collect();
+    assert_eq!(results[0], "prerequisites_not_met");
+    assert_eq!(results[1..], ["illegal_transition"; 4]);
+    assert!(filed.iter().all(|it| it["sequenceNumber"].is_null()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,8 +100,9 @@ async fn of_many_who_ask_at_once_one_makes_the_transition() {
         }
     }
     assert_eq!(accepted, 1);
-    let log = server.get("/campaigns/c1/transitions").await.body;
-    assert_eq!(log["transitions"].as_array().unwrap().len(), 1);
+    let filed = server.filed("c1").await;
+    assert_eq!(filed.iter().filter(|it| it["result"] == "accepted").count(), 1);
+    assert_eq!(filed.len(), 20, "who came too late is on record as well");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,7 +124,9 @@ async fn a_failed_integrity_check_is_announced_and_changes_nothing() {
         (&campaign["currentPhase"], &campaign["phaseStatus"]),
         (&json!("domain_generation"), &json!("completed"))
     );
-    assert_eq!(server.get("/campaigns/c1/transitions").await.body, json!({"transitions": []}));
+    let filed = server.filed("c1").await;
+    assert_eq!(filed[0]["result"], "integrity_check_failed");
+    assert_eq!(filed[0]["eventId"], announced["sequence"]["eventId"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

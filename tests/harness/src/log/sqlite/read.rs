@@ -209,23 +209,46 @@ pub(super) fn buckets(
     Ok(Some((head.number, buckets)))
 }
 
+/// The columns of the transaction log, in the order that [`transaction`] reads them.
+const FILED: &str = "name, who, timestamp, from_state, to_state, type, reason, result, message, \
+     key, fingerprint, sequence_number, event_id, record";
+
 pub(super) fn transactions(
     tx: &Tx<'_>,
     campaign: &CampaignId,
 ) -> rusqlite::Result<Vec<Transaction>> {
-    let mut statement = tx.prepare_cached(
-        "SELECT name, sequence_number, event_id, timestamp FROM transaction_log
-         WHERE campaign_id = ?1 ORDER BY id",
-    )?;
-    let rows = statement.query_map([campaign.as_str()], |row| {
-        Ok(Transaction {
-            name: row.get(0)?,
-            sequence_number: unsigned(row, 1)?,
-            event_id: row.get(2)?,
-            timestamp: row.get(3)?,
-        })
-    })?;
+    let sql = format!("SELECT {FILED} FROM transaction_log WHERE campaign_id = ?1 ORDER BY id");
+    let mut statement = tx.prepare_cached(&sql)?;
+    let rows = statement.query_map([campaign.as_str()], transaction)?;
     rows.collect()
+}
+
+pub(super) fn filed(
+    tx: &Tx<'_>,
+    campaign: &CampaignId,
+    key: &str,
+) -> rusqlite::Result<Option<Transaction>> {
+    let sql = format!("SELECT {FILED} FROM transaction_log WHERE campaign_id = ?1 AND key = ?2");
+    tx.prepare_cached(&sql)?.query_row([campaign.as_str(), key], transaction).optional()
+}
+
+fn transaction(row: &SqlRow<'_>) -> rusqlite::Result<Transaction> {
+    Ok(Transaction {
+        name: row.get(0)?,
+        who: row.get(1)?,
+        timestamp: row.get(2)?,
+        from: row.get(3)?,
+        to: row.get(4)?,
+        kind: row.get(5)?,
+        reason: row.get(6)?,
+        result: row.get(7)?,
+        message: row.get(8)?,
+        key: row.get(9)?,
+        fingerprint: row.get(10)?,
+        sequence_number: row.get::<_, Option<i64>>(11)?.map(i64::unsigned_abs),
+        event_id: row.get(12)?,
+        record: row.get(13)?,
+    })
 }
 
 /// SQLite's integers are signed; ours stay below 2^53.

@@ -2,10 +2,10 @@
 
 use campaign_sync::protocol::digest::{RowHasher, bucket_of, id_hash};
 use campaign_sync::protocol::{CampaignId, Digest};
-use rusqlite::{OptionalExtension as _, Row as SqlRow, Transaction as Tx, params};
+use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, Transaction as Tx, params};
 
 use super::super::fold::Table;
-use super::super::{Divergence, Head, LogError, Row, Stand, changed};
+use super::super::{Divergence, Head, LogError, Row, Stand, Transaction, changed};
 use super::{read, storage};
 
 /// The columns of a row, in the order that [`row`] reads them.
@@ -111,6 +111,38 @@ pub(super) fn put_campaign(
         head.oldest as i64,
         head.domains_count as i64,
         head.domains_digest.to_string(),
+    ])?;
+    Ok(())
+}
+
+/// Files an entry of the transaction log, unless its key is taken.
+pub(super) fn file(
+    on: &Connection,
+    campaign: &CampaignId,
+    it: &Transaction,
+) -> rusqlite::Result<()> {
+    on.prepare_cached(
+        "INSERT INTO transaction_log (campaign_id, name, who, timestamp, from_state, to_state, type,
+             reason, result, message, key, fingerprint, sequence_number, event_id, record)
+         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)
+         ON CONFLICT (campaign_id, key) DO NOTHING",
+    )?
+    .execute(params![
+        campaign.as_str(),
+        it.name,
+        it.who,
+        it.timestamp,
+        it.from,
+        it.to,
+        it.kind,
+        it.reason,
+        it.result,
+        it.message,
+        it.key,
+        it.fingerprint,
+        it.sequence_number.map(|number| number as i64),
+        it.event_id,
+        it.record,
     ])?;
     Ok(())
 }

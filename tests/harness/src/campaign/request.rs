@@ -1,0 +1,206 @@
+//! Deciding on a request: once, on the state that it finds, and filed whatever becomes of it.
+
+use campaign_sync::protocol::campaign::CampaignRecord;
+use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Refusal;
+use crate::clock::Moment;
+use crate::hub::Hub;
+use crate::log::state::record_json;
+use crate::log::{Appended, Draft, LogError, RowQuery, Transaction, View};
+
+/// Decisions taken anew because the log moved on, before giving up.
+const ATTEMPTS_MAX: u32 = 1_000;
+
+/// The result of what was done, in the transaction log.
+const ACCEPTED: &str = "accepted";
+
+/// What comes along with a request.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Order {
+    /// `phase`, or `phase/status`: refuse unless the campaign is there.
+    pub expected_state: Option<String>,
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// Whose request it is.
+    #[serde(skip)]
+    pub by: Caller,
+}
+
+/// Whose request it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// The user's name; none for what the server does by itself.
+    pub user: Option<String>,
+    /// Names the request, so that it is done once however often it comes.
+    pub key: Option<Key>,
+}
+
+/// The name of a request, chosen by who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The name.
+    pub name: String,
+    /// What is asked under that name.
+    pub fingerprint: String,
+}
+
+impl Order {
+    /// `manual`, or `automatic` where the server asks itself.
+    pub(super) const fn kind(&self) -> &'static str {
+        if self.by.user.is_some() { "manual" } else { "automatic" }
+    }
+
+    /// Refuses unless the campaign is in the state that was expected.
+    pub(super) fn expects(&self, record: &CampaignRecord) -> Result<(), Refusal> {
+        let Some(wanted) = &self.expected_state else { return Ok(()) };
+        let (phase, status) = match wanted.split_once('/') {
+            Some((phase, status)) => (phase, Some(status)),
+            None => (wanted.as_str(), None),
+        };
+        let there = phase == record.phase.as_str()
+            && status.is_none_or(|status| status == record.status.as_str());
+        if there {
+            return Ok(());
+        }
+        let message = format!("the campaign is in {}/{}", record.phase, record.status);
+        Err(Refusal::new(Code::ExpectedStateMismatch, message))
+    }
+}
+
+/// What is asked for, as the transaction log files it.
+pub(super) struct Asked<'a> {
+    pub(super) name: &'static str,
+    pub(super) kind: &'static str,
+    /// The phase and status asked for, given the record as it is.
+    pub(super) to: &'a dyn Fn(&CampaignRecord) -> (Phase, Status),
+}
+
+impl Asked<'_> {
+    pub(super) fn entry(
+        &self,
+        now: Moment,
+        order: &Order,
+        from: &CampaignRecord,
+        refusal: Option<&Refusal>,
+    ) -> Transaction {
+        let by = &order.by;
+        let (phase, status) = (self.to)(from);
+        Transaction {
+            name: self.name.to_owned(),
+            who: by.user.clone().unwrap_or_else(|| "server".to_owned()),
+            timestamp: now.timestamp(),
+            from: format!("{}/{}", from.phase, from.status),
+            to: format!("{phase}/{status}"),
+            kind: self.kind.to_owned(),
+            reason: order.reason.clone().unwrap_or_else(|| "requested".to_owned()),
+            result: refusal.map_or(ACCEPTED, |refusal| refusal.code.as_str()).to_owned(),
+            message: refusal.map(|refusal| refusal.message.clone()),
+            key: by.key.as_ref().map(|key| key.name.clone()),
+            fingerprint: by.key.as_ref().map(|key| key.fingerprint.clone()),
+            ..Transaction::default()
+        }
+    }
+}
+
+/// The campaign after an operation, and the event that brought it there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done {
+    /// The record, as it goes over the wire.
+    pub record: Value,
+    /// The event's number.
+    pub number: u64,
+    /// The event's id.
+    pub event_id: String,
+}
+
+impl Done {
+    pub(super) fn of(campaign: &CampaignId, appended: Appended) -> Self {
+        Self {
+            record: record_json(campaign.as_str(), &appended.stand.record),
+            number: appended.head.number,
+            event_id: appended.head.event_id,
+        }
+    }
+}
+
+/// What an operation decided on a view.
+pub(super) enum Decision {
+    /// The state moved on while it looked.
+    Again,
+    /// It is done by this event.
+    Append(Draft),
+    /// It is refused, and this event announces that.
+    Announce(Draft, Refusal),
+}
+
+/// Reads, decides, appends; once more whenever something else was appended in between. What was
+/// asked under the same key before is not done again: it gets the same answer.
+pub(super) fn decide(
+    hub: &Hub,
+    now: Moment,
+    campaign: &CampaignId,
+    (order, asked): (&Order, &Asked<'_>),
+    decision: impl Fn(&View) -> Result<Decision, Refusal>,
+) -> Result<Done, Refusal> {
+    for _ in 0..ATTEMPTS_MAX {
+        if let Some(answer) = answered(hub, campaign, order)? {
+            return answer;
+        }
+        let before = view(hub, campaign)?;
+        let entry = |refusal| asked.entry(now, order, &before.stand.record, refusal);
+        let (mut draft, refusal) = match decision(&before) {
+            Ok(Decision::Again) => continue,
+            Ok(Decision::Append(draft)) => (draft, None),
+            Ok(Decision::Announce(draft, refusal)) => (draft, Some(refusal)),
+            Err(refusal) if refusal.code == Code::Internal => return Err(refusal),
+            Err(refusal) => {
+                hub.log().file(campaign, &entry(Some(&refusal)))?;
+                return Err(refusal);
+            }
+        };
+        draft.filed = Some(entry(refusal.as_ref()));
+        let appended = match hub.append(campaign, before.head.number, &[draft]) {
+            Err(LogError::Conflict { .. }) => continue,
+            other => other?,
+        };
+        return refusal.map_or_else(|| Ok(Done::of(campaign, appended)), Err);
+    }
+    Err(Refusal::new(Code::Internal, "the campaign changes too fast"))
+}
+
+/// The answer that was given to the request of that key before, if it was.
+pub(super) fn answered(
+    hub: &Hub,
+    campaign: &CampaignId,
+    order: &Order,
+) -> Result<Option<Result<Done, Refusal>>, Refusal> {
+    let Some(key) = &order.by.key else { return Ok(None) };
+    let Some(filed) = hub.log().filed(campaign, &key.name)? else { return Ok(None) };
+    if filed.fingerprint.as_ref() != Some(&key.fingerprint) {
+        let message = "this idempotency key belongs to another request";
+        return Err(Refusal { status: Some(422), ..Refusal::new(Code::InvalidBody, message) });
+    }
+    if filed.result != ACCEPTED {
+        let code = Code::parse(&filed.result).unwrap_or(Code::Internal);
+        return Ok(Some(Err(Refusal::new(code, filed.message.unwrap_or_default()))));
+    }
+    let record = serde_json::from_str(&filed.record.unwrap_or_default()).unwrap_or_default();
+    let number = filed.sequence_number.unwrap_or_default();
+    let event_id = filed.event_id.unwrap_or_default();
+    Ok(Some(Ok(Done { record, number, event_id })))
+}
+
+/// A campaign without its rows.
+///
+/// # Errors
+/// [`Code::UnknownCampaign`], for one that has been deleted too.
+pub fn view(hub: &Hub, campaign: &CampaignId) -> Result<View, Refusal> {
+    let rows = RowQuery { limit: Some(0), ..RowQuery::default() };
+    let view = hub.log().view(campaign, &rows)?;
+    let living = view.filter(|view| !view.stand.deleted);
+    living.ok_or_else(|| LogError::UnknownCampaign.into())
+}

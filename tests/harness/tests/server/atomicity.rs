@@ -1,0 +1,158 @@
+//! Every step of a transition fails once, on purpose: nothing that anybody can see changes, and no
+//! event leaves. The steps are made to fail inside the database, by triggers.
+
+use campaign_sync_harness::server::Options;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::support::{Client, Server, parse};
+
+/// Where a transaction fails, and what makes it fail there. The last one fails at the commit: a
+/// deferred constraint is looked at no earlier.
+const STEPS: [(&str, &str); 4] = [
+    (
+        "the event",
+        "CREATE TRIGGER broken BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'broken'); END",
+    ),
+    (
+        "the transaction log",
+        "CREATE TRIGGER broken BEFORE INSERT ON transaction_log
+         BEGIN SELECT RAISE(ABORT, 'broken'); END",
+    ),
+    (
+        "status, phase, counters and head",
+        "CREATE TRIGGER broken BEFORE INSERT ON campaigns
+         BEGIN SELECT RAISE(ABORT, 'broken'); END",
+    ),
+    (
+        "the commit",
+        "CREATE TRIGGER broken AFTER INSERT ON events BEGIN INSERT INTO orphans VALUES (1); END",
+    ),
+];
+
+fn sql(server: &Server, statement: &str) {
+    Connection::open(&server.db).unwrap().execute_batch(statement).unwrap();
+}
+
+/// Everything that the tables hold, as text.
+fn tables(server: &Server) -> Vec<String> {
+    let connection = Connection::open(&server.db).unwrap();
+    let mut lines = Vec::new();
+    for table in ["campaigns", "domains", "events", "transaction_log"] {
+        let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = statement.column_count();
+        let rows = statement
+            .query_map([], |row| {
+                (0..columns).map(|it| row.get::<_, rusqlite::types::Value>(it)).collect()
+            })
+            .unwrap();
+        let rows: Vec<Vec<_>> = rows.map(Result::unwrap).collect();
+        lines.extend(rows.iter().map(|row| format!("{table} {row:?}")));
+    }
+    lines
+}
+
+async fn heads(client: &mut Client) -> Value {
+    client.say(json!({"type": "ping", "payload": {"timestamp": 1}})).await;
+    client.control("pong").await["heads"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_step_of_a_transition_fails_nothing_changes_and_no_event_leaves() {
+    let server = Server::start().await;
+    let head = server.generated("c1", 20).await;
+    sql(&server, "CREATE TABLE nobody (id INTEGER PRIMARY KEY)");
+    sql(
+        &server,
+        "CREATE TABLE orphans (parent REFERENCES nobody (id) DEFERRABLE INITIALLY DEFERRED)",
+    );
+    let mut client = Client::subscribed(&server.address, "c1").await;
+    client.recover(json!({"campaignId": "c1", "lastSequenceNumber": head})).await;
+    client.control("event_recovery").await;
+    let before = server.get("/campaigns/c1/snapshot").await;
+    let (stored, heard) = (tables(&server), heads(&mut client).await);
+    for (step, broken) in STEPS {
+        for action in ["configure-dns", "validate-dns"] {
+            sql(&server, broken);
+            assert_eq!(server.act("c1", action).await.code(), (500, "internal"), "{step}");
+            sql(&server, "DROP TRIGGER broken");
+            let after = server.get("/campaigns/c1/snapshot").await;
+            assert_eq!((&after.body, &after.position), (&before.body, &before.position), "{step}");
+            assert_eq!(tables(&server), stored, "{step}");
+            // The pong is the next thing that this socket brings: no event came before it.
+            assert_eq!(heads(&mut client).await, heard, "{step}");
+        }
+    }
+    let done = server.act("c1", "configure-dns").await;
+    assert_eq!(done.body["position"]["sequenceNumber"], head + 1, "no number was used up");
+    let event = parse(&client.document().await);
+    assert_eq!(event["sequence"]["sequenceNumber"], head + 1);
+    assert_eq!(server.filed("c1").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_recovery_that_fails_leaves_the_phase_as_it_was() {
+    let server = Server::start().await;
+    server.generated("c1", 20).await;
+    server.act("c1", "configure-dns").await;
+    let before = server.get("/campaigns/c1/snapshot").await.body;
+    for (step, broken) in &STEPS[..3] {
+        sql(&server, broken);
+        assert_eq!(server.act("c1", "rollback").await.code(), (500, "internal"), "{step}");
+        sql(&server, "DROP TRIGGER broken");
+        assert_eq!(server.get("/campaigns/c1/snapshot").await.body, before, "{step}");
+    }
+    assert_eq!(server.act("c1", "rollback").await.status, 200);
+}
+
+/// Every number that the record keeps beside the rows, each corrupted on its own.
+const COUNTERS: [&str; 7] = [
+    "total_items",
+    "processed_items",
+    "successful_items",
+    "failed_items",
+    "total_domain_count",
+    "domains_count",
+    "domains_digest",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrupted_counter_makes_the_next_transition_refused_and_announced() {
+    let quick = |options: &mut Options| options.faults = true;
+    for counter in COUNTERS {
+        let server = Server::with(quick).await;
+        let head = server.generated("c1", 20).await;
+        let mut client = Client::subscribed(&server.address, "c1").await;
+        client.recover(json!({"campaignId": "c1", "lastSequenceNumber": head})).await;
+        client.control("event_recovery").await;
+        let value = if counter == "domains_digest" { "'0123456789abcdef'" } else { "19" };
+        sql(&server, &format!("UPDATE campaigns SET {counter} = {value}"));
+        let before = server.get("/campaigns/c1").await.body;
+        let refused = server.act("c1", "configure-dns").await;
+        assert_eq!(refused.code(), (409, "integrity_check_failed"), "{counter}");
+        let announced = parse(&client.document().await);
+        assert_eq!(announced["type"], "campaign.phase.transition");
+        assert_eq!(announced["data"]["dataIntegrityCheck"], false, "{counter}");
+        assert_eq!(announced["data"]["transitionMetadata"]["countedRows"], 20);
+        let after = server.get("/campaigns/c1").await.body;
+        assert_eq!(after, before, "{counter}");
+        assert_eq!(server.filed("c1").await[0]["result"], "integrity_check_failed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_changed_behind_the_log_makes_the_next_transition_refused() {
+    let changes = [
+        "UPDATE domains SET domain = 'other.example' WHERE offset_index = 3",
+        "UPDATE domains SET row_hash = row_hash + 1, domain = 'other.example' WHERE offset_index = 3",
+        "DELETE FROM domains WHERE offset_index = 3",
+    ];
+    for change in changes {
+        let server = Server::start().await;
+        server.generated("c1", 20).await;
+        sql(&server, change);
+        let refused = server.act("c1", "configure-dns").await;
+        assert_eq!(refused.code(), (409, "integrity_check_failed"), "{change}");
+        assert_eq!(server.get("/campaigns/c1").await.body["currentPhase"], "domain_generation");
+    }
+}

@@ -1,0 +1,142 @@
+//! The audit trail, and requests that are done once however often they come.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::support::{Server, answer};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_trail_says_who_when_from_to_type_reason_and_result() {
+    let server = Server::start().await;
+    server.generated("c1", 20).await;
+    assert_eq!(server.act("c1", "configure-http").await.status, 409);
+    let body = json!({"reason": "the names are complete"});
+    let done = server.post("/campaigns/c1/configure-dns", body).await;
+    assert_eq!(server.act("c1", "rollback").await.status, 200);
+    let filed = server.filed("c1").await;
+    let short: Vec<_> = filed
+        .iter()
+        .map(|it| ["name", "from", "to", "type", "result"].map(|key| it[key].as_str().unwrap()))
+        .collect();
+    let [refused, dns, back] = short.as_slice() else { panic!("{short:?}") };
+    let generated = "domain_generation/completed";
+    assert_eq!(
+        *refused,
+        [
+            "HTTP_Phase_Transition",
+            generated,
+            "http_keyword_validation/configured",
+            "manual",
+            "illegal_transition"
+        ]
+    );
+    assert_eq!(
+        *dns,
+        ["DNS_Phase_Transition", generated, "dns_validation/configured", "manual", "accepted"]
+    );
+    assert_eq!(
+        *back,
+        [
+            "Error_Recovery_Transition",
+            "dns_validation/configured",
+            generated,
+            "error_recovery",
+            "accepted"
+        ]
+    );
+    assert_eq!(filed[1]["reason"], "the names are complete");
+    assert_eq!(filed[1]["sequenceNumber"], done.body["position"]["sequenceNumber"]);
+    assert_eq!(filed[1]["eventId"], done.body["position"]["eventId"]);
+    assert_eq!(filed[1]["timestamp"], done.body["campaign"]["updatedAt"]);
+    assert!(filed[0]["message"].as_str().unwrap().contains("does not lead to"));
+    assert!(filed.iter().all(|it| it["who"] == "anonymous"));
+    assert_eq!(server.get("/campaigns/nobody/transitions").await.code(), (404, "unknown_campaign"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_key_gets_the_same_answer_without_a_second_effect() {
+    let server = Server::start().await;
+    server.generated("c1", 20).await;
+    let body = json!({"reason": "once"});
+    let first = server.keyed("/campaigns/c1/validate-dns", "k1", body.clone()).await;
+    assert_eq!(first.status, 200, "{}", first.body);
+    server.completed("c1").await;
+    let head = server.get("/campaigns/c1").await.position;
+    let again = server.keyed("/campaigns/c1/validate-dns", "k1", body).await;
+    assert_eq!((again.status, again.body, again.position), (200, first.body, first.position));
+    assert_eq!(server.get("/campaigns/c1").await.position, head);
+    assert_eq!(server.filed("c1").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_key_is_refused_again_although_it_would_be_accepted_now() {
+    let server = Server::start().await;
+    let new = json!({"campaignId": "c1", "name": "one", "count": 5, "rate": 20_000});
+    server.post("/campaigns", new).await;
+    let refused = server.keyed("/campaigns/c1/configure-dns", "k1", json!({})).await;
+    assert_eq!(refused.code(), (409, "prerequisites_not_met"));
+    server.act("c1", "start").await;
+    server.completed("c1").await;
+    let again = server.keyed("/campaigns/c1/configure-dns", "k1", json!({})).await;
+    assert_eq!((again.status, &again.body), (409, &refused.body));
+    assert_eq!(server.keyed("/campaigns/c1/configure-dns", "k2", json!({})).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_names_another_request_is_refused() {
+    let server = Server::start().await;
+    server.generated("c1", 20).await;
+    assert_eq!(server.keyed("/campaigns/c1/configure-dns", "k1", json!({})).await.status, 200);
+    let head = server.get("/campaigns/c1").await.position;
+    let other = json!({"reason": "another"});
+    let refused = server.keyed("/campaigns/c1/configure-dns", "k1", other).await;
+    assert_eq!(refused.code(), (422, "invalid_body"));
+    let refused = server.keyed("/campaigns/c1/rollback", "k1", json!({})).await;
+    assert_eq!(refused.code(), (422, "invalid_body"));
+    assert_eq!(server.get("/campaigns/c1").await.position, head);
+    for key in ["", &"k".repeat(129)] {
+        let refused = server.keyed("/campaigns/c1/rollback", key, json!({})).await;
+        assert_eq!(refused.code(), (400, "invalid_body"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_key_that_comes_many_times_at_once_all_get_the_one_answer() {
+    let server = Arc::new(Server::start().await);
+    server.generated("c1", 20).await;
+    let asking: Vec<_> = (0..20)
+        .map(|_| {
+            let server = server.clone();
+            tokio::spawn(async move {
+                let asked = server.keyed("/campaigns/c1/configure-dns", "k1", json!({})).await;
+                (asked.status, asked.position, asked.body)
+            })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for asked in asking {
+        answers.push(asked.await.unwrap());
+    }
+    assert_eq!(answers[0].0, 200);
+    assert!(answers.iter().all(|it| *it == answers[0]));
+    assert_eq!(server.filed("c1").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn creating_and_deleting_are_done_once_per_key_too() {
+    let server = Server::start().await;
+    let new = json!({"name": "one", "count": 5});
+    let first = server.keyed("/campaigns", "k1", new.clone()).await;
+    let again = server.keyed("/campaigns", "k1", new).await;
+    assert_eq!((first.status, &first.body), (200, &again.body));
+    assert_eq!(server.get("/campaigns").await.body["campaigns"].as_array().unwrap().len(), 1);
+    let id = first.body["campaign"]["campaignId"].as_str().unwrap();
+    let delete = async || {
+        let request = reqwest::Client::new().delete(server.url(&format!("/campaigns/{id}")));
+        answer(request.header("idempotency-key", "k2")).await
+    };
+    let (first, again) = (delete().await, delete().await);
+    assert_eq!((first.status, again.status), (200, 200));
+    assert_eq!((first.position, first.body), (again.position, again.body));
+}
