@@ -5,6 +5,7 @@
 //! * [`hub`] publishes what has been committed; [`snapshots`] are built once and shared.
 //! * [`session`] is one connection without its socket: a pure core, which [`socket`] drives.
 //! * [`campaign`] is what can be done with a campaign, and the runner that does it.
+//! * [`retention`] forgets old history.
 //! * [`rest`] are the routes, [`faults`] the ways to break them, [`server`] starts it all.
 
 pub mod app;
@@ -15,6 +16,7 @@ pub mod hub;
 pub mod journal;
 pub mod log;
 pub mod rest;
+pub mod retention;
 pub mod server;
 pub mod session;
 pub mod snapshots;

@@ -18,6 +18,7 @@ use crate::campaign::{demo, runner};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::log::sqlite::SqliteLog;
+use crate::retention::{self, Limits};
 use crate::session::Context;
 use crate::snapshots::Snapshots;
 use crate::{journal, rest};
@@ -53,6 +54,9 @@ pub struct Options {
     /// Drive one campaign after the other through its phases.
     #[arg(long)]
     pub demo: bool,
+    /// How much history is kept.
+    #[command(flatten)]
+    pub history: Limits,
     /// Offer fault injection; refused unless listening on loopback.
     #[arg(long)]
     pub faults: bool,
@@ -79,6 +83,7 @@ pub async fn run(
     let address = listener.local_addr()?;
     let clock = Clock::start();
     let kick = runner::spawn(hub.clone(), clock);
+    retention::spawn(&hub, clock, options.history);
     if options.demo {
         demo::spawn(hub.clone(), clock, kick.clone(), options.rate);
     }
@@ -134,6 +139,7 @@ pub fn options(db: PathBuf) -> Options {
         rate: 200,
         heartbeat_ms: 5_000,
         demo: false,
+        history: Limits::NONE,
         faults: false,
     }
 }

@@ -300,6 +300,14 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// [`LogError::Storage`].
     fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError>;
 
+    /// Called every few seconds, for what a log does beside writing.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn tick(&self) -> Result<(), LogError> {
+        Ok(())
+    }
+
     /// Fault injection: changes or adds rows behind the log's back; tells how many.
     ///
     /// # Errors

@@ -4,16 +4,19 @@
 //! an append that has returned survives the death of the process and of the machine. The events and
 //! everything they change are one transaction.
 
+mod instance;
 mod read;
 mod rows;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use campaign_sync::protocol::digest::{Buckets, RowHasher};
 use campaign_sync::protocol::{CampaignId, Digest};
 use rusqlite::{Connection, OpenFlags, Transaction as Tx, params};
+use serde_json::json;
 
 use super::compose::Chain;
 use super::fold::Fold;
@@ -23,6 +26,9 @@ use super::{
 };
 use rows::SqlTable;
 
+/// The form of the tables. Databases of every released form can be opened.
+const FORM: i64 = 1;
+
 /// The log in one database file.
 #[derive(Debug)]
 pub struct SqliteLog {
@@ -30,32 +36,44 @@ pub struct SqliteLog {
     epoch: String,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    /// Whether something was written since the last tick.
+    written: AtomicBool,
+}
+
+impl Drop for SqliteLog {
+    /// So that a backup of any moment before is behind.
+    fn drop(&mut self) {
+        let _noticed_less_well = instance::advance(&lock(&self.writer), &self.path);
+    }
 }
 
 impl SqliteLog {
     /// Opens the database, creating it if need be. `new_epoch` is the identity that a new database
-    /// gets; with `renew` an existing one gets it too, as a restored backup must.
+    /// gets; with `renew` an existing one gets it too, and so does one that is seen to be a backup
+    /// put in place again.
     ///
     /// # Errors
-    /// [`LogError::Storage`].
+    /// [`LogError::Storage`], for a database of an unknown form too.
     pub fn open(path: &Path, new_epoch: &str, renew: bool) -> Result<Self, LogError> {
         let writer = Connection::open(path).map_err(storage)?;
         prepare(&writer)?;
         writer.pragma_update(None, "journal_mode", "WAL").map_err(storage)?;
         writer.pragma_update(None, "synchronous", "FULL").map_err(storage)?;
-        writer.execute_batch(include_str!("schema.sql")).map_err(storage)?;
-        let verb = if renew { "REPLACE" } else { "IGNORE" };
-        writer
-            .execute(
-                &format!("INSERT OR {verb} INTO meta (key, value) VALUES ('epoch', ?1)"),
-                [new_epoch],
-            )
-            .map_err(storage)?;
-        let epoch = writer
-            .query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))
-            .map_err(storage)?;
-        let readers = Mutex::new(Vec::new());
-        Ok(Self { path: path.to_owned(), epoch, writer: Mutex::new(writer), readers })
+        create(&writer)?;
+        let foreign = instance::is_foreign(&writer, path).map_err(storage)?;
+        if foreign {
+            let database = path.display().to_string();
+            crate::journal::line("backup_restored", &json!({"database": database}));
+        }
+        let epoch = epoch(&writer, new_epoch, renew || foreign).map_err(storage)?;
+        instance::advance(&writer, path).map_err(storage)?;
+        Ok(Self {
+            path: path.to_owned(),
+            epoch,
+            writer: Mutex::new(writer),
+            readers: Mutex::default(),
+            written: AtomicBool::new(false),
+        })
     }
 
     /// Runs `work` in one read transaction, on a connection of the pool.
@@ -74,6 +92,33 @@ impl SqliteLog {
         lock(&self.readers).push(reader);
         Ok(result)
     }
+}
+
+fn create(on: &Connection) -> Result<(), LogError> {
+    let form = |name: &str| on.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let fresh = form("schema_version").map_err(storage)? == 0;
+    let found = form("user_version").map_err(storage)?;
+    if !fresh && found != FORM {
+        let message = format!("the database has form {found}, this server reads form {FORM}");
+        return Err(LogError::Storage(message));
+    }
+    on.execute_batch(include_str!("schema.sql")).map_err(storage)?;
+    on.pragma_update(None, "user_version", FORM).map_err(storage)
+}
+
+/// The identity of the log. A renewed log begins after what is there: the events of the former one
+/// carry the former epoch, and are replayed to nobody.
+fn epoch(on: &Connection, new: &str, renew: bool) -> rusqlite::Result<String> {
+    let tx = on.unchecked_transaction()?;
+    let verb = if renew { "REPLACE" } else { "IGNORE" };
+    let sql = format!("INSERT OR {verb} INTO meta (key, value) VALUES ('epoch', ?1)");
+    tx.execute(&sql, [new])?;
+    if renew {
+        tx.execute("UPDATE campaigns SET oldest_sequence_number = last_sequence_number + 1", [])?;
+    }
+    let epoch = tx.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))?;
+    tx.commit()?;
+    Ok(epoch)
 }
 
 fn prepare(connection: &Connection) -> Result<(), LogError> {
@@ -107,6 +152,7 @@ impl EventLog for SqliteLog {
             .map_err(storage)?;
         let appended = append(&tx, &self.epoch, campaign, expected, drafts)?;
         tx.commit().map_err(storage)?;
+        self.written.store(true, Ordering::Relaxed);
         Ok(appended)
     }
 
@@ -163,6 +209,13 @@ impl EventLog for SqliteLog {
         )
         .map_err(storage)?;
         tx.commit().map_err(storage)
+    }
+
+    fn tick(&self) -> Result<(), LogError> {
+        if self.written.swap(false, Ordering::Relaxed) {
+            instance::advance(&lock(&self.writer), &self.path).map_err(storage)?;
+        }
+        Ok(())
     }
 
     fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64, LogError> {

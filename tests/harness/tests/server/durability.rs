@@ -1,8 +1,7 @@
 //! SIGKILL at any moment: what was acknowledged is there, and the log has no hole.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use campaign_sync::protocol::CampaignId;
@@ -10,46 +9,8 @@ use campaign_sync_harness::log::EventLog as _;
 use campaign_sync_harness::log::sqlite::SqliteLog;
 use serde_json::json;
 
-use super::support::{Client, Copy, Heard, answer, rows_by_sql};
-
-struct Process {
-    child: Child,
-    address: String,
-}
-
-impl Process {
-    fn start(db: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_campaign-sync-server"))
-            .args(["--listen", "127.0.0.1:0", "--rate", "2000", "--db"])
-            .arg(db)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
-        Self { child, address }
-    }
-
-    async fn post(&self, path: &str, body: serde_json::Value) {
-        let url = format!("http://{}/api/v2{path}", self.address);
-        let request = reqwest::Client::new().post(url).body(body.to_string());
-        assert_eq!(answer(request).await.status, 200);
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _already_dead = self.child.kill();
-        let _already_reaped = self.child.wait();
-    }
-}
+use super::process::Process;
+use super::support::{Client, Copy, Heard, rows_by_sql};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_the_middle_of_writing_the_server_goes_on_where_it_was() {

@@ -33,21 +33,20 @@ impl Server {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::over(tempfile::tempdir().unwrap(), change).await
+    }
+
+    /// Starts over the database of that directory.
+    pub(crate) async fn over(directory: TempDir, change: impl FnOnce(&mut Options)) -> Self {
         let db = directory.path().join("campaigns.db");
-        let mut options = options(db.clone());
-        change(&mut options);
-        let (ready, address) = oneshot::channel();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let done = tokio::spawn(async move {
-            let ready = move |address| ready.send(address).unwrap();
-            let stop = async move {
-                let _dropped_means_stop = stopped.await;
-            };
-            run(options, ready, stop).await.unwrap();
-        });
-        let address = address.await.unwrap().to_string();
+        let (address, stop, done) = serve(&db, change).await;
         Self { address, db, stop: Some(stop), done: Some(done), _directory: directory }
+    }
+
+    /// Starts again, over the same database, once stopped.
+    pub(crate) async fn restart(&mut self, change: impl FnOnce(&mut Options)) {
+        let (address, stop, done) = serve(&self.db, change).await;
+        (self.address, self.stop, self.done) = (address, Some(stop), Some(done));
     }
 
     pub(crate) async fn stop(&mut self) {
@@ -108,6 +107,24 @@ impl Server {
     pub(crate) async fn act(&self, id: &str, action: &str) -> Answer {
         self.post(&format!("/campaigns/{id}/{action}"), json!({})).await
     }
+}
+
+async fn serve(
+    db: &Path,
+    change: impl FnOnce(&mut Options),
+) -> (String, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+    let mut options = options(db.to_owned());
+    change(&mut options);
+    let (ready, address) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let done = tokio::spawn(async move {
+        let ready = move |address| ready.send(address).unwrap();
+        let stop = async move {
+            let _dropped_means_stop = stopped.await;
+        };
+        run(options, ready, stop).await.unwrap();
+    });
+    (address.await.unwrap().to_string(), stop, done)
 }
 
 pub(crate) struct Answer {

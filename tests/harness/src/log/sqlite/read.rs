@@ -71,7 +71,9 @@ pub(super) fn events(
 ) -> rusqlite::Result<Vec<Event>> {
     let mut statement = tx.prepare_cached(
         "SELECT sequence_number, document FROM events
-         WHERE campaign_id = ?1 AND sequence_number > ?2 ORDER BY sequence_number",
+         WHERE campaign_id = ?1 AND sequence_number > ?2 AND sequence_number >=
+             (SELECT oldest_sequence_number FROM campaigns WHERE campaign_id = ?1)
+         ORDER BY sequence_number",
     )?;
     let mut rows = statement.query(params![campaign.as_str(), after as i64])?;
     let (mut events, mut size) = (Vec::new(), 0);

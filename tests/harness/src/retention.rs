@@ -1,0 +1,135 @@
+//! How much history is kept. State is kept for ever; events are, as long as somebody may come back
+//! for them: see `docs/decisions`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use campaign_sync::protocol::CampaignId;
+use campaign_sync::protocol::envelope::Envelope;
+use clap::Args;
+use serde_json::json;
+
+use crate::clock::{Clock, Moment};
+use crate::hub::Hub;
+use crate::journal;
+use crate::log::{EventLog, Head, LogError};
+
+/// How often it is looked.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// The most events forgotten in one step, so that nobody who writes waits long.
+const STEP: u64 = 5_000;
+
+/// What is kept of each campaign's log at most. Events beyond any of the limits are forgotten, oldest
+/// first; their effect is in the state, which is written in the same transaction as they were.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Limits {
+    /// Events kept per campaign; 0 for no limit.
+    #[arg(long, env = "CAMPAIGN_SYNC_HISTORY_EVENTS", default_value_t = 100_000)]
+    pub history_events: u64,
+    /// Bytes of events kept per campaign; 0 for no limit.
+    #[arg(long, env = "CAMPAIGN_SYNC_HISTORY_BYTES", default_value_t = 64 * 1024 * 1024)]
+    pub history_bytes: u64,
+    /// Seconds that events are kept; 0 for no limit.
+    #[arg(long, env = "CAMPAIGN_SYNC_HISTORY_SECONDS", default_value_t = 7 * 24 * 3_600)]
+    pub history_seconds: u64,
+}
+
+impl Limits {
+    /// No limit at all.
+    pub const NONE: Self = Self { history_events: 0, history_bytes: 0, history_seconds: 0 };
+}
+
+/// Starts looking, for as long as there is a hub.
+pub fn spawn(hub: &Arc<Hub>, clock: Clock, limits: Limits) {
+    let hub = Arc::downgrade(hub);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            let Some(hub) = hub.upgrade() else { return };
+            let swept = tokio::task::spawn_blocking(move || {
+                hub.log().tick()?;
+                sweep(&hub, clock.now(), &limits)
+            });
+            if let Ok(Err(error)) = swept.await {
+                journal::line("retention_failed", &json!({"error": error.to_string()}));
+            }
+        }
+    });
+}
+
+/// Looks at every campaign once, and forgets what is beyond the limits. Blocks.
+///
+/// # Errors
+/// [`LogError::Storage`].
+pub fn sweep(hub: &Hub, now: Moment, limits: &Limits) -> Result<(), LogError> {
+    for campaign in hub.log().campaigns()? {
+        let Some(head) = hub.log().head(&campaign)? else { continue };
+        let beyond = beyond(hub.log(), now, limits, &campaign, &head)?;
+        let mut forgotten = head.oldest - 1;
+        while forgotten < beyond {
+            forgotten = beyond.min(forgotten + STEP);
+            hub.log().truncate(&campaign, forgotten)?;
+        }
+        if beyond >= head.oldest {
+            hub.reread(&campaign)?;
+            let fields = json!({"campaignId": campaign.as_str(), "toSequenceNumber": beyond});
+            journal::line("history_truncated", &fields);
+        }
+    }
+    Ok(())
+}
+
+/// The last number that is beyond a limit; what is below `head.oldest` is gone already.
+fn beyond(
+    log: &dyn EventLog,
+    now: Moment,
+    limits: &Limits,
+    campaign: &CampaignId,
+    head: &Head,
+) -> Result<u64, LogError> {
+    let gone = head.oldest - 1;
+    let mut to = gone;
+    if limits.history_events > 0 {
+        to = to.max(head.number.saturating_sub(limits.history_events));
+    }
+    if limits.history_bytes > 0 {
+        let too_many = |n| Ok(log.bytes_after(campaign, n - 1)? > limits.history_bytes);
+        to = to.max(last(gone, head.number, too_many)?);
+    }
+    let oldest_ms = now.wall_ms.saturating_sub(limits.history_seconds.saturating_mul(1_000));
+    if limits.history_seconds > 0 && oldest_ms > 0 {
+        let limit = Moment { wall_ms: oldest_ms, ..now }.timestamp();
+        let too_old = |n: u64| {
+            let event = log.read(campaign, n - 1, 1)?.into_iter().next();
+            let event = event.filter(|event| event.number == n);
+            // Ours all have the same form, so their order as texts is their order in time.
+            Ok(event.is_none_or(|event| {
+                Envelope::parse(&event.document)
+                    .is_ok_and(|it| it.timestamp_raw.trim_matches('"') < limit.as_str())
+            }))
+        };
+        to = to.max(last(gone, head.number, too_old)?);
+    }
+    Ok(to)
+}
+
+/// The last number after `gone`, up to `head`, of which `holds` is true, which it is of all before
+/// it; `gone` if there is none.
+fn last(
+    gone: u64,
+    head: u64,
+    holds: impl Fn(u64) -> Result<bool, LogError>,
+) -> Result<u64, LogError> {
+    let (mut low, mut high) = (gone, head);
+    while low < high {
+        // Mostly nothing is to be forgotten, so the first is asked about first.
+        let middle = if low == gone { low + 1 } else { low + (high - low).div_ceil(2) };
+        if holds(middle)? {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    Ok(low)
+}

@@ -1,0 +1,140 @@
+//! SIGKILL again and again while several clients write: whatever was acknowledged to anybody, over
+//! REST or by a socket, is in the log, and no log has a hole.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use campaign_sync::protocol::CampaignId;
+use campaign_sync_harness::log::EventLog as _;
+use campaign_sync_harness::log::sqlite::SqliteLog;
+use rand::Rng as _;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::process::Process;
+use super::support::{Client, Copy, Heard, parse, rows_by_sql};
+
+/// How often the server is killed, unless `CAMPAIGN_SYNC_CRASH_ROUNDS` says otherwise.
+const ROUNDS: u32 = 25;
+
+/// Campaigns that are paused and resumed over REST, as fast as the server answers.
+const WRITERS: usize = 3;
+
+/// Campaign, number and id of every event that somebody was told of.
+type Acknowledged = Arc<Mutex<Vec<(String, u64, String)>>>;
+
+/// Pauses and resumes a campaign until the server is gone.
+fn writer(address: &str, campaign: String, acknowledged: Acknowledged) -> JoinHandle<()> {
+    let url = format!("http://{address}/api/v2/campaigns/{campaign}");
+    tokio::spawn(async move {
+        let client = reqwest::Client::new();
+        for action in ["pause", "resume"].iter().cycle() {
+            let Ok(response) = client.post(format!("{url}/{action}")).send().await else { return };
+            let (status, text) = (response.status(), response.text().await);
+            // An answer that was cut off acknowledges nothing.
+            let Ok(Ok(body)) = text.map(|text| serde_json::from_str::<Value>(&text)) else {
+                return;
+            };
+            if status.is_success() {
+                let position = &body["position"];
+                let number = position["sequenceNumber"].as_u64().unwrap();
+                let id = position["eventId"].as_str().unwrap().to_owned();
+                acknowledged.lock().unwrap().push((campaign.clone(), number, id));
+            }
+        }
+    })
+}
+
+/// Follows a campaign by a socket until the server is gone.
+fn follower(mut client: Client, acknowledged: Acknowledged) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        while let Heard::Document(document) = client.next().await {
+            let sequence = &parse(&document)["sequence"];
+            if let Some(number) = sequence["sequenceNumber"].as_u64() {
+                let id = sequence["eventId"].as_str().unwrap().to_owned();
+                acknowledged.lock().unwrap().push(("busy".to_owned(), number, id));
+            }
+        }
+    })
+}
+
+async fn set_up(process: &Process) {
+    for campaign in (0..WRITERS).map(|n| format!("w{n}")).chain(["busy".to_owned()]) {
+        let rate = if campaign == "busy" { 2_000 } else { 1 };
+        let new = json!({"campaignId": campaign, "name": "one", "count": 1_000_000, "rate": rate});
+        process.post("/campaigns", new).await;
+        process.post(&format!("/campaigns/{campaign}/start"), json!({})).await;
+    }
+}
+
+/// Reads what the log has beyond the copies, which check each number, link and hash; then every
+/// acknowledged event must be among them.
+fn certify(db: &Path, copies: &mut BTreeMap<String, Copy>, acknowledged: &Acknowledged) {
+    let log = SqliteLog::open(db, "another", false).unwrap();
+    for campaign in log.campaigns().unwrap() {
+        let copy = copies
+            .entry(campaign.to_string())
+            .or_insert_with(|| Copy { epoch: log.epoch(), ..Copy::default() });
+        for event in log.read(&campaign, copy.number, usize::MAX).unwrap() {
+            copy.hear(&event.document);
+        }
+        let recount = log.recount(&campaign).unwrap().unwrap();
+        assert!(recount.agrees());
+        assert_eq!((recount.head.number, &recount.head.event_id), (copy.number, &copy.event_id));
+    }
+    for (campaign, number, id) in acknowledged.lock().unwrap().drain(..) {
+        let document = copies[&campaign].documents.get(number as usize - 1);
+        let document = document.unwrap_or_else(|| panic!("{campaign} has lost {number}"));
+        assert_eq!(parse(document)["sequence"]["eventId"], id, "{campaign} {number}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_again_and_again_while_writing_nothing_acknowledged_is_lost() {
+    let rounds = std::env::var("CAMPAIGN_SYNC_CRASH_ROUNDS");
+    let rounds = rounds.map_or(ROUNDS, |rounds| rounds.parse().unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let db = directory.path().join("campaigns.db");
+    let (mut copies, mut acknowledgements) = (BTreeMap::new(), 0);
+    for round in 0..rounds {
+        let process = Process::start(&db);
+        if round == 0 {
+            set_up(&process).await;
+        }
+        let acknowledged = Acknowledged::default();
+        let mut client = Client::subscribed(&process.address, "busy").await;
+        let last = copies.get("busy").map_or(0, |copy: &Copy| copy.number);
+        let request = json!({"campaignId": "busy", "lastSequenceNumber": last, "prefer": "replay"});
+        client.recover(request).await;
+        let mut tasks: Vec<_> = (0..WRITERS)
+            .map(|n| writer(&process.address, format!("w{n}"), acknowledged.clone()))
+            .collect();
+        tasks.push(follower(client, acknowledged.clone()));
+        while acknowledged.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let moment = rand::rng().random_range(0..120_000);
+        tokio::time::sleep(Duration::from_micros(moment)).await;
+        process.kill();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        acknowledgements += acknowledged.lock().unwrap().len();
+        certify(&db, &mut copies, &acknowledged);
+    }
+    let log = SqliteLog::open(&db, "another", false).unwrap();
+    for (campaign, copy) in &copies {
+        let id = CampaignId::new(campaign).unwrap();
+        let documents: Vec<String> = log
+            .read(&id, 0, usize::MAX)
+            .unwrap()
+            .iter()
+            .map(|event| event.document.to_string())
+            .collect();
+        assert_eq!(documents, copy.documents, "an event once written never changes");
+        assert_eq!(copy.rows, rows_by_sql(&db, campaign));
+    }
+    println!("{rounds} kills, {acknowledgements} acknowledged events");
+}

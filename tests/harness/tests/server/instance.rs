@@ -1,0 +1,139 @@
+//! A restored backup is another log: it is noticed, and gets another epoch.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use campaign_sync_harness::log::sqlite::SqliteLog;
+use campaign_sync_harness::log::{EventLog as _, LogError};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::log::{created, id, row};
+use super::support::{Client, Copy, Server};
+
+const MARK: &str = "log.db.mark";
+
+struct Place {
+    directory: TempDir,
+    db: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let db = directory.path().join("log.db");
+        Self { directory, db }
+    }
+
+    fn open(&self, epoch: &str) -> SqliteLog {
+        SqliteLog::open(&self.db, epoch, false).unwrap()
+    }
+
+    /// A copy of the database as it is now, whoever has it open.
+    fn backup(&self) -> PathBuf {
+        let copy = self.directory.path().join("backup.db");
+        let connection = rusqlite::Connection::open(&self.db).unwrap();
+        connection.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+        copy
+    }
+
+    fn restore(&self, backup: &Path) {
+        for ending in ["-wal", "-shm"] {
+            let mut name = self.db.clone().into_os_string();
+            name.push(ending);
+            let _none_after_a_clean_end = fs::remove_file(name);
+        }
+        fs::copy(backup, &self.db).unwrap();
+    }
+}
+
+#[test]
+fn a_backup_put_in_place_again_changes_the_epoch_and_its_history_is_not_replayed() {
+    let place = Place::new();
+    let log = place.open("first");
+    log.append(&id(), 0, &[created(), row(0)]).unwrap();
+    let backup = place.backup();
+    log.append(&id(), 2, &[row(1)]).unwrap();
+    drop(log);
+    place.restore(&backup);
+    let log = place.open("second");
+    assert_eq!(log.epoch(), "second");
+    let head = log.head(&id()).unwrap().unwrap();
+    assert_eq!((head.number, head.oldest), (2, 3));
+    assert!(log.read(&id(), 0, usize::MAX).unwrap().is_empty(), "they carry the former epoch");
+    log.append(&id(), 2, &[row(7)]).unwrap();
+    let mut copy = Copy { epoch: "second".into(), number: 2, ..Copy::default() };
+    copy.event_id = head.event_id;
+    for event in log.read(&id(), 2, usize::MAX).unwrap() {
+        copy.hear(&event.document);
+    }
+    assert_eq!(copy.number, 3);
+    drop(log);
+    assert_eq!(place.open("third").epoch(), "second", "it is changed once");
+}
+
+#[test]
+fn a_backup_is_noticed_although_the_server_never_ended_in_between() {
+    let place = Place::new();
+    let log = place.open("first");
+    log.append(&id(), 0, &[created()]).unwrap();
+    let backup = place.backup();
+    log.append(&id(), 1, &[row(0)]).unwrap();
+    // What the server does every few seconds. Then it is killed: nothing runs when it ends.
+    log.tick().unwrap();
+    let later = Place::new();
+    later.restore(&backup);
+    fs::copy(place.directory.path().join(MARK), later.directory.path().join(MARK)).unwrap();
+    assert_eq!(later.open("second").epoch(), "second");
+}
+
+#[test]
+fn a_database_without_its_mark_was_carried_here_from_elsewhere() {
+    let place = Place::new();
+    place.open("first").append(&id(), 0, &[created()]).unwrap();
+    let elsewhere = Place::new();
+    fs::copy(&place.db, &elsewhere.db).unwrap();
+    assert_eq!(elsewhere.open("second").epoch(), "second");
+    assert_eq!(place.open("third").epoch(), "first");
+}
+
+#[test]
+fn a_death_between_the_database_and_its_mark_means_nothing() {
+    let place = Place::new();
+    drop(place.open("first"));
+    let mark = place.directory.path().join(MARK);
+    let number: i64 = fs::read_to_string(&mark).unwrap().trim().parse().unwrap();
+    fs::write(&mark, (number - 1).to_string()).unwrap();
+    assert_eq!(place.open("second").epoch(), "first");
+}
+
+#[test]
+fn a_database_of_an_unknown_form_is_refused() {
+    let place = Place::new();
+    drop(place.open("first"));
+    let connection = rusqlite::Connection::open(&place.db).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    let Err(LogError::Storage(message)) = SqliteLog::open(&place.db, "second", false) else {
+        panic!("it was opened");
+    };
+    assert!(message.contains("form 99"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_new_epoch_both_old_and_new_clients_get_a_snapshot() {
+    let mut server = Server::start().await;
+    let head = server.generated("c1", 20).await;
+    let epoch = server.get("/campaigns/c1/snapshot").await.body["epoch"].clone();
+    server.stop().await;
+    server.restart(|options| options.new_epoch = true).await;
+    let old = json!({"campaignId": "c1", "lastSequenceNumber": head, "epoch": epoch});
+    let new = json!({"campaignId": "c1", "lastSequenceNumber": 0});
+    for (request, reason) in [(old, "epoch_changed"), (new, "truncated")] {
+        let mut client = Client::subscribed(&server.address, "c1").await;
+        client.recover(request).await;
+        let data = client.control("event_recovery").await;
+        assert_eq!((&data["outcome"], &data["reason"]), (&json!("snapshot"), &json!(reason)));
+        assert_ne!(data["epoch"], epoch);
+        assert_eq!(client.control("campaign.snapshot").await["domainsCount"], 20);
+    }
+}

@@ -1,0 +1,105 @@
+//! History is kept by count, bytes and age; state is kept for ever.
+
+use std::sync::Arc;
+
+use campaign_sync_harness::clock::Moment;
+use campaign_sync_harness::hub::Hub;
+use campaign_sync_harness::log::memory::MemoryLog;
+use campaign_sync_harness::log::sqlite::SqliteLog;
+use campaign_sync_harness::log::{Draft, EventLog};
+use campaign_sync_harness::retention::{Limits, sweep};
+use serde_json::json;
+
+use super::log::{NOW, created, id, row};
+use super::support::{Client, Server};
+
+const EVENTS: u64 = 50;
+
+/// A hub over a log of 50 events, one second apart.
+fn hubs() -> (tempfile::TempDir, [Hub; 2]) {
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = SqliteLog::open(&directory.path().join("log.db"), "epoch-1", false).unwrap();
+    let logs: [Arc<dyn EventLog>; 2] = [Arc::new(sqlite), Arc::new(MemoryLog::new("epoch-1"))];
+    for log in &logs {
+        let at = |seconds: u64| Moment { wall_ms: NOW.wall_ms + seconds * 1_000, ..NOW };
+        let aged = |draft: Draft, n| Draft { timestamp: at(n).timestamp(), ..draft };
+        let drafts: Vec<_> =
+            (0..EVENTS).map(|n| aged(if n == 0 { created() } else { row(n) }, n)).collect();
+        log.append(&id(), 0, &drafts).unwrap();
+    }
+    (directory, logs.map(Hub::new))
+}
+
+/// The oldest number left, after a sweep so many seconds after the first event.
+fn oldest(hub: &Hub, seconds: u64, limits: Limits) -> u64 {
+    let before = hub.log().recount(&id()).unwrap().unwrap();
+    let now = Moment { wall_ms: NOW.wall_ms + seconds * 1_000, ..NOW };
+    sweep(hub, now, &limits).unwrap();
+    let after = hub.log().recount(&id()).unwrap().unwrap();
+    assert_eq!((after.count, after.digest), (before.count, before.digest), "no row is forgotten");
+    let head = hub.head(&id()).unwrap().unwrap();
+    assert_eq!((head.number, head.oldest), (EVENTS, after.head.oldest), "the hub knows");
+    let left = hub.log().read(&id(), 0, usize::MAX).unwrap();
+    assert_eq!(left.len() as u64, EVENTS + 1 - head.oldest);
+    assert!(left.first().is_none_or(|event| event.number == head.oldest));
+    head.oldest
+}
+
+#[test]
+fn the_newest_events_up_to_a_count_are_kept() {
+    let (_directory, hubs) = hubs();
+    for hub in &hubs {
+        let limits = |history_events| Limits { history_events, ..Limits::NONE };
+        assert_eq!(oldest(hub, 0, limits(EVENTS)), 1);
+        assert_eq!(oldest(hub, 0, limits(20)), 31);
+        assert_eq!(oldest(hub, 0, limits(40)), 31, "what is gone is gone");
+        assert_eq!(oldest(hub, 0, limits(1)), 50);
+    }
+}
+
+#[test]
+fn the_newest_events_up_to_a_size_are_kept() {
+    let (_directory, hubs) = hubs();
+    for hub in &hubs {
+        let limits = |history_bytes| Limits { history_bytes, ..Limits::NONE };
+        let size = hub.log().bytes_after(&id(), 35).unwrap();
+        assert_eq!(oldest(hub, 0, limits(hub.log().bytes_after(&id(), 0).unwrap())), 1);
+        assert_eq!(oldest(hub, 0, limits(size)), 36);
+        assert_eq!(oldest(hub, 0, limits(size - 1)), 37);
+        assert_eq!(oldest(hub, 0, limits(1)), 51, "not even one event fits");
+    }
+}
+
+#[test]
+fn events_are_kept_for_a_time() {
+    let (_directory, hubs) = hubs();
+    for hub in &hubs {
+        let limits = Limits { history_seconds: 100, ..Limits::NONE };
+        assert_eq!(oldest(hub, 100, limits), 1);
+        assert_eq!(oldest(hub, 110, limits), 11, "the eleventh is exactly as old as allowed");
+        assert_eq!(oldest(hub, 1_000, limits), 51);
+        assert_eq!(oldest(hub, 1_000_000, Limits::NONE), 51);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_after_history_was_forgotten_gets_a_snapshot() {
+    let server = Server::with(|options| options.history.history_events = 10).await;
+    let head = server.generated("c1", 60).await;
+    let mut client = Client::subscribed(&server.address, "c1").await;
+    loop {
+        client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 30})).await;
+        let data = client.control("event_recovery").await;
+        if data["outcome"] == "snapshot" {
+            assert_eq!(data["reason"], "truncated");
+            break;
+        }
+        for _ in 30..head {
+            client.document().await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(client.control("campaign.snapshot").await["domainsCount"], 60);
+    client.recover(json!({"campaignId": "c1", "lastSequenceNumber": head - 5})).await;
+    assert_eq!(client.control("event_recovery").await["outcome"], "replay");
+}
