@@ -7,10 +7,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 use campaign_sync::protocol::CampaignId;
 
 use crate::log::{Appended, Draft, Event, EventLog, Head, LogError};
+use crate::metrics::Metrics;
 
 /// Bytes of newest events kept per campaign.
 const TAIL_BYTES: usize = 1024 * 1024;
@@ -23,6 +25,8 @@ pub struct Hub {
     log: Arc<dyn EventLog>,
     epoch: Arc<str>,
     appending: Mutex<()>,
+    /// What this server counts.
+    pub metrics: Metrics,
     tails: Mutex<HashMap<CampaignId, Tail>>,
 }
 
@@ -54,7 +58,8 @@ impl Hub {
     /// A hub over that log.
     pub fn new(log: Arc<dyn EventLog>) -> Self {
         let epoch = log.epoch().into();
-        Self { log, epoch, appending: Mutex::default(), tails: Mutex::default() }
+        let (appending, tails) = (Mutex::default(), Mutex::default());
+        Self { log, epoch, appending, metrics: Metrics::default(), tails }
     }
 
     /// The log.
@@ -77,10 +82,13 @@ impl Hub {
         expected: u64,
         drafts: &[Draft],
     ) -> Result<Appended, LogError> {
+        let started = Instant::now();
         // Held until published, so that the order of heads is the order of commits.
         let _order = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
         let appended = self.log.append(campaign, expected, drafts)?;
         self.publish(campaign, &appended);
+        self.metrics.events_appended.inc_by(appended.events.len() as u64);
+        self.metrics.append_seconds.observe(started.elapsed().as_secs_f64());
         Ok(appended)
     }
 

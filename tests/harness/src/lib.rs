@@ -5,7 +5,7 @@
 //! * [`hub`] publishes what has been committed; [`snapshots`] are built once and shared.
 //! * [`session`] is one connection without its socket: a pure core, which [`socket`] drives.
 //! * [`campaign`] is what can be done with a campaign, and the runner that does it.
-//! * [`retention`] forgets old history.
+//! * [`retention`] forgets old history, [`metrics`] tells how it goes.
 //! * [`rest`] are the routes, [`faults`] the ways to break them, [`server`] starts it all.
 
 pub mod app;
@@ -13,8 +13,9 @@ pub mod campaign;
 pub mod clock;
 pub mod faults;
 pub mod hub;
-pub mod journal;
 pub mod log;
+pub mod metrics;
+pub mod options;
 pub mod rest;
 pub mod retention;
 pub mod server;
@@ -22,4 +23,5 @@ pub mod session;
 pub mod snapshots;
 pub mod socket;
 
-pub use server::{Options, run};
+pub use options::Options;
+pub use server::run;

@@ -1,19 +1,30 @@
 //! `campaign-sync-server`: the reference server as a program.
 
+use std::io;
 use std::process::ExitCode;
 
-use campaign_sync_harness::server::{Options, run};
+use campaign_sync_harness::options::Options;
+use campaign_sync_harness::server::{Ready, run};
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let ready = |address| println!("listening on http://{address}");
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_target(false)
+        .with_max_level(options.log_level)
+        .with_writer(io::stderr)
+        .init();
+    let ready = |ready: Ready| println!("listening on http://{}", ready.address);
     match run(options, ready, stop()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("campaign-sync-server: {error}");
+            for line in error.to_string().lines() {
+                eprintln!("campaign-sync-server: {line}");
+            }
             ExitCode::FAILURE
         }
     }

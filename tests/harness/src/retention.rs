@@ -7,11 +7,9 @@ use std::time::Duration;
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::envelope::Envelope;
 use clap::Args;
-use serde_json::json;
 
 use crate::clock::{Clock, Moment};
 use crate::hub::Hub;
-use crate::journal;
 use crate::log::{EventLog, Head, LogError};
 
 /// How often it is looked.
@@ -52,7 +50,7 @@ pub fn spawn(hub: &Arc<Hub>, clock: Clock, limits: Limits) {
                 sweep(&hub, clock.now(), &limits)
             });
             if let Ok(Err(error)) = swept.await {
-                journal::line("retention_failed", &json!({"error": error.to_string()}));
+                tracing::error!(event = "retention_failed", %error);
             }
         }
     });
@@ -73,8 +71,12 @@ pub fn sweep(hub: &Hub, now: Moment, limits: &Limits) -> Result<(), LogError> {
         }
         if beyond >= head.oldest {
             hub.reread(&campaign)?;
-            let fields = json!({"campaignId": campaign.as_str(), "toSequenceNumber": beyond});
-            journal::line("history_truncated", &fields);
+            let campaign = campaign.as_str();
+            tracing::info!(
+                event = "history_truncated",
+                campaignId = campaign,
+                sequenceNumber = beyond
+            );
         }
     }
     Ok(())

@@ -3,13 +3,10 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use clap::Parser;
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -18,63 +15,36 @@ use crate::campaign::{demo, runner};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::log::sqlite::SqliteLog;
-use crate::retention::{self, Limits};
+use crate::options::Options;
 use crate::session::Context;
 use crate::snapshots::Snapshots;
-use crate::{journal, rest};
+use crate::{rest, retention};
 
 /// How long connections may take to end when the server goes away.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// The reference server of campaign-sync.
-#[derive(Clone, Debug, Parser)]
-#[command(name = "campaign-sync-server", version)]
-pub struct Options {
-    /// Where to listen; port 0 takes any free one, which is printed.
-    #[arg(long, default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
-    /// The database file.
-    #[arg(long, default_value = "campaigns.db")]
-    pub db: PathBuf,
-    /// Give the log a new identity, as after restoring a backup.
-    #[arg(long)]
-    pub new_epoch: bool,
-    /// Serve the page in this directory.
-    #[arg(long = "static", value_name = "DIR")]
-    pub page: Option<PathBuf>,
-    /// The secret that every client must know.
-    #[arg(long)]
-    pub token: Option<String>,
-    /// Rows per second of campaigns that do not say.
-    #[arg(long, default_value_t = 200)]
-    pub rate: u64,
-    /// Silence after which a socket is sent a pong, in milliseconds.
-    #[arg(long, default_value_t = 5_000)]
-    pub heartbeat_ms: u64,
-    /// Drive one campaign after the other through its phases.
-    #[arg(long)]
-    pub demo: bool,
-    /// How much history is kept.
-    #[command(flatten)]
-    pub history: Limits,
-    /// Offer fault injection; refused unless listening on loopback.
-    #[arg(long)]
-    pub faults: bool,
+/// Where a server can be reached.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready {
+    /// Its clients.
+    pub address: SocketAddr,
+    /// Its metrics.
+    pub metrics: Option<SocketAddr>,
 }
 
-/// Runs a server until `stop` is done; `ready` hears the address it listens on.
+/// Runs a server until `stop` is done; `ready` hears where it listens.
 ///
 /// # Errors
-/// What the medium or the network fails with; [`io::ErrorKind::PermissionDenied`] for faults beyond
-/// loopback.
+/// What the medium or the network fails with; [`io::ErrorKind::InvalidInput`] for options that make
+/// no sense, all of them told.
 pub async fn run(
     options: Options,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(Ready),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    if options.faults && !options.listen.ip().is_loopback() {
-        let message = "--faults is refused unless listening on a loopback address";
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    let complaints = options.complaints();
+    if !complaints.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, complaints.join("\n")));
     }
     let new_epoch = format!("{:032x}", rand::random::<u128>());
     let log = SqliteLog::open(&options.db, &new_epoch, options.new_epoch);
@@ -93,6 +63,8 @@ pub async fn run(
             snapshots: Snapshots::default(),
             token: options.token,
             heartbeat_ms: options.heartbeat_ms,
+            delivery: options.delivery,
+            drain_spread_ms: options.drain_spread_ms,
             one_event_per_frame: AtomicBool::new(false),
         }),
         clock,
@@ -101,15 +73,19 @@ pub async fn run(
         rate: options.rate,
         draining: watch::Sender::new(false),
     });
+    let metrics = match options.metrics {
+        Some(address) => Some(serve_metrics(app.clone(), address).await?),
+        None => None,
+    };
     let router = rest::router(app.clone(), options.page.as_deref());
-    let fields = json!({"address": address.to_string(), "epoch": hub.epoch()});
-    journal::line("listening", &fields);
-    ready(address);
+    let told = metrics.map(tracing::field::display);
+    tracing::info!(event = "listening", %address, metrics = told, epoch = hub.epoch());
+    ready(Ready { address, metrics });
     let (stopped, mut stopping) = watch::channel(false);
     let leaving = app.clone();
     let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
         stop.await;
-        journal::line("draining", &json!({}));
+        tracing::info!(event = "draining");
         leaving.draining.send_replace(true);
         stopped.send_replace(true);
     });
@@ -127,19 +103,22 @@ pub async fn run(
     }
 }
 
-/// A server on a free port of loopback, for tests in the same process.
-#[must_use]
-pub fn options(db: PathBuf) -> Options {
-    Options {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        db,
-        new_epoch: false,
-        page: None,
-        token: None,
-        rate: 200,
-        heartbeat_ms: 5_000,
-        demo: false,
-        history: Limits::NONE,
-        faults: false,
-    }
+/// Serves them for as long as the process runs, while it drains too.
+async fn serve_metrics(app: Arc<App>, address: SocketAddr) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    let mut draining = app.draining.subscribe();
+    let router = rest::operations::router(app);
+    tokio::spawn(async move {
+        let drained = async move {
+            drop(draining.wait_for(|draining| *draining).await);
+            drop(draining);
+            tokio::time::sleep(DRAIN_LIMIT).await;
+        };
+        tokio::select! {
+            served = axum::serve(listener, router) => drop(served),
+            () = drained => {}
+        }
+    });
+    Ok(address)
 }

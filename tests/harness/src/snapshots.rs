@@ -144,6 +144,7 @@ impl Snapshots {
         let view = hub.log().view(campaign, &RowQuery::default())?;
         let view = view.filter(|view| !view.stand.deleted).ok_or(LogError::UnknownCampaign)?;
         let snapshot = Arc::new(Snapshot::cut(hub.epoch(), campaign, &view));
+        hub.metrics.snapshots_built.inc();
         if held.len() == HELD_MAX {
             held.remove(0);
         }

@@ -16,8 +16,8 @@ use crate::faults::Link;
 use crate::hub::Wake;
 use crate::session::{Frame, MESSAGE_BYTES_MAX, Session, Step};
 
-/// A peer that takes no byte for this long is gone.
-const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a peer may take to read why its connection closes.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `GET /api/v2/ws`
 pub async fn upgrade(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
@@ -44,6 +44,7 @@ pub async fn upgrade(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> 
 
 struct Driver {
     app: Arc<App>,
+    id: String,
     session: Option<Session>,
     sink: SplitSink<WebSocket, Message>,
     stream: SplitStream<WebSocket>,
@@ -55,6 +56,12 @@ struct Driver {
     link: Link,
 }
 
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.app.context.hub.metrics.connections.dec();
+    }
+}
+
 /// The connection is over.
 struct Over;
 
@@ -64,10 +71,12 @@ impl Driver {
         let notified = notify.clone();
         let wake: Arc<Wake> = Arc::new(move || notified.notify_one());
         let id = format!("{:032x}", rand::random::<u128>());
-        let session = Session::open(app.clock.now(), app.context.clone(), id, wake.clone());
+        let session = Session::open(app.clock.now(), app.context.clone(), id.clone(), wake.clone());
+        app.context.hub.metrics.connections.inc();
         let (sink, stream) = socket.split();
         Self {
             app: app.clone(),
+            id,
             session: Some(session),
             sink,
             stream,
@@ -107,6 +116,10 @@ impl Driver {
             Step::Close(code, reason) => {
                 self.close(code, reason).await;
                 Err(Over)
+            }
+            Step::Ping => {
+                self.sink.feed(Message::Ping(Vec::new().into())).await.map_err(|_| Over)?;
+                self.flush().await
             }
             Step::Blocking | Step::Idle => self.wait().await,
         }
@@ -164,7 +177,7 @@ impl Driver {
                 Ok(text) => self.session()?.receive(now, text),
                 Err(_) => self.session()?.receive_garbage(now),
             },
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => self.session()?.heard(now),
             Some(Ok(Message::Close(_))) | None => return Err(Over),
             Some(Err(error)) => {
                 // The one error that the peer can still be told about.
@@ -186,15 +199,37 @@ impl Driver {
     }
 
     async fn write(&mut self, text: String) -> Result<(), Over> {
+        let bytes = text.len() as u64;
         let message = if self.session()?.is_binary() {
             Message::Binary(text.into_bytes().into())
         } else {
             Message::Text(text.into())
         };
-        match timeout(SEND_TIMEOUT, self.sink.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Over),
+        let metrics = &self.app.context.hub.metrics;
+        metrics.frames_sent.inc();
+        metrics.bytes_sent.inc_by(bytes);
+        self.sink.feed(message).await.map_err(|_| Over)?;
+        self.flush().await
+    }
+
+    /// Brings what has been written to the peer. One that takes nothing is given another chance, and
+    /// another, each longer than the one before; then it is gone. Meanwhile the cursors stand still:
+    /// nothing is read from the log for it, so it costs one frame of memory, and when it comes back
+    /// it is sent what follows that frame.
+    async fn flush(&mut self) -> Result<(), Over> {
+        let delivery = self.app.context.delivery;
+        for attempt in 0..=delivery.max_retry_attempts {
+            let patience = Duration::from_millis(delivery.backoff_ms(attempt, &self.id));
+            match timeout(patience, self.sink.flush()).await {
+                Ok(flushed) => return flushed.map_err(|_| Over),
+                Err(_) => {
+                    let retries = &self.app.context.hub.metrics.retries;
+                    retries.get_or_create(&[("what", "send")]).inc();
+                }
+            }
         }
+        tracing::warn!(event = "peer_gone", connection = self.id);
+        Err(Over)
     }
 
     async fn close(&mut self, code: u16, reason: &'static str) {
@@ -207,7 +242,8 @@ impl Driver {
             }
         }
         let frame = CloseFrame { code, reason: reason.into() };
-        let _gone_anyway = timeout(SEND_TIMEOUT, self.sink.send(Message::Close(Some(frame)))).await;
+        let _gone_anyway =
+            timeout(CLOSE_TIMEOUT, self.sink.send(Message::Close(Some(frame)))).await;
         // Give the peer the time to read it before the connection goes.
         let drained = async { while let Some(Ok(_)) = self.stream.next().await {} };
         let _late = timeout(Duration::from_secs(1), drained).await;

@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campaign_sync::protocol::{CampaignId, Phase, Status};
-use serde_json::json;
 
 use super::runner::Kick;
 use super::{NewCampaign, Order, Refusal};
 use crate::clock::Clock;
 use crate::hub::Hub;
-use crate::journal;
 use crate::log::RowQuery;
 
 /// How long a state is left to be looked at.
@@ -39,8 +37,8 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock, kick: Kick, rate: u64) {
                 Ok(Ok(Next::Deleted)) => turn += 1,
                 // Somebody pressed a button at the same time: look again.
                 Ok(Err(refusal)) => {
-                    let fields = json!({"code": refusal.code.as_str(), "message": refusal.message});
-                    journal::line("demo_refused", &fields);
+                    let code = refusal.code.as_str();
+                    tracing::info!(event = "demo_refused", code, reason = refusal.message);
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(_) => return,

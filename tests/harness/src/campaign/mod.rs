@@ -14,11 +14,9 @@ pub mod simulate;
 use campaign_sync::protocol::campaign::{CampaignRecord, PhaseCounters};
 use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::clock::Moment;
 use crate::hub::Hub;
-use crate::journal;
 use crate::log::{Draft, LogError, Recount, Settings, Tally};
 use request::{Asked, Decision, answered, decide};
 pub use request::{Caller, Done, Key, Order, view};
@@ -191,13 +189,15 @@ pub fn transition(
                 estimated_seconds: total as f64 / view.stand.settings.rate as f64,
             },
         );
-        Ok(accepted_if(agrees, draft))
+        Ok(accepted_if(hub, agrees, draft))
     })
     .inspect(|done| journal_transition(name, done))
 }
 
 /// A transition whose integrity check failed is announced instead.
-fn accepted_if(agrees: bool, draft: Draft) -> Decision {
+fn accepted_if(hub: &Hub, agrees: bool, draft: Draft) -> Decision {
+    let result = if agrees { "passed" } else { "failed" };
+    hub.metrics.integrity_checks.get_or_create(&[("result", result)]).inc();
     if agrees {
         return Decision::Append(draft);
     }
@@ -206,12 +206,16 @@ fn accepted_if(agrees: bool, draft: Draft) -> Decision {
 }
 
 fn journal_transition(name: &str, done: &Done) {
-    let fields = json!({
-        "name": name, "campaignId": done.record["campaignId"],
-        "newPhase": done.record["currentPhase"], "newStatus": done.record["phaseStatus"],
-        "sequenceNumber": done.number, "eventId": done.event_id,
-    });
-    journal::line("transaction", &fields);
+    let text = |key: &str| done.record[key].as_str().unwrap_or_default();
+    tracing::info!(
+        event = "transaction",
+        name,
+        campaignId = text("campaignId"),
+        newPhase = text("currentPhase"),
+        newStatus = text("phaseStatus"),
+        sequenceNumber = done.number,
+        eventId = done.event_id,
+    );
 }
 
 /// Starts a phase: the one the campaign is in and configured for, or the next one.

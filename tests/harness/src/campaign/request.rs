@@ -158,6 +158,7 @@ pub(super) fn decide(
             Ok(Decision::Announce(draft, refusal)) => (draft, Some(refusal)),
             Err(refusal) if refusal.code == Code::Internal => return Err(refusal),
             Err(refusal) => {
+                note(hub, asked, refusal.code.as_str());
                 hub.log().file(campaign, &entry(Some(&refusal)))?;
                 return Err(refusal);
             }
@@ -167,9 +168,25 @@ pub(super) fn decide(
             Err(LogError::Conflict { .. }) => continue,
             other => other?,
         };
+        note(hub, asked, refusal.as_ref().map_or(ACCEPTED, |refusal| refusal.code.as_str()));
+        if let Some(refusal) = &refusal {
+            let number = appended.head.number;
+            tracing::error!(
+                event = "integrity_check_failed",
+                campaignId = campaign.as_str(),
+                sequenceNumber = number,
+                eventId = appended.head.event_id,
+                name = asked.name,
+                message = refusal.message,
+            );
+        }
         return refusal.map_or_else(|| Ok(Done::of(campaign, appended)), Err);
     }
     Err(Refusal::new(Code::Internal, "the campaign changes too fast"))
+}
+
+fn note(hub: &Hub, asked: &Asked<'_>, result: &'static str) {
+    hub.metrics.transactions.get_or_create(&[("name", asked.name), ("result", result)]).inc();
 }
 
 /// The answer that was given to the request of that key before, if it was.

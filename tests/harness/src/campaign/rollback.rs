@@ -65,7 +65,7 @@ pub fn rollback(
                 estimated_seconds: 0.0,
             },
         );
-        Ok(accepted_if(agrees, draft))
+        Ok(accepted_if(hub, agrees, draft))
     })
     .inspect(|done| journal_transition(TRANSACTION, done))
 }

@@ -17,7 +17,6 @@ use super::drafts;
 use super::simulate::Fate;
 use crate::clock::{Clock, Moment};
 use crate::hub::Hub;
-use crate::journal;
 use crate::log::{Awaiting, Draft, LogError, Row, RowQuery, Settings, Tally, View};
 
 /// How often work is done.
@@ -57,9 +56,8 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock) -> Kick {
                 works.retain(|campaign, work| match work.step(&hub, now, campaign) {
                     Ok(goes_on) => goes_on,
                     Err(error) => {
-                        let fields = json!({"campaignId": campaign.as_str(),
-                            "error": error.to_string()});
-                        journal::line("runner_failed", &fields);
+                        let campaign = campaign.as_str();
+                        tracing::error!(event = "runner_failed", campaignId = campaign, %error);
                         false
                     }
                 });

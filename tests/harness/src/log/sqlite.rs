@@ -16,7 +16,6 @@ use std::time::Duration;
 use campaign_sync::protocol::digest::{Buckets, RowHasher};
 use campaign_sync::protocol::{CampaignId, Digest};
 use rusqlite::{Connection, OpenFlags, Transaction as Tx, params};
-use serde_json::json;
 
 use super::compose::Chain;
 use super::fold::Fold;
@@ -62,8 +61,7 @@ impl SqliteLog {
         create(&writer)?;
         let foreign = instance::is_foreign(&writer, path).map_err(storage)?;
         if foreign {
-            let database = path.display().to_string();
-            crate::journal::line("backup_restored", &json!({"database": database}));
+            tracing::warn!(event = "backup_restored", database = %path.display());
         }
         let epoch = epoch(&writer, new_epoch, renew || foreign).map_err(storage)?;
         instance::advance(&writer, path).map_err(storage)?;

@@ -9,7 +9,7 @@ use axum::extract::{Path, Query, State};
 use campaign_sync::protocol::digest::id_hash;
 use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::answer::{Answer, body, plain, positioned};
@@ -347,9 +347,4 @@ pub async fn blocking<T: Send + 'static>(
         Ok(result) => result,
         Err(_) => Err(Refusal::new(Code::Internal, "the operation failed")),
     }
-}
-
-/// The state of the server, for whoever supervises it.
-pub async fn health(State(app): State<Arc<App>>) -> axum::Json<Value> {
-    axum::Json(json!({"status": "ok", "epoch": app.context.hub.epoch()}))
 }

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod caller;
 pub mod campaigns;
 pub mod faults;
+pub mod operations;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -51,7 +52,9 @@ pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
     let router = Router::new()
         .nest("/api/v2", api)
         .route("/api/{*rest}", get(not_found).fallback(not_found))
-        .route("/healthz", get(campaigns::health))
+        .route("/healthz", get(operations::health))
+        .route("/readyz", get(operations::ready))
+        .layer(from_fn_with_state(app.clone(), operations::measure))
         .with_state(app);
     match page {
         None => router.fallback(not_found),

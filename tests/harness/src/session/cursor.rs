@@ -13,6 +13,7 @@ use std::sync::Arc;
 use campaign_sync::protocol::CampaignId;
 
 use super::answer::{Answer, Ask};
+use super::limits::Bucket;
 use super::message::{Prefer, Recover};
 use super::{Context, Frame, Step, reply};
 use crate::clock::Moment;
@@ -49,11 +50,18 @@ pub(super) struct Cursor {
     place: Place,
     asks: VecDeque<Ask>,
     answer: Option<Answer>,
+    seeks: Bucket,
 }
 
 impl Cursor {
-    pub(super) const fn new(campaign: CampaignId) -> Self {
-        Self { campaign, place: Place::Idle, asks: VecDeque::new(), answer: None }
+    pub(super) const fn new(campaign: CampaignId, seeks: Bucket) -> Self {
+        Self { campaign, place: Place::Idle, asks: VecDeque::new(), answer: None, seeks }
+    }
+
+    /// Whether the campaign may be asked to recover now; otherwise, after how many milliseconds.
+    pub(super) fn may_seek(&mut self, now: Moment, context: &Context) -> Result<(), u64> {
+        let rate = context.delivery.recoveries_per_second;
+        self.seeks.take(now.monotonic_ms, rate, 4 * rate)
     }
 
     /// The last number written to the socket; none while there is no such number.
@@ -90,6 +98,7 @@ impl Cursor {
         self.ask_again();
         let Some(head) = context.hub.head(&self.campaign)? else {
             self.place = Place::Idle;
+            context.hub.metrics.recovery(wanted.reason.as_deref(), "unknown_campaign");
             return Ok(Some(reply::unknown_campaign(
                 now,
                 &self.campaign,
@@ -141,6 +150,7 @@ impl Cursor {
         }
         self.place = Place::At(last);
         let outcome = if last == head.number { "current" } else { "replay" };
+        self.told(context, wanted, outcome, head.number);
         Ok(self.recovery(now, context, wanted.request.as_deref(), outcome, (last, head.number)))
     }
 
@@ -162,6 +172,7 @@ impl Cursor {
             taken => taken?,
         };
         let at = taken.at;
+        self.told(context, wanted, reason, at);
         self.place = Place::Snapshot { snapshot: taken, next: 1, request: wanted.request.clone() };
         Ok(self.snapshot_follows(now, context, wanted.request.as_deref(), at, Some(reason)))
     }
@@ -174,9 +185,24 @@ impl Cursor {
         if wanted.last > resume.at || resume.at + 1 < oldest {
             return None;
         }
+        self.told(context, wanted, "resumed", resume.at);
         self.place = Place::Snapshot { snapshot: held, next, request: wanted.request.clone() };
         let request = wanted.request.as_deref();
         Some(self.snapshot_follows(now, context, request, resume.at, Some("resumed")))
+    }
+
+    /// A recovery is an event of integrity: it is counted, and logged with its position.
+    fn told(&self, context: &Context, wanted: &Recover, outcome: &'static str, to: u64) {
+        context.hub.metrics.recovery(wanted.reason.as_deref(), outcome);
+        tracing::info!(
+            event = "recovery",
+            campaignId = self.campaign.as_str(),
+            reason = wanted.reason.as_deref().unwrap_or("none"),
+            outcome,
+            lastSequenceNumber = wanted.last,
+            toSequenceNumber = to,
+            eventId = context.hub.known_head(&self.campaign).map(|head| head.event_id),
+        );
     }
 
     fn snapshot_follows(
@@ -278,8 +304,9 @@ impl Cursor {
             if !may_block {
                 return Ok(Step::Blocking);
             }
-            let Some(ask) = self.asks.pop_front() else { return Ok(Step::Idle) };
+            let Some(ask) = self.asks.front().cloned() else { return Ok(Step::Idle) };
             self.answer = Some(Answer::prepare(now, context, &self.campaign, ask)?);
+            self.asks.pop_front();
         }
         let Some(answer) = self.answer.as_mut().filter(|answer| answer.at <= number) else {
             return Ok(Step::Idle);
@@ -321,7 +348,11 @@ impl Cursor {
             }
             // What this slow reader needed next has been truncated away meanwhile: it comes back
             // and is told so in the answer to its own request.
-            _ if may_block => Ok(Step::Close(LAGGING, "lagging")),
+            _ if may_block => {
+                let campaign = self.campaign.as_str();
+                tracing::warn!(event = "lagging", campaignId = campaign, sequenceNumber = number);
+                Ok(Step::Close(LAGGING, "lagging"))
+            }
             _ => Ok(Step::Blocking),
         }
     }

@@ -12,27 +12,33 @@
 //! * a wrong token: `error` `unauthorized`, close 4401;
 //! * no `connection_init` within 10 s: close 4408;
 //! * more than 256 subscriptions: `error` `too_many`;
-//! * more than 1,024 requests waiting for their answer: close 4429.
+//! * more recovery requests than 10 a second per campaign: `error` `rate_limited` with
+//!   `retryAfterMs`;
+//! * more than 200 messages a second, or 1,024 requests waiting for their answer: close 4429;
+//! * no frame for 30 s, not even the answer to a WebSocket ping: close 4408.
 
 mod answer;
+mod context;
 mod cursor;
+pub mod limits;
 pub mod message;
 pub mod reply;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use campaign_sync::protocol::digest::id_hash;
 use campaign_sync::protocol::{CampaignId, Code};
-use serde_json::json;
 
 use crate::clock::Moment;
-use crate::hub::{Hub, Wake};
+use crate::hub::Wake;
 use crate::log::LogError;
-use crate::snapshots::Snapshots;
+use crate::metrics::{Metrics, close_label};
 use answer::Ask;
+pub use context::{Context, Frame, Step};
 use cursor::Cursor;
+use limits::Bucket;
 use message::{ClientMessage, Recover};
 
 /// The largest client message.
@@ -44,79 +50,14 @@ const GREETING_MS: u64 = 10_000;
 /// After this many malformed messages the connection is closed.
 const MALFORMED_MAX: u32 = 10;
 
-/// Subscriptions per connection.
-const SUBSCRIPTIONS_MAX: usize = 256;
-
 /// Requests waiting per connection; the driver stops reading long before.
 const REQUESTS_MAX: usize = 1_024;
 
-/// When clients shall come back after a drain.
+/// When clients shall come back after a drain, at the earliest; each a bit later by its own.
 const DRAIN_RETRY_MS: u64 = 1_000;
 
-/// What all sessions of a server share.
-pub struct Context {
-    /// The log and its news.
-    pub hub: Arc<Hub>,
-    /// The snapshots held.
-    pub snapshots: Snapshots,
-    /// What `connection_init` must carry.
-    pub token: Option<String>,
-    /// Silence after which a `pong` is sent unasked.
-    pub heartbeat_ms: u64,
-    /// Set while faults are injected, so that they hit single events.
-    pub one_event_per_frame: AtomicBool,
-}
-
-impl fmt::Debug for Context {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("hub", &self.hub).finish_non_exhaustive()
-    }
-}
-
-impl Context {
-    fn joins_events(&self) -> bool {
-        !self.one_event_per_frame.load(Ordering::Relaxed)
-    }
-
-    /// Whether `given` is the token, if one is needed. Takes the same time wherever they differ.
-    pub fn admits(&self, given: Option<&str>) -> bool {
-        let Some(token) = &self.token else { return true };
-        let given = given.unwrap_or_default();
-        let differences = token.bytes().zip(given.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b));
-        token.len() == given.len() && differences == 0
-    }
-}
-
-/// Something to write to the socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// One document, or several joined by line feeds.
-    pub text: String,
-    /// Whether it is a control message; otherwise it is events.
-    pub control: bool,
-}
-
-impl Frame {
-    const fn control(text: String) -> Self {
-        Self { text, control: true }
-    }
-}
-
-/// What the driver has to do next.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Write this.
-    Frame(Frame),
-    /// Close with this code; the session is over.
-    Close(u16, &'static str),
-    /// Ask again where blocking is allowed.
-    Blocking,
-    /// Nothing until something is received, the wake is called, or the timeout has passed.
-    Idle,
-}
-
 /// A request that waits for its answer, in the order of arrival.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Request {
     Say(String),
     Pong(Option<u64>),
@@ -137,6 +78,11 @@ pub struct Session {
     malformed: u32,
     opened_ms: u64,
     sent_ms: u64,
+    heard_ms: u64,
+    pinged_ms: u64,
+    messages: Bucket,
+    failures: u32,
+    retry_ms: Option<u64>,
     requests: VecDeque<Request>,
     cursors: BTreeMap<CampaignId, Cursor>,
     turn: Option<CampaignId>,
@@ -152,6 +98,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         for campaign in self.cursors.keys() {
             self.context.hub.unfollow(campaign, &self.wake);
+            self.context.hub.metrics.subscriptions.dec();
         }
     }
 }
@@ -159,6 +106,8 @@ impl Drop for Session {
 impl Session {
     /// A connection that has just been opened; `wake` is called when there may be a frame again.
     pub fn open(now: Moment, context: Arc<Context>, id: String, wake: Arc<Wake>) -> Self {
+        let burst = 10 * context.delivery.messages_per_second;
+        let messages = Bucket::full(now.monotonic_ms, burst);
         Self {
             context,
             id,
@@ -168,6 +117,11 @@ impl Session {
             malformed: 0,
             opened_ms: now.monotonic_ms,
             sent_ms: now.monotonic_ms,
+            heard_ms: now.monotonic_ms,
+            pinged_ms: now.monotonic_ms,
+            messages,
+            failures: 0,
+            retry_ms: None,
             requests: VecDeque::new(),
             cursors: BTreeMap::new(),
             turn: None,
@@ -184,14 +138,23 @@ impl Session {
         self.requests.len() >= REQUESTS_MAX / 16
     }
 
+    /// Takes note that the client lives.
+    pub const fn heard(&mut self, now: Moment) {
+        self.heard_ms = now.monotonic_ms;
+    }
+
     /// Takes a frame from the client: one or more documents.
     pub fn receive(&mut self, now: Moment, frame: &str) {
+        self.heard(now);
         let mut documents = frame.split('\n').filter(|it| !it.trim_ascii().is_empty()).peekable();
         if documents.peek().is_none() {
             self.refuse(now, Code::InvalidMessage);
         }
         for document in documents {
-            if self.requests.len() >= REQUESTS_MAX {
+            let rate = self.context.delivery.messages_per_second;
+            let within = self.messages.take(now.monotonic_ms, rate, 10 * rate).is_ok();
+            if !within || self.requests.len() >= REQUESTS_MAX {
+                self.metrics().rate_limited.get_or_create(&[("what", "messages")]).inc();
                 return self.requests.push_back(Request::Close(4429, "too many requests"));
             }
             match message::read(document) {
@@ -203,12 +166,14 @@ impl Session {
 
     /// Takes note of a message that is not UTF-8.
     pub fn receive_garbage(&mut self, now: Moment) {
+        self.heard(now);
         self.refuse(now, Code::InvalidUtf8);
     }
 
     /// Announces that the server goes away, and closes.
     pub fn drain(&mut self, now: Moment) {
-        self.requests.push_back(Request::Say(reply::draining(now, DRAIN_RETRY_MS)));
+        let spread = id_hash(&self.id) % self.context.drain_spread_ms.max(1);
+        self.requests.push_back(Request::Say(reply::draining(now, DRAIN_RETRY_MS + spread)));
         self.requests.push_back(Request::Close(1012, "draining"));
     }
 
@@ -256,87 +221,149 @@ impl Session {
     /// When to call [`Session::poll`] again although nothing happened, on the monotonic clock.
     pub fn timeout_ms(&self) -> u64 {
         let own = if self.greeted {
-            self.sent_ms + self.context.heartbeat_ms
+            (self.sent_ms + self.context.heartbeat_ms).min(self.ping_due_ms()).min(self.gone_ms())
         } else {
             self.opened_ms + GREETING_MS
         };
-        self.cursors.values().filter_map(Cursor::deadline_ms).fold(own, u64::min)
+        let retry = self.retry_ms.unwrap_or(u64::MAX);
+        self.cursors.values().filter_map(Cursor::deadline_ms).fold(own.min(retry), u64::min)
+    }
+
+    /// When the client is asked whether it is there.
+    fn ping_due_ms(&self) -> u64 {
+        self.heard_ms.max(self.pinged_ms) + self.context.delivery.idle_timeout_ms / 3
+    }
+
+    /// When a client that says nothing is gone.
+    fn gone_ms(&self) -> u64 {
+        self.heard_ms + self.context.delivery.idle_timeout_ms
     }
 
     /// What to do next. `may_block` says whether the log may be read here.
     pub fn poll(&mut self, now: Moment, may_block: bool) -> Step {
-        let step = self.next_step(now, may_block);
-        if matches!(step, Step::Frame(_)) {
-            self.sent_ms = now.monotonic_ms;
+        if self.retry_ms.is_some_and(|at| now.monotonic_ms < at) {
+            let step = self.when_idle(now);
+            if matches!(step, Step::Frame(_)) {
+                self.sent_ms = now.monotonic_ms;
+            }
+            return step;
+        }
+        self.retry_ms = None;
+        let step = match self.next_step(now, may_block) {
+            Ok(step) => step,
+            Err(error) => self.after_failure(now, &error),
+        };
+        match &step {
+            Step::Frame(_) => {
+                (self.sent_ms, self.failures) = (now.monotonic_ms, 0);
+            }
+            Step::Close(code, _) => {
+                self.metrics().closes.get_or_create(&[("code", close_label(*code))]).inc();
+            }
+            Step::Ping | Step::Blocking | Step::Idle => {}
         }
         step
     }
 
-    fn next_step(&mut self, now: Moment, may_block: bool) -> Step {
+    /// The log could not be read. Nothing has been sent that was not read, and no cursor has moved:
+    /// the same is tried again later, and given up with the connection after so many times.
+    fn after_failure(&mut self, now: Moment, error: &LogError) -> Step {
+        let delivery = self.context.delivery;
+        tracing::warn!(
+            event = "session_failed", connection = self.id, attempt = self.failures, %error
+        );
+        if self.failures >= delivery.max_retry_attempts {
+            return Step::Close(1011, "internal");
+        }
+        self.metrics().retries.get_or_create(&[("what", "read")]).inc();
+        let delay = delivery.backoff_ms(self.failures, &self.id);
+        self.failures += 1;
+        self.retry_ms = Some(now.monotonic_ms + delay);
+        Step::Idle
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.context.hub.metrics
+    }
+
+    fn next_step(&mut self, now: Moment, may_block: bool) -> Result<Step, LogError> {
         while let Some(request) = self.requests.front() {
             let simple = matches!(request, Request::Say(_) | Request::Pong(_) | Request::Close(..));
             if !simple && !may_block {
-                return Step::Blocking;
+                return Ok(Step::Blocking);
             }
-            let Some(request) = self.requests.pop_front() else { break };
-            if let Some(step) = self.answer(now, request) {
-                return step;
+            // It stays where it is until it has been answered.
+            let answer = self.answer(now, request.clone())?;
+            self.requests.pop_front();
+            if let Some(step) = answer {
+                return Ok(step);
             }
         }
-        match self.next_of_cursors(now, may_block) {
-            Step::Idle => self.when_idle(now),
-            step => step,
+        match self.next_of_cursors(now, may_block)? {
+            Step::Idle => Ok(self.when_idle(now)),
+            step => Ok(step),
         }
     }
 
-    fn when_idle(&self, now: Moment) -> Step {
+    fn when_idle(&mut self, now: Moment) -> Step {
+        let now_ms = now.monotonic_ms;
         if !self.greeted {
-            let late = now.monotonic_ms >= self.opened_ms + GREETING_MS;
+            let late = now_ms >= self.opened_ms + GREETING_MS;
             return if late { Step::Close(4408, "no connection_init") } else { Step::Idle };
         }
-        if now.monotonic_ms >= self.sent_ms + self.context.heartbeat_ms {
+        // Who has so many requests waiting is not listened to: nobody knows what it says.
+        if now_ms >= self.gone_ms() && !self.is_busy() {
+            return Step::Close(4408, "nothing heard");
+        }
+        if now_ms >= self.ping_due_ms() {
+            self.pinged_ms = now_ms;
+            return Step::Ping;
+        }
+        if now_ms >= self.sent_ms + self.context.heartbeat_ms {
             return Step::Frame(self.pong(now, None));
         }
         Step::Idle
     }
 
     /// Gives every subscription its turn, so that a long replay of one does not hold up the others.
-    fn next_of_cursors(&mut self, now: Moment, may_block: bool) -> Step {
+    fn next_of_cursors(&mut self, now: Moment, may_block: bool) -> Result<Step, LogError> {
         let ids: Vec<CampaignId> = self.cursors.keys().cloned().collect();
         let first = self.turn.as_ref().map_or(0, |turn| ids.partition_point(|id| id <= turn));
         for id in ids[first..].iter().chain(&ids[..first]) {
             let Some(cursor) = self.cursors.get_mut(id) else { continue };
-            match cursor.poll(now, &self.context, may_block) {
-                Ok(Step::Idle) => {}
-                Ok(Step::Frame(frame)) => {
+            match cursor.poll(now, &self.context, may_block)? {
+                Step::Idle => {}
+                Step::Frame(frame) => {
                     self.turn = Some(id.clone());
-                    return Step::Frame(frame);
+                    return Ok(Step::Frame(frame));
                 }
-                Ok(step) => return step,
-                Err(error) => return internal(&error),
+                step => return Ok(step),
             }
         }
-        Step::Idle
+        Ok(Step::Idle)
     }
 
-    fn answer(&mut self, now: Moment, request: Request) -> Option<Step> {
+    fn answer(&mut self, now: Moment, request: Request) -> Result<Option<Step>, LogError> {
         let said = match request {
-            Request::Say(text) => Ok(Some(text)),
-            Request::Pong(echo) => return Some(Step::Frame(self.pong(now, echo))),
-            Request::Close(code, reason) => return Some(Step::Close(code, reason)),
-            Request::Subscribe(campaign) => self.subscribe(now, campaign),
+            Request::Say(text) => Some(text),
+            Request::Pong(echo) => return Ok(Some(Step::Frame(self.pong(now, echo)))),
+            Request::Close(code, reason) => return Ok(Some(Step::Close(code, reason))),
+            Request::Subscribe(campaign) => self.subscribe(now, campaign)?,
             Request::Unsubscribe(campaign) => {
-                self.cursors.remove(&campaign);
-                self.context.hub.unfollow(&campaign, &self.wake);
-                Ok(Some(reply::ended(now, &campaign, "unsubscribed")))
+                self.leave(&campaign);
+                Some(reply::ended(now, &campaign, "unsubscribed"))
             }
-            Request::Seek(wanted) => self.seek(now, wanted),
-            Request::Ask(campaign, ask) => Ok(self.ask(now, &campaign, ask)),
+            Request::Seek(wanted) => self.seek(now, wanted)?,
+            Request::Ask(campaign, ask) => self.ask(now, &campaign, ask),
         };
-        match said {
-            Ok(said) => said.map(|text| Step::Frame(Frame::control(text))),
-            Err(error) => Some(internal(&error)),
+        Ok(said.map(|text| Step::Frame(Frame::control(text))))
+    }
+
+    fn leave(&mut self, campaign: &CampaignId) {
+        if self.cursors.remove(campaign).is_some() {
+            self.metrics().subscriptions.dec();
         }
+        self.context.hub.unfollow(campaign, &self.wake);
     }
 
     fn subscribe(&mut self, now: Moment, campaign: CampaignId) -> Result<Option<String>, LogError> {
@@ -344,21 +371,34 @@ impl Session {
             let text = "there is no such campaign";
             return Ok(Some(reply::error(now, Code::UnknownCampaign, text, Some(&campaign), None)));
         };
-        if self.cursors.len() == SUBSCRIPTIONS_MAX && !self.cursors.contains_key(&campaign) {
+        let full = self.cursors.len() >= self.context.delivery.max_subscriptions;
+        if full && !self.cursors.contains_key(&campaign) {
             let text = "too many subscriptions on this connection";
             return Ok(Some(reply::error(now, Code::TooMany, text, Some(&campaign), None)));
         }
         self.context.hub.follow(&campaign, &self.wake)?;
         let confirmed = reply::confirmed(now, &campaign, self.context.hub.epoch(), &head);
-        self.cursors.entry(campaign.clone()).or_insert_with(|| Cursor::new(campaign));
+        if !self.cursors.contains_key(&campaign) {
+            self.metrics().subscriptions.inc();
+            let burst = 4 * self.context.delivery.recoveries_per_second;
+            let seeks = Bucket::full(now.monotonic_ms, burst);
+            self.cursors.insert(campaign.clone(), Cursor::new(campaign, seeks));
+        }
         Ok(Some(confirmed))
     }
 
     fn seek(&mut self, now: Moment, wanted: Recover) -> Result<Option<String>, LogError> {
+        let request = wanted.request.as_deref();
         if let Some(cursor) = self.cursors.get_mut(&wanted.campaign) {
+            // What failed is tried again without being counted again.
+            if self.failures == 0
+                && let Err(after_ms) = cursor.may_seek(now, &self.context)
+            {
+                self.metrics().rate_limited.get_or_create(&[("what", "recoveries")]).inc();
+                return Ok(Some(reply::rate_limited(now, &wanted.campaign, request, after_ms)));
+            }
             return cursor.seek(now, &self.context, wanted);
         }
-        let request = wanted.request.as_deref();
         if self.context.hub.head(&wanted.campaign)?.is_none() {
             return Ok(Some(reply::unknown_campaign(now, &wanted.campaign, request)));
         }
@@ -378,8 +418,9 @@ impl Session {
     fn pong(&self, now: Moment, echo: Option<u64>) -> Frame {
         let hub = &self.context.hub;
         let heads = self.cursors.iter().filter_map(|(campaign, cursor)| {
-            let head = hub.known_head(campaign)?;
-            Some(reply::head(campaign, hub.epoch(), cursor.written()?, &head))
+            let (head, written) = (hub.known_head(campaign)?, cursor.written()?);
+            hub.metrics.lag_events.observe(head.number.saturating_sub(written) as f64);
+            Some(reply::head(campaign, hub.epoch(), written, &head))
         });
         Frame::control(reply::pong(now, echo, heads.collect()))
     }
@@ -388,10 +429,4 @@ impl Session {
 fn not_subscribed(now: Moment, campaign: &CampaignId, request: Option<&str>) -> String {
     let text = "this connection is not subscribed to the campaign";
     reply::error(now, Code::InvalidMessage, text, Some(campaign), request)
-}
-
-/// The medium failed: the client is better off with another connection.
-fn internal(error: &LogError) -> Step {
-    crate::journal::line("session_failed", &json!({"error": error.to_string()}));
-    Step::Close(1011, "internal")
 }

@@ -94,6 +94,23 @@ pub fn error(
     message(now, "error", &data.to_string())
 }
 
+/// `error` `rate_limited`
+pub fn rate_limited(
+    now: Moment,
+    campaign: &CampaignId,
+    request: Option<&str>,
+    retry_after_ms: u64,
+) -> String {
+    let mut data = json!({
+        "code": Code::RateLimited.as_str(),
+        "message": "too many recovery requests for this campaign",
+        "campaignId": campaign.as_str(),
+        "retryAfterMs": retry_after_ms,
+    });
+    optional(&mut data, "requestId", request);
+    message(now, "error", &data.to_string())
+}
+
 /// `server_draining`
 pub fn draining(now: Moment, retry_after_ms: u64) -> String {
     message(now, "server_draining", &json!({"retryAfterMs": retry_after_ms}).to_string())

@@ -1,7 +1,7 @@
 //! Every step of a transition fails once, on purpose: nothing that anybody can see changes, and no
 //! event leaves. The steps are made to fail inside the database, by triggers.
 
-use campaign_sync_harness::server::Options;
+use campaign_sync_harness::options::Options;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 

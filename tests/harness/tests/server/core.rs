@@ -5,7 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use campaign_sync_harness::clock::Moment;
 use campaign_sync_harness::hub::Hub;
+use campaign_sync_harness::log::EventLog;
 use campaign_sync_harness::log::memory::MemoryLog;
+use campaign_sync_harness::session::limits::Delivery;
 use campaign_sync_harness::session::{Context, Session, Step};
 use campaign_sync_harness::snapshots::Snapshots;
 use serde_json::{Value, json};
@@ -13,25 +15,32 @@ use serde_json::{Value, json};
 use super::log::{created, id, row, rows};
 use super::support::{Copy, parse};
 
-struct Room {
-    context: Arc<Context>,
-    session: Session,
-    now_ms: u64,
+pub(crate) struct Room {
+    pub(crate) context: Arc<Context>,
+    pub(crate) session: Session,
+    pub(crate) now_ms: u64,
 }
 
-fn at(ms: u64) -> Moment {
+pub(crate) fn at(ms: u64) -> Moment {
     Moment { monotonic_ms: ms, wall_ms: 1_900_000_000_000 + ms }
 }
 
 impl Room {
     /// A campaign with `events` events, and a session that has not said anything.
-    fn silent(events: u64) -> Self {
-        let hub = Arc::new(Hub::new(Arc::new(MemoryLog::new("epoch-1"))));
+    pub(crate) fn silent(events: u64) -> Self {
+        Self::over(Arc::new(MemoryLog::new("epoch-1")), events)
+    }
+
+    /// The same, over another log.
+    pub(crate) fn over(log: Arc<dyn EventLog>, events: u64) -> Self {
+        let hub = Arc::new(Hub::new(log));
         let context = Arc::new(Context {
             hub,
             snapshots: Snapshots::default(),
             token: None,
             heartbeat_ms: 5_000,
+            delivery: Delivery::default(),
+            drain_spread_ms: 4_000,
             one_event_per_frame: AtomicBool::new(false),
         });
         let session = Session::open(at(0), context.clone(), "s1".into(), Arc::new(|| {}));
@@ -41,8 +50,12 @@ impl Room {
     }
 
     /// The same, greeted and subscribed.
-    fn subscribed(events: u64) -> Self {
-        let mut room = Self::silent(events);
+    pub(crate) fn subscribed(events: u64) -> Self {
+        Self::silent(events).greeted()
+    }
+
+    pub(crate) fn greeted(self) -> Self {
+        let mut room = self;
         room.say(json!({"type": "connection_init", "protocols": ["campaign-sync.v1"]}));
         room.say(json!({"type": "subscribe_campaign", "campaignId": "c1"}));
         let kinds: Vec<String> = room.hear().iter().map(|it| kind(it)).collect();
@@ -51,7 +64,7 @@ impl Room {
     }
 
     /// Appends until the campaign has that many events.
-    fn grow(&self, to: u64) {
+    pub(crate) fn grow(&self, to: u64) {
         let hub = &self.context.hub;
         let head = hub.head(&id()).unwrap().map_or(0, |head| head.number);
         for number in head..to {
@@ -60,15 +73,15 @@ impl Room {
         }
     }
 
-    fn say(&mut self, message: Value) {
+    pub(crate) fn say(&mut self, message: Value) {
         self.session.receive(at(self.now_ms), &message.to_string());
     }
 
-    fn recover(&mut self, payload: Value) {
+    pub(crate) fn recover(&mut self, payload: Value) {
         self.say(json!({"type": "request_event_recovery", "payload": payload}));
     }
 
-    fn step(&mut self) -> Step {
+    pub(crate) fn step(&mut self) -> Step {
         match self.session.poll(at(self.now_ms), false) {
             Step::Blocking => self.session.poll(at(self.now_ms), true),
             step => step,
@@ -76,7 +89,7 @@ impl Room {
     }
 
     /// Everything that the session has to say now.
-    fn hear(&mut self) -> Vec<String> {
+    pub(crate) fn hear(&mut self) -> Vec<String> {
         let mut documents = Vec::new();
         while let Step::Frame(frame) = self.step() {
             documents.extend(frame.text.split('\n').map(str::to_owned));
@@ -85,15 +98,15 @@ impl Room {
     }
 }
 
-fn kind(document: &str) -> String {
+pub(crate) fn kind(document: &str) -> String {
     parse(document)["type"].as_str().unwrap().to_owned()
 }
 
-fn number(document: &str) -> u64 {
+pub(crate) fn number(document: &str) -> u64 {
     parse(document)["sequence"]["sequenceNumber"].as_u64().unwrap()
 }
 
-fn at_zero() -> Value {
+pub(crate) fn at_zero() -> Value {
     json!({"campaignId": "c1", "lastSequenceNumber": 0})
 }
 

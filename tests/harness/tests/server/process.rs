@@ -13,15 +13,21 @@ pub(crate) struct Process {
     pub(crate) address: String,
 }
 
+/// The server, without any option; what it logs goes nowhere.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_campaign-sync-server"));
+    command.stderr(Stdio::null());
+    command
+}
+
 impl Process {
     pub(crate) fn start(db: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_campaign-sync-server"))
-            .args(["--listen", "127.0.0.1:0", "--rate", "2000", "--db"])
-            .arg(db)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        Self::spawn(program().args(["--listen", "127.0.0.1:0", "--rate", "2000", "--db"]).arg(db))
+    }
+
+    /// Starts a command, and waits until it listens.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();

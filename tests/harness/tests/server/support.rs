@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use campaign_sync::protocol::EventHash;
 use campaign_sync::protocol::envelope::Envelope;
-use campaign_sync_harness::server::{Options, options, run};
+use campaign_sync_harness::options::{Options, options};
+use campaign_sync_harness::server::{Ready, run};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -21,6 +22,7 @@ const NEVER: Duration = Duration::from_secs(30);
 
 pub(crate) struct Server {
     pub(crate) address: String,
+    pub(crate) metrics: Option<std::net::SocketAddr>,
     pub(crate) db: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     done: Option<tokio::task::JoinHandle<()>>,
@@ -39,14 +41,16 @@ impl Server {
     /// Starts over the database of that directory.
     pub(crate) async fn over(directory: TempDir, change: impl FnOnce(&mut Options)) -> Self {
         let db = directory.path().join("campaigns.db");
-        let (address, stop, done) = serve(&db, change).await;
-        Self { address, db, stop: Some(stop), done: Some(done), _directory: directory }
+        let (ready, stop, done) = serve(&db, change).await;
+        let (address, metrics) = (ready.address.to_string(), ready.metrics);
+        Self { address, metrics, db, stop: Some(stop), done: Some(done), _directory: directory }
     }
 
     /// Starts again, over the same database, once stopped.
     pub(crate) async fn restart(&mut self, change: impl FnOnce(&mut Options)) {
-        let (address, stop, done) = serve(&self.db, change).await;
-        (self.address, self.stop, self.done) = (address, Some(stop), Some(done));
+        let (ready, stop, done) = serve(&self.db, change).await;
+        (self.stop, self.done) = (Some(stop), Some(done));
+        (self.address, self.metrics) = (ready.address.to_string(), ready.metrics);
     }
 
     pub(crate) async fn stop(&mut self) {
@@ -92,6 +96,22 @@ impl Server {
         tokio::time::timeout(NEVER, completed).await.expect("the phase never ends");
     }
 
+    /// What the port of its own says.
+    pub(crate) async fn operations(&self, path: &str) -> (u16, String) {
+        let url = format!("http://{}{path}", self.metrics.unwrap());
+        let response = reqwest::get(url).await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    pub(crate) async fn metrics(&self) -> String {
+        self.operations("/metrics").await.1
+    }
+
+    /// Asks it to end, without waiting for that.
+    pub(crate) fn ask_to_stop(&mut self) {
+        self.stop.take();
+    }
+
     /// The audit trail of a campaign.
     pub(crate) async fn filed(&self, id: &str) -> Vec<Value> {
         let mut body = self.get(&format!("/campaigns/{id}/transitions")).await.body;
@@ -112,19 +132,19 @@ impl Server {
 async fn serve(
     db: &Path,
     change: impl FnOnce(&mut Options),
-) -> (String, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+) -> (Ready, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
     let mut options = options(db.to_owned());
     change(&mut options);
     let (ready, address) = oneshot::channel();
     let (stop, stopped) = oneshot::channel::<()>();
     let done = tokio::spawn(async move {
-        let ready = move |address| ready.send(address).unwrap();
+        let ready = move |it: Ready| ready.send(it).unwrap();
         let stop = async move {
             let _dropped_means_stop = stopped.await;
         };
         run(options, ready, stop).await.unwrap();
     });
-    (address.await.unwrap().to_string(), stop, done)
+    (address.await.unwrap(), stop, done)
 }
 
 pub(crate) struct Answer {
@@ -164,16 +184,24 @@ impl Client {
     /// Connects without saying anything.
     pub(crate) async fn silent(address: &str) -> Self {
         let (socket, _) = connect_async(format!("ws://{address}/api/v2/ws")).await.unwrap();
+        Self::of(socket)
+    }
+
+    pub(crate) fn of(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
         Self { socket, waiting: Default::default() }
     }
 
     /// Connects and is acknowledged as v1.
     pub(crate) async fn connect(address: &str) -> Self {
         let mut client = Self::silent(address).await;
-        client.say(json!({"type": "connection_init", "protocols": ["campaign-sync.v1"]})).await;
-        let ack = client.control("connection_ack").await;
-        assert_eq!(ack["protocol"], "campaign-sync.v1");
+        client.greet().await;
         client
+    }
+
+    pub(crate) async fn greet(&mut self) {
+        self.say(json!({"type": "connection_init", "protocols": ["campaign-sync.v1"]})).await;
+        let ack = self.control("connection_ack").await;
+        assert_eq!(ack["protocol"], "campaign-sync.v1");
     }
 
     /// Connects and subscribes, without asking for anything yet.

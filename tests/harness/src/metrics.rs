@@ -1,0 +1,138 @@
+//! What Prometheus is told. No label holds a campaign or a user: those are in the log.
+
+use std::fmt;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Metric, Registry};
+
+/// One label.
+pub type Label = [(&'static str, &'static str); 1];
+
+/// Two labels.
+pub type Labels = [(&'static str, &'static str); 2];
+
+/// What is counted and measured.
+pub struct Metrics {
+    registry: Registry,
+    /// Sockets open.
+    pub connections: Gauge,
+    /// Campaigns followed, over all sockets.
+    pub subscriptions: Gauge,
+    /// Events committed.
+    pub events_appended: Counter,
+    /// Seconds from the wish to append until published.
+    pub append_seconds: Histogram,
+    /// Frames written to sockets.
+    pub frames_sent: Counter,
+    /// Bytes of them.
+    pub bytes_sent: Counter,
+    /// Recovery requests, by `reason` and `outcome`.
+    pub recoveries: Family<Labels, Counter>,
+    /// Gaps in the sequence that clients told of.
+    pub sequence_gaps: Counter,
+    /// Attempts repeated, by `what`: `send` or `read`.
+    pub retries: Family<Label, Counter>,
+    /// Integrity checks of transitions, by `result`.
+    pub integrity_checks: Family<Label, Counter>,
+    /// Requests to campaigns, by `name` and `result`.
+    pub transactions: Family<Labels, Counter>,
+    /// Connections closed by the server, by `code`.
+    pub closes: Family<Label, Counter>,
+    /// Requests refused for being too many, by `what`.
+    pub rate_limited: Family<Label, Counter>,
+    /// Events that a socket was behind its log, whenever it was told.
+    pub lag_events: Histogram,
+    /// Snapshots built, not those shared.
+    pub snapshots_built: Counter,
+    /// Seconds that a REST request took.
+    pub request_seconds: Histogram,
+    /// REST answers, by class of `status`.
+    pub requests: Family<Label, Counter>,
+    /// Logins, by `result`.
+    pub logins: Family<Label, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("campaign_sync");
+        let it = &mut registry;
+        let seconds = || Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
+        let events = || Histogram::new(exponential_buckets(1.0, 4.0, 10));
+        Self {
+            connections: add(it, "connections", "Sockets open", Gauge::default()),
+            subscriptions: add(it, "subscriptions", "Campaigns followed", Gauge::default()),
+            events_appended: add(it, "events_appended", "Events committed", Counter::default()),
+            append_seconds: add(it, "append_seconds", "Time of an append", seconds()),
+            frames_sent: add(it, "frames_sent", "Frames written", Counter::default()),
+            bytes_sent: add(it, "bytes_sent", "Bytes written", Counter::default()),
+            recoveries: add(it, "recoveries", "Recovery requests", Family::default()),
+            sequence_gaps: add(it, "sequence_gaps", "Gaps told by clients", Counter::default()),
+            retries: add(it, "retries", "Attempts repeated", Family::default()),
+            integrity_checks: add(
+                it,
+                "integrity_checks",
+                "Integrity checks of transitions",
+                Family::default(),
+            ),
+            transactions: add(it, "transactions", "Requests to campaigns", Family::default()),
+            closes: add(it, "closes", "Connections closed by the server", Family::default()),
+            rate_limited: add(it, "rate_limited", "Refused as too many", Family::default()),
+            lag_events: add(it, "lag_events", "Events a socket was behind", events()),
+            snapshots_built: add(it, "snapshots_built", "Snapshots built", Counter::default()),
+            request_seconds: add(it, "request_seconds", "Time of a REST request", seconds()),
+            requests: add(it, "requests", "REST answers", Family::default()),
+            logins: add(it, "logins", "Logins", Family::default()),
+            registry,
+        }
+    }
+}
+
+fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Metrics {
+    /// The text that Prometheus reads.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        let _a_string_takes_all = encode(&mut text, &self.registry);
+        text
+    }
+
+    /// Counts a recovery request with its outcome. The reason is the client's own word.
+    pub fn recovery(&self, reason: Option<&str>, outcome: &'static str) {
+        let known = ["connect", "reconnect", "gap", "tail", "hash", "divergence", "rejected"];
+        let reason = known.into_iter().find(|known| reason == Some(known)).unwrap_or("other");
+        if reason == "gap" {
+            self.sequence_gaps.inc();
+        }
+        self.recoveries.get_or_create(&[("reason", reason), ("outcome", outcome)]).inc();
+    }
+}
+
+/// A close code as a label.
+pub const fn close_label(code: u16) -> &'static str {
+    match code {
+        1009 => "1009",
+        1011 => "1011",
+        1012 => "1012",
+        4400 => "4400",
+        4401 => "4401",
+        4403 => "4403",
+        4408 => "4408",
+        4409 => "4409",
+        4429 => "4429",
+        _ => "other",
+    }
+}

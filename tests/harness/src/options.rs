@@ -1,0 +1,120 @@
+//! What a server is told at its start, by flags or by the environment, and checked before anything
+//! else happens.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Parser;
+use tracing::level_filters::LevelFilter;
+
+use crate::retention::Limits;
+use crate::session::limits::Delivery;
+
+/// The reference server of campaign-sync.
+///
+/// Every flag may be given in the environment instead, as its help says. What is wrong is told at the
+/// start, and nothing is served then.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "campaign-sync-server", version)]
+pub struct Options {
+    /// Where to listen; port 0 takes any free one, which is printed.
+    #[arg(long, env = "CAMPAIGN_SYNC_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// The database file.
+    #[arg(long, env = "CAMPAIGN_SYNC_DB", default_value = "campaigns.db")]
+    pub db: PathBuf,
+    /// Give the log a new identity, as after restoring a backup.
+    #[arg(long)]
+    pub new_epoch: bool,
+    /// Serve the page in this directory.
+    #[arg(long = "static", env = "CAMPAIGN_SYNC_STATIC", value_name = "DIR")]
+    pub page: Option<PathBuf>,
+    /// The secret that every client must know.
+    #[arg(long, env = "CAMPAIGN_SYNC_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// Rows per second of campaigns that do not say.
+    #[arg(long, env = "CAMPAIGN_SYNC_RATE", default_value_t = 200)]
+    pub rate: u64,
+    /// Silence after which a socket is sent a pong, in milliseconds.
+    #[arg(long, env = "CAMPAIGN_SYNC_HEARTBEAT_MS", default_value_t = 5_000)]
+    pub heartbeat_ms: u64,
+    /// Sockets are told to come back after a drain within this time, each at another moment.
+    #[arg(long, env = "CAMPAIGN_SYNC_DRAIN_SPREAD_MS", default_value_t = 5_000)]
+    pub drain_spread_ms: u64,
+    /// Serve Prometheus metrics there, with health and readiness; a loopback address.
+    #[arg(long, env = "CAMPAIGN_SYNC_METRICS", value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
+    /// What is logged: off, error, warn, info, debug or trace.
+    #[arg(long, env = "CAMPAIGN_SYNC_LOG_LEVEL", default_value = "info")]
+    pub log_level: LevelFilter,
+    /// Drive one campaign after the other through its phases.
+    #[arg(long)]
+    pub demo: bool,
+    /// Delivery, and what a client may ask for.
+    #[command(flatten)]
+    pub delivery: Delivery,
+    /// How much history is kept.
+    #[command(flatten)]
+    pub history: Limits,
+    /// Offer fault injection; refused unless listening on loopback.
+    #[arg(long)]
+    pub faults: bool,
+}
+
+impl Options {
+    /// What is wrong with them, one line each; empty if nothing is.
+    pub fn complaints(&self) -> Vec<String> {
+        let delivery = &self.delivery;
+        let mut complaints = Vec::new();
+        let mut within = |flag: &str, value: u64, (least, most): (u64, u64)| {
+            if !(least..=most).contains(&value) {
+                complaints.push(format!("--{flag} must be {least} to {most}, not {value}"));
+            }
+        };
+        within("rate", self.rate, (1, 1_000_000));
+        within("heartbeat-ms", self.heartbeat_ms, (50, 10_000));
+        within("drain-spread-ms", self.drain_spread_ms, (0, 300_000));
+        within("max-retry-attempts", delivery.max_retry_attempts.into(), (0, 20));
+        within("retry-backoff-ms", delivery.retry_backoff_ms, (1, 20_000));
+        within("idle-timeout-ms", delivery.idle_timeout_ms, (3 * self.heartbeat_ms, 3_600_000));
+        within("recoveries-per-second", delivery.recoveries_per_second.into(), (1, 10_000));
+        within("messages-per-second", delivery.messages_per_second.into(), (10, 1_000_000));
+        within("max-subscriptions", delivery.max_subscriptions as u64, (1, 100_000));
+        if self.faults && !self.listen.ip().is_loopback() {
+            let message = "--faults is refused unless --listen is a loopback address";
+            complaints.push(message.to_owned());
+        }
+        if self.metrics.is_some_and(|address| !address.ip().is_loopback()) {
+            complaints.push("--metrics must be a loopback address".to_owned());
+        }
+        if let Some(page) = self.page.as_ref().filter(|page| !page.join("index.html").is_file()) {
+            complaints.push(format!("--static {} has no index.html", page.display()));
+        }
+        let directory = self.db.parent().filter(|it| !it.as_os_str().is_empty());
+        if directory.is_some_and(|directory| !directory.is_dir()) {
+            complaints.push(format!("--db {}: there is no such directory", self.db.display()));
+        }
+        complaints
+    }
+}
+
+/// A server on a free port of loopback, for tests in the same process.
+#[must_use]
+pub fn options(db: PathBuf) -> Options {
+    Options {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        db,
+        new_epoch: false,
+        page: None,
+        token: None,
+        rate: 200,
+        heartbeat_ms: 5_000,
+        drain_spread_ms: 0,
+        metrics: None,
+        log_level: LevelFilter::OFF,
+        demo: false,
+        delivery: Delivery::default(),
+        history: Limits::NONE,
+        faults: false,
+    }
+}

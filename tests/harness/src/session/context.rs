@@ -1,0 +1,77 @@
+//! What sessions share with each other and with their drivers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::limits::Delivery;
+use crate::hub::Hub;
+use crate::snapshots::Snapshots;
+
+/// What all sessions of a server share.
+pub struct Context {
+    /// The log and its news.
+    pub hub: Arc<Hub>,
+    /// The snapshots held.
+    pub snapshots: Snapshots,
+    /// What `connection_init` must carry.
+    pub token: Option<String>,
+    /// Silence after which a `pong` is sent unasked.
+    pub heartbeat_ms: u64,
+    /// How patient sessions are.
+    pub delivery: Delivery,
+    /// Clients are told to come back after a drain within this time, each at another moment.
+    pub drain_spread_ms: u64,
+    /// Set while faults are injected, so that they hit single events.
+    pub one_event_per_frame: AtomicBool,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("hub", &self.hub).finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    pub(super) fn joins_events(&self) -> bool {
+        !self.one_event_per_frame.load(Ordering::Relaxed)
+    }
+
+    /// Whether `given` is the token, if one is needed. Takes the same time wherever they differ.
+    pub fn admits(&self, given: Option<&str>) -> bool {
+        let Some(token) = &self.token else { return true };
+        let given = given.unwrap_or_default();
+        let differences = token.bytes().zip(given.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b));
+        token.len() == given.len() && differences == 0
+    }
+}
+
+/// Something to write to the socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// One document, or several joined by line feeds.
+    pub text: String,
+    /// Whether it is a control message; otherwise it is events.
+    pub control: bool,
+}
+
+impl Frame {
+    pub(super) const fn control(text: String) -> Self {
+        Self { text, control: true }
+    }
+}
+
+/// What the driver has to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Write this.
+    Frame(Frame),
+    /// Send a WebSocket ping, which every client answers by itself.
+    Ping,
+    /// Close with this code; the session is over.
+    Close(u16, &'static str),
+    /// Ask again where blocking is allowed.
+    Blocking,
+    /// Nothing until something is received, the wake is called, or the timeout has passed.
+    Idle,
+}

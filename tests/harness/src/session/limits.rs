@@ -1,0 +1,83 @@
+//! How patient a session is, and how much it takes.
+
+use campaign_sync::protocol::digest::id_hash;
+use clap::Args;
+
+/// No retry waits longer.
+const BACKOFF_MAX_MS: u64 = 20_000;
+
+/// Delivery, and what a client may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub struct Delivery {
+    /// Attempts to send or read again, before a connection is given up.
+    #[arg(long, env = "CAMPAIGN_SYNC_MAX_RETRY_ATTEMPTS", default_value_t = 7)]
+    pub max_retry_attempts: u32,
+    /// Delay before the first of them, in milliseconds; it doubles, spread by half either way.
+    #[arg(long, env = "CAMPAIGN_SYNC_RETRY_BACKOFF_MS", default_value_t = 500)]
+    pub retry_backoff_ms: u64,
+    /// A client that answers nothing for so long is removed, in milliseconds.
+    #[arg(long, env = "CAMPAIGN_SYNC_IDLE_TIMEOUT_MS", default_value_t = 30_000)]
+    pub idle_timeout_ms: u64,
+    /// Recovery requests per second, campaign and connection, after a burst of four seconds' worth.
+    #[arg(long, env = "CAMPAIGN_SYNC_RECOVERIES_PER_SECOND", default_value_t = 10)]
+    pub recoveries_per_second: u32,
+    /// Messages per second and connection, after a burst of ten seconds' worth.
+    #[arg(long, env = "CAMPAIGN_SYNC_MESSAGES_PER_SECOND", default_value_t = 200)]
+    pub messages_per_second: u32,
+    /// Subscriptions per connection.
+    #[arg(long, env = "CAMPAIGN_SYNC_MAX_SUBSCRIPTIONS", default_value_t = 256)]
+    pub max_subscriptions: usize,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self {
+            max_retry_attempts: 7,
+            retry_backoff_ms: 500,
+            idle_timeout_ms: 30_000,
+            recoveries_per_second: 10,
+            messages_per_second: 200,
+            max_subscriptions: 256,
+        }
+    }
+}
+
+impl Delivery {
+    /// The delay before attempt `attempt`, from 0: doubled each time, and from half to one and a half
+    /// of that, another for every `who`.
+    pub fn backoff_ms(&self, attempt: u32, who: &str) -> u64 {
+        let doubled = self.retry_backoff_ms.saturating_mul(1 << attempt.min(20));
+        let whole = doubled.min(BACKOFF_MAX_MS);
+        whole / 2 + id_hash(&format!("{who} {attempt}")) % whole.max(1)
+    }
+}
+
+/// Something that is spent, and comes back with time.
+#[derive(Clone, Copy, Debug)]
+pub struct Bucket {
+    tokens: f64,
+    filled_ms: u64,
+}
+
+impl Bucket {
+    /// A full one.
+    pub fn full(now_ms: u64, burst: u32) -> Self {
+        Self { tokens: f64::from(burst), filled_ms: now_ms }
+    }
+
+    /// Takes one.
+    ///
+    /// # Errors
+    /// The milliseconds until there is one again.
+    pub fn take(&mut self, now_ms: u64, per_second: u32, burst: u32) -> Result<(), u64> {
+        let rate = f64::from(per_second) / 1_000.0;
+        let passed = now_ms.saturating_sub(self.filled_ms) as f64;
+        self.tokens = (self.tokens + passed * rate).min(f64::from(burst));
+        self.filled_ms = now_ms.max(self.filled_ms);
+        if self.tokens < 1.0 {
+            return Err(((1.0 - self.tokens) / rate).ceil() as u64);
+        }
+        self.tokens -= 1.0;
+        Ok(())
+    }
+}

@@ -1,0 +1,251 @@
+//! Slow readers, failed sends, clients that are gone, and clients that ask too much.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use campaign_sync_harness::hub::Hub;
+use campaign_sync_harness::log::memory::MemoryLog;
+use campaign_sync_harness::log::sqlite::SqliteLog;
+use campaign_sync_harness::session::limits::Delivery;
+use campaign_sync_harness::session::{Session, Step};
+use campaign_sync_harness::snapshots::Snapshots;
+use rusqlite::Connection;
+use serde_json::json;
+use tokio::net::TcpSocket;
+use tokio_tungstenite::client_async;
+
+use super::core::{Room, at, at_zero, kind, number};
+use super::log::{created, id, row};
+use super::support::{Client, Copy, Server, parse};
+
+#[test]
+fn a_client_that_answers_nothing_is_pinged_and_then_removed() {
+    let mut room = Room::subscribed(1);
+    let mut steps = Vec::new();
+    loop {
+        room.now_ms = room.session.timeout_ms();
+        match room.step() {
+            Step::Frame(_) => {}
+            Step::Ping => steps.push(room.now_ms),
+            step => {
+                assert_eq!(step, Step::Close(4408, "nothing heard"));
+                break;
+            }
+        }
+    }
+    let idle = Delivery::default().idle_timeout_ms;
+    assert_eq!(steps, [idle / 3, 2 * idle / 3]);
+    assert_eq!(room.now_ms, idle);
+}
+
+#[test]
+fn the_answer_to_a_ping_keeps_a_client_that_says_nothing_else() {
+    let mut room = Room::subscribed(1);
+    let idle = Delivery::default().idle_timeout_ms;
+    while room.now_ms < 10 * idle {
+        room.now_ms = room.session.timeout_ms();
+        match room.step() {
+            Step::Ping => room.session.heard(at(room.now_ms + 20)),
+            step => assert!(matches!(step, Step::Frame(_)), "{step:?}"),
+        }
+    }
+}
+
+/// A session over a database whose events can be made unreadable.
+fn breakable() -> (tempfile::TempDir, Room, impl Fn(bool)) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log.db");
+    let log = SqliteLog::open(&path, "epoch-1", false).unwrap();
+    let room = Room::over(Arc::new(log), 6).greeted();
+    let breaks = move |broken| {
+        let (from, to) = if broken { ("events", "away") } else { ("away", "events") };
+        let statement = format!("ALTER TABLE {from} RENAME TO {to}");
+        Connection::open(&path).unwrap().execute_batch(&statement).unwrap();
+    };
+    (directory, room, breaks)
+}
+
+#[test]
+fn what_could_not_be_read_is_sent_later_from_the_cursor_and_once() {
+    let (_directory, mut room, breaks) = breakable();
+    // A new hub has nothing in memory: all must come from the log.
+    room.context.hub.reread(&id()).unwrap();
+    breaks(true);
+    room.recover(at_zero());
+    let (mut waits, backoff) = (Vec::new(), Delivery::default().retry_backoff_ms);
+    for _ in 0..3 {
+        assert_eq!(room.step(), Step::Idle);
+        let due = room.session.timeout_ms();
+        waits.push(due - room.now_ms);
+        room.now_ms = due;
+    }
+    for (attempt, wait) in waits.iter().enumerate() {
+        let whole = backoff << attempt;
+        assert!((whole / 2..=whole / 2 + whole).contains(wait), "{waits:?}");
+    }
+    breaks(false);
+    let heard = room.hear();
+    assert_eq!(kind(&heard[0]), "event_recovery");
+    let numbers: Vec<u64> = heard[1..].iter().map(|it| number(it)).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
+    let retries = &room.context.hub.metrics.retries;
+    assert_eq!(retries.get_or_create(&[("what", "read")]).get(), 3);
+}
+
+#[test]
+fn after_so_many_attempts_the_connection_is_given_up() {
+    let (_directory, mut room, breaks) = breakable();
+    breaks(true);
+    room.recover(at_zero());
+    let (mut heartbeats, backoff) = (0, Delivery::default());
+    let closed = loop {
+        match room.step() {
+            Step::Frame(frame) => {
+                assert_eq!(kind(&frame.text), "pong", "it is alive meanwhile");
+                heartbeats += 1;
+            }
+            // The client answers, so it is not that which ends the connection.
+            Step::Ping => room.session.heard(at(room.now_ms)),
+            Step::Idle => {
+                let due = room.session.timeout_ms();
+                assert!(due > room.now_ms);
+                room.now_ms = due;
+            }
+            step => break step,
+        }
+    };
+    assert_eq!(closed, Step::Close(1011, "internal"));
+    assert!(heartbeats > 0);
+    let retries = &room.context.hub.metrics.retries;
+    let attempts = retries.get_or_create(&[("what", "read")]).get();
+    assert_eq!(attempts, u64::from(backoff.max_retry_attempts));
+}
+
+#[test]
+fn recovery_requests_beyond_the_rate_are_refused_with_a_time() {
+    let mut room = Room::subscribed(3);
+    let burst = 4 * Delivery::default().recoveries_per_second;
+    let ask = |room: &mut Room, name: &str| {
+        room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 3, "requestId": name}));
+        parse(&room.hear()[0])
+    };
+    for _ in 0..burst {
+        assert_eq!(ask(&mut room, "r")["data"]["outcome"], "current");
+    }
+    let refused = ask(&mut room, "too many");
+    assert_eq!(refused["type"], "error");
+    let data = &refused["data"];
+    assert_eq!(
+        (&data["code"], &data["requestId"], &data["campaignId"]),
+        (&json!("rate_limited"), &json!("too many"), &json!("c1"))
+    );
+    room.now_ms += data["retryAfterMs"].as_u64().unwrap() - 1;
+    assert_eq!(ask(&mut room, "too early")["type"], "error");
+    room.now_ms += 1;
+    assert_eq!(ask(&mut room, "in time")["data"]["outcome"], "current");
+}
+
+#[test]
+fn too_many_messages_close_with_4429() {
+    let mut room = Room::subscribed(1);
+    let burst = 10 * Delivery::default().messages_per_second - 2;
+    for sent in 1..=burst {
+        room.say(json!({"type": "ping"}));
+        assert!(matches!(room.step(), Step::Frame(_)), "{sent} of {burst}");
+    }
+    room.say(json!({"type": "ping"}));
+    assert_eq!(room.step(), Step::Close(4429, "too many requests"));
+}
+
+#[test]
+fn of_many_who_want_a_snapshot_at_once_one_builds_it() {
+    let hub = Hub::new(Arc::new(MemoryLog::new("epoch-1")));
+    let drafts: Vec<_> = std::iter::once(created()).chain((0..5_000).map(row)).collect();
+    hub.append(&id(), 0, &drafts).unwrap();
+    let snapshots = Snapshots::default();
+    let taken: Vec<_> = std::thread::scope(|scope| {
+        let takers: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| snapshots.take(&hub, &id(), 0, 0).unwrap())).collect();
+        takers.into_iter().map(|taker| taker.join().unwrap()).collect()
+    });
+    assert!(taken.iter().all(|it| Arc::ptr_eq(it, &taken[0])));
+    assert_eq!(hub.metrics.snapshots_built.get(), 1);
+}
+
+#[test]
+fn a_drain_asks_clients_to_come_back_at_different_moments() {
+    let room = Room::silent(1);
+    let times: Vec<u64> = (0..50)
+        .map(|n| {
+            let id = format!("s{n}");
+            let mut session = Session::open(at(0), room.context.clone(), id, Arc::new(|| {}));
+            session.drain(at(0));
+            let Step::Frame(frame) = session.poll(at(0), false) else { panic!("nothing said") };
+            assert_eq!(session.poll(at(0), false), Step::Close(1012, "draining"));
+            parse(&frame.text)["data"]["retryAfterMs"].as_u64().unwrap()
+        })
+        .collect();
+    let spread = room.context.drain_spread_ms;
+    assert!(times.iter().all(|time| (1_000..1_000 + spread).contains(time)), "{times:?}");
+    let early = times.iter().filter(|time| **time < 1_000 + spread / 2).count();
+    assert!((10..=40).contains(&early), "{times:?}");
+}
+
+/// A socket that takes little and is not read.
+async fn lazy(server: &Server, campaign: &str) -> Client {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 * 1024).unwrap();
+    let stream = socket.connect(server.address.parse().unwrap()).await.unwrap();
+    let url = format!("ws://{}/api/v2/ws", server.address);
+    let stream = tokio_tungstenite::MaybeTlsStream::Plain(stream);
+    let (socket, _) = client_async(url, stream).await.unwrap();
+    let mut client = Client::of(socket);
+    client.greet().await;
+    client.say(json!({"type": "subscribe_campaign", "campaignId": campaign})).await;
+    client.control("subscription_confirmed").await;
+    let all = json!({"campaignId": campaign, "lastSequenceNumber": 0, "prefer": "replay"});
+    client.recover(all).await;
+    client
+}
+
+/// More than the buffers between two ends of a connection hold.
+const MANY: u64 = 14_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_takes_nothing_holds_up_nobody_and_catches_up() {
+    let server = Server::start().await;
+    let head = server.generated("c1", MANY).await;
+    let mut slow = lazy(&server, "c1").await;
+    let mut quick = Client::subscribed(&server.address, "c1").await;
+    let all = json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "replay"});
+    quick.recover(all).await;
+    let (mut first, mut second) = (Copy::default(), Copy::default());
+    quick.follow(&mut first, head).await;
+    slow.follow(&mut second, head).await;
+    assert_eq!(first, second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_takes_nothing_is_given_up_after_its_retries() {
+    let server = Server::with(|options| {
+        options.metrics = Some("127.0.0.1:0".parse().unwrap());
+        options.delivery.max_retry_attempts = 2;
+        options.delivery.retry_backoff_ms = 20;
+    })
+    .await;
+    server.generated("c1", MANY).await;
+    let _unread = lazy(&server, "c1").await;
+    let gone = async {
+        loop {
+            let metrics = server.metrics().await;
+            if metrics.contains("campaign_sync_retries_total{what=\"send\"} 3\n")
+                && metrics.contains("campaign_sync_connections 0\n")
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone).await.expect("it is never given up");
+    Client::subscribed(&server.address, "c1").await;
+}

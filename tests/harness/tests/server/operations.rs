@@ -1,0 +1,156 @@
+//! What whoever runs the server sees, and what it says about wrong options.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use super::process::{Process, program};
+use super::support::{Client, Server, parse};
+
+async fn watched(faults: bool) -> Server {
+    Server::with(|options| {
+        options.metrics = Some("127.0.0.1:0".parse().unwrap());
+        options.faults = faults;
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metrics_tell_of_gaps_recoveries_integrity_and_connections_and_of_no_campaign() {
+    let server = watched(true).await;
+    let head = server.generated("secret-name", 20).await;
+    let mut client = Client::subscribed(&server.address, "secret-name").await;
+    let asked = json!({"campaignId": "secret-name", "lastSequenceNumber": 3, "reason": "gap"});
+    client.recover(asked).await;
+    client.control("event_recovery").await;
+    for _ in 3..head {
+        client.document().await;
+    }
+    client
+        .recover(json!({"campaignId": "secret-name", "lastSequenceNumber": head,
+        "reason": "of a client that makes words up"}))
+        .await;
+    client.control("event_recovery").await;
+    server.act("secret-name", "configure-dns").await;
+    let broken = json!({"campaignId": "secret-name", "breakIntegrity": true});
+    server.post("/faults/diverge", broken).await;
+    assert_eq!(server.act("secret-name", "rollback").await.status, 409);
+    let metrics = server.metrics().await;
+    for line in [
+        "campaign_sync_connections 1",
+        "campaign_sync_subscriptions 1",
+        "campaign_sync_sequence_gaps_total 1",
+        "campaign_sync_recoveries_total{reason=\"gap\",outcome=\"replay\"} 1",
+        "campaign_sync_recoveries_total{reason=\"other\",outcome=\"current\"} 1",
+        "campaign_sync_integrity_checks_total{result=\"passed\"} 1",
+        "campaign_sync_integrity_checks_total{result=\"failed\"} 1",
+        "campaign_sync_transactions_total{name=\"DNS_Phase_Transition\",result=\"accepted\"} 1",
+        "campaign_sync_transactions_total{name=\"Error_Recovery_Transition\",\
+         result=\"integrity_check_failed\"} 1",
+        &format!("campaign_sync_events_appended_total {}", head + 2),
+        &format!("campaign_sync_append_seconds_count {}", appends(&metrics)),
+    ] {
+        assert!(metrics.lines().any(|it| it == line), "{line} is not in\n{metrics}");
+    }
+    assert!(!metrics.contains("secret-name"));
+    drop(client);
+    while !server.metrics().await.contains("campaign_sync_subscriptions 0\n") {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+/// How many appends were timed; each has at least one event.
+fn appends(metrics: &str) -> u64 {
+    let value = |name: &str| {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().parse::<u64>().unwrap()
+    };
+    let appends = value("campaign_sync_append_seconds_count");
+    assert!((1..=value("campaign_sync_events_appended_total")).contains(&appends));
+    appends
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_have_a_port_of_their_own_and_readiness_ends_with_the_drain() {
+    let mut server = watched(false).await;
+    let own = reqwest::get(format!("http://{}/metrics", server.address)).await.unwrap();
+    assert_eq!(own.status().as_u16(), 404);
+    let ready = reqwest::get(format!("http://{}/readyz", server.address)).await.unwrap();
+    assert_eq!(ready.status().as_u16(), 200);
+    assert_eq!(server.operations("/readyz").await.0, 200);
+    let mut client = Client::connect(&server.address).await;
+    server.ask_to_stop();
+    client.control("server_draining").await;
+    let (status, body) = server.operations("/readyz").await;
+    assert_eq!((status, &parse(&body)["error"]["code"]), (503, &json!("behind")));
+    assert_eq!(server.operations("/healthz").await.0, 200);
+    assert_eq!(client.closed().await, Some(1012));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn options_come_from_the_environment_and_the_log_is_json_without_secrets() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = program();
+    command
+        .env("CAMPAIGN_SYNC_LISTEN", "127.0.0.1:0")
+        .env("CAMPAIGN_SYNC_DB", directory.path().join("campaigns.db"))
+        .env("CAMPAIGN_SYNC_RATE", "20000")
+        .stderr(Stdio::piped());
+    let mut process = Process::spawn(&mut command);
+    process.post("/campaigns", json!({"campaignId": "c1", "name": "one", "count": 20})).await;
+    process.post("/campaigns/c1/start", json!({})).await;
+    let moved = loop {
+        let url = format!("http://{}/api/v2/campaigns/c1/configure-dns", process.address);
+        let answer = super::support::answer(reqwest::Client::new().post(url)).await;
+        if answer.status == 200 {
+            break answer.body;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    };
+    let mut client = Client::subscribed(&process.address, "c1").await;
+    client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "reason": "gap"})).await;
+    client.control("event_recovery").await;
+    process.child.kill().unwrap();
+    let log = BufReader::new(process.child.stderr.take().unwrap());
+    let lines: Vec<Value> = log.lines().map(|line| parse(&line.unwrap())).collect();
+    let of = |event: &str| lines.iter().find(|line| line["event"] == event).unwrap();
+    assert!(of("listening")["address"].is_string());
+    let (transition, recovery) = (of("transaction"), of("recovery"));
+    assert_eq!(transition["name"], "DNS_Phase_Transition");
+    for line in [transition, recovery] {
+        assert_eq!(line["campaignId"], "c1");
+        assert_eq!(line["eventId"], moved["position"]["eventId"]);
+        let number = if line == transition { "sequenceNumber" } else { "toSequenceNumber" };
+        assert_eq!(line[number], moved["position"]["sequenceNumber"]);
+    }
+}
+
+#[test]
+fn wrong_options_are_all_told_and_nothing_is_served() {
+    let output = program()
+        .args(["--rate", "0", "--metrics", "0.0.0.0:9464", "--static", "nowhere"])
+        .args(["--db", "nowhere/campaigns.db", "--idle-timeout-ms", "5", "--faults"])
+        .args(["--listen", "0.0.0.0:0"])
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(output.stdout.is_empty());
+    let told = String::from_utf8(output.stderr).unwrap();
+    for complaint in [
+        "--rate must be 1 to 1000000, not 0",
+        "--metrics must be a loopback address",
+        "--static nowhere has no index.html",
+        "--db nowhere/campaigns.db: there is no such directory",
+        "--idle-timeout-ms must be 15000 to",
+        "--faults is refused unless --listen is a loopback address",
+    ] {
+        assert!(told.contains(complaint), "{complaint} is not in\n{told}");
+    }
+    let output =
+        program().env("CAMPAIGN_SYNC_RATE", "many").stderr(Stdio::piped()).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("invalid value 'many' for '--rate"), "{told}");
+}
