@@ -6,6 +6,7 @@
 mod bench;
 mod build;
 mod check;
+mod conform;
 mod demo;
 mod npm;
 mod pack;
@@ -34,6 +35,8 @@ cargo xtask <command>
   sim   [--seeds N] [--seed S] [--minutes M]
                                          simulate seeded faults; a failing seed is printed, with the
                                          options that show it in the shortest run
+  conform ws://HOST:PORT/PATH [--token T] [--server FILE] [--case ID]
+                                         whether a server that runs keeps the contract, case by case
   size                                   weigh the main entry, into target/report/size.json
   bench [--events N] [--rounds N]        measure in headless Chromium, into target/report/bench.json
   pack                                   the npm tarball, into target/
@@ -63,6 +66,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         Some("build") => done(arguments).and_then(|()| build::run_command(&repo))?,
         Some("check") => done(arguments).and_then(|()| check::run_command(&repo))?,
         Some("sim") => sim::run_command(&repo, &sim::Options::parse(arguments))?,
+        Some("conform") => return conform::run_command(&repo, arguments.finish()),
         Some("size") => done(arguments).and_then(|()| size::run_command(&repo))?,
         Some("bench") => bench::run_command(&repo, &bench::Options::parse(arguments)?)?,
         Some("pack") => done(arguments).and_then(|()| pack::run_command(&repo))?,

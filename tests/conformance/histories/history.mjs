@@ -97,7 +97,8 @@ export class History {
       this.journal.push(["receive", frame]);
       this.reader.received(frame);
       await this.#let("frame", frame);
-      if (this.random.chance(this.compares)) await this.#compare();
+      const isWanted = this.random.chance(this.compares);
+      if (isWanted || this.reader.isUncertain) await this.#compare();
     }
   }
 

@@ -95,7 +95,7 @@ export class Reader {
     }
     if (!isGenuine(event)) {
       // What is arriving did not arrive whole: it is asked for again, and the rest of it is no answer any more.
-      if (following.staging !== null) following.request = null;
+      if (isArriving(following, following.staging?.epoch)) following.request = null;
       return this.#count("corrupt");
     }
     if (following.retired.includes(event.epoch)) return this.#count("retiredEpoch");
@@ -130,6 +130,7 @@ export class Reader {
       }
       if (effect.divergence) return this.#diverges();
       apply(following.state, effect);
+      if (effect.ended) Object.assign(following, { request: null, repair: null, staging: null });
     } else {
       this.#count("unknownTypes");
     }
@@ -195,7 +196,8 @@ export class Reader {
     if (following.retired.includes(epoch)) return;
     if (answer.outcome !== "replay" && answer.outcome !== "current") {
       const { staging } = following;
-      if (request.resume && staging?.number === to && staging.epoch === epoch) staging.requestId = answer.requestId;
+      // Two downloads of one state are cut alike, so what is there of it is gone on with.
+      if (staging?.number === to && staging.epoch === epoch) staging.requestId = answer.requestId;
       else following.staging = new Staging({ requestId: answer.requestId, epoch, number: to });
       following.replay = null;
       return;

@@ -100,9 +100,10 @@ function event(source, node, type, sequence) {
   return { ...read, isEvent: true, hashed: isWhole ? hashed : undefined };
 }
 
+/** Number 0 is nobody's, but it is a number: it lies at or below every position, and is dropped there. */
 function envelopeInteger(node) {
   try {
-    return integer(node, 1);
+    return integer(node, 0);
   } catch (error) {
     throw new Refused(error.code === "integer_out_of_range" ? error.code : "invalid_envelope", "sequenceNumber");
   }

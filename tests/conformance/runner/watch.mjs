@@ -128,6 +128,7 @@ export class Watcher {
     if (event.checkpoint !== (event.type === "campaign.phase.transition")) {
       this.breach("documents", "checkpointData exactly on transitions", `${event.checkpoint} on ${event.type}`, source);
     }
+    if (number < 1) this.breach("documents", "numbers from 1", number, source);
     if ((event.previousEventId === null) !== (number === 1)) {
       this.breach("order", "previousEventId null at number 1, and only there", `${event.previousEventId} at ${number}`, source);
     }

@@ -11,6 +11,11 @@ use anyhow::Result;
 
 use crate::repo::Repo;
 
+/// What a plain npm project needs: Node with npm.
+pub(crate) fn for_node(repo: &Repo) -> Result<()> {
+    node::require(repo)
+}
+
 /// What the build needs: the wasm target, wasm-bindgen, wasm-pack, wasm-opt, Node with npm.
 pub(crate) fn for_build(repo: &Repo) -> Result<()> {
     node::require(repo)?;

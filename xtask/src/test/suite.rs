@@ -10,6 +10,7 @@ use super::log::Log;
 use super::tally::Tally;
 use crate::build::{self, PROJECTS};
 use crate::check;
+use crate::conform;
 use crate::npm::Project;
 use crate::repo::{Repo, command_line};
 use crate::setup;
@@ -41,11 +42,13 @@ pub(crate) enum Suite {
     EndToEnd,
     /// The tarball, as a fresh project would use it.
     Tarball,
+    /// The conformance kit: on the reference server, on broken ones, and its reader against the machine.
+    Conformance,
 }
 
 impl Suite {
     /// All of them, in the order in which they run.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Build,
         Self::Check,
         Self::Native,
@@ -55,6 +58,7 @@ impl Suite {
         Self::Package,
         Self::EndToEnd,
         Self::Tarball,
+        Self::Conformance,
     ];
 
     /// The suite of this name.
@@ -77,6 +81,7 @@ impl Suite {
             Self::Package => "package",
             Self::EndToEnd => "e2e",
             Self::Tarball => "tarball",
+            Self::Conformance => "conformance",
         }
     }
 
@@ -85,7 +90,9 @@ impl Suite {
     pub(crate) fn limit(self) -> Duration {
         let minutes = match self {
             Self::Build | Self::Native | Self::EndToEnd => 60,
-            Self::Check | Self::Simulator | Self::Chromium | Self::Firefox => 40,
+            Self::Check | Self::Simulator | Self::Chromium | Self::Firefox | Self::Conformance => {
+                40
+            }
             Self::Package | Self::Tarball => 20,
         };
         Duration::from_secs(minutes * 60)
@@ -94,7 +101,9 @@ impl Suite {
     /// Whether the suite looks at what the build made.
     pub(crate) fn needs_build(self) -> bool {
         match self {
-            Self::Check | Self::Package | Self::EndToEnd | Self::Tarball => true,
+            Self::Check | Self::Package | Self::EndToEnd | Self::Tarball | Self::Conformance => {
+                true
+            }
             Self::Build | Self::Native | Self::Simulator | Self::Chromium | Self::Firefox => false,
         }
     }
@@ -108,6 +117,7 @@ impl Suite {
             Self::Package => "pkg/package.json",
             Self::EndToEnd => "tests/e2e/package.json",
             Self::Tarball => "tests/package/package.json",
+            Self::Conformance => "tests/conformance/package.json",
         };
         (!repo.path(needed).is_file()).then(|| format!("there is no {needed} yet"))
     }
@@ -124,6 +134,7 @@ impl Suite {
             Self::Package => npm_test(repo, "pkg", log),
             Self::EndToEnd => npm_test(repo, "tests/e2e", log),
             Self::Tarball => npm_test(repo, "tests/package", log),
+            Self::Conformance => conformance(repo, log),
         }
     }
 }
@@ -201,6 +212,12 @@ fn npm_test(repo: &Repo, directory: &str, log: &mut Log) -> Result<Tally> {
     command.env("CARGO_TARGET_DIR", repo.target(""));
     command.env("CHROMIUM", setup::chromium()?);
     runner(log, &mut command)
+}
+
+/// The kit needs the machine as a process, beside the server that the build made.
+fn conformance(repo: &Repo, log: &mut Log) -> Result<Tally> {
+    let mut tests = conform::tests(repo, &mut into(log))?;
+    runner(log, &mut tests)
 }
 
 /// A command that prints its own counts.

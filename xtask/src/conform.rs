@@ -1,0 +1,42 @@
+//! `cargo xtask conform ws://…`: the conformance kit against a server that is running already.
+
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+use crate::npm::Project;
+use crate::repo::{Repo, Runner, command_line, run};
+use crate::setup;
+
+/// Where the kit is.
+pub(crate) const PROJECT: &str = "tests/conformance";
+
+/// Runs the cases; the arguments are the kit's own. Its exit code is passed on: 1 where a case failed, 2
+/// where the run was not possible.
+pub(crate) fn run_command(repo: &Repo, arguments: Vec<OsString>) -> Result<ExitCode> {
+    setup::for_node(repo)?;
+    project(repo)?.install(&mut run)?;
+    let mut command = repo.command("node");
+    // Without npm between, so that the kit is interrupted with this command and its code is kept.
+    command.arg(repo.path(PROJECT).join("conform.mjs")).args(arguments);
+    let line = command_line(&command);
+    let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
+    let Some(code) = status.code() else { bail!("`{line}` was ended: {status}") };
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+/// Installs and builds what the kit's own tests need, and tells the command that runs them.
+pub(crate) fn tests(repo: &Repo, runner: &mut Runner<'_>) -> Result<Command> {
+    let project = project(repo)?;
+    project.install(runner)?;
+    let machine = ["build", "--package", "campaign-sync", "--example", "conformance-machine"];
+    runner(repo.command("cargo").args(machine))?;
+    let mut command = project.script("test");
+    command.env("CARGO_TARGET_DIR", repo.target(""));
+    Ok(command)
+}
+
+fn project(repo: &Repo) -> Result<Project<'_>> {
+    Project::find(repo, PROJECT).with_context(|| format!("{PROJECT} has no package.json"))
+}
