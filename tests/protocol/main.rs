@@ -5,6 +5,7 @@ mod bad_input;
 mod campaigns;
 mod connection;
 mod consistency;
+mod defects;
 mod flips;
 mod golden;
 mod helpers;
