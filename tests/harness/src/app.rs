@@ -1,12 +1,14 @@
 //! What every handler of a server shares.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use tokio::sync::watch;
 
 use crate::campaign::runner::Kick;
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::rest::gate::Gate;
 use crate::session::Context;
 
 /// A running server.
@@ -22,6 +24,12 @@ pub struct App {
     pub faults: Option<Arc<Faults>>,
     /// Rows per second of campaigns that do not say.
     pub rate: u64,
+    /// The hosts and origins that are ours.
+    pub gate: Arc<Gate>,
+    /// Requests per second of one session.
+    pub requests_per_second: u32,
+    /// Sockets at a time, and how many there are.
+    pub sockets: (usize, AtomicUsize),
     /// Becomes true when the server goes away.
     pub draining: watch::Sender<bool>,
 }

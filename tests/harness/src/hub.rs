@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use campaign_sync::protocol::CampaignId;
 
-use crate::log::{Appended, Draft, Event, EventLog, Head, LogError};
+use crate::access::Identity;
+use crate::log::{Appended, Draft, Event, EventLog, Head, LogError, RowQuery, View};
 use crate::metrics::Metrics;
 
 /// Bytes of newest events kept per campaign.
@@ -38,6 +39,7 @@ impl fmt::Debug for Hub {
 
 struct Tail {
     head: Head,
+    owner: Option<String>,
     events: VecDeque<Event>,
     bytes: usize,
     followers: Vec<Weak<Wake>>,
@@ -98,6 +100,7 @@ impl Hub {
             let Some(tail) = tails.get_mut(campaign) else { return };
             tail.extend(&appended.events);
             tail.head = appended.head.clone();
+            tail.owner.clone_from(&appended.stand.settings.owner);
             tail.followers.retain(|it| it.strong_count() > 0);
             tail.followers.clone()
         };
@@ -115,11 +118,34 @@ impl Hub {
             return Ok(Some(tail.head.clone()));
         }
         let _order = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(head) = self.log.head(campaign)? else { return Ok(None) };
-        let tail =
-            Tail { head: head.clone(), events: VecDeque::new(), bytes: 0, followers: Vec::new() };
+        let nothing = RowQuery { limit: Some(0), ..RowQuery::default() };
+        let Some(View { head, stand, .. }) = self.log.view(campaign, &nothing)? else {
+            return Ok(None);
+        };
+        let owner = stand.settings.owner;
+        let (events, followers) = (VecDeque::new(), Vec::new());
+        let tail = Tail { head: head.clone(), owner, events, bytes: 0, followers };
         self.tails().entry(campaign.clone()).or_insert(tail);
         Ok(Some(head))
+    }
+
+    /// Whether a campaign exists for somebody. Blocks the first time.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub fn is_visible(&self, campaign: &CampaignId, identity: &Identity) -> Result<bool, LogError> {
+        Ok(self.head(campaign)?.is_some() && self.still_visible(campaign, identity))
+    }
+
+    /// Whether a campaign that is in memory still exists for somebody. Never blocks.
+    pub fn still_visible(&self, campaign: &CampaignId, identity: &Identity) -> bool {
+        match identity {
+            Identity::Anyone | Identity::Operator => true,
+            Identity::User(_) => self
+                .tails()
+                .get(campaign)
+                .is_some_and(|tail| identity.may_see(tail.owner.as_deref())),
+        }
     }
 
     /// The head, if it is in memory. Never blocks.

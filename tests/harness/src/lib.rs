@@ -6,8 +6,10 @@
 //! * [`session`] is one connection without its socket: a pure core, which [`socket`] drives.
 //! * [`campaign`] is what can be done with a campaign, and the runner that does it.
 //! * [`retention`] forgets old history, [`metrics`] tells how it goes.
+//! * [`access`] knows who somebody is and what they may see.
 //! * [`rest`] are the routes, [`faults`] the ways to break them, [`server`] starts it all.
 
+pub mod access;
 pub mod app;
 pub mod campaign;
 pub mod clock;

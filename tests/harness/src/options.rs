@@ -29,9 +29,25 @@ pub struct Options {
     /// Serve the page in this directory.
     #[arg(long = "static", env = "CAMPAIGN_SYNC_STATIC", value_name = "DIR")]
     pub page: Option<PathBuf>,
-    /// The secret that every client must know.
+    /// The operator's secret. Without it and without users everybody may do everything.
     #[arg(long, env = "CAMPAIGN_SYNC_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
+    /// A file of users, `name:hash` a line, hashes as `argon2 SALT -id -e` prints them.
+    #[arg(long, env = "CAMPAIGN_SYNC_USERS", value_name = "FILE")]
+    pub users: Option<PathBuf>,
+    /// Origins of our pages, as browsers name them, such as `https://app.example`; needed unless
+    /// listening on loopback. Their hosts are ours as well.
+    #[arg(long, env = "CAMPAIGN_SYNC_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    pub origin: Vec<String>,
+    /// Seconds until a session expires.
+    #[arg(long, env = "CAMPAIGN_SYNC_SESSION_SECONDS", default_value_t = 8 * 3_600)]
+    pub session_seconds: u64,
+    /// REST requests per second and session, after a burst of ten seconds' worth.
+    #[arg(long, env = "CAMPAIGN_SYNC_REQUESTS_PER_SECOND", default_value_t = 50)]
+    pub requests_per_second: u32,
+    /// Sockets at a time.
+    #[arg(long, env = "CAMPAIGN_SYNC_MAX_CONNECTIONS", default_value_t = 20_000)]
+    pub max_connections: usize,
     /// Rows per second of campaigns that do not say.
     #[arg(long, env = "CAMPAIGN_SYNC_RATE", default_value_t = 200)]
     pub rate: u64,
@@ -80,9 +96,39 @@ impl Options {
         within("recoveries-per-second", delivery.recoveries_per_second.into(), (1, 10_000));
         within("messages-per-second", delivery.messages_per_second.into(), (10, 1_000_000));
         within("max-subscriptions", delivery.max_subscriptions as u64, (1, 100_000));
+        within("session-seconds", self.session_seconds, (1, 30 * 24 * 3_600));
+        within("requests-per-second", self.requests_per_second.into(), (1, 1_000_000));
+        within("max-connections", self.max_connections as u64, (1, 1_000_000));
+        within(
+            "max-connections-per-session",
+            delivery.max_connections_per_session as u64,
+            (1, 100_000),
+        );
+        if !self.listen.ip().is_loopback() && self.token.is_none() && self.users.is_none() {
+            let message = "--users or --token is needed unless --listen is a loopback address";
+            complaints.push(message.to_owned());
+        }
+        if !self.listen.ip().is_loopback() && self.origin.is_empty() {
+            let message = "--origin is needed unless --listen is a loopback address";
+            complaints.push(message.to_owned());
+        }
+        if self.token.as_ref().is_some_and(|token| token.is_empty()) {
+            complaints.push("--token must not be empty".to_owned());
+        }
+        for origin in &self.origin {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            let plain = |host: &&str| !host.is_empty() && !host.contains(['/', '@', '*', '?']);
+            if host.filter(plain).is_none_or(|host| host.to_lowercase() != host) {
+                let message = "is not an origin, scheme://host or scheme://host:port";
+                complaints.push(format!("--origin {origin} {message}"));
+            }
+        }
         if self.faults && !self.listen.ip().is_loopback() {
             let message = "--faults is refused unless --listen is a loopback address";
             complaints.push(message.to_owned());
+        }
+        if self.faults && self.users.is_some() {
+            complaints.push("--faults is refused together with --users".to_owned());
         }
         if self.metrics.is_some_and(|address| !address.ip().is_loopback()) {
             complaints.push("--metrics must be a loopback address".to_owned());
@@ -107,6 +153,11 @@ pub fn options(db: PathBuf) -> Options {
         new_epoch: false,
         page: None,
         token: None,
+        users: None,
+        origin: Vec::new(),
+        session_seconds: 3_600,
+        requests_per_second: 50,
+        max_connections: 20_000,
         rate: 200,
         heartbeat_ms: 5_000,
         drain_spread_ms: 0,

@@ -4,18 +4,20 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::access::{self, Access};
 use crate::app::App;
 use crate::campaign::{demo, runner};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::log::sqlite::SqliteLog;
 use crate::options::Options;
+use crate::rest::gate::Gate;
 use crate::session::Context;
 use crate::snapshots::Snapshots;
 use crate::{rest, retention};
@@ -46,6 +48,11 @@ pub async fn run(
     if !complaints.is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, complaints.join("\n")));
     }
+    let invalid = |complaint| io::Error::new(io::ErrorKind::InvalidInput, complaint);
+    let users = options.users.as_deref().map(access::users).transpose().map_err(invalid)?;
+    let (token, session_seconds) = (options.token, options.session_seconds);
+    let requests_per_second = options.requests_per_second;
+    let access = Access::with(token, users, session_seconds, requests_per_second);
     let new_epoch = format!("{:032x}", rand::random::<u128>());
     let log = SqliteLog::open(&options.db, &new_epoch, options.new_epoch);
     let hub = Arc::new(Hub::new(Arc::new(log.map_err(io::Error::other)?)));
@@ -61,7 +68,7 @@ pub async fn run(
         context: Arc::new(Context {
             hub: hub.clone(),
             snapshots: Snapshots::default(),
-            token: options.token,
+            access,
             heartbeat_ms: options.heartbeat_ms,
             delivery: options.delivery,
             drain_spread_ms: options.drain_spread_ms,
@@ -71,6 +78,9 @@ pub async fn run(
         kick,
         faults: options.faults.then(Arc::default),
         rate: options.rate,
+        gate: Arc::new(Gate::new(&options.origin, address)),
+        requests_per_second,
+        sockets: (options.max_connections, AtomicUsize::new(0)),
         draining: watch::Sender::new(false),
     });
     let metrics = match options.metrics {

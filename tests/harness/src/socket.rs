@@ -1,26 +1,41 @@
 //! The driver of a [`Session`]: one task per WebSocket, which takes no decision.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::response::Response;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use campaign_sync::protocol::Code;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::app::App;
+use crate::campaign::Refusal;
 use crate::faults::Link;
 use crate::hub::Wake;
+use crate::rest::caller::given;
 use crate::session::{Frame, MESSAGE_BYTES_MAX, Session, Step};
 
 /// How long a peer may take to read why its connection closes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `GET /api/v2/ws`
-pub async fn upgrade(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
+pub async fn upgrade(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let Some(place) = Place::take(&app) else {
+        app.context.hub.metrics.rate_limited.get_or_create(&[("what", "connections")]).inc();
+        return Refusal::new(Code::TooMany, "too many connections").into_response();
+    };
+    // A page sends its cookie by itself; anybody else says its token first.
+    let cookie = given(&headers).map(|(token, _)| token);
     upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
@@ -37,13 +52,33 @@ pub async fn upgrade(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> 
             tokio::select! {
                 // Dropping the socket closes the connection under it, without a close frame.
                 () = cut => {}
-                () = Driver::new(&app, socket).run() => {}
+                () = Driver::new(place, cookie, socket).run() => {}
             }
         })
 }
 
+/// One of the sockets that there may be.
+struct Place(Arc<App>);
+
+impl Place {
+    fn take(app: &Arc<App>) -> Option<Self> {
+        let (most, taken) = &app.sockets;
+        let place = Self(app.clone());
+        app.context.hub.metrics.connections.inc();
+        (taken.fetch_add(1, Ordering::Relaxed) < *most).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.sockets.1.fetch_sub(1, Ordering::Relaxed);
+        self.0.context.hub.metrics.connections.dec();
+    }
+}
+
 struct Driver {
     app: Arc<App>,
+    _place: Place,
     id: String,
     session: Option<Session>,
     sink: SplitSink<WebSocket, Message>,
@@ -56,33 +91,32 @@ struct Driver {
     link: Link,
 }
 
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.app.context.hub.metrics.connections.dec();
-    }
-}
-
 /// The connection is over.
 struct Over;
 
 impl Driver {
-    fn new(app: &Arc<App>, socket: WebSocket) -> Self {
+    fn new(place: Place, cookie: Option<String>, socket: WebSocket) -> Self {
+        let app = place.0.clone();
         let notify = Arc::new(Notify::new());
         let notified = notify.clone();
         let wake: Arc<Wake> = Arc::new(move || notified.notify_one());
         let id = format!("{:032x}", rand::random::<u128>());
-        let session = Session::open(app.clock.now(), app.context.clone(), id.clone(), wake.clone());
-        app.context.hub.metrics.connections.inc();
+        let mut session =
+            Session::open(app.clock.now(), app.context.clone(), id.clone(), wake.clone());
+        if let Some(cookie) = cookie {
+            session.present(cookie);
+        }
         let (sink, stream) = socket.split();
         Self {
-            app: app.clone(),
+            draining: app.draining.subscribe(),
+            app,
+            _place: place,
             id,
             session: Some(session),
             sink,
             stream,
             wake: notify,
             _wake: wake,
-            draining: app.draining.subscribe(),
             drained: false,
             link: Link::default(),
         }

@@ -14,15 +14,16 @@ pub fn draft(now: Moment, kind: &'static str, data: &Value) -> Draft {
     Draft { kind, timestamp: now.timestamp(), data: data.to_string(), filed: None }
 }
 
-/// The first event of every campaign.
-pub fn created(
+/// The first event of every campaign, `create`, and what changes its settings, `update`.
+pub fn record(
     now: Moment,
     campaign: &CampaignId,
+    action: &str,
     record: &CampaignRecord,
     settings: &Settings,
 ) -> Draft {
     let data = json!({
-        "action": "create",
+        "action": action,
         "campaignId": campaign.as_str(),
         "campaign": record_json(campaign.as_str(), record),
         "settings": settings,

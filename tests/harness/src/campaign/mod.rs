@@ -33,12 +33,20 @@ pub struct Refusal {
     pub message: String,
     /// The HTTP status, where it is not the one of the code.
     pub status: Option<u16>,
+    /// When to come back.
+    pub retry_after_ms: Option<u64>,
 }
 
 impl Refusal {
     /// A refusal.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), status: None }
+        Self { code, message: message.into(), status: None, retry_after_ms: None }
+    }
+
+    /// A refusal for a time.
+    pub fn too_many(message: &str, retry_after_ms: u64) -> Self {
+        let retry_after_ms = Some(retry_after_ms);
+        Self { retry_after_ms, ..Self::new(Code::RateLimited, message) }
     }
 }
 
@@ -88,7 +96,8 @@ pub fn create(
     if let Some(answer) = answered(hub, campaign, order)? {
         return answer;
     }
-    let settings = settings(new, default_rate)?;
+    let owner = order.by.owns.clone();
+    let settings = Settings { owner, ..settings(new, default_rate)? };
     let record = CampaignRecord {
         name: new.name.clone(),
         phase: Phase::DomainGeneration,
@@ -100,7 +109,7 @@ pub fn create(
     };
     let asked =
         Asked { name: "Creation", kind: "creation", to: &|_| (record.phase, record.status) };
-    let mut draft = drafts::created(now, campaign, &record, &settings);
+    let mut draft = drafts::record(now, campaign, "create", &record, &settings);
     draft.filed = Some(asked.entry(now, order, &CampaignRecord::default(), None));
     match hub.append(campaign, 0, &[draft]) {
         Ok(appended) => Ok(Done::of(campaign, appended)),
@@ -127,6 +136,7 @@ fn settings(new: &NewCampaign, default_rate: u64) -> Result<Settings, Refusal> {
         seed: new.seed.unwrap_or(1),
         rate: new.rate.unwrap_or(default_rate),
         batch: new.batch,
+        owner: None,
     };
     if !(1..=1_000_000).contains(&settings.rate) {
         return invalid("rate must be 1 to 1,000,000 rows per second");
@@ -264,6 +274,27 @@ pub fn resume(
     order: &Order,
 ) -> Result<Done, Refusal> {
     set_status(hub, now, campaign, &[Status::Paused], Status::InProgress, (None, order))
+}
+
+/// Gives a campaign to another owner. Whoever had it follows it no more.
+///
+/// # Errors
+/// [`Code::ExpectedStateMismatch`], [`Code::UnknownCampaign`].
+pub fn give(
+    hub: &Hub,
+    now: Moment,
+    campaign: &CampaignId,
+    owner: Option<String>,
+    order: &Order,
+) -> Result<Done, Refusal> {
+    let asked = Asked { name: "Owner_Change", kind: "owner", to: &as_it_is };
+    decide(hub, now, campaign, (order, &asked), |view| {
+        order.expects(&view.stand.record)?;
+        let settings = Settings { owner: owner.clone(), ..view.stand.settings.clone() };
+        let record = CampaignRecord { updated_at: now.timestamp(), ..view.stand.record.clone() };
+        let action = "update";
+        Ok(Decision::Append(drafts::record(now, campaign, action, &record, &settings)))
+    })
 }
 
 /// Deletes a campaign: its last event. Its id stays taken, and its log stays for those who have not

@@ -35,6 +35,8 @@ pub struct Order {
 pub struct Caller {
     /// The user's name; none for what the server does by itself.
     pub user: Option<String>,
+    /// Who owns what they create; none for the operator.
+    pub owns: Option<String>,
     /// Names the request, so that it is done once however often it comes.
     pub key: Option<Key>,
 }

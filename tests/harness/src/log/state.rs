@@ -64,11 +64,15 @@ pub struct Settings {
     /// Rows per event; none lets the rate decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<u64>,
+    /// Whose campaign it is; none for the operator's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { pattern: "{word}-{n}.example".into(), count: 0, seed: 1, rate: 200, batch: None }
+        let pattern = "{word}-{n}.example".into();
+        Self { pattern, count: 0, seed: 1, rate: 200, batch: None, owner: None }
     }
 }
 

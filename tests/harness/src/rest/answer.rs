@@ -45,7 +45,8 @@ impl IntoResponse for Refusal {
             Code::Forbidden => StatusCode::FORBIDDEN,
             Code::UnknownCampaign | Code::NotFound => StatusCode::NOT_FOUND,
             Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Code::Behind => StatusCode::SERVICE_UNAVAILABLE,
+            Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Code::Behind | Code::TooMany => StatusCode::SERVICE_UNAVAILABLE,
             Code::IllegalTransition
             | Code::PrerequisitesNotMet
             | Code::ExpectedStateMismatch
@@ -56,8 +57,10 @@ impl IntoResponse for Refusal {
         let status = own.unwrap_or(status);
         let body = json!({"error": {"code": self.code.as_str(), "message": self.message}});
         let mut response = (status, plain(&body)).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(1));
+        let unavailable = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1_000);
+        if let Some(after_ms) = self.retry_after_ms.or(unavailable) {
+            let seconds = header::HeaderValue::from(after_ms.div_ceil(1_000));
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         response
     }

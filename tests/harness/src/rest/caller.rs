@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequestParts, Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use campaign_sync::protocol::Code;
 use campaign_sync::protocol::digest::id_hash;
 
+use super::auth::COOKIE;
+use super::campaigns::{blocking, campaign_id};
+use crate::access::Identity;
 use crate::app::App;
 use crate::campaign::{self, Key, Refusal};
+use crate::log::LogError;
 
 /// The header that names a request.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -25,7 +29,12 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Who asks, taken from what [`identify`] found.
 #[derive(Clone, Debug)]
-pub struct Caller(pub campaign::Caller);
+pub struct Caller {
+    /// Who it is.
+    pub identity: Identity,
+    /// As the transaction log has it.
+    pub by: campaign::Caller,
+}
 
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Refusal;
@@ -36,29 +45,69 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Finds out who asks, and reads the whole body, for the key names what is asked.
-pub async fn identify(State(_app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    match identified(request).await {
+/// Finds out who asks, whether they may, and whether the campaign of the route exists for them. Reads
+/// the whole body, for an idempotency key names what is asked.
+pub async fn identify(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    match identified(&app, request).await {
         Ok(request) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }
 }
 
-async fn identified(request: Request) -> Result<Request, Refusal> {
+async fn identified(app: &Arc<App>, request: Request) -> Result<Request, Refusal> {
     let (mut parts, body) = request.into_parts();
+    let identity = authenticated(app, &parts.method, &parts.headers)?;
+    if let Ok(params) = RawPathParams::from_request_parts(&mut parts, app).await
+        && let Some((_, id)) = params.iter().find(|(name, _)| *name == "id")
+    {
+        let (id, who) = (campaign_id(id)?, identity.clone());
+        let visible = blocking(app, move |hub| Ok(hub.is_visible(&id, &who)?)).await?;
+        if !visible {
+            return Err(LogError::UnknownCampaign.into());
+        }
+    }
     let too_large = |_| Refusal {
         status: Some(413),
         ..Refusal::new(Code::InvalidBody, "the body has more than 65,536 bytes")
     };
     let body = to_bytes(body, BODY_BYTES_MAX).await.map_err(too_large)?;
     let asked = format!("{} {}\n{}", parts.method, parts.uri, String::from_utf8_lossy(&body));
-    let key = key(&parts.headers, &asked)?;
-    let user = Some("anonymous".to_owned());
-    parts.extensions.insert(Caller(campaign::Caller { user, key }));
+    let user = identity.name().to_owned();
+    let key = key(&parts.headers, &user, &asked)?;
+    let by = campaign::Caller { user: Some(user), owns: identity.owns(), key };
+    parts.extensions.insert(Caller { identity, by });
     Ok(Request::from_parts(parts, Body::from(body)))
 }
 
-fn key(headers: &HeaderMap, asked: &str) -> Result<Option<Key>, Refusal> {
+fn authenticated(app: &App, method: &Method, headers: &HeaderMap) -> Result<Identity, Refusal> {
+    let (now_ms, given) = (app.clock.now().monotonic_ms, given(headers));
+    let token = given.as_ref().map(|(token, _)| token.as_str());
+    let unknown = || Refusal::new(Code::Unauthorized, "the session or token is missing or wrong");
+    let identity = app.context.access.identify(now_ms, token).ok_or_else(unknown)?;
+    // A browser sends cookies by itself, so what changes something must say which page it is from.
+    let cookie = matches!((&given, &identity), (Some((_, true)), Identity::User(_)));
+    if cookie && !method.is_safe() && !headers.contains_key(header::ORIGIN) {
+        return Err(Refusal::new(Code::Forbidden, "a change by cookie must name its origin"));
+    }
+    identity.requests(now_ms, app.requests_per_second).map_err(|after_ms| {
+        app.context.hub.metrics.rate_limited.get_or_create(&[("what", "requests")]).inc();
+        Refusal::too_many("too many requests", after_ms)
+    })?;
+    Ok(identity)
+}
+
+/// The token that came along, and whether as a cookie.
+pub fn given(headers: &HeaderMap) -> Option<(String, bool)> {
+    let text = |name| headers.get(name).and_then(|it| it.to_str().ok());
+    if let Some(token) = text(header::AUTHORIZATION).and_then(|it| it.strip_prefix("Bearer ")) {
+        return Some((token.to_owned(), false));
+    }
+    let cookies = text(header::COOKIE)?.split(';').filter_map(|it| it.trim().split_once('='));
+    let token = cookies.filter(|(name, _)| *name == COOKIE).map(|(_, token)| token).next()?;
+    Some((token.to_owned(), true))
+}
+
+fn key(headers: &HeaderMap, user: &str, asked: &str) -> Result<Option<Key>, Refusal> {
     let Some(name) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let name = name.to_str().unwrap_or_default();
     if name.is_empty() || name.len() > KEY_BYTES_MAX {
@@ -66,5 +115,6 @@ fn key(headers: &HeaderMap, asked: &str) -> Result<Option<Key>, Refusal> {
         return Err(Refusal::new(Code::InvalidBody, message));
     }
     let fingerprint = format!("{:016x}", id_hash(asked));
-    Ok(Some(Key { name: name.to_owned(), fingerprint }))
+    // Nobody gets the answer to somebody else's request.
+    Ok(Some(Key { name: format!("{user}/{name}"), fingerprint }))
 }

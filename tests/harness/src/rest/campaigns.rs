@@ -47,12 +47,14 @@ type ReadingQuery = Result<Query<Reading>, QueryRejection>;
 ///
 /// # Errors
 /// [`Code::Internal`].
-pub async fn list(State(app): State<Arc<App>>) -> Answer {
-    let records = blocking(&app, |hub| {
+pub async fn list(State(app): State<Arc<App>>, Caller { identity, .. }: Caller) -> Answer {
+    let records = blocking(&app, move |hub| {
         let mut records = Vec::new();
         for id in hub.log().campaigns()? {
             let rows = RowQuery { limit: Some(0), ..RowQuery::default() };
-            if let Some(view) = hub.log().view(&id, &rows)? {
+            let view = hub.log().view(&id, &rows)?;
+            let own = |view: &View| identity.may_see(view.stand.settings.owner.as_deref());
+            if let Some(view) = view.filter(own) {
                 records.push(record_json(id.as_str(), &view.stand.record));
             }
         }
@@ -65,7 +67,11 @@ pub async fn list(State(app): State<Arc<App>>) -> Answer {
 ///
 /// # Errors
 /// [`Code::InvalidBody`], [`Code::InvalidCampaignId`], [`Code::ExpectedStateMismatch`].
-pub async fn create(State(app): State<Arc<App>>, Caller(by): Caller, bytes: Bytes) -> Answer {
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Caller { by, .. }: Caller,
+    bytes: Bytes,
+) -> Answer {
     let new: NewCampaign = body(&bytes)?;
     let order = Order { by, ..Order::default() };
     // The same request under the same key means the same campaign.
@@ -102,13 +108,35 @@ pub async fn one(
 pub async fn delete(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    Caller(by): Caller,
+    Caller { by, .. }: Caller,
     bytes: Bytes,
 ) -> Answer {
     let id = campaign_id(&id)?;
     let order = Order { by, ..body(&bytes)? };
     let now = app.clock.now();
     operate(&app, id, move |hub, id| campaign::delete(hub, now, id, &order)).await
+}
+
+#[derive(Deserialize)]
+struct Giving {
+    owner: Option<String>,
+}
+
+/// `PUT /campaigns/{id}/owner`
+///
+/// # Errors
+/// Those of [`campaign::give`]; [`Code::InvalidCampaignId`], [`Code::InvalidBody`].
+pub async fn give(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Caller { by, .. }: Caller,
+    bytes: Bytes,
+) -> Answer {
+    let id = campaign_id(&id)?;
+    let Giving { owner } = body(&bytes)?;
+    let order = Order { by, ..body(&bytes)? };
+    let now = app.clock.now();
+    operate(&app, id, move |hub, id| campaign::give(hub, now, id, owner, &order)).await
 }
 
 /// `GET /campaigns/{id}/domains`
@@ -205,7 +233,7 @@ pub async fn transitions(State(app): State<Arc<App>>, Path(id): Path<String>) ->
 pub async fn act(
     State(app): State<Arc<App>>,
     Path((id, action)): Path<(String, String)>,
-    Caller(by): Caller,
+    Caller { by, .. }: Caller,
     bytes: Bytes,
 ) -> Answer {
     let action = Action::parse(&action)

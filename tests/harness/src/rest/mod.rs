@@ -1,20 +1,21 @@
 //! The routes.
 
 pub mod answer;
+pub mod auth;
 pub mod caller;
 pub mod campaigns;
 pub mod faults;
+pub mod gate;
 pub mod operations;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{delete, get, post, put};
 use campaign_sync::protocol::Code;
 use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -33,6 +34,7 @@ pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
     let rest = Router::new()
         .route("/campaigns", get(campaigns::list).post(campaigns::create))
         .route("/campaigns/{id}", get(campaigns::one).delete(campaigns::delete))
+        .route("/campaigns/{id}/owner", put(campaigns::give))
         .route("/campaigns/{id}/domains", get(campaigns::domains))
         .route("/campaigns/{id}/snapshot", get(campaigns::snapshot))
         .route("/campaigns/{id}/transitions", get(campaigns::transitions))
@@ -42,46 +44,43 @@ pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
         .route("/faults/kill", post(faults::kill))
         .route("/faults/truncate", post(faults::truncate))
         .route("/faults/diverge", post(faults::diverge))
-        .layer(from_fn_with_state(app.clone(), caller::identify))
-        .layer(from_fn_with_state(app.clone(), authorize));
-    // A socket authorises itself by what it says first: browsers cannot set its headers.
+        .route("/auth/sessions/{user}", delete(auth::revoke))
+        .layer(from_fn_with_state(app.clone(), caller::identify));
+    // A socket authorises itself by its cookie, or by what it says first.
     let api = rest
         .route("/ws", get(socket::upgrade))
+        .route("/auth/login", post(auth::login))
+        .route("/auth/logout", post(auth::logout))
+        .layer(DefaultBodyLimit::max(caller::BODY_BYTES_MAX))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed);
+    let gate = app.gate.clone();
     let router = Router::new()
         .nest("/api/v2", api)
         .route("/api/{*rest}", get(not_found).fallback(not_found))
-        .route("/healthz", get(operations::health))
-        .route("/readyz", get(operations::ready))
-        .layer(from_fn_with_state(app.clone(), operations::measure))
-        .with_state(app);
-    match page {
+        .layer(from_fn_with_state(app.clone(), operations::measure));
+    let router = match page {
         None => router.fallback(not_found),
         Some(directory) => router.merge(page_of(directory)),
-    }
+    };
+    // Whoever watches over a server asks it by its address, not by its name.
+    router
+        .layer(from_fn_with_state(gate, gate::check))
+        .route("/healthz", get(operations::health))
+        .route("/readyz", get(operations::ready))
+        .layer(from_fn(gate::harden))
+        .with_state(app)
 }
 
 /// The files of the page; an address that is none of them is one of the page's own.
-fn page_of(directory: &Path) -> Router {
+fn page_of(directory: &Path) -> Router<Arc<App>> {
     let index = ServeFile::new(directory.join("index.html"));
     let header =
         |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
     Router::new()
         .fallback_service(ServeDir::new(directory).fallback(index))
         .layer(header(header::CONTENT_SECURITY_POLICY, PAGE_POLICY))
-        .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(header::CACHE_CONTROL, "no-cache"))
-}
-
-async fn authorize(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION);
-    let given = given.and_then(|it| it.to_str().ok()?.strip_prefix("Bearer "));
-    if app.context.admits(given) {
-        next.run(request).await
-    } else {
-        Refusal::new(Code::Unauthorized, "the token is missing or wrong").into_response()
-    }
 }
 
 async fn not_found() -> Refusal {

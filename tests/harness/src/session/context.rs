@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::limits::Delivery;
+use crate::access::Access;
 use crate::hub::Hub;
 use crate::snapshots::Snapshots;
 
@@ -14,8 +15,8 @@ pub struct Context {
     pub hub: Arc<Hub>,
     /// The snapshots held.
     pub snapshots: Snapshots,
-    /// What `connection_init` must carry.
-    pub token: Option<String>,
+    /// Who may connect.
+    pub access: Access,
     /// Silence after which a `pong` is sent unasked.
     pub heartbeat_ms: u64,
     /// How patient sessions are.
@@ -35,14 +36,6 @@ impl fmt::Debug for Context {
 impl Context {
     pub(super) fn joins_events(&self) -> bool {
         !self.one_event_per_frame.load(Ordering::Relaxed)
-    }
-
-    /// Whether `given` is the token, if one is needed. Takes the same time wherever they differ.
-    pub fn admits(&self, given: Option<&str>) -> bool {
-        let Some(token) = &self.token else { return true };
-        let given = given.unwrap_or_default();
-        let differences = token.bytes().zip(given.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b));
-        token.len() == given.len() && differences == 0
     }
 }
 

@@ -24,6 +24,9 @@ pub struct Delivery {
     /// Messages per second and connection, after a burst of ten seconds' worth.
     #[arg(long, env = "CAMPAIGN_SYNC_MESSAGES_PER_SECOND", default_value_t = 200)]
     pub messages_per_second: u32,
+    /// Connections of one session at a time.
+    #[arg(long, env = "CAMPAIGN_SYNC_MAX_CONNECTIONS_PER_SESSION", default_value_t = 64)]
+    pub max_connections_per_session: usize,
     /// Subscriptions per connection.
     #[arg(long, env = "CAMPAIGN_SYNC_MAX_SUBSCRIPTIONS", default_value_t = 256)]
     pub max_subscriptions: usize,
@@ -37,6 +40,7 @@ impl Default for Delivery {
             idle_timeout_ms: 30_000,
             recoveries_per_second: 10,
             messages_per_second: 200,
+            max_connections_per_session: 64,
             max_subscriptions: 256,
         }
     }
@@ -70,7 +74,18 @@ impl Bucket {
     /// # Errors
     /// The milliseconds until there is one again.
     pub fn take(&mut self, now_ms: u64, per_second: u32, burst: u32) -> Result<(), u64> {
-        let rate = f64::from(per_second) / 1_000.0;
+        self.spend(now_ms, f64::from(per_second) / 1_000.0, burst)
+    }
+
+    /// Takes one, of those that come back every so many milliseconds.
+    ///
+    /// # Errors
+    /// As [`Bucket::take`].
+    pub fn take_slowly(&mut self, now_ms: u64, every_ms: u32, burst: u32) -> Result<(), u64> {
+        self.spend(now_ms, 1.0 / f64::from(every_ms), burst)
+    }
+
+    fn spend(&mut self, now_ms: u64, rate: f64, burst: u32) -> Result<(), u64> {
         let passed = now_ms.saturating_sub(self.filled_ms) as f64;
         self.tokens = (self.tokens + passed * rate).min(f64::from(burst));
         self.filled_ms = now_ms.max(self.filled_ms);

@@ -9,7 +9,11 @@
 //! * a malformed message (not JSON, wrong types, invalid campaign id, anything before
 //!   `connection_init`): a coded `error`; the tenth closes with 4400;
 //! * an unknown type: `error` `unknown_type`, never counted, for later clients may know more;
-//! * a wrong token: `error` `unauthorized`, close 4401;
+//! * a wrong or missing token or cookie: `error` `unauthorized`, close 4401;
+//! * a session that expires or is revoked: `session_expired`, close 4401;
+//! * a campaign of somebody else: as if there were none; one that was given away meanwhile:
+//!   `subscription_ended`, reason `revoked`;
+//! * more than 64 connections of one session: `error` `too_many`, close 4429;
 //! * no `connection_init` within 10 s: close 4408;
 //! * more than 256 subscriptions: `error` `too_many`;
 //! * more recovery requests than 10 a second per campaign: `error` `rate_limited` with
@@ -31,9 +35,10 @@ use std::sync::Arc;
 use campaign_sync::protocol::digest::id_hash;
 use campaign_sync::protocol::{CampaignId, Code};
 
+use crate::access::Identity;
 use crate::clock::Moment;
 use crate::hub::Wake;
-use crate::log::LogError;
+use crate::log::{Head, LogError};
 use crate::metrics::{Metrics, close_label};
 use answer::Ask;
 pub use context::{Context, Frame, Step};
@@ -73,7 +78,8 @@ pub struct Session {
     context: Arc<Context>,
     id: String,
     wake: Arc<Wake>,
-    greeted: bool,
+    cookie: Option<String>,
+    identity: Option<Identity>,
     binary: bool,
     malformed: u32,
     opened_ms: u64,
@@ -83,6 +89,7 @@ pub struct Session {
     messages: Bucket,
     failures: u32,
     retry_ms: Option<u64>,
+    expired: bool,
     requests: VecDeque<Request>,
     cursors: BTreeMap<CampaignId, Cursor>,
     turn: Option<CampaignId>,
@@ -100,6 +107,9 @@ impl Drop for Session {
             self.context.hub.unfollow(campaign, &self.wake);
             self.context.hub.metrics.subscriptions.dec();
         }
+        if let Some(identity) = &self.identity {
+            identity.closes_socket();
+        }
     }
 }
 
@@ -112,7 +122,8 @@ impl Session {
             context,
             id,
             wake,
-            greeted: false,
+            cookie: None,
+            identity: None,
             binary: false,
             malformed: 0,
             opened_ms: now.monotonic_ms,
@@ -122,10 +133,16 @@ impl Session {
             messages,
             failures: 0,
             retry_ms: None,
+            expired: false,
             requests: VecDeque::new(),
             cursors: BTreeMap::new(),
             turn: None,
         }
+    }
+
+    /// Takes the session cookie that came along when the connection was opened.
+    pub fn present(&mut self, cookie: String) {
+        self.cookie = Some(cookie);
     }
 
     /// Whether the client asked for binary frames.
@@ -178,7 +195,7 @@ impl Session {
     }
 
     fn accept(&mut self, now: Moment, message: ClientMessage) {
-        if !self.greeted {
+        if self.identity.is_none() {
             return self.greet(now, message);
         }
         self.requests.push_back(match message {
@@ -197,13 +214,23 @@ impl Session {
         let ClientMessage::Init { speaks_v1: true, token, binary } = message else {
             return self.refuse(now, Code::InvalidMessage);
         };
-        if !self.context.admits(token.as_deref()) {
-            let text = "the token is missing or wrong";
+        let given = token.or_else(|| self.cookie.take());
+        let access = &self.context.access;
+        let Some(identity) = access.identify(now.monotonic_ms, given.as_deref()) else {
+            let text = "the session or token is missing or wrong";
             let error = reply::error(now, Code::Unauthorized, text, None, None);
             self.requests.push_back(Request::Say(error));
             return self.requests.push_back(Request::Close(4401, "unauthorized"));
+        };
+        if !identity.opens_socket(self.context.delivery.max_connections_per_session) {
+            identity.closes_socket();
+            let text = "too many connections of this session";
+            let error = reply::error(now, Code::TooMany, text, None, None);
+            self.requests.push_back(Request::Say(error));
+            return self.requests.push_back(Request::Close(4429, "too many connections"));
         }
-        self.greeted = true;
+        identity.follow(&self.wake);
+        self.identity = Some(identity);
         self.binary = binary;
         let ack = reply::connection_ack(now, &self.id, self.context.heartbeat_ms);
         self.requests.push_back(Request::Say(ack));
@@ -220,8 +247,12 @@ impl Session {
 
     /// When to call [`Session::poll`] again although nothing happened, on the monotonic clock.
     pub fn timeout_ms(&self) -> u64 {
-        let own = if self.greeted {
-            (self.sent_ms + self.context.heartbeat_ms).min(self.ping_due_ms()).min(self.gone_ms())
+        let own = if let Some(identity) = &self.identity {
+            let expires_ms = identity.expires_ms().unwrap_or(u64::MAX);
+            (self.sent_ms + self.context.heartbeat_ms)
+                .min(self.ping_due_ms())
+                .min(self.gone_ms())
+                .min(expires_ms)
         } else {
             self.opened_ms + GREETING_MS
         };
@@ -241,6 +272,7 @@ impl Session {
 
     /// What to do next. `may_block` says whether the log may be read here.
     pub fn poll(&mut self, now: Moment, may_block: bool) -> Step {
+        self.expire(now);
         if self.retry_ms.is_some_and(|at| now.monotonic_ms < at) {
             let step = self.when_idle(now);
             if matches!(step, Step::Frame(_)) {
@@ -263,6 +295,20 @@ impl Session {
             Step::Ping | Step::Blocking | Step::Idle => {}
         }
         step
+    }
+
+    /// Ends a connection whose session is over: nothing that was asked is answered any more.
+    fn expire(&mut self, now: Moment) {
+        let over = |it: &Identity| it.is_over(now.monotonic_ms);
+        if self.identity.as_ref().is_some_and(over) && !self.expired {
+            self.expired = true;
+            self.retry_ms = None;
+            for campaign in self.cursors.keys().cloned().collect::<Vec<_>>() {
+                self.leave(&campaign);
+            }
+            let said = Request::Say(reply::session_expired(now));
+            self.requests = [said, Request::Close(4401, "session expired")].into();
+        }
     }
 
     /// The log could not be read. Nothing has been sent that was not read, and no cursor has moved:
@@ -307,7 +353,7 @@ impl Session {
 
     fn when_idle(&mut self, now: Moment) -> Step {
         let now_ms = now.monotonic_ms;
-        if !self.greeted {
+        if self.identity.is_none() {
             let late = now_ms >= self.opened_ms + GREETING_MS;
             return if late { Step::Close(4408, "no connection_init") } else { Step::Idle };
         }
@@ -330,6 +376,11 @@ impl Session {
         let ids: Vec<CampaignId> = self.cursors.keys().cloned().collect();
         let first = self.turn.as_ref().map_or(0, |turn| ids.partition_point(|id| id <= turn));
         for id in ids[first..].iter().chain(&ids[..first]) {
+            if !self.identity.as_ref().is_some_and(|it| self.context.hub.still_visible(id, it)) {
+                self.leave(id);
+                let ended = reply::ended(now, id, "revoked");
+                return Ok(Step::Frame(Frame::control(ended)));
+            }
             let Some(cursor) = self.cursors.get_mut(id) else { continue };
             match cursor.poll(now, &self.context, may_block)? {
                 Step::Idle => {}
@@ -359,6 +410,13 @@ impl Session {
         Ok(said.map(|text| Step::Frame(Frame::control(text))))
     }
 
+    /// The head of a campaign, if it exists for this session.
+    fn visible(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError> {
+        let hub = &self.context.hub;
+        let Some(identity) = &self.identity else { return Ok(None) };
+        if hub.is_visible(campaign, identity)? { hub.head(campaign) } else { Ok(None) }
+    }
+
     fn leave(&mut self, campaign: &CampaignId) {
         if self.cursors.remove(campaign).is_some() {
             self.metrics().subscriptions.dec();
@@ -367,7 +425,7 @@ impl Session {
     }
 
     fn subscribe(&mut self, now: Moment, campaign: CampaignId) -> Result<Option<String>, LogError> {
-        let Some(head) = self.context.hub.head(&campaign)? else {
+        let Some(head) = self.visible(&campaign)? else {
             let text = "there is no such campaign";
             return Ok(Some(reply::error(now, Code::UnknownCampaign, text, Some(&campaign), None)));
         };
@@ -399,7 +457,7 @@ impl Session {
             }
             return cursor.seek(now, &self.context, wanted);
         }
-        if self.context.hub.head(&wanted.campaign)?.is_none() {
+        if self.visible(&wanted.campaign)?.is_none() {
             return Ok(Some(reply::unknown_campaign(now, &wanted.campaign, request)));
         }
         Ok(Some(not_subscribed(now, &wanted.campaign, request)))

@@ -111,6 +111,11 @@ pub fn rate_limited(
     message(now, "error", &data.to_string())
 }
 
+/// `session_expired`
+pub fn session_expired(now: Moment) -> String {
+    message(now, "session_expired", "{}")
+}
+
 /// `server_draining`
 pub fn draining(now: Moment, retry_after_ms: u64) -> String {
     message(now, "server_draining", &json!({"retryAfterMs": retry_after_ms}).to_string())

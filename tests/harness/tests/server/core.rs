@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use campaign_sync_harness::access::Access;
 use campaign_sync_harness::clock::Moment;
 use campaign_sync_harness::hub::Hub;
 use campaign_sync_harness::log::EventLog;
@@ -37,7 +38,7 @@ impl Room {
         let context = Arc::new(Context {
             hub,
             snapshots: Snapshots::default(),
-            token: None,
+            access: Access::open(),
             heartbeat_ms: 5_000,
             delivery: Delivery::default(),
             drain_spread_ms: 4_000,

@@ -28,7 +28,7 @@ pub(crate) fn created() -> Draft {
         status: Status::InProgress,
         ..CampaignRecord::default()
     };
-    drafts::created(NOW, &id(), &record, &Settings { count: 9, ..Settings::default() })
+    drafts::record(NOW, &id(), "create", &record, &Settings { count: 9, ..Settings::default() })
 }
 
 pub(crate) fn rows(rows: Value) -> Draft {

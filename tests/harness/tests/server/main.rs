@@ -19,5 +19,7 @@ mod process;
 mod recovery;
 mod rest;
 mod retention;
+mod security;
+mod sessions;
 mod support;
 mod transitions;

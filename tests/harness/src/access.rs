@@ -1,0 +1,310 @@
+//! Who somebody is, and what they may see.
+//!
+//! Three ways to run a server: *open*, where everybody may do everything, refused unless it listens on
+//! loopback; with one *token*, whose bearer is the operator; with *users*, who log in and see the
+//! campaigns that they own. Sessions live in memory: a restarted server asks everybody to log in again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use argon2::password_hash::{PasswordHash, PasswordVerifier as _};
+use argon2::{Argon2, Params};
+
+use crate::hub::Wake;
+use crate::session::limits::Bucket;
+
+/// Attempts to log in as one user, in a row; then one comes back every five seconds.
+const ATTEMPTS: u32 = 10;
+
+/// Sessions of one user at a time; the oldest ends when there is one more.
+const SESSIONS_MAX: usize = 32;
+
+/// Who somebody is.
+#[derive(Clone, Debug)]
+pub enum Identity {
+    /// Anybody, on an open server.
+    Anyone,
+    /// The bearer of the server's token.
+    Operator,
+    /// A user.
+    User(Arc<Login>),
+}
+
+/// One session of a user.
+pub struct Login {
+    /// The user's name.
+    pub user: String,
+    expires_ms: u64,
+    revoked: AtomicBool,
+    sockets: AtomicUsize,
+    requests: Mutex<Bucket>,
+    followers: Mutex<Vec<Weak<Wake>>>,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// The name for the audit trail.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Anyone => "anonymous",
+            Self::Operator => "operator",
+            Self::User(login) => &login.user,
+        }
+    }
+
+    /// Whether a campaign of that owner exists for them.
+    pub fn may_see(&self, owner: Option<&str>) -> bool {
+        match self {
+            Self::Anyone | Self::Operator => true,
+            Self::User(login) => owner == Some(&login.user),
+        }
+    }
+
+    /// Who owns what they create.
+    pub fn owns(&self) -> Option<String> {
+        match self {
+            Self::Anyone | Self::Operator => None,
+            Self::User(login) => Some(login.user.clone()),
+        }
+    }
+
+    /// Whether the session has expired or was revoked.
+    pub fn is_over(&self, now_ms: u64) -> bool {
+        match self {
+            Self::Anyone | Self::Operator => false,
+            Self::User(login) => login.is_over(now_ms),
+        }
+    }
+
+    /// When the session expires.
+    pub fn expires_ms(&self) -> Option<u64> {
+        match self {
+            Self::Anyone | Self::Operator => None,
+            Self::User(login) => Some(login.expires_ms),
+        }
+    }
+
+    /// Wakes a socket when the session is revoked.
+    pub fn follow(&self, wake: &Arc<Wake>) {
+        if let Self::User(login) = self {
+            let mut followers = lock(&login.followers);
+            followers.retain(|it| it.strong_count() > 0);
+            followers.push(Arc::downgrade(wake));
+        }
+    }
+
+    /// Counts one more socket, unless there are too many.
+    pub fn opens_socket(&self, most: usize) -> bool {
+        let Self::User(login) = self else { return true };
+        login.sockets.fetch_add(1, Ordering::Relaxed) < most
+    }
+
+    /// One socket less; for each call of [`Identity::opens_socket`].
+    pub fn closes_socket(&self) {
+        if let Self::User(login) = self {
+            login.sockets.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts one more request.
+    ///
+    /// # Errors
+    /// The milliseconds to wait, if there are too many.
+    pub fn requests(&self, now_ms: u64, per_second: u32) -> Result<(), u64> {
+        let Self::User(login) = self else { return Ok(()) };
+        lock(&login.requests).take(now_ms, per_second, 10 * per_second)
+    }
+}
+
+impl Login {
+    fn is_over(&self, now_ms: u64) -> bool {
+        now_ms >= self.expires_ms || self.revoked.load(Ordering::Relaxed)
+    }
+
+    fn revoke(&self) {
+        self.revoked.store(true, Ordering::Relaxed);
+        lock(&self.followers).iter().filter_map(Weak::upgrade).for_each(|wake| wake());
+    }
+}
+
+/// Users, sessions, and the token.
+pub struct Access {
+    token: Option<String>,
+    users: Option<BTreeMap<String, String>>,
+    session_ms: u64,
+    requests_per_second: u32,
+    sessions: Mutex<HashMap<String, Arc<Login>>>,
+    attempts: Mutex<BTreeMap<String, Bucket>>,
+    /// A password costs 19 MiB to check: one at a time.
+    checking: Mutex<()>,
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").finish_non_exhaustive()
+    }
+}
+
+/// Why nobody was logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// No such user, or another password.
+    Wrong,
+    /// Too many attempts; wait so many milliseconds.
+    TooMany(u64),
+}
+
+impl Access {
+    /// Everybody may do everything.
+    pub fn open() -> Self {
+        Self::with(None, None, 0, 1)
+    }
+
+    /// Of those who know the token, or log in as one of the users, for as long as a session lasts.
+    pub fn with(
+        token: Option<String>,
+        users: Option<BTreeMap<String, String>>,
+        session_seconds: u64,
+        requests_per_second: u32,
+    ) -> Self {
+        Self {
+            token,
+            users,
+            session_ms: session_seconds.saturating_mul(1_000),
+            requests_per_second,
+            sessions: Mutex::default(),
+            attempts: Mutex::default(),
+            checking: Mutex::default(),
+        }
+    }
+
+    /// Who bears that token. Takes the same time wherever a wrong one differs from the operator's.
+    pub fn identify(&self, now_ms: u64, given: Option<&str>) -> Option<Identity> {
+        if self.token.is_none() && self.users.is_none() {
+            return Some(Identity::Anyone);
+        }
+        let given = given?;
+        if self.token.as_ref().is_some_and(|token| same(token, given)) {
+            return Some(Identity::Operator);
+        }
+        let login = lock(&self.sessions).get(given).cloned()?;
+        (!login.is_over(now_ms)).then_some(Identity::User(login))
+    }
+
+    /// Begins a session, and tells its token. Blocks, for a password takes time to check.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn login(&self, now_ms: u64, user: &str, password: &str) -> Result<String, Denied> {
+        let hash = self.users.as_ref().and_then(|users| users.get(user));
+        // All who do not exist share one bucket, so that made-up names take no memory.
+        let bucket = if hash.is_some() { user } else { "" };
+        lock(&self.attempts)
+            .entry(bucket.to_owned())
+            .or_insert_with(|| Bucket::full(now_ms, ATTEMPTS))
+            .take_slowly(now_ms, 5_000, ATTEMPTS)
+            .map_err(Denied::TooMany)?;
+        let _one_at_a_time = lock(&self.checking);
+        if !checks(hash.map(String::as_str), password) {
+            return Err(Denied::Wrong);
+        }
+        let login = Arc::new(Login {
+            user: user.to_owned(),
+            expires_ms: now_ms.saturating_add(self.session_ms),
+            revoked: AtomicBool::new(false),
+            sockets: AtomicUsize::new(0),
+            requests: Mutex::new(Bucket::full(now_ms, 10 * self.requests_per_second)),
+            followers: Mutex::default(),
+        });
+        let token = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
+        let mut sessions = lock(&self.sessions);
+        sessions.retain(|_, login| !login.is_over(now_ms));
+        let own = |login: &&Arc<Login>| login.user == user;
+        if sessions.values().filter(own).count() >= SESSIONS_MAX
+            && let Some(oldest) = sessions.values().filter(own).min_by_key(|it| it.expires_ms)
+        {
+            oldest.revoke();
+        }
+        sessions.insert(token.clone(), login);
+        Ok(token)
+    }
+
+    /// Ends the session of that token.
+    pub fn logout(&self, token: &str) {
+        if let Some(login) = lock(&self.sessions).remove(token) {
+            login.revoke();
+        }
+    }
+
+    /// Ends all sessions of a user; tells how many.
+    pub fn revoke(&self, user: &str) -> usize {
+        let mut ended = 0;
+        lock(&self.sessions).retain(|_, login| {
+            let stays = login.user != user;
+            if !stays {
+                login.revoke();
+                ended += 1;
+            }
+            stays
+        });
+        ended
+    }
+
+    /// How long a session lasts, in seconds.
+    pub const fn session_seconds(&self) -> u64 {
+        self.session_ms / 1_000
+    }
+}
+
+/// Whether a password is the one of that hash. Without a hash it takes as long.
+fn checks(hash: Option<&str>, password: &str) -> bool {
+    let hash = hash.and_then(|hash| PasswordHash::new(hash).ok());
+    let Some(hash) = hash else {
+        let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
+        let _as_long =
+            Argon2::default().hash_password_into(password.as_bytes(), &[0; 16], &mut out);
+        return false;
+    };
+    Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
+}
+
+fn same(a: &str, b: &str) -> bool {
+    let differences = a.bytes().zip(b.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b));
+    a.len() == b.len() && differences == 0
+}
+
+/// Reads a file of users: one `name:hash` a line, hashes as `argon2 SALT -id -e` prints them.
+///
+/// # Errors
+/// What is wrong with the file, in words.
+pub fn users(path: &Path) -> Result<BTreeMap<String, String>, String> {
+    let told = |what: &str| format!("--users {}: {what}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
+    let mut users = BTreeMap::new();
+    for (index, line) in text.lines().enumerate() {
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let wrong = || told(&format!("line {} is not name:hash, argon2id", index + 1));
+        let (name, hash) = line.trim().split_once(':').ok_or_else(wrong)?;
+        let sound = PasswordHash::new(hash).is_ok_and(|it| it.algorithm.as_str() == "argon2id");
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) || !sound {
+            return Err(wrong());
+        }
+        users.insert(name.to_owned(), hash.to_owned());
+    }
+    if users.is_empty() { Err(told("there is no user in it")) } else { Ok(users) }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,79 @@
+//! What every request must pass: the right host, the right origin, and headers on the way out that let
+//! a page do little.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use campaign_sync::protocol::Code;
+
+use crate::campaign::Refusal;
+
+/// The hosts and origins that are ours. They are compared whole, never in part.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    hosts: Vec<String>,
+    origins: Vec<String>,
+}
+
+impl Gate {
+    /// For a server behind these origins; without any, for one on loopback.
+    pub fn new(origins: &[String], listening: SocketAddr) -> Self {
+        let local = |host: &str| format!("http://{host}:{}", listening.port());
+        let origins = if origins.is_empty() {
+            let mut own = vec![local("localhost"), local("127.0.0.1"), local("[::1]")];
+            own.push(format!("http://{listening}"));
+            own
+        } else {
+            origins.to_vec()
+        };
+        let host = |origin: &String| Some(origin.split_once("://")?.1.to_owned());
+        Self { hosts: origins.iter().filter_map(host).collect(), origins }
+    }
+
+    /// Whether a page of ours may send its cookie over plain HTTP: only where it has to.
+    pub fn is_secure(&self) -> bool {
+        self.origins.iter().all(|origin| origin.starts_with("https://"))
+    }
+
+    fn admits(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let text = |name| headers.get(name).map(|it: &HeaderValue| it.to_str().unwrap_or_default());
+        let ours = |list: &[String], given: &str| list.iter().any(|it| it == given);
+        if !text(header::HOST).is_some_and(|host| ours(&self.hosts, host)) {
+            return Err(Refusal::new(Code::Forbidden, "this server is not that host"));
+        }
+        if text(header::ORIGIN).is_some_and(|origin| !ours(&self.origins, origin)) {
+            return Err(Refusal::new(Code::Forbidden, "pages of that origin are not admitted"));
+        }
+        Ok(())
+    }
+}
+
+/// Lets a request in, or not.
+pub async fn check(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    match gate.admits(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// What no answer goes without. The page brings a policy of its own; all else may do nothing.
+pub async fn harden(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(nothing);
+    response
+}
