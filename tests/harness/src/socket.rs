@@ -212,7 +212,12 @@ impl Driver {
                 Err(_) => self.session()?.receive_garbage(now),
             },
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => self.session()?.heard(now),
-            Some(Ok(Message::Close(_))) | None => return Err(Over),
+            Some(Ok(Message::Close(_))) => {
+                // The answer to it is written already, but has not left yet.
+                let _gone_anyway = timeout(CLOSE_TIMEOUT, self.sink.flush()).await;
+                return Err(Over);
+            }
+            None => return Err(Over),
             Some(Err(error)) => {
                 // The one error that the peer can still be told about.
                 if error.to_string().contains("too long") {

@@ -11,6 +11,7 @@ mod delivery;
 mod durability;
 mod error_recovery;
 mod faults;
+mod frames;
 mod golden;
 mod instance;
 mod log;
