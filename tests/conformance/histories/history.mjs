@@ -31,8 +31,8 @@ export class History {
   #past = [];
   journal = [];
 
-  constructor(machine, seed, { compares = 0.05 }) {
-    Object.assign(this, { machine, seed, compares, random: new Random(seed), reader: new Reader() });
+  constructor(machine, seed, { compares = 0.05, reader = new Reader() }) {
+    Object.assign(this, { machine, seed, compares, reader, random: new Random(seed) });
     this.campaigns = CAMPAIGNS.slice(0, this.random.between(1, 2));
     this.faults = drawFaults(this.random);
     const style = { spaces: this.random.chance(0.5), escapes: this.random.chance(0.5), shuffles: this.random.chance(0.5) };
