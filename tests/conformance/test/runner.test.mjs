@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { WebSocketServer } from "ws";
 
 const conform = fileURLToPath(new URL("../conform.mjs", import.meta.url));
 
@@ -64,6 +65,20 @@ test("a server that never answers ends the run with a message", async () => {
   const { code, stderr } = await withListener(() => {}, (url) => run(url, "--case", "C-RECOVERY/unknown"));
   assert.equal(code, 2);
   assert.match(stderr, /^error: cannot connect to .*timed out/);
+});
+
+test("a server that opens and then says nothing fails the case, with what was waited for", async () => {
+  const silent = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+  await new Promise((resolve) => silent.once("listening", resolve));
+  try {
+    const { code, stdout } = await run(`ws://127.0.0.1:${silent.address().port}/`, "--case", "C-RECOVERY/unknown");
+    assert.equal(code, 1);
+    assert.match(stdout, /expected  connection_ack\n  seen      nothing of it within \d+ ms; last: no frame at all/);
+    assert.match(stdout, /\n0 passed, 1 failed\n$/);
+  } finally {
+    for (const client of silent.clients) client.terminate();
+    silent.close();
+  }
 });
 
 test("a case file that is no JSON is named", async () => {
