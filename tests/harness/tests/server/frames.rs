@@ -271,6 +271,41 @@ async fn a_close_is_answered_and_the_connection_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_answers_no_ping_is_closed_and_one_that_does_is_not() {
+    let server = Server::with(|options| {
+        options.heartbeat_ms = 100;
+        options.delivery.idle_timeout_ms = 1_500;
+    })
+    .await;
+    let (mut silent, mut polite) = (Wire::open(&server).await, Wire::open(&server).await);
+    let silence = async {
+        let mut pings = 0;
+        loop {
+            match silent.read().await.unwrap() {
+                frame if frame.first == FINAL | PING => pings += 1,
+                frame if frame.first == FINAL | TEXT => assert_eq!(frame.kind(), "pong"),
+                frame => return (frame.code(), pings),
+            }
+        }
+    };
+    // The other one answers, and lives through more pings than the silent one was given.
+    let answers = async {
+        let mut answered = 0;
+        while answered < 5 {
+            let frame = polite.read().await.unwrap();
+            if frame.first == FINAL | PING {
+                answered += 1;
+                polite.write(FINAL | PONG, &frame.payload).await;
+            } else {
+                assert_eq!(frame.kind(), "pong");
+            }
+        }
+    };
+    let (silence, ()) = tokio::join!(silence, answers);
+    assert_eq!(silence, (4408, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_that_is_none_is_refused_and_the_server_lives() {
     let server = Server::start().await;
     let host = format!("Host: {}\r\n", server.address);

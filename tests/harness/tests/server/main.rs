@@ -4,6 +4,7 @@ mod answers;
 mod atomicity;
 mod audit;
 mod bad_input;
+mod copy;
 mod core;
 mod crash;
 mod deletion;

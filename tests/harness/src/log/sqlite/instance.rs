@@ -43,7 +43,8 @@ fn generation(on: &Connection) -> rusqlite::Result<Option<i64>> {
 
 fn mark(db: &Path, generation: i64) -> io::Result<()> {
     let (mark, mut fresh) = (path(db), path(db));
-    fresh.as_mut_os_string().push(".new");
+    // A server that is ending may write its last mark while the next one writes its first.
+    fresh.as_mut_os_string().push(format!(".{:016x}", rand::random::<u64>()));
     let mut file = File::create(&fresh)?;
     writeln!(file, "{generation}")?;
     file.sync_all()?;
