@@ -13,6 +13,15 @@
 //! Beside the rooms stand `float`, the one pure function that each platform brings itself, and
 //! [`plain`], the form of everything that readers see.
 
+#[macro_use]
+#[forbid(unsafe_code)]
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
+#[macro_use]
+#[forbid(unsafe_code)]
+#[cfg(not(feature = "planted-bugs"))]
+mod planted;
+
 #[cfg(target_arch = "wasm32")]
 pub mod browser;
 #[forbid(unsafe_code)]

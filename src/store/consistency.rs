@@ -30,7 +30,8 @@ impl Claim {
     pub fn compare(&self, table: &DomainTable) -> Option<Discrepancy> {
         let local_count = table.len() as u64;
         let same_digest = self.digest.is_none_or(|digest| digest == table.digest());
-        (self.count != local_count || !same_digest)
+        let differs = self.count != local_count || !same_digest;
+        (differs != planted!(CountRuleInverted))
             .then_some(Discrepancy { server_count: self.count, local_count })
     }
 }

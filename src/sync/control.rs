@@ -60,7 +60,8 @@ impl Subscription {
             cx.mark_changed(&self.id);
         }
         let joins = self.store.position().is_some_and(|position| {
-            position.epoch == epoch && from <= position.sequence_number.next()
+            let continuous = from <= position.sequence_number.next() || planted!(PartialReplay);
+            position.epoch == epoch && continuous
         });
         if !joins || want.snapshot {
             // Never a partial replay, and never a replay where only a snapshot helps.
@@ -153,7 +154,7 @@ impl Subscription {
             }
             return;
         }
-        if head.last_sequence_number > applied {
+        if head.last_sequence_number > applied && !planted!(TailUnnoticed) {
             self.want(cx, Reason::Tail, false);
         } else if let Some(then) = sent.and_then(|sent| self.applied_at_ping(sent))
             && head.last_sequence_number < then

@@ -184,6 +184,7 @@ impl Machine {
         let now = self.cx.now;
         let sent: Option<Now> =
             echo.and_then(|echo| self.connection.link_mut().and_then(|link| link.answered(echo)));
+        let sent = if planted!(ProofDatedLate) { sent.map(|_| now) } else { sent };
         if let Some(sent) = sent {
             self.cx.metrics.rtt_ms.record(now.at.since(sent.at));
         }

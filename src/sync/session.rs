@@ -76,6 +76,7 @@ impl Machine {
         }
         match token {
             Some(token) => self.open_socket(Some(token)),
+            None if planted!(ReconnectDies) => {}
             None => self.wait_for_next_attempt(),
         }
         true
@@ -224,7 +225,9 @@ impl Machine {
         let now = self.cx.now.at;
         match &self.connection {
             Connection::Waiting { until } if *until <= now => self.begin_attempt(),
-            Connection::AskingToken { deadline, .. } if *deadline <= now => {
+            Connection::AskingToken { deadline, .. }
+                if *deadline <= now && !planted!(ReconnectDies) =>
+            {
                 self.wait_for_next_attempt();
             }
             Connection::Opening { deadline, .. } if *deadline <= now => {

@@ -192,7 +192,9 @@ impl Subscription {
         self.marks.clear();
         self.stream = Stream::default();
         // What another socket proved, perhaps of another server, is no proof of this one.
-        self.proof.clear(cx.now);
+        if !planted!(ProofKeptAcrossSockets) {
+            self.proof.clear(cx.now);
+        }
         self.polled = false;
         if matches!(self.repair, Repair::AwaitingDigest { .. } | Repair::AwaitingBuckets { .. }) {
             self.repair = Repair::Idle;
@@ -293,7 +295,7 @@ impl Subscription {
             return;
         }
         let allowed = self.rate.allowed_at(&cx.config, cx.now.at);
-        if allowed > cx.now.at {
+        if allowed > cx.now.at && !planted!(RequestFlood) {
             self.recovery = Recovery::Due { want, at: allowed };
             return;
         }
@@ -333,7 +335,7 @@ impl Subscription {
             self.begin_repair(cx);
         }
         if self.recovery.deadline().is_some_and(|deadline| deadline <= cx.now.at) {
-            if self.recovery.in_flight() {
+            if self.recovery.in_flight() && !planted!(RequestOnce) {
                 self.ask_again_later(cx);
             } else {
                 self.pump(cx);
@@ -393,10 +395,11 @@ impl Subscription {
         if !settled || self.proof.lagging || self.repair.in_flight() {
             return Status::Recovering;
         }
-        if dialect == Dialect::V1 && self.disagrees {
+        if dialect == Dialect::V1 && self.disagrees && !planted!(LiveThoughDiverged) {
             return Status::Stale(StaleReason::Diverged);
         }
         match dialect {
+            Dialect::V1 if planted!(LiveUnproven) => Status::Live,
             Dialect::V1 if self.proof.is_young(&cx.config, now) => Status::Live,
             Dialect::V1 if self.proof.is_on_its_way(&cx.config, now) => Status::Recovering,
             Dialect::V1 | Dialect::Original => Status::Stale(StaleReason::Unproven),

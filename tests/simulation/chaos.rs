@@ -5,6 +5,7 @@ use super::invariants::Check;
 use super::network::{Direction, LinkId};
 use super::rng::Rng;
 use super::server::Document;
+use super::server::state::{Change, RowChange};
 use super::workload::silent;
 use super::world::{Happening, World};
 use serde_json::json;
@@ -240,8 +241,18 @@ impl World {
         }
         let change = silent(&mut self.rng, &campaign.state().clone());
         campaign.mutate(&change);
+        if let Change::Rows(rows) = change
+            && let Some(RowChange { id, .. }) = rows.into_iter().next()
+            && self.rng.chance(300)
+        {
+            // An event about a row that perhaps only the server has.
+            let dns = Some(Some("late".to_owned()));
+            let row = RowChange { id, dns, ..RowChange::default() };
+            campaign.append(self.now_ms, &Change::Rows(vec![row]));
+        }
         self.server.shelf.forget(id);
         self.tally.fault("silent_change");
+        self.write_all();
     }
 
     fn fall_asleep(&mut self) {

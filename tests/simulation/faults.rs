@@ -86,7 +86,7 @@ const TABLE: [(Fault, &str, Comes); Fault::COUNT] = [
     // The server sends another event of that number, intact.
     (Fault::Equivocate, "equivocate", By(40)),
     // The server sends a snapshot that does not add up, or heads and digests that are not true.
-    (Fault::Lie, "lie", By(100)),
+    (Fault::Lie, "lie", By(200)),
     // A connection leads to a replica that has everything later.
     (Fault::Lag, "lag", By(700)),
     // Right behind an answer comes a fault of the world, or a burst of events.

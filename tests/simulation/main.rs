@@ -17,6 +17,8 @@ mod oracle;
 mod original;
 mod pages;
 mod people;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod reduction;
 mod regressions;
 mod report;
@@ -68,6 +70,8 @@ fn main() -> ExitCode {
     };
     let began = Instant::now();
     let results = match options {
+        #[cfg(feature = "planted-bugs")]
+        Options::Planted { write } => return planted::run(write),
         Options::One(seed, reduction) => one(seed, &reduction),
         Options::Many(span) => many(span),
     };

@@ -20,6 +20,12 @@ pub(crate) enum Options {
     One(u64, Reduction),
     /// The regressions, and the seeds from one on.
     Many(Span),
+    /// The planted bugs; their table is written, or must be there.
+    #[cfg(feature = "planted-bugs")]
+    Planted {
+        /// Whether it is written.
+        write: bool,
+    },
 }
 
 /// Seeds that follow each other.
@@ -54,6 +60,10 @@ impl Options {
                     reduction.without.extend(faults(&names)?);
                     continue;
                 }
+                #[cfg(feature = "planted-bugs")]
+                "--planted" => return Ok(Self::Planted { write: true }),
+                #[cfg(feature = "planted-bugs")]
+                "--planted-as-listed" => return Ok(Self::Planted { write: false }),
                 _ => return Err(format!("there is no option `{name}`")),
             };
             let value = arguments.next().ok_or_else(|| format!("`{name}` needs a number"))?;

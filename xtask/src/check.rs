@@ -76,6 +76,21 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
                 "warnings",
             ],
         ),
+        cargo(
+            "clippy, planted bugs",
+            &[
+                "clippy",
+                "--package",
+                "campaign-sync",
+                "--features",
+                "planted-bugs",
+                "--test",
+                "simulation",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        ),
         documentation,
     ];
     checks.extend(PROJECTS.iter().filter_map(|directory| types(repo, directory)));

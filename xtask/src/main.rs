@@ -37,6 +37,7 @@ cargo xtask <command>
                                          options that show it in the shortest run
   conform ws://HOST:PORT/PATH [--token T] [--server FILE] [--case ID]
                                          whether a server that runs keeps the contract, case by case
+  planted                                look for every planted bug, into docs/PLANTED.md
   size                                   weigh the main entry, into target/report/size.json
   bench [--events N] [--rounds N]        measure in headless Chromium, into target/report/bench.json
   pack                                   the npm tarball, into target/
@@ -67,6 +68,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         Some("check") => done(arguments).and_then(|()| check::run_command(&repo))?,
         Some("sim") => sim::run_command(&repo, &sim::Options::parse(arguments))?,
         Some("conform") => return conform::run_command(&repo, arguments.finish()),
+        Some("planted") => done(arguments).and_then(|()| sim::plant_command(&repo))?,
         Some("size") => done(arguments).and_then(|()| size::run_command(&repo))?,
         Some("bench") => bench::run_command(&repo, &bench::Options::parse(arguments)?)?,
         Some("pack") => done(arguments).and_then(|()| pack::run_command(&repo))?,

@@ -33,9 +33,30 @@ pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
 
 /// The command that simulates.
 pub(crate) fn command(repo: &Repo, options: &Options) -> Command {
+    let mut command = simulator(repo, &[]);
+    command.args(&options.arguments);
+    command
+}
+
+/// Writes the table of planted bugs, of which each must be found.
+pub(crate) fn plant_command(repo: &Repo) -> Result<()> {
+    run(&mut planted(repo, "--planted"))
+}
+
+/// The command that looks for the planted bugs, which the table must list.
+pub(crate) fn check_planted(repo: &Repo) -> Command {
+    planted(repo, "--planted-as-listed")
+}
+
+fn planted(repo: &Repo, option: &str) -> Command {
+    let mut command = simulator(repo, &["--features", "planted-bugs"]);
+    command.arg(option);
+    command
+}
+
+fn simulator(repo: &Repo, features: &[&str]) -> Command {
     let mut command = repo.command("cargo");
     command.args(["test", "--profile", "release", "--package", "campaign-sync"]);
-    command.args(["--test", "simulation", "--"]);
-    command.args(&options.arguments);
+    command.args(features).args(["--test", "simulation", "--"]);
     command
 }

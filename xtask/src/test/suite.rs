@@ -32,6 +32,8 @@ pub(crate) enum Suite {
     Native,
     /// The simulator.
     Simulator,
+    /// The planted bugs, which the simulator must find.
+    Planted,
     /// The browser shell, in Chromium.
     Chromium,
     /// The browser shell, in Firefox.
@@ -48,11 +50,12 @@ pub(crate) enum Suite {
 
 impl Suite {
     /// All of them, in the order in which they run.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Build,
         Self::Check,
         Self::Native,
         Self::Simulator,
+        Self::Planted,
         Self::Chromium,
         Self::Firefox,
         Self::Package,
@@ -76,6 +79,7 @@ impl Suite {
             Self::Check => "check",
             Self::Native => "native",
             Self::Simulator => "sim",
+            Self::Planted => "planted",
             Self::Chromium => "chromium",
             Self::Firefox => "firefox",
             Self::Package => "package",
@@ -90,9 +94,12 @@ impl Suite {
     pub(crate) fn limit(self) -> Duration {
         let minutes = match self {
             Self::Build | Self::Native | Self::EndToEnd => 60,
-            Self::Check | Self::Simulator | Self::Chromium | Self::Firefox | Self::Conformance => {
-                40
-            }
+            Self::Check
+            | Self::Simulator
+            | Self::Planted
+            | Self::Chromium
+            | Self::Firefox
+            | Self::Conformance => 40,
             Self::Package | Self::Tarball => 20,
         };
         Duration::from_secs(minutes * 60)
@@ -104,7 +111,12 @@ impl Suite {
             Self::Check | Self::Package | Self::EndToEnd | Self::Tarball | Self::Conformance => {
                 true
             }
-            Self::Build | Self::Native | Self::Simulator | Self::Chromium | Self::Firefox => false,
+            Self::Build
+            | Self::Native
+            | Self::Simulator
+            | Self::Planted
+            | Self::Chromium
+            | Self::Firefox => false,
         }
     }
 
@@ -112,7 +124,7 @@ impl Suite {
     pub(crate) fn absent(self, repo: &Repo) -> Option<String> {
         let needed = match self {
             Self::Build | Self::Check | Self::Native => return None,
-            Self::Simulator => "tests/simulation/main.rs",
+            Self::Simulator | Self::Planted => "tests/simulation/main.rs",
             Self::Chromium | Self::Firefox => "tests/browser/main.rs",
             Self::Package => "pkg/package.json",
             Self::EndToEnd => "tests/e2e/package.json",
@@ -129,6 +141,7 @@ impl Suite {
             Self::Check => check_all(repo, log),
             Self::Native => native(repo, log),
             Self::Simulator => simulate(repo, log),
+            Self::Planted => runner(log, &mut sim::check_planted(repo)),
             Self::Chromium => in_chromium(repo, log),
             Self::Firefox => in_firefox(repo, log),
             Self::Package => npm_test(repo, "pkg", log),
