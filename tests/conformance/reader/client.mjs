@@ -105,12 +105,14 @@ export class Reader {
       if (isArriving(following, event.epoch)) {
         this.#hold(following, Object.assign(event, { isForeign: true }));
         this.isUncertain = true;
-      }
+      } else wantsSnapshot(following);
       return undefined;
     }
     if (isPast) return this.#count("divergences");
     if (event.number > position.number + 1) {
       if (this.#hold(following, event)) this.#count("gaps");
+      // What comes after the snapshot is here before all of it: the rest of it is lost.
+      if (isArriving(following, event.epoch) && event.number > following.staging.number) following.request = null;
       return undefined;
     }
     this.#next(following, event);
@@ -275,6 +277,13 @@ export class Reader {
 /** Whether a snapshot of that log is what the last request is being answered with. */
 function isArriving({ staging, request }, epoch) {
   return staging !== null && staging.epoch === epoch && staging.requestId === request?.requestId;
+}
+
+/** Only a snapshot helps now: a request for anything else is given up, and what answers it is no answer. */
+function wantsSnapshot(following) {
+  const { request, staging } = following;
+  const isAnswered = staging !== null && staging.requestId === request?.requestId;
+  if (request !== null && request.prefer !== "snapshot" && !isAnswered) following.request = null;
 }
 
 function isReplayed({ replay }, event) {
