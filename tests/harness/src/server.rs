@@ -50,6 +50,7 @@ pub async fn run(
     }
     let invalid = |complaint| io::Error::new(io::ErrorKind::InvalidInput, complaint);
     let users = options.users.as_deref().map(access::users).transpose().map_err(invalid)?;
+    let open = options.token.is_none() && users.is_none();
     let (token, session_seconds) = (options.token, options.session_seconds);
     let requests_per_second = options.requests_per_second;
     let access = Access::with(token, users, session_seconds, requests_per_second);
@@ -78,7 +79,7 @@ pub async fn run(
         kick,
         faults: options.faults.then(Arc::default),
         rate: options.rate,
-        gate: Arc::new(Gate::new(&options.origin, address)),
+        gate: Arc::new(Gate::new(&options.origin, address, open)),
         requests_per_second,
         sockets: (options.max_connections, AtomicUsize::new(0)),
         draining: watch::Sender::new(false),

@@ -27,20 +27,20 @@ async fn socket(server: &Server, header: &'static str, value: &str) -> Option<u1
 
 async fn get(server: &Server, path: &str, header: &str, value: &str) -> u16 {
     let url = format!("http://{}{path}", server.address);
-    let request = reqwest::Client::new().get(url).header(header, value);
+    let request = reqwest::Client::new().get(url).header(header, value).bearer_auth("secret");
     request.send().await.unwrap().status().as_u16()
 }
 
 async fn create(server: &Server, header: &str, value: &str) -> (u16, String) {
     let body = json!({"name": "one", "count": 5}).to_string();
     let request = reqwest::Client::new().post(server.url("/campaigns")).header(header, value);
-    let answer = answer(request.body(body)).await;
+    let answer = answer(request.bearer_auth("secret").body(body)).await;
     (answer.code().0, answer.code().1.to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts_and_origins_are_compared_whole() {
-    let server = Server::start().await;
+    let server = Server::with(|options| options.token = Some("secret".into())).await;
     let port = server.address.rsplit_once(':').unwrap().1;
     let foreign = [
         "localhost.evil.example".to_owned(),
@@ -64,12 +64,41 @@ async fn hosts_and_origins_are_compared_whole() {
         assert_eq!(create(&server, "origin", origin).await.0, 403, "{origin}");
         assert_eq!(socket(&server, "origin", origin).await, Some(403), "{origin}");
     }
-    assert!(server.get("/campaigns").await.body["campaigns"].as_array().unwrap().is_empty());
+    let list = asks(&server, "secret", "GET", "/campaigns").await.body;
+    assert!(list["campaigns"].as_array().unwrap().is_empty());
     for host in ["localhost", "127.0.0.1"] {
         let (host, origin) = (format!("{host}:{port}"), format!("http://{host}:{port}"));
         assert_eq!(create(&server, "host", &host).await.0, 200);
         assert_eq!(create(&server, "origin", &origin).await.0, 200);
         assert_eq!(socket(&server, "origin", &origin).await, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_server_is_reached_through_any_port_of_loopback_and_by_no_other_name() {
+    let server = Server::start().await;
+    for host in ["localhost:1", "127.0.0.1:65535", "[::1]:3000"] {
+        let origin = format!("http://{host}");
+        assert_eq!(create(&server, "host", host).await.0, 200, "{host}");
+        assert_eq!(create(&server, "origin", &origin).await.0, 200, "{origin}");
+        assert_eq!(socket(&server, "origin", &origin).await, None, "{origin}");
+    }
+    for host in [
+        "localhost.evil.example:1",
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost:1:2",
+        "localhost:99999",
+        "localhost:",
+        "xlocalhost:1",
+    ] {
+        let origin = format!("http://{host}");
+        assert_eq!(create(&server, "host", host).await.0, 403, "{host}");
+        assert_eq!(create(&server, "origin", &origin).await.0, 403, "{origin}");
+        assert_eq!(socket(&server, "origin", &origin).await, Some(403), "{origin}");
+    }
+    for origin in ["null", "https://localhost:1", "http:", "http://"] {
+        assert_eq!(create(&server, "origin", origin).await.0, 403, "{origin}");
     }
 }
 
