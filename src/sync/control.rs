@@ -60,8 +60,8 @@ impl Subscription {
             cx.mark_changed(&self.id);
         }
         let joins = self.store.position().is_some_and(|position| {
-            let continuous = from <= position.sequence_number.next() || planted!(PartialReplay);
-            position.epoch == epoch && continuous
+            position.epoch == epoch
+                && (from <= position.sequence_number.next() || planted!(PartialReplay))
         });
         if !joins || want.snapshot {
             // Never a partial replay, and never a replay where only a snapshot helps.

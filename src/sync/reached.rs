@@ -28,10 +28,11 @@ impl Waiters {
             return;
         }
         let Some(reached) = reached else { return };
-        let early = u64::from(planted!(PromiseTooEarly));
         self.0.retain(|(wanted, ticket)| {
-            let here = wanted.epoch == reached.epoch
-                && wanted.sequence_number.get() <= reached.sequence_number.get() + early;
+            let here =
+                wanted.epoch == reached.epoch && wanted.sequence_number <= reached.sequence_number;
+            let early = wanted.sequence_number == reached.sequence_number.next();
+            let here = here || planted!(PromiseTooEarly) && early;
             let done = here || retired.contains(&wanted.epoch);
             if done {
                 cx.effect(Effect::Settle(*ticket, None));
