@@ -34,6 +34,8 @@ pub async fn upgrade(
         app.context.hub.metrics.rate_limited.get_or_create(&[("what", "connections")]).inc();
         return Refusal::new(Code::TooMany, "too many connections").into_response();
     };
+    // From before the client knows that it is connected: a cut may be the next thing it asks for.
+    let mut cut = app.faults.as_ref().map(|faults| faults.cuts());
     // A page sends its cookie by itself; anybody else says its token first.
     let cookie = given(&headers).map(|(token, _)| token);
     upgrade
@@ -42,7 +44,6 @@ pub async fn upgrade(
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
         .on_upgrade(move |socket| async move {
-            let mut cut = app.faults.as_ref().map(|faults| faults.cuts());
             let cut = async {
                 match &mut cut {
                     Some(cut) => drop(cut.changed().await),
