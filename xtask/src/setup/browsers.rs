@@ -1,4 +1,5 @@
-//! The browsers: used where they are, installed by apt-get on a Debian, asked for elsewhere.
+//! The browsers and nats-server: used where they are, installed by apt-get on a Debian, asked for
+//! elsewhere.
 //!
 //! What to do is decided by [`plan`] from a description of the machine, so that it can be tested
 //! on a machine that lacks nothing.
@@ -9,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::repo::{Repo, on_path, run};
+use crate::repo::{Repo, on_path, read, run};
 
 /// A browser that a suite drives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,14 @@ const FIREFOX: Part = Part {
     elsewhere: "Firefox (https://www.mozilla.org/firefox), as `firefox` on the PATH",
 };
 
+const NATS_SERVER: Part = Part {
+    names: &["nats-server"],
+    package: "nats-server",
+    elsewhere: "nats-server 2.9 or newer (https://nats.io), on the PATH",
+};
+/// The first version with everything that the shared log needs.
+const NATS_VERSION: (u32, u32) = (2, 9);
+
 /// How packages can be installed here.
 #[derive(Debug, PartialEq, Eq)]
 enum Installer {
@@ -71,11 +80,38 @@ enum Plan {
 
 /// Makes sure of these browsers, or says precisely what is missing.
 pub(crate) fn require(repo: &Repo, browsers: &[Browser]) -> Result<()> {
-    let missing = missing(browsers, |name| on_path(name).is_some());
+    ensure(repo, &missing(browsers, |name| on_path(name).is_some()))
+}
+
+/// Makes sure of nats-server, of a version that will do.
+pub(crate) fn nats_server(repo: &Repo) -> Result<()> {
+    // Debian installs it where only root's `PATH` looks.
+    let find = || {
+        let debian = PathBuf::from("/usr/sbin/nats-server");
+        on_path("nats-server").or_else(|| Some(debian).filter(|path| path.is_file()))
+    };
+    if find().is_none() {
+        ensure(repo, &[&NATS_SERVER])?;
+    }
+    let program = find().with_context(|| format!("missing: {}", NATS_SERVER.elsewhere))?;
+    let said = read(Command::new(program).arg("--version"))?;
+    match nats_version(&said) {
+        Some(version) if version >= NATS_VERSION => Ok(()),
+        _ => bail!("`{said}` will not do: the tests need {}", NATS_SERVER.elsewhere),
+    }
+}
+
+/// Major and minor out of `nats-server: v2.9.10`.
+fn nats_version(said: &str) -> Option<(u32, u32)> {
+    let mut numbers = said.rsplit_once('v')?.1.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+fn ensure(repo: &Repo, missing: &[&Part]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    match plan(&missing, installer()) {
+    match plan(missing, installer()) {
         Plan::Nothing => Ok(()),
         Plan::Install { packages, sudo } => install(repo, &packages, sudo),
         Plan::Ask(text) => bail!(text),
@@ -116,14 +152,14 @@ fn plan(missing: &[&Part], installer: Installer) -> Plan {
         Installer::AptAsRoot => Plan::Install { packages, sudo: false },
         Installer::AptWithSudo => Plan::Install { packages, sudo: true },
         Installer::AptWithoutRights => Plan::Ask(format!(
-            "the browser tests need packages that only root may install:\n  \
+            "the tests need packages that only root may install:\n  \
              sudo apt-get update && sudo apt-get install {}",
             packages.join(" ")
         )),
         Installer::None => {
             let wanted: Vec<_> = missing.iter().map(|part| part.elsewhere).collect();
             Plan::Ask(format!(
-                "the browser tests need what cannot be installed from here (this is no Debian \
+                "the tests need what cannot be installed from here (this is no Debian \
                  with apt-get):\n  - {}",
                 wanted.join("\n  - ")
             ))
@@ -222,6 +258,14 @@ mod tests {
         for word in ["Chromium", "chromedriver", "Firefox"] {
             assert!(text.contains(word), "{word} in {text}");
         }
+    }
+
+    #[test]
+    fn the_version_of_nats_server_is_read_and_compared() {
+        assert_eq!(nats_version("nats-server: v2.9.10"), Some((2, 9)));
+        assert!(nats_version("nats-server: v2.14.0-RC.1") > Some(NATS_VERSION));
+        assert!(nats_version("nats-server: v2.8.4").is_some_and(|it| it < NATS_VERSION));
+        assert_eq!(nats_version("nothing of the kind"), None);
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub(crate) fn for_bench(repo: &Repo) -> Result<()> {
 pub(crate) fn everything(repo: &Repo) -> Result<()> {
     for_check(repo)?;
     browsers::require(repo, &[browsers::Browser::Chromium, browsers::Browser::Firefox])?;
+    browsers::nats_server(repo)?;
     tools::geckodriver(repo)
 }
 
