@@ -4,8 +4,9 @@
 //! them, and keeps each campaign's newest events at hand, so that a thousand cursors at the head do
 //! not read the same event from the medium a thousand times.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
@@ -28,6 +29,9 @@ pub struct Hub {
     appending: Mutex<()>,
     /// What this server counts.
     pub metrics: Metrics,
+    /// Several servers append to this log, which tells of all appends itself.
+    shared: AtomicBool,
+    moved: Mutex<BTreeSet<CampaignId>>,
     tails: Mutex<HashMap<CampaignId, Tail>>,
 }
 
@@ -60,8 +64,42 @@ impl Hub {
     /// A hub over that log.
     pub fn new(log: Arc<dyn EventLog>) -> Self {
         let epoch = log.epoch().into();
-        let (appending, tails) = (Mutex::default(), Mutex::default());
-        Self { log, epoch, appending, metrics: Metrics::default(), tails }
+        Self {
+            log,
+            epoch,
+            appending: Mutex::default(),
+            metrics: Metrics::default(),
+            shared: AtomicBool::new(false),
+            moved: Mutex::default(),
+            tails: Mutex::default(),
+        }
+    }
+
+    /// Publishes what other servers append too, if the log is shared with any.
+    pub fn observe(self: &Arc<Self>) {
+        let hub = Arc::downgrade(self);
+        let shared = self.log.observe(Box::new(move |campaign, appended| {
+            if let Some(hub) = hub.upgrade() {
+                hub.told(campaign, appended);
+            }
+        }));
+        self.shared.store(shared, Ordering::Relaxed);
+    }
+
+    /// Whether other servers append to this log.
+    pub fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
+    }
+
+    /// The campaigns that have moved since this was last asked; only where the log is shared.
+    pub fn moved(&self) -> BTreeSet<CampaignId> {
+        std::mem::take(&mut self.moved.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn told(&self, campaign: &CampaignId, appended: &Appended) {
+        let _order = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        self.publish(campaign, appended);
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner).insert(campaign.clone());
     }
 
     /// The log.
@@ -85,21 +123,29 @@ impl Hub {
         drafts: &[Draft],
     ) -> Result<Appended, LogError> {
         let started = Instant::now();
+        if self.is_shared() {
+            let appended = self.log.append(campaign, expected, drafts)?;
+            self.count(started, &appended);
+            return Ok(appended);
+        }
         // Held until published, so that the order of heads is the order of commits.
         let _order = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
         let appended = self.log.append(campaign, expected, drafts)?;
         self.publish(campaign, &appended);
+        self.count(started, &appended);
+        Ok(appended)
+    }
+
+    fn count(&self, started: Instant, appended: &Appended) {
         self.metrics.events_appended.inc_by(appended.events.len() as u64);
         self.metrics.append_seconds.observe(started.elapsed().as_secs_f64());
-        Ok(appended)
     }
 
     fn publish(&self, campaign: &CampaignId, appended: &Appended) {
         let followers = {
             let mut tails = self.tails();
             let Some(tail) = tails.get_mut(campaign) else { return };
-            tail.extend(&appended.events);
-            tail.head = appended.head.clone();
+            tail.extend(appended);
             tail.owner.clone_from(&appended.stand.settings.owner);
             tail.followers.retain(|it| it.strong_count() > 0);
             tail.followers.clone()
@@ -116,6 +162,10 @@ impl Hub {
     pub fn head(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError> {
         if let Some(tail) = self.tails().get(campaign) {
             return Ok(Some(tail.head.clone()));
+        }
+        // A shared log may have to wait for news of the campaign, which `told` must be free to publish.
+        if self.is_shared() && self.log.head(campaign)?.is_none() {
+            return Ok(None);
         }
         let _order = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
         let nothing = RowQuery { limit: Some(0), ..RowQuery::default() };
@@ -221,7 +271,18 @@ impl Hub {
 }
 
 impl Tail {
-    fn extend(&mut self, events: &[Event]) {
+    /// Takes what was appended. Kept are only events up to the head without a hole.
+    fn extend(&mut self, appended: &Appended) {
+        let (events, head) = (&appended.events, &appended.head);
+        let first = events.first().map_or(head.number + 1, |event| event.number);
+        if self.events.back().is_some_and(|last| last.number + 1 != first) {
+            self.events.clear();
+            self.bytes = 0;
+        }
+        while self.events.front().is_some_and(|it| it.number < head.oldest) {
+            self.bytes -= self.events.pop_front().map_or(0, |it| it.document.len());
+        }
+        self.head = head.clone();
         for event in events {
             self.bytes += event.document.len();
             self.events.push_back(event.clone());

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use tracing::level_filters::LevelFilter;
 
+use crate::log::place::LogPlace;
 use crate::retention::Limits;
 use crate::session::limits::Delivery;
 
@@ -20,9 +21,16 @@ pub struct Options {
     /// Where to listen; port 0 takes any free one, which is printed.
     #[arg(long, env = "CAMPAIGN_SYNC_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// The database file.
+    /// The database file, where no `--log` is given.
     #[arg(long, env = "CAMPAIGN_SYNC_DB", default_value = "campaigns.db")]
     pub db: PathBuf,
+    /// Where the log is: `sqlite:PATH`, or `nats://HOST:PORT[,HOST:PORT...]`, which several servers
+    /// may share.
+    #[arg(long, env = "CAMPAIGN_SYNC_LOG", value_name = "PLACE")]
+    pub log: Option<LogPlace>,
+    /// The file of this server's own copy of a shared log; made anew whenever it is missing.
+    #[arg(long, env = "CAMPAIGN_SYNC_CACHE", default_value = "campaigns-cache.db")]
+    pub cache: PathBuf,
     /// Give the log a new identity, as after restoring a backup.
     #[arg(long)]
     pub new_epoch: bool,
@@ -136,9 +144,14 @@ impl Options {
         if let Some(page) = self.page.as_ref().filter(|page| !page.join("index.html").is_file()) {
             complaints.push(format!("--static {} has no index.html", page.display()));
         }
-        let directory = self.db.parent().filter(|it| !it.as_os_str().is_empty());
+        let (flag, file) = match &self.log {
+            None => ("--db ", &self.db),
+            Some(LogPlace::Sqlite(file)) => ("--log sqlite:", file),
+            Some(LogPlace::Nats(_)) => ("--cache ", &self.cache),
+        };
+        let directory = file.parent().filter(|it| !it.as_os_str().is_empty());
         if directory.is_some_and(|directory| !directory.is_dir()) {
-            complaints.push(format!("--db {}: there is no such directory", self.db.display()));
+            complaints.push(format!("{flag}{}: there is no such directory", file.display()));
         }
         complaints
     }
@@ -149,7 +162,9 @@ impl Options {
 pub fn options(db: PathBuf) -> Options {
     Options {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        cache: db.with_extension("cache"),
         db,
+        log: None,
         new_epoch: false,
         page: None,
         token: None,

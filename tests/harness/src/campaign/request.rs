@@ -162,7 +162,9 @@ pub(super) fn decide(
             Err(refusal) => {
                 note(hub, asked, refusal.code.as_str());
                 hub.log().file(campaign, &entry(Some(&refusal)))?;
-                return Err(refusal);
+                // The key may have been taken meanwhile, here or at another server: what is filed
+                // under it is the answer.
+                return answered(hub, campaign, order)?.unwrap_or(Err(refusal));
             }
         };
         draft.filed = Some(entry(refusal.as_ref()));

@@ -31,6 +31,13 @@ const SINGLE_RATE_MAX: u64 = 2_500;
 /// The most rows done in one tick.
 const TICK_ROWS_MAX: u64 = 20_000;
 
+/// Where the log is shared, a campaign that another server moves on is left to it, and taken over when
+/// it has not been moved for this long.
+const TAKE_OVER_MS: u64 = 1_500;
+
+/// How often campaigns are looked for that another server has started.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
 /// Asks the runner to look at a campaign.
 pub type Kick = mpsc::UnboundedSender<CampaignId>;
 
@@ -44,11 +51,22 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock) -> Kick {
         let mut works: BTreeMap<CampaignId, Work> = BTreeMap::new();
         loop {
             if works.is_empty() {
-                let Some(campaign) = kicks.recv().await else { return };
+                let kicked = if hub.is_shared() {
+                    tokio::time::timeout(LOOK_EVERY, kicks.recv()).await
+                } else {
+                    Ok(kicks.recv().await)
+                };
+                match kicked {
+                    Ok(Some(campaign)) => works.entry(campaign).or_default().is_kicked = true,
+                    Ok(None) => return,
+                    Err(_) => {}
+                }
+            }
+            for campaign in hub.moved() {
                 works.entry(campaign).or_default();
             }
             while let Ok(campaign) = kicks.try_recv() {
-                works.entry(campaign).or_default();
+                works.entry(campaign).or_default().is_kicked = true;
             }
             let hub = hub.clone();
             let done = tokio::task::spawn_blocking(move || {
@@ -79,6 +97,12 @@ struct Work {
     owed_rows: f64,
     stepped_ms: u64,
     progress_ms: u64,
+    /// The head after this server's last step, or where another server moved it.
+    head: u64,
+    /// Until then the campaign is left to the other server.
+    left_until_ms: u64,
+    /// It was this server that was asked to look.
+    is_kicked: bool,
 }
 
 impl Work {
@@ -89,6 +113,9 @@ impl Work {
         let record = &view.stand.record;
         if record.status != Status::InProgress || view.stand.deleted {
             return Ok(false);
+        }
+        if hub.is_shared() && self.is_left(now, view.head.number) {
+            return Ok(true);
         }
         if self.phase != Some(record.phase) {
             self.begin(hub, now, campaign, record.phase, &view.stand.settings)?;
@@ -109,11 +136,12 @@ impl Work {
         if complete {
             drafts.push(drafts::status(now, campaign, record.phase, Status::Completed));
         }
-        match hub.append(campaign, view.head.number, &drafts) {
+        let appended = match hub.append(campaign, view.head.number, &drafts) {
             // Somebody paused it, or the like: look again next time.
             Err(LogError::Conflict { .. }) => return Ok(true),
             other => other?,
         };
+        self.head = appended.head.number;
         self.counters = counters;
         self.owed_rows = (self.owed_rows - rows.len() as f64).max(0.0);
         if let Some(offset) = rows.last().and_then(|row| row.offset) {
@@ -123,6 +151,16 @@ impl Work {
             self.progress_ms = now.monotonic_ms;
         }
         Ok(!complete)
+    }
+
+    /// Whether another server is at it. Taken over, the phase is counted anew.
+    fn is_left(&mut self, now: Moment, head: u64) -> bool {
+        if head != self.head {
+            let patience_ms = if self.is_kicked { 0 } else { TAKE_OVER_MS };
+            (self.head, self.phase, self.is_kicked) = (head, None, false);
+            self.left_until_ms = now.monotonic_ms + patience_ms;
+        }
+        now.monotonic_ms < self.left_until_ms
     }
 
     /// Counts anew how far the phase is.
@@ -142,6 +180,7 @@ impl Work {
             owed_rows: 0.0,
             stepped_ms: now.monotonic_ms.saturating_sub(TICK.as_millis() as u64),
             progress_ms: now.monotonic_ms,
+            ..*self
         };
         Ok(())
     }

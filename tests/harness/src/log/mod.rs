@@ -3,12 +3,14 @@
 //! State is the fold of the log ([`fold`]): there is no way to change a row or a campaign record but
 //! to append an event, and an implementation stores the event and what it changes in one step. So a
 //! transition *is* its event, a number is never given to something that did not happen, and any log
-//! can take the place of any other: [`sqlite`] is the one that servers run, [`memory`] serves
-//! simulations, and one suite certifies both.
+//! can take the place of any other: [`sqlite`] is the one that servers run, [`nats`] the one that
+//! several of them share, [`memory`] serves simulations, and one suite certifies them all.
 
 pub mod compose;
 pub mod fold;
 pub mod memory;
+pub mod nats;
+pub mod place;
 pub mod sqlite;
 pub mod state;
 
@@ -313,7 +315,18 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`LogError::Storage`].
     fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64, LogError>;
+
+    /// Where several servers share the log: tells `observer` of everything that is appended, by
+    /// whichever of them, in order, before [`EventLog::append`] returns. `false`, without ever
+    /// calling it, where all appends are our own.
+    fn observe(&self, observer: Observer) -> bool {
+        drop(observer);
+        false
+    }
 }
+
+/// Hears of what was appended. It may read the log, but not append.
+pub type Observer = Box<dyn Fn(&CampaignId, &Appended) + Send + Sync>;
 
 /// How a state departs from its log.
 #[derive(Clone, Copy, Debug)]

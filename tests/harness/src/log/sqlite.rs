@@ -6,6 +6,7 @@
 
 mod instance;
 mod read;
+pub(super) mod replica;
 mod rows;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +36,8 @@ pub struct SqliteLog {
     epoch: String,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    /// Whether there is a mark beside it that a restored backup is noticed by.
+    marked: bool,
     /// Whether something was written since the last tick.
     written: AtomicBool,
 }
@@ -42,7 +45,9 @@ pub struct SqliteLog {
 impl Drop for SqliteLog {
     /// So that a backup of any moment before is behind.
     fn drop(&mut self) {
-        let _noticed_less_well = instance::advance(&lock(&self.writer), &self.path);
+        if self.marked {
+            let _noticed_less_well = instance::advance(&lock(&self.writer), &self.path);
+        }
     }
 }
 
@@ -54,24 +59,25 @@ impl SqliteLog {
     /// # Errors
     /// [`LogError::Storage`], for a database of an unknown form too.
     pub fn open(path: &Path, new_epoch: &str, renew: bool) -> Result<Self, LogError> {
-        let writer = Connection::open(path).map_err(storage)?;
-        prepare(&writer)?;
-        writer.pragma_update(None, "journal_mode", "WAL").map_err(storage)?;
-        writer.pragma_update(None, "synchronous", "FULL").map_err(storage)?;
-        create(&writer)?;
+        let writer = connect(path)?;
         let foreign = instance::is_foreign(&writer, path).map_err(storage)?;
         if foreign {
             tracing::warn!(event = "backup_restored", database = %path.display());
         }
         let epoch = epoch(&writer, new_epoch, renew || foreign).map_err(storage)?;
         instance::advance(&writer, path).map_err(storage)?;
-        Ok(Self {
+        Ok(Self::over(path, writer, epoch, true))
+    }
+
+    fn over(path: &Path, writer: Connection, epoch: String, marked: bool) -> Self {
+        Self {
             path: path.to_owned(),
             epoch,
             writer: Mutex::new(writer),
             readers: Mutex::default(),
+            marked,
             written: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Runs `work` in one read transaction, on a connection of the pool.
@@ -90,6 +96,15 @@ impl SqliteLog {
         lock(&self.readers).push(reader);
         Ok(result)
     }
+}
+
+fn connect(path: &Path) -> Result<Connection, LogError> {
+    let writer = Connection::open(path).map_err(storage)?;
+    prepare(&writer)?;
+    writer.pragma_update(None, "journal_mode", "WAL").map_err(storage)?;
+    writer.pragma_update(None, "synchronous", "FULL").map_err(storage)?;
+    create(&writer)?;
+    Ok(writer)
 }
 
 fn create(on: &Connection) -> Result<(), LogError> {
@@ -194,18 +209,7 @@ impl EventLog for SqliteLog {
     fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError> {
         let mut writer = lock(&self.writer);
         let tx = writer.transaction().map_err(storage)?;
-        tx.execute(
-            "DELETE FROM events WHERE campaign_id = ?1 AND sequence_number <= ?2",
-            params![campaign.as_str(), to as i64],
-        )
-        .map_err(storage)?;
-        tx.execute(
-            "UPDATE campaigns SET oldest_sequence_number =
-                 max(oldest_sequence_number, min(?2, last_sequence_number) + 1)
-             WHERE campaign_id = ?1",
-            params![campaign.as_str(), to as i64],
-        )
-        .map_err(storage)?;
+        truncate(&tx, campaign, to).map_err(storage)?;
         tx.commit().map_err(storage)
     }
 
@@ -288,6 +292,20 @@ fn filed_already(tx: &Tx<'_>, campaign: &CampaignId, drafts: &[Draft]) -> Result
         }
     }
     Ok(false)
+}
+
+fn truncate(tx: &Tx<'_>, campaign: &CampaignId, to: u64) -> rusqlite::Result<()> {
+    tx.execute(
+        "DELETE FROM events WHERE campaign_id = ?1 AND sequence_number <= ?2",
+        params![campaign.as_str(), to as i64],
+    )?;
+    tx.execute(
+        "UPDATE campaigns SET oldest_sequence_number =
+             max(oldest_sequence_number, min(?2, last_sequence_number) + 1)
+         WHERE campaign_id = ?1",
+        params![campaign.as_str(), to as i64],
+    )?;
+    Ok(())
 }
 
 fn insert(

@@ -13,6 +13,7 @@ use campaign_sync_harness::log::{
 };
 use serde_json::{Value, json};
 
+use super::nats::Nats;
 use super::support::Copy;
 
 pub(crate) const NOW: Moment = Moment { monotonic_ms: 0, wall_ms: 1_900_000_000_000 };
@@ -45,6 +46,8 @@ fn on_every_log(case: impl Fn(Arc<dyn EventLog>)) {
     let directory = tempfile::tempdir().unwrap();
     let log = SqliteLog::open(&directory.path().join("log.db"), "epoch-1", false).unwrap();
     case(Arc::new(log));
+    let nats = Nats::start();
+    case(Arc::new(nats.log(&directory.path().join("cache.db"), "epoch-1")));
 }
 
 #[test]
@@ -150,14 +153,18 @@ fn what_is_accepted_is_filed_with_its_event_and_a_key_is_taken_once() {
 }
 
 #[test]
-fn both_logs_publish_the_same_bytes() {
+fn all_logs_publish_the_same_bytes() {
     let documents = |log: &dyn EventLog| {
         log.append(&id(), 0, &[created(), row(0), row(1)]).unwrap();
         log.read(&id(), 0, usize::MAX).unwrap()
     };
     let directory = tempfile::tempdir().unwrap();
     let sqlite = SqliteLog::open(&directory.path().join("log.db"), "epoch-1", false).unwrap();
-    assert_eq!(documents(&sqlite), documents(&MemoryLog::new("epoch-1")));
+    let expected = documents(&MemoryLog::new("epoch-1"));
+    assert_eq!(documents(&sqlite), expected);
+    let nats = Nats::start();
+    let shared = nats.log(&directory.path().join("cache.db"), "epoch-1");
+    assert_eq!(documents(&shared), expected);
 }
 
 #[test]

@@ -149,6 +149,16 @@ fn wrong_options_are_all_told_and_nothing_is_served() {
     ] {
         assert!(told.contains(complaint), "{complaint} is not in\n{told}");
     }
+    for (arguments, complaint) in [
+        (["--log", "sqlite:nowhere/a.db"], "--log sqlite:nowhere/a.db: there is no such directory"),
+        (["--log", "nats://127.0.0.1:1"], "--cache nowhere/c.db: there is no such directory"),
+        (["--log", "campaigns.db"], "neither sqlite:PATH nor nats://HOST:PORT"),
+    ] {
+        let mut command = program();
+        command.env("CAMPAIGN_SYNC_CACHE", "nowhere/c.db").args(arguments).stderr(Stdio::piped());
+        let told = String::from_utf8(command.output().unwrap().stderr).unwrap();
+        assert!(told.contains(complaint), "{complaint} is not in\n{told}");
+    }
     let output =
         program().env("CAMPAIGN_SYNC_RATE", "many").stderr(Stdio::piped()).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();

@@ -11,15 +11,19 @@ use campaign_sync_harness::retention::{Limits, sweep};
 use serde_json::json;
 
 use super::log::{NOW, created, id, row};
+use super::nats::Nats;
 use super::support::{Client, Server};
 
 const EVENTS: u64 = 50;
 
-/// A hub over a log of 50 events, one second apart.
-fn hubs() -> (tempfile::TempDir, [Hub; 2]) {
+/// Hubs over every kind of log, of 50 events one second apart.
+fn hubs() -> ((tempfile::TempDir, Nats), Vec<Arc<Hub>>) {
     let directory = tempfile::tempdir().unwrap();
     let sqlite = SqliteLog::open(&directory.path().join("log.db"), "epoch-1", false).unwrap();
-    let logs: [Arc<dyn EventLog>; 2] = [Arc::new(sqlite), Arc::new(MemoryLog::new("epoch-1"))];
+    let nats = Nats::start();
+    let shared = nats.log(&nats.file("cache.db"), "epoch-1");
+    let memory = MemoryLog::new("epoch-1");
+    let logs: [Arc<dyn EventLog>; 3] = [Arc::new(sqlite), Arc::new(memory), Arc::new(shared)];
     for log in &logs {
         let at = |seconds: u64| Moment { wall_ms: NOW.wall_ms + seconds * 1_000, ..NOW };
         let aged = |draft: Draft, n| Draft { timestamp: at(n).timestamp(), ..draft };
@@ -27,7 +31,9 @@ fn hubs() -> (tempfile::TempDir, [Hub; 2]) {
             (0..EVENTS).map(|n| aged(if n == 0 { created() } else { row(n) }, n)).collect();
         log.append(&id(), 0, &drafts).unwrap();
     }
-    (directory, logs.map(Hub::new))
+    let hubs: Vec<_> = logs.into_iter().map(|log| Arc::new(Hub::new(log))).collect();
+    hubs.iter().for_each(Hub::observe);
+    ((directory, nats), hubs)
 }
 
 /// The oldest number left, after a sweep so many seconds after the first event.
@@ -47,7 +53,7 @@ fn oldest(hub: &Hub, seconds: u64, limits: Limits) -> u64 {
 
 #[test]
 fn the_newest_events_up_to_a_count_are_kept() {
-    let (_directory, hubs) = hubs();
+    let (_alive, hubs) = hubs();
     for hub in &hubs {
         let limits = |history_events| Limits { history_events, ..Limits::NONE };
         assert_eq!(oldest(hub, 0, limits(EVENTS)), 1);
@@ -59,7 +65,7 @@ fn the_newest_events_up_to_a_count_are_kept() {
 
 #[test]
 fn the_newest_events_up_to_a_size_are_kept() {
-    let (_directory, hubs) = hubs();
+    let (_alive, hubs) = hubs();
     for hub in &hubs {
         let limits = |history_bytes| Limits { history_bytes, ..Limits::NONE };
         let size = hub.log().bytes_after(&id(), 35).unwrap();
@@ -72,7 +78,7 @@ fn the_newest_events_up_to_a_size_are_kept() {
 
 #[test]
 fn events_are_kept_for_a_time() {
-    let (_directory, hubs) = hubs();
+    let (_alive, hubs) = hubs();
     for hub in &hubs {
         let limits = Limits { history_seconds: 100, ..Limits::NONE };
         assert_eq!(oldest(hub, 100, limits), 1);

@@ -1,0 +1,252 @@
+//! The log that several servers share: one stream of NATS JetStream.
+//!
+//! ```text
+//! append ─▶ preview ─▶ publish ─▶ stream ─▶ feed of every server ─▶ copy (SQLite) ─▶ observer
+//!              ▲                                                       │
+//!              └──────────────── reads are local ──────────────────────┘
+//! ```
+//! Each campaign is one subject of the stream, each append one message of it (`batch`), or several
+//! that count as one when the last is there. A publication names the subject's last message, so of
+//! two servers that race one is refused. What decides, though, is the order of the stream: everyone
+//! folds it (`feed`) by the same rule, a batch that is not the campaign's next never happened, and
+//! whoever published learns from its own fold what became of it. So a lost acknowledgement, a new
+//! leader, or a refusal that did not happen change nothing. The decision record says more:
+//! `docs/decisions/0018-a-stream-is-judged-by-its-fold.md`.
+
+pub(super) mod batch;
+mod bridge;
+mod feed;
+mod publish;
+mod shared;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use campaign_sync::protocol::CampaignId;
+use campaign_sync::protocol::digest::Buckets;
+
+use super::sqlite::SqliteLog;
+use super::{
+    Appended, Divergence, Draft, Event, EventLog, Head, LogError, Observer, Recount, RowQuery,
+    Transaction, View,
+};
+use batch::{Batch, Body, Image};
+use bridge::{Bridge, Place};
+use shared::{Outcome, Shared};
+
+/// How long an append waits for the stream, a change of its leader included.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a question about a campaign that is not known here waits for the stream.
+const UNKNOWN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Images and refusals published anew because the campaign moved on, before giving up.
+const ATTEMPTS_MAX: u32 = 100;
+
+/// The log in one stream, with a copy of it to read from.
+#[derive(Debug)]
+pub struct NatsLog {
+    bridge: Bridge,
+    shared: Arc<Shared>,
+    epoch: String,
+    turns: Mutex<HashMap<CampaignId, Arc<Mutex<()>>>>,
+}
+
+impl NatsLog {
+    /// Opens the stream on these servers (`host:port`), creating it if need be, and reads it to its
+    /// end. `new_epoch` is the identity that a new stream gets; with `renew` an existing one gets it
+    /// too, as after a restore: no other server may be running then. `cache` is the file of the copy.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub fn open(
+        servers: &[String],
+        cache: &Path,
+        new_epoch: &str,
+        renew: bool,
+    ) -> Result<Self, LogError> {
+        let (bridge, place) = Bridge::open(servers, new_epoch, renew)?;
+        let Place { epoch, last_sequence } = place;
+        let (copy, position) = SqliteLog::open_replica(cache, &epoch)?;
+        let shared = Arc::new(Shared::new(copy, position));
+        bridge.start(feed::run(shared.clone(), bridge.context(), epoch.clone()));
+        let log = Self { bridge, shared, epoch, turns: Mutex::default() };
+        log.shared.wait_while_it_moves(last_sequence, PATIENCE)?;
+        if renew {
+            log.forget_history()?;
+        }
+        Ok(log)
+    }
+
+    /// Documents of a former epoch are never replayed.
+    fn forget_history(&self) -> Result<(), LogError> {
+        for campaign in self.campaigns()? {
+            self.truncate(&campaign, u64::MAX - 1)?;
+        }
+        Ok(())
+    }
+
+    fn copy(&self) -> &SqliteLog {
+        self.shared.copy()
+    }
+
+    fn number(&self, campaign: &CampaignId) -> Result<u64, LogError> {
+        Ok(self.copy().head(campaign)?.map_or(0, |head| head.number))
+    }
+
+    /// This server publishes to a campaign one after the other.
+    fn turn(&self, campaign: &CampaignId) -> Arc<Mutex<()>> {
+        lock(&self.turns).entry(campaign.clone()).or_default().clone()
+    }
+
+    /// Asks `local`; where it knows nothing, once more when the copy has all that the leader has.
+    fn even_new<T>(
+        &self,
+        campaign: &CampaignId,
+        local: impl Fn() -> Result<Option<T>, LogError>,
+    ) -> Result<Option<T>, LogError> {
+        if let Some(known) = local()? {
+            return Ok(Some(known));
+        }
+        let until = Instant::now() + UNKNOWN_PATIENCE;
+        if self.catch_up(campaign, until)? == 0 { Ok(None) } else { local() }
+    }
+}
+
+impl EventLog for NatsLog {
+    fn epoch(&self) -> String {
+        self.epoch.clone()
+    }
+
+    fn campaigns(&self) -> Result<Vec<CampaignId>, LogError> {
+        self.copy().campaigns()
+    }
+
+    fn head(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError> {
+        self.even_new(campaign, || self.copy().head(campaign))
+    }
+
+    fn append(
+        &self,
+        campaign: &CampaignId,
+        expected: u64,
+        drafts: &[Draft],
+    ) -> Result<Appended, LogError> {
+        let turn = self.turn(campaign);
+        let _turn = lock(&turn);
+        let until = Instant::now() + PATIENCE;
+        if self.number(campaign)? < expected {
+            self.catch_up(campaign, until)?;
+        }
+        let preview = self.copy().preview(campaign, expected, drafts)?;
+        if drafts.is_empty() {
+            return Ok(preview);
+        }
+        let batch = Batch::new(expected, drafts, &preview.events);
+        match self.commit(campaign, expected, &Body::Batch(batch), until)? {
+            Outcome::Appended(appended) => Ok(*appended),
+            other => Err(LogError::Storage(format!("an append became {other:?}"))),
+        }
+    }
+
+    fn read(
+        &self,
+        campaign: &CampaignId,
+        after: u64,
+        bytes: usize,
+    ) -> Result<Vec<Event>, LogError> {
+        self.copy().read(campaign, after, bytes)
+    }
+
+    fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64, LogError> {
+        self.copy().bytes_after(campaign, after)
+    }
+
+    fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>, LogError> {
+        self.even_new(campaign, || self.copy().view(campaign, rows))
+    }
+
+    fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>, LogError> {
+        self.copy().recount(campaign)
+    }
+
+    fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>, LogError> {
+        self.copy().buckets(campaign)
+    }
+
+    fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>, LogError> {
+        self.copy().transactions(campaign)
+    }
+
+    /// Published like an event, so that its place among them is the same everywhere.
+    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<(), LogError> {
+        if self.head(campaign)?.is_none() {
+            return Ok(());
+        }
+        let turn = self.turn(campaign);
+        let _turn = lock(&turn);
+        let until = Instant::now() + PATIENCE;
+        let body = Body::Filed(Box::new(refused.clone()));
+        for _ in 0..ATTEMPTS_MAX {
+            match self.commit(campaign, self.number(campaign)?, &body, until) {
+                Ok(_) => return Ok(()),
+                Err(LogError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(LogError::Storage("the campaign changes too fast for a refusal to be filed".into()))
+    }
+
+    /// Where nothing is known here under that key, the stream's leader is asked first: it may have
+    /// been taken at another server, and what was answered there is the answer.
+    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>, LogError> {
+        self.even_new(campaign, || self.copy().filed(campaign, key))
+    }
+
+    /// Publishes the whole state first; only when every copy can begin there, older messages go.
+    fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError> {
+        let turn = self.turn(campaign);
+        let _turn = lock(&turn);
+        let until = Instant::now() + PATIENCE;
+        for _ in 0..ATTEMPTS_MAX {
+            let Some(view) = self.copy().view(campaign, &RowQuery::default())? else {
+                return Ok(());
+            };
+            let number = view.head.number;
+            let oldest = to.min(number) + 1;
+            if oldest <= view.head.oldest {
+                return Ok(());
+            }
+            let events = self.copy().read(campaign, oldest - 1, usize::MAX)?;
+            let transactions = self.copy().transactions(campaign)?;
+            let image = Image::new(campaign, view, oldest, transactions, &events);
+            let body = Body::Image(Box::new(image));
+            match self.commit(campaign, number, &body, until) {
+                Ok(Outcome::Image { first, is_head: true }) => return self.purge(campaign, first),
+                Ok(_) | Err(LogError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(LogError::Storage("the campaign changes too fast to be truncated".into()))
+    }
+
+    /// Only the copy of this server changes.
+    fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64, LogError> {
+        self.copy().diverge(campaign, how)
+    }
+
+    fn observe(&self, observer: Observer) -> bool {
+        self.shared.observe(observer)
+    }
+}
+
+/// A lock that is still good after a panic elsewhere: nothing under one is left half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn storage(error: impl std::fmt::Display) -> LogError {
+    LogError::Storage(error.to_string())
+}

@@ -1,0 +1,217 @@
+//! What a message of the stream says: the events of one append, a refusal, or a campaign's whole
+//! state.
+//!
+//! One line of JSON says what follows, and the documents follow byte for byte as they are published,
+//! one a line: JSON as this server writes it has no raw line feeds.
+
+use std::sync::Arc;
+
+use campaign_sync::protocol::envelope::Envelope;
+use campaign_sync::protocol::{CampaignId, Code};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::super::state::record_json;
+use super::super::{Draft, Event, LogError, Row, Transaction, View};
+
+/// The events of one append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::log) struct Batch {
+    /// The campaign's last number before them.
+    pub(in crate::log) expected: u64,
+    /// What the transaction log files with which of them.
+    pub(in crate::log) filed: Vec<(u64, Transaction)>,
+    /// The documents.
+    pub(in crate::log) documents: Vec<Arc<str>>,
+}
+
+/// A campaign at one number, with the events that are not forgotten: what a stream begins with whose
+/// older messages are gone.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::log) struct Image {
+    pub(in crate::log) number: u64,
+    pub(in crate::log) event_id: String,
+    pub(in crate::log) oldest: u64,
+    /// The id of the event before the oldest.
+    pub(in crate::log) previous_event_id: String,
+    pub(in crate::log) deleted: bool,
+    /// Record and settings, as the event that creates a campaign carries them.
+    pub(in crate::log) record: String,
+    pub(in crate::log) transactions: Vec<Transaction>,
+    pub(in crate::log) rows: Vec<Row>,
+    pub(in crate::log) documents: Vec<Arc<str>>,
+}
+
+/// One of the three.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::log) enum Body {
+    Batch(Batch),
+    /// A refusal, to be filed.
+    Filed(Box<Transaction>),
+    Image(Box<Image>),
+}
+
+/// The first line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+enum Preamble {
+    Append {
+        expected: u64,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        filed: Vec<(u64, Transaction)>,
+    },
+    Refusal {
+        filed: Box<Transaction>,
+    },
+    Image {
+        number: u64,
+        event_id: String,
+        oldest: u64,
+        previous_event_id: String,
+        deleted: bool,
+        record: serde_json::Value,
+        transactions: Vec<Transaction>,
+        rows: usize,
+    },
+}
+
+impl Batch {
+    /// The events that `drafts` became.
+    pub(super) fn new(expected: u64, drafts: &[Draft], events: &[Event]) -> Self {
+        let filed = drafts.iter().zip(events).filter_map(|(draft, event)| {
+            draft.filed.as_ref().map(|filed| (event.number, filed.clone()))
+        });
+        let documents = events.iter().map(|event| event.document.clone()).collect();
+        Self { expected, filed: filed.collect(), documents }
+    }
+
+    /// What the transaction log files with that event.
+    pub(in crate::log) fn filed(&self, number: u64) -> Option<&Transaction> {
+        self.filed.iter().find(|(it, _)| *it == number).map(|(_, filed)| filed)
+    }
+}
+
+impl Image {
+    /// The state of a view of all rows, with the events that stay.
+    pub(super) fn new(
+        campaign: &CampaignId,
+        view: View,
+        oldest: u64,
+        transactions: Vec<Transaction>,
+        events: &[Event],
+    ) -> Self {
+        let number = view.head.number;
+        let events = events.iter().filter(|it| (oldest..=number).contains(&it.number));
+        let documents: Vec<_> = events.map(|event| event.document.clone()).collect();
+        let first = documents.first().and_then(|document| Envelope::parse(document).ok());
+        let before = first.and_then(|it| it.sequence);
+        let previous_event_id = match before {
+            Some(first) => first.previous_event_id().unwrap_or_default().to_owned(),
+            None => view.head.event_id.clone(),
+        };
+        let record = json!({
+            "action": "create",
+            "campaignId": campaign.as_str(),
+            "campaign": record_json(campaign.as_str(), &view.stand.record),
+            "settings": view.stand.settings,
+        });
+        Self {
+            number,
+            event_id: view.head.event_id,
+            oldest,
+            previous_event_id,
+            deleted: view.stand.deleted,
+            record: record.to_string(),
+            // They were read after the view: what came after it stays out, whole.
+            transactions: transactions
+                .into_iter()
+                .take_while(|it| it.sequence_number.is_none_or(|it| it <= number))
+                .collect(),
+            rows: view.rows,
+            documents,
+        }
+    }
+}
+
+impl Body {
+    /// As it is published.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let (preamble, rows, documents) = match self {
+            Self::Batch(it) => {
+                let (expected, filed) = (it.expected, it.filed.clone());
+                (Preamble::Append { expected, filed }, &[][..], &it.documents[..])
+            }
+            Self::Filed(it) => (Preamble::Refusal { filed: it.clone() }, &[][..], &[][..]),
+            Self::Image(it) => {
+                let preamble = Preamble::Image {
+                    number: it.number,
+                    event_id: it.event_id.clone(),
+                    oldest: it.oldest,
+                    previous_event_id: it.previous_event_id.clone(),
+                    deleted: it.deleted,
+                    record: serde_json::from_str(&it.record).unwrap_or_default(),
+                    transactions: it.transactions.clone(),
+                    rows: it.rows.len(),
+                };
+                (preamble, &it.rows[..], &it.documents[..])
+            }
+        };
+        let mut text = serde_json::to_string(&preamble).unwrap_or_default();
+        for row in rows {
+            text.push('\n');
+            text.push_str(&serde_json::to_string(row).unwrap_or_default());
+        }
+        for document in documents {
+            text.push('\n');
+            text.push_str(document);
+        }
+        text.into_bytes()
+    }
+
+    /// Reads what [`Body::encode`] wrote.
+    ///
+    /// # Errors
+    /// [`LogError::Rejected`].
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, LogError> {
+        let text = std::str::from_utf8(bytes).map_err(|_| LogError::Rejected(Code::InvalidUtf8))?;
+        let mut lines = text.split('\n');
+        match read(lines.next().unwrap_or_default())? {
+            Preamble::Append { expected, filed } => {
+                let documents = lines.map(Arc::from).collect();
+                Ok(Self::Batch(Batch { expected, filed, documents }))
+            }
+            Preamble::Refusal { filed } => Ok(Self::Filed(filed)),
+            Preamble::Image {
+                number,
+                event_id,
+                oldest,
+                previous_event_id,
+                deleted,
+                record,
+                transactions,
+                rows,
+            } => {
+                let rows = lines.by_ref().take(rows).map(read).collect::<Result<_, _>>()?;
+                let documents: Vec<Arc<str>> = lines.map(Arc::from).collect();
+                if oldest == 0 || oldest.checked_add(documents.len() as u64) != Some(number + 1) {
+                    return Err(LogError::Rejected(Code::InvalidMessage));
+                }
+                Ok(Self::Image(Box::new(Image {
+                    number,
+                    event_id,
+                    oldest,
+                    previous_event_id,
+                    deleted,
+                    record: record.to_string(),
+                    transactions,
+                    rows,
+                    documents,
+                })))
+            }
+        }
+    }
+}
+
+fn read<'t, T: Deserialize<'t>>(line: &'t str) -> Result<T, LogError> {
+    serde_json::from_str(line).map_err(|_| LogError::Rejected(Code::InvalidMessage))
+}

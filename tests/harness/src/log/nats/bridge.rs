@@ -1,0 +1,186 @@
+//! From calls that block to a client that does not: a runtime of its own, which callers wait for.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::stream::{Config, StorageType};
+use async_nats::jetstream::{self, Context, ErrorCode};
+use async_nats::{ConnectOptions, ServerAddr};
+use tokio::runtime::{Builder, Runtime};
+
+use super::super::LogError;
+use super::{PATIENCE, storage};
+
+/// The stream.
+pub(super) const STREAM: &str = "campaign-sync";
+
+/// What its subjects begin with; the campaign's id follows.
+pub(super) const SUBJECT: &str = "campaign-sync.log.";
+
+/// How long one request to the stream's leader may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The pause before the cluster is asked again.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// A cluster of this many servers keeps this many copies of the stream.
+const REPLICAS: usize = 3;
+
+/// Which stream it is, and where it ended when it was opened.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) epoch: String,
+    pub(super) last_sequence: u64,
+}
+
+/// The client and its runtime.
+pub(super) struct Bridge {
+    runtime: Option<Runtime>,
+    context: Context,
+    payload_max: usize,
+}
+
+impl fmt::Debug for Bridge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bridge").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        // Whoever drops the log may be a runtime's own thread, which must not wait for another.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Bridge {
+    /// Connects, and opens or creates the stream.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub(super) fn open(
+        servers: &[String],
+        new_epoch: &str,
+        renew: bool,
+    ) -> Result<(Self, Place), LogError> {
+        let addresses = servers.iter().map(|it| it.parse::<ServerAddr>());
+        let addresses: Vec<_> = addresses.collect::<Result<_, _>>().map_err(storage)?;
+        let replicas = if servers.len() < REPLICAS { 1 } else { REPLICAS };
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("nats")
+            .enable_all()
+            .build()
+            .map_err(storage)?;
+        let new_epoch = new_epoch.to_owned();
+        let opened = wait(&runtime, async move {
+            let options = ConnectOptions::new().name("campaign-sync-server");
+            let client = options.connect(addresses).await.map_err(storage)?;
+            let payload_max = client.server_info().max_payload;
+            let mut context = jetstream::new(client);
+            context.set_timeout(REQUEST_TIMEOUT);
+            let until = Instant::now() + PATIENCE;
+            loop {
+                // A cluster that has just been started has no leader yet.
+                match open_stream(&context, &new_epoch, renew, replicas).await {
+                    Ok(place) => return Ok((context, payload_max, place)),
+                    Err(error) if Instant::now() > until => return Err(error),
+                    Err(_) => tokio::time::sleep(RETRY).await,
+                }
+            }
+        });
+        let (context, payload_max, place) = opened?;
+        Ok((Self { runtime: Some(runtime), context, payload_max }, place))
+    }
+
+    pub(super) fn context(&self) -> Context {
+        self.context.clone()
+    }
+
+    /// The most bytes of one message, its headers included.
+    pub(super) const fn payload_max(&self) -> usize {
+        self.payload_max
+    }
+
+    /// Starts something that runs as long as this lives.
+    pub(super) fn start(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            drop(runtime.spawn(task));
+        }
+    }
+
+    /// Does `work`. Blocks.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub(super) fn wait<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, LogError>> + Send + 'static,
+    ) -> Result<T, LogError> {
+        match &self.runtime {
+            Some(runtime) => wait(runtime, work),
+            None => Err(LogError::Storage("the log is closed".into())),
+        }
+    }
+}
+
+/// Waits through a channel, because callers may be threads of another runtime.
+fn wait<T: Send + 'static>(
+    runtime: &Runtime,
+    work: impl Future<Output = Result<T, LogError>> + Send + 'static,
+) -> Result<T, LogError> {
+    let (done, result) = mpsc::sync_channel(1);
+    runtime.spawn(async move {
+        // Nobody waits any more only when the caller is gone.
+        drop(done.send(work.await));
+    });
+    result.recv().map_err(storage)?
+}
+
+/// The epoch is the stream's description: whoever creates the stream sets it, and it is created once.
+async fn open_stream(
+    context: &Context,
+    new_epoch: &str,
+    renew: bool,
+    replicas: usize,
+) -> Result<Place, LogError> {
+    let config = Config {
+        name: STREAM.into(),
+        description: Some(new_epoch.into()),
+        subjects: vec![format!("{SUBJECT}*")],
+        storage: StorageType::File,
+        num_replicas: replicas,
+        deny_delete: true,
+        ..Config::default()
+    };
+    let found = match context.get_stream(STREAM).await {
+        Ok(stream) => Some(stream),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(it) if it.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                None
+            }
+            _ => return Err(storage(error)),
+        },
+    };
+    let stream = match found {
+        Some(stream) => stream,
+        // Of several that create it at once one does; the others find its stream.
+        None => match context.create_stream(config).await {
+            Ok(stream) => stream,
+            Err(_) => context.get_stream(STREAM).await.map_err(storage)?,
+        },
+    };
+    let mut info = stream.cached_info().clone();
+    if renew && info.config.description.as_deref() != Some(new_epoch) {
+        let renewed = Config { description: Some(new_epoch.into()), ..info.config };
+        info = context.update_stream(renewed).await.map_err(storage)?;
+    }
+    let epoch = info.config.description.filter(|epoch| !epoch.is_empty());
+    let epoch = epoch.ok_or_else(|| LogError::Storage("the stream has no epoch".into()))?;
+    Ok(Place { epoch, last_sequence: info.state.last_sequence })
+}

@@ -1,0 +1,220 @@
+//! The feed: reads the stream in order and folds it into the copy.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::consumer::{DeliverPolicy, pull::OrderedConfig};
+use bytes::Bytes;
+use campaign_sync::protocol::CampaignId;
+use futures_util::StreamExt as _;
+
+use super::super::LogError;
+use super::super::sqlite::replica::Applied;
+use super::batch::Body;
+use super::bridge::{STREAM, SUBJECT};
+use super::publish::PART;
+use super::shared::{Outcome, Shared};
+
+/// After this much silence the leader is asked whether there was something to hear: the consumer may
+/// have died with the server that it was on.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// The pause before the stream is opened again.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// Reads for as long as it is the stream of that epoch.
+pub(super) async fn run(shared: Arc<Shared>, context: Context, epoch: String) {
+    let mut feed = Feed { shared, pending: HashMap::new() };
+    loop {
+        match feed.follow(&context, &epoch).await {
+            Ok(()) => {}
+            Err(Ended::Again(reason)) => {
+                tracing::warn!(event = "log_feed_interrupted", reason);
+            }
+            Err(Ended::ForGood(reason)) => {
+                tracing::error!(event = "log_feed_ended", reason);
+                return feed.shared.fail(reason);
+            }
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+enum Ended {
+    /// The stream could not be read.
+    Again(String),
+    /// There is no sense in reading on.
+    ForGood(String),
+}
+
+/// A publication of which not all parts have been read.
+struct Parts {
+    first: u64,
+    chunks: Vec<Bytes>,
+}
+
+struct Feed {
+    shared: Arc<Shared>,
+    pending: HashMap<CampaignId, HashMap<String, Parts>>,
+}
+
+/// One message.
+struct Message<'m> {
+    sequence: u64,
+    id: &'m str,
+    part: usize,
+    parts: usize,
+    payload: Bytes,
+}
+
+impl Feed {
+    async fn follow(&mut self, context: &Context, epoch: &str) -> Result<(), Ended> {
+        let again = |error: &dyn std::fmt::Display| Ended::Again(error.to_string());
+        let stream = context.get_stream(STREAM).await.map_err(|error| again(&error))?;
+        if stream.cached_info().config.description.as_deref() != Some(epoch) {
+            return Err(Ended::ForGood("the stream is not the same any more".into()));
+        }
+        let start_sequence = self.shared.sequence() + 1;
+        let consumer = OrderedConfig {
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
+            ..OrderedConfig::default()
+        };
+        let consumer = stream.create_consumer(consumer).await.map_err(|error| again(&error))?;
+        let mut messages = consumer.messages().await.map_err(|error| again(&error))?;
+        loop {
+            match tokio::time::timeout(SILENCE, messages.next()).await {
+                Ok(Some(Ok(message))) => self.take(&message)?,
+                Ok(Some(Err(error))) => return Err(again(&error)),
+                Ok(None) => return Err(Ended::Again("the consumer ended".into())),
+                Err(_) => {
+                    let info = stream.get_info().await.map_err(|error| again(&error))?;
+                    if info.config.description.as_deref() != Some(epoch) {
+                        return Err(Ended::ForGood("the stream is not the same any more".into()));
+                    }
+                    if info.state.last_sequence > self.shared.sequence() {
+                        return Err(Ended::Again("the consumer is silent".into()));
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, message: &async_nats::jetstream::Message) -> Result<(), Ended> {
+        let info = message.info().map_err(|error| Ended::Again(error.to_string()))?;
+        let sequence = info.stream_sequence;
+        if sequence <= self.shared.sequence() {
+            return Ok(());
+        }
+        let campaign = message.subject.strip_prefix(SUBJECT);
+        let campaign = campaign.and_then(|id| CampaignId::new(id).ok());
+        let part = message.headers.as_ref().and_then(|headers| headers.get(PART));
+        let part = part.and_then(|part| read_part(part.as_str()));
+        let (Some(campaign), Some((id, part, parts))) = (campaign, part) else {
+            // Somebody else's: every server passes it over.
+            self.shared.folded(None, sequence, None);
+            return Ok(());
+        };
+        let payload = message.payload.clone();
+        let taken = Message { sequence, id, part, parts, payload };
+        self.fold(&campaign, taken).map_err(|error| Ended::ForGood(error.to_string()))
+    }
+
+    fn fold(&mut self, campaign: &CampaignId, message: Message<'_>) -> Result<(), LogError> {
+        let (sequence, id) = (message.sequence, message.id.to_owned());
+        let Some((first, body)) = self.assemble(campaign, message) else {
+            self.shared.folded(Some(campaign), sequence, None);
+            return Ok(());
+        };
+        // The copy may begin again where the first incomplete publication does: what it has folded
+        // in already is not the next one then, and nothing happens twice.
+        let outcome = match self.apply(campaign, &body, first, sequence) {
+            Ok(outcome) => outcome,
+            Err(LogError::Rejected(code)) => {
+                tracing::warn!(
+                    event = "log_message_rejected",
+                    campaignId = campaign.as_str(),
+                    sequence,
+                    code = code.as_str(),
+                );
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        // Where the number stays the same, parts under way may still become the next ones.
+        if !matches!(outcome, None | Some(Outcome::Filed)) {
+            self.pending.remove(campaign);
+        }
+        self.shared.copy().skip_to(self.position(sequence))?;
+        let publication = id.split_once('.').map_or(&*id, |(id, _attempt)| id);
+        let outcome = outcome.map(|outcome| (publication, outcome));
+        self.shared.folded(Some(campaign), sequence, outcome);
+        Ok(())
+    }
+
+    /// The whole body and its first message, once all parts are there.
+    fn assemble(&mut self, campaign: &CampaignId, message: Message<'_>) -> Option<(u64, Bytes)> {
+        if message.parts == 1 {
+            return Some((message.sequence, message.payload));
+        }
+        let of_campaign = self.pending.entry(campaign.clone()).or_default();
+        let first = message.sequence;
+        let pending = of_campaign
+            .entry(message.id.to_owned())
+            .or_insert_with(|| Parts { first, chunks: Vec::new() });
+        if pending.chunks.len() == message.part {
+            pending.chunks.push(message.payload);
+        }
+        if pending.chunks.len() < message.parts {
+            return None;
+        }
+        let whole = of_campaign.remove(message.id)?;
+        if of_campaign.is_empty() {
+            self.pending.remove(campaign);
+        }
+        Some((whole.first, whole.chunks.concat().into()))
+    }
+
+    fn apply(
+        &self,
+        campaign: &CampaignId,
+        body: &[u8],
+        first: u64,
+        last: u64,
+    ) -> Result<Option<Outcome>, LogError> {
+        let copy = self.shared.copy();
+        match Body::decode(body)? {
+            Body::Batch(batch) => match copy.apply(campaign, &batch)? {
+                Applied::Next(appended) => {
+                    self.shared.tell(campaign, &appended);
+                    Ok(Some(Outcome::Appended(appended)))
+                }
+                Applied::Void => Ok(None),
+            },
+            Body::Filed(refused) => {
+                let filed = copy.apply_filed(campaign, &refused, last)?;
+                Ok(filed.then_some(Outcome::Filed))
+            }
+            Body::Image(image) => {
+                let (installed, is_head) = copy.install(campaign, &image)?;
+                self.shared.tell(campaign, &installed);
+                Ok(Some(Outcome::Image { first, is_head }))
+            }
+        }
+    }
+
+    /// How far the copy needs not read again when it is opened the next time.
+    fn position(&self, sequence: u64) -> u64 {
+        let pending = self.pending.values().flat_map(HashMap::values);
+        pending.map(|parts| parts.first - 1).fold(sequence, u64::min)
+    }
+}
+
+/// Reads `id part parts`.
+fn read_part(text: &str) -> Option<(&str, usize, usize)> {
+    let mut words = text.split(' ');
+    let (id, part, parts) = (words.next()?, words.next()?, words.next()?);
+    let (part, parts) = (part.parse().ok()?, parts.parse().ok()?);
+    (part < parts).then_some((id, part, parts))
+}

@@ -1,0 +1,140 @@
+//! Publication: conditional, and certain of its outcome only from the fold.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use async_nats::HeaderMap;
+use async_nats::header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_ID};
+use async_nats::jetstream::Context;
+use async_nats::jetstream::stream::LastRawMessageErrorKind;
+use campaign_sync::protocol::CampaignId;
+
+use super::super::LogError;
+use super::batch::Body;
+use super::bridge::{STREAM, SUBJECT};
+use super::shared::Outcome;
+use super::{NatsLog, storage};
+
+/// Which publication a message is a part of: its id, the part from 0, how many there are.
+pub(super) const PART: &str = "Campaign-Part";
+
+/// Bytes of a message left to its headers.
+const HEADER_BYTES: usize = 4 * 1024;
+
+/// The pause before the leader is asked again.
+const RETRY: Duration = Duration::from_millis(100);
+
+impl NatsLog {
+    /// Publishes, and tells what became of it.
+    ///
+    /// # Errors
+    /// [`LogError::Conflict`] if something else came first. [`LogError::Storage`] if the stream did
+    /// not answer in time: it may still happen then.
+    pub(super) fn commit(
+        &self,
+        campaign: &CampaignId,
+        expected: u64,
+        body: &Body,
+        until: Instant,
+    ) -> Result<Outcome, LogError> {
+        let id = format!("{:032x}", rand::random::<u128>());
+        let bytes = body.encode();
+        let awaited = self.shared.expect(&id);
+        for attempt in 0u32.. {
+            let last = match self.shared.last_of(campaign) {
+                Some(last) => last,
+                None => self.catch_up(campaign, until)?,
+            };
+            let sent = self.publish(campaign, &format!("{id}.{attempt}"), &bytes, last);
+            match &sent {
+                Ok(sequence) => self.shared.wait(*sequence, until)?,
+                // Refused, or the acknowledgement was lost: only the stream knows.
+                Err(_) => drop(self.catch_up(campaign, until)?),
+            }
+            if let Some(outcome) = awaited.outcome() {
+                return Ok(outcome);
+            }
+            let head = self.number(campaign)?;
+            if head != expected || sent.is_ok() {
+                return Err(LogError::Conflict { head });
+            }
+            if Instant::now() > until {
+                break;
+            }
+            sleep(RETRY);
+        }
+        Err(LogError::Storage("the stream does not take it".into()))
+    }
+
+    /// One publication, in as many messages as it takes. Tells the sequence of the last.
+    fn publish(
+        &self,
+        campaign: &CampaignId,
+        id: &str,
+        bytes: &[u8],
+        after: u64,
+    ) -> Result<u64, LogError> {
+        let size = self.bridge.payload_max().saturating_sub(HEADER_BYTES).max(1);
+        let chunks: Vec<Vec<u8>> = bytes.chunks(size).map(<[u8]>::to_vec).collect();
+        let (context, id) = (self.bridge.context(), id.to_owned());
+        let subject = format!("{SUBJECT}{campaign}");
+        self.bridge.wait(async move {
+            let mut last = after;
+            let parts = chunks.len();
+            for (part, chunk) in chunks.into_iter().enumerate() {
+                let mut headers = HeaderMap::new();
+                headers.insert(NATS_MESSAGE_ID, format!("{id}.{part}"));
+                headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, last.to_string());
+                headers.insert(PART, format!("{id} {part} {parts}"));
+                let sent = context.publish_with_headers(subject.clone(), headers, chunk.into());
+                last = sent.await.map_err(storage)?.await.map_err(storage)?.sequence;
+            }
+            Ok(last)
+        })
+    }
+
+    /// Reads on to where the campaign's subject ends, as its leader says. Tells that sequence.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`] if there is no leader until then.
+    pub(super) fn catch_up(&self, campaign: &CampaignId, until: Instant) -> Result<u64, LogError> {
+        loop {
+            let (context, subject) = (self.bridge.context(), format!("{SUBJECT}{campaign}"));
+            match self.bridge.wait(async move { last_of_subject(&context, &subject).await }) {
+                Ok(last) => {
+                    self.shared.wait(last, until)?;
+                    self.shared.note_last(campaign, last);
+                    return Ok(last);
+                }
+                Err(error) if Instant::now() > until => return Err(error),
+                Err(_) => sleep(RETRY),
+            }
+        }
+    }
+
+    /// Messages before that one are not needed any more.
+    ///
+    /// # Errors
+    /// None: what stays is forgotten with the next image.
+    pub(super) fn purge(&self, campaign: &CampaignId, first: u64) -> Result<(), LogError> {
+        let (context, subject) = (self.bridge.context(), format!("{SUBJECT}{campaign}"));
+        let purged = self.bridge.wait(async move {
+            let stream = context.get_stream(STREAM).await.map_err(storage)?;
+            stream.purge().sequence(first).filter(subject).await.map_err(storage)
+        });
+        if let Err(error) = purged {
+            let campaign = campaign.as_str();
+            tracing::warn!(event = "purge_failed", campaignId = campaign, %error);
+        }
+        Ok(())
+    }
+}
+
+async fn last_of_subject(context: &Context, subject: &str) -> Result<u64, LogError> {
+    let stream = context.get_stream_no_info(STREAM).await.map_err(storage)?;
+    match stream.get_last_raw_message_by_subject(subject).await {
+        Ok(message) => Ok(message.sequence),
+        Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(0),
+        Err(error) => Err(storage(error)),
+    }
+}

@@ -1,0 +1,182 @@
+//! What the feed and those who wait for it share.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use campaign_sync::protocol::CampaignId;
+
+use super::super::sqlite::SqliteLog;
+use super::super::{Appended, LogError, Observer};
+use super::lock;
+
+/// What became of a publication.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome {
+    /// These events were appended.
+    Appended(Box<Appended>),
+    /// It is filed, or something else is under its key.
+    Filed,
+    /// The image is in the stream from message `first` on; `is_head` says that nothing was appended
+    /// between its making and it.
+    Image { first: u64, is_head: bool },
+}
+
+/// The copy, and how far it is.
+pub(super) struct Shared {
+    copy: SqliteLog,
+    seen: Mutex<Seen>,
+    moved: Condvar,
+    observer: OnceLock<Observer>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("copy", &self.copy).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Everything up to this message of the stream has been folded in.
+    sequence: u64,
+    /// The last message of each subject, where known.
+    last: HashMap<CampaignId, u64>,
+    /// The publications of this server under way.
+    awaited: HashMap<String, Option<Outcome>>,
+    /// Why the feed has ended, if it has.
+    failed: Option<String>,
+}
+
+impl Shared {
+    pub(super) fn new(copy: SqliteLog, sequence: u64) -> Self {
+        let seen = Mutex::new(Seen { sequence, ..Seen::default() });
+        Self { copy, seen, moved: Condvar::new(), observer: OnceLock::new() }
+    }
+
+    pub(super) const fn copy(&self) -> &SqliteLog {
+        &self.copy
+    }
+
+    /// Sets who hears of appends; `false` if somebody does already.
+    pub(super) fn observe(&self, observer: Observer) -> bool {
+        self.observer.set(observer).is_ok()
+    }
+
+    pub(super) fn tell(&self, campaign: &CampaignId, appended: &Appended) {
+        if let Some(observer) = self.observer.get() {
+            observer(campaign, appended);
+        }
+    }
+
+    /// How far the copy is.
+    pub(super) fn sequence(&self) -> u64 {
+        lock(&self.seen).sequence
+    }
+
+    /// The last message of the campaign's subject as far as folded in; none where not known.
+    pub(super) fn last_of(&self, campaign: &CampaignId) -> Option<u64> {
+        lock(&self.seen).last.get(campaign).copied()
+    }
+
+    /// Notes where the subject ends.
+    pub(super) fn note_last(&self, campaign: &CampaignId, sequence: u64) {
+        let mut seen = lock(&self.seen);
+        let last = seen.last.entry(campaign.clone()).or_default();
+        *last = (*last).max(sequence);
+    }
+
+    /// A message has been folded in, with that outcome for the publication `id`.
+    pub(super) fn folded(
+        &self,
+        campaign: Option<&CampaignId>,
+        sequence: u64,
+        outcome: Option<(&str, Outcome)>,
+    ) {
+        let mut seen = lock(&self.seen);
+        seen.sequence = seen.sequence.max(sequence);
+        if let Some(campaign) = campaign {
+            seen.last.insert(campaign.clone(), sequence);
+        }
+        if let Some((id, outcome)) = outcome
+            && let Some(awaited) = seen.awaited.get_mut(id)
+        {
+            *awaited = Some(outcome);
+        }
+        drop(seen);
+        self.moved.notify_all();
+    }
+
+    /// The feed has ended for good.
+    pub(super) fn fail(&self, reason: String) {
+        lock(&self.seen).failed = Some(reason);
+        self.moved.notify_all();
+    }
+
+    /// Waits until the message has been folded in.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`] if it has not been until then.
+    pub(super) fn wait(&self, sequence: u64, until: Instant) -> Result<(), LogError> {
+        let mut seen = lock(&self.seen);
+        loop {
+            if let Some(reason) = &seen.failed {
+                return Err(LogError::Storage(reason.clone()));
+            }
+            if seen.sequence >= sequence {
+                return Ok(());
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(LogError::Storage("the stream is not heard of".into()));
+            }
+            let woken = self.moved.wait_timeout(seen, left);
+            (seen, _) = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Waits until the message has been folded in, for as long as the copy gets nearer to it.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`] if nothing has moved for that long.
+    pub(super) fn wait_while_it_moves(
+        &self,
+        sequence: u64,
+        patience: Duration,
+    ) -> Result<(), LogError> {
+        loop {
+            let before = self.sequence();
+            match self.wait(sequence, Instant::now() + patience) {
+                Err(_) if self.sequence() > before => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// From now on the outcome of that publication is kept.
+    pub(super) fn expect(&self, id: &str) -> Awaited<'_> {
+        lock(&self.seen).awaited.insert(id.to_owned(), None);
+        Awaited { shared: self, id: id.to_owned() }
+    }
+}
+
+/// A publication under way.
+#[derive(Debug)]
+pub(super) struct Awaited<'s> {
+    shared: &'s Shared,
+    id: String,
+}
+
+impl Awaited<'_> {
+    /// What became of it, as far as folded in.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        lock(&self.shared.seen).awaited.get(&self.id).cloned().flatten()
+    }
+}
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        lock(&self.shared.seen).awaited.remove(&self.id);
+    }
+}

@@ -1,0 +1,73 @@
+//! Where a server's log is, as it is told at its start.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::nats::NatsLog;
+use super::sqlite::SqliteLog;
+use super::{EventLog, LogError};
+
+/// The place of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogPlace {
+    /// A database file: `sqlite:PATH`.
+    Sqlite(PathBuf),
+    /// One or more servers of one cluster, as `host:port`: `nats://host:port[,host:port...]`.
+    Nats(Vec<String>),
+}
+
+impl FromStr for LogPlace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(path) = text.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+            return Ok(Self::Sqlite(path.into()));
+        }
+        let list = text.strip_prefix("nats://").unwrap_or_default();
+        let servers: Vec<String> = list.split(',').map(str::to_owned).collect();
+        let is_server = |it: &String| {
+            let parts = it.rsplit_once(':');
+            parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        };
+        if servers.iter().all(is_server) {
+            return Ok(Self::Nats(servers));
+        }
+        Err("neither sqlite:PATH nor nats://HOST:PORT[,HOST:PORT...]".into())
+    }
+}
+
+impl LogPlace {
+    /// Opens the log; see [`SqliteLog::open`] and [`NatsLog::open`].
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub fn open(
+        &self,
+        cache: &Path,
+        new_epoch: &str,
+        renew: bool,
+    ) -> Result<Arc<dyn EventLog>, LogError> {
+        Ok(match self {
+            Self::Sqlite(path) => Arc::new(SqliteLog::open(path, new_epoch, renew)?),
+            Self::Nats(servers) => Arc::new(NatsLog::open(servers, cache, new_epoch, renew)?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_file_or_a_list_of_servers() {
+        assert_eq!("sqlite:a/b.db".parse(), Ok(LogPlace::Sqlite("a/b.db".into())));
+        let servers = vec!["a:1".to_owned(), "b:2".to_owned()];
+        assert_eq!("nats://a:1,b:2".parse(), Ok(LogPlace::Nats(servers)));
+        for wrong in
+            ["", "sqlite:", "campaigns.db", "nats://", "nats://a", "nats://a:1,", "nats://a:x"]
+        {
+            assert!(wrong.parse::<LogPlace>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! The database as the copy of a log that is kept elsewhere: what has been read there is folded in
+//! here, and all reading is local.
+//!
+//! The copy remembers how far it has read, after it has folded that in: reading something again is
+//! harmless, for it is not the next any more. It can always be made anew, so it need not survive the
+//! machine.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+use campaign_sync::protocol::digest::RowHasher;
+use campaign_sync::protocol::envelope::Envelope;
+use campaign_sync::protocol::{CampaignId, Code, Digest, EventHash};
+use rusqlite::{Connection, OptionalExtension as _, Transaction as Tx};
+
+use super::super::compose::Chain;
+use super::super::fold::{Fold, Table as _};
+use super::super::nats::batch::{Batch, Image};
+use super::super::{Appended, Draft, Event, Head, LogError, Stand, Transaction};
+use super::rows::SqlTable;
+use super::{SqliteLog, append, insert, lock, read, rows, storage};
+
+/// What became of a batch.
+#[derive(Clone, Debug)]
+pub(in crate::log) enum Applied {
+    /// It was the next one: these are its events.
+    Next(Box<Appended>),
+    /// Another one took its number before: it never happened.
+    Void,
+}
+
+impl SqliteLog {
+    /// Opens the copy of the log of that identity, and tells how far it has read. The copy of another
+    /// log is thrown away; a file that is a log of its own is not touched.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub(in crate::log) fn open_replica(path: &Path, epoch: &str) -> Result<(Self, u64), LogError> {
+        let copy = Self::open_copy(path, epoch)?;
+        let position = position(&copy)?;
+        let copy = match position {
+            None if !copy.is_empty()? => {
+                let text = format!("{} is a log of its own, not a copy", path.display());
+                return Err(LogError::Storage(text));
+            }
+            Some(_) if copy.epoch != epoch => {
+                drop(copy);
+                for suffix in ["", "-wal", "-shm"] {
+                    let mut file = path.as_os_str().to_owned();
+                    file.push(suffix);
+                    // The two others exist only while the database is open.
+                    drop(fs::remove_file(file));
+                }
+                Self::open_copy(path, epoch)?
+            }
+            _ => copy,
+        };
+        let at = position_or_start(&copy)?;
+        lock(&copy.writer).pragma_update(None, "synchronous", "NORMAL").map_err(storage)?;
+        Ok((copy, at))
+    }
+
+    /// Unlike a log of its own, a copy needs no mark: an earlier state of it is one that has read less.
+    fn open_copy(path: &Path, epoch: &str) -> Result<Self, LogError> {
+        let writer = super::connect(path)?;
+        let epoch = super::epoch(&writer, epoch, false).map_err(storage)?;
+        Ok(Self::over(path, writer, epoch, false))
+    }
+
+    fn is_empty(&self) -> Result<bool, LogError> {
+        self.reading(|tx| {
+            tx.query_row("SELECT NOT EXISTS (SELECT 1 FROM campaigns)", [], |row| row.get(0))
+        })
+    }
+
+    /// What an append would lead to. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`super::super::EventLog::append`].
+    pub(in crate::log) fn preview(
+        &self,
+        campaign: &CampaignId,
+        expected: u64,
+        drafts: &[Draft],
+    ) -> Result<Appended, LogError> {
+        let mut writer = lock(&self.writer);
+        let tx = writer.transaction().map_err(storage)?;
+        append(&tx, &self.epoch, campaign, expected, drafts)
+    }
+
+    /// Folds in a batch that was read, if it is the campaign's next one.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`]; [`LogError::Rejected`] for documents that are not what they say.
+    pub(in crate::log) fn apply(
+        &self,
+        campaign: &CampaignId,
+        batch: &Batch,
+    ) -> Result<Applied, LogError> {
+        let mut writer = lock(&self.writer);
+        let tx = writer.transaction().map_err(storage)?;
+        let applied = apply(&tx, &self.epoch, campaign, batch)?;
+        tx.commit().map_err(storage)?;
+        Ok(applied)
+    }
+
+    /// Files a refusal that was read in message `at`, unless it is filed already. `false` if there is no
+    /// such campaign.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub(in crate::log) fn apply_filed(
+        &self,
+        campaign: &CampaignId,
+        refused: &Transaction,
+        at: u64,
+    ) -> Result<bool, LogError> {
+        let mut writer = lock(&self.writer);
+        let tx = writer.transaction().map_err(storage)?;
+        if read::head(&tx, campaign).map_err(storage)?.is_none() {
+            return Ok(false);
+        }
+        // Unlike an event a refusal has no number by which it is known when it is read again.
+        if number(&tx, FILED_AT).map_err(storage)?.is_none_or(|filed_at| filed_at < at) {
+            rows::file(&tx, campaign, refused).map_err(storage)?;
+            put_number(&tx, FILED_AT, at).map_err(storage)?;
+            tx.commit().map_err(storage)?;
+        }
+        Ok(true)
+    }
+
+    /// Takes the state of an image that was read, if it is news here, and forgets the events that it
+    /// does not hold. Tells what is so now, and whether the image holds all there is.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`]; [`LogError::Rejected`] for an image that is not what it says.
+    pub(in crate::log) fn install(
+        &self,
+        campaign: &CampaignId,
+        image: &Image,
+    ) -> Result<(Appended, bool), LogError> {
+        let mut writer = lock(&self.writer);
+        let tx = writer.transaction().map_err(storage)?;
+        let before = read::head(&tx, campaign).map_err(storage)?;
+        let number = before.map_or(0, |head| head.number);
+        let known = (number, filed_count(&tx, campaign).map_err(storage)?);
+        let told = (image.number, image.transactions.len() as u64);
+        if known < told {
+            replace(&tx, &self.epoch, campaign, image)?;
+        }
+        super::truncate(&tx, campaign, image.oldest - 1).map_err(storage)?;
+        let head = read::head(&tx, campaign).map_err(storage)?.ok_or(LogError::UnknownCampaign)?;
+        let stand =
+            read::stand(&tx, campaign).map_err(storage)?.ok_or(LogError::UnknownCampaign)?;
+        tx.commit().map_err(storage)?;
+        Ok((Appended { events: Vec::new(), head, stand }, known <= told))
+    }
+
+    /// Remembers that everything up to `position` has been read.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub(in crate::log) fn skip_to(&self, position: u64) -> Result<(), LogError> {
+        put_number(&lock(&self.writer), POSITION, position).map_err(storage)
+    }
+}
+
+/// Everything up to this message has been read.
+const POSITION: &str = "position";
+
+/// The last message whose refusal was filed.
+const FILED_AT: &str = "filedAt";
+
+fn number(on: &Connection, key: &str) -> rusqlite::Result<Option<u64>> {
+    let text: Option<String> = on
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
+    Ok(text.and_then(|text| text.parse().ok()))
+}
+
+fn put_number(on: &Connection, key: &str, number: u64) -> rusqlite::Result<()> {
+    on.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
+        .execute([key, &number.to_string()])?;
+    Ok(())
+}
+
+fn filed_count(on: &Connection, campaign: &CampaignId) -> rusqlite::Result<u64> {
+    on.prepare_cached("SELECT count(*) FROM transaction_log WHERE campaign_id = ?1")?
+        .query_row([campaign.as_str()], |row| row.get::<_, i64>(0))
+        .map(i64::unsigned_abs)
+}
+
+fn position(copy: &SqliteLog) -> Result<Option<u64>, LogError> {
+    copy.reading(|tx| number(tx, POSITION))
+}
+
+fn position_or_start(copy: &SqliteLog) -> Result<u64, LogError> {
+    if let Some(at) = position(copy)? {
+        return Ok(at);
+    }
+    copy.skip_to(0)?;
+    Ok(0)
+}
+
+fn apply(
+    tx: &Tx<'_>,
+    epoch: &str,
+    campaign: &CampaignId,
+    batch: &Batch,
+) -> Result<Applied, LogError> {
+    let before = read::head(tx, campaign).map_err(storage)?;
+    let number = before.as_ref().map_or(0, |head| head.number);
+    if number != batch.expected || taken(tx, campaign, batch).map_err(storage)? {
+        return Ok(Applied::Void);
+    }
+    let stand = match before {
+        Some(_) => read::stand(tx, campaign).map_err(storage)?.ok_or(LogError::UnknownCampaign)?,
+        None => Stand::default(),
+    };
+    let before = before.unwrap_or_else(nowhere);
+    let mut chain = Chain { epoch: epoch.to_owned(), number, event_id: before.event_id };
+    let mut table = SqlTable { tx, campaign };
+    let mut fold = Fold {
+        stand,
+        count: before.domains_count,
+        digest: before.domains_digest,
+        table: &mut table,
+        hasher: RowHasher::default(),
+    };
+    let mut end_byte = read::end_byte(tx, campaign, number).map_err(storage)?;
+    let mut events = Vec::with_capacity(batch.documents.len());
+    for document in &batch.documents {
+        let mut draft = follow(&mut chain, campaign, document)?;
+        draft.filed = batch.filed(chain.number).cloned();
+        fold.event(campaign, &draft)?;
+        end_byte += document.len() as u64;
+        insert(tx, campaign, &chain, draft.kind, document, end_byte).map_err(storage)?;
+        if let Some(filed) = &draft.filed {
+            let filed = filed.complete(campaign, &chain, &fold.stand);
+            rows::file(tx, campaign, &filed).map_err(storage)?;
+        }
+        events.push(Event { number: chain.number, document: document.clone() });
+    }
+    let head = Head {
+        number: chain.number,
+        event_id: chain.event_id,
+        oldest: before.oldest,
+        domains_count: fold.count,
+        domains_digest: fold.digest,
+    };
+    rows::put_campaign(tx, campaign, &fold.stand, &head).map_err(storage)?;
+    Ok(Applied::Next(Box::new(Appended { events, head, stand: fold.stand })))
+}
+
+/// Whether something is filed already under a key of the batch.
+fn taken(tx: &Tx<'_>, campaign: &CampaignId, batch: &Batch) -> rusqlite::Result<bool> {
+    for key in batch.filed.iter().filter_map(|(_, it)| it.key.as_deref()) {
+        if read::filed(tx, campaign, key)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+const fn nowhere() -> Head {
+    Head {
+        number: 0,
+        event_id: String::new(),
+        oldest: 1,
+        domains_count: 0,
+        domains_digest: Digest(0),
+    }
+}
+
+/// Moves the chain on to a document, which must be the next one, whole. Its epoch may be one that the
+/// log had before a restore.
+fn follow(chain: &mut Chain, campaign: &CampaignId, document: &str) -> Result<Draft, LogError> {
+    let envelope = Envelope::parse(document).map_err(LogError::Rejected)?;
+    let sequence = envelope.sequence.as_ref().ok_or(LogError::Rejected(Code::InvalidMessage))?;
+    let hash = EventHash::of_v1(
+        envelope.kind_raw,
+        envelope.timestamp_raw,
+        envelope.data,
+        sequence.hashed(),
+    );
+    let follows = sequence.campaign_id() == campaign.as_str()
+        && sequence.number().get() == chain.number + 1
+        && sequence.previous_event_id().unwrap_or_default() == chain.event_id;
+    if hash != sequence.hash || !follows {
+        return Err(LogError::Rejected(Code::InvalidMessage));
+    }
+    chain.number += 1;
+    chain.event_id = sequence.event_id().to_owned();
+    Ok(Draft {
+        kind: interned(envelope.kind),
+        timestamp: envelope.timestamp().to_owned(),
+        data: envelope.data.to_owned(),
+        filed: None,
+    })
+}
+
+/// Puts an image in the place of whatever was known of the campaign.
+fn replace(tx: &Tx<'_>, epoch: &str, campaign: &CampaignId, image: &Image) -> Result<(), LogError> {
+    for table in ["campaigns", "domains", "events", "transaction_log"] {
+        let sql = format!("DELETE FROM {table} WHERE campaign_id = ?1");
+        tx.execute(&sql, [campaign.as_str()]).map_err(storage)?;
+    }
+    let mut table = SqlTable { tx, campaign };
+    let mut hasher = RowHasher::default();
+    let mut digest = Digest::default();
+    for row in &image.rows {
+        let hash = row.hash(&mut hasher);
+        digest.add(hash);
+        table.put(row, hash)?;
+    }
+    let count = image.rows.len() as u64;
+    let stand = Stand::default();
+    let mut fold = Fold { stand, count, digest, table: &mut table, hasher };
+    let record = Draft {
+        kind: "campaign.list.update",
+        timestamp: String::new(),
+        data: image.record.clone(),
+        filed: None,
+    };
+    fold.event(campaign, &record)?;
+    fold.stand.deleted = image.deleted;
+    let stand = fold.stand;
+    let number = image.number - image.documents.len() as u64;
+    let mut chain =
+        Chain { epoch: epoch.to_owned(), number, event_id: image.previous_event_id.clone() };
+    let mut end_byte = 0;
+    for document in &image.documents {
+        let draft = follow(&mut chain, campaign, document)?;
+        end_byte += document.len() as u64;
+        insert(tx, campaign, &chain, draft.kind, document, end_byte).map_err(storage)?;
+    }
+    for it in &image.transactions {
+        rows::file(tx, campaign, it).map_err(storage)?;
+    }
+    if chain.number != image.number || chain.event_id != image.event_id {
+        return Err(LogError::Rejected(Code::InvalidMessage));
+    }
+    let head = Head {
+        number: image.number,
+        event_id: image.event_id.clone(),
+        oldest: image.oldest,
+        domains_count: count,
+        domains_digest: digest,
+    };
+    rows::put_campaign(tx, campaign, &stand, &head).map_err(storage)
+}
+
+/// The same text, for as long as the program runs: event types, of which there are a few dozen.
+fn interned(text: &str) -> &'static str {
+    static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut known = lock(&KNOWN);
+    if let Some(found) = known.get(text) {
+        return found;
+    }
+    let leaked: &'static str = Box::leak(text.into());
+    known.insert(leaked);
+    leaked
+}

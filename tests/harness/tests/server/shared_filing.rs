@@ -1,0 +1,165 @@
+//! What is filed on a shared log, and keys: every server answers alike.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use campaign_sync::protocol::{Code, Phase, Status};
+use campaign_sync_harness::campaign::{
+    Caller, Done, Key, NewCampaign, Order, Refusal, create, give, pause, transition,
+};
+use campaign_sync_harness::hub::Hub;
+use campaign_sync_harness::log::nats::NatsLog;
+use campaign_sync_harness::log::{Draft, EventLog, LogError, Transaction};
+
+use super::log::{NOW, created, id, row};
+use super::nats::Nats;
+use super::shared_log::{completed, reaches};
+
+type Answer = Result<Done, Refusal>;
+
+fn hub(nats: &Nats, name: &str) -> Arc<Hub> {
+    let hub = Arc::new(Hub::new(Arc::new(nats.log(&nats.file(name), "first"))));
+    hub.observe();
+    hub
+}
+
+fn keyed(name: &str, fingerprint: &str) -> Order {
+    let key = Key { name: name.into(), fingerprint: fingerprint.into() };
+    let user = Some("ada".into());
+    Order { by: Caller { user, owns: None, key: Some(key) }, ..Order::default() }
+}
+
+fn to_dns(hub: &Hub, order: &Order) -> Answer {
+    transition(hub, NOW, &id(), (Phase::DnsValidation, Status::InProgress), order)
+}
+
+fn refusal(key: Option<&str>, result: &str) -> Transaction {
+    Transaction {
+        name: "DNS_Phase_Transition".into(),
+        result: result.into(),
+        key: key.map(str::to_owned),
+        fingerprint: Some("f".into()),
+        ..Transaction::default()
+    }
+}
+
+fn results(log: &dyn EventLog) -> Vec<String> {
+    log.transactions(&id()).unwrap().into_iter().map(|it| it.result).collect()
+}
+
+#[test]
+fn a_key_that_was_answered_at_one_server_is_answered_alike_at_every_other() {
+    let nats = Nats::start();
+    let (one, two) = (hub(&nats, "1.db"), hub(&nats, "2.db"));
+    let new = NewCampaign {
+        campaign_id: None,
+        name: "one".into(),
+        pattern: None,
+        count: 9,
+        seed: None,
+        rate: None,
+        batch: None,
+    };
+    // Nobody waits for the other server to have heard of it.
+    let create = |hub: &Hub, key| create(hub, NOW, &id(), &new, 200, &keyed(key, "f"));
+    let made = create(&one, "k0").unwrap();
+    assert_eq!(create(&two, "k0"), Ok(made));
+    assert_eq!(create(&two, "k1").unwrap_err().code, Code::ExpectedStateMismatch);
+
+    let refused = to_dns(&two, &keyed("k2", "f")).unwrap_err();
+    assert_eq!(refused.code, Code::PrerequisitesNotMet);
+    let again = pause(&one, NOW, &id(), &keyed("k2", "f")).unwrap_err();
+    assert_eq!(again, refused, "the first answer stands, whatever is asked later");
+    let other = to_dns(&one, &keyed("k2", "another")).unwrap_err();
+    assert_eq!((other.code, other.status), (Code::InvalidBody, Some(422)));
+
+    let given = |hub: &Hub| give(hub, NOW, &id(), Some("bob".into()), &keyed("k3", "f"));
+    let done = given(&two).unwrap();
+    assert_eq!(given(&one), Ok(done.clone()));
+    let fresh = hub(&nats, "3.db");
+    assert_eq!(given(&fresh), Ok(done));
+    assert_eq!(fresh.log().transactions(&id()), one.log().transactions(&id()));
+}
+
+#[test]
+fn of_servers_that_race_under_one_key_all_give_the_answer_of_one() {
+    let nats = Nats::cluster();
+    let logs: Vec<Arc<NatsLog>> =
+        (0..3).map(|n| Arc::new(nats.log(&nats.file(&format!("{n}.db")), "first"))).collect();
+    let hubs: Vec<Arc<Hub>> = logs.iter().map(|log| Arc::new(Hub::new(log.clone()))).collect();
+    hubs.iter().for_each(Hub::observe);
+    completed(&logs[0], &id());
+    logs.iter().for_each(|log| reaches(log, &id(), 4));
+    for round in 0..20 {
+        // The first is accepted; the later ones, of another key each, are refused.
+        let key = format!("race-{round}");
+        let barrier = Barrier::new(hubs.len());
+        let race = |hub: &Hub| {
+            barrier.wait();
+            to_dns(hub, &keyed(&key, "f"))
+        };
+        let answers: Vec<Answer> = thread::scope(|scope| {
+            let racing: Vec<_> = hubs.iter().map(|hub| scope.spawn(|| race(hub))).collect();
+            racing.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+        assert_eq!(answers[0].is_ok(), round == 0);
+        assert!(answers.iter().all(|it| *it == answers[0]), "{answers:?}");
+    }
+    let filed = logs[0].transactions(&id()).unwrap();
+    assert_eq!(filed.iter().filter(|it| it.result == "accepted").count(), 1);
+    assert_eq!(filed.len(), 20, "one entry for each key");
+}
+
+#[test]
+fn a_key_that_is_taken_voids_an_append_whichever_server_took_it() {
+    let nats = Nats::start();
+    let (one, two) = (nats.log(&nats.file("1.db"), "first"), nats.log(&nats.file("2.db"), "x"));
+    one.append(&id(), 0, &[created()]).unwrap();
+    reaches(&two, &id(), 1);
+    one.file(&id(), &refusal(Some("k"), "behind")).unwrap();
+    let draft = Draft { filed: Some(refusal(Some("k"), "accepted")), ..row(0) };
+    assert_eq!(two.append(&id(), 1, &[draft]), Err(LogError::Conflict { head: 1 }));
+    two.append(&id(), 1, &[row(0)]).unwrap();
+    assert_eq!(results(&two), ["behind"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_filed_is_filed_once_however_often_the_stream_is_read_and_outlives_truncation() {
+    let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
+    let open = |name: &str| nats.log(&nats.file(name), "first");
+    let log = open("1.db");
+    let draft = Draft { filed: Some(refusal(Some("k1"), "accepted")), ..row(0) };
+    log.append(&id(), 0, &[created()]).unwrap();
+    let context = async_nats::jetstream::new(async_nats::connect(nats.addresses()).await.unwrap());
+    // The first half of a publication whose writer died: a copy begins there again when it is opened.
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("Campaign-Part", "dead.0 0 2");
+    let subject = format!("campaign-sync.log.{}", id());
+    context.publish_with_headers(subject, headers, "{".into()).await.unwrap().await.unwrap();
+    for result in ["behind", "illegal_transition"] {
+        log.file(&id(), &refusal(None, result)).unwrap();
+    }
+    drop(log);
+    let log = open("1.db");
+    assert_eq!(results(&log), ["behind", "illegal_transition"]);
+    log.append(&id(), 1, &[draft]).unwrap();
+    log.file(&id(), &refusal(Some("k2"), "behind")).unwrap();
+    let expected = ["behind", "illegal_transition", "accepted", "behind"];
+    assert_eq!(results(&log), expected);
+    let behind = open("2.db");
+    assert_eq!(results(&behind), expected);
+    drop(behind);
+    log.file(&id(), &refusal(None, "missed")).unwrap();
+    // What is purged now is missed by the copy that is behind, and told by the image.
+    log.truncate(&id(), 2).unwrap();
+    let stream = context.get_stream("campaign-sync").await.unwrap();
+    assert_eq!(stream.cached_info().state.messages, 1, "only the image is left");
+    log.file(&id(), &refusal(None, "last")).unwrap();
+    let before = log.transactions(&id()).unwrap();
+    assert_eq!(before.len(), expected.len() + 2);
+    for name in ["2.db", "fresh.db"] {
+        let other = open(name);
+        assert_eq!(other.transactions(&id()).unwrap(), before);
+        assert_eq!(other.filed(&id(), "k1").unwrap(), log.filed(&id(), "k1").unwrap());
+    }
+}
