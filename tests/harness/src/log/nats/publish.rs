@@ -84,7 +84,11 @@ impl NatsLog {
             for (part, chunk) in chunks.into_iter().enumerate() {
                 let mut headers = HeaderMap::new();
                 headers.insert(NATS_MESSAGE_ID, format!("{id}.{part}"));
-                headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, last.to_string());
+                // "Nothing yet" is checked by each copy of a 2.9 cluster for itself, and copies that
+                // decide differently part ways (nats-server #5644): that is left to the fold alone.
+                if last > 0 {
+                    headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, last.to_string());
+                }
                 headers.insert(PART, format!("{id} {part} {parts}"));
                 let sent = context.publish_with_headers(subject.clone(), headers, chunk.into());
                 last = sent.await.map_err(storage)?.await.map_err(storage)?.sequence;
