@@ -1,8 +1,8 @@
 //! Row numbers by the hash of their ids: open addressing, linear probing, no keys of its own.
 //!
 //! A general table keeps a control byte beside each entry and has many ways in; this one is six to
-//! thirteen bytes a row, and a fourth of the code. Entries that follow a removed one move up, so there are no tombs,
-//! and nothing depends on the order of slots: it is never iterated.
+//! thirteen bytes a row, and a fourth of the code. Entries that follow a removed one move up, so there
+//! are no tombs, and nothing depends on the order of slots: it is never iterated.
 
 /// No row: there are at most `u32::MAX` of them.
 const FREE: u32 = u32::MAX;
