@@ -83,7 +83,20 @@ pub struct RecoveryRequest<'a> {
 /// # Errors
 /// [`Code::Unauthorized`] if the token is too long for that.
 pub fn connection_init(token: Option<&str>) -> Result<String, Code> {
-    let mut message = ObjectWriter::begun(CONNECTION_INIT);
+    init(CONNECTION_INIT, token)
+}
+
+/// `connection_init` of a client that takes sealed content only.
+///
+/// # Errors
+/// As [`connection_init`].
+#[cfg(feature = "encrypted")]
+pub fn connection_init_sealed(token: Option<&str>) -> Result<String, Code> {
+    init(CONNECTION_INIT_SEALED, token)
+}
+
+fn init(begun: &str, token: Option<&str>) -> Result<String, Code> {
+    let mut message = ObjectWriter::begun(begun);
     if let Some(token) = token {
         message = message.text("token", token);
     }
@@ -92,11 +105,22 @@ pub fn connection_init(token: Option<&str>) -> Result<String, Code> {
 }
 
 /// All of `connection_init` but the token.
-const CONNECTION_INIT: &str = concat!(
-    r#"{"type":"connection_init","protocols":["campaign-sync.v1"],"client":{"name":"campaign-sync","version":""#,
-    env!("CARGO_PKG_VERSION"),
-    r#""}"#
-);
+macro_rules! begun_init {
+    ($protocol:literal) => {
+        concat!(
+            r#"{"type":"connection_init","protocols":[""#,
+            $protocol,
+            r#""],"client":{"name":"campaign-sync","version":""#,
+            env!("CARGO_PKG_VERSION"),
+            r#""}"#
+        )
+    };
+}
+
+const CONNECTION_INIT: &str = begun_init!("campaign-sync.v1");
+
+#[cfg(feature = "encrypted")]
+const CONNECTION_INIT_SEALED: &str = begun_init!("campaign-sync.v1.sealed");
 
 /// `subscribe_campaign`.
 pub fn subscribe_campaign(campaign_id: &CampaignId, position: Option<&Position>) -> String {

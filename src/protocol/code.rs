@@ -3,20 +3,20 @@
 use core::fmt;
 
 macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
+    ($($(#[doc = $doc:literal])+ $(#[cfg($cfg:meta)])? $name:ident = $text:literal,)+) => {
         /// Why something was refused or failed. The list is closed: both ends use these words only.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
-            $($(#[doc = $doc])+ $name,)+
+            $($(#[doc = $doc])+ $(#[cfg($cfg)])? $name,)+
         }
 
         impl Code {
             /// Every code, in the order of the list.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+            pub const ALL: &'static [Self] = &[$($(#[cfg($cfg)])? Self::$name,)+];
 
             /// The word on the wire.
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text,)+ }
+                match self { $($(#[cfg($cfg)])? Self::$name => $text,)+ }
             }
 
             /// Reads a word of the wire; `None` for a code of a later version.
@@ -66,6 +66,15 @@ codes! {
     LargeDiscrepancy = "large_discrepancy",
     /// A snapshot does not add up to its own count or digest.
     InvalidSnapshot = "invalid_snapshot",
+    /// Content that must be sealed is not.
+    #[cfg(feature = "encrypted")]
+    NotSealed = "not_sealed",
+    /// Sealed content does not open: it, or where it belongs, was changed.
+    #[cfg(feature = "encrypted")]
+    SealBroken = "seal_broken",
+    /// Sealed content names a key that is not known here.
+    #[cfg(feature = "encrypted")]
+    UnknownKey = "unknown_key",
     /// No such campaign, or it is not visible to this session.
     UnknownCampaign = "unknown_campaign",
     /// The session or token is missing, wrong or expired.

@@ -3,6 +3,10 @@
 /// The in-band name of the first dialect of this protocol.
 pub const PROTOCOL_V1: &str = "campaign-sync.v1";
 
+/// The in-band name of the same protocol where content is sealed.
+#[cfg(feature = "encrypted")]
+pub const PROTOCOL_V1_SEALED: &str = "campaign-sync.v1.sealed";
+
 /// A received frame larger than this is refused whole.
 pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 

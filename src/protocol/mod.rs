@@ -24,6 +24,8 @@ pub mod original;
 pub mod phase;
 pub mod position;
 pub(crate) mod schema;
+#[cfg(feature = "encrypted")]
+pub mod seal;
 pub mod server;
 pub mod snapshot;
 pub mod time;

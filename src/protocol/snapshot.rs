@@ -135,7 +135,7 @@ static REST: [Field; 7] = [
 ];
 
 /// Reads an object that has the rows as `domains` beside the members of its table.
-fn read_with_rows<'a, const N: usize>(
+pub(super) fn read_with_rows<'a, const N: usize>(
     reader: &mut Reader<'a>,
     fields: &[Field; N],
 ) -> Result<([Value<'a>; N], Vec<RowPatch<'a>>), Code> {

@@ -8,6 +8,7 @@ use super::log::{Facts, Level, LogRecord};
 use super::notice::Notice;
 use super::queue::Queue;
 use super::rng::Rng;
+use super::seal::Sealing;
 use super::{Config, Now, Timestamp};
 use crate::protocol::CampaignId;
 use crate::protocol::write::push_decimal;
@@ -29,6 +30,8 @@ pub struct Context {
     pub socket: Option<(ConnectionId, Dialect)>,
     /// A proof of freshness is wanted sooner than the next heartbeat.
     pub ping_wanted: bool,
+    /// Whether content is sealed.
+    pub sealing: Sealing,
     effects: Queue<Effect>,
     changed: Vec<CampaignId>,
     fetch_wishes: Vec<CampaignId>,
@@ -46,6 +49,7 @@ impl Context {
             rng: Rng::new(seed),
             socket: None,
             ping_wanted: false,
+            sealing: Sealing::default(),
             effects: Queue::new(),
             changed: Vec::new(),
             fetch_wishes: Vec::new(),

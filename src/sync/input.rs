@@ -3,6 +3,8 @@
 use crate::protocol::CampaignId;
 use crate::protocol::Position;
 use crate::protocol::frame::Frame;
+#[cfg(feature = "encrypted")]
+use crate::protocol::seal::{Key, KeyId};
 
 /// Names one socket. A late callback of an old socket carries an old number and is ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,4 +56,10 @@ pub enum Input<'a> {
     Refresh(CampaignId),
     /// The application drops the rows kept aside.
     DiscardUnconfirmed(CampaignId),
+    /// Content is sealed: from now on nothing else is taken. Said before the connection is wanted.
+    #[cfg(feature = "encrypted")]
+    Seal,
+    /// A key for sealed content, in place of the one of that name if there is one.
+    #[cfg(feature = "encrypted")]
+    AddKey(KeyId, Key),
 }

@@ -162,6 +162,10 @@ impl Machine {
                 self.on_await(&campaign_id, position, ticket);
             }
             Input::Refresh(campaign_id) => outcome.stale = !self.on_refresh(&campaign_id),
+            #[cfg(feature = "encrypted")]
+            Input::Seal => self.on_seal(),
+            #[cfg(feature = "encrypted")]
+            Input::AddKey(kid, key) => self.on_key(kid, key),
             Input::DiscardUnconfirmed(campaign_id) => {
                 if let Some(subscription) = self.subscriptions.get_mut(campaign_id.as_str())
                     && subscription.store.discard_unconfirmed() > 0

@@ -30,6 +30,8 @@ pub mod receive;
 pub mod recovery;
 pub mod repair;
 pub mod rng;
+#[cfg_attr(not(feature = "encrypted"), path = "unsealed.rs")]
+pub mod seal;
 pub mod sequencing;
 pub mod session;
 pub mod status;

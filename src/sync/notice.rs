@@ -72,6 +72,14 @@ pub enum Notice {
         /// At which number.
         sequence_number: u64,
     },
+    /// Sealed content names a key that is not at hand; the campaign waits for it.
+    #[cfg(feature = "encrypted")]
+    UnknownKey {
+        /// Which campaign.
+        campaign_id: CampaignId,
+        /// The name of the key.
+        kid: String,
+    },
     /// Something received was not understood.
     Rejected {
         /// Why.
@@ -213,6 +221,8 @@ impl Notice {
             | Self::StatusChange { campaign_id, .. }
             | Self::Notification { campaign_id, .. }
             | Self::Ended { campaign_id, .. } => Some(campaign_id),
+            #[cfg(feature = "encrypted")]
+            Self::UnknownKey { campaign_id, .. } => Some(campaign_id),
             Self::Rejected { campaign_id, .. } => campaign_id.as_ref(),
             Self::ConnectionChange { .. } => None,
         }
@@ -229,6 +239,8 @@ impl Notice {
             Self::Corrupt { .. } => "corrupt",
             Self::Duplicate { .. } => "duplicate",
             Self::Divergence { .. } => "divergence",
+            #[cfg(feature = "encrypted")]
+            Self::UnknownKey { .. } => "unknownkey",
             Self::Rejected { .. } => "rejected",
             Self::Consistency { .. } => "consistency",
             Self::Repaired { .. } => "repaired",
@@ -275,6 +287,8 @@ impl ToPlain for Notice {
                 to.text("kind", kind);
                 to.count("sequenceNumber", *sequence_number);
             }
+            #[cfg(feature = "encrypted")]
+            Self::UnknownKey { campaign_id: _, kid } => to.text("kid", kid),
             Self::Rejected { campaign_id: _, code } => to.text("code", code.as_str()),
             Self::Consistency {
                 campaign_id: _,

@@ -2,12 +2,13 @@
 //! something may have been missed, because nothing on this wire could prove that it was not.
 
 use super::backoff::full_jitter_ms;
-use super::connection::Dialect;
+use super::connection::{Connection, Dialect};
 use super::context::Context;
 use super::log::{Facts, Level};
 use super::machine::Machine;
 use super::notice::Notice;
 use super::outcome::Verdict;
+use super::session::close;
 use super::subscription::{Fate, Subscription};
 use super::{Config, Timestamp};
 use crate::protocol::limits::PROTOCOL_V1;
@@ -94,18 +95,31 @@ impl Resync {
 }
 
 impl Machine {
-    /// The server has acknowledged, and does not speak v1.
-    pub(super) fn on_ack_without_v1(&mut self) {
+    /// The server has acknowledged, and does not speak v1. One that names a protocol of this family
+    /// is no server of the original dialect either.
+    pub(super) fn on_ack_without_v1(&mut self, protocol: Option<&str>) {
+        if protocol.is_some_and(|it| it.starts_with("campaign-sync.")) {
+            if matches!(self.connection, Connection::Negotiating { .. }) {
+                self.give_up(Code::UnsupportedDialect);
+            }
+            return;
+        }
         self.settle_dialect(Dialect::Original);
     }
 
     /// The server has said nothing for as long as a server of v1 may take to acknowledge.
     pub(super) fn on_negotiation_timeout(&mut self) {
+        if self.cx.sealing.is_on() {
+            return self.drop_socket(close::NORMAL);
+        }
         self.settle_dialect(Dialect::Original);
     }
 
     /// Anything but an acknowledgement of v1 comes from a server of the original dialect.
     pub(super) fn on_first_word_of_original(&mut self, document: &str) -> Verdict {
+        if self.cx.sealing.is_on() {
+            return self.refuse(Code::InvalidMessage, None);
+        }
         self.settle_dialect(Dialect::Original);
         self.on_original_document(document)
     }

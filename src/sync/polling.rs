@@ -87,7 +87,9 @@ impl Machine {
             return outcome;
         };
         let Fetch { campaign_id, .. } = self.fetches.under_way.swap_remove(at);
-        let read = json.ok_or(Code::FetchFailed).and_then(read_fetched);
+        let opened = json.ok_or(Code::FetchFailed);
+        let opened = opened.and_then(|json| self.cx.sealing.open_fetched(&campaign_id, json));
+        let read = opened.as_deref().map_err(|code| *code).and_then(read_fetched);
         if let Err(code) = read.and_then(|snapshot| self.take_fetched(&campaign_id, &snapshot)) {
             outcome.refused = Some(code);
             self.refuse(code, Some(campaign_id.clone()));

@@ -11,7 +11,6 @@ use super::subscription::Subscription;
 use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::event::EventKind;
 use crate::protocol::frame::Frame;
-use crate::protocol::limits::PROTOCOL_V1;
 use crate::protocol::server::{Head, ServerMessage};
 use crate::protocol::{CampaignId, Code};
 
@@ -88,6 +87,9 @@ impl Machine {
             }
             return self.on_sequenced(document, &envelope, sequence);
         }
+        if let Some(verdict) = self.on_sealed_message(&envelope) {
+            return verdict;
+        }
         match ServerMessage::decode(&envelope) {
             Ok(Some(message)) => {
                 let settles = !matches!(
@@ -129,13 +131,13 @@ impl Machine {
         verdict
     }
 
-    fn on_message(&mut self, message: &ServerMessage<'_>) -> Verdict {
+    pub(super) fn on_message(&mut self, message: &ServerMessage<'_>) -> Verdict {
         match message {
             ServerMessage::ConnectionAck { protocol } => {
-                if protocol.as_deref() == Some(PROTOCOL_V1) {
+                if self.cx.sealing.speaks(protocol.as_deref()) {
                     self.settle_dialect(Dialect::V1);
-                } else {
-                    self.on_ack_without_v1();
+                } else if !self.refuses_plain() {
+                    self.on_ack_without_v1(protocol.as_deref());
                 }
                 Verdict::Control
             }

@@ -106,6 +106,13 @@ impl Subscription {
                 ..Facts::default()
             },
         );
+        self.ask_for_next(cx);
+        Verdict::Corrupt
+    }
+
+    /// The next event did not arrive as it was sent: it is asked for again, and at the third time a
+    /// snapshot in its place.
+    pub(super) fn ask_for_next(&mut self, cx: &mut Context) {
         match self.recovery {
             Recovery::Settled => {
                 let snapshot = self.strike(cx);
@@ -115,7 +122,6 @@ impl Subscription {
             Recovery::Due { .. } | Recovery::Asked { .. } => {}
             Recovery::Replaying { .. } | Recovery::Receiving { .. } => self.ask_again(cx, 0),
         }
-        Verdict::Corrupt
     }
 
     fn on_foreign_epoch(
@@ -234,12 +240,16 @@ impl Subscription {
         if broken && !planted!(ChainUnchecked) {
             return self.on_divergence(cx, "previous_event", sequence.number());
         }
+        let data = match self.open_event(cx, envelope, sequence) {
+            Ok(data) => data,
+            Err(verdict) => return verdict,
+        };
         let Some(kind) = EventKind::parse(envelope.kind) else {
             cx.metrics.unknown_types += 1;
             self.advance(cx, sequence);
             return Verdict::AppliedUnknown;
         };
-        let body = match Body::decode(kind, envelope.data, sequence.campaign_id()) {
+        let body = match Body::decode(kind, &data, sequence.campaign_id()) {
             Ok(body) => body,
             Err(code) => return self.on_rejected(cx, code),
         };

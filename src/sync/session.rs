@@ -86,7 +86,7 @@ impl Machine {
     pub(super) fn on_opened(&mut self) {
         let Connection::Opening { connection, token, .. } = &mut self.connection else { return };
         let (connection, token) = (*connection, token.take());
-        match client::connection_init(token.as_deref()) {
+        match self.cx.sealing.connection_init(token.as_deref()) {
             Ok(init) => self.cx.effect(Effect::Send(connection, init)),
             Err(code) => return self.give_up(code),
         }

@@ -161,7 +161,7 @@ impl Subscription {
     }
 
     /// A snapshot that does not add up is not shown; another is asked for.
-    fn refuse_snapshot(&mut self, cx: &mut Context, code: Code) -> Verdict {
+    pub(super) fn refuse_snapshot(&mut self, cx: &mut Context, code: Code) -> Verdict {
         self.staging = None;
         cx.metrics.refused.count(code);
         cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()) });

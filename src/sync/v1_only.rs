@@ -38,7 +38,7 @@ impl Resync {
 impl Machine {
     /// The server has acknowledged, and does not speak v1: trying again would not help. A server
     /// that has spoken v1 does so until the socket closes.
-    pub(super) fn on_ack_without_v1(&mut self) {
+    pub(super) fn on_ack_without_v1(&mut self, _protocol: Option<&str>) {
         if matches!(self.connection, Connection::Negotiating { .. }) {
             self.give_up(Code::UnsupportedDialect);
         }

@@ -24,6 +24,10 @@ mod original_snapshot;
 mod polling;
 mod query;
 mod recovery;
+#[cfg(feature = "encrypted")]
+mod sealed;
+#[cfg(feature = "encrypted")]
+mod sealed_golden;
 mod sequencing;
 mod snapshots;
 mod subscription;

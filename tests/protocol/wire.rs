@@ -104,6 +104,22 @@ impl Log {
         self.events.len() as u64
     }
 
+    /// The log as it was when `head` was its last number.
+    #[cfg(feature = "encrypted")]
+    pub(crate) fn clone_to(&self, head: u64) -> Self {
+        let events = self.events.iter().take(head as usize).cloned().collect();
+        Self { events, campaign: self.campaign.clone(), epoch: self.epoch.clone() }
+    }
+
+    /// The same log with other content of its events.
+    #[cfg(feature = "encrypted")]
+    pub(crate) fn with_data(mut self, data: impl Fn(&Event) -> String) -> Self {
+        for event in &mut self.events {
+            event.data = data(event);
+        }
+        self
+    }
+
     /// The event that would be next.
     pub(crate) fn next(&self, kind: &str, data: &Value) -> Event {
         let number = self.head() + 1;
@@ -237,7 +253,12 @@ pub(crate) fn message(kind: &str, data: &Value) -> String {
 }
 
 pub(crate) fn ack() -> String {
-    let data = json!({"connectionId": "k-1", "protocol": "campaign-sync.v1", "heartbeatMs": 5000,
+    ack_of("campaign-sync.v1")
+}
+
+/// An acknowledgement of that protocol.
+pub(crate) fn ack_of(protocol: &str) -> String {
+    let data = json!({"connectionId": "k-1", "protocol": protocol, "heartbeatMs": 5000,
         "maxFrameBytes": 1_048_576});
     message("connection_ack", &data)
 }
