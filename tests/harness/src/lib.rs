@@ -6,6 +6,7 @@
 //! * [`session`] is one connection without its socket: a pure core, which [`socket`] drives.
 //! * [`campaign`] is what can be done with a campaign, and the runner that does it.
 //! * [`retention`] forgets old history, [`metrics`] tells how it goes.
+//! * [`keys`] seal what leaves the server, where it has any.
 //! * [`access`] knows who somebody is and what they may see.
 //! * [`rest`] are the routes, [`faults`] the ways to break them, [`server`] starts it all.
 
@@ -15,6 +16,7 @@ pub mod campaign;
 pub mod clock;
 pub mod faults;
 pub mod hub;
+pub mod keys;
 pub mod log;
 pub mod metrics;
 pub mod options;

@@ -43,6 +43,10 @@ pub struct Options {
     /// A file of users, `name:hash` a line, hashes as `argon2 SALT -id -e` prints them.
     #[arg(long, env = "CAMPAIGN_SYNC_USERS", value_name = "FILE")]
     pub users: Option<PathBuf>,
+    /// A file of keys, `kid:key` a line, keys as `openssl rand -base64 32` prints them. The first seals
+    /// what clients get, all of them open what was sealed before.
+    #[arg(long, env = "CAMPAIGN_SYNC_ENCRYPT_KEYS", value_name = "FILE")]
+    pub encrypt_keys: Option<PathBuf>,
     /// Origins of our pages, as browsers name them, such as `https://app.example`; needed unless
     /// listening on loopback. Their hosts are ours as well.
     #[arg(long, env = "CAMPAIGN_SYNC_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
@@ -169,6 +173,7 @@ pub fn options(db: PathBuf) -> Options {
         page: None,
         token: None,
         users: None,
+        encrypt_keys: None,
         origin: Vec::new(),
         session_seconds: 3_600,
         requests_per_second: 50,

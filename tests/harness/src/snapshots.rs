@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::limits::SNAPSHOT_PART_BYTES_MAX;
+use campaign_sync::protocol::seal::associated_part;
 use serde_json::json;
 
 use crate::hub::Hub;
+use crate::keys::Keyring;
 use crate::log::state::record_json;
 use crate::log::{LogError, RowQuery, View};
 
@@ -39,13 +41,22 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Cuts a view, which must hold the rows meant, into parts.
-    pub fn cut(epoch: &str, campaign: &CampaignId, view: &View) -> Self {
+    ///
+    /// # Errors
+    /// [`LogError::Storage`] if they are to be sealed and cannot be.
+    pub fn cut(
+        epoch: &str,
+        campaign: &CampaignId,
+        view: &View,
+        keys: Option<&Keyring>,
+    ) -> Result<Self, LogError> {
+        // Base64 makes four bytes of three.
+        let room = SNAPSHOT_PART_BYTES_MAX / 4 * if keys.is_some() { 3 } else { 4 };
         let mut lists: Vec<String> = vec![String::new()];
         for row in &view.rows {
             let row = serde_json::to_string(row).unwrap_or_default();
-            let full = lists.last().is_some_and(|list| {
-                list.len() + row.len() + PART_MARGIN_BYTES > SNAPSHOT_PART_BYTES_MAX
-            });
+            let full =
+                lists.last().is_some_and(|list| list.len() + row.len() + PART_MARGIN_BYTES > room);
             if full {
                 lists.push(String::new());
             }
@@ -61,20 +72,31 @@ impl Snapshot {
         let record = record_json(campaign.as_str(), &view.stand.record);
         let part = |(index, list): (usize, String)| {
             let record = if index == 0 { format!("\"campaign\":{record},") } else { String::new() };
-            format!(
+            let mut content = format!("{record}\"domains\":[{list}]");
+            if let Some(keys) = keys {
+                let list = associated_part(
+                    [campaign.as_str(), epoch, &head.event_id],
+                    head.number,
+                    [index as u64 + 1, count as u64, head.domains_count],
+                    head.domains_digest,
+                );
+                let sealed = keys.seal(&list, &format!("{{{content}}}"))?;
+                content = format!("\"content\":{sealed}");
+            }
+            Ok(format!(
                 "\"epoch\":\"{epoch}\",\"sequenceNumber\":{},\"eventId\":\"{}\",\"part\":{},\
-                 \"parts\":{count},{record}\"domains\":[{list}],\"domainsCount\":{},\
-                 \"domainsDigest\":\"{}\"",
+                 \"parts\":{count},{content},\"domainsCount\":{},\"domainsDigest\":\"{}\"",
                 head.number,
                 head.event_id,
                 index + 1,
                 head.domains_count,
                 head.domains_digest,
-            )
+            ))
         };
-        let parts: Vec<String> = lists.into_iter().enumerate().map(part).collect();
+        let parts = lists.into_iter().enumerate().map(part);
+        let parts: Vec<String> = parts.collect::<Result<_, LogError>>()?;
         let bytes = parts.iter().map(|part| part.len() as u64).sum();
-        Self { at: head.number, parts, bytes }
+        Ok(Self { at: head.number, parts, bytes })
     }
 
     /// How many parts there are.
@@ -143,7 +165,7 @@ impl Snapshots {
         }
         let view = hub.log().view(campaign, &RowQuery::default())?;
         let view = view.filter(|view| !view.stand.deleted).ok_or(LogError::UnknownCampaign)?;
-        let snapshot = Arc::new(Snapshot::cut(hub.epoch(), campaign, &view));
+        let snapshot = Arc::new(Snapshot::cut(hub.epoch(), campaign, &view, hub.log().keys())?);
         hub.metrics.snapshots_built.inc();
         if held.len() == HELD_MAX {
             held.remove(0);

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use campaign_sync::protocol::seal::associated;
 use campaign_sync::protocol::{CampaignId, EventHash};
 
-use super::{Draft, Event};
+use super::{Draft, Event, LogError};
+use crate::keys::{Keyring, Nonce};
 
 /// The end of a log, as far as the next event depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,34 +23,52 @@ impl Chain {
     /// Composes the next event and moves on to it.
     ///
     /// The id is the beginning of the hash of the event without its id: two histories that differ
-    /// in any event differ in every id after it, which `previousEventId` then shows.
-    pub fn next(&mut self, campaign: &CampaignId, draft: &Draft) -> Event {
+    /// in any event differ in every id after it, which `previousEventId` then shows. Of an event that
+    /// is sealed, its nonce stands there for what it says: a hash of that would tell who guesses right.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`] if there is no nonce to be had.
+    pub fn next(
+        &mut self,
+        campaign: &CampaignId,
+        draft: &Draft,
+        keys: Option<&Keyring>,
+    ) -> Result<Event, LogError> {
+        let sealing = keys.map(|keys| Nonce::fresh().map(|nonce| (keys, nonce))).transpose()?;
         let number = self.number + 1;
         let number_raw = number.to_string();
         let kind = quoted(draft.kind);
         let timestamp = quoted(&draft.timestamp);
-        let campaign = quoted(campaign.as_str());
+        let of = campaign.as_str();
+        let campaign = quoted(of);
         let epoch = quoted(&self.epoch);
         let previous =
             if self.event_id.is_empty() { "null".to_owned() } else { quoted(&self.event_id) };
         let checkpoint = if draft.kind == TRANSITION { "true" } else { "false" };
-        let hash = |event_id: &str| {
+        let hash = |event_id: &str, data: &str| {
             let at = [&*campaign, &*epoch, &*number_raw, event_id, &*previous, checkpoint];
-            EventHash::of_v1(&kind, &timestamp, &draft.data, at).to_string()
+            EventHash::of_v1(&kind, &timestamp, data, at).to_string()
         };
-        let event_id = hash("\"\"")[..24].to_owned();
+        let unique = sealing.as_ref().map(|(_, nonce)| quoted(&nonce.to_hex()));
+        let event_id = hash("\"\"", unique.as_ref().unwrap_or(&draft.data))[..24].to_owned();
         let id = quoted(&event_id);
-        let hash = hash(&id);
+        let data = match sealing {
+            Some((keys, nonce)) => {
+                let list = associated(of, &self.epoch, number, &event_id, draft.kind);
+                &*keys.seal_with(nonce, &list, &draft.data)
+            }
+            None => &*draft.data,
+        };
+        let hash = hash(&id, data);
         let document = format!(
-            "{{\"type\":{kind},\"timestamp\":{timestamp},\"data\":{},\"sequence\":{{\
+            "{{\"type\":{kind},\"timestamp\":{timestamp},\"data\":{data},\"sequence\":{{\
              \"campaignId\":{campaign},\"epoch\":{epoch},\"eventId\":{id},\
              \"sequenceNumber\":{number_raw},\"eventHash\":\"{hash}\",\
              \"previousEventId\":{previous},\"checkpointData\":{checkpoint}}}}}",
-            draft.data,
         );
         self.number = number;
         self.event_id = event_id;
-        Event { number, document: Arc::from(document) }
+        Ok(Event { number, document: Arc::from(document) })
     }
 }
 

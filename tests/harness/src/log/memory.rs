@@ -1,7 +1,7 @@
 //! A log in memory, for simulations: the same contract, nothing durable.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use campaign_sync::protocol::digest::{Buckets, EMPTY_BUCKETS, RowHasher, bucket_of, id_hash};
 use campaign_sync::protocol::{CampaignId, Digest};
@@ -12,11 +12,13 @@ use super::{
     Appended, Awaiting, Divergence, Draft, Event, EventLog, Head, LogError, Recount, Row, RowQuery,
     Stand, Tally, Transaction, View, changed,
 };
+use crate::keys::Keyring;
 
 /// The log.
 #[derive(Debug)]
 pub struct MemoryLog {
     epoch: String,
+    keys: Option<Arc<Keyring>>,
     campaigns: Mutex<BTreeMap<CampaignId, Campaign>>,
 }
 
@@ -51,7 +53,13 @@ impl Table for Rows {
 impl MemoryLog {
     /// An empty log of that identity.
     pub fn new(epoch: &str) -> Self {
-        Self { epoch: epoch.to_owned(), campaigns: Mutex::default() }
+        Self { epoch: epoch.to_owned(), keys: None, campaigns: Mutex::default() }
+    }
+
+    /// The same log, whose events are sealed from here on.
+    #[must_use]
+    pub fn sealed_by(self, keys: Arc<Keyring>) -> Self {
+        Self { keys: Some(keys), ..self }
     }
 
     fn campaigns_mut(&self) -> MutexGuard<'_, BTreeMap<CampaignId, Campaign>> {
@@ -79,6 +87,7 @@ impl Campaign {
     fn append(
         &mut self,
         epoch: &str,
+        keys: Option<&Keyring>,
         campaign: &CampaignId,
         drafts: &[Draft],
     ) -> Result<Appended, LogError> {
@@ -96,7 +105,7 @@ impl Campaign {
         };
         let mut events = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            events.push(chain.next(campaign, draft));
+            events.push(chain.next(campaign, draft, keys)?);
             fold.event(campaign, draft)?;
             if let Some(filed) = &draft.filed {
                 self.transactions.push(filed.complete(campaign, &chain, &fold.stand));
@@ -155,6 +164,10 @@ impl EventLog for MemoryLog {
         self.epoch.clone()
     }
 
+    fn keys(&self) -> Option<&Keyring> {
+        self.keys.as_deref()
+    }
+
     fn campaigns(&self) -> Result<Vec<CampaignId>, LogError> {
         let campaigns = self.campaigns_mut();
         let living = campaigns.iter().filter(|(_, campaign)| !campaign.stand.deleted);
@@ -178,7 +191,7 @@ impl EventLog for MemoryLog {
         if staged.head.number != expected || filed_already {
             return Err(LogError::Conflict { head: staged.head.number });
         }
-        let appended = staged.append(&self.epoch, campaign, drafts)?;
+        let appended = staged.append(&self.epoch, self.keys.as_deref(), campaign, drafts)?;
         campaigns.insert(campaign.clone(), staged);
         Ok(appended)
     }

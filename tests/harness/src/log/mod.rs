@@ -21,6 +21,7 @@ use campaign_sync::protocol::digest::Buckets;
 use campaign_sync::protocol::{CampaignId, Code, Digest};
 use serde::{Deserialize, Serialize};
 
+use crate::keys::Keyring;
 use compose::Chain;
 use state::record_json;
 pub use state::{Row, Settings, Stand, Tally};
@@ -308,6 +309,11 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// [`LogError::Storage`].
     fn tick(&self) -> Result<(), LogError> {
         Ok(())
+    }
+
+    /// The keys that seal its events, if they are sealed.
+    fn keys(&self) -> Option<&Keyring> {
+        None
     }
 
     /// Fault injection: changes or adds rows behind the log's back; tells how many.

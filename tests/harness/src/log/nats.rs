@@ -32,6 +32,7 @@ use super::{
     Appended, Divergence, Draft, Event, EventLog, Head, LogError, Observer, Recount, RowQuery,
     Transaction, View,
 };
+use crate::keys::{Keyring, check_epoch};
 use batch::{Batch, Body, Image};
 use bridge::{Bridge, Place};
 use shared::{Outcome, Shared};
@@ -58,6 +59,7 @@ impl NatsLog {
     /// Opens the stream on these servers (`host:port`), creating it if need be, and reads it to its
     /// end. `new_epoch` is the identity that a new stream gets; with `renew` an existing one gets it
     /// too, as after a restore: no other server may be running then. `cache` is the file of the copy.
+    /// With `keys`, everything in the stream is sealed.
     ///
     /// # Errors
     /// [`LogError::Storage`].
@@ -66,10 +68,13 @@ impl NatsLog {
         cache: &Path,
         new_epoch: &str,
         renew: bool,
+        keys: Option<Arc<Keyring>>,
     ) -> Result<Self, LogError> {
         let (bridge, place) = Bridge::open(servers, new_epoch, renew)?;
         let Place { epoch, last_sequence } = place;
+        check_epoch(&epoch, keys.as_deref())?;
         let (copy, position) = SqliteLog::open_replica(cache, &epoch)?;
+        let copy = copy.sealed_by(keys);
         let shared = Arc::new(Shared::new(copy, position));
         bridge.start(feed::run(shared.clone(), bridge.context(), epoch.clone()));
         let log = Self { bridge, shared, epoch, turns: Mutex::default() };
@@ -118,6 +123,10 @@ impl NatsLog {
 impl EventLog for NatsLog {
     fn epoch(&self) -> String {
         self.epoch.clone()
+    }
+
+    fn keys(&self) -> Option<&Keyring> {
+        self.copy().keys()
     }
 
     fn campaigns(&self) -> Result<Vec<CampaignId>, LogError> {

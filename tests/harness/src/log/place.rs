@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::nats::NatsLog;
 use super::sqlite::SqliteLog;
 use super::{EventLog, LogError};
+use crate::keys::{Keyring, check_epoch, check_history};
 
 /// The place of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +48,17 @@ impl LogPlace {
         cache: &Path,
         new_epoch: &str,
         renew: bool,
+        keys: Option<Arc<Keyring>>,
     ) -> Result<Arc<dyn EventLog>, LogError> {
-        Ok(match self {
-            Self::Sqlite(path) => Arc::new(SqliteLog::open(path, new_epoch, renew)?),
-            Self::Nats(servers) => Arc::new(NatsLog::open(servers, cache, new_epoch, renew)?),
-        })
+        let log: Arc<dyn EventLog> = match self {
+            Self::Sqlite(path) => {
+                Arc::new(SqliteLog::open(path, new_epoch, renew)?.sealed_by(keys))
+            }
+            Self::Nats(servers) => Arc::new(NatsLog::open(servers, cache, new_epoch, renew, keys)?),
+        };
+        check_epoch(&log.epoch(), log.keys())?;
+        check_history(&*log)?;
+        Ok(log)
     }
 }
 

@@ -11,7 +11,7 @@ mod rows;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use campaign_sync::protocol::digest::{Buckets, RowHasher};
@@ -24,6 +24,7 @@ use super::{
     Appended, Divergence, Draft, EventLog, Head, LogError, Recount, RowQuery, Stand, Transaction,
     View,
 };
+use crate::keys::Keyring;
 use rows::SqlTable;
 
 /// The form of the tables. Databases of every released form can be opened.
@@ -34,6 +35,7 @@ const FORM: i64 = 1;
 pub struct SqliteLog {
     path: PathBuf,
     epoch: String,
+    keys: Option<Arc<Keyring>>,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     /// Whether there is a mark beside it that a restored backup is noticed by.
@@ -73,11 +75,19 @@ impl SqliteLog {
         Self {
             path: path.to_owned(),
             epoch,
+            keys: None,
             writer: Mutex::new(writer),
             readers: Mutex::default(),
             marked,
             written: AtomicBool::new(false),
         }
+    }
+
+    /// The same log, whose events are sealed from here on.
+    #[must_use]
+    pub fn sealed_by(mut self, keys: Option<Arc<Keyring>>) -> Self {
+        self.keys = keys;
+        self
     }
 
     /// Runs `work` in one read transaction, on a connection of the pool.
@@ -145,6 +155,10 @@ impl EventLog for SqliteLog {
         self.epoch.clone()
     }
 
+    fn keys(&self) -> Option<&Keyring> {
+        self.keys.as_deref()
+    }
+
     fn campaigns(&self) -> Result<Vec<CampaignId>, LogError> {
         self.reading(read::campaigns)
     }
@@ -163,7 +177,7 @@ impl EventLog for SqliteLog {
         let tx = writer
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
             .map_err(storage)?;
-        let appended = append(&tx, &self.epoch, campaign, expected, drafts)?;
+        let appended = append(&tx, self, campaign, expected, drafts)?;
         tx.commit().map_err(storage)?;
         self.written.store(true, Ordering::Relaxed);
         Ok(appended)
@@ -231,7 +245,7 @@ impl EventLog for SqliteLog {
 
 fn append(
     tx: &Tx<'_>,
-    epoch: &str,
+    log: &SqliteLog,
     campaign: &CampaignId,
     expected: u64,
     drafts: &[Draft],
@@ -252,7 +266,7 @@ fn append(
         domains_count: 0,
         domains_digest: Digest::default(),
     });
-    let mut chain = Chain { epoch: epoch.to_owned(), number: head, event_id: before.event_id };
+    let mut chain = Chain { epoch: log.epoch.clone(), number: head, event_id: before.event_id };
     let mut table = SqlTable { tx, campaign };
     let mut fold = Fold {
         stand,
@@ -264,7 +278,7 @@ fn append(
     let mut end_byte = read::end_byte(tx, campaign, head).map_err(storage)?;
     let mut events = Vec::with_capacity(drafts.len());
     for draft in drafts {
-        let event = chain.next(campaign, draft);
+        let event = chain.next(campaign, draft, log.keys.as_deref())?;
         fold.event(campaign, draft)?;
         end_byte += event.document.len() as u64;
         insert(tx, campaign, &chain, draft.kind, &event.document, end_byte).map_err(storage)?;

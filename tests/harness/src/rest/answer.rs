@@ -4,11 +4,12 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use campaign_sync::protocol::Code;
+use campaign_sync::protocol::{CampaignId, Code};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::campaign::Refusal;
+use crate::hub::Hub;
 
 /// The header that says which position a body describes.
 pub const POSITION: HeaderName = HeaderName::from_static("campaign-position");
@@ -21,10 +22,37 @@ pub fn plain(body: &Value) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// A body that describes exactly that position.
-pub fn positioned(epoch: &str, number: u64, body: &Value) -> Response {
-    let position = format!("{epoch}/{number}");
-    ([(POSITION, position)], plain(body)).into_response()
+/// A body that describes exactly that position of a campaign; sealed where everything is. `route`
+/// is the word of the seal for the route, `at` are number and id of the event.
+///
+/// # Errors
+/// [`Code::Internal`] if it is to be sealed and cannot be.
+pub fn positioned(
+    hub: &Hub,
+    campaign: &CampaignId,
+    at: (u64, &str),
+    route: &str,
+    body: &Value,
+) -> Answer {
+    let position = format!("{}/{}", hub.epoch(), at.0);
+    let sealed = sealed(hub, campaign, at, route, body)?;
+    Ok(([(POSITION, position)], plain(sealed.as_ref().unwrap_or(body))).into_response())
+}
+
+/// The body sealed, where everything is.
+///
+/// # Errors
+/// As [`positioned`].
+pub fn sealed(
+    hub: &Hub,
+    campaign: &CampaignId,
+    (number, event_id): (u64, &str),
+    route: &str,
+    body: &Value,
+) -> Result<Option<Value>, Refusal> {
+    let Some(keys) = hub.log().keys() else { return Ok(None) };
+    let place = [campaign.as_str(), hub.epoch(), event_id];
+    Ok(Some(keys.seal_answer(place, number, route, body)?))
 }
 
 /// Reads a JSON body; an empty one is an object without members.

@@ -7,12 +7,13 @@ use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use campaign_sync::protocol::digest::id_hash;
+use campaign_sync::protocol::seal::route;
 use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::answer::{Answer, body, plain, positioned};
+use super::answer::{Answer, body, plain, positioned, sealed};
 use super::caller::Caller;
 use crate::app::App;
 use crate::campaign::{self, Done, NewCampaign, Order, Refusal};
@@ -55,7 +56,9 @@ pub async fn list(State(app): State<Arc<App>>, Caller { identity, .. }: Caller) 
             let view = hub.log().view(&id, &rows)?;
             let own = |view: &View| identity.may_see(view.stand.settings.owner.as_deref());
             if let Some(view) = view.filter(own) {
-                records.push(record_json(id.as_str(), &view.stand.record));
+                let record = record_json(id.as_str(), &view.stand.record);
+                let at = (view.head.number, &*view.head.event_id);
+                records.push(sealed(hub, &id, at, route::CAMPAIGN, &record)?.unwrap_or(record));
             }
         }
         Ok(records)
@@ -96,9 +99,10 @@ pub async fn one(
     let id = campaign_id(&id)?;
     let nothing = RowQuery { limit: Some(0), ..RowQuery::default() };
     let view = read(&app, &id, &reading(query)?, nothing).await?;
+    let at = (view.head.number, &*view.head.event_id);
     let mut body = record_json(id.as_str(), &view.stand.record);
     body["settings"] = json!(view.stand.settings);
-    Ok(positioned(app.context.hub.epoch(), view.head.number, &body))
+    positioned(&app.context.hub, &id, at, route::CAMPAIGN, &body)
 }
 
 /// `DELETE /campaigns/{id}`: answers with the campaign as it last was.
@@ -167,7 +171,8 @@ pub async fn domains(
         "total": view.matching,
         "domainsCount": view.head.domains_count,
     });
-    Ok(positioned(app.context.hub.epoch(), view.head.number, &body))
+    let at = (view.head.number, &*view.head.event_id);
+    positioned(&app.context.hub, &id, at, route::DOMAINS, &body)
 }
 
 /// `GET /campaigns/{id}/snapshot`
@@ -191,7 +196,8 @@ pub async fn snapshot(
         "domainsCount": view.head.domains_count,
         "domainsDigest": view.head.domains_digest.to_string(),
     });
-    Ok(positioned(app.context.hub.epoch(), view.head.number, &body))
+    let at = (view.head.number, &*view.head.event_id);
+    positioned(&app.context.hub, &id, at, route::SNAPSHOT, &body)
 }
 
 /// `GET /campaigns/{id}/transitions`: who asked for which transition, and what became of it.
@@ -200,11 +206,12 @@ pub async fn snapshot(
 /// [`Code::UnknownCampaign`], [`Code::InvalidCampaignId`].
 pub async fn transitions(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let id = campaign_id(&id)?;
+    let of = id.clone();
     let filed = blocking(&app, move |hub| {
-        campaign::view(hub, &id)?;
-        Ok(hub.log().transactions(&id)?)
+        let view = campaign::view(hub, &of)?;
+        Ok((view.head, hub.log().transactions(&of)?))
     });
-    let filed = filed.await?;
+    let (head, filed) = filed.await?;
     let transitions = filed
         .iter()
         .filter(|it| ["manual", "automatic", "error_recovery"].contains(&&*it.kind))
@@ -223,7 +230,10 @@ pub async fn transitions(State(app): State<Arc<App>>, Path(id): Path<String>) ->
                 "eventId": it.event_id,
             })
         });
-    Ok(plain(&json!({"transitions": transitions.collect::<Vec<_>>()})))
+    let body = json!({"transitions": transitions.collect::<Vec<_>>()});
+    let at = (head.number, &*head.event_id);
+    let sealed = sealed(&app.context.hub, &id, at, route::TRANSITIONS, &body)?;
+    Ok(plain(&sealed.unwrap_or(body)))
 }
 
 /// `POST /campaigns/{id}/{action}`
@@ -307,7 +317,7 @@ async fn operate(
             "eventId": done.event_id,
         },
     });
-    Ok(positioned(epoch, done.number, &body))
+    positioned(&app.context.hub, &id, (done.number, &done.event_id), route::CHANGE, &body)
 }
 
 /// Reads a campaign, at `min_position` or later if the reader asks for one.

@@ -78,7 +78,8 @@ fn rows(
 ) -> Result<(u64, VecDeque<String>), LogError> {
     let query = RowQuery { buckets: Some(buckets), ..RowQuery::default() };
     let view = context.hub.log().view(campaign, &query)?.ok_or(LogError::UnknownCampaign)?;
-    let snapshot = Snapshot::cut(context.hub.epoch(), campaign, &view);
+    let keys = context.hub.log().keys();
+    let snapshot = Snapshot::cut(context.hub.epoch(), campaign, &view, keys)?;
     let parts = (1..=snapshot.parts()).filter_map(|part| {
         let data = snapshot.part(campaign, request, part)?;
         Some(reply::message(now, "campaign.snapshot", &data))

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use campaign_sync::protocol::limits::{PROTOCOL_V1, PROTOCOL_V1_SEALED};
+
 use super::limits::Delivery;
 use crate::access::Access;
 use crate::hub::Hub;
@@ -34,6 +36,11 @@ impl fmt::Debug for Context {
 }
 
 impl Context {
+    /// The protocol spoken: content is sealed, or it is not.
+    pub(super) fn protocol(&self) -> &'static str {
+        if self.hub.log().keys().is_some() { PROTOCOL_V1_SEALED } else { PROTOCOL_V1 }
+    }
+
     pub(super) fn joins_events(&self) -> bool {
         !self.one_event_per_frame.load(Ordering::Relaxed)
     }

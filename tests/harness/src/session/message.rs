@@ -1,6 +1,6 @@
 //! Reading what clients say.
 
-use campaign_sync::protocol::limits::{INTEGER_MAX, PROTOCOL_V1};
+use campaign_sync::protocol::limits::INTEGER_MAX;
 use campaign_sync::protocol::{CampaignId, Code};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,8 +13,8 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 pub enum ClientMessage {
     /// `connection_init`
     Init {
-        /// Whether v1 is among the protocols offered.
-        speaks_v1: bool,
+        /// The protocols offered.
+        protocols: Vec<String>,
         /// The secret, if one is given.
         token: Option<String>,
         /// Whether frames shall be binary.
@@ -123,8 +123,7 @@ pub fn read(document: &str) -> Result<ClientMessage, Code> {
     match r#type.as_str() {
         "connection_init" => {
             let Init { protocols, token, binary } = parse(document)?;
-            let speaks_v1 = protocols.iter().any(|name| name == PROTOCOL_V1);
-            Ok(ClientMessage::Init { speaks_v1, token, binary: binary.unwrap_or_default() })
+            Ok(ClientMessage::Init { protocols, token, binary: binary.unwrap_or_default() })
         }
         "subscribe_campaign" => fields(document)?.campaign().map(ClientMessage::Subscribe),
         "unsubscribe_campaign" => fields(document)?.campaign().map(ClientMessage::Unsubscribe),

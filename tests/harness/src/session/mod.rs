@@ -8,6 +8,8 @@
 //! * a message over 64 KiB: close 1009;
 //! * a malformed message (not JSON, wrong types, invalid campaign id, anything before
 //!   `connection_init`): a coded `error`; the tenth closes with 4400;
+//! * a client that offers another protocol of this family only: the acknowledgement of ours, close
+//!   4400;
 //! * an unknown type: `error` `unknown_type`, never counted, for later clients may know more;
 //! * a wrong or missing token or cookie: `error` `unauthorized`, close 4401;
 //! * a session that expires or is revoked: `session_expired`, close 4401;
@@ -212,9 +214,19 @@ impl Session {
     }
 
     fn greet(&mut self, now: Moment, message: ClientMessage) {
-        let ClientMessage::Init { speaks_v1: true, token, binary } = message else {
+        let ClientMessage::Init { protocols, token, binary } = message else {
             return self.refuse(now, Code::InvalidMessage);
         };
+        let protocol = self.context.protocol();
+        let ack = reply::connection_ack(now, &self.id, protocol, self.context.heartbeat_ms);
+        if !protocols.iter().any(|offered| offered == protocol) {
+            if !protocols.iter().any(|offered| offered.starts_with("campaign-sync.")) {
+                return self.refuse(now, Code::InvalidMessage);
+            }
+            // The client learns what is spoken here, and that it does not speak it.
+            self.requests.push_back(Request::Say(ack));
+            return self.requests.push_back(Request::Close(4400, "another protocol"));
+        }
         let given = token.or_else(|| self.cookie.take());
         let access = &self.context.access;
         let Some(identity) = access.identify(now.monotonic_ms, given.as_deref()) else {
@@ -233,7 +245,6 @@ impl Session {
         identity.follow(&self.wake);
         self.identity = Some(identity);
         self.binary = binary;
-        let ack = reply::connection_ack(now, &self.id, self.context.heartbeat_ms);
         self.requests.push_back(Request::Say(ack));
     }
 

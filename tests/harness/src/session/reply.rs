@@ -1,6 +1,6 @@
 //! Writing control messages: `{type, timestamp, data}`.
 
-use campaign_sync::protocol::limits::{FRAME_BYTES_MAX, PROTOCOL_V1};
+use campaign_sync::protocol::limits::FRAME_BYTES_MAX;
 use campaign_sync::protocol::{CampaignId, Code};
 use serde_json::{Value, json};
 
@@ -13,10 +13,10 @@ pub fn message(now: Moment, kind: &str, data: &str) -> String {
 }
 
 /// `connection_ack`
-pub fn connection_ack(now: Moment, connection: &str, heartbeat_ms: u64) -> String {
+pub fn connection_ack(now: Moment, connection: &str, protocol: &str, heartbeat_ms: u64) -> String {
     let data = json!({
         "connectionId": connection,
-        "protocol": PROTOCOL_V1,
+        "protocol": protocol,
         "heartbeatMs": heartbeat_ms,
         "maxFrameBytes": FRAME_BYTES_MAX,
     });

@@ -94,7 +94,7 @@ impl Nats {
     }
 
     pub(crate) fn log(&self, cache: &Path, epoch: &str) -> NatsLog {
-        NatsLog::open(&self.addresses(), cache, epoch, false).unwrap()
+        NatsLog::open(&self.addresses(), cache, epoch, false, None).unwrap()
     }
 
     /// A file of that name that lives as long as the servers.

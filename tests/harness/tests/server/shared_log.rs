@@ -78,7 +78,8 @@ fn a_restored_stream_gets_another_epoch_and_replays_nothing_of_the_former() {
     let log = nats.log(&nats.file("1.db"), "first");
     log.append(&id(), 0, &[created(), row(0)]).unwrap();
     drop(log);
-    let renewed = NatsLog::open(&nats.addresses(), &nats.file("1.db"), "second", true).unwrap();
+    let renewed =
+        NatsLog::open(&nats.addresses(), &nats.file("1.db"), "second", true, None).unwrap();
     renewed.append(&id(), 2, &[row(1)]).unwrap();
     for log in [&renewed, &nats.log(&nats.file("2.db"), "unused")] {
         assert_eq!(log.epoch(), "second");
@@ -125,7 +126,7 @@ fn a_log_of_its_own_is_never_taken_for_a_copy() {
     let nats = Nats::start();
     let file = nats.file("campaigns.db");
     SqliteLog::open(&file, "mine", false).unwrap().append(&id(), 0, &[created()]).unwrap();
-    let refused = NatsLog::open(&nats.addresses(), &file, "first", false);
+    let refused = NatsLog::open(&nats.addresses(), &file, "first", false, None);
     assert!(matches!(refused, Err(LogError::Storage(_))));
     assert_eq!(SqliteLog::open(&file, "x", false).unwrap().head(&id()).unwrap().unwrap().number, 1);
 }

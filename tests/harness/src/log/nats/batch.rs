@@ -135,7 +135,7 @@ impl Image {
 
 impl Body {
     /// As it is published.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> String {
         let (preamble, rows, documents) = match self {
             Self::Batch(it) => {
                 let (expected, filed) = (it.expected, it.filed.clone());
@@ -165,15 +165,14 @@ impl Body {
             text.push('\n');
             text.push_str(document);
         }
-        text.into_bytes()
+        text
     }
 
     /// Reads what [`Body::encode`] wrote.
     ///
     /// # Errors
     /// [`LogError::Rejected`].
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, LogError> {
-        let text = std::str::from_utf8(bytes).map_err(|_| LogError::Rejected(Code::InvalidUtf8))?;
+    pub(super) fn decode(text: &str) -> Result<Self, LogError> {
         let mut lines = text.split('\n');
         match read(lines.next().unwrap_or_default())? {
             Preamble::Append { expected, filed } => {

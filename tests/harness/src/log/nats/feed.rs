@@ -1,5 +1,6 @@
 //! The feed: reads the stream in order and folds it into the copy.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +8,11 @@ use std::time::Duration;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{DeliverPolicy, pull::OrderedConfig};
 use bytes::Bytes;
-use campaign_sync::protocol::CampaignId;
+use campaign_sync::protocol::{CampaignId, Code};
 use futures_util::StreamExt as _;
 
-use super::super::LogError;
 use super::super::sqlite::replica::Applied;
+use super::super::{EventLog as _, LogError};
 use super::batch::Body;
 use super::bridge::{STREAM, SUBJECT};
 use super::publish::PART;
@@ -184,7 +185,12 @@ impl Feed {
         last: u64,
     ) -> Result<Option<Outcome>, LogError> {
         let copy = self.shared.copy();
-        match Body::decode(body)? {
+        let text = std::str::from_utf8(body).map_err(|_| LogError::Rejected(Code::InvalidUtf8))?;
+        let text = match copy.keys() {
+            Some(keys) => keys.open_message(campaign, text)?.into(),
+            None => Cow::Borrowed(text),
+        };
+        match Body::decode(&text)? {
             Body::Batch(batch) => match copy.apply(campaign, &batch)? {
                 Applied::Next(appended) => {
                     self.shared.tell(campaign, &appended);

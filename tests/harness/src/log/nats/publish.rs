@@ -9,7 +9,7 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use campaign_sync::protocol::CampaignId;
 
-use super::super::LogError;
+use super::super::{EventLog as _, LogError};
 use super::batch::Body;
 use super::bridge::{STREAM, SUBJECT};
 use super::shared::Outcome;
@@ -38,7 +38,11 @@ impl NatsLog {
         until: Instant,
     ) -> Result<Outcome, LogError> {
         let id = format!("{:032x}", rand::random::<u128>());
-        let bytes = body.encode();
+        let text = body.encode();
+        let bytes = match self.copy().keys() {
+            Some(keys) => keys.seal_message(campaign, &text)?.into_bytes(),
+            None => text.into_bytes(),
+        };
         let awaited = self.shared.expect(&id);
         for attempt in 0u32.. {
             let last = match self.shared.last_of(campaign) {

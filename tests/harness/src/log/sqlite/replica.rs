@@ -21,6 +21,7 @@ use super::super::nats::batch::{Batch, Image};
 use super::super::{Appended, Draft, Event, Head, LogError, Stand, Transaction};
 use super::rows::SqlTable;
 use super::{SqliteLog, append, insert, lock, read, rows, storage};
+use crate::keys::{Keyring, open_data};
 
 /// What became of a batch.
 #[derive(Clone, Debug)]
@@ -87,7 +88,7 @@ impl SqliteLog {
     ) -> Result<Appended, LogError> {
         let mut writer = lock(&self.writer);
         let tx = writer.transaction().map_err(storage)?;
-        append(&tx, &self.epoch, campaign, expected, drafts)
+        append(&tx, self, campaign, expected, drafts)
     }
 
     /// Folds in a batch that was read, if it is the campaign's next one.
@@ -101,7 +102,7 @@ impl SqliteLog {
     ) -> Result<Applied, LogError> {
         let mut writer = lock(&self.writer);
         let tx = writer.transaction().map_err(storage)?;
-        let applied = apply(&tx, &self.epoch, campaign, batch)?;
+        let applied = apply(&tx, self, campaign, batch)?;
         tx.commit().map_err(storage)?;
         Ok(applied)
     }
@@ -148,7 +149,7 @@ impl SqliteLog {
         let known = (number, filed_count(&tx, campaign).map_err(storage)?);
         let told = (image.number, image.transactions.len() as u64);
         if known < told {
-            replace(&tx, &self.epoch, campaign, image)?;
+            replace(&tx, self, campaign, image)?;
         }
         super::truncate(&tx, campaign, image.oldest - 1).map_err(storage)?;
         let head = read::head(&tx, campaign).map_err(storage)?.ok_or(LogError::UnknownCampaign)?;
@@ -207,7 +208,7 @@ fn position_or_start(copy: &SqliteLog) -> Result<u64, LogError> {
 
 fn apply(
     tx: &Tx<'_>,
-    epoch: &str,
+    log: &SqliteLog,
     campaign: &CampaignId,
     batch: &Batch,
 ) -> Result<Applied, LogError> {
@@ -221,7 +222,7 @@ fn apply(
         None => Stand::default(),
     };
     let before = before.unwrap_or_else(nowhere);
-    let mut chain = Chain { epoch: epoch.to_owned(), number, event_id: before.event_id };
+    let mut chain = Chain { epoch: log.epoch.clone(), number, event_id: before.event_id };
     let mut table = SqlTable { tx, campaign };
     let mut fold = Fold {
         stand,
@@ -233,7 +234,7 @@ fn apply(
     let mut end_byte = read::end_byte(tx, campaign, number).map_err(storage)?;
     let mut events = Vec::with_capacity(batch.documents.len());
     for document in &batch.documents {
-        let mut draft = follow(&mut chain, campaign, document)?;
+        let mut draft = follow(&mut chain, campaign, document, log.keys.as_deref())?;
         draft.filed = batch.filed(chain.number).cloned();
         fold.event(campaign, &draft)?;
         end_byte += document.len() as u64;
@@ -277,7 +278,12 @@ const fn nowhere() -> Head {
 
 /// Moves the chain on to a document, which must be the next one, whole. Its epoch may be one that the
 /// log had before a restore.
-fn follow(chain: &mut Chain, campaign: &CampaignId, document: &str) -> Result<Draft, LogError> {
+fn follow(
+    chain: &mut Chain,
+    campaign: &CampaignId,
+    document: &str,
+    keys: Option<&Keyring>,
+) -> Result<Draft, LogError> {
     let envelope = Envelope::parse(document).map_err(LogError::Rejected)?;
     let sequence = envelope.sequence.as_ref().ok_or(LogError::Rejected(Code::InvalidMessage))?;
     let hash = EventHash::of_v1(
@@ -292,18 +298,24 @@ fn follow(chain: &mut Chain, campaign: &CampaignId, document: &str) -> Result<Dr
     if hash != sequence.hash || !follows {
         return Err(LogError::Rejected(Code::InvalidMessage));
     }
+    let data = open_data(keys, &envelope, sequence)?;
     chain.number += 1;
     chain.event_id = sequence.event_id().to_owned();
     Ok(Draft {
         kind: interned(envelope.kind),
         timestamp: envelope.timestamp().to_owned(),
-        data: envelope.data.to_owned(),
+        data,
         filed: None,
     })
 }
 
 /// Puts an image in the place of whatever was known of the campaign.
-fn replace(tx: &Tx<'_>, epoch: &str, campaign: &CampaignId, image: &Image) -> Result<(), LogError> {
+fn replace(
+    tx: &Tx<'_>,
+    log: &SqliteLog,
+    campaign: &CampaignId,
+    image: &Image,
+) -> Result<(), LogError> {
     for table in ["campaigns", "domains", "events", "transaction_log"] {
         let sql = format!("DELETE FROM {table} WHERE campaign_id = ?1");
         tx.execute(&sql, [campaign.as_str()]).map_err(storage)?;
@@ -330,10 +342,10 @@ fn replace(tx: &Tx<'_>, epoch: &str, campaign: &CampaignId, image: &Image) -> Re
     let stand = fold.stand;
     let number = image.number - image.documents.len() as u64;
     let mut chain =
-        Chain { epoch: epoch.to_owned(), number, event_id: image.previous_event_id.clone() };
+        Chain { epoch: log.epoch.clone(), number, event_id: image.previous_event_id.clone() };
     let mut end_byte = 0;
     for document in &image.documents {
-        let draft = follow(&mut chain, campaign, document)?;
+        let draft = follow(&mut chain, campaign, document, log.keys.as_deref())?;
         end_byte += document.len() as u64;
         insert(tx, campaign, &chain, draft.kind, document, end_byte).map_err(storage)?;
     }

@@ -1,0 +1,251 @@
+//! Keys that seal what leaves the server: `data` of events when they are written, snapshots and REST
+//! answers on their way out.
+//!
+//! The first key of the file seals; all of them open. Nonces come from the system's generator, one
+//! for each seal.
+
+use std::fmt;
+use std::path::Path;
+
+use base64ct::{Base64, Encoding as _};
+use campaign_sync::protocol::envelope::Envelope;
+use campaign_sync::protocol::seal::{Key, KeyId, Keys, NONCE_BYTES, Sealed, associated};
+use campaign_sync::protocol::{CampaignId, Code};
+use rand::TryRngCore as _;
+use rand::rngs::OsRng;
+use serde_json::{Value, json};
+
+use crate::log::{EventLog, LogError};
+
+/// How the epochs of sealed logs begin: a log is sealed from its first event to its last, or not at
+/// all, so that no client takes plain content for sealed one.
+const SEALED_EPOCH: &str = "sealed-";
+
+/// The stream's messages are sealed whole under this type.
+const MESSAGE: &str = "log.message";
+
+/// The keys of a server.
+pub struct Keyring {
+    kid: KeyId,
+    key: Key,
+    all: Keys,
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+/// A nonce, to be used once.
+#[derive(Debug)]
+pub struct Nonce([u8; NONCE_BYTES]);
+
+impl Nonce {
+    /// A fresh one, from the system.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`] if the system gives none: nothing is sealed then.
+    pub fn fresh() -> Result<Self, LogError> {
+        let mut bytes = [0; NONCE_BYTES];
+        let filled = OsRng.try_fill_bytes(&mut bytes);
+        filled.map_err(|error| LogError::Storage(format!("no random nonce: {error}")))?;
+        Ok(Self(bytes))
+    }
+
+    /// As text, for what must differ where it does.
+    pub fn to_hex(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Keyring {
+    /// Reads a file of keys: a line `kid:key` each, the key as `openssl rand -base64 32` prints it.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words, without any key.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let told = |what: &str| format!("--encrypt-keys {}: {what}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
+        Self::parse(&text).map_err(|what| told(&what))
+    }
+
+    /// Reads the text of such a file.
+    ///
+    /// # Errors
+    /// As [`Keyring::read`].
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (mut first, mut all) = (None, Keys::default());
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let at = index + 1;
+            let (kid, key) =
+                line.split_once(':').ok_or_else(|| format!("line {at} is not kid:key"))?;
+            let kid = KeyId::new(kid)
+                .map_err(|_| format!("line {at}: a kid is 1 to 64 of A-Z, a-z, 0-9, _ and -"))?;
+            if all.has(kid.as_str()) {
+                return Err(format!("line {at}: {} is there twice", kid.as_str()));
+            }
+            let bytes = Base64::decode_vec(key)
+                .map_err(|_| format!("line {at}: the key of {} is not base64", kid.as_str()))?;
+            let key = Key::new(&bytes).map_err(|_| {
+                format!("line {at}: the key of {} has {} bytes, not 32", kid.as_str(), bytes.len())
+            })?;
+            all.add(kid.clone(), key.clone());
+            first.get_or_insert((kid, key));
+        }
+        let (kid, key) = first.ok_or("there is no key in it")?;
+        Ok(Self { kid, key, all })
+    }
+
+    /// Seals `content` to where `associated` says that it belongs: `{"kid","sealed"}`.
+    pub fn seal_with(&self, nonce: Nonce, associated: &str, content: &str) -> String {
+        self.key.seal(&self.kid, nonce.0, associated, content)
+    }
+
+    /// As [`Keyring::seal_with`], under a fresh nonce.
+    ///
+    /// # Errors
+    /// As [`Nonce::fresh`].
+    pub fn seal(&self, associated: &str, content: &str) -> Result<String, LogError> {
+        Ok(self.seal_with(Nonce::fresh()?, associated, content))
+    }
+
+    /// Seals the answer of a REST route about one campaign at one event.
+    ///
+    /// # Errors
+    /// As [`Nonce::fresh`].
+    pub fn seal_answer(
+        &self,
+        [campaign, epoch, event_id]: [&str; 3],
+        number: u64,
+        route: &str,
+        answer: &Value,
+    ) -> Result<Value, LogError> {
+        let list = associated(campaign, epoch, number, event_id, route);
+        let sealed = self.seal(&list, &answer.to_string())?;
+        let Sealed { kid, sealed } = Sealed::read(&sealed).map_err(LogError::Rejected)?;
+        Ok(json!({
+            "campaignId": campaign,
+            "epoch": epoch,
+            "sequenceNumber": number,
+            "eventId": event_id,
+            "kid": kid,
+            "sealed": sealed,
+        }))
+    }
+
+    /// Opens what was sealed to there.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`] if the key is missing, which no retry heals; [`LogError::Rejected`] for
+    /// what does not open.
+    pub fn open(&self, raw: &str, associated: &str) -> Result<String, LogError> {
+        self.all.open(raw, associated).map_err(|code| match (code, Sealed::read(raw)) {
+            (Code::UnknownKey, Ok(Sealed { kid, .. })) => LogError::Storage(lacking(&kid)),
+            _ => LogError::Rejected(code),
+        })
+    }
+
+    /// Seals a message of a shared log as a whole.
+    ///
+    /// # Errors
+    /// As [`Nonce::fresh`].
+    pub fn seal_message(&self, campaign: &CampaignId, message: &str) -> Result<String, LogError> {
+        self.seal(&associated(campaign.as_str(), "", 0, "", MESSAGE), message)
+    }
+
+    /// Opens a message of a shared log. One that was written before the log was sealed is told as it
+    /// is.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub fn open_message(&self, campaign: &CampaignId, message: &str) -> Result<String, LogError> {
+        if Sealed::read(message).is_err() {
+            return Ok(message.to_owned());
+        }
+        self.open(message, &associated(campaign.as_str(), "", 0, "", MESSAGE))
+    }
+}
+
+/// An epoch for a log that is new.
+pub fn new_epoch(keys: Option<&Keyring>) -> String {
+    let prefix = if keys.is_some() { SEALED_EPOCH } else { "" };
+    format!("{prefix}{:032x}", rand::random::<u128>())
+}
+
+/// Whether the events of that epoch are sealed.
+pub fn is_sealed(epoch: &str) -> bool {
+    epoch.starts_with(SEALED_EPOCH)
+}
+
+/// A log is sealed or it is not: that changes with its epoch only.
+///
+/// # Errors
+/// [`LogError::Storage`], which says what to do.
+pub fn check_epoch(epoch: &str, keys: Option<&Keyring>) -> Result<(), LogError> {
+    let what = match (is_sealed(epoch), keys.is_some()) {
+        (true, false) => "the log is sealed: --encrypt-keys is needed",
+        (false, true) => {
+            "the log is not sealed: --encrypt-keys needs --new-epoch once, which begins a sealed one \
+             after what is there"
+        }
+        _ => return Ok(()),
+    };
+    Err(LogError::Storage(what.to_owned()))
+}
+
+/// Whether the oldest and the newest event of each campaign open with the keys at hand.
+///
+/// # Errors
+/// [`LogError::Storage`], which says what does not.
+pub fn check_history(log: &dyn EventLog) -> Result<(), LogError> {
+    let Some(keys) = log.keys() else { return Ok(()) };
+    for campaign in log.campaigns()? {
+        let Some(head) = log.head(&campaign)?.filter(|head| head.oldest <= head.number) else {
+            continue;
+        };
+        for number in [head.oldest, head.number] {
+            let Some(event) = log.read(&campaign, number - 1, 1)?.into_iter().next() else {
+                continue;
+            };
+            let opened = open_document(keys, &event.document);
+            opened.map_err(|error| {
+                let text = format!("event {number} of campaign {campaign} does not open: {error}");
+                LogError::Storage(text)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn open_document(keys: &Keyring, document: &str) -> Result<String, LogError> {
+    let envelope = Envelope::parse(document).map_err(LogError::Rejected)?;
+    let sequence = envelope.sequence.as_ref().ok_or(LogError::Rejected(Code::InvalidMessage))?;
+    open_data(Some(keys), &envelope, sequence)
+}
+
+/// The `data` of an event as it was before it was sealed; of a log that is not, as it is.
+///
+/// # Errors
+/// As [`Keyring::open`].
+pub fn open_data(
+    keys: Option<&Keyring>,
+    envelope: &Envelope<'_>,
+    sequence: &campaign_sync::protocol::envelope::RawSequence<'_>,
+) -> Result<String, LogError> {
+    match keys {
+        Some(keys) if is_sealed(sequence.epoch()) => {
+            let list = campaign_sync::protocol::seal::associated_with(envelope.kind, sequence);
+            keys.open(envelope.data, &list)
+        }
+        _ => Ok(envelope.data.to_owned()),
+    }
+}
+
+fn lacking(kid: &str) -> String {
+    format!("unknown_key: it is sealed with key `{kid}`, which --encrypt-keys does not have")
+}
