@@ -27,6 +27,8 @@ const report = {
 report.total_brotli = report.wasm_brotli + report.js_brotli;
 // Beside the main entry: what an application of original servers downloads instead of the main module.
 report.original_wasm_brotli = brotli(await readFile(new URL("wasm/original/campaign_sync_bg.wasm", PACKAGE)));
+// And one whose content is sealed.
+report.encrypted_wasm_brotli = brotli(await readFile(new URL("wasm/encrypted/campaign_sync_bg.wasm", PACKAGE)));
 for (const [name, bytes] of Object.entries(report)) {
   console.log(`${name.padEnd(21)}${String(bytes).padStart(9)} bytes`);
 }

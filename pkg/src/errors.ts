@@ -44,7 +44,7 @@ const MEANINGS = {
   method_not_allowed: "",
   not_found: "",
   internal: "The server failed inside.",
-  unsupported_dialect: "The server speaks the original dialect: take `init` from `campaign-sync/original`.",
+  unsupported_dialect: "The server speaks another dialect: take `init` from `campaign-sync/original` or `campaign-sync/encrypted`.",
   closed: "The client was closed; make a new one.",
   fetch_failed: "Fetching through the application failed.",
   // From here on: raised by this package's JavaScript only, never on the wire.
@@ -58,8 +58,11 @@ const MEANINGS = {
   timed_out: "The position was not reached in the time given.",
 } as const;
 
+/** The codes of sealed content, whose words are with `campaign-sync/encrypted`. */
+type SealCode = "not_sealed" | "seal_broken" | "unknown_key";
+
 /** A code from the closed list. Compare with this, never with the message. */
-export type ErrorCode = keyof typeof MEANINGS;
+export type ErrorCode = keyof typeof MEANINGS | SealCode;
 
 /** Every code, in the order of the list. */
 export const ERROR_CODES = Object.freeze(Object.keys(MEANINGS)) as readonly ErrorCode[];
@@ -70,7 +73,7 @@ export class CampaignSyncError extends Error {
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, options?: ErrorOptions & { message?: string }) {
-    super(options?.message ?? (MEANINGS[code] || code), options);
+    super(options?.message ?? ((MEANINGS as Record<string, string>)[code] || code), options);
     this.code = code;
   }
 
@@ -78,6 +81,11 @@ export class CampaignSyncError extends Error {
     // On the prototype, as the built-in errors have it: not an own property of every instance.
     Object.defineProperty(this.prototype, "name", { value: "CampaignSyncError", configurable: true, writable: true });
   }
+}
+
+/** Adds the codes of another entry, with their words. */
+export function addCodes(meanings: Record<SealCode, string>): void {
+  Object.assign(MEANINGS, meanings);
 }
 
 /** Whether a word is a code of the list. */

@@ -58,6 +58,8 @@ export interface CampaignSyncEventMap {
   duplicate: { readonly campaignId: string; readonly sequenceNumber: number };
   /** The histories of the two sides differ; a snapshot is being fetched. */
   divergence: { readonly campaignId: string; readonly kind: string; readonly sequenceNumber?: number };
+  /** Sealed content names a key that is not at hand (`campaign-sync/encrypted` only). */
+  unknownkey: { readonly campaignId: string; readonly kid: string };
   /** A frame or a document was refused. */
   rejected: { readonly code: ErrorCode; readonly campaignId?: string };
   /** Counts and digests of both sides were compared. */

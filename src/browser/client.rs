@@ -18,7 +18,7 @@ use crate::sync::{Input, Machine, Now, Status};
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Client {
-    driver: Rc<Driver>,
+    pub(super) driver: Rc<Driver>,
 }
 
 #[wasm_bindgen]

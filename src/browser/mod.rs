@@ -7,6 +7,7 @@
 //!
 //! * `client` is the class; `driver` is the only loop.
 //! * `socket`, `timer` and `wake` own what the browser calls back; dropping them ends the calls.
+//! * `seal` is the part of the class that only the module for sealed content has.
 //! * `host` is what the JavaScript side offers; `convert`, `clock` and `error` are plain functions.
 
 mod client;
@@ -15,6 +16,8 @@ mod convert;
 mod driver;
 mod error;
 mod host;
+#[cfg(feature = "encrypted")]
+mod seal;
 mod socket;
 mod timer;
 mod wake;

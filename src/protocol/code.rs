@@ -66,15 +66,6 @@ codes! {
     LargeDiscrepancy = "large_discrepancy",
     /// A snapshot does not add up to its own count or digest.
     InvalidSnapshot = "invalid_snapshot",
-    /// Content that must be sealed is not.
-    #[cfg(feature = "encrypted")]
-    NotSealed = "not_sealed",
-    /// Sealed content does not open: it, or where it belongs, was changed.
-    #[cfg(feature = "encrypted")]
-    SealBroken = "seal_broken",
-    /// Sealed content names a key that is not known here.
-    #[cfg(feature = "encrypted")]
-    UnknownKey = "unknown_key",
     /// No such campaign, or it is not visible to this session.
     UnknownCampaign = "unknown_campaign",
     /// The session or token is missing, wrong or expired.
@@ -111,6 +102,15 @@ codes! {
     Closed = "closed",
     /// Fetching a snapshot through the application failed.
     FetchFailed = "fetch_failed",
+    /// Content that must be sealed is not.
+    #[cfg(feature = "encrypted")]
+    NotSealed = "not_sealed",
+    /// Sealed content does not open: it, or where it belongs, was changed.
+    #[cfg(feature = "encrypted")]
+    SealBroken = "seal_broken",
+    /// Sealed content names a key that is not known here.
+    #[cfg(feature = "encrypted")]
+    UnknownKey = "unknown_key",
 }
 
 impl fmt::Display for Code {

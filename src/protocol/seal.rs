@@ -20,7 +20,7 @@ use super::limits::SNAPSHOT_PARTS_MAX;
 use super::position::Epoch;
 use super::schema::{Field, Kind, nullable, read, required};
 use super::snapshot::{SnapshotPart, read_with_rows};
-use super::write::{ObjectWriter, push_decimal, push_string};
+use super::write::{ObjectWriter, push_decimal, push_hex, push_string};
 use super::{Code, Digest, SequenceNumber};
 
 /// The length of a key.
@@ -341,9 +341,9 @@ pub fn associated_part(
         list.push(',');
         push_decimal(&mut list, number);
     }
-    list.push(',');
-    push_string(&mut list, &digest.to_string());
-    list.push(']');
+    list.push_str(",\"");
+    push_hex(&mut list, digest.0, 16);
+    list.push_str("\"]");
     list
 }
 

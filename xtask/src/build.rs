@@ -96,9 +96,14 @@ struct Module {
 }
 
 /// The main module speaks v1 only, and is a third smaller for it.
-const MODULES: [Module; 2] = [
+const MODULES: [Module; 3] = [
     Module { name: "main", directory: "pkg/wasm", features: &["--no-default-features"] },
     Module { name: "original", directory: "pkg/wasm/original", features: &[] },
+    Module {
+        name: "encrypted",
+        directory: "pkg/wasm/encrypted",
+        features: &["--no-default-features", "--features", "encrypted"],
+    },
 ];
 
 /// Compiles the crate into `pkg/wasm`, unless what is there was made from the same module.

@@ -92,6 +92,14 @@ export class Client {
   metrics() { return this.metricsNow; }
   diagnostics() { return {}; }
   free() { this.freed = true; }
+  // Only the module for sealed content has these.
+  seal() { this.#record("seal"); }
+  addKey(kid, key) { this.#record("addKey", kid, key.slice()); }
+  openAnswer(...values) {
+    this.#record("openAnswer", ...values);
+    if (typeof this.onOpen !== "function") throw "not_sealed";
+    return JSON.stringify(this.onOpen(...values));
+  }
 }
 
 /** What the machine's shell wants done, as one function each. */

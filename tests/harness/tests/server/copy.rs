@@ -31,7 +31,11 @@ impl Copy {
     }
 
     pub(crate) fn hear(&mut self, document: &str) {
-        let value = parse(document);
+        self.hear_opened(document, &parse(document));
+    }
+
+    /// Takes a document as it was received, and what it says: where content is sealed, opened.
+    pub(crate) fn hear_opened(&mut self, document: &str, value: &Value) {
         match value["type"].as_str().unwrap() {
             "event_recovery" => {
                 self.epoch = value["data"]["epoch"].as_str().unwrap().to_owned();
@@ -39,7 +43,7 @@ impl Copy {
             }
             "campaign.snapshot" => self.part(&value["data"]),
             "pong" => {}
-            _ if value.get("sequence").is_some() => self.event(document, &value),
+            _ if value.get("sequence").is_some() => self.event(document, value),
             other => panic!("unexpected {other}: {document}"),
         }
     }

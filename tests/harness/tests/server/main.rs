@@ -10,6 +10,7 @@ mod crash;
 mod deletion;
 mod delivery;
 mod durability;
+mod encrypted;
 mod error_recovery;
 mod faults;
 mod frames;

@@ -197,9 +197,14 @@ impl Client {
     }
 
     pub(crate) async fn greet(&mut self) {
-        self.say(json!({"type": "connection_init", "protocols": ["campaign-sync.v1"]})).await;
+        self.greet_in("campaign-sync.v1").await;
+    }
+
+    /// Is acknowledged in that protocol.
+    pub(crate) async fn greet_in(&mut self, protocol: &str) {
+        self.say(json!({"type": "connection_init", "protocols": [protocol]})).await;
         let ack = self.control("connection_ack").await;
-        assert_eq!(ack["protocol"], "campaign-sync.v1");
+        assert_eq!(ack["protocol"], protocol);
     }
 
     /// Connects and subscribes, without asking for anything yet.

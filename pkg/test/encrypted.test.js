@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { configureCache } from "../dist/cache.js";
+import { CampaignSync, init, initSync, sealedRestFetcher } from "../dist/encrypted.js";
+import { CampaignSync as PlainCampaignSync, initSync as initPlain } from "../dist/index.js";
+import { machines } from "./support/machine.js?encrypted";
+
+const KEY = new Uint8Array(32).fill(7);
+
+// One story: the module is loaded once per process, so the order matters.
+test("a client of sealed content needs its own module", async () => {
+  assert.throws(() => new CampaignSync({ keys: {} }), { code: "not_initialized" });
+  initPlain(new Uint8Array());
+  assert.throws(() => new CampaignSync({ keys: {} }), { code: "not_initialized" }, "the main module opens nothing");
+  await init(new Uint8Array());
+  initSync(new Uint8Array());
+  assert.ok(new CampaignSync({ target: null, keys: {} }) instanceof PlainCampaignSync);
+});
+
+test("the machine is told that content is sealed, and the keys, before anything else", () => {
+  const sync = new CampaignSync({ target: null, url: "http://host.test/api/v2/ws", keys: { "2031-a": KEY, "2031-b": KEY } });
+  sync.connect();
+  const machine = machines.at(-1);
+  assert.deepEqual(machine.calls, [["seal"], ["addKey", "2031-a", KEY], ["addKey", "2031-b", KEY], ["connect"]]);
+  assert.equal(machine.options.url, "ws://host.test/api/v2/ws");
+  assert.doesNotMatch(JSON.stringify(machine.options), /keys|7,7/);
+  sync.addKey("2031-c", KEY);
+  assert.deepEqual(machine.calls.at(-1), ["addKey", "2031-c", KEY]);
+  sync.close();
+  assert.throws(() => sync.addKey("2031-d", KEY), { name: "CampaignSyncError", code: "closed" });
+});
+
+test("without keys it takes sealed content only, and waits for them", () => {
+  new CampaignSync({ target: null });
+  assert.deepEqual(machines.at(-1).calls, [["seal"]]);
+});
+
+test("a key that is none is a TypeError with a code, at construction and later, and is not shown", () => {
+  const sync = new CampaignSync({ target: null });
+  const before = machines.length;
+  const wrong = [["a", new Uint8Array(31)], ["a", new Uint8Array(33)], ["a", "7".repeat(32)], ["a", Array(32).fill(7)], ["a b", KEY], ["", KEY], ["a".repeat(65), KEY]];
+  for (const [kid, key] of wrong) {
+    const expected = (error) => {
+      assert.ok(error instanceof TypeError);
+      assert.equal(error.code, "invalid_key");
+      assert.doesNotMatch(error.message, /7,7|777/);
+      return true;
+    };
+    assert.throws(() => new CampaignSync({ target: null, keys: { [kid]: key } }), expected);
+    assert.throws(() => sync.addKey(kid, key), expected);
+  }
+  assert.equal(machines.length, before, "nothing was made");
+});
+
+test("an answer is opened for its campaign and route", () => {
+  const sync = new CampaignSync({ target: null });
+  const machine = machines.at(-1);
+  assert.throws(() => sync.open("c", "campaign", {}), { name: "CampaignSyncError", code: "not_sealed", message: /seal/ });
+  const opened = { position: { epoch: "e", sequenceNumber: 4, eventId: "x" }, body: { name: "Spring" } };
+  machine.onOpen = () => opened;
+  assert.deepEqual(sync.open("c", "campaign", { kid: "a" }), opened);
+  assert.deepEqual(machine.calls.at(-1), ["openAnswer", "c", "rest.campaign", '{"kid":"a"}']);
+  sync.open("c", "domains", "text");
+  assert.deepEqual(machine.calls.at(-1), ["openAnswer", "c", "rest.domains", "text"]);
+});
+
+test("the cache fetches sealed answers, and believes the position of the seal", async (t) => {
+  const sync = new CampaignSync({ target: null });
+  const machine = machines.at(-1);
+  const requests = [];
+  const fetch = async (address) => {
+    requests.push(String(address));
+    return new Response("sealed", { headers: { "campaign-position": "e/99" } });
+  };
+  const cache = configureCache({ sync, fetch: sealedRestFetcher(sync, { baseUrl: "/api/v2", fetch }) });
+  t.after(() => cache.dispose());
+  const campaign = { campaignId: "c", name: "Spring" };
+  machine.onOpen = (campaignId, route, text) => {
+    assert.deepEqual([campaignId, route, text], ["c", "rest.snapshot", "sealed"]);
+    return { position: { epoch: "e", sequenceNumber: 4, eventId: "x" }, body: { campaign, domains: [{ domainId: "d", domain: "a.example" }] } };
+  };
+  const rich = await cache.get("c");
+  assert.deepEqual([rich.position, rich.domains[0].domain, requests.length], [{ epoch: "e", sequenceNumber: 4 }, "a.example", 1]);
+  machine.onOpen = () => { throw "seal_broken"; };
+  await assert.rejects(cache.get("c"), { name: "CampaignSyncError", code: "seal_broken" });
+});

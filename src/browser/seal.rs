@@ -1,0 +1,61 @@
+//! Keys and sealed content, for the module that has them.
+
+use wasm_bindgen::prelude::*;
+use zeroize::Zeroize as _;
+
+use super::client::Client;
+use crate::protocol::Code;
+use crate::protocol::seal::{Key, KeyId};
+use crate::protocol::write::ObjectWriter;
+use crate::sync::Input;
+
+#[wasm_bindgen]
+impl Client {
+    /// From now on content is sealed, and nothing else is taken. Said before the connection is wanted.
+    ///
+    /// # Errors
+    /// `closed`.
+    pub fn seal(&self) -> Result<(), Code> {
+        self.driver.may_ask()?;
+        self.driver.feed(Input::Seal);
+        Ok(())
+    }
+
+    /// Adds a key of 32 bytes, in place of the one of that name if there is one. The copy that it was
+    /// passed in is wiped.
+    ///
+    /// # Errors
+    /// `closed`; `invalid_content` for a name or a key that is none.
+    #[wasm_bindgen(js_name = addKey)]
+    pub fn add_key(&self, kid: &str, mut key: Vec<u8>) -> Result<(), Code> {
+        self.driver.may_ask()?;
+        let expanded = Key::new(&key);
+        key.as_mut_slice().zeroize();
+        self.driver.feed(Input::AddKey(KeyId::new(kid)?, expanded?));
+        Ok(())
+    }
+
+    /// Opens the answer of a REST route about a campaign: `{position, body}`, as JSON.
+    ///
+    /// # Errors
+    /// `closed`; `not_sealed`, `unknown_key`, `seal_broken`.
+    #[wasm_bindgen(js_name = openAnswer)]
+    pub fn open_answer(
+        &self,
+        campaign_id: &str,
+        route: &str,
+        answer: &str,
+    ) -> Result<String, Code> {
+        self.driver.may_ask()?;
+        self.driver.read(|machine| {
+            let keys = machine.keys().ok_or(Code::UnknownKey)?;
+            let (body, place) = keys.open_answer(campaign_id, route, answer)?;
+            let position = ObjectWriter::empty()
+                .text("epoch", place.epoch.as_str())
+                .number("sequenceNumber", place.sequence_number.get())
+                .text("eventId", &place.event_id)
+                .finish();
+            Ok(ObjectWriter::empty().raw("position", &position).raw("body", &body).finish())
+        })?
+    }
+}
