@@ -23,14 +23,15 @@ async function freePort() {
 }
 
 export class Server {
-  /** Starts a server over a fresh database. */
-  static async start(options = []) {
+  /** Starts a server over a fresh database, with the demo page unless another is given. */
+  static async start(options = [], page = join(root, "www/dist")) {
     const server = new Server();
     server.directory = await mkdtemp(join(tmpdir(), "campaign-sync-"));
     server.db = join(server.directory, "campaigns.db");
     server.port = await freePort();
     server.origin = `http://127.0.0.1:${server.port}`;
     server.options = options;
+    server.page = page;
     server.log = [];
     await server.run();
     return server;
@@ -39,7 +40,7 @@ export class Server {
   /** Runs the process, again over the same database and port. */
   async run() {
     const args = ["--listen", `127.0.0.1:${this.port}`, "--db", this.db, "--faults"];
-    args.push("--static", join(root, "www/dist"), ...this.options);
+    args.push("--static", this.page, ...this.options);
     this.process = spawn(binary("campaign-sync-server"), args, {
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -1,0 +1,164 @@
+// A page with the entry for sealed content, in a real browser, over a real socket, against the real
+// server with `--encrypt-keys`.
+
+import { strict as assert } from "node:assert";
+import { randomBytes } from "node:crypto";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { assertEqualsTables, caughtUp, launch, metrics, sleep, until, view } from "./lib/page.mjs";
+import { Server } from "./lib/server.mjs";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const root = join(here, "../..");
+const keys = { "2031-a": randomBytes(32), "2031-b": randomBytes(32) };
+
+let browser, directory, server;
+
+before(async () => {
+  browser = await launch();
+  directory = await mkdtemp(join(tmpdir(), "campaign-sync-"));
+  // The bundler is the package's own.
+  const { build } = createRequire(join(root, "pkg/package.json"))("esbuild");
+  await build({
+    entryPoints: [join(here, "encrypted-page/main.js")], bundle: true, format: "esm",
+    target: "es2022", outfile: join(directory, "main.js"), logLevel: "warning",
+  });
+  await copyFile(join(here, "encrypted-page/index.html"), join(directory, "index.html"));
+  const wasm = "campaign_sync_bg.wasm";
+  await copyFile(join(root, "pkg/wasm/encrypted", wasm), join(directory, wasm));
+});
+after(async () => {
+  await browser.close();
+  await rm(directory, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  server = await Server.start(["--encrypt-keys", await keyFile("2031-a")], directory);
+});
+afterEach(async () => {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  await server.stop();
+});
+
+/** A file for the server; the first of these keys seals. */
+async function keyFile(...kids) {
+  const file = join(directory, `keys-${kids.join("-")}`);
+  await writeFile(file, kids.map((kid) => `${kid}:${keys[kid].toString("base64")}\n`).join(""));
+  return file;
+}
+
+/** Opens the page, and remembers whatever reaches the browser. */
+async function open(id, ...kids) {
+  const page = await browser.newPage();
+  page.problems = [];
+  page.received = [];
+  page.on("pageerror", (error) => page.problems.push(String(error)));
+  page.on("websocket", (socket) =>
+    socket.on("framereceived", ({ payload }) => page.received.push(String(payload))));
+  page.on("response", async (answer) => {
+    if (answer.url().includes("/api/v2/campaigns")) page.received.push(await answer.text());
+  });
+  await page.goto(server.origin);
+  await page.waitForFunction(() => globalThis.start !== undefined);
+  await page.evaluate(([id, given]) => {
+    globalThis.start(id, Object.fromEntries(given.map(([kid, key]) => [kid, new Uint8Array(key)])));
+  }, [id, kids.map((kid) => [kid, [...keys[kid]]])]);
+  return page;
+}
+
+/** The server's answers are sealed, so what it did is asked of its tables. */
+async function reaches(id, phase, status = "completed") {
+  for (;;) {
+    const [row] = await server.sql(`SELECT current_phase AS phase, phase_status AS status
+      FROM campaigns WHERE campaign_id = ?1`, id);
+    if (row?.phase === phase && row.status === status) return;
+    await sleep(50);
+  }
+}
+
+const create = (id, count) => server.api("/campaigns", {
+  campaignId: id, name: "Secret Orchard", count, rate: 2_000, batch: 20, seed: 1, pattern: "zebra-{n}.example",
+});
+
+const PHASES = [["start", "domain_generation"], ["validate-dns", "dns_validation"],
+  ["validate-http", "http_keyword_validation"], ["analyze", "analysis"]];
+
+test("a page follows a sealed campaign through all phases, and nothing plain reaches the browser", async () => {
+  await create("c1", 400);
+  const page = await open("c1", "2031-a");
+  for (const [action, phase] of PHASES) {
+    await server.act("c1", action);
+    await until(page, ({ campaign }) => campaign?.currentPhase === phase && campaign.phaseStatus === "completed");
+    await caughtUp(page, server, "c1");
+    await assertEqualsTables(page, server, "c1");
+  }
+  const shown = await view(page);
+  assert.deepEqual([shown.campaign.name, shown.domainsCount, shown.error], ["Secret Orchard", 400, null]);
+
+  const rich = await page.evaluate(() => globalThis.__campaignSync.cache.get("c1"));
+  assert.deepEqual([rich.domains.length, rich.campaign.name, rich.partial], [400, "Secret Orchard", false]);
+  assert.equal(rich.position.sequenceNumber, shown.position.sequenceNumber);
+
+  const again = await open("c1", "2031-a");
+  await caughtUp(again, server, "c1");
+  await assertEqualsTables(again, server, "c1");
+
+  const received = [...page.received, ...again.received].join("\n");
+  assert.ok(received.includes('"sealed":"') && received.length > 10_000);
+  for (const word of ["zebra-", "Secret Orchard", "domainId", "currentPhase"]) {
+    assert.ok(!received.includes(word), `${word} reached the browser`);
+  }
+  const { refused, corrupt, gaps } = await metrics(page);
+  assert.deepEqual([refused, corrupt, gaps], [{}, 0, 0]);
+  const told = await page.evaluate(() => JSON.stringify([globalThis.records, globalThis.__campaignSync.sync.diagnostics()]));
+  for (const key of Object.values(keys)) {
+    for (const form of [key.toString("base64"), key.toString("hex"), [...key].join()]) assert.ok(!told.includes(form));
+  }
+  assert.deepEqual([...page.problems, ...again.problems], []);
+});
+
+test("a page waits for a key that it does not have, and goes on without a loss", async () => {
+  await create("c1", 200);
+  await server.act("c1", "start");
+  await reaches("c1", "domain_generation");
+  const page = await open("c1", "2031-a");
+  await caughtUp(page, server, "c1");
+  const before = await view(page);
+
+  await server.kill();
+  server.options = ["--encrypt-keys", await keyFile("2031-b", "2031-a")];
+  await server.run();
+  await server.act("c1", "validate-dns");
+  await reaches("c1", "dns_validation");
+  await until(page, ({ status, code }) => status === "failed" && code === "unknown_key");
+  const waiting = await view(page);
+  assert.deepEqual(waiting.position, before.position);
+  assert.equal(waiting.domainsCount, 200, "what was shown stays");
+  const heard = await page.evaluate(() => globalThis.heard.find(({ type }) => type === "unknownkey"));
+  assert.deepEqual(heard, { type: "unknownkey", campaignId: "c1", kid: "2031-b" });
+
+  await page.evaluate((key) => globalThis.__campaignSync.sync.addKey("2031-b", new Uint8Array(key)), [...keys["2031-b"]]);
+  await caughtUp(page, server, "c1");
+  await assertEqualsTables(page, server, "c1");
+  assert.equal((await view(page)).campaign.currentPhase, "dns_validation");
+});
+
+test("keys of an honest name but other bytes show nothing and an error", async () => {
+  await create("c1", 50);
+  await server.act("c1", "start");
+  await reaches("c1", "domain_generation");
+  keys["2031-a"].reverse();
+  const page = await open("c1", "2031-a");
+  keys["2031-a"].reverse();
+  await until(page, (view) => view.error?.code === "seal_broken");
+  const shown = await view(page);
+  assert.deepEqual([shown.campaign, shown.domainsCount], [null, 0]);
+  assert.notEqual(shown.status, "live");
+  await page.evaluate((key) => globalThis.__campaignSync.sync.addKey("2031-a", new Uint8Array(key)), [...keys["2031-a"]]);
+  await caughtUp(page, server, "c1");
+  await assertEqualsTables(page, server, "c1");
+});
