@@ -50,10 +50,11 @@ test("the tarball holds what is published and nothing else", () => {
   const paths = packed.files.map((file) => file.path);
   for (const needed of ["package.json", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "dist/index.js", "dist/index.d.ts", "dist/cache.js", "dist/cache.d.ts",
     "wasm/campaign_sync.js", "wasm/campaign_sync_bg.wasm", "dist/original.js", "dist/original.d.ts",
-    "wasm/original/campaign_sync.js", "wasm/original/campaign_sync_bg.wasm"]) {
+    "wasm/original/campaign_sync.js", "wasm/original/campaign_sync_bg.wasm", "dist/encrypted.js", "dist/encrypted.d.ts",
+    "wasm/encrypted/campaign_sync.js", "wasm/encrypted/campaign_sync_bg.wasm"]) {
     assert.ok(paths.includes(needed), `${needed} is missing`);
   }
-  assert.deepEqual(paths.filter((path) => !/^(package\.json|README\.md|LICENSE-(MIT|APACHE)|dist\/\w+\.(js|d\.ts)|wasm\/(original\/)?campaign_sync(_bg)?\.(js|wasm))$/.test(path)), []);
+  assert.deepEqual(paths.filter((path) => !/^(package\.json|README\.md|LICENSE-(MIT|APACHE)|dist\/\w+\.(js|d\.ts)|wasm\/((original|encrypted)\/)?campaign_sync(_bg)?\.(js|wasm))$/.test(path)), []);
 });
 
 test("the licences in it are the repository's", async () => {
@@ -118,6 +119,58 @@ test("a recorded session of an original server needs the module for it, and is t
   assert.deepEqual(both, { status: "stale", dialect: "original", domainsCount: 250, phase: "http_keyword_validation", told: false });
   const main = replay("campaign-sync", "campaign_sync_bg.wasm");
   assert.deepEqual(main, { status: "failed", dialect: null, domainsCount: 0, phase: null, told: true });
+});
+
+test("sealed content is opened by its own entry, and the main one names it", async () => {
+  const vectors = fileURLToPath(new URL("../../docs/vectors/sealed.json", import.meta.url));
+  const follow = (entry, file) => {
+    const bytes = join(project, "node_modules/campaign-sync/wasm", file);
+    const script = `
+      import { readFileSync } from "node:fs";
+      import { CampaignSync, initSync } from "${entry}";
+      import { CampaignSyncError } from "campaign-sync";
+      initSync(readFileSync(${JSON.stringify(bytes)}));
+      const { keys, events, answers } = JSON.parse(readFileSync(${JSON.stringify(vectors)}, "utf8"));
+      const key = (kid) => new Uint8Array(Buffer.from(keys[kid], "hex"));
+      const sync = new CampaignSync({ target: null, keys: { "2031-a": key("2031-a") } });
+      const heard = [];
+      sync.addEventListener("unknownkey", ({ detail }) => heard.push(detail.kid));
+      const sent = [];
+      sync.onsend = (frame) => sent.push(JSON.parse(frame));
+      const campaign = sync.campaign("spring-1");
+      sync.connect();
+      const say = (type, data) => sync.receive(JSON.stringify({ type, timestamp: "2031-04-05T06:07:04.000Z", data }));
+      const { protocols } = sent[0];
+      say("connection_ack", { connectionId: "k", protocol: "campaign-sync.v1.sealed", heartbeatMs: 5000, maxFrameBytes: 1048576 });
+      const replay = (from) => {
+        const requestId = sent.findLast(({ type }) => type === "request_event_recovery")?.payload.requestId;
+        say("event_recovery", { campaignId: "spring-1", requestId, epoch: "log-7", outcome: "replay", fromSequenceNumber: from, toSequenceNumber: 4 });
+        return sync.receive(events.slice(from - 1).map(({ document }) => document).join("\\n"));
+      };
+      const applied = [replay(1)];
+      const waiting = campaign.view();
+      if (sync.addKey) {
+        sync.addKey("2031-b", key("2031-b"));
+        applied.push(replay(3));
+      }
+      const { campaign: record, position } = campaign.view();
+      const names = campaign.domains({}).rows.map(({ domain }) => domain);
+      const opened = sync.open?.("spring-1", "snapshot", answers[0].answer);
+      console.log(JSON.stringify({ protocols, applied, heard, waiting: [waiting.status, waiting.code], names, name: record?.name,
+        at: position?.sequenceNumber, fetched: [opened?.position.sequenceNumber, opened?.body.domains.length],
+        words: new CampaignSyncError(waiting.code).message }));
+      sync.close();
+      process.exit();
+    `;
+    return JSON.parse(run(project, process.execPath, "--input-type=module", "-e", script));
+  };
+  const { words, ...sealed } = follow("campaign-sync/encrypted", "encrypted/campaign_sync_bg.wasm");
+  assert.deepEqual(sealed, { protocols: ["campaign-sync.v1.sealed"], applied: [2, 2], heard: ["2031-b"], waiting: ["failed", "unknown_key"],
+    names: ["müller.example", "zürich.example"], name: "Spring", at: 4, fetched: [4, 2] });
+  assert.match(words, /addKey/);
+  const main = follow("campaign-sync", "campaign_sync_bg.wasm");
+  assert.deepEqual([main.protocols, main.waiting, main.applied], [["campaign-sync.v1"], ["failed", "unsupported_dialect"], [0]]);
+  assert.match(main.words, /campaign-sync\/encrypted/, "the entry is named");
 });
 
 test("the built project runs in Chromium: frames in, a proven view out", async (t) => {

@@ -236,10 +236,13 @@ fn a_server_whose_content_never_opens_is_asked_at_the_bounded_rate() {
     assert_eq!(world.view()["error"]["code"], "seal_broken");
 }
 
+/// Makes sealed parts say something else.
+type Spoil = fn(&mut Vec<Value>);
+
 #[test]
 fn a_part_of_a_snapshot_opens_in_its_own_place_only() {
     let log = Log::with_rows(2);
-    let spoiled: [(&str, fn(&mut Vec<Value>)); 6] = [
+    let spoiled: [(&str, Spoil); 6] = [
         ("swapped", |parts| {
             let first = parts[0]["content"].take();
             parts[0]["content"] = parts[1]["content"].take();

@@ -158,13 +158,14 @@ impl fmt::Display for Suite {
     }
 }
 
-/// All native tests; then those of the client once more as the main module is built, without the
+/// All native tests; then those of the client once more as the modules are built that do without the
 /// original dialect.
 fn native(repo: &Repo, log: &mut Log) -> Result<Tally> {
     let all = ["test", "--workspace", "--no-fail-fast"];
     let main = ["test", "--no-default-features", "--test", "protocol", "--no-fail-fast"];
-    let both = log.run(repo.command("cargo").args(all))?;
-    let success = log.run(repo.command("cargo").args(main))? && both;
+    let mut success = log.run(repo.command("cargo").args(all))?;
+    success &= log.run(repo.command("cargo").args(main))?;
+    success &= log.run(repo.command("cargo").args(main).args(["--features", "encrypted"]))?;
     Ok(Tally::of_runner(&log.read()?, success))
 }
 
