@@ -249,6 +249,7 @@ impl Subscription {
             self.advance(cx, sequence);
             return Verdict::AppliedUnknown;
         };
+        #[cfg_attr(not(feature = "encrypted"), expect(clippy::needless_borrow))]
         let body = match Body::decode(kind, &data, sequence.campaign_id()) {
             Ok(body) => body,
             Err(code) => return self.on_rejected(cx, code),

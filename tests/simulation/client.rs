@@ -9,6 +9,7 @@ use campaign_sync::sync::{Config, Machine, Now, Timestamp};
 use super::evidence::Conversation;
 use super::oracle::Watch;
 use super::rng::Rng;
+use super::sealed;
 use super::world::Happening;
 
 /// The clocks of one computer. A monotonic clock may stand still while it sleeps; then its wall
@@ -25,6 +26,8 @@ pub(crate) struct Clock {
 pub(crate) struct Client {
     /// What is tested.
     pub(crate) machine: Machine,
+    /// Content is sealed, and the page has no key yet.
+    pub(crate) lacks_key: bool,
     /// How often the page was loaded.
     pub(crate) visit: u64,
     /// How often the page holds each campaign.
@@ -82,12 +85,18 @@ impl Clock {
 
 impl Client {
     /// A page that was just loaded.
-    pub(crate) fn new(rng: &mut Rng) -> Self {
+    pub(crate) fn new(rng: &mut Rng, seals: bool) -> Self {
         let config = config(rng);
+        let (held_events_max, dedupe_window) = (config.held_events_max, config.dedupe_window);
+        let mut machine = Machine::new(config, rng.next());
+        if seals {
+            sealed::take_sealed_only(&mut machine);
+        }
         Self {
-            held_events_max: config.held_events_max,
-            dedupe_window: config.dedupe_window,
-            machine: Machine::new(config, rng.next()),
+            held_events_max,
+            dedupe_window,
+            machine,
+            lacks_key: seals,
             visit: 1,
             held: BTreeMap::new(),
             clock: Clock::draw(rng),
@@ -133,9 +142,9 @@ impl Client {
     }
 
     /// The page is loaded again: nothing is left of the machine before.
-    pub(crate) fn reload(&mut self, rng: &mut Rng) {
+    pub(crate) fn reload(&mut self, rng: &mut Rng, seals: bool) {
         let visit = self.visit + 1;
-        *self = Self { visit, clock: self.clock, timer: self.timer + 1, ..Self::new(rng) };
+        *self = Self { visit, clock: self.clock, timer: self.timer + 1, ..Self::new(rng, seals) };
     }
 }
 

@@ -23,6 +23,7 @@ mod reduction;
 mod regressions;
 mod report;
 mod rng;
+mod sealed;
 mod server;
 mod traffic;
 mod workload;

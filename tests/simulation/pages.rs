@@ -188,8 +188,7 @@ impl World {
             event: log.event_id(log.head()),
             previous: None,
         };
-        let parts = wire::snapshot(place, log.state(), None, usize::MAX);
-        parts.first().map(|part| wire::finish_part(part, None))
+        wire::answer(place, log.state())
     }
 
     /// A frame arrives.

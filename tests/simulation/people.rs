@@ -6,6 +6,7 @@ use campaign_sync::sync::Input;
 use campaign_sync::sync::input::{Ticket, Wake};
 
 use super::invariants::{Check, demand};
+use super::sealed;
 use super::world::{Happening, World};
 
 /// A campaign that does not exist.
@@ -16,6 +17,9 @@ impl World {
     pub(crate) fn act(&mut self, number: usize) -> Check {
         if self.quiet_since_ms.is_some() {
             return Ok(());
+        }
+        if self.clients[number].lacks_key && !self.rng.chance(200) {
+            self.find_key(number)?;
         }
         if !self.clients[number].machine.connection().is_wanted() {
             self.feed(number, Input::Connect)?;
@@ -41,6 +45,7 @@ impl World {
 
     /// Faults have stopped: the page wants a connection and a campaign.
     pub(crate) fn settle_down(&mut self, number: usize) -> Check {
+        self.find_key(number)?;
         self.feed(number, Input::Connect)?;
         if self.clients[number].held.is_empty() {
             self.retain(number)?;
@@ -50,6 +55,17 @@ impl World {
             self.feed(number, Input::DiscardUnconfirmed(id))?;
         }
         Ok(())
+    }
+
+    /// The application is given the key of sealed content, late perhaps.
+    fn find_key(&mut self, number: usize) -> Check {
+        match sealed::key().filter(|_| self.clients[number].lacks_key) {
+            Some(key) => {
+                self.clients[number].lacks_key = false;
+                self.feed(number, key)
+            }
+            None => Ok(()),
+        }
     }
 
     fn retain(&mut self, number: usize) -> Check {
@@ -122,7 +138,7 @@ impl World {
     fn reload(&mut self, number: usize) -> Check {
         self.tally.fault("reload");
         self.feed(number, Input::Close)?;
-        self.clients[number].reload(&mut self.rng);
+        self.clients[number].reload(&mut self.rng, self.server.shelf.manners.seals);
         self.feed(number, Input::Connect)?;
         self.retain(number)
     }

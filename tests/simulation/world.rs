@@ -17,6 +17,7 @@ use super::oracle;
 use super::reduction::Reduction;
 use super::report::Tally;
 use super::rng::Rng;
+use super::sealed;
 use super::server::log::Campaign;
 use super::server::state::{Change, State};
 use super::server::{Manners, Server};
@@ -141,12 +142,14 @@ impl World {
         let mut rng = Rng::new(seed);
         let mut plan = Plan::draw(&mut rng);
         reduction.apply(&mut plan);
+        let seals = sealed::is_world(seed);
         let manners = Manners {
             part_rows: plan.part_rows as usize,
             batch: plan.batch,
             replay_max: plan.replay_max,
             replays: plan.replays,
             closes_laggards: plan.closes_laggards,
+            seals,
         };
         let (net_rng, work_rng) = (rng.split(), rng.split());
         let mut world = Self {
@@ -156,7 +159,7 @@ impl World {
             quiet_since_ms: None,
             schedule: Schedule::new(),
             server: Server::new(manners),
-            clients: (0..plan.clients).map(|_| Client::new(&mut rng)).collect(),
+            clients: (0..plan.clients).map(|_| Client::new(&mut rng, seals)).collect(),
             links: BTreeMap::new(),
             journal: Journal::new(keep),
             tally: Tally::default(),
@@ -187,7 +190,8 @@ impl World {
         let mut workload = Workload::new();
         let record = Workload::record(&mut self.work_rng, 0);
         let change = Change::Record { action: "create", record: record.clone() };
-        let mut campaign = Campaign::create(id.clone(), 0, &change, State::new(record));
+        let prefix = if self.server.shelf.manners.seals { sealed::PREFIX } else { "" };
+        let mut campaign = Campaign::create((id.clone(), prefix), 0, &change, State::new(record));
         let mut rows = self.work_rng.below(self.plan.rows + 1);
         while rows > 0 {
             let some = rows.min(150);

@@ -77,6 +77,23 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
             ],
         ),
         cargo(
+            "clippy, wasm32, module for sealed content",
+            &[
+                "clippy",
+                "--package",
+                "campaign-sync",
+                "--no-default-features",
+                "--features",
+                "encrypted",
+                "--target",
+                "wasm32-unknown-unknown",
+                "--lib",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        ),
+        cargo(
             "clippy, planted bugs",
             &[
                 "clippy",

@@ -33,7 +33,7 @@ pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
 
 /// The command that simulates.
 pub(crate) fn command(repo: &Repo, options: &Options) -> Command {
-    let mut command = simulator(repo, &[]);
+    let mut command = simulator(repo, &["--features", "encrypted"]);
     command.args(&options.arguments);
     command
 }

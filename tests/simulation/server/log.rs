@@ -14,6 +14,8 @@ use super::wire::{self, Place};
 pub(crate) struct Campaign {
     /// Its id.
     pub(crate) id: String,
+    /// What its epochs begin with.
+    prefix: &'static str,
     logs: Vec<Log>,
     current: usize,
 }
@@ -64,9 +66,14 @@ pub(crate) struct View<'a> {
 
 impl Campaign {
     /// A campaign whose log begins with its creation.
-    pub(crate) fn create(id: String, now_ms: u64, change: &Change, state: State) -> Self {
+    pub(crate) fn create(
+        (id, prefix): (String, &'static str),
+        now_ms: u64,
+        change: &Change,
+        state: State,
+    ) -> Self {
         let log = Log {
-            epoch: format!("{id}-epoch-1").into(),
+            epoch: format!("{prefix}{id}-epoch-1").into(),
             era: 0,
             since_ms: now_ms,
             oldest: 1,
@@ -76,7 +83,7 @@ impl Campaign {
             events: Vec::new(),
             states: vec![vec![Rc::new(state)]],
         };
-        let mut campaign = Self { id, logs: vec![log], current: 0 };
+        let mut campaign = Self { id, prefix, logs: vec![log], current: 0 };
         campaign.append(now_ms, change);
         campaign
     }
@@ -141,7 +148,7 @@ impl Campaign {
         let states = states[if new_epoch { states.len() - 1 } else { 0 }..].to_vec();
         let era = old.era + usize::from(new_epoch);
         let log = Log {
-            epoch: format!("{}-epoch-{}", self.id, era + 1).into(),
+            epoch: format!("{}{}-epoch-{}", self.prefix, self.id, era + 1).into(),
             era,
             since_ms: now_ms,
             oldest: number + 1,

@@ -97,6 +97,8 @@ pub(crate) struct Manners {
     pub(crate) replays: Replays,
     /// Whether a reader that lags behind history is let go.
     pub(crate) closes_laggards: bool,
+    /// Whether its content is sealed.
+    pub(crate) seals: bool,
 }
 
 /// How replays keep the contract, or break it. A server that breaks it does so to the very end: a

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::super::sealed;
 use super::cursor::{AHEAD_MS, Cursor, Say};
 use super::message::Message;
 use super::{Document, Sees, Shelf};
@@ -74,7 +75,7 @@ impl Session {
             Message::Init => {
                 self.greeted = true;
                 let data = json!({
-                    "connectionId": "k-1", "protocol": "campaign-sync.v1",
+                    "connectionId": "k-1", "protocol": sealed::protocol(shelf.manners.seals),
                     "heartbeatMs": HEARTBEAT_MS, "maxFrameBytes": 1_048_576,
                 });
                 (Some(Document::control(now_ms, "connection_ack", &data)), "ack")

@@ -6,6 +6,7 @@ use campaign_sync::protocol::EventHash;
 use campaign_sync::protocol::digest::{EMPTY_BUCKETS, bucket_of, id_hash};
 use serde_json::{Map, Value, json};
 
+use super::super::sealed;
 use super::state::{Change, Record, Row, RowChange, State, Transition};
 
 /// Where an event stands.
@@ -29,6 +30,7 @@ pub(crate) fn timestamp(at_ms: u64) -> String {
 pub(crate) fn event(at_ms: u64, place: Place<'_>, change: &Change, after: &State) -> String {
     let kind = Value::from(kind(change)).to_string();
     let data = data(place.campaign, change, after).to_string();
+    let data = sealed::data(place, self::kind(change), data);
     let timestamp = Value::from(timestamp(at_ms)).to_string();
     let checkpoint = matches!(change, Change::Transition(_)).to_string();
     let quoted = |text: &str| format!("\"{text}\"");
@@ -191,6 +193,22 @@ pub(crate) fn snapshot(
     buckets: Option<&[u8]>,
     part_rows: usize,
 ) -> Vec<Rc<str>> {
+    parts(place, state, buckets, part_rows, true)
+}
+
+/// The state as REST answers it.
+pub(crate) fn answer(place: Place<'_>, state: &State) -> Option<String> {
+    let parts = parts(place, state, None, usize::MAX, false);
+    parts.first().map(|part| sealed::answer(place, finish_part(part, None)))
+}
+
+fn parts(
+    place: Place<'_>,
+    state: &State,
+    buckets: Option<&[u8]>,
+    part_rows: usize,
+    seals: bool,
+) -> Vec<Rc<str>> {
     let chosen =
         |id: &str| buckets.is_none_or(|buckets| buckets.contains(&(bucket_of(id_hash(id)) as u8)));
     let rows = state.rows.iter().filter(|(id, _)| chosen(id));
@@ -203,16 +221,20 @@ pub(crate) fn snapshot(
     let Place { campaign, epoch, number, event, .. } = place;
     let (count, digest) = (state.rows.len(), state.digest);
     let part = |(index, rows): (usize, &[&str])| {
-        let mut data = format!(
+        let mut content = format!("\"domains\":[{}]", rows.join(","));
+        if index == 0 {
+            content.push_str(&format!(",\"campaign\":{}", record(campaign, &state.record)));
+        }
+        if seals {
+            let numbers = [index as u64 + 1, parts as u64, count as u64];
+            content = sealed::content(place, numbers, digest, &content);
+        }
+        let data = format!(
             "{{\"campaignId\":\"{campaign}\",\"epoch\":\"{epoch}\",\"sequenceNumber\":{number},\
              \"eventId\":\"{event}\",\"part\":{},\"parts\":{parts},\"domainsCount\":{count},\
-             \"domainsDigest\":\"{digest}\",\"domains\":[{}]",
+             \"domainsDigest\":\"{digest}\",{content}",
             index + 1,
-            rows.join(",")
         );
-        if index == 0 {
-            data.push_str(&format!(",\"campaign\":{}", record(campaign, &state.record)));
-        }
         data.into()
     };
     lists.into_iter().enumerate().map(part).collect()
