@@ -397,6 +397,29 @@ fn a_client_without_keys_is_told_that_the_server_seals_and_does_not_try_again() 
 }
 
 #[test]
+fn sealed_content_that_reaches_a_plain_client_all_the_same_shows_nothing_and_no_loop() {
+    let mut log = Log::with_rows(3);
+    let mut world = World::following(&log);
+    log.generate(3);
+    let document = sealed(FIRST, &log).document(5);
+    assert_eq!(world.receive(&document), Verdict::Rejected);
+    let mut answered = 0;
+    for _ in 0..60 {
+        if world.requests() > answered {
+            answered = world.requests();
+            let snapshot = Snapshot::new(EPOCH, 5, &world.request_id(), rows(4));
+            world.answer("snapshot", EPOCH, 6, 5);
+            world.receive(&message("campaign.snapshot", &sealed_parts(FIRST, &snapshot)[0]));
+        }
+        world.advance(1_000);
+        world.pong(5);
+    }
+    assert!((1..=11).contains(&world.requests()), "{} in a minute", world.requests());
+    assert_eq!((world.position(), world.rows().len()), (4, 3));
+    assert_ne!(world.status(), "live");
+}
+
+#[test]
 fn buckets_are_opened_and_a_broken_one_repairs_nothing() {
     let mut log = Log::with_rows(20);
     let theirs = rows(21);

@@ -64,11 +64,15 @@ impl Hub {
     /// A hub over that log.
     pub fn new(log: Arc<dyn EventLog>) -> Self {
         let epoch = log.epoch().into();
+        let metrics = Metrics::default();
+        if let Some(keys) = log.keys() {
+            keys.count_in(metrics.seals.clone());
+        }
         Self {
             log,
             epoch,
             appending: Mutex::default(),
-            metrics: Metrics::default(),
+            metrics,
             shared: AtomicBool::new(false),
             moved: Mutex::default(),
             tails: Mutex::default(),

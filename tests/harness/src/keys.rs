@@ -6,11 +6,15 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use base64ct::{Base64, Encoding as _};
-use campaign_sync::protocol::envelope::Envelope;
-use campaign_sync::protocol::seal::{Key, KeyId, Keys, NONCE_BYTES, Sealed, associated};
+use campaign_sync::protocol::envelope::{Envelope, RawSequence};
+use campaign_sync::protocol::seal::{
+    Key, KeyId, Keys, NONCE_BYTES, Sealed, associated, associated_with,
+};
 use campaign_sync::protocol::{CampaignId, Code};
+use prometheus_client::metrics::counter::Counter;
 use rand::TryRngCore as _;
 use rand::rngs::OsRng;
 use serde_json::{Value, json};
@@ -29,6 +33,7 @@ pub struct Keyring {
     kid: KeyId,
     key: Key,
     all: Keys,
+    counter: OnceLock<Counter>,
 }
 
 impl fmt::Debug for Keyring {
@@ -98,11 +103,19 @@ impl Keyring {
             first.get_or_insert((kid, key));
         }
         let (kid, key) = first.ok_or("there is no key in it")?;
-        Ok(Self { kid, key, all })
+        Ok(Self { kid, key, all, counter: OnceLock::new() })
+    }
+
+    /// Has every seal counted from now on.
+    pub fn count_in(&self, counter: Counter) {
+        let _counted_already = self.counter.set(counter);
     }
 
     /// Seals `content` to where `associated` says that it belongs: `{"kid","sealed"}`.
     pub fn seal_with(&self, nonce: Nonce, associated: &str, content: &str) -> String {
+        if let Some(counter) = self.counter.get() {
+            counter.inc();
+        }
         self.key.seal(&self.kid, nonce.0, associated, content)
     }
 
@@ -235,12 +248,11 @@ fn open_document(keys: &Keyring, document: &str) -> Result<String, LogError> {
 pub fn open_data(
     keys: Option<&Keyring>,
     envelope: &Envelope<'_>,
-    sequence: &campaign_sync::protocol::envelope::RawSequence<'_>,
+    sequence: &RawSequence<'_>,
 ) -> Result<String, LogError> {
     match keys {
         Some(keys) if is_sealed(sequence.epoch()) => {
-            let list = campaign_sync::protocol::seal::associated_with(envelope.kind, sequence);
-            keys.open(envelope.data, &list)
+            keys.open(envelope.data, &associated_with(envelope.kind, sequence))
         }
         _ => Ok(envelope.data.to_owned()),
     }

@@ -48,6 +48,8 @@ pub struct Metrics {
     pub lag_events: Histogram,
     /// Snapshots built, not those shared.
     pub snapshots_built: Counter,
+    /// Seals made: a key is good for 2^32 of them.
+    pub seals: Counter,
     /// Seconds that a REST request took.
     pub request_seconds: Histogram,
     /// REST answers, by class of `status`.
@@ -83,6 +85,7 @@ impl Default for Metrics {
             rate_limited: add(it, "rate_limited", "Refused as too many", Family::default()),
             lag_events: add(it, "lag_events", "Events a socket was behind", events()),
             snapshots_built: add(it, "snapshots_built", "Snapshots built", Counter::default()),
+            seals: add(it, "seals", "Seals made, each with a nonce", Counter::default()),
             request_seconds: add(it, "request_seconds", "Time of a REST request", seconds()),
             requests: add(it, "requests", "REST answers", Family::default()),
             logins: add(it, "logins", "Logins", Family::default()),

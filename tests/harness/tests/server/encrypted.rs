@@ -40,6 +40,7 @@ async fn sealing(kids: &[&str]) -> (Server, tempfile::TempDir) {
     let server = Server::with(|options| {
         options.encrypt_keys = Some(file);
         options.requests_per_second = 100_000;
+        options.metrics = Some(([127, 0, 0, 1], 0).into());
     });
     (server.await, directory)
 }
@@ -243,6 +244,9 @@ async fn a_reader_with_the_key_sees_all_phases_and_nobody_else_sees_anything() {
     reader.seen.extend(published(&server.db));
     reader.assert_secret(&secrets(&server.db));
     assert_eq!(reader.nonces.len(), reader.sealed, "no nonce is used twice");
+    let metrics = server.metrics().await;
+    let seals = metrics.lines().find_map(|it| it.strip_prefix("campaign_sync_seals_total "));
+    assert!(seals.unwrap().parse::<usize>().unwrap() >= reader.sealed, "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -428,4 +432,30 @@ async fn servers_that_share_a_stream_seal_all_of_it() {
     let other = refusal(&db, |it| (it.log, it.encrypt_keys) = (place(), Some(other)));
     let other = other.await;
     assert!(other.contains("unknown_key") && other.contains("`2031-a`"), "{other}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lacks_the_next_key_of_a_stream_stops_and_says_why() {
+    let nats = Nats::start();
+    let directory = tempfile::tempdir().unwrap();
+    let place: LogPlace = nats.place().parse().unwrap();
+    let with = |kids: &[&str]| {
+        let (file, place) = (key_file(directory.path(), kids), place.clone());
+        move |options: &mut Options| {
+            (options.log, options.encrypt_keys) = (Some(place), Some(file));
+            options.metrics = Some(([127, 0, 0, 1], 0).into());
+        }
+    };
+    let behind = Server::with(with(&["2031-a"])).await;
+    let ahead = Server::with(with(&["2031-b", "2031-a"])).await;
+    create(&ahead, 5).await;
+    let until = std::time::Instant::now() + super::nats::NEVER;
+    while behind.operations("/readyz").await.0 == 200 {
+        assert!(std::time::Instant::now() < until, "it never notices");
+    }
+    let refused = behind.post("/campaigns", json!({"campaignId": "c2", "name": "x", "count": 1}));
+    let refused = refused.await;
+    assert_eq!(refused.code(), (500, "internal"));
+    let message = refused.body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("unknown_key") && message.contains("`2031-b`"), "{message}");
 }
