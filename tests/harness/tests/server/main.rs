@@ -24,6 +24,7 @@ mod process;
 mod recovery;
 mod rest;
 mod retention;
+mod sealed_reader;
 mod security;
 mod sessions;
 mod shared_filing;
