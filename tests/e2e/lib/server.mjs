@@ -26,6 +26,7 @@ export class Server {
   /** Starts a server over a fresh database, with the demo page unless another is given. */
   static async start(options = [], page = join(root, "www/dist")) {
     const server = new Server();
+    server.page = page;
     server.directory = await mkdtemp(join(tmpdir(), "campaign-sync-"));
     server.db = join(server.directory, "campaigns.db");
     server.port = await freePort();

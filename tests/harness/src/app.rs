@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::campaign::runner::Kick;
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::original::Station;
 use crate::rest::gate::Gate;
 use crate::session::Context;
 
@@ -22,6 +23,8 @@ pub struct App {
     pub kick: Kick,
     /// Fault injection, if it was asked for.
     pub faults: Option<Arc<Faults>>,
+    /// What speaks the original dialect, if that is what this server speaks.
+    pub original: Option<Arc<Station>>,
     /// Rows per second of campaigns that do not say.
     pub rate: u64,
     /// The hosts and origins that are ours.

@@ -7,13 +7,13 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 use campaign_sync::protocol::CampaignId;
 
 use crate::access::Identity;
-use crate::log::{Appended, Draft, Event, EventLog, Head, LogError, RowQuery, View};
+use crate::log::{Appended, Draft, Event, EventLog, Head, LogError, Observer, RowQuery, View};
 use crate::metrics::Metrics;
 
 /// Bytes of newest events kept per campaign.
@@ -31,6 +31,7 @@ pub struct Hub {
     pub metrics: Metrics,
     /// Several servers append to this log, which tells of all appends itself.
     shared: AtomicBool,
+    listener: OnceLock<Observer>,
     moved: Mutex<BTreeSet<CampaignId>>,
     tails: Mutex<HashMap<CampaignId, Tail>>,
 }
@@ -74,6 +75,7 @@ impl Hub {
             appending: Mutex::default(),
             metrics,
             shared: AtomicBool::new(false),
+            listener: OnceLock::new(),
             moved: Mutex::default(),
             tails: Mutex::default(),
         }
@@ -88,6 +90,11 @@ impl Hub {
             }
         }));
         self.shared.store(shared, Ordering::Relaxed);
+    }
+
+    /// Tells `listener` of everything that is published, in order. There is one.
+    pub fn listen(&self, listener: Observer) {
+        let _the_first_stays = self.listener.set(listener);
     }
 
     /// Whether other servers append to this log.
@@ -146,6 +153,9 @@ impl Hub {
     }
 
     fn publish(&self, campaign: &CampaignId, appended: &Appended) {
+        if let Some(listener) = self.listener.get() {
+            listener(campaign, appended);
+        }
         let followers = {
             let mut tails = self.tails();
             let Some(tail) = tails.get_mut(campaign) else { return };

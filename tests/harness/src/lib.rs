@@ -8,6 +8,7 @@
 //! * [`retention`] forgets old history, [`metrics`] tells how it goes.
 //! * [`keys`] seal what leaves the server, where it has any.
 //! * [`access`] knows who somebody is and what they may see.
+//! * [`original`] speaks the older dialect instead, to its clients.
 //! * [`rest`] are the routes, [`faults`] the ways to break them, [`server`] starts it all.
 
 pub mod access;
@@ -20,6 +21,7 @@ pub mod keys;
 pub mod log;
 pub mod metrics;
 pub mod options;
+pub mod original;
 pub mod rest;
 pub mod retention;
 pub mod server;

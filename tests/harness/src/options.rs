@@ -8,6 +8,7 @@ use clap::Parser;
 use tracing::level_filters::LevelFilter;
 
 use crate::log::place::LogPlace;
+use crate::original::Dialect;
 use crate::retention::Limits;
 use crate::session::limits::Delivery;
 
@@ -34,6 +35,10 @@ pub struct Options {
     /// Give the log a new identity, as after restoring a backup.
     #[arg(long)]
     pub new_epoch: bool,
+    /// What to speak: the protocol of this project, or for tests of interoperability what the
+    /// original's servers spoke, which prove nothing and ask nobody who they are.
+    #[arg(long, env = "CAMPAIGN_SYNC_DIALECT", value_enum, default_value_t)]
+    pub dialect: Dialect,
     /// Serve the page in this directory.
     #[arg(long = "static", env = "CAMPAIGN_SYNC_STATIC", value_name = "DIR")]
     pub page: Option<PathBuf>,
@@ -142,6 +147,10 @@ impl Options {
         if self.faults && self.users.is_some() {
             complaints.push("--faults is refused together with --users".to_owned());
         }
+        if self.dialect == Dialect::Original {
+            let of_original = self.complaints_of_original().into_iter();
+            complaints.extend(of_original.map(|it| format!("--dialect original {it}")));
+        }
         if self.metrics.is_some_and(|address| !address.ip().is_loopback()) {
             complaints.push("--metrics must be a loopback address".to_owned());
         }
@@ -159,6 +168,19 @@ impl Options {
         }
         complaints
     }
+
+    /// What makes no sense in a dialect that sends every campaign to everybody, from one process.
+    fn complaints_of_original(&self) -> Vec<&'static str> {
+        let shared = matches!(self.log, Some(LogPlace::Nats(_)));
+        let complaints = [
+            (!self.listen.ip().is_loopback(), "is refused unless --listen is a loopback address"),
+            (self.users.is_some(), "is refused together with --users: it knows no owners"),
+            (self.token.is_some(), "is refused together with --token: its sockets bear none"),
+            (shared, "is refused together with --log nats://: its numbers are one process's"),
+        ];
+        let made = complaints.into_iter().filter(|(wrong, _)| *wrong);
+        made.map(|(_, what)| what).collect()
+    }
 }
 
 /// A server on a free port of loopback, for tests in the same process.
@@ -170,6 +192,7 @@ pub fn options(db: PathBuf) -> Options {
         db,
         log: None,
         new_epoch: false,
+        dialect: Dialect::V1,
         page: None,
         token: None,
         users: None,

@@ -18,6 +18,7 @@ use crate::hub::Hub;
 use crate::keys::{self, Keyring};
 use crate::log::place::LogPlace;
 use crate::options::Options;
+use crate::original::{Dialect, Station};
 use crate::rest::gate::Gate;
 use crate::session::Context;
 use crate::snapshots::Snapshots;
@@ -60,6 +61,10 @@ pub async fn run(
     let place = options.log.unwrap_or_else(|| LogPlace::Sqlite(options.db.clone()));
     let log = place.open(&options.cache, &new_epoch, options.new_epoch, keys.map(Arc::new));
     let hub = Arc::new(Hub::new(log.map_err(io::Error::other)?));
+    let original = (options.dialect == Dialect::Original).then(Arc::<Station>::default);
+    if let Some(station) = original.clone() {
+        hub.listen(Box::new(move |campaign, appended| station.publish(campaign, appended)));
+    }
     hub.observe();
     let listener = TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;
@@ -82,6 +87,7 @@ pub async fn run(
         clock,
         kick,
         faults: options.faults.then(Arc::default),
+        original,
         rate: options.rate,
         gate: Arc::new(Gate::new(&options.origin, address, open)),
         requests_per_second,

@@ -18,8 +18,9 @@ use crate::app::App;
 use crate::campaign::Refusal;
 use crate::faults::Link;
 use crate::hub::Wake;
+use crate::original::session::{self as original, OriginalSession};
 use crate::rest::caller::given;
-use crate::session::{Frame, MESSAGE_BYTES_MAX, Session, Step};
+use crate::session::{Conversation, Frame, MESSAGE_BYTES_MAX, Session, Step};
 
 /// How long a peer may take to read why its connection closes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,9 +39,10 @@ pub async fn upgrade(
     let mut cut = app.faults.as_ref().map(|faults| faults.cuts());
     // A page sends its cookie by itself; anybody else says its token first.
     let cookie = given(&headers).map(|(token, _)| token);
+    let most = app.original.as_ref().map_or(MESSAGE_BYTES_MAX, |_| original::MESSAGE_BYTES_MAX);
     upgrade
-        .max_message_size(MESSAGE_BYTES_MAX)
-        .max_frame_size(MESSAGE_BYTES_MAX)
+        .max_message_size(most)
+        .max_frame_size(most)
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
         .on_upgrade(move |socket| async move {
@@ -81,7 +83,7 @@ struct Driver {
     app: Arc<App>,
     _place: Place,
     id: String,
-    session: Option<Session>,
+    session: Option<Box<dyn Conversation>>,
     sink: SplitSink<WebSocket, Message>,
     stream: SplitStream<WebSocket>,
     wake: Arc<Notify>,
@@ -90,6 +92,23 @@ struct Driver {
     draining: watch::Receiver<bool>,
     drained: bool,
     link: Link,
+}
+
+fn conversation(
+    app: &Arc<App>,
+    id: &str,
+    wake: &Arc<Wake>,
+    cookie: Option<String>,
+) -> Box<dyn Conversation> {
+    let (now, context) = (app.clock.now(), app.context.clone());
+    if let Some(station) = &app.original {
+        return Box::new(OriginalSession::open(now, context, station.clone(), wake));
+    }
+    let mut session = Session::open(now, context, id.to_owned(), wake.clone());
+    if let Some(cookie) = cookie {
+        session.present(cookie);
+    }
+    Box::new(session)
 }
 
 /// The connection is over.
@@ -102,11 +121,7 @@ impl Driver {
         let notified = notify.clone();
         let wake: Arc<Wake> = Arc::new(move || notified.notify_one());
         let id = format!("{:032x}", rand::random::<u128>());
-        let mut session =
-            Session::open(app.clock.now(), app.context.clone(), id.clone(), wake.clone());
-        if let Some(cookie) = cookie {
-            session.present(cookie);
-        }
+        let session = conversation(&app, &id, &wake, cookie);
         let (sink, stream) = socket.split();
         Self {
             draining: app.draining.subscribe(),
@@ -160,8 +175,8 @@ impl Driver {
         }
     }
 
-    fn session(&mut self) -> Result<&mut Session, Over> {
-        self.session.as_mut().ok_or(Over)
+    fn session(&mut self) -> Result<&mut (dyn Conversation + 'static), Over> {
+        self.session.as_deref_mut().ok_or(Over)
     }
 
     /// Asks the session what to do, where blocking is allowed if it must be.
@@ -281,9 +296,9 @@ impl Driver {
                 return;
             }
         }
-        let frame = CloseFrame { code, reason: reason.into() };
-        let _gone_anyway =
-            timeout(CLOSE_TIMEOUT, self.sink.send(Message::Close(Some(frame)))).await;
+        // 1005 is what a reader sees where no code was written.
+        let frame = (code != 1005).then(|| CloseFrame { code, reason: reason.into() });
+        let _gone_anyway = timeout(CLOSE_TIMEOUT, self.sink.send(Message::Close(frame))).await;
         // Give the peer the time to read it before the connection goes.
         let drained = async { while let Some(Ok(_)) = self.stream.next().await {} };
         let _late = timeout(Duration::from_secs(1), drained).await;

@@ -41,7 +41,7 @@ impl Context {
         if self.hub.log().keys().is_some() { PROTOCOL_V1_SEALED } else { PROTOCOL_V1 }
     }
 
-    pub(super) fn joins_events(&self) -> bool {
+    pub(crate) fn joins_events(&self) -> bool {
         !self.one_event_per_frame.load(Ordering::Relaxed)
     }
 }

@@ -9,7 +9,7 @@ use campaign_sync_harness::hub::Hub;
 use campaign_sync_harness::log::EventLog;
 use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::session::limits::Delivery;
-use campaign_sync_harness::session::{Context, Session, Step};
+use campaign_sync_harness::session::{Context, Conversation as _, Session, Step};
 use campaign_sync_harness::snapshots::Snapshots;
 use serde_json::{Value, json};
 

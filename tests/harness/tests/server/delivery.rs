@@ -7,7 +7,7 @@ use campaign_sync_harness::hub::Hub;
 use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::sqlite::SqliteLog;
 use campaign_sync_harness::session::limits::Delivery;
-use campaign_sync_harness::session::{Session, Step};
+use campaign_sync_harness::session::{Conversation as _, Session, Step};
 use campaign_sync_harness::snapshots::Snapshots;
 use rusqlite::Connection;
 use serde_json::json;

@@ -20,6 +20,7 @@ mod instance;
 mod log;
 mod nats;
 mod operations;
+mod original;
 mod process;
 mod recovery;
 mod rest;

@@ -1,0 +1,512 @@
+//! From our events to the original's documents: which envelope, which words, members in its order.
+//!
+//! | event of ours | documents |
+//! | --- | --- |
+//! | a generated row | `domain.generated`, to everybody |
+//! | a DNS outcome | by the row's offset: `dns.validation.result`; in V1, as `dns_validation_result`; as the hybrid of both |
+//! | an HTTP outcome | `http.validation.result` |
+//! | an outcome of the analysis | none: leads come over REST only |
+//! | progress | `campaign.progress`, to everybody; within DNS `validation_progress` too |
+//! | a phase is done | `campaign.progress`, and what the phase has of its own |
+//! | another status | `campaign.status` |
+//! | a transition | `campaign.phase.transition`, sequenced; after that into DNS, `phase_transition` |
+//! | a refused transition | none |
+//! | a campaign comes, changes or goes | `campaign.list.update`, to everybody |
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use campaign_sync::protocol::{CampaignId, EventHash};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::{Broadcast, To};
+use crate::log::Appended;
+
+/// The documents of what was appended, in order. `number` is the last one given.
+pub(super) fn of(number: &mut u64, campaign: &CampaignId, appended: &Appended) -> Vec<Broadcast> {
+    let mut writer = Writer { number, campaign, timestamp: String::new(), out: Vec::new() };
+    let counters = &appended.stand.record.counters;
+    let mut generated = 0;
+    for event in &appended.events {
+        let Ok(event) = serde_json::from_str::<Event<'_>>(&event.document) else { continue };
+        event.timestamp.clone_into(&mut writer.timestamp);
+        let data: Value = serde_json::from_str(event.data.get()).unwrap_or_default();
+        match event.r#type {
+            "domain.generated" | "dns.validation.result" | "http.validation.result" => {
+                writer.row(&data, &mut generated);
+            }
+            "domains.updated" => {
+                for row in data["domains"].as_array().into_iter().flatten() {
+                    writer.row(row, &mut generated);
+                }
+            }
+            "campaign.progress" => writer.progress(data),
+            "campaign.status" if data["phaseStatus"] == "completed" => {
+                let total = counters.total_items;
+                writer.progress(json!({
+                    "totalItems": total,
+                    "processedItems": counters.processed_items,
+                    "successfulItems": counters.successful_items,
+                    "failedItems": counters.failed_items,
+                    "progressPercent": counters.progress_percentage,
+                    "currentPhase": data["currentPhase"],
+                    "phaseStatus": "completed",
+                }));
+                writer.phase_complete(&data["currentPhase"], counters.processed_items);
+            }
+            "campaign.status" => writer.status(&data),
+            "campaign.phase.transition" => writer.transition(&data),
+            "campaign.list.update" => {
+                writer.list_update(&data["action"], Some(rest_campaign(&data["campaign"])));
+            }
+            "campaign.deleted" => writer.list_update(&json!("delete"), None),
+            _ => {}
+        }
+    }
+    writer.out
+}
+
+/// An event of ours, as published.
+#[derive(Deserialize)]
+struct Event<'a> {
+    r#type: &'a str,
+    timestamp: &'a str,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+struct Writer<'w> {
+    number: &'w mut u64,
+    campaign: &'w CampaignId,
+    timestamp: String,
+    out: Vec<Broadcast>,
+}
+
+/// The V1 envelope, its members in the original's order.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct V1<'a> {
+    pub(super) id: String,
+    pub(super) timestamp: String,
+    pub(super) r#type: &'a str,
+    pub(super) sequence_number: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) data: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) campaign_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct V2<'a, D> {
+    r#type: &'a str,
+    timestamp: &'a str,
+    data: D,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Generated<'a> {
+    campaign_id: &'a str,
+    domain_id: &'a Value,
+    domain: &'a Value,
+    offset: &'a Value,
+    batch_size: u64,
+    total_generated: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DnsResult<'a> {
+    campaign_id: &'a str,
+    domain_id: &'a Value,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    domain: &'a Value,
+    validation_status: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns_records: Option<Value>,
+    attempts: u64,
+    processing_time: u64,
+    total_validated: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HttpResult<'a> {
+    campaign_id: &'a str,
+    domain_id: &'a Value,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    domain: &'a Value,
+    validation_status: &'a Value,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    http_status: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keywords: Option<[&'static str; 1]>,
+    content: String,
+    headers: Value,
+    processing_time: u64,
+    total_validated: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Progress<'a> {
+    campaign_id: &'a str,
+    total_items: &'a Value,
+    processed_items: &'a Value,
+    successful_items: &'a Value,
+    failed_items: &'a Value,
+    progress_percent: Value,
+    current_phase: &'a Value,
+    phase_status: &'a Value,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Transition<'a> {
+    campaign_id: &'a str,
+    previous_phase: &'a Value,
+    new_phase: &'a Value,
+    new_status: &'a str,
+    transition_type: &'a str,
+    trigger_reason: &'a Value,
+    prerequisites_met: bool,
+    data_integrity_check: bool,
+    domains_count: u64,
+    processed_count: u64,
+    successful_count: u64,
+    failed_items: u64,
+    transition_metadata: Value,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListUpdate<'a> {
+    action: &'a Value,
+    campaign_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    campaign: Option<Value>,
+}
+
+impl Writer<'_> {
+    fn row(&mut self, row: &Value, generated: &mut u64) {
+        let campaign_id = self.campaign.as_str();
+        let (domain_id, domain) = (&row["domainId"], &row["domain"]);
+        let offset = row["totalValidated"].as_u64().unwrap_or_default().saturating_sub(1);
+        let first =
+            |names: [&str; 2]| names.map(|name| &row[name]).into_iter().find(|it| it.is_string());
+        let has_code = row.get("httpStatusCode").is_some() || row.get("httpStatus").is_some();
+        if !row["offset"].is_null() {
+            *generated += 1;
+            let data = Generated {
+                campaign_id,
+                domain_id,
+                domain,
+                offset: &row["offset"],
+                batch_size: row["batchSize"].as_u64().unwrap_or(1),
+                total_generated: *generated,
+            };
+            self.v2(To::Everybody, "domain.generated", &data);
+        } else if let (true, Some(status)) = (has_code, first(["validationStatus", "httpStatus"])) {
+            let own_code = row.get("httpStatusCode");
+            let data = HttpResult {
+                campaign_id,
+                domain_id,
+                domain,
+                validation_status: status,
+                http_status: own_code.unwrap_or_else(|| &row["httpStatus"]),
+                keywords: (status == "success").then_some(["price"]),
+                content: format!("<title>{}</title>", domain.as_str().unwrap_or_default()),
+                headers: json!({"Server": "nginx"}),
+                processing_time: row["processingTime"].as_u64().unwrap_or_default(),
+                total_validated: row["totalValidated"].as_u64().unwrap_or_default(),
+            };
+            self.v2(self.subscribers(), "http.validation.result", &data);
+        } else if let Some(status) = first(["validationStatus", "dnsStatus"]) {
+            let resolved = status == "resolved";
+            let records = json!({"A": ["192.0.2.1"], "MX": [format!("10 mail.{}", domain.as_str().unwrap_or_default())]});
+            let data = DnsResult {
+                campaign_id,
+                domain_id,
+                domain,
+                validation_status: status,
+                dns_records: resolved.then(|| records.clone()),
+                attempts: 1,
+                processing_time: row["processingTime"].as_u64().unwrap_or_default(),
+                total_validated: row["totalValidated"].as_u64().unwrap_or_default(),
+            };
+            match offset % 4 {
+                0 | 2 => self.v2(self.subscribers(), "dns.validation.result", &data),
+                // A hybrid: it never got a number.
+                3 => self.v1(self.subscribers(), "dns.validation.result", Some(0), json!(data)),
+                _ => {
+                    let mut data = json!({
+                        "domainId": domain_id,
+                        "domain": domain,
+                        "validationStatus": status,
+                        "dnsRecords": if resolved { records } else { json!({}) },
+                        "attempts": 1,
+                    });
+                    if domain.is_null() {
+                        data.as_object_mut().map(|it| it.remove("domain"));
+                    }
+                    self.v1(self.subscribers(), "dns_validation_result", None, data);
+                }
+            }
+        }
+    }
+
+    fn progress(&mut self, data: Value) {
+        let percent = go_number(data["progressPercent"].as_f64().unwrap_or_default());
+        let progress = Progress {
+            campaign_id: self.campaign.as_str(),
+            total_items: &data["totalItems"],
+            processed_items: &data["processedItems"],
+            successful_items: &data["successfulItems"],
+            failed_items: &data["failedItems"],
+            progress_percent: percent.clone(),
+            current_phase: &data["currentPhase"],
+            phase_status: &data["phaseStatus"],
+        };
+        self.v2(To::Everybody, "campaign.progress", &progress);
+        if data["currentPhase"] == "dns_validation" && data["phaseStatus"] == "in_progress" {
+            let data = json!({
+                // Its callers gave it a phase where it wanted a kind of validation.
+                "phase": "dns_validation_validation",
+                "progress": percent,
+                "totalValidations": data["totalItems"],
+                "validationType": "dns_validation",
+                "validationsProcessed": data["processedItems"],
+            });
+            self.v1(self.subscribers(), "validation_progress", None, data);
+        }
+    }
+
+    fn phase_complete(&mut self, phase: &Value, items: u64) {
+        let next = match phase.as_str() {
+            Some("dns_validation") => {
+                let data = json!({"level": "info", "message": "DNS done: 100% \u{2028} checked"});
+                return self.broadcast_v1(
+                    To::Everybody,
+                    "system_notification",
+                    None,
+                    Some(data),
+                    false,
+                );
+            }
+            Some("http_keyword_validation") => "analysis",
+            Some("analysis") => "completed",
+            _ => return,
+        };
+        let data =
+            json!({"completedItems": items, "failedItems": 0, "nextPhase": next, "phase": phase});
+        self.v1(self.subscribers(), "campaign_phase_complete", None, data);
+        if next == "completed" {
+            // A hybrid: its number is the time.
+            let nanoseconds = unix_nanoseconds();
+            let data = json!({"campaignId": self.campaign.as_str(), "finalStatus": "completed"});
+            self.v1(self.subscribers(), "campaign.completed", Some(nanoseconds), data);
+        }
+    }
+
+    fn status(&mut self, data: &Value) {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Status<'a> {
+            campaign_id: &'a str,
+            phase_status: &'a str,
+            current_phase: &'a Value,
+        }
+        let status = Status {
+            campaign_id: self.campaign.as_str(),
+            phase_status: status_word(&data["phaseStatus"]),
+            current_phase: &data["currentPhase"],
+        };
+        self.v2(self.subscribers(), "campaign.status", &status);
+    }
+
+    /// Its counts are those that the original's callers wrote: whatever was at hand.
+    fn transition(&mut self, data: &Value) {
+        if data["dataIntegrityCheck"] != true {
+            return;
+        }
+        let number = |name: &str| data[name].as_u64().unwrap_or_default();
+        let items = data["campaign"]["totalItems"].as_u64().unwrap_or_default();
+        let manual = data["transitionType"].as_str().unwrap_or("manual");
+        let at = seconds(&self.timestamp);
+        let metadata = json!({"configuredAt": at, "configuredBy": "orchestrator", "personaCount": 3,
+            "totalDomains": items});
+        let (kind, counts, metadata) = match data["newPhase"].as_str() {
+            _ if manual == "error_recovery" => {
+                let processed = number("processedCount");
+                (manual, [items, processed, number("successfulCount")], metadata)
+            }
+            Some("dns_validation") => (manual, [items, 0, items], metadata),
+            Some("http_keyword_validation") => (manual, [items; 3], metadata),
+            _ => (
+                "automatic",
+                [0; 3],
+                json!({"autoTransition": true, "message": "next phase",
+                "notificationType": "toast", "transitionTime": at}),
+            ),
+        };
+        let transition = Transition {
+            campaign_id: self.campaign.as_str(),
+            previous_phase: &data["previousPhase"],
+            new_phase: &data["newPhase"],
+            new_status: status_word(&data["newStatus"]),
+            transition_type: kind,
+            trigger_reason: &data["triggerReason"],
+            prerequisites_met: true,
+            data_integrity_check: true,
+            domains_count: counts[0],
+            processed_count: counts[1],
+            successful_count: counts[2],
+            failed_items: 0,
+            transition_metadata: metadata,
+        };
+        self.sequenced("campaign.phase.transition", &transition);
+        if data["newPhase"] == "dns_validation" {
+            let data = json!({"currentPhase": data["newPhase"], "previousPhase": data["previousPhase"],
+                "progressPercentage": 0, "status": "completed", "transitionType": "automatic"});
+            self.v1(self.subscribers(), "phase_transition", None, data);
+        }
+    }
+
+    fn list_update(&mut self, action: &Value, campaign: Option<Value>) {
+        let data = ListUpdate { action, campaign_id: self.campaign.as_str(), campaign };
+        self.v2(To::Everybody, "campaign.list.update", &data);
+    }
+
+    fn subscribers(&self) -> To {
+        To::Subscribers(self.campaign.clone())
+    }
+
+    fn v1(&mut self, to: To, kind: &str, number: Option<u64>, data: Value) {
+        self.broadcast_v1(to, kind, number, Some(data), true);
+    }
+
+    fn broadcast_v1(
+        &mut self,
+        to: To,
+        kind: &str,
+        number: Option<u64>,
+        data: Option<Value>,
+        names: bool,
+    ) {
+        let sequence_number = number.unwrap_or_else(|| {
+            *self.number += 1;
+            *self.number
+        });
+        let envelope = V1 {
+            id: uuid(),
+            timestamp: seconds(&self.timestamp),
+            r#type: kind,
+            sequence_number,
+            data,
+            message: None,
+            campaign_id: names.then_some(self.campaign.as_str()),
+        };
+        self.out.push(Broadcast { to, text: go_json(&envelope).into() });
+    }
+
+    fn v2(&mut self, to: To, kind: &str, data: &impl Serialize) {
+        let envelope = V2 { r#type: kind, timestamp: &trimmed(&self.timestamp), data };
+        self.out.push(Broadcast { to, text: go_json(&envelope).into() });
+    }
+
+    /// The one kind of document that had a sequence, an id, and half of a hash's half.
+    fn sequenced(&mut self, kind: &str, data: &impl Serialize) {
+        *self.number += 1;
+        let timestamp = trimmed(&self.timestamp);
+        let (raw, data) = (format!("\"{timestamp}\""), go_json(data));
+        let hash = EventHash::of_original(&format!("\"{kind}\""), &raw, &data).to_string();
+        let text = format!(
+            "{{\"type\":\"{kind}\",\"timestamp\":{raw},\"data\":{data},\"sequence\":{{\
+             \"campaignId\":\"{}\",\"eventId\":\"evt_{}_{}\",\"sequenceNumber\":{},\
+             \"eventHash\":\"{}\",\"checkpointData\":true}}}}",
+            self.campaign.as_str(),
+            unix_nanoseconds(),
+            &format!("{:016x}", rand::random::<u64>())[..8],
+            self.number,
+            &hash[..16],
+        );
+        self.out.push(Broadcast { to: self.subscribers(), text: text.into() });
+    }
+}
+
+/// A campaign as the original's REST interface and its lists have it, from a record of ours.
+pub(super) fn rest_campaign(record: &Value) -> Value {
+    let phase = match record["currentPhase"].as_str() {
+        Some("domain_generation") => "generation",
+        Some(phase) => phase,
+        None => "setup",
+    };
+    let mut campaign = json!({
+        "id": record["campaignId"],
+        "name": record["name"],
+        "campaignType": "lead_generation",
+        "currentPhase": phase,
+        "phaseStatus": status_word(&record["phaseStatus"]),
+        "createdAt": record["createdAt"],
+        "updatedAt": record["updatedAt"],
+        "progressPercentage": go_number(record["progressPercentage"].as_f64().unwrap_or_default()),
+    });
+    for counter in
+        ["totalItems", "processedItems", "successfulItems", "failedItems", "errorMessage"]
+    {
+        if !record[counter].is_null() {
+            campaign[counter] = record[counter].clone();
+        }
+    }
+    campaign
+}
+
+/// The original had no word yet for a phase that may begin.
+fn status_word(status: &Value) -> &str {
+    match status.as_str() {
+        Some("configured" | "ready") | None => "not_started",
+        Some(status) => status,
+    }
+}
+
+/// JSON as Go writes it: some characters are escaped for the sake of HTML. They occur in texts only.
+pub(super) fn go_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value)
+        .unwrap_or_default()
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
+}
+
+/// Go writes whole numbers without a point.
+fn go_number(number: f64) -> Value {
+    if number.fract() == 0.0 { json!(number as i64) } else { json!(number) }
+}
+
+pub(super) fn uuid() -> String {
+    let hex = format!("{:032x}", rand::random::<u128>());
+    format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+}
+
+fn unix_nanoseconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
+}
+
+/// Whole seconds, as V1 has them.
+pub(super) fn seconds(timestamp: &str) -> String {
+    format!("{}Z", timestamp.split(['.', 'Z']).next().unwrap_or_default())
+}
+
+/// Go leaves the zeros at the end of a second away.
+fn trimmed(timestamp: &str) -> String {
+    match timestamp.trim_end_matches('Z').split_once('.') {
+        Some((whole, part)) if part.trim_end_matches('0').is_empty() => format!("{whole}Z"),
+        Some((whole, part)) => format!("{whole}.{}Z", part.trim_end_matches('0')),
+        None => timestamp.to_owned(),
+    }
+}
