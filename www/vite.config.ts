@@ -29,6 +29,7 @@ export default defineConfig({
   },
   server: {
     fs: { allow: [".."] },
+    // The server is told of this page: `campaign-sync-server --origin http://localhost:5173`.
     proxy: { "/api": { target: "http://127.0.0.1:8080", ws: true } },
   },
 });

@@ -21,7 +21,7 @@ afterEach(async () => {
 
 test("20 cuts of the socket during 20,000 events lose nothing", async () => {
   server = await Server.start();
-  cable = await Cable.to(server.port);
+  cable = await Cable.to(server);
   const id = await server.create({ count: 20_000, rate: 2_000, batch: 1 });
   const page = await open(browser, cable.origin, id);
   await watchRowCount(page);
@@ -68,7 +68,7 @@ test("the server is killed with SIGKILL and started again in the middle of a pha
 
 test("every fault at once, through all phases", async () => {
   server = await Server.start();
-  cable = await Cable.to(server.port);
+  cable = await Cable.to(server);
   // Some two thousand events: enough for every fault to happen, whatever the dice say.
   const id = await server.create({ count: 1_000, rate: 1_000, batch: 2 });
   const page = await open(browser, cable.origin, id);

@@ -15,7 +15,7 @@ before(async () => { browser = await launch(); });
 after(() => browser.close());
 beforeEach(async () => {
   server = await Server.start();
-  cable = await Cable.to(server.port);
+  cable = await Cable.to(server);
 });
 afterEach(async () => {
   await Promise.all(browser.contexts().map((context) => context.close()));

@@ -60,7 +60,7 @@ async function reaches(phase) {
 
 test("all phases, five cuts and two kills later the page holds what the server's table holds", async () => {
   server = await Server.start(["--dialect", "original"], directory);
-  cable = await Cable.to(server.port);
+  cable = await Cable.to(server);
   for (const campaignId of ["c1", "c2"]) {
     await server.api("/campaigns", { campaignId, name: "Test", count: 600, rate: 300 });
   }

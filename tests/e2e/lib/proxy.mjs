@@ -5,14 +5,14 @@ import { connect, createServer } from "node:net";
 const UPGRADE = /^GET \/api\/v2\/ws /;
 
 export class Cable {
-  /** A cable to a server's port. */
-  static async to(port) {
+  /** A cable to a server, at the address that the server knows for one. */
+  static async to({ port, cablePort }) {
     const cable = new Cable();
     cable.plugged = true;
     cable.sockets = new Set();
     cable.server = createServer((client) => cable.#carry(client, port));
-    await new Promise((resolve) => cable.server.listen(0, "127.0.0.1", resolve));
-    cable.origin = `http://127.0.0.1:${cable.server.address().port}`;
+    await new Promise((resolve) => cable.server.listen(cablePort, "127.0.0.1", resolve));
+    cable.origin = `http://127.0.0.1:${cablePort}`;
     return cable;
   }
 

@@ -29,7 +29,7 @@ export class Server {
     server.page = page;
     server.directory = await mkdtemp(join(tmpdir(), "campaign-sync-"));
     server.db = join(server.directory, "campaigns.db");
-    server.port = await freePort();
+    [server.port, server.cablePort] = [await freePort(), await freePort()];
     server.origin = `http://127.0.0.1:${server.port}`;
     server.options = options;
     server.page = page;
@@ -40,7 +40,8 @@ export class Server {
 
   /** Runs the process, again over the same database and port. */
   async run() {
-    const args = ["--listen", `127.0.0.1:${this.port}`, "--db", this.db, "--faults"];
+    const args = ["--listen", `127.0.0.1:${this.port}`, "--db", this.db, "--faults",
+      "--origin", `http://127.0.0.1:${this.cablePort}`];
     args.push("--static", this.page, ...this.options);
     this.process = spawn(binary("campaign-sync-server"), args, {
       stdio: ["ignore", "pipe", "pipe"],

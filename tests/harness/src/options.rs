@@ -53,7 +53,7 @@ pub struct Options {
     #[arg(long, env = "CAMPAIGN_SYNC_ENCRYPT_KEYS", value_name = "FILE")]
     pub encrypt_keys: Option<PathBuf>,
     /// Origins of our pages, as browsers name them, such as `https://app.example`; needed unless
-    /// listening on loopback. Their hosts are ours as well.
+    /// listening on loopback. Their hosts are ours as well. An open server admits its own beside them.
     #[arg(long, env = "CAMPAIGN_SYNC_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     pub origin: Vec<String>,
     /// Seconds until a session expires.

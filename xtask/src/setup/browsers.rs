@@ -1,4 +1,4 @@
-//! The browsers and nats-server: used where they are, installed by apt-get on a Debian, asked for
+//! The browsers, nats-server, and what the README deploys with: used where they are, installed by apt-get on a Debian, asked for
 //! elsewhere.
 //!
 //! What to do is decided by [`plan`] from a description of the machine, so that it can be tested
@@ -51,6 +51,25 @@ const NATS_SERVER: Part = Part {
     package: "nats-server",
     elsewhere: "nats-server 2.9 or newer (https://nats.io), on the PATH",
 };
+/// What the README's own commands and configuration need.
+const DEPLOYMENT: [Part; 3] = [
+    Part {
+        names: &["nginx"],
+        package: "nginx",
+        elsewhere: "nginx 1.20 or newer (https://nginx.org), on the PATH",
+    },
+    Part {
+        names: &["argon2"],
+        package: "argon2",
+        elsewhere: "argon2, the program of its reference implementation, on the PATH",
+    },
+    Part {
+        names: &["openssl"],
+        package: "openssl",
+        elsewhere: "openssl 1.1.1 or newer, on the PATH",
+    },
+];
+
 /// The first version with everything that the shared log needs.
 const NATS_VERSION: (u32, u32) = (2, 9);
 
@@ -85,11 +104,7 @@ pub(crate) fn require(repo: &Repo, browsers: &[Browser]) -> Result<()> {
 
 /// Makes sure of nats-server, of a version that will do.
 pub(crate) fn nats_server(repo: &Repo) -> Result<()> {
-    // Debian installs it where only root's `PATH` looks.
-    let find = || {
-        let debian = PathBuf::from("/usr/sbin/nats-server");
-        on_path("nats-server").or_else(|| Some(debian).filter(|path| path.is_file()))
-    };
+    let find = || service("nats-server");
     if find().is_none() {
         ensure(repo, &[&NATS_SERVER])?;
     }
@@ -99,6 +114,18 @@ pub(crate) fn nats_server(repo: &Repo) -> Result<()> {
         Some(version) if version >= NATS_VERSION => Ok(()),
         _ => bail!("`{said}` will not do: the tests need {}", NATS_SERVER.elsewhere),
     }
+}
+
+/// Makes sure of nginx, argon2 and openssl.
+pub(crate) fn deployment(repo: &Repo) -> Result<()> {
+    let lacking = |part: &&Part| part.names.iter().all(|name| service(name).is_none());
+    ensure(repo, &DEPLOYMENT.iter().filter(lacking).collect::<Vec<_>>())
+}
+
+/// A program that Debian may have installed where only root's `PATH` looks.
+fn service(name: &str) -> Option<PathBuf> {
+    let debian = PathBuf::from("/usr/sbin").join(name);
+    on_path(name).or_else(|| Some(debian).filter(|path| path.is_file()))
 }
 
 /// Major and minor out of `nats-server: v2.9.10`.

@@ -42,6 +42,7 @@ pub(crate) fn everything(repo: &Repo) -> Result<()> {
     for_check(repo)?;
     browsers::require(repo, &[browsers::Browser::Chromium, browsers::Browser::Firefox])?;
     browsers::nats_server(repo)?;
+    browsers::deployment(repo)?;
     tools::geckodriver(repo)
 }
 

@@ -4,11 +4,13 @@
 //! an append that has returned survives the death of the process and of the machine. The events and
 //! everything they change are one transaction.
 
+mod holder;
 mod instance;
 mod read;
 pub(super) mod replica;
 mod rows;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,6 +44,8 @@ pub struct SqliteLog {
     marked: bool,
     /// Whether something was written since the last tick.
     written: AtomicBool,
+    /// Nobody else has the database open as a server of its own.
+    _held: File,
 }
 
 impl Drop for SqliteLog {
@@ -59,8 +63,10 @@ impl SqliteLog {
     /// put in place again.
     ///
     /// # Errors
-    /// [`LogError::Storage`], for a database of an unknown form too.
+    /// [`LogError::Storage`], also for a database of an unknown form, and for one that another
+    /// process has open.
     pub fn open(path: &Path, new_epoch: &str, renew: bool) -> Result<Self, LogError> {
+        let held = holder::hold(path)?;
         let writer = connect(path)?;
         let foreign = instance::is_foreign(&writer, path).map_err(storage)?;
         if foreign {
@@ -68,10 +74,10 @@ impl SqliteLog {
         }
         let epoch = epoch(&writer, new_epoch, renew || foreign).map_err(storage)?;
         instance::advance(&writer, path).map_err(storage)?;
-        Ok(Self::over(path, writer, epoch, true))
+        Ok(Self::over(path, writer, epoch, true, held))
     }
 
-    fn over(path: &Path, writer: Connection, epoch: String, marked: bool) -> Self {
+    fn over(path: &Path, writer: Connection, epoch: String, marked: bool, held: File) -> Self {
         Self {
             path: path.to_owned(),
             epoch,
@@ -80,6 +86,7 @@ impl SqliteLog {
             readers: Mutex::default(),
             marked,
             written: AtomicBool::new(false),
+            _held: held,
         }
     }
 

@@ -17,24 +17,20 @@ use crate::campaign::Refusal;
 pub struct Gate {
     hosts: Vec<String>,
     origins: Vec<String>,
-    any_port: bool,
 }
 
 impl Gate {
     /// For a server behind these origins; without any, for one on loopback. One that is open to
-    /// everybody there is reached through any port: development has proxies of its own.
+    /// everybody there keeps its own beside them: a page of development has another port.
     pub fn new(origins: &[String], listening: SocketAddr, open: bool) -> Self {
-        let any_port = open && origins.is_empty();
-        let local = |host: &str| format!("http://{host}:{}", listening.port());
-        let origins = if origins.is_empty() {
-            let mut own = vec![local("localhost"), local("127.0.0.1"), local("[::1]")];
-            own.push(format!("http://{listening}"));
-            own
-        } else {
-            origins.to_vec()
-        };
+        let mut origins = origins.to_vec();
+        if open || origins.is_empty() {
+            let local = ["localhost", "127.0.0.1", "[::1]"];
+            origins.extend(local.map(|host| format!("http://{host}:{}", listening.port())));
+            origins.push(format!("http://{listening}"));
+        }
         let host = |origin: &String| Some(origin.split_once("://")?.1.to_owned());
-        Self { hosts: origins.iter().filter_map(host).collect(), origins, any_port }
+        Self { hosts: origins.iter().filter_map(host).collect(), origins }
     }
 
     /// Whether a page of ours may send its cookie over plain HTTP: only where it has to.
@@ -44,11 +40,7 @@ impl Gate {
 
     fn admits(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let text = |name| headers.get(name).map(|it: &HeaderValue| it.to_str().unwrap_or_default());
-        let ours = |list: &[String], given: &str| {
-            let given = if self.any_port { without_port(given) } else { given };
-            let same = |it: &String| given == if self.any_port { without_port(it) } else { it };
-            list.iter().any(same)
-        };
+        let ours = |list: &[String], given: &str| list.iter().any(|it| it == given);
         if !text(header::HOST).is_some_and(|host| ours(&self.hosts, host)) {
             return Err(Refusal::new(Code::Forbidden, "this server is not that host"));
         }
@@ -56,14 +48,6 @@ impl Gate {
             return Err(Refusal::new(Code::Forbidden, "pages of that origin are not admitted"));
         }
         Ok(())
-    }
-}
-
-/// A host or an origin without its port, if it ends with one.
-fn without_port(text: &str) -> &str {
-    match text.rsplit_once(':') {
-        Some((host, port)) if port.parse::<u16>().is_ok() => host,
-        _ => text,
     }
 }
 

@@ -75,29 +75,33 @@ async fn hosts_and_origins_are_compared_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_open_server_is_reached_through_any_port_of_loopback_and_by_no_other_name() {
-    let server = Server::start().await;
-    for host in ["localhost:1", "127.0.0.1:65535", "[::1]:3000"] {
+async fn an_open_server_is_reached_by_its_own_port_and_by_the_origins_it_was_given() {
+    let development = "http://localhost:5173".to_owned();
+    let server = Server::with(|options| options.origin = vec![development]).await;
+    let port = server.address.rsplit_once(':').unwrap().1;
+    for host in [&*format!("localhost:{port}"), &*format!("[::1]:{port}"), "localhost:5173"] {
         let origin = format!("http://{host}");
         assert_eq!(create(&server, "host", host).await.0, 200, "{host}");
         assert_eq!(create(&server, "origin", &origin).await.0, 200, "{origin}");
         assert_eq!(socket(&server, "origin", &origin).await, None, "{origin}");
     }
     for host in [
+        "localhost:1",
+        "127.0.0.1:5173",
+        "127.0.0.1",
         "localhost.evil.example:1",
-        "evil.example",
-        "127.0.0.1.evil.example",
-        "localhost:1:2",
-        "localhost:99999",
+        &*format!("evil.example:{port}"),
+        &*format!("127.0.0.1.evil.example:{port}"),
+        &*format!("localhost:{port}:2"),
         "localhost:",
-        "xlocalhost:1",
+        &*format!("xlocalhost:{port}"),
     ] {
         let origin = format!("http://{host}");
         assert_eq!(create(&server, "host", host).await.0, 403, "{host}");
         assert_eq!(create(&server, "origin", &origin).await.0, 403, "{origin}");
         assert_eq!(socket(&server, "origin", &origin).await, Some(403), "{origin}");
     }
-    for origin in ["null", "https://localhost:1", "http:", "http://"] {
+    for origin in ["null", "https://localhost:5173", "http:", "http://"] {
         assert_eq!(create(&server, "origin", origin).await.0, 403, "{origin}");
     }
 }
@@ -106,6 +110,7 @@ async fn an_open_server_is_reached_through_any_port_of_loopback_and_by_no_other_
 async fn behind_a_proxy_the_public_origins_are_ours_and_no_others() {
     let server = Server::with(|options| {
         options.origin = vec!["https://app.example".into(), "https://other.example:8443".into()];
+        options.token = Some("secret".into());
     })
     .await;
     for (host, status) in [

@@ -117,6 +117,7 @@ async fn a_message_that_is_not_the_next_one_never_happened() {
     let copy = folded(&log);
     assert_eq!(copy.number, 3);
     assert_eq!(folded(&nats.log(&nats.file("2.db"), "unused")), copy);
+    drop(log);
     assert_eq!(folded(&nats.log(&nats.file("1.db"), "unused")), copy);
 }
 

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use campaign_sync_harness::options::{Options, options};
 use campaign_sync_harness::server::{Ready, run};
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 pub(crate) use super::copy::{Copy, rows_by_sql};
 
@@ -166,8 +165,19 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
     Answer { status, position, body }
 }
 
+/// A socket, whatever it runs over.
+pub(crate) trait Socket:
+    Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Send + Unpin
+{
+}
+
+impl<S> Socket for S where
+    S: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Send + Unpin
+{
+}
+
 pub(crate) struct Client {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: Box<dyn Socket>,
     waiting: std::collections::VecDeque<String>,
 }
 
@@ -185,8 +195,8 @@ impl Client {
         Self::of(socket)
     }
 
-    pub(crate) fn of(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
-        Self { socket, waiting: Default::default() }
+    pub(crate) fn of(socket: impl Socket + 'static) -> Self {
+        Self { socket: Box::new(socket), waiting: Default::default() }
     }
 
     /// Connects and is acknowledged as v1.

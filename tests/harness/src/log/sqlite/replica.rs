@@ -65,9 +65,10 @@ impl SqliteLog {
 
     /// Unlike a log of its own, a copy needs no mark: an earlier state of it is one that has read less.
     fn open_copy(path: &Path, epoch: &str) -> Result<Self, LogError> {
+        let held = super::holder::hold(path)?;
         let writer = super::connect(path)?;
         let epoch = super::epoch(&writer, epoch, false).map_err(storage)?;
-        Ok(Self::over(path, writer, epoch, false))
+        Ok(Self::over(path, writer, epoch, false, held))
     }
 
     fn is_empty(&self) -> Result<bool, LogError> {

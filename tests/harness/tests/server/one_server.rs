@@ -1,0 +1,32 @@
+//! A database has one server at a time.
+
+use std::process::Stdio;
+
+use serde_json::json;
+
+use super::process::{Process, program};
+
+#[tokio::test]
+async fn a_second_server_on_the_same_database_is_refused_and_a_killed_one_holds_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = directory.path().join("campaigns.db");
+    let first = Process::start(&db);
+    let new = |id: &str| json!({"campaignId": id, "name": id, "count": 1});
+    first.post("/campaigns", new("c1")).await;
+
+    let second = program()
+        .args(["--listen", "127.0.0.1:0", "--db"])
+        .arg(&db)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    assert!(!second.status.success());
+    assert!(second.stdout.is_empty(), "it never listened");
+    let told = String::from_utf8(second.stderr).unwrap();
+    assert!(told.contains("campaigns.db is in use by another server"), "{told}");
+    first.post("/campaigns", new("c2")).await;
+
+    first.kill();
+    Process::start(&db).post("/campaigns", new("c3")).await;
+}
