@@ -74,6 +74,13 @@ impl NatsLog {
         let Place { epoch, last_sequence } = place;
         check_epoch(&epoch, keys.as_deref())?;
         let (copy, position) = SqliteLog::open_replica(cache, &epoch)?;
+        if position > last_sequence {
+            return Err(LogError::Storage(format!(
+                "the stream ends at {last_sequence}, and {} has read up to {position}: the stream is a \
+                 restored backup, so start one server alone with --new-epoch",
+                cache.display(),
+            )));
+        }
         let copy = copy.sealed_by(keys);
         let shared = Arc::new(Shared::new(copy, position));
         bridge.start(feed::run(shared.clone(), bridge.context(), epoch.clone()));

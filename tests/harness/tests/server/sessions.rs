@@ -1,12 +1,16 @@
 //! Logging in, seeing one's own campaigns and nobody else's, and being shown out.
 
+use std::time::Duration;
+
 use argon2::password_hash::{PasswordHasher as _, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
+use campaign_sync_harness::log::place::LogPlace;
 use campaign_sync_harness::options::Options;
 use serde_json::{Value, json};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
+use super::nats::Nats;
 use super::support::{Answer, Client, Server, answer, parse};
 
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -242,4 +246,23 @@ async fn nobody_gets_the_answer_to_the_request_of_somebody_else() {
         ids.push(done.body["campaign"]["campaignId"].clone());
     }
     assert_ne!(ids[0], ids[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gave_a_campaign_away_at_one_server_follows_it_no_more_at_another() {
+    let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
+    let place: LogPlace = nats.place().parse().unwrap();
+    let (one, other) = (
+        guarded(|options| options.log = Some(place.clone())).await,
+        guarded(|options| options.log = Some(place.clone())).await,
+    );
+    let (here, there) = (bearer(&one, "ada-l").await, bearer(&other, "ada-l").await);
+    creates(&one, &here, "c1").await;
+    let mut client = follows(&other, &there, "c1").await;
+    client.document().await;
+    let given = json!({"owner": "bob-m"});
+    assert_eq!(asks_with(&one, &here, "PUT", "/campaigns/c1/owner", given).await.status, 200);
+    let ended = tokio::time::timeout(Duration::from_secs(5), client.control("subscription_ended"));
+    let ended = ended.await.expect("within five seconds");
+    assert_eq!(ended, json!({"campaignId": "c1", "reason": "revoked"}));
 }

@@ -399,3 +399,28 @@ async fn a_client_whose_server_is_killed_mid_replay_goes_on_at_another() {
         assert_eq!(copy.rows.len(), 1_500);
     }
 }
+
+#[test]
+fn a_stream_that_ends_before_what_was_read_of_it_is_a_backup_and_needs_a_new_epoch() {
+    let mut nats = Nats::start();
+    let log = nats.log(&nats.file("1.db"), "first");
+    log.append(&id(), 0, &[created(), row(0)]).unwrap();
+    nats.kill(0);
+    let copied = |nats: &Nats, from: &str, to: &str| {
+        let mut copy = std::process::Command::new("cp");
+        assert!(copy.arg("-r").args([nats.file(from), nats.file(to)]).status().unwrap().success());
+    };
+    copied(&nats, "n0", "backup");
+    nats.run(0);
+    log.append(&id(), 2, &[row(1)]).unwrap();
+    drop(log);
+    nats.kill(0);
+    std::fs::remove_dir_all(nats.file("n0")).unwrap();
+    copied(&nats, "backup", "n0");
+    nats.run(0);
+    let open = |renew| NatsLog::open(&nats.addresses(), &nats.file("1.db"), "second", renew);
+    let refused = open(false).unwrap_err().to_string();
+    assert!(refused.contains("start one server alone with --new-epoch"), "{refused}");
+    let log = open(true).unwrap();
+    assert_eq!((log.epoch(), log.head(&id()).unwrap().unwrap().number), ("second".to_owned(), 2));
+}
