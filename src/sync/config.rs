@@ -18,7 +18,7 @@ pub struct Config {
     /// The wall running ahead of the monotonic clock by this much is a wake, and so is a timer that
     /// fires this late.
     pub wake_jump_ms: u64,
-    /// State older than this is not `live`.
+    /// State this old is not `live`.
     pub live_age_ms: u64,
     /// A connection attempt may take this long.
     pub open_timeout_ms: u64,

@@ -81,10 +81,11 @@ impl Subscription {
         self.after_progress(cx);
     }
 
-    /// Completes a replay once its last event has been applied.
+    /// Completes a replay once its last event has been applied. What is held beyond it the server did
+    /// not have when it answered: what lies before that comes next on this socket, by itself.
     pub(super) fn settle_replay(&mut self, cx: &mut Context) {
         let Recovery::Replaying { want, to, events, asked, .. } = &self.recovery else { return };
-        if self.applied() < *to {
+        if self.applied() < *to || !self.held.is_empty() {
             return;
         }
         let outcome = if *events == 0 { "current" } else { "replay" };
@@ -94,10 +95,6 @@ impl Subscription {
             self.proof.note_current(asked);
         }
         self.announce_recovered(cx, want, outcome, events);
-        if !self.held.is_empty() {
-            // Held events beyond the replay: what lies between was lost after it.
-            self.want(cx, Reason::Gap, false);
-        }
         self.begin_repair(cx);
     }
 
@@ -156,15 +153,17 @@ impl Subscription {
         }
         if head.last_sequence_number > applied && !planted!(TailUnnoticed) {
             self.want(cx, Reason::Tail, false);
-        } else if let Some(then) = sent.and_then(|sent| self.applied_at_ping(sent))
-            && head.last_sequence_number < then
+        } else if let Some(owed) = sent.and_then(|sent| self.owed_at_ping(sent))
+            && head.last_sequence_number.next() < owed
         {
             self.on_divergence(cx, "head", head.last_sequence_number);
             return;
         }
-        self.proof.lagging = head.log_head > head.last_sequence_number;
+        // It is behind with sending, or has less than we do.
+        let log_head = head.log_head.max(head.last_sequence_number);
+        self.proof.lagging = log_head != head.last_sequence_number.max(applied);
         if let Some(sent) = sent {
-            self.proof.note_head(sent, head.log_head, applied);
+            self.proof.note_head(sent, log_head, applied);
         }
         if head.last_sequence_number == applied
             && let Some(count) = head.domains_count
@@ -177,7 +176,7 @@ impl Subscription {
     /// has no cursor for us any more.
     pub(super) fn on_no_head(&mut self, cx: &mut Context, sent: Now) {
         let followed = self.fate == Fate::Open && self.recovery.is_settled();
-        if followed && self.applied_at_ping(sent).is_some() {
+        if followed && self.owed_at_ping(sent).is_some() {
             self.subscribe(cx);
             self.want(cx, Reason::Tail, false);
         }

@@ -135,6 +135,11 @@ impl Stream {
         Self { next, to }
     }
 
+    /// The number that must come next.
+    pub const fn next(&self) -> SequenceNumber {
+        self.next
+    }
+
     /// Whether `number` can only come if one before it was lost.
     pub fn skips_to(&self, number: SequenceNumber) -> bool {
         number > self.next

@@ -84,22 +84,23 @@ pub struct Strikes {
     count: u32,
 }
 
-/// Where we stood when a ping was sent: an honest server has written at least that much.
+/// What the socket owed next when a ping was sent: an honest server has written all before it.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     sent: Now,
-    number: SequenceNumber,
+    next: SequenceNumber,
 }
 
 /// Marks kept; as many as pings may be unanswered.
 const MARKS_MAX: usize = 8;
 
 impl Proof {
-    /// The log's head was `head` at some moment after `sent`.
+    /// The log's head was `head` at some moment after `sent`. A server that has less than we do
+    /// proves nothing.
     pub(super) fn note_head(&mut self, sent: Now, head: SequenceNumber, applied: SequenceNumber) {
-        if applied >= head {
+        if applied == head {
             self.note_current(sent);
-        } else {
+        } else if applied < head {
             self.pending = Some((sent, head));
         }
     }
@@ -129,16 +130,16 @@ impl Proof {
 
     fn is_on_its_way(&self, config: &Config, now: Now) -> bool {
         self.proven.is_none()
-            && self.replaced.is_some_and(|since| now.age_of(since) <= config.live_age_ms)
+            && self.replaced.is_some_and(|since| now.age_of(since) < config.live_age_ms)
     }
 
     fn is_young(&self, config: &Config, now: Now) -> bool {
-        self.proven.is_some_and(|proven| now.age_of(proven) <= config.live_age_ms)
+        self.proven.is_some_and(|proven| now.age_of(proven) < config.live_age_ms)
     }
 
     /// When the proof grows old.
     fn expiry(&self, config: &Config) -> Option<Timestamp> {
-        self.proven.or(self.replaced).map(|proven| proven.at + config.live_age_ms + 1)
+        self.proven.or(self.replaced).map(|proven| proven.at + config.live_age_ms)
     }
 }
 
@@ -354,17 +355,17 @@ impl Subscription {
         all.into_iter().flatten().min()
     }
 
-    /// A ping is sent: remember where we stand.
+    /// A ping is sent: remember how far the socket has come.
     pub(super) fn mark_ping(&mut self, sent: Now) {
-        self.marks.push(Mark { sent, number: self.applied() });
+        self.marks.push(Mark { sent, next: self.stream.next() });
         if self.marks.len() > MARKS_MAX {
             self.marks.remove(0);
         }
     }
 
-    /// Where we stood when that ping was sent, unless the cursor was set since.
-    pub(super) fn applied_at_ping(&self, sent: Now) -> Option<SequenceNumber> {
-        self.marks.iter().find(|mark| mark.sent == sent).map(|mark| mark.number)
+    /// What the socket owed next when that ping was sent, unless the cursor was set since.
+    pub(super) fn owed_at_ping(&self, sent: Now) -> Option<SequenceNumber> {
+        self.marks.iter().find(|mark| mark.sent == sent).map(|mark| mark.next)
     }
 
     /// The cursor was set: what stood before says nothing about what the server has written since.

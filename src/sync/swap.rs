@@ -4,7 +4,7 @@ use super::context::Context;
 use super::log::{Facts, Level};
 use super::notice::Notice;
 use super::outcome::Verdict;
-use super::recovery::{Recovery, Want};
+use super::recovery::{Recovery, Stream, Want};
 use super::repair::Repair;
 use super::subscription::Subscription;
 use super::{Now, subscription::Strikes};
@@ -30,6 +30,7 @@ impl Subscription {
         if !self.staging.as_deref().is_some_and(same) {
             self.staging = None;
         }
+        self.stream = Stream::new(at.next(), at);
         let deadline = cx.now.at + cx.config.recovery_deadline_ms;
         self.recovery = Recovery::Receiving { want, request_id, epoch, at, asked, deadline };
     }

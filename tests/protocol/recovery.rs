@@ -247,6 +247,33 @@ fn a_loss_within_a_replay_is_asked_for_again() {
 }
 
 #[test]
+fn what_is_held_beyond_an_answer_is_waited_for_without_asking() {
+    let (mut world, log) = with_a_gap();
+    // This server does not have event 4 yet.
+    world.answer("current", EPOCH, 4, 3);
+    world.advance(2_000);
+    assert_eq!((world.requests(), &*world.status()), (1, "recovering"), "5 is held, 4 is missing");
+    assert_eq!(world.receive(&log.document(4)), Verdict::Applied);
+    assert_eq!((world.position(), &*world.status()), (5, "live"));
+    assert_eq!((world.requests(), &world.notice("recovered")["events"]), (1, &json!(2)));
+}
+
+#[test]
+fn what_is_held_beyond_an_answer_is_asked_for_after_ten_seconds_without_progress() {
+    let (mut world, _) = with_a_gap();
+    for asked in 1..=4 {
+        world.answer("current", EPOCH, 4, 3);
+        for _ in 0..3 {
+            world.advance(3_300);
+            world.receive(&message("pong", &json!({"heads": []})));
+        }
+        assert_eq!((world.requests(), &*world.status()), (asked, "recovering"));
+        world.advance_until(|world| world.requests() > asked);
+        assert_eq!(world.request().get("prefer"), None);
+    }
+}
+
+#[test]
 fn a_tail_loss_is_found_by_a_pong() {
     let mut log = Log::with_rows(2);
     let mut world = World::following(&log);
@@ -289,6 +316,45 @@ fn a_head_below_our_position_on_the_same_socket_is_divergence() {
     assert_eq!(world.notice("divergence")["kind"], "head");
     assert_eq!(world.request()["prefer"], "snapshot");
     assert_eq!(world.position(), 4, "the position stays until a snapshot decides");
+}
+
+#[test]
+fn a_head_that_has_not_come_to_what_was_held_is_no_divergence() {
+    let mut log = Log::with_rows(3);
+    let mut world = World::following(&log);
+    for offset in 3..8 {
+        log.generate(offset);
+    }
+    // Event 5 is lost; what comes after it is held.
+    assert_eq!(world.frame(&log.frame(6, 9)).applied, 0);
+    world.answer("replay", EPOCH, 5, 9);
+    world.receive(&log.document(5));
+    assert_eq!((world.position(), &*world.status()), (9, "live"), "the rest was here");
+    world.advance(5_000);
+    world.pong_with(json!([wire_head(EPOCH, 6, 9)]));
+    assert_eq!(world.status(), "live", "the server still sends what was held");
+    assert_eq!(world.frame(&log.frame(6, 8)).applied, 0);
+    world.advance(5_000);
+    world.pong_with(json!([wire_head(EPOCH, 7, 9)]));
+    assert_eq!(world.notice("divergence")["kind"], "head", "8 had come on this socket");
+}
+
+#[test]
+fn a_head_is_compared_with_what_came_since_the_snapshot() {
+    let log = Log::with_rows(9);
+    let mut world = World::following(&log);
+    world.pong_with(json!([wire_head(OTHER_EPOCH, 2, 2)]));
+    world.answer_snapshot(OTHER_EPOCH, 2, rows(2));
+    world.advance(1);
+    world.pong_with(json!([wire_head(OTHER_EPOCH, 2, 2)]));
+    assert_eq!((&*world.status(), world.metrics().divergences), ("live", 1));
+    world.advance(5_000);
+    world.pong_with(json!([wire_head(OTHER_EPOCH, 2, 2)]));
+    assert_eq!(
+        (&*world.status(), world.metrics().divergences),
+        ("live", 1),
+        "10 was another log's"
+    );
 }
 
 #[test]
