@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::server::message::Message;
 
-/// A proof counts for this long.
+/// A proof counts for less than this.
 const AGE_MS: u64 = 10_000;
 
 /// The conversation on the socket that counts.
@@ -69,26 +69,27 @@ impl Conversation {
             let (epoch, head) = (of["epoch"].as_str()?.to_owned(), of[head].as_u64()?);
             Some((of["campaignId"].as_str()?.to_owned(), Proof { since, epoch, head }))
         };
+        // A server that has less than the page lags: what it says proves nothing.
+        let not_behind = |(id, proof): &(String, Proof)| proof.head >= applied(id);
         if document["type"] == "pong" {
             let ping = data["timestamp"].as_u64().and_then(|echo| self.pings.get(&echo));
             let heads = data["heads"].as_array().map_or(&[][..], Vec::as_slice);
-            let of_head = |head| proof(*ping?, head, "logHead");
+            let of_head = |head| proof(*ping?, head, "logHead").filter(&not_behind);
             return heads.iter().filter_map(of_head).collect();
         }
         let replays = data["outcome"] == "replay" || data["outcome"] == "current";
         let asked = data["requestId"].as_str().and_then(|request| self.requests.get(request));
         let asked = asked.filter(|_| replays);
         let answer = asked.and_then(|asked| proof(*asked, data, "toSequenceNumber"));
-        // A server that has less than the page lags: its answer proves nothing.
-        answer.filter(|(id, proof)| proof.head >= applied(id)).into_iter().collect()
+        answer.filter(not_behind).into_iter().collect()
     }
 }
 
 impl Proof {
     /// Whether it is still young.
     pub(crate) fn is_young(&self, now: Now) -> bool {
-        now.at.since(self.since.at) <= AGE_MS
-            && now.wall_ms.saturating_sub(self.since.wall_ms) <= AGE_MS as i64
+        now.at.since(self.since.at) < AGE_MS
+            && now.wall_ms.saturating_sub(self.since.wall_ms) < AGE_MS as i64
     }
 
     /// Whether it says that a page at `position` lacks nothing.

@@ -91,8 +91,8 @@ impl Requests {
         self.fruitless.clear();
     }
 
-    /// A request was sent.
-    pub(crate) fn sent(&mut self, now: Timestamp) -> Check {
+    /// A request was sent. If something arrived behind it in the same frame, it was not fruitless.
+    pub(crate) fn sent(&mut self, now: Timestamp, progress_since: bool) -> Check {
         for (times, (most, window)) in [(&mut self.sent, BURST), (&mut self.fruitless, FRUITLESS)] {
             times.push_back(now);
             if times.len() > most + 1 {
@@ -102,6 +102,9 @@ impl Requests {
             demand(times.len() <= most || now.since(first) >= window, "G8", || {
                 format!("{} requests within {} ms", times.len(), now.since(first))
             })?;
+        }
+        if progress_since {
+            self.progress();
         }
         Ok(())
     }

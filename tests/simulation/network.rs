@@ -47,6 +47,11 @@ impl Link {
         !self.dead[direction as usize]
     }
 
+    /// Whether it carries nothing any more in one direction at least.
+    pub(crate) const fn is_broken(&self) -> bool {
+        self.dead[0] || self.dead[1]
+    }
+
     /// When a frame that is sent now arrives.
     pub(crate) fn arrival(
         &mut self,

@@ -148,10 +148,11 @@ impl World {
         let client = &mut self.clients[number];
         let now = client.clock.now(self.now_ms);
         client.conversation.says(now, &message);
-        if let Message::Recover(id, _) = message
+        if let Message::Recover(id, wanted) = message
             && let Some(watch) = client.watches.get_mut(&id)
         {
-            watch.requests.sent(now.at)?;
+            let progress_since = watch.place().is_some_and(|(_, number)| number > wanted.last);
+            watch.requests.sent(now.at, progress_since)?;
         }
         Ok(())
     }

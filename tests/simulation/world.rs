@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use campaign_sync::sync::Input;
-use campaign_sync::sync::input::Ticket;
+use campaign_sync::sync::input::{ConnectionId, Ticket};
 
 use super::client::Client;
 use super::faults::{Fault, Levels, Plan};
@@ -19,12 +19,13 @@ use super::report::Tally;
 use super::rng::Rng;
 use super::sealed;
 use super::server::log::Campaign;
+use super::server::session::HEARTBEAT_MS;
 use super::server::state::{Change, State};
-use super::server::{Manners, Server};
+use super::server::{Manners, Replays, Server};
 use super::workload::Workload;
 
 /// Everything must be well this long after the faults stop: dead link 10 s, reconnect 20 s,
-/// negotiation 3 s, retry 20 s, rate 60 s, and the transfer.
+/// negotiation 3 s, retry 20 s, rate 60 s. The transfer comes on top.
 const CONVERGE_MS: u64 = 120_000;
 /// What was lost just before may still show for this long: two heartbeats and the age of a proof.
 const SETTLE_MS: u64 = 20_000;
@@ -303,7 +304,8 @@ impl World {
         let mut wrong = None;
         for (number, client) in self.clients.iter().enumerate() {
             let now = client.clock.now(self.now_ms);
-            if let Err(what) = oracle::converged(client, &self.server.shelf, now) {
+            let shown = oracle::converged(client, &self.server.shelf, now);
+            if let Err(what) = self.is_connected(number).and(shown) {
                 wrong = Some(format!("client {number}, {since_ms} ms after the faults: {what}"));
                 break;
             }
@@ -313,12 +315,39 @@ impl World {
             (None, well) => self.well_since_ms = well.or(Some(self.now_ms)),
             (Some(_), _) if since_ms <= SETTLE_MS => self.well_since_ms = None,
             (Some(detail), well) => {
-                if since_ms > CONVERGE_MS || well.is_some() {
+                if since_ms > CONVERGE_MS + self.transfer_ms() || well.is_some() {
                     return Err(Violation { guarantee: "G9", detail });
                 }
             }
         }
         self.schedule.plan(self.now_ms + 500, Happening::Verify);
         Ok(false)
+    }
+
+    /// What a page was refused holds for one connection: on the next it asks again, so nothing is
+    /// settled on a socket that it has yet to leave, or without one.
+    fn is_connected(&self, number: usize) -> Result<(), String> {
+        let client = &self.clients[number];
+        let connection = client.machine.connection();
+        let link = connection.socket().and_then(|ConnectionId(connection)| {
+            self.links.get(&LinkId { client: number, visit: client.visit, connection })
+        });
+        let whole = link.is_some_and(|link| !link.is_broken()) && connection.as_str() == "open";
+        if whole { Ok(()) } else { Err(format!("its connection is {connection:?}")) }
+    }
+
+    /// What the transfer of everything takes at the server's pace. Where replays are cut short, each
+    /// brings half of what is missing, and the next `pong` tells of the rest.
+    fn transfer_ms(&self) -> u64 {
+        let Manners { part_rows, batch, replays, .. } = self.server.shelf.manners;
+        let campaigns = self.server.shelf.campaigns.values();
+        let (mut frames, mut head) = (0, 0);
+        for campaign in campaigns {
+            head = campaign.log().head().max(head);
+            frames =
+                (head / batch).max((campaign.state().rows.len() / part_rows) as u64).max(frames);
+        }
+        let halves = if replays == Replays::CutShort { u64::from(head.ilog2()) + 1 } else { 0 };
+        frames * self.plan.pace_ms + halves * (HEARTBEAT_MS + 2 * self.plan.delay_ms)
     }
 }

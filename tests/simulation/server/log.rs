@@ -106,15 +106,16 @@ impl Campaign {
     /// What a connection sees that has everything so much later. A new epoch it sees at once: who met
     /// that first and the former one afterwards, would take the former for the newer.
     pub(crate) fn view(&self, now_ms: u64, lag_ms: u64, lag_known: bool) -> View<'_> {
-        let log = self.log();
+        let now = self.log();
         if lag_ms == 0 {
-            return View { log, head: log.head(), known: log.head() };
+            return View { log: now, head: now.head(), known: now.head() };
         }
         let then_ms = now_ms.saturating_sub(lag_ms);
-        let (now, then) = (log, self.log_at(then_ms));
+        let then = self.log_at(then_ms);
         let log = if then.era == now.era { then } else { now };
         let head = log.head_at(then_ms);
-        View { log, head, known: if lag_known { log.head() } else { head } }
+        // What is known of is the log as it is now, even if that is another of the same epoch.
+        View { log, head, known: if lag_known { now.head().max(head) } else { head } }
     }
 
     fn log_at(&self, then_ms: u64) -> &Log {
