@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod conform;
 mod demo;
+mod load;
 mod npm;
 mod pack;
 mod repo;
@@ -40,6 +41,9 @@ cargo xtask <command>
   planted                                look for every planted bug, into docs/PLANTED.md
   size                                   weigh the main entry, into target/report/size.json
   bench [--events N] [--rounds N]        measure in headless Chromium, into target/report/bench.json
+  load  [--connections N] [--seconds S] [--only SCENARIO]
+                                         put the server under load, beside servers of Node and NATS,
+                                         into target/report/load.json
   pack                                   the npm tarball, into target/
 ";
 
@@ -71,6 +75,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         Some("planted") => done(arguments).and_then(|()| sim::plant_command(&repo))?,
         Some("size") => done(arguments).and_then(|()| size::run_command(&repo))?,
         Some("bench") => bench::run_command(&repo, &bench::Options::parse(arguments)?)?,
+        Some("load") => load::run_command(&repo, &load::Options::parse(arguments)?)?,
         Some("pack") => done(arguments).and_then(|()| pack::run_command(&repo))?,
         Some(other) => bail!("there is no command `{other}`\n\n{USAGE}"),
         None => bail!("which command?\n\n{USAGE}"),

@@ -102,13 +102,17 @@ pub(crate) fn require(repo: &Repo, browsers: &[Browser]) -> Result<()> {
     ensure(repo, &missing(browsers, |name| on_path(name).is_some()))
 }
 
+/// nats-server, if it is there.
+pub(crate) fn nats_program() -> Option<PathBuf> {
+    service("nats-server")
+}
+
 /// Makes sure of nats-server, of a version that will do.
 pub(crate) fn nats_server(repo: &Repo) -> Result<()> {
-    let find = || service("nats-server");
-    if find().is_none() {
+    if nats_program().is_none() {
         ensure(repo, &[&NATS_SERVER])?;
     }
-    let program = find().with_context(|| format!("missing: {}", NATS_SERVER.elsewhere))?;
+    let program = nats_program().with_context(|| format!("missing: {}", NATS_SERVER.elsewhere))?;
     let said = read(Command::new(program).arg("--version"))?;
     match nats_version(&said) {
         Some(version) if version >= NATS_VERSION => Ok(()),

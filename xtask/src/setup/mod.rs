@@ -37,6 +37,17 @@ pub(crate) fn for_bench(repo: &Repo) -> Result<()> {
     browsers::require(repo, &[browsers::Browser::Chromium])
 }
 
+/// What `load` needs: Node with npm, and nats-server for what it measures beside ours.
+pub(crate) fn for_load(repo: &Repo) -> Result<()> {
+    node::require(repo)?;
+    browsers::nats_server(repo)
+}
+
+/// nats-server's executable, if it is there.
+pub(crate) fn nats_server() -> Option<std::path::PathBuf> {
+    browsers::nats_program()
+}
+
 /// Everything, which is what `test` needs.
 pub(crate) fn everything(repo: &Repo) -> Result<()> {
     for_check(repo)?;

@@ -11,6 +11,7 @@ use super::tally::Tally;
 use crate::build::{self, PROJECTS};
 use crate::check;
 use crate::conform;
+use crate::load;
 use crate::npm::Project;
 use crate::repo::{Repo, command_line};
 use crate::setup;
@@ -46,11 +47,13 @@ pub(crate) enum Suite {
     Tarball,
     /// The conformance kit: on the reference server, on broken ones, and its reader against the machine.
     Conformance,
+    /// The server under a little load, which must not cost it an event.
+    Load,
 }
 
 impl Suite {
     /// All of them, in the order in which they run.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Build,
         Self::Check,
         Self::Native,
@@ -62,6 +65,7 @@ impl Suite {
         Self::EndToEnd,
         Self::Tarball,
         Self::Conformance,
+        Self::Load,
     ];
 
     /// The suite of this name.
@@ -86,6 +90,7 @@ impl Suite {
             Self::EndToEnd => "e2e",
             Self::Tarball => "tarball",
             Self::Conformance => "conformance",
+            Self::Load => "load",
         }
     }
 
@@ -99,7 +104,8 @@ impl Suite {
             | Self::Planted
             | Self::Chromium
             | Self::Firefox
-            | Self::Conformance => 40,
+            | Self::Conformance
+            | Self::Load => 40,
             Self::Package | Self::Tarball => 20,
         };
         Duration::from_secs(minutes * 60)
@@ -116,7 +122,8 @@ impl Suite {
             | Self::Simulator
             | Self::Planted
             | Self::Chromium
-            | Self::Firefox => false,
+            | Self::Firefox
+            | Self::Load => false,
         }
     }
 
@@ -130,6 +137,7 @@ impl Suite {
             Self::EndToEnd => "tests/e2e/package.json",
             Self::Tarball => "tests/package/package.json",
             Self::Conformance => "tests/conformance/package.json",
+            Self::Load => "tests/load/peers/package.json",
         };
         (!repo.path(needed).is_file()).then(|| format!("there is no {needed} yet"))
     }
@@ -148,6 +156,10 @@ impl Suite {
             Self::EndToEnd => npm_test(repo, "tests/e2e", log),
             Self::Tarball => npm_test(repo, "tests/package", log),
             Self::Conformance => conformance(repo, log),
+            Self::Load => {
+                let mut smoke = load::smoke(repo, &mut into(log))?;
+                runner(log, &mut smoke)
+            }
         }
     }
 }

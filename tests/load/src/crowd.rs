@@ -1,0 +1,278 @@
+//! Many subscribers of one stream, each of which checks that it gets everything once, in order.
+
+use std::cell::{Cell, RefCell};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::socket::Socket;
+use crate::tally::{Place, Reader, Tally};
+
+/// Connections under way at once: below the backlog of a listening socket.
+const CONNECTING_MAX: usize = 200;
+
+/// Connections from one address of loopback, far below its ports.
+const PER_ADDRESS: usize = 4_000;
+
+/// Whatever is waited for comes before this, or never.
+const NEVER: Duration = Duration::from_secs(180);
+
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Time between a client's pings, and how long it waits at most before it connects again.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+const RECONNECT_SPREAD_MS: u64 = 500;
+
+/// What a server speaks.
+#[derive(Clone, Debug)]
+pub(crate) enum Dialect {
+    /// Ours: these campaigns, and whether a replay is preferred to a snapshot.
+    Ours { campaigns: Vec<String>, replay: bool },
+    /// Frames to everybody.
+    Plain,
+    /// Socket.IO.
+    SocketIo,
+}
+
+/// All subscribers of one measurement.
+#[derive(Debug, Default)]
+pub(crate) struct Crowd {
+    reader: Reader,
+    pub(crate) tally: RefCell<Tally>,
+    /// Subscribers that have been answered since this was last set.
+    pub(crate) ready: Cell<usize>,
+    /// Of these, the ones that have everything up to the number that they were told.
+    pub(crate) synced: Cell<usize>,
+    failure: RefCell<Option<String>>,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Member {
+    crowd: Rc<Crowd>,
+    index: usize,
+    dialect: Dialect,
+    place: Place,
+    /// The number that it was told to be complete at, once it has been answered.
+    told: Option<u64>,
+    is_synced: bool,
+    /// What must be said in answer to what was heard.
+    say: Vec<String>,
+    pings: bool,
+}
+
+/// How a crowd behaves.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manners {
+    /// Sends a `ping` every five seconds, as clients do.
+    pub(crate) pings: bool,
+    /// Comes back when its connection ends.
+    pub(crate) returns: bool,
+    /// The number up to which it has everything already.
+    pub(crate) after: u64,
+}
+
+impl Crowd {
+    /// Subscribes that many, and waits until each has been answered.
+    pub(crate) async fn gather(
+        self: &Rc<Self>,
+        count: usize,
+        to: SocketAddr,
+        manners: Manners,
+        dialect: impl Fn(usize) -> Dialect,
+    ) -> Result<Vec<JoinHandle<()>>> {
+        let gate = Rc::new(Semaphore::new(CONNECTING_MAX));
+        let tasks = (0..count).map(|index| {
+            let mut member = Member {
+                crowd: self.clone(),
+                index,
+                dialect: dialect(index),
+                place: Place { next: manners.after + 1 },
+                told: None,
+                is_synced: false,
+                say: Vec::new(),
+                pings: manners.pings,
+            };
+            let gate = gate.clone();
+            tokio::task::spawn_local(async move {
+                loop {
+                    match member.session(&gate, to).await {
+                        Ok(()) if manners.returns => {}
+                        Err(_) if manners.returns => {}
+                        Ok(()) => return member.fail("a server closed a connection"),
+                        Err(error) => return member.fail(&format!("{error:#}")),
+                    }
+                    let spread = (index as u64 * 7_919) % RECONNECT_SPREAD_MS;
+                    sleep(Duration::from_millis(spread)).await;
+                }
+            })
+        });
+        let tasks = tasks.collect();
+        self.wait("the subscribers to be answered", || self.ready.get() >= count).await?;
+        Ok(tasks)
+    }
+
+    /// Waits until that is so, or a subscriber failed.
+    pub(crate) async fn wait(&self, what: &str, so: impl Fn() -> bool) -> Result<()> {
+        let until = async {
+            while !so() {
+                if let Some(failure) = self.failure.borrow().clone() {
+                    bail!("waiting for {what}: {failure}");
+                }
+                sleep(LOOK_EVERY).await;
+            }
+            Ok(())
+        };
+        let late = || {
+            let (tally, ready) = (self.tally.borrow().shown(0), self.ready.get());
+            format!("waited too long for {what}; {ready} answered, {tally}")
+        };
+        timeout(NEVER, until).await.with_context(late)?
+    }
+
+    /// Waits until that many events have been delivered to all of them together.
+    pub(crate) async fn delivered(&self, count: u64) -> Result<()> {
+        self.wait(&format!("{count} deliveries"), || self.tally.borrow().delivered >= count).await
+    }
+}
+
+impl Member {
+    fn fail(&self, why: &str) {
+        self.crowd.failure.borrow_mut().get_or_insert_with(|| why.to_owned());
+    }
+
+    /// One connection, from its opening to its end.
+    async fn session(&mut self, gate: &Semaphore, to: SocketAddr) -> Result<()> {
+        let mut opening = Some(gate.acquire().await?);
+        let from = address(self.index);
+        let mut socket = Socket::connect(from, to, self.path()).await?;
+        (self.told, self.is_synced) = (None, false);
+        match self.dialect {
+            Dialect::Ours { .. } => socket.send(&init()).await?,
+            Dialect::Plain => self.answered(0),
+            Dialect::SocketIo => {}
+        }
+        // Not all at the same moment, as clients that came one after the other.
+        let offset = Duration::from_millis(self.index as u64 % HEARTBEAT.as_millis() as u64);
+        let mut ping_at = Instant::now() + HEARTBEAT + offset;
+        loop {
+            if self.told.is_some() {
+                opening = None;
+            }
+            let _until_answered = &opening;
+            let heard = async {
+                if self.pings {
+                    tokio::select! {
+                        open = socket.receive(|frame| self.hear(frame)) => open.map(Some),
+                        () = tokio::time::sleep_until(ping_at) => Ok(None),
+                    }
+                } else {
+                    socket.receive(|frame| self.hear(frame)).await.map(Some)
+                }
+            };
+            match heard.await? {
+                Some(true) => {}
+                Some(false) => return Ok(()),
+                None => {
+                    ping_at += HEARTBEAT;
+                    socket.send(r#"{"type":"ping","payload":{"timestamp":1}}"#).await?;
+                }
+            }
+            for text in std::mem::take(&mut self.say) {
+                socket.send(&text).await?;
+            }
+        }
+    }
+
+    const fn path(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Ours { .. } => "/api/v2/ws",
+            Dialect::Plain => "/",
+            Dialect::SocketIo => "/socket.io/?EIO=4&transport=websocket",
+        }
+    }
+
+    fn hear(&mut self, frame: &[u8]) {
+        let frame = match self.dialect {
+            Dialect::SocketIo => event_of_socket_io(frame),
+            Dialect::Ours { .. } | Dialect::Plain => frame,
+        };
+        let crowd = self.crowd.clone();
+        let mut place = self.place;
+        let mut tally = crowd.tally.borrow_mut();
+        crowd.reader.frame(frame, &mut place, &mut tally, |document| self.answer(document));
+        self.place = place;
+        if !self.is_synced && self.told.is_some_and(|told| place.next > told) {
+            self.is_synced = true;
+            crowd.synced.set(crowd.synced.get() + 1);
+        }
+    }
+
+    /// Answers what is no event.
+    fn answer(&mut self, document: &[u8]) {
+        match &self.dialect {
+            Dialect::Ours { campaigns, replay } => {
+                if document.starts_with(br#"{"type":"connection_ack""#) {
+                    for campaign in campaigns {
+                        self.say.extend(subscription(campaign, self.place.next - 1, *replay));
+                    }
+                } else if document.starts_with(br#"{"type":"event_recovery""#) {
+                    let text: Value = serde_json::from_slice(document).unwrap_or_default();
+                    self.answered(text["data"]["toSequenceNumber"].as_u64().unwrap_or_default());
+                }
+            }
+            Dialect::SocketIo if document.starts_with(b"0{") => self.say.push("40".to_owned()),
+            Dialect::SocketIo if document.starts_with(b"40{") => self.answered(0),
+            Dialect::SocketIo if document == b"2" => self.say.push("3".to_owned()),
+            Dialect::SocketIo | Dialect::Plain => {}
+        }
+    }
+
+    /// Answered, and told to be complete at that number.
+    fn answered(&mut self, number: u64) {
+        if self.told.replace(number).is_none() {
+            self.crowd.ready.set(self.crowd.ready.get() + 1);
+        }
+    }
+}
+
+/// `connection_init`
+pub(crate) fn init() -> String {
+    json!({"type": "connection_init", "protocols": ["campaign-sync.v1"]}).to_string()
+}
+
+/// Subscribing, and asking for everything after a number.
+pub(crate) fn subscription(campaign: &str, last: u64, replay: bool) -> [String; 2] {
+    let subscribe = json!({"type": "subscribe_campaign", "campaignId": campaign});
+    let mut payload = json!({
+        "campaignId": campaign,
+        "lastSequenceNumber": last,
+        "requestId": "r",
+        "reason": if last == 0 { "connect" } else { "reconnect" },
+    });
+    if replay {
+        payload["prefer"] = json!("replay");
+    }
+    let recover = json!({"type": "request_event_recovery", "payload": payload});
+    [subscribe.to_string(), recover.to_string()]
+}
+
+/// The document in `42["event",{…}]` or `42["event",{…},"offset"]`; anything else as it is.
+pub(crate) fn event_of_socket_io(frame: &[u8]) -> &[u8] {
+    const HEAD: &[u8] = b"42[\"event\",";
+    match frame.strip_prefix(HEAD) {
+        Some(rest) => &rest[..memchr::memrchr(b'}', rest).map_or(0, |at| at + 1)],
+        None => frame,
+    }
+}
+
+/// Which address of loopback a connection comes from.
+pub(crate) fn address(index: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 0, 2 + (index / PER_ADDRESS) as u8)
+}

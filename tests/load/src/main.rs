@@ -1,0 +1,114 @@
+//! `campaign-sync-load`: drives the reference server from a second process on loopback, and the servers
+//! that it is measured beside. `cargo xtask load` builds all of them and starts it.
+//!
+//! One thread and one task a socket: what the generator takes from the machine, the server does not
+//! have. Everything that arrives is checked to come once and in order, in every measurement.
+
+mod client;
+mod crowd;
+mod http;
+mod jetstream;
+mod plan;
+mod process;
+mod report;
+mod scenarios;
+mod server;
+mod socket;
+mod tally;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use pico_args::Arguments;
+use tokio::task::LocalSet;
+use tokio::time::Instant;
+
+use plan::Plan;
+use report::Report;
+use scenarios::{Found, active, anycable, campaigns, fan_out, history, idle, recovery, storm};
+
+/// All of them, in the order in which they run.
+const SCENARIOS: [&str; 8] =
+    ["idle", "fan-out", "active", "storm", "recovery", "campaigns", "history", "anycable"];
+
+fn main() -> ExitCode {
+    let plan = match prepare() {
+        Ok(plan) => plan,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return ExitCode::from(2);
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ran = runtime
+        .context("no runtime")
+        .and_then(|runtime| LocalSet::new().block_on(&runtime, run(&plan)));
+    match ran {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn prepare() -> Result<Plan> {
+    let plan = Plan::parse(Arguments::from_env())?;
+    plan.check(process::raise_file_limit()?, &SCENARIOS)?;
+    std::fs::create_dir_all(&plan.work).with_context(|| format!("{}", plan.work.display()))?;
+    Ok(plan)
+}
+
+/// Runs what was asked for; `false` if a promise was not kept, or a scenario did not come to its end.
+async fn run(plan: &Plan) -> Result<bool> {
+    let mut report = Report::default();
+    let (mut passed, mut failed) = (0, 0);
+    for name in SCENARIOS {
+        if plan.only.as_deref().is_some_and(|only| only != name) {
+            continue;
+        }
+        let began = Instant::now();
+        let found = scenario(name, plan).await.unwrap_or_else(|error| Found {
+            broken: vec![format!("{name}: {error:#}")],
+            ..Found::default()
+        });
+        let ok = found.broken.is_empty();
+        if ok {
+            passed += 1
+        } else {
+            failed += 1
+        }
+        let seconds = began.elapsed().as_secs_f64();
+        let outcome = if ok { "ok" } else { "FAILED" };
+        println!("test {name} ... {outcome}");
+        eprintln!("{name}: {seconds:.1} s");
+        report.add(name, found);
+    }
+    println!();
+    let broken = report.write(plan)?;
+    for line in &broken {
+        eprintln!("broken: {line}");
+    }
+    let is_whole = broken.is_empty();
+    // A report that lacks something is no report.
+    failed += i32::from(!is_whole && failed == 0);
+    println!(
+        "\ntest result: {}. {passed} passed; {failed} failed",
+        if is_whole { "ok" } else { "FAILED" }
+    );
+    Ok(is_whole)
+}
+
+async fn scenario(name: &str, plan: &Plan) -> Result<Found> {
+    match name {
+        "idle" => idle::run(plan).await,
+        "fan-out" => fan_out::run(plan).await,
+        "active" => active::run(plan).await,
+        "storm" => storm::run(plan).await,
+        "recovery" => recovery::run(plan).await,
+        "campaigns" => campaigns::run(plan).await,
+        "history" => history::run(plan).await,
+        _ => anycable::run(plan).await,
+    }
+}

@@ -1,0 +1,97 @@
+//! AnyCable's profile of a bad network: every 15 seconds each socket is killed for 2 seconds, while
+//! events go on. The clients are real ones, and must get everything, once, in order.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use campaign_sync::protocol::CampaignId;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::{Found, rounded};
+use crate::client::{Client, Line, Seen};
+use crate::plan::Plan;
+use crate::server::Server;
+
+/// Time between two kills of a client's socket, and how long it stays dead.
+const EVERY: Duration = Duration::from_secs(15);
+const DEAD: Duration = Duration::from_secs(2);
+
+/// Events a second.
+const RATE: u64 = 20;
+
+/// How long clients have to be live again at the end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) async fn run(plan: &Plan) -> Result<Found> {
+    let mut server = Server::start(plan, "anycable", &[]).await?;
+    let clients = (plan.connections / 50).clamp(10, 500);
+    let seconds = plan.seconds * 3 / 2;
+    let (every, dead) = plan.scaled((EVERY, DEAD), (EVERY / 10, DEAD / 10));
+    let campaign = CampaignId::new("anycable").ok().context("a valid id")?;
+    server.create("anycable", RATE * seconds, RATE).await?;
+    let lines: Vec<Rc<Line>> = (0..clients).map(|_| Rc::default()).collect();
+    for (seed, line) in lines.iter().enumerate() {
+        Client::spawn(seed as u64, server.address, &campaign, line.clone());
+    }
+    until(&lines, |seen| seen.is_live && seen.position == 1).await?;
+    server.begin("anycable").await?;
+    let end = Instant::now() + Duration::from_secs(seconds);
+    for (index, line) in lines.iter().enumerate() {
+        let line = line.clone();
+        // Spread over the interval, so that somebody is always away.
+        let first = every.mul_f64(index as f64 / clients as f64);
+        tokio::task::spawn_local(async move {
+            sleep(first).await;
+            while Instant::now() + dead < end {
+                line.cut();
+                sleep(dead).await;
+                line.mend();
+                sleep(every - dead).await;
+            }
+        });
+    }
+    let head = server.completed("anycable").await?;
+    until(&lines, |seen| seen.is_live && seen.position == head).await?;
+    let found = judge(&lines, head, seconds);
+    server.stop().await?;
+    Ok(found)
+}
+
+fn judge(lines: &[Rc<Line>], head: u64, seconds: u64) -> Found {
+    let seen: Vec<Seen> = lines.iter().map(|line| line.seen.borrow().clone()).collect();
+    let sum = |of: fn(&Seen) -> u64| seen.iter().map(of).sum::<u64>();
+    let expected = head * seen.len() as u64;
+    let (applied, skipped) = (sum(|it| it.applied), sum(|it| it.skipped));
+    let mut found = Found {
+        details: json!({
+            "clients": seen.len(),
+            "seconds": seconds,
+            "kills": sum(|it| it.reconnects),
+            "expected": expected,
+            "delivered": applied,
+            "delivered_percent": rounded(100.0 * applied as f64 / expected as f64, 4),
+            "skipped": skipped,
+            "repeated_and_dropped": sum(|it| it.repeated),
+            "snapshots": sum(|it| it.snapshots),
+        }),
+        ..Found::default()
+    };
+    if applied != expected || skipped != 0 {
+        found.broken.push(format!("anycable: {}", found.details));
+    }
+    found
+}
+
+/// Waits until all clients are so.
+pub(crate) async fn until(lines: &[Rc<Line>], so: impl Fn(&Seen) -> bool) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let late: Vec<Seen> =
+            lines.iter().map(|it| it.seen.borrow().clone()).filter(|it| !so(it)).collect();
+        let Some(first) = late.first() else { return Ok(()) };
+        ensure!(Instant::now() < deadline, "{} clients are not there: {first:?}", late.len());
+        sleep(Duration::from_millis(10)).await;
+    }
+}

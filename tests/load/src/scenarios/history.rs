@@ -1,0 +1,38 @@
+//! History: what does a long log take in memory?
+
+use anyhow::Result;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{Found, rounded};
+use crate::plan::Plan;
+use crate::server::Server;
+
+pub(crate) async fn run(plan: &Plan) -> Result<Found> {
+    let flags = ["--history-events", "0", "--history-bytes", "0"];
+    let mut server = Server::start(plan, "history", &flags).await?;
+    let count: u64 = plan.scaled(200_000, 2_000);
+    // The first events warm the caches, which have their own bounds.
+    server.create("warm", plan.scaled(20_000, 200), 1_000_000).await?;
+    server.begin("warm").await?;
+    server.completed("warm").await?;
+    server.create("long", count, 1_000_000).await?;
+    let before = server.process.usage()?;
+    let began = Instant::now();
+    server.begin("long").await?;
+    let head = server.completed("long").await?;
+    let (after, elapsed) = (server.process.usage()?, began.elapsed().as_secs_f64());
+    let grown = after.rss.saturating_sub(before.rss) as f64;
+    let found = Found {
+        figures: vec![("rss_per_100k_events", json!((grown * 100_000.0 / head as f64).round()))],
+        details: json!({
+            "events": head,
+            "rss_before": before.rss,
+            "rss_after": after.rss,
+            "appended_per_second": rounded(head as f64 / elapsed, 0),
+        }),
+        ..Found::default()
+    };
+    server.stop().await?;
+    Ok(found)
+}

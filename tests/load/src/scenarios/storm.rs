@@ -1,0 +1,65 @@
+//! Storm: the server is killed and started again, and everybody comes back at once. How long until
+//! everybody has everything again, while events go on?
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::{Found, rounded};
+use crate::crowd::{Crowd, Dialect, Manners};
+use crate::plan::Plan;
+use crate::server::Server;
+
+const CAMPAIGNS: usize = 10;
+
+/// Rows a second of each campaign, and for how many seconds.
+const RATE: u64 = 5;
+const SECONDS: u64 = 15;
+
+pub(crate) async fn run(plan: &Plan) -> Result<Found> {
+    let mut server = Server::start(plan, "storm", &[]).await?;
+    let ids: Vec<String> = (0..CAMPAIGNS).map(|index| format!("storm-{index}")).collect();
+    for id in &ids {
+        server.create(id, RATE * plan.scaled(SECONDS, 6), RATE).await?;
+    }
+    let crowd = Rc::new(Crowd::default());
+    let manners = Manners { pings: true, returns: true, after: 0 };
+    let dialect = |index: usize| Dialect::Ours {
+        campaigns: vec![ids[index % CAMPAIGNS].clone()],
+        replay: true,
+    };
+    let tasks = crowd.gather(plan.connections, server.address, manners, dialect).await?;
+    for id in &ids {
+        server.begin(id).await?;
+    }
+    sleep(Duration::from_secs(plan.scaled(3, 1))).await;
+    crowd.ready.set(0);
+    crowd.synced.set(0);
+    server.restart().await?;
+    let began = Instant::now();
+    crowd.wait("everybody to come back", || crowd.synced.get() >= plan.connections).await?;
+    let (elapsed, usage) = (began.elapsed().as_secs_f64(), server.process.usage()?);
+    let mut expected = 0;
+    for (index, id) in ids.iter().enumerate() {
+        let followers = (index..plan.connections).step_by(CAMPAIGNS).count() as u64;
+        expected += server.completed(id).await? * followers;
+    }
+    crowd.delivered(expected).await?;
+    let mut found = Found {
+        figures: vec![("storm_seconds_to_all_synced", json!(rounded(elapsed, 2)))],
+        details: json!({
+            "connections": plan.connections,
+            "connections_per_second": rounded(plan.connections as f64 / elapsed, 0),
+            "cpu_seconds": rounded(usage.cpu, 2),
+            "rss": usage.rss,
+        }),
+        ..Found::default()
+    };
+    found.expect_whole("storm", &crowd.tally.borrow(), expected);
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    server.stop().await?;
+    Ok(found)
+}
