@@ -10,6 +10,7 @@ use rand::rngs::SmallRng;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::session::Frame;
 
@@ -92,8 +93,8 @@ impl Faults {
 #[derive(Debug)]
 pub struct Link {
     rng: SmallRng,
-    held: Option<String>,
-    under_way: VecDeque<(Instant, String)>,
+    held: Option<Utf8Bytes>,
+    under_way: VecDeque<(Instant, Utf8Bytes)>,
     bytes: usize,
 }
 
@@ -119,7 +120,7 @@ impl Link {
             return self.release(due);
         }
         let text = if self.rng.random_bool(faults.corrupt) {
-            self.corrupt(&frame.text)
+            self.corrupt(&frame.text).into()
         } else {
             frame.text
         };
@@ -146,7 +147,7 @@ impl Link {
     }
 
     /// The next frame, if it has arrived.
-    pub fn arrived(&mut self, now: Instant) -> Option<String> {
+    pub fn arrived(&mut self, now: Instant) -> Option<Utf8Bytes> {
         let (_, text) = self.under_way.pop_front_if(|(due, _)| *due <= now)?;
         self.bytes -= text.len();
         Some(text)
@@ -164,7 +165,7 @@ impl Link {
     }
 
     /// Nothing arrives before what departed earlier.
-    fn depart(&mut self, due: Instant, text: String) {
+    fn depart(&mut self, due: Instant, text: Utf8Bytes) {
         let due = self.under_way.back().map_or(due, |(last, _)| due.max(*last));
         self.bytes += text.len();
         self.under_way.push_back((due, text));

@@ -1,8 +1,8 @@
 //! Publication: everyone who waits for a campaign learns of its new head, after the commit.
 //!
 //! Nothing is sent from here. Subscribers are cursors that read the log themselves; the hub wakes
-//! them, and keeps each campaign's newest events at hand, so that a thousand cursors at the head do
-//! not read the same event from the medium a thousand times.
+//! them, and keeps each campaign's newest events at hand, and the pages that were last written, so that
+//! a thousand cursors do not read the same event from the medium a thousand times, nor copy it.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 use campaign_sync::protocol::CampaignId;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::access::Identity;
 use crate::log::{Appended, Draft, Event, EventLog, Head, LogError, Observer, RowQuery, View};
@@ -18,6 +19,13 @@ use crate::metrics::Metrics;
 
 /// Bytes of newest events kept per campaign.
 const TAIL_BYTES: usize = 1024 * 1024;
+
+/// Bytes of a page of joined events stay under this.
+const PAGE_BYTES: usize = 256 * 1024;
+
+/// Pages kept of newest events per campaign, and of older ones of all campaigns together.
+const RECENT_PAGES: usize = 4;
+const OLDER_PAGES: usize = 16;
 
 /// What a subscriber is woken with. It must not call back into the hub.
 pub type Wake = dyn Fn() + Send + Sync;
@@ -34,6 +42,7 @@ pub struct Hub {
     listener: OnceLock<Observer>,
     moved: Mutex<BTreeSet<CampaignId>>,
     tails: Mutex<HashMap<CampaignId, Tail>>,
+    older: Mutex<VecDeque<(CampaignId, Page)>>,
 }
 
 impl fmt::Debug for Hub {
@@ -47,18 +56,46 @@ struct Tail {
     owner: Option<String>,
     events: VecDeque<Event>,
     bytes: usize,
+    pages: VecDeque<Page>,
     followers: Vec<Weak<Wake>>,
 }
 
-/// What a cursor finds without touching the medium.
+/// Events that follow each other, as one frame.
+#[derive(Clone, Debug)]
+pub struct Page {
+    after: u64,
+    /// The number of the last one.
+    pub last: u64,
+    /// Their documents, joined by line feeds. All who write it share it.
+    pub text: Utf8Bytes,
+}
+
+/// What a cursor finds.
 #[derive(Debug)]
-pub enum Recent {
-    /// The cursor is at the head.
+pub enum Next {
+    /// It is at the head.
     AtHead,
-    /// The events after it, as many as fit.
-    Events(Vec<Event>),
-    /// They are only in the log.
+    /// The events after it.
+    Page(Page),
+    /// They are only in the log, which was not to be read.
     InLog,
+    /// They have been forgotten.
+    Gone,
+}
+
+/// How much a cursor wants at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Want {
+    /// A single event, or as many as a page holds.
+    pub single: bool,
+    /// None beyond this number.
+    pub until: u64,
+}
+
+impl Want {
+    const fn is_shared(self) -> bool {
+        !self.single && self.until == u64::MAX
+    }
 }
 
 impl Hub {
@@ -78,6 +115,7 @@ impl Hub {
             listener: OnceLock::new(),
             moved: Mutex::default(),
             tails: Mutex::default(),
+            older: Mutex::default(),
         }
     }
 
@@ -188,7 +226,8 @@ impl Hub {
         };
         let owner = stand.settings.owner;
         let (events, followers) = (VecDeque::new(), Vec::new());
-        let tail = Tail { head: head.clone(), owner, events, bytes: 0, followers };
+        let pages = VecDeque::new();
+        let tail = Tail { head: head.clone(), owner, events, bytes: 0, pages, followers };
         self.tails().entry(campaign.clone()).or_insert(tail);
         Ok(Some(head))
     }
@@ -217,18 +256,15 @@ impl Hub {
         self.tails().get(campaign).map(|tail| tail.head.clone())
     }
 
-    /// Wakes `follower` at every new head of an existing campaign, for as long as it lives. Blocks
-    /// the first time.
+    /// Wakes `follower` at every new head of an existing campaign, for as long as it lives; asked once.
+    /// Blocks the first time.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     pub fn follow(&self, campaign: &CampaignId, follower: &Arc<Wake>) -> Result<(), LogError> {
         self.head(campaign)?;
         if let Some(tail) = self.tails().get_mut(campaign) {
-            let follower = Arc::downgrade(follower);
-            if !tail.followers.iter().any(|it| it.ptr_eq(&follower)) {
-                tail.followers.push(follower);
-            }
+            tail.followers.push(Arc::downgrade(follower));
         }
         Ok(())
     }
@@ -241,26 +277,41 @@ impl Hub {
         }
     }
 
-    /// What comes after number `after`, if it is in memory. Never blocks.
-    pub fn recent(&self, campaign: &CampaignId, after: u64, bytes: usize) -> Recent {
-        let tails = self.tails();
-        let Some(tail) = tails.get(campaign) else { return Recent::InLog };
-        if after >= tail.head.number {
-            return Recent::AtHead;
+    /// What comes after number `after`. Blocks only where the log may be read.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub fn next(
+        &self,
+        campaign: &CampaignId,
+        after: u64,
+        want: Want,
+        may_read: bool,
+    ) -> Result<Next, LogError> {
+        if let Some(next) = self.tails().get_mut(campaign).and_then(|tail| tail.next(after, want)) {
+            return Ok(next);
         }
-        match tail.events.front() {
-            Some(first) if first.number <= after + 1 => {
-                let skip = (after + 1 - first.number) as usize;
-                let mut size = 0;
-                let fits = |(index, event): &(usize, &Event)| {
-                    size += event.document.len() + 1;
-                    *index == 0 || size <= bytes
-                };
-                let page = tail.events.iter().skip(skip).enumerate().take_while(fits);
-                Recent::Events(page.map(|(_, event)| event.clone()).collect())
-            }
-            _ => Recent::InLog,
+        if !may_read {
+            return Ok(Next::InLog);
         }
+        // Who reads keeps out the others: they want the same, mostly.
+        let mut older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
+        let reaches = self.known_head(campaign).is_none_or(|head| head.oldest <= after + 1);
+        let same = |(of, page): &&(CampaignId, Page)| of == campaign && page.after == after;
+        if want.is_shared()
+            && reaches
+            && let Some((_, page)) = older.iter().find(same)
+        {
+            return Ok(Next::Page(page.clone()));
+        }
+        let bytes = if want.single { 1 } else { PAGE_BYTES };
+        let events = self.log.read(campaign, after, bytes)?;
+        let Some(page) = Page::of(after, &events, want) else { return Ok(Next::Gone) };
+        if want.is_shared() {
+            older.truncate(OLDER_PAGES - 1);
+            older.push_front((campaign.clone(), page.clone()));
+        }
+        Ok(Next::Page(page))
     }
 
     /// Forgets what is in memory of a campaign whose state was changed behind the log's back, and
@@ -273,6 +324,7 @@ impl Hub {
         if let (Some(head), Some(tail)) = (self.log.head(campaign)?, self.tails().get_mut(campaign))
         {
             tail.events.retain(|event| event.number >= head.oldest);
+            tail.pages.clear();
             tail.bytes = tail.events.iter().map(|event| event.document.len()).sum();
             tail.head = head;
         }
@@ -284,7 +336,54 @@ impl Hub {
     }
 }
 
+impl Page {
+    /// As many events as are wanted, if they follow.
+    fn of<'e>(after: u64, events: impl IntoIterator<Item = &'e Event>, want: Want) -> Option<Self> {
+        let (mut text, mut last) = (String::new(), after);
+        for event in events {
+            let size = text.len() + event.document.len();
+            let is_full = last > after && (want.single || size >= PAGE_BYTES);
+            if event.number != last + 1 || event.number > want.until || is_full {
+                break;
+            }
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&event.document);
+            last = event.number;
+        }
+        (last > after).then(|| Self { after, last, text: text.into() })
+    }
+}
+
 impl Tail {
+    /// What comes after a number; none if that is not in memory.
+    fn next(&mut self, after: u64, want: Want) -> Option<Next> {
+        if after >= self.head.number {
+            return Some(Next::AtHead);
+        }
+        let first = self.events.front()?.number;
+        if after + 1 < first {
+            return None;
+        }
+        // A page that was cut short by the head of its time would make more frames than needed.
+        let is_whole = |page: &&Page| {
+            page.after == after
+                && (page.last == self.head.number || page.text.len() > PAGE_BYTES / 2)
+        };
+        if want.is_shared()
+            && let Some(page) = self.pages.iter().find(is_whole)
+        {
+            return Some(Next::Page(page.clone()));
+        }
+        let page = Page::of(after, self.events.iter().skip((after + 1 - first) as usize), want)?;
+        if want.is_shared() {
+            self.pages.truncate(RECENT_PAGES - 1);
+            self.pages.push_front(page.clone());
+        }
+        Some(Next::Page(page))
+    }
+
     /// Takes what was appended. Kept are only events up to the head without a hole.
     fn extend(&mut self, appended: &Appended) {
         let (events, head) = (&appended.events, &appended.head);

@@ -28,6 +28,7 @@ pub mod server;
 pub mod session;
 pub mod snapshots;
 pub mod socket;
+mod wire;
 
 pub use options::Options;
 pub use server::run;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use campaign_sync_harness::options::Options;
 use campaign_sync_harness::server::{Ready, run};
 use clap::Parser as _;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
@@ -18,6 +19,7 @@ async fn main() -> ExitCode {
         .with_max_level(options.log_level)
         .with_writer(io::stderr)
         .init();
+    raise_file_limit(options.max_connections as u64);
     let ready = |ready: Ready| println!("listening on http://{}", ready.address);
     match run(options, ready, stop()).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -27,6 +29,17 @@ async fn main() -> ExitCode {
             }
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Every socket is an open file: as many as the system lets us have.
+fn raise_file_limit(connections: u64) {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let raised = setrlimit(Resource::Nofile, limit);
+    let files = getrlimit(Resource::Nofile).current;
+    if raised.is_err() || files.is_some_and(|files| files < connections) {
+        tracing::warn!(event = "few_open_files", files, connections);
     }
 }
 

@@ -176,7 +176,10 @@ impl Options {
             (!self.listen.ip().is_loopback(), "is refused unless --listen is a loopback address"),
             (self.users.is_some(), "is refused together with --users: it knows no owners"),
             (self.token.is_some(), "is refused together with --token: its sockets bear none"),
-            (self.encrypt_keys.is_some(), "is refused together with --encrypt-keys: it seals nothing"),
+            (
+                self.encrypt_keys.is_some(),
+                "is refused together with --encrypt-keys: it seals nothing",
+            ),
             (shared, "is refused together with --log nats://: its numbers are one process's"),
         ];
         let made = complaints.into_iter().filter(|(wrong, _)| *wrong);

@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use campaign_sync::protocol::Code;
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use futures_util::FutureExt as _;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::app::App;
 use crate::campaign::Refusal;
@@ -21,43 +20,41 @@ use crate::hub::Wake;
 use crate::original::session::{self as original, OriginalSession};
 use crate::rest::caller::given;
 use crate::session::{Conversation, Frame, MESSAGE_BYTES_MAX, Session, Step};
+use crate::wire::{self, Wire};
 
 /// How long a peer may take to read why its connection closes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `GET /api/v2/ws`
-pub async fn upgrade(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
-) -> Response {
+pub async fn upgrade(State(app): State<Arc<App>>, request: Request) -> Response {
+    // A page sends its cookie by itself; anybody else says its token first.
+    let cookie = given(request.headers()).map(|(token, _)| token);
+    let Some((response, upgrade)) = wire::accept(request) else {
+        let message = "this is no upgrade to a WebSocket of version 13";
+        return Refusal::new(Code::InvalidBody, message).into_response();
+    };
     let Some(place) = Place::take(&app) else {
         app.context.hub.metrics.rate_limited.get_or_create(&[("what", "connections")]).inc();
         return Refusal::new(Code::TooMany, "too many connections").into_response();
     };
     // From before the client knows that it is connected: a cut may be the next thing it asks for.
     let mut cut = app.faults.as_ref().map(|faults| faults.cuts());
-    // A page sends its cookie by itself; anybody else says its token first.
-    let cookie = given(&headers).map(|(token, _)| token);
     let most = app.original.as_ref().map_or(MESSAGE_BYTES_MAX, |_| original::MESSAGE_BYTES_MAX);
-    upgrade
-        .max_message_size(most)
-        .max_frame_size(most)
-        .read_buffer_size(4 * 1024)
-        .write_buffer_size(0)
-        .on_upgrade(move |socket| async move {
-            let cut = async {
-                match &mut cut {
-                    Some(cut) => drop(cut.changed().await),
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                // Dropping the socket closes the connection under it, without a close frame.
-                () = cut => {}
-                () = Driver::new(place, cookie, socket).run() => {}
+    tokio::spawn(async move {
+        let Some(wire) = Wire::open(upgrade, most).await else { return };
+        let cut = async {
+            match &mut cut {
+                Some(cut) => drop(cut.changed().await),
+                None => std::future::pending().await,
             }
-        })
+        };
+        tokio::select! {
+            // Dropping the socket closes the connection under it, without a close frame.
+            () = cut => {}
+            () = Driver::new(place, cookie, wire).run() => {}
+        }
+    });
+    response
 }
 
 /// One of the sockets that there may be.
@@ -84,8 +81,7 @@ struct Driver {
     _place: Place,
     id: String,
     session: Option<Box<dyn Conversation>>,
-    sink: SplitSink<WebSocket, Message>,
-    stream: SplitStream<WebSocket>,
+    wire: Wire,
     wake: Arc<Notify>,
     // The session's half of the wake is weak inside the hub: this keeps it alive.
     _wake: Arc<Wake>,
@@ -115,22 +111,20 @@ fn conversation(
 struct Over;
 
 impl Driver {
-    fn new(place: Place, cookie: Option<String>, socket: WebSocket) -> Self {
+    fn new(place: Place, cookie: Option<String>, wire: Wire) -> Self {
         let app = place.0.clone();
         let notify = Arc::new(Notify::new());
         let notified = notify.clone();
         let wake: Arc<Wake> = Arc::new(move || notified.notify_one());
         let id = format!("{:032x}", rand::random::<u128>());
         let session = conversation(&app, &id, &wake, cookie);
-        let (sink, stream) = socket.split();
         Self {
             draining: app.draining.subscribe(),
             app,
             _place: place,
             id,
             session: Some(session),
-            sink,
-            stream,
+            wire,
             wake: notify,
             _wake: wake,
             drained: false,
@@ -150,7 +144,7 @@ impl Driver {
             self.session()?.drain(now);
         }
         while !self.session()?.is_busy() {
-            match self.stream.next().now_or_never() {
+            match self.wire.next().now_or_never() {
                 Some(message) => self.receive(message).await?,
                 None => break,
             }
@@ -168,7 +162,7 @@ impl Driver {
                 Err(Over)
             }
             Step::Ping => {
-                self.sink.feed(Message::Ping(Vec::new().into())).await.map_err(|_| Over)?;
+                self.wire.ping().await.map_err(|_| Over)?;
                 self.flush().await
             }
             Step::Blocking | Step::Idle => self.wait().await,
@@ -212,14 +206,14 @@ impl Driver {
         };
         let busy = self.session()?.is_busy();
         tokio::select! {
-            message = self.stream.next(), if !busy => self.receive(message).await,
+            message = self.wire.next(), if !busy => self.receive(message).await,
             () = self.wake.notified() => Ok(()),
             () = sleep_until(due) => Ok(()),
             changed = self.draining.changed(), if !self.drained => changed.map_err(|_| Over),
         }
     }
 
-    async fn receive(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Over> {
+    async fn receive(&mut self, message: Option<Result<Message, Error>>) -> Result<(), Over> {
         let now = self.app.clock.now();
         match message {
             Some(Ok(Message::Text(text))) => self.session()?.receive(now, &text),
@@ -230,17 +224,16 @@ impl Driver {
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => self.session()?.heard(now),
             Some(Ok(Message::Close(_))) => {
                 // The answer to it is written already, but has not left yet.
-                let _gone_anyway = timeout(CLOSE_TIMEOUT, self.sink.flush()).await;
+                let _gone_anyway = timeout(CLOSE_TIMEOUT, self.wire.flush()).await;
                 return Err(Over);
             }
             None => return Err(Over),
-            Some(Err(error)) => {
-                // The one error that the peer can still be told about.
-                if error.to_string().contains("too long") {
-                    self.close(1009, "message too large").await;
-                }
+            // The one error that the peer can still be told about.
+            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
+                self.close(1009, "message too large").await;
                 return Err(Over);
             }
+            Some(Ok(Message::Frame(_)) | Err(_)) => return Err(Over),
         }
         Ok(())
     }
@@ -253,17 +246,12 @@ impl Driver {
         Ok(())
     }
 
-    async fn write(&mut self, text: String) -> Result<(), Over> {
-        let bytes = text.len() as u64;
-        let message = if self.session()?.is_binary() {
-            Message::Binary(text.into_bytes().into())
-        } else {
-            Message::Text(text.into())
-        };
+    async fn write(&mut self, text: Utf8Bytes) -> Result<(), Over> {
         let metrics = &self.app.context.hub.metrics;
         metrics.frames_sent.inc();
-        metrics.bytes_sent.inc_by(bytes);
-        self.sink.feed(message).await.map_err(|_| Over)?;
+        metrics.bytes_sent.inc_by(text.len() as u64);
+        let is_binary = self.session()?.is_binary();
+        self.wire.put(text.into(), is_binary);
         self.flush().await
     }
 
@@ -275,7 +263,7 @@ impl Driver {
         let delivery = self.app.context.delivery;
         for attempt in 0..=delivery.max_retry_attempts {
             let patience = Duration::from_millis(delivery.backoff_ms(attempt, &self.id));
-            match timeout(patience, self.sink.flush()).await {
+            match timeout(patience, self.wire.flush()).await {
                 Ok(flushed) => return flushed.map_err(|_| Over),
                 Err(_) => {
                     let retries = &self.app.context.hub.metrics.retries;
@@ -296,11 +284,9 @@ impl Driver {
                 return;
             }
         }
-        // 1005 is what a reader sees where no code was written.
-        let frame = (code != 1005).then(|| CloseFrame { code, reason: reason.into() });
-        let _gone_anyway = timeout(CLOSE_TIMEOUT, self.sink.send(Message::Close(frame))).await;
+        let _gone_anyway = timeout(CLOSE_TIMEOUT, self.wire.close(code, reason)).await;
         // Give the peer the time to read it before the connection goes.
-        let drained = async { while let Some(Ok(_)) = self.stream.next().await {} };
+        let drained = async { while let Some(Ok(_)) = self.wire.next().await {} };
         let _late = timeout(Duration::from_secs(1), drained).await;
     }
 }

@@ -24,6 +24,8 @@ const BROKE: u16 = 1006;
 pub(crate) struct Line {
     /// While it is, nothing gets through.
     dark: Cell<bool>,
+    /// The client has yet to be told that it is not any more, as pages are.
+    online: Cell<bool>,
     changed: Notify,
     pub(crate) seen: RefCell<Seen>,
 }
@@ -49,9 +51,15 @@ impl Line {
         self.changed.notify_one();
     }
 
-    /// The network is back.
+    /// Connections are possible again; nobody says so.
     pub(crate) fn mend(&self) {
         self.dark.set(false);
+    }
+
+    /// The network is back, and the client hears of it.
+    pub(crate) fn come_online(&self) {
+        self.mend();
+        self.online.set(true);
         self.changed.notify_one();
     }
 }
@@ -146,6 +154,9 @@ impl Client {
             socket.kill();
             self.say.clear();
             return self.handle(Input::Closed(id, BROKE));
+        }
+        if self.line.online.take() {
+            self.handle(Input::Woke(Wake::Online));
         }
         if let Some(id) = self.wanted.take() {
             return self.open(id).await;

@@ -68,8 +68,8 @@ async fn run(plan: &Plan) -> Result<bool> {
         if plan.only.as_deref().is_some_and(|only| only != name) {
             continue;
         }
-        let began = Instant::now();
-        let found = scenario(name, plan).await.unwrap_or_else(|error| Found {
+        let (began, before) = (Instant::now(), process::usage("self")?);
+        let mut found = scenario(name, plan).await.unwrap_or_else(|error| Found {
             broken: vec![format!("{name}: {error:#}")],
             ..Found::default()
         });
@@ -80,6 +80,10 @@ async fn run(plan: &Plan) -> Result<bool> {
             failed += 1
         }
         let seconds = began.elapsed().as_secs_f64();
+        if let Some(details) = found.details.as_object_mut() {
+            let cpu = process::usage("self")?.cpu - before.cpu;
+            details.insert("generator_cpu_seconds".to_owned(), scenarios::rounded(cpu, 2).into());
+        }
         let outcome = if ok { "ok" } else { "FAILED" };
         println!("test {name} ... {outcome}");
         eprintln!("{name}: {seconds:.1} s");

@@ -70,23 +70,7 @@ impl Process {
 
     /// What it takes now.
     pub(crate) fn usage(&self) -> Result<Usage> {
-        let read = |file: &str| {
-            let path = format!("/proc/{}/{file}", self.pid);
-            fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))
-        };
-        let status = read("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
-        let stat = read("stat")?;
-        // The second field, the name, may hold spaces; it ends with the last parenthesis.
-        let fields: Vec<&str> =
-            stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').collect();
-        let ticks = |at: usize| fields.get(at).and_then(|it| it.parse::<u64>().ok());
-        let ticks = ticks(11).zip(ticks(12)).context("no times in /proc")?;
-        Ok(Usage {
-            rss: kib.context("no VmRSS in /proc")? * 1024,
-            cpu: (ticks.0 + ticks.1) as f64 / clock_ticks_per_second() as f64,
-        })
+        usage(&self.pid.to_string())
     }
 
     /// Ends it at once, as a crash would.
@@ -95,6 +79,27 @@ impl Process {
         timeout(PATIENCE, self.child.wait()).await.context("a server does not end")??;
         Ok(())
     }
+}
+
+/// What a process takes now: one of that id, or `self`.
+pub(crate) fn usage(pid: &str) -> Result<Usage> {
+    let read = |file: &str| {
+        let path = format!("/proc/{pid}/{file}");
+        fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))
+    };
+    let status = read("status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    let stat = read("stat")?;
+    // The second field, the name, may hold spaces; it ends with the last parenthesis.
+    let fields: Vec<&str> =
+        stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').collect();
+    let ticks = |at: usize| fields.get(at).and_then(|it| it.parse::<u64>().ok());
+    let ticks = ticks(11).zip(ticks(12)).context("no times in /proc")?;
+    Ok(Usage {
+        rss: kib.context("no VmRSS in /proc")? * 1024,
+        cpu: (ticks.0 + ticks.1) as f64 / clock_ticks_per_second() as f64,
+    })
 }
 
 /// Lets this process open as many files as it may, and tells how many those are. Its children inherit

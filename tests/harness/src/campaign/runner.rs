@@ -28,8 +28,8 @@ const PROGRESS_MS: u64 = 500;
 /// Up to this many rows per second, every row is an event of its own.
 const SINGLE_RATE_MAX: u64 = 2_500;
 
-/// The most rows done in one tick.
-const TICK_ROWS_MAX: u64 = 20_000;
+/// The most rows done in one tick: what they take in memory until they are appended, the allocator keeps.
+const TICK_ROWS_MAX: u64 = 5_000;
 
 /// Where the log is shared, a campaign that another server moves on is left to it, and taken over when
 /// it has not been moved for this long.

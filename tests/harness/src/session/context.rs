@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use campaign_sync::protocol::limits::{PROTOCOL_V1, PROTOCOL_V1_SEALED};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::limits::Delivery;
 use crate::access::Access;
@@ -50,14 +51,14 @@ impl Context {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// One document, or several joined by line feeds.
-    pub text: String,
+    pub text: Utf8Bytes,
     /// Whether it is a control message; otherwise it is events.
     pub control: bool,
 }
 
 impl Frame {
-    pub(super) const fn control(text: String) -> Self {
-        Self { text, control: true }
+    pub(super) fn control(text: String) -> Self {
+        Self { text: text.into(), control: true }
     }
 }
 

@@ -17,8 +17,8 @@ use super::limits::Bucket;
 use super::message::{Prefer, Recover};
 use super::{Context, Frame, Step, reply};
 use crate::clock::Moment;
-use crate::hub::Recent;
-use crate::log::{Event, Head, LogError};
+use crate::hub::{Next, Want};
+use crate::log::{Head, LogError};
 use crate::snapshots::{REPLAY_BYTES_MIN, Snapshot, Snapshots};
 
 /// How long a position beyond the head is given to come true.
@@ -26,9 +26,6 @@ const AHEAD_MS: u64 = 2_000;
 
 /// Close code of a reader that has fallen behind what is kept.
 const LAGGING: u16 = 4409;
-
-/// The size that frames of joined events stay under.
-const FRAME_BYTES: usize = 256 * 1024;
 
 /// Where a cursor is.
 #[derive(Debug)]
@@ -46,7 +43,7 @@ enum Place {
 /// One subscription.
 #[derive(Debug)]
 pub(super) struct Cursor {
-    campaign: CampaignId,
+    pub(super) campaign: CampaignId,
     place: Place,
     asks: VecDeque<Ask>,
     answer: Option<Answer>,
@@ -331,43 +328,25 @@ impl Cursor {
         number: u64,
         may_block: bool,
     ) -> Result<Step, LogError> {
-        let bytes = if context.joins_events() { FRAME_BYTES } else { 1 };
-        let mut events = match context.hub.recent(&self.campaign, number, bytes) {
-            Recent::AtHead => return Ok(Step::Idle),
-            Recent::Events(events) => events,
-            Recent::InLog if !may_block => return Ok(Step::Blocking),
-            Recent::InLog => context.hub.log().read(&self.campaign, number, bytes)?,
-        };
-        if let Some(answer) = &self.answer {
-            events.retain(|event| event.number <= answer.at);
+        let until = self.answer.as_ref().map_or(u64::MAX, |answer| answer.at);
+        if number >= until {
+            return Ok(Step::Idle);
         }
-        match (events.first(), events.last()) {
-            (Some(first), Some(last)) if first.number == number + 1 => {
-                self.place = Place::At(last.number);
-                Ok(Step::Frame(Frame::events(&events)))
+        let want = Want { single: !context.joins_events(), until };
+        match context.hub.next(&self.campaign, number, want, may_block)? {
+            Next::AtHead => Ok(Step::Idle),
+            Next::Page(page) => {
+                self.place = Place::At(page.last);
+                Ok(Step::Frame(Frame { text: page.text, control: false }))
             }
+            Next::InLog => Ok(Step::Blocking),
             // What this slow reader needed next has been truncated away meanwhile: it comes back
             // and is told so in the answer to its own request.
-            _ if may_block => {
+            Next::Gone => {
                 let campaign = self.campaign.as_str();
                 tracing::warn!(event = "lagging", campaignId = campaign, sequenceNumber = number);
                 Ok(Step::Close(LAGGING, "lagging"))
             }
-            _ => Ok(Step::Blocking),
         }
-    }
-}
-
-impl Frame {
-    fn events(events: &[Event]) -> Self {
-        let size = events.iter().map(|event| event.document.len() + 1).sum();
-        let mut text = String::with_capacity(size);
-        for event in events {
-            if !text.is_empty() {
-                text.push('\n');
-            }
-            text.push_str(&event.document);
-        }
-        Self { text, control: false }
     }
 }

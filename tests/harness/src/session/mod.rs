@@ -31,7 +31,7 @@ pub mod message;
 pub mod reply;
 mod requests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
@@ -94,8 +94,10 @@ pub struct Session {
     retry_ms: Option<u64>,
     expired: bool,
     requests: VecDeque<Request>,
-    cursors: BTreeMap<CampaignId, Cursor>,
-    turn: Option<CampaignId>,
+    /// In the order of their campaigns.
+    cursors: Vec<Cursor>,
+    /// Whose turn it is.
+    turn: usize,
 }
 
 impl fmt::Debug for Session {
@@ -106,8 +108,8 @@ impl fmt::Debug for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        for campaign in self.cursors.keys() {
-            self.context.hub.unfollow(campaign, &self.wake);
+        for cursor in &self.cursors {
+            self.context.hub.unfollow(&cursor.campaign, &self.wake);
             self.context.hub.metrics.subscriptions.dec();
         }
         if let Some(identity) = &self.identity {
@@ -198,7 +200,7 @@ impl Conversation for Session {
             self.opened_ms + GREETING_MS
         };
         let retry = self.retry_ms.unwrap_or(u64::MAX);
-        self.cursors.values().filter_map(Cursor::deadline_ms).fold(own.min(retry), u64::min)
+        self.cursors.iter().filter_map(Cursor::deadline_ms).fold(own.min(retry), u64::min)
     }
 
     fn poll(&mut self, now: Moment, may_block: bool) -> Step {
@@ -250,8 +252,8 @@ impl Session {
             retry_ms: None,
             expired: false,
             requests: VecDeque::new(),
-            cursors: BTreeMap::new(),
-            turn: None,
+            cursors: Vec::new(),
+            turn: 0,
         }
     }
 
@@ -336,8 +338,8 @@ impl Session {
         if self.identity.as_ref().is_some_and(over) && !self.expired {
             self.expired = true;
             self.retry_ms = None;
-            for campaign in self.cursors.keys().cloned().collect::<Vec<_>>() {
-                self.leave(&campaign);
+            while let Some(cursor) = self.cursors.pop() {
+                self.left(&cursor.campaign);
             }
             let said = Request::Say(reply::session_expired(now));
             self.requests = [said, Request::Close(4401, "session expired")].into();
@@ -406,19 +408,20 @@ impl Session {
 
     /// Gives every subscription its turn, so that a long replay of one does not hold up the others.
     fn next_of_cursors(&mut self, now: Moment, may_block: bool) -> Result<Step, LogError> {
-        let ids: Vec<CampaignId> = self.cursors.keys().cloned().collect();
-        let first = self.turn.as_ref().map_or(0, |turn| ids.partition_point(|id| id <= turn));
-        for id in ids[first..].iter().chain(&ids[..first]) {
+        let count = self.cursors.len();
+        for at in (self.turn..self.turn + count).map(|turn| turn % count) {
+            let cursor = &mut self.cursors[at];
+            let id = &cursor.campaign;
             if !self.identity.as_ref().is_some_and(|it| self.context.hub.still_visible(id, it)) {
-                self.leave(id);
-                let ended = reply::ended(now, id, "revoked");
+                let id = self.cursors.remove(at).campaign;
+                self.left(&id);
+                let ended = reply::ended(now, &id, "revoked");
                 return Ok(Step::Frame(Frame::control(ended)));
             }
-            let Some(cursor) = self.cursors.get_mut(id) else { continue };
             match cursor.poll(now, &self.context, may_block)? {
                 Step::Idle => {}
                 Step::Frame(frame) => {
-                    self.turn = Some(id.clone());
+                    self.turn = (at + 1) % count;
                     return Ok(Step::Frame(frame));
                 }
                 step => return Ok(step),

@@ -38,11 +38,26 @@ impl Session {
         if hub.is_visible(campaign, identity)? { hub.head(campaign) } else { Ok(None) }
     }
 
-    pub(super) fn leave(&mut self, campaign: &CampaignId) {
-        if self.cursors.remove(campaign).is_some() {
-            self.metrics().subscriptions.dec();
+    fn leave(&mut self, campaign: &CampaignId) {
+        if let Ok(at) = self.find(campaign) {
+            self.cursors.remove(at);
+            self.left(campaign);
         }
+    }
+
+    /// A subscription has ended.
+    pub(super) fn left(&self, campaign: &CampaignId) {
+        self.metrics().subscriptions.dec();
         self.context.hub.unfollow(campaign, &self.wake);
+    }
+
+    /// The place of a campaign's cursor, or where it would be.
+    fn find(&self, campaign: &CampaignId) -> Result<usize, usize> {
+        self.cursors.binary_search_by(|cursor| cursor.campaign.cmp(campaign))
+    }
+
+    fn cursor(&mut self, campaign: &CampaignId) -> Option<&mut Cursor> {
+        self.find(campaign).ok().map(|at| &mut self.cursors[at])
     }
 
     fn subscribe(&mut self, now: Moment, campaign: CampaignId) -> Result<Option<String>, LogError> {
@@ -50,25 +65,26 @@ impl Session {
             let text = "there is no such campaign";
             return Ok(Some(reply::error(now, Code::UnknownCampaign, text, Some(&campaign), None)));
         };
-        let full = self.cursors.len() >= self.context.delivery.max_subscriptions;
-        if full && !self.cursors.contains_key(&campaign) {
-            let text = "too many subscriptions on this connection";
-            return Ok(Some(reply::error(now, Code::TooMany, text, Some(&campaign), None)));
-        }
-        self.context.hub.follow(&campaign, &self.wake)?;
-        let confirmed = reply::confirmed(now, &campaign, self.context.hub.epoch(), &head);
-        if !self.cursors.contains_key(&campaign) {
+        if let Err(at) = self.find(&campaign) {
+            if self.cursors.len() >= self.context.delivery.max_subscriptions {
+                let text = "too many subscriptions on this connection";
+                let error = reply::error(now, Code::TooMany, text, Some(&campaign), None);
+                return Ok(Some(error));
+            }
+            self.context.hub.follow(&campaign, &self.wake)?;
             self.metrics().subscriptions.inc();
             let burst = 4 * self.context.delivery.recoveries_per_second;
             let seeks = Bucket::full(now.monotonic_ms, burst);
-            self.cursors.insert(campaign.clone(), Cursor::new(campaign, seeks));
+            self.cursors.insert(at, Cursor::new(campaign.clone(), seeks));
         }
+        let confirmed = reply::confirmed(now, &campaign, self.context.hub.epoch(), &head);
         Ok(Some(confirmed))
     }
 
     fn seek(&mut self, now: Moment, wanted: Recover) -> Result<Option<String>, LogError> {
         let request = wanted.request.as_deref();
-        if let Some(cursor) = self.cursors.get_mut(&wanted.campaign) {
+        if let Ok(at) = self.find(&wanted.campaign) {
+            let cursor = &mut self.cursors[at];
             // What failed is tried again without being counted again.
             if self.failures == 0
                 && let Err(after_ms) = cursor.may_seek(now, &self.context)
@@ -85,7 +101,7 @@ impl Session {
     }
 
     fn ask(&mut self, now: Moment, campaign: &CampaignId, ask: Ask) -> Option<String> {
-        match self.cursors.get_mut(campaign) {
+        match self.cursor(campaign) {
             Some(cursor) => {
                 cursor.ask(ask);
                 None
@@ -96,7 +112,8 @@ impl Session {
 
     pub(super) fn pong(&self, now: Moment, echo: Option<u64>) -> Frame {
         let hub = &self.context.hub;
-        let heads = self.cursors.iter().filter_map(|(campaign, cursor)| {
+        let heads = self.cursors.iter().filter_map(|cursor| {
+            let campaign = &cursor.campaign;
             let (head, written) = (hub.known_head(campaign)?, cursor.written()?);
             hub.metrics.lag_events.observe(head.number.saturating_sub(written) as f64);
             Some(reply::head(campaign, hub.epoch(), written, &head))

@@ -166,6 +166,10 @@ fn wrong_options_are_all_told_and_nothing_is_served() {
     original.env("CAMPAIGN_SYNC_DIALECT", "original").args(["--log", "nats://127.0.0.1:1"]);
     let told = String::from_utf8(original.stderr(Stdio::piped()).output().unwrap().stderr).unwrap();
     assert!(told.contains("--dialect original is refused together with --log nats://"), "{told}");
+    let mut sealed = program();
+    sealed.args(["--dialect", "original", "--encrypt-keys", "keys"]).stderr(Stdio::piped());
+    let told = String::from_utf8(sealed.output().unwrap().stderr).unwrap();
+    assert!(told.contains("--dialect original is refused together with --encrypt-keys"), "{told}");
     let output =
         program().env("CAMPAIGN_SYNC_RATE", "many").stderr(Stdio::piped()).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();

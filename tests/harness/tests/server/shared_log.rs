@@ -418,7 +418,7 @@ fn a_stream_that_ends_before_what_was_read_of_it_is_a_backup_and_needs_a_new_epo
     std::fs::remove_dir_all(nats.file("n0")).unwrap();
     copied(&nats, "backup", "n0");
     nats.run(0);
-    let open = |renew| NatsLog::open(&nats.addresses(), &nats.file("1.db"), "second", renew);
+    let open = |renew| NatsLog::open(&nats.addresses(), &nats.file("1.db"), "second", renew, None);
     let refused = open(false).unwrap_err().to_string();
     assert!(refused.contains("start one server alone with --new-epoch"), "{refused}");
     let log = open(true).unwrap();

@@ -67,7 +67,7 @@ async fn ours(plan: &Plan, found: &mut Found, missed: u64) -> Result<()> {
     }
     let cpu = server.process.usage()?.cpu - before.cpu;
     let began = Instant::now();
-    line.mend();
+    line.come_online();
     until(std::slice::from_ref(&line), |seen| seen.is_live && seen.position == head).await?;
     let seen = line.seen.borrow().clone();
     let percent = 100.0 * delivered as f64 / (ROUNDS as u64 * (head - 1)) as f64;
