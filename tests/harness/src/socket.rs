@@ -260,6 +260,10 @@ impl Driver {
     /// nothing is read from the log for it, so it costs one frame of memory, and when it comes back
     /// it is sent what follows that frame.
     async fn flush(&mut self) -> Result<(), Over> {
+        // Mostly there is room, and no timer is needed.
+        if let Some(flushed) = self.wire.flush().now_or_never() {
+            return flushed.map_err(|_| Over);
+        }
         let delivery = self.app.context.delivery;
         for attempt in 0..=delivery.max_retry_attempts {
             let patience = Duration::from_millis(delivery.backoff_ms(attempt, &self.id));

@@ -12,8 +12,8 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     let flags = ["--history-events", "0", "--history-bytes", "0"];
     let mut server = Server::start(plan, "history", &flags).await?;
     let count: u64 = plan.scaled(200_000, 2_000);
-    // The first events warm the caches, which have their own bounds.
-    server.create("warm", plan.scaled(20_000, 200), 1_000_000).await?;
+    // The first events fill caches and the allocator's arenas, which have bounds of their own.
+    server.create("warm", plan.scaled(100_000, 200), 1_000_000).await?;
     server.begin("warm").await?;
     server.completed("warm").await?;
     server.create("long", count, 1_000_000).await?;
