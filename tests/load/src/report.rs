@@ -99,5 +99,6 @@ fn machine() -> Value {
         "processors": std::thread::available_parallelism().map_or(0, usize::from),
         "memory": memory.lines().next().unwrap_or_default().split_whitespace().nth(1),
         "kernel": read("/proc/sys/kernel/osrelease").trim(),
+        "load_average_at_the_end": read("/proc/loadavg").split(' ').next(),
     })
 }
