@@ -4,7 +4,7 @@
 use super::subscription::Subscription;
 
 /// Subscriptions, sorted by campaign id.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Campaigns(Vec<Subscription>);
 
 impl Campaigns {

@@ -16,7 +16,7 @@ use crate::protocol::write::push_decimal;
 use super::metrics::Metrics;
 
 /// Shared by the parts of one machine.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Context {
     /// The present.
     pub now: Now,

@@ -16,7 +16,7 @@ use crate::store::query::{DomainPage, DomainQuery, page};
 use crate::store::{CampaignView, ViewContext};
 
 /// The machine. See the module documentation of [`crate::sync`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Machine {
     pub(super) cx: Context,
     pub(super) connection: Connection,

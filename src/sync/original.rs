@@ -20,7 +20,7 @@ use crate::store::Claim;
 use crate::store::original::OriginalChange;
 
 /// What only this dialect needs to remember of a campaign.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Resync {
     state: State,
     /// Documents that arrived while a snapshot was fetched: it may be older than they are.

@@ -13,14 +13,14 @@ use crate::protocol::{CampaignId, Code};
 use crate::store::Staging;
 
 /// Fetches that the application is busy with, and when the next round is due.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Fetches {
     under_way: Vec<Fetch>,
     next_poll: Option<Timestamp>,
 }
 
 /// One fetch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Fetch {
     ticket: Ticket,
     campaign_id: CampaignId,

@@ -9,7 +9,7 @@ use crate::protocol::{Code, Epoch, Position};
 const WAITERS_MAX: usize = 1_000;
 
 /// Promises waiting for positions of one campaign.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Waiters(Vec<(Position, Ticket)>);
 
 impl Waiters {

@@ -22,7 +22,7 @@ use crate::protocol::server::ServerMessage;
 use crate::protocol::{CampaignId, Code};
 
 /// Whether content is sealed, and the keys to open it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Sealing {
     /// None while content is plain.
     keys: Option<Keys>,

@@ -23,7 +23,7 @@ use super::backoff::full_jitter_ms;
 use super::connection::Dialect;
 
 /// One campaign that somebody holds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Subscription {
     /// Which campaign.
     pub id: CampaignId,

@@ -11,7 +11,7 @@ use crate::protocol::limits::PROTOCOL_V1;
 use crate::protocol::{CampaignId, Code};
 
 /// Nothing to remember.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Sealing(());
 
 impl Sealing {

@@ -20,7 +20,7 @@ pub(super) fn read_fetched(json: &str) -> Result<RestSnapshot<'_>, Code> {
 }
 
 /// Nothing to remember: v1 recovers by number.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Resync(());
 
 impl Resync {

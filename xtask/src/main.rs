@@ -8,13 +8,16 @@ mod build;
 mod check;
 mod conform;
 mod demo;
+mod fuzz;
 mod load;
+mod model;
 mod npm;
 mod pack;
 mod repo;
 mod setup;
 mod sim;
 mod size;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -38,7 +41,13 @@ cargo xtask <command>
                                          options that show it in the shortest run
   conform ws://HOST:PORT/PATH [--token T] [--server FILE] [--case ID]
                                          whether a server that runs keeps the contract, case by case
+  fuzz  [TARGET...] [--seconds N]        libFuzzer on the targets of tests/fuzz, N seconds each; a
+                                         finding is kept in target/fuzz/found
+  model [--faults N] [--timers N]        every interleaving of a small world, into
+                                         target/report/model.json
   planted                                look for every planted bug, into docs/PLANTED.md
+  soak  [sim] [fuzz] [model] [histories] [crash]
+                                         what takes hours, into docs/soak
   size                                   weigh the main entry, into target/report/size.json
   bench [--events N] [--rounds N]        measure in headless Chromium, into target/report/bench.json
   load  [--connections N] [--seconds S] [--only SCENARIO]
@@ -72,7 +81,10 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         Some("check") => done(arguments).and_then(|()| check::run_command(&repo))?,
         Some("sim") => sim::run_command(&repo, &sim::Options::parse(arguments))?,
         Some("conform") => return conform::run_command(&repo, arguments.finish()),
+        Some("fuzz") => fuzz::run_command(&repo, &fuzz::Options::parse(arguments)?)?,
+        Some("model") => model::run_command(&repo, model::Options::parse(arguments)?)?,
         Some("planted") => done(arguments).and_then(|()| sim::plant_command(&repo))?,
+        Some("soak") => soak::run_command(&repo, arguments)?,
         Some("size") => done(arguments).and_then(|()| size::run_command(&repo))?,
         Some("bench") => bench::run_command(&repo, &bench::Options::parse(arguments)?)?,
         Some("load") => load::run_command(&repo, &load::Options::parse(arguments)?)?,

@@ -11,7 +11,9 @@ use super::tally::Tally;
 use crate::build::{self, PROJECTS};
 use crate::check;
 use crate::conform;
+use crate::fuzz;
 use crate::load;
+use crate::model;
 use crate::npm::Project;
 use crate::repo::{Repo, command_line};
 use crate::setup;
@@ -19,6 +21,8 @@ use crate::sim;
 
 /// The seeds of every test run; `cargo xtask sim` takes more.
 const SEEDS: u64 = 2_000;
+/// Seconds of every target in every test run; `cargo xtask fuzz` takes more.
+const FUZZ_SECONDS: u32 = 15;
 /// Seconds one browser test may take; the runner's own limit is too short for a busy machine.
 const BROWSER_TEST_SECONDS: &str = "120";
 
@@ -35,6 +39,10 @@ pub(crate) enum Suite {
     Simulator,
     /// The planted bugs, which the simulator must find.
     Planted,
+    /// The search through a small world.
+    Model,
+    /// The fuzzer, for a short time.
+    Fuzz,
     /// The browser shell, in Chromium.
     Chromium,
     /// The browser shell, in Firefox.
@@ -53,12 +61,14 @@ pub(crate) enum Suite {
 
 impl Suite {
     /// All of them, in the order in which they run.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Build,
         Self::Check,
         Self::Native,
         Self::Simulator,
         Self::Planted,
+        Self::Model,
+        Self::Fuzz,
         Self::Chromium,
         Self::Firefox,
         Self::Package,
@@ -84,6 +94,8 @@ impl Suite {
             Self::Native => "native",
             Self::Simulator => "sim",
             Self::Planted => "planted",
+            Self::Model => "model",
+            Self::Fuzz => "fuzz",
             Self::Chromium => "chromium",
             Self::Firefox => "firefox",
             Self::Package => "package",
@@ -102,6 +114,8 @@ impl Suite {
             Self::Check
             | Self::Simulator
             | Self::Planted
+            | Self::Model
+            | Self::Fuzz
             | Self::Chromium
             | Self::Firefox
             | Self::Conformance
@@ -121,6 +135,8 @@ impl Suite {
             | Self::Native
             | Self::Simulator
             | Self::Planted
+            | Self::Model
+            | Self::Fuzz
             | Self::Chromium
             | Self::Firefox
             | Self::Load => false,
@@ -132,6 +148,8 @@ impl Suite {
         let needed = match self {
             Self::Build | Self::Check | Self::Native => return None,
             Self::Simulator | Self::Planted => "tests/simulation/main.rs",
+            Self::Model => "tests/model/Cargo.toml",
+            Self::Fuzz => "tests/fuzz/Cargo.toml",
             Self::Chromium | Self::Firefox => "tests/browser/main.rs",
             Self::Package => "pkg/package.json",
             Self::EndToEnd => "tests/e2e/package.json",
@@ -150,6 +168,8 @@ impl Suite {
             Self::Native => native(repo, log),
             Self::Simulator => simulate(repo, log),
             Self::Planted => runner(log, &mut sim::check_planted(repo)),
+            Self::Model => model(repo, log),
+            Self::Fuzz => runner(log, &mut fuzz::command(repo, FUZZ_SECONDS)?),
             Self::Chromium => in_chromium(repo, log),
             Self::Firefox => in_firefox(repo, log),
             Self::Package => npm_test(repo, "pkg", log),
@@ -205,6 +225,15 @@ fn simulate(repo: &Repo, log: &mut Log) -> Result<Tally> {
     let success = log.run(&mut sim::command(repo, &sim::Options::seeds(SEEDS)))?;
     let tally = Tally::of_runner(&log.read()?, success);
     Ok(if success && tally.passed == 0 { Tally::of_one(true) } else { tally })
+}
+
+/// One search in which all must hold, and one in which a planted bug must be found.
+fn model(repo: &Repo, log: &mut Log) -> Result<Tally> {
+    let mut success = true;
+    for mut search in model::commands(repo, model::Options::SMALL)? {
+        success &= log.run(&mut search)?;
+    }
+    Ok(Tally::of_runner(&log.read()?, success))
 }
 
 fn in_chromium(repo: &Repo, log: &mut Log) -> Result<Tally> {

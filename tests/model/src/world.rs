@@ -1,0 +1,315 @@
+//! The small world: the real machine, a server, and what is on its way between them.
+
+use std::hash::{Hash, Hasher};
+
+use campaign_sync::protocol::CampaignId;
+use campaign_sync::protocol::frame::Frame;
+use campaign_sync::sync::input::{ConnectionId, Wake};
+use campaign_sync::sync::{Config, Effect, Input, Machine, Now, Status, Timestamp};
+
+use super::script::{CAMPAIGNS, shown};
+use super::server::Server;
+
+/// While `live`, nothing older than this may be missing (G4).
+const LIVE_MS: u64 = 10_000;
+/// Requests of one campaign within [`BURST_MS`] (G8).
+const BURST: usize = 5;
+const BURST_MS: u64 = 500;
+/// Steps within which everything must be well once nothing is lost any more (G9): twenty heartbeats,
+/// each with what it leads to.
+const CALM_STEPS: u32 = 400;
+
+/// What may still go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Budget {
+    /// Messages that are lost, doubled or overtaken.
+    pub(crate) faults: u8,
+    /// Timers that fire although messages are on their way.
+    pub(crate) early_timers: u8,
+    /// Timers in all.
+    pub(crate) timers: u8,
+    /// Restarts of the server.
+    pub(crate) restarts: u8,
+    /// Truncations of the first log.
+    pub(crate) truncations: u8,
+}
+
+/// One state of everything.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    machine: Machine,
+    now: Now,
+    socket: Option<ConnectionId>,
+    /// From the client, oldest first.
+    pub(crate) up: Vec<String>,
+    /// To the client, oldest first.
+    pub(crate) down: Vec<String>,
+    pub(crate) server: Server,
+    pub(crate) budget: Budget,
+    /// When recovery was asked for, by campaign.
+    requests: [Vec<Timestamp>; 2],
+    /// The first promise that was broken.
+    pub(crate) broken: Option<&'static str>,
+    /// What happened on the way here, for the properties that something must happen.
+    pub(crate) met: Met,
+}
+
+/// What happened on the way to a state. Not part of what it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Met {
+    pub(crate) gap: bool,
+    pub(crate) duplicate: bool,
+    pub(crate) snapshot: bool,
+    pub(crate) retry: bool,
+    pub(crate) reconnect: bool,
+}
+
+impl World {
+    /// The client wants both campaigns, and a connection.
+    pub(crate) fn new(budget: Budget) -> Self {
+        // Jitter says when, not what: without it, states that differ in nothing else are one.
+        let config = Config { backoff_base_ms: 0, ..Config::default() };
+        let mut world = Self {
+            machine: Machine::new(config, 1),
+            now: Now { at: Timestamp(1_000), wall_ms: 1_900_000_000_000 },
+            socket: None,
+            up: Vec::new(),
+            down: Vec::new(),
+            server: Server::new(),
+            budget,
+            requests: [Vec::new(), Vec::new()],
+            broken: None,
+            met: Met::default(),
+        };
+        for id in CAMPAIGNS {
+            if let Ok(id) = CampaignId::new(id) {
+                world.handle(Input::Retain(id));
+            }
+        }
+        world.handle(Input::Connect);
+        world
+    }
+
+    /// Whether the machine wants to be woken.
+    pub(crate) fn has_timer(&self) -> bool {
+        self.machine.clone().poll_timeout().is_some()
+    }
+
+    /// The timer fires, when it is due.
+    pub(crate) fn fire(&mut self) {
+        let Some(due) = self.machine.poll_timeout() else { return };
+        let wait = due.since(self.now.at);
+        self.now.at = self.now.at + wait;
+        self.now.wall_ms += wait as i64;
+        self.handle(Input::Woke(Wake::Timer));
+    }
+
+    /// The server takes a message and answers.
+    pub(crate) fn hear(&mut self, message: &str) {
+        let said = self.server.hear(message);
+        self.down.extend(said);
+    }
+
+    /// The client takes a document.
+    pub(crate) fn arrive(&mut self, document: &str) {
+        if let Some(socket) = self.socket {
+            self.handle(Input::Received(socket, Frame::Text(document)));
+        }
+    }
+
+    /// The next event of a campaign is committed.
+    pub(crate) fn commit(&mut self, campaign: usize) {
+        let said = self.server.commit(campaign, self.now.at.0);
+        self.down.extend(said);
+    }
+
+    /// The server dies and is there again: whatever was on its way is lost.
+    pub(crate) fn restart(&mut self) {
+        self.server.restart();
+        self.up.clear();
+        self.down.clear();
+        if let Some(socket) = self.socket.take() {
+            self.handle(Input::Closed(socket, 1006));
+        }
+    }
+
+    /// Whether nothing is on its way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.up.is_empty() && self.down.is_empty()
+    }
+
+    /// Whether what happens without any more faults is a state of the search as well. Then it is
+    /// that state which must become well.
+    pub(crate) fn is_followed_further(&self) -> bool {
+        !self.is_quiet() || (self.budget.timers > 0 && self.has_timer())
+    }
+
+    /// Without any more faults, does everything become well?
+    pub(crate) fn converges(&self) -> bool {
+        let mut calm = self.clone();
+        for _ in 0..CALM_STEPS {
+            if calm.broken.is_some() {
+                return false;
+            }
+            if calm.is_quiet() && calm.is_well() {
+                return true;
+            }
+            if !calm.up.is_empty() {
+                let message = calm.up.remove(0);
+                calm.hear(&message);
+            } else if !calm.down.is_empty() {
+                let document = calm.down.remove(0);
+                calm.arrive(&document);
+            } else {
+                calm.fire();
+            }
+        }
+        false
+    }
+
+    /// Everything is shown, and said to be.
+    pub(crate) fn is_well(&self) -> bool {
+        (0..2).all(|campaign| {
+            let status = self.machine.status(CAMPAIGNS[campaign], self.now);
+            let number = self.number(campaign);
+            status == Some(Status::Live) && number == u64::from(self.server.heads[campaign])
+        })
+    }
+
+    fn number(&self, campaign: usize) -> u64 {
+        let subscription = self.machine.subscription(CAMPAIGNS[campaign]);
+        subscription.map_or(0, |it| it.applied().get())
+    }
+
+    fn handle(&mut self, input: Input<'_>) {
+        let before = (self.counted(), [self.number(0), self.number(1)]);
+        let _ = self.machine.handle(self.now, input);
+        while let Some(effect) = self.machine.poll_effect() {
+            self.perform(effect);
+        }
+        self.check(before);
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Open(socket) => {
+                self.socket = Some(socket);
+                self.up.clear();
+                self.down.clear();
+                self.server.restart();
+                self.handle(Input::Opened(socket));
+            }
+            Effect::Send(_, text) => {
+                self.note_request(&text);
+                self.up.push(text);
+            }
+            Effect::CloseSocket(..) => {
+                self.socket = None;
+                self.up.clear();
+                self.down.clear();
+                self.server.restart();
+            }
+            Effect::Changed => drop(self.machine.take_changes()),
+            Effect::RequestToken(_)
+            | Effect::FetchSnapshot(..)
+            | Effect::Notify(_)
+            | Effect::Settle(..)
+            | Effect::Log(_) => {}
+        }
+    }
+
+    /// G8: a campaign asks for recovery at a bounded rate.
+    fn note_request(&mut self, text: &str) {
+        if !text.contains("request_event_recovery") {
+            return;
+        }
+        let named = |id: &str| text.contains(&format!("\"campaignId\":\"{id}\""));
+        let Some(campaign) = CAMPAIGNS.iter().position(|id| named(id)) else { return };
+        let sent = &mut self.requests[campaign];
+        sent.retain(|at| self.now.at.since(*at) < BURST_MS);
+        sent.push(self.now.at);
+        if sent.len() > BURST {
+            self.broken = Some("G8");
+        }
+    }
+
+    fn counted(&self) -> [u64; 5] {
+        let it = self.machine.metrics();
+        [it.applied, it.snapshots, it.gaps, it.duplicates + it.redelivered, it.retries]
+    }
+
+    /// Everything that a step may have broken.
+    fn check(&mut self, (before, numbers): ([u64; 5], [u64; 2])) {
+        let after = self.counted();
+        let [applied, snapshots, gaps, duplicates, retries] =
+            [0, 1, 2, 3, 4].map(|index| after[index] - before[index]);
+        self.met.gap |= gaps > 0;
+        self.met.duplicate |= duplicates > 0;
+        self.met.snapshot |= snapshots > 0;
+        self.met.retry |= retries > 0;
+        self.met.reconnect |= self.machine.metrics().connects > 1;
+        let moved: u64 = (0..2).map(|it| self.number(it).saturating_sub(numbers[it])).sum();
+        let broken = if (0..2).any(|it| self.number(it) < numbers[it]) {
+            Some("G3")
+        } else if snapshots == 0 && moved != applied {
+            Some("G2")
+        } else {
+            (0..2).find_map(|campaign| self.wrong(campaign))
+        };
+        self.broken = self.broken.or(broken);
+    }
+
+    /// G1, G5: what is shown is what the server had at that number. G4: `live` is young.
+    fn wrong(&self, campaign: usize) -> Option<&'static str> {
+        let subscription = self.machine.subscription(CAMPAIGNS[campaign])?;
+        let number = self.number(campaign);
+        if number > u64::from(self.server.heads[campaign]) {
+            return Some("G1");
+        }
+        let truth = shown(campaign, number as u8);
+        let table = subscription.store.table();
+        let mut rows: Vec<&str> = (0..table.len()).map(|row| table.id(row)).collect();
+        rows.sort_unstable();
+        let phase = subscription.store.record().map(|record| record.phase);
+        if phase != truth.phase || rows != truth.rows {
+            return Some("G5");
+        }
+        let live = self.machine.status(CAMPAIGNS[campaign], self.now) == Some(Status::Live);
+        let next = usize::try_from(number).ok()? + 1;
+        let missing = number < u64::from(self.server.heads[campaign]);
+        let old = missing && self.server.committed_ms[campaign][next] + LIVE_MS < self.now.at.0;
+        (live && old).then_some("G4")
+    }
+
+    /// What makes this state another one than others: everything but counters, limits and jitter.
+    fn identity(&self) -> String {
+        let machine = format!("{:?}", self.machine);
+        let counters = machine.find("config: ").zip(machine.find("socket: "));
+        let (limits, rest) = counters.unwrap_or((0, 0));
+        format!(
+            "{}{}{:?}{:?}{:?}{:?}{:?}",
+            &machine[..limits],
+            &machine[rest..],
+            self.now,
+            self.up,
+            self.down,
+            self.requests,
+            self.broken
+        )
+    }
+}
+
+impl PartialEq for World {
+    fn eq(&self, other: &Self) -> bool {
+        self.server == other.server
+            && self.budget == other.budget
+            && self.identity() == other.identity()
+    }
+}
+
+impl Hash for World {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+        (&self.server, self.budget).hash(state);
+    }
+}

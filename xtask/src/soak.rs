@@ -1,0 +1,137 @@
+//! `cargo xtask soak`: the tests that take hours, each with a report that says which commit it ran on.
+
+use std::fs;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use pico_args::Arguments;
+
+use crate::conform;
+use crate::fuzz;
+use crate::model;
+use crate::repo::{Repo, read, run};
+use crate::setup;
+use crate::sim;
+
+/// Where the reports are.
+const REPORTS: &str = "docs/soak";
+/// Seeds of the simulator.
+const SEEDS: u64 = 1_000_000;
+/// Seconds of every target of the fuzzer.
+const FUZZ_SECONDS: u32 = 1_800;
+/// Random histories that the machine and the independent reader process.
+const HISTORIES: u32 = 10_000;
+/// How often the server is killed during writes.
+const CRASH_ROUNDS: u32 = 300;
+
+/// What can be soaked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Simulator,
+    Fuzz,
+    Model,
+    Histories,
+    Crash,
+}
+
+impl Stage {
+    const ALL: [Self; 5] = [Self::Simulator, Self::Fuzz, Self::Model, Self::Histories, Self::Crash];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Simulator => "sim",
+            Self::Fuzz => "fuzz",
+            Self::Model => "model",
+            Self::Histories => "histories",
+            Self::Crash => "crash",
+        }
+    }
+
+    /// Runs it; what it found out, as JSON.
+    fn run(self, repo: &Repo) -> Result<String> {
+        match self {
+            Self::Simulator => {
+                run(&mut sim::command(repo, &sim::Options::seeds(SEEDS)))?;
+                report(repo, "sim.json")
+            }
+            Self::Fuzz => {
+                fuzz::run_command(repo, &fuzz::Options::everything(FUZZ_SECONDS))?;
+                report(repo, "fuzz.json")
+            }
+            Self::Model => {
+                model::run_command(repo, model::Options::LARGE)?;
+                report(repo, "model.json")
+            }
+            Self::Histories => histories(repo),
+            Self::Crash => crash(repo),
+        }
+    }
+}
+
+/// Runs the stages that are named, or all of them. One that fails ends the run; its report stays as it
+/// was.
+pub(crate) fn run_command(repo: &Repo, arguments: Arguments) -> Result<()> {
+    let named = arguments.finish();
+    let stage = |name: &std::ffi::OsString| {
+        let found = Stage::ALL.into_iter().find(|stage| name == stage.name());
+        found.with_context(|| {
+            let names: Vec<_> = Stage::ALL.iter().map(|stage| stage.name()).collect();
+            format!("there is no stage {name:?}; there are {}", names.join(", "))
+        })
+    };
+    let stages: Vec<Stage> = named.iter().map(stage).collect::<Result<_>>()?;
+    let stages = if stages.is_empty() { Stage::ALL.to_vec() } else { stages };
+    setup::everything(repo)?;
+    for stage in stages {
+        let (commit, began) = (commit(repo)?, Instant::now());
+        let found = stage.run(repo)?;
+        let text = format!(
+            "{{\n\"commit\": \"{commit}\",\n\"date\": \"{}\",\n\"seconds\": {},\n\"report\": {}\n}}\n",
+            read(repo.command("date").args(["-u", "+%F"]))?,
+            began.elapsed().as_secs(),
+            found.trim()
+        );
+        let file = repo.path(REPORTS).join(format!("{}.json", stage.name()));
+        fs::create_dir_all(repo.path(REPORTS)).context("cannot make the folder of reports")?;
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        println!("{}: written to {}", stage.name(), file.display());
+    }
+    Ok(())
+}
+
+/// The commit that runs. What is not committed cannot be told by one: reports of other stages aside.
+fn commit(repo: &Repo) -> Result<String> {
+    let status = ["status", "--porcelain", "--", ".", ":!docs/soak"];
+    let changed = read(repo.command("git").args(status))?;
+    if !changed.is_empty() {
+        bail!("commit first, so that the report can say what it ran on:\n{changed}");
+    }
+    read(repo.command("git").args(["rev-parse", "HEAD"]))
+}
+
+fn report(repo: &Repo, name: &str) -> Result<String> {
+    let path = repo.report(name)?;
+    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn histories(repo: &Repo) -> Result<String> {
+    // Installs and builds what they need.
+    let _tests = conform::tests(repo, &mut run)?;
+    let mut command = repo.command("node");
+    command.arg(repo.path(conform::PROJECT).join("histories/run.mjs"));
+    command.args(["--histories", &HISTORIES.to_string()]).env("CARGO_TARGET_DIR", repo.target(""));
+    let said = read(&mut command)?;
+    let last = said.lines().next_back().context("the histories said nothing")?;
+    Ok(last.to_owned())
+}
+
+fn crash(repo: &Repo) -> Result<String> {
+    let mut command: Command = repo.command("cargo");
+    command.args(["test", "--package", "campaign-sync-harness", "--test", "server", "crash::"]);
+    command.args(["--", "--nocapture"]);
+    let said = read(command.env("CAMPAIGN_SYNC_CRASH_ROUNDS", CRASH_ROUNDS.to_string()))?;
+    let counted = said.lines().find(|line| line.ends_with("acknowledged events"));
+    let counted = counted.context("the crashes said nothing")?;
+    Ok(format!("{{\"none_lost_of\": \"{counted}\"}}"))
+}
