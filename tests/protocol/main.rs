@@ -32,6 +32,8 @@ mod sequencing;
 mod snapshots;
 mod subscription;
 mod table;
+#[cfg(feature = "original")]
+mod transition_table;
 mod transitions;
 #[cfg(not(feature = "original"))]
 mod v1_only;

@@ -18,6 +18,7 @@ mod setup;
 mod sim;
 mod size;
 mod soak;
+mod table;
 mod test;
 
 use std::process::ExitCode;
@@ -48,6 +49,7 @@ cargo xtask <command>
   planted                                look for every planted bug, into docs/PLANTED.md
   soak  [sim] [fuzz] [model] [histories] [crash]
                                          what takes hours, into docs/soak
+  table                                  every state with every input, into docs/TRANSITIONS.md
   size                                   weigh the main entry, into target/report/size.json
   bench [--events N] [--rounds N]        measure in headless Chromium, into target/report/bench.json
   load  [--connections N] [--seconds S] [--only SCENARIO]
@@ -85,6 +87,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         Some("model") => model::run_command(&repo, model::Options::parse(arguments)?)?,
         Some("planted") => done(arguments).and_then(|()| sim::plant_command(&repo))?,
         Some("soak") => soak::run_command(&repo, arguments)?,
+        Some("table") => done(arguments).and_then(|()| table::run_command(&repo))?,
         Some("size") => done(arguments).and_then(|()| size::run_command(&repo))?,
         Some("bench") => bench::run_command(&repo, &bench::Options::parse(arguments)?)?,
         Some("load") => load::run_command(&repo, &load::Options::parse(arguments)?)?,
