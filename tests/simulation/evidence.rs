@@ -74,7 +74,12 @@ impl Conversation {
         if document["type"] == "pong" {
             let ping = data["timestamp"].as_u64().and_then(|echo| self.pings.get(&echo));
             let heads = data["heads"].as_array().map_or(&[][..], Vec::as_slice);
-            let of_head = |head| proof(*ping?, head, "logHead").filter(&not_behind);
+            let of_head = |head: &Value| {
+                let (id, proof) = proof(*ping?, head, "logHead")?;
+                // What was written is committed.
+                let head = head["lastSequenceNumber"].as_u64()?.max(proof.head);
+                Some((id, Proof { head, ..proof })).filter(&not_behind)
+            };
             return heads.iter().filter_map(of_head).collect();
         }
         let replays = data["outcome"] == "replay" || data["outcome"] == "current";

@@ -24,6 +24,10 @@ pub(crate) const SEEDS: &[u64] = &[
     69_680, 92_086, 166_974, //
     // a record that silent changes left behind, which no digest covers,
     122_780, //
-    // and a refusal that was of the connection before.
-    163_289,
+    // a refusal that was of the connection before,
+    163_289, //
+    // a head that counts as no less than what was written,
+    199_590, 214_301, //
+    // and events of a campaign that was let go of in the same step.
+    215_403,
 ];
