@@ -5,7 +5,7 @@ use std::sync::Arc;
 use campaign_sync::protocol::seal::associated;
 use campaign_sync::protocol::{CampaignId, EventHash};
 
-use super::{Draft, Event, LogError};
+use super::{Draft, Event, Head, LogError};
 use crate::keys::{Keyring, Nonce};
 
 /// The end of a log, as far as the next event depends on it.
@@ -20,6 +20,11 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// Goes on from there.
+    pub fn after(epoch: &str, head: &Head) -> Self {
+        Self { epoch: epoch.to_owned(), number: head.number, event_id: head.event_id.clone() }
+    }
+
     /// Composes the next event and moves on to it.
     ///
     /// The id is the beginning of the hash of the event without its id: two histories that differ

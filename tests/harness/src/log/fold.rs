@@ -5,10 +5,10 @@ use campaign_sync::protocol::digest::RowHasher;
 use campaign_sync::protocol::domain::{Patch, RowPatch};
 use campaign_sync::protocol::event::EventKind;
 use campaign_sync::protocol::transition::Transition;
-use campaign_sync::protocol::{CampaignId, Code, Digest, Status};
+use campaign_sync::protocol::{CampaignId, Code, Status};
 use serde::Deserialize;
 
-use super::{Draft, LogError, Row, Settings, Stand};
+use super::{Head, LogError, Row, Settings, Stand};
 
 /// The rows of one campaign, wherever they are kept.
 pub trait Table {
@@ -33,29 +33,31 @@ pub trait Table {
 
 /// A campaign while events are folded into it.
 #[derive(Debug)]
-pub struct Fold<'t, T> {
+pub struct Fold<T> {
     /// The campaign without its rows.
     pub stand: Stand,
-    /// Rows.
-    pub count: u64,
-    /// Digest of the rows.
-    pub digest: Digest,
+    /// Its head; the numbers of events are left to whoever writes them.
+    pub head: Head,
     /// The rows.
-    pub table: &'t mut T,
+    pub table: T,
     /// Hashes them.
     pub hasher: RowHasher,
 }
 
-impl<T: Table> Fold<'_, T> {
+impl<T: Table> Fold<T> {
+    /// Goes on from there.
+    pub fn from(head: Head, stand: Stand, table: T) -> Self {
+        Self { head, stand, table, hasher: RowHasher::default() }
+    }
+
     /// Folds one event in.
     ///
     /// # Errors
     /// [`LogError::Rejected`] for content that breaks the contract; the caller then gives up what it
     /// has folded so far. [`LogError::Storage`].
-    pub fn event(&mut self, campaign: &CampaignId, draft: &Draft) -> Result<(), LogError> {
-        let Some(kind) = EventKind::parse(draft.kind) else { return Ok(()) };
-        let body =
-            Body::decode(kind, &draft.data, campaign.as_str()).map_err(LogError::Rejected)?;
+    pub fn event(&mut self, campaign: &CampaignId, kind: &str, data: &str) -> Result<(), LogError> {
+        let Some(kind) = EventKind::parse(kind) else { return Ok(()) };
+        let body = Body::decode(kind, data, campaign.as_str()).map_err(LogError::Rejected)?;
         match body {
             Body::Progress(progress) => self.progress(progress),
             Body::Status(change) => self.status(change),
@@ -69,7 +71,7 @@ impl<T: Table> Fold<'_, T> {
             }
             Body::Record(record) => {
                 self.stand.record = *record;
-                self.settings(&draft.data);
+                self.settings(data);
             }
             Body::Deleted => self.stand.deleted = true,
             Body::Notification { .. } | Body::Nothing => {}
@@ -121,18 +123,18 @@ impl<T: Table> Fold<'_, T> {
         for patch in patches {
             self.patch(patch)?;
         }
-        self.stand.record.total_domain_count = self.count;
+        self.stand.record.total_domain_count = self.head.domains_count;
         Ok(())
     }
 
     fn patch(&mut self, patch: &RowPatch<'_>) -> Result<(), LogError> {
         let mut row = match (self.table.get(&patch.domain_id)?, patch.domain.value()) {
             (Some((row, hash)), _) => {
-                self.digest.remove(hash);
+                self.head.domains_digest.remove(hash);
                 row
             }
             (None, Some(_)) => {
-                self.count += 1;
+                self.head.domains_count += 1;
                 Row { domain_id: patch.domain_id.to_string(), ..Row::default() }
             }
             (None, None) => return Err(LogError::Rejected(Code::InvalidContent)),
@@ -147,17 +149,17 @@ impl<T: Table> Fold<'_, T> {
         set(&mut row.lead_status, &patch.lead_status, ToString::to_string);
         set(&mut row.lead_score, &patch.lead_score, |it| *it);
         let hash = row.hash(&mut self.hasher);
-        self.digest.add(hash);
+        self.head.domains_digest.add(hash);
         self.table.put(&row, hash)
     }
 
     fn remove(&mut self, domain_id: &str) -> Result<(), LogError> {
         if let Some((_, hash)) = self.table.get(domain_id)? {
-            self.digest.remove(hash);
-            self.count -= 1;
+            self.head.domains_digest.remove(hash);
+            self.head.domains_count -= 1;
             self.table.remove(domain_id)?;
         }
-        self.stand.record.total_domain_count = self.count;
+        self.stand.record.total_domain_count = self.head.domains_count;
         Ok(())
     }
 

@@ -22,7 +22,7 @@ pub struct MemoryLog {
     campaigns: Mutex<BTreeMap<CampaignId, Campaign>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Campaign {
     head: Head,
     stand: Stand,
@@ -72,18 +72,6 @@ impl MemoryLog {
 }
 
 impl Campaign {
-    fn new() -> Self {
-        let head = Head {
-            number: 0,
-            event_id: String::new(),
-            oldest: 1,
-            domains_count: 0,
-            domains_digest: Digest::default(),
-        };
-        let (events, transactions) = (VecDeque::new(), Vec::new());
-        Self { head, stand: Stand::default(), rows: Rows::default(), events, transactions }
-    }
-
     fn append(
         &mut self,
         epoch: &str,
@@ -91,31 +79,19 @@ impl Campaign {
         campaign: &CampaignId,
         drafts: &[Draft],
     ) -> Result<Appended, LogError> {
-        let mut chain = Chain {
-            epoch: epoch.to_owned(),
-            number: self.head.number,
-            event_id: self.head.event_id.clone(),
-        };
-        let mut fold = Fold {
-            stand: self.stand.clone(),
-            count: self.head.domains_count,
-            digest: self.head.domains_digest,
-            table: &mut self.rows,
-            hasher: RowHasher::default(),
-        };
+        let mut chain = Chain::after(epoch, &self.head);
+        let rows = std::mem::take(&mut self.rows);
+        let mut fold = Fold::from(self.head.clone(), self.stand.clone(), rows);
         let mut events = Vec::with_capacity(drafts.len());
         for draft in drafts {
             events.push(chain.next(campaign, draft, keys)?);
-            fold.event(campaign, draft)?;
+            fold.event(campaign, draft.kind, &draft.data)?;
             if let Some(filed) = &draft.filed {
                 self.transactions.push(filed.complete(campaign, &chain, &fold.stand));
             }
         }
-        self.head.domains_count = fold.count;
-        self.head.domains_digest = fold.digest;
-        self.stand = fold.stand;
-        self.head.number = chain.number;
-        self.head.event_id = chain.event_id;
+        self.head = Head { number: chain.number, event_id: chain.event_id, ..fold.head };
+        (self.stand, self.rows) = (fold.stand, fold.table);
         self.events.extend(events.iter().cloned());
         Ok(Appended { events, head: self.head.clone(), stand: self.stand.clone() })
     }
@@ -185,7 +161,7 @@ impl EventLog for MemoryLog {
         drafts: &[Draft],
     ) -> Result<Appended, LogError> {
         let mut campaigns = self.campaigns_mut();
-        let mut staged = campaigns.get(campaign).cloned().unwrap_or_else(Campaign::new);
+        let mut staged = campaigns.get(campaign).cloned().unwrap_or_default();
         let keys = drafts.iter().filter_map(|draft| draft.filed.as_ref()?.key.as_deref());
         let filed_already = keys.into_iter().any(|key| staged.filed(key).is_some());
         if staged.head.number != expected || filed_already {

@@ -63,6 +63,19 @@ pub struct Head {
     pub domains_digest: Digest,
 }
 
+impl Default for Head {
+    /// Before the first event.
+    fn default() -> Self {
+        Self {
+            number: 0,
+            event_id: String::new(),
+            oldest: 1,
+            domains_count: 0,
+            domains_digest: Digest::default(),
+        }
+    }
+}
+
 /// What an append led to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Appended {
@@ -214,6 +227,12 @@ impl fmt::Display for LogError {
 }
 
 impl std::error::Error for LogError {}
+
+impl From<rusqlite::Error> for LogError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Storage(error.to_string())
+    }
+}
 
 /// An append-only log per campaign, with the state that it folds into.
 ///

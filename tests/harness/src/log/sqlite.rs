@@ -4,6 +4,7 @@
 //! an append that has returned survives the death of the process and of the machine. The events and
 //! everything they change are one transaction.
 
+mod append;
 mod holder;
 mod instance;
 mod read;
@@ -16,18 +17,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use campaign_sync::protocol::digest::{Buckets, RowHasher};
-use campaign_sync::protocol::{CampaignId, Digest};
-use rusqlite::{Connection, OpenFlags, Transaction as Tx, params};
+use campaign_sync::protocol::CampaignId;
+use campaign_sync::protocol::digest::Buckets;
+use rusqlite::{Connection, OpenFlags, Transaction as Tx, TransactionBehavior, params};
 
-use super::compose::Chain;
-use super::fold::Fold;
 use super::{
-    Appended, Divergence, Draft, EventLog, Head, LogError, Recount, RowQuery, Stand, Transaction,
-    View,
+    Appended, Divergence, Draft, EventLog, Head, LogError, Recount, RowQuery, Transaction, View,
 };
 use crate::keys::Keyring;
-use rows::SqlTable;
 
 /// The form of the tables. Databases of every released form can be opened.
 const FORM: i64 = 1;
@@ -68,12 +65,12 @@ impl SqliteLog {
     pub fn open(path: &Path, new_epoch: &str, renew: bool) -> Result<Self, LogError> {
         let held = holder::hold(path)?;
         let writer = connect(path)?;
-        let foreign = instance::is_foreign(&writer, path).map_err(storage)?;
+        let foreign = instance::is_foreign(&writer, path)?;
         if foreign {
             tracing::warn!(event = "backup_restored", database = %path.display());
         }
-        let epoch = epoch(&writer, new_epoch, renew || foreign).map_err(storage)?;
-        instance::advance(&writer, path).map_err(storage)?;
+        let epoch = epoch(&writer, new_epoch, renew || foreign)?;
+        instance::advance(&writer, path)?;
         Ok(Self::over(path, writer, epoch, true, held))
     }
 
@@ -104,36 +101,46 @@ impl SqliteLog {
             Some(reader) => reader,
             None => {
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                let reader = Connection::open_with_flags(&self.path, flags).map_err(storage)?;
+                let reader = Connection::open_with_flags(&self.path, flags)?;
                 prepare(&reader)?;
                 reader
             }
         };
-        let result = reader.transaction().and_then(|tx| work(&tx)).map_err(storage)?;
+        let result = reader.transaction().and_then(|tx| work(&tx))?;
         lock(&self.readers).push(reader);
         Ok(result)
+    }
+
+    /// Runs `work` in one write transaction, which is committed unless it fails.
+    fn writing<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T, LogError>) -> Result<T, LogError> {
+        let mut writer = lock(&self.writer);
+        let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&tx)?;
+        tx.commit()?;
+        self.written.store(true, Ordering::Relaxed);
+        Ok(done)
     }
 }
 
 fn connect(path: &Path) -> Result<Connection, LogError> {
-    let writer = Connection::open(path).map_err(storage)?;
+    let writer = Connection::open(path)?;
     prepare(&writer)?;
-    writer.pragma_update(None, "journal_mode", "WAL").map_err(storage)?;
-    writer.pragma_update(None, "synchronous", "FULL").map_err(storage)?;
+    writer.pragma_update(None, "journal_mode", "WAL")?;
+    writer.pragma_update(None, "synchronous", "FULL")?;
     create(&writer)?;
     Ok(writer)
 }
 
 fn create(on: &Connection) -> Result<(), LogError> {
     let form = |name: &str| on.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let fresh = form("schema_version").map_err(storage)? == 0;
-    let found = form("user_version").map_err(storage)?;
+    let fresh = form("schema_version")? == 0;
+    let found = form("user_version")?;
     if !fresh && found != FORM {
         let message = format!("the database has form {found}, this server reads form {FORM}");
         return Err(LogError::Storage(message));
     }
-    on.execute_batch(include_str!("schema.sql")).map_err(storage)?;
-    on.pragma_update(None, "user_version", FORM).map_err(storage)
+    on.execute_batch(include_str!("schema.sql"))?;
+    Ok(on.pragma_update(None, "user_version", FORM)?)
 }
 
 /// The identity of the log. A renewed log begins after what is there: the events of the former one
@@ -152,7 +159,7 @@ fn epoch(on: &Connection, new: &str, renew: bool) -> rusqlite::Result<String> {
 }
 
 fn prepare(connection: &Connection) -> Result<(), LogError> {
-    connection.busy_timeout(Duration::from_secs(10)).map_err(storage)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
@@ -180,14 +187,7 @@ impl EventLog for SqliteLog {
         expected: u64,
         drafts: &[Draft],
     ) -> Result<Appended, LogError> {
-        let mut writer = lock(&self.writer);
-        let tx = writer
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-            .map_err(storage)?;
-        let appended = append(&tx, self, campaign, expected, drafts)?;
-        tx.commit().map_err(storage)?;
-        self.written.store(true, Ordering::Relaxed);
-        Ok(appended)
+        self.writing(|tx| append::append(tx, self, campaign, expected, drafts))
     }
 
     fn read(
@@ -220,7 +220,7 @@ impl EventLog for SqliteLog {
     }
 
     fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<(), LogError> {
-        rows::file(&lock(&self.writer), campaign, refused).map_err(storage)
+        Ok(rows::file(&lock(&self.writer), campaign, refused)?)
     }
 
     fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>, LogError> {
@@ -228,91 +228,19 @@ impl EventLog for SqliteLog {
     }
 
     fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError> {
-        let mut writer = lock(&self.writer);
-        let tx = writer.transaction().map_err(storage)?;
-        truncate(&tx, campaign, to).map_err(storage)?;
-        tx.commit().map_err(storage)
+        self.writing(|tx| Ok(truncate(tx, campaign, to)?))
     }
 
     fn tick(&self) -> Result<(), LogError> {
         if self.written.swap(false, Ordering::Relaxed) {
-            instance::advance(&lock(&self.writer), &self.path).map_err(storage)?;
+            instance::advance(&lock(&self.writer), &self.path)?;
         }
         Ok(())
     }
 
     fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64, LogError> {
-        let mut writer = lock(&self.writer);
-        let tx = writer.transaction().map_err(storage)?;
-        let changed = rows::diverge(&tx, campaign, how)?;
-        tx.commit().map_err(storage)?;
-        Ok(changed)
+        self.writing(|tx| rows::diverge(tx, campaign, how))
     }
-}
-
-fn append(
-    tx: &Tx<'_>,
-    log: &SqliteLog,
-    campaign: &CampaignId,
-    expected: u64,
-    drafts: &[Draft],
-) -> Result<Appended, LogError> {
-    let before = read::head(tx, campaign).map_err(storage)?;
-    let head = before.as_ref().map_or(0, |head| head.number);
-    if head != expected || filed_already(tx, campaign, drafts)? {
-        return Err(LogError::Conflict { head });
-    }
-    let stand = match before {
-        Some(_) => read::stand(tx, campaign).map_err(storage)?.ok_or(LogError::UnknownCampaign)?,
-        None => Stand::default(),
-    };
-    let before = before.unwrap_or_else(|| Head {
-        number: 0,
-        event_id: String::new(),
-        oldest: 1,
-        domains_count: 0,
-        domains_digest: Digest::default(),
-    });
-    let mut chain = Chain { epoch: log.epoch.clone(), number: head, event_id: before.event_id };
-    let mut table = SqlTable { tx, campaign };
-    let mut fold = Fold {
-        stand,
-        count: before.domains_count,
-        digest: before.domains_digest,
-        table: &mut table,
-        hasher: RowHasher::default(),
-    };
-    let mut end_byte = read::end_byte(tx, campaign, head).map_err(storage)?;
-    let mut events = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        let event = chain.next(campaign, draft, log.keys.as_deref())?;
-        fold.event(campaign, draft)?;
-        end_byte += event.document.len() as u64;
-        insert(tx, campaign, &chain, draft.kind, &event.document, end_byte).map_err(storage)?;
-        if let Some(filed) = &draft.filed {
-            let filed = filed.complete(campaign, &chain, &fold.stand);
-            rows::file(tx, campaign, &filed).map_err(storage)?;
-        }
-        events.push(event);
-    }
-    let head = Head {
-        number: chain.number,
-        event_id: chain.event_id,
-        oldest: before.oldest,
-        domains_count: fold.count,
-        domains_digest: fold.digest,
-    };
-    rows::put_campaign(tx, campaign, &fold.stand, &head).map_err(storage)?;
-    Ok(Appended { events, head, stand: fold.stand })
-}
-
-fn filed_already(tx: &Tx<'_>, campaign: &CampaignId, drafts: &[Draft]) -> Result<bool, LogError> {
-    for key in drafts.iter().filter_map(|draft| draft.filed.as_ref()?.key.as_deref()) {
-        if read::filed(tx, campaign, key).map_err(storage)?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn truncate(tx: &Tx<'_>, campaign: &CampaignId, to: u64) -> rusqlite::Result<()> {
@@ -329,30 +257,7 @@ fn truncate(tx: &Tx<'_>, campaign: &CampaignId, to: u64) -> rusqlite::Result<()>
     Ok(())
 }
 
-fn insert(
-    tx: &Tx<'_>,
-    campaign: &CampaignId,
-    chain: &Chain,
-    kind: &str,
-    document: &str,
-    end_byte: u64,
-) -> rusqlite::Result<()> {
-    tx.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
-        campaign.as_str(),
-        chain.number as i64,
-        chain.event_id,
-        kind,
-        document,
-        end_byte as i64,
-    ])?;
-    Ok(())
-}
-
 /// A lock that is still good after a panic elsewhere: every change under it is a transaction.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn storage(error: rusqlite::Error) -> LogError {
-    LogError::Storage(error.to_string())
 }

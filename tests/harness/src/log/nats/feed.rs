@@ -11,7 +11,6 @@ use bytes::Bytes;
 use campaign_sync::protocol::{CampaignId, Code};
 use futures_util::StreamExt as _;
 
-use super::super::sqlite::replica::Applied;
 use super::super::{EventLog as _, LogError};
 use super::batch::Body;
 use super::bridge::{STREAM, SUBJECT};
@@ -191,13 +190,10 @@ impl Feed {
             None => Cow::Borrowed(text),
         };
         match Body::decode(&text)? {
-            Body::Batch(batch) => match copy.apply(campaign, &batch)? {
-                Applied::Next(appended) => {
-                    self.shared.tell(campaign, &appended);
-                    Ok(Some(Outcome::Appended(appended)))
-                }
-                Applied::Void => Ok(None),
-            },
+            Body::Batch(batch) => Ok(copy.apply(campaign, &batch)?.map(|appended| {
+                self.shared.tell(campaign, &appended);
+                Outcome::Appended(Box::new(appended))
+            })),
             Body::Filed(refused) => {
                 let filed = copy.apply_filed(campaign, &refused, last)?;
                 Ok(filed.then_some(Outcome::Filed))

@@ -28,10 +28,10 @@ pub(super) fn head(tx: &Tx<'_>, campaign: &CampaignId) -> rusqlite::Result<Optio
     )?
     .query_row([campaign.as_str()], |row| {
         Ok(Head {
-            number: unsigned(row, 0)?,
+            number: row.get(0)?,
             event_id: row.get(1)?,
-            oldest: unsigned(row, 2)?,
-            domains_count: unsigned(row, 3)?,
+            oldest: row.get(2)?,
+            domains_count: row.get(3)?,
             domains_digest: Digest::parse(&row.get::<_, String>(4)?).unwrap_or_default(),
         })
     })
@@ -46,13 +46,13 @@ pub(super) fn stand(tx: &Tx<'_>, campaign: &CampaignId) -> rusqlite::Result<Opti
                 phase: Phase::parse(&row.get::<_, String>(2)?).unwrap_or(Phase::Setup),
                 status: Status::parse(&row.get::<_, String>(3)?).unwrap_or(Status::NotStarted),
                 counters: PhaseCounters {
-                    total_items: unsigned(row, 4)?,
-                    processed_items: unsigned(row, 5)?,
-                    successful_items: unsigned(row, 6)?,
-                    failed_items: unsigned(row, 7)?,
+                    total_items: row.get(4)?,
+                    processed_items: row.get(5)?,
+                    successful_items: row.get(6)?,
+                    failed_items: row.get(7)?,
                     progress_percentage: row.get(8)?,
                 },
-                total_domain_count: unsigned(row, 9)?,
+                total_domain_count: row.get(9)?,
                 created_at: row.get(10)?,
                 updated_at: row.get(11)?,
                 error_message: row.get(12)?,
@@ -75,7 +75,7 @@ pub(super) fn events(
              (SELECT oldest_sequence_number FROM campaigns WHERE campaign_id = ?1)
          ORDER BY sequence_number",
     )?;
-    let mut rows = statement.query(params![campaign.as_str(), after as i64])?;
+    let mut rows = statement.query(params![campaign.as_str(), after])?;
     let (mut events, mut size) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
         let document: Arc<str> = row.get::<_, String>(1)?.into();
@@ -83,7 +83,7 @@ pub(super) fn events(
         if size > bytes && !events.is_empty() {
             break;
         }
-        events.push(Event { number: unsigned(row, 0)?, document });
+        events.push(Event { number: row.get(0)?, document });
     }
     Ok(events)
 }
@@ -95,7 +95,7 @@ pub(super) fn end_byte(tx: &Tx<'_>, campaign: &CampaignId, number: u64) -> rusql
         "SELECT end_byte FROM events WHERE campaign_id = ?1 AND sequence_number <= ?2
          ORDER BY sequence_number DESC LIMIT 1",
     )?
-    .query_row(params![campaign.as_str(), number as i64], |row| unsigned(row, 0))
+    .query_row(params![campaign.as_str(), number], |row| row.get(0))
     .optional()
     .map(Option::unwrap_or_default)
 }
@@ -106,10 +106,10 @@ pub(super) fn bytes_after(tx: &Tx<'_>, campaign: &CampaignId, after: u64) -> rus
             "SELECT end_byte - length(CAST(document AS BLOB)) FROM events
              WHERE campaign_id = ?1 AND sequence_number > ?2 ORDER BY sequence_number LIMIT 1",
         )?
-        .query_row(params![campaign.as_str(), after as i64], |row| unsigned(row, 0))
+        .query_row(params![campaign.as_str(), after], |row| row.get(0))
         .optional()?;
     let end = end_byte(tx, campaign, i64::MAX.unsigned_abs())?;
-    Ok(start.map_or(0, |start| end - start))
+    Ok(start.map_or(0, |start: u64| end - start))
 }
 
 pub(super) fn view(
@@ -138,7 +138,7 @@ pub(super) fn view(
         head.domains_count
     } else {
         let sql = format!("SELECT count(*) FROM domains WHERE {filter}");
-        tx.prepare_cached(&sql)?.query_row(params_from_iter(&values), |row| unsigned(row, 0))?
+        tx.prepare_cached(&sql)?.query_row(params_from_iter(&values), |row| row.get(0))?
     };
     Ok(Some(View { head, stand, rows, matching }))
 }
@@ -247,13 +247,8 @@ fn transaction(row: &SqlRow<'_>) -> rusqlite::Result<Transaction> {
         message: row.get(8)?,
         key: row.get(9)?,
         fingerprint: row.get(10)?,
-        sequence_number: row.get::<_, Option<i64>>(11)?.map(i64::unsigned_abs),
+        sequence_number: row.get(11)?,
         event_id: row.get(12)?,
         record: row.get(13)?,
     })
-}
-
-/// SQLite's integers are signed; ours stay below 2^53.
-fn unsigned(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(column).map(i64::unsigned_abs)
 }

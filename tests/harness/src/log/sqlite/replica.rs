@@ -5,12 +5,9 @@
 //! harmless, for it is not the next any more. It can always be made anew, so it need not survive the
 //! machine.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
 
-use campaign_sync::protocol::digest::RowHasher;
 use campaign_sync::protocol::envelope::Envelope;
 use campaign_sync::protocol::{CampaignId, Code, Digest, EventHash};
 use rusqlite::{Connection, OptionalExtension as _, Transaction as Tx};
@@ -18,19 +15,11 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction as Tx};
 use super::super::compose::Chain;
 use super::super::fold::{Fold, Table as _};
 use super::super::nats::batch::{Batch, Image};
-use super::super::{Appended, Draft, Event, Head, LogError, Stand, Transaction};
-use super::rows::SqlTable;
-use super::{SqliteLog, append, insert, lock, read, rows, storage};
+use super::super::{Appended, Draft, Head, LogError, Stand, Transaction};
+use super::append::{Appending, append, insert};
+use super::rows::{self, SqlTable};
+use super::{SqliteLog, lock, read};
 use crate::keys::{Keyring, open_data};
-
-/// What became of a batch.
-#[derive(Clone, Debug)]
-pub(in crate::log) enum Applied {
-    /// It was the next one: these are its events.
-    Next(Box<Appended>),
-    /// Another one took its number before: it never happened.
-    Void,
-}
 
 impl SqliteLog {
     /// Opens the copy of the log of that identity, and tells how far it has read. The copy of another
@@ -59,7 +48,7 @@ impl SqliteLog {
             _ => copy,
         };
         let at = position_or_start(&copy)?;
-        lock(&copy.writer).pragma_update(None, "synchronous", "NORMAL").map_err(storage)?;
+        lock(&copy.writer).pragma_update(None, "synchronous", "NORMAL")?;
         Ok((copy, at))
     }
 
@@ -67,7 +56,7 @@ impl SqliteLog {
     fn open_copy(path: &Path, epoch: &str) -> Result<Self, LogError> {
         let held = super::holder::hold(path)?;
         let writer = super::connect(path)?;
-        let epoch = super::epoch(&writer, epoch, false).map_err(storage)?;
+        let epoch = super::epoch(&writer, epoch, false)?;
         Ok(Self::over(path, writer, epoch, false, held))
     }
 
@@ -88,11 +77,11 @@ impl SqliteLog {
         drafts: &[Draft],
     ) -> Result<Appended, LogError> {
         let mut writer = lock(&self.writer);
-        let tx = writer.transaction().map_err(storage)?;
+        let tx = writer.transaction()?;
         append(&tx, self, campaign, expected, drafts)
     }
 
-    /// Folds in a batch that was read, if it is the campaign's next one.
+    /// Folds in a batch that was read. None if another one took its number before: it never happened.
     ///
     /// # Errors
     /// [`LogError::Storage`]; [`LogError::Rejected`] for documents that are not what they say.
@@ -100,12 +89,22 @@ impl SqliteLog {
         &self,
         campaign: &CampaignId,
         batch: &Batch,
-    ) -> Result<Applied, LogError> {
-        let mut writer = lock(&self.writer);
-        let tx = writer.transaction().map_err(storage)?;
-        let applied = apply(&tx, self, campaign, batch)?;
-        tx.commit().map_err(storage)?;
-        Ok(applied)
+    ) -> Result<Option<Appended>, LogError> {
+        let applied = self.writing(|tx| {
+            let keys = batch.filed.iter().filter_map(|(_, filed)| filed.key.as_deref());
+            let mut appending = Appending::begin(tx, self, campaign, batch.expected, keys)?;
+            for document in &batch.documents {
+                let keys = self.keys.as_deref();
+                let (kind, data) = follow(&mut appending.chain, campaign, document, keys)?;
+                let filed = batch.filed(appending.chain.number);
+                appending.add(kind, &data, document.clone(), filed)?;
+            }
+            appending.end()
+        });
+        match applied {
+            Err(LogError::Conflict { .. }) => Ok(None),
+            applied => applied.map(Some),
+        }
     }
 
     /// Files a refusal that was read in message `at`, unless it is filed already. `false` if there is no
@@ -119,18 +118,17 @@ impl SqliteLog {
         refused: &Transaction,
         at: u64,
     ) -> Result<bool, LogError> {
-        let mut writer = lock(&self.writer);
-        let tx = writer.transaction().map_err(storage)?;
-        if read::head(&tx, campaign).map_err(storage)?.is_none() {
-            return Ok(false);
-        }
-        // Unlike an event a refusal has no number by which it is known when it is read again.
-        if number(&tx, FILED_AT).map_err(storage)?.is_none_or(|filed_at| filed_at < at) {
-            rows::file(&tx, campaign, refused).map_err(storage)?;
-            put_number(&tx, FILED_AT, at).map_err(storage)?;
-            tx.commit().map_err(storage)?;
-        }
-        Ok(true)
+        self.writing(|tx| {
+            if read::head(tx, campaign)?.is_none() {
+                return Ok(false);
+            }
+            // Unlike an event a refusal has no number by which it is known when it is read again.
+            if number(tx, FILED_AT)?.is_none_or(|filed_at| filed_at < at) {
+                rows::file(tx, campaign, refused)?;
+                put_number(tx, FILED_AT, at)?;
+            }
+            Ok(true)
+        })
     }
 
     /// Takes the state of an image that was read, if it is news here, and forgets the events that it
@@ -143,21 +141,18 @@ impl SqliteLog {
         campaign: &CampaignId,
         image: &Image,
     ) -> Result<(Appended, bool), LogError> {
-        let mut writer = lock(&self.writer);
-        let tx = writer.transaction().map_err(storage)?;
-        let before = read::head(&tx, campaign).map_err(storage)?;
-        let number = before.map_or(0, |head| head.number);
-        let known = (number, filed_count(&tx, campaign).map_err(storage)?);
-        let told = (image.number, image.transactions.len() as u64);
-        if known < told {
-            replace(&tx, self, campaign, image)?;
-        }
-        super::truncate(&tx, campaign, image.oldest - 1).map_err(storage)?;
-        let head = read::head(&tx, campaign).map_err(storage)?.ok_or(LogError::UnknownCampaign)?;
-        let stand =
-            read::stand(&tx, campaign).map_err(storage)?.ok_or(LogError::UnknownCampaign)?;
-        tx.commit().map_err(storage)?;
-        Ok((Appended { events: Vec::new(), head, stand }, known <= told))
+        self.writing(|tx| {
+            let number = read::head(tx, campaign)?.map_or(0, |head| head.number);
+            let known = (number, filed_count(tx, campaign)?);
+            let told = (image.number, image.transactions.len() as u64);
+            if known < told {
+                replace(tx, self, campaign, image)?;
+            }
+            super::truncate(tx, campaign, image.oldest - 1)?;
+            let head = read::head(tx, campaign)?.ok_or(LogError::UnknownCampaign)?;
+            let stand = read::stand(tx, campaign)?.ok_or(LogError::UnknownCampaign)?;
+            Ok((Appended { events: Vec::new(), head, stand }, known <= told))
+        })
     }
 
     /// Remembers that everything up to `position` has been read.
@@ -165,7 +160,7 @@ impl SqliteLog {
     /// # Errors
     /// [`LogError::Storage`].
     pub(in crate::log) fn skip_to(&self, position: u64) -> Result<(), LogError> {
-        put_number(&lock(&self.writer), POSITION, position).map_err(storage)
+        Ok(put_number(&lock(&self.writer), POSITION, position)?)
     }
 }
 
@@ -191,8 +186,7 @@ fn put_number(on: &Connection, key: &str, number: u64) -> rusqlite::Result<()> {
 
 fn filed_count(on: &Connection, campaign: &CampaignId) -> rusqlite::Result<u64> {
     on.prepare_cached("SELECT count(*) FROM transaction_log WHERE campaign_id = ?1")?
-        .query_row([campaign.as_str()], |row| row.get::<_, i64>(0))
-        .map(i64::unsigned_abs)
+        .query_row([campaign.as_str()], |row| row.get(0))
 }
 
 fn position(copy: &SqliteLog) -> Result<Option<u64>, LogError> {
@@ -207,84 +201,14 @@ fn position_or_start(copy: &SqliteLog) -> Result<u64, LogError> {
     Ok(0)
 }
 
-fn apply(
-    tx: &Tx<'_>,
-    log: &SqliteLog,
-    campaign: &CampaignId,
-    batch: &Batch,
-) -> Result<Applied, LogError> {
-    let before = read::head(tx, campaign).map_err(storage)?;
-    let number = before.as_ref().map_or(0, |head| head.number);
-    if number != batch.expected || taken(tx, campaign, batch).map_err(storage)? {
-        return Ok(Applied::Void);
-    }
-    let stand = match before {
-        Some(_) => read::stand(tx, campaign).map_err(storage)?.ok_or(LogError::UnknownCampaign)?,
-        None => Stand::default(),
-    };
-    let before = before.unwrap_or_else(nowhere);
-    let mut chain = Chain { epoch: log.epoch.clone(), number, event_id: before.event_id };
-    let mut table = SqlTable { tx, campaign };
-    let mut fold = Fold {
-        stand,
-        count: before.domains_count,
-        digest: before.domains_digest,
-        table: &mut table,
-        hasher: RowHasher::default(),
-    };
-    let mut end_byte = read::end_byte(tx, campaign, number).map_err(storage)?;
-    let mut events = Vec::with_capacity(batch.documents.len());
-    for document in &batch.documents {
-        let mut draft = follow(&mut chain, campaign, document, log.keys.as_deref())?;
-        draft.filed = batch.filed(chain.number).cloned();
-        fold.event(campaign, &draft)?;
-        end_byte += document.len() as u64;
-        insert(tx, campaign, &chain, draft.kind, document, end_byte).map_err(storage)?;
-        if let Some(filed) = &draft.filed {
-            let filed = filed.complete(campaign, &chain, &fold.stand);
-            rows::file(tx, campaign, &filed).map_err(storage)?;
-        }
-        events.push(Event { number: chain.number, document: document.clone() });
-    }
-    let head = Head {
-        number: chain.number,
-        event_id: chain.event_id,
-        oldest: before.oldest,
-        domains_count: fold.count,
-        domains_digest: fold.digest,
-    };
-    rows::put_campaign(tx, campaign, &fold.stand, &head).map_err(storage)?;
-    Ok(Applied::Next(Box::new(Appended { events, head, stand: fold.stand })))
-}
-
-/// Whether something is filed already under a key of the batch.
-fn taken(tx: &Tx<'_>, campaign: &CampaignId, batch: &Batch) -> rusqlite::Result<bool> {
-    for key in batch.filed.iter().filter_map(|(_, it)| it.key.as_deref()) {
-        if read::filed(tx, campaign, key)?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-const fn nowhere() -> Head {
-    Head {
-        number: 0,
-        event_id: String::new(),
-        oldest: 1,
-        domains_count: 0,
-        domains_digest: Digest(0),
-    }
-}
-
 /// Moves the chain on to a document, which must be the next one, whole. Its epoch may be one that the
-/// log had before a restore.
-fn follow(
+/// log had before a restore. Tells its type and its data.
+fn follow<'d>(
     chain: &mut Chain,
     campaign: &CampaignId,
-    document: &str,
+    document: &'d str,
     keys: Option<&Keyring>,
-) -> Result<Draft, LogError> {
+) -> Result<(&'d str, String), LogError> {
     let envelope = Envelope::parse(document).map_err(LogError::Rejected)?;
     let sequence = envelope.sequence.as_ref().ok_or(LogError::Rejected(Code::InvalidMessage))?;
     let hash = EventHash::of_v1(
@@ -302,12 +226,7 @@ fn follow(
     let data = open_data(keys, &envelope, sequence)?;
     chain.number += 1;
     chain.event_id = sequence.event_id().to_owned();
-    Ok(Draft {
-        kind: interned(envelope.kind),
-        timestamp: envelope.timestamp().to_owned(),
-        data,
-        filed: None,
-    })
+    Ok((envelope.kind, data))
 }
 
 /// Puts an image in the place of whatever was known of the campaign.
@@ -319,61 +238,37 @@ fn replace(
 ) -> Result<(), LogError> {
     for table in ["campaigns", "domains", "events", "transaction_log"] {
         let sql = format!("DELETE FROM {table} WHERE campaign_id = ?1");
-        tx.execute(&sql, [campaign.as_str()]).map_err(storage)?;
-    }
-    let mut table = SqlTable { tx, campaign };
-    let mut hasher = RowHasher::default();
-    let mut digest = Digest::default();
-    for row in &image.rows {
-        let hash = row.hash(&mut hasher);
-        digest.add(hash);
-        table.put(row, hash)?;
-    }
-    let count = image.rows.len() as u64;
-    let stand = Stand::default();
-    let mut fold = Fold { stand, count, digest, table: &mut table, hasher };
-    let record = Draft {
-        kind: "campaign.list.update",
-        timestamp: String::new(),
-        data: image.record.clone(),
-        filed: None,
-    };
-    fold.event(campaign, &record)?;
-    fold.stand.deleted = image.deleted;
-    let stand = fold.stand;
-    let number = image.number - image.documents.len() as u64;
-    let mut chain =
-        Chain { epoch: log.epoch.clone(), number, event_id: image.previous_event_id.clone() };
-    let mut end_byte = 0;
-    for document in &image.documents {
-        let draft = follow(&mut chain, campaign, document, log.keys.as_deref())?;
-        end_byte += document.len() as u64;
-        insert(tx, campaign, &chain, draft.kind, document, end_byte).map_err(storage)?;
-    }
-    for it in &image.transactions {
-        rows::file(tx, campaign, it).map_err(storage)?;
-    }
-    if chain.number != image.number || chain.event_id != image.event_id {
-        return Err(LogError::Rejected(Code::InvalidMessage));
+        tx.execute(&sql, [campaign.as_str()])?;
     }
     let head = Head {
         number: image.number,
         event_id: image.event_id.clone(),
         oldest: image.oldest,
-        domains_count: count,
-        domains_digest: digest,
+        domains_count: image.rows.len() as u64,
+        domains_digest: Digest::default(),
     };
-    rows::put_campaign(tx, campaign, &stand, &head).map_err(storage)
-}
-
-/// The same text, for as long as the program runs: event types, of which there are a few dozen.
-fn interned(text: &str) -> &'static str {
-    static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let mut known = lock(&KNOWN);
-    if let Some(found) = known.get(text) {
-        return found;
+    let mut fold = Fold::from(head, Stand::default(), SqlTable { tx, campaign });
+    for row in &image.rows {
+        let hash = row.hash(&mut fold.hasher);
+        fold.head.domains_digest.add(hash);
+        fold.table.put(row, hash)?;
     }
-    let leaked: &'static str = Box::leak(text.into());
-    known.insert(leaked);
-    leaked
+    fold.event(campaign, "campaign.list.update", &image.record)?;
+    fold.stand.deleted = image.deleted;
+    let number = image.number - image.documents.len() as u64;
+    let event_id = image.previous_event_id.clone();
+    let mut chain = Chain { epoch: log.epoch.clone(), number, event_id };
+    let mut end_byte = 0;
+    for document in &image.documents {
+        let (kind, _) = follow(&mut chain, campaign, document, log.keys.as_deref())?;
+        end_byte += document.len() as u64;
+        insert(tx, campaign, &chain, kind, document, end_byte)?;
+    }
+    for it in &image.transactions {
+        rows::file(tx, campaign, it)?;
+    }
+    if chain.number != image.number || chain.event_id != image.event_id {
+        return Err(LogError::Rejected(Code::InvalidMessage));
+    }
+    Ok(rows::put_campaign(tx, campaign, &fold.stand, &fold.head)?)
 }

@@ -6,14 +6,14 @@ use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, Transaction as
 
 use super::super::fold::Table;
 use super::super::{Divergence, Head, LogError, Row, Stand, Transaction, changed};
-use super::{read, storage};
+use super::read;
 
 /// The columns of a row, in the order that [`row`] reads them.
 pub(super) const COLUMNS: &str = "domain_id, domain, offset_index, dns_status, http_status, \
      http_status_code, lead_status, lead_score, row_hash";
 
 /// The rows of one campaign inside a transaction.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct SqlTable<'t> {
     pub(super) tx: &'t Tx<'t>,
     pub(super) campaign: &'t CampaignId,
@@ -23,41 +23,31 @@ impl Table for SqlTable<'_> {
     fn get(&mut self, domain_id: &str) -> Result<Option<(Row, u64)>, LogError> {
         let sql =
             format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1 AND domain_id = ?2");
-        self.tx
-            .prepare_cached(&sql)
-            .and_then(|mut it| it.query_row([self.campaign.as_str(), domain_id], row).optional())
-            .map_err(storage)
+        let mut statement = self.tx.prepare_cached(&sql)?;
+        Ok(statement.query_row([self.campaign.as_str(), domain_id], row).optional()?)
     }
 
     fn put(&mut self, row: &Row, hash: u64) -> Result<(), LogError> {
-        self.tx
-            .prepare_cached(
-                "INSERT OR REPLACE INTO domains VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
-            )
-            .and_then(|mut it| {
-                it.execute(params![
-                    self.campaign.as_str(),
-                    row.domain_id,
-                    row.domain,
-                    row.offset,
-                    row.dns_status,
-                    row.http_status,
-                    row.http_status_code,
-                    row.lead_status,
-                    row.lead_score,
-                    hash as i64,
-                    bucket_of(id_hash(&row.domain_id)) as i64,
-                ])
-            })
-            .map_err(storage)?;
+        let sql = "INSERT OR REPLACE INTO domains VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)";
+        self.tx.prepare_cached(sql)?.execute(params![
+            self.campaign.as_str(),
+            row.domain_id,
+            row.domain,
+            row.offset,
+            row.dns_status,
+            row.http_status,
+            row.http_status_code,
+            row.lead_status,
+            row.lead_score,
+            hash as i64,
+            bucket_of(id_hash(&row.domain_id)),
+        ])?;
         Ok(())
     }
 
     fn remove(&mut self, domain_id: &str) -> Result<(), LogError> {
-        self.tx
-            .prepare_cached("DELETE FROM domains WHERE campaign_id = ?1 AND domain_id = ?2")
-            .and_then(|mut it| it.execute([self.campaign.as_str(), domain_id]))
-            .map_err(storage)?;
+        let sql = "DELETE FROM domains WHERE campaign_id = ?1 AND domain_id = ?2";
+        self.tx.prepare_cached(sql)?.execute([self.campaign.as_str(), domain_id])?;
         Ok(())
     }
 }
@@ -95,21 +85,21 @@ pub(super) fn put_campaign(
         record.name,
         record.phase.as_str(),
         record.status.as_str(),
-        counters.total_items as i64,
-        counters.processed_items as i64,
-        counters.successful_items as i64,
-        counters.failed_items as i64,
+        counters.total_items,
+        counters.processed_items,
+        counters.successful_items,
+        counters.failed_items,
         counters.progress_percentage,
-        record.total_domain_count as i64,
+        record.total_domain_count,
         record.created_at,
         record.updated_at,
         record.error_message,
         settings,
         stand.deleted,
-        head.number as i64,
+        head.number,
         head.event_id,
-        head.oldest as i64,
-        head.domains_count as i64,
+        head.oldest,
+        head.domains_count,
         head.domains_digest.to_string(),
     ])?;
     Ok(())
@@ -140,7 +130,7 @@ pub(super) fn file(
         it.message,
         it.key,
         it.fingerprint,
-        it.sequence_number.map(|number| number as i64),
+        it.sequence_number,
         it.event_id,
         it.record,
     ])?;
@@ -153,15 +143,12 @@ pub(super) fn diverge(
     campaign: &CampaignId,
     how: Divergence,
 ) -> Result<u64, LogError> {
-    let Some(head) = read::head(tx, campaign).map_err(storage)? else {
-        return Err(LogError::UnknownCampaign);
-    };
+    let head = read::head(tx, campaign)?.ok_or(LogError::UnknownCampaign)?;
     let kept = if how.insert { 0 } else { how.rows as i64 };
     let sql = format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1 LIMIT ?2");
     let found: Vec<(Row, u64)> = tx
         .prepare(&sql)
-        .and_then(|mut it| it.query_map(params![campaign.as_str(), kept], row)?.collect())
-        .map_err(storage)?;
+        .and_then(|mut it| it.query_map(params![campaign.as_str(), kept], row)?.collect())?;
     let mut digest: Digest = head.domains_digest;
     let mut hasher = RowHasher::default();
     let mut table = SqlTable { tx, campaign };
@@ -179,9 +166,8 @@ pub(super) fn diverge(
     if how.consistent {
         tx.execute(
             "UPDATE campaigns SET domains_digest = ?2, domains_count = ?3 WHERE campaign_id = ?1",
-            params![campaign.as_str(), digest.to_string(), count as i64],
-        )
-        .map_err(storage)?;
+            params![campaign.as_str(), digest.to_string(), count],
+        )?;
     }
     Ok(written)
 }
