@@ -93,7 +93,7 @@ impl Room {
             drain_spread_ms: 4_000,
             one_event_per_frame: AtomicBool::new(false),
         });
-        let session = Session::open(moment(0), context.clone(), "s1".into(), Arc::new(|| {}));
+        let session = Session::open(moment(0), context.clone(), "s1".into(), Arc::default());
         let mut room = Self { context, session, now_ms: 0, events: 0, next: BTreeMap::new() };
         (0..3).for_each(|_| room.append());
         room

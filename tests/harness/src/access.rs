@@ -8,12 +8,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex};
 
 use argon2::password_hash::{PasswordHash, PasswordVerifier as _};
 use argon2::{Argon2, Params};
+use tokio::sync::Notify;
 
-use crate::hub::Wake;
+use crate::followers::Followers;
+use crate::lock::lock;
 use crate::session::limits::Bucket;
 
 /// Attempts to log in as one user, in a row; then one comes back every five seconds.
@@ -34,6 +36,7 @@ pub enum Identity {
 }
 
 /// One session of a user.
+#[derive(Debug)]
 pub struct Login {
     /// The user's name.
     pub user: String,
@@ -41,13 +44,7 @@ pub struct Login {
     revoked: AtomicBool,
     sockets: AtomicUsize,
     requests: Mutex<Bucket>,
-    followers: Mutex<Vec<Weak<Wake>>>,
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
-    }
+    followers: Mutex<Followers>,
 }
 
 impl Identity {
@@ -93,11 +90,11 @@ impl Identity {
     }
 
     /// Wakes a socket when the session is revoked.
-    pub fn follow(&self, wake: &Arc<Wake>) {
+    pub fn follow(&self, wake: &Arc<Notify>) {
         if let Self::User(login) = self {
             let mut followers = lock(&login.followers);
-            followers.retain(|it| it.strong_count() > 0);
-            followers.push(Arc::downgrade(wake));
+            followers.prune();
+            followers.add(wake);
         }
     }
 
@@ -131,7 +128,7 @@ impl Login {
 
     fn revoke(&self) {
         self.revoked.store(true, Ordering::Relaxed);
-        lock(&self.followers).iter().filter_map(Weak::upgrade).for_each(|wake| wake());
+        lock(&self.followers).wake();
     }
 }
 
@@ -303,8 +300,4 @@ pub fn users(path: &Path) -> Result<BTreeMap<String, String>, String> {
         users.insert(name.to_owned(), hash.to_owned());
     }
     if users.is_empty() { Err(told("there is no user in it")) } else { Ok(users) }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

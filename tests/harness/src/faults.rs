@@ -2,7 +2,7 @@
 //! never but on loopback.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rand::Rng as _;
@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::lock::lock;
 use crate::session::Frame;
 
 /// How long a frame that waits to be overtaken waits.
@@ -69,12 +70,12 @@ impl Default for Faults {
 impl Faults {
     /// What is set.
     pub fn settings(&self) -> Settings {
-        *self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.settings)
     }
 
     /// Sets it.
     pub fn set(&self, settings: Settings) {
-        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+        *lock(&self.settings) = settings;
     }
 
     /// Cuts every socket there is now, without a close frame. Tells how many.

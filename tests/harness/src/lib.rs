@@ -9,6 +9,7 @@
 //! * [`keys`] seal what leaves the server, where it has any.
 //! * [`access`] knows who somebody is and what they may see.
 //! * [`original`] speaks the older dialect instead, to its clients.
+//! * `followers` are woken, `lock` takes locks.
 //! * [`rest`] are the routes, [`faults`] the ways to break them, [`server`] starts it all.
 
 pub mod access;
@@ -16,8 +17,10 @@ pub mod app;
 pub mod campaign;
 pub mod clock;
 pub mod faults;
+mod followers;
 pub mod hub;
 pub mod keys;
+mod lock;
 pub mod log;
 pub mod metrics;
 pub mod options;

@@ -41,7 +41,7 @@ pub struct Metrics {
     /// Requests to campaigns, by `name` and `result`.
     pub transactions: Family<Labels, Counter>,
     /// Connections closed by the server, by `code`.
-    pub closes: Family<Label, Counter>,
+    pub closes: Family<[(&'static str, u32); 1], Counter>,
     /// Requests refused for being too many, by `what`.
     pub rate_limited: Family<Label, Counter>,
     /// Events that a socket was behind its log, whenever it was told.
@@ -121,21 +121,5 @@ impl Metrics {
             self.sequence_gaps.inc();
         }
         self.recoveries.get_or_create(&[("reason", reason), ("outcome", outcome)]).inc();
-    }
-}
-
-/// A close code as a label.
-pub const fn close_label(code: u16) -> &'static str {
-    match code {
-        1009 => "1009",
-        1011 => "1011",
-        1012 => "1012",
-        4400 => "4400",
-        4401 => "4401",
-        4403 => "4403",
-        4408 => "4408",
-        4409 => "4409",
-        4429 => "4429",
-        _ => "other",
     }
 }

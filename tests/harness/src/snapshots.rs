@@ -2,7 +2,7 @@
 //! the same one, and a download that was cut goes on where it stopped.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::limits::SNAPSHOT_PART_BYTES_MAX;
@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::hub::Hub;
 use crate::keys::Keyring;
+use crate::lock::lock;
 use crate::log::state::record_json;
 use crate::log::{LogError, RowQuery, View};
 
@@ -191,8 +192,4 @@ impl Snapshots {
 
 fn expire(held: &mut Vec<Held>, now_ms: u64) {
     held.retain(|it| it.used_ms + HELD_MS > now_ms);
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

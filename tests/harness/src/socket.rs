@@ -16,7 +16,6 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use crate::app::App;
 use crate::campaign::Refusal;
 use crate::faults::Link;
-use crate::hub::Wake;
 use crate::original::session::{self as original, OriginalSession};
 use crate::rest::caller::given;
 use crate::session::{Conversation, Frame, MESSAGE_BYTES_MAX, Session, Step};
@@ -83,8 +82,6 @@ struct Driver {
     session: Option<Box<dyn Conversation>>,
     wire: Wire,
     wake: Arc<Notify>,
-    // The session's half of the wake is weak inside the hub: this keeps it alive.
-    _wake: Arc<Wake>,
     draining: watch::Receiver<bool>,
     drained: bool,
     link: Link,
@@ -93,7 +90,7 @@ struct Driver {
 fn conversation(
     app: &Arc<App>,
     id: &str,
-    wake: &Arc<Wake>,
+    wake: &Arc<Notify>,
     cookie: Option<String>,
 ) -> Box<dyn Conversation> {
     let (now, context) = (app.clock.now(), app.context.clone());
@@ -113,9 +110,7 @@ struct Over;
 impl Driver {
     fn new(place: Place, cookie: Option<String>, wire: Wire) -> Self {
         let app = place.0.clone();
-        let notify = Arc::new(Notify::new());
-        let notified = notify.clone();
-        let wake: Arc<Wake> = Arc::new(move || notified.notify_one());
+        let wake = Arc::new(Notify::new());
         let id = format!("{:032x}", rand::random::<u128>());
         let session = conversation(&app, &id, &wake, cookie);
         Self {
@@ -125,8 +120,7 @@ impl Driver {
             id,
             session: Some(session),
             wire,
-            wake: notify,
-            _wake: wake,
+            wake,
             drained: false,
             link: Link::default(),
         }

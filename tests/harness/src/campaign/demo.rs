@@ -6,7 +6,7 @@ use std::time::Duration;
 use campaign_sync::protocol::{CampaignId, Phase, Status};
 
 use super::runner::Kick;
-use super::{NewCampaign, Order, Refusal};
+use super::{NewCampaign, Operation, Order, Refusal};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::log::RowQuery;
@@ -66,18 +66,15 @@ fn last_turn(hub: &Hub) -> u64 {
 fn step(hub: &Hub, clock: Clock, kick: &Kick, turn: u64, rate: u64) -> Result<Next, Refusal> {
     let Some(id) = id(turn) else { return Ok(Next::Campaign) };
     let (now, order) = (clock.now(), Order { reason: Some("demo".into()), ..Order::default() });
-    let rows = RowQuery { limit: Some(0), ..RowQuery::default() };
-    let Some(view) = hub.log().view(&id, &rows)? else {
+    let operation = Operation { hub, now, campaign: &id, order: &order };
+    let Some(view) = hub.log().view(&id, &RowQuery::NONE)? else {
         let new = NewCampaign {
-            campaign_id: None,
             name: format!("Demo {turn}"),
-            pattern: None,
             count: ROWS,
             seed: Some(turn),
-            rate: None,
-            batch: None,
+            ..NewCampaign::default()
         };
-        super::create(hub, now, &id, &new, rate, &order)?;
+        operation.create(&new, rate)?;
         return Ok(Next::Same);
     };
     if view.stand.deleted {
@@ -93,10 +90,10 @@ fn step(hub: &Hub, clock: Clock, kick: &Kick, turn: u64, rate: u64) -> Result<Ne
     };
     match record.status {
         Status::Completed => {
-            super::transition(hub, now, &id, (next, Status::Configured), &order)?;
+            operation.transition(next, Status::Configured)?;
         }
         Status::Ready | Status::Configured => {
-            super::start(hub, now, &id, record.phase, &order)?;
+            operation.start(record.phase)?;
             let _runner_lives = kick.send(id);
         }
         _ => {}

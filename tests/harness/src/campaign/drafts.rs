@@ -66,6 +66,9 @@ pub fn progress(
     draft(now, "campaign.progress", &data)
 }
 
+/// The type of transitions that take a phase back.
+pub const ERROR_RECOVERY: &str = "error_recovery";
+
 /// A phase transition as it was decided.
 #[derive(Clone, Debug)]
 pub struct Transition<'a> {
@@ -73,14 +76,8 @@ pub struct Transition<'a> {
     pub kind: &'static str,
     /// The campaign before it.
     pub before: &'a CampaignRecord,
-    /// The campaign after it; as before, where it is refused.
-    pub after: &'a CampaignRecord,
-    /// What an error recovery goes back to: the campaign before, or where this is one, after it.
-    pub rollback: &'a CampaignRecord,
-    /// The phase that was asked for.
-    pub to: Phase,
-    /// The status that was asked for.
-    pub status: Status,
+    /// The campaign as it was asked for.
+    pub target: &'a CampaignRecord,
     /// What was counted.
     pub recount: &'a Recount,
     /// Whether that is what the campaign says.
@@ -93,20 +90,22 @@ pub struct Transition<'a> {
 
 /// `campaign.phase.transition`, all fifteen fields and what makes it a checkpoint.
 pub fn transition(now: Moment, campaign: &CampaignId, it: &Transition<'_>) -> Draft {
-    let (before, counters) = (it.before, &it.after.counters);
+    let after = if it.agrees { it.target } else { it.before };
+    // What an error recovery goes back to: the campaign before, or where this is one, after it.
+    let rollback = if it.kind == ERROR_RECOVERY { after } else { it.before };
     let data = json!({
         "campaignId": campaign.as_str(),
-        "previousPhase": before.phase.as_str(),
-        "newPhase": it.to.as_str(),
-        "newStatus": it.status.as_str(),
+        "previousPhase": it.before.phase.as_str(),
+        "newPhase": it.target.phase.as_str(),
+        "newStatus": it.target.status.as_str(),
         "transitionType": it.kind,
         "triggerReason": it.reason,
         "prerequisitesMet": true,
         "dataIntegrityCheck": it.agrees,
         "domainsCount": it.recount.head.domains_count,
-        "processedCount": counters.processed_items,
-        "successfulCount": counters.successful_items,
-        "failedItems": counters.failed_items,
+        "processedCount": after.counters.processed_items,
+        "successfulCount": after.counters.successful_items,
+        "failedItems": after.counters.failed_items,
         "estimatedDuration": it.estimated_seconds,
         "transitionMetadata": {
             "countedRows": it.recount.count,
@@ -115,12 +114,12 @@ pub fn transition(now: Moment, campaign: &CampaignId, it: &Transition<'_>) -> Dr
             "fetched": it.recount.tally.fetched,
         },
         "rollbackData": {
-            "phase": it.rollback.phase.as_str(),
-            "status": it.rollback.status.as_str(),
-            "counters": counters_json(&it.rollback.counters),
-            "totalDomainCount": it.rollback.total_domain_count,
+            "phase": rollback.phase.as_str(),
+            "status": rollback.status.as_str(),
+            "counters": counters_json(&rollback.counters),
+            "totalDomainCount": rollback.total_domain_count,
         },
-        "campaign": record_json(campaign.as_str(), it.after),
+        "campaign": record_json(campaign.as_str(), after),
         "domainsDigest": it.recount.head.domains_digest.to_string(),
     });
     draft(now, TRANSITION, &data)

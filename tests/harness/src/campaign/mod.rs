@@ -12,14 +12,12 @@ pub mod runner;
 pub mod simulate;
 
 use campaign_sync::protocol::campaign::{CampaignRecord, PhaseCounters};
-use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
+use campaign_sync::protocol::{Code, Phase, Status};
 use serde::Deserialize;
 
-use crate::clock::Moment;
-use crate::hub::Hub;
-use crate::log::{Draft, LogError, Recount, Settings, Tally};
-use request::{Asked, Decision, answered, decide};
-pub use request::{Caller, Done, Key, Order, view};
+use crate::log::{LogError, Recount, Settings, Tally, View};
+use request::{Asked, Decision};
+pub use request::{Caller, Done, Key, Operation, Order, view};
 
 /// The most rows a campaign may have.
 pub const ROWS_MAX: u64 = 1_000_000;
@@ -62,7 +60,7 @@ impl From<LogError> for Refusal {
 }
 
 /// A campaign to be created.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewCampaign {
     /// Its id; one is made up otherwise.
@@ -81,44 +79,171 @@ pub struct NewCampaign {
     pub batch: Option<u64>,
 }
 
-/// Creates a campaign.
-///
-/// # Errors
-/// [`Code::InvalidBody`], [`Code::InvalidCampaignId`], [`Code::ExpectedStateMismatch`] if it exists.
-pub fn create(
-    hub: &Hub,
-    now: Moment,
-    campaign: &CampaignId,
-    new: &NewCampaign,
-    default_rate: u64,
-    order: &Order,
-) -> Result<Done, Refusal> {
-    if let Some(answer) = answered(hub, campaign, order)? {
-        return answer;
-    }
-    let owner = order.by.owns.clone();
-    let settings = Settings { owner, ..settings(new, default_rate)? };
-    let record = CampaignRecord {
-        name: new.name.clone(),
-        phase: Phase::DomainGeneration,
-        status: Status::Ready,
-        counters: PhaseCounters { total_items: settings.count, ..PhaseCounters::default() },
-        created_at: now.timestamp(),
-        updated_at: now.timestamp(),
-        ..CampaignRecord::default()
-    };
-    let asked =
-        Asked { name: "Creation", kind: "creation", to: &|_| (record.phase, record.status) };
-    let mut draft = drafts::record(now, campaign, "create", &record, &settings);
-    draft.filed = Some(asked.entry(now, order, &CampaignRecord::default(), None));
-    match hub.append(campaign, 0, &[draft]) {
-        Ok(appended) => Ok(Done::of(campaign, appended)),
-        Err(LogError::Conflict { .. }) => {
-            let message = "the campaign exists already";
-            let exists = Err(Refusal::new(Code::ExpectedStateMismatch, message));
-            answered(hub, campaign, order)?.unwrap_or(exists)
+impl Operation<'_> {
+    /// Creates a campaign.
+    ///
+    /// # Errors
+    /// [`Code::InvalidBody`], [`Code::InvalidCampaignId`], [`Code::ExpectedStateMismatch`] if it exists.
+    pub fn create(self, new: &NewCampaign, default_rate: u64) -> Result<Done, Refusal> {
+        let Self { hub, now, campaign, .. } = self;
+        if let Some(answer) = self.answered()? {
+            return answer;
         }
-        Err(error) => Err(error.into()),
+        let owner = self.order.by.owns.clone();
+        let settings = Settings { owner, ..settings(new, default_rate)? };
+        let record = CampaignRecord {
+            name: new.name.clone(),
+            phase: Phase::DomainGeneration,
+            status: Status::Ready,
+            counters: PhaseCounters { total_items: settings.count, ..PhaseCounters::default() },
+            created_at: now.timestamp(),
+            updated_at: now.timestamp(),
+            ..CampaignRecord::default()
+        };
+        let asked =
+            Asked { name: "Creation", kind: "creation", to: &|_| (record.phase, record.status) };
+        let mut draft = drafts::record(now, campaign, "create", &record, &settings);
+        draft.filed = Some(self.entry(&asked, &CampaignRecord::default(), None));
+        match hub.append(campaign, 0, &[draft]) {
+            Ok(appended) => Ok(Done::of(campaign, appended)),
+            Err(LogError::Conflict { .. }) => {
+                let message = "the campaign exists already";
+                let exists = Err(Refusal::new(Code::ExpectedStateMismatch, message));
+                self.answered()?.unwrap_or(exists)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Moves a campaign into a phase: `configured`, or straight to `in_progress`.
+    ///
+    /// # Errors
+    /// [`Code::IllegalTransition`], [`Code::PrerequisitesNotMet`], [`Code::ExpectedStateMismatch`],
+    /// [`Code::IntegrityCheckFailed`] (which is also announced in the log), [`Code::UnknownCampaign`].
+    pub fn transition(self, to: Phase, status: Status) -> Result<Done, Refusal> {
+        let name = transaction_name(to);
+        let asked = Asked { name, kind: self.order.kind(), to: &|_| (to, status) };
+        self.decide(&asked, |view| {
+            let (before, settings) = (&view.stand.record, &view.stand.settings);
+            may_enter(before, to)?;
+            let Some(recount) = self.recount(view)? else { return Ok(Decision::Again) };
+            let total = prerequisites(before, to, &recount.tally)?;
+            let target = CampaignRecord {
+                phase: to,
+                status,
+                counters: PhaseCounters { total_items: total, ..PhaseCounters::default() },
+                total_domain_count: before.total_domain_count.max(recount.count),
+                ..before.clone()
+            };
+            let agrees = recount.agrees() && counters_agree(before, settings, &recount);
+            let estimated_seconds = total as f64 / settings.rate as f64;
+            Ok(self.weighed(asked.kind, (before, target), &recount, agrees, estimated_seconds))
+        })
+        .inspect(|done| journal_transition(name, done))
+    }
+
+    /// The rows counted anew; none if the state moved on since it was looked at.
+    fn recount(self, view: &View) -> Result<Option<Recount>, Refusal> {
+        let recount = self.hub.log().recount(self.campaign)?.ok_or(LogError::UnknownCampaign)?;
+        Ok((recount.head.number == view.head.number).then_some(recount))
+    }
+
+    /// A transition from one record to another. If the integrity check failed, that is announced instead.
+    fn weighed(
+        self,
+        kind: &'static str,
+        (before, target): (&CampaignRecord, CampaignRecord),
+        recount: &Recount,
+        agrees: bool,
+        estimated_seconds: f64,
+    ) -> Decision {
+        let updated_at = self.now.timestamp();
+        let target = &CampaignRecord { updated_at, error_message: None, ..target };
+        let reason = self.order.reason.as_deref().unwrap_or("requested");
+        let transition =
+            drafts::Transition { kind, before, target, recount, agrees, reason, estimated_seconds };
+        let draft = drafts::transition(self.now, self.campaign, &transition);
+        let result = if agrees { "passed" } else { "failed" };
+        self.hub.metrics.integrity_checks.get_or_create(&[("result", result)]).inc();
+        if agrees {
+            return Decision::Append(draft);
+        }
+        let message = "rows, counters or digest do not add up; nothing was changed";
+        Decision::Announce(draft, Refusal::new(Code::IntegrityCheckFailed, message))
+    }
+
+    /// Starts a phase: the one the campaign is in and configured for, or the next one.
+    ///
+    /// # Errors
+    /// As [`Self::transition`].
+    pub fn start(self, phase: Phase) -> Result<Done, Refusal> {
+        if let Some(answer) = self.answered()? {
+            return answer;
+        }
+        let view = view(self.hub, self.campaign)?;
+        if view.stand.record.phase != phase {
+            return self.transition(phase, Status::InProgress);
+        }
+        let from = [Status::Ready, Status::Configured, Status::Paused];
+        self.set_status(&from, Status::InProgress, Some(phase))
+    }
+
+    /// Pauses the phase under way.
+    ///
+    /// # Errors
+    /// As [`Self::transition`].
+    pub fn pause(self) -> Result<Done, Refusal> {
+        self.set_status(&[Status::InProgress], Status::Paused, None)
+    }
+
+    /// Resumes a paused phase.
+    ///
+    /// # Errors
+    /// As [`Self::transition`].
+    pub fn resume(self) -> Result<Done, Refusal> {
+        self.set_status(&[Status::Paused], Status::InProgress, None)
+    }
+
+    /// Gives a campaign to another owner. Whoever had it follows it no more.
+    ///
+    /// # Errors
+    /// [`Code::ExpectedStateMismatch`], [`Code::UnknownCampaign`].
+    pub fn give(self, owner: Option<String>) -> Result<Done, Refusal> {
+        let Self { now, campaign, .. } = self;
+        let asked = Asked { name: "Owner_Change", kind: "owner", to: &as_it_is };
+        self.decide(&asked, |view| {
+            let settings = Settings { owner: owner.clone(), ..view.stand.settings.clone() };
+            let record =
+                CampaignRecord { updated_at: now.timestamp(), ..view.stand.record.clone() };
+            let action = "update";
+            Ok(Decision::Append(drafts::record(now, campaign, action, &record, &settings)))
+        })
+    }
+
+    /// Deletes a campaign: its last event. Its id stays taken, and its log stays for those who have not
+    /// heard of it yet.
+    ///
+    /// # Errors
+    /// [`Code::ExpectedStateMismatch`], [`Code::UnknownCampaign`].
+    pub fn delete(self) -> Result<Done, Refusal> {
+        let asked = Asked { name: "Deletion", kind: "deletion", to: &as_it_is };
+        self.decide(&asked, |_| Ok(Decision::Append(drafts::deleted(self.now, self.campaign))))
+    }
+
+    fn set_status(
+        self,
+        from: &[Status],
+        to: Status,
+        phase: Option<Phase>,
+    ) -> Result<Done, Refusal> {
+        let asked = Asked { name: "Status_Change", kind: "status", to: &|it| (it.phase, to) };
+        self.decide(&asked, |view| {
+            let record = &view.stand.record;
+            if phase.is_some_and(|phase| phase != record.phase) || !from.contains(&record.status) {
+                return Err(illegal(record, to.as_str()));
+            }
+            Ok(Decision::Append(drafts::status(self.now, self.campaign, record.phase, to)))
+        })
     }
 }
 
@@ -150,71 +275,6 @@ fn settings(new: &NewCampaign, default_rate: u64) -> Result<Settings, Refusal> {
     Ok(settings)
 }
 
-/// Moves a campaign into a phase: `configured`, or straight to `in_progress`.
-///
-/// # Errors
-/// [`Code::IllegalTransition`], [`Code::PrerequisitesNotMet`], [`Code::ExpectedStateMismatch`],
-/// [`Code::IntegrityCheckFailed`] (which is also announced in the log), [`Code::UnknownCampaign`].
-pub fn transition(
-    hub: &Hub,
-    now: Moment,
-    campaign: &CampaignId,
-    (to, status): (Phase, Status),
-    order: &Order,
-) -> Result<Done, Refusal> {
-    let name = transaction_name(to);
-    let asked = Asked { name, kind: order.kind(), to: &|_| (to, status) };
-    decide(hub, now, campaign, (order, &asked), |view| {
-        let before = &view.stand.record;
-        order.expects(before)?;
-        may_enter(before, to)?;
-        let recount = hub.log().recount(campaign)?.ok_or(LogError::UnknownCampaign)?;
-        if recount.head.number != view.head.number {
-            return Ok(Decision::Again);
-        }
-        let total = prerequisites(before, to, &recount.tally)?;
-        let agrees = recount.agrees() && counters_agree(before, &view.stand.settings, &recount);
-        let mut after = before.clone();
-        if agrees {
-            after.phase = to;
-            after.status = status;
-            after.counters = PhaseCounters { total_items: total, ..PhaseCounters::default() };
-            after.total_domain_count = before.total_domain_count.max(recount.count);
-            after.updated_at = now.timestamp();
-            after.error_message = None;
-        }
-        let draft = drafts::transition(
-            now,
-            campaign,
-            &drafts::Transition {
-                kind: order.kind(),
-                before,
-                after: &after,
-                rollback: before,
-                to,
-                status,
-                recount: &recount,
-                agrees,
-                reason: order.reason.as_deref().unwrap_or("requested"),
-                estimated_seconds: total as f64 / view.stand.settings.rate as f64,
-            },
-        );
-        Ok(accepted_if(hub, agrees, draft))
-    })
-    .inspect(|done| journal_transition(name, done))
-}
-
-/// A transition whose integrity check failed is announced instead.
-fn accepted_if(hub: &Hub, agrees: bool, draft: Draft) -> Decision {
-    let result = if agrees { "passed" } else { "failed" };
-    hub.metrics.integrity_checks.get_or_create(&[("result", result)]).inc();
-    if agrees {
-        return Decision::Append(draft);
-    }
-    let message = "rows, counters or digest do not add up; nothing was changed";
-    Decision::Announce(draft, Refusal::new(Code::IntegrityCheckFailed, message))
-}
-
 fn journal_transition(name: &str, done: &Done) {
     let text = |key: &str| done.record[key].as_str().unwrap_or_default();
     tracing::info!(
@@ -228,114 +288,8 @@ fn journal_transition(name: &str, done: &Done) {
     );
 }
 
-/// Starts a phase: the one the campaign is in and configured for, or the next one.
-///
-/// # Errors
-/// As [`transition`].
-pub fn start(
-    hub: &Hub,
-    now: Moment,
-    campaign: &CampaignId,
-    phase: Phase,
-    order: &Order,
-) -> Result<Done, Refusal> {
-    if let Some(answer) = answered(hub, campaign, order)? {
-        return answer;
-    }
-    let view = view(hub, campaign)?;
-    if view.stand.record.phase != phase {
-        return transition(hub, now, campaign, (phase, Status::InProgress), order);
-    }
-    let from = [Status::Ready, Status::Configured, Status::Paused];
-    set_status(hub, now, campaign, &from, Status::InProgress, (Some(phase), order))
-}
-
-/// Pauses the phase under way.
-///
-/// # Errors
-/// As [`transition`].
-pub fn pause(
-    hub: &Hub,
-    now: Moment,
-    campaign: &CampaignId,
-    order: &Order,
-) -> Result<Done, Refusal> {
-    set_status(hub, now, campaign, &[Status::InProgress], Status::Paused, (None, order))
-}
-
-/// Resumes a paused phase.
-///
-/// # Errors
-/// As [`transition`].
-pub fn resume(
-    hub: &Hub,
-    now: Moment,
-    campaign: &CampaignId,
-    order: &Order,
-) -> Result<Done, Refusal> {
-    set_status(hub, now, campaign, &[Status::Paused], Status::InProgress, (None, order))
-}
-
-/// Gives a campaign to another owner. Whoever had it follows it no more.
-///
-/// # Errors
-/// [`Code::ExpectedStateMismatch`], [`Code::UnknownCampaign`].
-pub fn give(
-    hub: &Hub,
-    now: Moment,
-    campaign: &CampaignId,
-    owner: Option<String>,
-    order: &Order,
-) -> Result<Done, Refusal> {
-    let asked = Asked { name: "Owner_Change", kind: "owner", to: &as_it_is };
-    decide(hub, now, campaign, (order, &asked), |view| {
-        order.expects(&view.stand.record)?;
-        let settings = Settings { owner: owner.clone(), ..view.stand.settings.clone() };
-        let record = CampaignRecord { updated_at: now.timestamp(), ..view.stand.record.clone() };
-        let action = "update";
-        Ok(Decision::Append(drafts::record(now, campaign, action, &record, &settings)))
-    })
-}
-
-/// Deletes a campaign: its last event. Its id stays taken, and its log stays for those who have not
-/// heard of it yet.
-///
-/// # Errors
-/// [`Code::ExpectedStateMismatch`], [`Code::UnknownCampaign`].
-pub fn delete(
-    hub: &Hub,
-    now: Moment,
-    campaign: &CampaignId,
-    order: &Order,
-) -> Result<Done, Refusal> {
-    let asked = Asked { name: "Deletion", kind: "deletion", to: &as_it_is };
-    decide(hub, now, campaign, (order, &asked), |view| {
-        order.expects(&view.stand.record)?;
-        Ok(Decision::Append(drafts::deleted(now, campaign)))
-    })
-}
-
 const fn as_it_is(record: &CampaignRecord) -> (Phase, Status) {
     (record.phase, record.status)
-}
-
-fn set_status(
-    hub: &Hub,
-    now: Moment,
-    campaign: &CampaignId,
-    from: &[Status],
-    to: Status,
-    (phase, order): (Option<Phase>, &Order),
-) -> Result<Done, Refusal> {
-    let asked = Asked { name: "Status_Change", kind: "status", to: &|it| (it.phase, to) };
-    decide(hub, now, campaign, (order, &asked), |view| {
-        let record = &view.stand.record;
-        order.expects(record)?;
-        if phase.is_some_and(|phase| phase != record.phase) || !from.contains(&record.status) {
-            return Err(illegal(record, to.as_str()));
-        }
-        Ok(Decision::Append(drafts::status(now, campaign, record.phase, to)))
-    })
 }
 
 fn illegal(record: &CampaignRecord, to: &str) -> Refusal {

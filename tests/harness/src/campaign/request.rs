@@ -81,31 +81,17 @@ pub(super) struct Asked<'a> {
     pub(super) to: &'a dyn Fn(&CampaignRecord) -> (Phase, Status),
 }
 
-impl Asked<'_> {
-    pub(super) fn entry(
-        &self,
-        now: Moment,
-        order: &Order,
-        from: &CampaignRecord,
-        refusal: Option<&Refusal>,
-    ) -> Transaction {
-        let by = &order.by;
-        let (phase, status) = (self.to)(from);
-        Transaction {
-            name: self.name.to_owned(),
-            who: by.user.clone().unwrap_or_else(|| "server".to_owned()),
-            timestamp: now.timestamp(),
-            from: format!("{}/{}", from.phase, from.status),
-            to: format!("{phase}/{status}"),
-            kind: self.kind.to_owned(),
-            reason: order.reason.clone().unwrap_or_else(|| "requested".to_owned()),
-            result: refusal.map_or(ACCEPTED, |refusal| refusal.code.as_str()).to_owned(),
-            message: refusal.map(|refusal| refusal.message.clone()),
-            key: by.key.as_ref().map(|key| key.name.clone()),
-            fingerprint: by.key.as_ref().map(|key| key.fingerprint.clone()),
-            ..Transaction::default()
-        }
-    }
+/// An operation on a campaign: where, when, and who wants it how.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation<'a> {
+    /// Where campaigns are.
+    pub hub: &'a Hub,
+    /// When.
+    pub now: Moment,
+    /// Which one.
+    pub campaign: &'a CampaignId,
+    /// What came along.
+    pub order: &'a Order,
 }
 
 /// The campaign after an operation, and the event that brought it there.
@@ -139,80 +125,103 @@ pub(super) enum Decision {
     Announce(Draft, Refusal),
 }
 
-/// Reads, decides, appends; once more whenever something else was appended in between. What was
-/// asked under the same key before is not done again: it gets the same answer.
-pub(super) fn decide(
-    hub: &Hub,
-    now: Moment,
-    campaign: &CampaignId,
-    (order, asked): (&Order, &Asked<'_>),
-    decision: impl Fn(&View) -> Result<Decision, Refusal>,
-) -> Result<Done, Refusal> {
-    for _ in 0..ATTEMPTS_MAX {
-        if let Some(answer) = answered(hub, campaign, order)? {
-            return answer;
+impl Operation<'_> {
+    /// What the transaction log files of it.
+    pub(super) fn entry(
+        self,
+        asked: &Asked<'_>,
+        from: &CampaignRecord,
+        refusal: Option<&Refusal>,
+    ) -> Transaction {
+        let Self { now, order: Order { by, reason, .. }, .. } = self;
+        let (phase, status) = (asked.to)(from);
+        Transaction {
+            name: asked.name.to_owned(),
+            who: by.user.clone().unwrap_or_else(|| "server".to_owned()),
+            timestamp: now.timestamp(),
+            from: format!("{}/{}", from.phase, from.status),
+            to: format!("{phase}/{status}"),
+            kind: asked.kind.to_owned(),
+            reason: reason.clone().unwrap_or_else(|| "requested".to_owned()),
+            result: refusal.map_or(ACCEPTED, |refusal| refusal.code.as_str()).to_owned(),
+            message: refusal.map(|refusal| refusal.message.clone()),
+            key: by.key.as_ref().map(|key| key.name.clone()),
+            fingerprint: by.key.as_ref().map(|key| key.fingerprint.clone()),
+            ..Transaction::default()
         }
-        let before = view(hub, campaign)?;
-        let entry = |refusal| asked.entry(now, order, &before.stand.record, refusal);
-        let (mut draft, refusal) = match decision(&before) {
-            Ok(Decision::Again) => continue,
-            Ok(Decision::Append(draft)) => (draft, None),
-            Ok(Decision::Announce(draft, refusal)) => (draft, Some(refusal)),
-            Err(refusal) if refusal.code == Code::Internal => return Err(refusal),
-            Err(refusal) => {
-                note(hub, asked, refusal.code.as_str());
-                hub.log().file(campaign, &entry(Some(&refusal)))?;
-                // The key may have been taken meanwhile, here or at another server: what is filed
-                // under it is the answer.
-                return answered(hub, campaign, order)?.unwrap_or(Err(refusal));
-            }
-        };
-        draft.filed = Some(entry(refusal.as_ref()));
-        let appended = match hub.append(campaign, before.head.number, &[draft]) {
-            Err(LogError::Conflict { .. }) => continue,
-            other => other?,
-        };
-        note(hub, asked, refusal.as_ref().map_or(ACCEPTED, |refusal| refusal.code.as_str()));
-        if let Some(refusal) = &refusal {
-            let number = appended.head.number;
-            tracing::error!(
-                event = "integrity_check_failed",
-                campaignId = campaign.as_str(),
-                sequenceNumber = number,
-                eventId = appended.head.event_id,
-                name = asked.name,
-                message = refusal.message,
-            );
-        }
-        return refusal.map_or_else(|| Ok(Done::of(campaign, appended)), Err);
     }
-    Err(Refusal::new(Code::Internal, "the campaign changes too fast"))
+
+    /// Reads, decides, appends; once more whenever something else was appended in between. What was
+    /// asked under the same key before is not done again: it gets the same answer.
+    pub(super) fn decide(
+        self,
+        asked: &Asked<'_>,
+        decision: impl Fn(&View) -> Result<Decision, Refusal>,
+    ) -> Result<Done, Refusal> {
+        let Self { hub, campaign, order, .. } = self;
+        for _ in 0..ATTEMPTS_MAX {
+            if let Some(answer) = self.answered()? {
+                return answer;
+            }
+            let before = view(hub, campaign)?;
+            let entry = |refusal| self.entry(asked, &before.stand.record, refusal);
+            let (mut draft, refusal) =
+                match order.expects(&before.stand.record).and_then(|()| decision(&before)) {
+                    Ok(Decision::Again) => continue,
+                    Ok(Decision::Append(draft)) => (draft, None),
+                    Ok(Decision::Announce(draft, refusal)) => (draft, Some(refusal)),
+                    Err(refusal) if refusal.code == Code::Internal => return Err(refusal),
+                    Err(refusal) => {
+                        note(hub, asked, refusal.code.as_str());
+                        hub.log().file(campaign, &entry(Some(&refusal)))?;
+                        // The key may have been taken meanwhile, here or at another server: what is filed
+                        // under it is the answer.
+                        return self.answered()?.unwrap_or(Err(refusal));
+                    }
+                };
+            draft.filed = Some(entry(refusal.as_ref()));
+            let appended = match hub.append(campaign, before.head.number, &[draft]) {
+                Err(LogError::Conflict { .. }) => continue,
+                other => other?,
+            };
+            note(hub, asked, refusal.as_ref().map_or(ACCEPTED, |refusal| refusal.code.as_str()));
+            if let Some(refusal) = &refusal {
+                let number = appended.head.number;
+                tracing::error!(
+                    event = "integrity_check_failed",
+                    campaignId = campaign.as_str(),
+                    sequenceNumber = number,
+                    eventId = appended.head.event_id,
+                    name = asked.name,
+                    message = refusal.message,
+                );
+            }
+            return refusal.map_or_else(|| Ok(Done::of(campaign, appended)), Err);
+        }
+        Err(Refusal::new(Code::Internal, "the campaign changes too fast"))
+    }
+
+    /// The answer that was given to the request of that key before, if it was.
+    pub(super) fn answered(self) -> Result<Option<Result<Done, Refusal>>, Refusal> {
+        let Some(key) = &self.order.by.key else { return Ok(None) };
+        let Some(filed) = self.hub.log().filed(self.campaign, &key.name)? else { return Ok(None) };
+        if filed.fingerprint.as_ref() != Some(&key.fingerprint) {
+            let message = "this idempotency key belongs to another request";
+            return Err(Refusal { status: Some(422), ..Refusal::new(Code::InvalidBody, message) });
+        }
+        if filed.result != ACCEPTED {
+            let code = Code::parse(&filed.result).unwrap_or(Code::Internal);
+            return Ok(Some(Err(Refusal::new(code, filed.message.unwrap_or_default()))));
+        }
+        let record = serde_json::from_str(&filed.record.unwrap_or_default()).unwrap_or_default();
+        let number = filed.sequence_number.unwrap_or_default();
+        let event_id = filed.event_id.unwrap_or_default();
+        Ok(Some(Ok(Done { record, number, event_id })))
+    }
 }
 
 fn note(hub: &Hub, asked: &Asked<'_>, result: &'static str) {
     hub.metrics.transactions.get_or_create(&[("name", asked.name), ("result", result)]).inc();
-}
-
-/// The answer that was given to the request of that key before, if it was.
-pub(super) fn answered(
-    hub: &Hub,
-    campaign: &CampaignId,
-    order: &Order,
-) -> Result<Option<Result<Done, Refusal>>, Refusal> {
-    let Some(key) = &order.by.key else { return Ok(None) };
-    let Some(filed) = hub.log().filed(campaign, &key.name)? else { return Ok(None) };
-    if filed.fingerprint.as_ref() != Some(&key.fingerprint) {
-        let message = "this idempotency key belongs to another request";
-        return Err(Refusal { status: Some(422), ..Refusal::new(Code::InvalidBody, message) });
-    }
-    if filed.result != ACCEPTED {
-        let code = Code::parse(&filed.result).unwrap_or(Code::Internal);
-        return Ok(Some(Err(Refusal::new(code, filed.message.unwrap_or_default()))));
-    }
-    let record = serde_json::from_str(&filed.record.unwrap_or_default()).unwrap_or_default();
-    let number = filed.sequence_number.unwrap_or_default();
-    let event_id = filed.event_id.unwrap_or_default();
-    Ok(Some(Ok(Done { record, number, event_id })))
 }
 
 /// A campaign without its rows.
@@ -220,8 +229,7 @@ pub(super) fn answered(
 /// # Errors
 /// [`Code::UnknownCampaign`], for one that has been deleted too.
 pub fn view(hub: &Hub, campaign: &CampaignId) -> Result<View, Refusal> {
-    let rows = RowQuery { limit: Some(0), ..RowQuery::default() };
-    let view = hub.log().view(campaign, &rows)?;
+    let view = hub.log().view(campaign, &RowQuery::NONE)?;
     let living = view.filter(|view| !view.stand.deleted);
     living.ok_or_else(|| LogError::UnknownCampaign.into())
 }

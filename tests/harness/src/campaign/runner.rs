@@ -108,8 +108,7 @@ struct Work {
 impl Work {
     /// Does what is due; `false` when the phase is not under way any more.
     fn step(&mut self, hub: &Hub, now: Moment, campaign: &CampaignId) -> Result<bool, LogError> {
-        let nothing = RowQuery { limit: Some(0), ..RowQuery::default() };
-        let Some(view) = hub.log().view(campaign, &nothing)? else { return Ok(false) };
+        let Some(view) = hub.log().view(campaign, &RowQuery::NONE)? else { return Ok(false) };
         let record = &view.stand.record;
         if record.status != Status::InProgress || view.stand.deleted {
             return Ok(false);

@@ -1,7 +1,7 @@
 //! A log in memory, for simulations: the same contract, nothing durable.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use campaign_sync::protocol::digest::{Buckets, EMPTY_BUCKETS, RowHasher, bucket_of, id_hash};
 use campaign_sync::protocol::{CampaignId, Digest};
@@ -13,6 +13,7 @@ use super::{
     Stand, Tally, Transaction, View, changed,
 };
 use crate::keys::Keyring;
+use crate::lock::lock;
 
 /// The log.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl MemoryLog {
     }
 
     fn campaigns_mut(&self) -> MutexGuard<'_, BTreeMap<CampaignId, Campaign>> {
-        self.campaigns.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.campaigns)
     }
 
     fn of<T>(&self, campaign: &CampaignId, read: impl FnOnce(&Campaign) -> T) -> Option<T> {

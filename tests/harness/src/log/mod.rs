@@ -63,6 +63,13 @@ pub struct Head {
     pub domains_digest: Digest,
 }
 
+impl Head {
+    /// Number and id of the last event.
+    pub fn at(&self) -> (u64, &str) {
+        (self.number, &self.event_id)
+    }
+}
+
 impl Default for Head {
     /// Before the first event.
     fn default() -> Self {
@@ -111,6 +118,20 @@ pub struct Recount {
     pub digest: Digest,
     /// How far the phases are.
     pub tally: Tally,
+}
+
+impl RowQuery {
+    /// No rows at all.
+    pub const NONE: Self = Self {
+        skip: 0,
+        limit: Some(0),
+        buckets: None,
+        search: None,
+        dns_status: None,
+        http_status: None,
+        from_offset: None,
+        awaiting: None,
+    };
 }
 
 impl Recount {

@@ -21,7 +21,7 @@ mod shared;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use campaign_sync::protocol::CampaignId;
@@ -33,6 +33,7 @@ use super::{
     Transaction, View,
 };
 use crate::keys::{Keyring, check_epoch};
+use crate::lock::lock;
 use batch::{Batch, Body, Image};
 use bridge::{Bridge, Place};
 use shared::{Outcome, Shared};
@@ -256,11 +257,6 @@ impl EventLog for NatsLog {
     fn observe(&self, observer: Observer) -> bool {
         self.shared.observe(observer)
     }
-}
-
-/// A lock that is still good after a panic elsewhere: nothing under one is left half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn storage(error: impl std::fmt::Display) -> LogError {

@@ -14,7 +14,7 @@ mod rows;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use campaign_sync::protocol::CampaignId;
@@ -25,6 +25,7 @@ use super::{
     Appended, Divergence, Draft, EventLog, Head, LogError, Recount, RowQuery, Transaction, View,
 };
 use crate::keys::Keyring;
+use crate::lock::lock;
 
 /// The form of the tables. Databases of every released form can be opened.
 const FORM: i64 = 1;
@@ -255,9 +256,4 @@ fn truncate(tx: &Tx<'_>, campaign: &CampaignId, to: u64) -> rusqlite::Result<()>
         params![campaign.as_str(), to as i64],
     )?;
     Ok(())
-}
-
-/// A lock that is still good after a panic elsewhere: every change under it is a transaction.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

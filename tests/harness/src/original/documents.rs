@@ -13,13 +13,15 @@
 //! | a refused transition | none |
 //! | a campaign comes, changes or goes | `campaign.list.update`, to everybody |
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use campaign_sync::protocol::{CampaignId, EventHash};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::go::{go_json, go_number, seconds, trimmed, unix_nanoseconds, uuid};
+use super::shapes::{
+    DnsResult, Generated, HttpResult, ListUpdate, Progress, Status, Transition, V1, V2,
+};
 use super::{Broadcast, To};
 use crate::log::Appended;
 
@@ -81,113 +83,6 @@ struct Writer<'w> {
     campaign: &'w CampaignId,
     timestamp: String,
     out: Vec<Broadcast>,
-}
-
-/// The V1 envelope, its members in the original's order.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct V1<'a> {
-    pub(super) id: String,
-    pub(super) timestamp: String,
-    pub(super) r#type: &'a str,
-    pub(super) sequence_number: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) data: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) message: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) campaign_id: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct V2<'a, D> {
-    r#type: &'a str,
-    timestamp: &'a str,
-    data: D,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Generated<'a> {
-    campaign_id: &'a str,
-    domain_id: &'a Value,
-    domain: &'a Value,
-    offset: &'a Value,
-    batch_size: u64,
-    total_generated: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DnsResult<'a> {
-    campaign_id: &'a str,
-    domain_id: &'a Value,
-    #[serde(skip_serializing_if = "Value::is_null")]
-    domain: &'a Value,
-    validation_status: &'a Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dns_records: Option<Value>,
-    attempts: u64,
-    processing_time: u64,
-    total_validated: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct HttpResult<'a> {
-    campaign_id: &'a str,
-    domain_id: &'a Value,
-    #[serde(skip_serializing_if = "Value::is_null")]
-    domain: &'a Value,
-    validation_status: &'a Value,
-    #[serde(skip_serializing_if = "Value::is_null")]
-    http_status: &'a Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    keywords: Option<[&'static str; 1]>,
-    content: String,
-    headers: Value,
-    processing_time: u64,
-    total_validated: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Progress<'a> {
-    campaign_id: &'a str,
-    total_items: &'a Value,
-    processed_items: &'a Value,
-    successful_items: &'a Value,
-    failed_items: &'a Value,
-    progress_percent: Value,
-    current_phase: &'a Value,
-    phase_status: &'a Value,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Transition<'a> {
-    campaign_id: &'a str,
-    previous_phase: &'a Value,
-    new_phase: &'a Value,
-    new_status: &'a str,
-    transition_type: &'a str,
-    trigger_reason: &'a Value,
-    prerequisites_met: bool,
-    data_integrity_check: bool,
-    domains_count: u64,
-    processed_count: u64,
-    successful_count: u64,
-    failed_items: u64,
-    transition_metadata: Value,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ListUpdate<'a> {
-    action: &'a Value,
-    campaign_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    campaign: Option<Value>,
 }
 
 impl Writer<'_> {
@@ -288,13 +183,8 @@ impl Writer<'_> {
         let next = match phase.as_str() {
             Some("dns_validation") => {
                 let data = json!({"level": "info", "message": "DNS done: 100% \u{2028} checked"});
-                return self.broadcast_v1(
-                    To::Everybody,
-                    "system_notification",
-                    None,
-                    Some(data),
-                    false,
-                );
+                let kind = "system_notification";
+                return self.broadcast_v1(To::Everybody, kind, None, data, false);
             }
             Some("http_keyword_validation") => "analysis",
             Some("analysis") => "completed",
@@ -312,13 +202,6 @@ impl Writer<'_> {
     }
 
     fn status(&mut self, data: &Value) {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Status<'a> {
-            campaign_id: &'a str,
-            phase_status: &'a str,
-            current_phase: &'a Value,
-        }
         let status = Status {
             campaign_id: self.campaign.as_str(),
             phase_status: status_word(&data["phaseStatus"]),
@@ -385,17 +268,10 @@ impl Writer<'_> {
     }
 
     fn v1(&mut self, to: To, kind: &str, number: Option<u64>, data: Value) {
-        self.broadcast_v1(to, kind, number, Some(data), true);
+        self.broadcast_v1(to, kind, number, data, true);
     }
 
-    fn broadcast_v1(
-        &mut self,
-        to: To,
-        kind: &str,
-        number: Option<u64>,
-        data: Option<Value>,
-        names: bool,
-    ) {
+    fn broadcast_v1(&mut self, to: To, kind: &str, number: Option<u64>, data: Value, names: bool) {
         let sequence_number = number.unwrap_or_else(|| {
             *self.number += 1;
             *self.number
@@ -405,7 +281,7 @@ impl Writer<'_> {
             timestamp: seconds(&self.timestamp),
             r#type: kind,
             sequence_number,
-            data,
+            data: Some(data),
             message: None,
             campaign_id: names.then_some(self.campaign.as_str()),
         };
@@ -469,44 +345,5 @@ fn status_word(status: &Value) -> &str {
     match status.as_str() {
         Some("configured" | "ready") | None => "not_started",
         Some(status) => status,
-    }
-}
-
-/// JSON as Go writes it: some characters are escaped for the sake of HTML. They occur in texts only.
-pub(super) fn go_json(value: &impl Serialize) -> String {
-    serde_json::to_string(value)
-        .unwrap_or_default()
-        .replace('<', "\\u003c")
-        .replace('>', "\\u003e")
-        .replace('&', "\\u0026")
-        .replace('\u{2028}', "\\u2028")
-        .replace('\u{2029}', "\\u2029")
-}
-
-/// Go writes whole numbers without a point.
-fn go_number(number: f64) -> Value {
-    if number.fract() == 0.0 { json!(number as i64) } else { json!(number) }
-}
-
-pub(super) fn uuid() -> String {
-    let hex = format!("{:032x}", rand::random::<u128>());
-    format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
-}
-
-fn unix_nanoseconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
-}
-
-/// Whole seconds, as V1 has them.
-pub(super) fn seconds(timestamp: &str) -> String {
-    format!("{}Z", timestamp.split(['.', 'Z']).next().unwrap_or_default())
-}
-
-/// Go leaves the zeros at the end of a second away.
-fn trimmed(timestamp: &str) -> String {
-    match timestamp.trim_end_matches('Z').split_once('.') {
-        Some((whole, part)) if part.trim_end_matches('0').is_empty() => format!("{whole}Z"),
-        Some((whole, part)) => format!("{whole}.{}Z", part.trim_end_matches('0')),
-        None => timestamp.to_owned(),
     }
 }

@@ -7,16 +7,20 @@
 //! domains of every campaign go to everybody, nothing is ever sent again: as it was.
 
 mod documents;
+mod go;
 pub mod rest;
 pub mod session;
+mod shapes;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use campaign_sync::protocol::CampaignId;
 use clap::ValueEnum;
+use tokio::sync::Notify;
 
-use crate::hub::Wake;
+use crate::followers::Followers;
+use crate::lock::lock;
 use crate::log::Appended;
 
 /// Documents kept; who is further behind is let go without a word.
@@ -48,23 +52,17 @@ struct Broadcast {
 }
 
 /// What all sockets of a server share: the counter, and what was sent last.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Station(Mutex<Inner>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Inner {
     /// The last number given, to whatever it was.
     number: u64,
     /// How many documents are gone from `kept`.
     gone: u64,
     kept: VecDeque<Broadcast>,
-    followers: Vec<Weak<Wake>>,
-}
-
-impl std::fmt::Debug for Station {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Station").finish_non_exhaustive()
-    }
+    followers: Followers,
 }
 
 impl Station {
@@ -78,16 +76,16 @@ impl Station {
             let surplus = inner.kept.len().saturating_sub(KEPT_MAX);
             inner.kept.drain(..surplus);
             inner.gone += surplus as u64;
-            inner.followers.retain(|it| it.strong_count() > 0);
+            inner.followers.prune();
             inner.followers.clone()
         };
-        followers.iter().filter_map(Weak::upgrade).for_each(|wake| wake());
+        followers.wake();
     }
 
     /// Wakes `follower` from now on; tells where it begins to listen.
-    fn follow(&self, follower: &Arc<Wake>) -> u64 {
+    fn follow(&self, follower: &Arc<Notify>) -> u64 {
         let mut inner = self.inner();
-        inner.followers.push(Arc::downgrade(follower));
+        inner.followers.add(follower);
         inner.gone + inner.kept.len() as u64
     }
 
@@ -108,6 +106,6 @@ impl Station {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

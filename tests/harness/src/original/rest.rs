@@ -4,23 +4,25 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use campaign_sync::protocol::Code;
 use serde_json::{Value, json};
 
-use super::documents::{rest_campaign, uuid};
+use super::documents::rest_campaign;
+use super::go::uuid;
 use crate::app::App;
-use crate::campaign::{self, Refusal};
+use crate::campaign::{self, NewCampaign, Refusal};
 use crate::log::{LogError, Row, RowQuery};
-use crate::rest::answer::{Answer, POSITION, body, plain};
+use crate::rest::answer::{Answer, POSITION, plain};
 use crate::rest::caller::Caller;
-use crate::rest::campaigns::{self, blocking, campaign_id};
+use crate::rest::campaigns::{self, blocking};
+use crate::rest::extract::{Body, Id};
 
 /// Rows per page, where the reader does not say, and at most.
 const PAGE_ROWS: (usize, usize) = (100, 1_000);
@@ -33,19 +35,17 @@ pub fn routes() -> Router<Arc<App>> {
 }
 
 /// `POST /campaigns`, as ours. The original has an event for each row, however many there are.
-async fn create(state: State<Arc<App>>, caller: Caller, bytes: Bytes) -> Answer {
-    let mut new: Value = body(&bytes)?;
-    new["batch"] = json!(1);
-    campaigns::create(state, caller, new.to_string().into()).await
+async fn create(state: State<Arc<App>>, caller: Caller, Body(new): Body<NewCampaign>) -> Answer {
+    campaigns::create(state, caller, Body(NewCampaign { batch: Some(1), ..new })).await
 }
 
 /// `GET /campaigns/{id}/results/{list}`: a page, and where the next one begins.
 async fn results(
     State(app): State<Arc<App>>,
-    Path((id, list)): Path<(String, String)>,
+    Id(id): Id,
+    Path((_, list)): Path<(String, String)>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Answer {
-    let id = campaign_id(&id)?;
     let of = id.clone();
     let rows = blocking(&app, move |hub| {
         campaign::view(hub, &of)?;
@@ -153,7 +153,7 @@ pub async fn envelope(request: Request, next: Next) -> Response {
     let answer = enclosed(parts.status, &path, serde_json::from_slice(&bytes).unwrap_or_default());
     parts.headers.remove(POSITION);
     parts.headers.remove(header::CONTENT_LENGTH);
-    Response::from_parts(parts, Body::from(Json(answer).0.to_string()))
+    Response::from_parts(parts, answer.to_string().into())
 }
 
 fn enclosed(status: StatusCode, path: &str, mut inner: Value) -> Value {

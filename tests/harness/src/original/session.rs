@@ -5,16 +5,16 @@
 //! 1009; who answers no WebSocket ping for 60 s, or reads too slowly, is let go without a code.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
-use super::documents::{V1, go_json, seconds, uuid};
+use super::go::{go_json, seconds, uuid};
+use super::shapes::V1;
 use super::{Broadcast, Station, To};
 use crate::clock::Moment;
-use crate::hub::Wake;
 use crate::session::{Context, Conversation, Frame, Step};
 
 /// The largest client message.
@@ -33,6 +33,7 @@ const FRAME_DOCUMENTS_MAX: usize = 257;
 const NO_STATUS: u16 = 1005;
 
 /// One connection.
+#[derive(Debug)]
 pub struct OriginalSession {
     context: Arc<Context>,
     station: Arc<Station>,
@@ -44,12 +45,6 @@ pub struct OriginalSession {
     close: Option<(u16, &'static str)>,
     ponged_ms: u64,
     pinged_ms: u64,
-}
-
-impl fmt::Debug for OriginalSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OriginalSession").finish_non_exhaustive()
-    }
 }
 
 /// All that the original reads of a message.
@@ -71,7 +66,7 @@ impl OriginalSession {
         now: Moment,
         context: Arc<Context>,
         station: Arc<Station>,
-        wake: &Arc<Wake>,
+        wake: &Arc<Notify>,
     ) -> Self {
         Self {
             context,

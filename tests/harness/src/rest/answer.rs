@@ -1,11 +1,9 @@
 //! What REST answers look like: JSON, with the position it belongs to; or one coded error.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use campaign_sync::protocol::{CampaignId, Code};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::campaign::Refusal;
@@ -53,16 +51,6 @@ pub fn sealed(
     let Some(keys) = hub.log().keys() else { return Ok(None) };
     let place = [campaign.as_str(), hub.epoch(), event_id];
     Ok(Some(keys.seal_answer(place, number, route, body)?))
-}
-
-/// Reads a JSON body; an empty one is an object without members.
-///
-/// # Errors
-/// [`Code::InvalidBody`].
-pub fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refusal> {
-    let bytes: &[u8] = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
-    serde_json::from_slice(bytes)
-        .map_err(|error| Refusal::new(Code::InvalidBody, error.to_string()))
 }
 
 impl IntoResponse for Refusal {

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use campaign_sync::protocol::Code;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::answer::{Answer, body, plain};
+use super::answer::{Answer, plain};
 use super::caller::{Caller, given};
+use super::extract::Body;
 use crate::access::{Denied, Identity};
 use crate::app::App;
 use crate::campaign::Refusal;
@@ -18,8 +18,9 @@ use crate::campaign::Refusal;
 /// The cookie of a session.
 pub const COOKIE: &str = "campaign-sync-session";
 
+/// What a login takes.
 #[derive(Deserialize)]
-struct Credentials {
+pub(super) struct Credentials {
     user: String,
     password: String,
     /// Wants a token to send in `connection_init` and `Authorization`, instead of a cookie.
@@ -32,8 +33,10 @@ struct Credentials {
 ///
 /// # Errors
 /// [`Code::Unauthorized`], [`Code::RateLimited`], [`Code::InvalidBody`].
-pub async fn login(State(app): State<Arc<App>>, bytes: Bytes) -> Answer {
-    let Credentials { user, password, bearer } = body(&bytes)?;
+pub(super) async fn login(
+    State(app): State<Arc<App>>,
+    Body(Credentials { user, password, bearer }): Body<Credentials>,
+) -> Answer {
     let (of, now_ms) = (app.clone(), app.clock.now().monotonic_ms);
     let name = user.clone();
     let login =

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
@@ -12,7 +12,8 @@ use campaign_sync::protocol::Code;
 use campaign_sync::protocol::digest::id_hash;
 
 use super::auth::COOKIE;
-use super::campaigns::{blocking, campaign_id};
+use super::campaigns::blocking;
+use super::extract::id_of;
 use crate::access::Identity;
 use crate::app::App;
 use crate::campaign::{self, Key, Refusal};
@@ -57,10 +58,8 @@ pub async fn identify(State(app): State<Arc<App>>, request: Request, next: Next)
 async fn identified(app: &Arc<App>, request: Request) -> Result<Request, Refusal> {
     let (mut parts, body) = request.into_parts();
     let identity = authenticated(app, &parts.method, &parts.headers)?;
-    if let Ok(params) = RawPathParams::from_request_parts(&mut parts, app).await
-        && let Some((_, id)) = params.iter().find(|(name, _)| *name == "id")
-    {
-        let (id, who) = (campaign_id(id)?, identity.clone());
+    if let Some(id) = id_of(&mut parts, app).await? {
+        let who = identity.clone();
         let visible = blocking(app, move |hub| Ok(hub.is_visible(&id, &who)?)).await?;
         if !visible {
             return Err(LogError::UnknownCampaign.into());

@@ -4,34 +4,50 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use campaign_sync::protocol::Code;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::answer::{Answer, body, plain};
-use super::campaigns::{blocking, campaign_id};
+use super::answer::{Answer, plain};
+use super::campaigns::blocking;
+use super::extract::{Body, campaign_id};
 use crate::app::App;
 use crate::campaign::Refusal;
 use crate::faults::{Faults, Settings};
-use crate::log::Divergence;
+use crate::log::{Divergence, LogError};
+
+/// The switches, where the server was started with them.
+#[derive(Debug)]
+pub struct Switches(Arc<Faults>);
+
+impl FromRequestParts<Arc<App>> for Switches {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(_: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let off = || Refusal::new(Code::NotFound, "fault injection is off; see --faults");
+        app.faults.clone().map(Self).ok_or_else(off)
+    }
+}
 
 /// `GET /faults`
 ///
 /// # Errors
 /// [`Code::NotFound`] without the start-up flag.
-pub async fn get(State(app): State<Arc<App>>) -> Answer {
-    Ok(plain(&json!(faults(&app)?.settings())))
+pub async fn get(Switches(faults): Switches) -> Answer {
+    Ok(plain(&json!(faults.settings())))
 }
 
 /// `POST /faults`: replaces the settings; what is not mentioned is off.
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::InvalidBody`].
-pub async fn set(State(app): State<Arc<App>>, bytes: Bytes) -> Answer {
-    let faults = faults(&app)?;
-    let settings: Settings = body(&bytes)?;
+pub async fn set(
+    State(app): State<Arc<App>>,
+    Switches(faults): Switches,
+    Body(settings): Body<Settings>,
+) -> Answer {
     if !settings.is_valid() {
         let message = "probabilities are 0 to 1, delayMs at most 60,000";
         return Err(Refusal::new(Code::InvalidBody, message));
@@ -45,16 +61,15 @@ pub async fn set(State(app): State<Arc<App>>, bytes: Bytes) -> Answer {
 ///
 /// # Errors
 /// [`Code::NotFound`].
-pub async fn cut(State(app): State<Arc<App>>) -> Answer {
-    Ok(plain(&json!({"cut": faults(&app)?.cut()})))
+pub async fn cut(Switches(faults): Switches) -> Answer {
+    Ok(plain(&json!({"cut": faults.cut()})))
 }
 
 /// `POST /faults/kill`: the process dies on the spot, a moment after the answer.
 ///
 /// # Errors
 /// [`Code::NotFound`].
-pub async fn kill(State(app): State<Arc<App>>) -> Answer {
-    faults(&app)?;
+pub async fn kill(_: Switches) -> Answer {
     tokio::spawn(async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         std::process::abort();
@@ -62,9 +77,10 @@ pub async fn kill(State(app): State<Arc<App>>) -> Answer {
     Ok(plain(&json!({"killed": true})))
 }
 
-#[derive(Deserialize)]
+/// Which history is cut, and how many events stay.
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Truncate {
+pub struct Truncate {
     campaign_id: String,
     /// Newest events to keep.
     #[serde(default)]
@@ -75,13 +91,14 @@ struct Truncate {
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::InvalidBody`], [`Code::UnknownCampaign`].
-pub async fn truncate(State(app): State<Arc<App>>, bytes: Bytes) -> Answer {
-    faults(&app)?;
-    let Truncate { campaign_id: id, keep } = body(&bytes)?;
+pub async fn truncate(
+    State(app): State<Arc<App>>,
+    _: Switches,
+    Body(Truncate { campaign_id: id, keep }): Body<Truncate>,
+) -> Answer {
     let id = campaign_id(&id)?;
     let oldest = blocking(&app, move |hub| {
-        let unknown = || Refusal::new(Code::UnknownCampaign, "there is no such campaign");
-        let head = hub.head(&id)?.ok_or_else(unknown)?;
+        let head = hub.head(&id)?.ok_or(LogError::UnknownCampaign)?;
         hub.log().truncate(&id, head.number.saturating_sub(keep))?;
         hub.reread(&id)?;
         Ok(hub.head(&id)?.map(|head| head.oldest))
@@ -90,7 +107,7 @@ pub async fn truncate(State(app): State<Arc<App>>, bytes: Bytes) -> Answer {
 }
 
 /// What becomes of the rows.
-#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
     #[default]
@@ -98,9 +115,10 @@ enum Kind {
     Insert,
 }
 
-#[derive(Deserialize)]
+/// Which rows are changed behind the log's back, and how.
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Diverge {
+pub struct Diverge {
     campaign_id: String,
     rows: Option<u64>,
     #[serde(default)]
@@ -114,9 +132,11 @@ struct Diverge {
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::InvalidBody`], [`Code::UnknownCampaign`].
-pub async fn diverge(State(app): State<Arc<App>>, bytes: Bytes) -> Answer {
-    faults(&app)?;
-    let Diverge { campaign_id: id, rows, kind, break_integrity } = body(&bytes)?;
+pub async fn diverge(
+    State(app): State<Arc<App>>,
+    _: Switches,
+    Body(Diverge { campaign_id: id, rows, kind, break_integrity }): Body<Diverge>,
+) -> Answer {
     let id = campaign_id(&id)?;
     let context = app.context.clone();
     let changed = blocking(&app, move |hub| {
@@ -131,9 +151,4 @@ pub async fn diverge(State(app): State<Arc<App>>, bytes: Bytes) -> Answer {
         Ok(changed)
     });
     Ok(plain(&json!({"changed": changed.await?})))
-}
-
-fn faults(app: &App) -> Result<&Faults, Refusal> {
-    let off = || Refusal::new(Code::NotFound, "fault injection is off; see --faults");
-    app.faults.as_deref().ok_or_else(off)
 }

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod auth;
 pub mod caller;
 pub mod campaigns;
+pub mod extract;
 pub mod faults;
 pub mod gate;
 pub mod operations;

@@ -62,9 +62,7 @@ fn digest(
         "sequenceNumber": number,
         "buckets": buckets,
     });
-    if let Some(request) = request {
-        data["requestId"] = json!(request);
-    }
+    reply::optional(&mut data, "requestId", request);
     let text = reply::message(now, "campaign.digest", &data.to_string());
     Ok((number, VecDeque::from([text])))
 }

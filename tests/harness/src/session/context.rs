@@ -1,6 +1,5 @@
 //! What sessions share with each other and with their drivers.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,6 +12,7 @@ use crate::hub::Hub;
 use crate::snapshots::Snapshots;
 
 /// What all sessions of a server share.
+#[derive(Debug)]
 pub struct Context {
     /// The log and its news.
     pub hub: Arc<Hub>,
@@ -28,12 +28,6 @@ pub struct Context {
     pub drain_spread_ms: u64,
     /// Set while faults are injected, so that they hit single events.
     pub one_event_per_frame: AtomicBool,
-}
-
-impl fmt::Debug for Context {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("hub", &self.hub).finish_non_exhaustive()
-    }
 }
 
 impl Context {

@@ -148,7 +148,8 @@ impl Cursor {
         self.place = Place::At(last);
         let outcome = if last == head.number { "current" } else { "replay" };
         self.told(context, wanted, outcome, head.number);
-        Ok(self.recovery(now, context, wanted.request.as_deref(), outcome, (last, head.number)))
+        let request = wanted.request.as_deref();
+        Ok(self.recovery(now, context, request, (outcome, None), (last + 1, head.number)))
     }
 
     /// Begins a snapshot of number `least` or later.
@@ -171,7 +172,8 @@ impl Cursor {
         let at = taken.at;
         self.told(context, wanted, reason, at);
         self.place = Place::Snapshot { snapshot: taken, next: 1, request: wanted.request.clone() };
-        Ok(self.snapshot_follows(now, context, wanted.request.as_deref(), at, Some(reason)))
+        let request = wanted.request.as_deref();
+        Ok(self.recovery(now, context, request, ("snapshot", Some(reason)), (at + 1, at)))
     }
 
     fn resume(&mut self, now: Moment, context: &Context, wanted: &Recover) -> Option<String> {
@@ -185,7 +187,8 @@ impl Cursor {
         self.told(context, wanted, "resumed", resume.at);
         self.place = Place::Snapshot { snapshot: held, next, request: wanted.request.clone() };
         let request = wanted.request.as_deref();
-        Some(self.snapshot_follows(now, context, request, resume.at, Some("resumed")))
+        let (outcome, numbers) = (("snapshot", Some("resumed")), (resume.at + 1, resume.at));
+        Some(self.recovery(now, context, request, outcome, numbers))
     }
 
     /// A recovery is an event of integrity: it is counted, and logged with its position.
@@ -202,43 +205,16 @@ impl Cursor {
         );
     }
 
-    fn snapshot_follows(
-        &self,
-        now: Moment,
-        context: &Context,
-        request: Option<&str>,
-        at: u64,
-        reason: Option<&'static str>,
-    ) -> String {
-        let recovery = reply::Recovery {
-            campaign: &self.campaign,
-            request,
-            epoch: context.hub.epoch(),
-            outcome: "snapshot",
-            reason,
-            from: at + 1,
-            to: at,
-        };
-        reply::recovery(now, &recovery)
-    }
-
     fn recovery(
         &self,
         now: Moment,
         context: &Context,
         request: Option<&str>,
-        outcome: &'static str,
-        (last, to): (u64, u64),
+        (outcome, reason): (&'static str, Option<&'static str>),
+        (from, to): (u64, u64),
     ) -> String {
-        let recovery = reply::Recovery {
-            campaign: &self.campaign,
-            request,
-            epoch: context.hub.epoch(),
-            outcome,
-            reason: None,
-            from: last + 1,
-            to,
-        };
+        let (campaign, epoch) = (&self.campaign, context.hub.epoch());
+        let recovery = reply::Recovery { campaign, request, epoch, outcome, reason, from, to };
         reply::recovery(now, &recovery)
     }
 

@@ -30,19 +30,19 @@ pub mod limits;
 pub mod message;
 pub mod reply;
 mod requests;
+mod timing;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 
 use campaign_sync::protocol::digest::id_hash;
 use campaign_sync::protocol::{CampaignId, Code};
+use tokio::sync::Notify;
 
 use crate::access::Identity;
 use crate::clock::Moment;
-use crate::hub::Wake;
 use crate::log::LogError;
-use crate::metrics::{Metrics, close_label};
+use crate::metrics::Metrics;
 use answer::Ask;
 pub use context::{Context, Frame, Step};
 use cursor::Cursor;
@@ -51,9 +51,6 @@ use message::{ClientMessage, Recover};
 
 /// The largest client message.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
-
-/// A client that says nothing is let go after this long.
-const GREETING_MS: u64 = 10_000;
 
 /// After this many malformed messages the connection is closed.
 const MALFORMED_MAX: u32 = 10;
@@ -77,10 +74,11 @@ enum Request {
 }
 
 /// One connection.
+#[derive(Debug)]
 pub struct Session {
     context: Arc<Context>,
     id: String,
-    wake: Arc<Wake>,
+    wake: Arc<Notify>,
     cookie: Option<String>,
     identity: Option<Identity>,
     binary: bool,
@@ -98,12 +96,6 @@ pub struct Session {
     cursors: Vec<Cursor>,
     /// Whose turn it is.
     turn: usize,
-}
-
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("id", &self.id).finish_non_exhaustive()
-    }
 }
 
 impl Drop for Session {
@@ -190,17 +182,7 @@ impl Conversation for Session {
     }
 
     fn timeout_ms(&self) -> u64 {
-        let own = if let Some(identity) = &self.identity {
-            let expires_ms = identity.expires_ms().unwrap_or(u64::MAX);
-            (self.sent_ms + self.context.heartbeat_ms)
-                .min(self.ping_due_ms())
-                .min(self.gone_ms())
-                .min(expires_ms)
-        } else {
-            self.opened_ms + GREETING_MS
-        };
-        let retry = self.retry_ms.unwrap_or(u64::MAX);
-        self.cursors.iter().filter_map(Cursor::deadline_ms).fold(own.min(retry), u64::min)
+        self.due_ms()
     }
 
     fn poll(&mut self, now: Moment, may_block: bool) -> Step {
@@ -222,7 +204,7 @@ impl Conversation for Session {
                 (self.sent_ms, self.failures) = (now.monotonic_ms, 0);
             }
             Step::Close(code, _) => {
-                self.metrics().closes.get_or_create(&[("code", close_label(*code))]).inc();
+                self.metrics().closes.get_or_create(&[("code", u32::from(*code))]).inc();
             }
             Step::Ping | Step::Blocking | Step::Idle => {}
         }
@@ -232,7 +214,7 @@ impl Conversation for Session {
 
 impl Session {
     /// A connection that has just been opened; `wake` is called when there may be a frame again.
-    pub fn open(now: Moment, context: Arc<Context>, id: String, wake: Arc<Wake>) -> Self {
+    pub fn open(now: Moment, context: Arc<Context>, id: String, wake: Arc<Notify>) -> Self {
         let burst = 10 * context.delivery.messages_per_second;
         let messages = Bucket::full(now.monotonic_ms, burst);
         Self {
@@ -322,47 +304,6 @@ impl Session {
         }
     }
 
-    /// When the client is asked whether it is there.
-    fn ping_due_ms(&self) -> u64 {
-        self.heard_ms.max(self.pinged_ms) + self.context.delivery.idle_timeout_ms / 3
-    }
-
-    /// When a client that says nothing is gone.
-    fn gone_ms(&self) -> u64 {
-        self.heard_ms + self.context.delivery.idle_timeout_ms
-    }
-
-    /// Ends a connection whose session is over: nothing that was asked is answered any more.
-    fn expire(&mut self, now: Moment) {
-        let over = |it: &Identity| it.is_over(now.monotonic_ms);
-        if self.identity.as_ref().is_some_and(over) && !self.expired {
-            self.expired = true;
-            self.retry_ms = None;
-            while let Some(cursor) = self.cursors.pop() {
-                self.left(&cursor.campaign);
-            }
-            let said = Request::Say(reply::session_expired(now));
-            self.requests = [said, Request::Close(4401, "session expired")].into();
-        }
-    }
-
-    /// The log could not be read. Nothing has been sent that was not read, and no cursor has moved:
-    /// the same is tried again later, and given up with the connection after so many times.
-    fn after_failure(&mut self, now: Moment, error: &LogError) -> Step {
-        let delivery = self.context.delivery;
-        tracing::warn!(
-            event = "session_failed", connection = self.id, attempt = self.failures, %error
-        );
-        if self.failures >= delivery.max_retry_attempts {
-            return Step::Close(1011, "internal");
-        }
-        self.metrics().retries.get_or_create(&[("what", "read")]).inc();
-        let delay = delivery.backoff_ms(self.failures, &self.id);
-        self.failures += 1;
-        self.retry_ms = Some(now.monotonic_ms + delay);
-        Step::Idle
-    }
-
     fn metrics(&self) -> &Metrics {
         &self.context.hub.metrics
     }
@@ -384,26 +325,6 @@ impl Session {
             Step::Idle => Ok(self.when_idle(now)),
             step => Ok(step),
         }
-    }
-
-    fn when_idle(&mut self, now: Moment) -> Step {
-        let now_ms = now.monotonic_ms;
-        if self.identity.is_none() {
-            let late = now_ms >= self.opened_ms + GREETING_MS;
-            return if late { Step::Close(4408, "no connection_init") } else { Step::Idle };
-        }
-        // Who has so many requests waiting is not listened to: nobody knows what it says.
-        if now_ms >= self.gone_ms() && !self.is_busy() {
-            return Step::Close(4408, "nothing heard");
-        }
-        if now_ms >= self.ping_due_ms() {
-            self.pinged_ms = now_ms;
-            return Step::Ping;
-        }
-        if now_ms >= self.sent_ms + self.context.heartbeat_ms {
-            return Step::Frame(self.pong(now, None));
-        }
-        Step::Idle
     }
 
     /// Gives every subscription its turn, so that a long replay of one does not hold up the others.

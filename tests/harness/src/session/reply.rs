@@ -142,7 +142,8 @@ pub fn head(campaign: &CampaignId, epoch: &str, written: u64, head: &Head) -> Va
     value
 }
 
-fn optional(data: &mut Value, key: &str, value: Option<&str>) {
+/// A member that is there only where it has a value.
+pub(super) fn optional(data: &mut Value, key: &str, value: Option<&str>) {
     if let Some(value) = value {
         data[key] = json!(value);
     }

@@ -44,7 +44,7 @@ impl Room {
             drain_spread_ms: 4_000,
             one_event_per_frame: AtomicBool::new(false),
         });
-        let session = Session::open(at(0), context.clone(), "s1".into(), Arc::new(|| {}));
+        let session = Session::open(at(0), context.clone(), "s1".into(), Arc::default());
         let room = Self { context, session, now_ms: 0 };
         room.grow(events);
         room

@@ -178,7 +178,7 @@ fn a_drain_asks_clients_to_come_back_at_different_moments() {
     let times: Vec<u64> = (0..50)
         .map(|n| {
             let id = format!("s{n}");
-            let mut session = Session::open(at(0), room.context.clone(), id, Arc::new(|| {}));
+            let mut session = Session::open(at(0), room.context.clone(), id, Arc::default());
             session.drain(at(0));
             let Step::Frame(frame) = session.poll(at(0), false) else { panic!("nothing said") };
             assert_eq!(session.poll(at(0), false), Step::Close(1012, "draining"));

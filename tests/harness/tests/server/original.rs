@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campaign_sync::protocol::original::decode;
-use campaign_sync_harness::hub::Wake;
 use campaign_sync_harness::original::Dialect;
 use campaign_sync_harness::original::session::OriginalSession;
 use campaign_sync_harness::session::{Conversation as _, Step};
@@ -389,9 +388,8 @@ async fn rest_has_the_envelope_and_the_lists_of_the_original() {
 
 #[test]
 fn it_pings_every_54_s_and_lets_go_of_who_does_not_answer_for_60_s() {
-    let wake: Arc<Wake> = Arc::new(|| {});
     let context = Room::silent(0).context.clone();
-    let mut session = OriginalSession::open(at(0), context, Arc::default(), &wake);
+    let mut session = OriginalSession::open(at(0), context, Arc::default(), &Arc::default());
     assert_eq!((session.timeout_ms(), session.poll(at(53_999), true)), (54_000, Step::Idle));
     assert_eq!(session.poll(at(54_000), true), Step::Ping);
     session.heard(at(54_010));

@@ -4,9 +4,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use campaign_sync::protocol::{Code, Phase, Status};
-use campaign_sync_harness::campaign::{
-    Caller, Done, Key, NewCampaign, Order, Refusal, create, give, pause, transition,
-};
+use campaign_sync_harness::campaign::{Caller, Done, Key, NewCampaign, Operation, Order, Refusal};
 use campaign_sync_harness::hub::Hub;
 use campaign_sync_harness::log::nats::NatsLog;
 use campaign_sync_harness::log::{Draft, EventLog, LogError, Transaction};
@@ -30,7 +28,8 @@ fn keyed(name: &str, fingerprint: &str) -> Order {
 }
 
 fn to_dns(hub: &Hub, order: &Order) -> Answer {
-    transition(hub, NOW, &id(), (Phase::DnsValidation, Status::InProgress), order)
+    Operation { hub, now: NOW, campaign: &id(), order }
+        .transition(Phase::DnsValidation, Status::InProgress)
 }
 
 fn refusal(key: Option<&str>, result: &str) -> Transaction {
@@ -61,19 +60,26 @@ fn a_key_that_was_answered_at_one_server_is_answered_alike_at_every_other() {
         batch: None,
     };
     // Nobody waits for the other server to have heard of it.
-    let create = |hub: &Hub, key| create(hub, NOW, &id(), &new, 200, &keyed(key, "f"));
+    let create = |hub: &Hub, key| {
+        let order = &keyed(key, "f");
+        Operation { hub, now: NOW, campaign: &id(), order }.create(&new, 200)
+    };
     let made = create(&one, "k0").unwrap();
     assert_eq!(create(&two, "k0"), Ok(made));
     assert_eq!(create(&two, "k1").unwrap_err().code, Code::ExpectedStateMismatch);
 
     let refused = to_dns(&two, &keyed("k2", "f")).unwrap_err();
     assert_eq!(refused.code, Code::PrerequisitesNotMet);
-    let again = pause(&one, NOW, &id(), &keyed("k2", "f")).unwrap_err();
+    let order = &keyed("k2", "f");
+    let again = Operation { hub: &one, now: NOW, campaign: &id(), order }.pause().unwrap_err();
     assert_eq!(again, refused, "the first answer stands, whatever is asked later");
     let other = to_dns(&one, &keyed("k2", "another")).unwrap_err();
     assert_eq!((other.code, other.status), (Code::InvalidBody, Some(422)));
 
-    let given = |hub: &Hub| give(hub, NOW, &id(), Some("bob".into()), &keyed("k3", "f"));
+    let given = |hub: &Hub| {
+        let order = &keyed("k3", "f");
+        Operation { hub, now: NOW, campaign: &id(), order }.give(Some("bob".into()))
+    };
     let done = given(&two).unwrap();
     assert_eq!(given(&one), Ok(done.clone()));
     let fresh = hub(&nats, "3.db");

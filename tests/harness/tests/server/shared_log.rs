@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use campaign_sync::protocol::campaign::PhaseCounters;
 use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
-use campaign_sync_harness::campaign::{Order, drafts, transition};
+use campaign_sync_harness::campaign::{Operation, Order, drafts};
 use campaign_sync_harness::hub::Hub;
 use campaign_sync_harness::log::compose::TRANSITION;
 use campaign_sync_harness::log::nats::NatsLog;
@@ -180,12 +180,13 @@ fn what_another_server_appends_wakes_the_subscribers_of_this_one() {
     };
     let (one, two) = (open("1.db"), open("2.db"));
     one.append(&id(), 0, &[created()]).unwrap();
-    let (woken, wakes) = std::sync::mpsc::channel();
-    let wake: Arc<campaign_sync_harness::hub::Wake> = Arc::new(move || woken.send(()).unwrap());
+    let wake = Arc::new(tokio::sync::Notify::new());
     two.follow(&id(), &wake).unwrap();
     assert_eq!(two.known_head(&id()).unwrap().number, 1);
     one.append(&id(), 1, &[row(0)]).unwrap();
-    wakes.recv_timeout(NEVER).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let woken = async { tokio::time::timeout(NEVER, wake.notified()).await };
+    runtime.block_on(woken).unwrap();
     assert_eq!(two.known_head(&id()).unwrap().number, 2);
     assert_eq!(one.known_head(&id()), None, "nobody follows it here");
 }
@@ -283,8 +284,9 @@ fn of_servers_that_race_to_transition_a_campaign_exactly_one_wins() {
         let barrier = Barrier::new(hubs.len());
         let race = |hub: &Hub| {
             barrier.wait();
-            let to = (Phase::DnsValidation, Status::InProgress);
-            transition(hub, NOW, &campaign, to, &Order::default())
+            let order = &Order::default();
+            Operation { hub, now: NOW, campaign: &campaign, order }
+                .transition(Phase::DnsValidation, Status::InProgress)
         };
         let results: Vec<_> = thread::scope(|scope| {
             let racing: Vec<_> = hubs.iter().map(|hub| scope.spawn(|| race(hub))).collect();

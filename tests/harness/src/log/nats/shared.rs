@@ -9,7 +9,7 @@ use campaign_sync::protocol::CampaignId;
 
 use super::super::sqlite::SqliteLog;
 use super::super::{Appended, LogError, Observer};
-use super::lock;
+use crate::lock::lock;
 
 /// What became of a publication.
 #[derive(Clone, Debug)]

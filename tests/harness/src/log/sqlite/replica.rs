@@ -18,8 +18,9 @@ use super::super::nats::batch::{Batch, Image};
 use super::super::{Appended, Draft, Head, LogError, Stand, Transaction};
 use super::append::{Appending, append, insert};
 use super::rows::{self, SqlTable};
-use super::{SqliteLog, lock, read};
+use super::{SqliteLog, read};
 use crate::keys::{Keyring, open_data};
+use crate::lock::lock;
 
 impl SqliteLog {
     /// Opens the copy of the log of that identity, and tells how far it has read. The copy of another

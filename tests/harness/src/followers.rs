@@ -1,0 +1,28 @@
+//! Who is to be woken.
+
+use std::sync::{Arc, Weak};
+
+use tokio::sync::Notify;
+
+/// Sockets that wait for something, for as long as they live.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Followers(Vec<Weak<Notify>>);
+
+impl Followers {
+    pub(crate) fn add(&mut self, follower: &Arc<Notify>) {
+        self.0.push(Arc::downgrade(follower));
+    }
+
+    pub(crate) fn remove(&mut self, follower: &Arc<Notify>) {
+        self.0.retain(|it| !std::ptr::eq(it.as_ptr(), Arc::as_ptr(follower)));
+    }
+
+    /// Forgets those who are gone.
+    pub(crate) fn prune(&mut self) {
+        self.0.retain(|it| it.strong_count() > 0);
+    }
+
+    pub(crate) fn wake(&self) {
+        self.0.iter().filter_map(Weak::upgrade).for_each(|follower| follower.notify_one());
+    }
+}

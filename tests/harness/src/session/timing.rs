@@ -1,0 +1,89 @@
+//! What time does to a session: it is greeted or goes, is pinged, beats, expires, tries again.
+
+use crate::access::Identity;
+use crate::clock::Moment;
+use crate::log::LogError;
+
+use super::cursor::Cursor;
+use super::{Conversation as _, Request, Session, Step, reply};
+
+/// A client that says nothing is let go after this long.
+const GREETING_MS: u64 = 10_000;
+
+impl Session {
+    /// When it wants to be polled, whatever comes.
+    pub(super) fn due_ms(&self) -> u64 {
+        let own = if let Some(identity) = &self.identity {
+            let expires_ms = identity.expires_ms().unwrap_or(u64::MAX);
+            (self.sent_ms + self.context.heartbeat_ms)
+                .min(self.ping_due_ms())
+                .min(self.gone_ms())
+                .min(expires_ms)
+        } else {
+            self.opened_ms + GREETING_MS
+        };
+        let retry = self.retry_ms.unwrap_or(u64::MAX);
+        self.cursors.iter().filter_map(Cursor::deadline_ms).fold(own.min(retry), u64::min)
+    }
+
+    /// Ends a connection whose session is over: nothing that was asked is answered any more.
+    pub(super) fn expire(&mut self, now: Moment) {
+        let over = |it: &Identity| it.is_over(now.monotonic_ms);
+        if self.identity.as_ref().is_some_and(over) && !self.expired {
+            self.expired = true;
+            self.retry_ms = None;
+            while let Some(cursor) = self.cursors.pop() {
+                self.left(&cursor.campaign);
+            }
+            let said = Request::Say(reply::session_expired(now));
+            self.requests = [said, Request::Close(4401, "session expired")].into();
+        }
+    }
+
+    pub(super) fn when_idle(&mut self, now: Moment) -> Step {
+        let now_ms = now.monotonic_ms;
+        if self.identity.is_none() {
+            let late = now_ms >= self.opened_ms + GREETING_MS;
+            return if late { Step::Close(4408, "no connection_init") } else { Step::Idle };
+        }
+        // Who has so many requests waiting is not listened to: nobody knows what it says.
+        if now_ms >= self.gone_ms() && !self.is_busy() {
+            return Step::Close(4408, "nothing heard");
+        }
+        if now_ms >= self.ping_due_ms() {
+            self.pinged_ms = now_ms;
+            return Step::Ping;
+        }
+        if now_ms >= self.sent_ms + self.context.heartbeat_ms {
+            return Step::Frame(self.pong(now, None));
+        }
+        Step::Idle
+    }
+
+    /// The log could not be read. Nothing has been sent that was not read, and no cursor has moved:
+    /// the same is tried again later, and given up with the connection after so many times.
+    pub(super) fn after_failure(&mut self, now: Moment, error: &LogError) -> Step {
+        let delivery = self.context.delivery;
+        tracing::warn!(
+            event = "session_failed", connection = self.id, attempt = self.failures, %error
+        );
+        if self.failures >= delivery.max_retry_attempts {
+            return Step::Close(1011, "internal");
+        }
+        self.metrics().retries.get_or_create(&[("what", "read")]).inc();
+        let delay = delivery.backoff_ms(self.failures, &self.id);
+        self.failures += 1;
+        self.retry_ms = Some(now.monotonic_ms + delay);
+        Step::Idle
+    }
+
+    /// When the client is asked whether it is there.
+    pub(super) fn ping_due_ms(&self) -> u64 {
+        self.heard_ms.max(self.pinged_ms) + self.context.delivery.idle_timeout_ms / 3
+    }
+
+    /// When a client that says nothing is gone.
+    pub(super) fn gone_ms(&self) -> u64 {
+        self.heard_ms + self.context.delivery.idle_timeout_ms
+    }
+}
