@@ -404,6 +404,9 @@ const fn named(input: &Input<'_>) {
         | Input::Await(..)
         | Input::Refresh(_)
         | Input::DiscardUnconfirmed(_) => {}
+        // The table is about plain content.
+        #[cfg(feature = "encrypted")]
+        Input::Seal | Input::AddKey(..) => {}
     }
 }
 
