@@ -2,7 +2,7 @@
 //! interoperability.
 //!
 //! The log stays ours; this is a mapping on the way out. What is appended becomes documents of the
-//! original's four envelopes ([`documents`]), numbered by one counter of the process and kept for a
+//! original's four envelopes (`documents`), numbered by one counter of the process and kept for a
 //! moment here, for every socket ([`session`]) to pick up. Nobody is asked who they are, progress and
 //! domains of every campaign go to everybody, nothing is ever sent again: as it was.
 
