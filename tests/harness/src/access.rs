@@ -57,36 +57,32 @@ impl Identity {
         }
     }
 
+    /// The session that it rests on.
+    fn login(&self) -> Option<&Login> {
+        match self {
+            Self::Anyone | Self::Operator => None,
+            Self::User(login) => Some(login),
+        }
+    }
+
     /// Whether a campaign of that owner exists for them.
     pub fn may_see(&self, owner: Option<&str>) -> bool {
-        match self {
-            Self::Anyone | Self::Operator => true,
-            Self::User(login) => owner == Some(&login.user),
-        }
+        self.login().is_none_or(|login| owner == Some(&login.user))
     }
 
     /// Who owns what they create.
     pub fn owns(&self) -> Option<String> {
-        match self {
-            Self::Anyone | Self::Operator => None,
-            Self::User(login) => Some(login.user.clone()),
-        }
+        Some(self.login()?.user.clone())
     }
 
     /// Whether the session has expired or was revoked.
     pub fn is_over(&self, now_ms: u64) -> bool {
-        match self {
-            Self::Anyone | Self::Operator => false,
-            Self::User(login) => login.is_over(now_ms),
-        }
+        self.login().is_some_and(|login| login.is_over(now_ms))
     }
 
     /// When the session expires.
     pub fn expires_ms(&self) -> Option<u64> {
-        match self {
-            Self::Anyone | Self::Operator => None,
-            Self::User(login) => Some(login.expires_ms),
-        }
+        Some(self.login()?.expires_ms)
     }
 
     /// Wakes a socket when the session is revoked.

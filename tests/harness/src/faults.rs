@@ -55,16 +55,10 @@ impl Settings {
 }
 
 /// The faults of a server.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Faults {
     settings: Mutex<Settings>,
     cuts: watch::Sender<u64>,
-}
-
-impl Default for Faults {
-    fn default() -> Self {
-        Self { settings: Mutex::default(), cuts: watch::Sender::new(0) }
-    }
 }
 
 impl Faults {

@@ -121,17 +121,20 @@ impl Options {
             delivery.max_connections_per_session as u64,
             (1, 100_000),
         );
-        if !self.listen.ip().is_loopback() && self.token.is_none() && self.users.is_none() {
-            let message = "--users or --token is needed unless --listen is a loopback address";
-            complaints.push(message.to_owned());
-        }
-        if !self.listen.ip().is_loopback() && self.origin.is_empty() {
-            let message = "--origin is needed unless --listen is a loopback address";
-            complaints.push(message.to_owned());
-        }
-        if self.token.as_ref().is_some_and(|token| token.is_empty()) {
-            complaints.push("--token must not be empty".to_owned());
-        }
+        let public = !self.listen.ip().is_loopback();
+        let open = self.token.is_none() && self.users.is_none();
+        let remote_metrics = self.metrics.is_some_and(|address| !address.ip().is_loopback());
+        complaints.extend(told([
+            (public && open, "--users or --token is needed unless --listen is a loopback address"),
+            (
+                public && self.origin.is_empty(),
+                "--origin is needed unless --listen is a loopback address",
+            ),
+            (self.token.as_deref() == Some(""), "--token must not be empty"),
+            (public && self.faults, "--faults is refused unless --listen is a loopback address"),
+            (self.faults && self.users.is_some(), "--faults is refused together with --users"),
+            (remote_metrics, "--metrics must be a loopback address"),
+        ]));
         for origin in &self.origin {
             let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
             let plain = |host: &&str| !host.is_empty() && !host.contains(['/', '@', '*', '?']);
@@ -140,19 +143,9 @@ impl Options {
                 complaints.push(format!("--origin {origin} {message}"));
             }
         }
-        if self.faults && !self.listen.ip().is_loopback() {
-            let message = "--faults is refused unless --listen is a loopback address";
-            complaints.push(message.to_owned());
-        }
-        if self.faults && self.users.is_some() {
-            complaints.push("--faults is refused together with --users".to_owned());
-        }
         if self.dialect == Dialect::Original {
-            let of_original = self.complaints_of_original().into_iter();
+            let of_original = self.complaints_of_original();
             complaints.extend(of_original.map(|it| format!("--dialect original {it}")));
-        }
-        if self.metrics.is_some_and(|address| !address.ip().is_loopback()) {
-            complaints.push("--metrics must be a loopback address".to_owned());
         }
         if let Some(page) = self.page.as_ref().filter(|page| !page.join("index.html").is_file()) {
             complaints.push(format!("--static {} has no index.html", page.display()));
@@ -170,49 +163,21 @@ impl Options {
     }
 
     /// What makes no sense in a dialect that sends every campaign to everybody, from one process.
-    fn complaints_of_original(&self) -> Vec<&'static str> {
+    fn complaints_of_original(&self) -> impl Iterator<Item = String> {
         let shared = matches!(self.log, Some(LogPlace::Nats(_)));
-        let complaints = [
-            (!self.listen.ip().is_loopback(), "is refused unless --listen is a loopback address"),
+        let (public, sealed) = (!self.listen.ip().is_loopback(), self.encrypt_keys.is_some());
+        told([
+            (public, "is refused unless --listen is a loopback address"),
             (self.users.is_some(), "is refused together with --users: it knows no owners"),
             (self.token.is_some(), "is refused together with --token: its sockets bear none"),
-            (
-                self.encrypt_keys.is_some(),
-                "is refused together with --encrypt-keys: it seals nothing",
-            ),
+            (sealed, "is refused together with --encrypt-keys: it seals nothing"),
             (shared, "is refused together with --log nats://: its numbers are one process's"),
-        ];
-        let made = complaints.into_iter().filter(|(wrong, _)| *wrong);
-        made.map(|(_, what)| what).collect()
+        ])
     }
 }
 
-/// A server on a free port of loopback, for tests in the same process.
-#[must_use]
-pub fn options(db: PathBuf) -> Options {
-    Options {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        cache: db.with_extension("cache"),
-        db,
-        log: None,
-        new_epoch: false,
-        dialect: Dialect::V1,
-        page: None,
-        token: None,
-        users: None,
-        encrypt_keys: None,
-        origin: Vec::new(),
-        session_seconds: 3_600,
-        requests_per_second: 50,
-        max_connections: 20_000,
-        rate: 200,
-        heartbeat_ms: 5_000,
-        drain_spread_ms: 0,
-        metrics: None,
-        log_level: LevelFilter::OFF,
-        demo: false,
-        delivery: Delivery::default(),
-        history: Limits::NONE,
-        faults: false,
-    }
+/// Those that are true.
+fn told<const N: usize>(complaints: [(bool, &str); N]) -> impl Iterator<Item = String> {
+    let made = complaints.into_iter().filter(|(is_made, _)| *is_made);
+    made.map(|(_, complaint)| complaint.to_owned())
 }

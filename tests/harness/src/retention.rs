@@ -73,10 +73,9 @@ pub fn sweep(hub: &Hub, now: Moment, limits: &Limits) -> Result<(), LogError> {
         }
         if beyond >= head.oldest {
             hub.reread(&campaign)?;
-            let campaign = campaign.as_str();
             tracing::info!(
                 event = "history_truncated",
-                campaignId = campaign,
+                campaignId = %campaign,
                 sequenceNumber = beyond
             );
         }

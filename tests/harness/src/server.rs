@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::access::{self, Access};
 use crate::app::App;
@@ -94,8 +95,9 @@ pub async fn run(
         sockets: (options.max_connections, AtomicUsize::new(0)),
         draining: watch::Sender::new(false),
     });
+    let mut beside = JoinSet::new();
     let metrics = match options.metrics {
-        Some(address) => Some(serve_metrics(app.clone(), address).await?),
+        Some(address) => Some(serve_metrics(&mut beside, app.clone(), address).await?),
         None => None,
     };
     let router = rest::router(app.clone(), options.page.as_deref());
@@ -124,22 +126,15 @@ pub async fn run(
     }
 }
 
-/// Serves them for as long as the process runs, while it drains too.
-async fn serve_metrics(app: Arc<App>, address: SocketAddr) -> io::Result<SocketAddr> {
+/// Serves them until the tasks are dropped, so while the server drains too.
+async fn serve_metrics(
+    tasks: &mut JoinSet<()>,
+    app: Arc<App>,
+    address: SocketAddr,
+) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
-    let mut draining = app.draining.subscribe();
     let router = rest::operations::router(app);
-    tokio::spawn(async move {
-        let drained = async move {
-            drop(draining.wait_for(|draining| *draining).await);
-            drop(draining);
-            tokio::time::sleep(DRAIN_LIMIT).await;
-        };
-        tokio::select! {
-            served = axum::serve(listener, router) => drop(served),
-            () = drained => {}
-        }
-    });
+    tasks.spawn(async move { drop(axum::serve(listener, router).await) });
     Ok(address)
 }

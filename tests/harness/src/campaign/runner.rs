@@ -74,8 +74,7 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock) -> Kick {
                 works.retain(|campaign, work| match work.step(&hub, now, campaign) {
                     Ok(goes_on) => goes_on,
                     Err(error) => {
-                        let campaign = campaign.as_str();
-                        tracing::error!(event = "runner_failed", campaignId = campaign, %error);
+                        tracing::error!(event = "runner_failed", campaignId = %campaign, %error);
                         false
                     }
                 });

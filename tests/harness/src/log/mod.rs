@@ -7,8 +7,8 @@
 //! several of them share, [`memory`] serves simulations, and one suite certifies them all.
 
 pub mod compose;
+pub mod divergence;
 pub mod fold;
-pub mod memory;
 pub mod nats;
 pub mod place;
 pub mod sqlite;
@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::Keyring;
 use compose::Chain;
+pub use divergence::Divergence;
 use state::record_json;
 pub use state::{Row, Settings, Stand, Tally};
 
@@ -210,7 +211,7 @@ pub struct Transaction {
 
 impl Transaction {
     /// Completes an entry with what its event led to.
-    pub(crate) fn complete(&self, campaign: &CampaignId, chain: &Chain, stand: &Stand) -> Self {
+    pub fn complete(&self, campaign: &CampaignId, chain: &Chain, stand: &Stand) -> Self {
         Self {
             sequence_number: Some(chain.number),
             event_id: Some(chain.event_id.clone()),
@@ -373,33 +374,3 @@ pub trait EventLog: Send + Sync + fmt::Debug {
 
 /// Hears of what was appended. It may read the log, but not append.
 pub type Observer = Box<dyn Fn(&CampaignId, &Appended) + Send + Sync>;
-
-/// How a state departs from its log.
-#[derive(Clone, Copy, Debug)]
-pub struct Divergence {
-    /// How many rows.
-    pub rows: u64,
-    /// Add rows instead of changing some.
-    pub insert: bool,
-    /// The kept count and digest follow, so that only clients can notice; without that the next
-    /// integrity check fails.
-    pub consistent: bool,
-}
-
-impl Divergence {
-    /// The rows to add: none that any event told of. `count` is how many there are.
-    pub(crate) fn strays(self, count: u64) -> impl Iterator<Item = Row> {
-        let rows = if self.insert { self.rows } else { 0 };
-        (count..count + rows).map(|number| Row {
-            domain_id: format!("stray-{number}"),
-            domain: format!("stray-{number}.example"),
-            ..Row::default()
-        })
-    }
-}
-
-/// The same row with another DNS outcome.
-pub(crate) fn changed(row: &Row) -> Row {
-    let other = if row.dns_status.as_deref() == Some("timeout") { "error" } else { "timeout" };
-    Row { dns_status: Some(other.to_owned()), ..row.clone() }
-}

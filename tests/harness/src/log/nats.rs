@@ -205,7 +205,7 @@ impl EventLog for NatsLog {
         let turn = self.turn(campaign);
         let _turn = lock(&turn);
         let until = Instant::now() + PATIENCE;
-        let body = Body::Filed(Box::new(refused.clone()));
+        let body = Body::Filed { filed: Box::new(refused.clone()) };
         for _ in 0..ATTEMPTS_MAX {
             match self.commit(campaign, self.number(campaign)?, &body, until) {
                 Ok(_) => return Ok(()),

@@ -319,8 +319,7 @@ impl Cursor {
             // What this slow reader needed next has been truncated away meanwhile: it comes back
             // and is told so in the answer to its own request.
             Next::Gone => {
-                let campaign = self.campaign.as_str();
-                tracing::warn!(event = "lagging", campaignId = campaign, sequenceNumber = number);
+                tracing::warn!(event = "lagging", campaignId = %self.campaign, sequenceNumber = number);
                 Ok(Step::Close(LAGGING, "lagging"))
             }
         }

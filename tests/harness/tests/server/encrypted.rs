@@ -7,14 +7,14 @@ use std::path::Path;
 use base64ct::{Base64, Encoding as _};
 use campaign_sync_harness::keys::Keyring;
 use campaign_sync_harness::log::place::LogPlace;
-use campaign_sync_harness::options::{Options, options};
+use campaign_sync_harness::options::Options;
 use campaign_sync_harness::server::run;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::nats::Nats;
 use super::sealed_reader::{Reader, SEALED, bytes};
-use super::support::{Client, Copy, Server, rows_by_sql};
+use super::support::{Client, Copy, Server, options, rows_by_sql};
 
 const NAME: &str = "Secret Orchard";
 

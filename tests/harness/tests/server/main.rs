@@ -19,6 +19,7 @@ mod golden;
 mod history;
 mod instance;
 mod log;
+mod memory_log;
 mod nats;
 mod one_server;
 mod operations;

@@ -3,7 +3,6 @@
 use std::io::Read as _;
 use std::process::Stdio;
 
-use campaign_sync_harness::options::options;
 use serde_json::json;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Error;
@@ -11,7 +10,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 use super::process::{Process, program};
 use super::sessions::{PASSWORD, asks, bearer, guarded, user};
-use super::support::{Client, Server, answer};
+use super::support::{Client, Server, answer, options};
 
 /// The status with which a socket is refused; none if it is not.
 async fn socket(server: &Server, header: &'static str, value: &str) -> Option<u16> {

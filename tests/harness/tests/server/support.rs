@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use campaign_sync_harness::options::{Options, options};
+use campaign_sync_harness::options::Options;
+use campaign_sync_harness::retention::Limits;
 use campaign_sync_harness::server::{Ready, run};
+use clap::Parser as _;
 use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -123,6 +125,19 @@ impl Server {
 
     pub(crate) async fn act(&self, id: &str, action: &str) -> Answer {
         self.post(&format!("/campaigns/{id}/{action}"), json!({})).await
+    }
+}
+
+/// A server on a free port of loopback, which forgets no history.
+pub(crate) fn options(db: PathBuf) -> Options {
+    Options {
+        listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
+        cache: db.with_extension("cache"),
+        db,
+        session_seconds: 3_600,
+        drain_spread_ms: 0,
+        history: Limits::NONE,
+        ..Options::parse_from([""])
     }
 }
 

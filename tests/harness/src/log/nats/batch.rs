@@ -9,25 +9,28 @@ use std::sync::Arc;
 use campaign_sync::protocol::envelope::Envelope;
 use campaign_sync::protocol::{CampaignId, Code};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::state::record_json;
 use super::super::{Draft, Event, LogError, Row, Transaction, View};
 
 /// The events of one append.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::log) struct Batch {
     /// The campaign's last number before them.
     pub(in crate::log) expected: u64,
     /// What the transaction log files with which of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::log) filed: Vec<(u64, Transaction)>,
     /// The documents.
+    #[serde(skip)]
     pub(in crate::log) documents: Vec<Arc<str>>,
 }
 
 /// A campaign at one number, with the events that are not forgotten: what a stream begins with whose
 /// older messages are gone.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(in crate::log) struct Image {
     pub(in crate::log) number: u64,
     pub(in crate::log) event_id: String,
@@ -36,43 +39,29 @@ pub(in crate::log) struct Image {
     pub(in crate::log) previous_event_id: String,
     pub(in crate::log) deleted: bool,
     /// Record and settings, as the event that creates a campaign carries them.
-    pub(in crate::log) record: String,
+    pub(in crate::log) record: Value,
     pub(in crate::log) transactions: Vec<Transaction>,
+    /// How many rows follow; the rest of what follows are documents.
+    #[serde(rename = "rows")]
+    row_count: usize,
+    #[serde(skip)]
     pub(in crate::log) rows: Vec<Row>,
+    #[serde(skip)]
     pub(in crate::log) documents: Vec<Arc<str>>,
 }
 
-/// One of the three.
-#[derive(Clone, Debug, PartialEq)]
+/// One of the three; without rows and documents it is the first line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
 pub(in crate::log) enum Body {
+    #[serde(rename = "append")]
     Batch(Batch),
     /// A refusal, to be filed.
-    Filed(Box<Transaction>),
-    Image(Box<Image>),
-}
-
-/// The first line.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
-enum Preamble {
-    Append {
-        expected: u64,
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        filed: Vec<(u64, Transaction)>,
-    },
-    Refusal {
+    #[serde(rename = "refusal")]
+    Filed {
         filed: Box<Transaction>,
     },
-    Image {
-        number: u64,
-        event_id: String,
-        oldest: u64,
-        previous_event_id: String,
-        deleted: bool,
-        record: serde_json::Value,
-        transactions: Vec<Transaction>,
-        rows: usize,
-    },
+    Image(Box<Image>),
 }
 
 impl Batch {
@@ -121,12 +110,13 @@ impl Image {
             oldest,
             previous_event_id,
             deleted: view.stand.deleted,
-            record: record.to_string(),
+            record,
             // They were read after the view: what came after it stays out, whole.
             transactions: transactions
                 .into_iter()
                 .take_while(|it| it.sequence_number.is_none_or(|it| it <= number))
                 .collect(),
+            row_count: view.rows.len(),
             rows: view.rows,
             documents,
         }
@@ -136,27 +126,12 @@ impl Image {
 impl Body {
     /// As it is published.
     pub(super) fn encode(&self) -> String {
-        let (preamble, rows, documents) = match self {
-            Self::Batch(it) => {
-                let (expected, filed) = (it.expected, it.filed.clone());
-                (Preamble::Append { expected, filed }, &[][..], &it.documents[..])
-            }
-            Self::Filed(it) => (Preamble::Refusal { filed: it.clone() }, &[][..], &[][..]),
-            Self::Image(it) => {
-                let preamble = Preamble::Image {
-                    number: it.number,
-                    event_id: it.event_id.clone(),
-                    oldest: it.oldest,
-                    previous_event_id: it.previous_event_id.clone(),
-                    deleted: it.deleted,
-                    record: serde_json::from_str(&it.record).unwrap_or_default(),
-                    transactions: it.transactions.clone(),
-                    rows: it.rows.len(),
-                };
-                (preamble, &it.rows[..], &it.documents[..])
-            }
+        let (rows, documents) = match self {
+            Self::Batch(it) => (&[][..], &it.documents[..]),
+            Self::Filed { .. } => (&[][..], &[][..]),
+            Self::Image(it) => (&it.rows[..], &it.documents[..]),
         };
-        let mut text = serde_json::to_string(&preamble).unwrap_or_default();
+        let mut text = serde_json::to_string(self).unwrap_or_default();
         for row in rows {
             text.push('\n');
             text.push_str(&serde_json::to_string(row).unwrap_or_default());
@@ -174,40 +149,21 @@ impl Body {
     /// [`LogError::Rejected`].
     pub(super) fn decode(text: &str) -> Result<Self, LogError> {
         let mut lines = text.split('\n');
-        match read(lines.next().unwrap_or_default())? {
-            Preamble::Append { expected, filed } => {
-                let documents = lines.map(Arc::from).collect();
-                Ok(Self::Batch(Batch { expected, filed, documents }))
-            }
-            Preamble::Refusal { filed } => Ok(Self::Filed(filed)),
-            Preamble::Image {
-                number,
-                event_id,
-                oldest,
-                previous_event_id,
-                deleted,
-                record,
-                transactions,
-                rows,
-            } => {
-                let rows = lines.by_ref().take(rows).map(read).collect::<Result<_, _>>()?;
-                let documents: Vec<Arc<str>> = lines.map(Arc::from).collect();
-                if oldest == 0 || oldest.checked_add(documents.len() as u64) != Some(number + 1) {
+        let mut body = read(lines.next().unwrap_or_default())?;
+        match &mut body {
+            Self::Batch(it) => it.documents = lines.map(Arc::from).collect(),
+            Self::Filed { .. } => {}
+            Self::Image(it) => {
+                let rows = lines.by_ref().take(it.row_count).map(read);
+                it.rows = rows.collect::<Result<_, _>>()?;
+                it.documents = lines.map(Arc::from).collect();
+                let count = it.documents.len() as u64;
+                if it.oldest == 0 || it.oldest.checked_add(count) != Some(it.number + 1) {
                     return Err(LogError::Rejected(Code::InvalidMessage));
                 }
-                Ok(Self::Image(Box::new(Image {
-                    number,
-                    event_id,
-                    oldest,
-                    previous_event_id,
-                    deleted,
-                    record: record.to_string(),
-                    transactions,
-                    rows,
-                    documents,
-                })))
             }
         }
+        Ok(body)
     }
 }
 

@@ -194,8 +194,8 @@ impl Feed {
                 self.shared.tell(campaign, &appended);
                 Outcome::Appended(Box::new(appended))
             })),
-            Body::Filed(refused) => {
-                let filed = copy.apply_filed(campaign, &refused, last)?;
+            Body::Filed { filed } => {
+                let filed = copy.apply_filed(campaign, &filed, last)?;
                 Ok(filed.then_some(Outcome::Filed))
             }
             Body::Image(image) => {

@@ -131,8 +131,7 @@ impl NatsLog {
             stream.purge().sequence(first).filter(subject).await.map_err(storage)
         });
         if let Err(error) = purged {
-            let campaign = campaign.as_str();
-            tracing::warn!(event = "purge_failed", campaignId = campaign, %error);
+            tracing::warn!(event = "purge_failed", campaignId = %campaign, %error);
         }
         Ok(())
     }

@@ -254,7 +254,7 @@ fn replace(
         fold.head.domains_digest.add(hash);
         fold.table.put(row, hash)?;
     }
-    fold.event(campaign, "campaign.list.update", &image.record)?;
+    fold.event(campaign, "campaign.list.update", &image.record.to_string())?;
     fold.stand.deleted = image.deleted;
     let number = image.number - image.documents.len() as u64;
     let event_id = image.previous_event_id.clone();

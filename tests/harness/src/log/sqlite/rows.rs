@@ -4,8 +4,9 @@ use campaign_sync::protocol::digest::{RowHasher, bucket_of, id_hash};
 use campaign_sync::protocol::{CampaignId, Digest};
 use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, Transaction as Tx, params};
 
+use super::super::divergence::changed;
 use super::super::fold::Table;
-use super::super::{Divergence, Head, LogError, Row, Stand, Transaction, changed};
+use super::super::{Divergence, Head, LogError, Row, Stand, Transaction};
 use super::read;
 
 /// The columns of a row, in the order that [`row`] reads them.

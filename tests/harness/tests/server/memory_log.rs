@@ -1,25 +1,23 @@
-//! A log in memory, for simulations: the same contract, nothing durable.
+//! A log in memory: the contract once more, nothing durable. What the other logs are compared with, and
+//! what sessions are tested over.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 
 use campaign_sync::protocol::digest::{Buckets, EMPTY_BUCKETS, RowHasher, bucket_of, id_hash};
 use campaign_sync::protocol::{CampaignId, Digest};
-
-use super::compose::Chain;
-use super::fold::{Fold, Table};
-use super::{
+use campaign_sync_harness::log::compose::Chain;
+use campaign_sync_harness::log::divergence::changed;
+use campaign_sync_harness::log::fold::{Fold, Table};
+use campaign_sync_harness::log::{
     Appended, Awaiting, Divergence, Draft, Event, EventLog, Head, LogError, Recount, Row, RowQuery,
-    Stand, Tally, Transaction, View, changed,
+    Stand, Tally, Transaction, View,
 };
-use crate::keys::Keyring;
-use crate::lock::lock;
 
 /// The log.
 #[derive(Debug)]
-pub struct MemoryLog {
+pub(crate) struct MemoryLog {
     epoch: String,
-    keys: Option<Arc<Keyring>>,
     campaigns: Mutex<BTreeMap<CampaignId, Campaign>>,
 }
 
@@ -53,18 +51,12 @@ impl Table for Rows {
 
 impl MemoryLog {
     /// An empty log of that identity.
-    pub fn new(epoch: &str) -> Self {
-        Self { epoch: epoch.to_owned(), keys: None, campaigns: Mutex::default() }
-    }
-
-    /// The same log, whose events are sealed from here on.
-    #[must_use]
-    pub fn sealed_by(self, keys: Arc<Keyring>) -> Self {
-        Self { keys: Some(keys), ..self }
+    pub(crate) fn new(epoch: &str) -> Self {
+        Self { epoch: epoch.to_owned(), campaigns: Mutex::default() }
     }
 
     fn campaigns_mut(&self) -> MutexGuard<'_, BTreeMap<CampaignId, Campaign>> {
-        lock(&self.campaigns)
+        self.campaigns.lock().unwrap()
     }
 
     fn of<T>(&self, campaign: &CampaignId, read: impl FnOnce(&Campaign) -> T) -> Option<T> {
@@ -76,7 +68,6 @@ impl Campaign {
     fn append(
         &mut self,
         epoch: &str,
-        keys: Option<&Keyring>,
         campaign: &CampaignId,
         drafts: &[Draft],
     ) -> Result<Appended, LogError> {
@@ -85,7 +76,7 @@ impl Campaign {
         let mut fold = Fold::from(self.head.clone(), self.stand.clone(), rows);
         let mut events = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            events.push(chain.next(campaign, draft, keys)?);
+            events.push(chain.next(campaign, draft, None)?);
             fold.event(campaign, draft.kind, &draft.data)?;
             if let Some(filed) = &draft.filed {
                 self.transactions.push(filed.complete(campaign, &chain, &fold.stand));
@@ -141,10 +132,6 @@ impl EventLog for MemoryLog {
         self.epoch.clone()
     }
 
-    fn keys(&self) -> Option<&Keyring> {
-        self.keys.as_deref()
-    }
-
     fn campaigns(&self) -> Result<Vec<CampaignId>, LogError> {
         let campaigns = self.campaigns_mut();
         let living = campaigns.iter().filter(|(_, campaign)| !campaign.stand.deleted);
@@ -168,7 +155,7 @@ impl EventLog for MemoryLog {
         if staged.head.number != expected || filed_already {
             return Err(LogError::Conflict { head: staged.head.number });
         }
-        let appended = staged.append(&self.epoch, self.keys.as_deref(), campaign, drafts)?;
+        let appended = staged.append(&self.epoch, campaign, drafts)?;
         campaigns.insert(campaign.clone(), staged);
         Ok(appended)
     }
