@@ -151,6 +151,23 @@ impl Keys {
         key.open(&sealed, associated).ok_or(Code::SealBroken)
     }
 
+    /// Opens the data of an event of type `kind`. What was sealed as the answer of a REST route is
+    /// none, though the list is the same.
+    ///
+    /// # Errors
+    /// As [`Keys::open`].
+    pub fn open_event(
+        &self,
+        kind: &str,
+        data: &str,
+        sequence: &RawSequence<'_>,
+    ) -> Result<String, Code> {
+        if kind.starts_with(route::PREFIX) {
+            return Err(Code::SealBroken);
+        }
+        self.open(data, &associated_with(kind, sequence))
+    }
+
     /// Opens the answer of a REST route about one campaign: tells the answer that was sealed, and
     /// where in the campaign's log it belongs. `route` is one of [`route`].
     ///
@@ -185,6 +202,8 @@ impl Keys {
 
 /// What stands in the place of an event's type where a REST answer is sealed.
 pub mod route {
+    /// How each of them begins, and no type of an event.
+    pub const PREFIX: &str = "rest.";
     /// `GET /campaigns/{id}`, and each campaign of `GET /campaigns`.
     pub const CAMPAIGN: &str = "rest.campaign";
     /// `GET /campaigns/{id}/domains`.

@@ -17,7 +17,7 @@ use super::subscription::{Fate, Subscription};
 use crate::protocol::client::{self, Reason};
 use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::limits::{PROTOCOL_V1, PROTOCOL_V1_SEALED};
-use crate::protocol::seal::{Key, KeyId, Keys, Sealed, SealedPart, associated_with, route};
+use crate::protocol::seal::{Key, KeyId, Keys, Sealed, SealedPart, route};
 use crate::protocol::server::ServerMessage;
 use crate::protocol::{CampaignId, Code};
 
@@ -127,7 +127,7 @@ impl Subscription {
         sequence: &RawSequence<'_>,
     ) -> Result<Cow<'a, str>, Verdict> {
         let Some(keys) = &cx.sealing.keys else { return Ok(envelope.data.into()) };
-        match keys.open(envelope.data, &associated_with(envelope.kind, sequence)) {
+        match keys.open_event(envelope.kind, envelope.data, sequence) {
             Ok(data) => Ok(data.into()),
             Err(Code::UnknownKey) => Err(self.lock(cx, envelope.data)),
             Err(code) => {

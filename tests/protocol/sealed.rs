@@ -168,6 +168,26 @@ fn an_event_that_was_moved_is_refused_and_nothing_is_lost() {
     }
 }
 
+#[test]
+fn an_answer_of_rest_is_no_event() {
+    let log = Log::with_rows(3);
+    let next = log.next("domains.removed", &json!({"campaignId": CAMPAIGN, "domainIds": ["d-0"]}));
+    for route in
+        ["rest.campaign", "rest.change", "rest.domains", "rest.snapshot", "rest.transitions"]
+    {
+        // What the server sealed for a reader of REST at the next number, in the next event's place.
+        let answer = Event { kind: route.into(), data: "{}".into(), ..next.clone() };
+        let answer = Event { data: sealed_data(FIRST, &answer), ..answer };
+        let mut world = following(&log);
+        assert_eq!(
+            world.receive(&answer.document()),
+            Verdict::Refused(Code::SealBroken),
+            "{route}"
+        );
+        assert_eq!((world.position(), &*world.request()["reason"].to_string()), (4, "\"hash\""));
+    }
+}
+
 fn head_with_claim(log: &Log, rows: &[Row]) -> Value {
     let mut head = wire_head(EPOCH, log.head(), log.head());
     head["domainsCount"] = rows.len().into();

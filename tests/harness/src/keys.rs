@@ -10,9 +10,7 @@ use std::sync::OnceLock;
 
 use base64ct::{Base64, Encoding as _};
 use campaign_sync::protocol::envelope::{Envelope, RawSequence};
-use campaign_sync::protocol::seal::{
-    Key, KeyId, Keys, NONCE_BYTES, Sealed, associated, associated_with,
-};
+use campaign_sync::protocol::seal::{Key, KeyId, Keys, NONCE_BYTES, Sealed, associated};
 use campaign_sync::protocol::{CampaignId, Code};
 use prometheus_client::metrics::counter::Counter;
 use rand::TryRngCore as _;
@@ -157,10 +155,7 @@ impl Keyring {
     /// [`LogError::Storage`] if the key is missing, which no retry heals; [`LogError::Rejected`] for
     /// what does not open.
     pub fn open(&self, raw: &str, associated: &str) -> Result<String, LogError> {
-        self.all.open(raw, associated).map_err(|code| match (code, Sealed::read(raw)) {
-            (Code::UnknownKey, Ok(Sealed { kid, .. })) => LogError::Storage(lacking(&kid)),
-            _ => LogError::Rejected(code),
-        })
+        self.all.open(raw, associated).map_err(|code| refusal(code, raw))
     }
 
     /// Seals a message of a shared log as a whole.
@@ -252,9 +247,18 @@ pub fn open_data(
 ) -> Result<String, LogError> {
     match keys {
         Some(keys) if is_sealed(sequence.epoch()) => {
-            keys.open(envelope.data, &associated_with(envelope.kind, sequence))
+            let opened = keys.all.open_event(envelope.kind, envelope.data, sequence);
+            opened.map_err(|code| refusal(code, envelope.data))
         }
         _ => Ok(envelope.data.to_owned()),
+    }
+}
+
+/// Why `raw` was not opened.
+fn refusal(code: Code, raw: &str) -> LogError {
+    match (code, Sealed::read(raw)) {
+        (Code::UnknownKey, Ok(Sealed { kid, .. })) => LogError::Storage(lacking(&kid)),
+        _ => LogError::Rejected(code),
     }
 }
 
