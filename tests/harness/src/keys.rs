@@ -194,8 +194,8 @@ pub fn is_sealed(epoch: &str) -> bool {
 ///
 /// # Errors
 /// [`LogError::Storage`], which says what to do.
-pub fn check_epoch(epoch: &str, keys: Option<&Keyring>) -> Result<(), LogError> {
-    let what = match (is_sealed(epoch), keys.is_some()) {
+pub fn check_epoch(epoch: &str, has_keys: bool) -> Result<(), LogError> {
+    let what = match (is_sealed(epoch), has_keys) {
         (true, false) => "the log is sealed: --encrypt-keys is needed",
         (false, true) => {
             "the log is not sealed: --encrypt-keys needs --new-epoch once, which begins a sealed one \

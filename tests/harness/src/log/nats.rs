@@ -73,7 +73,7 @@ impl NatsLog {
     ) -> Result<Self, LogError> {
         let (bridge, place) = Bridge::open(servers, new_epoch, renew)?;
         let Place { epoch, last_sequence } = place;
-        check_epoch(&epoch, keys.as_deref())?;
+        check_epoch(&epoch, keys.is_some())?;
         let (copy, position) = SqliteLog::open_replica(cache, &epoch)?;
         if position > last_sequence {
             return Err(LogError::Storage(format!(

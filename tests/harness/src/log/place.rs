@@ -56,7 +56,7 @@ impl LogPlace {
             }
             Self::Nats(servers) => Arc::new(NatsLog::open(servers, cache, new_epoch, renew, keys)?),
         };
-        check_epoch(&log.epoch(), log.keys())?;
+        check_epoch(&log.epoch(), log.keys().is_some())?;
         check_history(&*log)?;
         Ok(log)
     }

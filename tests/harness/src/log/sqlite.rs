@@ -24,7 +24,7 @@ use rusqlite::{Connection, OpenFlags, Transaction as Tx, TransactionBehavior, pa
 use super::{
     Appended, Divergence, Draft, EventLog, Head, LogError, Recount, RowQuery, Transaction, View,
 };
-use crate::keys::Keyring;
+use crate::keys::{Keyring, check_epoch, is_sealed};
 use crate::lock::lock;
 
 /// The form of the tables. Databases of every released form can be opened.
@@ -69,6 +69,11 @@ impl SqliteLog {
         let foreign = instance::is_foreign(&writer, path)?;
         if foreign {
             tracing::warn!(event = "backup_restored", database = %path.display());
+        }
+        if !renew && foreign {
+            // Being restored gives it another epoch, but does not begin or end sealing.
+            let present = epoch(&writer, new_epoch, false)?;
+            check_epoch(&present, is_sealed(new_epoch))?;
         }
         let epoch = epoch(&writer, new_epoch, renew || foreign)?;
         instance::advance(&writer, path)?;

@@ -242,6 +242,27 @@ async fn a_log_and_keys_that_do_not_fit_are_refused_at_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restored_backup_of_a_sealed_log_is_no_plain_one() {
+    let (mut server, directory) = sealing(&["2031-a"]).await;
+    create(&server, 5).await;
+    server.stop().await;
+    // Without its mark it was carried here from elsewhere.
+    let mut mark = server.db.clone().into_os_string();
+    mark.push(".mark");
+    fs::remove_file(mark).unwrap();
+    for _ in 0..2 {
+        let without = refusal(&server.db, |_| {}).await;
+        assert!(without.contains("--encrypt-keys is needed"), "{without}");
+    }
+    let file = key_file(directory.path(), &["2031-a"]);
+    server.restart(|it| it.encrypt_keys = Some(file)).await;
+    let mut client = subscribed(&server.address).await;
+    client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 1, "epoch": "x"})).await;
+    let mut reader = Reader::default();
+    reader.follow(&mut client, &mut Copy::default(), |it| it.number > 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plain_log_becomes_a_sealed_one_with_a_new_epoch_only() {
     let mut server = Server::start().await;
     let head = server.generated("c1", 20).await;
