@@ -14,17 +14,22 @@ async fn a_second_server_on_the_same_database_is_refused_and_a_killed_one_holds_
     let new = |id: &str| json!({"campaignId": id, "name": id, "count": 1});
     first.post("/campaigns", new("c1")).await;
 
-    let second = program()
-        .args(["--listen", "127.0.0.1:0", "--db"])
-        .arg(&db)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .output()
-        .unwrap();
-    assert!(!second.status.success());
-    assert!(second.stdout.is_empty(), "it never listened");
-    let told = String::from_utf8(second.stderr).unwrap();
-    assert!(told.contains("campaigns.db is in use by another server"), "{told}");
+    // By its name, or by a link to it.
+    let link = directory.path().join("link.db");
+    std::os::unix::fs::symlink(&db, &link).unwrap();
+    for (name, db) in [("campaigns.db", &db), ("link.db", &link)] {
+        let second = program()
+            .args(["--listen", "127.0.0.1:0", "--db"])
+            .arg(db)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        assert!(!second.status.success());
+        assert!(second.stdout.is_empty(), "it never listened");
+        let told = String::from_utf8(second.stderr).unwrap();
+        assert!(told.contains(&format!("{name} is in use by another server")), "{told}");
+    }
     first.post("/campaigns", new("c2")).await;
 
     first.kill();

@@ -18,7 +18,9 @@ const RETRY: Duration = Duration::from_millis(20);
 /// # Errors
 /// [`LogError::Storage`] if somebody else holds it.
 pub(super) fn hold(db: &Path) -> Result<File, LogError> {
-    let mut name = db.as_os_str().to_owned();
+    // However many links lead to it, there is one lock.
+    let real = db.canonicalize();
+    let mut name = real.as_deref().unwrap_or(db).as_os_str().to_owned();
     name.push(".lock");
     let storage = |error: std::io::Error| LogError::Storage(error.to_string());
     let options = File::options().create(true).truncate(false).write(true).open(name);
