@@ -275,7 +275,8 @@ fn read_head<'a>(reader: &mut Reader<'a>) -> Result<Head<'a>, Code> {
         epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
         campaign_id: campaign.text_or_empty(),
         last_sequence_number: last.sequence_number(),
-        log_head: log.sequence_number(),
+        // A log has what was written from it.
+        log_head: log.sequence_number().max(last.sequence_number()),
         domains_count: count.unsigned(),
         domains_digest: digest.digest(),
     })

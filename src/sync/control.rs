@@ -160,10 +160,9 @@ impl Subscription {
             return;
         }
         // It is behind with sending, or has less than we do.
-        let log_head = head.log_head.max(head.last_sequence_number);
-        self.proof.lagging = log_head != head.last_sequence_number.max(applied);
+        self.proof.lagging = head.log_head != head.last_sequence_number.max(applied);
         if let Some(sent) = sent {
-            self.proof.note_head(sent, log_head, applied);
+            self.proof.note_head(sent, head.log_head, applied);
         }
         if head.last_sequence_number == applied
             && let Some(count) = head.domains_count

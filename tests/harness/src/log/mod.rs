@@ -4,7 +4,7 @@
 //! to append an event, and an implementation stores the event and what it changes in one step. So a
 //! transition *is* its event, a number is never given to something that did not happen, and any log
 //! can take the place of any other: [`sqlite`] is the one that servers run, [`nats`] the one that
-//! several of them share, [`memory`] serves simulations, and one suite certifies them all.
+//! several of them share, and one suite certifies them all, one in memory among them.
 
 pub mod compose;
 pub mod divergence;
