@@ -15,6 +15,8 @@ pub(crate) struct Server {
     pub(crate) committed_ms: [[u64; 4]; 2],
     /// The last number written to the socket; none while the cursor is not set.
     written: [Option<u8>; 2],
+    /// The client has said who it is.
+    greeted: bool,
 }
 
 impl Server {
@@ -25,12 +27,14 @@ impl Server {
             oldest: [1, 1],
             committed_ms: [[0; 4]; 2],
             written: [None; 2],
+            greeted: false,
         }
     }
 
     /// The socket is gone: so is what was remembered of it.
     pub(crate) const fn restart(&mut self) {
         self.written = [None; 2];
+        self.greeted = false;
     }
 
     /// The next event of a log is committed, and published.
@@ -51,8 +55,12 @@ impl Server {
         let payload = &message["payload"];
         let id = payload["campaignId"].as_str().or_else(|| message["campaignId"].as_str());
         let campaign = CAMPAIGNS.iter().position(|it| Some(*it) == id);
+        if !self.greeted && message["type"] != "connection_init" {
+            return Vec::new();
+        }
         match (message["type"].as_str(), campaign) {
             (Some("connection_init"), _) => {
+                self.greeted = true;
                 let ack = json!({"connectionId": "k", "protocol": "campaign-sync.v1"});
                 vec![script::control("connection_ack", &ack)]
             }

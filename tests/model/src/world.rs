@@ -65,8 +65,21 @@ pub(crate) struct Met {
 }
 
 impl World {
+    /// A client that shows both campaigns, live. How it gets there is part of every restart.
+    pub(crate) fn live(budget: Budget) -> Self {
+        let mut world = Self::new(budget);
+        for _ in 0..CALM_STEPS {
+            if world.is_quiet() && world.is_well() {
+                break;
+            }
+            world.calm_step();
+        }
+        world.met = Met::default();
+        world
+    }
+
     /// The client wants both campaigns, and a connection.
-    pub(crate) fn new(budget: Budget) -> Self {
+    fn new(budget: Budget) -> Self {
         // Jitter says when, not what: without it, states that differ in nothing else are one.
         let config = Config { backoff_base_ms: 0, ..Config::default() };
         let mut world = Self {
@@ -154,17 +167,22 @@ impl World {
             if calm.is_quiet() && calm.is_well() {
                 return true;
             }
-            if !calm.up.is_empty() {
-                let message = calm.up.remove(0);
-                calm.hear(&message);
-            } else if !calm.down.is_empty() {
-                let document = calm.down.remove(0);
-                calm.arrive(&document);
-            } else {
-                calm.fire();
-            }
+            calm.calm_step();
         }
         false
+    }
+
+    /// What happens next if nothing goes wrong.
+    fn calm_step(&mut self) {
+        if !self.up.is_empty() {
+            let message = self.up.remove(0);
+            self.hear(&message);
+        } else if !self.down.is_empty() {
+            let document = self.down.remove(0);
+            self.arrive(&document);
+        } else {
+            self.fire();
+        }
     }
 
     /// Everything is shown, and said to be.
