@@ -16,10 +16,9 @@ use super::campaign::CampaignRecord;
 use super::envelope::RawSequence;
 use super::id::is_campaign_id;
 use super::json::Reader;
-use super::limits::SNAPSHOT_PARTS_MAX;
 use super::position::Epoch;
 use super::schema::{Field, Kind, nullable, read, required};
-use super::snapshot::{SnapshotPart, read_with_rows};
+use super::snapshot::{SnapshotPart, part_with, read_with_rows};
 use super::write::{ObjectWriter, push_decimal, push_hex, push_string};
 use super::{Code, Digest, SequenceNumber};
 
@@ -296,25 +295,7 @@ impl<'a> SealedPart<'a> {
     /// [`Code::InvalidContent`], [`Code::InvalidCampaignId`], [`Code::IntegerOutOfRange`].
     pub fn read(data: &'a str) -> Result<Self, Code> {
         let values = read(&mut Reader::new(data), &PART)?;
-        let [campaign_id, request_id, epoch, number, event_id, values @ ..] = values;
-        let [part, parts, content, count, digest] = values;
-        let (part, parts) = (part.count(), parts.count());
-        if part == 0 || part > parts || parts > SNAPSHOT_PARTS_MAX {
-            return Err(Code::InvalidContent);
-        }
-        let part = SnapshotPart {
-            epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
-            domains: Vec::new(),
-            campaign: None,
-            campaign_id: campaign_id.text_or_empty(),
-            request_id: request_id.text(),
-            sequence_number: number.sequence_number(),
-            event_id: event_id.string_or_empty(),
-            part,
-            parts,
-            domains_count: count.count(),
-            domains_digest: digest.digest().unwrap_or_default(),
-        };
+        let (part, content) = SnapshotPart::from_values(values)?;
         Ok(Self { part, content: content.raw() })
     }
 
@@ -366,17 +347,6 @@ pub fn associated_part(
     list
 }
 
-static PART: [Field; 10] = [
-    required("campaignId", Kind::CampaignId),
-    nullable("requestId", Kind::Text),
-    required("epoch", Kind::Epoch),
-    required("sequenceNumber", Kind::Unsigned),
-    nullable("eventId", Kind::EventId),
-    required("part", Kind::Unsigned),
-    required("parts", Kind::Unsigned),
-    nullable("content", Kind::Object),
-    required("domainsCount", Kind::Unsigned),
-    required("domainsDigest", Kind::Digest),
-];
+static PART: [Field; 10] = part_with("content");
 
 static CONTENT: [Field; 1] = [nullable("campaign", Kind::Object)];

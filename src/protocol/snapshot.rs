@@ -46,16 +46,22 @@ impl<'a> SnapshotPart<'a> {
     /// [`Code::InvalidContent`], [`Code::InvalidCampaignId`], [`Code::IntegerOutOfRange`].
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
         let (values, domains) = read_with_rows(reader, &PART)?;
+        let (part, campaign) = Self::from_values(values)?;
+        Ok(Self { campaign: CampaignRecord::read_raw(campaign)?, domains, ..part })
+    }
+
+    /// A part without record and rows, and the value of the member that its table names.
+    pub(super) fn from_values(values: [Value<'a>; 10]) -> Result<(Self, Value<'a>), Code> {
         let [campaign_id, request_id, epoch, number, event_id, values @ ..] = values;
-        let [part, parts, campaign, count, digest] = values;
+        let [part, parts, content, count, digest] = values;
         let (part, parts) = (part.count(), parts.count());
         if part == 0 || part > parts || parts > SNAPSHOT_PARTS_MAX {
             return Err(Code::InvalidContent);
         }
-        Ok(Self {
+        let part = Self {
             epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
-            domains,
-            campaign: CampaignRecord::read_raw(campaign)?,
+            domains: Vec::new(),
+            campaign: None,
             campaign_id: campaign_id.text_or_empty(),
             request_id: request_id.text(),
             sequence_number: number.sequence_number(),
@@ -64,22 +70,28 @@ impl<'a> SnapshotPart<'a> {
             parts,
             domains_count: count.count(),
             domains_digest: digest.digest().unwrap_or_default(),
-        })
+        };
+        Ok((part, content))
     }
 }
 
-static PART: [Field; 10] = [
-    required("campaignId", Kind::CampaignId),
-    nullable("requestId", Kind::Text),
-    required("epoch", Kind::Epoch),
-    required("sequenceNumber", Kind::Unsigned),
-    nullable("eventId", Kind::EventId),
-    required("part", Kind::Unsigned),
-    required("parts", Kind::Unsigned),
-    nullable("campaign", Kind::Object),
-    required("domainsCount", Kind::Unsigned),
-    required("domainsDigest", Kind::Digest),
-];
+static PART: [Field; 10] = part_with("campaign");
+
+/// The members of a part that has its content, or a piece of it, as that object.
+pub(super) const fn part_with(content: &'static str) -> [Field; 10] {
+    [
+        required("campaignId", Kind::CampaignId),
+        nullable("requestId", Kind::Text),
+        required("epoch", Kind::Epoch),
+        required("sequenceNumber", Kind::Unsigned),
+        nullable("eventId", Kind::EventId),
+        required("part", Kind::Unsigned),
+        required("parts", Kind::Unsigned),
+        nullable(content, Kind::Object),
+        required("domainsCount", Kind::Unsigned),
+        required("domainsDigest", Kind::Digest),
+    ]
+}
 
 /// What a `fetchSnapshot` answer tells.
 #[derive(Clone, Debug, PartialEq)]
