@@ -26,23 +26,8 @@ use State::{Asked, Due, Ended, Failed, Receiving, Replaying, Settled};
 
 const STATES: [State; 7] = [Settled, Due, Asked, Replaying, Receiving, Ended, Failed];
 
-macro_rules! inputs {
-    ($($name:ident $text:literal,)*) => {
-        /// What may arrive, or happen. The position is 4.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        enum Happens { $($name,)* }
-
-        const INPUTS: &[Happens] = &[$(Happens::$name,)*];
-
-        impl fmt::Display for Happens {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$name => $text,)* })
-            }
-        }
-    };
-}
-
 inputs! {
+    /// What may arrive, or happen. The position is 4.
     Next "event 5, the next",
     NextUnknown "event 5, of an unknown type",
     NextInvalid "event 5, of invalid content",

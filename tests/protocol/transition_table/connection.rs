@@ -33,23 +33,8 @@ use State::{
 const STATES: [State; 9] =
     [Idle, Waiting, AskingToken, Opening, Negotiating, OpenV1, OpenOriginal, Failed, Closed];
 
-macro_rules! inputs {
-    ($($name:ident $text:literal,)*) => {
-        /// What may happen.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        enum Happens { $($name,)* }
-
-        const INPUTS: &[Happens] = &[$(Happens::$name,)*];
-
-        impl fmt::Display for Happens {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$name => $text,)* })
-            }
-        }
-    };
-}
-
 inputs! {
+    /// What may happen.
     Connect "`Connect`",
     Close "`Close`",
     Retain "`Retain` of another campaign",

@@ -5,6 +5,23 @@
 //! must do what the cell says. `docs/TRANSITIONS.md` is printed from the same cells by `cargo xtask
 //! table`; a test compares.
 
+/// The inputs of a table, with what they are called in it.
+macro_rules! inputs {
+    ($(#[$what:meta])* $($name:ident $text:literal,)*) => {
+        $(#[$what])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        enum Happens { $($name,)* }
+
+        const INPUTS: &[Happens] = &[$(Happens::$name,)*];
+
+        impl std::fmt::Display for Happens {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(match self { $(Self::$name => $text,)* })
+            }
+        }
+    };
+}
+
 mod campaign;
 mod connection;
 
