@@ -5,6 +5,7 @@
 //! every `handle` a driver drains the effects to the end and arms one timer. There are always three
 //! drivers: the browser shell, the simulator and a native socket.
 
+pub mod announce;
 pub mod backoff;
 pub mod campaigns;
 pub mod config;

@@ -7,7 +7,6 @@ use std::borrow::Cow;
 
 use super::connection::{Connection, Dialect};
 use super::context::Context;
-use super::log::{Facts, Level};
 use super::machine::Machine;
 use super::notice::Notice;
 use super::outcome::Verdict;
@@ -132,7 +131,7 @@ impl Subscription {
             Err(Code::UnknownKey) => Err(self.lock(cx, envelope.data)),
             Err(code) => {
                 self.store.raise(code);
-                self.note_closed(cx, code);
+                self.note_rejected(cx, code);
                 self.ask_for_next(cx);
                 Err(Verdict::Refused(code))
             }
@@ -156,7 +155,7 @@ impl Subscription {
         if of_repair {
             // The next comparison finds the difference again.
             self.repair = Repair::Idle;
-            self.note_closed(cx, code);
+            self.note_rejected(cx, code);
             return Verdict::Refused(code);
         }
         self.refuse_snapshot(cx, code)
@@ -165,7 +164,7 @@ impl Subscription {
     /// The key is not at hand: the position stays until it is, for nothing else helps.
     fn lock(&mut self, cx: &mut Context, raw: &str) -> Verdict {
         let code = Code::UnknownKey;
-        self.note_closed(cx, code);
+        self.note_rejected(cx, code);
         let kid = Sealed::read(raw).map_or_else(|_| String::new(), |it| it.kid.into_owned());
         cx.notify(Notice::UnknownKey { campaign_id: self.id.clone(), kid });
         self.fail(cx, code);
@@ -181,22 +180,5 @@ impl Subscription {
         cx.mark_changed(&self.id);
         let unfounded = self.store.position().is_none() && self.store.record().is_some();
         self.want(cx, Reason::Rejected, unfounded);
-    }
-
-    /// Counts and tells that something did not open.
-    fn note_closed(&self, cx: &mut Context, code: Code) {
-        cx.mark_changed(&self.id);
-        cx.metrics.refused.count(code);
-        cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()) });
-        cx.log(
-            Level::Error,
-            "rejected",
-            Facts {
-                campaign_id: Some(&self.id),
-                sequence_number: Some(self.applied().next().get()),
-                detail: Some(code.as_str()),
-                ..Facts::default()
-            },
-        );
     }
 }

@@ -4,7 +4,7 @@
 use super::context::Context;
 use super::gap::Holding;
 use super::log::{Facts, Level};
-use super::notice::{CacheInvalidated, Notice, PhaseTransition};
+use super::notice::Notice;
 use super::outcome::Verdict;
 use super::recovery::Recovery;
 use super::subscription::{Fate, Subscription};
@@ -13,10 +13,9 @@ use crate::protocol::client::Reason;
 use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::event::EventKind;
 use crate::protocol::time::parse_rfc3339_ms;
-use crate::protocol::transition::Transition;
-use crate::protocol::{Epoch, EventHash, SequenceNumber};
+use crate::protocol::{Code, Epoch, EventHash, SequenceNumber};
+use crate::store::Fault;
 use crate::store::apply::EventMeta;
-use crate::store::{Change, Fault};
 
 impl Subscription {
     /// Decides about one sequenced event of this campaign.
@@ -279,7 +278,15 @@ impl Subscription {
     }
 
     /// The next event cannot be applied: a replay would bring the same bytes, a snapshot may not.
-    fn on_rejected(&mut self, cx: &mut Context, code: crate::protocol::Code) -> Verdict {
+    fn on_rejected(&mut self, cx: &mut Context, code: Code) -> Verdict {
+        self.note_rejected(cx, code);
+        self.want(cx, Reason::Rejected, true);
+        Verdict::Rejected
+    }
+
+    /// Counts and tells that the next event, or a part of what would replace it, cannot be taken.
+    pub(super) fn note_rejected(&self, cx: &mut Context, code: Code) {
+        cx.mark_changed(&self.id);
         cx.metrics.refused.count(code);
         cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()) });
         cx.log(
@@ -292,8 +299,6 @@ impl Subscription {
                 ..Facts::default()
             },
         );
-        self.want(cx, Reason::Rejected, true);
-        Verdict::Rejected
     }
 
     fn advance(&mut self, cx: &mut Context, sequence: &RawSequence<'_>) {
@@ -323,105 +328,6 @@ impl Subscription {
                 },
             );
         }
-    }
-
-    /// Tells what an applied event changed: caches first, then listeners.
-    fn announce(&mut self, cx: &mut Context, body: &Body<'_>, change: Change, timestamp: &str) {
-        if let Body::Transition(transition) = body {
-            self.announce_transition(cx, transition, &change, timestamp);
-        } else if let Some(phase) = change.phase {
-            self.announce_phase(cx, phase, "", timestamp);
-        }
-        if let Some((level, message)) = change.notification {
-            cx.notify(Notice::Notification { campaign_id: self.id.clone(), level, message });
-        }
-        if change.ended {
-            self.end(cx, "deleted");
-        }
-        if let Some(claim) = change.claim {
-            self.compare(cx, claim);
-        }
-    }
-
-    pub(super) fn announce_transition(
-        &mut self,
-        cx: &mut Context,
-        transition: &Transition,
-        change: &Change,
-        timestamp: &str,
-    ) {
-        if let Some(code) = change.refused {
-            cx.notify(Notice::TransitionRefused {
-                campaign_id: self.id.clone(),
-                code,
-                new_phase: transition.new_phase,
-                trigger_reason: transition.trigger_reason.clone(),
-            });
-            return;
-        }
-        if !planted!(CacheKeptInTransition) {
-            self.invalidate(cx, "phase_transition");
-        }
-        let Some(phase) = change.phase else { return };
-        cx.notify(Notice::PhaseTransition(PhaseTransition {
-            previous_phase: phase.from,
-            new_phase: phase.to,
-            new_status: phase.status,
-            timestamp: timestamp.to_owned(),
-            transition_type: transition.transition_type.clone(),
-            trigger_reason: transition.trigger_reason.clone(),
-            estimated_duration: transition.estimated_duration,
-            ..self.phase_notice()
-        }));
-    }
-
-    /// The phase differs for another reason than a transition event.
-    pub(super) fn announce_phase(
-        &mut self,
-        cx: &mut Context,
-        phase: crate::store::PhaseChange,
-        transition_type: &str,
-        timestamp: &str,
-    ) {
-        self.invalidate(cx, "phase_transition");
-        cx.notify(Notice::PhaseTransition(PhaseTransition {
-            previous_phase: phase.from,
-            new_phase: phase.to,
-            new_status: phase.status,
-            timestamp: timestamp.to_owned(),
-            transition_type: transition_type.to_owned(),
-            ..self.phase_notice()
-        }));
-    }
-
-    fn phase_notice(&self) -> PhaseTransition {
-        let record = self.store.record().cloned().unwrap_or_default();
-        PhaseTransition {
-            campaign_id: self.id.clone(),
-            previous_phase: None,
-            new_phase: record.phase,
-            new_status: record.status,
-            timestamp: String::new(),
-            transition_type: String::new(),
-            trigger_reason: None,
-            estimated_duration: None,
-            epoch: self.store.position().map(|position| position.epoch.as_str().to_owned()),
-            sequence_number: self.applied().get(),
-            recovered: !self.recovery.is_settled(),
-        }
-    }
-
-    /// What is cached of this campaign is no longer true.
-    pub(super) fn invalidate(&self, cx: &mut Context, reason: &'static str) {
-        let transition = reason == "phase_transition";
-        let phase = self.store.record().map(|record| record.phase);
-        cx.notify(Notice::CacheInvalidated(CacheInvalidated {
-            campaign_id: self.id.clone(),
-            reason,
-            new_phase: phase.filter(|_| transition),
-            epoch: self.store.position().map(|position| position.epoch.as_str().to_owned()),
-            sequence_number: self.applied().get(),
-        }));
     }
 
     /// Applies held events that have become next, and settles what is thereby complete.

@@ -164,13 +164,7 @@ impl Subscription {
     /// A snapshot that does not add up is not shown; another is asked for.
     pub(super) fn refuse_snapshot(&mut self, cx: &mut Context, code: Code) -> Verdict {
         self.staging = None;
-        cx.metrics.refused.count(code);
-        cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()) });
-        cx.log(
-            Level::Error,
-            "rejected",
-            Facts { campaign_id: Some(&self.id), detail: Some(code.as_str()), ..Facts::default() },
-        );
+        self.note_rejected(cx, code);
         self.ask_again_later(cx);
         Verdict::Refused(code)
     }
