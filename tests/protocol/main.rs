@@ -11,6 +11,7 @@ mod golden;
 mod helpers;
 mod json;
 mod liveness;
+mod log_records;
 #[cfg(feature = "original")]
 mod original;
 #[cfg(feature = "original")]
