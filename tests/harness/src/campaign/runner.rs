@@ -17,7 +17,7 @@ use super::drafts;
 use super::simulate::Fate;
 use crate::clock::{Clock, Moment};
 use crate::hub::Hub;
-use crate::log::{Awaiting, Draft, LogError, Row, RowQuery, Settings, Tally, View};
+use crate::log::{Draft, LogError, Row, RowQuery, Settings, Tally, View};
 
 /// How often work is done.
 const TICK: Duration = Duration::from_millis(50);
@@ -126,7 +126,7 @@ impl Work {
         let complete = (rows.len() as u64) < due || self.reaches_end(&rows);
         let mut counters = self.counters;
         let mut drafts = row_drafts(now, campaign, record.phase, &view.stand.settings, &rows);
-        count(&mut counters, record.phase, &rows);
+        count(&mut counters, record.phase, &view.stand.settings, &rows);
         let told = complete || now.monotonic_ms >= self.progress_ms + PROGRESS_MS;
         if told {
             drafts.push(drafts::progress(now, campaign, record.phase, &counters));
@@ -203,33 +203,28 @@ impl Work {
         view: &View,
         due: u64,
     ) -> Result<Vec<Row>, LogError> {
-        let settings = &view.stand.settings;
-        let awaiting = match view.stand.record.phase {
-            Phase::DnsValidation => Awaiting::Dns,
-            Phase::HttpKeywordValidation => Awaiting::Http,
-            Phase::Analysis => Awaiting::Analysis,
-            _ => return Ok(self.generate(settings, due)),
-        };
+        let (phase, settings) = (view.stand.record.phase, &view.stand.settings);
+        if matches!(phase, Phase::Setup | Phase::DomainGeneration) {
+            return Ok(self.generate(settings, due));
+        }
         let query = RowQuery {
             limit: Some(due),
             from_offset: i64::try_from(self.from_offset).ok(),
-            awaiting: Some(awaiting),
+            awaiting: Some(phase),
             ..RowQuery::default()
         };
         let mut rows = hub.log().view(campaign, &query)?.map_or_else(Vec::new, |view| view.rows);
         for row in &mut rows {
             let fate = Fate::of(settings.seed, row.offset.unwrap_or_default().unsigned_abs());
-            match awaiting {
-                Awaiting::Dns => row.dns_status = Some(fate.dns_status().to_owned()),
-                Awaiting::Http => {
+            match phase {
+                Phase::DnsValidation => row.dns_status = Some(fate.dns_status().to_owned()),
+                Phase::HttpKeywordValidation => {
                     let (status, code) = fate.http_status();
-                    row.http_status = Some(status.to_owned());
-                    row.http_status_code = code;
+                    (row.http_status, row.http_status_code) = (Some(status.to_owned()), code);
                 }
-                Awaiting::Analysis => {
+                _ => {
                     let (status, score) = fate.lead();
-                    row.lead_status = Some(status.to_owned());
-                    row.lead_score = Some(score);
+                    (row.lead_status, row.lead_score) = (Some(status.to_owned()), Some(score));
                 }
             }
         }
@@ -269,17 +264,14 @@ pub(super) fn counted(phase: Phase, settings: &Settings, tally: &Tally) -> Phase
     .with_derived_progress()
 }
 
-fn count(counters: &mut PhaseCounters, phase: Phase, rows: &[Row]) {
-    let successful = rows.iter().filter(|row| match phase {
-        Phase::DnsValidation => row.dns_status.as_deref() == Some("resolved"),
-        Phase::HttpKeywordValidation => row.http_status.as_deref() == Some("success"),
-        Phase::Analysis => row.lead_status.as_deref() == Some("match"),
-        _ => true,
-    });
-    let successful = successful.count() as u64;
-    counters.processed_items += rows.len() as u64;
-    counters.successful_items += successful;
-    counters.failed_items += rows.len() as u64 - successful;
+/// Counts the rows that have just been done.
+fn count(counters: &mut PhaseCounters, phase: Phase, settings: &Settings, rows: &[Row]) {
+    let mut tally = Tally::default();
+    rows.iter().for_each(|row| tally.add(row));
+    let done = counted(phase, settings, &tally);
+    counters.processed_items += done.processed_items;
+    counters.successful_items += done.successful_items;
+    counters.failed_items += done.failed_items;
     *counters = counters.with_derived_progress();
 }
 

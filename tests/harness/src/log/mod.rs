@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use campaign_sync::protocol::digest::Buckets;
-use campaign_sync::protocol::{CampaignId, Code, Digest};
+use campaign_sync::protocol::{CampaignId, Code, Digest, Phase};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::Keyring;
@@ -160,18 +160,7 @@ pub struct RowQuery {
     /// Only from this offset on.
     pub from_offset: Option<i64>,
     /// Only rows that have not passed this phase yet, and should.
-    pub awaiting: Option<Awaiting>,
-}
-
-/// The phase that rows wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Awaiting {
-    /// No DNS outcome yet.
-    Dns,
-    /// Resolved, no HTTP outcome yet.
-    Http,
-    /// Fetched, not analysed yet.
-    Analysis,
+    pub awaiting: Option<Phase>,
 }
 
 /// One entry of the transaction log: somebody asked for something, and this is what became of it. What

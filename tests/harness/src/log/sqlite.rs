@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::digest::Buckets;
-use rusqlite::{Connection, OpenFlags, Transaction as Tx, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, Transaction as Tx, TransactionBehavior};
 
 use super::{
     Appended, Divergence, Draft, EventLog, Head, LogError, Recount, RowQuery, Transaction, View,
@@ -128,6 +128,17 @@ impl SqliteLog {
     }
 }
 
+/// One campaign, as whoever reads or writes it within a transaction has it.
+#[derive(Clone, Copy, Debug)]
+struct Within<'t> {
+    on: &'t Connection,
+    id: &'t CampaignId,
+}
+
+const fn within<'t>(on: &'t Connection, id: &'t CampaignId) -> Within<'t> {
+    Within { on, id }
+}
+
 fn connect(path: &Path) -> Result<Connection, LogError> {
     let writer = Connection::open(path)?;
     prepare(&writer)?;
@@ -180,11 +191,11 @@ impl EventLog for SqliteLog {
     }
 
     fn campaigns(&self) -> Result<Vec<CampaignId>, LogError> {
-        self.reading(read::campaigns)
+        self.reading(|tx| read::campaigns(tx))
     }
 
     fn head(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError> {
-        self.reading(|tx| read::head(tx, campaign))
+        self.reading(|tx| within(tx, campaign).head())
     }
 
     fn append(
@@ -193,7 +204,7 @@ impl EventLog for SqliteLog {
         expected: u64,
         drafts: &[Draft],
     ) -> Result<Appended, LogError> {
-        self.writing(|tx| append::append(tx, self, campaign, expected, drafts))
+        self.writing(|tx| append::append(within(tx, campaign), self, expected, drafts))
     }
 
     fn read(
@@ -202,39 +213,39 @@ impl EventLog for SqliteLog {
         after: u64,
         bytes: usize,
     ) -> Result<Vec<super::Event>, LogError> {
-        self.reading(|tx| read::events(tx, campaign, after, bytes))
+        self.reading(|tx| within(tx, campaign).events(after, bytes))
     }
 
     fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64, LogError> {
-        self.reading(|tx| read::bytes_after(tx, campaign, after))
+        self.reading(|tx| within(tx, campaign).bytes_after(after))
     }
 
     fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>, LogError> {
-        self.reading(|tx| read::view(tx, campaign, rows))
+        self.reading(|tx| within(tx, campaign).view(rows))
     }
 
     fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>, LogError> {
-        self.reading(|tx| read::recount(tx, campaign))
+        self.reading(|tx| within(tx, campaign).recount())
     }
 
     fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>, LogError> {
-        self.reading(|tx| read::buckets(tx, campaign))
+        self.reading(|tx| within(tx, campaign).buckets())
     }
 
     fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>, LogError> {
-        self.reading(|tx| read::transactions(tx, campaign))
+        self.reading(|tx| within(tx, campaign).transactions())
     }
 
     fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<(), LogError> {
-        Ok(rows::file(&lock(&self.writer), campaign, refused)?)
+        Ok(within(&lock(&self.writer), campaign).file(refused)?)
     }
 
     fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>, LogError> {
-        self.reading(|tx| read::filed(tx, campaign, key))
+        self.reading(|tx| within(tx, campaign).filed(key))
     }
 
     fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError> {
-        self.writing(|tx| Ok(truncate(tx, campaign, to)?))
+        self.writing(|tx| Ok(within(tx, campaign).truncate(to)?))
     }
 
     fn tick(&self) -> Result<(), LogError> {
@@ -245,20 +256,6 @@ impl EventLog for SqliteLog {
     }
 
     fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64, LogError> {
-        self.writing(|tx| rows::diverge(tx, campaign, how))
+        self.writing(|tx| within(tx, campaign).diverge(how))
     }
-}
-
-fn truncate(tx: &Tx<'_>, campaign: &CampaignId, to: u64) -> rusqlite::Result<()> {
-    tx.execute(
-        "DELETE FROM events WHERE campaign_id = ?1 AND sequence_number <= ?2",
-        params![campaign.as_str(), to as i64],
-    )?;
-    tx.execute(
-        "UPDATE campaigns SET oldest_sequence_number =
-             max(oldest_sequence_number, min(?2, last_sequence_number) + 1)
-         WHERE campaign_id = ?1",
-        params![campaign.as_str(), to as i64],
-    )?;
-    Ok(())
 }

@@ -7,9 +7,7 @@ use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
 use campaign_sync_harness::campaign::drafts;
 use campaign_sync_harness::clock::Moment;
 use campaign_sync_harness::log::sqlite::SqliteLog;
-use campaign_sync_harness::log::{
-    Awaiting, Draft, EventLog, LogError, RowQuery, Settings, Transaction,
-};
+use campaign_sync_harness::log::{Draft, EventLog, LogError, RowQuery, Settings, Transaction};
 use serde_json::{Value, json};
 
 use super::memory_log::MemoryLog;
@@ -212,9 +210,9 @@ fn queries_select_the_same_rows_on_every_log() {
             ids.join(" ")
         };
         let awaiting = |awaiting| ids(RowQuery { awaiting: Some(awaiting), ..RowQuery::default() });
-        assert_eq!(awaiting(Awaiting::Dns), "d2 d3");
-        assert_eq!(awaiting(Awaiting::Http), "d0");
-        assert_eq!(awaiting(Awaiting::Analysis), "d1");
+        assert_eq!(awaiting(Phase::DnsValidation), "d2 d3");
+        assert_eq!(awaiting(Phase::HttpKeywordValidation), "d0");
+        assert_eq!(awaiting(Phase::Analysis), "d1");
         assert_eq!(ids(RowQuery { skip: 1, limit: Some(2), ..RowQuery::default() }), "d1 d2");
         assert_eq!(ids(RowQuery { search: Some("%_o".into()), ..RowQuery::default() }), "d3");
         assert_eq!(ids(RowQuery { from_offset: Some(2), ..RowQuery::default() }), "d2 d3");

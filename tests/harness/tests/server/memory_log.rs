@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
 use campaign_sync::protocol::digest::{Buckets, EMPTY_BUCKETS, RowHasher, bucket_of, id_hash};
-use campaign_sync::protocol::{CampaignId, Digest};
+use campaign_sync::protocol::{CampaignId, Digest, Phase};
 use campaign_sync_harness::log::compose::Chain;
 use campaign_sync_harness::log::divergence::changed;
 use campaign_sync_harness::log::fold::{Fold, Table};
 use campaign_sync_harness::log::{
-    Appended, Awaiting, Divergence, Draft, Event, EventLog, Head, LogError, Recount, Row, RowQuery,
-    Stand, Tally, Transaction, View,
+    Appended, Divergence, Draft, Event, EventLog, Head, LogError, Recount, Row, RowQuery, Stand,
+    Tally, Transaction, View,
 };
 
 /// The log.
@@ -107,13 +107,14 @@ fn matches(row: &Row, query: &RowQuery) -> bool {
     let is = |wanted: &Option<String>, value: &Option<String>| wanted.is_none() || wanted == value;
     let awaited = match query.awaiting {
         None => true,
-        Some(Awaiting::Dns) => row.dns_status.is_none(),
-        Some(Awaiting::Http) => {
+        Some(Phase::DnsValidation) => row.dns_status.is_none(),
+        Some(Phase::HttpKeywordValidation) => {
             row.dns_status.as_deref() == Some("resolved") && row.http_status.is_none()
         }
-        Some(Awaiting::Analysis) => {
+        Some(Phase::Analysis) => {
             row.http_status.as_deref() == Some("success") && row.lead_status.is_none()
         }
+        Some(_) => true,
     };
     let bucket = bucket_of(id_hash(&row.domain_id)) as u8;
     awaited

@@ -2,30 +2,25 @@
 
 use std::sync::Arc;
 
-use campaign_sync::protocol::CampaignId;
-use rusqlite::{Transaction as Tx, params};
-
 use super::super::compose::Chain;
 use super::super::fold::Fold;
 use super::super::{Appended, Draft, Event, Head, LogError, Stand, Transaction};
-use super::rows::{self, SqlTable};
-use super::{SqliteLog, read};
+use super::{SqliteLog, Within};
 
 /// Appends drafts.
 ///
 /// # Errors
 /// As [`super::super::EventLog::append`].
 pub(super) fn append(
-    tx: &Tx<'_>,
+    on: Within<'_>,
     log: &SqliteLog,
-    campaign: &CampaignId,
     expected: u64,
     drafts: &[Draft],
 ) -> Result<Appended, LogError> {
     let keys = drafts.iter().filter_map(|draft| draft.filed.as_ref()?.key.as_deref());
-    let mut appending = Appending::begin(tx, log, campaign, expected, keys)?;
+    let mut appending = Appending::begin(on, log, expected, keys)?;
     for draft in drafts {
-        let event = appending.chain.next(campaign, draft, log.keys.as_deref())?;
+        let event = appending.chain.next(on.id, draft, log.keys.as_deref())?;
         appending.add(draft.kind, &draft.data, event.document, draft.filed.as_ref())?;
     }
     appending.end()
@@ -35,7 +30,7 @@ pub(super) fn append(
 pub(super) struct Appending<'t> {
     /// Whoever adds an event moves it on to that event before.
     pub(super) chain: Chain,
-    fold: Fold<SqlTable<'t>>,
+    fold: Fold<Within<'t>>,
     end_byte: u64,
     events: Vec<Event>,
 }
@@ -47,27 +42,26 @@ impl<'t> Appending<'t> {
     /// [`LogError::Conflict`] if the head is not the one that is expected, or if something is filed
     /// under one of the keys already.
     pub(super) fn begin<'k>(
-        tx: &'t Tx<'t>,
+        on: Within<'t>,
         log: &SqliteLog,
-        campaign: &'t CampaignId,
         expected: u64,
         keys: impl Iterator<Item = &'k str>,
     ) -> Result<Self, LogError> {
-        let (head, stand) = match read::head(tx, campaign)? {
-            Some(head) => (head, read::stand(tx, campaign)?.ok_or(LogError::UnknownCampaign)?),
+        let (head, stand) = match on.head()? {
+            Some(head) => (head, on.stand()?.ok_or(LogError::UnknownCampaign)?),
             None => (Head::default(), Stand::default()),
         };
         let mut is_next = head.number == expected;
         for key in keys {
-            is_next = is_next && read::filed(tx, campaign, key)?.is_none();
+            is_next = is_next && on.filed(key)?.is_none();
         }
         if !is_next {
             return Err(LogError::Conflict { head: head.number });
         }
         Ok(Self {
             chain: Chain::after(&log.epoch, &head),
-            end_byte: read::end_byte(tx, campaign, head.number)?,
-            fold: Fold::from(head, stand, SqlTable { tx, campaign }),
+            end_byte: on.end_byte(head.number)?,
+            fold: Fold::from(head, stand, on),
             events: Vec::new(),
         })
     }
@@ -80,12 +74,12 @@ impl<'t> Appending<'t> {
         document: Arc<str>,
         filed: Option<&Transaction>,
     ) -> Result<(), LogError> {
-        let SqlTable { tx, campaign } = self.fold.table;
-        self.fold.event(campaign, kind, data)?;
+        let on = self.fold.table;
+        self.fold.event(on.id, kind, data)?;
         self.end_byte += document.len() as u64;
-        insert(tx, campaign, &self.chain, kind, &document, self.end_byte)?;
+        on.insert(&self.chain, kind, &document, self.end_byte)?;
         if let Some(filed) = filed {
-            rows::file(tx, campaign, &filed.complete(campaign, &self.chain, &self.fold.stand))?;
+            on.file(&filed.complete(on.id, &self.chain, &self.fold.stand))?;
         }
         self.events.push(Event { number: self.chain.number, document });
         Ok(())
@@ -95,27 +89,7 @@ impl<'t> Appending<'t> {
     pub(super) fn end(self) -> Result<Appended, LogError> {
         let Self { chain, fold: Fold { head, stand, table, .. }, events, .. } = self;
         let head = Head { number: chain.number, event_id: chain.event_id, ..head };
-        rows::put_campaign(table.tx, table.campaign, &stand, &head)?;
+        table.put_campaign(&stand, &head)?;
         Ok(Appended { events, head, stand })
     }
-}
-
-/// Writes the event that the chain stands at.
-pub(super) fn insert(
-    tx: &Tx<'_>,
-    campaign: &CampaignId,
-    chain: &Chain,
-    kind: &str,
-    document: &str,
-    end_byte: u64,
-) -> rusqlite::Result<()> {
-    tx.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
-        campaign.as_str(),
-        chain.number,
-        chain.event_id,
-        kind,
-        document,
-        end_byte,
-    ])?;
-    Ok(())
 }

@@ -7,140 +7,180 @@ use campaign_sync::protocol::digest::{Buckets, EMPTY_BUCKETS, RowHasher};
 use campaign_sync::protocol::{CampaignId, Digest, Phase, Status};
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension as _, Row as SqlRow, Transaction as Tx, params};
+use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params};
 
-use super::super::{
-    Awaiting, Event, Head, Recount, Row, RowQuery, Stand, Tally, Transaction, View,
-};
+use super::super::{Event, Head, Recount, Row, RowQuery, Stand, Tally, Transaction, View};
+use super::Within;
 use super::rows::{COLUMNS, row};
 
-pub(super) fn campaigns(tx: &Tx<'_>) -> rusqlite::Result<Vec<CampaignId>> {
+pub(super) fn campaigns(tx: &Connection) -> rusqlite::Result<Vec<CampaignId>> {
     let mut statement =
         tx.prepare_cached("SELECT campaign_id FROM campaigns WHERE NOT deleted ORDER BY 1")?;
     let ids = statement.query_map([], |row| row.get::<_, String>(0))?;
     ids.map(|id| id.map(|id| CampaignId::new(&id).ok())).filter_map(Result::transpose).collect()
 }
 
-pub(super) fn head(tx: &Tx<'_>, campaign: &CampaignId) -> rusqlite::Result<Option<Head>> {
-    tx.prepare_cached(
-        "SELECT last_sequence_number, last_event_id, oldest_sequence_number, domains_count,
+impl Within<'_> {
+    pub(super) fn head(self) -> rusqlite::Result<Option<Head>> {
+        self.on
+            .prepare_cached(
+                "SELECT last_sequence_number, last_event_id, oldest_sequence_number, domains_count,
                 domains_digest FROM campaigns WHERE campaign_id = ?1",
-    )?
-    .query_row([campaign.as_str()], |row| {
-        Ok(Head {
-            number: row.get(0)?,
-            event_id: row.get(1)?,
-            oldest: row.get(2)?,
-            domains_count: row.get(3)?,
-            domains_digest: Digest::parse(&row.get::<_, String>(4)?).unwrap_or_default(),
-        })
-    })
-    .optional()
-}
+            )?
+            .query_row([self.id.as_str()], |row| {
+                Ok(Head {
+                    number: row.get(0)?,
+                    event_id: row.get(1)?,
+                    oldest: row.get(2)?,
+                    domains_count: row.get(3)?,
+                    domains_digest: Digest::parse(&row.get::<_, String>(4)?).unwrap_or_default(),
+                })
+            })
+            .optional()
+    }
 
-pub(super) fn stand(tx: &Tx<'_>, campaign: &CampaignId) -> rusqlite::Result<Option<Stand>> {
-    tx.prepare_cached("SELECT * FROM campaigns WHERE campaign_id = ?1")?
-        .query_row([campaign.as_str()], |row| {
-            let record = CampaignRecord {
-                name: row.get(1)?,
-                phase: Phase::parse(&row.get::<_, String>(2)?).unwrap_or(Phase::Setup),
-                status: Status::parse(&row.get::<_, String>(3)?).unwrap_or(Status::NotStarted),
-                counters: PhaseCounters {
-                    total_items: row.get(4)?,
-                    processed_items: row.get(5)?,
-                    successful_items: row.get(6)?,
-                    failed_items: row.get(7)?,
-                    progress_percentage: row.get(8)?,
-                },
-                total_domain_count: row.get(9)?,
-                created_at: row.get(10)?,
-                updated_at: row.get(11)?,
-                error_message: row.get(12)?,
-            };
-            let settings = serde_json::from_str(&row.get::<_, String>(13)?).unwrap_or_default();
-            Ok(Stand { record, settings, deleted: row.get(14)? })
-        })
-        .optional()
-}
+    pub(super) fn stand(self) -> rusqlite::Result<Option<Stand>> {
+        self.on
+            .prepare_cached("SELECT * FROM campaigns WHERE campaign_id = ?1")?
+            .query_row([self.id.as_str()], |row| {
+                let record = CampaignRecord {
+                    name: row.get(1)?,
+                    phase: Phase::parse(&row.get::<_, String>(2)?).unwrap_or(Phase::Setup),
+                    status: Status::parse(&row.get::<_, String>(3)?).unwrap_or(Status::NotStarted),
+                    counters: PhaseCounters {
+                        total_items: row.get(4)?,
+                        processed_items: row.get(5)?,
+                        successful_items: row.get(6)?,
+                        failed_items: row.get(7)?,
+                        progress_percentage: row.get(8)?,
+                    },
+                    total_domain_count: row.get(9)?,
+                    created_at: row.get(10)?,
+                    updated_at: row.get(11)?,
+                    error_message: row.get(12)?,
+                };
+                let settings = serde_json::from_str(&row.get::<_, String>(13)?).unwrap_or_default();
+                Ok(Stand { record, settings, deleted: row.get(14)? })
+            })
+            .optional()
+    }
 
-pub(super) fn events(
-    tx: &Tx<'_>,
-    campaign: &CampaignId,
-    after: u64,
-    bytes: usize,
-) -> rusqlite::Result<Vec<Event>> {
-    let mut statement = tx.prepare_cached(
-        "SELECT sequence_number, document FROM events
+    pub(super) fn events(self, after: u64, bytes: usize) -> rusqlite::Result<Vec<Event>> {
+        let mut statement = self.on.prepare_cached(
+            "SELECT sequence_number, document FROM events
          WHERE campaign_id = ?1 AND sequence_number > ?2 AND sequence_number >=
              (SELECT oldest_sequence_number FROM campaigns WHERE campaign_id = ?1)
          ORDER BY sequence_number",
-    )?;
-    let mut rows = statement.query(params![campaign.as_str(), after])?;
-    let (mut events, mut size) = (Vec::new(), 0);
-    while let Some(row) = rows.next()? {
-        let document: Arc<str> = row.get::<_, String>(1)?.into();
-        size += document.len() + 1;
-        if size > bytes && !events.is_empty() {
-            break;
+        )?;
+        let mut rows = statement.query(params![self.id.as_str(), after])?;
+        let (mut events, mut size) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            let document: Arc<str> = row.get::<_, String>(1)?.into();
+            size += document.len() + 1;
+            if size > bytes && !events.is_empty() {
+                break;
+            }
+            events.push(Event { number: row.get(0)?, document });
         }
-        events.push(Event { number: row.get(0)?, document });
+        Ok(events)
     }
-    Ok(events)
-}
 
-/// Where the event of that number, or the last one before it, ends in the campaign's log. Only
-/// differences matter: where everything was truncated away, counting begins anew.
-pub(super) fn end_byte(tx: &Tx<'_>, campaign: &CampaignId, number: u64) -> rusqlite::Result<u64> {
-    tx.prepare_cached(
-        "SELECT end_byte FROM events WHERE campaign_id = ?1 AND sequence_number <= ?2
+    /// Where the event of that number, or the last one before it, ends in the campaign's log. Only
+    /// differences matter: where everything was truncated away, counting begins anew.
+    pub(super) fn end_byte(self, number: u64) -> rusqlite::Result<u64> {
+        self.on
+            .prepare_cached(
+                "SELECT end_byte FROM events WHERE campaign_id = ?1 AND sequence_number <= ?2
          ORDER BY sequence_number DESC LIMIT 1",
-    )?
-    .query_row(params![campaign.as_str(), number], |row| row.get(0))
-    .optional()
-    .map(Option::unwrap_or_default)
-}
-
-pub(super) fn bytes_after(tx: &Tx<'_>, campaign: &CampaignId, after: u64) -> rusqlite::Result<u64> {
-    let start = tx
-        .prepare_cached(
-            "SELECT end_byte - length(CAST(document AS BLOB)) FROM events
-             WHERE campaign_id = ?1 AND sequence_number > ?2 ORDER BY sequence_number LIMIT 1",
-        )?
-        .query_row(params![campaign.as_str(), after], |row| row.get(0))
-        .optional()?;
-    let end = end_byte(tx, campaign, i64::MAX.unsigned_abs())?;
-    Ok(start.map_or(0, |start: u64| end - start))
-}
-
-pub(super) fn view(
-    tx: &Tx<'_>,
-    campaign: &CampaignId,
-    query: &RowQuery,
-) -> rusqlite::Result<Option<View>> {
-    let (Some(head), Some(stand)) = (head(tx, campaign)?, stand(tx, campaign)?) else {
-        return Ok(None);
-    };
-    let (filter, values) = filter(campaign, query);
-    let everything = filter == ALL_ROWS;
-    let mut rows: Vec<Row> = Vec::new();
-    if query.limit != Some(0) {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM domains WHERE {filter}
-             ORDER BY offset_index, domain_id LIMIT {} OFFSET {}",
-            query.limit.map_or(-1, |limit| limit.min(i64::MAX as u64) as i64),
-            query.skip.min(i64::MAX as u64),
-        );
-        let mut statement = tx.prepare_cached(&sql)?;
-        let found = statement.query_map(params_from_iter(&values), row)?;
-        rows = found.map(|found| found.map(|(row, _)| row)).collect::<Result<_, _>>()?;
+            )?
+            .query_row(params![self.id.as_str(), number], |row| row.get(0))
+            .optional()
+            .map(Option::unwrap_or_default)
     }
-    let matching = if everything || query.awaiting.is_some() {
-        head.domains_count
-    } else {
-        let sql = format!("SELECT count(*) FROM domains WHERE {filter}");
-        tx.prepare_cached(&sql)?.query_row(params_from_iter(&values), |row| row.get(0))?
-    };
-    Ok(Some(View { head, stand, rows, matching }))
+
+    pub(super) fn bytes_after(self, after: u64) -> rusqlite::Result<u64> {
+        let start = self
+            .on
+            .prepare_cached(
+                "SELECT end_byte - length(CAST(document AS BLOB)) FROM events
+             WHERE campaign_id = ?1 AND sequence_number > ?2 ORDER BY sequence_number LIMIT 1",
+            )?
+            .query_row(params![self.id.as_str(), after], |row| row.get(0))
+            .optional()?;
+        let end = self.end_byte(i64::MAX.unsigned_abs())?;
+        Ok(start.map_or(0, |start: u64| end - start))
+    }
+
+    pub(super) fn view(self, query: &RowQuery) -> rusqlite::Result<Option<View>> {
+        let (Some(head), Some(stand)) = (self.head()?, self.stand()?) else {
+            return Ok(None);
+        };
+        let (filter, values) = filter(self.id, query);
+        let everything = filter == ALL_ROWS;
+        let mut rows: Vec<Row> = Vec::new();
+        if query.limit != Some(0) {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM domains WHERE {filter}
+             ORDER BY offset_index, domain_id LIMIT {} OFFSET {}",
+                query.limit.map_or(-1, |limit| limit.min(i64::MAX as u64) as i64),
+                query.skip.min(i64::MAX as u64),
+            );
+            let mut statement = self.on.prepare_cached(&sql)?;
+            let found = statement.query_map(params_from_iter(&values), row)?;
+            rows = found.map(|found| found.map(|(row, _)| row)).collect::<Result<_, _>>()?;
+        }
+        let matching = if everything || query.awaiting.is_some() {
+            head.domains_count
+        } else {
+            let sql = format!("SELECT count(*) FROM domains WHERE {filter}");
+            self.on.prepare_cached(&sql)?.query_row(params_from_iter(&values), |row| row.get(0))?
+        };
+        Ok(Some(View { head, stand, rows, matching }))
+    }
+
+    pub(super) fn recount(self) -> rusqlite::Result<Option<Recount>> {
+        let Some(head) = self.head()? else { return Ok(None) };
+        let mut statement = self
+            .on
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1"))?;
+        let mut rows = statement.query([self.id.as_str()])?;
+        let (mut digest, mut tally, mut hasher) =
+            (Digest::default(), Tally::default(), RowHasher::default());
+        while let Some(found) = rows.next()? {
+            let (row, _) = row(found)?;
+            digest.add(row.hash(&mut hasher));
+            tally.add(&row);
+        }
+        Ok(Some(Recount { head, count: tally.rows, digest, tally }))
+    }
+
+    pub(super) fn buckets(self) -> rusqlite::Result<Option<(u64, Box<Buckets>)>> {
+        let Some(head) = self.head()? else { return Ok(None) };
+        let mut statement = self
+            .on
+            .prepare_cached("SELECT bucket, row_hash FROM domains WHERE campaign_id = ?1")?;
+        let mut rows = statement.query([self.id.as_str()])?;
+        let mut buckets = Box::new(EMPTY_BUCKETS);
+        while let Some(row) = rows.next()? {
+            let bucket = &mut buckets[usize::from(row.get::<_, u8>(0)?)];
+            bucket.count += 1;
+            bucket.sum.add(row.get::<_, i64>(1)? as u64);
+        }
+        Ok(Some((head.number, buckets)))
+    }
+
+    pub(super) fn transactions(self) -> rusqlite::Result<Vec<Transaction>> {
+        let sql = format!("SELECT {FILED} FROM transaction_log WHERE campaign_id = ?1 ORDER BY id");
+        let mut statement = self.on.prepare_cached(&sql)?;
+        let rows = statement.query_map([self.id.as_str()], transaction)?;
+        rows.collect()
+    }
+
+    pub(super) fn filed(self, key: &str) -> rusqlite::Result<Option<Transaction>> {
+        let sql =
+            format!("SELECT {FILED} FROM transaction_log WHERE campaign_id = ?1 AND key = ?2");
+        self.on.prepare_cached(&sql)?.query_row([self.id.as_str(), key], transaction).optional()
+    }
 }
 
 const ALL_ROWS: &str = "campaign_id = ?1";
@@ -171,68 +211,19 @@ fn filter(campaign: &CampaignId, query: &RowQuery) -> (String, Vec<Value>) {
         sql.push_str(&format!(" AND bucket IN ({})", list.join(",")));
     }
     sql.push_str(match query.awaiting {
-        None => "",
-        Some(Awaiting::Dns) => " AND dns_status IS NULL",
-        Some(Awaiting::Http) => " AND dns_status = 'resolved' AND http_status IS NULL",
-        Some(Awaiting::Analysis) => " AND http_status = 'success' AND lead_status IS NULL",
+        Some(Phase::DnsValidation) => " AND dns_status IS NULL",
+        Some(Phase::HttpKeywordValidation) => {
+            " AND dns_status = 'resolved' AND http_status IS NULL"
+        }
+        Some(Phase::Analysis) => " AND http_status = 'success' AND lead_status IS NULL",
+        _ => "",
     });
     (sql, values)
-}
-
-pub(super) fn recount(tx: &Tx<'_>, campaign: &CampaignId) -> rusqlite::Result<Option<Recount>> {
-    let Some(head) = head(tx, campaign)? else { return Ok(None) };
-    let mut statement =
-        tx.prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1"))?;
-    let mut rows = statement.query([campaign.as_str()])?;
-    let (mut digest, mut tally, mut hasher) =
-        (Digest::default(), Tally::default(), RowHasher::default());
-    while let Some(found) = rows.next()? {
-        let (row, _) = row(found)?;
-        digest.add(row.hash(&mut hasher));
-        tally.add(&row);
-    }
-    Ok(Some(Recount { head, count: tally.rows, digest, tally }))
-}
-
-pub(super) fn buckets(
-    tx: &Tx<'_>,
-    campaign: &CampaignId,
-) -> rusqlite::Result<Option<(u64, Box<Buckets>)>> {
-    let Some(head) = head(tx, campaign)? else { return Ok(None) };
-    let mut statement =
-        tx.prepare_cached("SELECT bucket, row_hash FROM domains WHERE campaign_id = ?1")?;
-    let mut rows = statement.query([campaign.as_str()])?;
-    let mut buckets = Box::new(EMPTY_BUCKETS);
-    while let Some(row) = rows.next()? {
-        let bucket = &mut buckets[usize::from(row.get::<_, u8>(0)?)];
-        bucket.count += 1;
-        bucket.sum.add(row.get::<_, i64>(1)? as u64);
-    }
-    Ok(Some((head.number, buckets)))
 }
 
 /// The columns of the transaction log, in the order that [`transaction`] reads them.
 const FILED: &str = "name, who, timestamp, from_state, to_state, type, reason, result, message, \
      key, fingerprint, sequence_number, event_id, record";
-
-pub(super) fn transactions(
-    tx: &Tx<'_>,
-    campaign: &CampaignId,
-) -> rusqlite::Result<Vec<Transaction>> {
-    let sql = format!("SELECT {FILED} FROM transaction_log WHERE campaign_id = ?1 ORDER BY id");
-    let mut statement = tx.prepare_cached(&sql)?;
-    let rows = statement.query_map([campaign.as_str()], transaction)?;
-    rows.collect()
-}
-
-pub(super) fn filed(
-    tx: &Tx<'_>,
-    campaign: &CampaignId,
-    key: &str,
-) -> rusqlite::Result<Option<Transaction>> {
-    let sql = format!("SELECT {FILED} FROM transaction_log WHERE campaign_id = ?1 AND key = ?2");
-    tx.prepare_cached(&sql)?.query_row([campaign.as_str(), key], transaction).optional()
-}
 
 fn transaction(row: &SqlRow<'_>) -> rusqlite::Result<Transaction> {
     Ok(Transaction {

@@ -10,15 +10,14 @@ use std::path::Path;
 
 use campaign_sync::protocol::envelope::Envelope;
 use campaign_sync::protocol::{CampaignId, Code, Digest, EventHash};
-use rusqlite::{Connection, OptionalExtension as _, Transaction as Tx};
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::super::compose::Chain;
 use super::super::fold::{Fold, Table as _};
 use super::super::nats::batch::{Batch, Image};
 use super::super::{Appended, Draft, Head, LogError, Stand, Transaction};
-use super::append::{Appending, append, insert};
-use super::rows::{self, SqlTable};
-use super::{SqliteLog, read};
+use super::append::{Appending, append};
+use super::{SqliteLog, Within, within};
 use crate::keys::{Keyring, open_data};
 use crate::lock::lock;
 
@@ -79,7 +78,7 @@ impl SqliteLog {
     ) -> Result<Appended, LogError> {
         let mut writer = lock(&self.writer);
         let tx = writer.transaction()?;
-        append(&tx, self, campaign, expected, drafts)
+        append(within(&tx, campaign), self, expected, drafts)
     }
 
     /// Folds in a batch that was read. None if another one took its number before: it never happened.
@@ -93,7 +92,7 @@ impl SqliteLog {
     ) -> Result<Option<Appended>, LogError> {
         let applied = self.writing(|tx| {
             let keys = batch.filed.iter().filter_map(|(_, filed)| filed.key.as_deref());
-            let mut appending = Appending::begin(tx, self, campaign, batch.expected, keys)?;
+            let mut appending = Appending::begin(within(tx, campaign), self, batch.expected, keys)?;
             for document in &batch.documents {
                 let keys = self.keys.as_deref();
                 let (kind, data) = follow(&mut appending.chain, campaign, document, keys)?;
@@ -120,12 +119,13 @@ impl SqliteLog {
         at: u64,
     ) -> Result<bool, LogError> {
         self.writing(|tx| {
-            if read::head(tx, campaign)?.is_none() {
+            let on = within(tx, campaign);
+            if on.head()?.is_none() {
                 return Ok(false);
             }
             // Unlike an event a refusal has no number by which it is known when it is read again.
             if number(tx, FILED_AT)?.is_none_or(|filed_at| filed_at < at) {
-                rows::file(tx, campaign, refused)?;
+                on.file(refused)?;
                 put_number(tx, FILED_AT, at)?;
             }
             Ok(true)
@@ -143,15 +143,16 @@ impl SqliteLog {
         image: &Image,
     ) -> Result<(Appended, bool), LogError> {
         self.writing(|tx| {
-            let number = read::head(tx, campaign)?.map_or(0, |head| head.number);
-            let known = (number, filed_count(tx, campaign)?);
+            let on = within(tx, campaign);
+            let number = on.head()?.map_or(0, |head| head.number);
+            let known = (number, filed_count(on)?);
             let told = (image.number, image.transactions.len() as u64);
             if known < told {
-                replace(tx, self, campaign, image)?;
+                replace(on, self, image)?;
             }
-            super::truncate(tx, campaign, image.oldest - 1)?;
-            let head = read::head(tx, campaign)?.ok_or(LogError::UnknownCampaign)?;
-            let stand = read::stand(tx, campaign)?.ok_or(LogError::UnknownCampaign)?;
+            on.truncate(image.oldest - 1)?;
+            let head = on.head()?.ok_or(LogError::UnknownCampaign)?;
+            let stand = on.stand()?.ok_or(LogError::UnknownCampaign)?;
             Ok((Appended { events: Vec::new(), head, stand }, known <= told))
         })
     }
@@ -185,9 +186,9 @@ fn put_number(on: &Connection, key: &str, number: u64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn filed_count(on: &Connection, campaign: &CampaignId) -> rusqlite::Result<u64> {
+fn filed_count(Within { on, id }: Within<'_>) -> rusqlite::Result<u64> {
     on.prepare_cached("SELECT count(*) FROM transaction_log WHERE campaign_id = ?1")?
-        .query_row([campaign.as_str()], |row| row.get(0))
+        .query_row([id.as_str()], |row| row.get(0))
 }
 
 fn position(copy: &SqliteLog) -> Result<Option<u64>, LogError> {
@@ -231,15 +232,10 @@ fn follow<'d>(
 }
 
 /// Puts an image in the place of whatever was known of the campaign.
-fn replace(
-    tx: &Tx<'_>,
-    log: &SqliteLog,
-    campaign: &CampaignId,
-    image: &Image,
-) -> Result<(), LogError> {
+fn replace(on: Within<'_>, log: &SqliteLog, image: &Image) -> Result<(), LogError> {
     for table in ["campaigns", "domains", "events", "transaction_log"] {
         let sql = format!("DELETE FROM {table} WHERE campaign_id = ?1");
-        tx.execute(&sql, [campaign.as_str()])?;
+        on.on.execute(&sql, [on.id.as_str()])?;
     }
     let head = Head {
         number: image.number,
@@ -248,28 +244,28 @@ fn replace(
         domains_count: image.rows.len() as u64,
         domains_digest: Digest::default(),
     };
-    let mut fold = Fold::from(head, Stand::default(), SqlTable { tx, campaign });
+    let mut fold = Fold::from(head, Stand::default(), on);
     for row in &image.rows {
         let hash = row.hash(&mut fold.hasher);
         fold.head.domains_digest.add(hash);
         fold.table.put(row, hash)?;
     }
-    fold.event(campaign, "campaign.list.update", &image.record.to_string())?;
+    fold.event(on.id, "campaign.list.update", &image.record.to_string())?;
     fold.stand.deleted = image.deleted;
     let number = image.number - image.documents.len() as u64;
     let event_id = image.previous_event_id.clone();
     let mut chain = Chain { epoch: log.epoch.clone(), number, event_id };
     let mut end_byte = 0;
     for document in &image.documents {
-        let (kind, _) = follow(&mut chain, campaign, document, log.keys.as_deref())?;
+        let (kind, _) = follow(&mut chain, on.id, document, log.keys.as_deref())?;
         end_byte += document.len() as u64;
-        insert(tx, campaign, &chain, kind, document, end_byte)?;
+        on.insert(&chain, kind, document, end_byte)?;
     }
     for it in &image.transactions {
-        rows::file(tx, campaign, it)?;
+        on.file(it)?;
     }
     if chain.number != image.number || chain.event_id != image.event_id {
         return Err(LogError::Rejected(Code::InvalidMessage));
     }
-    Ok(rows::put_campaign(tx, campaign, &fold.stand, &fold.head)?)
+    Ok(on.put_campaign(&fold.stand, &fold.head)?)
 }

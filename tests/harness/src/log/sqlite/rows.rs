@@ -1,37 +1,31 @@
 //! Writing the state: domain rows and the campaign record.
 
+use campaign_sync::protocol::Digest;
 use campaign_sync::protocol::digest::{RowHasher, bucket_of, id_hash};
-use campaign_sync::protocol::{CampaignId, Digest};
-use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, Transaction as Tx, params};
+use rusqlite::{OptionalExtension as _, Row as SqlRow, params};
 
+use super::super::compose::Chain;
 use super::super::divergence::changed;
 use super::super::fold::Table;
 use super::super::{Divergence, Head, LogError, Row, Stand, Transaction};
-use super::read;
+use super::Within;
 
 /// The columns of a row, in the order that [`row`] reads them.
 pub(super) const COLUMNS: &str = "domain_id, domain, offset_index, dns_status, http_status, \
      http_status_code, lead_status, lead_score, row_hash";
 
-/// The rows of one campaign inside a transaction.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SqlTable<'t> {
-    pub(super) tx: &'t Tx<'t>,
-    pub(super) campaign: &'t CampaignId,
-}
-
-impl Table for SqlTable<'_> {
+impl Table for Within<'_> {
     fn get(&mut self, domain_id: &str) -> Result<Option<(Row, u64)>, LogError> {
         let sql =
             format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1 AND domain_id = ?2");
-        let mut statement = self.tx.prepare_cached(&sql)?;
-        Ok(statement.query_row([self.campaign.as_str(), domain_id], row).optional()?)
+        let mut statement = self.on.prepare_cached(&sql)?;
+        Ok(statement.query_row([self.id.as_str(), domain_id], row).optional()?)
     }
 
     fn put(&mut self, row: &Row, hash: u64) -> Result<(), LogError> {
         let sql = "INSERT OR REPLACE INTO domains VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)";
-        self.tx.prepare_cached(sql)?.execute(params![
-            self.campaign.as_str(),
+        self.on.prepare_cached(sql)?.execute(params![
+            self.id.as_str(),
             row.domain_id,
             row.domain,
             row.offset,
@@ -48,7 +42,7 @@ impl Table for SqlTable<'_> {
 
     fn remove(&mut self, domain_id: &str) -> Result<(), LogError> {
         let sql = "DELETE FROM domains WHERE campaign_id = ?1 AND domain_id = ?2";
-        self.tx.prepare_cached(sql)?.execute([self.campaign.as_str(), domain_id])?;
+        self.on.prepare_cached(sql)?.execute([self.id.as_str(), domain_id])?;
         Ok(())
     }
 }
@@ -68,58 +62,66 @@ pub(super) fn row(from: &SqlRow<'_>) -> rusqlite::Result<(Row, u64)> {
     Ok((row, from.get::<_, i64>(8)? as u64))
 }
 
-/// Writes the campaign as it is after its last event.
-pub(super) fn put_campaign(
-    tx: &Tx<'_>,
-    campaign: &CampaignId,
-    stand: &Stand,
-    head: &Head,
-) -> rusqlite::Result<()> {
-    let (record, counters) = (&stand.record, &stand.record.counters);
-    let settings = serde_json::to_string(&stand.settings).unwrap_or_default();
-    tx.prepare_cached(
-        "INSERT OR REPLACE INTO campaigns VALUES
-             (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
-    )?
-    .execute(params![
-        campaign.as_str(),
-        record.name,
-        record.phase.as_str(),
-        record.status.as_str(),
-        counters.total_items,
-        counters.processed_items,
-        counters.successful_items,
-        counters.failed_items,
-        counters.progress_percentage,
-        record.total_domain_count,
-        record.created_at,
-        record.updated_at,
-        record.error_message,
-        settings,
-        stand.deleted,
-        head.number,
-        head.event_id,
-        head.oldest,
-        head.domains_count,
-        head.domains_digest.to_string(),
-    ])?;
-    Ok(())
-}
+impl Within<'_> {
+    /// Writes the event that the chain stands at.
+    pub(super) fn insert(
+        self,
+        chain: &Chain,
+        kind: &str,
+        document: &str,
+        end_byte: u64,
+    ) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let (campaign, Chain { number, event_id, .. }) = (self.id.as_str(), chain);
+        let written = params![campaign, number, event_id, kind, document, end_byte];
+        self.on.prepare_cached(sql)?.execute(written)?;
+        Ok(())
+    }
 
-/// Files an entry of the transaction log, unless its key is taken.
-pub(super) fn file(
-    on: &Connection,
-    campaign: &CampaignId,
-    it: &Transaction,
-) -> rusqlite::Result<()> {
-    on.prepare_cached(
+    /// Writes the campaign as it is after its last event.
+    pub(super) fn put_campaign(self, stand: &Stand, head: &Head) -> rusqlite::Result<()> {
+        let (record, counters) = (&stand.record, &stand.record.counters);
+        let settings = serde_json::to_string(&stand.settings).unwrap_or_default();
+        self.on
+            .prepare_cached(
+                "INSERT OR REPLACE INTO campaigns VALUES
+             (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
+            )?
+            .execute(params![
+                self.id.as_str(),
+                record.name,
+                record.phase.as_str(),
+                record.status.as_str(),
+                counters.total_items,
+                counters.processed_items,
+                counters.successful_items,
+                counters.failed_items,
+                counters.progress_percentage,
+                record.total_domain_count,
+                record.created_at,
+                record.updated_at,
+                record.error_message,
+                settings,
+                stand.deleted,
+                head.number,
+                head.event_id,
+                head.oldest,
+                head.domains_count,
+                head.domains_digest.to_string(),
+            ])?;
+        Ok(())
+    }
+
+    /// Files an entry of the transaction log, unless its key is taken.
+    pub(super) fn file(self, it: &Transaction) -> rusqlite::Result<()> {
+        self.on.prepare_cached(
         "INSERT INTO transaction_log (campaign_id, name, who, timestamp, from_state, to_state, type,
              reason, result, message, key, fingerprint, sequence_number, event_id, record)
          VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)
          ON CONFLICT (campaign_id, key) DO NOTHING",
     )?
     .execute(params![
-        campaign.as_str(),
+        self.id.as_str(),
         it.name,
         it.who,
         it.timestamp,
@@ -135,40 +137,53 @@ pub(super) fn file(
         it.event_id,
         it.record,
     ])?;
-    Ok(())
-}
+        Ok(())
+    }
 
-/// Changes rows without an event; see [`super::super::EventLog::diverge`].
-pub(super) fn diverge(
-    tx: &Tx<'_>,
-    campaign: &CampaignId,
-    how: Divergence,
-) -> Result<u64, LogError> {
-    let head = read::head(tx, campaign)?.ok_or(LogError::UnknownCampaign)?;
-    let kept = if how.insert { 0 } else { how.rows as i64 };
-    let sql = format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1 LIMIT ?2");
-    let found: Vec<(Row, u64)> = tx
-        .prepare(&sql)
-        .and_then(|mut it| it.query_map(params![campaign.as_str(), kept], row)?.collect())?;
-    let mut digest: Digest = head.domains_digest;
-    let mut hasher = RowHasher::default();
-    let mut table = SqlTable { tx, campaign };
-    found.iter().for_each(|(_, hash)| digest.remove(*hash));
-    let changes = found.iter().map(|(row, _)| changed(row));
-    let strays: Vec<Row> = how.strays(head.domains_count).collect();
-    let count = head.domains_count + strays.len() as u64;
-    let mut written = 0;
-    for row in changes.chain(strays) {
-        let hash = row.hash(&mut hasher);
-        digest.add(hash);
-        table.put(&row, hash)?;
-        written += 1;
-    }
-    if how.consistent {
-        tx.execute(
-            "UPDATE campaigns SET domains_digest = ?2, domains_count = ?3 WHERE campaign_id = ?1",
-            params![campaign.as_str(), digest.to_string(), count],
+    /// Forgets the events up to number `to`.
+    pub(super) fn truncate(self, to: u64) -> rusqlite::Result<()> {
+        let (campaign, to) = (self.id.as_str(), to as i64);
+        self.on.execute(
+            "DELETE FROM events WHERE campaign_id = ?1 AND sequence_number <= ?2",
+            params![campaign, to],
         )?;
+        self.on.execute(
+            "UPDATE campaigns SET oldest_sequence_number =
+             max(oldest_sequence_number, min(?2, last_sequence_number) + 1)
+         WHERE campaign_id = ?1",
+            params![campaign, to],
+        )?;
+        Ok(())
     }
-    Ok(written)
+
+    /// Changes rows without an event; see [`super::super::EventLog::diverge`].
+    pub(super) fn diverge(mut self, how: Divergence) -> Result<u64, LogError> {
+        let head = self.head()?.ok_or(LogError::UnknownCampaign)?;
+        let kept = if how.insert { 0 } else { how.rows as i64 };
+        let sql = format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1 LIMIT ?2");
+        let found: Vec<(Row, u64)> = self
+            .on
+            .prepare(&sql)
+            .and_then(|mut it| it.query_map(params![self.id.as_str(), kept], row)?.collect())?;
+        let mut digest: Digest = head.domains_digest;
+        let mut hasher = RowHasher::default();
+        found.iter().for_each(|(_, hash)| digest.remove(*hash));
+        let changes = found.iter().map(|(row, _)| changed(row));
+        let strays: Vec<Row> = how.strays(head.domains_count).collect();
+        let count = head.domains_count + strays.len() as u64;
+        let mut written = 0;
+        for row in changes.chain(strays) {
+            let hash = row.hash(&mut hasher);
+            digest.add(hash);
+            self.put(&row, hash)?;
+            written += 1;
+        }
+        if how.consistent {
+            self.on.execute(
+            "UPDATE campaigns SET domains_digest = ?2, domains_count = ?3 WHERE campaign_id = ?1",
+            params![self.id.as_str(), digest.to_string(), count],
+        )?;
+        }
+        Ok(written)
+    }
 }
