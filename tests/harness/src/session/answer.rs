@@ -3,22 +3,13 @@
 
 use std::collections::VecDeque;
 
-use campaign_sync::protocol::CampaignId;
 use serde_json::json;
 
-use super::{Context, reply};
-use crate::clock::Moment;
+use super::context::At;
+use super::message::Ask;
+use super::reply;
 use crate::log::{LogError, RowQuery};
 use crate::snapshots::Snapshot;
-
-/// What was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ask {
-    /// Names the answer.
-    pub(super) request: Option<String>,
-    /// The rows of these buckets; none for the digests of all buckets.
-    pub(super) buckets: Option<Vec<u8>>,
-}
 
 /// What is answered, and after which number.
 #[derive(Debug)]
@@ -33,53 +24,41 @@ impl Answer {
     ///
     /// # Errors
     /// [`LogError::Storage`], [`LogError::UnknownCampaign`].
-    pub(super) fn prepare(
-        now: Moment,
-        context: &Context,
-        campaign: &CampaignId,
-        ask: Ask,
-    ) -> Result<Self, LogError> {
+    pub(super) fn prepare(at: At<'_>, ask: Ask) -> Result<Self, LogError> {
         let (at, frames) = match &ask.buckets {
-            None => digest(now, context, campaign, ask.request.as_deref())?,
-            Some(buckets) => rows(now, context, campaign, ask.request.as_deref(), buckets.clone())?,
+            None => digest(at, &ask)?,
+            Some(buckets) => rows(at, &ask, buckets)?,
         };
         Ok(Self { ask, at, frames })
     }
 }
 
-fn digest(
-    now: Moment,
-    context: &Context,
-    campaign: &CampaignId,
-    request: Option<&str>,
-) -> Result<(u64, VecDeque<String>), LogError> {
-    let found = context.hub.log().buckets(campaign)?;
+fn digest(At { now, context }: At<'_>, ask: &Ask) -> Result<(u64, VecDeque<String>), LogError> {
+    let found = context.hub.log().buckets(&ask.campaign)?;
     let (number, buckets) = found.ok_or(LogError::UnknownCampaign)?;
     let buckets: Vec<_> = buckets.iter().map(|it| json!([it.count, it.sum.to_string()])).collect();
     let mut data = json!({
-        "campaignId": campaign.as_str(),
+        "campaignId": ask.campaign.as_str(),
         "epoch": context.hub.epoch(),
         "sequenceNumber": number,
         "buckets": buckets,
     });
-    reply::optional(&mut data, "requestId", request);
+    reply::optional(&mut data, "requestId", ask.request.as_deref());
     let text = reply::message(now, "campaign.digest", &data.to_string());
     Ok((number, VecDeque::from([text])))
 }
 
 fn rows(
-    now: Moment,
-    context: &Context,
-    campaign: &CampaignId,
-    request: Option<&str>,
-    buckets: Vec<u8>,
+    At { now, context }: At<'_>,
+    Ask { campaign, request, .. }: &Ask,
+    buckets: &[u8],
 ) -> Result<(u64, VecDeque<String>), LogError> {
-    let query = RowQuery { buckets: Some(buckets), ..RowQuery::default() };
-    let view = context.hub.log().view(campaign, &query)?.ok_or(LogError::UnknownCampaign)?;
-    let keys = context.hub.log().keys();
-    let snapshot = Snapshot::cut(context.hub.epoch(), campaign, &view, keys)?;
+    let (hub, buckets) = (&context.hub, Some(buckets.to_vec()));
+    let query = RowQuery { buckets, ..RowQuery::default() };
+    let view = hub.log().view(campaign, &query)?.ok_or(LogError::UnknownCampaign)?;
+    let snapshot = Snapshot::cut(hub.epoch(), campaign, &view, hub.log().keys())?;
     let parts = (1..=snapshot.parts()).filter_map(|part| {
-        let data = snapshot.part(campaign, request, part)?;
+        let data = snapshot.part(campaign, request.as_deref(), part)?;
         Some(reply::message(now, "campaign.snapshot", &data))
     });
     Ok((snapshot.at, parts.collect()))

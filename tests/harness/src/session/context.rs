@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::limits::Delivery;
 use crate::access::Access;
+use crate::clock::Moment;
 use crate::hub::Hub;
 use crate::snapshots::Snapshots;
 
@@ -39,6 +40,13 @@ impl Context {
     pub(crate) fn joins_events(&self) -> bool {
         !self.one_event_per_frame.load(Ordering::Relaxed)
     }
+}
+
+/// When and where something is done for a subscription.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At<'c> {
+    pub(super) now: Moment,
+    pub(super) context: &'c Context,
 }
 
 /// Something to write to the socket.

@@ -11,12 +11,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use campaign_sync::protocol::CampaignId;
+use serde_json::json;
 
-use super::answer::{Answer, Ask};
+use super::answer::Answer;
+use super::context::At;
 use super::limits::Bucket;
-use super::message::{Prefer, Recover};
+use super::message::{Ask, Prefer, Recover};
 use super::{Context, Frame, Step, reply};
-use crate::clock::Moment;
 use crate::hub::{Next, Want};
 use crate::log::{Head, LogError};
 use crate::snapshots::{REPLAY_BYTES_MIN, Snapshot, Snapshots};
@@ -56,7 +57,7 @@ impl Cursor {
     }
 
     /// Whether the campaign may be asked to recover now; otherwise, after how many milliseconds.
-    pub(super) fn may_seek(&mut self, now: Moment, context: &Context) -> Result<(), u64> {
+    pub(super) fn may_seek(&mut self, At { now, context }: At<'_>) -> Result<(), u64> {
         let rate = context.delivery.recoveries_per_second;
         self.seeks.take(now.monotonic_ms, rate, 4 * rate)
     }
@@ -86,26 +87,19 @@ impl Cursor {
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    pub(super) fn seek(
-        &mut self,
-        now: Moment,
-        context: &Context,
-        wanted: Recover,
-    ) -> Result<Option<String>, LogError> {
+    pub(super) fn seek(&mut self, at: At<'_>, wanted: Recover) -> Result<Option<String>, LogError> {
         self.ask_again();
-        let Some(head) = context.hub.head(&self.campaign)? else {
+        let (now, hub) = (at.now, &at.context.hub);
+        let Some(head) = hub.head(&self.campaign)? else {
             self.place = Place::Idle;
-            context.hub.metrics.recovery(wanted.reason.as_deref(), "unknown_campaign");
-            return Ok(Some(reply::unknown_campaign(
-                now,
-                &self.campaign,
-                wanted.request.as_deref(),
-            )));
+            hub.metrics.recovery(wanted.reason.as_deref(), "unknown_campaign");
+            let request = wanted.request.as_deref();
+            return Ok(Some(reply::unknown_campaign(now, &self.campaign, request)));
         };
-        let same_log = wanted.epoch.as_deref().is_none_or(|epoch| epoch == context.hub.epoch());
-        if let Some(resumed) = self.resume(now, context, &wanted) {
+        if let Some(resumed) = self.resume(at, &wanted) {
             return Ok(Some(resumed));
         }
+        let same_log = wanted.epoch.as_deref().is_none_or(|epoch| epoch == hub.epoch());
         if same_log && wanted.last > head.number {
             let until_ms = match self.place {
                 Place::Ahead { until_ms, .. } => until_ms,
@@ -115,68 +109,53 @@ impl Cursor {
                 self.place = Place::Ahead { wanted, until_ms };
                 return Ok(None);
             }
-            return self.seek_snapshot(now, context, &wanted, 0, "position_ahead").map(Some);
         }
-        if !same_log {
-            return self.seek_snapshot(now, context, &wanted, 0, "epoch_changed").map(Some);
-        }
-        if wanted.prefer == Prefer::Snapshot {
-            let last = wanted.last;
-            return self.seek_snapshot(now, context, &wanted, last, "preferred").map(Some);
-        }
-        self.seek_in_history(now, context, &wanted, &head).map(Some)
+        let last = wanted.last;
+        let (least, reason) = match (same_log, wanted.prefer) {
+            (false, _) => (0, "epoch_changed"),
+            (true, _) if last > head.number => (0, "position_ahead"),
+            (true, Prefer::Snapshot) => (last, "preferred"),
+            (true, _) if last + 1 < head.oldest => (last, "truncated"),
+            (true, Prefer::Either) if self.is_long(at, last, &head)? => (last, "replay_too_large"),
+            (true, Prefer::Either | Prefer::Replay) => {
+                self.place = Place::At(last);
+                let outcome = if last == head.number { "current" } else { "replay" };
+                let (from, to) = (last + 1, head.number);
+                return Ok(Some(self.recovery(at, &wanted, outcome, None, (from, to))));
+            }
+        };
+        self.seek_snapshot(at, &wanted, least, reason).map(Some)
     }
 
-    fn seek_in_history(
-        &mut self,
-        now: Moment,
-        context: &Context,
-        wanted: &Recover,
-        head: &Head,
-    ) -> Result<String, LogError> {
-        let last = wanted.last;
-        if last + 1 < head.oldest {
-            return self.seek_snapshot(now, context, wanted, last, "truncated");
-        }
-        if last < head.number && wanted.prefer != Prefer::Replay {
-            let bytes = context.hub.log().bytes_after(&self.campaign, last)?;
-            let snapshot = Snapshots::estimated_bytes(head.domains_count);
-            if bytes > snapshot.max(REPLAY_BYTES_MIN) {
-                return self.seek_snapshot(now, context, wanted, last, "replay_too_large");
-            }
-        }
-        self.place = Place::At(last);
-        let outcome = if last == head.number { "current" } else { "replay" };
-        self.told(context, wanted, outcome, head.number);
-        let request = wanted.request.as_deref();
-        Ok(self.recovery(now, context, request, (outcome, None), (last + 1, head.number)))
+    /// Whether a snapshot takes less than everything after that number.
+    fn is_long(&self, at: At<'_>, last: u64, head: &Head) -> Result<bool, LogError> {
+        let snapshot = Snapshots::estimated_bytes(head.domains_count).max(REPLAY_BYTES_MIN);
+        let log = at.context.hub.log();
+        Ok(last < head.number && log.bytes_after(&self.campaign, last)? > snapshot)
     }
 
     /// Begins a snapshot of number `least` or later.
     fn seek_snapshot(
         &mut self,
-        now: Moment,
-        context: &Context,
+        at: At<'_>,
         wanted: &Recover,
         least: u64,
         reason: &'static str,
     ) -> Result<String, LogError> {
+        let (now, context) = (at.now, at.context);
         let taken = context.snapshots.take(&context.hub, &self.campaign, least, now.monotonic_ms);
-        let taken = match taken {
+        let snapshot = match taken {
             Err(LogError::UnknownCampaign) => {
                 self.place = Place::Idle;
                 return Ok(reply::ended(now, &self.campaign, "deleted"));
             }
             taken => taken?,
         };
-        let at = taken.at;
-        self.told(context, wanted, reason, at);
-        self.place = Place::Snapshot { snapshot: taken, next: 1, request: wanted.request.clone() };
-        let request = wanted.request.as_deref();
-        Ok(self.recovery(now, context, request, ("snapshot", Some(reason)), (at + 1, at)))
+        Ok(self.begin(at, wanted, reason, snapshot, 1))
     }
 
-    fn resume(&mut self, now: Moment, context: &Context, wanted: &Recover) -> Option<String> {
+    fn resume(&mut self, at: At<'_>, wanted: &Recover) -> Option<String> {
+        let (now, context) = (at.now, at.context);
         let resume = wanted.resume.as_ref().filter(|it| it.epoch == context.hub.epoch())?;
         let held = context.snapshots.held(&self.campaign, resume.at, now.monotonic_ms)?;
         let next = resume.after_part.checked_add(1).filter(|next| *next <= held.parts())?;
@@ -184,78 +163,90 @@ impl Cursor {
         if wanted.last > resume.at || resume.at + 1 < oldest {
             return None;
         }
-        self.told(context, wanted, "resumed", resume.at);
-        self.place = Place::Snapshot { snapshot: held, next, request: wanted.request.clone() };
-        let request = wanted.request.as_deref();
-        let (outcome, numbers) = (("snapshot", Some("resumed")), (resume.at + 1, resume.at));
-        Some(self.recovery(now, context, request, outcome, numbers))
+        Some(self.begin(at, wanted, "resumed", held, next))
     }
 
-    /// A recovery is an event of integrity: it is counted, and logged with its position.
-    fn told(&self, context: &Context, wanted: &Recover, outcome: &'static str, to: u64) {
-        context.hub.metrics.recovery(wanted.reason.as_deref(), outcome);
-        tracing::info!(
-            event = "recovery",
-            campaignId = self.campaign.as_str(),
-            reason = wanted.reason.as_deref().unwrap_or("none"),
-            outcome,
-            lastSequenceNumber = wanted.last,
-            toSequenceNumber = to,
-            eventId = context.hub.known_head(&self.campaign).map(|head| head.event_id),
-        );
+    /// Writes a snapshot from part `next` on.
+    fn begin(
+        &mut self,
+        at: At<'_>,
+        wanted: &Recover,
+        reason: &'static str,
+        snapshot: Arc<Snapshot>,
+        next: u64,
+    ) -> String {
+        let numbers = (snapshot.at + 1, snapshot.at);
+        self.place = Place::Snapshot { snapshot, next, request: wanted.request.clone() };
+        self.recovery(at, wanted, "snapshot", Some(reason), numbers)
     }
 
+    /// What the client is told. A recovery is an event of integrity: it is counted, and logged with its
+    /// position.
     fn recovery(
         &self,
-        now: Moment,
-        context: &Context,
-        request: Option<&str>,
-        (outcome, reason): (&'static str, Option<&'static str>),
+        At { now, context }: At<'_>,
+        wanted: &Recover,
+        outcome: &'static str,
+        reason: Option<&'static str>,
         (from, to): (u64, u64),
     ) -> String {
-        let (campaign, epoch) = (&self.campaign, context.hub.epoch());
-        let recovery = reply::Recovery { campaign, request, epoch, outcome, reason, from, to };
-        reply::recovery(now, &recovery)
+        let (hub, campaign) = (&context.hub, self.campaign.as_str());
+        let counted = reason.unwrap_or(outcome);
+        hub.metrics.recovery(wanted.reason.as_deref(), counted);
+        tracing::info!(
+            event = "recovery",
+            campaignId = campaign,
+            reason = wanted.reason.as_deref().unwrap_or("none"),
+            outcome = counted,
+            lastSequenceNumber = wanted.last,
+            toSequenceNumber = to,
+            eventId = hub.known_head(&self.campaign).map(|head| head.event_id),
+        );
+        let mut data = json!({
+            "campaignId": campaign,
+            "epoch": hub.epoch(),
+            "outcome": outcome,
+            "fromSequenceNumber": from,
+            "toSequenceNumber": to,
+        });
+        reply::optional(&mut data, "requestId", wanted.request.as_deref());
+        reply::optional(&mut data, "reason", reason);
+        reply::message(now, "event_recovery", &data.to_string())
     }
 
     /// The next frame of this subscription.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    pub(super) fn poll(
-        &mut self,
-        now: Moment,
-        context: &Context,
-        may_block: bool,
-    ) -> Result<Step, LogError> {
+    pub(super) fn poll(&mut self, at: At<'_>, may_block: bool) -> Result<Step, LogError> {
         match &mut self.place {
-            Place::Idle => self.due_answer(now, context, u64::MAX, may_block),
+            Place::Idle => self.due_answer(at, u64::MAX, may_block),
             Place::Ahead { wanted, until_ms } => {
-                let known = context.hub.known_head(&self.campaign).map_or(0, |head| head.number);
-                if known < wanted.last && now.monotonic_ms < *until_ms {
+                let known = at.context.hub.known_head(&self.campaign).map_or(0, |head| head.number);
+                if known < wanted.last && at.now.monotonic_ms < *until_ms {
                     return Ok(Step::Idle);
                 }
                 if !may_block {
                     return Ok(Step::Blocking);
                 }
                 let wanted = wanted.clone();
-                let said = self.seek(now, context, wanted)?;
+                let said = self.seek(at, wanted)?;
                 Ok(said.map_or(Step::Idle, |text| Step::Frame(Frame::control(text))))
             }
             Place::Snapshot { snapshot, next, request } => {
                 let data = snapshot.part(&self.campaign, request.as_deref(), *next);
                 *next += 1;
-                let (at, done) = (snapshot.at, *next > snapshot.parts());
+                let (number, done) = (snapshot.at, *next > snapshot.parts());
                 if done {
-                    self.place = Place::At(at);
+                    self.place = Place::At(number);
                 }
-                let text = reply::message(now, "campaign.snapshot", &data.unwrap_or_default());
+                let text = reply::message(at.now, "campaign.snapshot", &data.unwrap_or_default());
                 Ok(Step::Frame(Frame::control(text)))
             }
             Place::At(number) => {
                 let number = *number;
-                match self.due_answer(now, context, number, may_block)? {
-                    Step::Idle => self.advance(context, number, may_block),
+                match self.due_answer(at, number, may_block)? {
+                    Step::Idle => self.advance(at.context, number, may_block),
                     step => Ok(step),
                 }
             }
@@ -263,22 +254,13 @@ impl Cursor {
     }
 
     /// An answer that is due at this number: all of its frames come before any later event.
-    fn due_answer(
-        &mut self,
-        now: Moment,
-        context: &Context,
-        number: u64,
-        may_block: bool,
-    ) -> Result<Step, LogError> {
+    fn due_answer(&mut self, at: At<'_>, number: u64, may_block: bool) -> Result<Step, LogError> {
         if self.answer.is_none() {
-            if self.asks.is_empty() {
-                return Ok(Step::Idle);
-            }
+            let Some(ask) = self.asks.front() else { return Ok(Step::Idle) };
             if !may_block {
                 return Ok(Step::Blocking);
             }
-            let Some(ask) = self.asks.front().cloned() else { return Ok(Step::Idle) };
-            self.answer = Some(Answer::prepare(now, context, &self.campaign, ask)?);
+            self.answer = Some(Answer::prepare(at, ask.clone())?);
             self.asks.pop_front();
         }
         let Some(answer) = self.answer.as_mut().filter(|answer| answer.at <= number) else {

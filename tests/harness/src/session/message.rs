@@ -27,14 +27,7 @@ pub enum ClientMessage {
     /// `request_event_recovery`
     Recover(Recover),
     /// `request_campaign_digest`, or `request_campaign_snapshot` of some buckets
-    Ask {
-        /// Which campaign.
-        campaign: CampaignId,
-        /// Names the answer.
-        request: Option<String>,
-        /// Which buckets; none for the digest.
-        buckets: Option<Vec<u8>>,
-    },
+    Ask(Ask),
     /// `ping`, with what to echo
     Ping(Option<u64>),
 }
@@ -56,6 +49,17 @@ pub struct Recover {
     pub prefer: Prefer,
     /// A snapshot download that was cut.
     pub resume: Option<Resume>,
+}
+
+/// A question about the state at one number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Which campaign.
+    pub campaign: CampaignId,
+    /// Names the answer.
+    pub request: Option<String>,
+    /// The rows of these buckets; none for the digests of all buckets.
+    pub buckets: Option<Vec<u8>>,
 }
 
 /// What a client would rather have.
@@ -127,32 +131,24 @@ pub fn read(document: &str) -> Result<ClientMessage, Code> {
         }
         "subscribe_campaign" => fields(document)?.campaign().map(ClientMessage::Subscribe),
         "unsubscribe_campaign" => fields(document)?.campaign().map(ClientMessage::Unsubscribe),
-        "request_event_recovery" => fields(document)?.recover().map(ClientMessage::Recover),
-        "request_campaign_digest" => {
+        "request_event_recovery" => {
             let fields = fields(document)?;
-            let campaign = fields.campaign()?;
-            Ok(ClientMessage::Ask { campaign, request: fields.request_id, buckets: None })
+            let prefer = fields.prefer.unwrap_or_default();
+            fields.recover(prefer).map(ClientMessage::Recover)
         }
-        "request_campaign_snapshot" => snapshot(fields(document)?),
+        "request_campaign_digest" => fields(document)?.ask(None).map(ClientMessage::Ask),
+        "request_campaign_snapshot" => {
+            let mut fields = fields(document)?;
+            match fields.buckets.take() {
+                None => fields.recover(Prefer::Snapshot).map(ClientMessage::Recover),
+                buckets => fields.ask(buckets).map(ClientMessage::Ask),
+            }
+        }
         "ping" => {
             let timestamp = fields(document)?.timestamp;
             Ok(ClientMessage::Ping(timestamp.and_then(|it| it.as_u64())))
         }
         _ => Err(Code::UnknownType),
-    }
-}
-
-fn snapshot(mut fields: Fields) -> Result<ClientMessage, Code> {
-    match fields.buckets.take() {
-        Some(buckets) => {
-            let campaign = fields.campaign()?;
-            let request = fields.request_id;
-            Ok(ClientMessage::Ask { campaign, request, buckets: Some(buckets) })
-        }
-        None => {
-            fields.prefer = Some(Prefer::Snapshot);
-            fields.recover().map(ClientMessage::Recover)
-        }
     }
 }
 
@@ -178,7 +174,11 @@ impl Fields {
         CampaignId::new(self.campaign_id.as_deref().ok_or(Code::InvalidMessage)?)
     }
 
-    fn recover(self) -> Result<Recover, Code> {
+    fn ask(self, buckets: Option<Vec<u8>>) -> Result<Ask, Code> {
+        Ok(Ask { campaign: self.campaign()?, request: self.request_id, buckets })
+    }
+
+    fn recover(self, prefer: Prefer) -> Result<Recover, Code> {
         let last = self.last_sequence_number.unwrap_or_default();
         if last > INTEGER_MAX {
             return Err(Code::IntegerOutOfRange);
@@ -189,7 +189,7 @@ impl Fields {
             epoch: self.epoch,
             request: self.request_id,
             reason: self.reason,
-            prefer: self.prefer.unwrap_or_default(),
+            prefer,
             resume: self.resume,
         })
     }

@@ -35,19 +35,19 @@ mod timing;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use campaign_sync::protocol::Code;
 use campaign_sync::protocol::digest::id_hash;
-use campaign_sync::protocol::{CampaignId, Code};
 use tokio::sync::Notify;
 
 use crate::access::Identity;
 use crate::clock::Moment;
 use crate::log::LogError;
 use crate::metrics::Metrics;
-use answer::Ask;
+use context::At;
 pub use context::{Context, Frame, Step};
 use cursor::Cursor;
 use limits::Bucket;
-use message::{ClientMessage, Recover};
+use message::ClientMessage;
 
 /// The largest client message.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
@@ -64,12 +64,8 @@ const DRAIN_RETRY_MS: u64 = 1_000;
 /// A request that waits for its answer, in the order of arrival.
 #[derive(Clone, Debug)]
 enum Request {
+    Client(ClientMessage),
     Say(String),
-    Pong(Option<u64>),
-    Subscribe(CampaignId),
-    Unsubscribe(CampaignId),
-    Seek(Recover),
-    Ask(CampaignId, Ask),
     Close(u16, &'static str),
 }
 
@@ -177,8 +173,7 @@ impl Conversation for Session {
 
     fn drain(&mut self, now: Moment) {
         let spread = id_hash(&self.id) % self.context.drain_spread_ms.max(1);
-        self.requests.push_back(Request::Say(reply::draining(now, DRAIN_RETRY_MS + spread)));
-        self.requests.push_back(Request::Close(1012, "draining"));
+        self.end(reply::draining(now, DRAIN_RETRY_MS + spread), 1012, "draining");
     }
 
     fn timeout_ms(&self) -> u64 {
@@ -248,16 +243,10 @@ impl Session {
         if self.identity.is_none() {
             return self.greet(now, message);
         }
-        self.requests.push_back(match message {
-            ClientMessage::Init { .. } => return self.refuse(now, Code::InvalidMessage),
-            ClientMessage::Subscribe(campaign) => Request::Subscribe(campaign),
-            ClientMessage::Unsubscribe(campaign) => Request::Unsubscribe(campaign),
-            ClientMessage::Recover(wanted) => Request::Seek(wanted),
-            ClientMessage::Ask { campaign, request, buckets } => {
-                Request::Ask(campaign, Ask { request, buckets })
-            }
-            ClientMessage::Ping(echo) => Request::Pong(echo),
-        });
+        if matches!(message, ClientMessage::Init { .. }) {
+            return self.refuse(now, Code::InvalidMessage);
+        }
+        self.requests.push_back(Request::Client(message));
     }
 
     fn greet(&mut self, now: Moment, message: ClientMessage) {
@@ -271,28 +260,30 @@ impl Session {
                 return self.refuse(now, Code::InvalidMessage);
             }
             // The client learns what is spoken here, and that it does not speak it.
-            self.requests.push_back(Request::Say(ack));
-            return self.requests.push_back(Request::Close(4400, "another protocol"));
+            return self.end(ack, 4400, "another protocol");
         }
         let given = token.or_else(|| self.cookie.take());
         let access = &self.context.access;
         let Some(identity) = access.identify(now.monotonic_ms, given.as_deref()) else {
             let text = "the session or token is missing or wrong";
             let error = reply::error(now, Code::Unauthorized, text, None, None);
-            self.requests.push_back(Request::Say(error));
-            return self.requests.push_back(Request::Close(4401, "unauthorized"));
+            return self.end(error, 4401, "unauthorized");
         };
         if !identity.opens_socket(self.context.delivery.max_connections_per_session) {
             identity.closes_socket();
             let text = "too many connections of this session";
             let error = reply::error(now, Code::TooMany, text, None, None);
-            self.requests.push_back(Request::Say(error));
-            return self.requests.push_back(Request::Close(4429, "too many connections"));
+            return self.end(error, 4429, "too many connections");
         }
         identity.follow(&self.wake);
         self.identity = Some(identity);
         self.binary = binary;
         self.requests.push_back(Request::Say(ack));
+    }
+
+    /// Says a last thing, and closes.
+    fn end(&mut self, said: String, code: u16, reason: &'static str) {
+        self.requests.extend([Request::Say(said), Request::Close(code, reason)]);
     }
 
     fn refuse(&mut self, now: Moment, code: Code) {
@@ -310,8 +301,8 @@ impl Session {
 
     fn next_step(&mut self, now: Moment, may_block: bool) -> Result<Step, LogError> {
         while let Some(request) = self.requests.front() {
-            let simple = matches!(request, Request::Say(_) | Request::Pong(_) | Request::Close(..));
-            if !simple && !may_block {
+            let simple = |it: &ClientMessage| matches!(it, ClientMessage::Ping(_));
+            if matches!(request, Request::Client(it) if !simple(it)) && !may_block {
                 return Ok(Step::Blocking);
             }
             // It stays where it is until it has been answered.
@@ -339,7 +330,7 @@ impl Session {
                 let ended = reply::ended(now, &id, "revoked");
                 return Ok(Step::Frame(Frame::control(ended)));
             }
-            match cursor.poll(now, &self.context, may_block)? {
+            match cursor.poll(At { now, context: &self.context }, may_block)? {
                 Step::Idle => {}
                 Step::Frame(frame) => {
                     self.turn = (at + 1) % count;

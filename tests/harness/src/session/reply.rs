@@ -40,39 +40,6 @@ pub fn ended(now: Moment, campaign: &CampaignId, reason: &str) -> String {
     message(now, "subscription_ended", &data.to_string())
 }
 
-/// What `event_recovery` says.
-#[derive(Clone, Debug)]
-pub struct Recovery<'a> {
-    /// Which campaign.
-    pub campaign: &'a CampaignId,
-    /// Which request.
-    pub request: Option<&'a str>,
-    /// The log.
-    pub epoch: &'a str,
-    /// `replay`, `current` or `snapshot`.
-    pub outcome: &'static str,
-    /// Why a snapshot.
-    pub reason: Option<&'static str>,
-    /// The first number that follows.
-    pub from: u64,
-    /// The last number that is not live.
-    pub to: u64,
-}
-
-/// `event_recovery`
-pub fn recovery(now: Moment, recovery: &Recovery<'_>) -> String {
-    let mut data = json!({
-        "campaignId": recovery.campaign.as_str(),
-        "epoch": recovery.epoch,
-        "outcome": recovery.outcome,
-        "fromSequenceNumber": recovery.from,
-        "toSequenceNumber": recovery.to,
-    });
-    optional(&mut data, "requestId", recovery.request);
-    optional(&mut data, "reason", recovery.reason);
-    message(now, "event_recovery", &data.to_string())
-}
-
 /// `event_recovery` for a campaign that is not there.
 pub fn unknown_campaign(now: Moment, campaign: &CampaignId, request: Option<&str>) -> String {
     let mut data = json!({"campaignId": campaign.as_str(), "outcome": "unknown_campaign"});

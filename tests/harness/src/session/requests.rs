@@ -2,10 +2,10 @@
 
 use campaign_sync::protocol::{CampaignId, Code};
 
-use super::answer::Ask;
+use super::context::At;
 use super::cursor::Cursor;
 use super::limits::Bucket;
-use super::message::Recover;
+use super::message::{Ask, ClientMessage, Recover};
 use super::{Frame, Request, Session, Step, reply};
 use crate::clock::Moment;
 use crate::log::{Head, LogError};
@@ -16,17 +16,22 @@ impl Session {
         now: Moment,
         request: Request,
     ) -> Result<Option<Step>, LogError> {
-        let said = match request {
-            Request::Say(text) => Some(text),
-            Request::Pong(echo) => return Ok(Some(Step::Frame(self.pong(now, echo)))),
+        let message = match request {
+            Request::Say(text) => return Ok(Some(Step::Frame(Frame::control(text)))),
             Request::Close(code, reason) => return Ok(Some(Step::Close(code, reason))),
-            Request::Subscribe(campaign) => self.subscribe(now, campaign)?,
-            Request::Unsubscribe(campaign) => {
+            Request::Client(message) => message,
+        };
+        let said = match message {
+            // Not accepted a second time.
+            ClientMessage::Init { .. } => None,
+            ClientMessage::Ping(echo) => return Ok(Some(Step::Frame(self.pong(now, echo)))),
+            ClientMessage::Subscribe(campaign) => Some(self.subscribe(now, &campaign)?),
+            ClientMessage::Unsubscribe(campaign) => {
                 self.leave(&campaign);
                 Some(reply::ended(now, &campaign, "unsubscribed"))
             }
-            Request::Seek(wanted) => self.seek(now, wanted)?,
-            Request::Ask(campaign, ask) => self.ask(now, &campaign, ask),
+            ClientMessage::Recover(wanted) => self.seek(now, wanted)?,
+            ClientMessage::Ask(ask) => self.ask(now, ask),
         };
         Ok(said.map(|text| Step::Frame(Frame::control(text))))
     }
@@ -56,43 +61,37 @@ impl Session {
         self.cursors.binary_search_by(|cursor| cursor.campaign.cmp(campaign))
     }
 
-    fn cursor(&mut self, campaign: &CampaignId) -> Option<&mut Cursor> {
-        self.find(campaign).ok().map(|at| &mut self.cursors[at])
-    }
-
-    fn subscribe(&mut self, now: Moment, campaign: CampaignId) -> Result<Option<String>, LogError> {
-        let Some(head) = self.visible(&campaign)? else {
+    fn subscribe(&mut self, now: Moment, campaign: &CampaignId) -> Result<String, LogError> {
+        let Some(head) = self.visible(campaign)? else {
             let text = "there is no such campaign";
-            return Ok(Some(reply::error(now, Code::UnknownCampaign, text, Some(&campaign), None)));
+            return Ok(reply::error(now, Code::UnknownCampaign, text, Some(campaign), None));
         };
-        if let Err(at) = self.find(&campaign) {
+        if let Err(at) = self.find(campaign) {
             if self.cursors.len() >= self.context.delivery.max_subscriptions {
                 let text = "too many subscriptions on this connection";
-                let error = reply::error(now, Code::TooMany, text, Some(&campaign), None);
-                return Ok(Some(error));
+                return Ok(reply::error(now, Code::TooMany, text, Some(campaign), None));
             }
-            self.context.hub.follow(&campaign, &self.wake)?;
+            self.context.hub.follow(campaign, &self.wake)?;
             self.metrics().subscriptions.inc();
             let burst = 4 * self.context.delivery.recoveries_per_second;
             let seeks = Bucket::full(now.monotonic_ms, burst);
             self.cursors.insert(at, Cursor::new(campaign.clone(), seeks));
         }
-        let confirmed = reply::confirmed(now, &campaign, self.context.hub.epoch(), &head);
-        Ok(Some(confirmed))
+        Ok(reply::confirmed(now, campaign, self.context.hub.epoch(), &head))
     }
 
     fn seek(&mut self, now: Moment, wanted: Recover) -> Result<Option<String>, LogError> {
         let request = wanted.request.as_deref();
         if let Ok(at) = self.find(&wanted.campaign) {
-            let cursor = &mut self.cursors[at];
+            let (cursor, at) = (&mut self.cursors[at], At { now, context: &self.context });
             // What failed is tried again without being counted again.
             if self.failures == 0
-                && let Err(after_ms) = cursor.may_seek(now, &self.context)
+                && let Err(after_ms) = cursor.may_seek(at)
             {
                 self.metrics().rate_limited.get_or_create(&[("what", "recoveries")]).inc();
                 return Ok(Some(reply::rate_limited(now, &wanted.campaign, request, after_ms)));
             }
-            return cursor.seek(now, &self.context, wanted);
+            return cursor.seek(at, wanted);
         }
         if self.visible(&wanted.campaign)?.is_none() {
             return Ok(Some(reply::unknown_campaign(now, &wanted.campaign, request)));
@@ -100,14 +99,12 @@ impl Session {
         Ok(Some(not_subscribed(now, &wanted.campaign, request)))
     }
 
-    fn ask(&mut self, now: Moment, campaign: &CampaignId, ask: Ask) -> Option<String> {
-        match self.cursor(campaign) {
-            Some(cursor) => {
-                cursor.ask(ask);
-                None
-            }
-            None => Some(not_subscribed(now, campaign, ask.request.as_deref())),
-        }
+    fn ask(&mut self, now: Moment, ask: Ask) -> Option<String> {
+        let Ok(at) = self.find(&ask.campaign) else {
+            return Some(not_subscribed(now, &ask.campaign, ask.request.as_deref()));
+        };
+        self.cursors[at].ask(ask);
+        None
     }
 
     pub(super) fn pong(&self, now: Moment, echo: Option<u64>) -> Frame {

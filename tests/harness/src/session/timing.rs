@@ -5,7 +5,7 @@ use crate::clock::Moment;
 use crate::log::LogError;
 
 use super::cursor::Cursor;
-use super::{Conversation as _, Request, Session, Step, reply};
+use super::{Conversation as _, Session, Step, reply};
 
 /// A client that says nothing is let go after this long.
 const GREETING_MS: u64 = 10_000;
@@ -35,8 +35,8 @@ impl Session {
             while let Some(cursor) = self.cursors.pop() {
                 self.left(&cursor.campaign);
             }
-            let said = Request::Say(reply::session_expired(now));
-            self.requests = [said, Request::Close(4401, "session expired")].into();
+            self.requests.clear();
+            self.end(reply::session_expired(now), 4401, "session expired");
         }
     }
 
