@@ -19,11 +19,10 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::go::{go_json, go_number, seconds, trimmed, unix_nanoseconds, uuid};
-use super::shapes::{
-    DnsResult, Generated, HttpResult, ListUpdate, Progress, Status, Transition, V1, V2,
-};
+use super::shapes::{Members, V1, V2};
 use super::{Broadcast, To};
 use crate::log::Appended;
+use crate::log::state::counters_json;
 
 /// The documents of what was appended, in order. `number` is the last one given.
 pub(super) fn of(number: &mut u64, campaign: &CampaignId, appended: &Appended) -> Vec<Broadcast> {
@@ -43,18 +42,13 @@ pub(super) fn of(number: &mut u64, campaign: &CampaignId, appended: &Appended) -
                     writer.row(row, &mut generated);
                 }
             }
-            "campaign.progress" => writer.progress(data),
+            "campaign.progress" => writer.progress(&data),
             "campaign.status" if data["phaseStatus"] == "completed" => {
-                let total = counters.total_items;
-                writer.progress(json!({
-                    "totalItems": total,
-                    "processedItems": counters.processed_items,
-                    "successfulItems": counters.successful_items,
-                    "failedItems": counters.failed_items,
-                    "progressPercent": counters.progress_percentage,
-                    "currentPhase": data["currentPhase"],
-                    "phaseStatus": "completed",
-                }));
+                let mut progress = counters_json(counters);
+                progress["progressPercent"] = json!(counters.progress_percentage);
+                progress["currentPhase"] = data["currentPhase"].clone();
+                progress["phaseStatus"] = json!("completed");
+                writer.progress(&progress);
                 writer.phase_complete(&data["currentPhase"], counters.processed_items);
             }
             "campaign.status" => writer.status(&data),
@@ -89,82 +83,83 @@ impl Writer<'_> {
     fn row(&mut self, row: &Value, generated: &mut u64) {
         let campaign_id = self.campaign.as_str();
         let (domain_id, domain) = (&row["domainId"], &row["domain"]);
+        let number = |name: &str| json!(row[name].as_u64().unwrap_or_default());
         let offset = row["totalValidated"].as_u64().unwrap_or_default().saturating_sub(1);
         let first =
             |names: [&str; 2]| names.map(|name| &row[name]).into_iter().find(|it| it.is_string());
         let has_code = row.get("httpStatusCode").is_some() || row.get("httpStatus").is_some();
         if !row["offset"].is_null() {
             *generated += 1;
-            let data = Generated {
-                campaign_id,
-                domain_id,
-                domain,
-                offset: &row["offset"],
-                batch_size: row["batchSize"].as_u64().unwrap_or(1),
-                total_generated: *generated,
-            };
+            let data = Members([
+                ("campaignId", json!(campaign_id)),
+                ("domainId", json!(domain_id)),
+                ("domain", json!(domain)),
+                ("offset", json!(row["offset"])),
+                ("batchSize", json!(row["batchSize"].as_u64().unwrap_or(1))),
+                ("totalGenerated", json!(generated)),
+            ]);
             self.v2(To::Everybody, "domain.generated", &data);
         } else if let (true, Some(status)) = (has_code, first(["validationStatus", "httpStatus"])) {
             let own_code = row.get("httpStatusCode");
-            let data = HttpResult {
-                campaign_id,
-                domain_id,
-                domain,
-                validation_status: status,
-                http_status: own_code.unwrap_or_else(|| &row["httpStatus"]),
-                keywords: (status == "success").then_some(["price"]),
-                content: format!("<title>{}</title>", domain.as_str().unwrap_or_default()),
-                headers: json!({"Server": "nginx"}),
-                processing_time: row["processingTime"].as_u64().unwrap_or_default(),
-                total_validated: row["totalValidated"].as_u64().unwrap_or_default(),
-            };
+            let data = Members([
+                ("campaignId", json!(campaign_id)),
+                ("domainId", json!(domain_id)),
+                ("domain", json!(domain)),
+                ("validationStatus", json!(status)),
+                ("httpStatus", json!(own_code.unwrap_or_else(|| &row["httpStatus"]))),
+                ("keywords", json!((status == "success").then_some(["price"]))),
+                (
+                    "content",
+                    json!(format!("<title>{}</title>", domain.as_str().unwrap_or_default())),
+                ),
+                ("headers", json!({"Server": "nginx"})),
+                ("processingTime", number("processingTime")),
+                ("totalValidated", number("totalValidated")),
+            ]);
             self.v2(self.subscribers(), "http.validation.result", &data);
         } else if let Some(status) = first(["validationStatus", "dnsStatus"]) {
             let resolved = status == "resolved";
             let records = json!({"A": ["192.0.2.1"], "MX": [format!("10 mail.{}", domain.as_str().unwrap_or_default())]});
-            let data = DnsResult {
-                campaign_id,
-                domain_id,
-                domain,
-                validation_status: status,
-                dns_records: resolved.then(|| records.clone()),
-                attempts: 1,
-                processing_time: row["processingTime"].as_u64().unwrap_or_default(),
-                total_validated: row["totalValidated"].as_u64().unwrap_or_default(),
-            };
+            let data = Members([
+                ("campaignId", json!(campaign_id)),
+                ("domainId", json!(domain_id)),
+                ("domain", json!(domain)),
+                ("validationStatus", json!(status)),
+                ("dnsRecords", json!(resolved.then_some(&records))),
+                ("attempts", json!(1)),
+                ("processingTime", number("processingTime")),
+                ("totalValidated", number("totalValidated")),
+            ]);
             match offset % 4 {
                 0 | 2 => self.v2(self.subscribers(), "dns.validation.result", &data),
                 // A hybrid: it never got a number.
                 3 => self.v1(self.subscribers(), "dns.validation.result", Some(0), json!(data)),
                 _ => {
-                    let mut data = json!({
-                        "domainId": domain_id,
-                        "domain": domain,
-                        "validationStatus": status,
-                        "dnsRecords": if resolved { records } else { json!({}) },
-                        "attempts": 1,
-                    });
-                    if domain.is_null() {
-                        data.as_object_mut().map(|it| it.remove("domain"));
-                    }
-                    self.v1(self.subscribers(), "dns_validation_result", None, data);
+                    let data = Members([
+                        ("attempts", json!(1)),
+                        ("dnsRecords", if resolved { records } else { json!({}) }),
+                        ("domain", json!(domain)),
+                        ("domainId", json!(domain_id)),
+                        ("validationStatus", json!(status)),
+                    ]);
+                    self.v1(self.subscribers(), "dns_validation_result", None, json!(data));
                 }
             }
         }
     }
 
-    fn progress(&mut self, data: Value) {
+    fn progress(&mut self, data: &Value) {
         let percent = go_number(data["progressPercent"].as_f64().unwrap_or_default());
-        let progress = Progress {
-            campaign_id: self.campaign.as_str(),
-            total_items: &data["totalItems"],
-            processed_items: &data["processedItems"],
-            successful_items: &data["successfulItems"],
-            failed_items: &data["failedItems"],
-            progress_percent: percent.clone(),
-            current_phase: &data["currentPhase"],
-            phase_status: &data["phaseStatus"],
-        };
+        let progress = Members([
+            ("campaignId", json!(self.campaign.as_str())),
+            ("totalItems", json!(data["totalItems"])),
+            ("processedItems", json!(data["processedItems"])),
+            ("successfulItems", json!(data["successfulItems"])),
+            ("failedItems", json!(data["failedItems"])),
+            ("progressPercent", percent.clone()),
+            ("currentPhase", json!(data["currentPhase"])),
+            ("phaseStatus", json!(data["phaseStatus"])),
+        ]);
         self.v2(To::Everybody, "campaign.progress", &progress);
         if data["currentPhase"] == "dns_validation" && data["phaseStatus"] == "in_progress" {
             let data = json!({
@@ -184,7 +179,7 @@ impl Writer<'_> {
             Some("dns_validation") => {
                 let data = json!({"level": "info", "message": "DNS done: 100% \u{2028} checked"});
                 let kind = "system_notification";
-                return self.broadcast_v1(To::Everybody, kind, None, data, false);
+                return self.v1(To::Everybody, kind, None, data);
             }
             Some("http_keyword_validation") => "analysis",
             Some("analysis") => "completed",
@@ -202,11 +197,11 @@ impl Writer<'_> {
     }
 
     fn status(&mut self, data: &Value) {
-        let status = Status {
-            campaign_id: self.campaign.as_str(),
-            phase_status: status_word(&data["phaseStatus"]),
-            current_phase: &data["currentPhase"],
-        };
+        let status = Members([
+            ("campaignId", json!(self.campaign.as_str())),
+            ("phaseStatus", json!(status_word(&data["phaseStatus"]))),
+            ("currentPhase", json!(data["currentPhase"])),
+        ]);
         self.v2(self.subscribers(), "campaign.status", &status);
     }
 
@@ -235,21 +230,21 @@ impl Writer<'_> {
                 "notificationType": "toast", "transitionTime": at}),
             ),
         };
-        let transition = Transition {
-            campaign_id: self.campaign.as_str(),
-            previous_phase: &data["previousPhase"],
-            new_phase: &data["newPhase"],
-            new_status: status_word(&data["newStatus"]),
-            transition_type: kind,
-            trigger_reason: &data["triggerReason"],
-            prerequisites_met: true,
-            data_integrity_check: true,
-            domains_count: counts[0],
-            processed_count: counts[1],
-            successful_count: counts[2],
-            failed_items: 0,
-            transition_metadata: metadata,
-        };
+        let transition = Members([
+            ("campaignId", json!(self.campaign.as_str())),
+            ("previousPhase", json!(data["previousPhase"])),
+            ("newPhase", json!(data["newPhase"])),
+            ("newStatus", json!(status_word(&data["newStatus"]))),
+            ("transitionType", json!(kind)),
+            ("triggerReason", json!(data["triggerReason"])),
+            ("prerequisitesMet", json!(true)),
+            ("dataIntegrityCheck", json!(true)),
+            ("domainsCount", json!(counts[0])),
+            ("processedCount", json!(counts[1])),
+            ("successfulCount", json!(counts[2])),
+            ("failedItems", json!(0)),
+            ("transitionMetadata", metadata),
+        ]);
         self.sequenced("campaign.phase.transition", &transition);
         if data["newPhase"] == "dns_validation" {
             let data = json!({"currentPhase": data["newPhase"], "previousPhase": data["previousPhase"],
@@ -259,7 +254,11 @@ impl Writer<'_> {
     }
 
     fn list_update(&mut self, action: &Value, campaign: Option<Value>) {
-        let data = ListUpdate { action, campaign_id: self.campaign.as_str(), campaign };
+        let data = Members([
+            ("action", json!(action)),
+            ("campaignId", json!(self.campaign.as_str())),
+            ("campaign", json!(campaign)),
+        ]);
         self.v2(To::Everybody, "campaign.list.update", &data);
     }
 
@@ -267,11 +266,8 @@ impl Writer<'_> {
         To::Subscribers(self.campaign.clone())
     }
 
+    /// Without a number of its own it gets the next one. What goes to everybody names no campaign.
     fn v1(&mut self, to: To, kind: &str, number: Option<u64>, data: Value) {
-        self.broadcast_v1(to, kind, number, data, true);
-    }
-
-    fn broadcast_v1(&mut self, to: To, kind: &str, number: Option<u64>, data: Value, names: bool) {
         let sequence_number = number.unwrap_or_else(|| {
             *self.number += 1;
             *self.number
@@ -283,7 +279,7 @@ impl Writer<'_> {
             sequence_number,
             data: Some(data),
             message: None,
-            campaign_id: names.then_some(self.campaign.as_str()),
+            campaign_id: (to != To::Everybody).then_some(self.campaign.as_str()),
         };
         self.out.push(Broadcast { to, text: go_json(&envelope).into() });
     }

@@ -55,10 +55,6 @@ async fn results(
     let (rows, cursor) = (rows.await?, query.get("cursor").map(String::as_str));
     let limit = query.get("limit").and_then(|it| it.parse().ok()).unwrap_or(PAGE_ROWS.0);
     let limit = limit.clamp(1, PAGE_ROWS.1);
-    let write = |row: &Row| match list.as_str() {
-        "dns-validation" => dns_result(id.as_str(), row),
-        _ => http_result(id.as_str(), row),
-    };
     Ok(plain(&match list.as_str() {
         "generated-domains" => {
             let from = cursor.and_then(|it| it.parse().ok()).unwrap_or(0_usize).min(rows.len());
@@ -69,8 +65,9 @@ async fn results(
             page(data, next.map(|it| json!(it)), rows.len())
         }
         "dns-validation" | "http-keyword" => {
-            let mut done: Vec<_> =
-                rows.iter().filter_map(|row| Some((&row.domain, write(row)?))).collect();
+            let write = |row| result(id.as_str(), &list, row);
+            let done = rows.iter().filter_map(|row| Some((&row.domain, write(row)?)));
+            let mut done: Vec<_> = done.collect();
             done.sort_by_key(|(name, _)| *name);
             let total = done.len();
             let from =
@@ -114,27 +111,21 @@ fn generated(campaign: &str, row: &Row) -> Value {
     domain
 }
 
-fn dns_result(campaign: &str, row: &Row) -> Option<Value> {
-    Some(json!({
-        "id": uuid(),
-        "dnsCampaignId": campaign,
-        "generatedDomainId": row.domain_id,
-        "domainName": row.domain,
-        "validationStatus": row.dns_status.as_ref()?,
-        "attempts": 1,
-    }))
-}
-
-fn http_result(campaign: &str, row: &Row) -> Option<Value> {
+/// An outcome of one of the two lists of outcomes, if there is one yet.
+fn result(campaign: &str, list: &str, row: &Row) -> Option<Value> {
+    let (of, status) = match list {
+        "dns-validation" => ("dnsCampaignId", &row.dns_status),
+        _ => ("httpKeywordCampaignId", &row.http_status),
+    };
     let mut result = json!({
         "id": uuid(),
-        "httpKeywordCampaignId": campaign,
+        of: campaign,
         "generatedDomainId": row.domain_id,
         "domainName": row.domain,
-        "validationStatus": row.http_status.as_ref()?,
+        "validationStatus": status.as_ref()?,
         "attempts": 1,
     });
-    if let Some(code) = row.http_status_code {
+    if let (Some(code), "http-keyword") = (row.http_status_code, list) {
         result["httpStatusCode"] = json!(code);
     }
     Some(result)

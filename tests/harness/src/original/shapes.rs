@@ -1,6 +1,6 @@
 //! What the original's documents look like: members in its order, some left out where there is nothing.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 /// The V1 envelope, its members in the original's order.
@@ -26,94 +26,12 @@ pub(super) struct V2<'a, D> {
     pub(super) data: D,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Generated<'a> {
-    pub(super) campaign_id: &'a str,
-    pub(super) domain_id: &'a Value,
-    pub(super) domain: &'a Value,
-    pub(super) offset: &'a Value,
-    pub(super) batch_size: u64,
-    pub(super) total_generated: u64,
-}
+/// The `data` of V2: members in the original's order, those left out that have no value.
+pub(super) struct Members<const N: usize>(pub(super) [(&'static str, Value); N]);
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct DnsResult<'a> {
-    pub(super) campaign_id: &'a str,
-    pub(super) domain_id: &'a Value,
-    #[serde(skip_serializing_if = "Value::is_null")]
-    pub(super) domain: &'a Value,
-    pub(super) validation_status: &'a Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) dns_records: Option<Value>,
-    pub(super) attempts: u64,
-    pub(super) processing_time: u64,
-    pub(super) total_validated: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct HttpResult<'a> {
-    pub(super) campaign_id: &'a str,
-    pub(super) domain_id: &'a Value,
-    #[serde(skip_serializing_if = "Value::is_null")]
-    pub(super) domain: &'a Value,
-    pub(super) validation_status: &'a Value,
-    #[serde(skip_serializing_if = "Value::is_null")]
-    pub(super) http_status: &'a Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) keywords: Option<[&'static str; 1]>,
-    pub(super) content: String,
-    pub(super) headers: Value,
-    pub(super) processing_time: u64,
-    pub(super) total_validated: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Progress<'a> {
-    pub(super) campaign_id: &'a str,
-    pub(super) total_items: &'a Value,
-    pub(super) processed_items: &'a Value,
-    pub(super) successful_items: &'a Value,
-    pub(super) failed_items: &'a Value,
-    pub(super) progress_percent: Value,
-    pub(super) current_phase: &'a Value,
-    pub(super) phase_status: &'a Value,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Transition<'a> {
-    pub(super) campaign_id: &'a str,
-    pub(super) previous_phase: &'a Value,
-    pub(super) new_phase: &'a Value,
-    pub(super) new_status: &'a str,
-    pub(super) transition_type: &'a str,
-    pub(super) trigger_reason: &'a Value,
-    pub(super) prerequisites_met: bool,
-    pub(super) data_integrity_check: bool,
-    pub(super) domains_count: u64,
-    pub(super) processed_count: u64,
-    pub(super) successful_count: u64,
-    pub(super) failed_items: u64,
-    pub(super) transition_metadata: Value,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ListUpdate<'a> {
-    pub(super) action: &'a Value,
-    pub(super) campaign_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) campaign: Option<Value>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Status<'a> {
-    pub(super) campaign_id: &'a str,
-    pub(super) phase_status: &'a str,
-    pub(super) current_phase: &'a Value,
+impl<const N: usize> Serialize for Members<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = self.0.iter().filter(|(_, value)| !value.is_null());
+        serializer.collect_map(members.map(|(name, value)| (name, value)))
+    }
 }
