@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use crate::access::Identity;
 use crate::lock::lock;
-use crate::log::{Appended, Draft, EventLog, Head, LogError, Observer, RowQuery, View};
+use crate::log::{Appended, Draft, EventLog, Head, Observer, Result, RowQuery, View};
 use crate::metrics::Metrics;
 pub use tail::{Next, Page, Want};
 use tail::{PAGE_BYTES, Tail};
@@ -118,24 +118,17 @@ impl Hub {
         campaign: &CampaignId,
         expected: u64,
         drafts: &[Draft],
-    ) -> Result<Appended, LogError> {
+    ) -> Result<Appended> {
         let started = Instant::now();
-        if self.is_shared() {
-            let appended = self.log.append(campaign, expected, drafts)?;
-            self.count(started, &appended);
-            return Ok(appended);
-        }
         // Held until published, so that the order of heads is the order of commits.
-        let _order = lock(&self.appending);
+        let order = (!self.is_shared()).then(|| lock(&self.appending));
         let appended = self.log.append(campaign, expected, drafts)?;
-        self.publish(campaign, &appended);
-        self.count(started, &appended);
-        Ok(appended)
-    }
-
-    fn count(&self, started: Instant, appended: &Appended) {
+        if order.is_some() {
+            self.publish(campaign, &appended);
+        }
         self.metrics.events_appended.inc_by(appended.events.len() as u64);
         self.metrics.append_seconds.observe(started.elapsed().as_secs_f64());
+        Ok(appended)
     }
 
     fn publish(&self, campaign: &CampaignId, appended: &Appended) {
@@ -156,8 +149,8 @@ impl Hub {
     /// The head of a campaign, from memory after the first time. Blocks the first time.
     ///
     /// # Errors
-    /// [`LogError::Storage`].
-    pub fn head(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError> {
+    /// [`LogError::Storage`](crate::log::LogError::Storage).
+    pub fn head(&self, campaign: &CampaignId) -> Result<Option<Head>> {
         if let Some(tail) = self.tails().get(campaign) {
             return Ok(Some(tail.head.clone()));
         }
@@ -177,8 +170,8 @@ impl Hub {
     /// Whether a campaign exists for somebody. Blocks the first time.
     ///
     /// # Errors
-    /// [`LogError::Storage`].
-    pub fn is_visible(&self, campaign: &CampaignId, identity: &Identity) -> Result<bool, LogError> {
+    /// [`LogError::Storage`](crate::log::LogError::Storage).
+    pub fn is_visible(&self, campaign: &CampaignId, identity: &Identity) -> Result<bool> {
         Ok(self.head(campaign)?.is_some() && self.still_visible(campaign, identity))
     }
 
@@ -202,8 +195,8 @@ impl Hub {
     /// Blocks the first time.
     ///
     /// # Errors
-    /// [`LogError::Storage`].
-    pub fn follow(&self, campaign: &CampaignId, follower: &Arc<Notify>) -> Result<(), LogError> {
+    /// [`LogError::Storage`](crate::log::LogError::Storage).
+    pub fn follow(&self, campaign: &CampaignId, follower: &Arc<Notify>) -> Result<()> {
         self.head(campaign)?;
         if let Some(tail) = self.tails().get_mut(campaign) {
             tail.followers.add(follower);
@@ -221,14 +214,14 @@ impl Hub {
     /// What comes after number `after`. Blocks only where the log may be read.
     ///
     /// # Errors
-    /// [`LogError::Storage`].
+    /// [`LogError::Storage`](crate::log::LogError::Storage).
     pub fn next(
         &self,
         campaign: &CampaignId,
         after: u64,
         want: Want,
         may_read: bool,
-    ) -> Result<Next, LogError> {
+    ) -> Result<Next> {
         if let Some(next) = self.tails().get_mut(campaign).and_then(|tail| tail.next(after, want)) {
             return Ok(next);
         }
@@ -259,8 +252,8 @@ impl Hub {
     /// wakes its followers.
     ///
     /// # Errors
-    /// [`LogError::Storage`].
-    pub fn reread(&self, campaign: &CampaignId) -> Result<(), LogError> {
+    /// [`LogError::Storage`](crate::log::LogError::Storage).
+    pub fn reread(&self, campaign: &CampaignId) -> Result<()> {
         let _order = lock(&self.appending);
         if let (Some(head), Some(tail)) = (self.log.head(campaign)?, self.tails().get_mut(campaign))
         {

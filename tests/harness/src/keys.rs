@@ -17,7 +17,7 @@ use rand::TryRngCore as _;
 use rand::rngs::OsRng;
 use serde_json::{Value, json};
 
-use crate::log::{EventLog, LogError};
+use crate::log::{EventLog, LogError, Result};
 
 /// How the epochs of sealed logs begin: a log is sealed from its first event to its last, or not at
 /// all, so that no client takes plain content for sealed one.
@@ -49,7 +49,7 @@ impl Nonce {
     ///
     /// # Errors
     /// [`LogError::Storage`] if the system gives none: nothing is sealed then.
-    pub fn fresh() -> Result<Self, LogError> {
+    pub fn fresh() -> Result<Self> {
         let mut bytes = [0; NONCE_BYTES];
         let filled = OsRng.try_fill_bytes(&mut bytes);
         filled.map_err(|error| LogError::Storage(format!("no random nonce: {error}")))?;
@@ -121,7 +121,7 @@ impl Keyring {
     ///
     /// # Errors
     /// As [`Nonce::fresh`].
-    pub fn seal(&self, associated: &str, content: &str) -> Result<String, LogError> {
+    pub fn seal(&self, associated: &str, content: &str) -> Result<String> {
         Ok(self.seal_with(Nonce::fresh()?, associated, content))
     }
 
@@ -135,7 +135,7 @@ impl Keyring {
         number: u64,
         route: &str,
         answer: &Value,
-    ) -> Result<Value, LogError> {
+    ) -> Result<Value> {
         let list = associated(campaign, epoch, number, event_id, route);
         let sealed = self.seal(&list, &answer.to_string())?;
         let Sealed { kid, sealed } = Sealed::read(&sealed).map_err(LogError::Rejected)?;
@@ -154,7 +154,7 @@ impl Keyring {
     /// # Errors
     /// [`LogError::Storage`] if the key is missing, which no retry heals; [`LogError::Rejected`] for
     /// what does not open.
-    pub fn open(&self, raw: &str, associated: &str) -> Result<String, LogError> {
+    pub fn open(&self, raw: &str, associated: &str) -> Result<String> {
         self.all.open(raw, associated).map_err(|code| refusal(code, raw))
     }
 
@@ -162,7 +162,7 @@ impl Keyring {
     ///
     /// # Errors
     /// As [`Nonce::fresh`].
-    pub fn seal_message(&self, campaign: &CampaignId, message: &str) -> Result<String, LogError> {
+    pub fn seal_message(&self, campaign: &CampaignId, message: &str) -> Result<String> {
         self.seal(&associated(campaign.as_str(), "", 0, "", MESSAGE), message)
     }
 
@@ -171,7 +171,7 @@ impl Keyring {
     ///
     /// # Errors
     /// As [`Keyring::open`].
-    pub fn open_message(&self, campaign: &CampaignId, message: &str) -> Result<String, LogError> {
+    pub fn open_message(&self, campaign: &CampaignId, message: &str) -> Result<String> {
         if Sealed::read(message).is_err() {
             return Ok(message.to_owned());
         }
@@ -194,7 +194,7 @@ pub fn is_sealed(epoch: &str) -> bool {
 ///
 /// # Errors
 /// [`LogError::Storage`], which says what to do.
-pub fn check_epoch(epoch: &str, has_keys: bool) -> Result<(), LogError> {
+pub fn check_epoch(epoch: &str, has_keys: bool) -> Result<()> {
     let what = match (is_sealed(epoch), has_keys) {
         (true, false) => "the log is sealed: --encrypt-keys is needed",
         (false, true) => {
@@ -210,7 +210,7 @@ pub fn check_epoch(epoch: &str, has_keys: bool) -> Result<(), LogError> {
 ///
 /// # Errors
 /// [`LogError::Storage`], which says what does not.
-pub fn check_history(log: &dyn EventLog) -> Result<(), LogError> {
+pub fn check_history(log: &dyn EventLog) -> Result<()> {
     let Some(keys) = log.keys() else { return Ok(()) };
     for campaign in log.campaigns()? {
         let Some(head) = log.head(&campaign)?.filter(|head| head.oldest <= head.number) else {
@@ -230,7 +230,7 @@ pub fn check_history(log: &dyn EventLog) -> Result<(), LogError> {
     Ok(())
 }
 
-fn open_document(keys: &Keyring, document: &str) -> Result<String, LogError> {
+fn open_document(keys: &Keyring, document: &str) -> Result<String> {
     let envelope = Envelope::parse(document).map_err(LogError::Rejected)?;
     let sequence = envelope.sequence.as_ref().ok_or(LogError::Rejected(Code::InvalidMessage))?;
     open_data(Some(keys), &envelope, sequence)
@@ -244,7 +244,7 @@ pub fn open_data(
     keys: Option<&Keyring>,
     envelope: &Envelope<'_>,
     sequence: &RawSequence<'_>,
-) -> Result<String, LogError> {
+) -> Result<String> {
     match keys {
         Some(keys) if is_sealed(sequence.epoch()) => {
             let opened = keys.all.open_event(envelope.kind, envelope.data, sequence);

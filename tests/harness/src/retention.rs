@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::clock::{Clock, Moment};
 use crate::hub::Hub;
-use crate::log::{EventLog, Head, LogError};
+use crate::log::{EventLog, Head, Result};
 
 /// How often it is looked.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -59,8 +59,8 @@ pub fn spawn(hub: &Arc<Hub>, clock: Clock, limits: Limits) {
 /// Looks at every campaign once, and forgets what is beyond the limits. Blocks.
 ///
 /// # Errors
-/// [`LogError::Storage`].
-pub fn sweep(hub: &Hub, now: Moment, limits: &Limits) -> Result<(), LogError> {
+/// [`LogError::Storage`](crate::log::LogError::Storage).
+pub fn sweep(hub: &Hub, now: Moment, limits: &Limits) -> Result<()> {
     for campaign in hub.log().campaigns()? {
         let Some(head) = hub.log().head(&campaign)? else { continue };
         let beyond = beyond(hub.log(), now, limits, &campaign, &head)?;
@@ -90,7 +90,7 @@ fn beyond(
     limits: &Limits,
     campaign: &CampaignId,
     head: &Head,
-) -> Result<u64, LogError> {
+) -> Result<u64> {
     let gone = head.oldest - 1;
     let mut to = gone;
     if limits.history_events > 0 {
@@ -119,11 +119,7 @@ fn beyond(
 
 /// The last number after `gone`, up to `head`, of which `holds` is true, which it is of all before
 /// it; `gone` if there is none.
-fn last(
-    gone: u64,
-    head: u64,
-    holds: impl Fn(u64) -> Result<bool, LogError>,
-) -> Result<u64, LogError> {
+fn last(gone: u64, head: u64, holds: impl Fn(u64) -> Result<bool>) -> Result<u64> {
     let (mut low, mut high) = (gone, head);
     while low < high {
         // Mostly nothing is to be forgotten, so the first is asked about first.

@@ -10,10 +10,9 @@ use campaign_sync::protocol::seal::associated_part;
 use serde_json::json;
 
 use crate::hub::Hub;
-use crate::keys::Keyring;
 use crate::lock::lock;
 use crate::log::state::record_json;
-use crate::log::{LogError, RowQuery, View};
+use crate::log::{LogError, Result, RowQuery, View};
 
 /// A snapshot is held this long after its last use.
 const HELD_MS: u64 = 60_000;
@@ -45,12 +44,8 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`LogError::Storage`] if they are to be sealed and cannot be.
-    pub fn cut(
-        epoch: &str,
-        campaign: &CampaignId,
-        view: &View,
-        keys: Option<&Keyring>,
-    ) -> Result<Self, LogError> {
+    pub fn cut(hub: &Hub, campaign: &CampaignId, view: &View) -> Result<Self> {
+        let (epoch, keys) = (hub.epoch(), hub.log().keys());
         // Base64 makes four bytes of three.
         let room = SNAPSHOT_PART_BYTES_MAX / 4 * if keys.is_some() { 3 } else { 4 };
         let mut lists: Vec<String> = vec![String::new()];
@@ -95,7 +90,7 @@ impl Snapshot {
             ))
         };
         let parts = lists.into_iter().enumerate().map(part);
-        let parts: Vec<String> = parts.collect::<Result<_, LogError>>()?;
+        let parts: Vec<String> = parts.collect::<Result<_>>()?;
         let bytes = parts.iter().map(|part| part.len() as u64).sum();
         Ok(Self { at: head.number, parts, bytes })
     }
@@ -150,7 +145,7 @@ impl Snapshots {
         campaign: &CampaignId,
         least: u64,
         now_ms: u64,
-    ) -> Result<Arc<Snapshot>, LogError> {
+    ) -> Result<Arc<Snapshot>> {
         let held = self.of(campaign);
         let mut held = lock(&held);
         expire(&mut held, now_ms);
@@ -166,7 +161,7 @@ impl Snapshots {
         }
         let view = hub.log().view(campaign, &RowQuery::default())?;
         let view = view.filter(|view| !view.stand.deleted).ok_or(LogError::UnknownCampaign)?;
-        let snapshot = Arc::new(Snapshot::cut(hub.epoch(), campaign, &view, hub.log().keys())?);
+        let snapshot = Arc::new(Snapshot::cut(hub, campaign, &view)?);
         hub.metrics.snapshots_built.inc();
         if held.len() == HELD_MAX {
             held.remove(0);

@@ -245,7 +245,7 @@ impl Driver {
         metrics.frames_sent.inc();
         metrics.bytes_sent.inc_by(text.len() as u64);
         let is_binary = self.session()?.is_binary();
-        self.wire.put(text.into(), is_binary);
+        self.wire.put(text.into(), is_binary).map_err(|_| Over)?;
         self.flush().await
     }
 

@@ -17,15 +17,13 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// What is read at once, and kept per socket: clients say little.
 const READ_BYTES: usize = 512;
-
-/// A final frame of text, and one of binary data.
-const TEXT: u8 = 0x81;
-const BINARY: u8 = 0x82;
 
 /// The longest header of a frame that is not masked.
 const HEADER_BYTES_MAX: usize = 10;
@@ -68,26 +66,14 @@ impl Wire {
     }
 
     /// Puts a frame of documents where [`Wire::flush`] takes it from; the one before has been flushed.
-    pub(crate) fn put(&mut self, text: Bytes, is_binary: bool) {
-        let (mut header, length) = ([0; HEADER_BYTES_MAX], text.len());
-        header[0] = if is_binary { BINARY } else { TEXT };
-        let size = match length {
-            0..126 => {
-                header[1] = length as u8;
-                2
-            }
-            126..0x1_0000 => {
-                header[1] = 126;
-                header[2..4].copy_from_slice(&(length as u16).to_be_bytes());
-                4
-            }
-            _ => {
-                header[1] = 127;
-                header[2..].copy_from_slice(&(length as u64).to_be_bytes());
-                HEADER_BYTES_MAX
-            }
-        };
-        self.unsent = Some(Cursor::new(header).take(size).chain(text));
+    pub(crate) fn put(&mut self, text: Bytes, is_binary: bool) -> Result<(), Error> {
+        let opcode = OpCode::Data(if is_binary { Data::Binary } else { Data::Text });
+        let mut header = Cursor::new([0; HEADER_BYTES_MAX]);
+        FrameHeader { opcode, ..FrameHeader::default() }.format(text.len() as u64, &mut header)?;
+        let size = header.position() as usize;
+        header.set_position(0);
+        self.unsent = Some(header.take(size).chain(text));
+        Ok(())
     }
 
     /// Asks the peer for a sign of life, with the next flush.

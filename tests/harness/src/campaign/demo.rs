@@ -28,30 +28,26 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock, kick: Kick, rate: u64) {
         loop {
             let (hub_, kick_) = (hub.clone(), kick.clone());
             let step = move || step(&hub_, clock, &kick_, turn, rate);
-            match tokio::task::spawn_blocking(step).await {
-                Ok(Ok(Next::Same)) => tokio::time::sleep(PAUSE).await,
-                Ok(Ok(Next::Campaign)) => {
-                    tokio::time::sleep(LAST_PAUSE).await;
-                    turn += 1;
-                }
-                Ok(Ok(Next::Deleted)) => turn += 1,
+            let (pause, turns) = match tokio::task::spawn_blocking(step).await {
+                Ok(Ok(next)) => next,
                 // Somebody pressed a button at the same time: look again.
                 Ok(Err(refusal)) => {
                     let code = refusal.code.as_str();
                     tracing::info!(event = "demo_refused", code, reason = refusal.message);
-                    tokio::time::sleep(PAUSE).await;
+                    SAME
                 }
                 Err(_) => return,
-            }
+            };
+            tokio::time::sleep(pause).await;
+            turn += turns;
         }
     });
 }
 
-enum Next {
-    Same,
-    Campaign,
-    Deleted,
-}
+/// How long to wait after a step, and how many campaigns to go on.
+type Next = (Duration, u64);
+
+const SAME: Next = (PAUSE, 0);
 
 fn id(turn: u64) -> Option<CampaignId> {
     let name = if turn == 1 { "demo".to_owned() } else { format!("demo-{turn}") };
@@ -64,7 +60,7 @@ fn last_turn(hub: &Hub) -> u64 {
 }
 
 fn step(hub: &Hub, clock: Clock, kick: &Kick, turn: u64, rate: u64) -> Result<Next, Refusal> {
-    let Some(id) = id(turn) else { return Ok(Next::Campaign) };
+    let Some(id) = id(turn) else { return Ok((LAST_PAUSE, 1)) };
     let (now, order) = (clock.now(), Order { reason: Some("demo".into()), ..Order::default() });
     let operation = Operation { hub, now, campaign: &id, order: &order };
     let Some(view) = hub.log().view(&id, &RowQuery::NONE)? else {
@@ -75,17 +71,17 @@ fn step(hub: &Hub, clock: Clock, kick: &Kick, turn: u64, rate: u64) -> Result<Ne
             ..NewCampaign::default()
         };
         operation.create(&new, rate)?;
-        return Ok(Next::Same);
+        return Ok(SAME);
     };
     if view.stand.deleted {
-        return Ok(Next::Deleted);
+        return Ok((Duration::ZERO, 1));
     }
     let record = &view.stand.record;
     let next = match record.phase {
         Phase::DomainGeneration => Phase::DnsValidation,
         Phase::DnsValidation => Phase::HttpKeywordValidation,
         Phase::HttpKeywordValidation => Phase::Analysis,
-        _ if record.status == Status::Completed => return Ok(Next::Campaign),
+        _ if record.status == Status::Completed => return Ok((LAST_PAUSE, 1)),
         _ => Phase::Analysis,
     };
     match record.status {
@@ -98,5 +94,5 @@ fn step(hub: &Hub, clock: Clock, kick: &Kick, turn: u64, rate: u64) -> Result<Ne
         }
         _ => {}
     }
-    Ok(Next::Same)
+    Ok(SAME)
 }

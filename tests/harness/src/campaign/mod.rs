@@ -248,13 +248,6 @@ impl Operation<'_> {
 }
 
 fn settings(new: &NewCampaign, default_rate: u64) -> Result<Settings, Refusal> {
-    let invalid = |message: &str| Err(Refusal::new(Code::InvalidBody, message));
-    if new.name.is_empty() || new.name.len() > 200 {
-        return invalid("name must have 1 to 200 bytes");
-    }
-    if !(1..=ROWS_MAX).contains(&new.count) {
-        return invalid("count must be 1 to 1,000,000");
-    }
     let settings = Settings {
         pattern: new.pattern.clone().unwrap_or_else(|| Settings::default().pattern),
         count: new.count,
@@ -263,16 +256,24 @@ fn settings(new: &NewCampaign, default_rate: u64) -> Result<Settings, Refusal> {
         batch: new.batch,
         owner: None,
     };
-    if !(1..=1_000_000).contains(&settings.rate) {
-        return invalid("rate must be 1 to 1,000,000 rows per second");
+    let Settings { pattern, count, rate, batch, .. } = &settings;
+    let wrong = [
+        (!(1..=200).contains(&new.name.len()), "name must have 1 to 200 bytes"),
+        (!(1..=ROWS_MAX).contains(count), "count must be 1 to 1,000,000"),
+        (!(1..=1_000_000).contains(rate), "rate must be 1 to 1,000,000 rows per second"),
+        (
+            batch.is_some_and(|batch| !(1..=1_000).contains(&batch)),
+            "batch must be 1 to 1,000 rows per event",
+        ),
+        (
+            pattern.len() > 200 || !pattern.contains("{n}"),
+            "pattern must contain {n} and have at most 200 bytes",
+        ),
+    ];
+    match wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
+        Some((_, message)) => Err(Refusal::new(Code::InvalidBody, message)),
+        None => Ok(settings),
     }
-    if settings.batch.is_some_and(|batch| !(1..=1_000).contains(&batch)) {
-        return invalid("batch must be 1 to 1,000 rows per event");
-    }
-    if settings.pattern.len() > 200 || !settings.pattern.contains("{n}") {
-        return invalid("pattern must contain {n} and have at most 200 bytes");
-    }
-    Ok(settings)
 }
 
 fn journal_transition(name: &str, done: &Done) {

@@ -17,7 +17,7 @@ use super::drafts;
 use super::simulate::Fate;
 use crate::clock::{Clock, Moment};
 use crate::hub::Hub;
-use crate::log::{Draft, LogError, Row, RowQuery, Settings, Tally, View};
+use crate::log::{Draft, LogError, Result, Row, RowQuery, Settings, Tally, View};
 
 /// How often work is done.
 const TICK: Duration = Duration::from_millis(50);
@@ -106,7 +106,7 @@ struct Work {
 
 impl Work {
     /// Does what is due; `false` when the phase is not under way any more.
-    fn step(&mut self, hub: &Hub, now: Moment, campaign: &CampaignId) -> Result<bool, LogError> {
+    fn step(&mut self, hub: &Hub, now: Moment, campaign: &CampaignId) -> Result<bool> {
         let Some(view) = hub.log().view(campaign, &RowQuery::NONE)? else { return Ok(false) };
         let record = &view.stand.record;
         if record.status != Status::InProgress || view.stand.deleted {
@@ -116,7 +116,7 @@ impl Work {
             return Ok(true);
         }
         if self.phase != Some(record.phase) {
-            self.begin(hub, now, campaign, record.phase, &view.stand.settings)?;
+            self.begin(hub, now, campaign, &view)?;
         }
         let due = self.due(now, view.stand.settings.rate);
         if due == 0 {
@@ -162,15 +162,9 @@ impl Work {
     }
 
     /// Counts anew how far the phase is.
-    fn begin(
-        &mut self,
-        hub: &Hub,
-        now: Moment,
-        campaign: &CampaignId,
-        phase: Phase,
-        settings: &Settings,
-    ) -> Result<(), LogError> {
-        let recount = hub.log().recount(campaign)?.ok_or(LogError::UnknownCampaign)?;
+    fn begin(&mut self, hub: &Hub, now: Moment, id: &CampaignId, view: &View) -> Result<()> {
+        let (phase, settings) = (view.stand.record.phase, &view.stand.settings);
+        let recount = hub.log().recount(id)?.ok_or(LogError::UnknownCampaign)?;
         *self = Self {
             phase: Some(phase),
             counters: counted(phase, settings, &recount.tally),
@@ -196,13 +190,7 @@ impl Work {
     }
 
     /// The next rows of the phase, with their outcomes.
-    fn rows(
-        &self,
-        hub: &Hub,
-        campaign: &CampaignId,
-        view: &View,
-        due: u64,
-    ) -> Result<Vec<Row>, LogError> {
+    fn rows(&self, hub: &Hub, campaign: &CampaignId, view: &View, due: u64) -> Result<Vec<Row>> {
         let (phase, settings) = (view.stand.record.phase, &view.stand.settings);
         if matches!(phase, Phase::Setup | Phase::DomainGeneration) {
             return Ok(self.generate(settings, due));

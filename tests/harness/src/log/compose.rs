@@ -5,7 +5,7 @@ use std::sync::Arc;
 use campaign_sync::protocol::seal::associated;
 use campaign_sync::protocol::{CampaignId, EventHash};
 
-use super::{Draft, Event, Head, LogError};
+use super::{Draft, Event, Head, Result};
 use crate::keys::{Keyring, Nonce};
 
 /// The end of a log, as far as the next event depends on it.
@@ -32,13 +32,13 @@ impl Chain {
     /// is sealed, its nonce stands there for what it says: a hash of that would tell who guesses right.
     ///
     /// # Errors
-    /// [`LogError::Storage`] if there is no nonce to be had.
+    /// [`LogError::Storage`](crate::log::LogError::Storage) if there is no nonce to be had.
     pub fn next(
         &mut self,
         campaign: &CampaignId,
         draft: &Draft,
         keys: Option<&Keyring>,
-    ) -> Result<Event, LogError> {
+    ) -> Result<Event> {
         let sealing = keys.map(|keys| Nonce::fresh().map(|nonce| (keys, nonce))).transpose()?;
         let number = self.number + 1;
         let number_raw = number.to_string();

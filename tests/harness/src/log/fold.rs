@@ -8,7 +8,7 @@ use campaign_sync::protocol::transition::Transition;
 use campaign_sync::protocol::{CampaignId, Code, Status};
 use serde::Deserialize;
 
-use super::{Head, LogError, Row, Settings, Stand};
+use super::{Head, LogError, Result, Row, Settings, Stand};
 
 /// The rows of one campaign, wherever they are kept.
 pub trait Table {
@@ -16,19 +16,19 @@ pub trait Table {
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn get(&mut self, domain_id: &str) -> Result<Option<(Row, u64)>, LogError>;
+    fn get(&mut self, domain_id: &str) -> Result<Option<(Row, u64)>>;
 
     /// Puts a row in place of the one of its id.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn put(&mut self, row: &Row, hash: u64) -> Result<(), LogError>;
+    fn put(&mut self, row: &Row, hash: u64) -> Result<()>;
 
     /// Takes a row away.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn remove(&mut self, domain_id: &str) -> Result<(), LogError>;
+    fn remove(&mut self, domain_id: &str) -> Result<()>;
 }
 
 /// A campaign while events are folded into it.
@@ -55,7 +55,7 @@ impl<T: Table> Fold<T> {
     /// # Errors
     /// [`LogError::Rejected`] for content that breaks the contract; the caller then gives up what it
     /// has folded so far. [`LogError::Storage`].
-    pub fn event(&mut self, campaign: &CampaignId, kind: &str, data: &str) -> Result<(), LogError> {
+    pub fn event(&mut self, campaign: &CampaignId, kind: &str, data: &str) -> Result<()> {
         let Some(kind) = EventKind::parse(kind) else { return Ok(()) };
         let body = Body::decode(kind, data, campaign.as_str()).map_err(LogError::Rejected)?;
         match body {
@@ -96,7 +96,7 @@ impl<T: Table> Fold<T> {
         }
     }
 
-    fn transition(&mut self, transition: Transition) -> Result<(), LogError> {
+    fn transition(&mut self, transition: Transition) -> Result<()> {
         if transition.refusal().is_some() {
             return Ok(());
         }
@@ -119,7 +119,7 @@ impl<T: Table> Fold<T> {
         Ok(())
     }
 
-    fn rows(&mut self, patches: &[RowPatch<'_>]) -> Result<(), LogError> {
+    fn rows(&mut self, patches: &[RowPatch<'_>]) -> Result<()> {
         for patch in patches {
             self.patch(patch)?;
         }
@@ -127,7 +127,7 @@ impl<T: Table> Fold<T> {
         Ok(())
     }
 
-    fn patch(&mut self, patch: &RowPatch<'_>) -> Result<(), LogError> {
+    fn patch(&mut self, patch: &RowPatch<'_>) -> Result<()> {
         let mut row = match (self.table.get(&patch.domain_id)?, patch.domain.value()) {
             (Some((row, hash)), _) => {
                 self.head.domains_digest.remove(hash);
@@ -153,7 +153,7 @@ impl<T: Table> Fold<T> {
         self.table.put(&row, hash)
     }
 
-    fn remove(&mut self, domain_id: &str) -> Result<(), LogError> {
+    fn remove(&mut self, domain_id: &str) -> Result<()> {
         if let Some((_, hash)) = self.table.get(domain_id)? {
             self.head.domains_digest.remove(hash);
             self.head.domains_count -= 1;

@@ -211,39 +211,33 @@ impl Transaction {
 }
 
 /// Why the log did not do it. Nothing has changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
     /// The campaign's last number is not the expected one.
+    #[error("conflict: the head is {head}")]
     Conflict {
         /// The last number that it really has.
         head: u64,
     },
     /// There is no such campaign.
+    #[error("no such campaign")]
     UnknownCampaign,
     /// The event breaks the contract.
+    #[error("rejected: {0}")]
     Rejected(Code),
     /// The medium failed.
+    #[error("storage: {0}")]
     Storage(String),
 }
-
-impl fmt::Display for LogError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Conflict { head } => write!(f, "conflict: the head is {head}"),
-            Self::UnknownCampaign => f.write_str("no such campaign"),
-            Self::Rejected(code) => write!(f, "rejected: {code}"),
-            Self::Storage(reason) => write!(f, "storage: {reason}"),
-        }
-    }
-}
-
-impl std::error::Error for LogError {}
 
 impl From<rusqlite::Error> for LogError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Storage(error.to_string())
     }
 }
+
+/// What a log does, or why it did not.
+pub type Result<T, E = LogError> = std::result::Result<T, E>;
 
 /// An append-only log per campaign, with the state that it folds into.
 ///
@@ -256,13 +250,13 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn campaigns(&self) -> Result<Vec<CampaignId>, LogError>;
+    fn campaigns(&self) -> Result<Vec<CampaignId>>;
 
     /// The end of a campaign's log; `None` if there is no such campaign.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn head(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError>;
+    fn head(&self, campaign: &CampaignId) -> Result<Option<Head>>;
 
     /// Appends events to a campaign whose last number is `expected`, all or none, with what is to be
     /// filed of them. Number 0 expects a campaign that does not exist yet. When this returns, they
@@ -270,74 +264,68 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// All of [`LogError`]; nothing has changed then.
-    fn append(
-        &self,
-        campaign: &CampaignId,
-        expected: u64,
-        drafts: &[Draft],
-    ) -> Result<Appended, LogError>;
+    fn append(&self, campaign: &CampaignId, expected: u64, drafts: &[Draft]) -> Result<Appended>;
 
     /// Events after number `after`, in order, as many as fit in `bytes`, and at least one if there is
     /// one.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn read(&self, campaign: &CampaignId, after: u64, bytes: usize)
-    -> Result<Vec<Event>, LogError>;
+    fn read(&self, campaign: &CampaignId, after: u64, bytes: usize) -> Result<Vec<Event>>;
 
     /// The size in bytes of everything after number `after`, which history must reach back to.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64, LogError>;
+    fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64>;
 
     /// The state at one number, with the rows asked for in order of offset and id.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>, LogError>;
+    fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>>;
 
     /// Counts the rows anew.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>, LogError>;
+    fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>>;
 
     /// The digests of the 256 buckets, and the number whose state they are.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>, LogError>;
+    fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>>;
 
     /// The transaction log of a campaign, in order.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>, LogError>;
+    fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>>;
 
     /// Files what was refused. Does nothing if something is filed under its key already.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<(), LogError>;
+    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()>;
 
     /// What is filed under that key.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>, LogError>;
+    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>>;
 
     /// Forgets the events up to number `to`. Their effect stays in the state.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError>;
+    fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<()>;
 
     /// Called every few seconds, for what a log does beside writing.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn tick(&self) -> Result<(), LogError> {
+    fn tick(&self) -> Result<()> {
         Ok(())
     }
 
@@ -350,7 +338,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64, LogError>;
+    fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64>;
 
     /// Where several servers share the log: tells `observer` of everything that is appended, by
     /// whichever of them, in order, before [`EventLog::append`] returns. `false`, without ever

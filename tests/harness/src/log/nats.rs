@@ -29,8 +29,8 @@ use campaign_sync::protocol::digest::Buckets;
 
 use super::sqlite::SqliteLog;
 use super::{
-    Appended, Divergence, Draft, Event, EventLog, Head, LogError, Observer, Recount, RowQuery,
-    Transaction, View,
+    Appended, Divergence, Draft, Event, EventLog, Head, LogError, Observer, Recount, Result,
+    RowQuery, Transaction, View,
 };
 use crate::keys::{Keyring, check_epoch};
 use crate::lock::lock;
@@ -70,7 +70,7 @@ impl NatsLog {
         new_epoch: &str,
         renew: bool,
         keys: Option<Arc<Keyring>>,
-    ) -> Result<Self, LogError> {
+    ) -> Result<Self> {
         let (bridge, place) = Bridge::open(servers, new_epoch, renew)?;
         let Place { epoch, last_sequence } = place;
         check_epoch(&epoch, keys.is_some())?;
@@ -94,7 +94,7 @@ impl NatsLog {
     }
 
     /// Documents of a former epoch are never replayed.
-    fn forget_history(&self) -> Result<(), LogError> {
+    fn forget_history(&self) -> Result<()> {
         for campaign in self.campaigns()? {
             self.truncate(&campaign, u64::MAX - 1)?;
         }
@@ -105,7 +105,7 @@ impl NatsLog {
         self.shared.copy()
     }
 
-    fn number(&self, campaign: &CampaignId) -> Result<u64, LogError> {
+    fn number(&self, campaign: &CampaignId) -> Result<u64> {
         Ok(self.copy().head(campaign)?.map_or(0, |head| head.number))
     }
 
@@ -118,8 +118,8 @@ impl NatsLog {
     fn even_new<T>(
         &self,
         campaign: &CampaignId,
-        local: impl Fn() -> Result<Option<T>, LogError>,
-    ) -> Result<Option<T>, LogError> {
+        local: impl Fn() -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
         if let Some(known) = local()? {
             return Ok(Some(known));
         }
@@ -137,20 +137,15 @@ impl EventLog for NatsLog {
         self.copy().keys()
     }
 
-    fn campaigns(&self) -> Result<Vec<CampaignId>, LogError> {
+    fn campaigns(&self) -> Result<Vec<CampaignId>> {
         self.copy().campaigns()
     }
 
-    fn head(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError> {
+    fn head(&self, campaign: &CampaignId) -> Result<Option<Head>> {
         self.even_new(campaign, || self.copy().head(campaign))
     }
 
-    fn append(
-        &self,
-        campaign: &CampaignId,
-        expected: u64,
-        drafts: &[Draft],
-    ) -> Result<Appended, LogError> {
+    fn append(&self, campaign: &CampaignId, expected: u64, drafts: &[Draft]) -> Result<Appended> {
         let turn = self.turn(campaign);
         let _turn = lock(&turn);
         let until = Instant::now() + PATIENCE;
@@ -168,37 +163,32 @@ impl EventLog for NatsLog {
         }
     }
 
-    fn read(
-        &self,
-        campaign: &CampaignId,
-        after: u64,
-        bytes: usize,
-    ) -> Result<Vec<Event>, LogError> {
+    fn read(&self, campaign: &CampaignId, after: u64, bytes: usize) -> Result<Vec<Event>> {
         self.copy().read(campaign, after, bytes)
     }
 
-    fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64, LogError> {
+    fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64> {
         self.copy().bytes_after(campaign, after)
     }
 
-    fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>, LogError> {
+    fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>> {
         self.even_new(campaign, || self.copy().view(campaign, rows))
     }
 
-    fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>, LogError> {
+    fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>> {
         self.copy().recount(campaign)
     }
 
-    fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>, LogError> {
+    fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>> {
         self.copy().buckets(campaign)
     }
 
-    fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>, LogError> {
+    fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>> {
         self.copy().transactions(campaign)
     }
 
     /// Published like an event, so that its place among them is the same everywhere.
-    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<(), LogError> {
+    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()> {
         if self.head(campaign)?.is_none() {
             return Ok(());
         }
@@ -218,12 +208,12 @@ impl EventLog for NatsLog {
 
     /// Where nothing is known here under that key, the stream's leader is asked first: it may have
     /// been taken at another server, and what was answered there is the answer.
-    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>, LogError> {
+    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>> {
         self.even_new(campaign, || self.copy().filed(campaign, key))
     }
 
     /// Publishes the whole state first; only when every copy can begin there, older messages go.
-    fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError> {
+    fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<()> {
         let turn = self.turn(campaign);
         let _turn = lock(&turn);
         let until = Instant::now() + PATIENCE;
@@ -250,7 +240,7 @@ impl EventLog for NatsLog {
     }
 
     /// Only the copy of this server changes.
-    fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64, LogError> {
+    fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64> {
         self.copy().diverge(campaign, how)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::nats::NatsLog;
 use super::sqlite::SqliteLog;
-use super::{EventLog, LogError};
+use super::{EventLog, Result};
 use crate::keys::{Keyring, check_epoch, check_history};
 
 /// The place of a log.
@@ -42,14 +42,14 @@ impl LogPlace {
     /// Opens the log; see [`SqliteLog::open`] and [`NatsLog::open`].
     ///
     /// # Errors
-    /// [`LogError::Storage`].
+    /// [`LogError::Storage`](crate::log::LogError::Storage).
     pub fn open(
         &self,
         cache: &Path,
         new_epoch: &str,
         renew: bool,
         keys: Option<Arc<Keyring>>,
-    ) -> Result<Arc<dyn EventLog>, LogError> {
+    ) -> Result<Arc<dyn EventLog>> {
         let log: Arc<dyn EventLog> = match self {
             Self::Sqlite(path) => {
                 Arc::new(SqliteLog::open(path, new_epoch, renew)?.sealed_by(keys))

@@ -22,7 +22,8 @@ use campaign_sync::protocol::digest::Buckets;
 use rusqlite::{Connection, OpenFlags, Transaction as Tx, TransactionBehavior};
 
 use super::{
-    Appended, Divergence, Draft, EventLog, Head, LogError, Recount, RowQuery, Transaction, View,
+    Appended, Divergence, Draft, EventLog, Head, LogError, Recount, Result, RowQuery, Transaction,
+    View,
 };
 use crate::keys::{Keyring, check_epoch, is_sealed};
 use crate::lock::lock;
@@ -63,7 +64,7 @@ impl SqliteLog {
     /// # Errors
     /// [`LogError::Storage`], also for a database of an unknown form, and for one that another
     /// process has open.
-    pub fn open(path: &Path, new_epoch: &str, renew: bool) -> Result<Self, LogError> {
+    pub fn open(path: &Path, new_epoch: &str, renew: bool) -> Result<Self> {
         let held = holder::hold(path)?;
         let writer = connect(path)?;
         let foreign = instance::is_foreign(&writer, path)?;
@@ -101,7 +102,7 @@ impl SqliteLog {
     }
 
     /// Runs `work` in one read transaction, on a connection of the pool.
-    fn reading<T>(&self, work: impl FnOnce(&Tx<'_>) -> rusqlite::Result<T>) -> Result<T, LogError> {
+    fn reading<T>(&self, work: impl FnOnce(&Tx<'_>) -> rusqlite::Result<T>) -> Result<T> {
         let pooled = lock(&self.readers).pop();
         let mut reader = match pooled {
             Some(reader) => reader,
@@ -118,7 +119,7 @@ impl SqliteLog {
     }
 
     /// Runs `work` in one write transaction, which is committed unless it fails.
-    fn writing<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T, LogError>) -> Result<T, LogError> {
+    fn writing<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
         let mut writer = lock(&self.writer);
         let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = work(&tx)?;
@@ -139,7 +140,7 @@ const fn within<'t>(on: &'t Connection, id: &'t CampaignId) -> Within<'t> {
     Within { on, id }
 }
 
-fn connect(path: &Path) -> Result<Connection, LogError> {
+fn connect(path: &Path) -> Result<Connection> {
     let writer = Connection::open(path)?;
     prepare(&writer)?;
     writer.pragma_update(None, "journal_mode", "WAL")?;
@@ -148,7 +149,7 @@ fn connect(path: &Path) -> Result<Connection, LogError> {
     Ok(writer)
 }
 
-fn create(on: &Connection) -> Result<(), LogError> {
+fn create(on: &Connection) -> Result<()> {
     let form = |name: &str| on.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let fresh = form("schema_version")? == 0;
     let found = form("user_version")?;
@@ -175,7 +176,7 @@ fn epoch(on: &Connection, new: &str, renew: bool) -> rusqlite::Result<String> {
     Ok(epoch)
 }
 
-fn prepare(connection: &Connection) -> Result<(), LogError> {
+fn prepare(connection: &Connection) -> Result<()> {
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
@@ -190,72 +191,62 @@ impl EventLog for SqliteLog {
         self.keys.as_deref()
     }
 
-    fn campaigns(&self) -> Result<Vec<CampaignId>, LogError> {
+    fn campaigns(&self) -> Result<Vec<CampaignId>> {
         self.reading(|tx| read::campaigns(tx))
     }
 
-    fn head(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError> {
+    fn head(&self, campaign: &CampaignId) -> Result<Option<Head>> {
         self.reading(|tx| within(tx, campaign).head())
     }
 
-    fn append(
-        &self,
-        campaign: &CampaignId,
-        expected: u64,
-        drafts: &[Draft],
-    ) -> Result<Appended, LogError> {
+    fn append(&self, campaign: &CampaignId, expected: u64, drafts: &[Draft]) -> Result<Appended> {
         self.writing(|tx| append::append(within(tx, campaign), self, expected, drafts))
     }
 
-    fn read(
-        &self,
-        campaign: &CampaignId,
-        after: u64,
-        bytes: usize,
-    ) -> Result<Vec<super::Event>, LogError> {
+    fn read(&self, campaign: &CampaignId, after: u64, bytes: usize) -> Result<Vec<super::Event>> {
         self.reading(|tx| within(tx, campaign).events(after, bytes))
     }
 
-    fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64, LogError> {
+    fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64> {
         self.reading(|tx| within(tx, campaign).bytes_after(after))
     }
 
-    fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>, LogError> {
+    fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>> {
         self.reading(|tx| within(tx, campaign).view(rows))
     }
 
-    fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>, LogError> {
+    fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>> {
         self.reading(|tx| within(tx, campaign).recount())
     }
 
-    fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>, LogError> {
+    fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>> {
         self.reading(|tx| within(tx, campaign).buckets())
     }
 
-    fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>, LogError> {
+    fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>> {
         self.reading(|tx| within(tx, campaign).transactions())
     }
 
-    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<(), LogError> {
+    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()> {
         Ok(within(&lock(&self.writer), campaign).file(refused)?)
     }
 
-    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>, LogError> {
+    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>> {
         self.reading(|tx| within(tx, campaign).filed(key))
     }
 
-    fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError> {
+    fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<()> {
         self.writing(|tx| Ok(within(tx, campaign).truncate(to)?))
     }
 
-    fn tick(&self) -> Result<(), LogError> {
+    fn tick(&self) -> Result<()> {
         if self.written.swap(false, Ordering::Relaxed) {
             instance::advance(&lock(&self.writer), &self.path)?;
         }
         Ok(())
     }
 
-    fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64, LogError> {
+    fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64> {
         self.writing(|tx| within(tx, campaign).diverge(how))
     }
 }

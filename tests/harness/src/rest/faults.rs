@@ -106,26 +106,13 @@ pub async fn truncate(
     Ok(plain(&json!({"oldestSequenceNumber": oldest.await?})))
 }
 
-/// What becomes of the rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    #[default]
-    Change,
-    Insert,
-}
-
 /// Which rows are changed behind the log's back, and how.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Diverge {
     campaign_id: String,
-    rows: Option<u64>,
-    #[serde(default)]
-    kind: Kind,
-    /// Leave the kept digest behind too, so that the server's own integrity check fails.
-    #[serde(default)]
-    break_integrity: bool,
+    #[serde(flatten)]
+    how: Divergence,
 }
 
 /// `POST /faults/diverge`: changes rows behind everybody's back.
@@ -135,16 +122,11 @@ pub struct Diverge {
 pub async fn diverge(
     State(app): State<Arc<App>>,
     _: Switches,
-    Body(Diverge { campaign_id: id, rows, kind, break_integrity }): Body<Diverge>,
+    Body(Diverge { campaign_id: id, how }): Body<Diverge>,
 ) -> Answer {
     let id = campaign_id(&id)?;
     let context = app.context.clone();
     let changed = blocking(&app, move |hub| {
-        let how = Divergence {
-            rows: rows.unwrap_or(1),
-            insert: kind == Kind::Insert,
-            consistent: !break_integrity,
-        };
         let changed = hub.log().diverge(&id, how)?;
         hub.reread(&id)?;
         context.snapshots.forget(&id);

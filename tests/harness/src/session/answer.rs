@@ -8,7 +8,7 @@ use serde_json::json;
 use super::context::At;
 use super::message::Ask;
 use super::reply;
-use crate::log::{LogError, RowQuery};
+use crate::log::{LogError, Result, RowQuery};
 use crate::snapshots::Snapshot;
 
 /// What is answered, and after which number.
@@ -24,7 +24,7 @@ impl Answer {
     ///
     /// # Errors
     /// [`LogError::Storage`], [`LogError::UnknownCampaign`].
-    pub(super) fn prepare(at: At<'_>, ask: Ask) -> Result<Self, LogError> {
+    pub(super) fn prepare(at: At<'_>, ask: Ask) -> Result<Self> {
         let (at, frames) = match &ask.buckets {
             None => digest(at, &ask)?,
             Some(buckets) => rows(at, &ask, buckets)?,
@@ -33,7 +33,7 @@ impl Answer {
     }
 }
 
-fn digest(At { now, context }: At<'_>, ask: &Ask) -> Result<(u64, VecDeque<String>), LogError> {
+fn digest(At { now, context }: At<'_>, ask: &Ask) -> Result<(u64, VecDeque<String>)> {
     let found = context.hub.log().buckets(&ask.campaign)?;
     let (number, buckets) = found.ok_or(LogError::UnknownCampaign)?;
     let buckets: Vec<_> = buckets.iter().map(|it| json!([it.count, it.sum.to_string()])).collect();
@@ -52,11 +52,11 @@ fn rows(
     At { now, context }: At<'_>,
     Ask { campaign, request, .. }: &Ask,
     buckets: &[u8],
-) -> Result<(u64, VecDeque<String>), LogError> {
+) -> Result<(u64, VecDeque<String>)> {
     let (hub, buckets) = (&context.hub, Some(buckets.to_vec()));
     let query = RowQuery { buckets, ..RowQuery::default() };
     let view = hub.log().view(campaign, &query)?.ok_or(LogError::UnknownCampaign)?;
-    let snapshot = Snapshot::cut(hub.epoch(), campaign, &view, hub.log().keys())?;
+    let snapshot = Snapshot::cut(hub, campaign, &view)?;
     let parts = (1..=snapshot.parts()).filter_map(|part| {
         let data = snapshot.part(campaign, request.as_deref(), part)?;
         Some(reply::message(now, "campaign.snapshot", &data))

@@ -19,7 +19,7 @@ use super::limits::Bucket;
 use super::message::{Ask, Prefer, Recover};
 use super::{Context, Frame, Step, reply};
 use crate::hub::{Next, Want};
-use crate::log::{Head, LogError};
+use crate::log::{Head, LogError, Result};
 use crate::snapshots::{REPLAY_BYTES_MIN, Snapshot, Snapshots};
 
 /// How long a position beyond the head is given to come true.
@@ -87,7 +87,7 @@ impl Cursor {
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    pub(super) fn seek(&mut self, at: At<'_>, wanted: Recover) -> Result<Option<String>, LogError> {
+    pub(super) fn seek(&mut self, at: At<'_>, wanted: Recover) -> Result<Option<String>> {
         self.ask_again();
         let (now, hub) = (at.now, &at.context.hub);
         let Some(head) = hub.head(&self.campaign)? else {
@@ -128,7 +128,7 @@ impl Cursor {
     }
 
     /// Whether a snapshot takes less than everything after that number.
-    fn is_long(&self, at: At<'_>, last: u64, head: &Head) -> Result<bool, LogError> {
+    fn is_long(&self, at: At<'_>, last: u64, head: &Head) -> Result<bool> {
         let snapshot = Snapshots::estimated_bytes(head.domains_count).max(REPLAY_BYTES_MIN);
         let log = at.context.hub.log();
         Ok(last < head.number && log.bytes_after(&self.campaign, last)? > snapshot)
@@ -141,7 +141,7 @@ impl Cursor {
         wanted: &Recover,
         least: u64,
         reason: &'static str,
-    ) -> Result<String, LogError> {
+    ) -> Result<String> {
         let (now, context) = (at.now, at.context);
         let taken = context.snapshots.take(&context.hub, &self.campaign, least, now.monotonic_ms);
         let snapshot = match taken {
@@ -218,7 +218,7 @@ impl Cursor {
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    pub(super) fn poll(&mut self, at: At<'_>, may_block: bool) -> Result<Step, LogError> {
+    pub(super) fn poll(&mut self, at: At<'_>, may_block: bool) -> Result<Step> {
         match &mut self.place {
             Place::Idle => self.due_answer(at, u64::MAX, may_block),
             Place::Ahead { wanted, until_ms } => {
@@ -254,7 +254,7 @@ impl Cursor {
     }
 
     /// An answer that is due at this number: all of its frames come before any later event.
-    fn due_answer(&mut self, at: At<'_>, number: u64, may_block: bool) -> Result<Step, LogError> {
+    fn due_answer(&mut self, at: At<'_>, number: u64, may_block: bool) -> Result<Step> {
         if self.answer.is_none() {
             let Some(ask) = self.asks.front() else { return Ok(Step::Idle) };
             if !may_block {
@@ -280,12 +280,7 @@ impl Cursor {
         }
     }
 
-    fn advance(
-        &mut self,
-        context: &Context,
-        number: u64,
-        may_block: bool,
-    ) -> Result<Step, LogError> {
+    fn advance(&mut self, context: &Context, number: u64, may_block: bool) -> Result<Step> {
         let until = self.answer.as_ref().map_or(u64::MAX, |answer| answer.at);
         if number >= until {
             return Ok(Step::Idle);

@@ -10,39 +10,42 @@ const BACKOFF_MAX_MS: u64 = 20_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
 pub struct Delivery {
     /// Attempts to send or read again, before a connection is given up.
-    #[arg(long, env = "CAMPAIGN_SYNC_MAX_RETRY_ATTEMPTS", default_value_t = 7)]
+    #[arg(long, env = "CAMPAIGN_SYNC_MAX_RETRY_ATTEMPTS", default_value_t = DEFAULT.max_retry_attempts)]
     pub max_retry_attempts: u32,
     /// Delay before the first of them, in milliseconds; it doubles, spread by half either way.
-    #[arg(long, env = "CAMPAIGN_SYNC_RETRY_BACKOFF_MS", default_value_t = 500)]
+    #[arg(long, env = "CAMPAIGN_SYNC_RETRY_BACKOFF_MS", default_value_t = DEFAULT.retry_backoff_ms)]
     pub retry_backoff_ms: u64,
     /// A client that answers nothing for so long is removed, in milliseconds.
-    #[arg(long, env = "CAMPAIGN_SYNC_IDLE_TIMEOUT_MS", default_value_t = 30_000)]
+    #[arg(long, env = "CAMPAIGN_SYNC_IDLE_TIMEOUT_MS", default_value_t = DEFAULT.idle_timeout_ms)]
     pub idle_timeout_ms: u64,
     /// Recovery requests per second, campaign and connection, after a burst of four seconds' worth.
-    #[arg(long, env = "CAMPAIGN_SYNC_RECOVERIES_PER_SECOND", default_value_t = 10)]
+    #[arg(long, env = "CAMPAIGN_SYNC_RECOVERIES_PER_SECOND", default_value_t = DEFAULT.recoveries_per_second)]
     pub recoveries_per_second: u32,
     /// Messages per second and connection, after a burst of ten seconds' worth.
-    #[arg(long, env = "CAMPAIGN_SYNC_MESSAGES_PER_SECOND", default_value_t = 200)]
+    #[arg(long, env = "CAMPAIGN_SYNC_MESSAGES_PER_SECOND", default_value_t = DEFAULT.messages_per_second)]
     pub messages_per_second: u32,
     /// Connections of one session at a time.
-    #[arg(long, env = "CAMPAIGN_SYNC_MAX_CONNECTIONS_PER_SESSION", default_value_t = 64)]
+    #[arg(long, env = "CAMPAIGN_SYNC_MAX_CONNECTIONS_PER_SESSION", default_value_t = DEFAULT.max_connections_per_session)]
     pub max_connections_per_session: usize,
     /// Subscriptions per connection.
-    #[arg(long, env = "CAMPAIGN_SYNC_MAX_SUBSCRIPTIONS", default_value_t = 256)]
+    #[arg(long, env = "CAMPAIGN_SYNC_MAX_SUBSCRIPTIONS", default_value_t = DEFAULT.max_subscriptions)]
     pub max_subscriptions: usize,
 }
 
+/// What holds where nothing else is said.
+const DEFAULT: Delivery = Delivery {
+    max_retry_attempts: 7,
+    retry_backoff_ms: 500,
+    idle_timeout_ms: 30_000,
+    recoveries_per_second: 10,
+    messages_per_second: 200,
+    max_connections_per_session: 64,
+    max_subscriptions: 256,
+};
+
 impl Default for Delivery {
     fn default() -> Self {
-        Self {
-            max_retry_attempts: 7,
-            retry_backoff_ms: 500,
-            idle_timeout_ms: 30_000,
-            recoveries_per_second: 10,
-            messages_per_second: 200,
-            max_connections_per_session: 64,
-            max_subscriptions: 256,
-        }
+        DEFAULT
     }
 }
 

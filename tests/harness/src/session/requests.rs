@@ -8,14 +8,10 @@ use super::limits::Bucket;
 use super::message::{Ask, ClientMessage, Recover};
 use super::{Frame, Request, Session, Step, reply};
 use crate::clock::Moment;
-use crate::log::{Head, LogError};
+use crate::log::{Head, Result};
 
 impl Session {
-    pub(super) fn answer(
-        &mut self,
-        now: Moment,
-        request: Request,
-    ) -> Result<Option<Step>, LogError> {
+    pub(super) fn answer(&mut self, now: Moment, request: Request) -> Result<Option<Step>> {
         let message = match request {
             Request::Say(text) => return Ok(Some(Step::Frame(Frame::control(text)))),
             Request::Close(code, reason) => return Ok(Some(Step::Close(code, reason))),
@@ -37,7 +33,7 @@ impl Session {
     }
 
     /// The head of a campaign, if it exists for this session.
-    fn visible(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError> {
+    fn visible(&self, campaign: &CampaignId) -> Result<Option<Head>> {
         let hub = &self.context.hub;
         let Some(identity) = &self.identity else { return Ok(None) };
         if hub.is_visible(campaign, identity)? { hub.head(campaign) } else { Ok(None) }
@@ -61,7 +57,7 @@ impl Session {
         self.cursors.binary_search_by(|cursor| cursor.campaign.cmp(campaign))
     }
 
-    fn subscribe(&mut self, now: Moment, campaign: &CampaignId) -> Result<String, LogError> {
+    fn subscribe(&mut self, now: Moment, campaign: &CampaignId) -> Result<String> {
         let Some(head) = self.visible(campaign)? else {
             let text = "there is no such campaign";
             return Ok(reply::error(now, Code::UnknownCampaign, text, Some(campaign), None));
@@ -80,7 +76,7 @@ impl Session {
         Ok(reply::confirmed(now, campaign, self.context.hub.epoch(), &head))
     }
 
-    fn seek(&mut self, now: Moment, wanted: Recover) -> Result<Option<String>, LogError> {
+    fn seek(&mut self, now: Moment, wanted: Recover) -> Result<Option<String>> {
         let request = wanted.request.as_deref();
         if let Ok(at) = self.find(&wanted.campaign) {
             let (cursor, at) = (&mut self.cursors[at], At { now, context: &self.context });

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use campaign_sync::protocol::digest::{Buckets, EMPTY_BUCKETS, RowHasher, bucket_of, id_hash};
 use campaign_sync::protocol::{CampaignId, Digest, Phase};
 use campaign_sync_harness::log::compose::Chain;
-use campaign_sync_harness::log::divergence::changed;
+use campaign_sync_harness::log::divergence::{Kind, changed};
 use campaign_sync_harness::log::fold::{Fold, Table};
 use campaign_sync_harness::log::{
     Appended, Divergence, Draft, Event, EventLog, Head, LogError, Recount, Row, RowQuery, Stand,
@@ -247,7 +247,7 @@ impl EventLog for MemoryLog {
         let it = campaigns.get_mut(campaign).ok_or(LogError::UnknownCampaign)?;
         let mut hasher = RowHasher::default();
         let mut digest = it.head.domains_digest;
-        let kept = if how.insert { 0 } else { how.rows as usize };
+        let kept = if how.kind == Kind::Insert { 0 } else { how.rows as usize };
         let changes = it.rows.0.values().take(kept).map(|(row, _)| changed(row));
         let rows: Vec<Row> = changes.chain(how.strays(it.rows.0.len() as u64)).collect();
         for row in &rows {
@@ -256,7 +256,7 @@ impl EventLog for MemoryLog {
             let former = it.rows.0.insert(row.domain_id.clone(), (row.clone(), hash));
             former.iter().for_each(|(_, hash)| digest.remove(*hash));
         }
-        if how.consistent {
+        if !how.break_integrity {
             it.head.domains_digest = digest;
             it.head.domains_count = it.rows.0.len() as u64;
         }

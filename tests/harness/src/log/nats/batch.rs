@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::state::record_json;
-use super::super::{Draft, Event, LogError, Row, Transaction, View};
+use super::super::{Draft, Event, LogError, Result, Row, Transaction, View};
 
 /// The events of one append.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,7 +147,7 @@ impl Body {
     ///
     /// # Errors
     /// [`LogError::Rejected`].
-    pub(super) fn decode(text: &str) -> Result<Self, LogError> {
+    pub(super) fn decode(text: &str) -> Result<Self> {
         let mut lines = text.split('\n');
         let mut body = read(lines.next().unwrap_or_default())?;
         match &mut body {
@@ -167,6 +167,6 @@ impl Body {
     }
 }
 
-fn read<'t, T: Deserialize<'t>>(line: &'t str) -> Result<T, LogError> {
+fn read<'t, T: Deserialize<'t>>(line: &'t str) -> Result<T> {
     serde_json::from_str(line).map_err(|_| LogError::Rejected(Code::InvalidMessage))
 }

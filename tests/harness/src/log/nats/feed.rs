@@ -11,7 +11,7 @@ use bytes::Bytes;
 use campaign_sync::protocol::{CampaignId, Code};
 use futures_util::StreamExt as _;
 
-use super::super::{EventLog as _, LogError};
+use super::super::{EventLog as _, LogError, Result};
 use super::batch::Body;
 use super::bridge::{STREAM, SUBJECT};
 use super::publish::PART;
@@ -121,7 +121,7 @@ impl Feed {
         self.fold(&campaign, taken).map_err(|error| Ended::ForGood(error.to_string()))
     }
 
-    fn fold(&mut self, campaign: &CampaignId, message: Message<'_>) -> Result<(), LogError> {
+    fn fold(&mut self, campaign: &CampaignId, message: Message<'_>) -> Result<()> {
         let (sequence, id) = (message.sequence, message.id.to_owned());
         let Some((first, body)) = self.assemble(campaign, message) else {
             self.shared.folded(Some(campaign), sequence, None);
@@ -182,7 +182,7 @@ impl Feed {
         body: &[u8],
         first: u64,
         last: u64,
-    ) -> Result<Option<Outcome>, LogError> {
+    ) -> Result<Option<Outcome>> {
         let copy = self.shared.copy();
         let text = std::str::from_utf8(body).map_err(|_| LogError::Rejected(Code::InvalidUtf8))?;
         let text = match copy.keys() {

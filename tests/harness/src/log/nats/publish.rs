@@ -9,7 +9,7 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use campaign_sync::protocol::CampaignId;
 
-use super::super::{EventLog as _, LogError};
+use super::super::{EventLog as _, LogError, Result};
 use super::batch::Body;
 use super::bridge::{STREAM, SUBJECT};
 use super::shared::Outcome;
@@ -36,7 +36,7 @@ impl NatsLog {
         expected: u64,
         body: &Body,
         until: Instant,
-    ) -> Result<Outcome, LogError> {
+    ) -> Result<Outcome> {
         let id = format!("{:032x}", rand::random::<u128>());
         let text = body.encode();
         let bytes = match self.copy().keys() {
@@ -71,13 +71,7 @@ impl NatsLog {
     }
 
     /// One publication, in as many messages as it takes. Tells the sequence of the last.
-    fn publish(
-        &self,
-        campaign: &CampaignId,
-        id: &str,
-        bytes: &[u8],
-        after: u64,
-    ) -> Result<u64, LogError> {
+    fn publish(&self, campaign: &CampaignId, id: &str, bytes: &[u8], after: u64) -> Result<u64> {
         let size = self.bridge.payload_max().saturating_sub(HEADER_BYTES).max(1);
         let chunks: Vec<Vec<u8>> = bytes.chunks(size).map(<[u8]>::to_vec).collect();
         let (context, id) = (self.bridge.context(), id.to_owned());
@@ -105,7 +99,7 @@ impl NatsLog {
     ///
     /// # Errors
     /// [`LogError::Storage`] if there is no leader until then.
-    pub(super) fn catch_up(&self, campaign: &CampaignId, until: Instant) -> Result<u64, LogError> {
+    pub(super) fn catch_up(&self, campaign: &CampaignId, until: Instant) -> Result<u64> {
         loop {
             let (context, subject) = (self.bridge.context(), format!("{SUBJECT}{campaign}"));
             match self.bridge.wait(async move { last_of_subject(&context, &subject).await }) {
@@ -124,7 +118,7 @@ impl NatsLog {
     ///
     /// # Errors
     /// None: what stays is forgotten with the next image.
-    pub(super) fn purge(&self, campaign: &CampaignId, first: u64) -> Result<(), LogError> {
+    pub(super) fn purge(&self, campaign: &CampaignId, first: u64) -> Result<()> {
         let (context, subject) = (self.bridge.context(), format!("{SUBJECT}{campaign}"));
         let purged = self.bridge.wait(async move {
             let stream = context.get_stream(STREAM).await.map_err(storage)?;
@@ -137,7 +131,7 @@ impl NatsLog {
     }
 }
 
-async fn last_of_subject(context: &Context, subject: &str) -> Result<u64, LogError> {
+async fn last_of_subject(context: &Context, subject: &str) -> Result<u64> {
     let stream = context.get_stream_no_info(STREAM).await.map_err(storage)?;
     match stream.get_last_raw_message_by_subject(subject).await {
         Ok(message) => Ok(message.sequence),

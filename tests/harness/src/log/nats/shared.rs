@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use campaign_sync::protocol::CampaignId;
 
 use super::super::sqlite::SqliteLog;
-use super::super::{Appended, LogError, Observer};
+use super::super::{Appended, LogError, Observer, Result};
 use crate::lock::lock;
 
 /// What became of a publication.
@@ -118,7 +118,7 @@ impl Shared {
     ///
     /// # Errors
     /// [`LogError::Storage`] if it has not been until then.
-    pub(super) fn wait(&self, sequence: u64, until: Instant) -> Result<(), LogError> {
+    pub(super) fn wait(&self, sequence: u64, until: Instant) -> Result<()> {
         let mut seen = lock(&self.seen);
         loop {
             if let Some(reason) = &seen.failed {
@@ -140,11 +140,7 @@ impl Shared {
     ///
     /// # Errors
     /// [`LogError::Storage`] if nothing has moved for that long.
-    pub(super) fn wait_while_it_moves(
-        &self,
-        sequence: u64,
-        patience: Duration,
-    ) -> Result<(), LogError> {
+    pub(super) fn wait_while_it_moves(&self, sequence: u64, patience: Duration) -> Result<()> {
         loop {
             let before = self.sequence();
             match self.wait(sequence, Instant::now() + patience) {

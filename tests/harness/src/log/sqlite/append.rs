@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::compose::Chain;
 use super::super::fold::Fold;
-use super::super::{Appended, Draft, Event, Head, LogError, Stand, Transaction};
+use super::super::{Appended, Draft, Event, Head, LogError, Result, Stand, Transaction};
 use super::{SqliteLog, Within};
 
 /// Appends drafts.
@@ -16,7 +16,7 @@ pub(super) fn append(
     log: &SqliteLog,
     expected: u64,
     drafts: &[Draft],
-) -> Result<Appended, LogError> {
+) -> Result<Appended> {
     let keys = drafts.iter().filter_map(|draft| draft.filed.as_ref()?.key.as_deref());
     let mut appending = Appending::begin(on, log, expected, keys)?;
     for draft in drafts {
@@ -46,7 +46,7 @@ impl<'t> Appending<'t> {
         log: &SqliteLog,
         expected: u64,
         keys: impl Iterator<Item = &'k str>,
-    ) -> Result<Self, LogError> {
+    ) -> Result<Self> {
         let (head, stand) = match on.head()? {
             Some(head) => (head, on.stand()?.ok_or(LogError::UnknownCampaign)?),
             None => (Head::default(), Stand::default()),
@@ -73,7 +73,7 @@ impl<'t> Appending<'t> {
         data: &str,
         document: Arc<str>,
         filed: Option<&Transaction>,
-    ) -> Result<(), LogError> {
+    ) -> Result<()> {
         let on = self.fold.table;
         self.fold.event(on.id, kind, data)?;
         self.end_byte += document.len() as u64;
@@ -86,7 +86,7 @@ impl<'t> Appending<'t> {
     }
 
     /// Writes the state that the events have led to.
-    pub(super) fn end(self) -> Result<Appended, LogError> {
+    pub(super) fn end(self) -> Result<Appended> {
         let Self { chain, fold: Fold { head, stand, table, .. }, events, .. } = self;
         let head = Head { number: chain.number, event_id: chain.event_id, ..head };
         table.put_campaign(&stand, &head)?;

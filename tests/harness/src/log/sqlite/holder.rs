@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::super::LogError;
+use super::super::{LogError, Result};
 
 /// A server that is ending is waited for this long.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -17,7 +17,7 @@ const RETRY: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// [`LogError::Storage`] if somebody else holds it.
-pub(super) fn hold(db: &Path) -> Result<File, LogError> {
+pub(super) fn hold(db: &Path) -> Result<File> {
     // However many links lead to it, there is one lock.
     let real = db.canonicalize();
     let mut name = real.as_deref().unwrap_or(db).as_os_str().to_owned();

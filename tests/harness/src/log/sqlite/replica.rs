@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::super::compose::Chain;
 use super::super::fold::{Fold, Table as _};
 use super::super::nats::batch::{Batch, Image};
-use super::super::{Appended, Draft, Head, LogError, Stand, Transaction};
+use super::super::{Appended, Draft, Head, LogError, Result, Stand, Transaction};
 use super::append::{Appending, append};
 use super::{SqliteLog, Within, within};
 use crate::keys::{Keyring, open_data};
@@ -27,7 +27,7 @@ impl SqliteLog {
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    pub(in crate::log) fn open_replica(path: &Path, epoch: &str) -> Result<(Self, u64), LogError> {
+    pub(in crate::log) fn open_replica(path: &Path, epoch: &str) -> Result<(Self, u64)> {
         let copy = Self::open_copy(path, epoch)?;
         let position = position(&copy)?;
         let copy = match position {
@@ -53,14 +53,14 @@ impl SqliteLog {
     }
 
     /// Unlike a log of its own, a copy needs no mark: an earlier state of it is one that has read less.
-    fn open_copy(path: &Path, epoch: &str) -> Result<Self, LogError> {
+    fn open_copy(path: &Path, epoch: &str) -> Result<Self> {
         let held = super::holder::hold(path)?;
         let writer = super::connect(path)?;
         let epoch = super::epoch(&writer, epoch, false)?;
         Ok(Self::over(path, writer, epoch, false, held))
     }
 
-    fn is_empty(&self) -> Result<bool, LogError> {
+    fn is_empty(&self) -> Result<bool> {
         self.reading(|tx| {
             tx.query_row("SELECT NOT EXISTS (SELECT 1 FROM campaigns)", [], |row| row.get(0))
         })
@@ -75,7 +75,7 @@ impl SqliteLog {
         campaign: &CampaignId,
         expected: u64,
         drafts: &[Draft],
-    ) -> Result<Appended, LogError> {
+    ) -> Result<Appended> {
         let mut writer = lock(&self.writer);
         let tx = writer.transaction()?;
         append(within(&tx, campaign), self, expected, drafts)
@@ -89,7 +89,7 @@ impl SqliteLog {
         &self,
         campaign: &CampaignId,
         batch: &Batch,
-    ) -> Result<Option<Appended>, LogError> {
+    ) -> Result<Option<Appended>> {
         let applied = self.writing(|tx| {
             let keys = batch.filed.iter().filter_map(|(_, filed)| filed.key.as_deref());
             let mut appending = Appending::begin(within(tx, campaign), self, batch.expected, keys)?;
@@ -117,7 +117,7 @@ impl SqliteLog {
         campaign: &CampaignId,
         refused: &Transaction,
         at: u64,
-    ) -> Result<bool, LogError> {
+    ) -> Result<bool> {
         self.writing(|tx| {
             let on = within(tx, campaign);
             if on.head()?.is_none() {
@@ -141,7 +141,7 @@ impl SqliteLog {
         &self,
         campaign: &CampaignId,
         image: &Image,
-    ) -> Result<(Appended, bool), LogError> {
+    ) -> Result<(Appended, bool)> {
         self.writing(|tx| {
             let on = within(tx, campaign);
             let number = on.head()?.map_or(0, |head| head.number);
@@ -161,7 +161,7 @@ impl SqliteLog {
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    pub(in crate::log) fn skip_to(&self, position: u64) -> Result<(), LogError> {
+    pub(in crate::log) fn skip_to(&self, position: u64) -> Result<()> {
         Ok(put_number(&lock(&self.writer), POSITION, position)?)
     }
 }
@@ -191,11 +191,11 @@ fn filed_count(Within { on, id }: Within<'_>) -> rusqlite::Result<u64> {
         .query_row([id.as_str()], |row| row.get(0))
 }
 
-fn position(copy: &SqliteLog) -> Result<Option<u64>, LogError> {
+fn position(copy: &SqliteLog) -> Result<Option<u64>> {
     copy.reading(|tx| number(tx, POSITION))
 }
 
-fn position_or_start(copy: &SqliteLog) -> Result<u64, LogError> {
+fn position_or_start(copy: &SqliteLog) -> Result<u64> {
     if let Some(at) = position(copy)? {
         return Ok(at);
     }
@@ -210,7 +210,7 @@ fn follow<'d>(
     campaign: &CampaignId,
     document: &'d str,
     keys: Option<&Keyring>,
-) -> Result<(&'d str, String), LogError> {
+) -> Result<(&'d str, String)> {
     let envelope = Envelope::parse(document).map_err(LogError::Rejected)?;
     let sequence = envelope.sequence.as_ref().ok_or(LogError::Rejected(Code::InvalidMessage))?;
     let hash = EventHash::of_v1(
@@ -232,7 +232,7 @@ fn follow<'d>(
 }
 
 /// Puts an image in the place of whatever was known of the campaign.
-fn replace(on: Within<'_>, log: &SqliteLog, image: &Image) -> Result<(), LogError> {
+fn replace(on: Within<'_>, log: &SqliteLog, image: &Image) -> Result<()> {
     for table in ["campaigns", "domains", "events", "transaction_log"] {
         let sql = format!("DELETE FROM {table} WHERE campaign_id = ?1");
         on.on.execute(&sql, [on.id.as_str()])?;

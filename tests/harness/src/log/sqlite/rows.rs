@@ -5,9 +5,9 @@ use campaign_sync::protocol::digest::{RowHasher, bucket_of, id_hash};
 use rusqlite::{OptionalExtension as _, Row as SqlRow, params};
 
 use super::super::compose::Chain;
-use super::super::divergence::changed;
+use super::super::divergence::{Kind, changed};
 use super::super::fold::Table;
-use super::super::{Divergence, Head, LogError, Row, Stand, Transaction};
+use super::super::{Divergence, Head, LogError, Result, Row, Stand, Transaction};
 use super::Within;
 
 /// The columns of a row, in the order that [`row`] reads them.
@@ -15,14 +15,14 @@ pub(super) const COLUMNS: &str = "domain_id, domain, offset_index, dns_status, h
      http_status_code, lead_status, lead_score, row_hash";
 
 impl Table for Within<'_> {
-    fn get(&mut self, domain_id: &str) -> Result<Option<(Row, u64)>, LogError> {
+    fn get(&mut self, domain_id: &str) -> Result<Option<(Row, u64)>> {
         let sql =
             format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1 AND domain_id = ?2");
         let mut statement = self.on.prepare_cached(&sql)?;
         Ok(statement.query_row([self.id.as_str(), domain_id], row).optional()?)
     }
 
-    fn put(&mut self, row: &Row, hash: u64) -> Result<(), LogError> {
+    fn put(&mut self, row: &Row, hash: u64) -> Result<()> {
         let sql = "INSERT OR REPLACE INTO domains VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)";
         self.on.prepare_cached(sql)?.execute(params![
             self.id.as_str(),
@@ -40,7 +40,7 @@ impl Table for Within<'_> {
         Ok(())
     }
 
-    fn remove(&mut self, domain_id: &str) -> Result<(), LogError> {
+    fn remove(&mut self, domain_id: &str) -> Result<()> {
         let sql = "DELETE FROM domains WHERE campaign_id = ?1 AND domain_id = ?2";
         self.on.prepare_cached(sql)?.execute([self.id.as_str(), domain_id])?;
         Ok(())
@@ -157,9 +157,9 @@ impl Within<'_> {
     }
 
     /// Changes rows without an event; see [`super::super::EventLog::diverge`].
-    pub(super) fn diverge(mut self, how: Divergence) -> Result<u64, LogError> {
+    pub(super) fn diverge(mut self, how: Divergence) -> Result<u64> {
         let head = self.head()?.ok_or(LogError::UnknownCampaign)?;
-        let kept = if how.insert { 0 } else { how.rows as i64 };
+        let kept = if how.kind == Kind::Insert { 0 } else { how.rows as i64 };
         let sql = format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1 LIMIT ?2");
         let found: Vec<(Row, u64)> = self
             .on
@@ -178,7 +178,7 @@ impl Within<'_> {
             self.put(&row, hash)?;
             written += 1;
         }
-        if how.consistent {
+        if !how.break_integrity {
             self.on.execute(
             "UPDATE campaigns SET domains_digest = ?2, domains_count = ?3 WHERE campaign_id = ?1",
             params![self.id.as_str(), digest.to_string(), count],
