@@ -217,14 +217,12 @@ pub fn check_history(log: &dyn EventLog) -> Result<()> {
             continue;
         };
         for number in [head.oldest, head.number] {
-            let Some(event) = log.read(&campaign, number - 1, 1)?.into_iter().next() else {
-                continue;
-            };
-            let opened = open_document(keys, &event.document);
-            opened.map_err(|error| {
-                let text = format!("event {number} of campaign {campaign} does not open: {error}");
-                LogError::Storage(text)
-            })?;
+            if let Some(event) = log.read(&campaign, number - 1, 1)?.first() {
+                open_document(keys, &event.document).map_err(|error| {
+                    let what = format!("event {number} of campaign {campaign}");
+                    LogError::Storage(format!("{what} does not open: {error}"))
+                })?;
+            }
         }
     }
     Ok(())
@@ -257,11 +255,9 @@ pub fn open_data(
 /// Why `raw` was not opened.
 fn refusal(code: Code, raw: &str) -> LogError {
     match (code, Sealed::read(raw)) {
-        (Code::UnknownKey, Ok(Sealed { kid, .. })) => LogError::Storage(lacking(&kid)),
+        (Code::UnknownKey, Ok(Sealed { kid, .. })) => LogError::Storage(format!(
+            "unknown_key: it is sealed with key `{kid}`, which --encrypt-keys does not have"
+        )),
         _ => LogError::Rejected(code),
     }
-}
-
-fn lacking(kid: &str) -> String {
-    format!("unknown_key: it is sealed with key `{kid}`, which --encrypt-keys does not have")
 }

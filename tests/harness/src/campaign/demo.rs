@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use campaign_sync::protocol::{CampaignId, Phase, Status};
+use campaign_sync::protocol::{CampaignId, Status};
 
 use super::runner::Kick;
-use super::{NewCampaign, Operation, Order, Refusal};
+use super::{NewCampaign, Operation, Order, Refusal, next};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::log::RowQuery;
@@ -77,18 +77,10 @@ fn step(hub: &Hub, clock: Clock, kick: &Kick, turn: u64, rate: u64) -> Result<Ne
         return Ok((Duration::ZERO, 1));
     }
     let record = &view.stand.record;
-    let next = match record.phase {
-        Phase::DomainGeneration => Phase::DnsValidation,
-        Phase::DnsValidation => Phase::HttpKeywordValidation,
-        Phase::HttpKeywordValidation => Phase::Analysis,
-        _ if record.status == Status::Completed => return Ok((LAST_PAUSE, 1)),
-        _ => Phase::Analysis,
-    };
-    match record.status {
-        Status::Completed => {
-            operation.transition(next, Status::Configured)?;
-        }
-        Status::Ready | Status::Configured => {
+    match (record.status, next(record.phase)) {
+        (Status::Completed, None) => return Ok((LAST_PAUSE, 1)),
+        (Status::Completed, Some(next)) => drop(operation.transition(next, Status::Configured)?),
+        (Status::Ready | Status::Configured, _) => {
             operation.start(record.phase)?;
             let _runner_lives = kick.send(id);
         }

@@ -125,9 +125,11 @@ impl Operation<'_> {
         let asked = Asked { name, kind: self.order.kind(), to: &|_| (to, status) };
         self.decide(&asked, |view| {
             let (before, settings) = (&view.stand.record, &view.stand.settings);
-            may_enter(before, to)?;
+            if next(before.phase) != Some(to) {
+                return Err(illegal(before, to.as_str()));
+            }
             let Some(recount) = self.recount(view)? else { return Ok(Decision::Again) };
-            let total = prerequisites(before, to, &recount.tally)?;
+            let total = prerequisites(before, to, settings, &recount.tally)?;
             let target = CampaignRecord {
                 phase: to,
                 status,
@@ -213,10 +215,9 @@ impl Operation<'_> {
         let asked = Asked { name: "Owner_Change", kind: "owner", to: &as_it_is };
         self.decide(&asked, |view| {
             let settings = Settings { owner: owner.clone(), ..view.stand.settings.clone() };
-            let record =
-                CampaignRecord { updated_at: now.timestamp(), ..view.stand.record.clone() };
-            let action = "update";
-            Ok(Decision::Append(drafts::record(now, campaign, action, &record, &settings)))
+            let updated_at = now.timestamp();
+            let record = CampaignRecord { updated_at, ..view.stand.record.clone() };
+            Ok(Decision::Append(drafts::record(now, campaign, "update", &record, &settings)))
         })
     }
 
@@ -298,29 +299,30 @@ fn illegal(record: &CampaignRecord, to: &str) -> Refusal {
     Refusal::new(Code::IllegalTransition, message)
 }
 
-fn may_enter(record: &CampaignRecord, to: Phase) -> Result<(), Refusal> {
-    match (record.phase, to) {
-        (Phase::DomainGeneration, Phase::DnsValidation)
-        | (Phase::DnsValidation, Phase::HttpKeywordValidation)
-        | (Phase::HttpKeywordValidation, Phase::Analysis) => Ok(()),
-        _ => Err(illegal(record, to.as_str())),
-    }
+/// The phases that campaigns go through here, in their order.
+const PHASES: [Phase; 4] =
+    [Phase::DomainGeneration, Phase::DnsValidation, Phase::HttpKeywordValidation, Phase::Analysis];
+
+/// The phase after one.
+fn next(phase: Phase) -> Option<Phase> {
+    PHASES.windows(2).find(|pair| pair[0] == phase).map(|pair| pair[1])
 }
 
 /// Checks what a phase needs, and tells how many items it will have.
-fn prerequisites(record: &CampaignRecord, to: Phase, tally: &Tally) -> Result<u64, Refusal> {
+fn prerequisites(
+    record: &CampaignRecord,
+    to: Phase,
+    settings: &Settings,
+    tally: &Tally,
+) -> Result<u64, Refusal> {
     let missing = |what: String| Err(Refusal::new(Code::PrerequisitesNotMet, what));
     if record.status != Status::Completed {
         return missing(format!("{} is not completed", record.phase));
     }
-    match to {
-        Phase::DnsValidation if tally.rows == 0 => missing("there are no domains".into()),
-        Phase::DnsValidation => Ok(tally.rows),
-        Phase::HttpKeywordValidation if tally.resolved == 0 => {
-            missing("no domain was resolved".into())
-        }
-        Phase::HttpKeywordValidation => Ok(tally.resolved),
-        _ => Ok(tally.fetched),
+    match (to, runner::counted(to, settings, tally).total_items) {
+        (Phase::DnsValidation, 0) => missing("there are no domains".into()),
+        (Phase::HttpKeywordValidation, 0) => missing("no domain was resolved".into()),
+        (_, total) => Ok(total),
     }
 }
 

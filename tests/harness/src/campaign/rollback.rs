@@ -6,7 +6,7 @@ use campaign_sync::protocol::{Phase, Status};
 use super::drafts::ERROR_RECOVERY;
 use super::request::{Asked, Decision};
 use super::runner::counted;
-use super::{Done, Operation, Refusal, illegal, journal_transition};
+use super::{Done, Operation, PHASES, Refusal, illegal, journal_transition, next};
 
 /// The name of the one transaction that it is.
 const TRANSACTION: &str = "Error_Recovery_Transition";
@@ -44,11 +44,7 @@ fn asked_for(record: &CampaignRecord) -> (Phase, Status) {
 }
 
 fn phase_before(record: &CampaignRecord) -> Result<Phase, Refusal> {
-    match (record.phase, record.status) {
-        (_, Status::Completed) => Err(illegal(record, "an error recovery")),
-        (Phase::DnsValidation, _) => Ok(Phase::DomainGeneration),
-        (Phase::HttpKeywordValidation, _) => Ok(Phase::DnsValidation),
-        (Phase::Analysis, _) => Ok(Phase::HttpKeywordValidation),
-        _ => Err(illegal(record, "an error recovery")),
-    }
+    let before = PHASES.into_iter().find(|it| next(*it) == Some(record.phase));
+    let before = before.filter(|_| record.status != Status::Completed);
+    before.ok_or_else(|| illegal(record, "an error recovery"))
 }

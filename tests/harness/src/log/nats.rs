@@ -114,6 +114,25 @@ impl NatsLog {
         lock(&self.turns).entry(campaign.clone()).or_default().clone()
     }
 
+    /// Makes another attempt whenever the campaign moved on meanwhile, until one tells `true`.
+    fn settle(
+        &self,
+        campaign: &CampaignId,
+        attempt: impl Fn(Instant) -> Result<bool>,
+    ) -> Result<()> {
+        let turn = self.turn(campaign);
+        let _turn = lock(&turn);
+        let until = Instant::now() + PATIENCE;
+        for _ in 0..ATTEMPTS_MAX {
+            match attempt(until) {
+                Ok(true) => return Ok(()),
+                Ok(false) | Err(LogError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(LogError::Storage("the campaign changes too fast".into()))
+    }
+
     /// Asks `local`; where it knows nothing, once more when the copy has all that the leader has.
     fn even_new<T>(
         &self,
@@ -192,18 +211,11 @@ impl EventLog for NatsLog {
         if self.head(campaign)?.is_none() {
             return Ok(());
         }
-        let turn = self.turn(campaign);
-        let _turn = lock(&turn);
-        let until = Instant::now() + PATIENCE;
         let body = Body::Filed { filed: Box::new(refused.clone()) };
-        for _ in 0..ATTEMPTS_MAX {
-            match self.commit(campaign, self.number(campaign)?, &body, until) {
-                Ok(_) => return Ok(()),
-                Err(LogError::Conflict { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(LogError::Storage("the campaign changes too fast for a refusal to be filed".into()))
+        self.settle(campaign, |until| {
+            self.commit(campaign, self.number(campaign)?, &body, until)?;
+            Ok(true)
+        })
     }
 
     /// Where nothing is known here under that key, the stream's leader is asked first: it may have
@@ -214,29 +226,24 @@ impl EventLog for NatsLog {
 
     /// Publishes the whole state first; only when every copy can begin there, older messages go.
     fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<()> {
-        let turn = self.turn(campaign);
-        let _turn = lock(&turn);
-        let until = Instant::now() + PATIENCE;
-        for _ in 0..ATTEMPTS_MAX {
+        self.settle(campaign, |until| {
             let Some(view) = self.copy().view(campaign, &RowQuery::default())? else {
-                return Ok(());
+                return Ok(true);
             };
             let number = view.head.number;
             let oldest = to.min(number) + 1;
             if oldest <= view.head.oldest {
-                return Ok(());
+                return Ok(true);
             }
             let events = self.copy().read(campaign, oldest - 1, usize::MAX)?;
             let transactions = self.copy().transactions(campaign)?;
             let image = Image::new(campaign, view, oldest, transactions, &events);
             let body = Body::Image(Box::new(image));
-            match self.commit(campaign, number, &body, until) {
-                Ok(Outcome::Image { first, is_head: true }) => return self.purge(campaign, first),
-                Ok(_) | Err(LogError::Conflict { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(LogError::Storage("the campaign changes too fast to be truncated".into()))
+            let outcome = self.commit(campaign, number, &body, until)?;
+            let Outcome::Image { first, is_head: true } = outcome else { return Ok(false) };
+            self.purge(campaign, first);
+            Ok(true)
+        })
     }
 
     /// Only the copy of this server changes.

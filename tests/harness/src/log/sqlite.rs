@@ -19,7 +19,9 @@ use std::time::Duration;
 
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::digest::Buckets;
-use rusqlite::{Connection, OpenFlags, Transaction as Tx, TransactionBehavior};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension as _, Transaction as Tx, TransactionBehavior,
+};
 
 use super::{
     Appended, Divergence, Draft, EventLog, Head, LogError, Recount, Result, RowQuery, Transaction,
@@ -174,6 +176,21 @@ fn epoch(on: &Connection, new: &str, renew: bool) -> rusqlite::Result<String> {
     let epoch = tx.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))?;
     tx.commit()?;
     Ok(epoch)
+}
+
+/// A number that is kept beside the campaigns.
+fn number(on: &Connection, key: &str) -> rusqlite::Result<Option<u64>> {
+    let text: Option<String> = on
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
+    Ok(text.and_then(|text| text.parse().ok()))
+}
+
+fn put_number(on: &Connection, key: &str, number: u64) -> rusqlite::Result<()> {
+    on.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
+        .execute([key, &number.to_string()])?;
+    Ok(())
 }
 
 fn prepare(connection: &Connection) -> Result<()> {

@@ -114,11 +114,8 @@ impl NatsLog {
         }
     }
 
-    /// Messages before that one are not needed any more.
-    ///
-    /// # Errors
-    /// None: what stays is forgotten with the next image.
-    pub(super) fn purge(&self, campaign: &CampaignId, first: u64) -> Result<()> {
+    /// Messages before that one are not needed any more. What stays is forgotten with the next image.
+    pub(super) fn purge(&self, campaign: &CampaignId, first: u64) {
         let (context, subject) = (self.bridge.context(), format!("{SUBJECT}{campaign}"));
         let purged = self.bridge.wait(async move {
             let stream = context.get_stream(STREAM).await.map_err(storage)?;
@@ -127,7 +124,6 @@ impl NatsLog {
         if let Err(error) = purged {
             tracing::warn!(event = "purge_failed", campaignId = %campaign, %error);
         }
-        Ok(())
     }
 }
 

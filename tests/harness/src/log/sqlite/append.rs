@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::compose::Chain;
 use super::super::fold::Fold;
-use super::super::{Appended, Draft, Event, Head, LogError, Result, Stand, Transaction};
+use super::super::{Appended, Draft, Event, Head, LogError, Result, Transaction};
 use super::{SqliteLog, Within};
 
 /// Appends drafts.
@@ -47,10 +47,7 @@ impl<'t> Appending<'t> {
         expected: u64,
         keys: impl Iterator<Item = &'k str>,
     ) -> Result<Self> {
-        let (head, stand) = match on.head()? {
-            Some(head) => (head, on.stand()?.ok_or(LogError::UnknownCampaign)?),
-            None => (Head::default(), Stand::default()),
-        };
+        let (head, stand) = on.state()?.unwrap_or_default();
         let mut is_next = head.number == expected;
         for key in keys {
             is_next = is_next && on.filed(key)?.is_none();

@@ -10,7 +10,12 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
+
+use super::{number, put_number};
+
+/// The number inside.
+const GENERATION: &str = "generation";
 
 /// The mark's file: the database's name and `.mark`.
 fn path(db: &Path) -> PathBuf {
@@ -21,27 +26,20 @@ fn path(db: &Path) -> PathBuf {
 
 /// Whether the database is another one than this place had last, or an earlier state of it.
 pub(super) fn is_foreign(on: &Connection, db: &Path) -> rusqlite::Result<bool> {
-    let Some(generation) = generation(on)? else { return Ok(false) };
-    let mark = fs::read_to_string(path(db)).ok().and_then(|text| text.trim().parse::<i64>().ok());
+    let Some(generation) = number(on, GENERATION)? else { return Ok(false) };
+    let mark = fs::read_to_string(path(db)).ok().and_then(|text| text.trim().parse::<u64>().ok());
     Ok(mark.is_none_or(|mark| generation < mark))
 }
 
 /// Counts on, first inside, then outside: after a death in between the database is ahead, which
 /// means nothing.
 pub(super) fn advance(on: &Connection, db: &Path) -> rusqlite::Result<()> {
-    let next = generation(on)?.unwrap_or_default() + 1;
-    on.execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?1)", [next.to_string()])?;
+    let next = number(on, GENERATION)?.unwrap_or_default() + 1;
+    put_number(on, GENERATION, next)?;
     mark(db, next).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
-fn generation(on: &Connection) -> rusqlite::Result<Option<i64>> {
-    let text: Option<String> = on
-        .query_row("SELECT value FROM meta WHERE key = 'generation'", [], |row| row.get(0))
-        .optional()?;
-    Ok(text.and_then(|text| text.parse().ok()))
-}
-
-fn mark(db: &Path, generation: i64) -> io::Result<()> {
+fn mark(db: &Path, generation: u64) -> io::Result<()> {
     let (mark, mut fresh) = (path(db), path(db));
     // A server that is ending may write its last mark while the next one writes its first.
     fresh.as_mut_os_string().push(format!(".{:016x}", rand::random::<u64>()));

@@ -22,47 +22,14 @@ pub(super) fn campaigns(tx: &Connection) -> rusqlite::Result<Vec<CampaignId>> {
 
 impl Within<'_> {
     pub(super) fn head(self) -> rusqlite::Result<Option<Head>> {
-        self.on
-            .prepare_cached(
-                "SELECT last_sequence_number, last_event_id, oldest_sequence_number, domains_count,
-                domains_digest FROM campaigns WHERE campaign_id = ?1",
-            )?
-            .query_row([self.id.as_str()], |row| {
-                Ok(Head {
-                    number: row.get(0)?,
-                    event_id: row.get(1)?,
-                    oldest: row.get(2)?,
-                    domains_count: row.get(3)?,
-                    domains_digest: Digest::parse(&row.get::<_, String>(4)?).unwrap_or_default(),
-                })
-            })
-            .optional()
+        Ok(self.state()?.map(|(head, _)| head))
     }
 
-    pub(super) fn stand(self) -> rusqlite::Result<Option<Stand>> {
-        self.on
-            .prepare_cached("SELECT * FROM campaigns WHERE campaign_id = ?1")?
-            .query_row([self.id.as_str()], |row| {
-                let record = CampaignRecord {
-                    name: row.get(1)?,
-                    phase: Phase::parse(&row.get::<_, String>(2)?).unwrap_or(Phase::Setup),
-                    status: Status::parse(&row.get::<_, String>(3)?).unwrap_or(Status::NotStarted),
-                    counters: PhaseCounters {
-                        total_items: row.get(4)?,
-                        processed_items: row.get(5)?,
-                        successful_items: row.get(6)?,
-                        failed_items: row.get(7)?,
-                        progress_percentage: row.get(8)?,
-                    },
-                    total_domain_count: row.get(9)?,
-                    created_at: row.get(10)?,
-                    updated_at: row.get(11)?,
-                    error_message: row.get(12)?,
-                };
-                let settings = serde_json::from_str(&row.get::<_, String>(13)?).unwrap_or_default();
-                Ok(Stand { record, settings, deleted: row.get(14)? })
-            })
-            .optional()
+    /// The campaign without its rows.
+    pub(super) fn state(self) -> rusqlite::Result<Option<(Head, Stand)>> {
+        let mut statement =
+            self.on.prepare_cached("SELECT * FROM campaigns WHERE campaign_id = ?1")?;
+        statement.query_row([self.id.as_str()], state).optional()
     }
 
     pub(super) fn events(self, after: u64, bytes: usize) -> rusqlite::Result<Vec<Event>> {
@@ -112,9 +79,7 @@ impl Within<'_> {
     }
 
     pub(super) fn view(self, query: &RowQuery) -> rusqlite::Result<Option<View>> {
-        let (Some(head), Some(stand)) = (self.head()?, self.stand()?) else {
-            return Ok(None);
-        };
+        let Some((head, stand)) = self.state()? else { return Ok(None) };
         let (filter, values) = filter(self.id, query);
         let everything = filter == ALL_ROWS;
         let mut rows: Vec<Row> = Vec::new();
@@ -181,6 +146,34 @@ impl Within<'_> {
             format!("SELECT {FILED} FROM transaction_log WHERE campaign_id = ?1 AND key = ?2");
         self.on.prepare_cached(&sql)?.query_row([self.id.as_str(), key], transaction).optional()
     }
+}
+
+fn state(row: &SqlRow<'_>) -> rusqlite::Result<(Head, Stand)> {
+    let record = CampaignRecord {
+        name: row.get(1)?,
+        phase: Phase::parse(&row.get::<_, String>(2)?).unwrap_or(Phase::Setup),
+        status: Status::parse(&row.get::<_, String>(3)?).unwrap_or(Status::NotStarted),
+        counters: PhaseCounters {
+            total_items: row.get(4)?,
+            processed_items: row.get(5)?,
+            successful_items: row.get(6)?,
+            failed_items: row.get(7)?,
+            progress_percentage: row.get(8)?,
+        },
+        total_domain_count: row.get(9)?,
+        created_at: row.get(10)?,
+        updated_at: row.get(11)?,
+        error_message: row.get(12)?,
+    };
+    let settings = serde_json::from_str(&row.get::<_, String>(13)?).unwrap_or_default();
+    let head = Head {
+        number: row.get(15)?,
+        event_id: row.get(16)?,
+        oldest: row.get(17)?,
+        domains_count: row.get(18)?,
+        domains_digest: Digest::parse(&row.get::<_, String>(19)?).unwrap_or_default(),
+    };
+    Ok((head, Stand { record, settings, deleted: row.get(14)? }))
 }
 
 const ALL_ROWS: &str = "campaign_id = ?1";

@@ -10,14 +10,13 @@ use std::path::Path;
 
 use campaign_sync::protocol::envelope::Envelope;
 use campaign_sync::protocol::{CampaignId, Code, Digest, EventHash};
-use rusqlite::{Connection, OptionalExtension as _};
 
 use super::super::compose::Chain;
 use super::super::fold::{Fold, Table as _};
 use super::super::nats::batch::{Batch, Image};
 use super::super::{Appended, Draft, Head, LogError, Result, Stand, Transaction};
 use super::append::{Appending, append};
-use super::{SqliteLog, Within, within};
+use super::{SqliteLog, Within, number, put_number, within};
 use crate::keys::{Keyring, open_data};
 use crate::lock::lock;
 
@@ -151,8 +150,7 @@ impl SqliteLog {
                 replace(on, self, image)?;
             }
             on.truncate(image.oldest - 1)?;
-            let head = on.head()?.ok_or(LogError::UnknownCampaign)?;
-            let stand = on.stand()?.ok_or(LogError::UnknownCampaign)?;
+            let (head, stand) = on.state()?.ok_or(LogError::UnknownCampaign)?;
             Ok((Appended { events: Vec::new(), head, stand }, known <= told))
         })
     }
@@ -171,20 +169,6 @@ const POSITION: &str = "position";
 
 /// The last message whose refusal was filed.
 const FILED_AT: &str = "filedAt";
-
-fn number(on: &Connection, key: &str) -> rusqlite::Result<Option<u64>> {
-    let text: Option<String> = on
-        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
-        .query_row([key], |row| row.get(0))
-        .optional()?;
-    Ok(text.and_then(|text| text.parse().ok()))
-}
-
-fn put_number(on: &Connection, key: &str, number: u64) -> rusqlite::Result<()> {
-    on.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
-        .execute([key, &number.to_string()])?;
-    Ok(())
-}
 
 fn filed_count(Within { on, id }: Within<'_>) -> rusqlite::Result<u64> {
     on.prepare_cached("SELECT count(*) FROM transaction_log WHERE campaign_id = ?1")?
