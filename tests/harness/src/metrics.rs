@@ -64,36 +64,35 @@ impl Default for Metrics {
         let seconds = || Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
         let events = || Histogram::new(exponential_buckets(1.0, 4.0, 10));
         Self {
-            connections: add(it, "connections", "Sockets open", Gauge::default()),
-            subscriptions: add(it, "subscriptions", "Campaigns followed", Gauge::default()),
-            events_appended: add(it, "events_appended", "Events committed", Counter::default()),
-            append_seconds: add(it, "append_seconds", "Time of an append", seconds()),
-            frames_sent: add(it, "frames_sent", "Frames written", Counter::default()),
-            bytes_sent: add(it, "bytes_sent", "Bytes written", Counter::default()),
-            recoveries: add(it, "recoveries", "Recovery requests", Family::default()),
-            sequence_gaps: add(it, "sequence_gaps", "Gaps told by clients", Counter::default()),
-            retries: add(it, "retries", "Attempts repeated", Family::default()),
-            integrity_checks: add(
-                it,
-                "integrity_checks",
-                "Integrity checks of transitions",
-                Family::default(),
-            ),
-            transactions: add(it, "transactions", "Requests to campaigns", Family::default()),
-            closes: add(it, "closes", "Connections closed by the server", Family::default()),
-            rate_limited: add(it, "rate_limited", "Refused as too many", Family::default()),
-            lag_events: add(it, "lag_events", "Events a socket was behind", events()),
-            snapshots_built: add(it, "snapshots_built", "Snapshots built", Counter::default()),
-            seals: add(it, "seals", "Seals made, each with a nonce", Counter::default()),
-            request_seconds: add(it, "request_seconds", "Time of a REST request", seconds()),
-            requests: add(it, "requests", "REST answers", Family::default()),
-            logins: add(it, "logins", "Logins", Family::default()),
+            connections: add(it, "connections", "Sockets open"),
+            subscriptions: add(it, "subscriptions", "Campaigns followed"),
+            events_appended: add(it, "events_appended", "Events committed"),
+            append_seconds: put(it, "append_seconds", "Time of an append", seconds()),
+            frames_sent: add(it, "frames_sent", "Frames written"),
+            bytes_sent: add(it, "bytes_sent", "Bytes written"),
+            recoveries: add(it, "recoveries", "Recovery requests"),
+            sequence_gaps: add(it, "sequence_gaps", "Gaps told by clients"),
+            retries: add(it, "retries", "Attempts repeated"),
+            integrity_checks: add(it, "integrity_checks", "Integrity checks of transitions"),
+            transactions: add(it, "transactions", "Requests to campaigns"),
+            closes: add(it, "closes", "Connections closed by the server"),
+            rate_limited: add(it, "rate_limited", "Refused as too many"),
+            lag_events: put(it, "lag_events", "Events a socket was behind", events()),
+            snapshots_built: add(it, "snapshots_built", "Snapshots built"),
+            seals: add(it, "seals", "Seals made, each with a nonce"),
+            request_seconds: put(it, "request_seconds", "Time of a REST request", seconds()),
+            requests: add(it, "requests", "REST answers"),
+            logins: add(it, "logins", "Logins"),
             registry,
         }
     }
 }
 
-fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    put(registry, name, help, M::default())
+}
+
+fn put<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
     registry.register(name, help, metric.clone());
     metric
 }

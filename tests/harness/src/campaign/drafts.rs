@@ -53,16 +53,11 @@ pub fn progress(
     phase: Phase,
     counters: &PhaseCounters,
 ) -> Draft {
-    let data = json!({
-        "campaignId": campaign.as_str(),
-        "totalItems": counters.total_items,
-        "processedItems": counters.processed_items,
-        "successfulItems": counters.successful_items,
-        "failedItems": counters.failed_items,
-        "progressPercent": counters.progress_percentage,
-        "currentPhase": phase.as_str(),
-        "phaseStatus": Status::InProgress.as_str(),
-    });
+    let mut data = counters_json(counters);
+    data["campaignId"] = json!(campaign.as_str());
+    data["progressPercent"] = json!(counters.progress_percentage);
+    data["currentPhase"] = json!(phase.as_str());
+    data["phaseStatus"] = json!(Status::InProgress.as_str());
     draft(now, "campaign.progress", &data)
 }
 

@@ -51,12 +51,8 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock) -> Kick {
         let mut works: BTreeMap<CampaignId, Work> = BTreeMap::new();
         loop {
             if works.is_empty() {
-                let kicked = if hub.is_shared() {
-                    tokio::time::timeout(LOOK_EVERY, kicks.recv()).await
-                } else {
-                    Ok(kicks.recv().await)
-                };
-                match kicked {
+                let patience = if hub.is_shared() { LOOK_EVERY } else { Duration::MAX };
+                match tokio::time::timeout(patience, kicks.recv()).await {
                     Ok(Some(campaign)) => works.entry(campaign).or_default().is_kicked = true,
                     Ok(None) => return,
                     Err(_) => {}

@@ -61,20 +61,3 @@ impl LogPlace {
         Ok(log)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_a_file_or_a_list_of_servers() {
-        assert_eq!("sqlite:a/b.db".parse(), Ok(LogPlace::Sqlite("a/b.db".into())));
-        let servers = vec!["a:1".to_owned(), "b:2".to_owned()];
-        assert_eq!("nats://a:1,b:2".parse(), Ok(LogPlace::Nats(servers)));
-        for wrong in
-            ["", "sqlite:", "campaigns.db", "nats://", "nats://a", "nats://a:1,", "nats://a:x"]
-        {
-            assert!(wrong.parse::<LogPlace>().is_err(), "{wrong}");
-        }
-    }
-}

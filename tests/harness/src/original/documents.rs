@@ -83,6 +83,7 @@ impl Writer<'_> {
     fn row(&mut self, row: &Value, generated: &mut u64) {
         let campaign_id = self.campaign.as_str();
         let (domain_id, domain) = (&row["domainId"], &row["domain"]);
+        let name = domain.as_str().unwrap_or_default();
         let number = |name: &str| json!(row[name].as_u64().unwrap_or_default());
         let offset = row["totalValidated"].as_u64().unwrap_or_default().saturating_sub(1);
         let first =
@@ -108,10 +109,7 @@ impl Writer<'_> {
                 ("validationStatus", json!(status)),
                 ("httpStatus", json!(own_code.unwrap_or_else(|| &row["httpStatus"]))),
                 ("keywords", json!((status == "success").then_some(["price"]))),
-                (
-                    "content",
-                    json!(format!("<title>{}</title>", domain.as_str().unwrap_or_default())),
-                ),
+                ("content", json!(format!("<title>{name}</title>"))),
                 ("headers", json!({"Server": "nginx"})),
                 ("processingTime", number("processingTime")),
                 ("totalValidated", number("totalValidated")),
@@ -119,7 +117,7 @@ impl Writer<'_> {
             self.v2(self.subscribers(), "http.validation.result", &data);
         } else if let Some(status) = first(["validationStatus", "dnsStatus"]) {
             let resolved = status == "resolved";
-            let records = json!({"A": ["192.0.2.1"], "MX": [format!("10 mail.{}", domain.as_str().unwrap_or_default())]});
+            let records = json!({"A": ["192.0.2.1"], "MX": [format!("10 mail.{name}")]});
             let data = Members([
                 ("campaignId", json!(campaign_id)),
                 ("domainId", json!(domain_id)),

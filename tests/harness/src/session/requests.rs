@@ -18,7 +18,7 @@ impl Session {
             Request::Client(message) => message,
         };
         let said = match message {
-            // Not accepted a second time.
+            // A second one was refused when it came.
             ClientMessage::Init { .. } => None,
             ClientMessage::Ping(echo) => return Ok(Some(Step::Frame(self.pong(now, echo)))),
             ClientMessage::Subscribe(campaign) => Some(self.subscribe(now, &campaign)?),

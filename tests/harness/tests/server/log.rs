@@ -6,6 +6,7 @@ use campaign_sync::protocol::campaign::CampaignRecord;
 use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
 use campaign_sync_harness::campaign::drafts;
 use campaign_sync_harness::clock::Moment;
+use campaign_sync_harness::log::place::LogPlace;
 use campaign_sync_harness::log::sqlite::SqliteLog;
 use campaign_sync_harness::log::{Draft, EventLog, LogError, RowQuery, Settings, Transaction};
 use serde_json::{Value, json};
@@ -232,4 +233,15 @@ fn a_log_keeps_its_epoch_until_it_is_told_otherwise() {
     assert_eq!(open("second", false), "first");
     assert_eq!(open("third", true), "third");
     assert_eq!(open("fourth", false), "third");
+}
+
+#[test]
+fn a_place_is_a_file_or_a_list_of_servers() {
+    assert_eq!("sqlite:a/b.db".parse(), Ok(LogPlace::Sqlite("a/b.db".into())));
+    let servers = vec!["a:1".to_owned(), "b:2".to_owned()];
+    assert_eq!("nats://a:1,b:2".parse(), Ok(LogPlace::Nats(servers)));
+    for wrong in ["", "sqlite:", "campaigns.db", "nats://", "nats://a", "nats://a:1,", "nats://a:x"]
+    {
+        assert!(wrong.parse::<LogPlace>().is_err(), "{wrong}");
+    }
 }
