@@ -25,6 +25,7 @@ mod original_snapshot;
 mod polling;
 mod query;
 mod recovery;
+mod retries;
 #[cfg(feature = "encrypted")]
 mod sealed;
 #[cfg(feature = "encrypted")]

@@ -4,11 +4,11 @@ use campaign_sync::protocol::Code;
 use campaign_sync::sync::{Config, Input, Verdict};
 use serde_json::json;
 
-use crate::wire::{self, CAMPAIGN, EPOCH, Log, OTHER_EPOCH, message, rows};
+use crate::wire::{self, CAMPAIGN, EPOCH, Event, Log, OTHER_EPOCH, message, rows};
 use crate::world::{World, id, wire_head};
 
 /// Following a log whose event 4 was lost on the way: recovery has been asked for once.
-fn with_a_gap() -> (World, Log) {
+pub(crate) fn with_a_gap() -> (World, Log) {
     let mut log = Log::with_rows(2);
     let mut world = World::following(&log);
     log.generate(2);
@@ -76,127 +76,6 @@ fn a_wish_for_a_snapshot_survives_the_death_of_the_socket() {
     assert_eq!(world.receive(&other.document()), Verdict::Divergence);
     world.reconnect();
     assert_eq!(world.request()["prefer"], "snapshot");
-}
-
-#[test]
-fn a_deadline_asks_the_same_again_and_never_becomes_a_snapshot() {
-    let (mut world, _) = with_a_gap();
-    for round in 2..12 {
-        let (before, id) = (world.request().clone(), world.request_id());
-        // Ten seconds without progress, and at most twenty of jitter; pongs keep the socket alive.
-        for _ in 0..30 {
-            world.advance(1_000);
-            world.pong_with(json!([]));
-        }
-        assert!(world.requests() >= round, "round {round}: asked {} times", world.requests());
-        let again = world.request();
-        assert_ne!(world.request_id(), id, "each request has its own name");
-        for member in ["lastSequenceNumber", "epoch", "reason"] {
-            assert_eq!(again[member], before[member]);
-        }
-        assert_eq!(again.get("prefer"), None);
-    }
-    assert_eq!(world.metrics().retries, world.requests() as u64 - 1);
-}
-
-#[test]
-fn a_deadline_does_not_pass_while_the_replay_progresses() {
-    let (mut world, mut log) = with_a_gap();
-    for offset in 4..8 {
-        log.generate(offset);
-    }
-    world.answer("replay", EPOCH, 4, log.head());
-    for number in 4..log.head() {
-        world.advance(9_000);
-        let verdict = world.receive(&log.document(number));
-        assert!(matches!(verdict, Verdict::Applied | Verdict::Redelivered), "{verdict:?}");
-    }
-    assert_eq!(world.requests(), 1);
-    world.receive(&log.document(log.head()));
-    assert_eq!(world.notice("recovered")["events"], 6);
-}
-
-#[test]
-fn a_lost_answer_is_asked_for_again_though_live_events_keep_coming() {
-    let mut log = Log::with_rows(2);
-    let mut world = World::following(&log);
-    let mut other = log.event(2).clone();
-    other.data = other.data.replace("name0", "other");
-    assert_eq!(world.receive(&other.document()), Verdict::Divergence);
-    assert_eq!(world.requests(), 1);
-    for offset in 2..40 {
-        let event = log.generate(offset);
-        assert_eq!(world.receive(&event.document()), Verdict::Applied);
-        world.advance(1_000);
-    }
-    assert!(world.requests() >= 2, "events are no answer to a request");
-}
-
-#[test]
-fn never_more_than_five_requests_in_half_a_second() {
-    let (mut world, log) = with_a_gap();
-    let mut sent = vec![(world.now.at, 1)];
-    let mut asked = None;
-    for _ in 0..200 {
-        // Each replay begins and is damaged at once.
-        if asked.replace(world.request_id()).is_none_or(|last| last != world.request_id()) {
-            world.answer("replay", EPOCH, 4, 5);
-            assert_eq!(world.receive(&log.event(4).damaged()), Verdict::Corrupt);
-        }
-        let before = world.requests();
-        world.advance(10);
-        sent.push((world.now.at, world.requests() - before));
-    }
-    for &(start, _) in &sent {
-        let within = sent.iter().filter(|(at, _)| *at >= start && at.since(start) < 500);
-        assert!(within.map(|(_, count)| count).sum::<usize>() <= 5);
-    }
-    assert!(world.requests() > 5, "it is asked for again later");
-}
-
-#[test]
-fn without_progress_at_most_ten_requests_a_minute() {
-    let (mut world, _) = with_a_gap();
-    let refused = json!({"code": "rate_limited", "message": "", "campaignId": CAMPAIGN});
-    let refused = message("error", &refused);
-    let mut asked = Vec::new();
-    for _ in 0..1_800 {
-        let before = world.requests();
-        world.receive(&refused);
-        world.advance(100);
-        asked.extend((before..world.requests()).map(|_| world.now.at));
-    }
-    for window in asked.windows(11) {
-        assert!(window[10].since(window[0]) >= 60_000, "eleven within {window:?}");
-    }
-    assert!(asked.len() >= 20, "asked only {} times in three minutes", asked.len());
-}
-
-#[test]
-fn an_error_says_when_to_ask_again() {
-    let (mut world, _) = with_a_gap();
-    let error = json!({"code": "rate_limited", "message": "", "campaignId": CAMPAIGN,
-        "requestId": world.request_id(), "retryAfterMs": 4_000});
-    world.receive(&message("error", &error));
-    world.advance(3_999);
-    assert_eq!(world.requests(), 1);
-    world.advance(2_001);
-    assert_eq!(world.requests(), 2);
-}
-
-#[test]
-fn an_error_postpones_by_five_minutes_at_most() {
-    let (mut world, _) = with_a_gap();
-    let error = json!({"code": "rate_limited", "message": "", "campaignId": CAMPAIGN,
-        "requestId": world.request_id(), "retryAfterMs": (1_u64 << 53) - 1});
-    let since = world.now.at;
-    world.receive(&message("error", &error));
-    while world.requests() == 1 && world.now.at.since(since) < 500_000 {
-        world.advance(1_000);
-        world.pong_with(json!([]));
-    }
-    let waited = world.now.at.since(since);
-    assert!((300_000..=451_000).contains(&waited), "{waited} ms");
 }
 
 #[test]
@@ -467,4 +346,71 @@ fn a_campaign_held_again_while_it_loads_is_not_asked_for_twice() {
     world.input(Input::Release(id(CAMPAIGN)));
     world.input(Input::Retain(id(CAMPAIGN)));
     assert_eq!((world.requests(), world.count_sent("subscribe_campaign")), (1, 1));
+}
+
+#[test]
+fn a_replay_from_the_very_beginning_does_not_take_the_position_back() {
+    let (mut world, log) = with_a_gap();
+    world.answer("replay", EPOCH, 1, log.head());
+    assert_eq!(world.position(), 3);
+    assert_eq!(world.frame(&log.frame(1, log.head())).refused, None);
+    assert_eq!((world.position(), world.requests()), (log.head(), 1));
+    assert_eq!(world.metrics().applied, log.head(), "each once");
+}
+
+#[test]
+fn every_recovery_is_counted() {
+    let (mut world, mut log) = with_a_gap();
+    world.replay(&log, 4, log.head());
+    let before = world.metrics().recoveries;
+    log.generate(4);
+    world.receive(&log.generate(5).document());
+    world.replay(&log, 6, log.head());
+    assert_eq!((before, world.metrics().recoveries), (2, 3), "the first load among them");
+}
+
+#[test]
+fn what_was_remembered_of_another_log_contradicts_nothing() {
+    let log = Log::with_rows(4);
+    let mut world = World::following(&log);
+    world.close(1006);
+    world.advance_until(|world| world.opened.len() > 1);
+    world.open();
+    world.receive(&wire::ack());
+    world.answer_snapshot(OTHER_EPOCH, log.head(), rows(4));
+    let mut other = Log::new(OTHER_EPOCH);
+    (0..5).for_each(|offset| {
+        other.generate(offset);
+    });
+    let next = Event { previous: Some(format!("{OTHER_EPOCH}-event-5")), ..other.generate(5) };
+    assert_eq!(world.receive(&next.document()), Verdict::Applied);
+    assert_eq!(world.receive(&other.document(4)), Verdict::OutOfOrder);
+    assert_eq!(world.metrics().divergences, 0);
+}
+
+#[test]
+fn a_campaign_that_failed_is_not_subscribed_again_because_a_pong_does_not_name_it() {
+    let log = Log::with_rows(4);
+    let mut world = World::following(&log);
+    let error = json!({"code": "forbidden", "message": "", "campaignId": CAMPAIGN});
+    world.receive(&message("error", &error));
+    world.advance(6_000);
+    world.pong_with(json!([]));
+    assert_eq!(world.count_sent("subscribe_campaign"), 0);
+}
+
+#[test]
+fn a_long_replay_ends_with_a_younger_proof_than_its_request() {
+    let mut log = Log::with_rows(4);
+    let mut world = World::connected(Config::default());
+    (4..14).for_each(|offset| {
+        log.generate(offset);
+    });
+    world.answer("replay", EPOCH, 1, log.head());
+    for number in 1..=log.head() {
+        world.advance(2_000);
+        world.receive(&log.document(number));
+        world.pong_with(json!([wire_head(EPOCH, number, log.head())]));
+    }
+    assert_eq!((world.position(), &*world.status()), (log.head(), "live"));
 }
