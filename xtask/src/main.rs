@@ -11,6 +11,7 @@ mod demo;
 mod fuzz;
 mod load;
 mod model;
+mod mutants;
 mod npm;
 mod pack;
 mod repo;
@@ -46,8 +47,10 @@ cargo xtask <command>
                                          finding is kept in target/fuzz/found
   model [--faults N] [--timers N]        every interleaving of a small world, into
                                          target/report/model.json
+  mutants [--shard K/N] [--jobs N]       change the code that decides in one spot after the other: the
+                                         tests must notice, into target/report/mutants.json
   planted                                look for every planted bug, into docs/PLANTED.md
-  soak  [sim] [fuzz] [model] [histories] [crash]
+  soak  [sim] [fuzz] [model] [histories] [crash] [mutants]
                                          what takes hours, into docs/soak
   table                                  every state with every input, into docs/TRANSITIONS.md
   size                                   weigh the main entry, into target/report/size.json
@@ -85,6 +88,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         Some("conform") => return conform::run_command(&repo, arguments.finish()),
         Some("fuzz") => fuzz::run_command(&repo, &fuzz::Options::parse(arguments)?)?,
         Some("model") => model::run_command(&repo, model::Options::parse(arguments)?)?,
+        Some("mutants") => mutants::run_command(&repo, &mutants::Options::parse(arguments)?)?,
         Some("planted") => done(arguments).and_then(|()| sim::plant_command(&repo))?,
         Some("soak") => soak::run_command(&repo, arguments)?,
         Some("table") => done(arguments).and_then(|()| table::run_command(&repo))?,

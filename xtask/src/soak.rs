@@ -10,6 +10,7 @@ use pico_args::Arguments;
 use crate::conform;
 use crate::fuzz;
 use crate::model;
+use crate::mutants;
 use crate::repo::{Repo, read, run};
 use crate::setup;
 use crate::sim;
@@ -33,10 +34,12 @@ enum Stage {
     Model,
     Histories,
     Crash,
+    Mutants,
 }
 
 impl Stage {
-    const ALL: [Self; 5] = [Self::Simulator, Self::Fuzz, Self::Model, Self::Histories, Self::Crash];
+    const ALL: [Self; 6] =
+        [Self::Simulator, Self::Fuzz, Self::Model, Self::Histories, Self::Crash, Self::Mutants];
 
     const fn name(self) -> &'static str {
         match self {
@@ -45,6 +48,7 @@ impl Stage {
             Self::Model => "model",
             Self::Histories => "histories",
             Self::Crash => "crash",
+            Self::Mutants => "mutants",
         }
     }
 
@@ -65,6 +69,10 @@ impl Stage {
             }
             Self::Histories => histories(repo),
             Self::Crash => crash(repo),
+            Self::Mutants => {
+                mutants::run_command(repo, &mutants::Options::everything())?;
+                report(repo, "mutants.json")
+            }
         }
     }
 }

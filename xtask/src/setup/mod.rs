@@ -37,6 +37,11 @@ pub(crate) fn for_bench(repo: &Repo) -> Result<()> {
     browsers::require(repo, &[browsers::Browser::Chromium])
 }
 
+/// What `mutants` needs: cargo-mutants.
+pub(crate) fn for_mutants(repo: &Repo) -> Result<()> {
+    tools::cargo_mutants(repo)
+}
+
 /// What `load` needs: Node with npm, and nats-server for what it measures beside ours.
 pub(crate) fn for_load(repo: &Repo) -> Result<()> {
     node::require(repo)?;

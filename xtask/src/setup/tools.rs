@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use crate::repo::{BINARYEN, GECKODRIVER, Repo, WASM_PACK, run};
+use crate::repo::{BINARYEN, CARGO_MUTANTS, GECKODRIVER, Repo, WASM_PACK, run};
 
 /// wasm-bindgen's command line and test runner, of exactly the version in Cargo.lock.
 pub(crate) fn wasm_bindgen(repo: &Repo) -> Result<()> {
@@ -20,6 +20,11 @@ pub(crate) fn wasm_pack(repo: &Repo) -> Result<()> {
 /// geckodriver, which drives Firefox.
 pub(crate) fn geckodriver(repo: &Repo) -> Result<()> {
     by_cargo(repo, "geckodriver", GECKODRIVER, &["geckodriver"])
+}
+
+/// cargo-mutants.
+pub(crate) fn cargo_mutants(repo: &Repo) -> Result<()> {
+    by_cargo(repo, "cargo-mutants", CARGO_MUTANTS, &["cargo-mutants"])
 }
 
 /// wasm-opt, out of the npm package binaryen.

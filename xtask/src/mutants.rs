@@ -1,0 +1,118 @@
+//! `cargo xtask mutants`: the files that decide, changed one spot at a time; the scenarios must notice.
+//!
+//! Which files, and which tests, `.cargo/mutants.toml` says. What the scenarios do not notice is listed
+//! in `docs/MUTANTS.md`, each with the reason.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+use pico_args::Arguments;
+
+use crate::repo::Repo;
+use crate::setup;
+
+/// Where those that nobody notices are listed.
+const LISTED: &str = "docs/MUTANTS.md";
+/// So many of a hundred that compile must be noticed.
+const NOTICED_MIN: f64 = 90.0;
+
+/// What to test.
+pub(crate) struct Options {
+    shard: Option<String>,
+    jobs: u32,
+}
+
+impl Options {
+    pub(crate) fn parse(mut arguments: Arguments) -> Result<Self> {
+        let shard: Option<String> = arguments.opt_value_from_str("--shard")?;
+        let jobs = arguments.opt_value_from_str("--jobs").context("--jobs is a number")?;
+        crate::done(arguments)?;
+        if shard.as_deref().is_some_and(|shard| !is_shard(shard)) {
+            bail!("--shard is K/N, K being 0 to N - 1");
+        }
+        Ok(Self { shard, jobs: jobs.unwrap_or(1) })
+    }
+
+    /// All of them.
+    pub(crate) const fn everything() -> Self {
+        Self { shard: None, jobs: 2 }
+    }
+}
+
+fn is_shard(text: &str) -> bool {
+    let parts = text.split_once('/').map(|(k, n)| (k.parse::<u32>(), n.parse::<u32>()));
+    matches!(parts, Some((Ok(k), Ok(n))) if k < n)
+}
+
+/// Tests the mutants, and writes `target/report/mutants.json`.
+pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
+    setup::for_mutants(repo)?;
+    let folder = repo.target("mutants");
+    let mut command = repo.command("cargo-mutants");
+    command.args(["mutants", "--package", "campaign-sync", "--no-times", "--output"]).arg(&folder);
+    command.args(["--jobs", &options.jobs.to_string()]);
+    command.args(options.shard.iter().flat_map(|shard| ["--shard", shard]));
+    // These two say that some were not noticed, or took too long: how many may be is for us to say.
+    let status = command.status().context("cannot start cargo-mutants")?;
+    if !matches!(status.code(), Some(0 | 2 | 3)) {
+        bail!("cargo-mutants: {status}");
+    }
+    let of = |fate: &str| {
+        let path = folder.join("mutants.out").join(format!("{fate}.txt"));
+        let text = fs::read_to_string(&path);
+        text.with_context(|| format!("cannot read {}", path.display()))
+    };
+    let [caught, timeout, missed, unviable] =
+        [of("caught")?, of("timeout")?, of("missed")?, of("unviable")?];
+    let count = |names: &str| names.lines().count();
+    let noticed = count(&caught) + count(&timeout);
+    let viable = noticed + count(&missed);
+    let percent = 100.0 * noticed as f64 / viable.max(1) as f64;
+    let names: Vec<String> = missed.lines().map(|name| format!("    {name:?}")).collect();
+    let report = format!(
+        "{{\n  \"shard\": {:?},\n  \"caught\": {},\n  \"timeout\": {},\n  \"missed\": {},\n  \
+         \"unviable\": {},\n  \"noticed_percent\": {percent:.1},\n  \"not_noticed\": [\n{}\n  ]\n}}\n",
+        options.shard.as_deref().unwrap_or("0/1"),
+        count(&caught),
+        count(&timeout),
+        count(&missed),
+        count(&unviable),
+        names.join(",\n")
+    );
+    let path = repo.report("mutants.json")?;
+    fs::write(&path, report).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{noticed} of {viable} mutants noticed ({percent:.1} %)");
+    let listed = fs::read_to_string(repo.path(LISTED)).context("cannot read the list")?;
+    let unlisted = missed.lines().map(without_place).filter(|name| !listed.contains(name));
+    unlisted.for_each(|name| println!("not noticed, and not in {LISTED}: {name}"));
+    if percent < NOTICED_MIN {
+        bail!("fewer than {NOTICED_MIN} of a hundred were noticed");
+    }
+    Ok(())
+}
+
+/// A mutant's name without line and column, which move.
+fn without_place(name: &str) -> &str {
+    name.split_once(": ").map_or(name, |(_, what)| what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_shard, without_place};
+
+    #[test]
+    fn a_shard_is_a_number_below_the_number_of_shards() {
+        for shard in ["0/1", "3/4"] {
+            assert!(is_shard(shard), "{shard}");
+        }
+        for text in ["", "1", "4/4", "0/0", "-1/4", "1/4/2", "a/b"] {
+            assert!(!is_shard(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mutant_is_listed_without_its_line() {
+        let name = "src/sync/gap.rs:68:66: replace > with >= in GapBuffer::hold";
+        assert_eq!(without_place(name), "replace > with >= in GapBuffer::hold");
+    }
+}
