@@ -56,7 +56,7 @@ fn planted(repo: &Repo, option: &str) -> Command {
 
 fn simulator(repo: &Repo, features: &[&str]) -> Command {
     let mut command = repo.command("cargo");
-    command.args(["test", "--profile", "release", "--package", "campaign-sync"]);
-    command.args(features).args(["--test", "simulation", "--"]);
+    command.args(["run", "--release", "--package", "campaign-sync-simulation"]);
+    command.args(features).arg("--");
     command
 }

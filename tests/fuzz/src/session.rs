@@ -10,17 +10,12 @@ use campaign_sync_harness::access::Access;
 use campaign_sync_harness::campaign::drafts;
 use campaign_sync_harness::clock::Moment;
 use campaign_sync_harness::hub::Hub;
+use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::{Draft, Settings};
 use campaign_sync_harness::session::limits::Delivery;
 use campaign_sync_harness::session::{Context, Conversation as _, Session, Step};
 use campaign_sync_harness::snapshots::Snapshots;
 use serde_json::{Value, json};
-
-use memory_log::MemoryLog;
-
-/// The log that the tests of the server use too.
-#[path = "../../harness/tests/server/memory_log.rs"]
-mod memory_log;
 
 /// More lines than this are cut off.
 const LINES_MAX: usize = 200;

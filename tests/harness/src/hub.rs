@@ -248,8 +248,8 @@ impl Hub {
         Ok(Next::Page(page))
     }
 
-    /// Forgets what is in memory of a campaign whose state was changed behind the log's back, and
-    /// wakes its followers.
+    /// Forgets what is in memory of a campaign whose history was cut, or whose state was changed behind
+    /// the log's back. Nobody is woken: there is nothing new to write.
     ///
     /// # Errors
     /// [`LogError::Storage`](crate::log::LogError::Storage).

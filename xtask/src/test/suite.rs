@@ -147,7 +147,7 @@ impl Suite {
     pub(crate) fn absent(self, repo: &Repo) -> Option<String> {
         let needed = match self {
             Self::Build | Self::Check | Self::Native => return None,
-            Self::Simulator | Self::Planted => "tests/simulation/main.rs",
+            Self::Simulator | Self::Planted => "tests/simulation/Cargo.toml",
             Self::Model => "tests/model/Cargo.toml",
             Self::Fuzz => "tests/fuzz/Cargo.toml",
             Self::Chromium | Self::Firefox => "tests/browser/main.rs",

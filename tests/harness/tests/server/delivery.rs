@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campaign_sync_harness::hub::Hub;
+use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::sqlite::SqliteLog;
 use campaign_sync_harness::session::limits::Delivery;
 use campaign_sync_harness::session::{Conversation as _, Session, Step};
@@ -15,7 +16,6 @@ use tokio_tungstenite::client_async;
 
 use super::core::{Room, at, at_zero, kind, number};
 use super::log::{created, id, row};
-use super::memory_log::MemoryLog;
 use super::support::{Client, Copy, Server, parse};
 
 #[test]

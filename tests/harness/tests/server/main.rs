@@ -19,7 +19,6 @@ mod golden;
 mod history;
 mod instance;
 mod log;
-mod memory_log;
 mod nats;
 mod one_server;
 mod operations;

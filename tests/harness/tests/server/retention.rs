@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use campaign_sync_harness::clock::Moment;
 use campaign_sync_harness::hub::Hub;
+use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::sqlite::SqliteLog;
 use campaign_sync_harness::log::{Draft, EventLog};
 use campaign_sync_harness::retention::{Limits, sweep};
 use serde_json::json;
 
 use super::log::{NOW, created, id, row};
-use super::memory_log::MemoryLog;
 use super::nats::Nats;
 use super::support::{Client, Server};
 

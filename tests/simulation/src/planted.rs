@@ -12,7 +12,7 @@ use campaign_sync::planted::{ALL, Bug, plant};
 
 use super::journal::Keep;
 use super::reduction::Reduction;
-use super::survive;
+use super::{ROOT, survive};
 
 /// Each is found within so many seeds.
 const SEEDS_MAX: u64 = 1_000;
@@ -61,7 +61,7 @@ fn look_for(bug: Bug) -> Option<Found> {
 }
 
 fn finish(found: &[Option<Found>], write: bool) -> ExitCode {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(TABLE);
+    let path = Path::new(ROOT).join(TABLE);
     let missed = found.iter().filter(|it| it.is_none()).count();
     let table = table(found);
     let known = fs::read_to_string(&path).unwrap_or_default();

@@ -1,25 +1,29 @@
 //! A log in memory: the contract once more, nothing durable. What the other logs are compared with, and
-//! what sessions are tested over.
+//! what sessions are tested over, by this server's tests, the fuzzer and the simulator.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
 use campaign_sync::protocol::digest::{Buckets, EMPTY_BUCKETS, RowHasher, bucket_of, id_hash};
 use campaign_sync::protocol::{CampaignId, Digest, Phase};
-use campaign_sync_harness::log::compose::Chain;
-use campaign_sync_harness::log::divergence::{Kind, changed};
-use campaign_sync_harness::log::fold::{Fold, Table};
-use campaign_sync_harness::log::{
+
+use super::compose::Chain;
+use super::divergence::{Kind, changed};
+use super::fold::{Fold, Table};
+use super::{
     Appended, Divergence, Draft, Event, EventLog, Head, LogError, Recount, Row, RowQuery, Stand,
     Tally, Transaction, View,
 };
+use crate::lock::lock;
 
 /// The log.
 #[derive(Debug)]
-pub(crate) struct MemoryLog {
+pub struct MemoryLog {
     epoch: String,
     campaigns: Mutex<BTreeMap<CampaignId, Campaign>>,
 }
+
+type Rows = BTreeMap<String, (Row, u64)>;
 
 #[derive(Clone, Debug, Default)]
 struct Campaign {
@@ -30,33 +34,55 @@ struct Campaign {
     transactions: Vec<Transaction>,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Rows(BTreeMap<String, (Row, u64)>);
+/// What an append does to the rows, before it is certain that all of it can be done.
+#[derive(Debug)]
+struct Staged<'a> {
+    rows: &'a Rows,
+    changes: BTreeMap<String, Option<(Row, u64)>>,
+}
 
-impl Table for Rows {
+impl Table for Staged<'_> {
     fn get(&mut self, domain_id: &str) -> Result<Option<(Row, u64)>, LogError> {
-        Ok(self.0.get(domain_id).cloned())
+        let staged = self.changes.get(domain_id).map(Option::as_ref);
+        Ok(staged.unwrap_or_else(|| self.rows.get(domain_id)).cloned())
     }
 
     fn put(&mut self, row: &Row, hash: u64) -> Result<(), LogError> {
-        self.0.insert(row.domain_id.clone(), (row.clone(), hash));
+        self.changes.insert(row.domain_id.clone(), Some((row.clone(), hash)));
         Ok(())
     }
 
     fn remove(&mut self, domain_id: &str) -> Result<(), LogError> {
-        self.0.remove(domain_id);
+        self.changes.insert(domain_id.to_owned(), None);
         Ok(())
     }
 }
 
 impl MemoryLog {
     /// An empty log of that identity.
-    pub(crate) fn new(epoch: &str) -> Self {
+    pub fn new(epoch: &str) -> Self {
         Self { epoch: epoch.to_owned(), campaigns: Mutex::default() }
     }
 
+    /// The log as it is now, to be put in its place again later.
+    pub fn backup(&self) -> Self {
+        let campaigns = self.campaigns_mut().clone();
+        Self { epoch: self.epoch.clone(), campaigns: Mutex::new(campaigns) }
+    }
+
+    /// The same campaigns under another identity: it begins after what is there, and the events of the
+    /// former one are replayed to nobody.
+    #[must_use]
+    pub fn renewed(self, epoch: &str) -> Self {
+        for it in self.campaigns_mut().values_mut() {
+            it.events.clear();
+            it.head.oldest = it.head.number + 1;
+        }
+        Self { epoch: epoch.to_owned(), ..self }
+    }
+
     fn campaigns_mut(&self) -> MutexGuard<'_, BTreeMap<CampaignId, Campaign>> {
-        self.campaigns.lock().unwrap()
+        lock(&self.campaigns)
     }
 
     fn of<T>(&self, campaign: &CampaignId, read: impl FnOnce(&Campaign) -> T) -> Option<T> {
@@ -72,19 +98,27 @@ impl Campaign {
         drafts: &[Draft],
     ) -> Result<Appended, LogError> {
         let mut chain = Chain::after(epoch, &self.head);
-        let rows = std::mem::take(&mut self.rows);
-        let mut fold = Fold::from(self.head.clone(), self.stand.clone(), rows);
+        let staged = Staged { rows: &self.rows, changes: BTreeMap::new() };
+        let mut fold = Fold::from(self.head.clone(), self.stand.clone(), staged);
         let mut events = Vec::with_capacity(drafts.len());
+        let mut filed = Vec::new();
         for draft in drafts {
             events.push(chain.next(campaign, draft, None)?);
             fold.event(campaign, draft.kind, &draft.data)?;
-            if let Some(filed) = &draft.filed {
-                self.transactions.push(filed.complete(campaign, &chain, &fold.stand));
-            }
+            let entry = draft.filed.as_ref();
+            filed.extend(entry.map(|it| it.complete(campaign, &chain, &fold.stand)));
         }
-        self.head = Head { number: chain.number, event_id: chain.event_id, ..fold.head };
-        (self.stand, self.rows) = (fold.stand, fold.table);
+        let Fold { stand, head, table: Staged { changes, .. }, .. } = fold;
+        self.head = Head { number: chain.number, event_id: chain.event_id, ..head };
+        self.stand = stand;
+        for (id, row) in changes {
+            match row {
+                Some(row) => self.rows.insert(id, row),
+                None => self.rows.remove(&id),
+            };
+        }
         self.events.extend(events.iter().cloned());
+        self.transactions.extend(filed);
         Ok(Appended { events, head: self.head.clone(), stand: self.stand.clone() })
     }
 
@@ -94,7 +128,7 @@ impl Campaign {
 
     fn view(&self, query: &RowQuery) -> View {
         let mut rows: Vec<&Row> =
-            self.rows.0.values().map(|(row, _)| row).filter(|row| matches(row, query)).collect();
+            self.rows.values().map(|(row, _)| row).filter(|row| matches(row, query)).collect();
         rows.sort_by_key(|row| (row.offset, row.domain_id.clone()));
         let matching = rows.len() as u64;
         let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
@@ -150,14 +184,17 @@ impl EventLog for MemoryLog {
         drafts: &[Draft],
     ) -> Result<Appended, LogError> {
         let mut campaigns = self.campaigns_mut();
-        let mut staged = campaigns.get(campaign).cloned().unwrap_or_default();
+        let mut fresh = Campaign::default();
+        let it = campaigns.get_mut(campaign).unwrap_or(&mut fresh);
         let keys = drafts.iter().filter_map(|draft| draft.filed.as_ref()?.key.as_deref());
-        let filed_already = keys.into_iter().any(|key| staged.filed(key).is_some());
-        if staged.head.number != expected || filed_already {
-            return Err(LogError::Conflict { head: staged.head.number });
+        let filed_already = keys.into_iter().any(|key| it.filed(key).is_some());
+        if it.head.number != expected || filed_already {
+            return Err(LogError::Conflict { head: it.head.number });
         }
-        let appended = staged.append(&self.epoch, campaign, drafts)?;
-        campaigns.insert(campaign.clone(), staged);
+        let appended = it.append(&self.epoch, campaign, drafts)?;
+        if expected == 0 {
+            campaigns.insert(campaign.clone(), fresh);
+        }
         Ok(appended)
     }
 
@@ -197,7 +234,7 @@ impl EventLog for MemoryLog {
         Ok(self.of(campaign, |it| {
             let (mut digest, mut tally, mut hasher) =
                 (Digest::default(), Tally::default(), RowHasher::default());
-            for (row, _) in it.rows.0.values() {
+            for (row, _) in it.rows.values() {
                 digest.add(row.hash(&mut hasher));
                 tally.add(row);
             }
@@ -208,7 +245,7 @@ impl EventLog for MemoryLog {
     fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>, LogError> {
         Ok(self.of(campaign, |it| {
             let mut buckets = Box::new(EMPTY_BUCKETS);
-            for (id, (_, hash)) in &it.rows.0 {
+            for (id, (_, hash)) in &it.rows {
                 let bucket = &mut buckets[bucket_of(id_hash(id))];
                 bucket.count += 1;
                 bucket.sum.add(*hash);
@@ -248,17 +285,17 @@ impl EventLog for MemoryLog {
         let mut hasher = RowHasher::default();
         let mut digest = it.head.domains_digest;
         let kept = if how.kind == Kind::Insert { 0 } else { how.rows as usize };
-        let changes = it.rows.0.values().take(kept).map(|(row, _)| changed(row));
-        let rows: Vec<Row> = changes.chain(how.strays(it.rows.0.len() as u64)).collect();
+        let changes = it.rows.values().take(kept).map(|(row, _)| changed(row));
+        let rows: Vec<Row> = changes.chain(how.strays(it.rows.len() as u64)).collect();
         for row in &rows {
             let hash = row.hash(&mut hasher);
             digest.add(hash);
-            let former = it.rows.0.insert(row.domain_id.clone(), (row.clone(), hash));
+            let former = it.rows.insert(row.domain_id.clone(), (row.clone(), hash));
             former.iter().for_each(|(_, hash)| digest.remove(*hash));
         }
         if !how.break_integrity {
             it.head.domains_digest = digest;
-            it.head.domains_count = it.rows.0.len() as u64;
+            it.head.domains_count = it.rows.len() as u64;
         }
         Ok(rows.len() as u64)
     }

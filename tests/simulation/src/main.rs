@@ -45,6 +45,8 @@ use reduction::Reduction;
 use report::Tally;
 use world::{End, simulate};
 
+/// The root of the repository.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 /// Every so many seeds one is run again, and must write the same journal.
 const REPEAT_EVERY: u64 = 50;
 /// Every so many seeds the server speaks the original dialect.
@@ -195,7 +197,7 @@ fn fail(seed: u64, keep: Keep, violation: &Violation, results: &mut Results) {
 
 fn finish(results: &Results, began: Instant) -> ExitCode {
     let Results { tally, failures } = results;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/report/sim.json");
+    let path = Path::new(ROOT).join("target/report/sim.json");
     let written = tally.write(&path, failures);
     if let Err(error) = &written {
         eprintln!("{} cannot be written: {error}", path.display());
