@@ -11,7 +11,7 @@ use super::world::{Happening, World};
 use serde_json::json;
 
 /// Silent changes of one campaign: the oracle keeps the state with and without each.
-const MUTATIONS_MAX: usize = 3;
+pub(crate) const MUTATIONS_MAX: usize = 3;
 
 impl World {
     /// Plans the first fault of each kind.
@@ -55,7 +55,7 @@ impl World {
         if possible.is_empty() || self.rng.chance(300) {
             let Some(campaign) = campaign else { return Ok(()) };
             let burst = self.rng.between(1, 60);
-            self.commit(&campaign, burst);
+            self.commit(&campaign, burst, true)?;
             self.write_all();
             return Ok(());
         }
@@ -68,7 +68,7 @@ impl World {
         match fault {
             Fault::Truncate | Fault::Restore | Fault::Replace | Fault::Revert | Fault::Mutate => {
                 if let Some(campaign) = campaign {
-                    self.strike_campaign(fault, &campaign);
+                    self.strike_campaign(fault, &campaign)?;
                 }
             }
             Fault::Cut
@@ -85,7 +85,7 @@ impl World {
             Fault::Crash => {
                 if let Some(campaign) = campaign {
                     let burst = self.rng.below(4);
-                    self.commit(&campaign, burst);
+                    self.commit(&campaign, burst, false)?;
                 }
                 self.restart("crash");
             }
@@ -123,7 +123,10 @@ impl World {
         Ok(())
     }
 
-    fn strike_campaign(&mut self, fault: Fault, campaign: &str) {
+    fn strike_campaign(&mut self, fault: Fault, campaign: &str) -> Check {
+        if self.server.core.is_some() {
+            return self.strike_core(fault, campaign);
+        }
         match fault {
             Fault::Truncate => self.truncate(campaign),
             Fault::Restore => {
@@ -140,6 +143,7 @@ impl World {
             }
             _ => self.mutate(campaign),
         }
+        Ok(())
     }
 
     fn strike_link(&mut self, fault: Fault, link: LinkId) {
@@ -194,14 +198,17 @@ impl World {
         self.server.shelf.campaigns.keys().nth(index).cloned()
     }
 
-    fn restart(&mut self, why: &'static str) {
+    pub(crate) fn restart(&mut self, why: &'static str) {
         let links: Vec<LinkId> = self.server.sessions.keys().copied().collect();
         let announced = self.rng.chance(400);
         for link in links {
-            if announced {
+            let left = announced && self.take_leave(link);
+            if announced && !left {
                 self.drain(link);
             }
-            self.cut(link, why);
+            if !left {
+                self.cut(link, why);
+            }
         }
         let down_ms = *self.rng.pick(&[0, 300, 4_000, 15_000]);
         self.server.kill(self.now_ms + down_ms);
@@ -277,16 +284,17 @@ impl World {
 
     /// What a server claimed twice, or took back under the same epoch, is found out by the next event
     /// beyond all that it claimed: there is one.
-    fn move_on(&mut self) {
+    fn move_on(&mut self) -> Check {
         let ids: Vec<String> = self.server.shelf.campaigns.keys().cloned().collect();
         for id in ids {
             let Some(campaign) = self.server.shelf.campaigns.get(&id) else { continue };
             if campaign.lied() {
                 let more = campaign.top() + 1 - campaign.log().head();
-                self.commit(&id, more);
+                self.commit(&id, more, true)?;
             }
         }
         self.write_all();
+        Ok(())
     }
 
     /// Faults stop: everything that was broken on purpose is whole again. Half-open sockets stay
@@ -296,10 +304,10 @@ impl World {
         self.quiet_since_ms = Some(self.now_ms);
         self.levels = Levels::NONE;
         self.server.down_until_ms = self.now_ms;
-        for session in self.server.sessions.values_mut() {
-            session.slow_until_ms = self.now_ms;
+        for connection in self.server.sessions.values_mut() {
+            connection.slow_until_ms = self.now_ms;
         }
-        self.move_on();
+        self.move_on()?;
         for client in 0..self.clients.len() {
             self.clients[client].throttle_ms = 0;
             self.wake(client)?;

@@ -10,6 +10,7 @@ use super::evidence::Conversation;
 use super::oracle::Watch;
 use super::rng::Rng;
 use super::sealed;
+use super::server::wire::BEGAN_MS;
 use super::world::Happening;
 
 /// The clocks of one computer. A monotonic clock may stand still while it sleeps; then its wall
@@ -61,7 +62,7 @@ pub(crate) struct Client {
 impl Clock {
     fn draw(rng: &mut Rng) -> Self {
         let skew = rng.below(7_200_000) as i64 - 3_600_000;
-        Self { stops_asleep: rng.chance(500), lost_ms: 0, wall_ahead_ms: 1_772_323_200_000 + skew }
+        Self { stops_asleep: rng.chance(500), lost_ms: 0, wall_ahead_ms: BEGAN_MS as i64 + skew }
     }
 
     /// The present as this computer tells it.

@@ -238,6 +238,24 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// What only a server can do that breaks the contract, or one that several processes are, is not
+    /// done to the one that is really there.
+    pub(crate) fn keep_contract(&mut self) {
+        for fault in [
+            Fault::PutOff,
+            Fault::Equivocate,
+            Fault::Lie,
+            Fault::Lag,
+            Fault::Forget,
+            Fault::Replace,
+            Fault::Revert,
+            Fault::Recut,
+        ] {
+            self.levels.switch_off(fault);
+        }
+        self.replays = Replays::Whole;
+    }
+
     /// Draws a plan.
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let calm = rng.chance(40);

@@ -11,6 +11,7 @@ mod evidence;
 mod faults;
 mod invariants;
 mod journal;
+mod kinds;
 mod network;
 mod options;
 mod oracle;
@@ -20,6 +21,7 @@ mod people;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod reduction;
+mod reference;
 mod regressions;
 mod report;
 mod rng;
@@ -40,6 +42,7 @@ use std::{env, thread};
 
 use invariants::Violation;
 use journal::Keep;
+use kinds::Kind;
 use options::{Options, Span, USAGE};
 use reduction::Reduction;
 use report::Tally;
@@ -49,8 +52,6 @@ use world::{End, simulate};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 /// Every so many seeds one is run again, and must write the same journal.
 const REPEAT_EVERY: u64 = 50;
-/// Every so many seeds the server speaks the original dialect.
-const ORIGINAL_EVERY: u64 = 9;
 /// Every so many seeds the progress is printed.
 const PROGRESS_EVERY: u64 = 500;
 /// After so many failures the run ends.
@@ -100,6 +101,12 @@ fn many(span: Span) -> Results {
             let known = usize::try_from(turn).ok().and_then(|turn| regressions::SEEDS.get(turn));
             let number = turn.saturating_sub(regressions);
             let seed = known.copied().unwrap_or_else(|| span.first.saturating_add(number));
+            if known.is_none() && span.only.is_some_and(|kind| kind != Kind::of(seed)) {
+                if number >= span.count {
+                    break;
+                }
+                continue;
+            }
             let failed = own.failures.len() >= FAILURES_MAX;
             let over = number >= span.count || began.elapsed() >= span.time;
             if failed || (known.is_none() && over) {
@@ -142,7 +149,7 @@ fn run_seed(seed: u64, reduction: &Reduction, keep: Keep, results: &mut Results)
 
 /// A simulation, whose machine may also panic.
 fn survive(seed: u64, reduction: &Reduction, keep: Keep) -> Result<End, Violation> {
-    let original = seed.is_multiple_of(ORIGINAL_EVERY);
+    let original = Kind::of(seed) == Kind::Original;
     let simulate = if original { original::simulate } else { simulate };
     let run = AssertUnwindSafe(|| simulate(seed, reduction, keep));
     catch_unwind(run).map_err(|panic: Box<dyn Any + Send>| {

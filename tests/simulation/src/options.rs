@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::faults::Fault;
+use super::kinds::Kind;
 use super::reduction::Reduction;
 
 /// How to ask for what.
 pub(crate) const USAGE: &str = "\
-usage: simulation [--seeds N] [--seed S] [--minutes M]
+usage: simulation [--seeds N] [--seed S] [--minutes M] [--only model|sealed|original|core]
        simulation --seed S [--without FAULT,FAULT…] [--clients N] [--campaigns N] [--chaos-ms T]";
 
 /// Seeds that run when nobody says how many.
@@ -37,6 +38,8 @@ pub(crate) struct Span {
     pub(crate) count: u64,
     /// No seed begins after so long.
     pub(crate) time: Duration,
+    /// Only those whose world is of this kind.
+    pub(crate) only: Option<Kind>,
 }
 
 impl Options {
@@ -45,7 +48,7 @@ impl Options {
     /// # Errors
     /// What is wrong with them, for people.
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let (mut seed, mut seeds, mut minutes) = (None, None, None);
+        let (mut seed, mut seeds, mut minutes, mut only) = (None, None, None, None);
         let mut reduction = Reduction::default();
         while let Some(name) = arguments.next() {
             let (chosen, most) = match name.as_str() {
@@ -58,6 +61,11 @@ impl Options {
                 "--without" => {
                     let names = arguments.next().ok_or("`--without` needs kinds of faults")?;
                     reduction.without.extend(faults(&names)?);
+                    continue;
+                }
+                "--only" => {
+                    let kind = arguments.next().as_deref().and_then(Kind::named);
+                    only = Some(kind.ok_or("`--only` needs the kind of a world")?);
                     continue;
                 }
                 #[cfg(feature = "planted-bugs")]
@@ -83,7 +91,7 @@ impl Options {
             (_, None, Some(_)) => (seed.unwrap_or(1), u64::MAX),
             (None, None, None) => (1, SEEDS),
         };
-        Ok(Self::Many(Span { first, count, time }))
+        Ok(Self::Many(Span { first, count, time, only }))
     }
 }
 

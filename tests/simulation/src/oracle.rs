@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use campaign_sync::protocol::campaign::CampaignRecord;
 use campaign_sync::protocol::digest::RowFields;
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::store::{CampaignStore, DomainTable};
@@ -337,20 +338,23 @@ fn same_rows(store: &CampaignStore, state: &State, rows: bool) -> bool {
 }
 
 fn same_record(store: &CampaignStore, record: &Record) -> bool {
-    store.record().is_some_and(|ours| {
-        let counters = &ours.counters;
-        let counts = [
-            counters.total_items,
-            counters.processed_items,
-            counters.successful_items,
-            counters.failed_items,
-        ];
-        (ours.phase, ours.status, counts) == (record.phase, record.status, record.counts)
-            && counters.progress_percentage == record.percent
-            && ours.total_domain_count == record.total
-            && (&ours.name, &ours.error_message) == (&record.name, &record.error)
-            && (&ours.created_at, &ours.updated_at) == (&record.created, &record.updated)
-    })
+    store.record().is_some_and(|ours| is_record(ours, record))
+}
+
+/// Whether it is the same record.
+pub(crate) fn is_record(ours: &CampaignRecord, record: &Record) -> bool {
+    let counters = &ours.counters;
+    let counts = [
+        counters.total_items,
+        counters.processed_items,
+        counters.successful_items,
+        counters.failed_items,
+    ];
+    (ours.phase, ours.status, counts) == (record.phase, record.status, record.counts)
+        && counters.progress_percentage == record.percent
+        && ours.total_domain_count == record.total
+        && (&ours.name, &ours.error_message) == (&record.name, &record.error)
+        && (&ours.created_at, &ours.updated_at) == (&record.created, &record.updated)
 }
 
 fn same_row(fields: &RowFields<'_>, state: &State) -> bool {

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::faults::{Fault, Levels, Plan};
 use super::invariants::{self, Check, Violation, demand};
 use super::journal::{Journal, Keep};
+use super::kinds::Kind;
 use super::network::Schedule;
 use super::reduction::Reduction;
 use super::report::Tally;
@@ -112,7 +113,7 @@ pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: Keep) -> End {
     };
     let violation = world.run(seed).err();
     world.tally.seeds = 1;
-    world.tally.met("dialect", "original");
+    world.tally.met("world", Kind::Original.name());
     End { violation, tally: world.tally, journal: world.journal }
 }
 

@@ -1,6 +1,7 @@
 //! What is left out of a seed: a failure is told by the shortest run that still shows it.
 
 use super::faults::{Fault, Plan};
+use super::reference::Defect;
 
 /// Parts of a plan that are left out. Nothing is, by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub(crate) struct Reduction {
     pub(crate) campaigns: Option<u64>,
     /// Faults stop after so long.
     pub(crate) chaos_ms: Option<u64>,
+    /// What is wrong with the log of the reference server. Nothing is, but in tests.
+    pub(crate) defect: Option<Defect>,
 }
 
 /// Simulations that one search may cost.

@@ -8,7 +8,7 @@ use super::invariants::{Check, Violation};
 use super::network::{Direction, Link, LinkId, distort};
 use super::server::message::Message;
 use super::server::session::{HEARTBEAT_MS, Session};
-use super::server::{Document, Kind, Sees, Server};
+use super::server::{Connection, Document, Kind, Sees, Server, Speaker};
 use super::workload::silent;
 use super::world::{Happening, World};
 
@@ -18,13 +18,14 @@ const SLOW_MS: u64 = 5_000;
 impl World {
     /// Whatever sessions have to say is written, at their pace.
     pub(crate) fn write_all(&mut self) {
-        let links: Vec<LinkId> = self.server.sessions.keys().copied().collect();
+        let woken = self.server.sessions.iter().filter(|(_, it)| it.is_woken());
+        let links: Vec<LinkId> = woken.map(|(link, _)| *link).collect();
         for link in links {
             self.write_soon(link);
         }
     }
 
-    fn write_soon(&mut self, link: LinkId) {
+    pub(crate) fn write_soon(&mut self, link: LinkId) {
         let Some(session) = self.server.sessions.get_mut(&link) else { return };
         if !std::mem::replace(&mut session.writing, true) {
             let slow = self.now_ms < session.slow_until_ms;
@@ -36,8 +37,9 @@ impl World {
 
     pub(crate) fn write(&mut self, link: LinkId) -> Check {
         let Server { sessions, shelf, .. } = &mut self.server;
-        let Some(session) = sessions.get_mut(&link) else { return Ok(()) };
-        session.writing = false;
+        let Some(connection) = sessions.get_mut(&link) else { return Ok(()) };
+        connection.writing = false;
+        let Speaker::Model(session) = &mut connection.speaker else { return self.turn(link) };
         let writing = session.write(self.now_ms, shelf);
         for outcome in writing.outcomes {
             self.tally.met("answer", outcome);
@@ -66,8 +68,12 @@ impl World {
     }
 
     pub(crate) fn beat(&mut self, link: LinkId) {
+        if self.is_due(link) {
+            return self.write_soon(link);
+        }
         let Server { sessions, shelf, .. } = &mut self.server;
-        let Some(session) = sessions.get_mut(&link) else { return };
+        let Some(connection) = sessions.get_mut(&link) else { return };
+        let Speaker::Model(session) = &mut connection.speaker else { return };
         if session.is_idle(self.now_ms) {
             return self.cut(link, "idle");
         }
@@ -166,8 +172,9 @@ impl World {
     }
 
     pub(crate) fn hear(&mut self, link: LinkId, text: &str) -> Check {
-        let Server { sessions, shelf, .. } = &mut self.server;
-        let Some(session) = sessions.get_mut(&link) else { return Ok(()) };
+        if !self.server.sessions.contains_key(&link) {
+            return Ok(());
+        }
         let Some(message) = Message::read(text) else {
             let detail = format!("the server does not understand {text}");
             return Err(Violation { guarantee: "messages", detail });
@@ -195,7 +202,15 @@ impl World {
             return Ok(());
         }
         let asks = matches!(message, Message::Recover(..) | Message::Ask(..));
-        let (answer, outcome) = session.receive(self.now_ms, shelf, message);
+        let Server { sessions, shelf, .. } = &mut self.server;
+        let (answer, outcome) = match sessions.get_mut(&link).map(|it| &mut it.speaker) {
+            Some(Speaker::Model(session)) => session.receive(self.now_ms, shelf, message),
+            Some(Speaker::Core(seat)) => {
+                seat.receive(self.now_ms, text);
+                (None, "received")
+            }
+            None => return Ok(()),
+        };
         self.tally.met("answer", outcome);
         self.journal.note(self.now_ms, format_args!("{link:?} {outcome} {text}"));
         if let Some(answer) = answer {
@@ -219,8 +234,13 @@ impl World {
             self.tally.fault("replica");
         }
         let sees = Sees { lag_ms, lag_known: self.plan.lag_known };
-        self.server.sessions.insert(link, Session::new(self.now_ms, sees));
-        self.schedule.plan(self.now_ms + HEARTBEAT_MS, Happening::Beat(link));
+        let speaker = match &self.server.core {
+            Some(core) => Speaker::Core(Box::new(core.open(self.now_ms, link))),
+            None => Speaker::Model(Session::new(self.now_ms, sees)),
+        };
+        self.server.sessions.insert(link, Connection::new(speaker));
+        let due_ms = self.due_ms(link).unwrap_or(self.now_ms + HEARTBEAT_MS);
+        self.schedule.plan(due_ms, Happening::Beat(link));
         self.opened(link)
     }
 

@@ -12,9 +12,11 @@ use super::client::Client;
 use super::faults::{Fault, Levels, Plan};
 use super::invariants::{Check, Violation};
 use super::journal::{Journal, Keep};
+use super::kinds::Kind;
 use super::network::{Link, LinkId, Schedule};
 use super::oracle;
 use super::reduction::Reduction;
+use super::reference::{self, Core, Setup};
 use super::report::Tally;
 use super::rng::Rng;
 use super::sealed;
@@ -53,6 +55,8 @@ pub(crate) enum Happening {
     Write(LinkId),
     /// A session may be due to say something.
     Beat(LinkId),
+    /// The server hears that a client answered a ping of the WebSocket.
+    Pong(LinkId),
     /// A client's timer fires.
     Timer(usize, u64),
     /// A client wakes up.
@@ -88,6 +92,7 @@ impl Happening {
             | Self::Left(_)
             | Self::Write(_)
             | Self::Beat(_)
+            | Self::Pong(_)
             | Self::Wake(_)
             | Self::Unthrottle(_)
             | Self::Work(_)
@@ -133,7 +138,7 @@ pub(crate) struct End {
 /// Simulates one seed, as far as it is not reduced.
 pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: Keep) -> End {
     let mut world = World::new(seed, reduction, keep);
-    let violation = world.run().err();
+    let violation = world.begin(seed).and_then(|()| world.run()).err();
     world.tally.seeds = 1;
     End { violation, tally: world.tally, journal: world.journal }
 }
@@ -142,8 +147,17 @@ impl World {
     fn new(seed: u64, reduction: &Reduction, keep: Keep) -> Self {
         let mut rng = Rng::new(seed);
         let mut plan = Plan::draw(&mut rng);
+        let kind = Kind::of(seed);
+        let core = (kind == Kind::Core).then(|| {
+            plan.keep_contract();
+            Core::new(Setup {
+                single: plan.batch == 1,
+                recoveries_per_second: if plan.replay_max < 10 { 1 } else { 10 },
+                defect: reduction.defect,
+            })
+        });
         reduction.apply(&mut plan);
-        let seals = sealed::is_world(seed);
+        let seals = kind == Kind::Sealed;
         let manners = Manners {
             part_rows: plan.part_rows as usize,
             batch: plan.batch,
@@ -153,13 +167,13 @@ impl World {
             seals,
         };
         let (net_rng, work_rng) = (rng.split(), rng.split());
-        let mut world = Self {
+        Self {
             now_ms: 0,
             plan,
             levels: plan.levels,
             quiet_since_ms: None,
             schedule: Schedule::new(),
-            server: Server::new(manners),
+            server: Server::new(manners, core),
             clients: (0..plan.clients).map(|_| Client::new(&mut rng, seals)).collect(),
             links: BTreeMap::new(),
             journal: Journal::new(keep),
@@ -169,39 +183,63 @@ impl World {
             rng,
             net_rng,
             work_rng,
-        };
-        world.note(format_args!("seed {seed} {plan:?}"));
+        }
+    }
+
+    fn begin(&mut self, seed: u64) -> Check {
+        let plan = self.plan;
+        self.note(format_args!("seed {seed} {plan:?}"));
+        self.tally.met("world", Kind::of(seed).name());
         for number in 1..=plan.campaigns {
-            world.create(format!("c{number}"));
+            self.create(format!("c{number}"))?;
         }
-        for client in 0..world.clients.len() {
-            let at_ms = world.rng.below(2_000);
-            world.schedule.plan(at_ms, Happening::Act(client));
+        for client in 0..self.clients.len() {
+            let at_ms = self.rng.below(2_000);
+            self.schedule.plan(at_ms, Happening::Act(client));
         }
-        world.plan_faults();
-        world.schedule.plan(plan.chaos_ms, Happening::Quiet);
-        world
+        self.plan_faults();
+        self.schedule.plan(plan.chaos_ms, Happening::Quiet);
+        Ok(())
     }
 
     pub(crate) fn note(&mut self, what: std::fmt::Arguments<'_>) {
         self.journal.note(self.now_ms, what);
     }
 
-    fn create(&mut self, id: String) {
+    fn create(&mut self, id: String) -> Check {
         let mut workload = Workload::new();
         let record = Workload::record(&mut self.work_rng, 0);
         let change = Change::Record { action: "create", record: record.clone() };
         let prefix = if self.server.shelf.manners.seals { sealed::PREFIX } else { "" };
-        let mut campaign = Campaign::create((id.clone(), prefix), 0, &change, State::new(record));
+        let own = format!("{prefix}{id}");
+        let lineage = self.server.core.as_ref().map_or(own, |_| reference::LINEAGE.to_owned());
+        let campaign = Campaign::new(id.clone(), lineage, 0, State::new(record));
+        self.server.shelf.campaigns.insert(id.clone(), campaign);
+        self.append(&id, &change, true)?;
         let mut rows = self.work_rng.below(self.plan.rows + 1);
         while rows > 0 {
             let some = rows.min(150);
-            campaign.append(0, &workload.fill(&mut self.work_rng, some));
+            let change = workload.fill(&mut self.work_rng, some);
+            self.append(&id, &change, true)?;
             rows -= some;
         }
-        self.server.shelf.campaigns.insert(id.clone(), campaign);
         self.workloads.insert(id.clone(), workload);
         self.schedule.plan(self.work_rng.around(self.plan.work_ms), Happening::Work(id));
+        Ok(())
+    }
+
+    /// Commits an event of a campaign; it is told to whoever waits for it, unless the server dies
+    /// first.
+    pub(crate) fn append(&mut self, id: &str, change: &Change, published: bool) -> Check {
+        let Server { core, shelf, .. } = &mut self.server;
+        let Some(campaign) = shelf.campaigns.get_mut(id) else { return Ok(()) };
+        match core {
+            Some(core) => core.append(self.now_ms, campaign, change, published),
+            None => {
+                campaign.append(self.now_ms, change);
+                Ok(())
+            }
+        }
     }
 
     fn run(&mut self) -> Check {
@@ -239,6 +277,7 @@ impl World {
             Happening::Left(link) => self.forget_link(link),
             Happening::Write(link) => self.write(link)?,
             Happening::Beat(link) => self.beat(link),
+            Happening::Pong(link) => self.pong(link),
             Happening::Timer(client, timer) => self.timer(client, timer)?,
             Happening::Wake(client) => self.wake(client)?,
             Happening::Token(client, visit, ticket, token) => {
@@ -249,7 +288,7 @@ impl World {
             }
             Happening::Act(client) => self.act(client)?,
             Happening::Unthrottle(client) => self.clients[client].throttle_ms = 0,
-            Happening::Work(campaign) => self.work(campaign),
+            Happening::Work(campaign) => self.work(campaign)?,
             Happening::Fault(fault) => self.fault(fault)?,
             Happening::Quiet => self.quiet()?,
             Happening::Verify => return self.verify(),
@@ -257,26 +296,27 @@ impl World {
         Ok(false)
     }
 
-    fn work(&mut self, id: String) {
+    fn work(&mut self, id: String) -> Check {
         if self.quiet_since_ms.is_some() {
-            return;
+            return Ok(());
         }
         let rng = &mut self.work_rng;
         let burst = if rng.chance(20) { rng.between(2, 40) } else { 1 };
-        self.commit(&id, burst);
+        self.commit(&id, burst, true)?;
         self.write_all();
         let at_ms = self.now_ms + self.work_rng.around(self.plan.work_ms);
         self.schedule.plan(at_ms, Happening::Work(id));
+        Ok(())
     }
 
-    /// Commits events of a campaign, which nobody is told of yet.
-    pub(crate) fn commit(&mut self, id: &str, events: u64) {
-        let (Some(campaign), Some(workload)) =
-            (self.server.shelf.campaigns.get_mut(id), self.workloads.get_mut(id))
-        else {
-            return;
-        };
+    /// Commits events of a campaign, which nobody has written yet.
+    pub(crate) fn commit(&mut self, id: &str, events: u64, published: bool) -> Check {
         for _ in 0..events {
+            let (Some(campaign), Some(workload)) =
+                (self.server.shelf.campaigns.get(id), self.workloads.get_mut(id))
+            else {
+                break;
+            };
             let state = campaign.state().clone();
             if state.deleted {
                 break;
@@ -286,10 +326,11 @@ impl World {
                 // Nothing would come behind it from which the lie could be found out.
                 change = Change::Nothing { kind: "proxy.status" };
             }
-            campaign.append(self.now_ms, &change);
-            let (number, kind) = (campaign.log().head(), super::server::wire::kind(&change));
+            let (number, kind) = (campaign.log().head() + 1, super::server::wire::kind(&change));
+            self.append(id, &change, published)?;
             self.journal.note(self.now_ms, format_args!("{id} #{number} {kind}"));
         }
+        Ok(())
     }
 
     fn verify(&mut self) -> Result<bool, Violation> {

@@ -9,13 +9,16 @@ use std::rc::Rc;
 use super::state::{Change, State};
 use super::wire::{self, Place};
 
+/// Why a change can be made.
+const ALLOWED: &str = "the workload only makes changes that the server's state allows";
+
 /// One campaign: its log, and the logs that it replaced.
 #[derive(Debug)]
 pub(crate) struct Campaign {
     /// Its id.
     pub(crate) id: String,
     /// What its epochs begin with.
-    prefix: &'static str,
+    lineage: String,
     logs: Vec<Log>,
     current: usize,
 }
@@ -65,15 +68,10 @@ pub(crate) struct View<'a> {
 }
 
 impl Campaign {
-    /// A campaign whose log begins with its creation.
-    pub(crate) fn create(
-        (id, prefix): (String, &'static str),
-        now_ms: u64,
-        change: &Change,
-        state: State,
-    ) -> Self {
+    /// A campaign whose log is empty; it begins with its creation, which leads to `state`.
+    pub(crate) fn new(id: String, lineage: String, now_ms: u64, state: State) -> Self {
         let log = Log {
-            epoch: format!("{prefix}{id}-epoch-1").into(),
+            epoch: format!("{lineage}-epoch-1").into(),
             era: 0,
             since_ms: now_ms,
             oldest: 1,
@@ -83,9 +81,7 @@ impl Campaign {
             events: Vec::new(),
             states: vec![vec![Rc::new(state)]],
         };
-        let mut campaign = Self { id, prefix, logs: vec![log], current: 0 };
-        campaign.append(now_ms, change);
-        campaign
+        Self { id, lineage, logs: vec![log], current: 0 }
     }
 
     /// The current log.
@@ -129,6 +125,11 @@ impl Campaign {
         self.logs[self.current].append(&self.id, id, now_ms, change);
     }
 
+    /// The same, of an event that another server committed.
+    pub(crate) fn mirror(&mut self, now_ms: u64, change: &Change, id: &str, document: &str) {
+        self.logs[self.current].mirror(id.into(), document.into(), now_ms, change);
+    }
+
     /// Changes the server's rows without an event. The record stays: no digest covers it, so nothing
     /// could find out.
     pub(crate) fn mutate(&mut self, change: &Change) {
@@ -149,7 +150,7 @@ impl Campaign {
         let states = states[if new_epoch { states.len() - 1 } else { 0 }..].to_vec();
         let era = old.era + usize::from(new_epoch);
         let log = Log {
-            epoch: format!("{}{}-epoch-{}", self.prefix, self.id, era + 1).into(),
+            epoch: format!("{}-epoch-{}", self.lineage, era + 1).into(),
             era,
             since_ms: now_ms,
             oldest: number + 1,
@@ -249,11 +250,7 @@ impl Campaign {
 
 impl Log {
     fn append(&mut self, campaign: &str, id: Rc<str>, now_ms: u64, change: &Change) {
-        let states = &self.states[self.states.len() - 1];
-        let states: Vec<_> = states.iter().map(|state| state.after(change)).collect();
-        let Some(Some(after)) = states.last() else {
-            unreachable!("the workload only makes changes that the server's state allows")
-        };
+        let Some(after) = self.state().after(change) else { unreachable!("{ALLOWED}") };
         let previous: &str = self.event_id(self.head());
         let place = Place {
             campaign,
@@ -262,7 +259,14 @@ impl Log {
             event: &id,
             previous: Some(previous).filter(|previous| !previous.is_empty()),
         };
-        let document = wire::event(now_ms, place, change, after).into();
+        let document = wire::event(now_ms, place, change, &after).into();
+        self.mirror(id, document, now_ms, change);
+    }
+
+    fn mirror(&mut self, id: Rc<str>, document: Rc<str>, now_ms: u64, change: &Change) {
+        let states = &self.states[self.states.len() - 1];
+        let states: Vec<_> = states.iter().map(|state| state.after(change)).collect();
+        let Some(Some(_)) = states.last() else { unreachable!("{ALLOWED}") };
         self.states.push(states.into_iter().flatten().map(Rc::new).collect());
         let refuses = matches!(change, Change::Transition(transition) if transition.is_refused());
         self.events.push(Event { id, document, refuses, committed_ms: now_ms });

@@ -16,6 +16,7 @@ use serde_json::Value;
 use session::Session;
 
 use super::network::LinkId;
+use super::reference::{Core, Seat};
 
 /// A snapshot is held this long after it was last asked for.
 const HELD_MS: u64 = 60_000;
@@ -146,27 +147,75 @@ struct Held {
     snapshot: Rc<Snapshot>,
 }
 
+/// One end of a connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// Whether a time to write is set already.
+    pub(crate) writing: bool,
+    /// Until then the socket takes long between two frames.
+    pub(crate) slow_until_ms: u64,
+    /// Who speaks there.
+    pub(crate) speaker: Speaker,
+}
+
+/// Who speaks at the server's end of a connection.
+#[derive(Debug)]
+pub(crate) enum Speaker {
+    /// The model.
+    Model(Session),
+    /// A session of the reference server.
+    Core(Box<Seat>),
+}
+
+impl Connection {
+    /// Nobody has said anything yet.
+    pub(crate) const fn new(speaker: Speaker) -> Self {
+        Self { writing: false, slow_until_ms: 0, speaker }
+    }
+
+    /// A subscription is forgotten, where that can be. Tells whether there was one.
+    pub(crate) fn forget(&mut self, index: u64) -> bool {
+        match &mut self.speaker {
+            Speaker::Model(session) => session.forget(index),
+            Speaker::Core(_) => false,
+        }
+    }
+
+    /// Whether there may be something to write since the last time.
+    pub(crate) fn is_woken(&self) -> bool {
+        match &self.speaker {
+            Speaker::Model(_) => true,
+            Speaker::Core(seat) => seat.is_woken(),
+        }
+    }
+}
+
 /// The server.
 #[derive(Debug)]
 pub(crate) struct Server {
     /// What sessions share.
     pub(crate) shelf: Shelf,
     /// The open connections.
-    pub(crate) sessions: BTreeMap<LinkId, Session>,
+    pub(crate) sessions: BTreeMap<LinkId, Connection>,
+    /// The server that is really there, where it is not the model.
+    pub(crate) core: Option<Core>,
     /// Down until then, after it was killed.
     pub(crate) down_until_ms: u64,
 }
 
 impl Server {
     /// A server without campaigns.
-    pub(crate) const fn new(manners: Manners) -> Self {
+    pub(crate) const fn new(manners: Manners, core: Option<Core>) -> Self {
         let shelf = Shelf { campaigns: BTreeMap::new(), manners, snapshots: Vec::new() };
-        Self { shelf, sessions: BTreeMap::new(), down_until_ms: 0 }
+        Self { shelf, sessions: BTreeMap::new(), core, down_until_ms: 0 }
     }
 
     /// Dies: sockets and held snapshots are gone, logs are not.
     pub(crate) fn kill(&mut self, until_ms: u64) {
         self.sessions.clear();
+        if let Some(core) = &mut self.core {
+            core.kill();
+        }
         self.shelf.snapshots.clear();
         self.down_until_ms = until_ms;
     }

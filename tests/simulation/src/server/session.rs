@@ -22,10 +22,6 @@ pub(crate) struct Session {
     heard_ms: u64,
     sent_ms: u64,
     cursors: BTreeMap<String, Cursor>,
-    /// Whether a time to write is set already.
-    pub(crate) writing: bool,
-    /// Until then the socket takes long between two frames.
-    pub(crate) slow_until_ms: u64,
     /// How much of the logs it sees.
     pub(crate) sees: Sees,
     /// When it is asked to write again in any case.
@@ -56,8 +52,6 @@ impl Session {
             heard_ms: now_ms,
             sent_ms: now_ms,
             cursors: BTreeMap::new(),
-            writing: false,
-            slow_until_ms: 0,
             sees,
             again_ms: 0,
         }

@@ -19,6 +19,9 @@ pub(crate) struct Place<'a> {
     pub(crate) previous: Option<&'a str>,
 }
 
+/// When simulations begin, in milliseconds since 1970.
+pub(crate) const BEGAN_MS: u64 = 1_772_323_200_000;
+
 /// An RFC 3339 timestamp; simulations are shorter than a day.
 pub(crate) fn timestamp(at_ms: u64) -> String {
     let (seconds, ms) = (at_ms / 1_000, at_ms % 1_000);
@@ -69,7 +72,8 @@ pub(crate) const fn kind(change: &Change) -> &'static str {
     }
 }
 
-fn data(campaign: &str, change: &Change, after: &State) -> Value {
+/// What an event says, before it is sealed.
+pub(crate) fn data(campaign: &str, change: &Change, after: &State) -> Value {
     let mut data = match change {
         Change::Record { action, record } => {
             json!({"action": action, "campaign": self::record(campaign, record)})

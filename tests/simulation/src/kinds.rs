@@ -1,0 +1,69 @@
+//! The kinds of worlds. Which one a seed stands for is fixed: a seed that once failed must go on
+//! standing for its failure.
+
+use super::sealed;
+
+/// Every so many seeds the server speaks the original dialect.
+const ORIGINAL_EVERY: u64 = 9;
+/// Of so many seeds in a row some have the core of the reference server: those with these remainders,
+/// among which no seed is that failed in a world with a model server.
+const CORE: (u64, [u64; 4]) = (16, [3, 4, 7, 10]);
+
+/// A kind of world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A model server.
+    Model,
+    /// A model server whose content is sealed.
+    Sealed,
+    /// A server of the original dialect.
+    Original,
+    /// The log, hub and sessions of the reference server.
+    Core,
+}
+
+impl Kind {
+    /// All kinds.
+    pub(crate) const ALL: [Self; 4] = [Self::Model, Self::Sealed, Self::Original, Self::Core];
+
+    /// The kind of the world of that seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        let (every, remainders) = CORE;
+        if seed.is_multiple_of(ORIGINAL_EVERY) {
+            Self::Original
+        } else if sealed::is_world(seed) {
+            Self::Sealed
+        } else if remainders.contains(&(seed % every)) && !sealed::is_turn(seed) {
+            Self::Core
+        } else {
+            Self::Model
+        }
+    }
+
+    /// Its name in reports and on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Sealed => "sealed",
+            Self::Original => "original",
+            Self::Core => "core",
+        }
+    }
+
+    /// The kind of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::regressions::SEEDS;
+
+    #[test]
+    fn seeds_that_failed_with_a_model_server_stay_in_its_world() {
+        let moved = SEEDS.iter().find(|seed| Kind::of(**seed) == Kind::Core);
+        assert_eq!(moved, None);
+    }
+}

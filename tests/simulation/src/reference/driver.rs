@@ -1,0 +1,231 @@
+//! What the reference server's driver does with a socket, done with a link of the simulated network:
+//! it takes in what arrives, asks the session what to write, and waits until it is woken or due.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use campaign_sync_harness::session::{Conversation as _, Frame, Session, Step};
+use tokio::sync::Notify;
+
+use super::super::invariants::{Check, demand};
+use super::super::network::{Direction, LinkId};
+use super::super::server::{Document, Kind, Speaker};
+use super::super::world::{Happening, World};
+use super::{Core, moment};
+
+/// Frames that a session may have to write before it closes.
+const LAST_FRAMES_MAX: usize = 5_000;
+/// What recoveries lead to, as the server names it.
+const OUTCOMES: [&str; 9] = [
+    "current",
+    "replay",
+    "position_ahead",
+    "epoch_changed",
+    "preferred",
+    "truncated",
+    "replay_too_large",
+    "resumed",
+    "unknown_campaign",
+];
+/// Other answers.
+const ANSWERS: [&str; 6] = [
+    "connection_ack",
+    "subscription_confirmed",
+    "subscription_ended",
+    "campaign.digest",
+    "campaign.snapshot",
+    "rate_limited",
+];
+
+/// A session and what waits for it.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    session: Session,
+    wake: Arc<Notify>,
+    /// Messages that are left in the socket for now.
+    unread: VecDeque<String>,
+    /// When it is asked again although nothing happened.
+    due_ms: u64,
+}
+
+impl Seat {
+    /// Whether the server's hub has woken it since this was last asked.
+    pub(crate) fn is_woken(&self) -> bool {
+        let notified = pin!(self.wake.notified());
+        notified.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    /// A message arrives.
+    pub(crate) fn receive(&mut self, now_ms: u64, text: &str) {
+        self.unread.push_back(text.to_owned());
+        self.read(now_ms);
+    }
+
+    fn read(&mut self, now_ms: u64) {
+        while !self.session.is_busy()
+            && let Some(text) = self.unread.pop_front()
+        {
+            self.session.receive(moment(now_ms), &text);
+        }
+    }
+
+    fn step(&mut self, now_ms: u64) -> Step {
+        self.read(now_ms);
+        match self.session.poll(moment(now_ms), false) {
+            Step::Blocking => self.session.poll(moment(now_ms), true),
+            step => step,
+        }
+    }
+}
+
+impl Core {
+    /// A connection that has just been opened.
+    pub(crate) fn open(&self, now_ms: u64, link: LinkId) -> Seat {
+        let LinkId { client, visit, connection } = link;
+        let (id, wake) = (format!("k-{client}-{visit}-{connection}"), Arc::new(Notify::new()));
+        let context = self.context.clone();
+        let session = Session::open(moment(now_ms), context, id, wake.clone());
+        let due_ms = session.timeout_ms();
+        Seat { session, wake, unread: VecDeque::new(), due_ms }
+    }
+}
+
+impl World {
+    fn seat(&mut self, link: LinkId) -> Option<&mut Seat> {
+        match &mut self.server.sessions.get_mut(&link)?.speaker {
+            Speaker::Core(seat) => Some(seat),
+            Speaker::Model(_) => None,
+        }
+    }
+
+    /// One step of a session, which was woken, is due, or has more to write.
+    pub(crate) fn turn(&mut self, link: LinkId) -> Check {
+        let now_ms = self.now_ms;
+        let Some(seat) = self.seat(link) else { return Ok(()) };
+        let step = seat.step(now_ms);
+        match step {
+            Step::Frame(frame) => {
+                let documents = self.documents(&frame);
+                let answers = documents.iter().any(Document::is_an_answer);
+                self.send_down(link, documents);
+                self.write_soon(link);
+                if answers { self.ambush(link) } else { Ok(()) }
+            }
+            Step::Ping => {
+                self.ping(link);
+                self.write_soon(link);
+                Ok(())
+            }
+            Step::Close(code, reason) => {
+                self.tally.met("closed", reason);
+                self.hang_up(link, code);
+                Ok(())
+            }
+            Step::Blocking => demand(false, "core", || "it may block, and says it may not".into()),
+            Step::Idle => self.wait(link),
+        }
+    }
+
+    fn wait(&mut self, link: LinkId) -> Check {
+        let now_ms = self.now_ms;
+        let Some(seat) = self.seat(link) else { return Ok(()) };
+        let due_ms = seat.session.timeout_ms();
+        let before_ms = std::mem::replace(&mut seat.due_ms, due_ms);
+        demand(due_ms > now_ms, "core", || {
+            format!("{link:?} rests at {now_ms} ms and wants to be asked at {due_ms} ms")
+        })?;
+        if due_ms != before_ms {
+            self.schedule.plan(due_ms, Happening::Beat(link));
+        }
+        Ok(())
+    }
+
+    /// Whether a session is due now.
+    pub(crate) fn is_due(&mut self, link: LinkId) -> bool {
+        let now_ms = self.now_ms;
+        let Some(seat) = self.seat(link).filter(|seat| seat.due_ms <= now_ms) else { return false };
+        seat.due_ms = 0;
+        true
+    }
+
+    /// When a connection that has just been opened wants to be asked.
+    pub(crate) fn due_ms(&mut self, link: LinkId) -> Option<u64> {
+        self.seat(link).map(|seat| seat.due_ms)
+    }
+
+    /// A WebSocket ping, which a browser answers by itself if the computer is awake.
+    fn ping(&mut self, link: LinkId) {
+        self.tally.met("answer", "ping");
+        if self.links.get(&link).is_some_and(|wire| wire.carries(Direction::Down)) {
+            let at_ms = self.now_ms + self.rng.below(2 * self.plan.delay_ms + 1);
+            self.schedule.plan(at_ms, Happening::Pong(link));
+        }
+    }
+
+    /// The answer to it.
+    pub(crate) fn pong(&mut self, link: LinkId) {
+        let now_ms = self.now_ms;
+        let awake = self.clients[link.client].asleep_since_ms.is_none();
+        let carries = self.links.get(&link).is_some_and(|wire| wire.carries(Direction::Up));
+        if let Some(seat) = self.seat(link).filter(|_| awake && carries) {
+            seat.session.heard(moment(now_ms));
+        }
+    }
+
+    /// The server says goodbye to a connection in order; tells whether it did.
+    pub(crate) fn take_leave(&mut self, link: LinkId) -> bool {
+        let now_ms = self.now_ms;
+        let Some(seat) = self.seat(link) else { return false };
+        seat.session.drain(moment(now_ms));
+        for _ in 0..LAST_FRAMES_MAX {
+            let Some(seat) = self.seat(link) else { break };
+            match seat.step(now_ms) {
+                Step::Frame(frame) => {
+                    let documents = self.documents(&frame);
+                    self.send_down(link, documents);
+                }
+                Step::Close(code, reason) => {
+                    self.tally.met("closed", reason);
+                    self.hang_up(link, code);
+                    return true;
+                }
+                Step::Ping | Step::Blocking | Step::Idle => break,
+            }
+        }
+        false
+    }
+
+    /// The documents of a frame, as faults and reports tell them apart.
+    fn documents(&mut self, frame: &Frame) -> Vec<Document> {
+        let mut documents = Vec::new();
+        for text in frame.text.split('\n') {
+            let kind = if frame.control { self.kind_of(text) } else { Kind::Event("".into(), 0) };
+            documents.push(Document { text: text.into(), kind });
+        }
+        documents
+    }
+
+    fn kind_of(&mut self, text: &str) -> Kind {
+        let is =
+            |kind: &str| text.strip_prefix("{\"type\":\"").is_some_and(|it| it.starts_with(kind));
+        let says = |word: &&&str| text.contains(&format!("\":\"{word}\""));
+        let outcome = match is("event_recovery") {
+            true => OUTCOMES.iter().rev().find(says),
+            false => ANSWERS.iter().find(|kind| is(kind) || (is("error") && says(kind))),
+        };
+        if let Some(outcome) = outcome {
+            self.tally.met("core", outcome);
+        }
+        if is("connection_ack") {
+            Kind::Greeting
+        } else if is("pong") {
+            Kind::Pong
+        } else if is("campaign.snapshot") {
+            Kind::Part
+        } else {
+            Kind::Control
+        }
+    }
+}

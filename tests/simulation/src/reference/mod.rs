@@ -1,0 +1,220 @@
+//! The core of the reference server as it is, over its log in memory: what it does is mirrored in the
+//! model's campaigns, which are the truth that the oracle asks, and must agree with them.
+//!
+//! A kill drops everything but the log. What a server cannot do that keeps the contract is left to
+//! the model: its log is one for all campaigns, and has one epoch at a time.
+
+mod agreement;
+mod driver;
+mod faulty;
+mod strike;
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use campaign_sync::protocol::CampaignId;
+use campaign_sync_harness::access::Access;
+use campaign_sync_harness::clock::Moment;
+use campaign_sync_harness::hub::Hub;
+use campaign_sync_harness::log::memory::MemoryLog;
+use campaign_sync_harness::log::{Divergence, Draft, EventLog as _, LogError, RowQuery};
+use campaign_sync_harness::retention::{Limits, sweep};
+use campaign_sync_harness::session::Context;
+use campaign_sync_harness::session::limits::Delivery;
+use campaign_sync_harness::snapshots::Snapshots;
+
+use super::invariants::{Check, Violation, demand};
+use super::server::log::Campaign;
+use super::server::session::HEARTBEAT_MS;
+use super::server::state::{Change, RowChange};
+use super::server::{Shelf, wire};
+pub(crate) use driver::Seat;
+pub(crate) use faulty::Defect;
+use faulty::Faulty;
+
+/// What all epochs begin with.
+pub(crate) const LINEAGE: &str = "core";
+/// A backup is made every so many events.
+const BACKUP_EVERY: u64 = 16;
+/// Every so many events all rows are compared one by one.
+const ROWS_EVERY: u64 = 32;
+
+/// How the server is set up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    /// Frames hold one event each.
+    pub(crate) single: bool,
+    /// Recovery requests per second and campaign.
+    pub(crate) recoveries_per_second: u32,
+    /// What is wrong with its log, on purpose.
+    pub(crate) defect: Option<Defect>,
+}
+
+/// The log, and the server that runs over it.
+#[derive(Debug)]
+pub(crate) struct Core {
+    log: Arc<MemoryLog>,
+    context: Arc<Context>,
+    setup: Setup,
+    epochs: u64,
+    appended: u64,
+    backup: MemoryLog,
+}
+
+/// The present, as a server is told it.
+fn moment(now_ms: u64) -> Moment {
+    Moment { monotonic_ms: now_ms, wall_ms: wire::BEGAN_MS + now_ms }
+}
+
+fn id(campaign: &str) -> CampaignId {
+    CampaignId::new(campaign).unwrap_or_else(|_| unreachable!("names of campaigns are made here"))
+}
+
+fn violation(detail: impl Display) -> Violation {
+    Violation { guarantee: "core", detail: detail.to_string() }
+}
+
+fn failed(error: LogError) -> Violation {
+    violation(format_args!("the log says: {error}"))
+}
+
+fn context(log: &Arc<MemoryLog>, setup: &Setup) -> Arc<Context> {
+    let delivery =
+        Delivery { recoveries_per_second: setup.recoveries_per_second, ..Delivery::default() };
+    let hub = match setup.defect {
+        Some(defect) => Hub::new(Arc::new(Faulty::new(log.clone(), defect))),
+        None => Hub::new(log.clone()),
+    };
+    Arc::new(Context {
+        hub: Arc::new(hub),
+        snapshots: Snapshots::default(),
+        access: Access::open(),
+        heartbeat_ms: HEARTBEAT_MS,
+        delivery,
+        drain_spread_ms: 4_000,
+        one_event_per_frame: AtomicBool::new(setup.single),
+    })
+}
+
+impl Core {
+    /// A server whose log is empty.
+    pub(crate) fn new(setup: Setup) -> Self {
+        let log = Arc::new(MemoryLog::new(&format!("{LINEAGE}-epoch-1")));
+        let (context, backup) = (context(&log, &setup), log.backup());
+        Self { log, context, setup, epochs: 1, appended: 0, backup }
+    }
+
+    /// Dies, and starts again over the same log.
+    pub(crate) fn kill(&mut self) {
+        self.context = context(&self.log, &self.setup);
+    }
+
+    /// Commits an event and, unless the server dies first, publishes it.
+    pub(crate) fn append(
+        &mut self,
+        now_ms: u64,
+        campaign: &mut Campaign,
+        change: &Change,
+        published: bool,
+    ) -> Check {
+        let id = id(&campaign.id);
+        let Some(after) = campaign.state().after(change) else {
+            return Err(violation("the workload made a change that the state does not allow"));
+        };
+        let draft = Draft {
+            kind: wire::kind(change),
+            timestamp: wire::timestamp(now_ms),
+            data: wire::data(&campaign.id, change, &after).to_string(),
+            filed: None,
+        };
+        let head = campaign.log().head();
+        let appended = if published {
+            self.context.hub.append(&id, head, &[draft])
+        } else {
+            self.log.append(&id, head, &[draft])
+        };
+        let appended = appended.map_err(failed)?;
+        let [event] = &*appended.events else {
+            return Err(violation(format_args!("one draft made {} events", appended.events.len())));
+        };
+        campaign.mirror(now_ms, change, &appended.head.event_id, &event.document);
+        agreement::of_append(&appended, campaign)?;
+        self.appended += 1;
+        if self.appended.is_multiple_of(ROWS_EVERY) {
+            self.compare_rows(campaign)?;
+        }
+        // Whoever restores has every campaign in the backup, and what is deleted stays deleted.
+        let must = campaign.log().head() == 1 || campaign.state().deleted;
+        if must || self.appended.is_multiple_of(BACKUP_EVERY) {
+            self.backup = self.log.backup();
+        }
+        Ok(())
+    }
+
+    fn compare_rows(&self, campaign: &Campaign) -> Check {
+        let id = id(&campaign.id);
+        let view = self.log.view(&id, &RowQuery::default()).map_err(failed)?;
+        let recount = self.log.recount(&id).map_err(failed)?;
+        agreement::of_rows(view.as_ref(), recount.as_ref(), campaign.state())
+    }
+
+    /// A backup takes the log's place under a new epoch, and the server starts over it.
+    pub(crate) fn restore(&mut self, now_ms: u64, shelf: &mut Shelf) -> Check {
+        self.epochs += 1;
+        let log = self.backup.backup().renewed(&format!("{LINEAGE}-epoch-{}", self.epochs));
+        for campaign in shelf.campaigns.values_mut() {
+            let head = log.head(&id(&campaign.id)).map_err(failed)?.unwrap_or_default();
+            campaign.restore(now_ms, head.number, true);
+            let log = campaign.log();
+            let same =
+                *log.epoch == *self.epoch() && log.event_id(head.number).as_ref() == head.event_id;
+            demand(same, "core", || format!("{} was restored as {head:?}", campaign.id))?;
+        }
+        (self.log, self.backup) = (Arc::new(log.backup()), log);
+        self.kill();
+        Ok(())
+    }
+
+    fn epoch(&self) -> String {
+        format!("{LINEAGE}-epoch-{}", self.epochs)
+    }
+
+    /// Forgets the events before `oldest`.
+    pub(crate) fn truncate(&self, campaign: &str, oldest: u64) -> Check {
+        let id = id(campaign);
+        self.context.hub.log().truncate(&id, oldest - 1).map_err(failed)?;
+        self.context.hub.reread(&id).map_err(failed)
+    }
+
+    /// Forgets what is beyond so many events, of all campaigns.
+    pub(crate) fn sweep(&self, now_ms: u64, events: u64) -> Check {
+        let limits = Limits { history_events: events, ..Limits::NONE };
+        sweep(&self.context.hub, moment(now_ms), &limits).map_err(failed)
+    }
+
+    /// Changes or adds a row behind the log's back; the change, as an event would tell it.
+    pub(crate) fn mutate(
+        &mut self,
+        campaign: &Campaign,
+        insert: bool,
+    ) -> Result<Change, Violation> {
+        let (id, hub) = (id(&campaign.id), &self.context.hub);
+        let how = Divergence { rows: 1, insert, consistent: true };
+        hub.log().diverge(&id, how).map_err(failed)?;
+        hub.reread(&id).map_err(failed)?;
+        self.context.snapshots.forget(&id);
+        self.backup = self.log.backup();
+        let view = self.log.view(&id, &RowQuery::default()).map_err(failed)?;
+        let rows = view.map(|view| view.rows).unwrap_or_default();
+        let state = campaign.state();
+        let changed = rows.into_iter().filter(|row| !agreement::has(state, row));
+        let patch = |row: campaign_sync_harness::log::Row| RowChange {
+            id: row.domain_id,
+            domain: Some(row.domain),
+            dns: Some(row.dns_status),
+            ..RowChange::default()
+        };
+        Ok(Change::Rows(changed.map(patch).collect()))
+    }
+}
