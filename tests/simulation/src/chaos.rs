@@ -81,13 +81,13 @@ impl World {
                     self.strike_link(fault, link);
                 }
             }
-            Fault::Restart => self.restart("restart"),
+            Fault::Restart => self.restart("restart")?,
             Fault::Crash => {
                 if let Some(campaign) = campaign {
                     let burst = self.rng.below(4);
                     self.commit(&campaign, burst, false)?;
                 }
-                self.restart("crash");
+                self.restart("crash")?;
             }
             Fault::Recut => {
                 self.tally.fault("snapshots_recut");
@@ -131,15 +131,16 @@ impl World {
             Fault::Truncate => self.truncate(campaign),
             Fault::Restore => {
                 self.restore(campaign, true);
-                self.restart("restore");
+                self.restart("restore")?;
             }
             Fault::Replace => {
+                self.tally.fault("replaced");
                 self.restore(campaign, true);
                 self.write_all();
             }
             Fault::Revert => {
                 self.restore(campaign, false);
-                self.restart("revert");
+                self.restart("revert")?;
             }
             _ => self.mutate(campaign),
         }
@@ -198,11 +199,11 @@ impl World {
         self.server.shelf.campaigns.keys().nth(index).cloned()
     }
 
-    pub(crate) fn restart(&mut self, why: &'static str) {
+    pub(crate) fn restart(&mut self, why: &'static str) -> Check {
         let links: Vec<LinkId> = self.server.sessions.keys().copied().collect();
         let announced = self.rng.chance(400);
         for link in links {
-            let left = announced && self.take_leave(link);
+            let left = announced && self.take_leave(link)?;
             if announced && !left {
                 self.drain(link);
             }
@@ -212,6 +213,7 @@ impl World {
         }
         let down_ms = *self.rng.pick(&[0, 300, 4_000, 15_000]);
         self.server.kill(self.now_ms + down_ms);
+        Ok(())
     }
 
     fn truncate(&mut self, id: &str) {

@@ -150,6 +150,45 @@ impl Fault {
         TABLE[self as usize].1
     }
 
+    /// What reports count when one happens.
+    pub(crate) const fn counted_as(self) -> &'static str {
+        match self {
+            Self::Lose => "event_lost",
+            Self::Duplicate => "event_duplicated",
+            Self::Swap => "events_swapped",
+            Self::Corrupt => "event_corrupted",
+            Self::Reorder => "reordered",
+            Self::Stall => "stalled",
+            Self::LoseControl => "control_lost",
+            Self::LoseUp => "request_lost",
+            Self::DuplicateUp => "request_duplicated",
+            Self::PutOff => "put_off",
+            Self::Refuse => "refused",
+            Self::Expire => "token_expired",
+            Self::Equivocate => "equivocated",
+            Self::Lie => "false_snapshot",
+            Self::Lag => "replica",
+            Self::Ambush => "ambush",
+            Self::Cut => "cut",
+            Self::HalfOpen => "half_open",
+            Self::OneWay => "one_way",
+            Self::SlowReader => "slow_reader",
+            Self::Forget => "subscription_forgotten",
+            Self::EndSession => "session_ended",
+            Self::Restart => "restart",
+            Self::Crash => "crash",
+            Self::Truncate => "truncated",
+            Self::Restore => "epoch_changed",
+            Self::Replace => "replaced",
+            Self::Revert => "reverted",
+            Self::Mutate => "silent_change",
+            Self::Recut => "snapshots_recut",
+            Self::Sleep => "sleep",
+            Self::Throttle => "throttled",
+            Self::SetClock => "clock_set",
+        }
+    }
+
     /// The kind of that name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         TABLE.iter().find(|(_, known, _)| *known == name).map(|(fault, ..)| *fault)

@@ -40,6 +40,11 @@ impl Kind {
         }
     }
 
+    /// Whether this build has any: not every one knows of sealed content.
+    pub(crate) const fn is_built(self) -> bool {
+        !matches!(self, Self::Sealed) || cfg!(feature = "encrypted")
+    }
+
     /// Its name in reports and on the command line.
     pub(crate) const fn name(self) -> &'static str {
         match self {

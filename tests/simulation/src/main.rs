@@ -54,6 +54,8 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const REPEAT_EVERY: u64 = 50;
 /// Every so many seeds the progress is printed.
 const PROGRESS_EVERY: u64 = 500;
+/// So many seeds must meet every kind of world and of fault.
+const COVERING: u64 = 2_000;
 /// After so many failures the run ends.
 const FAILURES_MAX: usize = 10;
 
@@ -73,13 +75,15 @@ fn main() -> ExitCode {
         }
     };
     let began = Instant::now();
+    let covers =
+        matches!(&options, Options::Many(span) if span.count >= COVERING && span.only.is_none());
     let results = match options {
         #[cfg(feature = "planted-bugs")]
         Options::Planted { write } => return planted::run(write),
         Options::One(seed, reduction) => one(seed, &reduction),
         Options::Many(span) => many(span),
     };
-    finish(&results, began)
+    finish(&results, began, covers)
 }
 
 /// One seed, or a part of it, its journal printed.
@@ -202,7 +206,7 @@ fn fail(seed: u64, keep: Keep, violation: &Violation, results: &mut Results) {
     results.failures.push((seed, violation.to_string()));
 }
 
-fn finish(results: &Results, began: Instant) -> ExitCode {
+fn finish(results: &Results, began: Instant, covers: bool) -> ExitCode {
     let Results { tally, failures } = results;
     let path = Path::new(ROOT).join("target/report/sim.json");
     let written = tally.write(&path, failures);
@@ -219,9 +223,13 @@ fn finish(results: &Results, began: Instant) -> ExitCode {
     for (seed, violation) in failures {
         println!("seed {seed}: {violation}");
     }
+    let unmet = if covers { tally.unmet() } else { Vec::new() };
+    if !unmet.is_empty() {
+        println!("never met in {} seeds: {}", tally.seeds, unmet.join(", "));
+    }
     let passed = tally.seeds - (failures.len() as u64).min(tally.seeds);
-    let ok = failures.is_empty() && written.is_ok();
+    let ok = failures.is_empty() && written.is_ok() && unmet.is_empty();
     let word = if ok { "ok" } else { "FAILED" };
-    println!("test result: {word}. {passed} passed; {} failed", failures.len());
+    println!("test result: {word}. {passed} passed; {} failed", failures.len() + unmet.len());
     if ok { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }

@@ -59,11 +59,17 @@ impl Link {
         rng: &mut Rng,
         (delay_ms, levels): (u64, &Levels),
         direction: Direction,
+        tally: &mut Tally,
     ) -> u64 {
-        let stalled = if rng.chance(levels.of(Fault::Stall)) { rng.below(STALL_MS) } else { 0 };
+        let mut stalled = 0;
+        if rng.chance(levels.of(Fault::Stall)) {
+            tally.fault("stalled");
+            stalled = rng.below(STALL_MS);
+        }
         let at = now_ms + rng.below(delay_ms + 1) + stalled;
         let at = at.max(self.greeted_ms[direction as usize]);
         if rng.chance(levels.of(Fault::Reorder)) {
+            tally.fault("reordered");
             return at + rng.below(2 * delay_ms + 50);
         }
         let last = &mut self.last_ms[direction as usize];

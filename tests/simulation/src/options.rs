@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::faults::Fault;
 use super::kinds::Kind;
 use super::reduction::Reduction;
+use super::reference::Defect;
 
 /// How to ask for what.
 pub(crate) const USAGE: &str = "\
@@ -58,6 +59,13 @@ impl Options {
                 "--clients" => (&mut reduction.clients, 8),
                 "--campaigns" => (&mut reduction.campaigns, 6),
                 "--chaos-ms" => (&mut reduction.chaos_ms, 80_000),
+                // For those who want to see a failure of the server: of no use otherwise.
+                "--defect" => {
+                    let name = arguments.next().ok_or("`--defect` needs a name")?;
+                    reduction.defect = Defect::named(&name);
+                    reduction.defect.ok_or_else(|| format!("there is no defect `{name}`"))?;
+                    continue;
+                }
                 "--without" => {
                     let names = arguments.next().ok_or("`--without` needs kinds of faults")?;
                     reduction.without.extend(faults(&names)?);

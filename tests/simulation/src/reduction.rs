@@ -44,6 +44,9 @@ impl Reduction {
     /// The options that say the same on the command line.
     pub(crate) fn options(&self) -> String {
         let mut text = String::new();
+        if let Some(defect) = self.defect {
+            text.push_str(&format!(" --defect {defect:?}"));
+        }
         if !self.without.is_empty() {
             let names: Vec<&str> = self.without.iter().map(|fault| fault.name()).collect();
             text.push_str(&format!(" --without {}", names.join(",")));

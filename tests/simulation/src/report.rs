@@ -7,6 +7,9 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::faults::Fault;
+use super::kinds::Kind;
+
 /// Counts of what happened.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
@@ -46,6 +49,14 @@ impl Tally {
         }
     }
 
+    /// What many seeds must have met and did not: kinds of worlds, and kinds of faults.
+    pub(crate) fn unmet(&self) -> Vec<&'static str> {
+        let worlds = Kind::ALL.into_iter().filter(|kind| kind.is_built()).map(Kind::name);
+        let worlds = worlds.filter(|name| !self.coverage.contains_key(&("world", name)));
+        let faults = Fault::all().map(Fault::counted_as);
+        worlds.chain(faults.filter(|name| !self.faults.contains_key(name))).collect()
+    }
+
     /// Writes the report.
     pub(crate) fn write(&self, path: &Path, failures: &[(u64, String)]) -> io::Result<()> {
         let mut coverage: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
@@ -62,5 +73,21 @@ impl Tally {
             fs::create_dir_all(folder)?;
         }
         fs::write(path, format!("{report:#}\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_of_fault_or_of_world_that_never_comes_is_told() {
+        let mut tally = Tally::default();
+        Fault::all().for_each(|fault| tally.fault(fault.counted_as()));
+        Kind::ALL.into_iter().for_each(|kind| tally.met("world", kind.name()));
+        assert_eq!(tally.unmet(), [""; 0]);
+        tally.faults.remove("half_open");
+        tally.coverage.remove(&("world", "core"));
+        assert_eq!(tally.unmet(), ["core", "half_open"]);
     }
 }

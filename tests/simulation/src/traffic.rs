@@ -92,7 +92,8 @@ impl World {
         let (rng, levels) = (&mut self.net_rng, &self.levels);
         let frame = distort(rng, levels, &mut self.tally, &documents);
         let Some(bytes) = frame else { return };
-        let at_ms = wire.arrival(self.now_ms, rng, (self.plan.delay_ms, levels), Direction::Down);
+        let (delay, tally) = ((self.plan.delay_ms, levels), &mut self.tally);
+        let at_ms = wire.arrival(self.now_ms, rng, delay, Direction::Down, tally);
         if documents.iter().any(|document| matches!(document.kind, Kind::Greeting)) {
             wire.greeting_arrives(at_ms, Direction::Down);
         }
@@ -159,9 +160,12 @@ impl World {
         }
         let twice = !greeting && rng.chance(levels.of(Fault::DuplicateUp));
         let delay = (self.plan.delay_ms, levels);
-        let mut arrival = || wire.arrival(self.now_ms, rng, delay, Direction::Up);
         if twice {
             self.tally.fault("request_duplicated");
+        }
+        let tally = &mut self.tally;
+        let mut arrival = || wire.arrival(self.now_ms, rng, delay, Direction::Up, tally);
+        if twice {
             self.schedule.plan(arrival(), Happening::Hear(link, text.clone()));
         }
         let at_ms = arrival();

@@ -1,7 +1,7 @@
 //! What the reference server's driver does with a socket, done with a link of the simulated network:
 //! it takes in what arrives, asks the session what to write, and waits until it is woken or due.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -9,8 +9,9 @@ use std::task::{Context, Waker};
 use campaign_sync_harness::session::{Conversation as _, Frame, Session, Step};
 use tokio::sync::Notify;
 
-use super::super::invariants::{Check, demand};
+use super::super::invariants::{Check, Violation, demand};
 use super::super::network::{Direction, LinkId};
+use super::super::server::log::Campaign;
 use super::super::server::{Document, Kind, Speaker};
 use super::super::world::{Happening, World};
 use super::{Core, moment};
@@ -48,6 +49,8 @@ pub(crate) struct Seat {
     unread: VecDeque<String>,
     /// When it is asked again although nothing happened.
     due_ms: u64,
+    /// The number that each campaign must go on with.
+    next: BTreeMap<String, u64>,
 }
 
 impl Seat {
@@ -88,8 +91,13 @@ impl Core {
         let context = self.context.clone();
         let session = Session::open(moment(now_ms), context, id, wake.clone());
         let due_ms = session.timeout_ms();
-        Seat { session, wake, unread: VecDeque::new(), due_ms }
+        Seat { session, wake, unread: VecDeque::new(), due_ms, next: BTreeMap::new() }
     }
+}
+
+/// The text behind `key`, up to `end`.
+fn member<'t>(text: &'t str, key: &str, end: char) -> Option<&'t str> {
+    text.split_once(key)?.1.split(end).next()
 }
 
 impl World {
@@ -107,7 +115,7 @@ impl World {
         let step = seat.step(now_ms);
         match step {
             Step::Frame(frame) => {
-                let documents = self.documents(&frame);
+                let documents = self.documents(link, &frame)?;
                 let answers = documents.iter().any(Document::is_an_answer);
                 self.send_down(link, documents);
                 self.write_soon(link);
@@ -175,36 +183,76 @@ impl World {
     }
 
     /// The server says goodbye to a connection in order; tells whether it did.
-    pub(crate) fn take_leave(&mut self, link: LinkId) -> bool {
+    pub(crate) fn take_leave(&mut self, link: LinkId) -> Result<bool, Violation> {
         let now_ms = self.now_ms;
-        let Some(seat) = self.seat(link) else { return false };
+        let Some(seat) = self.seat(link) else { return Ok(false) };
         seat.session.drain(moment(now_ms));
         for _ in 0..LAST_FRAMES_MAX {
             let Some(seat) = self.seat(link) else { break };
             match seat.step(now_ms) {
                 Step::Frame(frame) => {
-                    let documents = self.documents(&frame);
+                    let documents = self.documents(link, &frame)?;
                     self.send_down(link, documents);
                 }
                 Step::Close(code, reason) => {
                     self.tally.met("closed", reason);
                     self.hang_up(link, code);
-                    return true;
+                    return Ok(true);
                 }
                 Step::Ping | Step::Blocking | Step::Idle => break,
             }
         }
-        false
+        Ok(false)
     }
 
-    /// The documents of a frame, as faults and reports tell them apart.
-    fn documents(&mut self, frame: &Frame) -> Vec<Document> {
+    /// The documents of a frame, as faults and reports tell them apart. Each event must be the log's,
+    /// and the one that comes next on this socket.
+    fn documents(&mut self, link: LinkId, frame: &Frame) -> Result<Vec<Document>, Violation> {
         let mut documents = Vec::new();
         for text in frame.text.split('\n') {
-            let kind = if frame.control { self.kind_of(text) } else { Kind::Event("".into(), 0) };
+            let kind = if frame.control {
+                let kind = self.kind_of(text);
+                self.begin_anew(link, text);
+                kind
+            } else {
+                self.check_event(link, text)?
+            };
             documents.push(Document { text: text.into(), kind });
         }
-        documents
+        Ok(documents)
+    }
+
+    /// The answer to a recovery request says with which number the campaign goes on.
+    fn begin_anew(&mut self, link: LinkId, text: &str) {
+        if !text.starts_with("{\"type\":\"event_recovery\"") {
+            return;
+        }
+        let campaign = member(text, "\"campaignId\":\"", '"').map(str::to_owned);
+        let from = member(text, "\"fromSequenceNumber\":", ',').and_then(|it| it.parse().ok());
+        if let (Some(campaign), Some(from), Some(seat)) = (campaign, from, self.seat(link)) {
+            seat.next.insert(campaign, from);
+        }
+    }
+
+    fn check_event(&mut self, link: LinkId, text: &str) -> Result<Kind, Violation> {
+        let at = text.rfind("\"sequence\":").map_or("", |at| &text[at..]);
+        let campaign = member(at, "\"campaignId\":\"", '"').unwrap_or_default();
+        let number: u64 =
+            member(at, "\"sequenceNumber\":", ',').and_then(|it| it.parse().ok()).unwrap_or(0);
+        let log = self.server.shelf.campaigns.get(campaign).map(Campaign::log);
+        let committed = log.and_then(|log| log.event(number));
+        demand(committed.is_some_and(|it| *it.document == *text), "core", || {
+            format!("{link:?} is sent what is not in the log: {text}")
+        })?;
+        let next = self.seat(link).and_then(|seat| seat.next.get_mut(campaign));
+        let follows = next.is_some_and(|next| {
+            *next += 1;
+            *next == number + 1
+        });
+        demand(follows, "core", || {
+            format!("{link:?} is sent #{number} of {campaign} out of turn")
+        })?;
+        Ok(Kind::Event(campaign.into(), number))
     }
 
     fn kind_of(&mut self, text: &str) -> Kind {

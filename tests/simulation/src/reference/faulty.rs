@@ -17,25 +17,29 @@ const EVERY: u64 = 7;
 /// What is wrong with a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Defect {
-    /// An event is left out wherever events are read or published.
+    /// An event that is read is none.
     Skip,
-    /// An event is told twice, the second time with the number after it.
+    /// An event is read twice, the second time in place of the one after it.
     Double,
-    /// Two events change places and numbers.
+    /// Two events that are read change places.
     Swap,
+    /// What is read begins one event late.
+    Late,
     /// A state lacks its last row.
     LoseRow,
     /// A state is told as that of the number before.
     Stale,
-    /// What was appended is not published.
-    Mute,
 }
 
 impl Defect {
     /// All of them.
-    #[cfg(test)]
     pub(crate) const ALL: [Self; 6] =
-        [Self::Skip, Self::Double, Self::Swap, Self::LoseRow, Self::Stale, Self::Mute];
+        [Self::Skip, Self::Double, Self::Swap, Self::Late, Self::LoseRow, Self::Stale];
+
+    /// The one of that name, as it is written here.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|defect| format!("{defect:?}") == name)
+    }
 }
 
 /// The log.
@@ -103,7 +107,8 @@ impl EventLog for Faulty {
         after: u64,
         bytes: usize,
     ) -> Result<Vec<Event>, LogError> {
-        Ok(self.spoil(self.log.read(campaign, after, bytes)?))
+        let late = u64::from(self.defect == Defect::Late);
+        Ok(self.spoil(self.log.read(campaign, after + late, bytes)?))
     }
 
     fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64, LogError> {
@@ -148,5 +153,34 @@ impl EventLog for Faulty {
 
     fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64, LogError> {
         self.log.diverge(campaign, how)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::journal::Keep;
+    use super::super::super::kinds::Kind;
+    use super::super::super::reduction::Reduction;
+    use super::super::super::survive;
+    use super::*;
+
+    /// Each is found within so many worlds of the reference server.
+    const WORLDS: usize = 60;
+
+    fn violation(seed: u64, defect: Option<Defect>) -> Option<String> {
+        let reduction = Reduction { defect, ..Reduction::default() };
+        let end = survive(seed, &reduction, Keep::Nothing);
+        end.map_or_else(Some, |end| end.violation).map(|it| it.to_string())
+    }
+
+    #[test]
+    fn a_log_that_breaks_its_contract_is_found_out() {
+        for defect in Defect::ALL {
+            let mut seeds = (1..).filter(|seed| Kind::of(*seed) == Kind::Core).take(WORLDS);
+            let found = seeds.find(|seed| violation(*seed, Some(defect)).is_some());
+            let seed = found.unwrap_or_else(|| panic!("{defect:?} was not found"));
+            assert_eq!(violation(seed, None), None, "seed {seed} fails without {defect:?}");
+            println!("{defect:?}: seed {seed}, {:?}", violation(seed, Some(defect)));
+        }
     }
 }

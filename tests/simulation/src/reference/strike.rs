@@ -33,7 +33,7 @@ impl World {
 
     fn restore_backup(&mut self) -> Check {
         self.tally.fault("epoch_changed");
-        self.restart("restore");
+        self.restart("restore")?;
         let Server { core, shelf, .. } = &mut self.server;
         core.as_mut().map_or(Ok(()), |core| core.restore(self.now_ms, shelf))
     }
