@@ -38,9 +38,10 @@ cargo xtask <command>
   setup                                  install what is missing, and nothing else
   build                                  compile the wasm, the npm package and the demo page
   check                                  formatting, clippy, documentation and TypeScript types
-  sim   [--seeds N] [--seed S] [--minutes M]
+  sim   [--seeds N] [--seed S] [--minutes M] [--only model|sealed|original|core]
                                          simulate seeded faults; a failing seed is printed, with the
-                                         options that show it in the shortest run
+                                         options that show it in the shortest run; only in worlds of
+                                         one kind
   conform ws://HOST:PORT/PATH [--token T] [--server FILE] [--case ID]
                                          whether a server that runs keeps the contract, case by case
   fuzz  [TARGET...] [--seconds N]        libFuzzer on the targets of tests/fuzz, N seconds each; a

@@ -1,4 +1,5 @@
-//! The simulator: real machines against a model server, over a network that does its worst.
+//! The simulator: real machines against a model server or the core of the reference server, over a
+//! network that does its worst.
 //!
 //! `cargo xtask sim --seeds N` runs the regressions and the seeds 1 to N, with `--seed S` those from
 //! S on. Everything follows from the seed: a failing one is printed, with the options that show the
