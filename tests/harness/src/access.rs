@@ -2,8 +2,12 @@
 //!
 //! Three ways to run a server: *open*, where everybody may do everything, refused unless it listens on
 //! loopback; with one *token*, whose bearer is the operator; with *users*, who log in and see the
-//! campaigns that they own. Sessions live in memory: a restarted server asks everybody to log in again.
+//! campaigns that they own.
+//!
+//! Sessions live in memory. A server alone that is restarted asks everybody to log in again; servers
+//! that share a log tell each other of their sessions (`sessions`), and this is what each has heard.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
@@ -12,8 +16,11 @@ use std::sync::{Arc, Mutex};
 
 use argon2::password_hash::{PasswordHash, PasswordVerifier as _};
 use argon2::{Argon2, Params};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
+use crate::clock::Moment;
 use crate::followers::Followers;
 use crate::lock::lock;
 use crate::session::limits::Bucket;
@@ -21,8 +28,23 @@ use crate::session::limits::Bucket;
 /// Attempts to log in as one user, in a row; then one comes back every five seconds.
 const ATTEMPTS: u32 = 10;
 
-/// Sessions of one user at a time; the oldest ends when there is one more.
-const SESSIONS_MAX: usize = 32;
+/// Sessions of one user at a time, over all servers; the oldest ends when there is one more.
+pub const SESSIONS_MAX: usize = 32;
+
+/// A session as servers tell each other of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// The user's name.
+    pub user: String,
+    /// When it expires, in milliseconds since 1970.
+    pub expires_ms: u64,
+}
+
+/// What is kept of a session's token: its SHA-256, in 64 lower-case hex digits.
+pub fn token_hash(token: &str) -> String {
+    Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Who somebody is.
 #[derive(Clone, Debug)]
@@ -134,6 +156,8 @@ pub struct Access {
     users: Option<BTreeMap<String, String>>,
     session_ms: u64,
     requests_per_second: u32,
+    is_shared: bool,
+    /// By the hash of their tokens.
     sessions: Mutex<HashMap<String, Arc<Login>>>,
     attempts: Mutex<BTreeMap<String, Bucket>>,
     /// A password costs 19 MiB to check: one at a time.
@@ -153,6 +177,8 @@ pub enum Denied {
     Wrong,
     /// Too many attempts; wait so many milliseconds.
     TooMany(u64),
+    /// The other servers cannot be told of it.
+    Unavailable,
 }
 
 impl Access {
@@ -173,6 +199,7 @@ impl Access {
             users,
             session_ms: session_seconds.saturating_mul(1_000),
             requests_per_second,
+            is_shared: false,
             sessions: Mutex::default(),
             attempts: Mutex::default(),
             checking: Mutex::default(),
@@ -188,15 +215,31 @@ impl Access {
         if self.token.as_ref().is_some_and(|token| same(token, given)) {
             return Some(Identity::Operator);
         }
-        let login = lock(&self.sessions).get(given).cloned()?;
+        let login = lock(&self.sessions).get(&token_hash(given)).cloned()?;
         (!login.is_over(now_ms)).then_some(Identity::User(login))
     }
 
-    /// Begins a session, and tells its token. Blocks, for a password takes time to check.
+    /// Users may log in at other servers as well.
+    pub fn shared(self) -> Self {
+        Self { is_shared: self.users.is_some(), ..self }
+    }
+
+    /// Whether they may.
+    pub const fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    /// Whether a token that is not known may be one that another server has just given.
+    pub fn may_be_new(&self, token: Option<&str>) -> bool {
+        let digit = |it: u8| matches!(it, b'0'..=b'9' | b'a'..=b'f');
+        self.is_shared && token.is_some_and(|it| it.len() == 64 && it.bytes().all(digit))
+    }
+
+    /// Whether it is the user's password. Blocks, for a password takes time to check.
     ///
     /// # Errors
     /// [`Denied`].
-    pub fn login(&self, now_ms: u64, user: &str, password: &str) -> Result<String, Denied> {
+    pub fn check(&self, now_ms: u64, user: &str, password: &str) -> Result<(), Denied> {
         let hash = self.users.as_ref().and_then(|users| users.get(user));
         // All who do not exist share one bucket, so that made-up names take no memory.
         let bucket = if hash.is_some() { user } else { "" };
@@ -206,49 +249,53 @@ impl Access {
             .take_slowly(now_ms, 5_000, ATTEMPTS)
             .map_err(Denied::TooMany)?;
         let _one_at_a_time = lock(&self.checking);
-        if !checks(hash.map(String::as_str), password) {
-            return Err(Denied::Wrong);
-        }
-        let login = Arc::new(Login {
-            user: user.to_owned(),
-            expires_ms: now_ms.saturating_add(self.session_ms),
-            revoked: AtomicBool::new(false),
-            sockets: AtomicUsize::new(0),
-            requests: Mutex::new(Bucket::full(now_ms, 10 * self.requests_per_second)),
-            followers: Mutex::default(),
-        });
+        checks(hash.map(String::as_str), password).then_some(()).ok_or(Denied::Wrong)
+    }
+
+    /// A new session of that user, which begins with [`Access::apply`], and its token.
+    pub fn issue(&self, now: Moment, user: &str) -> (String, Entry) {
         let token = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
+        let expires_ms = now.wall_ms.saturating_add(self.session_ms);
+        (token, Entry { user: user.to_owned(), expires_ms })
+    }
+
+    /// The session of that token's hash begins, or without an entry ends. One of a user who is not
+    /// known here never begins.
+    pub fn apply(&self, now: Moment, hash: &str, entry: Option<Entry>) {
+        let known = |it: &Entry| self.users.as_ref().is_some_and(|all| all.contains_key(&it.user));
+        let left_ms = |it: &Entry| it.expires_ms.saturating_sub(now.wall_ms);
         let mut sessions = lock(&self.sessions);
-        sessions.retain(|_, login| !login.is_over(now_ms));
-        let own = |login: &&Arc<Login>| login.user == user;
-        if sessions.values().filter(own).count() >= SESSIONS_MAX
-            && let Some(oldest) = sessions.values().filter(own).min_by_key(|it| it.expires_ms)
-        {
-            oldest.revoke();
-        }
-        sessions.insert(token.clone(), login);
-        Ok(token)
-    }
-
-    /// Ends the session of that token.
-    pub fn logout(&self, token: &str) {
-        if let Some(login) = lock(&self.sessions).remove(token) {
-            login.revoke();
-        }
-    }
-
-    /// Ends all sessions of a user; tells how many.
-    pub fn revoke(&self, user: &str) -> usize {
-        let mut ended = 0;
-        lock(&self.sessions).retain(|_, login| {
-            let stays = login.user != user;
-            if !stays {
+        sessions.retain(|_, login| !login.is_over(now.monotonic_ms));
+        let Some(entry) = entry.filter(|it| known(it) && left_ms(it) > 0) else {
+            if let Some(login) = sessions.remove(hash) {
                 login.revoke();
-                ended += 1;
             }
-            stays
+            return;
+        };
+        sessions.entry(hash.to_owned()).or_insert_with(|| {
+            Arc::new(Login {
+                expires_ms: now.monotonic_ms.saturating_add(left_ms(&entry)),
+                user: entry.user,
+                revoked: AtomicBool::new(false),
+                sockets: AtomicUsize::new(0),
+                requests: Mutex::new(Bucket::full(now.monotonic_ms, 10 * self.requests_per_second)),
+                followers: Mutex::default(),
+            })
         });
-        ended
+    }
+
+    /// The hashes of a user's sessions, but for the newest ones.
+    pub fn sessions_of(&self, now_ms: u64, user: &str, but: usize) -> Vec<String> {
+        let sessions = lock(&self.sessions);
+        let own = sessions.iter().filter(|(_, it)| it.user == user && !it.is_over(now_ms));
+        let mut own: Vec<_> = own.map(|(hash, it)| (Reverse(it.expires_ms), hash)).collect();
+        own.sort_unstable();
+        own.into_iter().skip(but).map(|(_, hash)| hash.clone()).collect()
+    }
+
+    /// Ends every session: nobody knows which of them are over.
+    pub fn end_all(&self) {
+        lock(&self.sessions).drain().for_each(|(_, login)| login.revoke());
     }
 
     /// How long a session lasts, in seconds.

@@ -11,12 +11,15 @@ use crate::faults::Faults;
 use crate::original::Station;
 use crate::rest::gate::Gate;
 use crate::session::Context;
+use crate::sessions::Sessions;
 
 /// A running server.
 #[derive(Debug)]
 pub struct App {
     /// What sessions share.
     pub context: Arc<Context>,
+    /// Sessions of users.
+    pub sessions: Sessions,
     /// The clocks.
     pub clock: Clock,
     /// Wakes the runner.

@@ -7,7 +7,7 @@
 //! * [`campaign`] is what can be done with a campaign, and the runner that does it.
 //! * [`retention`] forgets old history, [`metrics`] tells how it goes.
 //! * [`keys`] seal what leaves the server, where it has any.
-//! * [`access`] knows who somebody is and what they may see.
+//! * [`access`] knows who somebody is and what they may see, [`sessions`] tells other servers of it.
 //! * [`original`] speaks the older dialect instead, to its clients.
 //! * `followers` are woken, `lock` takes locks.
 //! * [`rest`] are the routes, [`faults`] the ways to break them, [`server`] starts it all.
@@ -29,6 +29,7 @@ pub mod rest;
 pub mod retention;
 pub mod server;
 pub mod session;
+pub mod sessions;
 pub mod snapshots;
 pub mod socket;
 mod wire;

@@ -55,6 +55,8 @@ pub struct Metrics {
     pub requests: Family<Label, Counter>,
     /// Logins, by `result`.
     pub logins: Family<Label, Counter>,
+    /// Questions to the cluster for sessions that are not known here.
+    pub session_lookups: Counter,
 }
 
 impl Default for Metrics {
@@ -83,6 +85,7 @@ impl Default for Metrics {
             request_seconds: put(it, "request_seconds", "Time of a REST request", seconds()),
             requests: add(it, "requests", "REST answers"),
             logins: add(it, "logins", "Logins"),
+            session_lookups: add(it, "session_lookups", "Questions to the cluster for sessions"),
             registry,
         }
     }

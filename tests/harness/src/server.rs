@@ -22,6 +22,7 @@ use crate::options::Options;
 use crate::original::{Dialect, Station};
 use crate::rest::gate::Gate;
 use crate::session::Context;
+use crate::sessions::Sessions;
 use crate::snapshots::Snapshots;
 use crate::{rest, retention};
 
@@ -56,10 +57,11 @@ pub async fn run(
     let open = options.token.is_none() && users.is_none();
     let (token, session_seconds) = (options.token, options.session_seconds);
     let requests_per_second = options.requests_per_second;
-    let access = Access::with(token, users, session_seconds, requests_per_second);
     let keys = options.encrypt_keys.as_deref().map(Keyring::read).transpose().map_err(invalid)?;
     let new_epoch = keys::new_epoch(keys.as_ref());
     let place = options.log.unwrap_or_else(|| LogPlace::Sqlite(options.db.clone()));
+    let access = Access::with(token, users, session_seconds, requests_per_second);
+    let access = if matches!(place, LogPlace::Nats(_)) { access.shared() } else { access };
     let log = place.open(&options.cache, &new_epoch, options.new_epoch, keys.map(Arc::new));
     let hub = Arc::new(Hub::new(log.map_err(io::Error::other)?));
     let original = (options.dialect == Dialect::Original).then(Arc::<Station>::default);
@@ -75,16 +77,19 @@ pub async fn run(
     if options.demo {
         demo::spawn(hub.clone(), clock, kick.clone(), options.rate);
     }
+    let context = Arc::new(Context {
+        hub: hub.clone(),
+        snapshots: Snapshots::default(),
+        access,
+        heartbeat_ms: options.heartbeat_ms,
+        delivery: options.delivery,
+        drain_spread_ms: options.drain_spread_ms,
+        one_event_per_frame: AtomicBool::new(false),
+    });
+    let sessions = Sessions::open(context.clone(), clock, &place).await;
     let app = Arc::new(App {
-        context: Arc::new(Context {
-            hub: hub.clone(),
-            snapshots: Snapshots::default(),
-            access,
-            heartbeat_ms: options.heartbeat_ms,
-            delivery: options.delivery,
-            drain_spread_ms: options.drain_spread_ms,
-            one_event_per_frame: AtomicBool::new(false),
-        }),
+        context,
+        sessions: sessions.map_err(io::Error::other)?,
         clock,
         kick,
         faults: options.faults.then(Arc::default),

@@ -159,6 +159,11 @@ impl Driver {
                 self.wire.ping().await.map_err(|_| Over)?;
                 self.flush().await
             }
+            Step::Ask => {
+                let reached = self.app.sessions.ask().await.is_ok();
+                self.session()?.asked(reached);
+                Ok(())
+            }
             Step::Blocking | Step::Idle => self.wait().await,
         }
     }

@@ -18,6 +18,7 @@ mod bridge;
 mod feed;
 mod publish;
 mod shared;
+pub mod table;
 
 use std::collections::HashMap;
 use std::path::Path;

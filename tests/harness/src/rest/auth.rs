@@ -32,26 +32,25 @@ pub(super) struct Credentials {
 /// asks for a bearer token gets that, and no cookie.
 ///
 /// # Errors
-/// [`Code::Unauthorized`], [`Code::RateLimited`], [`Code::InvalidBody`].
+/// [`Code::Unauthorized`], [`Code::RateLimited`], [`Code::InvalidBody`]; 503 if the other servers of
+/// a shared log cannot be told.
 pub(super) async fn login(
     State(app): State<Arc<App>>,
     Body(Credentials { user, password, bearer }): Body<Credentials>,
 ) -> Answer {
-    let (of, now_ms) = (app.clone(), app.clock.now().monotonic_ms);
-    let name = user.clone();
-    let login =
-        tokio::task::spawn_blocking(move || of.context.access.login(now_ms, &name, &password));
-    let login = login.await.map_err(|_| Refusal::new(Code::Internal, "the login failed"))?;
+    let login = app.sessions.login(&user, password).await;
     let result = match &login {
         Ok(_) => "accepted",
         Err(Denied::Wrong) => "wrong",
         Err(Denied::TooMany(_)) => "too_many",
+        Err(Denied::Unavailable) => "unavailable",
     };
     app.context.hub.metrics.logins.get_or_create(&[("result", result)]).inc();
     tracing::info!(event = "login", result);
     let token = login.map_err(|denied| match denied {
         Denied::Wrong => Refusal::new(Code::Unauthorized, "user or password is wrong"),
         Denied::TooMany(after_ms) => Refusal::too_many("too many attempts to log in", after_ms),
+        Denied::Unavailable => unavailable(),
     })?;
     let seconds = app.context.access.session_seconds();
     if bearer {
@@ -65,10 +64,10 @@ pub(super) async fn login(
 /// `POST /auth/logout`: ends the session; its sockets are told and closed.
 ///
 /// # Errors
-/// None of its own.
+/// 503 if the other servers of a shared log cannot be told.
 pub async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer {
     if let Some((token, _)) = given(&headers) {
-        app.context.access.logout(&token);
+        app.sessions.logout(&token).await.map_err(|_| unavailable())?;
     }
     let mut response = plain(&json!({}));
     response.headers_mut().insert(header::SET_COOKIE, cookie(&app, "", 0)?);
@@ -78,7 +77,7 @@ pub async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer {
 /// `DELETE /auth/sessions/{user}`: ends all sessions of a user; for the operator.
 ///
 /// # Errors
-/// [`Code::Forbidden`].
+/// [`Code::Forbidden`]; 503 if the other servers of a shared log cannot be told.
 pub async fn revoke(
     State(app): State<Arc<App>>,
     Path(user): Path<String>,
@@ -87,7 +86,14 @@ pub async fn revoke(
     if matches!(identity, Identity::User(_)) {
         return Err(Refusal::new(Code::Forbidden, "only the operator ends sessions of others"));
     }
-    Ok(plain(&json!({"ended": app.context.access.revoke(&user)})))
+    let ended = app.sessions.revoke(&user).await.map_err(|_| unavailable())?;
+    Ok(plain(&json!({"ended": ended})))
+}
+
+/// Nothing is claimed of sessions that the other servers have not been told, or asked.
+pub(super) fn unavailable() -> Refusal {
+    let message = "the servers that share the log cannot be reached";
+    Refusal { status: Some(503), ..Refusal::new(Code::Internal, message) }
 }
 
 fn cookie(app: &App, token: &str, seconds: u64) -> Result<HeaderValue, Refusal> {

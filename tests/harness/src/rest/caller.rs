@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use campaign_sync::protocol::Code;
 use campaign_sync::protocol::digest::id_hash;
 
-use super::auth::COOKIE;
+use super::auth::{COOKIE, unavailable};
 use super::campaigns::blocking;
 use super::extract::id_of;
 use crate::access::Identity;
@@ -57,7 +57,7 @@ pub async fn identify(State(app): State<Arc<App>>, request: Request, next: Next)
 
 async fn identified(app: &Arc<App>, request: Request) -> Result<Request, Refusal> {
     let (mut parts, body) = request.into_parts();
-    let identity = authenticated(app, &parts.method, &parts.headers)?;
+    let identity = authenticated(app, &parts.method, &parts.headers).await?;
     if let Some(id) = id_of(&mut parts, app).await? {
         let who = identity.clone();
         let visible = blocking(app, move |hub| Ok(hub.is_visible(&id, &who)?)).await?;
@@ -78,16 +78,22 @@ async fn identified(app: &Arc<App>, request: Request) -> Result<Request, Refusal
     Ok(Request::from_parts(parts, Body::from(body)))
 }
 
-fn authenticated(app: &App, method: &Method, headers: &HeaderMap) -> Result<Identity, Refusal> {
-    let (now_ms, given) = (app.clock.now().monotonic_ms, given(headers));
+async fn authenticated(
+    app: &App,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Identity, Refusal> {
+    let given = given(headers);
     let token = given.as_ref().map(|(token, _)| token.as_str());
     let unknown = || Refusal::new(Code::Unauthorized, "the session or token is missing or wrong");
-    let identity = app.context.access.identify(now_ms, token).ok_or_else(unknown)?;
+    let identity = app.sessions.identify(token).await.map_err(|_| unavailable())?;
+    let identity = identity.ok_or_else(unknown)?;
     // A browser sends cookies by itself, so what changes something must say which page it is from.
     let cookie = matches!((&given, &identity), (Some((_, true)), Identity::User(_)));
     if cookie && !method.is_safe() && !headers.contains_key(header::ORIGIN) {
         return Err(Refusal::new(Code::Forbidden, "a change by cookie must name its origin"));
     }
+    let now_ms = app.clock.now().monotonic_ms;
     identity.requests(now_ms, app.requests_per_second).map_err(|after_ms| {
         app.context.hub.metrics.rate_limited.get_or_create(&[("what", "requests")]).inc();
         Refusal::too_many("too many requests", after_ms)

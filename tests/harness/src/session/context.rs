@@ -73,6 +73,9 @@ pub enum Step {
     Ping,
     /// Close with this code; the session is over.
     Close(u16, &'static str),
+    /// Hear of all sessions that there are at other servers, tell
+    /// [`asked`](super::Conversation::asked), and poll again.
+    Ask,
     /// Ask again where blocking is allowed.
     Blocking,
     /// Nothing until something is received, the wake is called, or the timeout has passed.

@@ -26,6 +26,7 @@
 mod answer;
 mod context;
 mod cursor;
+mod greeting;
 pub mod limits;
 pub mod message;
 pub mod reply;
@@ -64,6 +65,7 @@ const DRAIN_RETRY_MS: u64 = 1_000;
 /// A request that waits for its answer, in the order of arrival.
 #[derive(Clone, Debug)]
 enum Request {
+    Greet { token: Option<String>, binary: bool },
     Client(ClientMessage),
     Say(String),
     Close(u16, &'static str),
@@ -76,6 +78,9 @@ pub struct Session {
     id: String,
     wake: Arc<Notify>,
     cookie: Option<String>,
+    greeted: bool,
+    /// Whether the other servers could be asked who this is, once they were.
+    asked: Option<bool>,
     identity: Option<Identity>,
     binary: bool,
     malformed: u32,
@@ -129,6 +134,11 @@ pub trait Conversation: Send {
     /// When to call [`Conversation::poll`] again although nothing happened, on the monotonic clock.
     fn timeout_ms(&self) -> u64;
 
+    /// What came of [`Step::Ask`]: whether everything is known now.
+    fn asked(&mut self, reached: bool) {
+        let _nobody_is_asked_for = reached;
+    }
+
     /// What to do next. `may_block` says whether the log may be read here.
     fn poll(&mut self, now: Moment, may_block: bool) -> Step;
 }
@@ -180,6 +190,10 @@ impl Conversation for Session {
         self.due_ms()
     }
 
+    fn asked(&mut self, reached: bool) {
+        self.asked = Some(reached);
+    }
+
     fn poll(&mut self, now: Moment, may_block: bool) -> Step {
         self.expire(now);
         if self.retry_ms.is_some_and(|at| now.monotonic_ms < at) {
@@ -201,7 +215,7 @@ impl Conversation for Session {
             Step::Close(code, _) => {
                 self.metrics().closes.get_or_create(&[("code", u32::from(*code))]).inc();
             }
-            Step::Ping | Step::Blocking | Step::Idle => {}
+            Step::Ping | Step::Ask | Step::Blocking | Step::Idle => {}
         }
         step
     }
@@ -217,6 +231,8 @@ impl Session {
             id,
             wake,
             cookie: None,
+            greeted: false,
+            asked: None,
             identity: None,
             binary: false,
             malformed: 0,
@@ -240,7 +256,7 @@ impl Session {
     }
 
     fn accept(&mut self, now: Moment, message: ClientMessage) {
-        if self.identity.is_none() {
+        if !self.greeted {
             return self.greet(now, message);
         }
         if matches!(message, ClientMessage::Init { .. }) {
@@ -254,31 +270,17 @@ impl Session {
             return self.refuse(now, Code::InvalidMessage);
         };
         let protocol = self.context.protocol();
-        let ack = reply::connection_ack(now, &self.id, protocol, self.context.heartbeat_ms);
         if !protocols.iter().any(|offered| offered == protocol) {
             if !protocols.iter().any(|offered| offered.starts_with("campaign-sync.")) {
                 return self.refuse(now, Code::InvalidMessage);
             }
             // The client learns what is spoken here, and that it does not speak it.
+            let ack = self.acknowledgement(now);
             return self.end(ack, 4400, "another protocol");
         }
-        let given = token.or_else(|| self.cookie.take());
-        let access = &self.context.access;
-        let Some(identity) = access.identify(now.monotonic_ms, given.as_deref()) else {
-            let text = "the session or token is missing or wrong";
-            let error = reply::error(now, Code::Unauthorized, text, None, None);
-            return self.end(error, 4401, "unauthorized");
-        };
-        if !identity.opens_socket(self.context.delivery.max_connections_per_session) {
-            identity.closes_socket();
-            let text = "too many connections of this session";
-            let error = reply::error(now, Code::TooMany, text, None, None);
-            return self.end(error, 4429, "too many connections");
-        }
-        identity.follow(&self.wake);
-        self.identity = Some(identity);
-        self.binary = binary;
-        self.requests.push_back(Request::Say(ack));
+        self.greeted = true;
+        let token = token.or_else(|| self.cookie.take());
+        self.requests.push_back(Request::Greet { token, binary });
     }
 
     /// Says a last thing, and closes.
@@ -301,6 +303,11 @@ impl Session {
 
     fn next_step(&mut self, now: Moment, may_block: bool) -> Result<Step, LogError> {
         while let Some(request) = self.requests.front() {
+            if let Request::Greet { token, .. } = request
+                && self.must_ask(now, token.as_deref())
+            {
+                return Ok(Step::Ask);
+            }
             let simple = |it: &ClientMessage| matches!(it, ClientMessage::Ping(_));
             if matches!(request, Request::Client(it) if !simple(it)) && !may_block {
                 return Ok(Step::Blocking);

@@ -13,6 +13,10 @@ use crate::log::{Head, Result};
 impl Session {
     pub(super) fn answer(&mut self, now: Moment, request: Request) -> Result<Option<Step>> {
         let message = match request {
+            Request::Greet { token, binary } => {
+                let said = self.admit(now, token.as_deref(), binary);
+                return Ok(Some(Step::Frame(Frame::control(said))));
+            }
             Request::Say(text) => return Ok(Some(Step::Frame(Frame::control(text)))),
             Request::Close(code, reason) => return Ok(Some(Step::Close(code, reason))),
             Request::Client(message) => message,

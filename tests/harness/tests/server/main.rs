@@ -32,5 +32,6 @@ mod security;
 mod sessions;
 mod shared_filing;
 mod shared_log;
+mod shared_sessions;
 mod support;
 mod transitions;

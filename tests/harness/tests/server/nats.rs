@@ -104,9 +104,14 @@ impl Nats {
 
     /// Which node leads the stream. Asked of whoever answers.
     pub(crate) async fn leader(&self) -> usize {
+        self.leader_of("campaign-sync").await
+    }
+
+    /// Which node leads that stream.
+    pub(crate) async fn leader_of(&self, stream: &str) -> usize {
         let until = Instant::now() + NEVER;
         loop {
-            if let Some(name) = self.leader_name().await {
+            if let Some(name) = self.leader_name(stream).await {
                 return self.nodes.iter().position(|node| node.name == name).unwrap();
             }
             assert!(Instant::now() < until, "the stream never has a leader");
@@ -114,10 +119,10 @@ impl Nats {
         }
     }
 
-    async fn leader_name(&self) -> Option<String> {
+    async fn leader_name(&self, stream: &str) -> Option<String> {
         let client = async_nats::connect(self.addresses()).await.ok()?;
         let context = async_nats::jetstream::new(client);
-        let stream = context.get_stream("campaign-sync").await.ok()?;
+        let stream = context.get_stream(stream).await.ok()?;
         let name = stream.cached_info().cluster.as_ref()?.leader.clone()?;
         let is_up = |node: &Node| node.name == name && node.process.is_some();
         self.nodes.iter().any(is_up).then_some(name)

@@ -53,12 +53,12 @@ async fn asks_with(server: &Server, token: &str, method: &str, path: &str, body:
     answer(request.body(body.to_string())).await
 }
 
-async fn creates(server: &Server, token: &str, id: &str) {
+pub(crate) async fn creates(server: &Server, token: &str, id: &str) {
     let new = json!({"campaignId": id, "name": id, "count": 20, "rate": 20_000});
     assert_eq!(asks_with(server, token, "POST", "/campaigns", new).await.status, 200);
 }
 
-async fn connects(server: &Server, token: &str) -> Client {
+pub(crate) async fn connects(server: &Server, token: &str) -> Client {
     let mut client = Client::silent(&server.address).await;
     let init = json!({"type": "connection_init", "protocols": ["campaign-sync.v1"],
         "token": token});
@@ -67,7 +67,7 @@ async fn connects(server: &Server, token: &str) -> Client {
     client
 }
 
-async fn follows(server: &Server, token: &str, id: &str) -> Client {
+pub(crate) async fn follows(server: &Server, token: &str, id: &str) -> Client {
     let mut client = connects(server, token).await;
     client.say(json!({"type": "subscribe_campaign", "campaignId": id})).await;
     client.control("subscription_confirmed").await;

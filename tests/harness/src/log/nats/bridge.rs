@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::context::GetStreamErrorKind;
-use async_nats::jetstream::stream::{Config, StorageType};
+use async_nats::jetstream::stream::{Config, Info, StorageType};
 use async_nats::jetstream::{self, Context, ErrorCode};
 use async_nats::{ConnectOptions, ServerAddr};
 use tokio::runtime::{Builder, Runtime};
@@ -24,7 +24,7 @@ pub(super) const SUBJECT: &str = "campaign-sync.log.";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The pause before the cluster is asked again.
-const RETRY: Duration = Duration::from_millis(200);
+pub(super) const RETRY: Duration = Duration::from_millis(200);
 
 /// A cluster of this many servers keeps this many copies of the stream.
 const REPLICAS: usize = 3;
@@ -68,9 +68,7 @@ impl Bridge {
         new_epoch: &str,
         renew: bool,
     ) -> Result<(Self, Place), LogError> {
-        let addresses = servers.iter().map(|it| it.parse::<ServerAddr>());
-        let addresses: Vec<_> = addresses.collect::<Result<_, _>>().map_err(storage)?;
-        let replicas = if servers.len() < REPLICAS { 1 } else { REPLICAS };
+        let servers = servers.to_owned();
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("nats")
@@ -79,15 +77,11 @@ impl Bridge {
             .map_err(storage)?;
         let new_epoch = new_epoch.to_owned();
         let opened = wait(&runtime, async move {
-            let options = ConnectOptions::new().name("campaign-sync-server");
-            let client = options.connect(addresses).await.map_err(storage)?;
-            let payload_max = client.server_info().max_payload;
-            let mut context = jetstream::new(client);
-            context.set_timeout(REQUEST_TIMEOUT);
+            let (context, payload_max) = connect(&servers).await?;
             let until = Instant::now() + PATIENCE;
             loop {
                 // A cluster that has just been started has no leader yet.
-                match open_stream(&context, &new_epoch, renew, replicas).await {
+                match open_stream(&context, &new_epoch, renew, replicas(&servers)).await {
                     Ok(place) => return Ok((context, payload_max, place)),
                     Err(error) if Instant::now() > until => return Err(error),
                     Err(_) => tokio::time::sleep(RETRY).await,
@@ -142,6 +136,44 @@ fn wait<T: Send + 'static>(
     result.recv().map_err(storage)?
 }
 
+/// How many copies of a stream there are to be on these servers.
+pub(super) const fn replicas(servers: &[String]) -> usize {
+    if servers.len() < REPLICAS { 1 } else { REPLICAS }
+}
+
+/// A client, and the most bytes of a message.
+pub(super) async fn connect(servers: &[String]) -> Result<(Context, usize), LogError> {
+    let addresses = servers.iter().map(|it| it.parse::<ServerAddr>());
+    let addresses: Vec<_> = addresses.collect::<Result<_, _>>().map_err(storage)?;
+    let options = ConnectOptions::new()
+        .name("campaign-sync-server")
+        .reconnect_delay_callback(|attempt| RETRY.min(Duration::from_millis(10 * attempt as u64)));
+    let client = options.connect(addresses).await.map_err(storage)?;
+    let payload_max = client.server_info().max_payload;
+    let mut context = jetstream::new(client);
+    context.set_timeout(REQUEST_TIMEOUT);
+    Ok((context, payload_max))
+}
+
+/// The stream of that name, made if there is none.
+pub(super) async fn find_stream(context: &Context, config: Config) -> Result<Info, LogError> {
+    let name = config.name.clone();
+    let stream = match context.get_stream(&name).await {
+        Ok(stream) => stream,
+        Err(error) => match error.kind() {
+            // Of several that create it at once one does; the others find its stream.
+            GetStreamErrorKind::JetStream(it) if it.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                match context.create_stream(config).await {
+                    Ok(stream) => stream,
+                    Err(_) => context.get_stream(&name).await.map_err(storage)?,
+                }
+            }
+            _ => return Err(storage(error)),
+        },
+    };
+    Ok(stream.cached_info().clone())
+}
+
 /// The epoch is the stream's description: whoever creates the stream sets it, and it is created once.
 async fn open_stream(
     context: &Context,
@@ -158,24 +190,7 @@ async fn open_stream(
         deny_delete: true,
         ..Config::default()
     };
-    let found = match context.get_stream(STREAM).await {
-        Ok(stream) => Some(stream),
-        Err(error) => match error.kind() {
-            GetStreamErrorKind::JetStream(it) if it.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-                None
-            }
-            _ => return Err(storage(error)),
-        },
-    };
-    let stream = match found {
-        Some(stream) => stream,
-        // Of several that create it at once one does; the others find its stream.
-        None => match context.create_stream(config).await {
-            Ok(stream) => stream,
-            Err(_) => context.get_stream(STREAM).await.map_err(storage)?,
-        },
-    };
-    let mut info = stream.cached_info().clone();
+    let mut info = find_stream(context, config).await?;
     if renew && info.config.description.as_deref() != Some(new_epoch) {
         let renewed = Config { description: Some(new_epoch.into()), ..info.config };
         info = context.update_stream(renewed).await.map_err(storage)?;

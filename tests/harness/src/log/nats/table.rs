@@ -1,0 +1,249 @@
+//! A small table that several servers share: one stream, a subject per row, of which the last message
+//! counts. An empty one takes the row away.
+//!
+//! Everyone follows the stream (`run`), and hears of each row in the order of the stream; a change
+//! counts when the cluster has acknowledged it *and* it has been heard of here. The stream forgets
+//! messages by their age alone, so whoever was cut off reads on where it stopped and misses nothing
+//! that still matters.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::consumer::{DeliverPolicy, pull::OrderedConfig};
+use async_nats::jetstream::stream::{Config, Info, StorageType};
+use futures_util::StreamExt as _;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::super::LogError;
+use super::bridge::{RETRY, connect, find_stream, replicas};
+use super::{PATIENCE, storage};
+
+/// The stream.
+const STREAM: &str = "campaign-sync-sessions";
+
+/// What its subjects begin with; the row's key follows.
+const SUBJECT: &str = "campaign-sync.session.";
+
+/// How long a change may take, a new leader included.
+const PUT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long it may take to hear of everything that there is.
+const ASK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The least time between two questions to the cluster, however many ask.
+const ASK_PAUSE: Duration = Duration::from_millis(100);
+
+/// After this much silence the leader is asked whether there was something to hear.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// Hears of a row, by its key, and what it says now; or of nothing, when the stream is another one and
+/// all that was heard before is void.
+pub type Listener = Box<dyn Fn(Option<(&str, &str)>) + Send + Sync>;
+
+/// The table. Of the runtime that it was opened on.
+pub struct Table {
+    context: Context,
+    /// Everything up to this message has been heard.
+    seen: watch::Receiver<u64>,
+    wanted: watch::Sender<u64>,
+    answered: watch::Receiver<(u64, bool)>,
+    _tasks: JoinSet<()>,
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").finish_non_exhaustive()
+    }
+}
+
+impl Table {
+    /// Opens or creates it on these servers, and reads it to its end. Rows are kept that long. Calls
+    /// `asked` whenever the cluster is asked what there is.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub async fn open(
+        servers: &[String],
+        keep: Duration,
+        listener: Listener,
+        asked: impl Fn() + Send + 'static,
+    ) -> Result<Self, LogError> {
+        let (context, _) = connect(servers).await?;
+        let config = Config {
+            name: STREAM.into(),
+            subjects: vec![format!("{SUBJECT}*")],
+            storage: StorageType::File,
+            num_replicas: replicas(servers),
+            max_messages_per_subject: 1,
+            max_age: keep,
+            deny_delete: true,
+            ..Config::default()
+        };
+        let found = async {
+            loop {
+                match create(&context, config.clone()).await {
+                    Ok(()) => return,
+                    Err(error) => tracing::warn!(event = "sessions_not_open", %error),
+                }
+                sleep(RETRY).await;
+            }
+        };
+        timeout(PATIENCE, found).await.map_err(storage)?;
+        let (told, seen) = watch::channel(0);
+        let (wanted, wishes) = watch::channel(0);
+        let (answers, answered) = watch::channel((0, false));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(run(context.clone(), told, listener));
+        caught_up(&context, seen.clone(), PATIENCE).await?;
+        tasks.spawn(answer(context.clone(), seen.clone(), wishes, answers, asked));
+        Ok(Self { context, seen, wanted, answered, _tasks: tasks })
+    }
+
+    /// Changes a row; an empty text takes it away. When this returns, the cluster has it, and the
+    /// listener has heard of it.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`] if that took too long. It may still happen then.
+    pub async fn put(&self, key: &str, text: String) -> Result<(), LogError> {
+        let subject = format!("{SUBJECT}{key}");
+        let put = async {
+            loop {
+                // The same once more is the same.
+                let sent = self.context.publish(subject.clone(), text.clone().into()).await;
+                match sent.map(IntoFuture::into_future) {
+                    Ok(sent) => match sent.await {
+                        Ok(taken) => break heard(self.seen.clone(), taken.sequence).await,
+                        Err(_) => sleep(RETRY).await,
+                    },
+                    Err(_) => sleep(RETRY).await,
+                }
+            }
+        };
+        timeout(PUT_PATIENCE, put).await.map_err(storage)?
+    }
+
+    /// Waits until everything has been heard that there was when this was called. All who ask at one
+    /// time share one question to the cluster.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`] if the cluster does not answer.
+    pub async fn ask(&self) -> Result<(), LogError> {
+        let mut ticket = 0;
+        self.wanted.send_modify(|wanted| {
+            *wanted += 1;
+            ticket = *wanted;
+        });
+        let mut answered = self.answered.clone();
+        let answered = answered.wait_for(|(upto, _)| *upto >= ticket).await.map_err(storage)?.1;
+        answered.then_some(()).ok_or_else(|| storage("the cluster does not answer"))
+    }
+}
+
+/// Asks the cluster, for all who wish so by then.
+async fn answer(
+    context: Context,
+    seen: watch::Receiver<u64>,
+    mut wishes: watch::Receiver<u64>,
+    answers: watch::Sender<(u64, bool)>,
+    asked: impl Fn(),
+) {
+    while wishes.changed().await.is_ok() {
+        let upto = *wishes.borrow_and_update();
+        asked();
+        let done = caught_up(&context, seen.clone(), ASK_PATIENCE).await;
+        answers.send_replace((upto, done.is_ok()));
+        sleep(ASK_PAUSE).await;
+    }
+}
+
+async fn create(context: &Context, config: Config) -> Result<(), LogError> {
+    let keep = config.max_age;
+    let info = find_stream(context, config).await?;
+    if info.config.max_age < keep {
+        let longer = Config { max_age: keep, ..info.config };
+        context.update_stream(longer).await.map_err(storage)?;
+    }
+    Ok(())
+}
+
+async fn heard(mut seen: watch::Receiver<u64>, sequence: u64) -> Result<(), LogError> {
+    seen.wait_for(|seen| *seen >= sequence).await.map_err(storage)?;
+    Ok(())
+}
+
+async fn caught_up(
+    context: &Context,
+    seen: watch::Receiver<u64>,
+    patience: Duration,
+) -> Result<(), LogError> {
+    let caught_up = async {
+        let stream = context.get_stream(STREAM).await.map_err(storage)?;
+        heard(seen, end_of(stream.cached_info())).await
+    };
+    timeout(patience, caught_up).await.map_err(storage)?
+}
+
+/// The last message that there is to hear of. They age in order, so the last is gone when all are.
+const fn end_of(info: &Info) -> u64 {
+    if info.state.messages == 0 { 0 } else { info.state.last_sequence }
+}
+
+/// Follows the stream for ever, again and again.
+async fn run(context: Context, told: watch::Sender<u64>, listener: Listener) {
+    let mut known = None;
+    loop {
+        let Err(error) = follow(&context, &told, &listener, &mut known).await;
+        tracing::warn!(event = "sessions_interrupted", %error);
+        sleep(RETRY).await;
+    }
+}
+
+async fn follow(
+    context: &Context,
+    told: &watch::Sender<u64>,
+    listener: &Listener,
+    known: &mut Option<Info>,
+) -> Result<Infallible, LogError> {
+    let stream = context.get_stream(STREAM).await.map_err(storage)?;
+    let info = stream.cached_info().clone();
+    let seen = || *told.borrow();
+    let is_other = |info: &Info, known: &Info| {
+        info.created != known.created || info.state.last_sequence < seen()
+    };
+    if known.as_ref().is_some_and(|known| is_other(&info, known)) {
+        listener(None);
+        told.send_replace(0);
+    }
+    let start_sequence = seen() + 1;
+    let consumer = OrderedConfig {
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
+        ..OrderedConfig::default()
+    };
+    let consumer = stream.create_consumer(consumer).await.map_err(storage)?;
+    let mut messages = consumer.messages().await.map_err(storage)?;
+    let known = known.insert(info);
+    loop {
+        match timeout(SILENCE, messages.next()).await {
+            Ok(Some(message)) => {
+                let message = message.map_err(storage)?;
+                let sequence = message.info().map_err(storage)?.stream_sequence;
+                let key = message.subject.strip_prefix(SUBJECT).unwrap_or_default();
+                if sequence > seen() {
+                    listener(Some((key, &String::from_utf8_lossy(&message.payload))));
+                    told.send_replace(sequence);
+                }
+            }
+            Ok(None) => return Err(storage("the consumer ended")),
+            Err(_) => {
+                let info = stream.get_info().await.map_err(storage)?;
+                if is_other(&info, known) || end_of(&info) > seen() {
+                    return Err(storage("the consumer is silent"));
+                }
+            }
+        }
+    }
+}

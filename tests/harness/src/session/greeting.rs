@@ -1,0 +1,55 @@
+//! Who is at the other end.
+
+use campaign_sync::protocol::Code;
+
+use super::{Request, Session, reply};
+use crate::clock::Moment;
+
+impl Session {
+    /// Whether the other servers may know the token, and have not been asked yet.
+    pub(super) fn must_ask(&self, now: Moment, token: Option<&str>) -> bool {
+        let access = &self.context.access;
+        self.asked.is_none()
+            && access.may_be_new(token)
+            && access.identify(now.monotonic_ms, token).is_none()
+    }
+
+    /// Lets somebody in, or tells why not and closes.
+    pub(super) fn admit(&mut self, now: Moment, token: Option<&str>, binary: bool) -> String {
+        let Some(identity) = self.context.access.identify(now.monotonic_ms, token) else {
+            if self.asked == Some(false) {
+                let text = "the servers that share the log cannot be reached";
+                return self.turn_away(now, Code::Internal, text, (1011, "internal"));
+            }
+            let text = "the session or token is missing or wrong";
+            return self.turn_away(now, Code::Unauthorized, text, (4401, "unauthorized"));
+        };
+        if !identity.opens_socket(self.context.delivery.max_connections_per_session) {
+            identity.closes_socket();
+            let text = "too many connections of this session";
+            return self.turn_away(now, Code::TooMany, text, (4429, "too many connections"));
+        }
+        identity.follow(&self.wake);
+        self.identity = Some(identity);
+        self.binary = binary;
+        self.acknowledgement(now)
+    }
+
+    pub(super) fn acknowledgement(&self, now: Moment) -> String {
+        let protocol = self.context.protocol();
+        reply::connection_ack(now, &self.id, protocol, self.context.heartbeat_ms)
+    }
+
+    /// Nothing that was asked behind the greeting, which is the first of the requests, is answered.
+    fn turn_away(
+        &mut self,
+        now: Moment,
+        code: Code,
+        text: &str,
+        (close, reason): (u16, &'static str),
+    ) -> String {
+        self.requests.truncate(1);
+        self.requests.push_back(Request::Close(close, reason));
+        reply::error(now, code, text, None, None)
+    }
+}

@@ -1,0 +1,307 @@
+//! Sessions over several servers of one log: good at each of them, and over at all of them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use campaign_sync_harness::access::token_hash;
+use campaign_sync_harness::log::place::LogPlace;
+use campaign_sync_harness::options::Options;
+use serde_json::json;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::nats::{NEVER, Nats};
+use super::sessions::{PASSWORD, asks, bearer, connects, creates, follows, guarded, user};
+use super::support::{Answer, Client, Server};
+
+/// What the contract of several servers promises.
+const PROMISED: Duration = Duration::from_secs(5);
+
+async fn nats() -> Nats {
+    tokio::task::spawn_blocking(Nats::start).await.unwrap()
+}
+
+async fn guarded_at(place: &str) -> Server {
+    let place: LogPlace = place.parse().unwrap();
+    guarded(|options| options.log = Some(place)).await
+}
+
+async fn two(nats: &Nats) -> (Server, Server) {
+    (guarded_at(&nats.place()).await, guarded_at(&nats.place()).await)
+}
+
+async fn shown_out(client: &mut Client) {
+    let heard = async {
+        client.control("session_expired").await;
+        client.closed().await
+    };
+    let closed = tokio::time::timeout(PROMISED, heard).await.expect("within five seconds");
+    assert_eq!(closed, Some(4401));
+}
+
+async fn logs_in(server: &Server) -> Answer {
+    let body = json!({"user": "ada-l", "password": PASSWORD, "bearer": true});
+    server.post("/auth/login", body).await
+}
+
+async fn revokes(server: &Server) -> Answer {
+    asks(server, "operator-token", "DELETE", "/auth/sessions/ada-l").await
+}
+
+/// A line to the cluster that can be cut.
+struct Line {
+    address: String,
+    is_cut: Arc<watch::Sender<bool>>,
+}
+
+impl Line {
+    async fn to(target: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let is_cut = Arc::new(watch::Sender::new(false));
+        let state = is_cut.clone();
+        tokio::spawn(async move {
+            loop {
+                let Ok((mut near, _)) = listener.accept().await else { return };
+                let (mut cut, target) = (state.subscribe(), target.clone());
+                tokio::spawn(async move {
+                    if *cut.borrow() {
+                        return;
+                    }
+                    let Ok(mut far) = TcpStream::connect(target).await else { return };
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        _ = cut.wait_for(|cut| *cut) => {}
+                    }
+                });
+            }
+        });
+        Self { address, is_cut }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_at_one_server_is_good_at_every_other_at_once() {
+    let nats = nats().await;
+    let (one, other) = two(&nats).await;
+    let ada = bearer(&one, "ada-l").await;
+    creates(&one, &ada, "c1").await;
+    assert_eq!(asks(&other, &ada, "GET", "/campaigns/c1").await.status, 200);
+    let mut client = follows(&other, &ada, "c1").await;
+    client.document().await;
+    // Nobody waits for the other server to have heard of it; of REST nor of the socket.
+    for _ in 0..4 {
+        let token = bearer(&one, "bob-m").await;
+        assert_eq!(asks(&other, &token, "GET", "/campaigns").await.status, 200);
+        connects(&other, &bearer(&one, "bob-m").await).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn being_shown_out_at_one_server_ends_the_sockets_at_every_other() {
+    let nats = nats().await;
+    let (one, other) = two(&nats).await;
+    let (here, there) = (bearer(&one, "ada-l").await, bearer(&other, "ada-l").await);
+    let bob = bearer(&one, "bob-m").await;
+    creates(&one, &here, "c1").await;
+    let mut clients = [
+        follows(&one, &here, "c1").await,
+        follows(&other, &here, "c1").await,
+        follows(&other, &there, "c1").await,
+    ];
+    let mut stays = connects(&other, &bob).await;
+    for client in &mut clients {
+        client.document().await;
+    }
+    let ended = revokes(&one).await;
+    assert_eq!((ended.status, ended.body), (200, json!({"ended": 2})));
+    for client in &mut clients {
+        shown_out(client).await;
+    }
+    for (server, token) in [(&one, &here), (&one, &there), (&other, &here), (&other, &there)] {
+        assert_eq!(asks(server, token, "GET", "/campaigns").await.code(), (401, "unauthorized"));
+    }
+    stays.say(json!({"type": "ping"})).await;
+    stays.control("pong").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logging_out_at_one_server_ends_the_session_at_every_other() {
+    let nats = nats().await;
+    let (one, other) = two(&nats).await;
+    let ada = bearer(&one, "ada-l").await;
+    let mut client = connects(&one, &ada).await;
+    assert_eq!(asks(&other, &ada, "POST", "/auth/logout").await.status, 200);
+    shown_out(&mut client).await;
+    assert_eq!(asks(&one, &ada, "GET", "/campaigns").await.code(), (401, "unauthorized"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_cut_off_goes_on_claims_nothing_and_catches_up() {
+    let nats = nats().await;
+    let line = Line::to(nats.addresses()[0].clone()).await;
+    let (one, other) =
+        (guarded_at(&nats.place()).await, guarded_at(&format!("nats://{}", line.address)).await);
+    let ada = bearer(&one, "ada-l").await;
+    let bob = bearer(&other, "bob-m").await;
+    let mut client = connects(&other, &ada).await;
+    line.is_cut.send_replace(true);
+    assert_eq!(logs_in(&other).await.code(), (503, "internal"));
+    assert_eq!(revokes(&other).await.code(), (503, "internal"));
+    assert_eq!(asks(&other, &bob, "POST", "/auth/logout").await.code(), (503, "internal"));
+    assert_eq!(asks(&other, &"0".repeat(64), "GET", "/campaigns").await.code(), (503, "internal"));
+    assert_eq!(revokes(&one).await.body, json!({"ended": 1}));
+    // What is known goes on as it is known.
+    for token in [&ada, &bob] {
+        assert_eq!(asks(&other, token, "GET", "/campaigns").await.status, 200);
+    }
+    client.say(json!({"type": "ping"})).await;
+    client.control("pong").await;
+    line.is_cut.send_replace(false);
+    shown_out(&mut client).await;
+    assert_eq!(asks(&other, &ada, "GET", "/campaigns").await.code(), (401, "unauthorized"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_killed_between_login_and_revocation_loses_neither() {
+    let mut nats = tokio::task::spawn_blocking(Nats::cluster).await.unwrap();
+    let (one, other) = two(&nats).await;
+    let ada = bearer(&one, "ada-l").await;
+    let mut client = connects(&other, &ada).await;
+    nats.kill(nats.leader_of("campaign-sync-sessions").await);
+    let until = Instant::now() + NEVER;
+    // While there is no leader it is refused, and ends nothing.
+    while revokes(&one).await.status != 200 {
+        assert!(Instant::now() < until, "the cluster never has another leader");
+    }
+    shown_out(&mut client).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_nobody_was_given_are_refused_and_the_cluster_is_not_asked_for_each() {
+    let nats = nats().await;
+    let place: LogPlace = nats.place().parse().unwrap();
+    let one = guarded_at(&nats.place()).await;
+    let other = guarded(|options| {
+        options.log = Some(place);
+        options.metrics = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+    })
+    .await;
+    let started = Instant::now();
+    let guess = |n: u64| {
+        let url = other.url("/campaigns");
+        async move {
+            let request = reqwest::Client::new().get(url).bearer_auth(format!("{n:064x}"));
+            super::support::answer(request).await.status
+        }
+    };
+    let guesses = futures_util::future::join_all((0..300).map(guess));
+    let honest = async { asks(&other, &bearer(&one, "ada-l").await, "GET", "/campaigns").await };
+    let (statuses, honest) = tokio::join!(guesses, honest);
+    assert!(statuses.iter().all(|status| *status == 401), "{statuses:?}");
+    assert_eq!(honest.status, 200, "whoever has logged in is not refused for it");
+    let tenths = started.elapsed().as_millis() as u64 / 100;
+    let metrics = other.metrics().await;
+    let asked =
+        metrics.lines().find_map(|it| it.strip_prefix("campaign_sync_session_lookups_total "));
+    let asked: u64 = asked.expect("it is counted").parse().unwrap();
+    assert!((1..=tenths + 1).contains(&asked), "{asked} in {tenths} tenths of a second");
+    // What has not even the form of a token costs no question.
+    assert_eq!(asks(&other, "made up", "GET", "/campaigns").await.status, 401);
+    let mut client = Client::silent(&other.address).await;
+    client
+        .say(json!({"type": "connection_init", "protocols": ["campaign-sync.v1"],
+        "token": "f".repeat(64)}))
+        .await;
+    assert_eq!(client.control("error").await["code"], "unauthorized");
+    assert_eq!(client.closed().await, Some(4401));
+}
+
+fn holds(directory: &Path, what: &[u8]) -> bool {
+    std::fs::read_dir(directory).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => holds(&path, what),
+            false => std::fs::read(&path).unwrap().windows(what.len()).any(|it| it == what),
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cluster_keeps_a_hash_of_the_token_never_the_token() {
+    let nats = nats().await;
+    let one = guarded_at(&nats.place()).await;
+    let token = bearer(&one, "ada-l").await;
+    let directory = nats.file("n0");
+    assert!(holds(&directory, token_hash(&token).as_bytes()));
+    assert!(holds(&directory, b"ada-l"));
+    assert!(!holds(&directory, token.as_bytes()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_sealed_log_sessions_are_sealed_and_nobody_writes_one_without_the_key() {
+    let nats = nats().await;
+    let directory = tempfile::tempdir().unwrap();
+    let keys = directory.path().join("keys");
+    std::fs::write(&keys, "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n").unwrap();
+    let place: LogPlace = nats.place().parse().unwrap();
+    let sealed = |options: &mut Options| {
+        options.log = Some(place.clone());
+        options.encrypt_keys = Some(keys.clone());
+    };
+    let (one, other) = (guarded(sealed).await, guarded(sealed).await);
+    let ada = bearer(&one, "ada-l").await;
+    assert_eq!(asks(&other, &ada, "GET", "/campaigns").await.status, 200);
+    assert!(!holds(&nats.file("n0"), b"ada-l"));
+    let client = async_nats::connect(nats.addresses()).await.unwrap();
+    let context = async_nats::jetstream::new(client);
+    let forged = "e".repeat(64);
+    let subject = |token: &str| format!("campaign-sync.session.{}", token_hash(token));
+    let stream = context.get_stream("campaign-sync-sessions").await.unwrap();
+    let genuine = stream.get_last_raw_message_by_subject(&subject(&ada)).await.unwrap();
+    let plain = json!({"user": "ada-l", "expiresMs": 4_000_000_000_000_u64}).to_string();
+    // Neither plain, nor what was sealed for another token.
+    for payload in [plain.into(), genuine.payload] {
+        let sent = context.publish(subject(&forged), payload).await.unwrap();
+        sent.await.unwrap();
+        assert_eq!(asks(&other, &forged, "GET", "/campaigns").await.status, 401);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_expires_at_every_server_at_once() {
+    let nats = nats().await;
+    let place: LogPlace = nats.place().parse().unwrap();
+    let brief = |options: &mut Options| {
+        options.log = Some(place.clone());
+        options.session_seconds = 2;
+    };
+    let (one, other) = (guarded(brief).await, guarded(brief).await);
+    let ada = bearer(&one, "ada-l").await;
+    let mut client = connects(&other, &ada).await;
+    shown_out(&mut client).await;
+    assert_eq!(asks(&other, &ada, "GET", "/campaigns").await.code(), (401, "unauthorized"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_server_knows_the_sessions_of_the_cluster_but_not_of_users_who_are_gone() {
+    let nats = nats().await;
+    let place: LogPlace = nats.place().parse().unwrap();
+    let mut one = guarded_at(&nats.place()).await;
+    let (ada, bob) = (bearer(&one, "ada-l").await, bearer(&one, "bob-m").await);
+    let over = bearer(&one, "ada-l").await;
+    assert_eq!(asks(&one, &over, "POST", "/auth/logout").await.status, 200);
+    one.stop().await;
+    let users = nats.file("users");
+    std::fs::write(&users, user("ada-l")).unwrap();
+    one.restart(|options| {
+        (options.log, options.users) = (Some(place), Some(users));
+        options.token = Some("operator-token".into());
+    })
+    .await;
+    let statuses = [&ada, &bob, &over].map(|token| asks(&one, token, "GET", "/campaigns"));
+    let statuses = futures_util::future::join_all(statuses).await;
+    assert_eq!(statuses.iter().map(|it| it.status).collect::<Vec<_>>(), [200, 401, 401]);
+}
