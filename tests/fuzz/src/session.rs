@@ -141,6 +141,7 @@ impl Room {
                 }
                 Step::Ping => {}
                 Step::Blocking => panic!("it may block, and says that it may not"),
+                Step::Ask => panic!("everybody is known, and others are asked for somebody"),
                 Step::Idle => return true,
             }
         }

@@ -265,7 +265,10 @@ impl Access {
         let known = |it: &Entry| self.users.as_ref().is_some_and(|all| all.contains_key(&it.user));
         let left_ms = |it: &Entry| it.expires_ms.saturating_sub(now.wall_ms);
         let mut sessions = lock(&self.sessions);
-        sessions.retain(|_, login| !login.is_over(now.monotonic_ms));
+        if sessions.len() == sessions.capacity() {
+            // Before it grows; every time would be too often for the first reading of many.
+            sessions.retain(|_, login| !login.is_over(now.monotonic_ms));
+        }
         let Some(entry) = entry.filter(|it| known(it) && left_ms(it) > 0) else {
             if let Some(login) = sessions.remove(hash) {
                 login.revoke();

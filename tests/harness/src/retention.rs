@@ -18,6 +18,10 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// The most events forgotten in one step, so that nobody who writes waits long.
 const STEP: u64 = 5_000;
 
+/// A shared log publishes the whole state whenever something is forgotten, so there it waits until what
+/// is beyond the limits is at least this part, a quarter, of what is within them.
+const SHARED_PART: u64 = 4;
+
 /// What is kept of each campaign's log at most. Events beyond any of the limits are forgotten, oldest
 /// first; their effect is in the state, which is written in the same transaction as they were.
 #[derive(Clone, Copy, Debug, Args)]
@@ -64,21 +68,26 @@ pub fn sweep(hub: &Hub, now: Moment, limits: &Limits) -> Result<()> {
     for campaign in hub.log().campaigns()? {
         let Some(head) = hub.log().head(&campaign)? else { continue };
         let beyond = beyond(hub.log(), now, limits, &campaign, &head)?;
-        // A shared log publishes the whole state at every step, so it takes only one.
-        let step = if hub.is_shared() { u64::MAX } else { STEP };
         let mut forgotten = head.oldest - 1;
+        if beyond == forgotten {
+            continue;
+        }
+        let (ripe, within) = (beyond - forgotten, head.number - beyond);
+        let step = match hub.is_shared() {
+            true if ripe.saturating_mul(SHARED_PART) < within => continue,
+            true => u64::MAX,
+            false => STEP,
+        };
         while forgotten < beyond {
             forgotten = beyond.min(forgotten.saturating_add(step));
             hub.log().truncate(&campaign, forgotten)?;
         }
-        if beyond >= head.oldest {
-            hub.reread(&campaign)?;
-            tracing::info!(
-                event = "history_truncated",
-                campaignId = %campaign,
-                sequenceNumber = beyond
-            );
-        }
+        hub.reread(&campaign)?;
+        tracing::info!(
+            event = "history_truncated",
+            campaignId = %campaign,
+            sequenceNumber = beyond
+        );
     }
     Ok(())
 }

@@ -34,20 +34,25 @@ impl Room {
 
     /// The same, over another log.
     pub(crate) fn over(log: Arc<dyn EventLog>, events: u64) -> Self {
+        let room = Self::with(log, Access::open());
+        room.grow(events);
+        room
+    }
+
+    /// Without a campaign, of those whom `access` knows.
+    pub(crate) fn with(log: Arc<dyn EventLog>, access: Access) -> Self {
         let hub = Arc::new(Hub::new(log));
         let context = Arc::new(Context {
             hub,
             snapshots: Snapshots::default(),
-            access: Access::open(),
+            access,
             heartbeat_ms: 5_000,
             delivery: Delivery::default(),
             drain_spread_ms: 4_000,
             one_event_per_frame: AtomicBool::new(false),
         });
         let session = Session::open(at(0), context.clone(), "s1".into(), Arc::default());
-        let room = Self { context, session, now_ms: 0 };
-        room.grow(events);
-        room
+        Self { context, session, now_ms: 0 }
     }
 
     /// The same, greeted and subscribed.

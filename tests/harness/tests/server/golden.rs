@@ -12,12 +12,12 @@ use serde_json::json;
 use super::log::id;
 use super::support::{Client, Copy, Server, rows_by_sql};
 
-const RELEASES: &[&str] = &["0.1"];
+pub(crate) const RELEASES: &[&str] = &["0.1"];
 
 const DATABASE: &str = "campaigns.db";
 const MARK: &str = "campaigns.db.mark";
 
-fn golden(release: &str) -> PathBuf {
+pub(crate) fn golden(release: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(release)
 }
 

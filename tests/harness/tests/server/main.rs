@@ -16,6 +16,7 @@ mod error_recovery;
 mod faults;
 mod frames;
 mod golden;
+mod golden_stream;
 mod history;
 mod instance;
 mod log;

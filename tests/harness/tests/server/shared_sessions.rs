@@ -4,14 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use campaign_sync_harness::access::token_hash;
+use campaign_sync_harness::access::{Access, Entry, SESSIONS_MAX, token_hash};
 use campaign_sync_harness::log::place::LogPlace;
 use campaign_sync_harness::options::Options;
+use campaign_sync_harness::session::{Conversation as _, Step};
 use serde_json::json;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::core::{Room, at, kind};
+use super::memory_log::MemoryLog;
 use super::nats::{NEVER, Nats};
 use super::sessions::{PASSWORD, asks, bearer, connects, creates, follows, guarded, user};
 use super::support::{Answer, Client, Server};
@@ -80,6 +83,58 @@ impl Line {
         });
         Self { address, is_cut }
     }
+}
+
+/// A server's part without its network, for one user.
+fn alone() -> Room {
+    let users = [("ada-l".to_owned(), String::new())].into();
+    Room::with(
+        Arc::new(MemoryLog::new("epoch-1")),
+        Access::with(None, Some(users), 60, 50).shared(),
+    )
+}
+
+fn greets(room: &mut Room, token: &str) {
+    room.say(json!({"type": "connection_init", "protocols": ["campaign-sync.v1"], "token": token}));
+    room.say(json!({"type": "ping", "payload": {"timestamp": 7}}));
+}
+
+#[test]
+fn a_socket_with_an_unknown_token_waits_for_what_the_others_know() {
+    let token = "a".repeat(64);
+    let mut room = alone();
+    greets(&mut room, &token);
+    assert_eq!(room.step(), Step::Ask);
+    let entry = Entry { user: "ada-l".into(), expires_ms: at(1_000).wall_ms };
+    room.context.access.apply(at(0), &token_hash(&token), Some(entry));
+    room.session.asked(true);
+    let kinds: Vec<_> = room.hear().iter().map(|it| kind(it)).collect();
+    assert_eq!(kinds, ["connection_ack", "pong"], "what was said meanwhile is answered after it");
+
+    for (reached, close) in [(true, (4401, "unauthorized")), (false, (1011, "internal"))] {
+        let mut room = alone();
+        greets(&mut room, &token);
+        assert_eq!(room.step(), Step::Ask);
+        room.session.asked(reached);
+        let Step::Frame(error) = room.step() else { panic!("nothing is said") };
+        assert_eq!(kind(&error.text), "error");
+        assert_eq!(room.step(), Step::Close(close.0, close.1));
+    }
+}
+
+#[test]
+fn of_one_user_the_oldest_sessions_go_whichever_server_they_are_of() {
+    let room = alone();
+    let access = &room.context.access;
+    let hash = |n: u64| token_hash(&n.to_string());
+    for n in 0..40 {
+        let entry = Entry { user: "ada-l".into(), expires_ms: at(1_000 + n).wall_ms };
+        access.apply(at(0), &hash(n), Some(entry));
+    }
+    let oldest: Vec<_> = (0..9).rev().map(hash).collect();
+    assert_eq!(access.sessions_of(0, "ada-l", SESSIONS_MAX - 1), oldest, "room for one more");
+    assert_eq!(access.sessions_of(1_030, "ada-l", 0).len(), 9, "those that are over do not count");
+    assert_eq!(access.sessions_of(0, "bob-m", 0), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -268,6 +323,20 @@ async fn on_a_sealed_log_sessions_are_sealed_and_nobody_writes_one_without_the_k
         sent.await.unwrap();
         assert_eq!(asks(&other, &forged, "GET", "/campaigns").await.status, 401);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_table_of_sessions_is_another_one_all_who_are_not_in_it_are_shown_out() {
+    let nats = nats().await;
+    let one = guarded_at(&nats.place()).await;
+    let mut client = connects(&one, &bearer(&one, "ada-l").await).await;
+    let context = async_nats::jetstream::new(async_nats::connect(nats.addresses()).await.unwrap());
+    context.delete_stream("campaign-sync-sessions").await.unwrap();
+    assert_eq!(logs_in(&one).await.code(), (503, "internal"));
+    let other = guarded_at(&nats.place()).await;
+    shown_out(&mut client).await;
+    let ada = bearer(&other, "ada-l").await;
+    assert_eq!(asks(&one, &ada, "GET", "/campaigns").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
