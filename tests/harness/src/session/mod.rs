@@ -12,6 +12,7 @@
 //!   4400;
 //! * an unknown type: `error` `unknown_type`, never counted, for later clients may know more;
 //! * a wrong or missing token or cookie: `error` `unauthorized`, close 4401;
+//! * one that other servers of the log may know, who cannot be reached: `error` `internal`, close 1011;
 //! * a session that expires or is revoked: `session_expired`, close 4401;
 //! * a campaign of somebody else: as if there were none; one that was given away meanwhile:
 //!   `subscription_ended`, reason `revoked`;
