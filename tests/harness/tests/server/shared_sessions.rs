@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use campaign_sync_harness::access::{Access, Entry, SESSIONS_MAX, token_hash};
+use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::place::LogPlace;
 use campaign_sync_harness::options::Options;
 use campaign_sync_harness::session::{Conversation as _, Step};
@@ -14,7 +15,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::core::{Room, at, kind};
-use super::memory_log::MemoryLog;
 use super::nats::{NEVER, Nats};
 use super::sessions::{PASSWORD, asks, bearer, connects, creates, follows, guarded, user};
 use super::support::{Answer, Client, Server};

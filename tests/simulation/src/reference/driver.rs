@@ -132,6 +132,7 @@ impl World {
                 Ok(())
             }
             Step::Blocking => demand(false, "core", || "it may block, and says it may not".into()),
+            Step::Ask => demand(false, "core", || "there are no other servers to ask".into()),
             Step::Idle => self.wait(link),
         }
     }
@@ -199,7 +200,7 @@ impl World {
                     self.hang_up(link, code);
                     return Ok(true);
                 }
-                Step::Ping | Step::Blocking | Step::Idle => break,
+                Step::Ping | Step::Ask | Step::Blocking | Step::Idle => break,
             }
         }
         Ok(false)

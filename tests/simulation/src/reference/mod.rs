@@ -17,6 +17,7 @@ use campaign_sync::protocol::CampaignId;
 use campaign_sync_harness::access::Access;
 use campaign_sync_harness::clock::Moment;
 use campaign_sync_harness::hub::Hub;
+use campaign_sync_harness::log::divergence::Kind;
 use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::{Divergence, Draft, EventLog as _, LogError, RowQuery};
 use campaign_sync_harness::retention::{Limits, sweep};
@@ -200,7 +201,8 @@ impl Core {
         insert: bool,
     ) -> Result<Change, Violation> {
         let (id, hub) = (id(&campaign.id), &self.context.hub);
-        let how = Divergence { rows: 1, insert, consistent: true };
+        let kind = if insert { Kind::Insert } else { Kind::Change };
+        let how = Divergence { rows: 1, kind, break_integrity: false };
         hub.log().diverge(&id, how).map_err(failed)?;
         hub.reread(&id).map_err(failed)?;
         self.context.snapshots.forget(&id);
