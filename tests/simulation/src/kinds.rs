@@ -64,7 +64,15 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::REPEAT_EVERY;
     use crate::regressions::SEEDS;
+
+    #[test]
+    fn every_kind_of_world_is_run_twice_now_and_then() {
+        let again = |kind| (1..=2_000 / REPEAT_EVERY).any(|n| Kind::of(n * REPEAT_EVERY) == kind);
+        let never = Kind::ALL.into_iter().find(|kind| kind.is_built() && !again(*kind));
+        assert_eq!(never, None);
+    }
 
     #[test]
     fn seeds_that_failed_with_a_model_server_stay_in_its_world() {

@@ -153,6 +153,7 @@ impl World {
             Core::new(Setup {
                 single: plan.batch == 1,
                 recoveries_per_second: if plan.replay_max < 10 { 1 } else { 10 },
+                backs_up: plan.levels.of(Fault::Restore) > 0,
                 defect: reduction.defect,
             })
         });

@@ -48,6 +48,8 @@ pub(crate) struct Setup {
     pub(crate) single: bool,
     /// Recovery requests per second and campaign.
     pub(crate) recoveries_per_second: u32,
+    /// Somebody makes backups.
+    pub(crate) backs_up: bool,
     /// What is wrong with its log, on purpose.
     pub(crate) defect: Option<Defect>,
 }
@@ -147,7 +149,7 @@ impl Core {
         }
         // Whoever restores has every campaign in the backup, and what is deleted stays deleted.
         let must = campaign.log().head() == 1 || campaign.state().deleted;
-        if must || self.appended.is_multiple_of(BACKUP_EVERY) {
+        if self.setup.backs_up && (must || self.appended.is_multiple_of(BACKUP_EVERY)) {
             self.backup = self.log.backup();
         }
         Ok(())
