@@ -13,13 +13,14 @@ use campaign_sync_harness::hub::Hub;
 use campaign_sync_harness::log::compose::TRANSITION;
 use campaign_sync_harness::log::nats::NatsLog;
 use campaign_sync_harness::log::{Event, EventLog, LogError, Settings};
+use campaign_sync_harness::server::run;
 use serde_json::json;
 
 use super::history::{Entry, What, check};
 use super::log::{NOW, created, id, row};
 use super::nats::{NEVER, Nats};
 use super::process::{Process, program};
-use super::support::{Client, Copy, parse};
+use super::support::{Client, Copy, options, parse};
 
 /// Folds a whole log, every hash, number and link checked.
 fn folded(log: &NatsLog) -> Copy {
@@ -425,4 +426,16 @@ fn a_stream_that_ends_before_what_was_read_of_it_is_a_backup_and_needs_a_new_epo
     assert!(refused.contains("start one server alone with --new-epoch"), "{refused}");
     let log = open(true).unwrap();
     assert_eq!((log.epoch(), log.head(&id()).unwrap().unwrap().number), ("second".to_owned(), 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_is_not_there_is_a_clear_error() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody listens on the port of a listener that is gone.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut options = options(folder.path().join("log.db"));
+    options.log = Some(format!("nats://127.0.0.1:{port}").parse().unwrap());
+    let served = run(options, |_| (), std::future::pending()).await;
+    let text = served.unwrap_err().to_string();
+    assert!(text.contains("onnection refused"), "{text}");
 }

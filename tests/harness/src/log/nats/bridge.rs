@@ -88,8 +88,16 @@ impl Bridge {
                 }
             }
         });
-        let (context, payload_max, place) = opened?;
-        Ok((Self { runtime: Some(runtime), context, payload_max }, place))
+        match opened {
+            Ok((context, payload_max, place)) => {
+                Ok((Self { runtime: Some(runtime), context, payload_max }, place))
+            }
+            Err(error) => {
+                // As in `drop`.
+                runtime.shutdown_background();
+                Err(error)
+            }
+        }
     }
 
     pub(super) fn context(&self) -> Context {

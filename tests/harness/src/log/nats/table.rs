@@ -193,7 +193,10 @@ const fn end_of(info: &Info) -> u64 {
 }
 
 /// Follows the stream for ever, again and again.
-async fn run(context: Context, told: watch::Sender<u64>, listener: Listener) {
+async fn run(mut context: Context, told: watch::Sender<u64>, listener: Listener) {
+    // A question that a leader took along when it died is soon asked again: there are five seconds in
+    // all to show somebody out.
+    context.set_timeout(SILENCE);
     let mut known = None;
     loop {
         let Err(error) = follow(&context, &told, &listener, &mut known).await;
