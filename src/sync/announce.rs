@@ -54,14 +54,9 @@ impl Subscription {
         }
         let Some(phase) = change.phase else { return };
         cx.notify(Notice::PhaseTransition(PhaseTransition {
-            previous_phase: phase.from,
-            new_phase: phase.to,
-            new_status: phase.status,
-            timestamp: timestamp.to_owned(),
-            transition_type: transition.transition_type.clone(),
             trigger_reason: transition.trigger_reason.clone(),
             estimated_duration: transition.estimated_duration,
-            ..self.phase_notice()
+            ..self.phase_notice(phase, &transition.transition_type, timestamp)
         }));
     }
 
@@ -74,25 +69,23 @@ impl Subscription {
         timestamp: &str,
     ) {
         self.invalidate(cx, "phase_transition");
-        cx.notify(Notice::PhaseTransition(PhaseTransition {
+        let notice = self.phase_notice(phase, transition_type, timestamp);
+        cx.notify(Notice::PhaseTransition(notice));
+    }
+
+    fn phase_notice(
+        &self,
+        phase: PhaseChange,
+        transition_type: &str,
+        timestamp: &str,
+    ) -> PhaseTransition {
+        PhaseTransition {
+            campaign_id: self.id.clone(),
             previous_phase: phase.from,
             new_phase: phase.to,
             new_status: phase.status,
             timestamp: timestamp.to_owned(),
             transition_type: transition_type.to_owned(),
-            ..self.phase_notice()
-        }));
-    }
-
-    fn phase_notice(&self) -> PhaseTransition {
-        let record = self.store.record().cloned().unwrap_or_default();
-        PhaseTransition {
-            campaign_id: self.id.clone(),
-            previous_phase: None,
-            new_phase: record.phase,
-            new_status: record.status,
-            timestamp: String::new(),
-            transition_type: String::new(),
             trigger_reason: None,
             estimated_duration: None,
             epoch: self.store.position().map(|position| position.epoch.as_str().to_owned()),

@@ -1,6 +1,7 @@
 //! Count rule: counts and digests are compared at exactly their number, and differences repaired.
 
 use campaign_sync::protocol::Code;
+use campaign_sync::store::consistency::large_discrepancy;
 use campaign_sync::sync::Verdict;
 use serde_json::{Value, json};
 
@@ -239,4 +240,27 @@ fn a_checkpoint_that_differs_is_repaired_too() {
     assert_eq!(world.metrics().consistency_checks_failed, 1);
     assert_eq!(world.count_sent("request_campaign_digest"), 1);
     assert_eq!(world.view()["campaign"]["currentPhase"], "dns_validation", "the event stands");
+}
+
+#[test]
+fn more_than_a_hundred_rows_never_vanish_in_a_repair() {
+    for (missing, set_aside) in [(100, 0), (101, 101)] {
+        let log = Log::with_rows(130);
+        let mut world = World::following(&log);
+        let theirs = rows(130 - missing);
+        world.pong_with(claim(log.head(), &theirs));
+        send_digest(&mut world, log.head(), &theirs);
+        send_buckets(&mut world, log.head(), &theirs);
+        let view = world.view();
+        assert_eq!(view["domainsCount"], 130 - missing);
+        assert_eq!(view["unconfirmedCount"], set_aside);
+        assert_eq!(world.rows().len() as u64, 130 - missing + set_aside);
+    }
+}
+
+#[test]
+fn large_is_more_than_a_hundred_rows_or_than_one_in_a_hundred() {
+    for (rows, large) in [(0, 100), (9_999, 100), (10_000, 100), (20_000, 200), (30_099, 300)] {
+        assert_eq!(large_discrepancy(rows), large, "of {rows}");
+    }
 }

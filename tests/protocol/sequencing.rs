@@ -1,7 +1,7 @@
 //! What the machine does with an event: one scenario for each row of the decision table, in its
 //! order.
 
-use campaign_sync::protocol::Code;
+use campaign_sync::protocol::{Code, SequenceNumber};
 use campaign_sync::sync::{Config, Input, Verdict};
 use serde_json::json;
 
@@ -320,4 +320,12 @@ fn in_the_original_dialect_a_content_hash_applied_before_is_dropped() {
 fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn the_last_number_of_the_range_has_no_successor() {
+    let last = SequenceNumber::new((1 << 53) - 1).expect("the end of the range");
+    assert_eq!(last.next(), last);
+    let before = SequenceNumber::new((1 << 53) - 2).expect("within the range");
+    assert_eq!(before.next(), last);
 }

@@ -5,7 +5,7 @@ use campaign_sync::protocol::Code;
 use campaign_sync::sync::Verdict;
 use serde_json::{Value, json};
 
-use crate::wire::{CAMPAIGN, EPOCH, Log, Row, record, rows, transition};
+use crate::wire::{CAMPAIGN, EPOCH, Log, Row, TIMESTAMP, record, rows, transition};
 use crate::world::World;
 
 fn followed(count: u64) -> (World, Log) {
@@ -56,10 +56,27 @@ fn the_cache_is_invalid_before_anybody_hears_of_the_phase() {
     assert_eq!(invalidated["reason"], "phase_transition");
     assert_eq!(invalidated["newPhase"], "dns_validation");
     assert_eq!((&invalidated["epoch"], &invalidated["sequenceNumber"]), (&EPOCH.into(), &3.into()));
+    assert_eq!(
+        world.notice("phasetransition"),
+        json!({"campaignId": CAMPAIGN, "previousPhase": "domain_generation",
+            "newPhase": "dns_validation", "newStatus": "not_started", "timestamp": TIMESTAMP,
+            "transitionType": "manual", "triggerReason": "configured", "estimatedDuration": 90.0,
+            "epoch": EPOCH, "sequenceNumber": 3, "recovered": false})
+    );
+}
+
+#[test]
+fn a_phase_that_changes_by_another_event_is_told_with_its_time() {
+    let (mut world, mut log) = followed(1);
+    let campaign = record("dns_validation", "ready", 1);
+    let data = json!({"action": "update", "campaignId": CAMPAIGN, "campaign": campaign});
+    world.receive(&log.push("campaign.list.update", &data).document());
     let heard = world.notice("phasetransition");
-    assert_eq!(heard["previousPhase"], "domain_generation");
-    assert_eq!(heard["transitionType"], "manual");
-    assert_eq!(heard["recovered"], false);
+    assert_eq!(
+        (&heard["newPhase"], &heard["newStatus"]),
+        (&"dns_validation".into(), &"ready".into())
+    );
+    assert_eq!((&heard["timestamp"], &heard["transitionType"]), (&TIMESTAMP.into(), &"".into()));
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl World {
 
     pub(crate) fn handle(&mut self, input: Input<'_>) -> Outcome {
         let outcome = self.machine.handle(self.now, input);
-        while let Some(effect) = self.machine.poll_effect() {
+        while let Some(effect) = self.next_effect() {
             match effect {
                 Effect::Open(socket) => self.opened.push(socket),
                 Effect::Send(socket, text) => {
@@ -134,6 +134,13 @@ impl World {
             }
         }
         outcome
+    }
+
+    fn next_effect(&mut self) -> Option<Effect> {
+        let some = self.machine.has_effects();
+        let effect = self.machine.poll_effect();
+        assert_eq!(effect.is_some(), some, "{effect:?}");
+        effect
     }
 
     /// One document, and what became of it.
