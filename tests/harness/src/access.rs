@@ -216,7 +216,8 @@ impl Access {
             return Some(Identity::Operator);
         }
         let login = lock(&self.sessions).get(&token_hash(given)).cloned()?;
-        (!login.is_over(now_ms)).then_some(Identity::User(login))
+        let is_known = self.users.as_ref().is_some_and(|all| all.contains_key(&login.user));
+        (is_known && !login.is_over(now_ms)).then_some(Identity::User(login))
     }
 
     /// Users may log in at other servers as well.
@@ -232,7 +233,13 @@ impl Access {
     /// Whether a token that is not known may be one that another server has just given.
     pub fn may_be_new(&self, token: Option<&str>) -> bool {
         let digit = |it: u8| matches!(it, b'0'..=b'9' | b'a'..=b'f');
-        self.is_shared && token.is_some_and(|it| it.len() == 64 && it.bytes().all(digit))
+        let is_token = |it: &&str| it.len() == 64 && it.bytes().all(digit);
+        self.is_shared && token.filter(is_token).is_some_and(|it| !self.has_session(it))
+    }
+
+    /// Whether the token is one of a session, be it over or of a user who is not known here.
+    pub fn has_session(&self, token: &str) -> bool {
+        lock(&self.sessions).contains_key(&token_hash(token))
     }
 
     /// Whether it is the user's password. Blocks, for a password takes time to check.
@@ -260,16 +267,15 @@ impl Access {
     }
 
     /// The session of that token's hash begins, or without an entry ends. One of a user who is not
-    /// known here never begins.
+    /// known here is nobody's here, but can be ended from here.
     pub fn apply(&self, now: Moment, hash: &str, entry: Option<Entry>) {
-        let known = |it: &Entry| self.users.as_ref().is_some_and(|all| all.contains_key(&it.user));
         let left_ms = |it: &Entry| it.expires_ms.saturating_sub(now.wall_ms);
         let mut sessions = lock(&self.sessions);
         if sessions.len() == sessions.capacity() {
             // Before it grows; every time would be too often for the first reading of many.
             sessions.retain(|_, login| !login.is_over(now.monotonic_ms));
         }
-        let Some(entry) = entry.filter(|it| known(it) && left_ms(it) > 0) else {
+        let Some(entry) = entry.filter(|it| left_ms(it) > 0) else {
             if let Some(login) = sessions.remove(hash) {
                 login.revoke();
             }

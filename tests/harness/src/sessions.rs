@@ -21,7 +21,7 @@ pub struct Sessions {
     context: Arc<Context>,
     clock: Clock,
     /// What the servers of a shared log tell each other; none where sessions are ours alone.
-    table: Option<Table>,
+    table: Option<Arc<Table>>,
 }
 
 impl Sessions {
@@ -47,7 +47,8 @@ impl Sessions {
             let asked = move || {
                 asking.hub.metrics.session_lookups.inc();
             };
-            sessions.table = Some(Table::open(servers, keep, Box::new(listener), asked).await?);
+            let table = Table::open(servers, keep, Box::new(listener), asked).await?;
+            sessions.table = Some(Arc::new(table));
         }
         Ok(sessions)
     }
@@ -89,16 +90,34 @@ impl Sessions {
     pub async fn login(&self, user: &str, password: String) -> Result<String, Denied> {
         let (of, name, now) = (self.context.clone(), user.to_owned(), self.clock.now());
         let check = move || of.access.check(now.monotonic_ms, &name, &password);
-        let unavailable = |_| Denied::Unavailable;
         tokio::task::spawn_blocking(check).await.map_err(|_| Denied::Unavailable)??;
         let now = self.clock.now();
         let oldest = self.access().sessions_of(now.monotonic_ms, user, SESSIONS_MAX - 1);
         let (token, entry) = self.access().issue(now, user);
-        self.tell(&token_hash(&token), Some(entry)).await.map_err(unavailable)?;
-        for hash in oldest {
-            self.tell(&hash, None).await.map_err(unavailable)?;
+        let hash = token_hash(&token);
+        let begin = async {
+            self.tell(&hash, Some(entry)).await?;
+            for hash in oldest {
+                self.tell(&hash, None).await?;
+            }
+            Ok::<_, LogError>(())
+        };
+        if begin.await.is_err() {
+            self.take_back(hash);
+            return Err(Denied::Unavailable);
         }
         Ok(token)
+    }
+
+    /// A session that nobody was given may have begun all the same, or may yet when the cluster is back:
+    /// ends it.
+    fn take_back(&self, hash: String) {
+        let Some(table) = self.table.as_ref().map(Arc::downgrade) else { return };
+        tokio::spawn(async move {
+            while let Some(table) = table.upgrade()
+                && table.put(&hash, "").await.is_err()
+            {}
+        });
     }
 
     /// Ends the session of that token, at every server.
@@ -106,11 +125,14 @@ impl Sessions {
     /// # Errors
     /// [`LogError::Storage`] if the others cannot be told.
     pub async fn logout(&self, token: &str) -> Result<(), LogError> {
-        // Nobody writes to the cluster with tokens that are made up.
-        match self.identify(Some(token)).await? {
-            Some(Identity::User(_)) => self.tell(&token_hash(token), None).await,
-            _ => Ok(()),
+        if self.access().may_be_new(Some(token)) {
+            self.ask().await?;
         }
+        // Nobody writes to the cluster with tokens that are made up.
+        if self.access().has_session(token) {
+            self.tell(&token_hash(token), None).await?;
+        }
+        Ok(())
     }
 
     /// Ends all sessions of a user, at every server; tells how many.
@@ -135,7 +157,7 @@ impl Sessions {
             Some(entry) => write(&self.context, hash, &entry)?,
             None => String::new(),
         };
-        table.put(hash, text).await
+        table.put(hash, &text).await
     }
 }
 

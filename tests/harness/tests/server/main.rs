@@ -34,5 +34,6 @@ mod sessions;
 mod shared_filing;
 mod shared_log;
 mod shared_sessions;
+mod shown_out;
 mod support;
 mod transitions;

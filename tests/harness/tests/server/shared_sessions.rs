@@ -22,20 +22,20 @@ use super::support::{Answer, Client, Server};
 /// What the contract of several servers promises.
 const PROMISED: Duration = Duration::from_secs(5);
 
-async fn nats() -> Nats {
+pub(crate) async fn nats() -> Nats {
     tokio::task::spawn_blocking(Nats::start).await.unwrap()
 }
 
-async fn guarded_at(place: &str) -> Server {
+pub(crate) async fn guarded_at(place: &str) -> Server {
     let place: LogPlace = place.parse().unwrap();
     guarded(|options| options.log = Some(place)).await
 }
 
-async fn two(nats: &Nats) -> (Server, Server) {
+pub(crate) async fn two(nats: &Nats) -> (Server, Server) {
     (guarded_at(&nats.place()).await, guarded_at(&nats.place()).await)
 }
 
-async fn shown_out(client: &mut Client) {
+pub(crate) async fn shown_out(client: &mut Client) {
     let heard = async {
         client.control("session_expired").await;
         client.closed().await
@@ -44,23 +44,23 @@ async fn shown_out(client: &mut Client) {
     assert_eq!(closed, Some(4401));
 }
 
-async fn logs_in(server: &Server) -> Answer {
+pub(crate) async fn logs_in(server: &Server) -> Answer {
     let body = json!({"user": "ada-l", "password": PASSWORD, "bearer": true});
     server.post("/auth/login", body).await
 }
 
-async fn revokes(server: &Server) -> Answer {
+pub(crate) async fn revokes(server: &Server) -> Answer {
     asks(server, "operator-token", "DELETE", "/auth/sessions/ada-l").await
 }
 
 /// A line to the cluster that can be cut.
-struct Line {
-    address: String,
-    is_cut: Arc<watch::Sender<bool>>,
+pub(crate) struct Line {
+    pub(crate) address: String,
+    pub(crate) is_cut: Arc<watch::Sender<bool>>,
 }
 
 impl Line {
-    async fn to(target: String) -> Self {
+    pub(crate) async fn to(target: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let is_cut = Arc::new(watch::Sender::new(false));

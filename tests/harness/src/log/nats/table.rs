@@ -8,8 +8,11 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use async_nats::HeaderMap;
+use async_nats::connection::State;
+use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{DeliverPolicy, pull::OrderedConfig};
 use async_nats::jetstream::stream::{Config, Info, StorageType};
@@ -39,6 +42,10 @@ const ASK_PAUSE: Duration = Duration::from_millis(100);
 
 /// After this much silence the leader is asked whether there was something to hear.
 const SILENCE: Duration = Duration::from_secs(1);
+
+/// A stream that ends before what was read of it is another one, unless its leader is only behind: that
+/// passes within this.
+const BEHIND: Duration = Duration::from_secs(10);
 
 /// Hears of a row, by its key, and what it says now; or of nothing, when the stream is another one and
 /// all that was heard before is void.
@@ -81,6 +88,7 @@ impl Table {
             max_messages_per_subject: 1,
             max_age: keep,
             deny_delete: true,
+            deny_purge: true,
             ..Config::default()
         };
         let found = async {
@@ -108,22 +116,30 @@ impl Table {
     ///
     /// # Errors
     /// [`LogError::Storage`] if that took too long. It may still happen then.
-    pub async fn put(&self, key: &str, text: String) -> Result<(), LogError> {
-        let subject = format!("{SUBJECT}{key}");
+    pub async fn put(&self, key: &str, text: &str) -> Result<(), LogError> {
+        // One name for all attempts: what was taken once, and changed since, is not taken again.
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, format!("{:032x}", rand::random::<u128>()));
         let put = async {
             loop {
-                // The same once more is the same.
-                let sent = self.context.publish(subject.clone(), text.clone().into()).await;
-                match sent.map(IntoFuture::into_future) {
-                    Ok(sent) => match sent.await {
-                        Ok(taken) => break heard(self.seen.clone(), taken.sequence).await,
-                        Err(_) => sleep(RETRY).await,
-                    },
-                    Err(_) => sleep(RETRY).await,
+                if let Some(sequence) = self.publish(key, &headers, text).await {
+                    break heard(self.seen.clone(), sequence).await;
                 }
+                sleep(RETRY).await;
             }
         };
         timeout(PUT_PATIENCE, put).await.map_err(storage)?
+    }
+
+    /// The message's sequence, if the cluster has it.
+    async fn publish(&self, key: &str, headers: &HeaderMap, text: &str) -> Option<u64> {
+        // Without a connection the client would keep it, and send it when nobody waits for it any more.
+        if self.context.client().connection_state() != State::Connected {
+            return None;
+        }
+        let (subject, payload) = (format!("{SUBJECT}{key}"), text.to_owned().into());
+        let sent = self.context.publish_with_headers(subject, headers.clone(), payload).await;
+        Some(sent.ok()?.await.ok()?.sequence)
     }
 
     /// Waits until everything has been heard that there was when this was called. All who ask at one
@@ -181,8 +197,13 @@ async fn caught_up(
     patience: Duration,
 ) -> Result<(), LogError> {
     let caught_up = async {
-        let stream = context.get_stream(STREAM).await.map_err(storage)?;
-        heard(seen, end_of(stream.cached_info())).await
+        loop {
+            // Who died with the question on its way answers nothing; the next leader does.
+            match timeout(SILENCE, context.get_stream(STREAM)).await {
+                Ok(Ok(stream)) => break heard(seen, end_of(stream.cached_info())).await,
+                Ok(Err(_)) | Err(_) => sleep(RETRY).await,
+            }
+        }
     };
     timeout(patience, caught_up).await.map_err(storage)?
 }
@@ -192,14 +213,50 @@ const fn end_of(info: &Info) -> u64 {
     if info.state.messages == 0 { 0 } else { info.state.last_sequence }
 }
 
+/// Which stream it is that was read.
+#[derive(Debug, Default)]
+pub struct Lineage {
+    created: Option<i128>,
+    behind_since: Option<Instant>,
+}
+
+/// What a stream is to whoever has read one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kinship {
+    /// The one that was read.
+    Same,
+    /// The same, as told by a leader that has less of it than was read; for now.
+    Behind,
+    /// Another one.
+    Other,
+}
+
+impl Lineage {
+    /// What the stream is that was created at `created` and ends with message `end`, to whoever has read
+    /// up to `seen`.
+    pub fn meets(&mut self, created: i128, end: u64, seen: u64, now: Instant) -> Kinship {
+        let known = *self.created.get_or_insert(created);
+        if known == created && end >= seen {
+            self.behind_since = None;
+            return Kinship::Same;
+        }
+        let since = *self.behind_since.get_or_insert(now);
+        if known == created && now.duration_since(since) < BEHIND {
+            return Kinship::Behind;
+        }
+        *self = Self { created: Some(created), behind_since: None };
+        Kinship::Other
+    }
+}
+
 /// Follows the stream for ever, again and again.
 async fn run(mut context: Context, told: watch::Sender<u64>, listener: Listener) {
     // A question that a leader took along when it died is soon asked again: there are five seconds in
     // all to show somebody out.
     context.set_timeout(SILENCE);
-    let mut known = None;
+    let mut lineage = Lineage::default();
     loop {
-        let Err(error) = follow(&context, &told, &listener, &mut known).await;
+        let Err(error) = follow(&context, &told, &listener, &mut lineage).await;
         tracing::warn!(event = "sessions_interrupted", %error);
         sleep(RETRY).await;
     }
@@ -209,17 +266,21 @@ async fn follow(
     context: &Context,
     told: &watch::Sender<u64>,
     listener: &Listener,
-    known: &mut Option<Info>,
+    lineage: &mut Lineage,
 ) -> Result<Infallible, LogError> {
     let stream = context.get_stream(STREAM).await.map_err(storage)?;
-    let info = stream.cached_info().clone();
     let seen = || *told.borrow();
-    let is_other = |info: &Info, known: &Info| {
-        info.created != known.created || info.state.last_sequence < seen()
+    let mut meets = |info: &Info| {
+        let created = info.created.unix_timestamp_nanos();
+        lineage.meets(created, info.state.last_sequence, seen(), Instant::now())
     };
-    if known.as_ref().is_some_and(|known| is_other(&info, known)) {
-        listener(None);
-        told.send_replace(0);
+    match meets(stream.cached_info()) {
+        Kinship::Same => {}
+        Kinship::Behind => return Err(storage("the leader is behind")),
+        Kinship::Other => {
+            listener(None);
+            told.send_replace(0);
+        }
     }
     let start_sequence = seen() + 1;
     let consumer = OrderedConfig {
@@ -228,7 +289,7 @@ async fn follow(
     };
     let consumer = stream.create_consumer(consumer).await.map_err(storage)?;
     let mut messages = consumer.messages().await.map_err(storage)?;
-    let known = known.insert(info);
+    let created = stream.cached_info().created;
     loop {
         match timeout(SILENCE, messages.next()).await {
             Ok(Some(message)) => {
@@ -243,7 +304,8 @@ async fn follow(
             Ok(None) => return Err(storage("the consumer ended")),
             Err(_) => {
                 let info = stream.get_info().await.map_err(storage)?;
-                if is_other(&info, known) || end_of(&info) > seen() {
+                let is_other = info.created != created || info.state.last_sequence < seen();
+                if is_other || end_of(&info) > seen() {
                     return Err(storage("the consumer is silent"));
                 }
             }
