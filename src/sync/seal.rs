@@ -131,7 +131,7 @@ impl Subscription {
             Err(Code::UnknownKey) => Err(self.lock(cx, envelope.data)),
             Err(code) => {
                 self.store.raise(code);
-                self.note_rejected(cx, code);
+                self.note_rejected(cx, code, Some(self.applied().next()));
                 self.ask_for_next(cx);
                 Err(Verdict::Refused(code))
             }
@@ -155,7 +155,7 @@ impl Subscription {
         if of_repair {
             // The next comparison finds the difference again.
             self.repair = Repair::Idle;
-            self.note_rejected(cx, code);
+            self.note_rejected(cx, code, Some(self.applied().next()));
             return Verdict::Refused(code);
         }
         self.refuse_snapshot(cx, code)
@@ -164,7 +164,7 @@ impl Subscription {
     /// The key is not at hand: the position stays until it is, for nothing else helps.
     fn lock(&mut self, cx: &mut Context, raw: &str) -> Verdict {
         let code = Code::UnknownKey;
-        self.note_rejected(cx, code);
+        self.note_rejected(cx, code, Some(self.applied().next()));
         let kid = Sealed::read(raw).map_or_else(|_| String::new(), |it| it.kid.into_owned());
         cx.notify(Notice::UnknownKey { campaign_id: self.id.clone(), kid });
         self.fail(cx, code);

@@ -279,13 +279,18 @@ impl Subscription {
 
     /// The next event cannot be applied: a replay would bring the same bytes, a snapshot may not.
     fn on_rejected(&mut self, cx: &mut Context, code: Code) -> Verdict {
-        self.note_rejected(cx, code);
+        self.note_rejected(cx, code, Some(self.applied().next()));
         self.want(cx, Reason::Rejected, true);
         Verdict::Rejected
     }
 
-    /// Counts and tells that the next event, or a part of what would replace it, cannot be taken.
-    pub(super) fn note_rejected(&self, cx: &mut Context, code: Code) {
+    /// Counts and tells that the event of that number, or a part of a snapshot, cannot be taken.
+    pub(super) fn note_rejected(
+        &self,
+        cx: &mut Context,
+        code: Code,
+        number: Option<SequenceNumber>,
+    ) {
         cx.mark_changed(&self.id);
         cx.metrics.refused.count(code);
         cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()) });
@@ -294,7 +299,7 @@ impl Subscription {
             "rejected",
             Facts {
                 campaign_id: Some(&self.id),
-                sequence_number: Some(self.applied().next().get()),
+                sequence_number: number.map(SequenceNumber::get),
                 detail: Some(code.as_str()),
                 ..Facts::default()
             },

@@ -164,7 +164,7 @@ impl Subscription {
     /// A snapshot that does not add up is not shown; another is asked for.
     pub(super) fn refuse_snapshot(&mut self, cx: &mut Context, code: Code) -> Verdict {
         self.staging = None;
-        self.note_rejected(cx, code);
+        self.note_rejected(cx, code, None);
         self.ask_again_later(cx);
         Verdict::Refused(code)
     }

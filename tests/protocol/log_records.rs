@@ -4,7 +4,7 @@ use campaign_sync::protocol::Code;
 use campaign_sync::sync::{Config, Input, Verdict};
 use serde_json::{Value, json};
 
-use crate::wire::{self, CAMPAIGN, EPOCH, Event, Log, message, rows};
+use crate::wire::{self, CAMPAIGN, EPOCH, Event, Log, Snapshot, message, rows};
 use crate::world::{World, wire_head};
 
 fn logging() -> Config {
@@ -176,4 +176,19 @@ fn nothing_is_logged_of_what_somebody_asks_for() {
     let mut world = World::following_with(&Log::with_rows(1), logging());
     world.input(Input::Close);
     assert!(told(&world, "disconnected").is_empty());
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_taken_is_logged_with_the_code() {
+    let mut world = World::connected(logging());
+    let mut snapshot = Snapshot::new(EPOCH, 9, &world.request_id(), rows(6));
+    snapshot.whole = Some(rows(7));
+    world.answer("snapshot", EPOCH, 10, 9);
+    for part in snapshot.parts() {
+        world.receive(&part);
+    }
+    let detail = Code::InvalidSnapshot.as_str();
+    let rejected = json!({"level": "error", "code": "rejected", "campaignId": CAMPAIGN,
+        "detail": detail});
+    assert_eq!(told(&world, "rejected"), [rejected]);
 }

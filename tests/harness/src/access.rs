@@ -46,6 +46,28 @@ pub fn token_hash(token: &str) -> String {
     Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// A token that somebody shows. No `Debug` text has it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct Secret(String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl Secret {
+    /// As it was shown.
+    pub const fn new(token: String) -> Self {
+        Self(token)
+    }
+
+    /// What was shown.
+    pub const fn shown(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
 /// Who somebody is.
 #[derive(Clone, Debug)]
 pub enum Identity {

@@ -77,15 +77,14 @@ fn main() -> ExitCode {
         }
     };
     let began = Instant::now();
-    let covers =
-        matches!(&options, Options::Many(span) if span.count >= COVERING && span.only.is_none());
+    let everything = matches!(&options, Options::Many(span) if span.only.is_none());
     let results = match options {
         #[cfg(feature = "planted-bugs")]
         Options::Planted { write } => return planted::run(write),
         Options::One(seed, reduction) => one(seed, &reduction),
         Options::Many(span) => many(span),
     };
-    finish(&results, began, covers)
+    finish(&results, began, everything)
 }
 
 /// One seed, or a part of it, its journal printed.
@@ -107,16 +106,13 @@ fn many(span: Span) -> Results {
             let known = usize::try_from(turn).ok().and_then(|turn| regressions::SEEDS.get(turn));
             let number = turn.saturating_sub(regressions);
             let seed = known.copied().unwrap_or_else(|| span.first.saturating_add(number));
-            if known.is_none() && span.only.is_some_and(|kind| kind != Kind::of(seed)) {
-                if number >= span.count {
-                    break;
-                }
-                continue;
-            }
             let failed = own.failures.len() >= FAILURES_MAX;
             let over = number >= span.count || began.elapsed() >= span.time;
             if failed || (known.is_none() && over) {
                 break;
+            }
+            if known.is_none() && span.only.is_some_and(|kind| kind != Kind::of(seed)) {
+                continue;
             }
             let keep = if seed.is_multiple_of(REPEAT_EVERY) { Keep::Hash } else { Keep::Nothing };
             run_seed(seed, &Reduction::default(), keep, &mut own);
@@ -208,7 +204,7 @@ fn fail(seed: u64, keep: Keep, violation: &Violation, results: &mut Results) {
     results.failures.push((seed, violation.to_string()));
 }
 
-fn finish(results: &Results, began: Instant, covers: bool) -> ExitCode {
+fn finish(results: &Results, began: Instant, everything: bool) -> ExitCode {
     let Results { tally, failures } = results;
     let path = Path::new(ROOT).join("target/report/sim.json");
     let written = tally.write(&path, failures);
@@ -225,6 +221,7 @@ fn finish(results: &Results, began: Instant, covers: bool) -> ExitCode {
     for (seed, violation) in failures {
         println!("seed {seed}: {violation}");
     }
+    let covers = everything && tally.seeds >= COVERING;
     let unmet = if covers { tally.unmet() } else { Vec::new() };
     if !unmet.is_empty() {
         println!("never met in {} seeds: {}", tally.seeds, unmet.join(", "));

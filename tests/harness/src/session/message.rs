@@ -5,6 +5,8 @@ use campaign_sync::protocol::{CampaignId, Code};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::access::Secret;
+
 /// The longest request id.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
@@ -16,7 +18,7 @@ pub enum ClientMessage {
         /// The protocols offered.
         protocols: Vec<String>,
         /// The secret, if one is given.
-        token: Option<String>,
+        token: Option<Secret>,
         /// Whether frames shall be binary.
         binary: bool,
     },
@@ -97,7 +99,7 @@ struct Kind {
 struct Init {
     #[serde(default)]
     protocols: Vec<String>,
-    token: Option<String>,
+    token: Option<Secret>,
     binary: Option<bool>,
 }
 

@@ -41,7 +41,7 @@ use campaign_sync::protocol::Code;
 use campaign_sync::protocol::digest::id_hash;
 use tokio::sync::Notify;
 
-use crate::access::Identity;
+use crate::access::{Identity, Secret};
 use crate::clock::Moment;
 use crate::log::LogError;
 use crate::metrics::Metrics;
@@ -66,7 +66,7 @@ const DRAIN_RETRY_MS: u64 = 1_000;
 /// A request that waits for its answer, in the order of arrival.
 #[derive(Clone, Debug)]
 enum Request {
-    Greet { token: Option<String>, binary: bool },
+    Greet { token: Option<Secret>, binary: bool },
     Client(ClientMessage),
     Say(String),
     Close(u16, &'static str),
@@ -78,7 +78,7 @@ pub struct Session {
     context: Arc<Context>,
     id: String,
     wake: Arc<Notify>,
-    cookie: Option<String>,
+    cookie: Option<Secret>,
     greeted: bool,
     /// Whether the other servers could be asked who this is, once they were.
     asked: Option<bool>,
@@ -253,7 +253,7 @@ impl Session {
 
     /// Takes the session cookie that came along when the connection was opened.
     pub fn present(&mut self, cookie: String) {
-        self.cookie = Some(cookie);
+        self.cookie = Some(Secret::new(cookie));
     }
 
     fn accept(&mut self, now: Moment, message: ClientMessage) {
@@ -305,7 +305,7 @@ impl Session {
     fn next_step(&mut self, now: Moment, may_block: bool) -> Result<Step, LogError> {
         while let Some(request) = self.requests.front() {
             if let Request::Greet { token, .. } = request
-                && self.must_ask(now, token.as_deref())
+                && self.must_ask(now, token.as_ref().map(Secret::shown))
             {
                 return Ok(Step::Ask);
             }

@@ -7,6 +7,7 @@ use super::cursor::Cursor;
 use super::limits::Bucket;
 use super::message::{Ask, ClientMessage, Recover};
 use super::{Frame, Request, Session, Step, reply};
+use crate::access::Secret;
 use crate::clock::Moment;
 use crate::log::{Head, Result};
 
@@ -14,7 +15,7 @@ impl Session {
     pub(super) fn answer(&mut self, now: Moment, request: Request) -> Result<Option<Step>> {
         let message = match request {
             Request::Greet { token, binary } => {
-                let said = self.admit(now, token.as_deref(), binary);
+                let said = self.admit(now, token.as_ref().map(Secret::shown), binary);
                 return Ok(Some(Step::Frame(Frame::control(said))));
             }
             Request::Say(text) => return Ok(Some(Step::Frame(Frame::control(text)))),

@@ -1,13 +1,16 @@
 //! Sessions of a shared log that must not begin, or must not go on, whatever the cluster does meanwhile.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
-use campaign_sync_harness::access::{SESSIONS_MAX, token_hash};
+use campaign_sync_harness::access::{Access, SESSIONS_MAX, token_hash};
+use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::nats::table::{Kinship, Lineage};
 use campaign_sync_harness::log::place::LogPlace;
 use serde_json::json;
 
+use super::core::Room;
 use super::nats::{NEVER, Nats};
 use super::sessions::{asks, bearer, connects, guarded, user};
 use super::shared_sessions::{Line, guarded_at, logs_in, nats, revokes, shown_out};
@@ -96,4 +99,17 @@ fn a_leader_that_is_behind_ends_nobodys_session_unless_it_stays_so() {
     assert_eq!(lineage.meets(1, 4, 6, at(30)), Kinship::Other, "it was cut back");
     assert_eq!(lineage.meets(2, 9, 4, at(31)), Kinship::Other, "it was created anew");
     assert_eq!(lineage.meets(2, 9, 0, at(32)), Kinship::Same);
+}
+
+#[test]
+fn a_token_is_in_no_debug_text() {
+    let token = "5ecret-".repeat(9);
+    let mut room = Room::with(
+        Arc::new(MemoryLog::new("epoch-1")),
+        Access::with(Some("another".into()), None, 60, 50),
+    );
+    room.session.present(token.clone());
+    room.say(json!({"type": "connection_init", "protocols": ["campaign-sync.v1"], "token": token}));
+    let shown = format!("{:?}", room.session);
+    assert!(shown.contains("Greet") && !shown.contains("5ecret"), "{shown}");
 }
