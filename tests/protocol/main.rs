@@ -30,6 +30,8 @@ mod retries;
 mod sealed;
 #[cfg(feature = "encrypted")]
 mod sealed_golden;
+#[cfg(feature = "encrypted")]
+mod sealed_snapshots;
 mod sequencing;
 mod snapshots;
 mod subscription;

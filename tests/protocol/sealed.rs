@@ -8,28 +8,28 @@ use campaign_sync::sync::{Config, Input, Verdict};
 use serde_json::{Value, json};
 
 use crate::wire::{
-    self, CAMPAIGN, EPOCH, Event, Log, OTHER_EPOCH, Row, Snapshot, buckets, digest, message, rows,
+    self, CAMPAIGN, EPOCH, Event, Log, OTHER_EPOCH, Row, Snapshot, digest, message, rows,
     transition,
 };
 use crate::world::{World, id, text, wire_head};
 
 const SEALED: &str = "campaign-sync.v1.sealed";
 /// The key that tests seal with, and the one that takes its place.
-const FIRST: &str = "2031-a";
-const SECOND: &str = "2031-b";
+pub(crate) const FIRST: &str = "2031-a";
+pub(crate) const SECOND: &str = "2031-b";
 
-fn kid(name: &str) -> KeyId {
+pub(crate) fn kid(name: &str) -> KeyId {
     KeyId::new(name).expect("tests use valid names")
 }
 
 /// Another key for every name.
-fn key(name: &str) -> Key {
+pub(crate) fn key(name: &str) -> Key {
     let byte = name.bytes().last().unwrap_or_default();
     Key::new(&[byte; 32]).expect("32 bytes")
 }
 
 /// Seals; the nonce differs wherever the content or its place does, which is enough for tests.
-fn seal(name: &str, associated: &str, content: &str) -> String {
+pub(crate) fn seal(name: &str, associated: &str, content: &str) -> String {
     let mut nonce = [0u8; 12];
     for (index, byte) in associated.bytes().chain(content.bytes()).enumerate() {
         nonce[index % 12] = nonce[index % 12].wrapping_mul(31).wrapping_add(byte);
@@ -42,12 +42,12 @@ fn sealed_data(name: &str, event: &Event) -> String {
     seal(name, &list, &event.data)
 }
 
-fn sealed(name: &str, log: &Log) -> Log {
+pub(crate) fn sealed(name: &str, log: &Log) -> Log {
     log.clone().with_data(|event| sealed_data(name, event))
 }
 
 /// The parts of a snapshot, sealed.
-fn sealed_parts(name: &str, snapshot: &Snapshot) -> Vec<Value> {
+pub(crate) fn sealed_parts(name: &str, snapshot: &Snapshot) -> Vec<Value> {
     snapshot.parts_as_json().iter().map(|part| sealed_part(name, part)).collect()
 }
 
@@ -73,7 +73,7 @@ fn sealed_part(name: &str, plain: &Value) -> Value {
 }
 
 /// A client that takes sealed content only, with these keys, connected to a server that seals.
-fn connected_with(config: Config, names: &[&str]) -> World {
+pub(crate) fn connected_with(config: Config, names: &[&str]) -> World {
     let mut world = World::new(config);
     world.input(Input::Seal);
     for name in names {
@@ -86,12 +86,12 @@ fn connected_with(config: Config, names: &[&str]) -> World {
     world
 }
 
-fn connected() -> World {
+pub(crate) fn connected() -> World {
     connected_with(Config::default(), &[FIRST])
 }
 
 /// Has replayed the sealed log, and a heartbeat has proven it: live.
-fn following(log: &Log) -> World {
+pub(crate) fn following(log: &Log) -> World {
     let mut world = connected();
     world.replay(&sealed(FIRST, log), 1, log.head());
     world.pong(log.head());
@@ -188,7 +188,7 @@ fn an_answer_of_rest_is_no_event() {
     }
 }
 
-fn head_with_claim(log: &Log, rows: &[Row]) -> Value {
+pub(crate) fn head_with_claim(log: &Log, rows: &[Row]) -> Value {
     let mut head = wire_head(EPOCH, log.head(), log.head());
     head["domainsCount"] = rows.len().into();
     head["domainsDigest"] = digest(rows).into();
@@ -216,7 +216,7 @@ fn an_event_that_never_opens_is_passed_by_a_snapshot_and_not_asked_for_for_ever(
     assert_caught_up(world, &log);
 }
 
-fn answer_snapshot(world: &mut World, name: &str, at: u64, rows: Vec<Row>) {
+pub(crate) fn answer_snapshot(world: &mut World, name: &str, at: u64, rows: Vec<Row>) {
     let snapshot = Snapshot::new(EPOCH, at, &world.request_id(), rows);
     world.answer("snapshot", EPOCH, at + 1, at);
     for part in sealed_parts(name, &snapshot) {
@@ -254,52 +254,6 @@ fn a_server_whose_content_never_opens_is_asked_at_the_bounded_rate() {
     assert!((3..=11).contains(&world.requests()), "{} in a minute", world.requests());
     assert_eq!((world.position(), world.rows().len()), (4, 3));
     assert_eq!(world.view()["error"]["code"], "seal_broken");
-}
-
-/// Makes sealed parts say something else.
-type Spoil = fn(&mut Vec<Value>);
-
-#[test]
-fn a_part_of_a_snapshot_opens_in_its_own_place_only() {
-    let log = Log::with_rows(2);
-    let spoiled: [(&str, Spoil); 6] = [
-        ("swapped", |parts| {
-            let first = parts[0]["content"].take();
-            parts[0]["content"] = parts[1]["content"].take();
-            parts[1]["content"] = first;
-        }),
-        ("number", |parts| parts.iter_mut().for_each(|it| it["sequenceNumber"] = 51.into())),
-        ("event id", |parts| parts.iter_mut().for_each(|it| it["eventId"] = "another".into())),
-        ("parts", |parts| {
-            parts.truncate(1);
-            parts[0]["parts"] = 1.into();
-        }),
-        ("count", |parts| parts.iter_mut().for_each(|it| it["domainsCount"] = 3.into())),
-        ("digest", |parts| {
-            let other = digest(&rows(3));
-            parts.iter_mut().for_each(|it| it["domainsDigest"] = other.clone().into());
-        }),
-    ];
-    for (what, spoil) in spoiled {
-        let mut world = following(&log);
-        reconnect(&mut world);
-        let mut snapshot = Snapshot::new(EPOCH, 50, &world.request_id(), rows(20));
-        snapshot.per_part = 10;
-        let good = sealed_parts(FIRST, &snapshot);
-        let mut parts = good.clone();
-        spoil(&mut parts);
-        let at = parts[0]["sequenceNumber"].as_u64().expect("a number");
-        world.answer("snapshot", EPOCH, at + 1, at);
-        let verdict = world.receive(&message("campaign.snapshot", &parts[0]));
-        assert_eq!(verdict, Verdict::Refused(Code::SealBroken), "{what}");
-        assert_eq!((world.position(), world.rows().len()), (3, 2), "{what}");
-        // Another is asked for, and taken.
-        let asked = world.requests();
-        world.advance_until(|world| world.requests() > asked);
-        answer_snapshot(&mut world, FIRST, 50, rows(20));
-        assert_eq!((world.position(), world.rows().len()), (50, 20), "{what}");
-        assert_eq!(world.view()["error"], Value::Null, "{what}");
-    }
 }
 
 #[test]
@@ -341,19 +295,6 @@ fn a_wrong_key_can_be_put_right() {
 }
 
 #[test]
-fn a_snapshot_under_an_unknown_key_waits_for_it_too() {
-    let mut world = connected();
-    let snapshot = Snapshot::new(EPOCH, 50, &world.request_id(), rows(20));
-    world.answer("snapshot", EPOCH, 51, 50);
-    let part = message("campaign.snapshot", &sealed_parts(SECOND, &snapshot)[0]);
-    assert_eq!(world.receive(&part), Verdict::Refused(Code::UnknownKey));
-    assert_eq!(world.status(), "failed(unknown_key)");
-    world.input(Input::AddKey(kid(SECOND), key(SECOND)));
-    answer_snapshot(&mut world, SECOND, 50, rows(20));
-    assert_eq!((world.position(), world.rows().len()), (50, 20));
-}
-
-#[test]
 fn several_keys_open_one_log() {
     let log = Log::with_rows(4);
     let mut world = connected_with(Config::default(), &[SECOND, FIRST]);
@@ -383,7 +324,7 @@ fn plain_content_is_refused_whatever_brings_it() {
     assert_eq!((world.position(), world.rows().len()), (5, 4));
 }
 
-fn reconnect(world: &mut World) {
+pub(crate) fn reconnect(world: &mut World) {
     let before = world.opened.len();
     world.close(1006);
     world.advance_until(|world| world.opened.len() > before);
@@ -437,79 +378,6 @@ fn sealed_content_that_reaches_a_plain_client_all_the_same_shows_nothing_and_no_
     assert!((1..=11).contains(&world.requests()), "{} in a minute", world.requests());
     assert_eq!((world.position(), world.rows().len()), (4, 3));
     assert_ne!(world.status(), "live");
-}
-
-#[test]
-fn buckets_are_opened_and_a_broken_one_repairs_nothing() {
-    let mut log = Log::with_rows(20);
-    let theirs = rows(21);
-    let mut world = following(&log);
-    world.pong_with(json!([head_with_claim(&log, &theirs)]));
-    for round in 0..2 {
-        let asked = world.last_sent("request_campaign_digest").expect("asked")["payload"].clone();
-        let data = json!({"campaignId": CAMPAIGN, "requestId": asked["requestId"], "epoch": EPOCH,
-            "sequenceNumber": log.head(), "buckets": buckets(&theirs)});
-        world.receive(&message("campaign.digest", &data));
-        let asked = world.last_sent("request_campaign_snapshot").expect("asked")["payload"].clone();
-        let wanted: Vec<u64> = serde_json::from_value(asked["buckets"].clone()).expect("numbers");
-        let inside = theirs.iter().filter(|row| wanted.contains(&(row.bucket() as u64)));
-        let mut snapshot =
-            Snapshot::new(EPOCH, log.head(), &text(&asked["requestId"]), inside.cloned().collect());
-        snapshot.whole = Some(theirs.clone());
-        let mut part = sealed_parts(FIRST, &snapshot).remove(0);
-        if round == 0 {
-            part["content"]["sealed"] = "AAAA".into();
-            let verdict = world.receive(&message("campaign.snapshot", &part));
-            assert_eq!(verdict, Verdict::Refused(Code::SealBroken));
-            assert_eq!(world.rows().len(), 20);
-            world.pong_with(json!([head_with_claim(&log, &theirs)]));
-        } else {
-            assert_eq!(world.receive(&message("campaign.snapshot", &part)), Verdict::Control);
-        }
-    }
-    assert_eq!((world.rows().len(), world.metrics().repairs), (21, 1));
-    log.generate(21);
-}
-
-/// What our own REST answers, sealed or not.
-fn fetched(sealed_as: Option<&str>, campaign: &str, at: u64, rows: &[Row]) -> String {
-    let snapshot = Snapshot::new(EPOCH, at, "", rows.to_vec());
-    let mut answer = snapshot.parts_as_json().remove(0);
-    for member in ["requestId", "part", "parts"] {
-        answer.as_object_mut().expect("an object").remove(member);
-    }
-    let Some(route) = sealed_as else { return answer.to_string() };
-    let event_id = text(&answer["eventId"]);
-    let list = associated(campaign, EPOCH, at, &event_id, route);
-    let sealed: Value =
-        serde_json::from_str(&seal(FIRST, &list, &answer.to_string())).expect("JSON");
-    json!({"campaignId": CAMPAIGN, "epoch": EPOCH, "sequenceNumber": at, "eventId": event_id,
-        "kid": sealed["kid"], "sealed": sealed["sealed"]})
-    .to_string()
-}
-
-#[test]
-fn a_fetched_snapshot_is_opened_and_refused_where_it_does_not_belong() {
-    let config = Config { has_fetch_snapshot: true, ..Config::default() };
-    let log = Log::with_rows(2);
-    for (answer, outcome) in [
-        (fetched(Some("rest.snapshot"), CAMPAIGN, 9, &rows(8)), None),
-        (fetched(None, CAMPAIGN, 9, &rows(8)), Some(Code::NotSealed)),
-        (fetched(Some("rest.campaign"), CAMPAIGN, 9, &rows(8)), Some(Code::SealBroken)),
-        (fetched(Some("rest.snapshot"), "campaign-2", 9, &rows(8)), Some(Code::SealBroken)),
-    ] {
-        let mut world = connected_with(config.clone(), &[FIRST]);
-        world.replay(&sealed(FIRST, &log), 1, 3);
-        while world.fetches.is_empty() {
-            let opened = world.opened.len();
-            world.close(1006);
-            world.advance_until(|it| it.opened.len() > opened || !it.fetches.is_empty());
-        }
-        let ticket = *world.fetches.last().expect("asked for");
-        let refused = world.handle(Input::Snapshot(ticket, Some(&answer))).refused;
-        assert_eq!(refused, outcome);
-        assert_eq!(world.position(), if outcome.is_none() { 9 } else { 3 });
-    }
 }
 
 #[test]

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::sleep;
+
 use crate::access::{Access, Denied, Entry, Identity, SESSIONS_MAX, token_hash};
 use crate::clock::Clock;
 use crate::log::LogError;
@@ -14,6 +16,9 @@ use crate::session::Context;
 /// What was said of a session is kept for longer than it lasts by this much, more than the clocks of
 /// servers may differ.
 const CLOCKS: Duration = Duration::from_secs(3_600);
+
+/// The pause before a session that nobody was given is ended once more.
+const TAKE_BACK_PAUSE: Duration = Duration::from_secs(1);
 
 /// Sessions of users.
 #[derive(Debug)]
@@ -116,7 +121,9 @@ impl Sessions {
         tokio::spawn(async move {
             while let Some(table) = table.upgrade()
                 && table.put(&hash, "").await.is_err()
-            {}
+            {
+                sleep(TAKE_BACK_PAUSE).await;
+            }
         });
     }
 

@@ -158,11 +158,11 @@ impl EventLog for Faulty {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::journal::Keep;
-    use super::super::super::kinds::Kind;
-    use super::super::super::reduction::Reduction;
-    use super::super::super::survive;
     use super::*;
+    use crate::journal::Keep;
+    use crate::kinds::Kind;
+    use crate::reduction::Reduction;
+    use crate::survive;
 
     /// Each is found within so many worlds of the reference server.
     const WORLDS: usize = 60;
