@@ -52,6 +52,14 @@ impl Stage {
         }
     }
 
+    /// Installs what it needs beside what cargo brings by itself.
+    fn set_up(self, repo: &Repo) -> Result<()> {
+        match self {
+            Self::Simulator | Self::Model => Ok(()),
+            Self::Fuzz | Self::Histories | Self::Crash | Self::Mutants => setup::everything(repo),
+        }
+    }
+
     /// Runs it; what it found out, as JSON.
     fn run(self, repo: &Repo) -> Result<String> {
         match self {
@@ -90,8 +98,8 @@ pub(crate) fn run_command(repo: &Repo, arguments: Arguments) -> Result<()> {
     };
     let stages: Vec<Stage> = named.iter().map(stage).collect::<Result<_>>()?;
     let stages = if stages.is_empty() { Stage::ALL.to_vec() } else { stages };
-    setup::everything(repo)?;
     for stage in stages {
+        stage.set_up(repo)?;
         let (commit, began) = (commit(repo)?, Instant::now());
         let found = stage.run(repo)?;
         let text = format!(
