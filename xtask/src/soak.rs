@@ -56,7 +56,8 @@ impl Stage {
     fn set_up(self, repo: &Repo) -> Result<()> {
         match self {
             Self::Simulator | Self::Model => Ok(()),
-            Self::Fuzz | Self::Histories | Self::Crash | Self::Mutants => setup::everything(repo),
+            Self::Mutants => setup::for_mutants(repo),
+            Self::Fuzz | Self::Histories | Self::Crash => setup::everything(repo),
         }
     }
 
