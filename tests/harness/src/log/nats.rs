@@ -16,6 +16,7 @@
 pub(super) mod batch;
 mod bridge;
 mod feed;
+mod follow;
 mod publish;
 mod shared;
 pub mod table;

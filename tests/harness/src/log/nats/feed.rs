@@ -3,50 +3,47 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_nats::jetstream::Context;
-use async_nats::jetstream::consumer::{DeliverPolicy, pull::OrderedConfig};
+use async_nats::jetstream::stream::Info;
+use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 use campaign_sync::protocol::{CampaignId, Code};
-use futures_util::StreamExt as _;
+use tokio::time::sleep;
 
 use super::super::{EventLog as _, LogError, Result};
 use super::batch::Body;
-use super::bridge::{STREAM, SUBJECT};
+use super::bridge::{RETRY, STREAM, SUBJECT};
+use super::follow::{Reader, follow};
 use super::publish::PART;
 use super::shared::{Outcome, Shared};
 
-/// After this much silence the leader is asked whether there was something to hear: the consumer may
-/// have died with the server that it was on.
-const SILENCE: Duration = Duration::from_secs(1);
-
-/// The pause before the stream is opened again.
-const RETRY: Duration = Duration::from_millis(200);
-
 /// Reads for as long as it is the stream of that epoch.
 pub(super) async fn run(shared: Arc<Shared>, context: Context, epoch: String) {
-    let mut feed = Feed { shared, pending: HashMap::new() };
+    let mut feed = Feed { shared, epoch, pending: HashMap::new() };
     loop {
-        match feed.follow(&context, &epoch).await {
-            Ok(()) => {}
-            Err(Ended::Again(reason)) => {
-                tracing::warn!(event = "log_feed_interrupted", reason);
-            }
-            Err(Ended::ForGood(reason)) => {
+        let Err(ended) = follow(&context, STREAM, &mut feed).await;
+        match ended {
+            Ended::Again(error) => tracing::warn!(event = "log_feed_interrupted", %error),
+            Ended::ForGood(reason) => {
                 tracing::error!(event = "log_feed_ended", reason);
                 return feed.shared.fail(reason);
             }
         }
-        tokio::time::sleep(RETRY).await;
+        sleep(RETRY).await;
     }
 }
 
 enum Ended {
     /// The stream could not be read.
-    Again(String),
+    Again(LogError),
     /// There is no sense in reading on.
     ForGood(String),
+}
+
+impl From<LogError> for Ended {
+    fn from(error: LogError) -> Self {
+        Self::Again(error)
+    }
 }
 
 /// A publication of which not all parts have been read.
@@ -57,6 +54,7 @@ struct Parts {
 
 struct Feed {
     shared: Arc<Shared>,
+    epoch: String,
     pending: HashMap<CampaignId, HashMap<String, Parts>>,
 }
 
@@ -69,44 +67,21 @@ struct Message<'m> {
     payload: Bytes,
 }
 
-impl Feed {
-    async fn follow(&mut self, context: &Context, epoch: &str) -> Result<(), Ended> {
-        let again = |error: &dyn std::fmt::Display| Ended::Again(error.to_string());
-        let stream = context.get_stream(STREAM).await.map_err(|error| again(&error))?;
-        if stream.cached_info().config.description.as_deref() != Some(epoch) {
-            return Err(Ended::ForGood("the stream is not the same any more".into()));
-        }
-        let start_sequence = self.shared.sequence() + 1;
-        let consumer = OrderedConfig {
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
-            ..OrderedConfig::default()
-        };
-        let consumer = stream.create_consumer(consumer).await.map_err(|error| again(&error))?;
-        let mut messages = consumer.messages().await.map_err(|error| again(&error))?;
-        loop {
-            match tokio::time::timeout(SILENCE, messages.next()).await {
-                Ok(Some(Ok(message))) => self.take(&message)?,
-                Ok(Some(Err(error))) => return Err(again(&error)),
-                Ok(None) => return Err(Ended::Again("the consumer ended".into())),
-                Err(_) => {
-                    let info = stream.get_info().await.map_err(|error| again(&error))?;
-                    if info.config.description.as_deref() != Some(epoch) {
-                        return Err(Ended::ForGood("the stream is not the same any more".into()));
-                    }
-                    if info.state.last_sequence > self.shared.sequence() {
-                        return Err(Ended::Again("the consumer is silent".into()));
-                    }
-                }
-            }
-        }
+impl Reader for Feed {
+    type Error = Ended;
+
+    fn meet(&mut self, stream: &Info) -> Result<(), Ended> {
+        let is_same = stream.config.description.as_ref() == Some(&self.epoch);
+        is_same
+            .then_some(())
+            .ok_or_else(|| Ended::ForGood("the stream is not the same any more".into()))
     }
 
-    fn take(&mut self, message: &async_nats::jetstream::Message) -> Result<(), Ended> {
-        let info = message.info().map_err(|error| Ended::Again(error.to_string()))?;
-        let sequence = info.stream_sequence;
-        if sequence <= self.shared.sequence() {
-            return Ok(());
-        }
+    fn seen(&self) -> u64 {
+        self.shared.sequence()
+    }
+
+    fn take(&mut self, sequence: u64, message: &jetstream::Message) -> Result<(), Ended> {
         let campaign = message.subject.strip_prefix(SUBJECT);
         let campaign = campaign.and_then(|id| CampaignId::new(id).ok());
         let part = message.headers.as_ref().and_then(|headers| headers.get(PART));
@@ -120,7 +95,9 @@ impl Feed {
         let taken = Message { sequence, id, part, parts, payload };
         self.fold(&campaign, taken).map_err(|error| Ended::ForGood(error.to_string()))
     }
+}
 
+impl Feed {
     fn fold(&mut self, campaign: &CampaignId, message: Message<'_>) -> Result<()> {
         let (sequence, id) = (message.sequence, message.id.to_owned());
         let Some((first, body)) = self.assemble(campaign, message) else {

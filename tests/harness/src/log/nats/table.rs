@@ -6,23 +6,21 @@
 //! messages by their age alone, so whoever was cut off reads on where it stopped and misses nothing
 //! that still matters.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
 use async_nats::connection::State;
 use async_nats::header::NATS_MESSAGE_ID;
-use async_nats::jetstream::Context;
-use async_nats::jetstream::consumer::{DeliverPolicy, pull::OrderedConfig};
 use async_nats::jetstream::stream::{Config, Info, StorageType};
-use futures_util::StreamExt as _;
+use async_nats::jetstream::{Context, Message};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::super::LogError;
 use super::bridge::{RETRY, connect, find_stream, replicas};
+use super::follow::{Reader, SILENCE, end_of, follow};
 use super::{PATIENCE, storage};
 
 /// The stream.
@@ -39,9 +37,6 @@ const ASK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The least time between two questions to the cluster, however many ask.
 const ASK_PAUSE: Duration = Duration::from_millis(100);
-
-/// After this much silence the leader is asked whether there was something to hear.
-const SILENCE: Duration = Duration::from_secs(1);
 
 /// A stream that ends before what was read of it is another one, unless its leader is only behind: that
 /// passes within this.
@@ -208,11 +203,6 @@ async fn caught_up(
     timeout(patience, caught_up).await.map_err(storage)?
 }
 
-/// The last message that there is to hear of. They age in order, so the last is gone when all are.
-const fn end_of(info: &Info) -> u64 {
-    if info.state.messages == 0 { 0 } else { info.state.last_sequence }
-}
-
 /// Which stream it is that was read.
 #[derive(Debug, Default)]
 pub struct Lineage {
@@ -254,61 +244,44 @@ async fn run(mut context: Context, told: watch::Sender<u64>, listener: Listener)
     // A question that a leader took along when it died is soon asked again: there are five seconds in
     // all to show somebody out.
     context.set_timeout(SILENCE);
-    let mut lineage = Lineage::default();
+    let mut rows = Rows { told, listener, lineage: Lineage::default() };
     loop {
-        let Err(error) = follow(&context, &told, &listener, &mut lineage).await;
+        let Err(error) = follow(&context, STREAM, &mut rows).await;
         tracing::warn!(event = "sessions_interrupted", %error);
         sleep(RETRY).await;
     }
 }
 
-async fn follow(
-    context: &Context,
-    told: &watch::Sender<u64>,
-    listener: &Listener,
-    lineage: &mut Lineage,
-) -> Result<Infallible, LogError> {
-    let stream = context.get_stream(STREAM).await.map_err(storage)?;
-    let seen = || *told.borrow();
-    let mut meets = |info: &Info| {
-        let created = info.created.unix_timestamp_nanos();
-        lineage.meets(created, info.state.last_sequence, seen(), Instant::now())
-    };
-    match meets(stream.cached_info()) {
-        Kinship::Same => {}
-        Kinship::Behind => return Err(storage("the leader is behind")),
-        Kinship::Other => {
-            listener(None);
-            told.send_replace(0);
+struct Rows {
+    told: watch::Sender<u64>,
+    listener: Listener,
+    lineage: Lineage,
+}
+
+impl Reader for Rows {
+    type Error = LogError;
+
+    fn meet(&mut self, stream: &Info) -> Result<(), LogError> {
+        let (created, end) = (stream.created.unix_timestamp_nanos(), stream.state.last_sequence);
+        match self.lineage.meets(created, end, self.seen(), Instant::now()) {
+            Kinship::Same => Ok(()),
+            Kinship::Behind => Err(storage("the leader is behind")),
+            Kinship::Other => {
+                (self.listener)(None);
+                self.told.send_replace(0);
+                Err(storage("the stream is another one"))
+            }
         }
     }
-    let start_sequence = seen() + 1;
-    let consumer = OrderedConfig {
-        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
-        ..OrderedConfig::default()
-    };
-    let consumer = stream.create_consumer(consumer).await.map_err(storage)?;
-    let mut messages = consumer.messages().await.map_err(storage)?;
-    let created = stream.cached_info().created;
-    loop {
-        match timeout(SILENCE, messages.next()).await {
-            Ok(Some(message)) => {
-                let message = message.map_err(storage)?;
-                let sequence = message.info().map_err(storage)?.stream_sequence;
-                let key = message.subject.strip_prefix(SUBJECT).unwrap_or_default();
-                if sequence > seen() {
-                    listener(Some((key, &String::from_utf8_lossy(&message.payload))));
-                    told.send_replace(sequence);
-                }
-            }
-            Ok(None) => return Err(storage("the consumer ended")),
-            Err(_) => {
-                let info = stream.get_info().await.map_err(storage)?;
-                let is_other = info.created != created || info.state.last_sequence < seen();
-                if is_other || end_of(&info) > seen() {
-                    return Err(storage("the consumer is silent"));
-                }
-            }
-        }
+
+    fn seen(&self) -> u64 {
+        *self.told.borrow()
+    }
+
+    fn take(&mut self, sequence: u64, message: &Message) -> Result<(), LogError> {
+        let key = message.subject.strip_prefix(SUBJECT).unwrap_or_default();
+        (self.listener)(Some((key, &String::from_utf8_lossy(&message.payload))));
+        self.told.send_replace(sequence);
+        Ok(())
     }
 }

@@ -1,0 +1,73 @@
+//! Following a stream: every message once and in order, by a consumer that may die at any time.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{DeliverPolicy, pull::OrderedConfig};
+use async_nats::jetstream::stream::Info;
+use async_nats::jetstream::{Context, Message};
+use futures_util::StreamExt as _;
+use tokio::time::timeout;
+
+use super::super::LogError;
+use super::storage;
+
+/// After this much silence the leader is asked whether there was something to hear: the consumer may
+/// have died with the server that it was on.
+pub(super) const SILENCE: Duration = Duration::from_secs(1);
+
+/// Whoever reads a stream.
+pub(super) trait Reader {
+    /// Why it reads no further for now.
+    type Error: From<LogError>;
+
+    /// Whether this is the stream to read on with.
+    fn meet(&mut self, stream: &Info) -> Result<(), Self::Error>;
+
+    /// The last message that was read.
+    fn seen(&self) -> u64;
+
+    /// Reads the next one.
+    fn take(&mut self, sequence: u64, message: &Message) -> Result<(), Self::Error>;
+}
+
+/// Reads on behind the last message that was read, until that is no longer possible.
+pub(super) async fn follow<R: Reader>(
+    context: &Context,
+    stream: &str,
+    reader: &mut R,
+) -> Result<Infallible, R::Error> {
+    let stream = context.get_stream(stream).await.map_err(storage)?;
+    reader.meet(stream.cached_info())?;
+    let start_sequence = reader.seen() + 1;
+    let consumer = OrderedConfig {
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
+        ..OrderedConfig::default()
+    };
+    let consumer = stream.create_consumer(consumer).await.map_err(storage)?;
+    let mut messages = consumer.messages().await.map_err(storage)?;
+    loop {
+        match timeout(SILENCE, messages.next()).await {
+            Ok(Some(message)) => {
+                let message = message.map_err(storage)?;
+                let sequence = message.info().map_err(storage)?.stream_sequence;
+                if sequence > reader.seen() {
+                    reader.take(sequence, &message)?;
+                }
+            }
+            Ok(None) => return Err(storage("the consumer ended").into()),
+            Err(_) => {
+                let info = stream.get_info().await.map_err(storage)?;
+                reader.meet(&info)?;
+                if end_of(&info) > reader.seen() {
+                    return Err(storage("the consumer is silent").into());
+                }
+            }
+        }
+    }
+}
+
+/// The last message that there is to hear of. They age in order, so the last is gone when all are.
+pub(super) const fn end_of(info: &Info) -> u64 {
+    if info.state.messages == 0 { 0 } else { info.state.last_sequence }
+}
