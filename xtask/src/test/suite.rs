@@ -193,9 +193,9 @@ impl fmt::Display for Suite {
 /// All native tests; then those of the client once more as the modules are built that do without the
 /// original dialect.
 fn native(repo: &Repo, log: &mut Log) -> Result<Tally> {
-    let all = ["test", "--workspace", "--no-fail-fast"];
+    let all = ["test", "--workspace", "--features", "campaign-sync-simulation/encrypted"];
     let main = ["test", "--no-default-features", "--test", "protocol", "--no-fail-fast"];
-    let mut success = log.run(repo.command("cargo").args(all))?;
+    let mut success = log.run(repo.command("cargo").args(all).arg("--no-fail-fast"))?;
     success &= log.run(repo.command("cargo").args(main))?;
     success &= log.run(repo.command("cargo").args(main).args(["--features", "encrypted"]))?;
     Ok(Tally::of_runner(&log.read()?, success))

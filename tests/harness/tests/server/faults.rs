@@ -6,7 +6,7 @@ use campaign_sync_harness::faults::{Link, Settings};
 use campaign_sync_harness::session::Frame;
 use serde_json::{Value, json};
 
-use super::support::{Client, Copy, Heard, Server, parse, rows_by_sql};
+use super::support::{Client, Copy, Server, parse, rows_by_sql};
 
 async fn bad_server() -> (Server, u64) {
     let server = Server::with(|options| options.faults = true).await;
@@ -140,7 +140,8 @@ async fn a_cut_ends_every_socket_without_a_close_frame() {
     }
     assert_eq!(server.post("/faults/cut", json!({})).await.body, json!({"cut": 3}));
     for client in &mut clients {
-        assert!(matches!(client.next().await, Heard::Closed(None)));
+        // On a slow machine a heartbeat may have come before the cut.
+        assert_eq!(client.closed().await, None);
     }
     Client::connect(&server.address).await;
 }
