@@ -3,7 +3,7 @@
 
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::protocol::limits::FRAME_BYTES_MAX;
-use campaign_sync::protocol::{CampaignId, Code};
+use campaign_sync::protocol::{CampaignId, Code, Digest};
 use campaign_sync::sync::{Input, Verdict};
 use serde_json::{Value, json};
 
@@ -281,6 +281,16 @@ fn a_short_hash_is_never_accepted() {
     let hash = event.hash();
     for bad in [&hash[..16], &hash[..63], &hash.to_uppercase(), "", &format!("{hash}0")] {
         Steady::new().refuses(&event.document_with_hash(bad), Code::InvalidEnvelope);
+    }
+}
+
+#[test]
+fn a_digest_is_sixteen_lower_case_digits_and_nothing_else() {
+    assert_eq!(Digest::parse("00000000000000af"), Some(Digest(0xaf)));
+    for text in
+        ["", "af", "0000000000000af", "000000000000000af", "00000000000000AF", "+0000000000000af"]
+    {
+        assert_eq!(Digest::parse(text), None, "{text:?}");
     }
 }
 
