@@ -30,8 +30,6 @@ pub struct CampaignStore {
 pub struct Swapped {
     /// The phase, if it differs from before.
     pub phase: Option<PhaseChange>,
-    /// Rows that are gone.
-    pub removed: u64,
     /// Rows kept aside because too many would have gone at once.
     pub unconfirmed: u64,
     /// Rows that the snapshot brought.
@@ -108,7 +106,6 @@ impl CampaignStore {
                 self.set_aside(id);
             }
         }
-        swapped.removed = if keep { 0 } else { missing.len() as u64 };
         swapped.unconfirmed = if keep { missing.len() as u64 } else { 0 };
         let former = core::mem::replace(&mut self.table, staging.table);
         self.table.succeed(&former);
@@ -132,8 +129,6 @@ impl CampaignStore {
             if keep {
                 self.set_aside(id);
                 swapped.unconfirmed += 1;
-            } else {
-                swapped.removed += 1;
             }
             self.table.remove(id);
         }

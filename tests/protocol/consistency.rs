@@ -2,7 +2,7 @@
 
 use campaign_sync::protocol::Code;
 use campaign_sync::store::consistency::large_discrepancy;
-use campaign_sync::sync::Verdict;
+use campaign_sync::sync::{Config, Verdict};
 use serde_json::{Value, json};
 
 use crate::wire::{CAMPAIGN, EPOCH, Log, Row, Snapshot, buckets, digest, message, rows};
@@ -254,8 +254,26 @@ fn more_than_a_hundred_rows_never_vanish_in_a_repair() {
         let view = world.view();
         assert_eq!(view["domainsCount"], 130 - missing);
         assert_eq!(view["unconfirmedCount"], set_aside);
+        assert_eq!(world.heard().contains(&"unconfirmed"), set_aside > 0);
+        if set_aside > 0 {
+            assert_eq!(world.notice("unconfirmed")["rows"], set_aside);
+        }
         assert_eq!(world.rows().len() as u64, 130 - missing + set_aside);
     }
+}
+
+#[test]
+fn a_repair_is_logged_with_the_rows_that_it_brought() {
+    let log = Log::with_rows(40);
+    let mut world = World::following_with(&log, Config { log: true, ..Config::default() });
+    let mut theirs = rows(40);
+    theirs[7].dns = Some("ok");
+    world.pong_with(claim(log.head(), &theirs));
+    send_digest(&mut world, log.head(), &theirs);
+    send_buckets(&mut world, log.head(), &theirs);
+    let brought = theirs.iter().filter(|row| row.bucket() == theirs[7].bucket()).count() as u64;
+    let record = world.logs.iter().find(|record| record.event == "snapshot").expect("logged");
+    assert_eq!(record.value, Some(brought));
 }
 
 #[test]

@@ -229,6 +229,36 @@ fn a_status_shows_its_message_while_it_is_failed() {
 }
 
 #[test]
+fn a_status_of_another_phase_changes_nothing() {
+    let (mut world, mut log) = followed(1);
+    let status = |phase: &str| json!({"campaignId": CAMPAIGN, "currentPhase": phase, "phaseStatus": "paused"});
+    world.receive(&log.push("campaign.status", &status("setup")).document());
+    assert_eq!(world.view()["campaign"]["phaseStatus"], "in_progress");
+    world.receive(&log.push("campaign.status", &status("domain_generation")).document());
+    assert_eq!(world.view()["campaign"]["phaseStatus"], "paused");
+}
+
+#[test]
+fn a_transition_without_a_record_brings_phase_status_and_counters_of_its_own() {
+    let (mut world, mut log) = followed(3);
+    let mut data = transition("domain_generation", "dns_validation", "in_progress", &rows(3));
+    data["campaign"] = Value::Null;
+    for (count, value) in [("processedCount", 2), ("successfulCount", 1), ("failedItems", 1)] {
+        data[count] = value.into();
+    }
+    assert_eq!(transit(&mut world, &mut log, &data), Verdict::Applied);
+    let campaign = &world.view()["campaign"];
+    assert_eq!(campaign["name"], "Spring", "what it does not speak of stays");
+    assert_eq!(
+        [&campaign["currentPhase"], &campaign["phaseStatus"]],
+        ["dns_validation", "in_progress"]
+    );
+    let counts = ["totalItems", "processedItems", "successfulItems", "failedItems"];
+    assert_eq!(counts.map(|count| campaign[count].clone()), [3, 2, 1, 1]);
+    assert_eq!(world.view()["totalDomainCount"], 3);
+}
+
+#[test]
 fn a_phase_that_a_snapshot_brings_is_told_as_a_transition() {
     let (mut world, log) = followed(2);
     world.reconnect();
@@ -283,6 +313,23 @@ fn columns_absent_from_an_update_stay_and_null_ones_are_cleared() {
     let row = &world.rows()[0];
     assert_eq!((&row["dnsStatus"], &row["leadStatus"]), (&"ok".into(), &"match".into()));
     assert_eq!((&row["httpStatusCode"], &row["leadScore"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
+fn a_row_may_be_created_and_changed_in_one_event() {
+    let (mut world, mut log) = followed(1);
+    let both = json!([Row::generated(1).json(), {"domainId": "d-1", "dnsStatus": "ok"}]);
+    assert_eq!(world.receive(&log.update(both).document()), Verdict::Applied);
+    assert_eq!((world.rows().len(), &world.rows()[1]["dnsStatus"]), (2, &"ok".into()));
+}
+
+#[test]
+fn a_change_of_a_row_that_nobody_created_rejects_the_whole_event() {
+    let (mut world, mut log) = followed(1);
+    let before = world.view();
+    let other = json!([Row::generated(1).json(), {"domainId": "d-2", "dnsStatus": "ok"}]);
+    assert_eq!(world.receive(&log.update(other).document()), Verdict::Rejected);
+    assert_eq!((world.rows().len(), &world.view()["domainsDigest"]), (1, &before["domainsDigest"]));
 }
 
 #[test]
