@@ -32,7 +32,7 @@ pub async fn upgrade(State(app): State<Arc<App>>, request: Request) -> Response 
         let message = "this is no upgrade to a WebSocket of version 13";
         return Refusal::new(Code::InvalidBody, message).into_response();
     };
-    let Some(place) = Place::take(&app) else {
+    let Some(seat) = Seat::take(&app) else {
         app.context.hub.metrics.rate_limited.get_or_create(&[("what", "connections")]).inc();
         return Refusal::new(Code::TooMany, "too many connections").into_response();
     };
@@ -50,25 +50,25 @@ pub async fn upgrade(State(app): State<Arc<App>>, request: Request) -> Response 
         tokio::select! {
             // Dropping the socket closes the connection under it, without a close frame.
             () = cut => {}
-            () = Driver::new(place, cookie, wire).run() => {}
+            () = Driver::new(seat, cookie, wire).run() => {}
         }
     });
     response
 }
 
 /// One of the sockets that there may be.
-struct Place(Arc<App>);
+struct Seat(Arc<App>);
 
-impl Place {
+impl Seat {
     fn take(app: &Arc<App>) -> Option<Self> {
         let (most, taken) = &app.sockets;
-        let place = Self(app.clone());
+        let seat = Self(app.clone());
         app.context.hub.metrics.connections.inc();
-        (taken.fetch_add(1, Ordering::Relaxed) < *most).then_some(place)
+        (taken.fetch_add(1, Ordering::Relaxed) < *most).then_some(seat)
     }
 }
 
-impl Drop for Place {
+impl Drop for Seat {
     fn drop(&mut self) {
         self.0.sockets.1.fetch_sub(1, Ordering::Relaxed);
         self.0.context.hub.metrics.connections.dec();
@@ -77,7 +77,7 @@ impl Drop for Place {
 
 struct Driver {
     app: Arc<App>,
-    _place: Place,
+    _seat: Seat,
     id: String,
     session: Option<Box<dyn Conversation>>,
     wire: Wire,
@@ -108,15 +108,15 @@ fn conversation(
 struct Over;
 
 impl Driver {
-    fn new(place: Place, cookie: Option<String>, wire: Wire) -> Self {
-        let app = place.0.clone();
+    fn new(seat: Seat, cookie: Option<String>, wire: Wire) -> Self {
+        let app = seat.0.clone();
         let wake = Arc::new(Notify::new());
         let id = format!("{:032x}", rand::random::<u128>());
         let session = conversation(&app, &id, &wake, cookie);
         Self {
             draining: app.draining.subscribe(),
             app,
-            _place: place,
+            _seat: seat,
             id,
             session: Some(session),
             wire,

@@ -37,7 +37,7 @@ use super::{
 use crate::keys::{Keyring, check_epoch};
 use crate::lock::lock;
 use batch::{Batch, Body, Image};
-use bridge::{Bridge, Place};
+use bridge::{Bridge, StreamEnd};
 use shared::{Outcome, Shared};
 
 /// How long an append waits for the stream, a change of its leader included.
@@ -74,7 +74,7 @@ impl NatsLog {
         keys: Option<Arc<Keyring>>,
     ) -> Result<Self> {
         let (bridge, place) = Bridge::open(servers, new_epoch, renew)?;
-        let Place { epoch, last_sequence } = place;
+        let StreamEnd { epoch, last_sequence } = place;
         check_epoch(&epoch, keys.is_some())?;
         let (copy, position) = SqliteLog::open_replica(cache, &epoch)?;
         if position > last_sequence {

@@ -15,20 +15,23 @@ pub const POSITION: HeaderName = HeaderName::from_static("campaign-position");
 /// A handler's outcome.
 pub type Answer = Result<Response, Refusal>;
 
-/// Number and id of the event that a body describes the state after.
-pub type At<'a> = (u64, &'a str);
-
 /// A body that belongs to no single position.
 pub fn plain(body: &Value) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// A body that describes exactly that position of a campaign; sealed where everything is. `route`
-/// is the word of the seal for the route.
+/// A body that describes a campaign as it is after exactly that event, by its number and id; sealed
+/// where everything is. `route` is the word of the seal for the route.
 ///
 /// # Errors
 /// [`Code::Internal`] if it is to be sealed and cannot be.
-pub fn positioned(hub: &Hub, id: &CampaignId, at: At<'_>, route: &str, body: &Value) -> Answer {
+pub fn positioned(
+    hub: &Hub,
+    id: &CampaignId,
+    at: (u64, &str),
+    route: &str,
+    body: &Value,
+) -> Answer {
     let position = format!("{}/{}", hub.epoch(), at.0);
     let sealed = sealed(hub, id, at, route, body)?;
     Ok(([(POSITION, position)], plain(sealed.as_ref().unwrap_or(body))).into_response())
@@ -41,7 +44,7 @@ pub fn positioned(hub: &Hub, id: &CampaignId, at: At<'_>, route: &str, body: &Va
 pub fn sealed(
     hub: &Hub,
     campaign: &CampaignId,
-    (number, event_id): At<'_>,
+    (number, event_id): (u64, &str),
     route: &str,
     body: &Value,
 ) -> Result<Option<Value>, Refusal> {

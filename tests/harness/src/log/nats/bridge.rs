@@ -31,7 +31,7 @@ const REPLICAS: usize = 3;
 
 /// Which stream it is, and where it ended when it was opened.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct StreamEnd {
     pub(super) epoch: String,
     pub(super) last_sequence: u64,
 }
@@ -67,7 +67,7 @@ impl Bridge {
         servers: &[String],
         new_epoch: &str,
         renew: bool,
-    ) -> Result<(Self, Place), LogError> {
+    ) -> Result<(Self, StreamEnd), LogError> {
         let servers = servers.to_owned();
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
@@ -188,7 +188,7 @@ async fn open_stream(
     new_epoch: &str,
     renew: bool,
     replicas: usize,
-) -> Result<Place, LogError> {
+) -> Result<StreamEnd, LogError> {
     let config = Config {
         name: STREAM.into(),
         description: Some(new_epoch.into()),
@@ -205,5 +205,5 @@ async fn open_stream(
     }
     let epoch = info.config.description.filter(|epoch| !epoch.is_empty());
     let epoch = epoch.ok_or_else(|| LogError::Storage("the stream has no epoch".into()))?;
-    Ok(Place { epoch, last_sequence: info.state.last_sequence })
+    Ok(StreamEnd { epoch, last_sequence: info.state.last_sequence })
 }

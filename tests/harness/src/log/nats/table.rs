@@ -47,7 +47,7 @@ const BEHIND: Duration = Duration::from_secs(10);
 pub type Listener = Box<dyn Fn(Option<(&str, &str)>) + Send + Sync>;
 
 /// The table. Of the runtime that it was opened on.
-pub struct Table {
+pub struct SharedTable {
     context: Context,
     /// Everything up to this message has been heard.
     seen: watch::Receiver<u64>,
@@ -56,14 +56,14 @@ pub struct Table {
     _tasks: JoinSet<()>,
 }
 
-impl fmt::Debug for Table {
+impl fmt::Debug for SharedTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Table").finish_non_exhaustive()
+        f.debug_struct("SharedTable").finish_non_exhaustive()
     }
 }
 
-impl Table {
-    /// Opens or creates it on these servers, and reads it to its end. Rows are kept that long. Calls
+impl SharedTable {
+    /// Opens or creates it on these servers, and reads it to its end. Listening are kept that long. Calls
     /// `asked` whenever the cluster is asked what there is.
     ///
     /// # Errors
@@ -244,7 +244,7 @@ async fn run(mut context: Context, told: watch::Sender<u64>, listener: Listener)
     // A question that a leader took along when it died is soon asked again: there are five seconds in
     // all to show somebody out.
     context.set_timeout(SILENCE);
-    let mut rows = Rows { told, listener, lineage: Lineage::default() };
+    let mut rows = Listening { told, listener, lineage: Lineage::default() };
     loop {
         let Err(error) = follow(&context, STREAM, &mut rows).await;
         tracing::warn!(event = "sessions_interrupted", %error);
@@ -252,13 +252,13 @@ async fn run(mut context: Context, told: watch::Sender<u64>, listener: Listener)
     }
 }
 
-struct Rows {
+struct Listening {
     told: watch::Sender<u64>,
     listener: Listener,
     lineage: Lineage,
 }
 
-impl Reader for Rows {
+impl Reader for Listening {
     type Error = LogError;
 
     fn meet(&mut self, stream: &Info) -> Result<(), LogError> {
