@@ -2,15 +2,16 @@
 //! nothing that could be relied on, and replays nothing. Nothing can be proven there; what holds all
 //! the same is checked after every step.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod campaign;
+mod oracle;
 
+use std::collections::BTreeSet;
+
+use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::frame::Frame;
-use campaign_sync::protocol::{CampaignId, EventHash};
 use campaign_sync::sync::input::{ConnectionId, Ticket, Wake};
-use campaign_sync::sync::{
-    Config, Effect, Input, Machine, Notice, Now, StaleReason, Status, Timestamp,
-};
-use serde_json::{Value, json};
+use campaign_sync::sync::{Config, Effect, Input, Machine, Notice, Now, Timestamp};
+use serde_json::json;
 
 use super::faults::{Fault, Levels, Plan};
 use super::invariants::{self, Check, Violation, demand};
@@ -22,28 +23,12 @@ use super::report::Tally;
 use super::rng::Rng;
 use super::server::wire::timestamp;
 use super::world::End;
+use campaign::Campaign;
 
 /// The campaign that the page holds, and one whose events reach it all the same.
 const CAMPAIGNS: [&str; 2] = ["c1", "c2"];
-/// Phases in the order in which campaigns go through them.
-const PHASES: [&str; 4] =
-    ["domain_generation", "dns_validation", "http_keyword_validation", "analysis"];
-const WORDS: [&str; 3] = ["resolved", "failed", "timeout"];
-/// Everything must be shown this long after faults stop: dead link, reconnect, negotiation, and a
-/// fetch that was put off.
-const CONVERGE_MS: u64 = 90_000;
 /// Fetches of one campaign within a minute: one per refresh, reconnect, and failure.
 const FETCHES_MAX: usize = 90;
-
-/// What the server has of a campaign, and what it ever had.
-#[derive(Debug)]
-struct Campaign {
-    phase: usize,
-    status: &'static str,
-    rows: BTreeMap<String, Option<&'static str>>,
-    phases: BTreeSet<usize>,
-    outcomes: BTreeSet<(String, Option<&'static str>)>,
-}
 
 #[derive(Debug)]
 enum Happening {
@@ -115,32 +100,6 @@ pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: Keep) -> End {
     world.tally.seeds = 1;
     world.tally.met("world", Kind::Original.name());
     End { violation, tally: world.tally, journal: world.journal }
-}
-
-impl Campaign {
-    fn new() -> Self {
-        Self {
-            phase: 0,
-            status: "in_progress",
-            rows: BTreeMap::new(),
-            phases: BTreeSet::from([0]),
-            outcomes: BTreeSet::new(),
-        }
-    }
-
-    fn snapshot(&self, id: &str) -> String {
-        let row = |(id, dns): (&String, &Option<&str>)| {
-            json!({"id": id, "domainName": format!("{id}.example"), "offsetIndex": 1,
-                "dnsStatus": dns})
-        };
-        let rows: Vec<Value> = self.rows.iter().map(row).collect();
-        json!({
-            "campaign": {"id": id, "name": "x", "currentPhase": PHASES[self.phase],
-                "phaseStatus": self.status, "totalDomainCount": self.rows.len()},
-            "domains": rows,
-        })
-        .to_string()
-    }
 }
 
 impl World {
@@ -266,71 +225,12 @@ impl World {
             return;
         }
         let index = usize::from(self.rng.chance(300));
-        let document = self.change(index);
+        self.serial += 1;
+        let (campaign, now) = (&mut self.campaigns[index], timestamp(self.now_ms));
+        let document = campaign.change(CAMPAIGNS[index], self.serial, &now, &mut self.rng);
         self.send(&document);
         let at_ms = self.now_ms + self.rng.around(self.plan.work_ms);
         self.schedule.plan(at_ms, Happening::Work);
-    }
-
-    fn change(&mut self, index: usize) -> String {
-        let (id, now) = (CAMPAIGNS[index], timestamp(self.now_ms));
-        let (rng, campaign) = (&mut self.rng, &mut self.campaigns[index]);
-        self.serial += 1;
-        match rng.below(100) {
-            0..6 => {
-                let before = campaign.phase;
-                campaign.phase = (before + 1) % PHASES.len();
-                campaign.status = "not_started";
-                campaign.phases.insert(campaign.phase);
-                let data = json!({
-                    "campaignId": id, "previousPhase": PHASES[before],
-                    "newPhase": PHASES[campaign.phase], "newStatus": "not_started",
-                    "transitionType": "manual", "triggerReason": "go", "prerequisitesMet": true,
-                    "dataIntegrityCheck": true, "domainsCount": campaign.rows.len(),
-                    "processedCount": 0, "successfulCount": 0, "failedItems": 0,
-                });
-                let (kind, data) = ("\"campaign.phase.transition\"", data.to_string());
-                let hash = EventHash::of_original(kind, &format!("\"{now}\""), &data).to_string();
-                let serial = self.serial;
-                format!(
-                    "{{\"type\":{kind},\"timestamp\":\"{now}\",\"data\":{data},\"sequence\":{{\
-                     \"campaignId\":\"{id}\",\"eventId\":\"evt_{serial}\",\
-                     \"sequenceNumber\":{serial},\"eventHash\":\"{}\",\"checkpointData\":true}}}}",
-                    &hash[..16]
-                )
-            }
-            6..20 => {
-                campaign.status = if rng.chance(200) { "completed" } else { "in_progress" };
-                let data = json!({
-                    "campaignId": id, "totalItems": 9, "processedItems": 3, "successfulItems": 2,
-                    "failedItems": 1, "progressPercent": 33.0,
-                    "currentPhase": PHASES[campaign.phase], "phaseStatus": campaign.status,
-                });
-                json!({"type": "campaign.progress", "timestamp": now, "data": data}).to_string()
-            }
-            20..60 if !campaign.rows.is_empty() => {
-                let at = rng.below(campaign.rows.len() as u64) as usize;
-                let word = *rng.pick(&WORDS);
-                let row = campaign.rows.keys().nth(at).cloned().unwrap_or_default();
-                campaign.rows.insert(row.clone(), Some(word));
-                campaign.outcomes.insert((row.clone(), Some(word)));
-                let data = json!({
-                    "campaignId": id, "domainId": row, "domain": format!("{row}.example"),
-                    "validationStatus": word, "attempts": 1,
-                });
-                json!({"type": "dns.validation.result", "timestamp": now, "data": data}).to_string()
-            }
-            _ => {
-                let row = format!("{id}-d{}", self.serial);
-                campaign.rows.insert(row.clone(), None);
-                campaign.outcomes.insert((row.clone(), None));
-                let data = json!({
-                    "campaignId": id, "domainId": row, "domain": format!("{row}.example"),
-                    "offset": 1, "batchSize": 1, "totalGenerated": 1,
-                });
-                json!({"type": "domain.generated", "timestamp": now, "data": data}).to_string()
-            }
-        }
     }
 
     fn send(&mut self, document: &str) {
@@ -431,60 +331,5 @@ impl World {
             Effect::RequestToken(_) | Effect::Settle(..) | Effect::Changed | Effect::Log(_) => {}
         }
         Ok(())
-    }
-
-    /// What holds without any proof.
-    fn check(&mut self, status: Option<Status>) -> Check {
-        demand(status != Some(Status::Live), "G4", || "live without a proof".to_owned())?;
-        let foreign = self.machine.subscription(CAMPAIGNS[1]).is_none();
-        demand(foreign, "G1", || "a campaign that nobody holds is kept".to_owned())?;
-        let Some(held) = self.machine.subscription(CAMPAIGNS[0]) else { return Ok(()) };
-        let (store, campaign) = (&held.store, &self.campaigns[0]);
-        let table = store.table();
-        for row in (0..table.len()).map(|row| table.fields(row)) {
-            let outcome = row.dns_status.and_then(|it| WORDS.iter().find(|word| **word == it));
-            let known = (row.domain_id.to_owned(), outcome.copied());
-            let genuine =
-                campaign.outcomes.contains(&known) && outcome.is_some() == row.dns_status.is_some();
-            demand(genuine, "G1", || format!("the server never had {row:?}"))?;
-            if !self.seen.contains(row.domain_id) {
-                self.seen.insert(row.domain_id.to_owned());
-            }
-        }
-        demand(table.len() == self.seen.len(), "G5", || {
-            format!("{} rows were there, {} are", self.seen.len(), table.len())
-        })?;
-        let Some(record) = store.record() else { return Ok(()) };
-        let was = |index: &usize| PHASES[*index] == record.phase.as_str();
-        // Before anything told of a phase the record has the first one of all.
-        let genuine = campaign.phases.iter().any(was) || record.phase.as_str() == "setup";
-        demand(genuine, "G3", || format!("the server never was in {:?}", record.phase))
-    }
-
-    fn verify(&mut self) -> Result<bool, Violation> {
-        let since_ms = self.now_ms - self.quiet_since_ms.unwrap_or_default();
-        let status = self.machine.status(CAMPAIGNS[0], self.now());
-        let campaign = &self.campaigns[0];
-        let store = self.machine.subscription(CAMPAIGNS[0]).map(|it| &it.store);
-        let same = store.is_some_and(|store| {
-            let (table, rows) = (store.table(), &campaign.rows);
-            let fields = |row| table.fields(row);
-            store.record().is_some_and(|record| {
-                record.phase.as_str() == PHASES[campaign.phase]
-                    && record.status.as_str() == campaign.status
-                    && record.total_domain_count == rows.len() as u64
-            }) && table.len() == rows.len()
-                && (0..table.len())
-                    .map(fields)
-                    .all(|row| rows.get(row.domain_id).is_some_and(|dns| *dns == row.dns_status))
-        });
-        if same && status == Some(Status::Stale(StaleReason::Unproven)) {
-            return Ok(true);
-        }
-        demand(since_ms <= CONVERGE_MS, "G9", || {
-            format!("{status:?}, {since_ms} ms after the faults, and not as on the server")
-        })?;
-        self.schedule.plan(self.now_ms + 1_000, Happening::Verify);
-        Ok(false)
     }
 }
