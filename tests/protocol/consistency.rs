@@ -232,6 +232,24 @@ fn an_unanswered_digest_request_is_given_up_and_found_again() {
 }
 
 #[test]
+fn a_refused_digest_request_is_made_again_at_the_next_difference() {
+    let log = Log::with_rows(20);
+    let mut world = World::following(&log);
+    let refuse = |world: &mut World, request_id: &Value| {
+        let data = json!({"campaignId": CAMPAIGN, "requestId": request_id,
+            "code": Code::TooMany.as_str(), "message": "later"});
+        world.receive(&message("error", &data));
+        world.pong_with(claim(log.head(), &rows(21)));
+        world.count_sent("request_campaign_digest")
+    };
+    world.pong_with(claim(log.head(), &rows(21)));
+    let request = world.last_sent("request_campaign_digest").expect("asked");
+    let request_id = request["payload"]["requestId"].clone();
+    assert_eq!(refuse(&mut world, &"another".into()), 1, "that was not ours");
+    assert_eq!(refuse(&mut world, &request_id), 2);
+}
+
+#[test]
 fn a_checkpoint_that_differs_is_repaired_too() {
     let mut log = Log::with_rows(20);
     let mut world = World::following(&log);

@@ -409,8 +409,8 @@ fn a_long_replay_ends_with_a_younger_proof_than_its_request() {
     world.answer("replay", EPOCH, 1, log.head());
     for number in 1..=log.head() {
         world.advance(2_000);
+        world.pong_with(json!([wire_head(EPOCH, number - 1, log.head())]));
         world.receive(&log.document(number));
-        world.pong_with(json!([wire_head(EPOCH, number, log.head())]));
     }
     assert_eq!((world.position(), &*world.status()), (log.head(), "live"));
 }

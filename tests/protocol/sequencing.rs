@@ -1,7 +1,8 @@
 //! What the machine does with an event: one scenario for each row of the decision table, in its
 //! order.
 
-use campaign_sync::protocol::{Code, SequenceNumber};
+use campaign_sync::protocol::{Code, EventHash, SequenceNumber};
+use campaign_sync::sync::dedupe::DedupeWindow;
 use campaign_sync::sync::{Config, Input, Verdict};
 use serde_json::json;
 
@@ -65,6 +66,20 @@ fn an_old_event_that_is_no_longer_remembered_is_out_of_order() {
     assert_eq!(world.receive(&log.document(6)), Verdict::OutOfOrder);
     assert_eq!((world.metrics().duplicates, world.metrics().out_of_order), (1, 1));
     assert_eq!(world.view(), before);
+}
+
+#[test]
+fn a_window_remembers_the_last_contiguous_numbers_only() {
+    let mut window = DedupeWindow::new(4);
+    let number = |number| SequenceNumber::new(number).expect("in range");
+    let hash = |number: u64| EventHash::of_v1("", "", &number.to_string(), [""; 6]);
+    for remembered in [1, 2, 3, 10, 11] {
+        window.remember(number(remembered), hash(remembered));
+    }
+    for (asked, remembered) in [(2, false), (3, false), (9, false), (10, true), (11, true)] {
+        assert_eq!(window.hash_of(number(asked)), remembered.then(|| hash(asked)), "{asked}");
+    }
+    assert_eq!(window.hash_of(number(12)), None);
 }
 
 #[test]
@@ -259,15 +274,31 @@ fn an_overflow_drops_the_far_end_which_the_seek_brings_again() {
 #[test]
 fn an_overflow_by_bytes_drops_the_far_end_too() {
     let mut log = Log::with_rows(1);
-    let size = log.document(2).len();
-    let config = Config { held_bytes_max: 2 * size + size / 2, ..Config::default() };
-    let mut world = World::following_with(&log, config);
     for offset in 1..6 {
         log.generate(offset);
     }
+    let size = log.document(4).len() + log.document(5).len();
+    let config = Config { held_bytes_max: size, ..Config::default() };
+    let mut world = World::following_with(&log.clone_to(2), config);
     assert_eq!(world.receive(&log.document(4)), Verdict::Held);
-    assert_eq!(world.receive(&log.document(5)), Verdict::Held);
+    assert_eq!(world.receive(&log.document(5)), Verdict::Held, "exactly as many as may be");
     assert_eq!(world.receive(&log.document(6)), Verdict::Overflow);
+}
+
+#[test]
+fn what_is_held_is_told_and_what_was_taken_is_held_no_more() {
+    let mut log = Log::with_rows(1);
+    let mut world = World::following(&log);
+    (1..6).for_each(|offset| drop(log.generate(offset)));
+    let held = |world: &World| world.machine.subscription(CAMPAIGN).expect("it is followed").held();
+    let bytes = |number: u64| log.document(number).len();
+    assert_eq!(held(&world), (0, 0));
+    for number in [4, 5, 7] {
+        assert_eq!(world.receive(&log.document(number)), Verdict::Held);
+    }
+    assert_eq!(held(&world), (3, bytes(4) + bytes(5) + bytes(7)));
+    assert_eq!(world.receive(&log.document(3)), Verdict::Applied);
+    assert_eq!((world.position(), held(&world)), (5, (1, bytes(7))));
 }
 
 #[test]

@@ -105,7 +105,6 @@ impl Log {
     }
 
     /// The log as it was when `head` was its last number.
-    #[cfg(feature = "encrypted")]
     pub(crate) fn clone_to(&self, head: u64) -> Self {
         let events = self.events.iter().take(head as usize).cloned().collect();
         Self { events, campaign: self.campaign.clone(), epoch: self.epoch.clone() }
