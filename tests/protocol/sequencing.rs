@@ -1,8 +1,9 @@
 //! What the machine does with an event: one scenario for each row of the decision table, in its
 //! order.
 
-use campaign_sync::protocol::{Code, EventHash, SequenceNumber};
+use campaign_sync::protocol::{Code, Epoch, EventHash, SequenceNumber};
 use campaign_sync::sync::dedupe::DedupeWindow;
+use campaign_sync::sync::gap::{GapBuffer, Holding};
 use campaign_sync::sync::{Config, Input, Verdict};
 use serde_json::json;
 
@@ -299,6 +300,21 @@ fn what_is_held_is_told_and_what_was_taken_is_held_no_more() {
     assert_eq!(held(&world), (3, bytes(4) + bytes(5) + bytes(7)));
     assert_eq!(world.receive(&log.document(3)), Verdict::Applied);
     assert_eq!((world.position(), held(&world)), (5, (1, bytes(7))));
+}
+
+#[test]
+fn only_events_of_one_log_are_held() {
+    let [here, there] = [EPOCH, OTHER_EPOCH].map(|epoch| Epoch::new(epoch).expect("a token"));
+    let number = |number| SequenceNumber::new(number).expect("in range");
+    let hash = EventHash::of_v1("", "", "", [""; 6]);
+    let mut held = GapBuffer::new(8, 1_000);
+    for at in [5, 6] {
+        assert_eq!(held.hold(&here, number(at), "document", hash), Holding::Held);
+    }
+    assert_eq!(held.hold(&there, number(6), "other", hash), Holding::Held);
+    assert_eq!((held.len(), held.bytes()), (1, "other".len()));
+    assert!(held.take_next(&here, number(5)).is_none());
+    assert_eq!((held.len(), held.bytes()), (0, 0), "what is read now is another log");
 }
 
 #[test]
