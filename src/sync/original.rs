@@ -210,6 +210,7 @@ impl Subscription {
         let fetching = matches!(self.resync.state, State::Fetching { .. });
         if fetching && !self.resync.buffer(&cx.config, text) {
             cx.metrics.held_overflows += 1;
+            self.wish_resync(cx);
         }
         self.apply_original(cx, document)
     }

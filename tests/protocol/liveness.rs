@@ -104,6 +104,49 @@ fn a_timer_that_fires_late_is_a_wake_and_not_a_dead_link() {
 }
 
 #[test]
+fn a_jump_of_the_wall_is_no_wake_up_to_two_seconds() {
+    let mut world = live();
+    world.now.wall_ms += 2_000;
+    world.input(Input::Woke(Wake::Timer));
+    assert_eq!(world.count_sent("ping"), 0);
+    world.now.wall_ms += 2_001;
+    world.input(Input::Woke(Wake::Timer));
+    assert_eq!(world.count_sent("ping"), 1);
+}
+
+#[test]
+fn a_timer_is_late_beyond_two_seconds() {
+    for (late, closed) in [(2_000, 0), (2_001, 1)] {
+        let mut world = live();
+        let due = world.machine.poll_timeout().expect("a ping is due");
+        world.pass(due.since(world.now.at) + late);
+        world.input(Input::Woke(Wake::Timer));
+        assert_eq!(world.count_sent("ping"), 1);
+        // After a wake the link has two seconds to answer, else ten since it was heard.
+        world.pass(2_000);
+        world.input(Input::Woke(Wake::Timer));
+        assert_eq!(world.closed.len(), closed, "{late} ms late");
+    }
+}
+
+#[test]
+fn the_last_eight_pings_may_still_be_answered() {
+    for (pings, answered) in [(8, 1), (9, 0)] {
+        let mut world = live();
+        let before = world.metrics().rtt_ms.count();
+        for _ in 0..pings {
+            world.advance(5_000);
+            world.receive("anything keeps the link alive");
+        }
+        assert_eq!(world.count_sent("ping"), pings);
+        let first = world.sent.iter().find(|sent| sent["type"] == "ping").expect("sent");
+        let data = json!({"timestamp": first["payload"]["timestamp"], "heads": []});
+        world.receive(&message("pong", &data));
+        assert_eq!(world.metrics().rtt_ms.count() - before, answered, "after {pings}");
+    }
+}
+
+#[test]
 fn a_wake_tries_a_waiting_connection_soon() {
     let mut world = World::new(Config::default());
     world.input(Input::Connect);

@@ -12,6 +12,7 @@ mod helpers;
 mod json;
 mod liveness;
 mod log_records;
+mod metrics;
 #[cfg(feature = "original")]
 mod original;
 #[cfg(feature = "original")]
@@ -20,6 +21,8 @@ mod original_bad_input;
 mod original_machine;
 #[cfg(feature = "original")]
 mod original_recordings;
+#[cfg(feature = "original")]
+mod original_resync;
 #[cfg(feature = "original")]
 mod original_snapshot;
 mod polling;

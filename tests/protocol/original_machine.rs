@@ -13,19 +13,23 @@ const GENERATION_TO_HTTP: &str = include_str!("../recordings/generation-to-http.
 const DISCONNECT: &str = include_str!("../recordings/disconnect-during-dns-transition.jsonl");
 const FIRST: &str = "590c1440-9888-45b0-bd51-a817ee07c3f2";
 const OTHER: &str = "145935bc-7155-43c7-a764-90c3e0aa0b6a";
-const SECOND: &str = "3686b9e6-69d9-48c8-9996-3733b8a6fb1c";
+pub(crate) const SECOND: &str = "3686b9e6-69d9-48c8-9996-3733b8a6fb1c";
 const START_MS: i64 = 1_795_287_350_000;
 
 /// A machine with one campaign, and everything it did.
-struct Session {
-    machine: Machine,
-    now_ms: u64,
-    effects: Vec<Effect>,
+pub(crate) struct Session {
+    pub(crate) machine: Machine,
+    pub(crate) now_ms: u64,
+    pub(crate) effects: Vec<Effect>,
 }
 
 impl Session {
-    fn new(campaign: &str) -> Self {
-        let config = Config { has_fetch_snapshot: true, log: true, ..Config::default() };
+    pub(crate) fn new(campaign: &str) -> Self {
+        Self::with(campaign, Config::default())
+    }
+
+    pub(crate) fn with(campaign: &str, config: Config) -> Self {
+        let config = Config { has_fetch_snapshot: true, log: true, ..config };
         let mut session = Self { machine: Machine::new(config, 7), now_ms: 0, effects: Vec::new() };
         let id = CampaignId::new(campaign).expect("a campaign id");
         session.input(Input::Retain(id));
@@ -33,11 +37,11 @@ impl Session {
         session
     }
 
-    fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         Now { at: Timestamp(1_000 + self.now_ms), wall_ms: START_MS + self.now_ms as i64 }
     }
 
-    fn input(&mut self, input: Input<'_>) -> Vec<Verdict> {
+    pub(crate) fn input(&mut self, input: Input<'_>) -> Vec<Verdict> {
         let now = self.now();
         let outcome = self.machine.handle(now, input);
         while let Some(effect) = self.machine.poll_effect() {
@@ -50,13 +54,13 @@ impl Session {
         self.machine.connection().socket().expect("a socket is open or opening")
     }
 
-    fn receive(&mut self, frame: &str) -> Vec<Verdict> {
+    pub(crate) fn receive(&mut self, frame: &str) -> Vec<Verdict> {
         let connection = self.connection();
         self.input(Input::Received(connection, Frame::Text(frame)))
     }
 
     /// Lets timers fire until a socket is being opened, then opens it.
-    fn open(&mut self) {
+    pub(crate) fn open(&mut self) {
         while self.machine.connection().socket().is_none() {
             let due = self.machine.poll_timeout().expect("a retry is due");
             self.now_ms = self.now_ms.max(due.0 - 1_000);
@@ -102,11 +106,11 @@ impl Session {
         })
     }
 
-    fn fetches(&self) -> usize {
+    pub(crate) fn fetches(&self) -> usize {
         self.effects.iter().filter(|it| matches!(it, Effect::FetchSnapshot(..))).count()
     }
 
-    fn resolved(&self, campaign: &str) -> u32 {
+    pub(crate) fn resolved(&self, campaign: &str) -> u32 {
         let table = self.machine.subscription(campaign).expect("held").store.table();
         let mut tallies = table.dns_words.tallies();
         tallies.find(|(word, _)| *word == "resolved").map_or(0, |(_, tally)| tally)
@@ -209,43 +213,6 @@ fn a_phase_that_moved_unannounced_is_noticed_and_a_snapshot_is_asked_for() {
 }
 
 #[test]
-fn events_that_arrive_while_a_snapshot_is_fetched_are_applied_again_after_it() {
-    let mut session = Session::new(SECOND);
-    session.open();
-    session.receive(&generated("a"));
-    session.receive(&resolved("a"));
-    assert_eq!(session.resolved(SECOND), 1);
-    // The snapshot was taken before the result.
-    let stale = r#"{"campaign":{"id":"ID","name":"x","currentPhase":"dns_validation",
-        "phaseStatus":"in_progress"},"domains":[{"id":"a","domainName":"a.example",
-        "offsetIndex":0,"dnsStatus":"pending"}]}"#
-        .replace("ID", SECOND);
-    answer_fetch(&mut session, &stale);
-    assert_eq!(session.resolved(SECOND), 1, "the newer result stands");
-}
-
-#[test]
-fn documents_older_than_the_snapshot_do_not_make_it_fetch_for_ever() {
-    let mut session = Session::new(SECOND);
-    session.open();
-    session.receive(&progress("domain_generation", "2026-11-21T18:55:51.1Z"));
-    session.receive(&transition("dns_validation", 7, "2026-11-21T18:55:51.2Z"));
-    session.receive(&progress("http_keyword_validation", "2026-11-21T18:55:51.3Z"));
-    // The campaign has moved on since: what was kept speaks of phases that are over.
-    let newest = snapshot("analysis", &["a"]);
-    let mut answered = 0;
-    while answered < session.fetches() {
-        answered += 1;
-        assert!(answered < 10, "the same documents ask for another snapshot again and again");
-        answer_fetch(&mut session, &newest);
-    }
-    let store = &session.machine.subscription(SECOND).expect("held").store;
-    assert_eq!(store.record().expect("a record").phase, Phase::Analysis);
-    let status = session.machine.status(SECOND, session.now());
-    assert_eq!(status, Some(Status::Stale(StaleReason::Unproven)), "and not recovering");
-}
-
-#[test]
 fn the_state_of_an_original_server_is_never_called_live() {
     let mut session = Session::new(SECOND);
     session.open();
@@ -257,26 +224,7 @@ fn the_state_of_an_original_server_is_never_called_live() {
     assert_eq!(status, Some(Status::Stale(StaleReason::Unproven)));
 }
 
-#[test]
-fn a_failed_fetch_is_tried_again_later() {
-    let mut session = Session::new(SECOND);
-    session.open();
-    session.receive(&generated("a"));
-    let ticket = last_ticket(&session);
-    session.input(Input::Snapshot(ticket, None));
-    assert_eq!(session.fetches(), 1);
-    for _ in 0..50 {
-        let Some(due) = session.machine.poll_timeout() else { break };
-        session.now_ms = session.now_ms.max(due.0 - 1_000);
-        session.input(Input::Woke(campaign_sync::sync::input::Wake::Timer));
-        if session.fetches() == 2 {
-            return;
-        }
-    }
-    panic!("the fetch is tried again");
-}
-
-fn last_ticket(session: &Session) -> campaign_sync::sync::input::Ticket {
+pub(crate) fn last_ticket(session: &Session) -> campaign_sync::sync::input::Ticket {
     let mut tickets = session.effects.iter().filter_map(|effect| match effect {
         Effect::FetchSnapshot(ticket, _) => Some(*ticket),
         _ => None,
@@ -284,36 +232,36 @@ fn last_ticket(session: &Session) -> campaign_sync::sync::input::Ticket {
     tickets.next_back().expect("a snapshot was asked for")
 }
 
-fn answer_fetch(session: &mut Session, json: &str) {
+pub(crate) fn answer_fetch(session: &mut Session, json: &str) {
     let ticket = last_ticket(session);
     session.input(Input::Snapshot(ticket, Some(json)));
 }
 
-fn progress(phase: &str, timestamp: &str) -> String {
+pub(crate) fn progress(phase: &str, timestamp: &str) -> String {
     format!(
         r#"{{"type":"campaign.progress","timestamp":"{timestamp}","data":{{"campaignId":"{SECOND}","totalItems":9,"processedItems":1,"successfulItems":1,"failedItems":0,"progressPercent":11,"currentPhase":"{phase}","phaseStatus":"in_progress"}}}}"#
     )
 }
 
-fn transition(phase: &str, count: u64, timestamp: &str) -> String {
+pub(crate) fn transition(phase: &str, count: u64, timestamp: &str) -> String {
     format!(
         r#"{{"type":"campaign.phase.transition","timestamp":"{timestamp}","data":{{"campaignId":"{SECOND}","newPhase":"{phase}","newStatus":"not_started","transitionType":"manual","prerequisitesMet":true,"dataIntegrityCheck":true,"domainsCount":{count},"processedCount":0,"successfulCount":0,"failedItems":0}}}}"#
     )
 }
 
-fn generated(id: &str) -> String {
+pub(crate) fn generated(id: &str) -> String {
     format!(
         r#"{{"type":"domain.generated","timestamp":"2026-11-21T18:55:51.3Z","data":{{"campaignId":"{SECOND}","domainId":"{id}","domain":"{id}.example","offset":0,"batchSize":1,"totalGenerated":1}}}}"#
     )
 }
 
-fn resolved(id: &str) -> String {
+pub(crate) fn resolved(id: &str) -> String {
     format!(
         r#"{{"type":"dns.validation.result","timestamp":"2026-11-21T18:55:51.4Z","data":{{"campaignId":"{SECOND}","domainId":"{id}","domain":"{id}.example","validationStatus":"resolved","attempts":1,"processingTime":1,"totalValidated":1}}}}"#
     )
 }
 
-fn snapshot(phase: &str, ids: &[&str]) -> String {
+pub(crate) fn snapshot(phase: &str, ids: &[&str]) -> String {
     let rows: Vec<String> = ids
         .iter()
         .map(|id| format!(r#"{{"id":"{id}","domainName":"{id}.example","offsetIndex":0}}"#))

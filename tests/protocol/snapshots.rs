@@ -268,6 +268,8 @@ fn the_application_may_discard_unconfirmed_rows() {
     world.input(Input::DiscardUnconfirmed(id(crate::wire::CAMPAIGN)));
     assert_eq!((world.rows().len(), &world.view()["unconfirmedCount"]), (20, &0.into()));
     assert_eq!(world.machine.take_changes(), [id(crate::wire::CAMPAIGN)]);
+    world.input(Input::DiscardUnconfirmed(id(crate::wire::CAMPAIGN)));
+    assert_eq!(world.machine.take_changes(), [], "there was nothing left to discard");
 }
 
 #[test]

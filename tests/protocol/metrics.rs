@@ -1,0 +1,97 @@
+//! What is counted, and how it is told to the application.
+
+use campaign_sync::protocol::Code;
+use campaign_sync::protocol::client::Reason;
+use campaign_sync::sync::metrics::{ByCode, ByReason, Histogram, Metrics};
+use serde_json::{Value, json};
+
+fn told(metrics: &Metrics) -> Value {
+    serde_json::to_value(metrics).expect("metrics are plain")
+}
+
+#[test]
+fn refusals_are_counted_by_their_code_and_those_that_never_were_are_not_told() {
+    let mut refused = ByCode::default();
+    for code in [Code::InvalidJson, Code::Forbidden, Code::InvalidJson] {
+        refused.count(code);
+    }
+    let of = [Code::InvalidJson, Code::Forbidden, Code::TooMany].map(|code| refused.of(code));
+    assert_eq!(of, [2, 1, 0]);
+    let metrics = Metrics { refused, ..Metrics::default() };
+    assert_eq!(told(&metrics)["refused"], json!({"invalid_json": 2, "forbidden": 1}));
+}
+
+#[test]
+fn recovery_requests_are_counted_by_every_reason() {
+    let mut requests = ByReason::default();
+    for (times, reason) in Reason::ALL.into_iter().enumerate() {
+        (0..times).for_each(|_| requests.count(reason));
+    }
+    let metrics = Metrics { recovery_requests: requests, ..Metrics::default() };
+    for (times, reason) in Reason::ALL.into_iter().enumerate() {
+        assert_eq!(metrics.recovery_requests.of(reason), times as u64);
+        assert_eq!(told(&metrics)["recoveryRequests"][reason.as_str()], times);
+    }
+}
+
+#[test]
+fn a_histogram_has_buckets_that_double_and_tells_those_that_have_something() {
+    let mut rtt_ms = Histogram::default();
+    for ms in [0, 1, 2, 3, 4, 5, 100, 1 << 19, (1 << 19) + 1, 1 << 40] {
+        rtt_ms.record(ms);
+    }
+    assert_eq!(rtt_ms.count(), 10);
+    let sum = 115 + 2 * (1_u64 << 19) + 1 + (1 << 40);
+    // The last one holds everything above as well.
+    let buckets = json!([[1, 2], [2, 1], [4, 2], [8, 1], [128, 1], [1 << 19, 1], [1 << 20, 2]]);
+    assert_eq!(
+        told(&Metrics { rtt_ms, ..Metrics::default() })["rttMs"],
+        json!({"count": 10, "sum": sum, "max": 1_u64 << 40, "buckets": buckets})
+    );
+}
+
+#[test]
+fn every_counter_is_told_under_its_own_name() {
+    let metrics = Metrics {
+        frames_received: 1,
+        bytes_received: 2,
+        documents: 3,
+        applied: 4,
+        duplicates: 5,
+        redelivered: 6,
+        out_of_order: 7,
+        corrupt: 8,
+        gaps: 9,
+        held: 10,
+        held_overflows: 11,
+        unknown_types: 12,
+        unknown_members: 13,
+        unsubscribed: 14,
+        retired_epoch: 15,
+        foreign_epoch: 16,
+        divergences: 17,
+        recoveries: 18,
+        snapshots: 19,
+        retries: 20,
+        consistency_checks_passed: 21,
+        consistency_checks_failed: 22,
+        repairs: 23,
+        connects: 24,
+        disconnects: 25,
+        ..Metrics::default()
+    };
+    let mut told = told(&metrics);
+    let members = told.as_object_mut().expect("an object");
+    for other in ["refused", "recoveryRequests", "recoveryMs", "rttMs", "eventAgeMs"] {
+        assert!(members.remove(other).is_some(), "{other}");
+    }
+    assert_eq!(
+        told,
+        json!({"framesReceived": 1, "bytesReceived": 2, "documents": 3, "applied": 4,
+            "duplicates": 5, "redelivered": 6, "outOfOrder": 7, "corrupt": 8, "gaps": 9,
+            "held": 10, "heldOverflows": 11, "unknownTypes": 12, "unknownMembers": 13,
+            "unsubscribed": 14, "retiredEpoch": 15, "foreignEpoch": 16, "divergences": 17,
+            "recoveries": 18, "snapshots": 19, "retries": 20, "consistencyChecksPassed": 21,
+            "consistencyChecksFailed": 22, "repairs": 23, "connects": 24, "disconnects": 25})
+    );
+}

@@ -1,0 +1,191 @@
+//! Facing an original server, a snapshot is fetched whenever something may have been missed; what
+//! arrives meanwhile is kept, because the snapshot may be older.
+
+use std::collections::VecDeque;
+
+use campaign_sync::protocol::{EventHash, Phase};
+use campaign_sync::sync::connection::{Connection, Dialect};
+use campaign_sync::sync::input::Wake;
+use campaign_sync::sync::{Config, Input, StaleReason, Status, Verdict};
+
+use crate::original_machine::{
+    SECOND, Session, answer_fetch, generated, last_ticket, progress, resolved, snapshot, transition,
+};
+
+/// A snapshot taken before the result of `a`.
+fn before_the_result() -> String {
+    r#"{"campaign":{"id":"ID","name":"x","currentPhase":"dns_validation",
+        "phaseStatus":"in_progress"},"domains":[{"id":"a","domainName":"a.example",
+        "offsetIndex":0,"dnsStatus":"pending"}]}"#
+        .replace("ID", SECOND)
+}
+
+/// Fetching its first snapshot; the result of `a` has been received, as the first of what is kept.
+fn fetching(config: Config) -> Session {
+    let mut session = Session::with(SECOND, config);
+    session.open();
+    session.receive(&resolved("a"));
+    session
+}
+
+#[test]
+fn events_that_arrive_while_a_snapshot_is_fetched_are_applied_again_after_it() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(&generated("a"));
+    session.receive(&resolved("a"));
+    assert_eq!(session.resolved(SECOND), 1);
+    answer_fetch(&mut session, &before_the_result());
+    assert_eq!(session.resolved(SECOND), 1, "the newer result stands");
+}
+
+#[test]
+fn documents_older_than_the_snapshot_do_not_make_it_fetch_for_ever() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(&progress("domain_generation", "2026-11-21T18:55:51.1Z"));
+    session.receive(&transition("dns_validation", 7, "2026-11-21T18:55:51.2Z"));
+    session.receive(&progress("http_keyword_validation", "2026-11-21T18:55:51.3Z"));
+    // The campaign has moved on since: what was kept speaks of phases that are over.
+    let newest = snapshot("analysis", &["a"]);
+    let mut answered = 0;
+    while answered < session.fetches() {
+        answered += 1;
+        assert!(answered < 10, "the same documents ask for another snapshot again and again");
+        answer_fetch(&mut session, &newest);
+    }
+    let store = &session.machine.subscription(SECOND).expect("held").store;
+    assert_eq!(store.record().expect("a record").phase, Phase::Analysis);
+    let status = session.machine.status(SECOND, session.now());
+    assert_eq!(status, Some(Status::Stale(StaleReason::Unproven)), "and not recovering");
+}
+
+#[test]
+fn a_failed_fetch_is_tried_again_later() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(&generated("a"));
+    let ticket = last_ticket(&session);
+    session.input(Input::Snapshot(ticket, None));
+    assert_eq!((session.fetches(), status(&session)), (1, Status::Recovering));
+    // It has a time of its own, before the first retry's bound and long before the next heartbeat.
+    let due = session.machine.poll_timeout().expect("it is tried again").0 - 1_000;
+    assert!(due - session.now_ms <= Config::default().backoff_base_ms, "{due}");
+    session.now_ms = due;
+    session.input(Input::Woke(Wake::Timer));
+    assert_eq!(session.fetches(), 2);
+    answer_fetch(&mut session, &snapshot("dns_validation", &["a"]));
+    assert_eq!(status(&session), Status::Stale(StaleReason::Unproven), "nothing is missing now");
+}
+
+fn status(session: &Session) -> Status {
+    session.machine.status(SECOND, session.now()).expect("held")
+}
+
+#[test]
+fn what_is_kept_during_a_fetch_is_bounded_and_beyond_it_another_snapshot_is_fetched() {
+    let (first, second) = (resolved("a"), generated("b"));
+    let size = first.len() + second.len();
+    for (config, kept) in [
+        (Config { held_events_max: 2, ..Config::default() }, true),
+        (Config { held_events_max: 1, ..Config::default() }, false),
+        (Config { held_bytes_max: size, ..Config::default() }, true),
+        (Config { held_bytes_max: size - 1, ..Config::default() }, false),
+    ] {
+        let mut session = fetching(config);
+        session.receive(&second);
+        assert_eq!(session.machine.metrics().held_overflows, u64::from(!kept));
+        answer_fetch(&mut session, &before_the_result());
+        assert_eq!(session.resolved(SECOND), u32::from(kept));
+        assert_eq!(session.fetches(), if kept { 1 } else { 2 }, "what was dropped is fetched");
+    }
+}
+
+#[test]
+fn after_an_overflow_as_much_is_kept_as_before() {
+    let mut session = fetching(Config { held_events_max: 2, ..Config::default() });
+    for document in [generated("b"), generated("c"), generated("d"), resolved("a")] {
+        session.receive(&document);
+    }
+    assert_eq!(session.machine.metrics().held_overflows, 1);
+    answer_fetch(&mut session, &before_the_result());
+    assert_eq!(session.resolved(SECOND), 1, "the last two were kept");
+}
+
+#[test]
+fn as_many_content_hashes_are_remembered_as_the_window_says() {
+    let mut session = Session::with(SECOND, Config { dedupe_window: 3, ..Config::default() });
+    session.open();
+    let mut remembered = VecDeque::new();
+    for id in "abcdcbadeabcecbaabcded".chars() {
+        let known = remembered.contains(&id);
+        if !known {
+            remembered.push_back(id);
+        }
+        if remembered.len() > 3 {
+            remembered.pop_front();
+        }
+        let verdict = if known { Verdict::Duplicate } else { Verdict::Applied };
+        assert_eq!(session.receive(&sequenced(&id.to_string())), [verdict], "{remembered:?}");
+    }
+}
+
+#[test]
+fn a_document_wrong_by_its_own_hash_is_counted_and_a_snapshot_is_fetched() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(&generated("a"));
+    answer_fetch(&mut session, &snapshot("dns_validation", &["a"]));
+    let document = sequenced("b");
+    for (corrupt, fetches) in [
+        // It can still be read, so the campaign is known by which something is missing.
+        (document.replace("b.example", "c.example"), 2),
+        (document.replace("\"offset\":0", "\"offset\":{}"), 2),
+    ] {
+        let before = session.machine.metrics().corrupt;
+        assert_eq!(session.receive(&corrupt), [Verdict::Corrupt]);
+        assert_eq!(session.machine.metrics().corrupt, before + 1);
+        assert_eq!(session.fetches(), fetches);
+    }
+    assert_eq!(session.machine.metrics().applied, 2, "once as it came, once after the snapshot");
+}
+
+#[test]
+fn what_an_original_server_says_of_things_unknown_here_is_counted() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    for count in 1..3 {
+        let unknown = r#"{"type":"weather.report","timestamp":"2026-11-21T18:55:51.3Z"}"#;
+        assert_eq!(session.receive(unknown), [Verdict::Ignored]);
+        assert_eq!(session.machine.metrics().unknown_types, count);
+    }
+}
+
+#[test]
+fn only_an_acknowledgement_of_v1_makes_a_server_one_of_v1() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(&generated("a"));
+    for (protocol, dialect) in [("soap", Dialect::Original), ("campaign-sync.v1", Dialect::V1)] {
+        let ack = crate::wire::ack_of(protocol);
+        assert_eq!(session.receive(&ack), [Verdict::Control]);
+        let connection = session.machine.connection();
+        let Connection::Open { dialect: settled, .. } = connection else {
+            panic!("{connection:?}")
+        };
+        assert_eq!(*settled, dialect, "{protocol}");
+    }
+}
+
+/// The event of a generated row, with a sequence.
+fn sequenced(id: &str) -> String {
+    let (kind, timestamp) = (r#""domain.generated""#, r#""2026-11-21T18:55:51.3Z""#);
+    let data = format!(
+        r#"{{"campaignId":"{SECOND}","domainId":"{id}","domain":"{id}.example","offset":0,"batchSize":1,"totalGenerated":1}}"#
+    );
+    let hash = EventHash::of_original(kind, timestamp, &data).to_string();
+    format!(
+        r#"{{"type":{kind},"timestamp":{timestamp},"data":{data},"sequence":{{"campaignId":"{SECOND}","eventId":"evt_1","sequenceNumber":1,"eventHash":"{}","checkpointData":false}}}}"#,
+        &hash[..16]
+    )
+}
