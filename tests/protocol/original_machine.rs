@@ -200,6 +200,12 @@ fn a_phase_that_moved_unannounced_is_noticed_and_a_snapshot_is_asked_for() {
     session.receive(&progress("dns_validation", "2026-11-21T18:55:51.2Z"));
     assert_eq!(session.fetches(), 2, "the phase moved and nobody said so");
     assert!(session.notices().any(|it| matches!(it, Notice::Divergence { kind: "phase", .. })));
+    assert_eq!(session.machine.metrics().divergences, 1);
+    let logged = session.effects.iter().any(|effect| {
+        matches!(effect, Effect::Log(record) if record.event == "unannounced_phase"
+            && record.campaign_id.as_ref().is_some_and(|id| id.as_str() == SECOND))
+    });
+    assert!(logged);
     let record = |session: &Session| {
         let store = &session.machine.subscription(SECOND).expect("held").store;
         (store.record().expect("a record").phase, store.table().len())

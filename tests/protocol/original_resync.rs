@@ -162,6 +162,21 @@ fn what_an_original_server_says_of_things_unknown_here_is_counted() {
 }
 
 #[test]
+fn a_count_of_an_original_server_that_differs_is_repaired_by_a_snapshot() {
+    for (count, passed) in [(1, 1), (2, 0)] {
+        let mut session = Session::new(SECOND);
+        session.open();
+        session.receive(&generated("a"));
+        answer_fetch(&mut session, &snapshot("domain_generation", &["a"]));
+        session.receive(&transition("dns_validation", count, "2026-11-21T18:55:51.5Z"));
+        let metrics = session.machine.metrics();
+        let checks = (metrics.consistency_checks_passed, metrics.consistency_checks_failed);
+        assert_eq!(checks, (passed, 1 - passed));
+        assert_eq!(session.fetches() as u64, 2 - passed);
+    }
+}
+
+#[test]
 fn only_an_acknowledgement_of_v1_makes_a_server_one_of_v1() {
     let mut session = Session::new(SECOND);
     session.open();
