@@ -171,7 +171,7 @@ fn a_count_of_an_original_server_that_differs_is_repaired_by_a_snapshot() {
         session.receive(&transition("dns_validation", count, "2026-11-21T18:55:51.5Z"));
         let metrics = session.machine.metrics();
         let checks = (metrics.consistency_checks_passed, metrics.consistency_checks_failed);
-        assert_eq!(checks, (passed, 1 - passed));
+        assert_eq!((checks, metrics.snapshots), ((passed, 1 - passed), 1));
         assert_eq!(session.fetches() as u64, 2 - passed);
     }
 }
