@@ -82,7 +82,9 @@ pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
     let path = repo.report("mutants.json")?;
     fs::write(&path, report).with_context(|| format!("cannot write {}", path.display()))?;
     println!("{noticed} of {viable} mutants noticed ({percent:.1} %)");
+    // A bar would end a cell of the table.
     let listed = fs::read_to_string(repo.path(LISTED)).context("cannot read the list")?;
+    let listed = listed.replace("\\|", "|");
     let unlisted = missed.lines().map(without_place).filter(|name| !listed.contains(name));
     unlisted.for_each(|name| println!("not noticed, and not in {LISTED}: {name}"));
     if percent < NOTICED_MIN {
