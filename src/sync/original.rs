@@ -40,9 +40,9 @@ enum State {
     #[default]
     Idle,
     /// A snapshot has been asked for. Whether something was missed since, so that its answer may
-    /// be too old and another is needed.
-    Fetching { again: bool },
-    /// The last fetch failed; another is due.
+    /// be too old and another is needed; and whether more arrived since than is kept.
+    Fetching { again: bool, overflowed: bool },
+    /// The last fetch failed, or came too late for what was kept; another is due.
     Waiting(Timestamp),
 }
 
@@ -60,14 +60,17 @@ impl Resync {
         }
     }
 
-    /// Keeps a document for after the snapshot. Beyond the bounds the snapshot will be too old to
-    /// join what follows, so what is kept is useless: it is dropped, and the caller asks again.
+    /// Keeps a document for after the snapshot. Beyond the bounds all are dropped: what they changed
+    /// may be undone by the snapshot, so another one is needed after it.
     fn buffer(&mut self, config: &Config, document: &str) -> bool {
         self.buffered_bytes += document.len();
         let full = self.buffered.len() >= config.held_events_max
             || self.buffered_bytes > config.held_bytes_max;
         if full {
             self.forget_buffered();
+            if let State::Fetching { overflowed, .. } = &mut self.state {
+                *overflowed = true;
+            }
         } else {
             self.buffered.push(document.to_owned());
         }
@@ -184,11 +187,11 @@ impl Subscription {
         if !cx.config.has_fetch_snapshot {
             return;
         }
-        if let State::Fetching { again } = &mut self.resync.state {
+        if let State::Fetching { again, .. } = &mut self.resync.state {
             *again = true;
             return;
         }
-        self.resync.state = State::Fetching { again: false };
+        self.resync.state = State::Fetching { again: false, overflowed: false };
         cx.wish_fetch(self.id.clone());
     }
 
@@ -210,7 +213,6 @@ impl Subscription {
         let fetching = matches!(self.resync.state, State::Fetching { .. });
         if fetching && !self.resync.buffer(&cx.config, text) {
             cx.metrics.held_overflows += 1;
-            self.wish_resync(cx);
         }
         self.apply_original(cx, document)
     }
@@ -290,9 +292,7 @@ impl Subscription {
         snapshot: &RestSnapshot<'_>,
     ) -> Result<(), Code> {
         let phase = self.store.resynchronise(snapshot)?;
-        let again = self.resync.state == State::Fetching { again: true };
-        self.resync.state = State::Idle;
-        self.resync.attempts = 0;
+        let fetched = core::mem::take(&mut self.resync.state);
         self.resync.noticed = false;
         self.polled = cx.socket.is_none();
         cx.metrics.snapshots += 1;
@@ -309,29 +309,44 @@ impl Subscription {
                 let _counted = self.apply_original(cx, &document);
             }
         }
-        if again {
-            // The answer may have been too old: what arrived is kept for the next one as well.
-            self.resync.buffered = buffered;
-            self.wish_resync(cx);
-        } else {
-            self.resync.buffered_bytes = 0;
+        match fetched {
+            // It takes longer than what arrives meanwhile can be kept: later, and later again.
+            State::Fetching { overflowed: true, .. } => {
+                self.resync.buffered_bytes = 0;
+                if self.resync.is_idle() {
+                    self.fetch_later(cx);
+                }
+            }
+            State::Fetching { again: true, .. } => {
+                // The answer may have been too old: what arrived is kept for the next one as well.
+                self.resync.attempts = 0;
+                self.resync.buffered = buffered;
+                self.wish_resync(cx);
+            }
+            State::Fetching { .. } | State::Idle | State::Waiting(_) => {
+                self.resync.attempts = 0;
+                self.resync.buffered_bytes = 0;
+            }
         }
         // However often what was kept asks, it is for one more: else it would ask for ever.
-        if let State::Fetching { again } = &mut self.resync.state {
+        if let State::Fetching { again, .. } = &mut self.resync.state {
             *again = false;
         }
         Ok(())
     }
 
     fn on_fetch_failed(&mut self, cx: &mut Context) {
-        if !matches!(self.resync.state, State::Fetching { .. }) {
-            return;
+        if matches!(self.resync.state, State::Fetching { .. }) {
+            self.resync.forget_buffered();
+            self.fetch_later(cx);
         }
+    }
+
+    fn fetch_later(&mut self, cx: &mut Context) {
         let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);
         let delay = full_jitter_ms(&mut cx.rng, base, max, self.resync.attempts);
         self.resync.attempts = self.resync.attempts.saturating_add(1);
         self.resync.state = State::Waiting(cx.now.at + delay);
-        self.resync.forget_buffered();
     }
 
     /// Fetches again when that is due.

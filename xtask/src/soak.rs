@@ -99,8 +99,8 @@ pub(crate) fn run_command(repo: &Repo, arguments: Arguments) -> Result<()> {
     };
     let stages: Vec<Stage> = named.iter().map(stage).collect::<Result<_>>()?;
     let stages = if stages.is_empty() { Stage::ALL.to_vec() } else { stages };
+    stages.iter().try_for_each(|stage| stage.set_up(repo))?;
     for stage in stages {
-        stage.set_up(repo)?;
         let (commit, began) = (commit(repo)?, Instant::now());
         let found = stage.run(repo)?;
         let text = format!(

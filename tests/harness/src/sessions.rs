@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::access::{Access, Denied, Entry, Identity, SESSIONS_MAX, token_hash};
 use crate::clock::Clock;
 use crate::log::LogError;
-use crate::log::nats::table::SharedTable;
+use crate::log::nats::table::NatsTable;
 use crate::log::place::LogPlace;
 use crate::session::Context;
 
@@ -26,7 +26,7 @@ pub struct Sessions {
     context: Arc<Context>,
     clock: Clock,
     /// What the servers of a shared log tell each other; none where sessions are ours alone.
-    table: Option<Arc<SharedTable>>,
+    table: Option<Arc<NatsTable>>,
 }
 
 impl Sessions {
@@ -52,7 +52,7 @@ impl Sessions {
             let asked = move || {
                 asking.hub.metrics.session_lookups.inc();
             };
-            let table = SharedTable::open(servers, keep, Box::new(listener), asked).await?;
+            let table = NatsTable::open(servers, keep, Box::new(listener), asked).await?;
             sessions.table = Some(Arc::new(table));
         }
         Ok(sessions)

@@ -73,8 +73,8 @@ impl NatsLog {
         renew: bool,
         keys: Option<Arc<Keyring>>,
     ) -> Result<Self> {
-        let (bridge, place) = Bridge::open(servers, new_epoch, renew)?;
-        let StreamEnd { epoch, last_sequence } = place;
+        let (bridge, end) = Bridge::open(servers, new_epoch, renew)?;
+        let StreamEnd { epoch, last_sequence } = end;
         check_epoch(&epoch, keys.is_some())?;
         let (copy, position) = SqliteLog::open_replica(cache, &epoch)?;
         if position > last_sequence {

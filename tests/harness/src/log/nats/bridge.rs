@@ -82,15 +82,15 @@ impl Bridge {
             loop {
                 // A cluster that has just been started has no leader yet.
                 match open_stream(&context, &new_epoch, renew, replicas(&servers)).await {
-                    Ok(place) => return Ok((context, payload_max, place)),
+                    Ok(end) => return Ok((context, payload_max, end)),
                     Err(error) if Instant::now() > until => return Err(error),
                     Err(_) => tokio::time::sleep(RETRY).await,
                 }
             }
         });
         match opened {
-            Ok((context, payload_max, place)) => {
-                Ok((Self { runtime: Some(runtime), context, payload_max }, place))
+            Ok((context, payload_max, end)) => {
+                Ok((Self { runtime: Some(runtime), context, payload_max }, end))
             }
             Err(error) => {
                 // As in `drop`.

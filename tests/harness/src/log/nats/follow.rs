@@ -18,7 +18,7 @@ pub(super) const SILENCE: Duration = Duration::from_secs(1);
 
 /// Whoever reads a stream.
 pub(super) trait Reader {
-    /// Why it reads no further for now.
+    /// Why it reads no further.
     type Error: From<LogError>;
 
     /// Whether this is the stream to read on with.

@@ -47,7 +47,7 @@ const BEHIND: Duration = Duration::from_secs(10);
 pub type Listener = Box<dyn Fn(Option<(&str, &str)>) + Send + Sync>;
 
 /// The table. Of the runtime that it was opened on.
-pub struct SharedTable {
+pub struct NatsTable {
     context: Context,
     /// Everything up to this message has been heard.
     seen: watch::Receiver<u64>,
@@ -56,14 +56,14 @@ pub struct SharedTable {
     _tasks: JoinSet<()>,
 }
 
-impl fmt::Debug for SharedTable {
+impl fmt::Debug for NatsTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedTable").finish_non_exhaustive()
+        f.debug_struct("NatsTable").finish_non_exhaustive()
     }
 }
 
-impl SharedTable {
-    /// Opens or creates it on these servers, and reads it to its end. Listening are kept that long. Calls
+impl NatsTable {
+    /// Opens or creates it on these servers, and reads it to its end. Rows are kept that long. Calls
     /// `asked` whenever the cluster is asked what there is.
     ///
     /// # Errors
