@@ -5,6 +5,9 @@ use campaign_sync::protocol::client::Reason;
 use campaign_sync::sync::metrics::{ByCode, ByReason, Histogram, Metrics};
 use serde_json::{Value, json};
 
+use crate::wire::Log;
+use crate::world::World;
+
 fn told(metrics: &Metrics) -> Value {
     serde_json::to_value(metrics).expect("metrics are plain")
 }
@@ -48,6 +51,22 @@ fn a_histogram_has_buckets_that_double_and_tells_those_that_have_something() {
         told(&Metrics { rtt_ms, ..Metrics::default() })["rttMs"],
         json!({"count": 10, "sum": sum, "max": 1_u64 << 40, "buckets": buckets})
     );
+}
+
+#[test]
+fn frames_are_counted_with_their_bytes_and_documents() {
+    let mut log = Log::with_rows(1);
+    let mut world = World::following(&log);
+    (1..4).for_each(|offset| drop(log.generate(offset)));
+    let counted = |world: &World| {
+        let metrics = world.metrics();
+        [metrics.frames_received, metrics.bytes_received, metrics.documents]
+    };
+    let [frames, bytes, documents] = counted(&world);
+    let (two, one) = (log.frame(3, 4), log.frame(5, 5));
+    assert_eq!([world.frame(&two).applied, world.frame(&one).applied], [2, 1]);
+    let more = (two.len() + one.len()) as u64;
+    assert_eq!(counted(&world), [frames + 2, bytes + more, documents + 3]);
 }
 
 #[test]

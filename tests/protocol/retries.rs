@@ -104,6 +104,21 @@ fn without_progress_at_most_ten_requests_a_minute() {
 }
 
 #[test]
+fn requests_that_led_somewhere_are_not_rationed() {
+    let mut log = Log::with_rows(1);
+    let mut world = World::following(&log);
+    for round in 1..=15 {
+        world.advance(2_000);
+        log.generate(2 * round);
+        let beyond = log.generate(2 * round + 1);
+        assert_eq!(world.receive(&beyond.document()), Verdict::Held);
+        assert_eq!(world.requests() as u64, round, "asked at once, though within a minute");
+        world.replay(&log, log.head() - 1, log.head());
+        world.pong(log.head());
+    }
+}
+
+#[test]
 fn an_error_says_when_to_ask_again() {
     let (mut world, _) = with_a_gap();
     let error = json!({"code": "rate_limited", "message": "", "campaignId": CAMPAIGN,
