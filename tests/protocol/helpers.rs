@@ -3,6 +3,7 @@
 use campaign_sync::protocol::order::sort;
 use campaign_sync::protocol::time::parse_rfc3339_ms;
 use campaign_sync::protocol::write::{push_decimal, push_hex};
+use campaign_sync::sync::rng::Rng;
 
 #[test]
 fn a_sort_is_complete_and_keeps_equal_rows_in_order() {
@@ -69,4 +70,20 @@ fn numbers_are_written_as_the_standard_library_writes_them() {
         push_hex(&mut hex, number, 16);
         assert_eq!((decimal, hex), (number.to_string(), format!("{number:016x}")));
     }
+}
+
+#[test]
+fn the_generator_is_the_published_one() {
+    let mut rng = Rng::new(1_234_567);
+    let drawn = [(); 5].map(|()| rng.next());
+    assert_eq!(
+        drawn,
+        [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+            4_593_380_528_125_082_431,
+            16_408_922_859_458_223_821,
+        ]
+    );
 }

@@ -141,6 +141,12 @@ fn a_fetched_snapshot_is_opened_and_refused_where_it_does_not_belong() {
         let ticket = *world.fetches.last().expect("asked for");
         let refused = world.handle(Input::Snapshot(ticket, Some(&answer))).refused;
         assert_eq!(refused, outcome);
+        let opened = world.machine.keys().expect("content is sealed").open_answer(
+            CAMPAIGN,
+            "rest.snapshot",
+            &answer,
+        );
+        assert_eq!(opened.err(), outcome, "the application may open it as well");
         assert_eq!(world.position(), if outcome.is_none() { 9 } else { 3 });
     }
 }

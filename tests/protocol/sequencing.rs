@@ -242,7 +242,8 @@ fn an_event_beyond_the_next_is_held_and_recovery_asked_for_at_once() {
     assert_eq!(world.receive(&log.document(6)), Verdict::Held);
     assert_eq!(world.receive(&log.document(5)), Verdict::Held);
     assert_eq!(world.receive(&log.document(6)), Verdict::Duplicate, "it is held already");
-    assert_eq!((world.metrics().gaps, world.metrics().held), (1, 2));
+    let metrics = world.metrics();
+    assert_eq!((metrics.gaps, metrics.held, metrics.duplicates), (1, 2, 1));
     let gap = world.notice("gap");
     assert_eq!((&gap["expected"], &gap["received"]), (&4.into(), &6.into()));
     assert_eq!((world.requests(), &world.request()["reason"]), (1, &"gap".into()));
@@ -251,6 +252,16 @@ fn an_event_beyond_the_next_is_held_and_recovery_asked_for_at_once() {
     assert_eq!(world.receive(&log.document(4)), Verdict::Applied);
     assert_eq!((world.position(), world.rows().len()), (6, 5));
     assert_eq!(world.metrics().recovery_requests.total(), 2, "connect, and one for the gap");
+}
+
+#[test]
+fn events_beyond_a_recovery_that_is_asked_for_are_no_gap() {
+    let log = Log::with_rows(9);
+    let mut world = World::connected(Config::default());
+    assert_eq!(world.receive(&log.document(9)), Verdict::Held);
+    assert_eq!((world.metrics().gaps, world.requests()), (0, 1));
+    world.replay(&log, 1, 8);
+    assert_eq!((world.position(), world.metrics().gaps), (9, 0));
 }
 
 #[test]
