@@ -70,6 +70,18 @@ fn frames_are_counted_with_their_bytes_and_documents() {
 }
 
 #[test]
+fn the_age_of_an_event_is_from_its_timestamp_to_its_application() {
+    let mut log = Log::with_rows(1);
+    let mut world = World::following(&log);
+    world.pass(250);
+    world.receive(&log.generate(1).document());
+    assert_eq!(
+        told(world.metrics())["eventAgeMs"],
+        json!({"count": 3, "sum": 250, "max": 250, "buckets": [[1, 2], [256, 1]]})
+    );
+}
+
+#[test]
 fn every_counter_is_told_under_its_own_name() {
     let metrics = Metrics {
         frames_received: 1,

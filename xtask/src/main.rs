@@ -48,10 +48,12 @@ cargo xtask <command>
                                          finding is kept in target/fuzz/found
   model [--faults N] [--timers N]        every interleaving of a small world, into
                                          target/report/model.json
-  mutants [--shard K/N] [--jobs N]       change the code that decides in one spot after the other: the
-                                         tests must notice, into target/report/mutants.json
+  mutants [--shard K/N] [--jobs N] [--again]
+                                         change the code that decides in one spot after the other: the
+                                         tests must notice, into target/report/mutants.json; only what
+                                         docs/soak/mutants.json says that they did not
   planted                                look for every planted bug, into docs/PLANTED.md
-  soak  [sim] [fuzz] [model] [histories] [crash] [mutants]
+  soak  [sim] [fuzz] [model] [histories] [crash] [mutants] [survivors]
                                          what takes hours, into docs/soak
   table                                  every state with every input, into docs/TRANSITIONS.md
   size                                   weigh the main entry, into target/report/size.json

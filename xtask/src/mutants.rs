@@ -4,6 +4,7 @@
 //! in `docs/MUTANTS.md`, each with the reason.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use pico_args::Arguments;
@@ -13,6 +14,8 @@ use crate::setup;
 
 /// Where those that nobody notices are listed.
 const LISTED: &str = "docs/MUTANTS.md";
+/// What the last run of all of them found out.
+const LAST: &str = "docs/soak/mutants.json";
 /// So many of a hundred that compile must be noticed.
 const NOTICED_MIN: f64 = 90.0;
 
@@ -20,22 +23,30 @@ const NOTICED_MIN: f64 = 90.0;
 pub(crate) struct Options {
     shard: Option<String>,
     jobs: u32,
+    /// Only what nobody noticed in the last run of all.
+    again: bool,
 }
 
 impl Options {
     pub(crate) fn parse(mut arguments: Arguments) -> Result<Self> {
         let shard: Option<String> = arguments.opt_value_from_str("--shard")?;
         let jobs = arguments.opt_value_from_str("--jobs").context("--jobs is a number")?;
+        let again = arguments.contains("--again");
         crate::done(arguments)?;
         if shard.as_deref().is_some_and(|shard| !is_shard(shard)) {
             bail!("--shard is K/N, K being 0 to N - 1");
         }
-        Ok(Self { shard, jobs: jobs.unwrap_or(1) })
+        Ok(Self { shard, jobs: jobs.unwrap_or(1), again })
     }
 
     /// All of them.
     pub(crate) const fn everything() -> Self {
-        Self { shard: None, jobs: 2 }
+        Self { shard: None, jobs: 2, again: false }
+    }
+
+    /// Those that nobody noticed in the last run of all.
+    pub(crate) const fn again() -> Self {
+        Self { shard: None, jobs: 2, again: true }
     }
 }
 
@@ -44,19 +55,13 @@ fn is_shard(text: &str) -> bool {
     matches!(parts, Some((Ok(k), Ok(n))) if k < n)
 }
 
-/// Tests the mutants, and writes `target/report/mutants.json`.
+/// Tests the mutants, and writes `target/report/mutants.json`; those of the last run that nobody noticed
+/// into `survivors.json`.
 pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
     setup::for_mutants(repo)?;
-    let folder = repo.target("mutants");
-    let mut command = repo.command("cargo-mutants");
-    command.args(["mutants", "--package", "campaign-sync", "--no-times", "--output"]).arg(&folder);
-    command.args(["--jobs", &options.jobs.to_string()]);
-    command.args(options.shard.iter().flat_map(|shard| ["--shard", shard]));
-    // These two say that some were not noticed, or took too long: how many may be is for us to say.
-    let status = command.status().context("cannot start cargo-mutants")?;
-    if !matches!(status.code(), Some(0 | 2 | 3)) {
-        bail!("cargo-mutants: {status}");
-    }
+    let name = if options.again { "survivors" } else { "mutants" };
+    let folder = repo.target(name);
+    test(repo, options, &folder)?;
     let of = |fate: &str| {
         let path = folder.join("mutants.out").join(format!("{fate}.txt"));
         let text = fs::read_to_string(&path);
@@ -79,7 +84,7 @@ pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
         count(&unviable),
         names.join(",\n")
     );
-    let path = repo.report("mutants.json")?;
+    let path = repo.report(&format!("{name}.json"))?;
     fs::write(&path, report).with_context(|| format!("cannot write {}", path.display()))?;
     println!("{noticed} of {viable} mutants noticed ({percent:.1} %)");
     // A bar would end a cell of the table.
@@ -87,10 +92,44 @@ pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
     let listed = listed.replace("\\|", "|");
     let unlisted = missed.lines().map(without_place).filter(|name| !listed.contains(name));
     unlisted.for_each(|name| println!("not noticed, and not in {LISTED}: {name}"));
-    if percent < NOTICED_MIN {
+    if percent < NOTICED_MIN && !options.again {
         bail!("fewer than {NOTICED_MIN} of a hundred were noticed");
     }
     Ok(())
+}
+
+fn test(repo: &Repo, options: &Options, folder: &Path) -> Result<()> {
+    let mut command = repo.command("cargo-mutants");
+    command.args(["mutants", "--package", "campaign-sync", "--no-times", "--output"]).arg(folder);
+    command.args(["--jobs", &options.jobs.to_string()]);
+    command.args(options.shard.iter().flat_map(|shard| ["--shard", shard]));
+    if options.again {
+        let last = fs::read_to_string(repo.path(LAST)).with_context(|| format!("no {LAST}"))?;
+        let names = last.lines().filter_map(|line| line.trim().strip_prefix('"'));
+        let names = names.filter_map(|line| pattern(line.trim_end_matches(['"', ','])));
+        command.args(names.flat_map(|pattern| ["--re".to_owned(), pattern]));
+    }
+    // These two say that some were not noticed, or took too long: how many may be is for us to say.
+    let status = command.status().context("cannot start cargo-mutants")?;
+    if !matches!(status.code(), Some(0 | 2 | 3)) {
+        bail!("cargo-mutants: {status}");
+    }
+    Ok(())
+}
+
+/// A regular expression for a mutant by its file and what it replaces, wherever in the file that is.
+fn pattern(name: &str) -> Option<String> {
+    let (file, _) = name.split_once(':').filter(|(file, _)| file.ends_with(".rs"))?;
+    let escape = |text: &str| {
+        text.chars().fold(String::new(), |mut escaped, char| {
+            if "\\.+*?()|[]{}^$".contains(char) {
+                escaped.push('\\');
+            }
+            escaped.push(char);
+            escaped
+        })
+    };
+    Some(format!("^{}:[0-9:]+ {}$", escape(file), escape(without_place(name))))
 }
 
 /// A mutant's name without line and column, which move.
@@ -100,7 +139,7 @@ fn without_place(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_shard, without_place};
+    use super::{is_shard, pattern, without_place};
 
     #[test]
     fn a_shard_is_a_number_below_the_number_of_shards() {
@@ -116,5 +155,13 @@ mod tests {
     fn a_mutant_is_listed_without_its_line() {
         let name = "src/sync/gap.rs:68:66: replace > with >= in GapBuffer::hold";
         assert_eq!(without_place(name), "replace > with >= in GapBuffer::hold");
+    }
+
+    #[test]
+    fn a_mutant_is_found_again_wherever_it_is() {
+        let name = "src/sync/gap.rs:82:35: replace || with && in GapBuffer::take_next";
+        let expected = r"^src/sync/gap\.rs:[0-9:]+ replace \|\| with && in GapBuffer::take_next$";
+        assert_eq!(pattern(name).as_deref(), Some(expected));
+        assert_eq!(pattern("shard: 0/1"), None);
     }
 }

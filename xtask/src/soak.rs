@@ -35,11 +35,19 @@ enum Stage {
     Histories,
     Crash,
     Mutants,
+    Survivors,
 }
 
 impl Stage {
-    const ALL: [Self; 6] =
-        [Self::Simulator, Self::Fuzz, Self::Model, Self::Histories, Self::Crash, Self::Mutants];
+    const ALL: [Self; 7] = [
+        Self::Simulator,
+        Self::Fuzz,
+        Self::Model,
+        Self::Histories,
+        Self::Crash,
+        Self::Mutants,
+        Self::Survivors,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -49,6 +57,7 @@ impl Stage {
             Self::Histories => "histories",
             Self::Crash => "crash",
             Self::Mutants => "mutants",
+            Self::Survivors => "survivors",
         }
     }
 
@@ -56,7 +65,7 @@ impl Stage {
     fn set_up(self, repo: &Repo) -> Result<()> {
         match self {
             Self::Simulator | Self::Model => Ok(()),
-            Self::Mutants => setup::for_mutants(repo),
+            Self::Mutants | Self::Survivors => setup::for_mutants(repo),
             Self::Fuzz | Self::Histories | Self::Crash => setup::everything(repo),
         }
     }
@@ -81,6 +90,10 @@ impl Stage {
             Self::Mutants => {
                 mutants::run_command(repo, &mutants::Options::everything())?;
                 report(repo, "mutants.json")
+            }
+            Self::Survivors => {
+                mutants::run_command(repo, &mutants::Options::again())?;
+                report(repo, "survivors.json")
             }
         }
     }
