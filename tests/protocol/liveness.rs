@@ -4,7 +4,7 @@ use campaign_sync::sync::input::Wake;
 use campaign_sync::sync::{Config, Input};
 use serde_json::json;
 
-use crate::wire::{EPOCH, Log, message};
+use crate::wire::{EPOCH, Log, message, rows};
 use crate::world::{World, wire_head};
 
 fn live() -> World {
@@ -144,6 +144,50 @@ fn the_last_eight_pings_may_still_be_answered() {
         world.receive(&message("pong", &data));
         assert_eq!(world.metrics().rtt_ms.count() - before, answered, "after {pings}");
     }
+}
+
+#[test]
+fn a_status_that_grows_old_is_told_at_that_moment() {
+    let mut world = live();
+    world.advance(5_000);
+    world.pong(3);
+    // The heartbeats that follow a wake are at other times than ten seconds after the proof.
+    world.advance(3_000);
+    world.input(Input::Woke(Wake::Visible));
+    world.receive("anything keeps the link alive");
+    world.advance(6_999);
+    assert_eq!(world.status(), "live");
+    assert!(!world.heard().contains(&"statuschange"));
+    world.advance(1);
+    assert_eq!(world.notice("statuschange")["reason"], "unproven");
+}
+
+#[test]
+fn a_snapshot_is_recovering_for_ten_seconds_while_its_proof_is_on_its_way() {
+    let mut world = World::connected(Config::default());
+    world.answer_snapshot(EPOCH, 9, rows(6));
+    world.advance(9_000);
+    world.receive("anything keeps the link alive");
+    world.advance(999);
+    assert_eq!(world.status(), "recovering");
+    world.advance(1);
+    assert_eq!(world.status(), "stale(unproven)");
+}
+
+#[test]
+fn a_proof_that_grew_old_is_no_proof_on_its_way() {
+    let mut world = World::connected(Config::default());
+    world.advance(5_000);
+    let first = world.last_sent("ping").expect("sent")["payload"]["timestamp"].clone();
+    world.advance(4_000);
+    world.receive("anything keeps the link alive");
+    world.advance(5_000);
+    world.answer_snapshot(EPOCH, 9, rows(6));
+    let heads = json!([wire_head(EPOCH, 9, 9)]);
+    world.receive(&message("pong", &json!({"timestamp": first, "heads": heads})));
+    assert_eq!(world.status(), "live", "proven when that ping was sent, nine seconds ago");
+    world.advance(1_000);
+    assert_eq!(world.status(), "stale(unproven)");
 }
 
 #[test]

@@ -70,6 +70,16 @@ fn frames_are_counted_with_their_bytes_and_documents() {
 }
 
 #[test]
+fn connections_are_counted_as_they_open_and_as_they_are_lost() {
+    let mut world = World::following(&Log::with_rows(1));
+    for round in 1..4 {
+        let metrics = world.metrics();
+        assert_eq!((metrics.connects, metrics.disconnects), (round, round - 1));
+        world.reconnect();
+    }
+}
+
+#[test]
 fn the_age_of_an_event_is_from_its_timestamp_to_its_application() {
     let mut log = Log::with_rows(1);
     let mut world = World::following(&log);

@@ -207,6 +207,46 @@ fn a_refused_replay_has_failed_once_as_well() {
 }
 
 #[test]
+fn a_replay_that_was_damaged_has_failed_once_as_well() {
+    let base = Config::default().backoff_base_ms;
+    let log = Log::with_rows(2);
+    let pause = longest_pause(|world| {
+        world.answer("replay", EPOCH, 1, log.head());
+        assert_eq!(world.receive(&log.event(1).damaged()), Verdict::Corrupt);
+        assert_eq!((world.requests(), world.metrics().retries), (2, 1), "asked again at once");
+    });
+    assert!((base + 1..=2 * base).contains(&pause), "{pause}");
+}
+
+/// An event that was applied, with other content.
+fn contradict(world: &mut World, log: &Log) {
+    let mut other = log.event(2).clone();
+    other.data = other.data.replace("name0", "other");
+    assert_eq!(world.receive(&other.document()), Verdict::Divergence);
+}
+
+#[test]
+fn who_has_asked_for_events_asks_for_a_snapshot_once_histories_differ() {
+    let (mut world, log) = with_a_gap();
+    for _ in 0..2 {
+        contradict(&mut world, &log);
+        assert_eq!(world.requests(), 2, "once for the gap, once for the contradiction");
+        assert_eq!(world.request()["prefer"], "snapshot");
+        assert_eq!(world.request()["reason"], "divergence");
+    }
+}
+
+#[test]
+fn who_is_about_to_ask_for_events_asks_for_a_snapshot_once_histories_differ() {
+    let (mut world, log) = with_a_gap();
+    refuse(&mut world);
+    contradict(&mut world, &log);
+    assert_eq!(world.requests(), 1, "the pause after the refusal lasts");
+    world.advance_until(|world| world.requests() == 2);
+    assert_eq!(world.request()["prefer"], "snapshot");
+}
+
+#[test]
 fn an_error_about_another_request_changes_nothing() {
     let (mut world, log) = with_a_gap();
     let error = json!({"code": "internal", "message": "", "campaignId": CAMPAIGN,
