@@ -191,6 +191,30 @@ fn a_proof_that_grew_old_is_no_proof_on_its_way() {
 }
 
 #[test]
+fn a_head_is_judged_against_each_of_the_last_eight_pings() {
+    for (pings, divergences) in [(8, 1), (9, 0)] {
+        let mut world = live();
+        for _ in 0..pings {
+            world.advance(5_000);
+            world.receive("anything keeps the link alive");
+        }
+        let first = world.sent.iter().find(|sent| sent["type"] == "ping").expect("sent");
+        // All that the socket carried so far, number 3, was written before that ping was answered.
+        let data = json!({"timestamp": first["payload"]["timestamp"],
+            "heads": [wire_head(EPOCH, 2, 2)]});
+        world.receive(&message("pong", &data));
+        assert_eq!(world.metrics().divergences, divergences, "after {pings}");
+    }
+}
+
+#[test]
+fn a_campaign_without_rows_is_shown_all_the_same() {
+    let mut world = World::following(&Log::with_rows(0));
+    world.close(1006);
+    assert_eq!(world.status(), "stale(disconnected)");
+}
+
+#[test]
 fn a_wake_tries_a_waiting_connection_soon() {
     let mut world = World::new(Config::default());
     world.input(Input::Connect);

@@ -123,6 +123,35 @@ fn a_missing_first_part_of_another_cut_begins_anew() {
 }
 
 #[test]
+fn a_missing_first_part_of_a_later_state_begins_anew() {
+    let (mut world, mut snapshot) = announced(50, 25, 10);
+    world.receive(&snapshot.parts()[0]);
+    world.reconnect();
+    world.answer("snapshot", EPOCH, 54, 53);
+    snapshot.request_id = world.request_id();
+    snapshot.at = 53;
+    assert_eq!(world.receive(&snapshot.parts()[1]), Verdict::Control);
+    assert_eq!(world.request().get("resume"), None);
+}
+
+#[test]
+fn parts_of_another_request_epoch_or_number_are_ignored() {
+    let (mut world, snapshot) = announced(50, 5, 10);
+    for (member, other) in [
+        ("requestId", json!("another")),
+        ("epoch", json!("epoch-z")),
+        ("sequenceNumber", json!(49)),
+    ] {
+        let mut part = snapshot.parts_as_json().remove(0);
+        part[member] = other;
+        assert_eq!(world.receive(&message("campaign.snapshot", &part)), Verdict::Ignored);
+        assert_eq!((world.position(), world.requests()), (0, 1), "{member}");
+    }
+    world.receive(&snapshot.parts()[0]);
+    assert_eq!((world.position(), world.rows().len()), (50, 5));
+}
+
+#[test]
 fn a_snapshot_that_does_not_add_up_is_refused_and_asked_for_again() {
     for spoil in ["domainsDigest", "domainsCount", "campaign"] {
         let (mut world, snapshot) = resynchronising(&Log::with_rows(3), 9, rows(5));
