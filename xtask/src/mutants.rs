@@ -55,9 +55,18 @@ fn is_shard(text: &str) -> bool {
     matches!(parts, Some((Ok(k), Ok(n))) if k < n)
 }
 
-/// Tests the mutants, and writes `target/report/mutants.json`; those of the last run that nobody noticed
-/// into `survivors.json`.
+/// Tests the mutants; enough must be noticed.
 pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
+    let percent = measure(repo, options)?;
+    if percent < NOTICED_MIN && !options.again {
+        bail!("fewer than {NOTICED_MIN} of a hundred were noticed");
+    }
+    Ok(())
+}
+
+/// Tests the mutants, and writes `target/report/mutants.json`; those of the last run that nobody noticed
+/// into `survivors.json`. Tells how many of a hundred were noticed.
+pub(crate) fn measure(repo: &Repo, options: &Options) -> Result<f64> {
     setup::for_mutants(repo)?;
     let name = if options.again { "survivors" } else { "mutants" };
     let folder = repo.target(name);
@@ -92,10 +101,7 @@ pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
     let listed = listed.replace("\\|", "|");
     let unlisted = missed.lines().map(without_place).filter(|name| !listed.contains(name));
     unlisted.for_each(|name| println!("not noticed, and not in {LISTED}: {name}"));
-    if percent < NOTICED_MIN && !options.again {
-        bail!("fewer than {NOTICED_MIN} of a hundred were noticed");
-    }
-    Ok(())
+    Ok(percent)
 }
 
 fn test(repo: &Repo, options: &Options, folder: &Path) -> Result<()> {

@@ -88,11 +88,11 @@ impl Stage {
             Self::Histories => histories(repo),
             Self::Crash => crash(repo),
             Self::Mutants => {
-                mutants::run_command(repo, &mutants::Options::everything())?;
+                mutants::measure(repo, &mutants::Options::everything())?;
                 report(repo, "mutants.json")
             }
             Self::Survivors => {
-                mutants::run_command(repo, &mutants::Options::again())?;
+                mutants::measure(repo, &mutants::Options::again())?;
                 report(repo, "survivors.json")
             }
         }
