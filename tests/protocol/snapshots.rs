@@ -135,6 +135,20 @@ fn a_missing_first_part_of_a_later_state_begins_anew() {
 }
 
 #[test]
+fn a_later_state_that_never_comes_is_asked_for_anew() {
+    let (mut world, snapshot) = announced(50, 25, 10);
+    world.receive(&snapshot.parts()[0]);
+    world.reconnect();
+    world.answer("snapshot", EPOCH, 54, 53);
+    let requests = world.requests();
+    while world.requests() == requests {
+        world.receive("anything keeps the link alive");
+        world.advance(1_000);
+    }
+    assert_eq!(world.request().get("resume"), None);
+}
+
+#[test]
 fn parts_of_another_request_epoch_or_number_are_ignored() {
     let (mut world, snapshot) = announced(50, 5, 10);
     for (member, other) in [
