@@ -135,7 +135,7 @@ impl Client {
                 |id: &str| self.machine.subscription(id).map_or(0, |it| it.applied().get());
             for (id, proof) in self.conversation.proofs(document, applied) {
                 if let Some(watch) = self.watches.get_mut(&id) {
-                    watch.proofs.retain(|proof| proof.is_young(now));
+                    watch.proofs.retain(|proof| !proof.is_spent(now));
                     watch.proofs.push(proof);
                 }
             }

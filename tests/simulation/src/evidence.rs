@@ -97,6 +97,11 @@ impl Proof {
             && now.wall_ms.saturating_sub(self.since.wall_ms) < AGE_MS as i64
     }
 
+    /// Whether it will never count again: a wall that ran ahead may be set back, the other clock not.
+    pub(crate) fn is_spent(&self, now: Now) -> bool {
+        now.at.since(self.since.at) >= AGE_MS
+    }
+
     /// Whether it says that a page at `position` lacks nothing.
     pub(crate) fn is_of(&self, position: &Position) -> bool {
         self.epoch == position.epoch.as_str() && self.head <= position.sequence_number.get()

@@ -213,11 +213,16 @@ impl Core {
         let rows = view.map(|view| view.rows).unwrap_or_default();
         let state = campaign.state();
         let changed = rows.into_iter().filter(|row| !agreement::has(state, row));
+        // Every column, for a row may come in the place of another of the same id.
         let patch = |row: campaign_sync_harness::log::Row| RowChange {
             id: row.domain_id,
             domain: Some(row.domain),
+            offset: Some(row.offset),
             dns: Some(row.dns_status),
-            ..RowChange::default()
+            http: Some(row.http_status),
+            code: Some(row.http_status_code.map(i64::from)),
+            lead: Some(row.lead_status),
+            score: Some(row.lead_score),
         };
         Ok(Change::Rows(changed.map(patch).collect()))
     }

@@ -4,6 +4,7 @@
 //! several of them is against the contract. A log that is a *fork* was never current: it is what a
 //! server that contradicts itself told to some.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::state::{Change, State};
@@ -54,6 +55,7 @@ pub(crate) struct Event {
     /// Whether it announces a refused transition.
     refuses: bool,
     committed_ms: u64,
+    change: Change,
 }
 
 /// What one connection sees of a campaign: all of its log, or what a replica has of it.
@@ -133,11 +135,29 @@ impl Campaign {
     /// Changes the server's rows without an event. The record stays: no digest covers it, so nothing
     /// could find out.
     pub(crate) fn mutate(&mut self, change: &Change) {
-        let log = &mut self.logs[self.current];
-        let last = log.states.len() - 1;
-        if let Some(mut changed) = log.state().after(change) {
-            changed.record = log.state().record.clone();
-            log.states[last].push(Rc::new(changed));
+        let Some(mut changed) = self.state().after(change) else { return };
+        changed.record = self.state().record.clone();
+        let (era, head) = (self.log().era, self.log().head());
+        // Who is shown it may go on, from the same event, with what followed it in another log of that
+        // epoch, and from there in a third one.
+        let mut branches = vec![(head, self.log().event_id(head).clone(), Rc::new(changed))];
+        let mut grown = BTreeSet::new();
+        while let Some((number, event, state)) = branches.pop() {
+            for index in 0..self.logs.len() {
+                let log = &mut self.logs[index];
+                let goes_on = log.era == era && log.includes(number, &event);
+                if !goes_on || !grown.insert(index) {
+                    continue;
+                }
+                let states = log.branch(number, &state, index == self.current);
+                let log = &self.logs[index];
+                branches.extend(self.logs.iter().filter_map(|other| {
+                    let state =
+                        states.get(usize::try_from(other.base.checked_sub(number)?).ok()?)?;
+                    let forks = log.includes(other.base, &other.base_event);
+                    forks.then(|| (other.base, other.base_event.clone(), state.clone()))
+                }));
+            }
         }
     }
 
@@ -223,11 +243,7 @@ impl Campaign {
         number: u64,
         event: &'a str,
     ) -> impl Iterator<Item = &'a Log> {
-        let has = move |log: &&Log| {
-            *log.epoch == *epoch
-                && (log.base..=log.head()).contains(&number)
-                && **log.event_id(number) == *event
-        };
+        let has = move |log: &&Log| *log.epoch == *epoch && log.includes(number, event);
         self.logs.iter().filter(has)
     }
 
@@ -269,7 +285,30 @@ impl Log {
         let Some(Some(_)) = states.last() else { unreachable!("{ALLOWED}") };
         self.states.push(states.into_iter().flatten().map(Rc::new).collect());
         let refuses = matches!(change, Change::Transition(transition) if transition.is_refused());
-        self.events.push(Event { id, document, refuses, committed_ms: now_ms });
+        let change = change.clone();
+        self.events.push(Event { id, document, refuses, committed_ms: now_ms, change });
+    }
+
+    /// Another state that a client may show at `number`, with what the events behind it make of that.
+    /// Tells all these states.
+    fn branch(&mut self, number: u64, state: &Rc<State>, is_the_servers: bool) -> Vec<Rc<State>> {
+        let index = (number - self.base) as usize;
+        let mut branch = vec![state.clone()];
+        for event in &self.events[index..] {
+            let Some(after) = branch.last().and_then(|state| state.after(&event.change)) else {
+                break;
+            };
+            branch.push(Rc::new(after));
+        }
+        for (states, state) in self.states[index..].iter_mut().zip(&branch) {
+            states.insert(if is_the_servers { states.len() } else { 0 }, state.clone());
+        }
+        branch
+    }
+
+    /// Whether `event` is its event of that number.
+    fn includes(&self, number: u64, event: &str) -> bool {
+        (self.base..=self.head()).contains(&number) && **self.event_id(number) == *event
     }
 
     /// The last number.
