@@ -9,7 +9,7 @@ use super::outcome::Outcome;
 use super::subscription::Fate;
 use super::{Timestamp, status::Status};
 use crate::protocol::snapshot::RestSnapshot;
-use crate::protocol::{CampaignId, Code};
+use crate::protocol::{CampaignId, Code, Epoch};
 use crate::store::Staging;
 
 /// Fetches that the application is busy with, and when the next round is due.
@@ -25,6 +25,8 @@ struct Fetch {
     ticket: Ticket,
     campaign_id: CampaignId,
     deadline: Timestamp,
+    /// The log that was followed when it began.
+    epoch: Option<Epoch>,
 }
 
 impl Machine {
@@ -74,7 +76,9 @@ impl Machine {
         }
         let ticket = self.cx.ticket();
         let deadline = self.cx.now.at + self.cx.config.fetch_timeout_ms;
-        let fetch = Fetch { ticket, campaign_id: campaign_id.clone(), deadline };
+        let subscription = self.subscriptions.get(campaign_id.as_str());
+        let epoch = subscription.and_then(|it| it.store.position()).map(|it| it.epoch.clone());
+        let fetch = Fetch { ticket, campaign_id: campaign_id.clone(), deadline, epoch };
         self.fetches.under_way.push(fetch);
         self.cx.effect(Effect::FetchSnapshot(ticket, campaign_id));
     }
@@ -86,11 +90,12 @@ impl Machine {
             outcome.stale = true;
             return outcome;
         };
-        let Fetch { campaign_id, .. } = self.fetches.under_way.swap_remove(at);
+        let Fetch { campaign_id, epoch, .. } = self.fetches.under_way.swap_remove(at);
         let opened = json.ok_or(Code::FetchFailed);
         let opened = opened.and_then(|json| self.cx.sealing.open_fetched(&campaign_id, json));
         let read = opened.as_deref().map_err(|code| *code).and_then(read_fetched);
-        if let Err(code) = read.and_then(|snapshot| self.take_fetched(&campaign_id, &snapshot)) {
+        let taken = read.and_then(|snapshot| self.take_fetched(&campaign_id, epoch, &snapshot));
+        if let Err(code) = taken {
             outcome.refused = Some(code);
             self.refuse(code, Some(campaign_id.clone()));
             self.on_fetch_failed(&campaign_id);
@@ -98,7 +103,12 @@ impl Machine {
         outcome
     }
 
-    fn take_fetched(&mut self, id: &CampaignId, snapshot: &RestSnapshot<'_>) -> Result<(), Code> {
+    fn take_fetched(
+        &mut self,
+        id: &CampaignId,
+        began_in: Option<Epoch>,
+        snapshot: &RestSnapshot<'_>,
+    ) -> Result<(), Code> {
         if snapshot.campaign_id.as_deref().is_some_and(|theirs| theirs != id.as_str()) {
             return Err(Code::InvalidContent);
         }
@@ -113,6 +123,12 @@ impl Machine {
         };
         // The socket is the better source: it will bring this state, or a newer one.
         if connected_to_v1 {
+            return Ok(());
+        }
+        // The answer may be older than what another one told of since: of two logs, only who asked
+        // while following the one learns that the other has replaced it.
+        let here = subscription.store.position().map(|position| &position.epoch);
+        if here.is_some_and(|here| *here != position.epoch && began_in.as_ref() != Some(here)) {
             return Ok(());
         }
         let staging = Staging::complete(position.clone(), snapshot)?;

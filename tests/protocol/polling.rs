@@ -98,6 +98,37 @@ fn a_fetched_state_of_another_log_retires_the_old_one() {
 }
 
 /// Waits for the next round, and answers it.
+/// Two logs, and a fetch that began before the client knew which: the socket has told since.
+fn told_while_fetching() -> World {
+    let mut world = World::connected(fetching());
+    world.input(Input::Refresh(id(CAMPAIGN)));
+    assert_eq!(world.fetches.len(), 1);
+    world.answer_snapshot(OTHER_EPOCH, 9, rows(9));
+    world.close(1006);
+    world
+}
+
+#[test]
+fn a_late_fetch_from_a_log_that_was_replaced_meanwhile_is_not_taken_for_the_newer_one() {
+    let mut world = told_while_fetching();
+    assert_eq!(answer(&mut world, &fetched(EPOCH, 40, &rows(5))), None);
+    assert_eq!((world.position(), world.rows().len()), (9, 9));
+    let opened = world.opened.len();
+    world.advance_until(|world| world.opened.len() > opened);
+    world.open();
+    world.receive(&crate::wire::ack());
+    assert_eq!(world.request()["epoch"], OTHER_EPOCH);
+    world.answer_snapshot(OTHER_EPOCH, 11, rows(11));
+    assert_eq!(world.position(), 11, "the log that the socket told of was not left");
+}
+
+#[test]
+fn a_fetch_from_the_log_that_the_socket_told_of_meanwhile_counts() {
+    let mut world = told_while_fetching();
+    assert_eq!(answer(&mut world, &fetched(OTHER_EPOCH, 12, &rows(12))), None);
+    assert_eq!((world.position(), world.rows().len()), (12, 12));
+}
+
 fn answer_again(world: &mut World, json: &Value) {
     let before = world.fetches.len();
     for _ in 0..60 {

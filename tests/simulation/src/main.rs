@@ -98,14 +98,14 @@ fn one(seed: u64, reduction: &Reduction) -> Results {
 fn many(span: Span) -> Results {
     let results = Mutex::new(Results::default());
     let (next, began) = (AtomicU64::new(0), Instant::now());
-    let regressions = regressions::SEEDS.len() as u64;
+    let regressions = regressions::COUNT as u64;
     let worker = || {
         let mut own = Results::default();
         loop {
             let turn = next.fetch_add(1, Ordering::Relaxed);
-            let known = usize::try_from(turn).ok().and_then(|turn| regressions::SEEDS.get(turn));
+            let known = usize::try_from(turn).ok().and_then(regressions::seed);
             let number = turn.saturating_sub(regressions);
-            let seed = known.copied().unwrap_or_else(|| span.first.saturating_add(number));
+            let seed = known.unwrap_or_else(|| span.first.saturating_add(number));
             let failed = own.failures.len() >= FAILURES_MAX;
             let over = number >= span.count || began.elapsed() >= span.time;
             if failed || (known.is_none() && over) {

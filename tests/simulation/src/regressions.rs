@@ -3,6 +3,14 @@
 //! A seed stands for its faults only as long as the simulation draws them in the same order: after a
 //! change there the failure that a seed stood for is kept by the scenario test named beside it.
 
+/// How many there are.
+pub(crate) const COUNT: usize = SEEDS.len() + CORE_SEEDS.len();
+
+/// The one of that turn.
+pub(crate) fn seed(turn: usize) -> Option<u64> {
+    SEEDS.iter().chain(CORE_SEEDS).nth(turn).copied()
+}
+
 /// The seeds, in the order in which they were found.
 pub(crate) const SEEDS: &[u64] = &[
     // a_repair_that_does_not_help_is_followed_by_a_whole_snapshot
@@ -29,5 +37,18 @@ pub(crate) const SEEDS: &[u64] = &[
     // a head that counts as no less than what was written,
     199_590, 214_301, //
     // and events of a campaign that was let go of in the same step.
-    215_403,
+    215_403, //
+    // a_late_fetch_from_a_log_that_was_replaced_meanwhile_is_not_taken_for_the_newer_one
+    375_095, //
+    // The oracle: what follows a silent change in another log of the same epoch,
+    239_896, 580_001, //
+    // and a proof that counts again when a wall that ran ahead is set back.
+    246_850,
+];
+
+/// Those of worlds around the core of the reference server.
+pub(crate) const CORE_SEEDS: &[u64] = &[
+    // The model: a row that comes in the place of another of the same id, behind the log's back.
+    48_759, 112_628, 216_186, 305_386, 315_412, 402_586, 411_043, 481_523, 511_891, 550_679,
+    601_018, 601_927,
 ];
