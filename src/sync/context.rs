@@ -111,6 +111,11 @@ impl Context {
         self.fetch_wishes.push(campaign_id);
     }
 
+    /// Takes a wish back.
+    pub fn withdraw_fetch(&mut self, campaign_id: &CampaignId) {
+        self.fetch_wishes.retain(|wished| wished != campaign_id);
+    }
+
     /// The wishes since this was last asked.
     pub fn take_fetch_wishes(&mut self) -> Vec<CampaignId> {
         core::mem::take(&mut self.fetch_wishes)

@@ -169,8 +169,24 @@ impl Machine {
     /// Starts the fetches that campaigns wish for.
     pub(super) fn start_wished_fetches(&mut self) {
         for campaign_id in self.cx.take_fetch_wishes() {
-            self.fetch(campaign_id);
+            if !self.is_fetching(&campaign_id) {
+                self.fetch(campaign_id);
+            } else if let Some(subscription) = self.subscriptions.get_mut(campaign_id.as_str()) {
+                // That one began before something was missed.
+                subscription.begin_resync(&mut self.cx);
+            }
         }
+    }
+
+    /// Facing a server of this dialect, what arrives during a refresh is kept as well. Tells whether
+    /// it is one.
+    pub(super) fn resyncs(&mut self, campaign_id: &CampaignId) -> bool {
+        let is_original =
+            matches!(self.connection, Connection::Open { dialect: Dialect::Original, .. });
+        if is_original && let Some(it) = self.subscriptions.get_mut(campaign_id.as_str()) {
+            it.begin_resync(&mut self.cx);
+        }
+        is_original
     }
 
     /// A fetch failed: campaigns of this dialect try again, later and later.
@@ -182,8 +198,15 @@ impl Machine {
 }
 
 impl Subscription {
-    /// After every connect, and whenever something may have been missed.
-    pub(super) fn wish_resync(&mut self, cx: &mut Context) {
+    /// Something may have been missed. If another fetch is due anyway, that one will do.
+    fn wish_resync(&mut self, cx: &mut Context) {
+        if !matches!(self.resync.state, State::Waiting(_)) {
+            self.begin_resync(cx);
+        }
+    }
+
+    /// After every connect, when it is due, and when somebody asks.
+    pub(super) fn begin_resync(&mut self, cx: &mut Context) {
         if !cx.config.has_fetch_snapshot {
             return;
         }
@@ -313,9 +336,8 @@ impl Subscription {
             // It takes longer than what arrives meanwhile can be kept: later, and later again.
             State::Fetching { overflowed: true, .. } => {
                 self.resync.buffered_bytes = 0;
-                if self.resync.is_idle() {
-                    self.fetch_later(cx);
-                }
+                cx.withdraw_fetch(&self.id);
+                self.fetch_later(cx);
             }
             State::Fetching { again: true, .. } => {
                 // The answer may have been too old: what arrived is kept for the next one as well.
@@ -323,16 +345,26 @@ impl Subscription {
                 self.resync.buffered = buffered;
                 self.wish_resync(cx);
             }
-            State::Fetching { .. } | State::Idle | State::Waiting(_) => {
+            State::Fetching { .. } | State::Idle => {
                 self.resync.attempts = 0;
                 self.resync.buffered_bytes = 0;
             }
+            // A fetch of a round of polling, during which nothing was kept: the one that is due remains.
+            State::Waiting(at) => self.resync.state = State::Waiting(at),
         }
         // However often what was kept asks, it is for one more: else it would ask for ever.
         if let State::Fetching { again, .. } = &mut self.resync.state {
             *again = false;
         }
         Ok(())
+    }
+
+    /// A snapshot with a position has come: nothing has to be joined to it.
+    pub(super) fn end_resync(&mut self) {
+        if matches!(self.resync.state, State::Fetching { .. }) {
+            self.resync.state = State::Idle;
+            self.resync.forget_buffered();
+        }
     }
 
     fn on_fetch_failed(&mut self, cx: &mut Context) {
@@ -352,7 +384,7 @@ impl Subscription {
     /// Fetches again when that is due.
     pub(super) fn on_resync_time(&mut self, cx: &mut Context) {
         if self.resync.deadline().is_some_and(|at| at <= cx.now.at) {
-            self.wish_resync(cx);
+            self.begin_resync(cx);
         }
     }
 }

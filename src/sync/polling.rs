@@ -68,10 +68,14 @@ impl Machine {
         }
     }
 
+    /// Whether the application is busy with that campaign's snapshot.
+    pub(super) fn is_fetching(&self, campaign_id: &CampaignId) -> bool {
+        self.fetches.under_way.iter().any(|it| it.campaign_id == *campaign_id)
+    }
+
     /// Asks the application for a campaign's snapshot, unless it is busy with it already.
     pub(super) fn fetch(&mut self, campaign_id: CampaignId) {
-        let busy = self.fetches.under_way.iter().any(|it| it.campaign_id == campaign_id);
-        if busy || !self.cx.config.has_fetch_snapshot {
+        if self.is_fetching(&campaign_id) || !self.cx.config.has_fetch_snapshot {
             return;
         }
         let ticket = self.cx.ticket();
@@ -121,6 +125,7 @@ impl Machine {
         let Some(position) = &snapshot.position else {
             return subscription.resynchronise(&mut self.cx, snapshot);
         };
+        subscription.end_resync();
         // The socket is the better source: it will bring this state, or a newer one.
         if connected_to_v1 {
             return Ok(());
@@ -153,7 +158,7 @@ impl Machine {
         subscription.invalidate(&mut self.cx, "force_refresh");
         self.cx.ping_wanted = true;
         let status = self.status(campaign_id.as_str(), self.cx.now);
-        if status != Some(Status::Live) {
+        if status != Some(Status::Live) && !self.resyncs(campaign_id) {
             self.fetch(campaign_id.clone());
         }
         true

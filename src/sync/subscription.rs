@@ -202,7 +202,7 @@ impl Subscription {
         }
         self.subscribe(cx);
         if dialect == Dialect::Original {
-            self.wish_resync(cx);
+            self.begin_resync(cx);
             return;
         }
         self.resync = Resync::default();

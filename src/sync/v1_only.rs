@@ -68,13 +68,21 @@ impl Machine {
     /// No campaign wishes for a fetch of its own.
     pub(super) const fn start_wished_fetches(&mut self) {}
 
+    /// A refresh is a fetch.
+    pub(super) const fn resyncs(&mut self, _campaign_id: &CampaignId) -> bool {
+        false
+    }
+
     /// The next round of polling tries again.
     pub(super) const fn on_fetch_failed(&mut self, _campaign_id: &CampaignId) {}
 }
 
 impl Subscription {
     /// v1 asks for recovery instead.
-    pub(super) const fn wish_resync(&mut self, _cx: &mut Context) {}
+    pub(super) const fn begin_resync(&mut self, _cx: &mut Context) {}
+
+    /// There is none.
+    pub(super) const fn end_resync(&mut self) {}
 
     /// Nothing is due.
     pub(super) const fn on_resync_time(&mut self, _cx: &mut Context) {}

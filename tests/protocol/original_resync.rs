@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use campaign_sync::protocol::{EventHash, Phase};
+use campaign_sync::protocol::{CampaignId, EventHash, Phase};
 use campaign_sync::sync::connection::{Connection, Dialect};
 use campaign_sync::sync::input::Wake;
 use campaign_sync::sync::{Config, Input, StaleReason, Status, Verdict};
@@ -157,6 +157,60 @@ fn a_stream_that_is_faster_than_every_fetch_is_not_answered_by_fetching_all_the_
         wait(&mut session);
     }
     assert!((20..80).contains(&answered), "{answered} fetches in ten minutes");
+}
+
+#[test]
+fn what_is_kept_asks_for_nothing_before_the_pause_is_over() {
+    let mut session = fetching(Config { held_events_max: 2, ..Config::default() });
+    session.receive(&generated("b"));
+    session.receive(&transition("http_keyword_validation", 2, "2026-11-21T18:55:51.5Z"));
+    session.receive(&progress("http_keyword_validation", "2026-11-21T18:55:51.6Z"));
+    assert_eq!(session.machine.metrics().held_overflows, 1);
+    answer_fetch(&mut session, &before_the_result());
+    assert_eq!((session.fetches(), status(&session)), (1, Status::Recovering));
+    session.receive(&progress("analysis", "2026-11-21T18:55:51.7Z"));
+    assert_eq!(session.fetches(), 1, "another one is due anyway");
+    wait(&mut session);
+    assert_eq!(session.fetches(), 2);
+}
+
+#[test]
+fn what_arrives_during_a_refresh_is_kept_as_well() {
+    let overflow = |session: &mut Session| {
+        (0..3).for_each(|_| drop(session.receive(&resolved("a"))));
+        answer_fetch(session, &before_the_result());
+        assert_eq!(status(session), Status::Recovering, "another fetch is due");
+    };
+    let settle = |session: &mut Session| {
+        answer_fetch(session, &before_the_result());
+        assert_eq!(status(session), Status::Stale(StaleReason::Unproven));
+    };
+    for before in [&overflow as &dyn Fn(&mut Session), &settle] {
+        let mut session = fetching(Config { held_events_max: 2, ..Config::default() });
+        before(&mut session);
+        session.now_ms += 1;
+        session.input(Input::Refresh(CampaignId::new(SECOND).expect("a campaign id")));
+        assert_eq!(session.fetches(), 2);
+        session.receive(&resolved("a"));
+        answer_fetch(&mut session, &before_the_result());
+        assert_eq!(session.resolved(SECOND), 1);
+        assert_eq!(status(&session), Status::Stale(StaleReason::Unproven));
+    }
+}
+
+#[test]
+fn a_fetch_that_began_before_the_connection_is_followed_by_another() {
+    let mut session = Session::new(SECOND);
+    session.input(Input::Refresh(CampaignId::new(SECOND).expect("a campaign id")));
+    assert_eq!(session.fetches(), 1);
+    session.open();
+    session.receive(&resolved("a"));
+    assert_eq!(session.fetches(), 1, "one at a time");
+    answer_fetch(&mut session, &before_the_result());
+    assert_eq!(session.fetches(), 2);
+    answer_fetch(&mut session, &after_the_result());
+    assert_eq!(session.resolved(SECOND), 1);
+    assert_eq!(status(&session), Status::Stale(StaleReason::Unproven));
 }
 
 #[test]

@@ -97,7 +97,6 @@ fn a_fetched_state_of_another_log_retires_the_old_one() {
     assert_eq!(world.view()["position"]["epoch"], OTHER_EPOCH);
 }
 
-/// Waits for the next round, and answers it.
 /// Two logs, and a fetch that began before the client knew which: the socket has told since.
 fn told_while_fetching() -> World {
     let mut world = World::connected(fetching());
@@ -123,12 +122,23 @@ fn a_late_fetch_from_a_log_that_was_replaced_meanwhile_is_not_taken_for_the_newe
 }
 
 #[test]
+fn the_fetch_after_one_that_was_ignored_brings_a_newer_log() {
+    let mut world = told_while_fetching();
+    answer(&mut world, &fetched(EPOCH, 40, &rows(5)));
+    world.advance(2_000);
+    world.input(Input::Refresh(id(CAMPAIGN)));
+    assert_eq!(answer(&mut world, &fetched("epoch-c", 3, &rows(3))), None);
+    assert_eq!((&world.view()["position"]["epoch"], world.rows().len()), (&"epoch-c".into(), 3));
+}
+
+#[test]
 fn a_fetch_from_the_log_that_the_socket_told_of_meanwhile_counts() {
     let mut world = told_while_fetching();
     assert_eq!(answer(&mut world, &fetched(OTHER_EPOCH, 12, &rows(12))), None);
     assert_eq!((world.position(), world.rows().len()), (12, 12));
 }
 
+/// Waits for the next round, and answers it.
 fn answer_again(world: &mut World, json: &Value) {
     let before = world.fetches.len();
     for _ in 0..60 {

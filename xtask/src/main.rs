@@ -50,8 +50,9 @@ cargo xtask <command>
                                          target/report/model.json
   mutants [--shard K/N] [--jobs N] [--again]
                                          change the code that decides in one spot after the other: the
-                                         tests must notice, into target/report/mutants.json; only what
-                                         docs/soak/mutants.json says that they did not
+                                         tests must notice, into target/report/mutants.json; only those
+                                         that docs/soak/mutants.json says they did not, with namesakes
+                                         in the same file, into target/report/survivors.json
   planted                                look for every planted bug, into docs/PLANTED.md
   soak  [sim] [fuzz] [model] [histories] [crash] [mutants] [survivors]
                                          what takes hours, into docs/soak

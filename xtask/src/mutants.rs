@@ -23,7 +23,7 @@ const NOTICED_MIN: f64 = 90.0;
 pub(crate) struct Options {
     shard: Option<String>,
     jobs: u32,
-    /// Only what nobody noticed in the last run of all.
+    /// Only what nobody noticed in the last run of all, and what has the same name in the same file.
     again: bool,
 }
 
@@ -113,7 +113,11 @@ fn test(repo: &Repo, options: &Options, folder: &Path) -> Result<()> {
         let last = fs::read_to_string(repo.path(LAST)).with_context(|| format!("no {LAST}"))?;
         let names = last.lines().filter_map(|line| line.trim().strip_prefix('"'));
         let names = names.filter_map(|line| pattern(line.trim_end_matches(['"', ','])));
-        command.args(names.flat_map(|pattern| ["--re".to_owned(), pattern]));
+        let patterns: Vec<String> = names.flat_map(|name| ["--re".to_owned(), name]).collect();
+        if patterns.is_empty() {
+            bail!("{LAST} says that all were noticed");
+        }
+        command.args(patterns);
     }
     // These two say that some were not noticed, or took too long: how many may be is for us to say.
     let status = command.status().context("cannot start cargo-mutants")?;

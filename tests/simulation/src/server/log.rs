@@ -145,7 +145,7 @@ impl Campaign {
         while let Some((number, event, state)) = branches.pop() {
             for index in 0..self.logs.len() {
                 let log = &mut self.logs[index];
-                let goes_on = log.era == era && log.includes(number, &event);
+                let goes_on = log.era == era && log.has_event(number, &event);
                 if !goes_on || !grown.insert(index) {
                     continue;
                 }
@@ -154,7 +154,7 @@ impl Campaign {
                 branches.extend(self.logs.iter().filter_map(|other| {
                     let state =
                         states.get(usize::try_from(other.base.checked_sub(number)?).ok()?)?;
-                    let forks = log.includes(other.base, &other.base_event);
+                    let forks = log.has_event(other.base, &other.base_event);
                     forks.then(|| (other.base, other.base_event.clone(), state.clone()))
                 }));
             }
@@ -243,7 +243,7 @@ impl Campaign {
         number: u64,
         event: &'a str,
     ) -> impl Iterator<Item = &'a Log> {
-        let has = move |log: &&Log| *log.epoch == *epoch && log.includes(number, event);
+        let has = move |log: &&Log| *log.epoch == *epoch && log.has_event(number, event);
         self.logs.iter().filter(has)
     }
 
@@ -307,7 +307,7 @@ impl Log {
     }
 
     /// Whether `event` is its event of that number.
-    fn includes(&self, number: u64, event: &str) -> bool {
+    fn has_event(&self, number: u64, event: &str) -> bool {
         (self.base..=self.head()).contains(&number) && **self.event_id(number) == *event
     }
 
