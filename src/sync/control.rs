@@ -57,6 +57,7 @@ impl Subscription {
     ) {
         if self.store.position().is_none() && from == SequenceNumber::ZERO.next() {
             self.store.begin_at(epoch.clone());
+            self.proof.clear(cx.now);
             cx.mark_changed(&self.id);
         }
         let joins = self.store.position().is_some_and(|position| {

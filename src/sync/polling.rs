@@ -9,7 +9,7 @@ use super::outcome::Outcome;
 use super::subscription::Fate;
 use super::{Timestamp, status::Status};
 use crate::protocol::snapshot::RestSnapshot;
-use crate::protocol::{CampaignId, Code, Epoch};
+use crate::protocol::{CampaignId, Code, Position};
 use crate::store::Staging;
 
 /// Fetches that the application is busy with, and when the next round is due.
@@ -24,16 +24,15 @@ pub struct Fetches {
 struct Fetch {
     ticket: Ticket,
     campaign_id: CampaignId,
-    deadline: Timestamp,
-    /// The log that was followed when it began.
-    epoch: Option<Epoch>,
+    began: Timestamp,
 }
 
 impl Machine {
     /// When the next round of polling is due, or a fetch is given up.
     pub(super) fn polling_deadline(&self) -> Option<Timestamp> {
         let round = self.fetches.next_poll.filter(|_| self.polls());
-        let fetches = self.fetches.under_way.iter().map(|fetch| fetch.deadline);
+        let timeout = self.cx.config.fetch_timeout_ms;
+        let fetches = self.fetches.under_way.iter().map(|fetch| fetch.began + timeout);
         fetches.chain(round).min()
     }
 
@@ -48,7 +47,9 @@ impl Machine {
     /// Fetches what is due.
     pub(super) fn on_polling_time(&mut self) {
         let now = self.cx.now.at;
-        while let Some(at) = self.fetches.under_way.iter().position(|it| it.deadline <= now) {
+        let timeout = self.cx.config.fetch_timeout_ms;
+        let is_late = |fetch: &Fetch| fetch.began + timeout <= now;
+        while let Some(at) = self.fetches.under_way.iter().position(is_late) {
             let late = self.fetches.under_way.swap_remove(at);
             self.on_fetch_failed(&late.campaign_id);
         }
@@ -79,10 +80,7 @@ impl Machine {
             return;
         }
         let ticket = self.cx.ticket();
-        let deadline = self.cx.now.at + self.cx.config.fetch_timeout_ms;
-        let subscription = self.subscriptions.get(campaign_id.as_str());
-        let epoch = subscription.and_then(|it| it.store.position()).map(|it| it.epoch.clone());
-        let fetch = Fetch { ticket, campaign_id: campaign_id.clone(), deadline, epoch };
+        let fetch = Fetch { ticket, campaign_id: campaign_id.clone(), began: self.cx.now.at };
         self.fetches.under_way.push(fetch);
         self.cx.effect(Effect::FetchSnapshot(ticket, campaign_id));
     }
@@ -94,11 +92,11 @@ impl Machine {
             outcome.stale = true;
             return outcome;
         };
-        let Fetch { campaign_id, epoch, .. } = self.fetches.under_way.swap_remove(at);
+        let Fetch { campaign_id, began, .. } = self.fetches.under_way.swap_remove(at);
         let opened = json.ok_or(Code::FetchFailed);
         let opened = opened.and_then(|json| self.cx.sealing.open_fetched(&campaign_id, json));
         let read = opened.as_deref().map_err(|code| *code).and_then(read_fetched);
-        let taken = read.and_then(|snapshot| self.take_fetched(&campaign_id, epoch, &snapshot));
+        let taken = read.and_then(|snapshot| self.take_fetched(&campaign_id, began, &snapshot));
         if let Err(code) = taken {
             outcome.refused = Some(code);
             self.refuse(code, Some(campaign_id.clone()));
@@ -110,7 +108,7 @@ impl Machine {
     fn take_fetched(
         &mut self,
         id: &CampaignId,
-        began_in: Option<Epoch>,
+        began: Timestamp,
         snapshot: &RestSnapshot<'_>,
     ) -> Result<(), Code> {
         if snapshot.campaign_id.as_deref().is_some_and(|theirs| theirs != id.as_str()) {
@@ -130,10 +128,11 @@ impl Machine {
         if connected_to_v1 {
             return Ok(());
         }
-        // The answer may be older than what another one told of since: of two logs, only who asked
+        // The answer may be older than what something else told of since: of two logs, only who asked
         // while following the one learns that the other has replaced it.
-        let here = subscription.store.position().map(|position| &position.epoch);
-        if here.is_some_and(|here| *here != position.epoch && began_in.as_ref() != Some(here)) {
+        let is_other = |here: &Position| here.epoch != position.epoch;
+        if subscription.store.position().is_some_and(is_other) && subscription.is_newer_than(began)
+        {
             return Ok(());
         }
         let staging = Staging::complete(position.clone(), snapshot)?;

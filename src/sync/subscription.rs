@@ -178,6 +178,11 @@ impl Subscription {
         self.store.position().map_or(SequenceNumber::ZERO, |position| position.sequence_number)
     }
 
+    /// Whether the state was replaced, or another socket opened, at `began` or since.
+    pub(super) fn is_newer_than(&self, began: Timestamp) -> bool {
+        self.proof.replaced.is_some_and(|replaced| replaced.at >= began)
+    }
+
     /// How many events are held beyond a gap, and their bytes.
     pub fn held(&self) -> (usize, usize) {
         (self.held.len(), self.held.bytes())

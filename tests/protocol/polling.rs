@@ -122,6 +122,19 @@ fn a_late_fetch_from_a_log_that_was_replaced_meanwhile_is_not_taken_for_the_newe
 }
 
 #[test]
+fn a_late_fetch_is_no_newer_log_than_the_one_that_a_replay_began_either() {
+    let log = Log::with_rows(2);
+    let mut world = World::connected(fetching());
+    world.advance(1_000);
+    world.input(Input::Refresh(id(CAMPAIGN)));
+    world.pass(1_000);
+    world.replay(&log, 1, log.head());
+    world.close(1006);
+    answer(&mut world, &fetched(OTHER_EPOCH, 40, &rows(5)));
+    assert_eq!((&world.view()["position"]["epoch"], world.rows().len()), (&EPOCH.into(), 2));
+}
+
+#[test]
 fn the_fetch_after_one_that_was_ignored_brings_a_newer_log() {
     let mut world = told_while_fetching();
     answer(&mut world, &fetched(EPOCH, 40, &rows(5)));
