@@ -123,11 +123,12 @@ impl Machine {
         let Some(position) = &snapshot.position else {
             return subscription.resynchronise(&mut self.cx, snapshot);
         };
-        subscription.end_resync();
         // The socket is the better source: it will bring this state, or a newer one.
         if connected_to_v1 {
             return Ok(());
         }
+        let staging = Staging::complete(position.clone(), snapshot)?;
+        subscription.end_resync();
         // The answer may be older than what something else told of since: of two logs, only who asked
         // while following the one learns that the other has replaced it.
         let is_other = |here: &Position| here.epoch != position.epoch;
@@ -135,7 +136,6 @@ impl Machine {
         {
             return Ok(());
         }
-        let staging = Staging::complete(position.clone(), snapshot)?;
         if !subscription.would_go_back(&staging) {
             subscription.polled = true;
             subscription.install(&mut self.cx, staging);

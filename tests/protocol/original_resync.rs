@@ -213,6 +213,26 @@ fn a_fetch_that_began_before_the_connection_is_followed_by_another() {
     assert_eq!(status(&session), Status::Stale(StaleReason::Unproven));
 }
 
+/// The answer of a server that is one of v1 already, though the socket still leads to another.
+fn with_position(count: usize) -> String {
+    format!(
+        r#"{{"campaignId":"{SECOND}","epoch":"epoch-a","sequenceNumber":3,"eventId":"e-3","campaign":{{"campaignId":"{SECOND}","name":"x","currentPhase":"dns_validation","phaseStatus":"in_progress","totalItems":0,"processedItems":0,"successfulItems":0,"failedItems":0,"progressPercentage":0,"totalDomainCount":0,"createdAt":"2026-11-21T18:55:51Z","updatedAt":"2026-11-21T18:55:51Z"}},"domains":[],"domainsCount":{count},"domainsDigest":"0000000000000000"}}"#
+    )
+}
+
+#[test]
+fn a_snapshot_with_a_position_ends_the_fetch_and_one_that_does_not_add_up_is_tried_again() {
+    for (count, expected) in [(0, Status::Stale(StaleReason::Unproven)), (1, Status::Recovering)] {
+        let mut session = fetching(Config::default());
+        answer_fetch(&mut session, &with_position(count));
+        assert_eq!(status(&session), expected, "{count} rows are claimed");
+        if count > 0 {
+            wait(&mut session);
+            assert_eq!(session.fetches(), 2);
+        }
+    }
+}
+
 #[test]
 fn as_many_content_hashes_are_remembered_as_the_window_says() {
     let mut session = Session::with(SECOND, Config { dedupe_window: 3, ..Config::default() });
