@@ -3,8 +3,8 @@
 import { strict as assert } from "node:assert";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 
-import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, launch, open, text,
-  until, watchRowCount } from "./lib/page.mjs";
+import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, launch, open, shows,
+  text, until, watchRowCount } from "./lib/page.mjs";
 import { Server } from "./lib/server.mjs";
 
 let browser, server;
@@ -139,7 +139,7 @@ test("test 3: the cache answers with the new phase at once, a fetch in flight in
 test("test 4: the page shows the new phase at once, and every row stays", async () => {
   const id = await server.generated({ count: 250, rate: 5000 });
   const page = await open(browser, server.origin, id);
-  assert.equal(await text(page, "row-count"), "250");
+  await shows(page, "row-count", "250");
   await watchRowCount(page);
   let navigations = 0;
   page.on("framenavigated", () => { navigations += 1; });

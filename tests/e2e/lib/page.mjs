@@ -38,12 +38,9 @@ export async function open(browser, origin, id) {
   return page;
 }
 
-/** Takes REST from a page, which would otherwise poll once sockets have failed often enough; the
- *  answer gives it back. */
-export async function withoutRest(page) {
-  const routes = "**/api/v2/campaigns/**";
-  await page.route(routes, (route) => route.abort());
-  return () => page.unroute(routes);
+/** Takes REST from a page, which would otherwise poll once sockets have failed often enough. */
+export function withoutRest(page) {
+  return page.route("**/api/v2/campaigns/**", (route) => route.abort());
 }
 
 /** Waits until the page says that what it shows is live. */
@@ -80,6 +77,10 @@ export const metrics = (page) => page.evaluate(() => globalThis.__campaignSync.s
 export const heard = (page, type) =>
   page.evaluate((type) => globalThis.heard.filter((event) => event.type === type), type);
 export const text = (page, id) => page.locator(`[data-testid="${id}"]`).first().textContent();
+
+/** Waits until the page shows a text: it draws what its store holds with the next frame. */
+export const shows = (page, id, expected) =>
+  until(page, (shown) => shown === expected, 60_000, (page) => text(page, id));
 
 /** Watches the row count that the page shows, with a MutationObserver. */
 export async function watchRowCount(page) {
