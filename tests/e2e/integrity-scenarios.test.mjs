@@ -30,8 +30,8 @@ test("scenario 1: DNS validation is configured over REST while the socket is dow
   await watchRowCount(page);
   const before = await metrics(page);
 
-  cable.unplug();
   await withoutRest(page);
+  cable.unplug();
   await until(page, (view) => view.status !== "live");
   await server.act(id, "configure-dns", { reason: "configured by operator" });
   // The backend keeps the transition in its event history.
@@ -97,8 +97,8 @@ test("scenario 3: the connection drops during the HTTP phase transition", async 
   const dns = (await view(page)).counts.dns;
   assert.ok(dns.resolved > 0);
 
-  cable.unplug();
   await withoutRest(page);
+  cable.unplug();
   await until(page, (view) => view.status !== "live");
   await server.act(id, "configure-http");
   const during = await view(page);
