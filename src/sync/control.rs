@@ -182,6 +182,21 @@ impl Subscription {
         }
     }
 
+    /// Whether the request of that name is one of this campaign that has not been answered.
+    pub(super) fn has_asked(&self, id: &str) -> bool {
+        let recovery =
+            matches!(&self.recovery, Recovery::Asked { request_id, .. } if request_id == id);
+        recovery || self.repair_request() == Some(id)
+    }
+
+    fn repair_request(&self) -> Option<&str> {
+        match &self.repair {
+            Repair::AwaitingDigest { request_id, .. }
+            | Repair::AwaitingBuckets { request_id, .. } => Some(request_id),
+            _ => None,
+        }
+    }
+
     /// `error` about this campaign.
     pub(super) fn on_error(
         &mut self,
@@ -191,10 +206,7 @@ impl Subscription {
         retry_after_ms: Option<u64>,
     ) {
         let ours = |id: &str| request_id.is_none_or(|request_id| request_id == id);
-        if let Repair::AwaitingDigest { request_id: id, .. }
-        | Repair::AwaitingBuckets { request_id: id, .. } = &self.repair
-            && request_id == Some(id)
-        {
+        if request_id.is_some() && request_id == self.repair_request() {
             self.repair = Repair::Idle;
             return;
         }

@@ -26,7 +26,13 @@ pub struct Resync {
     /// Documents that arrived while a snapshot was fetched: it may be older than they are.
     buffered: Vec<String>,
     buffered_bytes: usize,
+    /// Fetches in a row that failed, or came too late for what was kept.
     attempts: u32,
+    /// Fetches that were wished for soon after an answer, and when the last answer came.
+    wishes: u32,
+    answered: Option<Timestamp>,
+    /// The state holds what no position covers.
+    unplaced: bool,
     /// A phase that nobody announced has been told of, and not been explained yet.
     noticed: bool,
     /// Content hashes of the last sequenced events, as a ring.
@@ -50,6 +56,11 @@ impl Resync {
     /// Whether a snapshot is wanted.
     pub fn is_idle(&self) -> bool {
         self.state == State::Idle
+    }
+
+    /// Whether the state holds what no position covers: nothing in a log joins it.
+    pub const fn is_unplaced(&self) -> bool {
+        self.unplaced
     }
 
     /// When the next fetch is due.
@@ -198,11 +209,29 @@ impl Machine {
 }
 
 impl Subscription {
-    /// Something may have been missed. If another fetch is due anyway, that one will do.
+    /// Something may have been missed. If another fetch is due anyway, that one will do. When answers
+    /// do not help, because they lag or always differ, the next one is asked for later and later.
     fn wish_resync(&mut self, cx: &mut Context) {
-        if !matches!(self.resync.state, State::Waiting(_)) {
-            self.begin_resync(cx);
+        let resync = &mut self.resync;
+        let lately = |at: Timestamp| cx.now.at.since(at) <= cx.config.backoff_max_ms;
+        match resync.state {
+            State::Waiting(_) => return,
+            State::Idle if resync.answered.is_some_and(lately) => {
+                resync.wishes = resync.wishes.saturating_add(1);
+                if let Some(wishes) = resync.wishes.checked_sub(2) {
+                    return self.fetch_after(cx, wishes);
+                }
+            }
+            State::Idle => resync.wishes = 0,
+            State::Fetching { .. } => {}
         }
+        self.begin_resync(cx);
+    }
+
+    /// Another socket is open. What the one before told is not newer than what is fetched from now on.
+    pub(super) fn on_open_original(&mut self, cx: &mut Context) {
+        self.resync.forget_buffered();
+        self.begin_resync(cx);
     }
 
     /// After every connect, when it is due, and when somebody asks.
@@ -237,12 +266,18 @@ impl Subscription {
         if fetching && !self.resync.buffer(&cx.config, text) {
             cx.metrics.held_overflows += 1;
         }
-        self.apply_original(cx, document)
+        let verdict = self.apply_original(cx, document);
+        if !fetching && matches!(self.resync.state, State::Fetching { .. }) {
+            // What it asks for may be older than itself.
+            let _first = self.resync.buffer(&cx.config, text);
+        }
+        verdict
     }
 
     fn apply_original(&mut self, cx: &mut Context, document: &Document<'_>) -> Verdict {
         match self.store.apply_original(&document.message, document.timestamp) {
             Ok(done) => {
+                self.resync.unplaced = true;
                 cx.metrics.applied += 1;
                 cx.mark_changed(&self.id);
                 self.announce_original(cx, done, document.timestamp);
@@ -315,8 +350,7 @@ impl Subscription {
         snapshot: &RestSnapshot<'_>,
     ) -> Result<(), Code> {
         let phase = self.store.resynchronise(snapshot)?;
-        let fetched = core::mem::take(&mut self.resync.state);
-        self.resync.noticed = false;
+        self.resync.unplaced = true;
         self.polled = cx.socket.is_none();
         cx.metrics.snapshots += 1;
         cx.mark_changed(&self.id);
@@ -324,6 +358,21 @@ impl Subscription {
         if let Some(phase) = phase {
             self.announce_phase(cx, phase, "snapshot", "");
         }
+        self.rejoin(cx);
+        Ok(())
+    }
+
+    /// A fetched snapshot with a position replaced everything: what arrived meanwhile is applied again.
+    pub(super) fn end_resync(&mut self, cx: &mut Context) {
+        self.resync.unplaced = false;
+        self.rejoin(cx);
+    }
+
+    /// Applies again what arrived while a snapshot was fetched.
+    fn rejoin(&mut self, cx: &mut Context) {
+        let fetched = core::mem::take(&mut self.resync.state);
+        self.resync.noticed = false;
+        self.resync.answered = Some(cx.now.at);
         let buffered = core::mem::take(&mut self.resync.buffered);
         for text in &buffered {
             if self.fate == Fate::Open
@@ -344,6 +393,9 @@ impl Subscription {
                 self.resync.attempts = 0;
                 self.resync.buffered = buffered;
                 self.wish_resync(cx);
+                if self.resync.deadline().is_some() {
+                    self.resync.forget_buffered();
+                }
             }
             State::Fetching { .. } | State::Idle => {
                 self.resync.attempts = 0;
@@ -356,18 +408,10 @@ impl Subscription {
         if let State::Fetching { again, .. } = &mut self.resync.state {
             *again = false;
         }
-        Ok(())
     }
 
-    /// A snapshot with a position has come: nothing has to be joined to it.
-    pub(super) fn end_resync(&mut self) {
-        if matches!(self.resync.state, State::Fetching { .. }) {
-            self.resync.state = State::Idle;
-            self.resync.forget_buffered();
-        }
-    }
-
-    fn on_fetch_failed(&mut self, cx: &mut Context) {
+    /// It failed, or its answer does not count.
+    pub(super) fn on_fetch_failed(&mut self, cx: &mut Context) {
         if matches!(self.resync.state, State::Fetching { .. }) {
             self.resync.forget_buffered();
             self.fetch_later(cx);
@@ -375,9 +419,14 @@ impl Subscription {
     }
 
     fn fetch_later(&mut self, cx: &mut Context) {
+        let attempts = self.resync.attempts;
+        self.resync.attempts = attempts.saturating_add(1);
+        self.fetch_after(cx, attempts);
+    }
+
+    fn fetch_after(&mut self, cx: &mut Context, attempts: u32) {
         let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);
-        let delay = full_jitter_ms(&mut cx.rng, base, max, self.resync.attempts);
-        self.resync.attempts = self.resync.attempts.saturating_add(1);
+        let delay = full_jitter_ms(&mut cx.rng, base, max, attempts);
         self.resync.state = State::Waiting(cx.now.at + delay);
     }
 

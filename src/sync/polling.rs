@@ -120,26 +120,28 @@ impl Machine {
         if subscription.fate != Fate::Open {
             return Ok(());
         }
-        let Some(position) = &snapshot.position else {
-            return subscription.resynchronise(&mut self.cx, snapshot);
-        };
         // The socket is the better source: it will bring this state, or a newer one.
         if connected_to_v1 {
             return Ok(());
         }
+        let Some(position) = &snapshot.position else {
+            return subscription.resynchronise(&mut self.cx, snapshot);
+        };
         let staging = Staging::complete(position.clone(), snapshot)?;
-        subscription.end_resync();
         // The answer may be older than what something else told of since: of two logs, only who asked
         // while following the one learns that the other has replaced it.
         let is_other = |here: &Position| here.epoch != position.epoch;
-        if subscription.store.position().is_some_and(is_other) && subscription.is_newer_than(began)
-        {
+        let is_late = subscription.store.position().is_some_and(is_other)
+            && subscription.is_newer_than(began);
+        if is_late || subscription.would_go_back(&staging) {
+            subscription.on_fetch_failed(&mut self.cx);
             return Ok(());
         }
-        if !subscription.would_go_back(&staging) {
-            subscription.polled = true;
-            subscription.install(&mut self.cx, staging);
-        }
+        subscription.polled = true;
+        subscription.install(&mut self.cx, staging);
+        let reached = subscription.store.position();
+        subscription.waiters.settle(&mut self.cx, reached, &subscription.retired);
+        subscription.end_resync(&mut self.cx);
         Ok(())
     }
 

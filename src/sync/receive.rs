@@ -165,9 +165,19 @@ impl Machine {
             ServerMessage::Pong { echo, heads } => self.on_pong(*echo, heads),
             ServerMessage::Error { code, campaign_id, request_id, retry_after_ms } => {
                 self.cx.metrics.refused.count(code.unwrap_or(Code::Internal));
-                let Some(campaign_id) = campaign_id else { return Verdict::Control };
-                self.with(campaign_id, |subscription, cx| {
-                    subscription.on_error(cx, *code, request_id.as_deref(), *retry_after_ms);
+                let request_id = request_id.as_deref();
+                // The request alone says as well whose it was.
+                let asked = |it: &&Subscription| request_id.is_some_and(|id| it.has_asked(id));
+                let asker = || self.subscriptions.values().find(asked).map(|it| it.id.clone());
+                let campaign_id = match campaign_id {
+                    Some(campaign_id) => campaign_id.to_string(),
+                    None => match asker() {
+                        Some(asker) => asker.as_str().to_owned(),
+                        None => return Verdict::Control,
+                    },
+                };
+                self.with(&campaign_id, |subscription, cx| {
+                    subscription.on_error(cx, *code, request_id, *retry_after_ms);
                     Verdict::Control
                 })
             }

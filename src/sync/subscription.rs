@@ -207,14 +207,14 @@ impl Subscription {
         }
         self.subscribe(cx);
         if dialect == Dialect::Original {
-            self.begin_resync(cx);
+            self.on_open_original(cx);
             return;
         }
+        // What was shown without a position is nothing that events of a log could join.
+        let unfounded = self.resync.is_unplaced();
         self.resync = Resync::default();
         let first = self.store.position().is_none();
         let reason = if first { Reason::Connect } else { Reason::Reconnect };
-        // What was shown without a position is nothing that events from the first on could join.
-        let unfounded = first && self.store.record().is_some();
         let (snapshot, since, attempts) = match self.recovery.want() {
             Some(want) => (want.snapshot || unfounded, want.since, want.attempts),
             None => (unfounded, cx.now.at, 0),

@@ -29,6 +29,11 @@ impl Resync {
         true
     }
 
+    /// Never: all that is shown has a position.
+    pub const fn is_unplaced(&self) -> bool {
+        false
+    }
+
     /// None.
     pub const fn deadline(&self) -> Option<Timestamp> {
         None
@@ -79,10 +84,13 @@ impl Machine {
 
 impl Subscription {
     /// v1 asks for recovery instead.
-    pub(super) const fn begin_resync(&mut self, _cx: &mut Context) {}
+    pub(super) const fn on_open_original(&mut self, _cx: &mut Context) {}
 
     /// There is none.
-    pub(super) const fn end_resync(&mut self) {}
+    pub(super) const fn end_resync(&mut self, _cx: &mut Context) {}
+
+    /// The next round of polling tries again.
+    pub(super) const fn on_fetch_failed(&mut self, _cx: &mut Context) {}
 
     /// Nothing is due.
     pub(super) const fn on_resync_time(&mut self, _cx: &mut Context) {}

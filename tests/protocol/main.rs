@@ -18,6 +18,7 @@ mod original;
 #[cfg(feature = "original")]
 mod original_bad_input;
 #[cfg(feature = "original")]
+mod original_fetches;
 mod original_machine;
 #[cfg(feature = "original")]
 mod original_recordings;

@@ -1,11 +1,12 @@
 //! Polling: what an application can fetch while no socket can be had.
 
 use campaign_sync::protocol::Code;
+use campaign_sync::sync::input::Ticket;
 use campaign_sync::sync::{Config, Input};
 use serde_json::{Value, json};
 
 use crate::wire::{CAMPAIGN, EPOCH, Log, OTHER_EPOCH, Row, Snapshot, rows};
-use crate::world::{World, id};
+use crate::world::{World, id, position};
 
 fn fetching() -> Config {
     Config { has_fetch_snapshot: true, ..Config::default() }
@@ -77,6 +78,14 @@ fn a_newer_state_is_shown_as_stale_polling() {
     assert_eq!((world.position(), world.rows().len()), (9, 6));
     assert_eq!(world.status(), "stale(polling)");
     assert_eq!(world.notice("cacheinvalidated")["reason"], "snapshot");
+}
+
+#[test]
+fn a_position_settles_by_a_fetch_that_includes_it() {
+    let mut world = polling(&Log::with_rows(2));
+    world.input(Input::Await(id(CAMPAIGN), position(EPOCH, 6), Ticket(71)));
+    assert_eq!(answer(&mut world, &fetched(EPOCH, 8, &rows(3))), None);
+    assert_eq!(world.settled, [(Ticket(71), None)]);
 }
 
 #[test]

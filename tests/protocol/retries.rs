@@ -255,3 +255,17 @@ fn an_error_about_another_request_changes_nothing() {
     world.replay(&log, 4, log.head());
     assert_eq!((world.position(), world.requests()), (log.head(), 1));
 }
+
+#[test]
+fn an_error_that_names_the_request_alone_postpones_the_next_one_as_well() {
+    let (mut world, _) = with_a_gap();
+    let told = json!({"code": "rate_limited", "message": "later", "requestId": world.request_id(),
+        "retryAfterMs": 60_000});
+    world.receive(&message("error", &told));
+    for second in 0..120 {
+        assert!(second > 60 || world.requests() == 1, "after {second} s");
+        world.advance(990);
+        world.pong_with(json!([]));
+    }
+    assert!(world.requests() > 1, "{} requests", world.requests());
+}

@@ -181,7 +181,9 @@ pub struct Access {
     is_shared: bool,
     /// By the hash of their tokens.
     sessions: Mutex<HashMap<String, Arc<Login>>>,
-    attempts: Mutex<BTreeMap<String, Bucket>>,
+    /// By a hash of the name that nobody can guess: made-up names take bounded memory.
+    attempts: Mutex<HashMap<u16, Bucket>>,
+    attempt_hasher: RandomState,
     /// A password costs 19 MiB to check: one at a time.
     checking: Mutex<()>,
 }
@@ -224,6 +226,7 @@ impl Access {
             is_shared: false,
             sessions: Mutex::default(),
             attempts: Mutex::default(),
+            attempt_hasher: RandomState::new(),
             checking: Mutex::default(),
         }
     }
@@ -270,10 +273,10 @@ impl Access {
     /// [`Denied`].
     pub fn check(&self, now_ms: u64, user: &str, password: &str) -> Result<(), Denied> {
         let hash = self.users.as_ref().and_then(|users| users.get(user));
-        // All who do not exist share one bucket, so that made-up names take no memory.
-        let bucket = if hash.is_some() { user } else { "" };
+        // Whoever asks learns from the count no more than from the answer whether there is such a user.
+        let bucket = self.attempt_hasher.hash_one(user) as u16;
         lock(&self.attempts)
-            .entry(bucket.to_owned())
+            .entry(bucket)
             .or_insert_with(|| Bucket::full(now_ms, ATTEMPTS))
             .take_slowly(now_ms, 5_000, ATTEMPTS)
             .map_err(Denied::TooMany)?;

@@ -35,6 +35,9 @@ const TICK_ROWS_MAX: u64 = 5_000;
 /// it has not been moved for this long.
 const TAKE_OVER_MS: u64 = 1_500;
 
+/// How long a campaign rests whose log failed. It is never given up: nobody would look at it again.
+const REST_MS: u64 = 1_000;
+
 /// How often campaigns are looked for that another server has started.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -71,7 +74,8 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock) -> Kick {
                     Ok(goes_on) => goes_on,
                     Err(error) => {
                         tracing::error!(event = "runner_failed", campaignId = %campaign, %error);
-                        false
+                        work.rest(now);
+                        true
                     }
                 });
                 works
@@ -96,13 +100,23 @@ struct Work {
     head: u64,
     /// Until then the campaign is left to the other server.
     left_until_ms: u64,
+    /// Until then the log, which failed, is left alone.
+    rests_until_ms: u64,
     /// It was this server that was asked to look.
     is_kicked: bool,
 }
 
 impl Work {
+    /// The log failed: the rows are counted anew, in a while.
+    const fn rest(&mut self, now: Moment) {
+        (self.phase, self.rests_until_ms) = (None, now.monotonic_ms + REST_MS);
+    }
+
     /// Does what is due; `false` when the phase is not under way any more.
     fn step(&mut self, hub: &Hub, now: Moment, campaign: &CampaignId) -> Result<bool> {
+        if now.monotonic_ms < self.rests_until_ms {
+            return Ok(true);
+        }
         let Some(view) = hub.log().view(campaign, &RowQuery::NONE)? else { return Ok(false) };
         let record = &view.stand.record;
         if record.status != Status::InProgress || view.stand.deleted {

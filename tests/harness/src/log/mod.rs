@@ -247,7 +247,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// The identity of this log.
     fn epoch(&self) -> String;
 
-    /// Every campaign, in order of its id.
+    /// Every campaign, the deleted ones too, in order of its id.
     ///
     /// # Errors
     /// [`LogError::Storage`].

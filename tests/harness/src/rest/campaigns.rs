@@ -35,8 +35,10 @@ pub async fn list(State(app): State<Arc<App>>, Caller { identity, .. }: Caller) 
         let mut records = Vec::new();
         for id in hub.log().campaigns()? {
             let view = hub.log().view(&id, &RowQuery::NONE)?;
-            let own = |view: &View| identity.may_see(view.stand.settings.owner.as_deref());
-            if let Some(view) = view.filter(own) {
+            let is_shown = |View { stand, .. }: &View| {
+                !stand.deleted && identity.may_see(stand.settings.owner.as_deref())
+            };
+            if let Some(view) = view.filter(is_shown) {
                 let record = record_json(id.as_str(), &view.stand.record);
                 let at = view.head.at();
                 records.push(sealed(hub, &id, at, route::CAMPAIGN, &record)?.unwrap_or(record));

@@ -83,6 +83,11 @@ impl Cursor {
         self.asks.push_back(ask);
     }
 
+    /// Questions that wait for their answer.
+    pub(super) fn waiting(&self) -> usize {
+        self.asks.len()
+    }
+
     /// Seeks, as a recovery request asks. Whatever was being written ends here. Blocks.
     ///
     /// # Errors

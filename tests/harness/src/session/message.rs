@@ -176,7 +176,12 @@ impl Fields {
         CampaignId::new(self.campaign_id.as_deref().ok_or(Code::InvalidMessage)?)
     }
 
-    fn ask(self, buckets: Option<Vec<u8>>) -> Result<Ask, Code> {
+    fn ask(self, mut buckets: Option<Vec<u8>>) -> Result<Ask, Code> {
+        if let Some(buckets) = &mut buckets {
+            buckets.sort_unstable();
+            buckets.dedup();
+            buckets.shrink_to_fit();
+        }
         Ok(Ask { campaign: self.campaign()?, request: self.request_id, buckets })
     }
 

@@ -166,7 +166,7 @@ impl Conversation for Session {
         for document in documents {
             let rate = self.context.delivery.messages_per_second;
             let within = self.messages.take(now.monotonic_ms, rate, 10 * rate).is_ok();
-            if !within || self.requests.len() >= REQUESTS_MAX {
+            if !within || self.waiting() >= REQUESTS_MAX {
                 self.metrics().rate_limited.get_or_create(&[("what", "messages")]).inc();
                 return self.requests.push_back(Request::Close(4429, "too many requests"));
             }
@@ -256,6 +256,11 @@ impl Session {
         self.cookie = Some(Secret::new(cookie));
     }
 
+    /// Requests that wait for their answer, those in their place in a stream too.
+    fn waiting(&self) -> usize {
+        self.requests.len() + self.cursors.iter().map(Cursor::waiting).sum::<usize>()
+    }
+
     fn accept(&mut self, now: Moment, message: ClientMessage) {
         if !self.greeted {
             return self.greet(now, message);
@@ -330,16 +335,14 @@ impl Session {
     fn next_of_cursors(&mut self, now: Moment, may_block: bool) -> Result<Step, LogError> {
         let count = self.cursors.len();
         for at in (self.turn..self.turn + count).map(|turn| turn % count) {
-            let cursor = &mut self.cursors[at];
-            let id = &cursor.campaign;
-            if !self.identity.as_ref().is_some_and(|it| self.context.hub.still_visible(id, it)) {
-                let id = self.cursors.remove(at).campaign;
-                self.left(&id);
-                let ended = reply::ended(now, &id, "revoked");
-                return Ok(Step::Frame(Frame::control(ended)));
+            if !self.may_see(at) {
+                return Ok(self.revoke(now, at));
             }
-            match cursor.poll(At { now, context: &self.context }, may_block)? {
+            let context = At { now, context: &self.context };
+            match self.cursors[at].poll(context, may_block)? {
                 Step::Idle => {}
+                // It may have been given away while it was read.
+                Step::Frame(_) if !self.may_see(at) => return Ok(self.revoke(now, at)),
                 Step::Frame(frame) => {
                     self.turn = (at + 1) % count;
                     return Ok(Step::Frame(frame));
@@ -348,5 +351,17 @@ impl Session {
             }
         }
         Ok(Step::Idle)
+    }
+
+    fn may_see(&self, at: usize) -> bool {
+        let visible = |it: &Identity| self.context.hub.still_visible(&self.cursors[at].campaign, it);
+        self.identity.as_ref().is_some_and(visible)
+    }
+
+    /// The campaign is somebody else's now.
+    fn revoke(&mut self, now: Moment, at: usize) -> Step {
+        let id = self.cursors.remove(at).campaign;
+        self.left(&id);
+        Step::Frame(Frame::control(reply::ended(now, &id, "revoked")))
     }
 }

@@ -105,7 +105,10 @@ impl NatsLog {
             match self.bridge.wait(async move { last_of_subject(&context, &subject).await }) {
                 Ok(last) => {
                     self.shared.wait(last, until)?;
-                    self.shared.note_last(campaign, last);
+                    // Of what does not exist nothing is kept: anybody can make up ids.
+                    if last > 0 {
+                        self.shared.note_last(campaign, last);
+                    }
                     return Ok(last);
                 }
                 Err(error) if Instant::now() > until => return Err(error),

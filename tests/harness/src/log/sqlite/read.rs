@@ -14,8 +14,7 @@ use super::Within;
 use super::rows::{COLUMNS, row};
 
 pub(super) fn campaigns(tx: &Connection) -> rusqlite::Result<Vec<CampaignId>> {
-    let mut statement =
-        tx.prepare_cached("SELECT campaign_id FROM campaigns WHERE NOT deleted ORDER BY 1")?;
+    let mut statement = tx.prepare_cached("SELECT campaign_id FROM campaigns ORDER BY 1")?;
     let ids = statement.query_map([], |row| row.get::<_, String>(0))?;
     ids.map(|id| id.map(|id| CampaignId::new(&id).ok())).filter_map(Result::transpose).collect()
 }

@@ -1,0 +1,152 @@
+//! Facing an original server: what a fetched snapshot may undo, and what it may not.
+
+use campaign_sync::protocol::Phase;
+use campaign_sync::sync::input::Wake;
+use campaign_sync::sync::{Input, Status};
+
+use crate::original_machine::{
+    SECOND, Session, answer_fetch, generated, last_ticket, progress, resolved, snapshot, transition,
+};
+
+/// What only a server of the original dialect says.
+const HELLO: &str = r#"{"id":"","timestamp":"","type":"pong","sequenceNumber":1}"#;
+
+fn phase(session: &Session) -> Option<Phase> {
+    let store = &session.machine.subscription(SECOND).expect("held").store;
+    store.record().map(|record| record.phase)
+}
+
+fn epoch(session: &Session) -> Option<String> {
+    let store = &session.machine.subscription(SECOND).expect("held").store;
+    store.position().map(|position| position.epoch.as_str().to_owned())
+}
+
+fn reconnect(session: &mut Session) {
+    let socket = session.machine.connection().socket().expect("a socket is open");
+    session.input(Input::Closed(socket, 1006));
+    session.open();
+    session.receive(HELLO);
+}
+
+/// Lets timers fire until another snapshot has been asked for.
+fn until_fetched(session: &mut Session) {
+    let before = session.fetches();
+    for _ in 0..100 {
+        if session.fetches() > before {
+            return;
+        }
+        let due = session.machine.poll_timeout().expect("a fetch is due").0 - 1_000;
+        session.now_ms = session.now_ms.max(due);
+        session.input(Input::Woke(Wake::Timer));
+        session.receive(HELLO);
+    }
+    panic!("no fetch is due");
+}
+
+#[test]
+fn a_snapshot_without_a_position_is_not_taken_once_v1_is_spoken() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(&progress("domain_generation", "2026-11-21T18:55:51.1Z"));
+    let ticket = last_ticket(&session);
+    session.receive(&crate::wire::ack());
+    let before = phase(&session);
+    session.input(Input::Snapshot(ticket, Some(&snapshot("analysis", &["a"]))));
+    assert_eq!(phase(&session), before, "the socket brings the state, and numbers it");
+}
+
+#[test]
+fn what_an_original_server_told_is_replaced_by_a_snapshot_when_v1_is_spoken() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(HELLO);
+    answer_fetch(&mut session, &with_position("epoch-a", 3));
+    session.receive(&resolved("a"));
+    session.receive(&crate::wire::ack());
+    let asked = session.effects.iter().rev().find_map(|effect| match effect {
+        campaign_sync::sync::Effect::Send(_, text) if text.contains("request_event_recovery") => {
+            Some(text.clone())
+        }
+        _ => None,
+    });
+    let asked = asked.expect("a recovery is asked for");
+    assert!(asked.contains(r#""prefer":"snapshot""#), "{asked}");
+}
+
+#[test]
+fn what_the_former_socket_told_does_not_undo_a_snapshot_fetched_after_it() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(&resolved("a"));
+    reconnect(&mut session);
+    answer_fetch(&mut session, &snapshot("dns_validation", &["a"]));
+    assert_eq!(session.fetches(), 2, "the first began before the connection");
+    let timed_out = r#"{"campaign":{"id":"ID","name":"x","currentPhase":"dns_validation",
+        "phaseStatus":"in_progress"},"domains":[{"id":"a","domainName":"a.example",
+        "offsetIndex":0,"dnsStatus":"timeout"}]}"#;
+    answer_fetch(&mut session, &timed_out.replace("ID", SECOND));
+    assert_eq!(session.resolved(SECOND), 0, "that was an older result");
+}
+
+#[test]
+fn a_rest_interface_that_lags_is_not_asked_all_the_time() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(&progress("domain_generation", "2026-11-21T18:55:51.1Z"));
+    let mut answered = 0;
+    for _ in 0..600 {
+        if session.fetches() > answered {
+            answered = session.fetches();
+            answer_fetch(&mut session, &snapshot("domain_generation", &["a"]));
+        }
+        session.receive(&progress("dns_validation", "2026-11-21T18:55:51.2Z"));
+        session.now_ms += 100;
+        session.input(Input::Woke(Wake::Timer));
+    }
+    assert!((5..20).contains(&session.fetches()), "{} fetches in a minute", session.fetches());
+}
+
+#[test]
+fn a_transition_that_asks_for_a_snapshot_is_not_undone_by_an_older_one() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(&generated("a"));
+    answer_fetch(&mut session, &snapshot("domain_generation", &["a"]));
+    session.receive(&transition("dns_validation", 2, "2026-11-21T18:55:51.5Z"));
+    assert_eq!(session.fetches(), 2, "a row is missing");
+    answer_fetch(&mut session, &snapshot("domain_generation", &["a", "b"]));
+    assert_eq!(phase(&session), Some(Phase::DnsValidation));
+}
+
+/// The answer of a server that is one of v1 already, though the socket still leads to another.
+fn with_position(epoch: &str, number: u64) -> String {
+    format!(
+        r#"{{"campaignId":"{SECOND}","epoch":"{epoch}","sequenceNumber":{number},"eventId":"e-3","campaign":{{"campaignId":"{SECOND}","name":"x","currentPhase":"dns_validation","phaseStatus":"in_progress","totalItems":0,"processedItems":0,"successfulItems":0,"failedItems":0,"progressPercentage":0,"totalDomainCount":0,"createdAt":"2026-11-21T18:55:51Z","updatedAt":"2026-11-21T18:55:51Z"}},"domains":[],"domainsCount":0,"domainsDigest":"0000000000000000"}}"#
+    )
+}
+
+#[test]
+fn what_arrives_while_a_snapshot_with_a_position_is_fetched_is_applied_again_too() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(&resolved("a"));
+    answer_fetch(&mut session, &with_position("epoch-a", 3));
+    assert_eq!(session.resolved(SECOND), 1);
+}
+
+#[test]
+fn a_snapshot_of_another_log_that_does_not_count_is_fetched_again() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(HELLO);
+    answer_fetch(&mut session, &with_position("epoch-a", 3));
+    reconnect(&mut session);
+    answer_fetch(&mut session, &with_position("epoch-b", 1));
+    if epoch(&session).as_deref() == Some("epoch-a") {
+        let status = session.machine.status(SECOND, session.now());
+        assert_eq!(status, Some(Status::Recovering), "another fetch is due");
+        until_fetched(&mut session);
+        answer_fetch(&mut session, &with_position("epoch-b", 1));
+    }
+    assert_eq!(epoch(&session).as_deref(), Some("epoch-b"));
+}
