@@ -22,6 +22,10 @@ impl Followers {
         self.0.retain(|it| it.strong_count() > 0);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn wake(&self) {
         self.0.iter().filter_map(Weak::upgrade).for_each(|follower| follower.notify_one());
     }

@@ -1,8 +1,8 @@
 //! Publication: everyone who waits for a campaign learns of its new head, after the commit.
 //!
 //! Nothing is sent from here. Subscribers are cursors that read the log themselves; the hub wakes
-//! them, and keeps each campaign's newest events at hand, and the pages that were last written, so that
-//! a thousand cursors do not read the same event from the medium a thousand times, nor copy it.
+//! them, and keeps each followed campaign's newest events at hand, and the pages that were last written,
+//! so that a thousand cursors do not read the same event from the medium a thousand times, nor copy it.
 
 mod tail;
 
@@ -141,6 +141,9 @@ impl Hub {
             tail.extend(appended);
             tail.owner.clone_from(&appended.stand.settings.owner);
             tail.followers.prune();
+            if tail.followers.is_empty() {
+                tail.forget_events();
+            }
             tail.followers.clone()
         };
         followers.wake();
@@ -208,6 +211,9 @@ impl Hub {
     pub fn unfollow(&self, campaign: &CampaignId, follower: &Arc<Notify>) {
         if let Some(tail) = self.tails().get_mut(campaign) {
             tail.followers.remove(follower);
+            if tail.followers.is_empty() {
+                tail.forget_events();
+            }
         }
     }
 

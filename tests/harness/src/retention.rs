@@ -11,6 +11,7 @@ use clap::Args;
 use crate::clock::{Clock, Moment};
 use crate::hub::Hub;
 use crate::log::{EventLog, Head, Result};
+use crate::session::Context;
 
 /// How often it is looked.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -42,16 +43,17 @@ impl Limits {
     pub const NONE: Self = Self { history_events: 0, history_bytes: 0, history_seconds: 0 };
 }
 
-/// Starts looking, for as long as there is a hub.
-pub fn spawn(hub: &Arc<Hub>, clock: Clock, limits: Limits) {
-    let hub = Arc::downgrade(hub);
+/// Starts looking, for as long as there is a server.
+pub fn spawn(context: &Arc<Context>, clock: Clock, limits: Limits) {
+    let context = Arc::downgrade(context);
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(SWEEP).await;
-            let Some(hub) = hub.upgrade() else { return };
+            let Some(context) = context.upgrade() else { return };
             let swept = tokio::task::spawn_blocking(move || {
-                hub.log().tick()?;
-                sweep(&hub, clock.now(), &limits)
+                context.snapshots.expire(clock.now().monotonic_ms);
+                context.hub.log().tick()?;
+                sweep(&context.hub, clock.now(), &limits)
             });
             if let Ok(Err(error)) = swept.await {
                 tracing::error!(event = "retention_failed", %error);

@@ -73,7 +73,6 @@ pub async fn run(
     let address = listener.local_addr()?;
     let clock = Clock::start();
     let kick = runner::spawn(hub.clone(), clock);
-    retention::spawn(&hub, clock, options.history);
     if options.demo {
         demo::spawn(hub.clone(), clock, kick.clone(), options.rate);
     }
@@ -86,6 +85,7 @@ pub async fn run(
         drain_spread_ms: options.drain_spread_ms,
         one_event_per_frame: AtomicBool::new(false),
     });
+    retention::spawn(&context, clock, options.history);
     let sessions = Sessions::open(context.clone(), clock, &place).await;
     let app = Arc::new(App {
         context,

@@ -170,6 +170,16 @@ impl Snapshots {
         Ok(snapshot)
     }
 
+    /// Forgets what nobody has used for long.
+    pub fn expire(&self, now_ms: u64) {
+        lock(&self.campaigns).retain(|_, held| {
+            // Who holds it is at work on it, and uses it.
+            let Ok(mut snapshots) = held.try_lock() else { return true };
+            expire(&mut snapshots, now_ms);
+            !snapshots.is_empty() || Arc::strong_count(held) > 1
+        });
+    }
+
     /// The size of a campaign's snapshot, estimated.
     pub fn estimated_bytes(rows: u64) -> u64 {
         rows * ROW_BYTES

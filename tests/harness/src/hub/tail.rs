@@ -95,6 +95,11 @@ impl Tail {
         Self { head, owner, events, bytes: 0, pages, followers: Followers::default() }
     }
 
+    /// Nobody follows: they can be read from the log.
+    pub(super) fn forget_events(&mut self) {
+        (self.events, self.pages, self.bytes) = (VecDeque::new(), VecDeque::new(), 0);
+    }
+
     /// The log was cut or changed without an append.
     pub(super) fn reread(&mut self, head: Head) {
         self.events.retain(|event| event.number >= head.oldest);

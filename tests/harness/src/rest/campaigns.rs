@@ -8,7 +8,7 @@ use campaign_sync::protocol::digest::id_hash;
 use campaign_sync::protocol::seal::route;
 use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::answer::{Answer, plain, positioned, sealed};
@@ -73,10 +73,12 @@ pub async fn create(
 /// # Errors
 /// [`Code::UnknownCampaign`], [`Code::InvalidCampaignId`], [`Code::Behind`].
 pub async fn one(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) -> Answer {
-    let view = read(&app, &id, &reading, RowQuery::NONE).await?;
-    let mut body = record_json(id.as_str(), &view.stand.record);
-    body["settings"] = json!(view.stand.settings);
-    positioned(&app.context.hub, &id, view.head.at(), route::CAMPAIGN, &body)
+    answer(&app, id, &reading, RowQuery::NONE, route::CAMPAIGN, |id, _, view| {
+        let mut body = record_json(id.as_str(), &view.stand.record);
+        body["settings"] = json!(view.stand.settings);
+        body
+    })
+    .await
 }
 
 /// `DELETE /campaigns/{id}`: answers with the campaign as it last was.
@@ -127,15 +129,17 @@ pub async fn domains(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) 
         http_status: reading.http_status.clone(),
         ..RowQuery::default()
     };
-    let view = read(&app, &id, &reading, rows).await?;
-    let body = json!({
-        "domains": view.rows,
-        "offset": reading.offset,
-        "limit": limit,
-        "total": view.matching,
-        "domainsCount": view.head.domains_count,
-    });
-    positioned(&app.context.hub, &id, view.head.at(), route::DOMAINS, &body)
+    let offset = reading.offset;
+    answer(&app, id, &reading, rows, route::DOMAINS, move |_, _, view| {
+        json!({
+            "domains": view.rows,
+            "offset": offset,
+            "limit": limit,
+            "total": view.matching,
+            "domainsCount": view.head.domains_count,
+        })
+    })
+    .await
 }
 
 /// `GET /campaigns/{id}/snapshot`
@@ -143,18 +147,19 @@ pub async fn domains(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) 
 /// # Errors
 /// As [`one`].
 pub async fn snapshot(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) -> Answer {
-    let view = read(&app, &id, &reading, RowQuery::default()).await?;
-    let body = json!({
-        "campaignId": id.as_str(),
-        "epoch": app.context.hub.epoch(),
-        "sequenceNumber": view.head.number,
-        "eventId": view.head.event_id,
-        "campaign": record_json(id.as_str(), &view.stand.record),
-        "domains": view.rows,
-        "domainsCount": view.head.domains_count,
-        "domainsDigest": view.head.domains_digest.to_string(),
-    });
-    positioned(&app.context.hub, &id, view.head.at(), route::SNAPSHOT, &body)
+    answer(&app, id, &reading, RowQuery::default(), route::SNAPSHOT, |id, epoch, view| {
+        json!({
+            "campaignId": id.as_str(),
+            "epoch": epoch,
+            "sequenceNumber": view.head.number,
+            "eventId": view.head.event_id,
+            "campaign": record_json(id.as_str(), &view.stand.record),
+            "domains": view.rows,
+            "domainsCount": view.head.domains_count,
+            "domainsDigest": view.head.domains_digest.to_string(),
+        })
+    })
+    .await
 }
 
 /// `GET /campaigns/{id}/transitions`: who asked for which transition, and what became of it.
@@ -248,25 +253,36 @@ async fn operate(
     positioned(&app.context.hub, &id, (done.number, &done.event_id), route::CHANGE, &body)
 }
 
-/// Reads a campaign, at `min_position` or later if the reader asks for one.
-async fn read(
+/// Answers with a campaign as it is at `min_position` or later, if the reader asks for one. Everything
+/// that takes as long as there are rows is done where it may block, the writing of the answer too.
+async fn answer(
     app: &Arc<App>,
-    id: &CampaignId,
+    id: CampaignId,
     reading: &Reading,
     rows: RowQuery,
-) -> Result<View, Refusal> {
-    let least = reading.min_position.as_deref().map(min_position).transpose()?;
+    route: &'static str,
+    body: impl FnOnce(&CampaignId, &str, &View) -> Value + Send + 'static,
+) -> Answer {
+    reach(app, &id, reading).await?;
+    let read = move |hub: &Hub| {
+        let view = hub.log().view(&id, &rows)?.filter(|view| !view.stand.deleted);
+        let view = view.ok_or(LogError::UnknownCampaign)?;
+        positioned(hub, &id, view.head.at(), route, &body(&id, hub.epoch(), &view))
+    };
+    blocking(app, read).await
+}
+
+/// Waits until the log is as far as the reader asks for.
+async fn reach(app: &Arc<App>, id: &CampaignId, reading: &Reading) -> Result<(), Refusal> {
+    let Some(least) = reading.min_position.as_deref() else { return Ok(()) };
+    let (epoch, number) = min_position(least)?;
     let deadline = Instant::now() + BEHIND_WAIT;
     loop {
-        let (of, rows) = (id.clone(), rows.clone());
-        let view = blocking(app, move |hub| Ok(hub.log().view(&of, &rows)?)).await?;
-        let view = view.filter(|view| !view.stand.deleted);
-        let view = view.ok_or(LogError::UnknownCampaign)?;
-        let reached = least.as_ref().is_none_or(|(epoch, number)| {
-            epoch == app.context.hub.epoch() && *number <= view.head.number
-        });
-        if reached {
-            return Ok(view);
+        let of = id.clone();
+        let head = blocking(app, move |hub| Ok(hub.log().head(&of)?)).await?;
+        let head = head.ok_or(LogError::UnknownCampaign)?;
+        if epoch == app.context.hub.epoch() && number <= head.number {
+            return Ok(());
         }
         if Instant::now() >= deadline {
             return Err(Refusal::new(Code::Behind, "this server is not that far yet"));

@@ -354,7 +354,8 @@ impl Session {
     }
 
     fn may_see(&self, at: usize) -> bool {
-        let visible = |it: &Identity| self.context.hub.still_visible(&self.cursors[at].campaign, it);
+        let visible =
+            |it: &Identity| self.context.hub.still_visible(&self.cursors[at].campaign, it);
         self.identity.as_ref().is_some_and(visible)
     }
 

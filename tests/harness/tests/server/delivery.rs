@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use campaign_sync_harness::hub::Hub;
+use campaign_sync_harness::hub::{Hub, Next, Want};
 use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::sqlite::SqliteLog;
 use campaign_sync_harness::session::limits::Delivery;
@@ -155,6 +155,46 @@ fn too_many_messages_close_with_4429() {
     }
     room.say(json!({"type": "ping"}));
     assert_eq!(room.step(), Step::Close(4429, "too many requests"));
+}
+
+#[test]
+fn questions_that_wait_for_their_place_in_the_stream_are_bounded() {
+    let mut room = Room::subscribed(3);
+    let closed = (0..30).any(|_| {
+        for _ in 0..60 {
+            room.say(json!({"type": "request_campaign_snapshot", "payload":
+                {"campaignId": "c1", "requestId": "r", "buckets": [0, 0, 255]}}));
+        }
+        room.step() == Step::Close(4429, "too many requests")
+    });
+    assert!(closed, "all were kept");
+}
+
+#[test]
+fn what_nobody_follows_is_not_kept_in_memory() {
+    let room = Room::silent(3);
+    let (hub, follower) = (&room.context.hub, Arc::default());
+    let want = Want { single: false, until: u64::MAX };
+    let is_kept = || matches!(hub.next(&id(), 3, want, false).unwrap(), Next::Page(_));
+    room.grow(5);
+    assert!(!is_kept(), "it is in the log");
+    hub.follow(&id(), &follower).unwrap();
+    hub.append(&id(), 5, &[row(5)]).unwrap();
+    assert!(matches!(hub.next(&id(), 5, want, false).unwrap(), Next::Page(_)));
+    hub.unfollow(&id(), &follower);
+    assert!(matches!(hub.next(&id(), 5, want, false).unwrap(), Next::InLog));
+}
+
+#[test]
+fn snapshots_that_nobody_asks_for_again_are_forgotten() {
+    let hub = Hub::new(Arc::new(MemoryLog::new("epoch-1")));
+    hub.append(&id(), 0, &[created(), row(1)]).unwrap();
+    let snapshots = Snapshots::default();
+    let taken = Arc::downgrade(&snapshots.take(&hub, &id(), 0, 0).unwrap());
+    snapshots.expire(59_999);
+    assert!(taken.upgrade().is_some());
+    snapshots.expire(60_000);
+    assert!(taken.upgrade().is_none());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use campaign_sync_harness::campaign::drafts;
 use campaign_sync_harness::clock::Moment;
 use campaign_sync_harness::hub::Hub;
 use campaign_sync_harness::log::memory::MemoryLog;
@@ -134,4 +135,15 @@ async fn who_comes_back_after_history_was_forgotten_gets_a_snapshot() {
     assert_eq!(client.control("campaign.snapshot").await["domainsCount"], 60);
     client.recover(json!({"campaignId": "c1", "lastSequenceNumber": head - 5})).await;
     assert_eq!(client.control("event_recovery").await["outcome"], "replay");
+}
+
+#[test]
+fn the_history_of_a_deleted_campaign_is_forgotten_like_any_other() {
+    let (_kept, hubs) = hubs();
+    for hub in hubs {
+        hub.append(&id(), EVENTS, &[drafts::deleted(NOW, &id())]).unwrap();
+        assert_eq!(hub.log().campaigns().unwrap(), [id()]);
+        sweep(&hub, NOW, &Limits { history_events: 10, ..Limits::NONE }).unwrap();
+        assert_eq!(hub.log().head(&id()).unwrap().unwrap().oldest, EVENTS + 1 - 9);
+    }
 }

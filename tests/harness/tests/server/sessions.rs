@@ -121,6 +121,16 @@ async fn wrong_passwords_are_refused_and_too_many_of_them_have_to_wait() {
     }
     let right = json!({"user": "bob-m", "password": PASSWORD});
     assert_eq!(server.post("/auth/login", right).await.code(), (429, "rate_limited"));
+    // Names that do not exist are counted each for itself too, or else the answer would tell them apart.
+    for attempt in 0..11 {
+        let made_up = json!({"user": format!("made-up-{attempt}"), "password": "wrong"});
+        assert_eq!(server.post("/auth/login", made_up).await.status, 401, "{attempt}");
+    }
+    let nobody = json!({"user": "nobody", "password": "wrong"});
+    for _ in 0..10 {
+        server.post("/auth/login", nobody.clone()).await;
+    }
+    assert_eq!(server.post("/auth/login", nobody).await.code(), (429, "rate_limited"));
     bearer(&server, "ada-l").await;
 }
 

@@ -1,0 +1,132 @@
+//! What happens while a session reads the log: a log in memory that lets something happen then.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+
+use campaign_sync::protocol::CampaignId;
+use campaign_sync::protocol::campaign::CampaignRecord;
+use campaign_sync::protocol::digest::Buckets;
+use campaign_sync_harness::access::{Access, token_hash};
+use campaign_sync_harness::campaign::drafts;
+use campaign_sync_harness::hub::Hub;
+use campaign_sync_harness::log::memory::MemoryLog;
+use campaign_sync_harness::log::{
+    Appended, Divergence, Draft, Event, EventLog, Head, Recount, Result, RowQuery, Settings,
+    Transaction, View,
+};
+use serde_json::json;
+
+use super::core::{Room, at, at_zero, kind};
+use super::log::{NOW, id, row};
+use super::support::parse;
+
+type Meanwhile = Box<dyn FnOnce(&Hub) + Send>;
+
+/// The log.
+struct Meddled {
+    log: MemoryLog,
+    hub: OnceLock<Weak<Hub>>,
+    at_read: Mutex<Option<Meanwhile>>,
+}
+
+impl fmt::Debug for Meddled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.log.fmt(f)
+    }
+}
+
+impl EventLog for Meddled {
+    fn epoch(&self) -> String {
+        self.log.epoch()
+    }
+
+    fn campaigns(&self) -> Result<Vec<CampaignId>> {
+        self.log.campaigns()
+    }
+
+    fn head(&self, campaign: &CampaignId) -> Result<Option<Head>> {
+        self.log.head(campaign)
+    }
+
+    fn append(&self, campaign: &CampaignId, expected: u64, drafts: &[Draft]) -> Result<Appended> {
+        self.log.append(campaign, expected, drafts)
+    }
+
+    fn read(&self, campaign: &CampaignId, after: u64, bytes: usize) -> Result<Vec<Event>> {
+        let meanwhile = self.at_read.lock().unwrap().take();
+        if let (Some(meanwhile), Some(hub)) = (meanwhile, self.hub.get().and_then(Weak::upgrade)) {
+            meanwhile(&hub);
+        }
+        self.log.read(campaign, after, bytes)
+    }
+
+    fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64> {
+        self.log.bytes_after(campaign, after)
+    }
+
+    fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>> {
+        self.log.view(campaign, rows)
+    }
+
+    fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>> {
+        self.log.recount(campaign)
+    }
+
+    fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>> {
+        self.log.buckets(campaign)
+    }
+
+    fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>> {
+        self.log.transactions(campaign)
+    }
+
+    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()> {
+        self.log.file(campaign, refused)
+    }
+
+    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>> {
+        self.log.filed(campaign, key)
+    }
+
+    fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<()> {
+        self.log.truncate(campaign, to)
+    }
+
+    fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64> {
+        self.log.diverge(campaign, how)
+    }
+}
+
+/// The campaign belongs to that user from here on.
+fn owned_by(user: &str, action: &'static str) -> Draft {
+    let settings = Settings { owner: Some(user.into()), ..Settings::default() };
+    drafts::record(NOW, &id(), action, &CampaignRecord::default(), &settings)
+}
+
+#[test]
+fn a_campaign_that_is_given_away_while_it_is_read_is_told_no_more() {
+    let log = MemoryLog::new("epoch-1");
+    let log = Arc::new(Meddled { log, hub: OnceLock::new(), at_read: Mutex::default() });
+    let users = ["ada-l", "bob-m"].map(|user| (user.to_owned(), String::new())).into();
+    let mut room = Room::with(log.clone(), Access::with(None, Some(users), 60, 50));
+    let context = room.context.clone();
+    log.hub.set(Arc::downgrade(&context.hub)).unwrap();
+    context.hub.append(&id(), 0, &[owned_by("ada-l", "create"), row(1)]).unwrap();
+
+    let (token, entry) = context.access.issue(at(0), "ada-l");
+    context.access.apply(at(0), &token_hash(&token), Some(entry));
+    room.say(json!({"type": "connection_init", "protocols": ["campaign-sync.v1"], "token": token}));
+    room.say(json!({"type": "subscribe_campaign", "campaignId": "c1"}));
+    room.recover(at_zero());
+    *log.at_read.lock().unwrap() = Some(Box::new(|hub| {
+        let appended = hub.append(&id(), 2, &[owned_by("bob-m", "update"), row(2)]);
+        assert_eq!(appended.unwrap().head.number, 4);
+    }));
+    let heard = room.hear();
+    assert!(log.at_read.lock().unwrap().is_none(), "the log was read");
+    let kinds: Vec<_> = heard.iter().map(|it| kind(it)).collect();
+    let expected =
+        ["connection_ack", "subscription_confirmed", "event_recovery", "subscription_ended"];
+    assert_eq!(kinds, expected, "and of what is somebody else's, nothing");
+    assert_eq!(parse(&heard[3])["data"]["reason"], "revoked");
+}
