@@ -64,7 +64,7 @@ type SealCode = "not_sealed" | "seal_broken" | "unknown_key";
 /** A code from the closed list. Compare with this, never with the message. */
 export type ErrorCode = keyof typeof MEANINGS | SealCode;
 
-/** Every code, in the order of the list. */
+/** Every code of this entry, in the order of the list; `campaign-sync/encrypted` has three more. */
 export const ERROR_CODES = Object.freeze(Object.keys(MEANINGS)) as readonly ErrorCode[];
 
 /** The only error this package throws. `code` says what happened, `message` says it in words. */

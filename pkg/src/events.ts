@@ -12,7 +12,8 @@ export interface PhaseTransitionDetail {
   readonly transitionType: string;
   readonly triggerReason?: string;
   readonly estimatedDuration?: number;
-  readonly epoch: string;
+  /** The log; none facing a server of the original dialect, whose events have no position. */
+  readonly epoch?: string;
   readonly sequenceNumber: number;
   /** It was missed when it happened and was learnt of afterwards. */
   readonly recovered: boolean;
@@ -69,6 +70,8 @@ export interface CampaignSyncEventMap {
     readonly serverCount?: number;
     readonly localCount?: number;
     readonly difference?: number;
+    /** More than ten rows differ. */
+    readonly warn: boolean;
     readonly large: boolean;
   };
   /** Rows that differed were fetched again. */
