@@ -19,6 +19,7 @@ mod original;
 mod original_bad_input;
 #[cfg(feature = "original")]
 mod original_fetches;
+#[cfg(feature = "original")]
 mod original_machine;
 #[cfg(feature = "original")]
 mod original_recordings;
