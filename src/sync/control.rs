@@ -55,7 +55,8 @@ impl Subscription {
         epoch: Epoch,
         (from, to): (SequenceNumber, SequenceNumber),
     ) {
-        if self.store.position().is_none() && from == SequenceNumber::ZERO.next() {
+        let empty = self.store.position().is_none() && !self.resync.is_unplaced();
+        if empty && from == SequenceNumber::ZERO.next() {
             self.store.begin_at(epoch.clone());
             self.proof.clear(cx.now);
             cx.mark_changed(&self.id);

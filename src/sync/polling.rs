@@ -121,7 +121,7 @@ impl Machine {
             return Ok(());
         }
         // The socket is the better source: it will bring this state, or a newer one.
-        if connected_to_v1 {
+        if connected_to_v1 && !planted!(UnplacedTaken) {
             return Ok(());
         }
         let Some(position) = &snapshot.position else {
@@ -133,7 +133,7 @@ impl Machine {
         let is_other = |here: &Position| here.epoch != position.epoch;
         let is_late = subscription.store.position().is_some_and(is_other)
             && subscription.is_newer_than(began);
-        if is_late || subscription.would_go_back(&staging) {
+        if is_late || (subscription.would_go_back(&staging) && !planted!(FetchGoesBack)) {
             subscription.on_fetch_failed(&mut self.cx);
             return Ok(());
         }

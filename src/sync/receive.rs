@@ -167,7 +167,9 @@ impl Machine {
                 self.cx.metrics.refused.count(code.unwrap_or(Code::Internal));
                 let request_id = request_id.as_deref();
                 // The request alone says as well whose it was.
-                let asked = |it: &&Subscription| request_id.is_some_and(|id| it.has_asked(id));
+                let asked = |it: &&Subscription| {
+                    request_id.is_some_and(|id| it.has_asked(id)) && !planted!(BareErrorUnheard)
+                };
                 let asker = || self.subscriptions.values().find(asked).map(|it| it.id.clone());
                 let campaign_id = match campaign_id {
                     Some(campaign_id) => campaign_id.to_string(),

@@ -53,6 +53,11 @@ impl Subscription {
             Some(position) if number > position.sequence_number.next() => {
                 return self.on_gap(cx, document, sequence);
             }
+            // What it would be applied to is not the state of the number before it.
+            Some(_) if self.resync.is_unplaced() && !planted!(UnplacedJoined) => {
+                self.stream.carry(number);
+                return self.hold(cx, document, sequence);
+            }
             Some(_) => {}
         }
         self.stream.carry(number);

@@ -211,13 +211,13 @@ impl Subscription {
             return;
         }
         // What was shown without a position is nothing that events of a log could join.
-        let unfounded = self.resync.is_unplaced();
-        self.resync = Resync::default();
+        let unplaced = self.resync.is_unplaced();
+        self.resync.stop();
         let first = self.store.position().is_none();
         let reason = if first { Reason::Connect } else { Reason::Reconnect };
         let (snapshot, since, attempts) = match self.recovery.want() {
-            Some(want) => (want.snapshot || unfounded, want.since, want.attempts),
-            None => (unfounded, cx.now.at, 0),
+            Some(want) => (want.snapshot || unplaced, want.since, want.attempts),
+            None => (unplaced, cx.now.at, 0),
         };
         let want = Want { reason, snapshot, since, attempts };
         self.recovery = Recovery::Due { want, at: cx.now.at };

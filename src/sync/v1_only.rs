@@ -34,6 +34,12 @@ impl Resync {
         false
     }
 
+    /// It always was.
+    pub(super) const fn note_placed(&mut self) {}
+
+    /// There is nothing to stop.
+    pub(super) const fn stop(&mut self) {}
+
     /// None.
     pub const fn deadline(&self) -> Option<Timestamp> {
         None

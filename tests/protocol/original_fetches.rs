@@ -2,7 +2,7 @@
 
 use campaign_sync::protocol::Phase;
 use campaign_sync::sync::input::Wake;
-use campaign_sync::sync::{Input, Status};
+use campaign_sync::sync::{Input, Status, Verdict};
 
 use crate::original_machine::{
     SECOND, Session, answer_fetch, generated, last_ticket, progress, resolved, snapshot, transition,
@@ -71,6 +71,46 @@ fn what_an_original_server_told_is_replaced_by_a_snapshot_when_v1_is_spoken() {
     });
     let asked = asked.expect("a recovery is asked for");
     assert!(asked.contains(r#""prefer":"snapshot""#), "{asked}");
+}
+
+/// The event after the one that [`with_position`] reached.
+fn next_event() -> String {
+    crate::wire::Event {
+        campaign: SECOND.to_owned(),
+        epoch: "epoch-a".to_owned(),
+        number: 4,
+        id: "e-4".to_owned(),
+        previous: Some("e-3".to_owned()),
+        checkpoint: false,
+        kind: "system.notification".to_owned(),
+        data: r#"{"level":"info","message":"x"}"#.to_owned(),
+    }
+    .document()
+}
+
+#[test]
+fn events_do_not_join_what_an_original_server_told() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(HELLO);
+    answer_fetch(&mut session, &with_position("epoch-a", 3));
+    session.receive(&resolved("a"));
+    session.receive(&crate::wire::ack());
+    let verdict = session.receive(&next_event());
+    assert_eq!(verdict, [Verdict::Held], "until a snapshot has come");
+}
+
+#[test]
+fn a_replay_from_the_first_event_on_does_not_join_it_either() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(HELLO);
+    answer_fetch(&mut session, &snapshot("dns_validation", &["a"]));
+    session.receive(&crate::wire::ack());
+    session.receive(&format!(
+        r#"{{"type":"event_recovery","timestamp":"2026-11-21T18:55:51Z","data":{{"campaignId":"{SECOND}","requestId":"r1","outcome":"replay","epoch":"epoch-a","fromSequenceNumber":1,"toSequenceNumber":2}}}}"#
+    ));
+    assert_eq!(epoch(&session), None, "what is shown is not the state before the first event");
 }
 
 #[test]

@@ -118,7 +118,11 @@ impl World {
             | Fault::Equivocate
             | Fault::Lie
             | Fault::Lag
-            | Fault::Ambush => {}
+            | Fault::Ambush
+            | Fault::LateGreeting
+            | Fault::BareError
+            | Fault::LagFetch
+            | Fault::Unplaced => {}
         }
         Ok(())
     }

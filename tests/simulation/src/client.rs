@@ -8,6 +8,7 @@ use campaign_sync::sync::{Config, Machine, Now, Timestamp};
 
 use super::evidence::Conversation;
 use super::oracle::Watch;
+use super::patience::{Patience, Word};
 use super::rng::Rng;
 use super::sealed;
 use super::server::wire::BEGAN_MS;
@@ -55,6 +56,8 @@ pub(crate) struct Client {
     pub(crate) conversation: Conversation,
     /// Events that may be held beyond a gap.
     pub(crate) held_events_max: usize,
+    /// How much patience it has with a server that wants more.
+    pub(crate) retry_after_max_ms: u64,
     /// Hashes of applied events that must be remembered.
     pub(crate) dedupe_window: usize,
 }
@@ -89,6 +92,7 @@ impl Client {
     pub(crate) fn new(rng: &mut Rng, seals: bool) -> Self {
         let config = config(rng);
         let (held_events_max, dedupe_window) = (config.held_events_max, config.dedupe_window);
+        let retry_after_max_ms = config.retry_after_max_ms;
         let mut machine = Machine::new(config, rng.next());
         if seals {
             sealed::take_sealed_only(&mut machine);
@@ -96,6 +100,7 @@ impl Client {
         Self {
             held_events_max,
             dedupe_window,
+            retry_after_max_ms,
             machine,
             lacks_key: seals,
             visit: 1,
@@ -125,12 +130,19 @@ impl Client {
         self.conversation = conversation;
         for watch in self.watches.values_mut() {
             watch.proofs.clear();
+            watch.patience = Patience::default();
         }
     }
 
     /// A frame arrives: what it proves is known from now on.
     pub(crate) fn take_proofs(&mut self, now: Now, frame: Frame<'_>) {
         for document in frame.documents().into_iter().flatten() {
+            self.conversation.hears(document);
+            if let Some(word) = Word::read(document) {
+                for (id, watch) in &mut self.watches {
+                    watch.patience.hears(now.at, id, &word, self.retry_after_max_ms);
+                }
+            }
             let applied =
                 |id: &str| self.machine.subscription(id).map_or(0, |it| it.applied().get());
             for (id, proof) in self.conversation.proofs(document, applied) {

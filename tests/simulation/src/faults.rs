@@ -44,6 +44,11 @@ pub(crate) enum Fault {
     Sleep,
     Throttle,
     SetClock,
+    // What is drawn apart, by chance as well.
+    LateGreeting,
+    BareError,
+    LagFetch,
+    Unplaced,
 }
 
 /// How a kind of fault comes about.
@@ -125,6 +130,14 @@ const TABLE: [(Fault, &str, Comes); Fault::COUNT] = [
     (Fault::Throttle, "throttle", Every(10_000, 60_000)),
     // A client's wall clock is set.
     (Fault::SetClock, "set-clock", Every(5_000, 40_000)),
+    // The greeting comes after the time in which a server of this dialect must have said it.
+    (Fault::LateGreeting, "late-greeting", By(500)),
+    // An error names the request that it answers, and not the campaign.
+    (Fault::BareError, "bare-error", By(700)),
+    // A fetch brings what was so a while ago.
+    (Fault::LagFetch, "lag-fetch", By(600)),
+    // A fetch brings a state without its position.
+    (Fault::Unplaced, "unplaced", By(600)),
 ];
 
 /// The table is in the order of the kinds.
@@ -138,7 +151,10 @@ const _: () = {
 
 impl Fault {
     /// How many kinds there are.
-    const COUNT: usize = Self::SetClock as usize + 1;
+    const COUNT: usize = Self::Unplaced as usize + 1;
+    /// This one and those after it are drawn apart: they came later, and seeds go on standing for what
+    /// was drawn before.
+    const FIRST_APART: usize = Self::LateGreeting as usize;
 
     /// All kinds.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
@@ -186,6 +202,10 @@ impl Fault {
             Self::Sleep => "sleep",
             Self::Throttle => "throttled",
             Self::SetClock => "clock_set",
+            Self::LateGreeting => "late_greeting",
+            Self::BareError => "bare_error",
+            Self::LagFetch => "fetch_lagged",
+            Self::Unplaced => "fetch_unplaced",
         }
     }
 
@@ -208,11 +228,12 @@ impl Levels {
     /// Nothing goes wrong.
     pub(crate) const NONE: Self = Self([0; Fault::COUNT]);
 
-    fn draw(rng: &mut Rng) -> Self {
+    fn draw(rng: &mut Rng, apart: &mut Rng) -> Self {
         // Some seeds have few kinds of faults, some many.
         let share = *rng.pick(&[150, 400, 400, 700]);
         let mut levels = Self::NONE;
         for (fault, _, comes) in TABLE {
+            let rng = if fault as usize >= Fault::FIRST_APART { &mut *apart } else { &mut *rng };
             let level = match comes {
                 By(most) => rng.between(1, most),
                 Every(least, most) => rng.between(least, most),
@@ -295,8 +316,15 @@ impl Plan {
         self.replays = Replays::Whole;
     }
 
-    /// Draws a plan.
-    pub(crate) fn draw(rng: &mut Rng) -> Self {
+    /// A seed that failed before there were those faults plays the world in which it failed.
+    pub(crate) fn keep_older(&mut self) {
+        for (fault, ..) in &TABLE[Fault::FIRST_APART..] {
+            self.levels.switch_off(*fault);
+        }
+    }
+
+    /// Draws a plan; what is drawn apart, from the second.
+    pub(crate) fn draw(rng: &mut Rng, apart: &mut Rng) -> Self {
         let calm = rng.chance(40);
         // A crowd has less time, so that no seed takes much longer than others.
         let crowd = rng.chance(80);
@@ -321,7 +349,7 @@ impl Plan {
             lag_ms: *rng.pick(&[200, 1_500, 6_000]),
             lag_known: rng.chance(500),
             closes_laggards: rng.chance(500),
-            levels: if calm { Levels::NONE } else { Levels::draw(rng) },
+            levels: if calm { Levels::NONE } else { Levels::draw(rng, apart) },
         }
     }
 }

@@ -10,14 +10,17 @@ mod chaos;
 mod client;
 mod evidence;
 mod faults;
+mod fetches;
 mod invariants;
 mod journal;
 mod kinds;
+mod mixture;
 mod network;
 mod options;
 mod oracle;
 mod original;
 mod pages;
+mod patience;
 mod people;
 #[cfg(feature = "planted-bugs")]
 mod planted;

@@ -11,6 +11,8 @@ use campaign_sync::sync::{Now, Status, Verdict};
 use super::client::Client;
 use super::evidence::{Proof, sequence_of};
 use super::invariants::{Check, Requests, Violation, demand};
+use super::mixture::Mixture;
+use super::patience::Patience;
 use super::server::Shelf;
 use super::server::log::{Campaign, Log};
 use super::server::state::{Record, Row, State};
@@ -35,6 +37,12 @@ pub(crate) struct Watch {
     pub(crate) proofs: Vec<Proof>,
     /// The state was replaced in this step.
     pub(crate) replaced: bool,
+    /// How long the server wants to be left in peace.
+    pub(crate) patience: Patience,
+    /// A state that was fetched without its position, and may be taken in this step.
+    pub(crate) offered: Option<Rc<State>>,
+    /// What is shown while it has no position.
+    mixture: Mixture,
     /// The hashes of this number and those after it are to be remembered, as far as the window goes.
     remembered: u64,
     /// The era of the log, and the number.
@@ -150,6 +158,9 @@ pub(crate) fn check_live(client: &Client, shelf: &Shelf, lag_ms: u64, true_ms: u
         demand(!watch.told_of_difference, "G10", || {
             format!("{id} is live although its rows are known to differ")
         })?;
+        demand(watch.mixture.is_empty(), "G4", || {
+            format!("{id} is live although what it shows has no position")
+        })?;
         let position = client.machine.subscription(id).and_then(|it| it.store.position());
         let proven =
             |proof: &Proof| proof.is_young(now) && position.is_some_and(|it| proof.is_of(it));
@@ -219,6 +230,9 @@ impl Watch {
         step: Progress,
         said: bool,
     ) -> Result<u64, Violation> {
+        if self.mixes(store, step)? {
+            return Ok(0);
+        }
         let Some(position) = store.position() else {
             let empty = self.place.is_none() && store.record().is_none();
             demand(empty && store.table().is_empty(), "G1", || {
@@ -305,11 +319,33 @@ impl Watch {
         if refuses && step.applied == 1 && step.alone {
             demand(store.error().is_some(), "G11", || "the refusal is not shown".to_owned())?;
         }
+        let mixture = std::mem::take(&mut self.mixture);
         let before = self.shown.replace(state.clone());
-        if let Some(before) = before.filter(|_| swapped && step.applied == 0) {
-            keeps_rows(&before, store)?;
+        for before in before.iter().chain(mixture.states()).filter(|_| swapped && step.applied == 0)
+        {
+            keeps_rows(before, store)?;
         }
         Ok(())
+    }
+
+    /// Whether what is shown has no position. In a log nothing joins that but a snapshot.
+    fn mixes(&mut self, store: &CampaignStore, step: Progress) -> Result<bool, Violation> {
+        let replaced = self.replaced && step.snapshots > 0;
+        match self.offered.take().filter(|_| replaced) {
+            Some(offered) => self.mixture.add(self.shown.take(), offered),
+            None if replaced => return Ok(false),
+            None => {}
+        }
+        if self.mixture.is_empty() {
+            return Ok(false);
+        }
+        self.replaced = false;
+        let place = store.position().map(|it| it.sequence_number.get());
+        demand(place == self.place.map(|(_, number)| number), "G1", || {
+            format!("{place:?} was reached from {:?} without a snapshot", self.place)
+        })?;
+        self.mixture.check(store)?;
+        Ok(true)
     }
 }
 
@@ -337,7 +373,8 @@ fn same_rows(store: &CampaignStore, state: &State, rows: bool) -> bool {
         && (!rows || words_add_up(table))
 }
 
-fn same_record(store: &CampaignStore, record: &Record) -> bool {
+/// Whether a store shows it.
+pub(crate) fn same_record(store: &CampaignStore, record: &Record) -> bool {
     store.record().is_some_and(|ours| is_record(ours, record))
 }
 
@@ -370,7 +407,8 @@ fn words_add_up(table: &DomainTable) -> bool {
     named == counted
 }
 
-fn difference(store: &CampaignStore, states: &[Rc<State>]) -> String {
+/// In what a store differs from the last of these states.
+pub(crate) fn difference(store: &CampaignStore, states: &[Rc<State>]) -> String {
     let Some(state) = states.last() else { return "there is no such number".to_owned() };
     let table = store.table();
     if !same_record(store, &state.record) {

@@ -11,7 +11,6 @@ use super::invariants::{self, Check, demand};
 use super::network::{Direction, LinkId};
 use super::oracle::{self, Progress};
 use super::server::message::Message;
-use super::server::wire;
 use super::world::{Happening, World};
 
 impl World {
@@ -120,9 +119,9 @@ impl World {
                 self.schedule.plan(at_ms, Happening::Token(number, visit, ticket, token));
             }
             Effect::FetchSnapshot(ticket, campaign) => {
-                let json = self.fetch(campaign.as_str());
+                let answer = self.fetch(campaign.as_str());
                 let at_ms = self.now_ms + self.rng.below(2_000);
-                self.schedule.plan(at_ms, Happening::Fetched(number, visit, ticket, json));
+                self.schedule.plan(at_ms, Happening::Fetched(number, visit, ticket, answer));
             }
             Effect::Settle(ticket, failed) => {
                 let client = &mut self.clients[number];
@@ -153,6 +152,7 @@ impl World {
         {
             let progress_since = watch.place().is_some_and(|(_, number)| number > wanted.last);
             watch.requests.sent(now.at, progress_since)?;
+            watch.patience.asks(now.at, wanted.request)?;
         }
         Ok(())
     }
@@ -172,24 +172,6 @@ impl World {
         let at_ms = self.now_ms + wanted.max(client.throttle_ms) + late;
         self.schedule.plan(at_ms, Happening::Timer(number, client.timer));
         Ok(())
-    }
-
-    /// The state as a plain request would get it; it may be old when it arrives.
-    fn fetch(&mut self, id: &str) -> Option<String> {
-        if self.now_ms < self.server.down_until_ms
-            || self.rng.chance(self.levels.of(Fault::Refuse) / 2)
-        {
-            return None;
-        }
-        let log = self.server.shelf.campaigns.get(id)?.log();
-        let place = wire::Place {
-            campaign: id,
-            epoch: &log.epoch,
-            number: log.head(),
-            event: log.event_id(log.head()),
-            previous: None,
-        };
-        wire::answer(place, log.state())
     }
 
     /// A frame arrives.
@@ -248,20 +230,6 @@ impl World {
             return Ok(());
         }
         self.feed(number, Input::Token(ticket, token))
-    }
-
-    /// A fetch outside the socket ends.
-    pub(crate) fn fetched(
-        &mut self,
-        number: usize,
-        visit: u64,
-        ticket: Ticket,
-        json: Option<&str>,
-    ) -> Check {
-        if self.clients[number].visit != visit {
-            return Ok(());
-        }
-        self.feed(number, Input::Snapshot(ticket, json))
     }
 
     /// A sleeping client wakes: what it missed comes at once, before or after it knows.

@@ -6,6 +6,11 @@
 /// How many there are.
 pub(crate) const COUNT: usize = SEEDS.len() + CORE_SEEDS.len();
 
+/// Whether it failed before some of the faults could be drawn.
+pub(crate) fn is_older(seed: u64) -> bool {
+    SEEDS.contains(&seed) || CORE_SEEDS.contains(&seed)
+}
+
 /// The one of that turn.
 pub(crate) fn seed(turn: usize) -> Option<u64> {
     SEEDS.iter().chain(CORE_SEEDS).nth(turn).copied()

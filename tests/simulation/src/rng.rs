@@ -11,6 +11,12 @@ impl Rng {
         Self(seed.wrapping_mul(0xD6E8_FEB8_6659_FD93).wrapping_add(0x2545_F491_4F6C_DD1D))
     }
 
+    /// Another generator of the same seed: what is drawn from it changes nothing of what is drawn from
+    /// the first.
+    pub(crate) const fn apart(seed: u64) -> Self {
+        Self::new(!seed).split()
+    }
+
     /// The next 64 bits.
     pub(crate) const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -1,7 +1,7 @@
 //! What goes over the network: frames of the server, messages of clients, and broken connections.
 
 use campaign_sync::protocol::client::Reason;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::faults::{Fault, RETRY_AFTER_MS};
 use super::invariants::{Check, Violation};
@@ -14,6 +14,8 @@ use super::world::{Happening, World};
 
 /// A slow socket takes up to so long between two frames.
 const SLOW_MS: u64 = 5_000;
+/// A late greeting is late by this.
+const LATE_MS: (u64, u64) = (2_000, 12_000);
 
 impl World {
     /// Whatever sessions have to say is written, at their pace.
@@ -85,6 +87,7 @@ impl World {
 
     pub(crate) fn send_down(&mut self, link: LinkId, mut documents: Vec<Document>) {
         self.falsify(&mut documents);
+        self.bare(&mut documents);
         let Some(wire) = self.links.get_mut(&link) else { return };
         if !wire.carries(Direction::Down) {
             return;
@@ -94,7 +97,12 @@ impl World {
         let Some(bytes) = frame else { return };
         let (delay, tally) = ((self.plan.delay_ms, levels), &mut self.tally);
         let at_ms = wire.arrival(self.now_ms, rng, delay, Direction::Down, tally);
+        let mut at_ms = at_ms;
         if documents.iter().any(|document| matches!(document.kind, Kind::Greeting)) {
+            if self.apart_rng.chance(levels.of(Fault::LateGreeting)) {
+                self.tally.fault(Fault::LateGreeting.counted_as());
+                at_ms += self.apart_rng.between(LATE_MS.0, LATE_MS.1);
+            }
             wire.greeting_arrives(at_ms, Direction::Down);
         }
         self.schedule.plan(at_ms, Happening::Arrive(link, bytes));
@@ -142,6 +150,20 @@ impl World {
                     }
                 }
                 Kind::Event(..) | Kind::Part | Kind::Pong | Kind::Greeting | Kind::Control => {}
+            }
+        }
+    }
+
+    /// Errors that leave it to the client to know whose request they answer.
+    fn bare(&mut self, documents: &mut [Document]) {
+        for document in documents {
+            let is_error = document.text.starts_with("{\"type\":\"error\"");
+            if is_error
+                && self.apart_rng.chance(self.levels.of(Fault::BareError))
+                && let Some(bare) = without_campaign(&document.text)
+            {
+                self.tally.fault(Fault::BareError.counted_as());
+                document.text = bare.into();
             }
         }
     }
@@ -299,6 +321,15 @@ impl World {
             self.schedule.plan(at_ms, Happening::Left(link));
         }
     }
+}
+
+/// An error about a request, without the campaign that it is about.
+fn without_campaign(text: &str) -> Option<String> {
+    let mut document: Value = serde_json::from_str(text).ok()?;
+    let data = document["data"].as_object_mut()?;
+    data.get("requestId")?.as_str()?;
+    data.remove("campaignId")?;
+    Some(document.to_string())
 }
 
 /// The text with another first digit behind `known`, one that does not make a number smaller.

@@ -10,6 +10,7 @@ use campaign_sync::sync::input::{ConnectionId, Ticket};
 
 use super::client::Client;
 use super::faults::{Fault, Levels, Plan};
+use super::fetches::Fetched;
 use super::invariants::{Check, Violation};
 use super::journal::{Journal, Keep};
 use super::kinds::Kind;
@@ -17,6 +18,7 @@ use super::network::{Link, LinkId, Schedule};
 use super::oracle;
 use super::reduction::Reduction;
 use super::reference::{self, Core, Setup};
+use super::regressions;
 use super::report::Tally;
 use super::rng::Rng;
 use super::sealed;
@@ -64,7 +66,7 @@ pub(crate) enum Happening {
     /// A token is there, or not.
     Token(usize, u64, Ticket, Option<String>),
     /// A snapshot was fetched outside the socket, or not.
-    Fetched(usize, u64, Ticket, Option<String>),
+    Fetched(usize, u64, Ticket, Option<Fetched>),
     /// Somebody does something on a page.
     Act(usize),
     /// A client's timers are no longer throttled.
@@ -113,6 +115,8 @@ pub(crate) struct World {
     /// else.
     pub(crate) net_rng: Rng,
     work_rng: Rng,
+    /// What was thought of later: seeds go on standing for what they stood for.
+    pub(crate) apart_rng: Rng,
     pub(crate) plan: Plan,
     /// The plan's, until faults stop.
     pub(crate) levels: Levels,
@@ -145,8 +149,11 @@ pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: Keep) -> End {
 
 impl World {
     fn new(seed: u64, reduction: &Reduction, keep: Keep) -> Self {
-        let mut rng = Rng::new(seed);
-        let mut plan = Plan::draw(&mut rng);
+        let (mut rng, mut apart_rng) = (Rng::new(seed), Rng::apart(seed));
+        let mut plan = Plan::draw(&mut rng, &mut apart_rng);
+        if regressions::is_older(seed) {
+            plan.keep_older();
+        }
         let kind = Kind::of(seed);
         let core = (kind == Kind::Core).then(|| {
             plan.keep_contract();
@@ -184,6 +191,7 @@ impl World {
             rng,
             net_rng,
             work_rng,
+            apart_rng,
         }
     }
 
@@ -284,8 +292,8 @@ impl World {
             Happening::Token(client, visit, ticket, token) => {
                 self.token(client, visit, ticket, token)?;
             }
-            Happening::Fetched(client, visit, ticket, json) => {
-                self.fetched(client, visit, ticket, json.as_deref())?;
+            Happening::Fetched(client, visit, ticket, answer) => {
+                self.fetched(client, visit, ticket, answer)?;
             }
             Happening::Act(client) => self.act(client)?,
             Happening::Unthrottle(client) => self.clients[client].throttle_ms = 0,

@@ -13,7 +13,7 @@ pub(super) const PHASES: [&str; 4] =
 pub(super) const WORDS: [&str; 3] = ["resolved", "failed", "timeout"];
 
 /// What the server has of a campaign, and what it ever had.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Campaign {
     pub(super) phase: usize,
     pub(super) status: &'static str,
@@ -48,6 +48,16 @@ impl Campaign {
         .to_string()
     }
 
+    /// How far it is.
+    pub(super) fn progress(&self, id: &str, now: &str) -> String {
+        let data = json!({
+            "campaignId": id, "totalItems": 9, "processedItems": 3, "successfulItems": 2,
+            "failedItems": 1, "progressPercent": 33.0,
+            "currentPhase": PHASES[self.phase], "phaseStatus": self.status,
+        });
+        json!({"type": "campaign.progress", "timestamp": now, "data": data}).to_string()
+    }
+
     /// Something happens to it; what the server writes about it then.
     pub(super) fn change(&mut self, id: &str, serial: u64, now: &str, rng: &mut Rng) -> String {
         match rng.below(100) {
@@ -74,12 +84,7 @@ impl Campaign {
             }
             6..20 => {
                 self.status = if rng.chance(200) { "completed" } else { "in_progress" };
-                let data = json!({
-                    "campaignId": id, "totalItems": 9, "processedItems": 3, "successfulItems": 2,
-                    "failedItems": 1, "progressPercent": 33.0,
-                    "currentPhase": PHASES[self.phase], "phaseStatus": self.status,
-                });
-                json!({"type": "campaign.progress", "timestamp": now, "data": data}).to_string()
+                self.progress(id, now)
             }
             20..60 if !self.rows.is_empty() => {
                 let at = rng.below(self.rows.len() as u64) as usize;

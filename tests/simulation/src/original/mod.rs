@@ -5,7 +5,7 @@
 mod campaign;
 mod oracle;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::frame::Frame;
@@ -19,6 +19,7 @@ use super::journal::{Journal, Keep};
 use super::kinds::Kind;
 use super::network::Schedule;
 use super::reduction::Reduction;
+use super::regressions;
 use super::report::Tally;
 use super::rng::Rng;
 use super::server::wire::timestamp;
@@ -29,8 +30,12 @@ use campaign::Campaign;
 const CAMPAIGNS: [&str; 2] = ["c1", "c2"];
 /// So many pages of a thousand keep next to nothing while they fetch.
 const KEEPS_LITTLE: u64 = 250;
-/// Fetches of one campaign within a minute: one per refresh, reconnect, and failure.
-const FETCHES_MAX: usize = 90;
+/// Fetches of one campaign within a minute that nobody asked for, no connect and no failure.
+const WISHED_MAX: usize = 25;
+/// A refresh or a connect during a fetch, which began before it, leads to another after it.
+const FETCHES_EACH: usize = 2;
+/// How often a talkative server tells how far a campaign is.
+const CHAT_MS: u64 = 300;
 
 #[derive(Debug)]
 enum Happening {
@@ -40,6 +45,7 @@ enum Happening {
     Timer(u64),
     Fetched(Ticket, Option<String>),
     Work,
+    Chat,
     Strike(Fault),
     Refresh,
     Wake,
@@ -66,7 +72,19 @@ struct World {
     idle_timers: u32,
     seen: BTreeSet<String>,
     fetches: Vec<u64>,
+    /// When fetches were asked for, by people, connections and failures.
+    occasions: Vec<u64>,
     serial: u64,
+    /// A fetch takes up to so long.
+    fetch_ms: u64,
+    /// The server tells of progress even where there is none.
+    is_talkative: bool,
+    /// In the end the socket is lost once more, and nobody asks for fresh data any more.
+    comes_back: bool,
+    /// An interface that lags does so by this.
+    lag_ms: u64,
+    /// What the campaign was like, and since when.
+    former: VecDeque<(u64, Campaign)>,
     journal: Journal,
     tally: Tally,
 }
@@ -74,7 +92,11 @@ struct World {
 /// Simulates one seed.
 pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: Keep) -> End {
     let mut rng = Rng::new(seed);
-    let mut plan = Plan::draw(&mut rng);
+    let mut apart_rng = Rng::apart(seed);
+    let mut plan = Plan::draw(&mut rng, &mut apart_rng);
+    if regressions::is_older(seed) {
+        plan.keep_older();
+    }
     reduction.apply(&mut plan);
     let mut config = Config { has_fetch_snapshot: true, ..Config::default() };
     // Drawn apart, so that seeds that failed once still play the same world.
@@ -97,7 +119,13 @@ pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: Keep) -> End {
         idle_timers: 0,
         seen: BTreeSet::new(),
         fetches: Vec::new(),
+        occasions: Vec::new(),
         serial: 0,
+        fetch_ms: *apart_rng.pick(&[20, 2_000, 2_000]),
+        comes_back: apart_rng.chance(500) && !regressions::is_older(seed),
+        is_talkative: apart_rng.chance(400) && !regressions::is_older(seed),
+        lag_ms: *apart_rng.pick(&[1_500, 6_000, 60_000]),
+        former: VecDeque::from([(0, Campaign::new())]),
         journal: Journal::new(keep),
         tally: Tally::default(),
         rng,
@@ -120,6 +148,9 @@ impl World {
         self.feed(Input::Retain(id))?;
         self.feed(Input::Connect)?;
         self.schedule.plan(1, Happening::Work);
+        if self.is_talkative {
+            self.schedule.plan(1, Happening::Chat);
+        }
         for fault in [Fault::Cut, Fault::HalfOpen, Fault::Sleep, Fault::Restart] {
             self.plan_strike(fault);
         }
@@ -148,6 +179,7 @@ impl World {
         match happening {
             Happening::Open(socket) => {
                 self.socket = Some(socket);
+                self.occasions.push(self.now_ms);
                 self.feed(Input::Opened(ConnectionId(socket)))?;
                 let ack = json!({"type": "connection_ack", "timestamp": timestamp(self.now_ms),
                     "data": {"connectionId": "k"}});
@@ -162,9 +194,11 @@ impl World {
             }
             Happening::Timer(_) => {}
             Happening::Fetched(ticket, json) => {
+                self.occasions.extend(json.is_none().then_some(self.now_ms));
                 self.feed(Input::Snapshot(ticket, json.as_deref()))?;
             }
             Happening::Work => self.work(),
+            Happening::Chat => self.chat(),
             Happening::Strike(fault) => self.strike(fault),
             Happening::Refresh => self.refresh()?,
             Happening::Wake => self.wake()?,
@@ -172,6 +206,11 @@ impl World {
                 self.levels = Levels::NONE;
                 self.quiet_since_ms = Some(self.now_ms);
                 self.wake()?;
+                if self.comes_back
+                    && let Some(socket) = self.socket.take()
+                {
+                    self.schedule.plan(self.now_ms + 5, Happening::Closed(socket));
+                }
                 self.schedule.plan(self.now_ms + 1_000, Happening::Verify);
             }
             Happening::Verify => return self.verify(),
@@ -181,10 +220,14 @@ impl World {
 
     /// Somebody asks for fresh data, now and then; when nothing else goes on, again and again.
     fn refresh(&mut self) -> Check {
+        let quiet = self.quiet_since_ms.is_some();
+        if quiet && self.comes_back {
+            return Ok(());
+        }
         let id = CampaignId::new(CAMPAIGNS[0]);
         let id = id.unwrap_or_else(|_| unreachable!("the name is made here"));
+        self.occasions.push(self.now_ms);
         self.feed(Input::Refresh(id))?;
-        let quiet = self.quiet_since_ms.is_some();
         let mean = if quiet { 3_000 } else { self.plan.app_ms };
         self.schedule.plan(self.now_ms + self.rng.around(mean), Happening::Refresh);
         Ok(())
@@ -237,9 +280,20 @@ impl World {
         self.serial += 1;
         let (campaign, now) = (&mut self.campaigns[index], timestamp(self.now_ms));
         let document = campaign.change(CAMPAIGNS[index], self.serial, &now, &mut self.rng);
+        self.remember();
         self.send(&document);
         let at_ms = self.now_ms + self.rng.around(self.plan.work_ms);
         self.schedule.plan(at_ms, Happening::Work);
+    }
+
+    /// The server tells again how far the campaign is.
+    fn chat(&mut self) {
+        if self.quiet_since_ms.is_none() {
+            let progress = self.campaigns[0].progress(CAMPAIGNS[0], &timestamp(self.now_ms));
+            self.send(&progress);
+            let at_ms = self.now_ms + self.rng.around(CHAT_MS);
+            self.schedule.plan(at_ms, Happening::Chat);
+        }
     }
 
     fn send(&mut self, document: &str) {
@@ -296,6 +350,45 @@ impl World {
         Ok(())
     }
 
+    fn count_fetch(&mut self) -> Check {
+        self.fetches.push(self.now_ms);
+        for times in [&mut self.fetches, &mut self.occasions] {
+            times.retain(|at| at + 60_000 > self.now_ms);
+        }
+        let most = FETCHES_EACH * self.occasions.len() + WISHED_MAX;
+        demand(self.fetches.len() <= most, "G8", || {
+            format!("{} fetches within a minute, and {most} are many", self.fetches.len())
+        })
+    }
+
+    /// What a fetch brings, from an interface that lags perhaps: then always, for a page that an answer
+    /// does not help must not ask all the time.
+    fn snapshot(&mut self) -> String {
+        let then_ms = self.now_ms.saturating_sub(self.lag_ms);
+        let lags = self.levels.of(Fault::LagFetch) > 0;
+        let former = self.former.iter().rev().find(|(at_ms, _)| *at_ms <= then_ms);
+        match former.filter(|_| lags) {
+            Some((_, campaign)) => {
+                self.tally.fault(Fault::LagFetch.counted_as());
+                campaign.snapshot(CAMPAIGNS[0])
+            }
+            None => self.campaigns[0].snapshot(CAMPAIGNS[0]),
+        }
+    }
+
+    /// What the campaign is like now is what an interface that lags tells later.
+    fn remember(&mut self) {
+        if self.levels.of(Fault::LagFetch) == 0 {
+            return;
+        }
+        let then_ms = self.now_ms.saturating_sub(self.lag_ms);
+        // The newest of those that are old enough is kept.
+        while self.former.get(1).is_some_and(|(at_ms, _)| *at_ms <= then_ms) {
+            self.former.pop_front();
+        }
+        self.former.push_back((self.now_ms, self.campaigns[0].clone()));
+    }
+
     fn now(&self) -> Now {
         let at = Timestamp(1_000 + self.now_ms);
         Now { at, wall_ms: 1_772_323_200_000 + self.now_ms as i64 }
@@ -319,14 +412,10 @@ impl World {
                 self.socket = self.socket.filter(|open| *open != socket);
             }
             Effect::FetchSnapshot(ticket, _) => {
-                self.fetches.retain(|at| at + 60_000 > self.now_ms);
-                self.fetches.push(self.now_ms);
-                demand(self.fetches.len() <= FETCHES_MAX, "G8", || {
-                    format!("{} fetches within a minute", self.fetches.len())
-                })?;
+                self.count_fetch()?;
                 let fails = self.rng.chance(self.levels.of(Fault::Refuse) / 2);
-                let json = (!fails).then(|| self.campaigns[0].snapshot(CAMPAIGNS[0]));
-                let at_ms = self.now_ms + self.rng.below(2_000);
+                let json = (!fails).then(|| self.snapshot());
+                let at_ms = self.now_ms + self.rng.below(self.fetch_ms);
                 self.schedule.plan(at_ms, Happening::Fetched(ticket, json));
             }
             Effect::Notify(notice) => {
