@@ -152,7 +152,7 @@ impl World {
         {
             let progress_since = watch.place().is_some_and(|(_, number)| number > wanted.last);
             watch.requests.sent(now.at, progress_since)?;
-            watch.patience.asks(now.at, wanted.request)?;
+            watch.patience.asks(now.at, wanted)?;
         }
         Ok(())
     }
