@@ -55,8 +55,8 @@ impl Subscription {
         epoch: Epoch,
         (from, to): (SequenceNumber, SequenceNumber),
     ) {
-        let empty = self.store.position().is_none() && !self.resync.is_unplaced();
-        if empty && from == SequenceNumber::ZERO.next() {
+        let unplaced = self.resync.is_unplaced();
+        if self.store.position().is_none() && !unplaced && from == SequenceNumber::ZERO.next() {
             self.store.begin_at(epoch.clone());
             self.proof.clear(cx.now);
             cx.mark_changed(&self.id);
@@ -65,7 +65,7 @@ impl Subscription {
             position.epoch == epoch
                 && (from <= position.sequence_number.next() || planted!(PartialReplay))
         });
-        if !joins || want.snapshot {
+        if !joins || want.snapshot || unplaced {
             // Never a partial replay, and never a replay where only a snapshot helps.
             let want = Want { snapshot: true, attempts: want.attempts + 1, ..want };
             self.recovery = Recovery::Due { want, at: cx.now.at };
@@ -256,7 +256,8 @@ impl Subscription {
     }
 
     fn stop(&mut self, cx: &mut Context, code: Code) {
-        self.recovery = Recovery::Settled;
+        // Should this go on some day, what was wanted is wanted still.
+        self.put_back(cx);
         self.repair = Repair::Idle;
         self.staging = None;
         self.held.clear();

@@ -55,8 +55,7 @@ impl Subscription {
             }
             // What it would be applied to is not the state of the number before it.
             Some(_) if self.resync.is_unplaced() && !planted!(UnplacedJoined) => {
-                self.stream.carry(number);
-                return self.hold(cx, document, sequence);
+                return self.on_gap(cx, document, sequence);
             }
             Some(_) => {}
         }
@@ -342,7 +341,9 @@ impl Subscription {
 
     /// Applies held events that have become next, and settles what is thereby complete.
     pub(super) fn after_progress(&mut self, cx: &mut Context) {
-        while let Some(position) = self.store.position() {
+        while let Some(position) = self.store.position()
+            && !self.resync.is_unplaced()
+        {
             let Some(held) = self.held.take_next(&position.epoch, position.sequence_number) else {
                 break;
             };

@@ -135,7 +135,7 @@ impl Machine {
         }
         self.cx.socket = None;
         for subscription in self.subscriptions.values_mut() {
-            subscription.on_socket_lost(&self.cx);
+            subscription.put_back(&self.cx);
         }
         let refusal = match code {
             close::UNAUTHORIZED => Some(Code::Unauthorized),

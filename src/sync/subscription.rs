@@ -229,8 +229,9 @@ impl Subscription {
         cx.send(client::subscribe_campaign(&self.id, self.store.position()));
     }
 
-    /// The socket is gone: what was asked for on it will be asked for again on the next.
-    pub(super) fn on_socket_lost(&mut self, cx: &Context) {
+    /// What is in flight will not complete, with the socket or for another reason: it is to be asked for
+    /// again when it can be.
+    pub(super) fn put_back(&mut self, cx: &Context) {
         if self.recovery.in_flight()
             && let Some(want) = self.recovery.want().copied()
         {

@@ -2,7 +2,7 @@
 
 use campaign_sync::protocol::Phase;
 use campaign_sync::sync::input::Wake;
-use campaign_sync::sync::{Input, Status, Verdict};
+use campaign_sync::sync::{Input, StaleReason, Status, Verdict};
 
 use crate::original_machine::{
     SECOND, Session, answer_fetch, generated, last_ticket, progress, resolved, snapshot, transition,
@@ -111,6 +111,17 @@ fn a_replay_from_the_first_event_on_does_not_join_it_either() {
         r#"{{"type":"event_recovery","timestamp":"2026-11-21T18:55:51Z","data":{{"campaignId":"{SECOND}","requestId":"r1","outcome":"replay","epoch":"epoch-a","fromSequenceNumber":1,"toSequenceNumber":2}}}}"#
     ));
     assert_eq!(epoch(&session), None, "what is shown is not the state before the first event");
+}
+
+#[test]
+fn a_recovery_that_v1_did_not_end_is_none_of_an_original_server() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(&crate::wire::ack());
+    reconnect(&mut session);
+    answer_fetch(&mut session, &snapshot("dns_validation", &["a"]));
+    let status = session.machine.status(SECOND, session.now());
+    assert_eq!(status, Some(Status::Stale(StaleReason::Unproven)), "nothing more is on its way");
 }
 
 #[test]

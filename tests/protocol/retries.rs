@@ -247,6 +247,17 @@ fn who_is_about_to_ask_for_events_asks_for_a_snapshot_once_histories_differ() {
 }
 
 #[test]
+fn a_wish_for_a_snapshot_survives_a_refusal() {
+    let (mut world, log) = with_a_gap();
+    contradict(&mut world, &log);
+    let error = json!({"code": "forbidden", "message": "", "campaignId": CAMPAIGN});
+    world.receive(&message("error", &error));
+    assert_eq!(world.status(), "failed(forbidden)");
+    world.reconnect();
+    assert_eq!(world.request()["prefer"], "snapshot", "the contradiction was not decided");
+}
+
+#[test]
 fn an_error_about_another_request_changes_nothing() {
     let (mut world, log) = with_a_gap();
     let error = json!({"code": "internal", "message": "", "campaignId": CAMPAIGN,

@@ -73,6 +73,20 @@ fn a_snapshot_under_an_unknown_key_waits_for_it_too() {
 }
 
 #[test]
+fn a_wish_for_a_snapshot_survives_an_unknown_key() {
+    let log = Log::with_rows(3);
+    let mut world = following(&log);
+    let other = sealed(SECOND, &log).with_data(|event| event.data.replacen("e", "f", 1));
+    assert_eq!(world.receive(&other.document(3)), Verdict::Divergence);
+    world.answer("snapshot", EPOCH, 5, 4);
+    let snapshot = Snapshot::new(EPOCH, 4, &world.request_id(), rows(3));
+    let part = message("campaign.snapshot", &sealed_parts(SECOND, &snapshot)[0]);
+    assert_eq!(world.receive(&part), Verdict::Refused(Code::UnknownKey));
+    world.input(Input::AddKey(kid(SECOND), key(SECOND)));
+    assert_eq!(world.request()["prefer"], "snapshot", "the contradiction was not decided");
+}
+
+#[test]
 fn buckets_are_opened_and_a_broken_one_repairs_nothing() {
     let mut log = Log::with_rows(20);
     let theirs = rows(21);

@@ -3,6 +3,7 @@
 
 use super::super::backoff::full_jitter_ms;
 use super::super::context::Context;
+use super::super::recovery::Recovery;
 use super::super::subscription::{Fate, Subscription};
 use super::super::{Config, Timestamp};
 use crate::protocol::original;
@@ -151,7 +152,12 @@ impl Subscription {
     }
 
     /// Another socket is open. What the one before told is not newer than what is fetched from now on.
+    /// And what v1 was asked for it cannot answer; a snapshot that was wanted is still needed there.
     pub(in crate::sync) fn on_open_original(&mut self, cx: &mut Context) {
+        if self.recovery.want().is_some_and(|want| want.snapshot) {
+            self.resync.note_unplaced();
+        }
+        self.recovery = Recovery::Settled;
         self.resync.forget_buffered();
         self.begin_resync(cx);
     }
