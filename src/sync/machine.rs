@@ -257,8 +257,7 @@ impl Machine {
             return;
         };
         subscription.waiters.add(&mut self.cx, position, ticket);
-        let reached = subscription.store.position();
-        subscription.waiters.settle(&mut self.cx, reached, &subscription.retired);
+        subscription.settle_reached(&mut self.cx);
         let hopeless = match (&self.connection, subscription.fate) {
             (Connection::Closed, _) => Some(Code::Closed),
             (_, Fate::Ended) => Some(Code::UnknownCampaign),

@@ -139,8 +139,7 @@ impl Machine {
         }
         subscription.polled = true;
         subscription.install(&mut self.cx, staging);
-        let reached = subscription.store.position();
-        subscription.waiters.settle(&mut self.cx, reached, &subscription.retired);
+        subscription.settle_reached(&mut self.cx);
         subscription.end_resync(&mut self.cx);
         Ok(())
     }

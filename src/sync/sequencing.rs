@@ -356,7 +356,13 @@ impl Subscription {
             }
         }
         self.settle_replay(cx);
-        self.waiters.settle(cx, self.store.position(), &self.retired);
+        self.settle_reached(cx);
+    }
+
+    /// Keeps the promises that the state keeps. One that no position covers keeps none: it may be older.
+    pub(super) fn settle_reached(&mut self, cx: &mut Context) {
+        let reached = self.store.position().filter(|_| !self.resync.is_unplaced());
+        self.waiters.settle(cx, reached, &self.retired);
     }
 }
 

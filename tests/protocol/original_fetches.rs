@@ -1,8 +1,8 @@
 //! Facing an original server: what a fetched snapshot may undo, and what it may not.
 
-use campaign_sync::protocol::Phase;
-use campaign_sync::sync::input::Wake;
-use campaign_sync::sync::{Input, StaleReason, Status, Verdict};
+use campaign_sync::protocol::{CampaignId, Phase};
+use campaign_sync::sync::input::{Ticket, Wake};
+use campaign_sync::sync::{Effect, Input, StaleReason, Status, Verdict};
 
 use crate::original_machine::{
     SECOND, Session, answer_fetch, generated, last_ticket, progress, resolved, snapshot, transition,
@@ -64,9 +64,7 @@ fn what_an_original_server_told_is_replaced_by_a_snapshot_when_v1_is_spoken() {
     session.receive(&resolved("a"));
     session.receive(&crate::wire::ack());
     let asked = session.effects.iter().rev().find_map(|effect| match effect {
-        campaign_sync::sync::Effect::Send(_, text) if text.contains("request_event_recovery") => {
-            Some(text.clone())
-        }
+        Effect::Send(_, text) if text.contains("request_event_recovery") => Some(text.clone()),
         _ => None,
     });
     let asked = asked.expect("a recovery is asked for");
@@ -98,6 +96,41 @@ fn events_do_not_join_what_an_original_server_told() {
     session.receive(&crate::wire::ack());
     let verdict = session.receive(&next_event());
     assert_eq!(verdict, [Verdict::Held], "until a snapshot has come");
+}
+
+#[test]
+fn a_campaign_that_is_gone_is_not_fetched_any_more() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(HELLO);
+    session.receive(&format!(
+        r#"{{"type":"campaign.deleted","timestamp":"2026-11-21T18:55:51Z","data":{{"campaignId":"{SECOND}"}}}}"#
+    ));
+    assert_eq!(session.machine.status(SECOND, session.now()), Some(Status::Ended));
+    let ticket = last_ticket(&session);
+    session.input(Input::Snapshot(ticket, None));
+    for _ in 0..120 {
+        session.now_ms += 1_000;
+        session.input(Input::Woke(Wake::Timer));
+        session.receive(HELLO);
+    }
+    assert_eq!(session.fetches(), 1, "who asks for it is told that it is not there");
+}
+
+#[test]
+fn what_has_no_position_keeps_no_promise() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(HELLO);
+    answer_fetch(&mut session, &with_position("epoch-a", 3));
+    session.receive(&resolved("a"));
+    let id = CampaignId::new(SECOND).expect("a campaign id");
+    session.input(Input::Await(id, crate::world::position("epoch-a", 3), Ticket(71)));
+    let kept = |session: &Session| session.effects.contains(&Effect::Settle(Ticket(71), None));
+    assert!(!kept(&session), "what is shown may be older than number 3");
+    session.input(Input::Refresh(CampaignId::new(SECOND).expect("a campaign id")));
+    answer_fetch(&mut session, &with_position("epoch-a", 3));
+    assert!(kept(&session));
 }
 
 #[test]

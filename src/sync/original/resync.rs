@@ -239,9 +239,9 @@ impl Subscription {
         }
     }
 
-    /// It failed, or its answer does not count.
+    /// It failed, or its answer does not count. What is gone is not fetched again.
     pub(in crate::sync) fn on_fetch_failed(&mut self, cx: &mut Context) {
-        if matches!(self.resync.state, State::Fetching { .. }) {
+        if self.fate == Fate::Open && self.resync.is_fetching() {
             self.resync.forget_buffered();
             self.fetch_later(cx);
         }

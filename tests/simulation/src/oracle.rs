@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use campaign_sync::protocol::Position;
 use campaign_sync::protocol::campaign::CampaignRecord;
 use campaign_sync::protocol::digest::RowFields;
 use campaign_sync::protocol::frame::Frame;
@@ -47,6 +48,7 @@ pub(crate) struct Watch {
     remembered: u64,
     /// The era of the log, and the number.
     place: Option<(usize, u64)>,
+    position: Option<Position>,
     /// The eras that were left.
     left: Vec<usize>,
     /// A repair brought the state of this number, of whichever log the server then told of.
@@ -217,6 +219,11 @@ pub(crate) fn converged(client: &Client, shelf: &Shelf, now: Now) -> Result<(), 
 }
 
 impl Watch {
+    /// Whether what is shown is the state of its position.
+    pub(crate) fn is_placed(&self) -> bool {
+        self.mixture.is_empty()
+    }
+
     /// The era of the log, and the number.
     pub(crate) const fn place(&self) -> Option<(usize, u64)> {
         self.place
@@ -230,7 +237,7 @@ impl Watch {
         step: Progress,
         said: bool,
     ) -> Result<u64, Violation> {
-        if self.mixes(store, step)? {
+        if self.mixes(store, step, said)? {
             return Ok(0);
         }
         let Some(position) = store.position() else {
@@ -265,6 +272,7 @@ impl Watch {
             }
         }
         self.place = Some((era, number));
+        self.position = Some(position.clone());
         let replaced = std::mem::take(&mut self.replaced);
         if replaced || before.is_none_or(|(former, _)| former != era) {
             self.remembered = number + 1;
@@ -329,7 +337,12 @@ impl Watch {
     }
 
     /// Whether what is shown has no position. In a log nothing joins that but a snapshot.
-    fn mixes(&mut self, store: &CampaignStore, step: Progress) -> Result<bool, Violation> {
+    fn mixes(
+        &mut self,
+        store: &CampaignStore,
+        step: Progress,
+        said: bool,
+    ) -> Result<bool, Violation> {
         let replaced = self.replaced && step.snapshots > 0;
         match self.offered.take().filter(|_| replaced) {
             Some(offered) => self.mixture.add(self.shown.take(), offered),
@@ -340,11 +353,11 @@ impl Watch {
             return Ok(false);
         }
         self.replaced = false;
-        let place = store.position().map(|it| it.sequence_number.get());
-        demand(place == self.place.map(|(_, number)| number), "G1", || {
-            format!("{place:?} was reached from {:?} without a snapshot", self.place)
+        let position = store.position();
+        demand(position == self.position.as_ref(), "G1", || {
+            format!("{position:?} was reached from {:?} without a snapshot", self.position)
         })?;
-        self.mixture.check(store)?;
+        self.mixture.check(store, said)?;
         Ok(true)
     }
 }
@@ -400,7 +413,7 @@ fn same_row(fields: &RowFields<'_>, state: &State) -> bool {
 }
 
 /// The counts by word that a view shows are those of the rows.
-fn words_add_up(table: &DomainTable) -> bool {
+pub(crate) fn words_add_up(table: &DomainTable) -> bool {
     let statuses = |row: usize| table.fields(row).dns_status;
     let named = (0..table.len()).filter(|&row| statuses(row).is_some()).count() as u64;
     let counted: u64 = table.dns_words.tallies().map(|(_, count)| u64::from(count)).sum();

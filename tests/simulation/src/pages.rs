@@ -9,7 +9,7 @@ use super::evidence::Conversation;
 use super::faults::Fault;
 use super::invariants::{self, Check, demand};
 use super::network::{Direction, LinkId};
-use super::oracle::{self, Progress};
+use super::oracle::{self, Progress, Watch};
 use super::server::message::Message;
 use super::world::{Happening, World};
 
@@ -129,7 +129,8 @@ impl World {
                 let Some((id, epoch, promised)) = promise else { return Ok(()) };
                 // Let go of in the same step: what it had reached cannot be seen any more.
                 let Some(held) = client.machine.subscription(&id) else { return Ok(()) };
-                let position = held.store.position();
+                let placed = client.watches.get(&id).is_none_or(Watch::is_placed);
+                let position = held.store.position().filter(|_| placed);
                 let kept = position.is_some_and(|position| {
                     position.epoch.as_str() != epoch || position.sequence_number.get() >= promised
                 });

@@ -42,8 +42,7 @@ impl Word {
         let data = &document["data"];
         let text = |key: &str| data[key].as_str().map(str::to_owned);
         let (campaign, request) = (text("campaignId"), text("requestId"));
-        let limited = data["code"] == "rate_limited";
-        let retry_after_ms = data["retryAfterMs"].as_u64().filter(|_| limited);
+        let retry_after_ms = data["retryAfterMs"].as_u64();
         Some(Self { campaign, request, retry_after_ms })
     }
 }
@@ -53,7 +52,7 @@ impl Patience {
     /// one that was put off.
     pub(crate) fn asks(&mut self, now: Timestamp, wanted: Recover) -> Check {
         let Recover { request, snapshot, .. } = wanted;
-        if let Some((until, _)) = self.until.take().filter(|(_, before)| *before == snapshot) {
+        if let Some((until, _)) = self.until.take().filter(|(_, before)| *before || !snapshot) {
             demand(now >= until, "G8", || {
                 format!("asked at {now:?} though the server wanted patience until {until:?}")
             })?;

@@ -15,7 +15,7 @@ use super::world::{Happening, World};
 /// A slow socket takes up to so long between two frames.
 const SLOW_MS: u64 = 5_000;
 /// A late greeting is late by this.
-const LATE_MS: (u64, u64) = (2_000, 12_000);
+const LATE_MS: (u64, u64) = (3_000, 12_000);
 
 impl World {
     /// Whatever sessions have to say is written, at their pace.

@@ -72,9 +72,10 @@ struct World {
     idle_timers: u32,
     seen: BTreeSet<String>,
     fetches: Vec<u64>,
-    /// When fetches were asked for, by people, connections and failures.
-    occasions: Vec<u64>,
+    /// When people, connections and failures asked for fetches, and for how many.
+    occasions: Vec<(u64, usize)>,
     serial: u64,
+    well_since_ms: Option<u64>,
     /// A fetch takes up to so long.
     fetch_ms: u64,
     /// The server tells of progress even where there is none.
@@ -94,7 +95,8 @@ pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: Keep) -> End {
     let mut rng = Rng::new(seed);
     let mut apart_rng = Rng::apart(seed);
     let mut plan = Plan::draw(&mut rng, &mut apart_rng);
-    if regressions::is_older(seed) {
+    let older = regressions::is_older(seed);
+    if older {
         plan.keep_older();
     }
     reduction.apply(&mut plan);
@@ -121,9 +123,10 @@ pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: Keep) -> End {
         fetches: Vec::new(),
         occasions: Vec::new(),
         serial: 0,
-        fetch_ms: *apart_rng.pick(&[20, 2_000, 2_000]),
-        comes_back: apart_rng.chance(500) && !regressions::is_older(seed),
-        is_talkative: apart_rng.chance(400) && !regressions::is_older(seed),
+        well_since_ms: None,
+        fetch_ms: if older { 2_000 } else { *apart_rng.pick(&[20, 2_000, 2_000]) },
+        comes_back: apart_rng.chance(500) && !older,
+        is_talkative: apart_rng.chance(400) && !older,
         lag_ms: *apart_rng.pick(&[1_500, 6_000, 60_000]),
         former: VecDeque::from([(0, Campaign::new())]),
         journal: Journal::new(keep),
@@ -179,7 +182,7 @@ impl World {
         match happening {
             Happening::Open(socket) => {
                 self.socket = Some(socket);
-                self.occasions.push(self.now_ms);
+                self.occasions.push((self.now_ms, FETCHES_EACH));
                 self.feed(Input::Opened(ConnectionId(socket)))?;
                 let ack = json!({"type": "connection_ack", "timestamp": timestamp(self.now_ms),
                     "data": {"connectionId": "k"}});
@@ -194,7 +197,7 @@ impl World {
             }
             Happening::Timer(_) => {}
             Happening::Fetched(ticket, json) => {
-                self.occasions.extend(json.is_none().then_some(self.now_ms));
+                self.occasions.extend(json.is_none().then_some((self.now_ms, 1)));
                 self.feed(Input::Snapshot(ticket, json.as_deref()))?;
             }
             Happening::Work => self.work(),
@@ -226,7 +229,7 @@ impl World {
         }
         let id = CampaignId::new(CAMPAIGNS[0]);
         let id = id.unwrap_or_else(|_| unreachable!("the name is made here"));
-        self.occasions.push(self.now_ms);
+        self.occasions.push((self.now_ms, FETCHES_EACH));
         self.feed(Input::Refresh(id))?;
         let mean = if quiet { 3_000 } else { self.plan.app_ms };
         self.schedule.plan(self.now_ms + self.rng.around(mean), Happening::Refresh);
@@ -352,10 +355,9 @@ impl World {
 
     fn count_fetch(&mut self) -> Check {
         self.fetches.push(self.now_ms);
-        for times in [&mut self.fetches, &mut self.occasions] {
-            times.retain(|at| at + 60_000 > self.now_ms);
-        }
-        let most = FETCHES_EACH * self.occasions.len() + WISHED_MAX;
+        self.fetches.retain(|at| at + 60_000 > self.now_ms);
+        self.occasions.retain(|(at, _)| at + 60_000 > self.now_ms);
+        let most = self.occasions.iter().map(|(_, fetches)| fetches).sum::<usize>() + WISHED_MAX;
         demand(self.fetches.len() <= most, "G8", || {
             format!("{} fetches within a minute, and {most} are many", self.fetches.len())
         })

@@ -9,6 +9,8 @@ use super::{CAMPAIGNS, Happening, World};
 /// Everything must be shown this long after faults stop: dead link, reconnect, negotiation, and a
 /// fetch that was put off.
 const CONVERGE_MS: u64 = 90_000;
+/// And for this long.
+const STAY_MS: u64 = 4_000;
 
 impl World {
     /// What holds without any proof.
@@ -57,7 +59,10 @@ impl World {
                     .map(fields)
                     .all(|row| rows.get(row.domain_id).is_some_and(|dns| *dns == row.dns_status))
         });
-        if same && status == Some(Status::Stale(StaleReason::Unproven)) {
+        // What was asked for before may still arrive, and must not be kept.
+        let well = same && status == Some(Status::Stale(StaleReason::Unproven));
+        self.well_since_ms = self.well_since_ms.filter(|_| well).or(well.then_some(self.now_ms));
+        if self.well_since_ms.is_some_and(|since| self.now_ms >= since + STAY_MS) {
             return Ok(true);
         }
         demand(since_ms <= CONVERGE_MS, "G9", || {
