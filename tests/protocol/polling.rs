@@ -81,6 +81,18 @@ fn a_newer_state_is_shown_as_stale_polling() {
 }
 
 #[test]
+fn one_fetch_is_under_way_at_a_time_and_none_where_nobody_fetches() {
+    for (has_fetch_snapshot, fetches) in [(true, 1), (false, 0)] {
+        let mut world = World::connected(Config { has_fetch_snapshot, ..Config::default() });
+        for _ in 0..3 {
+            world.input(Input::Refresh(id(CAMPAIGN)));
+            world.advance(1_500);
+        }
+        assert_eq!(world.fetches.len(), fetches);
+    }
+}
+
+#[test]
 fn a_position_settles_by_a_fetch_that_includes_it() {
     let mut world = polling(&Log::with_rows(2));
     world.input(Input::Await(id(CAMPAIGN), position(EPOCH, 6), Ticket(71)));

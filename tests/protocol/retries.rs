@@ -280,3 +280,19 @@ fn an_error_that_names_the_request_alone_postpones_the_next_one_as_well() {
     }
     assert!(world.requests() > 1, "{} requests", world.requests());
 }
+
+#[test]
+fn an_error_that_names_the_request_alone_is_of_the_campaign_that_asked() {
+    let log = Log::with_rows(2);
+    let mut world = World::following(&log);
+    world.input(Input::Retain(id("campaign-2")));
+    assert_eq!((world.requests(), &world.request()["campaignId"]), (1, &json!("campaign-2")));
+    let told = json!({"code": "rate_limited", "message": "later", "requestId": world.request_id(),
+        "retryAfterMs": 60_000});
+    world.receive(&message("error", &told));
+    for _ in 0..55 {
+        world.advance(1_000);
+        world.pong(log.head());
+    }
+    assert_eq!((world.requests(), &*world.status()), (1, "live"));
+}
