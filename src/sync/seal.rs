@@ -178,7 +178,6 @@ impl Subscription {
         }
         self.fate = Fate::Open;
         cx.mark_changed(&self.id);
-        let unfounded = self.store.position().is_none() && self.store.record().is_some();
-        self.want(cx, Reason::Rejected, unfounded || self.resync.is_unplaced());
+        self.want(cx, Reason::Rejected, self.resync.is_unplaced());
     }
 }
