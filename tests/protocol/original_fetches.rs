@@ -2,11 +2,13 @@
 
 use campaign_sync::protocol::{CampaignId, Phase};
 use campaign_sync::sync::input::{Ticket, Wake};
-use campaign_sync::sync::{Effect, Input, StaleReason, Status, Verdict};
+use campaign_sync::sync::{Config, Effect, Input, StaleReason, Status, Verdict};
 
 use crate::original_machine::{
     SECOND, Session, answer_fetch, generated, last_ticket, progress, resolved, snapshot, transition,
 };
+use crate::polling::{answer, polling};
+use crate::wire::{CAMPAIGN, EPOCH, Log, rows};
 
 /// What only a server of the original dialect says.
 const HELLO: &str = r#"{"id":"","timestamp":"","type":"pong","sequenceNumber":1}"#;
@@ -134,6 +136,25 @@ fn what_has_no_position_keeps_no_promise() {
 }
 
 #[test]
+fn events_are_applied_again_once_a_snapshot_has_come() {
+    let mut log = Log::with_rows(2);
+    let mut world = polling(&log);
+    let unplaced = snapshot("dns_validation", &["a"]).replace(SECOND, CAMPAIGN);
+    let unplaced = serde_json::from_str(&unplaced).expect("JSON");
+    assert_eq!(answer(&mut world, &unplaced), None);
+    let opened = world.opened.len();
+    world.advance_until(|world| world.opened.len() > opened);
+    world.open();
+    world.receive(&crate::wire::ack());
+    assert_eq!(world.request()["prefer"], "snapshot");
+    let next = log.generate(2);
+    assert_eq!(world.receive(&next.document()), Verdict::Held);
+    world.answer_snapshot(EPOCH, next.number - 1, rows(2));
+    assert_eq!(world.position(), next.number);
+    assert_eq!(world.receive(&log.generate(3).document()), Verdict::Applied);
+}
+
+#[test]
 fn a_replay_from_the_first_event_on_does_not_join_it_either() {
     let mut session = Session::new(SECOND);
     session.open();
@@ -188,6 +209,60 @@ fn a_rest_interface_that_lags_is_not_asked_all_the_time() {
         session.input(Input::Woke(Wake::Timer));
     }
     assert!((5..20).contains(&session.fetches()), "{} fetches in a minute", session.fetches());
+}
+
+/// Heartbeats for so long, and nothing else.
+fn rest(session: &mut Session, seconds: u64) {
+    for _ in 0..seconds {
+        session.now_ms += 1_000;
+        session.input(Input::Woke(Wake::Timer));
+        session.receive(HELLO);
+    }
+}
+
+#[test]
+fn after_a_while_without_wishes_the_next_one_is_met_at_once() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(&progress("domain_generation", "2026-11-21T18:55:51.1Z"));
+    for _ in 0..5 {
+        answer_fetch(&mut session, &snapshot("domain_generation", &["a"]));
+        session.receive(&progress("dns_validation", "2026-11-21T18:55:51.2Z"));
+        rest(&mut session, 20);
+    }
+    answer_fetch(&mut session, &snapshot("dns_validation", &["a"]));
+    rest(&mut session, 40);
+    let before = session.fetches();
+    session.receive(&progress("analysis", "2026-11-21T18:55:51.3Z"));
+    assert_eq!(session.fetches(), before + 1);
+}
+
+#[test]
+fn nothing_is_kept_while_nothing_is_fetched() {
+    let config = Config { held_events_max: 2, ..Config::default() };
+    let mut session = Session::with(SECOND, config);
+    session.open();
+    session.receive(HELLO);
+    answer_fetch(&mut session, &snapshot("dns_validation", &["a", "b", "c", "d"]));
+    for id in ["a", "b", "c", "d"] {
+        session.receive(&resolved(id));
+    }
+    assert_eq!((session.machine.metrics().held_overflows, session.fetches()), (0, 1));
+}
+
+#[test]
+fn each_phase_that_nobody_announced_is_told_of_once() {
+    let mut session = Session::new(SECOND);
+    session.open();
+    session.receive(&progress("domain_generation", "2026-11-21T18:55:51.1Z"));
+    for _ in 0..3 {
+        session.receive(&progress("dns_validation", "2026-11-21T18:55:51.2Z"));
+    }
+    session.receive(&transition("dns_validation", 0, "2026-11-21T18:55:51.3Z"));
+    for _ in 0..3 {
+        session.receive(&progress("analysis", "2026-11-21T18:55:51.4Z"));
+    }
+    assert_eq!(session.machine.metrics().divergences, 2);
 }
 
 #[test]

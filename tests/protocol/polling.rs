@@ -13,7 +13,7 @@ fn fetching() -> Config {
 }
 
 /// Following a log, and now without a socket for so long that it polls.
-fn polling(log: &Log) -> World {
+pub(crate) fn polling(log: &Log) -> World {
     let mut world = World::following_with(log, fetching());
     fail_connects(&mut world, 3);
     assert_eq!(world.fetches.len(), 1);
@@ -38,7 +38,7 @@ fn fetched(epoch: &str, at: u64, rows: &[Row]) -> Value {
     answer
 }
 
-fn answer(world: &mut World, json: &Value) -> Option<Code> {
+pub(crate) fn answer(world: &mut World, json: &Value) -> Option<Code> {
     let ticket = *world.fetches.last().expect("a snapshot was asked for");
     let json = json.to_string();
     world.handle(Input::Snapshot(ticket, Some(&json))).refused
