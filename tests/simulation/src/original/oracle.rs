@@ -61,7 +61,7 @@ impl World {
         });
         // What was asked for before may still arrive, and must not be kept.
         let well = same && status == Some(Status::Stale(StaleReason::Unproven));
-        self.well_since_ms = self.well_since_ms.filter(|_| well).or(well.then_some(self.now_ms));
+        self.well_since_ms = well.then(|| self.well_since_ms.unwrap_or(self.now_ms));
         if self.well_since_ms.is_some_and(|since| self.now_ms >= since + STAY_MS) {
             return Ok(true);
         }
