@@ -30,6 +30,15 @@ fn reconnect(session: &mut Session) {
     session.receive(HELLO);
 }
 
+/// Heartbeats for so long, and nothing else.
+fn rest(session: &mut Session, seconds: u64) {
+    for _ in 0..seconds {
+        session.now_ms += 1_000;
+        session.input(Input::Woke(Wake::Timer));
+        session.receive(HELLO);
+    }
+}
+
 /// Lets timers fire until another snapshot has been asked for.
 fn until_fetched(session: &mut Session) {
     let before = session.fetches();
@@ -57,13 +66,19 @@ fn a_snapshot_without_a_position_is_not_taken_once_v1_is_spoken() {
     assert_eq!(phase(&session), before, "the socket brings the state, and numbers it");
 }
 
-#[test]
-fn what_an_original_server_told_is_replaced_by_a_snapshot_when_v1_is_spoken() {
+/// Number 3 of a log, and a row besides, of which no position tells.
+fn unplaced() -> Session {
     let mut session = Session::new(SECOND);
     session.open();
     session.receive(HELLO);
     answer_fetch(&mut session, &with_position("epoch-a", 3));
     session.receive(&resolved("a"));
+    session
+}
+
+#[test]
+fn what_an_original_server_told_is_replaced_by_a_snapshot_when_v1_is_spoken() {
+    let mut session = unplaced();
     session.receive(&crate::wire::ack());
     let asked = session.effects.iter().rev().find_map(|effect| match effect {
         Effect::Send(_, text) if text.contains("request_event_recovery") => Some(text.clone()),
@@ -90,11 +105,7 @@ fn next_event() -> String {
 
 #[test]
 fn events_do_not_join_what_an_original_server_told() {
-    let mut session = Session::new(SECOND);
-    session.open();
-    session.receive(HELLO);
-    answer_fetch(&mut session, &with_position("epoch-a", 3));
-    session.receive(&resolved("a"));
+    let mut session = unplaced();
     session.receive(&crate::wire::ack());
     let verdict = session.receive(&next_event());
     assert_eq!(verdict, [Verdict::Held], "until a snapshot has come");
@@ -111,21 +122,13 @@ fn a_campaign_that_is_gone_is_not_fetched_any_more() {
     assert_eq!(session.machine.status(SECOND, session.now()), Some(Status::Ended));
     let ticket = last_ticket(&session);
     session.input(Input::Snapshot(ticket, None));
-    for _ in 0..120 {
-        session.now_ms += 1_000;
-        session.input(Input::Woke(Wake::Timer));
-        session.receive(HELLO);
-    }
+    rest(&mut session, 120);
     assert_eq!(session.fetches(), 1, "who asks for it is told that it is not there");
 }
 
 #[test]
 fn what_has_no_position_keeps_no_promise() {
-    let mut session = Session::new(SECOND);
-    session.open();
-    session.receive(HELLO);
-    answer_fetch(&mut session, &with_position("epoch-a", 3));
-    session.receive(&resolved("a"));
+    let mut session = unplaced();
     let id = CampaignId::new(SECOND).expect("a campaign id");
     session.input(Input::Await(id, crate::world::position("epoch-a", 3), Ticket(71)));
     let kept = |session: &Session| session.effects.contains(&Effect::Settle(Ticket(71), None));
@@ -209,15 +212,6 @@ fn a_rest_interface_that_lags_is_not_asked_all_the_time() {
         session.input(Input::Woke(Wake::Timer));
     }
     assert!((5..20).contains(&session.fetches()), "{} fetches in a minute", session.fetches());
-}
-
-/// Heartbeats for so long, and nothing else.
-fn rest(session: &mut Session, seconds: u64) {
-    for _ in 0..seconds {
-        session.now_ms += 1_000;
-        session.input(Input::Woke(Wake::Timer));
-        session.receive(HELLO);
-    }
 }
 
 #[test]

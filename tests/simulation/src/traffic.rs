@@ -96,8 +96,7 @@ impl World {
         let frame = distort(rng, levels, &mut self.tally, &documents);
         let Some(bytes) = frame else { return };
         let (delay, tally) = ((self.plan.delay_ms, levels), &mut self.tally);
-        let at_ms = wire.arrival(self.now_ms, rng, delay, Direction::Down, tally);
-        let mut at_ms = at_ms;
+        let mut at_ms = wire.arrival(self.now_ms, rng, delay, Direction::Down, tally);
         if documents.iter().any(|document| matches!(document.kind, Kind::Greeting)) {
             if self.apart_rng.chance(levels.of(Fault::LateGreeting)) {
                 self.tally.fault(Fault::LateGreeting.counted_as());
