@@ -23,7 +23,9 @@ const LATER_SEEDS: &[u64] = &[
     // The oracle of patience: a snapshot that nobody asked for answers as well,
     4171, //
     // and one that is wanted meanwhile does not wait.
-    24_385,
+    24_385, //
+    // The oracle of the original dialect: people who ask again and again keep a page from no state.
+    5418, 6048, 14_913, 15_858, 19_404, 20_709, 26_127,
 ];
 
 /// The seeds that failed before that, in the order in which they were found. None is added.

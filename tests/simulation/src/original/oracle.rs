@@ -59,10 +59,12 @@ impl World {
                     .map(fields)
                     .all(|row| rows.get(row.domain_id).is_some_and(|dns| *dns == row.dns_status))
         });
-        // What was asked for before may still arrive, and must not be kept.
-        let well = same && status == Some(Status::Stale(StaleReason::Unproven));
+        // What was asked for before may still arrive, and must not be kept. Somebody who asks for fresh
+        // data again and again makes nothing worse, but the end is when no answer is awaited.
+        let is_shown = status == Some(Status::Stale(StaleReason::Unproven));
+        let well = same && (is_shown || status == Some(Status::Recovering));
         self.well_since_ms = well.then(|| self.well_since_ms.unwrap_or(self.now_ms));
-        if self.well_since_ms.is_some_and(|since| self.now_ms >= since + STAY_MS) {
+        if is_shown && self.well_since_ms.is_some_and(|since| self.now_ms >= since + STAY_MS) {
             return Ok(true);
         }
         demand(since_ms <= CONVERGE_MS, "G9", || {
