@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::sync::input::Ticket;
-use campaign_sync::sync::{Config, Machine, Now, Timestamp};
+use campaign_sync::sync::{Config, Machine, Now, Status, Timestamp};
 
 use super::evidence::Conversation;
 use super::oracle::Watch;
@@ -131,6 +131,15 @@ impl Client {
         for watch in self.watches.values_mut() {
             watch.proofs.clear();
             watch.patience = Patience::default();
+        }
+    }
+
+    /// Campaigns that failed have given up their requests: what is answered to them counts no more.
+    pub(crate) fn give_up(&mut self, now: Now) {
+        for (id, watch) in &mut self.watches {
+            if matches!(self.machine.status(id, now), Some(Status::Failed(_))) {
+                watch.patience = Patience::default();
+            }
         }
     }
 

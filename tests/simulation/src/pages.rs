@@ -63,6 +63,7 @@ impl World {
         for effect in effects {
             self.perform(number, effect)?;
         }
+        self.clients[number].give_up(now);
         self.arm(number, timer)
     }
 

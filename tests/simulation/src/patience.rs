@@ -1,4 +1,5 @@
-//! G8: a page that a server asked for patience does not ask again before that, on the same socket.
+//! G8: a page that a server asked for patience does not ask again before that, on the same socket,
+//! unless the campaign failed meanwhile.
 
 use campaign_sync::sync::{Config, Timestamp};
 use serde_json::Value;

@@ -25,7 +25,9 @@ const LATER_SEEDS: &[u64] = &[
     // and one that is wanted meanwhile does not wait.
     24_385, //
     // The oracle of the original dialect: people who ask again and again keep a page from no state.
-    5418, 6048, 14_913, 15_858, 19_404, 20_709, 26_127,
+    5418, 6048, 14_913, 15_858, 19_404, 20_709, 26_127, //
+    // The oracle of patience: a campaign whose key is missing has given its request up.
+    62_040, 70_000, 178_905, 198_770, 245_345, 275_945, 298_850, 323_320,
 ];
 
 /// The seeds that failed before that, in the order in which they were found. None is added.
