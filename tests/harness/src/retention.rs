@@ -88,7 +88,8 @@ pub fn sweep(hub: &Hub, now: Moment, limits: &Limits) -> Result<()> {
         tracing::info!(
             event = "history_truncated",
             campaignId = %campaign,
-            sequenceNumber = beyond
+            sequenceNumber = beyond,
+            eventId = head.event_id,
         );
     }
     Ok(())

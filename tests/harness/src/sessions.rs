@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use crate::access::{Access, Denied, Entry, Identity, SESSIONS_MAX, token_hash};
@@ -20,11 +21,19 @@ const CLOCKS: Duration = Duration::from_secs(3_600);
 /// The pause before a session that nobody was given is ended once more.
 const TAKE_BACK_PAUSE: Duration = Duration::from_secs(1);
 
+/// Logins whose password is being checked or waits for that. Each of them holds a thread that readers of
+/// the log need, too, and names that are made up cost whoever makes them up nothing.
+const CHECKS_MAX: usize = 16;
+
+/// When a login that may not wait may come back.
+const CHECKS_FULL_MS: u64 = 1_000;
+
 /// Sessions of users.
 #[derive(Debug)]
 pub struct Sessions {
     context: Arc<Context>,
     clock: Clock,
+    checks: Arc<Semaphore>,
     /// What the servers of a shared log tell each other; none where sessions are ours alone.
     table: Option<Arc<NatsTable>>,
 }
@@ -39,7 +48,8 @@ impl Sessions {
         clock: Clock,
         place: &LogPlace,
     ) -> Result<Self, LogError> {
-        let mut sessions = Self { context, clock, table: None };
+        let mut sessions =
+            Self { context, clock, checks: Arc::new(Semaphore::new(CHECKS_MAX)), table: None };
         if let (LogPlace::Nats(servers), true) = (place, sessions.access().is_shared()) {
             let (heard, asking) = (sessions.context.clone(), sessions.context.clone());
             let listener = move |row: Option<(&str, &str)>| match row {
@@ -94,7 +104,13 @@ impl Sessions {
     /// [`Denied`].
     pub async fn login(&self, user: &str, password: String) -> Result<String, Denied> {
         let (of, name, now) = (self.context.clone(), user.to_owned(), self.clock.now());
-        let check = move || of.access.check(now.monotonic_ms, &name, &password);
+        let turn = self.checks.clone().try_acquire_owned();
+        let turn = turn.map_err(|_| Denied::TooMany(CHECKS_FULL_MS))?;
+        let check = move || {
+            // Until it is done, whether or not somebody still waits for it.
+            let _turn = turn;
+            of.access.check(now.monotonic_ms, &name, &password)
+        };
         tokio::task::spawn_blocking(check).await.map_err(|_| Denied::Unavailable)??;
         let now = self.clock.now();
         let oldest = self.access().sessions_of(now.monotonic_ms, user, SESSIONS_MAX - 1);

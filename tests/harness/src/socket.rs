@@ -107,6 +107,16 @@ fn conversation(
 /// The connection is over.
 struct Over;
 
+/// What a peer that can still be told is told of its mistake (RFC 6455, 7.4.1).
+const fn told(error: &Error) -> Option<(u16, &'static str)> {
+    match error {
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => Some((1009, "message too large")),
+        Error::Protocol(_) => Some((1002, "protocol error")),
+        Error::Utf8(_) => Some((1007, "text is not UTF-8")),
+        _ => None,
+    }
+}
+
 impl Driver {
     fn new(seat: Seat, cookie: Option<String>, wire: Wire) -> Self {
         let app = seat.0.clone();
@@ -227,12 +237,13 @@ impl Driver {
                 return Err(Over);
             }
             None => return Err(Over),
-            // The one error that the peer can still be told about.
-            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
-                self.close(1009, "message too large").await;
+            Some(Err(error)) => {
+                if let Some((code, reason)) = told(&error) {
+                    self.close(code, reason).await;
+                }
                 return Err(Over);
             }
-            Some(Ok(Message::Frame(_)) | Err(_)) => return Err(Over),
+            Some(Ok(Message::Frame(_))) => return Err(Over),
         }
         Ok(())
     }

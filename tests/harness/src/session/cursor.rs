@@ -301,7 +301,12 @@ impl Cursor {
             // What this slow reader needed next has been truncated away meanwhile: it comes back
             // and is told so in the answer to its own request.
             Next::Gone => {
-                tracing::warn!(event = "lagging", campaignId = %self.campaign, sequenceNumber = number);
+                tracing::warn!(
+                    event = "lagging",
+                    campaignId = %self.campaign,
+                    sequenceNumber = number,
+                    eventId = context.hub.known_head(&self.campaign).map(|head| head.event_id),
+                );
                 Ok(Step::Close(LAGGING, "lagging"))
             }
         }

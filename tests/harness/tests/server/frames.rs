@@ -175,9 +175,9 @@ async fn one_byte_at_a_time_is_slow_and_nothing_else() {
     assert_eq!(wire.read().await.unwrap().kind(), "pong");
 }
 
-/// What breaks the protocol of frames ends the connection, and no other.
+/// What breaks the protocol of frames ends the connection, and no other (RFC 6455, 7.4.1).
 #[tokio::test(flavor = "multi_thread")]
-async fn frames_that_break_the_protocol_end_the_connection() {
+async fn frames_that_break_the_protocol_end_the_connection_with_a_code() {
     let server = Server::start().await;
     let mut other = Wire::open(&server).await;
     let unmasked = [&header(FINAL | TEXT, 0, PINGS.len() as u64), PINGS].concat();
@@ -186,23 +186,27 @@ async fn frames_that_break_the_protocol_end_the_connection() {
         [&head[..], &[0; 4], payload].concat()
     };
     let cases = [
-        ("not masked", unmasked),
-        ("a reserved bit", masked(FINAL | 0x40 | TEXT, PINGS)),
-        ("a reserved opcode", masked(FINAL | 3, b"")),
-        ("a reserved control opcode", masked(FINAL | 11, b"")),
-        ("a control frame in fragments", masked(PING, b"")),
-        ("a control frame of 126 bytes", masked(FINAL | PING, &[b'x'; 126])),
-        ("a continuation of nothing", masked(FINAL | CONTINUATION, PINGS)),
-        ("a new message within one", [masked(TEXT, b"{"), masked(FINAL | TEXT, PINGS)].concat()),
-        ("text that is not UTF-8", masked(FINAL | TEXT, &[0xff, 0xfe])),
-        ("half a character at the end", masked(FINAL | TEXT, &[b'{', 0xc3])),
+        ("not masked", 1002, unmasked),
+        ("a reserved bit", 1002, masked(FINAL | 0x40 | TEXT, PINGS)),
+        ("a reserved opcode", 1002, masked(FINAL | 3, b"")),
+        ("a reserved control opcode", 1002, masked(FINAL | 11, b"")),
+        ("a control frame in fragments", 1002, masked(PING, b"")),
+        ("a control frame of 126 bytes", 1002, masked(FINAL | PING, &[b'x'; 126])),
+        ("a continuation of nothing", 1002, masked(FINAL | CONTINUATION, PINGS)),
+        (
+            "a new message within one",
+            1002,
+            [masked(TEXT, b"{"), masked(FINAL | TEXT, PINGS)].concat(),
+        ),
+        ("text that is not UTF-8", 1007, masked(FINAL | TEXT, &[0xff, 0xfe])),
+        ("half a character at the end", 1007, masked(FINAL | TEXT, &[b'{', 0xc3])),
     ];
-    for (name, bytes) in cases {
+    for (name, code, bytes) in cases {
         let mut wire = Wire::open(&server).await;
         wire.raw(&bytes).await;
-        while let Some(frame) = wire.read().await {
-            assert!([1002, 1007].contains(&frame.code()), "{name}: {frame:?}");
-        }
+        let told = wire.read().await.map(|frame| frame.code());
+        assert_eq!(told, Some(code), "{name}");
+        assert_eq!(wire.read().await, None, "{name}");
         other.pong().await;
     }
 }

@@ -134,6 +134,25 @@ async fn wrong_passwords_are_refused_and_too_many_of_them_have_to_wait() {
     bearer(&server, "ada-l").await;
 }
 
+/// Each is another name, so none is told to wait for itself: but passwords are checked one at a time, and
+/// whoever waits holds a thread.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_logins_at_once_than_may_wait_are_told_to_come_back() {
+    let server = guarded(|_| {}).await;
+    let mut attempts = tokio::task::JoinSet::new();
+    for attempt in 0..200 {
+        let body = json!({"user": format!("made-up-{attempt}"), "password": "wrong"});
+        let request = reqwest::Client::new().post(server.url("/auth/login"));
+        attempts.spawn(answer(request.body(body.to_string())));
+    }
+    let answers = attempts.join_all().await;
+    let of = |code| answers.iter().filter(|answer| answer.code() == code).count();
+    let (wrong, busy) = (of((401, "unauthorized")), of((429, "rate_limited")));
+    assert_eq!(wrong + busy, 200);
+    assert!(wrong >= 16 && busy > 0, "{wrong} were checked, {busy} were not");
+    bearer(&server, "ada-l").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_route_shows_a_campaign_to_anybody_but_its_owner_and_the_operator() {
     let server = guarded(|_| {}).await;

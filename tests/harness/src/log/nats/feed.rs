@@ -113,6 +113,7 @@ impl Feed {
                     event = "log_message_rejected",
                     campaignId = campaign.as_str(),
                     sequence,
+                    eventId = id,
                     code = code.as_str(),
                 );
                 None
