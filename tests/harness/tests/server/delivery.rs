@@ -16,7 +16,7 @@ use tokio_tungstenite::client_async;
 
 use super::core::{Room, at, at_zero, kind, number};
 use super::log::{created, id, row};
-use super::support::{Client, Copy, Server, parse};
+use super::support::{Client, Copy, Heard, Server, parse};
 
 #[test]
 fn a_client_that_answers_nothing_is_pinged_and_then_removed() {
@@ -251,11 +251,27 @@ async fn lazy(server: &Server, campaign: &str) -> Client {
 /// More than the buffers between two ends of a connection hold.
 const MANY: u64 = 14_000;
 
+/// Waits until so much of a metric is told.
+async fn told(server: &Server, line: &str) {
+    let told = async {
+        while !server.metrics().await.contains(line) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), told).await.expect(line);
+}
+
+const STALLED: &str = "campaign_sync_retries_total{what=\"send\"} 1\n";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_takes_nothing_holds_up_nobody_and_catches_up() {
-    let server = Server::start().await;
+    let server = Server::with(|options| {
+        options.metrics = Some("127.0.0.1:0".parse().unwrap());
+    })
+    .await;
     let head = server.generated("c1", MANY).await;
     let mut slow = lazy(&server, "c1").await;
+    told(&server, STALLED).await;
     let mut quick = Client::subscribed(&server.address, "c1").await;
     let all = json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "replay"});
     quick.recover(all).await;
@@ -263,6 +279,42 @@ async fn a_reader_that_takes_nothing_holds_up_nobody_and_catches_up() {
     quick.follow(&mut first, head).await;
     slow.follow(&mut second, head).await;
     assert_eq!(first, second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_history_does_not_wait_for_is_closed_with_4409_and_comes_back() {
+    let server = Server::with(|options| {
+        options.delivery.retry_backoff_ms = 20_000;
+        options.delivery.idle_timeout_ms = 600_000;
+        options.history.history_events = MANY + 100;
+    })
+    .await;
+    let head = server.generated("c1", MANY).await;
+    let (mut copy, mut slow) = (Copy::default(), lazy(&server, "c1").await);
+    // As many events again: what it would be sent next is forgotten meanwhile.
+    assert_eq!(server.act("c1", "validate-dns").await.status, 200);
+    server.completed("c1").await;
+    let forgotten = async {
+        let connection = Connection::open(&server.db).unwrap();
+        let oldest = "SELECT min(sequence_number) FROM events";
+        while connection.query_row(oldest, [], |row| row.get::<_, u64>(0)).unwrap() < MANY / 2 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), forgotten).await.expect("history is kept");
+    let closed = loop {
+        match slow.next().await {
+            Heard::Document(document) => copy.hear(&document),
+            Heard::Closed(code) => break code,
+        }
+    };
+    assert_eq!((closed, copy.number < head), (Some(4409), true), "{}", copy.number);
+    let mut again = Client::subscribed(&server.address, "c1").await;
+    again.recover(json!({"campaignId": "c1", "lastSequenceNumber": copy.number})).await;
+    let position = server.get("/campaigns/c1").await.position.unwrap();
+    let newest = position.split_once('/').unwrap().1.parse().unwrap();
+    again.follow(&mut copy, newest).await;
+    assert_eq!(copy.rows.len() as u64, MANY);
 }
 
 #[tokio::test(flavor = "multi_thread")]

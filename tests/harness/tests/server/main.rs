@@ -33,6 +33,7 @@ mod runner;
 mod sealed_reader;
 mod security;
 mod sessions;
+mod shared_clients;
 mod shared_filing;
 mod shared_log;
 mod shared_sessions;

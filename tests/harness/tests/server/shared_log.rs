@@ -1,4 +1,4 @@
-//! Several servers over one stream: racing, killed, and moved between.
+//! Several servers over one stream: racing and killed.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +19,7 @@ use serde_json::json;
 use super::history::{Entry, What, check};
 use super::log::{NOW, created, id, row};
 use super::nats::{NEVER, Nats};
-use super::process::{Process, program};
-use super::support::{Client, Copy, options, parse};
+use super::support::{Copy, options, parse};
 
 /// Folds a whole log, every hash, number and link checked.
 fn folded(log: &NatsLog) -> Copy {
@@ -359,48 +358,6 @@ fn concurrent_appends_and_reads_of_several_servers_are_one_total_order() {
         What::Read { .. } => None,
     });
     assert_eq!(acknowledged.sum::<usize>() + 1, log.len());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_whose_server_is_killed_mid_replay_goes_on_at_another() {
-    let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
-    let place = nats.place();
-    let start = |name: &str| {
-        let cache = nats.file(name);
-        let listen = ["--listen", "127.0.0.1:0", "--rate", "2000", "--log", &place, "--cache"];
-        Process::spawn(program().args(listen).arg(cache))
-    };
-    let (one, two) = (start("1.db"), start("2.db"));
-    let new = json!({"campaignId": "c1", "name": "one", "count": 1_500});
-    one.post("/campaigns", new).await;
-    one.post("/campaigns/c1/start", json!({})).await;
-    let mut copy = Copy::default();
-    let mut client = Client::subscribed(&one.address, "c1").await;
-    client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "replay"})).await;
-    client.follow(&mut copy, 500).await;
-    drop(client);
-    // A second client is in the middle of its replay when the server dies, and with it the runner.
-    let mut late = Copy::default();
-    let mut client = Client::subscribed(&one.address, "c1").await;
-    client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "replay"})).await;
-    client.follow(&mut late, 100).await;
-    one.kill();
-    for mut copy in [copy, late] {
-        let mut client = Client::subscribed(&two.address, "c1").await;
-        let mut payload = copy.payload("c1");
-        payload["prefer"] = json!("replay");
-        let before = copy.documents.len();
-        client.recover(payload).await;
-        // The copy accepts nothing but the very next number, chained and of the same epoch; a
-        // snapshot would leave its documents behind its number.
-        while copy.status != "completed" {
-            let document = client.document().await;
-            copy.hear(&document);
-        }
-        assert!(copy.documents.len() > before);
-        assert_eq!(copy.documents.len() as u64, copy.number);
-        assert_eq!(copy.rows.len(), 1_500);
-    }
 }
 
 #[test]

@@ -1,0 +1,110 @@
+//! Clients of servers that share a log: each server is as good as any other.
+
+use serde_json::json;
+
+use super::nats::Nats;
+use super::process::{Process, program};
+use super::support::{Client, Copy, parse};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_server_is_killed_mid_replay_goes_on_at_another() {
+    let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
+    let place = nats.place();
+    let start = |name: &str| {
+        let cache = nats.file(name);
+        let listen = ["--listen", "127.0.0.1:0", "--rate", "2000", "--log", &place, "--cache"];
+        Process::spawn(program().args(listen).arg(cache))
+    };
+    let (one, two) = (start("1.db"), start("2.db"));
+    let new = json!({"campaignId": "c1", "name": "one", "count": 1_500});
+    one.post("/campaigns", new).await;
+    one.post("/campaigns/c1/start", json!({})).await;
+    let mut copy = Copy::default();
+    let mut client = Client::subscribed(&one.address, "c1").await;
+    client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "replay"})).await;
+    client.follow(&mut copy, 500).await;
+    drop(client);
+    // A second client is in the middle of its replay when the server dies, and with it the runner.
+    let mut late = Copy::default();
+    let mut client = Client::subscribed(&one.address, "c1").await;
+    client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "replay"})).await;
+    client.follow(&mut late, 100).await;
+    one.kill();
+    for mut copy in [copy, late] {
+        let mut client = Client::subscribed(&two.address, "c1").await;
+        let mut payload = copy.payload("c1");
+        payload["prefer"] = json!("replay");
+        let before = copy.documents.len();
+        client.recover(payload).await;
+        // The copy accepts nothing but the very next number, chained and of the same epoch; a
+        // snapshot would leave its documents behind its number.
+        while copy.status != "completed" {
+            let document = client.document().await;
+            copy.hear(&document);
+        }
+        assert!(copy.documents.len() > before);
+        assert_eq!(copy.documents.len() as u64, copy.number);
+        assert_eq!(copy.rows.len(), 1_500);
+    }
+}
+
+/// Goes on at a server from where the copy stands. One that is not as far yet says so after two seconds;
+/// a client does not go back for that, and asks again.
+async fn resumed(address: &str, copy: &mut Copy) -> Client {
+    for _ in 0..30 {
+        let mut client = Client::subscribed(address, "c1").await;
+        let mut payload = copy.payload("c1");
+        payload["prefer"] = json!("replay");
+        if copy.number == 0 {
+            payload["epoch"].take();
+        }
+        client.recover(payload).await;
+        let mut document = client.document().await;
+        while parse(&document)["type"] != "event_recovery" {
+            document = client.document().await;
+        }
+        if parse(&document)["data"]["reason"] != "position_ahead" {
+            copy.hear(&document);
+            return client;
+        }
+    }
+    panic!("the server never gets to {}", copy.number);
+}
+
+/// The copy takes nothing but the very next number, chained and of the same epoch.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_moves_at_every_reconnect_has_no_gap_whatever_is_killed_meanwhile() {
+    let mut nats = tokio::task::spawn_blocking(Nats::cluster).await.unwrap();
+    let place = nats.place();
+    let start = |name: &str| {
+        let cache = nats.file(name);
+        let listen = ["--listen", "127.0.0.1:0", "--rate", "500", "--log", &place, "--cache"];
+        Process::spawn(program().args(listen).arg(cache))
+    };
+    let mut servers = ["1.db", "2.db", "3.db"].map(start).into_iter().collect::<Vec<_>>();
+    let new = json!({"campaignId": "c1", "name": "one", "count": 2_500});
+    servers[0].post("/campaigns", new).await;
+    servers[0].post("/campaigns/c1/start", json!({})).await;
+    let mut copy = Copy::default();
+    for turn in 0..24 {
+        match turn {
+            8 => {
+                let leader = nats.leader().await;
+                nats.kill(leader);
+            }
+            // The one that began the phase.
+            16 => servers.remove(0).kill(),
+            _ => {}
+        }
+        let server = &servers[turn % servers.len()];
+        let (before, mut client) = (copy.number, resumed(&server.address, &mut copy).await);
+        client.follow(&mut copy, before + 40).await;
+    }
+    let mut client = resumed(&servers[1].address, &mut copy).await;
+    while copy.status != "completed" {
+        let document = client.document().await;
+        copy.hear(&document);
+    }
+    assert_eq!(copy.documents.len() as u64, copy.number);
+    assert_eq!(copy.rows.len(), 2_500);
+}
