@@ -76,6 +76,8 @@ fn judge(lines: &[Rc<Line>], head: u64, seconds: u64) -> Found {
             "repeated_and_dropped": sum(|it| it.repeated),
             "snapshots": sum(|it| it.snapshots),
         }),
+        duplicates: applied.saturating_sub(expected),
+        out_of_order: skipped,
         ..Found::default()
     };
     if applied != expected || skipped != 0 {

@@ -40,7 +40,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     let followed = server.process.usage()?;
     sleep(Duration::from_secs(plan.scaled(10, 1))).await;
     let after = server.process.usage()?;
-    let found = Found {
+    let mut found = Found {
         figures: vec![("rss_10000_campaigns", json!(after.rss))],
         details: json!({
             "campaigns": count,
@@ -53,6 +53,10 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
         }),
         ..Found::default()
     };
+    if seen() != count as u64 || crowd.tally.borrow().out_of_order != 0 {
+        let shown = crowd.tally.borrow().shown(count as u64);
+        found.broken.push(format!("campaigns: {shown}"));
+    }
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
     server.stop().await?;
     Ok(found)
