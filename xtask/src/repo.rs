@@ -57,7 +57,7 @@ impl Repo {
 
     /// A file of `target/report`, whose directory is made if need be.
     pub(crate) fn report(&self, name: &str) -> Result<PathBuf> {
-        let path = self.target("report").join(name);
+        let path = self.path("target/report").join(name);
         let directory = path.parent().context("a report has a directory")?;
         std::fs::create_dir_all(directory)
             .with_context(|| format!("cannot make {}", directory.display()))?;
