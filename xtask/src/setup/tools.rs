@@ -30,21 +30,24 @@ pub(crate) fn cargo_mutants(repo: &Repo) -> Result<()> {
 /// wasm-opt, out of the npm package binaryen.
 pub(crate) fn wasm_opt(repo: &Repo) -> Result<()> {
     let root = repo.tool_root("binaryen", BINARYEN);
-    if root.join("node_modules/.bin/wasm-opt").exists() {
+    let is_whole = || root.join("node_modules/.bin/wasm-opt").exists();
+    if is_whole() {
         return Ok(());
     }
-    // npm is not atomic: install beside the final place and move, so that what is there is whole.
-    let partial = repo.tool_root("binaryen", &format!("{BINARYEN}-partial"));
-    if partial.exists() {
-        fs::remove_dir_all(&partial)
-            .with_context(|| format!("cannot remove {}", partial.display()))?;
-    }
+    // npm is not atomic: install beside the final place and move, so that what is there is whole. Each
+    // process beside it in a place of its own, for two may find the tool missing at once.
+    let own = format!("{BINARYEN}-partial-{}", std::process::id());
+    let partial = repo.tool_root("binaryen", &own);
     fs::create_dir_all(&partial).with_context(|| format!("cannot make {}", partial.display()))?;
     run(repo
         .command("npm")
         .args(["install", "--no-audit", "--no-fund", "--no-save", "--prefix"])
         .arg(&partial)
         .arg(format!("binaryen@{BINARYEN}")))?;
+    if is_whole() {
+        return fs::remove_dir_all(&partial)
+            .with_context(|| format!("cannot remove {}", partial.display()));
+    }
     if root.exists() {
         fs::remove_dir_all(&root).with_context(|| format!("cannot remove {}", root.display()))?;
     }
