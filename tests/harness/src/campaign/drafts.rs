@@ -11,7 +11,7 @@ use crate::log::{Draft, Recount, Settings};
 
 /// An event of that type.
 pub fn draft(now: Moment, kind: &'static str, data: &Value) -> Draft {
-    Draft { kind, timestamp: now.timestamp(), data: data.to_string(), filed: None }
+    Draft { kind, timestamp: now.timestamp(), data: data.to_string(), filed: None, counted: None }
 }
 
 /// The first event of every campaign, `create`, and what changes its settings, `update`.
@@ -117,5 +117,5 @@ pub fn transition(now: Moment, campaign: &CampaignId, it: &Transition<'_>) -> Dr
         "campaign": record_json(campaign.as_str(), after),
         "domainsDigest": it.recount.head.domains_digest.to_string(),
     });
-    draft(now, TRANSITION, &data)
+    Draft { counted: Some(it.recount.clone()), ..draft(now, TRANSITION, &data) }
 }

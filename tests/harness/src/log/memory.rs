@@ -11,8 +11,8 @@ use super::compose::Chain;
 use super::divergence::{Kind, changed};
 use super::fold::{Fold, Table};
 use super::{
-    Appended, Divergence, Draft, Event, EventLog, Head, LogError, Recount, Row, RowQuery, Stand,
-    Tally, Transaction, View,
+    Appended, Divergence, Draft, Event, EventLog, Head, LogError, REFUSALS_MAX, Recount, Row,
+    RowQuery, Stand, Tally, Transaction, View,
 };
 use crate::lock::lock;
 
@@ -103,6 +103,10 @@ impl Campaign {
         let mut events = Vec::with_capacity(drafts.len());
         let mut filed = Vec::new();
         for draft in drafts {
+            let head = self.head.number;
+            if draft.counted.as_ref().is_some_and(|counted| *counted != self.recount()) {
+                return Err(LogError::Conflict { head });
+            }
             events.push(chain.next(campaign, draft, None)?);
             fold.event(campaign, draft.kind, &draft.data)?;
             let entry = draft.filed.as_ref();
@@ -124,6 +128,16 @@ impl Campaign {
 
     fn filed(&self, key: &str) -> Option<&Transaction> {
         self.transactions.iter().find(|it| it.key.as_deref() == Some(key))
+    }
+
+    fn recount(&self) -> Recount {
+        let (mut digest, mut tally, mut hasher) =
+            (Digest::default(), Tally::default(), RowHasher::default());
+        for (row, _) in self.rows.values() {
+            digest.add(row.hash(&mut hasher));
+            tally.add(row);
+        }
+        Recount { head: self.head.clone(), count: tally.rows, digest, tally }
     }
 
     fn view(&self, query: &RowQuery) -> View {
@@ -229,15 +243,7 @@ impl EventLog for MemoryLog {
     }
 
     fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>, LogError> {
-        Ok(self.of(campaign, |it| {
-            let (mut digest, mut tally, mut hasher) =
-                (Digest::default(), Tally::default(), RowHasher::default());
-            for (row, _) in it.rows.values() {
-                digest.add(row.hash(&mut hasher));
-                tally.add(row);
-            }
-            Recount { head: it.head.clone(), count: tally.rows, digest, tally }
-        }))
+        Ok(self.of(campaign, Campaign::recount))
     }
 
     fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>, LogError> {
@@ -261,6 +267,13 @@ impl EventLog for MemoryLog {
         let Some(it) = campaigns.get_mut(campaign) else { return Ok(()) };
         if refused.key.as_deref().is_none_or(|key| it.filed(key).is_none()) {
             it.transactions.push(refused.clone());
+            let refusals = it.transactions.iter().filter(|it| it.sequence_number.is_none());
+            let mut beyond = refusals.count().saturating_sub(REFUSALS_MAX as usize);
+            it.transactions.retain(|it| {
+                let goes = beyond > 0 && it.sequence_number.is_none();
+                beyond -= usize::from(goes);
+                !goes
+            });
         }
         Ok(())
     }

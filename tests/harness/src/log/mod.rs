@@ -28,6 +28,10 @@ pub use divergence::Divergence;
 use state::record_json;
 pub use state::{Row, Settings, Stand, Tally};
 
+/// Refusals kept in a campaign's transaction log: whoever may ask may fill no disk by it. The oldest are
+/// forgotten, with their keys.
+pub const REFUSALS_MAX: u64 = 500;
+
 /// What happened, before it has a number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
@@ -39,6 +43,8 @@ pub struct Draft {
     pub data: String,
     /// What the transaction log files with it, in the same transaction.
     pub filed: Option<Transaction>,
+    /// What the rows must say before it, counted again in the same transaction.
+    pub counted: Option<Recount>,
 }
 
 /// An event of the log.
@@ -261,7 +267,8 @@ pub trait EventLog: Send + Sync + fmt::Debug {
 
     /// Appends events to a campaign whose last number is `expected`, all or none, with what is to be
     /// filed of them. Number 0 expects a campaign that does not exist yet. When this returns, they
-    /// are durable. A key that something is filed under already is a conflict too.
+    /// are durable. A key that something is filed under already is a conflict too, and so are rows that
+    /// are not what was counted.
     ///
     /// # Errors
     /// All of [`LogError`]; nothing has changed then.
@@ -304,7 +311,8 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// [`LogError::Storage`].
     fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>>;
 
-    /// Files what was refused. Does nothing if something is filed under its key already.
+    /// Files what was refused, and forgets the oldest refusals beyond [`REFUSALS_MAX`]. Does nothing if
+    /// something is filed under its key already.
     ///
     /// # Errors
     /// [`LogError::Storage`].

@@ -5,6 +5,7 @@
 //! everything they change are one transaction.
 
 mod append;
+mod count;
 mod holder;
 mod instance;
 mod read;
@@ -196,7 +197,7 @@ fn put_number(on: &Connection, key: &str, number: u64) -> rusqlite::Result<()> {
 fn prepare(connection: &Connection) -> Result<()> {
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(64);
-    Ok(())
+    Ok(count::prepare(connection)?)
 }
 
 impl EventLog for SqliteLog {
@@ -245,7 +246,7 @@ impl EventLog for SqliteLog {
     }
 
     fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()> {
-        Ok(within(&lock(&self.writer), campaign).file(refused)?)
+        self.writing(|tx| Ok(within(tx, campaign).file_refusal(refused)?))
     }
 
     fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>> {

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use campaign_sync::protocol::campaign::CampaignRecord;
-use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
+use campaign_sync::protocol::{CampaignId, Code, Digest, Phase, Status};
 use campaign_sync_harness::campaign::drafts;
 use campaign_sync_harness::clock::Moment;
 use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::place::LogPlace;
 use campaign_sync_harness::log::sqlite::SqliteLog;
-use campaign_sync_harness::log::{Draft, EventLog, LogError, RowQuery, Settings, Transaction};
+use campaign_sync_harness::log::{
+    Draft, EventLog, LogError, REFUSALS_MAX, Recount, RowQuery, Settings, Tally, Transaction,
+};
 use serde_json::{Value, json};
 
 use super::nats::Nats;
@@ -148,6 +150,47 @@ fn what_is_accepted_is_filed_with_its_event_and_a_key_is_taken_once() {
         let results: Vec<_> =
             log.transactions(&id()).unwrap().into_iter().map(|it| it.result).collect();
         assert_eq!(results, ["accepted", "accepted", "illegal_transition", "behind"]);
+    });
+}
+
+#[test]
+fn an_append_whose_rows_are_not_what_was_counted_is_a_conflict() {
+    on_every_log(|log| {
+        log.append(&id(), 0, &[created(), row(0), row(1)]).unwrap();
+        let counted = log.recount(&id()).unwrap().unwrap();
+        let checked = |counted: &Recount| Draft { counted: Some(counted.clone()), ..row(2) };
+        let wrong = [
+            Recount { count: 3, ..counted.clone() },
+            Recount { digest: Digest(1), ..counted.clone() },
+            Recount { tally: Tally { resolved: 1, ..counted.tally }, ..counted.clone() },
+        ];
+        for wrong in wrong {
+            let refused = log.append(&id(), 3, &[row(3), checked(&wrong)]);
+            assert_eq!(refused, Err(LogError::Conflict { head: 3 }));
+        }
+        assert_eq!(log.recount(&id()).unwrap().unwrap(), counted);
+        log.append(&id(), 3, &[checked(&counted)]).unwrap();
+    });
+}
+
+#[test]
+fn the_oldest_refusals_are_forgotten_with_their_keys_and_nothing_that_was_accepted() {
+    on_every_log(|log| {
+        let entry = |n: u64| Transaction {
+            name: "DNS_Phase_Transition".into(),
+            result: "illegal_transition".into(),
+            key: Some(format!("k{n}")),
+            ..Transaction::default()
+        };
+        let accepted = Transaction { result: "accepted".into(), ..entry(0) };
+        let created = Draft { filed: Some(accepted), ..created() };
+        log.append(&id(), 0, &[created]).unwrap();
+        (1..=REFUSALS_MAX + 2).for_each(|n| log.file(&id(), &entry(n)).unwrap());
+        let keys: Vec<_> =
+            log.transactions(&id()).unwrap().into_iter().filter_map(|it| it.key).collect();
+        let kept = (3..=REFUSALS_MAX + 2).map(|n| format!("k{n}"));
+        assert_eq!(keys, std::iter::once("k0".to_owned()).chain(kept).collect::<Vec<_>>());
+        assert_eq!(log.filed(&id(), "k2").unwrap(), None);
     });
 }
 

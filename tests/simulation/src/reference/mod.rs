@@ -130,6 +130,7 @@ impl Core {
             timestamp: wire::timestamp(now_ms),
             data: wire::data(&campaign.id, change, &after).to_string(),
             filed: None,
+            counted: None,
         };
         let head = campaign.log().head();
         let appended = if published {

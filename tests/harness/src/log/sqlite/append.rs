@@ -20,6 +20,11 @@ pub(super) fn append(
     let keys = drafts.iter().filter_map(|draft| draft.filed.as_ref()?.key.as_deref());
     let mut appending = Appending::begin(on, log, expected, keys)?;
     for draft in drafts {
+        if let Some(counted) = &draft.counted
+            && on.recount()?.as_ref() != Some(counted)
+        {
+            return Err(LogError::Conflict { head: counted.head.number });
+        }
         let event = appending.chain.next(on.id, draft, log.keys.as_deref())?;
         appending.add(draft.kind, &draft.data, event.document, draft.filed.as_ref())?;
     }

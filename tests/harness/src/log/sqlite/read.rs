@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use campaign_sync::protocol::campaign::{CampaignRecord, PhaseCounters};
-use campaign_sync::protocol::digest::{Buckets, EMPTY_BUCKETS, RowHasher};
+use campaign_sync::protocol::digest::{Buckets, EMPTY_BUCKETS};
 use campaign_sync::protocol::{CampaignId, Digest, Phase, Status};
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params};
 
-use super::super::{Event, Head, Recount, Row, RowQuery, Stand, Tally, Transaction, View};
+use super::super::{Event, Head, Row, RowQuery, Stand, Transaction, View};
 use super::Within;
 use super::rows::{COLUMNS, row};
 
@@ -100,22 +100,6 @@ impl Within<'_> {
             self.on.prepare_cached(&sql)?.query_row(params_from_iter(&values), |row| row.get(0))?
         };
         Ok(Some(View { head, stand, rows, matching }))
-    }
-
-    pub(super) fn recount(self) -> rusqlite::Result<Option<Recount>> {
-        let Some(head) = self.head()? else { return Ok(None) };
-        let mut statement = self
-            .on
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1"))?;
-        let mut rows = statement.query([self.id.as_str()])?;
-        let (mut digest, mut tally, mut hasher) =
-            (Digest::default(), Tally::default(), RowHasher::default());
-        while let Some(found) = rows.next()? {
-            let (row, _) = row(found)?;
-            digest.add(row.hash(&mut hasher));
-            tally.add(&row);
-        }
-        Ok(Some(Recount { head, count: tally.rows, digest, tally }))
     }
 
     pub(super) fn buckets(self) -> rusqlite::Result<Option<(u64, Box<Buckets>)>> {

@@ -124,7 +124,7 @@ impl SqliteLog {
             }
             // Unlike an event a refusal has no number by which it is known when it is read again.
             if number(tx, FILED_AT)?.is_none_or(|filed_at| filed_at < at) {
-                on.file(refused)?;
+                on.file_refusal(refused)?;
                 put_number(tx, FILED_AT, at)?;
             }
             Ok(true)
@@ -144,14 +144,20 @@ impl SqliteLog {
         self.writing(|tx| {
             let on = within(tx, campaign);
             let number = on.head()?.map_or(0, |head| head.number);
-            let known = (number, filed_count(on)?);
-            let told = (image.number, image.transactions.len() as u64);
-            if known < told {
+            // As old as what is known here, it may still lack a refusal, or tell of one that is not.
+            let same_number = number == image.number;
+            let known = on.transactions()?;
+            let is_known = |it: &Transaction| known.contains(it);
+            let is_told = |it: &Transaction| image.transactions.contains(it);
+            let is_head = number < image.number || same_number && known.last().is_none_or(is_told);
+            let is_news = number < image.number
+                || same_number && is_head && !image.transactions.last().is_none_or(is_known);
+            if is_news {
                 replace(on, self, image)?;
             }
             on.truncate(image.oldest - 1)?;
             let (head, stand) = on.state()?.ok_or(LogError::UnknownCampaign)?;
-            Ok((Appended { events: Vec::new(), head, stand }, known <= told))
+            Ok((Appended { events: Vec::new(), head, stand }, is_head))
         })
     }
 
@@ -169,11 +175,6 @@ const POSITION: &str = "position";
 
 /// The last message whose refusal was filed.
 const FILED_AT: &str = "filedAt";
-
-fn filed_count(Within { on, id }: Within<'_>) -> rusqlite::Result<u64> {
-    on.prepare_cached("SELECT count(*) FROM transaction_log WHERE campaign_id = ?1")?
-        .query_row([id.as_str()], |row| row.get(0))
-}
 
 fn position(copy: &SqliteLog) -> Result<Option<u64>> {
     copy.reading(|tx| number(tx, POSITION))

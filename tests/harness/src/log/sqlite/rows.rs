@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension as _, Row as SqlRow, params};
 use super::super::compose::Chain;
 use super::super::divergence::{Kind, changed};
 use super::super::fold::Table;
-use super::super::{Divergence, Head, LogError, Result, Row, Stand, Transaction};
+use super::super::{Divergence, Head, LogError, REFUSALS_MAX, Result, Row, Stand, Transaction};
 use super::Within;
 
 /// The columns of a row, in the order that [`row`] reads them.
@@ -137,6 +137,16 @@ impl Within<'_> {
         it.event_id,
         it.record,
     ])?;
+        Ok(())
+    }
+
+    /// Files a refusal, and forgets the oldest ones where there are too many.
+    pub(super) fn file_refusal(self, it: &Transaction) -> rusqlite::Result<()> {
+        self.file(it)?;
+        let sql = "DELETE FROM transaction_log WHERE id IN (SELECT id FROM transaction_log
+             WHERE campaign_id = ?1 AND sequence_number IS NULL
+             ORDER BY id DESC LIMIT -1 OFFSET ?2)";
+        self.on.prepare_cached(sql)?.execute(params![self.id.as_str(), REFUSALS_MAX])?;
         Ok(())
     }
 
