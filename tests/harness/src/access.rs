@@ -26,8 +26,11 @@ use crate::followers::Followers;
 use crate::lock::lock;
 use crate::session::limits::Bucket;
 
-/// Attempts to log in as one user, in a row; then one comes back every five seconds.
-const ATTEMPTS: u32 = 10;
+/// Attempts to log in as one user: one every five seconds, after ten in a row.
+const ATTEMPTS_PER_SECOND: f64 = 0.2;
+
+/// How many seconds' worth of them come in a row.
+const ATTEMPTS_KEPT: u32 = 50;
 
 /// Sessions of one user at a time, over all servers; the oldest ends when there is one more.
 pub const SESSIONS_MAX: usize = 32;
@@ -89,6 +92,8 @@ pub struct Login {
     revoked: AtomicBool,
     sockets: AtomicUsize,
     requests: Mutex<Bucket>,
+    /// What its sockets asked of the log and of the state.
+    pub(crate) asked_for: Mutex<Bucket>,
     followers: Mutex<Followers>,
 }
 
@@ -103,7 +108,7 @@ impl Identity {
     }
 
     /// The session that it rests on.
-    fn login(&self) -> Option<&Login> {
+    pub(crate) fn login(&self) -> Option<&Login> {
         match self {
             Self::Anyone | Self::Operator => None,
             Self::User(login) => Some(login),
@@ -158,7 +163,7 @@ impl Identity {
     /// The milliseconds to wait, if there are too many.
     pub fn requests(&self, now_ms: u64, per_second: u32) -> Result<(), u64> {
         let Self::User(login) = self else { return Ok(()) };
-        lock(&login.requests).take(now_ms, per_second, 10 * per_second)
+        lock(&login.requests).take(now_ms, per_second, 10)
     }
 }
 
@@ -178,7 +183,6 @@ pub struct Access {
     token: Option<String>,
     users: Option<BTreeMap<String, String>>,
     session_ms: u64,
-    requests_per_second: u32,
     is_shared: bool,
     /// By the hash of their tokens.
     sessions: Mutex<HashMap<String, Arc<Login>>>,
@@ -209,7 +213,7 @@ pub enum Denied {
 impl Access {
     /// Everybody may do everything.
     pub fn open() -> Self {
-        Self::with(None, None, 0, 1)
+        Self::with(None, None, 0)
     }
 
     /// Of those who know the token, or log in as one of the users, for as long as a session lasts.
@@ -217,13 +221,11 @@ impl Access {
         token: Option<String>,
         users: Option<BTreeMap<String, String>>,
         session_seconds: u64,
-        requests_per_second: u32,
     ) -> Self {
         Self {
             token,
             users,
             session_ms: session_seconds.saturating_mul(1_000),
-            requests_per_second,
             is_shared: false,
             sessions: Mutex::default(),
             attempts: Mutex::default(),
@@ -278,8 +280,8 @@ impl Access {
         let bucket = self.attempt_hasher.hash_one(user) as u16;
         lock(&self.attempts)
             .entry(bucket)
-            .or_insert_with(|| Bucket::full(now_ms, ATTEMPTS))
-            .take_slowly(now_ms, 5_000, ATTEMPTS)
+            .or_default()
+            .take(now_ms, ATTEMPTS_PER_SECOND, ATTEMPTS_KEPT)
             .map_err(Denied::TooMany)?;
         let _one_at_a_time = lock(&self.checking);
         checks(hash.map(String::as_str), password).then_some(()).ok_or(Denied::Wrong)
@@ -313,7 +315,8 @@ impl Access {
                 user: entry.user,
                 revoked: AtomicBool::new(false),
                 sockets: AtomicUsize::new(0),
-                requests: Mutex::new(Bucket::full(now.monotonic_ms, 10 * self.requests_per_second)),
+                requests: Mutex::default(),
+                asked_for: Mutex::default(),
                 followers: Mutex::default(),
             })
         });

@@ -134,10 +134,10 @@ impl Keyring {
         [campaign, epoch, event_id]: [&str; 3],
         number: u64,
         route: &str,
-        answer: &Value,
+        answer: &str,
     ) -> Result<Value> {
         let list = associated(campaign, epoch, number, event_id, route);
-        let sealed = self.seal(&list, &answer.to_string())?;
+        let sealed = self.seal(&list, answer)?;
         let Sealed { kid, sealed } = Sealed::read(&sealed).map_err(LogError::Rejected)?;
         Ok(json!({
             "campaignId": campaign,

@@ -45,6 +45,8 @@ pub struct Metrics {
     pub rate_limited: Family<Label, Counter>,
     /// Events that a socket was behind its log, whenever it was told.
     pub lag_events: Histogram,
+    /// Seconds from the commit of a campaign's newest event until a socket was given it.
+    pub delivery_seconds: Histogram,
     /// Snapshots built, not those shared.
     pub snapshots_built: Counter,
     /// Seals made: a key is good for 2^32 of them.
@@ -80,6 +82,7 @@ impl Default for Metrics {
             closes: add(it, "closes", "Connections closed by the server"),
             rate_limited: add(it, "rate_limited", "Refused as too many"),
             lag_events: put(it, "lag_events", "Events a socket was behind", events()),
+            delivery_seconds: put(it, "delivery_seconds", "From commit to socket", seconds()),
             snapshots_built: add(it, "snapshots_built", "Snapshots built"),
             seals: add(it, "seals", "Seals made, each with a nonce"),
             request_seconds: put(it, "request_seconds", "Time of a REST request", seconds()),

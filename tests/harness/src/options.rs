@@ -111,6 +111,11 @@ impl Options {
         within("retry-backoff-ms", delivery.retry_backoff_ms, (1, 20_000));
         within("idle-timeout-ms", delivery.idle_timeout_ms, (3 * self.heartbeat_ms, 3_600_000));
         within("recoveries-per-second", delivery.recoveries_per_second.into(), (1, 10_000));
+        within(
+            "session-recoveries-per-second",
+            delivery.session_recoveries_per_second.into(),
+            (1, 1_000_000),
+        );
         within("messages-per-second", delivery.messages_per_second.into(), (10, 1_000_000));
         within("max-subscriptions", delivery.max_subscriptions as u64, (1, 100_000));
         within("session-seconds", self.session_seconds, (1, 30 * 24 * 3_600));

@@ -55,12 +55,10 @@ pub async fn run(
     let invalid = |complaint| io::Error::new(io::ErrorKind::InvalidInput, complaint);
     let users = options.users.as_deref().map(access::users).transpose().map_err(invalid)?;
     let open = options.token.is_none() && users.is_none();
-    let (token, session_seconds) = (options.token, options.session_seconds);
-    let requests_per_second = options.requests_per_second;
     let keys = options.encrypt_keys.as_deref().map(Keyring::read).transpose().map_err(invalid)?;
     let new_epoch = keys::new_epoch(keys.as_ref());
     let place = options.log.unwrap_or_else(|| LogPlace::Sqlite(options.db.clone()));
-    let access = Access::with(token, users, session_seconds, requests_per_second);
+    let access = Access::with(options.token, users, options.session_seconds);
     let access = if matches!(place, LogPlace::Nats(_)) { access.shared() } else { access };
     let log = place.open(&options.cache, &new_epoch, options.new_epoch, keys.map(Arc::new));
     let hub = Arc::new(Hub::new(log.map_err(io::Error::other)?));
@@ -96,7 +94,7 @@ pub async fn run(
         original,
         rate: options.rate,
         gate: Arc::new(Gate::new(&options.origin, address, open)),
-        requests_per_second,
+        requests_per_second: options.requests_per_second,
         sockets: (options.max_connections, AtomicUsize::new(0)),
         draining: watch::Sender::new(false),
     });

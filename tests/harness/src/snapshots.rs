@@ -1,5 +1,6 @@
-//! Snapshots, built once and shared: a thousand clients that come back together after a restart get
-//! the same one, and a download that was cut goes on where it stopped.
+//! Snapshots, built once and shared: a thousand clients that come back together after a restart, repair
+//! the same buckets or poll over REST get the same one, and a download that was cut goes on where it
+//! stopped.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -10,14 +11,15 @@ use campaign_sync::protocol::seal::associated_part;
 use serde_json::json;
 
 use crate::hub::Hub;
+use crate::keys::Keyring;
 use crate::lock::lock;
 use crate::log::state::record_json;
-use crate::log::{LogError, Result, RowQuery, View};
+use crate::log::{Head, LogError, Result, RowQuery, View};
 
 /// A snapshot is held this long after its last use.
 const HELD_MS: u64 = 60_000;
 
-/// The most snapshots held per campaign.
+/// The most snapshots held per campaign, of all rows, and of the rows of some buckets.
 const HELD_MAX: usize = 4;
 
 /// Bytes of a part left to everything but its rows.
@@ -32,11 +34,15 @@ pub const REPLAY_BYTES_MIN: u64 = 1024 * 1024;
 /// A campaign's state at one number, cut into parts.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// The number whose state this is.
-    pub at: u64,
-    /// The members of each part after `campaignId` and `requestId`, as JSON without braces.
-    parts: Vec<String>,
-    bytes: u64,
+    /// The head whose state this is.
+    pub head: Head,
+    epoch: String,
+    /// The campaign's record, as JSON.
+    record: String,
+    /// The rows of each part, as JSON without brackets.
+    lists: Vec<String>,
+    /// What each part says, where that is sealed.
+    sealed: Vec<String>,
 }
 
 impl Snapshot {
@@ -63,49 +69,74 @@ impl Snapshot {
                 list.push_str(&row);
             }
         }
-        let head = &view.head;
-        let count = lists.len();
-        let record = record_json(campaign.as_str(), &view.stand.record);
-        let part = |(index, list): (usize, String)| {
-            let record = if index == 0 { format!("\"campaign\":{record},") } else { String::new() };
-            let mut content = format!("{record}\"domains\":[{list}]");
-            if let Some(keys) = keys {
-                let list = associated_part(
-                    [campaign.as_str(), epoch, &head.event_id],
-                    head.number,
-                    [index as u64 + 1, count as u64, head.domains_count],
-                    head.domains_digest,
-                );
-                let sealed = keys.seal(&list, &format!("{{{content}}}"))?;
-                content = format!("\"content\":{sealed}");
-            }
-            Ok(format!(
-                "\"epoch\":\"{epoch}\",\"sequenceNumber\":{},\"eventId\":\"{}\",\"part\":{},\
-                 \"parts\":{count},{content},\"domainsCount\":{},\"domainsDigest\":\"{}\"",
-                head.number,
-                head.event_id,
-                index + 1,
-                head.domains_count,
-                head.domains_digest,
-            ))
-        };
-        let parts = lists.into_iter().enumerate().map(part);
-        let parts: Vec<String> = parts.collect::<Result<_>>()?;
-        let bytes = parts.iter().map(|part| part.len() as u64).sum();
-        Ok(Self { at: head.number, parts, bytes })
+        let (head, epoch) = (view.head.clone(), epoch.to_owned());
+        let record = record_json(campaign.as_str(), &view.stand.record).to_string();
+        let mut snapshot = Self { head, epoch, record, lists, sealed: Vec::new() };
+        if let Some(keys) = keys {
+            let sealed = (0..snapshot.lists.len()).map(|it| snapshot.seal(keys, campaign, it));
+            snapshot.sealed = sealed.collect::<Result<_>>()?;
+        }
+        Ok(snapshot)
     }
 
     /// How many parts there are.
     pub fn parts(&self) -> u64 {
-        self.parts.len() as u64
+        self.lists.len() as u64
+    }
+
+    fn bytes(&self) -> u64 {
+        self.lists.iter().chain(&self.sealed).map(|it| it.len() as u64).sum()
     }
 
     /// The `data` of a part, from 1.
     pub fn part(&self, campaign: &CampaignId, request: Option<&str>, part: u64) -> Option<String> {
-        let members = self.parts.get(usize::try_from(part).ok()?.checked_sub(1)?)?;
+        let index = usize::try_from(part).ok()?.checked_sub(1)?;
+        let list = self.lists.get(index)?;
+        let content = match self.sealed.get(index) {
+            Some(sealed) => format!("\"content\":{sealed}"),
+            None => self.content(index, list),
+        };
         let request =
             request.map_or_else(String::new, |id| format!("\"requestId\":{},", json!(id)));
-        Some(format!("{{\"campaignId\":\"{campaign}\",{request}{members}}}"))
+        let place = self.place(campaign, &request);
+        let (parts, counts) = (self.parts(), self.counts());
+        Some(format!("{{{place},\"part\":{part},\"parts\":{parts},{content},{counts}}}"))
+    }
+
+    /// All of it in one document.
+    pub fn whole(&self, campaign: &CampaignId) -> String {
+        let (place, rows) = (self.place(campaign, ""), self.lists.join(","));
+        let (record, counts) = (&self.record, self.counts());
+        format!("{{{place},\"campaign\":{record},\"domains\":[{rows}],{counts}}}")
+    }
+
+    fn place(&self, campaign: &CampaignId, request: &str) -> String {
+        let (Self { epoch, .. }, (number, event_id)) = (self, self.head.at());
+        format!(
+            "\"campaignId\":\"{campaign}\",{request}\"epoch\":\"{epoch}\",\
+             \"sequenceNumber\":{number},\"eventId\":\"{event_id}\""
+        )
+    }
+
+    fn counts(&self) -> String {
+        let Head { domains_count, domains_digest, .. } = &self.head;
+        format!("\"domainsCount\":{domains_count},\"domainsDigest\":\"{domains_digest}\"")
+    }
+
+    fn content(&self, index: usize, list: &str) -> String {
+        let record = &self.record;
+        let record = if index == 0 { format!("\"campaign\":{record},") } else { String::new() };
+        format!("{record}\"domains\":[{list}]")
+    }
+
+    fn seal(&self, keys: &Keyring, campaign: &CampaignId, index: usize) -> Result<String> {
+        let list = associated_part(
+            [campaign.as_str(), &self.epoch, &self.head.event_id],
+            self.head.number,
+            [index as u64 + 1, self.parts(), self.head.domains_count],
+            self.head.domains_digest,
+        );
+        keys.seal(&list, &format!("{{{}}}", self.content(index, &self.lists[index])))
     }
 }
 
@@ -117,6 +148,8 @@ pub struct Snapshots {
 
 #[derive(Debug)]
 struct Held {
+    /// Of the rows of these; none for all.
+    buckets: Option<Vec<u8>>,
     snapshot: Arc<Snapshot>,
     built_ms: u64,
     used_ms: u64,
@@ -128,21 +161,23 @@ impl Snapshots {
         let held = self.of(campaign);
         let mut held = lock(&held);
         expire(&mut held, now_ms);
-        let found = held.iter_mut().find(|it| it.snapshot.at == at)?;
+        let is_it = |it: &&mut Held| it.buckets.is_none() && it.snapshot.head.number == at;
+        let found = held.iter_mut().find(is_it)?;
         found.used_ms = now_ms;
         Some(found.snapshot.clone())
     }
 
-    /// A snapshot at `least` or later. Of those who ask at once one builds it, the others wait.
-    /// Blocks.
+    /// A snapshot at `least` or later, of all rows or of those of some buckets. Of those who ask at once
+    /// one builds it, the others wait. Blocks.
     ///
     /// # Errors
-    /// [`LogError::Storage`]; [`LogError::UnknownCampaign`], for a deleted one too: a snapshot would
-    /// show it as if it lived.
+    /// [`LogError::Storage`]; [`LogError::UnknownCampaign`], for all rows of a deleted one too: a
+    /// snapshot would show it as if it lived.
     pub fn take(
         &self,
         hub: &Hub,
         campaign: &CampaignId,
+        buckets: Option<&[u8]>,
         least: u64,
         now_ms: u64,
     ) -> Result<Arc<Snapshot>> {
@@ -150,23 +185,29 @@ impl Snapshots {
         let mut held = lock(&held);
         expire(&mut held, now_ms);
         let head = hub.head(campaign)?.ok_or(LogError::UnknownCampaign)?;
-        for it in held.iter_mut().rev() {
-            let fresh = it.built_ms + HELD_MS > now_ms && it.snapshot.at >= least;
-            let reaches = it.snapshot.at + 1 >= head.oldest;
-            let short = || hub.log().bytes_after(campaign, it.snapshot.at);
-            if fresh && reaches && short()? <= it.snapshot.bytes.max(REPLAY_BYTES_MIN) {
+        for it in held.iter_mut().rev().filter(|it| it.buckets.as_deref() == buckets) {
+            let at = it.snapshot.head.number;
+            let fresh = it.built_ms + HELD_MS > now_ms && at >= least;
+            let reaches = at + 1 >= head.oldest;
+            let short = || hub.log().bytes_after(campaign, at);
+            if fresh && reaches && short()? <= it.snapshot.bytes().max(REPLAY_BYTES_MIN) {
                 it.used_ms = now_ms;
                 return Ok(it.snapshot.clone());
             }
         }
-        let view = hub.log().view(campaign, &RowQuery::default())?;
-        let view = view.filter(|view| !view.stand.deleted).ok_or(LogError::UnknownCampaign)?;
+        let buckets = buckets.map(<[u8]>::to_vec);
+        let query = RowQuery { buckets: buckets.clone(), ..RowQuery::default() };
+        let is_shown = |view: &View| !view.stand.deleted || buckets.is_some();
+        let view = hub.log().view(campaign, &query)?.filter(is_shown);
+        let view = view.ok_or(LogError::UnknownCampaign)?;
         let snapshot = Arc::new(Snapshot::cut(hub, campaign, &view)?);
         hub.metrics.snapshots_built.inc();
-        if held.len() == HELD_MAX {
-            held.remove(0);
+        let mut of_kind = held.iter().rev().filter(|it| it.buckets.is_some() == buckets.is_some());
+        if let Some(oldest) = of_kind.nth(HELD_MAX - 1).map(|it| it.snapshot.clone()) {
+            held.retain(|it| !Arc::ptr_eq(&it.snapshot, &oldest));
         }
-        held.push(Held { snapshot: snapshot.clone(), built_ms: now_ms, used_ms: now_ms });
+        let (built_ms, used_ms) = (now_ms, now_ms);
+        held.push(Held { buckets, snapshot: snapshot.clone(), built_ms, used_ms });
         Ok(snapshot)
     }
 

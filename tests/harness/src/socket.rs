@@ -24,6 +24,9 @@ use crate::wire::{self, Wire};
 /// How long a peer may take to read why its connection closes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What is counted of a peer that takes nothing, not even a close frame (RFC 6455, 7.4.1).
+const GONE: u16 = 1006;
+
 /// `GET /api/v2/ws`
 pub async fn upgrade(State(app): State<Arc<App>>, request: Request) -> Response {
     // A page sends its cookie by itself; anybody else says its token first.
@@ -286,10 +289,17 @@ impl Driver {
             }
         }
         tracing::warn!(event = "peer_gone", connection = self.id);
+        self.count_close(GONE);
         Err(Over)
     }
 
+    fn count_close(&self, code: u16) {
+        let closes = &self.app.context.hub.metrics.closes;
+        closes.get_or_create(&[("code", u32::from(code))]).inc();
+    }
+
     async fn close(&mut self, code: u16, reason: &'static str) {
+        self.count_close(code);
         while let Some(due) = self.link.due() {
             sleep_until(due).await;
             if let Some(text) = self.link.arrived(due)

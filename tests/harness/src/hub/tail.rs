@@ -1,6 +1,7 @@
 //! The newest events of a campaign, and the pages that its subscribers share.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -19,6 +20,8 @@ const RECENT_PAGES: usize = 4;
 /// Where a campaign's log ends, and its newest events.
 pub(super) struct Tail {
     pub(super) head: Head,
+    /// When that was committed, or was heard of first.
+    pub(super) committed: Instant,
     pub(super) owner: Option<String>,
     events: VecDeque<Event>,
     bytes: usize,
@@ -92,7 +95,8 @@ impl Tail {
     /// The end of a log, of which no event is at hand yet.
     pub(super) fn at(head: Head, owner: Option<String>) -> Self {
         let (events, pages) = (VecDeque::new(), VecDeque::new());
-        Self { head, owner, events, bytes: 0, pages, followers: Followers::default() }
+        let (committed, followers) = (Instant::now(), Followers::default());
+        Self { head, committed, owner, events, bytes: 0, pages, followers }
     }
 
     /// Nobody follows: they can be read from the log.
@@ -146,7 +150,7 @@ impl Tail {
         while self.events.front().is_some_and(|it| it.number < head.oldest) {
             self.bytes -= self.events.pop_front().map_or(0, |it| it.document.len());
         }
-        self.head = head.clone();
+        (self.head, self.committed) = (head.clone(), Instant::now());
         for event in events {
             self.bytes += event.document.len();
             self.events.push_back(event.clone());

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use campaign_sync::protocol::{CampaignId, Code};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::campaign::Refusal;
@@ -16,7 +17,7 @@ pub const POSITION: HeaderName = HeaderName::from_static("campaign-position");
 pub type Answer = Result<Response, Refusal>;
 
 /// A body that belongs to no single position.
-pub fn plain(body: &Value) -> Response {
+pub fn plain(body: &impl Serialize) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
@@ -30,11 +31,11 @@ pub fn positioned(
     id: &CampaignId,
     at: (u64, &str),
     route: &str,
-    body: &Value,
+    body: &impl Serialize,
 ) -> Answer {
     let position = format!("{}/{}", hub.epoch(), at.0);
-    let sealed = sealed(hub, id, at, route, body)?;
-    Ok(([(POSITION, position)], plain(sealed.as_ref().unwrap_or(body))).into_response())
+    let body = sealed(hub, id, at, route, body)?.map_or_else(|| plain(body), |it| plain(&it));
+    Ok(([(POSITION, position)], body).into_response())
 }
 
 /// The body sealed, where everything is.
@@ -46,11 +47,13 @@ pub fn sealed(
     campaign: &CampaignId,
     (number, event_id): (u64, &str),
     route: &str,
-    body: &Value,
+    body: &impl Serialize,
 ) -> Result<Option<Value>, Refusal> {
     let Some(keys) = hub.log().keys() else { return Ok(None) };
     let place = [campaign.as_str(), hub.epoch(), event_id];
-    Ok(Some(keys.seal_answer(place, number, route, body)?))
+    let body = serde_json::to_string(body);
+    let body = body.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+    Ok(Some(keys.seal_answer(place, number, route, &body)?))
 }
 
 impl IntoResponse for Refusal {

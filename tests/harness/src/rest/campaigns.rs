@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use campaign_sync::protocol::digest::id_hash;
 use campaign_sync::protocol::seal::route;
 use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -15,7 +16,7 @@ use super::answer::{Answer, plain, positioned, sealed};
 use super::caller::Caller;
 use super::extract::{Body, Id, Reading, campaign_id};
 use crate::app::App;
-use crate::campaign::{self, Done, NewCampaign, Operation, Order, Refusal};
+use crate::campaign::{Done, NewCampaign, Operation, Order, Refusal};
 use crate::hub::Hub;
 use crate::log::state::record_json;
 use crate::log::{LogError, RowQuery, View};
@@ -73,7 +74,7 @@ pub async fn create(
 /// # Errors
 /// [`Code::UnknownCampaign`], [`Code::InvalidCampaignId`], [`Code::Behind`].
 pub async fn one(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) -> Answer {
-    answer(&app, id, &reading, RowQuery::NONE, route::CAMPAIGN, |id, _, view| {
+    answer(&app, id, &reading, RowQuery::NONE, route::CAMPAIGN, |id, view| {
         let mut body = record_json(id.as_str(), &view.stand.record);
         body["settings"] = json!(view.stand.settings);
         body
@@ -130,7 +131,7 @@ pub async fn domains(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) 
         ..RowQuery::default()
     };
     let offset = reading.offset;
-    answer(&app, id, &reading, rows, route::DOMAINS, move |_, _, view| {
+    answer(&app, id, &reading, rows, route::DOMAINS, move |_, view| {
         json!({
             "domains": view.rows,
             "offset": offset,
@@ -147,35 +148,48 @@ pub async fn domains(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) 
 /// # Errors
 /// As [`one`].
 pub async fn snapshot(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) -> Answer {
-    answer(&app, id, &reading, RowQuery::default(), route::SNAPSHOT, |id, epoch, view| {
-        json!({
-            "campaignId": id.as_str(),
-            "epoch": epoch,
-            "sequenceNumber": view.head.number,
-            "eventId": view.head.event_id,
-            "campaign": record_json(id.as_str(), &view.stand.record),
-            "domains": view.rows,
-            "domainsCount": view.head.domains_count,
-            "domainsDigest": view.head.domains_digest.to_string(),
-        })
-    })
-    .await
+    reach(&app, &id, &reading).await?;
+    let (context, now_ms) = (app.context.clone(), app.clock.now().monotonic_ms);
+    let read = move |hub: &Hub| {
+        let head = hub.log().head(&id)?.ok_or(LogError::UnknownCampaign)?;
+        let snapshot = context.snapshots.take(hub, &id, None, head.number, now_ms)?;
+        let body = RawValue::from_string(snapshot.whole(&id)).map_err(broken)?;
+        positioned(hub, &id, snapshot.head.at(), route::SNAPSHOT, &body)
+    };
+    blocking(&app, read).await
 }
 
-/// `GET /campaigns/{id}/transitions`: who asked for which transition, and what became of it.
+fn broken(error: serde_json::Error) -> Refusal {
+    Refusal::new(Code::Internal, error.to_string())
+}
+
+/// How much of the audit trail.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Trail {
+    /// What else was asked for, too: creation, status, owner, deletion.
+    all: bool,
+}
+
+/// `GET /campaigns/{id}/transitions`: who asked for which transition, and what became of it; of a
+/// deleted campaign, too.
 ///
 /// # Errors
 /// [`Code::UnknownCampaign`], [`Code::InvalidCampaignId`].
-pub async fn transitions(State(app): State<Arc<App>>, Id(id): Id) -> Answer {
+pub async fn transitions(
+    State(app): State<Arc<App>>,
+    Id(id): Id,
+    Query(Trail { all }): Query<Trail>,
+) -> Answer {
     let of = id.clone();
     let filed = blocking(&app, move |hub| {
-        let view = campaign::view(hub, &of)?;
-        Ok((view.head, hub.log().transactions(&of)?))
+        let head = hub.log().head(&of)?.ok_or(LogError::UnknownCampaign)?;
+        Ok((head, hub.log().transactions(&of)?))
     });
     let (head, filed) = filed.await?;
     let transitions = filed
         .iter()
-        .filter(|it| ["manual", "automatic", "error_recovery"].contains(&&*it.kind))
+        .filter(|it| all || ["manual", "automatic", "error_recovery"].contains(&&*it.kind))
         .map(|it| {
             json!({
                 "name": it.name,
@@ -261,13 +275,13 @@ async fn answer(
     reading: &Reading,
     rows: RowQuery,
     route: &'static str,
-    body: impl FnOnce(&CampaignId, &str, &View) -> Value + Send + 'static,
+    body: impl FnOnce(&CampaignId, &View) -> Value + Send + 'static,
 ) -> Answer {
     reach(app, &id, reading).await?;
     let read = move |hub: &Hub| {
         let view = hub.log().view(&id, &rows)?.filter(|view| !view.stand.deleted);
         let view = view.ok_or(LogError::UnknownCampaign)?;
-        positioned(hub, &id, view.head.at(), route, &body(&id, hub.epoch(), &view))
+        positioned(hub, &id, view.head.at(), route, &body(&id, &view))
     };
     blocking(app, read).await
 }

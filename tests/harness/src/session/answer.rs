@@ -1,14 +1,15 @@
 //! Answers that describe the state at one number, and so have their place in the stream: right after
 //! the event of that number.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::context::At;
 use super::message::Ask;
 use super::reply;
-use crate::log::{LogError, Result, RowQuery};
+use crate::clock::Moment;
+use crate::log::{LogError, Result};
 use crate::snapshots::Snapshot;
 
 /// What is answered, and after which number.
@@ -16,7 +17,15 @@ use crate::snapshots::Snapshot;
 pub(super) struct Answer {
     pub(super) ask: Ask,
     pub(super) at: u64,
-    pub(super) frames: VecDeque<String>,
+    said: Said,
+}
+
+#[derive(Debug)]
+enum Said {
+    /// The `data` of the digests.
+    Digest(String),
+    /// Rows, and their next part.
+    Rows(Arc<Snapshot>, u64),
 }
 
 impl Answer {
@@ -25,15 +34,28 @@ impl Answer {
     /// # Errors
     /// [`LogError::Storage`], [`LogError::UnknownCampaign`].
     pub(super) fn prepare(at: At<'_>, ask: Ask) -> Result<Self> {
-        let (at, frames) = match &ask.buckets {
+        let (at, said) = match &ask.buckets {
             None => digest(at, &ask)?,
             Some(buckets) => rows(at, &ask, buckets)?,
         };
-        Ok(Self { ask, at, frames })
+        Ok(Self { ask, at, said })
+    }
+
+    /// The next frame, and whether it is the last.
+    pub(super) fn next(&mut self, now: Moment) -> (String, bool) {
+        let Ask { campaign, request, .. } = &self.ask;
+        match &mut self.said {
+            Said::Digest(data) => (reply::message(now, "campaign.digest", data), true),
+            Said::Rows(snapshot, next) => {
+                let data = snapshot.part(campaign, request.as_deref(), *next).unwrap_or_default();
+                *next += 1;
+                (reply::message(now, "campaign.snapshot", &data), *next > snapshot.parts())
+            }
+        }
     }
 }
 
-fn digest(At { now, context }: At<'_>, ask: &Ask) -> Result<(u64, VecDeque<String>)> {
+fn digest(At { context, .. }: At<'_>, ask: &Ask) -> Result<(u64, Said)> {
     let found = context.hub.log().buckets(&ask.campaign)?;
     let (number, buckets) = found.ok_or(LogError::UnknownCampaign)?;
     let buckets: Vec<_> = buckets.iter().map(|it| json!([it.count, it.sum.to_string()])).collect();
@@ -44,22 +66,14 @@ fn digest(At { now, context }: At<'_>, ask: &Ask) -> Result<(u64, VecDeque<Strin
         "buckets": buckets,
     });
     reply::optional(&mut data, "requestId", ask.request.as_deref());
-    let text = reply::message(now, "campaign.digest", &data.to_string());
-    Ok((number, VecDeque::from([text])))
+    Ok((number, Said::Digest(data.to_string())))
 }
 
-fn rows(
-    At { now, context }: At<'_>,
-    Ask { campaign, request, .. }: &Ask,
-    buckets: &[u8],
-) -> Result<(u64, VecDeque<String>)> {
-    let (hub, buckets) = (&context.hub, Some(buckets.to_vec()));
-    let query = RowQuery { buckets, ..RowQuery::default() };
-    let view = hub.log().view(campaign, &query)?.ok_or(LogError::UnknownCampaign)?;
-    let snapshot = Snapshot::cut(hub, campaign, &view)?;
-    let parts = (1..=snapshot.parts()).filter_map(|part| {
-        let data = snapshot.part(campaign, request.as_deref(), part)?;
-        Some(reply::message(now, "campaign.snapshot", &data))
-    });
-    Ok((snapshot.at, parts.collect()))
+/// None older than the head, for the socket may have that already.
+fn rows(At { now, context }: At<'_>, ask: &Ask, buckets: &[u8]) -> Result<(u64, Said)> {
+    let (hub, campaign) = (&context.hub, &ask.campaign);
+    let head = hub.head(campaign)?.ok_or(LogError::UnknownCampaign)?;
+    let now_ms = now.monotonic_ms;
+    let snapshot = context.snapshots.take(hub, campaign, Some(buckets), head.number, now_ms)?;
+    Ok((snapshot.head.number, Said::Rows(snapshot, 1)))
 }

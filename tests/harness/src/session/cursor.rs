@@ -48,18 +48,14 @@ pub(super) struct Cursor {
     place: Place,
     asks: VecDeque<Ask>,
     answer: Option<Answer>,
-    seeks: Bucket,
+    /// What may be asked of it.
+    pub(super) requests: Bucket,
 }
 
 impl Cursor {
-    pub(super) const fn new(campaign: CampaignId, seeks: Bucket) -> Self {
-        Self { campaign, place: Place::Idle, asks: VecDeque::new(), answer: None, seeks }
-    }
-
-    /// Whether the campaign may be asked to recover now; otherwise, after how many milliseconds.
-    pub(super) fn may_seek(&mut self, At { now, context }: At<'_>) -> Result<(), u64> {
-        let rate = context.delivery.recoveries_per_second;
-        self.seeks.take(now.monotonic_ms, rate, 4 * rate)
+    pub(super) fn new(campaign: CampaignId) -> Self {
+        let (asks, requests) = (VecDeque::new(), Bucket::default());
+        Self { campaign, place: Place::Idle, asks, answer: None, requests }
     }
 
     /// The last number written to the socket; none while there is no such number.
@@ -148,7 +144,8 @@ impl Cursor {
         reason: &'static str,
     ) -> Result<String> {
         let (now, context) = (at.now, at.context);
-        let taken = context.snapshots.take(&context.hub, &self.campaign, least, now.monotonic_ms);
+        let (hub, now_ms) = (&context.hub, now.monotonic_ms);
+        let taken = context.snapshots.take(hub, &self.campaign, None, least, now_ms);
         let snapshot = match taken {
             Err(LogError::UnknownCampaign) => {
                 self.place = Place::Idle;
@@ -180,7 +177,7 @@ impl Cursor {
         snapshot: Arc<Snapshot>,
         next: u64,
     ) -> String {
-        let numbers = (snapshot.at + 1, snapshot.at);
+        let numbers = (snapshot.head.number + 1, snapshot.head.number);
         self.place = Place::Snapshot { snapshot, next, request: wanted.request.clone() };
         self.recovery(at, wanted, "snapshot", Some(reason), numbers)
     }
@@ -241,7 +238,7 @@ impl Cursor {
             Place::Snapshot { snapshot, next, request } => {
                 let data = snapshot.part(&self.campaign, request.as_deref(), *next);
                 *next += 1;
-                let (number, done) = (snapshot.at, *next > snapshot.parts());
+                let (number, done) = (snapshot.head.number, *next > snapshot.parts());
                 if done {
                     self.place = Place::At(number);
                 }
@@ -271,11 +268,11 @@ impl Cursor {
         let Some(answer) = self.answer.as_mut().filter(|answer| answer.at <= number) else {
             return Ok(Step::Idle);
         };
-        let text = answer.frames.pop_front();
-        if answer.frames.is_empty() {
+        let (text, is_last) = answer.next(at.now);
+        if is_last {
             self.answer = None;
         }
-        Ok(text.map_or(Step::Idle, |text| Step::Frame(Frame::control(text))))
+        Ok(Step::Frame(Frame::control(text)))
     }
 
     /// The stream goes on elsewhere: what was being answered is answered anew, from there.

@@ -18,9 +18,14 @@ pub struct Delivery {
     /// A client that answers nothing for so long is removed, in milliseconds.
     #[arg(long, env = "CAMPAIGN_SYNC_IDLE_TIMEOUT_MS", default_value_t = DEFAULT.idle_timeout_ms)]
     pub idle_timeout_ms: u64,
-    /// Recovery requests per second, campaign and connection, after a burst of four seconds' worth.
+    /// Recovery requests and questions about the state per second, campaign and connection, after a
+    /// burst of four seconds' worth.
     #[arg(long, env = "CAMPAIGN_SYNC_RECOVERIES_PER_SECOND", default_value_t = DEFAULT.recoveries_per_second)]
     pub recoveries_per_second: u32,
+    /// The same per session, over all its campaigns and connections, after a burst of ten seconds'
+    /// worth; per connection where nobody logs in.
+    #[arg(long, env = "CAMPAIGN_SYNC_SESSION_RECOVERIES_PER_SECOND", default_value_t = DEFAULT.session_recoveries_per_second)]
+    pub session_recoveries_per_second: u32,
     /// Messages per second and connection, after a burst of ten seconds' worth.
     #[arg(long, env = "CAMPAIGN_SYNC_MESSAGES_PER_SECOND", default_value_t = DEFAULT.messages_per_second)]
     pub messages_per_second: u32,
@@ -38,6 +43,7 @@ const DEFAULT: Delivery = Delivery {
     retry_backoff_ms: 500,
     idle_timeout_ms: 30_000,
     recoveries_per_second: 10,
+    session_recoveries_per_second: 100,
     messages_per_second: 200,
     max_connections_per_session: 64,
     max_subscriptions: 256,
@@ -66,31 +72,23 @@ pub struct Bucket {
     filled_ms: u64,
 }
 
-impl Bucket {
-    /// A full one.
-    pub fn full(now_ms: u64, burst: u32) -> Self {
-        Self { tokens: f64::from(burst), filled_ms: now_ms }
+impl Default for Bucket {
+    /// A full one: what it holds at most is said when something is taken.
+    fn default() -> Self {
+        Self { tokens: f64::INFINITY, filled_ms: 0 }
     }
+}
 
-    /// Takes one.
+impl Bucket {
+    /// Takes one of what comes back at that rate, and is kept for so many seconds.
     ///
     /// # Errors
     /// The milliseconds until there is one again.
-    pub fn take(&mut self, now_ms: u64, per_second: u32, burst: u32) -> Result<(), u64> {
-        self.spend(now_ms, f64::from(per_second) / 1_000.0, burst)
-    }
-
-    /// Takes one, of those that come back every so many milliseconds.
-    ///
-    /// # Errors
-    /// As [`Bucket::take`].
-    pub fn take_slowly(&mut self, now_ms: u64, every_ms: u32, burst: u32) -> Result<(), u64> {
-        self.spend(now_ms, 1.0 / f64::from(every_ms), burst)
-    }
-
-    fn spend(&mut self, now_ms: u64, rate: f64, burst: u32) -> Result<(), u64> {
+    pub fn take(&mut self, now_ms: u64, per_second: impl Into<f64>, kept: u32) -> Result<(), u64> {
+        let per_second = per_second.into();
+        let (rate, most) = (per_second / 1_000.0, per_second * f64::from(kept));
         let passed = now_ms.saturating_sub(self.filled_ms) as f64;
-        self.tokens = (self.tokens + passed * rate).min(f64::from(burst));
+        self.tokens = (self.tokens + passed * rate).min(most);
         self.filled_ms = now_ms.max(self.filled_ms);
         if self.tokens < 1.0 {
             return Err(((1.0 - self.tokens) / rate).ceil() as u64);

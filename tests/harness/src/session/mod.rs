@@ -19,7 +19,8 @@
 //! * more than 64 connections of one session: `error` `too_many`, close 4429;
 //! * no `connection_init` within 10 s: close 4408;
 //! * more than 256 subscriptions: `error` `too_many`;
-//! * more recovery requests than 10 a second per campaign: `error` `rate_limited` with
+//! * more recovery requests and questions about the state than 10 a second per campaign, or 100 a
+//!   second per session, whichever of its sockets they come by: `error` `rate_limited` with
 //!   `retryAfterMs`;
 //! * more than 200 messages a second, or 1,024 requests waiting for their answer: close 4429;
 //! * no frame for 30 s, not even the answer to a WebSocket ping: close 4408.
@@ -90,6 +91,8 @@ pub struct Session {
     heard_ms: u64,
     pinged_ms: u64,
     messages: Bucket,
+    /// What it asked of the log and of the state, where no session counts that.
+    asked_for: Bucket,
     failures: u32,
     retry_ms: Option<u64>,
     expired: bool,
@@ -165,7 +168,7 @@ impl Conversation for Session {
         }
         for document in documents {
             let rate = self.context.delivery.messages_per_second;
-            let within = self.messages.take(now.monotonic_ms, rate, 10 * rate).is_ok();
+            let within = self.messages.take(now.monotonic_ms, rate, 10).is_ok();
             if !within || self.waiting() >= REQUESTS_MAX {
                 self.metrics().rate_limited.get_or_create(&[("what", "messages")]).inc();
                 return self.requests.push_back(Request::Close(4429, "too many requests"));
@@ -209,14 +212,8 @@ impl Conversation for Session {
             Ok(step) => step,
             Err(error) => self.after_failure(now, &error),
         };
-        match &step {
-            Step::Frame(_) => {
-                (self.sent_ms, self.failures) = (now.monotonic_ms, 0);
-            }
-            Step::Close(code, _) => {
-                self.metrics().closes.get_or_create(&[("code", u32::from(*code))]).inc();
-            }
-            Step::Ping | Step::Ask | Step::Blocking | Step::Idle => {}
+        if matches!(step, Step::Frame(_)) {
+            (self.sent_ms, self.failures) = (now.monotonic_ms, 0);
         }
         step
     }
@@ -225,8 +222,6 @@ impl Conversation for Session {
 impl Session {
     /// A connection that has just been opened; `wake` is called when there may be a frame again.
     pub fn open(now: Moment, context: Arc<Context>, id: String, wake: Arc<Notify>) -> Self {
-        let burst = 10 * context.delivery.messages_per_second;
-        let messages = Bucket::full(now.monotonic_ms, burst);
         Self {
             context,
             id,
@@ -241,7 +236,8 @@ impl Session {
             sent_ms: now.monotonic_ms,
             heard_ms: now.monotonic_ms,
             pinged_ms: now.monotonic_ms,
-            messages,
+            messages: Bucket::default(),
+            asked_for: Bucket::default(),
             failures: 0,
             retry_ms: None,
             expired: false,

@@ -70,7 +70,7 @@ pub fn rate_limited(
 ) -> String {
     let mut data = json!({
         "code": Code::RateLimited.as_str(),
-        "message": "too many recovery requests for this campaign",
+        "message": "too many requests",
         "campaignId": campaign.as_str(),
         "retryAfterMs": retry_after_ms,
     });

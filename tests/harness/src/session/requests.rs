@@ -4,11 +4,11 @@ use campaign_sync::protocol::{CampaignId, Code};
 
 use super::context::At;
 use super::cursor::Cursor;
-use super::limits::Bucket;
 use super::message::{Ask, ClientMessage, Recover};
 use super::{Frame, Request, Session, Step, reply};
-use crate::access::Secret;
+use crate::access::{Identity, Secret};
 use crate::clock::Moment;
+use crate::lock::lock;
 use crate::log::{Head, Result};
 
 impl Session {
@@ -74,9 +74,7 @@ impl Session {
             }
             self.context.hub.follow(campaign, &self.wake)?;
             self.metrics().subscriptions.inc();
-            let burst = 4 * self.context.delivery.recoveries_per_second;
-            let seeks = Bucket::full(now.monotonic_ms, burst);
-            self.cursors.insert(at, Cursor::new(campaign.clone(), seeks));
+            self.cursors.insert(at, Cursor::new(campaign.clone()));
         }
         Ok(reply::confirmed(now, campaign, self.context.hub.epoch(), &head))
     }
@@ -84,15 +82,13 @@ impl Session {
     fn seek(&mut self, now: Moment, wanted: Recover) -> Result<Option<String>> {
         let request = wanted.request.as_deref();
         if let Ok(at) = self.find(&wanted.campaign) {
-            let (cursor, at) = (&mut self.cursors[at], At { now, context: &self.context });
             // What failed is tried again without being counted again.
             if self.failures == 0
-                && let Err(after_ms) = cursor.may_seek(at)
+                && let Some(refused) = self.beyond_the_rate(now, at, request)
             {
-                self.metrics().rate_limited.get_or_create(&[("what", "recoveries")]).inc();
-                return Ok(Some(reply::rate_limited(now, &wanted.campaign, request, after_ms)));
+                return Ok(Some(refused));
             }
-            return cursor.seek(at, wanted);
+            return self.cursors[at].seek(At { now, context: &self.context }, wanted);
         }
         if self.visible(&wanted.campaign)?.is_none() {
             return Ok(Some(reply::unknown_campaign(now, &wanted.campaign, request)));
@@ -104,8 +100,28 @@ impl Session {
         let Ok(at) = self.find(&ask.campaign) else {
             return Some(not_subscribed(now, &ask.campaign, ask.request.as_deref()));
         };
-        self.cursors[at].ask(ask);
-        None
+        let refused = self.beyond_the_rate(now, at, ask.request.as_deref());
+        if refused.is_none() {
+            self.cursors[at].ask(ask);
+        }
+        refused
+    }
+
+    /// Counts a request that costs reading, for its subscription and for its session. Tells what is
+    /// answered instead if there are too many.
+    fn beyond_the_rate(&mut self, now: Moment, at: usize, request: Option<&str>) -> Option<String> {
+        let (cursor, delivery) = (&mut self.cursors[at], &self.context.delivery);
+        let (now_ms, rate) = (now.monotonic_ms, delivery.session_recoveries_per_second);
+        let within = cursor.requests.take(now_ms, delivery.recoveries_per_second, 4);
+        let within = within.and_then(|()| match self.identity.as_ref().and_then(Identity::login) {
+            Some(login) => lock(&login.asked_for).take(now_ms, rate, 10),
+            None => self.asked_for.take(now_ms, rate, 10),
+        });
+        let campaign = &cursor.campaign;
+        let refused = |after_ms| reply::rate_limited(now, campaign, request, after_ms);
+        let refused = within.err().map(refused)?;
+        self.metrics().rate_limited.get_or_create(&[("what", "recoveries")]).inc();
+        Some(refused)
     }
 
     pub(super) fn pong(&self, now: Moment, echo: Option<u64>) -> Frame {

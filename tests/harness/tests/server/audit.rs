@@ -55,6 +55,62 @@ async fn the_audit_trail_says_who_when_from_to_type_reason_and_result() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_audit_trail_outlives_its_campaign_and_tells_everything_that_was_asked_for() {
+    let server = Server::start().await;
+    server.generated("c1", 20).await;
+    assert_eq!(server.act("c1", "configure-dns").await.status, 200);
+    assert_eq!(server.act("c1", "pause").await.status, 409);
+    let url = server.url("/campaigns/c1/owner");
+    let owner = reqwest::Client::new().put(url).body(json!({"owner": "ada"}).to_string());
+    assert_eq!(answer(owner).await.status, 200);
+    let body = json!({"reason": "over"});
+    assert_eq!(server.delete("/campaigns/c1", body).await.status, 200);
+    assert_eq!(server.get("/campaigns/c1").await.code(), (404, "unknown_campaign"));
+    assert_eq!(server.filed("c1").await.len(), 1, "transitions alone, unless all is asked for");
+    let all = server.get("/campaigns/c1/transitions?all=true").await.body;
+    let short: Vec<_> = all["transitions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| ["type", "from", "to", "result"].map(|key| it[key].as_str().unwrap()))
+        .collect();
+    let (ready, generated) = ("domain_generation/ready", "domain_generation/completed");
+    let configured = "dns_validation/configured";
+    assert_eq!(
+        short,
+        [
+            ["creation", "setup/not_started", ready, "accepted"],
+            ["status", ready, "domain_generation/in_progress", "accepted"],
+            ["manual", generated, configured, "accepted"],
+            ["status", configured, "dns_validation/paused", "illegal_transition"],
+            ["owner", configured, configured, "accepted"],
+            ["deletion", configured, configured, "accepted"],
+        ]
+    );
+    assert_eq!(all["transitions"][5]["reason"], "over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_does_by_itself_is_on_the_audit_trail_as_automatic() {
+    let server = Server::with(|options| {
+        options.demo = true;
+        options.rate = 20_000;
+    })
+    .await;
+    let moved = async {
+        while server.get("/campaigns/demo").await.status != 200
+            || server.filed("demo").await.is_empty()
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), moved).await.expect("nothing moves");
+    let filed = server.filed("demo").await;
+    let told = ["name", "who", "type", "reason", "result"].map(|key| &filed[0][key]);
+    assert_eq!(told, ["DNS_Phase_Transition", "server", "automatic", "demo", "accepted"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_key_gets_the_same_answer_without_a_second_effect() {
     let server = Server::start().await;
     server.generated("c1", 20).await;

@@ -29,7 +29,7 @@ async fn a_deletion_is_an_event_and_then_the_campaign_is_gone() {
     assert_eq!(event["sequence"]["eventId"], deleted.body["position"]["eventId"]);
 
     let gone = (404, "unknown_campaign");
-    for route in ["", "/domains", "/snapshot", "/transitions"] {
+    for route in ["", "/domains", "/snapshot"] {
         assert_eq!(server.get(&format!("/campaigns/c1{route}")).await.code(), gone, "{route}");
     }
     for action in ["start", "pause", "resume", "configure-dns", "validate-dns"] {

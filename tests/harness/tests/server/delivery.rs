@@ -3,7 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use campaign_sync::protocol::CampaignId;
+use campaign_sync::protocol::campaign::CampaignRecord;
+use campaign_sync_harness::campaign::drafts;
 use campaign_sync_harness::hub::{Hub, Next, Want};
+use campaign_sync_harness::log::Settings;
 use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::sqlite::SqliteLog;
 use campaign_sync_harness::session::limits::Delivery;
@@ -15,7 +19,7 @@ use tokio::net::TcpSocket;
 use tokio_tungstenite::client_async;
 
 use super::core::{Room, at, at_zero, kind, number};
-use super::log::{created, id, row};
+use super::log::{NOW, created, id, row};
 use super::support::{Client, Copy, Heard, Server, parse};
 
 #[test]
@@ -146,6 +150,55 @@ fn recovery_requests_beyond_the_rate_are_refused_with_a_time() {
 }
 
 #[test]
+fn questions_about_the_state_are_counted_like_recovery_requests() {
+    let mut room = Room::subscribed(3);
+    let questions = [
+        json!({"type": "request_campaign_digest", "payload":
+            {"campaignId": "c1", "requestId": "q"}}),
+        json!({"type": "request_campaign_snapshot", "payload":
+            {"campaignId": "c1", "requestId": "q", "buckets": [1]}}),
+    ];
+    room.recover(at_zero());
+    room.hear();
+    for asked in 1..4 * Delivery::default().recoveries_per_second {
+        room.say(questions[asked as usize % 2].clone());
+        assert!(kind(&room.hear()[0]).starts_with("campaign."), "{asked}");
+    }
+    for question in questions {
+        room.say(question);
+        let refused = parse(&room.hear()[0])["data"].clone();
+        assert_eq!(
+            (&refused["code"], &refused["requestId"]),
+            (&json!("rate_limited"), &json!("q"))
+        );
+    }
+    room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 3}));
+    assert_eq!(kind(&room.hear()[0]), "error");
+}
+
+#[test]
+fn a_connection_may_not_ask_for_each_of_many_campaigns_as_often_as_for_one() {
+    let mut room = Room::subscribed(1);
+    let most = 10 * Delivery::default().session_recoveries_per_second;
+    let each = 4 * Delivery::default().recoveries_per_second;
+    let mut answered = 0;
+    for campaign in (1..=most / each + 1).map(|n| format!("c{n}")) {
+        let campaign = CampaignId::new(&campaign).unwrap();
+        let (record, settings) = (CampaignRecord::default(), Settings::default());
+        let created = drafts::record(NOW, &campaign, "create", &record, &settings);
+        // One of them is there.
+        drop(room.context.hub.append(&campaign, 0, &[created]));
+        room.say(json!({"type": "subscribe_campaign", "campaignId": campaign.as_str()}));
+        room.hear();
+        for _ in 0..each {
+            room.recover(json!({"campaignId": campaign.as_str(), "lastSequenceNumber": 1}));
+            answered += u32::from(kind(&room.hear()[0]) == "event_recovery");
+        }
+    }
+    assert_eq!(answered, most);
+}
+
+#[test]
 fn too_many_messages_close_with_4429() {
     let mut room = Room::subscribed(1);
     let burst = 10 * Delivery::default().messages_per_second - 2;
@@ -160,8 +213,8 @@ fn too_many_messages_close_with_4429() {
 #[test]
 fn questions_that_wait_for_their_place_in_the_stream_are_bounded() {
     let mut room = Room::subscribed(3);
-    let closed = (0..30).any(|_| {
-        for _ in 0..60 {
+    let closed = (0..3_000).any(|step| {
+        for _ in 0..if step < 30 { 60 } else { 0 } {
             room.say(json!({"type": "request_campaign_snapshot", "payload":
                 {"campaignId": "c1", "requestId": "r", "buckets": [0, 0, 255]}}));
         }
@@ -190,7 +243,7 @@ fn snapshots_that_nobody_asks_for_again_are_forgotten() {
     let hub = Hub::new(Arc::new(MemoryLog::new("epoch-1")));
     hub.append(&id(), 0, &[created(), row(1)]).unwrap();
     let snapshots = Snapshots::default();
-    let taken = Arc::downgrade(&snapshots.take(&hub, &id(), 0, 0).unwrap());
+    let taken = Arc::downgrade(&snapshots.take(&hub, &id(), None, 0, 0).unwrap());
     snapshots.expire(59_999);
     assert!(taken.upgrade().is_some());
     snapshots.expire(60_000);
@@ -204,12 +257,58 @@ fn of_many_who_want_a_snapshot_at_once_one_builds_it() {
     hub.append(&id(), 0, &drafts).unwrap();
     let snapshots = Snapshots::default();
     let taken: Vec<_> = std::thread::scope(|scope| {
-        let takers: Vec<_> =
-            (0..8).map(|_| scope.spawn(|| snapshots.take(&hub, &id(), 0, 0).unwrap())).collect();
+        let takers: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| snapshots.take(&hub, &id(), None, 0, 0).unwrap()))
+            .collect();
         takers.into_iter().map(|taker| taker.join().unwrap()).collect()
     });
     assert!(taken.iter().all(|it| Arc::ptr_eq(it, &taken[0])));
     assert_eq!(hub.metrics.snapshots_built.get(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn snapshots_over_rest_and_of_buckets_are_shared_and_never_older_than_the_head() {
+    let server = Arc::new(
+        Server::with(|options| options.metrics = Some("127.0.0.1:0".parse().unwrap())).await,
+    );
+    let head = server.generated("c1", 3_000).await;
+    let fetching: Vec<_> = (0..8)
+        .map(|_| {
+            let server = server.clone();
+            tokio::spawn(async move { server.get("/campaigns/c1/snapshot").await.body })
+        })
+        .collect();
+    for fetched in fetching {
+        let body = fetched.await.unwrap();
+        assert_eq!((&body["sequenceNumber"], &body["domainsCount"]), (&json!(head), &json!(3_000)));
+        assert_eq!(body["domains"].as_array().unwrap().len(), 3_000);
+    }
+    told(&server, "campaign_sync_snapshots_built_total 1\n").await;
+    let every: Vec<u8> = (0..=255).rev().collect();
+    for name in ["a", "b", "c"] {
+        let mut client = Client::subscribed(&server.address, "c1").await;
+        client.recover(json!({"campaignId": "c1", "lastSequenceNumber": head})).await;
+        client.control("event_recovery").await;
+        client
+            .say(json!({"type": "request_campaign_snapshot", "payload":
+            {"campaignId": "c1", "requestId": name, "buckets": every}}))
+            .await;
+        let mut rows = 0;
+        loop {
+            let part = client.control("campaign.snapshot").await;
+            assert_eq!(part["requestId"], name);
+            rows += part["domains"].as_array().unwrap().len();
+            if part["part"] == part["parts"] {
+                break;
+            }
+        }
+        assert_eq!(rows, 3_000);
+    }
+    told(&server, "campaign_sync_snapshots_built_total 2\n").await;
+    assert_eq!(server.act("c1", "configure-dns").await.status, 200);
+    let after = server.get("/campaigns/c1/snapshot").await;
+    assert_eq!(after.body["campaign"]["currentPhase"], "dns_validation");
+    assert!(after.position.unwrap().ends_with(&format!("/{}", head + 1)));
 }
 
 #[test]
@@ -332,6 +431,7 @@ async fn a_peer_that_takes_nothing_is_given_up_after_its_retries() {
             let metrics = server.metrics().await;
             if metrics.contains("campaign_sync_retries_total{what=\"send\"} 3\n")
                 && metrics.contains("campaign_sync_connections 0\n")
+                && metrics.contains("campaign_sync_closes_total{code=\"1006\"} 1\n")
             {
                 return;
             }

@@ -108,7 +108,7 @@ fn a_campaign_that_is_given_away_while_it_is_read_is_told_no_more() {
     let log = MemoryLog::new("epoch-1");
     let log = Arc::new(Meddled { log, hub: OnceLock::new(), at_read: Mutex::default() });
     let users = ["ada-l", "bob-m"].map(|user| (user.to_owned(), String::new())).into();
-    let mut room = Room::with(log.clone(), Access::with(None, Some(users), 60, 50));
+    let mut room = Room::with(log.clone(), Access::with(None, Some(users), 60));
     let context = room.context.clone();
     log.hub.set(Arc::downgrade(&context.hub)).unwrap();
     context.hub.append(&id(), 0, &[owned_by("ada-l", "create"), row(1)]).unwrap();

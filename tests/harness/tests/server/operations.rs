@@ -1,12 +1,16 @@
 //! What whoever runs the server sees, and what it says about wrong options.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 
+use campaign_sync_harness::session::Step;
 use serde_json::{Value, json};
 
+use super::core::{Room, at_zero};
+use super::log::id;
 use super::process::{Process, program};
-use super::support::{Client, Server, parse};
+use super::support::{Client, Server, answer, parse};
 
 async fn watched(faults: bool) -> Server {
     Server::with(|options| {
@@ -36,7 +40,17 @@ async fn the_metrics_tell_of_gaps_recoveries_integrity_and_connections_and_of_no
     let broken = json!({"campaignId": "secret-name", "breakIntegrity": true});
     server.post("/faults/diverge", broken).await;
     assert_eq!(server.act("secret-name", "rollback").await.status, 409);
+    for _ in 0..2 {
+        assert_eq!(parse(&client.document().await)["type"], "campaign.phase.transition");
+    }
+    client.say(json!({"type": "ping", "payload": {"timestamp": 1}})).await;
+    client.control("pong").await;
     let metrics = server.metrics().await;
+    for measured in ["lag_events", "request_seconds"] {
+        let none = format!("campaign_sync_{measured}_count 0");
+        assert!(metrics.contains(&format!("campaign_sync_{measured}_count ")), "{metrics}");
+        assert!(metrics.lines().all(|it| it != none), "{metrics}");
+    }
     for line in [
         "campaign_sync_connections 1",
         "campaign_sync_subscriptions 1",
@@ -50,6 +64,8 @@ async fn the_metrics_tell_of_gaps_recoveries_integrity_and_connections_and_of_no
          result=\"integrity_check_failed\"} 1",
         &format!("campaign_sync_events_appended_total {}", head + 2),
         &format!("campaign_sync_append_seconds_count {}", appends(&metrics)),
+        // What was committed while it listened.
+        "campaign_sync_delivery_seconds_count 2",
     ] {
         assert!(metrics.lines().any(|it| it == line), "{line} is not in\n{metrics}");
     }
@@ -103,7 +119,7 @@ async fn options_come_from_the_environment_and_the_log_is_json_without_secrets()
     process.post("/campaigns/c1/start", json!({})).await;
     let moved = loop {
         let url = format!("http://{}/api/v2/campaigns/c1/configure-dns", process.address);
-        let answer = super::support::answer(reqwest::Client::new().post(url)).await;
+        let answer = answer(reqwest::Client::new().post(url)).await;
         if answer.status == 200 {
             break answer.body;
         }
@@ -124,6 +140,89 @@ async fn options_come_from_the_environment_and_the_log_is_json_without_secrets()
         assert_eq!(line["eventId"], moved["position"]["eventId"]);
         let number = if line == transition { "sequenceNumber" } else { "toSequenceNumber" };
         assert_eq!(line[number], moved["position"]["sequenceNumber"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_of_integrity_is_in_the_log_with_campaign_number_and_event() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = program();
+    command
+        .args(["--listen", "127.0.0.1:0", "--rate", "20000", "--faults", "--history-events", "2"])
+        .arg("--db")
+        .arg(directory.path().join("campaigns.db"))
+        .stderr(Stdio::piped());
+    let mut process = Process::spawn(&mut command);
+    process.post("/campaigns", json!({"campaignId": "c1", "name": "one", "count": 20})).await;
+    process.post("/campaigns/c1/start", json!({})).await;
+    let url = |action: &str| format!("http://{}/api/v2/campaigns/c1{action}", process.address);
+    let act = async |action| answer(reqwest::Client::new().post(url(action))).await;
+    while act("/configure-dns").await.status != 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    process.post("/faults/diverge", json!({"campaignId": "c1", "breakIntegrity": true})).await;
+    assert_eq!(act("/rollback").await.code(), (409, "integrity_check_failed"));
+    let head = answer(reqwest::Client::new().get(url(""))).await.position.unwrap();
+    let head: u64 = head.split_once('/').unwrap().1.parse().unwrap();
+    let mut log = BufReader::new(process.child.stderr.take().unwrap()).lines();
+    // History is looked at every five seconds.
+    let lines = tokio::task::spawn_blocking(move || {
+        let mut lines: Vec<Value> = Vec::new();
+        while lines.iter().all(|line| line["event"] != "history_truncated") {
+            lines.push(parse(&log.next().unwrap().unwrap()));
+        }
+        lines
+    });
+    let lines = lines.await.unwrap();
+    for (event, number) in [("integrity_check_failed", head), ("history_truncated", head - 2)] {
+        let line = lines.iter().find(|line| line["event"] == event).unwrap();
+        assert_eq!((&line["campaignId"], &line["sequenceNumber"]), (&json!("c1"), &json!(number)));
+        assert_eq!(line["eventId"].as_str().unwrap().len(), 24, "{line}");
+    }
+}
+
+#[test]
+fn a_reader_that_is_let_go_for_lagging_is_in_the_log_with_campaign_number_and_event() {
+    let lines = Lines::default();
+    let written = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_writer(move || written.clone())
+        .finish();
+    let mut room = Room::subscribed(3);
+    room.recover(at_zero());
+    room.hear();
+    room.grow(9);
+    let hub = room.context.hub.clone();
+    hub.log().truncate(&id(), 6).unwrap();
+    hub.reread(&id()).unwrap();
+    let closed = tracing::subscriber::with_default(subscriber, || room.step());
+    assert!(matches!(closed, Step::Close(4409, _)));
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let line = parse(text.trim());
+    assert_eq!(
+        ["event", "campaignId", "sequenceNumber", "eventId"].map(|key| &line[key]),
+        [
+            &json!("lagging"),
+            &json!("c1"),
+            &json!(3),
+            &json!(hub.head(&id()).unwrap().unwrap().event_id)
+        ]
+    );
+}
+
+/// What is logged, in memory.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

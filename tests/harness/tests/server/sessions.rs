@@ -108,6 +108,39 @@ async fn a_page_logs_in_with_a_cookie_that_scripts_cannot_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn all_sockets_of_a_session_share_what_it_may_ask() {
+    let server = guarded(|options| options.delivery.session_recoveries_per_second = 1).await;
+    let token = bearer(&server, "ada-l").await;
+    creates(&server, &token, "c1").await;
+    // Each has asked once.
+    let mut sockets = [follows(&server, &token, "c1").await, follows(&server, &token, "c1").await];
+    let digest = json!({"type": "request_campaign_digest",
+        "payload": {"campaignId": "c1", "requestId": "q"}});
+    let mut refused = 0;
+    for asked in 0..20 {
+        let socket = &mut sockets[asked % 2];
+        socket.say(digest.clone()).await;
+        refused += loop {
+            let heard = parse(&socket.document().await);
+            match heard["type"].as_str().unwrap() {
+                "campaign.digest" => break 0,
+                "error" => {
+                    assert_eq!(heard["data"]["code"], "rate_limited");
+                    break 1;
+                }
+                _ => {}
+            }
+        };
+    }
+    // Ten in a row, and one a second: less than ten pass meanwhile.
+    assert!((3..=12).contains(&refused), "{refused}");
+    let other = bearer(&server, "ada-l").await;
+    let mut unhindered = follows(&server, &other, "c1").await;
+    unhindered.say(digest).await;
+    while parse(&unhindered.document().await)["type"] != "campaign.digest" {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_passwords_are_refused_and_too_many_of_them_have_to_wait() {
     let server = guarded(|_| {}).await;
     for (name, password) in [("ada-l", "wrong"), ("ada-l", ""), ("nobody", PASSWORD), ("", "")] {

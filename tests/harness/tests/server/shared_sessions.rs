@@ -88,10 +88,7 @@ impl Line {
 /// A server's part without its network, for one user.
 fn alone() -> Room {
     let users = [("ada-l".to_owned(), String::new())].into();
-    Room::with(
-        Arc::new(MemoryLog::new("epoch-1")),
-        Access::with(None, Some(users), 60, 50).shared(),
-    )
+    Room::with(Arc::new(MemoryLog::new("epoch-1")), Access::with(None, Some(users), 60).shared())
 }
 
 fn greets(room: &mut Room, token: &str) {

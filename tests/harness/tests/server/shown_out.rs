@@ -106,7 +106,7 @@ fn a_token_is_in_no_debug_text() {
     let token = "5ecret-".repeat(9);
     let mut room = Room::with(
         Arc::new(MemoryLog::new("epoch-1")),
-        Access::with(Some("another".into()), None, 60, 50),
+        Access::with(Some("another".into()), None, 60),
     );
     room.session.present(token.clone());
     room.say(json!({"type": "connection_init", "protocols": ["campaign-sync.v1"], "token": token}));
