@@ -9,19 +9,20 @@ export class Cable {
   static async to({ port, cablePort }) {
     const cable = new Cable();
     cable.plugged = true;
+    cable.port = port;
     cable.sockets = new Set();
-    cable.server = createServer((client) => cable.#carry(client, port));
+    cable.server = createServer((client) => cable.#carry(client));
     await new Promise((resolve) => cable.server.listen(cablePort, "127.0.0.1", resolve));
     cable.origin = `http://127.0.0.1:${cablePort}`;
     return cable;
   }
 
-  #carry(client, port) {
+  #carry(client) {
     client.on("error", () => client.destroy());
     client.once("data", (head) => {
       const isSocket = UPGRADE.test(head.toString("latin1"));
       if (isSocket && !this.plugged) return client.destroy();
-      const upstream = connect(port, "127.0.0.1");
+      const upstream = connect(this.port, "127.0.0.1");
       const close = () => {
         client.destroy();
         upstream.destroy();
@@ -44,6 +45,12 @@ export class Cable {
   /** Pulls the plug: sockets die and no new one gets through. REST is another cable. */
   unplug() {
     this.plugged = false;
+    this.cut();
+  }
+
+  /** Leads to another server from now on; the sockets to the former one are cut. */
+  leadTo({ port }) {
+    this.port = port;
     this.cut();
   }
 

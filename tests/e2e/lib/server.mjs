@@ -14,7 +14,7 @@ const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
 const binary = (name) => join(target, "debug", name);
 
 /** A port that was free a moment ago: a restarted server must come back to its address. */
-async function freePort() {
+export async function freePort() {
   const probe = createServer();
   await new Promise((resolve) => probe.listen(0, "127.0.0.1", resolve));
   const { port } = probe.address();
@@ -40,7 +40,8 @@ export class Server {
 
   /** Runs the process, again over the same database and port. */
   async run() {
-    const args = ["--listen", `127.0.0.1:${this.port}`, "--db", this.db, "--faults",
+    // With a shared log, its copy is what is read by SQL.
+    const args = ["--listen", `127.0.0.1:${this.port}`, "--db", this.db, "--cache", this.db, "--faults",
       "--origin", `http://127.0.0.1:${this.cablePort}`];
     args.push("--static", this.page, ...this.options);
     this.process = spawn(binary("campaign-sync-server"), args, {

@@ -74,8 +74,9 @@ impl Faults {
 
     /// Cuts every socket there is now, without a close frame. Tells how many.
     pub fn cut(&self) -> usize {
+        let sockets = self.cuts.receiver_count();
         self.cuts.send_modify(|cuts| *cuts += 1);
-        self.cuts.receiver_count()
+        sockets
     }
 
     /// Changes when sockets are cut.

@@ -1,15 +1,18 @@
 //! Every step of a transition fails once, on purpose: nothing that anybody can see changes, and no
 //! event leaves. The steps are made to fail inside the database, by triggers.
 
+use std::time::Duration;
+
 use campaign_sync_harness::options::Options;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use super::nats::Nats;
 use super::support::{Client, Server, parse};
 
 /// Where a transaction fails, and what makes it fail there. The last one fails at the commit: a
 /// deferred constraint is looked at no earlier.
-const STEPS: [(&str, &str); 4] = [
+pub(crate) const STEPS: [(&str, &str); 4] = [
     (
         "the event",
         "CREATE TRIGGER broken BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'broken'); END",
@@ -30,12 +33,15 @@ const STEPS: [(&str, &str); 4] = [
     ),
 ];
 
-fn sql(server: &Server, statement: &str) {
-    Connection::open(&server.db).unwrap().execute_batch(statement).unwrap();
+pub(crate) fn sql(server: &Server, statement: &str) {
+    let connection = Connection::open(server.file()).unwrap();
+    // A feed may be about to write.
+    connection.busy_timeout(Duration::from_secs(5)).unwrap();
+    connection.execute_batch(statement).unwrap();
 }
 
 /// What the last of the steps needs.
-fn with_orphans(server: &Server) {
+pub(crate) fn with_orphans(server: &Server) {
     sql(
         server,
         "CREATE TABLE nobody (id INTEGER PRIMARY KEY);
@@ -45,7 +51,7 @@ fn with_orphans(server: &Server) {
 
 /// Everything that the tables hold, as text.
 fn tables(server: &Server) -> Vec<String> {
-    let connection = Connection::open(&server.db).unwrap();
+    let connection = Connection::open(server.file()).unwrap();
     let mut lines = Vec::new();
     for table in ["campaigns", "domains", "events", "transaction_log"] {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
@@ -68,22 +74,38 @@ async fn heads(client: &mut Client) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whichever_step_of_a_transition_fails_nothing_changes_and_no_event_leaves() {
-    let server = Server::start().await;
+    whichever_fails(&Server::start().await, &STEPS, async || 0).await;
+}
+
+/// All but the commit, which is the stream's.
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_step_fails_on_a_shared_log_nothing_is_published() {
+    let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
+    let server = Server::with(|it| it.log = Some(nats.place().parse().unwrap())).await;
+    whichever_fails(&server, &STEPS[..3], async || nats.last_message().await).await;
+}
+
+/// `published` tells how much another place holds than the tables.
+async fn whichever_fails(
+    server: &Server,
+    steps: &[(&str, &str)],
+    published: impl AsyncFn() -> u64,
+) {
     let head = server.generated("c1", 20).await;
-    with_orphans(&server);
+    with_orphans(server);
     let mut client = Client::subscribed(&server.address, "c1").await;
     client.recover(json!({"campaignId": "c1", "lastSequenceNumber": head})).await;
     client.control("event_recovery").await;
     let before = server.get("/campaigns/c1/snapshot").await;
-    let (stored, heard) = (tables(&server), heads(&mut client).await);
-    for (step, broken) in STEPS {
+    let (stored, heard) = ((tables(server), published().await), heads(&mut client).await);
+    for (step, broken) in steps {
         for action in ["configure-dns", "validate-dns"] {
-            sql(&server, broken);
+            sql(server, broken);
             assert_eq!(server.act("c1", action).await.code(), (500, "internal"), "{step}");
-            sql(&server, "DROP TRIGGER broken");
+            sql(server, "DROP TRIGGER broken");
             let after = server.get("/campaigns/c1/snapshot").await;
             assert_eq!((&after.body, &after.position), (&before.body, &before.position), "{step}");
-            assert_eq!(tables(&server), stored, "{step}");
+            assert_eq!((tables(server), published().await), stored, "{step}");
             // The pong is the next thing that this socket brings: no event came before it.
             assert_eq!(heads(&mut client).await, heard, "{step}");
         }

@@ -331,11 +331,11 @@ fn a_drain_asks_clients_to_come_back_at_different_moments() {
 }
 
 /// A socket that takes little and is not read.
-async fn lazy(server: &Server, campaign: &str) -> Client {
+pub(crate) async fn lazy(address: &str, campaign: &str) -> Client {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4 * 1024).unwrap();
-    let stream = socket.connect(server.address.parse().unwrap()).await.unwrap();
-    let url = format!("ws://{}/api/v2/ws", server.address);
+    let stream = socket.connect(address.parse().unwrap()).await.unwrap();
+    let url = format!("ws://{address}/api/v2/ws");
     let stream = tokio_tungstenite::MaybeTlsStream::Plain(stream);
     let (socket, _) = client_async(url, stream).await.unwrap();
     let mut client = Client::of(socket);
@@ -348,7 +348,7 @@ async fn lazy(server: &Server, campaign: &str) -> Client {
 }
 
 /// More than the buffers between two ends of a connection hold.
-const MANY: u64 = 14_000;
+pub(crate) const MANY: u64 = 14_000;
 
 /// Waits until so much of a metric is told.
 async fn told(server: &Server, line: &str) {
@@ -369,7 +369,7 @@ async fn a_reader_that_takes_nothing_holds_up_nobody_and_catches_up() {
     })
     .await;
     let head = server.generated("c1", MANY).await;
-    let mut slow = lazy(&server, "c1").await;
+    let mut slow = lazy(&server.address, "c1").await;
     told(&server, STALLED).await;
     let mut quick = Client::subscribed(&server.address, "c1").await;
     let all = json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "replay"});
@@ -389,7 +389,7 @@ async fn a_reader_that_history_does_not_wait_for_is_closed_with_4409_and_comes_b
     })
     .await;
     let head = server.generated("c1", MANY).await;
-    let (mut copy, mut slow) = (Copy::default(), lazy(&server, "c1").await);
+    let (mut copy, mut slow) = (Copy::default(), lazy(&server.address, "c1").await);
     // As many events again: what it would be sent next is forgotten meanwhile.
     assert_eq!(server.act("c1", "validate-dns").await.status, 200);
     server.completed("c1").await;
@@ -425,7 +425,7 @@ async fn a_peer_that_takes_nothing_is_given_up_after_its_retries() {
     })
     .await;
     server.generated("c1", MANY).await;
-    let _unread = lazy(&server, "c1").await;
+    let _unread = lazy(&server.address, "c1").await;
     let gone = async {
         loop {
             let metrics = server.metrics().await;

@@ -119,6 +119,13 @@ impl Nats {
         }
     }
 
+    /// The last message of the log's stream.
+    pub(crate) async fn last_message(&self) -> u64 {
+        let client = async_nats::connect(self.addresses()).await.unwrap();
+        let stream = async_nats::jetstream::new(client).get_stream("campaign-sync").await.unwrap();
+        stream.cached_info().state.last_sequence
+    }
+
     async fn leader_name(&self, stream: &str) -> Option<String> {
         let client = async_nats::connect(self.addresses()).await.ok()?;
         let context = async_nats::jetstream::new(client);

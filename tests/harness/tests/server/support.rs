@@ -123,6 +123,11 @@ impl Server {
         answer(request.body(body.to_string())).await
     }
 
+    /// The file that its state is in, or its copy of a shared log's.
+    pub(crate) fn file(&self) -> PathBuf {
+        if self.db.exists() { self.db.clone() } else { cache_of(&self.db) }
+    }
+
     pub(crate) async fn act(&self, id: &str, action: &str) -> Answer {
         self.post(&format!("/campaigns/{id}/{action}"), json!({})).await
     }
@@ -132,13 +137,17 @@ impl Server {
 pub(crate) fn options(db: PathBuf) -> Options {
     Options {
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
-        cache: db.with_extension("cache"),
+        cache: cache_of(&db),
         db,
         session_seconds: 3_600,
         drain_spread_ms: 0,
         history: Limits::NONE,
         ..Options::parse_from([""])
     }
+}
+
+fn cache_of(db: &Path) -> PathBuf {
+    db.with_extension("cache")
 }
 
 async fn serve(

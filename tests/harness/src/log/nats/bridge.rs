@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use async_nats::connection::State;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{Config, Info, StorageType};
 use async_nats::jetstream::{self, Context, ErrorCode};
@@ -161,6 +162,16 @@ pub(super) async fn connect(servers: &[String]) -> Result<(Context, usize), LogE
     let mut context = jetstream::new(client);
     context.set_timeout(REQUEST_TIMEOUT);
     Ok((context, payload_max))
+}
+
+/// Nothing is published without a connection: the client would keep it, and send it when nobody waits
+/// for it any more.
+///
+/// # Errors
+/// [`LogError::Storage`].
+pub(super) fn connected(context: &Context) -> Result<(), LogError> {
+    let is_connected = context.client().connection_state() == State::Connected;
+    is_connected.then_some(()).ok_or_else(|| storage("there is no connection to the cluster"))
 }
 
 /// The stream of that name, made if there is none.

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
 
 use async_nats::jetstream::stream::Info;
 use async_nats::jetstream::{self, Context};
@@ -11,6 +13,7 @@ use campaign_sync::protocol::{CampaignId, Code};
 use tokio::time::sleep;
 
 use super::super::{EventLog as _, LogError, Result};
+use super::PATIENCE;
 use super::batch::Body;
 use super::bridge::{RETRY, STREAM, SUBJECT};
 use super::follow::{Reader, follow};
@@ -106,7 +109,7 @@ impl Feed {
         };
         // The copy may begin again where the first incomplete publication does: what it has folded
         // in already is not the next one then, and nothing happens twice.
-        let outcome = match self.apply(campaign, &body, first, sequence) {
+        let outcome = match self.take_in(campaign, &body, first, sequence) {
             Ok(outcome) => outcome,
             Err(LogError::Rejected(code)) => {
                 tracing::warn!(
@@ -124,7 +127,8 @@ impl Feed {
         if !matches!(outcome, None | Some(Outcome::Filed)) {
             self.pending.remove(campaign);
         }
-        self.shared.copy().skip_to(self.position(sequence))?;
+        // At worst it is read once more when the copy is opened the next time.
+        let _unless_it_cannot = self.shared.copy().skip_to(self.position(sequence));
         let publication = id.split_once('.').map_or(&*id, |(id, _attempt)| id);
         let outcome = outcome.map(|outcome| (publication, outcome));
         self.shared.folded(Some(campaign), sequence, outcome);
@@ -154,30 +158,51 @@ impl Feed {
         Some((whole.first, whole.chunks.concat().into()))
     }
 
-    fn apply(
+    /// Takes a body in. It has happened: where the copy cannot be written, that is tried again for a
+    /// while. Blocks.
+    fn take_in(
         &self,
         campaign: &CampaignId,
         body: &[u8],
         first: u64,
         last: u64,
     ) -> Result<Option<Outcome>> {
-        let copy = self.shared.copy();
         let text = std::str::from_utf8(body).map_err(|_| LogError::Rejected(Code::InvalidUtf8))?;
-        let text = match copy.keys() {
+        let text = match self.shared.copy().keys() {
             Some(keys) => keys.open_message(campaign, text)?.into(),
             None => Cow::Borrowed(text),
         };
-        match Body::decode(&text)? {
-            Body::Batch(batch) => Ok(copy.apply(campaign, &batch)?.map(|appended| {
+        let (body, until) = (Body::decode(&text)?, Instant::now() + PATIENCE);
+        loop {
+            match self.apply(campaign, &body, first, last) {
+                Err(LogError::Storage(reason)) if Instant::now() < until => {
+                    tracing::warn!(event = "log_copy_failed", campaignId = %campaign, reason);
+                    thread::sleep(RETRY);
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn apply(
+        &self,
+        campaign: &CampaignId,
+        body: &Body,
+        first: u64,
+        last: u64,
+    ) -> Result<Option<Outcome>> {
+        let copy = self.shared.copy();
+        match body {
+            Body::Batch(batch) => Ok(copy.apply(campaign, batch)?.map(|appended| {
                 self.shared.tell(campaign, &appended);
                 Outcome::Appended(Box::new(appended))
             })),
             Body::Filed { filed } => {
-                let filed = copy.apply_filed(campaign, &filed, last)?;
+                let filed = copy.apply_filed(campaign, filed, last)?;
                 Ok(filed.then_some(Outcome::Filed))
             }
             Body::Image(image) => {
-                let (installed, is_head) = copy.install(campaign, &image)?;
+                let (installed, is_head) = copy.install(campaign, image)?;
                 self.shared.tell(campaign, &installed);
                 Ok(Some(Outcome::Image { first, is_head }))
             }

@@ -11,7 +11,7 @@ use campaign_sync::protocol::CampaignId;
 
 use super::super::{EventLog as _, LogError, Result};
 use super::batch::Body;
-use super::bridge::{STREAM, SUBJECT};
+use super::bridge::{STREAM, SUBJECT, connected};
 use super::shared::Outcome;
 use super::{NatsLog, storage};
 
@@ -77,6 +77,7 @@ impl NatsLog {
         let (context, id) = (self.bridge.context(), id.to_owned());
         let subject = format!("{SUBJECT}{campaign}");
         self.bridge.wait(async move {
+            connected(&context)?;
             let mut last = after;
             let parts = chunks.len();
             for (part, chunk) in chunks.into_iter().enumerate() {

@@ -10,7 +10,6 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
-use async_nats::connection::State;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::stream::{Config, Info, StorageType};
 use async_nats::jetstream::{Context, Message};
@@ -19,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::super::LogError;
-use super::bridge::{RETRY, connect, find_stream, replicas};
+use super::bridge::{RETRY, connect, connected, find_stream, replicas};
 use super::follow::{Reader, SILENCE, end_of, follow};
 use super::{PATIENCE, storage};
 
@@ -128,10 +127,7 @@ impl NatsTable {
 
     /// The message's sequence, if the cluster has it.
     async fn publish(&self, key: &str, headers: &HeaderMap, text: &str) -> Option<u64> {
-        // Without a connection the client would keep it, and send it when nobody waits for it any more.
-        if self.context.client().connection_state() != State::Connected {
-            return None;
-        }
+        connected(&self.context).ok()?;
         let (subject, payload) = (format!("{SUBJECT}{key}"), text.to_owned().into());
         let sent = self.context.publish_with_headers(subject, headers.clone(), payload).await;
         Some(sent.ok()?.await.ok()?.sequence)

@@ -1,0 +1,80 @@
+//! Transitions of a shared log whose stream, or whose copy, fails in the middle of them.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::atomicity::{STEPS, sql, with_orphans};
+use super::nats::Nats;
+use super::support::{Client, Server, parse};
+
+/// A campaign that is generated, and somebody who follows it.
+async fn followed(nats: &Nats) -> (Server, u64, Client) {
+    let server = Server::with(|options| {
+        options.log = Some(nats.place().parse().unwrap());
+        // Longer than anything here takes.
+        options.delivery.idle_timeout_ms = 600_000;
+    })
+    .await;
+    let head = server.generated("c1", 20).await;
+    let mut client = Client::subscribed(&server.address, "c1").await;
+    client.recover(json!({"campaignId": "c1", "lastSequenceNumber": head})).await;
+    client.control("event_recovery").await;
+    (server, head, client)
+}
+
+/// The next event, whatever heartbeats come before it.
+async fn next_event(client: &mut Client) -> serde_json::Value {
+    loop {
+        let document = parse(&client.document().await);
+        if document.get("sequence").is_some() {
+            return document;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transition_that_the_cluster_does_not_take_never_happens() {
+    let mut nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
+    let (server, head, mut client) = followed(&nats).await;
+    let before = server.get("/campaigns/c1/snapshot").await;
+    let published = nats.last_message().await;
+    nats.kill(0);
+    // It is tried for half a minute.
+    assert_eq!(server.act("c1", "configure-dns").await.code(), (500, "internal"));
+    let after = server.get("/campaigns/c1/snapshot").await;
+    assert_eq!((&after.body, &after.position), (&before.body, &before.position));
+    nats.run(0);
+    // Whatever the client had kept for the cluster would be there within this.
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(nats.last_message().await, published);
+    let done = server.act("c1", "configure-dns").await;
+    assert_eq!(done.body["position"]["sequenceNumber"], head + 1, "{}", done.body);
+    assert_eq!(next_event(&mut client).await["sequence"]["sequenceNumber"], head + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transition_whose_copy_cannot_be_written_is_answered_when_it_can() {
+    let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
+    let (server, head, mut client) = followed(&nats).await;
+    with_orphans(&server);
+    let published = nats.last_message().await;
+    sql(&server, STEPS[3].1);
+    let url = server.url("/campaigns/c1/configure-dns");
+    let asked =
+        tokio::spawn(async { super::support::answer(reqwest::Client::new().post(url)).await });
+    while nats.last_message().await == published {
+        sleep(Duration::from_millis(20)).await;
+    }
+    sleep(Duration::from_secs(1)).await;
+    assert!(!asked.is_finished(), "nothing is known here of what happened");
+    let phase = server.get("/campaigns/c1").await.body["currentPhase"].clone();
+    assert_eq!(phase, "domain_generation");
+    sql(&server, "DROP TRIGGER broken");
+    let done = asked.await.unwrap();
+    assert_eq!(done.body["position"]["sequenceNumber"], head + 1, "{}", done.body);
+    assert_eq!(next_event(&mut client).await["sequence"]["sequenceNumber"], head + 1);
+    assert_eq!(server.filed("c1").await.len(), 1);
+    assert_eq!(nats.last_message().await, published + 1);
+}
