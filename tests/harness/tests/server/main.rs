@@ -38,6 +38,7 @@ mod shared_clients;
 mod shared_failures;
 mod shared_filing;
 mod shared_log;
+mod shared_order;
 mod shared_sessions;
 mod shown_out;
 mod support;

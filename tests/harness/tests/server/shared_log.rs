@@ -16,13 +16,12 @@ use campaign_sync_harness::log::{Event, EventLog, LogError, Settings};
 use campaign_sync_harness::server::run;
 use serde_json::json;
 
-use super::history::{Entry, What, check};
 use super::log::{NOW, created, id, row};
 use super::nats::{NEVER, Nats};
 use super::support::{Copy, options, parse};
 
 /// Folds a whole log, every hash, number and link checked.
-fn folded(log: &NatsLog) -> Copy {
+pub(crate) fn folded(log: &NatsLog) -> Copy {
     let mut copy = Copy { epoch: log.epoch(), ..Copy::default() };
     for event in log.read(&id(), 0, usize::MAX).unwrap() {
         copy.hear(&event.document);
@@ -307,57 +306,6 @@ fn of_servers_that_race_to_transition_a_campaign_exactly_one_wins() {
             assert_eq!(filed.iter().filter(|it| it.result == "accepted").count(), 1);
         }
     }
-}
-
-#[test]
-fn concurrent_appends_and_reads_of_several_servers_are_one_total_order() {
-    let nats = Nats::cluster();
-    let logs: Vec<NatsLog> =
-        (0..3).map(|n| nats.log(&nats.file(&format!("{n}.db")), "first")).collect();
-    logs[0].append(&id(), 0, &[created()]).unwrap();
-    logs.iter().for_each(|log| reaches(log, &id(), 1));
-    let started = Instant::now();
-    let ids = |events: &[Event]| -> Vec<(u64, String)> {
-        let id =
-            |it: &Event| parse(&it.document)["sequence"]["eventId"].as_str().unwrap().to_owned();
-        events.iter().map(|it| (it.number, id(it))).collect()
-    };
-    let act = |server: usize| {
-        let (log, mut history) = (&logs[server], Vec::new());
-        for turn in 0..60u64 {
-            let called = started.elapsed().as_nanos() as u64;
-            let head = log.head(&id()).unwrap().unwrap().number;
-            let what = if turn % 3 == 2 {
-                let after = head.saturating_sub(5);
-                What::Read { after, events: ids(&log.read(&id(), after, usize::MAX).unwrap()) }
-            } else {
-                let drafts: Vec<_> =
-                    (0..=turn % 2).map(|n| row(server as u64 * 1_000 + turn * 2 + n)).collect();
-                match log.append(&id(), head, &drafts) {
-                    Ok(appended) => What::Appended(ids(&appended.events)),
-                    Err(LogError::Conflict { .. }) => continue,
-                    Err(error) => panic!("{error}"),
-                }
-            };
-            let returned = started.elapsed().as_nanos() as u64;
-            history.push(Entry { server, called, returned, what });
-        }
-        history
-    };
-    let history: Vec<Entry> = thread::scope(|scope| {
-        let acting: Vec<_> = (0..logs.len()).map(|n| scope.spawn(move || act(n))).collect();
-        acting.into_iter().flat_map(|it| it.join().unwrap()).collect()
-    });
-    let fresh = nats.log(&nats.file("fresh.db"), "unused");
-    let log = ids(&fresh.read(&id(), 0, usize::MAX).unwrap());
-    check(&history, &log).unwrap();
-    assert_eq!(folded(&fresh).number, log.len() as u64);
-    // Nothing happened that nobody was told of: no server died.
-    let acknowledged = history.iter().filter_map(|it| match &it.what {
-        What::Appended(events) => Some(events.len()),
-        What::Read { .. } => None,
-    });
-    assert_eq!(acknowledged.sum::<usize>() + 1, log.len());
 }
 
 #[test]
