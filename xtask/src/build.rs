@@ -80,10 +80,12 @@ pub(crate) fn everything(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The reference server, as the native tests build it too: compiling it once more with all
-/// optimisations would take minutes that neither demo nor tests get back.
+/// The reference server, and what tests look into its tables with, as the native tests build them too:
+/// compiling them once more with all optimisations would take minutes that neither demo nor tests get
+/// back.
 pub(crate) fn server(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
-    runner(repo.command("cargo").args(["build", "--package", "campaign-sync-harness"]))
+    let packages = ["--package", "campaign-sync-harness", "--package", "campaign-sync-support"];
+    runner(repo.command("cargo").arg("build").args(packages))
 }
 
 /// A module of the package: the crate, compiled with some of its features.

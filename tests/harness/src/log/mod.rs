@@ -4,12 +4,11 @@
 //! to append an event, and an implementation stores the event and what it changes in one step. So a
 //! transition *is* its event, a number is never given to something that did not happen, and any log
 //! can take the place of any other: [`sqlite`] is the one that servers run, [`nats`] the one that
-//! several of them share, [`memory`] the one of tests, and one suite certifies them all.
+//! several of them share, tests have one in memory, and one suite certifies them all.
 
 pub mod compose;
 pub mod divergence;
 pub mod fold;
-pub mod memory;
 pub mod nats;
 pub mod place;
 pub mod sqlite;

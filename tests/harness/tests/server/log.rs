@@ -6,12 +6,12 @@ use campaign_sync::protocol::campaign::CampaignRecord;
 use campaign_sync::protocol::{CampaignId, Code, Digest, Phase, Status};
 use campaign_sync_harness::campaign::drafts;
 use campaign_sync_harness::clock::Moment;
-use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::place::LogPlace;
 use campaign_sync_harness::log::sqlite::SqliteLog;
 use campaign_sync_harness::log::{
     Draft, EventLog, LogError, REFUSALS_MAX, Recount, RowQuery, Settings, Tally, Transaction,
 };
+use campaign_sync_support::MemoryLog;
 use serde_json::{Value, json};
 
 use super::nats::Nats;

@@ -9,11 +9,11 @@ use campaign_sync::protocol::digest::Buckets;
 use campaign_sync_harness::access::{Access, token_hash};
 use campaign_sync_harness::campaign::drafts;
 use campaign_sync_harness::hub::Hub;
-use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::{
     Appended, Divergence, Draft, Event, EventLog, Head, Recount, Result, RowQuery, Settings,
     Transaction, View,
 };
+use campaign_sync_support::MemoryLog;
 use serde_json::json;
 
 use super::core::{Room, at, at_zero, kind};

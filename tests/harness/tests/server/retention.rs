@@ -5,10 +5,10 @@ use std::sync::Arc;
 use campaign_sync_harness::campaign::drafts;
 use campaign_sync_harness::clock::Moment;
 use campaign_sync_harness::hub::Hub;
-use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::sqlite::SqliteLog;
 use campaign_sync_harness::log::{Draft, EventLog};
 use campaign_sync_harness::retention::{Limits, sweep};
+use campaign_sync_support::MemoryLog;
 use serde_json::json;
 
 use super::log::{NOW, created, id, row};

@@ -1,13 +1,17 @@
 //! Transitions of a shared log whose stream, or whose copy, fails in the middle of them.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::atomicity::{STEPS, sql, with_orphans};
+use super::log::id;
 use super::nats::Nats;
-use super::support::{Client, Server, parse};
+use super::process::{Process, program};
+use super::support::{Client, Server, answer, parse};
 
 /// A campaign that is generated, and somebody who follows it.
 async fn followed(nats: &Nats) -> (Server, u64, Client) {
@@ -25,7 +29,7 @@ async fn followed(nats: &Nats) -> (Server, u64, Client) {
 }
 
 /// The next event, whatever heartbeats come before it.
-async fn next_event(client: &mut Client) -> serde_json::Value {
+async fn next_event(client: &mut Client) -> Value {
     loop {
         let document = parse(&client.document().await);
         if document.get("sequence").is_some() {
@@ -62,8 +66,7 @@ async fn a_transition_whose_copy_cannot_be_written_is_answered_when_it_can() {
     let published = nats.last_message().await;
     sql(&server, STEPS[3].1);
     let url = server.url("/campaigns/c1/configure-dns");
-    let asked =
-        tokio::spawn(async { super::support::answer(reqwest::Client::new().post(url)).await });
+    let asked = tokio::spawn(async { answer(reqwest::Client::new().post(url)).await });
     while nats.last_message().await == published {
         sleep(Duration::from_millis(20)).await;
     }
@@ -77,4 +80,34 @@ async fn a_transition_whose_copy_cannot_be_written_is_answered_when_it_can() {
     assert_eq!(next_event(&mut client).await["sequence"]["sequenceNumber"], head + 1);
     assert_eq!(server.filed("c1").await.len(), 1);
     assert_eq!(nats.last_message().await, published + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_none_of_a_servers_is_passed_over_and_in_the_log() {
+    let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
+    let mut command = program();
+    command.args(["--listen", "127.0.0.1:0", "--log", &nats.place(), "--cache"]);
+    let mut process = Process::spawn(command.arg(nats.file("1.db")).stderr(Stdio::piped()));
+    let new = json!({"campaignId": "c1", "name": "one", "count": 20});
+    process.post("/campaigns", new).await;
+    let client = async_nats::connect(nats.addresses()).await.unwrap();
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("Campaign-Part", "stray.0 0 1");
+    let subject = format!("campaign-sync.log.{}", id());
+    let context = async_nats::jetstream::new(client);
+    let sent = context.publish_with_headers(subject, headers, "none of ours".into());
+    let sequence = sent.await.unwrap().await.unwrap().sequence;
+    let mut log = BufReader::new(process.child.stderr.take().unwrap()).lines();
+    let line = tokio::task::spawn_blocking(move || {
+        loop {
+            let line = parse(&log.next().unwrap().unwrap());
+            if line["event"] == "log_message_rejected" {
+                return line;
+            }
+        }
+    });
+    let line = line.await.unwrap();
+    let told = ["campaignId", "sequence", "eventId", "code"].map(|key| line[key].clone());
+    assert_eq!(told, [json!("c1"), json!(sequence), json!("stray.0"), json!("invalid_message")]);
+    process.post("/campaigns/c1/start", json!({})).await;
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
 use campaign_sync_harness::access::{Access, SESSIONS_MAX, token_hash};
-use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::nats::table::{Kinship, Lineage};
 use campaign_sync_harness::log::place::LogPlace;
+use campaign_sync_support::MemoryLog;
 use serde_json::json;
 
 use super::core::Room;

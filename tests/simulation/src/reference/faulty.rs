@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::digest::Buckets;
-use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::{
     Appended, Divergence, Draft, Event, EventLog, Head, LogError, Recount, RowQuery, Transaction,
     View,
 };
+use campaign_sync_support::MemoryLog;
 
 /// Every so many numbers something is wrong.
 const EVERY: u64 = 7;

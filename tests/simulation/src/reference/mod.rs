@@ -18,12 +18,12 @@ use campaign_sync_harness::access::Access;
 use campaign_sync_harness::clock::Moment;
 use campaign_sync_harness::hub::Hub;
 use campaign_sync_harness::log::divergence::Kind;
-use campaign_sync_harness::log::memory::MemoryLog;
 use campaign_sync_harness::log::{Divergence, Draft, EventLog as _, LogError, RowQuery};
 use campaign_sync_harness::retention::{Limits, sweep};
 use campaign_sync_harness::session::Context;
 use campaign_sync_harness::session::limits::Delivery;
 use campaign_sync_harness::snapshots::Snapshots;
+use campaign_sync_support::MemoryLog;
 
 use super::invariants::{Check, Violation, demand};
 use super::server::log::Campaign;

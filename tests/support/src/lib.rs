@@ -2,19 +2,17 @@
 //! what sessions are tested over, by this server's tests, the fuzzer and the simulator.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use campaign_sync::protocol::digest::{Buckets, EMPTY_BUCKETS, RowHasher, bucket_of, id_hash};
 use campaign_sync::protocol::{CampaignId, Digest, Phase};
-
-use super::compose::Chain;
-use super::divergence::{Kind, changed};
-use super::fold::{Fold, Table};
-use super::{
+use campaign_sync_harness::log::compose::Chain;
+use campaign_sync_harness::log::divergence::{Kind, changed};
+use campaign_sync_harness::log::fold::{Fold, Table};
+use campaign_sync_harness::log::{
     Appended, Divergence, Draft, Event, EventLog, Head, LogError, REFUSALS_MAX, Recount, Row,
     RowQuery, Stand, Tally, Transaction, View,
 };
-use crate::lock::lock;
 
 /// The log.
 #[derive(Debug)]
@@ -82,7 +80,7 @@ impl MemoryLog {
     }
 
     fn campaigns_mut(&self) -> MutexGuard<'_, BTreeMap<CampaignId, Campaign>> {
-        lock(&self.campaigns)
+        self.campaigns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn of<T>(&self, campaign: &CampaignId, read: impl FnOnce(&Campaign) -> T) -> Option<T> {
