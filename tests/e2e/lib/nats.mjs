@@ -24,7 +24,9 @@ export class Nats {
       nats.process.once("exit", resolve);
       nats.process.once("error", reject);
     });
-    while (!(await Promise.race([listens(nats.port), nats.exited]))) {
+    const ended = nats.exited.then(() => { throw new Error("nats-server ended"); });
+    ended.catch(() => {});
+    while (!(await Promise.race([listens(nats.port), ended]))) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     return nats;

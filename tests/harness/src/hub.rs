@@ -228,14 +228,7 @@ impl Hub {
         want: Want,
         may_read: bool,
     ) -> Result<Next> {
-        let found = self.tails().get_mut(campaign).and_then(|tail| {
-            let next = tail.next(after, want)?;
-            let is_newest = matches!(&next, Next::Page(page) if page.last == tail.head.number);
-            Some((next, is_newest.then_some(tail.committed)))
-        });
-        if let Some((next, committed)) = found {
-            let seconds = committed.map(|it| it.elapsed().as_secs_f64());
-            seconds.into_iter().for_each(|it| self.metrics.delivery_seconds.observe(it));
+        if let Some(next) = self.tails().get_mut(campaign).and_then(|tail| tail.next(after, want)) {
             return Ok(next);
         }
         if !may_read {

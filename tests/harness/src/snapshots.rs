@@ -19,8 +19,35 @@ use crate::log::{Head, LogError, Result, RowQuery, View};
 /// A snapshot is held this long after its last use.
 const HELD_MS: u64 = 60_000;
 
-/// The most snapshots held per campaign, of all rows, and of the rows of some buckets.
+/// The most snapshots held per campaign for sockets, which come back for their next part, and for
+/// repairs. REST asks for the newest only, and comes back for none.
 const HELD_MAX: usize = 4;
+
+/// What a snapshot is for. Each is built by itself: who wants a few rows does not wait for all of them,
+/// and who polls takes nothing from who downloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum For<'b> {
+    /// All rows, part by part over a socket.
+    Stream,
+    /// All rows in one answer, which may be one that is held for sockets.
+    Rest,
+    /// The rows of these buckets.
+    Repair(&'b [u8]),
+}
+
+impl For<'_> {
+    const fn kind(self) -> u8 {
+        match self {
+            Self::Stream => 0,
+            Self::Rest => 1,
+            Self::Repair(_) => 2,
+        }
+    }
+
+    fn buckets(self) -> Option<Vec<u8>> {
+        if let Self::Repair(buckets) = self { Some(buckets.to_vec()) } else { None }
+    }
+}
 
 /// Bytes of a part left to everything but its rows.
 const PART_MARGIN_BYTES: usize = 8 * 1024;
@@ -84,8 +111,10 @@ impl Snapshot {
         self.lists.len() as u64
     }
 
+    /// As they are sent.
     fn bytes(&self) -> u64 {
-        self.lists.iter().chain(&self.sealed).map(|it| it.len() as u64).sum()
+        let sent = if self.sealed.is_empty() { &self.lists } else { &self.sealed };
+        sent.iter().map(|it| it.len() as u64).sum()
     }
 
     /// The `data` of a part, from 1.
@@ -143,8 +172,12 @@ impl Snapshot {
 /// The snapshots held.
 #[derive(Debug, Default)]
 pub struct Snapshots {
-    campaigns: Mutex<HashMap<CampaignId, Arc<Mutex<Vec<Held>>>>>,
+    /// By campaign, and by what they are for.
+    all: Mutex<HashMap<(CampaignId, u8), Shelf>>,
 }
+
+/// Those of one kind, the newest last.
+type Shelf = Arc<Mutex<Vec<Held>>>;
 
 #[derive(Debug)]
 struct Held {
@@ -156,19 +189,17 @@ struct Held {
 }
 
 impl Snapshots {
-    /// The snapshot of exactly that number, if it is still held.
+    /// The snapshot for sockets of exactly that number, if it is still held.
     pub fn held(&self, campaign: &CampaignId, at: u64, now_ms: u64) -> Option<Arc<Snapshot>> {
-        let held = self.of(campaign);
+        let held = self.of(campaign, For::Stream);
         let mut held = lock(&held);
         expire(&mut held, now_ms);
-        let is_it = |it: &&mut Held| it.buckets.is_none() && it.snapshot.head.number == at;
-        let found = held.iter_mut().find(is_it)?;
+        let found = held.iter_mut().find(|it| it.snapshot.head.number == at)?;
         found.used_ms = now_ms;
         Some(found.snapshot.clone())
     }
 
-    /// A snapshot at `least` or later, of all rows or of those of some buckets. Of those who ask at once
-    /// one builds it, the others wait. Blocks.
+    /// A snapshot at `least` or later. Of those who ask at once one builds it, the others wait. Blocks.
     ///
     /// # Errors
     /// [`LogError::Storage`]; [`LogError::UnknownCampaign`], for all rows of a deleted one too: a
@@ -177,34 +208,33 @@ impl Snapshots {
         &self,
         hub: &Hub,
         campaign: &CampaignId,
-        buckets: Option<&[u8]>,
+        wanted: For<'_>,
         least: u64,
         now_ms: u64,
     ) -> Result<Arc<Snapshot>> {
-        let held = self.of(campaign);
-        let mut held = lock(&held);
-        expire(&mut held, now_ms);
-        let head = hub.head(campaign)?.ok_or(LogError::UnknownCampaign)?;
-        for it in held.iter_mut().rev().filter(|it| it.buckets.as_deref() == buckets) {
-            let at = it.snapshot.head.number;
-            let fresh = it.built_ms + HELD_MS > now_ms && at >= least;
-            let reaches = at + 1 >= head.oldest;
-            let short = || hub.log().bytes_after(campaign, at);
-            if fresh && reaches && short()? <= it.snapshot.bytes().max(REPLAY_BYTES_MIN) {
-                it.used_ms = now_ms;
-                return Ok(it.snapshot.clone());
+        if wanted == For::Rest {
+            let held = self.of(campaign, For::Stream);
+            if let Some(found) = found(&mut lock(&held), hub, campaign, (None, least), now_ms)? {
+                return Ok(found);
             }
         }
-        let buckets = buckets.map(<[u8]>::to_vec);
+        let (held, buckets) = (self.of(campaign, wanted), wanted.buckets());
+        let mut held = lock(&held);
+        let key = (buckets.as_deref(), least);
+        if let Some(found) = found(&mut held, hub, campaign, key, now_ms)? {
+            return Ok(found);
+        }
         let query = RowQuery { buckets: buckets.clone(), ..RowQuery::default() };
         let is_shown = |view: &View| !view.stand.deleted || buckets.is_some();
         let view = hub.log().view(campaign, &query)?.filter(is_shown);
         let view = view.ok_or(LogError::UnknownCampaign)?;
         let snapshot = Arc::new(Snapshot::cut(hub, campaign, &view)?);
         hub.metrics.snapshots_built.inc();
-        let mut of_kind = held.iter().rev().filter(|it| it.buckets.is_some() == buckets.is_some());
-        if let Some(oldest) = of_kind.nth(HELD_MAX - 1).map(|it| it.snapshot.clone()) {
-            held.retain(|it| !Arc::ptr_eq(&it.snapshot, &oldest));
+        let most = if wanted == For::Rest { 1 } else { HELD_MAX };
+        if held.len() == most {
+            let oldest = held.iter().enumerate().min_by_key(|(_, it)| it.used_ms);
+            let oldest = oldest.map_or(0, |(index, _)| index);
+            held.remove(oldest);
         }
         let (built_ms, used_ms) = (now_ms, now_ms);
         held.push(Held { buckets, snapshot: snapshot.clone(), built_ms, used_ms });
@@ -213,7 +243,7 @@ impl Snapshots {
 
     /// Forgets what nobody has used for long.
     pub fn expire(&self, now_ms: u64) {
-        lock(&self.campaigns).retain(|_, held| {
+        lock(&self.all).retain(|_, held| {
             // Who holds it is at work on it, and uses it.
             let Ok(mut snapshots) = held.try_lock() else { return true };
             expire(&mut snapshots, now_ms);
@@ -228,12 +258,38 @@ impl Snapshots {
 
     /// Forgets a campaign's snapshots: its state was changed behind the log's back.
     pub fn forget(&self, campaign: &CampaignId) {
-        lock(&self.of(campaign)).clear();
+        for wanted in [For::Stream, For::Rest, For::Repair(&[])] {
+            lock(&self.of(campaign, wanted)).clear();
+        }
     }
 
-    fn of(&self, campaign: &CampaignId) -> Arc<Mutex<Vec<Held>>> {
-        lock(&self.campaigns).entry(campaign.clone()).or_default().clone()
+    fn of(&self, campaign: &CampaignId, wanted: For<'_>) -> Shelf {
+        lock(&self.all).entry((campaign.clone(), wanted.kind())).or_default().clone()
     }
+}
+
+/// The newest that will do: of these buckets, at that number or later, not too old, and such that what
+/// came after it is still there and not longer than itself.
+fn found(
+    held: &mut Vec<Held>,
+    hub: &Hub,
+    campaign: &CampaignId,
+    (buckets, least): (Option<&[u8]>, u64),
+    now_ms: u64,
+) -> Result<Option<Arc<Snapshot>>> {
+    expire(held, now_ms);
+    let head = hub.head(campaign)?.ok_or(LogError::UnknownCampaign)?;
+    for it in held.iter_mut().rev().filter(|it| it.buckets.as_deref() == buckets) {
+        let at = it.snapshot.head.number;
+        let fresh = it.built_ms + HELD_MS > now_ms && at >= least;
+        let reaches = at + 1 >= head.oldest;
+        let short = || hub.log().bytes_after(campaign, at);
+        if fresh && reaches && short()? <= it.snapshot.bytes().max(REPLAY_BYTES_MIN) {
+            it.used_ms = now_ms;
+            return Ok(Some(it.snapshot.clone()));
+        }
+    }
+    Ok(None)
 }
 
 fn expire(held: &mut Vec<Held>, now_ms: u64) {

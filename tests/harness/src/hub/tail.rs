@@ -35,6 +35,8 @@ pub struct Page {
     pub(super) after: u64,
     /// The number of the last one.
     pub last: u64,
+    /// When that one was committed, if it is the newest.
+    pub committed: Option<Instant>,
     /// Their documents, joined by line feeds. All who write it share it.
     pub text: Utf8Bytes,
 }
@@ -87,7 +89,7 @@ impl Page {
             text.push_str(&event.document);
             last = event.number;
         }
-        (last > after).then(|| Self { after, last, text: text.into() })
+        (last > after).then(|| Self { after, last, committed: None, text: text.into() })
     }
 }
 
@@ -131,7 +133,9 @@ impl Tail {
         {
             return Some(Next::Page(page.clone()));
         }
-        let page = Page::of(after, self.events.iter().skip((after + 1 - first) as usize), want)?;
+        let events = self.events.iter().skip((after + 1 - first) as usize);
+        let mut page = Page::of(after, events, want)?;
+        page.committed = (page.last == self.head.number).then_some(self.committed);
         if want.is_shared() {
             self.pages.truncate(RECENT_PAGES - 1);
             self.pages.push_front(page.clone());
@@ -150,7 +154,10 @@ impl Tail {
         while self.events.front().is_some_and(|it| it.number < head.oldest) {
             self.bytes -= self.events.pop_front().map_or(0, |it| it.document.len());
         }
-        (self.head, self.committed) = (head.clone(), Instant::now());
+        if head.number > self.head.number {
+            self.committed = Instant::now();
+        }
+        self.head = head.clone();
         for event in events {
             self.bytes += event.document.len();
             self.events.push_back(event.clone());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use campaign_sync::protocol::digest::id_hash;
 use campaign_sync::protocol::seal::route;
 use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
@@ -20,6 +20,7 @@ use crate::campaign::{Done, NewCampaign, Operation, Order, Refusal};
 use crate::hub::Hub;
 use crate::log::state::record_json;
 use crate::log::{LogError, RowQuery, View};
+use crate::snapshots::For;
 
 /// How long a reader who asks for a position waits for it.
 const BEHIND_WAIT: Duration = Duration::from_secs(2);
@@ -152,7 +153,7 @@ pub async fn snapshot(State(app): State<Arc<App>>, Id(id): Id, reading: Reading)
     let (context, now_ms) = (app.context.clone(), app.clock.now().monotonic_ms);
     let read = move |hub: &Hub| {
         let head = hub.log().head(&id)?.ok_or(LogError::UnknownCampaign)?;
-        let snapshot = context.snapshots.take(hub, &id, None, head.number, now_ms)?;
+        let snapshot = context.snapshots.take(hub, &id, For::Rest, head.number, now_ms)?;
         let body = RawValue::from_string(snapshot.whole(&id)).map_err(broken)?;
         positioned(hub, &id, snapshot.head.at(), route::SNAPSHOT, &body)
     };
@@ -163,24 +164,12 @@ fn broken(error: serde_json::Error) -> Refusal {
     Refusal::new(Code::Internal, error.to_string())
 }
 
-/// How much of the audit trail.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Trail {
-    /// What else was asked for, too: creation, status, owner, deletion.
-    all: bool,
-}
-
 /// `GET /campaigns/{id}/transitions`: who asked for which transition, and what became of it; of a
 /// deleted campaign, too.
 ///
 /// # Errors
 /// [`Code::UnknownCampaign`], [`Code::InvalidCampaignId`].
-pub async fn transitions(
-    State(app): State<Arc<App>>,
-    Id(id): Id,
-    Query(Trail { all }): Query<Trail>,
-) -> Answer {
+pub async fn transitions(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) -> Answer {
     let of = id.clone();
     let filed = blocking(&app, move |hub| {
         let head = hub.log().head(&of)?.ok_or(LogError::UnknownCampaign)?;
@@ -189,7 +178,7 @@ pub async fn transitions(
     let (head, filed) = filed.await?;
     let transitions = filed
         .iter()
-        .filter(|it| all || ["manual", "automatic", "error_recovery"].contains(&&*it.kind))
+        .filter(|it| reading.all || ["manual", "automatic", "error_recovery"].contains(&&*it.kind))
         .map(|it| {
             json!({
                 "name": it.name,

@@ -74,6 +74,8 @@ pub struct Reading {
     pub(super) dns_status: Option<String>,
     #[serde(rename = "httpStatus")]
     pub(super) http_status: Option<String>,
+    /// Of the audit trail everything that was asked for, not transitions alone.
+    pub(super) all: bool,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Reading {

@@ -10,7 +10,7 @@ use super::message::Ask;
 use super::reply;
 use crate::clock::Moment;
 use crate::log::{LogError, Result};
-use crate::snapshots::Snapshot;
+use crate::snapshots::{For, Snapshot};
 
 /// What is answered, and after which number.
 #[derive(Debug)]
@@ -69,11 +69,11 @@ fn digest(At { context, .. }: At<'_>, ask: &Ask) -> Result<(u64, Said)> {
     Ok((number, Said::Digest(data.to_string())))
 }
 
-/// None older than the head, for the socket may have that already.
+/// None older than the log's head: the socket may have been written that already.
 fn rows(At { now, context }: At<'_>, ask: &Ask, buckets: &[u8]) -> Result<(u64, Said)> {
     let (hub, campaign) = (&context.hub, &ask.campaign);
-    let head = hub.head(campaign)?.ok_or(LogError::UnknownCampaign)?;
-    let now_ms = now.monotonic_ms;
-    let snapshot = context.snapshots.take(hub, campaign, Some(buckets), head.number, now_ms)?;
+    let head = hub.log().head(campaign)?.ok_or(LogError::UnknownCampaign)?;
+    let (wanted, now_ms) = (For::Repair(buckets), now.monotonic_ms);
+    let snapshot = context.snapshots.take(hub, campaign, wanted, head.number, now_ms)?;
     Ok((snapshot.head.number, Said::Rows(snapshot, 1)))
 }

@@ -20,7 +20,7 @@ use super::message::{Ask, Prefer, Recover};
 use super::{Context, Frame, Step, reply};
 use crate::hub::{Next, Want};
 use crate::log::{Head, LogError, Result};
-use crate::snapshots::{REPLAY_BYTES_MIN, Snapshot, Snapshots};
+use crate::snapshots::{For, REPLAY_BYTES_MIN, Snapshot, Snapshots};
 
 /// How long a position beyond the head is given to come true.
 const AHEAD_MS: u64 = 2_000;
@@ -46,6 +46,8 @@ enum Place {
 pub(super) struct Cursor {
     pub(super) campaign: CampaignId,
     place: Place,
+    /// Whether there was nothing more to write when it was last looked.
+    has_all: bool,
     asks: VecDeque<Ask>,
     answer: Option<Answer>,
     /// What may be asked of it.
@@ -55,7 +57,7 @@ pub(super) struct Cursor {
 impl Cursor {
     pub(super) fn new(campaign: CampaignId) -> Self {
         let (asks, requests) = (VecDeque::new(), Bucket::default());
-        Self { campaign, place: Place::Idle, asks, answer: None, requests }
+        Self { campaign, place: Place::Idle, has_all: false, asks, answer: None, requests }
     }
 
     /// The last number written to the socket; none while there is no such number.
@@ -90,6 +92,7 @@ impl Cursor {
     /// [`LogError::Storage`].
     pub(super) fn seek(&mut self, at: At<'_>, wanted: Recover) -> Result<Option<String>> {
         self.ask_again();
+        self.has_all = false;
         let (now, hub) = (at.now, &at.context.hub);
         let Some(head) = hub.head(&self.campaign)? else {
             self.place = Place::Idle;
@@ -145,7 +148,7 @@ impl Cursor {
     ) -> Result<String> {
         let (now, context) = (at.now, at.context);
         let (hub, now_ms) = (&context.hub, now.monotonic_ms);
-        let taken = context.snapshots.take(hub, &self.campaign, None, least, now_ms);
+        let taken = context.snapshots.take(hub, &self.campaign, For::Stream, least, now_ms);
         let snapshot = match taken {
             Err(LogError::UnknownCampaign) => {
                 self.place = Place::Idle;
@@ -289,9 +292,16 @@ impl Cursor {
         }
         let want = Want { single: !context.joins_events(), until };
         match context.hub.next(&self.campaign, number, want, may_block)? {
-            Next::AtHead => Ok(Step::Idle),
+            Next::AtHead => {
+                self.has_all = true;
+                Ok(Step::Idle)
+            }
             Next::Page(page) => {
-                self.place = Place::At(page.last);
+                if let Some(committed) = page.committed.filter(|_| self.has_all) {
+                    let seconds = committed.elapsed().as_secs_f64();
+                    context.hub.metrics.delivery_seconds.observe(seconds);
+                }
+                (self.place, self.has_all) = (Place::At(page.last), false);
                 Ok(Step::Frame(Frame { text: page.text, control: false }))
             }
             Next::InLog => Ok(Step::Blocking),

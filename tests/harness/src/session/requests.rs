@@ -11,6 +11,9 @@ use crate::clock::Moment;
 use crate::lock::lock;
 use crate::log::{Head, Result};
 
+/// When a session that asked too much may come back, at the earliest.
+const SESSION_PAUSE_MS: u64 = 1_000;
+
 impl Session {
     pub(super) fn answer(&mut self, now: Moment, request: Request) -> Result<Option<Step>> {
         let message = match request {
@@ -113,9 +116,13 @@ impl Session {
         let (cursor, delivery) = (&mut self.cursors[at], &self.context.delivery);
         let (now_ms, rate) = (now.monotonic_ms, delivery.session_recoveries_per_second);
         let within = cursor.requests.take(now_ms, delivery.recoveries_per_second, 4);
-        let within = within.and_then(|()| match self.identity.as_ref().and_then(Identity::login) {
-            Some(login) => lock(&login.asked_for).take(now_ms, rate, 10),
-            None => self.asked_for.take(now_ms, rate, 10),
+        let within = within.and_then(|()| {
+            let within = match self.identity.as_ref().and_then(Identity::login) {
+                Some(login) => lock(&login.asked_for).take(now_ms, rate, 10),
+                None => self.asked_for.take(now_ms, rate, 10),
+            };
+            // Whoever waits has many subscriptions, and all of them would be told the same moment.
+            within.map_err(|after_ms| after_ms.max(SESSION_PAUSE_MS))
         });
         let campaign = &cursor.campaign;
         let refused = |after_ms| reply::rate_limited(now, campaign, request, after_ms);

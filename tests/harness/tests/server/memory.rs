@@ -59,7 +59,7 @@ async fn what_a_slow_reader_is_owed_is_kept_in_the_log_and_not_in_memory() {
     process.post("/campaigns/c1/validate-dns", json!({})).await;
     let owed = (completed(&process).await - first) * 400;
     let grown = resident(&process).saturating_sub(before);
-    // All are owed the same events; kept once they would be as many bytes, kept for each as often.
+    // All are owed the same events. No reader has a copy of its own.
     assert!(owed > 5_000_000, "{owed}");
-    assert!(grown < READERS * owed / 4, "{grown} bytes more, {owed} owed to each of {READERS}");
+    assert!(grown < READERS * owed / 8, "{grown} bytes more, {owed} owed to each of {READERS}");
 }

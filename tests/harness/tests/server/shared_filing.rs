@@ -7,7 +7,7 @@ use campaign_sync::protocol::{Code, Phase, Status};
 use campaign_sync_harness::campaign::{Caller, Done, Key, NewCampaign, Operation, Order, Refusal};
 use campaign_sync_harness::hub::Hub;
 use campaign_sync_harness::log::nats::NatsLog;
-use campaign_sync_harness::log::{Draft, EventLog, LogError, Transaction};
+use campaign_sync_harness::log::{Draft, EventLog, LogError, REFUSALS_MAX, Transaction};
 
 use super::log::{NOW, created, id, row};
 use super::nats::Nats;
@@ -168,4 +168,27 @@ async fn what_is_filed_is_filed_once_however_often_the_stream_is_read_and_outliv
         assert_eq!(other.transactions(&id()).unwrap(), before);
         assert_eq!(other.filed(&id(), "k1").unwrap(), log.filed(&id(), "k1").unwrap());
     }
+}
+
+#[test]
+fn a_server_that_missed_more_refusals_than_are_kept_has_those_that_are() {
+    let nats = Nats::start();
+    let (one, two) = (nats.log(&nats.file("1.db"), "first"), nats.log(&nats.file("2.db"), "x"));
+    one.append(&id(), 0, &[created(), row(0), row(1)]).unwrap();
+    one.file(&id(), &refusal(Some("first"), "behind")).unwrap();
+    reaches(&two, &id(), 3);
+    // Asked for by its key, it is waited for.
+    assert!(two.filed(&id(), "first").unwrap().is_some());
+    drop(two);
+    let file = |n| one.file(&id(), &refusal(Some(&format!("k{n}")), "behind")).unwrap();
+    (0..REFUSALS_MAX).for_each(file);
+    // All before is published once more as it is now, and purged.
+    one.truncate(&id(), 2).unwrap();
+    let two = nats.log(&nats.file("2.db"), "x");
+    assert_eq!(two.transactions(&id()).unwrap(), one.transactions(&id()).unwrap());
+    // Also when it is the one that publishes.
+    two.append(&id(), 3, &[row(2)]).unwrap();
+    two.truncate(&id(), 3).unwrap();
+    let three = nats.log(&nats.file("3.db"), "x");
+    assert_eq!(three.transactions(&id()).unwrap(), one.transactions(&id()).unwrap());
 }

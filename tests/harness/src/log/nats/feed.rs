@@ -10,6 +10,7 @@ use async_nats::jetstream::stream::Info;
 use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 use campaign_sync::protocol::{CampaignId, Code};
+use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use super::super::{EventLog as _, LogError, Result};
@@ -175,9 +176,12 @@ impl Feed {
         let (body, until) = (Body::decode(&text)?, Instant::now() + PATIENCE);
         loop {
             match self.apply(campaign, &body, first, last) {
-                Err(LogError::Storage(reason)) if Instant::now() < until => {
+                // Unless nobody else has it any more.
+                Err(LogError::Storage(reason))
+                    if Instant::now() < until && Arc::strong_count(&self.shared) > 1 =>
+                {
                     tracing::warn!(event = "log_copy_failed", campaignId = %campaign, reason);
-                    thread::sleep(RETRY);
+                    block_in_place(|| thread::sleep(RETRY));
                 }
                 done => return done,
             }
@@ -202,7 +206,7 @@ impl Feed {
                 Ok(filed.then_some(Outcome::Filed))
             }
             Body::Image(image) => {
-                let (installed, is_head) = copy.install(campaign, image)?;
+                let (installed, is_head) = copy.install(campaign, image, last)?;
                 self.shared.tell(campaign, &installed);
                 Ok(Some(Outcome::Image { first, is_head }))
             }

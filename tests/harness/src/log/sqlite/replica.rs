@@ -131,8 +131,8 @@ impl SqliteLog {
         })
     }
 
-    /// Takes the state of an image that was read, if it is news here, and forgets the events that it
-    /// does not hold. Tells what is so now, and whether the image holds all there is.
+    /// Takes the state of an image that was read in message `at`, if it is news here, and forgets the
+    /// events that it does not hold. Tells what is so now, and whether the image holds all there is.
     ///
     /// # Errors
     /// [`LogError::Storage`]; [`LogError::Rejected`] for an image that is not what it says.
@@ -140,20 +140,26 @@ impl SqliteLog {
         &self,
         campaign: &CampaignId,
         image: &Image,
+        at: u64,
     ) -> Result<(Appended, bool)> {
         self.writing(|tx| {
             let on = within(tx, campaign);
-            let number = on.head()?.map_or(0, |head| head.number);
-            // As old as what is known here, it may still lack a refusal, or tell of one that is not.
-            let same_number = number == image.number;
+            let known_number = on.head()?.map_or(0, |head| head.number);
+            // As old as what is known here, it may still lack a refusal, or tell of one that is not:
+            // unless it is read again, after what came later.
+            let is_older = known_number < image.number;
+            let is_same = known_number == image.number;
             let known = on.transactions()?;
             let is_known = |it: &Transaction| known.contains(it);
             let is_told = |it: &Transaction| image.transactions.contains(it);
-            let is_head = number < image.number || same_number && known.last().is_none_or(is_told);
-            let is_news = number < image.number
-                || same_number && is_head && !image.transactions.last().is_none_or(is_known);
-            if is_news {
+            let is_head = is_older || is_same && known.last().is_none_or(is_told);
+            let is_first = number(tx, FILED_AT)?.is_none_or(|filed_at| filed_at < at);
+            let tells_more = is_first && !image.transactions.last().is_none_or(is_known);
+            if is_older || is_same && tells_more {
                 replace(on, self, image)?;
+                if is_first {
+                    put_number(tx, FILED_AT, at)?;
+                }
             }
             on.truncate(image.oldest - 1)?;
             let (head, stand) = on.state()?.ok_or(LogError::UnknownCampaign)?;
