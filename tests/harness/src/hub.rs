@@ -132,6 +132,10 @@ impl Hub {
     }
 
     fn publish(&self, campaign: &CampaignId, appended: &Appended) {
+        let Head { number, event_id, .. } = &appended.head;
+        tracing::debug!(
+            event = "published", campaignId = %campaign, sequenceNumber = number, eventId = event_id
+        );
         if let Some(listener) = self.listener.get() {
             listener(campaign, appended);
         }

@@ -18,6 +18,8 @@ async fn main() -> ExitCode {
         .with_target(false)
         .with_max_level(options.log_level)
         .with_writer(io::stderr)
+        // Where nobody reads the log any more, nothing else may fail for it.
+        .log_internal_errors(false)
         .init();
     raise_file_limit(options.max_connections as u64);
     let ready = |ready: Ready| println!("listening on http://{}", ready.address);

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use campaign_sync::protocol::Code;
 use futures_util::FutureExt as _;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
@@ -23,6 +23,9 @@ use crate::wire::{self, Wire};
 
 /// How long a peer may take to read why its connection closes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether who takes nothing may still be written to.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What is counted of a peer that takes nothing, not even a close frame (RFC 6455, 7.4.1).
 const GONE: u16 = 1006;
@@ -269,7 +272,8 @@ impl Driver {
     }
 
     /// Brings what has been written to the peer. One that takes nothing is given another chance, and
-    /// another, each longer than the one before; then it is gone. Meanwhile the cursors stand still:
+    /// another, each longer than the one before; then it is gone, and so it is when its session is over,
+    /// which it cannot be told. Meanwhile the cursors stand still:
     /// nothing is read from the log for it, so it costs one frame of memory, and when it comes back
     /// it is sent what follows that frame.
     async fn flush(&mut self) -> Result<(), Over> {
@@ -278,15 +282,21 @@ impl Driver {
             return flushed.map_err(|_| Over);
         }
         let delivery = self.app.context.delivery;
-        for attempt in 0..=delivery.max_retry_attempts {
+        'attempts: for attempt in 0..=delivery.max_retry_attempts {
             let patience = Duration::from_millis(delivery.backoff_ms(attempt, &self.id));
-            match timeout(patience, self.wire.flush()).await {
-                Ok(flushed) => return flushed.map_err(|_| Over),
-                Err(_) => {
-                    let retries = &self.app.context.hub.metrics.retries;
-                    retries.get_or_create(&[("what", "send")]).inc();
+            let until = Instant::now() + patience;
+            while Instant::now() < until {
+                let look = until.min(Instant::now() + LOOK);
+                if let Ok(flushed) = timeout_at(look, self.wire.flush()).await {
+                    return flushed.map_err(|_| Over);
+                }
+                let now = self.app.clock.now();
+                if self.session()?.is_over(now) {
+                    break 'attempts;
                 }
             }
+            let retries = &self.app.context.hub.metrics.retries;
+            retries.get_or_create(&[("what", "send")]).inc();
         }
         tracing::warn!(event = "peer_gone", connection = self.id);
         self.count_close(GONE);

@@ -10,8 +10,8 @@ use campaign_sync_harness::log::compose::Chain;
 use campaign_sync_harness::log::divergence::{Kind, changed};
 use campaign_sync_harness::log::fold::{Fold, Table};
 use campaign_sync_harness::log::{
-    Appended, Divergence, Draft, Event, EventLog, Head, LogError, REFUSALS_MAX, Recount, Row,
-    RowQuery, Stand, Tally, Transaction, View,
+    ACCEPTED, Appended, Divergence, Draft, Event, EventLog, Head, LogError, REFUSALS_MAX, Recount,
+    Row, RowQuery, Stand, Tally, Transaction, View,
 };
 
 /// The log.
@@ -120,8 +120,20 @@ impl Campaign {
             };
         }
         self.events.extend(events.iter().cloned());
-        self.transactions.extend(filed);
+        filed.into_iter().for_each(|entry| self.file(entry));
         Ok(Appended { events, head: self.head.clone(), stand: self.stand.clone() })
+    }
+
+    fn file(&mut self, entry: Transaction) {
+        self.transactions.push(entry);
+        let is_refusal = |it: &Transaction| it.result != ACCEPTED;
+        let refusals = self.transactions.iter().filter(|it| is_refusal(it)).count();
+        let mut beyond = refusals.saturating_sub(REFUSALS_MAX as usize);
+        self.transactions.retain(|it| {
+            let goes = beyond > 0 && is_refusal(it);
+            beyond -= usize::from(goes);
+            !goes
+        });
     }
 
     fn filed(&self, key: &str) -> Option<&Transaction> {
@@ -264,14 +276,7 @@ impl EventLog for MemoryLog {
         let mut campaigns = self.campaigns_mut();
         let Some(it) = campaigns.get_mut(campaign) else { return Ok(()) };
         if refused.key.as_deref().is_none_or(|key| it.filed(key).is_none()) {
-            it.transactions.push(refused.clone());
-            let refusals = it.transactions.iter().filter(|it| it.sequence_number.is_none());
-            let mut beyond = refusals.count().saturating_sub(REFUSALS_MAX as usize);
-            it.transactions.retain(|it| {
-                let goes = beyond > 0 && it.sequence_number.is_none();
-                beyond -= usize::from(goes);
-                !goes
-            });
+            it.file(refused.clone());
         }
         Ok(())
     }

@@ -105,7 +105,7 @@ impl Operation<'_> {
         let mut draft = drafts::record(now, campaign, "create", &record, &settings);
         draft.filed = Some(self.entry(&asked, &CampaignRecord::default(), None));
         match hub.append(campaign, 0, &[draft]) {
-            Ok(appended) => Ok(Done::of(campaign, appended)),
+            Ok(appended) => Ok(Done::of(&asked, campaign, appended)),
             Err(LogError::Conflict { .. }) => {
                 let message = "the campaign exists already";
                 let exists = Err(Refusal::new(Code::ExpectedStateMismatch, message));
@@ -141,7 +141,6 @@ impl Operation<'_> {
             let estimated_seconds = total as f64 / settings.rate as f64;
             Ok(self.weighed(asked.kind, (before, target), &recount, agrees, estimated_seconds))
         })
-        .inspect(|done| journal_transition(name, done))
     }
 
     /// The rows counted anew; none if the state moved on since it was looked at.
@@ -165,8 +164,6 @@ impl Operation<'_> {
         let transition =
             drafts::Transition { kind, before, target, recount, agrees, reason, estimated_seconds };
         let draft = drafts::transition(self.now, self.campaign, &transition);
-        let result = if agrees { "passed" } else { "failed" };
-        self.hub.metrics.integrity_checks.get_or_create(&[("result", result)]).inc();
         if agrees {
             return Decision::Append(draft);
         }
@@ -275,19 +272,6 @@ fn settings(new: &NewCampaign, default_rate: u64) -> Result<Settings, Refusal> {
         Some((_, message)) => Err(Refusal::new(Code::InvalidBody, message)),
         None => Ok(settings),
     }
-}
-
-fn journal_transition(name: &str, done: &Done) {
-    let text = |key: &str| done.record[key].as_str().unwrap_or_default();
-    tracing::info!(
-        event = "transaction",
-        name,
-        campaignId = text("campaignId"),
-        newPhase = text("currentPhase"),
-        newStatus = text("phaseStatus"),
-        sequenceNumber = done.number,
-        eventId = done.event_id,
-    );
 }
 
 const fn as_it_is(record: &CampaignRecord) -> (Phase, Status) {

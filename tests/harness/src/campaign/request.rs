@@ -9,19 +9,17 @@ use super::Refusal;
 use crate::clock::Moment;
 use crate::hub::Hub;
 use crate::log::state::record_json;
-use crate::log::{Appended, Draft, LogError, RowQuery, Transaction, View};
+use crate::log::{ACCEPTED, Appended, Draft, LogError, RowQuery, Transaction, View};
 
 /// Decisions taken anew because the log moved on, before giving up.
 const ATTEMPTS_MAX: u32 = 1_000;
-
-/// The result of what was done, in the transaction log.
-const ACCEPTED: &str = "accepted";
 
 /// What comes along with a request.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
     /// `phase`, or `phase/status`: refuse unless the campaign is there.
+    #[serde(alias = "expected_state")]
     pub expected_state: Option<String>,
     /// Why, for people.
     pub reason: Option<String>,
@@ -106,7 +104,17 @@ pub struct Done {
 }
 
 impl Done {
-    pub(super) fn of(campaign: &CampaignId, appended: Appended) -> Self {
+    /// What an append led to, which the log is told.
+    pub(super) fn of(asked: &Asked<'_>, campaign: &CampaignId, appended: Appended) -> Self {
+        tracing::info!(
+            event = "transaction",
+            name = asked.name,
+            campaignId = campaign.as_str(),
+            newPhase = appended.stand.record.phase.as_str(),
+            newStatus = appended.stand.record.status.as_str(),
+            sequenceNumber = appended.head.number,
+            eventId = appended.head.event_id,
+        );
         Self {
             record: record_json(campaign.as_str(), &appended.stand.record),
             number: appended.head.number,
@@ -173,6 +181,14 @@ impl Operation<'_> {
                     Err(refusal) if refusal.code == Code::Internal => return Err(refusal),
                     Err(refusal) => {
                         note(hub, asked, refusal.code.as_str());
+                        tracing::info!(
+                            event = "refused",
+                            name = asked.name,
+                            campaignId = campaign.as_str(),
+                            sequenceNumber = before.head.number,
+                            eventId = before.head.event_id,
+                            code = refusal.code.as_str(),
+                        );
                         hub.log().file(campaign, &entry(Some(&refusal)))?;
                         // The key may have been taken meanwhile, here or at another server: what is filed
                         // under it is the answer.
@@ -180,11 +196,16 @@ impl Operation<'_> {
                     }
                 };
             draft.filed = Some(entry(refusal.as_ref()));
+            let is_checked = draft.counted.is_some();
             let appended = match hub.append(campaign, before.head.number, &[draft]) {
                 Err(LogError::Conflict { .. }) => continue,
                 other => other?,
             };
             note(hub, asked, refusal.as_ref().map_or(ACCEPTED, |refusal| refusal.code.as_str()));
+            if is_checked {
+                let result = if refusal.is_none() { "passed" } else { "failed" };
+                hub.metrics.integrity_checks.get_or_create(&[("result", result)]).inc();
+            }
             if let Some(refusal) = &refusal {
                 let number = appended.head.number;
                 tracing::error!(
@@ -196,7 +217,7 @@ impl Operation<'_> {
                     message = refusal.message,
                 );
             }
-            return refusal.map_or_else(|| Ok(Done::of(campaign, appended)), Err);
+            return refusal.map_or_else(|| Ok(Done::of(asked, campaign, appended)), Err);
         }
         Err(Refusal::new(Code::Internal, "the campaign changes too fast"))
     }

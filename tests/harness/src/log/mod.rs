@@ -27,6 +27,9 @@ pub use divergence::Divergence;
 use state::record_json;
 pub use state::{Row, Settings, Stand, Tally};
 
+/// The result of what was done, in the transaction log.
+pub const ACCEPTED: &str = "accepted";
+
 /// Refusals kept in a campaign's transaction log: whoever may ask may fill no disk by it. The oldest are
 /// forgotten, with their keys.
 pub const REFUSALS_MAX: u64 = 500;
@@ -310,8 +313,8 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// [`LogError::Storage`].
     fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>>;
 
-    /// Files what was refused, and forgets the oldest refusals beyond [`REFUSALS_MAX`]. Does nothing if
-    /// something is filed under its key already.
+    /// Files what was refused, and forgets the oldest refusals beyond [`REFUSALS_MAX`], as an append does
+    /// that files one. Does nothing if something is filed under its key already.
     ///
     /// # Errors
     /// [`LogError::Storage`].

@@ -246,7 +246,7 @@ impl EventLog for SqliteLog {
     }
 
     fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()> {
-        self.writing(|tx| Ok(within(tx, campaign).file_refusal(refused)?))
+        self.writing(|tx| Ok(within(tx, campaign).file(refused)?))
     }
 
     fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>> {

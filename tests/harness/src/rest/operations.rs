@@ -39,16 +39,16 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
 /// `GET /readyz`: it should be sent clients, for the log can be read and it is not about to end.
 ///
 /// # Errors
-/// [`Code::Behind`], as 503, while it drains; [`Code::Internal`] where the log fails.
+/// As 503: [`Code::Behind`] while it drains, [`Code::Internal`] where the log fails.
 pub async fn ready(State(app): State<Arc<App>>) -> Answer {
     if *app.draining.borrow() {
         return Err(Refusal::new(Code::Behind, "the server is draining"));
     }
-    blocking(&app, |hub| {
+    let asked = blocking(&app, |hub| {
         let any = CampaignId::new("readyz").map_err(|code| Refusal::new(code, "no campaign"))?;
         Ok(hub.log().head(&any)?)
-    })
-    .await?;
+    });
+    asked.await.map_err(|refusal| Refusal { status: Some(503), ..refusal })?;
     Ok(plain(&json!({"status": "ready"})))
 }
 

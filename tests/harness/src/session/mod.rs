@@ -132,6 +132,12 @@ pub trait Conversation: Send {
     /// Takes note of a message that is not UTF-8.
     fn receive_garbage(&mut self, now: Moment);
 
+    /// Whether nothing may be written to it any more, not even what is on its way.
+    fn is_over(&self, now: Moment) -> bool {
+        let _it_has_no_session = now;
+        false
+    }
+
     /// Announces that the server goes away, and closes.
     fn drain(&mut self, now: Moment);
 
@@ -183,6 +189,10 @@ impl Conversation for Session {
     fn receive_garbage(&mut self, now: Moment) {
         self.heard(now);
         self.refuse(now, Code::InvalidUtf8);
+    }
+
+    fn is_over(&self, now: Moment) -> bool {
+        self.identity.as_ref().is_some_and(|it| it.is_over(now.monotonic_ms))
     }
 
     fn drain(&mut self, now: Moment) {

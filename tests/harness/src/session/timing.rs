@@ -1,6 +1,5 @@
 //! What time does to a session: it is greeted or goes, is pinged, beats, expires, tries again.
 
-use crate::access::Identity;
 use crate::clock::Moment;
 use crate::log::LogError;
 
@@ -28,8 +27,7 @@ impl Session {
 
     /// Ends a connection whose session is over: nothing that was asked is answered any more.
     pub(super) fn expire(&mut self, now: Moment) {
-        let over = |it: &Identity| it.is_over(now.monotonic_ms);
-        if self.identity.as_ref().is_some_and(over) && !self.expired {
+        if self.is_over(now) && !self.expired {
             self.expired = true;
             self.retry_ms = None;
             while let Some(cursor) = self.cursors.pop() {

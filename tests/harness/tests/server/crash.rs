@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::process::Process;
-use super::support::{Client, Copy, Heard, parse, rows_by_sql};
+use super::support::{Client, Copy, Heard, answer, parse, rows_by_sql};
 
 /// How often the server is killed, unless `CAMPAIGN_SYNC_CRASH_ROUNDS` says otherwise.
 const ROUNDS: u32 = 25;
@@ -22,16 +22,26 @@ const ROUNDS: u32 = 25;
 /// Campaigns that are paused and resumed over REST, as fast as the server answers.
 const WRITERS: usize = 3;
 
+/// A campaign that is moved into its second phase and taken back, as fast as the server answers.
+const MOVED: &str = "moved";
+
 /// Campaign, number and id of every event that somebody was told of.
 type Acknowledged = Arc<Mutex<Vec<(String, u64, String)>>>;
 
-/// Pauses and resumes a campaign until the server is gone.
-fn writer(address: &str, campaign: String, acknowledged: Acknowledged) -> JoinHandle<()> {
+/// Does these two with a campaign, in turn and each under a key of its own, until the server is gone.
+fn writer(
+    address: &str,
+    campaign: String,
+    actions: [&'static str; 2],
+    acknowledged: Acknowledged,
+) -> JoinHandle<()> {
     let url = format!("http://{address}/api/v2/campaigns/{campaign}");
     tokio::spawn(async move {
         let client = reqwest::Client::new();
-        for action in ["pause", "resume"].iter().cycle() {
-            let Ok(response) = client.post(format!("{url}/{action}")).send().await else { return };
+        for action in actions.iter().cycle() {
+            let key = format!("{:x}", rand::random::<u64>());
+            let asked = client.post(format!("{url}/{action}")).header("idempotency-key", key);
+            let Ok(response) = asked.send().await else { return };
             let (status, text) = (response.status(), response.text().await);
             // An answer that was cut off acknowledges nothing.
             let Ok(Ok(body)) = text.map(|text| serde_json::from_str::<Value>(&text)) else {
@@ -67,6 +77,29 @@ async fn set_up(process: &Process) {
         process.post("/campaigns", new).await;
         process.post(&format!("/campaigns/{campaign}/start"), json!({})).await;
     }
+    let new = json!({"campaignId": MOVED, "name": "one", "count": 100, "rate": 20_000});
+    process.post("/campaigns", new).await;
+    process.post(&format!("/campaigns/{MOVED}/start"), json!({})).await;
+    let url = format!("http://{}/api/v2/campaigns/{MOVED}", process.address);
+    while answer(reqwest::Client::new().get(&url)).await.body["phaseStatus"] != "completed" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Every transition is filed with its event or neither is there, and nothing is filed twice.
+fn is_filed_as_it_happened(log: &SqliteLog, copy: &Copy) {
+    let is_transition = |it: &&String| it.contains("\"type\":\"campaign.phase.transition\"");
+    let happened = copy
+        .documents
+        .iter()
+        .filter(is_transition)
+        .map(|it| parse(it)["sequence"]["eventId"].as_str().unwrap().to_owned());
+    let filed = log.transactions(&CampaignId::new(MOVED).unwrap()).unwrap();
+    let accepted = filed.iter().filter(|it| it.result == "accepted" && it.kind != "status");
+    let accepted = accepted.filter(|it| it.kind != "creation").filter_map(|it| it.event_id.clone());
+    let happened: Vec<String> = happened.collect();
+    assert_eq!(accepted.collect::<Vec<_>>(), happened);
+    assert!(!happened.is_empty(), "no transition was ever made");
 }
 
 /// Reads what the log has beyond the copies, which check each number, link and hash; then every
@@ -109,7 +142,11 @@ async fn killed_again_and_again_while_writing_nothing_acknowledged_is_lost() {
         let request = json!({"campaignId": "busy", "lastSequenceNumber": last, "prefer": "replay"});
         client.recover(request).await;
         let mut tasks: Vec<_> = (0..WRITERS)
-            .map(|n| writer(&process.address, format!("w{n}"), acknowledged.clone()))
+            .map(|n| (format!("w{n}"), ["pause", "resume"]))
+            .chain([(MOVED.to_owned(), ["configure-dns", "rollback"])])
+            .map(|(campaign, actions)| {
+                writer(&process.address, campaign, actions, acknowledged.clone())
+            })
             .collect();
         tasks.push(follower(client, acknowledged.clone()));
         while acknowledged.lock().unwrap().is_empty() {
@@ -136,5 +173,6 @@ async fn killed_again_and_again_while_writing_nothing_acknowledged_is_lost() {
         assert_eq!(documents, copy.documents, "an event once written never changes");
         assert_eq!(copy.rows, rows_by_sql(&db, campaign));
     }
+    is_filed_as_it_happened(&log, &copies[MOVED]);
     println!("{rounds} kills, {acknowledgements} acknowledged events");
 }

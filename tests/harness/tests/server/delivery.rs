@@ -355,6 +355,11 @@ fn a_drain_asks_clients_to_come_back_at_different_moments() {
 
 /// A socket that takes little and is not read.
 pub(crate) async fn lazy(address: &str, campaign: &str) -> Client {
+    lazy_as(address, campaign, None).await
+}
+
+/// The same, of whoever bears that token.
+pub(crate) async fn lazy_as(address: &str, campaign: &str, token: Option<&str>) -> Client {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4 * 1024).unwrap();
     let stream = socket.connect(address.parse().unwrap()).await.unwrap();
@@ -362,7 +367,10 @@ pub(crate) async fn lazy(address: &str, campaign: &str) -> Client {
     let stream = tokio_tungstenite::MaybeTlsStream::Plain(stream);
     let (socket, _) = client_async(url, stream).await.unwrap();
     let mut client = Client::of(socket);
-    client.greet().await;
+    let init =
+        json!({"type": "connection_init", "protocols": ["campaign-sync.v1"], "token": token});
+    client.say(init).await;
+    client.control("connection_ack").await;
     client.say(json!({"type": "subscribe_campaign", "campaignId": campaign})).await;
     client.control("subscription_confirmed").await;
     let all = json!({"campaignId": campaign, "lastSequenceNumber": 0, "prefer": "replay"});
@@ -374,7 +382,7 @@ pub(crate) async fn lazy(address: &str, campaign: &str) -> Client {
 pub(crate) const MANY: u64 = 14_000;
 
 /// Waits until so much of a metric is told.
-async fn told(server: &Server, line: &str) {
+pub(crate) async fn told(server: &Server, line: &str) {
     let told = async {
         while !server.metrics().await.contains(line) {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -185,7 +185,10 @@ fn the_oldest_refusals_are_forgotten_with_their_keys_and_nothing_that_was_accept
         let accepted = Transaction { result: "accepted".into(), ..entry(0) };
         let created = Draft { filed: Some(accepted), ..created() };
         log.append(&id(), 0, &[created]).unwrap();
-        (1..=REFUSALS_MAX + 2).for_each(|n| log.file(&id(), &entry(n)).unwrap());
+        (1..=REFUSALS_MAX + 1).for_each(|n| log.file(&id(), &entry(n)).unwrap());
+        // One that is announced counts, too.
+        let announced = Draft { filed: Some(entry(REFUSALS_MAX + 2)), ..row(0) };
+        log.append(&id(), 1, &[announced]).unwrap();
         let keys: Vec<_> =
             log.transactions(&id()).unwrap().into_iter().filter_map(|it| it.key).collect();
         let kept = (3..=REFUSALS_MAX + 2).map(|n| format!("k{n}"));

@@ -116,14 +116,13 @@ async fn options_come_from_the_environment_and_the_log_is_json_without_secrets()
     let mut process = Process::spawn(&mut command);
     process.post("/campaigns", json!({"campaignId": "c1", "name": "one", "count": 20})).await;
     process.post("/campaigns/c1/start", json!({})).await;
-    let moved = loop {
-        let url = format!("http://{}/api/v2/campaigns/c1/configure-dns", process.address);
-        let answer = answer(reqwest::Client::new().post(url)).await;
-        if answer.status == 200 {
-            break answer.body;
-        }
+    let url = format!("http://{}/api/v2/campaigns/c1", process.address);
+    while answer(reqwest::Client::new().get(&url)).await.body["phaseStatus"] != "completed" {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    };
+    }
+    let configure = || reqwest::Client::new().post(format!("{url}/configure-dns"));
+    let moved = answer(configure().header("idempotency-key", "k")).await.body;
+    assert_eq!(answer(configure().header("idempotency-key", "k")).await.body, moved);
     let mut client = Client::subscribed(&process.address, "c1").await;
     client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "reason": "gap"})).await;
     client.control("event_recovery").await;
@@ -132,8 +131,13 @@ async fn options_come_from_the_environment_and_the_log_is_json_without_secrets()
     let lines: Vec<Value> = log.lines().map(|line| parse(&line.unwrap())).collect();
     let of = |event: &str| lines.iter().find(|line| line["event"] == event).unwrap();
     assert!(of("listening")["address"].is_string());
-    let (transition, recovery) = (of("transaction"), of("recovery"));
-    assert_eq!(transition["name"], "DNS_Phase_Transition");
+    let is_dns = |line: &&Value| line["name"] == "DNS_Phase_Transition";
+    let transitions: Vec<&Value> = lines.iter().filter(is_dns).collect();
+    let [transition] = transitions[..] else {
+        panic!("one line for one transaction: {transitions:?}")
+    };
+    let recovery = of("recovery");
+    assert_eq!(transition["event"], "transaction");
     for line in [transition, recovery] {
         assert_eq!(line["campaignId"], "c1");
         assert_eq!(line["eventId"], moved["position"]["eventId"]);
@@ -148,6 +152,7 @@ async fn every_event_of_integrity_is_in_the_log_with_campaign_number_and_event()
     let mut command = program();
     command
         .args(["--listen", "127.0.0.1:0", "--rate", "20000", "--faults", "--history-events", "2"])
+        .args(["--log-level", "debug"])
         .arg("--db")
         .arg(directory.path().join("campaigns.db"))
         .stderr(Stdio::piped());
@@ -156,9 +161,11 @@ async fn every_event_of_integrity_is_in_the_log_with_campaign_number_and_event()
     process.post("/campaigns/c1/start", json!({})).await;
     let url = |action: &str| format!("http://{}/api/v2/campaigns/c1{action}", process.address);
     let act = async |action| answer(reqwest::Client::new().post(url(action))).await;
-    while act("/configure-dns").await.status != 200 {
+    while answer(reqwest::Client::new().get(url(""))).await.body["phaseStatus"] != "completed" {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+    assert_eq!(act("/configure-http").await.code(), (409, "illegal_transition"));
+    assert_eq!(act("/configure-dns").await.status, 200);
     process.post("/faults/diverge", json!({"campaignId": "c1", "breakIntegrity": true})).await;
     assert_eq!(act("/rollback").await.code(), (409, "integrity_check_failed"));
     let head = answer(reqwest::Client::new().get(url(""))).await.position.unwrap();
@@ -173,9 +180,17 @@ async fn every_event_of_integrity_is_in_the_log_with_campaign_number_and_event()
         lines
     });
     let lines = lines.await.unwrap();
-    for (event, number) in [("integrity_check_failed", head), ("history_truncated", head - 2)] {
-        let line = lines.iter().find(|line| line["event"] == event).unwrap();
-        assert_eq!((&line["campaignId"], &line["sequenceNumber"]), (&json!("c1"), &json!(number)));
+    for (event, number) in [
+        ("refused", head - 2),
+        ("transaction", head - 1),
+        ("integrity_check_failed", head),
+        ("published", head),
+        ("history_truncated", head - 2),
+    ] {
+        let is_it = |line: &&Value| line["event"] == event && line["sequenceNumber"] == number;
+        let line =
+            lines.iter().find(is_it).unwrap_or_else(|| panic!("{event} {number}: {lines:?}"));
+        assert_eq!(line["campaignId"], "c1");
         assert_eq!(line["eventId"].as_str().unwrap().len(), 24, "{line}");
     }
 }

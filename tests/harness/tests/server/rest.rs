@@ -48,6 +48,11 @@ async fn every_refusal_has_its_status_and_code() {
             json!({"expectedState": "dns_validation"}),
             (409, "expected_state_mismatch"),
         ),
+        (
+            "/campaigns/c1/configure-dns",
+            json!({"expected_state": "dns_validation"}),
+            (409, "expected_state_mismatch"),
+        ),
     ];
     for (path, body, expected) in post {
         assert_eq!(server.post(path, body).await.code(), expected, "{path}");

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
+use super::delivery::{MANY, lazy_as, told};
 use super::nats::Nats;
 use super::support::{Answer, Client, Server, answer, parse};
 
@@ -283,6 +284,30 @@ async fn logging_out_and_being_shown_out_close_every_socket_of_the_session() {
     assert_eq!(ended, json!({"ended": 1}));
     other.control("session_expired").await;
     assert_eq!(other.closed().await, Some(4401));
+}
+
+/// It cannot be told, for it takes nothing; but nothing is kept for it, and nothing more gets to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_shown_out_while_taking_nothing_is_let_go() {
+    let server = guarded(|options| {
+        options.metrics = Some("127.0.0.1:0".parse().unwrap());
+        options.delivery.retry_backoff_ms = 20_000;
+        options.delivery.idle_timeout_ms = 600_000;
+        options.rate = 20_000;
+    })
+    .await;
+    let token = bearer(&server, "ada-l").await;
+    let new = json!({"campaignId": "c1", "name": "one", "count": MANY, "batch": 1});
+    assert_eq!(asks_with(&server, &token, "POST", "/campaigns", new).await.status, 200);
+    assert_eq!(asks(&server, &token, "POST", "/campaigns/c1/start").await.status, 200);
+    while asks(&server, &token, "GET", "/campaigns/c1").await.body["phaseStatus"] != "completed" {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let _unread = lazy_as(&server.address, "c1", Some(&token)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(server.metrics().await.contains("campaign_sync_connections 1\n"));
+    asks(&server, "operator-token", "DELETE", "/auth/sessions/ada-l").await;
+    told(&server, "campaign_sync_connections 0\n").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::nats::Nats;
 use super::process::{Process, program};
-use super::support::{Client, Copy, parse};
+use super::support::{Client, Copy, answer, parse};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_whose_server_is_killed_mid_replay_goes_on_at_another() {
@@ -107,4 +107,50 @@ async fn a_client_that_moves_at_every_reconnect_has_no_gap_whatever_is_killed_me
     }
     assert_eq!(copy.documents.len() as u64, copy.number);
     assert_eq!(copy.rows.len(), 2_500);
+}
+
+/// Each of three servers is asked for the same transition at the same moment; in one round the leader of
+/// the stream has just been killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_server_processes_that_are_asked_at_once_exactly_one_makes_the_transition() {
+    let mut nats = tokio::task::spawn_blocking(Nats::cluster).await.unwrap();
+    let place = nats.place();
+    let start = |name: &str| {
+        let cache = nats.file(name);
+        let listen = ["--listen", "127.0.0.1:0", "--rate", "20000", "--log", &place, "--cache"];
+        Process::spawn(program().args(listen).arg(cache))
+    };
+    let servers = ["1.db", "2.db", "3.db"].map(start);
+    let get = async |server: &Process, path: &str| {
+        let url = format!("http://{}/api/v2/campaigns/{path}", server.address);
+        answer(reqwest::Client::new().get(url)).await.body
+    };
+    for round in 0..6 {
+        let id = format!("r{round}");
+        let new = json!({"campaignId": id, "name": "one", "count": 20});
+        servers[round % 3].post("/campaigns", new).await;
+        servers[round % 3].post(&format!("/campaigns/{id}/start"), json!({})).await;
+        for server in &servers {
+            while get(server, &id).await["phaseStatus"] != "completed" {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        }
+        if round == 3 {
+            let leader = nats.leader().await;
+            nats.kill(leader);
+        }
+        let asked = servers.each_ref().map(|server| {
+            let url = format!("http://{}/api/v2/campaigns/{id}/configure-dns", server.address);
+            tokio::spawn(async { answer(reqwest::Client::new().post(url)).await.status })
+        });
+        let mut statuses = Vec::new();
+        for it in asked {
+            statuses.push(it.await.unwrap());
+        }
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 409, 409], "{round}");
+        let trail = get(&servers[0], &format!("{id}/transitions")).await;
+        let accepted = trail["transitions"].as_array().unwrap().iter();
+        assert_eq!(accepted.filter(|it| it["result"] == "accepted").count(), 1);
+    }
 }

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use campaign_sync::protocol::Digest;
+use campaign_sync::protocol::digest::RowHasher;
+use campaign_sync_harness::log::Row;
 use serde_json::{Value, json};
 
 use super::support::{Client, Copy, Server, parse, rows_by_sql};
@@ -59,8 +62,28 @@ async fn the_whole_way_is_three_transactions_with_all_their_fields() {
     ];
     assert!(fields.iter().all(|field| !dns["data"][field].is_null()), "{dns}");
     assert_eq!(dns["data"]["rollbackData"]["counters"]["successfulItems"], 60);
+    let record = &dns["data"]["campaign"];
+    assert_eq!(
+        (&record["currentPhase"], &record["totalDomainCount"]),
+        (&json!("dns_validation"), &json!(60))
+    );
+    assert_eq!((&record["totalItems"], &record["processedItems"]), (&json!(60), &json!(0)));
+    assert_eq!(dns["data"]["domainsCount"], 60);
+    // The rows that the copy has folded by then are the ones that the checkpoint counts.
+    let mut until = Copy { epoch: copy.epoch.clone(), ..Copy::default() };
+    let at = dns["sequence"]["sequenceNumber"].as_u64().unwrap();
+    copy.documents.iter().take(at as usize).for_each(|document| until.hear(document));
+    assert_eq!(dns["data"]["domainsDigest"], digest(&until));
     let others = events.iter().filter(|it| it["type"] != "campaign.phase.transition");
     assert!(others.into_iter().all(|it| it["sequence"]["checkpointData"] == false));
+}
+
+/// The digest of a copy's rows, from the contract.
+fn digest(copy: &Copy) -> String {
+    let rows = copy.rows.values().map(|row| serde_json::from_value::<Row>(json!(row)).unwrap());
+    let (mut digest, mut hasher) = (Digest::default(), RowHasher::default());
+    rows.for_each(|row| digest.add(row.hash(&mut hasher)));
+    digest.to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,21 +54,24 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     }
     let head = server.completed("anycable").await?;
     until(&lines, |seen| seen.is_live && seen.position == head).await?;
-    let found = judge(&lines, head, seconds);
+    let rounds = (seconds as f64 / every.as_secs_f64()) as u64;
+    let least_kills = clients as u64 * rounds.saturating_sub(2).max(1);
+    let found = judge(&lines, head, seconds, least_kills);
     server.stop().await?;
     Ok(found)
 }
 
-fn judge(lines: &[Rc<Line>], head: u64, seconds: u64) -> Found {
+fn judge(lines: &[Rc<Line>], head: u64, seconds: u64, least_kills: u64) -> Found {
     let seen: Vec<Seen> = lines.iter().map(|line| line.seen.borrow().clone()).collect();
     let sum = |of: fn(&Seen) -> u64| seen.iter().map(of).sum::<u64>();
     let expected = head * seen.len() as u64;
     let (applied, skipped) = (sum(|it| it.applied), sum(|it| it.skipped));
+    let kills = sum(|it| it.reconnects);
     let mut found = Found {
         details: json!({
             "clients": seen.len(),
             "seconds": seconds,
-            "kills": sum(|it| it.reconnects),
+            "kills": kills,
             "expected": expected,
             "delivered": applied,
             "delivered_percent": rounded(100.0 * applied as f64 / expected as f64, 4),
@@ -80,7 +83,7 @@ fn judge(lines: &[Rc<Line>], head: u64, seconds: u64) -> Found {
         out_of_order: skipped,
         ..Found::default()
     };
-    if applied != expected || skipped != 0 {
+    if applied != expected || skipped != 0 || kills < least_kills {
         found.broken.push(format!("anycable: {}", found.details));
     }
     found

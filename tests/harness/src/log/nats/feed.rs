@@ -180,7 +180,9 @@ impl Feed {
                 Err(LogError::Storage(reason))
                     if Instant::now() < until && Arc::strong_count(&self.shared) > 1 =>
                 {
-                    tracing::warn!(event = "log_copy_failed", campaignId = %campaign, reason);
+                    tracing::warn!(
+                        event = "log_copy_failed", campaignId = %campaign, sequence = last, reason
+                    );
                     block_in_place(|| thread::sleep(RETRY));
                 }
                 done => return done,

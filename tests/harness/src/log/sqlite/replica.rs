@@ -124,7 +124,7 @@ impl SqliteLog {
             }
             // Unlike an event a refusal has no number by which it is known when it is read again.
             if number(tx, FILED_AT)?.is_none_or(|filed_at| filed_at < at) {
-                on.file_refusal(refused)?;
+                on.file(refused)?;
                 put_number(tx, FILED_AT, at)?;
             }
             Ok(true)

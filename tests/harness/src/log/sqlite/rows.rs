@@ -7,7 +7,9 @@ use rusqlite::{OptionalExtension as _, Row as SqlRow, params};
 use super::super::compose::Chain;
 use super::super::divergence::{Kind, changed};
 use super::super::fold::Table;
-use super::super::{Divergence, Head, LogError, REFUSALS_MAX, Result, Row, Stand, Transaction};
+use super::super::{
+    ACCEPTED, Divergence, Head, LogError, REFUSALS_MAX, Result, Row, Stand, Transaction,
+};
 use super::Within;
 
 /// The columns of a row, in the order that [`row`] reads them.
@@ -112,7 +114,8 @@ impl Within<'_> {
         Ok(())
     }
 
-    /// Files an entry of the transaction log, unless its key is taken.
+    /// Files an entry of the transaction log, unless its key is taken, and forgets the oldest refusals
+    /// where there are too many.
     pub(super) fn file(self, it: &Transaction) -> rusqlite::Result<()> {
         self.on.prepare_cached(
         "INSERT INTO transaction_log (campaign_id, name, who, timestamp, from_state, to_state, type,
@@ -137,16 +140,13 @@ impl Within<'_> {
         it.event_id,
         it.record,
     ])?;
-        Ok(())
-    }
-
-    /// Files a refusal, and forgets the oldest ones where there are too many.
-    pub(super) fn file_refusal(self, it: &Transaction) -> rusqlite::Result<()> {
-        self.file(it)?;
+        if it.result == ACCEPTED {
+            return Ok(());
+        }
         let sql = "DELETE FROM transaction_log WHERE id IN (SELECT id FROM transaction_log
-             WHERE campaign_id = ?1 AND sequence_number IS NULL
-             ORDER BY id DESC LIMIT -1 OFFSET ?2)";
-        self.on.prepare_cached(sql)?.execute(params![self.id.as_str(), REFUSALS_MAX])?;
+             WHERE campaign_id = ?1 AND result <> ?2 ORDER BY id DESC LIMIT -1 OFFSET ?3)";
+        let kept = params![self.id.as_str(), ACCEPTED, REFUSALS_MAX];
+        self.on.prepare_cached(sql)?.execute(kept)?;
         Ok(())
     }
 
