@@ -27,6 +27,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often it is looked whether who takes nothing may still be written to.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// After so many looks at a session that is over, whoever is slow has had the time to take what it is
+/// told; five seconds are promised in all.
+const LOOKS_OVER_MAX: u32 = 3;
+
 /// What is counted of a peer that takes nothing, not even a close frame (RFC 6455, 7.4.1).
 const GONE: u16 = 1006;
 
@@ -281,7 +285,7 @@ impl Driver {
         if let Some(flushed) = self.wire.flush().now_or_never() {
             return flushed.map_err(|_| Over);
         }
-        let delivery = self.app.context.delivery;
+        let (delivery, mut looks_over) = (self.app.context.delivery, 0);
         'attempts: for attempt in 0..=delivery.max_retry_attempts {
             let patience = Duration::from_millis(delivery.backoff_ms(attempt, &self.id));
             let until = Instant::now() + patience;
@@ -291,7 +295,8 @@ impl Driver {
                     return flushed.map_err(|_| Over);
                 }
                 let now = self.app.clock.now();
-                if self.session()?.is_over(now) {
+                looks_over += u32::from(self.session()?.is_over(now));
+                if looks_over >= LOOKS_OVER_MAX {
                     break 'attempts;
                 }
             }

@@ -181,6 +181,7 @@ impl Operation<'_> {
                     Err(refusal) if refusal.code == Code::Internal => return Err(refusal),
                     Err(refusal) => {
                         note(hub, asked, refusal.code.as_str());
+                        hub.log().file(campaign, &entry(Some(&refusal)))?;
                         tracing::info!(
                             event = "refused",
                             name = asked.name,
@@ -189,7 +190,6 @@ impl Operation<'_> {
                             eventId = before.head.event_id,
                             code = refusal.code.as_str(),
                         );
-                        hub.log().file(campaign, &entry(Some(&refusal)))?;
                         // The key may have been taken meanwhile, here or at another server: what is filed
                         // under it is the answer.
                         return self.answered()?.unwrap_or(Err(refusal));

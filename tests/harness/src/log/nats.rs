@@ -229,6 +229,7 @@ impl EventLog for NatsLog {
     /// Publishes the whole state first; only when every copy can begin there, older messages go.
     fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<()> {
         self.settle(campaign, |until| {
+            let last = self.shared.last_of(campaign);
             let Some(view) = self.copy().view(campaign, &RowQuery::default())? else {
                 return Ok(true);
             };
@@ -241,6 +242,9 @@ impl EventLog for NatsLog {
             let transactions = self.copy().transactions(campaign)?;
             let image = Image::new(campaign, view, oldest, transactions, &events);
             let body = Body::Image(Box::new(image));
+            if self.shared.last_of(campaign) != last {
+                return Ok(false);
+            }
             let outcome = self.commit(campaign, number, &body, until)?;
             let Outcome::Image { first, is_head: true } = outcome else { return Ok(false) };
             self.purge(campaign, first);

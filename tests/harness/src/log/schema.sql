@@ -74,3 +74,6 @@ CREATE TABLE IF NOT EXISTS transaction_log (
     record TEXT,
     UNIQUE (campaign_id, key)
 );
+
+-- The oldest refusals are forgotten; what was accepted is not looked at for that.
+CREATE INDEX IF NOT EXISTS refusals ON transaction_log (campaign_id, id) WHERE result <> 'accepted';

@@ -170,6 +170,7 @@ fn broken(error: serde_json::Error) -> Refusal {
 /// # Errors
 /// [`Code::UnknownCampaign`], [`Code::InvalidCampaignId`].
 pub async fn transitions(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) -> Answer {
+    reach(&app, &id, &reading).await?;
     let of = id.clone();
     let filed = blocking(&app, move |hub| {
         let head = hub.log().head(&of)?.ok_or(LogError::UnknownCampaign)?;

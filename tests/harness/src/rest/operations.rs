@@ -45,8 +45,10 @@ pub async fn ready(State(app): State<Arc<App>>) -> Answer {
         return Err(Refusal::new(Code::Behind, "the server is draining"));
     }
     let asked = blocking(&app, |hub| {
-        let any = CampaignId::new("readyz").map_err(|code| Refusal::new(code, "no campaign"))?;
-        Ok(hub.log().head(&any)?)
+        // One that nobody has: where the log is shared, its leader is asked for it.
+        let nobodys = CampaignId::new(&format!("{:032x}", rand::random::<u128>()));
+        let nobodys = nobodys.map_err(|code| Refusal::new(code, "no campaign"))?;
+        Ok(hub.log().head(&nobodys)?)
     });
     asked.await.map_err(|refusal| Refusal { status: Some(503), ..refusal })?;
     Ok(plain(&json!({"status": "ready"})))

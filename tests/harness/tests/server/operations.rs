@@ -174,7 +174,10 @@ async fn every_event_of_integrity_is_in_the_log_with_campaign_number_and_event()
     // History is looked at every five seconds.
     let lines = tokio::task::spawn_blocking(move || {
         let mut lines: Vec<Value> = Vec::new();
-        while lines.iter().all(|line| line["event"] != "history_truncated") {
+        let is_last = |line: &Value| {
+            line["event"] == "history_truncated" && line["sequenceNumber"] == head - 2
+        };
+        while !lines.iter().any(is_last) {
             lines.push(parse(&log.next().unwrap().unwrap()));
         }
         lines

@@ -308,6 +308,8 @@ async fn who_is_shown_out_while_taking_nothing_is_let_go() {
     assert!(server.metrics().await.contains("campaign_sync_connections 1\n"));
     asks(&server, "operator-token", "DELETE", "/auth/sessions/ada-l").await;
     told(&server, "campaign_sync_connections 0\n").await;
+    let metrics = server.metrics().await;
+    assert!(metrics.contains("campaign_sync_closes_total{code=\"1006\"} 1\n"), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

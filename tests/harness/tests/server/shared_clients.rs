@@ -141,7 +141,17 @@ async fn of_server_processes_that_are_asked_at_once_exactly_one_makes_the_transi
         }
         let asked = servers.each_ref().map(|server| {
             let url = format!("http://{}/api/v2/campaigns/{id}/configure-dns", server.address);
-            tokio::spawn(async { answer(reqwest::Client::new().post(url)).await.status })
+            let key = server.address.clone();
+            tokio::spawn(async move {
+                // What was not answered in time is asked again, under the same key.
+                loop {
+                    let asked = reqwest::Client::new().post(&url).header("idempotency-key", &key);
+                    match answer(asked).await.status {
+                        500 => {}
+                        status => return status,
+                    }
+                }
+            })
         });
         let mut statuses = Vec::new();
         for it in asked {

@@ -144,9 +144,8 @@ impl Within<'_> {
             return Ok(());
         }
         let sql = "DELETE FROM transaction_log WHERE id IN (SELECT id FROM transaction_log
-             WHERE campaign_id = ?1 AND result <> ?2 ORDER BY id DESC LIMIT -1 OFFSET ?3)";
-        let kept = params![self.id.as_str(), ACCEPTED, REFUSALS_MAX];
-        self.on.prepare_cached(sql)?.execute(kept)?;
+             WHERE campaign_id = ?1 AND result <> 'accepted' ORDER BY id DESC LIMIT -1 OFFSET ?2)";
+        self.on.prepare_cached(sql)?.execute(params![self.id.as_str(), REFUSALS_MAX])?;
         Ok(())
     }
 
