@@ -93,7 +93,7 @@ pub struct Login {
     sockets: AtomicUsize,
     requests: Mutex<Bucket>,
     /// What its sockets asked of the log and of the state.
-    pub(crate) asked_for: Mutex<Bucket>,
+    questions: Mutex<Bucket>,
     followers: Mutex<Followers>,
 }
 
@@ -108,7 +108,7 @@ impl Identity {
     }
 
     /// The session that it rests on.
-    pub(crate) fn login(&self) -> Option<&Login> {
+    fn login(&self) -> Option<&Login> {
         match self {
             Self::Anyone | Self::Operator => None,
             Self::User(login) => Some(login),
@@ -164,6 +164,18 @@ impl Identity {
     pub fn requests(&self, now_ms: u64, per_second: u32) -> Result<(), u64> {
         let Self::User(login) = self else { return Ok(()) };
         lock(&login.requests).take(now_ms, per_second, 10)
+    }
+
+    /// Counts one more question to the log or to the state: for all sockets of the session, or in `own`
+    /// where there is none.
+    ///
+    /// # Errors
+    /// As [`Identity::requests`].
+    pub fn asks(&self, now_ms: u64, per_second: u32, own: &mut Bucket) -> Result<(), u64> {
+        match self.login() {
+            Some(login) => lock(&login.questions).take(now_ms, per_second, 10),
+            None => own.take(now_ms, per_second, 10),
+        }
     }
 }
 
@@ -316,7 +328,7 @@ impl Access {
                 revoked: AtomicBool::new(false),
                 sockets: AtomicUsize::new(0),
                 requests: Mutex::default(),
-                asked_for: Mutex::default(),
+                questions: Mutex::default(),
                 followers: Mutex::default(),
             })
         });

@@ -45,8 +45,8 @@ pub struct Metrics {
     pub rate_limited: Family<Label, Counter>,
     /// Events that a socket was behind its log, whenever it was told.
     pub lag_events: Histogram,
-    /// Seconds from the commit of a campaign's newest event until a socket that had all before was given
-    /// it.
+    /// Seconds from the commit of a campaign's newest event until a socket that had all before has taken
+    /// it; without what injected faults add.
     pub delivery_seconds: Histogram,
     /// Snapshots built, not those shared.
     pub snapshots_built: Counter,

@@ -25,7 +25,7 @@ const HELD_MAX: usize = 4;
 
 /// What a snapshot is for. Each is built by itself: who wants a few rows does not wait for all of them,
 /// and who polls takes nothing from who downloads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum For<'b> {
     /// All rows, part by part over a socket.
     Stream,

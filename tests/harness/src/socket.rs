@@ -259,10 +259,15 @@ impl Driver {
     }
 
     async fn send(&mut self, frame: Frame) -> Result<(), Over> {
-        let Some(faults) = self.app.faults.as_ref().map(|faults| faults.settings()) else {
-            return self.write(frame.text).await;
-        };
-        self.link.pass(Instant::now(), &faults, frame);
+        let committed = frame.committed;
+        match self.app.faults.as_ref().map(|faults| faults.settings()) {
+            Some(faults) => self.link.pass(Instant::now(), &faults, frame),
+            None => self.write(frame.text).await?,
+        }
+        if let Some(committed) = committed {
+            let seconds = committed.elapsed().as_secs_f64();
+            self.app.context.hub.metrics.delivery_seconds.observe(seconds);
+        }
         Ok(())
     }
 

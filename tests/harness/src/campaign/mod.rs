@@ -59,6 +59,13 @@ impl From<LogError> for Refusal {
     }
 }
 
+impl From<serde_json::Error> for Refusal {
+    /// For what we write ourselves; what others write is judged where it is read.
+    fn from(error: serde_json::Error) -> Self {
+        Self::new(Code::Internal, error.to_string())
+    }
+}
+
 /// A campaign to be created.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]

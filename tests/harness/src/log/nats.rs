@@ -242,6 +242,7 @@ impl EventLog for NatsLog {
             let transactions = self.copy().transactions(campaign)?;
             let image = Image::new(campaign, view, oldest, transactions, &events);
             let body = Body::Image(Box::new(image));
+            // A refusal that was filed meanwhile moves no number, and is not in the image.
             if self.shared.last_of(campaign) != last {
                 return Ok(false);
             }

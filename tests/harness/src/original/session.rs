@@ -129,7 +129,7 @@ impl OriginalSession {
         let most = if self.context.joins_events() { FRAME_DOCUMENTS_MAX } else { 1 };
         let documents: Vec<_> = self.queue.drain(..most.min(self.queue.len())).collect();
         // Answers are among events here, so that injected faults hit them as well.
-        Frame { text: documents.join("\n").into(), control: false }
+        Frame { text: documents.join("\n").into(), control: false, committed: None }
     }
 }
 

@@ -51,8 +51,7 @@ pub fn sealed(
 ) -> Result<Option<Value>, Refusal> {
     let Some(keys) = hub.log().keys() else { return Ok(None) };
     let place = [campaign.as_str(), hub.epoch(), event_id];
-    let body = serde_json::to_string(body);
-    let body = body.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+    let body = serde_json::to_string(body)?;
     Ok(Some(keys.seal_answer(place, number, route, &body)?))
 }
 

@@ -154,14 +154,10 @@ pub async fn snapshot(State(app): State<Arc<App>>, Id(id): Id, reading: Reading)
     let read = move |hub: &Hub| {
         let head = hub.log().head(&id)?.ok_or(LogError::UnknownCampaign)?;
         let snapshot = context.snapshots.take(hub, &id, For::Rest, head.number, now_ms)?;
-        let body = RawValue::from_string(snapshot.whole(&id)).map_err(broken)?;
+        let body = RawValue::from_string(snapshot.whole(&id))?;
         positioned(hub, &id, snapshot.head.at(), route::SNAPSHOT, &body)
     };
     blocking(&app, read).await
-}
-
-fn broken(error: serde_json::Error) -> Refusal {
-    Refusal::new(Code::Internal, error.to_string())
 }
 
 /// `GET /campaigns/{id}/transitions`: who asked for which transition, and what became of it; of a

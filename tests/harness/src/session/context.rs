@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use campaign_sync::protocol::limits::{PROTOCOL_V1, PROTOCOL_V1_SEALED};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -56,11 +57,14 @@ pub struct Frame {
     pub text: Utf8Bytes,
     /// Whether it is a control message; otherwise it is events.
     pub control: bool,
+    /// When its newest event was committed, where all before it was written as it came: its driver, who
+    /// has a clock, measures how long that took.
+    pub committed: Option<Instant>,
 }
 
 impl Frame {
     pub(super) fn control(text: String) -> Self {
-        Self { text: text.into(), control: true }
+        Self { text: text.into(), control: true, committed: None }
     }
 }
 

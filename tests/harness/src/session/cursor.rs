@@ -297,12 +297,9 @@ impl Cursor {
                 Ok(Step::Idle)
             }
             Next::Page(page) => {
-                if let Some(committed) = page.committed.filter(|_| self.has_all) {
-                    let seconds = committed.elapsed().as_secs_f64();
-                    context.hub.metrics.delivery_seconds.observe(seconds);
-                }
+                let committed = page.committed.filter(|_| self.has_all);
                 (self.place, self.has_all) = (Place::At(page.last), false);
-                Ok(Step::Frame(Frame { text: page.text, control: false }))
+                Ok(Step::Frame(Frame { text: page.text, control: false, committed }))
             }
             Next::InLog => Ok(Step::Blocking),
             // What this slow reader needed next has been truncated away meanwhile: it comes back

@@ -92,7 +92,7 @@ pub struct Session {
     pinged_ms: u64,
     messages: Bucket,
     /// What it asked of the log and of the state, where no session counts that.
-    asked_for: Bucket,
+    questions: Bucket,
     failures: u32,
     retry_ms: Option<u64>,
     expired: bool,
@@ -247,7 +247,7 @@ impl Session {
             heard_ms: now.monotonic_ms,
             pinged_ms: now.monotonic_ms,
             messages: Bucket::default(),
-            asked_for: Bucket::default(),
+            questions: Bucket::default(),
             failures: 0,
             retry_ms: None,
             expired: false,

@@ -6,9 +6,8 @@ use super::context::At;
 use super::cursor::Cursor;
 use super::message::{Ask, ClientMessage, Recover};
 use super::{Frame, Request, Session, Step, reply};
-use crate::access::{Identity, Secret};
+use crate::access::Secret;
 use crate::clock::Moment;
-use crate::lock::lock;
 use crate::log::{Head, Result};
 
 /// When a session that asked too much may come back, at the earliest.
@@ -117,10 +116,8 @@ impl Session {
         let (now_ms, rate) = (now.monotonic_ms, delivery.session_recoveries_per_second);
         let within = cursor.requests.take(now_ms, delivery.recoveries_per_second, 4);
         let within = within.and_then(|()| {
-            let within = match self.identity.as_ref().and_then(Identity::login) {
-                Some(login) => lock(&login.asked_for).take(now_ms, rate, 10),
-                None => self.asked_for.take(now_ms, rate, 10),
-            };
+            let Some(identity) = &self.identity else { return Ok(()) };
+            let within = identity.asks(now_ms, rate, &mut self.questions);
             // Whoever waits has many subscriptions, and all of them would be told the same moment.
             within.map_err(|after_ms| after_ms.max(SESSION_PAUSE_MS))
         });

@@ -1,25 +1,19 @@
-//! Slow readers, failed sends, clients that are gone, and clients that ask too much.
+//! Slow readers, failed sends, and clients that are gone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use campaign_sync::protocol::CampaignId;
-use campaign_sync::protocol::campaign::CampaignRecord;
-use campaign_sync_harness::campaign::drafts;
-use campaign_sync_harness::hub::{Hub, Next, Want};
-use campaign_sync_harness::log::Settings;
+use campaign_sync_harness::hub::{Next, Want};
 use campaign_sync_harness::log::sqlite::SqliteLog;
 use campaign_sync_harness::session::limits::Delivery;
 use campaign_sync_harness::session::{Conversation as _, Session, Step};
-use campaign_sync_harness::snapshots::{For, Snapshots};
-use campaign_sync_support::MemoryLog;
 use rusqlite::Connection;
 use serde_json::json;
 use tokio::net::TcpSocket;
 use tokio_tungstenite::client_async;
 
 use super::core::{Room, at, at_zero, kind, number};
-use super::log::{NOW, created, id, row};
+use super::log::{id, row};
 use super::support::{Client, Copy, Heard, Server, parse};
 
 #[test]
@@ -126,104 +120,6 @@ fn after_so_many_attempts_the_connection_is_given_up() {
 }
 
 #[test]
-fn recovery_requests_beyond_the_rate_are_refused_with_a_time() {
-    let mut room = Room::subscribed(3);
-    let burst = 4 * Delivery::default().recoveries_per_second;
-    let ask = |room: &mut Room, name: &str| {
-        room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 3, "requestId": name}));
-        parse(&room.hear()[0])
-    };
-    for _ in 0..burst {
-        assert_eq!(ask(&mut room, "r")["data"]["outcome"], "current");
-    }
-    let refused = ask(&mut room, "too many");
-    assert_eq!(refused["type"], "error");
-    let data = &refused["data"];
-    assert_eq!(
-        (&data["code"], &data["requestId"], &data["campaignId"]),
-        (&json!("rate_limited"), &json!("too many"), &json!("c1"))
-    );
-    room.now_ms += data["retryAfterMs"].as_u64().unwrap() - 1;
-    assert_eq!(ask(&mut room, "too early")["type"], "error");
-    room.now_ms += 1;
-    assert_eq!(ask(&mut room, "in time")["data"]["outcome"], "current");
-}
-
-#[test]
-fn questions_about_the_state_are_counted_like_recovery_requests() {
-    let mut room = Room::subscribed(3);
-    let questions = [
-        json!({"type": "request_campaign_digest", "payload":
-            {"campaignId": "c1", "requestId": "q"}}),
-        json!({"type": "request_campaign_snapshot", "payload":
-            {"campaignId": "c1", "requestId": "q", "buckets": [1]}}),
-    ];
-    room.recover(at_zero());
-    room.hear();
-    for asked in 1..4 * Delivery::default().recoveries_per_second {
-        room.say(questions[asked as usize % 2].clone());
-        assert!(kind(&room.hear()[0]).starts_with("campaign."), "{asked}");
-    }
-    for question in questions {
-        room.say(question);
-        let refused = parse(&room.hear()[0])["data"].clone();
-        assert_eq!(
-            (&refused["code"], &refused["requestId"]),
-            (&json!("rate_limited"), &json!("q"))
-        );
-    }
-    room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 3}));
-    assert_eq!(kind(&room.hear()[0]), "error");
-}
-
-#[test]
-fn a_connection_may_not_ask_for_each_of_many_campaigns_as_often_as_for_one() {
-    let mut room = Room::subscribed(1);
-    let most = 10 * Delivery::default().session_recoveries_per_second;
-    let each = 4 * Delivery::default().recoveries_per_second;
-    let mut answered = 0;
-    for campaign in (1..=most / each + 1).map(|n| format!("c{n}")) {
-        let campaign = CampaignId::new(&campaign).unwrap();
-        let (record, settings) = (CampaignRecord::default(), Settings::default());
-        let created = drafts::record(NOW, &campaign, "create", &record, &settings);
-        // One of them is there.
-        drop(room.context.hub.append(&campaign, 0, &[created]));
-        room.say(json!({"type": "subscribe_campaign", "campaignId": campaign.as_str()}));
-        room.hear();
-        for _ in 0..each {
-            room.recover(json!({"campaignId": campaign.as_str(), "lastSequenceNumber": 1}));
-            answered += u32::from(kind(&room.hear()[0]) == "event_recovery");
-        }
-    }
-    assert_eq!(answered, most);
-}
-
-#[test]
-fn too_many_messages_close_with_4429() {
-    let mut room = Room::subscribed(1);
-    let burst = 10 * Delivery::default().messages_per_second - 2;
-    for sent in 1..=burst {
-        room.say(json!({"type": "ping"}));
-        assert!(matches!(room.step(), Step::Frame(_)), "{sent} of {burst}");
-    }
-    room.say(json!({"type": "ping"}));
-    assert_eq!(room.step(), Step::Close(4429, "too many requests"));
-}
-
-#[test]
-fn questions_that_wait_for_their_place_in_the_stream_are_bounded() {
-    let mut room = Room::subscribed(3);
-    let closed = (0..3_000).any(|step| {
-        for _ in 0..if step < 30 { 60 } else { 0 } {
-            room.say(json!({"type": "request_campaign_snapshot", "payload":
-                {"campaignId": "c1", "requestId": "r", "buckets": [0, 0, 255]}}));
-        }
-        room.step() == Step::Close(4429, "too many requests")
-    });
-    assert!(closed, "all were kept");
-}
-
-#[test]
 fn what_nobody_follows_is_not_kept_in_memory() {
     let room = Room::silent(3);
     let (hub, follower) = (&room.context.hub, Arc::default());
@@ -236,102 +132,6 @@ fn what_nobody_follows_is_not_kept_in_memory() {
     assert!(matches!(hub.next(&id(), 5, want, false).unwrap(), Next::Page(_)));
     hub.unfollow(&id(), &follower);
     assert!(matches!(hub.next(&id(), 5, want, false).unwrap(), Next::InLog));
-}
-
-#[test]
-fn snapshots_that_nobody_asks_for_again_are_forgotten() {
-    let hub = Hub::new(Arc::new(MemoryLog::new("epoch-1")));
-    hub.append(&id(), 0, &[created(), row(1)]).unwrap();
-    let snapshots = Snapshots::default();
-    let taken = Arc::downgrade(&snapshots.take(&hub, &id(), For::Stream, 0, 0).unwrap());
-    snapshots.expire(59_999);
-    assert!(taken.upgrade().is_some());
-    snapshots.expire(60_000);
-    assert!(taken.upgrade().is_none());
-}
-
-#[test]
-fn who_polls_takes_no_snapshot_from_who_downloads_one() {
-    let hub = Hub::new(Arc::new(MemoryLog::new("epoch-1")));
-    hub.append(&id(), 0, &[created(), row(1)]).unwrap();
-    let snapshots = Snapshots::default();
-    let streamed = snapshots.take(&hub, &id(), For::Stream, 2, 0).unwrap();
-    let polled = snapshots.take(&hub, &id(), For::Rest, 2, 0).unwrap();
-    assert!(Arc::ptr_eq(&polled, &streamed), "it is as new as can be");
-    let mut former = Arc::downgrade(&polled);
-    for number in 2..12 {
-        hub.append(&id(), number, &[row(number)]).unwrap();
-        let polled = snapshots.take(&hub, &id(), For::Rest, number + 1, number).unwrap();
-        assert_eq!(polled.head.number, number + 1);
-        snapshots.take(&hub, &id(), For::Repair(&[1]), number + 1, number).unwrap();
-        if number > 2 {
-            assert!(former.upgrade().is_none(), "of those who poll one is held");
-        }
-        former = Arc::downgrade(&polled);
-    }
-    let resumed = snapshots.held(&id(), 2, 59_999).unwrap();
-    assert!(Arc::ptr_eq(&resumed, &streamed));
-}
-
-#[test]
-fn of_many_who_want_a_snapshot_at_once_one_builds_it() {
-    let hub = Hub::new(Arc::new(MemoryLog::new("epoch-1")));
-    let drafts: Vec<_> = std::iter::once(created()).chain((0..5_000).map(row)).collect();
-    hub.append(&id(), 0, &drafts).unwrap();
-    let snapshots = Snapshots::default();
-    let taken: Vec<_> = std::thread::scope(|scope| {
-        let takers: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| snapshots.take(&hub, &id(), For::Stream, 0, 0).unwrap()))
-            .collect();
-        takers.into_iter().map(|taker| taker.join().unwrap()).collect()
-    });
-    assert!(taken.iter().all(|it| Arc::ptr_eq(it, &taken[0])));
-    assert_eq!(hub.metrics.snapshots_built.get(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn snapshots_over_rest_and_of_buckets_are_shared_and_never_older_than_the_head() {
-    let server = Arc::new(
-        Server::with(|options| options.metrics = Some("127.0.0.1:0".parse().unwrap())).await,
-    );
-    let head = server.generated("c1", 3_000).await;
-    let fetching: Vec<_> = (0..8)
-        .map(|_| {
-            let server = server.clone();
-            tokio::spawn(async move { server.get("/campaigns/c1/snapshot").await.body })
-        })
-        .collect();
-    for fetched in fetching {
-        let body = fetched.await.unwrap();
-        assert_eq!((&body["sequenceNumber"], &body["domainsCount"]), (&json!(head), &json!(3_000)));
-        assert_eq!(body["domains"].as_array().unwrap().len(), 3_000);
-    }
-    told(&server, "campaign_sync_snapshots_built_total 1\n").await;
-    let every: Vec<u8> = (0..=255).rev().collect();
-    for name in ["a", "b", "c"] {
-        let mut client = Client::subscribed(&server.address, "c1").await;
-        client.recover(json!({"campaignId": "c1", "lastSequenceNumber": head})).await;
-        client.control("event_recovery").await;
-        client
-            .say(json!({"type": "request_campaign_snapshot", "payload":
-            {"campaignId": "c1", "requestId": name, "buckets": every}}))
-            .await;
-        let mut rows = 0;
-        loop {
-            let part = client.control("campaign.snapshot").await;
-            assert_eq!(part["requestId"], name);
-            rows += part["domains"].as_array().unwrap().len();
-            if part["part"] == part["parts"] {
-                break;
-            }
-        }
-        assert_eq!(rows, 3_000);
-    }
-    told(&server, "campaign_sync_snapshots_built_total 2\n").await;
-    assert_eq!(server.act("c1", "configure-dns").await.status, 200);
-    let after = server.get("/campaigns/c1/snapshot").await;
-    assert_eq!(after.body["campaign"]["currentPhase"], "dns_validation");
-    assert!(after.position.unwrap().ends_with(&format!("/{}", head + 1)));
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn a_full_line_is_full_until_something_has_arrived() {
     let faults = Settings { delay_ms: 1_000, ..Settings::default() };
     let mut frames = 0;
     while !link.is_full() {
-        let frame = Frame { text: "x".repeat(64 * 1024).into(), control: false };
+        let frame = Frame { text: "x".repeat(64 * 1024).into(), control: false, committed: None };
         link.pass(now.into(), &faults, frame);
         frames += 1;
     }

@@ -6,15 +6,17 @@ use super::nats::Nats;
 use super::process::{Process, program};
 use super::support::{Client, Copy, answer, parse};
 
+/// A server of that log, with its copy in a file of that name, and so many rows a second.
+fn server(nats: &Nats, name: &str, rate: &str) -> Process {
+    let place = nats.place();
+    let listen = ["--listen", "127.0.0.1:0", "--rate", rate, "--log", &place, "--cache"];
+    Process::spawn(program().args(listen).arg(nats.file(name)))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_whose_server_is_killed_mid_replay_goes_on_at_another() {
     let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
-    let place = nats.place();
-    let start = |name: &str| {
-        let cache = nats.file(name);
-        let listen = ["--listen", "127.0.0.1:0", "--rate", "2000", "--log", &place, "--cache"];
-        Process::spawn(program().args(listen).arg(cache))
-    };
+    let start = |name: &str| server(&nats, name, "2000");
     let (one, two) = (start("1.db"), start("2.db"));
     let new = json!({"campaignId": "c1", "name": "one", "count": 1_500});
     one.post("/campaigns", new).await;
@@ -75,12 +77,7 @@ async fn resumed(address: &str, copy: &mut Copy) -> Client {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_moves_at_every_reconnect_has_no_gap_whatever_is_killed_meanwhile() {
     let mut nats = tokio::task::spawn_blocking(Nats::cluster).await.unwrap();
-    let place = nats.place();
-    let start = |name: &str| {
-        let cache = nats.file(name);
-        let listen = ["--listen", "127.0.0.1:0", "--rate", "500", "--log", &place, "--cache"];
-        Process::spawn(program().args(listen).arg(cache))
-    };
+    let start = |name: &str| server(&nats, name, "500");
     let mut servers = ["1.db", "2.db", "3.db"].map(start).into_iter().collect::<Vec<_>>();
     let new = json!({"campaignId": "c1", "name": "one", "count": 2_500});
     servers[0].post("/campaigns", new).await;
@@ -114,12 +111,7 @@ async fn a_client_that_moves_at_every_reconnect_has_no_gap_whatever_is_killed_me
 #[tokio::test(flavor = "multi_thread")]
 async fn of_server_processes_that_are_asked_at_once_exactly_one_makes_the_transition() {
     let mut nats = tokio::task::spawn_blocking(Nats::cluster).await.unwrap();
-    let place = nats.place();
-    let start = |name: &str| {
-        let cache = nats.file(name);
-        let listen = ["--listen", "127.0.0.1:0", "--rate", "20000", "--log", &place, "--cache"];
-        Process::spawn(program().args(listen).arg(cache))
-    };
+    let start = |name: &str| server(&nats, name, "20000");
     let servers = ["1.db", "2.db", "3.db"].map(start);
     let get = async |server: &Process, path: &str| {
         let url = format!("http://{}/api/v2/campaigns/{path}", server.address);
