@@ -39,6 +39,7 @@ cargo xtask <command>
   build                                  compile the wasm, the npm package and the demo page
   check                                  formatting, clippy, documentation and TypeScript types
   sim   [--seeds N] [--seed S] [--minutes M] [--only model|sealed|original|core]
+        [--journals FILE]
                                          simulate seeded faults; a failing seed is printed, with the
                                          options that show it in the shortest run; only in worlds of
                                          one kind

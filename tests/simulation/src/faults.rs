@@ -3,6 +3,8 @@
 //! Swarm-like: each seed switches every kind of fault on or off for itself. With everything on at
 //! once, most faults would hide behind the loudest ones.
 
+use std::fmt::{self, Display, Formatter};
+
 use super::rng::Rng;
 use super::server::Replays;
 
@@ -351,6 +353,22 @@ impl Plan {
             closes_laggards: rng.chance(500),
             levels: if calm { Levels::NONE } else { Levels::draw(rng, apart) },
         }
+    }
+}
+
+impl Display for Plan {
+    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
+        let (clients, campaigns, rows) = (self.clients, self.campaigns, self.rows);
+        write!(to, "clients={clients} campaigns={campaigns} rows={rows} ")?;
+        let (chaos, delay, work, app) = (self.chaos_ms, self.delay_ms, self.work_ms, self.app_ms);
+        write!(to, "chaos-ms={chaos} delay-ms={delay} work-ms={work} app-ms={app} ")?;
+        let (part_rows, batch, pace) = (self.part_rows, self.batch, self.pace_ms);
+        write!(to, "part-rows={part_rows} batch={batch} pace-ms={pace} ")?;
+        write!(to, "replay-max={} replays={} ", self.replay_max, self.replays)?;
+        let (lag, known, closes) = (self.lag_ms, self.lag_known, self.closes_laggards);
+        write!(to, "lag-ms={lag} lag-known={known} closes-laggards={closes}")?;
+        let faults = Fault::all().filter(|fault| self.levels.of(*fault) > 0);
+        faults.map(|it| write!(to, " {}={}", it.name(), self.levels.of(it))).collect()
     }
 }
 

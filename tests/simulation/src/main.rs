@@ -15,6 +15,7 @@ mod invariants;
 mod journal;
 mod kinds;
 mod mixture;
+mod names;
 mod network;
 mod options;
 mod oracle;
@@ -36,13 +37,14 @@ mod workload;
 mod world;
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use std::{env, thread};
+use std::{env, fs, io, thread};
 
 use invariants::Violation;
 use journal::Keep;
@@ -69,6 +71,8 @@ const FAILURES_MAX: usize = 10;
 struct Results {
     tally: Tally,
     failures: Vec<(u64, String)>,
+    /// By seed: the hash of its journal, and how many lines it has.
+    journals: BTreeMap<u64, (u64, u64)>,
 }
 
 fn main() -> ExitCode {
@@ -85,7 +89,16 @@ fn main() -> ExitCode {
         #[cfg(feature = "planted-bugs")]
         Options::Planted { write } => return planted::run(write),
         Options::One(seed, reduction) => one(seed, &reduction),
-        Options::Many(span) => many(span),
+        Options::Many(span) => {
+            let results = many(&span);
+            if let Some(file) = &span.journals
+                && let Err(error) = write_journals(file, &results.journals)
+            {
+                eprintln!("{} cannot be written: {error}", file.display());
+                return ExitCode::FAILURE;
+            }
+            results
+        }
     };
     finish(&results, began, everything)
 }
@@ -98,7 +111,7 @@ fn one(seed: u64, reduction: &Reduction) -> Results {
 }
 
 /// The regressions and the seeds of `span`, on all processors.
-fn many(span: Span) -> Results {
+fn many(span: &Span) -> Results {
     let results = Mutex::new(Results::default());
     let (next, began) = (AtomicU64::new(0), Instant::now());
     let regressions = regressions::COUNT as u64;
@@ -117,7 +130,8 @@ fn many(span: Span) -> Results {
             if known.is_none() && span.only.is_some_and(|kind| kind != Kind::of(seed)) {
                 continue;
             }
-            let keep = if seed.is_multiple_of(REPEAT_EVERY) { Keep::Hash } else { Keep::Nothing };
+            let hashed = span.journals.is_some() || seed.is_multiple_of(REPEAT_EVERY);
+            let keep = if hashed { Keep::Hash } else { Keep::Nothing };
             run_seed(seed, &Reduction::default(), keep, &mut own);
             if seed.is_multiple_of(PROGRESS_EVERY) {
                 println!("seed {seed}, {:.0} s", began.elapsed().as_secs_f64());
@@ -126,6 +140,7 @@ fn many(span: Span) -> Results {
         let mut results = results.lock().unwrap_or_else(|error| error.into_inner());
         results.tally.add(&own.tally);
         results.failures.extend(own.failures);
+        results.journals.extend(own.journals);
     };
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
@@ -142,7 +157,10 @@ fn run_seed(seed: u64, reduction: &Reduction, keep: Keep, results: &mut Results)
             if let Some(violation) = &end.violation {
                 fail(seed, keep, violation, results);
             } else if keep == Keep::Hash {
-                repeat(seed, &end, results);
+                results.journals.insert(seed, (end.journal.hash(), end.journal.lines()));
+                if seed.is_multiple_of(REPEAT_EVERY) {
+                    repeat(seed, &end, results);
+                }
             }
         }
         Err(panic) => {
@@ -162,6 +180,15 @@ fn survive(seed: u64, reduction: &Reduction, keep: Keep) -> Result<End, Violatio
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
         Violation { guarantee: "panic", detail: text.unwrap_or("without a word").to_owned() }
     })
+}
+
+/// One line for each seed, in the order of the seeds.
+fn write_journals(file: &Path, journals: &BTreeMap<u64, (u64, u64)>) -> io::Result<()> {
+    let mut text = String::new();
+    for (seed, (hash, lines)) in journals {
+        text.push_str(&format!("{seed} {hash:016x} {lines}\n"));
+    }
+    fs::write(file, text)
 }
 
 /// The same seed must give the same journal.
@@ -208,7 +235,7 @@ fn fail(seed: u64, keep: Keep, violation: &Violation, results: &mut Results) {
 }
 
 fn finish(results: &Results, began: Instant, everything: bool) -> ExitCode {
-    let Results { tally, failures } = results;
+    let Results { tally, failures, journals: _ } = results;
     let path = Path::new(ROOT).join("target/report/sim.json");
     let written = tally.write(&path, failures);
     if let Err(error) = &written {

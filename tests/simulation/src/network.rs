@@ -1,6 +1,7 @@
 //! The network: connections that delay, lose, repeat, reorder and damage what they carry.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
 
 use super::faults::{Fault, Levels};
 use super::report::Tally;
@@ -19,6 +20,12 @@ pub(crate) struct LinkId {
     pub(crate) visit: u64,
     /// The machine's number for it.
     pub(crate) connection: u64,
+}
+
+impl Display for LinkId {
+    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
+        write!(to, "{}.{}.{}", self.client, self.visit, self.connection)
+    }
 }
 
 /// One connection.

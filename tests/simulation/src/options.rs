@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::faults::Fault;
@@ -10,6 +11,7 @@ use super::reference::Defect;
 /// How to ask for what.
 pub(crate) const USAGE: &str = "\
 usage: simulation [--seeds N] [--seed S] [--minutes M] [--only model|sealed|original|core]
+                  [--journals FILE]
        simulation --seed S [--without FAULT,FAULT…] [--clients N] [--campaigns N] [--chaos-ms T]";
 
 /// Seeds that run when nobody says how many.
@@ -31,7 +33,7 @@ pub(crate) enum Options {
 }
 
 /// Seeds that follow each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     /// The first.
     pub(crate) first: u64,
@@ -41,6 +43,9 @@ pub(crate) struct Span {
     pub(crate) time: Duration,
     /// Only those whose world is of this kind.
     pub(crate) only: Option<Kind>,
+    /// Where a line for the journal of each seed is written: the seed, the hash and the number of lines.
+    /// Two builds that behave alike write the same file.
+    pub(crate) journals: Option<PathBuf>,
 }
 
 impl Options {
@@ -50,7 +55,7 @@ impl Options {
     /// What is wrong with them, for people.
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut seed, mut seeds, mut minutes, mut only) = (None, None, None, None);
-        let mut reduction = Reduction::default();
+        let (mut reduction, mut journals) = (Reduction::default(), None);
         while let Some(name) = arguments.next() {
             let (chosen, most) = match name.as_str() {
                 "--seed" => (&mut seed, u64::MAX),
@@ -69,6 +74,10 @@ impl Options {
                 "--without" => {
                     let names = arguments.next().ok_or("`--without` needs kinds of faults")?;
                     reduction.without.extend(faults(&names)?);
+                    continue;
+                }
+                "--journals" => {
+                    journals = Some(arguments.next().ok_or("`--journals` needs a file")?.into());
                     continue;
                 }
                 "--only" => {
@@ -91,7 +100,10 @@ impl Options {
         }
         let time = minutes.map_or(Duration::MAX, |minutes| Duration::from_secs(60 * minutes));
         let (first, count) = match (seed, seeds, minutes) {
-            (Some(seed), None, None) => return Ok(Self::One(seed, reduction)),
+            (Some(seed), None, None) if journals.is_none() => {
+                return Ok(Self::One(seed, reduction));
+            }
+            (Some(seed), None, None) => (seed, 1),
             _ if !reduction.is_none() => {
                 return Err(format!("`{}` goes with one seed", reduction.options().trim()));
             }
@@ -99,7 +111,7 @@ impl Options {
             (_, None, Some(_)) => (seed.unwrap_or(1), u64::MAX),
             (None, None, None) => (1, SEEDS),
         };
-        Ok(Self::Many(Span { first, count, time, only }))
+        Ok(Self::Many(Span { first, count, time, only, journals }))
     }
 }
 

@@ -8,6 +8,7 @@ use super::client::Client;
 use super::evidence::Conversation;
 use super::faults::Fault;
 use super::invariants::{self, Check, demand};
+use super::names::{EffectName, OrNone, VerdictNames, verdict_name};
 use super::network::{Direction, LinkId};
 use super::oracle::{self, Progress, Watch};
 use super::server::message::Message;
@@ -76,24 +77,27 @@ impl World {
         for (id, watch) in &client.watches {
             let status = client.machine.status(id, now);
             self.tally.met("status", status.map_or("none", |status| status.as_str()));
-            let (place, verdicts) = (watch.place(), &outcome.verdicts);
+            let (era, applied) = watch.place().unwrap_or_default();
+            let (status, verdicts) = (OrNone(status), VerdictNames(&outcome.verdicts));
             self.journal.note(
                 self.now_ms,
-                format_args!("client {number} {id} {status:?} {place:?} {verdicts:?}"),
+                format_args!("client {number} {id} {status} {era}/{applied} {verdicts}"),
             );
         }
         for effect in effects {
             match effect {
-                Effect::Notify(notice) => {
-                    self.tally.met("notice", notice.kind());
-                    self.journal.note(self.now_ms, format_args!("client {number} {notice:?}"));
-                }
+                Effect::Notify(notice) => self.tally.met("notice", notice.kind()),
                 Effect::Log(record) => self.tally.met("log", record.event),
-                Effect::Changed => {}
-                other => {
-                    self.journal.note(self.now_ms, format_args!("client {number} {other:?}"));
-                }
+                Effect::Open(_)
+                | Effect::Send(..)
+                | Effect::CloseSocket(..)
+                | Effect::RequestToken(_)
+                | Effect::FetchSnapshot(..)
+                | Effect::Settle(..)
+                | Effect::Changed => {}
             }
+            let effect = EffectName(effect);
+            self.journal.note(self.now_ms, format_args!("client {number} {effect}"));
         }
     }
 
@@ -273,26 +277,5 @@ impl Client {
         if let Some(watch) = self.watches.get_mut(id.as_str()) {
             watch.told_of_difference = told;
         }
-    }
-}
-
-const fn verdict_name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Applied => "applied",
-        Verdict::AppliedUnknown => "applied_unknown",
-        Verdict::Unsubscribed => "unsubscribed",
-        Verdict::Duplicate => "duplicate",
-        Verdict::Redelivered => "redelivered",
-        Verdict::OutOfOrder => "out_of_order",
-        Verdict::Corrupt => "corrupt",
-        Verdict::RetiredEpoch => "retired_epoch",
-        Verdict::ForeignEpoch => "foreign_epoch",
-        Verdict::Divergence => "divergence",
-        Verdict::Rejected => "rejected",
-        Verdict::Held => "held",
-        Verdict::Overflow => "overflow",
-        Verdict::Control => "control",
-        Verdict::Ignored => "ignored",
-        Verdict::Refused(_) => "refused",
     }
 }

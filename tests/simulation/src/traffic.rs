@@ -237,7 +237,7 @@ impl World {
             None => return Ok(()),
         };
         self.tally.met("answer", outcome);
-        self.journal.note(self.now_ms, format_args!("{link:?} {outcome} {text}"));
+        self.journal.note(self.now_ms, format_args!("link {link} {outcome} {text}"));
         if let Some(answer) = answer {
             self.send_down(link, vec![answer]);
         }

@@ -14,6 +14,7 @@ use super::fetches::Fetched;
 use super::invariants::{Check, Violation};
 use super::journal::{Journal, Keep};
 use super::kinds::Kind;
+use super::names::Json;
 use super::network::{Link, LinkId, Schedule};
 use super::oracle;
 use super::reduction::Reduction;
@@ -143,6 +144,7 @@ pub(crate) struct End {
 pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: Keep) -> End {
     let mut world = World::new(seed, reduction, keep);
     let violation = world.begin(seed).and_then(|()| world.run()).err();
+    world.note_metrics();
     world.tally.seeds = 1;
     End { violation, tally: world.tally, journal: world.journal }
 }
@@ -197,8 +199,9 @@ impl World {
 
     fn begin(&mut self, seed: u64) -> Check {
         let plan = self.plan;
-        self.note(format_args!("seed {seed} {plan:?}"));
-        self.tally.met("world", Kind::of(seed).name());
+        let world = Kind::of(seed).name();
+        self.note(format_args!("seed {seed} {world} {plan}"));
+        self.tally.met("world", world);
         for number in 1..=plan.campaigns {
             self.create(format!("c{number}"))?;
         }
@@ -213,6 +216,14 @@ impl World {
 
     pub(crate) fn note(&mut self, what: std::fmt::Arguments<'_>) {
         self.journal.note(self.now_ms, what);
+    }
+
+    /// What the pages counted, as they were when it ended.
+    fn note_metrics(&mut self) {
+        for (number, client) in self.clients.iter().enumerate() {
+            let metrics = Json(client.machine.metrics());
+            self.journal.note(self.now_ms, format_args!("client {number} metrics {metrics}"));
+        }
     }
 
     fn create(&mut self, id: String) -> Check {

@@ -9,6 +9,7 @@ pub(crate) mod state;
 pub(crate) mod wire;
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
 use std::rc::Rc;
 
 use log::{Campaign, View};
@@ -117,6 +118,18 @@ pub(crate) enum Replays {
     /// Who is up to date is told of a head so many numbers before, as by a replica that lags; it has
     /// caught up as soon as it says more.
     Behind(u64),
+}
+
+impl Display for Replays {
+    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => to.write_str("whole"),
+            Self::LeftOver => to.write_str("left-over"),
+            Self::CutShort => to.write_str("cut-short"),
+            Self::Overlapping(numbers) => write!(to, "overlapping:{numbers}"),
+            Self::Behind(numbers) => write!(to, "behind:{numbers}"),
+        }
+    }
 }
 
 /// What sessions share.
