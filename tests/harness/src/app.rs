@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use crate::campaign::runner::Kick;
 use crate::clock::Clock;
 use crate::faults::Faults;
-use crate::original::Station;
 use crate::rest::gate::Gate;
 use crate::session::Context;
 use crate::sessions::Sessions;
@@ -26,8 +25,6 @@ pub struct App {
     pub kick: Kick,
     /// Fault injection, if it was asked for.
     pub faults: Option<Arc<Faults>>,
-    /// What speaks the original dialect, if that is what this server speaks.
-    pub original: Option<Arc<Station>>,
     /// Rows per second of campaigns that do not say.
     pub rate: u64,
     /// The hosts and origins that are ours.

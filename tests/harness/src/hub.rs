@@ -9,7 +9,7 @@ mod tail;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use campaign_sync::protocol::CampaignId;
@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use crate::access::Identity;
 use crate::lock::lock;
-use crate::log::{Appended, Draft, EventLog, Head, Observer, Result, RowQuery, View};
+use crate::log::{Appended, Draft, EventLog, Head, Result, RowQuery, View};
 use crate::metrics::Metrics;
 pub use tail::{Next, Page, Want};
 use tail::{PAGE_BYTES, Tail};
@@ -34,7 +34,6 @@ pub struct Hub {
     pub metrics: Metrics,
     /// Several servers append to this log, which tells of all appends itself.
     shared: AtomicBool,
-    listener: OnceLock<Observer>,
     moved: Mutex<BTreeSet<CampaignId>>,
     tails: Mutex<HashMap<CampaignId, Tail>>,
     older: Mutex<VecDeque<(CampaignId, Page)>>,
@@ -60,7 +59,6 @@ impl Hub {
             appending: Mutex::default(),
             metrics,
             shared: AtomicBool::new(false),
-            listener: OnceLock::new(),
             moved: Mutex::default(),
             tails: Mutex::default(),
             older: Mutex::default(),
@@ -76,11 +74,6 @@ impl Hub {
             }
         }));
         self.shared.store(shared, Ordering::Relaxed);
-    }
-
-    /// Tells `listener` of everything that is published, in order. There is one.
-    pub fn listen(&self, listener: Observer) {
-        let _the_first_stays = self.listener.set(listener);
     }
 
     /// Whether other servers append to this log.
@@ -136,9 +129,6 @@ impl Hub {
         tracing::debug!(
             event = "published", campaignId = %campaign, sequenceNumber = number, eventId = event_id
         );
-        if let Some(listener) = self.listener.get() {
-            listener(campaign, appended);
-        }
         let followers = {
             let mut tails = self.tails();
             let Some(tail) = tails.get_mut(campaign) else { return };

@@ -8,7 +8,6 @@
 //! * [`retention`] forgets old history, [`metrics`] tells how it goes.
 //! * [`keys`] seal what leaves the server, where it has any.
 //! * [`access`] knows who somebody is and what they may see, [`sessions`] tells other servers of it.
-//! * [`original`] speaks the older dialect instead, to its clients.
 //! * `followers` are woken, `lock` takes locks.
 //! * [`rest`] are the routes, [`faults`] the ways to break them, [`server`] starts it all.
 
@@ -24,7 +23,6 @@ mod lock;
 pub mod log;
 pub mod metrics;
 pub mod options;
-pub mod original;
 pub mod rest;
 pub mod retention;
 pub mod server;

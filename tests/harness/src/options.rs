@@ -8,7 +8,6 @@ use clap::Parser;
 use tracing::level_filters::LevelFilter;
 
 use crate::log::place::LogPlace;
-use crate::original::Dialect;
 use crate::retention::Limits;
 use crate::session::limits::Delivery;
 
@@ -35,10 +34,6 @@ pub struct Options {
     /// Give the log a new identity, as after restoring a backup.
     #[arg(long)]
     pub new_epoch: bool,
-    /// What to speak: the protocol of this project, or for tests of interoperability what the
-    /// original's servers spoke, which prove nothing and ask nobody who they are.
-    #[arg(long, env = "CAMPAIGN_SYNC_DIALECT", value_enum, default_value_t)]
-    pub dialect: Dialect,
     /// Serve the page in this directory.
     #[arg(long = "static", env = "CAMPAIGN_SYNC_STATIC", value_name = "DIR")]
     pub page: Option<PathBuf>,
@@ -148,10 +143,6 @@ impl Options {
                 complaints.push(format!("--origin {origin} {message}"));
             }
         }
-        if self.dialect == Dialect::Original {
-            let of_original = self.complaints_of_original();
-            complaints.extend(of_original.map(|it| format!("--dialect original {it}")));
-        }
         if let Some(page) = self.page.as_ref().filter(|page| !page.join("index.html").is_file()) {
             complaints.push(format!("--static {} has no index.html", page.display()));
         }
@@ -165,19 +156,6 @@ impl Options {
             complaints.push(format!("{flag}{}: there is no such directory", file.display()));
         }
         complaints
-    }
-
-    /// What makes no sense in a dialect that sends every campaign to everybody, from one process.
-    fn complaints_of_original(&self) -> impl Iterator<Item = String> {
-        let shared = matches!(self.log, Some(LogPlace::Nats(_)));
-        let (public, sealed) = (!self.listen.ip().is_loopback(), self.encrypt_keys.is_some());
-        told([
-            (public, "is refused unless --listen is a loopback address"),
-            (self.users.is_some(), "is refused together with --users: it knows no owners"),
-            (self.token.is_some(), "is refused together with --token: its sockets bear none"),
-            (sealed, "is refused together with --encrypt-keys: it seals nothing"),
-            (shared, "is refused together with --log nats://: its numbers are one process's"),
-        ])
     }
 }
 

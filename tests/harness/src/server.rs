@@ -19,7 +19,6 @@ use crate::hub::Hub;
 use crate::keys::{self, Keyring};
 use crate::log::place::LogPlace;
 use crate::options::Options;
-use crate::original::{Dialect, Station};
 use crate::rest::gate::Gate;
 use crate::session::Context;
 use crate::sessions::Sessions;
@@ -62,10 +61,6 @@ pub async fn run(
     let access = if matches!(place, LogPlace::Nats(_)) { access.shared() } else { access };
     let log = place.open(&options.cache, &new_epoch, options.new_epoch, keys.map(Arc::new));
     let hub = Arc::new(Hub::new(log.map_err(io::Error::other)?));
-    let original = (options.dialect == Dialect::Original).then(Arc::<Station>::default);
-    if let Some(station) = original.clone() {
-        hub.listen(Box::new(move |campaign, appended| station.publish(campaign, appended)));
-    }
     hub.observe();
     let listener = TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;
@@ -91,7 +86,6 @@ pub async fn run(
         clock,
         kick,
         faults: options.faults.then(Arc::default),
-        original,
         rate: options.rate,
         gate: Arc::new(Gate::new(&options.origin, address, open)),
         requests_per_second: options.requests_per_second,

@@ -16,9 +16,8 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use crate::app::App;
 use crate::campaign::Refusal;
 use crate::faults::Link;
-use crate::original::session::{self as original, OriginalSession};
 use crate::rest::caller::given;
-use crate::session::{Conversation, Frame, MESSAGE_BYTES_MAX, Session, Step};
+use crate::session::{Frame, MESSAGE_BYTES_MAX, Session, Step};
 use crate::wire::{self, Wire};
 
 /// How long a peer may take to read why its connection closes.
@@ -48,9 +47,8 @@ pub async fn upgrade(State(app): State<Arc<App>>, request: Request) -> Response 
     };
     // From before the client knows that it is connected: a cut may be the next thing it asks for.
     let mut cut = app.faults.as_ref().map(|faults| faults.cuts());
-    let most = app.original.as_ref().map_or(MESSAGE_BYTES_MAX, |_| original::MESSAGE_BYTES_MAX);
     tokio::spawn(async move {
-        let Some(wire) = Wire::open(upgrade, most).await else { return };
+        let Some(wire) = Wire::open(upgrade, MESSAGE_BYTES_MAX).await else { return };
         let cut = async {
             match &mut cut {
                 Some(cut) => drop(cut.changed().await),
@@ -89,29 +87,12 @@ struct Driver {
     app: Arc<App>,
     _seat: Seat,
     id: String,
-    session: Option<Box<dyn Conversation>>,
+    session: Option<Session>,
     wire: Wire,
     wake: Arc<Notify>,
     draining: watch::Receiver<bool>,
     drained: bool,
     link: Link,
-}
-
-fn conversation(
-    app: &Arc<App>,
-    id: &str,
-    wake: &Arc<Notify>,
-    cookie: Option<String>,
-) -> Box<dyn Conversation> {
-    let (now, context) = (app.clock.now(), app.context.clone());
-    if let Some(station) = &app.original {
-        return Box::new(OriginalSession::open(now, context, station.clone(), wake));
-    }
-    let mut session = Session::open(now, context, id.to_owned(), wake.clone());
-    if let Some(cookie) = cookie {
-        session.present(cookie);
-    }
-    Box::new(session)
 }
 
 /// The connection is over.
@@ -132,7 +113,11 @@ impl Driver {
         let app = seat.0.clone();
         let wake = Arc::new(Notify::new());
         let id = format!("{:032x}", rand::random::<u128>());
-        let session = conversation(&app, &id, &wake, cookie);
+        let (now, context) = (app.clock.now(), app.context.clone());
+        let mut session = Session::open(now, context, id.clone(), wake.clone());
+        if let Some(cookie) = cookie {
+            session.present(cookie);
+        }
         Self {
             draining: app.draining.subscribe(),
             app,
@@ -188,8 +173,8 @@ impl Driver {
         }
     }
 
-    fn session(&mut self) -> Result<&mut (dyn Conversation + 'static), Over> {
-        self.session.as_deref_mut().ok_or(Over)
+    fn session(&mut self) -> Result<&mut Session, Over> {
+        self.session.as_mut().ok_or(Over)
     }
 
     /// Asks the session what to do, where blocking is allowed if it must be.

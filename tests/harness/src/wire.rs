@@ -97,9 +97,9 @@ impl Wire {
         Ok(())
     }
 
-    /// Says why it closes. 1005 is what a reader sees where no code was written.
+    /// Says why it closes.
     pub(crate) async fn close(&mut self, code: u16, reason: &'static str) -> Result<(), Error> {
         let frame = CloseFrame { code: code.into(), reason: reason.into() };
-        self.socket.send(Message::Close((code != 1005).then_some(frame))).await
+        self.socket.send(Message::Close(Some(frame))).await
     }
 }

@@ -23,7 +23,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::App;
 use crate::campaign::Refusal;
-use crate::{original, socket};
+use crate::socket;
 
 /// What the page may do: run its own scripts and WebAssembly, talk to this server, nothing else.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
@@ -32,17 +32,13 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-ev
 
 /// Everything under `/api`, health, and the page if there is one.
 pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
-    let of_dialect = match app.original {
-        Some(_) => original::rest::routes(),
-        None => Router::new()
-            .route("/campaigns", get(campaigns::list).post(campaigns::create))
-            .route("/campaigns/{id}/owner", put(campaigns::give))
-            .route("/campaigns/{id}/domains", get(campaigns::domains))
-            .route("/campaigns/{id}/snapshot", get(campaigns::snapshot))
-            .route("/campaigns/{id}/transitions", get(campaigns::transitions)),
-    };
-    let rest = of_dialect
+    let rest = Router::new()
+        .route("/campaigns", get(campaigns::list).post(campaigns::create))
         .route("/campaigns/{id}", get(campaigns::one).delete(campaigns::delete))
+        .route("/campaigns/{id}/owner", put(campaigns::give))
+        .route("/campaigns/{id}/domains", get(campaigns::domains))
+        .route("/campaigns/{id}/snapshot", get(campaigns::snapshot))
+        .route("/campaigns/{id}/transitions", get(campaigns::transitions))
         .route("/campaigns/{id}/{action}", post(campaigns::act))
         .route("/faults", get(faults::get).post(faults::set))
         .route("/faults/cut", post(faults::cut))
@@ -59,10 +55,6 @@ pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
         .layer(DefaultBodyLimit::max(caller::BODY_BYTES_MAX))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed);
-    let api = match app.original {
-        Some(_) => api.layer(from_fn(original::rest::envelope)),
-        None => api,
-    };
     let gate = app.gate.clone();
     let router = Router::new()
         .nest("/api/v2", api)

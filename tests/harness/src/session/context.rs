@@ -38,7 +38,7 @@ impl Context {
         if self.hub.log().keys().is_some() { PROTOCOL_V1_SEALED } else { PROTOCOL_V1 }
     }
 
-    pub(crate) fn joins_events(&self) -> bool {
+    pub(super) fn joins_events(&self) -> bool {
         !self.one_event_per_frame.load(Ordering::Relaxed)
     }
 }
@@ -78,7 +78,7 @@ pub enum Step {
     /// Close with this code; the session is over.
     Close(u16, &'static str),
     /// Hear of all sessions that there are at other servers, tell
-    /// [`asked`](super::Conversation::asked), and poll again.
+    /// [`asked`](super::Session::asked), and poll again.
     Ask,
     /// Ask again where blocking is allowed.
     Blocking,

@@ -115,120 +115,6 @@ impl Drop for Session {
     }
 }
 
-/// One connection's side of a conversation, in whichever dialect: what its driver calls.
-pub trait Conversation: Send {
-    /// Whether the client asked for binary frames.
-    fn is_binary(&self) -> bool;
-
-    /// Whether the driver should leave further messages in the socket for now.
-    fn is_busy(&self) -> bool;
-
-    /// Takes note that the client lives.
-    fn heard(&mut self, now: Moment);
-
-    /// Takes a frame from the client: one or more documents.
-    fn receive(&mut self, now: Moment, frame: &str);
-
-    /// Takes note of a message that is not UTF-8.
-    fn receive_garbage(&mut self, now: Moment);
-
-    /// Whether nothing may be written to it any more, not even what is on its way.
-    fn is_over(&self, now: Moment) -> bool {
-        let _it_has_no_session = now;
-        false
-    }
-
-    /// Announces that the server goes away, and closes.
-    fn drain(&mut self, now: Moment);
-
-    /// When to call [`Conversation::poll`] again although nothing happened, on the monotonic clock.
-    fn timeout_ms(&self) -> u64;
-
-    /// What came of [`Step::Ask`]: whether everything is known now.
-    fn asked(&mut self, reached: bool) {
-        let _nobody_is_asked_for = reached;
-    }
-
-    /// What to do next. `may_block` says whether the log may be read here.
-    fn poll(&mut self, now: Moment, may_block: bool) -> Step;
-}
-
-impl Conversation for Session {
-    fn is_binary(&self) -> bool {
-        self.binary
-    }
-
-    fn is_busy(&self) -> bool {
-        self.requests.len() >= REQUESTS_MAX / 16
-    }
-
-    fn heard(&mut self, now: Moment) {
-        self.heard_ms = now.monotonic_ms;
-    }
-
-    fn receive(&mut self, now: Moment, frame: &str) {
-        self.heard(now);
-        let mut documents = frame.split('\n').filter(|it| !it.trim_ascii().is_empty()).peekable();
-        if documents.peek().is_none() {
-            self.refuse(now, Code::InvalidMessage);
-        }
-        for document in documents {
-            let rate = self.context.delivery.messages_per_second;
-            let within = self.messages.take(now.monotonic_ms, rate, 10).is_ok();
-            if !within || self.waiting() >= REQUESTS_MAX {
-                self.metrics().rate_limited.get_or_create(&[("what", "messages")]).inc();
-                return self.requests.push_back(Request::Close(4429, "too many requests"));
-            }
-            match message::read(document) {
-                Ok(message) => self.accept(now, message),
-                Err(code) => self.refuse(now, code),
-            }
-        }
-    }
-
-    fn receive_garbage(&mut self, now: Moment) {
-        self.heard(now);
-        self.refuse(now, Code::InvalidUtf8);
-    }
-
-    fn is_over(&self, now: Moment) -> bool {
-        self.identity.as_ref().is_some_and(|it| it.is_over(now.monotonic_ms))
-    }
-
-    fn drain(&mut self, now: Moment) {
-        let spread = id_hash(&self.id) % self.context.drain_spread_ms.max(1);
-        self.end(reply::draining(now, DRAIN_RETRY_MS + spread), 1012, "draining");
-    }
-
-    fn timeout_ms(&self) -> u64 {
-        self.due_ms()
-    }
-
-    fn asked(&mut self, reached: bool) {
-        self.asked = Some(reached);
-    }
-
-    fn poll(&mut self, now: Moment, may_block: bool) -> Step {
-        self.expire(now);
-        if self.retry_ms.is_some_and(|at| now.monotonic_ms < at) {
-            let step = self.when_idle(now);
-            if matches!(step, Step::Frame(_)) {
-                self.sent_ms = now.monotonic_ms;
-            }
-            return step;
-        }
-        self.retry_ms = None;
-        let step = match self.next_step(now, may_block) {
-            Ok(step) => step,
-            Err(error) => self.after_failure(now, &error),
-        };
-        if matches!(step, Step::Frame(_)) {
-            (self.sent_ms, self.failures) = (now.monotonic_ms, 0);
-        }
-        step
-    }
-}
-
 impl Session {
     /// A connection that has just been opened; `wake` is called when there may be a frame again.
     pub fn open(now: Moment, context: Arc<Context>, id: String, wake: Arc<Notify>) -> Self {
@@ -260,6 +146,86 @@ impl Session {
     /// Takes the session cookie that came along when the connection was opened.
     pub fn present(&mut self, cookie: String) {
         self.cookie = Some(Secret::new(cookie));
+    }
+
+    /// Whether the client asked for binary frames.
+    pub const fn is_binary(&self) -> bool {
+        self.binary
+    }
+
+    /// Whether the driver should leave further messages in the socket for now.
+    pub fn is_busy(&self) -> bool {
+        self.requests.len() >= REQUESTS_MAX / 16
+    }
+
+    /// Takes note that the client lives.
+    pub const fn heard(&mut self, now: Moment) {
+        self.heard_ms = now.monotonic_ms;
+    }
+
+    /// Takes a frame from the client: one or more documents.
+    pub fn receive(&mut self, now: Moment, frame: &str) {
+        self.heard(now);
+        let mut documents = frame.split('\n').filter(|it| !it.trim_ascii().is_empty()).peekable();
+        if documents.peek().is_none() {
+            self.refuse(now, Code::InvalidMessage);
+        }
+        for document in documents {
+            let rate = self.context.delivery.messages_per_second;
+            let within = self.messages.take(now.monotonic_ms, rate, 10).is_ok();
+            if !within || self.waiting() >= REQUESTS_MAX {
+                self.metrics().rate_limited.get_or_create(&[("what", "messages")]).inc();
+                return self.requests.push_back(Request::Close(4429, "too many requests"));
+            }
+            match message::read(document) {
+                Ok(message) => self.accept(now, message),
+                Err(code) => self.refuse(now, code),
+            }
+        }
+    }
+
+    /// Takes note of a message that is not UTF-8.
+    pub fn receive_garbage(&mut self, now: Moment) {
+        self.heard(now);
+        self.refuse(now, Code::InvalidUtf8);
+    }
+
+    /// Whether the session of its client is over: nothing more may be written to the socket, not even
+    /// a frame that is half written.
+    pub fn is_over(&self, now: Moment) -> bool {
+        self.identity.as_ref().is_some_and(|it| it.is_over(now.monotonic_ms))
+    }
+
+    /// Announces that the server goes away, and closes.
+    pub fn drain(&mut self, now: Moment) {
+        let spread = id_hash(&self.id) % self.context.drain_spread_ms.max(1);
+        self.end(reply::draining(now, DRAIN_RETRY_MS + spread), 1012, "draining");
+    }
+
+    /// Takes what came of [`Step::Ask`]: whether the other servers could be reached.
+    pub const fn asked(&mut self, reached: bool) {
+        self.asked = Some(reached);
+    }
+
+    /// What to do next. `may_block` says whether the log may be read here.
+    pub fn poll(&mut self, now: Moment, may_block: bool) -> Step {
+        self.expire(now);
+        if self.retry_ms.is_some_and(|at| now.monotonic_ms < at) {
+            let step = self.when_idle(now);
+            if matches!(step, Step::Frame(_)) {
+                self.sent_ms = now.monotonic_ms;
+            }
+            return step;
+        }
+        self.retry_ms = None;
+        let step = match self.next_step(now, may_block) {
+            Ok(step) => step,
+            Err(error) => self.after_failure(now, &error),
+        };
+        if matches!(step, Step::Frame(_)) {
+            (self.sent_ms, self.failures) = (now.monotonic_ms, 0);
+        }
+        step
     }
 
     /// Requests that wait for their answer, those in their place in a stream too.

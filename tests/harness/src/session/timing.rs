@@ -4,14 +4,14 @@ use crate::clock::Moment;
 use crate::log::LogError;
 
 use super::cursor::Cursor;
-use super::{Conversation as _, Session, Step, reply};
+use super::{Session, Step, reply};
 
 /// A client that says nothing is let go after this long.
 const GREETING_MS: u64 = 10_000;
 
 impl Session {
-    /// When it wants to be polled, whatever comes.
-    pub(super) fn due_ms(&self) -> u64 {
+    /// When to call [`Session::poll`] again although nothing happened, on the monotonic clock.
+    pub fn timeout_ms(&self) -> u64 {
         let own = if let Some(identity) = &self.identity {
             let expires_ms = identity.expires_ms().unwrap_or(u64::MAX);
             (self.sent_ms + self.context.heartbeat_ms)

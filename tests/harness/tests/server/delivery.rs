@@ -6,7 +6,7 @@ use std::time::Duration;
 use campaign_sync_harness::hub::{Next, Want};
 use campaign_sync_harness::log::sqlite::SqliteLog;
 use campaign_sync_harness::session::limits::Delivery;
-use campaign_sync_harness::session::{Conversation as _, Session, Step};
+use campaign_sync_harness::session::{Session, Step};
 use rusqlite::Connection;
 use serde_json::json;
 use tokio::net::TcpSocket;

@@ -26,7 +26,6 @@ mod memory;
 mod nats;
 mod one_server;
 mod operations;
-mod original;
 mod process;
 mod recovery;
 mod rest;

@@ -248,7 +248,7 @@ fn wrong_options_are_all_told_and_nothing_is_served() {
     let output = program()
         .args(["--rate", "0", "--metrics", "0.0.0.0:9464", "--static", "nowhere"])
         .args(["--db", "nowhere/campaigns.db", "--idle-timeout-ms", "5", "--faults"])
-        .args(["--listen", "0.0.0.0:0", "--dialect", "original", "--token", "t", "--users", "u"])
+        .args(["--listen", "0.0.0.0:0", "--users", "u"])
         .stderr(Stdio::piped())
         .output()
         .unwrap();
@@ -262,9 +262,7 @@ fn wrong_options_are_all_told_and_nothing_is_served() {
         "--db nowhere/campaigns.db: there is no such directory",
         "--idle-timeout-ms must be 15000 to",
         "--faults is refused unless --listen is a loopback address",
-        "--dialect original is refused unless --listen is a loopback address",
-        "--dialect original is refused together with --token",
-        "--dialect original is refused together with --users",
+        "--faults is refused together with --users",
     ] {
         assert!(told.contains(complaint), "{complaint} is not in\n{told}");
     }
@@ -278,14 +276,6 @@ fn wrong_options_are_all_told_and_nothing_is_served() {
         let told = String::from_utf8(command.output().unwrap().stderr).unwrap();
         assert!(told.contains(complaint), "{complaint} is not in\n{told}");
     }
-    let mut original = program();
-    original.env("CAMPAIGN_SYNC_DIALECT", "original").args(["--log", "nats://127.0.0.1:1"]);
-    let told = String::from_utf8(original.stderr(Stdio::piped()).output().unwrap().stderr).unwrap();
-    assert!(told.contains("--dialect original is refused together with --log nats://"), "{told}");
-    let mut sealed = program();
-    sealed.args(["--dialect", "original", "--encrypt-keys", "keys"]).stderr(Stdio::piped());
-    let told = String::from_utf8(sealed.output().unwrap().stderr).unwrap();
-    assert!(told.contains("--dialect original is refused together with --encrypt-keys"), "{told}");
     let output =
         program().env("CAMPAIGN_SYNC_RATE", "many").stderr(Stdio::piped()).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();

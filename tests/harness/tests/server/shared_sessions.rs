@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use campaign_sync_harness::access::{Access, Entry, SESSIONS_MAX, token_hash};
 use campaign_sync_harness::log::place::LogPlace;
 use campaign_sync_harness::options::Options;
-use campaign_sync_harness::session::{Conversation as _, Step};
+use campaign_sync_harness::session::Step;
 use campaign_sync_support::MemoryLog;
 use serde_json::json;
 use tokio::io::copy_bidirectional;
