@@ -19,10 +19,6 @@ macro_rules! bugs {
         /// A deliberate fault.
         #[derive(Clone, Copy, PartialEq, Eq)]
         #[cfg_attr(feature = "planted-bugs", derive(Debug))]
-        #[cfg_attr(
-            not(any(feature = "planted-bugs", feature = "original")),
-            expect(dead_code, reason = "one is of the original dialect")
-        )]
         pub enum Bug {
             $(#[doc = $what] $bug,)*
         }
@@ -104,14 +100,8 @@ bugs! {
     ChangeUntold,
     /// Promises are kept one event too early.
     PromiseTooEarly,
-    /// A fetched snapshot without a position is taken although the socket speaks of a log.
-    UnplacedTaken,
-    /// Events are applied to a state that has no position.
-    UnplacedJoined,
     /// A fetched snapshot may be older than what is shown.
     FetchGoesBack,
-    /// Whenever a fetch did not explain what is shown, the next one begins at once.
-    FetchesUnpaused,
     /// An error that names its request alone is not heard.
     BareErrorUnheard,
 }

@@ -24,7 +24,7 @@ pub struct Client {
 #[wasm_bindgen]
 impl Client {
     /// A client at rest. Options: `url` or `manualTransport`, `hasToken`, `hasFetchSnapshot`,
-    /// `lingerMs?`, `dialect?`, `log?`.
+    /// `lingerMs?`, `log?`.
     ///
     /// # Errors
     /// `invalid_content` for options of the wrong type, or without a transport.

@@ -30,8 +30,7 @@ pub(super) fn to_js(value: Plain<'_>) -> JsValue {
 /// What the constructor was asked for.
 pub(super) fn settings(options: &JsValue) -> Result<(Config, Transport), Code> {
     let json = to_json(options)?;
-    let [has_token, has_fetch_snapshot, log, linger_ms, dialect, manual, url] =
-        read_raw(&json, &SETTINGS)?;
+    let [has_token, has_fetch_snapshot, log, linger_ms, manual, url] = read_raw(&json, &SETTINGS)?;
     let on = |flag: Value<'_>| flag.boolean().unwrap_or_default();
     let mut config = Config {
         has_token: on(has_token),
@@ -42,12 +41,6 @@ pub(super) fn settings(options: &JsValue) -> Result<(Config, Transport), Code> {
     if let Some(linger_ms) = linger_ms.unsigned() {
         config.linger_ms = linger_ms;
     }
-    match dialect.text_or_empty().as_ref() {
-        "" | "auto" => {}
-        // A server that is known to say nothing of v1 is not waited for.
-        "original" => config.negotiation_ms = 0,
-        _ => return Err(Code::InvalidContent),
-    }
     let transport = if on(manual) {
         Transport::Manual(Cell::default())
     } else {
@@ -56,12 +49,11 @@ pub(super) fn settings(options: &JsValue) -> Result<(Config, Transport), Code> {
     Ok((config, transport))
 }
 
-static SETTINGS: [Field; 7] = [
+static SETTINGS: [Field; 6] = [
     optional("hasToken", Kind::Boolean),
     optional("hasFetchSnapshot", Kind::Boolean),
     optional("log", Kind::Boolean),
     optional("lingerMs", Kind::Unsigned),
-    optional("dialect", Kind::Text),
     optional("manualTransport", Kind::Boolean),
     optional("url", Kind::Text),
 ];

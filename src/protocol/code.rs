@@ -52,7 +52,7 @@ codes! {
     InvalidCampaignId = "invalid_campaign_id",
     /// A message of a known type has content that breaks its schema.
     InvalidContent = "invalid_content",
-    /// An event of this dialect must carry a sequence and does not.
+    /// An event must carry a sequence and does not.
     MissingSequence = "missing_sequence",
     /// The event's own hash does not match its bytes.
     HashMismatch = "hash_mismatch",
@@ -96,7 +96,7 @@ codes! {
     NotFound = "not_found",
     /// The server failed inside.
     Internal = "internal",
-    /// The server speaks the original dialect and this module does not.
+    /// The server does not speak this client's protocol.
     UnsupportedDialect = "unsupported_dialect",
     /// The client was closed by the application.
     Closed = "closed",

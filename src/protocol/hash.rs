@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 pub struct EventHash([u8; 32]);
 
 impl EventHash {
-    /// Reads 64 lower-case hex digits. Anything else, the original's 16 digits included, is `None`.
+    /// Reads 64 lower-case hex digits. Anything else, a shorter hash included, is `None`.
     pub fn parse(hex: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         let digits: &[u8; 64] = hex.as_bytes().try_into().ok()?;
@@ -27,7 +27,12 @@ impl EventHash {
     /// eventId, previousEventId or `null`, checkpointData.
     pub fn of_v1(kind: &str, timestamp: &str, data: &str, at: [&str; 6]) -> Self {
         let mut sha = Sha256::new();
-        update_body(&mut sha, kind, timestamp, data);
+        sha.update(b"{\"type\":");
+        sha.update(kind.as_bytes());
+        sha.update(b",\"timestamp\":");
+        sha.update(timestamp.as_bytes());
+        sha.update(b",\"data\":");
+        sha.update(data.as_bytes());
         sha.update(b",\"at\":[");
         for (index, part) in at.into_iter().enumerate() {
             if index > 0 {
@@ -39,36 +44,10 @@ impl EventHash {
         Self(sha.finalize().into())
     }
 
-    /// The full hash of an event of the original dialect: over
-    /// `{"type":T,"timestamp":S,"data":D}`. Its wire carries the first 16 hex digits only.
-    pub fn of_original(kind: &str, timestamp: &str, data: &str) -> Self {
-        let mut sha = Sha256::new();
-        update_body(&mut sha, kind, timestamp, data);
-        sha.update(b"}");
-        Self(sha.finalize().into())
-    }
-
-    /// Whether `hex`, 16 lower-case digits, is the beginning of this hash (original dialect only).
-    pub fn begins_with(&self, hex: &str) -> bool {
-        hex.len() == 16
-            && hex.as_bytes().chunks_exact(2).zip(self.0).all(|(pair, byte)| {
-                nibble(pair[0]).zip(nibble(pair[1])).is_some_and(|(h, l)| h << 4 | l == byte)
-            })
-    }
-
     /// The 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
-}
-
-fn update_body(sha: &mut Sha256, kind: &str, timestamp: &str, data: &str) {
-    sha.update(b"{\"type\":");
-    sha.update(kind.as_bytes());
-    sha.update(b",\"timestamp\":");
-    sha.update(timestamp.as_bytes());
-    sha.update(b",\"data\":");
-    sha.update(data.as_bytes());
 }
 
 const fn nibble(digit: u8) -> Option<u8> {

@@ -1,6 +1,6 @@
 //! Every limit of the wire, with its unit in its name.
 
-/// The in-band name of the first dialect of this protocol.
+/// The in-band name of this protocol.
 pub const PROTOCOL_V1: &str = "campaign-sync.v1";
 
 /// The in-band name of the same protocol where content is sealed.
@@ -28,8 +28,7 @@ pub const SNAPSHOT_PART_BYTES_MAX: usize = 256 * 1024;
 /// The most parts that one snapshot may announce.
 pub const SNAPSHOT_PARTS_MAX: u64 = 100_000;
 
-/// The size that everything sent before the dialect is known, and everything sent to a server that
-/// speaks the original dialect, stays under: such servers close the socket beyond it.
+/// The largest `connection_init`. A server without v1 may close the socket beyond it.
 pub const SMALL_MESSAGE_BYTES_MAX: usize = 512;
 
 /// Buckets of a campaign digest.

@@ -19,8 +19,6 @@ pub mod id;
 pub mod json;
 pub mod limits;
 pub mod order;
-#[cfg(feature = "original")]
-pub mod original;
 pub mod phase;
 pub mod position;
 pub(crate) mod schema;

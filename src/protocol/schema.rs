@@ -46,21 +46,6 @@ enum Need {
     Required,
     Optional,
     Nullable,
-    Told,
-    #[cfg_attr(not(feature = "original"), expect(dead_code, reason = "of the original dialect"))]
-    ToldColumn,
-}
-
-impl Need {
-    /// Whether an empty text is nothing, and nothing does not overwrite.
-    fn is_told(self) -> bool {
-        cfg!(feature = "original") && self == Self::Told
-    }
-
-    /// Whether a null of Go's `database/sql` may stand there.
-    fn allows_go_null(self) -> bool {
-        cfg!(feature = "original") && matches!(self, Self::Told | Self::ToldColumn)
-    }
 }
 
 /// Must be there.
@@ -76,21 +61,6 @@ pub(crate) const fn optional(name: &'static str, kind: Kind) -> Field {
 /// May be missing or `null`, which clears it where it is a column of a row.
 pub(crate) const fn nullable(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, need: Need::Nullable }
-}
-
-/// The original dialect: may be missing or nothing, and nothing does not overwrite what another
-/// place has told. Nothing is `null`, a null of Go's `database/sql`, an empty text (a field that Go
-/// never set), and a status that is no status (some servers write a sentence for people there). A
-/// phase that is no phase is refused: it must not be taken for the current one.
-#[cfg(feature = "original")]
-pub(crate) const fn told(name: &'static str, kind: Kind) -> Field {
-    Field { name, kind, need: Need::Told }
-}
-
-/// The original dialect: a column of a row, cleared by `null` in either spelling.
-#[cfg(feature = "original")]
-pub(crate) const fn column(name: &'static str, kind: Kind) -> Field {
-    Field { name, kind, need: Need::ToldColumn }
 }
 
 /// A member's value, checked to be of its kind. The methods tell nothing for what is not there;
@@ -225,7 +195,7 @@ pub(crate) fn read_with<'a, const N: usize>(
 }
 
 /// Skips a member.
-pub(crate) fn ignore(_: &str, value: &mut Reader<'_>) -> Result<(), Code> {
+fn ignore(_: &str, value: &mut Reader<'_>) -> Result<(), Code> {
     value.skip()
 }
 
@@ -233,7 +203,7 @@ pub(crate) fn ignore(_: &str, value: &mut Reader<'_>) -> Result<(), Code> {
 ///
 /// # Errors
 /// As [`read_with`].
-pub(crate) fn fill<'a>(
+fn fill<'a>(
     reader: &mut Reader<'a>,
     fields: &[Field],
     values: &mut [Value<'a>],
@@ -248,7 +218,7 @@ pub(crate) fn fill<'a>(
 ///
 /// # Errors
 /// As [`read_with`].
-pub(crate) fn take<'a>(
+fn take<'a>(
     fields: &[Field],
     values: &mut [Value<'a>],
     next: &mut usize,
@@ -261,10 +231,7 @@ pub(crate) fn take<'a>(
     let at = (*next + steps) % fields.len();
     *next = at + 1;
     if let (Some(field), Some(place)) = (fields.get(at), values.get_mut(at)) {
-        match field.read(reader)? {
-            Value::Null if field.need.is_told() => {}
-            value => *place = value,
-        }
+        *place = field.read(reader)?;
     }
     Ok(())
 }
@@ -273,7 +240,7 @@ pub(crate) fn take<'a>(
 ///
 /// # Errors
 /// [`Code::InvalidContent`] if something is missing.
-pub(crate) fn check(fields: &[Field], values: &[Value<'_>]) -> Result<(), Code> {
+fn check(fields: &[Field], values: &[Value<'_>]) -> Result<(), Code> {
     let missing = |(field, value): (&Field, &Value<'_>)| {
         field.need == Need::Required && matches!(value, Value::Absent)
     };
@@ -285,21 +252,10 @@ impl Field {
     ///
     /// # Errors
     /// As [`read`].
-    pub(crate) fn read<'a>(&self, reader: &mut Reader<'a>) -> Result<Value<'a>, Code> {
-        let go = self.need.allows_go_null();
-        if (go || self.need == Need::Nullable) && reader.null()? {
+    fn read<'a>(&self, reader: &mut Reader<'a>) -> Result<Value<'a>, Code> {
+        if self.need == Need::Nullable && reader.null()? {
             return Ok(Value::Null);
         }
-        if go && self.kind != Kind::Raw && reader.peek() == b'{' {
-            return match read_go_value(reader)? {
-                Some(raw) => self.read_plain(&mut Reader::new(raw)),
-                None => Ok(Value::Null),
-            };
-        }
-        self.read_plain(reader)
-    }
-
-    fn read_plain<'a>(&self, reader: &mut Reader<'a>) -> Result<Value<'a>, Code> {
         Ok(match self.kind {
             Kind::Unsigned => Value::Integer(reader.unsigned()? as i64),
             Kind::Signed => Value::Integer(reader.signed()?),
@@ -314,10 +270,6 @@ impl Field {
     }
 
     fn read_text<'a>(&self, raw: RawStr<'a>) -> Result<Value<'a>, Code> {
-        let told = self.need.is_told();
-        if told && raw.inner.is_empty() {
-            return Ok(Value::Null);
-        }
         let text = raw.value();
         let checked = |ok: bool| if ok { Some(Value::Text(raw)) } else { None };
         let value = match self.kind {
@@ -326,7 +278,6 @@ impl Field {
             Kind::Epoch => checked(is_token(&text)),
             Kind::EventId => checked(text.is_empty() || is_token(&text)),
             Kind::Phase => Phase::parse(&text).map(Value::Phase),
-            Kind::Status if told => Some(Status::parse(&text).map_or(Value::Null, Value::Status)),
             Kind::Status => Status::parse(&text).map(Value::Status),
             Kind::Digest => Digest::parse(&text).map(Value::Digest),
             _ => checked(true),
@@ -341,27 +292,6 @@ fn http_status(code: i64) -> Result<i64, Code> {
         Ok(code)
     } else {
         Err(Code::InvalidContent)
-    }
-}
-
-/// Reads a value of Go's `database/sql` such as `{"String":"x","Valid":true}`, which older servers
-/// send for a nullable column: the raw text of what is in it.
-fn read_go_value<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, Code> {
-    let (mut valid, mut inner) = (None, None);
-    reader.object(|key, value| {
-        match key.inner {
-            "Valid" => valid = Some(value.boolean()?),
-            "String" | "Int64" | "Int32" | "Int16" | "Float64" | "Bool" | "Time" | "V" => {
-                inner = Some(value.raw()?);
-            }
-            _ => value.skip()?,
-        }
-        Ok(())
-    })?;
-    match (valid, inner) {
-        (Some(false), _) => Ok(None),
-        (Some(true), Some(raw)) => Ok(Some(raw)),
-        _ => Err(Code::InvalidContent),
     }
 }
 

@@ -16,7 +16,7 @@ use super::{Code, Digest, SequenceNumber};
 pub enum ServerMessage<'a> {
     /// `connection_ack`
     ConnectionAck {
-        /// The dialect that the server chose; none means the original.
+        /// The protocol that the server chose, if it names one.
         protocol: Option<Cow<'a, str>>,
     },
     /// `subscription_confirmed`

@@ -93,16 +93,16 @@ pub(super) const fn part_with(content: &'static str) -> [Field; 10] {
     ]
 }
 
-/// What a `fetchSnapshot` answer tells.
+/// A `fetchSnapshot` answer: a complete state and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RestSnapshot<'a> {
     /// Which campaign, if it says so.
     pub campaign_id: Option<Cow<'a, str>>,
-    /// The position whose state this is. Where there is one the rows are the whole table.
-    pub position: Option<Position>,
+    /// The position whose state this is.
+    pub position: Position,
     /// The campaign record.
     pub campaign: CampaignRecord,
-    /// Rows; without a position, changes to rows.
+    /// All rows.
     pub rows: Vec<RowPatch<'a>>,
     /// Rows of the whole table, if it says so.
     pub domains_count: Option<u64>,
@@ -111,7 +111,7 @@ pub struct RestSnapshot<'a> {
 }
 
 impl<'a> RestSnapshot<'a> {
-    /// Reads our own form, one document with the whole state and its position: `{campaignId?, epoch,
+    /// Reads one document with the whole state and its position: `{campaignId?, epoch,
     /// sequenceNumber, eventId?, campaign, domains, domainsCount?, domainsDigest?}`.
     ///
     /// # Errors
@@ -122,11 +122,11 @@ impl<'a> RestSnapshot<'a> {
             read_with_rows(&mut reader, &REST)?;
         reader.end()?;
         Ok(Self {
-            position: Some(Position {
+            position: Position {
                 epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
                 sequence_number: number.sequence_number(),
                 event_id: event_id.string_or_empty(),
-            }),
+            },
             campaign: CampaignRecord::read_raw(campaign)?.ok_or(Code::InvalidContent)?,
             rows,
             campaign_id: campaign_id.text(),

@@ -1,9 +1,9 @@
-//! RFC 3339 timestamps, read just far enough to tell how old an event is. In v1 they are in UTC.
+//! RFC 3339 timestamps in UTC, read just far enough to tell how old an event is.
 
 /// Year, month, day, hour, minute and second, each digit a dot.
 const SHAPE: &[u8] = b"....-..-..T..:..:..";
 
-/// Milliseconds since 1970 of an RFC 3339 timestamp, `None` for anything else.
+/// Milliseconds since 1970 of an RFC 3339 timestamp in UTC, `None` for anything else.
 pub fn parse_rfc3339_ms(text: &str) -> Option<i64> {
     let (stamp, rest) = text.as_bytes().split_at_checked(SHAPE.len())?;
     let mut fields = [0i64; 6];
@@ -23,7 +23,10 @@ pub fn parse_rfc3339_ms(text: &str) -> Option<i64> {
         return None;
     }
     let (millis, zone) = fraction(rest)?;
-    let minutes = (days_from_civil(year, month, day) * 24 + hour) * 60 + minute - offset(zone)?;
+    if !matches!(zone, [b'Z' | b'z', ..]) {
+        return None;
+    }
+    let minutes = (days_from_civil(year, month, day) * 24 + hour) * 60 + minute;
     Some((minutes * 60 + second) * 1000 + millis)
 }
 
@@ -37,22 +40,6 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
         rest = after;
     }
     Some((millis, rest))
-}
-
-/// The minutes of a zone: `Z`, and in the original dialect `+hh:mm`.
-fn offset(zone: &[u8]) -> Option<i64> {
-    match *zone {
-        [b'Z' | b'z', ..] => Some(0),
-        #[cfg(feature = "original")]
-        [sign @ (b'+' | b'-'), h, hh, _, m, mm, ..]
-            if [h, hh, m, mm].iter().all(u8::is_ascii_digit) =>
-        {
-            let digit = |byte: u8| i64::from(byte - b'0');
-            let minutes = digit(h) * 600 + digit(hh) * 60 + digit(m) * 10 + digit(mm);
-            Some(if sign == b'-' { -minutes } else { minutes })
-        }
-        _ => None,
-    }
 }
 
 /// Days since 1970-01-01 of a date of the proleptic Gregorian calendar, counting years from March

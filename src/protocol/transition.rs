@@ -22,7 +22,7 @@ pub struct Transition {
     pub prerequisites_met: bool,
     /// `false` announces a refused transition.
     pub data_integrity_check: bool,
-    /// All rows (v1); the new phase's rows (original).
+    /// All rows.
     pub domains_count: u64,
     /// Counter of the new phase.
     pub processed_count: u64,
@@ -36,9 +36,9 @@ pub struct Transition {
     pub transition_metadata: Option<String>,
     /// What an `error_recovery` goes back to.
     pub rollback: Option<Rollback>,
-    /// The complete campaign record after the transition (v1 checkpoints).
+    /// The complete campaign record after the transition (checkpoints).
     pub campaign: Option<CampaignRecord>,
-    /// The digest of all rows (v1 checkpoints).
+    /// The digest of all rows (checkpoints).
     pub domains_digest: Option<Digest>,
 }
 

@@ -10,8 +10,6 @@ pub mod campaign;
 pub mod consistency;
 pub mod index;
 pub mod intern;
-#[cfg(feature = "original")]
-pub mod original;
 pub mod query;
 pub mod staging;
 pub mod table;

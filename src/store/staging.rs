@@ -64,13 +64,13 @@ impl Staging {
     /// # Errors
     /// [`Code::InvalidSnapshot`] if it does not add up to its own count and digest;
     /// [`Code::InvalidContent`].
-    pub fn complete(position: Position, snapshot: &RestSnapshot<'_>) -> Result<Self, Code> {
+    pub fn complete(snapshot: &RestSnapshot<'_>) -> Result<Self, Code> {
         let mut table = DomainTable::default();
         for row in &snapshot.rows {
             table.upsert(row)?;
         }
         let staging = Self {
-            position,
+            position: snapshot.position.clone(),
             record: Some(snapshot.campaign.clone()),
             parts: 1,
             received: 1,

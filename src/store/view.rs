@@ -17,8 +17,6 @@ pub struct ViewContext<'a> {
     pub stale_reason: Option<&'a str>,
     /// Why it failed.
     pub code: Option<&'a str>,
-    /// The dialect of the server.
-    pub dialect: Option<&'a str>,
 }
 
 /// A campaign, as JavaScript sees it.
@@ -47,7 +45,6 @@ impl<'a> CampaignView<'a> {
         to.text("status", context.status);
         to.optional_text("staleReason", context.stale_reason);
         to.optional_text("code", context.code);
-        to.nullable_text("dialect", context.dialect);
         to.nullable_record("position", store.position(), show_position);
         to.nullable_record("campaign", store.record(), show_record);
         to.count("totalDomainCount", store.record().map_or(0, |record| record.total_domain_count));

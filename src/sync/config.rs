@@ -22,7 +22,7 @@ pub struct Config {
     pub live_age_ms: u64,
     /// A connection attempt may take this long.
     pub open_timeout_ms: u64,
-    /// A server that has not spoken after this time speaks the original dialect.
+    /// A server that has not acknowledged after this time is tried again on another socket.
     pub negotiation_ms: u64,
     /// Base of the connection backoff.
     pub backoff_base_ms: u64,

@@ -12,25 +12,6 @@ use super::input::{ConnectionId, Ticket};
 use super::link::Link;
 use crate::protocol::Code;
 
-/// What the server speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// `campaign-sync.v1`: continuity can be proven.
-    V1,
-    /// The original product's: it cannot.
-    Original,
-}
-
-impl Dialect {
-    /// The word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::V1 => "v1",
-            Self::Original => "original",
-        }
-    }
-}
-
 /// Where the connection is.
 #[derive(Clone, Debug)]
 pub enum Connection {
@@ -57,23 +38,21 @@ pub enum Connection {
         /// When it is given up.
         deadline: Timestamp,
     },
-    /// Open; the dialect is not known yet.
+    /// Open; the server has not acknowledged yet.
     Negotiating {
         /// Which.
         connection: ConnectionId,
         /// Its pulse.
         link: Link,
-        /// When silence means the original dialect.
+        /// When the acknowledgement is given up.
         deadline: Timestamp,
     },
-    /// Open.
+    /// Open, and acknowledged by the server.
     Open {
         /// Which.
         connection: ConnectionId,
         /// Its pulse.
         link: Link,
-        /// What the server speaks.
-        dialect: Dialect,
     },
     /// Given up, until the application connects again.
     Failed(Code),

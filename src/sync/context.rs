@@ -1,7 +1,6 @@
 //! What every room of the machine needs beside its own state: the present, limits, counters, and
 //! the queue of effects.
 
-use super::connection::Dialect;
 use super::effect::Effect;
 use super::input::{ConnectionId, Ticket};
 use super::log::{Facts, Level, LogRecord};
@@ -26,15 +25,14 @@ pub struct Context {
     pub metrics: Metrics,
     /// Jitter.
     pub rng: Rng,
-    /// The socket whose dialect is settled, if one is open.
-    pub socket: Option<(ConnectionId, Dialect)>,
+    /// The socket that is open and acknowledged, if there is one.
+    pub socket: Option<ConnectionId>,
     /// A proof of freshness is wanted sooner than the next heartbeat.
     pub ping_wanted: bool,
     /// Whether content is sealed.
     pub sealing: Sealing,
     effects: Queue<Effect>,
     changed: Vec<CampaignId>,
-    fetch_wishes: Vec<CampaignId>,
     tickets: u64,
     requests: u64,
 }
@@ -52,7 +50,6 @@ impl Context {
             sealing: Sealing::default(),
             effects: Queue::new(),
             changed: Vec::new(),
-            fetch_wishes: Vec::new(),
             tickets: 0,
             requests: 0,
         }
@@ -65,7 +62,7 @@ impl Context {
 
     /// Sends on the open socket, if there is one.
     pub fn send(&mut self, message: String) {
-        if let Some((connection, _)) = self.socket {
+        if let Some(connection) = self.socket {
             self.effects.push(Effect::Send(connection, message));
         }
     }
@@ -104,21 +101,6 @@ impl Context {
     /// The campaigns whose view changed since this was last asked.
     pub fn take_changes(&mut self) -> Vec<CampaignId> {
         core::mem::take(&mut self.changed)
-    }
-
-    /// A campaign wishes for a snapshot that the application fetches.
-    pub fn wish_fetch(&mut self, campaign_id: CampaignId) {
-        self.fetch_wishes.push(campaign_id);
-    }
-
-    /// Takes a wish back.
-    pub fn withdraw_fetch(&mut self, campaign_id: &CampaignId) {
-        self.fetch_wishes.retain(|wished| wished != campaign_id);
-    }
-
-    /// The wishes since this was last asked.
-    pub fn take_fetch_wishes(&mut self) -> Vec<CampaignId> {
-        core::mem::take(&mut self.fetch_wishes)
     }
 
     /// The next effect to perform.

@@ -55,8 +55,7 @@ impl Subscription {
         epoch: Epoch,
         (from, to): (SequenceNumber, SequenceNumber),
     ) {
-        let unplaced = self.resync.is_unplaced();
-        if self.store.position().is_none() && !unplaced && from == SequenceNumber::ZERO.next() {
+        if self.store.position().is_none() && from == SequenceNumber::ZERO.next() {
             self.store.begin_at(epoch.clone());
             self.proof.clear(cx.now);
             cx.mark_changed(&self.id);
@@ -65,7 +64,7 @@ impl Subscription {
             position.epoch == epoch
                 && (from <= position.sequence_number.next() || planted!(PartialReplay))
         });
-        if !joins || want.snapshot || unplaced {
+        if !joins || want.snapshot {
             // Never a partial replay, and never a replay where only a snapshot helps.
             let want = Want { snapshot: true, attempts: want.attempts + 1, ..want };
             self.recovery = Recovery::Due { want, at: cx.now.at };

@@ -1,7 +1,7 @@
 //! The machine: one connection, many campaigns, three verbs.
 
 use super::campaigns::Campaigns;
-use super::connection::{Attempts, Connection, Dialect};
+use super::connection::{Attempts, Connection};
 use super::context::Context;
 use super::effect::Effect;
 use super::input::{Input, Wake};
@@ -23,7 +23,6 @@ pub struct Machine {
     pub(super) attempts: Attempts,
     pub(super) subscriptions: Campaigns,
     pub(super) connections: u64,
-    pub(super) dialect: Option<Dialect>,
     pub(super) fetches: Fetches,
     timer: Option<Timestamp>,
 }
@@ -37,7 +36,6 @@ impl Machine {
             attempts: Attempts::default(),
             subscriptions: Campaigns::default(),
             connections: 0,
-            dialect: None,
             fetches: Fetches::default(),
             timer: None,
         }
@@ -112,7 +110,6 @@ impl Machine {
                 status: status.as_str(),
                 stale_reason: status.reason().filter(|_| !failed),
                 code: status.reason().filter(|_| failed),
-                dialect: self.dialect.map(Dialect::as_str),
             },
         ))
     }
@@ -208,7 +205,6 @@ impl Machine {
             subscription.on_time(&mut self.cx);
         }
         self.on_polling_time();
-        self.start_wished_fetches();
         let wanted = self.connection.is_wanted();
         for subscription in self.subscriptions.values_mut() {
             subscription.announce_status(&mut self.cx, wanted);
@@ -221,8 +217,8 @@ impl Machine {
         cx.mark_changed(&campaign_id);
         if subscriptions.get(campaign_id.as_str()).is_none() {
             let mut subscription = Subscription::new(campaign_id.clone(), &cx.config);
-            if let Some((_, dialect)) = cx.socket {
-                subscription.on_open(cx, dialect);
+            if cx.socket.is_some() {
+                subscription.on_open(cx);
             }
             subscriptions.insert(subscription);
         }

@@ -21,8 +21,6 @@ pub mod log;
 pub mod machine;
 pub mod metrics;
 pub mod notice;
-#[cfg_attr(not(feature = "original"), path = "v1_only.rs")]
-pub mod original;
 pub mod outcome;
 pub mod polling;
 pub mod queue;

@@ -1,10 +1,9 @@
 //! Snapshots that the application fetches: while no socket can be had, and on request.
 
-use super::connection::{Connection, Dialect};
+use super::connection::Connection;
 use super::effect::Effect;
 use super::input::Ticket;
 use super::machine::Machine;
-use super::original::read_fetched;
 use super::outcome::Outcome;
 use super::subscription::Fate;
 use super::{Timestamp, status::Status};
@@ -49,10 +48,7 @@ impl Machine {
         let now = self.cx.now.at;
         let timeout = self.cx.config.fetch_timeout_ms;
         let is_late = |fetch: &Fetch| fetch.began + timeout <= now;
-        while let Some(at) = self.fetches.under_way.iter().position(is_late) {
-            let late = self.fetches.under_way.swap_remove(at);
-            self.on_fetch_failed(&late.campaign_id);
-        }
+        self.fetches.under_way.retain(|fetch| !is_late(fetch));
         if !self.polls() {
             self.fetches.next_poll = None;
             return;
@@ -95,12 +91,11 @@ impl Machine {
         let Fetch { campaign_id, began, .. } = self.fetches.under_way.swap_remove(at);
         let opened = json.ok_or(Code::FetchFailed);
         let opened = opened.and_then(|json| self.cx.sealing.open_fetched(&campaign_id, json));
-        let read = opened.as_deref().map_err(|code| *code).and_then(read_fetched);
+        let read = opened.as_deref().map_err(|code| *code).and_then(RestSnapshot::read);
         let taken = read.and_then(|snapshot| self.take_fetched(&campaign_id, began, &snapshot));
         if let Err(code) = taken {
             outcome.refused = Some(code);
-            self.refuse(code, Some(campaign_id.clone()));
-            self.on_fetch_failed(&campaign_id);
+            self.refuse(code, Some(campaign_id));
         }
         outcome
     }
@@ -114,33 +109,27 @@ impl Machine {
         if snapshot.campaign_id.as_deref().is_some_and(|theirs| theirs != id.as_str()) {
             return Err(Code::InvalidContent);
         }
-        let connected_to_v1 =
-            matches!(self.connection, Connection::Open { dialect: Dialect::V1, .. });
+        let connected = matches!(self.connection, Connection::Open { .. });
         let Some(subscription) = self.subscriptions.get_mut(id.as_str()) else { return Ok(()) };
         if subscription.fate != Fate::Open {
             return Ok(());
         }
         // The socket is the better source: it will bring this state, or a newer one.
-        if connected_to_v1 && !planted!(UnplacedTaken) {
+        if connected {
             return Ok(());
         }
-        let Some(position) = &snapshot.position else {
-            return subscription.resynchronise(&mut self.cx, snapshot);
-        };
-        let staging = Staging::complete(position.clone(), snapshot)?;
+        let staging = Staging::complete(snapshot)?;
         // The answer may be older than what something else told of since: of two logs, only who asked
         // while following the one learns that the other has replaced it.
-        let is_other = |here: &Position| here.epoch != position.epoch;
+        let is_other = |here: &Position| here.epoch != snapshot.position.epoch;
         let is_late = subscription.store.position().is_some_and(is_other)
             && subscription.is_newer_than(began);
         if is_late || (subscription.would_go_back(&staging) && !planted!(FetchGoesBack)) {
-            subscription.on_fetch_failed(&mut self.cx);
             return Ok(());
         }
         subscription.polled = true;
         subscription.install(&mut self.cx, staging);
         subscription.settle_reached(&mut self.cx);
-        subscription.end_resync(&mut self.cx);
         Ok(())
     }
 
@@ -158,7 +147,7 @@ impl Machine {
         subscription.invalidate(&mut self.cx, "force_refresh");
         self.cx.ping_wanted = true;
         let status = self.status(campaign_id.as_str(), self.cx.now);
-        if status != Some(Status::Live) && !self.resyncs(campaign_id) {
+        if status != Some(Status::Live) {
             self.fetch(campaign_id.clone());
         }
         true

@@ -1,7 +1,7 @@
 //! Frames: split into documents, each decided by itself.
 
 use super::Now;
-use super::connection::{Connection, Dialect};
+use super::connection::Connection;
 use super::input::ConnectionId;
 use super::log::{Facts, Level};
 use super::machine::Machine;
@@ -48,7 +48,6 @@ impl Machine {
             }
         }
         outcome.applied = (self.cx.metrics.applied - applied) as u32;
-        self.start_wished_fetches();
         if outcome.verdicts.contains(&Verdict::Control) {
             self.on_time();
         } else {
@@ -59,9 +58,6 @@ impl Machine {
 
     fn on_document(&mut self, document: &str) -> Verdict {
         match &self.connection {
-            Connection::Open { dialect: Dialect::Original, .. } => {
-                self.on_original_document(document)
-            }
             Connection::Open { .. } | Connection::Negotiating { .. } => self.on_v1(document),
             Connection::Idle
             | Connection::Waiting { .. }
@@ -76,14 +72,13 @@ impl Machine {
         let negotiating = matches!(self.connection, Connection::Negotiating { .. });
         let envelope = match Envelope::parse(document) {
             Ok(envelope) => envelope,
-            // Another dialect's envelope is no evidence against this one's rules.
-            Err(_) if negotiating => return self.on_first_word_of_original(document),
+            Err(_) if negotiating => return self.refuse(Code::InvalidMessage, None),
             Err(code) => return self.refuse(code, None),
         };
         self.cx.metrics.unknown_members += u64::from(envelope.unknown_members);
         if let Some(sequence) = &envelope.sequence {
             if negotiating {
-                return self.on_first_word_of_original(document);
+                return self.refuse(Code::InvalidMessage, None);
             }
             return self.on_sequenced(document, &envelope, sequence);
         }
@@ -92,19 +87,19 @@ impl Machine {
         }
         match ServerMessage::decode(&envelope) {
             Ok(Some(message)) => {
-                let settles = !matches!(
+                let may_come_first = matches!(
                     message,
                     ServerMessage::ConnectionAck { .. }
                         | ServerMessage::Error { .. }
                         | ServerMessage::SessionExpired
                         | ServerMessage::ServerDraining { .. }
                 );
-                if negotiating && settles {
-                    return self.on_first_word_of_original(document);
+                if negotiating && !may_come_first {
+                    return self.refuse(Code::InvalidMessage, None);
                 }
                 self.on_message(&message)
             }
-            Ok(None) | Err(_) if negotiating => self.on_first_word_of_original(document),
+            Ok(None) | Err(_) if negotiating => self.refuse(Code::InvalidMessage, None),
             Ok(None) if EventKind::parse(envelope.kind).is_some() => {
                 self.refuse(Code::MissingSequence, None)
             }
@@ -135,9 +130,9 @@ impl Machine {
         match message {
             ServerMessage::ConnectionAck { protocol } => {
                 if self.cx.sealing.speaks(protocol.as_deref()) {
-                    self.settle_dialect(Dialect::V1);
+                    self.on_acknowledged();
                 } else if !self.refuses_plain() {
-                    self.on_ack_without_v1(protocol.as_deref());
+                    self.on_other_protocol();
                 }
                 Verdict::Control
             }

@@ -1,7 +1,6 @@
 //! Repair of rows that differ: the digest finds the buckets, and only these come again.
 
 use super::Timestamp;
-use super::connection::Dialect;
 use super::context::Context;
 use super::log::{Facts, Level};
 use super::notice::Notice;
@@ -94,8 +93,7 @@ impl Subscription {
         let Some(position) = self.store.position() else { return };
         let gave_up_here = self.repair.gave_up_at(position);
         let busy = self.repair.in_flight() || !self.recovery.is_settled();
-        let open = matches!(cx.socket, Some((_, Dialect::V1)));
-        if !self.disagrees || !open || busy || gave_up_here {
+        if !self.disagrees || cx.socket.is_none() || busy || gave_up_here {
             return;
         }
         let request_id = cx.request_id();

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::connection::{Connection, Dialect};
+use super::connection::Connection;
 use super::context::Context;
 use super::machine::Machine;
 use super::notice::Notice;
@@ -94,8 +94,7 @@ impl Machine {
 
     /// Snapshot parts, where their content is sealed; nothing for what is to be read as it is.
     pub(super) fn on_sealed_message(&mut self, envelope: &Envelope<'_>) -> Option<Verdict> {
-        let settled = matches!(self.cx.socket, Some((_, Dialect::V1)));
-        if envelope.kind != "campaign.snapshot" || !settled {
+        if envelope.kind != "campaign.snapshot" || self.cx.socket.is_none() {
             return None;
         }
         let keys = self.cx.sealing.keys.as_ref()?;
@@ -178,6 +177,6 @@ impl Subscription {
         }
         self.fate = Fate::Open;
         cx.mark_changed(&self.id);
-        self.want(cx, Reason::Rejected, self.resync.is_unplaced());
+        self.want(cx, Reason::Rejected, false);
     }
 }

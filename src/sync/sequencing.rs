@@ -53,10 +53,6 @@ impl Subscription {
             Some(position) if number > position.sequence_number.next() => {
                 return self.on_gap(cx, document, sequence);
             }
-            // What it would be applied to is not the state of the number before it.
-            Some(_) if self.resync.is_unplaced() && !planted!(UnplacedJoined) => {
-                return self.on_gap(cx, document, sequence);
-            }
             Some(_) => {}
         }
         self.stream.carry(number);
@@ -341,9 +337,7 @@ impl Subscription {
 
     /// Applies held events that have become next, and settles what is thereby complete.
     pub(super) fn after_progress(&mut self, cx: &mut Context) {
-        while let Some(position) = self.store.position()
-            && !self.resync.is_unplaced()
-        {
+        while let Some(position) = self.store.position() {
             let Some(held) = self.held.take_next(&position.epoch, position.sequence_number) else {
                 break;
             };
@@ -359,10 +353,9 @@ impl Subscription {
         self.settle_reached(cx);
     }
 
-    /// Keeps the promises that the state keeps. One that no position covers keeps none: it may be older.
+    /// Resolves the waits for a position that the state has reached.
     pub(super) fn settle_reached(&mut self, cx: &mut Context) {
-        let reached = self.store.position().filter(|_| !self.resync.is_unplaced());
-        self.waiters.settle(cx, reached, &self.retired);
+        self.waiters.settle(cx, self.store.position(), &self.retired);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The life of the connection: waiting, tokens, opening, negotiating, pulses, closing.
 
 use super::backoff::full_jitter_ms;
-use super::connection::{Attempts, Connection, Dialect};
+use super::connection::{Attempts, Connection};
 use super::effect::Effect;
 use super::input::{ConnectionId, Ticket, Wake};
 use super::link::{Link, Pulse};
@@ -96,28 +96,27 @@ impl Machine {
         self.connection = Connection::Negotiating { connection, link, deadline };
     }
 
-    /// The server has shown what it speaks: subscribe to everything that is held.
-    pub(super) fn settle_dialect(&mut self, dialect: Dialect) {
-        let (Connection::Negotiating { connection, link, .. }
-        | Connection::Open { connection, link, dialect: Dialect::Original }) = &self.connection
-        else {
-            return;
-        };
+    /// The server acknowledged that it speaks this protocol: subscribe to everything that is held.
+    pub(super) fn on_acknowledged(&mut self) {
+        let Connection::Negotiating { connection, link, .. } = &self.connection else { return };
         let (connection, link) = (*connection, link.clone());
-        self.connection = Connection::Open { connection, link, dialect };
-        self.cx.socket = Some((connection, dialect));
-        self.dialect = Some(dialect);
+        self.connection = Connection::Open { connection, link };
+        self.cx.socket = Some(connection);
         self.attempts.refused = 0;
         for subscription in self.subscriptions.values_mut() {
-            subscription.on_open(&mut self.cx, dialect);
+            subscription.on_open(&mut self.cx);
         }
-        self.cx.log(
-            Level::Info,
-            "connected",
-            Facts { detail: Some(dialect.as_str()), ..Facts::default() },
-        );
+        self.cx.log(Level::Info, "connected", Facts { detail: Some("v1"), ..Facts::default() });
         self.announce_connection();
         self.beat();
+    }
+
+    /// The server acknowledged another protocol: trying again would not help. Once acknowledged, a
+    /// connection keeps its protocol until the socket closes.
+    pub(super) fn on_other_protocol(&mut self) {
+        if matches!(self.connection, Connection::Negotiating { .. }) {
+            self.give_up(Code::UnsupportedDialect);
+        }
     }
 
     /// The socket closed, or could not be opened.
@@ -210,7 +209,7 @@ impl Machine {
             return;
         }
         let now = self.cx.now.at;
-        // While the dialect is being settled no ping is sent, so none can be missed.
+        // Before the acknowledgement no ping is sent, so none can be missed.
         if let Connection::Open { link, .. } = &mut self.connection {
             link.probe(&self.cx.config, now);
         }
@@ -230,11 +229,11 @@ impl Machine {
             {
                 self.wait_for_next_attempt();
             }
-            Connection::Opening { deadline, .. } if *deadline <= now => {
+            // A server that does not acknowledge may be overloaded: the next attempt may fare better.
+            Connection::Opening { deadline, .. } | Connection::Negotiating { deadline, .. }
+                if *deadline <= now =>
+            {
                 self.drop_socket(close::NORMAL);
-            }
-            Connection::Negotiating { deadline, .. } if *deadline <= now => {
-                self.on_negotiation_timeout();
             }
             Connection::Negotiating { .. } | Connection::Open { .. } => self.beat(),
             Connection::Idle

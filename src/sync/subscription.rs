@@ -8,7 +8,6 @@ use super::dedupe::DedupeWindow;
 use super::gap::GapBuffer;
 use super::log::{Facts, Level};
 use super::notice::Notice;
-use super::original::Resync;
 use super::reached::Waiters;
 use super::recovery::{Recovery, RequestRate, Stream, Want};
 use super::repair::Repair;
@@ -20,7 +19,6 @@ use crate::store::query::OrderCache;
 use crate::store::{CampaignStore, Staging};
 
 use super::backoff::full_jitter_ms;
-use super::connection::Dialect;
 
 /// One campaign that somebody holds.
 #[derive(Clone, Debug)]
@@ -49,7 +47,6 @@ pub struct Subscription {
     pub(super) strikes: Strikes,
     pub(super) fate: Fate,
     pub(super) polled: bool,
-    pub(super) resync: Resync,
     pub(super) last_refresh: Option<Timestamp>,
     marks: Vec<Mark>,
     last_status: Status,
@@ -166,7 +163,6 @@ impl Subscription {
             strikes: Strikes::default(),
             fate: Fate::Open,
             polled: false,
-            resync: Resync::default(),
             last_refresh: None,
             marks: Vec::new(),
             last_status: Status::Idle,
@@ -188,8 +184,8 @@ impl Subscription {
         (self.held.len(), self.held.bytes())
     }
 
-    /// A socket whose dialect is settled is open: subscribe, and ask for what was missed.
-    pub(super) fn on_open(&mut self, cx: &mut Context, dialect: Dialect) {
+    /// A socket is open and acknowledged: subscribe, and ask for what was missed.
+    pub(super) fn on_open(&mut self, cx: &mut Context) {
         if self.fate == Fate::Ended {
             return;
         }
@@ -206,18 +202,11 @@ impl Subscription {
             self.repair = Repair::Idle;
         }
         self.subscribe(cx);
-        if dialect == Dialect::Original {
-            self.on_open_original(cx);
-            return;
-        }
-        // What was shown without a position is nothing that events of a log could join.
-        let unplaced = self.resync.is_unplaced();
-        self.resync.stop();
         let first = self.store.position().is_none();
         let reason = if first { Reason::Connect } else { Reason::Reconnect };
         let (snapshot, since, attempts) = match self.recovery.want() {
-            Some(want) => (want.snapshot || unplaced, want.since, want.attempts),
-            None => (unplaced, cx.now.at, 0),
+            Some(want) => (want.snapshot, want.since, want.attempts),
+            None => (false, cx.now.at, 0),
         };
         let want = Want { reason, snapshot, since, attempts };
         self.recovery = Recovery::Due { want, at: cx.now.at };
@@ -297,8 +286,7 @@ impl Subscription {
     /// Sends the request that is due, as far as socket and rate allow.
     pub(super) fn pump(&mut self, cx: &mut Context) {
         let Recovery::Due { want, at } = self.recovery else { return };
-        let open = matches!(cx.socket, Some((_, Dialect::V1)));
-        if !open || at > cx.now.at || self.fate != Fate::Open {
+        if cx.socket.is_none() || at > cx.now.at || self.fate != Fate::Open {
             return;
         }
         let allowed = self.rate.allowed_at(&cx.config, cx.now.at);
@@ -336,7 +324,6 @@ impl Subscription {
 
     /// Acts on deadlines that have passed.
     pub(super) fn on_time(&mut self, cx: &mut Context) {
-        self.on_resync_time(cx);
         if self.repair.deadline().is_some_and(|deadline| deadline <= cx.now.at) {
             self.repair = Repair::Idle;
             self.begin_repair(cx);
@@ -352,12 +339,11 @@ impl Subscription {
 
     /// When something is due.
     pub(super) fn deadline(&self, cx: &Context) -> Option<Timestamp> {
-        let open = matches!(cx.socket, Some((_, Dialect::V1)));
+        let open = cx.socket.is_some();
         let recovery = self.recovery.deadline().filter(|_| open && self.fate == Fate::Open);
         let hopeful = matches!(self.last_status, Status::Live | Status::Recovering);
         let expiry = self.proof.expiry(&cx.config).filter(|at| hopeful && *at > cx.now.at);
-        let resync = self.resync.deadline().filter(|_| cx.socket.is_some());
-        let all = [recovery, self.repair.deadline(), self.linger_until, expiry, resync];
+        let all = [recovery, self.repair.deadline(), self.linger_until, expiry];
         all.into_iter().flatten().min()
     }
 
@@ -387,29 +373,30 @@ impl Subscription {
             Fate::Open => {}
         }
         let empty = self.store.record().is_none() && self.store.table().is_empty();
-        let Some((_, dialect)) = cx.socket else {
+        if cx.socket.is_none() {
             return match (empty, connecting, self.polled) {
                 (true, true, _) => Status::Connecting,
                 (true, false, _) => Status::Idle,
                 (false, _, true) => Status::Stale(StaleReason::Polling),
                 (false, _, false) => Status::Stale(StaleReason::Disconnected),
             };
-        };
-        let settled = self.recovery.is_settled() && self.resync.is_idle();
+        }
+        let settled = self.recovery.is_settled();
         if empty && !settled {
             return Status::Loading;
         }
         if !settled || self.proof.lagging || self.repair.in_flight() {
             return Status::Recovering;
         }
-        if dialect == Dialect::V1 && self.disagrees && !planted!(LiveThoughDiverged) {
+        if self.disagrees && !planted!(LiveThoughDiverged) {
             return Status::Stale(StaleReason::Diverged);
         }
-        match dialect {
-            Dialect::V1 if planted!(LiveUnproven) => Status::Live,
-            Dialect::V1 if self.proof.is_young(&cx.config, now) => Status::Live,
-            Dialect::V1 if self.proof.is_on_its_way(&cx.config, now) => Status::Recovering,
-            Dialect::V1 | Dialect::Original => Status::Stale(StaleReason::Unproven),
+        if self.proof.is_young(&cx.config, now) || planted!(LiveUnproven) {
+            Status::Live
+        } else if self.proof.is_on_its_way(&cx.config, now) {
+            Status::Recovering
+        } else {
+            Status::Stale(StaleReason::Unproven)
         }
     }
 

@@ -117,7 +117,6 @@ impl Subscription {
         }
         let here = self.repair.gave_up_at(&staging.position);
         let swapped = self.store.swap(staging);
-        self.resync.note_placed();
         self.window.clear();
         if !here {
             self.repair = Repair::Idle;

@@ -1,4 +1,4 @@
-//! The connection: dialects, tokens, refusals, backoff, old sockets.
+//! The connection: the handshake, tokens, refusals, backoff, old sockets.
 
 use campaign_sync::protocol::Code;
 use campaign_sync::protocol::frame::Frame;
@@ -26,10 +26,6 @@ fn state(world: &World) -> &'static str {
     world.machine.connection().as_str()
 }
 
-fn dialect(world: &World) -> Value {
-    world.view()["dialect"].clone()
-}
-
 /// Milliseconds from a lost connection to the next attempt.
 fn delay_after_close(world: &mut World, code: u16) -> u64 {
     let (before, opened) = (world.now.at, world.opened.len());
@@ -39,81 +35,14 @@ fn delay_after_close(world: &mut World, code: u16) -> u64 {
 }
 
 #[test]
-fn an_acknowledgement_of_v1_settles_v1() {
+fn an_acknowledgement_of_v1_opens_the_connection() {
     let mut world = negotiating(Config::default());
     let init = &world.sent[0];
     assert_eq!(init["type"], "connection_init");
     assert_eq!(init["protocols"], json!(["campaign-sync.v1"]));
-    assert_eq!(world.sent.len(), 1, "nothing else before the dialect is known");
+    assert_eq!(world.sent.len(), 1, "nothing else before the acknowledgement");
     world.receive(&wire::ack());
-    assert_eq!((dialect(&world), state(&world)), ("v1".into(), "open"));
-}
-
-#[cfg(feature = "original")]
-#[test]
-fn an_acknowledgement_without_v1_settles_the_original_dialect() {
-    let mut world = negotiating(Config::default());
-    world.receive(&message("connection_ack", &json!({"connectionId": "k"})));
-    assert_eq!(dialect(&world), "original");
-    assert_eq!((world.count_sent("subscribe_campaign"), world.requests()), (1, 0));
-}
-
-#[cfg(feature = "original")]
-#[test]
-fn any_other_first_document_settles_the_original_dialect() {
-    let event = Log::with_rows(1).document(1);
-    let pong = message("pong", &json!({}));
-    let foreign = r#"{"id":"","type":"connection","sequenceNumber":17}"#.to_owned();
-    for first in [event, pong, foreign, "not json".to_owned()] {
-        let mut world = negotiating(Config::default());
-        assert_eq!(world.frame(&first).verdicts.len(), 1);
-        assert_eq!(dialect(&world), "original", "{first}");
-    }
-}
-
-#[test]
-fn an_error_is_no_word_of_either_dialect() {
-    let mut world = negotiating(Config::default());
-    world.receive(&message("error", &json!({"code": "rate_limited", "message": "slow down"})));
-    assert_eq!(dialect(&world), Value::Null);
-    world.receive(&wire::ack());
-    assert_eq!(dialect(&world), "v1");
-}
-
-#[cfg(feature = "original")]
-#[test]
-fn three_seconds_of_silence_settle_the_original_dialect() {
-    let mut world = negotiating(Config::default());
-    world.advance(2_999);
-    assert_eq!(dialect(&world), Value::Null);
-    world.advance(1);
-    assert_eq!(dialect(&world), "original");
-    assert_eq!((state(&world), world.closed.len()), ("open", 0));
-}
-
-#[cfg(feature = "original")]
-#[test]
-fn a_wake_while_the_dialect_is_being_settled_does_not_kill_the_socket() {
-    let mut world = negotiating(Config::default());
-    world.input(Input::Woke(campaign_sync::sync::input::Wake::Visible));
-    world.advance(3_000);
-    assert_eq!(
-        (dialect(&world), state(&world), world.closed.len()),
-        ("original".into(), "open", 0)
-    );
-}
-
-#[cfg(feature = "original")]
-#[test]
-fn a_server_that_comes_back_with_v1_is_spoken_to_in_v1() {
-    let mut world = negotiating(Config { has_fetch_snapshot: true, ..Config::default() });
-    world.advance(3_000);
-    assert_eq!(dialect(&world), "original");
-    let log = Log::with_rows(2);
-    world.reconnect();
-    world.replay(&log, 1, 3);
-    world.pong(3);
-    assert_eq!((dialect(&world), &*world.status()), ("v1".into(), "live"));
+    assert_eq!(state(&world), "open");
 }
 
 #[test]

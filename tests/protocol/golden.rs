@@ -5,8 +5,6 @@ use campaign_sync::protocol::digest::{EMPTY_BUCKETS, RowHasher, bucket_of, id_ha
 use campaign_sync::protocol::domain::RowPatch;
 use campaign_sync::protocol::envelope::Envelope;
 use campaign_sync::protocol::json::Reader;
-#[cfg(feature = "original")]
-use campaign_sync::protocol::original;
 use campaign_sync::protocol::{Digest, EventHash};
 use campaign_sync::store::DomainTable;
 use serde_json::Value;
@@ -14,8 +12,6 @@ use serde_json::Value;
 const EVENTS: &str = include_str!("../../docs/vectors/event-hash.json");
 const ROWS: &str = include_str!("../../docs/vectors/row-hash.json");
 const TABLES: &str = include_str!("../../docs/vectors/digest.json");
-#[cfg(feature = "original")]
-const ORIGINAL: &str = include_str!("../../docs/vectors/original-event-hash.json");
 
 fn vectors(json: &str, list: &str) -> Vec<Value> {
     let mut file: Value = serde_json::from_str(json).expect("vectors are JSON");
@@ -90,17 +86,5 @@ fn tables_have_their_digests_and_buckets() {
             buckets[number].sum = Digest::parse(text(bucket, "sum")).expect("a digest");
         }
         assert_eq!(*table.buckets(), buckets, "{}", vector["name"]);
-    }
-}
-
-#[cfg(feature = "original")]
-#[test]
-fn the_vector_of_the_original_verifies() {
-    for vector in vectors(ORIGINAL, "events") {
-        let document = original::decode(text(&vector, "document")).expect("in order");
-        assert!(document.hash_matches);
-        let hash = document.content_hash.expect("it is sequenced");
-        assert_eq!(hash.to_string(), text(&vector, "sha256"));
-        assert!(hash.begins_with(text(&vector, "eventHash")));
     }
 }

@@ -18,7 +18,7 @@ fn told(world: &World, word: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_connection_is_logged_with_its_dialect() {
+fn a_connection_is_logged_with_its_protocol_version() {
     let world = World::connected(logging());
     let connected = json!({"level": "info", "code": "connected", "detail": "v1"});
     assert_eq!(told(&world, "connected"), [connected]);

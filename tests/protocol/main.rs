@@ -13,20 +13,7 @@ mod json;
 mod liveness;
 mod log_records;
 mod metrics;
-#[cfg(feature = "original")]
-mod original;
-#[cfg(feature = "original")]
-mod original_bad_input;
-#[cfg(feature = "original")]
-mod original_fetches;
-#[cfg(feature = "original")]
-mod original_machine;
-#[cfg(feature = "original")]
-mod original_recordings;
-#[cfg(feature = "original")]
-mod original_resync;
-#[cfg(feature = "original")]
-mod original_snapshot;
+mod negotiation;
 mod polling;
 mod query;
 mod recovery;
@@ -41,11 +28,8 @@ mod sequencing;
 mod snapshots;
 mod subscription;
 mod table;
-#[cfg(feature = "original")]
 mod transition_table;
 mod transitions;
-#[cfg(not(feature = "original"))]
-mod v1_only;
 mod wire;
 mod world;
 mod wrong_types;

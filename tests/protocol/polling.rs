@@ -240,6 +240,8 @@ fn a_fetched_state_that_does_not_add_up_is_refused() {
         ("campaignId", json!("campaign-2"), Code::InvalidContent),
         ("campaignId", json!("../x"), Code::InvalidCampaignId),
         ("campaign", json!(7), Code::InvalidContent),
+        ("epoch", Value::Null, Code::InvalidContent),
+        ("sequenceNumber", Value::Null, Code::InvalidContent),
     ] {
         let mut world = polling(&log);
         let before = (world.view(), world.rows());
@@ -252,6 +254,19 @@ fn a_fetched_state_that_does_not_add_up_is_refused() {
         assert_eq!(world.metrics().refused.of(code), 1);
         assert_eq!((world.view(), world.rows()), before);
     }
+}
+
+#[test]
+fn a_fetched_state_without_a_position_is_refused() {
+    let mut world = polling(&Log::with_rows(2));
+    let before = (world.view(), world.rows());
+    let mut json = fetched(EPOCH, 9, &rows(6));
+    for member in ["epoch", "sequenceNumber", "eventId"] {
+        json.as_object_mut().expect("an object").remove(member);
+    }
+    assert_eq!(answer(&mut world, &json), Some(Code::InvalidContent));
+    assert_eq!((world.view(), world.rows()), before);
+    assert_eq!(world.notice("rejected")["code"], "invalid_content");
 }
 
 #[test]

@@ -354,34 +354,6 @@ fn an_event_of_v1_without_a_sequence_is_refused() {
     assert_eq!(world.view()["campaign"]["phaseStatus"], "in_progress");
 }
 
-#[cfg(feature = "original")]
-#[test]
-fn in_the_original_dialect_a_content_hash_applied_before_is_dropped() {
-    let mut world = World::new(Config::default());
-    world.input(Input::Retain(crate::world::id(CAMPAIGN)));
-    world.input(Input::Connect);
-    world.open();
-    let body = format!(
-        r#""type":"campaign.phase.transition","timestamp":"2031-04-05T06:07:08.12045Z","data":{{"campaignId":"{CAMPAIGN}","previousPhase":"setup","newPhase":"domain_generation","newStatus":"in_progress","transitionType":"manual","prerequisitesMet":true,"dataIntegrityCheck":true,"domainsCount":0,"processedCount":0,"successfulCount":0,"failedItems":0}}"#
-    );
-    let hash = sha256(format!("{{{body}}}").as_bytes());
-    let document = |number: u64| {
-        let hash = &hash[..16];
-        format!(
-            r#"{{{body},"sequence":{{"campaignId":"{CAMPAIGN}","eventId":"evt_{number}","sequenceNumber":{number},"eventHash":"{hash}","checkpointData":true}}}}"#
-        )
-    };
-    assert_eq!(world.receive(&document(7)), Verdict::Applied);
-    assert_eq!(world.receive(&document(8)), Verdict::Duplicate, "another number, the same content");
-    assert_eq!(world.metrics().duplicates, 1);
-}
-
-#[cfg(feature = "original")]
-fn sha256(bytes: &[u8]) -> String {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[test]
 fn the_last_number_of_the_range_has_no_successor() {
     let last = SequenceNumber::new((1 << 53) - 1).expect("the end of the range");

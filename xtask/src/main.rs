@@ -38,7 +38,7 @@ cargo xtask <command>
   setup                                  install what is missing, and nothing else
   build                                  compile the wasm, the npm package and the demo page
   check                                  formatting, clippy, documentation and TypeScript types
-  sim   [--seeds N] [--seed S] [--minutes M] [--only model|sealed|original|core]
+  sim   [--seeds N] [--seed S] [--minutes M] [--only model|sealed|core]
         [--journals FILE]
                                          simulate seeded faults; a failing seed is printed, with the
                                          options that show it in the shortest run; only in worlds of

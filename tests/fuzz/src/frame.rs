@@ -4,7 +4,6 @@ use campaign_sync::protocol::body::Body;
 use campaign_sync::protocol::envelope::Envelope;
 use campaign_sync::protocol::event::EventKind;
 use campaign_sync::protocol::frame::Frame;
-use campaign_sync::protocol::original;
 use campaign_sync::protocol::server::ServerMessage;
 use campaign_sync::protocol::snapshot::RestSnapshot;
 use campaign_sync::protocol::{EventHash, limits};
@@ -41,7 +40,6 @@ pub fn run(input: &[u8]) {
 
 fn judge(document: &str) {
     // Whatever is read here may be refused; it may not panic.
-    let _ = original::decode(document);
     let _ = RestSnapshot::read(document);
     let Ok(envelope) = Envelope::parse(document) else { return };
     let read = members(document).unwrap_or_else(|| panic!("no JSON object: {document}"));

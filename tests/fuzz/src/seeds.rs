@@ -1,4 +1,4 @@
-//! Where the search begins: recorded sessions of an original server, and what a server of v1 says.
+//! Where the search begins: sessions recorded from the reference server, and short ones written here.
 
 use campaign_sync::protocol::Digest;
 use campaign_sync::protocol::digest::{RowFields, RowHasher};
@@ -34,7 +34,9 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
                 lines(parts("r").iter().map(|part| data(part)).collect()),
             ]
         }
-        "machine" => RECORDINGS.into_iter().flat_map(original).map(lines).chain(v1()).collect(),
+        "machine" => {
+            RECORDINGS.into_iter().flat_map(recorded).map(lines).chain(written()).collect()
+        }
         "session" => vec![lines(conversation(0)), lines(conversation(2)), lines(conversation(9))],
         _ => panic!("no target is named {target}"),
     }
@@ -49,20 +51,32 @@ fn frames(recording: &str) -> Vec<String> {
     recording.lines().filter_map(read).collect()
 }
 
-/// A recorded session, some frames a seed.
-fn original(recording: &str) -> Vec<Vec<String>> {
+/// A recorded session, some frames a seed, each begun by the acknowledgement.
+fn recorded(recording: &str) -> Vec<Vec<String>> {
     let frames = frames(recording);
-    let greeting = ["#0", "+590c1440-9888-45b0-bd51-a817ee07c3f2", "C", "O"].map(str::to_owned);
+    let retain = format!("+{}", campaign_of(recording));
+    let greeting = ["#0", &retain, "C", "O"].map(str::to_owned);
     let frame = |frame: &String| format!("!{}", frame.replace('\n', "\u{1e}"));
-    let first = frame(&frames[0]);
+    let acknowledgement = frame(&frames[0]);
     let seed = |frames: &[String]| {
-        greeting.iter().chain([&first]).cloned().chain(frames.iter().map(frame)).collect()
+        let frames = frames.iter().map(frame);
+        greeting.iter().chain([&acknowledgement]).cloned().chain(frames).collect()
     };
-    frames.chunks(FRAMES_EACH).step_by(4).map(seed).collect()
+    frames[1..].chunks(FRAMES_EACH).step_by(4).map(seed).collect()
 }
 
-/// Sessions of v1: one that follows, one with a gap, one with a snapshot, one that is cut.
-pub(crate) fn v1() -> Vec<Vec<u8>> {
+/// The campaign that a recorded client subscribed to.
+fn campaign_of(recording: &str) -> String {
+    let sent = recording.lines().find(|line| line.contains("subscribe_campaign"));
+    let line: Value = serde_json::from_str(sent.expect("a campaign is subscribed to"))
+        .expect("a recorded line is JSON");
+    let message: Value = serde_json::from_str(line["frame"].as_str().expect("a frame is text"))
+        .expect("a sent frame is JSON");
+    message["campaignId"].as_str().expect("it names the campaign").to_owned()
+}
+
+/// Sessions: one that follows, one with a gap, one with a snapshot, one that is cut.
+pub(crate) fn written() -> Vec<Vec<u8>> {
     let events = |numbers: &[u64]| -> Vec<String> {
         numbers.iter().map(|&number| format!("={}", event(number))).collect()
     };

@@ -12,7 +12,7 @@ use campaign_sync_harness::clock::Moment;
 use campaign_sync_harness::hub::Hub;
 use campaign_sync_harness::log::{Draft, Settings};
 use campaign_sync_harness::session::limits::Delivery;
-use campaign_sync_harness::session::{Context, Conversation as _, Session, Step};
+use campaign_sync_harness::session::{Context, Session, Step};
 use campaign_sync_harness::snapshots::Snapshots;
 use campaign_sync_support::MemoryLog;
 use serde_json::{Value, json};

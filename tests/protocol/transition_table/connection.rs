@@ -3,7 +3,7 @@
 use std::fmt;
 
 use campaign_sync::protocol::frame::Frame;
-use campaign_sync::sync::connection::{Connection, Dialect};
+use campaign_sync::sync::connection::Connection;
 use campaign_sync::sync::input::{ConnectionId, Ticket, Wake};
 use campaign_sync::sync::{Config, Effect, Input, Machine, Now, Timestamp};
 use serde_json::json;
@@ -12,7 +12,7 @@ use super::{compare, print};
 use crate::wire::{self, CAMPAIGN, EPOCH};
 use crate::world::{id, position};
 
-/// The states of the connection, an open one by its dialect.
+/// The states of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Idle,
@@ -20,18 +20,14 @@ enum State {
     AskingToken,
     Opening,
     Negotiating,
-    OpenV1,
-    OpenOriginal,
+    Open,
     Failed,
     Closed,
 }
 
-use State::{
-    AskingToken, Closed, Failed, Idle, Negotiating, OpenOriginal, OpenV1, Opening, Waiting,
-};
+use State::{AskingToken, Closed, Failed, Idle, Negotiating, Open, Opening, Waiting};
 
-const STATES: [State; 9] =
-    [Idle, Waiting, AskingToken, Opening, Negotiating, OpenV1, OpenOriginal, Failed, Closed];
+const STATES: [State; 8] = [Idle, Waiting, AskingToken, Opening, Negotiating, Open, Failed, Closed];
 
 inputs! {
     /// What may happen.
@@ -42,7 +38,7 @@ inputs! {
     Opened "`Opened` of our socket",
     OpenedOld "`Opened` of an old socket",
     AckV1 "`connection_ack` of v1",
-    AckOriginal "`connection_ack` without a protocol",
+    AckOther "`connection_ack` without a protocol",
     Event "an event of ours of v1",
     Expired "`session_expired`",
     Draining "`server_draining`",
@@ -124,44 +120,46 @@ fn expected(state: State, input: Happens) -> Cell {
     match input {
         Happens::Connect => match state {
             Idle | Failed => to(AskingToken, &[AsksToken]),
-            Waiting | AskingToken | Opening | Negotiating | OpenV1 | OpenOriginal | Closed => {
-                stays(state)
-            }
+            Waiting | AskingToken | Opening | Negotiating | Open | Closed => stays(state),
         },
         Happens::Close => match state {
-            Opening | Negotiating | OpenV1 | OpenOriginal => to(Closed, &[ClosesSocket]),
+            Opening | Negotiating | Open => to(Closed, &[ClosesSocket]),
             Idle | Waiting | AskingToken | Failed | Closed => stays(Closed),
         },
         Happens::Retain => match state {
-            OpenV1 => to(OpenV1, &[Sends]),
-            OpenOriginal => to(OpenOriginal, &[Sends, Fetches]),
+            Open => to(Open, &[Sends]),
             Idle | Waiting | AskingToken | Opening | Negotiating | Failed | Closed => stays(state),
         },
         Happens::Release | Happens::Discard => match state {
-            Idle | Waiting | AskingToken | Opening | Negotiating | OpenV1 | OpenOriginal
-            | Failed | Closed => stays(state),
+            Idle | Waiting | AskingToken | Opening | Negotiating | Open | Failed | Closed => {
+                stays(state)
+            }
         },
         Happens::Opened => match state {
             Opening => to(Negotiating, &[Sends]),
-            Negotiating | OpenV1 | OpenOriginal => stays(state),
+            Negotiating | Open => stays(state),
             Idle | Waiting | AskingToken | Failed | Closed => ignored(state),
         },
         Happens::AckV1 => match state {
-            Negotiating | OpenOriginal => to(OpenV1, &[Sends]),
-            OpenV1 => stays(OpenV1),
+            Negotiating => to(Open, &[Sends]),
+            Open => stays(Open),
             Idle | Waiting | AskingToken | Opening | Failed | Closed => ignored(state),
         },
-        Happens::AckOriginal | Happens::Event => match state {
-            Negotiating => to(OpenOriginal, &[Sends, Fetches]),
-            OpenV1 | OpenOriginal => stays(state),
+        Happens::AckOther => match state {
+            Negotiating => to(Failed, &[ClosesSocket]),
+            Open => stays(state),
+            Idle | Waiting | AskingToken | Opening | Failed | Closed => ignored(state),
+        },
+        Happens::Event => match state {
+            Negotiating | Open => stays(state),
             Idle | Waiting | AskingToken | Opening | Failed | Closed => ignored(state),
         },
         Happens::Expired => match state {
-            Negotiating | OpenV1 | OpenOriginal => to(Waiting, &[ClosesSocket]),
+            Negotiating | Open => to(Waiting, &[ClosesSocket]),
             Idle | Waiting | AskingToken | Opening | Failed | Closed => ignored(state),
         },
         Happens::Draining | Happens::NotUtf8 => match state {
-            Negotiating | OpenV1 | OpenOriginal => stays(state),
+            Negotiating | Open => stays(state),
             Idle | Waiting | AskingToken | Opening | Failed | Closed => ignored(state),
         },
         Happens::OpenedOld
@@ -169,47 +167,40 @@ fn expected(state: State, input: Happens) -> Cell {
         | Happens::ClosedOld
         | Happens::TokenOld
         | Happens::SnapshotOld => match state {
-            Idle | Waiting | AskingToken | Opening | Negotiating | OpenV1 | OpenOriginal
-            | Failed | Closed => ignored(state),
+            Idle | Waiting | AskingToken | Opening | Negotiating | Open | Failed | Closed => {
+                ignored(state)
+            }
         },
         Happens::Lost | Happens::Unauthorized | Happens::Forbidden => match state {
-            Opening | Negotiating | OpenV1 | OpenOriginal => stays(Waiting),
+            Opening | Negotiating | Open => stays(Waiting),
             Idle | Waiting | AskingToken | Failed | Closed => ignored(state),
         },
         Happens::Timer => match state {
             Waiting => to(AskingToken, &[AsksToken]),
             AskingToken => stays(Waiting),
-            Opening => to(Waiting, &[ClosesSocket]),
-            Negotiating => to(OpenOriginal, &[Sends, Fetches]),
-            OpenV1 | OpenOriginal => to(state, &[Sends]),
+            Opening | Negotiating => to(Waiting, &[ClosesSocket]),
+            Open => to(state, &[Sends]),
             Idle | Failed | Closed => stays(state),
         },
         Happens::Visible | Happens::Online | Happens::PageShow => match state {
-            OpenV1 | OpenOriginal => to(state, &[Sends]),
+            Open => to(state, &[Sends]),
             Idle | Waiting | AskingToken | Opening | Negotiating | Failed | Closed => stays(state),
         },
         Happens::Token => match state {
             AskingToken => to(Opening, &[Opens]),
-            Idle | Waiting | Opening | Negotiating | OpenV1 | OpenOriginal | Failed | Closed => {
-                ignored(state)
-            }
+            Idle | Waiting | Opening | Negotiating | Open | Failed | Closed => ignored(state),
         },
         Happens::NoToken => match state {
             AskingToken => stays(Waiting),
-            Idle | Waiting | Opening | Negotiating | OpenV1 | OpenOriginal | Failed | Closed => {
-                ignored(state)
-            }
+            Idle | Waiting | Opening | Negotiating | Open | Failed | Closed => ignored(state),
         },
         Happens::Await => match state {
             Closed => to(Closed, &[Settles]),
-            Idle | Waiting | AskingToken | Opening | Negotiating | OpenV1 | OpenOriginal
-            | Failed => stays(state),
+            Idle | Waiting | AskingToken | Opening | Negotiating | Open | Failed => stays(state),
         },
         // The application's own way to a snapshot is open without a connection, too.
         Happens::Refresh => match state {
-            OpenV1 => to(OpenV1, &[Sends, Fetches]),
-            // Has been asked for when it opened.
-            OpenOriginal => to(OpenOriginal, &[Sends]),
+            Open => to(Open, &[Sends, Fetches]),
             Idle | Waiting | AskingToken | Opening | Negotiating | Failed | Closed => {
                 to(state, &[Fetches])
             }
@@ -251,10 +242,7 @@ impl Driver {
             Waiting => &[Happens::Connect, Happens::NoToken],
             Opening => &[Happens::Connect, Happens::Token],
             Negotiating => &[Happens::Connect, Happens::Token, Happens::Opened],
-            OpenV1 => &[Happens::Connect, Happens::Token, Happens::Opened, Happens::AckV1],
-            OpenOriginal => {
-                &[Happens::Connect, Happens::Token, Happens::Opened, Happens::AckOriginal]
-            }
+            Open => &[Happens::Connect, Happens::Token, Happens::Opened, Happens::AckV1],
             Failed => &[
                 Happens::Connect,
                 Happens::Token,
@@ -279,8 +267,7 @@ impl Driver {
             Connection::AskingToken { .. } => AskingToken,
             Connection::Opening { .. } => Opening,
             Connection::Negotiating { .. } => Negotiating,
-            Connection::Open { dialect: Dialect::V1, .. } => OpenV1,
-            Connection::Open { dialect: Dialect::Original, .. } => OpenOriginal,
+            Connection::Open { .. } => Open,
             Connection::Failed(_) => Failed,
             Connection::Closed => Closed,
         }
@@ -297,7 +284,7 @@ impl Driver {
             Happens::Opened => self.handle(Input::Opened(socket)),
             Happens::OpenedOld => self.handle(Input::Opened(ConnectionId(OLD))),
             Happens::AckV1 => self.receive(&wire::ack()),
-            Happens::AckOriginal => {
+            Happens::AckOther => {
                 self.receive(&wire::message("connection_ack", &json!({"connectionId": "k"})))
             }
             Happens::Event => self.receive(&wire::Log::with_rows(1).document(1)),

@@ -122,7 +122,7 @@ impl World {
             | Fault::LateGreeting
             | Fault::BareError
             | Fault::LagFetch
-            | Fault::Unplaced => {}
+            | Fault::NoPosition => {}
         }
         Ok(())
     }

@@ -146,7 +146,6 @@ impl Client {
     /// A frame arrives: what it proves is known from now on.
     pub(crate) fn take_proofs(&mut self, now: Now, frame: Frame<'_>) {
         for document in frame.documents().into_iter().flatten() {
-            self.conversation.hears(document);
             if let Some(word) = Word::read(document) {
                 for (id, watch) in &mut self.watches {
                     watch.patience.hears(now.at, id, &word, self.retry_after_max_ms);

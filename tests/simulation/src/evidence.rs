@@ -17,8 +17,6 @@ const AGE_MS: u64 = 10_000;
 pub(crate) struct Conversation {
     /// The machine's number for the socket, as long as it is not closed.
     socket: Option<u64>,
-    /// The server has shown that it speaks v1.
-    greeted: bool,
     pings: BTreeMap<u64, Now>,
     requests: BTreeMap<String, Now>,
 }
@@ -40,16 +38,6 @@ impl Conversation {
     /// Whether it is on this socket.
     pub(crate) fn is_on(&self, socket: u64) -> bool {
         self.socket == Some(socket)
-    }
-
-    /// Whether the server has shown on it that it speaks v1.
-    pub(crate) const fn is_greeted(&self) -> bool {
-        self.greeted
-    }
-
-    /// The server says something.
-    pub(crate) fn hears(&mut self, document: &str) {
-        self.greeted |= document.contains("\"connection_ack\"");
     }
 
     /// The page says something.

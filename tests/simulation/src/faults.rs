@@ -50,7 +50,7 @@ pub(crate) enum Fault {
     LateGreeting,
     BareError,
     LagFetch,
-    Unplaced,
+    NoPosition,
 }
 
 /// How a kind of fault comes about.
@@ -132,14 +132,14 @@ const TABLE: [(Fault, &str, Comes); Fault::COUNT] = [
     (Fault::Throttle, "throttle", Every(10_000, 60_000)),
     // A client's wall clock is set.
     (Fault::SetClock, "set-clock", Every(5_000, 40_000)),
-    // The greeting comes after the time in which a server of this dialect must have said it.
+    // The acknowledgement comes after the time that a client waits for it.
     (Fault::LateGreeting, "late-greeting", By(500)),
     // An error names the request that it answers, and not the campaign.
     (Fault::BareError, "bare-error", By(700)),
     // A fetch brings what was so a while ago.
     (Fault::LagFetch, "lag-fetch", By(600)),
-    // A fetch brings a state without its position.
-    (Fault::Unplaced, "unplaced", By(600)),
+    // A fetch brings a state without its position, which must be refused.
+    (Fault::NoPosition, "no-position", By(600)),
 ];
 
 /// The table is in the order of the kinds.
@@ -153,7 +153,7 @@ const _: () = {
 
 impl Fault {
     /// How many kinds there are.
-    const COUNT: usize = Self::Unplaced as usize + 1;
+    const COUNT: usize = Self::NoPosition as usize + 1;
     /// This one and those after it are drawn apart: they came later, and seeds go on standing for what
     /// was drawn before.
     const FIRST_APART: usize = Self::LateGreeting as usize;
@@ -207,7 +207,7 @@ impl Fault {
             Self::LateGreeting => "late_greeting",
             Self::BareError => "bare_error",
             Self::LagFetch => "fetch_lagged",
-            Self::Unplaced => "fetch_unplaced",
+            Self::NoPosition => "fetch_without_position",
         }
     }
 

@@ -1,14 +1,12 @@
 //! Snapshots that a page fetches outside the socket: what a plain request would be answered, and what
 //! goes wrong with that.
 
-use std::rc::Rc;
-
 use campaign_sync::sync::Input;
 use campaign_sync::sync::input::Ticket;
 
 use super::faults::Fault;
-use super::invariants::Check;
-use super::server::state::State;
+use super::invariants::{Check, demand};
+use super::oracle::Progress;
 use super::server::wire;
 use super::world::World;
 
@@ -16,9 +14,8 @@ use super::world::World;
 #[derive(Clone, Debug)]
 pub(crate) struct Fetched {
     json: String,
-    campaign: String,
-    /// The state, where the answer does not say of which number it is.
-    unplaced: Option<Rc<State>>,
+    /// Whether it lacks its position.
+    no_position: bool,
 }
 
 impl World {
@@ -45,13 +42,13 @@ impl World {
             event: view.log.event_id(view.head),
             previous: None,
         };
-        let (campaign, state) = (id.to_owned(), view.state());
-        if self.apart_rng.chance(self.levels.of(Fault::Unplaced)) {
-            self.tally.fault(Fault::Unplaced.counted_as());
+        let state = view.state();
+        if self.apart_rng.chance(self.levels.of(Fault::NoPosition)) {
+            self.tally.fault(Fault::NoPosition.counted_as());
             let json = wire::answer_without_place(id, state)?;
-            return Some(Fetched { json, campaign, unplaced: Some(state.clone()) });
+            return Some(Fetched { json, no_position: true });
         }
-        Some(Fetched { json: wire::answer(place, state)?, campaign, unplaced: None })
+        Some(Fetched { json: wire::answer(place, state)?, no_position: false })
     }
 
     /// A fetch ends, well or not.
@@ -66,19 +63,14 @@ impl World {
         if client.visit != visit {
             return Ok(());
         }
-        let Some(Fetched { json, campaign, unplaced }) = answer else {
+        let Some(Fetched { json, no_position }) = answer else {
             return self.feed(number, Input::Snapshot(ticket, None));
         };
-        // Once v1 is spoken nothing is taken that cannot be placed in its log; nor, where content is
-        // sealed, what anybody could have written.
-        let may_be_taken = !client.conversation.is_greeted() && !self.server.shelf.manners.seals;
-        if let Some(watch) = client.watches.get_mut(&campaign).filter(|_| may_be_taken) {
-            watch.offered = unplaced;
-        }
-        let check = self.feed(number, Input::Snapshot(ticket, Some(&json)));
-        if let Some(watch) = self.clients[number].watches.get_mut(&campaign) {
-            watch.offered = None;
-        }
-        check
+        let before = Progress::of(client);
+        self.feed(number, Input::Snapshot(ticket, Some(&json)))?;
+        let step = Progress::of(&self.clients[number]).since(before);
+        demand(!no_position || step == Progress::default(), "G13", || {
+            format!("a snapshot without a position led to {step:?}")
+        })
     }
 }

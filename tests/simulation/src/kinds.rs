@@ -3,8 +3,6 @@
 
 use super::sealed;
 
-/// Every so many seeds the server speaks the original dialect.
-const ORIGINAL_EVERY: u64 = 9;
 /// Of so many seeds in a row some have the core of the reference server: those with these remainders,
 /// among which no seed is that failed in a world with a model server.
 const CORE: (u64, [u64; 4]) = (16, [3, 4, 7, 10]);
@@ -16,22 +14,18 @@ pub(crate) enum Kind {
     Model,
     /// A model server whose content is sealed.
     Sealed,
-    /// A server of the original dialect.
-    Original,
     /// The log, hub and sessions of the reference server.
     Core,
 }
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 4] = [Self::Model, Self::Sealed, Self::Original, Self::Core];
+    pub(crate) const ALL: [Self; 3] = [Self::Model, Self::Sealed, Self::Core];
 
     /// The kind of the world of that seed.
     pub(crate) fn of(seed: u64) -> Self {
         let (every, remainders) = CORE;
-        if seed.is_multiple_of(ORIGINAL_EVERY) {
-            Self::Original
-        } else if sealed::is_world(seed) {
+        if sealed::is_world(seed) {
             Self::Sealed
         } else if remainders.contains(&(seed % every)) && !sealed::is_turn(seed) {
             Self::Core
@@ -50,7 +44,6 @@ impl Kind {
         match self {
             Self::Model => "model",
             Self::Sealed => "sealed",
-            Self::Original => "original",
             Self::Core => "core",
         }
     }

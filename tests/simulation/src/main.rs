@@ -14,12 +14,10 @@ mod fetches;
 mod invariants;
 mod journal;
 mod kinds;
-mod mixture;
 mod names;
 mod network;
 mod options;
 mod oracle;
-mod original;
 mod pages;
 mod patience;
 mod people;
@@ -172,8 +170,6 @@ fn run_seed(seed: u64, reduction: &Reduction, keep: Keep, results: &mut Results)
 
 /// A simulation, whose machine may also panic.
 fn survive(seed: u64, reduction: &Reduction, keep: Keep) -> Result<End, Violation> {
-    let original = Kind::of(seed) == Kind::Original;
-    let simulate = if original { original::simulate } else { simulate };
     let run = AssertUnwindSafe(|| simulate(seed, reduction, keep));
     catch_unwind(run).map_err(|panic: Box<dyn Any + Send>| {
         let text = panic.downcast_ref::<String>().map(String::as_str);

@@ -10,7 +10,7 @@ use super::reference::Defect;
 
 /// How to ask for what.
 pub(crate) const USAGE: &str = "\
-usage: simulation [--seeds N] [--seed S] [--minutes M] [--only model|sealed|original|core]
+usage: simulation [--seeds N] [--seed S] [--minutes M] [--only model|sealed|core]
                   [--journals FILE]
        simulation --seed S [--without FAULT,FAULT…] [--clients N] [--campaigns N] [--chaos-ms T]";
 

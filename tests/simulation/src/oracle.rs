@@ -12,7 +12,6 @@ use campaign_sync::sync::{Now, Status, Verdict};
 use super::client::Client;
 use super::evidence::{Proof, sequence_of};
 use super::invariants::{Check, Requests, Violation, demand};
-use super::mixture::Mixture;
 use super::patience::Patience;
 use super::server::Shelf;
 use super::server::log::{Campaign, Log};
@@ -40,10 +39,6 @@ pub(crate) struct Watch {
     pub(crate) replaced: bool,
     /// How long the server wants to be left in peace.
     pub(crate) patience: Patience,
-    /// A state that was fetched without its position, and may be taken in this step.
-    pub(crate) offered: Option<Rc<State>>,
-    /// What is shown while it has no position.
-    mixture: Mixture,
     /// The hashes of this number and those after it are to be remembered, as far as the window goes.
     remembered: u64,
     /// The era of the log, and the number.
@@ -160,9 +155,6 @@ pub(crate) fn check_live(client: &Client, shelf: &Shelf, lag_ms: u64, true_ms: u
         demand(!watch.told_of_difference, "G10", || {
             format!("{id} is live although its rows are known to differ")
         })?;
-        demand(watch.mixture.is_empty(), "G4", || {
-            format!("{id} is live although what it shows has no position")
-        })?;
         let position = client.machine.subscription(id).and_then(|it| it.store.position());
         let proven =
             |proof: &Proof| proof.is_young(now) && position.is_some_and(|it| proof.is_of(it));
@@ -219,11 +211,6 @@ pub(crate) fn converged(client: &Client, shelf: &Shelf, now: Now) -> Result<(), 
 }
 
 impl Watch {
-    /// Whether what is shown is the state of its position.
-    pub(crate) fn is_placed(&self) -> bool {
-        self.mixture.is_empty()
-    }
-
     /// The era of the log, and the number.
     pub(crate) const fn place(&self) -> Option<(usize, u64)> {
         self.place
@@ -237,9 +224,6 @@ impl Watch {
         step: Progress,
         said: bool,
     ) -> Result<u64, Violation> {
-        if self.mixes(store, step, said)? {
-            return Ok(0);
-        }
         let Some(position) = store.position() else {
             let empty = self.place.is_none() && store.record().is_none();
             demand(empty && store.table().is_empty(), "G1", || {
@@ -327,38 +311,10 @@ impl Watch {
         if refuses && step.applied == 1 && step.alone {
             demand(store.error().is_some(), "G11", || "the refusal is not shown".to_owned())?;
         }
-        let mixture = std::mem::take(&mut self.mixture);
-        let before = self.shown.replace(state.clone());
-        for before in before.iter().chain(mixture.states()).filter(|_| swapped && step.applied == 0)
-        {
-            keeps_rows(before, store)?;
+        match self.shown.replace(state.clone()) {
+            Some(before) if swapped && step.applied == 0 => keeps_rows(&before, store),
+            _ => Ok(()),
         }
-        Ok(())
-    }
-
-    /// Whether what is shown has no position. In a log nothing joins that but a snapshot.
-    fn mixes(
-        &mut self,
-        store: &CampaignStore,
-        step: Progress,
-        said: bool,
-    ) -> Result<bool, Violation> {
-        let replaced = self.replaced && step.snapshots > 0;
-        match self.offered.take().filter(|_| replaced) {
-            Some(offered) => self.mixture.add(self.shown.take(), offered),
-            None if replaced => return Ok(false),
-            None => {}
-        }
-        if self.mixture.is_empty() {
-            return Ok(false);
-        }
-        self.replaced = false;
-        let position = store.position();
-        demand(position == self.position.as_ref(), "G1", || {
-            format!("{position:?} was reached from {:?} without a snapshot", self.position)
-        })?;
-        self.mixture.check(store, said)?;
-        Ok(true)
     }
 }
 

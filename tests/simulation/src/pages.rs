@@ -10,7 +10,7 @@ use super::faults::Fault;
 use super::invariants::{self, Check, demand};
 use super::names::{EffectName, OrNone, VerdictNames, verdict_name};
 use super::network::{Direction, LinkId};
-use super::oracle::{self, Progress, Watch};
+use super::oracle::{self, Progress};
 use super::server::message::Message;
 use super::world::{Happening, World};
 
@@ -134,8 +134,7 @@ impl World {
                 let Some((id, epoch, promised)) = promise else { return Ok(()) };
                 // Let go of in the same step: what it had reached cannot be seen any more.
                 let Some(held) = client.machine.subscription(&id) else { return Ok(()) };
-                let placed = client.watches.get(&id).is_none_or(Watch::is_placed);
-                let position = held.store.position().filter(|_| placed);
+                let position = held.store.position();
                 let kept = position.is_some_and(|position| {
                     position.epoch.as_str() != epoch || position.sequence_number.get() >= promised
                 });

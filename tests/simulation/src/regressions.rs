@@ -18,14 +18,12 @@ pub(crate) fn seed(turn: usize) -> Option<u64> {
 
 /// Seeds that failed once all faults could be drawn.
 const LATER_SEEDS: &[u64] = &[
-    // events_do_not_join_what_an_original_server_told
+    // A snapshot without a position, which joined what the socket brought. It is refused now.
     809, //
     // The oracle of patience: a snapshot that nobody asked for answers as well,
     4171, //
     // and one that is wanted meanwhile does not wait.
     24_385, //
-    // The oracle of the original dialect: people who ask again and again keep a page from no state.
-    5418, 6048, 14_913, 15_858, 19_404, 20_709, 26_127, //
     // The oracle of patience: a campaign whose key is missing has given its request up.
     62_040, 70_000, 178_905, 198_770, 245_345, 275_945, 298_850, 323_320,
 ];
@@ -34,8 +32,6 @@ const LATER_SEEDS: &[u64] = &[
 pub(crate) const SEEDS: &[u64] = &[
     // a_repair_that_does_not_help_is_followed_by_a_whole_snapshot
     1904, //
-    // documents_older_than_the_snapshot_do_not_make_it_fetch_for_ever
-    540, 104_139, //
     // a_head_that_has_not_come_to_what_was_held_is_no_divergence
     11_249, 67_231, 141_837, 158_993, //
     // a_server_that_still_sends_what_we_have_is_not_behind

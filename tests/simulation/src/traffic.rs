@@ -174,7 +174,7 @@ impl World {
             return;
         }
         let (rng, levels) = (&mut self.net_rng, &self.levels);
-        // Without its greeting a connection would be another dialect's.
+        // Without its greeting a connection is only given up and tried again.
         let greeting = text.contains("connection_init");
         if !greeting && rng.chance(levels.of(Fault::LoseUp)) {
             return self.tally.fault("request_lost");

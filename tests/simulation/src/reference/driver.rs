@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use campaign_sync_harness::session::{Conversation as _, Frame, Session, Step};
+use campaign_sync_harness::session::{Frame, Session, Step};
 use tokio::sync::Notify;
 
 use super::super::invariants::{Check, Violation, demand};

@@ -36,8 +36,7 @@ pub(crate) struct Document {
 pub(crate) enum Kind {
     /// An event, whose hash protects it: of that campaign, with that number.
     Event(Rc<str>, u64),
-    /// The answer to `connection_init`, which is never lost: a connection without it would be
-    /// another dialect's.
+    /// The answer to `connection_init`, which is never lost: the client would only try again.
     Greeting,
     /// A part of a snapshot.
     Part,

@@ -206,7 +206,7 @@ pub(crate) fn answer(place: Place<'_>, state: &State) -> Option<String> {
     parts.first().map(|part| sealed::answer(place, finish_part(part, None)))
 }
 
-/// The same, as by an interface that knows of no log.
+/// The same without its position, as from a server without v1.
 pub(crate) fn answer_without_place(campaign: &str, state: &State) -> Option<String> {
     let nowhere = Place { campaign, epoch: "", number: 0, event: "", previous: None };
     let parts = parts(nowhere, state, None, usize::MAX, false);

@@ -1,4 +1,4 @@
-//! The module without the original dialect: it tells such a server from a broken one of v1.
+//! Before the acknowledgement: which servers are given up, and which are tried again.
 
 use campaign_sync::protocol::Code;
 use campaign_sync::sync::input::Wake;
@@ -16,7 +16,7 @@ fn negotiating(config: Config) -> World {
     world
 }
 
-/// What the application is told of a connection that will not be tried again.
+/// The status, and the code of the last `connectionchange`.
 fn failure(world: &World) -> (String, Option<Code>) {
     let code = world.notices.iter().rev().find_map(|notice| match notice {
         Notice::ConnectionChange { code, .. } => Some(*code),
@@ -30,7 +30,7 @@ fn unsupported() -> (String, Option<Code>) {
 }
 
 #[test]
-fn an_acknowledgement_without_v1_fails_with_a_code_that_says_what_to_do() {
+fn an_acknowledgement_of_another_protocol_ends_the_client_with_a_code() {
     let mut world = negotiating(Config::default());
     world.receive(&message("connection_ack", &json!({"connectionId": "k"})));
     assert_eq!(failure(&world), unsupported());
@@ -56,12 +56,13 @@ fn a_server_that_was_upgraded_is_followed_after_connect() {
 fn a_damaged_first_document_is_counted_and_the_acknowledgement_still_awaited() {
     let event = Log::with_rows(1).document(1);
     let foreign = r#"{"id":"","type":"connection","sequenceNumber":17}"#.to_owned();
-    for first in [event, foreign, "not json".to_owned()] {
+    let pong = message("pong", &json!({}));
+    for first in [event, pong, foreign, "not json".to_owned()] {
         let mut world = negotiating(Config::default());
         assert!(matches!(world.receive(&first), Verdict::Refused(_)), "{first}");
-        assert_eq!(world.view()["dialect"], json!(null));
+        assert_eq!(world.machine.connection().as_str(), "connecting", "{first}");
         world.receive(&wire::ack());
-        assert_eq!(world.view()["dialect"], "v1");
+        assert_eq!(world.machine.connection().as_str(), "open", "{first}");
     }
 }
 
@@ -75,8 +76,10 @@ fn a_server_that_does_not_acknowledge_is_tried_again() {
 }
 
 #[test]
-fn an_application_that_asks_for_the_original_dialect_is_told_at_once() {
-    let mut world = negotiating(Config { negotiation_ms: 0, ..Config::default() });
-    world.advance(0);
-    assert_eq!(failure(&world), unsupported());
+fn an_error_before_the_acknowledgement_is_waited_over() {
+    let mut world = negotiating(Config::default());
+    world.receive(&message("error", &json!({"code": "rate_limited", "message": "slow down"})));
+    assert_eq!(world.machine.connection().as_str(), "connecting");
+    world.receive(&wire::ack());
+    assert_eq!(world.machine.connection().as_str(), "open");
 }
