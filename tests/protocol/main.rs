@@ -1,11 +1,14 @@
 //! Scenario tests, native: the words on the wire, the store and the machine, each rule by its name.
 
+mod acknowledgement;
 mod arrows;
 mod bad_input;
 mod campaigns;
 mod connection;
 mod consistency;
 mod defects;
+mod event_types;
+mod fetches;
 mod flips;
 mod golden;
 mod helpers;
@@ -14,9 +17,11 @@ mod liveness;
 mod log_records;
 mod metrics;
 mod negotiation;
+mod older_spellings;
 mod polling;
 mod query;
 mod recovery;
+mod rest_snapshot;
 mod retries;
 #[cfg(feature = "encrypted")]
 mod sealed;
