@@ -31,7 +31,7 @@ const RECONNECT_SPREAD_MS: u64 = 500;
 
 /// What a server speaks.
 #[derive(Clone, Debug)]
-pub(crate) enum Dialect {
+pub(crate) enum Protocol {
     /// Ours: these campaigns, and whether a replay is preferred to a snapshot.
     Ours { campaigns: Vec<String>, replay: bool },
     /// Frames to everybody.
@@ -57,7 +57,7 @@ pub(crate) struct Crowd {
 struct Member {
     crowd: Rc<Crowd>,
     index: usize,
-    dialect: Dialect,
+    protocol: Protocol,
     place: Place,
     /// The number that it was told to be complete at, once it has been answered.
     told: Option<u64>,
@@ -85,14 +85,14 @@ impl Crowd {
         count: usize,
         to: SocketAddr,
         manners: Manners,
-        dialect: impl Fn(usize) -> Dialect,
+        protocol: impl Fn(usize) -> Protocol,
     ) -> Result<Vec<JoinHandle<()>>> {
         let gate = Rc::new(Semaphore::new(CONNECTING_MAX));
         let tasks = (0..count).map(|index| {
             let mut member = Member {
                 crowd: self.clone(),
                 index,
-                dialect: dialect(index),
+                protocol: protocol(index),
                 place: Place { next: manners.after + 1 },
                 told: None,
                 is_synced: false,
@@ -153,10 +153,10 @@ impl Member {
         let from = address(self.index);
         let mut socket = Socket::connect(from, to, self.path()).await?;
         (self.told, self.is_synced) = (None, false);
-        match self.dialect {
-            Dialect::Ours { .. } => socket.send(&init()).await?,
-            Dialect::Plain => self.answered(0),
-            Dialect::SocketIo => {}
+        match self.protocol {
+            Protocol::Ours { .. } => socket.send(&init()).await?,
+            Protocol::Plain => self.answered(0),
+            Protocol::SocketIo => {}
         }
         // Not all at the same moment, as clients that came one after the other.
         let offset = Duration::from_millis(self.index as u64 % HEARTBEAT.as_millis() as u64);
@@ -191,17 +191,17 @@ impl Member {
     }
 
     const fn path(&self) -> &'static str {
-        match self.dialect {
-            Dialect::Ours { .. } => "/api/v2/ws",
-            Dialect::Plain => "/",
-            Dialect::SocketIo => "/socket.io/?EIO=4&transport=websocket",
+        match self.protocol {
+            Protocol::Ours { .. } => "/api/v2/ws",
+            Protocol::Plain => "/",
+            Protocol::SocketIo => "/socket.io/?EIO=4&transport=websocket",
         }
     }
 
     fn hear(&mut self, frame: &[u8]) {
-        let frame = match self.dialect {
-            Dialect::SocketIo => event_of_socket_io(frame),
-            Dialect::Ours { .. } | Dialect::Plain => frame,
+        let frame = match self.protocol {
+            Protocol::SocketIo => event_of_socket_io(frame),
+            Protocol::Ours { .. } | Protocol::Plain => frame,
         };
         let crowd = self.crowd.clone();
         let mut place = self.place;
@@ -216,8 +216,8 @@ impl Member {
 
     /// Answers what is no event.
     fn answer(&mut self, document: &[u8]) {
-        match &self.dialect {
-            Dialect::Ours { campaigns, replay } => {
+        match &self.protocol {
+            Protocol::Ours { campaigns, replay } => {
                 if document.starts_with(br#"{"type":"connection_ack""#) {
                     for campaign in campaigns {
                         self.say.extend(subscription(campaign, self.place.next - 1, *replay));
@@ -227,10 +227,10 @@ impl Member {
                     self.answered(text["data"]["toSequenceNumber"].as_u64().unwrap_or_default());
                 }
             }
-            Dialect::SocketIo if document.starts_with(b"0{") => self.say.push("40".to_owned()),
-            Dialect::SocketIo if document.starts_with(b"40{") => self.answered(0),
-            Dialect::SocketIo if document == b"2" => self.say.push("3".to_owned()),
-            Dialect::SocketIo | Dialect::Plain => {}
+            Protocol::SocketIo if document.starts_with(b"0{") => self.say.push("40".to_owned()),
+            Protocol::SocketIo if document.starts_with(b"40{") => self.answered(0),
+            Protocol::SocketIo if document == b"2" => self.say.push("3".to_owned()),
+            Protocol::SocketIo | Protocol::Plain => {}
         }
     }
 

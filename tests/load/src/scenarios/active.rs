@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{Found, rounded};
-use crate::crowd::{Crowd, Dialect, Manners};
+use crate::crowd::{Crowd, Manners, Protocol};
 use crate::plan::Plan;
 use crate::process::Usage;
 use crate::server::Server;
@@ -26,11 +26,11 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     }
     let crowd = Rc::new(Crowd::default());
     let manners = Manners { pings: true, returns: false, after: 0 };
-    let dialect = |index: usize| Dialect::Ours {
+    let protocol = |index: usize| Protocol::Ours {
         campaigns: vec![ids[index % campaigns].clone()],
         replay: true,
     };
-    let tasks = crowd.gather(plan.connections, server.address, manners, dialect).await?;
+    let tasks = crowd.gather(plan.connections, server.address, manners, protocol).await?;
     let (began, before) = (Instant::now(), server.process.usage()?);
     for id in &ids {
         server.begin(id).await?;

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{Found, rounded};
-use crate::crowd::{Crowd, Dialect, Manners};
+use crate::crowd::{Crowd, Manners, Protocol};
 use crate::plan::Plan;
 use crate::server::Server;
 
@@ -25,12 +25,12 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     }
     let (created, creating) = (server.process.usage()?, began.elapsed());
     let crowd = Rc::new(Crowd::default());
-    let dialect = |index: usize| {
+    let protocol = |index: usize| {
         let ids = (index * PER_SOCKET..(index + 1) * PER_SOCKET).map(|it| format!("many-{it}"));
-        Dialect::Ours { campaigns: ids.collect(), replay: true }
+        Protocol::Ours { campaigns: ids.collect(), replay: true }
     };
     let sockets = count / PER_SOCKET;
-    let tasks = crowd.gather(sockets, server.address, Manners::default(), dialect).await?;
+    let tasks = crowd.gather(sockets, server.address, Manners::default(), protocol).await?;
     // Each campaign has one event so far; as numbers they are all the same to the crowd.
     let seen = || {
         let tally = crowd.tally.borrow();

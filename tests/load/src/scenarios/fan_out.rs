@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::{Found, rounded};
-use crate::crowd::{Crowd, Dialect, Manners};
+use crate::crowd::{Crowd, Manners, Protocol};
 use crate::plan::Plan;
 use crate::process::{Process, Usage};
 use crate::server::{Peer, Server};
@@ -65,10 +65,10 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     let paced_seconds = plan.seconds.min(10);
     let mut found = Found::default();
     let ours = ours(plan, &mut found, subscribers, paced_seconds).await?;
-    for (name, script, dialect) in
-        [("ws", "ws.mjs", Dialect::Plain), ("socket.io", "socket.io.mjs", Dialect::SocketIo)]
+    for (name, script, protocol) in
+        [("ws", "ws.mjs", Protocol::Plain), ("socket.io", "socket.io.mjs", Protocol::SocketIo)]
     {
-        let peer = peer(plan, script, &dialect, subscribers, paced_seconds).await?;
+        let peer = peer(plan, script, &protocol, subscribers, paced_seconds).await?;
         found.peers.push((name, peer));
     }
     found.figures = vec![
@@ -95,9 +95,9 @@ async fn ours(
     ] {
         server.create(id, count, rate).await?;
         let crowd = Rc::new(Crowd::default());
-        let dialect = |_| Dialect::Ours { campaigns: vec![id.to_owned()], replay: true };
+        let protocol = |_| Protocol::Ours { campaigns: vec![id.to_owned()], replay: true };
         let address = server.address;
-        let tasks = crowd.gather(subscribers, address, Manners::default(), dialect).await?;
+        let tasks = crowd.gather(subscribers, address, Manners::default(), protocol).await?;
         crowd.delivered(subscribers as u64).await?;
         let connected = server.process.usage()?.rss;
         let run = Run::begin(&crowd, subscribers as u64, &server.process)?;
@@ -123,7 +123,7 @@ async fn ours(
 async fn peer(
     plan: &Plan,
     script: &str,
-    dialect: &Dialect,
+    protocol: &Protocol,
     subscribers: usize,
     paced_seconds: u64,
 ) -> Result<Value> {
@@ -131,7 +131,7 @@ async fn peer(
     let rss = peer.process.usage()?.rss;
     let crowd = Rc::new(Crowd::default());
     let manners = Manners::default();
-    let tasks = crowd.gather(subscribers, peer.address, manners, |_| dialect.clone()).await?;
+    let tasks = crowd.gather(subscribers, peer.address, manners, |_| protocol.clone()).await?;
     let connected = peer.process.usage()?.rss;
     let count = plan.scaled(EVENTS, 100);
     let mut expected = 0;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::anycable::until;
 use super::{Found, rounded};
 use crate::client::{Client, Line};
-use crate::crowd::{Crowd, Dialect, Manners, address, event_of_socket_io};
+use crate::crowd::{Crowd, Manners, Protocol, address, event_of_socket_io};
 use crate::jetstream;
 use crate::plan::Plan;
 use crate::server::{Peer, Server};
@@ -52,9 +52,9 @@ async fn ours(plan: &Plan, found: &mut Found, missed: u64) -> Result<()> {
     for _ in 0..ROUNDS {
         let crowd = Rc::new(Crowd::default());
         let manners = Manners { after: 1, ..Manners::default() };
-        let dialect = |_| Dialect::Ours { campaigns: vec!["missed".to_owned()], replay: true };
+        let protocol = |_| Protocol::Ours { campaigns: vec!["missed".to_owned()], replay: true };
         let began = Instant::now();
-        let tasks = crowd.gather(1, server.address, manners, dialect).await?;
+        let tasks = crowd.gather(1, server.address, manners, protocol).await?;
         crowd.delivered(head - 1).await?;
         // Whatever might come twice would come now.
         sleep(Duration::from_millis(50)).await;

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{Found, rounded};
-use crate::crowd::{Crowd, Dialect, Manners};
+use crate::crowd::{Crowd, Manners, Protocol};
 use crate::plan::Plan;
 use crate::server::Server;
 
@@ -27,11 +27,11 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     }
     let crowd = Rc::new(Crowd::default());
     let manners = Manners { pings: true, returns: true, after: 0 };
-    let dialect = |index: usize| Dialect::Ours {
+    let protocol = |index: usize| Protocol::Ours {
         campaigns: vec![ids[index % CAMPAIGNS].clone()],
         replay: true,
     };
-    let tasks = crowd.gather(plan.connections, server.address, manners, dialect).await?;
+    let tasks = crowd.gather(plan.connections, server.address, manners, protocol).await?;
     for id in &ids {
         server.begin(id).await?;
     }
