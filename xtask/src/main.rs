@@ -14,6 +14,7 @@ mod model;
 mod mutants;
 mod npm;
 mod pack;
+mod record;
 mod repo;
 mod setup;
 mod sim;
@@ -63,6 +64,8 @@ cargo xtask <command>
   load  [--connections N] [--seconds S] [--only SCENARIO]
                                          put the server under load, beside servers of Node and NATS,
                                          into target/report/load.json
+  record                                 record sessions of the client with the server, for the tests
+                                         that replay them, into tests/recordings
   pack                                   the npm tarball, into target/
 ";
 
@@ -100,6 +103,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         Some("size") => done(arguments).and_then(|()| size::run_command(&repo))?,
         Some("bench") => bench::run_command(&repo, &bench::Options::parse(arguments)?)?,
         Some("load") => load::run_command(&repo, &load::Options::parse(arguments)?)?,
+        Some("record") => done(arguments).and_then(|()| record::run_command(&repo))?,
         Some("pack") => done(arguments).and_then(|()| pack::run_command(&repo))?,
         Some(other) => bail!("there is no command `{other}`\n\n{USAGE}"),
         None => bail!("which command?\n\n{USAGE}"),

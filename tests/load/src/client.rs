@@ -1,7 +1,7 @@
 //! The real client: the machine of the crate itself, driven by its three verbs over a socket that can be
 //! taken away from it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,21 +13,34 @@ use campaign_sync::sync::{Config, Effect, Input, Machine, Now, Status, Timestamp
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use crate::record::recording::{Direction, Recording};
 use crate::socket::Socket;
 use crate::tally::wall_ms;
 
 /// The close code of a connection that broke.
 const BROKE: u16 = 1006;
 
+/// What happens to a client's connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Network {
+    #[default]
+    Up,
+    /// Attempts to connect fail at once.
+    Refusing,
+    /// An attempt to connect waits until the network is up.
+    Stalled,
+}
+
 /// What can be done to a client's network, and what became of the client.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
-    /// While it is, nothing gets through.
-    dark: Cell<bool>,
-    /// The client has yet to be told that it is not any more, as pages are.
+    network: Cell<Network>,
+    /// The network is back, and the client has yet to receive the event that pages have for it.
     online: Cell<bool>,
     changed: Notify,
     pub(crate) seen: RefCell<Seen>,
+    /// Every frame of the client, on a line that records.
+    recording: Option<RefCell<Recording>>,
 }
 
 /// What became of a client.
@@ -45,15 +58,34 @@ pub(crate) struct Seen {
 }
 
 impl Line {
-    /// Kills the socket, and lets none be opened.
-    pub(crate) fn cut(&self) {
-        self.dark.set(true);
-        self.changed.notify_one();
+    /// A line that records every frame.
+    pub(crate) fn recorded() -> Self {
+        Self { recording: Some(RefCell::default()), ..Self::default() }
     }
 
-    /// Connections are possible again; nobody says so.
+    /// The frames so far; none if the line does not record.
+    pub(crate) fn recording(&self) -> Option<Ref<'_, Recording>> {
+        self.recording.as_ref().map(RefCell::borrow)
+    }
+
+    /// Kills the socket, and lets none be opened.
+    pub(crate) fn cut(&self) {
+        self.set(Network::Refusing);
+    }
+
+    /// Kills the socket; the next one opens after [`Line::mend`].
+    pub(crate) fn stall(&self) {
+        self.set(Network::Stalled);
+    }
+
+    /// Connections are possible again; the client receives no event about it.
     pub(crate) fn mend(&self) {
-        self.dark.set(false);
+        self.set(Network::Up);
+    }
+
+    fn set(&self, network: Network) {
+        self.network.set(network);
+        self.changed.notify_one();
     }
 
     /// The network is back, and the client hears of it.
@@ -133,7 +165,7 @@ impl Client {
                 Effect::Open(socket) => self.wanted = Some(socket),
                 Effect::Send(_, text) => self.say.push(text),
                 Effect::CloseSocket(..) => {
-                    self.socket = None;
+                    (self.socket, self.wanted) = (None, None);
                     self.say.clear();
                 }
                 Effect::Changed => drop(self.machine.take_changes()),
@@ -148,33 +180,55 @@ impl Client {
 
     /// Opens, says, or waits for whatever comes first.
     async fn turn(&mut self) {
-        if self.line.dark.get()
+        let network = self.line.network.get();
+        if network != Network::Up
             && let Some((id, socket)) = self.socket.take()
         {
             socket.kill();
             self.say.clear();
-            return self.handle(Input::Closed(id, BROKE));
+            return self.closed(id);
         }
         if self.line.online.take() {
             self.handle(Input::Woke(Wake::Online));
         }
-        if let Some(id) = self.wanted.take() {
+        if network != Network::Stalled
+            && let Some(id) = self.wanted.take()
+        {
             return self.open(id).await;
         }
-        if let Some((id, socket)) = &mut self.socket {
-            for text in std::mem::take(&mut self.say) {
-                if socket.send(&text).await.is_err() {
-                    let id = *id;
-                    self.socket = None;
-                    return self.handle(Input::Closed(id, BROKE));
-                }
-            }
+        if let Some(id) = self.flush().await {
+            return self.closed(id);
         }
         self.wait().await;
     }
 
+    /// Writes the frames that the machine wants to send. Returns the socket if it broke.
+    async fn flush(&mut self) -> Option<ConnectionId> {
+        let (id, mut socket) = self.socket.take()?;
+        for text in std::mem::take(&mut self.say) {
+            if socket.send(&text).await.is_err() {
+                return Some(id);
+            }
+            self.record(id, Direction::Sent, &text);
+        }
+        self.socket = Some((id, socket));
+        None
+    }
+
+    fn closed(&mut self, id: ConnectionId) {
+        self.record(id, Direction::Closed, &BROKE.to_string());
+        self.handle(Input::Closed(id, BROKE));
+    }
+
+    fn record(&self, id: ConnectionId, direction: Direction, frame: &str) {
+        if let Some(recording) = &self.line.recording {
+            let at_ms = self.started.elapsed().as_millis() as u64;
+            recording.borrow_mut().add(at_ms, id.0, direction, frame);
+        }
+    }
+
     async fn open(&mut self, id: ConnectionId) {
-        if !self.line.dark.get()
+        if self.line.network.get() == Network::Up
             && let Ok(socket) = Socket::connect(Ipv4Addr::LOCALHOST, self.to, "/api/v2/ws").await
         {
             self.socket = Some((id, socket));
@@ -207,13 +261,17 @@ impl Client {
         self.socket = socket;
         let Some(id) = id else { return self.handle(Input::Woke(Wake::Timer)) };
         for frame in frames {
+            self.record(id, Direction::Received, &String::from_utf8_lossy(&frame));
             self.handle(Input::Received(id, Frame::Binary(&frame)));
+            if let Some(id) = self.flush().await {
+                return self.closed(id);
+            }
         }
         match open {
             Some(true) => {}
             Some(false) => {
                 self.socket = None;
-                self.handle(Input::Closed(id, BROKE));
+                self.closed(id);
             }
             None => self.handle(Input::Woke(Wake::Timer)),
         }

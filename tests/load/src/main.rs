@@ -1,5 +1,6 @@
 //! `campaign-sync-load`: drives the reference server from a second process on loopback, and the servers
 //! that it is measured beside. `cargo xtask load` builds all of them and starts it.
+//! `campaign-sync-load record` records two sessions of the client for tests instead: [`record`].
 //!
 //! One thread and one task a socket: what the generator takes from the machine, the server does not
 //! have. Everything that arrives is checked to come once and in order, in every measurement.
@@ -10,6 +11,7 @@ mod http;
 mod jetstream;
 mod plan;
 mod process;
+mod record;
 mod report;
 mod scenarios;
 mod server;
@@ -18,7 +20,7 @@ mod tally;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use pico_args::Arguments;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -32,8 +34,8 @@ const SCENARIOS: [&str; 8] =
     ["idle", "fan-out", "active", "storm", "recovery", "campaigns", "history", "anycable"];
 
 fn main() -> ExitCode {
-    let plan = match prepare() {
-        Ok(plan) => plan,
+    let job = match prepare() {
+        Ok(job) => job,
         Err(error) => {
             eprintln!("error: {error:#}");
             return ExitCode::from(2);
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ran = runtime
         .context("no runtime")
-        .and_then(|runtime| LocalSet::new().block_on(&runtime, run(&plan)));
+        .and_then(|runtime| LocalSet::new().block_on(&runtime, job.run()));
     match ran {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -53,11 +55,32 @@ fn main() -> ExitCode {
     }
 }
 
-fn prepare() -> Result<Plan> {
-    let plan = Plan::parse(Arguments::from_env())?;
+/// What a run of this program does.
+enum Job {
+    Measure(Plan),
+    Record(record::Options),
+}
+
+impl Job {
+    async fn run(&self) -> Result<bool> {
+        match self {
+            Self::Measure(plan) => run(plan).await,
+            Self::Record(options) => record::run(options).await.map(|()| true),
+        }
+    }
+}
+
+fn prepare() -> Result<Job> {
+    let mut arguments = Arguments::from_env();
+    match arguments.subcommand()?.as_deref() {
+        Some("record") => return Ok(Job::Record(record::Options::parse(arguments)?)),
+        Some(other) => bail!("there is no command `{other}`"),
+        None => {}
+    }
+    let plan = Plan::parse(arguments)?;
     plan.check(process::raise_file_limit()?, &SCENARIOS)?;
     std::fs::create_dir_all(&plan.work).with_context(|| format!("{}", plan.work.display()))?;
-    Ok(plan)
+    Ok(Job::Measure(plan))
 }
 
 /// Runs what was asked for; `false` if a promise was not kept, or a scenario did not come to its end.

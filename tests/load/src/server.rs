@@ -31,12 +31,19 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it, with these flags beside the usual ones.
     pub(crate) async fn start(plan: &Plan, name: &str, flags: &[&str]) -> Result<Self> {
-        let directory = plan.work.join(name);
+        Self::start_in(plan.work.join(name), plan.server.clone(), flags).await
+    }
+
+    /// Starts that program in a directory of its own, which is made if need be.
+    pub(crate) async fn start_in(
+        directory: PathBuf,
+        program: PathBuf,
+        flags: &[&str],
+    ) -> Result<Self> {
         fs::create_dir_all(&directory).with_context(|| format!("{}", directory.display()))?;
         let usual = ["--db", "campaigns.db", "--requests-per-second", "1000000"];
         let arguments: Vec<OsString> =
             usual.iter().chain(flags).map(|flag| OsString::from(*flag)).collect();
-        let program = plan.server.clone();
         let (process, address) = listening(&directory, &program, &arguments, "127.0.0.1:0").await?;
         let http = Http::connect(address).await?;
         Ok(Self { process, address, http, directory, program, arguments })
@@ -64,7 +71,12 @@ impl Server {
 
     /// Starts its first phase.
     pub(crate) async fn begin(&mut self, id: &str) -> Result<()> {
-        let path = format!("/campaigns/{id}/start");
+        self.act(id, "start").await
+    }
+
+    /// Asks for an action by the last word of its route.
+    pub(crate) async fn act(&mut self, id: &str, action: &str) -> Result<()> {
+        let path = format!("/campaigns/{id}/{action}");
         self.http.ask("POST", &path, Some(json!({}))).await.map(drop)
     }
 

@@ -202,7 +202,7 @@ impl Session {
         self.end(reply::draining(now, DRAIN_RETRY_MS + spread), 1012, "draining");
     }
 
-    /// Takes what came of [`Step::Ask`]: whether the other servers could be reached.
+    /// Takes the outcome of [`Step::Ask`]: whether the other servers could be reached.
     pub const fn asked(&mut self, reached: bool) {
         self.asked = Some(reached);
     }
