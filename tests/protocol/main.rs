@@ -20,6 +20,7 @@ mod negotiation;
 mod older_spellings;
 mod polling;
 mod query;
+mod recordings;
 mod recovery;
 mod rest_snapshot;
 mod retries;

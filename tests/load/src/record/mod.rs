@@ -1,9 +1,9 @@
 //! `campaign-sync-load record`: records sessions of the real client with a running reference server,
 //! frame by frame, for the tests that replay them. `cargo xtask record` builds both and starts it.
 //!
-//! Beside each recording stands what the server's REST snapshot says at its end, so that a test compares
-//! the client with the server. Seeds are fixed, so rows, outcomes and the frames that the client sends
-//! are the same in every run. The epoch, times, and the hashes over them are not.
+//! Beside each recording stands an expectation: the state in the server's REST snapshot at the end, so
+//! that a test compares the client with the server. Seeds are fixed: rows, outcomes and the requests of
+//! the client are the same in every run. The epoch, times, and the hashes over them differ.
 
 pub(crate) mod recording;
 

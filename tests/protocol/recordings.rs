@@ -1,0 +1,173 @@
+//! Sessions recorded from the reference server, replayed frame by frame. The state at the end must equal
+//! the server's REST snapshot of that moment. `cargo xtask record` makes both.
+
+use std::collections::BTreeMap;
+
+use campaign_sync::protocol::CampaignId;
+use campaign_sync::sync::{Config, Input, Verdict};
+use serde_json::{Value, json};
+
+use crate::world::{World, id, text};
+
+const GENERATION_TO_HTTP: [&str; 2] = [
+    include_str!("../recordings/generation-to-http.jsonl"),
+    include_str!("../recordings/generation-to-http.expected.json"),
+];
+const DISCONNECT: [&str; 2] = [
+    include_str!("../recordings/disconnect-during-dns-transition.jsonl"),
+    include_str!("../recordings/disconnect-during-dns-transition.expected.json"),
+];
+
+/// A machine in the place of the recorded one.
+struct Replay {
+    world: World,
+    campaign: CampaignId,
+    expected: Value,
+    /// Frames that the machine sent and the recording has shown so far.
+    compared: usize,
+    /// Connections that the recording has shown so far.
+    connections: u64,
+}
+
+impl Replay {
+    /// Replays a whole session; `frame` hands over each frame received.
+    fn run([recording, expected]: [&str; 2], frame: impl Fn(&mut Self, &str)) -> Self {
+        let expected: Value = serde_json::from_str(expected).expect("an expectation is JSON");
+        let seed = expected["machineSeed"].as_u64().expect("a seed is a number");
+        let campaign = id(&text(&expected["campaignId"]));
+        let world = World::seeded(Config::default(), seed);
+        let mut replay = Self { world, campaign, expected, compared: 0, connections: 0 };
+        replay.world.input(Input::Retain(replay.campaign.clone()));
+        replay.world.input(Input::Connect);
+        let mut elapsed_ms = 0;
+        for line in recording.lines() {
+            let line: Value = serde_json::from_str(line).expect("a recorded line is JSON");
+            let at_ms = line["at_ms"].as_u64().expect("a time is a number");
+            replay.world.advance(at_ms - elapsed_ms);
+            elapsed_ms = at_ms;
+            replay.line(&line, &frame);
+        }
+        replay
+    }
+
+    fn line(&mut self, line: &Value, frame: impl Fn(&mut Self, &str)) {
+        let recorded = text(&line["frame"]);
+        match line["direction"].as_str() {
+            Some("sent") => {
+                if line["connection"] != self.connections {
+                    self.connections += 1;
+                    assert_eq!(self.world.opened.len() as u64, self.connections, "{line}");
+                    self.world.open();
+                }
+                let recorded = serde_json::from_str(&recorded).expect("only JSON is sent");
+                let sent = self.world.sent.get(self.compared).cloned().map(without_client);
+                assert_eq!(sent, Some(without_client(recorded)), "at {} ms", line["at_ms"]);
+                self.compared += 1;
+            }
+            Some("received") => {
+                let rows = self.view()["domainsCount"].as_u64();
+                frame(self, &recorded);
+                assert!(self.view()["domainsCount"].as_u64() >= rows, "no row disappears");
+            }
+            Some("closed") => self.world.close(recorded.parse().expect("a close code")),
+            other => panic!("{other:?} is not a direction"),
+        }
+    }
+
+    fn view(&self) -> Value {
+        let view = self.world.machine.view(self.campaign.as_str(), self.world.now);
+        serde_json::to_value(view.expect("the campaign is held")).expect("views are plain")
+    }
+
+    /// Compares the state with the server's, and expects that nothing went wrong on the way.
+    fn check(&self) {
+        let (view, expected) = (self.view(), &self.expected);
+        assert_eq!(view["status"], "live");
+        for member in ["position", "domainsCount", "domainsDigest"] {
+            assert_eq!(view[member], expected[member], "{member}");
+        }
+        for member in ["currentPhase", "phaseStatus"] {
+            assert_eq!(view["campaign"][member], expected[member], "{member}");
+        }
+        for column in ["dns", "http"] {
+            let counts = counts(&view["counts"][column]);
+            assert_eq!(json!(counts), expected["counts"][column], "{column}");
+        }
+        assert_eq!(self.compared, self.world.sent.len(), "nothing else was sent");
+        let metrics = self.world.metrics();
+        assert_eq!((metrics.corrupt, metrics.gaps, metrics.snapshots), (0, 0, 0));
+    }
+}
+
+/// A message without the name and version of the client, which every release changes.
+fn without_client(mut message: Value) -> Value {
+    if let Some(members) = message.as_object_mut() {
+        members.remove("client");
+    }
+    message
+}
+
+fn counts(pairs: &Value) -> BTreeMap<String, u64> {
+    let pairs = pairs.as_array().expect("counts are pairs").iter();
+    pairs.map(|it| (text(&it[0]), it[1].as_u64().expect("a count is a number"))).collect()
+}
+
+/// Hands over a frame, of which the machine must refuse nothing.
+fn once(replay: &mut Replay, frame: &str) {
+    let outcome = replay.world.frame(frame);
+    let refused = outcome.verdicts.iter().any(|it| matches!(it, Verdict::Refused(_)));
+    assert!(outcome.refused.is_none() && !refused, "{outcome:?}\n{frame}");
+}
+
+/// The transitions that listeners heard of, in order.
+fn transitions(replay: &Replay) -> Vec<String> {
+    let notices = replay.world.notices.iter().filter(|it| it.kind() == "phasetransition");
+    let notices = notices.map(|it| serde_json::to_value(it).expect("notices are plain"));
+    notices.map(|it| text(&it["newPhase"])).collect()
+}
+
+#[test]
+fn generation_to_http_ends_as_the_server_says() {
+    let replay = Replay::run(GENERATION_TO_HTTP, once);
+    replay.check();
+    assert_eq!(transitions(&replay), ["dns_validation", "http_keyword_validation"]);
+}
+
+#[test]
+fn disconnect_recovers_by_replay_and_ends_as_the_server_says() {
+    let replay = Replay::run(DISCONNECT, once);
+    replay.check();
+    assert_eq!(replay.connections, 2);
+    assert_eq!(transitions(&replay), ["dns_validation"]);
+    let recovered = replay.world.notice("recovered");
+    assert_eq!(
+        (&recovered["reason"], &recovered["outcome"]),
+        (&json!("reconnect"), &json!("replay"))
+    );
+    assert!(recovered["events"].as_u64() > Some(0));
+}
+
+#[test]
+fn sessions_end_the_same_if_event_frames_arrive_twice() {
+    for session in [GENERATION_TO_HTTP, DISCONNECT] {
+        let replay = Replay::run(session, |replay, frame| {
+            once(replay, frame);
+            if frame.contains(r#""sequence":{"#) {
+                once(replay, frame);
+            }
+        });
+        replay.check();
+        let metrics = replay.world.metrics();
+        assert!(metrics.duplicates + metrics.redelivered + metrics.out_of_order > 0);
+    }
+}
+
+#[test]
+fn sessions_end_the_same_if_each_document_is_a_frame() {
+    for session in [GENERATION_TO_HTTP, DISCONNECT] {
+        let replay = Replay::run(session, |replay, frame| {
+            frame.split('\n').for_each(|document| once(replay, document));
+        });
+        replay.check();
+    }
+}
