@@ -1,14 +1,14 @@
-//! What every room of the machine needs beside its own state: the present, limits, counters, and
-//! the queue of effects.
+//! What every part of the machine needs beside its own state: the present, limits, counters, chance and
+//! the outbox.
 
+use super::config::Config;
 use super::effect::Effect;
-use super::input::{ConnectionId, Ticket};
+use super::input::Ticket;
 use super::log::{Facts, Level, LogRecord};
 use super::notice::Notice;
 use super::queue::Queue;
 use super::rng::Rng;
-use super::seal::Sealing;
-use super::{Config, Now, Timestamp};
+use super::time::{Now, Timestamp};
 use crate::protocol::CampaignId;
 use crate::protocol::write::push_decimal;
 
@@ -25,12 +25,6 @@ pub struct Context {
     pub metrics: Metrics,
     /// Jitter.
     pub rng: Rng,
-    /// The socket that is open and acknowledged, if there is one.
-    pub socket: Option<ConnectionId>,
-    /// A proof of freshness is wanted sooner than the next heartbeat.
-    pub ping_wanted: bool,
-    /// Whether content is sealed.
-    pub sealing: Sealing,
     effects: Queue<Effect>,
     changed: Vec<CampaignId>,
     tickets: u64,
@@ -45,9 +39,6 @@ impl Context {
             config,
             metrics: Metrics::default(),
             rng: Rng::new(seed),
-            socket: None,
-            ping_wanted: false,
-            sealing: Sealing::default(),
             effects: Queue::new(),
             changed: Vec::new(),
             tickets: 0,
@@ -58,13 +49,6 @@ impl Context {
     /// Queues an effect.
     pub fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);
-    }
-
-    /// Sends on the open socket, if there is one.
-    pub fn send(&mut self, message: String) {
-        if let Some(connection) = self.socket {
-            self.effects.push(Effect::Send(connection, message));
-        }
     }
 
     /// Queues a notice for listeners.
@@ -113,9 +97,9 @@ impl Context {
         !self.effects.is_empty()
     }
 
-    /// When to come back to a server that asked for `ms` of patience: not before, not all at once,
-    /// and not never.
-    pub fn after_patience(&mut self, ms: u64) -> Timestamp {
+    /// When to retry after a server asked for a pause of `ms`: not before, not all at once, and within
+    /// [`Config::retry_after_max_ms`] and a half.
+    pub fn retry_at(&mut self, ms: u64) -> Timestamp {
         let unbounded = planted!(PatienceUnbounded);
         let ms = if unbounded { ms } else { ms.min(self.config.retry_after_max_ms) };
         self.now.at + ms + self.rng.up_to(ms / 2)

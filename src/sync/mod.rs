@@ -5,37 +5,26 @@
 //! every `handle` a driver drains the effects to the end and arms one timer. There are always three
 //! drivers: the browser shell, the simulator and a native socket.
 
-pub mod announce;
 pub mod backoff;
-pub mod campaigns;
 pub mod config;
 pub mod connection;
 pub mod context;
-pub mod control;
-pub mod dedupe;
 pub mod effect;
-pub mod gap;
+pub mod encryption;
 pub mod input;
-pub mod link;
 pub mod log;
 pub mod machine;
 pub mod metrics;
 pub mod notice;
 pub mod outcome;
-pub mod polling;
+mod polling;
 pub mod queue;
-pub mod reached;
-pub mod receive;
-pub mod recovery;
-pub mod repair;
 pub mod rng;
-#[cfg_attr(not(feature = "encrypted"), path = "unsealed.rs")]
-pub mod seal;
-pub mod sequencing;
-pub mod session;
+mod router;
+pub mod scope;
 pub mod status;
 pub mod subscription;
-pub mod swap;
+pub mod subscriptions;
 pub mod time;
 
 pub use config::Config;

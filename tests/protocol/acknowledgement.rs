@@ -19,7 +19,7 @@ fn unacknowledged(config: Config) -> World {
 }
 
 fn state(world: &World) -> &'static str {
-    world.machine.connection().as_str()
+    world.machine.connection().state().as_str()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use campaign_sync::protocol::Code;
 use campaign_sync::protocol::frame::Frame;
-use campaign_sync::sync::connection::Connection;
+use campaign_sync::sync::connection::ConnectionState;
 use campaign_sync::sync::input::{ConnectionId, Ticket};
 use campaign_sync::sync::{Config, Input, Verdict};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ fn with_token() -> Config {
 }
 
 fn state(world: &World) -> &'static str {
-    world.machine.connection().as_str()
+    world.machine.connection().state().as_str()
 }
 
 /// Milliseconds from a lost connection to the next attempt.
@@ -79,7 +79,10 @@ fn a_token_too_long_for_any_server_is_given_up() {
     world.input(Input::Connect);
     world.input(Input::Token(world.tokens[0], Some("x".repeat(600))));
     world.open();
-    assert!(matches!(world.machine.connection(), Connection::Failed(Code::Unauthorized)));
+    assert!(matches!(
+        world.machine.connection().state(),
+        ConnectionState::Failed(Code::Unauthorized)
+    ));
     assert_eq!((world.sent.len(), world.closed.len()), (0, 1));
 }
 
@@ -110,7 +113,10 @@ fn a_refused_session_is_tried_with_three_fresh_tokens() {
             world.advance_until(|world| world.tokens.len() == attempt + 2);
         }
     }
-    assert!(matches!(world.machine.connection(), Connection::Failed(Code::Unauthorized)));
+    assert!(matches!(
+        world.machine.connection().state(),
+        ConnectionState::Failed(Code::Unauthorized)
+    ));
 }
 
 #[test]

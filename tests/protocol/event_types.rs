@@ -194,7 +194,7 @@ fn row_of_another_held_campaign_appears_only_there() {
     assert_eq!(world.frame(&other.frame(1, other.head())).applied, 6);
     assert_eq!(seen(&mut world), before);
     let there = world.machine.subscription("campaign-2").expect("it is held");
-    assert_eq!(there.store.table().len(), 5);
+    assert_eq!(there.store().table().len(), 5);
 }
 
 #[test]

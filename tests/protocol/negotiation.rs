@@ -60,9 +60,9 @@ fn a_damaged_first_document_is_counted_and_the_acknowledgement_still_awaited() {
     for first in [event, pong, foreign, "not json".to_owned()] {
         let mut world = negotiating(Config::default());
         assert!(matches!(world.receive(&first), Verdict::Refused(_)), "{first}");
-        assert_eq!(world.machine.connection().as_str(), "connecting", "{first}");
+        assert_eq!(world.machine.connection().state().as_str(), "connecting", "{first}");
         world.receive(&wire::ack());
-        assert_eq!(world.machine.connection().as_str(), "open", "{first}");
+        assert_eq!(world.machine.connection().state().as_str(), "open", "{first}");
     }
 }
 
@@ -79,7 +79,7 @@ fn a_server_that_does_not_acknowledge_is_tried_again() {
 fn an_error_before_the_acknowledgement_is_waited_over() {
     let mut world = negotiating(Config::default());
     world.receive(&message("error", &json!({"code": "rate_limited", "message": "slow down"})));
-    assert_eq!(world.machine.connection().as_str(), "connecting");
+    assert_eq!(world.machine.connection().state().as_str(), "connecting");
     world.receive(&wire::ack());
-    assert_eq!(world.machine.connection().as_str(), "open");
+    assert_eq!(world.machine.connection().state().as_str(), "open");
 }

@@ -177,7 +177,7 @@ fn answer_again(world: &mut World, json: &Value) {
     let before = world.fetches.len();
     for _ in 0..60 {
         // Sockets that open are closed again: none can be had.
-        if world.machine.connection().socket().is_some() {
+        if world.machine.connection().state().socket().is_some() {
             world.close(1006);
         }
         world.advance(1_000);
@@ -220,7 +220,7 @@ fn a_socket_goes_on_from_what_was_fetched() {
     }
     answer(&mut world, &fetched(EPOCH, 6, &rows(5)));
     world.clear();
-    world.advance_until(|world| world.machine.connection().socket().is_some());
+    world.advance_until(|world| world.machine.connection().state().socket().is_some());
     world.open();
     world.receive(&crate::wire::ack());
     assert_eq!(world.request()["lastSequenceNumber"], 6);

@@ -2,8 +2,8 @@
 //! order.
 
 use campaign_sync::protocol::{Code, Epoch, EventHash, SequenceNumber};
-use campaign_sync::sync::dedupe::DedupeWindow;
-use campaign_sync::sync::gap::{GapBuffer, Holding};
+use campaign_sync::sync::subscription::dedupe::DedupeWindow;
+use campaign_sync::sync::subscription::gap::{GapBuffer, Holding};
 use campaign_sync::sync::{Config, Input, Verdict};
 use serde_json::json;
 

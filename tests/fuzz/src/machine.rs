@@ -6,7 +6,7 @@ use campaign_sync::protocol::digest::RowHasher;
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::protocol::{CampaignId, Digest, Epoch, Position, SequenceNumber};
 use campaign_sync::store::DomainTable;
-use campaign_sync::sync::connection::Connection;
+use campaign_sync::sync::connection::ConnectionState;
 use campaign_sync::sync::input::{Ticket, Wake};
 use campaign_sync::sync::{Config, Input, Machine, Now, Status, Timestamp};
 
@@ -179,7 +179,7 @@ impl Client {
         self.told.forget(&self.machine);
         for id in held {
             let live = self.machine.status(id.as_str(), self.now) == Some(Status::Live);
-            let open = matches!(self.machine.connection(), Connection::Open { .. });
+            let open = matches!(self.machine.connection().state(), ConnectionState::Open { .. });
             assert!(!live || open, "G4: live without anybody to prove it");
             let view = self.machine.view(id.as_str(), self.now).expect("it is held");
             serde_json::to_string(&view).expect("views are plain");
@@ -188,10 +188,10 @@ impl Client {
             let bounded =
                 events <= self.config.held_events_max && bytes <= self.config.held_bytes_max;
             assert!(bounded, "G7: {events} events and {bytes} bytes are held");
-            if subscription.store.table().len() <= ROWS_RECOUNTED {
-                recount(subscription.store.table());
+            if subscription.store().table().len() <= ROWS_RECOUNTED {
+                recount(subscription.store().table());
             }
-            let Some(position) = subscription.store.position().cloned() else { continue };
+            let Some(position) = subscription.store().position().cloned() else { continue };
             if let Some(before) = self.positions.insert(id.to_string(), position.clone()) {
                 let back = before.epoch == position.epoch
                     && before.sequence_number > position.sequence_number;
@@ -236,7 +236,7 @@ mod tests {
             let client = after(seed);
             let held = client.machine.campaigns().map(|id| id.as_str());
             held.filter_map(|id| client.machine.subscription(id))
-                .map(|subscription| subscription.store.table().len())
+                .map(|subscription| subscription.store().table().len())
                 .sum::<usize>()
         };
         let recorded = crate::seeds::of("machine").len() - crate::seeds::written().len();

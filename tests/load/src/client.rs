@@ -155,7 +155,7 @@ impl Client {
 
     fn position(&self) -> u64 {
         let subscription = self.machine.subscription(self.campaign.as_str());
-        let position = subscription.and_then(|it| it.store.position());
+        let position = subscription.and_then(|it| it.store().position());
         position.map_or(0, |position| position.sequence_number.get())
     }
 

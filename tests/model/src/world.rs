@@ -285,10 +285,10 @@ impl World {
             return Some("G1");
         }
         let truth = shown(campaign, number as u8);
-        let table = subscription.store.table();
+        let table = subscription.store().table();
         let mut rows: Vec<&str> = (0..table.len()).map(|row| table.id(row)).collect();
         rows.sort_unstable();
-        let phase = subscription.store.record().map(|record| record.phase);
+        let phase = subscription.store().record().map(|record| record.phase);
         if phase != truth.phase || rows != truth.rows {
             return Some("G5");
         }

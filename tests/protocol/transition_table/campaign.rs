@@ -287,12 +287,13 @@ fn state(world: &World) -> State {
         return Failed;
     }
     let subscription = world.machine.subscription(CAMPAIGN).expect("it is held");
-    let text = format!("{subscription:?}");
-    let recovery = text.split_once("recovery: ").expect("it has a recovery").1;
-    [("Settled", Settled), ("Due", Due), ("Asked", Asked), ("Replaying", Replaying)]
-        .into_iter()
-        .find(|(word, _)| recovery.starts_with(word))
-        .map_or(Receiving, |(_, state)| state)
+    match subscription.recovery().state_name() {
+        "idle" => Settled,
+        "scheduled" => Due,
+        "awaiting_answer" => Asked,
+        "replaying" => Replaying,
+        _ => Receiving,
+    }
 }
 
 /// The id of the last request: it may have been long ago.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use campaign_sync::protocol::frame::Frame;
-use campaign_sync::sync::connection::Connection;
+use campaign_sync::sync::connection::ConnectionState;
 use campaign_sync::sync::input::{ConnectionId, Ticket, Wake};
 use campaign_sync::sync::{Config, Effect, Input, Machine, Now, Timestamp};
 use serde_json::json;
@@ -261,15 +261,15 @@ impl Driver {
     }
 
     fn state(&self) -> State {
-        match self.machine.connection() {
-            Connection::Idle => Idle,
-            Connection::Waiting { .. } => Waiting,
-            Connection::AskingToken { .. } => AskingToken,
-            Connection::Opening { .. } => Opening,
-            Connection::Negotiating { .. } => Negotiating,
-            Connection::Open { .. } => Open,
-            Connection::Failed(_) => Failed,
-            Connection::Closed => Closed,
+        match self.machine.connection().state() {
+            ConnectionState::Idle => Idle,
+            ConnectionState::Waiting { .. } => Waiting,
+            ConnectionState::AskingToken { .. } => AskingToken,
+            ConnectionState::Opening { .. } => Opening,
+            ConnectionState::Negotiating { .. } => Negotiating,
+            ConnectionState::Open { .. } => Open,
+            ConnectionState::Failed(_) => Failed,
+            ConnectionState::Closed => Closed,
         }
     }
 

@@ -367,8 +367,8 @@ impl Display for Plan {
         write!(to, "replay-max={} replays={} ", self.replay_max, self.replays)?;
         let (lag, known, closes) = (self.lag_ms, self.lag_known, self.closes_laggards);
         write!(to, "lag-ms={lag} lag-known={known} closes-laggards={closes}")?;
-        let faults = Fault::all().filter(|fault| self.levels.of(*fault) > 0);
-        faults.map(|it| write!(to, " {}={}", it.name(), self.levels.of(it))).collect()
+        let mut faults = Fault::all().filter(|fault| self.levels.of(*fault) > 0);
+        faults.try_for_each(|it| write!(to, " {}={}", it.name(), self.levels.of(it)))
     }
 }
 

@@ -106,7 +106,7 @@ pub(crate) fn check(
         })?;
         let campaign = shelf.campaigns.get(id.as_str());
         let said = changed.iter().any(|changed| *changed == id.as_str());
-        let passed = watch.step(&subscription.store, campaign, step, said);
+        let passed = watch.step(subscription.store(), campaign, step, said);
         advanced += passed.map_err(|violation| Violation {
             detail: format!("{id}: {}", violation.detail),
             ..violation
@@ -131,7 +131,7 @@ pub(crate) fn check_memory(client: &Client, frame: Frame<'_>, verdicts: &[Verdic
         let Some((id, epoch, number)) = sequence_of(document) else { continue };
         let Some(watch) = client.watches.get(&id) else { continue };
         let Some(held) = client.machine.subscription(&id) else { continue };
-        let Some(position) = held.store.position() else { continue };
+        let Some(position) = held.store().position() else { continue };
         let (Some((_, before)), false) = (watch.place, watch.replaced) else { continue };
         let age = position.sequence_number.get().saturating_sub(number);
         let known = epoch == position.epoch.as_str()
@@ -155,7 +155,7 @@ pub(crate) fn check_live(client: &Client, shelf: &Shelf, lag_ms: u64, true_ms: u
         demand(!watch.told_of_difference, "G10", || {
             format!("{id} is live although its rows are known to differ")
         })?;
-        let position = client.machine.subscription(id).and_then(|it| it.store.position());
+        let position = client.machine.subscription(id).and_then(|it| it.store().position());
         let proven =
             |proof: &Proof| proof.is_young(now) && position.is_some_and(|it| proof.is_of(it));
         demand(watch.proofs.iter().any(proven), "G4", || {
@@ -195,7 +195,7 @@ pub(crate) fn converged(client: &Client, shelf: &Shelf, now: Now) -> Result<(), 
         if status != Some(Status::Live) || place != Some(head) {
             return Err(format!("{id} is {status:?} at {place:?}, the head is {head:?}"));
         }
-        let store = client.machine.subscription(id).map(|subscription| &subscription.store);
+        let store = client.machine.subscription(id).map(|subscription| subscription.store());
         // Of the record no digest tells: after silent changes that were taken back, it may be that
         // of a server without them.
         let states = log.states_at(log.head()).unwrap_or_default();

@@ -134,7 +134,7 @@ impl World {
                 let Some((id, epoch, promised)) = promise else { return Ok(()) };
                 // Let go of in the same step: what it had reached cannot be seen any more.
                 let Some(held) = client.machine.subscription(&id) else { return Ok(()) };
-                let position = held.store.position();
+                let position = held.store().position();
                 let kept = position.is_some_and(|position| {
                     position.epoch.as_str() != epoch || position.sequence_number.get() >= promised
                 });

@@ -21,7 +21,7 @@ impl World {
         if self.clients[number].lacks_key && !self.rng.chance(200) {
             self.find_key(number)?;
         }
-        if !self.clients[number].machine.connection().is_wanted() {
+        if !self.clients[number].machine.connection().state().is_wanted() {
             self.feed(number, Input::Connect)?;
         }
         if self.clients[number].held.is_empty() {
@@ -120,7 +120,7 @@ impl World {
         let shown = machine.domains(id.as_str(), &query).map(|page| (page.total, page.rows.len()));
         let rows = machine
             .subscription(id.as_str())
-            .map(|it| it.store.table().len() + it.store.unconfirmed().len());
+            .map(|it| it.store().table().len() + it.store().unconfirmed().len());
         let expected = rows.map(|rows| (rows, rows.min(1_000)));
         demand(shown == expected, "rows", || format!("{shown:?} rows of {rows:?} are listed"))
     }

@@ -357,7 +357,7 @@ impl World {
         let since_ms = self.now_ms - self.quiet_since_ms.unwrap_or_default();
         for number in 0..self.clients.len() {
             // A session that was ended just before is still being heard of: somebody logs in again.
-            let wanted = self.clients[number].machine.connection().is_wanted();
+            let wanted = self.clients[number].machine.connection().state().is_wanted();
             if !wanted && since_ms <= SETTLE_MS {
                 self.feed(number, Input::Connect)?;
             }
@@ -389,7 +389,7 @@ impl World {
     /// settled on a socket that it has yet to leave, or without one.
     fn is_connected(&self, number: usize) -> Result<(), String> {
         let client = &self.clients[number];
-        let connection = client.machine.connection();
+        let connection = client.machine.connection().state();
         let link = connection.socket().and_then(|ConnectionId(connection)| {
             self.links.get(&LinkId { client: number, visit: client.visit, connection })
         });

@@ -5,9 +5,9 @@ use super::subscription::Subscription;
 
 /// Subscriptions, sorted by campaign id.
 #[derive(Clone, Debug, Default)]
-pub struct Campaigns(Vec<Subscription>);
+pub struct Subscriptions(Vec<Subscription>);
 
-impl Campaigns {
+impl Subscriptions {
     /// The subscription of a campaign.
     pub fn get(&self, campaign_id: &str) -> Option<&Subscription> {
         let at = self.place(campaign_id).ok()?;
@@ -22,7 +22,7 @@ impl Campaigns {
 
     /// Adds a subscription, in the place of one of the same campaign if there is one.
     pub fn insert(&mut self, subscription: Subscription) {
-        match self.place(subscription.id.as_str()) {
+        match self.place(subscription.id().as_str()) {
             Ok(at) => self.0[at] = subscription,
             Err(at) => self.0.insert(at, subscription),
         }
@@ -45,6 +45,6 @@ impl Campaigns {
     }
 
     fn place(&self, campaign_id: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|it| it.id.as_str().cmp(campaign_id))
+        self.0.binary_search_by(|it| it.id().as_str().cmp(campaign_id))
     }
 }

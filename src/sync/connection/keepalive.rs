@@ -1,13 +1,14 @@
-//! The open socket as seen by the clock: pings, proofs of life, round trips.
+//! Keepalive of an open socket: when to ping it, when it is dead, and the round trips.
 
-use super::{Config, Now, Timestamp};
+use crate::sync::config::Config;
+use crate::sync::time::{Now, Timestamp};
 
 /// Pings that may be unanswered at once; more would only say the same.
 const OUTSTANDING_MAX: usize = 8;
 
-/// An open socket.
+/// The keepalive of one socket.
 #[derive(Clone, Debug)]
-pub struct Link {
+pub struct Keepalive {
     /// When it opened.
     pub opened: Timestamp,
     last_received: Timestamp,
@@ -24,18 +25,18 @@ struct Ping {
     sent: Now,
 }
 
-/// What the clock asks of a link.
+/// What a socket needs now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pulse {
+pub enum Heartbeat {
     /// Nothing.
-    Steady,
+    Idle,
     /// Send a ping that carries this number.
     Ping(u64),
     /// The socket is dead.
     Dead,
 }
 
-impl Link {
+impl Keepalive {
     /// A socket that opened now. The first ping is due at once: it brings the first proof.
     pub const fn new(now: Timestamp) -> Self {
         Self {
@@ -68,13 +69,13 @@ impl Link {
         self.next_ping = now;
     }
 
-    /// What is due.
-    pub fn pulse(&mut self, config: &Config, now: Now) -> Pulse {
-        if self.death(config) <= now.at && !planted!(DeadLinkUnnoticed) {
-            return Pulse::Dead;
+    /// When a ping is due, or the socket dead.
+    pub fn poll_heartbeat(&mut self, config: &Config, now: Now) -> Heartbeat {
+        if self.dead_at(config) <= now.at && !planted!(DeadLinkUnnoticed) {
+            return Heartbeat::Dead;
         }
         if self.next_ping > now.at {
-            return Pulse::Steady;
+            return Heartbeat::Idle;
         }
         self.next_ping = now.at + config.heartbeat_ms;
         self.last_echo += 1;
@@ -82,10 +83,10 @@ impl Link {
         if self.outstanding.len() > OUTSTANDING_MAX {
             self.outstanding.remove(0);
         }
-        Pulse::Ping(self.last_echo)
+        Heartbeat::Ping(self.last_echo)
     }
 
-    /// A pong echoed this number: tells when its ping was sent. Each is answered once.
+    /// A pong echoed this number: returns when its ping was sent. Each is answered once.
     pub fn answered(&mut self, echo: u64) -> Option<Now> {
         let ping = self.outstanding.iter().find(|ping| ping.echo == echo).copied()?;
         while self.outstanding.first().is_some_and(|ping| ping.echo <= echo) {
@@ -96,10 +97,10 @@ impl Link {
 
     /// When something is due.
     pub fn deadline(&self, config: &Config) -> Timestamp {
-        self.next_ping.min(self.death(config))
+        self.next_ping.min(self.dead_at(config))
     }
 
-    fn death(&self, config: &Config) -> Timestamp {
+    fn dead_at(&self, config: &Config) -> Timestamp {
         self.probe_deadline.unwrap_or_else(|| self.last_received + config.dead_link_ms)
     }
 }

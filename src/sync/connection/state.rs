@@ -1,4 +1,4 @@
-//! The connection: one enum whose states own their data.
+//! The states of the connection, which own their data.
 //!
 //! ```text
 //! Idle ─Connect─▶ Waiting ─▶ AskingToken ─▶ Opening ─▶ Negotiating ─▶ Open
@@ -7,15 +7,15 @@
 //! any ─4401/4403 without a working token─▶ Failed        any ─Close─▶ Closed
 //! ```
 
-use super::Timestamp;
-use super::input::{ConnectionId, Ticket};
-use super::link::Link;
+use super::keepalive::Keepalive;
 use crate::protocol::Code;
+use crate::sync::input::{ConnectionId, Ticket};
+use crate::sync::time::Timestamp;
 
 /// Where the connection is.
 #[derive(Clone, Debug)]
-pub enum Connection {
-    /// Nobody asked for one.
+pub enum ConnectionState {
+    /// No connection was asked for.
     Idle,
     /// To be tried at `until`.
     Waiting {
@@ -42,8 +42,8 @@ pub enum Connection {
     Negotiating {
         /// Which.
         connection: ConnectionId,
-        /// Its pulse.
-        link: Link,
+        /// Whether it lives.
+        keepalive: Keepalive,
         /// When the acknowledgement is given up.
         deadline: Timestamp,
     },
@@ -51,8 +51,8 @@ pub enum Connection {
     Open {
         /// Which.
         connection: ConnectionId,
-        /// Its pulse.
-        link: Link,
+        /// Whether it lives.
+        keepalive: Keepalive,
     },
     /// Given up, until the application connects again.
     Failed(Code),
@@ -60,18 +60,7 @@ pub enum Connection {
     Closed,
 }
 
-/// What went wrong so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Attempts {
-    /// Connections that failed or did not last, in a row.
-    pub failures: u32,
-    /// Sessions refused in a row.
-    pub refused: u32,
-    /// The server asked to stay away until then.
-    pub not_before: Timestamp,
-}
-
-impl Connection {
+impl ConnectionState {
     /// The socket that counts, if there is one.
     pub const fn socket(&self) -> Option<ConnectionId> {
         match self {
@@ -86,10 +75,10 @@ impl Connection {
         }
     }
 
-    /// The pulse of an open socket.
-    pub const fn link_mut(&mut self) -> Option<&mut Link> {
+    /// The keepalive of an open socket.
+    pub(super) const fn keepalive_mut(&mut self) -> Option<&mut Keepalive> {
         match self {
-            Self::Negotiating { link, .. } | Self::Open { link, .. } => Some(link),
+            Self::Negotiating { keepalive, .. } | Self::Open { keepalive, .. } => Some(keepalive),
             Self::Idle
             | Self::Waiting { .. }
             | Self::AskingToken { .. }
@@ -104,7 +93,7 @@ impl Connection {
         !matches!(self, Self::Idle | Self::Failed(_) | Self::Closed)
     }
 
-    /// The word for it.
+    /// The state by its public name.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Idle => "idle",

@@ -1,20 +1,20 @@
 //! Read-your-writes: promises that settle once a position has been applied.
 
-use super::context::Context;
-use super::effect::Effect;
-use super::input::Ticket;
 use crate::protocol::{Code, Epoch, Position};
+use crate::sync::effect::Effect;
+use crate::sync::input::Ticket;
+use crate::sync::scope::Scope;
 
 /// Promises that one campaign may have open at once.
 const WAITERS_MAX: usize = 1_000;
 
 /// Promises waiting for positions of one campaign.
 #[derive(Clone, Debug, Default)]
-pub struct Waiters(Vec<(Position, Ticket)>);
+pub(super) struct Waiters(Vec<(Position, Ticket)>);
 
 impl Waiters {
     /// Adds a promise; it is refused beyond the limit.
-    pub fn add(&mut self, cx: &mut Context, position: Position, ticket: Ticket) {
+    pub(super) fn add(&mut self, cx: &mut Scope<'_>, position: Position, ticket: Ticket) {
         if self.0.len() == WAITERS_MAX {
             cx.effect(Effect::Settle(ticket, Some(Code::TooMany)));
         } else {
@@ -23,7 +23,12 @@ impl Waiters {
     }
 
     /// Settles those that are reached. A position in a log that was replaced is behind us.
-    pub fn settle(&mut self, cx: &mut Context, reached: Option<&Position>, retired: &[Epoch]) {
+    pub(super) fn resolve(
+        &mut self,
+        cx: &mut Scope<'_>,
+        reached: Option<&Position>,
+        retired: &[Epoch],
+    ) {
         if self.0.is_empty() {
             return;
         }
@@ -42,7 +47,7 @@ impl Waiters {
     }
 
     /// Fails all.
-    pub fn fail(&mut self, cx: &mut Context, code: Code) {
+    pub(super) fn fail(&mut self, cx: &mut Scope<'_>, code: Code) {
         for (_, ticket) in &core::mem::take(&mut self.0) {
             cx.effect(Effect::Settle(*ticket, Some(code)));
         }

@@ -1,0 +1,33 @@
+//! Sealed content: opened when it is next, and never shown unless it opens where it belongs.
+//!
+//! Once the application has said that content is sealed, nothing unsealed is accepted any more: a server,
+//! or somebody on the way, cannot talk the client out of it. `enabled` and `disabled` have the same
+//! signatures; a module without the feature reads everything as it is.
+
+#[cfg(not(feature = "encrypted"))]
+mod disabled;
+#[cfg(feature = "encrypted")]
+mod enabled;
+
+#[cfg(not(feature = "encrypted"))]
+pub use disabled::{Encryption, PartContent, Undecryptable};
+#[cfg(feature = "encrypted")]
+pub use enabled::{Encryption, PartContent, Undecryptable};
+
+use crate::protocol::snapshot::SnapshotPart;
+
+/// A snapshot part, as far as it could be opened.
+#[derive(Debug)]
+pub enum OpenedPart<'a> {
+    /// It opened.
+    Opened(Box<SnapshotPart<'a>>),
+    /// It did not.
+    Closed {
+        /// Which campaign.
+        campaign_id: &'a str,
+        /// Which request.
+        request_id: Option<&'a str>,
+        /// Why.
+        why: Undecryptable,
+    },
+}

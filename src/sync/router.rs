@@ -1,0 +1,347 @@
+//! The only place that routes between the connection and the campaigns: frames are split into documents,
+//! and each document goes to the one that it concerns.
+
+use super::connection::{Connection, ConnectionEvent};
+use super::context::Context;
+use super::encryption::{Encryption, OpenedPart};
+use super::input::ConnectionId;
+use super::log::{Facts, Level};
+use super::notice::Notice;
+use super::outcome::{Outcome, Verdict};
+use super::scope::Scope;
+use super::subscription::{LinkState, Subscription};
+use super::subscriptions::Subscriptions;
+use super::time::Now;
+use crate::protocol::envelope::{Envelope, RawSequence};
+use crate::protocol::event::EventKind;
+use crate::protocol::frame::Frame;
+use crate::protocol::server::{Head, ServerMessage};
+use crate::protocol::{CampaignId, Code, client};
+
+/// The connection and the campaigns, with what they share.
+#[derive(Clone, Debug)]
+pub(super) struct Router {
+    pub(super) cx: Context,
+    pub(super) connection: Connection,
+    pub(super) subscriptions: Subscriptions,
+    pub(super) encryption: Encryption,
+}
+
+impl Router {
+    pub(super) fn new(cx: Context) -> Self {
+        Self {
+            cx,
+            connection: Connection::default(),
+            subscriptions: Subscriptions::default(),
+            encryption: Encryption::default(),
+        }
+    }
+
+    /// What the connection means for a campaign.
+    pub(super) fn link_state(&self) -> LinkState {
+        if self.connection.open_socket().is_some() {
+            LinkState::Connected
+        } else if self.connection.state().is_wanted() {
+            LinkState::Connecting
+        } else {
+            LinkState::Off
+        }
+    }
+
+    /// Lets campaigns react, with the socket that is open now.
+    pub(super) fn react<R>(
+        &mut self,
+        react: impl FnOnce(&mut Subscriptions, &mut Scope<'_>) -> R,
+    ) -> R {
+        let Self { cx, connection, subscriptions, encryption } = self;
+        let mut scope = Scope::new(cx, connection.open_socket(), encryption);
+        let result = react(subscriptions, &mut scope);
+        if scope.wants_ping() {
+            connection.ping_soon(cx.now.at);
+        }
+        result
+    }
+
+    /// Lets every campaign react.
+    pub(super) fn each(&mut self, mut react: impl FnMut(&mut Subscription, &mut Scope<'_>)) {
+        self.react(|subscriptions, cx| {
+            for subscription in subscriptions.values_mut() {
+                react(subscription, cx);
+            }
+        });
+    }
+
+    /// Lets one campaign that can be followed react.
+    fn with_active(
+        &mut self,
+        campaign_id: &str,
+        react: impl FnOnce(&mut Subscription, &mut Scope<'_>) -> Verdict,
+    ) -> Verdict {
+        let link = self.link_state();
+        self.react(|subscriptions, cx| {
+            let Some(subscription) = subscriptions.get_mut(campaign_id) else {
+                cx.metrics.unsubscribed += 1;
+                return Verdict::Unsubscribed;
+            };
+            if !subscription.is_active() {
+                return Verdict::Ignored;
+            }
+            let verdict = react(subscription, cx);
+            subscription.announce_status(cx, link);
+            verdict
+        })
+    }
+
+    /// The campaigns react to what happened to the connection.
+    pub(super) fn on_connection_event(&mut self, event: Option<ConnectionEvent>) {
+        match event {
+            None => {}
+            Some(ConnectionEvent::Opened) => {
+                self.each(|subscription, cx| subscription.on_open(cx));
+                let facts = Facts { detail: Some("v1"), ..Facts::default() };
+                self.cx.log(Level::Info, "connected", facts);
+                self.connection.announce(&mut self.cx);
+                self.poll_heartbeat();
+            }
+            Some(ConnectionEvent::Lost) => {
+                self.each(|subscription, cx| subscription.on_lost(cx.now.at));
+            }
+            Some(ConnectionEvent::GaveUp(code)) => {
+                self.each(|subscription, cx| {
+                    subscription.on_lost(cx.now.at);
+                    subscription.fail_waiters(cx, code);
+                });
+                self.connection.announce(&mut self.cx);
+            }
+            Some(ConnectionEvent::PingSent(sent)) => {
+                self.each(|subscription, _| subscription.on_ping(sent));
+            }
+        }
+    }
+
+    /// Sends the ping that is due, or drops a dead socket.
+    pub(super) fn poll_heartbeat(&mut self) {
+        let event = self.connection.poll_heartbeat(&mut self.cx);
+        self.on_connection_event(event);
+    }
+
+    /// The application closes the client for good.
+    pub(super) fn close(&mut self) {
+        self.connection.close(&mut self.cx);
+        self.each(|subscription, cx| subscription.fail_waiters(cx, Code::Closed));
+        self.connection.announce(&mut self.cx);
+    }
+
+    /// A frame arrived on a socket.
+    pub(super) fn on_frame(&mut self, connection: ConnectionId, frame: Frame<'_>) -> Outcome {
+        let mut outcome = Outcome::default();
+        if !self.connection.on_received(self.cx.now.at, connection) {
+            outcome.stale = true;
+            return outcome;
+        }
+        self.cx.metrics.frames_received += 1;
+        self.cx.metrics.bytes_received += frame.len() as u64;
+        let applied = self.cx.metrics.applied;
+        match frame.documents() {
+            Ok(documents) => {
+                for document in documents {
+                    // A document may have closed the socket that carries the rest.
+                    let Some(negotiating) = self.connection.is_negotiating(connection) else {
+                        break;
+                    };
+                    self.cx.metrics.documents += 1;
+                    outcome.verdicts.push(self.on_document(document, negotiating));
+                }
+            }
+            Err(code) => {
+                outcome.refused = Some(code);
+                self.refuse(code, None);
+            }
+        }
+        outcome.applied = (self.cx.metrics.applied - applied) as u32;
+        outcome
+    }
+
+    fn on_document(&mut self, document: &str, negotiating: bool) -> Verdict {
+        let envelope = match Envelope::parse(document) {
+            Ok(envelope) => envelope,
+            Err(_) if negotiating => return self.refuse(Code::InvalidMessage, None),
+            Err(code) => return self.refuse(code, None),
+        };
+        self.cx.metrics.unknown_members += u64::from(envelope.unknown_members);
+        if negotiating {
+            return self.on_first_document(&envelope);
+        }
+        if let Some(sequence) = &envelope.sequence {
+            return self.on_sequenced(document, &envelope, sequence);
+        }
+        if let Some(verdict) = self.on_sealed_part(&envelope) {
+            return verdict;
+        }
+        match ServerMessage::decode(&envelope) {
+            Ok(Some(message)) => self.on_message(&message),
+            Ok(None) if EventKind::parse(envelope.kind).is_some() => {
+                self.refuse(Code::MissingSequence, None)
+            }
+            Ok(None) => {
+                self.cx.metrics.unknown_types += 1;
+                Verdict::Ignored
+            }
+            Err(code) => self.refuse(code, None),
+        }
+    }
+
+    /// Before the acknowledgement: a document that may not come first is refused, and waited over.
+    fn on_first_document(&mut self, envelope: &Envelope<'_>) -> Verdict {
+        let message = match ServerMessage::decode(envelope) {
+            Ok(Some(message)) if envelope.sequence.is_none() => message,
+            Ok(_) | Err(_) => return self.refuse(Code::InvalidMessage, None),
+        };
+        match message {
+            ServerMessage::ConnectionAck { .. }
+            | ServerMessage::Error { .. }
+            | ServerMessage::SessionExpired
+            | ServerMessage::ServerDraining { .. } => self.on_message(&message),
+            ServerMessage::SubscriptionConfirmed { .. }
+            | ServerMessage::SubscriptionEnded { .. }
+            | ServerMessage::EventRecovery(_)
+            | ServerMessage::CampaignDigest(_)
+            | ServerMessage::SnapshotPart(_)
+            | ServerMessage::Pong { .. } => self.refuse(Code::InvalidMessage, None),
+        }
+    }
+
+    fn on_sequenced(
+        &mut self,
+        document: &str,
+        envelope: &Envelope<'_>,
+        sequence: &RawSequence<'_>,
+    ) -> Verdict {
+        self.react(|subscriptions, cx| {
+            let Some(subscription) = subscriptions.get_mut(sequence.campaign_id()) else {
+                cx.metrics.unsubscribed += 1;
+                return Verdict::Unsubscribed;
+            };
+            let verdict = subscription.on_event(cx, document, envelope, sequence);
+            subscription.announce_status(cx, LinkState::Connected);
+            verdict
+        })
+    }
+
+    /// A snapshot part whose content is sealed; `None` for what is to be read as it is.
+    fn on_sealed_part(&mut self, envelope: &Envelope<'_>) -> Option<Verdict> {
+        let content = match self.encryption.open_part(envelope)? {
+            Ok(content) => content,
+            Err(code) => return Some(self.refuse(code, None)),
+        };
+        Some(match content.read() {
+            OpenedPart::Opened(part) => self.on_message(&ServerMessage::SnapshotPart(part)),
+            OpenedPart::Closed { campaign_id, request_id, why } => self
+                .with_active(campaign_id, |subscription, cx| {
+                    subscription.on_undecryptable_part(cx, request_id, &why)
+                }),
+        })
+    }
+
+    fn on_message(&mut self, message: &ServerMessage<'_>) -> Verdict {
+        let campaign_id = match message {
+            ServerMessage::ConnectionAck { protocol } => {
+                let event = if self.encryption.accepts(protocol.as_deref()) {
+                    self.connection.on_acknowledged()
+                } else {
+                    let code = self.encryption.rejection();
+                    self.connection.on_other_protocol(&mut self.cx, code)
+                };
+                self.on_connection_event(event);
+                return Verdict::Control;
+            }
+            ServerMessage::Pong { echo, heads } => return self.on_pong(*echo, heads),
+            ServerMessage::SessionExpired => {
+                let event = self.connection.on_session_expired(&mut self.cx);
+                self.on_connection_event(event);
+                return Verdict::Control;
+            }
+            ServerMessage::ServerDraining { retry_after_ms } => {
+                self.connection.on_draining(&mut self.cx, *retry_after_ms);
+                return Verdict::Control;
+            }
+            ServerMessage::SubscriptionConfirmed { campaign_id }
+            | ServerMessage::SubscriptionEnded { campaign_id, .. } => campaign_id,
+            ServerMessage::EventRecovery(answer) => &answer.campaign_id,
+            ServerMessage::CampaignDigest(digest) => &digest.campaign_id,
+            ServerMessage::SnapshotPart(part) => &part.campaign_id,
+            ServerMessage::Error { code, campaign_id, request_id, .. } => {
+                self.cx.metrics.refused.count(code.unwrap_or(Code::Internal));
+                match campaign_id {
+                    Some(campaign_id) => campaign_id,
+                    None => return self.on_bare_error(request_id.as_deref(), message),
+                }
+            }
+        };
+        self.with_active(campaign_id, |subscription, cx| subscription.on_message(cx, message))
+    }
+
+    /// An error that names no campaign: its request alone says whose it is.
+    fn on_bare_error(&mut self, request_id: Option<&str>, message: &ServerMessage<'_>) -> Verdict {
+        let asked = |it: &&Subscription| {
+            request_id.is_some_and(|id| it.has_requested(id)) && !planted!(BareErrorUnheard)
+        };
+        let Some(asker) = self.subscriptions.values().find(asked) else { return Verdict::Control };
+        let asker = asker.id().clone();
+        self.with_active(asker.as_str(), |subscription, cx| subscription.on_message(cx, message))
+    }
+
+    fn on_pong(&mut self, echo: Option<u64>, heads: &[Head<'_>]) -> Verdict {
+        let now = self.cx.now;
+        let sent: Option<Now> = echo.and_then(|echo| self.connection.on_pong(echo));
+        let sent = if planted!(ProofDatedLate) { sent.map(|_| now) } else { sent };
+        if let Some(sent) = sent {
+            self.cx.metrics.rtt_ms.record(now.at.since(sent.at));
+        }
+        for head in heads {
+            let _counted = self.with_active(&head.campaign_id, |subscription, cx| {
+                subscription.on_head(cx, sent, head);
+                Verdict::Control
+            });
+        }
+        if let Some(sent) = sent {
+            self.each(|subscription, cx| {
+                if !heads.iter().any(|head| head.campaign_id == subscription.id().as_str()) {
+                    subscription.on_no_head(cx, sent);
+                }
+            });
+        }
+        Verdict::Control
+    }
+
+    /// Acts on everything of connection and campaigns that is due.
+    pub(super) fn on_time(&mut self) {
+        let event = self.connection.on_time(&mut self.cx);
+        self.on_connection_event(event);
+        self.react(|subscriptions, cx| {
+            let now = cx.now.at;
+            while let Some(mut subscription) = subscriptions.remove(|it| it.is_expired(now)) {
+                subscription.fail_waiters(cx, Code::Closed);
+                cx.send(client::unsubscribe_campaign(subscription.id()));
+            }
+            for subscription in subscriptions.values_mut() {
+                subscription.on_time(cx);
+            }
+        });
+    }
+
+    /// Notifies listeners of every status that changed.
+    pub(super) fn announce_statuses(&mut self) {
+        let link = self.link_state();
+        self.each(|subscription, cx| subscription.announce_status(cx, link));
+    }
+
+    /// Counts and reports that something was not understood. The store keeps its state.
+    pub(super) fn refuse(&mut self, code: Code, campaign_id: Option<CampaignId>) -> Verdict {
+        self.cx.metrics.refused.count(code);
+        self.cx.notify(Notice::Rejected { code, campaign_id });
+        let facts = Facts { detail: Some(code.as_str()), ..Facts::default() };
+        self.cx.log(Level::Warn, "refused", facts);
+        Verdict::Refused(code)
+    }
+}

@@ -1,0 +1,70 @@
+//! What a campaign may use while it reacts to one input.
+
+use core::ops::{Deref, DerefMut};
+
+use super::context::Context;
+use super::effect::Effect;
+use super::encryption::Encryption;
+use super::input::ConnectionId;
+
+/// The context, with the socket that is open meanwhile. The machine makes one for each reaction, so that
+/// only the connection knows whether a socket is open.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    context: &'a mut Context,
+    socket: Option<ConnectionId>,
+    encryption: &'a Encryption,
+    ping_wanted: bool,
+}
+
+impl<'a> Scope<'a> {
+    /// A scope while `socket` is open and acknowledged.
+    pub const fn new(
+        context: &'a mut Context,
+        socket: Option<ConnectionId>,
+        encryption: &'a Encryption,
+    ) -> Self {
+        Self { context, socket, encryption, ping_wanted: false }
+    }
+
+    /// Whether a socket is open and acknowledged.
+    pub const fn is_connected(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Sends on the open socket, if there is one.
+    pub fn send(&mut self, message: String) {
+        if let Some(connection) = self.socket {
+            self.context.effect(Effect::Send(connection, message));
+        }
+    }
+
+    /// The keys, where content is sealed.
+    pub const fn encryption(&self) -> &'a Encryption {
+        self.encryption
+    }
+
+    /// A proof of freshness is wanted sooner than the next heartbeat.
+    pub const fn want_ping(&mut self) {
+        self.ping_wanted = true;
+    }
+
+    /// Whether the reaction wants a proof of freshness.
+    pub const fn wants_ping(&self) -> bool {
+        self.ping_wanted
+    }
+}
+
+impl Deref for Scope<'_> {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        self.context
+    }
+}
+
+impl DerefMut for Scope<'_> {
+    fn deref_mut(&mut self) -> &mut Context {
+        self.context
+    }
+}

@@ -1,0 +1,236 @@
+//! What listeners, caches and the log hear of one campaign. Caches come first: a listener that hears of
+//! a phase may read the cache.
+
+use crate::protocol::transition::Transition;
+use crate::protocol::{CampaignId, Code, SequenceNumber};
+use crate::store::campaign::Swapped;
+use crate::store::{CampaignStore, Change, Discrepancy, PhaseChange};
+use crate::sync::log::{Facts, Level};
+use crate::sync::notice::{CacheInvalidated, Notice, PhaseTransition};
+use crate::sync::scope::Scope;
+use crate::sync::time::Timestamp;
+
+/// The campaign that is spoken of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Subject<'a> {
+    pub(super) id: &'a CampaignId,
+    pub(super) store: &'a CampaignStore,
+    /// Whether what is announced was learnt in a recovery.
+    pub(super) recovering: bool,
+}
+
+impl Subject<'_> {
+    /// The last applied number; 0 before the first.
+    fn applied(&self) -> u64 {
+        self.store.position().map_or(0, |position| position.sequence_number.get())
+    }
+
+    fn epoch(&self) -> Option<String> {
+        self.store.position().map(|position| position.epoch.as_str().to_owned())
+    }
+
+    /// What is cached of this campaign is no longer true.
+    pub(super) fn invalidate(self, cx: &mut Scope<'_>, reason: &'static str) {
+        let transition = reason == "phase_transition";
+        let phase = self.store.record().map(|record| record.phase);
+        cx.notify(Notice::CacheInvalidated(CacheInvalidated {
+            campaign_id: self.id.clone(),
+            reason,
+            new_phase: phase.filter(|_| transition),
+            epoch: self.epoch(),
+            sequence_number: self.applied(),
+        }));
+    }
+
+    /// A transition event was applied, accepted or refused.
+    pub(super) fn transition(
+        self,
+        cx: &mut Scope<'_>,
+        transition: &Transition,
+        change: &Change,
+        timestamp: &str,
+    ) {
+        if let Some(code) = change.refused {
+            cx.notify(Notice::TransitionRefused {
+                campaign_id: self.id.clone(),
+                code,
+                new_phase: transition.new_phase,
+                trigger_reason: transition.trigger_reason.clone(),
+            });
+            return;
+        }
+        if !planted!(CacheKeptInTransition) {
+            self.invalidate(cx, "phase_transition");
+        }
+        let Some(phase) = change.phase else { return };
+        cx.notify(Notice::PhaseTransition(PhaseTransition {
+            trigger_reason: transition.trigger_reason.clone(),
+            estimated_duration: transition.estimated_duration,
+            ..self.phase_notice(phase, &transition.transition_type, timestamp)
+        }));
+    }
+
+    /// The phase differs for another reason than a transition event.
+    pub(super) fn phase(
+        self,
+        cx: &mut Scope<'_>,
+        phase: PhaseChange,
+        transition_type: &str,
+        timestamp: &str,
+    ) {
+        self.invalidate(cx, "phase_transition");
+        let notice = self.phase_notice(phase, transition_type, timestamp);
+        cx.notify(Notice::PhaseTransition(notice));
+    }
+
+    fn phase_notice(
+        self,
+        phase: PhaseChange,
+        transition_type: &str,
+        timestamp: &str,
+    ) -> PhaseTransition {
+        PhaseTransition {
+            campaign_id: self.id.clone(),
+            previous_phase: phase.from,
+            new_phase: phase.to,
+            new_status: phase.status,
+            timestamp: timestamp.to_owned(),
+            transition_type: transition_type.to_owned(),
+            trigger_reason: None,
+            estimated_duration: None,
+            epoch: self.epoch(),
+            sequence_number: self.applied(),
+            recovered: self.recovering,
+        }
+    }
+
+    /// A snapshot or repaired buckets replaced rows.
+    pub(super) fn swapped(self, cx: &mut Scope<'_>, swapped: &Swapped) {
+        cx.mark_changed(self.id);
+        if let Some(phase) = swapped.phase {
+            self.phase(cx, phase, "snapshot", "");
+        }
+        if swapped.unconfirmed > 0 {
+            let (campaign_id, rows) = (self.id.clone(), swapped.unconfirmed);
+            cx.notify(Notice::Unconfirmed { campaign_id, rows });
+        }
+        let facts = Facts { value: Some(swapped.rows), ..self.facts() };
+        cx.log(Level::Info, "snapshot", facts);
+    }
+
+    /// A recovery is complete; something was missing since `since`.
+    pub(super) fn recovered(
+        self,
+        cx: &mut Scope<'_>,
+        (reason, since): (&'static str, Timestamp),
+        outcome: &'static str,
+        events: u64,
+    ) {
+        let duration_ms = cx.now.at.since(since);
+        cx.metrics.recoveries += 1;
+        cx.metrics.recovery_ms.record(duration_ms);
+        cx.mark_changed(self.id);
+        let campaign_id = self.id.clone();
+        cx.notify(Notice::Recovered { campaign_id, reason, outcome, duration_ms, events });
+        let facts = Facts { detail: Some(outcome), value: Some(duration_ms), ..self.facts() };
+        cx.log(Level::Info, "recovered", facts);
+    }
+
+    /// Rows differ from the server's.
+    pub(super) fn discrepancy(self, cx: &mut Scope<'_>, discrepancy: Discrepancy) {
+        self.comparison(cx, false, discrepancy);
+        let level = if discrepancy.warns() { Level::Warn } else { Level::Info };
+        let facts = Facts { value: Some(discrepancy.difference()), ..self.facts() };
+        cx.log(level, "discrepancy", facts);
+    }
+
+    /// Rows agree again.
+    pub(super) fn agreement(self, cx: &mut Scope<'_>) {
+        let count = self.store.table().len() as u64;
+        self.comparison(cx, true, Discrepancy { server_count: count, local_count: count });
+    }
+
+    fn comparison(self, cx: &mut Scope<'_>, ok: bool, discrepancy: Discrepancy) {
+        cx.notify(Notice::Consistency {
+            campaign_id: self.id.clone(),
+            ok,
+            server_count: discrepancy.server_count,
+            local_count: discrepancy.local_count,
+            difference: discrepancy.difference(),
+            warn: discrepancy.warns(),
+            large: discrepancy.is_large(),
+        });
+    }
+
+    /// An event does not match its own hash.
+    pub(super) fn corrupt(self, cx: &mut Scope<'_>, number: SequenceNumber, event_id: &str) {
+        let (campaign_id, sequence_number) = (self.id.clone(), number.get());
+        cx.notify(Notice::Corrupt { campaign_id, sequence_number });
+        let facts = Facts { event_id: Some(event_id), ..self.facts_at(number) };
+        cx.log(Level::Warn, "corrupt", facts);
+    }
+
+    /// The server's history contradicts ours.
+    pub(super) fn divergence(self, cx: &mut Scope<'_>, kind: &'static str, number: SequenceNumber) {
+        self.invalidate(cx, "divergence");
+        let (campaign_id, sequence_number) = (self.id.clone(), number.get());
+        cx.notify(Notice::Divergence { campaign_id, kind, sequence_number });
+        let facts = Facts { detail: Some(kind), ..self.facts_at(number) };
+        cx.log(Level::Error, "divergence", facts);
+    }
+
+    /// A number was skipped.
+    pub(super) fn gap(
+        self,
+        cx: &mut Scope<'_>,
+        expected: SequenceNumber,
+        received: SequenceNumber,
+    ) {
+        cx.notify(Notice::Gap {
+            campaign_id: self.id.clone(),
+            expected: expected.get(),
+            received: received.get(),
+        });
+        let facts = Facts { value: Some(received.get()), ..self.facts_at(expected) };
+        cx.log(Level::Warn, "gap", facts);
+    }
+
+    /// The event of that number, or a part of a snapshot, cannot be taken.
+    pub(super) fn rejected(self, cx: &mut Scope<'_>, code: Code, number: Option<SequenceNumber>) {
+        cx.mark_changed(self.id);
+        cx.metrics.refused.count(code);
+        cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()) });
+        cx.log(
+            Level::Error,
+            "rejected",
+            Facts {
+                campaign_id: Some(self.id),
+                sequence_number: number.map(SequenceNumber::get),
+                detail: Some(code.as_str()),
+                ..Facts::default()
+            },
+        );
+    }
+
+    /// How far the sequence has come.
+    pub(super) fn sequence(self, cx: &mut Scope<'_>, number: SequenceNumber, event_id: &str) {
+        let facts = Facts { event_id: Some(event_id), ..self.facts_at(number) };
+        cx.log(Level::Info, "sequence", facts);
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            campaign_id: Some(self.id),
+            sequence_number: Some(self.applied()),
+            ..Facts::default()
+        }
+    }
+
+    fn facts_at(&self, number: SequenceNumber) -> Facts<'_> {
+        Facts {
+            campaign_id: Some(self.id),
+            sequence_number: Some(number.get()),
+            ..Facts::default()
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! What the server says of one campaign: recovery, snapshots, digests, heads, errors.
+//!
+//! These are steps of the replica above those of `events`.
+
+use super::repair::{BucketsOutcome, DigestOutcome};
+use super::replica::Replica;
+use crate::protocol::client::Reason;
+use crate::protocol::server::{CampaignDigest, EventRecovery, Head, RecoveryOutcome};
+use crate::protocol::snapshot::{RestSnapshot, SnapshotPart};
+use crate::protocol::{Code, Epoch, Position, SequenceNumber};
+use crate::store::{Claim, Staging, StagingFault};
+use crate::sync::encryption::Undecryptable;
+use crate::sync::outcome::Verdict;
+use crate::sync::scope::Scope;
+use crate::sync::time::{Now, Timestamp};
+
+impl Replica {
+    /// `event_recovery`: the cursor has been set.
+    pub(super) fn on_recovery(
+        &mut self,
+        cx: &mut Scope<'_>,
+        answer: &EventRecovery<'_>,
+    ) -> Verdict {
+        if !self.recovery.awaits_answer(answer.request_id.as_deref()) {
+            return Verdict::Ignored;
+        }
+        self.freshness.clear_checkpoints();
+        let epoch = match (&answer.outcome, &answer.epoch) {
+            (RecoveryOutcome::UnknownCampaign, _) | (_, None) => {
+                self.fail(cx, Code::UnknownCampaign);
+                return Verdict::Control;
+            }
+            (_, Some(epoch)) => epoch,
+        };
+        if self.sequencer.superseded().contains(epoch) {
+            // A server that still has the old log: wait until it has the new one.
+            self.retry_with_backoff(cx);
+            return Verdict::Control;
+        }
+        match answer.outcome {
+            RecoveryOutcome::Replay | RecoveryOutcome::Current => {
+                self.on_replay(cx, epoch, answer.from, answer.to);
+            }
+            RecoveryOutcome::Snapshot | RecoveryOutcome::UnknownCampaign => {
+                self.download.announce(epoch, answer.to);
+                self.recovery.begin_snapshot(cx, epoch.clone(), answer.to);
+            }
+        }
+        Verdict::Control
+    }
+
+    /// `replay` or `current`: accepted only if it joins our position without a hole.
+    fn on_replay(
+        &mut self,
+        cx: &mut Scope<'_>,
+        epoch: &Epoch,
+        from: SequenceNumber,
+        to: SequenceNumber,
+    ) {
+        if self.store.position().is_none() && from == SequenceNumber::ZERO.next() {
+            self.begin_log(cx, epoch.clone());
+        }
+        let joins = self.store.position().is_some_and(|position| {
+            position.epoch == *epoch
+                && (from <= position.sequence_number.next() || planted!(PartialReplay))
+        });
+        if !joins || self.recovery.needs_snapshot() {
+            self.recovery.require_snapshot(cx.now.at);
+            self.send_due_request(cx);
+            return;
+        }
+        self.download.discard();
+        if to < self.applied() {
+            // The server has less than we do: its answer proves nothing, and it will catch up.
+            self.freshness.set_lagging(true);
+        }
+        self.recovery.begin_replay(cx, from, to);
+        self.after_progress(cx);
+    }
+
+    /// One `campaign.snapshot` part, of a full snapshot or of a repair.
+    pub(super) fn on_snapshot_part(
+        &mut self,
+        cx: &mut Scope<'_>,
+        part: &SnapshotPart<'_>,
+    ) -> Verdict {
+        if self.repair.awaits_buckets(part.request_id.as_deref()) {
+            return self.on_bucket_part(cx, part);
+        }
+        if !self.recovery.expects(part) {
+            return Verdict::Ignored;
+        }
+        match self.download.add(part) {
+            Ok(()) => {
+                self.recovery.on_part(cx);
+                self.finish_snapshot(cx);
+                Verdict::Control
+            }
+            Err(StagingFault::Repeated) => Verdict::Duplicate,
+            Err(StagingFault::Gap) => {
+                self.retry_now(cx);
+                Verdict::Control
+            }
+            Err(StagingFault::Invalid(code)) => self.refuse_snapshot(cx, code),
+        }
+    }
+
+    fn finish_snapshot(&mut self, cx: &mut Scope<'_>) {
+        let Some(staging) = self.download.take_complete() else { return };
+        if !staging.is_sound() && !planted!(SnapshotUnchecked) {
+            self.refuse_snapshot(cx, Code::InvalidSnapshot);
+            return;
+        }
+        if self.would_go_back(&staging) && !planted!(SnapshotGoesBack) {
+            // A lagging replica: its snapshot is older than what we show.
+            self.retry_with_backoff(cx);
+            return;
+        }
+        // Idle only afterwards: what listeners hear of the swap was learnt in a recovery.
+        self.install(cx, *staging);
+        let Some(need) = self.recovery.finish_snapshot() else { return };
+        self.subject().recovered(cx, need.origin(), "snapshot", 0);
+        self.after_progress(cx);
+        if self.recovery.is_idle() && !self.sequencer.holds_nothing() {
+            self.request_recovery(cx, Reason::Gap, false);
+        }
+    }
+
+    fn on_bucket_part(&mut self, cx: &mut Scope<'_>, part: &SnapshotPart<'_>) -> Verdict {
+        match self.repair.on_part(cx, part) {
+            BucketsOutcome::Ignored => Verdict::Ignored,
+            BucketsOutcome::Repeated => Verdict::Duplicate,
+            BucketsOutcome::Invalid => Verdict::Refused(Code::InvalidSnapshot),
+            BucketsOutcome::Incomplete => Verdict::Control,
+            BucketsOutcome::Complete { staging, buckets } => {
+                self.finish_repair(cx, *staging, &buckets);
+                Verdict::Control
+            }
+        }
+    }
+
+    /// `campaign.digest`: which buckets differ?
+    pub(super) fn on_digest(&mut self, cx: &mut Scope<'_>, digest: &CampaignDigest<'_>) -> Verdict {
+        let Self { repair, id, store, .. } = self;
+        match repair.on_digest(cx, digest, (id, store.position()), store.table()) {
+            DigestOutcome::Ignored => return Verdict::Ignored,
+            DigestOutcome::OtherPosition | DigestOutcome::Requested => {}
+            DigestOutcome::Agrees => self.agree(cx),
+        }
+        Verdict::Control
+    }
+
+    /// A snapshot part whose content does not open.
+    pub(super) fn on_undecryptable_part(
+        &mut self,
+        cx: &mut Scope<'_>,
+        request_id: Option<&str>,
+        why: &Undecryptable,
+    ) -> Verdict {
+        let of_repair = self.repair.awaits_buckets(request_id);
+        if !of_repair && !self.recovery.receives_snapshot_of(request_id) {
+            return Verdict::Ignored;
+        }
+        let code = why.code();
+        if let Some(missing) = why.missing_key(&self.id) {
+            return self.block_on_missing_key(cx, code, missing);
+        }
+        self.store.raise(code);
+        if !of_repair {
+            return self.refuse_snapshot(cx, code);
+        }
+        // The next comparison finds the difference again.
+        self.repair.abandon();
+        self.subject().rejected(cx, code, Some(self.applied().next()));
+        Verdict::Refused(code)
+    }
+
+    /// A `pong` says how far this socket, and the log, have come. `sent` is when the ping that it answers
+    /// was sent.
+    pub(super) fn on_head(&mut self, cx: &mut Scope<'_>, sent: Option<Now>, head: &Head<'_>) {
+        if self.recovery.is_replaying() {
+            return self.on_head_of_replay(cx, sent, head);
+        }
+        let Some(position) = self.store.position().filter(|_| self.recovery.is_idle()) else {
+            return;
+        };
+        let applied = position.sequence_number;
+        if head.epoch != position.epoch {
+            if self.sequencer.superseded().contains(&head.epoch) {
+                self.freshness.set_lagging(true);
+            } else {
+                self.diverge(cx, "epoch", head.last_sequence_number);
+            }
+            return;
+        }
+        if head.last_sequence_number > applied && !planted!(TailUnnoticed) {
+            self.request_recovery(cx, Reason::Tail, false);
+        } else if let Some(expected) = sent.and_then(|sent| self.freshness.expected_at_ping(sent))
+            && head.last_sequence_number.next() < expected
+        {
+            self.diverge(cx, "head", head.last_sequence_number);
+            return;
+        }
+        // It is behind with sending, or has less than we do.
+        self.freshness.set_lagging(head.log_head != head.last_sequence_number.max(applied));
+        if let Some(sent) = sent {
+            self.freshness.observe_head(sent, head.log_head, applied);
+        }
+        if head.last_sequence_number == applied
+            && let Some(count) = head.domains_count
+        {
+            self.compare(cx, Claim { count, digest: head.domains_digest });
+        }
+    }
+
+    fn on_head_of_replay(&mut self, cx: &mut Scope<'_>, sent: Option<Now>, head: &Head<'_>) {
+        if self.recovery.is_gap(head.last_sequence_number.next()) {
+            self.retry_now(cx);
+        } else if let Some(position) = self.store.position()
+            && let Some(sent) = sent.filter(|_| position.epoch == head.epoch)
+        {
+            // A long replay ends with a younger proof than the request that began it.
+            self.freshness.observe_head(sent, head.log_head, position.sequence_number);
+        }
+    }
+
+    /// A ping was answered without a head of this campaign: whatever the server answered before, it has
+    /// no cursor for us any more.
+    pub(super) fn on_no_head(&mut self, cx: &mut Scope<'_>, sent: Now) {
+        let followed = self.is_active() && self.recovery.is_idle();
+        if followed && self.freshness.expected_at_ping(sent).is_some() {
+            self.subscribe(cx);
+            self.request_recovery(cx, Reason::Tail, false);
+        }
+    }
+
+    /// `error` about this campaign.
+    pub(super) fn on_error(
+        &mut self,
+        cx: &mut Scope<'_>,
+        code: Option<Code>,
+        request_id: Option<&str>,
+        retry_after_ms: Option<u64>,
+    ) {
+        if request_id.is_some_and(|id| self.repair.awaits(id)) {
+            self.repair.abandon();
+            return;
+        }
+        if let Some(code @ (Code::UnknownCampaign | Code::Forbidden | Code::Unauthorized)) = code {
+            return self.fail(cx, code);
+        }
+        if !self.recovery.awaits_answer(request_id) {
+            return;
+        }
+        if code == Some(Code::InvalidMessage) {
+            // The request was in order, so what the server lacks is the subscription.
+            self.subscribe(cx);
+        }
+        match retry_after_ms {
+            Some(retry_after_ms) => self.recovery.postpone(cx, retry_after_ms),
+            None => self.retry_with_backoff(cx),
+        }
+    }
+
+    /// A snapshot that was fetched outside the socket since `began`.
+    ///
+    /// # Errors
+    /// As [`Staging::complete`]; nothing has changed then.
+    pub(super) fn on_rest_snapshot(
+        &mut self,
+        cx: &mut Scope<'_>,
+        began: Timestamp,
+        snapshot: &RestSnapshot<'_>,
+    ) -> Result<(), Code> {
+        let staging = Staging::complete(snapshot)?;
+        // The answer may be older than what the socket brought since: of two logs, only the server that
+        // follows the one knows that the other has replaced it.
+        let is_other = |here: &Position| here.epoch != snapshot.position.epoch;
+        let is_late =
+            self.store.position().is_some_and(is_other) && self.freshness.is_replaced_since(began);
+        if is_late || (self.would_go_back(&staging) && !planted!(FetchGoesBack)) {
+            return Ok(());
+        }
+        self.freshness.note_rest_snapshot();
+        self.install(cx, staging);
+        self.resolve_waiters(cx);
+        Ok(())
+    }
+}

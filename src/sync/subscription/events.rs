@@ -1,0 +1,268 @@
+//! The way of one event: applied, held or rejected.
+//!
+//! These are steps of the replica that need all of its other steps; none of those needs one of these.
+
+use super::gap::Holding;
+use super::replica::Replica;
+use super::sequencer::Decision;
+use crate::protocol::body::Body;
+use crate::protocol::client::Reason;
+use crate::protocol::envelope::{Envelope, RawSequence};
+use crate::protocol::event::EventKind;
+use crate::protocol::time::parse_rfc3339_ms;
+use crate::protocol::{Code, SequenceNumber};
+use crate::store::apply::EventMeta;
+use crate::store::{Change, Fault};
+use crate::sync::encryption::Undecryptable;
+use crate::sync::notice::Notice;
+use crate::sync::outcome::Verdict;
+use crate::sync::scope::Scope;
+
+impl Replica {
+    /// Decides about one sequenced event of this campaign.
+    pub(super) fn on_event(
+        &mut self,
+        cx: &mut Scope<'_>,
+        document: &str,
+        envelope: &Envelope<'_>,
+        sequence: &RawSequence<'_>,
+    ) -> Verdict {
+        if !self.is_active() {
+            return Verdict::Ignored;
+        }
+        let number = sequence.number();
+        match self.sequencer.decide(self.store.position(), envelope, sequence) {
+            Decision::Next => {
+                self.recovery.observe(number);
+                let verdict = self.apply_event(cx, envelope, sequence);
+                if matches!(verdict, Verdict::Applied | Verdict::AppliedUnknown) {
+                    self.after_progress(cx);
+                }
+                verdict
+            }
+            Decision::Known => self.on_known(cx, number),
+            Decision::OutOfOrder => {
+                cx.metrics.out_of_order += 1;
+                Verdict::OutOfOrder
+            }
+            Decision::Corrupt => {
+                cx.metrics.corrupt += 1;
+                self.subject().corrupt(cx, number, sequence.event_id());
+                self.retry_current(cx);
+                Verdict::Corrupt
+            }
+            Decision::SupersededEpoch => {
+                cx.metrics.retired_epoch += 1;
+                Verdict::RetiredEpoch
+            }
+            Decision::BeforePosition => self.hold(cx, document, sequence),
+            Decision::ForeignEpoch => {
+                cx.metrics.foreign_epoch += 1;
+                if self.recovery.receives_epoch(sequence.epoch()) {
+                    // Behind a snapshot of that log, of which a part is missing.
+                    return self.hold(cx, document, sequence);
+                }
+                self.request_recovery(cx, Reason::Divergence, true);
+                Verdict::ForeignEpoch
+            }
+            Decision::Contradiction => self.diverge(cx, "hash", number),
+            Decision::Gap => self.on_gap(cx, document, sequence),
+        }
+    }
+
+    fn on_known(&mut self, cx: &mut Scope<'_>, number: SequenceNumber) -> Verdict {
+        if self.recovery.observe(number) {
+            cx.metrics.redelivered += 1;
+            self.recovery.extend(cx);
+            return Verdict::Redelivered;
+        }
+        cx.metrics.duplicates += 1;
+        let (campaign_id, sequence_number) = (self.id.clone(), number.get());
+        cx.notify(Notice::Duplicate { campaign_id, sequence_number });
+        Verdict::Duplicate
+    }
+
+    fn on_gap(
+        &mut self,
+        cx: &mut Scope<'_>,
+        document: &str,
+        sequence: &RawSequence<'_>,
+    ) -> Verdict {
+        let (expected, received) = (self.applied().next(), sequence.number());
+        if self.sequencer.holds_nothing() && self.recovery.is_idle() {
+            cx.metrics.gaps += 1;
+            self.subject().gap(cx, expected, received);
+        }
+        let verdict = self.hold(cx, document, sequence);
+        if verdict != Verdict::Divergence && self.recovery.on_gap(cx, received, expected) {
+            self.send_due_request(cx);
+        }
+        self.recovery.observe(received);
+        verdict
+    }
+
+    /// Applies the event after the position: first the store, then the position, then listeners.
+    pub(super) fn apply_event(
+        &mut self,
+        cx: &mut Scope<'_>,
+        envelope: &Envelope<'_>,
+        sequence: &RawSequence<'_>,
+    ) -> Verdict {
+        let known = self.store.position().map_or("", |position| position.event_id.as_str());
+        let broken = !known.is_empty() && sequence.previous_event_id() != Some(known);
+        if broken && !planted!(ChainUnchecked) {
+            return self.diverge(cx, "previous_event", sequence.number());
+        }
+        let data = match cx.encryption().open_event(envelope, sequence) {
+            Ok(data) => data,
+            Err(why) => return self.on_undecryptable_event(cx, &why),
+        };
+        let Some(kind) = EventKind::parse(envelope.kind) else {
+            cx.metrics.unknown_types += 1;
+            self.advance(cx, sequence);
+            return Verdict::AppliedUnknown;
+        };
+        let body = match Body::decode(kind, &data, sequence.campaign_id()) {
+            Ok(body) => body,
+            Err(code) => return self.reject_event(cx, code),
+        };
+        let timestamp = envelope.timestamp();
+        let meta = EventMeta { timestamp, sequence_number: sequence.number() };
+        match self.store.apply(&body, meta) {
+            Ok(change) => {
+                self.advance(cx, sequence);
+                if let Some(sent_ms) = parse_rfc3339_ms(timestamp) {
+                    let age_ms = (cx.now.wall_ms - sent_ms).max(0) as u64;
+                    cx.metrics.event_age_ms.record(age_ms);
+                }
+                self.announce_change(cx, &body, change, timestamp);
+                Verdict::Applied
+            }
+            Err(Fault::Invalid(_)) | Err(Fault::WrongPreviousPhase)
+                if planted!(AdvancedBeforeApplied) =>
+            {
+                self.advance(cx, sequence);
+                Verdict::Applied
+            }
+            Err(Fault::Invalid(code)) => self.reject_event(cx, code),
+            Err(Fault::WrongPreviousPhase) => self.diverge(cx, "previous_phase", sequence.number()),
+        }
+    }
+
+    fn advance(&mut self, cx: &mut Scope<'_>, sequence: &RawSequence<'_>) {
+        let number = sequence.number();
+        self.store.advance(number, sequence.event_id());
+        self.sequencer.remember(number, sequence.hash);
+        self.freshness.on_applied(number);
+        self.recovery.on_applied(cx);
+        cx.metrics.applied += 1;
+        if !planted!(ChangeUntold) {
+            cx.mark_changed(&self.id);
+        }
+        if sequence.is_checkpoint() || number.get().is_multiple_of(cx.config.log_every_events) {
+            self.subject().sequence(cx, number, sequence.event_id());
+        }
+    }
+
+    fn announce_change(
+        &mut self,
+        cx: &mut Scope<'_>,
+        body: &Body<'_>,
+        change: Change,
+        timestamp: &str,
+    ) {
+        if let Body::Transition(transition) = body {
+            self.subject().transition(cx, transition, &change, timestamp);
+        } else if let Some(phase) = change.phase {
+            self.subject().phase(cx, phase, "", timestamp);
+        }
+        if let Some((level, message)) = change.notification {
+            cx.notify(Notice::Notification { campaign_id: self.id.clone(), level, message });
+        }
+        if change.ended {
+            self.end(cx, "deleted");
+        }
+        if let Some(claim) = change.claim {
+            self.compare(cx, claim);
+        }
+    }
+
+    /// The next event cannot be applied: a replay would bring the same bytes, a snapshot may not.
+    fn reject_event(&mut self, cx: &mut Scope<'_>, code: Code) -> Verdict {
+        self.subject().rejected(cx, code, Some(self.applied().next()));
+        self.request_recovery(cx, Reason::Rejected, true);
+        Verdict::Rejected
+    }
+
+    /// The content of the next event does not open.
+    fn on_undecryptable_event(&mut self, cx: &mut Scope<'_>, why: &Undecryptable) -> Verdict {
+        if let Some(missing) = why.missing_key(&self.id) {
+            return self.block_on_missing_key(cx, why.code(), missing);
+        }
+        self.store.raise(why.code());
+        self.subject().rejected(cx, why.code(), Some(self.applied().next()));
+        self.retry_current(cx);
+        Verdict::Refused(why.code())
+    }
+
+    /// Holds an event until it is next.
+    pub(super) fn hold(
+        &mut self,
+        cx: &mut Scope<'_>,
+        document: &str,
+        sequence: &RawSequence<'_>,
+    ) -> Verdict {
+        match self.sequencer.hold(document, sequence) {
+            None => Verdict::Ignored,
+            Some(Holding::Held) => {
+                cx.metrics.held += 1;
+                Verdict::Held
+            }
+            Some(Holding::Known) => {
+                cx.metrics.duplicates += 1;
+                Verdict::Duplicate
+            }
+            Some(Holding::Conflict) => self.diverge(cx, "hash", sequence.number()),
+            Some(Holding::Full) => {
+                cx.metrics.held_overflows += 1;
+                Verdict::Overflow
+            }
+        }
+    }
+
+    /// Applies held events that have become next, and finishes what is thereby complete.
+    pub(super) fn after_progress(&mut self, cx: &mut Scope<'_>) {
+        while let Some(position) = self.store.position() {
+            let Some(held) = self.sequencer.take_next(position) else { break };
+            // It was parsed and verified when it was held.
+            let Ok(envelope) = Envelope::parse(&held.document) else { break };
+            let Some(sequence) = envelope.sequence else { break };
+            let verdict = self.apply_event(cx, &envelope, &sequence);
+            if !matches!(verdict, Verdict::Applied | Verdict::AppliedUnknown) {
+                break;
+            }
+        }
+        self.finish_replay(cx);
+        self.resolve_waiters(cx);
+    }
+
+    /// Completes a replay once its last event has been applied. What is held beyond it the server did
+    /// not have when it answered: what lies before that comes next on this socket, by itself.
+    fn finish_replay(&mut self, cx: &mut Scope<'_>) {
+        if !self.sequencer.holds_nothing() {
+            return;
+        }
+        let Some(finished) = self.recovery.finish_replay(self.applied()) else { return };
+        if !self.freshness.is_lagging() {
+            self.freshness.prove(finished.asked);
+        }
+        let outcome = if finished.events == 0 { "current" } else { "replay" };
+        self.subject().recovered(cx, finished.need.origin(), outcome, finished.events);
+        self.begin_repair(cx);
+    }
+
+    /// Resolves the waits for a position that the state has reached.
+    pub(super) fn resolve_waiters(&mut self, cx: &mut Scope<'_>) {
+        self.waiters.resolve(cx, self.store.position(), self.sequencer.superseded());
+    }
+}

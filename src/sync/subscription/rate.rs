@@ -1,0 +1,40 @@
+//! How often a campaign may request recovery.
+
+use crate::sync::config::Config;
+use crate::sync::time::Timestamp;
+
+/// When requests were sent, so that they stay within their rate.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RequestRate {
+    sent: Vec<Timestamp>,
+    without_progress: Vec<Timestamp>,
+}
+
+impl RequestRate {
+    /// The earliest moment at which another request may be sent.
+    pub(super) fn allowed_at(&self, config: &Config, now: Timestamp) -> Timestamp {
+        let free = |sent: &Vec<Timestamp>, max: usize, window: u64| {
+            let oldest = sent.len().checked_sub(max).and_then(|index| sent.get(index));
+            oldest.map_or(now, |&oldest| now.max(oldest + window))
+        };
+        let burst = free(&self.sent, config.burst_max, config.burst_window_ms);
+        burst.max(free(&self.without_progress, config.retries_max, config.retry_window_ms))
+    }
+
+    /// A request is sent.
+    pub(super) fn note_sent(&mut self, config: &Config, now: Timestamp) {
+        for (sent, max) in
+            [(&mut self.sent, config.burst_max), (&mut self.without_progress, config.retries_max)]
+        {
+            sent.push(now);
+            while sent.len() > max {
+                sent.remove(0);
+            }
+        }
+    }
+
+    /// Progress was made.
+    pub(super) fn note_progress(&mut self) {
+        self.without_progress.clear();
+    }
+}

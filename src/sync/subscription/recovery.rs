@@ -1,0 +1,442 @@
+//! Recovery: one request in flight per campaign, sent again until it is answered in full.
+//!
+//! ```text
+//! Idle ──something missing──▶ Scheduled ──socket open, rate allows──▶ AwaitingAnswer
+//!  ▲                             ▲                                     │ event_recovery
+//!  │                             │ deadline, loss, socket closed       ▼
+//!  └──────position ≥ to──────────┴────────────────── Replaying │ ReceivingSnapshot
+//! ```
+//!
+//! This module alone assigns the state. What it asks of the server it puts into the outbox; everything
+//! else it returns.
+
+use super::cursor::SocketCursor;
+use super::failures::DeliveryFailures;
+use super::rate::RequestRate;
+use crate::protocol::client::{self, Reason, RecoveryRequest};
+use crate::protocol::snapshot::SnapshotPart;
+use crate::protocol::{CampaignId, Epoch, Position, SequenceNumber};
+use crate::store::Staging;
+use crate::sync::backoff::full_jitter_ms;
+use crate::sync::log::{Facts, Level};
+use crate::sync::notice::Notice;
+use crate::sync::scope::Scope;
+use crate::sync::time::{Now, Timestamp};
+
+/// What is needed, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RecoveryNeed {
+    /// Why.
+    reason: Reason,
+    /// Only a snapshot helps.
+    snapshot: bool,
+    /// When it was noticed.
+    since: Timestamp,
+    /// Requests so far that led to nothing.
+    attempts: u32,
+}
+
+/// How far a recovery has come.
+#[derive(Clone, Debug, Default)]
+enum State {
+    /// Nothing is known to be missing.
+    #[default]
+    Idle,
+    /// To be requested at `at`, once there is a socket.
+    Scheduled { need: RecoveryNeed, at: Timestamp },
+    /// Requested; the answer has not come. `asked` is when: the answer proves the state of a later
+    /// moment. At `deadline` it is requested again.
+    AwaitingAnswer { need: RecoveryNeed, request_id: String, asked: Now, deadline: Timestamp },
+    /// The missed events are arriving, up to `to`; so many were applied since the answer.
+    Replaying {
+        need: RecoveryNeed,
+        to: SequenceNumber,
+        events: u64,
+        asked: Now,
+        deadline: Timestamp,
+    },
+    /// The parts of the snapshot at `at` are arriving.
+    ReceivingSnapshot {
+        need: RecoveryNeed,
+        request_id: String,
+        epoch: Epoch,
+        at: SequenceNumber,
+        deadline: Timestamp,
+    },
+}
+
+impl RecoveryNeed {
+    /// Why, and since when.
+    pub(super) const fn origin(self) -> (&'static str, Timestamp) {
+        (self.reason.as_str(), self.since)
+    }
+}
+
+/// The recovery of one campaign: the request, what the socket carries, and how often to ask.
+#[derive(Clone, Debug, Default)]
+pub struct Recovery {
+    state: State,
+    cursor: SocketCursor,
+    rate: RequestRate,
+    failures: DeliveryFailures,
+}
+
+/// A replay that is complete.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FinishedReplay {
+    pub(super) need: RecoveryNeed,
+    pub(super) events: u64,
+    /// When it was requested.
+    pub(super) asked: Now,
+}
+
+/// What a request says of the campaign.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestTarget<'a> {
+    pub(super) campaign_id: &'a CampaignId,
+    pub(super) position: Option<&'a Position>,
+    /// The download that the server may go on with.
+    pub(super) staging: Option<&'a Staging>,
+}
+
+impl Recovery {
+    /// Whether nothing is known to be missing.
+    pub const fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    /// Whether the missed events are arriving.
+    pub(super) const fn is_replaying(&self) -> bool {
+        matches!(self.state, State::Replaying { .. })
+    }
+
+    /// The state by its name, for diagnostics and tests.
+    pub const fn state_name(&self) -> &'static str {
+        match self.state {
+            State::Idle => "idle",
+            State::Scheduled { .. } => "scheduled",
+            State::AwaitingAnswer { .. } => "awaiting_answer",
+            State::Replaying { .. } => "replaying",
+            State::ReceivingSnapshot { .. } => "receiving_snapshot",
+        }
+    }
+
+    /// When something has to be done about it.
+    pub(super) const fn deadline(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Idle => None,
+            State::Scheduled { at, .. } => Some(*at),
+            State::AwaitingAnswer { deadline, .. }
+            | State::Replaying { deadline, .. }
+            | State::ReceivingSnapshot { deadline, .. } => Some(*deadline),
+        }
+    }
+
+    /// Whether the request of that name awaits its answer. A document without a name answers any.
+    pub(super) fn awaits_answer(&self, answered: Option<&str>) -> bool {
+        matches!(&self.state, State::AwaitingAnswer { request_id, .. }
+            if answered.is_none_or(|id| id == request_id))
+    }
+
+    /// Whether snapshot parts of that request are expected.
+    pub(super) fn receives_snapshot_of(&self, request: Option<&str>) -> bool {
+        matches!(&self.state, State::ReceivingSnapshot { request_id, .. }
+            if request.is_none_or(|id| id == request_id))
+    }
+
+    /// Whether this part belongs to the snapshot that is arriving.
+    pub(super) fn expects(&self, part: &SnapshotPart<'_>) -> bool {
+        self.receives_snapshot_of(part.request_id.as_deref())
+            && matches!(&self.state, State::ReceivingSnapshot { epoch, at, .. }
+                if part.epoch == *epoch && part.sequence_number == *at)
+    }
+
+    /// Whether a snapshot of that log is arriving.
+    pub(super) fn receives_epoch(&self, wanted: &str) -> bool {
+        matches!(&self.state, State::ReceivingSnapshot { epoch, .. } if epoch.as_str() == wanted)
+    }
+
+    /// Another socket is open: what was needed is requested on it, and at least what was missed.
+    pub(super) fn on_open(&mut self, now: Timestamp, has_position: bool) {
+        self.cursor = SocketCursor::default();
+        let reason = if has_position { Reason::Reconnect } else { Reason::Connect };
+        let (snapshot, since, attempts) = match self.need() {
+            Some(need) => (need.snapshot, need.since, need.attempts),
+            None => (false, now, 0),
+        };
+        self.schedule(RecoveryNeed { reason, snapshot, since, attempts }, now);
+    }
+
+    /// What is in flight will not complete, with the socket or for another reason: it is requested
+    /// again when it can be.
+    pub(super) fn requeue_in_flight(&mut self, now: Timestamp) {
+        let in_flight = match &self.state {
+            State::Idle | State::Scheduled { .. } => None,
+            State::AwaitingAnswer { need, .. }
+            | State::Replaying { need, .. }
+            | State::ReceivingSnapshot { need, .. } => Some(*need),
+        };
+        if let Some(need) = in_flight {
+            self.schedule(need, now);
+        }
+    }
+
+    /// Something is missing: request it, unless that has been done.
+    pub(super) fn request(&mut self, now: Timestamp, reason: Reason, snapshot: bool) {
+        match &mut self.state {
+            State::Idle => {
+                self.schedule(RecoveryNeed { reason, snapshot, since: now, attempts: 0 }, now);
+            }
+            State::Scheduled { need, .. } => need.snapshot |= snapshot,
+            State::AwaitingAnswer { need, .. }
+            | State::Replaying { need, .. }
+            | State::ReceivingSnapshot { need, .. } => {
+                if snapshot && !need.snapshot {
+                    let need = RecoveryNeed { reason, snapshot, ..*need };
+                    self.schedule(need, now);
+                }
+            }
+        }
+    }
+
+    /// What is in flight cannot complete: request it once more, at once. `next` is the event that did
+    /// not arrive whole; after some failures only a snapshot will help.
+    pub(super) fn retry_now(&mut self, cx: &mut Scope<'_>, next: SequenceNumber) {
+        let Some(need) = self.need() else { return };
+        let snapshot = need.snapshot || self.failures.record(&cx.config, next);
+        cx.metrics.retries += 1;
+        let need = RecoveryNeed { attempts: need.attempts + 1, snapshot, ..need };
+        self.schedule(need, cx.now.at);
+    }
+
+    /// The same after a delay, without counting a failure: nothing says that the event was sent and
+    /// damaged.
+    pub(super) fn retry_with_backoff(&mut self, cx: &mut Scope<'_>) {
+        let Some(need) = self.need() else { return };
+        let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);
+        let delay = full_jitter_ms(&mut cx.rng, base, max, need.attempts);
+        cx.metrics.retries += 1;
+        let need = RecoveryNeed { attempts: need.attempts + 1, ..need };
+        self.schedule(need, cx.now.at + delay);
+    }
+
+    /// The server named the pause before the next request.
+    pub(super) fn postpone(&mut self, cx: &mut Scope<'_>, retry_after_ms: u64) {
+        let Some(need) = self.need() else { return };
+        let need = RecoveryNeed { attempts: need.attempts + 1, ..need };
+        let at = cx.retry_at(retry_after_ms);
+        self.schedule(need, at);
+    }
+
+    /// The next event did not arrive as it was sent: request it again, and at the third time a snapshot
+    /// in its place. Returns whether a request has become due.
+    pub(super) fn retry_current(&mut self, cx: &mut Scope<'_>, next: SequenceNumber) -> bool {
+        match &self.state {
+            State::Idle => {
+                let snapshot = self.failures.record(&cx.config, next);
+                self.request(cx.now.at, Reason::Hash, snapshot);
+                true
+            }
+            // The answer to what is requested or due brings it again.
+            State::Scheduled { .. } | State::AwaitingAnswer { .. } => false,
+            State::Replaying { .. } | State::ReceivingSnapshot { .. } => {
+                self.retry_now(cx, next);
+                true
+            }
+        }
+    }
+
+    /// Something before `received` did not come; `next` is the number that is missing. Returns whether
+    /// a request has become due.
+    pub(super) fn on_gap(
+        &mut self,
+        cx: &mut Scope<'_>,
+        received: SequenceNumber,
+        next: SequenceNumber,
+    ) -> bool {
+        let lost = match &self.state {
+            State::Idle => {
+                self.request(cx.now.at, Reason::Gap, false);
+                return true;
+            }
+            State::Scheduled { .. } | State::AwaitingAnswer { .. } => false,
+            // The socket carries everything from the answer on without a hole, or it is broken.
+            State::Replaying { .. } => self.cursor.is_gap(received),
+            State::ReceivingSnapshot { at, .. } => received > *at,
+        };
+        if lost {
+            self.retry_now(cx, next);
+        }
+        lost
+    }
+
+    /// The answer does not help: never a partial replay, and never a replay where only a snapshot does.
+    pub(super) fn require_snapshot(&mut self, now: Timestamp) {
+        let Some(need) = self.need() else { return };
+        self.schedule(RecoveryNeed { snapshot: true, attempts: need.attempts + 1, ..need }, now);
+    }
+
+    /// Whether only a snapshot helps.
+    pub(super) fn needs_snapshot(&self) -> bool {
+        self.need().is_some_and(|need| need.snapshot)
+    }
+
+    /// The server replays `from` to `to`.
+    pub(super) fn begin_replay(
+        &mut self,
+        cx: &Scope<'_>,
+        from: SequenceNumber,
+        to: SequenceNumber,
+    ) {
+        let State::AwaitingAnswer { need, asked, .. } = &self.state else { return };
+        let (need, asked, deadline) = (*need, *asked, deadline_of(cx));
+        self.cursor = SocketCursor::new(from, to);
+        self.state = State::Replaying { need, to, events: 0, asked, deadline };
+    }
+
+    /// The server sends the snapshot at `at` in parts.
+    pub(super) fn begin_snapshot(&mut self, cx: &Scope<'_>, epoch: Epoch, at: SequenceNumber) {
+        let State::AwaitingAnswer { need, request_id, .. } = &self.state else { return };
+        let (need, request_id, deadline) = (*need, request_id.clone(), deadline_of(cx));
+        self.cursor = SocketCursor::new(at.next(), at);
+        self.state = State::ReceivingSnapshot { need, request_id, epoch, at, deadline };
+    }
+
+    /// Completes a replay whose last event has been applied.
+    pub(super) fn finish_replay(&mut self, applied: SequenceNumber) -> Option<FinishedReplay> {
+        let State::Replaying { need, to, events, asked, .. } = &self.state else { return None };
+        if applied < *to {
+            return None;
+        }
+        let finished = FinishedReplay { need: *need, events: *events, asked: *asked };
+        self.state = State::Idle;
+        Some(finished)
+    }
+
+    /// The snapshot is installed.
+    pub(super) fn finish_snapshot(&mut self) -> Option<RecoveryNeed> {
+        let need = self.need();
+        self.state = State::Idle;
+        need
+    }
+
+    /// An event was applied.
+    pub(super) fn on_applied(&mut self, cx: &Scope<'_>) {
+        self.rate.note_progress();
+        self.extend(cx);
+        if let State::Replaying { events, .. } = &mut self.state {
+            *events += 1;
+        }
+    }
+
+    /// A part of the snapshot was staged.
+    pub(super) fn on_part(&mut self, cx: &Scope<'_>) {
+        self.extend(cx);
+        self.rate.note_progress();
+    }
+
+    /// Progress was made: the deadline moves. Events that come while the answer does not are no
+    /// answer.
+    pub(super) fn extend(&mut self, cx: &Scope<'_>) {
+        match &mut self.state {
+            State::Idle | State::Scheduled { .. } | State::AwaitingAnswer { .. } => {}
+            State::Replaying { deadline, .. } | State::ReceivingSnapshot { deadline, .. } => {
+                *deadline = deadline_of(cx);
+            }
+        }
+    }
+
+    /// The state was replaced: former failures say nothing about the new one.
+    pub(super) fn clear_failures(&mut self) {
+        self.failures = DeliveryFailures::default();
+    }
+
+    /// The socket carried `number`; returns whether as part of a replay.
+    pub(super) fn observe(&mut self, number: SequenceNumber) -> bool {
+        self.cursor.observe(number)
+    }
+
+    /// The number that the socket must carry next.
+    pub(super) const fn next_expected(&self) -> SequenceNumber {
+        self.cursor.next()
+    }
+
+    /// Whether `number` can only come if one before it was lost on this socket.
+    pub(super) fn is_gap(&self, number: SequenceNumber) -> bool {
+        self.cursor.is_gap(number)
+    }
+
+    /// The deadline has passed. Returns whether a request has become due.
+    pub(super) fn on_deadline(&mut self, cx: &mut Scope<'_>) -> bool {
+        if self.deadline().is_none_or(|deadline| deadline > cx.now.at) {
+            return false;
+        }
+        let scheduled = matches!(self.state, State::Idle | State::Scheduled { .. });
+        if !scheduled && !planted!(RequestOnce) {
+            self.retry_with_backoff(cx);
+        }
+        true
+    }
+
+    /// Sends the request that is due, as far as the rate allows.
+    pub(super) fn send_due(&mut self, cx: &mut Scope<'_>, target: RequestTarget<'_>) {
+        let State::Scheduled { need, at } = self.state else { return };
+        if at > cx.now.at {
+            return;
+        }
+        let allowed = self.rate.allowed_at(&cx.config, cx.now.at);
+        if allowed > cx.now.at && !planted!(RequestFlood) {
+            self.state = State::Scheduled { need, at: allowed };
+            return;
+        }
+        self.rate.note_sent(&cx.config, cx.now.at);
+        let request_id = cx.request_id();
+        let resume = target.staging.map(Staging::resume);
+        cx.send(client::request_event_recovery(&RecoveryRequest {
+            campaign_id: target.campaign_id,
+            position: target.position,
+            request_id: &request_id,
+            reason: need.reason,
+            prefer_snapshot: need.snapshot,
+            resume: resume.as_ref(),
+        }));
+        cx.metrics.recovery_requests.count(need.reason);
+        announce_request(cx, target, need.reason);
+        let deadline = deadline_of(cx);
+        self.state = State::AwaitingAnswer { need, request_id, asked: cx.now, deadline };
+    }
+
+    const fn need(&self) -> Option<RecoveryNeed> {
+        match &self.state {
+            State::Idle => None,
+            State::Scheduled { need, .. }
+            | State::AwaitingAnswer { need, .. }
+            | State::Replaying { need, .. }
+            | State::ReceivingSnapshot { need, .. } => Some(*need),
+        }
+    }
+
+    fn schedule(&mut self, need: RecoveryNeed, at: Timestamp) {
+        self.state = State::Scheduled { need, at };
+    }
+}
+
+fn deadline_of(cx: &Scope<'_>) -> Timestamp {
+    cx.now.at + cx.config.recovery_deadline_ms
+}
+
+fn announce_request(cx: &mut Scope<'_>, target: RequestTarget<'_>, reason: Reason) {
+    let applied = target.position.map_or(0, |position| position.sequence_number.get());
+    let (campaign_id, reason) = (target.campaign_id.clone(), reason.as_str());
+    cx.notify(Notice::RecoveryRequested { campaign_id, reason });
+    cx.log(
+        Level::Info,
+        "recovery_requested",
+        Facts {
+            campaign_id: Some(target.campaign_id),
+            sequence_number: Some(applied),
+            detail: Some(reason),
+            ..Facts::default()
+        },
+    );
+}

@@ -1,0 +1,237 @@
+//! Repair of rows that differ: the digest finds the buckets, and only these are downloaded again.
+//!
+//! This module alone assigns the state. Its requests go into the outbox; what they lead to it returns.
+
+use super::snapshot::stage;
+use crate::protocol::server::CampaignDigest;
+use crate::protocol::snapshot::SnapshotPart;
+use crate::protocol::{CampaignId, Epoch, Position, SequenceNumber, client};
+use crate::store::staging::differing_buckets;
+use crate::store::{DomainTable, Staging, StagingFault};
+use crate::sync::scope::Scope;
+use crate::sync::time::Timestamp;
+
+/// What is known of the difference between our rows and the server's.
+#[derive(Clone, Debug, Default)]
+enum State {
+    /// Rows agree, as far as is known.
+    #[default]
+    Agreed,
+    /// Rows differ; a repair begins when it can.
+    Mismatched,
+    /// The server's bucket digests were requested.
+    AwaitingDigest { request_id: String, deadline: Timestamp },
+    /// The differing buckets were requested; `staging` is what has arrived.
+    AwaitingBuckets {
+        request_id: String,
+        buckets: Vec<u8>,
+        staging: Option<Box<Staging>>,
+        deadline: Timestamp,
+    },
+    /// A repair at this position did not help; another is not tried before the position moves, or both
+    /// sides agree again.
+    Exhausted { epoch: Epoch, at: SequenceNumber, mismatch: bool },
+}
+
+/// The repair of one campaign.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Repair(State);
+
+/// What the digest of the server leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DigestOutcome {
+    /// It answers no request of ours.
+    Ignored,
+    /// It speaks of another position than ours.
+    OtherPosition,
+    /// All buckets are equal.
+    Agrees,
+    /// The buckets that differ were requested.
+    Requested,
+}
+
+/// What a part of the differing buckets leads to.
+#[derive(Debug)]
+pub(super) enum BucketsOutcome {
+    /// It answers no request of ours.
+    Ignored,
+    /// It has already arrived.
+    Repeated,
+    /// It does not fit; the next comparison finds the difference again.
+    Invalid,
+    /// More parts follow.
+    Incomplete,
+    /// These buckets are complete.
+    Complete { staging: Box<Staging>, buckets: Vec<u8> },
+}
+
+impl Repair {
+    /// Whether rows are known to differ.
+    pub(super) const fn is_mismatched(&self) -> bool {
+        match &self.0 {
+            State::Agreed => false,
+            State::Mismatched | State::AwaitingDigest { .. } | State::AwaitingBuckets { .. } => {
+                true
+            }
+            State::Exhausted { mismatch, .. } => *mismatch,
+        }
+    }
+
+    /// When the request in flight is given up, if there is one.
+    pub(super) const fn deadline(&self) -> Option<Timestamp> {
+        match &self.0 {
+            State::AwaitingDigest { deadline, .. } | State::AwaitingBuckets { deadline, .. } => {
+                Some(*deadline)
+            }
+            State::Agreed | State::Mismatched | State::Exhausted { .. } => None,
+        }
+    }
+
+    /// Whether a request is in flight.
+    pub(super) const fn is_in_flight(&self) -> bool {
+        self.deadline().is_some()
+    }
+
+    /// Whether the request of that name is in flight.
+    pub(super) fn awaits(&self, id: &str) -> bool {
+        match &self.0 {
+            State::AwaitingDigest { request_id, .. }
+            | State::AwaitingBuckets { request_id, .. } => request_id == id,
+            State::Agreed | State::Mismatched | State::Exhausted { .. } => false,
+        }
+    }
+
+    /// Whether snapshot parts of that request are the buckets that were requested.
+    pub(super) fn awaits_buckets(&self, request: Option<&str>) -> bool {
+        matches!(&self.0, State::AwaitingBuckets { request_id, .. } if request == Some(request_id))
+    }
+
+    /// A comparison found a difference.
+    pub(super) fn note_mismatch(&mut self) {
+        match &mut self.0 {
+            State::Agreed => self.0 = State::Mismatched,
+            State::Exhausted { mismatch, .. } => *mismatch = true,
+            State::Mismatched | State::AwaitingDigest { .. } | State::AwaitingBuckets { .. } => {}
+        }
+    }
+
+    /// Both sides hold the same rows. Returns whether they were known to differ.
+    pub(super) fn note_agreement(&mut self) -> bool {
+        let differed = self.is_mismatched();
+        self.0 = State::Agreed;
+        differed
+    }
+
+    /// A snapshot at `position` was installed, so both sides agree. Where a repair did not help at that
+    /// position, none is tried there again. Returns whether rows were known to differ.
+    pub(super) fn on_installed(&mut self, position: Option<&Position>) -> bool {
+        let differed = self.is_mismatched();
+        match &mut self.0 {
+            State::Exhausted { epoch, at, mismatch } if is_at(position, epoch, *at) => {
+                *mismatch = false;
+            }
+            state => *state = State::Agreed,
+        }
+        differed
+    }
+
+    /// The request in flight will not be answered, or its answer does not help.
+    pub(super) fn abandon(&mut self) {
+        if self.is_in_flight() {
+            self.0 = State::Mismatched;
+        }
+    }
+
+    /// The campaign is not followed any more: only the difference stays known.
+    pub(super) fn stop(&mut self) {
+        self.0 = if self.is_mismatched() { State::Mismatched } else { State::Agreed };
+    }
+
+    /// Requests the server's bucket digests, unless rows agree, a repair is in flight, or one did not
+    /// help at `position`.
+    pub(super) fn begin(&mut self, cx: &mut Scope<'_>, id: &CampaignId, position: &Position) {
+        match &self.0 {
+            State::Mismatched => {}
+            State::Exhausted { epoch, at, mismatch: true }
+                if !is_at(Some(position), epoch, *at) => {}
+            State::Agreed
+            | State::AwaitingDigest { .. }
+            | State::AwaitingBuckets { .. }
+            | State::Exhausted { .. } => return,
+        }
+        let request_id = cx.request_id();
+        cx.send(client::request_campaign_digest(id, &request_id));
+        self.0 = State::AwaitingDigest { request_id, deadline: deadline_of(cx) };
+    }
+
+    /// `campaign.digest`: which buckets differ?
+    pub(super) fn on_digest(
+        &mut self,
+        cx: &mut Scope<'_>,
+        digest: &CampaignDigest<'_>,
+        (id, position): (&CampaignId, Option<&Position>),
+        table: &DomainTable,
+    ) -> DigestOutcome {
+        let State::AwaitingDigest { request_id, .. } = &self.0 else {
+            return DigestOutcome::Ignored;
+        };
+        if digest.request_id.as_deref() != Some(request_id) {
+            return DigestOutcome::Ignored;
+        }
+        self.0 = State::Mismatched;
+        if !is_at(position, &digest.epoch, digest.sequence_number) {
+            return DigestOutcome::OtherPosition;
+        }
+        let buckets = differing_buckets(table.buckets(), &digest.buckets);
+        if buckets.is_empty() {
+            return DigestOutcome::Agrees;
+        }
+        let request_id = cx.request_id();
+        cx.send(client::request_bucket_snapshot(id, &request_id, &buckets));
+        let deadline = deadline_of(cx);
+        self.0 = State::AwaitingBuckets { request_id, buckets, staging: None, deadline };
+        DigestOutcome::Requested
+    }
+
+    /// One part of the differing buckets.
+    pub(super) fn on_part(&mut self, cx: &Scope<'_>, part: &SnapshotPart<'_>) -> BucketsOutcome {
+        let State::AwaitingBuckets { staging, deadline, .. } = &mut self.0 else {
+            return BucketsOutcome::Ignored;
+        };
+        match stage(staging, part) {
+            Ok(()) => *deadline = deadline_of(cx),
+            Err(StagingFault::Repeated) => return BucketsOutcome::Repeated,
+            Err(StagingFault::Gap | StagingFault::Invalid(_)) => {
+                self.0 = State::Mismatched;
+                return BucketsOutcome::Invalid;
+            }
+        }
+        if !staging.as_ref().is_some_and(|staging| staging.is_complete()) {
+            return BucketsOutcome::Incomplete;
+        }
+        match core::mem::replace(&mut self.0, State::Mismatched) {
+            State::AwaitingBuckets { staging: Some(staging), buckets, .. } => {
+                BucketsOutcome::Complete { staging, buckets }
+            }
+            State::Agreed
+            | State::Mismatched
+            | State::AwaitingDigest { .. }
+            | State::AwaitingBuckets { .. }
+            | State::Exhausted { .. } => BucketsOutcome::Ignored,
+        }
+    }
+
+    /// The buckets did not help at `position`.
+    pub(super) fn exhaust(&mut self, position: Position) {
+        let Position { epoch, sequence_number: at, .. } = position;
+        self.0 = State::Exhausted { epoch, at, mismatch: true };
+    }
+}
+
+fn deadline_of(cx: &Scope<'_>) -> Timestamp {
+    cx.now.at + cx.config.recovery_deadline_ms
+}
+
+fn is_at(position: Option<&Position>, epoch: &Epoch, at: SequenceNumber) -> bool {
+    position.is_some_and(|position| position.epoch == *epoch && position.sequence_number == at)
+}

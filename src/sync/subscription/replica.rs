@@ -1,0 +1,304 @@
+//! The copy of one campaign, and the steps that change it. Each step leaves its parts consistent:
+//! the store first, then the position, then caches, then listeners.
+//!
+//! The parts (`sequencer`, `recovery`, `freshness`, `repair`, `snapshot`, `waiters`) own their states and
+//! do not know each other; what one of them returns, a step here hands to the others.
+
+use super::announce::Subject;
+use super::freshness::Freshness;
+use super::recovery::{Recovery, RequestTarget};
+use super::repair::Repair;
+use super::sequencer::Sequencer;
+use super::snapshot::SnapshotDownload;
+use super::waiters::Waiters;
+use crate::protocol::client::{self, Reason};
+use crate::protocol::{CampaignId, Code, Epoch, Position, SequenceNumber};
+use crate::store::{CampaignStore, Claim, Staging};
+use crate::sync::config::Config;
+use crate::sync::log::{Facts, Level};
+use crate::sync::notice::Notice;
+use crate::sync::outcome::Verdict;
+use crate::sync::scope::Scope;
+
+/// Whether the campaign can be followed at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionState {
+    /// It can.
+    Active,
+    /// It is gone.
+    Ended,
+    /// It cannot, for this reason.
+    Failed(Code),
+}
+
+/// The copy of one campaign.
+#[derive(Clone, Debug)]
+pub(super) struct Replica {
+    pub(super) id: CampaignId,
+    state: SubscriptionState,
+    pub(super) store: CampaignStore,
+    pub(super) sequencer: Sequencer,
+    pub(super) recovery: Recovery,
+    pub(super) freshness: Freshness,
+    pub(super) repair: Repair,
+    pub(super) download: SnapshotDownload,
+    pub(super) waiters: Waiters,
+}
+
+impl Replica {
+    pub(super) fn new(id: CampaignId, config: &Config) -> Self {
+        Self {
+            id,
+            state: SubscriptionState::Active,
+            store: CampaignStore::default(),
+            sequencer: Sequencer::new(config),
+            recovery: Recovery::default(),
+            freshness: Freshness::default(),
+            repair: Repair::default(),
+            download: SnapshotDownload::default(),
+            waiters: Waiters::default(),
+        }
+    }
+
+    pub(super) const fn state(&self) -> SubscriptionState {
+        self.state
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        self.state == SubscriptionState::Active
+    }
+
+    /// The last applied number; 0 before the first.
+    pub(super) fn applied(&self) -> SequenceNumber {
+        self.store.position().map_or(SequenceNumber::ZERO, |position| position.sequence_number)
+    }
+
+    pub(super) fn subject(&self) -> Subject<'_> {
+        Subject { id: &self.id, store: &self.store, recovering: !self.recovery.is_idle() }
+    }
+
+    /// Asks the server for a cursor.
+    pub(super) fn subscribe(&self, cx: &mut Scope<'_>) {
+        cx.send(client::subscribe_campaign(&self.id, self.store.position()));
+    }
+
+    /// Something is missing: requests it, unless that has been done.
+    pub(super) fn request_recovery(&mut self, cx: &mut Scope<'_>, reason: Reason, snapshot: bool) {
+        self.recovery.request(cx.now.at, reason, snapshot);
+        self.send_due_request(cx);
+    }
+
+    /// Sends the request that is due, as far as socket and rate allow.
+    pub(super) fn send_due_request(&mut self, cx: &mut Scope<'_>) {
+        if cx.is_connected() && self.is_active() {
+            let target = RequestTarget {
+                campaign_id: &self.id,
+                position: self.store.position(),
+                staging: self.download.staging(),
+            };
+            self.recovery.send_due(cx, target);
+        }
+    }
+
+    /// What is in flight cannot complete: requests it once more.
+    pub(super) fn retry_now(&mut self, cx: &mut Scope<'_>) {
+        self.recovery.retry_now(cx, self.applied().next());
+        self.send_due_request(cx);
+    }
+
+    /// The same after a delay.
+    pub(super) fn retry_with_backoff(&mut self, cx: &mut Scope<'_>) {
+        self.recovery.retry_with_backoff(cx);
+        self.send_due_request(cx);
+    }
+
+    /// The next event did not arrive as it was sent: requests it again.
+    pub(super) fn retry_current(&mut self, cx: &mut Scope<'_>) {
+        let next = self.applied().next();
+        if self.recovery.retry_current(cx, next) {
+            self.send_due_request(cx);
+        }
+    }
+
+    /// Stands before the first event of a log.
+    pub(super) fn begin_log(&mut self, cx: &mut Scope<'_>, epoch: Epoch) {
+        self.store.begin_at(epoch);
+        self.freshness.clear(cx.now);
+        cx.mark_changed(&self.id);
+    }
+
+    /// The server's history contradicts what has been applied: nothing is applied, and a snapshot
+    /// decides.
+    pub(super) fn diverge(
+        &mut self,
+        cx: &mut Scope<'_>,
+        kind: &'static str,
+        number: SequenceNumber,
+    ) -> Verdict {
+        cx.metrics.divergences += 1;
+        self.subject().divergence(cx, kind, number);
+        self.request_recovery(cx, Reason::Divergence, true);
+        Verdict::Divergence
+    }
+
+    /// Compares what the server claims of its rows at exactly our position with ours.
+    pub(super) fn compare(&mut self, cx: &mut Scope<'_>, claim: Claim) {
+        let Some(discrepancy) = claim.compare(self.store.table()) else {
+            cx.metrics.consistency_checks_passed += 1;
+            if claim.digest.is_some() {
+                self.agree(cx);
+            }
+            return;
+        };
+        cx.metrics.consistency_checks_failed += 1;
+        self.repair.note_mismatch();
+        if discrepancy.is_large() {
+            self.store.raise(Code::LargeDiscrepancy);
+            cx.mark_changed(&self.id);
+        }
+        self.subject().discrepancy(cx, discrepancy);
+        self.begin_repair(cx);
+    }
+
+    /// Both sides hold the same rows. Listeners hear of it when they had heard otherwise.
+    pub(super) fn agree(&mut self, cx: &mut Scope<'_>) {
+        let differed = self.repair.note_agreement();
+        self.announce_agreement(cx, differed);
+    }
+
+    fn announce_agreement(&mut self, cx: &mut Scope<'_>, differed: bool) {
+        if self.store.error().is_some() {
+            self.store.clear_error();
+            cx.mark_changed(&self.id);
+        }
+        if differed {
+            self.subject().agreement(cx);
+        }
+    }
+
+    /// Requests which buckets differ, if rows do. While something is missing it waits: what is missing
+    /// may be the difference.
+    pub(super) fn begin_repair(&mut self, cx: &mut Scope<'_>) {
+        let Some(position) = self.store.position() else { return };
+        if cx.is_connected() && self.recovery.is_idle() {
+            self.repair.begin(cx, &self.id, position);
+        }
+    }
+
+    /// Replaces the rows of the buckets that differed.
+    pub(super) fn finish_repair(&mut self, cx: &mut Scope<'_>, staging: Staging, buckets: &[u8]) {
+        let Some(position) = self.store.position().filter(|it| is_same(it, &staging.position))
+        else {
+            return;
+        };
+        let (position, rows) = (position.clone(), staging.table.len() as u64);
+        let sound = staging.completes(self.store.table(), buckets) || planted!(RepairUnchecked);
+        let swapped = if sound { self.store.repair(staging, buckets).ok() } else { None };
+        let Some(swapped) = swapped else {
+            // A whole snapshot proves itself; if the server's claims contradict that one too, nothing
+            // more is tried at this position.
+            self.repair.exhaust(position);
+            self.request_recovery(cx, Reason::Divergence, true);
+            return;
+        };
+        cx.metrics.repairs += 1;
+        self.subject().invalidate(cx, "divergence");
+        self.subject().swapped(cx, &swapped);
+        self.agree(cx);
+        let (campaign_id, buckets) = (self.id.clone(), buckets.len() as u64);
+        cx.notify(Notice::Repaired { campaign_id, buckets, rows });
+    }
+
+    /// Whether a snapshot would take the position back: within its epoch, or to an epoch that was left.
+    pub(super) fn would_go_back(&self, staging: &Staging) -> bool {
+        self.sequencer.superseded().contains(&staging.position.epoch)
+            || self.store.position().is_some_and(|position| {
+                position.epoch == staging.position.epoch
+                    && position.sequence_number > staging.position.sequence_number
+            })
+    }
+
+    /// Swaps a verified snapshot in, and tells caches, then listeners.
+    pub(super) fn install(&mut self, cx: &mut Scope<'_>, staging: Staging) {
+        let left = self.store.position().map(|position| position.epoch.clone());
+        let new_log = left.filter(|epoch| *epoch != staging.position.epoch);
+        let reason = if new_log.is_some() { "epoch" } else { "snapshot" };
+        if let Some(epoch) = new_log {
+            self.sequencer.supersede(&cx.config, epoch);
+        }
+        let swapped = self.store.swap(staging);
+        self.sequencer.clear_window();
+        let differed = self.repair.on_installed(self.store.position());
+        self.recovery.clear_failures();
+        self.freshness.clear(cx.now);
+        if planted!(SnapshotProves) {
+            self.freshness.prove(cx.now);
+        }
+        cx.want_ping();
+        cx.metrics.snapshots += 1;
+        self.subject().invalidate(cx, reason);
+        self.subject().swapped(cx, &swapped);
+        self.announce_agreement(cx, differed);
+    }
+
+    /// A snapshot that does not add up is not shown; another is requested.
+    pub(super) fn refuse_snapshot(&mut self, cx: &mut Scope<'_>, code: Code) -> Verdict {
+        self.download.discard();
+        self.subject().rejected(cx, code, None);
+        self.retry_with_backoff(cx);
+        Verdict::Refused(code)
+    }
+
+    /// What another session, or another server, refused may be granted now. What has ended stays so.
+    pub(super) fn reactivate(&mut self) {
+        if matches!(self.state, SubscriptionState::Failed(_)) {
+            self.state = SubscriptionState::Active;
+        }
+    }
+
+    /// The key is not at hand: the position stays until it is, for nothing else helps.
+    pub(super) fn block_on_missing_key(
+        &mut self,
+        cx: &mut Scope<'_>,
+        code: Code,
+        missing: Notice,
+    ) -> Verdict {
+        self.subject().rejected(cx, code, Some(self.applied().next()));
+        cx.notify(missing);
+        self.fail(cx, code);
+        Verdict::Refused(code)
+    }
+
+    /// The campaign is gone, or the server will not speak of it any more.
+    pub(super) fn end(&mut self, cx: &mut Scope<'_>, reason: &str) {
+        self.state = SubscriptionState::Ended;
+        self.stop(cx, Code::UnknownCampaign);
+        let (campaign_id, reason) = (self.id.clone(), reason.to_owned());
+        cx.notify(Notice::Ended { campaign_id, reason });
+    }
+
+    /// The campaign cannot be followed on this connection.
+    pub(super) fn fail(&mut self, cx: &mut Scope<'_>, code: Code) {
+        self.state = SubscriptionState::Failed(code);
+        self.stop(cx, code);
+        cx.log(
+            Level::Error,
+            "failed",
+            Facts { campaign_id: Some(&self.id), detail: Some(code.as_str()), ..Facts::default() },
+        );
+    }
+
+    fn stop(&mut self, cx: &mut Scope<'_>, code: Code) {
+        // Should this go on some day, what was needed is needed still.
+        self.recovery.requeue_in_flight(cx.now.at);
+        self.repair.stop();
+        self.download.discard();
+        self.sequencer.clear_held();
+        self.waiters.fail(cx, code);
+        cx.mark_changed(&self.id);
+    }
+}
+
+fn is_same(one: &Position, other: &Position) -> bool {
+    one.epoch == other.epoch && one.sequence_number == other.sequence_number
+}

@@ -1,0 +1,143 @@
+//! Sequencing: what an event is, by its number, epoch and hash. The decision table of
+//! `docs/PROTOCOL.md`, chapter 13, in its order.
+//!
+//! This module alone owns the hashes of applied events, the events held beyond a gap and the superseded
+//! epochs.
+
+use super::dedupe::DedupeWindow;
+use super::gap::{GapBuffer, Held, Holding};
+use crate::protocol::envelope::{Envelope, RawSequence};
+use crate::protocol::{Epoch, EventHash, Position, SequenceNumber};
+use crate::sync::config::Config;
+
+/// What an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Applied before, by its claimed hash.
+    Known,
+    /// At or below the position, and its hash is no longer remembered.
+    OutOfOrder,
+    /// Wrong by its own hash.
+    Corrupt,
+    /// Of a log that this one replaced.
+    SupersededEpoch,
+    /// There is no position yet.
+    BeforePosition,
+    /// Of a log that is not the one we follow.
+    ForeignEpoch,
+    /// Another event than the one that was applied under its number.
+    Contradiction,
+    /// Beyond the next.
+    Gap,
+    /// The next one.
+    Next,
+}
+
+/// The sequence of one campaign.
+#[derive(Clone, Debug)]
+pub(super) struct Sequencer {
+    window: DedupeWindow,
+    held: GapBuffer,
+    superseded: Vec<Epoch>,
+}
+
+impl Sequencer {
+    pub(super) const fn new(config: &Config) -> Self {
+        Self {
+            window: DedupeWindow::new(config.dedupe_window),
+            held: GapBuffer::new(config.held_events_max, config.held_bytes_max),
+            superseded: Vec::new(),
+        }
+    }
+
+    /// Decides about one event.
+    pub(super) fn decide(
+        &self,
+        position: Option<&Position>,
+        envelope: &Envelope<'_>,
+        sequence: &RawSequence<'_>,
+    ) -> Decision {
+        let number = sequence.number();
+        if let Some(position) = position
+            && number <= position.sequence_number
+            && position.epoch.as_str() == sequence.epoch()
+        {
+            match self.window.hash_of(number) {
+                None => return Decision::OutOfOrder,
+                Some(known) if known == sequence.hash => return Decision::Known,
+                Some(_) => {}
+            }
+        }
+        if !is_intact(envelope, sequence) && !planted!(HashUnchecked) {
+            return Decision::Corrupt;
+        }
+        if self.superseded.iter().any(|epoch| epoch.as_str() == sequence.epoch()) {
+            return Decision::SupersededEpoch;
+        }
+        let Some(position) = position else { return Decision::BeforePosition };
+        if position.epoch.as_str() != sequence.epoch() && !planted!(EpochIgnored) {
+            Decision::ForeignEpoch
+        } else if number <= position.sequence_number {
+            Decision::Contradiction
+        } else if number > position.sequence_number.next() {
+            Decision::Gap
+        } else {
+            Decision::Next
+        }
+    }
+
+    /// The event of that number was applied.
+    pub(super) fn remember(&mut self, number: SequenceNumber, hash: EventHash) {
+        self.window.remember(number, hash);
+    }
+
+    /// A snapshot replaced the state: no event of it was seen.
+    pub(super) fn clear_window(&mut self) {
+        self.window.clear();
+    }
+
+    /// Holds an event until it is next; `None` if its epoch is none.
+    pub(super) fn hold(&mut self, document: &str, sequence: &RawSequence<'_>) -> Option<Holding> {
+        let epoch = Epoch::new(sequence.epoch()).ok()?;
+        Some(self.held.hold(&epoch, sequence.number(), document, sequence.hash))
+    }
+
+    /// Takes the held event that is next after `position`.
+    pub(super) fn take_next(&mut self, position: &Position) -> Option<Held> {
+        self.held.take_next(&position.epoch, position.sequence_number)
+    }
+
+    /// Whether no event is held.
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// How many events are held, and their bytes.
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.held.len(), self.held.bytes())
+    }
+
+    /// Drops the held events.
+    pub(super) fn clear_held(&mut self) {
+        self.held.clear();
+    }
+
+    /// Another log has replaced `epoch`.
+    pub(super) fn supersede(&mut self, config: &Config, epoch: Epoch) {
+        self.superseded.push(epoch);
+        while self.superseded.len() > config.retired_epochs_max {
+            self.superseded.remove(0);
+        }
+    }
+
+    /// The logs that were replaced, the newest last.
+    pub(super) fn superseded(&self) -> &[Epoch] {
+        &self.superseded
+    }
+}
+
+/// Whether an event matches its own hash.
+fn is_intact(envelope: &Envelope<'_>, sequence: &RawSequence<'_>) -> bool {
+    let (kind, timestamp) = (envelope.kind_raw, envelope.timestamp_raw);
+    EventHash::of_v1(kind, timestamp, envelope.data, sequence.hashed()) == sequence.hash
+}

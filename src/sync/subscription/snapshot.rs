@@ -1,0 +1,63 @@
+//! A snapshot while it arrives: staged part by part beside the store, until it is complete.
+
+use crate::protocol::snapshot::SnapshotPart;
+use crate::protocol::{Epoch, SequenceNumber};
+use crate::store::{Staging, StagingFault};
+
+/// The download of a snapshot, if there is one. It outlives the socket, so that a cut download can be
+/// resumed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SnapshotDownload(Option<Box<Staging>>);
+
+impl SnapshotDownload {
+    /// What has arrived, for the server to resume after.
+    pub(super) fn staging(&self) -> Option<&Staging> {
+        self.0.as_deref()
+    }
+
+    /// The server announced the snapshot at that position: what was staged of another is dropped.
+    pub(super) fn announce(&mut self, epoch: &Epoch, at: SequenceNumber) {
+        let position = self.0.as_ref().map(|staging| &staging.position);
+        if !position.is_some_and(|it| it.epoch == *epoch && it.sequence_number == at) {
+            self.discard();
+        }
+    }
+
+    /// Stages a part.
+    ///
+    /// # Errors
+    /// As [`Staging::add`]. After [`StagingFault::Gap`] what has arrived is kept, unless the rest turns
+    /// out not to fit to it; after [`StagingFault::Invalid`] it should be discarded.
+    pub(super) fn add(&mut self, part: &SnapshotPart<'_>) -> Result<(), StagingFault> {
+        let added = stage(&mut self.0, part);
+        if added == Err(StagingFault::Gap) {
+            self.0 = self.0.take().filter(|staged| staged.is_of(part));
+        }
+        added
+    }
+
+    /// Takes the snapshot, if all parts are there.
+    pub(super) fn take_complete(&mut self) -> Option<Box<Staging>> {
+        self.0.take_if(|staging| staging.is_complete())
+    }
+
+    /// Drops what has arrived.
+    pub(super) fn discard(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// Adds a part to what is staged, or begins with it: a server that could not resume the last download
+/// may cut the same state differently.
+pub(super) fn stage(
+    staging: &mut Option<Box<Staging>>,
+    part: &SnapshotPart<'_>,
+) -> Result<(), StagingFault> {
+    if let Some(staged) = staging
+        && (part.part > 1 || staged.is_of(part))
+    {
+        return staged.add(part);
+    }
+    *staging = Some(Box::new(Staging::begin(part)?));
+    Ok(())
+}
