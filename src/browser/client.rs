@@ -4,15 +4,17 @@ use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
 
-use super::convert::{Command, Question};
-use super::driver::{Driver, Transport};
+use super::convert::command::{Command, command};
+use super::convert::query::{Query, query};
+use super::convert::settings::settings;
+use super::driver::Driver;
 use super::host::Host;
 use super::{clock, convert};
-use crate::plain::{Plain, Record, ToPlain};
 use crate::protocol::Code;
 use crate::protocol::frame::Frame;
 use crate::sync::input::Ticket;
 use crate::sync::{Input, Machine, Now, Status};
+use crate::value::{Record, ToValue, Value};
 
 /// One machine with its connection. What is thrown is a code from the closed list.
 #[wasm_bindgen]
@@ -30,7 +32,7 @@ impl Client {
     /// `invalid_content` for options of the wrong type, or without a transport.
     #[wasm_bindgen(constructor)]
     pub fn new(options: &JsValue, host: Host) -> Result<Self, Code> {
-        let (config, transport) = convert::settings(options)?;
+        let (config, transport) = settings(options)?;
         Ok(Self { driver: Driver::new(config, transport, host) })
     }
 
@@ -57,7 +59,7 @@ impl Client {
     /// that is none.
     pub fn command(&self, json: &str) -> Result<(), Code> {
         self.driver.may_ask()?;
-        match convert::command(json)? {
+        match command(json)? {
             Command::Input(input) => self.driver.feed(input),
             Command::Close => self.driver.close(),
             Command::Opened => self.driver.opened_by_hand(),
@@ -92,56 +94,52 @@ impl Client {
     /// `closed`; `unknown_campaign` for rows that nobody holds; `invalid_content` or
     /// `integer_out_of_range` for a question that is none.
     pub fn read(&self, json: &str) -> Result<JsValue, Code> {
-        let (what, campaign_id, query) = convert::question(json)?;
+        let (what, campaign_id, query) = query(json)?;
         let now = clock::now();
         self.driver.read(|machine| {
             Ok(match what {
-                Question::View => match machine.view(&campaign_id, now) {
-                    Some(view) => convert::to_js(view.into_plain()),
+                Query::View => match machine.view(&campaign_id, now) {
+                    Some(view) => convert::to_js(view.into_value()),
                     None => JsValue::UNDEFINED,
                 },
-                Question::Status => {
+                Query::Status => {
                     machine.status(&campaign_id, now).unwrap_or(Status::Idle).as_str().into()
                 }
-                Question::Domains => {
+                Query::Domains => {
                     let page = machine.domains(&campaign_id, &query);
-                    convert::to_js(page.ok_or(Code::UnknownCampaign)?.to_plain())
+                    convert::to_js(page.ok_or(Code::UnknownCampaign)?.to_value())
                 }
-                Question::Changes => {
+                Query::Changes => {
                     let changes = machine.take_changes();
                     let mut list = Vec::new();
                     for id in &changes {
-                        list.push(Plain::Text(id.as_str()));
+                        list.push(Value::Text(id.as_str()));
                     }
-                    convert::to_js(Plain::List(list))
+                    convert::to_js(Value::List(list))
                 }
-                Question::Metrics => convert::to_js(machine.metrics().to_plain()),
-                Question::Diagnostics => convert::to_js(self.diagnostics(machine, now)),
+                Query::Metrics => convert::to_js(machine.metrics().to_value()),
+                Query::Diagnostics => convert::to_js(self.diagnostics(machine, now)),
             })
         })?
     }
 }
 
 impl Client {
-    fn diagnostics<'a>(&self, machine: &'a Machine, now: Now) -> Plain<'a> {
+    fn diagnostics<'a>(&self, machine: &'a Machine, now: Now) -> Value<'a> {
         let mut campaigns = Vec::new();
         for id in machine.campaigns() {
             if let Some(view) = machine.view(id.as_str(), now) {
-                campaigns.push(view.into_plain());
+                campaigns.push(view.into_value());
             }
         }
-        let transport = match self.driver.transport() {
-            Transport::Socket(_) => "socket",
-            Transport::Manual(_) => "manual",
-        };
         let wake_in_ms = self.driver.deadline().map(|deadline| deadline.since(now.at));
         let mut report = Record::default();
         report.text("version", env!("CARGO_PKG_VERSION"));
-        report.text("transport", transport);
-        report.text("connection", machine.connection().as_str());
-        report.add("wakeInMs", wake_in_ms.map_or(Plain::Null, |ms| Plain::Integer(ms as i64)));
-        report.add("campaigns", Plain::List(campaigns));
-        report.add("metrics", machine.metrics().to_plain());
+        report.text("transport", self.driver.transport().as_str());
+        report.text("connection", machine.connection().state().as_str());
+        report.add("wakeInMs", wake_in_ms.map_or(Value::Null, |ms| Value::Integer(ms as i64)));
+        report.add("campaigns", Value::List(campaigns));
+        report.add("metrics", machine.metrics().to_value());
         report.into()
     }
 }

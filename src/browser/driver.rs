@@ -4,9 +4,11 @@ use core::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::clock;
-use super::host::{Host, report};
-use super::socket::Socket;
+use super::error::report;
+use super::host::Host;
+use super::socket::{Socket, SocketEvent};
 use super::timer::Timer;
+use super::transport::Transport;
 use super::wake::WakeSignals;
 use crate::protocol::Code;
 use crate::protocol::frame::Frame;
@@ -15,15 +17,6 @@ use crate::sync::{Config, Effect, Input, Machine, Outcome, Timestamp, Verdict};
 
 /// What a browser reports when a connection dies without a word.
 const ABNORMAL: u16 = 1006;
-
-/// What carries the frames.
-#[derive(Debug)]
-pub(super) enum Transport {
-    /// Sockets to this address.
-    Socket(String),
-    /// The application's own: whether it says that this is open. It is, while nothing is said.
-    Manual(Cell<Option<bool>>),
-}
 
 /// How far the client's life has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +96,8 @@ impl Driver {
 
     /// The application's own transport is open, or a new one of it.
     pub(super) fn opened_by_hand(&self) {
-        if let Transport::Manual(open) = &self.transport {
-            open.set(Some(true));
+        if let Transport::Manual(transport) = &self.transport {
+            transport.opened();
             self.feed(Input::Opened(self.connection.get()));
             // If the next try is still waited for, it need not be.
             self.feed(Input::Woke(Wake::Online));
@@ -113,8 +106,8 @@ impl Driver {
 
     /// The application's own transport closed, or could not be opened.
     pub(super) fn closed_by_hand(&self, code: u16) {
-        if let Transport::Manual(open) = &self.transport {
-            open.set(Some(false));
+        if let Transport::Manual(transport) = &self.transport {
+            transport.closed();
             self.feed(Input::Closed(self.connection.get(), code));
         }
     }
@@ -199,9 +192,8 @@ impl Driver {
             Effect::Open(connection) => self.open(connection),
             Effect::Send(connection, frame) => self.send(connection, &frame),
             Effect::CloseSocket(connection, code) => {
-                if let Transport::Manual(open) = &self.transport {
-                    // Who told of the last one tells of the next one too.
-                    open.set(open.get().map(|_| false));
+                if let Transport::Manual(transport) = &self.transport {
+                    transport.dropped();
                 }
                 if let Some(socket) = self.socket_of(connection) {
                     self.socket.take();
@@ -223,14 +215,20 @@ impl Driver {
         self.connection.set(connection);
         let url = match &self.transport {
             Transport::Socket(url) => url,
-            Transport::Manual(open) => {
-                if open.get() != Some(false) {
+            Transport::Manual(transport) => {
+                if transport.is_open() {
                     self.feed(Input::Opened(connection));
                 }
                 return;
             }
         };
-        match Socket::open(connection, url, &self.myself) {
+        let to = self.myself.clone();
+        let on_event = move |event: SocketEvent<'_>| {
+            if let Some(driver) = to.upgrade() {
+                driver.on_socket_event(connection, event);
+            }
+        };
+        match Socket::open(connection, url, on_event) {
             // Making it may have run code of the page that freed us.
             Ok(socket) if self.stage.get() != Stage::Closed => {
                 self.socket.replace(Some(Rc::new(socket)));
@@ -240,6 +238,16 @@ impl Driver {
                 report(Err(error));
                 self.feed(Input::Closed(connection, ABNORMAL));
             }
+        }
+    }
+
+    fn on_socket_event(&self, connection: ConnectionId, event: SocketEvent<'_>) {
+        match event {
+            SocketEvent::Opened => self.feed(Input::Opened(connection)),
+            SocketEvent::Received(frame) => {
+                self.receive(connection, frame);
+            }
+            SocketEvent::Closed(code) => self.feed(Input::Closed(connection, code)),
         }
     }
 

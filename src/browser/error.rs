@@ -1,12 +1,25 @@
-//! Errors as JavaScript sees them: the word from the closed list is thrown, and the package's own
-//! JavaScript makes an error of it, with words for people.
+//! Errors as JavaScript sees them: a code from the closed list is thrown, and the package's own JavaScript
+//! makes an error of it. What a callback throws is reported to the console.
 
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
 
 use crate::protocol::Code;
 
 impl From<Code> for JsValue {
     fn from(code: Code) -> Self {
         code.as_str().into()
+    }
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    fn console_error(error: &JsValue);
+}
+
+/// What a callback throws harms nobody else, and is not hidden either.
+pub(super) fn report(result: Result<(), JsValue>) {
+    if let Err(error) = result {
+        console_error(&error);
     }
 }

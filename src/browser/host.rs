@@ -3,11 +3,12 @@
 use wasm_bindgen::prelude::*;
 
 use super::convert;
-use crate::plain::{Plain, Record, ToPlain};
+use super::error::report;
 use crate::protocol::{CampaignId, Code};
 use crate::sync::Notice;
 use crate::sync::input::Ticket;
 use crate::sync::log::LogRecord;
+use crate::value::{Record, ToValue, Value};
 
 #[wasm_bindgen]
 extern "C" {
@@ -29,52 +30,49 @@ extern "C" {
 
     #[wasm_bindgen(method, catch, js_name = perform)]
     fn js_perform(this: &Host, effect: &str, detail: &JsValue) -> Result<(), JsValue>;
-
-    #[wasm_bindgen(js_namespace = console, js_name = error)]
-    fn console_error(error: &JsValue);
 }
 
 impl Host {
     /// Tells listeners.
     pub(super) fn notify(&self, notice: &Notice) {
-        self.perform(notice.kind(), notice.to_plain());
+        self.perform(notice.kind(), notice.to_value());
     }
 
     /// Some view changed.
     pub(super) fn changed(&self) {
-        self.perform("changed", Plain::Null);
+        self.perform("changed", Value::Null);
     }
 
     /// Asks for a token.
     pub(super) fn request_token(&self, ticket: Ticket) {
-        self.perform("requestToken", Plain::from(of_ticket(ticket)));
+        self.perform("requestToken", Value::from(of_ticket(ticket)));
     }
 
     /// Asks for a snapshot.
     pub(super) fn fetch_snapshot(&self, ticket: Ticket, campaign_id: &CampaignId) {
         let mut detail = of_ticket(ticket);
         detail.text("campaignId", campaign_id.as_str());
-        self.perform("fetchSnapshot", Plain::from(detail));
+        self.perform("fetchSnapshot", Value::from(detail));
     }
 
     /// Sends a frame on the application's own transport.
     pub(super) fn send(&self, frame: &str) {
-        self.perform("send", Plain::Text(frame));
+        self.perform("send", Value::Text(frame));
     }
 
     /// Settles a promise.
     pub(super) fn settle(&self, ticket: Ticket, code: Option<Code>) {
         let mut detail = of_ticket(ticket);
         detail.nullable_text("code", code.map(Code::as_str));
-        self.perform("settle", Plain::from(detail));
+        self.perform("settle", Value::from(detail));
     }
 
     /// Prints a log record.
     pub(super) fn log(&self, record: &LogRecord) {
-        self.perform("log", record.to_plain());
+        self.perform("log", record.to_value());
     }
 
-    fn perform(&self, effect: &str, detail: Plain<'_>) {
+    fn perform(&self, effect: &str, detail: Value<'_>) {
         report(self.js_perform(effect, &convert::to_js(detail)));
     }
 }
@@ -83,11 +81,4 @@ fn of_ticket(ticket: Ticket) -> Record<'static> {
     let mut detail = Record::default();
     detail.count("ticket", ticket.0);
     detail
-}
-
-/// What a callback throws harms nobody else, and is not hidden either.
-pub(super) fn report(result: Result<(), JsValue>) {
-    if let Err(error) = result {
-        console_error(&error);
-    }
 }

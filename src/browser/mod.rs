@@ -8,7 +8,8 @@
 //! * `client` is the class; `driver` is the only loop.
 //! * `socket`, `timer` and `wake` own what the browser calls back; dropping them ends the calls.
 //! * `seal` is the part of the class that only the module for sealed content has.
-//! * `host` is what the JavaScript side offers; `convert`, `clock` and `error` are plain functions.
+//! * `transport` is what carries the frames; `host` is what the JavaScript side offers; `convert`, `clock`
+//!   and `error` are plain functions.
 
 mod client;
 mod clock;
@@ -20,6 +21,7 @@ mod host;
 mod seal;
 mod socket;
 mod timer;
+mod transport;
 mod wake;
 
 pub use client::Client;

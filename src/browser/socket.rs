@@ -1,20 +1,28 @@
 //! One socket of the browser, with the callbacks it owns. Dropping it ends them, and the socket.
 
-use std::rc::Weak;
+use std::rc::Rc;
 
 use js_sys::{ArrayBuffer, JsString, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
-use super::driver::Driver;
-use super::host::report;
+use super::error::report;
 use super::wake::{Callback, callback};
 use crate::protocol::frame::Frame;
-use crate::sync::Input;
 use crate::sync::input::ConnectionId;
 
-/// A socket that is opening or open. Every callback carries its number, so that the machine can
-/// tell a late one.
+/// What happens to a socket.
+#[derive(Debug)]
+pub(super) enum SocketEvent<'a> {
+    /// It is open.
+    Opened,
+    /// A frame arrived.
+    Received(Frame<'a>),
+    /// It closed with this code, or could not be opened.
+    Closed(u16),
+}
+
+/// A socket that is opening or open.
 #[derive(Debug)]
 pub(super) struct Socket {
     id: ConnectionId,
@@ -30,20 +38,20 @@ impl Socket {
     pub(super) fn open(
         id: ConnectionId,
         url: &str,
-        driver: &Weak<Driver>,
+        on_event: impl Fn(SocketEvent<'_>) + 'static,
     ) -> Result<Self, JsValue> {
         let socket = WebSocket::new(url)?;
         socket.set_binary_type(BinaryType::Arraybuffer);
 
-        let to = driver.clone();
-        let on_open = callback(move |_| feed(&to, Input::Opened(id)));
-        let to = driver.clone();
+        let on_event = Rc::new(on_event);
+        let on = Rc::clone(&on_event);
+        let on_open = callback(move |_| on(SocketEvent::Opened));
+        let on = Rc::clone(&on_event);
         let on_message = callback(move |event| {
-            receive(&to, id, event.unchecked_into::<MessageEvent>().data());
+            receive(event.unchecked_into::<MessageEvent>().data(), &*on);
         });
-        let to = driver.clone();
         let on_close = callback(move |event| {
-            feed(&to, Input::Closed(id, event.unchecked_into::<CloseEvent>().code()));
+            on_event(SocketEvent::Closed(event.unchecked_into::<CloseEvent>().code()));
         });
         socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -92,22 +100,15 @@ const fn legal(code: u16) -> u16 {
     if matches!(code, NORMAL | 3000..=4999) { code } else { NORMAL }
 }
 
-fn feed(driver: &Weak<Driver>, input: Input<'_>) {
-    if let Some(driver) = driver.upgrade() {
-        driver.feed(input);
-    }
-}
-
-fn receive(driver: &Weak<Driver>, id: ConnectionId, data: JsValue) {
-    let Some(driver) = driver.upgrade() else { return };
+fn receive(data: JsValue, on_event: &impl Fn(SocketEvent<'_>)) {
     match data.dyn_into::<JsString>() {
-        Ok(text) => driver.receive(id, Frame::Text(&String::from(text))),
+        Ok(text) => on_event(SocketEvent::Received(Frame::Text(&String::from(text)))),
         // There is nothing else than text and buffers; whatever else there may be one day reads as
         // an empty frame, which is refused and counted.
         Err(data) => {
             let bytes = data.dyn_into::<ArrayBuffer>().map(|buffer| Uint8Array::new(&buffer));
             let bytes = bytes.map_or_else(|_| Vec::new(), |bytes| bytes.to_vec());
-            driver.receive(id, Frame::Binary(&bytes))
+            on_event(SocketEvent::Received(Frame::Binary(&bytes)));
         }
-    };
+    }
 }

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use super::Code;
 use super::escape::{escape_end, plain_end, unescape};
+use super::float;
 use super::limits::{INTEGER_MAX, NESTING_MAX};
-use crate::float;
 
 /// A cursor over one JSON document.
 #[derive(Clone, Debug)]

@@ -13,6 +13,7 @@ pub mod domain;
 pub mod envelope;
 mod escape;
 pub mod event;
+mod float;
 pub mod frame;
 pub mod hash;
 pub mod id;

@@ -7,8 +7,8 @@ use core::cmp::Ordering;
 
 use super::intern::Words;
 use super::table::{DomainTable, Versions};
-use crate::plain::{Plain, Record, ToPlain, serialize_as_plain};
 use crate::protocol::order::sort;
+use crate::value::{Record, ToValue, Value, serialize_as_value};
 
 /// The most rows that one page holds.
 pub const PAGE_ROWS_MAX: usize = 1_000;
@@ -89,36 +89,36 @@ pub struct DomainPage<'a> {
     pub rows: Vec<DomainRow<'a>>,
 }
 
-impl ToPlain for DomainRow<'_> {
-    fn to_plain(&self) -> Plain<'_> {
+impl ToValue for DomainRow<'_> {
+    fn to_value(&self) -> Value<'_> {
         let mut row = Record::default();
         row.text("domainId", self.domain_id);
         row.text("domain", self.domain);
-        row.add("offset", self.offset.map_or(Plain::Null, Plain::Integer));
+        row.add("offset", self.offset.map_or(Value::Null, Value::Integer));
         row.nullable_text("dnsStatus", self.dns_status);
         row.nullable_text("httpStatus", self.http_status);
-        row.add("httpStatusCode", self.http_status_code.map_or(Plain::Null, Plain::Integer));
+        row.add("httpStatusCode", self.http_status_code.map_or(Value::Null, Value::Integer));
         row.nullable_text("leadStatus", self.lead_status);
-        row.add("leadScore", self.lead_score.map_or(Plain::Null, Plain::Float));
+        row.add("leadScore", self.lead_score.map_or(Value::Null, Value::Float));
         row.flag("unconfirmed", self.unconfirmed);
         row.into()
     }
 }
 
-impl ToPlain for DomainPage<'_> {
-    fn to_plain(&self) -> Plain<'_> {
+impl ToValue for DomainPage<'_> {
+    fn to_value(&self) -> Value<'_> {
         let mut page = Record::default();
         page.count("total", self.total as u64);
         let mut rows = Vec::new();
         for row in &self.rows {
-            rows.push(row.to_plain());
+            rows.push(row.to_value());
         }
-        page.add("rows", Plain::List(rows));
+        page.add("rows", Value::List(rows));
         page.into()
     }
 }
 
-serialize_as_plain!(DomainRow<'_>, DomainPage<'_>);
+serialize_as_value!(DomainRow<'_>, DomainPage<'_>);
 
 /// The order of the last query over one table.
 #[derive(Clone, Debug, Default)]

@@ -2,9 +2,9 @@
 
 use super::apply::LastTransition;
 use super::{CampaignStore, DomainTable};
-use crate::plain::{Plain, Record, ToPlain, serialize_as_plain};
 use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::{Phase, Position};
+use crate::value::{Record, ToValue, Value, serialize_as_value};
 
 /// What the store cannot know about itself: how trustworthy it is just now.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ impl<'a> CampaignView<'a> {
     }
 
     /// What readers see, for as long as the store stands.
-    pub fn into_plain(self) -> Plain<'a> {
+    pub fn into_value(self) -> Value<'a> {
         let mut view = Record::default();
         self.show(&mut view);
         view.into()
@@ -49,26 +49,26 @@ impl<'a> CampaignView<'a> {
         to.nullable_record("campaign", store.record(), show_record);
         to.count("totalDomainCount", store.record().map_or(0, |record| record.total_domain_count));
         to.count("domainsCount", store.table().len() as u64);
-        to.add("domainsDigest", Plain::Owned(store.table().digest().to_hex()));
+        to.add("domainsDigest", Value::Owned(store.table().digest().to_hex()));
         to.count("unconfirmedCount", store.unconfirmed().len() as u64);
         to.nullable_record("counts", Some(store.table()), show_tallies);
         to.nullable_record("lastTransition", store.last_transition(), show_transition);
         let error = store.error().map(|code| {
             let mut error = Record::default();
             error.text("code", code.as_str());
-            Plain::Record(error)
+            Value::Record(error)
         });
-        to.add("error", error.unwrap_or(Plain::Null));
+        to.add("error", error.unwrap_or(Value::Null));
     }
 }
 
-impl ToPlain for CampaignView<'_> {
-    fn to_plain(&self) -> Plain<'_> {
-        self.into_plain()
+impl ToValue for CampaignView<'_> {
+    fn to_value(&self) -> Value<'_> {
+        self.into_value()
     }
 }
 
-serialize_as_plain!(CampaignView<'_>);
+serialize_as_value!(CampaignView<'_>);
 
 fn show_position<'a>(position: &'a Position, to: &mut Record<'a>) {
     to.text("epoch", position.epoch.as_str());
@@ -98,9 +98,9 @@ fn show_tallies<'a>(table: &'a DomainTable, to: &mut Record<'a>) {
     for (name, words) in ["dns", "http", "lead"].into_iter().zip(columns) {
         let mut pairs = Vec::new();
         for (word, tally) in words.tallies() {
-            pairs.push(Plain::List(vec![Plain::Text(word), Plain::Integer(tally.into())]));
+            pairs.push(Value::List(vec![Value::Text(word), Value::Integer(tally.into())]));
         }
-        to.add(name, Plain::List(pairs));
+        to.add(name, Value::List(pairs));
     }
 }
 

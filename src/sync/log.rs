@@ -1,7 +1,7 @@
 //! Structured log records, as data; the shell prints them.
 
-use crate::plain::{Plain, Record, ToPlain, serialize_as_plain};
 use crate::protocol::CampaignId;
+use crate::value::{Record, ToValue, Value, serialize_as_value};
 
 /// How much a record matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,8 +62,8 @@ impl Level {
     }
 }
 
-impl ToPlain for LogRecord {
-    fn to_plain(&self) -> Plain<'_> {
+impl ToValue for LogRecord {
+    fn to_value(&self) -> Value<'_> {
         let mut record = Record::default();
         record.text("level", self.level.as_str());
         record.text("code", self.event);
@@ -76,4 +76,4 @@ impl ToPlain for LogRecord {
     }
 }
 
-serialize_as_plain!(LogRecord);
+serialize_as_value!(LogRecord);

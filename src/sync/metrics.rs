@@ -1,8 +1,8 @@
 //! Counters and histograms: plain numbers, copied out on request.
 
-use crate::plain::{Plain, Record, ToPlain, serialize_as_plain};
 use crate::protocol::Code;
 use crate::protocol::client::Reason;
+use crate::value::{Record, ToValue, Value, serialize_as_value};
 
 /// Everything the machine counts (design §5).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,8 +88,8 @@ impl ByCode {
     }
 }
 
-impl ToPlain for ByCode {
-    fn to_plain(&self) -> Plain<'_> {
+impl ToValue for ByCode {
+    fn to_value(&self) -> Value<'_> {
         let mut counts = Record::default();
         for (code, count) in &self.0 {
             counts.count(code.as_str(), *count);
@@ -119,8 +119,8 @@ impl ByReason {
     }
 }
 
-impl ToPlain for ByReason {
-    fn to_plain(&self) -> Plain<'_> {
+impl ToValue for ByReason {
+    fn to_value(&self) -> Value<'_> {
         let mut counts = Record::default();
         for reason in Reason::ALL {
             counts.count(reason.as_str(), self.of(reason));
@@ -142,41 +142,41 @@ pub struct Histogram {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct DoublingBuckets([u64; 21]);
 
-impl ToPlain for Histogram {
+impl ToValue for Histogram {
     /// The buckets as `[upper bound, count]` pairs, empty ones left out.
-    fn to_plain(&self) -> Plain<'_> {
+    fn to_value(&self) -> Value<'_> {
         let mut buckets = Vec::new();
         for (power, &count) in self.buckets.0.iter().enumerate() {
             if count > 0 {
-                let bound = Plain::Integer(1 << power);
-                buckets.push(Plain::List(vec![bound, Plain::Integer(count as i64)]));
+                let bound = Value::Integer(1 << power);
+                buckets.push(Value::List(vec![bound, Value::Integer(count as i64)]));
             }
         }
         let mut histogram = Record::default();
         histogram.count("count", self.count);
         histogram.count("sum", self.sum);
         histogram.count("max", self.max);
-        histogram.add("buckets", Plain::List(buckets));
+        histogram.add("buckets", Value::List(buckets));
         histogram.into()
     }
 }
 
-impl ToPlain for Metrics {
-    fn to_plain(&self) -> Plain<'_> {
+impl ToValue for Metrics {
+    fn to_value(&self) -> Value<'_> {
         let mut metrics = Record::default();
         for (name, count) in COUNTERS.iter().zip(self.counters()) {
             metrics.count(name, count);
         }
-        metrics.add("refused", self.refused.to_plain());
-        metrics.add("recoveryRequests", self.recovery_requests.to_plain());
-        metrics.add("recoveryMs", self.recovery_ms.to_plain());
-        metrics.add("rttMs", self.rtt_ms.to_plain());
-        metrics.add("eventAgeMs", self.event_age_ms.to_plain());
+        metrics.add("refused", self.refused.to_value());
+        metrics.add("recoveryRequests", self.recovery_requests.to_value());
+        metrics.add("recoveryMs", self.recovery_ms.to_value());
+        metrics.add("rttMs", self.rtt_ms.to_value());
+        metrics.add("eventAgeMs", self.event_age_ms.to_value());
         metrics.into()
     }
 }
 
-serialize_as_plain!(Metrics);
+serialize_as_value!(Metrics);
 
 impl Metrics {
     /// The plain counters, in the order of [`COUNTERS`].

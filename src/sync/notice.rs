@@ -1,7 +1,7 @@
 //! Notices: everything that listeners hear of. In the browser each becomes a `CustomEvent`.
 
-use crate::plain::{Plain, Record, ToPlain, serialize_as_plain};
 use crate::protocol::{CampaignId, Code, Phase, Status};
+use crate::value::{Record, ToValue, Value, serialize_as_value};
 
 /// Everything that listeners hear of. Shows itself as the `detail` of the event that [`Notice::kind`]
 /// names.
@@ -254,8 +254,8 @@ impl Notice {
     }
 }
 
-impl ToPlain for Notice {
-    fn to_plain(&self) -> Plain<'_> {
+impl ToValue for Notice {
+    fn to_value(&self) -> Value<'_> {
         let mut detail = Record::default();
         let to = &mut detail;
         if let Some(campaign_id) = self.campaign_id() {
@@ -358,4 +358,4 @@ impl CacheInvalidated {
     }
 }
 
-serialize_as_plain!(Notice);
+serialize_as_value!(Notice);

@@ -1,4 +1,4 @@
-//! The one thing that the core leaves to the platform it runs on: a pure function, not an effect.
+//! Reading numbers: the one pure function that the core leaves to the platform it runs on.
 
 /// The nearest f64 of a JSON number; infinite beyond the range. In a browser the engine reads it:
 /// the standard library's way brings tables of ten kilobytes into the module. Tests in both places

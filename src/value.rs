@@ -1,13 +1,13 @@
-//! What leaves the rooms: plain data, in one form for everything that readers see.
+//! Values: plain data, the one form of everything that leaves the core.
 //!
-//! Each type says what it shows by filling a [`Record`], and one `Serialize` carries that across. Derived
-//! implementations wrote out every member of every type anew, which was a tenth of the module.
+//! A type fills a [`Record`] with what it shows, and one `Serialize` implementation writes all of them.
+//! Derived implementations, one per type, were a tenth of the module.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// Plain data, as JSON knows it.
+/// Value data, as JSON knows it.
 #[derive(Debug, PartialEq)]
-pub enum Plain<'a> {
+pub enum Value<'a> {
     /// Nothing.
     Null,
     /// `true` or `false`.
@@ -16,9 +16,9 @@ pub enum Plain<'a> {
     Integer(i64),
     /// Any other number.
     Float(f64),
-    /// A text that somebody else holds.
+    /// A borrowed text.
     Text(&'a str),
-    /// A text made for this.
+    /// An owned text.
     Owned(String),
     /// A list.
     List(Vec<Self>),
@@ -28,23 +28,23 @@ pub enum Plain<'a> {
 
 /// An object: names and values in order.
 #[derive(Debug, Default, PartialEq)]
-pub struct Record<'a>(Vec<(&'a str, Plain<'a>)>);
+pub struct Record<'a>(Vec<(&'a str, Value<'a>)>);
 
-/// A type that readers see.
-pub trait ToPlain {
-    /// What they see of it.
-    fn to_plain(&self) -> Plain<'_>;
+/// A type that leaves the core.
+pub trait ToValue {
+    /// Its value.
+    fn to_value(&self) -> Value<'_>;
 }
 
 impl<'a> Record<'a> {
     /// Adds a member.
-    pub fn add(&mut self, name: &'a str, value: Plain<'a>) {
+    pub fn add(&mut self, name: &'a str, value: Value<'a>) {
         self.0.push((name, value));
     }
 
     /// Adds a text.
     pub fn text(&mut self, name: &'a str, value: &'a str) {
-        self.add(name, Plain::Text(value));
+        self.add(name, Value::Text(value));
     }
 
     /// Adds a text; none is left out.
@@ -56,12 +56,12 @@ impl<'a> Record<'a> {
 
     /// Adds a text; none is `null`.
     pub fn nullable_text(&mut self, name: &'a str, value: Option<&'a str>) {
-        self.add(name, value.map_or(Plain::Null, Plain::Text));
+        self.add(name, value.map_or(Value::Null, Value::Text));
     }
 
     /// Adds a count.
     pub fn count(&mut self, name: &'a str, value: u64) {
-        self.add(name, Plain::Integer(value as i64));
+        self.add(name, Value::Integer(value as i64));
     }
 
     /// Adds a count; none is left out.
@@ -73,7 +73,7 @@ impl<'a> Record<'a> {
 
     /// Adds a number.
     pub fn float(&mut self, name: &'a str, value: f64) {
-        self.add(name, Plain::Float(value));
+        self.add(name, Value::Float(value));
     }
 
     /// Adds what `show` says of a value; none is `null`.
@@ -88,22 +88,22 @@ impl<'a> Record<'a> {
             show(value, &mut record);
             record
         });
-        self.add(name, shown.map_or(Plain::Null, Plain::Record));
+        self.add(name, shown.map_or(Value::Null, Value::Record));
     }
 
     /// Adds `true` or `false`.
     pub fn flag(&mut self, name: &'a str, value: bool) {
-        self.add(name, Plain::Flag(value));
+        self.add(name, Value::Flag(value));
     }
 }
 
-impl<'a> From<Record<'a>> for Plain<'a> {
+impl<'a> From<Record<'a>> for Value<'a> {
     fn from(record: Record<'a>) -> Self {
         Self::Record(record)
     }
 }
 
-impl Serialize for Plain<'_> {
+impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Null => to.serialize_unit(),
@@ -128,14 +128,14 @@ impl Serialize for Plain<'_> {
     }
 }
 
-/// Serialises types as the plain data that they show.
-macro_rules! serialize_as_plain {
+/// Serialises types as their values.
+macro_rules! serialize_as_value {
     ($($type:ty),+ $(,)?) => {$(
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                $crate::plain::ToPlain::to_plain(self).serialize(to)
+                $crate::value::ToValue::to_value(self).serialize(to)
             }
         }
     )+};
 }
-pub(crate) use serialize_as_plain;
+pub(crate) use serialize_as_value;

@@ -1,0 +1,54 @@
+//! Commands of the application.
+
+use crate::protocol::schema::{Field, Kind, optional, read_raw, required};
+use crate::protocol::{CampaignId, Code, Position};
+use crate::sync::Input;
+use crate::sync::input::Ticket;
+
+/// What a command asks for: an input of the machine, or something of the driver itself.
+pub(in crate::browser) enum Command {
+    Input(Input<'static>),
+    Close,
+    Opened,
+    Closed(u16),
+}
+
+/// Reads a command.
+pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
+    let [command, id, epoch, number, ticket, token, code] = read_raw(json, &COMMAND)?;
+    let id = || CampaignId::new(&id.text_or_empty());
+    let ticket = Ticket(ticket.count());
+    Ok(Command::Input(match command.text_or_empty().as_ref() {
+        "connect" => Input::Connect,
+        "close" => return Ok(Command::Close),
+        "opened" => return Ok(Command::Opened),
+        "closed" => {
+            let code = u16::try_from(code.count()).map_err(|_| Code::InvalidContent)?;
+            return Ok(Command::Closed(code));
+        }
+        "retain" => Input::Retain(id()?),
+        "release" => Input::Release(id()?),
+        "refresh" => Input::Refresh(id()?),
+        "discardUnconfirmed" => Input::DiscardUnconfirmed(id()?),
+        "reached" => {
+            let position = Position {
+                epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
+                sequence_number: number.sequence_number(),
+                event_id: String::new(),
+            };
+            Input::Await(id()?, position, ticket)
+        }
+        "token" => Input::Token(ticket, token.string()),
+        _ => return Err(Code::InvalidContent),
+    }))
+}
+
+static COMMAND: [Field; 7] = [
+    required("command", Kind::Text),
+    optional("campaignId", Kind::CampaignId),
+    optional("epoch", Kind::Epoch),
+    optional("sequenceNumber", Kind::Unsigned),
+    optional("ticket", Kind::Unsigned),
+    optional("token", Kind::Text),
+    optional("code", Kind::Unsigned),
+];

@@ -1,0 +1,19 @@
+//! Values across the boundary: plain objects with camelCase names, numbers that are exact.
+
+pub(super) mod command;
+pub(super) mod query;
+pub(super) mod settings;
+
+use serde::Serialize;
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::JsValue;
+
+use crate::value::Value;
+
+/// Plain data as objects, arrays, strings and numbers.
+pub(super) fn to_js(value: Value<'_>) -> JsValue {
+    const SERIALIZER: Serializer =
+        Serializer::new().serialize_missing_as_null(true).serialize_maps_as_objects(true);
+    // Cannot fail: names are texts and numbers are exact.
+    value.serialize(&SERIALIZER).unwrap_or(JsValue::NULL)
+}

@@ -1,0 +1,82 @@
+//! Queries of the application: what it reads, of which campaign, and for rows which of them.
+
+use std::borrow::Cow;
+
+use crate::protocol::Code;
+use crate::protocol::schema::{Field, Kind, Value, lookup, nullable, optional, read_raw, required};
+use crate::store::query::{DomainQuery, RowOrder, SortBy};
+
+/// Rows of a page, if the query does not say.
+const LIMIT_DEFAULT: usize = 100;
+
+/// What there is to see.
+#[derive(Clone, Copy)]
+pub(in crate::browser) enum Query {
+    View,
+    Status,
+    Domains,
+    Changes,
+    Metrics,
+    Diagnostics,
+}
+
+/// Reads a query: what, of which campaign, and for rows which of them in which order.
+pub(in crate::browser) fn query(json: &str) -> Result<(Query, Cow<'_, str>, DomainQuery), Code> {
+    let [read, campaign_id, offset, limit, search, statuses @ ..] = read_raw(json, &QUERY)?;
+    let [dns_status, http_status, lead_status, sort_by, order] = statuses;
+    let saturated = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let query = DomainQuery {
+        offset: saturated(offset.count()),
+        limit: limit.unsigned().map_or(LIMIT_DEFAULT, saturated),
+        order: RowOrder {
+            search: search.string_or_empty(),
+            dns_status: dns_status.string(),
+            http_status: http_status.string(),
+            lead_status: lead_status.string(),
+            sort_by: word(sort_by, &SORT_BY)?,
+            descending: word(order, &[("asc", false), ("desc", true)])?,
+        },
+    };
+    let what = word(read, &QUERIES)?;
+    Ok((what, campaign_id.text_or_empty(), query))
+}
+
+/// What a word stands for; the first of them where there is none.
+fn word<T: Copy>(value: Value<'_>, words: &[(&str, T)]) -> Result<T, Code> {
+    let first = words.first().map(|&(_, meaning)| meaning);
+    let found = match value.text() {
+        Some(text) => lookup(words, &text),
+        None => first,
+    };
+    found.ok_or(Code::InvalidContent)
+}
+
+static SORT_BY: [(&str, SortBy); 5] = [
+    ("offset", SortBy::Offset),
+    ("domain", SortBy::Domain),
+    ("dnsStatus", SortBy::DnsStatus),
+    ("httpStatus", SortBy::HttpStatus),
+    ("leadScore", SortBy::LeadScore),
+];
+
+static QUERIES: [(&str, Query); 6] = [
+    ("view", Query::View),
+    ("status", Query::Status),
+    ("domains", Query::Domains),
+    ("changes", Query::Changes),
+    ("metrics", Query::Metrics),
+    ("diagnostics", Query::Diagnostics),
+];
+
+static QUERY: [Field; 10] = [
+    required("read", Kind::Text),
+    optional("campaignId", Kind::Text),
+    optional("offset", Kind::Unsigned),
+    optional("limit", Kind::Unsigned),
+    nullable("search", Kind::Text),
+    nullable("dnsStatus", Kind::Text),
+    nullable("httpStatus", Kind::Text),
+    nullable("leadStatus", Kind::Text),
+    nullable("sortBy", Kind::Text),
+    nullable("sortOrder", Kind::Text),
+];
