@@ -1,6 +1,6 @@
 //! The types of sequenced events.
 
-use super::schema::lookup;
+use super::lookup::lookup;
 
 /// What an event is about. Control messages are not events; see [`super::server`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -19,6 +19,7 @@ pub mod hash;
 pub mod id;
 pub mod json;
 pub mod limits;
+pub(crate) mod lookup;
 pub mod order;
 pub mod phase;
 pub mod position;

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::schema::lookup;
+use super::lookup::lookup;
 
 macro_rules! words {
     ($(#[doc = $doc:literal])+ $enum:ident { $($(#[doc = $vdoc:literal])+ $name:ident = $text:literal $(| $alias:literal)*,)+ }) => {

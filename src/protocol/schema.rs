@@ -294,8 +294,3 @@ fn http_status(code: i64) -> Result<i64, Code> {
         Err(Code::InvalidContent)
     }
 }
-
-/// What a word stands for.
-pub(crate) fn lookup<T: Copy>(words: &[(&str, T)], text: &str) -> Option<T> {
-    words.iter().find(|(word, _)| *word == text).map(|&(_, meaning)| meaning)
-}

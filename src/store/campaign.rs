@@ -1,9 +1,9 @@
 //! One campaign's details, and the operations that change them.
 
-use super::apply::PhaseChange;
+use super::DomainTable;
+use super::change::{LastTransition, PhaseChange};
 use super::consistency::large_discrepancy;
 use super::staging::{Staging, is_in};
-use super::{DomainTable, apply::LastTransition};
 use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::domain::{Patch, RowPatch};
 use crate::protocol::{Code, Epoch, Position, SequenceNumber};

@@ -2,11 +2,12 @@
 //!
 //! Everything here is all or nothing: an event or a snapshot is validated whole and applied whole,
 //! or refused with nothing changed. The store knows no clock, no socket and no policy about when
-//! to ask for what; that is `sync`'s room.
+//! to ask for what; that is decided in `sync`.
 
-pub mod apply;
+mod apply;
 pub mod arena;
 pub mod campaign;
+pub mod change;
 pub mod consistency;
 pub mod index;
 pub mod intern;
@@ -15,8 +16,8 @@ pub mod staging;
 pub mod table;
 pub mod view;
 
-pub use apply::{Change, Fault, PhaseChange};
 pub use campaign::CampaignStore;
+pub use change::{Change, EventMeta, Fault, PhaseChange};
 pub use consistency::{Claim, Discrepancy};
 pub use query::{DomainPage, DomainQuery, DomainRow, SortBy};
 pub use staging::{Staging, StagingFault};

@@ -1,6 +1,6 @@
 //! What the application sees of a campaign: one plain, immutable value.
 
-use super::apply::LastTransition;
+use super::change::LastTransition;
 use super::{CampaignStore, DomainTable};
 use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::{Phase, Position};

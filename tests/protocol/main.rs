@@ -1,7 +1,6 @@
 //! Scenario tests, native: the words on the wire, the store and the machine, each rule by its name.
 
 mod acknowledgement;
-mod arrows;
 mod bad_input;
 mod campaigns;
 mod connection;

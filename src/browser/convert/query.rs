@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::protocol::Code;
-use crate::protocol::schema::{Field, Kind, Value, lookup, nullable, optional, read_raw, required};
+use crate::protocol::lookup::lookup;
+use crate::protocol::schema::{Field, Kind, Value, nullable, optional, read_raw, required};
 use crate::store::query::{DomainQuery, RowOrder, SortBy};
 
 /// Rows of a page, if the query does not say.

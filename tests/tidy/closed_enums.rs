@@ -1,0 +1,63 @@
+//! Closed enums are matched without a catch-all: whoever adds a variant has to look at every match.
+
+use crate::source;
+
+/// The enums, as their arms begin.
+const CLOSED: &[&str] = &[
+    "BucketsOutcome::",
+    "ConnectionEvent::",
+    "ConnectionState::",
+    "Decision::",
+    "DigestOutcome::",
+    "Effect::",
+    "Holders::",
+    "Input::",
+    "LinkState::",
+    "Notice::",
+    "Recovery::",
+    "ServerMessage::",
+    "State::",
+    "SubscriptionState::",
+];
+
+#[test]
+fn closed_enums_are_matched_without_a_catch_all() {
+    for folder in ["src/sync", "src/browser"] {
+        for source in source::below(folder, &["rs"]) {
+            for (name, arms) in matches_of(&source.text) {
+                let catch_all = arms.iter().any(|arm| arm.starts_with("_ =>"));
+                assert!(!catch_all, "{}: a catch-all beside {name}", source.path);
+            }
+        }
+    }
+}
+
+/// The arms of every `match` of a closed enum.
+fn matches_of(text: &str) -> Vec<(&'static str, Vec<String>)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut found = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        if !line.contains("match ") || !line.ends_with('{') {
+            continue;
+        }
+        let depth = indent(line);
+        let inner = lines[start + 1..].iter().take_while(|it| it.is_empty() || indent(it) > depth);
+        let arms = inner.filter(|it| indent(it) == depth + 4).map(|it| it.trim_start().to_owned());
+        let arms: Vec<String> = arms.collect();
+        let is_closed = |name: &&&str| {
+            arms.iter().any(|arm| arm.trim_start_matches("Some(").starts_with(**name))
+        };
+        if let Some(name) = CLOSED.iter().find(is_closed) {
+            found.push((*name, arms));
+        }
+    }
+    found
+}
+
+#[test]
+fn catch_all_beside_a_closed_enum_is_found() {
+    let text = "    match input {\n        Input::Connect => 1,\n        _ => 2,\n    }\n";
+    let [(name, arms)] = &matches_of(text)[..] else { panic!("one match") };
+    assert_eq!((*name, arms.len()), ("Input::", 2));
+}

@@ -1,0 +1,9 @@
+//! The rules of the source tree, read from the source: arrows between layers, import circles, catch-all
+//! arms, length of files, `unsafe`.
+
+mod arrows;
+mod circles;
+mod closed_enums;
+mod files;
+mod source;
+mod typescript;
