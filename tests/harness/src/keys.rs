@@ -17,7 +17,7 @@ use rand::TryRngCore as _;
 use rand::rngs::OsRng;
 use serde_json::{Value, json};
 
-use crate::log::{EventLog, LogError, Result};
+use crate::log::{LogError, Result};
 
 /// How the epochs of sealed logs begin: a log is sealed from its first event to its last, or not at
 /// all, so that no client takes plain content for sealed one.
@@ -204,34 +204,6 @@ pub fn check_epoch(epoch: &str, has_keys: bool) -> Result<()> {
         _ => return Ok(()),
     };
     Err(LogError::Storage(what.to_owned()))
-}
-
-/// Whether the oldest and the newest event of each campaign open with the keys at hand.
-///
-/// # Errors
-/// [`LogError::Storage`], which says what does not.
-pub fn check_history(log: &dyn EventLog) -> Result<()> {
-    let Some(keys) = log.keys() else { return Ok(()) };
-    for campaign in log.campaigns()? {
-        let Some(head) = log.head(&campaign)?.filter(|head| head.oldest <= head.number) else {
-            continue;
-        };
-        for number in [head.oldest, head.number] {
-            if let Some(event) = log.read(&campaign, number - 1, 1)?.first() {
-                open_document(keys, &event.document).map_err(|error| {
-                    let what = format!("event {number} of campaign {campaign}");
-                    LogError::Storage(format!("{what} does not open: {error}"))
-                })?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn open_document(keys: &Keyring, document: &str) -> Result<String> {
-    let envelope = Envelope::parse(document).map_err(LogError::Rejected)?;
-    let sequence = envelope.sequence.as_ref().ok_or(LogError::Rejected(Code::InvalidMessage))?;
-    open_data(Some(keys), &envelope, sequence)
 }
 
 /// The `data` of an event as it was before it was sealed; of a log that is not, as it is.

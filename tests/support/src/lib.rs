@@ -108,7 +108,9 @@ impl Campaign {
             events.push(chain.next(campaign, draft, None)?);
             fold.event(campaign, draft.kind, &draft.data)?;
             let entry = draft.filed.as_ref();
-            filed.extend(entry.map(|it| it.complete(campaign, &chain, &fold.stand)));
+            filed.extend(
+                entry.map(|it| it.complete(campaign, (chain.number, &chain.event_id), &fold.stand)),
+            );
         }
         let Fold { stand, head, table: Staged { changes, .. }, .. } = fold;
         self.head = Head { number: chain.number, event_id: chain.event_id, ..head };

@@ -20,6 +20,7 @@ mod follow;
 mod publish;
 mod shared;
 pub mod table;
+mod timing;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -39,9 +40,7 @@ use crate::lock::lock;
 use batch::{Batch, Body, Image};
 use bridge::{Bridge, StreamEnd};
 use shared::{Outcome, Shared};
-
-/// How long an append waits for the stream, a change of its leader included.
-const PATIENCE: Duration = Duration::from_secs(30);
+use timing::PATIENCE;
 
 /// How long a question about a campaign that is not known here waits for the stream.
 const UNKNOWN_PATIENCE: Duration = Duration::from_secs(2);
@@ -261,8 +260,4 @@ impl EventLog for NatsLog {
     fn observe(&self, observer: Observer) -> bool {
         self.shared.observe(observer)
     }
-}
-
-fn storage(error: impl std::fmt::Display) -> LogError {
-    LogError::Storage(error.to_string())
 }

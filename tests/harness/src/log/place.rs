@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::nats::NatsLog;
 use super::sqlite::SqliteLog;
-use super::{EventLog, Result};
-use crate::keys::{Keyring, check_epoch, check_history};
+use super::{EventLog, Result, check_history};
+use crate::keys::{Keyring, check_epoch};
 
 /// The place of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]

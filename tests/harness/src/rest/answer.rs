@@ -83,3 +83,9 @@ impl IntoResponse for Refusal {
         response
     }
 }
+
+/// Nothing is claimed of sessions that the other servers have not been told, or asked.
+pub(super) fn unavailable() -> Refusal {
+    let message = "the servers that share the log cannot be reached";
+    Refusal { status: Some(503), ..Refusal::new(Code::Internal, message) }
+}

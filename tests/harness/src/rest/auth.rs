@@ -8,15 +8,12 @@ use campaign_sync::protocol::Code;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::answer::{Answer, plain};
-use super::caller::{Caller, given};
+use super::answer::{Answer, plain, unavailable};
+use super::caller::{COOKIE, Caller, given};
 use super::extract::Body;
 use crate::access::{Denied, Identity};
 use crate::app::App;
 use crate::campaign::Refusal;
-
-/// The cookie of a session.
-pub const COOKIE: &str = "campaign-sync-session";
 
 /// What a login takes.
 #[derive(Deserialize)]
@@ -88,12 +85,6 @@ pub async fn revoke(
     }
     let ended = app.sessions.revoke(&user).await.map_err(|_| unavailable())?;
     Ok(plain(&json!({"ended": ended})))
-}
-
-/// Nothing is claimed of sessions that the other servers have not been told, or asked.
-pub(super) fn unavailable() -> Refusal {
-    let message = "the servers that share the log cannot be reached";
-    Refusal { status: Some(503), ..Refusal::new(Code::Internal, message) }
 }
 
 fn cookie(app: &App, token: &str, seconds: u64) -> Result<HeaderValue, Refusal> {

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse as _, Response};
 use campaign_sync::protocol::Code;
 use campaign_sync::protocol::digest::id_hash;
 
-use super::auth::{COOKIE, unavailable};
-use super::campaigns::blocking;
+use super::answer::unavailable;
+use super::blocking::blocking;
 use super::extract::id_of;
 use crate::access::Identity;
 use crate::app::App;
@@ -27,6 +27,9 @@ const KEY_BYTES_MAX: usize = 128;
 
 /// The largest body of a request.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The cookie of a session.
+pub const COOKIE: &str = "campaign-sync-session";
 
 /// Who asks, taken from what [`identify`] found.
 #[derive(Clone, Debug)]

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::answer::{Answer, plain, positioned, sealed};
+use super::blocking::blocking;
 use super::caller::Caller;
 use super::extract::{Body, Id, Reading, campaign_id};
 use crate::app::App;
@@ -296,19 +297,4 @@ fn min_position(text: &str) -> Result<(String, u64), Refusal> {
         .rsplit_once('/')
         .and_then(|(epoch, number)| Some((epoch.to_owned(), number.parse().ok()?)));
     parsed.ok_or_else(|| Refusal::new(Code::InvalidBody, "min_position must be epoch/number"))
-}
-
-/// Runs `work` where it may block.
-///
-/// # Errors
-/// What `work` fails with.
-pub async fn blocking<T: Send + 'static>(
-    app: &App,
-    work: impl FnOnce(&Hub) -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
-    let hub = app.context.hub.clone();
-    match tokio::task::spawn_blocking(move || work(&hub)).await {
-        Ok(result) => result,
-        Err(_) => Err(Refusal::new(Code::Internal, "the operation failed")),
-    }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::{Answer, plain};
-use super::campaigns::blocking;
+use super::blocking::blocking;
 use super::extract::{Body, campaign_id};
 use crate::app::App;
 use crate::campaign::Refusal;

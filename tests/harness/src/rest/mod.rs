@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod auth;
+mod blocking;
 pub mod caller;
 pub mod campaigns;
 pub mod extract;

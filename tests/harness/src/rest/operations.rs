@@ -13,7 +13,7 @@ use campaign_sync::protocol::{CampaignId, Code};
 use serde_json::json;
 
 use super::answer::{Answer, plain};
-use super::campaigns::blocking;
+use super::blocking::blocking;
 use crate::app::App;
 use crate::campaign::Refusal;
 

@@ -13,7 +13,7 @@ use async_nats::{ConnectOptions, ServerAddr};
 use tokio::runtime::{Builder, Runtime};
 
 use super::super::LogError;
-use super::{PATIENCE, storage};
+use super::timing::PATIENCE;
 
 /// The stream.
 pub(super) const STREAM: &str = "campaign-sync";
@@ -75,7 +75,7 @@ impl Bridge {
             .thread_name("nats")
             .enable_all()
             .build()
-            .map_err(storage)?;
+            .map_err(LogError::storage)?;
         let new_epoch = new_epoch.to_owned();
         let opened = wait(&runtime, async move {
             let (context, payload_max) = connect(&servers).await?;
@@ -142,7 +142,7 @@ fn wait<T: Send + 'static>(
         // Nobody waits any more only when the caller is gone.
         drop(done.send(work.await));
     });
-    result.recv().map_err(storage)?
+    result.recv().map_err(LogError::storage)?
 }
 
 /// How many copies of a stream there are to be on these servers.
@@ -153,11 +153,11 @@ pub(super) const fn replicas(servers: &[String]) -> usize {
 /// A client, and the most bytes of a message.
 pub(super) async fn connect(servers: &[String]) -> Result<(Context, usize), LogError> {
     let addresses = servers.iter().map(|it| it.parse::<ServerAddr>());
-    let addresses: Vec<_> = addresses.collect::<Result<_, _>>().map_err(storage)?;
+    let addresses: Vec<_> = addresses.collect::<Result<_, _>>().map_err(LogError::storage)?;
     let options = ConnectOptions::new()
         .name("campaign-sync-server")
         .reconnect_delay_callback(|attempt| RETRY.min(Duration::from_millis(10 * attempt as u64)));
-    let client = options.connect(addresses).await.map_err(storage)?;
+    let client = options.connect(addresses).await.map_err(LogError::storage)?;
     let payload_max = client.server_info().max_payload;
     let mut context = jetstream::new(client);
     context.set_timeout(REQUEST_TIMEOUT);
@@ -171,7 +171,9 @@ pub(super) async fn connect(servers: &[String]) -> Result<(Context, usize), LogE
 /// [`LogError::Storage`].
 pub(super) fn connected(context: &Context) -> Result<(), LogError> {
     let is_connected = context.client().connection_state() == State::Connected;
-    is_connected.then_some(()).ok_or_else(|| storage("there is no connection to the cluster"))
+    is_connected
+        .then_some(())
+        .ok_or_else(|| LogError::storage("there is no connection to the cluster"))
 }
 
 /// The stream of that name, made if there is none.
@@ -184,10 +186,10 @@ pub(super) async fn find_stream(context: &Context, config: Config) -> Result<Inf
             GetStreamErrorKind::JetStream(it) if it.error_code() == ErrorCode::STREAM_NOT_FOUND => {
                 match context.create_stream(config).await {
                     Ok(stream) => stream,
-                    Err(_) => context.get_stream(&name).await.map_err(storage)?,
+                    Err(_) => context.get_stream(&name).await.map_err(LogError::storage)?,
                 }
             }
-            _ => return Err(storage(error)),
+            _ => return Err(LogError::storage(error)),
         },
     };
     Ok(stream.cached_info().clone())
@@ -212,7 +214,7 @@ async fn open_stream(
     let mut info = find_stream(context, config).await?;
     if renew && info.config.description.as_deref() != Some(new_epoch) {
         let renewed = Config { description: Some(new_epoch.into()), ..info.config };
-        info = context.update_stream(renewed).await.map_err(storage)?;
+        info = context.update_stream(renewed).await.map_err(LogError::storage)?;
     }
     let epoch = info.config.description.filter(|epoch| !epoch.is_empty());
     let epoch = epoch.ok_or_else(|| LogError::Storage("the stream has no epoch".into()))?;

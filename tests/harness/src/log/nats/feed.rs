@@ -14,12 +14,12 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use super::super::{EventLog as _, LogError, Result};
-use super::PATIENCE;
 use super::batch::Body;
 use super::bridge::{RETRY, STREAM, SUBJECT};
 use super::follow::{Reader, follow};
 use super::publish::PART;
 use super::shared::{Outcome, Shared};
+use super::timing::PATIENCE;
 
 /// Reads for as long as it is the stream of that epoch.
 pub(super) async fn run(shared: Arc<Shared>, context: Context, epoch: String) {

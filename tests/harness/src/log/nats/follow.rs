@@ -10,7 +10,6 @@ use futures_util::StreamExt as _;
 use tokio::time::timeout;
 
 use super::super::LogError;
-use super::storage;
 
 /// After this much silence the leader is asked whether there was something to hear: the consumer may
 /// have died with the server that it was on.
@@ -37,30 +36,30 @@ pub(super) async fn follow<R: Reader>(
     stream: &str,
     reader: &mut R,
 ) -> Result<Infallible, R::Error> {
-    let stream = context.get_stream(stream).await.map_err(storage)?;
+    let stream = context.get_stream(stream).await.map_err(LogError::storage)?;
     reader.meet(stream.cached_info())?;
     let start_sequence = reader.seen() + 1;
     let consumer = OrderedConfig {
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
         ..OrderedConfig::default()
     };
-    let consumer = stream.create_consumer(consumer).await.map_err(storage)?;
-    let mut messages = consumer.messages().await.map_err(storage)?;
+    let consumer = stream.create_consumer(consumer).await.map_err(LogError::storage)?;
+    let mut messages = consumer.messages().await.map_err(LogError::storage)?;
     loop {
         match timeout(SILENCE, messages.next()).await {
             Ok(Some(message)) => {
-                let message = message.map_err(storage)?;
-                let sequence = message.info().map_err(storage)?.stream_sequence;
+                let message = message.map_err(LogError::storage)?;
+                let sequence = message.info().map_err(LogError::storage)?.stream_sequence;
                 if sequence > reader.seen() {
                     reader.take(sequence, &message)?;
                 }
             }
-            Ok(None) => return Err(storage("the consumer ended").into()),
+            Ok(None) => return Err(LogError::storage("the consumer ended").into()),
             Err(_) => {
-                let info = stream.get_info().await.map_err(storage)?;
+                let info = stream.get_info().await.map_err(LogError::storage)?;
                 reader.meet(&info)?;
                 if end_of(&info) > reader.seen() {
-                    return Err(storage("the consumer is silent").into());
+                    return Err(LogError::storage("the consumer is silent").into());
                 }
             }
         }

@@ -10,10 +10,10 @@ use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use campaign_sync::protocol::CampaignId;
 
 use super::super::{EventLog as _, LogError, Result};
+use super::NatsLog;
 use super::batch::Body;
 use super::bridge::{STREAM, SUBJECT, connected};
 use super::shared::Outcome;
-use super::{NatsLog, storage};
 
 /// Which publication a message is a part of: its id, the part from 0, how many there are.
 pub(super) const PART: &str = "Campaign-Part";
@@ -90,7 +90,12 @@ impl NatsLog {
                 }
                 headers.insert(PART, format!("{id} {part} {parts}"));
                 let sent = context.publish_with_headers(subject.clone(), headers, chunk.into());
-                last = sent.await.map_err(storage)?.await.map_err(storage)?.sequence;
+                last = sent
+                    .await
+                    .map_err(LogError::storage)?
+                    .await
+                    .map_err(LogError::storage)?
+                    .sequence;
             }
             Ok(last)
         })
@@ -122,8 +127,8 @@ impl NatsLog {
     pub(super) fn purge(&self, campaign: &CampaignId, first: u64) {
         let (context, subject) = (self.bridge.context(), format!("{SUBJECT}{campaign}"));
         let purged = self.bridge.wait(async move {
-            let stream = context.get_stream(STREAM).await.map_err(storage)?;
-            stream.purge().sequence(first).filter(subject).await.map_err(storage)
+            let stream = context.get_stream(STREAM).await.map_err(LogError::storage)?;
+            stream.purge().sequence(first).filter(subject).await.map_err(LogError::storage)
         });
         if let Err(error) = purged {
             tracing::warn!(event = "purge_failed", campaignId = %campaign, %error);
@@ -132,10 +137,10 @@ impl NatsLog {
 }
 
 async fn last_of_subject(context: &Context, subject: &str) -> Result<u64> {
-    let stream = context.get_stream_no_info(STREAM).await.map_err(storage)?;
+    let stream = context.get_stream_no_info(STREAM).await.map_err(LogError::storage)?;
     match stream.get_last_raw_message_by_subject(subject).await {
         Ok(message) => Ok(message.sequence),
         Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(0),
-        Err(error) => Err(storage(error)),
+        Err(error) => Err(LogError::storage(error)),
     }
 }

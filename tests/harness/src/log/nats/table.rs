@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use super::super::LogError;
 use super::bridge::{RETRY, connect, connected, find_stream, replicas};
 use super::follow::{Reader, SILENCE, end_of, follow};
-use super::{PATIENCE, storage};
+use super::timing::PATIENCE;
 
 /// The stream.
 const STREAM: &str = "campaign-sync-sessions";
@@ -94,7 +94,7 @@ impl NatsTable {
                 sleep(RETRY).await;
             }
         };
-        timeout(PATIENCE, found).await.map_err(storage)?;
+        timeout(PATIENCE, found).await.map_err(LogError::storage)?;
         let (told, seen) = watch::channel(0);
         let (wanted, wishes) = watch::channel(0);
         let (answers, answered) = watch::channel((0, false));
@@ -122,7 +122,7 @@ impl NatsTable {
                 sleep(RETRY).await;
             }
         };
-        timeout(PUT_PATIENCE, put).await.map_err(storage)?
+        timeout(PUT_PATIENCE, put).await.map_err(LogError::storage)?
     }
 
     /// The message's sequence, if the cluster has it.
@@ -145,8 +145,9 @@ impl NatsTable {
             ticket = *wanted;
         });
         let mut answered = self.answered.clone();
-        let answered = answered.wait_for(|(upto, _)| *upto >= ticket).await.map_err(storage)?.1;
-        answered.then_some(()).ok_or_else(|| storage("the cluster does not answer"))
+        let answered =
+            answered.wait_for(|(upto, _)| *upto >= ticket).await.map_err(LogError::storage)?.1;
+        answered.then_some(()).ok_or_else(|| LogError::storage("the cluster does not answer"))
     }
 }
 
@@ -172,13 +173,13 @@ async fn create(context: &Context, config: Config) -> Result<(), LogError> {
     let info = find_stream(context, config).await?;
     if info.config.max_age < keep {
         let longer = Config { max_age: keep, ..info.config };
-        context.update_stream(longer).await.map_err(storage)?;
+        context.update_stream(longer).await.map_err(LogError::storage)?;
     }
     Ok(())
 }
 
 async fn heard(mut seen: watch::Receiver<u64>, sequence: u64) -> Result<(), LogError> {
-    seen.wait_for(|seen| *seen >= sequence).await.map_err(storage)?;
+    seen.wait_for(|seen| *seen >= sequence).await.map_err(LogError::storage)?;
     Ok(())
 }
 
@@ -196,7 +197,7 @@ async fn caught_up(
             }
         }
     };
-    timeout(patience, caught_up).await.map_err(storage)?
+    timeout(patience, caught_up).await.map_err(LogError::storage)?
 }
 
 /// Which stream it is that was read.
@@ -261,11 +262,11 @@ impl Reader for Listening {
         let (created, end) = (stream.created.unix_timestamp_nanos(), stream.state.last_sequence);
         match self.lineage.meets(created, end, self.seen(), Instant::now()) {
             Kinship::Same => Ok(()),
-            Kinship::Behind => Err(storage("the leader is behind")),
+            Kinship::Behind => Err(LogError::storage("the leader is behind")),
             Kinship::Other => {
                 (self.listener)(None);
                 self.told.send_replace(0);
-                Err(storage("the stream is another one"))
+                Err(LogError::storage("the stream is another one"))
             }
         }
     }

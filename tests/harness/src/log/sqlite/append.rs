@@ -81,7 +81,11 @@ impl<'t> Appending<'t> {
         self.end_byte += document.len() as u64;
         on.insert(&self.chain, kind, &document, self.end_byte)?;
         if let Some(filed) = filed {
-            on.file(&filed.complete(on.id, &self.chain, &self.fold.stand))?;
+            on.file(&filed.complete(
+                on.id,
+                (self.chain.number, &self.chain.event_id),
+                &self.fold.stand,
+            ))?;
         }
         self.events.push(Event { number: self.chain.number, document });
         Ok(())
