@@ -11,7 +11,6 @@ export interface ClientOptions {
   hasFetchSnapshot: boolean;
   manualTransport: boolean;
   lingerMs?: number;
-  dialect?: "auto" | "original";
   log?: boolean;
 }
 

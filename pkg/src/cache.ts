@@ -157,11 +157,10 @@ export class RichCampaignCache {
     return slot;
   }
 
-  /** What the stream has shown already. The original dialect has no positions that REST could name. */
+  /** The position that the view shows already, if there is one. */
   #shown(campaignId: string): LogPosition | null {
-    const view = this.#sync.view(campaignId);
-    if (view?.dialect !== "v1" || view.position === null) return null;
-    return { epoch: view.position.epoch, sequenceNumber: view.position.sequenceNumber };
+    const position = this.#sync.view(campaignId)?.position;
+    return position == null ? null : { epoch: position.epoch, sequenceNumber: position.sequenceNumber };
   }
 
   #isLive(campaignId: string): boolean {

@@ -92,6 +92,5 @@ function emptyView(campaignId: string): CampaignView {
     counts: { dns: {}, http: {}, lead: {} },
     lastTransition: null,
     error: null,
-    dialect: null,
   });
 }

@@ -153,7 +153,7 @@ export class CampaignSync extends EventTarget {
   }
 
   #settings(): ClientOptions {
-    const { url, token, fetchSnapshot, lingerMs, dialect, log } = this.#options;
+    const { url, token, fetchSnapshot, lingerMs, log } = this.#options;
     const settings: ClientOptions = {
       hasToken: token !== undefined,
       hasFetchSnapshot: fetchSnapshot !== undefined,
@@ -162,7 +162,6 @@ export class CampaignSync extends EventTarget {
     };
     if (url !== undefined && !this.#manual) settings.url = socketAddress(url);
     if (lingerMs !== undefined) settings.lingerMs = lingerMs;
-    if (dialect !== undefined) settings.dialect = dialect;
     return settings;
   }
 

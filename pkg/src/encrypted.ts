@@ -37,8 +37,8 @@ class Client extends (generated.Client as new (options: ClientOptions, host: Hos
   }
 }
 
-// Of several modules that are loaded this is the one that is used.
-const loader = new Loader({ ...generated, Client, default: generated.default }, 3);
+// The priority is above that of the main module: if both are loaded, this one makes the clients.
+const loader = new Loader({ ...generated, Client, default: generated.default }, 1);
 
 /** Loads the machine that opens sealed content; as `init` of `campaign-sync` otherwise. */
 export function init(input?: InitInput | Promise<InitInput>): Promise<void> {

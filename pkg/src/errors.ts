@@ -44,7 +44,8 @@ const MEANINGS = {
   method_not_allowed: "",
   not_found: "",
   internal: "The server failed inside.",
-  unsupported_dialect: "The server speaks another dialect: take `init` from `campaign-sync/original` or `campaign-sync/encrypted`.",
+  unsupported_dialect: 
+    "The server does not speak campaign-sync.v1, or it seals its content: then take `init` and `CampaignSync` from `campaign-sync/encrypted`.",
   closed: "The client was closed; make a new one.",
   fetch_failed: "Fetching through the application failed.",
   // From here on: raised by this package's JavaScript only, never on the wire.

@@ -12,8 +12,8 @@ export interface PhaseTransitionDetail {
   readonly transitionType: string;
   readonly triggerReason?: string;
   readonly estimatedDuration?: number;
-  /** The log; none facing a server of the original dialect, whose events have no position. */
-  readonly epoch?: string;
+  /** The log of `sequenceNumber`. */
+  readonly epoch: string;
   readonly sequenceNumber: number;
   /** It was missed when it happened and was learnt of afterwards. */
   readonly recovered: boolean;

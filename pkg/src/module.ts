@@ -16,19 +16,19 @@ export interface Generated {
 }
 
 /** The generated class of the module in use. */
-let current: { readonly client: WasmClientConstructor; readonly speaks: number } | undefined;
+let current: { readonly client: WasmClientConstructor; readonly priority: number } | undefined;
 
 /** Loads one module, once. */
 export class Loader {
   readonly #generated: Generated;
-  readonly #speaks: number;
+  readonly #priority: number;
   #loading: Promise<void> | undefined;
   #ready = false;
 
-  /** @param speaks how many dialects the module speaks: of two that are loaded, the more able one is used. */
-  constructor(generated: Generated, speaks: number) {
+  /** @param priority If several modules are loaded, the one with the highest priority makes the clients. */
+  constructor(generated: Generated, priority: number) {
     this.#generated = generated;
-    this.#speaks = speaks;
+    this.#priority = priority;
   }
 
   load(input?: InitInput | Promise<InitInput>): Promise<void> {
@@ -57,8 +57,8 @@ export class Loader {
 
   #use(): void {
     this.#ready = true;
-    if (current !== undefined && current.speaks > this.#speaks) return;
-    current = { client: this.#generated.Client as WasmClientConstructor, speaks: this.#speaks };
+    if (current !== undefined && current.priority > this.#priority) return;
+    current = { client: this.#generated.Client as WasmClientConstructor, priority: this.#priority };
   }
 }
 

@@ -106,8 +106,6 @@ export interface CampaignView {
   readonly lastTransition: LastTransition | null;
   /** What is wrong and not healed yet. */
   readonly error: { readonly code: ErrorCode; readonly message?: string } | null;
-  /** What the server speaks; `null` before the handshake. */
-  readonly dialect: "v1" | "original" | null;
 }
 
 /** Which rows, in which order. */
@@ -222,6 +220,4 @@ export interface CampaignSyncOptions {
   log?: boolean | ((record: LogRecord) => void);
   /** Milliseconds that a released campaign stays subscribed. */
   lingerMs?: number;
-  /** `original` skips the negotiation and needs the module of `campaign-sync/original`; `auto` if absent. */
-  dialect?: "auto" | "original";
 }

@@ -183,17 +183,6 @@ test("data without a position is handed over if it is not late, and never stored
   assert.equal((await late).position.sequenceNumber, 11);
 });
 
-test("in the original dialect, which has no positions, data fetched after the last invalidation is stored", async () => {
-  machine.change("c", { dialect: "original", position: position(10) });
-  const caller = cache.get("c");
-  await answer(0, null);
-  assert.equal(await cache.get("c"), await caller);
-  machine.host.dispatch("cacheinvalidated", { campaignId: "c", reason: "phase_transition", epoch: null, sequenceNumber: null });
-  void cache.get("c");
-  await settle();
-  assert.equal(fetches.length, 2);
-});
-
 test("while the campaign is not live nothing cached is served, and nothing is stored", async () => {
   const live = cache.get("c");
   await answer(0, 10);

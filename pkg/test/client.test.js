@@ -158,23 +158,3 @@ test("positions are read and written in the header's form, and nothing else is t
     assert.equal(parsePosition(text), null, String(text));
   }
 });
-
-test("snapshots of the original's REST interface: both envelopes, every page, all or nothing", async () => {
-  const { restSnapshots } = await import("../dist/original.js");
-  const rows = Array.from({ length: 3 }, (_, at) => ({ id: `d${at}`, domainName: `d${at}.example` }));
-  const answers = new Map([
-    ["/a/campaigns/c", { status: "success", data: { id: "c" }, message: "" }],
-    ["/a/campaigns/c/results/generated-domains?limit=1000", { success: true, data: { data: rows.slice(0, 2), nextCursor: 2 } }],
-    ["/a/campaigns/c/results/generated-domains?limit=1000&cursor=2", { success: true, data: { data: rows.slice(2), nextCursor: 2 } }],
-    ["/a/campaigns/c/results/dns-validation?limit=1000", { data: null, totalCount: 0 }],
-    ["/a/campaigns/c/results/http-keyword?limit=1000", { success: true, data: { data: [], nextCursor: "x" } }],
-  ]);
-  const fetch = async (address) => ({ ok: answers.has(address), json: async () => answers.get(address) });
-  const snapshot = restSnapshots({ baseUrl: "/a", fetch });
-  assert.deepEqual(await snapshot("c"), {
-    campaignId: "c", campaign: { id: "c" }, domains: rows, dnsResults: [], httpResults: [],
-  });
-  answers.set("/a/campaigns/c/results/dns-validation?limit=1000", { success: false, error: { code: "CONFLICT" } });
-  await assert.rejects(snapshot("c"), { code: "fetch_failed" });
-  await assert.rejects(snapshot("other"), { code: "fetch_failed" });
-});

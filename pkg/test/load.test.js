@@ -27,15 +27,28 @@ test("the module is loaded once, a failure can be tried again, and use before it
   assert.ok(new CampaignSync({ target: null }) instanceof EventTarget);
 });
 
-test("the module for both dialects is used by new clients once it is loaded, in either order", async () => {
-  const original = await import("../dist/original.js");
-  await original.init("/original.wasm");
-  original.initSync(new Uint8Array());
+test("encrypted module makes the clients once both are loaded", async () => {
+  const encrypted = await import("../dist/encrypted.js");
+  await encrypted.init("/encrypted.wasm");
+  encrypted.initSync(new Uint8Array());
   await init();
   new CampaignSync({ target: null }).connect();
-  const fake = await import("./support/machine.js?original");
-  assert.deepEqual(fake.loading.inputs, ["/original.wasm"]);
+  const fake = await import("./support/machine.js?encrypted");
+  assert.deepEqual(fake.loading.inputs, ["/encrypted.wasm"]);
   assert.equal(fake.machines.length, 1);
+});
+
+test("encrypted module keeps its priority in either loading order", async () => {
+  const module = (Client) => ({ Client, initSync() {}, async default() {} });
+  for (const [order, loads] of ["main first", "encrypted first"].entries()) {
+    // The query makes a loader without a module, as at the start of a page.
+    const { Loader, wasmClient } = await import(`../dist/module.js?order=${order}`);
+    const [main, encrypted] = [class Main {}, class Encrypted {}];
+    const loaders = [new Loader(module(main), 0), new Loader(module(encrypted), 1)];
+    assert.throws(wasmClient, { code: "not_initialized" });
+    for (const loader of order === 0 ? loaders : loaders.reverse()) await loader.load();
+    assert.equal(wasmClient(), encrypted, loads);
+  }
 });
 
 test("the list of codes begins with the machine's own list", async () => {

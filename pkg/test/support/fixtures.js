@@ -28,12 +28,12 @@ export async function settle() {
 /** Silences and collects what is reported while `run` runs. */
 export async function collectReports(run) {
   const reports = [];
-  const original = console.error;
+  const report = console.error;
   console.error = (error) => reports.push(error);
   try {
     await run();
   } finally {
-    console.error = original;
+    console.error = report;
   }
   return reports;
 }

@@ -33,7 +33,7 @@ export class Client {
 
   /** Changes a campaign's view, as an event would. */
   change(campaignId, members = {}) {
-    const before = this.views.get(campaignId) ?? { position: null, dialect: "v1", campaign: null, counts: { dns: [], http: [], lead: [] } };
+    const before = this.views.get(campaignId) ?? { position: null, campaign: null, counts: { dns: [], http: [], lead: [] } };
     this.views.set(campaignId, { ...before, ...members });
     if (members.status) this.statuses.set(campaignId, members.status);
     this.changes.add(campaignId);
