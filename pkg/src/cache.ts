@@ -10,10 +10,10 @@ import { CampaignSyncError } from "./errors.js";
 import { observeInvalidations, type Invalidation } from "./invalidation.js";
 import { deepFreeze } from "./plain.js";
 import { toPosition, type LogPosition } from "./position.js";
-import { restFetcher, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
+import { restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
 import type { CampaignStatus, CampaignView } from "./types.js";
 
-export { restFetcher };
+export { restFetcher, restSnapshot };
 export type { FetchContext, RestOptions, RichCampaignData, RichCampaignFetch } from "./rich.js";
 
 /** What the cache needs of a `CampaignSync`. */

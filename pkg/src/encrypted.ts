@@ -8,8 +8,7 @@ import type { ClientOptions, Host, WasmClient } from "./bridge.js";
 import { CampaignSync as PlainCampaignSync } from "./client.js";
 import { addCodes, asCampaignSyncError, CampaignSyncError } from "./errors.js";
 import { Loader, type InitInput } from "./module.js";
-import { formatPosition } from "./position.js";
-import { restFetcher, type RestOptions, type RichCampaignFetch } from "./rich.js";
+import { readSnapshot, requestSnapshot, type RestOptions, type RichCampaignFetch } from "./rich.js";
 import type { CampaignSyncOptions, Position } from "./types.js";
 
 export type { InitInput };
@@ -128,26 +127,10 @@ export class CampaignSync extends PlainCampaignSync {
  * that the seal proves, whatever the header says.
  */
 export function sealedRestFetcher(sync: CampaignSync, options: RestOptions = {}): RichCampaignFetch {
-  return async (campaignId, context) => {
-    let refused: unknown;
-    const fetch: typeof globalThis.fetch = async (...request) => {
-      const answer = await (options.fetch ?? globalThis.fetch)(...request);
-      if (!answer.ok) return answer;
-      const text = await answer.text();
-      let opened: Opened;
-      try {
-        opened = sync.open(campaignId, "snapshot", text);
-      } catch (error) {
-        throw (refused = error);
-      }
-      const { position, body } = opened;
-      return new Response(JSON.stringify(body), { headers: { "campaign-position": formatPosition(position) } });
-    };
-    try {
-      return await restFetcher({ ...options, fetch })(campaignId, context);
-    } catch (error) {
-      throw refused ?? error;
-    }
+  return async (campaignId, { minPosition }) => {
+    const { text } = await requestSnapshot(options, campaignId, { minPosition });
+    const { position, body } = sync.open(campaignId, "snapshot", text);
+    return readSnapshot(campaignId, body, { epoch: position.epoch, sequenceNumber: position.sequenceNumber });
   };
 }
 

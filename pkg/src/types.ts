@@ -212,7 +212,10 @@ export interface CampaignSyncOptions {
   transport?: "websocket" | "manual";
   /** Asked for a token before each connection. */
   token?: () => string | Promise<string>;
-  /** Fetches a campaign's whole state over REST, for servers that cannot replay. */
+  /**
+   * Fetches a campaign's whole state while no socket can be had; `restSnapshot()` of `campaign-sync/cache` does
+   * it over REST. The answer names its position: one without is refused with `invalid_content`.
+   */
   fetchSnapshot?: (campaignId: string) => Promise<object | string>;
   /** Where the page-wide events are dispatched and heard; `window` if absent, `null` for nowhere. */
   target?: EventTarget | null;

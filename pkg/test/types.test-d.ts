@@ -10,7 +10,7 @@ import {
   type ErrorCode,
   type Metrics,
 } from "../dist/index.js";
-import { clearRichDataCache, configureCache, getRichCampaignData, restFetcher } from "../dist/cache.js";
+import { clearRichDataCache, configureCache, getRichCampaignData, restFetcher, restSnapshot } from "../dist/cache.js";
 
 export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): Promise<void> {
   await init();
@@ -27,6 +27,11 @@ export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): P
   });
   // @ts-expect-error the option does not exist
   new CampaignSync({ adress: "/ws" });
+  const fetchSnapshot = restSnapshot({ baseUrl: "/api/v2", fetch });
+  new CampaignSync({ fetchSnapshot });
+  const text: Promise<string> = fetchSnapshot("c");
+  // @ts-expect-error the option does not exist
+  restSnapshot({ base: "/api" });
   sync.onsend = (frame: string) => void frame;
   new CampaignSync({ transport: "manual" }).opened();
   sync.closed();
@@ -86,7 +91,7 @@ export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): P
       void code;
     }
   }
-  void [applied, stop, name, worst];
+  void [applied, stop, name, worst, text];
   campaign.release();
   sync.close();
 }
