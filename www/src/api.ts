@@ -77,11 +77,6 @@ export function act(campaignId: string, action: string): Promise<Answer> {
   return request("POST", `/campaigns/${encodeURIComponent(campaignId)}/${action}`, {});
 }
 
-/** A campaign's whole state as text, for servers or moments in which the stream cannot bring it. */
-export async function fetchSnapshot(campaignId: string): Promise<object> {
-  return (await request("GET", `/campaigns/${encodeURIComponent(campaignId)}/snapshot`)).body as object;
-}
-
 /** Settings of the fault injection by name. */
 export type FaultSettings = Readonly<Record<string, number>>;
 

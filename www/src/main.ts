@@ -1,9 +1,8 @@
 /** The demo page: one campaign at a time, watched through whatever the network does. */
 import { CampaignSync, init, type Campaign } from "campaign-sync";
-import { configureCache, getRichCampaignData } from "campaign-sync/cache";
+import { configureCache, getRichCampaignData, restSnapshot } from "campaign-sync/cache";
 
 import { Actions } from "./actions.js";
-import { fetchSnapshot } from "./api.js";
 import { Counters, Counts } from "./counters.js";
 import { byId, setText } from "./dom.js";
 import { Download } from "./download.js";
@@ -30,7 +29,7 @@ declare global {
 const TICK_MS = 1000;
 
 class Page {
-  readonly #sync = new CampaignSync({ url: "/api/v2/ws", fetchSnapshot });
+  readonly #sync = new CampaignSync({ url: "/api/v2/ws", fetchSnapshot: restSnapshot() });
   readonly #chips = new StateChips(this.#sync);
   readonly #stepper = new Stepper();
   readonly #counts = new Counts();
