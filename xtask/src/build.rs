@@ -97,14 +97,13 @@ struct Module {
     features: &'static [&'static str],
 }
 
-/// The main module speaks v1 only, and is a third smaller for it.
-const MODULES: [Module; 3] = [
-    Module { name: "main", directory: "pkg/wasm", features: &["--no-default-features"] },
-    Module { name: "original", directory: "pkg/wasm/original", features: &[] },
+/// The main module does without the cipher, which would make it larger for every page.
+const MODULES: [Module; 2] = [
+    Module { name: "main", directory: "pkg/wasm", features: &[] },
     Module {
         name: "encrypted",
         directory: "pkg/wasm/encrypted",
-        features: &["--no-default-features", "--features", "encrypted"],
+        features: &["--features", "encrypted"],
     },
 ];
 

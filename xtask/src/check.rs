@@ -62,27 +62,11 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
             ],
         ),
         cargo(
-            "clippy, wasm32, main module",
-            &[
-                "clippy",
-                "--package",
-                "campaign-sync",
-                "--no-default-features",
-                "--target",
-                "wasm32-unknown-unknown",
-                "--lib",
-                "--",
-                "-D",
-                "warnings",
-            ],
-        ),
-        cargo(
             "clippy, wasm32, module for sealed content",
             &[
                 "clippy",
                 "--package",
                 "campaign-sync",
-                "--no-default-features",
                 "--features",
                 "encrypted",
                 "--target",

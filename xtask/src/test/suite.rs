@@ -190,14 +190,14 @@ impl fmt::Display for Suite {
     }
 }
 
-/// All native tests; then those of the client once more as the modules are built that do without the
-/// original dialect.
+/// All native tests, the client's with the feature `encrypted`; then the client's without it, as the main
+/// module is built.
 fn native(repo: &Repo, log: &mut Log) -> Result<Tally> {
-    let all = ["test", "--workspace", "--features", "campaign-sync-simulation/encrypted"];
-    let main = ["test", "--no-default-features", "--test", "protocol", "--no-fail-fast"];
-    let mut success = log.run(repo.command("cargo").args(all).arg("--no-fail-fast"))?;
+    let encrypted = "campaign-sync/encrypted,campaign-sync-simulation/encrypted";
+    let all = ["test", "--workspace", "--features", encrypted, "--no-fail-fast"];
+    let main = ["test", "--test", "protocol", "--no-fail-fast"];
+    let mut success = log.run(repo.command("cargo").args(all))?;
     success &= log.run(repo.command("cargo").args(main))?;
-    success &= log.run(repo.command("cargo").args(main).args(["--features", "encrypted"]))?;
     Ok(Tally::of_runner(&log.read()?, success))
 }
 
