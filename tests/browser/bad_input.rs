@@ -164,7 +164,6 @@ fn options_that_are_none_are_thrown_back() {
         json!({"manualTransport": false}),
         json!({"manualTransport": "yes"}),
         json!({"url": 5}),
-        json!({"manualTransport": true, "dialect": "v2"}),
         json!({"manualTransport": true, "hasToken": 1}),
         json!({"manualTransport": true, "lingerMs": -1}),
         json!("manual"),

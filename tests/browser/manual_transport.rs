@@ -143,13 +143,21 @@ fn a_transport_closed_for_good_reasons_is_not_asked_for_again() {
 }
 
 #[test]
-fn a_known_original_server_is_not_asked_twice() {
-    let options = json!({"manualTransport": true, "dialect": "original"});
-    let world = World::new(&options);
+fn server_without_v1_ends_the_connection_with_a_code() {
+    let world = World::manual();
     world.client.retain(CAMPAIGN).expect("it is open");
     world.client.connect().expect("it is open");
-    assert_eq!(world.view()["dialect"], "original", "it did not wait for an answer");
-    assert_eq!(world.host.sent("subscribe_campaign").len(), 1);
+    world.receive(&wire::message("connection_ack", &json!({"connectionId": "k"})));
+    let last = world.host.details("connectionchange").pop().expect("it changed");
+    let expected = (&json!("failed"), &json!("unsupported_dialect"));
+    assert_eq!((&last["state"], &last["code"]), expected);
+    assert_eq!(
+        (world.status(), world.view()["code"].clone()),
+        ("failed".into(), last["code"].clone())
+    );
+    assert!(world.host.sent("subscribe_campaign").is_empty());
+    world.time.advance(600_000);
+    assert_eq!(world.host.sent("connection_init").len(), 1, "trying again would not help");
 }
 
 #[test]

@@ -197,7 +197,7 @@ fn a_listener_that_a_timer_woke_may_free_the_client() {
             client.free().expect("no method of the client is under way");
         }
     });
-    // Nobody answers, so that the server speaks the original dialect.
+    // No server acknowledges, so that the client drops the connection.
     world.time.advance(3_000);
     assert!(freed.get());
     assert_eq!(world.time.pending(), 0);

@@ -73,18 +73,18 @@ impl Wired {
         self.sockets.deliver(index, &frame.into());
     }
 
-    fn socket(&self, index: usize) -> Value {
+    pub(crate) fn socket(&self, index: usize) -> Value {
         parse(&self.sockets.describe(index))
     }
 
     /// The messages of one type that were sent on a socket.
-    fn sent(&self, index: usize, kind: &str) -> Vec<Value> {
+    pub(crate) fn sent(&self, index: usize, kind: &str) -> Vec<Value> {
         let sent = self.socket(index)["sent"].as_array().expect("a list").clone();
         let sent = sent.iter().map(|frame| parse::<Value>(&text(frame)));
         sent.filter(|message| message["type"] == kind).collect()
     }
 
-    fn state(&self) -> Value {
+    pub(crate) fn state(&self) -> Value {
         self.world.host.details("connectionchange").pop().expect("it changed")
     }
 

@@ -4,7 +4,8 @@
 use serde_json::json;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use crate::wire::{CAMPAIGN, Log};
+use crate::sockets::Wired;
+use crate::wire::{self, CAMPAIGN, Log};
 use crate::world::{World, pong, text};
 
 #[test]
@@ -26,14 +27,23 @@ fn there_is_never_more_than_one_timer() {
 }
 
 #[test]
-fn silence_after_the_handshake_means_the_original_dialect() {
-    let world = World::manual();
+fn socket_is_dropped_and_replaced_without_an_acknowledgement() {
+    let wired = Wired::new(&json!({}));
+    let world = &wired.world;
     world.client.retain(CAMPAIGN).expect("it is open");
     world.client.connect().expect("it is open");
+    wired.sockets.accept(0);
     world.time.advance(2_990);
-    assert_eq!(world.view()["dialect"], json!(null));
+    assert_eq!(wired.socket(0)["closes"], json!([]));
     world.time.advance(20);
-    assert_eq!(world.view()["dialect"], "original");
+    assert_eq!(wired.socket(0)["closes"], json!([1000]));
+    assert_eq!((wired.state()["state"].clone(), world.time.pending()), (json!("waiting"), 1));
+    world.time.advance(500);
+    assert_eq!(wired.sockets.count(), 2, "the first retry follows within half a second");
+    wired.sockets.accept(1);
+    wired.deliver(1, &wire::ack());
+    assert_eq!(wired.state()["state"], "open");
+    assert_eq!(wired.sent(1, "subscribe_campaign").len(), 1);
 }
 
 #[test]

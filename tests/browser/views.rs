@@ -35,8 +35,8 @@ fn a_view_without_state_says_so_with_nulls() {
     world.client.retain(CAMPAIGN).expect("it is open");
     assert_eq!(
         world.view(),
-        json!({"campaignId": CAMPAIGN, "status": "idle", "dialect": null, "position": null,
-            "campaign": null, "totalDomainCount": 0, "domainsCount": 0,
+        json!({"campaignId": CAMPAIGN, "status": "idle", "position": null, "campaign": null,
+            "totalDomainCount": 0, "domainsCount": 0,
             "domainsDigest": "0000000000000000", "unconfirmedCount": 0,
             "counts": {"dns": [], "http": [], "lead": []}, "lastTransition": null, "error": null})
     );
@@ -49,7 +49,7 @@ fn a_view_is_a_plain_object_with_everything_in_it() {
     assert_eq!(
         world.view(),
         json!({
-            "campaignId": CAMPAIGN, "status": "live", "dialect": "v1",
+            "campaignId": CAMPAIGN, "status": "live",
             "position": {"epoch": EPOCH, "sequenceNumber": 6, "eventId": "epoch-a-event-6"},
             "campaign": {"name": "Spring", "currentPhase": "dns_validation",
                 "phaseStatus": "ready", "totalItems": 40, "processedItems": 10,
