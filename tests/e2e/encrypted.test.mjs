@@ -10,7 +10,8 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { assertEqualsTables, caughtUp, launch, metrics, sleep, until, view } from "./lib/page.mjs";
+import { assertEqualsTables, caughtUp, launch, metrics, refresh, sleep, until, view } from "./lib/page.mjs";
+import { Cable } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -52,7 +53,9 @@ async function keyFile(...kids) {
 }
 
 /** Opens the page, and remembers whatever reaches the browser. */
-async function open(id, ...kids) {
+const open = (id, ...kids) => openAt(server.origin, id, ...kids);
+
+async function openAt(origin, id, ...kids) {
   const page = await browser.newPage();
   page.problems = [];
   page.received = [];
@@ -62,7 +65,7 @@ async function open(id, ...kids) {
   page.on("response", async (answer) => {
     if (answer.url().includes("/api/v2/campaigns")) page.received.push(await answer.text());
   });
-  await page.goto(server.origin);
+  await page.goto(origin);
   await page.waitForFunction(() => globalThis.start !== undefined);
   await page.evaluate(([id, given]) => {
     globalThis.start(id, Object.fromEntries(given.map(([kid, key]) => [kid, new Uint8Array(key)])));
@@ -161,4 +164,51 @@ test("keys of an honest name but other bytes show nothing and an error", async (
   await page.evaluate((key) => globalThis.__campaignSync.sync.addKey("2031-a", new Uint8Array(key)), [...keys["2031-a"]]);
   await caughtUp(page, server, "c1");
   await assertEqualsTables(page, server, "c1");
+});
+
+test("page polls sealed states while no socket can be had", async (t) => {
+  await create("c1", 100);
+  await server.act("c1", "start");
+  await reaches("c1", "domain_generation");
+  const cable = await Cable.to(server);
+  t.after(() => cable.close());
+  const page = await openAt(cable.origin, "c1", "2031-a");
+  await caughtUp(page, server, "c1");
+  const before = await view(page);
+
+  // First another campaign's answer, and one without a seal: the client refuses what does not belong there.
+  await create("c2", 10);
+  const other = JSON.stringify((await server.api("/campaigns/c2/snapshot")).json);
+  const plain = JSON.stringify({ ...before, campaignId: "c1", epoch: before.position.epoch, sequenceNumber: 999, domains: [] });
+  const answers = [["seal_broken", other], ["not_sealed", plain]];
+  let body = other;
+  await page.route("**/snapshot*", (route) => route.fulfill({ contentType: "application/json", body }));
+  cable.unplug();
+  await server.act("c1", "validate-dns");
+  await reaches("c1", "dns_validation");
+  await until(page, ({ refused }) => refused.seal_broken >= 1, 60_000, metrics);
+  for (const [code, answer] of answers) {
+    body = answer;
+    const { refused: { [code]: count = 0 } } = await metrics(page);
+    await until(page, ({ refused }) => refused[code] > count, 60_000, async () => {
+      await refresh(page);
+      return metrics(page);
+    });
+  }
+  assert.deepEqual((await view(page)).position, before.position);
+  await page.unroute("**/snapshot*");
+  page.received.length = 0;
+
+  await until(page, ({ campaign }) => campaign.currentPhase === "dns_validation" && campaign.phaseStatus === "completed",
+    60_000, refresh);
+  await until(page, ({ staleReason }) => staleReason === "polling");
+  await assertEqualsTables(page, server, "c1");
+  const received = page.received.join("\n");
+  assert.ok(received.includes('"sealed":"'));
+  for (const word of ["zebra-", "Secret Orchard", "domainId"]) assert.ok(!received.includes(word), `${word} reached the browser`);
+
+  cable.plug();
+  await caughtUp(page, server, "c1");
+  await assertEqualsTables(page, server, "c1");
+  assert.deepEqual(page.problems, []);
 });

@@ -4,8 +4,8 @@
 import { strict as assert } from "node:assert";
 import { after, afterEach, before, test } from "node:test";
 
-import { assertEqualsTables, assertRowCountNeverFell, caughtUp, launch, live, metrics, open, sleep,
-  until, view, watchRowCount } from "./lib/page.mjs";
+import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, launch, live, metrics, open,
+  sleep, until, view, watchRowCount } from "./lib/page.mjs";
 import { Cable } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
 
@@ -64,6 +64,48 @@ test("the server is killed with SIGKILL and started again in the middle of a pha
   await caughtUp(page, server, id);
   await assertRowCountNeverFell(page);
   await assertEqualsTables(page, server, id);
+});
+
+test("page shows each transition once through five cuts and two kills", async () => {
+  server = await Server.start();
+  cable = await Cable.to(server);
+  const id = await server.create({ count: 600, rate: 300 });
+  const page = await open(browser, cable.origin, id);
+  await watchRowCount(page);
+  const cut = async () => {
+    await until(page, () => cable.sockets.size > 0);
+    cable.cut();
+  };
+  await server.act(id, "start");
+  for (const count of [100, 250, 400]) {
+    await until(page, ({ domainsCount }) => domainsCount >= count);
+    await cut();
+  }
+  await server.reaches(id, "domain_generation", "completed");
+  for (const [configure, start, phase] of [["configure-dns", "validate-dns", "dns_validation"],
+    ["configure-http", "validate-http", "http_keyword_validation"]]) {
+    await server.act(id, configure);
+    await server.act(id, start);
+    await until(page, ({ campaign }) => campaign.currentPhase === phase && campaign.processedItems > 50);
+    await server.kill();
+    await server.run();
+    await cut();
+    await server.reaches(id, phase, "completed", 120_000);
+  }
+  await server.act(id, "configure-analysis");
+  await server.act(id, "analyze");
+  await server.reaches(id, "analysis", "completed", 120_000);
+  await caughtUp(page, server, id);
+
+  const phases = (await heard(page, "phasetransition")).map(({ newPhase }) => newPhase);
+  assert.deepEqual(phases, ["dns_validation", "http_keyword_validation", "analysis"]);
+  // While the server is down, polls may fail.
+  const { disconnects, unknownTypes, refused: { fetch_failed: _, ...refused } } = await metrics(page);
+  assert.ok(disconnects >= 5, `${disconnects} disconnects`);
+  assert.deepEqual([refused, unknownTypes], [{}, 0]);
+  await assertRowCountNeverFell(page);
+  await assertEqualsTables(page, server, id);
+  assert.deepEqual(page.problems, []);
 });
 
 test("every fault at once, through all phases", async () => {

@@ -1,12 +1,13 @@
 // A page of an application whose content is sealed: it does nothing but follow one campaign.
-import { configureCache } from "../../../pkg/dist/cache.js";
+import { configureCache, restSnapshot } from "../../../pkg/dist/cache.js";
 import { CampaignSync, init, sealedRestFetcher } from "../../../pkg/dist/encrypted.js";
 
 await init(new URL("campaign_sync_bg.wasm", import.meta.url));
 
 /** The test brings the keys, as an application would after its login. */
 globalThis.start = (id, keys) => {
-  const sync = new CampaignSync({ url: "/api/v2/ws", keys, log: (record) => globalThis.records.push(record) });
+  const log = (record) => globalThis.records.push(record);
+  const sync = new CampaignSync({ url: "/api/v2/ws", keys, fetchSnapshot: restSnapshot(), log });
   globalThis.records = [];
   globalThis.heard = [];
   for (const type of ["unknownkey", "rejected", "phasetransition", "statuschange", "connectionchange"]) {

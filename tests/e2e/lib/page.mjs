@@ -74,6 +74,13 @@ export async function caughtUp(page, server, id) {
 
 export const view = (page) => page.evaluate(() => globalThis.__campaignSync.campaign.view());
 export const metrics = (page) => page.evaluate(() => globalThis.__campaignSync.sync.metrics());
+/** Asks the page for fresh data, which it fetches over REST at most once a second, and reads the view. */
+export const refresh = (page) => page.evaluate(() => {
+  const { campaign } = globalThis.__campaignSync;
+  const detail = { campaignId: campaign.campaignId };
+  globalThis.dispatchEvent(new CustomEvent("force_campaign_refresh", { detail }));
+  return campaign.view();
+});
 export const heard = (page, type) =>
   page.evaluate((type) => globalThis.heard.filter((event) => event.type === type), type);
 export const text = (page, id) => page.locator(`[data-testid="${id}"]`).first().textContent();
