@@ -55,7 +55,7 @@ export class Recorder {
   }
 }
 
-/** A frame that means nothing in any state: most others would settle what the server speaks. */
+/** A frame that changes nothing, before and after the acknowledgement. */
 const REFUSAL = '{"type":"error","timestamp":"","data":{"code":"rate_limited","message":""}}';
 
 /** Calls every method but `close` and `free`. */

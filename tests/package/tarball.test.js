@@ -49,12 +49,11 @@ after(() => rm(project, { recursive: true, force: true }));
 test("the tarball holds what is published and nothing else", () => {
   const paths = packed.files.map((file) => file.path);
   for (const needed of ["package.json", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "dist/index.js", "dist/index.d.ts", "dist/cache.js", "dist/cache.d.ts",
-    "wasm/campaign_sync.js", "wasm/campaign_sync_bg.wasm", "dist/original.js", "dist/original.d.ts",
-    "wasm/original/campaign_sync.js", "wasm/original/campaign_sync_bg.wasm", "dist/encrypted.js", "dist/encrypted.d.ts",
+    "wasm/campaign_sync.js", "wasm/campaign_sync_bg.wasm", "dist/encrypted.js", "dist/encrypted.d.ts",
     "wasm/encrypted/campaign_sync.js", "wasm/encrypted/campaign_sync_bg.wasm"]) {
     assert.ok(paths.includes(needed), `${needed} is missing`);
   }
-  assert.deepEqual(paths.filter((path) => !/^(package\.json|README\.md|LICENSE-(MIT|APACHE)|dist\/\w+\.(js|d\.ts)|wasm\/((original|encrypted)\/)?campaign_sync(_bg)?\.(js|wasm))$/.test(path)), []);
+  assert.deepEqual(paths.filter((path) => !/^(package\.json|README\.md|LICENSE-(MIT|APACHE)|dist\/\w+\.(js|d\.ts)|wasm\/(encrypted\/)?campaign_sync(_bg)?\.(js|wasm))$/.test(path)), []);
 });
 
 test("the licences in it are the repository's", async () => {
@@ -91,34 +90,97 @@ test("importing it does nothing, and without a browser it runs from bytes", asyn
   assert.equal(resolve("campaign-sync/campaign_sync_bg.wasm"), bytes, "bundlers and runtimes can name the file");
 });
 
-test("a recorded session of an original server needs the module for it, and is told so by the main one", async () => {
-  const recording = fileURLToPath(new URL("../recordings/generation-to-http.jsonl", import.meta.url));
-  const replay = (entry, file) => {
-    const bytes = join(project, "node_modules/campaign-sync/wasm", file);
-    const script = `
+for (const session of ["generation-to-http", "disconnect-during-dns-transition"]) {
+  test(`recording ${session} ends as the server says`, async () => {
+    const recording = fileURLToPath(new URL(`../recordings/${session}.jsonl`, import.meta.url));
+    const expected = JSON.parse(await readFile(new URL(`../recordings/${session}.expected.json`, import.meta.url), "utf8"));
+    const bytes = join(project, "node_modules/campaign-sync/wasm/campaign_sync_bg.wasm");
+    const replay = (form) => JSON.parse(run(project, process.execPath, "--input-type=module", "-e", `
       import { readFileSync } from "node:fs";
-      import { CampaignSync } from "campaign-sync";
-      import { initSync } from "${entry}";
+      import { CampaignSync, initSync } from "campaign-sync";
       initSync(readFileSync(${JSON.stringify(bytes)}));
-      const sync = new CampaignSync({ target: null });
-      const codes = [];
-      sync.addEventListener("connectionchange", ({ detail }) => codes.push(detail.code ?? detail.state));
-      const campaign = sync.campaign("590c1440-9888-45b0-bd51-a817ee07c3f2");
+      const sync = new CampaignSync({ target: null, transport: "manual" });
+      const sent = [];
+      sync.onsend = (frame) => sent.push(JSON.parse(frame));
+      const phases = [];
+      sync.addEventListener("phasetransition", ({ detail }) => phases.push(detail.newPhase));
+      let rows = 0, lost = 0, connections = 0;
+      const campaign = sync.campaign(${JSON.stringify(expected.campaignId)});
+      const connecting = () => new Promise((resolve) =>
+        sync.addEventListener("connectionchange", ({ detail }) => detail.state === "connecting" && resolve()));
+      let wanted = connecting();
       sync.connect();
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      const lines = readFileSync(${JSON.stringify(recording)}, "utf8").trim().split("\\n").map((line) => JSON.parse(line));
-      for (const { direction, frame } of lines) if (direction === "received") sync.receive(frame);
-      const { status, dialect, domainsCount, campaign: record } = campaign.view();
-      console.log(JSON.stringify({ status, dialect, domainsCount, phase: record?.currentPhase ?? null, told: codes.includes("unsupported_dialect") }));
+      const messages = [];
+      for (const line of readFileSync(${JSON.stringify(recording)}, "utf8").trim().split("\\n").map((line) => JSON.parse(line))) {
+        const { direction, connection, frame } = line;
+        if (direction === "sent") {
+          messages.push(JSON.parse(frame));
+          if (connection === connections) continue;
+          connections = connection;
+          await wanted;
+          sync.opened();
+        } else if (direction === "closed") {
+          wanted = connecting();
+          sync.closed(Number(frame));
+        } else {
+          sync.receive(${form});
+          const { domainsCount } = campaign.view();
+          if (domainsCount < rows) lost += 1;
+          rows = domainsCount;
+        }
+      }
+      // The recorded client pinged by the clock, and this one had no time to.
+      const ours = (all) => all.filter(({ type }) => type !== "ping").map(({ client, ...message }) => message);
+      const { status, position, domainsCount, domainsDigest, counts: { dns, http }, campaign: { currentPhase, phaseStatus } } = campaign.view();
+      const { applied, refused, corrupt, gaps, snapshots } = sync.metrics();
+      console.log(JSON.stringify({
+        view: { status, position, domainsCount, domainsDigest, counts: { dns, http }, currentPhase, phaseStatus },
+        phases, lost, sent: ours(sent), recorded: ours(messages), metrics: { applied, refused, corrupt, gaps, snapshots },
+      }));
       sync.close();
       process.exit();
-    `;
-    return JSON.parse(run(project, process.execPath, "--input-type=module", "-e", script));
+    `));
+    const { campaignId, machineSeed, ...state } = expected;
+    for (const form of ["frame", "new TextEncoder().encode(frame)"]) {
+      const { view, phases, lost, sent, recorded, metrics } = replay(form);
+      assert.deepEqual(view, { ...state, status: "live" }, form);
+      assert.deepEqual(phases, ["dns_validation", "http_keyword_validation"].slice(0, phases.length));
+      assert.equal(phases.at(-1), state.currentPhase);
+      assert.equal(lost, 0, "no row is lost on the way");
+      assert.deepEqual(sent, recorded, "it asks what the recorded client asked");
+      assert.deepEqual(metrics, { applied: state.position.sequenceNumber, refused: {}, corrupt: 0, gaps: 0, snapshots: 0 });
+    }
+  });
+}
+
+test("server without v1 ends the connection with a code and advice", () => {
+  const connect = (entry, file) => {
+    const bytes = join(project, "node_modules/campaign-sync/wasm", file);
+    return JSON.parse(run(project, process.execPath, "--input-type=module", "-e", `
+      import { readFileSync } from "node:fs";
+      import { CampaignSync, initSync } from "${entry}";
+      import { CampaignSyncError } from "campaign-sync";
+      initSync(readFileSync(${JSON.stringify(bytes)}));
+      const sync = new CampaignSync({ target: null });
+      let last;
+      sync.addEventListener("connectionchange", ({ detail }) => (last = detail));
+      const campaign = sync.campaign(${JSON.stringify(CAMPAIGN)});
+      sync.connect();
+      sync.receive(${JSON.stringify(control("connection_ack", { connectionId: "c1", lastSequenceNumber: 0 }))});
+      const { status, code, campaign: record } = campaign.view();
+      console.log(JSON.stringify({ connection: [last.state, last.code], view: [status, code, record], words: new CampaignSyncError(code).message }));
+      sync.close();
+      process.exit();
+    `));
   };
-  const both = replay("campaign-sync/original", "original/campaign_sync_bg.wasm");
-  assert.deepEqual(both, { status: "stale", dialect: "original", domainsCount: 250, phase: "http_keyword_validation", told: false });
-  const main = replay("campaign-sync", "campaign_sync_bg.wasm");
-  assert.deepEqual(main, { status: "failed", dialect: null, domainsCount: 0, phase: null, told: true });
+  for (const [entry, file, code, advice] of [
+    ["campaign-sync", "campaign_sync_bg.wasm", "unsupported_dialect", /does not speak campaign-sync\.v1/],
+    ["campaign-sync/encrypted", "encrypted/campaign_sync_bg.wasm", "not_sealed", /seal/],
+  ]) {
+    const { words, ...rest } = connect(entry, file);
+    assert.deepEqual(rest, { connection: ["failed", code], view: ["failed", code, null] }, entry);
+    assert.match(words, advice);
+  }
 });
 
 test("sealed content is opened by its own entry, and the main one names it", async () => {
