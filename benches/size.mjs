@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 /** The most that both may weigh together, in brotli. */
-const BUDGET = 60_000;
+const BUDGET = 62_000;
 
 const PACKAGE = new URL("../pkg/", import.meta.url);
 // The bundler is the package's own, so that both are measured and built with the same one.
