@@ -4,69 +4,88 @@ use crate::protocol::Code;
 use crate::protocol::client::Reason;
 use crate::value::{Record, ToValue, Value, serialize_as_value};
 
-/// Everything the machine counts (design §5).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Metrics {
+macro_rules! metrics {
+    ($($(#[doc = $doc:literal])+ $field:ident = $name:literal,)+) => {
+        /// Everything the machine counts.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Metrics {
+            $($(#[doc = $doc])+ pub $field: u64,)+
+            /// Documents and frames refused, by code.
+            pub refused: ByCode,
+            /// Recovery requests sent, by reason.
+            pub recovery_requests: ByReason,
+            /// From noticing that something is missing until it is there.
+            pub recovery_ms: Histogram,
+            /// From ping to pong.
+            pub rtt_ms: Histogram,
+            /// From an event's timestamp to its application, as far as both clocks agree.
+            pub event_age_ms: Histogram,
+        }
+
+        /// The public names of the plain counters.
+        static NAMES: &[&str] = &[$($name),+];
+
+        impl Metrics {
+            /// The plain counters, in the order of their names.
+            const fn counters(&self) -> [u64; NAMES.len()] {
+                [$(self.$field),+]
+            }
+        }
+    };
+}
+
+// The one list of plain counters: field and public name.
+metrics! {
     /// Frames received.
-    pub frames_received: u64,
+    frames_received = "framesReceived",
     /// Bytes received.
-    pub bytes_received: u64,
+    bytes_received = "bytesReceived",
     /// Documents in them.
-    pub documents: u64,
+    documents = "documents",
     /// Events applied.
-    pub applied: u64,
+    applied = "applied",
     /// Events dropped: applied before.
-    pub duplicates: u64,
+    duplicates = "duplicates",
     /// Events dropped: applied before, within a replay.
-    pub redelivered: u64,
+    redelivered = "redelivered",
     /// Events dropped: old, and no longer remembered.
-    pub out_of_order: u64,
+    out_of_order = "outOfOrder",
     /// Events wrong by their own hash.
-    pub corrupt: u64,
+    corrupt = "corrupt",
     /// Gaps detected.
-    pub gaps: u64,
+    gaps = "gaps",
     /// Events held beyond a gap.
-    pub held: u64,
+    held = "held",
     /// Events dropped because the buffer was full.
-    pub held_overflows: u64,
-    /// Documents and frames refused, by code.
-    pub refused: ByCode,
+    held_overflows = "heldOverflows",
     /// Messages and events of types that this version does not know.
-    pub unknown_types: u64,
+    unknown_types = "unknownTypes",
     /// Envelope members that this version does not know.
-    pub unknown_members: u64,
+    unknown_members = "unknownMembers",
     /// Events of campaigns that nobody subscribed to.
-    pub unsubscribed: u64,
+    unsubscribed = "unsubscribed",
     /// Events of logs that were replaced.
-    pub retired_epoch: u64,
+    retired_epoch = "retiredEpoch",
     /// Events of logs that we do not follow.
-    pub foreign_epoch: u64,
+    foreign_epoch = "foreignEpoch",
     /// Contradictions between histories.
-    pub divergences: u64,
-    /// Recovery requests sent, by reason.
-    pub recovery_requests: ByReason,
+    divergences = "divergences",
     /// Recoveries completed.
-    pub recoveries: u64,
+    recoveries = "recoveries",
     /// Snapshots swapped in.
-    pub snapshots: u64,
+    snapshots = "snapshots",
     /// Requests sent again because no progress was made.
-    pub retries: u64,
+    retries = "retries",
     /// Counts or digests that agreed.
-    pub consistency_checks_passed: u64,
+    consistency_checks_passed = "consistencyChecksPassed",
     /// Counts or digests that did not.
-    pub consistency_checks_failed: u64,
+    consistency_checks_failed = "consistencyChecksFailed",
     /// Bucket repairs completed.
-    pub repairs: u64,
+    repairs = "repairs",
     /// Connections opened.
-    pub connects: u64,
+    connects = "connects",
     /// Connections lost.
-    pub disconnects: u64,
-    /// From noticing that something is missing until it is there.
-    pub recovery_ms: Histogram,
-    /// From ping to pong.
-    pub rtt_ms: Histogram,
-    /// From an event's timestamp to its application, as far as both clocks agree.
-    pub event_age_ms: Histogram,
+    disconnects = "disconnects",
 }
 
 /// Counters by error code, only those that are not zero.
@@ -164,7 +183,7 @@ impl ToValue for Histogram {
 impl ToValue for Metrics {
     fn to_value(&self) -> Value<'_> {
         let mut metrics = Record::default();
-        for (name, count) in COUNTERS.iter().zip(self.counters()) {
+        for (name, count) in NAMES.iter().zip(self.counters()) {
             metrics.count(name, count);
         }
         metrics.add("refused", self.refused.to_value());
@@ -177,68 +196,6 @@ impl ToValue for Metrics {
 }
 
 serialize_as_value!(Metrics);
-
-impl Metrics {
-    /// The plain counters, in the order of [`COUNTERS`].
-    const fn counters(&self) -> [u64; COUNTERS.len()] {
-        [
-            self.frames_received,
-            self.bytes_received,
-            self.documents,
-            self.applied,
-            self.duplicates,
-            self.redelivered,
-            self.out_of_order,
-            self.corrupt,
-            self.gaps,
-            self.held,
-            self.held_overflows,
-            self.unknown_types,
-            self.unknown_members,
-            self.unsubscribed,
-            self.retired_epoch,
-            self.foreign_epoch,
-            self.divergences,
-            self.recoveries,
-            self.snapshots,
-            self.retries,
-            self.consistency_checks_passed,
-            self.consistency_checks_failed,
-            self.repairs,
-            self.connects,
-            self.disconnects,
-        ]
-    }
-}
-
-/// The names of the plain counters.
-static COUNTERS: [&str; 25] = [
-    "framesReceived",
-    "bytesReceived",
-    "documents",
-    "applied",
-    "duplicates",
-    "redelivered",
-    "outOfOrder",
-    "corrupt",
-    "gaps",
-    "held",
-    "heldOverflows",
-    "unknownTypes",
-    "unknownMembers",
-    "unsubscribed",
-    "retiredEpoch",
-    "foreignEpoch",
-    "divergences",
-    "recoveries",
-    "snapshots",
-    "retries",
-    "consistencyChecksPassed",
-    "consistencyChecksFailed",
-    "repairs",
-    "connects",
-    "disconnects",
-];
 
 impl Histogram {
     /// Records one value.
