@@ -7,6 +7,7 @@
 //! several of them share, tests have one in memory, and one suite certifies them all.
 
 pub mod compose;
+pub mod delegate;
 pub mod divergence;
 mod error;
 pub mod fold;
@@ -19,8 +20,8 @@ pub mod state;
 
 use std::fmt;
 
-use campaign_sync::protocol::CampaignId;
-use campaign_sync::protocol::digest::Buckets;
+pub use campaign_sync::protocol::CampaignId;
+pub use campaign_sync::protocol::digest::Buckets;
 
 use crate::keys::Keyring;
 pub use divergence::Divergence;

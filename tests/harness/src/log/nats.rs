@@ -28,13 +28,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use campaign_sync::protocol::CampaignId;
-use campaign_sync::protocol::digest::Buckets;
 
 use super::sqlite::SqliteLog;
 use super::{
-    Appended, Divergence, Draft, Event, EventLog, Head, LogError, Observer, Recount, Result,
-    RowQuery, Transaction, View,
+    Appended, Divergence, Draft, EventLog, Head, LogError, Observer, Result, RowQuery, Transaction,
+    View,
 };
+use crate::delegate_event_log;
 use crate::keys::{Keyring, check_epoch};
 use crate::lock::lock;
 use batch::{Batch, Body, Image};
@@ -149,16 +149,10 @@ impl NatsLog {
 }
 
 impl EventLog for NatsLog {
+    delegate_event_log!(copy: keys, campaigns, read, bytes_after, recount, buckets, transactions);
+
     fn epoch(&self) -> String {
         self.epoch.clone()
-    }
-
-    fn keys(&self) -> Option<&Keyring> {
-        self.copy().keys()
-    }
-
-    fn campaigns(&self) -> Result<Vec<CampaignId>> {
-        self.copy().campaigns()
     }
 
     fn head(&self, campaign: &CampaignId) -> Result<Option<Head>> {
@@ -183,28 +177,8 @@ impl EventLog for NatsLog {
         }
     }
 
-    fn read(&self, campaign: &CampaignId, after: u64, bytes: usize) -> Result<Vec<Event>> {
-        self.copy().read(campaign, after, bytes)
-    }
-
-    fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64> {
-        self.copy().bytes_after(campaign, after)
-    }
-
     fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>> {
         self.even_new(campaign, || self.copy().view(campaign, rows))
-    }
-
-    fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>> {
-        self.copy().recount(campaign)
-    }
-
-    fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>> {
-        self.copy().buckets(campaign)
-    }
-
-    fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>> {
-        self.copy().transactions(campaign)
     }
 
     /// Published like an event, so that its place among them is the same everywhere.

@@ -5,14 +5,11 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::campaign::CampaignRecord;
-use campaign_sync::protocol::digest::Buckets;
 use campaign_sync_harness::access::{Access, token_hash};
 use campaign_sync_harness::campaign::drafts;
+use campaign_sync_harness::delegate_event_log;
 use campaign_sync_harness::hub::Hub;
-use campaign_sync_harness::log::{
-    Appended, Divergence, Draft, Event, EventLog, Head, Recount, Result, RowQuery, Settings,
-    Transaction, View,
-};
+use campaign_sync_harness::log::{Draft, Event, EventLog, Result, Settings};
 use campaign_sync_support::MemoryLog;
 use serde_json::json;
 
@@ -35,22 +32,17 @@ impl fmt::Debug for Meddled {
     }
 }
 
+impl Meddled {
+    const fn inner(&self) -> &MemoryLog {
+        &self.log
+    }
+}
+
 impl EventLog for Meddled {
-    fn epoch(&self) -> String {
-        self.log.epoch()
-    }
-
-    fn campaigns(&self) -> Result<Vec<CampaignId>> {
-        self.log.campaigns()
-    }
-
-    fn head(&self, campaign: &CampaignId) -> Result<Option<Head>> {
-        self.log.head(campaign)
-    }
-
-    fn append(&self, campaign: &CampaignId, expected: u64, drafts: &[Draft]) -> Result<Appended> {
-        self.log.append(campaign, expected, drafts)
-    }
+    delegate_event_log!(
+        inner: epoch, campaigns, head, append, bytes_after, view, recount, buckets, transactions, file,
+        filed, truncate, diverge,
+    );
 
     fn read(&self, campaign: &CampaignId, after: u64, bytes: usize) -> Result<Vec<Event>> {
         let meanwhile = self.at_read.lock().unwrap().take();
@@ -58,42 +50,6 @@ impl EventLog for Meddled {
             meanwhile(&hub);
         }
         self.log.read(campaign, after, bytes)
-    }
-
-    fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64> {
-        self.log.bytes_after(campaign, after)
-    }
-
-    fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>> {
-        self.log.view(campaign, rows)
-    }
-
-    fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>> {
-        self.log.recount(campaign)
-    }
-
-    fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>> {
-        self.log.buckets(campaign)
-    }
-
-    fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>> {
-        self.log.transactions(campaign)
-    }
-
-    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()> {
-        self.log.file(campaign, refused)
-    }
-
-    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>> {
-        self.log.filed(campaign, key)
-    }
-
-    fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<()> {
-        self.log.truncate(campaign, to)
-    }
-
-    fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64> {
-        self.log.diverge(campaign, how)
     }
 }
 

@@ -4,11 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use campaign_sync::protocol::CampaignId;
-use campaign_sync::protocol::digest::Buckets;
-use campaign_sync_harness::log::{
-    Appended, Divergence, Draft, Event, EventLog, Head, LogError, Recount, RowQuery, Transaction,
-    View,
-};
+use campaign_sync_harness::delegate_event_log;
+use campaign_sync_harness::log::{Event, EventLog, LogError, RowQuery, View};
 use campaign_sync_support::MemoryLog;
 
 /// Every so many numbers something is wrong.
@@ -59,6 +56,10 @@ impl Faulty {
         Self { log, defect }
     }
 
+    fn inner(&self) -> &MemoryLog {
+        &self.log
+    }
+
     /// The events as this log tells them: their numbers always follow each other.
     fn spoil(&self, mut events: Vec<Event>) -> Vec<Event> {
         for at in 0..events.len() {
@@ -80,26 +81,10 @@ impl Faulty {
 }
 
 impl EventLog for Faulty {
-    fn epoch(&self) -> String {
-        self.log.epoch()
-    }
-
-    fn campaigns(&self) -> Result<Vec<CampaignId>, LogError> {
-        self.log.campaigns()
-    }
-
-    fn head(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError> {
-        self.log.head(campaign)
-    }
-
-    fn append(
-        &self,
-        campaign: &CampaignId,
-        expected: u64,
-        drafts: &[Draft],
-    ) -> Result<Appended, LogError> {
-        self.log.append(campaign, expected, drafts)
-    }
+    delegate_event_log!(
+        inner: epoch, campaigns, head, append, bytes_after, recount, buckets, transactions, file, filed,
+        truncate, diverge,
+    );
 
     fn read(
         &self,
@@ -109,10 +94,6 @@ impl EventLog for Faulty {
     ) -> Result<Vec<Event>, LogError> {
         let late = u64::from(self.defect == Defect::Late);
         Ok(self.spoil(self.log.read(campaign, after + late, bytes)?))
-    }
-
-    fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64, LogError> {
-        self.log.bytes_after(campaign, after)
     }
 
     fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>, LogError> {
@@ -125,34 +106,6 @@ impl EventLog for Faulty {
             }
         }
         Ok(view)
-    }
-
-    fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>, LogError> {
-        self.log.recount(campaign)
-    }
-
-    fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>, LogError> {
-        self.log.buckets(campaign)
-    }
-
-    fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>, LogError> {
-        self.log.transactions(campaign)
-    }
-
-    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<(), LogError> {
-        self.log.file(campaign, refused)
-    }
-
-    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>, LogError> {
-        self.log.filed(campaign, key)
-    }
-
-    fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError> {
-        self.log.truncate(campaign, to)
-    }
-
-    fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64, LogError> {
-        self.log.diverge(campaign, how)
     }
 }
 
