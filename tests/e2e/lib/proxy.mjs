@@ -12,7 +12,9 @@ export class Cable {
     cable.port = port;
     cable.sockets = new Set();
     cable.server = createServer((client) => cable.#carry(client));
-    await new Promise((resolve) => cable.server.listen(cablePort, "127.0.0.1", resolve));
+    await new Promise((resolve, reject) => {
+      cable.server.once("error", reject).listen(cablePort, "127.0.0.1", resolve);
+    });
     cable.origin = `http://127.0.0.1:${cablePort}`;
     return cable;
   }

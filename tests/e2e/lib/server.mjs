@@ -13,13 +13,24 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
 const binary = (name) => join(target, "debug", name);
 
-/** A port that was free a moment ago: a restarted server must come back to its address. */
+/** Ports from here on are below those that systems give to outgoing connections. */
+const PORT_MIN = 10_000;
+const PORTS = 20_000;
+
+/** A port that was free a moment ago, and that no outgoing connection takes before or between uses. */
 export async function freePort() {
+  for (;;) {
+    const port = PORT_MIN + Math.floor(Math.random() * PORTS);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port) {
   const probe = createServer();
-  await new Promise((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
+  return new Promise((resolve) => {
+    probe.once("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+  });
 }
 
 export class Server {
