@@ -25,7 +25,7 @@ const report = {
   js_brotli: brotli(js),
 };
 report.total_brotli = report.wasm_brotli + report.js_brotli;
-// Beside the main entry: what an application of sealed content downloads instead of the main module.
+// Beside the main entry: the module that an application of sealed content downloads instead.
 report.encrypted_wasm_brotli = brotli(await readFile(new URL("wasm/encrypted/campaign_sync_bg.wasm", PACKAGE)));
 for (const [name, bytes] of Object.entries(report)) {
   console.log(`${name.padEnd(21)}${String(bytes).padStart(9)} bytes`);

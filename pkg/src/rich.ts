@@ -72,7 +72,7 @@ export function restSnapshot(options: RestOptions = {}): (campaignId: string) =>
   };
 }
 
-/** What the snapshot route answered. */
+/** An answer of the snapshot route. */
 interface SnapshotAnswer {
   readonly text: string;
   /** The position in the header; `null` if the server does not say. */

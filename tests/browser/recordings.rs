@@ -1,6 +1,6 @@
 //! Sessions recorded from the reference server, replayed frame by frame through the class. The client
-//! sends what the recorded one sent, and ends in the state that the server named. `cargo xtask record`
-//! makes the recordings.
+//! sends the same messages as the recorded one, and ends in the state that the server named.
+//! `cargo xtask record` makes the recordings.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ const DISCONNECT: [&str; 2] = [
     include_str!("../recordings/disconnect-during-dns-transition.expected.json"),
 ];
 
-/// What carries the frames.
+/// The transport that carries the frames.
 enum Transport {
     /// The application's own, with frames as text.
     Text(World),

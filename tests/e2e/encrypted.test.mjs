@@ -176,7 +176,7 @@ test("page polls sealed states while no socket can be had", async (t) => {
   await caughtUp(page, server, "c1");
   const before = await view(page);
 
-  // First another campaign's answer, and one without a seal: the client refuses what does not belong there.
+  // First another campaign's answer, and one without a seal: the client refuses both.
   await create("c2", 10);
   const other = JSON.stringify((await server.api("/campaigns/c2/snapshot")).json);
   const plain = JSON.stringify({ ...before, campaignId: "c1", epoch: before.position.epoch, sequenceNumber: 999, domains: [] });

@@ -45,7 +45,7 @@ test("page polls the server's state while no socket can be had", async () => {
   const phases = (await heard(page, "phasetransition")).map(({ newPhase }) => newPhase);
   assert.deepEqual(phases, ["dns_validation", "http_keyword_validation"], "each transition once");
   const { recoveryRequests, snapshots, divergences } = await metrics(page);
-  assert.ok(recoveryRequests.reconnect > requests.reconnect, "the socket goes on from what was fetched");
+  assert.ok(recoveryRequests.reconnect > requests.reconnect, "the socket goes on from the fetched state");
   assert.deepEqual([divergences, recoveryRequests.divergence, recoveryRequests.gap], [0, 0, 0]);
   assert.ok(snapshots >= 1, `${snapshots} snapshots`);
   await assertRowCountNeverFell(page);

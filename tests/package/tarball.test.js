@@ -147,7 +147,7 @@ for (const session of ["generation-to-http", "disconnect-during-dns-transition"]
       assert.deepEqual(phases, ["dns_validation", "http_keyword_validation"].slice(0, phases.length));
       assert.equal(phases.at(-1), state.currentPhase);
       assert.equal(lost, 0, "no row is lost on the way");
-      assert.deepEqual(sent, recorded, "it asks what the recorded client asked");
+      assert.deepEqual(sent, recorded, "it sends the same requests as the recorded client");
       assert.deepEqual(metrics, { applied: state.position.sequenceNumber, refused: {}, corrupt: 0, gaps: 0, snapshots: 0 });
     }
   });
