@@ -30,7 +30,7 @@ pub(crate) fn run_command(repo: &Repo, arguments: Vec<OsString>) -> Result<ExitC
 pub(crate) fn tests(repo: &Repo, runner: &mut Runner<'_>) -> Result<Command> {
     let project = project(repo)?;
     project.install(runner)?;
-    let machine = ["build", "--package", "campaign-sync", "--example", "conformance-machine"];
+    let machine = ["build", "--package", "campaign-sync-support", "--bin", "conformance-machine"];
     runner(repo.command("cargo").args(machine))?;
     let mut command = project.script("test");
     command.env("CARGO_TARGET_DIR", repo.target(""));

@@ -10,7 +10,7 @@ const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
 
 export class MachineProcess {
   constructor() {
-    const path = join(target, "debug/examples/conformance-machine");
+    const path = join(target, "debug/conformance-machine");
     this.process = spawn(path, { stdio: ["pipe", "pipe", "pipe"] });
     this.waiting = [];
     let errors = "";

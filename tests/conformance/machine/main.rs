@@ -22,7 +22,8 @@ use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::store::DomainQuery;
 use campaign_sync::sync::input::{ConnectionId, Wake};
-use campaign_sync::sync::{Config, Effect, Input, Machine, Now, Timestamp};
+use campaign_sync::sync::{Config, Input, Machine, Now, Timestamp};
+use campaign_sync_support::socket_effects::{SocketEffect, next_socket_effect};
 use serde_json::{Value, json};
 
 /// More timers than this in one stretch of time is a busy loop.
@@ -50,20 +51,14 @@ impl History {
     fn handle(&mut self, input: Input<'_>) {
         let _ = self.machine.handle(self.now, input);
         let mut wanted = None;
-        while let Some(effect) = self.machine.poll_effect() {
+        while let Some(effect) = next_socket_effect(&mut self.machine) {
             match effect {
-                Effect::Open(socket) => wanted = Some(socket),
-                Effect::Send(_, text) => self.did.push(json!(["send", text])),
-                Effect::CloseSocket(..) => {
+                SocketEffect::Open(socket) => wanted = Some(socket),
+                SocketEffect::Send(text) => self.did.push(json!(["send", text])),
+                SocketEffect::Close => {
                     self.socket = None;
                     self.did.push(json!(["close"]));
                 }
-                Effect::Changed => drop(self.machine.take_changes()),
-                Effect::RequestToken(_)
-                | Effect::FetchSnapshot(..)
-                | Effect::Notify(_)
-                | Effect::Settle(..)
-                | Effect::Log(_) => {}
             }
         }
         if let Some(socket) = wanted {

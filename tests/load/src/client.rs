@@ -9,7 +9,8 @@ use std::time::Duration;
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::sync::input::{ConnectionId, Wake};
-use campaign_sync::sync::{Config, Effect, Input, Machine, Now, Status, Timestamp};
+use campaign_sync::sync::{Config, Input, Machine, Now, Status, Timestamp};
+use campaign_sync_support::socket_effects::{SocketEffect, next_socket_effect};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -160,20 +161,14 @@ impl Client {
     }
 
     fn effects(&mut self) {
-        while let Some(effect) = self.machine.poll_effect() {
+        while let Some(effect) = next_socket_effect(&mut self.machine) {
             match effect {
-                Effect::Open(socket) => self.wanted = Some(socket),
-                Effect::Send(_, text) => self.say.push(text),
-                Effect::CloseSocket(..) => {
+                SocketEffect::Open(socket) => self.wanted = Some(socket),
+                SocketEffect::Send(text) => self.say.push(text),
+                SocketEffect::Close => {
                     (self.socket, self.wanted) = (None, None);
                     self.say.clear();
                 }
-                Effect::Changed => drop(self.machine.take_changes()),
-                Effect::RequestToken(_)
-                | Effect::FetchSnapshot(..)
-                | Effect::Notify(_)
-                | Effect::Settle(..)
-                | Effect::Log(_) => {}
             }
         }
     }

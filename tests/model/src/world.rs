@@ -5,7 +5,8 @@ use std::hash::{Hash, Hasher};
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::sync::input::{ConnectionId, Wake};
-use campaign_sync::sync::{Config, Effect, Input, Machine, Now, Status, Timestamp};
+use campaign_sync::sync::{Config, Input, Machine, Now, Status, Timestamp};
+use campaign_sync_support::socket_effects::{SocketEffect, next_socket_effect};
 
 use super::script::{CAMPAIGNS, shown};
 use super::server::Server;
@@ -202,37 +203,31 @@ impl World {
     fn handle(&mut self, input: Input<'_>) {
         let before = (self.counted(), [self.number(0), self.number(1)]);
         let _ = self.machine.handle(self.now, input);
-        while let Some(effect) = self.machine.poll_effect() {
+        while let Some(effect) = next_socket_effect(&mut self.machine) {
             self.perform(effect);
         }
         self.check(before);
     }
 
-    fn perform(&mut self, effect: Effect) {
+    fn perform(&mut self, effect: SocketEffect) {
         match effect {
-            Effect::Open(socket) => {
+            SocketEffect::Open(socket) => {
                 self.socket = Some(socket);
                 self.up.clear();
                 self.down.clear();
                 self.server.restart();
                 self.handle(Input::Opened(socket));
             }
-            Effect::Send(_, text) => {
+            SocketEffect::Send(text) => {
                 self.note_request(&text);
                 self.up.push(text);
             }
-            Effect::CloseSocket(..) => {
+            SocketEffect::Close => {
                 self.socket = None;
                 self.up.clear();
                 self.down.clear();
                 self.server.restart();
             }
-            Effect::Changed => drop(self.machine.take_changes()),
-            Effect::RequestToken(_)
-            | Effect::FetchSnapshot(..)
-            | Effect::Notify(_)
-            | Effect::Settle(..)
-            | Effect::Log(_) => {}
         }
     }
 

@@ -1,5 +1,10 @@
-//! A log in memory: the contract once more, nothing durable. What the other logs are compared with, and
+//! What tests of several kinds share: a log in memory, drivers without an application, and a look at the
+//! server's tables by SQL.
+//!
+//! The log in memory is the contract once more, nothing durable: what the other logs are compared with, and
 //! what sessions are tested over, by this server's tests, the fuzzer and the simulator.
+
+pub mod socket_effects;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
