@@ -7,10 +7,11 @@ import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { after, before, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { assertEqualsTables, caughtUp, launch, metrics, refresh, sleep, until, view } from "./lib/page.mjs";
+import { withBrowser } from "./lib/fixture.mjs";
+import { assertEqualsTables, caughtUp, metrics, refresh, sleep, until, view } from "./lib/page.mjs";
 import { Cable } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
 
@@ -20,8 +21,8 @@ const keys = { "2031-a": randomBytes(32), "2031-b": randomBytes(32) };
 
 let browser, directory, server;
 
+withBrowser((it) => { browser = it; }, () => [server]);
 before(async () => {
-  browser = await launch();
   directory = await mkdtemp(join(tmpdir(), "campaign-sync-"));
   // The bundler is the package's own.
   const { build } = createRequire(join(root, "pkg/package.json"))("esbuild");
@@ -33,16 +34,9 @@ before(async () => {
   const wasm = "campaign_sync_bg.wasm";
   await copyFile(join(root, "pkg/wasm/encrypted", wasm), join(directory, wasm));
 });
-after(async () => {
-  await browser.close();
-  await rm(directory, { recursive: true, force: true });
-});
+after(() => rm(directory, { recursive: true, force: true }));
 beforeEach(async () => {
   server = await Server.start(["--encrypt-keys", await keyFile("2031-a")], directory);
-});
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  await server.stop();
 });
 
 /** A file for the server; the first of these keys seals. */

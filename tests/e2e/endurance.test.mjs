@@ -2,22 +2,17 @@
 // once. At the end the page holds what the server's tables hold, row by row.
 
 import { strict as assert } from "node:assert";
-import { after, afterEach, before, test } from "node:test";
+import { test } from "node:test";
 
-import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, launch, live, metrics, open,
+import { withBrowser } from "./lib/fixture.mjs";
+import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, live, metrics, open,
   sleep, until, view, watchRowCount } from "./lib/page.mjs";
 import { Cable } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
 
 let browser, server, cable;
 
-before(async () => { browser = await launch(); });
-after(() => browser.close());
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  cable?.close();
-  await server.stop();
-});
+withBrowser((it) => { browser = it; }, () => [cable, server]);
 
 test("20 cuts of the socket during 20,000 events lose nothing", async () => {
   server = await Server.start();

@@ -2,25 +2,20 @@
 // real socket against the real server.
 
 import { strict as assert } from "node:assert";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 
-import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, launch, live, metrics, open,
+import { withBrowser } from "./lib/fixture.mjs";
+import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, live, metrics, open,
   shows, sleep, until, view, watchRowCount, withoutRest } from "./lib/page.mjs";
 import { Cable } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
 
 let browser, server, cable;
 
-before(async () => { browser = await launch(); });
-after(() => browser.close());
+withBrowser((it) => { browser = it; }, () => [cable, server]);
 beforeEach(async () => {
   server = await Server.start();
   cable = await Cable.to(server);
-});
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  cable.close();
-  await server.stop();
 });
 
 test("scenario 1: DNS validation is configured over REST while the socket is down", async () => {

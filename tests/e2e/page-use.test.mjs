@@ -1,20 +1,16 @@
 // The demo page for people: by keyboard alone, in both colour schemes, in narrow windows.
 
 import { strict as assert } from "node:assert";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 
-import { launch, open, shows, until } from "./lib/page.mjs";
+import { withBrowser } from "./lib/fixture.mjs";
+import { open, shows, until } from "./lib/page.mjs";
 import { Server } from "./lib/server.mjs";
 
 let browser, server;
 
-before(async () => { browser = await launch(); });
-after(() => browser.close());
+withBrowser((it) => { browser = it; }, () => [server]);
 beforeEach(async () => { server = await Server.start(); });
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  await server.stop();
-});
 
 /** Opens the page in a window of its own kind. */
 async function openIn(kind, id) {

@@ -1,21 +1,17 @@
 // The four tests of the mission's phase transition plan, with every result it expects.
 
 import { strict as assert } from "node:assert";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 
-import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, launch, open, shows,
+import { withBrowser } from "./lib/fixture.mjs";
+import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, open, shows,
   text, until, watchRowCount } from "./lib/page.mjs";
 import { Server } from "./lib/server.mjs";
 
 let browser, server;
 
-before(async () => { browser = await launch(); });
-after(() => browser.close());
+withBrowser((it) => { browser = it; }, () => [server]);
 beforeEach(async () => { server = await Server.start(); });
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  await server.stop();
-});
 
 const legal = new Set(["domain_generation/completed", "dns_validation/configured"]);
 

@@ -1,17 +1,17 @@
 // The demo page polls over REST while no socket gets through, and goes on over the socket afterwards.
 
 import { strict as assert } from "node:assert";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 
-import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, launch, metrics, open, refresh,
+import { withBrowser } from "./lib/fixture.mjs";
+import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, metrics, open, refresh,
   shows, until, view, watchRowCount } from "./lib/page.mjs";
 import { Cable } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
 
 let browser, server, cable, id, page;
 
-before(async () => { browser = await launch(); });
-after(() => browser.close());
+withBrowser((it) => { browser = it; }, () => [cable, server]);
 beforeEach(async () => {
   server = await Server.start();
   cable = await Cable.to(server);
@@ -19,11 +19,6 @@ beforeEach(async () => {
   page = await open(browser, cable.origin, id);
   await shows(page, "row-count", "300");
   await watchRowCount(page);
-});
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  cable.close();
-  await server.stop();
 });
 
 test("page polls the server's state while no socket can be had", async () => {

@@ -1,30 +1,24 @@
 // Two servers that share a log over NATS JetStream, and a page that is moved from one to the other.
 
 import { strict as assert } from "node:assert";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 
+import { withBrowser } from "./lib/fixture.mjs";
 import { Nats } from "./lib/nats.mjs";
-import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, launch, metrics, open, shows,
+import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, metrics, open, shows,
   until, watchRowCount, withoutRest } from "./lib/page.mjs";
 import { Cable } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
 
 let browser, nats, one, two, cable;
 
-before(async () => { browser = await launch(); });
-after(() => browser.close());
+withBrowser((it) => { browser = it; }, () => [cable, one, two, nats]);
 beforeEach(async () => {
   nats = await Nats.start();
   const log = ["--log", nats.place];
   one = await Server.start(log);
   cable = await Cable.to(one);
   two = await Server.start([...log, "--origin", cable.origin]);
-});
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  cable.close();
-  await Promise.all([one.stop(), two.stop()]);
-  await nats.stop();
 });
 
 test("a page moves between servers of a shared log, one of which is killed, without a gap", async () => {
