@@ -13,21 +13,18 @@
 //! [`value`] is the form of everything that leaves them.
 
 #[macro_use]
-#[forbid(unsafe_code)]
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
 #[macro_use]
-#[forbid(unsafe_code)]
 #[cfg(not(feature = "planted-bugs"))]
 mod planted;
 
 #[cfg(target_arch = "wasm32")]
+#[deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
 pub mod browser;
-#[forbid(unsafe_code)]
 pub mod protocol;
-#[forbid(unsafe_code)]
+#[deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
 pub mod store;
-#[forbid(unsafe_code)]
+#[deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
 pub mod sync;
-#[forbid(unsafe_code)]
 pub mod value;

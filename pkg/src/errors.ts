@@ -23,7 +23,6 @@ const MEANINGS = {
   invalid_campaign_id: "A campaign id is 1 to 64 of A-Z, a-z, 0-9, _ and -.",
   invalid_content: "A message of a known type has content that breaks its schema.",
   missing_sequence: "",
-  hash_mismatch: "",
   divergence: "",
   integrity_check_failed: "",
   prerequisites_not_met: "",

@@ -54,8 +54,6 @@ codes! {
     InvalidContent = "invalid_content",
     /// An event must carry a sequence and does not.
     MissingSequence = "missing_sequence",
-    /// The event's own hash does not match its bytes.
-    HashMismatch = "hash_mismatch",
     /// Two different events claim one number.
     Divergence = "divergence",
     /// The server announced that a transition failed its data integrity check.

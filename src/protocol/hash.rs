@@ -43,11 +43,6 @@ impl EventHash {
         sha.update(b"]}");
         Self(sha.finalize().into())
     }
-
-    /// The 32 bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
 }
 
 const fn nibble(digit: u8) -> Option<u8> {

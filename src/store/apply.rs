@@ -117,7 +117,6 @@ impl CampaignStore {
         }
         let after = record_after(before, transition).map_err(Fault::Invalid)?;
         change.phase = PhaseChange::between(before, &after);
-        change.transition = true;
         if planted!(TransitionEmptiesTable) {
             self.table = super::DomainTable::default();
         }

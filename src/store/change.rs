@@ -19,8 +19,6 @@ pub enum Fault {
 pub struct Change {
     /// The phase, if it differs from before.
     pub phase: Option<PhaseChange>,
-    /// An accepted transition, even one into the same phase.
-    pub transition: bool,
     /// A transition was announced as refused.
     pub refused: Option<Code>,
     /// What the event claims about the rows after it.
@@ -62,7 +60,7 @@ pub struct LastTransition {
     pub transition: Transition,
     /// When it happened: RFC 3339, by the server's clock.
     pub timestamp: String,
-    /// Its number; 0 where it had none.
+    /// Its number.
     pub sequence_number: SequenceNumber,
 }
 
@@ -71,6 +69,6 @@ pub struct LastTransition {
 pub struct EventMeta<'a> {
     /// RFC 3339.
     pub timestamp: &'a str,
-    /// Its number; 0 where it has none.
+    /// Its number.
     pub sequence_number: SequenceNumber,
 }

@@ -81,6 +81,24 @@ impl Staging {
         if staging.is_sound() { Ok(staging) } else { Err(Code::InvalidSnapshot) }
     }
 
+    /// Adds a part to what is staged in `slot`, or begins with it: a server that could not resume the last
+    /// download may cut the same state differently.
+    ///
+    /// # Errors
+    /// As [`Staging::begin`] and [`Staging::add`].
+    pub fn stage(
+        slot: &mut Option<Box<Self>>,
+        part: &SnapshotPart<'_>,
+    ) -> Result<(), StagingFault> {
+        if let Some(staged) = slot
+            && (part.part > 1 || staged.is_of(part))
+        {
+            return staged.add(part);
+        }
+        *slot = Some(Box::new(Self::begin(part)?));
+        Ok(())
+    }
+
     /// Adds the next part.
     ///
     /// # Errors

@@ -219,11 +219,10 @@ impl Machine {
     }
 
     fn on_retain(&mut self, campaign_id: CampaignId) {
-        let config = self.router.cx.config.clone();
         self.router.react(|subscriptions, cx| {
             cx.mark_changed(&campaign_id);
             if subscriptions.get(campaign_id.as_str()).is_none() {
-                let mut subscription = Subscription::new(campaign_id.clone(), &config);
+                let mut subscription = Subscription::new(campaign_id.clone(), &cx.config);
                 if cx.is_connected() {
                     subscription.on_open(cx);
                 }

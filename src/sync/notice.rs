@@ -67,7 +67,7 @@ pub enum Notice {
     Divergence {
         /// Which campaign.
         campaign_id: CampaignId,
-        /// `hash`, `previous_event`, `previous_phase`, `head`, `epoch` or `phase`.
+        /// `hash`, `previous_event`, `previous_phase`, `head` or `epoch`.
         kind: &'static str,
         /// At which number.
         sequence_number: u64,

@@ -1,4 +1,6 @@
-//! Closed enums are matched without a catch-all: whoever adds a variant has to look at every match.
+//! Closed enums are matched without a catch-all, so that a new variant has to be looked at everywhere.
+//!
+//! In the client clippy refuses catch-alls (`src/lib.rs`); the drivers must not ignore an effect unseen.
 
 use crate::source;
 
@@ -14,18 +16,40 @@ const CLOSED: &[&str] = &[
     "Input::",
     "LinkState::",
     "Notice::",
-    "Recovery::",
     "ServerMessage::",
     "State::",
     "SubscriptionState::",
 ];
 
+const CLIENT: &[&str] = &["src/sync", "src/browser"];
+
+/// What drives the machine: it performs every effect, or names those that it ignores.
+const DRIVERS: &[&str] = &[
+    "tests/conformance/machine",
+    "tests/fuzz/src",
+    "tests/load/src",
+    "tests/simulation/src",
+    "tests/support/src",
+];
+
+#[test]
+fn lints_of_the_client_refuse_catch_alls() {
+    let lib = source::below("src", &["rs"]).into_iter().find(|it| it.path == "src/lib.rs");
+    let lib = lib.expect("there is a root").text;
+    for layer in ["browser", "store", "sync"] {
+        let lints =
+            "#[deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]";
+        assert!(lib.contains(&format!("{lints}\npub mod {layer};")), "{layer}");
+    }
+}
+
 #[test]
 fn closed_enums_are_matched_without_a_catch_all() {
-    for folder in ["src/sync", "src/browser"] {
+    for folder in CLIENT.iter().chain(DRIVERS) {
+        let names = if CLIENT.contains(folder) { CLOSED } else { &["Effect::"] };
         for source in source::below(folder, &["rs"]) {
-            for (name, arms) in matches_of(&source.text) {
-                let catch_all = arms.iter().any(|arm| arm.starts_with("_ =>"));
+            for (name, arms) in matches_of(&source.text, names) {
+                let catch_all = arms.iter().any(|arm| arm.starts_with("_ "));
                 assert!(!catch_all, "{}: a catch-all beside {name}", source.path);
             }
         }
@@ -33,7 +57,7 @@ fn closed_enums_are_matched_without_a_catch_all() {
 }
 
 /// The arms of every `match` of a closed enum.
-fn matches_of(text: &str) -> Vec<(&'static str, Vec<String>)> {
+fn matches_of(text: &str, names: &[&'static str]) -> Vec<(&'static str, Vec<String>)> {
     let lines: Vec<&str> = text.lines().collect();
     let indent = |line: &str| line.len() - line.trim_start().len();
     let mut found = Vec::new();
@@ -48,7 +72,7 @@ fn matches_of(text: &str) -> Vec<(&'static str, Vec<String>)> {
         let is_closed = |name: &&&str| {
             arms.iter().any(|arm| arm.trim_start_matches("Some(").starts_with(**name))
         };
-        if let Some(name) = CLOSED.iter().find(is_closed) {
+        if let Some(name) = names.iter().find(is_closed) {
             found.push((*name, arms));
         }
     }
@@ -58,6 +82,6 @@ fn matches_of(text: &str) -> Vec<(&'static str, Vec<String>)> {
 #[test]
 fn catch_all_beside_a_closed_enum_is_found() {
     let text = "    match input {\n        Input::Connect => 1,\n        _ => 2,\n    }\n";
-    let [(name, arms)] = &matches_of(text)[..] else { panic!("one match") };
+    let [(name, arms)] = &matches_of(text, CLOSED)[..] else { panic!("one match") };
     assert_eq!((*name, arms.len()), ("Input::", 2));
 }

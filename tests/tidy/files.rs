@@ -1,4 +1,4 @@
-//! Files are short enough to be read, and none has `unsafe` code.
+//! Files are short enough to be read, and the compiler refuses `unsafe` code.
 
 use crate::source;
 
@@ -20,15 +20,20 @@ fn every_file_of_code_is_short_enough_to_be_read() {
     assert!(long.is_empty(), "more than {LINES_MAX} lines: {long:#?}");
 }
 
+/// The compiler refuses `unsafe` in every crate that takes the lints of the workspace.
 #[test]
-fn no_code_is_unsafe() {
-    // Put together here, so that this file has none.
-    let words = ["unsafe ", "{"].concat();
-    let declarations = ["fn ", "impl ", "extern ", "trait "].map(|it| ["unsafe ", it].concat());
+fn every_crate_denies_unsafe_code() {
+    let manifests: Vec<_> = source::tracked(&["toml"])
+        .into_iter()
+        .filter(|it| it.path.ends_with("Cargo.toml"))
+        .collect();
+    let lints = |it: &&source::Source| !it.text.contains("[lints]\nworkspace = true");
+    let without: Vec<_> = manifests.iter().filter(lints).map(|it| &it.path).collect();
+    assert!(without.is_empty(), "crates without the lints of the workspace: {without:?}");
+    let root = manifests.iter().find(|it| it.path == "Cargo.toml").expect("there is a workspace");
+    assert!(root.text.contains("\nunsafe_code = \"deny\"\n"), "unsafe code is denied");
+    let allowed = ["allow(", "unsafe_code"].concat();
     for source in source::tracked(&["rs"]) {
-        let code = source::code(&source.text);
-        for word in declarations.iter().chain([&words]) {
-            assert!(!code.contains(word.as_str()), "{}: {word}", source.path);
-        }
+        assert!(!source.text.contains(&allowed), "{}: unsafe code is allowed", source.path);
     }
 }

@@ -4,7 +4,7 @@ use core::convert::Infallible;
 use core::marker::PhantomData;
 use std::borrow::Cow;
 
-use super::OpenedPart;
+use super::part::OpenedPart;
 use crate::protocol::client;
 use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::limits::PROTOCOL_V1;
@@ -77,7 +77,7 @@ pub struct PartContent<'a>(Infallible, PhantomData<&'a ()>);
 
 impl PartContent<'_> {
     /// Never called.
-    pub const fn read(&self) -> OpenedPart<'_> {
+    pub const fn read(&self) -> OpenedPart<'_, Undecryptable> {
         match self.0 {}
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::OpenedPart;
+use super::part::OpenedPart;
 use crate::protocol::client;
 use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::limits::{PROTOCOL_V1, PROTOCOL_V1_SEALED};
@@ -114,7 +114,7 @@ pub struct PartContent<'a> {
 
 impl PartContent<'_> {
     /// Reads the content.
-    pub fn read(&self) -> OpenedPart<'_> {
+    pub fn read(&self) -> OpenedPart<'_, Undecryptable> {
         let opened = self.opened.as_deref().map_err(|code| *code);
         match opened.and_then(|content| self.part.with(content)) {
             Ok(part) => OpenedPart::Opened(Box::new(part)),

@@ -8,26 +8,10 @@
 mod disabled;
 #[cfg(feature = "encrypted")]
 mod enabled;
+mod part;
 
 #[cfg(not(feature = "encrypted"))]
 pub use disabled::{Encryption, PartContent, Undecryptable};
 #[cfg(feature = "encrypted")]
 pub use enabled::{Encryption, PartContent, Undecryptable};
-
-use crate::protocol::snapshot::SnapshotPart;
-
-/// A snapshot part, as far as it could be opened.
-#[derive(Debug)]
-pub enum OpenedPart<'a> {
-    /// It opened.
-    Opened(Box<SnapshotPart<'a>>),
-    /// It did not.
-    Closed {
-        /// Which campaign.
-        campaign_id: &'a str,
-        /// Which request.
-        request_id: Option<&'a str>,
-        /// Why.
-        why: Undecryptable,
-    },
-}
+pub use part::OpenedPart;

@@ -2,7 +2,6 @@
 //!
 //! This module alone assigns the state. Its requests go into the outbox; what they lead to it returns.
 
-use super::snapshot::stage;
 use crate::protocol::server::CampaignDigest;
 use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::{CampaignId, Epoch, Position, SequenceNumber, client};
@@ -130,7 +129,11 @@ impl Repair {
             State::Exhausted { epoch, at, mismatch } if is_at(position, epoch, *at) => {
                 *mismatch = false;
             }
-            state => *state = State::Agreed,
+            State::Agreed
+            | State::Mismatched
+            | State::AwaitingDigest { .. }
+            | State::AwaitingBuckets { .. }
+            | State::Exhausted { .. } => self.0 = State::Agreed,
         }
         differed
     }
@@ -198,7 +201,7 @@ impl Repair {
         let State::AwaitingBuckets { staging, deadline, .. } = &mut self.0 else {
             return BucketsOutcome::Ignored;
         };
-        match stage(staging, part) {
+        match Staging::stage(staging, part) {
             Ok(()) => *deadline = deadline_of(cx),
             Err(StagingFault::Repeated) => return BucketsOutcome::Repeated,
             Err(StagingFault::Gap | StagingFault::Invalid(_)) => {

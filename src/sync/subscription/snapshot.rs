@@ -29,7 +29,7 @@ impl SnapshotDownload {
     /// As [`Staging::add`]. After [`StagingFault::Gap`] what has arrived is kept, unless the rest turns
     /// out not to fit to it; after [`StagingFault::Invalid`] it should be discarded.
     pub(super) fn add(&mut self, part: &SnapshotPart<'_>) -> Result<(), StagingFault> {
-        let added = stage(&mut self.0, part);
+        let added = Staging::stage(&mut self.0, part);
         if added == Err(StagingFault::Gap) {
             self.0 = self.0.take().filter(|staged| staged.is_of(part));
         }
@@ -45,19 +45,4 @@ impl SnapshotDownload {
     pub(super) fn discard(&mut self) {
         self.0 = None;
     }
-}
-
-/// Adds a part to what is staged, or begins with it: a server that could not resume the last download
-/// may cut the same state differently.
-pub(super) fn stage(
-    staging: &mut Option<Box<Staging>>,
-    part: &SnapshotPart<'_>,
-) -> Result<(), StagingFault> {
-    if let Some(staged) = staging
-        && (part.part > 1 || staged.is_of(part))
-    {
-        return staged.add(part);
-    }
-    *staging = Some(Box::new(Staging::begin(part)?));
-    Ok(())
 }

@@ -13,18 +13,21 @@ use crate::world::{World, wire_head};
 /// How far a recovery has come; the last two are the ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Settled,
-    Due,
-    Asked,
+    Idle,
+    Scheduled,
+    AwaitingAnswer,
     Replaying,
-    Receiving,
+    ReceivingSnapshot,
     Ended,
     Failed,
 }
 
-use State::{Asked, Due, Ended, Failed, Receiving, Replaying, Settled};
+use State::{
+    AwaitingAnswer as Awaiting, Ended, Failed, Idle, ReceivingSnapshot as Receiving, Replaying,
+    Scheduled,
+};
 
-const STATES: [State; 7] = [Settled, Due, Asked, Replaying, Receiving, Ended, Failed];
+const STATES: [State; 7] = [Idle, Scheduled, Awaiting, Replaying, Receiving, Ended, Failed];
 
 inputs! {
     /// What may arrive, or happen. The position is 4.
@@ -114,17 +117,20 @@ impl Cell {
 }
 
 /// The table. No arm has a catch-all.
+#[expect(clippy::too_many_lines, reason = "a table of all states and inputs")]
 fn expected(state: State, input: Happens) -> Cell {
     match input {
         Happens::Next => match state {
-            Settled => cell(Settled, Verdict::Applied).at(5),
+            Idle => cell(Idle, Verdict::Applied).at(5),
             // What was held becomes next.
-            Due | Asked | Replaying | Receiving => cell(state, Verdict::Applied).at(6),
+            Scheduled | Awaiting | Replaying | Receiving => cell(state, Verdict::Applied).at(6),
             Ended | Failed => cell(state, Verdict::Ignored),
         },
         Happens::NextUnknown => match state {
-            Settled => cell(Settled, Verdict::AppliedUnknown).at(5),
-            Due | Asked | Replaying | Receiving => cell(state, Verdict::AppliedUnknown).at(6),
+            Idle => cell(Idle, Verdict::AppliedUnknown).at(5),
+            Scheduled | Awaiting | Replaying | Receiving => {
+                cell(state, Verdict::AppliedUnknown).at(6)
+            }
             Ended | Failed => cell(state, Verdict::Ignored),
         },
         Happens::NextInvalid => needs_a_snapshot(state, Verdict::Rejected),
@@ -132,25 +138,25 @@ fn expected(state: State, input: Happens) -> Cell {
         Happens::Foreign => needs_a_snapshot(state, Verdict::ForeignEpoch),
         Happens::HeldOther => match state {
             // Nothing is held that it could contradict.
-            Settled => cell(Asked, Verdict::Held).asks(Asks::Events),
-            Due | Asked | Replaying | Receiving | Ended | Failed => {
+            Idle => cell(Awaiting, Verdict::Held).asks(Asks::Events),
+            Scheduled | Awaiting | Replaying | Receiving | Ended | Failed => {
                 needs_a_snapshot(state, Verdict::Divergence)
             }
         },
         Happens::NextDamaged => match state {
-            Settled | Replaying | Receiving => cell(Asked, Verdict::Corrupt).asks(Asks::Events),
+            Idle | Replaying | Receiving => cell(Awaiting, Verdict::Corrupt).asks(Asks::Events),
             // Has been asked for, or will be.
-            Due | Asked => cell(state, Verdict::Corrupt),
+            Scheduled | Awaiting => cell(state, Verdict::Corrupt),
             Ended | Failed => cell(state, Verdict::Ignored),
         },
         Happens::Old => match state {
-            Settled | Due | Asked | Replaying | Receiving => cell(state, Verdict::Duplicate),
+            Idle | Scheduled | Awaiting | Replaying | Receiving => cell(state, Verdict::Duplicate),
             Ended | Failed => cell(state, Verdict::Ignored),
         },
         Happens::Beyond => beyond(state, Verdict::Held),
         Happens::Held => match state {
-            Settled => cell(Asked, Verdict::Held).asks(Asks::Events),
-            Due | Asked | Replaying | Receiving | Ended | Failed => {
+            Idle => cell(Awaiting, Verdict::Held).asks(Asks::Events),
+            Scheduled | Awaiting | Replaying | Receiving | Ended | Failed => {
                 beyond(state, Verdict::Duplicate)
             }
         },
@@ -160,55 +166,65 @@ fn expected(state: State, input: Happens) -> Cell {
         Happens::Snapshotted => answer(state, Receiving),
         Happens::Unknown => answer(state, Failed),
         Happens::AnswerOld => match state {
-            Settled | Due | Asked | Replaying | Receiving | Ended | Failed => {
+            Idle | Scheduled | Awaiting | Replaying | Receiving | Ended | Failed => {
                 cell(state, Verdict::Ignored)
             }
         },
         Happens::Part => match state {
             Receiving => cell(Receiving, Verdict::Control),
-            Settled | Due | Asked | Replaying | Ended | Failed => cell(state, Verdict::Ignored),
+            Idle | Scheduled | Awaiting | Replaying | Ended | Failed => {
+                cell(state, Verdict::Ignored)
+            }
         },
         Happens::PartLast => match state {
             // The first one was lost.
-            Receiving => cell(Asked, Verdict::Control).asks(Asks::Events),
-            Settled | Due | Asked | Replaying | Ended | Failed => cell(state, Verdict::Ignored),
+            Receiving => cell(Awaiting, Verdict::Control).asks(Asks::Events),
+            Idle | Scheduled | Awaiting | Replaying | Ended | Failed => {
+                cell(state, Verdict::Ignored)
+            }
         },
         Happens::HeadSame | Happens::LogAhead => match state {
-            Settled | Due | Asked | Replaying | Receiving | Ended | Failed => {
+            Idle | Scheduled | Awaiting | Replaying | Receiving | Ended | Failed => {
                 cell(state, Verdict::Control)
             }
         },
         Happens::HeadAbove => match state {
             // It has been written, and did not come.
-            Settled | Replaying => cell(Asked, Verdict::Control).asks(Asks::Events),
-            Due | Asked | Receiving | Ended | Failed => cell(state, Verdict::Control),
+            Idle | Replaying => cell(Awaiting, Verdict::Control).asks(Asks::Events),
+            Scheduled | Awaiting | Receiving | Ended | Failed => cell(state, Verdict::Control),
         },
         Happens::HeadNone => match state {
-            Settled => cell(Asked, Verdict::Control).asks(Asks::Events),
-            Due | Asked | Replaying | Receiving | Ended | Failed => cell(state, Verdict::Control),
+            Idle => cell(Awaiting, Verdict::Control).asks(Asks::Events),
+            Scheduled | Awaiting | Replaying | Receiving | Ended | Failed => {
+                cell(state, Verdict::Control)
+            }
         },
         Happens::HeadBelow => match state {
-            Settled => cell(Asked, Verdict::Control).asks(Asks::Snapshot),
-            Due | Asked | Replaying | Receiving | Ended | Failed => cell(state, Verdict::Control),
+            Idle => cell(Awaiting, Verdict::Control).asks(Asks::Snapshot),
+            Scheduled | Awaiting | Replaying | Receiving | Ended | Failed => {
+                cell(state, Verdict::Control)
+            }
         },
         Happens::RateLimited => match state {
-            Asked => cell(Due, Verdict::Control),
-            Settled | Due | Replaying | Receiving => cell(state, Verdict::Control),
+            Awaiting => cell(Scheduled, Verdict::Control),
+            Idle | Scheduled | Replaying | Receiving => cell(state, Verdict::Control),
             Ended | Failed => cell(state, Verdict::Ignored),
         },
         Happens::Revoked => match state {
-            Settled | Due | Asked | Replaying | Receiving => cell(Failed, Verdict::Control),
+            Idle | Scheduled | Awaiting | Replaying | Receiving => cell(Failed, Verdict::Control),
             Ended | Failed => cell(state, Verdict::Ignored),
         },
         Happens::Deadline => match state {
-            Due | Asked | Replaying | Receiving => {
-                cell(Asked, Verdict::Ignored).asks(Asks::Events).silent()
+            Scheduled | Awaiting | Replaying | Receiving => {
+                cell(Awaiting, Verdict::Ignored).asks(Asks::Events).silent()
             }
-            Settled | Ended | Failed => cell(state, Verdict::Ignored).silent(),
+            Idle | Ended | Failed => cell(state, Verdict::Ignored).silent(),
         },
         Happens::SocketLost => match state {
-            Due | Asked | Replaying | Receiving => cell(Due, Verdict::Ignored).silent(),
-            Settled | Ended | Failed => cell(state, Verdict::Ignored).silent(),
+            Scheduled | Awaiting | Replaying | Receiving => {
+                cell(Scheduled, Verdict::Ignored).silent()
+            }
+            Idle | Ended | Failed => cell(state, Verdict::Ignored).silent(),
         },
     }
 }
@@ -216,8 +232,8 @@ fn expected(state: State, input: Happens) -> Cell {
 /// No event that could come next helps: a snapshot is asked for, once the rate allows.
 const fn needs_a_snapshot(state: State, verdict: Verdict) -> Cell {
     match state {
-        Settled | Asked | Replaying | Receiving => cell(Asked, verdict).asks(Asks::Snapshot),
-        Due => cell(Due, verdict),
+        Idle | Awaiting | Replaying | Receiving => cell(Awaiting, verdict).asks(Asks::Snapshot),
+        Scheduled => cell(Scheduled, verdict),
         Ended | Failed => cell(state, Verdict::Ignored),
     }
 }
@@ -225,8 +241,8 @@ const fn needs_a_snapshot(state: State, verdict: Verdict) -> Cell {
 /// Something before it is missing. A replay that skips it has lost it.
 const fn beyond(state: State, verdict: Verdict) -> Cell {
     match state {
-        Settled | Replaying => cell(Asked, verdict).asks(Asks::Events),
-        Due | Asked | Receiving => cell(state, verdict),
+        Idle | Replaying => cell(Awaiting, verdict).asks(Asks::Events),
+        Scheduled | Awaiting | Receiving => cell(state, verdict),
         Ended | Failed => cell(state, Verdict::Ignored),
     }
 }
@@ -234,8 +250,8 @@ const fn beyond(state: State, verdict: Verdict) -> Cell {
 /// The answer to what was asked; nobody else listens.
 const fn answer(state: State, to: State) -> Cell {
     match state {
-        Asked => cell(to, Verdict::Control),
-        Settled | Due | Replaying | Receiving | Ended | Failed => cell(state, Verdict::Ignored),
+        Awaiting => cell(to, Verdict::Control),
+        Idle | Scheduled | Replaying | Receiving | Ended | Failed => cell(state, Verdict::Ignored),
     }
 }
 
@@ -253,7 +269,7 @@ fn other(number: u64) -> Event {
 fn at(state: State) -> World {
     let head = Log::with_rows(3);
     let mut world = World::following_with(&head, Config::default());
-    if state == Settled {
+    if state == Idle {
         return world;
     }
     if state == Failed || state == Ended {
@@ -267,12 +283,12 @@ fn at(state: State) -> World {
     }
     let _ = world.receive(&log().document(6));
     match state {
-        Due => {
+        Scheduled => {
             let _ = happen(&mut world, Happens::RateLimited);
         }
         Replaying => world.answer("replay", EPOCH, 5, 7),
         Receiving => world.answer("snapshot", EPOCH, 8, 7),
-        Settled | Asked | Ended | Failed => {}
+        Idle | Awaiting | Ended | Failed => {}
     }
     assert_eq!(self::state(&world), state, "the way leads elsewhere");
     world
@@ -288,11 +304,12 @@ fn state(world: &World) -> State {
     }
     let subscription = world.machine.subscription(CAMPAIGN).expect("it is held");
     match subscription.recovery().state_name() {
-        "idle" => Settled,
-        "scheduled" => Due,
-        "awaiting_answer" => Asked,
+        "idle" => Idle,
+        "scheduled" => Scheduled,
+        "awaiting_answer" => Awaiting,
         "replaying" => Replaying,
-        _ => Receiving,
+        "receiving_snapshot" => Receiving,
+        other => panic!("the table has no state {other}"),
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn seed(turn: usize) -> Option<u64> {
 
 /// Seeds that failed once all faults could be drawn.
 const LATER_SEEDS: &[u64] = &[
-    // A snapshot without a position, which joined what the socket brought. It is refused now.
+    // event_joins_the_state_after_an_unplaced_fetch_is_refused
     809, //
     // The oracle of patience: a snapshot that nobody asked for answers as well,
     4171, //
