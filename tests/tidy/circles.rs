@@ -1,4 +1,5 @@
-//! Rust modules that import each other in a circle: a module and those that it imports must form layers.
+//! Rust modules that import each other in a circle: a module and those that it names, by `use` or by a path
+//! in its code, must form layers.
 //!
 //! An import of a re-exported name counts as an import of the module that defines it, so that a facade
 //! such as `sync/mod.rs` is no circle.
@@ -33,6 +34,8 @@ impl Modules {
                     imports.push(path);
                 }
             }
+            let inline = paths(&source.text);
+            imports.extend(inline.iter().filter_map(|path| absolute(name, path, &names)));
             modules.imports.insert(name.clone(), imports);
             modules.reexports.insert(name.clone(), reexports);
         }
@@ -138,6 +141,21 @@ fn uses(text: &str) -> Vec<(bool, String)> {
         }
     }
     found
+}
+
+/// Every path outside of `use` that begins at a module: `crate::a::f`, `super::T`, `child::f`.
+fn paths(text: &str) -> Vec<String> {
+    let code = source::code(text);
+    let code = code.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let code = code.replace("pub(in crate::", "pub(");
+    let is_part = |character: char| character.is_alphanumeric() || "_:".contains(character);
+    let statements = code.split(';').map(|statement| match statement.rfind("use ") {
+        Some(at) => &statement[..at],
+        None => statement,
+    });
+    let words = statements.flat_map(|it| it.split(|character: char| !is_part(character)));
+    let path = |word: &str| word.trim_matches(':').to_owned();
+    words.filter(|word| word.contains("::") && !word.starts_with("::")).map(path).collect()
 }
 
 /// `a::{b,c::{d,e}}` as `a::b`, `a::c::d`, `a::c::e`.

@@ -8,9 +8,11 @@ mod append;
 mod count;
 mod holder;
 mod instance;
+mod meta;
 mod read;
 pub(super) mod replica;
 mod rows;
+mod within;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,9 +22,7 @@ use std::time::Duration;
 
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::digest::Buckets;
-use rusqlite::{
-    Connection, OpenFlags, OptionalExtension as _, Transaction as Tx, TransactionBehavior,
-};
+use rusqlite::{Connection, OpenFlags, Transaction as Tx, TransactionBehavior};
 
 use super::{
     Appended, Divergence, Draft, EventLog, Head, LogError, Recount, Result, RowQuery, Transaction,
@@ -30,6 +30,8 @@ use super::{
 };
 use crate::keys::{Keyring, check_epoch, is_sealed};
 use crate::lock::lock;
+use append::Composer;
+use within::within;
 
 /// The form of the tables. Databases of every released form can be opened.
 const FORM: i64 = 1;
@@ -104,6 +106,11 @@ impl SqliteLog {
         self
     }
 
+    /// What events of this log are composed with.
+    fn composer(&self) -> Composer<'_> {
+        Composer { epoch: &self.epoch, keys: self.keys.as_deref() }
+    }
+
     /// Runs `work` in one read transaction, on a connection of the pool.
     fn reading<T>(&self, work: impl FnOnce(&Tx<'_>) -> rusqlite::Result<T>) -> Result<T> {
         let pooled = lock(&self.readers).pop();
@@ -130,17 +137,6 @@ impl SqliteLog {
         self.written.store(true, Ordering::Relaxed);
         Ok(done)
     }
-}
-
-/// One campaign, as whoever reads or writes it within a transaction has it.
-#[derive(Clone, Copy, Debug)]
-struct Within<'t> {
-    on: &'t Connection,
-    id: &'t CampaignId,
-}
-
-const fn within<'t>(on: &'t Connection, id: &'t CampaignId) -> Within<'t> {
-    Within { on, id }
 }
 
 fn connect(path: &Path) -> Result<Connection> {
@@ -179,21 +175,6 @@ fn epoch(on: &Connection, new: &str, renew: bool) -> rusqlite::Result<String> {
     Ok(epoch)
 }
 
-/// A number that is kept beside the campaigns.
-fn number(on: &Connection, key: &str) -> rusqlite::Result<Option<u64>> {
-    let text: Option<String> = on
-        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
-        .query_row([key], |row| row.get(0))
-        .optional()?;
-    Ok(text.and_then(|text| text.parse().ok()))
-}
-
-fn put_number(on: &Connection, key: &str, number: u64) -> rusqlite::Result<()> {
-    on.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
-        .execute([key, &number.to_string()])?;
-    Ok(())
-}
-
 fn prepare(connection: &Connection) -> Result<()> {
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -218,7 +199,7 @@ impl EventLog for SqliteLog {
     }
 
     fn append(&self, campaign: &CampaignId, expected: u64, drafts: &[Draft]) -> Result<Appended> {
-        self.writing(|tx| append::append(within(tx, campaign), self, expected, drafts))
+        self.writing(|tx| append::append(within(tx, campaign), self.composer(), expected, drafts))
     }
 
     fn read(&self, campaign: &CampaignId, after: u64, bytes: usize) -> Result<Vec<super::Event>> {

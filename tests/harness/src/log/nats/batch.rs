@@ -14,6 +14,10 @@ use serde_json::{Value, json};
 use super::super::state::record_json;
 use super::super::{Draft, Event, LogError, Result, Row, Transaction, View};
 
+/// The header that says which publication a message is a part of: its id, the part from 0, how many there
+/// are.
+pub(super) const PART: &str = "Campaign-Part";
+
 /// The events of one append.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::log) struct Batch {

@@ -14,10 +14,9 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use super::super::{EventLog as _, LogError, Result};
-use super::batch::Body;
+use super::batch::{Body, PART};
 use super::bridge::{RETRY, STREAM, SUBJECT};
 use super::follow::{Reader, follow};
-use super::publish::PART;
 use super::shared::{Outcome, Shared};
 use super::timing::PATIENCE;
 

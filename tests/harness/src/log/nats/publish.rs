@@ -11,12 +11,9 @@ use campaign_sync::protocol::CampaignId;
 
 use super::super::{EventLog as _, LogError, Result};
 use super::NatsLog;
-use super::batch::Body;
+use super::batch::{Body, PART};
 use super::bridge::{STREAM, SUBJECT, connected};
 use super::shared::Outcome;
-
-/// Which publication a message is a part of: its id, the part from 0, how many there are.
-pub(super) const PART: &str = "Campaign-Part";
 
 /// Bytes of a message left to its headers.
 const HEADER_BYTES: usize = 4 * 1024;

@@ -5,7 +5,17 @@ use std::sync::Arc;
 use super::super::compose::Chain;
 use super::super::fold::Fold;
 use super::super::{Appended, Draft, Event, Head, LogError, Result, Transaction};
-use super::{SqliteLog, Within};
+use super::within::Within;
+use crate::keys::Keyring;
+
+/// What events are composed with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Composer<'a> {
+    /// The log.
+    pub(super) epoch: &'a str,
+    /// The keys that seal events, if they are sealed.
+    pub(super) keys: Option<&'a Keyring>,
+}
 
 /// Appends drafts.
 ///
@@ -13,19 +23,19 @@ use super::{SqliteLog, Within};
 /// As [`super::super::EventLog::append`].
 pub(super) fn append(
     on: Within<'_>,
-    log: &SqliteLog,
+    composer: Composer<'_>,
     expected: u64,
     drafts: &[Draft],
 ) -> Result<Appended> {
     let keys = drafts.iter().filter_map(|draft| draft.filed.as_ref()?.key.as_deref());
-    let mut appending = Appending::begin(on, log, expected, keys)?;
+    let mut appending = Appending::begin(on, composer.epoch, expected, keys)?;
     for draft in drafts {
         if let Some(counted) = &draft.counted
             && on.recount()?.as_ref() != Some(counted)
         {
             return Err(LogError::Conflict { head: counted.head.number });
         }
-        let event = appending.chain.next(on.id, draft, log.keys.as_deref())?;
+        let event = appending.chain.next(on.id, draft, composer.keys)?;
         appending.add(draft.kind, &draft.data, event.document, draft.filed.as_ref())?;
     }
     appending.end()
@@ -48,7 +58,7 @@ impl<'t> Appending<'t> {
     /// under one of the keys already.
     pub(super) fn begin<'k>(
         on: Within<'t>,
-        log: &SqliteLog,
+        epoch: &str,
         expected: u64,
         keys: impl Iterator<Item = &'k str>,
     ) -> Result<Self> {
@@ -61,7 +71,7 @@ impl<'t> Appending<'t> {
             return Err(LogError::Conflict { head: head.number });
         }
         Ok(Self {
-            chain: Chain::after(&log.epoch, &head),
+            chain: Chain::after(epoch, &head),
             end_byte: on.end_byte(head.number)?,
             fold: Fold::from(head, stand, on),
             events: Vec::new(),

@@ -8,7 +8,7 @@ use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::{Connection, Result};
 
 use super::super::{Recount, Tally};
-use super::Within;
+use super::within::Within;
 
 /// What [`RowsDigest`] takes, in that order.
 const HASHED: &str = "domain_id, domain, offset_index, dns_status, http_status, http_status_code, \

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::{number, put_number};
+use super::meta::{number, put_number};
 
 /// The number inside.
 const GENERATION: &str = "generation";

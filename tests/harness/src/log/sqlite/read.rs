@@ -10,8 +10,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params};
 
 use super::super::{Event, Head, Row, RowQuery, Stand, Transaction, View};
-use super::Within;
 use super::rows::{COLUMNS, row};
+use super::within::Within;
 
 pub(super) fn campaigns(tx: &Connection) -> rusqlite::Result<Vec<CampaignId>> {
     let mut statement = tx.prepare_cached("SELECT campaign_id FROM campaigns ORDER BY 1")?;

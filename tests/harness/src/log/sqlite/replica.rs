@@ -15,8 +15,10 @@ use super::super::compose::Chain;
 use super::super::fold::{Fold, Table as _};
 use super::super::nats::batch::{Batch, Image};
 use super::super::{Appended, Draft, Head, LogError, Result, Stand, Transaction};
+use super::SqliteLog;
 use super::append::{Appending, append};
-use super::{SqliteLog, Within, number, put_number, within};
+use super::meta::{number, put_number};
+use super::within::{Within, within};
 use crate::keys::{Keyring, open_data};
 use crate::lock::lock;
 
@@ -77,7 +79,7 @@ impl SqliteLog {
     ) -> Result<Appended> {
         let mut writer = lock(&self.writer);
         let tx = writer.transaction()?;
-        append(within(&tx, campaign), self, expected, drafts)
+        append(within(&tx, campaign), self.composer(), expected, drafts)
     }
 
     /// Folds in a batch that was read. None if another one took its number before: it never happened.
@@ -91,7 +93,8 @@ impl SqliteLog {
     ) -> Result<Option<Appended>> {
         let applied = self.writing(|tx| {
             let keys = batch.filed.iter().filter_map(|(_, filed)| filed.key.as_deref());
-            let mut appending = Appending::begin(within(tx, campaign), self, batch.expected, keys)?;
+            let mut appending =
+                Appending::begin(within(tx, campaign), &self.epoch, batch.expected, keys)?;
             for document in &batch.documents {
                 let keys = self.keys.as_deref();
                 let (kind, data) = follow(&mut appending.chain, campaign, document, keys)?;

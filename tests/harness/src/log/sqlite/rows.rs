@@ -10,7 +10,7 @@ use super::super::fold::Table;
 use super::super::{
     ACCEPTED, Divergence, Head, LogError, REFUSALS_MAX, Result, Row, Stand, Transaction,
 };
-use super::Within;
+use super::within::Within;
 
 /// The columns of a row, in the order that [`row`] reads them.
 pub(super) const COLUMNS: &str = "domain_id, domain, offset_index, dns_status, http_status, \
