@@ -140,7 +140,10 @@ impl Machine {
         let Router { cx, connection, encryption, .. } = &mut self.router;
         match input {
             Input::Connect => connection.connect(cx),
-            Input::Close => self.router.close(),
+            Input::Close => {
+                let event = connection.close(cx);
+                self.router.on_connection_event(Some(event));
+            }
             Input::Retain(campaign_id) => self.on_retain(campaign_id),
             Input::Release(campaign_id) => outcome.stale = !self.on_release(&campaign_id),
             Input::Opened(id) if connection.state().socket() == Some(id) => {
@@ -165,11 +168,11 @@ impl Machine {
             #[cfg(feature = "encrypted")]
             Input::AddKey(kid, key) => {
                 encryption.add_key(kid, key);
-                self.router.each(|subscription, cx| subscription.on_key(cx));
+                self.router.each(|subscription, cx| subscription.replica_mut().on_key(cx));
             }
             Input::DiscardUnconfirmed(campaign_id) => self.router.react(|subscriptions, cx| {
                 if let Some(subscription) = subscriptions.get_mut(campaign_id.as_str()) {
-                    subscription.discard_unconfirmed(cx);
+                    subscription.replica_mut().discard_unconfirmed(cx);
                 }
             }),
         }
@@ -224,7 +227,7 @@ impl Machine {
             if subscriptions.get(campaign_id.as_str()).is_none() {
                 let mut subscription = Subscription::new(campaign_id.clone(), &cx.config);
                 if cx.is_connected() {
-                    subscription.on_open(cx);
+                    subscription.replica_mut().on_open(cx);
                 }
                 subscriptions.insert(subscription);
             }
@@ -246,7 +249,9 @@ impl Machine {
         let closed = matches!(self.router.connection.state(), ConnectionState::Closed);
         let terminal = closed.then_some(Code::Closed);
         self.router.react(|subscriptions, cx| match subscriptions.get_mut(campaign_id.as_str()) {
-            Some(subscription) => subscription.wait_for(cx, position, ticket, terminal),
+            Some(subscription) => {
+                subscription.replica_mut().wait_for(cx, position, ticket, terminal)
+            }
             None => cx.effect(Effect::Settle(ticket, Some(Code::UnknownCampaign))),
         });
     }
@@ -291,7 +296,7 @@ impl Machine {
         self.router.react(|subscriptions, cx| match subscriptions.get_mut(id) {
             // The socket is the better source: it will bring this state, or a newer one.
             Some(subscription) if subscription.is_active() && !cx.is_connected() => {
-                subscription.on_rest_snapshot(cx, fetch.began, snapshot)
+                subscription.replica_mut().on_rest_snapshot(cx, fetch.began, snapshot)
             }
             Some(_) | None => Ok(()),
         })

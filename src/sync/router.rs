@@ -9,7 +9,8 @@ use super::log::{Facts, Level};
 use super::notice::Notice;
 use super::outcome::{Outcome, Verdict};
 use super::scope::Scope;
-use super::subscription::{LinkState, Subscription};
+use super::status::LinkState;
+use super::subscription::Subscription;
 use super::subscriptions::Subscriptions;
 use super::time::Now;
 use crate::protocol::envelope::{Envelope, RawSequence};
@@ -97,24 +98,28 @@ impl Router {
         match event {
             None => {}
             Some(ConnectionEvent::Opened) => {
-                self.each(|subscription, cx| subscription.on_open(cx));
+                self.each(|subscription, cx| subscription.replica_mut().on_open(cx));
                 let facts = Facts { detail: Some("v1"), ..Facts::default() };
                 self.cx.log(Level::Info, "connected", facts);
                 self.connection.announce(&mut self.cx);
                 self.poll_heartbeat();
             }
             Some(ConnectionEvent::Lost) => {
-                self.each(|subscription, cx| subscription.on_lost(cx.now.at));
+                self.each(|subscription, cx| subscription.replica_mut().on_lost(cx.now.at));
             }
             Some(ConnectionEvent::GaveUp(code)) => {
                 self.each(|subscription, cx| {
-                    subscription.on_lost(cx.now.at);
-                    subscription.fail_waiters(cx, code);
+                    subscription.replica_mut().on_lost(cx.now.at);
+                    subscription.replica_mut().fail_waiters(cx, code);
                 });
                 self.connection.announce(&mut self.cx);
             }
+            Some(ConnectionEvent::Closed) => {
+                self.each(|it, cx| it.replica_mut().fail_waiters(cx, Code::Closed));
+                self.connection.announce(&mut self.cx);
+            }
             Some(ConnectionEvent::PingSent(sent)) => {
-                self.each(|subscription, _| subscription.on_ping(sent));
+                self.each(|subscription, _| subscription.replica_mut().on_ping(sent));
             }
         }
     }
@@ -123,13 +128,6 @@ impl Router {
     pub(super) fn poll_heartbeat(&mut self) {
         let event = self.connection.poll_heartbeat(&mut self.cx);
         self.on_connection_event(event);
-    }
-
-    /// The application closes the client for good.
-    pub(super) fn close(&mut self) {
-        self.connection.close(&mut self.cx);
-        self.each(|subscription, cx| subscription.fail_waiters(cx, Code::Closed));
-        self.connection.announce(&mut self.cx);
     }
 
     /// A frame arrived on a socket.
@@ -222,7 +220,7 @@ impl Router {
                 cx.metrics.unsubscribed += 1;
                 return Verdict::Unsubscribed;
             };
-            let verdict = subscription.on_event(cx, document, envelope, sequence);
+            let verdict = subscription.replica_mut().on_event(cx, document, envelope, sequence);
             subscription.announce_status(cx, LinkState::Connected);
             verdict
         })
@@ -236,10 +234,11 @@ impl Router {
         };
         Some(match content.read() {
             OpenedPart::Opened(part) => self.on_message(&ServerMessage::SnapshotPart(part)),
-            OpenedPart::Closed { campaign_id, request_id, why } => self
-                .with_active(campaign_id, |subscription, cx| {
-                    subscription.on_undecryptable_part(cx, request_id, &why)
-                }),
+            OpenedPart::Closed { campaign_id, request_id, why } => {
+                self.with_active(campaign_id, |subscription, cx| {
+                    subscription.replica_mut().on_undecryptable_part(cx, request_id, &why)
+                })
+            }
         })
     }
 
@@ -278,17 +277,22 @@ impl Router {
                 }
             }
         };
-        self.with_active(campaign_id, |subscription, cx| subscription.on_message(cx, message))
+        self.with_active(campaign_id, |subscription, cx| {
+            subscription.replica_mut().on_message(cx, message)
+        })
     }
 
     /// An error that names no campaign: its request alone says whose it is.
     fn on_bare_error(&mut self, request_id: Option<&str>, message: &ServerMessage<'_>) -> Verdict {
         let asked = |it: &&Subscription| {
-            request_id.is_some_and(|id| it.has_requested(id)) && !planted!(BareErrorUnheard)
+            request_id.is_some_and(|id| it.replica().has_requested(id))
+                && !planted!(BareErrorUnheard)
         };
         let Some(asker) = self.subscriptions.values().find(asked) else { return Verdict::Control };
         let asker = asker.id().clone();
-        self.with_active(asker.as_str(), |subscription, cx| subscription.on_message(cx, message))
+        self.with_active(asker.as_str(), |subscription, cx| {
+            subscription.replica_mut().on_message(cx, message)
+        })
     }
 
     fn on_pong(&mut self, echo: Option<u64>, heads: &[Head<'_>]) -> Verdict {
@@ -300,14 +304,14 @@ impl Router {
         }
         for head in heads {
             let _counted = self.with_active(&head.campaign_id, |subscription, cx| {
-                subscription.on_head(cx, sent, head);
+                subscription.replica_mut().on_head(cx, sent, head);
                 Verdict::Control
             });
         }
         if let Some(sent) = sent {
             self.each(|subscription, cx| {
                 if !heads.iter().any(|head| head.campaign_id == subscription.id().as_str()) {
-                    subscription.on_no_head(cx, sent);
+                    subscription.replica_mut().on_no_head(cx, sent);
                 }
             });
         }
@@ -321,11 +325,11 @@ impl Router {
         self.react(|subscriptions, cx| {
             let now = cx.now.at;
             while let Some(mut subscription) = subscriptions.remove(|it| it.is_expired(now)) {
-                subscription.fail_waiters(cx, Code::Closed);
+                subscription.replica_mut().fail_waiters(cx, Code::Closed);
                 cx.send(client::unsubscribe_campaign(subscription.id()));
             }
             for subscription in subscriptions.values_mut() {
-                subscription.on_time(cx);
+                subscription.replica_mut().on_time(cx);
             }
         });
     }

@@ -26,6 +26,17 @@ pub enum Status {
     Failed(Code),
 }
 
+/// What the connection means for a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// No connection is wanted, or it was given up.
+    Off,
+    /// One is wanted.
+    Connecting,
+    /// A socket is open and acknowledged.
+    Connected,
+}
+
 /// Why a state is not proven current.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StaleReason {

@@ -37,13 +37,15 @@ pub mod close {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "campaigns have to react"]
 pub enum ConnectionEvent {
-    /// The server acknowledged. The machine announces it once the campaigns have reacted.
+    /// The server acknowledged. It is announced once the campaigns have reacted.
     Opened,
     /// The socket is lost; another attempt follows.
     Lost,
-    /// The socket is lost, or there was none, and no attempt follows. The machine announces it once the
-    /// campaigns have reacted.
+    /// The socket is lost, or there was none, and no attempt follows. It is announced once the campaigns
+    /// have reacted.
     GaveUp(Code),
+    /// The application closed the client for good. It is announced once the campaigns have reacted.
+    Closed,
     /// A ping was sent at that time.
     PingSent(Now),
 }
@@ -136,10 +138,11 @@ impl Connection {
         self.begin_attempt(cx);
     }
 
-    /// The application is done for good. The machine announces it once the campaigns have reacted.
-    pub fn close(&mut self, cx: &mut Context) {
+    /// The application is done for good.
+    pub fn close(&mut self, cx: &mut Context) -> ConnectionEvent {
         self.close_socket(cx, close::NORMAL);
         self.state = ConnectionState::Closed;
+        ConnectionEvent::Closed
     }
 
     /// Opens a socket, asking for a token first where the application gives one.

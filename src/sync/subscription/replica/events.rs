@@ -2,9 +2,7 @@
 //!
 //! These are steps of the replica that need all of its other steps; none of those needs one of these.
 
-use super::gap::Holding;
-use super::replica::Replica;
-use super::sequencer::Decision;
+use super::Replica;
 use crate::protocol::body::Body;
 use crate::protocol::client::Reason;
 use crate::protocol::envelope::{Envelope, RawSequence};
@@ -16,10 +14,12 @@ use crate::sync::encryption::Undecryptable;
 use crate::sync::notice::Notice;
 use crate::sync::outcome::Verdict;
 use crate::sync::scope::Scope;
+use crate::sync::subscription::gap::Holding;
+use crate::sync::subscription::sequencer::Decision;
 
 impl Replica {
     /// Decides about one sequenced event of this campaign.
-    pub(super) fn on_event(
+    pub(in crate::sync) fn on_event(
         &mut self,
         cx: &mut Scope<'_>,
         document: &str,
@@ -101,7 +101,7 @@ impl Replica {
     }
 
     /// Applies the event after the position: first the store, then the position, then listeners.
-    pub(super) fn apply_event(
+    fn apply_event(
         &mut self,
         cx: &mut Scope<'_>,
         envelope: &Envelope<'_>,
@@ -205,12 +205,7 @@ impl Replica {
     }
 
     /// Holds an event until it is next.
-    pub(super) fn hold(
-        &mut self,
-        cx: &mut Scope<'_>,
-        document: &str,
-        sequence: &RawSequence<'_>,
-    ) -> Verdict {
+    fn hold(&mut self, cx: &mut Scope<'_>, document: &str, sequence: &RawSequence<'_>) -> Verdict {
         match self.sequencer.hold(document, sequence) {
             None => Verdict::Ignored,
             Some(Holding::Held) => {

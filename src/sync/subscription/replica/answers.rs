@@ -2,25 +2,53 @@
 //!
 //! These are steps of the replica above those of `events`.
 
-use super::repair::{BucketsOutcome, DigestOutcome};
-use super::replica::Replica;
+use super::Replica;
 use crate::protocol::client::Reason;
-use crate::protocol::server::{CampaignDigest, EventRecovery, Head, RecoveryOutcome};
+use crate::protocol::server::{
+    CampaignDigest, EventRecovery, Head, RecoveryOutcome, ServerMessage,
+};
 use crate::protocol::snapshot::{RestSnapshot, SnapshotPart};
 use crate::protocol::{Code, Epoch, Position, SequenceNumber};
 use crate::store::{Claim, Staging, StagingFault};
 use crate::sync::encryption::Undecryptable;
 use crate::sync::outcome::Verdict;
 use crate::sync::scope::Scope;
+use crate::sync::subscription::repair::{BucketsOutcome, DigestOutcome};
 use crate::sync::time::{Now, Timestamp};
 
 impl Replica {
-    /// `event_recovery`: the cursor has been set.
-    pub(super) fn on_recovery(
+    /// A control message about this campaign.
+    pub(in crate::sync) fn on_message(
         &mut self,
         cx: &mut Scope<'_>,
-        answer: &EventRecovery<'_>,
+        message: &ServerMessage<'_>,
     ) -> Verdict {
+        match message {
+            ServerMessage::SubscriptionConfirmed { .. } => Verdict::Control,
+            ServerMessage::SubscriptionEnded { reason, .. } => {
+                match reason.as_ref() {
+                    "unsubscribed" => return Verdict::Ignored,
+                    "forbidden" | "revoked" => self.fail(cx, Code::Forbidden),
+                    reason => self.end(cx, reason),
+                }
+                Verdict::Control
+            }
+            ServerMessage::EventRecovery(answer) => self.on_recovery(cx, answer),
+            ServerMessage::CampaignDigest(digest) => self.on_digest(cx, digest),
+            ServerMessage::SnapshotPart(part) => self.on_snapshot_part(cx, part),
+            ServerMessage::Error { code, request_id, retry_after_ms, .. } => {
+                self.on_error(cx, *code, request_id.as_deref(), *retry_after_ms);
+                Verdict::Control
+            }
+            ServerMessage::ConnectionAck { .. }
+            | ServerMessage::Pong { .. }
+            | ServerMessage::SessionExpired
+            | ServerMessage::ServerDraining { .. } => Verdict::Ignored,
+        }
+    }
+
+    /// `event_recovery`: the cursor has been set.
+    fn on_recovery(&mut self, cx: &mut Scope<'_>, answer: &EventRecovery<'_>) -> Verdict {
         if !self.recovery.awaits_answer(answer.request_id.as_deref()) {
             return Verdict::Ignored;
         }
@@ -79,11 +107,7 @@ impl Replica {
     }
 
     /// One `campaign.snapshot` part, of a full snapshot or of a repair.
-    pub(super) fn on_snapshot_part(
-        &mut self,
-        cx: &mut Scope<'_>,
-        part: &SnapshotPart<'_>,
-    ) -> Verdict {
+    fn on_snapshot_part(&mut self, cx: &mut Scope<'_>, part: &SnapshotPart<'_>) -> Verdict {
         if self.repair.awaits_buckets(part.request_id.as_deref()) {
             return self.on_bucket_part(cx, part);
         }
@@ -140,7 +164,7 @@ impl Replica {
     }
 
     /// `campaign.digest`: which buckets differ?
-    pub(super) fn on_digest(&mut self, cx: &mut Scope<'_>, digest: &CampaignDigest<'_>) -> Verdict {
+    fn on_digest(&mut self, cx: &mut Scope<'_>, digest: &CampaignDigest<'_>) -> Verdict {
         let Self { repair, id, store, .. } = self;
         match repair.on_digest(cx, digest, (id, store.position()), store.table()) {
             DigestOutcome::Ignored => return Verdict::Ignored,
@@ -151,7 +175,7 @@ impl Replica {
     }
 
     /// A snapshot part whose content does not open.
-    pub(super) fn on_undecryptable_part(
+    pub(in crate::sync) fn on_undecryptable_part(
         &mut self,
         cx: &mut Scope<'_>,
         request_id: Option<&str>,
@@ -177,7 +201,12 @@ impl Replica {
 
     /// A `pong` says how far this socket, and the log, have come. `sent` is when the ping that it answers
     /// was sent.
-    pub(super) fn on_head(&mut self, cx: &mut Scope<'_>, sent: Option<Now>, head: &Head<'_>) {
+    pub(in crate::sync) fn on_head(
+        &mut self,
+        cx: &mut Scope<'_>,
+        sent: Option<Now>,
+        head: &Head<'_>,
+    ) {
         if self.recovery.is_replaying() {
             return self.on_head_of_replay(cx, sent, head);
         }
@@ -226,7 +255,7 @@ impl Replica {
 
     /// A ping was answered without a head of this campaign: whatever the server answered before, it has
     /// no cursor for us any more.
-    pub(super) fn on_no_head(&mut self, cx: &mut Scope<'_>, sent: Now) {
+    pub(in crate::sync) fn on_no_head(&mut self, cx: &mut Scope<'_>, sent: Now) {
         let followed = self.is_active() && self.recovery.is_idle();
         if followed && self.freshness.expected_at_ping(sent).is_some() {
             self.subscribe(cx);
@@ -235,7 +264,7 @@ impl Replica {
     }
 
     /// `error` about this campaign.
-    pub(super) fn on_error(
+    fn on_error(
         &mut self,
         cx: &mut Scope<'_>,
         code: Option<Code>,
@@ -266,7 +295,7 @@ impl Replica {
     ///
     /// # Errors
     /// As [`Staging::complete`]; nothing has changed then.
-    pub(super) fn on_rest_snapshot(
+    pub(in crate::sync) fn on_rest_snapshot(
         &mut self,
         cx: &mut Scope<'_>,
         began: Timestamp,

@@ -1,16 +1,14 @@
 //! The copy of one campaign, and the steps that change it. Each step leaves its parts consistent:
 //! the store first, then the position, then caches, then listeners.
 //!
-//! The parts (`sequencer`, `recovery`, `freshness`, `repair`, `snapshot`, `waiters`) own their states and
-//! do not know each other; what one of them returns, a step here hands to the others.
+//! The owners (`sequencer`, `recovery`, `freshness`, `repair`, `snapshot`, `waiters`) assign their states and
+//! do not know each other; what one of them returns, a step here hands to the others. Only this module and
+//! its children reach them: `lifecycle`, `answers` and `events` are further steps, which use those here.
 
-use super::announce::Subject;
-use super::freshness::Freshness;
-use super::recovery::{Recovery, RequestTarget};
-use super::repair::Repair;
-use super::sequencer::Sequencer;
-use super::snapshot::SnapshotDownload;
-use super::waiters::Waiters;
+mod answers;
+mod events;
+mod lifecycle;
+
 use crate::protocol::client::{self, Reason};
 use crate::protocol::{CampaignId, Code, Epoch, Position, SequenceNumber};
 use crate::store::{CampaignStore, Claim, Staging};
@@ -19,10 +17,17 @@ use crate::sync::log::{Facts, Level};
 use crate::sync::notice::Notice;
 use crate::sync::outcome::Verdict;
 use crate::sync::scope::Scope;
+use crate::sync::subscription::announce::Subject;
+use crate::sync::subscription::freshness::Freshness;
+use crate::sync::subscription::recovery::{Recovery, RequestTarget};
+use crate::sync::subscription::repair::Repair;
+use crate::sync::subscription::sequencer::Sequencer;
+use crate::sync::subscription::snapshot::SnapshotDownload;
+use crate::sync::subscription::waiters::Waiters;
 
 /// Whether the campaign can be followed at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SubscriptionState {
+enum SubscriptionState {
     /// It can.
     Active,
     /// It is gone.
@@ -33,16 +38,16 @@ pub enum SubscriptionState {
 
 /// The copy of one campaign.
 #[derive(Clone, Debug)]
-pub(super) struct Replica {
-    pub(super) id: CampaignId,
+pub(in crate::sync) struct Replica {
+    id: CampaignId,
     state: SubscriptionState,
-    pub(super) store: CampaignStore,
-    pub(super) sequencer: Sequencer,
-    pub(super) recovery: Recovery,
-    pub(super) freshness: Freshness,
-    pub(super) repair: Repair,
-    pub(super) download: SnapshotDownload,
-    pub(super) waiters: Waiters,
+    store: CampaignStore,
+    sequencer: Sequencer,
+    recovery: Recovery,
+    freshness: Freshness,
+    repair: Repair,
+    download: SnapshotDownload,
+    waiters: Waiters,
 }
 
 impl Replica {
@@ -60,8 +65,21 @@ impl Replica {
         }
     }
 
-    pub(super) const fn state(&self) -> SubscriptionState {
-        self.state
+    pub(super) const fn id(&self) -> &CampaignId {
+        &self.id
+    }
+
+    pub(super) const fn store(&self) -> &CampaignStore {
+        &self.store
+    }
+
+    /// How many events are held beyond a gap, and their bytes.
+    pub(super) fn held(&self) -> (usize, usize) {
+        self.sequencer.held()
+    }
+
+    pub(super) const fn recovery(&self) -> &Recovery {
+        &self.recovery
     }
 
     pub(super) fn is_active(&self) -> bool {
@@ -73,23 +91,28 @@ impl Replica {
         self.store.position().map_or(SequenceNumber::ZERO, |position| position.sequence_number)
     }
 
-    pub(super) fn subject(&self) -> Subject<'_> {
+    /// What is cached of this campaign is no longer true.
+    pub(super) fn invalidate(&self, cx: &mut Scope<'_>, reason: &'static str) {
+        self.subject().invalidate(cx, reason);
+    }
+
+    fn subject(&self) -> Subject<'_> {
         Subject { id: &self.id, store: &self.store, recovering: !self.recovery.is_idle() }
     }
 
     /// Asks the server for a cursor.
-    pub(super) fn subscribe(&self, cx: &mut Scope<'_>) {
+    fn subscribe(&self, cx: &mut Scope<'_>) {
         cx.send(client::subscribe_campaign(&self.id, self.store.position()));
     }
 
     /// Something is missing: requests it, unless that has been done.
-    pub(super) fn request_recovery(&mut self, cx: &mut Scope<'_>, reason: Reason, snapshot: bool) {
+    fn request_recovery(&mut self, cx: &mut Scope<'_>, reason: Reason, snapshot: bool) {
         self.recovery.request(cx.now.at, reason, snapshot);
         self.send_due_request(cx);
     }
 
     /// Sends the request that is due, as far as socket and rate allow.
-    pub(super) fn send_due_request(&mut self, cx: &mut Scope<'_>) {
+    fn send_due_request(&mut self, cx: &mut Scope<'_>) {
         if cx.is_connected() && self.is_active() {
             let target = RequestTarget {
                 campaign_id: &self.id,
@@ -101,19 +124,19 @@ impl Replica {
     }
 
     /// What is in flight cannot complete: requests it once more.
-    pub(super) fn retry_now(&mut self, cx: &mut Scope<'_>) {
+    fn retry_now(&mut self, cx: &mut Scope<'_>) {
         self.recovery.retry_now(cx, self.applied().next());
         self.send_due_request(cx);
     }
 
     /// The same after a delay.
-    pub(super) fn retry_with_backoff(&mut self, cx: &mut Scope<'_>) {
+    fn retry_with_backoff(&mut self, cx: &mut Scope<'_>) {
         self.recovery.retry_with_backoff(cx);
         self.send_due_request(cx);
     }
 
     /// The next event did not arrive as it was sent: requests it again.
-    pub(super) fn retry_current(&mut self, cx: &mut Scope<'_>) {
+    fn retry_current(&mut self, cx: &mut Scope<'_>) {
         let next = self.applied().next();
         if self.recovery.retry_current(cx, next) {
             self.send_due_request(cx);
@@ -121,7 +144,7 @@ impl Replica {
     }
 
     /// Stands before the first event of a log.
-    pub(super) fn begin_log(&mut self, cx: &mut Scope<'_>, epoch: Epoch) {
+    fn begin_log(&mut self, cx: &mut Scope<'_>, epoch: Epoch) {
         self.store.begin_at(epoch);
         self.freshness.clear(cx.now);
         cx.mark_changed(&self.id);
@@ -129,7 +152,7 @@ impl Replica {
 
     /// The server's history contradicts what has been applied: nothing is applied, and a snapshot
     /// decides.
-    pub(super) fn diverge(
+    fn diverge(
         &mut self,
         cx: &mut Scope<'_>,
         kind: &'static str,
@@ -142,7 +165,7 @@ impl Replica {
     }
 
     /// Compares what the server claims of its rows at exactly our position with ours.
-    pub(super) fn compare(&mut self, cx: &mut Scope<'_>, claim: Claim) {
+    fn compare(&mut self, cx: &mut Scope<'_>, claim: Claim) {
         let Some(discrepancy) = claim.compare(self.store.table()) else {
             cx.metrics.consistency_checks_passed += 1;
             if claim.digest.is_some() {
@@ -161,7 +184,7 @@ impl Replica {
     }
 
     /// Both sides hold the same rows. Listeners hear of it when they had heard otherwise.
-    pub(super) fn agree(&mut self, cx: &mut Scope<'_>) {
+    fn agree(&mut self, cx: &mut Scope<'_>) {
         let differed = self.repair.note_agreement();
         self.announce_agreement(cx, differed);
     }
@@ -178,7 +201,7 @@ impl Replica {
 
     /// Requests which buckets differ, if rows do. While something is missing it waits: what is missing
     /// may be the difference.
-    pub(super) fn begin_repair(&mut self, cx: &mut Scope<'_>) {
+    fn begin_repair(&mut self, cx: &mut Scope<'_>) {
         let Some(position) = self.store.position() else { return };
         if cx.is_connected() && self.recovery.is_idle() {
             self.repair.begin(cx, &self.id, position);
@@ -186,7 +209,7 @@ impl Replica {
     }
 
     /// Replaces the rows of the buckets that differed.
-    pub(super) fn finish_repair(&mut self, cx: &mut Scope<'_>, staging: Staging, buckets: &[u8]) {
+    fn finish_repair(&mut self, cx: &mut Scope<'_>, staging: Staging, buckets: &[u8]) {
         let Some(position) = self.store.position().filter(|it| is_same(it, &staging.position))
         else {
             return;
@@ -210,7 +233,7 @@ impl Replica {
     }
 
     /// Whether a snapshot would take the position back: within its epoch, or to an epoch that was left.
-    pub(super) fn would_go_back(&self, staging: &Staging) -> bool {
+    fn would_go_back(&self, staging: &Staging) -> bool {
         self.sequencer.superseded().contains(&staging.position.epoch)
             || self.store.position().is_some_and(|position| {
                 position.epoch == staging.position.epoch
@@ -219,7 +242,7 @@ impl Replica {
     }
 
     /// Swaps a verified snapshot in, and tells caches, then listeners.
-    pub(super) fn install(&mut self, cx: &mut Scope<'_>, staging: Staging) {
+    fn install(&mut self, cx: &mut Scope<'_>, staging: Staging) {
         let left = self.store.position().map(|position| position.epoch.clone());
         let new_log = left.filter(|epoch| *epoch != staging.position.epoch);
         let reason = if new_log.is_some() { "epoch" } else { "snapshot" };
@@ -242,7 +265,7 @@ impl Replica {
     }
 
     /// A snapshot that does not add up is not shown; another is requested.
-    pub(super) fn refuse_snapshot(&mut self, cx: &mut Scope<'_>, code: Code) -> Verdict {
+    fn refuse_snapshot(&mut self, cx: &mut Scope<'_>, code: Code) -> Verdict {
         self.download.discard();
         self.subject().rejected(cx, code, None);
         self.retry_with_backoff(cx);
@@ -250,19 +273,14 @@ impl Replica {
     }
 
     /// What another session, or another server, refused may be granted now. What has ended stays so.
-    pub(super) fn reactivate(&mut self) {
+    fn reactivate(&mut self) {
         if matches!(self.state, SubscriptionState::Failed(_)) {
             self.state = SubscriptionState::Active;
         }
     }
 
     /// The key is not at hand: the position stays until it is, for nothing else helps.
-    pub(super) fn block_on_missing_key(
-        &mut self,
-        cx: &mut Scope<'_>,
-        code: Code,
-        missing: Notice,
-    ) -> Verdict {
+    fn block_on_missing_key(&mut self, cx: &mut Scope<'_>, code: Code, missing: Notice) -> Verdict {
         self.subject().rejected(cx, code, Some(self.applied().next()));
         cx.notify(missing);
         self.fail(cx, code);
@@ -270,7 +288,7 @@ impl Replica {
     }
 
     /// The campaign is gone, or the server will not speak of it any more.
-    pub(super) fn end(&mut self, cx: &mut Scope<'_>, reason: &str) {
+    fn end(&mut self, cx: &mut Scope<'_>, reason: &str) {
         self.state = SubscriptionState::Ended;
         self.stop(cx, Code::UnknownCampaign);
         let (campaign_id, reason) = (self.id.clone(), reason.to_owned());
@@ -278,7 +296,7 @@ impl Replica {
     }
 
     /// The campaign cannot be followed on this connection.
-    pub(super) fn fail(&mut self, cx: &mut Scope<'_>, code: Code) {
+    fn fail(&mut self, cx: &mut Scope<'_>, code: Code) {
         self.state = SubscriptionState::Failed(code);
         self.stop(cx, code);
         cx.log(

@@ -1,0 +1,146 @@
+//! What the connection, the clock and the application mean for a replica, and its status.
+//!
+//! These are steps of the replica that use its own.
+
+use super::{Replica, SubscriptionState};
+#[cfg(feature = "encrypted")]
+use crate::protocol::client::Reason;
+use crate::protocol::{Code, Position};
+use crate::sync::config::Config;
+use crate::sync::input::Ticket;
+use crate::sync::scope::Scope;
+use crate::sync::status::{LinkState, StaleReason, Status};
+use crate::sync::time::{Now, Timestamp};
+
+impl Replica {
+    /// Fails all waits for a position.
+    pub(in crate::sync) fn fail_waiters(&mut self, cx: &mut Scope<'_>, code: Code) {
+        self.waiters.fail(cx, code);
+    }
+
+    /// The application drops the rows kept aside.
+    pub(in crate::sync) fn discard_unconfirmed(&mut self, cx: &mut Scope<'_>) {
+        if self.store.discard_unconfirmed() > 0 {
+            cx.mark_changed(&self.id);
+        }
+    }
+
+    /// The application waits for a position. `terminal` says why it cannot be reached, if so.
+    pub(in crate::sync) fn wait_for(
+        &mut self,
+        cx: &mut Scope<'_>,
+        position: Position,
+        ticket: Ticket,
+        terminal: Option<Code>,
+    ) {
+        self.waiters.add(cx, position, ticket);
+        self.resolve_waiters(cx);
+        let own = match self.state {
+            SubscriptionState::Active => None,
+            SubscriptionState::Ended => Some(Code::UnknownCampaign),
+            SubscriptionState::Failed(code) => Some(code),
+        };
+        if let Some(code) = terminal.or(own) {
+            self.waiters.fail(cx, code);
+        }
+    }
+
+    /// A socket is open and acknowledged: subscribes, and requests what was missed.
+    pub(in crate::sync) fn on_open(&mut self, cx: &mut Scope<'_>) {
+        if self.state == SubscriptionState::Ended {
+            return;
+        }
+        self.reactivate();
+        self.freshness.on_open(cx.now);
+        self.repair.abandon();
+        self.subscribe(cx);
+        let has_position = self.store.position().is_some();
+        self.recovery.on_open(cx.now.at, has_position);
+        self.send_due_request(cx);
+    }
+
+    /// The socket closed: what was in flight is requested again on the next one.
+    pub(in crate::sync) fn on_lost(&mut self, now: Timestamp) {
+        self.recovery.requeue_in_flight(now);
+    }
+
+    /// A ping is sent.
+    pub(in crate::sync) fn on_ping(&mut self, sent: Now) {
+        self.freshness.record_ping(sent, self.recovery.next_expected());
+    }
+
+    /// Another key is at hand. If one was missing, this goes on from where it stands.
+    #[cfg(feature = "encrypted")]
+    pub(in crate::sync) fn on_key(&mut self, cx: &mut Scope<'_>) {
+        if self.state == SubscriptionState::Failed(Code::UnknownKey) {
+            self.reactivate();
+            cx.mark_changed(&self.id);
+            self.request_recovery(cx, Reason::Rejected, false);
+        }
+    }
+
+    /// Whether the request of that name is one of this campaign that has not been answered.
+    pub(in crate::sync) fn has_requested(&self, id: &str) -> bool {
+        self.recovery.awaits_answer(Some(id)) || self.repair.awaits(id)
+    }
+
+    /// Acts on deadlines that have passed.
+    pub(in crate::sync) fn on_time(&mut self, cx: &mut Scope<'_>) {
+        if self.repair.deadline().is_some_and(|deadline| deadline <= cx.now.at) {
+            self.repair.abandon();
+            self.begin_repair(cx);
+        }
+        if self.recovery.on_deadline(cx) {
+            self.send_due_request(cx);
+        }
+    }
+
+    /// When the owners have something to do: at which deadline, and when the proof expires.
+    pub(in crate::sync) fn deadlines(
+        &self,
+        config: &Config,
+        connected: bool,
+    ) -> (Option<Timestamp>, Option<Timestamp>) {
+        let recovery = self.recovery.deadline().filter(|_| connected && self.is_active());
+        let deadline = [recovery, self.repair.deadline()].into_iter().flatten().min();
+        (deadline, self.freshness.expiry(config))
+    }
+
+    /// How trustworthy the state is at `now`.
+    pub(in crate::sync) fn status(&self, config: &Config, link: LinkState, now: Now) -> Status {
+        let Self { store, recovery, repair, freshness, .. } = self;
+        match self.state {
+            SubscriptionState::Ended => return Status::Ended,
+            SubscriptionState::Failed(code) => return Status::Failed(code),
+            SubscriptionState::Active => {}
+        }
+        let empty = store.record().is_none() && store.table().is_empty();
+        match link {
+            LinkState::Connected => {}
+            LinkState::Connecting if empty => return Status::Connecting,
+            LinkState::Off if empty => return Status::Idle,
+            LinkState::Connecting | LinkState::Off if freshness.is_from_rest() => {
+                return Status::Stale(StaleReason::Polling);
+            }
+            LinkState::Connecting | LinkState::Off => {
+                return Status::Stale(StaleReason::Disconnected);
+            }
+        }
+        if empty && !recovery.is_idle() {
+            return Status::Loading;
+        }
+        if !recovery.is_idle() || freshness.is_lagging() || repair.is_in_flight() {
+            return Status::Recovering;
+        }
+        if repair.is_mismatched() && !planted!(LiveThoughDiverged) {
+            return Status::Stale(StaleReason::Diverged);
+        }
+        if freshness.is_fresh(config, now) || planted!(LiveUnproven) {
+            Status::Live
+        } else if freshness.is_pending(config, now) {
+            Status::Recovering
+        } else {
+            Status::Stale(StaleReason::Unproven)
+        }
+    }
+}
