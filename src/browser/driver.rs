@@ -12,11 +12,9 @@ use super::transport::Transport;
 use super::wake::WakeSignals;
 use crate::protocol::Code;
 use crate::protocol::frame::Frame;
+use crate::sync::connection::close;
 use crate::sync::input::{ConnectionId, Wake};
 use crate::sync::{Config, Effect, Input, Machine, Outcome, Timestamp, Verdict};
-
-/// What a browser reports when a connection dies without a word.
-const ABNORMAL: u16 = 1006;
 
 /// How far the client's life has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,7 +234,7 @@ impl Driver {
             Ok(_unwanted) => {}
             Err(error) => {
                 report(Err(error));
-                self.feed(Input::Closed(connection, ABNORMAL));
+                self.feed(Input::Closed(connection, close::ABNORMAL));
             }
         }
     }

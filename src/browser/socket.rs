@@ -9,6 +9,7 @@ use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 use super::error::report;
 use super::wake::{Callback, callback};
 use crate::protocol::frame::Frame;
+use crate::sync::connection::close;
 use crate::sync::input::ConnectionId;
 
 /// What happens to a socket.
@@ -87,17 +88,14 @@ impl Drop for Socket {
     fn drop(&mut self) {
         self.silence();
         if self.socket.ready_state() <= WebSocket::OPEN {
-            report(self.socket.close_with_code(NORMAL));
+            report(self.socket.close_with_code(close::NORMAL));
         }
     }
 }
 
-/// The purpose was fulfilled (RFC 6455 §7.4.1).
-const NORMAL: u16 = 1000;
-
 /// What browsers let a page say; other codes make `close` throw.
 const fn legal(code: u16) -> u16 {
-    if matches!(code, NORMAL | 3000..=4999) { code } else { NORMAL }
+    if matches!(code, close::NORMAL | 3000..=4999) { code } else { close::NORMAL }
 }
 
 fn receive(data: JsValue, on_event: &impl Fn(SocketEvent<'_>)) {

@@ -1,5 +1,8 @@
 //! Every limit and delay of the machine, named with its unit, with its default.
 
+/// Pings that may be unanswered at once; more would only say the same.
+pub const PINGS_OUTSTANDING_MAX: usize = 8;
+
 /// How the machine behaves. The defaults are the contract of `docs/PROTOCOL.md`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {

@@ -1,10 +1,7 @@
 //! Keepalive of an open socket: when to ping it, when it is dead, and the round trips.
 
-use crate::sync::config::Config;
+use crate::sync::config::{Config, PINGS_OUTSTANDING_MAX};
 use crate::sync::time::{Now, Timestamp};
-
-/// Pings that may be unanswered at once; more would only say the same.
-const OUTSTANDING_MAX: usize = 8;
 
 /// The keepalive of one socket.
 #[derive(Clone, Debug)]
@@ -80,7 +77,7 @@ impl Keepalive {
         self.next_ping = now.at + config.heartbeat_ms;
         self.last_echo += 1;
         self.outstanding.push(Ping { echo: self.last_echo, sent: now });
-        if self.outstanding.len() > OUTSTANDING_MAX {
+        if self.outstanding.len() > PINGS_OUTSTANDING_MAX {
             self.outstanding.remove(0);
         }
         Heartbeat::Ping(self.last_echo)

@@ -1,11 +1,8 @@
 //! Freshness: when the state was last known to be the server's newest, and what may still prove it.
 
 use crate::protocol::SequenceNumber;
-use crate::sync::config::Config;
+use crate::sync::config::{Config, PINGS_OUTSTANDING_MAX};
 use crate::sync::time::{Now, Timestamp};
-
-/// Ping checkpoints kept; as many as pings may be unanswered.
-const CHECKPOINTS_MAX: usize = 8;
 
 /// What is proven of the state's age.
 #[derive(Clone, Debug, Default)]
@@ -127,7 +124,7 @@ impl Freshness {
     /// A ping is sent while the socket must carry `next`.
     pub(super) fn record_ping(&mut self, sent: Now, next: SequenceNumber) {
         self.checkpoints.push(PingCheckpoint { sent, next });
-        if self.checkpoints.len() > CHECKPOINTS_MAX {
+        if self.checkpoints.len() > PINGS_OUTSTANDING_MAX {
             self.checkpoints.remove(0);
         }
     }
