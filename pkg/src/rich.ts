@@ -56,7 +56,7 @@ export function restFetcher(options: RestOptions = {}): RichCampaignFetch {
 }
 
 /**
- * The ready `fetchSnapshot` of a client: the same request, whose whole text goes to the client unread.
+ * The ready `fetchSnapshot` of a client: the same request, whose whole text goes to the client as it is, checked only to be JSON.
  * The client verifies it, and opens it if it is sealed. Rejects with `fetch_failed`, whose `cause` says why.
  */
 export function restSnapshot(options: RestOptions = {}): (campaignId: string) => Promise<string> {
