@@ -12,13 +12,6 @@
 //!
 //! [`value`] is the form of everything that leaves them.
 
-#[macro_use]
-#[cfg(feature = "planted-bugs")]
-pub mod planted;
-#[macro_use]
-#[cfg(not(feature = "planted-bugs"))]
-mod planted;
-
 #[cfg(target_arch = "wasm32")]
 #[deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
 pub mod browser;

@@ -24,7 +24,6 @@ impl<T> Patch<T> {
         match (value, content) {
             (Value::Absent, _) => Self::Absent,
             (_, Some(content)) => Self::Value(content),
-            _ if planted!(NullIgnored) => Self::Absent,
             _ => Self::Null,
         }
     }

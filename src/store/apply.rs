@@ -66,9 +66,6 @@ impl CampaignStore {
 
     /// After any event about rows, the domain count is the number of rows.
     fn recount(&mut self) {
-        if planted!(TotalNotCounted) {
-            return;
-        }
         let rows = self.table.len() as u64;
         self.record.get_or_insert_default().total_domain_count = rows;
     }
@@ -76,13 +73,9 @@ impl CampaignStore {
     /// Progress speaks of one phase: of another than ours it is late, or early, and changes nothing.
     fn apply_progress(&mut self, progress: &Progress) {
         let Some(record) = self.record.as_mut() else { return };
-        if record.phase == progress.phase || planted!(ProgressOfAnyPhase) {
-            let before = record.counters.processed_items;
+        if record.phase == progress.phase {
             record.status = progress.status;
             record.counters = progress.counters;
-            if planted!(CountersOnlyRise) {
-                record.counters.processed_items = record.counters.processed_items.max(before);
-            }
         }
     }
 
@@ -101,7 +94,7 @@ impl CampaignStore {
         meta: EventMeta<'_>,
     ) -> Result<Change, Fault> {
         let mut change = Change { claim: claim(transition), ..Change::default() };
-        if let Some(code) = transition.refusal().filter(|_| !planted!(RefusalIgnored)) {
+        if let Some(code) = transition.refusal() {
             self.error = Some(code);
             change.refused = Some(code);
             // Its own count and digest must not clear the error that it raises.
@@ -117,9 +110,6 @@ impl CampaignStore {
         }
         let after = record_after(before, transition).map_err(Fault::Invalid)?;
         change.phase = PhaseChange::between(before, &after);
-        if planted!(TransitionEmptiesTable) {
-            self.table = super::DomainTable::default();
-        }
         self.record = Some(after);
         self.last_transition = Some(LastTransition {
             transition: transition.clone(),
@@ -179,9 +169,5 @@ fn record_from_counts(before: Option<&CampaignRecord>, transition: &Transition) 
 }
 
 fn rollback_of(transition: &Transition) -> Option<&Rollback> {
-    if transition.transition_type == "error_recovery" && !planted!(RollbackIgnored) {
-        transition.rollback.as_ref()
-    } else {
-        None
-    }
+    if transition.transition_type == "error_recovery" { transition.rollback.as_ref() } else { None }
 }

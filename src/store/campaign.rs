@@ -98,8 +98,7 @@ impl CampaignStore {
     /// answer must not make a table vanish.
     pub fn swap(&mut self, staging: Staging) -> Swapped {
         let missing = self.missing_in(&staging.table, None);
-        let keep = missing.len() as u64 > large_discrepancy(self.table.len() as u64)
-            && !planted!(RowsVanish);
+        let keep = missing.len() as u64 > large_discrepancy(self.table.len() as u64);
         let mut swapped = Swapped { rows: staging.table.len() as u64, ..Swapped::default() };
         for id in &missing {
             if keep {
@@ -122,8 +121,7 @@ impl CampaignStore {
     /// Replaces the rows of some buckets by a verified download of just these, in one step.
     pub fn repair(&mut self, staging: Staging, buckets: &[u8]) -> Result<Swapped, Code> {
         let missing = self.missing_in(&staging.table, Some(buckets));
-        let keep = missing.len() as u64 > large_discrepancy(self.table.len() as u64)
-            && !planted!(RowsVanish);
+        let keep = missing.len() as u64 > large_discrepancy(self.table.len() as u64);
         let mut swapped = Swapped { rows: staging.table.len() as u64, ..Swapped::default() };
         for id in &missing {
             if keep {

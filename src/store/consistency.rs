@@ -31,8 +31,7 @@ impl Claim {
         let local_count = table.len() as u64;
         let same_digest = self.digest.is_none_or(|digest| digest == table.digest());
         let differs = self.count != local_count || !same_digest;
-        (differs != planted!(CountRuleInverted))
-            .then_some(Discrepancy { server_count: self.count, local_count })
+        differs.then_some(Discrepancy { server_count: self.count, local_count })
     }
 }
 

@@ -100,8 +100,7 @@ impl Context {
     /// When to retry after a server asked for a pause of `ms`: not before, not all at once, and within
     /// [`Config::retry_after_max_ms`] and a half.
     pub fn retry_at(&mut self, ms: u64) -> Timestamp {
-        let unbounded = planted!(PatienceUnbounded);
-        let ms = if unbounded { ms } else { ms.min(self.config.retry_after_max_ms) };
+        let ms = ms.min(self.config.retry_after_max_ms);
         self.now.at + ms + self.rng.up_to(ms / 2)
     }
 

@@ -284,10 +284,8 @@ impl Router {
 
     /// An error that names no campaign: its request alone says whose it is.
     fn on_bare_error(&mut self, request_id: Option<&str>, message: &ServerMessage<'_>) -> Verdict {
-        let asked = |it: &&Subscription| {
-            request_id.is_some_and(|id| it.replica().has_requested(id))
-                && !planted!(BareErrorUnheard)
-        };
+        let asked =
+            |it: &&Subscription| request_id.is_some_and(|id| it.replica().has_requested(id));
         let Some(asker) = self.subscriptions.values().find(asked) else { return Verdict::Control };
         let asker = asker.id().clone();
         self.with_active(asker.as_str(), |subscription, cx| {
@@ -298,7 +296,6 @@ impl Router {
     fn on_pong(&mut self, echo: Option<u64>, heads: &[Head<'_>]) -> Verdict {
         let now = self.cx.now;
         let sent: Option<Now> = echo.and_then(|echo| self.connection.on_pong(echo));
-        let sent = if planted!(ProofDatedLate) { sent.map(|_| now) } else { sent };
         if let Some(sent) = sent {
             self.cx.metrics.rtt_ms.record(now.at.since(sent.at));
         }

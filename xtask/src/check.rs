@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::build::{self, PROJECTS};
 use crate::npm::Project;
+use crate::planted;
 use crate::repo::{Repo, run};
 use crate::setup;
 
@@ -78,13 +79,13 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
             ],
         ),
         cargo(
-            "clippy, planted bugs",
+            "clippy, simulator with sealed content",
             &[
                 "clippy",
                 "--package",
                 "campaign-sync-simulation",
                 "--features",
-                "encrypted,planted-bugs",
+                "encrypted",
                 "--all-targets",
                 "--",
                 "-D",
@@ -92,6 +93,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
             ],
         ),
         documentation,
+        Check { name: "planted faults".to_owned(), command: planted::command(repo, "--check") },
     ];
     checks.extend(PROJECTS.iter().filter_map(|directory| types(repo, directory)));
     checks

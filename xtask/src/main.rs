@@ -14,6 +14,7 @@ mod model;
 mod mutants;
 mod npm;
 mod pack;
+mod planted;
 mod record;
 mod repo;
 mod setup;
@@ -40,23 +41,27 @@ cargo xtask <command>
   build                                  compile the wasm, the npm package and the demo page
   check                                  formatting, clippy, documentation and TypeScript types
   sim   [--seeds N] [--seed S] [--minutes M] [--only model|sealed|core]
-        [--journals FILE]
+        [--journals FILE] [--fail-fast]
                                          simulate seeded faults; a failing seed is printed, with the
                                          options that show it in the shortest run; only in worlds of
-                                         one kind
+                                         one kind; without the regressions, up to the first failure
   conform ws://HOST:PORT/PATH [--token T] [--server FILE] [--case ID]
                                          whether a server that runs keeps the contract, case by case
   fuzz  [TARGET...] [--seconds N]        libFuzzer on the targets of tests/fuzz, N seconds each; a
                                          finding is kept in target/fuzz/found
   model [--faults N] [--timers N]        every interleaving of a small world, into
-                                         target/report/model.json
+                                         target/report/model.json; then a planted fault must be found
+        --planted                        look for the planted fault only
   mutants [--shard K/N] [--jobs N] [--again]
                                          change the code that decides in one spot after the other: the
                                          tests must notice, into target/report/mutants.json; only those
                                          that docs/soak/mutants.json says they did not, with namesakes
                                          in the same file, into target/report/survivors.json
-  planted                                look for every planted bug, into docs/PLANTED.md
-  soak  [sim] [fuzz] [model] [histories] [crash] [mutants] [survivors]
+  planted [NAME...]                      plant each fault of tests/planted (or these) alone in a copy
+                                         of the tree; the simulator must find it, into docs/PLANTED.md
+          --drawn                        only the fault that the commit draws
+          --check                        only check that the patches apply
+  soak  [sim] [fuzz] [model] [histories] [crash] [mutants] [survivors] [planted]
                                          what takes hours, into docs/soak
   table                                  every state with every input, into docs/TRANSITIONS.md
   size                                   weigh the main entry, into target/report/size.json
@@ -97,7 +102,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         Some("fuzz") => fuzz::run_command(&repo, &fuzz::Options::parse(arguments)?)?,
         Some("model") => model::run_command(&repo, model::Options::parse(arguments)?)?,
         Some("mutants") => mutants::run_command(&repo, &mutants::Options::parse(arguments)?)?,
-        Some("planted") => done(arguments).and_then(|()| sim::plant_command(&repo))?,
+        Some("planted") => planted::run_command(&repo, planted::Options::parse(arguments)?)?,
         Some("soak") => soak::run_command(&repo, arguments)?,
         Some("table") => done(arguments).and_then(|()| table::run_command(&repo))?,
         Some("size") => done(arguments).and_then(|()| size::run_command(&repo))?,

@@ -8,6 +8,11 @@ use pico_args::Arguments;
 
 use crate::repo::{Repo, run};
 
+/// The simulator.
+pub(crate) const PACKAGE: &str = "campaign-sync-simulation";
+/// With sealed worlds.
+pub(crate) const FEATURES: [&str; 2] = ["--features", "encrypted"];
+
 /// What is passed on to the simulator, which knows what it means and says what is wrong with it.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -24,6 +29,13 @@ impl Options {
     pub(crate) fn seeds(count: u64) -> Self {
         Self { arguments: vec!["--seeds".into(), count.to_string().into()] }
     }
+
+    /// So many seeds, up to the first that fails.
+    pub(crate) fn fail_fast(count: u64) -> Self {
+        let mut options = Self::seeds(count);
+        options.arguments.push("--fail-fast".into());
+        options
+    }
 }
 
 /// Simulates.
@@ -33,30 +45,18 @@ pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
 
 /// The command that simulates.
 pub(crate) fn command(repo: &Repo, options: &Options) -> Command {
-    let mut command = simulator(repo, &["--features", "encrypted"]);
-    command.args(&options.arguments);
+    let mut command = cargo(repo, "run");
+    command.arg("--").args(&options.arguments);
     command
 }
 
-/// Writes the table of planted bugs, of which each must be found.
-pub(crate) fn plant_command(repo: &Repo) -> Result<()> {
-    run(&mut planted(repo, "--planted"))
+/// The command that builds the simulator.
+pub(crate) fn build(repo: &Repo) -> Command {
+    cargo(repo, "build")
 }
 
-/// The command that looks for the planted bugs, which the table must list.
-pub(crate) fn check_planted(repo: &Repo) -> Command {
-    planted(repo, "--planted-as-listed")
-}
-
-fn planted(repo: &Repo, option: &str) -> Command {
-    let mut command = simulator(repo, &["--features", "planted-bugs"]);
-    command.arg(option);
-    command
-}
-
-fn simulator(repo: &Repo, features: &[&str]) -> Command {
+fn cargo(repo: &Repo, subcommand: &str) -> Command {
     let mut command = repo.command("cargo");
-    command.args(["run", "--release", "--package", "campaign-sync-simulation"]);
-    command.args(features).arg("--");
+    command.args([subcommand, "--release", "--package", PACKAGE]).args(FEATURES);
     command
 }

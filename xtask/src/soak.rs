@@ -11,6 +11,7 @@ use crate::conform;
 use crate::fuzz;
 use crate::model;
 use crate::mutants;
+use crate::planted;
 use crate::repo::{Repo, read, run};
 use crate::setup;
 use crate::sim;
@@ -36,10 +37,11 @@ enum Stage {
     Crash,
     Mutants,
     Survivors,
+    Planted,
 }
 
 impl Stage {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Simulator,
         Self::Fuzz,
         Self::Model,
@@ -47,6 +49,7 @@ impl Stage {
         Self::Crash,
         Self::Mutants,
         Self::Survivors,
+        Self::Planted,
     ];
 
     const fn name(self) -> &'static str {
@@ -58,13 +61,14 @@ impl Stage {
             Self::Crash => "crash",
             Self::Mutants => "mutants",
             Self::Survivors => "survivors",
+            Self::Planted => "planted",
         }
     }
 
     /// Installs what it needs beside what cargo brings by itself.
     fn set_up(self, repo: &Repo) -> Result<()> {
         match self {
-            Self::Simulator | Self::Model => Ok(()),
+            Self::Simulator | Self::Model | Self::Planted => Ok(()),
             Self::Mutants | Self::Survivors => setup::for_mutants(repo),
             Self::Fuzz | Self::Histories | Self::Crash => setup::everything(repo),
         }
@@ -94,6 +98,10 @@ impl Stage {
             Self::Survivors => {
                 mutants::measure(repo, &mutants::Options::again())?;
                 report(repo, "survivors.json")
+            }
+            Self::Planted => {
+                planted::run_command(repo, planted::Options::everything())?;
+                Ok(format!("{{\"table\": \"{}\"}}", planted::TABLE))
             }
         }
     }
@@ -130,9 +138,9 @@ pub(crate) fn run_command(repo: &Repo, arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The commit that runs. What is not committed cannot be told by one: reports of other stages aside.
+/// The commit that runs. Nothing may be uncommitted but the reports of other stages.
 fn commit(repo: &Repo) -> Result<String> {
-    let status = ["status", "--porcelain", "--", ".", ":!docs/soak"];
+    let status = ["status", "--porcelain", "--", ".", ":!docs/soak", ":!docs/PLANTED.md"];
     let changed = read(repo.command("git").args(status))?;
     if !changed.is_empty() {
         bail!("commit first, so that the report can say what it ran on:\n{changed}");

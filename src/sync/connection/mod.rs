@@ -174,7 +174,6 @@ impl Connection {
         }
         match token {
             Some(token) => self.open_socket_with(cx, Some(token)),
-            None if planted!(ReconnectDies) => {}
             None => self.wait_for_next_attempt(cx),
         }
         true
@@ -328,9 +327,7 @@ impl Connection {
         let now = cx.now.at;
         match &self.state {
             ConnectionState::Waiting { until } if *until <= now => self.begin_attempt(cx),
-            ConnectionState::AskingToken { deadline, .. }
-                if *deadline <= now && !planted!(ReconnectDies) =>
-            {
+            ConnectionState::AskingToken { deadline, .. } if *deadline <= now => {
                 self.wait_for_next_attempt(cx);
             }
             // A server that does not acknowledge may be overloaded: the next attempt may fare better.

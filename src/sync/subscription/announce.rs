@@ -59,9 +59,7 @@ impl Subject<'_> {
             });
             return;
         }
-        if !planted!(CacheKeptInTransition) {
-            self.invalidate(cx, "phase_transition");
-        }
+        self.invalidate(cx, "phase_transition");
         let Some(phase) = change.phase else { return };
         cx.notify(Notice::PhaseTransition(PhaseTransition {
             trigger_reason: transition.trigger_reason.clone(),

@@ -44,8 +44,7 @@ impl DedupeWindow {
         let number = number.get();
         let remembered = number >= self.first
             && number <= self.last
-            && self.last - number
-                < self.hashes.len() as u64 / if planted!(WindowHalved) { 2 } else { 1 };
+            && self.last - number < self.hashes.len() as u64;
         let slot = ((number.wrapping_sub(self.first)) as usize) % self.capacity.max(1);
         if remembered { self.hashes.get(slot).copied() } else { None }
     }

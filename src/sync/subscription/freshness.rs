@@ -74,9 +74,7 @@ impl Freshness {
     /// this one.
     pub(super) fn on_open(&mut self, now: Now) {
         self.clear_checkpoints();
-        if !planted!(ProofKeptAcrossSockets) {
-            self.clear(now);
-        }
+        self.clear(now);
         self.loaded_from_rest = false;
     }
 

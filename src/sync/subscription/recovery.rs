@@ -372,7 +372,7 @@ impl Recovery {
             return false;
         }
         let scheduled = matches!(self.state, State::Idle | State::Scheduled { .. });
-        if !scheduled && !planted!(RequestOnce) {
+        if !scheduled {
             self.retry_with_backoff(cx);
         }
         true
@@ -385,7 +385,7 @@ impl Recovery {
             return;
         }
         let allowed = self.rate.allowed_at(&cx.config, cx.now.at);
-        if allowed > cx.now.at && !planted!(RequestFlood) {
+        if allowed > cx.now.at {
             self.state = State::Scheduled { need, at: allowed };
             return;
         }

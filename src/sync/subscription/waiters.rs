@@ -36,8 +36,6 @@ impl Waiters {
         self.0.retain(|(wanted, ticket)| {
             let here =
                 wanted.epoch == reached.epoch && wanted.sequence_number <= reached.sequence_number;
-            let early = wanted.sequence_number == reached.sequence_number.next();
-            let here = here || planted!(PromiseTooEarly) && early;
             let done = here || retired.contains(&wanted.epoch);
             if done {
                 cx.effect(Effect::Settle(*ticket, None));

@@ -2,7 +2,7 @@
 //! messages that are lost, doubled or overtaken. The machine is the real one.
 //!
 //! `cargo xtask model` searches with `stateright` until there is no new state, and writes what it went
-//! through into `target/report/model.json`. With `--planted` it must find a planted bug instead.
+//! through into `target/report/model.json`.
 
 mod script;
 mod server;
@@ -19,8 +19,7 @@ use stateright::{Checker, Expectation, Model, Property};
 use script::EVENTS;
 use world::{Budget, World};
 
-const USAGE: &str =
-    "usage: campaign-sync-model [--faults N] [--timers N] [--planted] [--report FILE]";
+const USAGE: &str = "usage: campaign-sync-model [--faults N] [--timers N] [--report FILE]";
 
 /// What may happen next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,18 +50,6 @@ enum Action {
 #[derive(Clone, Debug)]
 struct Search {
     budget: Budget,
-    planted: bool,
-}
-
-impl Search {
-    /// Every thread of the search has faults of its own.
-    fn plant(&self) {
-        #[cfg(feature = "planted-bugs")]
-        campaign_sync::planted::plant(
-            self.planted.then_some(campaign_sync::planted::Bug::HeldForgotten),
-        );
-        let _ = self.planted;
-    }
 }
 
 /// A connection that loses its greeting, and nothing else, is none: no transport does that.
@@ -75,7 +62,6 @@ impl Model for Search {
     type Action = Action;
 
     fn init_states(&self) -> Vec<World> {
-        self.plant();
         vec![World::live(self.budget)]
     }
 
@@ -115,7 +101,6 @@ impl Model for Search {
     }
 
     fn next_state(&self, before: &World, action: Action) -> Option<World> {
-        self.plant();
         let mut world = before.clone();
         match action {
             Action::Commit(campaign) => world.commit(campaign),
@@ -161,8 +146,7 @@ impl Model for Search {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always("G1 G2 G3 G4 G5 G8 hold", |_, world: &World| world.broken.is_none()),
-            Property::always("G9 everything becomes well", |search: &Self, world: &World| {
-                search.plant();
+            Property::always("G9 everything becomes well", |_, world: &World| {
                 world.is_followed_further() || world.converges()
             }),
             Property::sometimes("all is shown and live", |_, world: &World| {
@@ -183,12 +167,11 @@ impl Model for Search {
 struct Options {
     faults: u8,
     timers: u8,
-    planted: bool,
     report: Option<String>,
 }
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options { faults: 1, timers: 0, planted: false, report: None };
+    let mut options = Options { faults: 1, timers: 0, report: None };
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("`{name}` needs a value"));
         let few = |text: String| match text.parse() {
@@ -199,8 +182,6 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
             "--faults" => options.faults = few(value()?)?,
             "--timers" => options.timers = few(value()?)?,
             "--report" => options.report = Some(value()?),
-            "--planted" if cfg!(feature = "planted-bugs") => options.planted = true,
-            "--planted" => return Err("`--planted` needs the feature planted-bugs".to_owned()),
             _ => return Err(format!("there is no option `{name}`")),
         }
     }
@@ -218,9 +199,9 @@ fn main() -> ExitCode {
 }
 
 fn search(options: &Options) -> ExitCode {
-    let Options { faults, timers, planted, .. } = *options;
+    let Options { faults, timers, .. } = *options;
     let budget = Budget { faults, early_timers: 1, timers, restarts: 1, truncations: 1 };
-    let (model, began) = (Search { budget, planted }, Instant::now());
+    let (model, began) = (Search { budget }, Instant::now());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let checker = model.checker().threads(threads).spawn_bfs().join();
     let (states, depth) = (checker.unique_state_count(), checker.max_depth());
@@ -247,7 +228,7 @@ fn search(options: &Options) -> ExitCode {
         began.elapsed().as_secs_f64()
     );
     let report = json!({"faults": faults, "timers": timers, "states": states,
-        "generated": checker.state_count(), "depth": depth, "planted": planted,
+        "generated": checker.state_count(), "depth": depth,
         "properties": properties.iter().map(|it| it.name).collect::<Vec<_>>(),
         "failed": failed});
     if let Some(file) = &options.report
@@ -256,11 +237,8 @@ fn search(options: &Options) -> ExitCode {
         eprintln!("{file} cannot be written: {error}");
         return ExitCode::FAILURE;
     }
-    // A planted bug that nothing finds says that the search sees nothing.
-    let ok = failed.is_empty() != planted;
-    let count = if planted { usize::from(!ok) } else { failed.len() };
-    let word = if ok { "ok" } else { "FAILED" };
-    let passed = if planted { usize::from(ok) } else { properties.len() - count };
-    println!("test result: {word}. {passed} passed; {count} failed");
-    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let count = failed.len();
+    let word = if count == 0 { "ok" } else { "FAILED" };
+    println!("test result: {word}. {} passed; {count} failed", properties.len() - count);
+    if count == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -21,8 +21,6 @@ mod oracle;
 mod pages;
 mod patience;
 mod people;
-#[cfg(feature = "planted-bugs")]
-mod planted;
 mod reduction;
 mod reference;
 mod regressions;
@@ -84,8 +82,6 @@ fn main() -> ExitCode {
     let began = Instant::now();
     let everything = matches!(&options, Options::Many(span) if span.only.is_none());
     let results = match options {
-        #[cfg(feature = "planted-bugs")]
-        Options::Planted { write } => return planted::run(write),
         Options::One(seed, reduction) => one(seed, &reduction),
         Options::Many(span) => {
             let results = many(&span);
@@ -112,15 +108,19 @@ fn one(seed: u64, reduction: &Reduction) -> Results {
 fn many(span: &Span) -> Results {
     let results = Mutex::new(Results::default());
     let (next, began) = (AtomicU64::new(0), Instant::now());
-    let regressions = regressions::COUNT as u64;
+    // Seeds are handed out in order, so every seed before the first failing one runs to its end.
+    let first_failure = AtomicU64::new(u64::MAX);
+    let regressions = if span.fail_fast { 0 } else { regressions::COUNT as u64 };
     let worker = || {
         let mut own = Results::default();
         loop {
             let turn = next.fetch_add(1, Ordering::Relaxed);
-            let known = usize::try_from(turn).ok().and_then(regressions::seed);
+            let known = usize::try_from(turn).ok().filter(|_| turn < regressions);
+            let known = known.and_then(regressions::seed);
             let number = turn.saturating_sub(regressions);
             let seed = known.unwrap_or_else(|| span.first.saturating_add(number));
-            let failed = own.failures.len() >= FAILURES_MAX;
+            let failed = own.failures.len() >= FAILURES_MAX
+                || (span.fail_fast && first_failure.load(Ordering::Relaxed) < seed);
             let over = number >= span.count || began.elapsed() >= span.time;
             if failed || (known.is_none() && over) {
                 break;
@@ -131,6 +131,9 @@ fn many(span: &Span) -> Results {
             let hashed = span.journals.is_some() || seed.is_multiple_of(REPEAT_EVERY);
             let keep = if hashed { Keep::Hash } else { Keep::Nothing };
             run_seed(seed, &Reduction::default(), keep, &mut own);
+            if !own.failures.is_empty() {
+                first_failure.fetch_min(seed, Ordering::Relaxed);
+            }
             if seed.is_multiple_of(PROGRESS_EVERY) {
                 println!("seed {seed}, {:.0} s", began.elapsed().as_secs_f64());
             }

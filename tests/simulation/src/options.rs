@@ -11,7 +11,7 @@ use super::reference::Defect;
 /// How to ask for what.
 pub(crate) const USAGE: &str = "\
 usage: simulation [--seeds N] [--seed S] [--minutes M] [--only model|sealed|core]
-                  [--journals FILE]
+                  [--journals FILE] [--fail-fast]
        simulation --seed S [--without FAULT,FAULT…] [--clients N] [--campaigns N] [--chaos-ms T]";
 
 /// Seeds that run when nobody says how many.
@@ -24,12 +24,6 @@ pub(crate) enum Options {
     One(u64, Reduction),
     /// The regressions, and the seeds from one on.
     Many(Span),
-    /// The planted bugs; their table is written, or must be there.
-    #[cfg(feature = "planted-bugs")]
-    Planted {
-        /// Whether it is written.
-        write: bool,
-    },
 }
 
 /// Seeds that follow each other.
@@ -46,6 +40,8 @@ pub(crate) struct Span {
     /// Where a line for the journal of each seed is written: the seed, the hash and the number of lines.
     /// Two builds that behave alike write the same file.
     pub(crate) journals: Option<PathBuf>,
+    /// Whether the run ends at the first seed that fails. The regressions do not run then: the seeds count.
+    pub(crate) fail_fast: bool,
 }
 
 impl Options {
@@ -55,7 +51,7 @@ impl Options {
     /// What is wrong with them, for people.
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut seed, mut seeds, mut minutes, mut only) = (None, None, None, None);
-        let (mut reduction, mut journals) = (Reduction::default(), None);
+        let (mut reduction, mut journals, mut fail_fast) = (Reduction::default(), None, false);
         while let Some(name) = arguments.next() {
             let (chosen, most) = match name.as_str() {
                 "--seed" => (&mut seed, u64::MAX),
@@ -80,15 +76,15 @@ impl Options {
                     journals = Some(arguments.next().ok_or("`--journals` needs a file")?.into());
                     continue;
                 }
+                "--fail-fast" => {
+                    fail_fast = true;
+                    continue;
+                }
                 "--only" => {
                     let kind = arguments.next().as_deref().and_then(Kind::named);
                     only = Some(kind.ok_or("`--only` needs the kind of a world")?);
                     continue;
                 }
-                #[cfg(feature = "planted-bugs")]
-                "--planted" => return Ok(Self::Planted { write: true }),
-                #[cfg(feature = "planted-bugs")]
-                "--planted-as-listed" => return Ok(Self::Planted { write: false }),
                 _ => return Err(format!("there is no option `{name}`")),
             };
             let value = arguments.next().ok_or_else(|| format!("`{name}` needs a number"))?;
@@ -100,7 +96,7 @@ impl Options {
         }
         let time = minutes.map_or(Duration::MAX, |minutes| Duration::from_secs(60 * minutes));
         let (first, count) = match (seed, seeds, minutes) {
-            (Some(seed), None, None) if journals.is_none() => {
+            (Some(seed), None, None) if journals.is_none() && !fail_fast => {
                 return Ok(Self::One(seed, reduction));
             }
             (Some(seed), None, None) => (seed, 1),
@@ -111,7 +107,7 @@ impl Options {
             (_, None, Some(_)) => (seed.unwrap_or(1), u64::MAX),
             (None, None, None) => (1, SEEDS),
         };
-        Ok(Self::Many(Span { first, count, time, only, journals }))
+        Ok(Self::Many(Span { first, count, time, only, journals, fail_fast }))
     }
 }
 

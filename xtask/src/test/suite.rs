@@ -15,6 +15,7 @@ use crate::fuzz;
 use crate::load;
 use crate::model;
 use crate::npm::Project;
+use crate::planted;
 use crate::repo::{Repo, command_line};
 use crate::setup;
 use crate::sim;
@@ -37,7 +38,7 @@ pub(crate) enum Suite {
     Native,
     /// The simulator.
     Simulator,
-    /// The planted bugs, which the simulator must find.
+    /// One planted fault, which the simulator must find.
     Planted,
     /// The search through a small world.
     Model,
@@ -167,7 +168,7 @@ impl Suite {
             Self::Check => check_all(repo, log),
             Self::Native => native(repo, log),
             Self::Simulator => simulate(repo, log),
-            Self::Planted => runner(log, &mut sim::check_planted(repo)),
+            Self::Planted => runner(log, &mut planted::command(repo, "--drawn")),
             Self::Model => model(repo, log),
             Self::Fuzz => runner(log, &mut fuzz::command(repo, FUZZ_SECONDS)?),
             Self::Chromium => in_chromium(repo, log),
@@ -227,10 +228,10 @@ fn simulate(repo: &Repo, log: &mut Log) -> Result<Tally> {
     Ok(if success && tally.passed == 0 { Tally::of_one(true) } else { tally })
 }
 
-/// One search in which all must hold, and one in which a planted bug must be found.
+/// One search in which all must hold, and one in which a planted fault must be found.
 fn model(repo: &Repo, log: &mut Log) -> Result<Tally> {
     let mut success = true;
-    for mut search in model::commands(repo, model::Options::SMALL)? {
+    for mut search in model::commands(repo)? {
         success &= log.run(&mut search)?;
     }
     Ok(Tally::of_runner(&log.read()?, success))

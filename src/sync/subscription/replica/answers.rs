@@ -89,8 +89,7 @@ impl Replica {
             self.begin_log(cx, epoch.clone());
         }
         let joins = self.store.position().is_some_and(|position| {
-            position.epoch == *epoch
-                && (from <= position.sequence_number.next() || planted!(PartialReplay))
+            position.epoch == *epoch && from <= position.sequence_number.next()
         });
         if !joins || self.recovery.needs_snapshot() {
             self.recovery.require_snapshot(cx.now.at);
@@ -131,11 +130,11 @@ impl Replica {
 
     fn finish_snapshot(&mut self, cx: &mut Scope<'_>) {
         let Some(staging) = self.download.take_complete() else { return };
-        if !staging.is_sound() && !planted!(SnapshotUnchecked) {
+        if !staging.is_sound() {
             self.refuse_snapshot(cx, Code::InvalidSnapshot);
             return;
         }
-        if self.would_go_back(&staging) && !planted!(SnapshotGoesBack) {
+        if self.would_go_back(&staging) {
             // A lagging replica: its snapshot is older than what we show.
             self.retry_with_backoff(cx);
             return;
@@ -222,7 +221,7 @@ impl Replica {
             }
             return;
         }
-        if head.last_sequence_number > applied && !planted!(TailUnnoticed) {
+        if head.last_sequence_number > applied {
             self.request_recovery(cx, Reason::Tail, false);
         } else if let Some(expected) = sent.and_then(|sent| self.freshness.expected_at_ping(sent))
             && head.last_sequence_number.next() < expected
@@ -307,7 +306,7 @@ impl Replica {
         let is_other = |here: &Position| here.epoch != snapshot.position.epoch;
         let is_late =
             self.store.position().is_some_and(is_other) && self.freshness.is_replaced_since(began);
-        if is_late || (self.would_go_back(&staging) && !planted!(FetchGoesBack)) {
+        if is_late || self.would_go_back(&staging) {
             return Ok(());
         }
         self.freshness.note_rest_snapshot();

@@ -109,7 +109,7 @@ impl Replica {
     ) -> Verdict {
         let known = self.store.position().map_or("", |position| position.event_id.as_str());
         let broken = !known.is_empty() && sequence.previous_event_id() != Some(known);
-        if broken && !planted!(ChainUnchecked) {
+        if broken {
             return self.diverge(cx, "previous_event", sequence.number());
         }
         let data = match cx.encryption().open_event(envelope, sequence) {
@@ -137,12 +137,6 @@ impl Replica {
                 self.announce_change(cx, &body, change, timestamp);
                 Verdict::Applied
             }
-            Err(Fault::Invalid(_)) | Err(Fault::WrongPreviousPhase)
-                if planted!(AdvancedBeforeApplied) =>
-            {
-                self.advance(cx, sequence);
-                Verdict::Applied
-            }
             Err(Fault::Invalid(code)) => self.reject_event(cx, code),
             Err(Fault::WrongPreviousPhase) => self.diverge(cx, "previous_phase", sequence.number()),
         }
@@ -155,9 +149,7 @@ impl Replica {
         self.freshness.on_applied(number);
         self.recovery.on_applied(cx);
         cx.metrics.applied += 1;
-        if !planted!(ChangeUntold) {
-            cx.mark_changed(&self.id);
-        }
+        cx.mark_changed(&self.id);
         if sequence.is_checkpoint() || number.get().is_multiple_of(cx.config.log_every_events) {
             self.subject().sequence(cx, number, sequence.event_id());
         }

@@ -132,10 +132,10 @@ impl Replica {
         if !recovery.is_idle() || freshness.is_lagging() || repair.is_in_flight() {
             return Status::Recovering;
         }
-        if repair.is_mismatched() && !planted!(LiveThoughDiverged) {
+        if repair.is_mismatched() {
             return Status::Stale(StaleReason::Diverged);
         }
-        if freshness.is_fresh(config, now) || planted!(LiveUnproven) {
+        if freshness.is_fresh(config, now) {
             Status::Live
         } else if freshness.is_pending(config, now) {
             Status::Recovering

@@ -215,7 +215,7 @@ impl Replica {
             return;
         };
         let (position, rows) = (position.clone(), staging.table.len() as u64);
-        let sound = staging.completes(self.store.table(), buckets) || planted!(RepairUnchecked);
+        let sound = staging.completes(self.store.table(), buckets);
         let swapped = if sound { self.store.repair(staging, buckets).ok() } else { None };
         let Some(swapped) = swapped else {
             // A whole snapshot proves itself; if the server's claims contradict that one too, nothing
@@ -254,9 +254,6 @@ impl Replica {
         let differed = self.repair.on_installed(self.store.position());
         self.recovery.clear_failures();
         self.freshness.clear(cx.now);
-        if planted!(SnapshotProves) {
-            self.freshness.prove(cx.now);
-        }
         cx.want_ping();
         cx.metrics.snapshots += 1;
         self.subject().invalidate(cx, reason);
