@@ -8,8 +8,8 @@ use pico_args::Arguments;
 use crate::planted::{Slot, fault};
 use crate::repo::{Repo, run};
 
-/// The program that searches.
-const PACKAGE: &str = "campaign-sync-model";
+/// The program whose exhaustive mode this is.
+const PACKAGE: &str = "campaign-sync-simulation";
 /// The planted fault that the search must find: without a finding, nothing shows that it sees faults.
 const PLANTED: &str = "held-events-forgotten";
 
@@ -41,6 +41,7 @@ impl Options {
     }
 
     fn pass_to(self, command: &mut Command) {
+        command.arg("--exhaustive");
         command.args(["--faults", &self.faults.to_string(), "--timers", &self.timers.to_string()]);
     }
 }
@@ -62,7 +63,7 @@ pub(crate) fn commands(repo: &Repo) -> Result<[Command; 2]> {
 
 fn search(repo: &Repo, options: Options) -> Result<Command> {
     let mut command = repo.command("cargo");
-    command.args(["run", "--release", "--package", PACKAGE, "--"]);
+    command.args(["run", "--release", "--package", PACKAGE, "--features", "encrypted", "--"]);
     options.pass_to(&mut command);
     command.arg("--report").arg(repo.report("model.json")?);
     Ok(command)

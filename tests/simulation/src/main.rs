@@ -9,6 +9,7 @@
 mod chaos;
 mod client;
 mod evidence;
+mod exhaustive;
 mod faults;
 mod fetches;
 mod invariants;
@@ -72,7 +73,11 @@ struct Results {
 }
 
 fn main() -> ExitCode {
-    let options = match Options::read(env::args().skip(1)) {
+    let mut arguments = env::args().skip(1).peekable();
+    if arguments.next_if(|first| first == "--exhaustive").is_some() {
+        return exhaustive::run(arguments);
+    }
+    let options = match Options::read(arguments) {
         Ok(options) => options,
         Err(message) => {
             eprintln!("{message}\n{USAGE}");
@@ -148,7 +153,12 @@ fn many(span: &Span) -> Results {
             scope.spawn(worker);
         }
     });
-    results.into_inner().unwrap_or_else(|error| error.into_inner())
+    let mut results = results.into_inner().unwrap_or_else(|error| error.into_inner());
+    if span.fail_fast {
+        results.failures.sort();
+        results.failures.truncate(1);
+    }
+    results
 }
 
 fn run_seed(seed: u64, reduction: &Reduction, keep: Keep, results: &mut Results) {

@@ -12,7 +12,8 @@ use super::reference::Defect;
 pub(crate) const USAGE: &str = "\
 usage: simulation [--seeds N] [--seed S] [--minutes M] [--only model|sealed|core]
                   [--journals FILE] [--fail-fast]
-       simulation --seed S [--without FAULT,FAULT…] [--clients N] [--campaigns N] [--chaos-ms T]";
+       simulation --seed S [--without FAULT,FAULT…] [--clients N] [--campaigns N] [--chaos-ms T]
+       simulation --exhaustive [--faults N] [--timers N] [--report FILE]";
 
 /// Seeds that run when nobody says how many.
 const SEEDS: u64 = 200;

@@ -11,12 +11,8 @@ use crate::repo::{Repo, read};
 
 /// The workspace crates that a fault changes, with the optimisation level that makes build and run
 /// together the shortest. All other crates are built as for a release, so that their artefacts are shared.
-const LEVELS: [(&str, u8); 4] = [
-    ("campaign-sync", 1),
-    ("campaign-sync-harness", 0),
-    ("campaign-sync-model", 1),
-    ("campaign-sync-simulation", 0),
-];
+const LEVELS: [(&str, u8); 3] =
+    [("campaign-sync", 1), ("campaign-sync-harness", 0), ("campaign-sync-simulation", 0)];
 
 /// The copy, and where it is built.
 pub(crate) struct Slot<'a> {

@@ -148,8 +148,7 @@ impl Suite {
     pub(crate) fn absent(self, repo: &Repo) -> Option<String> {
         let needed = match self {
             Self::Build | Self::Check | Self::Native => return None,
-            Self::Simulator | Self::Planted => "tests/simulation/Cargo.toml",
-            Self::Model => "tests/model/Cargo.toml",
+            Self::Simulator | Self::Planted | Self::Model => "tests/simulation/Cargo.toml",
             Self::Fuzz => "tests/fuzz/Cargo.toml",
             Self::Chromium | Self::Firefox => "tests/browser/main.rs",
             Self::Package => "pkg/package.json",

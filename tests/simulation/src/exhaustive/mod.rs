@@ -1,14 +1,13 @@
-//! Every interleaving of a small world: two campaigns, five events, one restart, one truncation, and
-//! messages that are lost, doubled or overtaken. The machine is the real one.
+//! The exhaustive mode: every interleaving of a small world with two campaigns, five events, one restart,
+//! one truncation, and messages that are lost, doubled or overtaken. The machine is the real one.
 //!
-//! `cargo xtask model` searches with `stateright` until there is no new state, and writes what it went
-//! through into `target/report/model.json`.
+//! `cargo xtask model` runs it with `--exhaustive`: `stateright` searches until there is no new state. What
+//! it went through is written into `target/report/model.json`.
 
 mod script;
 mod server;
 mod world;
 
-use std::env;
 use std::fs;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -19,7 +18,7 @@ use stateright::{Checker, Expectation, Model, Property};
 use script::EVENTS;
 use world::{Budget, World};
 
-const USAGE: &str = "usage: campaign-sync-model [--faults N] [--timers N] [--report FILE]";
+const USAGE: &str = "usage: simulation --exhaustive [--faults N] [--timers N] [--report FILE]";
 
 /// What may happen next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -188,8 +187,9 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
     Ok(options)
 }
 
-fn main() -> ExitCode {
-    match options(env::args().skip(1)) {
+/// Searches as the arguments behind `--exhaustive` say.
+pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
+    match options(arguments) {
         Ok(options) => search(&options),
         Err(message) => {
             eprintln!("{message}\n{USAGE}");
