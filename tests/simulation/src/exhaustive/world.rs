@@ -297,8 +297,8 @@ impl World {
     /// What makes this state another one than others: everything but counters, limits and jitter.
     fn identity(&self) -> String {
         let machine = format!("{:?}", self.machine);
-        let counters = machine.find("config: ").zip(machine.find("socket: "));
-        let (limits, rest) = counters.unwrap_or((0, 0));
+        let counters = machine.find("config: ").zip(machine.find("effects: "));
+        let (limits, rest) = counters.expect("counters stand between the limits and the outbox");
         format!(
             "{}{}{:?}{:?}{:?}{:?}{:?}",
             &machine[..limits],
