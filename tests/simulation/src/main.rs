@@ -105,7 +105,7 @@ fn main() -> ExitCode {
 /// One seed, or a part of it, its journal printed.
 fn one(seed: u64, reduction: &Reduction) -> Results {
     let mut results = Results::default();
-    run_seed(seed, reduction, Keep::Print, &mut results);
+    run_seed(seed, reduction, Keep::Print, false, &mut results);
     results
 }
 
@@ -135,7 +135,7 @@ fn many(span: &Span) -> Results {
             }
             let hashed = span.journals.is_some() || seed.is_multiple_of(REPEAT_EVERY);
             let keep = if hashed { Keep::Hash } else { Keep::Nothing };
-            run_seed(seed, &Reduction::default(), keep, &mut own);
+            run_seed(seed, &Reduction::default(), keep, !span.fail_fast, &mut own);
             if !own.failures.is_empty() {
                 first_failure.fetch_min(seed, Ordering::Relaxed);
             }
@@ -161,12 +161,13 @@ fn many(span: &Span) -> Results {
     results
 }
 
-fn run_seed(seed: u64, reduction: &Reduction, keep: Keep, results: &mut Results) {
+/// Runs a seed; with `shorten`, the shortest run that shows its failure is searched for.
+fn run_seed(seed: u64, reduction: &Reduction, keep: Keep, shorten: bool, results: &mut Results) {
     match survive(seed, reduction, keep) {
         Ok(end) => {
             results.tally.add(&end.tally);
             if let Some(violation) = &end.violation {
-                fail(seed, keep, violation, results);
+                fail(seed, shorten, violation, results);
             } else if keep == Keep::Hash {
                 results.journals.insert(seed, (end.journal.hash(), end.journal.lines()));
                 if seed.is_multiple_of(REPEAT_EVERY) {
@@ -176,7 +177,7 @@ fn run_seed(seed: u64, reduction: &Reduction, keep: Keep, results: &mut Results)
         }
         Err(panic) => {
             results.tally.seeds += 1;
-            fail(seed, keep, &panic, results);
+            fail(seed, shorten, &panic, results);
         }
     }
 }
@@ -207,14 +208,14 @@ fn repeat(seed: u64, first: &End, results: &mut Results) {
     if (was.hash(), was.lines()) != (is.hash(), is.lines()) {
         let detail = format!("{} lines, then {} others", was.lines(), is.lines());
         let violation = Violation { guarantee: "same seed, same journal", detail };
-        fail(seed, Keep::Print, &violation, results);
+        fail(seed, false, &violation, results);
     }
 }
 
-/// A failure is told with the end of the shortest journal that shows it.
-fn fail(seed: u64, keep: Keep, violation: &Violation, results: &mut Results) {
+/// Reports a failure; with `shorten`, with the end of the shortest journal that shows it.
+fn fail(seed: u64, shorten: bool, violation: &Violation, results: &mut Results) {
     let mut text = format!("test seed {seed} ... FAILED\n{violation}\n");
-    if keep != Keep::Print {
+    if shorten {
         let lines = |reduction: &Reduction| match survive(seed, reduction, Keep::Nothing) {
             Ok(end) => end
                 .violation

@@ -41,7 +41,8 @@ pub(crate) struct Span {
     /// Where a line for the journal of each seed is written: the seed, the hash and the number of lines.
     /// Two builds that behave alike write the same file.
     pub(crate) journals: Option<PathBuf>,
-    /// Whether the run ends at the first seed that fails. The regressions do not run then: the seeds count.
+    /// Whether the run ends at the first seed that fails. Regressions do not run then, and no shorter run is
+    /// searched for.
     pub(crate) fail_fast: bool,
 }
 

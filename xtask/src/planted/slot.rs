@@ -12,7 +12,7 @@ use crate::repo::{Repo, read};
 /// The workspace crates that a fault changes, with the optimisation level that makes build and run
 /// together the shortest. All other crates are built as for a release, so that their artefacts are shared.
 const LEVELS: [(&str, u8); 3] =
-    [("campaign-sync", 1), ("campaign-sync-harness", 0), ("campaign-sync-simulation", 0)];
+    [("campaign-sync", 1), ("campaign-sync-harness", 0), ("campaign-sync-simulation", 1)];
 
 /// The copy, and where it is built.
 pub(crate) struct Slot<'a> {
