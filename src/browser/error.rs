@@ -1,5 +1,5 @@
 //! Errors as JavaScript sees them: a code from the closed list is thrown, and the package's own JavaScript
-//! makes an error of it. What a callback throws is reported to the console.
+//! makes an error of it. Exceptions of callbacks are reported to the console.
 
 use wasm_bindgen::prelude::*;
 

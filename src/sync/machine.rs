@@ -22,7 +22,7 @@ use crate::store::{CampaignView, ViewContext};
 pub struct Machine {
     router: Router,
     polling: Polling,
-    /// What the driver was told last to wake it at.
+    /// The timeout that the driver polled last.
     timer: Option<Timestamp>,
 }
 

@@ -42,7 +42,7 @@ pub(in crate::browser) fn query(json: &str) -> Result<(Query, Cow<'_, str>, Doma
     Ok((what, campaign_id.text_or_empty(), query))
 }
 
-/// What a word stands for; the first of them where there is none.
+/// The meaning of a word; of an absent one, the first meaning.
 fn word<T: Copy>(value: Value<'_>, words: &[(&str, T)]) -> Result<T, Code> {
     let first = words.first().map(|&(_, meaning)| meaning);
     let found = match value.text() {

@@ -1,7 +1,7 @@
 //! The connection: waiting, tokens, opening, negotiating, heartbeats, closing.
 //!
-//! This module alone assigns the state. What it asks of the driver it puts into the outbox; what the
-//! campaigns have to react to it returns as a [`ConnectionEvent`].
+//! This module alone assigns the state. It queues effects for the driver, and returns a
+//! [`ConnectionEvent`] where campaigns have to react.
 
 pub mod keepalive;
 pub mod state;

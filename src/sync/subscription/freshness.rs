@@ -70,8 +70,8 @@ impl Freshness {
         self.proof = Proof { replaced: Some(now), ..Proof::default() };
     }
 
-    /// Another socket is open: what the former one proved, perhaps of another server, is no proof of
-    /// this one.
+    /// Another socket is open. It may lead to another server, so the proofs of the former one do not
+    /// count.
     pub(super) fn on_open(&mut self, now: Now) {
         self.clear_checkpoints();
         self.clear(now);

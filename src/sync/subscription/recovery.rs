@@ -7,8 +7,8 @@
 //!  └──────position ≥ to──────────┴────────────────── Replaying │ ReceivingSnapshot
 //! ```
 //!
-//! This module alone assigns the state. What it asks of the server it puts into the outbox; everything
-//! else it returns.
+//! This module alone assigns the state. It queues its requests for the server and returns everything
+//! else.
 
 use super::cursor::SocketCursor;
 use super::failures::DeliveryFailures;
@@ -156,7 +156,8 @@ impl Recovery {
         matches!(&self.state, State::ReceivingSnapshot { epoch, .. } if epoch.as_str() == wanted)
     }
 
-    /// Another socket is open: what was needed is requested on it, and at least what was missed.
+    /// Another socket is open: schedules a request for the events since the position, or for what was
+    /// already needed.
     pub(super) fn on_open(&mut self, now: Timestamp, has_position: bool) {
         self.cursor = SocketCursor::default();
         let reason = if has_position { Reason::Reconnect } else { Reason::Connect };

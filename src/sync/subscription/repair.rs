@@ -1,6 +1,6 @@
 //! Repair of rows that differ: the digest finds the buckets, and only these are downloaded again.
 //!
-//! This module alone assigns the state. Its requests go into the outbox; what they lead to it returns.
+//! This module alone assigns the state. It queues its requests for the server and returns their outcome.
 
 use crate::protocol::server::CampaignDigest;
 use crate::protocol::snapshot::SnapshotPart;

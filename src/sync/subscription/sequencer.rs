@@ -96,7 +96,7 @@ impl Sequencer {
         self.window.clear();
     }
 
-    /// Holds an event until it is next; `None` if its epoch is none.
+    /// Holds an event until it is next; `None` if its epoch is invalid.
     pub(super) fn hold(&mut self, document: &str, sequence: &RawSequence<'_>) -> Option<Holding> {
         let epoch = Epoch::new(sequence.epoch()).ok()?;
         Some(self.held.hold(&epoch, sequence.number(), document, sequence.hash))

@@ -15,7 +15,7 @@ impl SnapshotDownload {
         self.0.as_deref()
     }
 
-    /// The server announced the snapshot at that position: what was staged of another is dropped.
+    /// The server announced the snapshot at that position: drops the parts of any other.
     pub(super) fn announce(&mut self, epoch: &Epoch, at: SequenceNumber) {
         let position = self.0.as_ref().map(|staging| &staging.position);
         if !position.is_some_and(|it| it.epoch == *epoch && it.sequence_number == at) {

@@ -232,8 +232,8 @@ impl Replica {
         self.resolve_waiters(cx);
     }
 
-    /// Completes a replay once its last event has been applied. What is held beyond it the server did
-    /// not have when it answered: what lies before that comes next on this socket, by itself.
+    /// Completes a replay once its last event has been applied and no event is held. The server did not
+    /// have held events when it answered; this socket carries their predecessors next.
     fn finish_replay(&mut self, cx: &mut Scope<'_>) {
         if !self.sequencer.holds_nothing() {
             return;

@@ -59,7 +59,7 @@ impl Replica {
         self.send_due_request(cx);
     }
 
-    /// The socket closed: what was in flight is requested again on the next one.
+    /// The socket closed: schedules the request in flight again, for the next socket.
     pub(in crate::sync) fn on_lost(&mut self, now: Timestamp) {
         self.recovery.requeue_in_flight(now);
     }

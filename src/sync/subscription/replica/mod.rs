@@ -269,7 +269,8 @@ impl Replica {
         Verdict::Refused(code)
     }
 
-    /// What another session, or another server, refused may be granted now. What has ended stays so.
+    /// Another session or server may grant access that the former one refused. A campaign that has ended
+    /// stays so.
     fn reactivate(&mut self) {
         if matches!(self.state, SubscriptionState::Failed(_)) {
             self.state = SubscriptionState::Active;

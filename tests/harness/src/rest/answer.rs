@@ -84,7 +84,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Nothing is claimed of sessions that the other servers have not been told, or asked.
+/// The refusal while the other servers of a shared log cannot be reached about sessions.
 pub(super) fn unavailable() -> Refusal {
     let message = "the servers that share the log cannot be reached";
     Refusal { status: Some(503), ..Refusal::new(Code::Internal, message) }
