@@ -10,14 +10,6 @@ use serde_json::{Value, json};
 use crate::wire::{self, CAMPAIGN, EPOCH, Log, message};
 use crate::world::{World, id};
 
-fn negotiating(config: Config) -> World {
-    let mut world = World::new(config);
-    world.input(Input::Retain(id(CAMPAIGN)));
-    world.input(Input::Connect);
-    world.open();
-    world
-}
-
 fn with_token() -> Config {
     Config { has_token: true, ..Config::default() }
 }
@@ -36,7 +28,7 @@ fn delay_after_close(world: &mut World, code: u16) -> u64 {
 
 #[test]
 fn an_acknowledgement_of_v1_opens_the_connection() {
-    let mut world = negotiating(Config::default());
+    let mut world = World::negotiating(Config::default());
     let init = &world.sent[0];
     assert_eq!(init["type"], "connection_init");
     assert_eq!(init["protocols"], json!(["campaign-sync.v1"]));

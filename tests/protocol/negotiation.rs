@@ -5,16 +5,8 @@ use campaign_sync::sync::input::Wake;
 use campaign_sync::sync::{Config, Input, Notice, Verdict};
 use serde_json::json;
 
-use crate::wire::{self, CAMPAIGN, Log, message};
-use crate::world::{World, id};
-
-fn negotiating(config: Config) -> World {
-    let mut world = World::new(config);
-    world.input(Input::Retain(id(CAMPAIGN)));
-    world.input(Input::Connect);
-    world.open();
-    world
-}
+use crate::wire::{self, Log, message};
+use crate::world::World;
 
 /// The status, and the code of the last `connectionchange`.
 fn failure(world: &World) -> (String, Option<Code>) {
@@ -31,7 +23,7 @@ fn unsupported() -> (String, Option<Code>) {
 
 #[test]
 fn an_acknowledgement_of_another_protocol_ends_the_client_with_a_code() {
-    let mut world = negotiating(Config::default());
+    let mut world = World::negotiating(Config::default());
     world.receive(&message("connection_ack", &json!({"connectionId": "k"})));
     assert_eq!(failure(&world), unsupported());
     assert_eq!(world.closed.len(), 1, "the socket is given back");
@@ -41,7 +33,7 @@ fn an_acknowledgement_of_another_protocol_ends_the_client_with_a_code() {
 
 #[test]
 fn a_server_that_was_upgraded_is_followed_after_connect() {
-    let mut world = negotiating(Config::default());
+    let mut world = World::negotiating(Config::default());
     world.receive(&message("connection_ack", &json!({"connectionId": "k"})));
     world.input(Input::Connect);
     world.open();
@@ -58,7 +50,7 @@ fn a_damaged_first_document_is_counted_and_the_acknowledgement_still_awaited() {
     let foreign = r#"{"id":"","type":"connection","sequenceNumber":17}"#.to_owned();
     let pong = message("pong", &json!({}));
     for first in [event, pong, foreign, "not json".to_owned()] {
-        let mut world = negotiating(Config::default());
+        let mut world = World::negotiating(Config::default());
         assert!(matches!(world.receive(&first), Verdict::Refused(_)), "{first}");
         assert_eq!(world.machine.connection().state().as_str(), "connecting", "{first}");
         world.receive(&wire::ack());
@@ -68,7 +60,7 @@ fn a_damaged_first_document_is_counted_and_the_acknowledgement_still_awaited() {
 
 #[test]
 fn a_server_that_does_not_acknowledge_is_tried_again() {
-    let mut world = negotiating(Config::default());
+    let mut world = World::negotiating(Config::default());
     world.input(Input::Woke(Wake::Visible));
     world.advance(3_000);
     assert_eq!(world.closed.len(), 1);
@@ -77,7 +69,7 @@ fn a_server_that_does_not_acknowledge_is_tried_again() {
 
 #[test]
 fn an_error_before_the_acknowledgement_is_waited_over() {
-    let mut world = negotiating(Config::default());
+    let mut world = World::negotiating(Config::default());
     world.receive(&message("error", &json!({"code": "rate_limited", "message": "slow down"})));
     assert_eq!(world.machine.connection().state().as_str(), "connecting");
     world.receive(&wire::ack());

@@ -55,6 +55,15 @@ impl World {
         }
     }
 
+    /// Holds the campaign on an open socket that the server has not acknowledged.
+    pub(crate) fn negotiating(config: Config) -> Self {
+        let mut world = Self::new(config);
+        world.input(Input::Retain(id(CAMPAIGN)));
+        world.input(Input::Connect);
+        world.open();
+        world
+    }
+
     /// Connected to a server of v1, holding the campaign; the first recovery is asked for.
     pub(crate) fn connected(config: Config) -> Self {
         let mut world = Self::new(config);
