@@ -4,7 +4,7 @@
  */
 import type { CampaignView, DomainPage, DomainQuery, LogRecord, Metrics } from "./types.js";
 
-/** How the machine's shell is made. */
+/** How the machine's shell is made, as JSON. */
 export interface ClientOptions {
   url?: string;
   hasToken: boolean;
@@ -71,4 +71,4 @@ export interface WasmClient {
 }
 
 /** Its constructor. */
-export type WasmClientConstructor = new (options: ClientOptions, host: Host) => WasmClient;
+export type WasmClientConstructor = new (options: string, host: Host) => WasmClient;

@@ -33,7 +33,7 @@ export class Core {
   constructor(Client: WasmClientConstructor, settings: ClientOptions, options: CampaignSyncOptions, outlets: CoreOutlets) {
     this.#options = options;
     this.#outlets = outlets;
-    this.#client = new Client(settings, { perform: (effect, detail) => this.#perform(effect, detail) });
+    this.#client = new Client(JSON.stringify(settings), { perform: (effect, detail) => this.#perform(effect, detail) });
   }
 
   get closed(): boolean {

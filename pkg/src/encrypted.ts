@@ -3,8 +3,8 @@
  * here; everything else stays as it is. Its module is larger by the cipher, so the main one does
  * without it.
  */
-import * as generated from "../wasm/encrypted/campaign_sync.js";
-import type { ClientOptions, Host, WasmClient } from "./bridge.js";
+import * as generated from "../wasm/encrypted/campaign_sync_bg.js";
+import type { Host, WasmClient } from "./bridge.js";
 import { CampaignSync as PlainCampaignSync } from "./client.js";
 import { addCodes, asCampaignSyncError, CampaignSyncError } from "./errors.js";
 import { Loader, type InitInput } from "./module.js";
@@ -29,15 +29,15 @@ interface SealedClient extends WasmClient {
 /** Where the client goes that is just being made. */
 let made: ((client: SealedClient) => void) | undefined;
 
-class Client extends (generated.Client as new (options: ClientOptions, host: Host) => SealedClient) {
-  constructor(options: ClientOptions, host: Host) {
+class Client extends (generated.Client as new (options: string, host: Host) => SealedClient) {
+  constructor(options: string, host: Host) {
     super(options, host);
     made?.(this);
   }
 }
 
 // The priority is above that of the main module: if both are loaded, this one makes the clients.
-const loader = new Loader({ ...generated, Client, default: generated.default }, 1);
+const loader = new Loader({ ...generated, Client }, () => new URL("../wasm/encrypted/campaign_sync_bg.wasm", import.meta.url), 1);
 
 /** Loads the machine that opens sealed content; as `init` of `campaign-sync` otherwise. */
 export function init(input?: InitInput | Promise<InitInput>): Promise<void> {

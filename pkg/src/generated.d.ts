@@ -1,7 +1,5 @@
-// Stands in for the generated declarations where the wasm has not been compiled yet: a pattern is
-// only consulted when the file itself cannot be found.
-declare module "*/campaign_sync.js" {
+// What the package uses of the JavaScript that wasm-bindgen generates; `bridge.ts` declares the class.
+declare module "*/campaign_sync_bg.js" {
   export const Client: unknown;
-  export function initSync(options: { module: unknown }): unknown;
-  export default function init(options: { module_or_path: unknown }): Promise<unknown>;
+  export function __wbg_set_wasm(exports: WebAssembly.Exports): void;
 }

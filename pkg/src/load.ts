@@ -1,8 +1,8 @@
 /** Loading of the main module, which reads plain content. */
-import * as generated from "../wasm/campaign_sync.js";
+import * as generated from "../wasm/campaign_sync_bg.js";
 import { Loader, type InitInput } from "./module.js";
 
-const loader = new Loader(generated, 0);
+const loader = new Loader(generated, () => new URL("../wasm/campaign_sync_bg.wasm", import.meta.url), 0);
 
 /**
  * Loads the machine. Call it once, early; later calls wait for the first. After a failure the next

@@ -8,11 +8,10 @@ import { CampaignSyncError } from "./errors.js";
 /** Where the WebAssembly module comes from. */
 export type InitInput = string | URL | Request | Response | BufferSource | WebAssembly.Module;
 
-/** What the generated code of a module exports. */
+/** The JavaScript that wasm-bindgen generates beside a module: the module's imports, and the class that it exports. */
 export interface Generated {
   readonly Client: unknown;
-  initSync(options: { module: unknown }): unknown;
-  default(options: { module_or_path: unknown }): Promise<unknown>;
+  __wbg_set_wasm(exports: WebAssembly.Exports): void;
 }
 
 /** The generated class of the module in use. */
@@ -21,13 +20,19 @@ let current: { readonly client: WasmClientConstructor; readonly priority: number
 /** Loads one module, once. */
 export class Loader {
   readonly #generated: Generated;
+  readonly #file: () => InitInput;
   readonly #priority: number;
   #loading: Promise<void> | undefined;
   #ready = false;
 
-  /** @param priority If several modules are loaded, the one with the highest priority makes the clients. */
-  constructor(generated: Generated, priority: number) {
+  /**
+   * @param file The module's own file, for callers that name no other. It is resolved at the first use: `import.meta.url`
+   * is not an address everywhere.
+   * @param priority If several modules are loaded, the one with the highest priority makes the clients.
+   */
+  constructor(generated: Generated, file: () => InitInput, priority: number) {
     this.#generated = generated;
+    this.#file = file;
     this.#priority = priority;
   }
 
@@ -41,21 +46,27 @@ export class Loader {
   }
 
   async #load(input: InitInput | Promise<InitInput> | undefined): Promise<void> {
-    await this.#generated.default({ module_or_path: input });
-    this.#use();
+    this.#start(await instantiate((await input) ?? this.#file(), this.#imports()));
   }
 
   loadSync(input: BufferSource | WebAssembly.Module): void {
     if (this.#ready) return;
     try {
-      this.#generated.initSync({ module: input });
+      const module = kind(input) === "Module" ? (input as WebAssembly.Module) : new WebAssembly.Module(input as BufferSource);
+      this.#start(new WebAssembly.Instance(module, this.#imports()));
     } catch (cause) {
       throw new CampaignSyncError("load_failed", { cause });
     }
-    this.#use();
   }
 
-  #use(): void {
+  #imports(): WebAssembly.Imports {
+    return { "./campaign_sync_bg.js": this.#generated as unknown as WebAssembly.ModuleImports };
+  }
+
+  #start({ exports }: WebAssembly.Instance): void {
+    if (this.#ready) return; // `loadSync` was faster than the download.
+    this.#generated.__wbg_set_wasm(exports);
+    (exports["__wbindgen_start"] as () => void)();
     this.#ready = true;
     if (current !== undefined && current.priority > this.#priority) return;
     current = { client: this.#generated.Client as WasmClientConstructor, priority: this.#priority };
@@ -66,4 +77,24 @@ export class Loader {
 export function wasmClient(): WasmClientConstructor {
   if (current === undefined) throw new CampaignSyncError("not_initialized");
   return current.client;
+}
+
+async function instantiate(input: InitInput, imports: WebAssembly.Imports): Promise<WebAssembly.Instance> {
+  let source = input;
+  if (typeof source === "string" || kind(source) === "URL" || kind(source) === "Request") source = await fetch(source as URL);
+  if (kind(source) === "Module") return WebAssembly.instantiate(source as WebAssembly.Module, imports);
+  if (kind(source) !== "Response") return (await WebAssembly.instantiate(source as BufferSource, imports)).instance;
+  const response = source as Response;
+  if (!response.ok) throw new Error(`${response.status} ${response.url}`);
+  try {
+    return (await WebAssembly.instantiateStreaming(response.clone(), imports)).instance;
+  } catch {
+    // The server may send it under another type than `application/wasm`. If it is damaged, the bytes say so again.
+    return (await WebAssembly.instantiate(await response.arrayBuffer(), imports)).instance;
+  }
+}
+
+/** The name of a platform object's type, in whichever realm it was made. */
+function kind(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1).replace("WebAssembly.", "");
 }

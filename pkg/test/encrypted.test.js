@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { configureCache } from "../dist/cache.js";
 import { CampaignSync, init, initSync, sealedRestFetcher } from "../dist/encrypted.js";
 import { CampaignSync as PlainCampaignSync, initSync as initPlain } from "../dist/index.js";
+import { MODULE } from "./support/fixtures.js";
 import { machines } from "./support/machine.js?encrypted";
 
 const KEY = new Uint8Array(32).fill(7);
@@ -11,10 +12,10 @@ const KEY = new Uint8Array(32).fill(7);
 // One story: the module is loaded once per process, so the order matters.
 test("a client of sealed content needs its own module", async () => {
   assert.throws(() => new CampaignSync({ keys: {} }), { code: "not_initialized" });
-  initPlain(new Uint8Array());
+  initPlain(MODULE);
   assert.throws(() => new CampaignSync({ keys: {} }), { code: "not_initialized" }, "the main module opens nothing");
-  await init(new Uint8Array());
-  initSync(new Uint8Array());
+  await init(MODULE);
+  initSync(MODULE);
   assert.ok(new CampaignSync({ target: null, keys: {} }) instanceof PlainCampaignSync);
 });
 

@@ -2,52 +2,122 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
+import vm from "node:vm";
+
 import { CampaignSync, CampaignSyncError, ERROR_CODES, init, initSync } from "../dist/index.js";
-import { loading } from "./support/machine.js";
+import { MODULE } from "./support/fixtures.js";
+
+const WASM = { headers: { "content-type": "application/wasm" } };
+
+/** The files that `fetch` finds, and what it was asked for. */
+const files = new Map([["/good.wasm", () => new Response(MODULE, WASM)]]);
+const fetched = [];
+globalThis.fetch = async (address) => {
+  const path = address instanceof Request ? new URL(address.url).pathname : String(address);
+  fetched.push(path);
+  return (files.get(path) ?? (() => new Response("", { status: 404 })))();
+};
+
+/** A loader of its own, as at the start of a page: the query makes `module.js` a new one. */
+let copies = 0;
+async function freshLoader({ Client = class {}, file = () => "/good.wasm", priority = 0 } = {}) {
+  const { Loader, wasmClient } = await import(`../dist/module.js?copy=${copies++}`);
+  const counts = { starts: 0 };
+  const generated = { Client, __wbg_set_wasm: () => (counts.starts += 1) };
+  const made = (more = {}) => new Loader({ ...generated, ...more.generated }, more.file ?? file, more.priority ?? priority);
+  return { loader: made(), made, wasmClient, counts };
+}
 
 // One story: the module is loaded once per process, so the order matters.
 test("the module is loaded once, a failure can be tried again, and use before it is a clear error", async () => {
   assert.throws(() => new CampaignSync(), { name: "CampaignSyncError", code: "not_initialized", message: /await init\(\)/ });
 
-  loading.failure = new Error("404");
-  await assert.rejects(init("/broken.wasm"), (error) => {
+  await assert.rejects(init("/absent.wasm"), (error) => {
     assert.ok(error instanceof CampaignSyncError);
     assert.equal(error.code, "load_failed");
-    assert.equal(error.cause, loading.failure);
+    assert.match(error.cause.message, /404/);
     return true;
   });
-  loading.failure = undefined;
 
   const first = init("/good.wasm");
   assert.equal(init("/other.wasm"), first, "a second call waits for the first");
   await first;
   await init();
-  initSync(new Uint8Array());
-  assert.deepEqual(loading.inputs, ["/broken.wasm", "/good.wasm"]);
+  initSync(MODULE);
+  assert.deepEqual(fetched, ["/absent.wasm", "/good.wasm"]);
   assert.ok(new CampaignSync({ target: null }) instanceof EventTarget);
+});
+
+test("the module loads from every kind of input, from any realm", async () => {
+  const foreign = vm.runInNewContext(`Uint8Array.of(${MODULE})`);
+  const inputs = {
+    "an address": "/good.wasm",
+    "a URL": new URL("file:///good.wasm"),
+    "a request": new Request("https://app.example/good.wasm"),
+    "a response": new Response(MODULE, WASM),
+    "a response of an unknown type": new Response(MODULE),
+    "bytes": MODULE,
+    "a buffer": MODULE.buffer,
+    "bytes of another realm": foreign,
+    "a buffer of another realm": foreign.buffer,
+    "a module": new WebAssembly.Module(MODULE),
+    "a module of another realm": vm.runInNewContext("new WebAssembly.Module(bytes)", { bytes: MODULE }),
+    "a promise": Promise.resolve(MODULE),
+    "nothing": undefined,
+  };
+  files.set("file:///good.wasm", files.get("/good.wasm"));
+  for (const [name, input] of Object.entries(inputs)) {
+    const { loader, counts } = await freshLoader();
+    await loader.load(input);
+    assert.equal(counts.starts, 1, name);
+  }
+  for (const name of ["bytes", "a buffer of another realm", "a module", "a module of another realm"]) {
+    const { loader, counts } = await freshLoader();
+    loader.loadSync(inputs[name]);
+    assert.equal(counts.starts, 1, `${name}, at once`);
+  }
+});
+
+test("an input that is no module fails with a code, and the next call tries again", async () => {
+  files.set("/damaged.wasm", () => new Response(MODULE.slice(0, 20), WASM));
+  files.set("/page.html", () => new Response("<!doctype html>", { headers: { "content-type": "text/html" } }));
+  const bad = ["/damaged.wasm", "/page.html", "/absent.wasm", MODULE.slice(0, 20), new Uint8Array(), 12345, {}, () => Promise.reject(new Error("no"))];
+  for (const input of bad) {
+    const { loader, made, counts } = await freshLoader();
+    await assert.rejects(loader.load(typeof input === "function" ? input() : input), { code: "load_failed" }, String(input));
+    await loader.load("/good.wasm");
+    assert.equal(counts.starts, 1);
+    if (typeof input === "object") assert.throws(() => made().loadSync(input), { code: "load_failed" });
+  }
+});
+
+test("a module that is made at once wins over a download that is under way", async () => {
+  const { loader, counts } = await freshLoader();
+  const download = loader.load("/good.wasm");
+  loader.loadSync(MODULE);
+  await download;
+  assert.equal(counts.starts, 1);
 });
 
 test("encrypted module makes the clients once both are loaded", async () => {
   const encrypted = await import("../dist/encrypted.js");
-  await encrypted.init("/encrypted.wasm");
-  encrypted.initSync(new Uint8Array());
+  await encrypted.init("/good.wasm");
+  encrypted.initSync(MODULE);
   await init();
   new CampaignSync({ target: null }).connect();
   const fake = await import("./support/machine.js?encrypted");
-  assert.deepEqual(fake.loading.inputs, ["/encrypted.wasm"]);
+  assert.equal(fake.starts, 1);
   assert.equal(fake.machines.length, 1);
 });
 
 test("encrypted module keeps its priority in either loading order", async () => {
-  const module = (Client) => ({ Client, initSync() {}, async default() {} });
-  for (const [order, loads] of ["main first", "encrypted first"].entries()) {
-    // The query makes a loader without a module, as at the start of a page.
-    const { Loader, wasmClient } = await import(`../dist/module.js?order=${order}`);
+  for (const order of ["main first", "encrypted first"]) {
+    const { made, wasmClient } = await freshLoader();
     const [main, encrypted] = [class Main {}, class Encrypted {}];
-    const loaders = [new Loader(module(main), 0), new Loader(module(encrypted), 1)];
+    const loaders = [made({ generated: { Client: main } }), made({ generated: { Client: encrypted }, priority: 1 })];
     assert.throws(wasmClient, { code: "not_initialized" });
-    for (const loader of order === 0 ? loaders : loaders.reverse()) await loader.load();
-    assert.equal(wasmClient(), encrypted, loads);
+    for (const loader of order === "main first" ? loaders : loaders.reverse()) await loader.load();
+    assert.equal(wasmClient(), encrypted, order);
   }
 });
 

@@ -25,13 +25,13 @@ pub struct Client {
 
 #[wasm_bindgen]
 impl Client {
-    /// A client at rest. Options: `url` or `manualTransport`, `hasToken`, `hasFetchSnapshot`,
+    /// A client at rest. Options, as JSON: `url` or `manualTransport`, `hasToken`, `hasFetchSnapshot`,
     /// `lingerMs?`, `log?`.
     ///
     /// # Errors
     /// `invalid_content` for options of the wrong type, or without a transport.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: &JsValue, host: Host) -> Result<Self, Code> {
+    pub fn new(options: &str, host: Host) -> Result<Self, Code> {
         let (config, transport) = settings(options)?;
         Ok(Self { driver: Driver::new(config, transport, host) })
     }

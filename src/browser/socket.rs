@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{ArrayBuffer, JsString, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
@@ -99,13 +99,11 @@ const fn legal(code: u16) -> u16 {
 }
 
 fn receive(data: JsValue, on_event: &impl Fn(SocketEvent<'_>)) {
-    match data.dyn_into::<JsString>() {
-        Ok(text) => on_event(SocketEvent::Received(Frame::Text(&String::from(text)))),
-        // There is nothing else than text and buffers; whatever else there may be one day reads as
-        // an empty frame, which is refused and counted.
-        Err(data) => {
-            let bytes = data.dyn_into::<ArrayBuffer>().map(|buffer| Uint8Array::new(&buffer));
-            let bytes = bytes.map_or_else(|_| Vec::new(), |bytes| bytes.to_vec());
+    // Whatever is neither text nor a buffer reads as an empty frame, which is refused and counted.
+    match data.as_string() {
+        Some(text) => on_event(SocketEvent::Received(Frame::Text(&text))),
+        None => {
+            let bytes = if data.is_object() { Uint8Array::new(&data).to_vec() } else { Vec::new() };
             on_event(SocketEvent::Received(Frame::Binary(&bytes)));
         }
     }

@@ -5,7 +5,7 @@ use core::fmt;
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
-use web_sys::{Document, EventTarget, VisibilityState};
+use web_sys::{Document, EventTarget};
 
 use crate::sync::input::Wake;
 
@@ -72,7 +72,7 @@ impl Listener {
     fn visible(document: Document, react: impl Fn() + 'static) -> Self {
         let target = EventTarget::from(document.clone());
         Self::new(&target, "visibilitychange", move || {
-            if document.visibility_state() == VisibilityState::Visible {
+            if !document.hidden() {
                 react();
             }
         })

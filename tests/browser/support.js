@@ -296,11 +296,11 @@ export function countListeners(work) {
 
 /** Runs `work` while the document says that it is hidden. */
 export function whileHidden(work) {
-  Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+  Object.defineProperty(document, "hidden", { value: true, configurable: true });
   try {
     work();
   } finally {
-    delete document.visibilityState;
+    delete document.hidden;
   }
 }
 

@@ -302,7 +302,7 @@ impl Drop for World {
 /// The generated class, made as JavaScript makes it.
 pub(crate) fn client(options: &Value, host: &Recorder) -> Result<JsClient, JsValue> {
     let host: Host = JsValue::from(host).unchecked_into();
-    let client = Client::new(&js(options), host)?;
+    let client = Client::new(&options.to_string(), host)?;
     Ok(JsValue::from(client).unchecked_into())
 }
 

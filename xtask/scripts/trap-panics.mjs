@@ -36,7 +36,7 @@ const PANICS = new RegExp(
 );
 
 /** What formats text for them, and what carries it. Nothing else may call it. */
-const FORMATTING = /\bfmt::(?!Arguments)|::str::count::do_count_chars|panicking::/;
+const FORMATTING = /\bfmt(?:::|\.\.)(?!Arguments)|::str::count::do_count_chars|panicking::/;
 
 /** Conversions of our own types cannot fail: no key is but text, no number is beyond 2^53 − 1. */
 const IMPOSSIBLE = /^serde_wasm_bindgen::error::Error::new$/;
@@ -70,14 +70,7 @@ for (const { name, params, results } of functions) {
   module.addFunction(name, params, results, [], module.unreachable());
 }
 if (!module.validate()) throw new Error("the module is not valid any more");
-await writeFile(output, withoutPaths(module.emitBinary()));
-
-/** Where in the sources a panic is: nobody reads it any more, and it tells where the module was built. */
-function withoutPaths(bytes) {
-  const text = Buffer.from(bytes).toString("latin1");
-  const path = /(?:\/[\w.@-]+)+\/[\w./-]+?\.rs|src(?:\/\w+)+\.rs/g;
-  return Buffer.from(text.replace(path, (found) => "\0".repeat(found.length)), "latin1");
-}
+await writeFile(output, module.emitBinary());
 
 /** Who calls whom by name, from the module's text. */
 function callersOf(text) {

@@ -2,9 +2,18 @@
 import { CampaignSync, initSync } from "../../dist/index.js";
 import { machines } from "./machine.js";
 
+/** The smallest module that can be started: one function, `__wbindgen_start`, which does nothing. */
+export const MODULE = Uint8Array.from([
+  [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // The header.
+  [0x01, 0x04, 0x01, 0x60, 0x00, 0x00], // One type, () -> ().
+  [0x03, 0x02, 0x01, 0x00], // One function of it.
+  [0x07, 0x14, 0x01, 0x10, ...new TextEncoder().encode("__wbindgen_start"), 0x00, 0x00], // Its name.
+  [0x0a, 0x04, 0x01, 0x02, 0x00, 0x0b], // Its body.
+].flat());
+
 /** A client over a fresh fake machine. */
 export function makeSync(options = {}) {
-  initSync(new Uint8Array());
+  initSync(MODULE);
   const sync = new CampaignSync({ target: null, ...options });
   sync.metrics(); // The machine is made at the first use.
   return { sync, machine: machines.at(-1) };
