@@ -14,7 +14,7 @@ use crate::protocol::Code;
 use crate::protocol::frame::Frame;
 use crate::sync::connection::close;
 use crate::sync::input::{ConnectionId, Wake};
-use crate::sync::{Config, Effect, Input, Machine, Outcome, Timestamp, Verdict};
+use crate::sync::{Config, Effect, Input, Machine, Outcome, Timestamp};
 
 /// How far the client's life has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,13 +75,11 @@ impl Driver {
         self.settle();
     }
 
-    /// The same for a frame, which is what comes by the hundred thousand. Where every document of it
-    /// was applied and nothing is asked for, deadlines only moved away; a timer that is armed too
-    /// early is harmless, so it is left alone. Tells how many events were applied.
+    /// The same for a frame. The timer stays as it is where the machine allows it, because frames come by
+    /// the hundred thousand. Returns how many events were applied.
     pub(super) fn receive(&self, connection: ConnectionId, frame: Frame<'_>) -> u32 {
         let (outcome, asks) = self.take_in(Input::Received(connection, frame));
-        let calm = outcome.verdicts.iter().all(|verdict| *verdict == Verdict::Applied);
-        if asks || !calm {
+        if asks || !outcome.keeps_timer() {
             self.settle();
         }
         outcome.applied

@@ -52,3 +52,11 @@ pub struct Outcome {
     /// The input came from a socket that is no longer ours, or answers an old question.
     pub stale: bool,
 }
+
+impl Outcome {
+    /// Whether a driver may leave its timer as it is. Events that apply only move deadlines away, and a timer
+    /// that fires early is harmless.
+    pub fn keeps_timer(&self) -> bool {
+        self.verdicts.iter().all(|verdict| *verdict == Verdict::Applied)
+    }
+}

@@ -93,14 +93,21 @@ fn a_server_that_does_not_hold_it_any_more_begins_anew() {
     assert_eq!((world.position(), world.rows().len()), (53, 27));
 }
 
-#[test]
-fn the_same_state_cut_into_other_parts_begins_anew() {
+/// A download in parts of ten rows broke off after the first one, and the server announces the same state
+/// again, in other parts.
+fn announced_again_in_parts_of(per_part: usize) -> (World, Snapshot) {
     let (mut world, mut snapshot) = announced(50, 25, 10);
     world.receive(&snapshot.parts()[0]);
     world.reconnect();
     world.answer("snapshot", EPOCH, 51, 50);
     snapshot.request_id = world.request_id();
-    snapshot.per_part = 5;
+    snapshot.per_part = per_part;
+    (world, snapshot)
+}
+
+#[test]
+fn the_same_state_cut_into_other_parts_begins_anew() {
+    let (mut world, snapshot) = announced_again_in_parts_of(5);
     for part in snapshot.parts() {
         assert_eq!(world.receive(&part), Verdict::Control);
     }
@@ -109,12 +116,7 @@ fn the_same_state_cut_into_other_parts_begins_anew() {
 
 #[test]
 fn a_missing_first_part_of_another_cut_begins_anew() {
-    let (mut world, mut snapshot) = announced(50, 25, 10);
-    world.receive(&snapshot.parts()[0]);
-    world.reconnect();
-    world.answer("snapshot", EPOCH, 51, 50);
-    snapshot.request_id = world.request_id();
-    snapshot.per_part = 5;
+    let (mut world, snapshot) = announced_again_in_parts_of(5);
     // What has arrived is of no use to a download that is cut otherwise.
     assert_eq!(world.receive(&snapshot.parts()[1]), Verdict::Control);
     assert_eq!(world.request().get("resume"), None);
