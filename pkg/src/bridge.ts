@@ -43,7 +43,7 @@ export type Command =
   | { command: "token"; ticket: number; token: string | undefined };
 
 /** What the machine is asked for, as JSON. */
-export type Question =
+export type Query =
   | { read: "view" | "status"; campaignId: string }
   | ({ read: "domains"; campaignId: string } & DomainQuery)
   | { read: "changes" | "metrics" | "diagnostics" };
@@ -59,7 +59,7 @@ export interface Answers {
 }
 
 /** Asks the machine. */
-export type Read = <Q extends Question>(question: Q) => Answers[Q["read"]];
+export type Read = <Q extends Query>(query: Q) => Answers[Q["read"]];
 
 /** The generated class. */
 export interface WasmClient {

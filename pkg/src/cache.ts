@@ -179,7 +179,7 @@ export class RichCampaignCache {
   /** The present generation's fetch. `undefined`: the server says itself that it is behind. */
   async #join(campaignId: string, slot: Slot, asked: LogPosition | null): Promise<RichCampaignData | undefined> {
     try {
-      return await (slot.flight ??= this.#begin(campaignId, slot, higher(slot.floor, asked)));
+      return await (slot.flight ??= this.#begin(campaignId, slot, maxPosition(slot.floor, asked)));
     } catch (error) {
       if (error instanceof CampaignSyncError && error.code === "behind") return undefined;
       throw error;
@@ -223,7 +223,7 @@ function isNotBehind({ position }: RichCampaignData, floor: LogPosition | null):
 }
 
 /** The stricter of what the stream and the caller demand; across logs, the caller has the newer word. */
-function higher(floor: LogPosition | null, asked: LogPosition | null): LogPosition | null {
+function maxPosition(floor: LogPosition | null, asked: LogPosition | null): LogPosition | null {
   if (floor === null || asked === null) return asked ?? floor;
   return floor.epoch === asked.epoch && floor.sequenceNumber > asked.sequenceNumber ? floor : asked;
 }

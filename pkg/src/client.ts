@@ -88,7 +88,7 @@ export class CampaignSync extends EventTarget {
    * `open` says that the last is not wanted any more.
    */
   opened(): void {
-    this.#byHand({ command: "opened" });
+    this.#transportCommand({ command: "opened" });
   }
 
   /**
@@ -97,7 +97,7 @@ export class CampaignSync extends EventTarget {
    * @param code the close code of a WebSocket; 1006 for whatever else it was.
    */
   closed(code = 1006): void {
-    this.#byHand({ command: "closed", code });
+    this.#transportCommand({ command: "closed", code });
   }
 
   /** The status of a campaign, computed from the clock now. `idle` if nobody watches it. */
@@ -142,12 +142,12 @@ export class CampaignSync extends EventTarget {
         if (type === "cacheinvalidated") announceInvalidation(this, detail as CacheInvalidatedDetail);
         this.#dispatcher.dispatch(type, detail);
       },
-      unwatched: (campaignId) => announceInvalidation(this, { campaignId, unwatched: true }),
+      onLastRelease: (campaignId) => announceInvalidation(this, { campaignId, unwatched: true }),
       send: (frame) => callSafely(() => this.#onsend?.(frame)),
     });
   }
 
-  #byHand(tell: Command): void {
+  #transportCommand(tell: Command): void {
     if (!this.#manual) throw new CampaignSyncError("transport_in_use");
     this.#open().command(tell);
   }

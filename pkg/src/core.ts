@@ -15,7 +15,7 @@ export interface CoreOutlets {
   dispatch(type: string, detail: object): void;
   send(frame: string): void;
   /** The last handle of a campaign is gone. */
-  unwatched(campaignId: string): void;
+  onLastRelease(campaignId: string): void;
 }
 
 /** One machine and what hangs on it. */
@@ -26,7 +26,7 @@ export class Core {
   readonly #outlets: CoreOutlets;
   readonly #channels = new Map<string, Channel>();
   /** Channels whose subscribers have not heard yet. */
-  readonly #unheard = new Set<Channel>();
+  readonly #dirtyChannels = new Set<Channel>();
   readonly #frame = new FrameTask(() => this.#flush());
   #closed = false;
 
@@ -46,7 +46,7 @@ export class Core {
   }
 
   /** Asks the machine for something. */
-  readonly read: Read = (question) => this.call((client) => client.read(JSON.stringify(question)) as never);
+  readonly read: Read = (query) => this.call((client) => client.read(JSON.stringify(query)) as never);
 
   /** Calls the machine; its errors become the package's own. */
   call<T>(use: (client: WasmClient) => T): T {
@@ -72,8 +72,8 @@ export class Core {
     channel.handles -= 1;
     if (channel.handles === 0) {
       this.#channels.delete(channel.campaignId);
-      this.#unheard.delete(channel);
-      this.#outlets.unwatched(channel.campaignId);
+      this.#dirtyChannels.delete(channel);
+      this.#outlets.onLastRelease(channel.campaignId);
     }
     if (!this.#closed) this.command({ command: "release", campaignId: channel.campaignId });
   }
@@ -98,7 +98,7 @@ export class Core {
     this.command({ command: "close" });
     this.#closed = true;
     this.#frame.cancel();
-    for (const campaignId of this.#channels.keys()) this.#outlets.unwatched(campaignId);
+    for (const campaignId of this.#channels.keys()) this.#outlets.onLastRelease(campaignId);
     this.waits.rejectAll("closed");
     setTimeout(() => this.#client.free());
   }
@@ -153,7 +153,7 @@ export class Core {
     const channel = this.#channels.get(campaignId);
     if (channel === undefined) return;
     channel.invalidate();
-    this.#unheard.add(channel);
+    this.#dirtyChannels.add(channel);
     this.#frame.schedule();
   }
 
@@ -164,8 +164,8 @@ export class Core {
   #flush(): void {
     if (this.#closed) return;
     this.#collect();
-    const channels = [...this.#unheard];
-    this.#unheard.clear();
+    const channels = [...this.#dirtyChannels];
+    this.#dirtyChannels.clear();
     // Collecting asked for a frame once more; what it was for happens now.
     this.#frame.cancel();
     for (const channel of channels) channel.notify();

@@ -27,12 +27,12 @@ interface SealedClient extends WasmClient {
 }
 
 /** Where the client goes that is just being made. */
-let made: ((client: SealedClient) => void) | undefined;
+let onClientCreated: ((client: SealedClient) => void) | undefined;
 
 class Client extends (generated.Client as new (options: string, host: Host) => SealedClient) {
   constructor(options: string, host: Host) {
     super(options, host);
-    made?.(this);
+    onClientCreated?.(this);
   }
 }
 
@@ -82,11 +82,11 @@ export class CampaignSync extends PlainCampaignSync {
     for (const [kid, key] of Object.entries(keys)) checkKey(kid, key);
     super(options);
     let client: SealedClient | undefined;
-    made = (it) => (client = it);
+    onClientCreated = (it) => (client = it);
     try {
       this.metrics(); // The machine is made at the first use, and must know before that.
     } finally {
-      made = undefined;
+      onClientCreated = undefined;
     }
     if (client === undefined) throw new CampaignSyncError("not_initialized");
     this.#client = client;

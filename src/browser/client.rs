@@ -42,8 +42,8 @@ impl Client {
     /// # Errors
     /// `closed`.
     pub fn receive(&self, frame: &[u8]) -> Result<u32, Code> {
-        self.driver.may_ask()?;
-        Ok(self.driver.receive_by_hand(Frame::Binary(frame)))
+        self.driver.ensure_open()?;
+        Ok(self.driver.receive_manual(Frame::Binary(frame)))
     }
 
     /// A command, as JSON: `{command, campaignId?, epoch?, sequenceNumber?, ticket?, token?, code?}`.
@@ -58,12 +58,12 @@ impl Client {
     /// `closed`; `invalid_campaign_id`, `invalid_content` and `integer_out_of_range` for a command
     /// that is none.
     pub fn command(&self, json: &str) -> Result<(), Code> {
-        self.driver.may_ask()?;
+        self.driver.ensure_open()?;
         match command(json)? {
-            Command::Input(input) => self.driver.feed(input),
+            Command::Input(input) => self.driver.submit(input),
             Command::Close => self.driver.close(),
-            Command::Opened => self.driver.opened_by_hand(),
-            Command::Closed(code) => self.driver.closed_by_hand(code),
+            Command::Opened => self.driver.transport_opened(),
+            Command::Closed(code) => self.driver.transport_closed(code),
         }
         Ok(())
     }
@@ -74,8 +74,8 @@ impl Client {
     /// `closed`.
     #[wasm_bindgen(js_name = provideSnapshot)]
     pub fn provide_snapshot(&self, ticket: f64, json: Option<String>) -> Result<(), Code> {
-        self.driver.may_ask()?;
-        self.driver.feed(Input::Snapshot(Ticket(ticket as u64), json.as_deref()));
+        self.driver.ensure_open()?;
+        self.driver.submit(Input::Snapshot(Ticket(ticket as u64), json.as_deref()));
         Ok(())
     }
 
@@ -147,6 +147,6 @@ impl Client {
 impl Drop for Client {
     /// `free()`. The driver may be what is calling us just now, so it is taken apart, not dropped.
     fn drop(&mut self) {
-        self.driver.dismantle();
+        self.driver.shutdown();
     }
 }

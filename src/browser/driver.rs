@@ -30,7 +30,7 @@ enum Stage {
 /// The machine and everything that the browser lends to it.
 #[derive(Debug)]
 pub(super) struct Driver {
-    myself: Weak<Self>,
+    weak_self: Weak<Self>,
     host: Host,
     transport: Transport,
     machine: RefCell<Machine>,
@@ -46,8 +46,8 @@ impl Driver {
     /// A driver of a fresh machine.
     pub(super) fn new(config: Config, transport: Transport, host: Host) -> Rc<Self> {
         let machine = Machine::new(config, clock::seed());
-        let driver = Rc::new_cyclic(|myself: &Weak<Self>| Self {
-            myself: myself.clone(),
+        let driver = Rc::new_cyclic(|weak_self: &Weak<Self>| Self {
+            weak_self: weak_self.clone(),
             host,
             transport,
             machine: RefCell::new(machine),
@@ -58,10 +58,10 @@ impl Driver {
             timer: Timer::default(),
             wake: RefCell::default(),
         });
-        let to = driver.myself.clone();
+        let to = driver.weak_self.clone();
         driver.wake.replace(Some(WakeSignals::listen(move |wake| {
             if let Some(driver) = to.upgrade() {
-                driver.feed(Input::Woke(wake));
+                driver.submit(Input::Woke(wake));
             }
         })));
         driver
@@ -69,42 +69,42 @@ impl Driver {
 
     /// Hands one input to the machine and performs what it asks for. Inside a callback only the
     /// first half happens: the call that is dispatching performs the rest, in order.
-    pub(super) fn feed(&self, input: Input<'_>) {
+    pub(super) fn submit(&self, input: Input<'_>) {
         // Whether the input still meant something is the machine's own affair.
-        let _outcome = self.take_in(input);
-        self.settle();
+        let _outcome = self.handle_input(input);
+        self.drain_effects();
     }
 
     /// The same for a frame. The timer stays as it is where the machine allows it, because frames come by
     /// the hundred thousand. Returns how many events were applied.
     pub(super) fn receive(&self, connection: ConnectionId, frame: Frame<'_>) -> u32 {
-        let (outcome, asks) = self.take_in(Input::Received(connection, frame));
+        let (outcome, asks) = self.handle_input(Input::Received(connection, frame));
         if asks || !outcome.keeps_timer() {
-            self.settle();
+            self.drain_effects();
         }
         outcome.applied
     }
 
     /// A frame of the application's own transport, on the connection that is open.
-    pub(super) fn receive_by_hand(&self, frame: Frame<'_>) -> u32 {
+    pub(super) fn receive_manual(&self, frame: Frame<'_>) -> u32 {
         self.receive(self.connection.get(), frame)
     }
 
     /// The application's own transport is open, or a new one of it.
-    pub(super) fn opened_by_hand(&self) {
+    pub(super) fn transport_opened(&self) {
         if let Transport::Manual(transport) = &self.transport {
             transport.opened();
-            self.feed(Input::Opened(self.connection.get()));
+            self.submit(Input::Opened(self.connection.get()));
             // If the next try is still waited for, it need not be.
-            self.feed(Input::Woke(Wake::Online));
+            self.submit(Input::Woke(Wake::Online));
         }
     }
 
     /// The application's own transport closed, or could not be opened.
-    pub(super) fn closed_by_hand(&self, code: u16) {
+    pub(super) fn transport_closed(&self, code: u16) {
         if let Transport::Manual(transport) = &self.transport {
             transport.closed();
-            self.feed(Input::Closed(self.connection.get(), code));
+            self.submit(Input::Closed(self.connection.get(), code));
         }
     }
 
@@ -112,14 +112,14 @@ impl Driver {
     /// called by one of them.
     pub(super) fn close(&self) {
         self.stage.set(Stage::Closing);
-        self.feed(Input::Close);
+        self.submit(Input::Close);
     }
 
     /// Whether the application may still ask for something.
     ///
     /// # Errors
     /// [`Code::Closed`] as soon as it was closed.
-    pub(super) fn may_ask(&self) -> Result<(), Code> {
+    pub(super) fn ensure_open(&self) -> Result<(), Code> {
         if self.stage.get() == Stage::Open { Ok(()) } else { Err(Code::Closed) }
     }
 
@@ -146,7 +146,7 @@ impl Driver {
     }
 
     /// Gives back everything that the browser lends. Nobody is told anything any more.
-    pub(super) fn dismantle(&self) {
+    pub(super) fn shutdown(&self) {
         self.stage.set(Stage::Closed);
         self.timer.cancel();
         self.wake.take();
@@ -154,7 +154,7 @@ impl Driver {
     }
 
     /// The machine's half of an input. Tells also whether there is something to perform.
-    fn take_in(&self, input: Input<'_>) -> (Outcome, bool) {
+    fn handle_input(&self, input: Input<'_>) -> (Outcome, bool) {
         let now = clock::now();
         let mut machine = self.machine.borrow_mut();
         let outcome = machine.handle(now, input);
@@ -162,7 +162,7 @@ impl Driver {
     }
 
     /// The browser's half: performs what the machine asks for and arms the timer.
-    fn settle(&self) {
+    fn drain_effects(&self) {
         if self.dispatching.replace(true) {
             return;
         }
@@ -173,7 +173,7 @@ impl Driver {
         if self.stage.get() == Stage::Open {
             self.arm();
         } else {
-            self.dismantle();
+            self.shutdown();
         }
     }
 
@@ -213,12 +213,12 @@ impl Driver {
             Transport::Socket(url) => url,
             Transport::Manual(transport) => {
                 if transport.is_open() {
-                    self.feed(Input::Opened(connection));
+                    self.submit(Input::Opened(connection));
                 }
                 return;
             }
         };
-        let to = self.myself.clone();
+        let to = self.weak_self.clone();
         let on_event = move |event: SocketEvent<'_>| {
             if let Some(driver) = to.upgrade() {
                 driver.on_socket_event(connection, event);
@@ -232,18 +232,18 @@ impl Driver {
             Ok(_unwanted) => {}
             Err(error) => {
                 report(Err(error));
-                self.feed(Input::Closed(connection, close::ABNORMAL));
+                self.submit(Input::Closed(connection, close::ABNORMAL));
             }
         }
     }
 
     fn on_socket_event(&self, connection: ConnectionId, event: SocketEvent<'_>) {
         match event {
-            SocketEvent::Opened => self.feed(Input::Opened(connection)),
+            SocketEvent::Opened => self.submit(Input::Opened(connection)),
             SocketEvent::Received(frame) => {
                 self.receive(connection, frame);
             }
-            SocketEvent::Closed(code) => self.feed(Input::Closed(connection, code)),
+            SocketEvent::Closed(code) => self.submit(Input::Closed(connection, code)),
         }
     }
 
@@ -264,11 +264,11 @@ impl Driver {
 
     fn arm(&self) {
         let deadline = self.machine.borrow_mut().poll_timeout();
-        let to = self.myself.clone();
+        let to = self.weak_self.clone();
         self.timer.arm(deadline, move || {
             if let Some(driver) = to.upgrade() {
                 driver.timer.cancel();
-                driver.feed(Input::Woke(Wake::Timer));
+                driver.submit(Input::Woke(Wake::Timer));
             }
         });
     }

@@ -16,8 +16,8 @@ impl Client {
     /// # Errors
     /// `closed`.
     pub fn seal(&self) -> Result<(), Code> {
-        self.driver.may_ask()?;
-        self.driver.feed(Input::Seal);
+        self.driver.ensure_open()?;
+        self.driver.submit(Input::Seal);
         Ok(())
     }
 
@@ -28,10 +28,10 @@ impl Client {
     /// `closed`; `invalid_content` for a name or a key that is none.
     #[wasm_bindgen(js_name = addKey)]
     pub fn add_key(&self, kid: &str, mut key: Vec<u8>) -> Result<(), Code> {
-        self.driver.may_ask()?;
+        self.driver.ensure_open()?;
         let expanded = Key::new(&key);
         key.as_mut_slice().zeroize();
-        self.driver.feed(Input::AddKey(KeyId::new(kid)?, expanded?));
+        self.driver.submit(Input::AddKey(KeyId::new(kid)?, expanded?));
         Ok(())
     }
 
@@ -46,7 +46,7 @@ impl Client {
         route: &str,
         answer: &str,
     ) -> Result<String, Code> {
-        self.driver.may_ask()?;
+        self.driver.ensure_open()?;
         self.driver.read(|machine| {
             let keys = machine.keys().ok_or(Code::UnknownKey)?;
             let (body, place) = keys.open_answer(campaign_id, route, answer)?;

@@ -73,11 +73,11 @@ impl Socket {
 
     /// Closes it for the reason that `code` gives. No callback of it follows.
     pub(super) fn close(&self, code: u16) {
-        self.silence();
-        report(self.socket.close_with_code(legal(code)));
+        self.detach_handlers();
+        report(self.socket.close_with_code(allowed_close_code(code)));
     }
 
-    fn silence(&self) {
+    fn detach_handlers(&self) {
         self.socket.set_onopen(None);
         self.socket.set_onmessage(None);
         self.socket.set_onclose(None);
@@ -86,7 +86,7 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.silence();
+        self.detach_handlers();
         if self.socket.ready_state() <= WebSocket::OPEN {
             report(self.socket.close_with_code(close::NORMAL));
         }
@@ -94,7 +94,7 @@ impl Drop for Socket {
 }
 
 /// What browsers let a page say; other codes make `close` throw.
-const fn legal(code: u16) -> u16 {
+const fn allowed_close_code(code: u16) -> u16 {
     if matches!(code, close::NORMAL | 3000..=4999) { code } else { close::NORMAL }
 }
 

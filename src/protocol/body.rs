@@ -7,7 +7,7 @@ use super::domain::RowPatch;
 use super::event::EventKind;
 use super::json::Reader;
 use super::limits::EVENT_ROWS_MAX;
-use super::schema::{Field, Kind, Other, Value, nullable, read_with, required};
+use super::schema::{Field, Kind, UnknownMember, Value, nullable, read_with, required};
 use super::transition::Transition;
 use super::{Code, Phase, Status};
 
@@ -92,12 +92,17 @@ impl<'a> Body<'a> {
             EventKind::ListUpdate => read_list_update(&mut reader, other),
             EventKind::Notification => read_notification(&mut reader, other),
             EventKind::Deleted => reader.object(|k, v| other(k.inner, v)).map(|()| Body::Deleted),
-            EventKind::Advisory => reader.object(|k, v| other(k.inner, v)).map(|()| Body::Nothing),
+            EventKind::Informational => {
+                reader.object(|k, v| other(k.inner, v)).map(|()| Body::Nothing)
+            }
         }
     }
 }
 
-fn read_progress<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
+fn read_progress<'a>(
+    reader: &mut Reader<'a>,
+    other: UnknownMember<'_, 'a>,
+) -> Result<Body<'a>, Code> {
     let [total, processed, successful, failed, percent, phase, status] =
         read_with(reader, &PROGRESS, other)?;
     Ok(Body::Progress(Progress {
@@ -120,7 +125,10 @@ static PROGRESS: [Field; 7] = [
     required("phaseStatus", Kind::Status),
 ];
 
-fn read_status_change<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
+fn read_status_change<'a>(
+    reader: &mut Reader<'a>,
+    other: UnknownMember<'_, 'a>,
+) -> Result<Body<'a>, Code> {
     let [phase, status, message] = read_with(reader, &STATUS_CHANGE, other)?;
     Ok(Body::Status(StatusChange {
         phase: phase.phase(),
@@ -135,7 +143,10 @@ static STATUS_CHANGE: [Field; 3] = [
     nullable("message", Kind::Text),
 ];
 
-fn read_generated<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
+fn read_generated<'a>(
+    reader: &mut Reader<'a>,
+    other: UnknownMember<'_, 'a>,
+) -> Result<Body<'a>, Code> {
     let [id, domain, offset] = read_with(reader, &GENERATED, other)?;
     row([id, domain, offset, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT])
 }
@@ -146,7 +157,10 @@ static GENERATED: [Field; 3] = [
     nullable("offset", Kind::Signed),
 ];
 
-fn read_dns_result<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
+fn read_dns_result<'a>(
+    reader: &mut Reader<'a>,
+    other: UnknownMember<'_, 'a>,
+) -> Result<Body<'a>, Code> {
     let [id, domain, status] = read_with(reader, &DNS_RESULT, other)?;
     row([id, domain, ABSENT, status, ABSENT, ABSENT, ABSENT, ABSENT])
 }
@@ -157,7 +171,10 @@ static DNS_RESULT: [Field; 3] = [
     required("validationStatus", Kind::Text),
 ];
 
-fn read_http_result<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
+fn read_http_result<'a>(
+    reader: &mut Reader<'a>,
+    other: UnknownMember<'_, 'a>,
+) -> Result<Body<'a>, Code> {
     let [id, domain, status, code] = read_with(reader, &HTTP_RESULT, other)?;
     row([id, domain, ABSENT, ABSENT, status, code, ABSENT, ABSENT])
 }
@@ -175,7 +192,10 @@ fn row(values: [Value<'_>; 8]) -> Result<Body<'_>, Code> {
     RowPatch::of(values).map(Body::Row)
 }
 
-fn read_updated<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
+fn read_updated<'a>(
+    reader: &mut Reader<'a>,
+    other: UnknownMember<'_, 'a>,
+) -> Result<Body<'a>, Code> {
     let mut rows = None;
     reader.object(|key, value| {
         match key.inner {
@@ -187,7 +207,10 @@ fn read_updated<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Bod
     rows.map(Body::Rows).ok_or(Code::InvalidContent)
 }
 
-fn read_removed<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
+fn read_removed<'a>(
+    reader: &mut Reader<'a>,
+    other: UnknownMember<'_, 'a>,
+) -> Result<Body<'a>, Code> {
     let [ids] = read_with(reader, &REMOVED, other)?;
     let list = &mut Reader::new(ids.raw().unwrap_or_default());
     read_list(list, EVENT_ROWS_MAX, Reader::text).map(Body::Removed)
@@ -212,7 +235,10 @@ pub(super) fn read_list<'a, T>(
     Ok(list)
 }
 
-fn read_list_update<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
+fn read_list_update<'a>(
+    reader: &mut Reader<'a>,
+    other: UnknownMember<'_, 'a>,
+) -> Result<Body<'a>, Code> {
     let [action, campaign] = read_with(reader, &LIST_UPDATE, other)?;
     let record = CampaignRecord::read_raw(campaign)?;
     match (action.text_or_empty().as_ref(), record) {
@@ -226,7 +252,10 @@ fn read_list_update<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result
 static LIST_UPDATE: [Field; 2] =
     [required("action", Kind::Text), nullable("campaign", Kind::Object)];
 
-fn read_notification<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Body<'a>, Code> {
+fn read_notification<'a>(
+    reader: &mut Reader<'a>,
+    other: UnknownMember<'_, 'a>,
+) -> Result<Body<'a>, Code> {
     let [level, message] = read_with(reader, &NOTIFICATION, other)?;
     let (level, message) = (level.string_or_empty(), message.string_or_empty());
     Ok(Body::Notification { level, message })

@@ -96,7 +96,7 @@ pub fn connection_init_sealed(token: Option<&str>) -> Result<String, Code> {
 }
 
 fn init(begun: &str, token: Option<&str>) -> Result<String, Code> {
-    let mut message = ObjectWriter::begun(begun);
+    let mut message = ObjectWriter::resume(begun);
     if let Some(token) = token {
         message = message.text("token", token);
     }

@@ -29,7 +29,7 @@ pub enum EventKind {
     Notification,
     /// `proxy.status`, `phase.state.changed`, `phase.configuration.required`: for people, without
     /// effect on the store.
-    Advisory,
+    Informational,
 }
 
 impl EventKind {
@@ -52,7 +52,7 @@ static KINDS: [(&str, EventKind); 14] = [
     ("campaign.list.update", EventKind::ListUpdate),
     ("campaign.deleted", EventKind::Deleted),
     ("system.notification", EventKind::Notification),
-    ("proxy.status", EventKind::Advisory),
-    ("phase.state.changed", EventKind::Advisory),
-    ("phase.configuration.required", EventKind::Advisory),
+    ("proxy.status", EventKind::Informational),
+    ("phase.state.changed", EventKind::Informational),
+    ("phase.configuration.required", EventKind::Informational),
 ];

@@ -59,11 +59,11 @@ words! {
 words! {
     /// How far a campaign is within its phase (facts §7.2).
     Status {
-        /// Not begun.
+        /// Not started.
         NotStarted = "not_started" | "pending" | "Pending" | "queued",
         /// May begin.
         Ready = "ready",
-        /// Configured, not begun.
+        /// Configured, not started.
         Configured = "configured",
         /// Under way.
         InProgress = "in_progress" | "running" | "InProgress" | "generating" | "validating",

@@ -13,7 +13,7 @@ use super::{Code, Digest, Phase, SequenceNumber, Status, id::is_campaign_id};
 pub(crate) struct Field {
     name: &'static str,
     kind: Kind,
-    need: Need,
+    presence: Presence,
 }
 
 /// The form of a member's value.
@@ -42,7 +42,7 @@ pub(crate) enum Kind {
 
 /// What a member's absence means, and its `null`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Need {
+enum Presence {
     Required,
     Optional,
     Nullable,
@@ -50,17 +50,17 @@ enum Need {
 
 /// Must be there.
 pub(crate) const fn required(name: &'static str, kind: Kind) -> Field {
-    Field { name, kind, need: Need::Required }
+    Field { name, kind, presence: Presence::Required }
 }
 
 /// May be missing, but not `null`.
 pub(crate) const fn optional(name: &'static str, kind: Kind) -> Field {
-    Field { name, kind, need: Need::Optional }
+    Field { name, kind, presence: Presence::Optional }
 }
 
 /// May be missing or `null`, which clears it where it is a column of a row.
 pub(crate) const fn nullable(name: &'static str, kind: Kind) -> Field {
-    Field { name, kind, need: Need::Nullable }
+    Field { name, kind, presence: Presence::Nullable }
 }
 
 /// A member's value, checked to be of its kind. The methods tell nothing for what is not there;
@@ -154,7 +154,8 @@ impl<'a> Value<'a> {
 }
 
 /// Handles a member that the table does not know.
-pub(crate) type Other<'o, 'a> = &'o mut dyn FnMut(&str, &mut Reader<'a>) -> Result<(), Code>;
+pub(crate) type UnknownMember<'o, 'a> =
+    &'o mut dyn FnMut(&str, &mut Reader<'a>) -> Result<(), Code>;
 
 /// Reads an object by its table; members that it does not name are ignored.
 ///
@@ -186,7 +187,7 @@ pub(crate) fn read_raw<'a, const N: usize>(
 pub(crate) fn read_with<'a, const N: usize>(
     reader: &mut Reader<'a>,
     fields: &[Field; N],
-    other: Other<'_, 'a>,
+    other: UnknownMember<'_, 'a>,
 ) -> Result<[Value<'a>; N], Code> {
     let mut values = [Value::Absent; N];
     fill(reader, fields, &mut values, other)?;
@@ -207,7 +208,7 @@ fn fill<'a>(
     reader: &mut Reader<'a>,
     fields: &[Field],
     values: &mut [Value<'a>],
-    other: Other<'_, 'a>,
+    other: UnknownMember<'_, 'a>,
 ) -> Result<(), Code> {
     let mut next = 0;
     reader.object(|key, value| take(fields, values, &mut next, (key.inner, value), other))
@@ -223,7 +224,7 @@ fn take<'a>(
     values: &mut [Value<'a>],
     next: &mut usize,
     (key, reader): (&str, &mut Reader<'a>),
-    other: Other<'_, 'a>,
+    other: UnknownMember<'_, 'a>,
 ) -> Result<(), Code> {
     let (tried, untried) = fields.split_at_checked(*next).unwrap_or((fields, &[]));
     let in_order = untried.iter().chain(tried).position(|field| field.name == key);
@@ -242,7 +243,7 @@ fn take<'a>(
 /// [`Code::InvalidContent`] if something is missing.
 fn check(fields: &[Field], values: &[Value<'_>]) -> Result<(), Code> {
     let missing = |(field, value): (&Field, &Value<'_>)| {
-        field.need == Need::Required && matches!(value, Value::Absent)
+        field.presence == Presence::Required && matches!(value, Value::Absent)
     };
     if fields.iter().zip(values).any(missing) { Err(Code::InvalidContent) } else { Ok(()) }
 }
@@ -253,7 +254,7 @@ impl Field {
     /// # Errors
     /// As [`read`].
     fn read<'a>(&self, reader: &mut Reader<'a>) -> Result<Value<'a>, Code> {
-        if self.need == Need::Nullable && reader.null()? {
+        if self.presence == Presence::Nullable && reader.null()? {
             return Ok(Value::Null);
         }
         Ok(match self.kind {

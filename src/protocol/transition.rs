@@ -2,7 +2,9 @@
 
 use super::campaign::{CampaignRecord, PhaseCounters};
 use super::json::Reader;
-use super::schema::{Field, Kind, Other, nullable, optional, read_raw, read_with, required};
+use super::schema::{
+    Field, Kind, UnknownMember, nullable, optional, read_raw, read_with, required,
+};
 use super::{Code, Digest, Phase, Status};
 
 /// A phase transition, all fifteen fields of the payload and what makes it a checkpoint.
@@ -72,7 +74,10 @@ impl Transition {
     ///
     /// # Errors
     /// [`Code::InvalidContent`], syntax errors.
-    pub(super) fn read<'a>(reader: &mut Reader<'a>, other: Other<'_, 'a>) -> Result<Self, Code> {
+    pub(super) fn read<'a>(
+        reader: &mut Reader<'a>,
+        other: UnknownMember<'_, 'a>,
+    ) -> Result<Self, Code> {
         let [previous, phase, status, how, why, prerequisites, integrity, rest @ ..] =
             read_with(reader, &TRANSITION, other)?;
         let [domains, processed, successful, failed, duration, metadata, rollback, rest @ ..] =

@@ -15,7 +15,7 @@ impl ObjectWriter {
     }
 
     /// An object that has some members already: JSON without its last brace.
-    pub fn begun(json: &str) -> Self {
+    pub fn resume(json: &str) -> Self {
         Self { out: String::from(json) }
     }
 

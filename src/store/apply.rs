@@ -1,7 +1,7 @@
 //! The fold: what each event does to a campaign. Validated whole, then applied whole.
 
 use super::change::{Change, EventMeta, Fault, LastTransition, PhaseChange};
-use super::{CampaignStore, Claim};
+use super::{CampaignStore, ExpectedDigest};
 use crate::protocol::body::{Body, Progress, StatusChange};
 use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::domain::RowPatch;
@@ -93,12 +93,12 @@ impl CampaignStore {
         transition: &Transition,
         meta: EventMeta<'_>,
     ) -> Result<Change, Fault> {
-        let mut change = Change { claim: claim(transition), ..Change::default() };
+        let mut change = Change { expected: expected(transition), ..Change::default() };
         if let Some(code) = transition.refusal() {
             self.error = Some(code);
             change.refused = Some(code);
             // Its own count and digest must not clear the error that it raises.
-            change.claim = None;
+            change.expected = None;
             return Ok(change);
         }
         let before = self.record.as_ref();
@@ -123,9 +123,9 @@ impl CampaignStore {
 
 /// What a checkpoint claims of the rows. Without a digest it is no checkpoint, and its count may be
 /// of the phase only.
-fn claim(transition: &Transition) -> Option<Claim> {
+fn expected(transition: &Transition) -> Option<ExpectedDigest> {
     let digest = transition.domains_digest?;
-    Some(Claim { count: transition.domains_count, digest: Some(digest) })
+    Some(ExpectedDigest { count: transition.domains_count, digest: Some(digest) })
 }
 
 /// The record after an accepted transition: phase, status and counters change together.

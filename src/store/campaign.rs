@@ -27,7 +27,7 @@ pub struct CampaignStore {
 
 /// What swapping in a snapshot, or repairing buckets, did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swapped {
+pub struct SnapshotApplied {
     /// The phase, if it differs from before.
     pub phase: Option<PhaseChange>,
     /// Rows kept aside because too many would have gone at once.
@@ -96,55 +96,57 @@ impl CampaignStore {
     ///
     /// A snapshot that lacks more rows than a large discrepancy keeps them aside: a truncated
     /// answer must not make a table vanish.
-    pub fn swap(&mut self, staging: Staging) -> Swapped {
+    pub fn install(&mut self, staging: Staging) -> SnapshotApplied {
         let missing = self.missing_in(&staging.table, None);
         let keep = missing.len() as u64 > large_discrepancy(self.table.len() as u64);
-        let mut swapped = Swapped { rows: staging.table.len() as u64, ..Swapped::default() };
+        let mut applied =
+            SnapshotApplied { rows: staging.table.len() as u64, ..SnapshotApplied::default() };
         for id in &missing {
             if keep {
-                self.set_aside(id);
+                self.keep_unconfirmed(id);
             }
         }
-        swapped.unconfirmed = if keep { missing.len() as u64 } else { 0 };
+        applied.unconfirmed = if keep { missing.len() as u64 } else { 0 };
         let former = core::mem::replace(&mut self.table, staging.table);
-        self.table.succeed(&former);
-        self.forget_confirmed();
+        self.table.inherit_versions(&former);
+        self.drop_confirmed();
         if let Some(record) = staging.record {
-            swapped.phase = PhaseChange::between(self.record.as_ref(), &record);
+            applied.phase = PhaseChange::between(self.record.as_ref(), &record);
             self.record = Some(record);
         }
         self.position = Some(staging.position);
         self.error = None;
-        swapped
+        applied
     }
 
     /// Replaces the rows of some buckets by a verified download of just these, in one step.
-    pub fn repair(&mut self, staging: Staging, buckets: &[u8]) -> Result<Swapped, Code> {
+    pub fn repair(&mut self, staging: Staging, buckets: &[u8]) -> Result<SnapshotApplied, Code> {
         let missing = self.missing_in(&staging.table, Some(buckets));
         let keep = missing.len() as u64 > large_discrepancy(self.table.len() as u64);
-        let mut swapped = Swapped { rows: staging.table.len() as u64, ..Swapped::default() };
+        let mut applied =
+            SnapshotApplied { rows: staging.table.len() as u64, ..SnapshotApplied::default() };
         for id in &missing {
             if keep {
-                self.set_aside(id);
-                swapped.unconfirmed += 1;
+                self.keep_unconfirmed(id);
+                applied.unconfirmed += 1;
             }
             self.table.remove(id);
         }
         for row in 0..staging.table.len() {
             self.table.upsert(&complete_row(&staging.table, row))?;
         }
-        self.forget_confirmed();
+        self.drop_confirmed();
         if let Some(record) = staging.record {
-            swapped.phase = PhaseChange::between(self.record.as_ref(), &record);
+            applied.phase = PhaseChange::between(self.record.as_ref(), &record);
             self.record = Some(record);
         }
-        Ok(swapped)
+        Ok(applied)
     }
 
     /// Drops the rows kept aside; tells how many there were.
     pub fn discard_unconfirmed(&mut self) -> usize {
         let former = core::mem::take(&mut self.unconfirmed);
-        self.unconfirmed.succeed(&former);
+        self.unconfirmed.inherit_versions(&former);
         former.len()
     }
 
@@ -160,14 +162,14 @@ impl CampaignStore {
         missing
     }
 
-    fn set_aside(&mut self, domain_id: &str) {
+    fn keep_unconfirmed(&mut self, domain_id: &str) {
         let Some(row) = self.table.find(domain_id) else { return };
         // A copy of a valid row cannot break a rule that the row itself kept.
         let _always_fits = self.unconfirmed.upsert(&complete_row(&self.table, row));
     }
 
     /// Rows that the table has again are confirmed.
-    fn forget_confirmed(&mut self) {
+    fn drop_confirmed(&mut self) {
         // From the end: removing a row puts the last one in its place.
         for row in (0..self.unconfirmed.len()).rev() {
             if self.table.find(self.unconfirmed.id(row)).is_some() {

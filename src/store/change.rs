@@ -1,6 +1,6 @@
 //! What an event does to a campaign, or why it cannot be applied.
 
-use super::Claim;
+use super::ExpectedDigest;
 use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::transition::Transition;
 use crate::protocol::{Code, Phase, SequenceNumber, Status};
@@ -22,7 +22,7 @@ pub struct Change {
     /// A transition was announced as refused.
     pub refused: Option<Code>,
     /// What the event claims about the rows after it.
-    pub claim: Option<Claim>,
+    pub expected: Option<ExpectedDigest>,
     /// A message for people: level and text.
     pub notification: Option<(String, String)>,
     /// The campaign is gone.

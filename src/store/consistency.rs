@@ -9,7 +9,7 @@ pub const COUNT_TOLERANCE: u64 = 10;
 
 /// What the server says of its rows at one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
+pub struct ExpectedDigest {
     /// Rows.
     pub count: u64,
     /// Their digest, where it tells one.
@@ -25,8 +25,8 @@ pub struct Discrepancy {
     pub local_count: u64,
 }
 
-impl Claim {
-    /// Compares the claim with `table`; `None` when they agree.
+impl ExpectedDigest {
+    /// Compares the expectation with `table`; `None` when they agree.
     pub fn compare(&self, table: &DomainTable) -> Option<Discrepancy> {
         let local_count = table.len() as u64;
         let same_digest = self.digest.is_none_or(|digest| digest == table.digest());

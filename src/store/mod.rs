@@ -18,7 +18,7 @@ pub mod view;
 
 pub use campaign::CampaignStore;
 pub use change::{Change, EventMeta, Fault, PhaseChange};
-pub use consistency::{Claim, Discrepancy};
+pub use consistency::{Discrepancy, ExpectedDigest};
 pub use query::{DomainPage, DomainQuery, DomainRow, SortBy};
 pub use staging::{Staging, StagingFault};
 pub use table::DomainTable;

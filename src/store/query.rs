@@ -5,7 +5,7 @@
 
 use core::cmp::Ordering;
 
-use super::intern::Words;
+use super::intern::StatusInterner;
 use super::table::{DomainTable, Versions};
 use crate::protocol::order::sort;
 use crate::value::{Record, ToValue, Value, serialize_as_value};
@@ -157,13 +157,13 @@ impl RowOrder {
     }
 
     fn select(&self, table: &DomainTable, rows: &mut Vec<u32>) {
-        let words = [&table.dns_words, &table.http_words, &table.lead_words];
+        let statuses = [&table.dns_statuses, &table.http_statuses, &table.lead_statuses];
         let wanted = [&self.dns_status, &self.http_status, &self.lead_status];
         let mut numbers = [None; 3];
-        for ((number, words), word) in numbers.iter_mut().zip(words).zip(wanted) {
+        for ((number, statuses), word) in numbers.iter_mut().zip(statuses).zip(wanted) {
             let Some(word) = word else { continue };
             // A word that no row has ever had selects nothing.
-            let Some(found) = words.find(word) else { return };
+            let Some(found) = statuses.find(word) else { return };
             *number = Some(found);
         }
         let needle = self.search.as_bytes().trim_ascii();
@@ -190,18 +190,18 @@ impl RowOrder {
             }
             return;
         }
-        // A column has few words, so most rows that are compared have the same one.
-        let by_status = |column: usize, words: &Words, a: usize, b: usize| {
+        // A column has few statuses, so most rows that are compared have the same one.
+        let by_status = |column: usize, statuses: &StatusInterner, a: usize, b: usize| {
             let (a, b) = (table.status_numbers(a)[column], table.status_numbers(b)[column]);
-            if a == b { Ordering::Equal } else { words.word(a).cmp(&words.word(b)) }
+            if a == b { Ordering::Equal } else { statuses.status(a).cmp(&statuses.status(b)) }
         };
         sort(rows, &mut |a, b| {
             let (a, b) = (a as usize, b as usize);
             let ordering = match self.sort_by {
                 SortBy::Offset => by_offset(a, b),
                 SortBy::Domain => table.name(a).cmp(table.name(b)),
-                SortBy::DnsStatus => by_status(0, &table.dns_words, a, b),
-                SortBy::HttpStatus => by_status(1, &table.http_words, a, b),
+                SortBy::DnsStatus => by_status(0, &table.dns_statuses, a, b),
+                SortBy::HttpStatus => by_status(1, &table.http_statuses, a, b),
                 SortBy::LeadScore => {
                     let score = |row| table.fields(row).lead_score.unwrap_or(f64::NEG_INFINITY);
                     score(a).total_cmp(&score(b))

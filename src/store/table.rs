@@ -5,7 +5,7 @@
 
 use super::arena::{Arena, TEXT_BYTES_MAX};
 use super::index::RowIndex;
-use super::intern::Words;
+use super::intern::StatusInterner;
 use crate::protocol::Code;
 use crate::protocol::digest::{
     Buckets, Digest, EMPTY_BUCKETS, RowFields, RowHasher, bucket_of, id_hash,
@@ -40,12 +40,12 @@ pub struct DomainTable {
     lead_score: Vec<f64>,
     row_hash: Vec<u64>,
     index: RowIndex,
-    /// Words of `dns`.
-    pub dns_words: Words,
-    /// Words of `http`.
-    pub http_words: Words,
-    /// Words of `lead`.
-    pub lead_words: Words,
+    /// StatusInterner of `dns`.
+    pub dns_statuses: StatusInterner,
+    /// StatusInterner of `http`.
+    pub http_statuses: StatusInterner,
+    /// StatusInterner of `lead`.
+    pub lead_statuses: StatusInterner,
     digest: Digest,
     buckets: Box<Buckets>,
     versions: Versions,
@@ -71,9 +71,9 @@ impl Default for DomainTable {
             lead_score: Vec::new(),
             row_hash: Vec::new(),
             index: RowIndex::default(),
-            dns_words: Words::default(),
-            http_words: Words::default(),
-            lead_words: Words::default(),
+            dns_statuses: StatusInterner::default(),
+            http_statuses: StatusInterner::default(),
+            lead_statuses: StatusInterner::default(),
             digest: Digest::default(),
             buckets: Box::new(EMPTY_BUCKETS),
             versions: Versions::default(),
@@ -110,7 +110,7 @@ impl DomainTable {
 
     /// Takes the place of `former`: whatever was derived from that is stale, however alike the two
     /// tables' histories are.
-    pub const fn succeed(&mut self, former: &Self) {
+    pub const fn inherit_versions(&mut self, former: &Self) {
         self.versions.rows += former.versions.rows + 1;
         self.versions.dns += former.versions.dns + 1;
         self.versions.http += former.versions.http + 1;
@@ -143,7 +143,7 @@ impl DomainTable {
         (self.offset[row] != NO_OFFSET).then_some(self.offset[row])
     }
 
-    /// The numbers of a row's status words: DNS, HTTP, lead.
+    /// The numbers of a row's status statuses: DNS, HTTP, lead.
     pub fn status_numbers(&self, row: usize) -> [u16; 3] {
         [self.dns[row], self.http[row], self.lead[row]]
     }
@@ -156,10 +156,10 @@ impl DomainTable {
             domain_id: self.id(row),
             domain: Some(self.name(row)),
             offset: self.offset(row),
-            dns_status: self.dns_words.word(self.dns[row]),
-            http_status: self.http_words.word(self.http[row]),
+            dns_status: self.dns_statuses.status(self.dns[row]),
+            http_status: self.http_statuses.status(self.http[row]),
             http_status_code: (code != NO_CODE).then(|| i64::from(code)),
-            lead_status: self.lead_words.word(self.lead[row]),
+            lead_status: self.lead_statuses.status(self.lead[row]),
             lead_score: (!score.is_nan()).then_some(score),
         }
     }
@@ -182,7 +182,7 @@ impl DomainTable {
     /// Applies a validated change, creating the row if it is new; tells whether it was.
     ///
     /// # Errors
-    /// As [`DomainTable::validate`]; or a status column holds too many words, or 4 GiB of text are
+    /// As [`DomainTable::validate`]; or a status column holds too many statuses, or 4 GiB of text are
     /// full. The row is then unchanged.
     pub fn upsert(&mut self, patch: &RowPatch<'_>) -> Result<bool, Code> {
         let hash = id_hash(&patch.domain_id);
@@ -247,15 +247,17 @@ impl DomainTable {
     }
 
     fn intern_statuses(&mut self, patch: &RowPatch<'_>) -> Result<[Option<u16>; 3], Code> {
-        let number = |words: &mut Words, column: &Patch<std::borrow::Cow<'_, str>>| match column {
-            Patch::Absent => Ok(None),
-            Patch::Null => Ok(Some(0)),
-            Patch::Value(word) => words.intern(word).map(Some),
-        };
+        let number =
+            |statuses: &mut StatusInterner, column: &Patch<std::borrow::Cow<'_, str>>| match column
+            {
+                Patch::Absent => Ok(None),
+                Patch::Null => Ok(Some(0)),
+                Patch::Value(word) => statuses.intern(word).map(Some),
+            };
         Ok([
-            number(&mut self.dns_words, &patch.dns_status)?,
-            number(&mut self.http_words, &patch.http_status)?,
-            number(&mut self.lead_words, &patch.lead_status)?,
+            number(&mut self.dns_statuses, &patch.dns_status)?,
+            number(&mut self.http_statuses, &patch.http_status)?,
+            number(&mut self.lead_statuses, &patch.lead_status)?,
         ])
     }
 
@@ -277,9 +279,9 @@ impl DomainTable {
         self.http_code.push(NO_CODE);
         self.lead_score.push(f64::NAN);
         self.row_hash.push(0);
-        self.dns_words.join(0);
-        self.http_words.join(0);
-        self.lead_words.join(0);
+        self.dns_statuses.increment(0);
+        self.http_statuses.increment(0);
+        self.lead_statuses.increment(0);
         let hash_of = hashes(&self.texts, &self.text_at, &self.id_len);
         self.index.insert(hash, number, hash_of);
         self.versions.rows += 1;
@@ -331,17 +333,17 @@ impl DomainTable {
             self.offset[row] = offset;
         }
         if let Some(number) = dns {
-            self.dns_words.recount(self.dns[row], number);
+            self.dns_statuses.recount(self.dns[row], number);
             self.dns[row] = number;
             self.versions.dns += 1;
         }
         if let Some(number) = http {
-            self.http_words.recount(self.http[row], number);
+            self.http_statuses.recount(self.http[row], number);
             self.http[row] = number;
             self.versions.http += 1;
         }
         if let Some(number) = lead {
-            self.lead_words.recount(self.lead[row], number);
+            self.lead_statuses.recount(self.lead[row], number);
             self.lead[row] = number;
             self.versions.lead += 1;
         }
@@ -356,9 +358,9 @@ impl DomainTable {
 
     fn swap_remove(&mut self, row: usize) {
         self.texts.discard(usize::from(self.id_len[row]) + usize::from(self.name_len[row]));
-        self.dns_words.leave(self.dns[row]);
-        self.http_words.leave(self.http[row]);
-        self.lead_words.leave(self.lead[row]);
+        self.dns_statuses.decrement(self.dns[row]);
+        self.http_statuses.decrement(self.http[row]);
+        self.lead_statuses.decrement(self.lead[row]);
         self.text_at.swap_remove(row);
         self.id_len.swap_remove(row);
         self.name_len.swap_remove(row);

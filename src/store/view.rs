@@ -94,11 +94,11 @@ fn show_record<'a>(record: &'a CampaignRecord, to: &mut Record<'a>) {
 /// How many rows have each word of each status column, as pairs: a word may be the name of a member
 /// that an object has already.
 fn show_tallies<'a>(table: &'a DomainTable, to: &mut Record<'a>) {
-    let columns = [&table.dns_words, &table.http_words, &table.lead_words];
-    for (name, words) in ["dns", "http", "lead"].into_iter().zip(columns) {
+    let columns = [&table.dns_statuses, &table.http_statuses, &table.lead_statuses];
+    for (name, statuses) in ["dns", "http", "lead"].into_iter().zip(columns) {
         let mut pairs = Vec::new();
-        for (word, tally) in words.tallies() {
-            pairs.push(Value::List(vec![Value::Text(word), Value::Integer(tally.into())]));
+        for (word, count) in statuses.counts() {
+            pairs.push(Value::List(vec![Value::Text(word), Value::Integer(count.into())]));
         }
         to.add(name, Value::List(pairs));
     }

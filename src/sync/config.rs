@@ -48,7 +48,7 @@ pub struct Config {
     /// The window of [`Config::burst_max`].
     pub burst_window_ms: u64,
     /// The same next event corrupt, or missing from replays, this often: ask for a snapshot.
-    pub same_next_max: u32,
+    pub same_event_failures_max: u32,
     /// Hashes of applied events kept for recognising duplicates.
     pub dedupe_window: usize,
     /// Events held beyond a gap.
@@ -94,7 +94,7 @@ impl Default for Config {
             retry_window_ms: 60_000,
             burst_max: 5,
             burst_window_ms: 500,
-            same_next_max: 3,
+            same_event_failures_max: 3,
             dedupe_window: 1_024,
             held_events_max: 1_024,
             held_bytes_max: 1024 * 1024,

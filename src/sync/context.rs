@@ -4,7 +4,7 @@
 use super::config::Config;
 use super::effect::Effect;
 use super::input::Ticket;
-use super::log::{Facts, Level, LogRecord};
+use super::log::{Level, LogFields, LogRecord};
 use super::notice::Notice;
 use super::queue::Queue;
 use super::rng::Rng;
@@ -57,16 +57,16 @@ impl Context {
     }
 
     /// Queues a log record, if anyone wants them.
-    pub fn log(&mut self, level: Level, event: &'static str, facts: Facts<'_>) {
+    pub fn log(&mut self, level: Level, event: &'static str, fields: LogFields<'_>) {
         if self.config.log {
             self.effects.push(Effect::Log(LogRecord {
                 level,
                 event,
-                campaign_id: facts.campaign_id.cloned(),
-                sequence_number: facts.sequence_number,
-                event_id: facts.event_id.map(str::to_owned),
-                detail: facts.detail,
-                value: facts.value,
+                campaign_id: fields.campaign_id.cloned(),
+                sequence_number: fields.sequence_number,
+                event_id: fields.event_id.map(str::to_owned),
+                detail: fields.detail,
+                value: fields.value,
             }));
         }
     }

@@ -51,7 +51,7 @@ pub enum Input<'a> {
     /// The answer to [`super::Effect::FetchSnapshot`]; `None` if the fetch failed.
     Snapshot(Ticket, Option<&'a str>),
     /// The application wants to know when a position is reached.
-    Await(CampaignId, Position, Ticket),
+    WaitForPosition(CampaignId, Position, Ticket),
     /// The application wants fresh data.
     Refresh(CampaignId),
     /// The application drops the rows kept aside.

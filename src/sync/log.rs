@@ -37,7 +37,7 @@ pub struct LogRecord {
 
 /// What a record tells beside its event; see [`LogRecord`].
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Facts<'a> {
+pub struct LogFields<'a> {
     /// Which campaign.
     pub campaign_id: Option<&'a CampaignId>,
     /// At which number.

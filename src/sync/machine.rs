@@ -145,7 +145,7 @@ impl Machine {
                 self.router.on_connection_event(Some(event));
             }
             Input::Retain(campaign_id) => self.on_retain(campaign_id),
-            Input::Release(campaign_id) => outcome.stale = !self.on_release(&campaign_id),
+            Input::Release(campaign_id) => outcome.ignored_late = !self.on_release(&campaign_id),
             Input::Opened(id) if connection.state().socket() == Some(id) => {
                 let event = connection.on_opened(cx, |token| encryption.connection_init(token));
                 self.router.on_connection_event(event);
@@ -154,15 +154,17 @@ impl Machine {
                 let event = connection.on_closed(cx, code);
                 self.router.on_connection_event(Some(event));
             }
-            Input::Opened(_) | Input::Closed(..) => outcome.stale = true,
+            Input::Opened(_) | Input::Closed(..) => outcome.ignored_late = true,
             Input::Received(connection, frame) => return self.router.on_frame(connection, frame),
             Input::Woke(wake) => connection.on_wake(cx, wake),
-            Input::Token(ticket, token) => outcome.stale = !connection.on_token(cx, ticket, token),
+            Input::Token(ticket, token) => {
+                outcome.ignored_late = !connection.on_token(cx, ticket, token)
+            }
             Input::Snapshot(ticket, json) => return self.on_fetched(ticket, json),
-            Input::Await(campaign_id, position, ticket) => {
+            Input::WaitForPosition(campaign_id, position, ticket) => {
                 self.on_await(&campaign_id, position, ticket);
             }
-            Input::Refresh(campaign_id) => outcome.stale = !self.on_refresh(&campaign_id),
+            Input::Refresh(campaign_id) => outcome.ignored_late = !self.on_refresh(&campaign_id),
             #[cfg(feature = "encrypted")]
             Input::Seal => encryption.enable(),
             #[cfg(feature = "encrypted")]
@@ -273,7 +275,7 @@ impl Machine {
     fn on_fetched(&mut self, ticket: Ticket, json: Option<&str>) -> Outcome {
         let mut outcome = Outcome::default();
         let Some(fetch) = self.polling.take(ticket) else {
-            outcome.stale = true;
+            outcome.ignored_late = true;
             return outcome;
         };
         let opened = json.ok_or(Code::FetchFailed);

@@ -20,7 +20,7 @@ pub enum Verdict {
     /// Wrong by its own hash.
     Corrupt,
     /// Of a log that this one replaced.
-    RetiredEpoch,
+    SupersededEpoch,
     /// Of a log that is not the one we follow.
     ForeignEpoch,
     /// Contradicts what has been applied or held.
@@ -50,7 +50,7 @@ pub struct Outcome {
     /// Why the whole input was refused, if it was.
     pub refused: Option<Code>,
     /// The input came from a socket that is no longer ours, or answers an old question.
-    pub stale: bool,
+    pub ignored_late: bool,
 }
 
 impl Outcome {

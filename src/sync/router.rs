@@ -5,7 +5,7 @@ use super::connection::{Connection, ConnectionEvent};
 use super::context::Context;
 use super::encryption::{Encryption, OpenedPart};
 use super::input::ConnectionId;
-use super::log::{Facts, Level};
+use super::log::{Level, LogFields};
 use super::notice::Notice;
 use super::outcome::{Outcome, Verdict};
 use super::scope::Scope;
@@ -99,8 +99,8 @@ impl Router {
             None => {}
             Some(ConnectionEvent::Opened) => {
                 self.each(|subscription, cx| subscription.replica_mut().on_open(cx));
-                let facts = Facts { detail: Some("v1"), ..Facts::default() };
-                self.cx.log(Level::Info, "connected", facts);
+                let fields = LogFields { detail: Some("v1"), ..LogFields::default() };
+                self.cx.log(Level::Info, "connected", fields);
                 self.connection.announce(&mut self.cx);
                 self.poll_heartbeat();
             }
@@ -134,7 +134,7 @@ impl Router {
     pub(super) fn on_frame(&mut self, connection: ConnectionId, frame: Frame<'_>) -> Outcome {
         let mut outcome = Outcome::default();
         if !self.connection.on_received(self.cx.now.at, connection) {
-            outcome.stale = true;
+            outcome.ignored_late = true;
             return outcome;
         }
         self.cx.metrics.frames_received += 1;
@@ -341,8 +341,8 @@ impl Router {
     pub(super) fn refuse(&mut self, code: Code, campaign_id: Option<CampaignId>) -> Verdict {
         self.cx.metrics.refused.count(code);
         self.cx.notify(Notice::Rejected { code, campaign_id });
-        let facts = Facts { detail: Some(code.as_str()), ..Facts::default() };
-        self.cx.log(Level::Warn, "refused", facts);
+        let fields = LogFields { detail: Some(code.as_str()), ..LogFields::default() };
+        self.cx.log(Level::Warn, "refused", fields);
         Verdict::Refused(code)
     }
 }

@@ -56,7 +56,7 @@ fn slow_acknowledgement_is_waited_for_on_the_next_socket() {
     world.advance(1);
     assert_eq!((state(&world), world.closed.len()), ("waiting", 1));
     let late = world.handle(Input::Received(world.socket(), Frame::Text(&wire::ack())));
-    assert!(late.stale, "its socket is given up");
+    assert!(late.ignored_late, "its socket is given up");
     world.advance_until(|world| world.opened.len() == 2);
     world.open();
     world.advance(2_900);

@@ -53,9 +53,9 @@ fn an_event_of_a_campaign_that_is_let_go_of_is_ignored() {
 #[test]
 fn a_release_of_what_nobody_holds_does_not_count() {
     let (mut world, _) = followed();
-    assert!(world.handle(Input::Release(id("campaign-9"))).stale);
+    assert!(world.handle(Input::Release(id("campaign-9"))).ignored_late);
     world.input(Input::Release(id(CAMPAIGN)));
-    assert!(world.handle(Input::Release(id(CAMPAIGN))).stale);
+    assert!(world.handle(Input::Release(id(CAMPAIGN))).ignored_late);
 }
 
 #[test]
@@ -77,14 +77,14 @@ fn campaigns_are_followed_side_by_side() {
 #[test]
 fn a_position_that_is_reached_settles_at_once() {
     let (mut world, _) = followed();
-    world.input(Input::Await(id(CAMPAIGN), position(EPOCH, 4), Ticket(71)));
+    world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 4), Ticket(71)));
     assert_eq!(world.settled, [(Ticket(71), None)]);
 }
 
 #[test]
 fn a_position_settles_when_its_event_has_been_applied() {
     let (mut world, mut log) = followed();
-    world.input(Input::Await(id(CAMPAIGN), position(EPOCH, 6), Ticket(71)));
+    world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 6), Ticket(71)));
     world.receive(&log.generate(3).document());
     assert!(world.settled.is_empty());
     world.receive(&log.generate(4).document());
@@ -94,7 +94,7 @@ fn a_position_settles_when_its_event_has_been_applied() {
 #[test]
 fn a_position_settles_by_a_snapshot_that_includes_it() {
     let (mut world, _) = followed();
-    world.input(Input::Await(id(CAMPAIGN), position(EPOCH, 6), Ticket(71)));
+    world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 6), Ticket(71)));
     world.reconnect();
     world.answer_snapshot(EPOCH, 8, rows(3));
     assert_eq!(world.settled, [(Ticket(71), None)]);
@@ -103,8 +103,8 @@ fn a_position_settles_by_a_snapshot_that_includes_it() {
 #[test]
 fn a_position_in_a_log_that_was_left_is_behind_us() {
     let (mut world, _) = followed();
-    world.input(Input::Await(id(CAMPAIGN), position(EPOCH, 600), Ticket(71)));
-    world.input(Input::Await(id(CAMPAIGN), position("epoch-z", 1), Ticket(72)));
+    world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 600), Ticket(71)));
+    world.input(Input::WaitForPosition(id(CAMPAIGN), position("epoch-z", 1), Ticket(72)));
     world.reconnect();
     world.answer_snapshot(OTHER_EPOCH, 2, rows(3));
     assert_eq!(world.settled, [(Ticket(71), None)], "an unknown log may still come");
@@ -113,10 +113,10 @@ fn a_position_in_a_log_that_was_left_is_behind_us() {
 #[test]
 fn a_promise_that_nobody_can_keep_fails_with_a_code() {
     let (mut world, mut log) = followed();
-    world.input(Input::Await(id("campaign-9"), position(EPOCH, 1), Ticket(70)));
-    world.input(Input::Await(id(CAMPAIGN), position(EPOCH, 600), Ticket(71)));
+    world.input(Input::WaitForPosition(id("campaign-9"), position(EPOCH, 1), Ticket(70)));
+    world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 600), Ticket(71)));
     world.receive(&log.push("campaign.deleted", &json!({"campaignId": CAMPAIGN})).document());
-    world.input(Input::Await(id(CAMPAIGN), position(EPOCH, 600), Ticket(72)));
+    world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 600), Ticket(72)));
     let unknown = Some(Code::UnknownCampaign);
     assert_eq!(
         world.settled,
@@ -127,7 +127,7 @@ fn a_promise_that_nobody_can_keep_fails_with_a_code() {
 #[test]
 fn a_promise_of_a_campaign_that_is_let_go_of_fails() {
     let (mut world, _) = followed();
-    world.input(Input::Await(id(CAMPAIGN), position(EPOCH, 600), Ticket(71)));
+    world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 600), Ticket(71)));
     world.input(Input::Release(id(CAMPAIGN)));
     world.advance(5_000);
     assert_eq!(world.settled, [(Ticket(71), Some(Code::Closed))]);
@@ -137,7 +137,7 @@ fn a_promise_of_a_campaign_that_is_let_go_of_fails() {
 fn promises_are_bounded() {
     let (mut world, _) = followed();
     for ticket in 0..1_001 {
-        world.input(Input::Await(id(CAMPAIGN), position(EPOCH, 600), Ticket(ticket)));
+        world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 600), Ticket(ticket)));
     }
     assert_eq!(world.settled, [(Ticket(1_000), Some(Code::TooMany))]);
 }
@@ -150,13 +150,13 @@ fn a_refresh_is_obeyed_once_a_second_for_each_campaign() {
     world.input(Input::Refresh(id(CAMPAIGN)));
     assert_eq!(world.notice("cacheinvalidated")["reason"], "force_refresh");
     assert_eq!(world.count_sent("ping"), 1, "a fresh proof is asked for");
-    assert!(world.handle(Input::Refresh(id(CAMPAIGN))).stale);
+    assert!(world.handle(Input::Refresh(id(CAMPAIGN))).ignored_late);
     world.input(Input::Refresh(id("campaign-2")));
     world.advance(999);
-    assert!(world.handle(Input::Refresh(id(CAMPAIGN))).stale);
+    assert!(world.handle(Input::Refresh(id(CAMPAIGN))).ignored_late);
     world.advance(1);
     world.input(Input::Refresh(id(CAMPAIGN)));
-    assert!(world.handle(Input::Refresh(id("campaign-9"))).stale);
+    assert!(world.handle(Input::Refresh(id("campaign-9"))).ignored_late);
 }
 
 #[test]

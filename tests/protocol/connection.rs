@@ -61,7 +61,7 @@ fn a_provider_that_fails_or_never_answers_is_asked_again_later() {
     world.advance_until(|world| world.tokens.len() == 2);
     world.advance_until(|world| world.tokens.len() == 3);
     let late = world.handle(Input::Token(world.tokens[1], Some("late".to_owned())));
-    assert!(late.stale, "the answer to an old question");
+    assert!(late.ignored_late, "the answer to an old question");
     assert!(world.opened.is_empty());
 }
 
@@ -221,9 +221,9 @@ fn callbacks_of_an_old_socket_are_ignored() {
     world.clear();
     let before = world.view();
     let event = log.generate(2).document();
-    assert!(world.handle(Input::Received(old, Frame::Text(&event))).stale);
-    assert!(world.handle(Input::Closed(old, 4401)).stale);
-    assert!(world.handle(Input::Opened(old)).stale);
+    assert!(world.handle(Input::Received(old, Frame::Text(&event))).ignored_late);
+    assert!(world.handle(Input::Closed(old, 4401)).ignored_late);
+    assert!(world.handle(Input::Opened(old)).ignored_late);
     assert_eq!((world.view(), state(&world)), (before, "open"));
     assert!(world.sent.is_empty() && world.notices.is_empty());
 }
@@ -249,13 +249,13 @@ fn what_follows_in_a_frame_that_closed_its_socket_does_not_count() {
 #[test]
 fn a_closed_machine_does_nothing_more() {
     let mut world = World::following(&Log::with_rows(2));
-    world.input(Input::Await(id(CAMPAIGN), crate::world::position(EPOCH, 9), Ticket(91)));
+    world.input(Input::WaitForPosition(id(CAMPAIGN), crate::world::position(EPOCH, 9), Ticket(91)));
     world.input(Input::Close);
     assert_eq!((world.closed.len(), state(&world)), (1, "closed"));
     assert_eq!(world.settled, [(Ticket(91), Some(Code::Closed))]);
     world.clear();
     world.input(Input::Connect);
-    world.input(Input::Await(id(CAMPAIGN), crate::world::position(EPOCH, 9), Ticket(92)));
+    world.input(Input::WaitForPosition(id(CAMPAIGN), crate::world::position(EPOCH, 9), Ticket(92)));
     world.advance(600_000);
     assert_eq!((world.opened.len(), world.sent.len(), state(&world)), (1, 0, "closed"));
     assert_eq!(world.settled, [(Ticket(92), Some(Code::Closed))]);

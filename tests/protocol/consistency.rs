@@ -262,7 +262,7 @@ fn a_checkpoint_that_differs_is_repaired_too() {
 
 #[test]
 fn more_than_a_hundred_rows_never_vanish_in_a_repair() {
-    for (missing, set_aside) in [(100, 0), (101, 101)] {
+    for (missing, keep_unconfirmed) in [(100, 0), (101, 101)] {
         let log = Log::with_rows(130);
         let mut world = World::following(&log);
         let theirs = rows(130 - missing);
@@ -271,12 +271,12 @@ fn more_than_a_hundred_rows_never_vanish_in_a_repair() {
         send_buckets(&mut world, log.head(), &theirs);
         let view = world.view();
         assert_eq!(view["domainsCount"], 130 - missing);
-        assert_eq!(view["unconfirmedCount"], set_aside);
-        assert_eq!(world.heard().contains(&"unconfirmed"), set_aside > 0);
-        if set_aside > 0 {
-            assert_eq!(world.notice("unconfirmed")["rows"], set_aside);
+        assert_eq!(view["unconfirmedCount"], keep_unconfirmed);
+        assert_eq!(world.heard().contains(&"unconfirmed"), keep_unconfirmed > 0);
+        if keep_unconfirmed > 0 {
+            assert_eq!(world.notice("unconfirmed")["rows"], keep_unconfirmed);
         }
-        assert_eq!(world.rows().len() as u64, 130 - missing + set_aside);
+        assert_eq!(world.rows().len() as u64, 130 - missing + keep_unconfirmed);
     }
 }
 

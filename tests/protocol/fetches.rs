@@ -156,7 +156,7 @@ fn unanswered_fetch_is_given_up_and_repeated() {
     let first = world.fetches[0];
     next_round(&mut world);
     let late = fetched(EPOCH, 9, &rows(6)).to_string();
-    assert!(world.handle(Input::Snapshot(first, Some(&late))).stale);
+    assert!(world.handle(Input::Snapshot(first, Some(&late))).ignored_late);
     assert_eq!(world.position(), 3, "only the answer of the newer fetch counts");
     assert_eq!(answer(&mut world, &fetched(EPOCH, 8, &rows(5))), None);
     assert_eq!((world.position(), world.rows().len()), (8, 5));
@@ -276,6 +276,6 @@ fn fetch_of_a_released_campaign_changes_nothing() {
     }
     assert_eq!(answer(&mut world, &fetched(EPOCH, 9, &rows(6))), None);
     assert!(world.machine.view(CAMPAIGN, world.now).is_none());
-    world.input(Input::Await(id(CAMPAIGN), crate::world::position(EPOCH, 9), Ticket(71)));
+    world.input(Input::WaitForPosition(id(CAMPAIGN), crate::world::position(EPOCH, 9), Ticket(71)));
     assert_eq!(world.settled.last(), Some(&(Ticket(71), Some(Code::UnknownCampaign))));
 }

@@ -95,7 +95,7 @@ fn one_fetch_is_under_way_at_a_time_and_none_where_nobody_fetches() {
 #[test]
 fn a_position_settles_by_a_fetch_that_includes_it() {
     let mut world = polling(&Log::with_rows(2));
-    world.input(Input::Await(id(CAMPAIGN), position(EPOCH, 6), Ticket(71)));
+    world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 6), Ticket(71)));
     assert_eq!(answer(&mut world, &fetched(EPOCH, 8, &rows(3))), None);
     assert_eq!(world.settled, [(Ticket(71), None)]);
 }
@@ -277,6 +277,6 @@ fn a_failed_fetch_is_told_and_a_late_answer_does_not_count() {
     assert_eq!(world.handle(Input::Snapshot(ticket, None)).refused, Some(Code::FetchFailed));
     assert_eq!(world.notice("rejected")["code"], "fetch_failed");
     let json = fetched(EPOCH, 9, &rows(6)).to_string();
-    assert!(world.handle(Input::Snapshot(ticket, Some(&json))).stale);
+    assert!(world.handle(Input::Snapshot(ticket, Some(&json))).ignored_late);
     assert_eq!(world.position(), 3);
 }

@@ -284,7 +284,7 @@ fn the_last_eight_epochs_are_retired_and_older_ones_forgotten() {
     let of = |epoch: &str| Log::new(epoch).next("campaign.coloured", &json!({})).document();
     assert_eq!(log.head(), 0);
     for number in 1..9 {
-        assert_eq!(world.receive(&of(&format!("epoch-{number}"))), Verdict::RetiredEpoch);
+        assert_eq!(world.receive(&of(&format!("epoch-{number}"))), Verdict::SupersededEpoch);
     }
     assert_eq!(world.receive(&of("epoch-0")), Verdict::ForeignEpoch);
 }

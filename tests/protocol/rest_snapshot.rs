@@ -153,7 +153,7 @@ fn replay_from_the_first_event_joins_after_a_refused_fetch() {
 #[test]
 fn position_is_not_reached_by_a_refused_fetch() {
     let mut world = polling(&Log::with_rows(2));
-    world.input(Input::Await(id(CAMPAIGN), position(EPOCH, 6), Ticket(71)));
+    world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 6), Ticket(71)));
     assert_eq!(answer_text(&mut world, &without("epoch")), Some(Code::InvalidContent));
     assert!(world.settled.is_empty(), "nothing shows that number 6 is included");
 }

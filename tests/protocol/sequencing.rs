@@ -3,7 +3,7 @@
 
 use campaign_sync::protocol::{Code, Epoch, EventHash, SequenceNumber};
 use campaign_sync::sync::subscription::dedupe::DedupeWindow;
-use campaign_sync::sync::subscription::gap::{GapBuffer, Holding};
+use campaign_sync::sync::subscription::gap::{GapBuffer, HoldOutcome};
 use campaign_sync::sync::{Config, Input, Verdict};
 use serde_json::json;
 
@@ -128,7 +128,7 @@ fn an_event_of_a_retired_epoch_is_dropped() {
     world.clear();
     let before = world.view();
     let late = log.next("campaign.deleted", &json!({"campaignId": CAMPAIGN})).document();
-    assert_eq!(world.receive(&late), Verdict::RetiredEpoch);
+    assert_eq!(world.receive(&late), Verdict::SupersededEpoch);
     assert_eq!(world.metrics().retired_epoch, 1);
     assert_eq!(world.view(), before);
     assert!(world.sent.is_empty() && world.notices.is_empty());
@@ -322,9 +322,9 @@ fn only_events_of_one_log_are_held() {
     let hash = EventHash::of_v1("", "", "", [""; 6]);
     let mut held = GapBuffer::new(8, 1_000);
     for at in [5, 6] {
-        assert_eq!(held.hold(&here, number(at), "document", hash), Holding::Held);
+        assert_eq!(held.hold(&here, number(at), "document", hash), HoldOutcome::Held);
     }
-    assert_eq!(held.hold(&there, number(6), "other", hash), Holding::Held);
+    assert_eq!(held.hold(&there, number(6), "other", hash), HoldOutcome::Held);
     assert_eq!((held.len(), held.bytes()), (1, "other".len()));
     assert!(held.take_next(&here, number(5)).is_none());
     assert_eq!((held.len(), held.bytes()), (0, 0), "what is read now is another log");

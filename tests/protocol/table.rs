@@ -1,4 +1,4 @@
-//! The domain table against a naive map: rows, tallies, digest, buckets, queries, memory.
+//! The domain table against a naive map: rows, counts, digest, buckets, queries, memory.
 
 use std::collections::BTreeMap;
 
@@ -129,11 +129,11 @@ fn assert_same(table: &DomainTable, naive: &BTreeMap<String, Naive>) {
     }
     let (digest, buckets) = from_scratch(naive);
     assert_eq!((table.digest(), table.buckets()), (digest, &*buckets));
-    let mut tallies = BTreeMap::new();
+    let mut counts = BTreeMap::new();
     for word in naive.values().filter_map(|row| row.dns.as_deref()) {
-        *tallies.entry(word).or_insert(0) += 1;
+        *counts.entry(word).or_insert(0) += 1;
     }
-    assert_eq!(table.dns_words.tallies().collect::<BTreeMap<_, _>>(), tallies);
+    assert_eq!(table.dns_statuses.counts().collect::<BTreeMap<_, _>>(), counts);
 }
 
 #[test]

@@ -121,7 +121,7 @@ impl World {
     /// Hands in an input that must count.
     pub(crate) fn input(&mut self, input: Input<'_>) {
         let outcome = self.handle(input);
-        assert!(!outcome.stale, "the input does not count");
+        assert!(!outcome.ignored_late, "the input does not count");
     }
 
     pub(crate) fn handle(&mut self, input: Input<'_>) -> Outcome {

@@ -56,14 +56,14 @@ export class Actions {
   readonly #next = byId<HTMLButtonElement>("next-step");
   readonly #hold = byId<HTMLButtonElement>("hold");
   readonly #automatic = byId<HTMLInputElement>("automatic");
-  readonly #complain: (problem: string) => void;
+  readonly #showError: (problem: string) => void;
   #campaign: Campaign | undefined;
   #busy = false;
   #notBefore = 0;
 
-  /** `complain` shows what went wrong, or hides it when it is empty. */
-  constructor(complain: (problem: string) => void) {
-    this.#complain = complain;
+  /** `showError` shows what went wrong, or hides it when it is empty. */
+  constructor(showError: (problem: string) => void) {
+    this.#showError = showError;
     this.#next.addEventListener("click", () => void this.#step());
     this.#hold.addEventListener("click", () => void this.#perform("pause"));
     this.#automatic.addEventListener("change", () => this.render());
@@ -101,12 +101,12 @@ export class Actions {
     this.render();
     try {
       const { position } = await act(campaign.campaignId, name);
-      this.#complain("");
+      this.#showError("");
       // The button comes back when the page shows what it did, however broken the stream is.
       if (position !== null) await campaign.reached(position, { timeoutMs: REACHED_MS });
     } catch (error) {
       this.#notBefore = performance.now() + RETRY_MS;
-      if (this.#campaign === campaign) this.#complain(`${plain(name)}: ${error instanceof Error ? error.message : String(error)}`);
+      if (this.#campaign === campaign) this.#showError(`${plain(name)}: ${error instanceof Error ? error.message : String(error)}`);
     } finally {
       this.#busy = false;
       this.render();

@@ -45,15 +45,15 @@ function parse(text: string): unknown {
 }
 
 /** A campaign in the list. */
-export interface Listed {
+export interface CampaignSummary {
   readonly campaignId: string;
   readonly name: string;
 }
 
 /** All campaigns. */
-export async function listCampaigns(): Promise<Listed[]> {
+export async function listCampaigns(): Promise<CampaignSummary[]> {
   const { body } = await request("GET", "/campaigns");
-  return (body as { campaigns?: Listed[] } | null)?.campaigns ?? [];
+  return (body as { campaigns?: CampaignSummary[] } | null)?.campaigns ?? [];
 }
 
 /** A new campaign's settings. */
@@ -96,6 +96,6 @@ export function setFaults(settings: FaultSettings): Promise<Answer> {
 }
 
 /** Cuts the sockets, or kills the server. */
-export function strike(blow: "cut" | "kill"): Promise<Answer> {
-  return request("POST", `/faults/${blow}`);
+export function injectFault(kind: "cut" | "kill"): Promise<Answer> {
+  return request("POST", `/faults/${kind}`);
 }

@@ -7,12 +7,12 @@ import { byId, setIdle } from "./dom.js";
 /** The button beside the table's title. */
 export class Download {
   readonly #button = byId<HTMLButtonElement>("download");
-  readonly #complain: (problem: string) => void;
+  readonly #showError: (problem: string) => void;
   #campaign: Campaign | undefined;
   #busy = false;
 
-  constructor(complain: (problem: string) => void) {
-    this.#complain = complain;
+  constructor(showError: (problem: string) => void) {
+    this.#showError = showError;
     this.#button.addEventListener("click", () => void this.#download());
   }
 
@@ -30,7 +30,7 @@ export class Download {
       const data = await getRichCampaignData(campaign.campaignId, { minPosition });
       save(`${campaign.campaignId}.json`, JSON.stringify(data, null, 2));
     } catch (problem) {
-      this.#complain(`The download failed: ${problem instanceof Error ? problem.message : String(problem)}`);
+      this.#showError(`The download failed: ${problem instanceof Error ? problem.message : String(problem)}`);
     } finally {
       setIdle(this.#button, (this.#busy = false));
     }

@@ -1,5 +1,5 @@
 /** The panel that breaks the network; it is only there if the server injects faults. */
-import { faults, setFaults, strike, type Answer, type FaultSettings } from "./api.js";
+import { faults, setFaults, injectFault, type Answer, type FaultSettings } from "./api.js";
 import { byId, element } from "./dom.js";
 
 /** Each switch, with what it sets while it is on. */
@@ -12,7 +12,7 @@ const SWITCHES: readonly (readonly [name: string, settings: FaultSettings])[] = 
 ];
 
 /** Fills the panel and shows it, if the server has the switches. */
-export async function showFaults(complain: (problem: string) => void): Promise<void> {
+export async function showFaults(showError: (problem: string) => void): Promise<void> {
   const initial = await faults();
   if (initial === null) return;
   const isOn = (settings: FaultSettings): boolean => Object.keys(settings).some((key) => (initial[key] ?? 0) > 0);
@@ -21,10 +21,10 @@ export async function showFaults(complain: (problem: string) => void): Promise<v
   const attempt = async (action: () => Promise<Answer>): Promise<boolean> => {
     try {
       await action();
-      complain("");
+      showError("");
       return true;
     } catch (error) {
-      complain(`The server did not take it: ${String(error)}`);
+      showError(`The server did not take it: ${String(error)}`);
       return false;
     }
   };
@@ -46,10 +46,10 @@ export async function showFaults(complain: (problem: string) => void): Promise<v
     });
     list.append(button);
   }
-  for (const [blow, label] of [["cut", "cut the socket"], ["kill", "kill the server"]] as const) {
-    const button = element("button", { type: "button", class: "danger", "data-testid": `fault-${blow}` }, label);
+  for (const [kind, label] of [["cut", "cut the socket"], ["kill", "kill the server"]] as const) {
+    const button = element("button", { type: "button", class: "danger", "data-testid": `fault-${kind}` }, label);
     // A server that is killed forgets its switches.
-    button.addEventListener("click", () => void attempt(() => strike(blow)).then((done) => done && blow === "kill" && forget()));
+    button.addEventListener("click", () => void attempt(() => injectFault(kind)).then((done) => done && kind === "kill" && forget()));
     list.append(button);
   }
   const forget = (): void => {

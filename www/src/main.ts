@@ -35,10 +35,10 @@ class Page {
   readonly #counts = new Counts();
   readonly #counters = new Counters();
   readonly #table = new DomainTable();
-  readonly #actions = new Actions(complain);
+  readonly #actions = new Actions(showError);
   readonly #note = byId("unconfirmed-note");
   #campaign: Campaign | undefined;
-  readonly #download = new Download(complain);
+  readonly #download = new Download(showError);
 
   async start(): Promise<void> {
     new Log(this.#sync);
@@ -51,8 +51,8 @@ class Page {
     this.#expose();
     this.#sync.connect();
     setInterval(() => this.#tick(), TICK_MS);
-    await new Picker((campaignId) => this.#watch(campaignId), complain).start();
-    await showFaults(complain);
+    await new Picker((campaignId) => this.#watch(campaignId), showError).start();
+    await showFaults(showError);
   }
 
   #expose(): void {
@@ -96,7 +96,7 @@ class Page {
 }
 
 /** Shows a problem, or hides it when there is none. */
-function complain(problem: string): void {
+function showError(problem: string): void {
   const place = byId("problem");
   place.hidden = problem === "";
   setText(place, problem);
@@ -107,7 +107,7 @@ async function main(): Promise<void> {
     await init();
     await new Page().start();
   } catch (error) {
-    complain(`The page cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    showError(`The page cannot start: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

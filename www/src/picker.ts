@@ -1,5 +1,5 @@
 /** Choosing a campaign, or making one. The choice stands in the address: `?campaign=ID`. */
-import { createCampaign, listCampaigns, type Listed, type NewCampaign } from "./api.js";
+import { createCampaign, listCampaigns, type CampaignSummary, type NewCampaign } from "./api.js";
 import { byId, element } from "./dom.js";
 
 /** The campaign that the address names, if it names a possible one. */
@@ -14,11 +14,11 @@ export class Picker {
   readonly #button = byId("new-button");
   readonly #form = byId<HTMLFormElement>("new-form");
   readonly #choose: (campaignId: string) => void;
-  readonly #complain: (problem: string) => void;
+  readonly #showError: (problem: string) => void;
 
-  constructor(choose: (campaignId: string) => void, complain: (problem: string) => void) {
+  constructor(choose: (campaignId: string) => void, showError: (problem: string) => void) {
     this.#choose = choose;
-    this.#complain = complain;
+    this.#showError = showError;
     this.#select.addEventListener("change", () => this.#pick(this.#select.value));
     this.#select.addEventListener("focus", () => void this.refresh());
     this.#button.addEventListener("click", () => this.#toggleForm(this.#form.hidden !== false));
@@ -43,8 +43,8 @@ export class Picker {
   }
 
   /** Reads the list again; the choice stays. */
-  async refresh(): Promise<readonly Listed[]> {
-    let list: readonly Listed[] = [];
+  async refresh(): Promise<readonly CampaignSummary[]> {
+    let list: readonly CampaignSummary[] = [];
     try {
       list = await listCampaigns();
     } catch {
@@ -91,12 +91,12 @@ export class Picker {
     const settings: NewCampaign = { name: String(values.get("name")), count: number("count"), seed: number("seed"), rate: number("rate") };
     try {
       const campaignId = await createCampaign(settings);
-      this.#complain("");
+      this.#showError("");
       this.#toggleForm(false);
       this.#pick(campaignId);
       await this.refresh();
     } catch (error) {
-      this.#complain(`The campaign was not created: ${error instanceof Error ? error.message : String(error)}`);
+      this.#showError(`The campaign was not created: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 }

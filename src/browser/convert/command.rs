@@ -36,7 +36,7 @@ pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
                 sequence_number: number.sequence_number(),
                 event_id: String::new(),
             };
-            Input::Await(id()?, position, ticket)
+            Input::WaitForPosition(id()?, position, ticket)
         }
         "token" => Input::Token(ticket, token.string()),
         _ => return Err(Code::InvalidContent),

@@ -14,7 +14,7 @@ use super::config::Config;
 use super::context::Context;
 use super::effect::Effect;
 use super::input::{ConnectionId, Ticket, Wake};
-use super::log::{Facts, Level};
+use super::log::{Level, LogFields};
 use super::notice::Notice;
 use super::time::{Now, Timestamp};
 use crate::protocol::{Code, client};
@@ -221,8 +221,8 @@ impl Connection {
     /// The socket closed, or could not be opened.
     pub fn on_closed(&mut self, cx: &mut Context, code: u16) -> ConnectionEvent {
         cx.metrics.disconnects += 1;
-        let facts = Facts { value: Some(code.into()), ..Facts::default() };
-        cx.log(Level::Info, "disconnected", facts);
+        let fields = LogFields { value: Some(code.into()), ..LogFields::default() };
+        cx.log(Level::Info, "disconnected", fields);
         let (now, stable) = (cx.now.at, cx.config.stable_link_ms);
         let lasted = |it: &mut Keepalive| now.since(it.opened) >= stable;
         if self.state.keepalive_mut().is_some_and(lasted) {
@@ -256,8 +256,8 @@ impl Connection {
     fn give_up(&mut self, cx: &mut Context, code: Code) -> ConnectionEvent {
         self.close_socket(cx, close::NORMAL);
         self.state = ConnectionState::Failed(code);
-        let facts = Facts { detail: Some(code.as_str()), ..Facts::default() };
-        cx.log(Level::Error, "gave_up", facts);
+        let fields = LogFields { detail: Some(code.as_str()), ..LogFields::default() };
+        cx.log(Level::Error, "gave_up", fields);
         ConnectionEvent::GaveUp(code)
     }
 
@@ -359,7 +359,7 @@ impl Connection {
                 Some(ConnectionEvent::PingSent(cx.now))
             }
             Heartbeat::Dead => {
-                cx.log(Level::Warn, "dead_link", Facts::default());
+                cx.log(Level::Warn, "dead_link", LogFields::default());
                 Some(self.drop_socket(cx, close::DEAD_LINK))
             }
         }

@@ -3,9 +3,9 @@
 
 use crate::protocol::transition::Transition;
 use crate::protocol::{CampaignId, Code, SequenceNumber};
-use crate::store::campaign::Swapped;
+use crate::store::campaign::SnapshotApplied;
 use crate::store::{CampaignStore, Change, Discrepancy, PhaseChange};
-use crate::sync::log::{Facts, Level};
+use crate::sync::log::{Level, LogFields};
 use crate::sync::notice::{CacheInvalidated, Notice, PhaseTransition};
 use crate::sync::scope::Scope;
 use crate::sync::time::Timestamp;
@@ -103,17 +103,17 @@ impl Subject<'_> {
     }
 
     /// A snapshot or repaired buckets replaced rows.
-    pub(super) fn swapped(self, cx: &mut Scope<'_>, swapped: &Swapped) {
+    pub(super) fn snapshot_applied(self, cx: &mut Scope<'_>, applied: &SnapshotApplied) {
         cx.mark_changed(self.id);
-        if let Some(phase) = swapped.phase {
+        if let Some(phase) = applied.phase {
             self.phase(cx, phase, "snapshot", "");
         }
-        if swapped.unconfirmed > 0 {
-            let (campaign_id, rows) = (self.id.clone(), swapped.unconfirmed);
+        if applied.unconfirmed > 0 {
+            let (campaign_id, rows) = (self.id.clone(), applied.unconfirmed);
             cx.notify(Notice::Unconfirmed { campaign_id, rows });
         }
-        let facts = Facts { value: Some(swapped.rows), ..self.facts() };
-        cx.log(Level::Info, "snapshot", facts);
+        let fields = LogFields { value: Some(applied.rows), ..self.fields() };
+        cx.log(Level::Info, "snapshot", fields);
     }
 
     /// A recovery is complete; something was missing since `since`.
@@ -130,16 +130,16 @@ impl Subject<'_> {
         cx.mark_changed(self.id);
         let campaign_id = self.id.clone();
         cx.notify(Notice::Recovered { campaign_id, reason, outcome, duration_ms, events });
-        let facts = Facts { detail: Some(outcome), value: Some(duration_ms), ..self.facts() };
-        cx.log(Level::Info, "recovered", facts);
+        let fields = LogFields { detail: Some(outcome), value: Some(duration_ms), ..self.fields() };
+        cx.log(Level::Info, "recovered", fields);
     }
 
     /// Rows differ from the server's.
     pub(super) fn discrepancy(self, cx: &mut Scope<'_>, discrepancy: Discrepancy) {
         self.comparison(cx, false, discrepancy);
         let level = if discrepancy.warns() { Level::Warn } else { Level::Info };
-        let facts = Facts { value: Some(discrepancy.difference()), ..self.facts() };
-        cx.log(level, "discrepancy", facts);
+        let fields = LogFields { value: Some(discrepancy.difference()), ..self.fields() };
+        cx.log(level, "discrepancy", fields);
     }
 
     /// Rows agree again.
@@ -164,8 +164,8 @@ impl Subject<'_> {
     pub(super) fn corrupt(self, cx: &mut Scope<'_>, number: SequenceNumber, event_id: &str) {
         let (campaign_id, sequence_number) = (self.id.clone(), number.get());
         cx.notify(Notice::Corrupt { campaign_id, sequence_number });
-        let facts = Facts { event_id: Some(event_id), ..self.facts_at(number) };
-        cx.log(Level::Warn, "corrupt", facts);
+        let fields = LogFields { event_id: Some(event_id), ..self.fields_at(number) };
+        cx.log(Level::Warn, "corrupt", fields);
     }
 
     /// The server's history contradicts ours.
@@ -173,8 +173,8 @@ impl Subject<'_> {
         self.invalidate(cx, "divergence");
         let (campaign_id, sequence_number) = (self.id.clone(), number.get());
         cx.notify(Notice::Divergence { campaign_id, kind, sequence_number });
-        let facts = Facts { detail: Some(kind), ..self.facts_at(number) };
-        cx.log(Level::Error, "divergence", facts);
+        let fields = LogFields { detail: Some(kind), ..self.fields_at(number) };
+        cx.log(Level::Error, "divergence", fields);
     }
 
     /// A number was skipped.
@@ -189,8 +189,8 @@ impl Subject<'_> {
             expected: expected.get(),
             received: received.get(),
         });
-        let facts = Facts { value: Some(received.get()), ..self.facts_at(expected) };
-        cx.log(Level::Warn, "gap", facts);
+        let fields = LogFields { value: Some(received.get()), ..self.fields_at(expected) };
+        cx.log(Level::Warn, "gap", fields);
     }
 
     /// The event of that number, or a part of a snapshot, cannot be taken.
@@ -201,34 +201,34 @@ impl Subject<'_> {
         cx.log(
             Level::Error,
             "rejected",
-            Facts {
+            LogFields {
                 campaign_id: Some(self.id),
                 sequence_number: number.map(SequenceNumber::get),
                 detail: Some(code.as_str()),
-                ..Facts::default()
+                ..LogFields::default()
             },
         );
     }
 
     /// How far the sequence has come.
     pub(super) fn sequence(self, cx: &mut Scope<'_>, number: SequenceNumber, event_id: &str) {
-        let facts = Facts { event_id: Some(event_id), ..self.facts_at(number) };
-        cx.log(Level::Info, "sequence", facts);
+        let fields = LogFields { event_id: Some(event_id), ..self.fields_at(number) };
+        cx.log(Level::Info, "sequence", fields);
     }
 
-    fn facts(&self) -> Facts<'_> {
-        Facts {
+    fn fields(&self) -> LogFields<'_> {
+        LogFields {
             campaign_id: Some(self.id),
             sequence_number: Some(self.applied()),
-            ..Facts::default()
+            ..LogFields::default()
         }
     }
 
-    fn facts_at(&self, number: SequenceNumber) -> Facts<'_> {
-        Facts {
+    fn fields_at(&self, number: SequenceNumber) -> LogFields<'_> {
+        LogFields {
             campaign_id: Some(self.id),
             sequence_number: Some(number.get()),
-            ..Facts::default()
+            ..LogFields::default()
         }
     }
 }

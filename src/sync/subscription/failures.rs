@@ -18,6 +18,6 @@ impl DeliveryFailures {
             *self = Self { next, count: 0 };
         }
         self.count += 1;
-        self.count >= config.same_next_max
+        self.count >= config.same_event_failures_max
     }
 }

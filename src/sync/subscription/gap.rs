@@ -25,7 +25,7 @@ pub struct GapBuffer {
 
 /// What became of an event that was to be held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holding {
+pub enum HoldOutcome {
     /// Held.
     Held,
     /// Already held, the same.
@@ -49,7 +49,7 @@ impl GapBuffer {
         number: SequenceNumber,
         document: &str,
         hash: EventHash,
-    ) -> Holding {
+    ) -> HoldOutcome {
         if self.epoch.as_ref() != Some(epoch) {
             self.clear();
             self.epoch = Some(epoch.clone());
@@ -57,19 +57,19 @@ impl GapBuffer {
         let number = number.get();
         let place = match self.events.binary_search_by(|held| number.cmp(&held.number)) {
             Ok(at) if self.events.get(at).is_some_and(|held| held.hash == hash) => {
-                return Holding::Known;
+                return HoldOutcome::Known;
             }
-            Ok(_) => return Holding::Conflict,
+            Ok(_) => return HoldOutcome::Conflict,
             Err(place) => place,
         };
         self.bytes += document.len();
         self.events.insert(place, Held { number, document: document.to_owned(), hash });
-        let mut holding = Holding::Held;
+        let mut holding = HoldOutcome::Held;
         while self.events.len() > self.events_max || self.bytes > self.bytes_max {
             let far = self.events.remove(0);
             self.bytes -= far.document.len();
             if far.number == number {
-                holding = Holding::Full;
+                holding = HoldOutcome::Full;
             }
         }
         holding

@@ -33,7 +33,7 @@ pub struct Subscription {
     replica: Replica,
     /// Orders of the last row queries.
     sort_caches: [OrderCache; 2],
-    holders: Holders,
+    ref_count: Holders,
     last_refresh: Option<Timestamp>,
     last_status: Status,
 }
@@ -53,7 +53,7 @@ impl Subscription {
         Self {
             replica: Replica::new(id, config),
             sort_caches: Default::default(),
-            holders: Holders::Held(0),
+            ref_count: Holders::Held(0),
             last_refresh: None,
             last_status: Status::Idle,
         }
@@ -107,7 +107,7 @@ impl Subscription {
 
     /// The application holds it, once more.
     pub fn retain(&mut self) {
-        self.holders = match self.holders {
+        self.ref_count = match self.ref_count {
             Holders::Held(count) => Holders::Held(count + 1),
             Holders::Lingering(_) => Holders::Held(1),
         };
@@ -115,19 +115,19 @@ impl Subscription {
 
     /// The application releases it, once. Returns whether it was held.
     pub fn release(&mut self, cx: &Scope<'_>) -> bool {
-        match self.holders {
+        match self.ref_count {
             Holders::Held(0) | Holders::Lingering(_) => return false,
             Holders::Held(1) => {
-                self.holders = Holders::Lingering(cx.now.at + cx.config.linger_ms);
+                self.ref_count = Holders::Lingering(cx.now.at + cx.config.linger_ms);
             }
-            Holders::Held(count) => self.holders = Holders::Held(count - 1),
+            Holders::Held(count) => self.ref_count = Holders::Held(count - 1),
         }
         true
     }
 
     /// Whether it has been kept long enough.
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        matches!(self.holders, Holders::Lingering(until) if until <= now)
+        matches!(self.ref_count, Holders::Lingering(until) if until <= now)
     }
 
     /// The application wants fresh data. Returns whether it is obeyed: once a second.
@@ -146,7 +146,7 @@ impl Subscription {
     pub fn deadline(&self, config: &Config, now: Timestamp, connected: bool) -> Option<Timestamp> {
         let (deadline, expiry) = self.replica.deadlines(config, connected);
         let can_go_stale = matches!(self.last_status, Status::Live | Status::Recovering);
-        let linger = match self.holders {
+        let linger = match self.ref_count {
             Holders::Held(_) => None,
             Holders::Lingering(until) => Some(until),
         };

@@ -18,7 +18,7 @@ use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::{CampaignId, Epoch, Position, SequenceNumber};
 use crate::store::Staging;
 use crate::sync::backoff::full_jitter_ms;
-use crate::sync::log::{Facts, Level};
+use crate::sync::log::{Level, LogFields};
 use crate::sync::notice::Notice;
 use crate::sync::scope::Scope;
 use crate::sync::time::{Now, Timestamp};
@@ -433,11 +433,11 @@ fn announce_request(cx: &mut Scope<'_>, target: RequestTarget<'_>, reason: Reaso
     cx.log(
         Level::Info,
         "recovery_requested",
-        Facts {
+        LogFields {
             campaign_id: Some(target.campaign_id),
             sequence_number: Some(applied),
             detail: Some(reason),
-            ..Facts::default()
+            ..LogFields::default()
         },
     );
 }

@@ -5,7 +5,7 @@
 //! epochs.
 
 use super::dedupe::DedupeWindow;
-use super::gap::{GapBuffer, Held, Holding};
+use super::gap::{GapBuffer, Held, HoldOutcome};
 use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::{Epoch, EventHash, Position, SequenceNumber};
 use crate::sync::config::Config;
@@ -97,7 +97,11 @@ impl Sequencer {
     }
 
     /// Holds an event until it is next; `None` if its epoch is invalid.
-    pub(super) fn hold(&mut self, document: &str, sequence: &RawSequence<'_>) -> Option<Holding> {
+    pub(super) fn hold(
+        &mut self,
+        document: &str,
+        sequence: &RawSequence<'_>,
+    ) -> Option<HoldOutcome> {
         let epoch = Epoch::new(sequence.epoch()).ok()?;
         Some(self.held.hold(&epoch, sequence.number(), document, sequence.hash))
     }

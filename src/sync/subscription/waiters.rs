@@ -27,7 +27,7 @@ impl Waiters {
         &mut self,
         cx: &mut Scope<'_>,
         reached: Option<&Position>,
-        retired: &[Epoch],
+        superseded: &[Epoch],
     ) {
         if self.0.is_empty() {
             return;
@@ -36,7 +36,7 @@ impl Waiters {
         self.0.retain(|(wanted, ticket)| {
             let here =
                 wanted.epoch == reached.epoch && wanted.sequence_number <= reached.sequence_number;
-            let done = here || retired.contains(&wanted.epoch);
+            let done = here || superseded.contains(&wanted.epoch);
             if done {
                 cx.effect(Effect::Settle(*ticket, None));
             }

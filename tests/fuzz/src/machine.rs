@@ -129,7 +129,7 @@ impl Client {
             }
             b'A' => {
                 if let Some(position) = text.and_then(position) {
-                    self.handle(Input::Await(campaign(), position, Ticket(1)));
+                    self.handle(Input::WaitForPosition(campaign(), position, Ticket(1)));
                 }
             }
             b'R' => self.handle(Input::Refresh(campaign())),
@@ -168,7 +168,7 @@ impl Client {
 
     fn handle(&mut self, input: Input<'_>) {
         let outcome = self.machine.handle(self.now, input);
-        assert!(outcome.applied == 0 || !outcome.stale, "an old socket changed something");
+        assert!(outcome.applied == 0 || !outcome.ignored_late, "an old socket changed something");
         self.told.drain(&mut self.machine, &self.config, self.now.at);
     }
 

@@ -59,7 +59,7 @@ fn finish(store: &mut CampaignStore, staging: Staging, count: u64, digest: Diges
         return;
     }
     let position = staging.position.clone();
-    let swapped = store.swap(staging);
+    let swapped = store.install(staging);
     let rows = counted(store.table());
     assert_eq!((rows.0, rows.1), (count, digest), "what was swapped in is not what was announced");
     assert_eq!(store.position(), Some(&position));

@@ -56,7 +56,7 @@ inputs! {
     NoToken "`Token`, asked for and not to be had",
     TokenOld "`Token` nobody asked for",
     SnapshotOld "`Snapshot` nobody asked for",
-    Await "`Await` of a position ahead",
+    WaitForPosition "`WaitForPosition` ahead",
     Refresh "`Refresh`",
     Discard "`DiscardUnconfirmed`",
 }
@@ -194,7 +194,7 @@ fn expected(state: State, input: Happens) -> Cell {
             AskingToken => stays(Waiting),
             Idle | Waiting | Opening | Negotiating | Open | Failed | Closed => ignored(state),
         },
-        Happens::Await => match state {
+        Happens::WaitForPosition => match state {
             Closed => to(Closed, &[Settles]),
             Idle | Waiting | AskingToken | Opening | Negotiating | Open | Failed => stays(state),
         },
@@ -315,8 +315,8 @@ impl Driver {
             Happens::NoToken => self.handle(Input::Token(ticket, None)),
             Happens::TokenOld => self.handle(Input::Token(Ticket(OLD), Some(text("secret")))),
             Happens::SnapshotOld => self.handle(Input::Snapshot(Ticket(OLD), None)),
-            Happens::Await => {
-                self.handle(Input::Await(id(CAMPAIGN), position(EPOCH, 9), Ticket(1)))
+            Happens::WaitForPosition => {
+                self.handle(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 9), Ticket(1)))
             }
             Happens::Refresh => self.handle(Input::Refresh(id(CAMPAIGN))),
             Happens::Discard => self.handle(Input::DiscardUnconfirmed(id(CAMPAIGN))),
@@ -356,7 +356,7 @@ impl Driver {
         }
         self.does.sort_unstable();
         self.does.dedup();
-        !outcome.stale
+        !outcome.ignored_late
     }
 }
 
@@ -373,7 +373,7 @@ const fn named(input: &Input<'_>) {
         | Input::Woke(Wake::Timer | Wake::Visible | Wake::Online | Wake::PageShow)
         | Input::Token(..)
         | Input::Snapshot(..)
-        | Input::Await(..)
+        | Input::WaitForPosition(..)
         | Input::Refresh(_)
         | Input::DiscardUnconfirmed(_) => {}
         // The table is about plain content.

@@ -54,7 +54,7 @@ pub(crate) const fn verdict_name(verdict: Verdict) -> &'static str {
         Verdict::Redelivered => "redelivered",
         Verdict::OutOfOrder => "out_of_order",
         Verdict::Corrupt => "corrupt",
-        Verdict::RetiredEpoch => "retired_epoch",
+        Verdict::SupersededEpoch => "retired_epoch",
         Verdict::ForeignEpoch => "foreign_epoch",
         Verdict::Divergence => "divergence",
         Verdict::Rejected => "rejected",

@@ -372,7 +372,7 @@ fn same_row(fields: &RowFields<'_>, state: &State) -> bool {
 pub(crate) fn words_add_up(table: &DomainTable) -> bool {
     let statuses = |row: usize| table.fields(row).dns_status;
     let named = (0..table.len()).filter(|&row| statuses(row).is_some()).count() as u64;
-    let counted: u64 = table.dns_words.tallies().map(|(_, count)| u64::from(count)).sum();
+    let counted: u64 = table.dns_statuses.counts().map(|(_, count)| u64::from(count)).sum();
     named == counted
 }
 

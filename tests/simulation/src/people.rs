@@ -109,7 +109,7 @@ impl World {
         let ticket = Ticket(client.tickets);
         client.promises.insert(ticket, (id.to_string(), epoch.to_string(), wanted));
         let position = Position { epoch, sequence_number, event_id: String::new() };
-        self.feed(number, Input::Await(id, position, ticket))
+        self.feed(number, Input::WaitForPosition(id, position, ticket))
     }
 
     /// Reads a page of rows.

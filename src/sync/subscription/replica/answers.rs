@@ -9,7 +9,7 @@ use crate::protocol::server::{
 };
 use crate::protocol::snapshot::{RestSnapshot, SnapshotPart};
 use crate::protocol::{Code, Epoch, Position, SequenceNumber};
-use crate::store::{Claim, Staging, StagingFault};
+use crate::store::{ExpectedDigest, Staging, StagingFault};
 use crate::sync::encryption::Undecryptable;
 use crate::sync::outcome::Verdict;
 use crate::sync::scope::Scope;
@@ -168,7 +168,7 @@ impl Replica {
         match repair.on_digest(cx, digest, (id, store.position()), store.table()) {
             DigestOutcome::Ignored => return Verdict::Ignored,
             DigestOutcome::OtherPosition | DigestOutcome::Requested => {}
-            DigestOutcome::Agrees => self.agree(cx),
+            DigestOutcome::Agrees => self.clear_mismatch(cx),
         }
         Verdict::Control
     }
@@ -237,7 +237,7 @@ impl Replica {
         if head.last_sequence_number == applied
             && let Some(count) = head.domains_count
         {
-            self.compare(cx, Claim { count, digest: head.domains_digest });
+            self.compare(cx, ExpectedDigest { count, digest: head.domains_digest });
         }
     }
 

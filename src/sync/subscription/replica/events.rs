@@ -14,7 +14,7 @@ use crate::sync::encryption::Undecryptable;
 use crate::sync::notice::Notice;
 use crate::sync::outcome::Verdict;
 use crate::sync::scope::Scope;
-use crate::sync::subscription::gap::Holding;
+use crate::sync::subscription::gap::HoldOutcome;
 use crate::sync::subscription::sequencer::Decision;
 
 impl Replica {
@@ -52,7 +52,7 @@ impl Replica {
             }
             Decision::SupersededEpoch => {
                 cx.metrics.retired_epoch += 1;
-                Verdict::RetiredEpoch
+                Verdict::SupersededEpoch
             }
             Decision::BeforePosition => self.hold(cx, document, sequence),
             Decision::ForeignEpoch => {
@@ -173,8 +173,8 @@ impl Replica {
         if change.ended {
             self.end(cx, "deleted");
         }
-        if let Some(claim) = change.claim {
-            self.compare(cx, claim);
+        if let Some(expected) = change.expected {
+            self.compare(cx, expected);
         }
     }
 
@@ -200,16 +200,16 @@ impl Replica {
     fn hold(&mut self, cx: &mut Scope<'_>, document: &str, sequence: &RawSequence<'_>) -> Verdict {
         match self.sequencer.hold(document, sequence) {
             None => Verdict::Ignored,
-            Some(Holding::Held) => {
+            Some(HoldOutcome::Held) => {
                 cx.metrics.held += 1;
                 Verdict::Held
             }
-            Some(Holding::Known) => {
+            Some(HoldOutcome::Known) => {
                 cx.metrics.duplicates += 1;
                 Verdict::Duplicate
             }
-            Some(Holding::Conflict) => self.diverge(cx, "hash", sequence.number()),
-            Some(Holding::Full) => {
+            Some(HoldOutcome::Conflict) => self.diverge(cx, "hash", sequence.number()),
+            Some(HoldOutcome::Full) => {
                 cx.metrics.held_overflows += 1;
                 Verdict::Overflow
             }

@@ -11,9 +11,9 @@ mod lifecycle;
 
 use crate::protocol::client::{self, Reason};
 use crate::protocol::{CampaignId, Code, Epoch, Position, SequenceNumber};
-use crate::store::{CampaignStore, Claim, Staging};
+use crate::store::{CampaignStore, ExpectedDigest, Staging};
 use crate::sync::config::Config;
-use crate::sync::log::{Facts, Level};
+use crate::sync::log::{Level, LogFields};
 use crate::sync::notice::Notice;
 use crate::sync::outcome::Verdict;
 use crate::sync::scope::Scope;
@@ -165,11 +165,11 @@ impl Replica {
     }
 
     /// Compares what the server claims of its rows at exactly our position with ours.
-    fn compare(&mut self, cx: &mut Scope<'_>, claim: Claim) {
-        let Some(discrepancy) = claim.compare(self.store.table()) else {
+    fn compare(&mut self, cx: &mut Scope<'_>, expected: ExpectedDigest) {
+        let Some(discrepancy) = expected.compare(self.store.table()) else {
             cx.metrics.consistency_checks_passed += 1;
-            if claim.digest.is_some() {
-                self.agree(cx);
+            if expected.digest.is_some() {
+                self.clear_mismatch(cx);
             }
             return;
         };
@@ -184,7 +184,7 @@ impl Replica {
     }
 
     /// Both sides hold the same rows. Listeners hear of it when they had heard otherwise.
-    fn agree(&mut self, cx: &mut Scope<'_>) {
+    fn clear_mismatch(&mut self, cx: &mut Scope<'_>) {
         let differed = self.repair.note_agreement();
         self.announce_agreement(cx, differed);
     }
@@ -216,8 +216,8 @@ impl Replica {
         };
         let (position, rows) = (position.clone(), staging.table.len() as u64);
         let sound = staging.completes(self.store.table(), buckets);
-        let swapped = if sound { self.store.repair(staging, buckets).ok() } else { None };
-        let Some(swapped) = swapped else {
+        let applied = if sound { self.store.repair(staging, buckets).ok() } else { None };
+        let Some(applied) = applied else {
             // A whole snapshot proves itself; if the server's claims contradict that one too, nothing
             // more is tried at this position.
             self.repair.exhaust(position);
@@ -226,8 +226,8 @@ impl Replica {
         };
         cx.metrics.repairs += 1;
         self.subject().invalidate(cx, "divergence");
-        self.subject().swapped(cx, &swapped);
-        self.agree(cx);
+        self.subject().snapshot_applied(cx, &applied);
+        self.clear_mismatch(cx);
         let (campaign_id, buckets) = (self.id.clone(), buckets.len() as u64);
         cx.notify(Notice::Repaired { campaign_id, buckets, rows });
     }
@@ -249,7 +249,7 @@ impl Replica {
         if let Some(epoch) = new_log {
             self.sequencer.supersede(&cx.config, epoch);
         }
-        let swapped = self.store.swap(staging);
+        let applied = self.store.install(staging);
         self.sequencer.clear_window();
         let differed = self.repair.on_installed(self.store.position());
         self.recovery.clear_failures();
@@ -257,7 +257,7 @@ impl Replica {
         cx.want_ping();
         cx.metrics.snapshots += 1;
         self.subject().invalidate(cx, reason);
-        self.subject().swapped(cx, &swapped);
+        self.subject().snapshot_applied(cx, &applied);
         self.announce_agreement(cx, differed);
     }
 
@@ -300,7 +300,11 @@ impl Replica {
         cx.log(
             Level::Error,
             "failed",
-            Facts { campaign_id: Some(&self.id), detail: Some(code.as_str()), ..Facts::default() },
+            LogFields {
+                campaign_id: Some(&self.id),
+                detail: Some(code.as_str()),
+                ..LogFields::default()
+            },
         );
     }
 
