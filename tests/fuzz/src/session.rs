@@ -112,9 +112,9 @@ impl Room {
         match kind {
             b'>' => match text {
                 Some(text) => self.session.receive(now, text),
-                None => self.session.receive_garbage(now),
+                None => self.session.receive_invalid_utf8(now),
             },
-            b'B' => self.session.receive_garbage(now),
+            b'B' => self.session.receive_invalid_utf8(now),
             b'G' => self.append(),
             b'E' => {
                 self.context.hub.log().truncate(&campaign(), self.events).expect("it can forget");

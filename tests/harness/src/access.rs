@@ -67,7 +67,7 @@ impl Secret {
     }
 
     /// What was shown.
-    pub const fn shown(&self) -> &str {
+    pub const fn expose(&self) -> &str {
         self.0.as_str()
     }
 }
@@ -171,7 +171,7 @@ impl Identity {
     ///
     /// # Errors
     /// As [`Identity::requests`].
-    pub fn asks(&self, now_ms: u64, per_second: u32, own: &mut Bucket) -> Result<(), u64> {
+    pub fn try_query(&self, now_ms: u64, per_second: u32, own: &mut Bucket) -> Result<(), u64> {
         match self.login() {
             Some(login) => lock(&login.questions).take(now_ms, per_second, 10),
             None => own.take(now_ms, per_second, 10),
@@ -213,7 +213,7 @@ impl fmt::Debug for Access {
 
 /// Why nobody was logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denied {
+pub enum LoginError {
     /// No such user, or another password.
     Wrong,
     /// Too many attempts; wait so many milliseconds.
@@ -271,7 +271,7 @@ impl Access {
     }
 
     /// Whether a token that is not known may be one that another server has just given.
-    pub fn may_be_new(&self, token: Option<&str>) -> bool {
+    pub fn may_be_pending(&self, token: Option<&str>) -> bool {
         let digit = |it: u8| matches!(it, b'0'..=b'9' | b'a'..=b'f');
         let is_token = |it: &&str| it.len() == 64 && it.bytes().all(digit);
         self.is_shared && token.filter(is_token).is_some_and(|it| !self.has_session(it))
@@ -285,8 +285,8 @@ impl Access {
     /// Whether it is the user's password. Blocks, for a password takes time to check.
     ///
     /// # Errors
-    /// [`Denied`].
-    pub fn check(&self, now_ms: u64, user: &str, password: &str) -> Result<(), Denied> {
+    /// [`LoginError`].
+    pub fn check(&self, now_ms: u64, user: &str, password: &str) -> Result<(), LoginError> {
         let hash = self.users.as_ref().and_then(|users| users.get(user));
         // Whoever asks learns from the count no more than from the answer whether there is such a user.
         let bucket = self.attempt_hasher.hash_one(user) as u16;
@@ -294,9 +294,9 @@ impl Access {
             .entry(bucket)
             .or_default()
             .take(now_ms, ATTEMPTS_PER_SECOND, ATTEMPTS_KEPT)
-            .map_err(Denied::TooMany)?;
+            .map_err(LoginError::TooMany)?;
         let _one_at_a_time = lock(&self.checking);
-        checks(hash.map(String::as_str), password).then_some(()).ok_or(Denied::Wrong)
+        checks(hash.map(String::as_str), password).then_some(()).ok_or(LoginError::Wrong)
     }
 
     /// A new session of that user, which begins with [`Access::apply`], and its token.
@@ -344,7 +344,7 @@ impl Access {
     }
 
     /// Ends every session: nobody knows which of them are over.
-    pub fn end_all(&self) {
+    pub fn revoke_all(&self) {
         lock(&self.sessions).drain().for_each(|(_, login)| login.revoke());
     }
 

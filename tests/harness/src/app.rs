@@ -5,10 +5,10 @@ use std::sync::atomic::AtomicUsize;
 
 use tokio::sync::watch;
 
-use crate::campaign::runner::Kick;
+use crate::campaign::runner::RunnerHandle;
 use crate::clock::Clock;
 use crate::faults::Faults;
-use crate::rest::gate::Gate;
+use crate::rest::origin::OriginPolicy;
 use crate::session::Context;
 use crate::sessions::Sessions;
 
@@ -22,13 +22,13 @@ pub struct App {
     /// The clocks.
     pub clock: Clock,
     /// Wakes the runner.
-    pub kick: Kick,
+    pub runner: RunnerHandle,
     /// Fault injection, if it was asked for.
     pub faults: Option<Arc<Faults>>,
     /// Rows per second of campaigns that do not say.
     pub rate: u64,
     /// The hosts and origins that are ours.
-    pub gate: Arc<Gate>,
+    pub origin: Arc<OriginPolicy>,
     /// Requests per second of one session.
     pub requests_per_second: u32,
     /// Sockets at a time, and how many there are.

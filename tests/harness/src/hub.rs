@@ -19,7 +19,7 @@ use crate::access::Identity;
 use crate::lock::lock;
 use crate::log::{Appended, Draft, EventLog, Head, Result, RowQuery, View};
 use crate::metrics::Metrics;
-pub use tail::{Next, Page, Want};
+pub use tail::{Next, Page, ReadLimits};
 use tail::{PAGE_BYTES, Tail};
 
 /// Pages kept of older events of all campaigns together.
@@ -34,7 +34,7 @@ pub struct Hub {
     pub metrics: Metrics,
     /// Several servers append to this log, which tells of all appends itself.
     shared: AtomicBool,
-    moved: Mutex<BTreeSet<CampaignId>>,
+    updated: Mutex<BTreeSet<CampaignId>>,
     tails: Mutex<HashMap<CampaignId, Tail>>,
     older: Mutex<VecDeque<(CampaignId, Page)>>,
 }
@@ -59,18 +59,18 @@ impl Hub {
             appending: Mutex::default(),
             metrics,
             shared: AtomicBool::new(false),
-            moved: Mutex::default(),
+            updated: Mutex::default(),
             tails: Mutex::default(),
             older: Mutex::default(),
         }
     }
 
     /// Publishes what other servers append too, if the log is shared with any.
-    pub fn observe(self: &Arc<Self>) {
+    pub fn attach(self: &Arc<Self>) {
         let hub = Arc::downgrade(self);
-        let shared = self.log.observe(Box::new(move |campaign, appended| {
+        let shared = self.log.set_listener(Box::new(move |campaign, appended| {
             if let Some(hub) = hub.upgrade() {
-                hub.told(campaign, appended);
+                hub.on_remote_append(campaign, appended);
             }
         }));
         self.shared.store(shared, Ordering::Relaxed);
@@ -82,14 +82,14 @@ impl Hub {
     }
 
     /// The campaigns that have moved since this was last asked; only where the log is shared.
-    pub fn moved(&self) -> BTreeSet<CampaignId> {
-        std::mem::take(&mut lock(&self.moved))
+    pub fn take_updated(&self) -> BTreeSet<CampaignId> {
+        std::mem::take(&mut lock(&self.updated))
     }
 
-    fn told(&self, campaign: &CampaignId, appended: &Appended) {
+    fn on_remote_append(&self, campaign: &CampaignId, appended: &Appended) {
         let _order = lock(&self.appending);
         self.publish(campaign, appended);
-        lock(&self.moved).insert(campaign.clone());
+        lock(&self.updated).insert(campaign.clone());
     }
 
     /// The log.
@@ -219,7 +219,7 @@ impl Hub {
         &self,
         campaign: &CampaignId,
         after: u64,
-        want: Want,
+        want: ReadLimits,
         may_read: bool,
     ) -> Result<Next> {
         if let Some(next) = self.tails().get_mut(campaign).and_then(|tail| tail.next(after, want)) {

@@ -48,7 +48,7 @@ pub struct Options {
     #[arg(long, env = "CAMPAIGN_SYNC_ENCRYPT_KEYS", value_name = "FILE")]
     pub encrypt_keys: Option<PathBuf>,
     /// Origins of our pages, as browsers name them, such as `https://app.example`; needed unless
-    /// listening on loopback. Their hosts are ours as well. An open server admits its own beside them.
+    /// listening on loopback. Their hosts are ours as well. An open server check its own beside them.
     #[arg(long, env = "CAMPAIGN_SYNC_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     pub origin: Vec<String>,
     /// Seconds until a session expires.
@@ -91,12 +91,12 @@ pub struct Options {
 
 impl Options {
     /// What is wrong with them, one line each; empty if nothing is.
-    pub fn complaints(&self) -> Vec<String> {
+    pub fn problems(&self) -> Vec<String> {
         let delivery = &self.delivery;
-        let mut complaints = Vec::new();
+        let mut problems = Vec::new();
         let mut within = |flag: &str, value: u64, (least, most): (u64, u64)| {
             if !(least..=most).contains(&value) {
-                complaints.push(format!("--{flag} must be {least} to {most}, not {value}"));
+                problems.push(format!("--{flag} must be {least} to {most}, not {value}"));
             }
         };
         within("rate", self.rate, (1, 1_000_000));
@@ -124,7 +124,7 @@ impl Options {
         let public = !self.listen.ip().is_loopback();
         let open = self.token.is_none() && self.users.is_none();
         let remote_metrics = self.metrics.is_some_and(|address| !address.ip().is_loopback());
-        complaints.extend(told([
+        problems.extend(told([
             (public && open, "--users or --token is needed unless --listen is a loopback address"),
             (
                 public && self.origin.is_empty(),
@@ -140,11 +140,11 @@ impl Options {
             let plain = |host: &&str| !host.is_empty() && !host.contains(['/', '@', '*', '?']);
             if host.filter(plain).is_none_or(|host| host.to_lowercase() != host) {
                 let message = "is not an origin, scheme://host or scheme://host:port";
-                complaints.push(format!("--origin {origin} {message}"));
+                problems.push(format!("--origin {origin} {message}"));
             }
         }
         if let Some(page) = self.page.as_ref().filter(|page| !page.join("index.html").is_file()) {
-            complaints.push(format!("--static {} has no index.html", page.display()));
+            problems.push(format!("--static {} has no index.html", page.display()));
         }
         let (flag, file) = match &self.log {
             None => ("--db ", &self.db),
@@ -153,14 +153,14 @@ impl Options {
         };
         let directory = file.parent().filter(|it| !it.as_os_str().is_empty());
         if directory.is_some_and(|directory| !directory.is_dir()) {
-            complaints.push(format!("{flag}{}: there is no such directory", file.display()));
+            problems.push(format!("{flag}{}: there is no such directory", file.display()));
         }
-        complaints
+        problems
     }
 }
 
 /// Those that are true.
-fn told<const N: usize>(complaints: [(bool, &str); N]) -> impl Iterator<Item = String> {
-    let made = complaints.into_iter().filter(|(is_made, _)| *is_made);
+fn told<const N: usize>(problems: [(bool, &str); N]) -> impl Iterator<Item = String> {
+    let made = problems.into_iter().filter(|(is_made, _)| *is_made);
     made.map(|(_, complaint)| complaint.to_owned())
 }

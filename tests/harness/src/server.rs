@@ -19,7 +19,7 @@ use crate::hub::Hub;
 use crate::keys::{self, Keyring};
 use crate::log::place::LogPlace;
 use crate::options::Options;
-use crate::rest::gate::Gate;
+use crate::rest::origin::OriginPolicy;
 use crate::session::Context;
 use crate::sessions::Sessions;
 use crate::snapshots::Snapshots;
@@ -47,9 +47,9 @@ pub async fn run(
     ready: impl FnOnce(Ready),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let complaints = options.complaints();
-    if !complaints.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, complaints.join("\n")));
+    let problems = options.problems();
+    if !problems.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, problems.join("\n")));
     }
     let invalid = |complaint| io::Error::new(io::ErrorKind::InvalidInput, complaint);
     let users = options.users.as_deref().map(access::users).transpose().map_err(invalid)?;
@@ -61,13 +61,13 @@ pub async fn run(
     let access = if matches!(place, LogPlace::Nats(_)) { access.shared() } else { access };
     let log = place.open(&options.cache, &new_epoch, options.new_epoch, keys.map(Arc::new));
     let hub = Arc::new(Hub::new(log.map_err(io::Error::other)?));
-    hub.observe();
+    hub.attach();
     let listener = TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;
     let clock = Clock::start();
-    let kick = runner::spawn(hub.clone(), clock);
+    let runner = runner::spawn(hub.clone(), clock);
     if options.demo {
-        demo::spawn(hub.clone(), clock, kick.clone(), options.rate);
+        demo::spawn(hub.clone(), clock, runner.clone(), options.rate);
     }
     let context = Arc::new(Context {
         hub: hub.clone(),
@@ -84,10 +84,10 @@ pub async fn run(
         context,
         sessions: sessions.map_err(io::Error::other)?,
         clock,
-        kick,
+        runner,
         faults: options.faults.then(Arc::default),
         rate: options.rate,
-        gate: Arc::new(Gate::new(&options.origin, address, open)),
+        origin: Arc::new(OriginPolicy::new(&options.origin, address, open)),
         requests_per_second: options.requests_per_second,
         sockets: (options.max_connections, AtomicUsize::new(0)),
         draining: watch::Sender::new(false),

@@ -7,16 +7,16 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
-use crate::access::{Access, Denied, Entry, Identity, SESSIONS_MAX, token_hash};
+use crate::access::{Access, Entry, Identity, LoginError, SESSIONS_MAX, token_hash};
 use crate::clock::Clock;
 use crate::log::LogError;
-use crate::log::nats::table::NatsTable;
+use crate::log::nats::table::SharedKvTable;
 use crate::log::place::LogPlace;
 use crate::session::Context;
 
 /// What was said of a session is kept for longer than it lasts by this much, more than the clocks of
 /// servers may differ.
-const CLOCKS: Duration = Duration::from_secs(3_600);
+const CLOCK_SKEW_MAX: Duration = Duration::from_secs(3_600);
 
 /// The pause before a session that nobody was given is ended once more.
 const TAKE_BACK_PAUSE: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ pub struct Sessions {
     clock: Clock,
     checks: Arc<Semaphore>,
     /// What the servers of a shared log tell each other; none where sessions are ours alone.
-    table: Option<Arc<NatsTable>>,
+    table: Option<Arc<SharedKvTable>>,
 }
 
 impl Sessions {
@@ -56,13 +56,13 @@ impl Sessions {
                 Some((hash, text)) => {
                     heard.access.apply(clock.now(), hash, read(&heard, hash, text))
                 }
-                None => heard.access.end_all(),
+                None => heard.access.revoke_all(),
             };
-            let keep = Duration::from_secs(sessions.access().session_seconds()) + CLOCKS;
+            let keep = Duration::from_secs(sessions.access().session_seconds()) + CLOCK_SKEW_MAX;
             let asked = move || {
                 asking.hub.metrics.session_lookups.inc();
             };
-            let table = NatsTable::open(servers, keep, Box::new(listener), asked).await?;
+            let table = SharedKvTable::open(servers, keep, Box::new(listener), asked).await?;
             sessions.table = Some(Arc::new(table));
         }
         Ok(sessions)
@@ -79,7 +79,7 @@ impl Sessions {
     pub async fn identify(&self, token: Option<&str>) -> Result<Option<Identity>, LogError> {
         let identify = || self.access().identify(self.clock.now().monotonic_ms, token);
         match identify() {
-            None if self.access().may_be_new(token) => {
+            None if self.access().may_be_pending(token) => {
                 self.ask().await?;
                 Ok(identify())
             }
@@ -101,17 +101,17 @@ impl Sessions {
     /// Begins a session, at every server, and tells its token.
     ///
     /// # Errors
-    /// [`Denied`].
-    pub async fn login(&self, user: &str, password: String) -> Result<String, Denied> {
+    /// [`LoginError`].
+    pub async fn login(&self, user: &str, password: String) -> Result<String, LoginError> {
         let (of, name, now) = (self.context.clone(), user.to_owned(), self.clock.now());
         let turn = self.checks.clone().try_acquire_owned();
-        let turn = turn.map_err(|_| Denied::TooMany(CHECKS_FULL_MS))?;
+        let turn = turn.map_err(|_| LoginError::TooMany(CHECKS_FULL_MS))?;
         let check = move || {
             // Until it is done, whether or not somebody still waits for it.
             let _turn = turn;
             of.access.check(now.monotonic_ms, &name, &password)
         };
-        tokio::task::spawn_blocking(check).await.map_err(|_| Denied::Unavailable)??;
+        tokio::task::spawn_blocking(check).await.map_err(|_| LoginError::Unavailable)??;
         let now = self.clock.now();
         let oldest = self.access().sessions_of(now.monotonic_ms, user, SESSIONS_MAX - 1);
         let (token, entry) = self.access().issue(now, user);
@@ -125,7 +125,7 @@ impl Sessions {
         };
         if begin.await.is_err() {
             self.take_back(hash);
-            return Err(Denied::Unavailable);
+            return Err(LoginError::Unavailable);
         }
         Ok(token)
     }
@@ -148,7 +148,7 @@ impl Sessions {
     /// # Errors
     /// [`LogError::Storage`] if the others cannot be told.
     pub async fn logout(&self, token: &str) -> Result<(), LogError> {
-        if self.access().may_be_new(Some(token)) {
+        if self.access().may_be_pending(Some(token)) {
             self.ask().await?;
         }
         // Nobody writes to the cluster with tokens that are made up.

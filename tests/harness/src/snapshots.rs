@@ -17,7 +17,7 @@ use crate::log::state::record_json;
 use crate::log::{Head, LogError, Result, RowQuery, View};
 
 /// A snapshot is held this long after its last use.
-const HELD_MS: u64 = 60_000;
+const SNAPSHOT_TTL_MS: u64 = 60_000;
 
 /// The most snapshots held per campaign for sockets, which come back for their next part, and for
 /// repairs. REST asks for the newest only, and comes back for none.
@@ -26,7 +26,7 @@ const HELD_MAX: usize = 4;
 /// What a snapshot is for. Each is built by itself: who wants a few rows does not wait for all of them,
 /// and who polls takes nothing from who downloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum For<'b> {
+pub enum SnapshotPurpose<'b> {
     /// All rows, part by part over a socket.
     Stream,
     /// All rows in one answer, which may be one that is held for sockets.
@@ -35,7 +35,7 @@ pub enum For<'b> {
     Repair(&'b [u8]),
 }
 
-impl For<'_> {
+impl SnapshotPurpose<'_> {
     const fn kind(self) -> u8 {
         match self {
             Self::Stream => 0,
@@ -173,11 +173,11 @@ impl Snapshot {
 #[derive(Debug, Default)]
 pub struct Snapshots {
     /// By campaign, and by what they are for.
-    all: Mutex<HashMap<(CampaignId, u8), Shelf>>,
+    all: Mutex<HashMap<(CampaignId, u8), Entries>>,
 }
 
 /// Those of one kind, the newest last.
-type Shelf = Arc<Mutex<Vec<Held>>>;
+type Entries = Arc<Mutex<Vec<Held>>>;
 
 #[derive(Debug)]
 struct Held {
@@ -191,7 +191,7 @@ struct Held {
 impl Snapshots {
     /// The snapshot for sockets of exactly that number, if it is still held.
     pub fn held(&self, campaign: &CampaignId, at: u64, now_ms: u64) -> Option<Arc<Snapshot>> {
-        let held = self.of(campaign, For::Stream);
+        let held = self.of(campaign, SnapshotPurpose::Stream);
         let mut held = lock(&held);
         expire(&mut held, now_ms);
         let found = held.iter_mut().find(|it| it.snapshot.head.number == at)?;
@@ -208,12 +208,12 @@ impl Snapshots {
         &self,
         hub: &Hub,
         campaign: &CampaignId,
-        wanted: For<'_>,
+        wanted: SnapshotPurpose<'_>,
         least: u64,
         now_ms: u64,
     ) -> Result<Arc<Snapshot>> {
-        if wanted == For::Rest {
-            let held = self.of(campaign, For::Stream);
+        if wanted == SnapshotPurpose::Rest {
+            let held = self.of(campaign, SnapshotPurpose::Stream);
             if let Some(found) = found(&mut lock(&held), hub, campaign, (None, least), now_ms)? {
                 return Ok(found);
             }
@@ -230,7 +230,7 @@ impl Snapshots {
         let view = view.ok_or(LogError::UnknownCampaign)?;
         let snapshot = Arc::new(Snapshot::cut(hub, campaign, &view)?);
         hub.metrics.snapshots_built.inc();
-        let most = if wanted == For::Rest { 1 } else { HELD_MAX };
+        let most = if wanted == SnapshotPurpose::Rest { 1 } else { HELD_MAX };
         if held.len() == most {
             let oldest = held.iter().enumerate().min_by_key(|(_, it)| it.used_ms);
             let oldest = oldest.map_or(0, |(index, _)| index);
@@ -258,12 +258,13 @@ impl Snapshots {
 
     /// Forgets a campaign's snapshots: its state was changed behind the log's back.
     pub fn forget(&self, campaign: &CampaignId) {
-        for wanted in [For::Stream, For::Rest, For::Repair(&[])] {
+        for wanted in [SnapshotPurpose::Stream, SnapshotPurpose::Rest, SnapshotPurpose::Repair(&[])]
+        {
             lock(&self.of(campaign, wanted)).clear();
         }
     }
 
-    fn of(&self, campaign: &CampaignId, wanted: For<'_>) -> Shelf {
+    fn of(&self, campaign: &CampaignId, wanted: SnapshotPurpose<'_>) -> Entries {
         lock(&self.all).entry((campaign.clone(), wanted.kind())).or_default().clone()
     }
 }
@@ -281,7 +282,7 @@ fn found(
     let head = hub.head(campaign)?.ok_or(LogError::UnknownCampaign)?;
     for it in held.iter_mut().rev().filter(|it| it.buckets.as_deref() == buckets) {
         let at = it.snapshot.head.number;
-        let fresh = it.built_ms + HELD_MS > now_ms && at >= least;
+        let fresh = it.built_ms + SNAPSHOT_TTL_MS > now_ms && at >= least;
         let reaches = at + 1 >= head.oldest;
         let short = || hub.log().bytes_after(campaign, at);
         if fresh && reaches && short()? <= it.snapshot.bytes().max(REPLAY_BYTES_MIN) {
@@ -293,5 +294,5 @@ fn found(
 }
 
 fn expire(held: &mut Vec<Held>, now_ms: u64) {
-    held.retain(|it| it.used_ms + HELD_MS > now_ms);
+    held.retain(|it| it.used_ms + SNAPSHOT_TTL_MS > now_ms);
 }

@@ -24,14 +24,14 @@ use crate::wire::{self, Wire};
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether who takes nothing may still be written to.
-const LOOK: Duration = Duration::from_secs(1);
+const LIVENESS_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// After so many looks at a session that is over, whoever is slow has had the time to take what it is
 /// told; five seconds are promised in all.
 const LOOKS_OVER_MAX: u32 = 3;
 
 /// What is counted of a peer that takes nothing, not even a close frame (RFC 6455, 7.4.1).
-const GONE: u16 = 1006;
+const ABNORMAL_CLOSURE: u16 = 1006;
 
 /// `GET /api/v2/ws`
 pub async fn upgrade(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -41,7 +41,7 @@ pub async fn upgrade(State(app): State<Arc<App>>, request: Request) -> Response 
         let message = "this is no upgrade to a WebSocket of version 13";
         return Refusal::new(Code::InvalidBody, message).into_response();
     };
-    let Some(seat) = Seat::take(&app) else {
+    let Some(seat) = ConnectionPermit::take(&app) else {
         app.context.hub.metrics.rate_limited.get_or_create(&[("what", "connections")]).inc();
         return Refusal::new(Code::TooMany, "too many connections").into_response();
     };
@@ -65,9 +65,9 @@ pub async fn upgrade(State(app): State<Arc<App>>, request: Request) -> Response 
 }
 
 /// One of the sockets that there may be.
-struct Seat(Arc<App>);
+struct ConnectionPermit(Arc<App>);
 
-impl Seat {
+impl ConnectionPermit {
     fn take(app: &Arc<App>) -> Option<Self> {
         let (most, taken) = &app.sockets;
         let seat = Self(app.clone());
@@ -76,7 +76,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.0.sockets.1.fetch_sub(1, Ordering::Relaxed);
         self.0.context.hub.metrics.connections.dec();
@@ -85,7 +85,7 @@ impl Drop for Seat {
 
 struct Driver {
     app: Arc<App>,
-    _seat: Seat,
+    _seat: ConnectionPermit,
     id: String,
     session: Option<Session>,
     wire: Wire,
@@ -96,7 +96,7 @@ struct Driver {
 }
 
 /// The connection is over.
-struct Over;
+struct Disconnected;
 
 /// What a peer that can still be told is told of its mistake (RFC 6455, 7.4.1).
 const fn told(error: &Error) -> Option<(u16, &'static str)> {
@@ -109,7 +109,7 @@ const fn told(error: &Error) -> Option<(u16, &'static str)> {
 }
 
 impl Driver {
-    fn new(seat: Seat, cookie: Option<String>, wire: Wire) -> Self {
+    fn new(seat: ConnectionPermit, cookie: Option<String>, wire: Wire) -> Self {
         let app = seat.0.clone();
         let wake = Arc::new(Notify::new());
         let id = format!("{:032x}", rand::random::<u128>());
@@ -136,7 +136,7 @@ impl Driver {
     }
 
     /// Reads what is there, writes what there is, or waits.
-    async fn turn(&mut self) -> Result<(), Over> {
+    async fn turn(&mut self) -> Result<(), Disconnected> {
         if *self.draining.borrow() && !self.drained {
             self.drained = true;
             let now = self.app.clock.now();
@@ -158,10 +158,10 @@ impl Driver {
             Step::Frame(frame) => self.send(frame).await,
             Step::Close(code, reason) => {
                 self.close(code, reason).await;
-                Err(Over)
+                Err(Disconnected)
             }
             Step::Ping => {
-                self.wire.ping().await.map_err(|_| Over)?;
+                self.wire.ping().await.map_err(|_| Disconnected)?;
                 self.flush().await
             }
             Step::Ask => {
@@ -173,28 +173,28 @@ impl Driver {
         }
     }
 
-    fn session(&mut self) -> Result<&mut Session, Over> {
-        self.session.as_mut().ok_or(Over)
+    fn session(&mut self) -> Result<&mut Session, Disconnected> {
+        self.session.as_mut().ok_or(Disconnected)
     }
 
     /// Asks the session what to do, where blocking is allowed if it must be.
-    async fn step(&mut self) -> Result<Step, Over> {
+    async fn step(&mut self) -> Result<Step, Disconnected> {
         let now = self.app.clock.now();
         match self.session()?.poll(now, false) {
             Step::Blocking => {}
             step => return Ok(step),
         }
-        let mut session = self.session.take().ok_or(Over)?;
+        let mut session = self.session.take().ok_or(Disconnected)?;
         let polled = tokio::task::spawn_blocking(move || {
             let step = session.poll(now, true);
             (session, step)
         });
-        let (session, step) = polled.await.map_err(|_| Over)?;
+        let (session, step) = polled.await.map_err(|_| Disconnected)?;
         self.session = Some(session);
         Ok(step)
     }
 
-    async fn wait(&mut self) -> Result<(), Over> {
+    async fn wait(&mut self) -> Result<(), Disconnected> {
         let now = self.app.clock.now();
         let timeout_ms = self.session()?.timeout_ms();
         let idle = Duration::from_millis(timeout_ms.saturating_sub(now.monotonic_ms));
@@ -213,37 +213,40 @@ impl Driver {
             message = self.wire.next(), if !busy => self.receive(message).await,
             () = self.wake.notified() => Ok(()),
             () = sleep_until(due) => Ok(()),
-            changed = self.draining.changed(), if !self.drained => changed.map_err(|_| Over),
+            changed = self.draining.changed(), if !self.drained => changed.map_err(|_| Disconnected),
         }
     }
 
-    async fn receive(&mut self, message: Option<Result<Message, Error>>) -> Result<(), Over> {
+    async fn receive(
+        &mut self,
+        message: Option<Result<Message, Error>>,
+    ) -> Result<(), Disconnected> {
         let now = self.app.clock.now();
         match message {
             Some(Ok(Message::Text(text))) => self.session()?.receive(now, &text),
             Some(Ok(Message::Binary(bytes))) => match std::str::from_utf8(&bytes) {
                 Ok(text) => self.session()?.receive(now, text),
-                Err(_) => self.session()?.receive_garbage(now),
+                Err(_) => self.session()?.receive_invalid_utf8(now),
             },
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => self.session()?.heard(now),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => self.session()?.note_activity(now),
             Some(Ok(Message::Close(_))) => {
                 // The answer to it is written already, but has not left yet.
                 let _gone_anyway = timeout(CLOSE_TIMEOUT, self.wire.flush()).await;
-                return Err(Over);
+                return Err(Disconnected);
             }
-            None => return Err(Over),
+            None => return Err(Disconnected),
             Some(Err(error)) => {
                 if let Some((code, reason)) = told(&error) {
                     self.close(code, reason).await;
                 }
-                return Err(Over);
+                return Err(Disconnected);
             }
-            Some(Ok(Message::Frame(_))) => return Err(Over),
+            Some(Ok(Message::Frame(_))) => return Err(Disconnected),
         }
         Ok(())
     }
 
-    async fn send(&mut self, frame: Frame) -> Result<(), Over> {
+    async fn send(&mut self, frame: Frame) -> Result<(), Disconnected> {
         let committed = frame.committed;
         match self.app.faults.as_ref().map(|faults| faults.settings()) {
             Some(faults) => self.link.pass(Instant::now(), &faults, frame),
@@ -256,12 +259,12 @@ impl Driver {
         Ok(())
     }
 
-    async fn write(&mut self, text: Utf8Bytes) -> Result<(), Over> {
+    async fn write(&mut self, text: Utf8Bytes) -> Result<(), Disconnected> {
         let metrics = &self.app.context.hub.metrics;
         metrics.frames_sent.inc();
         metrics.bytes_sent.inc_by(text.len() as u64);
         let is_binary = self.session()?.is_binary();
-        self.wire.put(text.into(), is_binary).map_err(|_| Over)?;
+        self.wire.put(text.into(), is_binary).map_err(|_| Disconnected)?;
         self.flush().await
     }
 
@@ -270,19 +273,19 @@ impl Driver {
     /// which it cannot be told. Meanwhile the cursors stand still:
     /// nothing is read from the log for it, so it costs one frame of memory, and when it comes back
     /// it is sent what follows that frame.
-    async fn flush(&mut self) -> Result<(), Over> {
+    async fn flush(&mut self) -> Result<(), Disconnected> {
         // Mostly there is room, and no timer is needed.
         if let Some(flushed) = self.wire.flush().now_or_never() {
-            return flushed.map_err(|_| Over);
+            return flushed.map_err(|_| Disconnected);
         }
         let (delivery, mut looks_over) = (self.app.context.delivery, 0);
         'attempts: for attempt in 0..=delivery.max_retry_attempts {
             let patience = Duration::from_millis(delivery.backoff_ms(attempt, &self.id));
             let until = Instant::now() + patience;
             while Instant::now() < until {
-                let look = until.min(Instant::now() + LOOK);
+                let look = until.min(Instant::now() + LIVENESS_CHECK_INTERVAL);
                 if let Ok(flushed) = timeout_at(look, self.wire.flush()).await {
-                    return flushed.map_err(|_| Over);
+                    return flushed.map_err(|_| Disconnected);
                 }
                 let now = self.app.clock.now();
                 looks_over += u32::from(self.session()?.is_over(now));
@@ -294,8 +297,8 @@ impl Driver {
             retries.get_or_create(&[("what", "send")]).inc();
         }
         tracing::warn!(event = "peer_gone", connection = self.id);
-        self.count_close(GONE);
-        Err(Over)
+        self.count_close(ABNORMAL_CLOSURE);
+        Err(Disconnected)
     }
 
     fn count_close(&self, code: u16) {

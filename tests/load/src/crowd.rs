@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::socket::Socket;
-use crate::tally::{Place, Reader, Tally};
+use crate::tally::{DeliveryCounts, Reader, StreamPlace};
 
 /// Connections under way at once: below the backlog of a listening socket.
 const CONNECTING_MAX: usize = 200;
@@ -44,7 +44,7 @@ pub(crate) enum Protocol {
 #[derive(Debug, Default)]
 pub(crate) struct Crowd {
     reader: Reader,
-    pub(crate) tally: RefCell<Tally>,
+    pub(crate) tally: RefCell<DeliveryCounts>,
     /// Subscribers that have been answered since this was last set.
     pub(crate) ready: Cell<usize>,
     /// Of these, the ones that have everything up to the number that they were told.
@@ -58,7 +58,7 @@ struct Member {
     crowd: Rc<Crowd>,
     index: usize,
     protocol: Protocol,
-    place: Place,
+    place: StreamPlace,
     /// The number that it was told to be complete at, once it has been answered.
     told: Option<u64>,
     is_synced: bool,
@@ -69,7 +69,7 @@ struct Member {
 
 /// How a crowd behaves.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Manners {
+pub(crate) struct ServerBehaviour {
     /// Sends a `ping` every five seconds, as clients do.
     pub(crate) pings: bool,
     /// Comes back when its connection ends.
@@ -84,7 +84,7 @@ impl Crowd {
         self: &Rc<Self>,
         count: usize,
         to: SocketAddr,
-        manners: Manners,
+        behaviour: ServerBehaviour,
         protocol: impl Fn(usize) -> Protocol,
     ) -> Result<Vec<JoinHandle<()>>> {
         let gate = Rc::new(Semaphore::new(CONNECTING_MAX));
@@ -93,18 +93,18 @@ impl Crowd {
                 crowd: self.clone(),
                 index,
                 protocol: protocol(index),
-                place: Place { next: manners.after + 1 },
+                place: StreamPlace { next: behaviour.after + 1 },
                 told: None,
                 is_synced: false,
                 say: Vec::new(),
-                pings: manners.pings,
+                pings: behaviour.pings,
             };
             let gate = gate.clone();
             tokio::task::spawn_local(async move {
                 loop {
                     match member.session(&gate, to).await {
-                        Ok(()) if manners.returns => {}
-                        Err(_) if manners.returns => {}
+                        Ok(()) if behaviour.returns => {}
+                        Err(_) if behaviour.returns => {}
                         Ok(()) => return member.fail("a server closed a connection"),
                         Err(error) => return member.fail(&format!("{error:#}")),
                     }

@@ -24,7 +24,7 @@ const ROUNDS: usize = 3;
 const UNACKNOWLEDGED: u64 = 256;
 
 /// A consumer that hears nothing for this long is stuck.
-const PATIENCE: Duration = Duration::from_secs(30);
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Fills a stream in a file with that many events, and reads them.
 pub(crate) async fn recover(plan: &Plan, nats: &Path, missed: u64) -> Result<Value> {
@@ -56,7 +56,7 @@ pub(crate) async fn recover(plan: &Plan, nats: &Path, missed: u64) -> Result<Val
 }
 
 async fn connect(url: &str) -> Result<async_nats::Client> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MESSAGE_TIMEOUT;
     loop {
         match async_nats::connect(url).await {
             Ok(client) => return Ok(client),
@@ -87,7 +87,8 @@ async fn read(stream: &Stream, count: u64) -> Result<(u64, u64)> {
     let mut messages = stream.create_consumer(config).await?.messages().await?;
     let (mut once, mut again) = (0, 0);
     while once < count {
-        let message = timeout(PATIENCE, messages.next()).await?.context("the stream ended")??;
+        let message =
+            timeout(MESSAGE_TIMEOUT, messages.next()).await?.context("the stream ended")??;
         let info = message.info().map_err(|error| anyhow::anyhow!(error))?;
         ensure!(message.payload.len() == EVENT_BYTES, "another message");
         if info.stream_sequence == once + 1 { once += 1 } else { again += 1 }

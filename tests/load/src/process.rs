@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 /// How long a server may take to say where it listens, and to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PROCESS_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One server. Ends with its owner.
 #[derive(Debug)]
@@ -57,8 +57,9 @@ impl Process {
     /// The next line that it prints.
     pub(crate) async fn line(&mut self) -> Result<String> {
         let lines = self.lines.as_mut().context("it prints nothing")?;
-        let line =
-            timeout(PATIENCE, lines.next_line()).await.context("a server says nothing")??;
+        let line = timeout(PROCESS_TIMEOUT, lines.next_line())
+            .await
+            .context("a server says nothing")??;
         line.context("a server ended early; its log is beside its database")
     }
 
@@ -76,7 +77,7 @@ impl Process {
     /// Ends it at once, as a crash would.
     pub(crate) async fn kill(&mut self) -> Result<()> {
         self.child.start_kill()?;
-        timeout(PATIENCE, self.child.wait()).await.context("a server does not end")??;
+        timeout(PROCESS_TIMEOUT, self.child.wait()).await.context("a server does not end")??;
         Ok(())
     }
 }

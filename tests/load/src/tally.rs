@@ -15,7 +15,7 @@ const END_BYTES: usize = 320;
 
 /// What all subscribers of one measurement received.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub(crate) struct DeliveryCounts {
     /// Events that came when it was their turn, or later.
     pub(crate) delivered: u64,
     /// Events that had come before.
@@ -30,7 +30,7 @@ pub(crate) struct Tally {
     ages: Vec<u64>,
 }
 
-impl Default for Tally {
+impl Default for DeliveryCounts {
     fn default() -> Self {
         Self {
             delivered: 0,
@@ -44,7 +44,7 @@ impl Default for Tally {
     }
 }
 
-impl Tally {
+impl DeliveryCounts {
     /// The age in milliseconds that this share of the events did not exceed.
     pub(crate) fn age_ms(&self, share: f64) -> u64 {
         let wanted = (self.ages.iter().sum::<u64>() as f64 * share).ceil() as u64;
@@ -81,7 +81,7 @@ impl Tally {
 
 /// The place of one subscriber in its stream.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct StreamPlace {
     /// The number that comes next.
     pub(crate) next: u64,
 }
@@ -107,8 +107,8 @@ impl Reader {
     pub(crate) fn frame(
         &self,
         frame: &[u8],
-        place: &mut Place,
-        tally: &mut Tally,
+        place: &mut StreamPlace,
+        tally: &mut DeliveryCounts,
         mut other: impl FnMut(&[u8]),
     ) {
         let now = Instant::now();
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn events_are_counted_once_and_in_order() {
         let (reader, mut tally, mut place) =
-            (Reader::default(), Tally::default(), Place { next: 1 });
+            (Reader::default(), DeliveryCounts::default(), StreamPlace { next: 1 });
         let mut others = 0;
         let frame = [event(1), "{\"type\":\"pong\"}".to_owned(), event(2), event(2), event(4)];
         reader.frame(frame.join("\n").as_bytes(), &mut place, &mut tally, |_| others += 1);
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn ages_are_told_by_their_share() {
-        let mut tally = Tally::default();
+        let mut tally = DeliveryCounts::default();
         (tally.ages[3], tally.ages[7]) = (98, 2);
         assert_eq!((tally.age_ms(0.5), tally.age_ms(0.98), tally.age_ms(0.99)), (3, 3, 7));
     }

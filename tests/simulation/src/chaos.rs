@@ -7,7 +7,7 @@ use super::rng::Rng;
 use super::server::Document;
 use super::server::state::{Change, RowChange};
 use super::workload::silent;
-use super::world::{Happening, World};
+use super::world::{ScheduledEvent, World};
 use serde_json::json;
 
 /// Silent changes of one campaign: the oracle keeps the state with and without each.
@@ -25,7 +25,7 @@ impl World {
         let period = self.levels.of(fault);
         if period > 0 {
             let at_ms = self.now_ms + self.rng.around(period);
-            self.schedule.plan(at_ms, Happening::Fault(fault));
+            self.schedule.plan(at_ms, ScheduledEvent::Fault(fault));
         }
     }
 
@@ -47,7 +47,7 @@ impl World {
         if !self.rng.chance(self.levels.of(Fault::Ambush)) {
             return Ok(());
         }
-        self.tally.fault("ambush");
+        self.totals.fault("ambush");
         let possible: Vec<Fault> = Fault::all()
             .filter(|fault| fault.is_of_the_world() && self.levels.of(*fault) > 0)
             .collect();
@@ -90,8 +90,8 @@ impl World {
                 self.restart("crash")?;
             }
             Fault::Recut => {
-                self.tally.fault("snapshots_recut");
-                self.server.shelf.manners.part_rows = *self.rng.pick(PART_ROWS) as usize;
+                self.totals.fault("snapshots_recut");
+                self.server.storage.behaviour.part_rows = *self.rng.pick(PART_ROWS) as usize;
             }
             Fault::Sleep => self.fall_asleep(),
             Fault::Throttle => self.throttle(),
@@ -99,7 +99,7 @@ impl World {
                 let client = self.any_client();
                 let most_ms = *self.rng.pick(&[3_000, 60_000, 7_200_000]);
                 let by_ms = self.rng.below(2 * most_ms) as i64 - most_ms as i64;
-                self.tally.fault("clock_set");
+                self.totals.fault("clock_set");
                 self.clients[client].clock.set(by_ms);
             }
             // These come by chance with a message.
@@ -138,7 +138,7 @@ impl World {
                 self.restart("restore")?;
             }
             Fault::Replace => {
-                self.tally.fault("replaced");
+                self.totals.fault("replaced");
                 self.restore(campaign, true);
                 self.write_all();
             }
@@ -158,7 +158,7 @@ impl World {
             Fault::HalfOpen | Fault::OneWay => {
                 let deaf = *self.rng.pick(&[Direction::Down, Direction::Up]);
                 if let Some(wire) = self.links.get_mut(&link) {
-                    self.tally.fault(if whole { "half_open" } else { "one_way" });
+                    self.totals.fault(if whole { "half_open" } else { "one_way" });
                     wire.dead[deaf as usize] = true;
                     wire.dead[1 - deaf as usize] |= whole;
                 }
@@ -166,7 +166,7 @@ impl World {
             Fault::SlowReader => {
                 let for_ms = self.rng.between(1_000, 60_000);
                 if let Some(session) = self.server.sessions.get_mut(&link) {
-                    self.tally.fault("slow_reader");
+                    self.totals.fault("slow_reader");
                     session.slow_until_ms = self.now_ms + for_ms;
                 }
             }
@@ -174,11 +174,11 @@ impl World {
                 let index = self.rng.below(8);
                 let session = self.server.sessions.get_mut(&link);
                 if session.is_some_and(|session| session.forget(index)) {
-                    self.tally.fault("subscription_forgotten");
+                    self.totals.fault("subscription_forgotten");
                 }
             }
             _ => {
-                self.tally.fault("session_ended");
+                self.totals.fault("session_ended");
                 if self.rng.chance(500) {
                     let word = Document::control(self.now_ms, "session_expired", &json!({}));
                     self.send_down(link, vec![word]);
@@ -199,8 +199,8 @@ impl World {
     }
 
     fn any_campaign(&mut self) -> Option<String> {
-        let index = self.rng.below(self.server.shelf.campaigns.len() as u64) as usize;
-        self.server.shelf.campaigns.keys().nth(index).cloned()
+        let index = self.rng.below(self.server.storage.campaigns.len() as u64) as usize;
+        self.server.storage.campaigns.keys().nth(index).cloned()
     }
 
     pub(crate) fn restart(&mut self, why: &'static str) -> Check {
@@ -222,17 +222,17 @@ impl World {
 
     fn truncate(&mut self, id: &str) {
         let rng: &mut Rng = &mut self.rng;
-        if let Some(campaign) = self.server.shelf.campaigns.get_mut(id) {
+        if let Some(campaign) = self.server.storage.campaigns.get_mut(id) {
             let head = campaign.log().head();
             let oldest = if rng.chance(300) { head + 1 } else { rng.between(1, head) };
-            self.tally.fault("truncated");
+            self.totals.fault("truncated");
             campaign.truncate(oldest);
         }
     }
 
     /// A log is replaced by an older one of itself, under a new epoch or the same.
     fn restore(&mut self, id: &str, new_epoch: bool) {
-        let Some(campaign) = self.server.shelf.campaigns.get_mut(id) else { return };
+        let Some(campaign) = self.server.storage.campaigns.get_mut(id) else { return };
         if campaign.state().deleted {
             return;
         }
@@ -240,13 +240,13 @@ impl World {
         let least = campaign.log().base().max(1);
         let back = self.rng.below(30);
         let number = head.saturating_sub(back).max(least);
-        self.tally.fault(if new_epoch { "epoch_changed" } else { "reverted" });
+        self.totals.fault(if new_epoch { "epoch_changed" } else { "reverted" });
         campaign.restore(self.now_ms, number, new_epoch);
-        self.server.shelf.forget(id);
+        self.server.storage.forget(id);
     }
 
     fn mutate(&mut self, id: &str) {
-        let Some(campaign) = self.server.shelf.campaigns.get_mut(id) else { return };
+        let Some(campaign) = self.server.storage.campaigns.get_mut(id) else { return };
         let head = campaign.log().head();
         let states = campaign.log().states_at(head).map_or(0, <[_]>::len);
         if states > MUTATIONS_MAX || campaign.state().deleted {
@@ -263,8 +263,8 @@ impl World {
             let row = RowChange { id, dns, ..RowChange::default() };
             campaign.append(self.now_ms, &Change::Rows(vec![row]));
         }
-        self.server.shelf.forget(id);
-        self.tally.fault("silent_change");
+        self.server.storage.forget(id);
+        self.totals.fault("silent_change");
         self.write_all();
     }
 
@@ -275,25 +275,25 @@ impl World {
         }
         let most = *self.rng.pick(&[3_000, 20_000, 60_000, 600_000]);
         let sleep_ms = self.rng.between(500, most);
-        self.tally.fault("sleep");
+        self.totals.fault("sleep");
         self.clients[client].asleep_since_ms = Some(self.now_ms);
-        self.schedule.plan(self.now_ms + sleep_ms, Happening::Wake(client));
+        self.schedule.plan(self.now_ms + sleep_ms, ScheduledEvent::Wake(client));
     }
 
     fn throttle(&mut self) {
         let client = self.any_client();
         let for_ms = self.rng.between(5_000, 90_000);
-        self.tally.fault("throttled");
+        self.totals.fault("throttled");
         self.clients[client].throttle_ms = *self.rng.pick(&[1_000, 60_000]);
-        self.schedule.plan(self.now_ms + for_ms, Happening::Unthrottle(client));
+        self.schedule.plan(self.now_ms + for_ms, ScheduledEvent::Unthrottle(client));
     }
 
     /// What a server claimed twice, or took back under the same epoch, is found out by the next event
     /// beyond all that it claimed: there is one.
     fn move_on(&mut self) -> Check {
-        let ids: Vec<String> = self.server.shelf.campaigns.keys().cloned().collect();
+        let ids: Vec<String> = self.server.storage.campaigns.keys().cloned().collect();
         for id in ids {
-            let Some(campaign) = self.server.shelf.campaigns.get(&id) else { continue };
+            let Some(campaign) = self.server.storage.campaigns.get(&id) else { continue };
             if campaign.lied() {
                 let more = campaign.top() + 1 - campaign.log().head();
                 self.commit(&id, more, true)?;
@@ -319,7 +319,7 @@ impl World {
             self.wake(client)?;
             self.settle_down(client)?;
         }
-        self.schedule.plan(self.now_ms + 500, Happening::Verify);
+        self.schedule.plan(self.now_ms + 500, ScheduledEvent::Verify);
         Ok(())
     }
 }

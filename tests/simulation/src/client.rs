@@ -8,11 +8,11 @@ use campaign_sync::sync::{Config, Machine, Now, Status, Timestamp};
 
 use super::evidence::Conversation;
 use super::oracle::Watch;
-use super::patience::{Patience, Word};
+use super::retry_after::{Patience, Word};
 use super::rng::Rng;
 use super::sealed;
 use super::server::wire::BEGAN_MS;
-use super::world::Happening;
+use super::world::ScheduledEvent;
 
 /// The clocks of one computer. A monotonic clock may stand still while it sleeps; then its wall
 /// clock is never set back, for nothing could tell the sleep from that any more.
@@ -39,7 +39,7 @@ pub(crate) struct Client {
     /// Since when it sleeps.
     pub(crate) asleep_since_ms: Option<u64>,
     /// What happened to it meanwhile.
-    pub(crate) missed: Vec<Happening>,
+    pub(crate) missed: Vec<ScheduledEvent>,
     /// The timer that counts; earlier ones were cleared.
     pub(crate) timer: u64,
     /// Timers fire no more often than this.
@@ -130,7 +130,7 @@ impl Client {
         self.conversation = conversation;
         for watch in self.watches.values_mut() {
             watch.proofs.clear();
-            watch.patience = Patience::default();
+            watch.retry_after = Patience::default();
         }
     }
 
@@ -138,7 +138,7 @@ impl Client {
     pub(crate) fn give_up(&mut self, now: Now) {
         for (id, watch) in &mut self.watches {
             if matches!(self.machine.status(id, now), Some(Status::Failed(_))) {
-                watch.patience = Patience::default();
+                watch.retry_after = Patience::default();
             }
         }
     }
@@ -148,7 +148,7 @@ impl Client {
         for document in frame.documents().into_iter().flatten() {
             if let Some(word) = Word::read(document) {
                 for (id, watch) in &mut self.watches {
-                    watch.patience.hears(now.at, id, &word, self.retry_after_max_ms);
+                    watch.retry_after.hears(now.at, id, &word, self.retry_after_max_ms);
                 }
             }
             let applied =

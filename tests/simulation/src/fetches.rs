@@ -27,15 +27,15 @@ impl World {
             return None;
         }
         let lags = self.apart_rng.chance(self.levels.of(Fault::LagFetch));
-        let view = self.server.shelf.campaigns.get(id)?.view(
+        let view = self.server.storage.campaigns.get(id)?.view(
             self.now_ms,
             if lags { self.plan.lag_ms } else { 0 },
             false,
         );
         if view.head < view.log.head() {
-            self.tally.fault(Fault::LagFetch.counted_as());
+            self.totals.fault(Fault::LagFetch.counted_as());
         }
-        let place = wire::Place {
+        let place = wire::EventPosition {
             campaign: id,
             epoch: &view.log.epoch,
             number: view.head,
@@ -44,7 +44,7 @@ impl World {
         };
         let state = view.state();
         if self.apart_rng.chance(self.levels.of(Fault::NoPosition)) {
-            self.tally.fault(Fault::NoPosition.counted_as());
+            self.totals.fault(Fault::NoPosition.counted_as());
             let json = wire::answer_without_place(id, state)?;
             return Some(Fetched { json, no_position: true });
         }

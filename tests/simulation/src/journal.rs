@@ -11,7 +11,7 @@ const TAIL_LINES: usize = 60;
 
 /// What becomes of the lines beside being counted and hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keep {
+pub(crate) enum JournalMode {
     /// Nothing, and they are not even hashed.
     Nothing,
     /// Nothing.
@@ -25,7 +25,7 @@ pub(crate) enum Keep {
 /// The journal of one simulation.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    keep: Keep,
+    keep: JournalMode,
     line: String,
     hash: u64,
     lines: u64,
@@ -34,14 +34,14 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// An empty journal.
-    pub(crate) const fn new(keep: Keep) -> Self {
+    pub(crate) const fn new(keep: JournalMode) -> Self {
         Self { keep, line: String::new(), hash: 0, lines: 0, tail: VecDeque::new() }
     }
 
     /// Notes one line.
     pub(crate) fn note(&mut self, at_ms: u64, what: fmt::Arguments<'_>) {
         self.lines += 1;
-        if self.keep == Keep::Nothing {
+        if self.keep == JournalMode::Nothing {
             return;
         }
         self.line.clear();
@@ -49,9 +49,9 @@ impl Journal {
         let _infallible = write!(self.line, "{at_ms:>8} {what}");
         self.hash = xxh64(self.line.as_bytes(), self.hash);
         match self.keep {
-            Keep::Nothing | Keep::Hash => {}
-            Keep::Print => println!("{}", self.line),
-            Keep::Tail => {
+            JournalMode::Nothing | JournalMode::Hash => {}
+            JournalMode::Print => println!("{}", self.line),
+            JournalMode::Tail => {
                 self.tail.push_back(self.line.clone());
                 if self.tail.len() > TAIL_LINES {
                     self.tail.pop_front();

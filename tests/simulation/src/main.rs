@@ -20,16 +20,16 @@ mod network;
 mod options;
 mod oracle;
 mod pages;
-mod patience;
-mod people;
 mod reduction;
 mod reference;
 mod regressions;
 mod report;
+mod retry_after;
 mod rng;
 mod sealed;
 mod server;
 mod traffic;
+mod user_actions;
 mod workload;
 mod world;
 
@@ -44,17 +44,17 @@ use std::time::Instant;
 use std::{env, fs, io, thread};
 
 use invariants::Violation;
-use journal::Keep;
+use journal::JournalMode;
 use kinds::Kind;
 use options::{Options, Span, USAGE};
 use reduction::Reduction;
-use report::Tally;
+use report::RunTotals;
 use world::{End, simulate};
 
 /// The root of the repository.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 /// Every so many seeds one is run again, and must write the same journal. A number that shares no
-/// factor with those that kinds of worlds are chosen by, so that it meets them all.
+/// factor with those that kinds of worlds are chosen by, so that it compare them all.
 const REPEAT_EVERY: u64 = 49;
 /// Every so many seeds the progress is printed.
 const PROGRESS_EVERY: u64 = 500;
@@ -66,7 +66,7 @@ const FAILURES_MAX: usize = 10;
 /// What the threads share.
 #[derive(Debug, Default)]
 struct Results {
-    tally: Tally,
+    totals: RunTotals,
     failures: Vec<(u64, String)>,
     /// By seed: the hash of its journal, and how many lines it has.
     journals: BTreeMap<u64, (u64, u64)>,
@@ -105,7 +105,7 @@ fn main() -> ExitCode {
 /// One seed, or a part of it, its journal printed.
 fn one(seed: u64, reduction: &Reduction) -> Results {
     let mut results = Results::default();
-    run_seed(seed, reduction, Keep::Print, false, &mut results);
+    run_seed(seed, reduction, JournalMode::Print, false, &mut results);
     results
 }
 
@@ -134,7 +134,7 @@ fn many(span: &Span) -> Results {
                 continue;
             }
             let hashed = span.journals.is_some() || seed.is_multiple_of(REPEAT_EVERY);
-            let keep = if hashed { Keep::Hash } else { Keep::Nothing };
+            let keep = if hashed { JournalMode::Hash } else { JournalMode::Nothing };
             run_seed(seed, &Reduction::default(), keep, !span.fail_fast, &mut own);
             if !own.failures.is_empty() {
                 first_failure.fetch_min(seed, Ordering::Relaxed);
@@ -144,7 +144,7 @@ fn many(span: &Span) -> Results {
             }
         }
         let mut results = results.lock().unwrap_or_else(|error| error.into_inner());
-        results.tally.add(&own.tally);
+        results.totals.add(&own.totals);
         results.failures.extend(own.failures);
         results.journals.extend(own.journals);
     };
@@ -162,13 +162,19 @@ fn many(span: &Span) -> Results {
 }
 
 /// Runs a seed; with `shorten`, the shortest run that shows its failure is searched for.
-fn run_seed(seed: u64, reduction: &Reduction, keep: Keep, shorten: bool, results: &mut Results) {
+fn run_seed(
+    seed: u64,
+    reduction: &Reduction,
+    keep: JournalMode,
+    shorten: bool,
+    results: &mut Results,
+) {
     match survive(seed, reduction, keep) {
         Ok(end) => {
-            results.tally.add(&end.tally);
+            results.totals.add(&end.totals);
             if let Some(violation) = &end.violation {
                 fail(seed, shorten, violation, results);
-            } else if keep == Keep::Hash {
+            } else if keep == JournalMode::Hash {
                 results.journals.insert(seed, (end.journal.hash(), end.journal.lines()));
                 if seed.is_multiple_of(REPEAT_EVERY) {
                     repeat(seed, &end, results);
@@ -176,14 +182,14 @@ fn run_seed(seed: u64, reduction: &Reduction, keep: Keep, shorten: bool, results
             }
         }
         Err(panic) => {
-            results.tally.seeds += 1;
+            results.totals.seeds += 1;
             fail(seed, shorten, &panic, results);
         }
     }
 }
 
 /// A simulation, whose machine may also panic.
-fn survive(seed: u64, reduction: &Reduction, keep: Keep) -> Result<End, Violation> {
+fn survive(seed: u64, reduction: &Reduction, keep: JournalMode) -> Result<End, Violation> {
     let run = AssertUnwindSafe(|| simulate(seed, reduction, keep));
     catch_unwind(run).map_err(|panic: Box<dyn Any + Send>| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -203,7 +209,7 @@ fn write_journals(file: &Path, journals: &BTreeMap<u64, (u64, u64)>) -> io::Resu
 
 /// The same seed must give the same journal.
 fn repeat(seed: u64, first: &End, results: &mut Results) {
-    let Ok(again) = survive(seed, &Reduction::default(), Keep::Hash) else { return };
+    let Ok(again) = survive(seed, &Reduction::default(), JournalMode::Hash) else { return };
     let (was, is) = (&first.journal, &again.journal);
     if (was.hash(), was.lines()) != (is.hash(), is.lines()) {
         let detail = format!("{} lines, then {} others", was.lines(), is.lines());
@@ -216,7 +222,7 @@ fn repeat(seed: u64, first: &End, results: &mut Results) {
 fn fail(seed: u64, shorten: bool, violation: &Violation, results: &mut Results) {
     let mut text = format!("test seed {seed} ... FAILED\n{violation}\n");
     if shorten {
-        let lines = |reduction: &Reduction| match survive(seed, reduction, Keep::Nothing) {
+        let lines = |reduction: &Reduction| match survive(seed, reduction, JournalMode::Nothing) {
             Ok(end) => end
                 .violation
                 .is_some_and(|it| it.guarantee == violation.guarantee)
@@ -225,7 +231,7 @@ fn fail(seed: u64, shorten: bool, violation: &Violation, results: &mut Results) 
             Err(panic) => (panic.guarantee == violation.guarantee).then_some(0),
         };
         let reduction = Reduction::of_failure(lines);
-        if let Ok(end) = survive(seed, &reduction, Keep::Tail) {
+        if let Ok(end) = survive(seed, &reduction, JournalMode::Tail) {
             for line in end.journal.tail() {
                 text.push_str(line);
                 text.push('\n');
@@ -245,28 +251,28 @@ fn fail(seed: u64, shorten: bool, violation: &Violation, results: &mut Results) 
 }
 
 fn finish(results: &Results, began: Instant, everything: bool) -> ExitCode {
-    let Results { tally, failures, journals: _ } = results;
+    let Results { totals, failures, journals: _ } = results;
     let path = Path::new(ROOT).join("target/report/sim.json");
-    let written = tally.write(&path, failures);
+    let written = totals.write(&path, failures);
     if let Err(error) = &written {
         eprintln!("{} cannot be written: {error}", path.display());
     }
     println!(
         "{} seeds, {} steps, {} events applied, {:.1} s",
-        tally.seeds,
-        tally.steps,
-        tally.events,
+        totals.seeds,
+        totals.steps,
+        totals.events,
         began.elapsed().as_secs_f64()
     );
     for (seed, violation) in failures {
         println!("seed {seed}: {violation}");
     }
-    let covers = everything && tally.seeds >= COVERING;
-    let unmet = if covers { tally.unmet() } else { Vec::new() };
+    let covers = everything && totals.seeds >= COVERING;
+    let unmet = if covers { totals.unmet() } else { Vec::new() };
     if !unmet.is_empty() {
-        println!("never met in {} seeds: {}", tally.seeds, unmet.join(", "));
+        println!("never met in {} seeds: {}", totals.seeds, unmet.join(", "));
     }
-    let passed = tally.seeds - (failures.len() as u64).min(tally.seeds);
+    let passed = totals.seeds - (failures.len() as u64).min(totals.seeds);
     let ok = failures.is_empty() && written.is_ok() && unmet.is_empty();
     let word = if ok { "ok" } else { "FAILED" };
     println!("test result: {word}. {passed} passed; {} failed", failures.len() + unmet.len());

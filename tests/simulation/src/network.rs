@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
 use super::faults::{Fault, Levels};
-use super::report::Tally;
+use super::report::RunTotals;
 use super::rng::Rng;
 use super::server::{Document, Kind};
 
@@ -66,17 +66,17 @@ impl Link {
         rng: &mut Rng,
         (delay_ms, levels): (u64, &Levels),
         direction: Direction,
-        tally: &mut Tally,
+        totals: &mut RunTotals,
     ) -> u64 {
         let mut stalled = 0;
         if rng.chance(levels.of(Fault::Stall)) {
-            tally.fault("stalled");
+            totals.fault("stalled");
             stalled = rng.below(STALL_MS);
         }
         let at = now_ms + rng.below(delay_ms + 1) + stalled;
         let at = at.max(self.greeted_ms[direction as usize]);
         if rng.chance(levels.of(Fault::Reorder)) {
-            tally.fault("reordered");
+            totals.fault("reordered");
             return at + rng.below(2 * delay_ms + 50);
         }
         let last = &mut self.last_ms[direction as usize];
@@ -120,7 +120,7 @@ impl<T> Schedule<T> {
 pub(crate) fn distort(
     rng: &mut Rng,
     levels: &Levels,
-    tally: &mut Tally,
+    totals: &mut RunTotals,
     documents: &[Document],
 ) -> Option<Vec<u8>> {
     let mut arriving: Vec<Vec<u8>> = Vec::new();
@@ -130,10 +130,10 @@ pub(crate) fn distort(
             let greeting = matches!(document.kind, Kind::Greeting);
             if !greeting && rng.chance(levels.of(Fault::LoseControl)) {
                 if rng.chance(500) {
-                    tally.fault("control_lost");
+                    totals.fault("control_lost");
                     continue;
                 }
-                tally.fault("control_cut_short");
+                totals.fault("control_cut_short");
                 arriving.push(bytes[..rng.below(bytes.len() as u64) as usize].to_vec());
             } else {
                 arriving.push(bytes.to_vec());
@@ -141,23 +141,23 @@ pub(crate) fn distort(
             continue;
         }
         if rng.chance(levels.of(Fault::Lose)) {
-            tally.fault("event_lost");
+            totals.fault("event_lost");
             continue;
         }
         if rng.chance(levels.of(Fault::Duplicate)) {
-            tally.fault("event_duplicated");
+            totals.fault("event_duplicated");
             arriving.push(bytes.to_vec());
         }
         let mut bytes = bytes.to_vec();
         if rng.chance(levels.of(Fault::Corrupt)) {
-            tally.fault("event_corrupted");
+            totals.fault("event_corrupted");
             damage(rng, &mut bytes);
         }
         arriving.push(bytes);
     }
     for second in 1..arriving.len() {
         if rng.chance(levels.of(Fault::Swap)) {
-            tally.fault("events_swapped");
+            totals.fault("events_swapped");
             arriving.swap(second - 1, second);
         }
     }

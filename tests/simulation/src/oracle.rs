@@ -12,8 +12,8 @@ use campaign_sync::sync::{Now, Status, Verdict};
 use super::client::Client;
 use super::evidence::{Proof, sequence_of};
 use super::invariants::{Check, Requests, Violation, demand};
-use super::patience::Patience;
-use super::server::Shelf;
+use super::retry_after::Patience;
+use super::server::Storage;
 use super::server::log::{Campaign, Log};
 use super::server::state::{Record, Row, State};
 
@@ -38,7 +38,7 @@ pub(crate) struct Watch {
     /// The state was replaced in this step.
     pub(crate) replaced: bool,
     /// How long the server wants to be left in peace.
-    pub(crate) patience: Patience,
+    pub(crate) retry_after: Patience,
     /// The hashes of this number and those after it are to be remembered, as far as the window goes.
     remembered: u64,
     /// The era of the log, and the number.
@@ -87,7 +87,7 @@ impl Progress {
 /// Checks everything that a step of a client may have changed.
 pub(crate) fn check(
     client: &mut Client,
-    shelf: &Shelf,
+    storage: &Storage,
     step: Progress,
     changed: &[String],
 ) -> Check {
@@ -104,7 +104,7 @@ pub(crate) fn check(
         demand(events <= *held_events_max && bytes <= 1 << 20, "G7", || {
             format!("{events} events, {bytes} bytes of {id} are held")
         })?;
-        let campaign = shelf.campaigns.get(id.as_str());
+        let campaign = storage.campaigns.get(id.as_str());
         let said = changed.iter().any(|changed| *changed == id.as_str());
         let passed = watch.step(subscription.store(), campaign, step, said);
         advanced += passed.map_err(|violation| Violation {
@@ -146,7 +146,7 @@ pub(crate) fn check_memory(client: &Client, frame: Frame<'_>, verdicts: &[Verdic
 
 /// G4, and the honesty of `live`: checked whenever time passes, whoever acted.
 /// More than a replica knows, up to `lag_ms` ago, it cannot promise.
-pub(crate) fn check_live(client: &Client, shelf: &Shelf, lag_ms: u64, true_ms: u64) -> Check {
+pub(crate) fn check_live(client: &Client, storage: &Storage, lag_ms: u64, true_ms: u64) -> Check {
     let now = client.clock.now(true_ms);
     for (id, watch) in &client.watches {
         if client.machine.status(id, now) != Some(Status::Live) {
@@ -162,7 +162,7 @@ pub(crate) fn check_live(client: &Client, shelf: &Shelf, lag_ms: u64, true_ms: u
             format!("{id} is live at {position:?}, and this socket proves only {:?}", watch.proofs)
         })?;
         let Some(then_ms) = true_ms.checked_sub(FRESH_MS + lag_ms) else { continue };
-        let campaign = shelf.campaigns.get(id);
+        let campaign = storage.campaigns.get(id);
         let fresh = campaign
             .zip(watch.place)
             .is_some_and(|(campaign, (era, number))| campaign.includes(era, number, then_ms));
@@ -177,10 +177,10 @@ pub(crate) fn check_live(client: &Client, shelf: &Shelf, lag_ms: u64, true_ms: u
 }
 
 /// Whether a page shows everything the server has, and says so. Tells what is missing.
-pub(crate) fn converged(client: &Client, shelf: &Shelf, now: Now) -> Result<(), String> {
+pub(crate) fn converged(client: &Client, storage: &Storage, now: Now) -> Result<(), String> {
     for id in client.held.keys() {
         let status = client.machine.status(id, now);
-        let Some(campaign) = shelf.campaigns.get(id) else {
+        let Some(campaign) = storage.campaigns.get(id) else {
             match status {
                 Some(Status::Failed(_)) => continue,
                 _ => return Err(format!("{id} does not exist and is {status:?}")),

@@ -12,12 +12,12 @@ use super::names::{EffectName, OrNone, VerdictNames, verdict_name};
 use super::network::{Direction, LinkId};
 use super::oracle::{self, Progress};
 use super::server::message::Message;
-use super::world::{Happening, World};
+use super::world::{ScheduledEvent, World};
 
 impl World {
     /// Tells a machine something, performs what it asks for, and checks everything.
     pub(crate) fn feed(&mut self, number: usize, input: Input<'_>) -> Check {
-        self.tally.steps += 1;
+        self.totals.steps += 1;
         let client = &mut self.clients[number];
         let now = client.clock.now(self.now_ms);
         let timer = matches!(input, Input::Woke(Wake::Timer));
@@ -36,7 +36,7 @@ impl World {
         let outcome = client.machine.handle(now, input);
         let effects: Vec<Effect> = std::iter::from_fn(|| client.machine.poll_effect()).collect();
         let step = Progress::of(client).since(before);
-        self.tally.events += step.applied;
+        self.totals.events += step.applied;
         let changed: Vec<String> =
             client.machine.take_changes().iter().map(ToString::to_string).collect();
         demand(changed.is_empty() != effects.contains(&Effect::Changed), "changes", || {
@@ -59,7 +59,7 @@ impl World {
             })?;
         }
         let step = Progress { alone: outcome.verdicts.len() == 1, ..step };
-        oracle::check(client, &self.server.shelf, step, &changed)?;
+        oracle::check(client, &self.server.storage, step, &changed)?;
         self.journal_step(number, &outcome, &effects);
         for effect in effects {
             self.perform(number, effect)?;
@@ -72,11 +72,11 @@ impl World {
         let client = &self.clients[number];
         let now = client.clock.now(self.now_ms);
         for verdict in &outcome.verdicts {
-            self.tally.met("verdict", verdict_name(*verdict));
+            self.totals.met("verdict", verdict_name(*verdict));
         }
         for (id, watch) in &client.watches {
             let status = client.machine.status(id, now);
-            self.tally.met("status", status.map_or("none", |status| status.as_str()));
+            self.totals.met("status", status.map_or("none", |status| status.as_str()));
             let (era, applied) = watch.place().unwrap_or_default();
             let (status, verdicts) = (OrNone(status), VerdictNames(&outcome.verdicts));
             self.journal.note(
@@ -86,8 +86,8 @@ impl World {
         }
         for effect in effects {
             match effect {
-                Effect::Notify(notice) => self.tally.met("notice", notice.kind()),
-                Effect::Log(record) => self.tally.met("log", record.event),
+                Effect::Notify(notice) => self.totals.met("notice", notice.kind()),
+                Effect::Log(record) => self.totals.met("log", record.event),
                 Effect::Open(_)
                 | Effect::Send(..)
                 | Effect::CloseSocket(..)
@@ -121,12 +121,12 @@ impl World {
                 let token =
                     (!self.rng.chance(self.levels.of(Fault::Expire))).then(|| "secret".to_owned());
                 let at_ms = self.now_ms + self.rng.below(300);
-                self.schedule.plan(at_ms, Happening::Token(number, visit, ticket, token));
+                self.schedule.plan(at_ms, ScheduledEvent::Token(number, visit, ticket, token));
             }
             Effect::FetchSnapshot(ticket, campaign) => {
                 let answer = self.fetch(campaign.as_str());
                 let at_ms = self.now_ms + self.rng.below(2_000);
-                self.schedule.plan(at_ms, Happening::Fetched(number, visit, ticket, answer));
+                self.schedule.plan(at_ms, ScheduledEvent::Fetched(number, visit, ticket, answer));
             }
             Effect::Settle(ticket, failed) => {
                 let client = &mut self.clients[number];
@@ -157,7 +157,7 @@ impl World {
         {
             let progress_since = watch.place().is_some_and(|(_, number)| number > wanted.last);
             watch.requests.sent(now.at, progress_since)?;
-            watch.patience.asks(now.at, wanted)?;
+            watch.retry_after.asks(now.at, wanted)?;
         }
         Ok(())
     }
@@ -175,7 +175,7 @@ impl World {
         let wanted = next.since(now).max(1);
         let late = if self.rng.chance(50) { self.rng.below(300) } else { self.rng.below(4) };
         let at_ms = self.now_ms + wanted.max(client.throttle_ms) + late;
-        self.schedule.plan(at_ms, Happening::Timer(number, client.timer));
+        self.schedule.plan(at_ms, ScheduledEvent::Timer(number, client.timer));
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use super::kinds::Kind;
 
 /// Counts of what happened.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct RunTotals {
     /// Simulations.
     pub(crate) seeds: u64,
     /// Inputs that machines took in.
@@ -25,7 +25,7 @@ pub(crate) struct Tally {
     coverage: BTreeMap<(&'static str, &'static str), u64>,
 }
 
-impl Tally {
+impl RunTotals {
     /// Counts a fault.
     pub(crate) fn fault(&mut self, kind: &'static str) {
         *self.faults.entry(kind).or_default() += 1;
@@ -82,12 +82,12 @@ mod tests {
 
     #[test]
     fn a_kind_of_fault_or_of_world_that_never_comes_is_told() {
-        let mut tally = Tally::default();
-        Fault::all().for_each(|fault| tally.fault(fault.counted_as()));
-        Kind::ALL.into_iter().for_each(|kind| tally.met("world", kind.name()));
-        assert_eq!(tally.unmet(), [""; 0]);
-        tally.faults.remove("half_open");
-        tally.coverage.remove(&("world", "core"));
-        assert_eq!(tally.unmet(), ["core", "half_open"]);
+        let mut totals = RunTotals::default();
+        Fault::all().for_each(|fault| totals.fault(fault.counted_as()));
+        Kind::ALL.into_iter().for_each(|kind| totals.met("world", kind.name()));
+        assert_eq!(totals.unmet(), [""; 0]);
+        totals.faults.remove("half_open");
+        totals.coverage.remove(&("world", "core"));
+        assert_eq!(totals.unmet(), ["core", "half_open"]);
     }
 }

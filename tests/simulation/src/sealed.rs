@@ -1,7 +1,7 @@
 //! Worlds in which all content is sealed: every so many seeds, in builds that know of it. Some pages
 //! are given their key late.
 
-use super::server::wire::Place;
+use super::server::wire::EventPosition;
 
 /// Of so many seeds all content is sealed in one.
 const EVERY: u64 = 5;
@@ -21,7 +21,7 @@ pub(crate) const PREFIX: &str = "sealed-";
 
 /// Whether what stands there is sealed.
 #[cfg(feature = "encrypted")]
-fn is_sealed(place: Place<'_>) -> bool {
+fn is_sealed(place: EventPosition<'_>) -> bool {
     place.epoch.starts_with(PREFIX)
 }
 
@@ -35,17 +35,17 @@ mod unsealed {
     use campaign_sync::protocol::Digest;
     use campaign_sync::sync::{Input, Machine};
 
-    use super::Place;
+    use super::EventPosition;
 
-    pub(crate) fn data(_: Place<'_>, _: &str, plain: String) -> String {
+    pub(crate) fn data(_: EventPosition<'_>, _: &str, plain: String) -> String {
         plain
     }
 
-    pub(crate) fn content(_: Place<'_>, _: [u64; 3], _: Digest, plain: &str) -> String {
+    pub(crate) fn content(_: EventPosition<'_>, _: [u64; 3], _: Digest, plain: &str) -> String {
         plain.to_owned()
     }
 
-    pub(crate) fn answer(_: Place<'_>, plain: String) -> String {
+    pub(crate) fn answer(_: EventPosition<'_>, plain: String) -> String {
         plain
     }
 
@@ -65,7 +65,7 @@ mod seal {
     use campaign_sync::protocol::seal::{Key, KeyId, associated, associated_part, route};
     use campaign_sync::sync::{Input, Machine, Now};
 
-    use super::Place;
+    use super::EventPosition;
 
     fn kid() -> KeyId {
         KeyId::new("k1").unwrap_or_else(|_| unreachable!("a name"))
@@ -83,18 +83,18 @@ mod seal {
         the_key().seal(&kid(), nonce, associated, plain)
     }
 
-    fn list(place: Place<'_>, kind: &str) -> String {
+    fn list(place: EventPosition<'_>, kind: &str) -> String {
         associated(place.campaign, place.epoch, place.number, place.event, kind)
     }
 
     /// The data of an event.
-    pub(crate) fn data(place: Place<'_>, kind: &str, plain: String) -> String {
+    pub(crate) fn data(place: EventPosition<'_>, kind: &str, plain: String) -> String {
         if super::is_sealed(place) { seal(&list(place, kind), &plain) } else { plain }
     }
 
     /// The members of a part that may be sealed; `numbers` are part, parts and the count of all rows.
     pub(crate) fn content(
-        place: Place<'_>,
+        place: EventPosition<'_>,
         numbers: [u64; 3],
         digest: Digest,
         plain: &str,
@@ -108,12 +108,12 @@ mod seal {
     }
 
     /// What REST answers.
-    pub(crate) fn answer(place: Place<'_>, plain: String) -> String {
+    pub(crate) fn answer(place: EventPosition<'_>, plain: String) -> String {
         if !super::is_sealed(place) {
             return plain;
         }
         let sealed = seal(&list(place, route::SNAPSHOT), &plain);
-        let Place { campaign, epoch, number, event, .. } = place;
+        let EventPosition { campaign, epoch, number, event, .. } = place;
         format!(
             "{{\"campaignId\":\"{campaign}\",\"epoch\":\"{epoch}\",\"sequenceNumber\":{number},\
              \"eventId\":\"{event}\",{}",

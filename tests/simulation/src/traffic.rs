@@ -10,7 +10,7 @@ use super::server::message::Message;
 use super::server::session::{HEARTBEAT_MS, Session};
 use super::server::{Connection, Document, Kind, Sees, Server, Speaker};
 use super::workload::silent;
-use super::world::{Happening, World};
+use super::world::{ScheduledEvent, World};
 
 /// A slow socket takes up to so long between two frames.
 const SLOW_MS: u64 = 5_000;
@@ -33,27 +33,27 @@ impl World {
             let slow = self.now_ms < session.slow_until_ms;
             let pace_ms = if slow { SLOW_MS } else { self.plan.pace_ms };
             let at_ms = self.now_ms + self.rng.below(pace_ms + 1);
-            self.schedule.plan(at_ms, Happening::Write(link));
+            self.schedule.plan(at_ms, ScheduledEvent::Write(link));
         }
     }
 
     pub(crate) fn write(&mut self, link: LinkId) -> Check {
-        let Server { sessions, shelf, .. } = &mut self.server;
+        let Server { sessions, storage, .. } = &mut self.server;
         let Some(connection) = sessions.get_mut(&link) else { return Ok(()) };
         connection.writing = false;
         let Speaker::Model(session) = &mut connection.speaker else { return self.turn(link) };
-        let writing = session.write(self.now_ms, shelf);
+        let writing = session.write(self.now_ms, storage);
         for outcome in writing.outcomes {
-            self.tally.met("answer", outcome);
+            self.totals.met("answer", outcome);
         }
         if let Some(wait_ms) = writing.again_in_ms
             && session.again_ms <= self.now_ms
         {
             session.again_ms = self.now_ms + wait_ms;
-            self.schedule.plan(session.again_ms, Happening::Write(link));
+            self.schedule.plan(session.again_ms, ScheduledEvent::Write(link));
         }
         if writing.lags {
-            self.tally.fault("reader_lags");
+            self.totals.fault("reader_lags");
             self.hang_up(link, 4409);
             return Ok(());
         }
@@ -73,16 +73,16 @@ impl World {
         if self.is_due(link) {
             return self.write_soon(link);
         }
-        let Server { sessions, shelf, .. } = &mut self.server;
+        let Server { sessions, storage, .. } = &mut self.server;
         let Some(connection) = sessions.get_mut(&link) else { return };
         let Speaker::Model(session) = &mut connection.speaker else { return };
         if session.is_idle(self.now_ms) {
             return self.cut(link, "idle");
         }
-        if let Some(pong) = session.beat(self.now_ms, shelf) {
+        if let Some(pong) = session.beat(self.now_ms, storage) {
             self.send_down(link, vec![pong]);
         }
-        self.schedule.plan(self.now_ms + HEARTBEAT_MS, Happening::Beat(link));
+        self.schedule.plan(self.now_ms + HEARTBEAT_MS, ScheduledEvent::Beat(link));
     }
 
     pub(crate) fn send_down(&mut self, link: LinkId, mut documents: Vec<Document>) {
@@ -93,18 +93,18 @@ impl World {
             return;
         }
         let (rng, levels) = (&mut self.net_rng, &self.levels);
-        let frame = distort(rng, levels, &mut self.tally, &documents);
+        let frame = distort(rng, levels, &mut self.totals, &documents);
         let Some(bytes) = frame else { return };
-        let (delay, tally) = ((self.plan.delay_ms, levels), &mut self.tally);
-        let mut at_ms = wire.arrival(self.now_ms, rng, delay, Direction::Down, tally);
+        let (delay, totals) = ((self.plan.delay_ms, levels), &mut self.totals);
+        let mut at_ms = wire.arrival(self.now_ms, rng, delay, Direction::Down, totals);
         if documents.iter().any(|document| matches!(document.kind, Kind::Greeting)) {
             if self.apart_rng.chance(levels.of(Fault::LateGreeting)) {
-                self.tally.fault(Fault::LateGreeting.counted_as());
+                self.totals.fault(Fault::LateGreeting.counted_as());
                 at_ms += self.apart_rng.between(LATE_MS.0, LATE_MS.1);
             }
             wire.greeting_arrives(at_ms, Direction::Down);
         }
-        self.schedule.plan(at_ms, Happening::Arrive(link, bytes));
+        self.schedule.plan(at_ms, ScheduledEvent::Arrive(link, bytes));
     }
 
     /// A server that contradicts itself, or says what is not so.
@@ -114,7 +114,7 @@ impl World {
         for document in documents {
             match &document.kind {
                 Kind::Event(id, number) if self.rng.chance(equivocates) => {
-                    let Some(campaign) = self.server.shelf.campaigns.get_mut(&**id) else {
+                    let Some(campaign) = self.server.storage.campaigns.get_mut(&**id) else {
                         continue;
                     };
                     if campaign.state().deleted {
@@ -124,7 +124,7 @@ impl World {
                     let other =
                         campaign.contradict(self.now_ms, *number, |state| silent(rng, state));
                     if let Some(other) = other {
-                        self.tally.fault("equivocated");
+                        self.totals.fault("equivocated");
                         document.text = other;
                     }
                 }
@@ -132,7 +132,7 @@ impl World {
                     // A row that is not the server's: nothing adds up to the digest any more.
                     let lie = document.text.replacen("\"domain\":\"", "\"domain\":\"un", 1);
                     if *lie != *document.text {
-                        self.tally.fault("false_snapshot");
+                        self.totals.fault("false_snapshot");
                         document.text = lie.into();
                     }
                 }
@@ -144,7 +144,7 @@ impl World {
                     ]);
                     let lie = raise(&document.text, known);
                     if *lie != *document.text {
-                        self.tally.fault("false_head");
+                        self.totals.fault("false_head");
                         document.text = lie.into();
                     }
                 }
@@ -161,7 +161,7 @@ impl World {
                 && self.apart_rng.chance(self.levels.of(Fault::BareError))
                 && let Some(bare) = without_campaign(&document.text)
             {
-                self.tally.fault(Fault::BareError.counted_as());
+                self.totals.fault(Fault::BareError.counted_as());
                 document.text = bare.into();
             }
         }
@@ -177,23 +177,23 @@ impl World {
         // Without its greeting a connection is only given up and tried again.
         let greeting = text.contains("connection_init");
         if !greeting && rng.chance(levels.of(Fault::LoseUp)) {
-            return self.tally.fault("request_lost");
+            return self.totals.fault("request_lost");
         }
         let twice = !greeting && rng.chance(levels.of(Fault::DuplicateUp));
         let delay = (self.plan.delay_ms, levels);
         if twice {
-            self.tally.fault("request_duplicated");
+            self.totals.fault("request_duplicated");
         }
-        let tally = &mut self.tally;
-        let mut arrival = || wire.arrival(self.now_ms, rng, delay, Direction::Up, tally);
+        let totals = &mut self.totals;
+        let mut arrival = || wire.arrival(self.now_ms, rng, delay, Direction::Up, totals);
         if twice {
-            self.schedule.plan(arrival(), Happening::Hear(link, text.clone()));
+            self.schedule.plan(arrival(), ScheduledEvent::Hear(link, text.clone()));
         }
         let at_ms = arrival();
         if greeting {
             wire.greeting_arrives(at_ms, Direction::Up);
         }
-        self.schedule.plan(at_ms, Happening::Hear(link, text));
+        self.schedule.plan(at_ms, ScheduledEvent::Hear(link, text));
     }
 
     pub(crate) fn hear(&mut self, link: LinkId, text: &str) -> Check {
@@ -207,18 +207,18 @@ impl World {
         let greeting = matches!(message, Message::Init);
         if greeting && text.contains("\"token\"") && self.rng.chance(self.levels.of(Fault::Expire))
         {
-            self.tally.fault("token_expired");
+            self.totals.fault("token_expired");
             self.hang_up(link, 4401);
             return Ok(());
         }
         if let Message::Recover(_, wanted) = &message {
             let known = Reason::ALL.iter().find(|reason| reason.as_str() == wanted.reason);
-            self.tally.met("reason", known.map_or("unknown", |reason| reason.as_str()));
+            self.totals.met("reason", known.map_or("unknown", |reason| reason.as_str()));
         }
         if let Message::Recover(campaign, wanted) = &message
             && self.rng.chance(self.levels.of(Fault::PutOff))
         {
-            self.tally.fault("put_off");
+            self.totals.fault("put_off");
             let data = json!({
                 "code": "rate_limited", "message": "later", "campaignId": campaign,
                 "requestId": wanted.request, "retryAfterMs": self.rng.pick(RETRY_AFTER_MS),
@@ -227,16 +227,16 @@ impl World {
             return Ok(());
         }
         let asks = matches!(message, Message::Recover(..) | Message::Ask(..));
-        let Server { sessions, shelf, .. } = &mut self.server;
+        let Server { sessions, storage, .. } = &mut self.server;
         let (answer, outcome) = match sessions.get_mut(&link).map(|it| &mut it.speaker) {
-            Some(Speaker::Model(session)) => session.receive(self.now_ms, shelf, message),
-            Some(Speaker::Core(seat)) => {
-                seat.receive(self.now_ms, text);
+            Some(Speaker::Model(session)) => session.receive(self.now_ms, storage, message),
+            Some(Speaker::Core(socket)) => {
+                socket.receive(self.now_ms, text);
                 (None, "received")
             }
             None => return Ok(()),
         };
-        self.tally.met("answer", outcome);
+        self.totals.met("answer", outcome);
         self.journal.note(self.now_ms, format_args!("link {link} {outcome} {text}"));
         if let Some(answer) = answer {
             self.send_down(link, vec![answer]);
@@ -250,13 +250,13 @@ impl World {
             return Ok(());
         }
         if self.now_ms < self.server.down_until_ms {
-            self.tally.fault("server_down");
+            self.totals.fault("server_down");
             return self.closed(link, 1006);
         }
         let lags = self.rng.chance(self.levels.of(Fault::Lag));
         let lag_ms = if lags { self.plan.lag_ms } else { 0 };
         if lags {
-            self.tally.fault("replica");
+            self.totals.fault("replica");
         }
         let sees = Sees { lag_ms, lag_known: self.plan.lag_known };
         let speaker = match &self.server.core {
@@ -265,20 +265,20 @@ impl World {
         };
         self.server.sessions.insert(link, Connection::new(speaker));
         let due_ms = self.due_ms(link).unwrap_or(self.now_ms + HEARTBEAT_MS);
-        self.schedule.plan(due_ms, Happening::Beat(link));
+        self.schedule.plan(due_ms, ScheduledEvent::Beat(link));
         self.opened(link)
     }
 
     /// The server announces that it will hang up.
     pub(crate) fn drain(&mut self, link: LinkId) {
-        self.tally.fault("draining");
+        self.totals.fault("draining");
         let data = json!({"retryAfterMs": self.rng.pick(RETRY_AFTER_MS)});
         self.send_down(link, vec![Document::control(self.now_ms, "server_draining", &data)]);
     }
 
     /// The connection is gone, for the server at once, for the client when it hears of it.
     pub(crate) fn cut(&mut self, link: LinkId, why: &'static str) {
-        self.tally.fault(why);
+        self.totals.fault(why);
         self.hang_up(link, 1006);
     }
 
@@ -287,7 +287,7 @@ impl World {
         let heard = self.links.get(&link).is_some_and(|wire| wire.carries(Direction::Down));
         if heard {
             let at_ms = self.now_ms + self.rng.below(self.plan.delay_ms + 1);
-            self.schedule.plan(at_ms, Happening::Closed(link, code));
+            self.schedule.plan(at_ms, ScheduledEvent::Closed(link, code));
         }
     }
 
@@ -301,13 +301,13 @@ impl World {
         self.links.insert(link, Link::default());
         let at_ms = self.now_ms + 1 + self.rng.below(2 * self.plan.delay_ms + 1);
         if !self.rng.chance(self.levels.of(Fault::Refuse)) {
-            return self.schedule.plan(at_ms, Happening::Open(link));
+            return self.schedule.plan(at_ms, ScheduledEvent::Open(link));
         }
         if self.rng.chance(700) {
-            self.tally.fault("refused");
-            self.schedule.plan(at_ms, Happening::Closed(link, 1006));
+            self.totals.fault("refused");
+            self.schedule.plan(at_ms, ScheduledEvent::Closed(link, 1006));
         } else {
-            self.tally.fault("never_opened");
+            self.totals.fault("never_opened");
         }
     }
 
@@ -317,7 +317,7 @@ impl World {
             self.links.remove(&link);
         } else {
             let at_ms = self.now_ms + self.rng.below(self.plan.delay_ms + 1);
-            self.schedule.plan(at_ms, Happening::Left(link));
+            self.schedule.plan(at_ms, ScheduledEvent::Left(link));
         }
     }
 }

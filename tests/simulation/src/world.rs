@@ -12,7 +12,7 @@ use super::client::Client;
 use super::faults::{Fault, Levels, Plan};
 use super::fetches::Fetched;
 use super::invariants::{Check, Violation};
-use super::journal::{Journal, Keep};
+use super::journal::{Journal, JournalMode};
 use super::kinds::Kind;
 use super::names::Json;
 use super::network::{Link, LinkId, Schedule};
@@ -20,13 +20,13 @@ use super::oracle;
 use super::reduction::Reduction;
 use super::reference::{self, Core, Setup};
 use super::regressions;
-use super::report::Tally;
+use super::report::RunTotals;
 use super::rng::Rng;
 use super::sealed;
 use super::server::log::Campaign;
 use super::server::session::HEARTBEAT_MS;
 use super::server::state::{Change, State};
-use super::server::{Manners, Replays, Server};
+use super::server::{Replays, Server, ServerBehaviour};
 use super::workload::Workload;
 
 /// Everything must be well this long after the faults stop: dead link 10 s, reconnect 20 s,
@@ -43,7 +43,7 @@ const STEPS_MAX: u64 = 400_000;
 
 /// Something that happens at its time.
 #[derive(Clone, Debug)]
-pub(crate) enum Happening {
+pub(crate) enum ScheduledEvent {
     /// A frame reaches a client.
     Arrive(LinkId, Vec<u8>),
     /// A message reaches the server.
@@ -82,7 +82,7 @@ pub(crate) enum Happening {
     Verify,
 }
 
-impl Happening {
+impl ScheduledEvent {
     /// The client to which it happens, if to one: a sleeping one notices only afterwards.
     const fn client(&self) -> Option<usize> {
         match self {
@@ -122,12 +122,12 @@ pub(crate) struct World {
     /// The plan's, until faults stop.
     pub(crate) levels: Levels,
     pub(crate) quiet_since_ms: Option<u64>,
-    pub(crate) schedule: Schedule<Happening>,
+    pub(crate) schedule: Schedule<ScheduledEvent>,
     pub(crate) server: Server,
     pub(crate) clients: Vec<Client>,
     pub(crate) links: BTreeMap<LinkId, Link>,
     pub(crate) journal: Journal,
-    pub(crate) tally: Tally,
+    pub(crate) totals: RunTotals,
     workloads: BTreeMap<String, Workload>,
     well_since_ms: Option<u64>,
 }
@@ -136,21 +136,21 @@ pub(crate) struct World {
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) violation: Option<Violation>,
-    pub(crate) tally: Tally,
+    pub(crate) totals: RunTotals,
     pub(crate) journal: Journal,
 }
 
 /// Simulates one seed, as far as it is not reduced.
-pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: Keep) -> End {
+pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: JournalMode) -> End {
     let mut world = World::new(seed, reduction, keep);
     let violation = world.begin(seed).and_then(|()| world.run()).err();
     world.note_metrics();
-    world.tally.seeds = 1;
-    End { violation, tally: world.tally, journal: world.journal }
+    world.totals.seeds = 1;
+    End { violation, totals: world.totals, journal: world.journal }
 }
 
 impl World {
-    fn new(seed: u64, reduction: &Reduction, keep: Keep) -> Self {
+    fn new(seed: u64, reduction: &Reduction, keep: JournalMode) -> Self {
         let (mut rng, mut apart_rng) = (Rng::new(seed), Rng::apart(seed));
         let mut plan = Plan::draw(&mut rng, &mut apart_rng);
         if regressions::is_older(seed) {
@@ -168,7 +168,7 @@ impl World {
         });
         reduction.apply(&mut plan);
         let seals = kind == Kind::Sealed;
-        let manners = Manners {
+        let behaviour = ServerBehaviour {
             part_rows: plan.part_rows as usize,
             batch: plan.batch,
             replay_max: plan.replay_max,
@@ -183,11 +183,11 @@ impl World {
             levels: plan.levels,
             quiet_since_ms: None,
             schedule: Schedule::new(),
-            server: Server::new(manners, core),
+            server: Server::new(behaviour, core),
             clients: (0..plan.clients).map(|_| Client::new(&mut rng, seals)).collect(),
             links: BTreeMap::new(),
             journal: Journal::new(keep),
-            tally: Tally::default(),
+            totals: RunTotals::default(),
             workloads: BTreeMap::new(),
             well_since_ms: None,
             rng,
@@ -201,16 +201,16 @@ impl World {
         let plan = self.plan;
         let world = Kind::of(seed).name();
         self.note(format_args!("seed {seed} {world} {plan}"));
-        self.tally.met("world", world);
+        self.totals.met("world", world);
         for number in 1..=plan.campaigns {
             self.create(format!("c{number}"))?;
         }
         for client in 0..self.clients.len() {
             let at_ms = self.rng.below(2_000);
-            self.schedule.plan(at_ms, Happening::Act(client));
+            self.schedule.plan(at_ms, ScheduledEvent::Act(client));
         }
         self.plan_faults();
-        self.schedule.plan(plan.chaos_ms, Happening::Quiet);
+        self.schedule.plan(plan.chaos_ms, ScheduledEvent::Quiet);
         Ok(())
     }
 
@@ -230,11 +230,11 @@ impl World {
         let mut workload = Workload::new();
         let record = Workload::record(&mut self.work_rng, 0);
         let change = Change::Record { action: "create", record: record.clone() };
-        let prefix = if self.server.shelf.manners.seals { sealed::PREFIX } else { "" };
+        let prefix = if self.server.storage.behaviour.seals { sealed::PREFIX } else { "" };
         let own = format!("{prefix}{id}");
         let lineage = self.server.core.as_ref().map_or(own, |_| reference::LINEAGE.to_owned());
         let campaign = Campaign::new(id.clone(), lineage, 0, State::new(record));
-        self.server.shelf.campaigns.insert(id.clone(), campaign);
+        self.server.storage.campaigns.insert(id.clone(), campaign);
         self.append(&id, &change, true)?;
         let mut rows = self.work_rng.below(self.plan.rows + 1);
         while rows > 0 {
@@ -244,15 +244,15 @@ impl World {
             rows -= some;
         }
         self.workloads.insert(id.clone(), workload);
-        self.schedule.plan(self.work_rng.around(self.plan.work_ms), Happening::Work(id));
+        self.schedule.plan(self.work_rng.around(self.plan.work_ms), ScheduledEvent::Work(id));
         Ok(())
     }
 
     /// Commits an event of a campaign; it is told to whoever waits for it, unless the server dies
     /// first.
     pub(crate) fn append(&mut self, id: &str, change: &Change, published: bool) -> Check {
-        let Server { core, shelf, .. } = &mut self.server;
-        let Some(campaign) = shelf.campaigns.get_mut(id) else { return Ok(()) };
+        let Server { core, storage, .. } = &mut self.server;
+        let Some(campaign) = storage.campaigns.get_mut(id) else { return Ok(()) };
         match core {
             Some(core) => core.append(self.now_ms, campaign, change, published),
             None => {
@@ -277,9 +277,9 @@ impl World {
             let lags = self.plan.levels.of(Fault::Lag) > 0 && !self.plan.lag_known;
             let lag_ms = if lags { self.plan.lag_ms + LAG_SPARE_MS } else { 0 };
             for client in self.clients.iter().filter(|it| it.asleep_since_ms.is_none()) {
-                oracle::check_live(client, &self.server.shelf, lag_ms, self.now_ms)?;
+                oracle::check_live(client, &self.server.storage, lag_ms, self.now_ms)?;
             }
-            if self.tally.steps > STEPS_MAX {
+            if self.totals.steps > STEPS_MAX {
                 let detail = format!("{STEPS_MAX} steps, and no end");
                 return Err(Violation { guarantee: "steps", detail });
             }
@@ -288,30 +288,30 @@ impl World {
     }
 
     /// Lets one thing happen; tells whether the simulation is over.
-    fn happen(&mut self, happening: Happening) -> Result<bool, Violation> {
+    fn happen(&mut self, happening: ScheduledEvent) -> Result<bool, Violation> {
         match happening {
-            Happening::Arrive(link, bytes) => self.arrive(link, &bytes)?,
-            Happening::Hear(link, text) => self.hear(link, &text)?,
-            Happening::Open(link) => self.open(link)?,
-            Happening::Closed(link, code) => self.closed(link, code)?,
-            Happening::Left(link) => self.forget_link(link),
-            Happening::Write(link) => self.write(link)?,
-            Happening::Beat(link) => self.beat(link),
-            Happening::Pong(link) => self.pong(link),
-            Happening::Timer(client, timer) => self.timer(client, timer)?,
-            Happening::Wake(client) => self.wake(client)?,
-            Happening::Token(client, visit, ticket, token) => {
+            ScheduledEvent::Arrive(link, bytes) => self.arrive(link, &bytes)?,
+            ScheduledEvent::Hear(link, text) => self.hear(link, &text)?,
+            ScheduledEvent::Open(link) => self.open(link)?,
+            ScheduledEvent::Closed(link, code) => self.closed(link, code)?,
+            ScheduledEvent::Left(link) => self.forget_link(link),
+            ScheduledEvent::Write(link) => self.write(link)?,
+            ScheduledEvent::Beat(link) => self.beat(link),
+            ScheduledEvent::Pong(link) => self.pong(link),
+            ScheduledEvent::Timer(client, timer) => self.timer(client, timer)?,
+            ScheduledEvent::Wake(client) => self.wake(client)?,
+            ScheduledEvent::Token(client, visit, ticket, token) => {
                 self.token(client, visit, ticket, token)?;
             }
-            Happening::Fetched(client, visit, ticket, answer) => {
+            ScheduledEvent::Fetched(client, visit, ticket, answer) => {
                 self.fetched(client, visit, ticket, answer)?;
             }
-            Happening::Act(client) => self.act(client)?,
-            Happening::Unthrottle(client) => self.clients[client].throttle_ms = 0,
-            Happening::Work(campaign) => self.work(campaign)?,
-            Happening::Fault(fault) => self.fault(fault)?,
-            Happening::Quiet => self.quiet()?,
-            Happening::Verify => return self.verify(),
+            ScheduledEvent::Act(client) => self.act(client)?,
+            ScheduledEvent::Unthrottle(client) => self.clients[client].throttle_ms = 0,
+            ScheduledEvent::Work(campaign) => self.work(campaign)?,
+            ScheduledEvent::Fault(fault) => self.fault(fault)?,
+            ScheduledEvent::Quiet => self.quiet()?,
+            ScheduledEvent::Verify => return self.verify(),
         }
         Ok(false)
     }
@@ -325,7 +325,7 @@ impl World {
         self.commit(&id, burst, true)?;
         self.write_all();
         let at_ms = self.now_ms + self.work_rng.around(self.plan.work_ms);
-        self.schedule.plan(at_ms, Happening::Work(id));
+        self.schedule.plan(at_ms, ScheduledEvent::Work(id));
         Ok(())
     }
 
@@ -333,7 +333,7 @@ impl World {
     pub(crate) fn commit(&mut self, id: &str, events: u64, published: bool) -> Check {
         for _ in 0..events {
             let (Some(campaign), Some(workload)) =
-                (self.server.shelf.campaigns.get(id), self.workloads.get_mut(id))
+                (self.server.storage.campaigns.get(id), self.workloads.get_mut(id))
             else {
                 break;
             };
@@ -365,7 +365,7 @@ impl World {
         let mut wrong = None;
         for (number, client) in self.clients.iter().enumerate() {
             let now = client.clock.now(self.now_ms);
-            let shown = oracle::converged(client, &self.server.shelf, now);
+            let shown = oracle::converged(client, &self.server.storage, now);
             if let Err(what) = self.is_connected(number).and(shown) {
                 wrong = Some(format!("client {number}, {since_ms} ms after the faults: {what}"));
                 break;
@@ -381,7 +381,7 @@ impl World {
                 }
             }
         }
-        self.schedule.plan(self.now_ms + 500, Happening::Verify);
+        self.schedule.plan(self.now_ms + 500, ScheduledEvent::Verify);
         Ok(false)
     }
 
@@ -400,8 +400,8 @@ impl World {
     /// What the transfer of everything takes at the server's pace. Where replays are cut short, each
     /// brings half of what is missing, and the next `pong` tells of the rest.
     fn transfer_ms(&self) -> u64 {
-        let Manners { part_rows, batch, replays, .. } = self.server.shelf.manners;
-        let campaigns = self.server.shelf.campaigns.values();
+        let ServerBehaviour { part_rows, batch, replays, .. } = self.server.storage.behaviour;
+        let campaigns = self.server.storage.campaigns.values();
         let (mut frames, mut head) = (0, 0);
         for campaign in campaigns {
             head = campaign.log().head().max(head);

@@ -15,8 +15,8 @@ use campaign_sync_harness::log::compose::Chain;
 use campaign_sync_harness::log::divergence::{Kind, changed};
 use campaign_sync_harness::log::fold::{Fold, Table};
 use campaign_sync_harness::log::{
-    ACCEPTED, Appended, Divergence, Draft, Event, EventLog, Head, LogError, REFUSALS_MAX, Recount,
-    Row, RowQuery, Stand, Tally, Transaction, View,
+    ACCEPTED, Appended, CampaignState, Divergence, Draft, Event, EventLog, Head, LogError,
+    PhaseCounts, REFUSALS_MAX, Recount, Row, RowQuery, Transaction, View,
 };
 
 /// The log.
@@ -31,7 +31,7 @@ type Rows = BTreeMap<String, (Row, u64)>;
 #[derive(Clone, Debug, Default)]
 struct Campaign {
     head: Head,
-    stand: Stand,
+    stand: CampaignState,
     rows: Rows,
     events: VecDeque<Event>,
     transactions: Vec<Transaction>,
@@ -104,7 +104,7 @@ impl Campaign {
         let staged = Staged { rows: &self.rows, changes: BTreeMap::new() };
         let mut fold = Fold::from(self.head.clone(), self.stand.clone(), staged);
         let mut events = Vec::with_capacity(drafts.len());
-        let mut filed = Vec::new();
+        let mut audit_entry = Vec::new();
         for draft in drafts {
             let head = self.head.number;
             if draft.counted.as_ref().is_some_and(|counted| *counted != self.recount()) {
@@ -112,8 +112,8 @@ impl Campaign {
             }
             events.push(chain.next(campaign, draft, None)?);
             fold.event(campaign, draft.kind, &draft.data)?;
-            let entry = draft.filed.as_ref();
-            filed.extend(
+            let entry = draft.audit_entry.as_ref();
+            audit_entry.extend(
                 entry.map(|it| it.complete(campaign, (chain.number, &chain.event_id), &fold.stand)),
             );
         }
@@ -127,7 +127,7 @@ impl Campaign {
             };
         }
         self.events.extend(events.iter().cloned());
-        filed.into_iter().for_each(|entry| self.file(entry));
+        audit_entry.into_iter().for_each(|entry| self.file(entry));
         Ok(Appended { events, head: self.head.clone(), stand: self.stand.clone() })
     }
 
@@ -143,13 +143,13 @@ impl Campaign {
         });
     }
 
-    fn filed(&self, key: &str) -> Option<&Transaction> {
+    fn audit_entry(&self, key: &str) -> Option<&Transaction> {
         self.transactions.iter().find(|it| it.key.as_deref() == Some(key))
     }
 
     fn recount(&self) -> Recount {
         let (mut digest, mut tally, mut hasher) =
-            (Digest::default(), Tally::default(), RowHasher::default());
+            (Digest::default(), PhaseCounts::default(), RowHasher::default());
         for (row, _) in self.rows.values() {
             digest.add(row.hash(&mut hasher));
             tally.add(row);
@@ -215,8 +215,8 @@ impl EventLog for MemoryLog {
         let mut campaigns = self.campaigns_mut();
         let mut fresh = Campaign::default();
         let it = campaigns.get_mut(campaign).unwrap_or(&mut fresh);
-        let keys = drafts.iter().filter_map(|draft| draft.filed.as_ref()?.key.as_deref());
-        let filed_already = keys.into_iter().any(|key| it.filed(key).is_some());
+        let keys = drafts.iter().filter_map(|draft| draft.audit_entry.as_ref()?.key.as_deref());
+        let filed_already = keys.into_iter().any(|key| it.audit_entry(key).is_some());
         if it.head.number != expected || filed_already {
             return Err(LogError::Conflict { head: it.head.number });
         }
@@ -282,14 +282,18 @@ impl EventLog for MemoryLog {
     fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<(), LogError> {
         let mut campaigns = self.campaigns_mut();
         let Some(it) = campaigns.get_mut(campaign) else { return Ok(()) };
-        if refused.key.as_deref().is_none_or(|key| it.filed(key).is_none()) {
+        if refused.key.as_deref().is_none_or(|key| it.audit_entry(key).is_none()) {
             it.file(refused.clone());
         }
         Ok(())
     }
 
-    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>, LogError> {
-        Ok(self.of(campaign, |it| it.filed(key).cloned()).flatten())
+    fn audit_entry(
+        &self,
+        campaign: &CampaignId,
+        key: &str,
+    ) -> Result<Option<Transaction>, LogError> {
+        Ok(self.of(campaign, |it| it.audit_entry(key).cloned()).flatten())
     }
 
     fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<(), LogError> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use campaign_sync::protocol::{CampaignId, Status};
 
-use super::runner::Kick;
-use super::{NewCampaign, Operation, Order, Refusal, next};
+use super::runner::RunnerHandle;
+use super::{NewCampaign, Operation, Refusal, RequestContext, next};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::log::RowQuery;
@@ -22,11 +22,11 @@ const ROWS: u64 = 2_000;
 
 /// Starts driving. The campaigns are `demo`, `demo-2`, `demo-3`, …; after a restart the last of them
 /// goes on.
-pub fn spawn(hub: Arc<Hub>, clock: Clock, kick: Kick, rate: u64) {
+pub fn spawn(hub: Arc<Hub>, clock: Clock, runner: RunnerHandle, rate: u64) {
     tokio::spawn(async move {
         let mut turn = last_turn(&hub);
         loop {
-            let (hub_, kick_) = (hub.clone(), kick.clone());
+            let (hub_, kick_) = (hub.clone(), runner.clone());
             let step = move || step(&hub_, clock, &kick_, turn, rate);
             let (pause, turns) = match tokio::task::spawn_blocking(step).await {
                 Ok(Ok(next)) => next,
@@ -59,9 +59,16 @@ fn last_turn(hub: &Hub) -> u64 {
     (1..).take_while(exists).last().unwrap_or(1)
 }
 
-fn step(hub: &Hub, clock: Clock, kick: &Kick, turn: u64, rate: u64) -> Result<Next, Refusal> {
+fn step(
+    hub: &Hub,
+    clock: Clock,
+    runner: &RunnerHandle,
+    turn: u64,
+    rate: u64,
+) -> Result<Next, Refusal> {
     let Some(id) = id(turn) else { return Ok((LAST_PAUSE, 1)) };
-    let (now, order) = (clock.now(), Order { reason: Some("demo".into()), ..Order::default() });
+    let (now, order) =
+        (clock.now(), RequestContext { reason: Some("demo".into()), ..RequestContext::default() });
     let operation = Operation { hub, now, campaign: &id, order: &order };
     let Some(view) = hub.log().view(&id, &RowQuery::NONE)? else {
         let new = NewCampaign {
@@ -82,7 +89,7 @@ fn step(hub: &Hub, clock: Clock, kick: &Kick, turn: u64, rate: u64) -> Result<Ne
         (Status::Completed, Some(next)) => drop(operation.transition(next, Status::Configured)?),
         (Status::Ready | Status::Configured, _) => {
             operation.start(record.phase)?;
-            let _runner_lives = kick.send(id);
+            let _runner_lives = runner.send(id);
         }
         _ => {}
     }

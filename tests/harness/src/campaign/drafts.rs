@@ -11,7 +11,13 @@ use crate::log::{Draft, Recount, Settings};
 
 /// An event of that type.
 pub fn draft(now: Moment, kind: &'static str, data: &Value) -> Draft {
-    Draft { kind, timestamp: now.timestamp(), data: data.to_string(), filed: None, counted: None }
+    Draft {
+        kind,
+        timestamp: now.timestamp(),
+        data: data.to_string(),
+        audit_entry: None,
+        counted: None,
+    }
 }
 
 /// The first event of every campaign, `create`, and what changes its settings, `update`.

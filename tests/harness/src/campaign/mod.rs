@@ -16,10 +16,10 @@ use campaign_sync::protocol::campaign::{CampaignRecord, PhaseCounters};
 use campaign_sync::protocol::{Code, Phase, Status};
 use serde::Deserialize;
 
-use crate::log::{LogError, Recount, Settings, Tally, View};
+use crate::log::{LogError, PhaseCounts, Recount, Settings, View};
 pub use refusal::Refusal;
-use request::{Asked, Decision};
-pub use request::{Caller, Done, Key, Operation, Order, view};
+pub use request::{Caller, Completed, Key, Operation, RequestContext, view};
+use request::{Decision, OperationSpec};
 
 /// The most rows a campaign may have.
 pub const ROWS_MAX: u64 = 1_000_000;
@@ -49,7 +49,7 @@ impl Operation<'_> {
     ///
     /// # Errors
     /// [`Code::InvalidBody`], [`Code::InvalidCampaignId`], [`Code::ExpectedStateMismatch`] if it exists.
-    pub fn create(self, new: &NewCampaign, default_rate: u64) -> Result<Done, Refusal> {
+    pub fn create(self, new: &NewCampaign, default_rate: u64) -> Result<Completed, Refusal> {
         let Self { hub, now, campaign, .. } = self;
         if let Some(answer) = self.answered()? {
             return answer;
@@ -65,12 +65,15 @@ impl Operation<'_> {
             updated_at: now.timestamp(),
             ..CampaignRecord::default()
         };
-        let asked =
-            Asked { name: "Creation", kind: "creation", to: &|_| (record.phase, record.status) };
+        let asked = OperationSpec {
+            name: "Creation",
+            kind: "creation",
+            to: &|_| (record.phase, record.status),
+        };
         let mut draft = drafts::record(now, campaign, "create", &record, &settings);
-        draft.filed = Some(self.entry(&asked, &CampaignRecord::default(), None));
+        draft.audit_entry = Some(self.entry(&asked, &CampaignRecord::default(), None));
         match hub.append(campaign, 0, &[draft]) {
-            Ok(appended) => Ok(Done::of(&asked, campaign, appended)),
+            Ok(appended) => Ok(Completed::of(&asked, campaign, appended)),
             Err(LogError::Conflict { .. }) => {
                 let message = "the campaign exists already";
                 let exists = Err(Refusal::new(Code::ExpectedStateMismatch, message));
@@ -85,15 +88,15 @@ impl Operation<'_> {
     /// # Errors
     /// [`Code::IllegalTransition`], [`Code::PrerequisitesNotMet`], [`Code::ExpectedStateMismatch`],
     /// [`Code::IntegrityCheckFailed`] (which is also announced in the log), [`Code::UnknownCampaign`].
-    pub fn transition(self, to: Phase, status: Status) -> Result<Done, Refusal> {
+    pub fn transition(self, to: Phase, status: Status) -> Result<Completed, Refusal> {
         let name = transaction_name(to);
-        let asked = Asked { name, kind: self.order.kind(), to: &|_| (to, status) };
+        let asked = OperationSpec { name, kind: self.order.kind(), to: &|_| (to, status) };
         self.decide(&asked, |view| {
             let (before, settings) = (&view.stand.record, &view.stand.settings);
             if next(before.phase) != Some(to) {
                 return Err(illegal(before, to.as_str()));
             }
-            let Some(recount) = self.recount(view)? else { return Ok(Decision::Again) };
+            let Some(recount) = self.recount(view)? else { return Ok(Decision::Retry) };
             let total = prerequisites(before, to, settings, &recount.tally)?;
             let target = CampaignRecord {
                 phase: to,
@@ -140,7 +143,7 @@ impl Operation<'_> {
     ///
     /// # Errors
     /// As [`Self::transition`].
-    pub fn start(self, phase: Phase) -> Result<Done, Refusal> {
+    pub fn start(self, phase: Phase) -> Result<Completed, Refusal> {
         if let Some(answer) = self.answered()? {
             return answer;
         }
@@ -156,7 +159,7 @@ impl Operation<'_> {
     ///
     /// # Errors
     /// As [`Self::transition`].
-    pub fn pause(self) -> Result<Done, Refusal> {
+    pub fn pause(self) -> Result<Completed, Refusal> {
         self.set_status(&[Status::InProgress], Status::Paused, None)
     }
 
@@ -164,7 +167,7 @@ impl Operation<'_> {
     ///
     /// # Errors
     /// As [`Self::transition`].
-    pub fn resume(self) -> Result<Done, Refusal> {
+    pub fn resume(self) -> Result<Completed, Refusal> {
         self.set_status(&[Status::Paused], Status::InProgress, None)
     }
 
@@ -172,9 +175,9 @@ impl Operation<'_> {
     ///
     /// # Errors
     /// [`Code::ExpectedStateMismatch`], [`Code::UnknownCampaign`].
-    pub fn give(self, owner: Option<String>) -> Result<Done, Refusal> {
+    pub fn set_owner(self, owner: Option<String>) -> Result<Completed, Refusal> {
         let Self { now, campaign, .. } = self;
-        let asked = Asked { name: "Owner_Change", kind: "owner", to: &as_it_is };
+        let asked = OperationSpec { name: "Owner_Change", kind: "owner", to: &as_it_is };
         self.decide(&asked, |view| {
             let settings = Settings { owner: owner.clone(), ..view.stand.settings.clone() };
             let updated_at = now.timestamp();
@@ -188,8 +191,8 @@ impl Operation<'_> {
     ///
     /// # Errors
     /// [`Code::ExpectedStateMismatch`], [`Code::UnknownCampaign`].
-    pub fn delete(self) -> Result<Done, Refusal> {
-        let asked = Asked { name: "Deletion", kind: "deletion", to: &as_it_is };
+    pub fn delete(self) -> Result<Completed, Refusal> {
+        let asked = OperationSpec { name: "Deletion", kind: "deletion", to: &as_it_is };
         self.decide(&asked, |_| Ok(Decision::Append(drafts::deleted(self.now, self.campaign))))
     }
 
@@ -198,8 +201,9 @@ impl Operation<'_> {
         from: &[Status],
         to: Status,
         phase: Option<Phase>,
-    ) -> Result<Done, Refusal> {
-        let asked = Asked { name: "Status_Change", kind: "status", to: &|it| (it.phase, to) };
+    ) -> Result<Completed, Refusal> {
+        let asked =
+            OperationSpec { name: "Status_Change", kind: "status", to: &|it| (it.phase, to) };
         self.decide(&asked, |view| {
             let record = &view.stand.record;
             if phase.is_some_and(|phase| phase != record.phase) || !from.contains(&record.status) {
@@ -262,7 +266,7 @@ fn prerequisites(
     record: &CampaignRecord,
     to: Phase,
     settings: &Settings,
-    tally: &Tally,
+    tally: &PhaseCounts,
 ) -> Result<u64, Refusal> {
     let missing = |what: String| Err(Refusal::new(Code::PrerequisitesNotMet, what));
     if record.status != Status::Completed {

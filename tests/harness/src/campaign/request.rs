@@ -17,7 +17,7 @@ const ATTEMPTS_MAX: u32 = 1_000;
 /// What comes along with a request.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Order {
+pub struct RequestContext {
     /// `phase`, or `phase/status`: refuse unless the campaign is there.
     #[serde(alias = "expected_state")]
     pub expected_state: Option<String>,
@@ -48,7 +48,7 @@ pub struct Key {
     pub fingerprint: String,
 }
 
-impl Order {
+impl RequestContext {
     /// `manual`, or `automatic` where the server asks itself.
     pub(super) const fn kind(&self) -> &'static str {
         if self.by.user.is_some() { "manual" } else { "automatic" }
@@ -72,7 +72,7 @@ impl Order {
 }
 
 /// What is asked for, as the transaction log files it.
-pub(super) struct Asked<'a> {
+pub(super) struct OperationSpec<'a> {
     pub(super) name: &'static str,
     pub(super) kind: &'static str,
     /// The phase and status asked for, given the record as it is.
@@ -89,12 +89,12 @@ pub struct Operation<'a> {
     /// Which one.
     pub campaign: &'a CampaignId,
     /// What came along.
-    pub order: &'a Order,
+    pub order: &'a RequestContext,
 }
 
 /// The campaign after an operation, and the event that brought it there.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Done {
+pub struct Completed {
     /// The record, as it goes over the wire.
     pub record: Value,
     /// The event's number.
@@ -103,9 +103,9 @@ pub struct Done {
     pub event_id: String,
 }
 
-impl Done {
+impl Completed {
     /// What an append led to, which the log is told.
-    pub(super) fn of(asked: &Asked<'_>, campaign: &CampaignId, appended: Appended) -> Self {
+    pub(super) fn of(asked: &OperationSpec<'_>, campaign: &CampaignId, appended: Appended) -> Self {
         tracing::info!(
             event = "transaction",
             name = asked.name,
@@ -126,7 +126,7 @@ impl Done {
 /// What an operation decided on a view.
 pub(super) enum Decision {
     /// The state moved on while it looked.
-    Again,
+    Retry,
     /// It is done by this event.
     Append(Draft),
     /// It is refused, and this event announces that.
@@ -137,11 +137,11 @@ impl Operation<'_> {
     /// What the transaction log files of it.
     pub(super) fn entry(
         self,
-        asked: &Asked<'_>,
+        asked: &OperationSpec<'_>,
         from: &CampaignRecord,
         refusal: Option<&Refusal>,
     ) -> Transaction {
-        let Self { now, order: Order { by, reason, .. }, .. } = self;
+        let Self { now, order: RequestContext { by, reason, .. }, .. } = self;
         let (phase, status) = (asked.to)(from);
         Transaction {
             name: asked.name.to_owned(),
@@ -163,9 +163,9 @@ impl Operation<'_> {
     /// asked under the same key before is not done again: it gets the same answer.
     pub(super) fn decide(
         self,
-        asked: &Asked<'_>,
+        asked: &OperationSpec<'_>,
         decision: impl Fn(&View) -> Result<Decision, Refusal>,
-    ) -> Result<Done, Refusal> {
+    ) -> Result<Completed, Refusal> {
         let Self { hub, campaign, order, .. } = self;
         for _ in 0..ATTEMPTS_MAX {
             if let Some(answer) = self.answered()? {
@@ -175,7 +175,7 @@ impl Operation<'_> {
             let entry = |refusal| self.entry(asked, &before.stand.record, refusal);
             let (mut draft, refusal) =
                 match order.expects(&before.stand.record).and_then(|()| decision(&before)) {
-                    Ok(Decision::Again) => continue,
+                    Ok(Decision::Retry) => continue,
                     Ok(Decision::Append(draft)) => (draft, None),
                     Ok(Decision::Announce(draft, refusal)) => (draft, Some(refusal)),
                     Err(refusal) if refusal.code == Code::Internal => return Err(refusal),
@@ -195,7 +195,7 @@ impl Operation<'_> {
                         return self.answered()?.unwrap_or(Err(refusal));
                     }
                 };
-            draft.filed = Some(entry(refusal.as_ref()));
+            draft.audit_entry = Some(entry(refusal.as_ref()));
             let is_checked = draft.counted.is_some();
             let appended = match hub.append(campaign, before.head.number, &[draft]) {
                 Err(LogError::Conflict { .. }) => continue,
@@ -217,31 +217,34 @@ impl Operation<'_> {
                     message = refusal.message,
                 );
             }
-            return refusal.map_or_else(|| Ok(Done::of(asked, campaign, appended)), Err);
+            return refusal.map_or_else(|| Ok(Completed::of(asked, campaign, appended)), Err);
         }
         Err(Refusal::new(Code::Internal, "the campaign changes too fast"))
     }
 
     /// The answer that was given to the request of that key before, if it was.
-    pub(super) fn answered(self) -> Result<Option<Result<Done, Refusal>>, Refusal> {
+    pub(super) fn answered(self) -> Result<Option<Result<Completed, Refusal>>, Refusal> {
         let Some(key) = &self.order.by.key else { return Ok(None) };
-        let Some(filed) = self.hub.log().filed(self.campaign, &key.name)? else { return Ok(None) };
-        if filed.fingerprint.as_ref() != Some(&key.fingerprint) {
+        let Some(audit_entry) = self.hub.log().audit_entry(self.campaign, &key.name)? else {
+            return Ok(None);
+        };
+        if audit_entry.fingerprint.as_ref() != Some(&key.fingerprint) {
             let message = "this idempotency key belongs to another request";
             return Err(Refusal { status: Some(422), ..Refusal::new(Code::InvalidBody, message) });
         }
-        if filed.result != ACCEPTED {
-            let code = Code::parse(&filed.result).unwrap_or(Code::Internal);
-            return Ok(Some(Err(Refusal::new(code, filed.message.unwrap_or_default()))));
+        if audit_entry.result != ACCEPTED {
+            let code = Code::parse(&audit_entry.result).unwrap_or(Code::Internal);
+            return Ok(Some(Err(Refusal::new(code, audit_entry.message.unwrap_or_default()))));
         }
-        let record = serde_json::from_str(&filed.record.unwrap_or_default()).unwrap_or_default();
-        let number = filed.sequence_number.unwrap_or_default();
-        let event_id = filed.event_id.unwrap_or_default();
-        Ok(Some(Ok(Done { record, number, event_id })))
+        let record =
+            serde_json::from_str(&audit_entry.record.unwrap_or_default()).unwrap_or_default();
+        let number = audit_entry.sequence_number.unwrap_or_default();
+        let event_id = audit_entry.event_id.unwrap_or_default();
+        Ok(Some(Ok(Completed { record, number, event_id })))
     }
 }
 
-fn note(hub: &Hub, asked: &Asked<'_>, result: &'static str) {
+fn note(hub: &Hub, asked: &OperationSpec<'_>, result: &'static str) {
     hub.metrics.transactions.get_or_create(&[("name", asked.name), ("result", result)]).inc();
 }
 

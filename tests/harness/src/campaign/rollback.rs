@@ -4,9 +4,9 @@ use campaign_sync::protocol::campaign::CampaignRecord;
 use campaign_sync::protocol::{Phase, Status};
 
 use super::drafts::ERROR_RECOVERY;
-use super::request::{Asked, Decision};
+use super::request::{Decision, OperationSpec};
 use super::runner::counted;
-use super::{Done, Operation, PHASES, Refusal, illegal, next};
+use super::{Completed, Operation, PHASES, Refusal, illegal, next};
 
 /// The name of the one transaction that it is.
 const TRANSACTION: &str = "Error_Recovery_Transition";
@@ -20,12 +20,12 @@ impl Operation<'_> {
     ///
     /// # Errors
     /// As [`Self::transition`].
-    pub fn rollback(self) -> Result<Done, Refusal> {
-        let asked = Asked { name: TRANSACTION, kind: ERROR_RECOVERY, to: &asked_for };
+    pub fn rollback(self) -> Result<Completed, Refusal> {
+        let asked = OperationSpec { name: TRANSACTION, kind: ERROR_RECOVERY, to: &asked_for };
         self.decide(&asked, |view| {
             let before = &view.stand.record;
             let to = phase_before(before)?;
-            let Some(recount) = self.recount(view)? else { return Ok(Decision::Again) };
+            let Some(recount) = self.recount(view)? else { return Ok(Decision::Retry) };
             let target = CampaignRecord {
                 phase: to,
                 status: Status::Completed,

@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::drafts;
-use super::simulate::Fate;
+use super::simulate::DomainOutcome;
 use crate::clock::{Clock, Moment};
 use crate::hub::Hub;
-use crate::log::{Draft, LogError, Result, Row, RowQuery, Settings, Tally, View};
+use crate::log::{Draft, LogError, PhaseCounts, Result, Row, RowQuery, Settings, View};
 
 /// How often work is done.
 const TICK: Duration = Duration::from_millis(50);
@@ -42,13 +42,13 @@ const REST_MS: u64 = 1_000;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Asks the runner to look at a campaign.
-pub type Kick = mpsc::UnboundedSender<CampaignId>;
+pub type RunnerHandle = mpsc::UnboundedSender<CampaignId>;
 
 /// Starts the runner, with every campaign that is under way.
-pub fn spawn(hub: Arc<Hub>, clock: Clock) -> Kick {
-    let (kick, mut kicks) = mpsc::unbounded_channel::<CampaignId>();
+pub fn spawn(hub: Arc<Hub>, clock: Clock) -> RunnerHandle {
+    let (runner, mut kicks) = mpsc::unbounded_channel::<CampaignId>();
     for campaign in hub.log().campaigns().unwrap_or_default() {
-        let _receiver_lives = kick.send(campaign);
+        let _receiver_lives = runner.send(campaign);
     }
     tokio::spawn(async move {
         let mut works: BTreeMap<CampaignId, Work> = BTreeMap::new();
@@ -61,7 +61,7 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock) -> Kick {
                     Err(_) => {}
                 }
             }
-            for campaign in hub.moved() {
+            for campaign in hub.take_updated() {
                 works.entry(campaign).or_default();
             }
             while let Ok(campaign) = kicks.try_recv() {
@@ -84,7 +84,7 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock) -> Kick {
             tokio::time::sleep(TICK).await;
         }
     });
-    kick
+    runner
 }
 
 /// One campaign under way.
@@ -137,8 +137,8 @@ impl Work {
         let mut counters = self.counters;
         let mut drafts = row_drafts(now, campaign, record.phase, &view.stand.settings, &rows);
         count(&mut counters, record.phase, &view.stand.settings, &rows);
-        let told = complete || now.monotonic_ms >= self.progress_ms + PROGRESS_MS;
-        if told {
+        let due = complete || now.monotonic_ms >= self.progress_ms + PROGRESS_MS;
+        if due {
             drafts.push(drafts::progress(now, campaign, record.phase, &counters));
         }
         if complete {
@@ -155,7 +155,7 @@ impl Work {
         if let Some(offset) = rows.last().and_then(|row| row.offset) {
             self.from_offset = offset.unsigned_abs() + 1;
         }
-        if told {
+        if due {
             self.progress_ms = now.monotonic_ms;
         }
         Ok(!complete)
@@ -213,15 +213,16 @@ impl Work {
         };
         let mut rows = hub.log().view(campaign, &query)?.map_or_else(Vec::new, |view| view.rows);
         for row in &mut rows {
-            let fate = Fate::of(settings.seed, row.offset.unwrap_or_default().unsigned_abs());
+            let outcome =
+                DomainOutcome::of(settings.seed, row.offset.unwrap_or_default().unsigned_abs());
             match phase {
-                Phase::DnsValidation => row.dns_status = Some(fate.dns_status().to_owned()),
+                Phase::DnsValidation => row.dns_status = Some(outcome.dns_status().to_owned()),
                 Phase::HttpKeywordValidation => {
-                    let (status, code) = fate.http_status();
+                    let (status, code) = outcome.http_status();
                     (row.http_status, row.http_status_code) = (Some(status.to_owned()), code);
                 }
                 _ => {
-                    let (status, score) = fate.lead();
+                    let (status, score) = outcome.lead();
                     (row.lead_status, row.lead_score) = (Some(status.to_owned()), Some(score));
                 }
             }
@@ -232,10 +233,10 @@ impl Work {
     fn generate(&self, settings: &Settings, due: u64) -> Vec<Row> {
         let end = settings.count.min(self.from_offset + due);
         let row = |offset| {
-            let fate = Fate::of(settings.seed, offset);
+            let outcome = DomainOutcome::of(settings.seed, offset);
             Row {
-                domain_id: fate.domain_id(),
-                domain: fate.domain(&settings.pattern),
+                domain_id: outcome.domain_id(),
+                domain: outcome.domain(&settings.pattern),
                 offset: i64::try_from(offset).ok(),
                 ..Row::default()
             }
@@ -245,7 +246,7 @@ impl Work {
 }
 
 /// The counters of a phase, from the rows.
-pub(super) fn counted(phase: Phase, settings: &Settings, tally: &Tally) -> PhaseCounters {
+pub(super) fn counted(phase: Phase, settings: &Settings, tally: &PhaseCounts) -> PhaseCounters {
     let (total, processed, successful) = match phase {
         Phase::DnsValidation => (tally.rows, tally.dns_done, tally.resolved),
         Phase::HttpKeywordValidation => (tally.resolved, tally.http_done, tally.fetched),
@@ -264,7 +265,7 @@ pub(super) fn counted(phase: Phase, settings: &Settings, tally: &Tally) -> Phase
 
 /// Counts the rows that have just been done.
 fn count(counters: &mut PhaseCounters, phase: Phase, settings: &Settings, rows: &[Row]) {
-    let mut tally = Tally::default();
+    let mut tally = PhaseCounts::default();
     rows.iter().for_each(|row| tally.add(row));
     let done = counted(phase, settings, &tally);
     counters.processed_items += done.processed_items;
@@ -309,7 +310,7 @@ fn change(phase: Phase, row: &Row) -> Value {
 
 fn single(now: Moment, campaign: &CampaignId, phase: Phase, row: &Row, batch_size: usize) -> Draft {
     let offset = row.offset.unwrap_or_default();
-    let fate = Fate::of(0, offset.unsigned_abs());
+    let outcome = DomainOutcome::of(0, offset.unsigned_abs());
     let mut data = json!({
         "campaignId": campaign.as_str(),
         "domainId": row.domain_id,
@@ -319,14 +320,14 @@ fn single(now: Moment, campaign: &CampaignId, phase: Phase, row: &Row, batch_siz
         Phase::DnsValidation => {
             data["validationStatus"] = json!(row.dns_status);
             data["attempts"] = json!(1);
-            data["processingTime"] = json!(fate.processing_ms());
+            data["processingTime"] = json!(outcome.processing_ms());
             data["totalValidated"] = json!(offset + 1);
             "dns.validation.result"
         }
         Phase::HttpKeywordValidation => {
             data["validationStatus"] = json!(row.http_status);
             data["httpStatus"] = json!(row.http_status_code);
-            data["processingTime"] = json!(fate.processing_ms());
+            data["processingTime"] = json!(outcome.processing_ms());
             data["totalValidated"] = json!(offset + 1);
             "http.validation.result"
         }

@@ -25,13 +25,13 @@ const WORDS: &[&str] = &[
 
 /// What the seed says about one row.
 #[derive(Clone, Copy, Debug)]
-pub struct Fate {
+pub struct DomainOutcome {
     seed: u64,
     offset: u64,
 }
 
-impl Fate {
-    /// The fate of the row at that offset.
+impl DomainOutcome {
+    /// The outcome of the row at that offset.
     pub const fn of(seed: u64, offset: u64) -> Self {
         Self { seed, offset }
     }

@@ -56,14 +56,14 @@ pub enum Next {
 
 /// How much a cursor wants at once.
 #[derive(Clone, Copy, Debug)]
-pub struct Want {
+pub struct ReadLimits {
     /// A single event, or as many as a page holds.
     pub single: bool,
     /// None beyond this number.
     pub until: u64,
 }
 
-impl Want {
+impl ReadLimits {
     pub(super) const fn is_shared(self) -> bool {
         !self.single && self.until == u64::MAX
     }
@@ -74,7 +74,7 @@ impl Page {
     pub(super) fn of<'e>(
         after: u64,
         events: impl IntoIterator<Item = &'e Event>,
-        want: Want,
+        want: ReadLimits,
     ) -> Option<Self> {
         let (mut text, mut last) = (String::new(), after);
         for event in events {
@@ -115,7 +115,7 @@ impl Tail {
     }
 
     /// What comes after a number; none if that is not in memory.
-    pub(super) fn next(&mut self, after: u64, want: Want) -> Option<Next> {
+    pub(super) fn next(&mut self, after: u64, want: ReadLimits) -> Option<Next> {
         if after >= self.head.number {
             return Some(Next::AtHead);
         }

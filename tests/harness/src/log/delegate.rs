@@ -57,9 +57,9 @@ macro_rules! delegate_event_log {
     (@ $inner:ident file) => {
         $crate::delegate_event_log!(@ $inner file(refused: &$crate::log::Transaction) -> ());
     };
-    (@ $inner:ident filed) => {
+    (@ $inner:ident audit_entry) => {
         $crate::delegate_event_log!(
-            @ $inner filed(key: &str) -> Option<$crate::log::Transaction>
+            @ $inner audit_entry(key: &str) -> Option<$crate::log::Transaction>
         );
     };
     (@ $inner:ident truncate) => {

@@ -8,7 +8,7 @@ use campaign_sync::protocol::transition::Transition;
 use campaign_sync::protocol::{CampaignId, Code, Status};
 use serde::Deserialize;
 
-use super::{Head, LogError, Result, Row, Settings, Stand};
+use super::{CampaignState, Head, LogError, Result, Row, Settings};
 
 /// The rows of one campaign, wherever they are kept.
 pub trait Table {
@@ -35,7 +35,7 @@ pub trait Table {
 #[derive(Debug)]
 pub struct Fold<T> {
     /// The campaign without its rows.
-    pub stand: Stand,
+    pub stand: CampaignState,
     /// Its head; the numbers of events are left to whoever writes them.
     pub head: Head,
     /// The rows.
@@ -46,7 +46,7 @@ pub struct Fold<T> {
 
 impl<T: Table> Fold<T> {
     /// Goes on from there.
-    pub fn from(head: Head, stand: Stand, table: T) -> Self {
+    pub fn from(head: Head, stand: CampaignState, table: T) -> Self {
         Self { head, stand, table, hasher: RowHasher::default() }
     }
 

@@ -28,7 +28,7 @@ pub use divergence::Divergence;
 pub use error::{LogError, Result};
 pub use history::check_history;
 pub use model::{Appended, Draft, Event, Head, Recount, RowQuery, Transaction, View};
-pub use state::{Row, Settings, Stand, Tally};
+pub use state::{CampaignState, PhaseCounts, Row, Settings};
 
 /// The result of what was done, in the transaction log.
 pub const ACCEPTED: &str = "accepted";
@@ -113,7 +113,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>>;
+    fn audit_entry(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>>;
 
     /// Forgets the events up to number `to`. Their effect stays in the state.
     ///
@@ -143,7 +143,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// Where several servers share the log: tells `observer` of everything that is appended, by
     /// whichever of them, in order, before [`EventLog::append`] returns. `false`, without ever
     /// calling it, where all appends are our own.
-    fn observe(&self, observer: Observer) -> bool {
+    fn set_listener(&self, observer: Observer) -> bool {
         drop(observer);
         false
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use campaign_sync::protocol::{CampaignId, Digest, Phase};
 use serde::{Deserialize, Serialize};
 
-use super::state::{Row, Stand, Tally, record_json};
+use super::state::{CampaignState, PhaseCounts, Row, record_json};
 
 /// What happened, before it has a number.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,7 +17,7 @@ pub struct Draft {
     /// The event's `data`, as the JSON text that will be published.
     pub data: String,
     /// What the transaction log files with it, in the same transaction.
-    pub filed: Option<Transaction>,
+    pub audit_entry: Option<Transaction>,
     /// What the rows must say before it, counted again in the same transaction.
     pub counted: Option<Recount>,
 }
@@ -74,7 +74,7 @@ pub struct Appended {
     /// The head after the last of them.
     pub head: Head,
     /// The campaign after the last of them.
-    pub stand: Stand,
+    pub stand: CampaignState,
 }
 
 /// A campaign's state at one number, read in one step.
@@ -83,7 +83,7 @@ pub struct View {
     /// The number whose state this is.
     pub head: Head,
     /// The record and the settings.
-    pub stand: Stand,
+    pub stand: CampaignState,
     /// The rows that were asked for.
     pub rows: Vec<Row>,
     /// How many rows match the filter, those beyond the limit included.
@@ -100,7 +100,7 @@ pub struct Recount {
     /// Digest of their columns, every hash computed anew.
     pub digest: Digest,
     /// How far the phases are.
-    pub tally: Tally,
+    pub tally: PhaseCounts,
 }
 
 impl RowQuery {
@@ -186,7 +186,7 @@ impl Transaction {
         &self,
         campaign: &CampaignId,
         (number, event_id): (u64, &str),
-        stand: &Stand,
+        stand: &CampaignState,
     ) -> Self {
         Self {
             sequence_number: Some(number),

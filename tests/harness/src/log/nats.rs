@@ -40,7 +40,7 @@ use crate::lock::lock;
 use batch::{Batch, Body, Image};
 use bridge::{Bridge, StreamEnd};
 use shared::{Outcome, Shared};
-use timing::PATIENCE;
+use timing::CLUSTER_TIMEOUT;
 
 /// How long a question about a campaign that is not known here waits for the stream.
 const UNKNOWN_PATIENCE: Duration = Duration::from_secs(2);
@@ -87,7 +87,7 @@ impl NatsLog {
         let shared = Arc::new(Shared::new(copy, position));
         bridge.start(feed::run(shared.clone(), bridge.context(), epoch.clone()));
         let log = Self { bridge, shared, epoch, turns: Mutex::default() };
-        log.shared.wait_while_it_moves(last_sequence, PATIENCE)?;
+        log.shared.wait_while_it_moves(last_sequence, CLUSTER_TIMEOUT)?;
         if renew {
             log.forget_history()?;
         }
@@ -123,7 +123,7 @@ impl NatsLog {
     ) -> Result<()> {
         let turn = self.turn(campaign);
         let _turn = lock(&turn);
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + CLUSTER_TIMEOUT;
         for _ in 0..ATTEMPTS_MAX {
             match attempt(until) {
                 Ok(true) => return Ok(()),
@@ -162,7 +162,7 @@ impl EventLog for NatsLog {
     fn append(&self, campaign: &CampaignId, expected: u64, drafts: &[Draft]) -> Result<Appended> {
         let turn = self.turn(campaign);
         let _turn = lock(&turn);
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + CLUSTER_TIMEOUT;
         if self.number(campaign)? < expected {
             self.catch_up(campaign, until)?;
         }
@@ -186,7 +186,7 @@ impl EventLog for NatsLog {
         if self.head(campaign)?.is_none() {
             return Ok(());
         }
-        let body = Body::Filed { filed: Box::new(refused.clone()) };
+        let body = Body::Filed { audit_entry: Box::new(refused.clone()) };
         self.settle(campaign, |until| {
             self.commit(campaign, self.number(campaign)?, &body, until)?;
             Ok(true)
@@ -195,8 +195,8 @@ impl EventLog for NatsLog {
 
     /// Where nothing is known here under that key, the stream's leader is asked first: it may have
     /// been taken at another server, and what was answered there is the answer.
-    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>> {
-        self.even_new(campaign, || self.copy().filed(campaign, key))
+    fn audit_entry(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>> {
+        self.even_new(campaign, || self.copy().audit_entry(campaign, key))
     }
 
     /// Publishes the whole state first; only when every copy can begin there, older messages go.
@@ -231,7 +231,7 @@ impl EventLog for NatsLog {
         self.copy().diverge(campaign, how)
     }
 
-    fn observe(&self, observer: Observer) -> bool {
-        self.shared.observe(observer)
+    fn set_listener(&self, observer: Observer) -> bool {
+        self.shared.set_listener(observer)
     }
 }

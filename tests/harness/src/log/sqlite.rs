@@ -5,9 +5,9 @@
 //! everything they change are one transaction.
 
 mod append;
+mod backup_detection;
 mod count;
-mod holder;
-mod instance;
+mod lock;
 mod meta;
 mod read;
 pub(super) mod replica;
@@ -56,7 +56,7 @@ impl Drop for SqliteLog {
     /// So that a backup of any moment before is behind.
     fn drop(&mut self) {
         if self.marked {
-            let _noticed_less_well = instance::advance(&lock(&self.writer), &self.path);
+            let _noticed_less_well = backup_detection::advance(&lock(&self.writer), &self.path);
         }
     }
 }
@@ -70,9 +70,9 @@ impl SqliteLog {
     /// [`LogError::Storage`], also for a database of an unknown form, and for one that another
     /// process has open.
     pub fn open(path: &Path, new_epoch: &str, renew: bool) -> Result<Self> {
-        let held = holder::hold(path)?;
+        let held = lock::acquire(path)?;
         let writer = connect(path)?;
-        let foreign = instance::is_foreign(&writer, path)?;
+        let foreign = backup_detection::is_restored_backup(&writer, path)?;
         if foreign {
             tracing::warn!(event = "backup_restored", database = %path.display());
         }
@@ -82,7 +82,7 @@ impl SqliteLog {
             check_epoch(&present, is_sealed(new_epoch))?;
         }
         let epoch = epoch(&writer, new_epoch, renew || foreign)?;
-        instance::advance(&writer, path)?;
+        backup_detection::advance(&writer, path)?;
         Ok(Self::over(path, writer, epoch, true, held))
     }
 
@@ -230,8 +230,8 @@ impl EventLog for SqliteLog {
         self.writing(|tx| Ok(within(tx, campaign).file(refused)?))
     }
 
-    fn filed(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>> {
-        self.reading(|tx| within(tx, campaign).filed(key))
+    fn audit_entry(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>> {
+        self.reading(|tx| within(tx, campaign).audit_entry(key))
     }
 
     fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<()> {
@@ -240,7 +240,7 @@ impl EventLog for SqliteLog {
 
     fn tick(&self) -> Result<()> {
         if self.written.swap(false, Ordering::Relaxed) {
-            instance::advance(&lock(&self.writer), &self.path)?;
+            backup_detection::advance(&lock(&self.writer), &self.path)?;
         }
         Ok(())
     }

@@ -78,7 +78,7 @@ impl Default for Settings {
 
 /// A campaign without its rows.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Stand {
+pub struct CampaignState {
     /// The record.
     pub record: CampaignRecord,
     /// The settings.
@@ -89,7 +89,7 @@ pub struct Stand {
 
 /// How many rows have passed which phase, counted from the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct PhaseCounts {
     /// Rows.
     pub rows: u64,
     /// Rows with a DNS outcome.
@@ -106,7 +106,7 @@ pub struct Tally {
     pub leads: u64,
 }
 
-impl Tally {
+impl PhaseCounts {
     /// Counts one more row.
     pub fn add(&mut self, row: &Row) {
         self.rows += 1;

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::answer::{Answer, plain, unavailable};
 use super::caller::{COOKIE, Caller, given};
 use super::extract::Body;
-use crate::access::{Denied, Identity};
+use crate::access::{Identity, LoginError};
 use crate::app::App;
 use crate::campaign::Refusal;
 
@@ -38,16 +38,16 @@ pub(super) async fn login(
     let login = app.sessions.login(&user, password).await;
     let result = match &login {
         Ok(_) => "accepted",
-        Err(Denied::Wrong) => "wrong",
-        Err(Denied::TooMany(_)) => "too_many",
-        Err(Denied::Unavailable) => "unavailable",
+        Err(LoginError::Wrong) => "wrong",
+        Err(LoginError::TooMany(_)) => "too_many",
+        Err(LoginError::Unavailable) => "unavailable",
     };
     app.context.hub.metrics.logins.get_or_create(&[("result", result)]).inc();
     tracing::info!(event = "login", result);
     let token = login.map_err(|denied| match denied {
-        Denied::Wrong => Refusal::new(Code::Unauthorized, "user or password is wrong"),
-        Denied::TooMany(after_ms) => Refusal::too_many("too many attempts to log in", after_ms),
-        Denied::Unavailable => unavailable(),
+        LoginError::Wrong => Refusal::new(Code::Unauthorized, "user or password is wrong"),
+        LoginError::TooMany(after_ms) => Refusal::too_many("too many attempts to log in", after_ms),
+        LoginError::Unavailable => unavailable(),
     })?;
     let seconds = app.context.access.session_seconds();
     if bearer {
@@ -88,7 +88,7 @@ pub async fn revoke(
 }
 
 fn cookie(app: &App, token: &str, seconds: u64) -> Result<HeaderValue, Refusal> {
-    let secure = if app.gate.is_secure() { "; Secure" } else { "" };
+    let secure = if app.origin.is_secure() { "; Secure" } else { "" };
     let cookie = format!(
         "{COOKIE}={token}; Path=/api/v2; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
     );

@@ -17,11 +17,11 @@ use super::blocking::blocking;
 use super::caller::Caller;
 use super::extract::{Body, Id, Reading, campaign_id};
 use crate::app::App;
-use crate::campaign::{Done, NewCampaign, Operation, Order, Refusal};
+use crate::campaign::{Completed, NewCampaign, Operation, Refusal, RequestContext};
 use crate::hub::Hub;
 use crate::log::state::record_json;
 use crate::log::{LogError, RowQuery, View};
-use crate::snapshots::For;
+use crate::snapshots::SnapshotPurpose;
 
 /// How long a reader who asks for a position waits for it.
 const BEHIND_WAIT: Duration = Duration::from_secs(2);
@@ -68,7 +68,7 @@ pub async fn create(
     };
     let id = campaign_id(&new.campaign_id.clone().unwrap_or_else(made_up))?;
     let rate = app.rate;
-    operate(&app, id, caller, Order::default(), move |it| it.create(&new, rate)).await
+    operate(&app, id, caller, RequestContext::default(), move |it| it.create(&new, rate)).await
 }
 
 /// `GET /campaigns/{id}`
@@ -92,30 +92,30 @@ pub async fn delete(
     State(app): State<Arc<App>>,
     Id(id): Id,
     caller: Caller,
-    Body(order): Body<Order>,
+    Body(order): Body<RequestContext>,
 ) -> Answer {
     operate(&app, id, caller, order, |it| it.delete()).await
 }
 
 /// Who is to own a campaign.
 #[derive(Debug, Deserialize)]
-pub struct Giving {
+pub struct OwnerUpdate {
     owner: Option<String>,
     #[serde(flatten)]
-    order: Order,
+    order: RequestContext,
 }
 
 /// `PUT /campaigns/{id}/owner`
 ///
 /// # Errors
 /// Those of [`Operation::give`]; [`Code::InvalidCampaignId`], [`Code::InvalidBody`].
-pub async fn give(
+pub async fn set_owner(
     State(app): State<Arc<App>>,
     Id(id): Id,
     caller: Caller,
-    Body(Giving { owner, order }): Body<Giving>,
+    Body(OwnerUpdate { owner, order }): Body<OwnerUpdate>,
 ) -> Answer {
-    operate(&app, id, caller, order, move |it| it.give(owner)).await
+    operate(&app, id, caller, order, move |it| it.set_owner(owner)).await
 }
 
 /// `GET /campaigns/{id}/domains`
@@ -154,7 +154,8 @@ pub async fn snapshot(State(app): State<Arc<App>>, Id(id): Id, reading: Reading)
     let (context, now_ms) = (app.context.clone(), app.clock.now().monotonic_ms);
     let read = move |hub: &Hub| {
         let head = hub.log().head(&id)?.ok_or(LogError::UnknownCampaign)?;
-        let snapshot = context.snapshots.take(hub, &id, For::Rest, head.number, now_ms)?;
+        let snapshot =
+            context.snapshots.take(hub, &id, SnapshotPurpose::Rest, head.number, now_ms)?;
         let body = RawValue::from_string(snapshot.whole(&id))?;
         positioned(hub, &id, snapshot.head.at(), route::SNAPSHOT, &body)
     };
@@ -169,12 +170,12 @@ pub async fn snapshot(State(app): State<Arc<App>>, Id(id): Id, reading: Reading)
 pub async fn transitions(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) -> Answer {
     reach(&app, &id, &reading).await?;
     let of = id.clone();
-    let filed = blocking(&app, move |hub| {
+    let audit_entry = blocking(&app, move |hub| {
         let head = hub.log().head(&of)?.ok_or(LogError::UnknownCampaign)?;
         Ok((head, hub.log().transactions(&of)?))
     });
-    let (head, filed) = filed.await?;
-    let transitions = filed
+    let (head, audit_entry) = audit_entry.await?;
+    let transitions = audit_entry
         .iter()
         .filter(|it| reading.all || ["manual", "automatic", "error_recovery"].contains(&&*it.kind))
         .map(|it| {
@@ -206,14 +207,14 @@ pub async fn act(
     Path((_, word)): Path<(String, String)>,
     Id(id): Id,
     caller: Caller,
-    Body(order): Body<Order>,
+    Body(order): Body<RequestContext>,
 ) -> Answer {
     let unknown = || Refusal::new(Code::NotFound, "there is no such action");
     operate(&app, id, caller, order, action(&word).ok_or_else(unknown)?).await
 }
 
 /// What may be done with a campaign, by the word of its route.
-fn action(word: &str) -> Option<fn(Operation<'_>) -> Result<Done, Refusal>> {
+fn action(word: &str) -> Option<fn(Operation<'_>) -> Result<Completed, Refusal>> {
     Some(match word {
         "start" => |it| it.start(Phase::DomainGeneration),
         "configure-dns" => |it| it.transition(Phase::DnsValidation, Status::Configured),
@@ -234,15 +235,15 @@ async fn operate(
     app: &Arc<App>,
     id: CampaignId,
     Caller { by, .. }: Caller,
-    order: Order,
-    operation: impl FnOnce(Operation<'_>) -> Result<Done, Refusal> + Send + 'static,
+    order: RequestContext,
+    operation: impl FnOnce(Operation<'_>) -> Result<Completed, Refusal> + Send + 'static,
 ) -> Answer {
-    let (campaign, order, now) = (id.clone(), Order { by, ..order }, app.clock.now());
+    let (campaign, order, now) = (id.clone(), RequestContext { by, ..order }, app.clock.now());
     let done = blocking(app, move |hub| {
         operation(Operation { hub, now, campaign: &campaign, order: &order })
     });
     let done = done.await?;
-    let _gone_at_shutdown = app.kick.send(id.clone());
+    let _gone_at_shutdown = app.runner.send(id.clone());
     let body = json!({
         "campaign": done.record,
         "position": {

@@ -7,8 +7,8 @@ pub mod caller;
 pub mod campaigns;
 pub mod extract;
 pub mod faults;
-pub mod gate;
 pub mod operations;
+pub mod origin;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
     let rest = Router::new()
         .route("/campaigns", get(campaigns::list).post(campaigns::create))
         .route("/campaigns/{id}", get(campaigns::one).delete(campaigns::delete))
-        .route("/campaigns/{id}/owner", put(campaigns::give))
+        .route("/campaigns/{id}/owner", put(campaigns::set_owner))
         .route("/campaigns/{id}/domains", get(campaigns::domains))
         .route("/campaigns/{id}/snapshot", get(campaigns::snapshot))
         .route("/campaigns/{id}/transitions", get(campaigns::transitions))
@@ -56,7 +56,7 @@ pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
         .layer(DefaultBodyLimit::max(caller::BODY_BYTES_MAX))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed);
-    let gate = app.gate.clone();
+    let origin = app.origin.clone();
     let router = Router::new()
         .nest("/api/v2", api)
         .route("/api/{*rest}", get(not_found).fallback(not_found))
@@ -67,10 +67,10 @@ pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
     };
     // Whoever watches over a server asks it by its address, not by its name.
     router
-        .layer(from_fn_with_state(gate, gate::check))
+        .layer(from_fn_with_state(origin, origin::check))
         .route("/healthz", get(operations::health))
         .route("/readyz", get(operations::ready))
-        .layer(from_fn(gate::harden))
+        .layer(from_fn(origin::security_headers))
         .with_state(app)
 }
 

@@ -10,7 +10,7 @@ use super::message::Ask;
 use super::reply;
 use crate::clock::Moment;
 use crate::log::{LogError, Result};
-use crate::snapshots::{For, Snapshot};
+use crate::snapshots::{Snapshot, SnapshotPurpose};
 
 /// What is answered, and after which number.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ fn digest(At { context, .. }: At<'_>, ask: &Ask) -> Result<(u64, Said)> {
 fn rows(At { now, context }: At<'_>, ask: &Ask, buckets: &[u8]) -> Result<(u64, Said)> {
     let (hub, campaign) = (&context.hub, &ask.campaign);
     let head = hub.log().head(campaign)?.ok_or(LogError::UnknownCampaign)?;
-    let (wanted, now_ms) = (For::Repair(buckets), now.monotonic_ms);
+    let (wanted, now_ms) = (SnapshotPurpose::Repair(buckets), now.monotonic_ms);
     let snapshot = context.snapshots.take(hub, campaign, wanted, head.number, now_ms)?;
     Ok((snapshot.head.number, Said::Rows(snapshot, 1)))
 }

@@ -18,9 +18,9 @@ use super::context::At;
 use super::limits::Bucket;
 use super::message::{Ask, Prefer, Recover};
 use super::{Context, Frame, Step, reply};
-use crate::hub::{Next, Want};
+use crate::hub::{Next, ReadLimits};
 use crate::log::{Head, LogError, Result};
-use crate::snapshots::{For, REPLAY_BYTES_MIN, Snapshot, Snapshots};
+use crate::snapshots::{REPLAY_BYTES_MIN, Snapshot, SnapshotPurpose, Snapshots};
 
 /// How long a position beyond the head is given to come true.
 const AHEAD_MS: u64 = 2_000;
@@ -30,7 +30,7 @@ const LAGGING: u16 = 4409;
 
 /// Where a cursor is.
 #[derive(Debug)]
-enum Place {
+enum CursorState {
     /// No recovery has been asked for yet: nothing is sent.
     Idle,
     /// The client knows a number that this log does not have yet.
@@ -45,9 +45,9 @@ enum Place {
 #[derive(Debug)]
 pub(super) struct Cursor {
     pub(super) campaign: CampaignId,
-    place: Place,
+    place: CursorState,
     /// Whether there was nothing more to write when it was last looked.
-    has_all: bool,
+    caught_up: bool,
     asks: VecDeque<Ask>,
     answer: Option<Answer>,
     /// What may be asked of it.
@@ -57,22 +57,22 @@ pub(super) struct Cursor {
 impl Cursor {
     pub(super) fn new(campaign: CampaignId) -> Self {
         let (asks, requests) = (VecDeque::new(), Bucket::default());
-        Self { campaign, place: Place::Idle, has_all: false, asks, answer: None, requests }
+        Self { campaign, place: CursorState::Idle, caught_up: false, asks, answer: None, requests }
     }
 
     /// The last number written to the socket; none while there is no such number.
     pub(super) const fn written(&self) -> Option<u64> {
         match self.place {
-            Place::At(number) => Some(number),
-            Place::Idle | Place::Ahead { .. } | Place::Snapshot { .. } => None,
+            CursorState::At(number) => Some(number),
+            CursorState::Idle | CursorState::Ahead { .. } | CursorState::Snapshot { .. } => None,
         }
     }
 
     /// When to look again although nothing happened.
     pub(super) const fn deadline_ms(&self) -> Option<u64> {
         match self.place {
-            Place::Ahead { until_ms, .. } => Some(until_ms),
-            Place::Idle | Place::At(_) | Place::Snapshot { .. } => None,
+            CursorState::Ahead { until_ms, .. } => Some(until_ms),
+            CursorState::Idle | CursorState::At(_) | CursorState::Snapshot { .. } => None,
         }
     }
 
@@ -92,10 +92,10 @@ impl Cursor {
     /// [`LogError::Storage`].
     pub(super) fn seek(&mut self, at: At<'_>, wanted: Recover) -> Result<Option<String>> {
         self.ask_again();
-        self.has_all = false;
+        self.caught_up = false;
         let (now, hub) = (at.now, &at.context.hub);
         let Some(head) = hub.head(&self.campaign)? else {
-            self.place = Place::Idle;
+            self.place = CursorState::Idle;
             hub.metrics.recovery(wanted.reason.as_deref(), "unknown_campaign");
             let request = wanted.request.as_deref();
             return Ok(Some(reply::unknown_campaign(now, &self.campaign, request)));
@@ -106,11 +106,11 @@ impl Cursor {
         let same_log = wanted.epoch.as_deref().is_none_or(|epoch| epoch == hub.epoch());
         if same_log && wanted.last > head.number {
             let until_ms = match self.place {
-                Place::Ahead { until_ms, .. } => until_ms,
+                CursorState::Ahead { until_ms, .. } => until_ms,
                 _ => now.monotonic_ms + AHEAD_MS,
             };
             if now.monotonic_ms < until_ms {
-                self.place = Place::Ahead { wanted, until_ms };
+                self.place = CursorState::Ahead { wanted, until_ms };
                 return Ok(None);
             }
         }
@@ -122,7 +122,7 @@ impl Cursor {
             (true, _) if last + 1 < head.oldest => (last, "truncated"),
             (true, Prefer::Either) if self.is_long(at, last, &head)? => (last, "replay_too_large"),
             (true, Prefer::Either | Prefer::Replay) => {
-                self.place = Place::At(last);
+                self.place = CursorState::At(last);
                 let outcome = if last == head.number { "current" } else { "replay" };
                 let (from, to) = (last + 1, head.number);
                 return Ok(Some(self.recovery(at, &wanted, outcome, None, (from, to))));
@@ -148,10 +148,11 @@ impl Cursor {
     ) -> Result<String> {
         let (now, context) = (at.now, at.context);
         let (hub, now_ms) = (&context.hub, now.monotonic_ms);
-        let taken = context.snapshots.take(hub, &self.campaign, For::Stream, least, now_ms);
+        let taken =
+            context.snapshots.take(hub, &self.campaign, SnapshotPurpose::Stream, least, now_ms);
         let snapshot = match taken {
             Err(LogError::UnknownCampaign) => {
-                self.place = Place::Idle;
+                self.place = CursorState::Idle;
                 return Ok(reply::ended(now, &self.campaign, "deleted"));
             }
             taken => taken?,
@@ -181,7 +182,7 @@ impl Cursor {
         next: u64,
     ) -> String {
         let numbers = (snapshot.head.number + 1, snapshot.head.number);
-        self.place = Place::Snapshot { snapshot, next, request: wanted.request.clone() };
+        self.place = CursorState::Snapshot { snapshot, next, request: wanted.request.clone() };
         self.recovery(at, wanted, "snapshot", Some(reason), numbers)
     }
 
@@ -225,8 +226,8 @@ impl Cursor {
     /// [`LogError::Storage`].
     pub(super) fn poll(&mut self, at: At<'_>, may_block: bool) -> Result<Step> {
         match &mut self.place {
-            Place::Idle => self.due_answer(at, u64::MAX, may_block),
-            Place::Ahead { wanted, until_ms } => {
+            CursorState::Idle => self.due_answer(at, u64::MAX, may_block),
+            CursorState::Ahead { wanted, until_ms } => {
                 let known = at.context.hub.known_head(&self.campaign).map_or(0, |head| head.number);
                 if known < wanted.last && at.now.monotonic_ms < *until_ms {
                     return Ok(Step::Idle);
@@ -238,17 +239,17 @@ impl Cursor {
                 let said = self.seek(at, wanted)?;
                 Ok(said.map_or(Step::Idle, |text| Step::Frame(Frame::control(text))))
             }
-            Place::Snapshot { snapshot, next, request } => {
+            CursorState::Snapshot { snapshot, next, request } => {
                 let data = snapshot.part(&self.campaign, request.as_deref(), *next);
                 *next += 1;
                 let (number, done) = (snapshot.head.number, *next > snapshot.parts());
                 if done {
-                    self.place = Place::At(number);
+                    self.place = CursorState::At(number);
                 }
                 let text = reply::message(at.now, "campaign.snapshot", &data.unwrap_or_default());
                 Ok(Step::Frame(Frame::control(text)))
             }
-            Place::At(number) => {
+            CursorState::At(number) => {
                 let number = *number;
                 match self.due_answer(at, number, may_block)? {
                     Step::Idle => self.advance(at.context, number, may_block),
@@ -290,15 +291,15 @@ impl Cursor {
         if number >= until {
             return Ok(Step::Idle);
         }
-        let want = Want { single: !context.joins_events(), until };
+        let want = ReadLimits { single: !context.joins_events(), until };
         match context.hub.next(&self.campaign, number, want, may_block)? {
             Next::AtHead => {
-                self.has_all = true;
+                self.caught_up = true;
                 Ok(Step::Idle)
             }
             Next::Page(page) => {
-                let committed = page.committed.filter(|_| self.has_all);
-                (self.place, self.has_all) = (Place::At(page.last), false);
+                let committed = page.committed.filter(|_| self.caught_up);
+                (self.place, self.caught_up) = (CursorState::At(page.last), false);
                 Ok(Step::Frame(Frame { text: page.text, control: false, committed }))
             }
             Next::InLog => Ok(Step::Blocking),

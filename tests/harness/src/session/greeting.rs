@@ -10,7 +10,7 @@ impl Session {
     pub(super) fn must_ask(&self, now: Moment, token: Option<&str>) -> bool {
         let access = &self.context.access;
         self.asked.is_none()
-            && access.may_be_new(token)
+            && access.may_be_pending(token)
             && access.identify(now.monotonic_ms, token).is_none()
     }
 

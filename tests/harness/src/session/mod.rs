@@ -69,7 +69,7 @@ const DRAIN_RETRY_MS: u64 = 1_000;
 enum Request {
     Greet { token: Option<Secret>, binary: bool },
     Client(ClientMessage),
-    Say(String),
+    WriteStep(String),
     Close(u16, &'static str),
 }
 
@@ -159,13 +159,13 @@ impl Session {
     }
 
     /// Takes note that the client lives.
-    pub const fn heard(&mut self, now: Moment) {
+    pub const fn note_activity(&mut self, now: Moment) {
         self.heard_ms = now.monotonic_ms;
     }
 
     /// Takes a frame from the client: one or more documents.
     pub fn receive(&mut self, now: Moment, frame: &str) {
-        self.heard(now);
+        self.note_activity(now);
         let mut documents = frame.split('\n').filter(|it| !it.trim_ascii().is_empty()).peekable();
         if documents.peek().is_none() {
             self.refuse(now, Code::InvalidMessage);
@@ -185,8 +185,8 @@ impl Session {
     }
 
     /// Takes note of a message that is not UTF-8.
-    pub fn receive_garbage(&mut self, now: Moment) {
-        self.heard(now);
+    pub fn receive_invalid_utf8(&mut self, now: Moment) {
+        self.note_activity(now);
         self.refuse(now, Code::InvalidUtf8);
     }
 
@@ -263,12 +263,12 @@ impl Session {
 
     /// Says a last thing, and closes.
     fn end(&mut self, said: String, code: u16, reason: &'static str) {
-        self.requests.extend([Request::Say(said), Request::Close(code, reason)]);
+        self.requests.extend([Request::WriteStep(said), Request::Close(code, reason)]);
     }
 
     fn refuse(&mut self, now: Moment, code: Code) {
         let text = "this message cannot be understood";
-        self.requests.push_back(Request::Say(reply::error(now, code, text, None, None)));
+        self.requests.push_back(Request::WriteStep(reply::error(now, code, text, None, None)));
         self.malformed += u32::from(code != Code::UnknownType);
         if self.malformed >= MALFORMED_MAX {
             self.requests.push_back(Request::Close(4400, "too many malformed messages"));
@@ -282,7 +282,7 @@ impl Session {
     fn next_step(&mut self, now: Moment, may_block: bool) -> Result<Step, LogError> {
         while let Some(request) = self.requests.front() {
             if let Request::Greet { token, .. } = request
-                && self.must_ask(now, token.as_ref().map(Secret::shown))
+                && self.must_ask(now, token.as_ref().map(Secret::expose))
             {
                 return Ok(Step::Ask);
             }

@@ -17,10 +17,10 @@ impl Session {
     pub(super) fn answer(&mut self, now: Moment, request: Request) -> Result<Option<Step>> {
         let message = match request {
             Request::Greet { token, binary } => {
-                let said = self.admit(now, token.as_ref().map(Secret::shown), binary);
+                let said = self.admit(now, token.as_ref().map(Secret::expose), binary);
                 return Ok(Some(Step::Frame(Frame::control(said))));
             }
-            Request::Say(text) => return Ok(Some(Step::Frame(Frame::control(text)))),
+            Request::WriteStep(text) => return Ok(Some(Step::Frame(Frame::control(text)))),
             Request::Close(code, reason) => return Ok(Some(Step::Close(code, reason))),
             Request::Client(message) => message,
         };
@@ -117,7 +117,7 @@ impl Session {
         let within = cursor.requests.take(now_ms, delivery.recoveries_per_second, 4);
         let within = within.and_then(|()| {
             let Some(identity) = &self.identity else { return Ok(()) };
-            let within = identity.asks(now_ms, rate, &mut self.questions);
+            let within = identity.try_query(now_ms, rate, &mut self.questions);
             // Whoever waits has many subscriptions, and all of them would be told the same moment.
             within.map_err(|after_ms| after_ms.max(SESSION_PAUSE_MS))
         });

@@ -102,7 +102,7 @@ async fn whichever_fails(
         assert_eq!(server.act("c1", start).await.status, 200);
         server.completed("c1").await;
     }
-    assert_eq!(server.filed("c1").await.len(), 3);
+    assert_eq!(server.audit_entry("c1").await.len(), 3);
 }
 
 async fn whichever_fails_into(
@@ -185,7 +185,7 @@ async fn a_corrupted_counter_makes_the_next_transition_refused_and_announced() {
         assert_eq!(announced["data"]["transitionMetadata"]["countedRows"], 20);
         let after = server.get("/campaigns/c1").await.body;
         assert_eq!(after, before, "{counter}");
-        assert_eq!(server.filed("c1").await[0]["result"], "integrity_check_failed");
+        assert_eq!(server.audit_entry("c1").await[0]["result"], "integrity_check_failed");
     }
 }
 

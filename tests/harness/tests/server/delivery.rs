@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use campaign_sync_harness::hub::{Next, Want};
+use campaign_sync_harness::hub::{Next, ReadLimits};
 use campaign_sync_harness::log::sqlite::SqliteLog;
 use campaign_sync_harness::session::limits::Delivery;
 use campaign_sync_harness::session::{Session, Step};
@@ -43,7 +43,7 @@ fn the_answer_to_a_ping_keeps_a_client_that_says_nothing_else() {
     while room.now_ms < 10 * idle {
         room.now_ms = room.session.timeout_ms();
         match room.step() {
-            Step::Ping => room.session.heard(at(room.now_ms + 20)),
+            Step::Ping => room.session.note_activity(at(room.now_ms + 20)),
             step => assert!(matches!(step, Step::Frame(_)), "{step:?}"),
         }
     }
@@ -103,7 +103,7 @@ fn after_so_many_attempts_the_connection_is_given_up() {
                 heartbeats += 1;
             }
             // The client answers, so it is not that which ends the connection.
-            Step::Ping => room.session.heard(at(room.now_ms)),
+            Step::Ping => room.session.note_activity(at(room.now_ms)),
             Step::Idle => {
                 let due = room.session.timeout_ms();
                 assert!(due > room.now_ms);
@@ -123,7 +123,7 @@ fn after_so_many_attempts_the_connection_is_given_up() {
 fn what_nobody_follows_is_not_kept_in_memory() {
     let room = Room::silent(3);
     let (hub, follower) = (&room.context.hub, Arc::default());
-    let want = Want { single: false, until: u64::MAX };
+    let want = ReadLimits { single: false, until: u64::MAX };
     let is_kept = || matches!(hub.next(&id(), 3, want, false).unwrap(), Next::Page(_));
     room.grow(5);
     assert!(!is_kept(), "it is in the log");

@@ -1,4 +1,4 @@
-//! What the README tells people to do, done: its line for users, its configuration of nginx.
+//! Runs two instructions of docs/SERVER.md: its line for users and its configuration of nginx.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use super::process::{Process, program};
 use super::support::{Client, answer};
 
-const README: &str = include_str!("../../../../README.md");
+const GUIDE: &str = include_str!("../../../../docs/SERVER.md");
 
 /// Nothing that is waited for takes this long, unless it never comes.
 const NEVER: Duration = Duration::from_secs(30);
@@ -34,9 +34,9 @@ fn between<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
     text.split_once(begin).unwrap().1.split_once(end).unwrap().0
 }
 
-/// Runs the README's line for users in a directory, and starts a server for them.
+/// Runs the guide's line for users in a directory, and starts a server for them.
 fn server_with_users(directory: &Path) -> Process {
-    let line = between(README, "`argon2` makes the hashes: `", "`.");
+    let line = between(GUIDE, "`argon2` makes the hashes: `", "`.");
     let mut shell = Command::new("sh");
     shell.args(["-euc", line]).env("PASSWORD", PASSWORD).current_dir(directory);
     assert!(shell.status().unwrap().success(), "argon2 and openssl are installed by the set-up");
@@ -46,7 +46,7 @@ fn server_with_users(directory: &Path) -> Process {
 }
 
 #[tokio::test]
-async fn users_made_by_the_line_of_the_readme_can_log_in() {
+async fn users_created_by_the_line_of_the_guide_can_log_in() {
     let directory = tempfile::tempdir().unwrap();
     let server = server_with_users(directory.path());
     for (password, status) in [(PASSWORD, 200), ("wrong", 401)] {
@@ -57,7 +57,7 @@ async fn users_made_by_the_line_of_the_readme_can_log_in() {
     }
 }
 
-/// nginx with the README's configuration, in front of a server.
+/// nginx with the guide's configuration, in front of a server.
 struct Nginx {
     process: Child,
     port: u16,
@@ -88,16 +88,16 @@ impl Nginx {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        // Only what belongs to a machine is another: port, files, the server's address.
-        let mut http = between(README, "```nginx\n", "```").to_owned();
-        for (of_readme, here) in [
+        // Only what belongs to a machine differs: port, files, the server's address.
+        let mut http = between(GUIDE, "```nginx\n", "```").to_owned();
+        for (of_guide, here) in [
             ("listen 443 ssl", &*format!("listen 127.0.0.1:{port} ssl")),
             ("/etc/ssl/app.example.pem", &*certificate),
             ("/etc/ssl/app.example.key", &*key),
             ("127.0.0.1:8080", server),
         ] {
-            assert_eq!(http.matches(of_readme).count(), 1, "{of_readme}");
-            http = http.replace(of_readme, here);
+            assert_eq!(http.matches(of_guide).count(), 1, "{of_guide}");
+            http = http.replace(of_guide, here);
         }
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|what| format!("{what}_temp_path {};", at(what)));
@@ -169,7 +169,7 @@ fn program_of(name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_configuration_of_nginx_in_the_readme_carries_rest_and_sockets_over_tls() {
+async fn nginx_configuration_of_the_guide_carries_rest_and_sockets() {
     let directory = tempfile::tempdir().unwrap();
     let server = server_with_users(directory.path());
     let nginx = Nginx::start(&server.address);

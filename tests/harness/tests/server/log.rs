@@ -9,7 +9,7 @@ use campaign_sync_harness::clock::Moment;
 use campaign_sync_harness::log::place::LogPlace;
 use campaign_sync_harness::log::sqlite::SqliteLog;
 use campaign_sync_harness::log::{
-    Draft, EventLog, LogError, REFUSALS_MAX, Recount, RowQuery, Settings, Tally, Transaction,
+    Draft, EventLog, LogError, PhaseCounts, REFUSALS_MAX, Recount, RowQuery, Settings, Transaction,
 };
 use campaign_sync_support::MemoryLog;
 use serde_json::{Value, json};
@@ -129,19 +129,22 @@ fn what_is_accepted_is_filed_with_its_event_and_a_key_is_taken_once() {
             ..Transaction::default()
         };
         let keyed =
-            |draft: Draft, key: &str| Draft { filed: Some(entry(key, "accepted")), ..draft };
+            |draft: Draft, key: &str| Draft { audit_entry: Some(entry(key, "accepted")), ..draft };
         let refused = keyed(rows(json!([{"domainId": "dx"}])), "k1");
         log.append(&id(), 0, &[keyed(created(), "k0")]).unwrap();
         assert_eq!(log.append(&id(), 1, &[refused]), Err(LogError::Rejected(Code::InvalidContent)));
-        assert_eq!(log.filed(&id(), "k1").unwrap(), None);
+        assert_eq!(log.audit_entry(&id(), "k1").unwrap(), None);
         log.append(&id(), 1, &[keyed(row(0), "k1")]).unwrap();
         let again = log.append(&id(), 2, &[keyed(row(1), "k1")]);
         assert_eq!(again, Err(LogError::Conflict { head: 2 }));
 
-        let filed = log.filed(&id(), "k1").unwrap().unwrap();
+        let audit_entry = log.audit_entry(&id(), "k1").unwrap().unwrap();
         let head = log.head(&id()).unwrap().unwrap();
-        assert_eq!((filed.sequence_number, filed.event_id), (Some(2), Some(head.event_id)));
-        let record: Value = serde_json::from_str(&filed.record.unwrap()).unwrap();
+        assert_eq!(
+            (audit_entry.sequence_number, audit_entry.event_id),
+            (Some(2), Some(head.event_id))
+        );
+        let record: Value = serde_json::from_str(&audit_entry.record.unwrap()).unwrap();
         assert_eq!(record["totalDomainCount"], 1, "as it was after this event");
 
         log.file(&id(), &entry("k2", "illegal_transition")).unwrap();
@@ -162,7 +165,7 @@ fn an_append_whose_rows_are_not_what_was_counted_is_a_conflict() {
         let wrong = [
             Recount { count: 3, ..counted.clone() },
             Recount { digest: Digest(1), ..counted.clone() },
-            Recount { tally: Tally { resolved: 1, ..counted.tally }, ..counted.clone() },
+            Recount { tally: PhaseCounts { resolved: 1, ..counted.tally }, ..counted.clone() },
         ];
         for wrong in wrong {
             let refused = log.append(&id(), 3, &[row(3), checked(&wrong)]);
@@ -183,17 +186,17 @@ fn the_oldest_refusals_are_forgotten_with_their_keys_and_nothing_that_was_accept
             ..Transaction::default()
         };
         let accepted = Transaction { result: "accepted".into(), ..entry(0) };
-        let created = Draft { filed: Some(accepted), ..created() };
+        let created = Draft { audit_entry: Some(accepted), ..created() };
         log.append(&id(), 0, &[created]).unwrap();
         (1..=REFUSALS_MAX + 1).for_each(|n| log.file(&id(), &entry(n)).unwrap());
         // One that is announced counts, too.
-        let announced = Draft { filed: Some(entry(REFUSALS_MAX + 2)), ..row(0) };
+        let announced = Draft { audit_entry: Some(entry(REFUSALS_MAX + 2)), ..row(0) };
         log.append(&id(), 1, &[announced]).unwrap();
         let keys: Vec<_> =
             log.transactions(&id()).unwrap().into_iter().filter_map(|it| it.key).collect();
         let kept = (3..=REFUSALS_MAX + 2).map(|n| format!("k{n}"));
         assert_eq!(keys, std::iter::once("k0".to_owned()).chain(kept).collect::<Vec<_>>());
-        assert_eq!(log.filed(&id(), "k2").unwrap(), None);
+        assert_eq!(log.audit_entry(&id(), "k2").unwrap(), None);
     });
 }
 

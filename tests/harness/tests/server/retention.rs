@@ -33,7 +33,7 @@ fn hubs() -> ((tempfile::TempDir, Nats), Vec<Arc<Hub>>) {
         log.append(&id(), 0, &drafts).unwrap();
     }
     let hubs: Vec<_> = logs.into_iter().map(|log| Arc::new(Hub::new(log))).collect();
-    hubs.iter().for_each(Hub::observe);
+    hubs.iter().for_each(Hub::attach);
     ((directory, nats), hubs)
 }
 
@@ -98,7 +98,7 @@ fn events_are_kept_for_a_time() {
 fn on_a_shared_log_nothing_is_forgotten_before_it_is_a_quarter_of_what_is_kept() {
     let nats = Nats::start();
     let hub = Arc::new(Hub::new(Arc::new(nats.log(&nats.file("cache.db"), "epoch-1"))));
-    hub.observe();
+    hub.attach();
     hub.log().append(&id(), 0, &[created()]).unwrap();
     let limits = Limits { history_events: 20, ..Limits::NONE };
     let mut images = Vec::new();

@@ -254,14 +254,14 @@ async fn no_secret_is_ever_logged() {
 fn a_server_that_others_can_reach_must_know_its_users_and_its_origins() {
     let directory = tempfile::tempdir().unwrap();
     let mut open = options(directory.path().join("campaigns.db"));
-    assert!(open.complaints().is_empty());
+    assert!(open.problems().is_empty());
     open.listen = "0.0.0.0:0".parse().unwrap();
-    let complaints = open.complaints().join("\n");
-    assert!(complaints.contains("--users or --token is needed"), "{complaints}");
-    assert!(complaints.contains("--origin is needed"), "{complaints}");
+    let problems = open.problems().join("\n");
+    assert!(problems.contains("--users or --token is needed"), "{problems}");
+    assert!(problems.contains("--origin is needed"), "{problems}");
     open.token = Some("secret".into());
     open.origin = vec!["https://app.example".into()];
-    assert!(open.complaints().is_empty());
+    assert!(open.problems().is_empty());
     for origin in [
         "*",
         "app.example",
@@ -272,7 +272,7 @@ fn a_server_that_others_can_reach_must_know_its_users_and_its_origins() {
         "https://user@app.example",
     ] {
         open.origin = vec![origin.into()];
-        assert_eq!(open.complaints().len(), 1, "{origin}");
+        assert_eq!(open.problems().len(), 1, "{origin}");
     }
 }
 

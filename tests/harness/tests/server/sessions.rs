@@ -218,8 +218,8 @@ async fn no_route_shows_a_campaign_to_anybody_but_its_owner_and_the_operator() {
         let list = asks(&server, token, "GET", "/campaigns").await.body;
         assert_eq!(list["campaigns"].as_array().unwrap().len(), count);
     }
-    let filed = asks(&server, &ada, "POST", "/campaigns/c1/configure-dns").await;
-    assert_eq!(filed.status, 409);
+    let audit_entry = asks(&server, &ada, "POST", "/campaigns/c1/configure-dns").await;
+    assert_eq!(audit_entry.status, 409);
     let trail = asks(&server, "operator-token", "GET", "/campaigns/c1/transitions").await.body;
     assert_eq!(trail["transitions"][0]["who"], "ada-l");
 }

@@ -4,7 +4,9 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use campaign_sync::protocol::{Code, Phase, Status};
-use campaign_sync_harness::campaign::{Caller, Done, Key, NewCampaign, Operation, Order, Refusal};
+use campaign_sync_harness::campaign::{
+    Caller, Completed, Key, NewCampaign, Operation, Refusal, RequestContext,
+};
 use campaign_sync_harness::hub::Hub;
 use campaign_sync_harness::log::nats::NatsLog;
 use campaign_sync_harness::log::{Draft, EventLog, LogError, REFUSALS_MAX, Transaction};
@@ -13,21 +15,21 @@ use super::log::{NOW, created, id, row};
 use super::nats::Nats;
 use super::shared_log::{completed, reaches};
 
-type Answer = Result<Done, Refusal>;
+type Answer = Result<Completed, Refusal>;
 
 fn hub(nats: &Nats, name: &str) -> Arc<Hub> {
     let hub = Arc::new(Hub::new(Arc::new(nats.log(&nats.file(name), "first"))));
-    hub.observe();
+    hub.attach();
     hub
 }
 
-fn keyed(name: &str, fingerprint: &str) -> Order {
+fn keyed(name: &str, fingerprint: &str) -> RequestContext {
     let key = Key { name: name.into(), fingerprint: fingerprint.into() };
     let user = Some("ada".into());
-    Order { by: Caller { user, owns: None, key: Some(key) }, ..Order::default() }
+    RequestContext { by: Caller { user, owns: None, key: Some(key) }, ..RequestContext::default() }
 }
 
-fn to_dns(hub: &Hub, order: &Order) -> Answer {
+fn to_dns(hub: &Hub, order: &RequestContext) -> Answer {
     Operation { hub, now: NOW, campaign: &id(), order }
         .transition(Phase::DnsValidation, Status::InProgress)
 }
@@ -78,7 +80,7 @@ fn a_key_that_was_answered_at_one_server_is_answered_alike_at_every_other() {
 
     let given = |hub: &Hub| {
         let order = &keyed("k3", "f");
-        Operation { hub, now: NOW, campaign: &id(), order }.give(Some("bob".into()))
+        Operation { hub, now: NOW, campaign: &id(), order }.set_owner(Some("bob".into()))
     };
     let done = given(&two).unwrap();
     assert_eq!(given(&one), Ok(done.clone()));
@@ -93,7 +95,7 @@ fn of_servers_that_race_under_one_key_all_give_the_answer_of_one() {
     let logs: Vec<Arc<NatsLog>> =
         (0..3).map(|n| Arc::new(nats.log(&nats.file(&format!("{n}.db")), "first"))).collect();
     let hubs: Vec<Arc<Hub>> = logs.iter().map(|log| Arc::new(Hub::new(log.clone()))).collect();
-    hubs.iter().for_each(Hub::observe);
+    hubs.iter().for_each(Hub::attach);
     completed(&logs[0], &id());
     logs.iter().for_each(|log| reaches(log, &id(), 4));
     for round in 0..20 {
@@ -111,9 +113,9 @@ fn of_servers_that_race_under_one_key_all_give_the_answer_of_one() {
         assert_eq!(answers[0].is_ok(), round == 0);
         assert!(answers.iter().all(|it| *it == answers[0]), "{answers:?}");
     }
-    let filed = logs[0].transactions(&id()).unwrap();
-    assert_eq!(filed.iter().filter(|it| it.result == "accepted").count(), 1);
-    assert_eq!(filed.len(), 20, "one entry for each key");
+    let audit_entry = logs[0].transactions(&id()).unwrap();
+    assert_eq!(audit_entry.iter().filter(|it| it.result == "accepted").count(), 1);
+    assert_eq!(audit_entry.len(), 20, "one entry for each key");
 }
 
 #[test]
@@ -123,7 +125,7 @@ fn a_key_that_is_taken_voids_an_append_whichever_server_took_it() {
     one.append(&id(), 0, &[created()]).unwrap();
     reaches(&two, &id(), 1);
     one.file(&id(), &refusal(Some("k"), "behind")).unwrap();
-    let draft = Draft { filed: Some(refusal(Some("k"), "accepted")), ..row(0) };
+    let draft = Draft { audit_entry: Some(refusal(Some("k"), "accepted")), ..row(0) };
     assert_eq!(two.append(&id(), 1, &[draft]), Err(LogError::Conflict { head: 1 }));
     two.append(&id(), 1, &[row(0)]).unwrap();
     assert_eq!(results(&two), ["behind"]);
@@ -134,7 +136,7 @@ async fn what_is_filed_is_filed_once_however_often_the_stream_is_read_and_outliv
     let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
     let open = |name: &str| nats.log(&nats.file(name), "first");
     let log = open("1.db");
-    let draft = Draft { filed: Some(refusal(Some("k1"), "accepted")), ..row(0) };
+    let draft = Draft { audit_entry: Some(refusal(Some("k1"), "accepted")), ..row(0) };
     log.append(&id(), 0, &[created()]).unwrap();
     let context = async_nats::jetstream::new(async_nats::connect(nats.addresses()).await.unwrap());
     // The first half of a publication whose writer died: a copy begins there again when it is opened.
@@ -166,7 +168,7 @@ async fn what_is_filed_is_filed_once_however_often_the_stream_is_read_and_outliv
     for name in ["2.db", "fresh.db"] {
         let other = open(name);
         assert_eq!(other.transactions(&id()).unwrap(), before);
-        assert_eq!(other.filed(&id(), "k1").unwrap(), log.filed(&id(), "k1").unwrap());
+        assert_eq!(other.audit_entry(&id(), "k1").unwrap(), log.audit_entry(&id(), "k1").unwrap());
     }
 }
 
@@ -178,7 +180,7 @@ fn a_server_that_missed_more_refusals_than_are_kept_has_those_that_are() {
     one.file(&id(), &refusal(Some("first"), "behind")).unwrap();
     reaches(&two, &id(), 3);
     // Asked for by its key, it is waited for.
-    assert!(two.filed(&id(), "first").unwrap().is_some());
+    assert!(two.audit_entry(&id(), "first").unwrap().is_some());
     drop(two);
     let file = |n| one.file(&id(), &refusal(Some(&format!("k{n}")), "behind")).unwrap();
     (0..REFUSALS_MAX).for_each(file);

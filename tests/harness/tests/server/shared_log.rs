@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use campaign_sync::protocol::campaign::PhaseCounters;
 use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
-use campaign_sync_harness::campaign::{Operation, Order, drafts};
+use campaign_sync_harness::campaign::{Operation, RequestContext, drafts};
 use campaign_sync_harness::hub::Hub;
 use campaign_sync_harness::log::compose::TRANSITION;
 use campaign_sync_harness::log::nats::NatsLog;
@@ -174,7 +174,7 @@ fn what_another_server_appends_wakes_the_subscribers_of_this_one() {
     let nats = Nats::start();
     let open = |name: &str| {
         let hub = Arc::new(Hub::new(Arc::new(nats.log(&nats.file(name), "first"))));
-        hub.observe();
+        hub.attach();
         hub
     };
     let (one, two) = (open("1.db"), open("2.db"));
@@ -275,7 +275,7 @@ fn of_servers_that_race_to_transition_a_campaign_exactly_one_wins() {
     let logs: Vec<Arc<NatsLog>> =
         (0..3).map(|n| Arc::new(nats.log(&nats.file(&format!("{n}.db")), "first"))).collect();
     let hubs: Vec<Arc<Hub>> = logs.iter().map(|log| Arc::new(Hub::new(log.clone()))).collect();
-    hubs.iter().for_each(Hub::observe);
+    hubs.iter().for_each(Hub::attach);
     for round in 0..20 {
         let campaign = CampaignId::new(&format!("race-{round}")).unwrap();
         completed(&logs[0], &campaign);
@@ -283,7 +283,7 @@ fn of_servers_that_race_to_transition_a_campaign_exactly_one_wins() {
         let barrier = Barrier::new(hubs.len());
         let race = |hub: &Hub| {
             barrier.wait();
-            let order = &Order::default();
+            let order = &RequestContext::default();
             Operation { hub, now: NOW, campaign: &campaign, order }
                 .transition(Phase::DnsValidation, Status::InProgress)
         };
@@ -302,8 +302,8 @@ fn of_servers_that_race_to_transition_a_campaign_exactly_one_wins() {
             let is_transition = |it: &&Event| parse(&it.document)["type"] == TRANSITION;
             assert_eq!(events.iter().filter(is_transition).count(), 1);
             // The transition is filed once, and whoever lost is filed as refused, everywhere alike.
-            let filed = log.transactions(&campaign).unwrap();
-            assert_eq!(filed.iter().filter(|it| it.result == "accepted").count(), 1);
+            let audit_entry = log.transactions(&campaign).unwrap();
+            assert_eq!(audit_entry.iter().filter(|it| it.result == "accepted").count(), 1);
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) async fn two(nats: &Nats) -> (Server, Server) {
     (guarded_at(&nats.place()).await, guarded_at(&nats.place()).await)
 }
 
-pub(crate) async fn shown_out(client: &mut Client) {
+pub(crate) async fn session_revocation(client: &mut Client) {
     let heard = async {
         client.control("session_expired").await;
         client.closed().await
@@ -170,7 +170,7 @@ async fn being_shown_out_at_one_server_ends_the_sockets_at_every_other() {
     let ended = revokes(&one).await;
     assert_eq!((ended.status, ended.body), (200, json!({"ended": 2})));
     for client in &mut clients {
-        shown_out(client).await;
+        session_revocation(client).await;
     }
     for (server, token) in [(&one, &here), (&one, &there), (&other, &here), (&other, &there)] {
         assert_eq!(asks(server, token, "GET", "/campaigns").await.code(), (401, "unauthorized"));
@@ -186,7 +186,7 @@ async fn logging_out_at_one_server_ends_the_session_at_every_other() {
     let ada = bearer(&one, "ada-l").await;
     let mut client = connects(&one, &ada).await;
     assert_eq!(asks(&other, &ada, "POST", "/auth/logout").await.status, 200);
-    shown_out(&mut client).await;
+    session_revocation(&mut client).await;
     assert_eq!(asks(&one, &ada, "GET", "/campaigns").await.code(), (401, "unauthorized"));
 }
 
@@ -212,7 +212,7 @@ async fn a_server_that_is_cut_off_goes_on_claims_nothing_and_catches_up() {
     client.say(json!({"type": "ping"})).await;
     client.control("pong").await;
     line.is_cut.send_replace(false);
-    shown_out(&mut client).await;
+    session_revocation(&mut client).await;
     assert_eq!(asks(&other, &ada, "GET", "/campaigns").await.code(), (401, "unauthorized"));
 }
 
@@ -228,7 +228,7 @@ async fn a_leader_killed_between_login_and_revocation_loses_neither() {
     while revokes(&one).await.status != 200 {
         assert!(Instant::now() < until, "the cluster never has another leader");
     }
-    shown_out(&mut client).await;
+    session_revocation(&mut client).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -331,7 +331,7 @@ async fn when_the_table_of_sessions_is_another_one_all_who_are_not_in_it_are_sho
     context.delete_stream("campaign-sync-sessions").await.unwrap();
     assert_eq!(logs_in(&one).await.code(), (503, "internal"));
     let other = guarded_at(&nats.place()).await;
-    shown_out(&mut client).await;
+    session_revocation(&mut client).await;
     let ada = bearer(&other, "ada-l").await;
     assert_eq!(asks(&one, &ada, "GET", "/campaigns").await.status, 200);
 }
@@ -347,7 +347,7 @@ async fn a_session_expires_at_every_server_at_once() {
     let (one, other) = (guarded(brief).await, guarded(brief).await);
     let ada = bearer(&one, "ada-l").await;
     let mut client = connects(&other, &ada).await;
-    shown_out(&mut client).await;
+    session_revocation(&mut client).await;
     assert_eq!(asks(&other, &ada, "GET", "/campaigns").await.code(), (401, "unauthorized"));
 }
 

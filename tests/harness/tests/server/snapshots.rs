@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use campaign_sync_harness::hub::Hub;
-use campaign_sync_harness::snapshots::{For, Snapshots};
+use campaign_sync_harness::snapshots::{SnapshotPurpose, Snapshots};
 use campaign_sync_support::MemoryLog;
 use serde_json::json;
 
@@ -16,7 +16,8 @@ fn snapshots_that_nobody_asks_for_again_are_forgotten() {
     let hub = Hub::new(Arc::new(MemoryLog::new("epoch-1")));
     hub.append(&id(), 0, &[created(), row(1)]).unwrap();
     let snapshots = Snapshots::default();
-    let taken = Arc::downgrade(&snapshots.take(&hub, &id(), For::Stream, 0, 0).unwrap());
+    let taken =
+        Arc::downgrade(&snapshots.take(&hub, &id(), SnapshotPurpose::Stream, 0, 0).unwrap());
     snapshots.expire(59_999);
     assert!(taken.upgrade().is_some());
     snapshots.expire(60_000);
@@ -28,15 +29,16 @@ fn who_polls_takes_no_snapshot_from_who_downloads_one() {
     let hub = Hub::new(Arc::new(MemoryLog::new("epoch-1")));
     hub.append(&id(), 0, &[created(), row(1)]).unwrap();
     let snapshots = Snapshots::default();
-    let streamed = snapshots.take(&hub, &id(), For::Stream, 2, 0).unwrap();
-    let polled = snapshots.take(&hub, &id(), For::Rest, 2, 0).unwrap();
+    let streamed = snapshots.take(&hub, &id(), SnapshotPurpose::Stream, 2, 0).unwrap();
+    let polled = snapshots.take(&hub, &id(), SnapshotPurpose::Rest, 2, 0).unwrap();
     assert!(Arc::ptr_eq(&polled, &streamed), "it is as new as can be");
     let mut former = Arc::downgrade(&polled);
     for number in 2..12 {
         hub.append(&id(), number, &[row(number)]).unwrap();
-        let polled = snapshots.take(&hub, &id(), For::Rest, number + 1, number).unwrap();
+        let polled =
+            snapshots.take(&hub, &id(), SnapshotPurpose::Rest, number + 1, number).unwrap();
         assert_eq!(polled.head.number, number + 1);
-        snapshots.take(&hub, &id(), For::Repair(&[1]), number + 1, number).unwrap();
+        snapshots.take(&hub, &id(), SnapshotPurpose::Repair(&[1]), number + 1, number).unwrap();
         if number > 2 {
             assert!(former.upgrade().is_none(), "of those who poll one is held");
         }
@@ -54,7 +56,9 @@ fn of_many_who_want_a_snapshot_at_once_one_builds_it() {
     let snapshots = Snapshots::default();
     let taken: Vec<_> = std::thread::scope(|scope| {
         let takers: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| snapshots.take(&hub, &id(), For::Stream, 0, 0).unwrap()))
+            .map(|_| {
+                scope.spawn(|| snapshots.take(&hub, &id(), SnapshotPurpose::Stream, 0, 0).unwrap())
+            })
             .collect();
         takers.into_iter().map(|taker| taker.join().unwrap()).collect()
     });

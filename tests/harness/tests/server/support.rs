@@ -112,7 +112,7 @@ impl Server {
     }
 
     /// The audit trail of a campaign.
-    pub(crate) async fn filed(&self, id: &str) -> Vec<Value> {
+    pub(crate) async fn audit_entry(&self, id: &str) -> Vec<Value> {
         let mut body = self.get(&format!("/campaigns/{id}/transitions")).await.body;
         serde_json::from_value(body["transitions"].take()).unwrap()
     }

@@ -7,11 +7,11 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{Found, rounded};
-use crate::crowd::{Crowd, Manners, Protocol};
+use crate::crowd::{Crowd, Protocol, ServerBehaviour};
 use crate::plan::Plan;
 use crate::process::Usage;
 use crate::server::Server;
-use crate::tally::Tally;
+use crate::tally::DeliveryCounts;
 
 /// Rows a second of each campaign; beside each row's event there is one of progress now and then.
 const RATE: u64 = 2;
@@ -25,12 +25,12 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
         server.create(id, RATE * seconds, RATE).await?;
     }
     let crowd = Rc::new(Crowd::default());
-    let manners = Manners { pings: true, returns: false, after: 0 };
+    let behaviour = ServerBehaviour { pings: true, returns: false, after: 0 };
     let protocol = |index: usize| Protocol::Ours {
         campaigns: vec![ids[index % campaigns].clone()],
         replay: true,
     };
-    let tasks = crowd.gather(plan.connections, server.address, manners, protocol).await?;
+    let tasks = crowd.gather(plan.connections, server.address, behaviour, protocol).await?;
     let (began, before) = (Instant::now(), server.process.usage()?);
     for id in &ids {
         server.begin(id).await?;
@@ -49,7 +49,13 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     Ok(found)
 }
 
-fn judge(plan: &Plan, tally: &Tally, expected: u64, elapsed: f64, usage: [Usage; 2]) -> Found {
+fn judge(
+    plan: &Plan,
+    tally: &DeliveryCounts,
+    expected: u64,
+    elapsed: f64,
+    usage: [Usage; 2],
+) -> Found {
     let [before, after] = usage;
     let cpu = after.cpu - before.cpu;
     let mut found = Found {

@@ -22,7 +22,7 @@ const DEAD: Duration = Duration::from_secs(2);
 const RATE: u64 = 20;
 
 /// How long clients have to be live again at the end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     let mut server = Server::start(plan, "anycable", &[]).await?;
@@ -91,7 +91,7 @@ fn judge(lines: &[Rc<Line>], head: u64, seconds: u64, least_kills: u64) -> Found
 
 /// Waits until all clients are so.
 pub(crate) async fn until(lines: &[Rc<Line>], so: impl Fn(&Seen) -> bool) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + CATCH_UP_TIMEOUT;
     loop {
         let late: Vec<Seen> =
             lines.iter().map(|it| it.seen.borrow().clone()).filter(|it| !so(it)).collect();

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{Found, rounded};
-use crate::crowd::{Crowd, Manners, Protocol};
+use crate::crowd::{Crowd, Protocol, ServerBehaviour};
 use crate::plan::Plan;
 use crate::server::Server;
 
@@ -30,7 +30,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
         Protocol::Ours { campaigns: ids.collect(), replay: true }
     };
     let sockets = count / PER_SOCKET;
-    let tasks = crowd.gather(sockets, server.address, Manners::default(), protocol).await?;
+    let tasks = crowd.gather(sockets, server.address, ServerBehaviour::default(), protocol).await?;
     // Each campaign has one event so far; as numbers they are all the same to the crowd.
     let seen = || {
         let tally = crowd.tally.borrow();

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::{Found, rounded};
-use crate::crowd::{Crowd, Manners, Protocol};
+use crate::crowd::{Crowd, Protocol, ServerBehaviour};
 use crate::plan::Plan;
 use crate::process::{Process, Usage};
 use crate::server::{Peer, Server};
@@ -97,7 +97,8 @@ async fn ours(
         let crowd = Rc::new(Crowd::default());
         let protocol = |_| Protocol::Ours { campaigns: vec![id.to_owned()], replay: true };
         let address = server.address;
-        let tasks = crowd.gather(subscribers, address, Manners::default(), protocol).await?;
+        let tasks =
+            crowd.gather(subscribers, address, ServerBehaviour::default(), protocol).await?;
         crowd.delivered(subscribers as u64).await?;
         let connected = server.process.usage()?.rss;
         let run = Run::begin(&crowd, subscribers as u64, &server.process)?;
@@ -130,8 +131,8 @@ async fn peer(
     let mut peer = Peer::start(plan, script, &[]).await?;
     let rss = peer.process.usage()?.rss;
     let crowd = Rc::new(Crowd::default());
-    let manners = Manners::default();
-    let tasks = crowd.gather(subscribers, peer.address, manners, |_| protocol.clone()).await?;
+    let behaviour = ServerBehaviour::default();
+    let tasks = crowd.gather(subscribers, peer.address, behaviour, |_| protocol.clone()).await?;
     let connected = peer.process.usage()?.rss;
     let count = plan.scaled(EVENTS, 100);
     let mut expected = 0;

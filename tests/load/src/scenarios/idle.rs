@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{Found, rounded};
-use crate::crowd::{Crowd, Manners, Protocol};
+use crate::crowd::{Crowd, Protocol, ServerBehaviour};
 use crate::plan::Plan;
 use crate::server::Server;
 
@@ -17,9 +17,9 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     server.create("idle", 10, 1).await?;
     let before = server.process.usage()?;
     let (crowd, began) = (Rc::new(Crowd::default()), Instant::now());
-    let manners = Manners { pings: true, returns: false, after: 0 };
+    let behaviour = ServerBehaviour { pings: true, returns: false, after: 0 };
     let protocol = |_| Protocol::Ours { campaigns: vec!["idle".to_owned()], replay: false };
-    let tasks = crowd.gather(plan.connections, server.address, manners, protocol).await?;
+    let tasks = crowd.gather(plan.connections, server.address, behaviour, protocol).await?;
     let (connected, connecting) = (server.process.usage()?, began.elapsed());
     sleep(Duration::from_secs(plan.seconds)).await;
     let after = server.process.usage()?;

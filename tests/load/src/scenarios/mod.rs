@@ -11,7 +11,7 @@ pub(crate) mod storm;
 
 use serde_json::Value;
 
-use crate::tally::Tally;
+use crate::tally::DeliveryCounts;
 
 /// What a scenario found.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub(crate) struct Found {
 
 impl Found {
     /// Everything that many times, once, in order; otherwise the promise was not kept.
-    pub(crate) fn expect_whole(&mut self, what: &str, tally: &Tally, expected: u64) {
+    pub(crate) fn expect_whole(&mut self, what: &str, tally: &DeliveryCounts, expected: u64) {
         self.duplicates += tally.duplicates;
         self.out_of_order += tally.out_of_order;
         if !tally.is_whole(expected) {

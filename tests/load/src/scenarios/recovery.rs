@@ -12,12 +12,12 @@ use tokio::time::{Instant, sleep};
 use super::anycable::until;
 use super::{Found, rounded};
 use crate::client::{Client, Line};
-use crate::crowd::{Crowd, Manners, Protocol, address, event_of_socket_io};
+use crate::crowd::{Crowd, Protocol, ServerBehaviour, address, event_of_socket_io};
 use crate::jetstream;
 use crate::plan::Plan;
 use crate::server::{Peer, Server};
 use crate::socket::Socket;
-use crate::tally::{Place, Reader, Tally};
+use crate::tally::{DeliveryCounts, Reader, StreamPlace};
 
 const MISSED: u64 = 100_000;
 
@@ -51,10 +51,10 @@ async fn ours(plan: &Plan, found: &mut Found, missed: u64) -> Result<()> {
     let mut delivered = 0;
     for _ in 0..ROUNDS {
         let crowd = Rc::new(Crowd::default());
-        let manners = Manners { after: 1, ..Manners::default() };
+        let behaviour = ServerBehaviour { after: 1, ..ServerBehaviour::default() };
         let protocol = |_| Protocol::Ours { campaigns: vec!["missed".to_owned()], replay: true };
         let began = Instant::now();
-        let tasks = crowd.gather(1, server.address, manners, protocol).await?;
+        let tasks = crowd.gather(1, server.address, behaviour, protocol).await?;
         crowd.delivered(head - 1).await?;
         // Whatever might come twice would come now.
         sleep(Duration::from_millis(50)).await;
@@ -85,7 +85,7 @@ async fn ours(plan: &Plan, found: &mut Found, missed: u64) -> Result<()> {
 }
 
 /// Events a second from the beginning until the last one arrived.
-fn rate(began: Instant, tally: &Tally) -> f64 {
+fn rate(began: Instant, tally: &DeliveryCounts) -> f64 {
     let last = tally.last.map_or(began, Instant::from_std);
     tally.delivered as f64 / last.duration_since(began).as_secs_f64().max(1e-6)
 }
@@ -98,10 +98,10 @@ pub(crate) fn median(rates: &mut [f64]) -> f64 {
 /// What one of Socket.IO's clients knows of its session.
 #[derive(Default)]
 struct SocketIo {
-    place: Option<Place>,
+    place: Option<StreamPlace>,
     pid: String,
     offset: String,
-    tally: Tally,
+    tally: DeliveryCounts,
 }
 
 impl SocketIo {
@@ -109,7 +109,7 @@ impl SocketIo {
     async fn receive(&mut self, peer: &mut Peer, publish: bool, end: u64) -> Result<Socket> {
         let path = "/socket.io/?EIO=4&transport=websocket";
         let mut socket = Socket::connect(address(0), peer.address, path).await?;
-        let mut place = self.place.unwrap_or(Place { next: 1 });
+        let mut place = self.place.unwrap_or(StreamPlace { next: 1 });
         let reader = Reader::default();
         let (mut say, mut connected) = (Vec::new(), false);
         while place.next <= end {
@@ -158,8 +158,8 @@ async fn socket_io(plan: &Plan, missed: u64) -> Result<Value> {
     let mut rates = Vec::new();
     let (mut delivered, mut repeated) = (0, 0);
     for _ in 0..ROUNDS {
-        client.tally = Tally::default();
-        client.place = Some(Place { next: 2 });
+        client.tally = DeliveryCounts::default();
+        client.place = Some(StreamPlace { next: 2 });
         let began = Instant::now();
         let socket = client.receive(&mut peer, false, missed + 1).await?;
         rates.push(rate(began, &client.tally));

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{Found, rounded};
-use crate::crowd::{Crowd, Manners, Protocol};
+use crate::crowd::{Crowd, Protocol, ServerBehaviour};
 use crate::plan::Plan;
 use crate::server::Server;
 
@@ -26,12 +26,12 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
         server.create(id, RATE * plan.scaled(SECONDS, 6), RATE).await?;
     }
     let crowd = Rc::new(Crowd::default());
-    let manners = Manners { pings: true, returns: true, after: 0 };
+    let behaviour = ServerBehaviour { pings: true, returns: true, after: 0 };
     let protocol = |index: usize| Protocol::Ours {
         campaigns: vec![ids[index % CAMPAIGNS].clone()],
         replay: true,
     };
-    let tasks = crowd.gather(plan.connections, server.address, manners, protocol).await?;
+    let tasks = crowd.gather(plan.connections, server.address, behaviour, protocol).await?;
     for id in &ids {
         server.begin(id).await?;
     }

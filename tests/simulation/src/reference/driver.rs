@@ -13,7 +13,7 @@ use super::super::invariants::{Check, Violation, demand};
 use super::super::network::{Direction, LinkId};
 use super::super::server::log::Campaign;
 use super::super::server::{Document, Kind, Speaker};
-use super::super::world::{Happening, World};
+use super::super::world::{ScheduledEvent, World};
 use super::{Core, moment};
 
 /// Frames that a session may have to write before it closes.
@@ -42,7 +42,7 @@ const ANSWERS: [&str; 6] = [
 
 /// A session and what waits for it.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct ServerSocket {
     session: Session,
     wake: Arc<Notify>,
     /// Messages that are left in the socket for now.
@@ -53,7 +53,7 @@ pub(crate) struct Seat {
     next: BTreeMap<String, u64>,
 }
 
-impl Seat {
+impl ServerSocket {
     /// Whether the server's hub has woken it since this was last asked.
     pub(crate) fn is_woken(&self) -> bool {
         let notified = pin!(self.wake.notified());
@@ -85,13 +85,13 @@ impl Seat {
 
 impl Core {
     /// A connection that has just been opened.
-    pub(crate) fn open(&self, now_ms: u64, link: LinkId) -> Seat {
+    pub(crate) fn open(&self, now_ms: u64, link: LinkId) -> ServerSocket {
         let LinkId { client, visit, connection } = link;
         let (id, wake) = (format!("k-{client}-{visit}-{connection}"), Arc::new(Notify::new()));
         let context = self.context.clone();
         let session = Session::open(moment(now_ms), context, id, wake.clone());
         let due_ms = session.timeout_ms();
-        Seat { session, wake, unread: VecDeque::new(), due_ms, next: BTreeMap::new() }
+        ServerSocket { session, wake, unread: VecDeque::new(), due_ms, next: BTreeMap::new() }
     }
 }
 
@@ -101,9 +101,9 @@ fn member<'t>(text: &'t str, key: &str, end: char) -> Option<&'t str> {
 }
 
 impl World {
-    fn seat(&mut self, link: LinkId) -> Option<&mut Seat> {
+    fn socket(&mut self, link: LinkId) -> Option<&mut ServerSocket> {
         match &mut self.server.sessions.get_mut(&link)?.speaker {
-            Speaker::Core(seat) => Some(seat),
+            Speaker::Core(socket) => Some(socket),
             Speaker::Model(_) => None,
         }
     }
@@ -111,8 +111,8 @@ impl World {
     /// One step of a session, which was woken, is due, or has more to write.
     pub(crate) fn turn(&mut self, link: LinkId) -> Check {
         let now_ms = self.now_ms;
-        let Some(seat) = self.seat(link) else { return Ok(()) };
-        let step = seat.step(now_ms);
+        let Some(socket) = self.socket(link) else { return Ok(()) };
+        let step = socket.step(now_ms);
         match step {
             Step::Frame(frame) => {
                 let documents = self.documents(link, &frame)?;
@@ -127,7 +127,7 @@ impl World {
                 Ok(())
             }
             Step::Close(code, reason) => {
-                self.tally.met("closed", reason);
+                self.totals.met("closed", reason);
                 self.hang_up(link, code);
                 Ok(())
             }
@@ -139,14 +139,14 @@ impl World {
 
     fn wait(&mut self, link: LinkId) -> Check {
         let now_ms = self.now_ms;
-        let Some(seat) = self.seat(link) else { return Ok(()) };
-        let due_ms = seat.session.timeout_ms();
-        let before_ms = std::mem::replace(&mut seat.due_ms, due_ms);
+        let Some(socket) = self.socket(link) else { return Ok(()) };
+        let due_ms = socket.session.timeout_ms();
+        let before_ms = std::mem::replace(&mut socket.due_ms, due_ms);
         demand(due_ms > now_ms, "core", || {
             format!("{link:?} rests at {now_ms} ms and wants to be asked at {due_ms} ms")
         })?;
         if due_ms != before_ms {
-            self.schedule.plan(due_ms, Happening::Beat(link));
+            self.schedule.plan(due_ms, ScheduledEvent::Beat(link));
         }
         Ok(())
     }
@@ -154,22 +154,24 @@ impl World {
     /// Whether a session is due now.
     pub(crate) fn is_due(&mut self, link: LinkId) -> bool {
         let now_ms = self.now_ms;
-        let Some(seat) = self.seat(link).filter(|seat| seat.due_ms <= now_ms) else { return false };
-        seat.due_ms = 0;
+        let Some(socket) = self.socket(link).filter(|socket| socket.due_ms <= now_ms) else {
+            return false;
+        };
+        socket.due_ms = 0;
         true
     }
 
     /// When a connection that has just been opened wants to be asked.
     pub(crate) fn due_ms(&mut self, link: LinkId) -> Option<u64> {
-        self.seat(link).map(|seat| seat.due_ms)
+        self.socket(link).map(|socket| socket.due_ms)
     }
 
     /// A WebSocket ping, which a browser answers by itself if the computer is awake.
     fn ping(&mut self, link: LinkId) {
-        self.tally.met("answer", "ping");
+        self.totals.met("answer", "ping");
         if self.links.get(&link).is_some_and(|wire| wire.carries(Direction::Down)) {
             let at_ms = self.now_ms + self.rng.below(2 * self.plan.delay_ms + 1);
-            self.schedule.plan(at_ms, Happening::Pong(link));
+            self.schedule.plan(at_ms, ScheduledEvent::Pong(link));
         }
     }
 
@@ -178,25 +180,25 @@ impl World {
         let now_ms = self.now_ms;
         let awake = self.clients[link.client].asleep_since_ms.is_none();
         let carries = self.links.get(&link).is_some_and(|wire| wire.carries(Direction::Up));
-        if let Some(seat) = self.seat(link).filter(|_| awake && carries) {
-            seat.session.heard(moment(now_ms));
+        if let Some(socket) = self.socket(link).filter(|_| awake && carries) {
+            socket.session.note_activity(moment(now_ms));
         }
     }
 
     /// The server says goodbye to a connection in order; tells whether it did.
     pub(crate) fn take_leave(&mut self, link: LinkId) -> Result<bool, Violation> {
         let now_ms = self.now_ms;
-        let Some(seat) = self.seat(link) else { return Ok(false) };
-        seat.session.drain(moment(now_ms));
+        let Some(socket) = self.socket(link) else { return Ok(false) };
+        socket.session.drain(moment(now_ms));
         for _ in 0..LAST_FRAMES_MAX {
-            let Some(seat) = self.seat(link) else { break };
-            match seat.step(now_ms) {
+            let Some(socket) = self.socket(link) else { break };
+            match socket.step(now_ms) {
                 Step::Frame(frame) => {
                     let documents = self.documents(link, &frame)?;
                     self.send_down(link, documents);
                 }
                 Step::Close(code, reason) => {
-                    self.tally.met("closed", reason);
+                    self.totals.met("closed", reason);
                     self.hang_up(link, code);
                     return Ok(true);
                 }
@@ -230,8 +232,8 @@ impl World {
         }
         let campaign = member(text, "\"campaignId\":\"", '"').map(str::to_owned);
         let from = member(text, "\"fromSequenceNumber\":", ',').and_then(|it| it.parse().ok());
-        if let (Some(campaign), Some(from), Some(seat)) = (campaign, from, self.seat(link)) {
-            seat.next.insert(campaign, from);
+        if let (Some(campaign), Some(from), Some(socket)) = (campaign, from, self.socket(link)) {
+            socket.next.insert(campaign, from);
         }
     }
 
@@ -240,12 +242,12 @@ impl World {
         let campaign = member(at, "\"campaignId\":\"", '"').unwrap_or_default();
         let number: u64 =
             member(at, "\"sequenceNumber\":", ',').and_then(|it| it.parse().ok()).unwrap_or(0);
-        let log = self.server.shelf.campaigns.get(campaign).map(Campaign::log);
+        let log = self.server.storage.campaigns.get(campaign).map(Campaign::log);
         let committed = log.and_then(|log| log.event(number));
         demand(committed.is_some_and(|it| *it.document == *text), "core", || {
             format!("{link:?} is sent what is not in the log: {text}")
         })?;
-        let next = self.seat(link).and_then(|seat| seat.next.get_mut(campaign));
+        let next = self.socket(link).and_then(|socket| socket.next.get_mut(campaign));
         let follows = next.is_some_and(|next| {
             *next += 1;
             *next == number + 1
@@ -265,7 +267,7 @@ impl World {
             false => ANSWERS.iter().find(|kind| is(kind) || (is("error") && says(kind))),
         };
         if let Some(outcome) = outcome {
-            self.tally.met("core", outcome);
+            self.totals.met("core", outcome);
         }
         if is("connection_ack") {
             Kind::Greeting

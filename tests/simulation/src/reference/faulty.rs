@@ -82,7 +82,7 @@ impl Faulty {
 
 impl EventLog for Faulty {
     delegate_event_log!(
-        inner: epoch, campaigns, head, append, bytes_after, recount, buckets, transactions, file, filed,
+        inner: epoch, campaigns, head, append, bytes_after, recount, buckets, transactions, file, audit_entry,
         truncate, diverge,
     );
 
@@ -112,7 +112,7 @@ impl EventLog for Faulty {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::Keep;
+    use crate::journal::JournalMode;
     use crate::kinds::Kind;
     use crate::reduction::Reduction;
     use crate::survive;
@@ -122,7 +122,7 @@ mod tests {
 
     fn violation(seed: u64, defect: Option<Defect>) -> Option<String> {
         let reduction = Reduction { defect, ..Reduction::default() };
-        let end = survive(seed, &reduction, Keep::Nothing);
+        let end = survive(seed, &reduction, JournalMode::Nothing);
         end.map_or_else(Some, |end| end.violation).map(|it| it.to_string())
     }
 

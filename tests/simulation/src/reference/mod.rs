@@ -29,8 +29,8 @@ use super::invariants::{Check, Violation, demand};
 use super::server::log::Campaign;
 use super::server::session::HEARTBEAT_MS;
 use super::server::state::{Change, RowChange};
-use super::server::{Shelf, wire};
-pub(crate) use driver::Seat;
+use super::server::{Storage, wire};
+pub(crate) use driver::ServerSocket;
 pub(crate) use faulty::Defect;
 use faulty::Faulty;
 
@@ -129,7 +129,7 @@ impl Core {
             kind: wire::kind(change),
             timestamp: wire::timestamp(now_ms),
             data: wire::data(&campaign.id, change, &after).to_string(),
-            filed: None,
+            audit_entry: None,
             counted: None,
         };
         let head = campaign.log().head();
@@ -164,10 +164,10 @@ impl Core {
     }
 
     /// A backup takes the log's place under a new epoch, and the server starts over it.
-    pub(crate) fn restore(&mut self, now_ms: u64, shelf: &mut Shelf) -> Check {
+    pub(crate) fn restore(&mut self, now_ms: u64, storage: &mut Storage) -> Check {
         self.epochs += 1;
         let log = self.backup.backup().renewed(&format!("{LINEAGE}-epoch-{}", self.epochs));
-        for campaign in shelf.campaigns.values_mut() {
+        for campaign in storage.campaigns.values_mut() {
             let head = log.head(&id(&campaign.id)).map_err(failed)?.unwrap_or_default();
             campaign.restore(now_ms, head.number, true);
             let log = campaign.log();

@@ -20,10 +20,10 @@ impl World {
 
     /// By hand in one campaign, or in all of them as retention does it.
     fn forget_history(&mut self, id: &str) -> Check {
-        let Server { core, shelf, .. } = &mut self.server;
-        let (Some(core), Some(campaign)) = (core, shelf.campaigns.get(id)) else { return Ok(()) };
+        let Server { core, storage, .. } = &mut self.server;
+        let (Some(core), Some(campaign)) = (core, storage.campaigns.get(id)) else { return Ok(()) };
         let head = campaign.log().head();
-        self.tally.fault("truncated");
+        self.totals.fault("truncated");
         if self.rng.chance(500) {
             return core.sweep(self.now_ms, self.rng.between(1, head));
         }
@@ -32,16 +32,16 @@ impl World {
     }
 
     fn restore_backup(&mut self) -> Check {
-        self.tally.fault("epoch_changed");
+        self.totals.fault("epoch_changed");
         self.restart("restore")?;
-        let Server { core, shelf, .. } = &mut self.server;
-        core.as_mut().map_or(Ok(()), |core| core.restore(self.now_ms, shelf))
+        let Server { core, storage, .. } = &mut self.server;
+        core.as_mut().map_or(Ok(()), |core| core.restore(self.now_ms, storage))
     }
 
     fn mutate_core(&mut self, id: &str) -> Check {
         let insert = self.rng.chance(400);
-        let Server { core, shelf, .. } = &mut self.server;
-        let (Some(core), Some(campaign)) = (core, shelf.campaigns.get_mut(id)) else {
+        let Server { core, storage, .. } = &mut self.server;
+        let (Some(core), Some(campaign)) = (core, storage.campaigns.get_mut(id)) else {
             return Ok(());
         };
         let states = campaign.log().states_at(campaign.log().head()).map_or(0, <[_]>::len);
@@ -50,7 +50,7 @@ impl World {
         }
         let change = core.mutate(campaign, insert)?;
         campaign.mutate(&change);
-        self.tally.fault("silent_change");
+        self.totals.fault("silent_change");
         if let Change::Rows(rows) = change
             && let Some(RowChange { id: row, .. }) = rows.into_iter().next()
             && self.rng.chance(300)

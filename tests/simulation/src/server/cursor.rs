@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::log::View;
 use super::message::{Ask, Recover};
-use super::{Document, Replays, Sees, Shelf, Snapshot, wire};
+use super::{Document, Replays, Sees, Snapshot, Storage, wire};
 
 /// A position beyond the log may come true: it is waited for so long.
 pub(super) const AHEAD_MS: u64 = 2_000;
 
 /// Where a cursor stands.
 #[derive(Debug)]
-enum Place {
+enum CursorState {
     /// Nothing was asked for yet.
     Idle,
     /// A position beyond the log was asked for; it may come true until then.
@@ -30,7 +30,7 @@ enum Place {
 pub(crate) struct Cursor {
     campaign: String,
     epoch: Rc<str>,
-    place: Place,
+    place: CursorState,
     asks: VecDeque<Ask>,
     /// Numbers that are passed over in silence, against the contract.
     left_out: Option<(u64, u64)>,
@@ -42,7 +42,7 @@ pub(crate) struct Cursor {
 
 /// What a cursor has to say.
 #[derive(Debug)]
-pub(super) enum Say {
+pub(super) enum WriteStep {
     /// This, in one frame.
     Frame(Vec<Document>),
     /// Nothing yet.
@@ -57,7 +57,7 @@ pub(crate) type Outcome = &'static str;
 impl Cursor {
     /// A cursor that nothing was asked of yet.
     pub(crate) fn new(campaign: String) -> Self {
-        let (place, asks) = (Place::Idle, VecDeque::new());
+        let (place, asks) = (CursorState::Idle, VecDeque::new());
         let (left_out, ahead, caught_up) = (None, None, false);
         Self { campaign, epoch: "".into(), place, asks, left_out, ahead, caught_up }
     }
@@ -71,24 +71,24 @@ impl Cursor {
     pub(crate) fn seek(
         &mut self,
         now_ms: u64,
-        shelf: &mut Shelf,
+        storage: &mut Storage,
         sees: Sees,
         wanted: &Recover,
     ) -> (Outcome, Option<Document>) {
-        self.seek_now(now_ms, shelf, sees, wanted, true)
+        self.seek_now(now_ms, storage, sees, wanted, true)
     }
 
     fn seek_now(
         &mut self,
         now_ms: u64,
-        shelf: &mut Shelf,
+        storage: &mut Storage,
         sees: Sees,
         wanted: &Recover,
         may_wait: bool,
     ) -> (Outcome, Option<Document>) {
         let request = Some(wanted.request.as_str());
-        let Some(view) = shelf.view(&self.campaign, now_ms, sees) else {
-            self.place = Place::Idle;
+        let Some(view) = storage.view(&self.campaign, now_ms, sees) else {
+            self.place = CursorState::Idle;
             let answer = recovery(now_ms, &self.campaign, request, "unknown_campaign", None);
             return ("unknown_campaign", Some(answer));
         };
@@ -96,19 +96,19 @@ impl Cursor {
         self.left_out = None;
         self.epoch = epoch.clone();
         let same_log = wanted.epoch.as_deref().is_none_or(|wanted| *wanted == *epoch);
-        if let Some(answer) = self.resume(now_ms, shelf, wanted, oldest) {
+        if let Some(answer) = self.resume(now_ms, storage, wanted, oldest) {
             return ("resumed", Some(answer));
         }
         if same_log && wanted.last > head && may_wait {
-            self.place = Place::Ahead { wanted: wanted.clone(), until_ms: now_ms + AHEAD_MS };
+            self.place = CursorState::Ahead { wanted: wanted.clone(), until_ms: now_ms + AHEAD_MS };
             return ("ahead", None);
         }
         let reaches = wanted.last <= head && wanted.last + 1 >= oldest;
-        let short = head.saturating_sub(wanted.last) <= shelf.manners.replay_max;
-        let replays = shelf.manners.replays;
+        let short = head.saturating_sub(wanted.last) <= storage.behaviour.replay_max;
+        let replays = storage.behaviour.replays;
         let left_over = replays == Replays::LeftOver && wanted.last + 1 < oldest;
         if left_over && same_log && !wanted.snapshot {
-            self.place = Place::At(oldest - 1);
+            self.place = CursorState::At(oldest - 1);
             let at = Some((&*epoch, oldest, head));
             return ("partial", Some(recovery(now_ms, &self.campaign, request, "replay", at)));
         }
@@ -120,12 +120,12 @@ impl Cursor {
             "replay"
         };
         if outcome == "snapshot" {
-            let answer = self.begin_snapshot(now_ms, shelf, sees, request);
+            let answer = self.begin_snapshot(now_ms, storage, sees, request);
             let ahead = same_log && wanted.last > head;
             return (if ahead { "position_ahead" } else { outcome }, Some(answer));
         }
         let (from, to) = self.bounds(replays, wanted.last, (oldest, head));
-        self.place = Place::At(from - 1);
+        self.place = CursorState::At(from - 1);
         let outcome = if from > head { "current" } else { "replay" };
         let at = Some((&*epoch, from, to));
         (outcome, Some(recovery(now_ms, &self.campaign, request, outcome, at)))
@@ -152,12 +152,12 @@ impl Cursor {
     fn resume(
         &mut self,
         now_ms: u64,
-        shelf: &mut Shelf,
+        storage: &mut Storage,
         wanted: &Recover,
         oldest: u64,
     ) -> Option<Document> {
         let resume = wanted.resume.as_ref().filter(|resume| *resume.epoch == *self.epoch)?;
-        let snapshot = shelf.held(now_ms, &self.campaign, &resume.epoch, resume.at)?;
+        let snapshot = storage.held(now_ms, &self.campaign, &resume.epoch, resume.at)?;
         let next = usize::try_from(resume.after_part).ok()?;
         let ahead = wanted.last > resume.at
             && wanted.epoch.as_deref().is_none_or(|epoch| *epoch == *self.epoch);
@@ -167,35 +167,36 @@ impl Cursor {
         let request = wanted.request.clone();
         let at = Some((&*self.epoch, resume.at + 1, resume.at));
         let answer = recovery(now_ms, &self.campaign, Some(&request), "snapshot", at);
-        self.place = Place::Snapshot { snapshot, next, request: Some(request) };
+        self.place = CursorState::Snapshot { snapshot, next, request: Some(request) };
         Some(answer)
     }
 
     fn begin_snapshot(
         &mut self,
         now_ms: u64,
-        shelf: &mut Shelf,
+        storage: &mut Storage,
         sees: Sees,
         request: Option<&str>,
     ) -> Document {
-        let Some(snapshot) = shelf.take(now_ms, &self.campaign, sees) else {
+        let Some(snapshot) = storage.take(now_ms, &self.campaign, sees) else {
             return recovery(now_ms, &self.campaign, request, "unknown_campaign", None);
         };
         let at = Some((&*snapshot.epoch, snapshot.at + 1, snapshot.at));
         let answer = recovery(now_ms, &self.campaign, request, "snapshot", at);
-        self.place = Place::Snapshot { snapshot, next: 0, request: request.map(str::to_owned) };
+        self.place =
+            CursorState::Snapshot { snapshot, next: 0, request: request.map(str::to_owned) };
         answer
     }
 
     /// Whether a position is being waited for.
     pub(super) const fn is_waiting(&self) -> bool {
-        matches!(self.place, Place::Ahead { .. })
+        matches!(self.place, CursorState::Ahead { .. })
     }
 
     /// Whether more will be there soon without anything else happening.
-    pub(super) fn is_behind(&self, now_ms: u64, shelf: &Shelf, sees: Sees) -> bool {
-        let later = shelf.campaigns.get(&self.campaign).map(|it| (it.log().era, it.log().head()));
-        let view = shelf.view(&self.campaign, now_ms, sees);
+    pub(super) fn is_behind(&self, now_ms: u64, storage: &Storage, sees: Sees) -> bool {
+        let later = storage.campaigns.get(&self.campaign).map(|it| (it.log().era, it.log().head()));
+        let view = storage.view(&self.campaign, now_ms, sees);
         later != view.map(|view| (view.log.era, view.head))
     }
 
@@ -204,49 +205,53 @@ impl Cursor {
         if self.epoch == view.log.epoch {
             return;
         }
-        if let Place::At(_) | Place::Snapshot { .. } = self.place {
+        if let CursorState::At(_) | CursorState::Snapshot { .. } = self.place {
             self.epoch = view.log.epoch.clone();
             self.left_out = None;
-            self.place = Place::At(view.log.base().min(view.head));
+            self.place = CursorState::At(view.log.base().min(view.head));
         }
     }
 
     /// What to write next.
-    pub(super) fn write(&mut self, now_ms: u64, shelf: &mut Shelf, sees: Sees) -> Say {
-        let Some(view) = shelf.view(&self.campaign, now_ms, sees) else { return Say::Nothing };
+    pub(super) fn write(&mut self, now_ms: u64, storage: &mut Storage, sees: Sees) -> WriteStep {
+        let Some(view) = storage.view(&self.campaign, now_ms, sees) else {
+            return WriteStep::Nothing;
+        };
         self.follow(view);
         match &mut self.place {
-            Place::Idle => Say::Nothing,
-            Place::Ahead { wanted, until_ms } => {
+            CursorState::Idle => WriteStep::Nothing,
+            CursorState::Ahead { wanted, until_ms } => {
                 if view.known < wanted.last && now_ms < *until_ms {
-                    return Say::Nothing;
+                    return WriteStep::Nothing;
                 }
                 let wanted = wanted.clone();
-                let (outcome, answer) = self.seek_now(now_ms, shelf, sees, &wanted, false);
+                let (outcome, answer) = self.seek_now(now_ms, storage, sees, &wanted, false);
                 self.ahead = Some(outcome);
-                answer.map_or(Say::Nothing, |answer| Say::Frame(vec![answer]))
+                answer.map_or(WriteStep::Nothing, |answer| WriteStep::Frame(vec![answer]))
             }
-            Place::Snapshot { snapshot, next, request } => {
+            CursorState::Snapshot { snapshot, next, request } => {
                 let part = Document::part(now_ms, &snapshot.parts[*next], request.as_deref());
                 *next += 1;
                 let (at, done) = (snapshot.at, *next == snapshot.parts.len());
                 if done {
-                    self.place = Place::At(at);
+                    self.place = CursorState::At(at);
                 }
-                Say::Frame(vec![part])
+                WriteStep::Frame(vec![part])
             }
-            Place::At(number) => {
+            CursorState::At(number) => {
                 let number = *number;
                 if number + 1 < view.oldest() {
                     // What this slow reader needed next has been truncated away.
-                    if shelf.manners.closes_laggards {
-                        return Say::Lagging;
+                    if storage.behaviour.closes_laggards {
+                        return WriteStep::Lagging;
                     }
-                    return Say::Frame(vec![self.begin_snapshot(now_ms, shelf, sees, None)]);
+                    return WriteStep::Frame(vec![
+                        self.begin_snapshot(now_ms, storage, sees, None),
+                    ]);
                 }
-                let batch = if self.asks.is_empty() { shelf.manners.batch } else { u64::MAX };
+                let batch = if self.asks.is_empty() { storage.behaviour.batch } else { u64::MAX };
                 let documents = self.advance(now_ms, view, number, batch);
-                if documents.is_empty() { Say::Nothing } else { Say::Frame(documents) }
+                if documents.is_empty() { WriteStep::Nothing } else { WriteStep::Frame(documents) }
             }
         }
     }
@@ -262,7 +267,7 @@ impl Cursor {
             Some(Document::event(text, &self.campaign, number))
         });
         let mut documents: Vec<_> = events.collect();
-        self.place = Place::At(last);
+        self.place = CursorState::At(last);
         if last == view.head
             && let Some(ask) = self.asks.pop_front()
         {
@@ -272,10 +277,10 @@ impl Cursor {
     }
 
     /// What a `pong` says of this cursor.
-    pub(crate) fn head(&self, now_ms: u64, shelf: &Shelf, sees: Sees) -> Option<Value> {
-        let Place::At(number) = self.place else { return None };
+    pub(crate) fn head(&self, now_ms: u64, storage: &Storage, sees: Sees) -> Option<Value> {
+        let CursorState::At(number) = self.place else { return None };
         // Of a log that was replaced there is nothing to say any more.
-        let view = shelf.view(&self.campaign, now_ms, sees)?;
+        let view = storage.view(&self.campaign, now_ms, sees)?;
         if self.epoch != view.log.epoch {
             return None;
         }
@@ -300,7 +305,7 @@ fn answer(now_ms: u64, campaign: &str, view: View<'_>, ask: &Ask) -> Vec<Documen
         });
         return vec![Document::control(now_ms, "campaign.digest", &data)];
     };
-    let place = wire::Place {
+    let place = wire::EventPosition {
         campaign,
         epoch: &log.epoch,
         number,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::state::{Change, State};
-use super::wire::{self, Place};
+use super::wire::{self, EventPosition};
 
 /// Why a change can be made.
 const ALLOWED: &str = "the workload only makes changes that the server's state allows";
@@ -268,7 +268,7 @@ impl Log {
     fn append(&mut self, campaign: &str, id: Rc<str>, now_ms: u64, change: &Change) {
         let Some(after) = self.state().after(change) else { unreachable!("{ALLOWED}") };
         let previous: &str = self.event_id(self.head());
-        let place = Place {
+        let place = EventPosition {
             campaign,
             epoch: &self.epoch,
             number: self.head() + 1,

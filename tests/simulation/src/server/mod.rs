@@ -17,10 +17,10 @@ use serde_json::Value;
 use session::Session;
 
 use super::network::LinkId;
-use super::reference::{Core, Seat};
+use super::reference::{Core, ServerSocket};
 
 /// A snapshot is held this long after it was last asked for.
-const HELD_MS: u64 = 60_000;
+const SNAPSHOT_TTL_MS: u64 = 60_000;
 
 /// One document that the server writes.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ pub(crate) struct Sees {
 
 /// How the server goes about its work.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Manners {
+pub(crate) struct ServerBehaviour {
     /// Rows of one snapshot part.
     pub(crate) part_rows: usize,
     /// Events written in one go.
@@ -133,11 +133,11 @@ impl Display for Replays {
 
 /// What sessions share.
 #[derive(Debug)]
-pub(crate) struct Shelf {
+pub(crate) struct Storage {
     /// The campaigns, by id.
     pub(crate) campaigns: BTreeMap<String, Campaign>,
     /// How the server goes about its work.
-    pub(crate) manners: Manners,
+    pub(crate) behaviour: ServerBehaviour,
     snapshots: Vec<Held>,
 }
 
@@ -176,7 +176,7 @@ pub(crate) enum Speaker {
     /// The model.
     Model(Session),
     /// A session of the reference server.
-    Core(Box<Seat>),
+    Core(Box<ServerSocket>),
 }
 
 impl Connection {
@@ -197,7 +197,7 @@ impl Connection {
     pub(crate) fn is_woken(&self) -> bool {
         match &self.speaker {
             Speaker::Model(_) => true,
-            Speaker::Core(seat) => seat.is_woken(),
+            Speaker::Core(socket) => socket.is_woken(),
         }
     }
 }
@@ -206,7 +206,7 @@ impl Connection {
 #[derive(Debug)]
 pub(crate) struct Server {
     /// What sessions share.
-    pub(crate) shelf: Shelf,
+    pub(crate) storage: Storage,
     /// The open connections.
     pub(crate) sessions: BTreeMap<LinkId, Connection>,
     /// The server that is really there, where it is not the model.
@@ -217,9 +217,9 @@ pub(crate) struct Server {
 
 impl Server {
     /// A server without campaigns.
-    pub(crate) const fn new(manners: Manners, core: Option<Core>) -> Self {
-        let shelf = Shelf { campaigns: BTreeMap::new(), manners, snapshots: Vec::new() };
-        Self { shelf, sessions: BTreeMap::new(), core, down_until_ms: 0 }
+    pub(crate) const fn new(behaviour: ServerBehaviour, core: Option<Core>) -> Self {
+        let storage = Storage { campaigns: BTreeMap::new(), behaviour, snapshots: Vec::new() };
+        Self { storage, sessions: BTreeMap::new(), core, down_until_ms: 0 }
     }
 
     /// Dies: sockets and held snapshots are gone, logs are not.
@@ -228,12 +228,12 @@ impl Server {
         if let Some(core) = &mut self.core {
             core.kill();
         }
-        self.shelf.snapshots.clear();
+        self.storage.snapshots.clear();
         self.down_until_ms = until_ms;
     }
 }
 
-impl Shelf {
+impl Storage {
     /// What a connection sees of a campaign.
     pub(crate) fn view(&self, campaign: &str, now_ms: u64, sees: Sees) -> Option<View<'_>> {
         let campaign = self.campaigns.get(campaign)?;
@@ -245,10 +245,11 @@ impl Shelf {
         let view = self.view(id, now_ms, sees)?;
         let (log, at) = (view.log, view.head);
         let (epoch, event) = (log.epoch.clone(), log.event_id(at));
-        let place = wire::Place { campaign: id, epoch: &epoch, number: at, event, previous: None };
-        let parts = wire::snapshot(place, view.state(), None, self.manners.part_rows);
+        let place =
+            wire::EventPosition { campaign: id, epoch: &epoch, number: at, event, previous: None };
+        let parts = wire::snapshot(place, view.state(), None, self.behaviour.part_rows);
         let snapshot = Rc::new(Snapshot { epoch: epoch.clone(), at, parts });
-        let (campaign, until_ms) = (id.to_owned(), now_ms + HELD_MS);
+        let (campaign, until_ms) = (id.to_owned(), now_ms + SNAPSHOT_TTL_MS);
         self.snapshots.retain(|held| held.until_ms > now_ms);
         self.snapshots.push(Held { campaign, until_ms, snapshot: snapshot.clone() });
         Some(snapshot)
@@ -269,7 +270,7 @@ impl Shelf {
                 && held.until_ms > now_ms
         };
         let held = self.snapshots.iter_mut().rev().find(same)?;
-        held.until_ms = now_ms + HELD_MS;
+        held.until_ms = now_ms + SNAPSHOT_TTL_MS;
         Some(held.snapshot.clone())
     }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::super::sealed;
-use super::cursor::{AHEAD_MS, Cursor, Say};
+use super::cursor::{AHEAD_MS, Cursor, WriteStep};
 use super::message::Message;
-use super::{Document, Sees, Shelf};
+use super::{Document, Sees, Storage};
 
 /// A client that says nothing for so long is gone.
 const IDLE_MS: u64 = 30_000;
@@ -61,7 +61,7 @@ impl Session {
     pub(crate) fn receive(
         &mut self,
         now_ms: u64,
-        shelf: &mut Shelf,
+        storage: &mut Storage,
         message: Message,
     ) -> (Option<Document>, &'static str) {
         self.heard_ms = now_ms;
@@ -69,7 +69,7 @@ impl Session {
             Message::Init => {
                 self.greeted = true;
                 let data = json!({
-                    "connectionId": "k-1", "protocol": sealed::protocol(shelf.manners.seals),
+                    "connectionId": "k-1", "protocol": sealed::protocol(storage.behaviour.seals),
                     "heartbeatMs": HEARTBEAT_MS, "maxFrameBytes": 1_048_576,
                 });
                 (Some(Document::control(now_ms, "connection_ack", &data)), "ack")
@@ -78,7 +78,9 @@ impl Session {
                 let data = json!({"code": "invalid_message", "message": "no connection_init"});
                 (Some(Document::control(now_ms, "error", &data)), "ungreeted")
             }
-            Message::Subscribe(campaign) => (self.subscribe(now_ms, shelf, campaign), "subscribed"),
+            Message::Subscribe(campaign) => {
+                (self.subscribe(now_ms, storage, campaign), "subscribed")
+            }
             Message::Unsubscribe(campaign) => {
                 self.cursors.remove(&campaign);
                 let data = json!({"campaignId": campaign, "reason": "unsubscribed"});
@@ -87,19 +89,19 @@ impl Session {
             }
             Message::Recover(campaign, wanted) => match self.cursors.get_mut(&campaign) {
                 Some(cursor) => {
-                    let (outcome, answer) = cursor.seek(now_ms, shelf, self.sees, &wanted);
+                    let (outcome, answer) = cursor.seek(now_ms, storage, self.sees, &wanted);
                     (answer, outcome)
                 }
-                None => (not_subscribed(now_ms, shelf, &campaign, &wanted.request), "no_cursor"),
+                None => (not_subscribed(now_ms, storage, &campaign, &wanted.request), "no_cursor"),
             },
             Message::Ask(campaign, ask) => match self.cursors.get_mut(&campaign) {
                 Some(cursor) => {
                     cursor.ask(ask);
                     (None, "asked")
                 }
-                None => (not_subscribed(now_ms, shelf, &campaign, &ask.request), "no_cursor"),
+                None => (not_subscribed(now_ms, storage, &campaign, &ask.request), "no_cursor"),
             },
-            Message::Ping(echo) => (Some(self.pong(now_ms, shelf, Some(echo))), "ping"),
+            Message::Ping(echo) => (Some(self.pong(now_ms, storage, Some(echo))), "ping"),
         };
         if answer.is_some() {
             self.sent_ms = now_ms;
@@ -107,8 +109,8 @@ impl Session {
         (answer, outcome)
     }
 
-    fn subscribe(&mut self, now_ms: u64, shelf: &Shelf, campaign: String) -> Option<Document> {
-        let Some(view) = shelf.view(&campaign, now_ms, self.sees) else {
+    fn subscribe(&mut self, now_ms: u64, storage: &Storage, campaign: String) -> Option<Document> {
+        let Some(view) = storage.view(&campaign, now_ms, self.sees) else {
             let text = "there is no such campaign";
             let data = json!({"code": "unknown_campaign", "message": text, "campaignId": campaign});
             return Some(Document::control(now_ms, "error", &data));
@@ -122,8 +124,8 @@ impl Session {
     }
 
     /// A `pong`, asked for or not.
-    fn pong(&self, now_ms: u64, shelf: &Shelf, echo: Option<u64>) -> Document {
-        let head = |cursor: &Cursor| cursor.head(now_ms, shelf, self.sees);
+    fn pong(&self, now_ms: u64, storage: &Storage, echo: Option<u64>) -> Document {
+        let head = |cursor: &Cursor| cursor.head(now_ms, storage, self.sees);
         let heads: Vec<_> = self.cursors.values().filter_map(head).collect();
         Document::control(now_ms, "pong", &json!({"timestamp": echo, "heads": heads}))
     }
@@ -136,27 +138,27 @@ impl Session {
     }
 
     /// What to write next.
-    pub(crate) fn write(&mut self, now_ms: u64, shelf: &mut Shelf) -> Writing {
+    pub(crate) fn write(&mut self, now_ms: u64, storage: &mut Storage) -> Writing {
         let mut writing = Writing::default();
         let sees = self.sees;
         for cursor in self.cursors.values_mut() {
-            match cursor.write(now_ms, shelf, sees) {
-                Say::Frame(documents) => writing.frames.push(documents),
-                Say::Nothing => {}
-                Say::Lagging => writing.lags = true,
+            match cursor.write(now_ms, storage, sees) {
+                WriteStep::Frame(documents) => writing.frames.push(documents),
+                WriteStep::Nothing => {}
+                WriteStep::Lagging => writing.lags = true,
             }
             writing.outcomes.extend(cursor.ahead.take());
         }
         if self.cursors.values().any(Cursor::is_waiting) {
             writing.again_in_ms = Some(AHEAD_MS);
         }
-        let behind = |cursor: &Cursor| cursor.is_behind(now_ms, shelf, sees);
+        let behind = |cursor: &Cursor| cursor.is_behind(now_ms, storage, sees);
         if sees.lag_ms > 0 && self.cursors.values().any(behind) {
             writing.again_in_ms = Some(REPLICA_MS);
         }
         let caught_up = |cursor: &mut Cursor| std::mem::take(&mut cursor.caught_up);
         if self.cursors.values_mut().any(caught_up) {
-            writing.frames.push(vec![self.pong(now_ms, shelf, None)]);
+            writing.frames.push(vec![self.pong(now_ms, storage, None)]);
         }
         if !writing.frames.is_empty() {
             self.sent_ms = now_ms;
@@ -165,12 +167,12 @@ impl Session {
     }
 
     /// The `pong` that is due after silence.
-    pub(crate) fn beat(&mut self, now_ms: u64, shelf: &Shelf) -> Option<Document> {
+    pub(crate) fn beat(&mut self, now_ms: u64, storage: &Storage) -> Option<Document> {
         if !self.greeted || now_ms < self.sent_ms + HEARTBEAT_MS {
             return None;
         }
         self.sent_ms = now_ms;
-        Some(self.pong(now_ms, shelf, None))
+        Some(self.pong(now_ms, storage, None))
     }
 
     /// Whether the client has said nothing for too long.
@@ -179,8 +181,13 @@ impl Session {
     }
 }
 
-fn not_subscribed(now_ms: u64, shelf: &Shelf, campaign: &str, request: &str) -> Option<Document> {
-    let known = shelf.campaigns.contains_key(campaign);
+fn not_subscribed(
+    now_ms: u64,
+    storage: &Storage,
+    campaign: &str,
+    request: &str,
+) -> Option<Document> {
+    let known = storage.campaigns.contains_key(campaign);
     let code = if known { "invalid_message" } else { "unknown_campaign" };
     let data = json!({
         "code": code, "message": "not subscribed", "campaignId": campaign, "requestId": request,

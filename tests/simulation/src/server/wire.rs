@@ -11,7 +11,7 @@ use super::state::{Change, Record, Row, RowChange, State, Transition};
 
 /// Where an event stands.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct EventPosition<'a> {
     pub(crate) campaign: &'a str,
     pub(crate) epoch: &'a str,
     pub(crate) number: u64,
@@ -30,7 +30,12 @@ pub(crate) fn timestamp(at_ms: u64) -> String {
 }
 
 /// The document of an event; `after` is the state that it leads to.
-pub(crate) fn event(at_ms: u64, place: Place<'_>, change: &Change, after: &State) -> String {
+pub(crate) fn event(
+    at_ms: u64,
+    place: EventPosition<'_>,
+    change: &Change,
+    after: &State,
+) -> String {
     let kind = Value::from(kind(change)).to_string();
     let data = data(place.campaign, change, after).to_string();
     let data = sealed::data(place, self::kind(change), data);
@@ -192,7 +197,7 @@ pub(crate) fn complete(id: &str, row: &Row) -> String {
 /// The data of every part of a snapshot of `state`, of some buckets or of all, without its end: see
 /// [`finish_part`].
 pub(crate) fn snapshot(
-    place: Place<'_>,
+    place: EventPosition<'_>,
     state: &State,
     buckets: Option<&[u8]>,
     part_rows: usize,
@@ -201,21 +206,21 @@ pub(crate) fn snapshot(
 }
 
 /// The state as REST answers it.
-pub(crate) fn answer(place: Place<'_>, state: &State) -> Option<String> {
+pub(crate) fn answer(place: EventPosition<'_>, state: &State) -> Option<String> {
     let parts = parts(place, state, None, usize::MAX, false);
     parts.first().map(|part| sealed::answer(place, finish_part(part, None)))
 }
 
 /// The same without its position, as from a server without v1.
 pub(crate) fn answer_without_place(campaign: &str, state: &State) -> Option<String> {
-    let nowhere = Place { campaign, epoch: "", number: 0, event: "", previous: None };
+    let nowhere = EventPosition { campaign, epoch: "", number: 0, event: "", previous: None };
     let parts = parts(nowhere, state, None, usize::MAX, false);
     let place = "\"epoch\":\"\",\"sequenceNumber\":0,\"eventId\":\"\",";
     parts.first().map(|part| finish_part(part, None).replacen(place, "", 1))
 }
 
 fn parts(
-    place: Place<'_>,
+    place: EventPosition<'_>,
     state: &State,
     buckets: Option<&[u8]>,
     part_rows: usize,
@@ -230,7 +235,7 @@ fn parts(
         lists.push(&[]);
     }
     let parts = lists.len();
-    let Place { campaign, epoch, number, event, .. } = place;
+    let EventPosition { campaign, epoch, number, event, .. } = place;
     let (count, digest) = (state.rows.len(), state.digest);
     let part = |(index, rows): (usize, &[&str])| {
         let mut content = format!("\"domains\":[{}]", rows.join(","));

@@ -25,7 +25,7 @@ pub(in crate::log) struct Batch {
     pub(in crate::log) expected: u64,
     /// What the transaction log files with which of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(in crate::log) filed: Vec<(u64, Transaction)>,
+    pub(in crate::log) audit_entry: Vec<(u64, Transaction)>,
     /// The documents.
     #[serde(skip)]
     pub(in crate::log) documents: Vec<Arc<str>>,
@@ -63,7 +63,7 @@ pub(in crate::log) enum Body {
     /// A refusal, to be filed.
     #[serde(rename = "refusal")]
     Filed {
-        filed: Box<Transaction>,
+        audit_entry: Box<Transaction>,
     },
     Image(Box<Image>),
 }
@@ -71,16 +71,16 @@ pub(in crate::log) enum Body {
 impl Batch {
     /// The events that `drafts` became.
     pub(super) fn new(expected: u64, drafts: &[Draft], events: &[Event]) -> Self {
-        let filed = drafts.iter().zip(events).filter_map(|(draft, event)| {
-            draft.filed.as_ref().map(|filed| (event.number, filed.clone()))
+        let audit_entry = drafts.iter().zip(events).filter_map(|(draft, event)| {
+            draft.audit_entry.as_ref().map(|audit_entry| (event.number, audit_entry.clone()))
         });
         let documents = events.iter().map(|event| event.document.clone()).collect();
-        Self { expected, filed: filed.collect(), documents }
+        Self { expected, audit_entry: audit_entry.collect(), documents }
     }
 
     /// What the transaction log files with that event.
-    pub(in crate::log) fn filed(&self, number: u64) -> Option<&Transaction> {
-        self.filed.iter().find(|(it, _)| *it == number).map(|(_, filed)| filed)
+    pub(in crate::log) fn audit_entry(&self, number: u64) -> Option<&Transaction> {
+        self.audit_entry.iter().find(|(it, _)| *it == number).map(|(_, audit_entry)| audit_entry)
     }
 }
 

@@ -13,7 +13,7 @@ use async_nats::{ConnectOptions, ServerAddr};
 use tokio::runtime::{Builder, Runtime};
 
 use super::super::LogError;
-use super::timing::PATIENCE;
+use super::timing::CLUSTER_TIMEOUT;
 
 /// The stream.
 pub(super) const STREAM: &str = "campaign-sync";
@@ -79,7 +79,7 @@ impl Bridge {
         let new_epoch = new_epoch.to_owned();
         let opened = wait(&runtime, async move {
             let (context, payload_max) = connect(&servers).await?;
-            let until = Instant::now() + PATIENCE;
+            let until = Instant::now() + CLUSTER_TIMEOUT;
             loop {
                 // A cluster that has just been started has no leader yet.
                 match open_stream(&context, &new_epoch, renew, replicas(&servers)).await {

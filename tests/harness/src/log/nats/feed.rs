@@ -18,7 +18,7 @@ use super::batch::{Body, PART};
 use super::bridge::{RETRY, STREAM, SUBJECT};
 use super::follow::{Reader, follow};
 use super::shared::{Outcome, Shared};
-use super::timing::PATIENCE;
+use super::timing::CLUSTER_TIMEOUT;
 
 /// Reads for as long as it is the stream of that epoch.
 pub(super) async fn run(shared: Arc<Shared>, context: Context, epoch: String) {
@@ -26,7 +26,7 @@ pub(super) async fn run(shared: Arc<Shared>, context: Context, epoch: String) {
     loop {
         let Err(ended) = follow(&context, STREAM, &mut feed).await;
         match ended {
-            Ended::Again(error) => tracing::warn!(event = "log_feed_interrupted", %error),
+            Ended::Retry(error) => tracing::warn!(event = "log_feed_interrupted", %error),
             Ended::ForGood(reason) => {
                 tracing::error!(event = "log_feed_ended", reason);
                 return feed.shared.fail(reason);
@@ -38,14 +38,14 @@ pub(super) async fn run(shared: Arc<Shared>, context: Context, epoch: String) {
 
 enum Ended {
     /// The stream could not be read.
-    Again(LogError),
+    Retry(LogError),
     /// There is no sense in reading on.
     ForGood(String),
 }
 
 impl From<LogError> for Ended {
     fn from(error: LogError) -> Self {
-        Self::Again(error)
+        Self::Retry(error)
     }
 }
 
@@ -172,7 +172,7 @@ impl Feed {
             Some(keys) => keys.open_message(campaign, text)?.into(),
             None => Cow::Borrowed(text),
         };
-        let (body, until) = (Body::decode(&text)?, Instant::now() + PATIENCE);
+        let (body, until) = (Body::decode(&text)?, Instant::now() + CLUSTER_TIMEOUT);
         loop {
             match self.apply(campaign, &body, first, last) {
                 // Unless nobody else has it any more.
@@ -202,9 +202,9 @@ impl Feed {
                 self.shared.tell(campaign, &appended);
                 Outcome::Appended(Box::new(appended))
             })),
-            Body::Filed { filed } => {
-                let filed = copy.apply_filed(campaign, filed, last)?;
-                Ok(filed.then_some(Outcome::Filed))
+            Body::Filed { audit_entry } => {
+                let audit_entry = copy.apply_filed(campaign, audit_entry, last)?;
+                Ok(audit_entry.then_some(Outcome::Filed))
             }
             Body::Image(image) => {
                 let (installed, is_head) = copy.install(campaign, image, last)?;

@@ -13,7 +13,7 @@ use super::super::LogError;
 
 /// After this much silence the leader is asked whether there was something to hear: the consumer may
 /// have died with the server that it was on.
-pub(super) const SILENCE: Duration = Duration::from_secs(1);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Whoever reads a stream.
 pub(super) trait Reader {
@@ -46,7 +46,7 @@ pub(super) async fn follow<R: Reader>(
     let consumer = stream.create_consumer(consumer).await.map_err(LogError::storage)?;
     let mut messages = consumer.messages().await.map_err(LogError::storage)?;
     loop {
-        match timeout(SILENCE, messages.next()).await {
+        match timeout(POLL_INTERVAL, messages.next()).await {
             Ok(Some(message)) => {
                 let message = message.map_err(LogError::storage)?;
                 let sequence = message.info().map_err(LogError::storage)?.stream_sequence;

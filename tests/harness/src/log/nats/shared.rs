@@ -60,7 +60,7 @@ impl Shared {
     }
 
     /// Sets who hears of appends; `false` if somebody does already.
-    pub(super) fn observe(&self, observer: Observer) -> bool {
+    pub(super) fn set_listener(&self, observer: Observer) -> bool {
         self.observer.set(observer).is_ok()
     }
 

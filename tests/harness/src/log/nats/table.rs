@@ -19,8 +19,8 @@ use tokio::time::{sleep, timeout};
 
 use super::super::LogError;
 use super::bridge::{RETRY, connect, connected, find_stream, replicas};
-use super::follow::{Reader, SILENCE, end_of, follow};
-use super::timing::PATIENCE;
+use super::follow::{POLL_INTERVAL, Reader, end_of, follow};
+use super::timing::CLUSTER_TIMEOUT;
 
 /// The stream.
 const STREAM: &str = "campaign-sync-sessions";
@@ -39,14 +39,14 @@ const ASK_PAUSE: Duration = Duration::from_millis(100);
 
 /// A stream that ends before what was read of it is another one, unless its leader is only behind: that
 /// passes within this.
-const BEHIND: Duration = Duration::from_secs(10);
+const LAG_GRACE: Duration = Duration::from_secs(10);
 
 /// Hears of a row, by its key, and what it says now; or of nothing, when the stream is another one and
 /// all that was heard before is void.
 pub type Listener = Box<dyn Fn(Option<(&str, &str)>) + Send + Sync>;
 
 /// The table. Of the runtime that it was opened on.
-pub struct NatsTable {
+pub struct SharedKvTable {
     context: Context,
     /// Everything up to this message has been heard.
     seen: watch::Receiver<u64>,
@@ -55,13 +55,13 @@ pub struct NatsTable {
     _tasks: JoinSet<()>,
 }
 
-impl fmt::Debug for NatsTable {
+impl fmt::Debug for SharedKvTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NatsTable").finish_non_exhaustive()
+        f.debug_struct("SharedKvTable").finish_non_exhaustive()
     }
 }
 
-impl NatsTable {
+impl SharedKvTable {
     /// Opens or creates it on these servers, and reads it to its end. Rows are kept that long. Calls
     /// `asked` whenever the cluster is asked what there is.
     ///
@@ -94,13 +94,13 @@ impl NatsTable {
                 sleep(RETRY).await;
             }
         };
-        timeout(PATIENCE, found).await.map_err(LogError::storage)?;
+        timeout(CLUSTER_TIMEOUT, found).await.map_err(LogError::storage)?;
         let (told, seen) = watch::channel(0);
         let (wanted, wishes) = watch::channel(0);
         let (answers, answered) = watch::channel((0, false));
         let mut tasks = JoinSet::new();
         tasks.spawn(run(context.clone(), told, listener));
-        caught_up(&context, seen.clone(), PATIENCE).await?;
+        caught_up(&context, seen.clone(), CLUSTER_TIMEOUT).await?;
         tasks.spawn(answer(context.clone(), seen.clone(), wishes, answers, asked));
         Ok(Self { context, seen, wanted, answered, _tasks: tasks })
     }
@@ -191,7 +191,7 @@ async fn caught_up(
     let caught_up = async {
         loop {
             // Who died with the question on its way answers nothing; the next leader does.
-            match timeout(SILENCE, context.get_stream(STREAM)).await {
+            match timeout(POLL_INTERVAL, context.get_stream(STREAM)).await {
                 Ok(Ok(stream)) => break heard(seen, end_of(stream.cached_info())).await,
                 Ok(Err(_)) | Err(_) => sleep(RETRY).await,
             }
@@ -202,14 +202,14 @@ async fn caught_up(
 
 /// Which stream it is that was read.
 #[derive(Debug, Default)]
-pub struct Lineage {
+pub struct StreamIdentity {
     created: Option<i128>,
     behind_since: Option<Instant>,
 }
 
 /// What a stream is to whoever has read one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kinship {
+pub enum StreamIdentityCheck {
     /// The one that was read.
     Same,
     /// The same, as told by a leader that has less of it than was read; for now.
@@ -218,21 +218,27 @@ pub enum Kinship {
     Other,
 }
 
-impl Lineage {
+impl StreamIdentity {
     /// What the stream is that was created at `created` and ends with message `end`, to whoever has read
     /// up to `seen`.
-    pub fn meets(&mut self, created: i128, end: u64, seen: u64, now: Instant) -> Kinship {
+    pub fn compare(
+        &mut self,
+        created: i128,
+        end: u64,
+        seen: u64,
+        now: Instant,
+    ) -> StreamIdentityCheck {
         let known = *self.created.get_or_insert(created);
         if known == created && end >= seen {
             self.behind_since = None;
-            return Kinship::Same;
+            return StreamIdentityCheck::Same;
         }
         let since = *self.behind_since.get_or_insert(now);
-        if known == created && now.duration_since(since) < BEHIND {
-            return Kinship::Behind;
+        if known == created && now.duration_since(since) < LAG_GRACE {
+            return StreamIdentityCheck::Behind;
         }
         *self = Self { created: Some(created), behind_since: None };
-        Kinship::Other
+        StreamIdentityCheck::Other
     }
 }
 
@@ -240,8 +246,8 @@ impl Lineage {
 async fn run(mut context: Context, told: watch::Sender<u64>, listener: Listener) {
     // A question that a leader took along when it died is soon asked again: there are five seconds in
     // all to show somebody out.
-    context.set_timeout(SILENCE);
-    let mut rows = Listening { told, listener, lineage: Lineage::default() };
+    context.set_timeout(POLL_INTERVAL);
+    let mut rows = TableFollower { told, listener, identity: StreamIdentity::default() };
     loop {
         let Err(error) = follow(&context, STREAM, &mut rows).await;
         tracing::warn!(event = "sessions_interrupted", %error);
@@ -249,21 +255,21 @@ async fn run(mut context: Context, told: watch::Sender<u64>, listener: Listener)
     }
 }
 
-struct Listening {
+struct TableFollower {
     told: watch::Sender<u64>,
     listener: Listener,
-    lineage: Lineage,
+    identity: StreamIdentity,
 }
 
-impl Reader for Listening {
+impl Reader for TableFollower {
     type Error = LogError;
 
     fn meet(&mut self, stream: &Info) -> Result<(), LogError> {
         let (created, end) = (stream.created.unix_timestamp_nanos(), stream.state.last_sequence);
-        match self.lineage.meets(created, end, self.seen(), Instant::now()) {
-            Kinship::Same => Ok(()),
-            Kinship::Behind => Err(LogError::storage("the leader is behind")),
-            Kinship::Other => {
+        match self.identity.compare(created, end, self.seen(), Instant::now()) {
+            StreamIdentityCheck::Same => Ok(()),
+            StreamIdentityCheck::Behind => Err(LogError::storage("the leader is behind")),
+            StreamIdentityCheck::Other => {
                 (self.listener)(None);
                 self.told.send_replace(0);
                 Err(LogError::storage("the stream is another one"))

@@ -3,4 +3,4 @@
 use std::time::Duration;
 
 /// How long an append waits for the stream, a change of its leader included.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const CLUSTER_TIMEOUT: Duration = Duration::from_secs(30);

@@ -27,7 +27,7 @@ pub(super) fn append(
     expected: u64,
     drafts: &[Draft],
 ) -> Result<Appended> {
-    let keys = drafts.iter().filter_map(|draft| draft.filed.as_ref()?.key.as_deref());
+    let keys = drafts.iter().filter_map(|draft| draft.audit_entry.as_ref()?.key.as_deref());
     let mut appending = Appending::begin(on, composer.epoch, expected, keys)?;
     for draft in drafts {
         if let Some(counted) = &draft.counted
@@ -36,7 +36,7 @@ pub(super) fn append(
             return Err(LogError::Conflict { head: counted.head.number });
         }
         let event = appending.chain.next(on.id, draft, composer.keys)?;
-        appending.add(draft.kind, &draft.data, event.document, draft.filed.as_ref())?;
+        appending.add(draft.kind, &draft.data, event.document, draft.audit_entry.as_ref())?;
     }
     appending.end()
 }
@@ -65,7 +65,7 @@ impl<'t> Appending<'t> {
         let (head, stand) = on.state()?.unwrap_or_default();
         let mut is_next = head.number == expected;
         for key in keys {
-            is_next = is_next && on.filed(key)?.is_none();
+            is_next = is_next && on.audit_entry(key)?.is_none();
         }
         if !is_next {
             return Err(LogError::Conflict { head: head.number });
@@ -84,14 +84,14 @@ impl<'t> Appending<'t> {
         kind: &str,
         data: &str,
         document: Arc<str>,
-        filed: Option<&Transaction>,
+        audit_entry: Option<&Transaction>,
     ) -> Result<()> {
         let on = self.fold.table;
         self.fold.event(on.id, kind, data)?;
         self.end_byte += document.len() as u64;
         on.insert(&self.chain, kind, &document, self.end_byte)?;
-        if let Some(filed) = filed {
-            on.file(&filed.complete(
+        if let Some(audit_entry) = audit_entry {
+            on.file(&audit_entry.complete(
                 on.id,
                 (self.chain.number, &self.chain.event_id),
                 &self.fold.stand,

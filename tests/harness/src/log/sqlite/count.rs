@@ -7,7 +7,7 @@ use campaign_sync::protocol::digest::{RowFields, RowHasher};
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::{Connection, Result};
 
-use super::super::{Recount, Tally};
+use super::super::{PhaseCounts, Recount};
 use super::within::Within;
 
 /// What [`RowsDigest`] takes, in that order.
@@ -68,7 +68,7 @@ impl Within<'_> {
              FROM domains WHERE campaign_id = ?1"
         );
         self.on.prepare_cached(&sql)?.query_row([self.id.as_str()], |row| {
-            let tally = Tally {
+            let tally = PhaseCounts {
                 rows: row.get(0)?,
                 dns_done: row.get(1)?,
                 resolved: row.get(2)?,

@@ -9,7 +9,7 @@ use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params};
 
-use super::super::{Event, Head, Row, RowQuery, Stand, Transaction, View};
+use super::super::{CampaignState, Event, Head, Row, RowQuery, Transaction, View};
 use super::rows::{COLUMNS, row};
 use super::within::Within;
 
@@ -25,7 +25,7 @@ impl Within<'_> {
     }
 
     /// The campaign without its rows.
-    pub(super) fn state(self) -> rusqlite::Result<Option<(Head, Stand)>> {
+    pub(super) fn state(self) -> rusqlite::Result<Option<(Head, CampaignState)>> {
         let mut statement =
             self.on.prepare_cached("SELECT * FROM campaigns WHERE campaign_id = ?1")?;
         statement.query_row([self.id.as_str()], state).optional()
@@ -124,14 +124,14 @@ impl Within<'_> {
         rows.collect()
     }
 
-    pub(super) fn filed(self, key: &str) -> rusqlite::Result<Option<Transaction>> {
+    pub(super) fn audit_entry(self, key: &str) -> rusqlite::Result<Option<Transaction>> {
         let sql =
             format!("SELECT {FILED} FROM transaction_log WHERE campaign_id = ?1 AND key = ?2");
         self.on.prepare_cached(&sql)?.query_row([self.id.as_str(), key], transaction).optional()
     }
 }
 
-fn state(row: &SqlRow<'_>) -> rusqlite::Result<(Head, Stand)> {
+fn state(row: &SqlRow<'_>) -> rusqlite::Result<(Head, CampaignState)> {
     let record = CampaignRecord {
         name: row.get(1)?,
         phase: Phase::parse(&row.get::<_, String>(2)?).unwrap_or(Phase::Setup),
@@ -156,7 +156,7 @@ fn state(row: &SqlRow<'_>) -> rusqlite::Result<(Head, Stand)> {
         domains_count: row.get(18)?,
         domains_digest: Digest::parse(&row.get::<_, String>(19)?).unwrap_or_default(),
     };
-    Ok((head, Stand { record, settings, deleted: row.get(14)? }))
+    Ok((head, CampaignState { record, settings, deleted: row.get(14)? }))
 }
 
 const ALL_ROWS: &str = "campaign_id = ?1";

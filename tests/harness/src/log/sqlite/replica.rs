@@ -14,7 +14,7 @@ use campaign_sync::protocol::{CampaignId, Code, Digest, EventHash};
 use super::super::compose::Chain;
 use super::super::fold::{Fold, Table as _};
 use super::super::nats::batch::{Batch, Image};
-use super::super::{Appended, Draft, Head, LogError, Result, Stand, Transaction};
+use super::super::{Appended, CampaignState, Draft, Head, LogError, Result, Transaction};
 use super::SqliteLog;
 use super::append::{Appending, append};
 use super::meta::{number, put_number};
@@ -55,7 +55,7 @@ impl SqliteLog {
 
     /// Unlike a log of its own, a copy needs no mark: an earlier state of it is one that has read less.
     fn open_copy(path: &Path, epoch: &str) -> Result<Self> {
-        let held = super::holder::hold(path)?;
+        let held = super::lock::acquire(path)?;
         let writer = super::connect(path)?;
         let epoch = super::epoch(&writer, epoch, false)?;
         Ok(Self::over(path, writer, epoch, false, held))
@@ -92,14 +92,15 @@ impl SqliteLog {
         batch: &Batch,
     ) -> Result<Option<Appended>> {
         let applied = self.writing(|tx| {
-            let keys = batch.filed.iter().filter_map(|(_, filed)| filed.key.as_deref());
+            let keys =
+                batch.audit_entry.iter().filter_map(|(_, audit_entry)| audit_entry.key.as_deref());
             let mut appending =
                 Appending::begin(within(tx, campaign), &self.epoch, batch.expected, keys)?;
             for document in &batch.documents {
                 let keys = self.keys.as_deref();
                 let (kind, data) = follow(&mut appending.chain, campaign, document, keys)?;
-                let filed = batch.filed(appending.chain.number);
-                appending.add(kind, &data, document.clone(), filed)?;
+                let audit_entry = batch.audit_entry(appending.chain.number);
+                appending.add(kind, &data, document.clone(), audit_entry)?;
             }
             appending.end()
         });
@@ -238,7 +239,7 @@ fn replace(on: Within<'_>, log: &SqliteLog, image: &Image) -> Result<()> {
         domains_count: image.rows.len() as u64,
         domains_digest: Digest::default(),
     };
-    let mut fold = Fold::from(head, Stand::default(), on);
+    let mut fold = Fold::from(head, CampaignState::default(), on);
     for row in &image.rows {
         let hash = row.hash(&mut fold.hasher);
         fold.head.domains_digest.add(hash);

@@ -8,7 +8,7 @@ use super::super::compose::Chain;
 use super::super::divergence::{Kind, changed};
 use super::super::fold::Table;
 use super::super::{
-    ACCEPTED, Divergence, Head, LogError, REFUSALS_MAX, Result, Row, Stand, Transaction,
+    ACCEPTED, CampaignState, Divergence, Head, LogError, REFUSALS_MAX, Result, Row, Transaction,
 };
 use super::within::Within;
 
@@ -81,7 +81,7 @@ impl Within<'_> {
     }
 
     /// Writes the campaign as it is after its last event.
-    pub(super) fn put_campaign(self, stand: &Stand, head: &Head) -> rusqlite::Result<()> {
+    pub(super) fn put_campaign(self, stand: &CampaignState, head: &Head) -> rusqlite::Result<()> {
         let (record, counters) = (&stand.record, &stand.record.counters);
         let settings = serde_json::to_string(&stand.settings).unwrap_or_default();
         self.on

@@ -25,7 +25,7 @@ fn path(db: &Path) -> PathBuf {
 }
 
 /// Whether the database is another one than this place had last, or an earlier state of it.
-pub(super) fn is_foreign(on: &Connection, db: &Path) -> rusqlite::Result<bool> {
+pub(super) fn is_restored_backup(on: &Connection, db: &Path) -> rusqlite::Result<bool> {
     let Some(generation) = number(on, GENERATION)? else { return Ok(false) };
     let mark = fs::read_to_string(path(db)).ok().and_then(|text| text.trim().parse::<u64>().ok());
     Ok(mark.is_none_or(|mark| generation < mark))

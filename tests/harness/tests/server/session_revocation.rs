@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
 use campaign_sync_harness::access::{Access, SESSIONS_MAX, token_hash};
-use campaign_sync_harness::log::nats::table::{Kinship, Lineage};
+use campaign_sync_harness::log::nats::table::{StreamIdentity, StreamIdentityCheck};
 use campaign_sync_harness::log::place::LogPlace;
 use campaign_sync_support::MemoryLog;
 use serde_json::json;
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::core::Room;
 use super::nats::{NEVER, Nats};
 use super::sessions::{asks, bearer, connects, guarded, user};
-use super::shared_sessions::{Line, guarded_at, logs_in, nats, revokes, shown_out};
+use super::shared_sessions::{Line, guarded_at, logs_in, nats, revokes, session_revocation};
 use super::support::Server;
 
 /// The operator ends the sessions of bob-m.
@@ -36,9 +36,9 @@ async fn a_user_whom_a_server_does_not_know_is_shown_out_there_all_the_same() {
     let (mut one, mut other) = (connects(&with, &first).await, connects(&with, &second).await);
     assert_eq!(asks(&without, &first, "GET", "/campaigns").await.code(), (401, "unauthorized"));
     assert_eq!(asks(&without, &first, "POST", "/auth/logout").await.status, 200);
-    shown_out(&mut one).await;
+    session_revocation(&mut one).await;
     assert_eq!(shows_bob_out(&without).await, json!({"ended": 1}));
-    shown_out(&mut other).await;
+    session_revocation(&mut other).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,7 +81,7 @@ async fn one_session_more_than_a_user_may_have_ends_the_oldest_at_every_server()
     let mut oldest = connects(&other, &token(0)).await;
     let mut next = connects(&other, &token(1)).await;
     bearer(&one, "ada-l").await;
-    shown_out(&mut oldest).await;
+    session_revocation(&mut oldest).await;
     next.say(json!({"type": "ping"})).await;
     next.control("pong").await;
 }
@@ -90,15 +90,19 @@ async fn one_session_more_than_a_user_may_have_ends_the_oldest_at_every_server()
 fn a_leader_that_is_behind_ends_nobodys_session_unless_it_stays_so() {
     let began = Instant::now();
     let at = |seconds| began + Duration::from_secs(seconds);
-    let mut lineage = Lineage::default();
-    assert_eq!(lineage.meets(1, 5, 0, at(0)), Kinship::Same);
-    assert_eq!(lineage.meets(1, 4, 5, at(1)), Kinship::Behind);
-    assert_eq!(lineage.meets(1, 4, 5, at(10)), Kinship::Behind);
-    assert_eq!(lineage.meets(1, 6, 5, at(11)), Kinship::Same, "it has caught up");
-    assert_eq!(lineage.meets(1, 4, 6, at(20)), Kinship::Behind, "and this is another time");
-    assert_eq!(lineage.meets(1, 4, 6, at(30)), Kinship::Other, "it was cut back");
-    assert_eq!(lineage.meets(2, 9, 4, at(31)), Kinship::Other, "it was created anew");
-    assert_eq!(lineage.meets(2, 9, 0, at(32)), Kinship::Same);
+    let mut lineage = StreamIdentity::default();
+    assert_eq!(lineage.compare(1, 5, 0, at(0)), StreamIdentityCheck::Same);
+    assert_eq!(lineage.compare(1, 4, 5, at(1)), StreamIdentityCheck::Behind);
+    assert_eq!(lineage.compare(1, 4, 5, at(10)), StreamIdentityCheck::Behind);
+    assert_eq!(lineage.compare(1, 6, 5, at(11)), StreamIdentityCheck::Same, "it has caught up");
+    assert_eq!(
+        lineage.compare(1, 4, 6, at(20)),
+        StreamIdentityCheck::Behind,
+        "and this is another time"
+    );
+    assert_eq!(lineage.compare(1, 4, 6, at(30)), StreamIdentityCheck::Other, "it was cut back");
+    assert_eq!(lineage.compare(2, 9, 4, at(31)), StreamIdentityCheck::Other, "it was created anew");
+    assert_eq!(lineage.compare(2, 9, 0, at(32)), StreamIdentityCheck::Same);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::super::{LogError, Result};
 
 /// A server that is ending is waited for this long.
-const PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 const RETRY: Duration = Duration::from_millis(20);
 
@@ -17,7 +17,7 @@ const RETRY: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// [`LogError::Storage`] if somebody else holds it.
-pub(super) fn hold(db: &Path) -> Result<File> {
+pub(super) fn acquire(db: &Path) -> Result<File> {
     // However many links lead to it, there is one lock.
     let real = db.canonicalize();
     let mut name = real.as_deref().unwrap_or(db).as_os_str().to_owned();
@@ -25,7 +25,7 @@ pub(super) fn hold(db: &Path) -> Result<File> {
     let storage = |error: std::io::Error| LogError::Storage(error.to_string());
     let options = File::options().create(true).truncate(false).write(true).open(name);
     let file = options.map_err(storage)?;
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + LOCK_TIMEOUT;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),

@@ -7,7 +7,7 @@ use campaign_sync::sync::input::{Ticket, Wake};
 
 use super::invariants::{Check, demand};
 use super::sealed;
-use super::world::{Happening, World};
+use super::world::{ScheduledEvent, World};
 
 /// A campaign that does not exist.
 const GHOST: &str = "ghost";
@@ -39,7 +39,7 @@ impl World {
             _ => {}
         }
         let at_ms = self.now_ms + self.rng.around(self.plan.app_ms);
-        self.schedule.plan(at_ms, Happening::Act(number));
+        self.schedule.plan(at_ms, ScheduledEvent::Act(number));
         Ok(())
     }
 
@@ -97,7 +97,7 @@ impl World {
     /// Waits for the server's head, or a little more.
     fn promise(&mut self, number: usize) -> Check {
         let Some(id) = self.any_held(number) else { return Ok(()) };
-        let Some(campaign) = self.server.shelf.campaigns.get(id.as_str()) else { return Ok(()) };
+        let Some(campaign) = self.server.storage.campaigns.get(id.as_str()) else { return Ok(()) };
         let (epoch, head) = (campaign.log().epoch.clone(), campaign.log().head());
         let wanted = head + self.rng.below(3);
         let (Ok(epoch), Ok(sequence_number)) = (Epoch::new(&epoch), SequenceNumber::new(wanted))
@@ -136,9 +136,9 @@ impl World {
     }
 
     fn reload(&mut self, number: usize) -> Check {
-        self.tally.fault("reload");
+        self.totals.fault("reload");
         self.feed(number, Input::Close)?;
-        self.clients[number].reload(&mut self.rng, self.server.shelf.manners.seals);
+        self.clients[number].reload(&mut self.rng, self.server.storage.behaviour.seals);
         self.feed(number, Input::Connect)?;
         self.retain(number)
     }

@@ -71,7 +71,7 @@ impl Patience {
         };
         let Some(asked) = self.asked.take_if(is_about) else { return };
         let in_time = now.since(asked.at) < Config::default().recovery_deadline_ms;
-        let patience = word.retry_after_ms.filter(|_| in_time);
-        self.until = patience.map(|ms| (now + ms.min(most_ms), asked.snapshot));
+        let retry_after = word.retry_after_ms.filter(|_| in_time);
+        self.until = retry_after.map(|ms| (now + ms.min(most_ms), asked.snapshot));
     }
 }

@@ -41,7 +41,7 @@ impl Meddled {
 impl EventLog for Meddled {
     delegate_event_log!(
         inner: epoch, campaigns, head, append, bytes_after, view, recount, buckets, transactions, file,
-        filed, truncate, diverge,
+        audit_entry, truncate, diverge,
     );
 
     fn read(&self, campaign: &CampaignId, after: u64, bytes: usize) -> Result<Vec<Event>> {

@@ -14,12 +14,12 @@ use crate::campaign::Refusal;
 
 /// The hosts and origins that are ours. They are compared whole, never in part.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub struct OriginPolicy {
     hosts: Vec<String>,
     origins: Vec<String>,
 }
 
-impl Gate {
+impl OriginPolicy {
     /// For a server behind these origins; without any, for one on loopback. One that is open to
     /// everybody there keeps its own beside them: a page of development has another port.
     pub fn new(origins: &[String], listening: SocketAddr, open: bool) -> Self {
@@ -38,7 +38,7 @@ impl Gate {
         self.origins.iter().all(|origin| origin.starts_with("https://"))
     }
 
-    fn admits(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let text = |name| headers.get(name).map(|it: &HeaderValue| it.to_str().unwrap_or_default());
         let ours = |list: &[String], given: &str| list.iter().any(|it| it == given);
         if !text(header::HOST).is_some_and(|host| ours(&self.hosts, host)) {
@@ -52,15 +52,19 @@ impl Gate {
 }
 
 /// Lets a request in, or not.
-pub async fn check(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    match gate.admits(request.headers()) {
+pub async fn check(
+    State(origin): State<Arc<OriginPolicy>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match origin.check(request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }
 }
 
 /// What no answer goes without. The page brings a policy of its own; all else may do nothing.
-pub async fn harden(request: Request, next: Next) -> Response {
+pub async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [
