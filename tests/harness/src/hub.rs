@@ -133,7 +133,7 @@ impl Hub {
             let mut tails = self.tails();
             let Some(tail) = tails.get_mut(campaign) else { return };
             tail.extend(appended);
-            tail.owner.clone_from(&appended.stand.settings.owner);
+            tail.owner.clone_from(&appended.state.settings.owner);
             tail.followers.prune();
             if tail.followers.is_empty() {
                 tail.forget_events();
@@ -156,10 +156,10 @@ impl Hub {
             return Ok(None);
         }
         let _order = lock(&self.appending);
-        let Some(View { head, stand, .. }) = self.log.view(campaign, &RowQuery::NONE)? else {
+        let Some(View { head, state, .. }) = self.log.view(campaign, &RowQuery::NONE)? else {
             return Ok(None);
         };
-        let owner = stand.settings.owner;
+        let owner = state.settings.owner;
         self.tails().entry(campaign.clone()).or_insert_with(|| Tail::at(head.clone(), owner));
         Ok(Some(head))
     }

@@ -97,7 +97,7 @@ impl Snapshot {
             }
         }
         let (head, epoch) = (view.head.clone(), epoch.to_owned());
-        let record = record_json(campaign.as_str(), &view.stand.record).to_string();
+        let record = record_json(campaign.as_str(), &view.state.record).to_string();
         let mut snapshot = Self { head, epoch, record, lists, sealed: Vec::new() };
         if let Some(keys) = keys {
             let sealed = (0..snapshot.lists.len()).map(|it| snapshot.seal(keys, campaign, it));
@@ -225,7 +225,7 @@ impl Snapshots {
             return Ok(found);
         }
         let query = RowQuery { buckets: buckets.clone(), ..RowQuery::default() };
-        let is_shown = |view: &View| !view.stand.deleted || buckets.is_some();
+        let is_shown = |view: &View| !view.state.deleted || buckets.is_some();
         let view = hub.log().view(campaign, &query)?.filter(is_shown);
         let view = view.ok_or(LogError::UnknownCampaign)?;
         let snapshot = Arc::new(Snapshot::cut(hub, campaign, &view)?);

@@ -31,7 +31,7 @@ type Rows = BTreeMap<String, (Row, u64)>;
 #[derive(Clone, Debug, Default)]
 struct Campaign {
     head: Head,
-    stand: CampaignState,
+    state: CampaignState,
     rows: Rows,
     events: VecDeque<Event>,
     transactions: Vec<Transaction>,
@@ -102,7 +102,7 @@ impl Campaign {
     ) -> Result<Appended, LogError> {
         let mut chain = Chain::after(epoch, &self.head);
         let staged = Staged { rows: &self.rows, changes: BTreeMap::new() };
-        let mut fold = Fold::from(self.head.clone(), self.stand.clone(), staged);
+        let mut fold = Fold::from(self.head.clone(), self.state.clone(), staged);
         let mut events = Vec::with_capacity(drafts.len());
         let mut audit_entry = Vec::new();
         for draft in drafts {
@@ -114,12 +114,12 @@ impl Campaign {
             fold.event(campaign, draft.kind, &draft.data)?;
             let entry = draft.audit_entry.as_ref();
             audit_entry.extend(
-                entry.map(|it| it.complete(campaign, (chain.number, &chain.event_id), &fold.stand)),
+                entry.map(|it| it.complete(campaign, (chain.number, &chain.event_id), &fold.state)),
             );
         }
-        let Fold { stand, head, table: Staged { changes, .. }, .. } = fold;
+        let Fold { state, head, table: Staged { changes, .. }, .. } = fold;
         self.head = Head { number: chain.number, event_id: chain.event_id, ..head };
-        self.stand = stand;
+        self.state = state;
         for (id, row) in changes {
             match row {
                 Some(row) => self.rows.insert(id, row),
@@ -128,7 +128,7 @@ impl Campaign {
         }
         self.events.extend(events.iter().cloned());
         audit_entry.into_iter().for_each(|entry| self.file(entry));
-        Ok(Appended { events, head: self.head.clone(), stand: self.stand.clone() })
+        Ok(Appended { events, head: self.head.clone(), state: self.state.clone() })
     }
 
     fn file(&mut self, entry: Transaction) {
@@ -164,7 +164,7 @@ impl Campaign {
         let matching = rows.len() as u64;
         let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
         let rows = rows.into_iter().skip(query.skip as usize).take(limit).cloned().collect();
-        View { head: self.head.clone(), stand: self.stand.clone(), rows, matching }
+        View { head: self.head.clone(), state: self.state.clone(), rows, matching }
     }
 }
 

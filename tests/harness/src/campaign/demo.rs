@@ -80,10 +80,10 @@ fn step(
         operation.create(&new, rate)?;
         return Ok(SAME);
     };
-    if view.stand.deleted {
+    if view.state.deleted {
         return Ok((Duration::ZERO, 1));
     }
-    let record = &view.stand.record;
+    let record = &view.state.record;
     match (record.status, next(record.phase)) {
         (Status::Completed, None) => return Ok((LAST_PAUSE, 1)),
         (Status::Completed, Some(next)) => drop(operation.transition(next, Status::Configured)?),

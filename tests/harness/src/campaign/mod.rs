@@ -92,7 +92,7 @@ impl Operation<'_> {
         let name = transaction_name(to);
         let asked = OperationSpec { name, kind: self.order.kind(), to: &|_| (to, status) };
         self.decide(&asked, |view| {
-            let (before, settings) = (&view.stand.record, &view.stand.settings);
+            let (before, settings) = (&view.state.record, &view.state.settings);
             if next(before.phase) != Some(to) {
                 return Err(illegal(before, to.as_str()));
             }
@@ -148,7 +148,7 @@ impl Operation<'_> {
             return answer;
         }
         let view = view(self.hub, self.campaign)?;
-        if view.stand.record.phase != phase {
+        if view.state.record.phase != phase {
             return self.transition(phase, Status::InProgress);
         }
         let from = [Status::Ready, Status::Configured, Status::Paused];
@@ -179,9 +179,9 @@ impl Operation<'_> {
         let Self { now, campaign, .. } = self;
         let asked = OperationSpec { name: "Owner_Change", kind: "owner", to: &as_it_is };
         self.decide(&asked, |view| {
-            let settings = Settings { owner: owner.clone(), ..view.stand.settings.clone() };
+            let settings = Settings { owner: owner.clone(), ..view.state.settings.clone() };
             let updated_at = now.timestamp();
-            let record = CampaignRecord { updated_at, ..view.stand.record.clone() };
+            let record = CampaignRecord { updated_at, ..view.state.record.clone() };
             Ok(Decision::Append(drafts::record(now, campaign, "update", &record, &settings)))
         })
     }
@@ -205,7 +205,7 @@ impl Operation<'_> {
         let asked =
             OperationSpec { name: "Status_Change", kind: "status", to: &|it| (it.phase, to) };
         self.decide(&asked, |view| {
-            let record = &view.stand.record;
+            let record = &view.state.record;
             if phase.is_some_and(|phase| phase != record.phase) || !from.contains(&record.status) {
                 return Err(illegal(record, to.as_str()));
             }

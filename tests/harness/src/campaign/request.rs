@@ -110,13 +110,13 @@ impl Completed {
             event = "transaction",
             name = asked.name,
             campaignId = campaign.as_str(),
-            newPhase = appended.stand.record.phase.as_str(),
-            newStatus = appended.stand.record.status.as_str(),
+            newPhase = appended.state.record.phase.as_str(),
+            newStatus = appended.state.record.status.as_str(),
             sequenceNumber = appended.head.number,
             eventId = appended.head.event_id,
         );
         Self {
-            record: record_json(campaign.as_str(), &appended.stand.record),
+            record: record_json(campaign.as_str(), &appended.state.record),
             number: appended.head.number,
             event_id: appended.head.event_id,
         }
@@ -172,9 +172,9 @@ impl Operation<'_> {
                 return answer;
             }
             let before = view(hub, campaign)?;
-            let entry = |refusal| self.entry(asked, &before.stand.record, refusal);
+            let entry = |refusal| self.entry(asked, &before.state.record, refusal);
             let (mut draft, refusal) =
-                match order.expects(&before.stand.record).and_then(|()| decision(&before)) {
+                match order.expects(&before.state.record).and_then(|()| decision(&before)) {
                     Ok(Decision::Retry) => continue,
                     Ok(Decision::Append(draft)) => (draft, None),
                     Ok(Decision::Announce(draft, refusal)) => (draft, Some(refusal)),
@@ -254,6 +254,6 @@ fn note(hub: &Hub, asked: &OperationSpec<'_>, result: &'static str) {
 /// [`Code::UnknownCampaign`], for one that has been deleted too.
 pub fn view(hub: &Hub, campaign: &CampaignId) -> Result<View, Refusal> {
     let view = hub.log().view(campaign, &RowQuery::NONE)?;
-    let living = view.filter(|view| !view.stand.deleted);
+    let living = view.filter(|view| !view.state.deleted);
     living.ok_or_else(|| LogError::UnknownCampaign.into())
 }

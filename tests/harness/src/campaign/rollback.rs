@@ -23,13 +23,13 @@ impl Operation<'_> {
     pub fn rollback(self) -> Result<Completed, Refusal> {
         let asked = OperationSpec { name: TRANSACTION, kind: ERROR_RECOVERY, to: &asked_for };
         self.decide(&asked, |view| {
-            let before = &view.stand.record;
+            let before = &view.state.record;
             let to = phase_before(before)?;
             let Some(recount) = self.recount(view)? else { return Ok(Decision::Retry) };
             let target = CampaignRecord {
                 phase: to,
                 status: Status::Completed,
-                counters: counted(to, &view.stand.settings, &recount.tally),
+                counters: counted(to, &view.state.settings, &recount.tally),
                 total_domain_count: recount.count,
                 ..before.clone()
             };

@@ -118,8 +118,8 @@ impl Work {
             return Ok(true);
         }
         let Some(view) = hub.log().view(campaign, &RowQuery::NONE)? else { return Ok(false) };
-        let record = &view.stand.record;
-        if record.status != Status::InProgress || view.stand.deleted {
+        let record = &view.state.record;
+        if record.status != Status::InProgress || view.state.deleted {
             return Ok(false);
         }
         if hub.is_shared() && self.is_left(now, view.head.number) {
@@ -128,15 +128,15 @@ impl Work {
         if self.phase != Some(record.phase) {
             self.begin(hub, now, campaign, &view)?;
         }
-        let due = self.due(now, view.stand.settings.rate);
+        let due = self.due(now, view.state.settings.rate);
         if due == 0 {
             return Ok(true);
         }
         let rows = self.rows(hub, campaign, &view, due)?;
         let complete = (rows.len() as u64) < due || self.reaches_end(&rows);
         let mut counters = self.counters;
-        let mut drafts = row_drafts(now, campaign, record.phase, &view.stand.settings, &rows);
-        count(&mut counters, record.phase, &view.stand.settings, &rows);
+        let mut drafts = row_drafts(now, campaign, record.phase, &view.state.settings, &rows);
+        count(&mut counters, record.phase, &view.state.settings, &rows);
         let due = complete || now.monotonic_ms >= self.progress_ms + PROGRESS_MS;
         if due {
             drafts.push(drafts::progress(now, campaign, record.phase, &counters));
@@ -173,7 +173,7 @@ impl Work {
 
     /// Counts anew how far the phase is.
     fn begin(&mut self, hub: &Hub, now: Moment, id: &CampaignId, view: &View) -> Result<()> {
-        let (phase, settings) = (view.stand.record.phase, &view.stand.settings);
+        let (phase, settings) = (view.state.record.phase, &view.state.settings);
         let recount = hub.log().recount(id)?.ok_or(LogError::UnknownCampaign)?;
         *self = Self {
             phase: Some(phase),
@@ -201,7 +201,7 @@ impl Work {
 
     /// The next rows of the phase, with their outcomes.
     fn rows(&self, hub: &Hub, campaign: &CampaignId, view: &View, due: u64) -> Result<Vec<Row>> {
-        let (phase, settings) = (view.stand.record.phase, &view.stand.settings);
+        let (phase, settings) = (view.state.record.phase, &view.state.settings);
         if matches!(phase, Phase::Setup | Phase::DomainGeneration) {
             return Ok(self.generate(settings, due));
         }

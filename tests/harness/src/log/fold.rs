@@ -35,7 +35,7 @@ pub trait Table {
 #[derive(Debug)]
 pub struct Fold<T> {
     /// The campaign without its rows.
-    pub stand: CampaignState,
+    pub state: CampaignState,
     /// Its head; the numbers of events are left to whoever writes them.
     pub head: Head,
     /// The rows.
@@ -46,8 +46,8 @@ pub struct Fold<T> {
 
 impl<T: Table> Fold<T> {
     /// Goes on from there.
-    pub fn from(head: Head, stand: CampaignState, table: T) -> Self {
-        Self { head, stand, table, hasher: RowHasher::default() }
+    pub fn from(head: Head, state: CampaignState, table: T) -> Self {
+        Self { head, state, table, hasher: RowHasher::default() }
     }
 
     /// Folds one event in.
@@ -70,17 +70,17 @@ impl<T: Table> Fold<T> {
                 }
             }
             Body::Record(record) => {
-                self.stand.record = *record;
+                self.state.record = *record;
                 self.settings(data);
             }
-            Body::Deleted => self.stand.deleted = true,
+            Body::Deleted => self.state.deleted = true,
             Body::Notification { .. } | Body::Nothing => {}
         }
         Ok(())
     }
 
     fn progress(&mut self, progress: Progress) {
-        let record = &mut self.stand.record;
+        let record = &mut self.state.record;
         if progress.phase == record.phase {
             record.status = progress.status;
             record.counters = progress.counters;
@@ -88,7 +88,7 @@ impl<T: Table> Fold<T> {
     }
 
     fn status(&mut self, change: StatusChange) {
-        let record = &mut self.stand.record;
+        let record = &mut self.state.record;
         if change.phase.is_none_or(|phase| phase == record.phase) {
             record.status = change.status;
             record.error_message =
@@ -105,7 +105,7 @@ impl<T: Table> Fold<T> {
         if (record.phase, record.status) != (transition.new_phase, transition.new_status) {
             return Err(rejected);
         }
-        let before = self.stand.record.total_domain_count;
+        let before = self.state.record.total_domain_count;
         record.total_domain_count = record.total_domain_count.max(before);
         if let ("error_recovery", Some(back)) =
             (transition.transition_type.as_str(), transition.rollback)
@@ -115,7 +115,7 @@ impl<T: Table> Fold<T> {
             record.counters = back.counters;
             record.total_domain_count = back.total_domain_count;
         }
-        self.stand.record = record;
+        self.state.record = record;
         Ok(())
     }
 
@@ -123,7 +123,7 @@ impl<T: Table> Fold<T> {
         for patch in patches {
             self.patch(patch)?;
         }
-        self.stand.record.total_domain_count = self.head.domains_count;
+        self.state.record.total_domain_count = self.head.domains_count;
         Ok(())
     }
 
@@ -159,7 +159,7 @@ impl<T: Table> Fold<T> {
             self.head.domains_count -= 1;
             self.table.remove(domain_id)?;
         }
-        self.stand.record.total_domain_count = self.head.domains_count;
+        self.state.record.total_domain_count = self.head.domains_count;
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl<T: Table> Fold<T> {
             settings: Option<Settings>,
         }
         if let Ok(Carrier { settings: Some(settings) }) = serde_json::from_str(data) {
-            self.stand.settings = settings;
+            self.state.settings = settings;
         }
     }
 }

@@ -74,7 +74,7 @@ pub struct Appended {
     /// The head after the last of them.
     pub head: Head,
     /// The campaign after the last of them.
-    pub stand: CampaignState,
+    pub state: CampaignState,
 }
 
 /// A campaign's state at one number, read in one step.
@@ -83,7 +83,7 @@ pub struct View {
     /// The number whose state this is.
     pub head: Head,
     /// The record and the settings.
-    pub stand: CampaignState,
+    pub state: CampaignState,
     /// The rows that were asked for.
     pub rows: Vec<Row>,
     /// How many rows match the filter, those beyond the limit included.
@@ -186,12 +186,12 @@ impl Transaction {
         &self,
         campaign: &CampaignId,
         (number, event_id): (u64, &str),
-        stand: &CampaignState,
+        state: &CampaignState,
     ) -> Self {
         Self {
             sequence_number: Some(number),
             event_id: Some(event_id.to_owned()),
-            record: Some(record_json(campaign.as_str(), &stand.record).to_string()),
+            record: Some(record_json(campaign.as_str(), &state.record).to_string()),
             ..self.clone()
         }
     }

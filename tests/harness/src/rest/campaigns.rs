@@ -38,11 +38,11 @@ pub async fn list(State(app): State<Arc<App>>, Caller { identity, .. }: Caller) 
         let mut records = Vec::new();
         for id in hub.log().campaigns()? {
             let view = hub.log().view(&id, &RowQuery::NONE)?;
-            let is_shown = |View { stand, .. }: &View| {
-                !stand.deleted && identity.may_see(stand.settings.owner.as_deref())
+            let is_shown = |View { state, .. }: &View| {
+                !state.deleted && identity.may_see(state.settings.owner.as_deref())
             };
             if let Some(view) = view.filter(is_shown) {
-                let record = record_json(id.as_str(), &view.stand.record);
+                let record = record_json(id.as_str(), &view.state.record);
                 let at = view.head.at();
                 records.push(sealed(hub, &id, at, route::CAMPAIGN, &record)?.unwrap_or(record));
             }
@@ -77,8 +77,8 @@ pub async fn create(
 /// [`Code::UnknownCampaign`], [`Code::InvalidCampaignId`], [`Code::Behind`].
 pub async fn one(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) -> Answer {
     answer(&app, id, &reading, RowQuery::NONE, route::CAMPAIGN, |id, view| {
-        let mut body = record_json(id.as_str(), &view.stand.record);
-        body["settings"] = json!(view.stand.settings);
+        let mut body = record_json(id.as_str(), &view.state.record);
+        body["settings"] = json!(view.state.settings);
         body
     })
     .await
@@ -267,7 +267,7 @@ async fn answer(
 ) -> Answer {
     reach(app, &id, reading).await?;
     let read = move |hub: &Hub| {
-        let view = hub.log().view(&id, &rows)?.filter(|view| !view.stand.deleted);
+        let view = hub.log().view(&id, &rows)?.filter(|view| !view.state.deleted);
         let view = view.ok_or(LogError::UnknownCampaign)?;
         positioned(hub, &id, view.head.at(), route, &body(&id, &view))
     };

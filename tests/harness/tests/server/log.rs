@@ -108,7 +108,7 @@ fn what_is_kept_is_what_is_counted() {
         assert!(recount.agrees(), "{recount:?}");
         assert_eq!((recount.tally.rows, recount.tally.dns_done, recount.tally.resolved), (2, 2, 1));
         let view = log.view(&id(), &RowQuery::default()).unwrap().unwrap();
-        assert_eq!(view.stand.record.total_domain_count, 2);
+        assert_eq!(view.state.record.total_domain_count, 2);
         assert_eq!(view.rows[0].lead_score, None);
         let (number, buckets) = log.buckets(&id()).unwrap().unwrap();
         assert_eq!((number, buckets.iter().map(|it| it.count).sum::<u64>()), (7, 2));

@@ -10,7 +10,7 @@ use super::super::server::state::State;
 
 /// After every event: the number, the count and the digest of all rows, and the record.
 pub(super) fn of_append(appended: &Appended, campaign: &Campaign) -> Check {
-    let (head, stand, state) = (&appended.head, &appended.stand, campaign.state());
+    let (head, written, state) = (&appended.head, &appended.state, campaign.state());
     let ours = (campaign.log().head(), state.rows.len() as u64, state.digest);
     let theirs = (head.number, head.domains_count, head.domains_digest);
     demand(theirs == ours, "core", || {
@@ -19,9 +19,9 @@ pub(super) fn of_append(appended: &Appended, campaign: &Campaign) -> Check {
             campaign.id
         )
     })?;
-    let same = is_record(&stand.record, &state.record) && stand.deleted == state.deleted;
+    let same = is_record(&written.record, &state.record) && written.deleted == state.deleted;
     demand(same, "core", || {
-        format!("{} is {stand:?}, and in the model {:?}", campaign.id, state.record)
+        format!("{} is {written:?}, and in the model {:?}", campaign.id, state.record)
     })
 }
 

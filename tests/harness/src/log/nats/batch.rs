@@ -105,15 +105,15 @@ impl Image {
         let record = json!({
             "action": "create",
             "campaignId": campaign.as_str(),
-            "campaign": record_json(campaign.as_str(), &view.stand.record),
-            "settings": view.stand.settings,
+            "campaign": record_json(campaign.as_str(), &view.state.record),
+            "settings": view.state.settings,
         });
         Self {
             number,
             event_id: view.head.event_id,
             oldest,
             previous_event_id,
-            deleted: view.stand.deleted,
+            deleted: view.state.deleted,
             record,
             // They were read after the view: what came after it stays out, whole.
             transactions: transactions

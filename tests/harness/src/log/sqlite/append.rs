@@ -62,7 +62,7 @@ impl<'t> Appending<'t> {
         expected: u64,
         keys: impl Iterator<Item = &'k str>,
     ) -> Result<Self> {
-        let (head, stand) = on.state()?.unwrap_or_default();
+        let (head, state) = on.state()?.unwrap_or_default();
         let mut is_next = head.number == expected;
         for key in keys {
             is_next = is_next && on.audit_entry(key)?.is_none();
@@ -73,7 +73,7 @@ impl<'t> Appending<'t> {
         Ok(Self {
             chain: Chain::after(epoch, &head),
             end_byte: on.end_byte(head.number)?,
-            fold: Fold::from(head, stand, on),
+            fold: Fold::from(head, state, on),
             events: Vec::new(),
         })
     }
@@ -94,7 +94,7 @@ impl<'t> Appending<'t> {
             on.file(&audit_entry.complete(
                 on.id,
                 (self.chain.number, &self.chain.event_id),
-                &self.fold.stand,
+                &self.fold.state,
             ))?;
         }
         self.events.push(Event { number: self.chain.number, document });
@@ -103,9 +103,9 @@ impl<'t> Appending<'t> {
 
     /// Writes the state that the events have led to.
     pub(super) fn end(self) -> Result<Appended> {
-        let Self { chain, fold: Fold { head, stand, table, .. }, events, .. } = self;
+        let Self { chain, fold: Fold { head, state, table, .. }, events, .. } = self;
         let head = Head { number: chain.number, event_id: chain.event_id, ..head };
-        table.put_campaign(&stand, &head)?;
-        Ok(Appended { events, head, stand })
+        table.put_campaign(&state, &head)?;
+        Ok(Appended { events, head, state })
     }
 }

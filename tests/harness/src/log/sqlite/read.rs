@@ -78,7 +78,7 @@ impl Within<'_> {
     }
 
     pub(super) fn view(self, query: &RowQuery) -> rusqlite::Result<Option<View>> {
-        let Some((head, stand)) = self.state()? else { return Ok(None) };
+        let Some((head, state)) = self.state()? else { return Ok(None) };
         let (filter, values) = filter(self.id, query);
         let everything = filter == ALL_ROWS;
         let mut rows: Vec<Row> = Vec::new();
@@ -99,7 +99,7 @@ impl Within<'_> {
             let sql = format!("SELECT count(*) FROM domains WHERE {filter}");
             self.on.prepare_cached(&sql)?.query_row(params_from_iter(&values), |row| row.get(0))?
         };
-        Ok(Some(View { head, stand, rows, matching }))
+        Ok(Some(View { head, state, rows, matching }))
     }
 
     pub(super) fn buckets(self) -> rusqlite::Result<Option<(u64, Box<Buckets>)>> {

@@ -166,8 +166,8 @@ impl SqliteLog {
                 }
             }
             on.truncate(image.oldest - 1)?;
-            let (head, stand) = on.state()?.ok_or(LogError::UnknownCampaign)?;
-            Ok((Appended { events: Vec::new(), head, stand }, is_head))
+            let (head, state) = on.state()?.ok_or(LogError::UnknownCampaign)?;
+            Ok((Appended { events: Vec::new(), head, state }, is_head))
         })
     }
 
@@ -246,7 +246,7 @@ fn replace(on: Within<'_>, log: &SqliteLog, image: &Image) -> Result<()> {
         fold.table.put(row, hash)?;
     }
     fold.event(on.id, "campaign.list.update", &image.record.to_string())?;
-    fold.stand.deleted = image.deleted;
+    fold.state.deleted = image.deleted;
     let number = image.number - image.documents.len() as u64;
     let event_id = image.previous_event_id.clone();
     let mut chain = Chain { epoch: log.epoch.clone(), number, event_id };
@@ -262,5 +262,5 @@ fn replace(on: Within<'_>, log: &SqliteLog, image: &Image) -> Result<()> {
     if chain.number != image.number || chain.event_id != image.event_id {
         return Err(LogError::Rejected(Code::InvalidMessage));
     }
-    Ok(on.put_campaign(&fold.stand, &fold.head)?)
+    Ok(on.put_campaign(&fold.state, &fold.head)?)
 }

@@ -81,9 +81,9 @@ impl Within<'_> {
     }
 
     /// Writes the campaign as it is after its last event.
-    pub(super) fn put_campaign(self, stand: &CampaignState, head: &Head) -> rusqlite::Result<()> {
-        let (record, counters) = (&stand.record, &stand.record.counters);
-        let settings = serde_json::to_string(&stand.settings).unwrap_or_default();
+    pub(super) fn put_campaign(self, state: &CampaignState, head: &Head) -> rusqlite::Result<()> {
+        let (record, counters) = (&state.record, &state.record.counters);
+        let settings = serde_json::to_string(&state.settings).unwrap_or_default();
         self.on
             .prepare_cached(
                 "INSERT OR REPLACE INTO campaigns VALUES
@@ -104,7 +104,7 @@ impl Within<'_> {
                 record.updated_at,
                 record.error_message,
                 settings,
-                stand.deleted,
+                state.deleted,
                 head.number,
                 head.event_id,
                 head.oldest,
