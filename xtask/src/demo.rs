@@ -25,7 +25,7 @@ const RESTART_AFTER: Duration = Duration::from_secs(1);
 /// So many servers in a row that did not come up are enough.
 const GIVE_UP_AFTER: u32 = 5;
 /// How long the server may take to answer, and to end when asked to.
-const PATIENCE: Duration = Duration::from_secs(10);
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What a person may choose.
@@ -153,9 +153,9 @@ impl<'a> Demo<'a> {
                 announced = true;
                 println!("\n  The demo is at  http://{}/  (Ctrl-C ends it)\n", self.address);
             }
-            if !announced && started.elapsed() > PATIENCE {
+            if !announced && started.elapsed() > STOP_TIMEOUT {
                 end(&mut child)?;
-                bail!("the server did not answer at {} within {PATIENCE:?}", self.address);
+                bail!("the server did not answer at {} within {STOP_TIMEOUT:?}", self.address);
             }
             sleep(LOOK_EVERY);
         }
@@ -164,7 +164,7 @@ impl<'a> Demo<'a> {
 
 /// Ends the server: a Ctrl-C at the terminal reached it too, and it may need a moment to drain.
 fn end(child: &mut Child) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE / 5;
+    let deadline = Instant::now() + STOP_TIMEOUT / 5;
     while Instant::now() < deadline {
         if child.try_wait().context("cannot wait for the server")?.is_some() {
             return Ok(());

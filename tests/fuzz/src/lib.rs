@@ -17,7 +17,7 @@ pub mod machine;
 pub mod seeds;
 pub mod session;
 pub mod staging;
-mod told;
+mod reported;
 
 /// What takes any bytes, and panics where a promise is broken.
 pub type Target = fn(&[u8]);

@@ -11,7 +11,7 @@ use campaign_sync::sync::input::{Ticket, Wake};
 use campaign_sync::sync::{Config, Input, Machine, Now, Status, Timestamp};
 
 use crate::document::honest;
-use crate::told::Told;
+use crate::reported::Reported;
 
 /// More lines than this are cut off.
 const LINES_MAX: usize = 400;
@@ -70,7 +70,7 @@ struct Client {
     machine: Machine,
     config: Config,
     now: Now,
-    told: Told,
+    reported: Reported,
     positions: BTreeMap<String, Position>,
     idle_timers: u32,
 }
@@ -87,7 +87,7 @@ impl Client {
             machine: Machine::new(config.clone(), 1),
             config,
             now: Now { at: Timestamp(1_000), wall_ms: 1_900_000_000_000 },
-            told: Told::default(),
+            reported: Reported::default(),
             positions: BTreeMap::new(),
             idle_timers: 0,
         }
@@ -100,7 +100,7 @@ impl Client {
             text.and_then(|text| CampaignId::new(text.trim()).ok())
                 .unwrap_or_else(|| CampaignId::new(CAMPAIGN).expect("the id is valid"))
         };
-        let socket = self.told.socket.unwrap_or_default();
+        let socket = self.reported.socket.unwrap_or_default();
         match kind {
             b'+' => self.handle(Input::Retain(campaign())),
             b'-' => self.handle(Input::Release(campaign())),
@@ -109,7 +109,7 @@ impl Client {
             b'O' => self.handle(Input::Opened(socket)),
             b'D' => {
                 let code = number().and_then(|code| u16::try_from(code).ok()).unwrap_or(1006);
-                self.told.socket = None;
+                self.reported.socket = None;
                 self.handle(Input::Closed(socket, code));
             }
             b'T' => self.fire(),
@@ -119,12 +119,12 @@ impl Client {
             b'N' => self.handle(Input::Woke(Wake::Online)),
             b'K' => {
                 let token = text.filter(|text| !text.is_empty()).map(str::to_owned);
-                let ticket = self.told.token.take().unwrap_or_default();
+                let ticket = self.reported.token.take().unwrap_or_default();
                 self.handle(Input::Token(ticket, token));
             }
             b'F' => {
                 let json = text.filter(|text| !text.is_empty());
-                let ticket = self.told.fetch.take().unwrap_or_default();
+                let ticket = self.reported.fetch.take().unwrap_or_default();
                 self.handle(Input::Snapshot(ticket, json));
             }
             b'A' => {
@@ -141,12 +141,12 @@ impl Client {
     }
 
     fn receive(&mut self, text: Option<&str>, bytes: &[u8], mend: bool) {
-        let socket = self.told.socket.unwrap_or_default();
+        let socket = self.reported.socket.unwrap_or_default();
         let Some(text) = text else {
             return self.handle(Input::Received(socket, Frame::Binary(bytes)));
         };
-        let text = text.replace("$r", &self.told.request);
-        let text = text.replace("$p", &self.told.ping.to_string());
+        let text = text.replace("$r", &self.reported.request);
+        let text = text.replace("$p", &self.reported.ping.to_string());
         let mended = |document: &str| if mend { honest(document) } else { document.to_owned() };
         let documents: Vec<String> = text.split(SEPARATOR).map(mended).collect();
         self.handle(Input::Received(socket, Frame::Text(&documents.join("\n"))));
@@ -169,14 +169,14 @@ impl Client {
     fn handle(&mut self, input: Input<'_>) {
         let outcome = self.machine.handle(self.now, input);
         assert!(outcome.applied == 0 || !outcome.ignored_late, "an old socket changed something");
-        self.told.drain(&mut self.machine, &self.config, self.now.at);
+        self.reported.drain(&mut self.machine, &self.config, self.now.at);
     }
 
     /// Everything that must hold between two inputs.
     fn check(&mut self) {
         let held: Vec<CampaignId> = self.machine.campaigns().cloned().collect();
         self.positions.retain(|id, _| held.iter().any(|it| it.as_str() == id));
-        self.told.forget(&self.machine);
+        self.reported.forget(&self.machine);
         for id in held {
             let live = self.machine.status(id.as_str(), self.now) == Some(Status::Live);
             let open = matches!(self.machine.connection().state(), ConnectionState::Open { .. });

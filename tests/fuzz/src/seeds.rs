@@ -81,7 +81,7 @@ pub(crate) fn written() -> Vec<Vec<u8>> {
         numbers.iter().map(|&number| format!("={}", event(number))).collect()
     };
     let greeting = ["+c1", "C", "O"].map(str::to_owned).into_iter().chain([format!("!{}", ack())]);
-    let begun = |more: Vec<String>| greeting.clone().chain(more).collect::<Vec<_>>().join("\n");
+    let started = |more: Vec<String>| greeting.clone().chain(more).collect::<Vec<_>>().join("\n");
     let replays = |from, to| format!("!{}", answer("replay", from, to));
     let follows: Vec<String> =
         [replays(1, 4)].into_iter().chain(events(&[1, 2, 3, 4, 5, 6])).collect();
@@ -105,7 +105,7 @@ pub(crate) fn written() -> Vec<Vec<u8>> {
         .chain([format!("!{}", answer("current", 7, 6))])
         .collect();
     let live = follows.iter().cloned().chain(["T".to_owned(), pong]).collect();
-    [follows, gap, snapshot, cut, live].map(|more| begun(more).into_bytes()).into()
+    [follows, gap, snapshot, cut, live].map(|more| started(more).into_bytes()).into()
 }
 
 fn message(kind: &str, data: &Value) -> String {

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_seed_is_told_what_it_asked_for() {
+    fn every_seed_gets_the_answer_it_requested() {
         for seed in crate::seeds::of("session") {
             // What was followed was let go at the end: it was followed before.
             let text = String::from_utf8(seed).unwrap();

@@ -33,7 +33,7 @@ fn after(text: &str) -> CampaignStore {
         let Ok(part) = SnapshotPart::read(&mut Reader::new(data)) else { continue };
         let before = staging.clone();
         let taken = match &mut staging {
-            None => Staging::begin(&part).map(|begun| staging = Some(begun)),
+            None => Staging::begin(&part).map(|started| staging = Some(started)),
             Some(staging) => staging.add(&part),
         };
         match taken {

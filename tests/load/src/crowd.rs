@@ -60,7 +60,7 @@ struct Member {
     protocol: Protocol,
     place: StreamPlace,
     /// The number that it was told to be complete at, once it has been answered.
-    told: Option<u64>,
+    reported: Option<u64>,
     is_synced: bool,
     /// What must be said in answer to what was heard.
     say: Vec<String>,
@@ -94,7 +94,7 @@ impl Crowd {
                 index,
                 protocol: protocol(index),
                 place: StreamPlace { next: behaviour.after + 1 },
-                told: None,
+                reported: None,
                 is_synced: false,
                 say: Vec::new(),
                 pings: behaviour.pings,
@@ -152,7 +152,7 @@ impl Member {
         let mut opening = Some(gate.acquire().await?);
         let from = address(self.index);
         let mut socket = Socket::connect(from, to, self.path()).await?;
-        (self.told, self.is_synced) = (None, false);
+        (self.reported, self.is_synced) = (None, false);
         match self.protocol {
             Protocol::Ours { .. } => socket.send(&init()).await?,
             Protocol::Plain => self.answered(0),
@@ -162,7 +162,7 @@ impl Member {
         let offset = Duration::from_millis(self.index as u64 % HEARTBEAT.as_millis() as u64);
         let mut ping_at = Instant::now() + HEARTBEAT + offset;
         loop {
-            if self.told.is_some() {
+            if self.reported.is_some() {
                 opening = None;
             }
             let _until_answered = &opening;
@@ -208,7 +208,7 @@ impl Member {
         let mut tally = crowd.tally.borrow_mut();
         crowd.reader.frame(frame, &mut place, &mut tally, |document| self.answer(document));
         self.place = place;
-        if !self.is_synced && self.told.is_some_and(|told| place.next > told) {
+        if !self.is_synced && self.reported.is_some_and(|reported| place.next > reported) {
             self.is_synced = true;
             crowd.synced.set(crowd.synced.get() + 1);
         }
@@ -236,7 +236,7 @@ impl Member {
 
     /// Answered, and told to be complete at that number.
     fn answered(&mut self, number: u64) {
-        if self.told.replace(number).is_none() {
+        if self.reported.replace(number).is_none() {
             self.crowd.ready.set(self.crowd.ready.get() + 1);
         }
     }

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn ages_are_told_by_their_share() {
+    fn ages_are_reported_by_percentile() {
         let mut tally = DeliveryCounts::default();
         (tally.ages[3], tally.ages[7]) = (98, 2);
         assert_eq!((tally.age_ms(0.5), tally.age_ms(0.98), tally.age_ms(0.99)), (3, 3, 7));

@@ -77,7 +77,7 @@ pub(crate) fn caches_come_first(effects: &[Effect]) -> Check {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Requests {
     sent: VecDeque<Timestamp>,
-    fruitless: VecDeque<Timestamp>,
+    without_progress: VecDeque<Timestamp>,
 }
 
 /// Requests within any half second.
@@ -88,12 +88,12 @@ const FRUITLESS: (usize, u64) = (10, 60_000);
 impl Requests {
     /// Something arrived that was asked for.
     pub(crate) fn progress(&mut self) {
-        self.fruitless.clear();
+        self.without_progress.clear();
     }
 
     /// A request was sent. If something arrived behind it in the same frame, it was not fruitless.
     pub(crate) fn sent(&mut self, now: Timestamp, progress_since: bool) -> Check {
-        for (times, (most, window)) in [(&mut self.sent, BURST), (&mut self.fruitless, FRUITLESS)] {
+        for (times, (most, window)) in [(&mut self.sent, BURST), (&mut self.without_progress, FRUITLESS)] {
             times.push_back(now);
             if times.len() > most + 1 {
                 times.pop_front();

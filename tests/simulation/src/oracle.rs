@@ -32,7 +32,7 @@ pub(crate) struct Watch {
     /// When recovery was asked for.
     pub(crate) requests: Requests,
     /// The page was told that rows differ, and not yet that they agree.
-    pub(crate) told_of_difference: bool,
+    pub(crate) reported_difference: bool,
     /// What this socket has proven since the state was last replaced.
     pub(crate) proofs: Vec<Proof>,
     /// The state was replaced in this step.
@@ -152,7 +152,7 @@ pub(crate) fn check_live(client: &Client, storage: &Storage, lag_ms: u64, true_m
         if client.machine.status(id, now) != Some(Status::Live) {
             continue;
         }
-        demand(!watch.told_of_difference, "G10", || {
+        demand(!watch.reported_difference, "G10", || {
             format!("{id} is live although its rows are known to differ")
         })?;
         let position = client.machine.subscription(id).and_then(|it| it.store().position());

@@ -243,14 +243,14 @@ impl World {
         let Some(since_ms) = client.asleep_since_ms.take() else { return Ok(()) };
         client.clock.slept(self.now_ms - since_ms);
         let missed = std::mem::take(&mut client.missed);
-        let told_first = self.rng.chance(500);
-        if told_first {
+        let reported_first = self.rng.chance(500);
+        if reported_first {
             self.feed(number, Input::Woke(Wake::Visible))?;
         }
         for happening in missed {
             self.schedule.plan(self.now_ms, happening);
         }
-        if !told_first && self.rng.chance(700) {
+        if !reported_first && self.rng.chance(700) {
             let wake = *self.rng.pick(&[Wake::Online, Wake::PageShow]);
             self.feed(number, Input::Woke(wake))?;
         }
@@ -268,13 +268,13 @@ impl Client {
             watch.proofs.clear();
             watch.replaced = true;
         }
-        let (id, told) = match notice {
+        let (id, reported) = match notice {
             Notice::Consistency { campaign_id, ok, .. } => (campaign_id, !ok),
             Notice::Repaired { campaign_id, .. } => (campaign_id, false),
             _ => return,
         };
         if let Some(watch) = self.watches.get_mut(id.as_str()) {
-            watch.told_of_difference = told;
+            watch.reported_difference = reported;
         }
     }
 }

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_of_fault_or_of_world_that_never_comes_is_told() {
+    fn kind_of_fault_or_world_that_never_occurs_fails_the_run() {
         let mut totals = RunTotals::default();
         Fault::all().for_each(|fault| totals.fault(fault.counted_as()));
         Kind::ALL.into_iter().for_each(|kind| totals.met("world", kind.name()));

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long a group has to end when asked to: browsers are closed by those who opened them.
-const PATIENCE: Duration = Duration::from_secs(3);
+const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The group that is running now; 0 is none.
 static CURRENT: AtomicU32 = AtomicU32::new(0);
@@ -41,7 +41,7 @@ impl Group {
         let status = self.status_before(deadline)?;
         if status.is_none() {
             signal("TERM", self.child.id());
-            sleep(PATIENCE);
+            sleep(STOP_TIMEOUT);
             signal("KILL", self.child.id());
             self.child.wait().context("cannot wait for the command")?;
         }
@@ -68,7 +68,7 @@ pub(crate) fn end_current() {
     let group = CURRENT.swap(ENDING, Ordering::SeqCst);
     if group != 0 && group != ENDING {
         signal("TERM", group);
-        sleep(PATIENCE / 3);
+        sleep(STOP_TIMEOUT / 3);
         signal("KILL", group);
     }
 }
@@ -76,7 +76,7 @@ pub(crate) fn end_current() {
 fn wait_for_the_end() -> ! {
     CURRENT.store(ENDING, Ordering::SeqCst);
     loop {
-        sleep(PATIENCE);
+        sleep(STOP_TIMEOUT);
     }
 }
 

@@ -74,7 +74,7 @@ impl Server {
             }
             (Some("request_event_recovery"), Some(campaign)) => self.seek(campaign, payload),
             (Some("ping"), _) => {
-                let heads: Vec<Value> = (0..2).filter_map(|it| self.told_head(it)).collect();
+                let heads: Vec<Value> = (0..2).filter_map(|it| self.reported_head(it)).collect();
                 let pong = json!({"timestamp": payload["timestamp"], "heads": heads});
                 vec![script::control("pong", &pong)]
             }
@@ -82,7 +82,7 @@ impl Server {
         }
     }
 
-    fn told_head(&self, campaign: usize) -> Option<Value> {
+    fn reported_head(&self, campaign: usize) -> Option<Value> {
         let written = self.written[campaign]?;
         let mut head = json!({"campaignId": CAMPAIGNS[campaign], "epoch": EPOCH,
             "lastSequenceNumber": written, "logHead": self.heads[campaign]});

@@ -215,7 +215,7 @@ impl World {
         for text in frame.text.split('\n') {
             let kind = if frame.control {
                 let kind = self.kind_of(text);
-                self.begin_anew(link, text);
+                self.restart_stream(link, text);
                 kind
             } else {
                 self.check_event(link, text)?
@@ -226,7 +226,7 @@ impl World {
     }
 
     /// The answer to a recovery request says with which number the campaign goes on.
-    fn begin_anew(&mut self, link: LinkId, text: &str) {
+    fn restart_stream(&mut self, link: LinkId, text: &str) {
         if !text.starts_with("{\"type\":\"event_recovery\"") {
             return;
         }

@@ -193,8 +193,8 @@ impl Campaign {
         change: impl FnOnce(&State) -> Change,
     ) -> Option<Rc<str>> {
         let log = self.log();
-        let told = |fork: &&Log| fork.is_fork && fork.era == log.era && fork.base + 1 == number;
-        if let Some(fork) = self.logs.iter().rev().find(told) {
+        let reported = |fork: &&Log| fork.is_fork && fork.era == log.era && fork.base + 1 == number;
+        if let Some(fork) = self.logs.iter().rev().find(reported) {
             return fork.events.last().map(|event| event.document.clone());
         }
         // Every log begins with the same creation.

@@ -11,7 +11,7 @@ const EFFECTS_MAX: usize = 100_000;
 
 /// Everything that answers may refer to.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct Reported {
     pub(crate) socket: Option<ConnectionId>,
     pub(crate) token: Option<Ticket>,
     pub(crate) fetch: Option<Ticket>,
@@ -20,7 +20,7 @@ pub(crate) struct Told {
     requests: BTreeMap<String, VecDeque<Timestamp>>,
 }
 
-impl Told {
+impl Reported {
     /// Takes all effects of one input.
     pub(crate) fn drain(&mut self, machine: &mut Machine, config: &Config, now: Timestamp) {
         for _ in 0..EFFECTS_MAX {
