@@ -1,73 +1,75 @@
-//! Every limit and delay of the machine, named with its unit, with its default.
+//! Limits and delays of the machine, with their defaults. Each name carries its unit.
 
-/// Pings that may be unanswered at once; more would only say the same.
+/// Maximum number of unanswered pings that the client remembers. More would add no information.
 pub const PINGS_OUTSTANDING_MAX: usize = 8;
 
-/// How the machine behaves. The defaults are the contract of `docs/PROTOCOL.md`.
+/// Configuration of the machine. The defaults are the values of docs/PROTOCOL.md.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The driver can provide tokens.
+    /// Whether the driver can provide tokens.
     pub has_token: bool,
-    /// The driver can fetch snapshots outside the socket.
+    /// Whether the driver can fetch snapshots outside the socket.
     pub has_fetch_snapshot: bool,
-    /// Emit structured log records.
+    /// Whether the machine emits structured log records.
     pub log: bool,
-    /// Time between pings. Every ping that is answered proves how young the state is.
+    /// Time between pings. Every answered ping proves how fresh the state is.
     pub heartbeat_ms: u64,
-    /// A socket that has been silent this long is dead.
+    /// A socket that receives nothing for this long is dead.
     pub dead_link_ms: u64,
     /// A socket must answer within this time after a wake.
     pub probe_ms: u64,
-    /// The wall running ahead of the monotonic clock by this much is a wake, and so is a timer that
-    /// fires this late.
+    /// The page counts as woken if the wall clock runs ahead of the monotonic clock by more than this,
+    /// or if a timer fires later than this.
     pub wake_jump_ms: u64,
-    /// State this old is not `live`.
+    /// State whose last proof of freshness is this old is not `live`.
     pub live_age_ms: u64,
-    /// A connection attempt may take this long.
+    /// Time limit for a connection attempt: for opening the socket, and for the answer of the token
+    /// provider.
     pub open_timeout_ms: u64,
-    /// A server that has not acknowledged after this time is tried again on another socket.
+    /// Time limit for the acknowledgement of the server. After it the client tries another socket.
     pub negotiation_ms: u64,
     /// Base of the connection backoff.
     pub backoff_base_ms: u64,
     /// Cap of the connection backoff.
     pub backoff_max_ms: u64,
-    /// A server that asks for more patience than this is given this much.
+    /// Upper bound of the pause that a server can request. Longer pauses are cut to this.
     pub retry_after_max_ms: u64,
-    /// A connection that lasted this long was a success: backoff starts over.
+    /// A connection that lasts this long is a success and resets the backoff.
     pub stable_link_ms: u64,
-    /// Refused sessions in a row, each with a fresh token, before giving up.
+    /// Number of refused sessions in a row, each with a fresh token, after which the client gives up.
     pub auth_attempts_max: u32,
-    /// A recovery without progress for this long is asked for again.
+    /// A recovery without progress for this long is requested again.
     pub recovery_deadline_ms: u64,
-    /// Requests in a row without progress, within [`Config::retry_window_ms`].
+    /// Maximum number of requests in a row without progress, within [`Config::retry_window_ms`].
     pub retries_max: usize,
     /// The window of [`Config::retries_max`].
     pub retry_window_ms: u64,
-    /// Requests of any kind within [`Config::burst_window_ms`].
+    /// Maximum number of requests of any kind, within [`Config::burst_window_ms`].
     pub burst_max: usize,
     /// The window of [`Config::burst_max`].
     pub burst_window_ms: u64,
-    /// The same next event corrupt, or missing from replays, this often: ask for a snapshot.
+    /// Number of failed deliveries of the same next event (corrupt, or missing from replays) after
+    /// which the client requests a snapshot.
     pub same_event_failures_max: u32,
-    /// Hashes of applied events kept for recognising duplicates.
+    /// Number of hashes of applied events that are kept to recognise duplicates.
     pub dedupe_window: usize,
-    /// Events held beyond a gap.
+    /// Maximum number of events held beyond a gap.
     pub held_events_max: usize,
-    /// Bytes of events held beyond a gap.
+    /// Maximum size in bytes of the events held beyond a gap.
     pub held_bytes_max: usize,
-    /// Former epochs whose late events are recognised.
+    /// Number of superseded epochs whose late events are recognised.
     pub retired_epochs_max: usize,
-    /// A campaign that nobody holds any more is kept this long.
+    /// Time for which a campaign is kept after its last release.
     pub linger_ms: u64,
-    /// Failed connection attempts after which snapshots are polled.
+    /// Number of failed connection attempts after which snapshots are polled.
     pub polling_after_attempts: u32,
-    /// Time between polls; jittered by half.
+    /// Time between polls, jittered by half in either direction.
     pub polling_ms: u64,
-    /// A fetch by the application may take this long.
+    /// Time limit for a fetch by the application.
     pub fetch_timeout_ms: u64,
-    /// Time between obeyed refreshes of one campaign.
+    /// Minimum time between refreshes of one campaign. Requests in between are ignored.
     pub refresh_ms: u64,
-    /// Applied events between two log records of the sequence's progress.
+    /// Number of applied events between two log records of the sequence's progress.
     pub log_every_events: u64,
 }
 

@@ -1,5 +1,5 @@
-//! What every part of the machine needs beside its own state: the present, limits, counters, chance and
-//! the outbox.
+//! The state that all parts of the machine share: current time, limits, counters, source of jitter and
+//! the queue of effects.
 
 use super::config::Config;
 use super::effect::Effect;
@@ -14,16 +14,16 @@ use crate::protocol::write::push_decimal;
 
 use super::metrics::Metrics;
 
-/// Shared by the parts of one machine.
+/// The shared state of one machine.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// The present.
+    /// The current time.
     pub now: Now,
     /// Limits and delays.
     pub config: Config,
     /// Counters.
     pub metrics: Metrics,
-    /// Jitter.
+    /// The source of jitter.
     pub rng: Rng,
     effects: Queue<Effect>,
     changed: Vec<CampaignId>,
@@ -32,7 +32,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// A fresh context.
+    /// Creates a context. The seed affects only jitter.
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
             now: Now::default(),
@@ -56,7 +56,7 @@ impl Context {
         self.effects.push(Effect::Notify(notice));
     }
 
-    /// Queues a log record, if anyone wants them.
+    /// Queues a log record, if logging is enabled.
     pub fn log(&mut self, level: Level, event: &'static str, fields: LogFields<'_>) {
         if self.config.log {
             self.effects.push(Effect::Log(LogRecord {
@@ -71,7 +71,8 @@ impl Context {
         }
     }
 
-    /// Notes that a campaign's view changed. Drivers hear of it once until they take the changes.
+    /// Records that a campaign's view changed. The driver receives one [`Effect::Changed`] until it
+    /// takes the changes.
     pub fn mark_changed(&mut self, campaign_id: &CampaignId) {
         if self.changed.contains(campaign_id) {
             return;
@@ -82,7 +83,7 @@ impl Context {
         self.changed.push(campaign_id.clone());
     }
 
-    /// The campaigns whose view changed since this was last asked.
+    /// Returns the campaigns whose view changed since the last call.
     pub fn take_changes(&mut self) -> Vec<CampaignId> {
         core::mem::take(&mut self.changed)
     }
@@ -97,20 +98,21 @@ impl Context {
         !self.effects.is_empty()
     }
 
-    /// When to retry after a server asked for a pause of `ms`: not before, not all at once, and within
-    /// [`Config::retry_after_max_ms`] and a half.
+    /// Returns the time of the next attempt after a server requested a pause of `ms` milliseconds. The
+    /// pause is at most [`Config::retry_after_max_ms`]. Jitter of up to half the pause is added, so
+    /// that clients do not return all at once.
     pub fn retry_at(&mut self, ms: u64) -> Timestamp {
         let ms = ms.min(self.config.retry_after_max_ms);
         self.now.at + ms + self.rng.up_to(ms / 2)
     }
 
-    /// A fresh ticket.
+    /// Returns a new ticket.
     pub const fn ticket(&mut self) -> Ticket {
         self.tickets += 1;
         Ticket(self.tickets)
     }
 
-    /// A fresh request id, unique within this machine.
+    /// Returns a new request id, unique within this machine.
     pub fn request_id(&mut self) -> String {
         self.requests += 1;
         let mut id = String::from("r");

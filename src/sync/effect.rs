@@ -5,24 +5,24 @@ use super::log::LogRecord;
 use super::notice::Notice;
 use crate::protocol::{CampaignId, Code};
 
-/// Everything the machine asks a driver to do. Drivers match it without a catch-all.
+/// An action that the machine requests from a driver. Drivers match this enum without a catch-all arm.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Open a socket.
     Open(ConnectionId),
     /// Send a text frame on that socket.
     Send(ConnectionId, String),
-    /// Close that socket with this code; no callback of it counts any more.
+    /// Close that socket with this code. The machine ignores its later callbacks.
     CloseSocket(ConnectionId, u16),
     /// Ask the application for a token; answer with [`super::Input::Token`].
     RequestToken(Ticket),
     /// Ask the application for a snapshot; answer with [`super::Input::Snapshot`].
     FetchSnapshot(Ticket, CampaignId),
-    /// Tell listeners.
+    /// Notify listeners.
     Notify(Notice),
-    /// Settle a promise; the code tells why it failed.
+    /// Settle a promise: reject it with the code, or resolve it if there is no code.
     Settle(Ticket, Option<Code>),
-    /// Some view changed. Said once until the driver takes the changes.
+    /// Some view changed. Emitted once until the driver takes the changes.
     Changed,
     /// Print a log record.
     Log(LogRecord),

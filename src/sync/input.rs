@@ -1,4 +1,4 @@
-//! Inputs: everything a driver can tell the machine.
+//! Inputs: everything that a driver can report to the machine.
 
 use crate::protocol::CampaignId;
 use crate::protocol::Position;
@@ -6,18 +6,18 @@ use crate::protocol::frame::Frame;
 #[cfg(feature = "encrypted")]
 use crate::protocol::seal::{Key, KeyId};
 
-/// Names one socket. A late callback of an old socket carries an old number and is ignored.
+/// Identifies one socket. A late callback of an old socket carries an old number and is ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
-/// Names one question to the driver, such as for a token.
+/// Identifies one request to the driver, such as for a token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
-/// Why time may have passed unnoticed.
+/// The reason why time may have passed unnoticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
-    /// The one timer fired. Early and late are harmless.
+    /// The driver's only timer fired. It may fire early or late.
     Timer,
     /// The page became visible.
     Visible,
@@ -27,16 +27,16 @@ pub enum Wake {
     PageShow,
 }
 
-/// Everything a driver can tell the machine.
+/// An input that a driver reports to the machine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input<'a> {
-    /// The application wants a connection.
+    /// The application requests a connection.
     Connect,
-    /// The application is done for good.
+    /// The application closes the client permanently.
     Close,
-    /// The application holds a campaign, once more.
+    /// The application retains a campaign. Each call increments a reference count.
     Retain(CampaignId),
-    /// The application lets go of a campaign, once.
+    /// The application releases a campaign. Each call decrements the reference count.
     Release(CampaignId),
     /// The socket is open.
     Opened(ConnectionId),
@@ -50,16 +50,17 @@ pub enum Input<'a> {
     Token(Ticket, Option<String>),
     /// The answer to [`super::Effect::FetchSnapshot`]; `None` if the fetch failed.
     Snapshot(Ticket, Option<&'a str>),
-    /// The application wants to know when a position is reached.
+    /// The application waits until a position is reached.
     WaitForPosition(CampaignId, Position, Ticket),
-    /// The application wants fresh data.
+    /// The application requests fresh data.
     Refresh(CampaignId),
-    /// The application drops the rows kept aside.
+    /// The application discards the unconfirmed rows.
     DiscardUnconfirmed(CampaignId),
-    /// Content is sealed: from now on nothing else is taken. Said before the connection is wanted.
+    /// Content is sealed: from now on the machine accepts only sealed content. Comes before
+    /// [`Input::Connect`].
     #[cfg(feature = "encrypted")]
     Seal,
-    /// A key for sealed content, in place of the one of that name if there is one.
+    /// A key for sealed content. It replaces an existing key of the same name.
     #[cfg(feature = "encrypted")]
     AddKey(KeyId, Key),
 }

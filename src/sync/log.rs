@@ -1,57 +1,57 @@
-//! Structured log records, as data; the shell prints them.
+//! Structured log records as plain data. The driver prints them.
 
 use crate::protocol::CampaignId;
 use crate::value::{Record, ToValue, Value, serialize_as_value};
 
-/// How much a record matters.
+/// The severity of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Of interest when something is looked into.
+    /// Useful for investigating a problem.
     Debug,
-    /// The normal course.
+    /// Normal operation.
     Info,
-    /// Noticed and healed, or about to be.
+    /// A problem that the client has repaired or is about to repair.
     Warn,
-    /// Shown to people.
+    /// A problem that is shown to users.
     Error,
 }
 
 /// One log record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogRecord {
-    /// How much it matters.
+    /// The severity.
     pub level: Level,
-    /// What happened, one word of a closed set.
+    /// The name of the event, from a closed set.
     pub event: &'static str,
-    /// Which campaign.
+    /// The campaign that the record is about.
     pub campaign_id: Option<CampaignId>,
-    /// At which number.
+    /// The sequence number that the record is about.
     pub sequence_number: Option<u64>,
-    /// Of which event.
+    /// The id of the event that the record is about.
     pub event_id: Option<String>,
     /// A code, reason or outcome.
     pub detail: Option<&'static str>,
-    /// A second number: expected, received, rows or milliseconds, as `event` says.
+    /// A second number, whose meaning depends on `event`: expected, received, rows or milliseconds.
     pub value: Option<u64>,
 }
 
-/// What a record tells beside its event; see [`LogRecord`].
+/// The optional fields of a [`LogRecord`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogFields<'a> {
-    /// Which campaign.
+    /// The campaign that the record is about.
     pub campaign_id: Option<&'a CampaignId>,
-    /// At which number.
+    /// The sequence number that the record is about.
     pub sequence_number: Option<u64>,
-    /// Of which event.
+    /// The id of the event that the record is about.
     pub event_id: Option<&'a str>,
     /// A code, reason or outcome.
     pub detail: Option<&'static str>,
-    /// A second number.
+    /// A second number; see [`LogRecord::value`].
     pub value: Option<u64>,
 }
 
 impl Level {
-    /// The word for it.
+    /// The name of the level.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Debug => "debug",

@@ -1,4 +1,4 @@
-//! The machine: one connection, many campaigns, three verbs.
+//! The machine: one connection, many campaigns, and three functions that drive it.
 
 use super::config::Config;
 use super::connection::{Connection, ConnectionState};
@@ -27,13 +27,13 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine at rest. The seed is for jitter only.
+    /// Creates an idle machine. The seed affects only jitter.
     pub fn new(config: Config, seed: u64) -> Self {
         let router = Router::new(Context::new(config, seed));
         Self { router, polling: Polling::default(), timer: None }
     }
 
-    /// Takes in one input, at the time `now`. Drain [`Machine::poll_effect`] afterwards.
+    /// Handles one input at the time `now`. The driver drains [`Machine::poll_effect`] afterwards.
     pub fn handle(&mut self, now: Now, input: Input<'_>) -> Outcome {
         self.note_time(now);
         if let Input::Received(connection, frame) = input {
@@ -50,17 +50,18 @@ impl Machine {
         outcome
     }
 
-    /// The next effect to perform, until there is none.
+    /// Returns the next effect to perform, or `None` if there is no more.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.router.cx.next_effect()
     }
 
-    /// Whether [`Machine::poll_effect`] has something to say.
+    /// Whether [`Machine::poll_effect`] would return an effect.
     pub const fn has_effects(&self) -> bool {
         self.router.cx.has_effects()
     }
 
-    /// When to say [`Wake::Timer`], if nothing else happens before.
+    /// Returns the time at which the driver must report [`Wake::Timer`], unless another input comes
+    /// first.
     pub fn poll_timeout(&mut self) -> Option<Timestamp> {
         let Router { cx, connection, subscriptions, .. } = &self.router;
         let (now, connected) = (cx.now.at, connection.open_socket().is_some());
@@ -77,12 +78,12 @@ impl Machine {
         &self.router.cx.metrics
     }
 
-    /// The campaigns whose view changed since this was last asked.
+    /// Returns the campaigns whose view changed since the last call.
     pub fn take_changes(&mut self) -> Vec<CampaignId> {
         self.router.cx.take_changes()
     }
 
-    /// A campaign's status at `now`; `None` if nobody holds it.
+    /// Returns a campaign's status at `now`; `None` if there is no subscription for it.
     pub fn status(&self, campaign_id: &str, now: Now) -> Option<Status> {
         let Router { cx, connection, subscriptions, .. } = &self.router;
         let subscription = subscriptions.get(campaign_id)?;
@@ -92,7 +93,7 @@ impl Machine {
         Some(subscription.status(&cx.config, self.router.link_state(), now))
     }
 
-    /// A campaign as it is at `now`; `None` if nobody holds it.
+    /// Returns a campaign's view at `now`; `None` if there is no subscription for it.
     pub fn view(&self, campaign_id: &str, now: Now) -> Option<CampaignView<'_>> {
         let subscription = self.subscription(campaign_id)?;
         let status = self.status(campaign_id, now)?;
@@ -108,7 +109,7 @@ impl Machine {
         ))
     }
 
-    /// One page of a campaign's rows; `None` if nobody holds it.
+    /// Returns one page of a campaign's rows; `None` if there is no subscription for it.
     pub fn domains(&mut self, campaign_id: &str, query: &DomainQuery) -> Option<DomainPage<'_>> {
         Some(self.router.subscriptions.get_mut(campaign_id)?.domains(query))
     }
@@ -118,7 +119,7 @@ impl Machine {
         self.router.subscriptions.get(campaign_id)
     }
 
-    /// The campaigns that are held.
+    /// The campaigns that have a subscription.
     pub fn campaigns(&self) -> impl Iterator<Item = &CampaignId> {
         self.router.subscriptions.values().map(Subscription::id)
     }
@@ -128,13 +129,13 @@ impl Machine {
         &self.router.connection
     }
 
-    /// The keys at hand, for opening what the application received by other ways.
+    /// The available keys, for opening content that the application receives outside the socket.
     #[cfg(feature = "encrypted")]
     pub const fn keys(&self) -> Option<&crate::protocol::seal::Keys> {
         self.router.encryption.keys()
     }
 
-    /// Everything but frames, which have their own, faster way.
+    /// Handles every input except frames, which take a faster path.
     fn handle_control_input(&mut self, input: Input<'_>) -> Outcome {
         let mut outcome = Outcome::default();
         let Router { cx, connection, encryption, .. } = &mut self.router;
@@ -181,8 +182,8 @@ impl Machine {
         outcome
     }
 
-    /// Moves the present on. The monotonic clock is never believed to go back; a wall that ran
-    /// ahead of it, or a timer that fired late, means that the page slept.
+    /// Advances the current time. The monotonic clock never goes back: an earlier reading is ignored.
+    /// If the wall clock ran ahead of the monotonic clock, or a timer fired late, the page has slept.
     fn note_time(&mut self, now: Now) {
         let Router { cx, connection, .. } = &mut self.router;
         let before = cx.now;
@@ -200,7 +201,7 @@ impl Machine {
         }
     }
 
-    /// Acts on everything that is due.
+    /// Runs everything whose deadline has passed.
     fn on_time(&mut self) {
         self.router.on_time();
         let wanted = self.wants_polling();
@@ -214,7 +215,8 @@ impl Machine {
         self.router.poll_heartbeat();
     }
 
-    /// Without a socket for so long that people should see something rather than nothing new.
+    /// Whether the machine polls snapshots. It does so when the connection has failed so often that
+    /// users should see polled data rather than no new data.
     fn wants_polling(&self) -> bool {
         let Router { cx, connection, .. } = &self.router;
         cx.config.has_fetch_snapshot
@@ -239,7 +241,7 @@ impl Machine {
         });
     }
 
-    /// Returns whether it was held.
+    /// Returns whether the application retained the campaign.
     fn on_release(&mut self, campaign_id: &CampaignId) -> bool {
         self.router.react(|subscriptions, cx| {
             let subscription = subscriptions.get_mut(campaign_id.as_str());
@@ -258,7 +260,8 @@ impl Machine {
         });
     }
 
-    /// The application wants fresh data. Returns whether it is obeyed: once a second.
+    /// Handles a refresh request. Returns whether it is accepted: at most once per
+    /// [`Config::refresh_ms`].
     fn on_refresh(&mut self, campaign_id: &CampaignId) -> bool {
         let obeyed = self.router.react(|subscriptions, cx| {
             let subscription = subscriptions.get_mut(campaign_id.as_str());
@@ -271,7 +274,7 @@ impl Machine {
         obeyed
     }
 
-    /// The application's answer to a fetch.
+    /// Handles the application's answer to a fetch.
     fn on_fetched(&mut self, ticket: Ticket, json: Option<&str>) -> Outcome {
         let mut outcome = Outcome::default();
         let Some(fetch) = self.polling.take(ticket) else {
@@ -296,7 +299,8 @@ impl Machine {
             return Err(Code::InvalidContent);
         }
         self.router.react(|subscriptions, cx| match subscriptions.get_mut(id) {
-            // The socket is the better source: it will bring this state, or a newer one.
+            // A fetched snapshot is ignored while a socket is open: the socket brings the same state or
+            // a newer one.
             Some(subscription) if subscription.is_active() && !cx.is_connected() => {
                 subscription.replica_mut().on_rest_snapshot(cx, fetch.began, snapshot)
             }

@@ -1,4 +1,4 @@
-//! Counters and histograms: plain numbers, copied out on request.
+//! Counters and histograms. They are plain numbers that are copied on request.
 
 use crate::protocol::Code;
 use crate::protocol::client::Reason;
@@ -6,7 +6,7 @@ use crate::value::{Record, ToValue, Value, serialize_as_value};
 
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])+ $field:ident = $name:literal,)+) => {
-        /// Everything the machine counts.
+        /// The counters and histograms of one machine.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Metrics {
             $($(#[doc = $doc])+ pub $field: u64,)+
@@ -14,11 +14,12 @@ macro_rules! metrics {
             pub refused: ByCode,
             /// Recovery requests sent, by reason.
             pub recovery_requests: ByReason,
-            /// From noticing that something is missing until it is there.
+            /// Milliseconds from the detection of missing data to the end of the recovery.
             pub recovery_ms: Histogram,
-            /// From ping to pong.
+            /// Milliseconds from a ping to its pong.
             pub rtt_ms: Histogram,
-            /// From an event's timestamp to its application, as far as both clocks agree.
+            /// Milliseconds from an event's timestamp to its application. Accurate only as far as both
+            /// clocks agree.
             pub event_age_ms: Histogram,
         }
 
@@ -34,23 +35,23 @@ macro_rules! metrics {
     };
 }
 
-// The one list of plain counters: field and public name.
+// The only list of plain counters: field and public name.
 metrics! {
     /// Frames received.
     frames_received = "framesReceived",
     /// Bytes received.
     bytes_received = "bytesReceived",
-    /// Documents in them.
+    /// Documents in the received frames.
     documents = "documents",
     /// Events applied.
     applied = "applied",
-    /// Events dropped: applied before.
+    /// Events dropped because they were applied before.
     duplicates = "duplicates",
-    /// Events dropped: applied before, within a replay.
+    /// Events dropped because they were applied before and arrived again within a replay.
     redelivered = "redelivered",
-    /// Events dropped: old, and no longer remembered.
+    /// Events dropped because they are old and their hash is no longer remembered.
     out_of_order = "outOfOrder",
-    /// Events wrong by their own hash.
+    /// Events that do not match their own hash.
     corrupt = "corrupt",
     /// Gaps detected.
     gaps = "gaps",
@@ -62,23 +63,23 @@ metrics! {
     unknown_types = "unknownTypes",
     /// Envelope members that this version does not know.
     unknown_members = "unknownMembers",
-    /// Events of campaigns that nobody subscribed to.
+    /// Events and messages of campaigns that have no subscription.
     unsubscribed = "unsubscribed",
-    /// Events of logs that were replaced.
+    /// Events of superseded epochs.
     retired_epoch = "retiredEpoch",
-    /// Events of logs that we do not follow.
+    /// Events of epochs that the client does not follow.
     foreign_epoch = "foreignEpoch",
     /// Contradictions between histories.
     divergences = "divergences",
     /// Recoveries completed.
     recoveries = "recoveries",
-    /// Snapshots swapped in.
+    /// Snapshots installed.
     snapshots = "snapshots",
     /// Requests sent again because no progress was made.
     retries = "retries",
-    /// Counts or digests that agreed.
+    /// Comparisons of counts or digests that agreed.
     consistency_checks_passed = "consistencyChecksPassed",
-    /// Counts or digests that did not.
+    /// Comparisons of counts or digests that did not agree.
     consistency_checks_failed = "consistencyChecksFailed",
     /// Bucket repairs completed.
     repairs = "repairs",
@@ -88,12 +89,12 @@ metrics! {
     disconnects = "disconnects",
 }
 
-/// Counters by error code, only those that are not zero.
+/// Counters by error code. Codes that never occurred are absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ByCode(Vec<(Code, u64)>);
 
 impl ByCode {
-    /// Counts one.
+    /// Increments the counter of `code`.
     pub fn count(&mut self, code: Code) {
         match self.0.iter_mut().find(|(known, _)| *known == code) {
             Some((_, count)) => *count += 1,
@@ -101,7 +102,7 @@ impl ByCode {
         }
     }
 
-    /// How many there were.
+    /// The count of `code`.
     pub fn of(&self, code: Code) -> u64 {
         self.0.iter().find(|(known, _)| *known == code).map_or(0, |(_, count)| *count)
     }
@@ -122,17 +123,17 @@ impl ToValue for ByCode {
 pub struct ByReason([u64; Reason::ALL.len()]);
 
 impl ByReason {
-    /// Counts one.
+    /// Increments the counter of `reason`.
     pub const fn count(&mut self, reason: Reason) {
         self.0[reason as usize] += 1;
     }
 
-    /// How many there were.
+    /// The count of `reason`.
     pub const fn of(&self, reason: Reason) -> u64 {
         self.0[reason as usize]
     }
 
-    /// All of them.
+    /// The sum over all reasons.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
@@ -148,7 +149,7 @@ impl ToValue for ByReason {
     }
 }
 
-/// A histogram of milliseconds with buckets that double.
+/// A histogram of milliseconds whose bucket bounds double.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
     count: u64,
@@ -162,7 +163,7 @@ pub struct Histogram {
 struct DoublingBuckets([u64; 21]);
 
 impl ToValue for Histogram {
-    /// The buckets as `[upper bound, count]` pairs, empty ones left out.
+    /// Writes the buckets as `[upper bound, count]` pairs, without empty ones.
     fn to_value(&self) -> Value<'_> {
         let mut buckets = Vec::new();
         for (power, &count) in self.buckets.0.iter().enumerate() {
@@ -207,7 +208,7 @@ impl Histogram {
         self.buckets.0[power.min(20)] += 1;
     }
 
-    /// How many values there were.
+    /// The number of recorded values.
     pub const fn count(&self) -> u64 {
         self.count
     }

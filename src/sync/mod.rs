@@ -1,9 +1,10 @@
-//! The machine that takes every decision: connection, sequencing, dedupe, gaps, recovery, heartbeat.
+//! The machine that takes every decision about connection, sequencing, dedupe, gaps, recovery and
+//! heartbeat.
 //!
-//! It is driven by three verbs, [`Machine::handle`], [`Machine::poll_effect`] and
-//! [`Machine::poll_timeout`], and knows no clock, no socket and no randomness of its own. After
-//! every `handle` a driver drains the effects to the end and arms one timer. There are always three
-//! drivers: the browser shell, the simulator and a native socket.
+//! A driver calls three functions: [`Machine::handle`], [`Machine::poll_effect`] and
+//! [`Machine::poll_timeout`]. The machine reads no clock, opens no socket and takes its randomness from
+//! a seed. After every `handle` a driver performs all effects and arms one timer. There are always
+//! three drivers: the browser shell, the simulator and a native socket.
 
 pub mod backoff;
 pub mod config;

@@ -1,150 +1,149 @@
-//! Notices: everything that listeners hear of. In the browser each becomes a `CustomEvent`.
+//! Notices: everything that listeners receive. In the browser each notice becomes a `CustomEvent`.
 
 use crate::protocol::{CampaignId, Code, Phase, Status};
 use crate::value::{Record, ToValue, Value, serialize_as_value};
 
-/// Everything that listeners hear of. Shows itself as the `detail` of the event that [`Notice::kind`]
-/// names.
+/// A notice to listeners. Its value is the `detail` of the event that [`Notice::kind`] names.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
-    /// The phase differs from before: by a transition, or found so after a recovery.
+    /// The phase changed: by a transition, or as found after a recovery.
     PhaseTransition(PhaseTransition),
     /// The server announced a transition that it refused.
     TransitionRefused {
-        /// Which campaign.
+        /// The campaign.
         campaign_id: CampaignId,
-        /// Why.
+        /// The reason for the refusal.
         code: Code,
-        /// Where it would have gone.
+        /// The phase that the transition would have entered.
         new_phase: Phase,
-        /// In words for people.
+        /// The reason for the transition, for users.
         trigger_reason: Option<String>,
     },
-    /// A number was skipped.
+    /// A sequence number was skipped.
     Gap {
-        /// Which campaign.
+        /// The campaign.
         campaign_id: CampaignId,
-        /// The number that should have come.
+        /// The expected number.
         expected: u64,
-        /// The number that came.
+        /// The received number.
         received: u64,
     },
-    /// A recovery was asked for.
+    /// The client requested a recovery.
     RecoveryRequested {
-        /// Which campaign.
+        /// The campaign.
         campaign_id: CampaignId,
-        /// Why.
+        /// The reason for the request.
         reason: &'static str,
     },
     /// A recovery is complete.
     Recovered {
-        /// Which campaign.
+        /// The campaign.
         campaign_id: CampaignId,
-        /// Why it was asked for.
+        /// The reason for the request.
         reason: &'static str,
         /// `replay`, `current` or `snapshot`.
         outcome: &'static str,
-        /// From noticing to having everything.
+        /// Milliseconds from the detection of missing data to the end of the recovery.
         duration_ms: u64,
-        /// Events it brought.
+        /// The number of events that the replay applied.
         events: u64,
     },
     /// An event does not match its own hash.
     Corrupt {
-        /// The campaign that it names.
+        /// The campaign that the event names.
         campaign_id: CampaignId,
-        /// The number that it names.
+        /// The sequence number that the event names.
         sequence_number: u64,
     },
-    /// An event had been applied before.
+    /// An event arrived that was applied before.
     Duplicate {
-        /// Which campaign.
+        /// The campaign.
         campaign_id: CampaignId,
-        /// Which number.
+        /// The sequence number of the event.
         sequence_number: u64,
     },
-    /// The server's history contradicts ours.
+    /// The server's history contradicts the local state.
     Divergence {
-        /// Which campaign.
+        /// The campaign.
         campaign_id: CampaignId,
         /// `hash`, `previous_event`, `previous_phase`, `head` or `epoch`.
         kind: &'static str,
-        /// At which number.
+        /// The sequence number of the contradiction.
         sequence_number: u64,
     },
-    /// Sealed content names a key that is not at hand; the campaign waits for it.
+    /// Sealed content names a key that the client does not have. The campaign waits for the key.
     #[cfg(feature = "encrypted")]
     UnknownKey {
-        /// Which campaign.
+        /// The campaign.
         campaign_id: CampaignId,
         /// The name of the key.
         kid: String,
     },
-    /// Something received was not understood.
+    /// Received content was refused.
     Rejected {
-        /// Why.
+        /// The reason for the refusal.
         code: Code,
-        /// The campaign, where it can be told.
+        /// The campaign, if it is known.
         campaign_id: Option<CampaignId>,
     },
-    /// Counts or digests were compared.
+    /// The client compared its rows with the server's count or digest.
     Consistency {
-        /// Which campaign.
+        /// The campaign.
         campaign_id: CampaignId,
         /// Whether they agree.
         ok: bool,
-        /// The server's rows.
+        /// The number of rows at the server.
         server_count: u64,
-        /// Our rows.
+        /// The number of local rows.
         local_count: u64,
-        /// By how many they differ.
+        /// The difference between the two counts.
         difference: u64,
-        /// Whether by more than the tolerance of ten.
+        /// Whether the difference exceeds the tolerance of ten.
         warn: bool,
-        /// Whether by so many that people should see an error.
+        /// Whether the difference is so large that users should see an error.
         large: bool,
     },
-    /// Differing buckets were downloaded again, and now agree.
+    /// The client downloaded differing buckets again, and they now agree.
     Repaired {
-        /// Which campaign.
+        /// The campaign.
         campaign_id: CampaignId,
-        /// How many buckets differed.
+        /// The number of buckets that differed.
         buckets: u64,
-        /// Rows downloaded.
+        /// The number of rows downloaded.
         rows: u64,
     },
-    /// Rows were kept aside, because a snapshot lacked too many.
+    /// A snapshot lacked too many rows, so the client keeps the missing rows as unconfirmed.
     Unconfirmed {
-        /// Which campaign.
+        /// The campaign.
         campaign_id: CampaignId,
-        /// Rows kept aside just now.
+        /// The number of rows that became unconfirmed.
         rows: u64,
     },
-    /// What is cached of this campaign is no longer true.
+    /// Cached data of this campaign is no longer valid.
     CacheInvalidated(CacheInvalidated),
     /// A campaign's status changed.
     StatusChange {
-        /// Which campaign.
+        /// The campaign.
         campaign_id: CampaignId,
-        /// The word of the status.
+        /// The name of the status.
         status: &'static str,
-        /// Why it is stale or failed.
+        /// The reason for a stale or failed status.
         reason: Option<&'static str>,
     },
-    /// The connection changed.
+    /// The state of the connection changed.
     ConnectionChange {
         /// `idle`, `connecting`, `open`, `waiting`, `failed` or `closed`.
         state: &'static str,
-        /// Why it failed.
+        /// The reason for a failure.
         code: Option<Code>,
-        /// Failures in a row.
+        /// The number of failures in a row.
         attempt: u32,
-        /// When it will be tried again.
+        /// Milliseconds until the next attempt.
         retry_in_ms: Option<u64>,
     },
-    /// A message for people.
+    /// A message for users.
     Notification {
-        /// Which campaign.
+        /// The campaign.
         campaign_id: CampaignId,
         /// `info`, `warning` or `error`.
         level: String,
@@ -153,57 +152,58 @@ pub enum Notice {
     },
     /// The campaign is gone, or access to it ended.
     Ended {
-        /// Which campaign.
+        /// The campaign.
         campaign_id: CampaignId,
-        /// `deleted`, or what the server said.
+        /// `deleted`, or the reason that the server sent.
         reason: String,
     },
 }
 
-/// Detail of [`Notice::PhaseTransition`] (mission; store facts §4).
+/// Detail of [`Notice::PhaseTransition`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct PhaseTransition {
-    /// Which campaign.
+    /// The campaign.
     pub campaign_id: CampaignId,
-    /// Where it was.
+    /// The phase before the change.
     pub previous_phase: Option<Phase>,
-    /// Where it is.
+    /// The phase after the change.
     pub new_phase: Phase,
-    /// Its status there.
+    /// The status of the new phase.
     pub new_status: Status,
-    /// RFC 3339; empty where only the result is known.
+    /// RFC 3339; empty if only the result is known.
     pub timestamp: String,
-    /// `manual`, `automatic`, `error_recovery`; `snapshot` where only the result is known.
+    /// `manual`, `automatic` or `error_recovery`; `snapshot` if only the result is known.
     pub transition_type: String,
-    /// In words for people.
+    /// The reason for the transition, for users.
     pub trigger_reason: Option<String>,
-    /// Seconds the phase is expected to take.
+    /// The expected duration of the phase in seconds.
     pub estimated_duration: Option<f64>,
-    /// The log.
+    /// The epoch.
     pub epoch: Option<String>,
-    /// The number of the transition, or of the snapshot that showed it.
+    /// The number of the transition, or of the snapshot that revealed it.
     pub sequence_number: u64,
-    /// Whether it was learnt of in a recovery.
+    /// Whether the client learnt of the change in a recovery.
     pub recovered: bool,
 }
 
 /// Detail of [`Notice::CacheInvalidated`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct CacheInvalidated {
-    /// Which campaign.
+    /// The campaign.
     pub campaign_id: CampaignId,
     /// `phase_transition`, `snapshot`, `epoch`, `divergence` or `force_refresh`.
     pub reason: &'static str,
     /// The phase after a transition.
     pub new_phase: Option<Phase>,
-    /// The log.
+    /// The epoch.
     pub epoch: Option<String>,
-    /// Nothing older than this number may be cached any more.
+    /// Data older than this number must no longer be cached.
     pub sequence_number: u64,
 }
 
 impl Notice {
-    /// Which campaign it is of; none for the connection's, and where it cannot be told.
+    /// The campaign of the notice; `None` for notices of the connection, and if the campaign is
+    /// unknown.
     pub const fn campaign_id(&self) -> Option<&CampaignId> {
         match self {
             Self::PhaseTransition(PhaseTransition { campaign_id, .. })

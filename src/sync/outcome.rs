@@ -1,61 +1,61 @@
-//! Outcomes: what an input did. An outcome is what tests assert and what a log line says.
+//! Outcomes: the result of one input. Tests assert outcomes, and log lines report them.
 
 use crate::protocol::Code;
 
-/// What became of one document.
+/// The result of one document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
-    /// Applied as the next event.
+    /// The event was applied as the next one.
     Applied,
-    /// Of a type this version does not know: the position advanced.
+    /// The event has a type that this version does not know. The position advanced.
     AppliedUnknown,
-    /// Of a campaign that nobody subscribed to.
+    /// The document belongs to a campaign that has no subscription.
     Unsubscribed,
-    /// Applied before, by its hash.
+    /// The event was applied before; its hash is the same.
     Duplicate,
-    /// Applied before, within a replay.
+    /// The event was applied before and arrived again within a replay.
     Redelivered,
-    /// At or below the position, and its hash is no longer remembered.
+    /// The event is at or below the position, and its hash is no longer remembered.
     OutOfOrder,
-    /// Wrong by its own hash.
+    /// The event does not match its own hash.
     Corrupt,
-    /// Of a log that this one replaced.
+    /// The event belongs to a superseded epoch.
     SupersededEpoch,
-    /// Of a log that is not the one we follow.
+    /// The event belongs to an epoch that the client does not follow.
     ForeignEpoch,
-    /// Contradicts what has been applied or held.
+    /// The event contradicts an applied or held event.
     Divergence,
-    /// The next event, but it cannot be applied.
+    /// The event is next but cannot be applied.
     Rejected,
-    /// Beyond the next: held until the gap is closed.
+    /// The event is beyond the next one. It is held until the gap is closed.
     Held,
-    /// Beyond the next, and the buffer is full of nearer ones.
+    /// The event is beyond the next one, and the buffer is full of nearer events.
     Overflow,
-    /// A control message, acted on.
+    /// The control message was processed.
     Control,
-    /// A control message that answers nothing we asked, or of an unknown type.
+    /// The control message does not answer a current request, or its type is unknown.
     Ignored,
-    /// Not understood.
+    /// The document was refused.
     Refused(Code),
 }
 
-/// What an input did.
+/// The result of one input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use = "an outcome says whether the input counted"]
 pub struct Outcome {
-    /// Events applied, held ones that became next included.
+    /// The number of events applied, including held events that became next.
     pub applied: u32,
     /// One verdict for each document of a frame.
     pub verdicts: Vec<Verdict>,
-    /// Why the whole input was refused, if it was.
+    /// The reason if the whole input was refused.
     pub refused: Option<Code>,
-    /// The input came from a socket that is no longer ours, or answers an old question.
+    /// The input came from a socket that is no longer current, or answers an old request.
     pub ignored_late: bool,
 }
 
 impl Outcome {
-    /// Whether a driver may leave its timer as it is. Events that apply only move deadlines away, and a timer
-    /// that fires early is harmless.
+    /// Whether a driver may leave its timer as it is. Applied events only move deadlines later, and a
+    /// timer that fires early is harmless.
     pub fn keeps_timer(&self) -> bool {
         self.verdicts.iter().all(|verdict| *verdict == Verdict::Applied)
     }

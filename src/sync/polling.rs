@@ -1,4 +1,4 @@
-//! Snapshots that the application fetches: while no socket can be had, and on request.
+//! Snapshots that the application fetches: while no socket can be opened, and on request.
 
 use super::context::Context;
 use super::effect::Effect;
@@ -6,32 +6,30 @@ use super::input::Ticket;
 use super::time::Timestamp;
 use crate::protocol::CampaignId;
 
-/// Fetches that the application is busy with, and when the next round is due.
+/// The fetches in flight, and the time of the next round.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Polling {
     in_flight: Vec<Fetch>,
     next_round: Option<Timestamp>,
 }
 
-/// One fetch.
+/// A fetch in flight.
 #[derive(Clone, Debug)]
 pub(super) struct Fetch {
     ticket: Ticket,
-    /// Whose snapshot.
     pub(super) campaign_id: CampaignId,
-    /// When it began.
     pub(super) began: Timestamp,
 }
 
 impl Polling {
-    /// When the next round is due, if rounds are wanted, or a fetch is given up.
+    /// The next deadline: the next round of fetches if rounds are `wanted`, or the timeout of a fetch.
     pub(super) fn deadline(&self, cx: &Context, wanted: bool) -> Option<Timestamp> {
         let round = self.next_round.filter(|_| wanted);
         let timeout = cx.config.fetch_timeout_ms;
         self.in_flight.iter().map(|fetch| fetch.began + timeout).chain(round).min()
     }
 
-    /// Gives up fetches that take too long. Returns whether a round of fetches is due, if rounds are
+    /// Drops fetches that take too long. Returns whether a round of fetches is due, if rounds are
     /// `wanted`.
     pub(super) fn on_time(&mut self, cx: &mut Context, wanted: bool) -> bool {
         let (now, timeout) = (cx.now.at, cx.config.fetch_timeout_ms);
@@ -49,7 +47,7 @@ impl Polling {
         true
     }
 
-    /// Asks the application for a campaign's snapshot, unless it is busy with it already.
+    /// Asks the application for a campaign's snapshot, unless such a fetch is in flight.
     pub(super) fn fetch(&mut self, cx: &mut Context, campaign_id: &CampaignId) {
         let is_busy = self.in_flight.iter().any(|it| it.campaign_id == *campaign_id);
         if is_busy || !cx.config.has_fetch_snapshot {
@@ -61,7 +59,7 @@ impl Polling {
         cx.effect(Effect::FetchSnapshot(ticket, campaign_id.clone()));
     }
 
-    /// Takes the fetch that the application answers, if it is still awaited.
+    /// Removes and returns the fetch that the application answers, if it is still in flight.
     pub(super) fn take(&mut self, ticket: Ticket) -> Option<Fetch> {
         let at = self.in_flight.iter().position(|it| it.ticket == ticket)?;
         Some(self.in_flight.swap_remove(at))

@@ -1,6 +1,7 @@
-//! First in, first out, in two plain lists: what comes in is turned round once to go out.
+//! A first-in, first-out queue of two lists. Items are pushed to one list, and reversed into the other
+//! before they are popped.
 
-/// A queue.
+/// A first-in, first-out queue.
 #[derive(Clone, Debug)]
 pub struct Queue<T> {
     coming: Vec<T>,
@@ -8,17 +9,17 @@ pub struct Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// An empty queue.
+    /// Creates an empty queue.
     pub const fn new() -> Self {
         Self { coming: Vec::new(), going: Vec::new() }
     }
 
-    /// Adds to the end.
+    /// Adds an item to the end.
     pub fn push(&mut self, item: T) {
         self.coming.push(item);
     }
 
-    /// Takes the oldest.
+    /// Removes and returns the oldest item.
     pub fn pop(&mut self) -> Option<T> {
         if self.going.is_empty() {
             self.coming.reverse();
@@ -27,7 +28,7 @@ impl<T> Queue<T> {
         self.going.pop()
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the queue is empty.
     pub const fn is_empty(&self) -> bool {
         self.coming.is_empty() && self.going.is_empty()
     }

@@ -1,16 +1,16 @@
-//! Jitter from a seed: SplitMix64, so that the same seed gives the same journal.
+//! Jitter from a seed, by SplitMix64. The same seed gives the same journal.
 
-/// A small deterministic generator. Not for secrets.
+/// A small deterministic random number generator. Not for secrets.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
 
 impl Rng {
-    /// Starts from a seed.
+    /// Creates a generator from a seed.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next 64 bits.
+    /// Returns the next 64 random bits.
     pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -19,9 +19,9 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// A number of 0 to `limit`, both included.
+    /// Returns a random number from 0 to `limit`, both included.
     pub const fn up_to(&mut self, limit: u64) -> u64 {
-        // The bias of the remainder is far below what jitter could notice.
+        // The bias of the remainder is negligible for jitter.
         self.next() % (limit + 1)
     }
 }

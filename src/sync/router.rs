@@ -1,5 +1,5 @@
-//! The only place that routes between the connection and the campaigns: frames are split into documents,
-//! and each document goes to the one that it concerns.
+//! Routing between the connection and the campaigns, which happens only here. A frame is split into
+//! documents, and each document goes to the connection or to its campaign.
 
 use super::connection::{Connection, ConnectionEvent};
 use super::context::Context;
@@ -19,7 +19,7 @@ use crate::protocol::frame::Frame;
 use crate::protocol::server::{Head, ServerMessage};
 use crate::protocol::{CampaignId, Code, client};
 
-/// The connection and the campaigns, with what they share.
+/// The connection, the campaigns and their shared state.
 #[derive(Clone, Debug)]
 pub(super) struct Router {
     pub(super) cx: Context,
@@ -38,7 +38,7 @@ impl Router {
         }
     }
 
-    /// What the connection means for a campaign.
+    /// The state of the connection as a campaign sees it.
     pub(super) fn link_state(&self) -> LinkState {
         if self.connection.open_socket().is_some() {
             LinkState::Connected
@@ -49,7 +49,7 @@ impl Router {
         }
     }
 
-    /// Lets campaigns react, with the socket that is open now.
+    /// Runs `react` on the subscriptions, with the socket that is currently open.
     pub(super) fn react<R>(
         &mut self,
         react: impl FnOnce(&mut Subscriptions, &mut Scope<'_>) -> R,
@@ -63,7 +63,7 @@ impl Router {
         result
     }
 
-    /// Lets every campaign react.
+    /// Runs `react` on every campaign.
     pub(super) fn each(&mut self, mut react: impl FnMut(&mut Subscription, &mut Scope<'_>)) {
         self.react(|subscriptions, cx| {
             for subscription in subscriptions.values_mut() {
@@ -72,7 +72,7 @@ impl Router {
         });
     }
 
-    /// Lets one campaign that can be followed react.
+    /// Runs `react` on one campaign, if its subscription is active.
     fn with_active(
         &mut self,
         campaign_id: &str,
@@ -93,7 +93,7 @@ impl Router {
         })
     }
 
-    /// The campaigns react to what happened to the connection.
+    /// Passes a connection event to the campaigns.
     pub(super) fn on_connection_event(&mut self, event: Option<ConnectionEvent>) {
         match event {
             None => {}
@@ -124,13 +124,13 @@ impl Router {
         }
     }
 
-    /// Sends the ping that is due, or drops a dead socket.
+    /// Sends a ping if one is due, or drops the socket if it is dead.
     pub(super) fn poll_heartbeat(&mut self) {
         let event = self.connection.poll_heartbeat(&mut self.cx);
         self.on_connection_event(event);
     }
 
-    /// A frame arrived on a socket.
+    /// Handles a frame that arrived on a socket.
     pub(super) fn on_frame(&mut self, connection: ConnectionId, frame: Frame<'_>) -> Outcome {
         let mut outcome = Outcome::default();
         if !self.connection.on_received(self.cx.now.at, connection) {
@@ -143,7 +143,7 @@ impl Router {
         match frame.documents() {
             Ok(documents) => {
                 for document in documents {
-                    // A document may have closed the socket that carries the rest.
+                    // An earlier document of this frame may have closed the socket.
                     let Some(negotiating) = self.connection.is_negotiating(connection) else {
                         break;
                     };
@@ -189,7 +189,8 @@ impl Router {
         }
     }
 
-    /// Before the acknowledgement: a document that may not come first is refused, and waited over.
+    /// Handles a document that arrives before the acknowledgement. A document that is not allowed there
+    /// is refused, and the client continues to wait.
     fn on_first_document(&mut self, envelope: &Envelope<'_>) -> Verdict {
         let message = match ServerMessage::decode(envelope) {
             Ok(Some(message)) if envelope.sequence.is_none() => message,
@@ -226,7 +227,8 @@ impl Router {
         })
     }
 
-    /// A snapshot part whose content is sealed; `None` for what is to be read as it is.
+    /// Handles a snapshot part whose content is sealed. Returns `None` for documents that are read as
+    /// they are.
     fn on_sealed_part(&mut self, envelope: &Envelope<'_>) -> Option<Verdict> {
         let content = match self.encryption.open_part(envelope)? {
             Ok(content) => content,
@@ -282,7 +284,7 @@ impl Router {
         })
     }
 
-    /// An error that names no campaign: its request alone says whose it is.
+    /// Handles an error that names no campaign. Its request id identifies the campaign.
     fn on_bare_error(&mut self, request_id: Option<&str>, message: &ServerMessage<'_>) -> Verdict {
         let asked =
             |it: &&Subscription| request_id.is_some_and(|id| it.replica().has_requested(id));
@@ -315,7 +317,7 @@ impl Router {
         Verdict::Control
     }
 
-    /// Acts on everything of connection and campaigns that is due.
+    /// Runs everything of the connection and the campaigns whose deadline has passed.
     pub(super) fn on_time(&mut self) {
         let event = self.connection.on_time(&mut self.cx);
         self.on_connection_event(event);
@@ -337,7 +339,7 @@ impl Router {
         self.each(|subscription, cx| subscription.announce_status(cx, link));
     }
 
-    /// Counts and reports that something was not understood. The store keeps its state.
+    /// Counts and reports refused content. The store keeps its state.
     pub(super) fn refuse(&mut self, code: Code, campaign_id: Option<CampaignId>) -> Verdict {
         self.cx.metrics.refused.count(code);
         self.cx.notify(Notice::Rejected { code, campaign_id });

@@ -1,4 +1,4 @@
-//! What a campaign may use while it reacts to one input.
+//! The context that a campaign uses while it reacts to one input.
 
 use core::ops::{Deref, DerefMut};
 
@@ -7,8 +7,8 @@ use super::effect::Effect;
 use super::encryption::Encryption;
 use super::input::ConnectionId;
 
-/// The context, with the socket that is open meanwhile. The machine makes one for each reaction, so that
-/// only the connection knows whether a socket is open.
+/// The context, together with the socket that is currently open. The router creates one scope for each
+/// reaction, so that only the connection tracks whether a socket is open.
 #[derive(Debug)]
 pub struct Scope<'a> {
     context: &'a mut Context,
@@ -18,7 +18,7 @@ pub struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// A scope while `socket` is open and acknowledged.
+    /// Creates a scope. `socket` is the socket that is open and acknowledged, if there is one.
     pub const fn new(
         context: &'a mut Context,
         socket: Option<ConnectionId>,
@@ -39,17 +39,17 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// The keys, where content is sealed.
+    /// The encryption state, with the keys if content is sealed.
     pub const fn encryption(&self) -> &'a Encryption {
         self.encryption
     }
 
-    /// A proof of freshness is wanted sooner than the next heartbeat.
+    /// Requests a ping before the next heartbeat, so that freshness is proven sooner.
     pub const fn want_ping(&mut self) {
         self.ping_wanted = true;
     }
 
-    /// Whether the reaction wants a proof of freshness.
+    /// Whether the reaction requested a ping.
     pub const fn wants_ping(&self) -> bool {
         self.ping_wanted
     }

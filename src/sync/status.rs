@@ -1,5 +1,5 @@
-//! What may be said of a campaign's state right now. Computed from the clock when it is read, so
-//! that a page that does nothing still learns that its data has grown old.
+//! The status of a campaign. It is computed from the clock when it is read, so that an idle page learns
+//! that its data has become stale.
 
 use core::fmt;
 
@@ -8,50 +8,50 @@ use crate::protocol::Code;
 /// How trustworthy a campaign's state is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// No connection was asked for.
+    /// No connection was requested.
     Idle,
     /// Connecting; there is no state yet.
     Connecting,
     /// Connected; there is no state yet.
     Loading,
-    /// Proven current, within the promise of ten seconds.
+    /// Proven current, within the guaranteed ten seconds.
     Live,
-    /// Connected; something is missing and has been asked for.
+    /// Connected; something is missing and has been requested.
     Recovering,
     /// Shown, but not proven current.
     Stale(StaleReason),
     /// The campaign is gone.
     Ended,
-    /// Cannot be followed.
+    /// The campaign cannot be followed, for this reason.
     Failed(Code),
 }
 
-/// What the connection means for a campaign.
+/// The state of the connection as a campaign sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkState {
-    /// No connection is wanted, or it was given up.
+    /// No connection was requested, or the client gave up.
     Off,
-    /// One is wanted.
+    /// A connection was requested and is not open yet.
     Connecting,
     /// A socket is open and acknowledged.
     Connected,
 }
 
-/// Why a state is not proven current.
+/// The reason why a state is not proven current.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StaleReason {
     /// There is no connection.
     Disconnected,
-    /// There is no connection; snapshots are fetched now and then.
+    /// There is no connection; snapshots are fetched from time to time.
     Polling,
-    /// The last proof is older than the promise.
+    /// The last proof of freshness is too old.
     Unproven,
     /// Rows differ from the server's, and a repair did not help.
     Diverged,
 }
 
 impl Status {
-    /// The word for it.
+    /// The name of the status.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Idle => "idle",
@@ -65,7 +65,7 @@ impl Status {
         }
     }
 
-    /// Why it is stale or failed.
+    /// The reason for a stale or failed status.
     pub const fn reason(self) -> Option<&'static str> {
         match self {
             Self::Stale(reason) => Some(reason.as_str()),
@@ -81,7 +81,7 @@ impl Status {
 }
 
 impl StaleReason {
-    /// The word for it.
+    /// The name of the reason.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Disconnected => "disconnected",

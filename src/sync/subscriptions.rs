@@ -1,5 +1,5 @@
-//! The campaigns that are held, by id. There are few of them, and they are looked up for every event:
-//! a sorted list is all it takes, and iterating over it has an order.
+//! Subscriptions by campaign id. There are few of them, and every event needs a lookup. A sorted list
+//! suffices, and its iteration order is deterministic.
 
 use super::subscription::Subscription;
 
@@ -20,7 +20,7 @@ impl Subscriptions {
         self.0.get_mut(at)
     }
 
-    /// Adds a subscription, in the place of one of the same campaign if there is one.
+    /// Adds a subscription. It replaces an existing one of the same campaign.
     pub fn insert(&mut self, subscription: Subscription) {
         match self.place(subscription.id().as_str()) {
             Ok(at) => self.0[at] = subscription,
@@ -28,18 +28,18 @@ impl Subscriptions {
         }
     }
 
-    /// Takes the first subscription that `unwanted` names out.
+    /// Removes and returns the first subscription that `unwanted` selects.
     pub fn remove(&mut self, unwanted: impl Fn(&Subscription) -> bool) -> Option<Subscription> {
         let at = self.0.iter().position(unwanted)?;
         Some(self.0.remove(at))
     }
 
-    /// All, by id.
+    /// All subscriptions, in the order of their campaign ids.
     pub fn values(&self) -> impl Iterator<Item = &Subscription> {
         self.0.iter()
     }
 
-    /// All, by id.
+    /// All subscriptions, in the order of their campaign ids.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Subscription> {
         self.0.iter_mut()
     }

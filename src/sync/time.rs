@@ -1,13 +1,13 @@
-//! Time as drivers tell it: a monotonic instant, and what the wall says.
+//! Time as drivers report it: a monotonic instant and the wall clock.
 
 use core::ops::Add;
 
-/// A monotonic instant in milliseconds, since some moment that the driver chose.
+/// A monotonic instant, in milliseconds since a moment that the driver chooses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// Milliseconds from `earlier` to here; 0 if it is later.
+    /// Milliseconds from `earlier` to this instant; 0 if `earlier` is later.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
@@ -21,8 +21,9 @@ impl Add<u64> for Timestamp {
     }
 }
 
-/// The present, by both clocks. A monotonic clock may stand still while a laptop sleeps; the wall
-/// does not, but may be set. Ages are the larger of the two, so that neither makes old data young.
+/// The current time by both clocks. A monotonic clock may stop while a laptop sleeps. The wall clock
+/// does not stop, but it may be set. An age is the larger of the two differences, so that neither clock
+/// makes old data appear fresh.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
     /// The monotonic clock.
@@ -32,13 +33,13 @@ pub struct Now {
 }
 
 impl Now {
-    /// How old `earlier` is, in milliseconds.
+    /// The age of `earlier` in milliseconds.
     pub fn age_of(self, earlier: Self) -> u64 {
         let wall = self.wall_ms.saturating_sub(earlier.wall_ms);
         self.at.since(earlier.at).max(u64::try_from(wall).unwrap_or(0))
     }
 
-    /// By how many milliseconds the wall ran ahead of the monotonic clock since `earlier`.
+    /// The milliseconds by which the wall clock ran ahead of the monotonic clock since `earlier`.
     pub fn jump_since(self, earlier: Self) -> i64 {
         let monotonic = self.at.since(earlier.at) as i64;
         self.wall_ms.saturating_sub(earlier.wall_ms).saturating_sub(monotonic)

@@ -6,7 +6,7 @@ use crate::sync::time::{Now, Timestamp};
 /// The keepalive of one socket.
 #[derive(Clone, Debug)]
 pub struct Keepalive {
-    /// When it opened.
+    /// When the socket opened.
     pub opened: Timestamp,
     last_received: Timestamp,
     next_ping: Timestamp,
@@ -22,7 +22,7 @@ struct Ping {
     sent: Now,
 }
 
-/// What a socket needs now.
+/// The action that a socket needs now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heartbeat {
     /// Nothing.
@@ -34,7 +34,8 @@ pub enum Heartbeat {
 }
 
 impl Keepalive {
-    /// A socket that opened now. The first ping is due at once: it brings the first proof.
+    /// Creates the keepalive of a socket that opens at `now`. The first ping is due at once, because
+    /// its answer is the first proof of freshness.
     pub const fn new(now: Timestamp) -> Self {
         Self {
             opened: now,
@@ -46,14 +47,14 @@ impl Keepalive {
         }
     }
 
-    /// Something arrived: the socket lives.
+    /// Records that something arrived, which shows that the socket is alive.
     pub const fn note_received(&mut self, now: Timestamp) {
         self.last_received = now;
         self.probe_deadline = None;
     }
 
-    /// The page woke up: the socket must prove quickly that it lives. What it did not say while we
-    /// slept is no evidence.
+    /// The page woke up: the socket must show within [`Config::probe_ms`] that it is alive. Silence
+    /// while the page slept is no evidence of a dead socket.
     pub const fn probe(&mut self, config: &Config, now: Timestamp) {
         if self.probe_deadline.is_none() {
             self.probe_deadline = Some(Timestamp(now.0 + config.probe_ms));
@@ -61,12 +62,12 @@ impl Keepalive {
         }
     }
 
-    /// A proof is wanted sooner than the next heartbeat.
+    /// Makes a ping due now, so that freshness is proven before the next heartbeat.
     pub const fn ping_soon(&mut self, now: Timestamp) {
         self.next_ping = now;
     }
 
-    /// When a ping is due, or the socket dead.
+    /// Returns the action that is due now. A returned ping is recorded as sent.
     pub fn poll_heartbeat(&mut self, config: &Config, now: Now) -> Heartbeat {
         if self.dead_at(config) <= now.at {
             return Heartbeat::Dead;
@@ -83,7 +84,8 @@ impl Keepalive {
         Heartbeat::Ping(self.last_echo)
     }
 
-    /// A pong echoed this number: returns when its ping was sent. Each is answered once.
+    /// Handles a pong that echoes this number. Returns when its ping was sent; each ping is answered
+    /// once.
     pub fn answered(&mut self, echo: u64) -> Option<Now> {
         let ping = self.outstanding.iter().find(|ping| ping.echo == echo).copied()?;
         while self.outstanding.first().is_some_and(|ping| ping.echo <= echo) {
@@ -92,7 +94,7 @@ impl Keepalive {
         Some(ping.sent)
     }
 
-    /// When something is due.
+    /// The time of the next action.
     pub fn deadline(&self, config: &Config) -> Timestamp {
         self.next_ping.min(self.dead_at(config))
     }

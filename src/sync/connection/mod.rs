@@ -1,7 +1,7 @@
 //! The connection: waiting, tokens, opening, negotiating, heartbeats, closing.
 //!
-//! This module alone assigns the state. It queues effects for the driver, and returns a
-//! [`ConnectionEvent`] where campaigns have to react.
+//! Only this module changes the state. It queues effects for the driver, and returns a
+//! [`ConnectionEvent`] when campaigns must react.
 
 pub mod keepalive;
 pub mod state;
@@ -19,48 +19,49 @@ use super::notice::Notice;
 use super::time::{Now, Timestamp};
 use crate::protocol::{Code, client};
 
-/// Close codes of the contract, and the two that browsers let a page send.
+/// Close codes of docs/PROTOCOL.md, chapter 14, and the two codes that browsers let a page send.
 pub mod close {
-    /// Done.
+    /// Normal closure.
     pub const NORMAL: u16 = 1000;
-    /// What a browser reports when a connection dies without a word.
+    /// The code that a browser reports when a connection dies without a close frame.
     pub const ABNORMAL: u16 = 1006;
     /// The session is missing, wrong or expired.
     pub const UNAUTHORIZED: u16 = 4401;
     /// The session may not do this.
     pub const FORBIDDEN: u16 = 4403;
-    /// Nothing was heard, and the socket was given up.
+    /// The client received nothing for too long and drops the socket.
     pub const DEAD_LINK: u16 = 4000;
 }
 
-/// What happened to the connection that campaigns have to react to.
+/// A change of the connection that campaigns must react to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "campaigns have to react"]
 pub enum ConnectionEvent {
-    /// The server acknowledged. It is announced once the campaigns have reacted.
+    /// The server acknowledged. The change is announced after the campaigns have reacted.
     Opened,
     /// The socket is lost; another attempt follows.
     Lost,
-    /// The socket is lost, or there was none, and no attempt follows. It is announced once the campaigns
-    /// have reacted.
+    /// The socket is lost or was never open, and no attempt follows. The change is announced after the
+    /// campaigns have reacted.
     GaveUp(Code),
-    /// The application closed the client for good. It is announced once the campaigns have reacted.
+    /// The application closed the client permanently. The change is announced after the campaigns have
+    /// reacted.
     Closed,
     /// A ping was sent at that time.
     PingSent(Now),
 }
 
-/// The connection, and what went wrong with it so far.
+/// The connection and its failure counts.
 #[derive(Clone, Debug)]
 pub struct Connection {
     state: ConnectionState,
-    /// Connections that failed or did not last, in a row.
+    /// The number of connections in a row that failed or did not last.
     failures: u32,
-    /// Sessions refused in a row.
+    /// The number of sessions in a row that were refused.
     refused: u32,
-    /// The server asked to stay away until then.
+    /// The server requested no attempt before this time.
     not_before: Timestamp,
-    /// Sockets opened so far.
+    /// The number of sockets opened so far.
     sockets: u64,
 }
 
@@ -77,7 +78,7 @@ impl Default for Connection {
 }
 
 impl Connection {
-    /// Where it is.
+    /// The current state.
     pub const fn state(&self) -> &ConnectionState {
         &self.state
     }
@@ -96,7 +97,8 @@ impl Connection {
         }
     }
 
-    /// Whether documents of that socket count, and whether the server has yet to acknowledge.
+    /// Returns whether the server has yet to acknowledge; `None` if documents of that socket do not
+    /// count.
     pub fn is_negotiating(&self, socket: ConnectionId) -> Option<bool> {
         match &self.state {
             ConnectionState::Negotiating { connection, .. } if *connection == socket => Some(true),
@@ -112,12 +114,12 @@ impl Connection {
         }
     }
 
-    /// Connections that failed or did not last, in a row.
+    /// The number of connections in a row that failed or did not last.
     pub const fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// When something is due.
+    /// The time of the next action, if there is one.
     pub fn deadline(&self, config: &Config) -> Option<Timestamp> {
         match &self.state {
             ConnectionState::Waiting { until } => Some(*until),
@@ -129,7 +131,7 @@ impl Connection {
         }
     }
 
-    /// The application wants a connection.
+    /// Handles the application's request for a connection.
     pub fn connect(&mut self, cx: &mut Context) {
         if self.state.is_wanted() || matches!(self.state, ConnectionState::Closed) {
             return;
@@ -138,14 +140,14 @@ impl Connection {
         self.begin_attempt(cx);
     }
 
-    /// The application is done for good.
+    /// Closes the connection permanently, because the application requested it.
     pub fn close(&mut self, cx: &mut Context) -> ConnectionEvent {
         self.close_socket(cx, close::NORMAL);
         self.state = ConnectionState::Closed;
         ConnectionEvent::Closed
     }
 
-    /// Opens a socket, asking for a token first where the application gives one.
+    /// Opens a socket. If the application provides tokens, requests a token first.
     fn begin_attempt(&mut self, cx: &mut Context) {
         if cx.config.has_token {
             let ticket = cx.ticket();
@@ -166,7 +168,7 @@ impl Connection {
         cx.effect(Effect::Open(connection));
     }
 
-    /// The token provider answered. Returns whether an answer was awaited.
+    /// Handles the answer of the token provider. Returns whether the answer was awaited.
     pub fn on_token(&mut self, cx: &mut Context, answered: Ticket, token: Option<String>) -> bool {
         let ConnectionState::AskingToken { ticket, .. } = self.state else { return false };
         if ticket != answered {
@@ -179,7 +181,7 @@ impl Connection {
         true
     }
 
-    /// The socket is open: sends `connection_init`, made from the token.
+    /// Handles an opened socket: sends `connection_init`, which `init` makes from the token.
     pub fn on_opened(
         &mut self,
         cx: &mut Context,
@@ -200,7 +202,7 @@ impl Connection {
         None
     }
 
-    /// The server acknowledged that it speaks this protocol.
+    /// Handles the acknowledgement of this protocol.
     pub fn on_acknowledged(&mut self) -> Option<ConnectionEvent> {
         let ConnectionState::Negotiating { connection, keepalive, .. } = &self.state else {
             return None;
@@ -211,14 +213,15 @@ impl Connection {
         Some(ConnectionEvent::Opened)
     }
 
-    /// The server acknowledged another protocol: trying again would not help. Once acknowledged, a
-    /// connection keeps its protocol until the socket closes.
+    /// Handles the acknowledgement of another protocol. The client gives up, because another attempt
+    /// would not help. After an acknowledgement a connection keeps its protocol until the socket
+    /// closes.
     pub fn on_other_protocol(&mut self, cx: &mut Context, code: Code) -> Option<ConnectionEvent> {
         let negotiating = matches!(self.state, ConnectionState::Negotiating { .. });
         negotiating.then(|| self.give_up(cx, code))
     }
 
-    /// The socket closed, or could not be opened.
+    /// Handles a socket that closed or could not be opened.
     pub fn on_closed(&mut self, cx: &mut Context, code: u16) -> ConnectionEvent {
         cx.metrics.disconnects += 1;
         let fields = LogFields { value: Some(code.into()), ..LogFields::default() };
@@ -243,7 +246,8 @@ impl Connection {
         ConnectionEvent::Lost
     }
 
-    /// Full jitter, the first retry included; never before the server asked us to come back.
+    /// Schedules the next attempt. The delay has full jitter, the first retry included, and respects
+    /// the pause that the server requested.
     fn wait_for_next_attempt(&mut self, cx: &mut Context) {
         let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);
         let delay = full_jitter_ms(&mut cx.rng, base, max, self.failures);
@@ -273,7 +277,7 @@ impl Connection {
         self.on_closed(cx, close::ABNORMAL)
     }
 
-    /// `session_expired`: comes back with a fresh token, if there can be one.
+    /// Handles `session_expired`: reconnects with a fresh token, if the application provides tokens.
     pub fn on_session_expired(&mut self, cx: &mut Context) -> Option<ConnectionEvent> {
         if !cx.config.has_token || self.state.socket().is_none() {
             return None;
@@ -282,13 +286,15 @@ impl Connection {
         Some(self.on_closed(cx, close::UNAUTHORIZED))
     }
 
-    /// `server_draining`: does not come back before that, and not all at once.
+    /// Handles `server_draining`: no attempt starts before the requested pause has passed, and jitter
+    /// spreads the attempts of many clients.
     pub fn on_draining(&mut self, cx: &mut Context, retry_after_ms: u64) {
         self.not_before = cx.retry_at(retry_after_ms);
     }
 
-    /// Time may have passed unnoticed: an open socket must prove that it lives, a waiting one is tried
-    /// soon. Before the acknowledgement no ping is sent, so none can be missed.
+    /// Handles a wake: time may have passed unnoticed. An open socket must show that it is alive, and a
+    /// waiting attempt starts soon. An unacknowledged socket is not probed, because no ping is sent
+    /// before the acknowledgement.
     pub fn on_wake(&mut self, cx: &mut Context, wake: Wake) {
         if wake == Wake::Timer {
             return;
@@ -303,26 +309,26 @@ impl Connection {
         }
     }
 
-    /// A frame arrived. Returns whether its socket counts.
+    /// Records a frame. Returns whether its socket counts.
     pub fn on_received(&mut self, now: Timestamp, socket: ConnectionId) -> bool {
         let counts = self.state.socket() == Some(socket);
         let keepalive = self.state.keepalive_mut().filter(|_| counts);
         keepalive.map(|it| it.note_received(now)).is_some()
     }
 
-    /// A pong echoed this number: returns when its ping was sent.
+    /// Handles a pong that echoes this number. Returns when its ping was sent.
     pub fn on_pong(&mut self, echo: u64) -> Option<Now> {
         self.state.keepalive_mut()?.answered(echo)
     }
 
-    /// A proof of freshness is wanted sooner than the next heartbeat.
+    /// Makes a ping due now, so that freshness is proven before the next heartbeat.
     pub const fn ping_soon(&mut self, now: Timestamp) {
         if let ConnectionState::Open { keepalive, .. } = &mut self.state {
             keepalive.ping_soon(now);
         }
     }
 
-    /// Acts on deadlines that have passed.
+    /// Runs everything whose deadline has passed.
     pub fn on_time(&mut self, cx: &mut Context) -> Option<ConnectionEvent> {
         let now = cx.now.at;
         match &self.state {
@@ -330,7 +336,7 @@ impl Connection {
             ConnectionState::AskingToken { deadline, .. } if *deadline <= now => {
                 self.wait_for_next_attempt(cx);
             }
-            // A server that does not acknowledge may be overloaded: the next attempt may fare better.
+            // A server that does not acknowledge may be overloaded. The next attempt may succeed.
             ConnectionState::Opening { deadline, .. }
             | ConnectionState::Negotiating { deadline, .. }
                 if *deadline <= now =>
@@ -349,7 +355,7 @@ impl Connection {
         None
     }
 
-    /// Sends the ping that is due, or drops a dead socket.
+    /// Sends a ping if one is due, or drops the socket if it is dead.
     pub fn poll_heartbeat(&mut self, cx: &mut Context) -> Option<ConnectionEvent> {
         let ConnectionState::Open { connection, keepalive } = &mut self.state else { return None };
         match keepalive.poll_heartbeat(&cx.config, cx.now) {

@@ -1,4 +1,4 @@
-//! The states of the connection, which own their data.
+//! The states of the connection. Each state owns its data.
 //!
 //! ```text
 //! Idle ─Connect─▶ Waiting ─▶ AskingToken ─▶ Opening ─▶ Negotiating ─▶ Open
@@ -12,56 +12,56 @@ use crate::protocol::Code;
 use crate::sync::input::{ConnectionId, Ticket};
 use crate::sync::time::Timestamp;
 
-/// Where the connection is.
+/// The state of the connection.
 #[derive(Clone, Debug)]
 pub enum ConnectionState {
-    /// No connection was asked for.
+    /// No connection was requested.
     Idle,
-    /// To be tried at `until`.
+    /// The next attempt starts at `until`.
     Waiting {
-        /// When.
+        /// The time of the next attempt.
         until: Timestamp,
     },
     /// The application was asked for a token.
     AskingToken {
-        /// Names the answer.
+        /// Identifies the answer.
         ticket: Ticket,
-        /// When it is given up.
+        /// When the attempt is given up.
         deadline: Timestamp,
     },
     /// The socket is opening.
     Opening {
-        /// Which.
+        /// The socket.
         connection: ConnectionId,
         /// The token to present.
         token: Option<String>,
-        /// When it is given up.
+        /// When the attempt is given up.
         deadline: Timestamp,
     },
     /// Open; the server has not acknowledged yet.
     Negotiating {
-        /// Which.
+        /// The socket.
         connection: ConnectionId,
-        /// Whether it lives.
+        /// The keepalive of the socket.
         keepalive: Keepalive,
-        /// When the acknowledgement is given up.
+        /// When the client stops waiting for the acknowledgement.
         deadline: Timestamp,
     },
     /// Open, and acknowledged by the server.
     Open {
-        /// Which.
+        /// The socket.
         connection: ConnectionId,
-        /// Whether it lives.
+        /// The keepalive of the socket.
         keepalive: Keepalive,
     },
-    /// Given up, until the application connects again.
+    /// The client gave up. It stays so until the application connects again.
     Failed(Code),
-    /// Closed by the application, for good.
+    /// The application closed the connection permanently.
     Closed,
 }
 
 impl ConnectionState {
-    /// The socket that counts, if there is one.
+    /// The socket whose callbacks count, if there is one.
     pub const fn socket(&self) -> Option<ConnectionId> {
         match self {
             Self::Opening { connection, .. }
@@ -88,12 +88,12 @@ impl ConnectionState {
         }
     }
 
-    /// Whether a connection is wanted and not given up.
+    /// Whether a connection was requested and is neither given up nor closed.
     pub const fn is_wanted(&self) -> bool {
         !matches!(self, Self::Idle | Self::Failed(_) | Self::Closed)
     }
 
-    /// The state by its public name.
+    /// The public name of the state.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Idle => "idle",

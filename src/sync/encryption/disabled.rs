@@ -1,4 +1,4 @@
-//! Encryption in a module without it: everything is read as it is.
+//! Encryption in a build without the feature: all content is read as it is.
 
 use core::convert::Infallible;
 use core::marker::PhantomData;
@@ -11,11 +11,11 @@ use crate::protocol::limits::PROTOCOL_V1;
 use crate::protocol::{CampaignId, Code};
 use crate::sync::notice::Notice;
 
-/// Without state: no content is sealed.
+/// Has no state, because no content is sealed.
 #[derive(Clone, Debug, Default)]
 pub struct Encryption(());
 
-/// Never made: everything opens.
+/// Never constructed, because all content opens.
 #[derive(Clone, Debug)]
 pub enum Undecryptable {}
 
@@ -25,23 +25,23 @@ impl Encryption {
         protocol == Some(PROTOCOL_V1)
     }
 
-    /// Why a server that acknowledges another protocol cannot be followed.
+    /// The code for a server that acknowledges another protocol.
     pub const fn rejection(&self) -> Code {
         Code::UnsupportedDialect
     }
 
-    /// As [`client::connection_init`].
+    /// Builds the message; see [`client::connection_init`].
     ///
     /// # Errors
-    /// The same.
+    /// As [`client::connection_init`].
     pub fn connection_init(&self, token: Option<&str>) -> Result<String, Code> {
         client::connection_init(token)
     }
 
-    /// The snapshot itself.
+    /// Returns the snapshot unchanged.
     ///
     /// # Errors
-    /// None.
+    /// Never fails.
     pub const fn open_fetched<'a>(
         &self,
         _campaign_id: &CampaignId,
@@ -50,10 +50,10 @@ impl Encryption {
         Ok(Cow::Borrowed(json))
     }
 
-    /// The data itself.
+    /// Returns the data unchanged.
     ///
     /// # Errors
-    /// None.
+    /// Never fails.
     pub const fn open_event<'a>(
         &self,
         envelope: &Envelope<'a>,
@@ -62,7 +62,7 @@ impl Encryption {
         Ok(Cow::Borrowed(envelope.data))
     }
 
-    /// `None`: everything is read as it is.
+    /// Always `None`, because all content is read as it is.
     pub const fn open_part<'a>(
         &self,
         _envelope: &Envelope<'a>,
@@ -71,7 +71,7 @@ impl Encryption {
     }
 }
 
-/// Never made: no content is sealed.
+/// Never constructed, because no content is sealed.
 #[derive(Debug)]
 pub struct PartContent<'a>(Infallible, PhantomData<&'a ()>);
 

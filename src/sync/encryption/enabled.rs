@@ -1,4 +1,4 @@
-//! Encryption in a module that has it: the keys, and what they open.
+//! Encryption in a build with the feature: the keys, and the opening of sealed content.
 
 use std::borrow::Cow;
 
@@ -17,26 +17,26 @@ pub struct Encryption {
     keys: Option<Keys>,
 }
 
-/// Why content does not open.
+/// The reason why content does not open.
 #[derive(Clone, Debug)]
 pub struct Undecryptable {
     code: Code,
-    /// The name of the key, where it is missing.
+    /// The name of the missing key, if a key is missing.
     kid: Option<String>,
 }
 
 impl Encryption {
-    /// From now on content is sealed.
+    /// Declares that content is sealed from now on.
     pub fn enable(&mut self) {
         self.keys.get_or_insert_default();
     }
 
-    /// Adds a key, in place of the one of that name if there is one.
+    /// Adds a key. It replaces an existing key of the same name.
     pub fn add_key(&mut self, kid: KeyId, key: Key) {
         self.keys.get_or_insert_default().add(kid, key);
     }
 
-    /// The keys at hand.
+    /// The keys; `None` while content is not sealed.
     pub const fn keys(&self) -> Option<&Keys> {
         self.keys.as_ref()
     }
@@ -46,12 +46,12 @@ impl Encryption {
         protocol == Some(if self.keys.is_some() { PROTOCOL_V1_SEALED } else { PROTOCOL_V1 })
     }
 
-    /// Why a server that acknowledges another protocol cannot be followed.
+    /// The code for a server that acknowledges another protocol.
     pub const fn rejection(&self) -> Code {
         if self.keys.is_some() { Code::NotSealed } else { Code::UnsupportedDialect }
     }
 
-    /// `connection_init`, which offers the protocol.
+    /// Builds `connection_init`, which offers the protocol.
     ///
     /// # Errors
     /// As [`client::connection_init`].
@@ -77,10 +77,10 @@ impl Encryption {
         Ok(answer.into())
     }
 
-    /// The data of an event, opened.
+    /// Opens the data of an event.
     ///
     /// # Errors
-    /// Why it does not open.
+    /// The reason why the data does not open.
     pub fn open_event<'a>(
         &self,
         envelope: &Envelope<'a>,
@@ -91,7 +91,7 @@ impl Encryption {
         opened.map(Cow::Owned).map_err(|code| Undecryptable::new(code, envelope.data))
     }
 
-    /// Opens a snapshot part; `None` for what is to be read as it is.
+    /// Opens a snapshot part. Returns `None` for documents that are read as they are.
     ///
     /// # Errors
     /// As [`SealedPart::read`].
@@ -105,7 +105,7 @@ impl Encryption {
     }
 }
 
-/// A snapshot part with its content, as far as that could be opened.
+/// A snapshot part, and the result of opening its content.
 #[derive(Debug)]
 pub struct PartContent<'a> {
     part: SealedPart<'a>,
@@ -133,12 +133,12 @@ impl Undecryptable {
         Self { code, kid: (code == Code::UnknownKey).then(kid) }
     }
 
-    /// The code of the reason.
+    /// The code of the failure.
     pub const fn code(&self) -> Code {
         self.code
     }
 
-    /// What listeners hear if a key is missing.
+    /// The notice for listeners, if a key is missing.
     pub fn missing_key(&self, campaign_id: &CampaignId) -> Option<Notice> {
         let kid = self.kid.clone()?;
         Some(Notice::UnknownKey { campaign_id: campaign_id.clone(), kid })

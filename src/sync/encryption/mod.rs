@@ -1,8 +1,9 @@
-//! Sealed content: opened when it is next, and never shown unless it opens where it belongs.
+//! Sealed content, docs/ENCRYPTION.md. An event is opened when it is next. Content that does not open
+//! at its place is never shown.
 //!
-//! Once the application has said that content is sealed, nothing unsealed is accepted any more: a server,
-//! or somebody on the way, cannot talk the client out of it. `enabled` and `disabled` have the same
-//! signatures; a module without the feature reads everything as it is.
+//! After the application declares content as sealed, the client accepts only sealed content. Neither a
+//! server nor an attacker on the network can change that. `enabled` and `disabled` have the same
+//! signatures; a build without the feature reads all content as it is.
 
 #[cfg(not(feature = "encrypted"))]
 mod disabled;

@@ -2,18 +2,18 @@
 
 use crate::protocol::snapshot::SnapshotPart;
 
-/// A snapshot part, as far as it could be opened; `U` says why it could not.
+/// A snapshot part after the attempt to open it. `U` is the reason if it did not open.
 #[derive(Debug)]
 pub enum OpenedPart<'a, U> {
-    /// It opened.
+    /// The content opened.
     Opened(Box<SnapshotPart<'a>>),
-    /// It did not.
+    /// The content did not open.
     Closed {
-        /// Which campaign.
+        /// The campaign.
         campaign_id: &'a str,
-        /// Which request.
+        /// The request that the part answers.
         request_id: Option<&'a str>,
-        /// Why.
+        /// The reason.
         why: U,
     },
 }

@@ -1,5 +1,5 @@
-//! What listeners, caches and the log hear of one campaign. Caches come first: a listener that hears of
-//! a phase may read the cache.
+//! Notices, cache invalidations and log records of one campaign. Caches come first, because a listener
+//! that receives a phase may read the cache.
 
 use crate::protocol::transition::Transition;
 use crate::protocol::{CampaignId, Code, SequenceNumber};
@@ -10,12 +10,12 @@ use crate::sync::notice::{CacheInvalidated, Notice, PhaseTransition};
 use crate::sync::scope::Scope;
 use crate::sync::time::Timestamp;
 
-/// The campaign that is spoken of.
+/// The campaign that an announcement is about.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subject<'a> {
     pub(super) id: &'a CampaignId,
     pub(super) store: &'a CampaignStore,
-    /// Whether what is announced was learnt in a recovery.
+    /// Whether the client learnt of the change in a recovery.
     pub(super) recovering: bool,
 }
 
@@ -29,7 +29,7 @@ impl Subject<'_> {
         self.store.position().map(|position| position.epoch.as_str().to_owned())
     }
 
-    /// What is cached of this campaign is no longer true.
+    /// Announces that cached data of this campaign is no longer valid.
     pub(super) fn invalidate(self, cx: &mut Scope<'_>, reason: &'static str) {
         let transition = reason == "phase_transition";
         let phase = self.store.record().map(|record| record.phase);
@@ -42,7 +42,7 @@ impl Subject<'_> {
         }));
     }
 
-    /// A transition event was applied, accepted or refused.
+    /// Announces an applied transition event, accepted or refused.
     pub(super) fn transition(
         self,
         cx: &mut Scope<'_>,
@@ -68,7 +68,7 @@ impl Subject<'_> {
         }));
     }
 
-    /// The phase differs for another reason than a transition event.
+    /// Announces a phase change that has another cause than a transition event.
     pub(super) fn phase(
         self,
         cx: &mut Scope<'_>,
@@ -102,7 +102,7 @@ impl Subject<'_> {
         }
     }
 
-    /// A snapshot or repaired buckets replaced rows.
+    /// Announces that a snapshot or repaired buckets replaced rows.
     pub(super) fn snapshot_applied(self, cx: &mut Scope<'_>, applied: &SnapshotApplied) {
         cx.mark_changed(self.id);
         if let Some(phase) = applied.phase {
@@ -116,7 +116,7 @@ impl Subject<'_> {
         cx.log(Level::Info, "snapshot", fields);
     }
 
-    /// A recovery is complete; something was missing since `since`.
+    /// Announces a completed recovery. Data was missing since `since`.
     pub(super) fn recovered(
         self,
         cx: &mut Scope<'_>,
@@ -134,7 +134,7 @@ impl Subject<'_> {
         cx.log(Level::Info, "recovered", fields);
     }
 
-    /// Rows differ from the server's.
+    /// Announces that rows differ from the server's.
     pub(super) fn discrepancy(self, cx: &mut Scope<'_>, discrepancy: Discrepancy) {
         self.comparison(cx, false, discrepancy);
         let level = if discrepancy.warns() { Level::Warn } else { Level::Info };
@@ -142,7 +142,7 @@ impl Subject<'_> {
         cx.log(level, "discrepancy", fields);
     }
 
-    /// Rows agree again.
+    /// Announces that rows agree with the server's again.
     pub(super) fn agreement(self, cx: &mut Scope<'_>) {
         let count = self.store.table().len() as u64;
         self.comparison(cx, true, Discrepancy { server_count: count, local_count: count });
@@ -160,7 +160,7 @@ impl Subject<'_> {
         });
     }
 
-    /// An event does not match its own hash.
+    /// Announces an event that does not match its own hash.
     pub(super) fn corrupt(self, cx: &mut Scope<'_>, number: SequenceNumber, event_id: &str) {
         let (campaign_id, sequence_number) = (self.id.clone(), number.get());
         cx.notify(Notice::Corrupt { campaign_id, sequence_number });
@@ -168,7 +168,7 @@ impl Subject<'_> {
         cx.log(Level::Warn, "corrupt", fields);
     }
 
-    /// The server's history contradicts ours.
+    /// Announces that the server's history contradicts the local state.
     pub(super) fn divergence(self, cx: &mut Scope<'_>, kind: &'static str, number: SequenceNumber) {
         self.invalidate(cx, "divergence");
         let (campaign_id, sequence_number) = (self.id.clone(), number.get());
@@ -177,7 +177,7 @@ impl Subject<'_> {
         cx.log(Level::Error, "divergence", fields);
     }
 
-    /// A number was skipped.
+    /// Announces a skipped sequence number.
     pub(super) fn gap(
         self,
         cx: &mut Scope<'_>,
@@ -193,7 +193,7 @@ impl Subject<'_> {
         cx.log(Level::Warn, "gap", fields);
     }
 
-    /// The event of that number, or a part of a snapshot, cannot be taken.
+    /// Announces that the event of that number, or a snapshot part, cannot be applied.
     pub(super) fn rejected(self, cx: &mut Scope<'_>, code: Code, number: Option<SequenceNumber>) {
         cx.mark_changed(self.id);
         cx.metrics.refused.count(code);
@@ -210,7 +210,7 @@ impl Subject<'_> {
         );
     }
 
-    /// How far the sequence has come.
+    /// Logs the progress of the sequence.
     pub(super) fn sequence(self, cx: &mut Scope<'_>, number: SequenceNumber, event_id: &str) {
         let fields = LogFields { event_id: Some(event_id), ..self.fields_at(number) };
         cx.log(Level::Info, "sequence", fields);

@@ -1,33 +1,34 @@
-//! What one socket carries of one campaign since the server set its cursor: every number, in order.
+//! The server's cursor for one campaign on one socket. From the cursor on, the socket carries every
+//! number in order.
 
 use crate::protocol::SequenceNumber;
 
 /// The cursor as the client sees it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SocketCursor {
-    /// The number that must come next.
+    /// The number that must arrive next.
     next: SequenceNumber,
-    /// The last number that is replay.
+    /// The last number of the replay.
     to: SequenceNumber,
 }
 
 impl SocketCursor {
-    /// The cursor stands before `next`, and numbers up to `to` are replay.
+    /// Creates a cursor before `next`. Numbers up to `to` belong to the replay.
     pub(super) const fn new(next: SequenceNumber, to: SequenceNumber) -> Self {
         Self { next, to }
     }
 
-    /// The number that must come next.
+    /// The number that must arrive next.
     pub(super) const fn next(&self) -> SequenceNumber {
         self.next
     }
 
-    /// Whether `number` can only come if one before it was lost.
+    /// Whether `number` can only arrive if an earlier number was lost.
     pub(super) fn is_gap(&self, number: SequenceNumber) -> bool {
         number > self.next
     }
 
-    /// `number` came; returns whether as part of the replay.
+    /// Records that `number` arrived. Returns whether it belongs to the replay.
     pub(super) fn observe(&mut self, number: SequenceNumber) -> bool {
         let replayed = number >= self.next && number <= self.to;
         self.next = self.next.max(number.next());

@@ -5,7 +5,7 @@ use crate::protocol::{EventHash, SequenceNumber};
 /// Remembers the hashes of the last applied numbers, which are contiguous.
 #[derive(Clone, Debug)]
 pub struct DedupeWindow {
-    /// A ring: number `n` is at `n % capacity`.
+    /// A ring: number `n` is at `(n - first) % capacity`.
     hashes: Vec<EventHash>,
     capacity: usize,
     first: u64,
@@ -13,18 +13,19 @@ pub struct DedupeWindow {
 }
 
 impl DedupeWindow {
-    /// An empty window that will remember `capacity` hashes.
+    /// Creates an empty window for `capacity` hashes.
     pub const fn new(capacity: usize) -> Self {
         Self { hashes: Vec::new(), capacity, first: 1, last: 0 }
     }
 
-    /// Forgets everything: the next remembered number may be any.
+    /// Forgets all hashes. The next number to remember may be any.
     pub fn clear(&mut self) {
         self.hashes.clear();
         (self.first, self.last) = (1, 0);
     }
 
-    /// Remembers the hash of `number`, the successor of the last remembered.
+    /// Remembers the hash of `number`. If `number` does not follow the last remembered number, the
+    /// window starts again at `number`.
     pub fn remember(&mut self, number: SequenceNumber, hash: EventHash) {
         let number = number.get();
         if self.first > self.last || number != self.last + 1 {

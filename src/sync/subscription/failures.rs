@@ -1,9 +1,9 @@
-//! How often the same next event failed to arrive whole.
+//! Counts how often the same next event did not arrive intact.
 
 use crate::protocol::SequenceNumber;
 use crate::sync::config::Config;
 
-/// The failures of one event. Another event that is next restarts the count.
+/// The failed deliveries of one event. The count restarts when another event is next.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DeliveryFailures {
     next: SequenceNumber,
@@ -11,8 +11,8 @@ pub(super) struct DeliveryFailures {
 }
 
 impl DeliveryFailures {
-    /// The event `next` did not arrive whole. Returns whether that has happened so often that only a
-    /// snapshot will help.
+    /// Records that the event `next` did not arrive intact. Returns whether this happened so often that
+    /// only a snapshot helps.
     pub(super) fn record(&mut self, config: &Config, next: SequenceNumber) -> bool {
         if self.next != next {
             *self = Self { next, count: 0 };

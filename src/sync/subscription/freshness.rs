@@ -1,30 +1,32 @@
-//! Freshness: when the state was last known to be the server's newest, and what may still prove it.
+//! Freshness: when the state was last proven to be the server's newest, and the observations that may
+//! still prove it.
 
 use crate::protocol::SequenceNumber;
 use crate::sync::config::{Config, PINGS_OUTSTANDING_MAX};
 use crate::sync::time::{Now, Timestamp};
 
-/// What is proven of the state's age.
+/// Records how recently the state was proven current.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Freshness {
     proof: Proof,
-    /// The state was fetched outside the socket, because none could be had.
+    /// The state was fetched outside the socket, because no socket could be opened.
     loaded_from_rest: bool,
     checkpoints: Vec<PingCheckpoint>,
 }
 
-/// What holds until the state is replaced or another socket opens.
+/// The part that is reset when the state is replaced or another socket opens.
 #[derive(Clone, Debug, Default)]
 struct Proof {
     proven: Option<Now>,
     pending: Option<(Now, SequenceNumber)>,
-    /// When the state was replaced by one that nothing has proven yet.
+    /// When the state was replaced by one that is not proven yet.
     replaced: Option<Now>,
     /// The server itself does not have the newest events yet.
     lagging: bool,
 }
 
-/// What the socket had to carry next when a ping was sent: an honest server has written all before it.
+/// The number that the socket had to carry next when a ping was sent. A correct server has written all
+/// numbers before it.
 #[derive(Clone, Copy, Debug)]
 struct PingCheckpoint {
     sent: Now,
@@ -32,8 +34,8 @@ struct PingCheckpoint {
 }
 
 impl Freshness {
-    /// The log's head was `head` at some moment after `sent`. A server that has less than we do
-    /// proves nothing.
+    /// Records that the log's head was `head` at some moment after `sent`. A server that has fewer
+    /// events than the client proves nothing.
     pub(super) fn observe_head(
         &mut self,
         sent: Now,
@@ -47,7 +49,7 @@ impl Freshness {
         }
     }
 
-    /// Everything up to `applied` has been applied.
+    /// Records that all events up to `applied` have been applied.
     pub(super) fn on_applied(&mut self, applied: SequenceNumber) {
         if let Some((sent, head)) = self.proof.pending
             && applied >= head
@@ -58,27 +60,27 @@ impl Freshness {
         }
     }
 
-    /// The state was the newest at some moment after `sent`.
+    /// Records that the state was the newest at some moment after `sent`.
     pub(super) fn prove(&mut self, sent: Now) {
         if self.proof.proven.is_none_or(|proven| proven.at <= sent.at) {
             self.proof.proven = Some(sent);
         }
     }
 
-    /// The state was replaced: nothing is proven of the new one, but a proof is pending.
+    /// The state was replaced: earlier proofs do not apply to the new one, and a proof of it is
+    /// pending.
     pub(super) fn clear(&mut self, now: Now) {
         self.proof = Proof { replaced: Some(now), ..Proof::default() };
     }
 
-    /// Another socket is open. It may lead to another server, so the proofs of the former one do not
-    /// count.
+    /// Another socket is open. It may lead to another server, so earlier proofs do not count.
     pub(super) fn on_open(&mut self, now: Now) {
         self.clear_checkpoints();
         self.clear(now);
         self.loaded_from_rest = false;
     }
 
-    /// The state comes from a fetch outside the socket.
+    /// Records that the state comes from a fetch outside the socket.
     pub(super) const fn note_rest_snapshot(&mut self) {
         self.loaded_from_rest = true;
     }
@@ -93,33 +95,33 @@ impl Freshness {
         self.proof.lagging
     }
 
-    /// Notes whether the server lacks events that exist.
+    /// Records whether the server lacks events that exist.
     pub(super) const fn set_lagging(&mut self, lagging: bool) {
         self.proof.lagging = lagging;
     }
 
-    /// Whether the state was replaced, or another socket opened, at `began` or since.
+    /// Whether the state was replaced, or another socket opened, at or after `began`.
     pub(super) fn is_replaced_since(&self, began: Timestamp) -> bool {
         self.proof.replaced.is_some_and(|replaced| replaced.at >= began)
     }
 
-    /// Whether a proof may still come in time.
+    /// Whether a proof may still arrive in time.
     pub(super) fn is_pending(&self, config: &Config, now: Now) -> bool {
         self.proof.proven.is_none()
             && self.proof.replaced.is_some_and(|since| now.age_of(since) < config.live_age_ms)
     }
 
-    /// Whether the state is proven current within the promised age.
+    /// Whether the state is proven current within [`Config::live_age_ms`].
     pub(super) fn is_fresh(&self, config: &Config, now: Now) -> bool {
         self.proof.proven.is_some_and(|proven| now.age_of(proven) < config.live_age_ms)
     }
 
-    /// When the proof expires.
+    /// When the proof expires, or the wait for the first proof.
     pub(super) fn expiry(&self, config: &Config) -> Option<Timestamp> {
         self.proof.proven.or(self.proof.replaced).map(|proven| proven.at + config.live_age_ms)
     }
 
-    /// A ping is sent while the socket must carry `next`.
+    /// Records a ping that is sent while the socket must carry `next`.
     pub(super) fn record_ping(&mut self, sent: Now, next: SequenceNumber) {
         self.checkpoints.push(PingCheckpoint { sent, next });
         if self.checkpoints.len() > PINGS_OUTSTANDING_MAX {
@@ -127,12 +129,14 @@ impl Freshness {
         }
     }
 
-    /// What the socket had to carry next when that ping was sent, unless the cursor was set since.
+    /// The number that the socket had to carry next when that ping was sent; `None` if the cursor was
+    /// set since.
     pub(super) fn expected_at_ping(&self, sent: Now) -> Option<SequenceNumber> {
         self.checkpoints.iter().find(|checkpoint| checkpoint.sent == sent).map(|it| it.next)
     }
 
-    /// The cursor was set: earlier checkpoints say nothing about what the server has written since.
+    /// Removes all checkpoints. The cursor was set, so they do not apply to the numbers that the server
+    /// writes now.
     pub(super) fn clear_checkpoints(&mut self) {
         self.checkpoints.clear();
     }

@@ -8,11 +8,11 @@ pub struct Held {
     number: u64,
     /// The document as received.
     pub document: String,
-    /// Its hash.
+    /// The event's hash.
     pub hash: EventHash,
 }
 
-/// Events beyond a gap, of one log.
+/// Events of one epoch beyond a gap.
 #[derive(Clone, Debug)]
 pub struct GapBuffer {
     /// From the farthest to the nearest, so that the next one is at the end.
@@ -23,26 +23,26 @@ pub struct GapBuffer {
     bytes_max: usize,
 }
 
-/// What became of an event that was to be held.
+/// The result of holding an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HoldOutcome {
-    /// Held.
+    /// The event is held.
     Held,
-    /// Already held, the same.
+    /// The same event is already held.
     Known,
     /// Another event is held under this number.
     Conflict,
-    /// Not held: the buffer is full of nearer ones.
+    /// The event is not held, because the buffer is full of nearer events.
     Full,
 }
 
 impl GapBuffer {
-    /// An empty buffer with these bounds.
+    /// Creates an empty buffer with these bounds.
     pub const fn new(events_max: usize, bytes_max: usize) -> Self {
         Self { events: Vec::new(), bytes: 0, epoch: None, events_max, bytes_max }
     }
 
-    /// Holds an event. When full, the far end gives way: recovery brings it again.
+    /// Holds an event. A full buffer drops the farthest events; recovery delivers them again.
     pub fn hold(
         &mut self,
         epoch: &Epoch,
@@ -75,7 +75,8 @@ impl GapBuffer {
         holding
     }
 
-    /// Takes the event after `position`, if it is held, and forgets those at or below it.
+    /// Removes and returns the event after `position`, if it is held. Drops the events at or below
+    /// `position`.
     pub fn take_next(&mut self, epoch: &Epoch, position: SequenceNumber) -> Option<Held> {
         if self.events.is_empty() {
             return None;
@@ -95,22 +96,22 @@ impl GapBuffer {
         None
     }
 
-    /// How many are held.
+    /// The number of held events.
     pub fn len(&self) -> usize {
         self.events.len()
     }
 
-    /// Whether none is.
+    /// Whether no event is held.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
     }
 
-    /// Bytes held.
+    /// The size of the held documents in bytes.
     pub const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Forgets all.
+    /// Drops all held events.
     pub fn clear(&mut self) {
         self.events.clear();
         self.bytes = 0;

@@ -1,5 +1,5 @@
-//! One campaign that the application holds: its replica, how often it is held, and the status that
-//! listeners heard of last.
+//! One campaign that the application retains: its replica, its reference count, and the status that
+//! listeners received last.
 
 mod announce;
 mod cursor;
@@ -27,28 +27,28 @@ use crate::sync::scope::Scope;
 use crate::sync::status::{LinkState, Status};
 use crate::sync::time::{Now, Timestamp};
 
-/// One campaign that the application holds.
+/// One campaign that the application retains.
 #[derive(Clone, Debug)]
 pub struct Subscription {
     replica: Replica,
-    /// Orders of the last row queries.
+    /// Sort orders of the last row queries.
     sort_caches: [OrderCache; 2],
     ref_count: Holders,
     last_refresh: Option<Timestamp>,
     last_status: Status,
 }
 
-/// How often the application holds the campaign.
+/// The reference count of the campaign.
 #[derive(Clone, Copy, Debug)]
 enum Holders {
-    /// So many times.
+    /// The application retains the campaign this many times.
     Held(u32),
-    /// Not any more: it is kept until then.
+    /// The application has released the campaign. It is kept until this time.
     Lingering(Timestamp),
 }
 
 impl Subscription {
-    /// A campaign that nobody holds yet.
+    /// Creates a subscription that the application does not retain yet.
     pub fn new(id: CampaignId, config: &Config) -> Self {
         Self {
             replica: Replica::new(id, config),
@@ -59,12 +59,12 @@ impl Subscription {
         }
     }
 
-    /// Which campaign.
+    /// The campaign's id.
     pub const fn id(&self) -> &CampaignId {
         self.replica.id()
     }
 
-    /// Its details.
+    /// The campaign's record and rows.
     pub const fn store(&self) -> &CampaignStore {
         self.replica.store()
     }
@@ -74,7 +74,7 @@ impl Subscription {
         self.replica.applied()
     }
 
-    /// How many events are held beyond a gap, and their bytes.
+    /// The number of events held beyond a gap, and their size in bytes.
     pub fn held(&self) -> (usize, usize) {
         self.replica.held()
     }
@@ -84,28 +84,26 @@ impl Subscription {
         self.replica.recovery()
     }
 
-    /// Its replica.
     pub(in crate::sync) const fn replica(&self) -> &Replica {
         &self.replica
     }
 
-    /// Its replica, which reacts to what happens.
     pub(in crate::sync) const fn replica_mut(&mut self) -> &mut Replica {
         &mut self.replica
     }
 
-    /// One page of its rows.
+    /// Returns one page of the campaign's rows.
     pub fn domains(&mut self, query: &DomainQuery) -> DomainPage<'_> {
         let tables = [self.replica.store().table(), self.replica.store().unconfirmed()];
         page(tables, &mut self.sort_caches, query)
     }
 
-    /// Whether the campaign can be followed at all.
+    /// Whether the campaign can be followed.
     pub fn is_active(&self) -> bool {
         self.replica.is_active()
     }
 
-    /// The application holds it, once more.
+    /// Increments the reference count.
     pub fn retain(&mut self) {
         self.ref_count = match self.ref_count {
             Holders::Held(count) => Holders::Held(count + 1),
@@ -113,7 +111,7 @@ impl Subscription {
         };
     }
 
-    /// The application releases it, once. Returns whether it was held.
+    /// Decrements the reference count. Returns whether the application retained the campaign.
     pub fn release(&mut self, cx: &Scope<'_>) -> bool {
         match self.ref_count {
             Holders::Held(0) | Holders::Lingering(_) => return false,
@@ -125,12 +123,13 @@ impl Subscription {
         true
     }
 
-    /// Whether it has been kept long enough.
+    /// Whether a released campaign has been kept for long enough.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         matches!(self.ref_count, Holders::Lingering(until) if until <= now)
     }
 
-    /// The application wants fresh data. Returns whether it is obeyed: once a second.
+    /// Handles a refresh request. Returns whether it is accepted: at most once per
+    /// [`Config::refresh_ms`].
     pub fn refresh(&mut self, cx: &mut Scope<'_>) -> bool {
         let (now, every) = (cx.now.at, cx.config.refresh_ms);
         if self.last_refresh.is_some_and(|last| now.since(last) < every) {
@@ -142,7 +141,7 @@ impl Subscription {
         true
     }
 
-    /// When something is due.
+    /// The time of the next action, if there is one.
     pub fn deadline(&self, config: &Config, now: Timestamp, connected: bool) -> Option<Timestamp> {
         let (deadline, expiry) = self.replica.deadlines(config, connected);
         let can_go_stale = matches!(self.last_status, Status::Live | Status::Recovering);
@@ -159,7 +158,7 @@ impl Subscription {
         self.replica.status(config, link, now)
     }
 
-    /// Notifies listeners if the status is another than the last that they heard of.
+    /// Notifies listeners if the status differs from the last one that they received.
     pub fn announce_status(&mut self, cx: &mut Scope<'_>, link: LinkState) {
         let status = self.status(&cx.config, link, cx.now);
         if status == self.last_status {

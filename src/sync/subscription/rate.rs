@@ -1,9 +1,9 @@
-//! How often a campaign may request recovery.
+//! The rate limit for the recovery requests of a campaign.
 
 use crate::sync::config::Config;
 use crate::sync::time::Timestamp;
 
-/// When requests were sent, so that they stay within their rate.
+/// When recent requests were sent, so that further requests stay within the rate.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RequestRate {
     sent: Vec<Timestamp>,
@@ -21,7 +21,7 @@ impl RequestRate {
         burst.max(free(&self.without_progress, config.retries_max, config.retry_window_ms))
     }
 
-    /// A request is sent.
+    /// Records a sent request.
     pub(super) fn note_sent(&mut self, config: &Config, now: Timestamp) {
         for (sent, max) in
             [(&mut self.sent, config.burst_max), (&mut self.without_progress, config.retries_max)]
@@ -33,7 +33,7 @@ impl RequestRate {
         }
     }
 
-    /// Progress was made.
+    /// Records progress, which restarts the limit on requests without progress.
     pub(super) fn note_progress(&mut self) {
         self.without_progress.clear();
     }

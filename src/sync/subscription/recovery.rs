@@ -7,7 +7,7 @@
 //!  └──────position ≥ to──────────┴────────────────── Replaying │ ReceivingSnapshot
 //! ```
 //!
-//! This module alone assigns the state. It queues its requests for the server and returns everything
+//! Only this module changes the state. It queues its requests for the server and returns everything
 //! else.
 
 use super::cursor::SocketCursor;
@@ -23,31 +23,30 @@ use crate::sync::notice::Notice;
 use crate::sync::scope::Scope;
 use crate::sync::time::{Now, Timestamp};
 
-/// What is needed, and since when.
+/// A need for recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RecoveryNeed {
-    /// Why.
     reason: Reason,
-    /// Only a snapshot helps.
+    /// Whether only a snapshot helps.
     snapshot: bool,
-    /// When it was noticed.
+    /// When the client detected that data is missing.
     since: Timestamp,
-    /// Requests so far that led to nothing.
+    /// The number of requests so far that led to nothing.
     attempts: u32,
 }
 
-/// How far a recovery has come.
+/// The state of a recovery.
 #[derive(Clone, Debug, Default)]
 enum State {
     /// Nothing is known to be missing.
     #[default]
     Idle,
-    /// To be requested at `at`, once there is a socket.
+    /// The request is due at `at`, once a socket is open.
     Scheduled { need: RecoveryNeed, at: Timestamp },
-    /// Requested; the answer has not come. `asked` is when: the answer proves the state of a later
-    /// moment. At `deadline` it is requested again.
+    /// The request was sent at `asked`, and the answer has not arrived. The answer proves the state at
+    /// a moment after `asked`. The request is repeated at `deadline`.
     AwaitingAnswer { need: RecoveryNeed, request_id: String, asked: Now, deadline: Timestamp },
-    /// The missed events are arriving, up to `to`; so many were applied since the answer.
+    /// The missed events up to `to` are arriving. `events` of them were applied since the answer.
     Replaying {
         need: RecoveryNeed,
         to: SequenceNumber,
@@ -66,13 +65,14 @@ enum State {
 }
 
 impl RecoveryNeed {
-    /// Why, and since when.
+    /// The reason, and the time since which data is missing.
     pub(super) const fn origin(self) -> (&'static str, Timestamp) {
         (self.reason.as_str(), self.since)
     }
 }
 
-/// The recovery of one campaign: the request, what the socket carries, and how often to ask.
+/// The recovery of one campaign: the request, the cursor of the socket, the rate limit and the failed
+/// deliveries.
 #[derive(Clone, Debug, Default)]
 pub struct Recovery {
     state: State,
@@ -86,16 +86,16 @@ pub struct Recovery {
 pub(super) struct FinishedReplay {
     pub(super) need: RecoveryNeed,
     pub(super) events: u64,
-    /// When it was requested.
+    /// When the replay was requested.
     pub(super) asked: Now,
 }
 
-/// What a request says of the campaign.
+/// The state of the campaign that a request contains.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RequestTarget<'a> {
     pub(super) campaign_id: &'a CampaignId,
     pub(super) position: Option<&'a Position>,
-    /// The download that the server may go on with.
+    /// The download that the server may resume.
     pub(super) staging: Option<&'a Staging>,
 }
 
@@ -110,7 +110,7 @@ impl Recovery {
         matches!(self.state, State::Replaying { .. })
     }
 
-    /// The state by its name, for diagnostics and tests.
+    /// The name of the state, for diagnostics and tests.
     pub const fn state_name(&self) -> &'static str {
         match self.state {
             State::Idle => "idle",
@@ -121,7 +121,7 @@ impl Recovery {
         }
     }
 
-    /// When something has to be done about it.
+    /// The time of the next action, if there is one.
     pub(super) const fn deadline(&self) -> Option<Timestamp> {
         match &self.state {
             State::Idle => None,
@@ -132,7 +132,8 @@ impl Recovery {
         }
     }
 
-    /// Whether the request of that name awaits its answer. A document without a name answers any.
+    /// Whether the request with this id awaits its answer. A document without a request id answers any
+    /// request.
     pub(super) fn awaits_answer(&self, answered: Option<&str>) -> bool {
         matches!(&self.state, State::AwaitingAnswer { request_id, .. }
             if answered.is_none_or(|id| id == request_id))
@@ -151,13 +152,13 @@ impl Recovery {
                 if part.epoch == *epoch && part.sequence_number == *at)
     }
 
-    /// Whether a snapshot of that log is arriving.
+    /// Whether a snapshot of that epoch is arriving.
     pub(super) fn receives_epoch(&self, wanted: &str) -> bool {
         matches!(&self.state, State::ReceivingSnapshot { epoch, .. } if epoch.as_str() == wanted)
     }
 
-    /// Another socket is open: schedules a request for the events since the position, or for what was
-    /// already needed.
+    /// Handles a new socket: schedules a request for the events since the position, or for data that
+    /// was already needed.
     pub(super) fn on_open(&mut self, now: Timestamp, has_position: bool) {
         self.cursor = SocketCursor::default();
         let reason = if has_position { Reason::Reconnect } else { Reason::Connect };
@@ -168,8 +169,8 @@ impl Recovery {
         self.schedule(RecoveryNeed { reason, snapshot, since, attempts }, now);
     }
 
-    /// What is in flight will not complete, with the socket or for another reason: it is requested
-    /// again when it can be.
+    /// Schedules the request in flight again, because it will not complete: the socket closed, or it
+    /// cannot complete for another reason.
     pub(super) fn requeue_in_flight(&mut self, now: Timestamp) {
         let in_flight = match &self.state {
             State::Idle | State::Scheduled { .. } => None,
@@ -182,7 +183,7 @@ impl Recovery {
         }
     }
 
-    /// Something is missing: request it, unless that has been done.
+    /// Requests missing data, unless that is already done.
     pub(super) fn request(&mut self, now: Timestamp, reason: Reason, snapshot: bool) {
         match &mut self.state {
             State::Idle => {
@@ -200,8 +201,8 @@ impl Recovery {
         }
     }
 
-    /// What is in flight cannot complete: request it once more, at once. `next` is the event that did
-    /// not arrive whole; after some failures only a snapshot will help.
+    /// Repeats the request in flight at once, because it cannot complete. `next` is the event that did
+    /// not arrive intact; after some failures only a snapshot helps.
     pub(super) fn retry_now(&mut self, cx: &mut Scope<'_>, next: SequenceNumber) {
         let Some(need) = self.need() else { return };
         let snapshot = need.snapshot || self.failures.record(&cx.config, next);
@@ -210,8 +211,8 @@ impl Recovery {
         self.schedule(need, cx.now.at);
     }
 
-    /// The same after a delay, without counting a failure: nothing says that the event was sent and
-    /// damaged.
+    /// Repeats the request in flight after a delay. This does not count as a failed delivery, because
+    /// nothing shows that the event was sent and damaged.
     pub(super) fn retry_with_backoff(&mut self, cx: &mut Scope<'_>) {
         let Some(need) = self.need() else { return };
         let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);
@@ -221,7 +222,7 @@ impl Recovery {
         self.schedule(need, cx.now.at + delay);
     }
 
-    /// The server named the pause before the next request.
+    /// Repeats the request in flight after the pause that the server requested.
     pub(super) fn postpone(&mut self, cx: &mut Scope<'_>, retry_after_ms: u64) {
         let Some(need) = self.need() else { return };
         let need = RecoveryNeed { attempts: need.attempts + 1, ..need };
@@ -229,8 +230,8 @@ impl Recovery {
         self.schedule(need, at);
     }
 
-    /// The next event did not arrive as it was sent: request it again, and at the third time a snapshot
-    /// in its place. Returns whether a request has become due.
+    /// Requests the next event again, because it did not arrive as it was sent. The third failure
+    /// requests a snapshot instead. Returns whether a request has become due.
     pub(super) fn retry_current(&mut self, cx: &mut Scope<'_>, next: SequenceNumber) -> bool {
         match &self.state {
             State::Idle => {
@@ -238,7 +239,7 @@ impl Recovery {
                 self.request(cx.now.at, Reason::Hash, snapshot);
                 true
             }
-            // The answer to what is requested or due brings it again.
+            // The answer to the pending request brings the event again.
             State::Scheduled { .. } | State::AwaitingAnswer { .. } => false,
             State::Replaying { .. } | State::ReceivingSnapshot { .. } => {
                 self.retry_now(cx, next);
@@ -247,8 +248,8 @@ impl Recovery {
         }
     }
 
-    /// Something before `received` did not come; `next` is the number that is missing. Returns whether
-    /// a request has become due.
+    /// Handles a gap: a number before `received` did not arrive. `next` is the missing number. Returns
+    /// whether a request has become due.
     pub(super) fn on_gap(
         &mut self,
         cx: &mut Scope<'_>,
@@ -261,7 +262,7 @@ impl Recovery {
                 return true;
             }
             State::Scheduled { .. } | State::AwaitingAnswer { .. } => false,
-            // The socket carries everything from the answer on without a hole, or it is broken.
+            // From the answer on, a correct socket carries every number without a hole.
             State::Replaying { .. } => self.cursor.is_gap(received),
             State::ReceivingSnapshot { at, .. } => received > *at,
         };
@@ -271,7 +272,8 @@ impl Recovery {
         lost
     }
 
-    /// The answer does not help: never a partial replay, and never a replay where only a snapshot does.
+    /// Requests a snapshot, because the answer does not help. The client accepts no partial replay, and
+    /// no replay where only a snapshot helps.
     pub(super) fn require_snapshot(&mut self, now: Timestamp) {
         let Some(need) = self.need() else { return };
         self.schedule(RecoveryNeed { snapshot: true, attempts: need.attempts + 1, ..need }, now);
@@ -282,7 +284,7 @@ impl Recovery {
         self.need().is_some_and(|need| need.snapshot)
     }
 
-    /// The server replays `from` to `to`.
+    /// Begins the replay of `from` to `to`.
     pub(super) fn begin_replay(
         &mut self,
         cx: &Scope<'_>,
@@ -295,7 +297,7 @@ impl Recovery {
         self.state = State::Replaying { need, to, events: 0, asked, deadline };
     }
 
-    /// The server sends the snapshot at `at` in parts.
+    /// Begins to receive the snapshot at `at`, which arrives in parts.
     pub(super) fn begin_snapshot(&mut self, cx: &Scope<'_>, epoch: Epoch, at: SequenceNumber) {
         let State::AwaitingAnswer { need, request_id, .. } = &self.state else { return };
         let (need, request_id, deadline) = (*need, request_id.clone(), deadline_of(cx));
@@ -303,7 +305,7 @@ impl Recovery {
         self.state = State::ReceivingSnapshot { need, request_id, epoch, at, deadline };
     }
 
-    /// Completes a replay whose last event has been applied.
+    /// Completes the replay if its last event has been applied.
     pub(super) fn finish_replay(&mut self, applied: SequenceNumber) -> Option<FinishedReplay> {
         let State::Replaying { need, to, events, asked, .. } = &self.state else { return None };
         if applied < *to {
@@ -314,14 +316,14 @@ impl Recovery {
         Some(finished)
     }
 
-    /// The snapshot is installed.
+    /// Completes the recovery, because the snapshot is installed.
     pub(super) fn finish_snapshot(&mut self) -> Option<RecoveryNeed> {
         let need = self.need();
         self.state = State::Idle;
         need
     }
 
-    /// An event was applied.
+    /// Records an applied event.
     pub(super) fn on_applied(&mut self, cx: &Scope<'_>) {
         self.rate.note_progress();
         self.extend(cx);
@@ -330,14 +332,13 @@ impl Recovery {
         }
     }
 
-    /// A part of the snapshot was staged.
+    /// Records a staged part of the snapshot.
     pub(super) fn on_part(&mut self, cx: &Scope<'_>) {
         self.extend(cx);
         self.rate.note_progress();
     }
 
-    /// Progress was made: the deadline moves. Events that come while the answer does not are no
-    /// answer.
+    /// Moves the deadline after progress. An event that arrives before the answer does not move it.
     pub(super) fn extend(&mut self, cx: &Scope<'_>) {
         match &mut self.state {
             State::Idle | State::Scheduled { .. } | State::AwaitingAnswer { .. } => {}
@@ -347,12 +348,12 @@ impl Recovery {
         }
     }
 
-    /// The state was replaced: former failures say nothing about the new one.
+    /// Resets the failure count. The state was replaced, so earlier failures do not apply to it.
     pub(super) fn clear_failures(&mut self) {
         self.failures = DeliveryFailures::default();
     }
 
-    /// The socket carried `number`; returns whether as part of a replay.
+    /// Records that the socket carried `number`. Returns whether it belongs to a replay.
     pub(super) fn observe(&mut self, number: SequenceNumber) -> bool {
         self.cursor.observe(number)
     }
@@ -362,12 +363,12 @@ impl Recovery {
         self.cursor.next()
     }
 
-    /// Whether `number` can only come if one before it was lost on this socket.
+    /// Whether `number` can only arrive if an earlier number was lost on this socket.
     pub(super) fn is_gap(&self, number: SequenceNumber) -> bool {
         self.cursor.is_gap(number)
     }
 
-    /// The deadline has passed. Returns whether a request has become due.
+    /// Handles the deadline if it has passed. Returns whether a request has become due.
     pub(super) fn on_deadline(&mut self, cx: &mut Scope<'_>) -> bool {
         if self.deadline().is_none_or(|deadline| deadline > cx.now.at) {
             return false;
@@ -379,7 +380,7 @@ impl Recovery {
         true
     }
 
-    /// Sends the request that is due, as far as the rate allows.
+    /// Sends the request if it is due and the rate allows it.
     pub(super) fn send_due(&mut self, cx: &mut Scope<'_>, target: RequestTarget<'_>) {
         let State::Scheduled { need, at } = self.state else { return };
         if at > cx.now.at {

@@ -1,6 +1,7 @@
-//! Repair of rows that differ: the digest finds the buckets, and only these are downloaded again.
+//! Repair of rows that differ. The digest identifies the differing buckets, and the client downloads
+//! only these again.
 //!
-//! This module alone assigns the state. It queues its requests for the server and returns their outcome.
+//! Only this module changes the state. It queues its requests for the server and returns their outcome.
 
 use crate::protocol::server::CampaignDigest;
 use crate::protocol::snapshot::SnapshotPart;
@@ -10,25 +11,25 @@ use crate::store::{DomainTable, Staging, StagingFault};
 use crate::sync::scope::Scope;
 use crate::sync::time::Timestamp;
 
-/// What is known of the difference between our rows and the server's.
+/// The known difference between the local rows and the server's.
 #[derive(Clone, Debug, Default)]
 enum State {
     /// Rows agree, as far as is known.
     #[default]
     Agreed,
-    /// Rows differ; a repair begins when it can.
+    /// Rows differ. A repair begins when it can.
     Mismatched,
     /// The server's bucket digests were requested.
     AwaitingDigest { request_id: String, deadline: Timestamp },
-    /// The differing buckets were requested; `staging` is what has arrived.
+    /// The differing buckets were requested; `staging` holds the parts that have arrived.
     AwaitingBuckets {
         request_id: String,
         buckets: Vec<u8>,
         staging: Option<Box<Staging>>,
         deadline: Timestamp,
     },
-    /// A repair at this position did not help; another is not tried before the position moves, or both
-    /// sides agree again.
+    /// A repair at this position did not help. The client tries no other repair until the position
+    /// moves or both sides agree again.
     Exhausted { epoch: Epoch, at: SequenceNumber, mismatch: bool },
 }
 
@@ -36,12 +37,12 @@ enum State {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Repair(State);
 
-/// What the digest of the server leads to.
+/// The result of a digest from the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DigestOutcome {
-    /// It answers no request of ours.
+    /// The digest does not answer the current request.
     Ignored,
-    /// It speaks of another position than ours.
+    /// The digest is of another position than the local one.
     OtherPosition,
     /// All buckets are equal.
     Agrees,
@@ -49,18 +50,18 @@ pub(super) enum DigestOutcome {
     Requested,
 }
 
-/// What a part of the differing buckets leads to.
+/// The result of one part of the differing buckets.
 #[derive(Debug)]
 pub(super) enum BucketsOutcome {
-    /// It answers no request of ours.
+    /// The part does not answer the current request.
     Ignored,
-    /// It has already arrived.
+    /// The part has already arrived.
     Repeated,
-    /// It does not fit; the next comparison finds the difference again.
+    /// The part does not fit. The next comparison finds the difference again.
     Invalid,
     /// More parts follow.
     Incomplete,
-    /// These buckets are complete.
+    /// The requested buckets are complete.
     Complete { staging: Box<Staging>, buckets: Vec<u8> },
 }
 
@@ -91,7 +92,7 @@ impl Repair {
         self.deadline().is_some()
     }
 
-    /// Whether the request of that name is in flight.
+    /// Whether the request with this id is in flight.
     pub(super) fn awaits(&self, id: &str) -> bool {
         match &self.0 {
             State::AwaitingDigest { request_id, .. }
@@ -100,12 +101,12 @@ impl Repair {
         }
     }
 
-    /// Whether snapshot parts of that request are the buckets that were requested.
+    /// Whether snapshot parts for this request are the requested buckets.
     pub(super) fn awaits_buckets(&self, request: Option<&str>) -> bool {
         matches!(&self.0, State::AwaitingBuckets { request_id, .. } if request == Some(request_id))
     }
 
-    /// A comparison found a difference.
+    /// Records that a comparison found a difference.
     pub(super) fn note_mismatch(&mut self) {
         match &mut self.0 {
             State::Agreed => self.0 = State::Mismatched,
@@ -114,15 +115,16 @@ impl Repair {
         }
     }
 
-    /// Both sides hold the same rows. Returns whether they were known to differ.
+    /// Records that both sides hold the same rows. Returns whether rows were known to differ.
     pub(super) fn note_agreement(&mut self) -> bool {
         let differed = self.is_mismatched();
         self.0 = State::Agreed;
         differed
     }
 
-    /// A snapshot at `position` was installed, so both sides agree. Where a repair did not help at that
-    /// position, none is tried there again. Returns whether rows were known to differ.
+    /// Records that a snapshot at `position` was installed, so both sides agree. If a repair did not
+    /// help at that position, the client tries no other repair there. Returns whether rows were known
+    /// to differ.
     pub(super) fn on_installed(&mut self, position: Option<&Position>) -> bool {
         let differed = self.is_mismatched();
         match &mut self.0 {
@@ -138,20 +140,20 @@ impl Repair {
         differed
     }
 
-    /// The request in flight will not be answered, or its answer does not help.
+    /// Drops the request in flight, because it will not be answered or its answer does not help.
     pub(super) fn abandon(&mut self) {
         if self.is_in_flight() {
             self.0 = State::Mismatched;
         }
     }
 
-    /// The campaign is not followed any more: only the difference stays known.
+    /// Stops the repair, because the campaign is no longer followed. Only a known difference is kept.
     pub(super) fn stop(&mut self) {
         self.0 = if self.is_mismatched() { State::Mismatched } else { State::Agreed };
     }
 
-    /// Requests the server's bucket digests, unless rows agree, a repair is in flight, or one did not
-    /// help at `position`.
+    /// Requests the server's bucket digests, unless rows agree, a repair is in flight, or a repair did
+    /// not help at `position`.
     pub(super) fn begin(&mut self, cx: &mut Scope<'_>, id: &CampaignId, position: &Position) {
         match &self.0 {
             State::Mismatched => {}
@@ -167,7 +169,7 @@ impl Repair {
         self.0 = State::AwaitingDigest { request_id, deadline: deadline_of(cx) };
     }
 
-    /// `campaign.digest`: which buckets differ?
+    /// Handles `campaign.digest`: requests the buckets that differ.
     pub(super) fn on_digest(
         &mut self,
         cx: &mut Scope<'_>,
@@ -196,7 +198,7 @@ impl Repair {
         DigestOutcome::Requested
     }
 
-    /// One part of the differing buckets.
+    /// Stages one part of the differing buckets.
     pub(super) fn on_part(&mut self, cx: &Scope<'_>, part: &SnapshotPart<'_>) -> BucketsOutcome {
         let State::AwaitingBuckets { staging, deadline, .. } = &mut self.0 else {
             return BucketsOutcome::Ignored;
@@ -224,7 +226,7 @@ impl Repair {
         }
     }
 
-    /// The buckets did not help at `position`.
+    /// Records that the buckets did not help at `position`.
     pub(super) fn exhaust(&mut self, position: Position) {
         let Position { epoch, sequence_number: at, .. } = position;
         self.0 = State::Exhausted { epoch, at, mismatch: true };

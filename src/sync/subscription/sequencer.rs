@@ -1,7 +1,7 @@
-//! Sequencing: what an event is, by its number, epoch and hash. The decision table of
-//! `docs/PROTOCOL.md`, chapter 13, in its order.
+//! Sequencing: classifies an event by its number, epoch and hash. Implements the decision table of
+//! docs/PROTOCOL.md, chapter 13, in its order.
 //!
-//! This module alone owns the hashes of applied events, the events held beyond a gap and the superseded
+//! Only this module owns the hashes of applied events, the events held beyond a gap and the superseded
 //! epochs.
 
 use super::dedupe::DedupeWindow;
@@ -10,26 +10,26 @@ use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::{Epoch, EventHash, Position, SequenceNumber};
 use crate::sync::config::Config;
 
-/// What an event is.
+/// The class of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// Applied before, by its claimed hash.
+    /// The event was applied before; its claimed hash is the same.
     Known,
-    /// At or below the position, and its hash is no longer remembered.
+    /// The event is at or below the position, and its hash is no longer remembered.
     OutOfOrder,
-    /// Wrong by its own hash.
+    /// The event does not match its own hash.
     Corrupt,
-    /// Of a log that this one replaced.
+    /// The event belongs to a superseded epoch.
     SupersededEpoch,
     /// There is no position yet.
     BeforePosition,
-    /// Of a log that is not the one we follow.
+    /// The event belongs to an epoch that the client does not follow.
     ForeignEpoch,
-    /// Another event than the one that was applied under its number.
+    /// The event differs from the one that was applied under its number.
     Contradiction,
-    /// Beyond the next.
+    /// The event is beyond the next one.
     Gap,
-    /// The next one.
+    /// The event is the next one.
     Next,
 }
 
@@ -50,7 +50,7 @@ impl Sequencer {
         }
     }
 
-    /// Decides about one event.
+    /// Classifies one event.
     pub(super) fn decide(
         &self,
         position: Option<&Position>,
@@ -86,12 +86,13 @@ impl Sequencer {
         }
     }
 
-    /// The event of that number was applied.
+    /// Remembers the hash of an applied event.
     pub(super) fn remember(&mut self, number: SequenceNumber, hash: EventHash) {
         self.window.remember(number, hash);
     }
 
-    /// A snapshot replaced the state: no event of it was seen.
+    /// Forgets the hashes of applied events. A snapshot replaced the state, and its events were not
+    /// seen.
     pub(super) fn clear_window(&mut self) {
         self.window.clear();
     }
@@ -106,7 +107,7 @@ impl Sequencer {
         Some(self.held.hold(&epoch, sequence.number(), document, sequence.hash))
     }
 
-    /// Takes the held event that is next after `position`.
+    /// Removes and returns the held event that is next after `position`.
     pub(super) fn take_next(&mut self, position: &Position) -> Option<Held> {
         self.held.take_next(&position.epoch, position.sequence_number)
     }
@@ -116,7 +117,7 @@ impl Sequencer {
         self.held.is_empty()
     }
 
-    /// How many events are held, and their bytes.
+    /// The number of held events, and their size in bytes.
     pub(super) fn held(&self) -> (usize, usize) {
         (self.held.len(), self.held.bytes())
     }
@@ -126,7 +127,7 @@ impl Sequencer {
         self.held.clear();
     }
 
-    /// Another log has replaced `epoch`.
+    /// Records that another epoch has superseded `epoch`.
     pub(super) fn supersede(&mut self, config: &Config, epoch: Epoch) {
         self.superseded.push(epoch);
         while self.superseded.len() > config.retired_epochs_max {
@@ -134,7 +135,7 @@ impl Sequencer {
         }
     }
 
-    /// The logs that were replaced, the newest last.
+    /// The superseded epochs, the newest last.
     pub(super) fn superseded(&self) -> &[Epoch] {
         &self.superseded
     }

@@ -4,18 +4,19 @@ use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::{Epoch, SequenceNumber};
 use crate::store::{Staging, StagingFault};
 
-/// The download of a snapshot, if there is one. It outlives the socket, so that a cut download can be
-/// resumed.
+/// The download of a snapshot, if there is one. It outlives the socket, so that an interrupted download
+/// can be resumed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SnapshotDownload(Option<Box<Staging>>);
 
 impl SnapshotDownload {
-    /// What has arrived, for the server to resume after.
+    /// The parts that have arrived. The server resumes after them.
     pub(super) fn staging(&self) -> Option<&Staging> {
         self.0.as_deref()
     }
 
-    /// The server announced the snapshot at that position: drops the parts of any other.
+    /// Handles the announcement of the snapshot at that position. Drops the parts of any other
+    /// snapshot.
     pub(super) fn announce(&mut self, epoch: &Epoch, at: SequenceNumber) {
         let position = self.0.as_ref().map(|staging| &staging.position);
         if !position.is_some_and(|it| it.epoch == *epoch && it.sequence_number == at) {
@@ -26,8 +27,8 @@ impl SnapshotDownload {
     /// Stages a part.
     ///
     /// # Errors
-    /// As [`Staging::add`]. After [`StagingFault::Gap`] what has arrived is kept, unless the rest turns
-    /// out not to fit to it; after [`StagingFault::Invalid`] it should be discarded.
+    /// As [`Staging::add`]. After [`StagingFault::Gap`] the earlier parts are kept if `part` belongs to
+    /// the same snapshot. After [`StagingFault::Invalid`] the caller should discard them.
     pub(super) fn add(&mut self, part: &SnapshotPart<'_>) -> Result<(), StagingFault> {
         let added = Staging::stage(&mut self.0, part);
         if added == Err(StagingFault::Gap) {
@@ -36,12 +37,12 @@ impl SnapshotDownload {
         added
     }
 
-    /// Takes the snapshot, if all parts are there.
+    /// Removes and returns the snapshot, if all parts have arrived.
     pub(super) fn take_complete(&mut self) -> Option<Box<Staging>> {
         self.0.take_if(|staging| staging.is_complete())
     }
 
-    /// Drops what has arrived.
+    /// Drops the parts that have arrived.
     pub(super) fn discard(&mut self) {
         self.0 = None;
     }

@@ -5,7 +5,7 @@ use crate::sync::effect::Effect;
 use crate::sync::input::Ticket;
 use crate::sync::scope::Scope;
 
-/// Promises that one campaign may have open at once.
+/// Maximum number of promises that one campaign may have open at once.
 const WAITERS_MAX: usize = 1_000;
 
 /// Promises waiting for positions of one campaign.
@@ -13,7 +13,7 @@ const WAITERS_MAX: usize = 1_000;
 pub(super) struct Waiters(Vec<(Position, Ticket)>);
 
 impl Waiters {
-    /// Adds a promise; it is refused beyond the limit.
+    /// Adds a promise. Beyond the limit the promise is refused.
     pub(super) fn add(&mut self, cx: &mut Scope<'_>, position: Position, ticket: Ticket) {
         if self.0.len() == WAITERS_MAX {
             cx.effect(Effect::Settle(ticket, Some(Code::TooMany)));
@@ -22,7 +22,8 @@ impl Waiters {
         }
     }
 
-    /// Settles those that are reached. A position in a log that was replaced is behind us.
+    /// Resolves the promises whose position is reached. A position in a superseded epoch counts as
+    /// reached.
     pub(super) fn resolve(
         &mut self,
         cx: &mut Scope<'_>,
@@ -44,7 +45,7 @@ impl Waiters {
         });
     }
 
-    /// Fails all.
+    /// Fails all promises.
     pub(super) fn fail(&mut self, cx: &mut Scope<'_>, code: Code) {
         for (_, ticket) in &core::mem::take(&mut self.0) {
             cx.effect(Effect::Settle(*ticket, Some(code)));

@@ -1,11 +1,12 @@
-//! Who somebody is, and what they may see.
+//! Identities, and the campaigns that each of them may see.
 //!
-//! Three ways to run a server: *open*, where everybody may do everything, refused unless it listens on
-//! loopback; with one *token*, whose bearer is the operator; with *users*, who log in and see the
-//! campaigns that they own.
+//! A server runs in one of three ways: *open*, where every client may do everything (refused unless the
+//! server listens on loopback); with one *token*, whose bearer is the operator; with *users*, who log in and
+//! see the campaigns that they own.
 //!
-//! Sessions live in memory. A server alone that is restarted asks everybody to log in again; servers
-//! that share a log tell each other of their sessions (`sessions`), and this is what each has heard.
+//! Sessions are kept in memory. After a restart of a server with SQLite, all users log in again. Servers of a
+//! shared log exchange their sessions (`sessions`); this module then holds the sessions that this server
+//! received.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -29,13 +30,13 @@ use crate::session::limits::Bucket;
 /// Attempts to log in as one user: one every five seconds, after ten in a row.
 const ATTEMPTS_PER_SECOND: f64 = 0.2;
 
-/// How many seconds' worth of them come in a row.
+/// The burst of attempts, in seconds' worth: 50 s at 0.2 per second are ten attempts.
 const ATTEMPTS_KEPT: u32 = 50;
 
-/// Sessions of one user at a time, over all servers; the oldest ends when there is one more.
+/// The most sessions of one user at a time, over all servers. One more session ends the oldest.
 pub const SESSIONS_MAX: usize = 32;
 
-/// A session as servers tell each other of it.
+/// A session as servers exchange it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
@@ -45,12 +46,12 @@ pub struct Entry {
     pub expires_ms: u64,
 }
 
-/// What is kept of a session's token: its SHA-256, in 64 lower-case hex digits.
+/// The hash of a session's token that is stored: SHA-256 as 64 lower-case hex digits.
 pub fn token_hash(token: &str) -> String {
     Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A token that somebody shows. No `Debug` text has it.
+/// A token that a client presents. Its `Debug` output does not contain it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct Secret(String);
 
@@ -61,21 +62,21 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// As it was shown.
+    /// Wraps a token as it was presented.
     pub const fn new(token: String) -> Self {
         Self(token)
     }
 
-    /// What was shown.
+    /// The token itself.
     pub const fn expose(&self) -> &str {
         self.0.as_str()
     }
 }
 
-/// Who somebody is.
+/// The identity of a client.
 #[derive(Clone, Debug)]
 pub enum Identity {
-    /// Anybody, on an open server.
+    /// Any client of an open server.
     Anyone,
     /// The bearer of the server's token.
     Operator,
@@ -92,7 +93,7 @@ pub struct Login {
     revoked: AtomicBool,
     sockets: AtomicUsize,
     requests: Mutex<Bucket>,
-    /// What its sockets asked of the log and of the state.
+    /// Limits the queries of the log and of the state by all sockets of the session.
     questions: Mutex<Bucket>,
     followers: Mutex<Followers>,
 }
@@ -107,7 +108,7 @@ impl Identity {
         }
     }
 
-    /// The session that it rests on.
+    /// The session of a user.
     fn login(&self) -> Option<&Login> {
         match self {
             Self::Anyone | Self::Operator => None,
@@ -115,12 +116,13 @@ impl Identity {
         }
     }
 
-    /// Whether a campaign of that owner exists for them.
+    /// Whether the identity may see a campaign of this owner. A campaign that it may not see does not exist
+    /// for it.
     pub fn may_see(&self, owner: Option<&str>) -> bool {
         self.login().is_none_or(|login| owner == Some(&login.user))
     }
 
-    /// Who owns what they create.
+    /// The owner of the campaigns that this identity creates.
     pub fn owns(&self) -> Option<String> {
         Some(self.login()?.user.clone())
     }
@@ -135,7 +137,7 @@ impl Identity {
         Some(self.login()?.expires_ms)
     }
 
-    /// Wakes a socket when the session is revoked.
+    /// Wakes the socket when the session is revoked.
     pub fn follow(&self, wake: &Arc<Notify>) {
         if let Self::User(login) = self {
             let mut followers = lock(&login.followers);
@@ -144,13 +146,13 @@ impl Identity {
         }
     }
 
-    /// Counts one more socket, unless there are too many.
+    /// Counts one more socket. Returns false if the session already has `most` sockets.
     pub fn opens_socket(&self, most: usize) -> bool {
         let Self::User(login) = self else { return true };
         login.sockets.fetch_add(1, Ordering::Relaxed) < most
     }
 
-    /// One socket less; for each call of [`Identity::opens_socket`].
+    /// Counts one socket less. Call it once for each call of [`Identity::opens_socket`].
     pub fn closes_socket(&self) {
         if let Self::User(login) = self {
             login.sockets.fetch_sub(1, Ordering::Relaxed);
@@ -160,14 +162,14 @@ impl Identity {
     /// Counts one more request.
     ///
     /// # Errors
-    /// The milliseconds to wait, if there are too many.
+    /// The milliseconds to wait, if there are too many requests.
     pub fn requests(&self, now_ms: u64, per_second: u32) -> Result<(), u64> {
         let Self::User(login) = self else { return Ok(()) };
         lock(&login.requests).take(now_ms, per_second, 10)
     }
 
-    /// Counts one more question to the log or to the state: for all sockets of the session, or in `own`
-    /// where there is none.
+    /// Counts one more query of the log or of the state. It counts for all sockets of the session, or in
+    /// `own` if the identity has no session.
     ///
     /// # Errors
     /// As [`Identity::requests`].
@@ -190,18 +192,19 @@ impl Login {
     }
 }
 
-/// Users, sessions, and the token.
+/// The users, the sessions and the token of a server.
 pub struct Access {
     token: Option<String>,
     users: Option<BTreeMap<String, String>>,
     session_ms: u64,
     is_shared: bool,
-    /// By the hash of their tokens.
+    /// The sessions, by the hash of their tokens.
     sessions: Mutex<HashMap<String, Arc<Login>>>,
-    /// By a hash of the name that nobody can guess: made-up names take bounded memory.
+    /// Login attempts, by a 16-bit keyed hash of the user's name. Invented names therefore take bounded
+    /// memory, and a client cannot predict which names share an entry.
     attempts: Mutex<HashMap<u16, Bucket>>,
     attempt_hasher: RandomState,
-    /// A password costs 19 MiB to check: one at a time.
+    /// Held while a password is checked. A check takes 19 MiB, so one runs at a time.
     checking: Mutex<()>,
 }
 
@@ -211,24 +214,24 @@ impl fmt::Debug for Access {
     }
 }
 
-/// Why nobody was logged in.
+/// Why a login failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginError {
-    /// No such user, or another password.
+    /// The user is unknown, or the password is wrong.
     Wrong,
-    /// Too many attempts; wait so many milliseconds.
+    /// Too many attempts; the client must wait so many milliseconds.
     TooMany(u64),
-    /// The other servers cannot be told of it.
+    /// The session cannot be sent to the other servers.
     Unavailable,
 }
 
 impl Access {
-    /// Everybody may do everything.
+    /// An open server: every client may do everything.
     pub fn open() -> Self {
         Self::with(None, None, 0)
     }
 
-    /// Of those who know the token, or log in as one of the users, for as long as a session lasts.
+    /// Accepts the bearer of the token, and the users while their sessions last.
     pub fn with(
         token: Option<String>,
         users: Option<BTreeMap<String, String>>,
@@ -246,7 +249,8 @@ impl Access {
         }
     }
 
-    /// Who bears that token. Takes the same time wherever a wrong one differs from the operator's.
+    /// The identity of the bearer of a token. The comparison with the operator's token takes the same time
+    /// for every wrong token of the same length.
     pub fn identify(&self, now_ms: u64, given: Option<&str>) -> Option<Identity> {
         if self.token.is_none() && self.users.is_none() {
             return Some(Identity::Anyone);
@@ -260,35 +264,35 @@ impl Access {
         (is_known && !login.is_over(now_ms)).then_some(Identity::User(login))
     }
 
-    /// Users may log in at other servers as well.
+    /// Shares the sessions with other servers, if there are users.
     pub fn shared(self) -> Self {
         Self { is_shared: self.users.is_some(), ..self }
     }
 
-    /// Whether they may.
+    /// Whether the sessions are shared with other servers.
     pub const fn is_shared(&self) -> bool {
         self.is_shared
     }
 
-    /// Whether a token that is not known may be one that another server has just given.
+    /// Whether an unknown token may belong to a session that another server has just started.
     pub fn may_be_pending(&self, token: Option<&str>) -> bool {
         let digit = |it: u8| matches!(it, b'0'..=b'9' | b'a'..=b'f');
         let is_token = |it: &&str| it.len() == 64 && it.bytes().all(digit);
         self.is_shared && token.filter(is_token).is_some_and(|it| !self.has_session(it))
     }
 
-    /// Whether the token is one of a session, be it over or of a user who is not known here.
+    /// Whether a session has this token, even if it has expired or its user is unknown here.
     pub fn has_session(&self, token: &str) -> bool {
         lock(&self.sessions).contains_key(&token_hash(token))
     }
 
-    /// Whether it is the user's password. Blocks, for a password takes time to check.
+    /// Checks a user's password. Blocks, because the check takes time.
     ///
     /// # Errors
-    /// [`LoginError`].
+    /// [`LoginError::TooMany`] and [`LoginError::Wrong`].
     pub fn check(&self, now_ms: u64, user: &str, password: &str) -> Result<(), LoginError> {
         let hash = self.users.as_ref().and_then(|users| users.get(user));
-        // Whoever asks learns from the count no more than from the answer whether there is such a user.
+        // Unknown users are counted, too, so neither the limit nor the answer reveals whether a user exists.
         let bucket = self.attempt_hasher.hash_one(user) as u16;
         lock(&self.attempts)
             .entry(bucket)
@@ -299,20 +303,21 @@ impl Access {
         checks(hash.map(String::as_str), password).then_some(()).ok_or(LoginError::Wrong)
     }
 
-    /// A new session of that user, which begins with [`Access::apply`], and its token.
+    /// A new session of the user, and its token. The session begins with [`Access::apply`].
     pub fn issue(&self, now: Moment, user: &str) -> (String, Entry) {
         let token = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
         let expires_ms = now.wall_ms.saturating_add(self.session_ms);
         (token, Entry { user: user.to_owned(), expires_ms })
     }
 
-    /// The session of that token's hash begins, or without an entry ends. One of a user who is not
-    /// known here is nobody's here, but can be ended from here.
+    /// Begins the session with this hash of its token, or ends it if there is no entry. A session whose user
+    /// is unknown here identifies nobody, but can be ended here.
     pub fn apply(&self, now: Moment, hash: &str, entry: Option<Entry>) {
         let left_ms = |it: &Entry| it.expires_ms.saturating_sub(now.wall_ms);
         let mut sessions = lock(&self.sessions);
         if sessions.len() == sessions.capacity() {
-            // Before it grows; every time would be too often for the first reading of many.
+            // Prune only before the map grows: pruning at every call is too slow while many sessions are
+            // loaded.
             sessions.retain(|_, login| !login.is_over(now.monotonic_ms));
         }
         let Some(entry) = entry.filter(|it| left_ms(it) > 0) else {
@@ -334,7 +339,7 @@ impl Access {
         });
     }
 
-    /// The hashes of a user's sessions, but for the newest ones.
+    /// The hashes of a user's sessions, except the `but` newest ones.
     pub fn sessions_of(&self, now_ms: u64, user: &str, but: usize) -> Vec<String> {
         let sessions = lock(&self.sessions);
         let own = sessions.iter().filter(|(_, it)| it.user == user && !it.is_over(now_ms));
@@ -343,18 +348,18 @@ impl Access {
         own.into_iter().skip(but).map(|(_, hash)| hash.clone()).collect()
     }
 
-    /// Ends every session: nobody knows which of them are over.
+    /// Ends every session. Used when the server cannot know which sessions are still valid.
     pub fn revoke_all(&self) {
         lock(&self.sessions).drain().for_each(|(_, login)| login.revoke());
     }
 
-    /// How long a session lasts, in seconds.
+    /// The life of a session, in seconds.
     pub const fn session_seconds(&self) -> u64 {
         self.session_ms / 1_000
     }
 }
 
-/// Whether a password is the one of that hash. Without a hash it takes as long.
+/// Whether the password matches the hash. Without a hash it takes the same time and returns false.
 fn checks(hash: Option<&str>, password: &str) -> bool {
     let hash = hash.and_then(|hash| PasswordHash::new(hash).ok());
     let Some(hash) = hash else {
@@ -371,19 +376,19 @@ fn same(a: &str, b: &str) -> bool {
     a.len() == b.len() && differences == 0
 }
 
-/// Reads a file of users: one `name:hash` a line, hashes as `argon2 SALT -id -e` prints them.
+/// Reads a file of users: one `name:hash` per line, with hashes as `argon2 SALT -id -e` prints them.
 ///
 /// # Errors
-/// What is wrong with the file, in words.
+/// A message that names the file and the problem.
 pub fn users(path: &Path) -> Result<BTreeMap<String, String>, String> {
-    let told = |what: &str| format!("--users {}: {what}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
+    let problem = |what: &str| format!("--users {}: {what}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| problem(&error.to_string()))?;
     let mut users = BTreeMap::new();
     for (index, line) in text.lines().enumerate() {
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
-        let wrong = || told(&format!("line {} is not name:hash, argon2id", index + 1));
+        let wrong = || problem(&format!("line {} is not name:hash, argon2id", index + 1));
         let (name, hash) = line.trim().split_once(':').ok_or_else(wrong)?;
         let sound = PasswordHash::new(hash).is_ok_and(|it| it.algorithm.as_str() == "argon2id");
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
@@ -392,5 +397,5 @@ pub fn users(path: &Path) -> Result<BTreeMap<String, String>, String> {
         }
         users.insert(name.to_owned(), hash.to_owned());
     }
-    if users.is_empty() { Err(told("there is no user in it")) } else { Ok(users) }
+    if users.is_empty() { Err(problem("there is no user in it")) } else { Ok(users) }
 }

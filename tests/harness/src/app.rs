@@ -1,4 +1,4 @@
-//! What every handler of a server shares.
+//! The state that all handlers of a server share.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -15,24 +15,24 @@ use crate::sessions::Sessions;
 /// A running server.
 #[derive(Debug)]
 pub struct App {
-    /// What sessions share.
+    /// The state that connections share.
     pub context: Arc<Context>,
-    /// Sessions of users.
+    /// The sessions of users.
     pub sessions: Sessions,
     /// The clocks.
     pub clock: Clock,
     /// Wakes the runner.
     pub runner: RunnerHandle,
-    /// Fault injection, if it was asked for.
+    /// Fault injection, if the options enable it.
     pub faults: Option<Arc<Faults>>,
-    /// Rows per second of campaigns that do not say.
+    /// Rows per second of a campaign that does not state a rate.
     pub rate: u64,
-    /// The hosts and origins that are ours.
+    /// The accepted hosts and origins.
     pub origin: Arc<OriginPolicy>,
     /// Requests per second of one session.
     pub requests_per_second: u32,
-    /// Sockets at a time, and how many there are.
+    /// The most open sockets at a time, and the present number of them.
     pub sockets: (usize, AtomicUsize),
-    /// Becomes true when the server goes away.
+    /// Becomes true when the server starts to drain.
     pub draining: watch::Sender<bool>,
 }

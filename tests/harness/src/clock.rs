@@ -1,11 +1,11 @@
-//! Time, as the core is told it: the core itself never looks at a clock.
+//! Time as an input of the connection core, which never reads a clock itself.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment on both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
-    /// Milliseconds of a clock that never jumps.
+    /// Milliseconds of a monotonic clock.
     pub monotonic_ms: u64,
     /// Milliseconds since 1970.
     pub wall_ms: u64,
@@ -26,12 +26,12 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Starts counting.
+    /// Starts the monotonic clock at 0.
     pub fn start() -> Self {
         Self { started: Instant::now() }
     }
 
-    /// Now.
+    /// The present moment.
     pub fn now(self) -> Moment {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Moment {

@@ -1,5 +1,5 @@
-//! Fault injection: a bad network and a bad server, on request. Never without the start-up flag, and
-//! never but on loopback.
+//! Fault injection: simulates a bad network and a bad server. It exists only with the start-up flag, and only
+//! on loopback.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -15,39 +15,39 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::lock::lock;
 use crate::session::Frame;
 
-/// How long a frame that waits to be overtaken waits.
+/// The longest time that a held frame waits for the frame that overtakes it.
 const REORDER_WAIT: Duration = Duration::from_millis(50);
 
-/// What is on its way at once on one connection; the session is not asked for more before some of it
-/// has arrived.
+/// The most bytes in flight on one connection. When this many are in flight, the session is not polled until
+/// some of them arrive.
 const UNDER_WAY_BYTES: usize = 8 * 1024 * 1024;
 
-/// What happens to frames on their way out.
+/// The faults of outgoing frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Settings {
     /// Probability that a frame is lost.
     pub drop: f64,
-    /// Probability that it is sent twice.
+    /// Probability that a frame is sent twice.
     pub duplicate: f64,
-    /// Probability that it changes places with the next one.
+    /// Probability that a frame is swapped with the next one.
     pub reorder: f64,
-    /// Probability that one of its bytes is another one.
+    /// Probability that one byte of a frame is changed.
     pub corrupt: f64,
-    /// Every frame is under way this long, in order: a longer line, not a slower one.
+    /// A fixed latency of each frame. Frames stay in order, and the latency does not accumulate.
     pub delay_ms: u64,
-    /// Whether control messages suffer too.
+    /// Whether the faults also affect control messages.
     pub control: bool,
 }
 
 impl Settings {
-    /// Whether these are probabilities and a delay that make sense.
+    /// Whether the probabilities are 0 to 1 and the delay is at most 60,000 ms.
     pub fn is_valid(&self) -> bool {
         let probabilities = [self.drop, self.duplicate, self.reorder, self.corrupt];
         probabilities.iter().all(|p| (0.0..=1.0).contains(p)) && self.delay_ms <= 60_000
     }
 
-    /// Whether anything happens at all.
+    /// Whether any fault is configured.
     pub fn is_active(&self) -> bool {
         let active = Self { control: self.control, ..Self::default() };
         *self != active
@@ -62,30 +62,30 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// What is set.
+    /// The present settings.
     pub fn settings(&self) -> Settings {
         *lock(&self.settings)
     }
 
-    /// Sets it.
+    /// Replaces the settings.
     pub fn set(&self, settings: Settings) {
         *lock(&self.settings) = settings;
     }
 
-    /// Cuts every socket there is now, without a close frame. Tells how many.
+    /// Cuts every open socket without a close frame. Returns their number.
     pub fn cut(&self) -> usize {
         let sockets = self.cuts.receiver_count();
         self.cuts.send_modify(|cuts| *cuts += 1);
         sockets
     }
 
-    /// Changes when sockets are cut.
+    /// A channel that changes when sockets are cut.
     pub fn cuts(&self) -> watch::Receiver<u64> {
         self.cuts.subscribe()
     }
 }
 
-/// One connection's way out.
+/// The simulated network of one connection, from the server to the client.
 #[derive(Debug)]
 pub struct Link {
     rng: SmallRng,
@@ -106,7 +106,7 @@ impl Default for Link {
 }
 
 impl Link {
-    /// Sends a frame on its way, or what the faults make of it.
+    /// Puts a frame in flight, with the faults applied.
     pub fn pass(&mut self, now: Instant, faults: &Settings, frame: Frame) {
         if frame.control && !faults.control {
             return self.depart(now, frame.text);
@@ -132,12 +132,12 @@ impl Link {
         self.release(due);
     }
 
-    /// Sends the frame that waits for the next one to overtake it, when there is no next one.
+    /// Puts the held frame in flight if there is no next frame to overtake it.
     pub fn flush(&mut self, now: Instant, faults: &Settings) {
         self.release(now + REORDER_WAIT + Duration::from_millis(faults.delay_ms));
     }
 
-    /// When the next frame arrives.
+    /// The time at which the next frame arrives.
     pub fn due(&self) -> Option<Instant> {
         self.under_way.front().map(|(due, _)| *due)
     }
@@ -149,7 +149,7 @@ impl Link {
         Some(text)
     }
 
-    /// Whether as much is under way as may be.
+    /// Whether the most bytes are in flight.
     pub fn is_full(&self) -> bool {
         self.bytes >= UNDER_WAY_BYTES
     }
@@ -160,15 +160,15 @@ impl Link {
         }
     }
 
-    /// Nothing arrives before what departed earlier.
+    /// Puts a text in flight. It never arrives before an earlier one.
     fn depart(&mut self, due: Instant, text: Utf8Bytes) {
         let due = self.under_way.back().map_or(due, |(last, _)| due.max(*last));
         self.bytes += text.len();
         self.under_way.push_back((due, text));
     }
 
-    /// Puts another letter or digit in a random place. The frame stays UTF-8: a browser would close
-    /// the socket by itself otherwise, and nothing would be tested.
+    /// Replaces a random byte by another hex digit. The frame stays UTF-8; otherwise the browser would close
+    /// the socket itself, and the client's checks would not be tested.
     fn corrupt(&mut self, text: &str) -> String {
         let mut bytes = text.as_bytes().to_vec();
         for _ in 0..64 {

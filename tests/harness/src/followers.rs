@@ -1,10 +1,10 @@
-//! Who is to be woken.
+//! Sockets that wait for a change.
 
 use std::sync::{Arc, Weak};
 
 use tokio::sync::Notify;
 
-/// Sockets that wait for something, for as long as they live.
+/// The wake-up handles of waiting sockets. A dropped socket is skipped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Followers(Vec<Weak<Notify>>);
 
@@ -17,7 +17,7 @@ impl Followers {
         self.0.retain(|it| !std::ptr::eq(it.as_ptr(), Arc::as_ptr(follower)));
     }
 
-    /// Forgets those who are gone.
+    /// Removes the handles of dropped sockets.
     pub(crate) fn prune(&mut self) {
         self.0.retain(|it| it.strong_count() > 0);
     }

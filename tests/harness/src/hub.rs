@@ -1,8 +1,8 @@
-//! Publication: everyone who waits for a campaign learns of its new head, after the commit.
+//! Publication: notifies the followers of a campaign of its new head, after the commit.
 //!
-//! Nothing is sent from here. Subscribers are cursors that read the log themselves; the hub wakes
-//! them, and keeps each followed campaign's newest events at hand, and the pages that were last written,
-//! so that a thousand cursors do not read the same event from the medium a thousand times, nor copy it.
+//! The hub sends nothing. Subscribers are cursors that read the log themselves, and the hub wakes them. It
+//! caches the newest events of each followed campaign and the last pages, so that a thousand cursors do not
+//! read or copy the same event a thousand times.
 
 mod tail;
 
@@ -22,17 +22,17 @@ use crate::metrics::Metrics;
 pub use tail::{Next, Page, ReadLimits};
 use tail::{PAGE_BYTES, Tail};
 
-/// Pages kept of older events of all campaigns together.
+/// The most cached pages of older events, over all campaigns.
 const OLDER_PAGES: usize = 16;
 
-/// The log and those who follow it.
+/// The log and its followers.
 pub struct Hub {
     log: Arc<dyn EventLog>,
     epoch: Arc<str>,
     appending: Mutex<()>,
-    /// What this server counts.
+    /// The metrics of this server.
     pub metrics: Metrics,
-    /// Several servers append to this log, which tells of all appends itself.
+    /// Several servers append to this log. The log itself reports all appends.
     shared: AtomicBool,
     updated: Mutex<BTreeSet<CampaignId>>,
     tails: Mutex<HashMap<CampaignId, Tail>>,
@@ -46,7 +46,7 @@ impl fmt::Debug for Hub {
 }
 
 impl Hub {
-    /// A hub over that log.
+    /// A hub over this log.
     pub fn new(log: Arc<dyn EventLog>) -> Self {
         let epoch = log.epoch().into();
         let metrics = Metrics::default();
@@ -65,7 +65,7 @@ impl Hub {
         }
     }
 
-    /// Publishes what other servers append too, if the log is shared with any.
+    /// Also publishes the appends of other servers, if the log is shared.
     pub fn attach(self: &Arc<Self>) {
         let hub = Arc::downgrade(self);
         let shared = self.log.set_listener(Box::new(move |campaign, appended| {
@@ -81,7 +81,7 @@ impl Hub {
         self.shared.load(Ordering::Relaxed)
     }
 
-    /// The campaigns that have moved since this was last asked; only where the log is shared.
+    /// The campaigns that changed since the last call. Always empty unless the log is shared.
     pub fn take_updated(&self) -> BTreeSet<CampaignId> {
         std::mem::take(&mut lock(&self.updated))
     }
@@ -97,12 +97,12 @@ impl Hub {
         &*self.log
     }
 
-    /// The identity of the log.
+    /// The epoch of the log.
     pub fn epoch(&self) -> &str {
         &self.epoch
     }
 
-    /// Appends, and after the commit publishes. Blocks.
+    /// Appends, and publishes after the commit. Blocks.
     ///
     /// # Errors
     /// As [`EventLog::append`].
@@ -113,7 +113,7 @@ impl Hub {
         drafts: &[Draft],
     ) -> Result<Appended> {
         let started = Instant::now();
-        // Held until published, so that the order of heads is the order of commits.
+        // Held until the events are published, so that heads are published in the order of commits.
         let order = (!self.is_shared()).then(|| lock(&self.appending));
         let appended = self.log.append(campaign, expected, drafts)?;
         if order.is_some() {
@@ -143,7 +143,7 @@ impl Hub {
         followers.wake();
     }
 
-    /// The head of a campaign, from memory after the first time. Blocks the first time.
+    /// The head of a campaign. The first call reads the log and blocks; later calls use memory.
     ///
     /// # Errors
     /// [`LogError::Storage`](crate::log::LogError::Storage).
@@ -151,7 +151,8 @@ impl Hub {
         if let Some(tail) = self.tails().get(campaign) {
             return Ok(Some(tail.head.clone()));
         }
-        // A shared log may have to wait for news of the campaign, which `told` must be free to publish.
+        // A shared log may wait for news of the campaign. `on_remote_append` must be able to publish
+        // meanwhile, so the lock is not held yet.
         if self.is_shared() && self.log.head(campaign)?.is_none() {
             return Ok(None);
         }
@@ -164,7 +165,7 @@ impl Hub {
         Ok(Some(head))
     }
 
-    /// Whether a campaign exists for somebody. Blocks the first time.
+    /// Whether the campaign exists for this identity. The first call blocks.
     ///
     /// # Errors
     /// [`LogError::Storage`](crate::log::LogError::Storage).
@@ -172,7 +173,7 @@ impl Hub {
         Ok(self.head(campaign)?.is_some() && self.still_visible(campaign, identity))
     }
 
-    /// Whether a campaign that is in memory still exists for somebody. Never blocks.
+    /// Whether a campaign that is in memory still exists for this identity. Never blocks.
     pub fn still_visible(&self, campaign: &CampaignId, identity: &Identity) -> bool {
         match identity {
             Identity::Anyone | Identity::Operator => true,
@@ -188,8 +189,8 @@ impl Hub {
         self.tails().get(campaign).map(|tail| tail.head.clone())
     }
 
-    /// Wakes `follower` at every new head of an existing campaign, for as long as it lives; asked once.
-    /// Blocks the first time.
+    /// Wakes `follower` at every new head of an existing campaign, until it is dropped. Call it once per
+    /// follower. The first call for a campaign blocks.
     ///
     /// # Errors
     /// [`LogError::Storage`](crate::log::LogError::Storage).
@@ -201,7 +202,7 @@ impl Hub {
         Ok(())
     }
 
-    /// Wakes `follower` for that campaign no more.
+    /// Stops waking `follower` for this campaign.
     pub fn unfollow(&self, campaign: &CampaignId, follower: &Arc<Notify>) {
         if let Some(tail) = self.tails().get_mut(campaign) {
             tail.followers.remove(follower);
@@ -211,7 +212,7 @@ impl Hub {
         }
     }
 
-    /// What comes after number `after`. Blocks only where the log may be read.
+    /// The events after number `after`. Blocks only if the log may be read.
     ///
     /// # Errors
     /// [`LogError::Storage`](crate::log::LogError::Storage).
@@ -228,7 +229,7 @@ impl Hub {
         if !may_read {
             return Ok(Next::InLog);
         }
-        // Who reads keeps out the others: they want the same, mostly.
+        // Serialise readers; they usually want the same page.
         let mut older = lock(&self.older);
         let reaches = self.known_head(campaign).is_none_or(|head| head.oldest <= after + 1);
         let same = |(of, page): &&(CampaignId, Page)| of == campaign && page.after == after;
@@ -248,8 +249,8 @@ impl Hub {
         Ok(Next::Page(page))
     }
 
-    /// Forgets what is in memory of a campaign whose history was cut, or whose state was changed behind
-    /// the log's back. Nobody is woken: there is nothing new to write.
+    /// Drops the cached events of a campaign whose history was truncated, or whose state was changed without
+    /// an append. Wakes no follower, because there is nothing new to send.
     ///
     /// # Errors
     /// [`LogError::Storage`](crate::log::LogError::Storage).

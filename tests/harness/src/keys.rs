@@ -1,8 +1,7 @@
-//! Keys that seal what leaves the server: `data` of events when they are written, snapshots and REST
-//! answers on their way out.
+//! The keys that seal the content that leaves the server: `data` of events when they are written, snapshots
+//! and REST answers when they are sent.
 //!
-//! The first key of the file seals; all of them open. Nonces come from the system's generator, one
-//! for each seal.
+//! The first key of the file seals; all keys open. Each seal has a nonce from the system's random generator.
 
 use std::fmt;
 use std::path::Path;
@@ -19,11 +18,11 @@ use serde_json::{Value, json};
 
 use crate::log::{LogError, Result};
 
-/// How the epochs of sealed logs begin: a log is sealed from its first event to its last, or not at
-/// all, so that no client takes plain content for sealed one.
+/// The prefix of the epochs of sealed logs. A log is sealed from its first event to its last, or not at all,
+/// so no client accepts plain content in place of sealed content.
 const SEALED_EPOCH: &str = "sealed-";
 
-/// The stream's messages are sealed whole under this type.
+/// The type under which whole messages of the stream are sealed.
 const MESSAGE: &str = "log.message";
 
 /// The keys of a server.
@@ -40,15 +39,15 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// A nonce, to be used once.
+/// A nonce. It must be used once.
 #[derive(Debug)]
 pub struct Nonce([u8; NONCE_BYTES]);
 
 impl Nonce {
-    /// A fresh one, from the system.
+    /// A fresh nonce from the system.
     ///
     /// # Errors
-    /// [`LogError::Storage`] if the system gives none: nothing is sealed then.
+    /// [`LogError::Storage`] if the system provides no random bytes. Nothing is sealed then.
     pub fn fresh() -> Result<Self> {
         let mut bytes = [0; NONCE_BYTES];
         let filled = OsRng.try_fill_bytes(&mut bytes);
@@ -56,24 +55,24 @@ impl Nonce {
         Ok(Self(bytes))
     }
 
-    /// As text, for what must differ where it does.
+    /// The nonce as text. The event id of a sealed event is computed from it.
     pub fn to_hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
 impl Keyring {
-    /// Reads a file of keys: a line `kid:key` each, the key as `openssl rand -base64 32` prints it.
+    /// Reads a file of keys: one `kid:key` per line, with keys as `openssl rand -base64 32` prints them.
     ///
     /// # Errors
-    /// What is wrong with it, in words, without any key.
+    /// A message that names the file and the problem, without any key.
     pub fn read(path: &Path) -> Result<Self, String> {
-        let told = |what: &str| format!("--encrypt-keys {}: {what}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
-        Self::parse(&text).map_err(|what| told(&what))
+        let problem = |what: &str| format!("--encrypt-keys {}: {what}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| problem(&error.to_string()))?;
+        Self::parse(&text).map_err(|what| problem(&what))
     }
 
-    /// Reads the text of such a file.
+    /// Parses the text of a file of keys.
     ///
     /// # Errors
     /// As [`Keyring::read`].
@@ -104,12 +103,12 @@ impl Keyring {
         Ok(Self { kid, key, all, counter: OnceLock::new() })
     }
 
-    /// Has every seal counted from now on.
+    /// Counts every later seal in this counter.
     pub fn count_in(&self, counter: Counter) {
         let _counted_already = self.counter.set(counter);
     }
 
-    /// Seals `content` to where `associated` says that it belongs: `{"kid","sealed"}`.
+    /// Seals `content` for the place that `associated` names: `{"kid","sealed"}`.
     pub fn seal_with(&self, nonce: Nonce, associated: &str, content: &str) -> String {
         if let Some(counter) = self.counter.get() {
             counter.inc();
@@ -117,7 +116,7 @@ impl Keyring {
         self.key.seal(&self.kid, nonce.0, associated, content)
     }
 
-    /// As [`Keyring::seal_with`], under a fresh nonce.
+    /// Seals with a fresh nonce, as [`Keyring::seal_with`].
     ///
     /// # Errors
     /// As [`Nonce::fresh`].
@@ -149,16 +148,16 @@ impl Keyring {
         }))
     }
 
-    /// Opens what was sealed to there.
+    /// Opens content that was sealed for the place that `associated` names.
     ///
     /// # Errors
-    /// [`LogError::Storage`] if the key is missing, which no retry heals; [`LogError::Rejected`] for
-    /// what does not open.
+    /// [`LogError::Storage`] if the key is missing, which no retry can repair; [`LogError::Rejected`] for
+    /// content that does not open.
     pub fn open(&self, raw: &str, associated: &str) -> Result<String> {
         self.all.open(raw, associated).map_err(|code| refusal(code, raw))
     }
 
-    /// Seals a message of a shared log as a whole.
+    /// Seals a whole message of a shared log.
     ///
     /// # Errors
     /// As [`Nonce::fresh`].
@@ -166,8 +165,7 @@ impl Keyring {
         self.seal(&associated(campaign.as_str(), "", 0, "", MESSAGE), message)
     }
 
-    /// Opens a message of a shared log. One that was written before the log was sealed is told as it
-    /// is.
+    /// Opens a message of a shared log. A message from before the log was sealed is returned unchanged.
     ///
     /// # Errors
     /// As [`Keyring::open`].
@@ -179,21 +177,22 @@ impl Keyring {
     }
 }
 
-/// An epoch for a log that is new.
+/// An epoch for a new log.
 pub fn new_epoch(keys: Option<&Keyring>) -> String {
     let prefix = if keys.is_some() { SEALED_EPOCH } else { "" };
     format!("{prefix}{:032x}", rand::random::<u128>())
 }
 
-/// Whether the events of that epoch are sealed.
+/// Whether the events of this epoch are sealed.
 pub fn is_sealed(epoch: &str) -> bool {
     epoch.starts_with(SEALED_EPOCH)
 }
 
-/// A log is sealed or it is not: that changes with its epoch only.
+/// Checks that a sealed log has keys and a plain log has none. Only a new epoch changes whether a log is
+/// sealed.
 ///
 /// # Errors
-/// [`LogError::Storage`], which says what to do.
+/// [`LogError::Storage`] with a message that says what to do.
 pub fn check_epoch(epoch: &str, has_keys: bool) -> Result<()> {
     let what = match (is_sealed(epoch), has_keys) {
         (true, false) => "the log is sealed: --encrypt-keys is needed",
@@ -206,7 +205,7 @@ pub fn check_epoch(epoch: &str, has_keys: bool) -> Result<()> {
     Err(LogError::Storage(what.to_owned()))
 }
 
-/// The `data` of an event as it was before it was sealed; of a log that is not, as it is.
+/// The unsealed `data` of an event. For a plain log, `data` is returned unchanged.
 ///
 /// # Errors
 /// As [`Keyring::open`].
@@ -224,7 +223,7 @@ pub fn open_data(
     }
 }
 
-/// Why `raw` was not opened.
+/// The error for content that did not open.
 fn refusal(code: Code, raw: &str) -> LogError {
     match (code, Sealed::read(raw)) {
         (Code::UnknownKey, Ok(Sealed { kid, .. })) => LogError::Storage(format!(

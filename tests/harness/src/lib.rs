@@ -1,15 +1,16 @@
-//! The reference server: the other half of the promise, as a library that tests start in process and
-//! as a program, `campaign-sync-server`.
+//! The reference server, the counterpart of the client: a library that tests start in process, and a program,
+//! `campaign-sync-server`.
 //!
-//! * [`log`] is where campaigns change: events, and the state that they fold into.
-//! * [`hub`] publishes what has been committed; [`snapshots`] are built once and shared.
+//! * [`log`] stores the events of campaigns and the state that they fold into.
+//! * [`hub`] publishes committed events; [`snapshots`] are built once and shared.
 //! * [`session`] is one connection without its socket: a pure core, which [`socket`] drives.
-//! * [`campaign`] is what can be done with a campaign, and the runner that does it.
-//! * [`retention`] forgets old history, [`metrics`] tells how it goes.
-//! * [`keys`] seal what leaves the server, where it has any.
-//! * [`access`] knows who somebody is and what they may see, [`sessions`] tells other servers of it.
-//! * `followers` are woken, `lock` takes locks.
-//! * [`rest`] are the routes, [`faults`] the ways to break them, [`server`] starts it all.
+//! * [`campaign`] has the operations on a campaign and the runner that executes its phases.
+//! * [`retention`] deletes old history, [`metrics`] exports counters and timings.
+//! * [`keys`] seal the content that leaves the server, if it has keys.
+//! * [`access`] identifies users and decides which campaigns they see, [`sessions`] shares their sessions
+//!   with other servers.
+//! * `followers` wakes waiting sockets, `lock` takes locks.
+//! * [`rest`] has the routes, [`faults`] injects faults into them, [`server`] starts everything.
 
 pub mod access;
 pub mod app;

@@ -18,7 +18,8 @@ async fn main() -> ExitCode {
         .with_target(false)
         .with_max_level(options.log_level)
         .with_writer(io::stderr)
-        // Where nobody reads the log any more, nothing else may fail for it.
+        // If nothing reads standard error any more, the failed write of a log line must not fail anything
+        // else.
         .log_internal_errors(false)
         .init();
     raise_file_limit(options.max_connections as u64);
@@ -34,7 +35,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Every socket is an open file: as many as the system lets us have.
+/// Raises the limit of open files to the maximum that the system allows. Every socket is an open file.
 fn raise_file_limit(connections: u64) {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
@@ -45,7 +46,7 @@ fn raise_file_limit(connections: u64) {
     }
 }
 
-/// Done when the process is asked to end.
+/// Completes when the process receives SIGTERM or SIGINT.
 async fn stop() {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut term), Ok(mut interrupt)) = signals else { return std::future::pending().await };

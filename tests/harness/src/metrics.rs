@@ -1,4 +1,4 @@
-//! What Prometheus is told. No label holds a campaign or a user: those are in the log.
+//! The Prometheus metrics. No label holds a campaign or a user; the log has those.
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -13,52 +13,52 @@ pub type Label = [(&'static str, &'static str); 1];
 /// Two labels.
 pub type Labels = [(&'static str, &'static str); 2];
 
-/// What is counted and measured.
+/// All counters and measurements of a server.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Sockets open.
+    /// Open sockets.
     pub connections: Gauge,
     /// Campaigns followed, over all sockets.
     pub subscriptions: Gauge,
     /// Events committed.
     pub events_appended: Counter,
-    /// Seconds from the wish to append until published.
+    /// Seconds from the start of an append until it is published.
     pub append_seconds: Histogram,
     /// Frames written to sockets.
     pub frames_sent: Counter,
-    /// Bytes of them.
+    /// Bytes of these frames.
     pub bytes_sent: Counter,
     /// Recovery requests, by `reason` and `outcome`.
     pub recoveries: Family<Labels, Counter>,
-    /// Gaps in the sequence that clients told of.
+    /// Gaps in the sequence that clients reported.
     pub sequence_gaps: Counter,
-    /// Attempts repeated, by `what`: `send` or `read`.
+    /// Repeated attempts, by `what`: `send` or `read`.
     pub retries: Family<Label, Counter>,
     /// Integrity checks of transitions, by `result`.
     pub integrity_checks: Family<Label, Counter>,
-    /// Requests to campaigns, by `name` and `result`.
+    /// Requests that change campaigns, by `name` and `result`.
     pub transactions: Family<Labels, Counter>,
     /// Connections closed by the server, by `code`.
     pub closes: Family<[(&'static str, u32); 1], Counter>,
-    /// Requests refused for being too many, by `what`.
+    /// Requests refused by a rate limit, by `what`.
     pub rate_limited: Family<Label, Counter>,
-    /// Events that a socket was behind its log, whenever it was told.
+    /// Events that a socket was behind its log, measured whenever the lag is reported.
     pub lag_events: Histogram,
-    /// Seconds from the commit of a campaign's newest event until a socket that had all before has taken
-    /// it; without what injected faults add.
+    /// Seconds from the commit of a campaign's newest event until a socket that had all earlier events has
+    /// taken it. Injected delays are left out.
     pub delivery_seconds: Histogram,
-    /// Snapshots built, not those shared.
+    /// Snapshots built; shared ones count once.
     pub snapshots_built: Counter,
     /// Seals made: a key is good for 2^32 of them.
     pub seals: Counter,
-    /// Seconds that a REST request took.
+    /// Seconds of a REST request.
     pub request_seconds: Histogram,
     /// REST answers, by class of `status`.
     pub requests: Family<Label, Counter>,
     /// Logins, by `result`.
     pub logins: Family<Label, Counter>,
-    /// Questions to the cluster for sessions that are not known here.
+    /// Queries to the cluster about unknown sessions.
     pub session_lookups: Counter,
 }
 
@@ -105,14 +105,15 @@ fn put<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metri
 }
 
 impl Metrics {
-    /// The text that Prometheus reads.
+    /// The metrics in the text format of Prometheus.
     pub fn render(&self) -> String {
         let mut text = String::new();
         let _a_string_takes_all = encode(&mut text, &self.registry);
         text
     }
 
-    /// Counts a recovery request with its outcome. The reason is the client's own word.
+    /// Counts a recovery request with its outcome. The client chooses the reason, so unknown ones count as
+    /// `other`.
     pub fn recovery(&self, reason: Option<&str>, outcome: &'static str) {
         let known = ["connect", "reconnect", "gap", "tail", "hash", "divergence", "rejected"];
         let reason = known.into_iter().find(|known| reason == Some(known)).unwrap_or("other");

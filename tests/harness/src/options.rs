@@ -1,5 +1,5 @@
-//! What a server is told at its start, by flags or by the environment, and checked before anything
-//! else happens.
+//! The options of the server, from flags or from the environment. They are checked before anything else
+//! happens.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,42 +13,43 @@ use crate::session::limits::Delivery;
 
 /// The reference server of campaign-sync.
 ///
-/// Every flag may be given in the environment instead, as its help says. What is wrong is told at the
-/// start, and nothing is served then.
+/// Every flag that shows a variable in its help can be set in the environment instead. Invalid options are
+/// all reported at start-up, and the server exits.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "campaign-sync-server", version)]
 pub struct Options {
-    /// Where to listen; port 0 takes any free one, which is printed.
+    /// The address to listen on; port 0 takes any free port, which is printed.
     #[arg(long, env = "CAMPAIGN_SYNC_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// The database file, where no `--log` is given.
+    /// The database file, if `--log` is not given.
     #[arg(long, env = "CAMPAIGN_SYNC_DB", default_value = "campaigns.db")]
     pub db: PathBuf,
-    /// Where the log is: `sqlite:PATH`, or `nats://HOST:PORT[,HOST:PORT...]`, which several servers
-    /// may share.
+    /// The place of the log: `sqlite:PATH`, or `nats://HOST:PORT[,HOST:PORT...]`, which several servers may
+    /// share.
     #[arg(long, env = "CAMPAIGN_SYNC_LOG", value_name = "PLACE")]
     pub log: Option<LogPlace>,
-    /// The file of this server's own copy of a shared log; made anew whenever it is missing.
+    /// The file of this server's copy of a shared log; the server creates it again if it is missing.
     #[arg(long, env = "CAMPAIGN_SYNC_CACHE", default_value = "campaigns-cache.db")]
     pub cache: PathBuf,
-    /// Give the log a new identity, as after restoring a backup.
+    /// Give the log a new epoch, for example after restoring a backup.
     #[arg(long)]
     pub new_epoch: bool,
     /// Serve the page in this directory.
     #[arg(long = "static", env = "CAMPAIGN_SYNC_STATIC", value_name = "DIR")]
     pub page: Option<PathBuf>,
-    /// The operator's secret. Without it and without users everybody may do everything.
+    /// The operator's secret. Without it and without users there is no authentication.
     #[arg(long, env = "CAMPAIGN_SYNC_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
-    /// A file of users, `name:hash` a line, hashes as `argon2 SALT -id -e` prints them.
+    /// A file of users, one `name:hash` per line, with hashes as `argon2 SALT -id -e` prints them.
     #[arg(long, env = "CAMPAIGN_SYNC_USERS", value_name = "FILE")]
     pub users: Option<PathBuf>,
-    /// A file of keys, `kid:key` a line, keys as `openssl rand -base64 32` prints them. The first seals
-    /// what clients get, all of them open what was sealed before.
+    /// A file of keys, one `kid:key` per line, with keys as `openssl rand -base64 32` prints them. The first
+    /// key seals what clients get; all keys open what was sealed before.
     #[arg(long, env = "CAMPAIGN_SYNC_ENCRYPT_KEYS", value_name = "FILE")]
     pub encrypt_keys: Option<PathBuf>,
-    /// Origins of our pages, as browsers name them, such as `https://app.example`; needed unless
-    /// listening on loopback. Their hosts are ours as well. An open server check its own beside them.
+    /// Origins of the pages, as browsers send them, such as `https://app.example`; required unless `--listen`
+    /// is a loopback address. Their hosts are accepted, too. A server without authentication also accepts its
+    /// own loopback hosts and port.
     #[arg(long, env = "CAMPAIGN_SYNC_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     pub origin: Vec<String>,
     /// Seconds until a session expires.
@@ -57,40 +58,41 @@ pub struct Options {
     /// REST requests per second and session, after a burst of ten seconds' worth.
     #[arg(long, env = "CAMPAIGN_SYNC_REQUESTS_PER_SECOND", default_value_t = 50)]
     pub requests_per_second: u32,
-    /// Sockets at a time.
+    /// Open sockets at a time.
     #[arg(long, env = "CAMPAIGN_SYNC_MAX_CONNECTIONS", default_value_t = 20_000)]
     pub max_connections: usize,
-    /// Rows per second of campaigns that do not say.
+    /// Rows per second of a campaign that does not state a rate.
     #[arg(long, env = "CAMPAIGN_SYNC_RATE", default_value_t = 200)]
     pub rate: u64,
-    /// Silence after which a socket is sent a pong, in milliseconds.
+    /// Silence on a socket after which the server sends a pong, in milliseconds.
     #[arg(long, env = "CAMPAIGN_SYNC_HEARTBEAT_MS", default_value_t = 5_000)]
     pub heartbeat_ms: u64,
-    /// Sockets are told to come back after a drain within this time, each at another moment.
+    /// The spread of reconnects after a drain, in milliseconds: each socket gets a different time to return
+    /// within it.
     #[arg(long, env = "CAMPAIGN_SYNC_DRAIN_SPREAD_MS", default_value_t = 5_000)]
     pub drain_spread_ms: u64,
-    /// Serve Prometheus metrics there, with health and readiness; a loopback address.
+    /// Serve Prometheus metrics, health and readiness on this address; it must be a loopback address.
     #[arg(long, env = "CAMPAIGN_SYNC_METRICS", value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
-    /// What is logged: off, error, warn, info, debug or trace.
+    /// The log level: off, error, warn, info, debug or trace.
     #[arg(long, env = "CAMPAIGN_SYNC_LOG_LEVEL", default_value = "info")]
     pub log_level: LevelFilter,
-    /// Drive one campaign after the other through its phases.
+    /// Run one campaign after the other through its phases.
     #[arg(long)]
     pub demo: bool,
-    /// Delivery, and what a client may ask for.
+    /// Delivery, and the limits of one client.
     #[command(flatten)]
     pub delivery: Delivery,
-    /// How much history is kept.
+    /// The history that is kept.
     #[command(flatten)]
     pub history: Limits,
-    /// Offer fault injection; refused unless listening on loopback.
+    /// Offer fault injection; refused unless `--listen` is a loopback address.
     #[arg(long)]
     pub faults: bool,
 }
 
 impl Options {
-    /// What is wrong with them, one line each; empty if nothing is.
+    /// The problems of the options, one line each; empty if the options are valid.
     pub fn problems(&self) -> Vec<String> {
         let delivery = &self.delivery;
         let mut problems = Vec::new();
@@ -124,7 +126,7 @@ impl Options {
         let public = !self.listen.ip().is_loopback();
         let open = self.token.is_none() && self.users.is_none();
         let remote_metrics = self.metrics.is_some_and(|address| !address.ip().is_loopback());
-        problems.extend(told([
+        problems.extend(applying([
             (public && open, "--users or --token is needed unless --listen is a loopback address"),
             (
                 public && self.origin.is_empty(),
@@ -159,8 +161,8 @@ impl Options {
     }
 }
 
-/// Those that are true.
-fn told<const N: usize>(problems: [(bool, &str); N]) -> impl Iterator<Item = String> {
-    let made = problems.into_iter().filter(|(is_made, _)| *is_made);
-    made.map(|(_, complaint)| complaint.to_owned())
+/// The messages of the problems that apply.
+fn applying<const N: usize>(problems: [(bool, &str); N]) -> impl Iterator<Item = String> {
+    let applying = problems.into_iter().filter(|(applies, _)| *applies);
+    applying.map(|(_, complaint)| complaint.to_owned())
 }

@@ -1,5 +1,5 @@
-//! How much history is kept. State is kept for ever; events are, as long as somebody may come back
-//! for them: see `docs/decisions`.
+//! Retention of history. State is permanent; events are kept within the limits, for clients that may still
+//! need them: see `docs/decisions/0016-truncate-history-keep-state-and-audit-trail.md`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::hub::Hub;
 use crate::log::{EventLog, Head, Result};
 use crate::session::Context;
 
-/// How often it is looked.
+/// The interval between two sweeps.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// The most events forgotten in one step, so that nobody who writes waits long.
+/// The most events deleted in one step, so that no writer waits long.
 const STEP: u64 = 5_000;
 
-/// A shared log publishes the whole state whenever something is forgotten, so there it waits until what
-/// is beyond the limits is at least this part, a quarter, of what is within them.
+/// A shared log publishes an image of the whole state at each truncation. So it waits until the events beyond
+/// the limits are at least a quarter (one part in this many) of the events within them.
 const SHARED_PART: u64 = 4;
 
-/// What is kept of each campaign's log at most. Events beyond any of the limits are forgotten, oldest
-/// first; their effect is in the state, which is written in the same transaction as they were.
+/// The limits of each campaign's log. Events beyond any limit are deleted, oldest first. Their effects stay
+/// in the state, which was written in the same transaction.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Limits {
     /// Events kept per campaign; 0 for no limit.
@@ -39,11 +39,11 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// No limit at all.
+    /// No limits.
     pub const NONE: Self = Self { history_events: 0, history_bytes: 0, history_seconds: 0 };
 }
 
-/// Starts looking, for as long as there is a server.
+/// Starts the periodic sweep. It runs until the server is dropped.
 pub fn spawn(context: &Arc<Context>, clock: Clock, limits: Limits) {
     let context = Arc::downgrade(context);
     tokio::spawn(async move {
@@ -62,7 +62,7 @@ pub fn spawn(context: &Arc<Context>, clock: Clock, limits: Limits) {
     });
 }
 
-/// Looks at every campaign once, and forgets what is beyond the limits. Blocks.
+/// Checks every campaign once and deletes the events beyond the limits. Blocks.
 ///
 /// # Errors
 /// [`LogError::Storage`](crate::log::LogError::Storage).
@@ -95,7 +95,7 @@ pub fn sweep(hub: &Hub, now: Moment, limits: &Limits) -> Result<()> {
     Ok(())
 }
 
-/// The last number that is beyond a limit; what is below `head.oldest` is gone already.
+/// The last number beyond a limit. Numbers below `head.oldest` are already deleted.
 fn beyond(
     log: &dyn EventLog,
     now: Moment,
@@ -118,7 +118,7 @@ fn beyond(
         let too_old = |n: u64| {
             let event = log.read(campaign, n - 1, 1)?.into_iter().next();
             let event = event.filter(|event| event.number == n);
-            // Ours all have the same form, so their order as texts is their order in time.
+            // This server writes all timestamps in one form, so their order as texts is their order in time.
             Ok(event.is_none_or(|event| {
                 Envelope::parse(&event.document)
                     .is_ok_and(|it| it.timestamp_raw.trim_matches('"') < limit.as_str())
@@ -129,12 +129,12 @@ fn beyond(
     Ok(to)
 }
 
-/// The last number after `gone`, up to `head`, of which `holds` is true, which it is of all before
-/// it; `gone` if there is none.
+/// The last number after `gone`, up to `head`, for which `holds` is true; `gone` if there is no such number.
+/// `holds` must be true for all numbers before it.
 fn last(gone: u64, head: u64, holds: impl Fn(u64) -> Result<bool>) -> Result<u64> {
     let (mut low, mut high) = (gone, head);
     while low < high {
-        // Mostly nothing is to be forgotten, so the first is asked about first.
+        // Usually no event has to be deleted, so check the first one first.
         let middle = if low == gone { low + 1 } else { low + (high - low).div_ceil(2) };
         if holds(middle)? {
             low = middle;

@@ -25,23 +25,23 @@ use crate::sessions::Sessions;
 use crate::snapshots::Snapshots;
 use crate::{rest, retention};
 
-/// How long connections may take to end when the server goes away.
+/// The longest time that connections may take to end while the server drains.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// Where a server can be reached.
+/// The addresses of a running server.
 #[derive(Clone, Copy, Debug)]
 pub struct Ready {
-    /// Its clients.
+    /// The address for clients.
     pub address: SocketAddr,
-    /// Its metrics.
+    /// The address of the metrics, if they are served.
     pub metrics: Option<SocketAddr>,
 }
 
-/// Runs a server until `stop` is done; `ready` hears where it listens.
+/// Runs a server until `stop` completes. Calls `ready` with its addresses when it listens.
 ///
 /// # Errors
-/// What the medium or the network fails with; [`io::ErrorKind::InvalidInput`] for options that make
-/// no sense, all of them told.
+/// Errors of the storage or of the network; [`io::ErrorKind::InvalidInput`] with all problems if options are
+/// invalid.
 pub async fn run(
     options: Options,
     ready: impl FnOnce(Ready),
@@ -98,8 +98,8 @@ pub async fn run(
         None => None,
     };
     let router = rest::router(app.clone(), options.page.as_deref());
-    let told = metrics.map(tracing::field::display);
-    tracing::info!(event = "listening", %address, metrics = told, epoch = hub.epoch());
+    let metrics_address = metrics.map(tracing::field::display);
+    tracing::info!(event = "listening", %address, metrics = metrics_address, epoch = hub.epoch());
     ready(Ready { address, metrics });
     let (stopped, mut stopping) = watch::channel(false);
     let leaving = app.clone();
@@ -110,7 +110,7 @@ pub async fn run(
         stopped.send_replace(true);
     });
     tokio::select! {
-        // Sockets live on after their upgrade: they are gone when nobody listens any more.
+        // Sockets outlive their upgrade request. All of them are gone when `draining` has no receiver left.
         served = async {
             let served = serving.await;
             app.draining.closed().await;
@@ -123,7 +123,7 @@ pub async fn run(
     }
 }
 
-/// Serves them until the tasks are dropped, so while the server drains too.
+/// Serves the metrics until the tasks are dropped, so also while the server drains.
 async fn serve_metrics(
     tasks: &mut JoinSet<()>,
     app: Arc<App>,

@@ -1,5 +1,5 @@
-//! Sessions, here and at the other servers of a shared log: what is decided by [`Access`] is told to
-//! all of them, and what they tell is told to it.
+//! The sessions of users, on this server and on the other servers of a shared log. Decisions of [`Access`]
+//! are sent to all servers, and those of the other servers are applied to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +14,18 @@ use crate::log::nats::table::SharedKvTable;
 use crate::log::place::LogPlace;
 use crate::session::Context;
 
-/// What was said of a session is kept for longer than it lasts by this much, more than the clocks of
-/// servers may differ.
+/// Rows of the session table are kept for this much longer than the session lasts. The clocks of the servers
+/// must differ by less.
 const CLOCK_SKEW_MAX: Duration = Duration::from_secs(3_600);
 
-/// The pause before a session that nobody was given is ended once more.
-const TAKE_BACK_PAUSE: Duration = Duration::from_secs(1);
+/// The pause between two attempts to end a session whose login failed.
+const UNDO_LOGIN_PAUSE: Duration = Duration::from_secs(1);
 
-/// Logins whose password is being checked or waits for that. Each of them holds a thread that readers of
-/// the log need, too, and names that are made up cost whoever makes them up nothing.
+/// The most logins whose password is being checked or waits for that. Each holds a blocking thread, which
+/// readers of the log need, too, and attempts with invented names cost the client nothing.
 const CHECKS_MAX: usize = 16;
 
-/// When a login that may not wait may come back.
+/// The delay for a login that finds no free check, in milliseconds.
 const CHECKS_FULL_MS: u64 = 1_000;
 
 /// Sessions of users.
@@ -34,12 +34,12 @@ pub struct Sessions {
     context: Arc<Context>,
     clock: Clock,
     checks: Arc<Semaphore>,
-    /// What the servers of a shared log tell each other; none where sessions are ours alone.
+    /// The table that the servers of a shared log share; `None` if sessions are not shared.
     table: Option<Arc<SharedKvTable>>,
 }
 
 impl Sessions {
-    /// Hears of all the sessions that there are, where they are shared.
+    /// Opens the table and loads all sessions, if sessions are shared.
     ///
     /// # Errors
     /// [`LogError::Storage`] if the cluster cannot be reached.
@@ -51,12 +51,12 @@ impl Sessions {
         let mut sessions =
             Self { context, clock, checks: Arc::new(Semaphore::new(CHECKS_MAX)), table: None };
         if let (LogPlace::Nats(servers), true) = (place, sessions.access().is_shared()) {
-            let (heard, asking) = (sessions.context.clone(), sessions.context.clone());
+            let (receiver, asking) = (sessions.context.clone(), sessions.context.clone());
             let listener = move |row: Option<(&str, &str)>| match row {
                 Some((hash, text)) => {
-                    heard.access.apply(clock.now(), hash, read(&heard, hash, text))
+                    receiver.access.apply(clock.now(), hash, read(&receiver, hash, text))
                 }
-                None => heard.access.revoke_all(),
+                None => receiver.access.revoke_all(),
             };
             let keep = Duration::from_secs(sessions.access().session_seconds()) + CLOCK_SKEW_MAX;
             let asked = move || {
@@ -72,10 +72,11 @@ impl Sessions {
         &self.context.access
     }
 
-    /// Who bears that token, as far as any server has said before this was called.
+    /// The identity of the bearer of a token. Covers all sessions that any server has published before the
+    /// call.
     ///
     /// # Errors
-    /// [`LogError::Storage`] if it is not known here, and what the others know cannot be told.
+    /// [`LogError::Storage`] if the token is unknown here and the cluster cannot be reached.
     pub async fn identify(&self, token: Option<&str>) -> Result<Option<Identity>, LogError> {
         let identify = || self.access().identify(self.clock.now().monotonic_ms, token);
         match identify() {
@@ -87,7 +88,7 @@ impl Sessions {
         }
     }
 
-    /// Waits until everything is known here that any server has said.
+    /// Waits until this server has received everything that any server has published.
     ///
     /// # Errors
     /// [`LogError::Storage`] if the cluster cannot be reached.
@@ -98,7 +99,7 @@ impl Sessions {
         }
     }
 
-    /// Begins a session, at every server, and tells its token.
+    /// Begins a session on every server, and returns its token.
     ///
     /// # Errors
     /// [`LoginError`].
@@ -107,7 +108,7 @@ impl Sessions {
         let turn = self.checks.clone().try_acquire_owned();
         let turn = turn.map_err(|_| LoginError::TooMany(CHECKS_FULL_MS))?;
         let check = move || {
-            // Until it is done, whether or not somebody still waits for it.
+            // Held until the check ends, even if the client no longer waits for it.
             let _turn = turn;
             of.access.check(now.monotonic_ms, &name, &password)
         };
@@ -117,61 +118,60 @@ impl Sessions {
         let (token, entry) = self.access().issue(now, user);
         let hash = token_hash(&token);
         let begin = async {
-            self.tell(&hash, Some(entry)).await?;
+            self.publish(&hash, Some(entry)).await?;
             for hash in oldest {
-                self.tell(&hash, None).await?;
+                self.publish(&hash, None).await?;
             }
             Ok::<_, LogError>(())
         };
         if begin.await.is_err() {
-            self.take_back(hash);
+            self.undo_login(hash);
             return Err(LoginError::Unavailable);
         }
         Ok(token)
     }
 
-    /// A session that nobody was given may have begun all the same, or may yet when the cluster is back:
-    /// ends it.
-    fn take_back(&self, hash: String) {
+    /// Ends a session whose login failed. It may exist nevertheless, or appear once the cluster is back.
+    fn undo_login(&self, hash: String) {
         let Some(table) = self.table.as_ref().map(Arc::downgrade) else { return };
         tokio::spawn(async move {
             while let Some(table) = table.upgrade()
                 && table.put(&hash, "").await.is_err()
             {
-                sleep(TAKE_BACK_PAUSE).await;
+                sleep(UNDO_LOGIN_PAUSE).await;
             }
         });
     }
 
-    /// Ends the session of that token, at every server.
+    /// Ends the session with this token on every server.
     ///
     /// # Errors
-    /// [`LogError::Storage`] if the others cannot be told.
+    /// [`LogError::Storage`] if the cluster cannot be reached.
     pub async fn logout(&self, token: &str) -> Result<(), LogError> {
         if self.access().may_be_pending(Some(token)) {
             self.ask().await?;
         }
-        // Nobody writes to the cluster with tokens that are made up.
+        // Invented tokens cause no write to the cluster.
         if self.access().has_session(token) {
-            self.tell(&token_hash(token), None).await?;
+            self.publish(&token_hash(token), None).await?;
         }
         Ok(())
     }
 
-    /// Ends all sessions of a user, at every server; tells how many.
+    /// Ends all sessions of a user on every server. Returns their number.
     ///
     /// # Errors
-    /// [`LogError::Storage`] if the others cannot be told; some may have ended.
+    /// [`LogError::Storage`] if the cluster cannot be reached; some sessions may have ended already.
     pub async fn revoke(&self, user: &str) -> Result<usize, LogError> {
         self.ask().await?;
         let all = self.access().sessions_of(self.clock.now().monotonic_ms, user, 0);
         for hash in &all {
-            self.tell(hash, None).await?;
+            self.publish(hash, None).await?;
         }
         Ok(all.len())
     }
 
-    async fn tell(&self, hash: &str, entry: Option<Entry>) -> Result<(), LogError> {
+    async fn publish(&self, hash: &str, entry: Option<Entry>) -> Result<(), LogError> {
         let Some(table) = &self.table else {
             self.access().apply(self.clock.now(), hash, entry);
             return Ok(());
@@ -184,7 +184,7 @@ impl Sessions {
     }
 }
 
-/// Where a sealed session belongs: it opens for no other token.
+/// The place to which a session is sealed. Sealed content of one session does not open for another.
 fn place_of(hash: &str) -> String {
     format!("session {hash}")
 }
@@ -198,7 +198,8 @@ fn write(context: &Context, hash: &str, entry: &Entry) -> Result<String, LogErro
     }
 }
 
-/// What cannot be read, or is plain where everything is sealed, is no session.
+/// Parses the row of a session; `None` for a row that cannot be read, or that is plain although the log is
+/// sealed.
 fn read(context: &Context, hash: &str, text: &str) -> Option<Entry> {
     match context.hub.log().keys() {
         Some(keys) => serde_json::from_str(&keys.open(text, &place_of(hash)).ok()?).ok(),

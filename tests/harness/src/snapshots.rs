@@ -1,6 +1,5 @@
-//! Snapshots, built once and shared: a thousand clients that come back together after a restart, repair
-//! the same buckets or poll over REST get the same one, and a download that was cut goes on where it
-//! stopped.
+//! Snapshots are built once and shared: a thousand clients that reconnect after a restart, repair the same
+//! buckets or poll over REST get the same one. An interrupted download continues where it stopped.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -16,20 +15,20 @@ use crate::lock::lock;
 use crate::log::state::record_json;
 use crate::log::{Head, LogError, Result, RowQuery, View};
 
-/// A snapshot is held this long after its last use.
+/// How long a snapshot is kept after its last use, in milliseconds.
 const SNAPSHOT_TTL_MS: u64 = 60_000;
 
-/// The most snapshots held per campaign for sockets, which come back for their next part, and for
-/// repairs. REST asks for the newest only, and comes back for none.
+/// The most snapshots kept per campaign and purpose, for sockets (which return for the next part) and for
+/// repairs. For REST only the newest is kept, because REST clients do not return for an older one.
 const HELD_MAX: usize = 4;
 
-/// What a snapshot is for. Each is built by itself: who wants a few rows does not wait for all of them,
-/// and who polls takes nothing from who downloads.
+/// The purpose of a snapshot. Each purpose has a separate cache and lock: a request for a few rows does not
+/// wait for all rows, and polling evicts no snapshot that is being downloaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotPurpose<'b> {
-    /// All rows, part by part over a socket.
+    /// All rows, in parts over a socket.
     Stream,
-    /// All rows in one answer, which may be one that is held for sockets.
+    /// All rows in one answer. A snapshot that is kept for sockets may be used.
     Rest,
     /// The rows of these buckets.
     Repair(&'b [u8]),
@@ -49,43 +48,43 @@ impl SnapshotPurpose<'_> {
     }
 }
 
-/// Bytes of a part left to everything but its rows.
+/// The bytes of a part that are reserved for everything except its rows.
 const PART_MARGIN_BYTES: usize = 8 * 1024;
 
-/// What a row of a snapshot takes on average: an estimate, for where there is none to measure.
+/// The estimated average size of a row in a snapshot, in bytes.
 const ROW_BYTES: u64 = 128;
 
-/// History shorter than this is always replayed.
+/// A replay smaller than this many bytes is never replaced by a snapshot.
 pub const REPLAY_BYTES_MIN: u64 = 1024 * 1024;
 
-/// A campaign's state at one number, cut into parts.
+/// A campaign's state at one number, in parts.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// The head whose state this is.
+    /// The head that the state belongs to.
     pub head: Head,
     epoch: String,
     /// The campaign's record, as JSON.
     record: String,
     /// The rows of each part, as JSON without brackets.
     lists: Vec<String>,
-    /// What each part says, where that is sealed.
+    /// The sealed content of each part, if the log is sealed.
     sealed: Vec<String>,
 }
 
 impl Snapshot {
-    /// Cuts a view, which must hold the rows meant, into parts.
+    /// Builds a snapshot from a view that contains the intended rows.
     ///
     /// # Errors
-    /// [`LogError::Storage`] if they are to be sealed and cannot be.
+    /// [`LogError::Storage`] if the parts must be sealed and sealing fails.
     pub fn cut(hub: &Hub, campaign: &CampaignId, view: &View) -> Result<Self> {
         let (epoch, keys) = (hub.epoch(), hub.log().keys());
-        // Base64 makes four bytes of three.
-        let room = SNAPSHOT_PART_BYTES_MAX / 4 * if keys.is_some() { 3 } else { 4 };
+        // Base64 turns three bytes into four.
+        let most = SNAPSHOT_PART_BYTES_MAX / 4 * if keys.is_some() { 3 } else { 4 };
         let mut lists: Vec<String> = vec![String::new()];
         for row in &view.rows {
             let row = serde_json::to_string(row).unwrap_or_default();
             let full =
-                lists.last().is_some_and(|list| list.len() + row.len() + PART_MARGIN_BYTES > room);
+                lists.last().is_some_and(|list| list.len() + row.len() + PART_MARGIN_BYTES > most);
             if full {
                 lists.push(String::new());
             }
@@ -106,18 +105,18 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// How many parts there are.
+    /// The number of parts.
     pub fn parts(&self) -> u64 {
         self.lists.len() as u64
     }
 
-    /// As they are sent.
+    /// The size of the parts as they are sent.
     fn bytes(&self) -> u64 {
         let sent = if self.sealed.is_empty() { &self.lists } else { &self.sealed };
         sent.iter().map(|it| it.len() as u64).sum()
     }
 
-    /// The `data` of a part, from 1.
+    /// The `data` of a part, counted from 1.
     pub fn part(&self, campaign: &CampaignId, request: Option<&str>, part: u64) -> Option<String> {
         let index = usize::try_from(part).ok()?.checked_sub(1)?;
         let list = self.lists.get(index)?;
@@ -132,7 +131,7 @@ impl Snapshot {
         Some(format!("{{{place},\"part\":{part},\"parts\":{parts},{content},{counts}}}"))
     }
 
-    /// All of it in one document.
+    /// The whole snapshot as one document.
     pub fn whole(&self, campaign: &CampaignId) -> String {
         let (place, rows) = (self.place(campaign, ""), self.lists.join(","));
         let (record, counts) = (&self.record, self.counts());
@@ -169,19 +168,19 @@ impl Snapshot {
     }
 }
 
-/// The snapshots held.
+/// The cache of snapshots.
 #[derive(Debug, Default)]
 pub struct Snapshots {
-    /// By campaign, and by what they are for.
+    /// By campaign and purpose.
     all: Mutex<HashMap<(CampaignId, u8), Entries>>,
 }
 
-/// Those of one kind, the newest last.
+/// The snapshots of one purpose, newest last.
 type Entries = Arc<Mutex<Vec<Held>>>;
 
 #[derive(Debug)]
 struct Held {
-    /// Of the rows of these; none for all.
+    /// The buckets whose rows it contains; `None` for all rows.
     buckets: Option<Vec<u8>>,
     snapshot: Arc<Snapshot>,
     built_ms: u64,
@@ -189,7 +188,7 @@ struct Held {
 }
 
 impl Snapshots {
-    /// The snapshot for sockets of exactly that number, if it is still held.
+    /// The snapshot for sockets at exactly this number, if it is still kept.
     pub fn held(&self, campaign: &CampaignId, at: u64, now_ms: u64) -> Option<Arc<Snapshot>> {
         let held = self.of(campaign, SnapshotPurpose::Stream);
         let mut held = lock(&held);
@@ -199,26 +198,26 @@ impl Snapshots {
         Some(found.snapshot.clone())
     }
 
-    /// A snapshot at `least` or later. Of those who ask at once one builds it, the others wait. Blocks.
+    /// A snapshot at `least` or later. Of concurrent callers, one builds it and the others wait. Blocks.
     ///
     /// # Errors
-    /// [`LogError::Storage`]; [`LogError::UnknownCampaign`], for all rows of a deleted one too: a
-    /// snapshot would show it as if it lived.
+    /// [`LogError::Storage`]; [`LogError::UnknownCampaign`], also for all rows of a deleted campaign, because
+    /// a snapshot would show it as existing.
     pub fn take(
         &self,
         hub: &Hub,
         campaign: &CampaignId,
-        wanted: SnapshotPurpose<'_>,
+        purpose: SnapshotPurpose<'_>,
         least: u64,
         now_ms: u64,
     ) -> Result<Arc<Snapshot>> {
-        if wanted == SnapshotPurpose::Rest {
+        if purpose == SnapshotPurpose::Rest {
             let held = self.of(campaign, SnapshotPurpose::Stream);
             if let Some(found) = found(&mut lock(&held), hub, campaign, (None, least), now_ms)? {
                 return Ok(found);
             }
         }
-        let (held, buckets) = (self.of(campaign, wanted), wanted.buckets());
+        let (held, buckets) = (self.of(campaign, purpose), purpose.buckets());
         let mut held = lock(&held);
         let key = (buckets.as_deref(), least);
         if let Some(found) = found(&mut held, hub, campaign, key, now_ms)? {
@@ -230,7 +229,7 @@ impl Snapshots {
         let view = view.ok_or(LogError::UnknownCampaign)?;
         let snapshot = Arc::new(Snapshot::cut(hub, campaign, &view)?);
         hub.metrics.snapshots_built.inc();
-        let most = if wanted == SnapshotPurpose::Rest { 1 } else { HELD_MAX };
+        let most = if purpose == SnapshotPurpose::Rest { 1 } else { HELD_MAX };
         if held.len() == most {
             let oldest = held.iter().enumerate().min_by_key(|(_, it)| it.used_ms);
             let oldest = oldest.map_or(0, |(index, _)| index);
@@ -241,36 +240,36 @@ impl Snapshots {
         Ok(snapshot)
     }
 
-    /// Forgets what nobody has used for long.
+    /// Drops unused snapshots.
     pub fn expire(&self, now_ms: u64) {
         lock(&self.all).retain(|_, held| {
-            // Who holds it is at work on it, and uses it.
+            // A locked list is in use.
             let Ok(mut snapshots) = held.try_lock() else { return true };
             expire(&mut snapshots, now_ms);
             !snapshots.is_empty() || Arc::strong_count(held) > 1
         });
     }
 
-    /// The size of a campaign's snapshot, estimated.
+    /// The estimated size of a campaign's snapshot.
     pub fn estimated_bytes(rows: u64) -> u64 {
         rows * ROW_BYTES
     }
 
-    /// Forgets a campaign's snapshots: its state was changed behind the log's back.
+    /// Drops a campaign's snapshots, because its state was changed without an event.
     pub fn forget(&self, campaign: &CampaignId) {
-        for wanted in [SnapshotPurpose::Stream, SnapshotPurpose::Rest, SnapshotPurpose::Repair(&[])]
+        for usage in [SnapshotPurpose::Stream, SnapshotPurpose::Rest, SnapshotPurpose::Repair(&[])]
         {
-            lock(&self.of(campaign, wanted)).clear();
+            lock(&self.of(campaign, usage)).clear();
         }
     }
 
-    fn of(&self, campaign: &CampaignId, wanted: SnapshotPurpose<'_>) -> Entries {
-        lock(&self.all).entry((campaign.clone(), wanted.kind())).or_default().clone()
+    fn of(&self, campaign: &CampaignId, purpose: SnapshotPurpose<'_>) -> Entries {
+        lock(&self.all).entry((campaign.clone(), purpose.kind())).or_default().clone()
     }
 }
 
-/// The newest that will do: of these buckets, at that number or later, not too old, and such that what
-/// came after it is still there and not longer than itself.
+/// The newest suitable snapshot: of these buckets, at `least` or later, and not too old. The events after it
+/// must still be in the history, and must not be larger than the snapshot or [`REPLAY_BYTES_MIN`].
 fn found(
     held: &mut Vec<Held>,
     hub: &Hub,

@@ -1,4 +1,4 @@
-//! The driver of a [`Session`]: one task per WebSocket, which takes no decision.
+//! The driver of a [`Session`]: one task per WebSocket. It makes no decisions.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,32 +20,32 @@ use crate::rest::caller::given;
 use crate::session::{Frame, MESSAGE_BYTES_MAX, Session, Step};
 use crate::wire::{self, Wire};
 
-/// How long a peer may take to read why its connection closes.
+/// The longest time that a peer may take to receive a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether who takes nothing may still be written to.
+/// The interval at which a blocked write checks whether the session has ended.
 const LIVENESS_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// After so many looks at a session that is over, whoever is slow has had the time to take what it is
-/// told; five seconds are promised in all.
-const LOOKS_OVER_MAX: u32 = 3;
+/// The number of checks after which a blocked write stops if the session has ended. By then, a slow client
+/// had time to read the notice. A revoked session must end within five seconds in all.
+const LIVENESS_CHECKS_MAX: u32 = 3;
 
-/// What is counted of a peer that takes nothing, not even a close frame (RFC 6455, 7.4.1).
+/// The close code that is counted for a peer that takes nothing, not even a close frame (RFC 6455, 7.4.1).
 const ABNORMAL_CLOSURE: u16 = 1006;
 
 /// `GET /api/v2/ws`
 pub async fn upgrade(State(app): State<Arc<App>>, request: Request) -> Response {
-    // A page sends its cookie by itself; anybody else says its token first.
+    // A browser sends its cookie automatically. Other clients send their token in the first message.
     let cookie = given(request.headers()).map(|(token, _)| token);
     let Some((response, upgrade)) = wire::accept(request) else {
         let message = "this is no upgrade to a WebSocket of version 13";
         return Refusal::new(Code::InvalidBody, message).into_response();
     };
-    let Some(seat) = ConnectionPermit::take(&app) else {
+    let Some(permit) = ConnectionPermit::take(&app) else {
         app.context.hub.metrics.rate_limited.get_or_create(&[("what", "connections")]).inc();
         return Refusal::new(Code::TooMany, "too many connections").into_response();
     };
-    // From before the client knows that it is connected: a cut may be the next thing it asks for.
+    // Subscribed before the client is connected, because its next request may be a cut.
     let mut cut = app.faults.as_ref().map(|faults| faults.cuts());
     tokio::spawn(async move {
         let Some(wire) = Wire::open(upgrade, MESSAGE_BYTES_MAX).await else { return };
@@ -58,21 +58,21 @@ pub async fn upgrade(State(app): State<Arc<App>>, request: Request) -> Response 
         tokio::select! {
             // Dropping the socket closes the connection under it, without a close frame.
             () = cut => {}
-            () = Driver::new(seat, cookie, wire).run() => {}
+            () = Driver::new(permit, cookie, wire).run() => {}
         }
     });
     response
 }
 
-/// One of the sockets that there may be.
+/// A permit for one of the sockets at a time.
 struct ConnectionPermit(Arc<App>);
 
 impl ConnectionPermit {
     fn take(app: &Arc<App>) -> Option<Self> {
         let (most, taken) = &app.sockets;
-        let seat = Self(app.clone());
+        let permit = Self(app.clone());
         app.context.hub.metrics.connections.inc();
-        (taken.fetch_add(1, Ordering::Relaxed) < *most).then_some(seat)
+        (taken.fetch_add(1, Ordering::Relaxed) < *most).then_some(permit)
     }
 }
 
@@ -85,7 +85,7 @@ impl Drop for ConnectionPermit {
 
 struct Driver {
     app: Arc<App>,
-    _seat: ConnectionPermit,
+    _permit: ConnectionPermit,
     id: String,
     session: Option<Session>,
     wire: Wire,
@@ -98,8 +98,8 @@ struct Driver {
 /// The connection is over.
 struct Disconnected;
 
-/// What a peer that can still be told is told of its mistake (RFC 6455, 7.4.1).
-const fn told(error: &Error) -> Option<(u16, &'static str)> {
+/// The close code and reason for a protocol error of a peer that can still receive them (RFC 6455, 7.4.1).
+const fn close_code(error: &Error) -> Option<(u16, &'static str)> {
     match error {
         Error::Capacity(CapacityError::MessageTooLong { .. }) => Some((1009, "message too large")),
         Error::Protocol(_) => Some((1002, "protocol error")),
@@ -109,8 +109,8 @@ const fn told(error: &Error) -> Option<(u16, &'static str)> {
 }
 
 impl Driver {
-    fn new(seat: ConnectionPermit, cookie: Option<String>, wire: Wire) -> Self {
-        let app = seat.0.clone();
+    fn new(permit: ConnectionPermit, cookie: Option<String>, wire: Wire) -> Self {
+        let app = permit.0.clone();
         let wake = Arc::new(Notify::new());
         let id = format!("{:032x}", rand::random::<u128>());
         let (now, context) = (app.clock.now(), app.context.clone());
@@ -121,7 +121,7 @@ impl Driver {
         Self {
             draining: app.draining.subscribe(),
             app,
-            _seat: seat,
+            _permit: permit,
             id,
             session: Some(session),
             wire,
@@ -135,7 +135,7 @@ impl Driver {
         while self.turn().await.is_ok() {}
     }
 
-    /// Reads what is there, writes what there is, or waits.
+    /// Reads available messages, writes available frames, or waits.
     async fn turn(&mut self) -> Result<(), Disconnected> {
         if *self.draining.borrow() && !self.drained {
             self.drained = true;
@@ -177,7 +177,7 @@ impl Driver {
         self.session.as_mut().ok_or(Disconnected)
     }
 
-    /// Asks the session what to do, where blocking is allowed if it must be.
+    /// Polls the session, on a blocking thread if necessary.
     async fn step(&mut self) -> Result<Step, Disconnected> {
         let now = self.app.clock.now();
         match self.session()?.poll(now, false) {
@@ -203,7 +203,7 @@ impl Driver {
         }
         let idle = Instant::now() + idle;
         let due = match self.link.due() {
-            // Nothing is asked of the session before something has arrived.
+            // The session is not polled before a frame has arrived.
             Some(due) if self.link.is_full() => due,
             Some(due) => due.min(idle),
             None => idle,
@@ -230,13 +230,13 @@ impl Driver {
             },
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => self.session()?.note_activity(now),
             Some(Ok(Message::Close(_))) => {
-                // The answer to it is written already, but has not left yet.
+                // The answer is already in the write buffer, but not sent yet.
                 let _gone_anyway = timeout(CLOSE_TIMEOUT, self.wire.flush()).await;
                 return Err(Disconnected);
             }
             None => return Err(Disconnected),
             Some(Err(error)) => {
-                if let Some((code, reason)) = told(&error) {
+                if let Some((code, reason)) = close_code(&error) {
                     self.close(code, reason).await;
                 }
                 return Err(Disconnected);
@@ -268,13 +268,12 @@ impl Driver {
         self.flush().await
     }
 
-    /// Brings what has been written to the peer. One that takes nothing is given another chance, and
-    /// another, each longer than the one before; then it is gone, and so it is when its session is over,
-    /// which it cannot be told. Meanwhile the cursors stand still:
-    /// nothing is read from the log for it, so it costs one frame of memory, and when it comes back
-    /// it is sent what follows that frame.
+    /// Writes everything that is queued. If the peer takes nothing, the write is retried, with a longer
+    /// timeout each time. Then the peer counts as gone; the same happens if its session has ended, because
+    /// the peer cannot receive the notice. Meanwhile the cursors do not move and nothing is read from the log
+    /// for this peer, so it costs one frame of memory. If it resumes, it receives what follows that frame.
     async fn flush(&mut self) -> Result<(), Disconnected> {
-        // Mostly there is room, and no timer is needed.
+        // Usually the socket can take the frame, and no timer is needed.
         if let Some(flushed) = self.wire.flush().now_or_never() {
             return flushed.map_err(|_| Disconnected);
         }
@@ -289,7 +288,7 @@ impl Driver {
                 }
                 let now = self.app.clock.now();
                 looks_over += u32::from(self.session()?.is_over(now));
-                if looks_over >= LOOKS_OVER_MAX {
+                if looks_over >= LIVENESS_CHECKS_MAX {
                     break 'attempts;
                 }
             }
@@ -317,7 +316,7 @@ impl Driver {
             }
         }
         let _gone_anyway = timeout(CLOSE_TIMEOUT, self.wire.close(code, reason)).await;
-        // Give the peer the time to read it before the connection goes.
+        // Give the peer time to read the close frame before the connection ends.
         let drained = async { while let Some(Ok(_)) = self.wire.next().await {} };
         let _late = timeout(Duration::from_secs(1), drained).await;
     }

@@ -1,9 +1,8 @@
-//! A WebSocket that a page is not copied for.
+//! A WebSocket that sends pages of documents without copying them.
 //!
-//! Reading, and everything that is said for the protocol's own sake, is the library's. But it would copy
-//! each frame into a buffer that stays as large as the largest ever was: a quarter of a megabyte for
-//! everybody who has ever recovered. So frames of documents are written past it, with their header in
-//! front, in one call.
+//! The library reads frames and writes control frames. For a data frame it would copy the text into a buffer
+//! that never shrinks: a quarter of a megabyte for every client that ever recovered. So data frames bypass
+//! the library: header and text are written in one call.
 
 use std::io::{self, Cursor};
 
@@ -22,13 +21,13 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// What is read at once, and kept per socket: clients say little.
+/// The size of the read buffer of each socket. Clients send little.
 const READ_BYTES: usize = 512;
 
-/// The longest header of a frame that is not masked.
+/// The longest header of an unmasked frame.
 const HEADER_BYTES_MAX: usize = 10;
 
-/// A frame, as far as it has not been written.
+/// The part of a frame that is not written yet.
 type Unsent = Chain<Take<Cursor<[u8; HEADER_BYTES_MAX]>>, Bytes>;
 
 /// One WebSocket.
@@ -36,11 +35,11 @@ type Unsent = Chain<Take<Cursor<[u8; HEADER_BYTES_MAX]>>, Bytes>;
 pub(crate) struct Wire {
     socket: WebSocketStream<TokioIo<Upgraded>>,
     unsent: Option<Unsent>,
-    /// Some of it has been written: nothing else may be before its end.
+    /// Part of the frame is written. Nothing else may be written before its end.
     is_begun: bool,
 }
 
-/// Answers a request to upgrade; `None` if it is none.
+/// Answers a request to upgrade; `None` if the request is not an upgrade.
 pub(crate) fn accept(mut request: Request<Body>) -> Option<(Response<Body>, OnUpgrade)> {
     let upgrade = request.extensions_mut().remove::<OnUpgrade>()?;
     let response = create_response_with_body(&request, Body::empty).ok()?;
@@ -48,7 +47,7 @@ pub(crate) fn accept(mut request: Request<Body>) -> Option<(Response<Body>, OnUp
 }
 
 impl Wire {
-    /// The connection, once it is a WebSocket that takes messages of so many bytes.
+    /// Completes the upgrade. The WebSocket accepts messages of at most `message_bytes_max` bytes.
     pub(crate) async fn open(upgrade: OnUpgrade, message_bytes_max: usize) -> Option<Self> {
         let stream = TokioIo::new(upgrade.await.ok()?);
         let config = WebSocketConfig::default()
@@ -60,12 +59,12 @@ impl Wire {
         Some(Self { socket, unsent: None, is_begun: false })
     }
 
-    /// What the peer says next.
+    /// The next message of the peer.
     pub(crate) async fn next(&mut self) -> Option<Result<Message, Error>> {
         self.socket.next().await
     }
 
-    /// Puts a frame of documents where [`Wire::flush`] takes it from; the one before has been flushed.
+    /// Queues a data frame for [`Wire::flush`]. The frame before must have been flushed.
     pub(crate) fn put(&mut self, text: Bytes, is_binary: bool) -> Result<(), Error> {
         let opcode = OpCode::Data(if is_binary { Data::Binary } else { Data::Text });
         let mut header = Cursor::new([0; HEADER_BYTES_MAX]);
@@ -76,12 +75,12 @@ impl Wire {
         Ok(())
     }
 
-    /// Asks the peer for a sign of life, with the next flush.
+    /// Queues a WebSocket ping; the next flush sends it.
     pub(crate) async fn ping(&mut self) -> Result<(), Error> {
         self.socket.feed(Message::Ping(Bytes::new())).await
     }
 
-    /// Brings to the peer what there is for it. Given up half-way, it goes on there the next time.
+    /// Writes everything that is queued. A cancelled flush continues at the same byte in the next call.
     pub(crate) async fn flush(&mut self) -> Result<(), Error> {
         if !self.is_begun {
             self.socket.flush().await?;
@@ -97,7 +96,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Says why it closes.
+    /// Sends a close frame with a code and a reason.
     pub(crate) async fn close(&mut self, code: u16, reason: &'static str) -> Result<(), Error> {
         let frame = CloseFrame { code: code.into(), reason: reason.into() };
         self.socket.send(Message::Close(Some(frame))).await

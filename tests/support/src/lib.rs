@@ -1,8 +1,8 @@
-//! What tests of several kinds share: a log in memory, drivers without an application, and a look at the
-//! server's tables by SQL.
+//! Shared by several kinds of tests: a log in memory, drivers without an application, and a program that
+//! queries the server's tables by SQL.
 //!
-//! The log in memory is the contract once more, nothing durable: what the other logs are compared with, and
-//! what sessions are tested over, by this server's tests, the fuzzer and the simulator.
+//! The log in memory implements the contract of a log without durability. The other logs are compared with
+//! it. The tests of the reference server, the fuzzer and the simulator run sessions over it.
 
 pub mod socket_effects;
 
@@ -19,7 +19,7 @@ use campaign_sync_harness::log::{
     PhaseCounts, REFUSALS_MAX, Recount, Row, RowQuery, Transaction, View,
 };
 
-/// The log.
+/// A log in memory.
 #[derive(Debug)]
 pub struct MemoryLog {
     epoch: String,
@@ -37,7 +37,7 @@ struct Campaign {
     transactions: Vec<Transaction>,
 }
 
-/// What an append does to the rows, before it is certain that all of it can be done.
+/// The changes of rows that an append makes. They are applied only after every event of it has been accepted.
 #[derive(Debug)]
 struct Staged<'a> {
     rows: &'a Rows,
@@ -62,19 +62,19 @@ impl Table for Staged<'_> {
 }
 
 impl MemoryLog {
-    /// An empty log of that identity.
+    /// An empty log with this epoch.
     pub fn new(epoch: &str) -> Self {
         Self { epoch: epoch.to_owned(), campaigns: Mutex::default() }
     }
 
-    /// The log as it is now, to be put in its place again later.
+    /// A copy of the log in its present state, to restore later.
     pub fn backup(&self) -> Self {
         let campaigns = self.campaigns_mut().clone();
         Self { epoch: self.epoch.clone(), campaigns: Mutex::new(campaigns) }
     }
 
-    /// The same campaigns under another identity: it begins after what is there, and the events of the
-    /// former one are replayed to nobody.
+    /// The same campaigns under another epoch. Each history begins after the present head, so no event of the
+    /// former epoch is replayed.
     #[must_use]
     pub fn renewed(self, epoch: &str) -> Self {
         for it in self.campaigns_mut().values_mut() {

@@ -1,4 +1,4 @@
-//! What a driver does that has a socket and no application.
+//! The socket effects of a driver that has no application.
 
 use campaign_sync::sync::input::ConnectionId;
 use campaign_sync::sync::{Effect, Machine};
@@ -14,8 +14,8 @@ pub enum SocketEffect {
     Close,
 }
 
-/// The next effect that concerns the socket. Effects that only an application performs are dropped, and
-/// changes of views are taken.
+/// The next effect that concerns the socket. Drops the effects that only an application performs, and takes
+/// the changes of views.
 pub fn next_socket_effect(machine: &mut Machine) -> Option<SocketEffect> {
     loop {
         match machine.poll_effect()? {

@@ -1,6 +1,6 @@
-//! What the server says of one campaign: recovery, snapshots, digests, heads, errors.
+//! Messages of the server about one campaign: recovery, snapshots, digests, heads, errors.
 //!
-//! These are steps of the replica above those of `events`.
+//! These steps use those of `events`.
 
 use super::Replica;
 use crate::protocol::client::Reason;
@@ -17,7 +17,7 @@ use crate::sync::subscription::repair::{BucketsOutcome, DigestOutcome};
 use crate::sync::time::{Now, Timestamp};
 
 impl Replica {
-    /// A control message about this campaign.
+    /// Handles a control message about this campaign.
     pub(in crate::sync) fn on_message(
         &mut self,
         cx: &mut Scope<'_>,
@@ -47,7 +47,7 @@ impl Replica {
         }
     }
 
-    /// `event_recovery`: the cursor has been set.
+    /// Handles `event_recovery`: the server has set the cursor.
     fn on_recovery(&mut self, cx: &mut Scope<'_>, answer: &EventRecovery<'_>) -> Verdict {
         if !self.recovery.awaits_answer(answer.request_id.as_deref()) {
             return Verdict::Ignored;
@@ -61,7 +61,7 @@ impl Replica {
             (_, Some(epoch)) => epoch,
         };
         if self.sequencer.superseded().contains(epoch) {
-            // A server that still has the old log: wait until it has the new one.
+            // The server still has the old log. The client waits until it has the new one.
             self.retry_with_backoff(cx);
             return Verdict::Control;
         }
@@ -77,7 +77,8 @@ impl Replica {
         Verdict::Control
     }
 
-    /// `replay` or `current`: accepted only if it joins our position without a hole.
+    /// Handles `replay` or `current`. The client accepts the answer only if it continues the local
+    /// position without a hole.
     fn on_replay(
         &mut self,
         cx: &mut Scope<'_>,
@@ -98,14 +99,15 @@ impl Replica {
         }
         self.download.discard();
         if to < self.applied() {
-            // The server has less than we do: its answer proves nothing, and it will catch up.
+            // The server has fewer events than the client. Its answer proves nothing, and it will catch
+            // up.
             self.freshness.set_lagging(true);
         }
         self.recovery.begin_replay(cx, from, to);
         self.after_progress(cx);
     }
 
-    /// One `campaign.snapshot` part, of a full snapshot or of a repair.
+    /// Handles one `campaign.snapshot` part, of a full snapshot or of a repair.
     fn on_snapshot_part(&mut self, cx: &mut Scope<'_>, part: &SnapshotPart<'_>) -> Verdict {
         if self.repair.awaits_buckets(part.request_id.as_deref()) {
             return self.on_bucket_part(cx, part);
@@ -135,11 +137,12 @@ impl Replica {
             return;
         }
         if self.would_go_back(&staging) {
-            // A lagging replica: its snapshot is older than what we show.
+            // The server lags: its snapshot is older than the local state.
             self.retry_with_backoff(cx);
             return;
         }
-        // Idle only afterwards: what listeners hear of the swap was learnt in a recovery.
+        // The recovery becomes idle only afterwards, so that the notices of the installation count as
+        // learnt in a recovery.
         self.install(cx, *staging);
         let Some(need) = self.recovery.finish_snapshot() else { return };
         self.subject().recovered(cx, need.origin(), "snapshot", 0);
@@ -162,7 +165,7 @@ impl Replica {
         }
     }
 
-    /// `campaign.digest`: which buckets differ?
+    /// Handles `campaign.digest`: requests the buckets that differ.
     fn on_digest(&mut self, cx: &mut Scope<'_>, digest: &CampaignDigest<'_>) -> Verdict {
         let Self { repair, id, store, .. } = self;
         match repair.on_digest(cx, digest, (id, store.position()), store.table()) {
@@ -173,7 +176,7 @@ impl Replica {
         Verdict::Control
     }
 
-    /// A snapshot part whose content does not open.
+    /// Handles a snapshot part whose content does not open.
     pub(in crate::sync) fn on_undecryptable_part(
         &mut self,
         cx: &mut Scope<'_>,
@@ -198,8 +201,8 @@ impl Replica {
         Verdict::Refused(code)
     }
 
-    /// A `pong` says how far this socket, and the log, have come. `sent` is when the ping that it answers
-    /// was sent.
+    /// Handles a head of a `pong`: the last number written to this socket, and the head of the log.
+    /// `sent` is the time at which the answered ping was sent.
     pub(in crate::sync) fn on_head(
         &mut self,
         cx: &mut Scope<'_>,
@@ -229,7 +232,7 @@ impl Replica {
             self.diverge(cx, "head", head.last_sequence_number);
             return;
         }
-        // It is behind with sending, or has less than we do.
+        // The server is behind with sending, or has fewer events than the client.
         self.freshness.set_lagging(head.log_head != head.last_sequence_number.max(applied));
         if let Some(sent) = sent {
             self.freshness.observe_head(sent, head.log_head, applied);
@@ -247,13 +250,13 @@ impl Replica {
         } else if let Some(position) = self.store.position()
             && let Some(sent) = sent.filter(|_| position.epoch == head.epoch)
         {
-            // A long replay ends with a younger proof than the request that began it.
+            // With this head, a long replay ends with a newer proof than that of its request.
             self.freshness.observe_head(sent, head.log_head, position.sequence_number);
         }
     }
 
-    /// A ping was answered without a head of this campaign: whatever the server answered before, it has
-    /// no cursor for us any more.
+    /// Handles a `pong` without a head of this campaign: regardless of earlier answers, the server no
+    /// longer has a cursor for it.
     pub(in crate::sync) fn on_no_head(&mut self, cx: &mut Scope<'_>, sent: Now) {
         let followed = self.is_active() && self.recovery.is_idle();
         if followed && self.freshness.expected_at_ping(sent).is_some() {
@@ -262,7 +265,7 @@ impl Replica {
         }
     }
 
-    /// `error` about this campaign.
+    /// Handles an `error` about this campaign.
     fn on_error(
         &mut self,
         cx: &mut Scope<'_>,
@@ -281,7 +284,7 @@ impl Replica {
             return;
         }
         if code == Some(Code::InvalidMessage) {
-            // The request was in order, so what the server lacks is the subscription.
+            // The request was valid, so the server lacks the subscription.
             self.subscribe(cx);
         }
         match retry_after_ms {
@@ -290,10 +293,10 @@ impl Replica {
         }
     }
 
-    /// A snapshot that was fetched outside the socket since `began`.
+    /// Handles a snapshot that was fetched outside the socket since `began`.
     ///
     /// # Errors
-    /// As [`Staging::complete`]; nothing has changed then.
+    /// As [`Staging::complete`]. The state is unchanged then.
     pub(in crate::sync) fn on_rest_snapshot(
         &mut self,
         cx: &mut Scope<'_>,
@@ -301,8 +304,8 @@ impl Replica {
         snapshot: &RestSnapshot<'_>,
     ) -> Result<(), Code> {
         let staging = Staging::complete(snapshot)?;
-        // The answer may be older than what the socket brought since: of two logs, only the server that
-        // follows the one knows that the other has replaced it.
+        // The answer may be older than the state that the socket brought since `began`. Of two epochs
+        // only the server knows which one is newer, so a late answer of another epoch is ignored.
         let is_other = |here: &Position| here.epoch != snapshot.position.epoch;
         let is_late =
             self.store.position().is_some_and(is_other) && self.freshness.is_replaced_since(began);

@@ -1,6 +1,6 @@
-//! The way of one event: applied, held or rejected.
+//! Handling of one event: it is applied, held or rejected.
 //!
-//! These are steps of the replica that need all of its other steps; none of those needs one of these.
+//! These steps use the steps of the parent module, which uses none of them.
 
 use super::Replica;
 use crate::protocol::body::Body;
@@ -18,7 +18,7 @@ use crate::sync::subscription::gap::HoldOutcome;
 use crate::sync::subscription::sequencer::Decision;
 
 impl Replica {
-    /// Decides about one sequenced event of this campaign.
+    /// Handles one sequenced event of this campaign.
     pub(in crate::sync) fn on_event(
         &mut self,
         cx: &mut Scope<'_>,
@@ -58,7 +58,8 @@ impl Replica {
             Decision::ForeignEpoch => {
                 cx.metrics.foreign_epoch += 1;
                 if self.recovery.receives_epoch(sequence.epoch()) {
-                    // Behind a snapshot of that log, of which a part is missing.
+                    // The event follows a snapshot of that epoch, and a part of the snapshot is
+                    // missing.
                     return self.hold(cx, document, sequence);
                 }
                 self.request_recovery(cx, Reason::Divergence, true);
@@ -178,14 +179,15 @@ impl Replica {
         }
     }
 
-    /// The next event cannot be applied: a replay would bring the same bytes, a snapshot may not.
+    /// Rejects the next event, because it cannot be applied. A replay would bring the same bytes; a
+    /// snapshot may not.
     fn reject_event(&mut self, cx: &mut Scope<'_>, code: Code) -> Verdict {
         self.subject().rejected(cx, code, Some(self.applied().next()));
         self.request_recovery(cx, Reason::Rejected, true);
         Verdict::Rejected
     }
 
-    /// The content of the next event does not open.
+    /// Handles the next event if its content does not open.
     fn on_undecryptable_event(&mut self, cx: &mut Scope<'_>, why: &Undecryptable) -> Verdict {
         if let Some(missing) = why.missing_key(&self.id) {
             return self.block_on_missing_key(cx, why.code(), missing);
@@ -216,11 +218,12 @@ impl Replica {
         }
     }
 
-    /// Applies held events that have become next, and finishes what is thereby complete.
+    /// Applies held events that have become next. Then completes the replay and resolves the waits that
+    /// have been reached.
     pub(super) fn after_progress(&mut self, cx: &mut Scope<'_>) {
         while let Some(position) = self.store.position() {
             let Some(held) = self.sequencer.take_next(position) else { break };
-            // It was parsed and verified when it was held.
+            // The event was parsed and verified when it was held.
             let Ok(envelope) = Envelope::parse(&held.document) else { break };
             let Some(sequence) = envelope.sequence else { break };
             let verdict = self.apply_event(cx, &envelope, &sequence);
@@ -233,7 +236,7 @@ impl Replica {
     }
 
     /// Completes a replay once its last event has been applied and no event is held. The server did not
-    /// have held events when it answered; this socket carries their predecessors next.
+    /// have the held events when it answered, and this socket carries their predecessors next.
     fn finish_replay(&mut self, cx: &mut Scope<'_>) {
         if !self.sequencer.holds_nothing() {
             return;

@@ -1,6 +1,6 @@
-//! What the connection, the clock and the application mean for a replica, and its status.
+//! Reactions of a replica to the connection, the clock and the application, and its status.
 //!
-//! These are steps of the replica that use its own.
+//! These steps use those of the parent module and of `events`.
 
 use super::{Replica, SubscriptionState};
 #[cfg(feature = "encrypted")]
@@ -18,14 +18,14 @@ impl Replica {
         self.waiters.fail(cx, code);
     }
 
-    /// The application drops the rows kept aside.
+    /// Discards the unconfirmed rows, because the application requested it.
     pub(in crate::sync) fn discard_unconfirmed(&mut self, cx: &mut Scope<'_>) {
         if self.store.discard_unconfirmed() > 0 {
             cx.mark_changed(&self.id);
         }
     }
 
-    /// The application waits for a position. `terminal` says why it cannot be reached, if so.
+    /// Adds a wait for a position. `terminal` is the reason if the position can never be reached.
     pub(in crate::sync) fn wait_for(
         &mut self,
         cx: &mut Scope<'_>,
@@ -45,7 +45,7 @@ impl Replica {
         }
     }
 
-    /// A socket is open and acknowledged: subscribes, and requests what was missed.
+    /// Handles an open and acknowledged socket: subscribes and requests the missed events.
     pub(in crate::sync) fn on_open(&mut self, cx: &mut Scope<'_>) {
         if self.state == SubscriptionState::Ended {
             return;
@@ -59,17 +59,17 @@ impl Replica {
         self.send_due_request(cx);
     }
 
-    /// The socket closed: schedules the request in flight again, for the next socket.
+    /// Handles a closed socket: schedules the request in flight again, for the next socket.
     pub(in crate::sync) fn on_lost(&mut self, now: Timestamp) {
         self.recovery.requeue_in_flight(now);
     }
 
-    /// A ping is sent.
+    /// Records a sent ping.
     pub(in crate::sync) fn on_ping(&mut self, sent: Now) {
         self.freshness.record_ping(sent, self.recovery.next_expected());
     }
 
-    /// Another key is at hand. If one was missing, this goes on from where it stands.
+    /// Handles an added key. A campaign that lacked a key continues at its position.
     #[cfg(feature = "encrypted")]
     pub(in crate::sync) fn on_key(&mut self, cx: &mut Scope<'_>) {
         if self.state == SubscriptionState::Failed(Code::UnknownKey) {
@@ -79,12 +79,12 @@ impl Replica {
         }
     }
 
-    /// Whether the request of that name is one of this campaign that has not been answered.
+    /// Whether the request with this id belongs to this campaign and has not been answered.
     pub(in crate::sync) fn has_requested(&self, id: &str) -> bool {
         self.recovery.awaits_answer(Some(id)) || self.repair.awaits(id)
     }
 
-    /// Acts on deadlines that have passed.
+    /// Runs everything whose deadline has passed.
     pub(in crate::sync) fn on_time(&mut self, cx: &mut Scope<'_>) {
         if self.repair.deadline().is_some_and(|deadline| deadline <= cx.now.at) {
             self.repair.abandon();
@@ -95,7 +95,7 @@ impl Replica {
         }
     }
 
-    /// When the owners have something to do: at which deadline, and when the proof expires.
+    /// The next deadline of recovery and repair, and the time at which the proof of freshness expires.
     pub(in crate::sync) fn deadlines(
         &self,
         config: &Config,

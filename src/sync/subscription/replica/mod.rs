@@ -1,9 +1,10 @@
-//! The copy of one campaign, and the steps that change it. Each step leaves its parts consistent:
-//! the store first, then the position, then caches, then listeners.
+//! The local copy of one campaign, and the steps that change it. Each step leaves its parts consistent.
+//! The order is: first the store, then the position, then caches, then listeners.
 //!
-//! The owners (`sequencer`, `recovery`, `freshness`, `repair`, `snapshot`, `waiters`) assign their states and
-//! do not know each other; what one of them returns, a step here hands to the others. Only this module and
-//! its children reach them: `lifecycle`, `answers` and `events` are further steps, which use those here.
+//! Each component (`sequencer`, `recovery`, `freshness`, `repair`, `snapshot`, `waiters`) changes only
+//! its state and does not use the others. A step of this module passes the result of one component to
+//! the others. Only this module and its children access the components. `lifecycle`, `answers` and
+//! `events` contain further steps, which use the steps of this module.
 
 mod answers;
 mod events;
@@ -25,18 +26,18 @@ use crate::sync::subscription::sequencer::Sequencer;
 use crate::sync::subscription::snapshot::SnapshotDownload;
 use crate::sync::subscription::waiters::Waiters;
 
-/// Whether the campaign can be followed at all.
+/// Whether the campaign can be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SubscriptionState {
-    /// It can.
+    /// The campaign can be followed.
     Active,
-    /// It is gone.
+    /// The campaign is gone.
     Ended,
-    /// It cannot, for this reason.
+    /// The campaign cannot be followed, for this reason.
     Failed(Code),
 }
 
-/// The copy of one campaign.
+/// The local copy of one campaign.
 #[derive(Clone, Debug)]
 pub(in crate::sync) struct Replica {
     id: CampaignId,
@@ -73,7 +74,7 @@ impl Replica {
         &self.store
     }
 
-    /// How many events are held beyond a gap, and their bytes.
+    /// The number of events held beyond a gap, and their size in bytes.
     pub(super) fn held(&self) -> (usize, usize) {
         self.sequencer.held()
     }
@@ -91,7 +92,7 @@ impl Replica {
         self.store.position().map_or(SequenceNumber::ZERO, |position| position.sequence_number)
     }
 
-    /// What is cached of this campaign is no longer true.
+    /// Announces that cached data of this campaign is no longer valid.
     pub(super) fn invalidate(&self, cx: &mut Scope<'_>, reason: &'static str) {
         self.subject().invalidate(cx, reason);
     }
@@ -100,18 +101,18 @@ impl Replica {
         Subject { id: &self.id, store: &self.store, recovering: !self.recovery.is_idle() }
     }
 
-    /// Asks the server for a cursor.
+    /// Requests a cursor from the server.
     fn subscribe(&self, cx: &mut Scope<'_>) {
         cx.send(client::subscribe_campaign(&self.id, self.store.position()));
     }
 
-    /// Something is missing: requests it, unless that has been done.
+    /// Requests missing data, unless that is already done.
     fn request_recovery(&mut self, cx: &mut Scope<'_>, reason: Reason, snapshot: bool) {
         self.recovery.request(cx.now.at, reason, snapshot);
         self.send_due_request(cx);
     }
 
-    /// Sends the request that is due, as far as socket and rate allow.
+    /// Sends the request if it is due, a socket is open and the rate allows it.
     fn send_due_request(&mut self, cx: &mut Scope<'_>) {
         if cx.is_connected() && self.is_active() {
             let target = RequestTarget {
@@ -123,19 +124,19 @@ impl Replica {
         }
     }
 
-    /// What is in flight cannot complete: requests it once more.
+    /// Repeats the request in flight at once, because it cannot complete.
     fn retry_now(&mut self, cx: &mut Scope<'_>) {
         self.recovery.retry_now(cx, self.applied().next());
         self.send_due_request(cx);
     }
 
-    /// The same after a delay.
+    /// Repeats the request in flight after a delay.
     fn retry_with_backoff(&mut self, cx: &mut Scope<'_>) {
         self.recovery.retry_with_backoff(cx);
         self.send_due_request(cx);
     }
 
-    /// The next event did not arrive as it was sent: requests it again.
+    /// Requests the next event again, because it did not arrive as it was sent.
     fn retry_current(&mut self, cx: &mut Scope<'_>) {
         let next = self.applied().next();
         if self.recovery.retry_current(cx, next) {
@@ -143,15 +144,15 @@ impl Replica {
         }
     }
 
-    /// Stands before the first event of a log.
+    /// Sets the position before the first event of a log.
     fn begin_log(&mut self, cx: &mut Scope<'_>, epoch: Epoch) {
         self.store.begin_at(epoch);
         self.freshness.clear(cx.now);
         cx.mark_changed(&self.id);
     }
 
-    /// The server's history contradicts what has been applied: nothing is applied, and a snapshot
-    /// decides.
+    /// Handles a history of the server that contradicts the applied events. The client applies nothing
+    /// and requests a snapshot.
     fn diverge(
         &mut self,
         cx: &mut Scope<'_>,
@@ -164,7 +165,8 @@ impl Replica {
         Verdict::Divergence
     }
 
-    /// Compares what the server claims of its rows at exactly our position with ours.
+    /// Compares the local rows with the count and digest that the server states for exactly the local
+    /// position.
     fn compare(&mut self, cx: &mut Scope<'_>, expected: ExpectedDigest) {
         let Some(discrepancy) = expected.compare(self.store.table()) else {
             cx.metrics.consistency_checks_passed += 1;
@@ -183,7 +185,8 @@ impl Replica {
         self.begin_repair(cx);
     }
 
-    /// Both sides hold the same rows. Listeners hear of it when they had heard otherwise.
+    /// Records that both sides hold the same rows. Notifies listeners if they received a difference
+    /// before.
     fn clear_mismatch(&mut self, cx: &mut Scope<'_>) {
         let differed = self.repair.note_agreement();
         self.announce_agreement(cx, differed);
@@ -199,8 +202,8 @@ impl Replica {
         }
     }
 
-    /// Requests which buckets differ, if rows do. While something is missing it waits: what is missing
-    /// may be the difference.
+    /// Requests the bucket digests if rows differ. Waits while events are missing, because they may be
+    /// the difference.
     fn begin_repair(&mut self, cx: &mut Scope<'_>) {
         let Some(position) = self.store.position() else { return };
         if cx.is_connected() && self.recovery.is_idle() {
@@ -218,8 +221,8 @@ impl Replica {
         let sound = staging.completes(self.store.table(), buckets);
         let applied = if sound { self.store.repair(staging, buckets).ok() } else { None };
         let Some(applied) = applied else {
-            // A whole snapshot proves itself; if the server's claims contradict that one too, nothing
-            // more is tried at this position.
+            // A whole snapshot proves itself. If the server's claims contradict that snapshot too, the
+            // client tries no other repair at this position.
             self.repair.exhaust(position);
             self.request_recovery(cx, Reason::Divergence, true);
             return;
@@ -232,7 +235,8 @@ impl Replica {
         cx.notify(Notice::Repaired { campaign_id, buckets, rows });
     }
 
-    /// Whether a snapshot would take the position back: within its epoch, or to an epoch that was left.
+    /// Whether a snapshot would move the position backwards: within its epoch, or to a superseded
+    /// epoch.
     fn would_go_back(&self, staging: &Staging) -> bool {
         self.sequencer.superseded().contains(&staging.position.epoch)
             || self.store.position().is_some_and(|position| {
@@ -241,7 +245,7 @@ impl Replica {
             })
     }
 
-    /// Swaps a verified snapshot in, and tells caches, then listeners.
+    /// Installs a verified snapshot, and notifies caches, then listeners.
     fn install(&mut self, cx: &mut Scope<'_>, staging: Staging) {
         let left = self.store.position().map(|position| position.epoch.clone());
         let new_log = left.filter(|epoch| *epoch != staging.position.epoch);
@@ -261,7 +265,7 @@ impl Replica {
         self.announce_agreement(cx, differed);
     }
 
-    /// A snapshot that does not add up is not shown; another is requested.
+    /// Refuses a snapshot that does not add up: discards it and requests another.
     fn refuse_snapshot(&mut self, cx: &mut Scope<'_>, code: Code) -> Verdict {
         self.download.discard();
         self.subject().rejected(cx, code, None);
@@ -269,15 +273,15 @@ impl Replica {
         Verdict::Refused(code)
     }
 
-    /// Another session or server may grant access that the former one refused. A campaign that has ended
-    /// stays so.
+    /// Reactivates a failed campaign, because another session or server may grant the access that the
+    /// former one refused. An ended campaign stays ended.
     fn reactivate(&mut self) {
         if matches!(self.state, SubscriptionState::Failed(_)) {
             self.state = SubscriptionState::Active;
         }
     }
 
-    /// The key is not at hand: the position stays until it is, for nothing else helps.
+    /// Blocks the campaign at its position until the missing key is added. Nothing else helps.
     fn block_on_missing_key(&mut self, cx: &mut Scope<'_>, code: Code, missing: Notice) -> Verdict {
         self.subject().rejected(cx, code, Some(self.applied().next()));
         cx.notify(missing);
@@ -285,7 +289,7 @@ impl Replica {
         Verdict::Refused(code)
     }
 
-    /// The campaign is gone, or the server will not speak of it any more.
+    /// Ends the campaign: it is gone, or the server no longer serves it.
     fn end(&mut self, cx: &mut Scope<'_>, reason: &str) {
         self.state = SubscriptionState::Ended;
         self.stop(cx, Code::UnknownCampaign);
@@ -293,7 +297,7 @@ impl Replica {
         cx.notify(Notice::Ended { campaign_id, reason });
     }
 
-    /// The campaign cannot be followed on this connection.
+    /// Fails the campaign: it cannot be followed on this connection.
     fn fail(&mut self, cx: &mut Scope<'_>, code: Code) {
         self.state = SubscriptionState::Failed(code);
         self.stop(cx, code);
@@ -309,7 +313,7 @@ impl Replica {
     }
 
     fn stop(&mut self, cx: &mut Scope<'_>, code: Code) {
-        // Should this go on some day, what was needed is needed still.
+        // If the campaign becomes active again, it still needs this recovery.
         self.recovery.requeue_in_flight(cx.now.at);
         self.repair.stop();
         self.download.discard();

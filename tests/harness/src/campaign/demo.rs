@@ -1,4 +1,4 @@
-//! The demo: one campaign after the other is driven through its phases, for somebody to watch.
+//! The demo: runs one campaign after the other through its phases.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::log::RowQuery;
 
-/// How long a state is left to be looked at.
+/// The pause after a step, so that people can look at the state.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// How long a finished campaign is left before the next begins.
+/// The pause after a finished campaign.
 const LAST_PAUSE: Duration = Duration::from_secs(20);
 
 /// Domains of a demo campaign.
 const ROWS: u64 = 2_000;
 
-/// Starts driving. The campaigns are `demo`, `demo-2`, `demo-3`, …; after a restart the last of them
-/// goes on.
+/// Starts the demo. The campaigns are `demo`, `demo-2`, `demo-3`, …; a restarted server continues the last
+/// one.
 pub fn spawn(hub: Arc<Hub>, clock: Clock, runner: RunnerHandle, rate: u64) {
     tokio::spawn(async move {
         let mut turn = last_turn(&hub);
@@ -30,7 +30,7 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock, runner: RunnerHandle, rate: u64) {
             let step = move || step(&hub_, clock, &kick_, turn, rate);
             let (pause, turns) = match tokio::task::spawn_blocking(step).await {
                 Ok(Ok(next)) => next,
-                // Somebody pressed a button at the same time: look again.
+                // A user changed the campaign at the same time: try the step again.
                 Ok(Err(refusal)) => {
                     let code = refusal.code.as_str();
                     tracing::info!(event = "demo_refused", code, reason = refusal.message);
@@ -44,7 +44,7 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock, runner: RunnerHandle, rate: u64) {
     });
 }
 
-/// How long to wait after a step, and how many campaigns to go on.
+/// The pause after a step, and the number of campaigns to advance.
 type Next = (Duration, u64);
 
 const SAME: Next = (PAUSE, 0);

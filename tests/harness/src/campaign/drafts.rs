@@ -1,4 +1,4 @@
-//! The events that this server writes.
+//! The events that the server writes.
 
 use campaign_sync::protocol::campaign::{CampaignRecord, PhaseCounters};
 use campaign_sync::protocol::{CampaignId, Phase, Status};
@@ -9,7 +9,7 @@ use crate::log::compose::TRANSITION;
 use crate::log::state::{counters_json, record_json};
 use crate::log::{Draft, Recount, Settings};
 
-/// An event of that type.
+/// A draft of an event of this type.
 pub fn draft(now: Moment, kind: &'static str, data: &Value) -> Draft {
     Draft {
         kind,
@@ -20,7 +20,7 @@ pub fn draft(now: Moment, kind: &'static str, data: &Value) -> Draft {
     }
 }
 
-/// The first event of every campaign, `create`, and what changes its settings, `update`.
+/// The first event of every campaign (`create`), and a change of its settings (`update`).
 pub fn record(
     now: Moment,
     campaign: &CampaignId,
@@ -42,7 +42,7 @@ pub fn deleted(now: Moment, campaign: &CampaignId) -> Draft {
     draft(now, "campaign.deleted", &json!({"campaignId": campaign.as_str()}))
 }
 
-/// A status within a phase.
+/// A change of the status within a phase.
 pub fn status(now: Moment, campaign: &CampaignId, phase: Phase, status: Status) -> Draft {
     let data = json!({
         "campaignId": campaign.as_str(),
@@ -52,7 +52,7 @@ pub fn status(now: Moment, campaign: &CampaignId, phase: Phase, status: Status) 
     draft(now, "campaign.status", &data)
 }
 
-/// The counters of a phase under way.
+/// The counters of the running phase.
 pub fn progress(
     now: Moment,
     campaign: &CampaignId,
@@ -67,32 +67,33 @@ pub fn progress(
     draft(now, "campaign.progress", &data)
 }
 
-/// The type of transitions that take a phase back.
+/// The type of a transition that rolls a phase back.
 pub const ERROR_RECOVERY: &str = "error_recovery";
 
-/// A phase transition as it was decided.
+/// A decided phase transition.
 #[derive(Clone, Debug)]
 pub struct Transition<'a> {
     /// `manual`, `automatic` or `error_recovery`.
     pub kind: &'static str,
-    /// The campaign before it.
+    /// The campaign before the transition.
     pub before: &'a CampaignRecord,
-    /// The campaign as it was asked for.
+    /// The requested state of the campaign.
     pub target: &'a CampaignRecord,
-    /// What was counted.
+    /// The recounted rows, with their digest.
     pub recount: &'a Recount,
-    /// Whether that is what the campaign says.
+    /// Whether the recount agrees with the campaign's counters and digest.
     pub agrees: bool,
-    /// Why, in words for people.
+    /// The reason, for people.
     pub reason: &'a str,
-    /// Seconds that the phase will take.
+    /// The estimated duration of the phase, in seconds.
     pub estimated_seconds: f64,
 }
 
-/// `campaign.phase.transition`, all fifteen fields and what makes it a checkpoint.
+/// A `campaign.phase.transition`: all fifteen fields, and the members that make it a checkpoint.
 pub fn transition(now: Moment, campaign: &CampaignId, it: &Transition<'_>) -> Draft {
     let after = if it.agrees { it.target } else { it.before };
-    // What an error recovery goes back to: the campaign before, or where this is one, after it.
+    // The state for a rollback: the campaign before the transition. For an error recovery: the campaign after
+    // it.
     let rollback = if it.kind == ERROR_RECOVERY { after } else { it.before };
     let data = json!({
         "campaignId": campaign.as_str(),

@@ -1,8 +1,8 @@
-//! What can be done with a campaign: create it, configure its phases, start, pause and resume them,
-//! take one back, delete it.
+//! The operations on a campaign: create it, configure its phases, start, pause and resume them, roll one
+//! back, give the campaign to another owner, delete it.
 //!
-//! Every operation reads, decides and appends on condition that nothing changed in between; if
-//! something did, it decides again. So check and change are one step, on any log.
+//! Every operation reads, decides, and appends on the condition that nothing changed in between. If something
+//! changed, it decides again. So the check and the change are one step on any log.
 
 pub mod demo;
 pub mod drafts;
@@ -21,22 +21,22 @@ pub use refusal::Refusal;
 pub use request::{Caller, Completed, Key, Operation, RequestContext, view};
 use request::{Decision, OperationSpec};
 
-/// The most rows a campaign may have.
+/// The most rows of a campaign.
 pub const ROWS_MAX: u64 = 1_000_000;
 
 /// A campaign to be created.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewCampaign {
-    /// Its id; one is made up otherwise.
+    /// Its id; generated if absent.
     pub campaign_id: Option<String>,
     /// Its name.
     pub name: String,
-    /// How names are made.
+    /// The pattern of the domain names.
     pub pattern: Option<String>,
-    /// How many.
+    /// The number of rows.
     pub count: u64,
-    /// What everything follows from.
+    /// The seed from which all simulated results follow.
     pub seed: Option<u64>,
     /// Rows per second.
     pub rate: Option<u64>,
@@ -48,7 +48,8 @@ impl Operation<'_> {
     /// Creates a campaign.
     ///
     /// # Errors
-    /// [`Code::InvalidBody`], [`Code::InvalidCampaignId`], [`Code::ExpectedStateMismatch`] if it exists.
+    /// [`Code::InvalidBody`], [`Code::InvalidCampaignId`], [`Code::ExpectedStateMismatch`] if the campaign
+    /// exists.
     pub fn create(self, new: &NewCampaign, default_rate: u64) -> Result<Completed, Refusal> {
         let Self { hub, now, campaign, .. } = self;
         if let Some(answer) = self.answered()? {
@@ -83,7 +84,7 @@ impl Operation<'_> {
         }
     }
 
-    /// Moves a campaign into a phase: `configured`, or straight to `in_progress`.
+    /// Moves a campaign into the next phase, with status `configured` or directly `in_progress`.
     ///
     /// # Errors
     /// [`Code::IllegalTransition`], [`Code::PrerequisitesNotMet`], [`Code::ExpectedStateMismatch`],
@@ -111,13 +112,14 @@ impl Operation<'_> {
         })
     }
 
-    /// The rows counted anew; none if the state moved on since it was looked at.
+    /// Counts the rows again; `None` if the state changed since it was read.
     fn recount(self, view: &View) -> Result<Option<Recount>, Refusal> {
         let recount = self.hub.log().recount(self.campaign)?.ok_or(LogError::UnknownCampaign)?;
         Ok((recount.head.number == view.head.number).then_some(recount))
     }
 
-    /// A transition from one record to another. If the integrity check failed, that is announced instead.
+    /// A transition between two records. If the integrity check failed, the failed transition is announced
+    /// instead.
     fn weighed(
         self,
         kind: &'static str,
@@ -139,7 +141,7 @@ impl Operation<'_> {
         Decision::Announce(draft, Refusal::new(Code::IntegrityCheckFailed, message))
     }
 
-    /// Starts a phase: the one the campaign is in and configured for, or the next one.
+    /// Starts a phase: the present one if the campaign is configured for it, or the next one.
     ///
     /// # Errors
     /// As [`Self::transition`].
@@ -155,7 +157,7 @@ impl Operation<'_> {
         self.set_status(&from, Status::InProgress, Some(phase))
     }
 
-    /// Pauses the phase under way.
+    /// Pauses the running phase.
     ///
     /// # Errors
     /// As [`Self::transition`].
@@ -171,7 +173,7 @@ impl Operation<'_> {
         self.set_status(&[Status::Paused], Status::InProgress, None)
     }
 
-    /// Gives a campaign to another owner. Whoever had it follows it no more.
+    /// Gives a campaign to another owner. The former owner stops receiving it.
     ///
     /// # Errors
     /// [`Code::ExpectedStateMismatch`], [`Code::UnknownCampaign`].
@@ -186,8 +188,8 @@ impl Operation<'_> {
         })
     }
 
-    /// Deletes a campaign: its last event. Its id stays taken, and its log stays for those who have not
-    /// heard of it yet.
+    /// Deletes a campaign with its last event. The id stays in use, and the log stays for the clients that
+    /// have not received this event yet.
     ///
     /// # Errors
     /// [`Code::ExpectedStateMismatch`], [`Code::UnknownCampaign`].
@@ -252,7 +254,7 @@ fn illegal(record: &CampaignRecord, to: &str) -> Refusal {
     Refusal::new(Code::IllegalTransition, message)
 }
 
-/// The phases that campaigns go through here, in their order.
+/// The phases of this server's campaigns, in order.
 const PHASES: [Phase; 4] =
     [Phase::DomainGeneration, Phase::DnsValidation, Phase::HttpKeywordValidation, Phase::Analysis];
 
@@ -261,7 +263,7 @@ fn next(phase: Phase) -> Option<Phase> {
     PHASES.windows(2).find(|pair| pair[0] == phase).map(|pair| pair[1])
 }
 
-/// Checks what a phase needs, and tells how many items it will have.
+/// Checks the prerequisites of a phase and returns its number of items.
 fn prerequisites(
     record: &CampaignRecord,
     to: Phase,
@@ -279,7 +281,7 @@ fn prerequisites(
     }
 }
 
-/// Whether the counters of the phase that ends, and the number of rows, are what the rows say.
+/// Whether the counters of the ending phase, and the number of rows, match the recounted rows.
 fn counters_agree(before: &CampaignRecord, settings: &Settings, recount: &Recount) -> bool {
     let counted = runner::counted(before.phase, settings, &recount.tally);
     let counts = |it: &PhaseCounters| {
@@ -288,7 +290,7 @@ fn counters_agree(before: &CampaignRecord, settings: &Settings, recount: &Recoun
     counts(&counted) == counts(&before.counters) && before.total_domain_count == recount.count
 }
 
-/// The name of the one transaction that a transition is.
+/// The transaction name of a transition into a phase.
 pub const fn transaction_name(to: Phase) -> &'static str {
     match to {
         Phase::DnsValidation => "DNS_Phase_Transition",

@@ -1,19 +1,19 @@
-//! Why something is not done.
+//! The reasons for which an operation is refused.
 
 use campaign_sync::protocol::Code;
 
 use crate::log::LogError;
 
-/// Why an operation was not done.
+/// A refused operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// From the closed list.
+    /// One of the closed list of codes.
     pub code: Code,
-    /// For people.
+    /// The reason, for people.
     pub message: String,
-    /// The HTTP status, where it is not the one of the code.
+    /// The HTTP status, if it differs from that of the code.
     pub status: Option<u16>,
-    /// When to come back.
+    /// The time after which the client may try again, in milliseconds.
     pub retry_after_ms: Option<u64>,
 }
 
@@ -23,7 +23,7 @@ impl Refusal {
         Self { code, message: message.into(), status: None, retry_after_ms: None }
     }
 
-    /// A refusal for a time.
+    /// A refusal because of a rate limit.
     pub fn too_many(message: &str, retry_after_ms: u64) -> Self {
         let retry_after_ms = Some(retry_after_ms);
         Self { retry_after_ms, ..Self::new(Code::RateLimited, message) }
@@ -42,7 +42,7 @@ impl From<LogError> for Refusal {
 }
 
 impl From<serde_json::Error> for Refusal {
-    /// For what we write ourselves; what others write is judged where it is read.
+    /// An error of this server's own JSON. Requests are validated where they are parsed.
     fn from(error: serde_json::Error) -> Self {
         Self::new(Code::Internal, error.to_string())
     }

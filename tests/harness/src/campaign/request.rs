@@ -1,4 +1,5 @@
-//! Deciding on a request: once, on the state that it finds, and filed whatever becomes of it.
+//! Deciding a request: each request is decided once, on the state at that moment. The audit trail records
+//! every outcome.
 
 use campaign_sync::protocol::campaign::CampaignRecord;
 use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
@@ -11,55 +12,55 @@ use crate::hub::Hub;
 use crate::log::state::record_json;
 use crate::log::{ACCEPTED, Appended, Draft, LogError, RowQuery, Transaction, View};
 
-/// Decisions taken anew because the log moved on, before giving up.
+/// The most decisions per request that are repeated because the log changed in between.
 const ATTEMPTS_MAX: u32 = 1_000;
 
-/// What comes along with a request.
+/// The context of a request.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestContext {
-    /// `phase`, or `phase/status`: refuse unless the campaign is there.
+    /// `phase`, or `phase/status`: the request is refused unless the campaign is in this state.
     #[serde(alias = "expected_state")]
     pub expected_state: Option<String>,
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: Option<String>,
-    /// Whose request it is.
+    /// The identity behind the request.
     #[serde(skip)]
     pub by: Caller,
 }
 
-/// Whose request it is.
+/// The identity behind a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// The user's name; none for what the server does by itself.
+    /// The user's name; `None` for the server's requests.
     pub user: Option<String>,
-    /// Who owns what they create; none for the operator.
+    /// The owner of the campaigns that the user creates; `None` for the operator.
     pub owns: Option<String>,
-    /// Names the request, so that it is done once however often it comes.
+    /// The idempotency key. A request with the same key is executed once.
     pub key: Option<Key>,
 }
 
-/// The name of a request, chosen by who asks.
+/// The idempotency key of a request, chosen by the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// The name.
+    /// The key.
     pub name: String,
-    /// What is asked under that name.
+    /// A fingerprint of the request that the key belongs to.
     pub fingerprint: String,
 }
 
 impl RequestContext {
-    /// `manual`, or `automatic` where the server asks itself.
+    /// `manual`, or `automatic` for a request of the server.
     pub(super) const fn kind(&self) -> &'static str {
         if self.by.user.is_some() { "manual" } else { "automatic" }
     }
 
-    /// Refuses unless the campaign is in the state that was expected.
+    /// Refuses the request unless the campaign is in the expected state.
     pub(super) fn expects(&self, record: &CampaignRecord) -> Result<(), Refusal> {
-        let Some(wanted) = &self.expected_state else { return Ok(()) };
-        let (phase, status) = match wanted.split_once('/') {
+        let Some(expected) = &self.expected_state else { return Ok(()) };
+        let (phase, status) = match expected.split_once('/') {
             Some((phase, status)) => (phase, Some(status)),
-            None => (wanted.as_str(), None),
+            None => (expected.as_str(), None),
         };
         let there = phase == record.phase.as_str()
             && status.is_none_or(|status| status == record.status.as_str());
@@ -71,31 +72,31 @@ impl RequestContext {
     }
 }
 
-/// What is asked for, as the transaction log files it.
+/// A requested operation, as the audit trail records it.
 pub(super) struct OperationSpec<'a> {
     pub(super) name: &'static str,
     pub(super) kind: &'static str,
-    /// The phase and status asked for, given the record as it is.
+    /// The target phase and status, computed from the present record.
     pub(super) to: &'a dyn Fn(&CampaignRecord) -> (Phase, Status),
 }
 
-/// An operation on a campaign: where, when, and who wants it how.
+/// An operation on a campaign.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation<'a> {
-    /// Where campaigns are.
+    /// The hub of the log.
     pub hub: &'a Hub,
-    /// When.
+    /// The moment of the request.
     pub now: Moment,
-    /// Which one.
+    /// The campaign.
     pub campaign: &'a CampaignId,
-    /// What came along.
+    /// The context of the request.
     pub order: &'a RequestContext,
 }
 
-/// The campaign after an operation, and the event that brought it there.
+/// The campaign after an operation, and the event that changed it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Completed {
-    /// The record, as it goes over the wire.
+    /// The record in its wire form.
     pub record: Value,
     /// The event's number.
     pub number: u64,
@@ -104,7 +105,7 @@ pub struct Completed {
 }
 
 impl Completed {
-    /// What an append led to, which the log is told.
+    /// The result of an append. It is also logged.
     pub(super) fn of(asked: &OperationSpec<'_>, campaign: &CampaignId, appended: Appended) -> Self {
         tracing::info!(
             event = "transaction",
@@ -123,18 +124,18 @@ impl Completed {
     }
 }
 
-/// What an operation decided on a view.
+/// The decision of an operation, based on a view.
 pub(super) enum Decision {
-    /// The state moved on while it looked.
+    /// The state changed while the operation read it.
     Retry,
-    /// It is done by this event.
+    /// The operation is executed by this event.
     Append(Draft),
-    /// It is refused, and this event announces that.
+    /// The operation is refused, and this event announces the refusal.
     Announce(Draft, Refusal),
 }
 
 impl Operation<'_> {
-    /// What the transaction log files of it.
+    /// The audit entry of this operation.
     pub(super) fn entry(
         self,
         asked: &OperationSpec<'_>,
@@ -159,8 +160,8 @@ impl Operation<'_> {
         }
     }
 
-    /// Reads, decides, appends; once more whenever something else was appended in between. What was
-    /// asked under the same key before is not done again: it gets the same answer.
+    /// Reads, decides and appends. If another event was appended in between, it starts again. A request with
+    /// a known idempotency key is not executed again: it gets the recorded answer.
     pub(super) fn decide(
         self,
         asked: &OperationSpec<'_>,
@@ -190,8 +191,8 @@ impl Operation<'_> {
                             eventId = before.head.event_id,
                             code = refusal.code.as_str(),
                         );
-                        // The key may have been taken meanwhile, here or at another server: what is filed
-                        // under it is the answer.
+                        // Another request may have used the key in the meantime, here or on another server.
+                        // The answer recorded for the key counts.
                         return self.answered()?.unwrap_or(Err(refusal));
                     }
                 };
@@ -222,7 +223,7 @@ impl Operation<'_> {
         Err(Refusal::new(Code::Internal, "the campaign changes too fast"))
     }
 
-    /// The answer that was given to the request of that key before, if it was.
+    /// The recorded answer of an earlier request with the same key, if there is one.
     pub(super) fn answered(self) -> Result<Option<Result<Completed, Refusal>>, Refusal> {
         let Some(key) = &self.order.by.key else { return Ok(None) };
         let Some(audit_entry) = self.hub.log().audit_entry(self.campaign, &key.name)? else {
@@ -251,7 +252,7 @@ fn note(hub: &Hub, asked: &OperationSpec<'_>, result: &'static str) {
 /// A campaign without its rows.
 ///
 /// # Errors
-/// [`Code::UnknownCampaign`], for one that has been deleted too.
+/// [`Code::UnknownCampaign`], also for a deleted campaign.
 pub fn view(hub: &Hub, campaign: &CampaignId) -> Result<View, Refusal> {
     let view = hub.log().view(campaign, &RowQuery::NONE)?;
     let living = view.filter(|view| !view.state.deleted);

@@ -1,4 +1,4 @@
-//! `error_recovery`: a phase that went wrong is taken back.
+//! `error_recovery`: rolls a failed phase back.
 
 use campaign_sync::protocol::campaign::CampaignRecord;
 use campaign_sync::protocol::{Phase, Status};
@@ -8,20 +8,20 @@ use super::request::{Decision, OperationSpec};
 use super::runner::counted;
 use super::{Completed, Operation, PHASES, Refusal, illegal, next};
 
-/// The name of the one transaction that it is.
+/// The name of the transaction.
 const TRANSACTION: &str = "Error_Recovery_Transition";
 
 impl Operation<'_> {
-    /// Takes a campaign back to the end of the phase before, out of a phase that is not completed.
+    /// Moves a campaign from a phase that is not completed back to the end of the phase before.
     ///
-    /// What is restored is what the transition out of that phase kept as `rollbackData`, counted anew
-    /// from the rows: a phase changes no column but its own. Rows stay, so when the phase is started
-    /// once more, it goes on with those that it has not done.
+    /// Restores the counters of that earlier phase. They equal the `rollbackData` of the transition out of
+    /// it, and are counted from the rows again, because a phase changes only its own columns. Rows stay. If
+    /// the phase starts again, it continues with the rows that are not done.
     ///
     /// # Errors
     /// As [`Self::transition`].
     pub fn rollback(self) -> Result<Completed, Refusal> {
-        let asked = OperationSpec { name: TRANSACTION, kind: ERROR_RECOVERY, to: &asked_for };
+        let asked = OperationSpec { name: TRANSACTION, kind: ERROR_RECOVERY, to: &target_state };
         self.decide(&asked, |view| {
             let before = &view.state.record;
             let to = phase_before(before)?;
@@ -33,15 +33,15 @@ impl Operation<'_> {
                 total_domain_count: recount.count,
                 ..before.clone()
             };
-            // The counters of a phase under way are behind its rows by what no event has told yet, so
-            // none of them is compared: they are what is taken back.
+            // The rows can be ahead of the counters of the running phase, because progress events come later.
+            // So the counters are not compared; the rollback discards them anyway.
             let agrees = recount.agrees() && before.total_domain_count == recount.count;
             Ok(self.weighed(asked.kind, (before, target), &recount, agrees, 0.0))
         })
     }
 }
 
-fn asked_for(record: &CampaignRecord) -> (Phase, Status) {
+fn target_state(record: &CampaignRecord) -> (Phase, Status) {
     (phase_before(record).unwrap_or(record.phase), Status::Completed)
 }
 

@@ -1,7 +1,6 @@
-//! The runner: carries out the phases under way, at the rate of each campaign.
+//! The runner: executes the running phases, at the rate of each campaign.
 //!
-//! It keeps nothing that cannot be counted from the rows, so a server that was killed goes on where
-//! the log ends.
+//! Its whole state can be counted from the rows, so a server that was killed continues at the end of the log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,32 +18,34 @@ use crate::clock::{Clock, Moment};
 use crate::hub::Hub;
 use crate::log::{Draft, LogError, PhaseCounts, Result, Row, RowQuery, Settings, View};
 
-/// How often work is done.
+/// The interval between two steps.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How often progress is told.
+/// The interval between two progress events.
 const PROGRESS_MS: u64 = 500;
 
-/// Up to this many rows per second, every row is an event of its own.
+/// Up to this rate, in rows per second, every row is a separate event.
 const SINGLE_RATE_MAX: u64 = 2_500;
 
-/// The most rows done in one tick: what they take in memory until they are appended, the allocator keeps.
+/// The most rows of one step. They stay in memory until they are appended, and the allocator keeps that
+/// memory.
 const TICK_ROWS_MAX: u64 = 5_000;
 
-/// Where the log is shared, a campaign that another server moves on is left to it, and taken over when
-/// it has not been moved for this long.
+/// On a shared log, a campaign that another server advances is left to that server. This server takes over
+/// when the campaign has not changed for this time.
 const TAKE_OVER_MS: u64 = 1_500;
 
-/// How long a campaign rests whose log failed. It is never given up: nobody would look at it again.
+/// The pause of a campaign after its log failed. The runner never drops such a campaign: nothing would start
+/// it again.
 const REST_MS: u64 = 1_000;
 
-/// How often campaigns are looked for that another server has started.
+/// The interval of the search for campaigns that another server has started.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Asks the runner to look at a campaign.
+/// Wakes the runner for a campaign.
 pub type RunnerHandle = mpsc::UnboundedSender<CampaignId>;
 
-/// Starts the runner, with every campaign that is under way.
+/// Starts the runner with every campaign whose phase is running.
 pub fn spawn(hub: Arc<Hub>, clock: Clock) -> RunnerHandle {
     let (runner, mut kicks) = mpsc::unbounded_channel::<CampaignId>();
     for campaign in hub.log().campaigns().unwrap_or_default() {
@@ -87,7 +88,7 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock) -> RunnerHandle {
     runner
 }
 
-/// One campaign under way.
+/// The work on one campaign.
 #[derive(Debug, Default)]
 struct Work {
     phase: Option<Phase>,
@@ -96,23 +97,23 @@ struct Work {
     owed_rows: f64,
     stepped_ms: u64,
     progress_ms: u64,
-    /// The head after this server's last step, or where another server moved it.
+    /// The head after the last step of this server, or after a step of another server.
     head: u64,
-    /// Until then the campaign is left to the other server.
+    /// Until this time the campaign is left to the other server.
     left_until_ms: u64,
-    /// Until then the log, which failed, is left alone.
+    /// Until this time the runner does not use the log of this campaign, because it failed.
     rests_until_ms: u64,
-    /// It was this server that was asked to look.
+    /// This server was woken for the campaign, so it does not leave the campaign to another server.
     is_kicked: bool,
 }
 
 impl Work {
-    /// The log failed: the rows are counted anew, in a while.
+    /// Pauses the campaign because its log failed. After the pause the rows are counted again.
     const fn rest(&mut self, now: Moment) {
         (self.phase, self.rests_until_ms) = (None, now.monotonic_ms + REST_MS);
     }
 
-    /// Does what is due; `false` when the phase is not under way any more.
+    /// Executes the rows that are due; `false` when the phase is no longer running.
     fn step(&mut self, hub: &Hub, now: Moment, campaign: &CampaignId) -> Result<bool> {
         if now.monotonic_ms < self.rests_until_ms {
             return Ok(true);
@@ -145,7 +146,7 @@ impl Work {
             drafts.push(drafts::status(now, campaign, record.phase, Status::Completed));
         }
         let appended = match hub.append(campaign, view.head.number, &drafts) {
-            // Somebody paused it, or the like: look again next time.
+            // Another request changed the campaign, for example paused it: read it again at the next step.
             Err(LogError::Conflict { .. }) => return Ok(true),
             other => other?,
         };
@@ -161,7 +162,7 @@ impl Work {
         Ok(!complete)
     }
 
-    /// Whether another server is at it. Taken over, the phase is counted anew.
+    /// Whether another server advances the campaign. After a takeover the phase is counted again.
     fn is_left(&mut self, now: Moment, head: u64) -> bool {
         if head != self.head {
             let patience_ms = if self.is_kicked { 0 } else { TAKE_OVER_MS };
@@ -171,7 +172,7 @@ impl Work {
         now.monotonic_ms < self.left_until_ms
     }
 
-    /// Counts anew how far the phase is.
+    /// Counts the progress of the phase again.
     fn begin(&mut self, hub: &Hub, now: Moment, id: &CampaignId, view: &View) -> Result<()> {
         let (phase, settings) = (view.state.record.phase, &view.state.settings);
         let recount = hub.log().recount(id)?.ok_or(LogError::UnknownCampaign)?;
@@ -187,7 +188,7 @@ impl Work {
         Ok(())
     }
 
-    /// How many rows are due by now.
+    /// The number of rows that are due by now.
     fn due(&mut self, now: Moment, rate: u64) -> u64 {
         let elapsed_ms = (now.monotonic_ms - self.stepped_ms).min(1_000);
         self.stepped_ms = now.monotonic_ms;
@@ -199,7 +200,7 @@ impl Work {
         self.counters.processed_items + rows.len() as u64 >= self.counters.total_items
     }
 
-    /// The next rows of the phase, with their outcomes.
+    /// The next rows of the phase, with their results.
     fn rows(&self, hub: &Hub, campaign: &CampaignId, view: &View, due: u64) -> Result<Vec<Row>> {
         let (phase, settings) = (view.state.record.phase, &view.state.settings);
         if matches!(phase, Phase::Setup | Phase::DomainGeneration) {
@@ -263,7 +264,7 @@ pub(super) fn counted(phase: Phase, settings: &Settings, tally: &PhaseCounts) ->
     .with_derived_progress()
 }
 
-/// Counts the rows that have just been done.
+/// Adds the rows of one step to the counters.
 fn count(counters: &mut PhaseCounters, phase: Phase, settings: &Settings, rows: &[Row]) {
     let mut tally = PhaseCounts::default();
     rows.iter().for_each(|row| tally.add(row));
@@ -295,7 +296,7 @@ fn row_drafts(
     rows.chunks(batch as usize).map(event).collect()
 }
 
-/// The columns that a phase sets.
+/// The changed columns of a row in this phase.
 fn change(phase: Phase, row: &Row) -> Value {
     let id = &row.domain_id;
     match phase {

@@ -1,9 +1,9 @@
-//! Made-up domains and outcomes. Everything follows from the campaign's seed and the row's offset, so
-//! that a run that was killed goes on as if nothing had happened.
+//! Simulated domains and results. All of them follow from the campaign's seed and the row's offset, so a run
+//! that was killed continues with the same results.
 
 use campaign_sync::protocol::digest::id_hash;
 
-/// Words for names, those included that careless readers break: umlauts, `&`, `<`.
+/// Words for domain names. Some have characters that careless readers break: umlauts, `&`, `<`.
 const WORDS: &[&str] = &[
     "harbor",
     "müller",
@@ -23,7 +23,7 @@ const WORDS: &[&str] = &[
     "copper",
 ];
 
-/// What the seed says about one row.
+/// The simulated results of one row.
 #[derive(Clone, Copy, Debug)]
 pub struct DomainOutcome {
     seed: u64,
@@ -31,12 +31,12 @@ pub struct DomainOutcome {
 }
 
 impl DomainOutcome {
-    /// The outcome of the row at that offset.
+    /// The results of the row at this offset.
     pub const fn of(seed: u64, offset: u64) -> Self {
         Self { seed, offset }
     }
 
-    /// A number of 0 to `below` − 1, another one for every `purpose`.
+    /// A pseudo-random number from 0 to `below` − 1, independent for every `purpose`.
     fn draw(self, purpose: &str, below: u64) -> u64 {
         id_hash(&format!("{purpose} {} {}", self.seed, self.offset)) % below.max(1)
     }
@@ -54,7 +54,7 @@ impl DomainOutcome {
         )
     }
 
-    /// The row's name: `{word}`, `{letters}` and `{n}` of the pattern are replaced.
+    /// The domain name: `{word}`, `{letters}` and `{n}` of the pattern are replaced.
     pub fn domain(self, pattern: &str) -> String {
         let letters: String = (0..4)
             .map(|place| char::from(b'a' + self.draw(&format!("letter {place}"), 26) as u8))
@@ -66,7 +66,7 @@ impl DomainOutcome {
             .replace("{n}", &self.offset.to_string())
     }
 
-    /// The outcome of DNS validation.
+    /// The result of DNS validation.
     pub fn dns_status(self) -> &'static str {
         match self.draw("dns", 100) {
             0..70 => "resolved",
@@ -76,7 +76,7 @@ impl DomainOutcome {
         }
     }
 
-    /// The outcome of HTTP validation, with the status code if an answer came.
+    /// The result of HTTP validation, with the status code if there is a response.
     pub fn http_status(self) -> (&'static str, Option<i32>) {
         match self.draw("http", 100) {
             0..75 => ("success", Some(200)),
@@ -87,13 +87,13 @@ impl DomainOutcome {
         }
     }
 
-    /// The outcome of the analysis, with its score.
+    /// The result of the analysis, with its score.
     pub fn lead(self) -> (&'static str, f64) {
         let score = self.draw("lead", 1_000) as f64 / 10.0;
         (if score >= 60.0 { "match" } else { "no_match" }, score)
     }
 
-    /// How long a lookup took, in milliseconds.
+    /// The duration of a lookup, in milliseconds.
     pub fn processing_ms(self) -> u64 {
         5 + self.draw("time", 200)
     }

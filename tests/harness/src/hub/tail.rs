@@ -8,19 +8,19 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::followers::Followers;
 use crate::log::{Appended, Event, Head};
 
-/// Bytes of newest events kept per campaign.
+/// The most bytes of newest events cached per campaign.
 const TAIL_BYTES: usize = 1024 * 1024;
 
-/// Bytes of a page of joined events stay under this.
+/// The size limit of a page of joined events, in bytes. Only a single larger event exceeds it.
 pub(super) const PAGE_BYTES: usize = 256 * 1024;
 
-/// Pages kept of newest events per campaign.
+/// The most cached pages of newest events per campaign.
 const RECENT_PAGES: usize = 4;
 
-/// Where a campaign's log ends, and its newest events.
+/// The end of a campaign's log, and its newest events.
 pub(super) struct Tail {
     pub(super) head: Head,
-    /// When that was committed, or was heard of first.
+    /// When the head was committed, or when this server first saw it.
     pub(super) committed: Instant,
     pub(super) owner: Option<String>,
     events: VecDeque<Event>,
@@ -29,37 +29,37 @@ pub(super) struct Tail {
     pub(super) followers: Followers,
 }
 
-/// Events that follow each other, as one frame.
+/// Consecutive events in one frame.
 #[derive(Clone, Debug)]
 pub struct Page {
     pub(super) after: u64,
-    /// The number of the last one.
+    /// The number of the last event.
     pub last: u64,
-    /// When that one was committed, if it is the newest.
+    /// When the last event was committed, if it is the newest of the log.
     pub committed: Option<Instant>,
-    /// Their documents, joined by line feeds. All who write it share it.
+    /// The documents, joined by line feeds. All sockets that send this page share the text.
     pub text: Utf8Bytes,
 }
 
-/// What a cursor finds.
+/// The result of a cursor's read.
 #[derive(Debug)]
 pub enum Next {
-    /// It is at the head.
+    /// The cursor is at the head.
     AtHead,
-    /// The events after it.
+    /// The events after the cursor.
     Page(Page),
-    /// They are only in the log, which was not to be read.
+    /// The events are only in the log, which must not be read now.
     InLog,
-    /// They have been forgotten.
+    /// The events are no longer in the history.
     Gone,
 }
 
-/// How much a cursor wants at once.
+/// The limits of one read.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadLimits {
-    /// A single event, or as many as a page holds.
+    /// Read a single event instead of a full page.
     pub single: bool,
-    /// None beyond this number.
+    /// The last number to read.
     pub until: u64,
 }
 
@@ -70,7 +70,7 @@ impl ReadLimits {
 }
 
 impl Page {
-    /// As many events as are wanted, if they follow.
+    /// A page of the events after `after`, within the limits; `None` if the next event is missing.
     pub(super) fn of<'e>(
         after: u64,
         events: impl IntoIterator<Item = &'e Event>,
@@ -94,19 +94,19 @@ impl Page {
 }
 
 impl Tail {
-    /// The end of a log, of which no event is at hand yet.
+    /// The end of a log, without cached events.
     pub(super) fn at(head: Head, owner: Option<String>) -> Self {
         let (events, pages) = (VecDeque::new(), VecDeque::new());
         let (committed, followers) = (Instant::now(), Followers::default());
         Self { head, committed, owner, events, bytes: 0, pages, followers }
     }
 
-    /// Nobody follows: they can be read from the log.
+    /// Drops the cached events. Without followers, the log is read instead.
     pub(super) fn forget_events(&mut self) {
         (self.events, self.pages, self.bytes) = (VecDeque::new(), VecDeque::new(), 0);
     }
 
-    /// The log was cut or changed without an append.
+    /// Adapts to a log that was truncated or changed without an append.
     pub(super) fn reread(&mut self, head: Head) {
         self.events.retain(|event| event.number >= head.oldest);
         self.pages.clear();
@@ -114,7 +114,7 @@ impl Tail {
         self.head = head;
     }
 
-    /// What comes after a number; none if that is not in memory.
+    /// The events after a number; `None` if they are not in memory.
     pub(super) fn next(&mut self, after: u64, want: ReadLimits) -> Option<Next> {
         if after >= self.head.number {
             return Some(Next::AtHead);
@@ -123,7 +123,8 @@ impl Tail {
         if after + 1 < first {
             return None;
         }
-        // A page that was cut short by the head of its time would make more frames than needed.
+        // A page that ended at an earlier head is used only if it is more than half full. A shorter one would
+        // cause more frames than necessary.
         let is_whole = |page: &&Page| {
             page.after == after
                 && (page.last == self.head.number || page.text.len() > PAGE_BYTES / 2)
@@ -143,7 +144,7 @@ impl Tail {
         Some(Next::Page(page))
     }
 
-    /// Takes what was appended. Kept are only events up to the head without a hole.
+    /// Adds appended events. The cache holds only events up to the head without a gap.
     pub(super) fn extend(&mut self, appended: &Appended) {
         let (events, head) = (&appended.events, &appended.head);
         let first = events.first().map_or(head.number + 1, |event| event.number);

@@ -1,4 +1,4 @@
-//! From a draft to the document that is published: number, chain, hash.
+//! Composes the document of an event from its draft: number, chain, hash.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use campaign_sync::protocol::{CampaignId, EventHash};
 use super::{Draft, Event, Head, Result};
 use crate::keys::{Keyring, Nonce};
 
-/// The end of a log, as far as the next event depends on it.
+/// The part of a log's end on which the next event depends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// The log.
+    /// The epoch of the log.
     pub epoch: String,
     /// The last number.
     pub number: u64,
@@ -20,19 +20,20 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Goes on from there.
+    /// The chain after this head.
     pub fn after(epoch: &str, head: &Head) -> Self {
         Self { epoch: epoch.to_owned(), number: head.number, event_id: head.event_id.clone() }
     }
 
-    /// Composes the next event and moves on to it.
+    /// Composes the next event and advances the chain.
     ///
-    /// The id is the beginning of the hash of the event without its id: two histories that differ
-    /// in any event differ in every id after it, which `previousEventId` then shows. Of an event that
-    /// is sealed, its nonce stands there for what it says: a hash of that would tell who guesses right.
+    /// The event id is the beginning of the hash of the event without its id. So two histories that differ in
+    /// one event have different ids from that event on, and `previousEventId` shows the difference. For a
+    /// sealed event the nonce replaces the content in this hash: a hash of the plain content would confirm a
+    /// correct guess of it.
     ///
     /// # Errors
-    /// [`LogError::Storage`](crate::log::LogError::Storage) if there is no nonce to be had.
+    /// [`LogError::Storage`](crate::log::LogError::Storage) if the system provides no nonce.
     pub fn next(
         &mut self,
         campaign: &CampaignId,
@@ -77,10 +78,10 @@ impl Chain {
     }
 }
 
-/// The type of the events that are checkpoints: they carry the whole record, count and digest.
+/// The type of checkpoint events: they carry the whole record, count and digest.
 pub const TRANSITION: &str = "campaign.phase.transition";
 
-/// Quotes a text of the server's own words, ids and timestamps, which need no escapes.
+/// Quotes a text that needs no escapes: types, ids and timestamps of the server.
 fn quoted(text: &str) -> String {
     format!("\"{text}\"")
 }

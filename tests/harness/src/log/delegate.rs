@@ -1,6 +1,6 @@
-//! Logs that differ from another one in some methods only.
+//! Logs that differ from another log in a few methods only.
 
-/// Implements methods of [`EventLog`](crate::log::EventLog) by those of the log that the method `$inner`
+/// Implements methods of [`EventLog`](crate::log::EventLog) by calling the log that the method `$inner`
 /// returns: `delegate_event_log!(inner: epoch, campaigns, head);`
 #[macro_export]
 macro_rules! delegate_event_log {

@@ -1,33 +1,33 @@
-//! Fault injection: a state that departs from its log.
+//! Fault injection: a state that diverges from its log.
 
 use serde::Deserialize;
 
 use super::Row;
 
-/// How a state departs from its log, as it is asked for.
+/// The requested divergence of a state from its log.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Divergence {
-    /// How many rows.
+    /// The number of rows.
     #[serde(default = "one")]
     pub rows: u64,
-    /// What becomes of them.
+    /// The change of these rows.
     #[serde(default)]
     pub kind: Kind,
-    /// The kept count and digest stay behind, so that the next integrity check fails; without that
-    /// they follow, and only clients can notice.
+    /// With `true`, the stored count and digest do not follow, so the next integrity check fails. With
+    /// `false` they follow, and only clients can notice.
     #[serde(default)]
     pub break_integrity: bool,
 }
 
-/// What becomes of the rows.
+/// The kind of change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Some are changed.
+    /// Existing rows are changed.
     #[default]
     Change,
-    /// More are added.
+    /// Rows are added.
     Insert,
 }
 
@@ -36,7 +36,7 @@ const fn one() -> u64 {
 }
 
 impl Divergence {
-    /// The rows to add: none that any event told of. `count` is how many there are.
+    /// The rows to add; no event contains them. `count` is the present number of rows.
     pub fn strays(self, count: u64) -> impl Iterator<Item = Row> {
         let rows = if self.kind == Kind::Insert { self.rows } else { 0 };
         (count..count + rows).map(|number| Row {
@@ -47,7 +47,7 @@ impl Divergence {
     }
 }
 
-/// The same row with another DNS outcome.
+/// The same row with a different DNS result.
 pub fn changed(row: &Row) -> Row {
     let other = if row.dns_status.as_deref() == Some("timeout") { "error" } else { "timeout" };
     Row { dns_status: Some(other.to_owned()), ..row.clone() }

@@ -1,14 +1,14 @@
-//! Why a log did not do what it was asked for.
+//! The errors of a log.
 
 use campaign_sync::protocol::Code;
 
-/// Why the log did not do it. Nothing has changed.
+/// The reason for which a log operation failed. A failed operation changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
     /// The campaign's last number is not the expected one.
     #[error("conflict: the head is {head}")]
     Conflict {
-        /// The last number that it really has.
+        /// The campaign's actual last number.
         head: u64,
     },
     /// There is no such campaign.
@@ -17,13 +17,13 @@ pub enum LogError {
     /// The event breaks the contract.
     #[error("rejected: {0}")]
     Rejected(Code),
-    /// The medium failed.
+    /// The storage failed.
     #[error("storage: {0}")]
     Storage(String),
 }
 
 impl LogError {
-    /// The medium failed.
+    /// A storage error with the text of `error`.
     pub fn storage(error: impl std::fmt::Display) -> Self {
         Self::Storage(error.to_string())
     }
@@ -35,5 +35,5 @@ impl From<rusqlite::Error> for LogError {
     }
 }
 
-/// What a log does, or why it did not.
+/// The result of a log operation.
 pub type Result<T, E = LogError> = std::result::Result<T, E>;

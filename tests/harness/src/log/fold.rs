@@ -1,4 +1,4 @@
-//! The fold: what an event does to a campaign. The only thing that changes state.
+//! The fold: applies an event to a campaign. Nothing else changes the state.
 
 use campaign_sync::protocol::body::{Body, Progress, StatusChange};
 use campaign_sync::protocol::digest::RowHasher;
@@ -10,21 +10,21 @@ use serde::Deserialize;
 
 use super::{CampaignState, Head, LogError, Result, Row, Settings};
 
-/// The rows of one campaign, wherever they are kept.
+/// The rows of one campaign in some storage.
 pub trait Table {
-    /// The row of that id, with its hash as kept.
+    /// The row with this id, with its stored hash.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     fn get(&mut self, domain_id: &str) -> Result<Option<(Row, u64)>>;
 
-    /// Puts a row in place of the one of its id.
+    /// Inserts a row, or replaces the row with the same id.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     fn put(&mut self, row: &Row, hash: u64) -> Result<()>;
 
-    /// Takes a row away.
+    /// Removes a row.
     ///
     /// # Errors
     /// [`LogError::Storage`].
@@ -36,25 +36,25 @@ pub trait Table {
 pub struct Fold<T> {
     /// The campaign without its rows.
     pub state: CampaignState,
-    /// Its head; the numbers of events are left to whoever writes them.
+    /// Its head. The fold updates the count and the digest; the caller updates the event numbers.
     pub head: Head,
     /// The rows.
     pub table: T,
-    /// Hashes them.
+    /// Computes the row hashes.
     pub hasher: RowHasher,
 }
 
 impl<T: Table> Fold<T> {
-    /// Goes on from there.
+    /// Continues from this head and state.
     pub fn from(head: Head, state: CampaignState, table: T) -> Self {
         Self { head, state, table, hasher: RowHasher::default() }
     }
 
-    /// Folds one event in.
+    /// Folds one event into the campaign.
     ///
     /// # Errors
-    /// [`LogError::Rejected`] for content that breaks the contract; the caller then gives up what it
-    /// has folded so far. [`LogError::Storage`].
+    /// [`LogError::Rejected`] for content that breaks the contract; the caller must then discard everything
+    /// it has folded so far. [`LogError::Storage`].
     pub fn event(&mut self, campaign: &CampaignId, kind: &str, data: &str) -> Result<()> {
         let Some(kind) = EventKind::parse(kind) else { return Ok(()) };
         let body = Body::decode(kind, data, campaign.as_str()).map_err(LogError::Rejected)?;
@@ -163,7 +163,7 @@ impl<T: Table> Fold<T> {
         Ok(())
     }
 
-    /// Settings ride in the event that creates the campaign, as a member that clients ignore.
+    /// Reads the settings from the event that creates the campaign. Clients ignore this member.
     fn settings(&mut self, data: &str) {
         #[derive(Deserialize)]
         struct Carrier {

@@ -1,4 +1,4 @@
-//! Whether what is in a log opens with the keys at hand.
+//! Checks at start-up that a log opens with the present keys.
 
 use campaign_sync::protocol::Code;
 use campaign_sync::protocol::envelope::Envelope;
@@ -6,10 +6,10 @@ use campaign_sync::protocol::envelope::Envelope;
 use super::{EventLog, LogError, Result};
 use crate::keys::{Keyring, open_data};
 
-/// Whether the oldest and the newest event of each campaign open with the keys at hand.
+/// Checks that the oldest and the newest event of each campaign open with the present keys.
 ///
 /// # Errors
-/// [`LogError::Storage`], which says what does not.
+/// [`LogError::Storage`], which names the event that does not open.
 pub fn check_history(log: &dyn EventLog) -> Result<()> {
     let Some(keys) = log.keys() else { return Ok(()) };
     for campaign in log.campaigns()? {

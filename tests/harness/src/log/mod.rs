@@ -1,10 +1,10 @@
-//! The event log: the one place where a campaign changes.
+//! The event log: the only module that changes campaigns.
 //!
-//! State is the fold of the log ([`fold`]): there is no way to change a row or a campaign record but
-//! to append an event, and an implementation stores the event and what it changes in one step. So a
-//! transition *is* its event, a number is never given to something that did not happen, and any log
-//! can take the place of any other: [`sqlite`] is the one that servers run, [`nats`] the one that
-//! several of them share, tests have one in memory, and one suite certifies them all.
+//! State is the fold of the log ([`fold`]). The only way to change a row or a campaign record is to append an
+//! event, and an implementation stores the event and its changes in one step. So a transition *is* its event,
+//! and no number is given to an event that did not happen. The logs are interchangeable: [`sqlite`] is the
+//! log of a single server, [`nats`] is the log that several servers share, tests have one in memory, and one
+//! test suite certifies all of them.
 
 pub mod compose;
 pub mod delegate;
@@ -30,21 +30,21 @@ pub use history::check_history;
 pub use model::{Appended, Draft, Event, Head, Recount, RowQuery, Transaction, View};
 pub use state::{CampaignState, PhaseCounts, Row, Settings};
 
-/// The result of what was done, in the transaction log.
+/// The result of an accepted request in the audit trail.
 pub const ACCEPTED: &str = "accepted";
 
-/// Refusals kept in a campaign's transaction log: whoever may ask may fill no disk by it. The oldest are
-/// forgotten, with their keys.
+/// The most refusals in a campaign's audit trail, so that refused requests cannot fill the disk. The oldest
+/// ones are deleted, with their keys.
 pub const REFUSALS_MAX: u64 = 500;
 
 /// An append-only log per campaign, with the state that it folds into.
 ///
-/// Calls block for as long as the medium takes; drivers call them where blocking is allowed.
+/// Calls block until the storage has answered. Drivers make them only where blocking is allowed.
 pub trait EventLog: Send + Sync + fmt::Debug {
-    /// The identity of this log.
+    /// The epoch of this log.
     fn epoch(&self) -> String;
 
-    /// Every campaign, the deleted ones too, in order of its id.
+    /// The ids of all campaigns, including deleted ones, in ascending order.
     ///
     /// # Errors
     /// [`LogError::Storage`].
@@ -56,72 +56,72 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// [`LogError::Storage`].
     fn head(&self, campaign: &CampaignId) -> Result<Option<Head>>;
 
-    /// Appends events to a campaign whose last number is `expected`, all or none, with what is to be
-    /// filed of them. Number 0 expects a campaign that does not exist yet. When this returns, they
-    /// are durable. A key that something is filed under already is a conflict too, and so are rows that
-    /// are not what was counted.
+    /// Appends events to a campaign whose last number is `expected`, together with their audit entries: all
+    /// of them or none. Number 0 expects a campaign that does not exist yet. When the call returns, the
+    /// events are durable. It is also a conflict if an audit entry with the same key exists, or if the rows
+    /// differ from those counted in a draft.
     ///
     /// # Errors
-    /// All of [`LogError`]; nothing has changed then.
+    /// All of [`LogError`]. Nothing has changed after an error.
     fn append(&self, campaign: &CampaignId, expected: u64, drafts: &[Draft]) -> Result<Appended>;
 
-    /// Events after number `after`, in order, as many as fit in `bytes`, and at least one if there is
+    /// The events after number `after`, in order: as many as fit in `bytes`, but at least one if there is
     /// one.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     fn read(&self, campaign: &CampaignId, after: u64, bytes: usize) -> Result<Vec<Event>>;
 
-    /// The size in bytes of everything after number `after`, which history must reach back to.
+    /// The size in bytes of all events after number `after`. The history must still contain them.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     fn bytes_after(&self, campaign: &CampaignId, after: u64) -> Result<u64>;
 
-    /// The state at one number, with the rows asked for in order of offset and id.
+    /// The state at the head, with the requested rows in order of offset and id.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>>;
 
-    /// Counts the rows anew.
+    /// Counts the rows again, with their digest.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     fn recount(&self, campaign: &CampaignId) -> Result<Option<Recount>>;
 
-    /// The digests of the 256 buckets, and the number whose state they are.
+    /// The digests of the 256 buckets, and the number that they describe.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     fn buckets(&self, campaign: &CampaignId) -> Result<Option<(u64, Box<Buckets>)>>;
 
-    /// The transaction log of a campaign, in order.
+    /// The audit trail of a campaign, in order.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     fn transactions(&self, campaign: &CampaignId) -> Result<Vec<Transaction>>;
 
-    /// Files what was refused, and forgets the oldest refusals beyond [`REFUSALS_MAX`], as an append does
-    /// that files one. Does nothing if something is filed under its key already.
+    /// Adds a refused request to the audit trail. Deletes the oldest refusals beyond [`REFUSALS_MAX`], as an
+    /// append with a refusal does. Does nothing if there is already an entry with the same key.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()>;
 
-    /// What is filed under that key.
+    /// The entry of the audit trail with this key.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     fn audit_entry(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>>;
 
-    /// Forgets the events up to number `to`. Their effect stays in the state.
+    /// Deletes the events up to number `to`. Their effects stay in the state.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<()>;
 
-    /// Called every few seconds, for what a log does beside writing.
+    /// Runs periodic work of the log, such as maintenance. Called every few seconds.
     ///
     /// # Errors
     /// [`LogError::Storage`].
@@ -129,25 +129,25 @@ pub trait EventLog: Send + Sync + fmt::Debug {
         Ok(())
     }
 
-    /// The keys that seal its events, if they are sealed.
+    /// The keys that seal the events, if the log is sealed.
     fn keys(&self) -> Option<&Keyring> {
         None
     }
 
-    /// Fault injection: changes or adds rows behind the log's back; tells how many.
+    /// Fault injection: changes or adds rows without an event. Returns their number.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64>;
 
-    /// Where several servers share the log: tells `observer` of everything that is appended, by
-    /// whichever of them, in order, before [`EventLog::append`] returns. `false`, without ever
-    /// calling it, where all appends are our own.
+    /// Reports every append of every server to `observer`, if several servers share the log: in order, and
+    /// before [`EventLog::append`] returns. Returns `false` and never calls `observer` if only this server
+    /// appends.
     fn set_listener(&self, observer: Observer) -> bool {
         drop(observer);
         false
     }
 }
 
-/// Hears of what was appended. It may read the log, but not append.
+/// Receives appended events. It may read the log, but must not append.
 pub type Observer = Box<dyn Fn(&CampaignId, &Appended) + Send + Sync>;

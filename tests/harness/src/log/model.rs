@@ -1,4 +1,4 @@
-//! What goes into a log and comes out of it: events, states, and entries of the transaction log.
+//! The types of a log's input and output: events, states, and entries of the audit trail.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::state::{CampaignState, PhaseCounts, Row, record_json};
 
-/// What happened, before it has a number.
+/// An event before it has a number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
     /// The event's type.
@@ -16,9 +16,9 @@ pub struct Draft {
     pub timestamp: String,
     /// The event's `data`, as the JSON text that will be published.
     pub data: String,
-    /// What the transaction log files with it, in the same transaction.
+    /// The entry of the audit trail that the same transaction writes.
     pub audit_entry: Option<Transaction>,
-    /// What the rows must say before it, counted again in the same transaction.
+    /// The expected rows before the event. The same transaction counts the rows again and compares them.
     pub counted: Option<Recount>,
 }
 
@@ -27,34 +27,34 @@ pub struct Draft {
 pub struct Event {
     /// Its number.
     pub number: u64,
-    /// The complete document, as first published and for ever after.
+    /// The complete document, as first published. It never changes.
     pub document: Arc<str>,
 }
 
-/// Where a campaign's log ends, and what the state is there.
+/// The end of a campaign's log, with count and digest of the state there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The last number.
     pub number: u64,
     /// The last event's id.
     pub event_id: String,
-    /// The oldest number that is still there; `number + 1` when none is.
+    /// The oldest number in the history; `number + 1` if the history is empty.
     pub oldest: u64,
-    /// Rows.
+    /// The number of rows.
     pub domains_count: u64,
     /// Digest of the rows.
     pub domains_digest: Digest,
 }
 
 impl Head {
-    /// Number and id of the last event.
+    /// The number and the id of the last event.
     pub fn at(&self) -> (u64, &str) {
         (self.number, &self.event_id)
     }
 }
 
 impl Default for Head {
-    /// Before the first event.
+    /// The head before the first event.
     fn default() -> Self {
         Self {
             number: 0,
@@ -66,45 +66,45 @@ impl Default for Head {
     }
 }
 
-/// What an append led to.
+/// The result of an append.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Appended {
-    /// The events, numbered.
+    /// The numbered events.
     pub events: Vec<Event>,
-    /// The head after the last of them.
+    /// The head after the last event.
     pub head: Head,
-    /// The campaign after the last of them.
+    /// The campaign after the last event.
     pub state: CampaignState,
 }
 
 /// A campaign's state at one number, read in one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
-    /// The number whose state this is.
+    /// The head that the state belongs to.
     pub head: Head,
     /// The record and the settings.
     pub state: CampaignState,
-    /// The rows that were asked for.
+    /// The requested rows.
     pub rows: Vec<Row>,
-    /// How many rows match the filter, those beyond the limit included.
+    /// The number of rows that match the filter, including those beyond the limit.
     pub matching: u64,
 }
 
-/// The rows counted one by one, beside what is kept incrementally.
+/// A count of all rows, independent of the incremental count and digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recount {
-    /// Where the log stood.
+    /// The head at the moment of the count.
     pub head: Head,
-    /// Rows counted.
+    /// The number of rows.
     pub count: u64,
-    /// Digest of their columns, every hash computed anew.
+    /// The digest of the rows, with every row hash computed again.
     pub digest: Digest,
-    /// How far the phases are.
+    /// The progress of the phases.
     pub tally: PhaseCounts,
 }
 
 impl RowQuery {
-    /// No rows at all.
+    /// No rows.
     pub const NONE: Self = Self {
         skip: 0,
         limit: Some(0),
@@ -118,61 +118,61 @@ impl RowQuery {
 }
 
 impl Recount {
-    /// Whether what was counted is what is kept: the integrity check of a transition.
+    /// Whether the recount equals the stored count and digest: the integrity check of a transition.
     pub fn agrees(&self) -> bool {
         (self.count, self.digest) == (self.head.domains_count, self.head.domains_digest)
     }
 }
 
-/// Which rows a reader wants.
+/// A filter and a range of rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowQuery {
-    /// Leave out that many.
+    /// The number of matching rows to skip.
     pub skip: u64,
-    /// At most that many; none for all.
+    /// The most rows to return; `None` for all.
     pub limit: Option<u64>,
-    /// Only of these digest buckets.
+    /// Only rows of these digest buckets.
     pub buckets: Option<Vec<u8>>,
-    /// Only with this text in the name.
+    /// Only rows with this text in the domain name.
     pub search: Option<String>,
-    /// Only with this DNS outcome.
+    /// Only rows with this DNS result.
     pub dns_status: Option<String>,
-    /// Only with this HTTP outcome.
+    /// Only rows with this HTTP result.
     pub http_status: Option<String>,
-    /// Only from this offset on.
+    /// Only rows from this offset on.
     pub from_offset: Option<i64>,
-    /// Only rows that have not passed this phase yet, and should.
+    /// Only rows that are due for this phase and have not passed it yet.
     pub awaiting: Option<Phase>,
 }
 
-/// One entry of the transaction log: somebody asked for something, and this is what became of it. What
-/// was accepted is filed with its event, in one transaction; what was refused, alone.
+/// One entry of the audit trail: a request and its result. An accepted request is recorded in the same
+/// transaction as its event, a refused request alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Transaction {
-    /// For example `DNS_Phase_Transition`.
+    /// The name, for example `DNS_Phase_Transition`.
     pub name: String,
-    /// Who asked.
+    /// The name of the caller; `server` for the server itself.
     pub who: String,
-    /// When.
+    /// The time, RFC 3339, UTC.
     pub timestamp: String,
-    /// Phase and status before it, as `phase/status`.
+    /// The phase and status before the request, as `phase/status`.
     pub from: String,
-    /// Phase and status asked for.
+    /// The requested phase and status.
     pub to: String,
-    /// `manual`, `automatic` or `error_recovery`; another word for what is no phase transition.
+    /// `manual`, `automatic` or `error_recovery`; another name for a request that is not a phase transition.
     pub kind: String,
-    /// Why, in the words of who asked.
+    /// The reason, in the caller's words.
     pub reason: String,
     /// `accepted`, or the code of the refusal.
     pub result: String,
-    /// The refusal in words.
+    /// The refusal, for people.
     pub message: Option<String>,
-    /// Names the request, for when it is repeated; unique within the campaign.
+    /// The idempotency key of the request; unique within the campaign.
     pub key: Option<String>,
-    /// What was asked under that key.
+    /// The fingerprint of the request with this key.
     pub fingerprint: Option<String>,
-    /// The event's number. Set by the log, like all that follows.
+    /// The event's number. The log sets this field and all following ones.
     pub sequence_number: Option<u64>,
     /// The event's id.
     pub event_id: Option<String>,
@@ -181,7 +181,7 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// Completes an entry with what its event, of that number and id, led to.
+    /// Completes an entry with the number and id of its event, and with the record after it.
     pub fn complete(
         &self,
         campaign: &CampaignId,

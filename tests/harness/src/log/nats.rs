@@ -5,13 +5,12 @@
 //!              ▲                                                       │
 //!              └──────────────── reads are local ──────────────────────┘
 //! ```
-//! Each campaign is one subject of the stream, each append one message of it (`batch`), or several
-//! that count as one when the last is there. A publication names the subject's last message, so of
-//! two servers that race one is refused. What decides, though, is the order of the stream: everyone
-//! folds it (`feed`) by the same rule, a batch that is not the campaign's next never happened, and
-//! whoever published learns from its own fold what became of it. So a lost acknowledgement, a new
-//! leader, or a refusal that did not happen change nothing. The decision record says more:
-//! `docs/decisions/0018-a-stream-is-judged-by-its-fold.md`.
+//! Each campaign is one subject of the stream. Each append is one message (`batch`), or several messages that
+//! count as one when the last of them has arrived. A publication names the subject's last message, so if two
+//! servers race, the stream refuses one of them. But the order of the stream decides: all servers fold it
+//! (`feed`) by the same rule. A batch that does not continue the campaign is void, and a publisher learns the
+//! outcome from its own fold. So a lost acknowledgement, a new leader, or a false report of a refusal changes
+//! nothing. `docs/decisions/0018-let-the-fold-decide-which-publications-count.md` gives the reasons.
 
 pub(super) mod batch;
 mod bridge;
@@ -42,13 +41,13 @@ use bridge::{Bridge, StreamEnd};
 use shared::{Outcome, Shared};
 use timing::CLUSTER_TIMEOUT;
 
-/// How long a question about a campaign that is not known here waits for the stream.
-const UNKNOWN_PATIENCE: Duration = Duration::from_secs(2);
+/// The timeout of a query about a campaign that is unknown to this server.
+const UNKNOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Images and refusals published anew because the campaign moved on, before giving up.
+/// The most publications of an image or a refusal that are repeated because the campaign changed.
 const ATTEMPTS_MAX: u32 = 100;
 
-/// The log in one stream, with a copy of it to read from.
+/// A log in one stream, with a local copy for reads.
 #[derive(Debug)]
 pub struct NatsLog {
     bridge: Bridge,
@@ -58,10 +57,10 @@ pub struct NatsLog {
 }
 
 impl NatsLog {
-    /// Opens the stream on these servers (`host:port`), creating it if need be, and reads it to its
-    /// end. `new_epoch` is the identity that a new stream gets; with `renew` an existing one gets it
-    /// too, as after a restore: no other server may be running then. `cache` is the file of the copy.
-    /// With `keys`, everything in the stream is sealed.
+    /// Opens the stream on these servers (`host:port`), creates it if necessary, and reads it to its end. A
+    /// new stream gets the epoch `new_epoch`. With `renew`, an existing stream gets it, too, for example
+    /// after a restore; no other server may run at that time. `cache` is the file of the copy. With `keys`,
+    /// everything in the stream is sealed.
     ///
     /// # Errors
     /// [`LogError::Storage`].
@@ -94,7 +93,7 @@ impl NatsLog {
         Ok(log)
     }
 
-    /// Documents of a former epoch are never replayed.
+    /// Truncates the history of every campaign: documents of a former epoch are never replayed.
     fn forget_history(&self) -> Result<()> {
         for campaign in self.campaigns()? {
             self.truncate(&campaign, u64::MAX - 1)?;
@@ -110,12 +109,12 @@ impl NatsLog {
         Ok(self.copy().head(campaign)?.map_or(0, |head| head.number))
     }
 
-    /// This server publishes to a campaign one after the other.
+    /// The lock that serialises this server's publications to a campaign.
     fn turn(&self, campaign: &CampaignId) -> Arc<Mutex<()>> {
         lock(&self.turns).entry(campaign.clone()).or_default().clone()
     }
 
-    /// Makes another attempt whenever the campaign moved on meanwhile, until one tells `true`.
+    /// Repeats `attempt` while the campaign changes in between, until it returns `true`.
     fn settle(
         &self,
         campaign: &CampaignId,
@@ -134,7 +133,8 @@ impl NatsLog {
         Err(LogError::Storage("the campaign changes too fast".into()))
     }
 
-    /// Asks `local`; where it knows nothing, once more when the copy has all that the leader has.
+    /// Queries the copy with `local`. If it finds nothing, reads everything that the stream's leader has, and
+    /// queries again.
     fn even_new<T>(
         &self,
         campaign: &CampaignId,
@@ -143,7 +143,7 @@ impl NatsLog {
         if let Some(known) = local()? {
             return Ok(Some(known));
         }
-        let until = Instant::now() + UNKNOWN_PATIENCE;
+        let until = Instant::now() + UNKNOWN_TIMEOUT;
         if self.catch_up(campaign, until)? == 0 { Ok(None) } else { local() }
     }
 }
@@ -181,7 +181,7 @@ impl EventLog for NatsLog {
         self.even_new(campaign, || self.copy().view(campaign, rows))
     }
 
-    /// Published like an event, so that its place among them is the same everywhere.
+    /// Publishes the refusal, so that its position among the events is the same on every server.
     fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()> {
         if self.head(campaign)?.is_none() {
             return Ok(());
@@ -193,13 +193,14 @@ impl EventLog for NatsLog {
         })
     }
 
-    /// Where nothing is known here under that key, the stream's leader is asked first: it may have
-    /// been taken at another server, and what was answered there is the answer.
+    /// If the copy has no entry with this key, reads everything that the stream's leader has: another server
+    /// may have recorded an answer for the key.
     fn audit_entry(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>> {
         self.even_new(campaign, || self.copy().audit_entry(campaign, key))
     }
 
-    /// Publishes the whole state first; only when every copy can begin there, older messages go.
+    /// Publishes an image of the whole state first. Older messages are purged only when every copy can begin
+    /// at the image.
     fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<()> {
         self.settle(campaign, |until| {
             let last = self.shared.last_of(campaign);
@@ -215,7 +216,7 @@ impl EventLog for NatsLog {
             let transactions = self.copy().transactions(campaign)?;
             let image = Image::new(campaign, view, oldest, transactions, &events);
             let body = Body::Image(Box::new(image));
-            // A refusal that was filed meanwhile moves no number, and is not in the image.
+            // A refusal recorded in the meantime does not change the number, but is missing from the image.
             if self.shared.last_of(campaign) != last {
                 return Ok(false);
             }
@@ -226,7 +227,7 @@ impl EventLog for NatsLog {
         })
     }
 
-    /// Only the copy of this server changes.
+    /// Changes only the copy of this server.
     fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64> {
         self.copy().diverge(campaign, how)
     }

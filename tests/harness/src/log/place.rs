@@ -1,4 +1,4 @@
-//! Where a server's log is, as it is told at its start.
+//! The place of a server's log, as given at start-up.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;

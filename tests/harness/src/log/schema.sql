@@ -1,4 +1,4 @@
--- The event log and the state that it folds into. Both change in the same transaction, always.
+-- The event log, and the state that it folds into. Both always change in the same transaction.
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS campaigns (
@@ -41,8 +41,8 @@ CREATE TABLE IF NOT EXISTS domains (
 
 CREATE INDEX IF NOT EXISTS domains_in_order ON domains (campaign_id, offset_index, domain_id);
 
--- `document` is what was published, byte for byte; `end_byte` counts the bytes of the campaign's
--- whole log up to and including it, so that the size of any replay is one subtraction.
+-- `document` is the published document, byte for byte. `end_byte` is the size of the campaign's whole log up
+-- to and including this event, so the size of any replay is one subtraction.
 CREATE TABLE IF NOT EXISTS events (
     campaign_id TEXT NOT NULL,
     sequence_number INTEGER NOT NULL,
@@ -53,8 +53,8 @@ CREATE TABLE IF NOT EXISTS events (
     UNIQUE (campaign_id, sequence_number)
 );
 
--- Who asked for what, and what became of it. What was accepted is written with its event; `record`
--- is the campaign after it. A request that is repeated under its key is answered from here.
+-- The audit trail: requests and their results. An accepted request is written together with its event, and
+-- `record` is the campaign after it. A repeated request with the same key is answered from here.
 CREATE TABLE IF NOT EXISTS transaction_log (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     campaign_id TEXT NOT NULL,
@@ -75,5 +75,5 @@ CREATE TABLE IF NOT EXISTS transaction_log (
     UNIQUE (campaign_id, key)
 );
 
--- The oldest refusals are forgotten; what was accepted is not looked at for that.
+-- Used to delete the oldest refusals without reading the accepted requests.
 CREATE INDEX IF NOT EXISTS refusals ON transaction_log (campaign_id, id) WHERE result <> 'accepted';

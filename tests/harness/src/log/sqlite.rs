@@ -1,8 +1,8 @@
-//! The log that servers run: SQLite, embedded.
+//! The log of a single server: embedded SQLite.
 //!
-//! One writer, and a pool of readers that never wait for it (write-ahead log). `synchronous = FULL`:
-//! an append that has returned survives the death of the process and of the machine. The events and
-//! everything they change are one transaction.
+//! One writer, and a pool of readers that never wait for it (write-ahead log). With `synchronous = FULL`, an
+//! append that has returned survives a crash of the process and of the machine. The events and all their
+//! changes are one transaction.
 
 mod append;
 mod backup_detection;
@@ -33,10 +33,10 @@ use crate::lock::lock;
 use append::Composer;
 use within::within;
 
-/// The form of the tables. Databases of every released form can be opened.
+/// The version of the tables. Databases of every released version can be opened.
 const FORM: i64 = 1;
 
-/// The log in one database file.
+/// A log in one database file.
 #[derive(Debug)]
 pub struct SqliteLog {
     path: PathBuf,
@@ -44,16 +44,16 @@ pub struct SqliteLog {
     keys: Option<Arc<Keyring>>,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
-    /// Whether there is a mark beside it that a restored backup is noticed by.
+    /// Whether a mark file lies beside the database, which reveals a restored backup.
     marked: bool,
-    /// Whether something was written since the last tick.
+    /// Whether there was a write since the last tick.
     written: AtomicBool,
-    /// Nobody else has the database open as a server of its own.
+    /// The lock file. No other server has the database open while this file is open.
     _held: File,
 }
 
 impl Drop for SqliteLog {
-    /// So that a backup of any moment before is behind.
+    /// Advances the generation, so that every earlier backup is behind.
     fn drop(&mut self) {
         if self.marked {
             let _noticed_less_well = backup_detection::advance(&lock(&self.writer), &self.path);
@@ -62,13 +62,12 @@ impl Drop for SqliteLog {
 }
 
 impl SqliteLog {
-    /// Opens the database, creating it if need be. `new_epoch` is the identity that a new database
-    /// gets; with `renew` an existing one gets it too, and so does one that is seen to be a backup
-    /// put in place again.
+    /// Opens the database, and creates it if necessary. A new database gets the epoch `new_epoch`. An
+    /// existing one gets it with `renew`, or if it is detected as a restored backup.
     ///
     /// # Errors
-    /// [`LogError::Storage`], also for a database of an unknown form, and for one that another
-    /// process has open.
+    /// [`LogError::Storage`], also for a database of an unknown version, and for one that another process has
+    /// open.
     pub fn open(path: &Path, new_epoch: &str, renew: bool) -> Result<Self> {
         let held = lock::acquire(path)?;
         let writer = connect(path)?;
@@ -77,7 +76,7 @@ impl SqliteLog {
             tracing::warn!(event = "backup_restored", database = %path.display());
         }
         if !renew && foreign {
-            // Being restored gives it another epoch, but does not begin or end sealing.
+            // A restored backup gets another epoch, but the restore must not begin or end sealing.
             let present = epoch(&writer, new_epoch, false)?;
             check_epoch(&present, is_sealed(new_epoch))?;
         }
@@ -99,14 +98,14 @@ impl SqliteLog {
         }
     }
 
-    /// The same log, whose events are sealed from here on.
+    /// The same log. Events are sealed with these keys from now on.
     #[must_use]
     pub fn sealed_by(mut self, keys: Option<Arc<Keyring>>) -> Self {
         self.keys = keys;
         self
     }
 
-    /// What events of this log are composed with.
+    /// The composer of this log's events.
     fn composer(&self) -> Composer<'_> {
         Composer { epoch: &self.epoch, keys: self.keys.as_deref() }
     }
@@ -128,7 +127,7 @@ impl SqliteLog {
         Ok(result)
     }
 
-    /// Runs `work` in one write transaction, which is committed unless it fails.
+    /// Runs `work` in one write transaction. Commits unless `work` fails.
     fn writing<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
         let mut writer = lock(&self.writer);
         let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -160,8 +159,8 @@ fn create(on: &Connection) -> Result<()> {
     Ok(on.pragma_update(None, "user_version", FORM)?)
 }
 
-/// The identity of the log. A renewed log begins after what is there: the events of the former one
-/// carry the former epoch, and are replayed to nobody.
+/// The epoch of the log. A renewed log begins after the present events: they carry the former epoch and are
+/// never replayed.
 fn epoch(on: &Connection, new: &str, renew: bool) -> rusqlite::Result<String> {
     let tx = on.unchecked_transaction()?;
     let verb = if renew { "REPLACE" } else { "IGNORE" };

@@ -1,4 +1,4 @@
-//! What a campaign's log folds into: a record, settings, rows.
+//! The state that a campaign's log folds into: a record, settings, rows.
 
 use campaign_sync::protocol::campaign::{CampaignRecord, PhaseCounters};
 use campaign_sync::protocol::digest::{RowFields, RowHasher};
@@ -9,32 +9,32 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Row {
-    /// Stable id.
+    /// The stable id.
     pub domain_id: String,
-    /// Its name.
+    /// The domain name.
     pub domain: String,
-    /// Place in the generated sequence.
+    /// The position in the generated sequence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<i64>,
-    /// Outcome of DNS validation.
+    /// The result of DNS validation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns_status: Option<String>,
-    /// Outcome of HTTP validation.
+    /// The result of HTTP validation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_status: Option<String>,
-    /// HTTP status code.
+    /// The HTTP status code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_status_code: Option<i32>,
-    /// Outcome of the analysis.
+    /// The result of the analysis.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lead_status: Option<String>,
-    /// Score of the analysis.
+    /// The score of the analysis.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lead_score: Option<f64>,
 }
 
 impl Row {
-    /// The hash of its columns.
+    /// The hash of the columns, docs/PROTOCOL.md, chapter 11.
     pub fn hash(&self, hasher: &mut RowHasher) -> u64 {
         hasher.hash(&RowFields {
             domain_id: &self.domain_id,
@@ -49,22 +49,22 @@ impl Row {
     }
 }
 
-/// What a campaign was created with. Travels in the first event, so that it too is part of the fold.
+/// The settings of a campaign. The first event carries them, so they are part of the fold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
-    /// How names are made: `{word}`, `{n}` and `{letters}` are replaced.
+    /// The pattern of the domain names: `{word}`, `{n}` and `{letters}` are replaced.
     pub pattern: String,
-    /// How many.
+    /// The number of rows.
     pub count: u64,
-    /// What the names and all outcomes follow from.
+    /// The seed from which names and results follow.
     pub seed: u64,
     /// Rows per second.
     pub rate: u64,
-    /// Rows per event; none lets the rate decide.
+    /// Rows per event; `None` lets the rate decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<u64>,
-    /// Whose campaign it is; none for the operator's.
+    /// The owner of the campaign; `None` for the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
 }
@@ -87,20 +87,20 @@ pub struct CampaignState {
     pub deleted: bool,
 }
 
-/// How many rows have passed which phase, counted from the rows.
+/// The number of rows that have passed each phase, counted from the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PhaseCounts {
-    /// Rows.
+    /// All rows.
     pub rows: u64,
-    /// Rows with a DNS outcome.
+    /// Rows with a DNS result.
     pub dns_done: u64,
-    /// Rows that resolved.
+    /// Rows whose domain resolved.
     pub resolved: u64,
-    /// Rows with an HTTP outcome.
+    /// Rows with an HTTP result.
     pub http_done: u64,
     /// Rows that were fetched.
     pub fetched: u64,
-    /// Rows with an outcome of the analysis.
+    /// Rows with an analysis result.
     pub analysed: u64,
     /// Rows that are leads.
     pub leads: u64,
@@ -119,7 +119,7 @@ impl PhaseCounts {
     }
 }
 
-/// The record as it goes over the wire.
+/// The record in its wire form.
 pub fn record_json(campaign_id: &str, record: &CampaignRecord) -> Value {
     let counters = &record.counters;
     let mut value = json!({
@@ -142,7 +142,7 @@ pub fn record_json(campaign_id: &str, record: &CampaignRecord) -> Value {
     value
 }
 
-/// Counters as `rollbackData` carries them.
+/// The counters in the form of `rollbackData`.
 pub fn counters_json(counters: &PhaseCounters) -> Value {
     json!({
         "totalItems": counters.total_items,

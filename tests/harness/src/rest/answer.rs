@@ -1,4 +1,4 @@
-//! What REST answers look like: JSON, with the position it belongs to; or one coded error.
+//! The form of REST answers: JSON with the position that it describes, or one coded error.
 
 use axum::Json;
 use axum::http::{HeaderName, StatusCode, header};
@@ -10,22 +10,22 @@ use serde_json::{Value, json};
 use crate::campaign::Refusal;
 use crate::hub::Hub;
 
-/// The header that says which position a body describes.
+/// The header with the position that a body describes.
 pub const POSITION: HeaderName = HeaderName::from_static("campaign-position");
 
-/// A handler's outcome.
+/// The result of a handler.
 pub type Answer = Result<Response, Refusal>;
 
-/// A body that belongs to no single position.
+/// A body that describes no single position.
 pub fn plain(body: &impl Serialize) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// A body that describes a campaign as it is after exactly that event, by its number and id; sealed
-/// where everything is. `route` is the word of the seal for the route.
+/// A body that describes a campaign after exactly the event with this number and id. It is sealed if the
+/// server has keys. `route` names the route in the seal.
 ///
 /// # Errors
-/// [`Code::Internal`] if it is to be sealed and cannot be.
+/// [`Code::Internal`] if the body must be sealed and sealing fails.
 pub fn positioned(
     hub: &Hub,
     id: &CampaignId,
@@ -38,7 +38,7 @@ pub fn positioned(
     Ok(([(POSITION, position)], body).into_response())
 }
 
-/// The body sealed, where everything is.
+/// The sealed body, or `None` if the server has no keys.
 ///
 /// # Errors
 /// As [`positioned`].
@@ -84,7 +84,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The refusal while the other servers of a shared log cannot be reached about sessions.
+/// The refusal for session requests while the cluster of a shared log cannot be reached.
 pub(super) fn unavailable() -> Refusal {
     let message = "the servers that share the log cannot be reached";
     Refusal { status: Some(503), ..Refusal::new(Code::Internal, message) }

@@ -1,4 +1,4 @@
-//! `/api/v2/auth`: sessions.
+//! `/api/v2/auth`: sessions of users.
 
 use std::sync::Arc;
 
@@ -15,22 +15,22 @@ use crate::access::{Identity, LoginError};
 use crate::app::App;
 use crate::campaign::Refusal;
 
-/// What a login takes.
+/// The body of a login.
 #[derive(Deserialize)]
 pub(super) struct Credentials {
     user: String,
     password: String,
-    /// Wants a token to send in `connection_init` and `Authorization`, instead of a cookie.
+    /// Request a token for `connection_init` and `Authorization` instead of a cookie.
     #[serde(default)]
     bearer: bool,
 }
 
-/// `POST /auth/login`: begins a session. A page gets it as a cookie that scripts cannot read; whoever
-/// asks for a bearer token gets that, and no cookie.
+/// `POST /auth/login`: begins a session. A page receives it as a cookie that scripts cannot read. A client
+/// that requests a bearer token receives the token and no cookie.
 ///
 /// # Errors
-/// [`Code::Unauthorized`], [`Code::RateLimited`], [`Code::InvalidBody`]; 503 if the other servers of
-/// a shared log cannot be told.
+/// [`Code::Unauthorized`], [`Code::RateLimited`], [`Code::InvalidBody`]; 503 if the cluster of a shared log
+/// cannot be reached.
 pub(super) async fn login(
     State(app): State<Arc<App>>,
     Body(Credentials { user, password, bearer }): Body<Credentials>,
@@ -58,10 +58,10 @@ pub(super) async fn login(
     Ok(response)
 }
 
-/// `POST /auth/logout`: ends the session; its sockets are told and closed.
+/// `POST /auth/logout`: ends the session. Its sockets are notified and closed.
 ///
 /// # Errors
-/// 503 if the other servers of a shared log cannot be told.
+/// 503 if the cluster of a shared log cannot be reached.
 pub async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer {
     if let Some((token, _)) = given(&headers) {
         app.sessions.logout(&token).await.map_err(|_| unavailable())?;
@@ -74,7 +74,7 @@ pub async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer {
 /// `DELETE /auth/sessions/{user}`: ends all sessions of a user; for the operator.
 ///
 /// # Errors
-/// [`Code::Forbidden`]; 503 if the other servers of a shared log cannot be told.
+/// [`Code::Forbidden`]; 503 if the cluster of a shared log cannot be reached.
 pub async fn revoke(
     State(app): State<Arc<App>>,
     Path(user): Path<String>,

@@ -1,4 +1,4 @@
-//! Work that may block.
+//! Blocking work of handlers.
 
 use campaign_sync::protocol::Code;
 
@@ -6,10 +6,10 @@ use crate::app::App;
 use crate::campaign::Refusal;
 use crate::hub::Hub;
 
-/// Runs `work` where it may block.
+/// Runs `work` on a thread that may block.
 ///
 /// # Errors
-/// What `work` fails with.
+/// The refusals of `work`.
 pub(super) async fn blocking<T: Send + 'static>(
     app: &App,
     work: impl FnOnce(&Hub) -> Result<T, Refusal> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Who asks, and under which idempotency key.
+//! The identity and the idempotency key of a request.
 
 use std::sync::Arc;
 
@@ -19,24 +19,24 @@ use crate::app::App;
 use crate::campaign::{self, Key, Refusal};
 use crate::log::LogError;
 
-/// The header that names a request.
+/// The header with the idempotency key.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// The longest name.
+/// The longest idempotency key, in bytes.
 const KEY_BYTES_MAX: usize = 128;
 
-/// The largest body of a request.
+/// The largest body of a request, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// The cookie of a session.
+/// The name of the session cookie.
 pub const COOKIE: &str = "campaign-sync-session";
 
-/// Who asks, taken from what [`identify`] found.
+/// The caller of a request, as [`identify`] determined it.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Who it is.
+    /// The caller's identity.
     pub identity: Identity,
-    /// As the transaction log has it.
+    /// The caller as the audit trail records it.
     pub by: campaign::Caller,
 }
 
@@ -49,8 +49,9 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Finds out who asks, whether they may, and whether the campaign of the route exists for them. Reads
-/// the whole body, for an idempotency key names what is asked.
+/// Identifies the caller, checks whether the request is allowed, and checks whether the campaign of the route
+/// exists for the caller. Reads the whole body, because an idempotency key belongs to one request with its
+/// body.
 pub async fn identify(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     match identified(&app, request).await {
         Ok(request) => next.run(request).await,
@@ -91,7 +92,7 @@ async fn authenticated(
     let unknown = || Refusal::new(Code::Unauthorized, "the session or token is missing or wrong");
     let identity = app.sessions.identify(token).await.map_err(|_| unavailable())?;
     let identity = identity.ok_or_else(unknown)?;
-    // A browser sends cookies by itself, so what changes something must say which page it is from.
+    // A browser sends cookies with requests of any page, so a change by cookie must name its origin.
     let cookie = matches!((&given, &identity), (Some((_, true)), Identity::User(_)));
     if cookie && !method.is_safe() && !headers.contains_key(header::ORIGIN) {
         return Err(Refusal::new(Code::Forbidden, "a change by cookie must name its origin"));
@@ -104,7 +105,7 @@ async fn authenticated(
     Ok(identity)
 }
 
-/// The token that came along, and whether as a cookie.
+/// The token of a request, and whether it came in a cookie.
 pub fn given(headers: &HeaderMap) -> Option<(String, bool)> {
     let text = |name| headers.get(name).and_then(|it| it.to_str().ok());
     if let Some(token) = text(header::AUTHORIZATION).and_then(|it| it.strip_prefix("Bearer ")) {
@@ -123,6 +124,6 @@ fn key(headers: &HeaderMap, user: &str, asked: &str) -> Result<Option<Key>, Refu
         return Err(Refusal::new(Code::InvalidBody, message));
     }
     let fingerprint = format!("{:016x}", id_hash(asked));
-    // Nobody gets the answer to somebody else's request.
+    // The key includes the user, so no user gets the answer to another user's request.
     Ok(Some(Key { name: format!("{user}/{name}"), fingerprint }))
 }

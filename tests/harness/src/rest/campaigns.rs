@@ -1,4 +1,4 @@
-//! `/api/v2/campaigns`: reading campaigns, and moving them on.
+//! `/api/v2/campaigns`: reads campaigns and executes operations on them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +23,10 @@ use crate::log::state::record_json;
 use crate::log::{LogError, RowQuery, View};
 use crate::snapshots::SnapshotPurpose;
 
-/// How long a reader who asks for a position waits for it.
+/// The longest wait for a requested position.
 const BEHIND_WAIT: Duration = Duration::from_secs(2);
 
-/// Rows per page, where the reader does not say, and at most.
+/// Rows per page: the default, and the maximum.
 const PAGE_ROWS: (u64, u64) = (100, 10_000);
 
 /// `GET /campaigns`
@@ -61,7 +61,7 @@ pub async fn create(
     caller: Caller,
     Body(new): Body<NewCampaign>,
 ) -> Answer {
-    // The same request under the same key means the same campaign.
+    // A request with the same idempotency key gets the same campaign id.
     let made_up = || match &caller.by.key {
         Some(key) => format!("c-{:016x}", id_hash(&key.name)),
         None => format!("c-{:016x}", rand::random::<u64>()),
@@ -84,7 +84,7 @@ pub async fn one(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) -> A
     .await
 }
 
-/// `DELETE /campaigns/{id}`: answers with the campaign as it last was.
+/// `DELETE /campaigns/{id}`: answers with the last state of the campaign.
 ///
 /// # Errors
 /// Those of [`Operation::delete`]; [`Code::InvalidCampaignId`], [`Code::InvalidBody`].
@@ -97,7 +97,7 @@ pub async fn delete(
     operate(&app, id, caller, order, |it| it.delete()).await
 }
 
-/// Who is to own a campaign.
+/// The new owner of a campaign.
 #[derive(Debug, Deserialize)]
 pub struct OwnerUpdate {
     owner: Option<String>,
@@ -108,7 +108,7 @@ pub struct OwnerUpdate {
 /// `PUT /campaigns/{id}/owner`
 ///
 /// # Errors
-/// Those of [`Operation::give`]; [`Code::InvalidCampaignId`], [`Code::InvalidBody`].
+/// Those of [`Operation::set_owner`]; [`Code::InvalidCampaignId`], [`Code::InvalidBody`].
 pub async fn set_owner(
     State(app): State<Arc<App>>,
     Id(id): Id,
@@ -162,8 +162,8 @@ pub async fn snapshot(State(app): State<Arc<App>>, Id(id): Id, reading: Reading)
     blocking(&app, read).await
 }
 
-/// `GET /campaigns/{id}/transitions`: who asked for which transition, and what became of it; of a
-/// deleted campaign, too.
+/// `GET /campaigns/{id}/transitions`: the audit trail of a campaign: requests and their results. Includes
+/// deleted campaigns.
 ///
 /// # Errors
 /// [`Code::UnknownCampaign`], [`Code::InvalidCampaignId`].
@@ -204,18 +204,18 @@ pub async fn transitions(State(app): State<Arc<App>>, Id(id): Id, reading: Readi
 /// Those of [`Operation::transition`]; [`Code::NotFound`] for an action that does not exist.
 pub async fn act(
     State(app): State<Arc<App>>,
-    Path((_, word)): Path<(String, String)>,
+    Path((_, name)): Path<(String, String)>,
     Id(id): Id,
     caller: Caller,
     Body(order): Body<RequestContext>,
 ) -> Answer {
     let unknown = || Refusal::new(Code::NotFound, "there is no such action");
-    operate(&app, id, caller, order, action(&word).ok_or_else(unknown)?).await
+    operate(&app, id, caller, order, action(&name).ok_or_else(unknown)?).await
 }
 
-/// What may be done with a campaign, by the word of its route.
-fn action(word: &str) -> Option<fn(Operation<'_>) -> Result<Completed, Refusal>> {
-    Some(match word {
+/// The operation on a campaign that the last segment of the route names.
+fn action(name: &str) -> Option<fn(Operation<'_>) -> Result<Completed, Refusal>> {
+    Some(match name {
         "start" => |it| it.start(Phase::DomainGeneration),
         "configure-dns" => |it| it.transition(Phase::DnsValidation, Status::Configured),
         "configure-http" => |it| it.transition(Phase::HttpKeywordValidation, Status::Configured),
@@ -230,7 +230,7 @@ fn action(word: &str) -> Option<fn(Operation<'_>) -> Result<Completed, Refusal>>
     })
 }
 
-/// Performs an operation, lets the runner know, and answers with the campaign after it.
+/// Executes an operation, wakes the runner, and answers with the campaign after it.
 async fn operate(
     app: &Arc<App>,
     id: CampaignId,
@@ -255,8 +255,8 @@ async fn operate(
     positioned(&app.context.hub, &id, (done.number, &done.event_id), route::CHANGE, &body)
 }
 
-/// Answers with a campaign as it is at `min_position` or later, if the reader asks for one. Everything
-/// that takes as long as there are rows is done where it may block, the writing of the answer too.
+/// Answers with the state of a campaign, at `min_position` or later if the request names one. Work
+/// proportional to the number of rows runs on a blocking thread, including the serialisation of the answer.
 async fn answer(
     app: &Arc<App>,
     id: CampaignId,
@@ -274,7 +274,7 @@ async fn answer(
     blocking(app, read).await
 }
 
-/// Waits until the log is as far as the reader asks for.
+/// Waits until the log has reached the requested position.
 async fn reach(app: &Arc<App>, id: &CampaignId, reading: &Reading) -> Result<(), Refusal> {
     let Some(least) = reading.min_position.as_deref() else { return Ok(()) };
     let (epoch, number) = min_position(least)?;

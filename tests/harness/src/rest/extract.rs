@@ -1,4 +1,4 @@
-//! Reading requests: what a handler names among its arguments is checked before it begins.
+//! Extractors: the arguments of a handler are validated before the handler runs.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
@@ -35,7 +35,7 @@ pub async fn id_of<S: Send + Sync>(
     id.map(|(_, id)| campaign_id(id)).transpose()
 }
 
-/// Checks an id before it becomes anything else.
+/// Validates a campaign id.
 ///
 /// # Errors
 /// [`Code::InvalidCampaignId`].
@@ -43,7 +43,7 @@ pub fn campaign_id(text: &str) -> Result<CampaignId, Refusal> {
     CampaignId::new(text).map_err(|code| Refusal::new(code, "campaign ids are [A-Za-z0-9_-]{1,64}"))
 }
 
-/// A body of JSON, whatever its type is called. No body is an empty object.
+/// A JSON body of any content type. An empty body counts as an empty object.
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
@@ -62,7 +62,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// The query of the reading routes.
+/// The query parameters of the reading routes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Reading {
@@ -74,7 +74,7 @@ pub struct Reading {
     pub(super) dns_status: Option<String>,
     #[serde(rename = "httpStatus")]
     pub(super) http_status: Option<String>,
-    /// Of the audit trail everything that was asked for, not transitions alone.
+    /// Include all requests of the audit trail, not only transitions.
     pub(super) all: bool,
 }
 

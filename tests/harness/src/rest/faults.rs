@@ -1,4 +1,4 @@
-//! `/api/v2/faults`: the switches of fault injection.
+//! `/api/v2/faults`: controls fault injection.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,7 +18,7 @@ use crate::campaign::Refusal;
 use crate::faults::{Faults, Settings};
 use crate::log::{Divergence, LogError};
 
-/// The switches, where the server was started with them.
+/// The fault injection of a server that was started with it.
 #[derive(Debug)]
 pub struct Switches(Arc<Faults>);
 
@@ -39,7 +39,7 @@ pub async fn get(Switches(faults): Switches) -> Answer {
     Ok(plain(&json!(faults.settings())))
 }
 
-/// `POST /faults`: replaces the settings; what is not mentioned is off.
+/// `POST /faults`: replaces the settings. A setting that the body omits is off.
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::InvalidBody`].
@@ -57,7 +57,7 @@ pub async fn set(
     Ok(plain(&json!(settings)))
 }
 
-/// `POST /faults/cut`: every socket dies, without a close frame.
+/// `POST /faults/cut`: cuts every socket without a close frame.
 ///
 /// # Errors
 /// [`Code::NotFound`].
@@ -65,7 +65,7 @@ pub async fn cut(Switches(faults): Switches) -> Answer {
     Ok(plain(&json!({"cut": faults.cut()})))
 }
 
-/// `POST /faults/kill`: the process dies on the spot, a moment after the answer.
+/// `POST /faults/kill`: aborts the process shortly after the answer.
 ///
 /// # Errors
 /// [`Code::NotFound`].
@@ -77,17 +77,17 @@ pub async fn kill(_: Switches) -> Answer {
     Ok(plain(&json!({"killed": true})))
 }
 
-/// Which history is cut, and how many events stay.
+/// The campaign whose history is truncated.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Truncate {
     campaign_id: String,
-    /// Newest events to keep.
+    /// The number of newest events to keep.
     #[serde(default)]
     keep: u64,
 }
 
-/// `POST /faults/truncate`: forgets history but for the newest events.
+/// `POST /faults/truncate`: deletes all history except the newest events.
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::InvalidBody`], [`Code::UnknownCampaign`].
@@ -106,7 +106,7 @@ pub async fn truncate(
     Ok(plain(&json!({"oldestSequenceNumber": oldest.await?})))
 }
 
-/// Which rows are changed behind the log's back, and how.
+/// The campaign whose rows are changed without an event.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Diverge {
@@ -115,7 +115,7 @@ pub struct Diverge {
     how: Divergence,
 }
 
-/// `POST /faults/diverge`: changes rows behind everybody's back.
+/// `POST /faults/diverge`: changes rows without an event.
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::InvalidBody`], [`Code::UnknownCampaign`].

@@ -26,12 +26,13 @@ use crate::app::App;
 use crate::campaign::Refusal;
 use crate::socket;
 
-/// What the page may do: run its own scripts and WebAssembly, talk to this server, nothing else.
+/// The content security policy of the page: it may run its own scripts and WebAssembly and connect to this
+/// server, and nothing else.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
      img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; \
      frame-ancestors 'none'";
 
-/// Everything under `/api`, health, and the page if there is one.
+/// The router of everything below `/api`, of health, and of the page if there is one.
 pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
     let rest = Router::new()
         .route("/campaigns", get(campaigns::list).post(campaigns::create))
@@ -48,7 +49,7 @@ pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
         .route("/faults/diverge", post(faults::diverge))
         .route("/auth/sessions/{user}", delete(auth::revoke))
         .layer(from_fn_with_state(app.clone(), caller::identify));
-    // A socket authorises itself by its cookie, or by what it says first.
+    // A socket is authorised by its cookie, or by its first message.
     let api = rest
         .route("/ws", get(socket::upgrade))
         .route("/auth/login", post(auth::login))
@@ -65,7 +66,7 @@ pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
         None => router.fallback(not_found),
         Some(directory) => router.merge(page_of(directory)),
     };
-    // Whoever watches over a server asks it by its address, not by its name.
+    // Monitoring queries a server by its address, so these routes accept any host.
     router
         .layer(from_fn_with_state(origin, origin::check))
         .route("/healthz", get(operations::health))
@@ -74,7 +75,7 @@ pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
         .with_state(app)
 }
 
-/// The files of the page; an address that is none of them is one of the page's own.
+/// The files of the page. Any other path serves `index.html`, so that the page can route it.
 fn page_of(directory: &Path) -> Router<Arc<App>> {
     let index = ServeFile::new(directory.join("index.html"));
     let header =

@@ -1,4 +1,4 @@
-//! What whoever runs the server looks at: health, readiness, metrics.
+//! The routes for operators: health, readiness, metrics.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +17,7 @@ use super::blocking::blocking;
 use crate::app::App;
 use crate::campaign::Refusal;
 
-/// The routes of the loopback port.
+/// The routes of the metrics port.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
@@ -36,16 +36,16 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
     plain(&json!({"status": "ok", "epoch": app.context.hub.epoch()}))
 }
 
-/// `GET /readyz`: it should be sent clients, for the log can be read and it is not about to end.
+/// `GET /readyz`: the server can take clients: its log can be read, and it is not draining.
 ///
 /// # Errors
-/// As 503: [`Code::Behind`] while it drains, [`Code::Internal`] where the log fails.
+/// With status 503: [`Code::Behind`] while the server drains, [`Code::Internal`] if the log fails.
 pub async fn ready(State(app): State<Arc<App>>) -> Answer {
     if *app.draining.borrow() {
         return Err(Refusal::new(Code::Behind, "the server is draining"));
     }
     let asked = blocking(&app, |hub| {
-        // One that nobody has: where the log is shared, its leader is asked for it.
+        // The id of no campaign. On a shared log this queries the stream's leader.
         let nobodys = CampaignId::new(&format!("{:032x}", rand::random::<u128>()));
         let nobodys = nobodys.map_err(|code| Refusal::new(code, "no campaign"))?;
         Ok(hub.log().head(&nobodys)?)

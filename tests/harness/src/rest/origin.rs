@@ -1,5 +1,4 @@
-//! What every request must pass: the right host, the right origin, and headers on the way out that let
-//! a page do little.
+//! Checks of every request (host and origin), and headers of every response that restrict pages.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use campaign_sync::protocol::Code;
 
 use crate::campaign::Refusal;
 
-/// The hosts and origins that are ours. They are compared whole, never in part.
+/// The accepted hosts and origins. They are compared as a whole.
 #[derive(Clone, Debug)]
 pub struct OriginPolicy {
     hosts: Vec<String>,
@@ -20,8 +19,9 @@ pub struct OriginPolicy {
 }
 
 impl OriginPolicy {
-    /// For a server behind these origins; without any, for one on loopback. One that is open to
-    /// everybody there keeps its own beside them: a page of development has another port.
+    /// The policy of a server behind these origins. Without origins, loopback hosts with the port of the
+    /// server are accepted. A server without authentication accepts these in addition to `origins`, because
+    /// the page of a development server has another port.
     pub fn new(origins: &[String], listening: SocketAddr, open: bool) -> Self {
         let mut origins = origins.to_vec();
         if open || origins.is_empty() {
@@ -33,7 +33,7 @@ impl OriginPolicy {
         Self { hosts: origins.iter().filter_map(host).collect(), origins }
     }
 
-    /// Whether a page of ours may send its cookie over plain HTTP: only where it has to.
+    /// Whether the session cookie is `Secure`: if all origins begin with `https://`.
     pub fn is_secure(&self) -> bool {
         self.origins.iter().all(|origin| origin.starts_with("https://"))
     }
@@ -51,7 +51,7 @@ impl OriginPolicy {
     }
 }
 
-/// Lets a request in, or not.
+/// Passes a request on if its host and origin are accepted.
 pub async fn check(
     State(origin): State<Arc<OriginPolicy>>,
     request: Request,
@@ -63,7 +63,8 @@ pub async fn check(
     }
 }
 
-/// What no answer goes without. The page brings a policy of its own; all else may do nothing.
+/// Adds security headers to every response. The page sets a separate content security policy; other responses
+/// may load nothing.
 pub async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();

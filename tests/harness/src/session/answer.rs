@@ -1,5 +1,5 @@
-//! Answers that describe the state at one number, and so have their place in the stream: right after
-//! the event of that number.
+//! Answers that describe the state at one number. Each is sent at its position in the stream: right after the
+//! event with this number.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::clock::Moment;
 use crate::log::{LogError, Result};
 use crate::snapshots::{Snapshot, SnapshotPurpose};
 
-/// What is answered, and after which number.
+/// An answer, and the number after which it is sent.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) ask: Ask,
@@ -24,12 +24,12 @@ pub(super) struct Answer {
 enum Said {
     /// The `data` of the digests.
     Digest(String),
-    /// Rows, and their next part.
+    /// A snapshot of some rows, and its next part.
     Rows(Arc<Snapshot>, u64),
 }
 
 impl Answer {
-    /// Answers from the state at the head. Blocks.
+    /// Prepares the answer from the state at the head. Blocks.
     ///
     /// # Errors
     /// [`LogError::Storage`], [`LogError::UnknownCampaign`].
@@ -41,7 +41,7 @@ impl Answer {
         Ok(Self { ask, at, said })
     }
 
-    /// The next frame, and whether it is the last.
+    /// The next frame, and whether it is the last one.
     pub(super) fn next(&mut self, now: Moment) -> (String, bool) {
         let Ask { campaign, request, .. } = &self.ask;
         match &mut self.said {
@@ -69,11 +69,12 @@ fn digest(At { context, .. }: At<'_>, ask: &Ask) -> Result<(u64, Said)> {
     Ok((number, Said::Digest(data.to_string())))
 }
 
-/// None older than the log's head: the socket may have been written that already.
+/// The snapshot must not be older than the log's head, because the socket may already have received that
+/// head.
 fn rows(At { now, context }: At<'_>, ask: &Ask, buckets: &[u8]) -> Result<(u64, Said)> {
     let (hub, campaign) = (&context.hub, &ask.campaign);
     let head = hub.log().head(campaign)?.ok_or(LogError::UnknownCampaign)?;
-    let (wanted, now_ms) = (SnapshotPurpose::Repair(buckets), now.monotonic_ms);
-    let snapshot = context.snapshots.take(hub, campaign, wanted, head.number, now_ms)?;
+    let (purpose, now_ms) = (SnapshotPurpose::Repair(buckets), now.monotonic_ms);
+    let snapshot = context.snapshots.take(hub, campaign, purpose, head.number, now_ms)?;
     Ok((snapshot.head.number, Said::Rows(snapshot, 1)))
 }

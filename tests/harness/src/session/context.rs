@@ -1,4 +1,4 @@
-//! What sessions share with each other and with their drivers.
+//! The state that connections share with each other and with their drivers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,27 +13,28 @@ use crate::clock::Moment;
 use crate::hub::Hub;
 use crate::snapshots::Snapshots;
 
-/// What all sessions of a server share.
+/// The state that all connections of a server share.
 #[derive(Debug)]
 pub struct Context {
-    /// The log and its news.
+    /// The log, and its publication.
     pub hub: Arc<Hub>,
-    /// The snapshots held.
+    /// The cache of snapshots.
     pub snapshots: Snapshots,
-    /// Who may connect.
+    /// Authentication and visibility.
     pub access: Access,
-    /// Silence after which a `pong` is sent unasked.
+    /// Silence on a socket after which the server sends a `pong`, in milliseconds.
     pub heartbeat_ms: u64,
-    /// How patient sessions are.
+    /// Timeouts and limits of delivery.
     pub delivery: Delivery,
-    /// Clients are told to come back after a drain within this time, each at another moment.
+    /// The spread of reconnects after a drain, in milliseconds: each client gets a different time to return
+    /// within it.
     pub drain_spread_ms: u64,
-    /// Set while faults are injected, so that they hit single events.
+    /// Set while faults are injected, so that a fault hits a single event.
     pub one_event_per_frame: AtomicBool,
 }
 
 impl Context {
-    /// The protocol spoken: content is sealed, or it is not.
+    /// The protocol of this server: with sealed content, or without.
     pub(super) fn protocol(&self) -> &'static str {
         if self.hub.log().keys().is_some() { PROTOCOL_V1_SEALED } else { PROTOCOL_V1 }
     }
@@ -43,22 +44,22 @@ impl Context {
     }
 }
 
-/// When and where something is done for a subscription.
+/// The time and the context of work for a subscription.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct At<'c> {
     pub(super) now: Moment,
     pub(super) context: &'c Context,
 }
 
-/// Something to write to the socket.
+/// A frame to write to the socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// One document, or several joined by line feeds.
     pub text: Utf8Bytes,
-    /// Whether it is a control message; otherwise it is events.
+    /// Whether this is a control message. Otherwise it contains events.
     pub control: bool,
-    /// When its newest event was committed, where all before it was written as it came: its driver, who
-    /// has a clock, measures how long that took.
+    /// When the newest event was committed, if the socket had all earlier events. The driver has a clock and
+    /// measures the delivery time with it.
     pub committed: Option<Instant>,
 }
 
@@ -68,20 +69,20 @@ impl Frame {
     }
 }
 
-/// What the driver has to do next.
+/// The next action of the driver.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Write this.
+    /// Write this frame.
     Frame(Frame),
-    /// Send a WebSocket ping, which every client answers by itself.
+    /// Send a WebSocket ping. Every client answers it automatically.
     Ping,
-    /// Close with this code; the session is over.
+    /// Close with this code and reason. The session is over.
     Close(u16, &'static str),
-    /// Hear of all sessions that there are at other servers, tell
+    /// Receive the present sessions of the other servers, report the result with
     /// [`asked`](super::Session::asked), and poll again.
     Ask,
-    /// Ask again where blocking is allowed.
+    /// Poll again on a thread that may block.
     Blocking,
-    /// Nothing until something is received, the wake is called, or the timeout has passed.
+    /// Wait until a message arrives, `wake` is notified, or the timeout has passed.
     Idle,
 }

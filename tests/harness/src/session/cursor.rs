@@ -4,8 +4,8 @@
 //! Idle ──seek──▶ Ahead ──▶ At(n) ◀──last part── Snapshot
 //!   └──────────────────────▲ └──seek, history gone──▲
 //! ```
-//! Everything that the socket carries of a campaign comes from here, in order, so a replay, a
-//! snapshot and live events cannot overtake each other.
+//! A cursor produces everything that the socket carries of a campaign, in order. So a replay, a snapshot and
+//! live events cannot overtake each other.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,22 +22,22 @@ use crate::hub::{Next, ReadLimits};
 use crate::log::{Head, LogError, Result};
 use crate::snapshots::{REPLAY_BYTES_MIN, Snapshot, SnapshotPurpose, Snapshots};
 
-/// How long a position beyond the head is given to come true.
+/// The longest wait for a position beyond the head.
 const AHEAD_MS: u64 = 2_000;
 
-/// Close code of a reader that has fallen behind what is kept.
+/// The close code for a client whose position is before the beginning of the history.
 const LAGGING: u16 = 4409;
 
-/// Where a cursor is.
+/// The state of a cursor.
 #[derive(Debug)]
 enum CursorState {
-    /// No recovery has been asked for yet: nothing is sent.
+    /// The client has not requested recovery yet. Nothing is sent.
     Idle,
-    /// The client knows a number that this log does not have yet.
-    Ahead { wanted: Recover, until_ms: u64 },
+    /// The client has a number that this log has not reached.
+    Ahead { recover: Recover, until_ms: u64 },
     /// Everything up to this number has been written to the socket.
     At(u64),
-    /// A snapshot is being written; `next` is its next part.
+    /// A snapshot is being written. `next` is its next part.
     Snapshot { snapshot: Arc<Snapshot>, next: u64, request: Option<String> },
 }
 
@@ -46,11 +46,11 @@ enum CursorState {
 pub(super) struct Cursor {
     pub(super) campaign: CampaignId,
     place: CursorState,
-    /// Whether there was nothing more to write when it was last looked.
+    /// Whether the last poll found nothing more to write.
     caught_up: bool,
     asks: VecDeque<Ask>,
     answer: Option<Answer>,
-    /// What may be asked of it.
+    /// Limits the requests of this subscription.
     pub(super) requests: Bucket,
 }
 
@@ -60,7 +60,7 @@ impl Cursor {
         Self { campaign, place: CursorState::Idle, caught_up: false, asks, answer: None, requests }
     }
 
-    /// The last number written to the socket; none while there is no such number.
+    /// The last number written to the socket; `None` if the cursor has no position.
     pub(super) const fn written(&self) -> Option<u64> {
         match self.place {
             CursorState::At(number) => Some(number),
@@ -68,7 +68,7 @@ impl Cursor {
         }
     }
 
-    /// When to look again although nothing happened.
+    /// When to poll again without any event, on the monotonic clock.
     pub(super) const fn deadline_ms(&self) -> Option<u64> {
         match self.place {
             CursorState::Ahead { until_ms, .. } => Some(until_ms),
@@ -76,46 +76,46 @@ impl Cursor {
         }
     }
 
-    /// Takes a question about the state, to be answered in its place in the stream.
+    /// Queues a query of the state. It is answered at its position in the stream.
     pub(super) fn ask(&mut self, ask: Ask) {
         self.asks.push_back(ask);
     }
 
-    /// Questions that wait for their answer.
+    /// The number of queued queries.
     pub(super) fn waiting(&self) -> usize {
         self.asks.len()
     }
 
-    /// Seeks, as a recovery request asks. Whatever was being written ends here. Blocks.
+    /// Moves the cursor, as a recovery request asks. Ends everything that was being sent. Blocks.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    pub(super) fn seek(&mut self, at: At<'_>, wanted: Recover) -> Result<Option<String>> {
+    pub(super) fn seek(&mut self, at: At<'_>, recover: Recover) -> Result<Option<String>> {
         self.ask_again();
         self.caught_up = false;
         let (now, hub) = (at.now, &at.context.hub);
         let Some(head) = hub.head(&self.campaign)? else {
             self.place = CursorState::Idle;
-            hub.metrics.recovery(wanted.reason.as_deref(), "unknown_campaign");
-            let request = wanted.request.as_deref();
+            hub.metrics.recovery(recover.reason.as_deref(), "unknown_campaign");
+            let request = recover.request.as_deref();
             return Ok(Some(reply::unknown_campaign(now, &self.campaign, request)));
         };
-        if let Some(resumed) = self.resume(at, &wanted) {
+        if let Some(resumed) = self.resume(at, &recover) {
             return Ok(Some(resumed));
         }
-        let same_log = wanted.epoch.as_deref().is_none_or(|epoch| epoch == hub.epoch());
-        if same_log && wanted.last > head.number {
+        let same_log = recover.epoch.as_deref().is_none_or(|epoch| epoch == hub.epoch());
+        if same_log && recover.last > head.number {
             let until_ms = match self.place {
                 CursorState::Ahead { until_ms, .. } => until_ms,
                 _ => now.monotonic_ms + AHEAD_MS,
             };
             if now.monotonic_ms < until_ms {
-                self.place = CursorState::Ahead { wanted, until_ms };
+                self.place = CursorState::Ahead { recover, until_ms };
                 return Ok(None);
             }
         }
-        let last = wanted.last;
-        let (least, reason) = match (same_log, wanted.prefer) {
+        let last = recover.last;
+        let (least, reason) = match (same_log, recover.prefer) {
             (false, _) => (0, "epoch_changed"),
             (true, _) if last > head.number => (0, "position_ahead"),
             (true, Prefer::Snapshot) => (last, "preferred"),
@@ -125,24 +125,24 @@ impl Cursor {
                 self.place = CursorState::At(last);
                 let outcome = if last == head.number { "current" } else { "replay" };
                 let (from, to) = (last + 1, head.number);
-                return Ok(Some(self.recovery(at, &wanted, outcome, None, (from, to))));
+                return Ok(Some(self.recovery(at, &recover, outcome, None, (from, to))));
             }
         };
-        self.seek_snapshot(at, &wanted, least, reason).map(Some)
+        self.seek_snapshot(at, &recover, least, reason).map(Some)
     }
 
-    /// Whether a snapshot takes less than everything after that number.
+    /// Whether a snapshot is smaller than the events after this number.
     fn is_long(&self, at: At<'_>, last: u64, head: &Head) -> Result<bool> {
         let snapshot = Snapshots::estimated_bytes(head.domains_count).max(REPLAY_BYTES_MIN);
         let log = at.context.hub.log();
         Ok(last < head.number && log.bytes_after(&self.campaign, last)? > snapshot)
     }
 
-    /// Begins a snapshot of number `least` or later.
+    /// Begins a snapshot at number `least` or later.
     fn seek_snapshot(
         &mut self,
         at: At<'_>,
-        wanted: &Recover,
+        recover: &Recover,
         least: u64,
         reason: &'static str,
     ) -> Result<String> {
@@ -157,54 +157,54 @@ impl Cursor {
             }
             taken => taken?,
         };
-        Ok(self.begin(at, wanted, reason, snapshot, 1))
+        Ok(self.begin(at, recover, reason, snapshot, 1))
     }
 
-    fn resume(&mut self, at: At<'_>, wanted: &Recover) -> Option<String> {
+    fn resume(&mut self, at: At<'_>, recover: &Recover) -> Option<String> {
         let (now, context) = (at.now, at.context);
-        let resume = wanted.resume.as_ref().filter(|it| it.epoch == context.hub.epoch())?;
+        let resume = recover.resume.as_ref().filter(|it| it.epoch == context.hub.epoch())?;
         let held = context.snapshots.held(&self.campaign, resume.at, now.monotonic_ms)?;
         let next = resume.after_part.checked_add(1).filter(|next| *next <= held.parts())?;
         let oldest = context.hub.known_head(&self.campaign)?.oldest;
-        if wanted.last > resume.at || resume.at + 1 < oldest {
+        if recover.last > resume.at || resume.at + 1 < oldest {
             return None;
         }
-        Some(self.begin(at, wanted, "resumed", held, next))
+        Some(self.begin(at, recover, "resumed", held, next))
     }
 
-    /// Writes a snapshot from part `next` on.
+    /// Begins to write a snapshot at part `next`.
     fn begin(
         &mut self,
         at: At<'_>,
-        wanted: &Recover,
+        recover: &Recover,
         reason: &'static str,
         snapshot: Arc<Snapshot>,
         next: u64,
     ) -> String {
         let numbers = (snapshot.head.number + 1, snapshot.head.number);
-        self.place = CursorState::Snapshot { snapshot, next, request: wanted.request.clone() };
-        self.recovery(at, wanted, "snapshot", Some(reason), numbers)
+        self.place = CursorState::Snapshot { snapshot, next, request: recover.request.clone() };
+        self.recovery(at, recover, "snapshot", Some(reason), numbers)
     }
 
-    /// What the client is told. A recovery is an event of integrity: it is counted, and logged with its
-    /// position.
+    /// Composes the `event_recovery` message. Counts and logs the recovery, with its position, because it
+    /// concerns integrity.
     fn recovery(
         &self,
         At { now, context }: At<'_>,
-        wanted: &Recover,
+        recover: &Recover,
         outcome: &'static str,
         reason: Option<&'static str>,
         (from, to): (u64, u64),
     ) -> String {
         let (hub, campaign) = (&context.hub, self.campaign.as_str());
         let counted = reason.unwrap_or(outcome);
-        hub.metrics.recovery(wanted.reason.as_deref(), counted);
+        hub.metrics.recovery(recover.reason.as_deref(), counted);
         tracing::info!(
             event = "recovery",
             campaignId = campaign,
-            reason = wanted.reason.as_deref().unwrap_or("none"),
+            reason = recover.reason.as_deref().unwrap_or("none"),
             outcome = counted,
-            lastSequenceNumber = wanted.last,
+            lastSequenceNumber = recover.last,
             toSequenceNumber = to,
             eventId = hub.known_head(&self.campaign).map(|head| head.event_id),
         );
@@ -215,7 +215,7 @@ impl Cursor {
             "fromSequenceNumber": from,
             "toSequenceNumber": to,
         });
-        reply::optional(&mut data, "requestId", wanted.request.as_deref());
+        reply::optional(&mut data, "requestId", recover.request.as_deref());
         reply::optional(&mut data, "reason", reason);
         reply::message(now, "event_recovery", &data.to_string())
     }
@@ -227,16 +227,16 @@ impl Cursor {
     pub(super) fn poll(&mut self, at: At<'_>, may_block: bool) -> Result<Step> {
         match &mut self.place {
             CursorState::Idle => self.due_answer(at, u64::MAX, may_block),
-            CursorState::Ahead { wanted, until_ms } => {
+            CursorState::Ahead { recover, until_ms } => {
                 let known = at.context.hub.known_head(&self.campaign).map_or(0, |head| head.number);
-                if known < wanted.last && at.now.monotonic_ms < *until_ms {
+                if known < recover.last && at.now.monotonic_ms < *until_ms {
                     return Ok(Step::Idle);
                 }
                 if !may_block {
                     return Ok(Step::Blocking);
                 }
-                let wanted = wanted.clone();
-                let said = self.seek(at, wanted)?;
+                let recover = recover.clone();
+                let said = self.seek(at, recover)?;
                 Ok(said.map_or(Step::Idle, |text| Step::Frame(Frame::control(text))))
             }
             CursorState::Snapshot { snapshot, next, request } => {
@@ -259,7 +259,8 @@ impl Cursor {
         }
     }
 
-    /// An answer that is due at this number: all of its frames come before any later event.
+    /// The next frame of an answer that is due at this number. All frames of an answer precede any later
+    /// event.
     fn due_answer(&mut self, at: At<'_>, number: u64, may_block: bool) -> Result<Step> {
         if self.answer.is_none() {
             let Some(ask) = self.asks.front() else { return Ok(Step::Idle) };
@@ -279,7 +280,7 @@ impl Cursor {
         Ok(Step::Frame(Frame::control(text)))
     }
 
-    /// The stream goes on elsewhere: what was being answered is answered anew, from there.
+    /// Queues an interrupted answer again, because the cursor moves. It is answered at the new position.
     fn ask_again(&mut self) {
         if let Some(answer) = self.answer.take() {
             self.asks.push_front(answer.ask);
@@ -303,8 +304,8 @@ impl Cursor {
                 Ok(Step::Frame(Frame { text: page.text, control: false, committed }))
             }
             Next::InLog => Ok(Step::Blocking),
-            // What this slow reader needed next has been truncated away meanwhile: it comes back
-            // and is told so in the answer to its own request.
+            // The next event of this slow reader was truncated in the meantime. The client reconnects, and
+            // the answer to its recovery request states that.
             Next::Gone => {
                 tracing::warn!(
                     event = "lagging",

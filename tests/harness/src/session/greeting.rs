@@ -1,4 +1,4 @@
-//! Who is at the other end.
+//! Authentication of the client.
 
 use campaign_sync::protocol::Code;
 
@@ -6,7 +6,7 @@ use super::{Request, Session, reply};
 use crate::clock::Moment;
 
 impl Session {
-    /// Whether the other servers may know the token, and have not been asked yet.
+    /// Whether another server may know the token and has not been asked yet.
     pub(super) fn must_ask(&self, now: Moment, token: Option<&str>) -> bool {
         let access = &self.context.access;
         self.asked.is_none()
@@ -14,7 +14,7 @@ impl Session {
             && access.identify(now.monotonic_ms, token).is_none()
     }
 
-    /// Lets somebody in, or tells why not and closes.
+    /// Authenticates the client. Returns the acknowledgement, or an error after which the connection closes.
     pub(super) fn admit(&mut self, now: Moment, token: Option<&str>, binary: bool) -> String {
         let Some(identity) = self.context.access.identify(now.monotonic_ms, token) else {
             if self.asked == Some(false) {
@@ -40,7 +40,7 @@ impl Session {
         reply::connection_ack(now, &self.id, protocol, self.context.heartbeat_ms)
     }
 
-    /// Nothing that was asked behind the greeting, which is the first of the requests, is answered.
+    /// Rejects the client. Drops all requests behind the greeting, which is the first one.
     fn turn_away(
         &mut self,
         now: Moment,

@@ -1,29 +1,30 @@
-//! How patient a session is, and how much it takes.
+//! Timeouts and rate limits of a connection.
 
 use campaign_sync::protocol::digest::id_hash;
 use clap::Args;
 
-/// No retry waits longer.
+/// The longest delay of a retry.
 const BACKOFF_MAX_MS: u64 = 20_000;
 
-/// Delivery, and what a client may ask for.
+/// Delivery, and the limits of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
 pub struct Delivery {
-    /// Attempts to send or read again, before a connection is given up.
+    /// Attempts to send or read again before the connection is closed.
     #[arg(long, env = "CAMPAIGN_SYNC_MAX_RETRY_ATTEMPTS", default_value_t = DEFAULT.max_retry_attempts)]
     pub max_retry_attempts: u32,
-    /// Delay before the first of them, in milliseconds; it doubles, spread by half either way.
+    /// Delay before the first of these attempts, in milliseconds; it doubles each time, with a random spread
+    /// of half in both directions.
     #[arg(long, env = "CAMPAIGN_SYNC_RETRY_BACKOFF_MS", default_value_t = DEFAULT.retry_backoff_ms)]
     pub retry_backoff_ms: u64,
-    /// A client that answers nothing for so long is removed, in milliseconds.
+    /// Silence of a client after which its connection is closed, in milliseconds.
     #[arg(long, env = "CAMPAIGN_SYNC_IDLE_TIMEOUT_MS", default_value_t = DEFAULT.idle_timeout_ms)]
     pub idle_timeout_ms: u64,
-    /// Recovery requests and questions about the state per second, campaign and connection, after a
-    /// burst of four seconds' worth.
+    /// Recovery requests and queries of the state per second, campaign and connection, after a burst of four
+    /// seconds' worth.
     #[arg(long, env = "CAMPAIGN_SYNC_RECOVERIES_PER_SECOND", default_value_t = DEFAULT.recoveries_per_second)]
     pub recoveries_per_second: u32,
-    /// The same per session, over all its campaigns and connections, after a burst of ten seconds'
-    /// worth; per connection where nobody logs in.
+    /// The same per session, over all its campaigns and connections, after a burst of ten seconds' worth; per
+    /// connection if nobody logs in.
     #[arg(long, env = "CAMPAIGN_SYNC_SESSION_RECOVERIES_PER_SECOND", default_value_t = DEFAULT.session_recoveries_per_second)]
     pub session_recoveries_per_second: u32,
     /// Messages per second and connection, after a burst of ten seconds' worth.
@@ -37,7 +38,7 @@ pub struct Delivery {
     pub max_subscriptions: usize,
 }
 
-/// What holds where nothing else is said.
+/// The default limits.
 const DEFAULT: Delivery = Delivery {
     max_retry_attempts: 7,
     retry_backoff_ms: 500,
@@ -56,8 +57,8 @@ impl Default for Delivery {
 }
 
 impl Delivery {
-    /// The delay before attempt `attempt`, from 0: doubled each time, and from half to one and a half
-    /// of that, another for every `who`.
+    /// The delay before attempt `attempt`, from 0, in milliseconds. It doubles each time and varies from half
+    /// to one and a half of that, differently for every `who`.
     pub fn backoff_ms(&self, attempt: u32, who: &str) -> u64 {
         let doubled = self.retry_backoff_ms.saturating_mul(1 << attempt.min(20));
         let whole = doubled.min(BACKOFF_MAX_MS);
@@ -65,7 +66,7 @@ impl Delivery {
     }
 }
 
-/// Something that is spent, and comes back with time.
+/// A token bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
     tokens: f64,
@@ -73,17 +74,18 @@ pub struct Bucket {
 }
 
 impl Default for Bucket {
-    /// A full one: what it holds at most is said when something is taken.
+    /// A full bucket. [`Bucket::take`] applies its capacity.
     fn default() -> Self {
         Self { tokens: f64::INFINITY, filled_ms: 0 }
     }
 }
 
 impl Bucket {
-    /// Takes one of what comes back at that rate, and is kept for so many seconds.
+    /// Takes one token. Tokens are added at the given rate, and the bucket holds `kept` seconds' worth of
+    /// them.
     ///
     /// # Errors
-    /// The milliseconds until there is one again.
+    /// The milliseconds until the next token.
     pub fn take(&mut self, now_ms: u64, per_second: impl Into<f64>, kept: u32) -> Result<(), u64> {
         let per_second = per_second.into();
         let (rate, most) = (per_second / 1_000.0, per_second * f64::from(kept));

@@ -1,4 +1,4 @@
-//! Reading what clients say.
+//! Parses client messages.
 
 use campaign_sync::protocol::limits::INTEGER_MAX;
 use campaign_sync::protocol::{CampaignId, Code};
@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::access::Secret;
 
-/// The longest request id.
+/// The longest request id, in bytes.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// A client message of v1.
@@ -17,9 +17,9 @@ pub enum ClientMessage {
     Init {
         /// The protocols offered.
         protocols: Vec<String>,
-        /// The secret, if one is given.
+        /// The secret, if the message has one.
         token: Option<Secret>,
-        /// Whether frames shall be binary.
+        /// Whether the client requests binary frames.
         binary: bool,
     },
     /// `subscribe_campaign`
@@ -30,61 +30,61 @@ pub enum ClientMessage {
     Recover(Recover),
     /// `request_campaign_digest`, or `request_campaign_snapshot` of some buckets
     Ask(Ask),
-    /// `ping`, with what to echo
+    /// `ping`, with the timestamp to echo
     Ping(Option<u64>),
 }
 
-/// `request_event_recovery`, and `request_campaign_snapshot` of everything.
+/// `request_event_recovery`, and `request_campaign_snapshot` of all rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recover {
-    /// Which campaign.
+    /// The campaign.
     pub campaign: CampaignId,
     /// The last applied number; 0 for none.
     pub last: u64,
-    /// The log of that number.
+    /// The epoch of this number.
     pub epoch: Option<String>,
-    /// Names the answer.
+    /// The request id. The answer repeats it.
     pub request: Option<String>,
-    /// Why, in the client's words.
+    /// The reason, in the client's words.
     pub reason: Option<String>,
-    /// What the client would rather have.
+    /// The preferred outcome.
     pub prefer: Prefer,
-    /// A snapshot download that was cut.
+    /// An interrupted snapshot download.
     pub resume: Option<Resume>,
 }
 
-/// A question about the state at one number.
+/// A query of the state at one number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// Which campaign.
+    /// The campaign.
     pub campaign: CampaignId,
-    /// Names the answer.
+    /// The request id. The answer repeats it.
     pub request: Option<String>,
-    /// The rows of these buckets; none for the digests of all buckets.
+    /// The buckets whose rows are requested; `None` for the digests of all buckets.
     pub buckets: Option<Vec<u8>>,
 }
 
-/// What a client would rather have.
+/// The outcome that a client prefers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prefer {
     /// A replay, however long.
     Replay,
-    /// A snapshot, however short the history.
+    /// A snapshot, however short the replay would be.
     Snapshot,
-    /// What the server finds best.
+    /// The server chooses.
     #[default]
     #[serde(other)]
     Either,
 }
 
-/// A snapshot download that was cut.
+/// An interrupted snapshot download.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Resume {
-    /// The log of the snapshot.
+    /// The epoch of the snapshot.
     pub epoch: String,
-    /// Its number.
+    /// The number of the snapshot.
     pub at: u64,
     /// The last part that arrived.
     pub after_part: u64,
@@ -103,7 +103,7 @@ struct Init {
     binary: Option<bool>,
 }
 
-/// The fields of every request about a campaign: within `payload`, or at the top.
+/// The fields of every request about a campaign, either in `payload` or at the top level.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Fields {
@@ -119,10 +119,10 @@ struct Fields {
     payload: Option<Box<Self>>,
 }
 
-/// Reads one document.
+/// Parses one document.
 ///
 /// # Errors
-/// [`Code::InvalidMessage`] for what cannot be understood, [`Code::UnknownType`],
+/// [`Code::InvalidMessage`] for a document that cannot be parsed, [`Code::UnknownType`],
 /// [`Code::InvalidCampaignId`], [`Code::IntegerOutOfRange`].
 pub fn read(document: &str) -> Result<ClientMessage, Code> {
     let Kind { r#type } = parse(document)?;

@@ -1,28 +1,28 @@
-//! One connection, without its socket: what clients say goes in, frames come out.
+//! One connection without its socket: messages of the client are the input, frames are the output.
 //!
-//! A session knows no socket and no clock. Its driver gives it what was received and the time, and
-//! pulls the next frame whenever the socket can take one: so there is no queue of frames to overflow,
-//! a slow reader merely reads the log later, and blocks nobody.
+//! A session has no socket and no clock. Its driver passes in received messages and the time, and pulls the
+//! next frame whenever the socket can take one. So no queue of frames can overflow. A slow reader only reads
+//! the log later, and blocks no other.
 //!
 //! # Policy for bad clients
 //! * a message over 64 KiB: close 1009;
-//! * a malformed message (not JSON, wrong types, invalid campaign id, anything before
-//!   `connection_init`): a coded `error`; the tenth closes with 4400;
-//! * a client that offers another protocol of this family only: the acknowledgement of ours, close
-//!   4400;
-//! * an unknown type: `error` `unknown_type`, never counted, for later clients may know more;
+//! * a malformed message (not JSON, wrong types, invalid campaign id, any message before `connection_init`):
+//!   a coded `error`; the tenth closes with 4400;
+//! * a client that offers only other protocols of this family: the acknowledgement with this server's
+//!   protocol, close 4400;
+//! * an unknown type: `error` `unknown_type`, never counted, because later clients may know more types;
 //! * a wrong or missing token or cookie: `error` `unauthorized`, close 4401;
-//! * one that other servers of the log may know, who cannot be reached: `error` `internal`, close 1011;
+//! * a token that another server of the log may know while the cluster cannot be reached: `error` `internal`,
+//!   close 1011;
 //! * a session that expires or is revoked: `session_expired`, close 4401;
-//! * a campaign of somebody else: as if there were none; one that was given away meanwhile:
+//! * a campaign of another user: as if it did not exist; a campaign that was given away in the meantime:
 //!   `subscription_ended`, reason `revoked`;
 //! * more than 64 connections of one session: `error` `too_many`, close 4429;
 //! * no `connection_init` within 10 s: close 4408;
 //! * more than 256 subscriptions: `error` `too_many`;
-//! * more recovery requests and questions about the state than 10 a second per campaign, or 100 a
-//!   second per session, whichever of its sockets they come by: `error` `rate_limited` with
-//!   `retryAfterMs`;
-//! * more than 200 messages a second, or 1,024 requests waiting for their answer: close 4429;
+//! * more recovery requests and queries of the state than 10 per second and campaign, or 100 per second and
+//!   session over all its sockets: `error` `rate_limited` with `retryAfterMs`;
+//! * more than 200 messages per second, or 1,024 requests waiting for their answer: close 4429;
 //! * no frame for 30 s, not even the answer to a WebSocket ping: close 4408.
 
 mod answer;
@@ -52,19 +52,19 @@ use cursor::Cursor;
 use limits::Bucket;
 use message::ClientMessage;
 
-/// The largest client message.
+/// The largest client message, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
-/// After this many malformed messages the connection is closed.
+/// The number of malformed messages that closes the connection.
 const MALFORMED_MAX: u32 = 10;
 
-/// Requests waiting per connection; the driver stops reading long before.
+/// The most waiting requests of a connection. The driver stops reading long before.
 const REQUESTS_MAX: usize = 1_024;
 
-/// When clients shall come back after a drain, at the earliest; each a bit later by its own.
+/// The earliest return of a client after a drain, in milliseconds. Each client gets an additional delay.
 const DRAIN_RETRY_MS: u64 = 1_000;
 
-/// A request that waits for its answer, in the order of arrival.
+/// A waiting request. Requests are answered in the order of arrival.
 #[derive(Clone, Debug)]
 enum Request {
     Greet { token: Option<Secret>, binary: bool },
@@ -81,7 +81,7 @@ pub struct Session {
     wake: Arc<Notify>,
     cookie: Option<Secret>,
     greeted: bool,
-    /// Whether the other servers could be asked who this is, once they were.
+    /// `None` until the other servers were asked for the token, then whether they could be reached.
     asked: Option<bool>,
     identity: Option<Identity>,
     binary: bool,
@@ -91,15 +91,15 @@ pub struct Session {
     heard_ms: u64,
     pinged_ms: u64,
     messages: Bucket,
-    /// What it asked of the log and of the state, where no session counts that.
+    /// Limits the queries of the log and of the state, if the identity has no session that counts them.
     questions: Bucket,
     failures: u32,
     retry_ms: Option<u64>,
     expired: bool,
     requests: VecDeque<Request>,
-    /// In the order of their campaigns.
+    /// In the order of their campaign ids.
     cursors: Vec<Cursor>,
-    /// Whose turn it is.
+    /// The index of the cursor that is polled first.
     turn: usize,
 }
 
@@ -116,7 +116,7 @@ impl Drop for Session {
 }
 
 impl Session {
-    /// A connection that has just been opened; `wake` is called when there may be a frame again.
+    /// A new connection. `wake` is notified when there may be a new frame.
     pub fn open(now: Moment, context: Arc<Context>, id: String, wake: Arc<Notify>) -> Self {
         Self {
             context,
@@ -143,27 +143,27 @@ impl Session {
         }
     }
 
-    /// Takes the session cookie that came along when the connection was opened.
+    /// Sets the session cookie of the upgrade request.
     pub fn present(&mut self, cookie: String) {
         self.cookie = Some(Secret::new(cookie));
     }
 
-    /// Whether the client asked for binary frames.
+    /// Whether the client requested binary frames.
     pub const fn is_binary(&self) -> bool {
         self.binary
     }
 
-    /// Whether the driver should leave further messages in the socket for now.
+    /// Whether the driver must leave further messages in the socket for now.
     pub fn is_busy(&self) -> bool {
         self.requests.len() >= REQUESTS_MAX / 16
     }
 
-    /// Takes note that the client lives.
+    /// Records that the client is alive.
     pub const fn note_activity(&mut self, now: Moment) {
         self.heard_ms = now.monotonic_ms;
     }
 
-    /// Takes a frame from the client: one or more documents.
+    /// Processes a frame of the client: one or more documents.
     pub fn receive(&mut self, now: Moment, frame: &str) {
         self.note_activity(now);
         let mut documents = frame.split('\n').filter(|it| !it.trim_ascii().is_empty()).peekable();
@@ -184,30 +184,30 @@ impl Session {
         }
     }
 
-    /// Takes note of a message that is not UTF-8.
+    /// Processes a message that is not UTF-8.
     pub fn receive_invalid_utf8(&mut self, now: Moment) {
         self.note_activity(now);
         self.refuse(now, Code::InvalidUtf8);
     }
 
-    /// Whether the session of its client is over: nothing more may be written to the socket, not even
-    /// a frame that is half written.
+    /// Whether the user's session has ended. Nothing may be written to the socket then, not even the rest of
+    /// a frame.
     pub fn is_over(&self, now: Moment) -> bool {
         self.identity.as_ref().is_some_and(|it| it.is_over(now.monotonic_ms))
     }
 
-    /// Announces that the server goes away, and closes.
+    /// Announces that the server drains, and closes.
     pub fn drain(&mut self, now: Moment) {
         let spread = id_hash(&self.id) % self.context.drain_spread_ms.max(1);
         self.end(reply::draining(now, DRAIN_RETRY_MS + spread), 1012, "draining");
     }
 
-    /// Takes the outcome of [`Step::Ask`]: whether the other servers could be reached.
+    /// Sets the outcome of [`Step::Ask`]: whether the other servers could be reached.
     pub const fn asked(&mut self, reached: bool) {
         self.asked = Some(reached);
     }
 
-    /// What to do next. `may_block` says whether the log may be read here.
+    /// The next step of the driver. `may_block` permits reading the log.
     pub fn poll(&mut self, now: Moment, may_block: bool) -> Step {
         self.expire(now);
         if self.retry_ms.is_some_and(|at| now.monotonic_ms < at) {
@@ -228,7 +228,7 @@ impl Session {
         step
     }
 
-    /// Requests that wait for their answer, those in their place in a stream too.
+    /// The number of waiting requests, including those that wait for their position in a stream.
     fn waiting(&self) -> usize {
         self.requests.len() + self.cursors.iter().map(Cursor::waiting).sum::<usize>()
     }
@@ -252,7 +252,7 @@ impl Session {
             if !protocols.iter().any(|offered| offered.starts_with("campaign-sync.")) {
                 return self.refuse(now, Code::InvalidMessage);
             }
-            // The client learns what is spoken here, and that it does not speak it.
+            // The acknowledgement names this server's protocol, which the client did not offer.
             let ack = self.acknowledgement(now);
             return self.end(ack, 4400, "another protocol");
         }
@@ -261,7 +261,7 @@ impl Session {
         self.requests.push_back(Request::Greet { token, binary });
     }
 
-    /// Says a last thing, and closes.
+    /// Queues a last message, and closes.
     fn end(&mut self, said: String, code: u16, reason: &'static str) {
         self.requests.extend([Request::WriteStep(said), Request::Close(code, reason)]);
     }
@@ -290,7 +290,7 @@ impl Session {
             if matches!(request, Request::Client(it) if !simple(it)) && !may_block {
                 return Ok(Step::Blocking);
             }
-            // It stays where it is until it has been answered.
+            // The request stays in the queue until it is answered.
             let answer = self.answer(now, request.clone())?;
             self.requests.pop_front();
             if let Some(step) = answer {
@@ -303,7 +303,7 @@ impl Session {
         }
     }
 
-    /// Gives every subscription its turn, so that a long replay of one does not hold up the others.
+    /// Polls the subscriptions in turn, so that a long replay of one does not delay the others.
     fn next_of_cursors(&mut self, now: Moment, may_block: bool) -> Result<Step, LogError> {
         let count = self.cursors.len();
         for at in (self.turn..self.turn + count).map(|turn| turn % count) {
@@ -313,7 +313,7 @@ impl Session {
             let context = At { now, context: &self.context };
             match self.cursors[at].poll(context, may_block)? {
                 Step::Idle => {}
-                // It may have been given away while it was read.
+                // The campaign may have been given away while it was read.
                 Step::Frame(_) if !self.may_see(at) => return Ok(self.revoke(now, at)),
                 Step::Frame(frame) => {
                     self.turn = (at + 1) % count;
@@ -331,7 +331,7 @@ impl Session {
         self.identity.as_ref().is_some_and(visible)
     }
 
-    /// The campaign is somebody else's now.
+    /// Ends a subscription whose campaign has another owner now.
     fn revoke(&mut self, now: Moment, at: usize) -> Step {
         let id = self.cursors.remove(at).campaign;
         self.left(&id);

@@ -1,4 +1,4 @@
-//! Writing control messages: `{type, timestamp, data}`.
+//! Composes control messages: `{type, timestamp, data}`.
 
 use campaign_sync::protocol::limits::FRAME_BYTES_MAX;
 use campaign_sync::protocol::{CampaignId, Code};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::clock::Moment;
 use crate::log::Head;
 
-/// A control message around its `data`.
+/// A control message with this `data`.
 pub fn message(now: Moment, kind: &str, data: &str) -> String {
     format!("{{\"type\":\"{kind}\",\"timestamp\":\"{}\",\"data\":{data}}}", now.timestamp())
 }
@@ -40,7 +40,7 @@ pub fn ended(now: Moment, campaign: &CampaignId, reason: &str) -> String {
     message(now, "subscription_ended", &data.to_string())
 }
 
-/// `event_recovery` for a campaign that is not there.
+/// `event_recovery` for a campaign that does not exist
 pub fn unknown_campaign(now: Moment, campaign: &CampaignId, request: Option<&str>) -> String {
     let mut data = json!({"campaignId": campaign.as_str(), "outcome": "unknown_campaign"});
     optional(&mut data, "requestId", request);
@@ -93,8 +93,8 @@ pub fn pong(now: Moment, echo: Option<u64>, heads: Vec<Value>) -> String {
     message(now, "pong", &json!({"timestamp": echo, "heads": heads}).to_string())
 }
 
-/// A campaign's head in a `pong`: what was written to this socket, and what the log has. Count and
-/// digest come along only where both are the same.
+/// The head of a campaign in a `pong`: the last number written to this socket, and the head of the log. Count
+/// and digest are included only if both numbers are equal.
 pub fn head(campaign: &CampaignId, epoch: &str, written: u64, head: &Head) -> Value {
     let mut value = json!({
         "campaignId": campaign.as_str(),
@@ -109,7 +109,7 @@ pub fn head(campaign: &CampaignId, epoch: &str, written: u64, head: &Head) -> Va
     value
 }
 
-/// A member that is there only where it has a value.
+/// Adds a member if it has a value.
 pub(super) fn optional(data: &mut Value, key: &str, value: Option<&str>) {
     if let Some(value) = value {
         data[key] = json!(value);

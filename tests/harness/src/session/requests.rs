@@ -1,4 +1,4 @@
-//! Answering what was asked, in the order in which it was.
+//! Answers requests in the order of arrival.
 
 use campaign_sync::protocol::{CampaignId, Code};
 
@@ -10,7 +10,7 @@ use crate::access::Secret;
 use crate::clock::Moment;
 use crate::log::{Head, Result};
 
-/// When a session that asked too much may come back, at the earliest.
+/// The shortest delay for a session over its rate limit, in milliseconds.
 const SESSION_PAUSE_MS: u64 = 1_000;
 
 impl Session {
@@ -25,7 +25,7 @@ impl Session {
             Request::Client(message) => message,
         };
         let said = match message {
-            // A second one was refused when it came.
+            // A second `connection_init` was refused on arrival.
             ClientMessage::Init { .. } => None,
             ClientMessage::Ping(echo) => return Ok(Some(Step::Frame(self.pong(now, echo)))),
             ClientMessage::Subscribe(campaign) => Some(self.subscribe(now, &campaign)?),
@@ -33,7 +33,7 @@ impl Session {
                 self.leave(&campaign);
                 Some(reply::ended(now, &campaign, "unsubscribed"))
             }
-            ClientMessage::Recover(wanted) => self.seek(now, wanted)?,
+            ClientMessage::Recover(recover) => self.seek(now, recover)?,
             ClientMessage::Ask(ask) => self.ask(now, ask),
         };
         Ok(said.map(|text| Step::Frame(Frame::control(text))))
@@ -53,13 +53,13 @@ impl Session {
         }
     }
 
-    /// A subscription has ended.
+    /// Cleans up after a subscription that has ended.
     pub(super) fn left(&self, campaign: &CampaignId) {
         self.metrics().subscriptions.dec();
         self.context.hub.unfollow(campaign, &self.wake);
     }
 
-    /// The place of a campaign's cursor, or where it would be.
+    /// The index of a campaign's cursor, or the index to insert it at.
     fn find(&self, campaign: &CampaignId) -> Result<usize, usize> {
         self.cursors.binary_search_by(|cursor| cursor.campaign.cmp(campaign))
     }
@@ -81,21 +81,21 @@ impl Session {
         Ok(reply::confirmed(now, campaign, self.context.hub.epoch(), &head))
     }
 
-    fn seek(&mut self, now: Moment, wanted: Recover) -> Result<Option<String>> {
-        let request = wanted.request.as_deref();
-        if let Ok(at) = self.find(&wanted.campaign) {
-            // What failed is tried again without being counted again.
+    fn seek(&mut self, now: Moment, recover: Recover) -> Result<Option<String>> {
+        let request = recover.request.as_deref();
+        if let Ok(at) = self.find(&recover.campaign) {
+            // A retry after a failure is not counted again.
             if self.failures == 0
                 && let Some(refused) = self.beyond_the_rate(now, at, request)
             {
                 return Ok(Some(refused));
             }
-            return self.cursors[at].seek(At { now, context: &self.context }, wanted);
+            return self.cursors[at].seek(At { now, context: &self.context }, recover);
         }
-        if self.visible(&wanted.campaign)?.is_none() {
-            return Ok(Some(reply::unknown_campaign(now, &wanted.campaign, request)));
+        if self.visible(&recover.campaign)?.is_none() {
+            return Ok(Some(reply::unknown_campaign(now, &recover.campaign, request)));
         }
-        Ok(Some(not_subscribed(now, &wanted.campaign, request)))
+        Ok(Some(not_subscribed(now, &recover.campaign, request)))
     }
 
     fn ask(&mut self, now: Moment, ask: Ask) -> Option<String> {
@@ -109,8 +109,8 @@ impl Session {
         refused
     }
 
-    /// Counts a request that costs reading, for its subscription and for its session. Tells what is
-    /// answered instead if there are too many.
+    /// Counts a request that reads the log, for its subscription and for its session. Returns the refusal if
+    /// there are too many.
     fn beyond_the_rate(&mut self, now: Moment, at: usize, request: Option<&str>) -> Option<String> {
         let (cursor, delivery) = (&mut self.cursors[at], &self.context.delivery);
         let (now_ms, rate) = (now.monotonic_ms, delivery.session_recoveries_per_second);
@@ -118,7 +118,8 @@ impl Session {
         let within = within.and_then(|()| {
             let Some(identity) = &self.identity else { return Ok(()) };
             let within = identity.try_query(now_ms, rate, &mut self.questions);
-            // Whoever waits has many subscriptions, and all of them would be told the same moment.
+            // A session over its limit has many subscriptions, and all of them would get the same short
+            // delay.
             within.map_err(|after_ms| after_ms.max(SESSION_PAUSE_MS))
         });
         let campaign = &cursor.campaign;

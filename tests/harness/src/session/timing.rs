@@ -1,4 +1,4 @@
-//! What time does to a session: it is greeted or goes, is pinged, beats, expires, tries again.
+//! The timers of a connection: greeting, ping, heartbeat, expiry, retry.
 
 use crate::clock::Moment;
 use crate::log::LogError;
@@ -6,11 +6,11 @@ use crate::log::LogError;
 use super::cursor::Cursor;
 use super::{Session, Step, reply};
 
-/// A client that says nothing is let go after this long.
+/// The timeout for `connection_init`.
 const GREETING_MS: u64 = 10_000;
 
 impl Session {
-    /// When to call [`Session::poll`] again although nothing happened, on the monotonic clock.
+    /// When to call [`Session::poll`] again without any event, on the monotonic clock.
     pub fn timeout_ms(&self) -> u64 {
         let own = if let Some(identity) = &self.identity {
             let expires_ms = identity.expires_ms().unwrap_or(u64::MAX);
@@ -25,7 +25,7 @@ impl Session {
         self.cursors.iter().filter_map(Cursor::deadline_ms).fold(own.min(retry), u64::min)
     }
 
-    /// Ends a connection whose session is over: nothing that was asked is answered any more.
+    /// Ends a connection whose user session is over. Waiting requests get no answer.
     pub(super) fn expire(&mut self, now: Moment) {
         if self.is_over(now) && !self.expired {
             self.expired = true;
@@ -44,7 +44,7 @@ impl Session {
             let late = now_ms >= self.opened_ms + GREETING_MS;
             return if late { Step::Close(4408, "no connection_init") } else { Step::Idle };
         }
-        // Who has so many requests waiting is not listened to: nobody knows what it says.
+        // A busy session is not read, so its silence proves nothing.
         if now_ms >= self.gone_ms() && !self.is_busy() {
             return Step::Close(4408, "nothing heard");
         }
@@ -58,8 +58,8 @@ impl Session {
         Step::Idle
     }
 
-    /// The log could not be read. Nothing has been sent that was not read, and no cursor has moved:
-    /// the same is tried again later, and given up with the connection after so many times.
+    /// Handles a failed read of the log. No frame was sent and no cursor moved, so the same step is retried
+    /// later. After too many failures the connection closes.
     pub(super) fn after_failure(&mut self, now: Moment, error: &LogError) -> Step {
         let delivery = self.context.delivery;
         tracing::warn!(
@@ -75,12 +75,12 @@ impl Session {
         Step::Idle
     }
 
-    /// When the client is asked whether it is there.
+    /// When to ping a silent client.
     pub(super) fn ping_due_ms(&self) -> u64 {
         self.heard_ms.max(self.pinged_ms) + self.context.delivery.idle_timeout_ms / 3
     }
 
-    /// When a client that says nothing is gone.
+    /// When a silent client counts as gone.
     pub(super) fn gone_ms(&self) -> u64 {
         self.heard_ms + self.context.delivery.idle_timeout_ms
     }

@@ -1,5 +1,5 @@
-//! `campaign-sync-sql DATABASE QUERY [PARAMETER…]`: a read-only look at the server's tables, as JSON.
-//! For tests that compare what a page shows with what the server holds.
+//! `campaign-sync-sql DATABASE QUERY [PARAMETER…]`: runs one read-only query on the server's tables and
+//! prints the rows as JSON. Tests use it to compare what a page shows with what the server stores.
 
 use std::process::ExitCode;
 

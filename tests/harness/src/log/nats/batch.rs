@@ -1,8 +1,7 @@
-//! What a message of the stream says: the events of one append, a refusal, or a campaign's whole
-//! state.
+//! The content of a message of the stream: the events of one append, a refusal, or an image of a campaign.
 //!
-//! One line of JSON says what follows, and the documents follow byte for byte as they are published,
-//! one a line: JSON as this server writes it has no raw line feeds.
+//! The first line is JSON and describes the rest. The documents follow byte for byte as they are published,
+//! one per line: JSON as this server writes it contains no raw line feeds.
 
 use std::sync::Arc;
 
@@ -14,16 +13,15 @@ use serde_json::{Value, json};
 use super::super::state::record_json;
 use super::super::{Draft, Event, LogError, Result, Row, Transaction, View};
 
-/// The header that says which publication a message is a part of: its id, the part from 0, how many there
-/// are.
+/// The header of a part of a publication: the publication's id, the part from 0, the number of parts.
 pub(super) const PART: &str = "Campaign-Part";
 
 /// The events of one append.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::log) struct Batch {
-    /// The campaign's last number before them.
+    /// The campaign's last number before the events.
     pub(in crate::log) expected: u64,
-    /// What the transaction log files with which of them.
+    /// The audit entries, each with the number of its event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::log) audit_entry: Vec<(u64, Transaction)>,
     /// The documents.
@@ -31,21 +29,21 @@ pub(in crate::log) struct Batch {
     pub(in crate::log) documents: Vec<Arc<str>>,
 }
 
-/// A campaign at one number, with the events that are not forgotten: what a stream begins with whose
-/// older messages are gone.
+/// An image of a campaign at one number, with the events that are kept. A stream whose older messages were
+/// purged begins with images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::log) struct Image {
     pub(in crate::log) number: u64,
     pub(in crate::log) event_id: String,
     pub(in crate::log) oldest: u64,
-    /// The id of the event before the oldest.
+    /// The id of the event before `oldest`.
     pub(in crate::log) previous_event_id: String,
     pub(in crate::log) deleted: bool,
-    /// Record and settings, as the event that creates a campaign carries them.
+    /// The record and the settings, in the form of the event that creates a campaign.
     pub(in crate::log) record: Value,
     pub(in crate::log) transactions: Vec<Transaction>,
-    /// How many rows follow; the rest of what follows are documents.
+    /// The number of row lines that follow. The remaining lines are documents.
     #[serde(rename = "rows")]
     row_count: usize,
     #[serde(skip)]
@@ -54,13 +52,13 @@ pub(in crate::log) struct Image {
     pub(in crate::log) documents: Vec<Arc<str>>,
 }
 
-/// One of the three; without rows and documents it is the first line.
+/// The content of a message. Without rows and documents, its JSON is the first line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub(in crate::log) enum Body {
     #[serde(rename = "append")]
     Batch(Batch),
-    /// A refusal, to be filed.
+    /// A refusal for the audit trail.
     #[serde(rename = "refusal")]
     Filed {
         audit_entry: Box<Transaction>,
@@ -69,7 +67,7 @@ pub(in crate::log) enum Body {
 }
 
 impl Batch {
-    /// The events that `drafts` became.
+    /// The batch of the events that were composed from `drafts`.
     pub(super) fn new(expected: u64, drafts: &[Draft], events: &[Event]) -> Self {
         let audit_entry = drafts.iter().zip(events).filter_map(|(draft, event)| {
             draft.audit_entry.as_ref().map(|audit_entry| (event.number, audit_entry.clone()))
@@ -78,14 +76,14 @@ impl Batch {
         Self { expected, audit_entry: audit_entry.collect(), documents }
     }
 
-    /// What the transaction log files with that event.
+    /// The audit entry of the event with this number.
     pub(in crate::log) fn audit_entry(&self, number: u64) -> Option<&Transaction> {
         self.audit_entry.iter().find(|(it, _)| *it == number).map(|(_, audit_entry)| audit_entry)
     }
 }
 
 impl Image {
-    /// The state of a view of all rows, with the events that stay.
+    /// The image of a view of all rows, with the events that are kept.
     pub(super) fn new(
         campaign: &CampaignId,
         view: View,
@@ -115,7 +113,7 @@ impl Image {
             previous_event_id,
             deleted: view.state.deleted,
             record,
-            // They were read after the view: what came after it stays out, whole.
+            // The entries were read after the view. Leave out everything from after the view.
             transactions: transactions
                 .into_iter()
                 .take_while(|it| it.sequence_number.is_none_or(|it| it <= number))
@@ -128,7 +126,7 @@ impl Image {
 }
 
 impl Body {
-    /// As it is published.
+    /// The text of the message.
     pub(super) fn encode(&self) -> String {
         let (rows, documents) = match self {
             Self::Batch(it) => (&[][..], &it.documents[..]),
@@ -147,7 +145,7 @@ impl Body {
         text
     }
 
-    /// Reads what [`Body::encode`] wrote.
+    /// Parses the text of a message.
     ///
     /// # Errors
     /// [`LogError::Rejected`].

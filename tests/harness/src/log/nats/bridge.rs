@@ -1,4 +1,4 @@
-//! From calls that block to a client that does not: a runtime of its own, which callers wait for.
+//! Bridges calls that block and an asynchronous client: callers wait for a dedicated runtime.
 
 use std::fmt;
 use std::future::Future;
@@ -15,22 +15,22 @@ use tokio::runtime::{Builder, Runtime};
 use super::super::LogError;
 use super::timing::CLUSTER_TIMEOUT;
 
-/// The stream.
+/// The name of the stream.
 pub(super) const STREAM: &str = "campaign-sync";
 
-/// What its subjects begin with; the campaign's id follows.
+/// The prefix of its subjects. The campaign's id follows.
 pub(super) const SUBJECT: &str = "campaign-sync.log.";
 
-/// How long one request to the stream's leader may take.
+/// The timeout of one request to the stream's leader.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The pause before the cluster is asked again.
+/// The pause before the next request to the cluster.
 pub(super) const RETRY: Duration = Duration::from_millis(200);
 
-/// A cluster of this many servers keeps this many copies of the stream.
+/// The number of copies of the stream, in a cluster of at least this many servers.
 const REPLICAS: usize = 3;
 
-/// Which stream it is, and where it ended when it was opened.
+/// The epoch of the stream, and its last message when it was opened.
 #[derive(Debug)]
 pub(super) struct StreamEnd {
     pub(super) epoch: String,
@@ -52,7 +52,7 @@ impl fmt::Debug for Bridge {
 
 impl Drop for Bridge {
     fn drop(&mut self) {
-        // Whoever drops the log may be a runtime's own thread, which must not wait for another.
+        // The log may be dropped on a thread of another runtime, which must not wait for this one.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -94,7 +94,7 @@ impl Bridge {
                 Ok((Self { runtime: Some(runtime), context, payload_max }, end))
             }
             Err(error) => {
-                // As in `drop`.
+                // See `drop`.
                 runtime.shutdown_background();
                 Err(error)
             }
@@ -105,19 +105,19 @@ impl Bridge {
         self.context.clone()
     }
 
-    /// The most bytes of one message, its headers included.
+    /// The most bytes of one message, including its headers.
     pub(super) const fn payload_max(&self) -> usize {
         self.payload_max
     }
 
-    /// Starts something that runs as long as this lives.
+    /// Starts a task that runs until the bridge is dropped.
     pub(super) fn start(&self, task: impl Future<Output = ()> + Send + 'static) {
         if let Some(runtime) = &self.runtime {
             drop(runtime.spawn(task));
         }
     }
 
-    /// Does `work`. Blocks.
+    /// Executes `work` on the runtime and waits for it. Blocks.
     ///
     /// # Errors
     /// Those of `work`.
@@ -132,25 +132,26 @@ impl Bridge {
     }
 }
 
-/// Waits through a channel, because callers may be threads of another runtime.
+/// Executes `work` on the runtime. Waits through a channel, because callers may be threads of another
+/// runtime.
 fn wait<T: Send + 'static>(
     runtime: &Runtime,
     work: impl Future<Output = Result<T, LogError>> + Send + 'static,
 ) -> Result<T, LogError> {
     let (done, result) = mpsc::sync_channel(1);
     runtime.spawn(async move {
-        // Nobody waits any more only when the caller is gone.
+        // The send fails only if the caller is gone.
         drop(done.send(work.await));
     });
     result.recv().map_err(LogError::storage)?
 }
 
-/// How many copies of a stream there are to be on these servers.
+/// The number of copies of a stream on these servers.
 pub(super) const fn replicas(servers: &[String]) -> usize {
     if servers.len() < REPLICAS { 1 } else { REPLICAS }
 }
 
-/// A client, and the most bytes of a message.
+/// Connects to the cluster. Returns the client, and the most bytes of a message.
 pub(super) async fn connect(servers: &[String]) -> Result<(Context, usize), LogError> {
     let addresses = servers.iter().map(|it| it.parse::<ServerAddr>());
     let addresses: Vec<_> = addresses.collect::<Result<_, _>>().map_err(LogError::storage)?;
@@ -164,8 +165,8 @@ pub(super) async fn connect(servers: &[String]) -> Result<(Context, usize), LogE
     Ok((context, payload_max))
 }
 
-/// Nothing is published without a connection: the client would keep it, and send it when nobody waits
-/// for it any more.
+/// Checks that there is a connection. Nothing is published without one: the client would buffer the message
+/// and send it after the caller has stopped waiting.
 ///
 /// # Errors
 /// [`LogError::Storage`].
@@ -176,13 +177,14 @@ pub(super) fn connected(context: &Context) -> Result<(), LogError> {
         .ok_or_else(|| LogError::storage("there is no connection to the cluster"))
 }
 
-/// The stream of that name, made if there is none.
+/// Finds the stream with this name, or creates it.
 pub(super) async fn find_stream(context: &Context, config: Config) -> Result<Info, LogError> {
     let name = config.name.clone();
     let stream = match context.get_stream(&name).await {
         Ok(stream) => stream,
         Err(error) => match error.kind() {
-            // Of several that create it at once one does; the others find its stream.
+            // If several servers create the stream at the same time, one succeeds and the others find its
+            // stream.
             GetStreamErrorKind::JetStream(it) if it.error_code() == ErrorCode::STREAM_NOT_FOUND => {
                 match context.create_stream(config).await {
                     Ok(stream) => stream,
@@ -195,7 +197,8 @@ pub(super) async fn find_stream(context: &Context, config: Config) -> Result<Inf
     Ok(stream.cached_info().clone())
 }
 
-/// The epoch is the stream's description: whoever creates the stream sets it, and it is created once.
+/// Opens or creates the stream. The epoch is the stream's description, which is set when the stream is
+/// created.
 async fn open_stream(
     context: &Context,
     new_epoch: &str,

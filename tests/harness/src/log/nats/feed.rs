@@ -20,7 +20,7 @@ use super::follow::{Reader, follow};
 use super::shared::{Outcome, Shared};
 use super::timing::CLUSTER_TIMEOUT;
 
-/// Reads for as long as it is the stream of that epoch.
+/// Reads the stream while it has this epoch.
 pub(super) async fn run(shared: Arc<Shared>, context: Context, epoch: String) {
     let mut feed = Feed { shared, epoch, pending: HashMap::new() };
     loop {
@@ -39,7 +39,7 @@ pub(super) async fn run(shared: Arc<Shared>, context: Context, epoch: String) {
 enum Ended {
     /// The stream could not be read.
     Retry(LogError),
-    /// There is no sense in reading on.
+    /// The stream must not be read any further.
     ForGood(String),
 }
 
@@ -49,7 +49,7 @@ impl From<LogError> for Ended {
     }
 }
 
-/// A publication of which not all parts have been read.
+/// A publication whose parts have not all arrived.
 struct Parts {
     first: u64,
     chunks: Vec<Bytes>,
@@ -90,7 +90,7 @@ impl Reader for Feed {
         let part = message.headers.as_ref().and_then(|headers| headers.get(PART));
         let part = part.and_then(|part| read_part(part.as_str()));
         let (Some(campaign), Some((id, part, parts))) = (campaign, part) else {
-            // Somebody else's: every server passes it over.
+            // Not a message of ours: every server skips it.
             self.shared.folded(None, sequence, None);
             return Ok(());
         };
@@ -107,8 +107,8 @@ impl Feed {
             self.shared.folded(Some(campaign), sequence, None);
             return Ok(());
         };
-        // The copy may begin again where the first incomplete publication does: what it has folded
-        // in already is not the next one then, and nothing happens twice.
+        // The copy may have to read again from the first incomplete publication on. A batch that it has
+        // folded already is no longer the next one, so nothing is applied twice.
         let outcome = match self.take_in(campaign, &body, first, sequence) {
             Ok(outcome) => outcome,
             Err(LogError::Rejected(code)) => {
@@ -123,11 +123,11 @@ impl Feed {
             }
             Err(error) => return Err(error),
         };
-        // Where the number stays the same, parts under way may still become the next ones.
+        // If the number stays the same, pending parts can still become the next events.
         if !matches!(outcome, None | Some(Outcome::Filed)) {
             self.pending.remove(campaign);
         }
-        // At worst it is read once more when the copy is opened the next time.
+        // If this fails, the message is read once more when the copy is opened the next time.
         let _unless_it_cannot = self.shared.copy().skip_to(self.position(sequence));
         let publication = id.split_once('.').map_or(&*id, |(id, _attempt)| id);
         let outcome = outcome.map(|outcome| (publication, outcome));
@@ -135,7 +135,7 @@ impl Feed {
         Ok(())
     }
 
-    /// The whole body and its first message, once all parts are there.
+    /// The whole body and the sequence of its first message, once all parts have arrived.
     fn assemble(&mut self, campaign: &CampaignId, message: Message<'_>) -> Option<(u64, Bytes)> {
         if message.parts == 1 {
             return Some((message.sequence, message.payload));
@@ -158,8 +158,8 @@ impl Feed {
         Some((whole.first, whole.chunks.concat().into()))
     }
 
-    /// Takes a body in. It has happened: where the copy cannot be written, that is tried again for a
-    /// while. Blocks.
+    /// Applies a body. The stream has accepted it, so a failed write of the copy is retried for a while.
+    /// Blocks.
     fn take_in(
         &self,
         campaign: &CampaignId,
@@ -175,7 +175,7 @@ impl Feed {
         let (body, until) = (Body::decode(&text)?, Instant::now() + CLUSTER_TIMEOUT);
         loop {
             match self.apply(campaign, &body, first, last) {
-                // Unless nobody else has it any more.
+                // Retry, unless nothing else holds the copy any more.
                 Err(LogError::Storage(reason))
                     if Instant::now() < until && Arc::strong_count(&self.shared) > 1 =>
                 {
@@ -199,7 +199,7 @@ impl Feed {
         let copy = self.shared.copy();
         match body {
             Body::Batch(batch) => Ok(copy.apply(campaign, batch)?.map(|appended| {
-                self.shared.tell(campaign, &appended);
+                self.shared.notify(campaign, &appended);
                 Outcome::Appended(Box::new(appended))
             })),
             Body::Filed { audit_entry } => {
@@ -208,20 +208,20 @@ impl Feed {
             }
             Body::Image(image) => {
                 let (installed, is_head) = copy.install(campaign, image, last)?;
-                self.shared.tell(campaign, &installed);
+                self.shared.notify(campaign, &installed);
                 Ok(Some(Outcome::Image { first, is_head }))
             }
         }
     }
 
-    /// How far the copy needs not read again when it is opened the next time.
+    /// The message after which the copy must read the next time it is opened.
     fn position(&self, sequence: u64) -> u64 {
         let pending = self.pending.values().flat_map(HashMap::values);
         pending.map(|parts| parts.first - 1).fold(sequence, u64::min)
     }
 }
 
-/// Reads `id part parts`.
+/// Parses `id part parts`.
 fn read_part(text: &str) -> Option<(&str, usize, usize)> {
     let mut words = text.split(' ');
     let (id, part, parts) = (words.next()?, words.next()?, words.next()?);

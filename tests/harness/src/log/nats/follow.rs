@@ -1,4 +1,4 @@
-//! Following a stream: every message once and in order, by a consumer that may die at any time.
+//! Follows a stream: delivers every message once and in order, although a consumer may die at any time.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -11,26 +11,26 @@ use tokio::time::timeout;
 
 use super::super::LogError;
 
-/// After this much silence the leader is asked whether there was something to hear: the consumer may
-/// have died with the server that it was on.
+/// After this much silence the leader is asked for the end of the stream: the consumer may have died together
+/// with the server that hosted it.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Whoever reads a stream.
+/// A reader of a stream.
 pub(super) trait Reader {
-    /// Why it reads no further.
+    /// The reason for which it stops.
     type Error: From<LogError>;
 
-    /// Whether this is the stream to read on with.
+    /// Checks that this is still the stream that was read before.
     fn meet(&mut self, stream: &Info) -> Result<(), Self::Error>;
 
-    /// The last message that was read.
+    /// The sequence of the last message that was read.
     fn seen(&self) -> u64;
 
-    /// Reads the next one.
+    /// Reads the next message.
     fn take(&mut self, sequence: u64, message: &Message) -> Result<(), Self::Error>;
 }
 
-/// Reads on behind the last message that was read, until that is no longer possible.
+/// Reads the messages after the last one that was read, until an error occurs.
 pub(super) async fn follow<R: Reader>(
     context: &Context,
     stream: &str,
@@ -66,7 +66,8 @@ pub(super) async fn follow<R: Reader>(
     }
 }
 
-/// The last message that there is to hear of. They age in order, so the last is gone when all are.
+/// The sequence of the last message in the stream; 0 if all have expired. Messages expire in order, so the
+/// last one expires last.
 pub(super) const fn end_of(info: &Info) -> u64 {
     if info.state.messages == 0 { 0 } else { info.state.last_sequence }
 }

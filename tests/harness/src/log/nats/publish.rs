@@ -1,4 +1,4 @@
-//! Publication: conditional, and certain of its outcome only from the fold.
+//! Publication: conditional, and the outcome is known only from the fold.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -15,18 +15,18 @@ use super::batch::{Body, PART};
 use super::bridge::{STREAM, SUBJECT, connected};
 use super::shared::Outcome;
 
-/// Bytes of a message left to its headers.
+/// The bytes of a message that are reserved for its headers.
 const HEADER_BYTES: usize = 4 * 1024;
 
-/// The pause before the leader is asked again.
+/// The pause before the next request to the leader.
 const RETRY: Duration = Duration::from_millis(100);
 
 impl NatsLog {
-    /// Publishes, and tells what became of it.
+    /// Publishes a body and returns its outcome.
     ///
     /// # Errors
-    /// [`LogError::Conflict`] if something else came first. [`LogError::Storage`] if the stream did
-    /// not answer in time: it may still happen then.
+    /// [`LogError::Conflict`] if another publication came first. [`LogError::Storage`] if the stream did not
+    /// answer in time; the publication may still take effect later.
     pub(super) fn commit(
         &self,
         campaign: &CampaignId,
@@ -49,7 +49,7 @@ impl NatsLog {
             let sent = self.publish(campaign, &format!("{id}.{attempt}"), &bytes, last);
             match &sent {
                 Ok(sequence) => self.shared.wait(*sequence, until)?,
-                // Refused, or the acknowledgement was lost: only the stream knows.
+                // Either refused, or the acknowledgement was lost: only the stream shows which.
                 Err(_) => drop(self.catch_up(campaign, until)?),
             }
             if let Some(outcome) = awaited.outcome() {
@@ -67,7 +67,7 @@ impl NatsLog {
         Err(LogError::Storage("the stream does not take it".into()))
     }
 
-    /// One publication, in as many messages as it takes. Tells the sequence of the last.
+    /// Publishes the bytes in as many messages as necessary. Returns the sequence of the last.
     fn publish(&self, campaign: &CampaignId, id: &str, bytes: &[u8], after: u64) -> Result<u64> {
         let size = self.bridge.payload_max().saturating_sub(HEADER_BYTES).max(1);
         let chunks: Vec<Vec<u8>> = bytes.chunks(size).map(<[u8]>::to_vec).collect();
@@ -80,8 +80,9 @@ impl NatsLog {
             for (part, chunk) in chunks.into_iter().enumerate() {
                 let mut headers = HeaderMap::new();
                 headers.insert(NATS_MESSAGE_ID, format!("{id}.{part}"));
-                // "Nothing yet" is checked by each copy of a 2.9 cluster for itself, and copies that
-                // decide differently part ways (nats-server #5644): that is left to the fold alone.
+                // The condition "the subject is empty" is checked by each copy of a 2.9 cluster separately,
+                // and copies that decide differently diverge (nats-server #5644). So the fold alone checks
+                // that.
                 if last > 0 {
                     headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, last.to_string());
                 }
@@ -98,17 +99,18 @@ impl NatsLog {
         })
     }
 
-    /// Reads on to where the campaign's subject ends, as its leader says. Tells that sequence.
+    /// Folds everything up to the last message of the campaign's subject, as its leader reports it. Returns
+    /// that sequence.
     ///
     /// # Errors
-    /// [`LogError::Storage`] if there is no leader until then.
+    /// [`LogError::Storage`] if there is no leader until `until`.
     pub(super) fn catch_up(&self, campaign: &CampaignId, until: Instant) -> Result<u64> {
         loop {
             let (context, subject) = (self.bridge.context(), format!("{SUBJECT}{campaign}"));
             match self.bridge.wait(async move { last_of_subject(&context, &subject).await }) {
                 Ok(last) => {
                     self.shared.wait(last, until)?;
-                    // Of what does not exist nothing is kept: anybody can make up ids.
+                    // Do not store unknown campaigns: clients can invent any number of ids.
                     if last > 0 {
                         self.shared.note_last(campaign, last);
                     }
@@ -120,7 +122,7 @@ impl NatsLog {
         }
     }
 
-    /// Messages before that one are not needed any more. What stays is forgotten with the next image.
+    /// Purges the messages before `first`. If that fails, the next image purges them.
     pub(super) fn purge(&self, campaign: &CampaignId, first: u64) {
         let (context, subject) = (self.bridge.context(), format!("{SUBJECT}{campaign}"));
         let purged = self.bridge.wait(async move {

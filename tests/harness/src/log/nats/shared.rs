@@ -1,4 +1,4 @@
-//! What the feed and those who wait for it share.
+//! The state that the feed shares with the callers that wait for it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,19 +11,19 @@ use super::super::sqlite::SqliteLog;
 use super::super::{Appended, LogError, Observer, Result};
 use crate::lock::lock;
 
-/// What became of a publication.
+/// The outcome of a publication.
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
     /// These events were appended.
     Appended(Box<Appended>),
-    /// It is filed, or something else is under its key.
+    /// The refusal is recorded, or another entry has its key.
     Filed,
-    /// The image is in the stream from message `first` on; `is_head` says that nothing was appended
-    /// between its making and it.
+    /// The image is in the stream from message `first` on. `is_head` means that nothing was appended between
+    /// the creation of the image and its place in the stream.
     Image { first: u64, is_head: bool },
 }
 
-/// The copy, and how far it is.
+/// The copy, and its position in the stream.
 pub(super) struct Shared {
     copy: SqliteLog,
     seen: Mutex<Seen>,
@@ -39,13 +39,13 @@ impl fmt::Debug for Shared {
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// Everything up to this message of the stream has been folded in.
+    /// The last message of the stream that is folded into the copy, with all before it.
     sequence: u64,
-    /// The last message of each subject, where known.
+    /// The last message of each known subject.
     last: HashMap<CampaignId, u64>,
-    /// The publications of this server under way.
+    /// The publications of this server that are in flight.
     awaited: HashMap<String, Option<Outcome>>,
-    /// Why the feed has ended, if it has.
+    /// The reason for which the feed has ended, if it has.
     failed: Option<String>,
 }
 
@@ -59,35 +59,35 @@ impl Shared {
         &self.copy
     }
 
-    /// Sets who hears of appends; `false` if somebody does already.
+    /// Sets the observer of appends; `false` if there already is one.
     pub(super) fn set_listener(&self, observer: Observer) -> bool {
         self.observer.set(observer).is_ok()
     }
 
-    pub(super) fn tell(&self, campaign: &CampaignId, appended: &Appended) {
+    pub(super) fn notify(&self, campaign: &CampaignId, appended: &Appended) {
         if let Some(observer) = self.observer.get() {
             observer(campaign, appended);
         }
     }
 
-    /// How far the copy is.
+    /// The position of the copy in the stream.
     pub(super) fn sequence(&self) -> u64 {
         lock(&self.seen).sequence
     }
 
-    /// The last message of the campaign's subject as far as folded in; none where not known.
+    /// The last folded message of the campaign's subject; `None` if it is unknown.
     pub(super) fn last_of(&self, campaign: &CampaignId) -> Option<u64> {
         lock(&self.seen).last.get(campaign).copied()
     }
 
-    /// Notes where the subject ends.
+    /// Notes the last message of the subject.
     pub(super) fn note_last(&self, campaign: &CampaignId, sequence: u64) {
         let mut seen = lock(&self.seen);
         let last = seen.last.entry(campaign.clone()).or_default();
         *last = (*last).max(sequence);
     }
 
-    /// A message has been folded in, with that outcome for the publication `id`.
+    /// Records that a message is folded in, with the outcome of the publication `id`.
     pub(super) fn folded(
         &self,
         campaign: Option<&CampaignId>,
@@ -108,16 +108,16 @@ impl Shared {
         self.moved.notify_all();
     }
 
-    /// The feed has ended for good.
+    /// Records that the feed has ended permanently.
     pub(super) fn fail(&self, reason: String) {
         lock(&self.seen).failed = Some(reason);
         self.moved.notify_all();
     }
 
-    /// Waits until the message has been folded in.
+    /// Waits until the message is folded in.
     ///
     /// # Errors
-    /// [`LogError::Storage`] if it has not been until then.
+    /// [`LogError::Storage`] if it is not folded in until `until`.
     pub(super) fn wait(&self, sequence: u64, until: Instant) -> Result<()> {
         let mut seen = lock(&self.seen);
         loop {
@@ -136,10 +136,10 @@ impl Shared {
         }
     }
 
-    /// Waits until the message has been folded in, for as long as the copy gets nearer to it.
+    /// Waits until the message is folded in, as long as the copy makes progress.
     ///
     /// # Errors
-    /// [`LogError::Storage`] if nothing has moved for that long.
+    /// [`LogError::Storage`] if there was no progress for `patience`.
     pub(super) fn wait_while_it_moves(&self, sequence: u64, patience: Duration) -> Result<()> {
         loop {
             let before = self.sequence();
@@ -150,14 +150,14 @@ impl Shared {
         }
     }
 
-    /// From now on the outcome of that publication is kept.
+    /// Keeps the outcome of the publication `id` from now on.
     pub(super) fn expect(&self, id: &str) -> Awaited<'_> {
         lock(&self.seen).awaited.insert(id.to_owned(), None);
         Awaited { shared: self, id: id.to_owned() }
     }
 }
 
-/// A publication under way.
+/// A publication in flight.
 #[derive(Debug)]
 pub(super) struct Awaited<'s> {
     shared: &'s Shared,
@@ -165,7 +165,7 @@ pub(super) struct Awaited<'s> {
 }
 
 impl Awaited<'_> {
-    /// What became of it, as far as folded in.
+    /// The outcome, if it is folded in.
     pub(super) fn outcome(&self) -> Option<Outcome> {
         lock(&self.shared.seen).awaited.get(&self.id).cloned().flatten()
     }

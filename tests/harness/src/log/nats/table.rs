@@ -1,10 +1,9 @@
-//! A small table that several servers share: one stream, a subject per row, of which the last message
-//! counts. An empty one takes the row away.
+//! A small table that several servers share: one stream with one subject per row. The last message of a
+//! subject is the row; an empty message deletes the row.
 //!
-//! Everyone follows the stream (`run`), and hears of each row in the order of the stream; a change
-//! counts when the cluster has acknowledged it *and* it has been heard of here. The stream forgets
-//! messages by their age alone, so whoever was cut off reads on where it stopped and misses nothing
-//! that still matters.
+//! All servers follow the stream (`run`) and receive the rows in its order. A change is complete when the
+//! cluster has acknowledged it *and* this server has received it. The stream deletes messages only by their
+//! age, so a server that was cut off continues where it stopped and misses nothing that is still relevant.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -22,35 +21,35 @@ use super::bridge::{RETRY, connect, connected, find_stream, replicas};
 use super::follow::{POLL_INTERVAL, Reader, end_of, follow};
 use super::timing::CLUSTER_TIMEOUT;
 
-/// The stream.
+/// The name of the stream.
 const STREAM: &str = "campaign-sync-sessions";
 
-/// What its subjects begin with; the row's key follows.
+/// The prefix of its subjects. The row's key follows.
 const SUBJECT: &str = "campaign-sync.session.";
 
-/// How long a change may take, a new leader included.
-const PUT_PATIENCE: Duration = Duration::from_secs(5);
+/// The timeout of a change, including the election of a new leader.
+const PUT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long it may take to hear of everything that there is.
-const ASK_PATIENCE: Duration = Duration::from_secs(2);
+/// The timeout of a query for everything that the cluster has.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The least time between two questions to the cluster, however many ask.
+/// The shortest time between two queries to the cluster, regardless of the number of callers.
 const ASK_PAUSE: Duration = Duration::from_millis(100);
 
-/// A stream that ends before what was read of it is another one, unless its leader is only behind: that
-/// passes within this.
+/// A stream that ends before the last message that was read is a different stream, unless its leader is only
+/// behind. A leader catches up within this time.
 const LAG_GRACE: Duration = Duration::from_secs(10);
 
-/// Hears of a row, by its key, and what it says now; or of nothing, when the stream is another one and
-/// all that was heard before is void.
+/// Receives the key and the present text of a row. Receives `None` if the stream is a different one; all
+/// earlier rows are void then.
 pub type Listener = Box<dyn Fn(Option<(&str, &str)>) + Send + Sync>;
 
-/// The table. Of the runtime that it was opened on.
+/// A table that several servers share. Its tasks run on the runtime that opened it.
 pub struct SharedKvTable {
     context: Context,
-    /// Everything up to this message has been heard.
+    /// The last message that was received, with all before it.
     seen: watch::Receiver<u64>,
-    wanted: watch::Sender<u64>,
+    requested: watch::Sender<u64>,
     answered: watch::Receiver<(u64, bool)>,
     _tasks: JoinSet<()>,
 }
@@ -62,8 +61,8 @@ impl fmt::Debug for SharedKvTable {
 }
 
 impl SharedKvTable {
-    /// Opens or creates it on these servers, and reads it to its end. Rows are kept that long. Calls
-    /// `asked` whenever the cluster is asked what there is.
+    /// Opens or creates the table on these servers, and reads it to its end. Rows are kept for `keep`. Calls
+    /// `asked` at every query to the cluster.
     ///
     /// # Errors
     /// [`LogError::Storage`].
@@ -95,37 +94,38 @@ impl SharedKvTable {
             }
         };
         timeout(CLUSTER_TIMEOUT, found).await.map_err(LogError::storage)?;
-        let (told, seen) = watch::channel(0);
-        let (wanted, wishes) = watch::channel(0);
+        let (progress, seen) = watch::channel(0);
+        let (requested, requests) = watch::channel(0);
         let (answers, answered) = watch::channel((0, false));
         let mut tasks = JoinSet::new();
-        tasks.spawn(run(context.clone(), told, listener));
+        tasks.spawn(run(context.clone(), progress, listener));
         caught_up(&context, seen.clone(), CLUSTER_TIMEOUT).await?;
-        tasks.spawn(answer(context.clone(), seen.clone(), wishes, answers, asked));
-        Ok(Self { context, seen, wanted, answered, _tasks: tasks })
+        tasks.spawn(answer(context.clone(), seen.clone(), requests, answers, asked));
+        Ok(Self { context, seen, requested, answered, _tasks: tasks })
     }
 
-    /// Changes a row; an empty text takes it away. When this returns, the cluster has it, and the
-    /// listener has heard of it.
+    /// Changes a row; an empty text deletes it. When the call returns, the cluster has the change and the
+    /// listener has received it.
     ///
     /// # Errors
-    /// [`LogError::Storage`] if that took too long. It may still happen then.
+    /// [`LogError::Storage`] after a timeout. The change may still take effect later.
     pub async fn put(&self, key: &str, text: &str) -> Result<(), LogError> {
-        // One name for all attempts: what was taken once, and changed since, is not taken again.
+        // All attempts have the same message id, so a message that was accepted and then replaced is not
+        // accepted again.
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, format!("{:032x}", rand::random::<u128>()));
         let put = async {
             loop {
                 if let Some(sequence) = self.publish(key, &headers, text).await {
-                    break heard(self.seen.clone(), sequence).await;
+                    break reached(self.seen.clone(), sequence).await;
                 }
                 sleep(RETRY).await;
             }
         };
-        timeout(PUT_PATIENCE, put).await.map_err(LogError::storage)?
+        timeout(PUT_TIMEOUT, put).await.map_err(LogError::storage)?
     }
 
-    /// The message's sequence, if the cluster has it.
+    /// Publishes a message. Returns its sequence if the cluster has it.
     async fn publish(&self, key: &str, headers: &HeaderMap, text: &str) -> Option<u64> {
         connected(&self.context).ok()?;
         let (subject, payload) = (format!("{SUBJECT}{key}"), text.to_owned().into());
@@ -133,16 +133,16 @@ impl SharedKvTable {
         Some(sent.ok()?.await.ok()?.sequence)
     }
 
-    /// Waits until everything has been heard that there was when this was called. All who ask at one
-    /// time share one question to the cluster.
+    /// Waits until everything is received that the cluster had at the time of the call. Concurrent calls
+    /// share one query to the cluster.
     ///
     /// # Errors
     /// [`LogError::Storage`] if the cluster does not answer.
     pub async fn ask(&self) -> Result<(), LogError> {
         let mut ticket = 0;
-        self.wanted.send_modify(|wanted| {
-            *wanted += 1;
-            ticket = *wanted;
+        self.requested.send_modify(|requested| {
+            *requested += 1;
+            ticket = *requested;
         });
         let mut answered = self.answered.clone();
         let answered =
@@ -151,18 +151,18 @@ impl SharedKvTable {
     }
 }
 
-/// Asks the cluster, for all who wish so by then.
+/// Queries the cluster, once for all calls that wait at that time.
 async fn answer(
     context: Context,
     seen: watch::Receiver<u64>,
-    mut wishes: watch::Receiver<u64>,
+    mut requests: watch::Receiver<u64>,
     answers: watch::Sender<(u64, bool)>,
     asked: impl Fn(),
 ) {
-    while wishes.changed().await.is_ok() {
-        let upto = *wishes.borrow_and_update();
+    while requests.changed().await.is_ok() {
+        let upto = *requests.borrow_and_update();
         asked();
-        let done = caught_up(&context, seen.clone(), ASK_PATIENCE).await;
+        let done = caught_up(&context, seen.clone(), ASK_TIMEOUT).await;
         answers.send_replace((upto, done.is_ok()));
         sleep(ASK_PAUSE).await;
     }
@@ -178,7 +178,7 @@ async fn create(context: &Context, config: Config) -> Result<(), LogError> {
     Ok(())
 }
 
-async fn heard(mut seen: watch::Receiver<u64>, sequence: u64) -> Result<(), LogError> {
+async fn reached(mut seen: watch::Receiver<u64>, sequence: u64) -> Result<(), LogError> {
     seen.wait_for(|seen| *seen >= sequence).await.map_err(LogError::storage)?;
     Ok(())
 }
@@ -190,9 +190,9 @@ async fn caught_up(
 ) -> Result<(), LogError> {
     let caught_up = async {
         loop {
-            // Who died with the question on its way answers nothing; the next leader does.
+            // A leader that dies mid-request never replies; retry at the next one.
             match timeout(POLL_INTERVAL, context.get_stream(STREAM)).await {
-                Ok(Ok(stream)) => break heard(seen, end_of(stream.cached_info())).await,
+                Ok(Ok(stream)) => break reached(seen, end_of(stream.cached_info())).await,
                 Ok(Err(_)) | Err(_) => sleep(RETRY).await,
             }
         }
@@ -200,26 +200,26 @@ async fn caught_up(
     timeout(patience, caught_up).await.map_err(LogError::storage)?
 }
 
-/// Which stream it is that was read.
+/// The identity of the stream that was read.
 #[derive(Debug, Default)]
 pub struct StreamIdentity {
     created: Option<i128>,
     behind_since: Option<Instant>,
 }
 
-/// What a stream is to whoever has read one.
+/// The result of comparing a stream with the one that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamIdentityCheck {
     /// The one that was read.
     Same,
-    /// The same, as told by a leader that has less of it than was read; for now.
+    /// The same stream, but for now its leader has less of it than was read.
     Behind,
-    /// Another one.
+    /// A different stream.
     Other,
 }
 
 impl StreamIdentity {
-    /// What the stream is that was created at `created` and ends with message `end`, to whoever has read
+    /// Compares a stream that was created at `created` and ends with message `end` with the one that was read
     /// up to `seen`.
     pub fn compare(
         &mut self,
@@ -242,12 +242,12 @@ impl StreamIdentity {
     }
 }
 
-/// Follows the stream for ever, again and again.
-async fn run(mut context: Context, told: watch::Sender<u64>, listener: Listener) {
-    // A question that a leader took along when it died is soon asked again: there are five seconds in
-    // all to show somebody out.
+/// Follows the stream forever, with a pause after each failure.
+async fn run(mut context: Context, progress: watch::Sender<u64>, listener: Listener) {
+    // A leader that dies mid-request never replies, so retry soon: a revoked session must end on every server
+    // within five seconds.
     context.set_timeout(POLL_INTERVAL);
-    let mut rows = TableFollower { told, listener, identity: StreamIdentity::default() };
+    let mut rows = TableFollower { progress, listener, identity: StreamIdentity::default() };
     loop {
         let Err(error) = follow(&context, STREAM, &mut rows).await;
         tracing::warn!(event = "sessions_interrupted", %error);
@@ -256,7 +256,7 @@ async fn run(mut context: Context, told: watch::Sender<u64>, listener: Listener)
 }
 
 struct TableFollower {
-    told: watch::Sender<u64>,
+    progress: watch::Sender<u64>,
     listener: Listener,
     identity: StreamIdentity,
 }
@@ -271,20 +271,20 @@ impl Reader for TableFollower {
             StreamIdentityCheck::Behind => Err(LogError::storage("the leader is behind")),
             StreamIdentityCheck::Other => {
                 (self.listener)(None);
-                self.told.send_replace(0);
+                self.progress.send_replace(0);
                 Err(LogError::storage("the stream is another one"))
             }
         }
     }
 
     fn seen(&self) -> u64 {
-        *self.told.borrow()
+        *self.progress.borrow()
     }
 
     fn take(&mut self, sequence: u64, message: &Message) -> Result<(), LogError> {
         let key = message.subject.strip_prefix(SUBJECT).unwrap_or_default();
         (self.listener)(Some((key, &String::from_utf8_lossy(&message.payload))));
-        self.told.send_replace(sequence);
+        self.progress.send_replace(sequence);
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
-//! How long the parts of this log wait.
+//! The timeouts of this log.
 
 use std::time::Duration;
 
-/// How long an append waits for the stream, a change of its leader included.
+/// The timeout of an append, including a change of the stream's leader.
 pub(super) const CLUSTER_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! Appending: one transaction, in which the events and all that they change are written.
+//! Appending: one transaction writes the events and all their changes.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use super::super::{Appended, Draft, Event, Head, LogError, Result, Transaction};
 use super::within::Within;
 use crate::keys::Keyring;
 
-/// What events are composed with.
+/// The inputs for composing events.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Composer<'a> {
-    /// The log.
+    /// The epoch of the log.
     pub(super) epoch: &'a str,
-    /// The keys that seal events, if they are sealed.
+    /// The keys that seal the events, if the log is sealed.
     pub(super) keys: Option<&'a Keyring>,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn append(
 
 /// A campaign while events are appended to it.
 pub(super) struct Appending<'t> {
-    /// Whoever adds an event moves it on to that event before.
+    /// The position of the next event. The caller advances it before adding an event.
     pub(super) chain: Chain,
     fold: Fold<Within<'t>>,
     end_byte: u64,
@@ -54,8 +54,7 @@ impl<'t> Appending<'t> {
     /// Begins at the campaign's head.
     ///
     /// # Errors
-    /// [`LogError::Conflict`] if the head is not the one that is expected, or if something is filed
-    /// under one of the keys already.
+    /// [`LogError::Conflict`] if the head is not the expected one, or if an audit entry has one of the keys.
     pub(super) fn begin<'k>(
         on: Within<'t>,
         epoch: &str,
@@ -78,7 +77,7 @@ impl<'t> Appending<'t> {
         })
     }
 
-    /// Adds the event that the chain stands at, with its entry of the transaction log.
+    /// Adds the event at the chain's position, with its audit entry.
     pub(super) fn add(
         &mut self,
         kind: &str,
@@ -101,7 +100,7 @@ impl<'t> Appending<'t> {
         Ok(())
     }
 
-    /// Writes the state that the events have led to.
+    /// Writes the state after the events.
     pub(super) fn end(self) -> Result<Appended> {
         let Self { chain, fold: Fold { head, state, table, .. }, events, .. } = self;
         let head = Head { number: chain.number, event_id: chain.event_id, ..head };

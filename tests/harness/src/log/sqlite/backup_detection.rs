@@ -1,10 +1,10 @@
-//! Noticing a restored backup: a mark beside the database that must match a number inside it.
+//! Detects a restored backup: a mark file beside the database must match a number inside it.
 //!
 //! The number in the database grows by one at every start, at every end, and every few seconds while
-//! something is written; the mark follows after the commit. A backup holds the number of its day, so
-//! when it is put in place again its number is behind the mark. A database without its mark was
-//! carried here from elsewhere. Either way it may lack events that somebody has heard, so it is
-//! another log from then on and gets another epoch.
+//! something is written. The mark follows after the commit. A backup contains an earlier number, so after a
+//! restore the number is behind the mark. A database without its mark was copied from another place. In both
+//! cases the database may lack events that clients have received. It therefore counts as another log and gets
+//! another epoch.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -14,25 +14,25 @@ use rusqlite::Connection;
 
 use super::meta::{number, put_number};
 
-/// The number inside.
+/// The key of the number in the database.
 const GENERATION: &str = "generation";
 
-/// The mark's file: the database's name and `.mark`.
+/// The mark file: the database's name and `.mark`.
 fn path(db: &Path) -> PathBuf {
     let mut name = db.as_os_str().to_owned();
     name.push(".mark");
     name.into()
 }
 
-/// Whether the database is another one than this place had last, or an earlier state of it.
+/// Whether the database is an earlier state, or was copied from another place.
 pub(super) fn is_restored_backup(on: &Connection, db: &Path) -> rusqlite::Result<bool> {
     let Some(generation) = number(on, GENERATION)? else { return Ok(false) };
     let mark = fs::read_to_string(path(db)).ok().and_then(|text| text.trim().parse::<u64>().ok());
     Ok(mark.is_none_or(|mark| generation < mark))
 }
 
-/// Counts on, first inside, then outside: after a death in between the database is ahead, which
-/// means nothing.
+/// Increments the number in the database first, and the mark second. After a crash in between, the database
+/// is ahead of the mark, which is harmless.
 pub(super) fn advance(on: &Connection, db: &Path) -> rusqlite::Result<()> {
     let next = number(on, GENERATION)?.unwrap_or_default() + 1;
     put_number(on, GENERATION, next)?;
@@ -41,7 +41,7 @@ pub(super) fn advance(on: &Connection, db: &Path) -> rusqlite::Result<()> {
 
 fn mark(db: &Path, generation: u64) -> io::Result<()> {
     let (mark, mut fresh) = (path(db), path(db));
-    // A server that is ending may write its last mark while the next one writes its first.
+    // A server that ends may write its last mark while the next server writes its first one.
     fresh.as_mut_os_string().push(format!(".{:016x}", rand::random::<u64>()));
     let mut file = File::create(&fresh)?;
     writeln!(file, "{generation}")?;

@@ -1,4 +1,4 @@
-//! Counting rows anew, in SQL.
+//! Recounts rows in SQL.
 
 use std::ffi::c_int;
 
@@ -10,15 +10,15 @@ use rusqlite::{Connection, Result};
 use super::super::{PhaseCounts, Recount};
 use super::within::Within;
 
-/// What [`RowsDigest`] takes, in that order.
+/// The arguments of [`RowsDigest`], in order.
 const HASHED: &str = "domain_id, domain, offset_index, dns_status, http_status, http_status_code, \
      lead_status, lead_score";
 
-/// How many that are.
+/// The number of these arguments.
 const HASHED_COUNT: c_int = 8;
 
-/// The SQL aggregate `rows_digest`: the digest of rows from their columns, not from the hashes that
-/// are kept beside them.
+/// The SQL aggregate `rows_digest`: computes the digest of rows from their columns, not from the stored
+/// hashes.
 struct RowsDigest;
 
 impl Aggregate<(Digest, RowHasher), i64> for RowsDigest {
@@ -51,7 +51,7 @@ impl Aggregate<(Digest, RowHasher), i64> for RowsDigest {
     }
 }
 
-/// Makes the aggregate known to a connection.
+/// Registers the aggregate on a connection.
 pub(super) fn prepare(on: &Connection) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     on.create_aggregate_function("rows_digest", HASHED_COUNT, flags, RowsDigest)

@@ -1,4 +1,4 @@
-//! One server to a database: a second one would publish nothing of what the first one appends.
+//! One server per database: a second server would not publish the events that the first one appends.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 
 use super::super::{LogError, Result};
 
-/// A server that is ending is waited for this long.
+/// The longest wait for a server that is ending.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 const RETRY: Duration = Duration::from_millis(20);
 
-/// Holds the database for as long as the file is open; the operating system lets go of it for a
-/// process that was killed. The lock is on a file of its own, the database's name and `.lock`, for
-/// closing any handle on the database itself would undo SQLite's own locks.
+/// Locks the database while the returned file is open. The operating system releases the lock of a killed
+/// process. The lock is on a separate file, the database's name and `.lock`, because closing any handle on
+/// the database itself would release SQLite's locks.
 ///
 /// # Errors
-/// [`LogError::Storage`] if somebody else holds it.
+/// [`LogError::Storage`] if another server holds the lock.
 pub(super) fn acquire(db: &Path) -> Result<File> {
-    // However many links lead to it, there is one lock.
+    // All links to the database lead to the same lock.
     let real = db.canonicalize();
     let mut name = real.as_deref().unwrap_or(db).as_os_str().to_owned();
     name.push(".lock");

@@ -1,8 +1,8 @@
-//! Numbers that are kept beside the campaigns.
+//! Numbers stored beside the campaigns.
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-/// The number under that key.
+/// The number with this key.
 pub(super) fn number(on: &Connection, key: &str) -> rusqlite::Result<Option<u64>> {
     let text: Option<String> = on
         .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
@@ -11,7 +11,7 @@ pub(super) fn number(on: &Connection, key: &str) -> rusqlite::Result<Option<u64>
     Ok(text.and_then(|text| text.parse().ok()))
 }
 
-/// Keeps a number under that key.
+/// Stores a number with this key.
 pub(super) fn put_number(on: &Connection, key: &str, number: u64) -> rusqlite::Result<()> {
     on.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
         .execute([key, &number.to_string()])?;

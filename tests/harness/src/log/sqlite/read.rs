@@ -1,4 +1,4 @@
-//! Reading, always inside one transaction, so that everything read belongs to one number.
+//! Reads. Each read is one transaction, so everything in it belongs to one event number.
 
 use std::sync::Arc;
 
@@ -51,8 +51,8 @@ impl Within<'_> {
         Ok(events)
     }
 
-    /// Where the event of that number, or the last one before it, ends in the campaign's log. Only
-    /// differences matter: where everything was truncated away, counting begins anew.
+    /// The end, in bytes of the campaign's log, of the event with this number or of the last one before it.
+    /// Only differences matter: after all events were truncated, the count restarts at 0.
     pub(super) fn end_byte(self, number: u64) -> rusqlite::Result<u64> {
         self.on
             .prepare_cached(
@@ -197,7 +197,7 @@ fn filter(campaign: &CampaignId, query: &RowQuery) -> (String, Vec<Value>) {
     (sql, values)
 }
 
-/// The columns of the transaction log, in the order that [`transaction`] reads them.
+/// The columns of an audit entry, in the order in which [`transaction`] reads them.
 const FILED: &str = "name, who, timestamp, from_state, to_state, type, reason, result, message, \
      key, fingerprint, sequence_number, event_id, record";
 

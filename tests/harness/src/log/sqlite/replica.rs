@@ -1,9 +1,9 @@
-//! The database as the copy of a log that is kept elsewhere: what has been read there is folded in
-//! here, and all reading is local.
+//! A database as the local copy of a shared log: it folds in what it reads from the stream, and all reads are
+//! local.
 //!
-//! The copy remembers how far it has read, after it has folded that in: reading something again is
-//! harmless, for it is not the next any more. It can always be made anew, so it need not survive the
-//! machine.
+//! The copy stores its position in the stream after folding. Reading a message twice is harmless, because a
+//! folded batch is no longer the next one. The copy can always be created again, so it need not survive a
+//! crash of the machine.
 
 use std::fs;
 use std::path::Path;
@@ -23,8 +23,8 @@ use crate::keys::{Keyring, open_data};
 use crate::lock::lock;
 
 impl SqliteLog {
-    /// Opens the copy of the log of that identity, and tells how far it has read. The copy of another
-    /// log is thrown away; a file that is a log of its own is not touched.
+    /// Opens the copy of the log with this epoch, and returns its position. Deletes the copy of another log.
+    /// Never touches a file that is an independent log.
     ///
     /// # Errors
     /// [`LogError::Storage`].
@@ -41,7 +41,7 @@ impl SqliteLog {
                 for suffix in ["", "-wal", "-shm"] {
                     let mut file = path.as_os_str().to_owned();
                     file.push(suffix);
-                    // The two others exist only while the database is open.
+                    // The other two files exist only while the database is open.
                     drop(fs::remove_file(file));
                 }
                 Self::open_copy(path, epoch)?
@@ -53,7 +53,7 @@ impl SqliteLog {
         Ok((copy, at))
     }
 
-    /// Unlike a log of its own, a copy needs no mark: an earlier state of it is one that has read less.
+    /// Opens the file without a mark. An earlier state of a copy is harmless: it has only read less.
     fn open_copy(path: &Path, epoch: &str) -> Result<Self> {
         let held = super::lock::acquire(path)?;
         let writer = super::connect(path)?;
@@ -67,7 +67,7 @@ impl SqliteLog {
         })
     }
 
-    /// What an append would lead to. Changes nothing.
+    /// The result that an append would have. Changes nothing.
     ///
     /// # Errors
     /// As [`super::super::EventLog::append`].
@@ -82,10 +82,11 @@ impl SqliteLog {
         append(within(&tx, campaign), self.composer(), expected, drafts)
     }
 
-    /// Folds in a batch that was read. None if another one took its number before: it never happened.
+    /// Folds in a batch that was read. Returns `None` if another batch took its number first; this batch is
+    /// void then.
     ///
     /// # Errors
-    /// [`LogError::Storage`]; [`LogError::Rejected`] for documents that are not what they say.
+    /// [`LogError::Storage`]; [`LogError::Rejected`] for documents that contradict their envelope or hash.
     pub(in crate::log) fn apply(
         &self,
         campaign: &CampaignId,
@@ -110,8 +111,8 @@ impl SqliteLog {
         }
     }
 
-    /// Files a refusal that was read in message `at`, unless it is filed already. `false` if there is no
-    /// such campaign.
+    /// Records a refusal that was read in message `at`, unless it is recorded already. Returns `false` if
+    /// there is no such campaign.
     ///
     /// # Errors
     /// [`LogError::Storage`].
@@ -126,7 +127,8 @@ impl SqliteLog {
             if on.head()?.is_none() {
                 return Ok(false);
             }
-            // Unlike an event a refusal has no number by which it is known when it is read again.
+            // A refusal has no event number that shows that it was read before. So the last message is
+            // stored.
             if number(tx, FILED_AT)?.is_none_or(|filed_at| filed_at < at) {
                 on.file(refused)?;
                 put_number(tx, FILED_AT, at)?;
@@ -135,11 +137,12 @@ impl SqliteLog {
         })
     }
 
-    /// Takes the state of an image that was read in message `at`, if it is news here, and forgets the
-    /// events that it does not hold. Tells what is so now, and whether the image holds all there is.
+    /// Applies an image that was read in message `at`, if it is newer than the copy, and deletes the events
+    /// that the image does not contain. Returns the present state, and whether the image covers everything in
+    /// the copy.
     ///
     /// # Errors
-    /// [`LogError::Storage`]; [`LogError::Rejected`] for an image that is not what it says.
+    /// [`LogError::Storage`]; [`LogError::Rejected`] for an image that contradicts itself.
     pub(in crate::log) fn install(
         &self,
         campaign: &CampaignId,
@@ -149,17 +152,17 @@ impl SqliteLog {
         self.writing(|tx| {
             let on = within(tx, campaign);
             let known_number = on.head()?.map_or(0, |head| head.number);
-            // As old as what is known here, it may still lack a refusal, or tell of one that is not:
-            // unless it is read again, after what came later.
+            // At the same number, the image may lack a refusal of the copy, or contain one that the copy
+            // lacks. The latter is ignored if the image is read again after later messages.
             let is_older = known_number < image.number;
             let is_same = known_number == image.number;
             let known = on.transactions()?;
             let is_known = |it: &Transaction| known.contains(it);
-            let is_told = |it: &Transaction| image.transactions.contains(it);
-            let is_head = is_older || is_same && known.last().is_none_or(is_told);
+            let is_included = |it: &Transaction| image.transactions.contains(it);
+            let is_head = is_older || is_same && known.last().is_none_or(is_included);
             let is_first = number(tx, FILED_AT)?.is_none_or(|filed_at| filed_at < at);
-            let tells_more = is_first && !image.transactions.last().is_none_or(is_known);
-            if is_older || is_same && tells_more {
+            let has_more = is_first && !image.transactions.last().is_none_or(is_known);
+            if is_older || is_same && has_more {
                 replace(on, self, image)?;
                 if is_first {
                     put_number(tx, FILED_AT, at)?;
@@ -171,7 +174,7 @@ impl SqliteLog {
         })
     }
 
-    /// Remembers that everything up to `position` has been read.
+    /// Stores that everything up to `position` has been read.
     ///
     /// # Errors
     /// [`LogError::Storage`].
@@ -180,10 +183,10 @@ impl SqliteLog {
     }
 }
 
-/// Everything up to this message has been read.
+/// The last message that has been read, with all before it.
 const POSITION: &str = "position";
 
-/// The last message whose refusal was filed.
+/// The last message whose refusal was recorded.
 const FILED_AT: &str = "filedAt";
 
 fn position(copy: &SqliteLog) -> Result<Option<u64>> {
@@ -198,8 +201,8 @@ fn position_or_start(copy: &SqliteLog) -> Result<u64> {
     Ok(0)
 }
 
-/// Moves the chain on to a document, which must be the next one, whole. Its epoch may be one that the
-/// log had before a restore. Tells its type and its data.
+/// Advances the chain to a document. The document must be intact and the next one; its epoch may be from
+/// before a restore. Returns its type and its data.
 fn follow<'d>(
     chain: &mut Chain,
     campaign: &CampaignId,
@@ -226,7 +229,7 @@ fn follow<'d>(
     Ok((envelope.kind, data))
 }
 
-/// Puts an image in the place of whatever was known of the campaign.
+/// Replaces everything that is stored about the campaign by an image.
 fn replace(on: Within<'_>, log: &SqliteLog, image: &Image) -> Result<()> {
     for table in ["campaigns", "domains", "events", "transaction_log"] {
         let sql = format!("DELETE FROM {table} WHERE campaign_id = ?1");

@@ -1,4 +1,4 @@
-//! Writing the state: domain rows and the campaign record.
+//! Writes the state: domain rows and campaign records.
 
 use campaign_sync::protocol::Digest;
 use campaign_sync::protocol::digest::{RowHasher, bucket_of, id_hash};
@@ -12,7 +12,7 @@ use super::super::{
 };
 use super::within::Within;
 
-/// The columns of a row, in the order that [`row`] reads them.
+/// The columns of a row, in the order in which [`row`] reads them.
 pub(super) const COLUMNS: &str = "domain_id, domain, offset_index, dns_status, http_status, \
      http_status_code, lead_status, lead_score, row_hash";
 
@@ -65,7 +65,7 @@ pub(super) fn row(from: &SqlRow<'_>) -> rusqlite::Result<(Row, u64)> {
 }
 
 impl Within<'_> {
-    /// Writes the event that the chain stands at.
+    /// Writes the event at the chain's position.
     pub(super) fn insert(
         self,
         chain: &Chain,
@@ -114,8 +114,7 @@ impl Within<'_> {
         Ok(())
     }
 
-    /// Files an entry of the transaction log, unless its key is taken, and forgets the oldest refusals
-    /// where there are too many.
+    /// Adds an entry to the audit trail, unless its key exists. Deletes the oldest refusals beyond the limit.
     pub(super) fn file(self, it: &Transaction) -> rusqlite::Result<()> {
         self.on.prepare_cached(
         "INSERT INTO transaction_log (campaign_id, name, who, timestamp, from_state, to_state, type,
@@ -149,7 +148,7 @@ impl Within<'_> {
         Ok(())
     }
 
-    /// Forgets the events up to number `to`.
+    /// Deletes the events up to number `to`.
     pub(super) fn truncate(self, to: u64) -> rusqlite::Result<()> {
         let (campaign, to) = (self.id.as_str(), to as i64);
         self.on.execute(
