@@ -1,16 +1,20 @@
-//! campaign-sync: what the page shows is always a state the server really had; while it says
-//! `live` it is never older than ten seconds; and no domain row ever disappears unless the server
-//! said so.
+//! campaign-sync keeps the campaigns that a page shows in step with a server. It gives three
+//! guarantees:
 //!
-//! The crate has four layers, with arrows one way only: `browser → sync → store → protocol`.
+//! * The page always shows a state that the server really had.
+//! * While the status is `live`, that state is never older than ten seconds.
+//! * A domain row disappears only if the server says so.
 //!
-//! * [`protocol`] is the wire format. No state, no policy.
-//! * [`store`] holds the campaign's details. Pure.
-//! * [`sync`] is the machine that takes every decision. It knows no clock, no socket and no DOM: a
-//!   driver hands it inputs and performs its effects.
-//! * `browser`, on wasm32 only, is the driver that JavaScript sees. It takes no decision.
+//! The crate has four layers. Each layer uses only the layers to its right:
+//! `browser → sync → store → protocol`.
 //!
-//! [`value`] is the form of everything that leaves them.
+//! * [`protocol`] is the wire format. It has no state and no policy.
+//! * [`store`] holds the state of a campaign. It is pure.
+//! * [`sync`] is the state machine that takes every decision. It has no clock, no socket and no
+//!   DOM: a driver passes inputs to it and performs its effects.
+//! * `browser` is the driver that JavaScript calls, on wasm32 only. It takes no decision.
+//!
+//! [`value`] defines the form of all data that leaves these layers.
 
 #[cfg(target_arch = "wasm32")]
 #[deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]

@@ -1,14 +1,14 @@
-//! Values: plain data, the one form of everything that leaves the core.
+//! Plain data: the only form in which values leave the core.
 //!
-//! A type fills a [`Record`] with what it shows, and one `Serialize` implementation writes all of them.
-//! Derived implementations, one per type, were a tenth of the module.
+//! A type fills a [`Record`] with its members, and one `Serialize` implementation writes all
+//! records. Derived implementations, one per type, took a tenth of the WebAssembly module.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// Value data, as JSON knows it.
+/// A value that JSON can express.
 #[derive(Debug, PartialEq)]
 pub enum Value<'a> {
-    /// Nothing.
+    /// `null`.
     Null,
     /// `true` or `false`.
     Flag(bool),
@@ -16,9 +16,9 @@ pub enum Value<'a> {
     Integer(i64),
     /// Any other number.
     Float(f64),
-    /// A borrowed text.
+    /// A borrowed string.
     Text(&'a str),
-    /// An owned text.
+    /// An owned string.
     Owned(String),
     /// A list.
     List(Vec<Self>),
@@ -26,13 +26,13 @@ pub enum Value<'a> {
     Record(Record<'a>),
 }
 
-/// An object: names and values in order.
+/// An object: pairs of name and value, in insertion order.
 #[derive(Debug, Default, PartialEq)]
 pub struct Record<'a>(Vec<(&'a str, Value<'a>)>);
 
-/// A type that leaves the core.
+/// A type whose values can leave the core.
 pub trait ToValue {
-    /// Its value.
+    /// Converts the value to plain data.
     fn to_value(&self) -> Value<'_>;
 }
 
@@ -42,19 +42,19 @@ impl<'a> Record<'a> {
         self.0.push((name, value));
     }
 
-    /// Adds a text.
+    /// Adds a string.
     pub fn text(&mut self, name: &'a str, value: &'a str) {
         self.add(name, Value::Text(value));
     }
 
-    /// Adds a text; none is left out.
+    /// Adds a string; leaves out the member if `value` is `None`.
     pub fn optional_text(&mut self, name: &'a str, value: Option<&'a str>) {
         if let Some(value) = value {
             self.text(name, value);
         }
     }
 
-    /// Adds a text; none is `null`.
+    /// Adds a string; writes `null` if `value` is `None`.
     pub fn nullable_text(&mut self, name: &'a str, value: Option<&'a str>) {
         self.add(name, value.map_or(Value::Null, Value::Text));
     }
@@ -64,7 +64,7 @@ impl<'a> Record<'a> {
         self.add(name, Value::Integer(value as i64));
     }
 
-    /// Adds a count; none is left out.
+    /// Adds a count; leaves out the member if `value` is `None`.
     pub fn optional_count(&mut self, name: &'a str, value: Option<u64>) {
         if let Some(value) = value {
             self.count(name, value);
@@ -76,7 +76,7 @@ impl<'a> Record<'a> {
         self.add(name, Value::Float(value));
     }
 
-    /// Adds what `show` says of a value; none is `null`.
+    /// Adds the object that `show` fills from `value`; writes `null` if `value` is `None`.
     pub fn nullable_record<T: ?Sized>(
         &mut self,
         name: &'a str,
@@ -108,7 +108,8 @@ impl Serialize for Value<'_> {
         match self {
             Self::Null => to.serialize_unit(),
             Self::Flag(flag) => to.serialize_bool(*flag),
-            // JavaScript has one type of number; its serializer would make sure that this fits.
+            // JavaScript has one number type. For an `i64`, its serializer would first check the
+            // range that `Integer` already guarantees.
             Self::Integer(number) if cfg!(target_arch = "wasm32") => {
                 to.serialize_f64(*number as f64)
             }
@@ -128,7 +129,7 @@ impl Serialize for Value<'_> {
     }
 }
 
-/// Serialises types as their values.
+/// Implements `Serialize` for types that implement [`ToValue`].
 macro_rules! serialize_as_value {
     ($($type:ty),+ $(,)?) => {$(
         impl serde::Serialize for $type {

@@ -1,4 +1,4 @@
-//! The class that the package's JavaScript uses. It is no public API: `pkg/` is.
+//! The class that the package's JavaScript uses. It is not a public API: the public API is `pkg/`.
 
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ use crate::sync::input::Ticket;
 use crate::sync::{Input, Machine, Now, Status};
 use crate::value::{Record, ToValue, Value};
 
-/// One machine with its connection. What is thrown is a code from the closed list.
+/// One machine with its connection. Methods throw codes from the closed list.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Client {
@@ -25,19 +25,19 @@ pub struct Client {
 
 #[wasm_bindgen]
 impl Client {
-    /// A client at rest. Options, as JSON: `url` or `manualTransport`, `hasToken`, `hasFetchSnapshot`,
-    /// `lingerMs?`, `log?`.
+    /// Creates a client that is not connected. `options` is JSON: `url` or `manualTransport`,
+    /// `hasToken`, `hasFetchSnapshot`, `lingerMs?`, `log?`.
     ///
     /// # Errors
-    /// `invalid_content` for options of the wrong type, or without a transport.
+    /// `invalid_content` for options of the wrong type, or if there is no transport.
     #[wasm_bindgen(constructor)]
     pub fn new(options: &str, host: Host) -> Result<Self, Code> {
         let (config, transport) = settings(options)?;
         Ok(Self { driver: Driver::new(config, transport, host) })
     }
 
-    /// Takes a frame that another transport received, as UTF-8. Bad input is refused and counted,
-    /// never thrown. Returns how many events were applied.
+    /// Processes a frame, in UTF-8, that the application's transport received. Invalid input is
+    /// refused and counted; it never throws. Returns the number of applied events.
     ///
     /// # Errors
     /// `closed`.
@@ -46,17 +46,19 @@ impl Client {
         Ok(self.driver.receive_manual(Frame::Binary(frame)))
     }
 
-    /// A command, as JSON: `{command, campaignId?, epoch?, sequenceNumber?, ticket?, token?, code?}`.
+    /// Executes a command, given as JSON:
+    /// `{command, campaignId?, epoch?, sequenceNumber?, ticket?, token?, code?}`.
     ///
-    /// * `connect` opens the connection, or opens it again after it was given up; `close` ends all.
-    /// * `opened` and `closed` (`code`) tell of the application's own transport.
-    /// * `retain`, `release`, `refresh` and `discardUnconfirmed` are of a campaign.
-    /// * `reached` wants to know when a position is reached: `host.settle(ticket, code)` says it.
-    /// * `token` answers `host.requestToken(ticket)`; without one there is none.
+    /// * `connect` opens the connection, also after the client gave it up. `close` ends everything.
+    /// * `opened` and `closed` (with `code`) report the state of the application's transport.
+    /// * `retain`, `release`, `refresh` and `discardUnconfirmed` apply to one campaign.
+    /// * `reached` requests a call of `host.settle(ticket, code)` when a position is reached.
+    /// * `token` answers `host.requestToken(ticket)`. If the member `token` is absent, there is no
+    ///   token.
     ///
     /// # Errors
-    /// `closed`; `invalid_campaign_id`, `invalid_content` and `integer_out_of_range` for a command
-    /// that is none.
+    /// `closed`; `invalid_campaign_id`, `invalid_content` and `integer_out_of_range` for an invalid
+    /// command.
     pub fn command(&self, json: &str) -> Result<(), Code> {
         self.driver.ensure_open()?;
         match command(json)? {
@@ -68,7 +70,7 @@ impl Client {
         Ok(())
     }
 
-    /// Answers `host.fetchSnapshot(ticket, campaignId)`; `undefined` if the fetch failed.
+    /// Answers `host.fetchSnapshot(ticket, campaignId)`. `json` is `undefined` if the fetch failed.
     ///
     /// # Errors
     /// `closed`.
@@ -79,20 +81,21 @@ impl Client {
         Ok(())
     }
 
-    /// What there is to see, as JSON asks for it: `{read, campaignId?}`, and for rows the members of
-    /// a query, `offset?`, `limit?`, `search?`, `dnsStatus?`, `httpStatus?`, `leadStatus?`, `sortBy?`,
+    /// Answers a query, given as JSON: `{read, campaignId?}`. For rows it has the members
+    /// `offset?`, `limit?`, `search?`, `dnsStatus?`, `httpStatus?`, `leadStatus?`, `sortBy?` and
     /// `sortOrder?`.
     ///
-    /// * `view`: a campaign as it is now, as a fresh object; `undefined` if nobody holds it.
-    /// * `status`: the word of its status now; `idle` if nobody holds it.
+    /// * `view`: a campaign in its present state, as a new object; `undefined` if the client does
+    ///   not hold it.
+    /// * `status`: the name of its present status; `idle` if the client does not hold it.
     /// * `domains`: one page of its rows.
-    /// * `changes`: the campaigns whose view changed since this was last asked.
-    /// * `metrics`: the counters. `diagnostics`: everything worth attaching to a bug report; no rows,
-    ///   no token, no address.
+    /// * `changes`: the campaigns whose view has changed since the last query for `changes`.
+    /// * `metrics`: the counters.
+    /// * `diagnostics`: all data that is useful in a bug report; no rows, no token, no address.
     ///
     /// # Errors
-    /// `closed`; `unknown_campaign` for rows that nobody holds; `invalid_content` or
-    /// `integer_out_of_range` for a question that is none.
+    /// `closed`; `unknown_campaign` for rows of a campaign that the client does not hold;
+    /// `invalid_content` or `integer_out_of_range` for an invalid query.
     pub fn read(&self, json: &str) -> Result<JsValue, Code> {
         let (what, campaign_id, query) = query(json)?;
         let now = clock::now();
@@ -145,7 +148,7 @@ impl Client {
 }
 
 impl Drop for Client {
-    /// `free()`. The driver may be what is calling us just now, so it is taken apart, not dropped.
+    /// Implements `free()`. The driver may be the caller, so it is shut down instead of dropped.
     fn drop(&mut self) {
         self.driver.shutdown();
     }

@@ -1,4 +1,5 @@
-//! The only loop: one input in, effects out, JavaScript called, one timer armed.
+//! The only event loop: it takes one input, performs the effects, calls JavaScript and arms one
+//! timer.
 
 use core::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -16,18 +17,18 @@ use crate::sync::connection::close;
 use crate::sync::input::{ConnectionId, Wake};
 use crate::sync::{Config, Effect, Input, Machine, Outcome, Timestamp};
 
-/// How far the client's life has come.
+/// The stages in the life of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// In use.
     Open,
-    /// Closed by the application; listeners are still being told.
+    /// The application closed the client; listeners still receive notices.
     Closing,
-    /// Everything is told and given back.
+    /// All notices are delivered and all browser resources are released.
     Closed,
 }
 
-/// The machine and everything that the browser lends to it.
+/// The machine and the browser resources that it uses.
 #[derive(Debug)]
 pub(super) struct Driver {
     weak_self: Weak<Self>,
@@ -43,7 +44,7 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// A driver of a fresh machine.
+    /// Creates a driver with a new machine.
     pub(super) fn new(config: Config, transport: Transport, host: Host) -> Rc<Self> {
         let machine = Machine::new(config, clock::seed());
         let driver = Rc::new_cyclic(|weak_self: &Weak<Self>| Self {
@@ -67,16 +68,16 @@ impl Driver {
         driver
     }
 
-    /// Hands one input to the machine and performs what it asks for. Inside a callback only the
-    /// first half happens: the call that is dispatching performs the rest, in order.
+    /// Passes one input to the machine and performs the resulting effects. Inside a callback only
+    /// the first half happens: the call that is dispatching performs the effects, in order.
     pub(super) fn submit(&self, input: Input<'_>) {
-        // Whether the input still meant something is the machine's own affair.
+        // The machine decides whether the input still matters.
         let _outcome = self.handle_input(input);
         self.drain_effects();
     }
 
-    /// The same for a frame. The timer stays as it is where the machine allows it, because frames come by
-    /// the hundred thousand. Returns how many events were applied.
+    /// Like [`Driver::submit`], for a frame. The timer is not armed again where the machine allows
+    /// it, because hundreds of thousands of frames arrive. Returns the number of applied events.
     pub(super) fn receive(&self, connection: ConnectionId, frame: Frame<'_>) -> u32 {
         let (outcome, asks) = self.handle_input(Input::Received(connection, frame));
         if asks || !outcome.keeps_timer() {
@@ -85,22 +86,22 @@ impl Driver {
         outcome.applied
     }
 
-    /// A frame of the application's own transport, on the connection that is open.
+    /// Processes a frame of the application's transport, on the current connection.
     pub(super) fn receive_manual(&self, frame: Frame<'_>) -> u32 {
         self.receive(self.connection.get(), frame)
     }
 
-    /// The application's own transport is open, or a new one of it.
+    /// Passes the opening of the application's transport, or of a new one, to the machine.
     pub(super) fn transport_opened(&self) {
         if let Transport::Manual(transport) = &self.transport {
             transport.opened();
             self.submit(Input::Opened(self.connection.get()));
-            // If the next try is still waited for, it need not be.
+            // A retry that still waits need not wait any longer.
             self.submit(Input::Woke(Wake::Online));
         }
     }
 
-    /// The application's own transport closed, or could not be opened.
+    /// Passes the closing of the application's transport, or its failure to open, to the machine.
     pub(super) fn transport_closed(&self, code: u16) {
         if let Transport::Manual(transport) = &self.transport {
             transport.closed();
@@ -108,26 +109,26 @@ impl Driver {
         }
     }
 
-    /// Closes for good. What listeners still hear of it comes before this returns, unless it is
-    /// called by one of them.
+    /// Closes the client permanently. Listeners receive the last notices before this returns,
+    /// unless a listener called it.
     pub(super) fn close(&self) {
         self.stage.set(Stage::Closing);
         self.submit(Input::Close);
     }
 
-    /// Whether the application may still ask for something.
+    /// Checks that the application may still use the client.
     ///
     /// # Errors
-    /// [`Code::Closed`] as soon as it was closed.
+    /// [`Code::Closed`] as soon as the application has closed the client.
     pub(super) fn ensure_open(&self) -> Result<(), Code> {
         if self.stage.get() == Stage::Open { Ok(()) } else { Err(Code::Closed) }
     }
 
-    /// Lends the machine to a function that does not call JavaScript of the application. Those who
-    /// hear of the closing may still read.
+    /// Lends the machine to a function that does not call JavaScript of the application. Listeners
+    /// that receive notices of the closing may still read.
     ///
     /// # Errors
-    /// [`Code::Closed`] once it is closed.
+    /// [`Code::Closed`] once the client is closed completely.
     pub(super) fn read<T>(&self, read: impl FnOnce(&mut Machine) -> T) -> Result<T, Code> {
         if self.stage.get() == Stage::Closed {
             return Err(Code::Closed);
@@ -135,17 +136,17 @@ impl Driver {
         Ok(read(&mut self.machine.borrow_mut()))
     }
 
-    /// What carries the frames.
+    /// The transport of frames.
     pub(super) const fn transport(&self) -> &Transport {
         &self.transport
     }
 
-    /// When the machine is to be woken.
+    /// The time at which the machine must be woken.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.timer.deadline()
     }
 
-    /// Gives back everything that the browser lends. Nobody is told anything any more.
+    /// Releases all browser resources. Listeners receive no more notices.
     pub(super) fn shutdown(&self) {
         self.stage.set(Stage::Closed);
         self.timer.cancel();
@@ -153,7 +154,7 @@ impl Driver {
         self.socket.take();
     }
 
-    /// The machine's half of an input. Tells also whether there is something to perform.
+    /// Passes an input to the machine. Also returns whether there are effects to perform.
     fn handle_input(&self, input: Input<'_>) -> (Outcome, bool) {
         let now = clock::now();
         let mut machine = self.machine.borrow_mut();
@@ -161,7 +162,7 @@ impl Driver {
         (outcome, machine.has_effects())
     }
 
-    /// The browser's half: performs what the machine asks for and arms the timer.
+    /// Performs the machine's effects and arms the timer.
     fn drain_effects(&self) {
         if self.dispatching.replace(true) {
             return;
@@ -177,7 +178,7 @@ impl Driver {
         }
     }
 
-    /// Once everything is given back nobody is called, whatever may still have been wanted.
+    /// The next effect. After all resources are released, remaining effects are dropped.
     fn next_effect(&self) -> Option<Effect> {
         let effect = self.machine.borrow_mut().poll_effect();
         effect.filter(|_| self.stage.get() != Stage::Closed)
@@ -225,7 +226,7 @@ impl Driver {
             }
         };
         match Socket::open(connection, url, on_event) {
-            // Making it may have run code of the page that freed us.
+            // Creating the socket may have run page code that freed the client.
             Ok(socket) if self.stage.get() != Stage::Closed => {
                 self.socket.replace(Some(Rc::new(socket)));
             }

@@ -1,5 +1,5 @@
-//! Errors as JavaScript sees them: a code from the closed list is thrown, and the package's own JavaScript
-//! makes an error of it. Exceptions of callbacks are reported to the console.
+//! Errors as JavaScript sees them. The module throws a code from the closed list, and the package's
+//! JavaScript makes an error of it. Exceptions of callbacks are reported to the console.
 
 use wasm_bindgen::prelude::*;
 
@@ -17,7 +17,8 @@ extern "C" {
     fn console_error(error: &JsValue);
 }
 
-/// What a callback throws harms nobody else, and is not hidden either.
+/// Reports an exception of a callback to the console. It affects no other code, but it is not
+/// hidden.
 pub(super) fn report(result: Result<(), JsValue>) {
     if let Err(error) = result {
         console_error(&error);

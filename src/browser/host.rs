@@ -1,4 +1,5 @@
-//! The JavaScript side: an object with one function, which performs what the shell cannot.
+//! The JavaScript side: an object with one function, which performs the effects that need
+//! JavaScript.
 
 use wasm_bindgen::prelude::*;
 
@@ -12,19 +13,19 @@ use crate::value::{Record, ToValue, Value};
 
 #[wasm_bindgen]
 extern "C" {
-    /// What the JavaScript side offers: `perform(effect, detail)`.
+    /// The interface of the JavaScript side: `perform(effect, detail)`.
     ///
     /// | effect | detail |
     /// | --- | --- |
-    /// | the name of a notice | what it tells |
+    /// | the name of a notice | the detail of the notice |
     /// | `changed` | none: some view changed |
     /// | `requestToken` | `{ticket}` |
     /// | `fetchSnapshot` | `{ticket, campaignId}` |
-    /// | `send` | a frame for the application's own transport |
+    /// | `send` | a frame for the application's transport |
     /// | `settle` | `{ticket, code}`: settles a promise |
     /// | `log` | a log record |
     ///
-    /// It may throw: that is caught and reported.
+    /// Its exceptions are caught and reported.
     #[derive(Debug)]
     pub type Host;
 
@@ -33,29 +34,29 @@ extern "C" {
 }
 
 impl Host {
-    /// Tells listeners.
+    /// Sends a notice to the listeners.
     pub(super) fn notify(&self, notice: &Notice) {
         self.perform(notice.kind(), notice.to_value());
     }
 
-    /// Some view changed.
+    /// Reports that some view changed.
     pub(super) fn changed(&self) {
         self.perform("changed", Value::Null);
     }
 
-    /// Asks for a token.
+    /// Requests a token.
     pub(super) fn request_token(&self, ticket: Ticket) {
         self.perform("requestToken", Value::from(of_ticket(ticket)));
     }
 
-    /// Asks for a snapshot.
+    /// Requests a snapshot.
     pub(super) fn fetch_snapshot(&self, ticket: Ticket, campaign_id: &CampaignId) {
         let mut detail = of_ticket(ticket);
         detail.text("campaignId", campaign_id.as_str());
         self.perform("fetchSnapshot", Value::from(detail));
     }
 
-    /// Sends a frame on the application's own transport.
+    /// Sends a frame on the application's transport.
     pub(super) fn send(&self, frame: &str) {
         self.perform("send", Value::Text(frame));
     }

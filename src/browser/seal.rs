@@ -1,4 +1,4 @@
-//! Keys and sealed content, for the module that has them.
+//! Keys and sealed content, for the module that supports them.
 
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroize as _;
@@ -11,7 +11,8 @@ use crate::sync::Input;
 
 #[wasm_bindgen]
 impl Client {
-    /// From now on content is sealed, and nothing else is taken. Said before the connection is wanted.
+    /// From now on the client accepts only sealed content. The application calls this before it
+    /// connects.
     ///
     /// # Errors
     /// `closed`.
@@ -21,11 +22,11 @@ impl Client {
         Ok(())
     }
 
-    /// Adds a key of 32 bytes, in place of the one of that name if there is one. The copy that it was
-    /// passed in is wiped.
+    /// Adds a key of 32 bytes. It replaces a key of the same name. The copy in which the key was
+    /// passed is wiped.
     ///
     /// # Errors
-    /// `closed`; `invalid_content` for a name or a key that is none.
+    /// `closed`; `invalid_content` for an invalid name or key.
     #[wasm_bindgen(js_name = addKey)]
     pub fn add_key(&self, kid: &str, mut key: Vec<u8>) -> Result<(), Code> {
         self.driver.ensure_open()?;
@@ -35,7 +36,7 @@ impl Client {
         Ok(())
     }
 
-    /// Opens the answer of a REST route about a campaign: `{position, body}`, as JSON.
+    /// Opens the answer of a REST route about a campaign. Returns `{position, body}` as JSON.
     ///
     /// # Errors
     /// `closed`; `not_sealed`, `unknown_key`, `seal_broken`.

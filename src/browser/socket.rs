@@ -1,4 +1,4 @@
-//! One socket of the browser, with the callbacks it owns. Dropping it ends them, and the socket.
+//! One browser socket with its callbacks. Dropping it detaches the callbacks and closes the socket.
 
 use std::rc::Rc;
 
@@ -12,14 +12,14 @@ use crate::protocol::frame::Frame;
 use crate::sync::connection::close;
 use crate::sync::input::ConnectionId;
 
-/// What happens to a socket.
+/// An event of a socket.
 #[derive(Debug)]
 pub(super) enum SocketEvent<'a> {
-    /// It is open.
+    /// The socket is open.
     Opened,
     /// A frame arrived.
     Received(Frame<'a>),
-    /// It closed with this code, or could not be opened.
+    /// The socket closed with this code, or could not be opened.
     Closed(u16),
 }
 
@@ -35,7 +35,7 @@ impl Socket {
     /// Starts opening a socket.
     ///
     /// # Errors
-    /// What the browser throws at an address that it does not take.
+    /// The exception that the browser throws for an address that it does not accept.
     pub(super) fn open(
         id: ConnectionId,
         url: &str,
@@ -56,22 +56,23 @@ impl Socket {
         });
         socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-        // An error says nothing that the close which follows does not say.
+        // There is no handler for `error`, because the `close` that follows carries the same
+        // information.
         socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
         Ok(Self { id, socket, _callbacks: [on_open, on_message, on_close] })
     }
 
-    /// Its number.
+    /// The id of the connection.
     pub(super) const fn id(&self) -> ConnectionId {
         self.id
     }
 
-    /// Sends a text frame. A socket that is closing takes none; its close is on the way to us.
+    /// Sends a text frame. A closing socket accepts no frame; its `close` event will follow.
     pub(super) fn send(&self, frame: &str) {
         report(self.socket.send_with_str(frame));
     }
 
-    /// Closes it for the reason that `code` gives. No callback of it follows.
+    /// Closes the socket with `code`. None of its callbacks is called afterwards.
     pub(super) fn close(&self, code: u16) {
         self.detach_handlers();
         report(self.socket.close_with_code(allowed_close_code(code)));
@@ -93,13 +94,14 @@ impl Drop for Socket {
     }
 }
 
-/// What browsers let a page say; other codes make `close` throw.
+/// The code that a page may send. Browsers make `close` throw for other codes.
 const fn allowed_close_code(code: u16) -> u16 {
     if matches!(code, close::NORMAL | 3000..=4999) { code } else { close::NORMAL }
 }
 
 fn receive(data: JsValue, on_event: &impl Fn(SocketEvent<'_>)) {
-    // Whatever is neither text nor a buffer reads as an empty frame, which is refused and counted.
+    // Data that is neither a string nor a buffer is read as an empty frame, which is refused and
+    // counted.
     match data.as_string() {
         Some(text) => on_event(SocketEvent::Received(Frame::Text(&text))),
         None => {

@@ -1,4 +1,4 @@
-//! The one timer. Dropping it cancels it.
+//! The only timer. Dropping it cancels it.
 
 use core::cell::RefCell;
 
@@ -7,7 +7,8 @@ use gloo_timers::callback::Timeout;
 use super::clock;
 use crate::sync::Timestamp;
 
-/// Browsers fire at once what is later than this. To fire early and be armed again is harmless.
+/// The longest delay. Browsers fire at once if the delay is longer. Firing early is harmless, because
+/// the timer is armed again.
 const DELAY_MS_MAX: u64 = i32::MAX as u64;
 
 /// At most one timeout, for the machine's next deadline.
@@ -17,7 +18,7 @@ pub(super) struct Timer {
 }
 
 impl Timer {
-    /// Arms it for `deadline`, unless it is armed for that already.
+    /// Arms the timer for `deadline`, unless it is already armed for it.
     pub(super) fn arm(&self, deadline: Option<Timestamp>, fire: impl FnOnce() + 'static) {
         if deadline == self.deadline() {
             return;
@@ -29,12 +30,12 @@ impl Timer {
         self.armed.replace(Some((deadline, timeout)));
     }
 
-    /// Cancels it. Also to be called when it has fired, so that it may be armed anew.
+    /// Cancels the timer. After it fires, it must also be cancelled, so that it can be armed again.
     pub(super) fn cancel(&self) {
         self.armed.take();
     }
 
-    /// What it is armed for.
+    /// The deadline for which the timer is armed.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.armed.borrow().as_ref().map(|(deadline, _)| *deadline)
     }

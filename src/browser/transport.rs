@@ -1,39 +1,39 @@
-//! What carries the frames: sockets of the browser, or the application's own transport.
+//! The transport of frames: browser sockets, or the application's transport.
 
 use core::cell::Cell;
 
-/// What carries the frames.
+/// The transport of frames.
 #[derive(Debug)]
 pub(super) enum Transport {
-    /// Sockets to this address.
+    /// Browser sockets to this address.
     Socket(String),
-    /// The application's own.
+    /// The application's transport.
     Manual(ManualTransport),
 }
 
-/// The application's own transport, as the application reports it.
+/// The application's transport, with its state as the application reports it.
 #[derive(Debug, Default)]
 pub(super) struct ManualTransport(Cell<Reported>);
 
-/// What the application reports of its transport.
+/// The last report of the application about its transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Reported {
-    /// Nothing: it counts as open.
+    /// No report: the transport counts as open.
     #[default]
     Nothing,
-    /// It is open.
+    /// The transport is open.
     Open,
-    /// It is closed; an application that reported this reports the next opening, too.
+    /// The transport is closed. An application that reports this also reports the next opening.
     Closed,
 }
 
 impl Transport {
-    /// A transport of the application.
+    /// Creates a transport of the application.
     pub(super) fn manual() -> Self {
         Self::Manual(ManualTransport::default())
     }
 
-    /// Its name in diagnostics.
+    /// The name in diagnostics.
     pub(super) const fn as_str(&self) -> &'static str {
         match self {
             Self::Socket(_) => "socket",
@@ -43,22 +43,23 @@ impl Transport {
 }
 
 impl ManualTransport {
-    /// Whether frames can be sent, as far as is known.
+    /// Whether frames can be sent, as far as the client knows.
     pub(super) fn is_open(&self) -> bool {
         self.0.get() != Reported::Closed
     }
 
-    /// The application reports that it opened.
+    /// Records that the transport opened.
     pub(super) fn opened(&self) {
         self.0.set(Reported::Open);
     }
 
-    /// The application reports that it closed.
+    /// Records that the transport closed.
     pub(super) fn closed(&self) {
         self.0.set(Reported::Closed);
     }
 
-    /// The machine gave the connection up: where the application reports, the next opening is awaited.
+    /// Records that the machine gave up the connection. If the application reports its transport,
+    /// the driver waits for the next opening.
     pub(super) fn dropped(&self) {
         if self.0.get() == Reported::Open {
             self.0.set(Reported::Closed);

@@ -1,5 +1,5 @@
-//! Signals that time may have passed unnoticed: a page that becomes visible, a network that comes
-//! back, a page out of the back-forward cache.
+//! Signals that time may have passed unnoticed: a page becomes visible, the network comes back, or
+//! a page returns from the back-forward cache.
 
 use core::fmt;
 use std::rc::Rc;
@@ -14,28 +14,28 @@ extern "C" {
     #[wasm_bindgen(thread_local_v2, js_name = globalThis)]
     static GLOBAL: EventTarget;
 
-    // A worker has none.
+    // A worker has no document.
     #[wasm_bindgen(thread_local_v2, js_name = document)]
     static DOCUMENT: Option<Document>;
 }
 
-/// What the browser calls with an event: of one type for all events, which costs one way in. `Fn`,
-/// because a callback may cause the next one before it has returned.
+/// A callback that the browser calls with an event. One type for all events needs only one entry
+/// point. It is `Fn`, because a callback may cause the next one before it has returned.
 pub(super) type Callback = Closure<dyn Fn(JsValue)>;
 
-/// A callback that lives until it is dropped.
+/// Creates a callback that lives until it is dropped.
 pub(super) fn callback(react: impl Fn(JsValue) + 'static) -> Callback {
     Closure::new(react)
 }
 
-/// Listens until it is dropped.
+/// Listens for the signals until it is dropped.
 #[derive(Debug)]
 pub(super) struct WakeSignals {
     _listeners: Vec<Listener>,
 }
 
 impl WakeSignals {
-    /// Calls `woke` at each signal. A worker has fewer of them.
+    /// Calls `woke` at each signal. A worker has fewer signals.
     pub(super) fn listen(woke: impl Fn(Wake) + 'static) -> Self {
         let woke = Rc::new(woke);
         let on = |target: &EventTarget, kind, wake| {
@@ -63,12 +63,13 @@ impl Listener {
     fn new(target: &EventTarget, kind: &'static str, react: impl Fn() + 'static) -> Self {
         let callback = callback(move |_| react());
         let listener = callback.as_ref().unchecked_ref();
-        // Where the global is no event target there are no such signals.
+        // If the global is not an event target, there are no such signals.
         let _absent = target.add_event_listener_with_callback(kind, listener);
         Self { target: target.clone(), kind, callback }
     }
 
-    /// The event says that visibility changed; only the document says to what.
+    /// Reacts when the document becomes visible. The event reports a change, and only the document
+    /// has the new visibility.
     fn visible(document: Document, react: impl Fn() + 'static) -> Self {
         let target = EventTarget::from(document.clone());
         Self::new(&target, "visibilitychange", move || {

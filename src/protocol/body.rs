@@ -1,4 +1,4 @@
-//! The content of events, read from their raw `data` by type.
+//! The content of events, decoded from raw `data` by event type.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::schema::{Field, Kind, UnknownMember, Value, nullable, read_with, requ
 use super::transition::Transition;
 use super::{Code, Phase, Status};
 
-/// What an event says. Decoding checks everything that can be checked without the store.
+/// The content of an event. Decoding checks every rule that does not depend on the store.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body<'a> {
     /// Counters of a phase.
@@ -24,27 +24,27 @@ pub enum Body<'a> {
     Row(RowPatch<'a>),
     /// Many rows created or changed.
     Rows(Vec<RowPatch<'a>>),
-    /// Rows that are gone.
+    /// Ids of rows that are removed.
     Removed(Vec<Cow<'a, str>>),
     /// The campaign as a whole was created or updated.
     Record(Box<CampaignRecord>),
-    /// The campaign is gone.
+    /// The campaign was deleted.
     Deleted,
-    /// A message for people.
+    /// A message for users.
     Notification {
         /// `info`, `warning` or `error`.
         level: String,
         /// The text.
         message: String,
     },
-    /// Nothing that the store holds.
+    /// Content without effect on the store.
     Nothing,
 }
 
 /// `campaign.progress`: status and counters of one phase.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
-    /// The phase it speaks of.
+    /// The phase to which status and counters belong.
     pub phase: Phase,
     /// The status in that phase.
     pub status: Status,
@@ -52,14 +52,14 @@ pub struct Progress {
     pub counters: PhaseCounters,
 }
 
-/// `campaign.status`: a status, perhaps of a named phase.
+/// `campaign.status`: a new status, optionally for one named phase.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatusChange {
-    /// The phase it speaks of; none means the current one.
+    /// The phase to which the status belongs; `None` means the current phase.
     pub phase: Option<Phase>,
     /// The new status.
     pub status: Status,
-    /// What went wrong, if something did.
+    /// The error message, if there is one.
     pub message: Option<String>,
 }
 
@@ -67,8 +67,8 @@ impl<'a> Body<'a> {
     /// Decodes the `data` of a v1 event of `kind` that belongs to `campaign_id`.
     ///
     /// # Errors
-    /// [`Code::InvalidContent`] for anything that breaks the schema, another campaign's id
-    /// included; [`Code::IntegerOutOfRange`].
+    /// [`Code::InvalidContent`] for content that breaks the schema or names another campaign;
+    /// [`Code::IntegerOutOfRange`].
     pub fn decode(kind: EventKind, data: &'a str, campaign_id: &str) -> Result<Self, Code> {
         let mut reader = Reader::new(data);
         let mut at_edge = |key: &str, value: &mut Reader<'a>| -> Result<(), Code> {

@@ -1,26 +1,26 @@
-//! The campaign record: everything about a campaign but its rows.
+//! The campaign record: all data of a campaign except its rows (docs/PROTOCOL.md, chapter 10).
 
 use super::json::Reader;
 use super::schema::{Field, Kind, Value, nullable, optional, read, required};
 use super::{Code, Phase, Status};
 
-/// Counters that belong to the current phase only.
+/// Counters of the current phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PhaseCounters {
-    /// Items the phase has to do.
+    /// Items that the phase must process.
     pub total_items: u64,
-    /// Items done.
+    /// Items that are processed.
     pub processed_items: u64,
-    /// Items that went well.
+    /// Items that succeeded.
     pub successful_items: u64,
-    /// Items that did not.
+    /// Items that failed.
     pub failed_items: u64,
-    /// 0 to 100.
+    /// Progress in percent, from 0 to 100.
     pub progress_percentage: f64,
 }
 
 impl PhaseCounters {
-    /// Total, processed, successful and failed items, 0 where they are not told.
+    /// Builds counters from total, processed, successful and failed items. Absent counts are 0.
     pub(super) fn of([total, processed, successful, failed]: [Value<'_>; 4]) -> Self {
         Self {
             total_items: total.count(),
@@ -31,7 +31,7 @@ impl PhaseCounters {
         }
     }
 
-    /// Sets the percentage from the counts; a phase without items is at 0.
+    /// Computes the percentage from the counts. A phase without items is at 0.
     #[must_use]
     pub fn with_derived_progress(mut self) -> Self {
         self.progress_percentage = if self.total_items == 0 {
@@ -46,21 +46,21 @@ impl PhaseCounters {
 /// A campaign without its rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CampaignRecord {
-    /// What people call it.
+    /// The display name.
     pub name: String,
-    /// Where it is.
+    /// The current phase.
     pub phase: Phase,
-    /// How far within the phase.
+    /// The status within the phase.
     pub status: Status,
     /// Counters of the phase.
     pub counters: PhaseCounters,
-    /// Domains the campaign has, whatever the phase.
+    /// The number of domains that the campaign has, in any phase.
     pub total_domain_count: u64,
-    /// RFC 3339, or empty.
+    /// The time of creation in RFC 3339, or empty.
     pub created_at: String,
-    /// RFC 3339, or empty.
+    /// The time of the last update in RFC 3339, or empty.
     pub updated_at: String,
-    /// What went wrong, if something did.
+    /// The error message, if there is one.
     pub error_message: Option<String>,
 }
 
@@ -82,7 +82,7 @@ impl Default for CampaignRecord {
 impl CampaignRecord {
     /// Reads a campaign object: `{name, currentPhase, phaseStatus, totalItems, processedItems,
     /// successfulItems, failedItems, progressPercentage, totalDomainCount, createdAt?, updatedAt?,
-    /// errorMessage?}`. Unknown members are ignored, phase and status are required.
+    /// errorMessage?}`. Unknown members are ignored. Phase and status are required.
     ///
     /// # Errors
     /// [`Code::InvalidContent`], syntax errors.
@@ -115,7 +115,8 @@ impl CampaignRecord {
         })
     }
 
-    /// Reads the campaign object that a message has as one of its members.
+    /// Reads the campaign object in a member of a message; `None` if the member is absent or
+    /// `null`.
     pub(super) fn read_raw(value: Value<'_>) -> Result<Option<Self>, Code> {
         value.raw().map(|raw| Self::read(&mut Reader::new(raw))).transpose()
     }

@@ -1,24 +1,24 @@
-//! Messages, client → server.
+//! Messages from the client to the server (docs/PROTOCOL.md, chapter 6).
 
 use super::limits::SMALL_MESSAGE_BYTES_MAX;
 use super::position::Position;
 use super::write::{ObjectWriter, push_decimal};
 use super::{CampaignId, Code, Epoch, SequenceNumber};
 
-/// Why a recovery is asked for, so that servers can count by cause.
+/// The cause of a recovery request. Servers count requests by cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// First subscription of this campaign.
     Connect,
-    /// A new socket.
+    /// A new socket opened.
     Reconnect,
-    /// A number was skipped.
+    /// A sequence number was skipped.
     Gap,
-    /// A heartbeat told of numbers that did not come.
+    /// A heartbeat reported sequence numbers that did not arrive.
     Tail,
     /// An event did not match its hash.
     Hash,
-    /// The histories differ.
+    /// The histories of client and server differ.
     Divergence,
     /// The next event cannot be applied.
     Rejected,
@@ -36,7 +36,7 @@ impl Reason {
         Self::Rejected,
     ];
 
-    /// The word on the wire.
+    /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Connect => "connect",
@@ -50,43 +50,44 @@ impl Reason {
     }
 }
 
-/// The part of a snapshot download that has already arrived.
+/// The part of a snapshot download that has already arrived, so that the download can resume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotResume {
-    /// The log of the snapshot.
+    /// The epoch of the snapshot.
     pub epoch: Epoch,
-    /// The number that the snapshot was taken at.
+    /// The sequence number of the snapshot.
     pub at: SequenceNumber,
     /// The last part that arrived.
     pub after_part: u64,
 }
 
-/// `request_event_recovery`.
+/// The content of `request_event_recovery`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecoveryRequest<'a> {
-    /// Which campaign.
+    /// The campaign to recover.
     pub campaign_id: &'a CampaignId,
     /// The last applied position, if there is one.
     pub position: Option<&'a Position>,
-    /// Names the answer.
+    /// The id that the answer repeats.
     pub request_id: &'a str,
-    /// Why.
+    /// The cause of the request.
     pub reason: Reason,
-    /// Ask for a snapshot even where history would reach back.
+    /// Requests a snapshot even if the server's history is long enough for a replay.
     pub prefer_snapshot: bool,
-    /// Go on with a snapshot that was cut off.
+    /// The interrupted snapshot download to continue.
     pub resume: Option<&'a SnapshotResume>,
 }
 
-/// `connection_init`, kept under 512 bytes so that any server survives it.
+/// Builds `connection_init` in at most 512 bytes. A server without v1 may close the socket on a
+/// longer one.
 ///
 /// # Errors
-/// [`Code::Unauthorized`] if the token is too long for that.
+/// [`Code::Unauthorized`] if the token makes the message too long.
 pub fn connection_init(token: Option<&str>) -> Result<String, Code> {
     init(CONNECTION_INIT, token)
 }
 
-/// `connection_init` of a client that takes sealed content only.
+/// Builds `connection_init` for a client that accepts only sealed content.
 ///
 /// # Errors
 /// As [`connection_init`].
@@ -95,8 +96,8 @@ pub fn connection_init_sealed(token: Option<&str>) -> Result<String, Code> {
     init(CONNECTION_INIT_SEALED, token)
 }
 
-fn init(begun: &str, token: Option<&str>) -> Result<String, Code> {
-    let mut message = ObjectWriter::resume(begun);
+fn init(unfinished: &str, token: Option<&str>) -> Result<String, Code> {
+    let mut message = ObjectWriter::resume(unfinished);
     if let Some(token) = token {
         message = message.text("token", token);
     }
@@ -104,8 +105,8 @@ fn init(begun: &str, token: Option<&str>) -> Result<String, Code> {
     if message.len() <= SMALL_MESSAGE_BYTES_MAX { Ok(message) } else { Err(Code::Unauthorized) }
 }
 
-/// All of `connection_init` but the token.
-macro_rules! begun_init {
+/// `connection_init` up to the token, without the closing brace.
+macro_rules! unfinished_init {
     ($protocol:literal) => {
         concat!(
             r#"{"type":"connection_init","protocols":[""#,
@@ -117,12 +118,12 @@ macro_rules! begun_init {
     };
 }
 
-const CONNECTION_INIT: &str = begun_init!("campaign-sync.v1");
+const CONNECTION_INIT: &str = unfinished_init!("campaign-sync.v1");
 
 #[cfg(feature = "encrypted")]
-const CONNECTION_INIT_SEALED: &str = begun_init!("campaign-sync.v1.sealed");
+const CONNECTION_INIT_SEALED: &str = unfinished_init!("campaign-sync.v1.sealed");
 
-/// `subscribe_campaign`.
+/// Builds `subscribe_campaign`.
 pub fn subscribe_campaign(campaign_id: &CampaignId, position: Option<&Position>) -> String {
     let message = ObjectWriter::message("subscribe_campaign")
         .text("campaignId", campaign_id.as_str())
@@ -133,18 +134,18 @@ pub fn subscribe_campaign(campaign_id: &CampaignId, position: Option<&Position>)
     }
 }
 
-/// `unsubscribe_campaign`.
+/// Builds `unsubscribe_campaign`.
 pub fn unsubscribe_campaign(campaign_id: &CampaignId) -> String {
     ObjectWriter::message("unsubscribe_campaign").text("campaignId", campaign_id.as_str()).finish()
 }
 
-/// `ping`; the server echoes `timestamp`.
+/// Builds `ping`. The server echoes `timestamp`.
 pub fn ping(timestamp: u64) -> String {
     let payload = ObjectWriter::empty().number("timestamp", timestamp).finish();
     ObjectWriter::message("ping").raw("payload", &payload).finish()
 }
 
-/// `request_event_recovery`.
+/// Builds `request_event_recovery`.
 pub fn request_event_recovery(request: &RecoveryRequest<'_>) -> String {
     let mut payload = ObjectWriter::empty()
         .text("campaignId", request.campaign_id.as_str())
@@ -168,7 +169,7 @@ pub fn request_event_recovery(request: &RecoveryRequest<'_>) -> String {
     ObjectWriter::message("request_event_recovery").raw("payload", &payload.finish()).finish()
 }
 
-/// `request_campaign_digest`.
+/// Builds `request_campaign_digest`.
 pub fn request_campaign_digest(campaign_id: &CampaignId, request_id: &str) -> String {
     let payload = ObjectWriter::empty()
         .text("campaignId", campaign_id.as_str())
@@ -177,7 +178,7 @@ pub fn request_campaign_digest(campaign_id: &CampaignId, request_id: &str) -> St
     ObjectWriter::message("request_campaign_digest").raw("payload", &payload).finish()
 }
 
-/// `request_campaign_snapshot` of the named buckets only.
+/// Builds `request_campaign_snapshot` for the given buckets only.
 pub fn request_bucket_snapshot(
     campaign_id: &CampaignId,
     request_id: &str,

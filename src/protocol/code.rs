@@ -1,25 +1,26 @@
-//! The one closed list of error codes, on the wire and in the API.
+//! The closed list of error codes that the wire and the API share.
 
 use core::fmt;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $(#[cfg($cfg:meta)])? $name:ident = $text:literal,)+) => {
-        /// Why something was refused or failed. The list is closed: both ends use these words only.
+        /// The reason why something was refused or failed. The list is closed: both ends use only
+        /// these codes.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
             $($(#[doc = $doc])+ $(#[cfg($cfg)])? $name,)+
         }
 
         impl Code {
-            /// Every code, in the order of the list.
+            /// All codes, in the order of the list.
             pub const ALL: &'static [Self] = &[$($(#[cfg($cfg)])? Self::$name,)+];
 
-            /// The word on the wire.
+            /// The name on the wire.
             pub const fn as_str(self) -> &'static str {
                 match self { $($(#[cfg($cfg)])? Self::$name => $text,)+ }
             }
 
-            /// Reads a word of the wire; `None` for a code of a later version.
+            /// Reads a name from the wire; `None` for a code of a later version.
             pub fn parse(text: &str) -> Option<Self> {
                 Self::ALL.iter().find(|code| code.as_str() == text).copied()
             }
@@ -42,7 +43,7 @@ codes! {
     TooDeep = "too_deep",
     /// A string holds half of a surrogate pair.
     LoneSurrogate = "lone_surrogate",
-    /// An integer does not fit in 2^53 − 1.
+    /// An integer is beyond ±(2^53 − 1).
     IntegerOutOfRange = "integer_out_of_range",
     /// The envelope lacks a member, or one has the wrong type.
     InvalidEnvelope = "invalid_envelope",
@@ -52,9 +53,9 @@ codes! {
     InvalidCampaignId = "invalid_campaign_id",
     /// A message of a known type has content that breaks its schema.
     InvalidContent = "invalid_content",
-    /// An event must carry a sequence and does not.
+    /// An event lacks its required sequence.
     MissingSequence = "missing_sequence",
-    /// Two different events claim one number.
+    /// Two different events have the same sequence number.
     Divergence = "divergence",
     /// The server announced that a transition failed its data integrity check.
     IntegrityCheckFailed = "integrity_check_failed",
@@ -64,7 +65,7 @@ codes! {
     LargeDiscrepancy = "large_discrepancy",
     /// A snapshot does not add up to its own count or digest.
     InvalidSnapshot = "invalid_snapshot",
-    /// No such campaign, or it is not visible to this session.
+    /// The campaign does not exist, or this session may not see it.
     UnknownCampaign = "unknown_campaign",
     /// The session or token is missing, wrong or expired.
     Unauthorized = "unauthorized",
@@ -82,31 +83,31 @@ codes! {
     IllegalTransition = "illegal_transition",
     /// The campaign is not in the state that the request expected.
     ExpectedStateMismatch = "expected_state_mismatch",
-    /// The answer would be older than the `min_position` asked for.
+    /// The answer would be older than the requested `min_position`.
     Behind = "behind",
-    /// The position asked for is beyond this server's log.
+    /// The requested position is beyond this server's log.
     PositionAhead = "position_ahead",
-    /// The request's body is not what this route takes.
+    /// The request body is not valid for this route.
     InvalidBody = "invalid_body",
-    /// The route exists, the method does not.
+    /// The route exists, but not for this method.
     MethodNotAllowed = "method_not_allowed",
-    /// No such route.
+    /// The route does not exist.
     NotFound = "not_found",
-    /// The server failed inside.
+    /// The server failed internally.
     Internal = "internal",
-    /// The server does not speak this client's protocol.
+    /// The server does not support this client's protocol.
     UnsupportedDialect = "unsupported_dialect",
-    /// The client was closed by the application.
+    /// The application closed the client.
     Closed = "closed",
     /// Fetching a snapshot through the application failed.
     FetchFailed = "fetch_failed",
-    /// Content that must be sealed is not.
+    /// Content that must be sealed is not sealed.
     #[cfg(feature = "encrypted")]
     NotSealed = "not_sealed",
-    /// Sealed content does not open: it, or where it belongs, was changed.
+    /// Sealed content cannot be opened: the content or its place was changed.
     #[cfg(feature = "encrypted")]
     SealBroken = "seal_broken",
-    /// Sealed content names a key that is not known here.
+    /// Sealed content names a key that is not available.
     #[cfg(feature = "encrypted")]
     UnknownKey = "unknown_key",
 }

@@ -1,7 +1,9 @@
-//! The digest of a domain table: an order-free sum of row hashes, in 256 buckets.
+//! The digest of a domain table: a sum of row hashes that does not depend on row order, in 256
+//! buckets (docs/PROTOCOL.md, chapter 11).
 //!
-//! Each side keeps its own, at the cost of one hash per changed row, so that any two states can be
-//! compared by 8 bytes and, where they differ, by the one bucket in 256 that does.
+//! Each side maintains a digest of its rows, at the cost of one hash per changed row. Comparing 8
+//! bytes shows whether two states differ. Comparing the buckets shows which of the 256 buckets
+//! differ.
 
 use core::fmt;
 
@@ -15,18 +17,18 @@ use super::write::push_hex;
 pub struct Digest(pub u64);
 
 impl Digest {
-    /// Reads 16 lower-case hex digits.
+    /// Reads 16 lower-case hex digits; `None` for anything else.
     pub fn parse(hex: &str) -> Option<Self> {
         let lower = hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if hex.len() == 16 && lower { u64::from_str_radix(hex, 16).ok().map(Self) } else { None }
     }
 
-    /// Adds a row.
+    /// Adds the hash of a row.
     pub const fn add(&mut self, row_hash: u64) {
         self.0 = self.0.wrapping_add(row_hash);
     }
 
-    /// Takes a row away.
+    /// Subtracts the hash of a row.
     pub const fn remove(&mut self, row_hash: u64) {
         self.0 = self.0.wrapping_sub(row_hash);
     }
@@ -75,8 +77,12 @@ pub struct RowHasher {
 }
 
 impl RowHasher {
-    /// XXH64 (seed 0) over the tagged columns: absent is byte 0; text is 1, its length as u32 LE and
-    /// its UTF-8; an integer is 2 and i64 LE; a float is 3 and f64 LE, −0 counting as 0.
+    /// Computes XXH64 (seed 0) over the columns, each with a tag byte:
+    ///
+    /// * absent: 0
+    /// * text: 1, its length as u32 LE, its UTF-8
+    /// * integer: 2, i64 LE
+    /// * float: 3, f64 LE; −0 counts as 0
     pub fn hash(&mut self, row: &RowFields<'_>) -> u64 {
         self.bytes.clear();
         self.text(Some(row.domain_id));
@@ -110,7 +116,7 @@ impl RowHasher {
     }
 }
 
-/// XXH64 (seed 0) of a domain id: chooses its bucket, and its place in a hash table.
+/// XXH64 (seed 0) of a domain id. It selects the row's bucket and its slot in a hash table.
 pub fn id_hash(domain_id: &str) -> u64 {
     xxh64(domain_id.as_bytes(), 0)
 }
@@ -120,17 +126,17 @@ pub const fn bucket_of(id_hash: u64) -> usize {
     (id_hash >> 56) as usize
 }
 
-/// One bucket of a digest: how many rows it has, and the wrapping sum of their hashes.
+/// One bucket of a digest: the number of its rows and the wrapping sum of their hashes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bucket {
-    /// Rows.
+    /// Number of rows.
     pub count: u64,
-    /// Sum of row hashes.
+    /// Wrapping sum of the row hashes.
     pub sum: Digest,
 }
 
 /// All buckets of a table.
 pub type Buckets = [Bucket; DIGEST_BUCKETS];
 
-/// A table without rows.
+/// The buckets of a table without rows.
 pub const EMPTY_BUCKETS: Buckets = [Bucket { count: 0, sum: Digest(0) }; DIGEST_BUCKETS];

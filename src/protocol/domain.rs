@@ -6,20 +6,20 @@ use super::json::Reader;
 use super::schema::{Field, Kind, Value, nullable, read, required};
 use super::{Code, digest::RowFields};
 
-/// A column in a change: left alone, cleared, or set.
+/// One column of a change: unchanged, cleared or set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Patch<T> {
-    /// Not mentioned.
+    /// The change does not mention the column.
     #[default]
     Absent,
-    /// Set to nothing.
+    /// The change clears the column.
     Null,
-    /// Set.
+    /// The change sets the column.
     Value(T),
 }
 
 impl<T> Patch<T> {
-    /// A column that was read as `value`, which holds `content`.
+    /// Builds the column that was read as `value`; `content` is the typed content of `value`.
     fn of(value: Value<'_>, content: Option<T>) -> Self {
         match (value, content) {
             (Value::Absent, _) => Self::Absent,
@@ -28,7 +28,7 @@ impl<T> Patch<T> {
         }
     }
 
-    /// The value, where one is set.
+    /// The new value, if the change sets one.
     pub const fn value(&self) -> Option<&T> {
         match self {
             Self::Value(value) => Some(value),
@@ -49,12 +49,12 @@ static ROW: [Field; 8] = [
     nullable("leadScore", Kind::Float),
 ];
 
-/// A change to one domain row: absent columns stay as they are.
+/// A change to one domain row. Absent columns stay as they are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RowPatch<'a> {
-    /// Which row.
+    /// The id of the row.
     pub domain_id: Cow<'a, str>,
-    /// Domain name; cannot be cleared, and an unknown row needs it.
+    /// Domain name. It cannot be cleared, and a change that creates a row must set it.
     pub domain: Patch<Cow<'a, str>>,
     /// Place in the generated sequence.
     pub offset: Patch<i64>,
@@ -80,7 +80,8 @@ impl<'a> RowPatch<'a> {
         read(reader, &ROW).and_then(Self::of)
     }
 
-    /// A row of the values of [`ROW`]: its id must be there and its name cannot be cleared.
+    /// Builds a row from the values of [`ROW`]. The id must not be empty. The name must be neither
+    /// cleared nor empty.
     pub(super) fn of(values: [Value<'a>; 8]) -> Result<Self, Code> {
         let [id, domain, offset, dns, http, http_code, lead, score] = values;
         let row = Self {
@@ -101,7 +102,7 @@ impl<'a> RowPatch<'a> {
         if row.domain_id.is_empty() || unnamed { Err(Code::InvalidContent) } else { Ok(row) }
     }
 
-    /// The columns as a complete row, absent and cleared ones alike being nothing.
+    /// The columns as a complete row. Absent and cleared columns are both `None`.
     pub fn fields(&self) -> RowFields<'_> {
         RowFields {
             domain_id: &self.domain_id,

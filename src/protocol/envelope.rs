@@ -1,4 +1,5 @@
-//! The envelope of every document: `{"type","timestamp","data","sequence"}`, kept as raw text.
+//! The envelope of every document: `{"type","timestamp","data","sequence"}`, kept as raw text
+//! (docs/PROTOCOL.md, chapter 4).
 
 use super::json::Reader;
 use super::position::is_token;
@@ -7,21 +8,21 @@ use super::{Code, EventHash, SequenceNumber, id::is_campaign_id};
 /// A parsed envelope. All members are spans of the document.
 #[derive(Clone, Copy, Debug)]
 pub struct Envelope<'a> {
-    /// The type, unquoted.
+    /// The type, without quotes.
     pub kind: &'a str,
     /// Raw text of the type.
     pub kind_raw: &'a str,
-    /// Raw text of the timestamp, quotes included; empty if there is none.
+    /// Raw text of the timestamp, with quotes; empty if the document has no timestamp.
     pub timestamp_raw: &'a str,
-    /// Raw text of the data; empty if there is none.
+    /// Raw text of the data; empty if the document has no data.
     pub data: &'a str,
     /// The sequence, if the document has one.
     pub sequence: Option<RawSequence<'a>>,
-    /// Members that this version does not know.
+    /// Number of members that this version does not know.
     pub unknown_members: u32,
 }
 
-/// The `sequence` member of an event, every value with its raw text.
+/// The `sequence` member of an event. Each value keeps its raw text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawSequence<'a> {
     campaign_id: &'a str,
@@ -31,7 +32,7 @@ pub struct RawSequence<'a> {
     previous_event_id: &'a str,
     checkpoint_data: &'a str,
     number: SequenceNumber,
-    /// The claimed hash.
+    /// The hash that the event claims.
     pub hash: EventHash,
 }
 
@@ -48,7 +49,7 @@ const SEQUENCE_MEMBERS: [&str; 7] = [
 ];
 
 impl<'a> Envelope<'a> {
-    /// Parses one document as v1 writes it.
+    /// Parses one document of v1.
     ///
     /// # Errors
     /// Syntax errors of the document; [`Code::AmbiguousEnvelope`] for repeated or escaped member
@@ -119,7 +120,7 @@ impl<'a> RawSequence<'a> {
         })
     }
 
-    /// Raw texts in hashing order: campaignId, epoch, sequenceNumber, eventId, previousEventId,
+    /// The raw texts in hashing order: campaignId, epoch, sequenceNumber, eventId, previousEventId,
     /// checkpointData.
     pub const fn hashed(&self) -> [&'a str; 6] {
         [
@@ -132,17 +133,17 @@ impl<'a> RawSequence<'a> {
         ]
     }
 
-    /// Which campaign's log the event belongs to.
+    /// The campaign that the event belongs to.
     pub fn campaign_id(&self) -> &'a str {
         inside(self.campaign_id)
     }
 
-    /// Which log.
+    /// The epoch of the log that the event belongs to.
     pub fn epoch(&self) -> &'a str {
         inside(self.epoch)
     }
 
-    /// The event's number.
+    /// The sequence number of the event.
     pub const fn number(&self) -> SequenceNumber {
         self.number
     }
@@ -152,7 +153,7 @@ impl<'a> RawSequence<'a> {
         inside(self.event_id)
     }
 
-    /// The id of the event before it, if there is one.
+    /// The id of the preceding event, if there is one.
     pub fn previous_event_id(&self) -> Option<&'a str> {
         (self.previous_event_id != "null").then(|| inside(self.previous_event_id))
     }
@@ -163,7 +164,7 @@ impl<'a> RawSequence<'a> {
     }
 }
 
-/// The raw text of a document's members, by their names.
+/// Returns the raw text of a document's members, in the order of `names`.
 ///
 /// # Errors
 /// As [`members`]; syntax errors of the whole document.
@@ -176,7 +177,7 @@ pub(super) fn document_members<'a, const N: usize>(
     let found = if reader.peek() == b'{' {
         members(&mut reader, names, unknown)?
     } else {
-        // A document that is JSON but no object is told apart from one that is not JSON.
+        // Skipping the value distinguishes JSON that is not an object from text that is not JSON.
         reader.skip()?;
         [None; N]
     };
@@ -184,11 +185,13 @@ pub(super) fn document_members<'a, const N: usize>(
     Ok(found)
 }
 
-/// The raw text of an object's members, by their names. Two readers must never disagree on an
-/// envelope, so each may stand once, and no name of the object may have escapes.
+/// Returns the raw text of an object's members, in the order of `names`. Two readers must never
+/// disagree on an envelope. Therefore each of these members may occur only once, and no member name
+/// of the object may contain escapes.
 ///
 /// # Errors
-/// [`Code::InvalidEnvelope`] where no object stands; [`Code::AmbiguousEnvelope`]; syntax errors.
+/// [`Code::InvalidEnvelope`] if the next value is not an object; [`Code::AmbiguousEnvelope`];
+/// syntax errors.
 pub(super) fn members<'a, const N: usize>(
     reader: &mut Reader<'a>,
     names: &[&str; N],
@@ -223,18 +226,18 @@ fn fill<'a>(
     })
 }
 
-/// Fills a slot that must be filled once.
+/// Fills a slot. Filling it a second time is [`Code::AmbiguousEnvelope`].
 pub(super) fn set<T>(slot: &mut Option<T>, value: T) -> Result<(), Code> {
     if slot.replace(value).is_some() { Err(Code::AmbiguousEnvelope) } else { Ok(()) }
 }
 
-/// The inside of a raw string without escapes.
+/// The content of a raw string; `None` if it has escapes or is not a string.
 pub(super) fn plain(raw: &str) -> Option<&str> {
     let text = Reader::new(raw).string().ok()?;
     (!text.escaped).then_some(text.inner)
 }
 
-/// The inside of a raw string; nothing for none.
+/// The content of a raw string; empty if [`plain`] has no content.
 fn inside(raw: &str) -> &str {
     plain(raw).unwrap_or_default()
 }

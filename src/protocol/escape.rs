@@ -1,18 +1,18 @@
-//! The insides of JSON strings: where plain text ends, which escapes there are, what they stand for.
+//! The content of JSON strings: finds the end of plain text, validates escapes and resolves them.
 
 use super::Code;
 
 const ONES: u64 = u64::MAX / 255;
 const HIGHS: u64 = ONES << 7;
 
-/// The high bits of the bytes of `word` that are zero, and perhaps of some above the first of them:
-/// the usual bit trick.
+/// Sets the high bit of each zero byte of `word`, and possibly of bytes above the first zero byte.
+/// This is the usual bit trick.
 const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & HIGHS
 }
 
-/// The first byte at or after `at` that ends plain string text: a quote, a backslash or a control
-/// character.
+/// Returns the offset of the first byte at or after `at` that ends plain string text: a quote, a
+/// backslash or a control character.
 pub(super) fn plain_end(bytes: &[u8], at: usize) -> usize {
     let stops = |word: u64| {
         word.wrapping_sub(ONES * 0x20) & !word & HIGHS
@@ -22,12 +22,13 @@ pub(super) fn plain_end(bytes: &[u8], at: usize) -> usize {
     end(bytes, at, stops)
 }
 
-/// The first line feed, or the end.
+/// Returns the offset of the first line feed, or the length of `bytes`.
 pub(super) fn line_end(bytes: &[u8]) -> usize {
     end(bytes, 0, |word| zero_bytes(word ^ (ONES * b'\n' as u64)))
 }
 
-/// The first byte at or after `at` whose high bit `stops` sets, eight bytes a step.
+/// Returns the offset of the first byte at or after `at` whose high bit `stops` sets. Reads eight
+/// bytes per step.
 fn end(bytes: &[u8], mut at: usize, stops: impl Fn(u64) -> u64) -> usize {
     while let Some(chunk) = bytes.get(at..at + 8) {
         let stop = stops(u64::from_le_bytes(chunk.try_into().unwrap_or_default()));
@@ -40,7 +41,7 @@ fn end(bytes: &[u8], mut at: usize, stops: impl Fn(u64) -> u64) -> usize {
     at + tail.iter().position(|&byte| stops(byte.into()) & 0x80 != 0).unwrap_or(tail.len())
 }
 
-/// The end of the escape that begins at `at`; a surrogate must come with its other half.
+/// Returns the end of the escape that begins at `at`. The other half of a surrogate must follow it.
 pub(super) fn escape_end(bytes: &[u8], at: usize) -> Result<usize, Code> {
     match bytes.get(at + 1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),

@@ -2,7 +2,7 @@
 
 use super::lookup::lookup;
 
-/// What an event is about. Control messages are not events; see [`super::server`].
+/// The type of an event. Control messages are not events; see [`super::server`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventKind {
     /// `campaign.progress`
@@ -27,19 +27,19 @@ pub enum EventKind {
     Deleted,
     /// `system.notification`
     Notification,
-    /// `proxy.status`, `phase.state.changed`, `phase.configuration.required`: for people, without
-    /// effect on the store.
+    /// `proxy.status`, `phase.state.changed`, `phase.configuration.required`: messages for users,
+    /// without effect on the store.
     Informational,
 }
 
 impl EventKind {
-    /// Reads a type of v1. `None` for a type of a later version.
+    /// Reads a type of v1; `None` for a type of a later version.
     pub fn parse(kind: &str) -> Option<Self> {
         lookup(&KINDS, kind)
     }
 }
 
-/// The types as written, the frequent ones first.
+/// The type names on the wire. Frequent types come first.
 static KINDS: [(&str, EventKind); 14] = [
     ("domains.updated", EventKind::DomainsUpdated),
     ("domain.generated", EventKind::DomainGenerated),

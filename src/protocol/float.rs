@@ -1,8 +1,9 @@
-//! Reading numbers: the one pure function that the core leaves to the platform it runs on.
+//! Parsing of numbers: the only pure function that the core leaves to its platform.
 
-/// The nearest f64 of a JSON number; infinite beyond the range. In a browser the engine reads it:
-/// the standard library's way brings tables of ten kilobytes into the module. Tests in both places
-/// compare the two.
+/// Returns the f64 that is nearest to a JSON number; infinity beyond the range.
+///
+/// In a browser the JavaScript engine parses the number, because the standard library's parser adds
+/// tables of ten kilobytes to the module. Tests on both platforms compare the two parsers.
 pub(crate) fn parse(number: &str) -> f64 {
     #[cfg(target_arch = "wasm32")]
     let value = js_sys::parse_float(number);

@@ -1,31 +1,31 @@
-//! Frames: one or more JSON documents, separated by line feeds (facts §1.4).
+//! Frames: one or more JSON documents, separated by line feeds (docs/PROTOCOL.md, chapter 2).
 
 use super::Code;
 use super::escape::line_end;
 use super::limits::{FRAME_BYTES_MAX, FRAME_DOCUMENTS_MAX};
 
-/// What a transport received.
+/// A frame that a transport received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// A text frame.
     Text(&'a str),
-    /// A binary frame: the same documents, as UTF-8.
+    /// A binary frame: the same documents in UTF-8.
     Binary(&'a [u8]),
 }
 
 impl<'a> Frame<'a> {
-    /// The frame's documents, in order. A raw line feed cannot occur inside JSON, so the split is
-    /// exact. Blank lines are no documents.
+    /// Returns the frame's documents, in order. JSON cannot contain a raw line feed, so splitting
+    /// at line feeds is exact. Blank lines are skipped.
     ///
     /// # Errors
-    /// Refused whole: [`Code::FrameTooLarge`], [`Code::InvalidUtf8`], [`Code::TooManyDocuments`],
-    /// [`Code::EmptyFrame`].
+    /// The whole frame is refused: [`Code::FrameTooLarge`], [`Code::InvalidUtf8`],
+    /// [`Code::TooManyDocuments`], [`Code::EmptyFrame`].
     pub fn documents(self) -> Result<Documents<'a>, Code> {
         let documents = Documents { rest: self.text()? };
         if documents.clone().next().is_none() {
             return Err(Code::EmptyFrame);
         }
-        // A frame with fewer bytes than that need not be counted through.
+        // A frame without more bytes than that cannot have too many documents.
         let many = self.len() > FRAME_DOCUMENTS_MAX;
         if many && documents.clone().nth(FRAME_DOCUMENTS_MAX).is_some() {
             return Err(Code::TooManyDocuments);
@@ -33,7 +33,7 @@ impl<'a> Frame<'a> {
         Ok(documents)
     }
 
-    /// Its size in bytes.
+    /// The size in bytes.
     pub const fn len(self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -41,7 +41,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Whether it has no bytes.
+    /// Whether the frame has no bytes.
     pub const fn is_empty(self) -> bool {
         self.len() == 0
     }

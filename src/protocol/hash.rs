@@ -1,18 +1,19 @@
-//! The content hash of an event: SHA-256 over the raw text of its members.
+//! The content hash of an event: SHA-256 over the raw text of its members (docs/PROTOCOL.md,
+//! chapter 4).
 //!
-//! Nothing is ever re-serialised: number formats, escapes and key order of another language would
-//! change the bytes. What is hashed is what was received.
+//! The hash covers the text exactly as received. Members are never serialised again, because the
+//! number formats, escapes and key order of another language would change the bytes.
 
 use core::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-/// SHA-256 of an event, as v1 carries it: 64 lower-case hex digits.
+/// The SHA-256 hash of a v1 event: 64 lower-case hex digits on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventHash([u8; 32]);
 
 impl EventHash {
-    /// Reads 64 lower-case hex digits. Anything else, a shorter hash included, is `None`.
+    /// Reads 64 lower-case hex digits; `None` for anything else, including a shorter hash.
     pub fn parse(hex: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         let digits: &[u8; 64] = hex.as_bytes().try_into().ok()?;
@@ -22,9 +23,9 @@ impl EventHash {
         Some(Self(bytes))
     }
 
-    /// The hash of a v1 event: over `{"type":T,"timestamp":S,"data":D,"at":[C,E,N,I,P,K]}`, every
-    /// capital being the raw JSON text of the member. `at` is campaignId, epoch, sequenceNumber,
-    /// eventId, previousEventId or `null`, checkpointData.
+    /// Computes the hash of a v1 event over `{"type":T,"timestamp":S,"data":D,"at":[C,E,N,I,P,K]}`.
+    /// Each capital letter stands for the raw JSON text of a member. The members in `at` are
+    /// campaignId, epoch, sequenceNumber, eventId, previousEventId (or `null`) and checkpointData.
     pub fn of_v1(kind: &str, timestamp: &str, data: &str, at: [&str; 6]) -> Self {
         let mut sha = Sha256::new();
         sha.update(b"{\"type\":");

@@ -1,4 +1,5 @@
-//! Campaign ids, checked once at the edge so that they may become paths and subjects inside.
+//! Campaign ids. They are validated once on input, so that other code can use them in paths and
+//! subjects.
 
 use core::borrow::Borrow;
 use core::fmt;
@@ -11,7 +12,7 @@ use super::Code;
 pub struct CampaignId(Arc<str>);
 
 impl CampaignId {
-    /// Checks `text` and takes a copy of it.
+    /// Validates `text` and copies it.
     ///
     /// # Errors
     /// [`Code::InvalidCampaignId`] for anything that is not `[A-Za-z0-9_-]{1,64}`.
@@ -25,7 +26,7 @@ impl CampaignId {
     }
 }
 
-/// Whether `text` may be a campaign id.
+/// Whether `text` is a valid campaign id.
 pub fn is_campaign_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')

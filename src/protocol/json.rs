@@ -1,7 +1,8 @@
-//! A validating JSON cursor: one pass over the bytes, no tree, no allocation for plain text.
+//! A validating JSON cursor. It passes over the bytes once, builds no tree, and allocates nothing
+//! for text without escapes.
 //!
-//! It reads RFC 8259 strictly, tells spans instead of building values, bounds nesting, and refuses
-//! half surrogate pairs, which no UTF-8 text can hold.
+//! It accepts strict RFC 8259, returns spans instead of values, limits the nesting, and refuses
+//! lone surrogates, which UTF-8 text cannot contain.
 
 use std::borrow::Cow;
 
@@ -17,29 +18,29 @@ pub struct Reader<'a> {
     at: usize,
 }
 
-/// A string as it stands between its quotes.
+/// A string as it is written between its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawStr<'a> {
-    /// The text between the quotes, escapes not resolved.
+    /// The text between the quotes, with unresolved escapes.
     pub inner: &'a str,
-    /// Whether it has escapes.
+    /// Whether the text contains escapes.
     pub escaped: bool,
 }
 
 impl<'a> RawStr<'a> {
-    /// The string's value. Escapes have been validated when it was read.
+    /// The value of the string. The escapes were validated when the string was read.
     pub fn value(self) -> Cow<'a, str> {
         if self.escaped { Cow::Owned(unescape(self.inner)) } else { Cow::Borrowed(self.inner) }
     }
 }
 
 impl<'a> Reader<'a> {
-    /// Starts at the beginning of `text`.
+    /// Creates a cursor at the beginning of `text`.
     pub const fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
-    /// The next byte that is not white space, not consumed; 0 at the end.
+    /// Skips white space and returns the next byte without consuming it; 0 at the end.
     pub fn peek(&mut self) -> u8 {
         let bytes = self.text.as_bytes();
         while let Some(&byte) = bytes.get(self.at) {
@@ -51,10 +52,10 @@ impl<'a> Reader<'a> {
         0
     }
 
-    /// Consumes `byte` or fails.
+    /// Skips white space and consumes `byte`.
     ///
     /// # Errors
-    /// [`Code::InvalidJson`] if something else stands there.
+    /// [`Code::InvalidJson`] if another byte follows.
     pub fn expect(&mut self, byte: u8) -> Result<(), Code> {
         if self.peek() == byte {
             self.at += 1;
@@ -64,19 +65,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Nothing but white space may follow.
+    /// Checks that only white space follows.
     ///
     /// # Errors
-    /// [`Code::InvalidJson`] if something follows.
+    /// [`Code::InvalidJson`] if anything else follows.
     pub fn end(&mut self) -> Result<(), Code> {
         if self.peek() == 0 && self.at == self.text.len() { Ok(()) } else { Err(Code::InvalidJson) }
     }
 
-    /// Reads an object, giving `member` each key with the cursor before its value, which `member`
-    /// must consume.
+    /// Reads an object. Calls `member` with each key and with the cursor before the value of that
+    /// key. `member` must consume the value.
     ///
     /// # Errors
-    /// [`Code::InvalidContent`] where no object stands; what `member` fails with; syntax errors.
+    /// [`Code::InvalidContent`] if the next value is not an object; errors of `member`; syntax
+    /// errors.
     pub fn object(
         &mut self,
         mut member: impl FnMut(RawStr<'a>, &mut Self) -> Result<(), Code>,
@@ -84,7 +86,8 @@ impl<'a> Reader<'a> {
         self.members(&mut member)
     }
 
-    /// One copy of the loop for all readers of objects: the module must stay small.
+    /// The loop of [`Reader::object`]. It is not generic, so that the module contains one copy and
+    /// stays small.
     fn members(
         &mut self,
         member: &mut dyn FnMut(RawStr<'a>, &mut Self) -> Result<(), Code>,
@@ -113,10 +116,12 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads an array, giving `element` the cursor before each value, which it must consume.
+    /// Reads an array. Calls `element` with the cursor before each value. `element` must consume
+    /// the value.
     ///
     /// # Errors
-    /// [`Code::InvalidContent`] where no array stands; what `element` fails with; syntax errors.
+    /// [`Code::InvalidContent`] if the next value is not an array; errors of `element`; syntax
+    /// errors.
     pub fn array(
         &mut self,
         mut element: impl FnMut(&mut Self) -> Result<(), Code>,
@@ -150,7 +155,8 @@ impl<'a> Reader<'a> {
     /// Reads a string.
     ///
     /// # Errors
-    /// [`Code::InvalidContent`] where no string stands; syntax errors; [`Code::LoneSurrogate`].
+    /// [`Code::InvalidContent`] if the next value is not a string; syntax errors;
+    /// [`Code::LoneSurrogate`].
     pub fn string(&mut self) -> Result<RawStr<'a>, Code> {
         if self.peek() != b'"' {
             return Err(Code::InvalidContent);
@@ -174,7 +180,7 @@ impl<'a> Reader<'a> {
         Ok(RawStr { inner: self.span(start, at), escaped })
     }
 
-    /// Reads a string's value.
+    /// Reads the value of a string.
     ///
     /// # Errors
     /// As [`Reader::string`].
@@ -182,35 +188,36 @@ impl<'a> Reader<'a> {
         self.string().map(RawStr::value)
     }
 
-    /// Consumes `null` if it stands there.
+    /// Consumes `null` if it is the next value; returns whether it was.
     ///
     /// # Errors
-    /// [`Code::InvalidJson`] for a word that only begins like it.
+    /// [`Code::InvalidJson`] for other text that begins with `n`.
     pub fn null(&mut self) -> Result<bool, Code> {
-        if self.peek() == b'n' { self.word("null").map(|()| true) } else { Ok(false) }
+        if self.peek() == b'n' { self.literal("null").map(|()| true) } else { Ok(false) }
     }
 
     /// Reads `true` or `false`.
     ///
     /// # Errors
-    /// [`Code::InvalidContent`] where no boolean stands.
+    /// [`Code::InvalidContent`] if the next value is not a boolean; syntax errors.
     pub fn boolean(&mut self) -> Result<bool, Code> {
         match self.peek() {
-            b't' => self.word("true").map(|()| true),
-            b'f' => self.word("false").map(|()| false),
+            b't' => self.literal("true").map(|()| true),
+            b'f' => self.literal("false").map(|()| false),
             _ => Err(Code::InvalidContent),
         }
     }
 
-    /// Reads an integer of 0 to 2^53 − 1. Never rounds: fractions and exponents are refused.
+    /// Reads an integer from 0 to 2^53 − 1. It never rounds: fractions and exponents are refused.
     ///
     /// # Errors
-    /// [`Code::InvalidContent`] where no plain integer stands; [`Code::IntegerOutOfRange`].
+    /// [`Code::InvalidContent`] if the next value is not a plain integer;
+    /// [`Code::IntegerOutOfRange`].
     pub fn unsigned(&mut self) -> Result<u64, Code> {
         u64::try_from(self.signed()?).map_err(|_| Code::InvalidContent)
     }
 
-    /// Reads an integer of −(2^53 − 1) to 2^53 − 1. Never rounds.
+    /// Reads an integer from −(2^53 − 1) to 2^53 − 1. It never rounds.
     ///
     /// # Errors
     /// As [`Reader::unsigned`].
@@ -230,13 +237,13 @@ impl<'a> Reader<'a> {
     /// Reads a finite number.
     ///
     /// # Errors
-    /// [`Code::InvalidContent`] where no number stands or it is not finite as f64.
+    /// [`Code::InvalidContent`] if the next value is not a number, or is not finite as an f64.
     pub fn float(&mut self) -> Result<f64, Code> {
         let number = float::parse(self.number()?);
         if number.is_finite() { Ok(number) } else { Err(Code::InvalidContent) }
     }
 
-    /// Skips one value, validating it, and tells its raw text.
+    /// Skips and validates one value, and returns its raw text.
     ///
     /// # Errors
     /// Syntax errors, [`Code::TooDeep`], [`Code::LoneSurrogate`].
@@ -247,7 +254,7 @@ impl<'a> Reader<'a> {
         Ok(self.span(start, self.at))
     }
 
-    /// Skips one value, validating it.
+    /// Skips and validates one value.
     ///
     /// # Errors
     /// As [`Reader::raw`].
@@ -275,9 +282,9 @@ impl<'a> Reader<'a> {
                     }
                 }
                 b'"' => drop(self.string()?),
-                b't' => self.word("true")?,
-                b'f' => self.word("false")?,
-                b'n' => self.word("null")?,
+                b't' => self.literal("true")?,
+                b'f' => self.literal("false")?,
+                b'n' => self.literal("null")?,
                 _ => drop(self.number().map_err(|_| Code::InvalidJson)?),
             }
             if !self.next_sibling(&mut open)? {
@@ -286,8 +293,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// After a value inside [`Reader::skip`]: closes what ends here and moves to the next value;
-    /// `false` when the outermost value is complete.
+    /// Continues after a value inside [`Reader::skip`]: closes the containers that end here and
+    /// moves to the next value. Returns `false` when the outermost value is complete.
     fn next_sibling(&mut self, open: &mut Nesting) -> Result<bool, Code> {
         while let Some(object) = open.innermost() {
             match (self.peek(), object) {
@@ -309,7 +316,8 @@ impl<'a> Reader<'a> {
         Ok(false)
     }
 
-    /// The text between two places that lie between characters, as every token's ends do.
+    /// The text between two byte offsets. Both are character boundaries, as the ends of every token
+    /// are.
     fn span(&self, from: usize, to: usize) -> &'a str {
         self.text.get(from..to).unwrap_or_default()
     }
@@ -322,16 +330,16 @@ impl<'a> Reader<'a> {
         self.expect(b':')
     }
 
-    fn word(&mut self, word: &str) -> Result<(), Code> {
-        if self.span(self.at, self.at + word.len()) == word {
-            self.at += word.len();
+    fn literal(&mut self, literal: &str) -> Result<(), Code> {
+        if self.span(self.at, self.at + literal.len()) == literal {
+            self.at += literal.len();
             Ok(())
         } else {
             Err(Code::InvalidJson)
         }
     }
 
-    /// Reads a number's text by the grammar of RFC 8259 §6.
+    /// Reads the text of a number by the grammar of RFC 8259 §6.
     fn number(&mut self) -> Result<&'a str, Code> {
         self.peek();
         let bytes = self.text.as_bytes();
@@ -363,7 +371,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Which containers are open: one bit each, set for an object.
+/// The open containers, one bit each. The bit is set for an object.
 #[derive(Default)]
 struct Nesting {
     bits: u64,

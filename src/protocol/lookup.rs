@@ -1,6 +1,6 @@
-//! Tables of words.
+//! Lookup in tables of strings.
 
-/// What a word stands for.
-pub(crate) fn lookup<T: Copy>(words: &[(&str, T)], text: &str) -> Option<T> {
-    words.iter().find(|(word, _)| *word == text).map(|&(_, meaning)| meaning)
+/// Returns the value that the table has for `text`.
+pub(crate) fn lookup<T: Copy>(names: &[(&str, T)], text: &str) -> Option<T> {
+    names.iter().find(|(name, _)| *name == text).map(|&(_, meaning)| meaning)
 }

@@ -1,8 +1,8 @@
-//! The words on the wire: what both ends agree on, and nothing else.
+//! The wire format that both ends share, and nothing else.
 //!
-//! No state and no policy live here. Everything is a pure function of the bytes given, so that the
-//! client, the reference server and the simulator read and write the same contract
-//! (`docs/PROTOCOL.md`). Nothing in this room knows a clock, a socket or the DOM.
+//! This module has no state and no policy. Everything is a pure function of the bytes that it
+//! receives, so that the client, the reference server and the simulator read and write the same
+//! contract (`docs/PROTOCOL.md`). Nothing in this module uses a clock, a socket or the DOM.
 
 pub mod body;
 pub mod campaign;
@@ -20,7 +20,7 @@ pub mod id;
 pub mod json;
 pub mod limits;
 pub(crate) mod lookup;
-pub mod order;
+pub mod merge_sort;
 pub mod phase;
 pub mod position;
 pub(crate) mod schema;

@@ -4,22 +4,22 @@ use core::fmt;
 
 use super::lookup::lookup;
 
-macro_rules! words {
+macro_rules! names {
     ($(#[doc = $doc:literal])+ $enum:ident { $($(#[doc = $vdoc:literal])+ $name:ident = $text:literal $(| $alias:literal)*,)+ }) => {
         $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $enum { $($(#[doc = $vdoc])+ $name,)+ }
 
         impl $enum {
-            /// Every one, in order.
+            /// All variants, in order.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// The canonical word.
+            /// The canonical name.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)+ }
             }
 
-            /// Reads the canonical word or one of its aliases.
+            /// Reads the canonical name or one of its aliases.
             pub fn parse(text: &str) -> Option<Self> {
                 lookup(&[$(($text, Self::$name), $(($alias, Self::$name),)*)+], text)
             }
@@ -33,14 +33,14 @@ macro_rules! words {
     };
 }
 
-words! {
-    /// Where a campaign is on its way (facts §7.1).
+names! {
+    /// The phase of a campaign (docs/PROTOCOL.md, chapter 2).
     Phase {
-        /// Being configured.
+        /// The campaign is configured.
         Setup = "setup" | "Idle" | "idle",
         /// Domains are generated.
         DomainGeneration = "domain_generation" | "generation" | "DomainGeneration",
-        /// Domains are looked up.
+        /// Domains are looked up in DNS.
         DnsValidation = "dns_validation" | "DNSValidation" | "dns_validation_validation",
         /// Resolved domains are fetched and searched for keywords.
         HttpKeywordValidation = "http_keyword_validation" | "http_validation" | "HTTPValidation"
@@ -51,29 +51,29 @@ words! {
         Enrichment = "enrichment",
         /// Results are scored.
         Analysis = "analysis" | "lead_generation" | "LeadGeneration",
-        /// Put away.
+        /// The campaign is cleaned up.
         Cleanup = "cleanup",
     }
 }
 
-words! {
-    /// How far a campaign is within its phase (facts §7.2).
+names! {
+    /// The status of a campaign within its phase (docs/PROTOCOL.md, chapter 2).
     Status {
-        /// Not started.
+        /// The phase has not started.
         NotStarted = "not_started" | "pending" | "Pending" | "queued",
-        /// May begin.
+        /// The phase may start.
         Ready = "ready",
-        /// Configured, not started.
+        /// The phase is configured but has not started.
         Configured = "configured",
-        /// Under way.
+        /// The phase is running.
         InProgress = "in_progress" | "running" | "InProgress" | "generating" | "validating",
-        /// Held.
+        /// The phase is paused.
         Paused = "paused" | "pausing" | "Paused",
-        /// Done.
+        /// The phase is complete.
         Completed = "completed" | "archived" | "Succeeded" | "succeeded" | "Completed",
-        /// Gave up.
+        /// The phase failed.
         Failed = "failed" | "cancelled" | "Failed",
-        /// Left out.
+        /// The phase is skipped.
         Skipped = "skipped",
     }
 }

@@ -1,4 +1,5 @@
-//! Where a reader stands in a campaign's log: epoch, number, event.
+//! Positions in a campaign's log: epoch, sequence number and event id (docs/PROTOCOL.md,
+//! chapter 5).
 
 use core::fmt;
 use std::sync::Arc;
@@ -6,27 +7,30 @@ use std::sync::Arc;
 use super::Code;
 use super::limits::INTEGER_MAX;
 
-/// The number of an event within its campaign's log: contiguous from 1; 0 means "nothing yet".
-/// At most 2^53 − 1, so that it is one exact JavaScript number.
+/// The number of an event in its campaign's log. Numbers are contiguous from 1; 0 means "no event
+/// yet". The maximum is 2^53 − 1, so that JavaScript represents each number exactly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SequenceNumber(u64);
 
 impl SequenceNumber {
-    /// Before the first event.
+    /// The number before the first event.
     pub const ZERO: Self = Self(0);
 
+    /// Checks the range of `number`.
+    ///
     /// # Errors
     /// [`Code::IntegerOutOfRange`] above 2^53 − 1.
     pub const fn new(number: u64) -> Result<Self, Code> {
         if number <= INTEGER_MAX { Ok(Self(number)) } else { Err(Code::IntegerOutOfRange) }
     }
 
-    /// The plain number.
+    /// The number as an integer.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The number after this one. Stays put at the end of the range, which no log reaches.
+    /// The number after this one. At the end of the range, which no log reaches, it is the same
+    /// number.
     #[must_use]
     pub const fn next(self) -> Self {
         if self.0 < INTEGER_MAX { Self(self.0 + 1) } else { self }
@@ -39,12 +43,12 @@ impl fmt::Display for SequenceNumber {
     }
 }
 
-/// The identity of a log. It changes whenever the log is not the same log any more. Cheap to clone.
+/// The identity of a log. It changes whenever the log stops being the same log. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(Arc<str>);
 
 impl Epoch {
-    /// Takes a copy of `text`.
+    /// Validates `text` and copies it.
     ///
     /// # Errors
     /// [`Code::InvalidContent`] unless it is 1 to 128 printable ASCII characters other than `"`,
@@ -59,7 +63,7 @@ impl Epoch {
     }
 }
 
-/// Whether `text` may be an epoch or an event id: printable, and the same inside and outside JSON.
+/// Whether `text` is a valid epoch or event id: printable, and the same inside and outside JSON.
 pub fn is_token(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'/'))
@@ -77,19 +81,19 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// A place in a log: everything up to and including `sequence_number` has been applied.
+/// A position in a log. Every event up to and including `sequence_number` has been applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// Which log.
+    /// The epoch of the log.
     pub epoch: Epoch,
-    /// The last applied number.
+    /// The sequence number of the last applied event.
     pub sequence_number: SequenceNumber,
-    /// The last applied event's id; empty before the first event, or where a snapshot gave none.
+    /// The id of the last applied event; empty before the first event, or if a snapshot has no id.
     pub event_id: String,
 }
 
 impl fmt::Display for Position {
-    /// The form of the `Campaign-Position` header: `epoch/number`.
+    /// Writes `epoch/number`, the form of the `Campaign-Position` header.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.epoch, self.sequence_number)
     }

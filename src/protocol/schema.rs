@@ -1,7 +1,8 @@
-//! What the content of a message may hold, as tables, and the one loop that reads by them.
+//! Tables that define the content of messages, and the one loop that reads messages by these
+//! tables.
 //!
-//! A reader written out per message was a third of the module. A table row costs twelve bytes, and
-//! all messages share the rules for what is missing, `null` or of the wrong type.
+//! A separate reader per message took a third of the module. A table entry takes twelve bytes, and
+//! all messages share the rules for members that are missing, `null` or of the wrong type.
 
 use std::borrow::Cow;
 
@@ -16,13 +17,13 @@ pub(crate) struct Field {
     presence: Presence,
 }
 
-/// The form of a member's value.
+/// The type of a member's value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
     CampaignId,
     Epoch,
-    /// An event's id, or empty for none.
+    /// An event id, or an empty string if there is no event.
     EventId,
     Phase,
     Status,
@@ -30,7 +31,7 @@ pub(crate) enum Kind {
     /// 0 to 2^53 − 1.
     Unsigned,
     Signed,
-    /// An i32 other than its least, which the table of rows keeps for "none".
+    /// An i32 above [`i32::MIN`]. The row table stores [`i32::MIN`] for "none".
     HttpStatus,
     Float,
     Boolean,
@@ -40,7 +41,7 @@ pub(crate) enum Kind {
     Raw,
 }
 
-/// What a member's absence means, and its `null`.
+/// Whether a member may be missing or `null`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Presence {
     Required,
@@ -48,23 +49,23 @@ enum Presence {
     Nullable,
 }
 
-/// Must be there.
+/// A member that must be present.
 pub(crate) const fn required(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, presence: Presence::Required }
 }
 
-/// May be missing, but not `null`.
+/// A member that may be missing, but not `null`.
 pub(crate) const fn optional(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, presence: Presence::Optional }
 }
 
-/// May be missing or `null`, which clears it where it is a column of a row.
+/// A member that may be missing or `null`. For a column of a row, `null` clears the column.
 pub(crate) const fn nullable(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, presence: Presence::Nullable }
 }
 
-/// A member's value, checked to be of its kind. The methods tell nothing for what is not there;
-/// that a [`required`] member is there has been checked.
+/// A member's value, checked to be of its kind. The accessors return `None` if the member is absent
+/// or `null`. Reading has already checked that each [`required`] member is present.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) enum Value<'a> {
     #[default]
@@ -81,27 +82,27 @@ pub(crate) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// Whether there is more than nothing.
+    /// Whether the member is neither absent nor `null`.
     pub(crate) const fn is_set(self) -> bool {
         !matches!(self, Self::Absent | Self::Null)
     }
 
-    /// The text of any kind that is one.
+    /// The string, for every kind that is kept as a string.
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         if let Self::Text(text) = self { Some(text.value()) } else { None }
     }
 
-    /// The text, or an empty one.
+    /// The string, or an empty string.
     pub(crate) fn text_or_empty(self) -> Cow<'a, str> {
         self.text().unwrap_or_default()
     }
 
-    /// A text of its own.
+    /// An owned copy of the string.
     pub(crate) fn string(self) -> Option<String> {
         self.text().map(Cow::into_owned)
     }
 
-    /// A text of its own, or an empty one.
+    /// An owned copy of the string, or an empty string.
     pub(crate) fn string_or_empty(self) -> String {
         self.string().unwrap_or_default()
     }
@@ -153,11 +154,11 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Handles a member that the table does not know.
+/// Handles a member that the table does not name.
 pub(crate) type UnknownMember<'o, 'a> =
     &'o mut dyn FnMut(&str, &mut Reader<'a>) -> Result<(), Code>;
 
-/// Reads an object by its table; members that it does not name are ignored.
+/// Reads an object by its table. Members that the table does not name are ignored.
 ///
 /// # Errors
 /// [`Code::InvalidContent`] for anything that breaks the table; [`Code::IntegerOutOfRange`];
@@ -169,7 +170,7 @@ pub(crate) fn read<'a, const N: usize>(
     read_with(reader, fields, &mut ignore)
 }
 
-/// As [`read`], for raw text that has been scanned once.
+/// Like [`read`], for the raw text of an object. Text after the object is not checked.
 ///
 /// # Errors
 /// As [`read`].
@@ -180,10 +181,10 @@ pub(crate) fn read_raw<'a, const N: usize>(
     read(&mut Reader::new(raw), fields)
 }
 
-/// As [`read`]; `other` takes the members that the table does not name.
+/// Like [`read`], but passes members that the table does not name to `other`.
 ///
 /// # Errors
-/// As [`read`], and what `other` fails with.
+/// As [`read`], and errors of `other`.
 pub(crate) fn read_with<'a, const N: usize>(
     reader: &mut Reader<'a>,
     fields: &[Field; N],
@@ -195,12 +196,11 @@ pub(crate) fn read_with<'a, const N: usize>(
     Ok(values)
 }
 
-/// Skips a member.
 fn ignore(_: &str, value: &mut Reader<'_>) -> Result<(), Code> {
     value.skip()
 }
 
-/// Reads an object's members into the places of their fields.
+/// Reads each member of an object into the slot of its field.
 ///
 /// # Errors
 /// As [`read_with`].
@@ -214,8 +214,8 @@ fn fill<'a>(
     reader.object(|key, value| take(fields, values, &mut next, (key.inner, value), other))
 }
 
-/// Reads one member into the place of its field. Senders keep to one order, so the search begins at
-/// the field after the one found last, `next`.
+/// Reads one member into the slot of its field. Senders write members in one order, so the search
+/// begins at `next`, the field after the last match.
 ///
 /// # Errors
 /// As [`read_with`].
@@ -237,10 +237,10 @@ fn take<'a>(
     Ok(())
 }
 
-/// Whether everything that is required is there.
+/// Checks that all required members are present.
 ///
 /// # Errors
-/// [`Code::InvalidContent`] if something is missing.
+/// [`Code::InvalidContent`] if one is missing.
 fn check(fields: &[Field], values: &[Value<'_>]) -> Result<(), Code> {
     let missing = |(field, value): (&Field, &Value<'_>)| {
         field.presence == Presence::Required && matches!(value, Value::Absent)
@@ -249,7 +249,7 @@ fn check(fields: &[Field], values: &[Value<'_>]) -> Result<(), Code> {
 }
 
 impl Field {
-    /// Reads a value of this field.
+    /// Reads the value of this field.
     ///
     /// # Errors
     /// As [`read`].
@@ -287,7 +287,7 @@ impl Field {
     }
 }
 
-/// [`i32::MIN`] is kept free for "none".
+/// [`i32::MIN`] is reserved for "none".
 fn http_status(code: i64) -> Result<i64, Code> {
     if i32::try_from(code).is_ok_and(|code| code > i32::MIN) {
         Ok(code)

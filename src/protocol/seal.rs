@@ -1,10 +1,13 @@
-//! Sealed content: AES-256-GCM over the content of events, of snapshot parts and of REST answers.
+//! Sealed content: AES-256-GCM over the content of events, snapshot parts and REST answers
+//! (docs/ENCRYPTION.md).
 //!
-//! What is sealed is written as `{"kid":K,"sealed":S}`: K names the key, S is base64url without
-//! padding over the nonce (12 bytes), the ciphertext and the tag (16 bytes). The associated data says
-//! where the content belongs, so that nothing opens anywhere else: a JSON list without white space of
-//! campaign, epoch, number, event id and type, and of a snapshot part also part, parts, count and
-//! digest. None of these texts has escapes, so the list can be read in one way only.
+//! Sealed content is written as `{"kid":K,"sealed":S}`. K names the key. S is base64url without
+//! padding over the nonce (12 bytes), the ciphertext and the tag (16 bytes).
+//!
+//! The associated data binds the content to its place, so that it cannot be opened anywhere else.
+//! It is a JSON list without white space: campaign, epoch, number, event id and type. A snapshot
+//! part adds part, parts, count and digest. None of these strings contains escapes, so the list can
+//! be read in only one way.
 
 use core::fmt;
 use std::borrow::Cow;
@@ -25,10 +28,10 @@ use super::{Code, Digest, SequenceNumber};
 /// The length of a key.
 pub const KEY_BYTES: usize = 32;
 
-/// The length of a nonce, with which sealed content begins.
+/// The length of the nonce, with which sealed content begins.
 pub const NONCE_BYTES: usize = 12;
 
-/// The length of a tag, with which sealed content ends.
+/// The length of the tag, with which sealed content ends.
 pub const TAG_BYTES: usize = 16;
 
 /// The name of a key: `[A-Za-z0-9_-]{1,64}`. It is public.
@@ -36,7 +39,7 @@ pub const TAG_BYTES: usize = 16;
 pub struct KeyId(Box<str>);
 
 impl KeyId {
-    /// Checks `text` and takes a copy of it.
+    /// Validates `text` and copies it.
     ///
     /// # Errors
     /// [`Code::InvalidContent`] for anything that is not `[A-Za-z0-9_-]{1,64}`.
@@ -50,12 +53,12 @@ impl KeyId {
     }
 }
 
-/// A key, expanded. It is wiped from memory when it is dropped, and never shown.
+/// An expanded key. It is wiped from memory when it is dropped, and never printed.
 #[derive(Clone)]
 pub struct Key(Box<Aes256Gcm>);
 
 impl Key {
-    /// Takes 32 bytes.
+    /// Expands a key of 32 bytes.
     ///
     /// # Errors
     /// [`Code::InvalidContent`] for any other length.
@@ -64,8 +67,8 @@ impl Key {
         Ok(Self(Box::new(cipher)))
     }
 
-    /// Seals `content` to where `associated` says that it belongs. A nonce must never be used twice
-    /// with one key.
+    /// Seals `content` and binds it to the place that `associated` describes. A nonce must never be
+    /// used twice with the same key.
     pub fn seal(
         &self,
         kid: &KeyId,
@@ -85,13 +88,13 @@ impl Key {
         String::from_utf8(self.decrypt(&bytes, associated.as_bytes())?).ok()
     }
 
-    /// Nonce, ciphertext and tag.
+    /// Encrypts `content`. Returns nonce, ciphertext and tag.
     pub fn encrypt(&self, nonce: [u8; NONCE_BYTES], associated: &[u8], content: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(NONCE_BYTES + content.len() + TAG_BYTES);
         bytes.extend_from_slice(&nonce);
         bytes.extend_from_slice(content);
         let body = bytes.get_mut(NONCE_BYTES..).unwrap_or_default();
-        // It fails above 64 GiB only, and what is empty opens nowhere.
+        // Encryption fails only above 64 GiB. The empty result then cannot be opened.
         match self.0.encrypt_inout_detached(&Nonce::from(nonce), associated, body.into()) {
             Ok(tag) => bytes.extend_from_slice(&tag),
             Err(_) => bytes.clear(),
@@ -99,7 +102,7 @@ impl Key {
         bytes
     }
 
-    /// What was encrypted, if that is what this is.
+    /// Decrypts `bytes`; `None` unless they were encrypted with this key and this associated data.
     pub fn decrypt(&self, bytes: &[u8], associated: &[u8]) -> Option<Vec<u8>> {
         let (nonce, rest) = bytes.split_first_chunk::<NONCE_BYTES>()?;
         let (content, tag) = rest.split_last_chunk::<TAG_BYTES>()?;
@@ -117,30 +120,31 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Two keys are never compared: what shows them would tell of them.
+/// Two keys never compare as equal, so that a comparison reveals nothing about a key.
 impl PartialEq for Key {
     fn eq(&self, _: &Self) -> bool {
         false
     }
 }
 
-/// The keys at hand, by their names.
+/// The available keys, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Keys(Vec<(KeyId, Key)>);
 
 impl Keys {
-    /// Adds a key, in place of the one of that name if there is one.
+    /// Adds a key. It replaces a key of the same name.
     pub fn add(&mut self, kid: KeyId, key: Key) {
         self.0.retain(|(known, _)| *known != kid);
         self.0.push((kid, key));
     }
 
-    /// Whether there is a key of that name.
+    /// Whether a key of that name is available.
     pub fn has(&self, kid: &str) -> bool {
         self.find(kid).is_some()
     }
 
-    /// Opens sealed content, given as raw JSON, that belongs where `associated` says.
+    /// Opens sealed content, given as raw JSON. `associated` describes the place where the content
+    /// must belong.
     ///
     /// # Errors
     /// [`Code::NotSealed`], [`Code::UnknownKey`], [`Code::SealBroken`].
@@ -150,8 +154,8 @@ impl Keys {
         key.open(&sealed, associated).ok_or(Code::SealBroken)
     }
 
-    /// Opens the data of an event of type `kind`. What was sealed as the answer of a REST route is
-    /// none, though the list is the same.
+    /// Opens the data of an event of type `kind`. A sealed REST answer does not open as an event,
+    /// although its associated data has the same form.
     ///
     /// # Errors
     /// As [`Keys::open`].
@@ -167,11 +171,11 @@ impl Keys {
         self.open(data, &associated_with(kind, sequence))
     }
 
-    /// Opens the answer of a REST route about one campaign: tells the answer that was sealed, and
-    /// where in the campaign's log it belongs. `route` is one of [`route`].
+    /// Opens the answer of a REST route about one campaign. Returns the decrypted answer, and the
+    /// place in the campaign's log where it belongs. `route` is one of [`route`].
     ///
     /// # Errors
-    /// As [`Keys::open`]; [`Code::SealBroken`] for another campaign's, too.
+    /// As [`Keys::open`]; also [`Code::SealBroken`] for the answer of another campaign.
     pub fn open_answer(
         &self,
         campaign_id: &str,
@@ -185,7 +189,7 @@ impl Keys {
             sequence_number: number.sequence_number(),
             event_id: event_id.string_or_empty(),
         };
-        // The content of another campaign is refused before its key is asked for.
+        // The answer of another campaign is refused before its key is looked up.
         if campaign.text_or_empty() != campaign_id {
             return Err(Code::SealBroken);
         }
@@ -199,9 +203,9 @@ impl Keys {
     }
 }
 
-/// What stands in the place of an event's type where a REST answer is sealed.
+/// Strings that take the place of the event type in the associated data of a REST answer.
 pub mod route {
-    /// How each of them begins, and no type of an event.
+    /// The prefix of all routes. No event type begins with it.
     pub const PREFIX: &str = "rest.";
     /// `GET /campaigns/{id}`, and each campaign of `GET /campaigns`.
     pub const CAMPAIGN: &str = "rest.campaign";
@@ -215,14 +219,14 @@ pub mod route {
     pub const CHANGE: &str = "rest.change";
 }
 
-/// Where the answer of a REST route belongs.
+/// The place in a campaign's log where the answer of a REST route belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerPlace {
-    /// The log.
+    /// The epoch of the log.
     pub epoch: Epoch,
-    /// The number whose state it tells.
+    /// The sequence number of the state that the answer describes.
     pub sequence_number: SequenceNumber,
-    /// The id of that event; empty at number 0.
+    /// The id of the event with that number; empty at number 0.
     pub event_id: String,
 }
 
@@ -233,10 +237,10 @@ static ANSWER: [Field; 4] = [
     nullable("eventId", Kind::EventId),
 ];
 
-/// Content as it was sealed, not opened.
+/// Sealed content that is not opened yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed<'a> {
-    /// Names the key.
+    /// The name of the key.
     pub kid: Cow<'a, str>,
     /// Nonce, ciphertext and tag, in base64url.
     pub sealed: Cow<'a, str>,
@@ -262,8 +266,8 @@ pub fn associated_with(kind: &str, sequence: &RawSequence<'_>) -> String {
     associated(sequence.campaign_id(), sequence.epoch(), number, sequence.event_id(), kind)
 }
 
-/// The associated data of what belongs to one event, or to the state after it: a JSON list. `kind` is
-/// the event's type, or another word for what it is.
+/// The associated data of content that belongs to one event, or to the state after it: a JSON list.
+/// `kind` is the event's type, or a string that names another kind of content.
 pub fn associated(campaign: &str, epoch: &str, number: u64, event_id: &str, kind: &str) -> String {
     let mut list = String::from("[");
     for text in [campaign, epoch] {
@@ -279,12 +283,12 @@ pub fn associated(campaign: &str, epoch: &str, number: u64, event_id: &str, kind
     list
 }
 
-/// A snapshot part whose content, the record and the rows, is sealed as `content`.
+/// A snapshot part whose record and rows are sealed in the member `content`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SealedPart<'a> {
     /// The part, without record and rows.
     pub part: SnapshotPart<'a>,
-    /// The sealed content, as raw JSON; none if the part is not sealed.
+    /// The sealed content, as raw JSON; `None` if the part is not sealed.
     pub content: Option<&'a str>,
 }
 
@@ -299,7 +303,7 @@ impl<'a> SealedPart<'a> {
         Ok(Self { part, content: content.raw() })
     }
 
-    /// Opens the content; see [`SealedPart::with`].
+    /// Opens the content. [`SealedPart::with`] reads the result.
     ///
     /// # Errors
     /// As [`Keys::open`].
@@ -314,7 +318,7 @@ impl<'a> SealedPart<'a> {
         keys.open(self.content.ok_or(Code::NotSealed)?, &list)
     }
 
-    /// The whole part, with the content that was opened.
+    /// Returns the whole part, with the opened content.
     ///
     /// # Errors
     /// As [`SealedPart::read`].
@@ -327,8 +331,8 @@ impl<'a> SealedPart<'a> {
     }
 }
 
-/// The associated data of a snapshot part. The texts are campaign, epoch and event id; the numbers are
-/// part, parts and the count of all rows.
+/// The associated data of a snapshot part. The strings are campaign, epoch and event id. `numbers`
+/// are part, parts and the count of all rows.
 pub fn associated_part(
     [campaign, epoch, event_id]: [&str; 3],
     number: u64,

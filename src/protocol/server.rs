@@ -1,4 +1,5 @@
-//! Control messages, server → client: `{type, timestamp, data}` without a sequence.
+//! Control messages from the server to the client: `{type, timestamp, data}` without a sequence
+//! (docs/PROTOCOL.md, chapter 7).
 
 use std::borrow::Cow;
 
@@ -21,14 +22,14 @@ pub enum ServerMessage<'a> {
     },
     /// `subscription_confirmed`
     SubscriptionConfirmed {
-        /// Which campaign.
+        /// The subscribed campaign.
         campaign_id: Cow<'a, str>,
     },
     /// `subscription_ended`
     SubscriptionEnded {
-        /// Which campaign.
+        /// The campaign whose subscription ended.
         campaign_id: Cow<'a, str>,
-        /// Why; `forbidden` when access was revoked.
+        /// The reason; `forbidden` when access was revoked.
         reason: Cow<'a, str>,
     },
     /// `event_recovery`
@@ -39,92 +40,92 @@ pub enum ServerMessage<'a> {
     SnapshotPart(Box<SnapshotPart<'a>>),
     /// `pong`
     Pong {
-        /// The `timestamp` of the ping that this answers; none when unsolicited.
+        /// The `timestamp` of the ping that this pong answers; `None` in an unsolicited pong.
         echo: Option<u64>,
-        /// One per subscription whose cursor has been set.
+        /// One head per subscription whose cursor has been set.
         heads: Vec<Head<'a>>,
     },
     /// `error`
     Error {
-        /// From the closed list; none for a code of a later version.
+        /// A code of the closed list; `None` for a code of a later version.
         code: Option<Code>,
-        /// Which campaign it is about.
+        /// The campaign that the error is about.
         campaign_id: Option<Cow<'a, str>>,
-        /// Which request it answers.
+        /// The request that the error answers.
         request_id: Option<Cow<'a, str>>,
-        /// Wait this long before asking again.
+        /// How long to wait before the next request.
         retry_after_ms: Option<u64>,
     },
     /// `session_expired`
     SessionExpired,
     /// `server_draining`
     ServerDraining {
-        /// When to come back.
+        /// How long to wait before the next connection.
         retry_after_ms: u64,
     },
 }
 
-/// What a recovery request led to.
+/// The outcome of a recovery request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecoveryOutcome {
-    /// The missed events follow, as first published.
+    /// The missed events follow, exactly as first published.
     Replay,
-    /// Nothing was missed.
+    /// No event was missed.
     Current,
-    /// A snapshot follows. Outcomes of later versions read as this one.
+    /// A snapshot follows. An outcome of a later version is read as this one.
     Snapshot,
-    /// No such campaign for this session.
+    /// The campaign does not exist for this session.
     UnknownCampaign,
 }
 
-/// The answer to `request_event_recovery`: the cursor now stands before `from`.
+/// The answer to `request_event_recovery`. The cursor of the subscription is now before `from`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventRecovery<'a> {
-    /// Which campaign.
+    /// The recovered campaign.
     pub campaign_id: Cow<'a, str>,
-    /// Which request.
+    /// The `requestId` of the request.
     pub request_id: Option<Cow<'a, str>>,
-    /// The log; none for an unknown campaign.
+    /// The epoch of the log; `None` for an unknown campaign.
     pub epoch: Option<Epoch>,
-    /// What follows.
+    /// The outcome, which determines the messages that follow.
     pub outcome: RecoveryOutcome,
-    /// Why a snapshot, if it says.
+    /// The reason for a snapshot, if the server gives one.
     pub reason: Option<Cow<'a, str>>,
-    /// The first number that follows.
+    /// The first sequence number that follows.
     pub from: SequenceNumber,
-    /// The last number that is replay; what follows it is live.
+    /// The last sequence number of the replay. Events after it are live.
     pub to: SequenceNumber,
 }
 
 /// The answer to `request_campaign_digest`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CampaignDigest<'a> {
-    /// Which campaign.
+    /// The campaign of the digest.
     pub campaign_id: Cow<'a, str>,
-    /// Which request.
+    /// The `requestId` of the request.
     pub request_id: Option<Cow<'a, str>>,
-    /// The log.
+    /// The epoch of the log.
     pub epoch: Epoch,
-    /// The number whose state the buckets describe.
+    /// The sequence number of the state that the buckets describe.
     pub sequence_number: SequenceNumber,
-    /// The buckets.
+    /// The digest of each bucket.
     pub buckets: Buckets,
 }
 
-/// A campaign's head, as a `pong` tells it.
+/// A campaign's head, as a `pong` reports it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head<'a> {
-    /// Which campaign.
+    /// The campaign of the head.
     pub campaign_id: Cow<'a, str>,
-    /// The log.
+    /// The epoch of the log.
     pub epoch: Epoch,
-    /// The last number written to this socket before the pong.
+    /// The last sequence number written to this socket before the pong.
     pub last_sequence_number: SequenceNumber,
-    /// The last number of the log.
+    /// The last sequence number of the log.
     pub log_head: SequenceNumber,
-    /// Rows at `last_sequence_number`.
+    /// The number of rows at `last_sequence_number`.
     pub domains_count: Option<u64>,
-    /// Digest of the rows at `last_sequence_number`.
+    /// The digest of the rows at `last_sequence_number`.
     pub domains_digest: Option<Digest>,
 }
 
@@ -161,7 +162,7 @@ static CONNECTION_ACK: [Field; 2] =
     [nullable("protocol", Kind::Text), nullable("heartbeatMs", Kind::Unsigned)];
 
 fn read_confirmed<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
-    // Where the log stands is told by the recovery that follows.
+    // The recovery that follows reports the head of the log.
     let [campaign, _epoch, _last] = read(reader, &CONFIRMED)?;
     Ok(ServerMessage::SubscriptionConfirmed { campaign_id: campaign.text_or_empty() })
 }
@@ -275,7 +276,7 @@ fn read_head<'a>(reader: &mut Reader<'a>) -> Result<Head<'a>, Code> {
         epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
         campaign_id: campaign.text_or_empty(),
         last_sequence_number: last.sequence_number(),
-        // A log has what was written from it.
+        // A log contains at least the events that were written from it.
         log_head: log.sequence_number().max(last.sequence_number()),
         domains_count: count.unsigned(),
         domains_digest: digest.digest(),

@@ -1,5 +1,5 @@
-//! A campaign's whole state at one number: `campaign.snapshot`, in parts, and what the application
-//! fetches over REST.
+//! A campaign's complete state at one sequence number: the parts of `campaign.snapshot`, and the
+//! document that the application fetches over REST (docs/PROTOCOL.md, chapters 9 and 16).
 
 use std::borrow::Cow;
 
@@ -12,35 +12,35 @@ use super::position::Epoch;
 use super::schema::{Field, Kind, Value, nullable, read_with, required};
 use super::{Code, Digest, Position, SequenceNumber};
 
-/// One part of a snapshot. Rows are complete: an absent column is nothing.
+/// One part of a snapshot. Its rows are complete: an absent column has no value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SnapshotPart<'a> {
-    /// Which campaign.
+    /// The campaign of the snapshot.
     pub campaign_id: Cow<'a, str>,
-    /// Which request.
+    /// The `requestId` of the request that the part answers.
     pub request_id: Option<Cow<'a, str>>,
-    /// The log.
+    /// The epoch of the log.
     pub epoch: Epoch,
-    /// The number whose state this is.
+    /// The sequence number of the snapshot's state.
     pub sequence_number: SequenceNumber,
-    /// The id of that event; empty at number 0.
+    /// The id of the event with that number; empty at number 0.
     pub event_id: String,
-    /// 1 to `parts`.
+    /// The number of this part, from 1 to `parts`.
     pub part: u64,
-    /// How many parts there are.
+    /// The number of parts.
     pub parts: u64,
-    /// The campaign record, in part 1.
+    /// The campaign record, only in part 1.
     pub campaign: Option<CampaignRecord>,
-    /// Rows of this part.
+    /// The rows of this part.
     pub domains: Vec<RowPatch<'a>>,
-    /// Rows of the whole table, those of other buckets included.
+    /// The number of rows in the whole table, including rows of other buckets.
     pub domains_count: u64,
-    /// Digest of the whole table, other buckets included.
+    /// The digest of the whole table, including other buckets.
     pub domains_digest: Digest,
 }
 
 impl<'a> SnapshotPart<'a> {
-    /// Reads a part.
+    /// Reads the `data` of a part.
     ///
     /// # Errors
     /// [`Code::InvalidContent`], [`Code::InvalidCampaignId`], [`Code::IntegerOutOfRange`].
@@ -50,7 +50,8 @@ impl<'a> SnapshotPart<'a> {
         Ok(Self { campaign: CampaignRecord::read_raw(campaign)?, domains, ..part })
     }
 
-    /// A part without record and rows, and the value of the member that its table names.
+    /// Builds a part without record and rows. Also returns the value of the content member; see
+    /// [`part_with`].
     pub(super) fn from_values(values: [Value<'a>; 10]) -> Result<(Self, Value<'a>), Code> {
         let [campaign_id, request_id, epoch, number, event_id, values @ ..] = values;
         let [part, parts, content, count, digest] = values;
@@ -77,7 +78,7 @@ impl<'a> SnapshotPart<'a> {
 
 static PART: [Field; 10] = part_with("campaign");
 
-/// The members of a part that has its content, or a piece of it, as that object.
+/// The members of a part. `content` names the object that holds the content, or a piece of it.
 pub(super) const fn part_with(content: &'static str) -> [Field; 10] {
     [
         required("campaignId", Kind::CampaignId),
@@ -93,25 +94,25 @@ pub(super) const fn part_with(content: &'static str) -> [Field; 10] {
     ]
 }
 
-/// A `fetchSnapshot` answer: a complete state and its position.
+/// The answer of `fetchSnapshot`: a complete state and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RestSnapshot<'a> {
-    /// Which campaign, if it says so.
+    /// The campaign, if the document names it.
     pub campaign_id: Option<Cow<'a, str>>,
-    /// The position whose state this is.
+    /// The position of the state.
     pub position: Position,
     /// The campaign record.
     pub campaign: CampaignRecord,
     /// All rows.
     pub rows: Vec<RowPatch<'a>>,
-    /// Rows of the whole table, if it says so.
+    /// The number of rows in the whole table, if the document states it.
     pub domains_count: Option<u64>,
-    /// Digest of the whole table, if it says so.
+    /// The digest of the whole table, if the document states it.
     pub domains_digest: Option<Digest>,
 }
 
 impl<'a> RestSnapshot<'a> {
-    /// Reads one document with the whole state and its position: `{campaignId?, epoch,
+    /// Reads one document that holds the complete state and its position: `{campaignId?, epoch,
     /// sequenceNumber, eventId?, campaign, domains, domainsCount?, domainsDigest?}`.
     ///
     /// # Errors
@@ -146,7 +147,7 @@ static REST: [Field; 7] = [
     nullable("domainsDigest", Kind::Digest),
 ];
 
-/// Reads an object that has the rows as `domains` beside the members of its table.
+/// Reads an object whose member `domains` holds the rows, beside the members of its table.
 pub(super) fn read_with_rows<'a, const N: usize>(
     reader: &mut Reader<'a>,
     fields: &[Field; N],

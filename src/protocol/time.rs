@@ -1,9 +1,9 @@
-//! RFC 3339 timestamps in UTC, read just far enough to tell how old an event is.
+//! RFC 3339 timestamps in UTC, parsed only as far as the age of an event requires.
 
-/// Year, month, day, hour, minute and second, each digit a dot.
+/// Year, month, day, hour, minute and second. A dot stands for a digit.
 const SHAPE: &[u8] = b"....-..-..T..:..:..";
 
-/// Milliseconds since 1970 of an RFC 3339 timestamp in UTC, `None` for anything else.
+/// Parses an RFC 3339 timestamp in UTC as milliseconds since 1970; `None` for anything else.
 pub fn parse_rfc3339_ms(text: &str) -> Option<i64> {
     let (stamp, rest) = text.as_bytes().split_at_checked(SHAPE.len())?;
     let mut fields = [0i64; 6];
@@ -30,7 +30,7 @@ pub fn parse_rfc3339_ms(text: &str) -> Option<i64> {
     Some((minutes * 60 + second) * 1000 + millis)
 }
 
-/// The milliseconds of a fraction of a second, if one stands there, and what follows it.
+/// Returns the milliseconds of an optional fraction of a second, and the text after it.
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some((b'.', mut rest)) = text.split_first() else { return Some((0, text)) };
     let (mut millis, mut worth) = (0, 100);
@@ -42,8 +42,8 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((millis, rest))
 }
 
-/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar, counting years from March
-/// so that the leap day comes last.
+/// Days from 1970-01-01 to a date of the proleptic Gregorian calendar. Years are counted from
+/// March, so that the leap day comes last.
 const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);

@@ -1,4 +1,4 @@
-//! The payload of `campaign.phase.transition` (mission: PhaseTransitionPayload).
+//! The payload of `campaign.phase.transition` (docs/PROTOCOL.md, chapter 10).
 
 use super::campaign::{CampaignRecord, PhaseCounters};
 use super::json::Reader;
@@ -7,58 +7,60 @@ use super::schema::{
 };
 use super::{Code, Digest, Phase, Status};
 
-/// A phase transition, all fifteen fields of the payload and what makes it a checkpoint.
+/// A phase transition: the fifteen fields of the payload except `campaignId`, and the record and
+/// digest that make it a checkpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
-    /// Where the campaign came from.
+    /// The phase before the transition.
     pub previous_phase: Option<Phase>,
-    /// Where it goes.
+    /// The phase after the transition.
     pub new_phase: Phase,
-    /// Its status there.
+    /// The status in the new phase.
     pub new_status: Status,
     /// `manual`, `automatic` or `error_recovery`.
     pub transition_type: String,
-    /// Why, in words for people.
+    /// The reason, as text for users.
     pub trigger_reason: Option<String>,
     /// `false` announces a refused transition.
     pub prerequisites_met: bool,
     /// `false` announces a refused transition.
     pub data_integrity_check: bool,
-    /// All rows.
+    /// The number of all rows.
     pub domains_count: u64,
-    /// Counter of the new phase.
+    /// Processed items of the new phase.
     pub processed_count: u64,
-    /// Counter of the new phase.
+    /// Successful items of the new phase.
     pub successful_count: u64,
-    /// Counter of the new phase.
+    /// Failed items of the new phase.
     pub failed_items: u64,
-    /// Seconds the phase is expected to take.
+    /// The expected duration of the new phase, in seconds.
     pub estimated_duration: Option<f64>,
-    /// Raw JSON object, kept for people.
+    /// Metadata for users, as a raw JSON object.
     pub transition_metadata: Option<String>,
-    /// What an `error_recovery` goes back to.
+    /// The state that an `error_recovery` restores.
     pub rollback: Option<Rollback>,
-    /// The complete campaign record after the transition (checkpoints).
+    /// The complete campaign record after the transition, in checkpoints.
     pub campaign: Option<CampaignRecord>,
-    /// The digest of all rows (checkpoints).
+    /// The digest of all rows, in checkpoints.
     pub domains_digest: Option<Digest>,
 }
 
-/// `rollbackData`: what an `error_recovery` transition restores. Never rows.
+/// `rollbackData`: the state that an `error_recovery` transition restores. It never contains rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rollback {
-    /// The phase to go back to.
+    /// The restored phase.
     pub phase: Phase,
-    /// The status to go back to.
+    /// The restored status.
     pub status: Status,
-    /// The counters to go back to.
+    /// The restored counters.
     pub counters: PhaseCounters,
-    /// The domain count to go back to.
+    /// The restored domain count.
     pub total_domain_count: u64,
 }
 
 impl Transition {
-    /// Whether this announces a transition that was refused: nothing changes on either side.
+    /// Returns the code of a refused transition; `None` for an accepted one. A refused transition
+    /// changes nothing on either side.
     pub const fn refusal(&self) -> Option<Code> {
         if !self.data_integrity_check {
             Some(Code::IntegrityCheckFailed)
@@ -69,8 +71,8 @@ impl Transition {
         }
     }
 
-    /// Reads the payload. `other` is offered the members that are not of the payload itself, such
-    /// as `campaignId`.
+    /// Reads the payload. Members that the payload table does not name, such as `campaignId`, go to
+    /// `other`.
     ///
     /// # Errors
     /// [`Code::InvalidContent`], syntax errors.
@@ -125,7 +127,7 @@ static TRANSITION: [Field; 16] = [
 
 impl Rollback {
     /// Reads `{phase, status, counters: {totalItems, processedItems, successfulItems, failedItems},
-    /// totalDomainCount}`; an empty object is nothing.
+    /// totalDomainCount}`. An empty object gives `None`.
     fn read(raw: &str) -> Result<Option<Self>, Code> {
         let mut members = 0;
         Reader::new(raw).object(|_, value| {

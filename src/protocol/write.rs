@@ -1,4 +1,4 @@
-//! Writing JSON: enough for the client's own messages, which are small and flat.
+//! A JSON writer for the messages of the client, which are small and flat.
 
 use super::escape::plain_end;
 
@@ -9,22 +9,22 @@ pub struct ObjectWriter {
 }
 
 impl ObjectWriter {
-    /// An object whose first member is `type`.
+    /// Starts an object whose first member is `type`.
     pub fn message(kind: &str) -> Self {
         Self { out: String::from("{") }.text("type", kind)
     }
 
-    /// An object that has some members already: JSON without its last brace.
+    /// Continues an object that already has members. `json` lacks only the last brace.
     pub fn resume(json: &str) -> Self {
         Self { out: String::from(json) }
     }
 
-    /// An object without members.
+    /// Starts an object without members.
     pub fn empty() -> Self {
         Self { out: String::from("{") }
     }
 
-    /// Adds a text member.
+    /// Adds a string member.
     #[must_use]
     pub fn text(mut self, key: &str, value: &str) -> Self {
         self.key(key);
@@ -40,7 +40,7 @@ impl ObjectWriter {
         self
     }
 
-    /// Adds a member whose value is JSON already.
+    /// Adds a member whose value is already JSON.
     #[must_use]
     pub fn raw(mut self, key: &str, json: &str) -> Self {
         self.key(key);
@@ -48,7 +48,7 @@ impl ObjectWriter {
         self
     }
 
-    /// The finished object.
+    /// Returns the finished object.
     pub fn finish(mut self) -> String {
         self.out.push('}');
         self.out
@@ -68,7 +68,7 @@ pub fn push_string(out: &mut String, text: &str) {
     out.push('"');
     let mut from = 0;
     loop {
-        // What must be escaped is what ends the plain part of a string that is read.
+        // The bytes that need an escape are the bytes that end plain text when a string is read.
         let at = plain_end(text.as_bytes(), from);
         out.push_str(text.get(from..at).unwrap_or_default());
         let Some(&byte) = text.as_bytes().get(at) else { break };
@@ -79,7 +79,8 @@ pub fn push_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Appends `number`. Standard formatting would bring itself into the module for this.
+/// Appends `number` in decimal. The standard formatter would add its code to the module for this
+/// use alone.
 pub fn push_decimal(out: &mut String, number: u64) {
     if number >= 10 {
         push_decimal(out, number / 10);

@@ -1,4 +1,5 @@
-//! The fold: what each event does to a campaign. Validated whole, then applied whole.
+//! The fold: applies each event to a campaign. An event is validated as a whole and then applied as
+//! a whole (docs/PROTOCOL.md, chapter 10).
 
 use super::change::{Change, EventMeta, Fault, LastTransition, PhaseChange};
 use super::{CampaignStore, ExpectedDigest};
@@ -12,7 +13,7 @@ impl CampaignStore {
     /// Applies one event of v1.
     ///
     /// # Errors
-    /// [`Fault`]; nothing has changed then.
+    /// [`Fault`]; the store is then unchanged.
     pub fn apply(&mut self, body: &Body<'_>, meta: EventMeta<'_>) -> Result<Change, Fault> {
         let mut change = Change::default();
         match body {
@@ -43,7 +44,7 @@ impl CampaignStore {
 
     fn apply_rows(&mut self, rows: &[RowPatch<'_>]) -> Result<(), Fault> {
         for (index, row) in rows.iter().enumerate() {
-            // A row may be created earlier in the same event and only changed here.
+            // An earlier patch of the same event may create the row that this patch changes.
             let created = || {
                 let same = |other: &&RowPatch<'_>| other.domain_id == row.domain_id;
                 rows[..index].iter().find(same).is_some_and(|it| it.domain.value().is_some())
@@ -64,13 +65,14 @@ impl CampaignStore {
         Ok(())
     }
 
-    /// After any event about rows, the domain count is the number of rows.
+    /// Sets the domain count to the number of rows, after every event about rows.
     fn recount(&mut self) {
         let rows = self.table.len() as u64;
         self.record.get_or_insert_default().total_domain_count = rows;
     }
 
-    /// Progress speaks of one phase: of another than ours it is late, or early, and changes nothing.
+    /// Progress belongs to one phase. Progress of another phase is late or early and changes
+    /// nothing.
     fn apply_progress(&mut self, progress: &Progress) {
         let Some(record) = self.record.as_mut() else { return };
         if record.phase == progress.phase {
@@ -97,7 +99,7 @@ impl CampaignStore {
         if let Some(code) = transition.refusal() {
             self.error = Some(code);
             change.refused = Some(code);
-            // Its own count and digest must not clear the error that it raises.
+            // The count and digest of a refused transition must not clear the error that it raises.
             change.expected = None;
             return Ok(change);
         }
@@ -121,14 +123,14 @@ impl CampaignStore {
     }
 }
 
-/// What a checkpoint claims of the rows. Without a digest it is no checkpoint, and its count may be
-/// of the phase only.
+/// The count and digest that a checkpoint claims. A transition without a digest is not a
+/// checkpoint, and its count may cover only the phase.
 fn expected(transition: &Transition) -> Option<ExpectedDigest> {
     let digest = transition.domains_digest?;
     Some(ExpectedDigest { count: transition.domains_count, digest: Some(digest) })
 }
 
-/// The record after an accepted transition: phase, status and counters change together.
+/// The record after an accepted transition. Phase, status and counters change together.
 fn record_after(
     before: Option<&CampaignRecord>,
     transition: &Transition,
@@ -153,7 +155,7 @@ fn record_after(
     Ok(record)
 }
 
-/// A transition without a record sets the phase's counters from the payload's own.
+/// The record after a transition without a record. The phase's counters come from the payload.
 fn record_from_counts(before: Option<&CampaignRecord>, transition: &Transition) -> CampaignRecord {
     let mut record = before.cloned().unwrap_or_default();
     record.phase = transition.new_phase;

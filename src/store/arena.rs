@@ -1,12 +1,13 @@
-//! Where row texts live: append-only chunks, addressed by 32 bits.
+//! Storage for the texts of rows: append-only chunks, addressed by 32 bits.
 //!
-//! One allocation per megabyte instead of one per text, and no copy of everything when it grows.
+//! It allocates once per megabyte instead of once per text, and does not copy everything when it
+//! grows.
 
 const CHUNK_BITS: u32 = 20;
 const CHUNK_BYTES: usize = 1 << CHUNK_BITS;
 const CHUNKS_MAX: usize = 1 << (u32::BITS - CHUNK_BITS);
 
-/// The longest text that an arena takes, in bytes.
+/// The longest text that an arena accepts, in bytes.
 pub const TEXT_BYTES_MAX: usize = u16::MAX as usize;
 
 /// Append-only text storage.
@@ -17,7 +18,8 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// Appends `first` and `second` side by side and tells where; `None` when 4 GiB are full.
+    /// Appends `first` and `second` next to each other and returns their address; `None` when 4 GiB
+    /// are full.
     pub fn push(&mut self, first: &str, second: &str) -> Option<u32> {
         let length = first.len() + second.len();
         let fits = self.chunks.last().is_some_and(|chunk| chunk.len() + length <= CHUNK_BYTES);
@@ -25,7 +27,7 @@ impl Arena {
             if self.chunks.len() == CHUNKS_MAX {
                 return None;
             }
-            // A small table stays small; a large one wastes nothing on doubling.
+            // A small table stays small, and a large table wastes nothing on doubling.
             let bytes = if self.chunks.is_empty() { 0 } else { CHUNK_BYTES };
             self.chunks.push(String::with_capacity(bytes));
         }
@@ -41,24 +43,24 @@ impl Arena {
         Some(at)
     }
 
-    /// The `length` bytes of text at `at`.
+    /// The `length` bytes of text at the address `at`.
     pub fn text(&self, at: u32, length: usize) -> &str {
         let start = at as usize & (CHUNK_BYTES - 1);
         let chunk = self.chunks.get((at >> CHUNK_BITS) as usize);
         chunk.and_then(|chunk| chunk.get(start..start + length)).unwrap_or_default()
     }
 
-    /// Notes that `bytes` are no longer referred to.
+    /// Records that `bytes` are no longer referenced.
     pub const fn discard(&mut self, bytes: usize) {
         self.garbage += bytes;
     }
 
-    /// Whether more than half of the arena, and more than one chunk, is garbage.
-    pub fn wants_compaction(&self) -> bool {
+    /// Whether the garbage is more than half of the arena and more than one chunk.
+    pub fn needs_compaction(&self) -> bool {
         self.garbage > CHUNK_BYTES && self.garbage * 2 > self.bytes()
     }
 
-    /// Bytes of text held, garbage included.
+    /// Bytes of stored text, including garbage.
     pub fn bytes(&self) -> usize {
         self.chunks.iter().map(String::len).sum()
     }

@@ -1,4 +1,4 @@
-//! One campaign's details, and the operations that change them.
+//! The state of one campaign, and the operations that change it.
 
 use super::DomainTable;
 use super::change::{LastTransition, PhaseChange};
@@ -8,51 +8,52 @@ use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::domain::{Patch, RowPatch};
 use crate::protocol::{Code, Epoch, Position, SequenceNumber};
 
-/// Everything known about one campaign.
+/// All data that the client has about one campaign.
 #[derive(Clone, Debug, Default)]
 pub struct CampaignStore {
-    /// The record; none until the first event or snapshot.
+    /// The record; `None` until the first event or snapshot.
     pub(super) record: Option<CampaignRecord>,
-    /// The rows that counts and digests speak of.
+    /// The rows that counts and digests cover.
     pub(super) table: DomainTable,
-    /// Rows that a snapshot lacked and nobody has confirmed gone; outside counts and digests.
+    /// Rows that a snapshot lacked and whose removal is not confirmed. Counts and digests exclude
+    /// them.
     pub(super) unconfirmed: DomainTable,
-    /// The last applied event; none until something proved one.
+    /// The position of the last applied event; `None` until a position is established.
     pub(super) position: Option<Position>,
     /// The last accepted transition.
     pub(super) last_transition: Option<LastTransition>,
-    /// A refused transition or a large discrepancy, until cleared.
+    /// A refused transition, a large discrepancy or another error, until it is cleared.
     pub(super) error: Option<Code>,
 }
 
-/// What swapping in a snapshot, or repairing buckets, did.
+/// The effect of installing a snapshot or repairing buckets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SnapshotApplied {
-    /// The phase, if it differs from before.
+    /// The change of phase, if the phase differs from before.
     pub phase: Option<PhaseChange>,
-    /// Rows kept aside because too many would have gone at once.
+    /// Rows kept as unconfirmed, because too many rows would have disappeared at once.
     pub unconfirmed: u64,
-    /// Rows that the snapshot brought.
+    /// Rows in the snapshot.
     pub rows: u64,
 }
 
 impl CampaignStore {
-    /// The record.
+    /// The campaign record.
     pub const fn record(&self) -> Option<&CampaignRecord> {
         self.record.as_ref()
     }
 
-    /// The rows.
+    /// The rows that counts and digests cover.
     pub const fn table(&self) -> &DomainTable {
         &self.table
     }
 
-    /// The rows kept aside.
+    /// The unconfirmed rows.
     pub const fn unconfirmed(&self) -> &DomainTable {
         &self.unconfirmed
     }
 
-    /// The last applied event.
+    /// The position of the last applied event.
     pub const fn position(&self) -> Option<&Position> {
         self.position.as_ref()
     }
@@ -62,28 +63,28 @@ impl CampaignStore {
         self.last_transition.as_ref()
     }
 
-    /// What is wrong, if something is.
+    /// The current error, if there is one.
     pub const fn error(&self) -> Option<Code> {
         self.error
     }
 
-    /// Shows an error until it is cleared.
+    /// Sets the error. It stays until it is cleared.
     pub const fn raise(&mut self, code: Code) {
         self.error = Some(code);
     }
 
-    /// Clears the error: counts and digests agree.
+    /// Clears the error, because counts and digests agree.
     pub const fn clear_error(&mut self) {
         self.error = None;
     }
 
-    /// Stands before the first event of a log.
+    /// Sets the position before the first event of a log.
     pub fn begin_at(&mut self, epoch: Epoch) {
         let (sequence_number, event_id) = (SequenceNumber::ZERO, String::new());
         self.position = Some(Position { epoch, sequence_number, event_id });
     }
 
-    /// Moves on by one event, which has been applied.
+    /// Moves the position to the next event, which has been applied.
     pub fn advance(&mut self, sequence_number: SequenceNumber, event_id: &str) {
         if let Some(position) = &mut self.position {
             position.sequence_number = sequence_number;
@@ -92,10 +93,10 @@ impl CampaignStore {
         }
     }
 
-    /// Replaces everything by a complete, verified snapshot, in one step.
+    /// Replaces the whole state with a complete, verified snapshot, in one step.
     ///
-    /// A snapshot that lacks more rows than a large discrepancy keeps them aside: a truncated
-    /// answer must not make a table vanish.
+    /// If the snapshot lacks more rows than the limit of a large discrepancy, these rows are kept as
+    /// unconfirmed. A truncated answer must not make a table disappear.
     pub fn install(&mut self, staging: Staging) -> SnapshotApplied {
         let missing = self.missing_in(&staging.table, None);
         let keep = missing.len() as u64 > large_discrepancy(self.table.len() as u64);
@@ -119,7 +120,8 @@ impl CampaignStore {
         applied
     }
 
-    /// Replaces the rows of some buckets by a verified download of just these, in one step.
+    /// Replaces the rows of some buckets with a verified download of only these buckets, in one
+    /// step.
     pub fn repair(&mut self, staging: Staging, buckets: &[u8]) -> Result<SnapshotApplied, Code> {
         let missing = self.missing_in(&staging.table, Some(buckets));
         let keep = missing.len() as u64 > large_discrepancy(self.table.len() as u64);
@@ -143,14 +145,14 @@ impl CampaignStore {
         Ok(applied)
     }
 
-    /// Drops the rows kept aside; tells how many there were.
+    /// Drops the unconfirmed rows; returns how many there were.
     pub fn discard_unconfirmed(&mut self) -> usize {
         let former = core::mem::take(&mut self.unconfirmed);
         self.unconfirmed.inherit_versions(&former);
         former.len()
     }
 
-    /// Ids of our rows, perhaps only of some buckets, that `other` lacks.
+    /// The ids of local rows that `other` lacks. `buckets` limits the search to some buckets.
     fn missing_in(&self, other: &DomainTable, buckets: Option<&[u8]>) -> Vec<String> {
         let mut missing = Vec::new();
         for row in 0..self.table.len() {
@@ -164,13 +166,14 @@ impl CampaignStore {
 
     fn keep_unconfirmed(&mut self, domain_id: &str) {
         let Some(row) = self.table.find(domain_id) else { return };
-        // A copy of a valid row cannot break a rule that the row itself kept.
+        // A copy of a valid row cannot break a rule that the row itself obeys.
         let _always_fits = self.unconfirmed.upsert(&complete_row(&self.table, row));
     }
 
-    /// Rows that the table has again are confirmed.
+    /// Removes the unconfirmed rows that the table contains again.
     fn drop_confirmed(&mut self) {
-        // From the end: removing a row puts the last one in its place.
+        // Iterates from the end, because a removal moves the last row into the place of the removed
+        // row.
         for row in (0..self.unconfirmed.len()).rev() {
             if self.table.find(self.unconfirmed.id(row)).is_some() {
                 let id = self.unconfirmed.id(row).to_owned();
@@ -180,7 +183,7 @@ impl CampaignStore {
     }
 }
 
-/// A row as a patch that sets or clears every column.
+/// Returns a row as a patch that sets or clears every column.
 pub(super) fn complete_row(table: &DomainTable, row: usize) -> RowPatch<'_> {
     fn column<T>(value: Option<T>) -> Patch<T> {
         value.map_or(Patch::Null, Patch::Value)

@@ -1,48 +1,48 @@
-//! What an event does to a campaign, or why it cannot be applied.
+//! The effect of an event on a campaign, or the reason why the event cannot be applied.
 
 use super::ExpectedDigest;
 use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::transition::Transition;
 use crate::protocol::{Code, Phase, SequenceNumber, Status};
 
-/// Why an event cannot be applied. Nothing has changed.
+/// The reason why an event cannot be applied. The store is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The content breaks a rule.
     Invalid(Code),
-    /// The transition leaves a phase that is not ours: the histories differ.
+    /// The transition leaves a phase that is not the local phase: the histories differ.
     WrongPreviousPhase,
 }
 
-/// What an applied event did, as far as others want to know.
+/// The effect of an applied event, as far as callers need it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Change {
-    /// The phase, if it differs from before.
+    /// The change of phase, if the phase differs from before.
     pub phase: Option<PhaseChange>,
-    /// A transition was announced as refused.
+    /// The code of a transition that the server announced as refused.
     pub refused: Option<Code>,
-    /// What the event claims about the rows after it.
+    /// The count and digest that the event claims for the rows after it.
     pub expected: Option<ExpectedDigest>,
-    /// A message for people: level and text.
+    /// A message for users: level and text.
     pub notification: Option<(String, String)>,
-    /// The campaign is gone.
+    /// Whether the campaign has ended.
     pub ended: bool,
 }
 
-/// A phase that differs from the one before.
+/// A change of phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PhaseChange {
-    /// Where the campaign was, if it was known.
+    /// The previous phase, if it was known.
     pub from: Option<Phase>,
-    /// Where it is.
+    /// The new phase.
     pub to: Phase,
-    /// Its status there.
+    /// The status in the new phase.
     pub status: Status,
 }
 
 impl PhaseChange {
-    /// The change from one record to another; `None` when the phase is the same, or when there was
-    /// nothing before to differ from.
+    /// The change from one record to another; `None` if the phase is the same, or if there is no
+    /// record before.
     pub fn between(before: Option<&CampaignRecord>, after: &CampaignRecord) -> Option<Self> {
         let before = before?;
         (before.phase != after.phase).then_some(Self {
@@ -53,22 +53,22 @@ impl PhaseChange {
     }
 }
 
-/// The last accepted transition, for people.
+/// The last accepted transition, for users.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LastTransition {
-    /// Everything it said.
+    /// The payload of the transition.
     pub transition: Transition,
-    /// When it happened: RFC 3339, by the server's clock.
+    /// The time of the transition: RFC 3339, by the server's clock.
     pub timestamp: String,
-    /// Its number.
+    /// The sequence number of the event.
     pub sequence_number: SequenceNumber,
 }
 
-/// What surrounds an event's body.
+/// The metadata of an event.
 #[derive(Clone, Copy, Debug)]
 pub struct EventMeta<'a> {
-    /// RFC 3339.
+    /// The time of the event in RFC 3339.
     pub timestamp: &'a str,
-    /// Its number.
+    /// The sequence number of the event.
     pub sequence_number: SequenceNumber,
 }

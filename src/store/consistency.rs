@@ -1,32 +1,33 @@
-//! The count rule: what a server claims about its rows, compared with ours.
+//! The count rule: compares the server's claims about its rows with the local rows
+//! (docs/PROTOCOL.md, chapter 11).
 
 use crate::protocol::Digest;
 
 use super::DomainTable;
 
-/// Differences up to this many rows are repaired without a warning (mission, scenario 4).
+/// Differences of up to this many rows are repaired without a warning.
 pub const COUNT_TOLERANCE: u64 = 10;
 
-/// What the server says of its rows at one number.
+/// The server's claim about its rows at one sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpectedDigest {
-    /// Rows.
+    /// The number of rows.
     pub count: u64,
-    /// Their digest, where it tells one.
+    /// The digest of the rows, if the server sends one.
     pub digest: Option<Digest>,
 }
 
-/// How far two states are apart.
+/// The row counts of two states that differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Discrepancy {
-    /// The server's rows.
+    /// The number of rows on the server.
     pub server_count: u64,
-    /// Our rows.
+    /// The number of local rows.
     pub local_count: u64,
 }
 
 impl ExpectedDigest {
-    /// Compares the expectation with `table`; `None` when they agree.
+    /// Compares the claim with `table`; `None` if they agree.
     pub fn compare(&self, table: &DomainTable) -> Option<Discrepancy> {
         let local_count = table.len() as u64;
         let same_digest = self.digest.is_none_or(|digest| digest == table.digest());
@@ -36,23 +37,23 @@ impl ExpectedDigest {
 }
 
 impl Discrepancy {
-    /// By how many rows the counts differ; 0 when only contents do.
+    /// The difference between the row counts; 0 if only the contents differ.
     pub const fn difference(&self) -> u64 {
         self.server_count.abs_diff(self.local_count)
     }
 
-    /// Whether people should be warned.
+    /// Whether users should receive a warning.
     pub const fn warns(&self) -> bool {
         self.difference() > COUNT_TOLERANCE
     }
 
-    /// Whether people should see an error.
+    /// Whether users should see an error.
     pub fn is_large(&self) -> bool {
         self.difference() > large_discrepancy(self.local_count.max(self.server_count))
     }
 }
 
-/// From how many rows on a difference is large: 100, or one in a hundred.
+/// The limit above which a difference is large: 100 rows, or 1 % of `rows` if that is more.
 pub fn large_discrepancy(rows: u64) -> u64 {
     (rows / 100).max(100)
 }

@@ -1,28 +1,31 @@
-//! Row numbers by the hash of their ids: open addressing, linear probing, no keys of its own.
+//! An index of row numbers by the hash of their ids: open addressing, linear probing, no stored
+//! keys.
 //!
-//! A general table keeps a control byte beside each entry and has many ways in; this one is six to
-//! thirteen bytes a row, and a fourth of the code. Entries that follow a removed one move up, so there
-//! are no tombs, and nothing depends on the order of slots: it is never iterated.
+//! A general hash table keeps a control byte beside each entry and has many entry points. This
+//! index takes six to thirteen bytes per row, and a fourth of the code. A removal moves the entries
+//! after the removed one up, so there are no tombstones. The index is never iterated, so nothing
+//! depends on the order of slots.
 
-/// No row: there are at most `u32::MAX` of them.
+/// A free slot. No row has this number, because there are at most `u32::MAX` rows.
 const FREE: u32 = u32::MAX;
 
-/// Row numbers, findable by the hash that they were put in with.
+/// Row numbers, found by the hash with which they were inserted.
 #[derive(Clone, Debug, Default)]
 pub struct RowIndex {
-    /// As many as a power of two, or none; at least three in eight are free, so that a search that
-    /// finds nothing looks at four rows.
+    /// The number of slots is 0 or a power of two. At least three of eight slots are free, so that
+    /// a search without a result looks at four rows.
     slots: Vec<u32>,
     rows: usize,
 }
 
 impl RowIndex {
-    /// The row with this hash that `is` the one.
+    /// The row with this hash for which `is` returns `true`.
     pub fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
         self.slots.get(self.slot_of(hash, is)).copied()
     }
 
-    /// Puts in a row that is not there yet. `hash_of` tells the hash of any row that is.
+    /// Inserts a row that is not in the index. `hash_of` returns the hash of any row that is in the
+    /// index.
     pub fn insert(&mut self, hash: u64, row: u32, hash_of: impl Fn(u32) -> u64) {
         if (self.rows + 1) * 8 > self.slots.len() * 5 {
             let larger = vec![FREE; (self.slots.len() * 2).max(16)];
@@ -36,7 +39,7 @@ impl RowIndex {
         self.rows += 1;
     }
 
-    /// Gives a row another number.
+    /// Changes the number of a row.
     pub fn renumber(&mut self, hash: u64, from: u32, to: u32) {
         let slot = self.slot_of(hash, |row| row == from);
         if let Some(place) = self.slots.get_mut(slot) {
@@ -44,7 +47,7 @@ impl RowIndex {
         }
     }
 
-    /// Takes a row out. `hash_of` tells the hash of any other that is there.
+    /// Removes a row. `hash_of` returns the hash of any other row in the index.
     pub fn remove(&mut self, hash: u64, row: u32, hash_of: impl Fn(u32) -> u64) {
         let mut hole = self.slot_of(hash, |it| it == row);
         if hole >= self.slots.len() {
@@ -55,7 +58,7 @@ impl RowIndex {
         let mut slot = hole;
         loop {
             self.slots[hole] = FREE;
-            // The next one that may stand in the hole without standing before its own place.
+            // Finds the next entry that may fill the hole without moving before its home slot.
             loop {
                 slot = (slot + 1) & mask;
                 let next = self.slots[slot];
@@ -72,12 +75,12 @@ impl RowIndex {
         }
     }
 
-    /// Bytes that it takes.
+    /// The allocated bytes.
     pub const fn bytes(&self) -> usize {
         self.slots.capacity() * size_of::<u32>()
     }
 
-    /// Where the row is; beyond the slots if it is nowhere.
+    /// The slot of the row; beyond the slots if the row is not in the index.
     fn slot_of(&self, hash: u64, is: impl Fn(u32) -> bool) -> usize {
         let mask = self.slots.len().wrapping_sub(1);
         let mut slot = hash as usize & mask;
@@ -108,13 +111,13 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    /// Hashes that share their low bits in bunches, so that rows stand in each other's way.
+    /// Hashes that share their low bits in groups, so that rows collide.
     fn hash_of(row: u32) -> u64 {
         u64::from(row % 5) << 40 | u64::from(row % 7)
     }
 
     #[test]
-    fn every_row_is_found_and_no_other_through_growth_and_removals() {
+    fn find_returns_only_present_rows_after_growth_and_removals() {
         let (mut index, mut rows) = (RowIndex::default(), BTreeSet::new());
         let mut random = 88_172_645_463_325_252_u64;
         for _ in 0..20_000 {
@@ -136,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_keeps_its_place_under_another_number() {
+    fn renumbered_row_is_found_only_under_its_new_number() {
         let mut index = RowIndex::default();
         index.insert(3, 1, |_| 3);
         index.insert(3, 2, |_| 3);

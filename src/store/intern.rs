@@ -1,11 +1,11 @@
-//! Status names, each held once, with a count of the rows that have it.
+//! Status names, each stored once, with the number of rows that have it.
 
 use crate::protocol::Code;
 
-/// The most different statuses that one column may hold.
+/// The most different statuses in one column.
 pub const STATUSES_MAX: usize = u16::MAX as usize - 1;
 
-/// The statuses of one status column. Word 0 is "none".
+/// The statuses of one column. Number 0 is "none".
 #[derive(Clone, Debug)]
 pub struct StatusInterner {
     statuses: Vec<Box<str>>,
@@ -19,10 +19,11 @@ impl Default for StatusInterner {
 }
 
 impl StatusInterner {
-    /// The number of `status`, which is added if new.
+    /// The number of `status`. A new status is added.
     ///
     /// # Errors
-    /// [`Code::InvalidContent`] when the column already holds its most statuses.
+    /// [`Code::InvalidContent`] if the status is new and the column already has [`STATUSES_MAX`]
+    /// statuses.
     pub fn intern(&mut self, status: &str) -> Result<u16, Code> {
         if let Some(number) = self.find(status) {
             return Ok(number);
@@ -37,7 +38,8 @@ impl StatusInterner {
 
     /// The number of `status`, if a row ever had it.
     pub fn find(&self, status: &str) -> Option<u16> {
-        // Linear: real columns hold about five statuses, and most rows have one of the first.
+        // Linear search: real columns have about five statuses, and most rows have one of the
+        // first.
         let known = self.statuses.get(1..)?.iter().position(|known| **known == *status);
         known.map(|index| index as u16 + 1)
     }
@@ -57,21 +59,21 @@ impl StatusInterner {
         self.increment(to);
     }
 
-    /// Counts a new row.
+    /// Counts one more row with this status.
     pub fn increment(&mut self, number: u16) {
         if let Some(count) = self.counts.get_mut(usize::from(number)) {
             *count += 1;
         }
     }
 
-    /// Counts a row off.
+    /// Counts one row fewer with this status.
     pub fn decrement(&mut self, number: u16) {
         if let Some(count) = self.counts.get_mut(usize::from(number)) {
             *count = count.saturating_sub(1);
         }
     }
 
-    /// The statuses that rows have now, with how many.
+    /// The statuses that rows have now, each with its number of rows.
     pub fn counts(&self) -> impl Iterator<Item = (&str, u32)> {
         let pairs = self.statuses.iter().zip(&self.counts).skip(1);
         pairs.filter(|(_, count)| **count > 0).map(|(status, count)| (&**status, *count))

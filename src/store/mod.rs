@@ -1,8 +1,9 @@
-//! The campaign details: record, domain rows, transitions, consistency, snapshots, views. Pure.
+//! The data of a campaign: record, domain rows, transitions, consistency, snapshots and views.
+//! Pure.
 //!
-//! Everything here is all or nothing: an event or a snapshot is validated whole and applied whole,
-//! or refused with nothing changed. The store knows no clock, no socket and no policy about when
-//! to ask for what; that is decided in `sync`.
+//! Every operation is all or nothing: an event or a snapshot is validated as a whole, and then
+//! either applied as a whole or refused without any change. The store has no clock, no socket and
+//! no policy for requests. `sync` decides when to request data.
 
 mod apply;
 pub mod arena;

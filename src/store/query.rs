@@ -1,33 +1,33 @@
-//! Reading rows: filtered, sorted, one page at a time.
+//! Queries for rows: filtered, sorted, one page at a time.
 //!
-//! The order of the last query is kept and made again only when a column it depends on has
-//! changed, so scrolling through 100,000 rows costs a page, not a sort.
+//! The order of the last query is cached. It is computed again only if a column that it depends on
+//! has changed, so scrolling through 100,000 rows costs a page, not a sort.
 
 use core::cmp::Ordering;
 
 use super::intern::StatusInterner;
 use super::table::{DomainTable, Versions};
-use crate::protocol::order::sort;
+use crate::protocol::merge_sort::sort;
 use crate::value::{Record, ToValue, Value, serialize_as_value};
 
-/// The most rows that one page holds.
+/// The most rows in one page.
 pub const PAGE_ROWS_MAX: usize = 1_000;
 
-/// What rows to show.
+/// A query for one page of rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DomainQuery {
-    /// Rows to leave out at the beginning.
+    /// Rows to skip at the beginning.
     pub offset: usize,
-    /// Rows to show, at most [`PAGE_ROWS_MAX`].
+    /// Rows to return, at most [`PAGE_ROWS_MAX`].
     pub limit: usize,
-    /// Which rows, in what order.
+    /// Filters and sort order.
     pub order: RowOrder,
 }
 
-/// Which rows, in what order.
+/// Filters and sort order of rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowOrder {
-    /// Part of the name, in any case; empty for all.
+    /// Part of the name, in any case; empty matches every row.
     pub search: String,
     /// Only rows with this DNS outcome.
     pub dns_status: Option<String>,
@@ -35,13 +35,13 @@ pub struct RowOrder {
     pub http_status: Option<String>,
     /// Only rows with this lead outcome.
     pub lead_status: Option<String>,
-    /// By which column.
+    /// The column to sort by.
     pub sort_by: SortBy,
-    /// Largest first.
+    /// Whether the largest value comes first.
     pub descending: bool,
 }
 
-/// A column to sort by. Ties keep the order of offsets.
+/// A column to sort by. Rows with equal values are in the order of their offsets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SortBy {
     /// Place in the generated sequence.
@@ -83,7 +83,7 @@ pub struct DomainRow<'a> {
 /// One page of rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DomainPage<'a> {
-    /// Rows that the filters let through, all pages together.
+    /// Rows that match the filters, on all pages.
     pub total: usize,
     /// The rows of this page.
     pub rows: Vec<DomainRow<'a>>,
@@ -120,7 +120,7 @@ impl ToValue for DomainPage<'_> {
 
 serialize_as_value!(DomainRow<'_>, DomainPage<'_>);
 
-/// The order of the last query over one table.
+/// The cached order of the last query over one table.
 #[derive(Clone, Debug, Default)]
 pub struct OrderCache {
     order: RowOrder,
@@ -129,7 +129,8 @@ pub struct OrderCache {
 }
 
 impl OrderCache {
-    /// The rows of `table` in the wanted order, computed only if something it depends on changed.
+    /// The rows of `table` in the requested order, computed again only if a column that it depends
+    /// on changed.
     pub fn rows(&mut self, table: &DomainTable, order: &RowOrder) -> &[u32] {
         let versions = table.versions();
         let fresh = self.order == *order
@@ -162,7 +163,7 @@ impl RowOrder {
         let mut numbers = [None; 3];
         for ((number, statuses), word) in numbers.iter_mut().zip(statuses).zip(wanted) {
             let Some(word) = word else { continue };
-            // A word that no row has ever had selects nothing.
+            // A status that no row has ever had selects no rows.
             let Some(found) = statuses.find(word) else { return };
             *number = Some(found);
         }
@@ -176,13 +177,13 @@ impl RowOrder {
         }
     }
 
-    /// One sort for all columns: each column brings a comparison, not a sort of its own.
+    /// Sorts with one algorithm for all columns. Each column supplies only a comparison.
     fn sort(&self, table: &DomainTable, rows: &mut [u32]) {
         let by_offset = |a: usize, b: usize| {
             let offset = |row| table.offset(row).unwrap_or(i64::MAX);
             offset(a).cmp(&offset(b)).then(a.cmp(&b))
         };
-        // Generated rows usually are in order already.
+        // Generated rows are usually in order already.
         let in_order = || rows.is_sorted_by(|&a, &b| by_offset(a as usize, b as usize).is_lt());
         if self.sort_by == SortBy::Offset && in_order() {
             if self.descending {
@@ -190,7 +191,7 @@ impl RowOrder {
             }
             return;
         }
-        // A column has few statuses, so most rows that are compared have the same one.
+        // A column has few statuses, so most compared rows have the same status.
         let by_status = |column: usize, statuses: &StatusInterner, a: usize, b: usize| {
             let (a, b) = (table.status_numbers(a)[column], table.status_numbers(b)[column]);
             if a == b { Ordering::Equal } else { statuses.status(a).cmp(&statuses.status(b)) }
@@ -213,7 +214,7 @@ impl RowOrder {
     }
 }
 
-/// The page of `query`: rows of the table, then rows kept aside.
+/// The page of `query`: rows of the table first, then unconfirmed rows.
 pub fn page<'a>(
     tables: [&'a DomainTable; 2],
     caches: &mut [OrderCache; 2],
@@ -249,8 +250,8 @@ fn shown_row(table: &DomainTable, row: u32, unconfirmed: bool) -> DomainRow<'_> 
     }
 }
 
-/// Whether `name` contains `needle`, in any case of the letters that domain names are made of. Other
-/// letters must be the same: names that have them are in lower case already.
+/// Whether `name` contains `needle`. The case of ASCII letters is ignored, because domain names
+/// consist of them. Other letters must be equal: names that contain them are already in lower case.
 fn contains(name: &[u8], needle: &[u8]) -> bool {
     needle.is_empty() || name.windows(needle.len()).any(|part| part.eq_ignore_ascii_case(needle))
 }

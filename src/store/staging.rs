@@ -1,4 +1,4 @@
-//! A snapshot while it arrives: built beside the store, verified, and only then swapped in.
+//! A snapshot that is arriving. It is built beside the store, verified, and only then installed.
 
 use super::DomainTable;
 use crate::protocol::campaign::CampaignRecord;
@@ -7,14 +7,14 @@ use crate::protocol::digest::{Buckets, bucket_of, id_hash};
 use crate::protocol::snapshot::{RestSnapshot, SnapshotPart};
 use crate::protocol::{Code, Digest, Position};
 
-/// A snapshot of which the first parts have arrived.
+/// A snapshot whose first parts have arrived.
 #[derive(Clone, Debug)]
 pub struct Staging {
-    /// Where the snapshot stands.
+    /// The position of the snapshot.
     pub position: Position,
     /// The campaign record.
     pub record: Option<CampaignRecord>,
-    /// Rows so far.
+    /// The rows that have arrived.
     pub table: DomainTable,
     parts: u64,
     received: u64,
@@ -22,19 +22,19 @@ pub struct Staging {
     digest: Digest,
 }
 
-/// Why a part does not fit.
+/// The reason why a part does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StagingFault {
-    /// It has already arrived; nothing happens.
+    /// The part has already arrived; nothing changes.
     Repeated,
-    /// One before it is missing, or it belongs to another snapshot.
+    /// An earlier part is missing, or the part belongs to another snapshot.
     Gap,
-    /// It contradicts itself or the parts before it.
+    /// The part contradicts itself or the parts before it.
     Invalid(Code),
 }
 
 impl Staging {
-    /// Begins with part 1.
+    /// Starts a snapshot with part 1.
     ///
     /// # Errors
     /// [`StagingFault::Gap`] for any other part; [`StagingFault::Invalid`].
@@ -59,10 +59,10 @@ impl Staging {
         Ok(staging)
     }
 
-    /// A snapshot that came in one piece, by another way than the socket.
+    /// Builds a snapshot that arrived in one piece, outside the socket.
     ///
     /// # Errors
-    /// [`Code::InvalidSnapshot`] if it does not add up to its own count and digest;
+    /// [`Code::InvalidSnapshot`] if the rows do not match the snapshot's count and digest;
     /// [`Code::InvalidContent`].
     pub fn complete(snapshot: &RestSnapshot<'_>) -> Result<Self, Code> {
         let mut table = DomainTable::default();
@@ -81,8 +81,8 @@ impl Staging {
         if staging.is_sound() { Ok(staging) } else { Err(Code::InvalidSnapshot) }
     }
 
-    /// Adds a part to what is staged in `slot`, or begins with it: a server that could not resume the last
-    /// download may cut the same state differently.
+    /// Adds a part to the snapshot in `slot`, or starts a new snapshot with it. A server that could
+    /// not resume the last download may divide the same state differently.
     ///
     /// # Errors
     /// As [`Staging::begin`] and [`Staging::add`].
@@ -102,7 +102,7 @@ impl Staging {
     /// Adds the next part.
     ///
     /// # Errors
-    /// [`StagingFault`]. After [`StagingFault::Invalid`] the snapshot is of no further use.
+    /// [`StagingFault`]. After [`StagingFault::Invalid`] the snapshot is unusable.
     pub fn add(&mut self, part: &SnapshotPart<'_>) -> Result<(), StagingFault> {
         if !self.is_of(part) || part.part > self.received + 1 {
             return Err(StagingFault::Gap);
@@ -127,26 +127,26 @@ impl Staging {
         Ok(())
     }
 
-    /// Whether `part` is of the same snapshot, cut into as many parts.
+    /// Whether `part` belongs to the same snapshot, divided into the same number of parts.
     pub fn is_of(&self, part: &SnapshotPart<'_>) -> bool {
         part.epoch == self.position.epoch
             && part.sequence_number == self.position.sequence_number
             && part.parts == self.parts
     }
 
-    /// Whether all parts are here.
+    /// Whether all parts have arrived.
     pub const fn is_complete(&self) -> bool {
         self.received == self.parts
     }
 
-    /// Whether a complete snapshot adds up to its own count and digest, and has a record.
+    /// Whether a complete snapshot has a record and matches its count and digest.
     pub fn is_sound(&self) -> bool {
         self.record.is_some()
             && self.table.len() as u64 == self.count
             && self.table.digest() == self.digest
     }
 
-    /// Whether a complete download of some `buckets`, put in the place of those of `table`, gives
+    /// Whether a complete download of some `buckets`, in place of these buckets of `table`, gives
     /// the count and digest of the server's whole table.
     pub fn completes(&self, table: &DomainTable, buckets: &[u8]) -> bool {
         if (0..self.table.len()).any(|row| !is_in(buckets, self.table.id(row))) {
@@ -164,7 +164,7 @@ impl Staging {
         count == self.count && digest == self.digest
     }
 
-    /// What to tell the server so that it goes on after the last part that arrived.
+    /// The request to the server to continue after the last part that arrived.
     pub fn resume(&self) -> SnapshotResume {
         SnapshotResume {
             epoch: self.position.epoch.clone(),
@@ -174,13 +174,13 @@ impl Staging {
     }
 }
 
-/// Whether a row of this id is in one of these buckets.
+/// Whether the row with this id is in one of these buckets.
 pub(super) fn is_in(buckets: &[u8], domain_id: &str) -> bool {
     let number = bucket_of(id_hash(domain_id));
     buckets.iter().any(|&bucket| usize::from(bucket) == number)
 }
 
-/// The buckets in which two digests differ.
+/// The buckets that differ between two digests.
 pub fn differing_buckets(ours: &Buckets, theirs: &Buckets) -> Vec<u8> {
     let mut differing = Vec::new();
     for (number, pair) in ours.iter().zip(theirs).enumerate() {

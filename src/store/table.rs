@@ -1,7 +1,8 @@
-//! The domain table: columns instead of objects, made for a million rows.
+//! The domain table: columns instead of objects, designed for a million rows.
 //!
-//! A row costs 42 bytes of columns and 6 to 13 of index beside its own texts. Its hash is kept, so
-//! that the digest of the whole table follows every change at the cost of one row.
+//! A row takes 42 bytes of columns and 6 to 13 bytes of index, in addition to its texts. The table
+//! stores the hash of each row, so that a change updates the digest of the whole table at the cost
+//! of one row.
 
 use super::arena::{Arena, TEXT_BYTES_MAX};
 use super::index::RowIndex;
@@ -12,16 +13,17 @@ use crate::protocol::digest::{
 };
 use crate::protocol::domain::{Patch, RowPatch};
 
-/// How often each kind of column changed, so that derived orders know when they are stale.
+/// Counts the changes of each kind of column. A derived order compares them to detect that it is
+/// stale.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Versions {
-    /// Rows came, went, or changed name or offset.
+    /// Rows were added, removed, or changed name or offset.
     pub rows: u64,
-    /// DNS outcomes.
+    /// DNS outcomes changed.
     pub dns: u64,
-    /// HTTP outcomes.
+    /// HTTP outcomes changed.
     pub http: u64,
-    /// Lead outcomes and scores.
+    /// Lead outcomes or scores changed.
     pub lead: u64,
 }
 
@@ -40,11 +42,11 @@ pub struct DomainTable {
     lead_score: Vec<f64>,
     row_hash: Vec<u64>,
     index: RowIndex,
-    /// StatusInterner of `dns`.
+    /// The status names of `dns`.
     pub dns_statuses: StatusInterner,
-    /// StatusInterner of `http`.
+    /// The status names of `http`.
     pub http_statuses: StatusInterner,
-    /// StatusInterner of `lead`.
+    /// The status names of `lead`.
     pub lead_statuses: StatusInterner,
     digest: Digest,
     buckets: Box<Buckets>,
@@ -52,7 +54,7 @@ pub struct DomainTable {
     hasher: RowHasher,
 }
 
-/// Stand-ins for "nothing" in columns whose type has no such value.
+/// Values that mean "none" in columns whose type has no such value.
 const NO_OFFSET: i64 = i64::MIN;
 const NO_CODE: i32 = i32::MIN;
 
@@ -83,12 +85,12 @@ impl Default for DomainTable {
 }
 
 impl DomainTable {
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.row_hash.len()
     }
 
-    /// Whether there are none.
+    /// Whether the table has no rows.
     pub fn is_empty(&self) -> bool {
         self.row_hash.is_empty()
     }
@@ -98,18 +100,18 @@ impl DomainTable {
         self.digest
     }
 
-    /// The digest by bucket.
+    /// The digest of each bucket.
     pub const fn buckets(&self) -> &Buckets {
         &self.buckets
     }
 
-    /// How often columns changed.
+    /// The change counters of the columns.
     pub const fn versions(&self) -> Versions {
         self.versions
     }
 
-    /// Takes the place of `former`: whatever was derived from that is stale, however alike the two
-    /// tables' histories are.
+    /// Continues the change counters of `former`, which this table replaces. Everything that was
+    /// derived from `former` becomes stale, however similar the histories of the two tables are.
     pub const fn inherit_versions(&mut self, former: &Self) {
         self.versions.rows += former.versions.rows + 1;
         self.versions.dns += former.versions.dns + 1;
@@ -117,7 +119,7 @@ impl DomainTable {
         self.versions.lead += former.versions.lead + 1;
     }
 
-    /// The row with this id.
+    /// The number of the row with this id.
     pub fn find(&self, domain_id: &str) -> Option<usize> {
         self.find_hashed(id_hash(domain_id), domain_id)
     }
@@ -143,12 +145,12 @@ impl DomainTable {
         (self.offset[row] != NO_OFFSET).then_some(self.offset[row])
     }
 
-    /// The numbers of a row's status statuses: DNS, HTTP, lead.
+    /// The status numbers of a row: DNS, HTTP, lead.
     pub fn status_numbers(&self, row: usize) -> [u16; 3] {
         [self.dns[row], self.http[row], self.lead[row]]
     }
 
-    /// A row's columns.
+    /// The columns of a row.
     pub fn fields(&self, row: usize) -> RowFields<'_> {
         let code = self.http_code[row];
         let score = self.lead_score[row];
@@ -167,7 +169,7 @@ impl DomainTable {
     /// Whether `patch` can be applied.
     ///
     /// # Errors
-    /// [`Code::InvalidContent`] for an unknown row without a name, or texts beyond the limit.
+    /// [`Code::InvalidContent`] for an unknown row without a name, or for texts beyond the limit.
     pub fn validate(&self, patch: &RowPatch<'_>) -> Result<(), Code> {
         let name_len = patch.domain.value().map_or(0, |name| name.len());
         if patch.domain_id.len() > TEXT_BYTES_MAX || name_len > TEXT_BYTES_MAX {
@@ -179,11 +181,11 @@ impl DomainTable {
         Ok(())
     }
 
-    /// Applies a validated change, creating the row if it is new; tells whether it was.
+    /// Applies a validated change. Creates the row if it is new; returns whether it was new.
     ///
     /// # Errors
-    /// As [`DomainTable::validate`]; or a status column holds too many statuses, or 4 GiB of text are
-    /// full. The row is then unchanged.
+    /// As [`DomainTable::validate`]; also if a status column has too many statuses, or if 4 GiB of
+    /// text are full. The row is then unchanged.
     pub fn upsert(&mut self, patch: &RowPatch<'_>) -> Result<bool, Code> {
         let hash = id_hash(&patch.domain_id);
         let known = self.find_hashed(hash, &patch.domain_id);
@@ -211,7 +213,7 @@ impl DomainTable {
         Ok(known.is_none())
     }
 
-    /// Removes a row; tells whether there was one.
+    /// Removes a row; returns whether there was one.
     pub fn remove(&mut self, domain_id: &str) -> bool {
         let hash = id_hash(domain_id);
         let Some(row) = self.find_hashed(hash, domain_id) else { return false };
@@ -231,7 +233,7 @@ impl DomainTable {
         true
     }
 
-    /// Bytes that the table takes beside the bytes of its texts.
+    /// Bytes that the table takes in addition to the bytes of its texts.
     pub fn overhead_bytes(&self) -> usize {
         let columns = self.text_at.capacity() * 4
             + (self.id_len.capacity() + self.name_len.capacity()) * 2
@@ -241,7 +243,7 @@ impl DomainTable {
         columns + self.index.bytes() + self.texts.capacity() - self.texts.bytes()
     }
 
-    /// Bytes of the texts, those included that are waiting to be cleared away.
+    /// Bytes of the texts, including garbage that compaction has not removed yet.
     pub fn text_bytes(&self) -> usize {
         self.texts.bytes()
     }
@@ -288,7 +290,7 @@ impl DomainTable {
         Ok(row)
     }
 
-    /// Columns grow by an eighth once they are long: doubling would waste up to half the memory.
+    /// Long columns grow by an eighth, because doubling would waste up to half of the memory.
     fn grow(&mut self) {
         let length = self.len();
         if length < self.row_hash.capacity() {
@@ -374,19 +376,19 @@ impl DomainTable {
     }
 
     fn compact_if_wanted(&mut self) {
-        if !self.texts.wants_compaction() {
+        if !self.texts.needs_compaction() {
             return;
         }
         let mut texts = Arena::default();
         for row in 0..self.len() {
-            // Compacting only ever shrinks: what fitted before fits again.
+            // Compaction only makes the texts smaller, so everything fits again.
             self.text_at[row] = texts.push(self.id(row), self.name(row)).unwrap_or_default();
         }
         self.texts = texts;
     }
 }
 
-/// Tells the hash of a row's id.
+/// Returns a function from a row to the hash of its id.
 fn hashes<'a>(texts: &'a Arena, text_at: &'a [u32], id_len: &'a [u16]) -> impl Fn(u32) -> u64 + 'a {
     |row| {
         let row = row as usize;

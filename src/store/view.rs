@@ -1,4 +1,4 @@
-//! What the application sees of a campaign: one plain, immutable value.
+//! The application's view of a campaign: one plain, immutable value.
 
 use super::change::LastTransition;
 use super::{CampaignStore, DomainTable};
@@ -6,16 +6,16 @@ use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::{Phase, Position};
 use crate::value::{Record, ToValue, Value, serialize_as_value};
 
-/// What the store cannot know about itself: how trustworthy it is just now.
+/// The part of a view that the store cannot provide: how trustworthy the data is now.
 #[derive(Clone, Copy, Debug)]
 pub struct ViewContext<'a> {
-    /// Which campaign.
+    /// The campaign of the view.
     pub campaign_id: &'a str,
-    /// The word of the status.
+    /// The name of the status.
     pub status: &'a str,
-    /// Why it is stale.
+    /// The reason why the campaign is stale.
     pub stale_reason: Option<&'a str>,
-    /// Why it failed.
+    /// The code with which the campaign failed.
     pub code: Option<&'a str>,
 }
 
@@ -27,12 +27,12 @@ pub struct CampaignView<'a> {
 }
 
 impl<'a> CampaignView<'a> {
-    /// Of `store`, as it is now.
+    /// A view of `store` in its present state.
     pub const fn new(store: &'a CampaignStore, context: ViewContext<'a>) -> Self {
         Self { store, context }
     }
 
-    /// What readers see, for as long as the store stands.
+    /// The view as plain data, which borrows from the store.
     pub fn into_value(self) -> Value<'a> {
         let mut view = Record::default();
         self.show(&mut view);
@@ -51,7 +51,7 @@ impl<'a> CampaignView<'a> {
         to.count("domainsCount", store.table().len() as u64);
         to.add("domainsDigest", Value::Owned(store.table().digest().to_hex()));
         to.count("unconfirmedCount", store.unconfirmed().len() as u64);
-        to.nullable_record("counts", Some(store.table()), show_tallies);
+        to.nullable_record("counts", Some(store.table()), show_counts);
         to.nullable_record("lastTransition", store.last_transition(), show_transition);
         let error = store.error().map(|code| {
             let mut error = Record::default();
@@ -91,9 +91,9 @@ fn show_record<'a>(record: &'a CampaignRecord, to: &mut Record<'a>) {
     to.optional_text("errorMessage", record.error_message.as_deref());
 }
 
-/// How many rows have each word of each status column, as pairs: a word may be the name of a member
-/// that an object has already.
-fn show_tallies<'a>(table: &'a DomainTable, to: &mut Record<'a>) {
+/// The number of rows per status, for each status column. The result is a list of pairs, because a
+/// status may be the name of a member that every object already has.
+fn show_counts<'a>(table: &'a DomainTable, to: &mut Record<'a>) {
     let columns = [&table.dns_statuses, &table.http_statuses, &table.lead_statuses];
     for (name, statuses) in ["dns", "http", "lead"].into_iter().zip(columns) {
         let mut pairs = Vec::new();

@@ -1,5 +1,5 @@
-//! Bad input: each refusal has a code and is counted, the state stays, what follows is applied; and
-//! arguments that make no sense are thrown back.
+//! Bad input: each refusal has a code and is counted, the state stays, and later events apply. Invalid
+//! arguments throw.
 
 use campaign_sync::protocol::limits::{FRAME_BYTES_MAX, FRAME_DOCUMENTS_MAX};
 use js_sys::JsString;
@@ -10,7 +10,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use crate::wire::{CAMPAIGN, EPOCH, Log};
 use crate::world::{Recorder, World, client, code, js};
 
-/// Follows a log, takes `refused` in, and goes on.
+/// Follows a log, checks that the client refuses the input of `refused`, and applies the next event.
 fn refuses(expected: &str, refused: impl FnOnce(&World) -> u32) {
     let mut log = Log::with_rows(2);
     let world = World::following(&log);
@@ -24,7 +24,7 @@ fn refuses(expected: &str, refused: impl FnOnce(&World) -> u32) {
 }
 
 #[test]
-fn frames_that_are_no_frames_are_refused_with_a_code() {
+fn invalid_frames_are_refused_with_a_code() {
     let deep = "[".repeat(10_000) + &"]".repeat(10_000);
     let cases = [
         ("empty_frame", String::new()),
@@ -44,7 +44,7 @@ fn frames_that_are_no_frames_are_refused_with_a_code() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_refused_with_a_code() {
+fn invalid_bytes_are_refused_with_a_code() {
     let bytes = |bytes: &'static [u8]| {
         move |world: &World| world.client.receive_bytes(bytes).expect("frames never throw")
     };
@@ -54,7 +54,7 @@ fn bytes_that_are_no_text_are_refused_with_a_code() {
 }
 
 #[test]
-fn half_a_surrogate_pair_in_a_string_does_no_harm() {
+fn lone_surrogate_in_a_string_is_refused() {
     let world = World::following(&Log::with_rows(2));
     let half = JsString::from_char_code(&[0xd800]);
     assert_eq!(world.client.receive(&half.into()).expect("frames never throw"), 0);
@@ -62,19 +62,19 @@ fn half_a_surrogate_pair_in_a_string_does_no_harm() {
 }
 
 #[test]
-fn a_damaged_event_is_told_and_not_applied() {
+fn damaged_event_is_notified_and_not_applied() {
     let mut log = Log::with_rows(2);
     let world = World::following(&log);
     let event = log.generate(2);
     assert_eq!(world.receive(&event.damaged()), 0);
-    let told = world.host.details("corrupt");
-    assert_eq!(told, [json!({"campaignId": CAMPAIGN, "sequenceNumber": 4})]);
+    let seen = world.host.details("corrupt");
+    assert_eq!(seen, [json!({"campaignId": CAMPAIGN, "sequenceNumber": 4})]);
     assert_eq!(world.metrics()["corrupt"], 1);
     assert_eq!(world.position(), 3);
 }
 
 #[test]
-fn words_that_are_names_of_the_prototype_do_no_harm() {
+fn prototype_names_as_values_are_harmless() {
     let mut log = Log::with_rows(2);
     let world = World::following(&log);
     let words = ["__proto__", "constructor", "toString"];
@@ -91,7 +91,7 @@ fn words_that_are_names_of_the_prototype_do_no_harm() {
 }
 
 #[test]
-fn ids_that_are_no_ids_are_thrown_back() {
+fn invalid_campaign_id_throws() {
     let world = World::manual();
     let long = "x".repeat(65);
     for id in ["", "*", "a.>", "../x", "a b", "ä", &long] {
@@ -108,7 +108,7 @@ fn ids_that_are_no_ids_are_thrown_back() {
 }
 
 #[test]
-fn commands_and_questions_that_are_none_are_thrown_back() {
+fn invalid_command_or_query_throws() {
     let world = World::manual();
     let commands = ["", "7", "{}", r#"{"command":"dance"}"#, r#"{"command":5}"#, r#"{"command":"#];
     for json in commands {
@@ -120,7 +120,7 @@ fn commands_and_questions_that_are_none_are_thrown_back() {
 }
 
 #[test]
-fn positions_that_are_none_are_thrown_back() {
+fn invalid_position_throws() {
     let world = World::manual();
     let reached = |epoch, number| code(world.client.reached(CAMPAIGN, epoch, number, 1.0));
     assert_eq!(reached(EPOCH, 9_007_199_254_740_992.0), "integer_out_of_range");
@@ -133,7 +133,7 @@ fn positions_that_are_none_are_thrown_back() {
 }
 
 #[test]
-fn queries_that_are_none_are_thrown_back() {
+fn invalid_domain_query_throws() {
     let world = World::following(&Log::with_rows(2));
     let query = |query: &JsValue| code(world.client.domains(CAMPAIGN, query));
     let content = [
@@ -157,7 +157,7 @@ fn queries_that_are_none_are_thrown_back() {
 }
 
 #[test]
-fn options_that_are_none_are_thrown_back() {
+fn invalid_options_throw() {
     let make = |options: &Value| code(client(options, &Recorder::new()).map(|_| ()));
     let content = [
         json!({}),

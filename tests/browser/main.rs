@@ -1,4 +1,4 @@
-//! The shell in a real browser, driven through the generated class as the package drives it.
+//! Tests of the browser layer in a real browser, through the generated class that the package uses.
 #![cfg(target_arch = "wasm32")]
 
 use wasm_bindgen_test::wasm_bindgen_test_configure;

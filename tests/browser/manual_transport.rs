@@ -1,4 +1,4 @@
-//! The application's own transport: `host.send` out, `receive` in, and nothing decided between.
+//! The application's transport: frames leave through `host.send` and arrive through `receive`.
 
 use serde_json::json;
 use wasm_bindgen::JsValue;
@@ -8,7 +8,7 @@ use crate::wire::{self, CAMPAIGN, EPOCH, Log};
 use crate::world::{World, code, text};
 
 #[test]
-fn the_handshake_goes_out_by_hand_as_soon_as_a_connection_is_wanted() {
+fn connect_sends_the_handshake_through_the_manual_transport() {
     let world = World::manual();
     world.client.retain(CAMPAIGN).expect("it is open");
     assert!(world.host.calls("send").is_empty(), "nobody asked for a connection");
@@ -37,7 +37,7 @@ fn events_as_text_and_as_bytes_are_applied_and_counted() {
 }
 
 #[test]
-fn a_frame_of_many_documents_tells_how_many_events_it_brought() {
+fn frame_of_many_documents_returns_its_number_of_new_events() {
     let mut log = Log::with_rows(1);
     let world = World::following(&log);
     let first = log.generate(1).document();
@@ -46,19 +46,19 @@ fn a_frame_of_many_documents_tells_how_many_events_it_brought() {
 }
 
 #[test]
-fn what_arrives_before_anybody_connected_is_nothing() {
+fn frame_before_connect_is_ignored() {
     let world = World::manual();
     assert_eq!(world.receive(&wire::ack()), 0);
     assert_eq!(world.metrics()["framesReceived"], 0);
 }
 
-/// What became of the connection, in words.
+/// The states that the connection has reported so far.
 fn states(world: &World) -> Vec<String> {
     world.host.details("connectionchange").iter().map(|it| text(&it["state"])).collect()
 }
 
 #[test]
-fn nothing_goes_out_before_a_transport_that_was_said_to_be_closed_is_open() {
+fn nothing_is_sent_until_a_closed_transport_opens() {
     let world = World::manual();
     world.client.retain(CAMPAIGN).expect("it is open");
     world.client.closed(1006).expect("it is open");
@@ -73,7 +73,7 @@ fn nothing_goes_out_before_a_transport_that_was_said_to_be_closed_is_open() {
 }
 
 #[test]
-fn a_transport_that_closes_is_asked_for_again_and_the_stream_goes_on() {
+fn closed_transport_is_requested_again_and_the_stream_resumes() {
     let log = Log::with_rows(3);
     let world = World::following(&log);
     world.client.closed(1006).expect("it is open");
@@ -90,10 +90,10 @@ fn a_transport_that_closes_is_asked_for_again_and_the_stream_goes_on() {
 }
 
 #[test]
-fn a_transport_that_opens_by_itself_ends_the_wait_for_the_next_try() {
+fn transport_that_opens_by_itself_ends_the_retry_delay() {
     let world = World::following(&Log::with_rows(1));
     world.client.closed(1006).expect("it is open");
-    // Nobody opens it: every attempt fails, and the waits become long.
+    // The transport does not open, so every attempt fails and the delays grow.
     world.time.advance(300_000);
     assert!(world.host.calls("send").is_empty());
     world.client.closed(1006).expect("it is open");
@@ -103,7 +103,7 @@ fn a_transport_that_opens_by_itself_ends_the_wait_for_the_next_try() {
 }
 
 #[test]
-fn a_transport_that_is_dead_is_given_up_and_asked_for_again() {
+fn dead_transport_is_dropped_and_requested_again() {
     let world = World::following(&Log::with_rows(1));
     world.client.closed(1006).expect("it is open");
     world.client.opened().expect("it is open");
@@ -120,7 +120,7 @@ fn a_transport_that_is_dead_is_given_up_and_asked_for_again() {
 }
 
 #[test]
-fn a_transport_may_be_opened_by_the_one_who_hears_that_it_is_wanted() {
+fn listener_may_open_the_transport_when_it_is_requested() {
     let world = World::manual();
     world.client.closed(1006).expect("it is open");
     let client = world.client.clone();
@@ -135,11 +135,11 @@ fn a_transport_may_be_opened_by_the_one_who_hears_that_it_is_wanted() {
 }
 
 #[test]
-fn a_transport_closed_for_good_reasons_is_not_asked_for_again() {
+fn transport_closed_with_a_final_code_is_not_requested_again() {
     let world = World::following(&Log::with_rows(1));
     world.client.closed(4401).expect("it is open");
-    let told = world.host.details("connectionchange").pop().expect("it changed");
-    assert_eq!((&told["state"], &told["code"]), (&json!("failed"), &json!("unauthorized")));
+    let last = world.host.details("connectionchange").pop().expect("it changed");
+    assert_eq!((&last["state"], &last["code"]), (&json!("failed"), &json!("unauthorized")));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn server_without_v1_ends_the_connection_with_a_code() {
 }
 
 #[test]
-fn a_token_is_asked_for_and_presented() {
+fn token_is_requested_and_presented() {
     let world = World::new(&json!({"manualTransport": true, "hasToken": true}));
     world.client.connect().expect("it is open");
     let asked = world.host.calls("requestToken");
@@ -186,7 +186,7 @@ fn a_token_provider_that_fails_is_a_failed_attempt() {
 }
 
 #[test]
-fn a_position_is_reached_at_once_later_or_never() {
+fn wait_for_a_position_resolves_at_once_later_or_never() {
     let mut log = Log::with_rows(2);
     let world = World::following(&log);
     world.client.reached(CAMPAIGN, EPOCH, 2.0, 10.0).expect("it is open");
@@ -214,7 +214,7 @@ fn log_records_are_plain_objects_with_a_level_and_a_code() {
 }
 
 #[test]
-fn without_a_wish_for_them_there_are_no_log_records() {
+fn log_records_are_off_by_default() {
     let world = World::manual();
     world.follow(&Log::with_rows(1));
     assert!(world.host.calls("log").is_empty());

@@ -1,10 +1,10 @@
-//! Numbers: in a browser the engine reads floats, and must find what the standard library finds.
+//! Numbers: in a browser the engine reads floats, and must give the same results as the standard library.
 
 use campaign_sync::protocol::json::Reader;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 #[wasm_bindgen_test]
-fn floats_are_the_nearest_that_the_standard_library_finds() {
+fn floats_are_read_as_by_the_standard_library() {
     let mut state = 5_u64;
     let mut random = move || {
         // xorshift64

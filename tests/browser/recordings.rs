@@ -1,5 +1,5 @@
 //! Sessions recorded from the reference server, replayed frame by frame through the class. The client
-//! sends the same messages as the recorded one, and ends in the state that the server named.
+//! sends the same messages as the recorded one, and ends in the server's state.
 //! `cargo xtask record` makes the recordings.
 
 use std::collections::BTreeMap;
@@ -21,11 +21,11 @@ const DISCONNECT: [&str; 2] = [
 
 /// The transport that carries the frames.
 enum Transport {
-    /// The application's own, with frames as text.
+    /// The application's transport, with frames as text.
     Text(World),
-    /// The application's own, with frames as bytes.
+    /// The application's transport, with frames as bytes.
     Bytes(World),
-    /// The browser's.
+    /// The browser's socket.
     Socket(Wired),
 }
 
@@ -42,7 +42,7 @@ impl Transport {
         Self::Socket(Wired::new(&json!({})))
     }
 
-    /// Closed until it is opened.
+    /// A client with the application's transport, which is closed until [`Transport::open`].
     fn manual() -> World {
         let world = World::manual();
         world.client.closed(1006).expect("it is open");
@@ -84,7 +84,7 @@ impl Transport {
         }
     }
 
-    /// Every frame that was sent, on all connections together.
+    /// All sent frames of all connections.
     fn sent(&self) -> Vec<Value> {
         let frames: Vec<Value> = match self {
             Self::Text(world) | Self::Bytes(world) => {
@@ -104,13 +104,13 @@ fn without_client(mut message: Value) -> Value {
     message
 }
 
-/// A session under way.
+/// A session during its replay.
 struct Replay {
     transport: Transport,
     expected: Value,
-    /// Connections that the recording has shown so far.
+    /// The number of connections in the recording so far.
     connections: usize,
-    /// Sent frames that the recording has shown so far.
+    /// The number of sent frames that have been compared with the recording.
     compared: usize,
 }
 
@@ -165,7 +165,7 @@ impl Replay {
         plain(&view.expect("it is open"))
     }
 
-    /// The state is the server's, it is proven, and nothing was refused or sent again.
+    /// Checks that the state is the server's and `live`, and that nothing was refused or sent twice.
     fn check(&self) {
         let (view, expected) = (self.view(), &self.expected);
         assert_eq!(view["status"], "live");
@@ -189,7 +189,7 @@ impl Replay {
         }
     }
 
-    /// The phases that listeners heard of, in order.
+    /// The new phases of the notified transitions, in order.
     fn phases(&self) -> Vec<String> {
         let moves = self.transport.world().host.details("phasetransition");
         moves.iter().map(|detail| text(&detail["newPhase"])).collect()

@@ -1,5 +1,5 @@
-//! Callbacks that call back: a host function may call any method, throw, close or free the client,
-//! and nothing breaks.
+//! Callbacks that call the client: a host function may call any method, throw, close or free the client, and
+//! nothing breaks.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,16 +14,16 @@ use crate::world::{World, call_everything, code, pong, text};
 const CALLBACKS: [&str; 7] =
     ["dispatch", "changed", "requestToken", "fetchSnapshot", "send", "settle", "log"];
 
-/// A callback that causes more callbacks would go on for ever.
+/// The limit for a callback that causes more callbacks, which would otherwise never end.
 const REPEATS_MAX: u32 = 10;
 
-/// A client that has a use for every callback.
+/// A client whose options enable every callback.
 fn eventful() -> World {
     World::new(&json!({"manualTransport": true, "hasToken": true, "hasFetchSnapshot": true,
         "log": true}))
 }
 
-/// A session in which every callback is called. Errors of a client that is closed are no matter.
+/// A session that runs every callback. It ignores the errors of a closed client.
 fn play(world: &World, log: &Log) {
     let client = &world.client;
     let receive = |frame: &str| drop(client.receive(&frame.into()));
@@ -103,8 +103,8 @@ fn every_callback_may_close_the_client() {
         });
         play(&world, &log);
         assert!(closed.get(), "{callback} was called");
-        let told = world.host.details("connectionchange").pop().expect("closing was told");
-        assert_eq!(told["state"], "closed", "{callback}");
+        let last = world.host.details("connectionchange").pop().expect("closing was told");
+        assert_eq!(last["state"], "closed", "{callback}");
         assert_eq!(code(world.client.view(CAMPAIGN)), "closed", "{callback}");
         assert_eq!(world.time.pending(), 0, "{callback}: the timer is given back");
         world.host.clear();
@@ -122,7 +122,7 @@ fn every_callback_may_free_the_client() {
         let (client, done) = (world.client.clone(), Rc::clone(&freed));
         world.host.on(callback, move |_| {
             if !done.replace(true) {
-                // It throws where a method of the client is under way, and takes effect after it.
+                // `free` throws during a method of the client, and takes effect after it.
                 let _ = client.free();
             }
         });
@@ -135,14 +135,15 @@ fn every_callback_may_free_the_client() {
     }
 }
 
-/// The generated class throws its own error where a freed client is used; those are no matter.
+/// Runs [`play`] until the client is freed. A freed client throws the errors of the generated class, which
+/// [`play`] ignores.
 fn play_until_freed(world: &World, log: &Log, freed: &Cell<bool>) {
     play(world, log);
     assert!(!freed.get() || world.client.metrics().is_err(), "it is freed");
 }
 
 #[test]
-fn what_a_listener_causes_comes_after_what_was_there_before() {
+fn notices_caused_by_a_listener_follow_earlier_ones() {
     let mut log = Log::with_rows(3);
     let world = World::following(&log);
     let duplicate = log.document(2);
@@ -157,18 +158,18 @@ fn what_a_listener_causes_comes_after_what_was_there_before() {
         }
     });
     world.receive(&format!("{duplicate}\n{transition}"));
-    let heard = world.host.events();
-    let duplicates: Vec<_> = heard.iter().filter(|(kind, _)| kind == "duplicate").collect();
-    assert_eq!((&duplicates[0].1["sequenceNumber"], heard[0].0.as_str()), (&2.into(), "duplicate"));
-    let place = |wanted: &str| heard.iter().position(|(kind, _)| kind == wanted).expect(wanted);
+    let fired = world.host.events();
+    let duplicates: Vec<_> = fired.iter().filter(|(kind, _)| kind == "duplicate").collect();
+    assert_eq!((&duplicates[0].1["sequenceNumber"], fired[0].0.as_str()), (&2.into(), "duplicate"));
+    let place = |target: &str| fired.iter().position(|(kind, _)| kind == target).expect(target);
     assert!(place("cacheinvalidated") < place("phasetransition"));
-    let last = heard.iter().rposition(|(kind, _)| kind == "duplicate").expect("it came again");
-    assert_eq!(heard[last].1["sequenceNumber"], 3);
-    assert!(place("phasetransition") < last, "{heard:?}");
+    let last = fired.iter().rposition(|(kind, _)| kind == "duplicate").expect("it came again");
+    assert_eq!(fired[last].1["sequenceNumber"], 3);
+    assert!(place("phasetransition") < last, "{fired:?}");
 }
 
 #[test]
-fn a_listener_reads_the_state_that_it_is_told_of() {
+fn listener_reads_the_state_it_is_notified_about() {
     let mut log = Log::with_rows(3);
     let world = World::following(&log);
     let seen = Rc::new(RefCell::new(Vec::new()));
@@ -186,7 +187,7 @@ fn a_listener_reads_the_state_that_it_is_told_of() {
 }
 
 #[test]
-fn a_listener_that_a_timer_woke_may_free_the_client() {
+fn listener_called_from_a_timer_may_free_the_client() {
     let world = World::manual();
     let client = world.client.clone();
     world.client.connect().expect("it is open");
@@ -197,14 +198,14 @@ fn a_listener_that_a_timer_woke_may_free_the_client() {
             client.free().expect("no method of the client is under way");
         }
     });
-    // No server acknowledges, so that the client drops the connection.
+    // No server acknowledges, so the client drops the connection.
     world.time.advance(3_000);
     assert!(freed.get());
     assert_eq!(world.time.pending(), 0);
 }
 
 #[test]
-fn freeing_twice_is_the_callers_mistake_and_harms_nobody() {
+fn second_free_throws_and_is_harmless() {
     let world = World::following(&Log::with_rows(1));
     world.client.free().expect("it is not under way");
     assert_eq!(world.time.pending(), 0);

@@ -1,4 +1,4 @@
-//! The browser's own socket: opening, frames of both kinds, every way to end, and late callbacks.
+//! The browser's socket: opening, frames of both kinds, every way to close, and late callbacks.
 
 use js_sys::futures::JsFuture;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ extern "C" {
     fn dispatched(recorder: &Recorder, kind: &str, state: &str) -> js_sys::Promise;
 }
 
-/// A client with sockets that are driven by hand.
+/// A client with fake sockets that the tests drive.
 pub(crate) struct Wired {
     pub(crate) sockets: FakeSockets,
     pub(crate) world: World,
@@ -53,7 +53,7 @@ impl Wired {
         Self { sockets, world }
     }
 
-    /// Its first socket is open, and all of `log` applied.
+    /// A client whose first socket is open and that has applied all of `log`.
     fn following(log: &Log) -> Self {
         let wired = Self::new(&json!({}));
         wired.world.client.retain(CAMPAIGN).expect("it is open");
@@ -88,7 +88,7 @@ impl Wired {
         self.world.host.details("connectionchange").pop().expect("it changed")
     }
 
-    /// Waits until there is one socket more.
+    /// Waits for the next socket and returns its index.
     pub(crate) fn reopened(&self) -> usize {
         let index = self.sockets.count();
         for _ in 0..1_000 {
@@ -108,7 +108,7 @@ impl Drop for Wired {
 }
 
 #[test]
-fn a_socket_is_opened_and_greeted() {
+fn socket_opens_and_sends_the_handshake() {
     let wired = Wired::new(&json!({}));
     assert_eq!(wired.sockets.count(), 0, "nobody asked for a connection");
     wired.world.client.connect().expect("it is open");
@@ -135,7 +135,7 @@ fn text_and_buffers_are_frames_and_anything_else_is_refused() {
 }
 
 #[test]
-fn a_socket_that_dies_is_replaced_and_the_position_is_kept() {
+fn lost_socket_is_replaced_and_the_position_is_kept() {
     let mut log = Log::with_rows(2);
     let wired = Wired::following(&log);
     wired.sockets.die(0, 1006);
@@ -162,7 +162,7 @@ fn late_callbacks_of_an_old_socket_change_nothing() {
     let next = log.generate(2).document();
     wired.sockets.die(0, 1006);
     let before = wired.world.metrics();
-    // The browser still holds it, and it calls before there is another.
+    // The browser still holds the old socket, which calls back before the next socket exists.
     wired.deliver(0, &next);
     wired.sockets.accept(0);
     wired.sockets.die(0, 4403);
@@ -173,7 +173,7 @@ fn late_callbacks_of_an_old_socket_change_nothing() {
     let second = wired.reopened();
     wired.sockets.accept(second);
     let before = wired.world.metrics();
-    // Even called by somebody who kept them, they lead nowhere.
+    // Callbacks that were kept have no effect when they are called.
     let thrown = late.call1(&JsValue::NULL, &next.into()).expect("it tells");
     assert_eq!(thrown, JsValue::from(3));
     assert_eq!((wired.world.metrics(), wired.world.position()), (before, json!(3)));
@@ -251,7 +251,7 @@ fn a_socket_may_call_back_from_inside_send() {
 }
 
 #[test]
-fn an_address_that_is_none_is_a_failed_attempt() {
+fn invalid_address_is_a_failed_attempt() {
     let world = World::new(&json!({"url": "wss://[nowhere"}));
     world.client.connect().expect("it is open");
     let state = world.host.details("connectionchange").pop().expect("it changed");
@@ -260,7 +260,7 @@ fn an_address_that_is_none_is_a_failed_attempt() {
 }
 
 #[test]
-async fn a_port_that_nobody_listens_at_is_tried_again_later() {
+async fn closed_port_is_retried_later() {
     let host = Recorder::new();
     let options = json!({"url": "ws://127.0.0.1:59999/api/v2/ws"});
     let client: JsClient = client(&options, &host).expect("the options are in order");

@@ -1,7 +1,7 @@
-// What the tests put in place of the page: a host that writes down, a clock that stands still until
-// it is told to move, and sockets that are driven by hand.
+// Replacements for parts of the page: a host that records its calls, a clock that moves only when a test moves
+// it, and sockets that the tests drive.
 
-/** What the shell wants done, by its name: the values that are written down. What is none of these is a notice. */
+/** The effects that the browser layer requests, each with the values that are recorded. Any other name is a notice. */
 const EFFECTS = {
   changed: () => [],
   requestToken: ({ ticket }) => [ticket],
@@ -11,7 +11,7 @@ const EFFECTS = {
   log: (record) => [record],
 };
 
-/** A host that writes down every call, and then runs what a test hung into it. */
+/** A host that records every call, and then runs the hook of the test. */
 export class Recorder {
   #calls = [];
   #hooks = new Map();
@@ -38,7 +38,7 @@ export class Recorder {
     return JSON.stringify(this.#calls);
   }
 
-  /** How many calls were ever under way at once. */
+  /** The largest number of nested calls so far. */
   deepest() {
     return this.#deepest;
   }
@@ -60,35 +60,35 @@ const REFUSAL = '{"type":"error","timestamp":"","data":{"code":"rate_limited","m
 
 /** Calls every method but `close` and `free`. */
 export function callEverything(client, campaignId) {
-  const tell = (command, members) => client.command(JSON.stringify({ command, ...members }));
+  const send = (command, members) => client.command(JSON.stringify({ command, ...members }));
   const read = (what, members) => client.read(JSON.stringify({ read: what, ...members }));
-  tell("connect");
-  tell("retain", { campaignId });
+  send("connect");
+  send("retain", { campaignId });
   client.receive(new TextEncoder().encode(REFUSAL));
   read("changes");
   read("view", { campaignId });
   read("status", { campaignId });
   read("domains", { campaignId, search: "name" });
-  tell("reached", { campaignId, epoch: "epoch-a", sequenceNumber: 1, ticket: 7 });
-  tell("discardUnconfirmed", { campaignId });
-  tell("refresh", { campaignId });
-  tell("token", { ticket: 999, token: "nobody asked" });
+  send("reached", { campaignId, epoch: "epoch-a", sequenceNumber: 1, ticket: 7 });
+  send("discardUnconfirmed", { campaignId });
+  send("refresh", { campaignId });
+  send("token", { ticket: 999, token: "nobody asked" });
   client.provideSnapshot(999, "{}");
   read("metrics");
   read("diagnostics");
-  tell("release", { campaignId });
+  send("release", { campaignId });
 }
 
-/** Frees the client if it is not freed. */
+/** Frees the client if it is not freed yet. */
 export function freeQuietly(client) {
   try {
     client.free();
   } catch {
-    // It is.
+    // The client is already freed.
   }
 }
 
-/** A monotonic and a wall clock, and timers that fire when they are moved. */
+/** A monotonic clock, a wall clock, and timers that fire when the clocks move. */
 export class FakeTime {
   static #installed;
   #now = 5_000.75;
@@ -99,7 +99,7 @@ export class FakeTime {
   #genuine;
 
   install() {
-    // A test that failed could not clean up.
+    // A failed test could not clean up.
     FakeTime.#installed?.restore();
     FakeSockets.installed?.restore();
     FakeTime.#installed = this;
@@ -124,7 +124,7 @@ export class FakeTime {
     globalThis.clearTimeout = this.#genuine.clearTimeout;
   }
 
-  /** Both clocks move; timers fire when they are due, and a promise settles in between. */
+  /** Moves both clocks; timers fire when they are due. */
   advance(ms) {
     const end = this.#now + ms;
     for (let due = this.#next(end); due !== undefined; due = this.#next(end)) {
@@ -136,28 +136,28 @@ export class FakeTime {
     this.pass(end - this.#now);
   }
 
-  /** Both clocks move, and no timer fires. */
+  /** Moves both clocks; no timer fires. */
   pass(ms) {
     this.#now += ms;
     this.#wall += ms;
   }
 
-  /** The laptop sleeps: only the wall moves. */
+  /** Simulates a laptop that sleeps: only the wall clock moves. */
   sleep(ms) {
     this.#wall += ms;
   }
 
-  /** Timers that are armed. */
+  /** The number of armed timers. */
   pending() {
     return this.#timers.size;
   }
 
-  /** The most timers that were ever armed at once. */
+  /** The largest number of timers that were armed at once. */
   most() {
     return this.#most;
   }
 
-  /** Timers that were ever armed. */
+  /** The number of timers armed so far. */
   armed() {
     return this.#armed;
   }
@@ -173,7 +173,7 @@ export class FakeSockets {
   static installed;
   #genuine;
   #all = [];
-  /** What a socket does inside `send`. */
+  /** The callback that a socket runs inside `send`. */
   onsend = null;
 
   install() {
@@ -220,7 +220,7 @@ export class FakeSockets {
     return this.#all.length;
   }
 
-  /** A socket by its place. */
+  /** A socket by its index. */
   at(index) {
     return this.#all[index];
   }
@@ -245,17 +245,17 @@ export class FakeSockets {
   /** Whether a socket has any callback left. */
   listens(index) {
     const { onopen, onmessage, onclose, onerror } = this.#all[index];
-    // The genuine setters make `null` of `undefined`.
+    // The browser's setters turn `undefined` into `null`.
     return [onopen, onmessage, onclose, onerror].some((callback) => (callback ?? null) !== null);
   }
 
-  /** Everything about a socket that can be told as JSON. */
+  /** The members of a socket that JSON can represent. */
   describe(index) {
     const { url, binaryType, sent, closes } = this.#all[index];
     return JSON.stringify({ url, binaryType, sent, closes });
   }
 
-  /** A function that calls back as this socket would, however late. */
+  /** A function that runs the current callbacks of this socket later, and returns how many of them threw. */
   callbacks(index) {
     const { onopen, onmessage, onclose } = this.#all[index];
     return (frame) => {
@@ -272,7 +272,7 @@ export class FakeSockets {
   }
 }
 
-/** Runs `work`, and tells how many listeners it added and did not remove: `[added, left]`. */
+/** Runs `work` and returns how many listeners it added and how many of them are left: `[added, left]`. */
 export function countListeners(work) {
   const prototype = EventTarget.prototype;
   const { addEventListener, removeEventListener } = prototype;
@@ -294,7 +294,7 @@ export function countListeners(work) {
   return [added, added - removed];
 }
 
-/** Runs `work` while the document says that it is hidden. */
+/** Runs `work` while `document.hidden` is true. */
 export function whileHidden(work) {
   Object.defineProperty(document, "hidden", { value: true, configurable: true });
   try {
@@ -304,7 +304,7 @@ export function whileHidden(work) {
   }
 }
 
-/** Resolves as soon as `hook` has seen a call of `dispatch` that `wanted(type, detail)`. */
+/** Resolves with the detail, as JSON, of the first dispatched `type` with that `state`. */
 export function dispatched(recorder, type, state) {
   return new Promise((resolve) => {
     recorder.hook("dispatch", ([kind, detail]) => {

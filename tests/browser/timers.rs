@@ -1,4 +1,4 @@
-//! One timer: armed for the next deadline, left alone while nothing needs it sooner, gone with the
+//! One timer: armed for the next deadline, unchanged while no earlier deadline exists, and cleared with the
 //! client.
 
 use serde_json::json;
@@ -47,7 +47,7 @@ fn socket_is_dropped_and_replaced_without_an_acknowledgement() {
 }
 
 #[test]
-fn the_heart_beats_and_a_dead_link_is_found() {
+fn heartbeat_finds_a_dead_link() {
     let world = World::following(&Log::with_rows(1));
     world.time.advance(5_100);
     assert_eq!(world.host.sent("ping").len(), 1);
@@ -60,7 +60,7 @@ fn the_heart_beats_and_a_dead_link_is_found() {
 }
 
 #[test]
-fn a_view_grows_old_by_the_clock_alone() {
+fn view_goes_stale_by_the_clock_alone() {
     let world = World::following(&Log::with_rows(1));
     world.time.pass(10_500);
     assert_eq!(world.status(), "stale", "no timer fired, and yet it is not called live");
@@ -68,11 +68,11 @@ fn a_view_grows_old_by_the_clock_alone() {
 }
 
 #[test]
-fn events_that_are_applied_leave_the_timer_alone() {
+fn applied_events_do_not_rearm_the_timer() {
     let mut log = Log::with_rows(1);
     let world = World::following(&log);
     let events: Vec<String> = (1..200).map(|offset| log.generate(offset).document()).collect();
-    // The first one asks the application to look again; that is said only once.
+    // The first event signals the change to the application; the later events do not repeat the signal.
     world.client.take_changes().expect("it is open");
     world.receive(&events[0]);
     let armed = world.time.armed();
@@ -86,7 +86,7 @@ fn events_that_are_applied_leave_the_timer_alone() {
 }
 
 #[test]
-fn a_gap_is_asked_for_again_in_time_though_frames_keep_coming() {
+fn gap_is_requested_again_while_frames_keep_arriving() {
     let mut log = Log::with_rows(1);
     let world = World::following(&log);
     log.generate(1);
@@ -107,7 +107,7 @@ fn a_gap_is_asked_for_again_in_time_though_frames_keep_coming() {
 #[test]
 fn an_early_timer_is_harmless() {
     let world = World::following(&Log::with_rows(1));
-    // Something arrived just before the timer fires: the machine has less to do than was thought.
+    // A message arrives just before the timer fires, so the machine has less to do than planned.
     world.time.advance(4_990);
     world.receive(&pong(2));
     world.time.advance(20);
@@ -116,7 +116,7 @@ fn an_early_timer_is_harmless() {
 }
 
 #[test]
-fn closing_and_freeing_give_the_timer_back() {
+fn close_and_free_clear_the_timer() {
     let closed = World::following(&Log::with_rows(1));
     assert_eq!(closed.time.pending(), 1);
     closed.client.close().expect("it is open");
@@ -130,7 +130,7 @@ fn closing_and_freeing_give_the_timer_back() {
 }
 
 #[test]
-fn a_released_campaign_lingers_as_long_as_it_was_told_to() {
+fn released_campaign_lingers_for_the_configured_time() {
     let world = World::new(&json!({"manualTransport": true, "lingerMs": 700}));
     world.follow(&Log::with_rows(1));
     world.client.release(CAMPAIGN).expect("it is open");

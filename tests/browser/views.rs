@@ -1,5 +1,5 @@
-//! What crosses to JavaScript: plain objects, camelCase, numbers; `null` for what there is none of,
-//! and no member at all for what may be absent.
+//! Values that cross to JavaScript: plain objects, camelCase and numbers. A missing value is `null`; an
+//! optional member is left out.
 
 use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -7,7 +7,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use crate::wire::{self, CAMPAIGN, EPOCH, Log, Row, TIMESTAMP};
 use crate::world::{World, plain};
 
-/// Three rows, of which one resolved, and the phase that follows.
+/// A log with three rows, one of them resolved, and a transition to the next phase; and the rows.
 fn moved_on() -> (Log, Vec<Row>) {
     let mut log = Log::with_rows(3);
     log.update(json!([{"domainId": "d-1", "dnsStatus": "resolved"}]));
@@ -23,14 +23,14 @@ fn keys(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_campaign_nobody_holds_has_no_view() {
+fn unretained_campaign_has_no_view() {
     let world = World::manual();
     assert!(world.client.view(CAMPAIGN).expect("it is open").is_undefined());
     assert_eq!(world.status(), "idle");
 }
 
 #[test]
-fn a_view_without_state_says_so_with_nulls() {
+fn view_without_state_has_nulls() {
     let world = World::manual();
     world.client.retain(CAMPAIGN).expect("it is open");
     assert_eq!(
@@ -77,7 +77,7 @@ fn every_view_is_a_fresh_object() {
 }
 
 #[test]
-fn changes_are_told_once_until_they_are_taken() {
+fn changes_are_signalled_once_until_taken() {
     let mut log = Log::with_rows(1);
     let world = World::following(&log);
     assert_eq!(world.client.take_changes().expect("it is open"), [CAMPAIGN]);
@@ -108,7 +108,7 @@ fn rows_are_plain_objects_whose_absent_columns_are_null() {
 }
 
 #[test]
-fn rows_are_filtered_sorted_and_cut_out() {
+fn rows_are_filtered_sorted_and_paged() {
     let mut log = Log::with_rows(12);
     log.update(json!([
         {"domainId": "d-3", "dnsStatus": "resolved", "httpStatus": "valid", "leadScore": 2},
@@ -141,7 +141,7 @@ fn rows_are_filtered_sorted_and_cut_out() {
 }
 
 #[test]
-fn a_page_holds_a_hundred_rows_by_default_and_a_thousand_at_most() {
+fn page_has_100_rows_by_default_and_at_most_1000() {
     let world = World::following(&Log::with_rows(1_100));
     let shown = |query: Value| {
         let page = world.domains(&query);
@@ -203,20 +203,20 @@ fn metrics_are_plain_numbers() {
 }
 
 #[test]
-fn diagnostics_tell_everything_but_rows_and_secrets() {
+fn diagnostics_include_everything_but_rows_and_secrets() {
     let options = json!({"manualTransport": true, "hasToken": true});
     let world = World::new(&options);
     world.client.connect().expect("it is open");
     let ticket = world.host.calls("requestToken")[0][0].as_f64().expect("a ticket is a number");
     world.client.provide_token(ticket, Some("secret")).expect("it is open");
     world.follow(&Log::with_rows(2));
-    let told = plain(&world.client.diagnostics().expect("it is open"));
-    assert_eq!((&told["connection"], &told["transport"]), (&json!("open"), &json!("manual")));
-    assert_eq!(told["campaigns"][0], world.view());
-    assert_eq!(told["metrics"], world.metrics());
-    assert!(told["wakeInMs"].as_u64().is_some_and(|ms| ms <= 5_000));
-    let told = told.to_string();
-    assert!(!told.contains("secret") && !told.contains("name0.example"), "{told}");
+    let info = plain(&world.client.diagnostics().expect("it is open"));
+    assert_eq!((&info["connection"], &info["transport"]), (&json!("open"), &json!("manual")));
+    assert_eq!(info["campaigns"][0], world.view());
+    assert_eq!(info["metrics"], world.metrics());
+    assert!(info["wakeInMs"].as_u64().is_some_and(|ms| ms <= 5_000));
+    let info = info.to_string();
+    assert!(!info.contains("secret") && !info.contains("name0.example"), "{info}");
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn details_of_events_are_plain_objects() {
 }
 
 #[test]
-fn a_refused_transition_is_told_and_shown() {
+fn refused_transition_is_notified_and_shown() {
     let (mut log, rows) = moved_on();
     let world = World::following(&log);
     let mut data = wire::transition("dns_validation", "http_keyword_validation", "ready", &rows);

@@ -1,4 +1,4 @@
-//! The page wakes: an open link must prove at once that it lives.
+//! Wake signals of the page: the client checks at once that an open link is alive.
 
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -28,7 +28,7 @@ fn fire(target: &EventTarget, kind: &str) {
     target.dispatch_event(&Event::new(kind).expect("a type")).expect("it is not under way");
 }
 
-/// How many pings `signal` causes in a client that had no need to send one.
+/// The number of pings that `signal` causes in a client with no ping due.
 fn pings_after(signal: impl FnOnce(&World)) -> usize {
     let world = World::following(&Log::with_rows(1));
     world.time.pass(1_000);
@@ -37,28 +37,28 @@ fn pings_after(signal: impl FnOnce(&World)) -> usize {
 }
 
 #[test]
-fn becoming_visible_asks_for_a_proof() {
+fn becoming_visible_sends_a_ping() {
     assert_eq!(pings_after(|_| fire(&document(), "visibilitychange")), 1);
 }
 
 #[test]
-fn becoming_hidden_asks_for_nothing() {
+fn becoming_hidden_sends_no_ping() {
     let hidden = |_: &World| while_hidden(&mut || fire(&document(), "visibilitychange"));
     assert_eq!(pings_after(hidden), 0);
 }
 
 #[test]
-fn a_network_that_comes_back_asks_for_a_proof() {
+fn going_online_sends_a_ping() {
     assert_eq!(pings_after(|_| fire(&window(), "online")), 1);
 }
 
 #[test]
-fn a_page_that_is_shown_again_asks_for_a_proof() {
+fn page_shown_again_sends_a_ping() {
     assert_eq!(pings_after(|_| fire(&window(), "pageshow")), 1);
 }
 
 #[test]
-fn a_wall_clock_that_ran_ahead_asks_for_a_proof() {
+fn wall_clock_jump_ahead_sends_a_ping() {
     let slept = |world: &World| {
         world.time.sleep(30_000);
         world.receive(&pong(2));
@@ -67,7 +67,7 @@ fn a_wall_clock_that_ran_ahead_asks_for_a_proof() {
 }
 
 #[test]
-fn a_link_that_does_not_prove_itself_after_a_wake_is_dead_within_two_seconds() {
+fn link_silent_after_a_wake_is_dead_within_two_seconds() {
     let world = World::following(&Log::with_rows(1));
     fire(&window(), "online");
     world.time.advance(2_010);
@@ -75,7 +75,7 @@ fn a_link_that_does_not_prove_itself_after_a_wake_is_dead_within_two_seconds() {
 }
 
 #[test]
-fn a_client_that_is_closed_or_freed_hears_no_signal() {
+fn closed_or_freed_client_ignores_wake_signals() {
     let everything = || {
         fire(&document(), "visibilitychange");
         fire(&window(), "online");
@@ -93,7 +93,7 @@ fn a_client_that_is_closed_or_freed_hears_no_signal() {
 }
 
 #[test]
-fn the_listeners_on_the_page_are_given_back() {
+fn page_listeners_are_removed_on_close_and_free() {
     let mut kept = Vec::new();
     let mut counted = |end: fn(&World)| {
         count_listeners(&mut || {

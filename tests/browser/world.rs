@@ -1,4 +1,4 @@
-//! A client as JavaScript holds it, with a host that writes down and a clock that is moved by hand.
+//! A client as JavaScript holds it, with a host that records its calls and a clock that the tests move.
 
 use campaign_sync::browser::{Client, Host};
 use serde_json::{Value, json};
@@ -67,38 +67,38 @@ extern "C" {
     ) -> Result<(), JsValue>;
 }
 
-/// Commands and questions, as the package's JavaScript puts them.
+/// Commands and queries, as the package's JavaScript sends them.
 impl JsClient {
-    fn tell(&self, command: &Value) -> Result<(), JsValue> {
+    fn send_command(&self, command: &Value) -> Result<(), JsValue> {
         self.command(&command.to_string())
     }
 
     pub(crate) fn connect(&self) -> Result<(), JsValue> {
-        self.tell(&json!({"command": "connect"}))
+        self.send_command(&json!({"command": "connect"}))
     }
 
     pub(crate) fn close(&self) -> Result<(), JsValue> {
-        self.tell(&json!({"command": "close"}))
+        self.send_command(&json!({"command": "close"}))
     }
 
     pub(crate) fn opened(&self) -> Result<(), JsValue> {
-        self.tell(&json!({"command": "opened"}))
+        self.send_command(&json!({"command": "opened"}))
     }
 
     pub(crate) fn closed(&self, code: u16) -> Result<(), JsValue> {
-        self.tell(&json!({"command": "closed", "code": code}))
+        self.send_command(&json!({"command": "closed", "code": code}))
     }
 
     pub(crate) fn retain(&self, id: &str) -> Result<(), JsValue> {
-        self.tell(&json!({"command": "retain", "campaignId": id}))
+        self.send_command(&json!({"command": "retain", "campaignId": id}))
     }
 
     pub(crate) fn release(&self, id: &str) -> Result<(), JsValue> {
-        self.tell(&json!({"command": "release", "campaignId": id}))
+        self.send_command(&json!({"command": "release", "campaignId": id}))
     }
 
     pub(crate) fn refresh(&self, id: &str) -> Result<(), JsValue> {
-        self.tell(&json!({"command": "refresh", "campaignId": id}))
+        self.send_command(&json!({"command": "refresh", "campaignId": id}))
     }
 
     pub(crate) fn reached(
@@ -110,7 +110,7 @@ impl JsClient {
     ) -> Result<(), JsValue> {
         let numbers = js_sys::Array::of2(&number.into(), &ticket.into());
         let [number, ticket]: [Value; 2] = serde_json::from_value(plain(&numbers)).expect("two");
-        self.tell(&json!({"command": "reached", "campaignId": id, "epoch": epoch,
+        self.send_command(&json!({"command": "reached", "campaignId": id, "epoch": epoch,
             "sequenceNumber": number, "ticket": ticket}))
     }
 
@@ -119,7 +119,7 @@ impl JsClient {
         if let Some(token) = token {
             command["token"] = json!(token);
         }
-        self.tell(&command)
+        self.send_command(&command)
     }
 
     pub(crate) fn take_changes(&self) -> Result<Vec<String>, JsValue> {
@@ -153,13 +153,13 @@ impl JsClient {
         self.read(r#"{"read":"diagnostics"}"#)
     }
 
-    /// A frame that came as text.
+    /// Receives a frame that arrived as text.
     pub(crate) fn receive(&self, frame: &JsValue) -> Result<u32, JsValue> {
         self.receive_bytes(frame.as_string().expect("a frame is text").as_bytes())
     }
 
-    /// A frame that came as bytes: a copy, because our memory moves when the client's grows, which is
-    /// the same one here.
+    /// Receives a frame that arrived as bytes. It copies them: tests and client share one memory here,
+    /// which moves when it grows.
     pub(crate) fn receive_bytes(&self, frame: &[u8]) -> Result<u32, JsValue> {
         self.js_receive(&js_sys::Uint8Array::from(frame))
     }
@@ -174,7 +174,7 @@ impl Recorder {
         });
     }
 
-    /// The same for a hook that may throw.
+    /// Runs `hook`, which may throw, inside every call of `name`.
     pub(crate) fn on_throwing(
         &self,
         name: &str,
@@ -201,17 +201,17 @@ impl Recorder {
     /// The details of the events of one type.
     pub(crate) fn details(&self, kind: &str) -> Vec<Value> {
         let events = self.events().into_iter();
-        events.filter(|(heard, _)| heard == kind).map(|(_, detail)| detail).collect()
+        events.filter(|(found, _)| found == kind).map(|(_, detail)| detail).collect()
     }
 
-    /// The messages that were sent by hand, of one type.
+    /// The messages of one type that the manual transport has sent.
     pub(crate) fn sent(&self, kind: &str) -> Vec<Value> {
         let sent = self.calls("send").into_iter().map(|call| parse::<Value>(&text(&call[0])));
         sent.filter(|message| message["type"] == kind).collect()
     }
 }
 
-/// One client, and everything around it.
+/// One client with its host and its clock.
 pub(crate) struct World {
     pub(crate) client: JsClient,
     pub(crate) host: Recorder,
@@ -228,12 +228,12 @@ impl World {
         Self { client, host, time }
     }
 
-    /// A client with the application's own transport, at rest.
+    /// A client with the application's transport, at rest.
     pub(crate) fn manual() -> Self {
         Self::new(&json!({"manualTransport": true}))
     }
 
-    /// Connected to a server of v1, and all of `log` applied.
+    /// A client that is connected to a v1 server and has applied all of `log`.
     pub(crate) fn following(log: &Log) -> Self {
         let world = Self::manual();
         world.follow(log);
@@ -241,7 +241,7 @@ impl World {
         world
     }
 
-    /// Connects, answers as a server of v1, and replays all of `log`.
+    /// Connects, answers as a v1 server, and replays all of `log`.
     pub(crate) fn follow(&self, log: &Log) {
         self.client.retain(CAMPAIGN).expect("it is open");
         self.client.connect().expect("it is open");
@@ -252,7 +252,7 @@ impl World {
         assert_eq!(self.status(), "live");
     }
 
-    /// Answers the last recovery request with a replay of these numbers, which are to follow.
+    /// Answers the last recovery request with a replay of these numbers. The caller delivers the events.
     pub(crate) fn answer_recovery(&self, from: u64, to: u64) {
         let requests = self.host.sent("request_event_recovery");
         let request = requests.last().expect("a recovery was asked for");
@@ -299,21 +299,21 @@ impl Drop for World {
     }
 }
 
-/// The generated class, made as JavaScript makes it.
+/// Creates the generated class as JavaScript does.
 pub(crate) fn client(options: &Value, host: &Recorder) -> Result<JsClient, JsValue> {
     let host: Host = JsValue::from(host).unchecked_into();
     let client = Client::new(&options.to_string(), host)?;
     Ok(JsValue::from(client).unchecked_into())
 }
 
-/// A `pong` that tells of the log's head, which is also the socket's.
+/// A `pong` with `head` as the last number of both the log and the socket.
 pub(crate) fn pong(head: u64) -> String {
     let heads = json!([{"campaignId": CAMPAIGN, "epoch": EPOCH, "lastSequenceNumber": head,
         "logHead": head}]);
     wire::message("pong", &json!({"timestamp": 1, "heads": heads}))
 }
 
-/// A JavaScript value as its JSON says it is: `null` is there, `undefined` is not.
+/// A JavaScript value, converted through JSON: `null` stays, and `undefined` disappears.
 pub(crate) fn plain(value: &JsValue) -> Value {
     let json = js_sys::JSON::stringify(value).expect("the value is plain");
     parse(&String::from(json))
@@ -331,7 +331,7 @@ pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
 
-/// The code of an error of ours.
+/// The code of an error that the client has thrown.
 pub(crate) fn code<T: core::fmt::Debug>(result: Result<T, JsValue>) -> String {
     result.expect_err("it must throw").as_string().expect("a code is text")
 }

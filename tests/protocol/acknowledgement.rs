@@ -1,5 +1,5 @@
-//! The first documents on a socket: the acknowledgement of v1, another one, a late one, or others
-//! before it.
+//! The first documents on a socket: the acknowledgement of v1, of another protocol, a late one, and other
+//! documents before it.
 
 use campaign_sync::protocol::{Code, frame::Frame};
 use campaign_sync::sync::input::Ticket;
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::wire::{self, CAMPAIGN, Log, message};
 use crate::world::{World, id};
 
-/// A client whose socket is open and whose server has said nothing yet.
+/// A client with an open socket, before the first message of the server.
 fn unacknowledged(config: Config) -> World {
     let mut world = World::new(config);
     world.input(Input::Retain(id(CAMPAIGN)));
@@ -132,7 +132,7 @@ fn draining_before_the_acknowledgement_delays_the_retry() {
 }
 
 #[test]
-fn session_expired_before_the_acknowledgement_asks_for_a_token() {
+fn session_expiry_before_the_acknowledgement_requests_a_token() {
     let mut world = World::new(Config { has_token: true, ..Config::default() });
     world.input(Input::Connect);
     world.input(Input::Token(Ticket(1), Some("old".to_owned())));

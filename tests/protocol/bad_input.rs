@@ -1,5 +1,5 @@
-//! Bad input: each kind gets a coded, counted refusal; the store keeps its state; later good
-//! events still apply.
+//! Bad input: each kind gets a coded, counted refusal; the store keeps its state; later valid events still
+//! apply.
 
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::protocol::limits::FRAME_BYTES_MAX;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::wire::{CAMPAIGN, EPOCH, Log, message, rows};
 use crate::world::{World, wire_head};
 
-/// A world, and what its store must still say.
+/// A world, and the state that its store must keep.
 pub(crate) struct Steady {
     pub(crate) world: World,
     pub(crate) log: Log,
@@ -26,7 +26,7 @@ impl Steady {
         Self { world, log, view, rows }
     }
 
-    /// The frame is refused whole.
+    /// Checks that the whole frame is refused.
     fn refuses_frame(mut self, frame: Frame<'_>, code: Code) {
         let outcome = self.world.handle(Input::Received(self.world.socket(), frame));
         assert_eq!((outcome.refused, outcome.verdicts.len(), outcome.applied), (Some(code), 0, 0));
@@ -34,7 +34,7 @@ impl Steady {
         self.stands();
     }
 
-    /// The document is refused, and what surrounds it in its frame is not.
+    /// Checks that the document is refused and that the next document of its frame is not.
     fn refuses(mut self, document: &str, code: Code) {
         let frame = format!("{document}\n{}", message("pong", &json!({})));
         let outcome = self.world.frame(&frame);
@@ -43,7 +43,7 @@ impl Steady {
         self.stands();
     }
 
-    /// The event is the next, but cannot be applied.
+    /// Checks that an event which is the next one is rejected.
     fn rejects(mut self, kind: &str, data: &str, code: Code) {
         let mut event = self.log.next(kind, &Value::Null);
         event.data = data.to_owned();
@@ -59,7 +59,7 @@ impl Steady {
         assert_eq!(self.world.notice("rejected")["code"], code.as_str());
     }
 
-    /// The store is as it was, and goes on.
+    /// Checks that the store is unchanged and that it applies the next event.
     pub(crate) fn stands(mut self) {
         for part in ["campaign", "position", "domainsDigest", "counts", "lastTransition"] {
             assert_eq!(self.world.view()[part], self.view[part]);
@@ -81,7 +81,7 @@ fn text_that_is_not_json_is_refused() {
 }
 
 #[test]
-fn json_that_is_no_envelope_is_refused() {
+fn json_other_than_an_envelope_is_refused() {
     for document in ["null", "7", "[]", "\"pong\"", "{}", r#"{"type":7}"#, r#"{"type":null}"#] {
         Steady::new().refuses(document, Code::InvalidEnvelope);
     }
@@ -127,7 +127,7 @@ fn a_number_over_two_to_the_53_is_refused_and_never_rounded() {
 }
 
 #[test]
-fn a_number_over_two_to_the_53_that_nobody_uses_is_nothing() {
+fn unused_number_over_two_to_the_53_is_ignored() {
     let mut steady = Steady::new();
     let mut event = steady.log.next("campaign.deleted.tomorrow", &Value::Null);
     event.data = r#"{"n":18446744073709551615,"m":1e400}"#.to_owned();
@@ -145,7 +145,7 @@ fn null_data_is_refused() {
 }
 
 #[test]
-fn objects_in_the_place_of_nullable_values_are_refused_in_v1() {
+fn objects_in_place_of_nullable_values_are_refused() {
     let nullable = r#"{"domainId":"d-0","dnsStatus":{"String":"ok","Valid":true}}"#;
     let data = format!(r#"{{"campaignId":"{CAMPAIGN}","domains":[{nullable}]}}"#);
     Steady::new().rejects("domains.updated", &data, Code::InvalidContent);
@@ -173,7 +173,7 @@ fn lone_surrogates_are_refused() {
 }
 
 #[test]
-fn names_that_mean_something_to_javascript_mean_nothing_here() {
+fn javascript_prototype_names_are_ordinary_values() {
     let names = ["__proto__", "constructor", "prototype", "hasOwnProperty", "toString", "valueOf"];
     for name in names {
         let mut steady = Steady::new();
@@ -210,7 +210,7 @@ fn repeated_and_escaped_envelope_members_are_refused() {
 }
 
 #[test]
-fn an_event_of_a_campaign_that_nobody_subscribed_to_is_counted_and_ignored() {
+fn event_of_an_unsubscribed_campaign_is_counted_and_ignored() {
     let mut steady = Steady::new();
     let foreign = Log::with_rows(0).of_campaign("campaign-77").document(1);
     assert_eq!(steady.world.receive(&foreign), Verdict::Unsubscribed);
@@ -248,7 +248,7 @@ fn a_hundred_thousand_documents_in_one_frame_are_refused_whole() {
 }
 
 #[test]
-fn a_campaign_id_that_is_no_plain_word_is_refused() {
+fn invalid_campaign_id_is_refused() {
     let long = "x".repeat(65);
     for id in ["*", "a.>", "../x", "", "a/b", "a b", "ä", &long] {
         assert_eq!(CampaignId::new(id), Err(Code::InvalidCampaignId), "{id}");
@@ -262,7 +262,7 @@ fn a_campaign_id_that_is_no_plain_word_is_refused() {
 }
 
 #[test]
-fn an_epoch_or_event_id_that_is_no_token_is_refused() {
+fn invalid_epoch_or_event_id_is_refused() {
     let event = Log::with_rows(4).document(5);
     for bad in ["", "a b", "a/b", "é", "a\\\\b", &"x".repeat(129)] {
         for member in ["epoch", "eventId", "previousEventId"] {
@@ -285,7 +285,7 @@ fn a_short_hash_is_never_accepted() {
 }
 
 #[test]
-fn a_digest_is_sixteen_lower_case_digits_and_nothing_else() {
+fn digest_must_be_sixteen_lower_case_hex_digits() {
     assert_eq!(Digest::parse("00000000000000af"), Some(Digest(0xaf)));
     for text in
         ["", "af", "0000000000000af", "000000000000000af", "00000000000000AF", "+0000000000000af"]

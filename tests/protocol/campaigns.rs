@@ -1,4 +1,4 @@
-//! Campaigns as an application holds them: counted, lingering, awaited, refreshed, logged.
+//! Campaigns that an application retains: reference count, linger time, waits, refreshes and log records.
 
 use campaign_sync::protocol::{CampaignId, Code};
 use campaign_sync::sync::input::Ticket;
@@ -32,7 +32,7 @@ fn a_campaign_is_kept_five_seconds_after_the_last_release() {
 }
 
 #[test]
-fn a_campaign_held_again_while_it_lingers_goes_on_without_a_word() {
+fn campaign_retained_while_lingering_sends_no_request() {
     let (mut world, mut log) = followed();
     world.input(Input::Release(id(CAMPAIGN)));
     world.advance(3_000);
@@ -43,7 +43,7 @@ fn a_campaign_held_again_while_it_lingers_goes_on_without_a_word() {
 }
 
 #[test]
-fn an_event_of_a_campaign_that_is_let_go_of_is_ignored() {
+fn event_of_a_released_campaign_is_ignored() {
     let (mut world, mut log) = followed();
     world.input(Input::Release(id(CAMPAIGN)));
     world.advance(5_000);
@@ -51,7 +51,7 @@ fn an_event_of_a_campaign_that_is_let_go_of_is_ignored() {
 }
 
 #[test]
-fn a_release_of_what_nobody_holds_does_not_count() {
+fn release_of_an_unretained_campaign_is_ignored() {
     let (mut world, _) = followed();
     assert!(world.handle(Input::Release(id("campaign-9"))).ignored_late);
     world.input(Input::Release(id(CAMPAIGN)));
@@ -66,7 +66,7 @@ fn campaigns_are_followed_side_by_side() {
     let other = Log::with_rows(1).of_campaign("campaign-2");
     assert_eq!(world.request()["campaignId"], "campaign-2");
     assert_eq!((world.status_of("campaign-2"), &*world.status()), ("loading".into(), "live"));
-    // What is missing of one campaign is nothing to the other.
+    // A gap in one campaign does not affect the other.
     assert_eq!(world.receive(&other.document(2)), Verdict::Held);
     assert_eq!(world.receive(&log.generate(2).document()), Verdict::Applied);
     assert_eq!((world.position(), &*world.status()), (4, "live"));
@@ -75,14 +75,14 @@ fn campaigns_are_followed_side_by_side() {
 }
 
 #[test]
-fn a_position_that_is_reached_settles_at_once() {
+fn wait_for_a_reached_position_resolves_at_once() {
     let (mut world, _) = followed();
     world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 4), Ticket(71)));
     assert_eq!(world.settled, [(Ticket(71), None)]);
 }
 
 #[test]
-fn a_position_settles_when_its_event_has_been_applied() {
+fn wait_resolves_when_its_event_is_applied() {
     let (mut world, mut log) = followed();
     world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 6), Ticket(71)));
     world.receive(&log.generate(3).document());
@@ -92,7 +92,7 @@ fn a_position_settles_when_its_event_has_been_applied() {
 }
 
 #[test]
-fn a_position_settles_by_a_snapshot_that_includes_it() {
+fn wait_resolves_by_a_snapshot_that_includes_its_position() {
     let (mut world, _) = followed();
     world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 6), Ticket(71)));
     world.reconnect();
@@ -101,7 +101,7 @@ fn a_position_settles_by_a_snapshot_that_includes_it() {
 }
 
 #[test]
-fn a_position_in_a_log_that_was_left_is_behind_us() {
+fn wait_for_a_position_in_a_superseded_log_resolves() {
     let (mut world, _) = followed();
     world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 600), Ticket(71)));
     world.input(Input::WaitForPosition(id(CAMPAIGN), position("epoch-z", 1), Ticket(72)));
@@ -111,7 +111,7 @@ fn a_position_in_a_log_that_was_left_is_behind_us() {
 }
 
 #[test]
-fn a_promise_that_nobody_can_keep_fails_with_a_code() {
+fn wait_that_cannot_be_met_fails_with_a_code() {
     let (mut world, mut log) = followed();
     world.input(Input::WaitForPosition(id("campaign-9"), position(EPOCH, 1), Ticket(70)));
     world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 600), Ticket(71)));
@@ -125,7 +125,7 @@ fn a_promise_that_nobody_can_keep_fails_with_a_code() {
 }
 
 #[test]
-fn a_promise_of_a_campaign_that_is_let_go_of_fails() {
+fn wait_fails_when_its_campaign_is_released() {
     let (mut world, _) = followed();
     world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 600), Ticket(71)));
     world.input(Input::Release(id(CAMPAIGN)));
@@ -134,7 +134,7 @@ fn a_promise_of_a_campaign_that_is_let_go_of_fails() {
 }
 
 #[test]
-fn promises_are_bounded() {
+fn number_of_waits_is_bounded() {
     let (mut world, _) = followed();
     for ticket in 0..1_001 {
         world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 600), Ticket(ticket)));
@@ -143,7 +143,7 @@ fn promises_are_bounded() {
 }
 
 #[test]
-fn a_refresh_is_obeyed_once_a_second_for_each_campaign() {
+fn refresh_runs_at_most_once_a_second_per_campaign() {
     let (mut world, _) = followed();
     world.input(Input::Retain(id("campaign-2")));
     world.clear();
@@ -170,7 +170,7 @@ fn a_refresh_without_a_socket_fetches() {
 }
 
 #[test]
-fn a_changed_view_is_told_once_until_the_changes_are_taken() {
+fn changed_view_is_signalled_once_until_changes_are_taken() {
     let (mut world, mut log) = followed();
     world.machine.take_changes();
     let frame: Vec<String> = (3..30).map(|offset| log.generate(offset).document()).collect();
@@ -185,7 +185,7 @@ fn a_changed_view_is_told_once_until_the_changes_are_taken() {
 }
 
 #[test]
-fn access_that_ends_is_told() {
+fn ended_subscription_sets_the_status() {
     for (reason, status) in [("forbidden", "failed(forbidden)"), ("archived", "ended")] {
         let (mut world, mut log) = followed();
         let data = json!({"campaignId": CAMPAIGN, "reason": reason});
@@ -196,7 +196,7 @@ fn access_that_ends_is_told() {
 }
 
 #[test]
-fn the_sequence_is_logged_at_each_checkpoint_and_each_thousand_events() {
+fn sequence_is_logged_at_checkpoints_and_every_1000_events() {
     let mut log = Log::with_rows(998);
     let mut world = World::connected(Config { log: true, ..Config::default() });
     let data = transition("domain_generation", "dns_validation", "not_started", &rows(998));
@@ -207,15 +207,15 @@ fn the_sequence_is_logged_at_each_checkpoint_and_each_thousand_events() {
     world.replay(&log, 1, log.head());
     let sequence = world.logs.iter().filter(|record| record.event == "sequence");
     let numbers: Vec<_> = sequence.map(|record| record.sequence_number).collect();
-    // The checkpoint is number 1,000, and so is told once.
+    // The checkpoint is number 1,000, so that number is logged once.
     assert_eq!(numbers, [Some(1_000), Some(2_000)]);
     let mut world =
         World::connected(Config { log: true, log_every_events: 700, ..Config::default() });
     world.replay(&log, 1, 1_100);
     let sequence = world.logs.iter().filter(|record| record.event == "sequence");
-    let told: Vec<_> = sequence.map(|it| (it.sequence_number, it.event_id.as_deref())).collect();
+    let seen: Vec<_> = sequence.map(|it| (it.sequence_number, it.event_id.as_deref())).collect();
     assert_eq!(
-        told,
+        seen,
         [(Some(700), Some("epoch-a-event-700")), (Some(1_000), Some("epoch-a-event-1000"))]
     );
 }
@@ -231,19 +231,19 @@ fn every_integrity_event_is_logged_with_its_context() {
     world.receive(&event.damaged());
     world.receive(&log.document(6));
     world.receive(&other.document());
-    let told: Vec<_> = world
+    let seen: Vec<_> = world
         .logs
         .iter()
         .filter(|record| record.campaign_id == Some(id(CAMPAIGN)))
         .map(|record| (record.level, record.event, record.sequence_number))
         .collect();
-    assert!(told.contains(&(Level::Warn, "corrupt", Some(5))), "{told:?}");
-    assert!(told.contains(&(Level::Info, "recovery_requested", Some(4))), "{told:?}");
-    assert!(told.contains(&(Level::Error, "divergence", Some(2))), "{told:?}");
+    assert!(seen.contains(&(Level::Warn, "corrupt", Some(5))), "{seen:?}");
+    assert!(seen.contains(&(Level::Info, "recovery_requested", Some(4))), "{seen:?}");
+    assert!(seen.contains(&(Level::Error, "divergence", Some(2))), "{seen:?}");
 }
 
 #[test]
-fn nothing_is_logged_unless_somebody_wants_it() {
+fn nothing_is_logged_by_default() {
     let (mut world, log) = followed();
     world.receive(&log.event(2).damaged());
     world.close(1006);

@@ -38,7 +38,7 @@ fn an_acknowledgement_of_v1_opens_the_connection() {
 }
 
 #[test]
-fn a_token_is_asked_for_before_every_attempt_and_sent_first() {
+fn token_is_requested_before_every_attempt_and_sent_first() {
     let mut world = World::new(with_token());
     world.input(Input::Connect);
     for attempt in 0..3 {
@@ -53,7 +53,7 @@ fn a_token_is_asked_for_before_every_attempt_and_sent_first() {
 }
 
 #[test]
-fn a_provider_that_fails_or_never_answers_is_asked_again_later() {
+fn failing_or_silent_token_provider_is_called_again_later() {
     let mut world = World::new(with_token());
     world.input(Input::Connect);
     world.input(Input::Token(world.tokens[0], None));
@@ -66,7 +66,7 @@ fn a_provider_that_fails_or_never_answers_is_asked_again_later() {
 }
 
 #[test]
-fn a_token_too_long_for_any_server_is_given_up() {
+fn too_long_token_fails_the_connection() {
     let mut world = World::new(with_token());
     world.input(Input::Connect);
     world.input(Input::Token(world.tokens[0], Some("x".repeat(600))));
@@ -112,7 +112,7 @@ fn a_refused_session_is_tried_with_three_fresh_tokens() {
 }
 
 #[test]
-fn an_expired_session_comes_back_with_a_fresh_token() {
+fn expired_session_reconnects_with_a_fresh_token() {
     let mut world = World::new(with_token());
     world.input(Input::Connect);
     world.input(Input::Token(world.tokens[0], Some("t".to_owned())));
@@ -145,7 +145,7 @@ fn the_delay_is_full_jitter_below_a_doubling_cap() {
 }
 
 #[test]
-fn a_connection_that_lasted_starts_the_backoff_over() {
+fn connection_open_for_five_seconds_resets_the_backoff() {
     let mut caps = [0, 0];
     for seed in 0..200 {
         for (index, lasts) in [4_900, 5_000].into_iter().enumerate() {
@@ -165,7 +165,7 @@ fn a_connection_that_lasted_starts_the_backoff_over() {
 }
 
 #[test]
-fn a_draining_server_says_when_to_come_back_and_not_all_come_at_once() {
+fn draining_server_delays_the_retry_with_jitter() {
     let delays: Vec<u64> = (0..50)
         .map(|seed| {
             let mut world = World::seeded(Config::default(), seed);
@@ -180,7 +180,7 @@ fn a_draining_server_says_when_to_come_back_and_not_all_come_at_once() {
 }
 
 #[test]
-fn a_draining_server_is_given_five_minutes_at_most() {
+fn draining_delay_is_capped_at_five_minutes_plus_jitter() {
     for seed in 0..50 {
         let mut world = World::seeded(Config::default(), seed);
         world.connect();
@@ -200,7 +200,7 @@ fn every_close_code_but_the_final_ones_is_retried() {
 }
 
 #[test]
-fn an_attempt_that_never_opens_is_given_up_after_ten_seconds() {
+fn attempt_that_never_opens_is_dropped_after_ten_seconds() {
     let mut world = World::new(Config::default());
     world.input(Input::Connect);
     world.advance(9_999);
@@ -229,7 +229,7 @@ fn callbacks_of_an_old_socket_are_ignored() {
 }
 
 #[test]
-fn what_follows_in_a_frame_that_closed_its_socket_does_not_count() {
+fn rest_of_a_frame_that_closed_its_socket_is_ignored() {
     let mut log = Log::with_rows(2);
     let config = with_token();
     let mut world = World::new(config);
@@ -263,7 +263,7 @@ fn a_closed_machine_does_nothing_more() {
 }
 
 #[test]
-fn every_step_of_the_connection_is_told() {
+fn every_connection_change_is_notified() {
     let mut world = World::new(Config::default());
     world.connect();
     world.close(1006);

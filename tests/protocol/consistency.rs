@@ -1,4 +1,4 @@
-//! Count rule: counts and digests are compared at exactly their number, and differences repaired.
+//! Count rule: the client compares counts and digests at exactly their number, and repairs differences.
 
 use campaign_sync::protocol::Code;
 use campaign_sync::store::consistency::large_discrepancy;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::wire::{CAMPAIGN, EPOCH, Log, Row, Snapshot, buckets, digest, message, rows};
 use crate::world::{World, wire_head};
 
-/// A head that claims `rows` at `number`.
+/// A head at `number` with the count and the digest of `rows`.
 fn claim(number: u64, rows: &[Row]) -> Value {
     let mut head = wire_head(EPOCH, number, number);
     head["domainsCount"] = rows.len().into();
@@ -24,13 +24,13 @@ fn send_digest(world: &mut World, number: u64, rows: &[Row]) -> Verdict {
     world.receive(&message("campaign.digest", &data))
 }
 
-/// The server's answer to the bucket request: the rows of `rows` in the buckets asked for.
+/// The server's answer to the bucket request: the rows of `rows` in the requested buckets.
 fn send_buckets(world: &mut World, number: u64, rows: &[Row]) -> Vec<Verdict> {
     let request =
         &world.last_sent("request_campaign_snapshot").expect("buckets were asked for")["payload"];
-    let wanted: Vec<u64> = serde_json::from_value(request["buckets"].clone()).expect("numbers");
+    let needed: Vec<u64> = serde_json::from_value(request["buckets"].clone()).expect("numbers");
     let id = crate::world::text(&request["requestId"]);
-    let inside = |row: &&Row| wanted.contains(&(row.bucket() as u64));
+    let inside = |row: &&Row| needed.contains(&(row.bucket() as u64));
     let mut snapshot =
         Snapshot::new(EPOCH, number, &id, rows.iter().filter(inside).cloned().collect());
     snapshot.whole = Some(rows.to_vec());
@@ -48,10 +48,10 @@ fn equal_counts_and_digests_pass() {
 }
 
 #[test]
-fn a_claim_about_another_number_is_skipped() {
+fn head_at_another_number_is_not_compared() {
     let mut log = Log::with_rows(20);
     let mut world = World::following(&log);
-    // Behind what we have applied since; no ping of ours is answered, so it is no contradiction.
+    // The head is behind the applied events. The pong answers no ping, so the head is not a contradiction.
     let pong = json!({"heads": claim(log.head() - 1, &rows(5))});
     world.receive(&message("pong", &pong));
     log.generate(20);
@@ -62,7 +62,7 @@ fn a_claim_about_another_number_is_skipped() {
 }
 
 #[test]
-fn a_difference_is_repaired_by_the_buckets_that_differ_and_no_others() {
+fn repair_loads_only_the_differing_buckets() {
     let log = Log::with_rows(40);
     let mut world = World::following(&log);
     let mut theirs = rows(40);
@@ -76,15 +76,15 @@ fn a_difference_is_repaired_by_the_buckets_that_differ_and_no_others() {
     assert_eq!(world.view()["domainsDigest"], digest(&theirs));
     assert_eq!((world.rows()[7]["dnsStatus"].clone(), &*world.status()), ("ok".into(), "live"));
     assert_eq!((world.metrics().repairs, world.metrics().snapshots), (1, 0));
-    let heard = world.heard();
-    assert_eq!(heard[..2], ["consistency", "statuschange"]);
-    let tail = &heard[heard.len() - 4..];
+    let kinds = world.kinds();
+    assert_eq!(kinds[..2], ["consistency", "statuschange"]);
+    let tail = &kinds[kinds.len() - 4..];
     assert_eq!(tail, ["cacheinvalidated", "consistency", "repaired", "statuschange"]);
     assert_eq!(world.notice("consistency")["ok"], true);
 }
 
 #[test]
-fn a_missing_row_comes_back_and_a_surplus_one_goes() {
+fn repair_restores_missing_rows_and_removes_surplus_ones() {
     let log = Log::with_rows(30);
     let mut world = World::following(&log);
     let theirs: Vec<Row> = (1..31).map(Row::generated).collect();
@@ -136,7 +136,7 @@ fn a_large_discrepancy_shows_the_error_and_keeps_the_data() {
     }
 }
 
-/// Rows differ, and the buckets that come do not add up to what the server claims of the whole.
+/// Rows differ, and the buckets that arrive do not add up to the server's digest of the whole table.
 fn repair_that_does_not_help(world: &mut World, log: &Log, theirs: &[Row]) {
     world.pong_with(claim(log.head(), theirs));
     send_digest(world, log.head(), theirs);
@@ -155,7 +155,7 @@ fn repair_that_does_not_help(world: &mut World, log: &Log, theirs: &[Row]) {
 }
 
 #[test]
-fn a_repair_that_does_not_help_is_followed_by_a_whole_snapshot() {
+fn failed_repair_is_followed_by_a_whole_snapshot() {
     let log = Log::with_rows(20);
     let mut world = World::following(&log);
     let theirs = rows(21);
@@ -166,12 +166,12 @@ fn a_repair_that_does_not_help_is_followed_by_a_whole_snapshot() {
 }
 
 #[test]
-fn a_repair_that_does_not_help_is_not_repeated_at_the_same_position() {
+fn failed_repair_is_not_repeated_at_the_same_position() {
     let mut log = Log::with_rows(20);
     let mut world = World::following(&log);
     let theirs = rows(21);
     repair_that_does_not_help(&mut world, &log, &theirs);
-    // The server's own snapshot contradicts what it claims.
+    // The server's snapshot contradicts its digest.
     world.answer_snapshot(EPOCH, log.head(), rows(20));
     let requests = world.requests();
     for _ in 0..3 {
@@ -181,7 +181,7 @@ fn a_repair_that_does_not_help_is_not_repeated_at_the_same_position() {
     }
     assert_eq!(world.count_sent("request_campaign_digest"), 1, "no loop");
     assert_eq!(world.requests(), requests);
-    // At another position it is tried again.
+    // At another position the client tries the repair again.
     let next = log.push("system.notification", &json!({"level": "info", "message": "x"}));
     assert_eq!(world.receive(&next.document()), Verdict::Applied);
     world.pong_with(claim(log.head(), &theirs));
@@ -205,7 +205,7 @@ fn a_digest_of_another_number_is_not_compared() {
 }
 
 #[test]
-fn buckets_of_another_number_are_not_taken_in() {
+fn buckets_of_another_number_are_not_applied() {
     let mut log = Log::with_rows(20);
     let mut world = World::following(&log);
     world.pong_with(claim(log.head(), &rows(22)));
@@ -218,7 +218,7 @@ fn buckets_of_another_number_are_not_taken_in() {
 }
 
 #[test]
-fn an_unanswered_digest_request_is_given_up_and_found_again() {
+fn unanswered_digest_request_expires_and_is_repeated() {
     let log = Log::with_rows(20);
     let mut world = World::following(&log);
     for round in 1..4 {
@@ -232,7 +232,7 @@ fn an_unanswered_digest_request_is_given_up_and_found_again() {
 }
 
 #[test]
-fn a_refused_digest_request_is_made_again_at_the_next_difference() {
+fn refused_digest_request_is_repeated_at_the_next_mismatch() {
     let log = Log::with_rows(20);
     let mut world = World::following(&log);
     let refuse = |world: &mut World, request_id: &Value| {
@@ -250,7 +250,7 @@ fn a_refused_digest_request_is_made_again_at_the_next_difference() {
 }
 
 #[test]
-fn a_checkpoint_that_differs_is_repaired_too() {
+fn differing_checkpoint_starts_a_repair() {
     let mut log = Log::with_rows(20);
     let mut world = World::following(&log);
     let data = crate::wire::transition("domain_generation", "dns_validation", "ready", &rows(22));
@@ -261,7 +261,7 @@ fn a_checkpoint_that_differs_is_repaired_too() {
 }
 
 #[test]
-fn more_than_a_hundred_rows_never_vanish_in_a_repair() {
+fn repair_keeps_more_than_100_missing_rows_as_unconfirmed() {
     for (missing, keep_unconfirmed) in [(100, 0), (101, 101)] {
         let log = Log::with_rows(130);
         let mut world = World::following(&log);
@@ -272,7 +272,7 @@ fn more_than_a_hundred_rows_never_vanish_in_a_repair() {
         let view = world.view();
         assert_eq!(view["domainsCount"], 130 - missing);
         assert_eq!(view["unconfirmedCount"], keep_unconfirmed);
-        assert_eq!(world.heard().contains(&"unconfirmed"), keep_unconfirmed > 0);
+        assert_eq!(world.kinds().contains(&"unconfirmed"), keep_unconfirmed > 0);
         if keep_unconfirmed > 0 {
             assert_eq!(world.notice("unconfirmed")["rows"], keep_unconfirmed);
         }
@@ -281,7 +281,7 @@ fn more_than_a_hundred_rows_never_vanish_in_a_repair() {
 }
 
 #[test]
-fn a_repair_is_logged_with_the_rows_that_it_brought() {
+fn repair_is_logged_with_its_number_of_rows() {
     let log = Log::with_rows(40);
     let mut world = World::following_with(&log, Config { log: true, ..Config::default() });
     let mut theirs = rows(40);
@@ -295,7 +295,7 @@ fn a_repair_is_logged_with_the_rows_that_it_brought() {
 }
 
 #[test]
-fn large_is_more_than_a_hundred_rows_or_than_one_in_a_hundred() {
+fn large_discrepancy_exceeds_100_rows_and_one_percent() {
     for (rows, large) in [(0, 100), (9_999, 100), (10_000, 100), (20_000, 200), (30_099, 300)] {
         assert_eq!(large_discrepancy(rows), large, "of {rows}");
     }

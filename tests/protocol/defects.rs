@@ -1,4 +1,4 @@
-//! docs/DEFECTS.md names a test for each defect of the design before this one: they must exist.
+//! docs/DEFECTS.md names tests for the defects of the previous design. Each named test must exist.
 
 use std::fs;
 use std::path::Path;
@@ -18,13 +18,13 @@ fn is_file(span: &str) -> bool {
     span.contains('/') && [".rs", ".js", ".mjs"].iter().any(|end| span.ends_with(end))
 }
 
-/// Whether the file declares the test, in Rust, in JavaScript, or as one of the breaks of a server.
+/// Whether the file declares the test: in Rust, in JavaScript, or as a broken server of the conformance kit.
 fn declares(source: &str, name: &str) -> bool {
     let forms = [format!("fn {name}("), format!("test(\"{name}\""), format!("title: \"{name}\"")];
     forms.iter().any(|form| source.contains(form))
 }
 
-/// A letter for the part, and a number in it.
+/// Whether the row begins with an id: a letter for the part, a dash, and a number within the part.
 fn is_id(row: &str) -> bool {
     row.as_bytes().get(2).is_some_and(u8::is_ascii_uppercase)
         && row.as_bytes().get(3) == Some(&b'-')

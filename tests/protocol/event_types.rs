@@ -24,7 +24,7 @@ fn of_campaign(mut members: Value) -> Value {
     members
 }
 
-/// Each type with effect on the state: its data, and what it must show where.
+/// Each type that changes the state: its data, the place of the change, and the value that must be there.
 fn effects() -> Vec<(&'static str, Value, &'static str, Value)> {
     let update = |action: &str| json!({"action": action, "campaign": record("setup", "paused", 2)});
     let progress = json!({"currentPhase": "domain_generation", "phaseStatus": "in_progress",
@@ -100,7 +100,7 @@ fn advisory_event_takes_its_number_and_changes_nothing() {
     }
 }
 
-/// Names that servers without v1 use for what they send.
+/// Type names that servers without v1 use.
 const OLDER_NAMES: [&str; 12] = [
     "campaign_progress",
     "campaign_status",
@@ -130,7 +130,7 @@ fn older_type_name_takes_its_number_and_changes_nothing() {
     assert_eq!((world.rows(), world.view()["campaign"].clone()), before);
     assert_eq!((world.position(), &*world.status()), (log.head(), "live"));
     assert_eq!(world.metrics().unknown_types, OLDER_NAMES.len() as u64);
-    assert!(!world.heard().contains(&"phasetransition"));
+    assert!(!world.kinds().contains(&"phasetransition"));
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn event_without_campaign_in_data_applies_by_its_sequence() {
 }
 
 #[test]
-fn row_of_another_held_campaign_appears_only_there() {
+fn row_of_another_retained_campaign_appears_only_there() {
     let (mut world, _) = followed();
     world.input(Input::Retain(id("campaign-2")));
     let other = Log::with_rows(5).of_campaign("campaign-2");

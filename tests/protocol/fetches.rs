@@ -1,5 +1,5 @@
-//! Fetches of the application: when the client asks for one, and what a late, old, failed or
-//! repeated answer may change.
+//! Fetches of the application: when the client requests one, and the changes that a late, old, failed or
+//! repeated answer may make.
 
 use campaign_sync::protocol::Code;
 use campaign_sync::sync::input::Ticket;
@@ -19,7 +19,7 @@ fn fetching() -> Config {
     Config { has_fetch_snapshot: true, ..Config::default() }
 }
 
-/// The answer of REST in that state.
+/// The answer of the REST API for that state.
 fn fetched(epoch: &str, at: u64, rows: &[Row]) -> Value {
     let mut document = Snapshot::new(epoch, at, "", rows.to_vec()).parts_as_json().remove(0);
     for member in ["requestId", "part", "parts"] {
@@ -28,7 +28,7 @@ fn fetched(epoch: &str, at: u64, rows: &[Row]) -> Value {
     document
 }
 
-/// One second without a socket: sockets that open are closed again.
+/// Passes one second without a connection: closes a socket that has opened.
 fn second_without_socket(world: &mut World) {
     if world.machine.connection().state().socket().is_some() {
         world.close(1006);
@@ -48,7 +48,7 @@ fn next_round(world: &mut World) {
     panic!("no fetch within two minutes");
 }
 
-/// A socket comes back and settles v1.
+/// Opens the next socket and acknowledges v1.
 fn back_on_a_socket(world: &mut World) {
     let opened = world.opened.len();
     world.advance_until(|world| world.opened.len() > opened);
@@ -181,15 +181,15 @@ fn phase_learned_by_a_fetch_is_announced_once() {
     let mut moved = fetched(EPOCH, 9, &rows(2));
     moved["campaign"] = record("dns_validation", "in_progress", 2);
     assert_eq!(answer(&mut world, &moved), None);
-    let heard = world.heard();
-    let at = |kind: &str| heard.iter().position(|it| *it == kind).expect(kind);
-    assert!(at("cacheinvalidated") < at("phasetransition"), "{heard:?}");
+    let kinds = world.kinds();
+    let at = |kind: &str| kinds.iter().position(|it| *it == kind).expect(kind);
+    assert!(at("cacheinvalidated") < at("phasetransition"), "{kinds:?}");
     let announced = world.notice("phasetransition");
     let words = ["previousPhase", "newPhase", "transitionType"].map(|it| announced[it].clone());
     assert_eq!(words, ["domain_generation", "dns_validation", "snapshot"]);
     next_round(&mut world);
     assert_eq!(answer(&mut world, &moved), None);
-    let announced = world.heard().iter().filter(|kind| **kind == "phasetransition").count();
+    let announced = world.kinds().iter().filter(|kind| **kind == "phasetransition").count();
     assert_eq!(announced, 1);
 }
 
@@ -217,7 +217,7 @@ fn held(world: &World) -> usize {
 }
 
 #[test]
-fn held_event_older_than_a_fetch_asks_for_nothing() {
+fn held_event_older_than_a_fetch_requests_nothing() {
     let (mut world, log) = with_a_gap();
     world.close(1006);
     next_round(&mut world);
@@ -232,7 +232,7 @@ fn held_event_older_than_a_fetch_asks_for_nothing() {
 }
 
 #[test]
-fn held_event_older_than_a_snapshot_asks_for_nothing() {
+fn held_event_older_than_a_snapshot_requests_nothing() {
     let (mut world, log) = with_a_gap();
     world.answer_snapshot(EPOCH, log.head(), rows(8));
     assert_eq!((world.requests(), held(&world)), (1, 0));

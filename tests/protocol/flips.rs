@@ -1,4 +1,4 @@
-//! Any flipped byte at all of a v1 event is caught, or leaves the decoded event equal.
+//! Every flipped byte of a v1 event is caught, or leaves the decoded event equal.
 
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::sync::rng::Rng;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::wire::{CAMPAIGN, Event, Log, rows, transition};
 use crate::world::World;
 
-/// One of each kind of event, as the next of a log.
+/// Events of different types, each the next one of its log.
 fn events() -> Vec<(Log, Event)> {
     let log = Log::with_rows(3);
     let update = json!({"campaignId": CAMPAIGN, "domains": [{"domainId": "d-1", "dnsStatus": "ok",
@@ -26,19 +26,19 @@ fn events() -> Vec<(Log, Event)> {
     kinds.into_iter().map(|(kind, data)| (log.clone(), log.next(kind, &data))).collect()
 }
 
-/// What the store says, in full.
+/// The view and all rows.
 fn state(world: &mut World) -> (Value, Vec<Value>) {
     (world.view(), world.rows())
 }
 
-/// Hands the bytes to a machine whose next event this is.
+/// Delivers the bytes to a machine that follows `log`.
 fn deliver(log: &Log, bytes: &[u8]) -> (World, Vec<Verdict>) {
     let mut world = World::following(log);
     let outcome = world.handle(Input::Received(world.socket(), Frame::Binary(bytes)));
     (world, outcome.verdicts)
 }
 
-/// The state before the event, and after it when it arrives whole.
+/// The state before the event, and the state after the intact event.
 struct States {
     before: (Value, Vec<Value>),
     after: (Value, Vec<Value>),
@@ -82,10 +82,10 @@ fn any_flipped_bit_of_any_event_is_caught_or_leaves_it_equal() {
 }
 
 #[test]
-fn any_flipped_byte_of_what_is_hashed_is_caught() {
+fn any_flipped_byte_of_hashed_text_is_caught() {
     let (log, event) = events().remove(0);
     let document = event.document();
-    // From the type to the end of the data, and the hash itself.
+    // The hash covers the text from the type to the end of the data. The hash itself is flipped as well.
     let hash = event.hash();
     let covered = (1..document.find(",\"sequence\"").expect("sequenced"))
         .chain(document.find(&hash).map(|at| at..at + hash.len()).expect("hashed"));

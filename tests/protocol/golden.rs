@@ -1,5 +1,5 @@
-//! The golden vectors beside the contract, for authors of other servers: made by another
-//! implementation, read by this one.
+//! The golden vectors of the contract, for authors of other servers. Another implementation made them; this
+//! one reads them.
 
 use campaign_sync::protocol::digest::{EMPTY_BUCKETS, RowHasher, bucket_of, id_hash};
 use campaign_sync::protocol::domain::RowPatch;
@@ -25,7 +25,7 @@ fn text<'a>(vector: &'a Value, member: &str) -> &'a str {
 }
 
 #[test]
-fn events_of_v1_have_their_hashes() {
+fn v1_events_match_their_golden_hashes() {
     for vector in vectors(EVENTS, "events") {
         let envelope = Envelope::parse(text(&vector, "document")).expect("in order");
         let sequence = envelope.sequence.expect("an event");
@@ -37,7 +37,7 @@ fn events_of_v1_have_their_hashes() {
 }
 
 #[test]
-fn the_hashed_text_of_an_event_is_as_the_contract_says() {
+fn hashed_text_of_an_event_follows_the_contract() {
     for vector in vectors(EVENTS, "events") {
         let envelope = Envelope::parse(text(&vector, "document")).expect("in order");
         let at = envelope.sequence.expect("an event").hashed().join(",");
@@ -50,7 +50,7 @@ fn the_hashed_text_of_an_event_is_as_the_contract_says() {
 }
 
 #[test]
-fn rows_have_their_hashes() {
+fn rows_match_their_golden_hashes() {
     for vector in vectors(ROWS, "rows") {
         let row = vector["row"].to_string();
         let row = RowPatch::read(&mut Reader::new(&row)).expect("in order");
@@ -60,7 +60,7 @@ fn rows_have_their_hashes() {
 }
 
 #[test]
-fn ids_have_their_buckets() {
+fn ids_match_their_golden_buckets() {
     for vector in vectors(ROWS, "ids") {
         let hash = id_hash(text(&vector, "domainId"));
         assert_eq!(Digest(hash).to_string(), text(&vector, "idHash"));
@@ -69,7 +69,7 @@ fn ids_have_their_buckets() {
 }
 
 #[test]
-fn tables_have_their_digests_and_buckets() {
+fn tables_match_their_golden_digests_and_buckets() {
     for vector in vectors(TABLES, "tables") {
         let mut table = DomainTable::default();
         for row in vector["rows"].as_array().expect("rows") {

@@ -1,6 +1,6 @@
-//! What the module does by itself because the standard library's way is too large to download.
+//! Helpers that replace code of the standard library, because that code is too large to download.
 
-use campaign_sync::protocol::order::sort;
+use campaign_sync::protocol::merge_sort::sort;
 use campaign_sync::protocol::time::parse_rfc3339_ms;
 use campaign_sync::protocol::write::{push_decimal, push_hex};
 use campaign_sync::sync::rng::Rng;
@@ -39,7 +39,7 @@ fn a_timestamp_is_read_in_utc() {
 }
 
 #[test]
-fn anything_else_is_no_timestamp() {
+fn invalid_timestamp_is_refused() {
     for text in [
         "",
         "1970-01-01",
@@ -59,7 +59,7 @@ fn anything_else_is_no_timestamp() {
 }
 
 #[test]
-fn numbers_are_written_as_the_standard_library_writes_them() {
+fn numbers_are_written_as_by_the_standard_library() {
     for number in [0, 7, 10, 4_096, 99_999, 1 << 53, u64::MAX] {
         let (mut decimal, mut hex) = (String::new(), String::new());
         push_decimal(&mut decimal, number);
@@ -69,7 +69,7 @@ fn numbers_are_written_as_the_standard_library_writes_them() {
 }
 
 #[test]
-fn the_generator_is_the_published_one() {
+fn generator_matches_the_published_sequence() {
     let mut rng = Rng::new(1_234_567);
     let drawn = [(); 5].map(|()| rng.next());
     assert_eq!(

@@ -182,14 +182,14 @@ fn same(ours: &Value, theirs: &Value) -> bool {
 }
 
 #[test]
-fn what_the_standard_accepts_is_accepted() {
+fn json_valid_by_rfc_8259_is_accepted() {
     for text in ACCEPTED {
         assert_eq!(skip(text), Ok(()), "{text:?}");
     }
 }
 
 #[test]
-fn what_the_standard_rejects_is_rejected() {
+fn json_invalid_by_rfc_8259_is_rejected() {
     for text in REJECTED {
         assert_eq!(skip(text), Err(Code::InvalidJson), "{text:?}");
         assert!(serde_json::from_str::<Value>(text).is_err(), "{text:?}");
@@ -199,7 +199,7 @@ fn what_the_standard_rejects_is_rejected() {
 }
 
 #[test]
-fn half_a_surrogate_pair_has_its_own_code() {
+fn lone_surrogate_has_a_dedicated_code() {
     for text in LONE {
         assert_eq!(skip(text), Err(Code::LoneSurrogate), "{text:?}");
     }
@@ -214,7 +214,7 @@ fn nesting_is_bounded() {
         assert_eq!(skip(&nested(10_000)), Err(Code::TooDeep));
         assert_eq!(skip(&open.repeat(100_000)), Err(Code::TooDeep));
     }
-    // Depth, not length: siblings are free.
+    // The limit is on the depth and not on the number of siblings.
     assert_eq!(skip(&format!("[{}[]]", "[],".repeat(10_000))), Ok(()));
 }
 
@@ -236,7 +236,7 @@ fn integers_are_exact_or_refused() {
 }
 
 #[test]
-fn raw_text_is_what_stood_there() {
+fn raw_text_is_returned_unchanged() {
     let text = " { \"a\" : [ 1 , \"\\u0041\" ] } ";
     let mut reader = Reader::new(text);
     assert_eq!(reader.raw(), Ok("{ \"a\" : [ 1 , \"\\u0041\" ] }"));
@@ -244,7 +244,7 @@ fn raw_text_is_what_stood_there() {
 }
 
 #[test]
-fn generated_documents_are_read_as_another_implementation_reads_them() {
+fn generated_documents_are_read_as_by_serde_json() {
     let mut rng = Rng::new(8259);
     for _ in 0..4_000 {
         let mut text = String::new();
@@ -259,7 +259,7 @@ fn generated_documents_are_read_as_another_implementation_reads_them() {
 }
 
 #[test]
-fn damaged_documents_are_rejected_where_another_implementation_rejects_them() {
+fn damaged_documents_are_rejected_as_by_serde_json() {
     let mut rng = Rng::new(4627);
     let (mut rejected, mut accepted) = (0, 0);
     for _ in 0..4_000 {
@@ -280,7 +280,7 @@ fn damaged_documents_are_rejected_where_another_implementation_rejects_them() {
         let Ok(text) = String::from_utf8(bytes) else { continue };
         let theirs = serde_json::from_str::<Value>(&text);
         if theirs.as_ref().is_err_and(|error| error.to_string().contains("out of range")) {
-            // Of range, and not of syntax.
+            // The number is out of range, but its syntax is valid.
             continue;
         }
         assert_eq!(skip(&text).is_ok(), theirs.is_ok(), "{text:?} {theirs:?}");
@@ -290,7 +290,7 @@ fn damaged_documents_are_rejected_where_another_implementation_rejects_them() {
     assert!(rejected > 1_000 && accepted > 300, "{rejected} rejected, {accepted} accepted");
 }
 
-/// Writes one value with every freedom that the grammar gives.
+/// Writes one random value with all variations that the grammar allows.
 fn generate(rng: &mut Rng, depth: u32, out: &mut String) {
     space(rng, out);
     match rng.up_to(if depth == 0 { 5 } else { 9 }) {
@@ -374,7 +374,7 @@ fn space(rng: &mut Rng, out: &mut String) {
 }
 
 #[test]
-fn floats_are_the_nearest_that_the_standard_library_finds() {
+fn floats_are_read_as_by_the_standard_library() {
     let mut rng = Rng::new(5);
     let check = |text: &str| {
         let expected: f64 = text.parse().expect("a number");

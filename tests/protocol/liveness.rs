@@ -1,4 +1,4 @@
-//! Liveness: heartbeats, dead links, wakes, and a status that grows old by the clock alone.
+//! Liveness: heartbeats, dead links, wakes, and a status that goes stale by the clock alone.
 
 use campaign_sync::sync::input::Wake;
 use campaign_sync::sync::{Config, Input};
@@ -81,9 +81,9 @@ fn an_answer_after_a_wake_keeps_the_link() {
 }
 
 #[test]
-fn a_wall_that_ran_ahead_is_a_wake() {
+fn wall_clock_jump_ahead_counts_as_a_wake() {
     let mut world = live();
-    // The laptop slept an hour; the monotonic clock stood still.
+    // The laptop slept for an hour; the monotonic clock stood still.
     world.now.wall_ms += 3_600_000;
     assert_eq!(world.status(), "stale(unproven)", "old by the wall, before anything happens");
     world.input(Input::Woke(Wake::Timer));
@@ -93,7 +93,7 @@ fn a_wall_that_ran_ahead_is_a_wake() {
 }
 
 #[test]
-fn a_timer_that_fires_late_is_a_wake_and_not_a_dead_link() {
+fn late_timer_counts_as_a_wake_and_not_as_a_dead_link() {
     let mut world = live();
     world.machine.poll_timeout();
     world.pass(60_000);
@@ -104,7 +104,7 @@ fn a_timer_that_fires_late_is_a_wake_and_not_a_dead_link() {
 }
 
 #[test]
-fn a_jump_of_the_wall_is_no_wake_up_to_two_seconds() {
+fn wall_clock_jump_of_two_seconds_is_not_a_wake() {
     let mut world = live();
     world.now.wall_ms += 2_000;
     world.input(Input::Woke(Wake::Timer));
@@ -122,7 +122,7 @@ fn a_timer_is_late_beyond_two_seconds() {
         world.pass(due.since(world.now.at) + late);
         world.input(Input::Woke(Wake::Timer));
         assert_eq!(world.count_sent("ping"), 1);
-        // After a wake the link has two seconds to answer, else ten since it was heard.
+        // After a wake the link must answer within two seconds, otherwise within ten since the last message.
         world.pass(2_000);
         world.input(Input::Woke(Wake::Timer));
         assert_eq!(world.closed.len(), closed, "{late} ms late");
@@ -147,23 +147,23 @@ fn the_last_eight_pings_may_still_be_answered() {
 }
 
 #[test]
-fn a_status_that_grows_old_is_told_at_that_moment() {
+fn status_change_is_notified_at_the_moment_it_goes_stale() {
     let mut world = live();
     world.advance(5_000);
     world.pong(3);
-    // The heartbeats that follow a wake are at other times than ten seconds after the proof.
+    // The wake shifts the heartbeats, so that none falls on the moment ten seconds after the confirmation.
     world.advance(3_000);
     world.input(Input::Woke(Wake::Visible));
     world.receive("anything keeps the link alive");
     world.advance(6_999);
     assert_eq!(world.status(), "live");
-    assert!(!world.heard().contains(&"statuschange"));
+    assert!(!world.kinds().contains(&"statuschange"));
     world.advance(1);
     assert_eq!(world.notice("statuschange")["reason"], "unproven");
 }
 
 #[test]
-fn a_snapshot_is_recovering_for_ten_seconds_while_its_proof_is_on_its_way() {
+fn snapshot_is_recovering_for_ten_seconds_while_unproven() {
     let mut world = World::connected(Config::default());
     world.answer_snapshot(EPOCH, 9, rows(6));
     world.advance(9_000);
@@ -175,7 +175,7 @@ fn a_snapshot_is_recovering_for_ten_seconds_while_its_proof_is_on_its_way() {
 }
 
 #[test]
-fn a_proof_that_grew_old_is_no_proof_on_its_way() {
+fn expired_freshness_is_stale_and_not_pending() {
     let mut world = World::connected(Config::default());
     world.advance(5_000);
     let first = world.last_sent("ping").expect("sent")["payload"]["timestamp"].clone();
@@ -199,7 +199,7 @@ fn a_head_is_judged_against_each_of_the_last_eight_pings() {
             world.receive("anything keeps the link alive");
         }
         let first = world.sent.iter().find(|sent| sent["type"] == "ping").expect("sent");
-        // All that the socket carried so far, number 3, was written before that ping was answered.
+        // The server wrote everything on the socket so far, number 3, before it answered that ping.
         let data = json!({"timestamp": first["payload"]["timestamp"],
             "heads": [wire_head(EPOCH, 2, 2)]});
         world.receive(&message("pong", &data));
@@ -208,7 +208,7 @@ fn a_head_is_judged_against_each_of_the_last_eight_pings() {
 }
 
 #[test]
-fn a_campaign_without_rows_is_shown_all_the_same() {
+fn campaign_without_rows_goes_stale_on_disconnect() {
     let mut world = World::following(&Log::with_rows(0));
     world.close(1006);
     assert_eq!(world.status(), "stale(disconnected)");
@@ -230,7 +230,7 @@ fn a_wake_tries_a_waiting_connection_soon() {
 }
 
 #[test]
-fn a_wake_does_not_come_back_before_a_draining_server_allows_it() {
+fn wake_does_not_shorten_the_delay_of_a_draining_server() {
     let mut world = World::new(Config::default());
     world.connect();
     world.receive(&message("server_draining", &json!({"retryAfterMs": 30_000})));
@@ -241,20 +241,20 @@ fn a_wake_does_not_come_back_before_a_draining_server_allows_it() {
 }
 
 #[test]
-fn the_status_grows_old_by_the_clock_without_any_input() {
+fn status_goes_stale_by_the_clock_without_any_input() {
     let mut world = live();
     world.pass(9_999);
     assert_eq!(world.status(), "live");
-    // Clocks count whole milliseconds: what they call ten seconds may be a little more.
+    // Clocks count whole milliseconds, so ten measured seconds may be slightly more.
     world.pass(1);
     assert_eq!(world.status(), "stale(unproven)");
     assert_eq!(world.view()["staleReason"], "unproven");
 }
 
 #[test]
-fn listeners_hear_of_it_when_the_proof_grows_old() {
+fn stale_status_is_notified_while_the_link_is_alive() {
     let mut world = live();
-    // Something arrives, so the link lives, but nothing of it proves anything.
+    // A message arrives, so the link is alive, but it does not confirm the position.
     world.advance(5_000);
     world.receive(&message("pong", &json!({"heads": []})));
     world.advance(5_000);
@@ -263,7 +263,7 @@ fn listeners_hear_of_it_when_the_proof_grows_old() {
 }
 
 #[test]
-fn a_proof_is_as_old_as_its_ping_and_not_as_its_pong() {
+fn freshness_counts_from_the_ping_and_not_from_the_pong() {
     let mut world = live();
     world.advance(5_000);
     assert_eq!(world.count_sent("ping"), 1);
@@ -274,11 +274,11 @@ fn a_proof_is_as_old_as_its_ping_and_not_as_its_pong() {
 }
 
 #[test]
-fn a_proof_ends_with_its_socket() {
+fn freshness_ends_with_its_socket() {
     let mut world = live();
     world.reconnect();
-    // This server has less than we do; then it catches up. What another socket proved is still
-    // young, and no proof of this one.
+    // This server has fewer events than the client, then catches up. The confirmation on the other socket is
+    // still fresh, but does not count for this socket.
     world.answer("current", EPOCH, 4, 2);
     world.receive(&message("pong", &json!({"heads": [wire_head(EPOCH, 3, 3)]})));
     assert_eq!(world.status(), "recovering");
@@ -287,20 +287,20 @@ fn a_proof_ends_with_its_socket() {
 }
 
 #[test]
-fn a_server_that_has_less_than_we_do_proves_nothing() {
+fn lagging_server_keeps_the_status_recovering() {
     let mut world = live();
     world.reconnect();
     world.answer("current", EPOCH, 4, 2);
     world.pong(2);
     assert_eq!(world.status(), "recovering", "it lags, whatever it knows of others");
-    assert_eq!(world.heard().iter().filter(|kind| **kind == "divergence").count(), 0);
+    assert_eq!(world.kinds().iter().filter(|kind| **kind == "divergence").count(), 0);
     world.advance(5_000);
     world.pong(3);
     assert_eq!(world.status(), "live");
 }
 
 #[test]
-fn a_log_head_counts_as_no_less_than_what_was_written() {
+fn log_head_counts_at_least_as_the_last_written_number() {
     let mut world = live();
     world.advance(5_000);
     world.pong_with(json!([wire_head(EPOCH, 3, 2)]));
@@ -309,7 +309,7 @@ fn a_log_head_counts_as_no_less_than_what_was_written() {
 }
 
 #[test]
-fn a_server_that_still_sends_what_we_have_is_not_behind() {
+fn server_replaying_known_events_is_not_behind() {
     let mut world = live();
     world.reconnect();
     world.answer("replay", EPOCH, 2, 3);
@@ -319,7 +319,7 @@ fn a_server_that_still_sends_what_we_have_is_not_behind() {
 }
 
 #[test]
-fn an_unsolicited_pong_proves_nothing_about_the_present() {
+fn unsolicited_pong_does_not_refresh_the_status() {
     let mut world = live();
     for _ in 0..3 {
         world.pass(4_000);
@@ -329,7 +329,7 @@ fn an_unsolicited_pong_proves_nothing_about_the_present() {
 }
 
 #[test]
-fn a_wall_set_back_makes_old_data_no_younger() {
+fn wall_clock_set_back_does_not_make_old_data_fresh() {
     let mut world = live();
     world.now.wall_ms -= 3_600_000;
     world.now.at = world.now.at + 10_000;
@@ -337,7 +337,7 @@ fn a_wall_set_back_makes_old_data_no_younger() {
 }
 
 #[test]
-fn a_monotonic_clock_that_goes_back_is_not_believed() {
+fn monotonic_clock_that_goes_back_is_ignored() {
     let mut world = live();
     world.advance(8_000);
     world.now.at = campaign_sync::sync::Timestamp(0);

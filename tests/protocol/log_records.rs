@@ -1,4 +1,4 @@
-//! Log records, whole: every word that is logged, at its level and with all that it tells.
+//! Complete log records: every event that the machine logs, with its level and all its fields.
 
 use campaign_sync::protocol::Code;
 use campaign_sync::sync::{Config, Input, Verdict};
@@ -11,8 +11,8 @@ fn logging() -> Config {
     Config { log: true, ..Config::default() }
 }
 
-/// All records of that word so far, as an application gets them.
-fn told(world: &World, word: &str) -> Vec<Value> {
+/// All records of that event so far, as an application receives them.
+fn logged(world: &World, word: &str) -> Vec<Value> {
     let records = world.logs.iter().filter(|record| record.event == word);
     records.map(|record| serde_json::to_value(record).expect("records are plain")).collect()
 }
@@ -21,7 +21,7 @@ fn told(world: &World, word: &str) -> Vec<Value> {
 fn a_connection_is_logged_with_its_protocol_version() {
     let world = World::connected(logging());
     let connected = json!({"level": "info", "code": "connected", "detail": "v1"});
-    assert_eq!(told(&world, "connected"), [connected]);
+    assert_eq!(logged(&world, "connected"), [connected]);
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn a_lost_connection_is_logged_with_its_code() {
     let mut world = World::connected(logging());
     world.close(1006);
     let lost = json!({"level": "info", "code": "disconnected", "value": 1006});
-    assert_eq!(told(&world, "disconnected"), [lost]);
+    assert_eq!(logged(&world, "disconnected"), [lost]);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_dead_link_is_logged() {
     let mut world = World::following_with(&Log::with_rows(1), logging());
     world.advance(60_000);
     let dead = json!({"level": "warn", "code": "dead_link"});
-    assert_eq!(told(&world, "dead_link").first(), Some(&dead));
+    assert_eq!(logged(&world, "dead_link").first(), Some(&dead));
 }
 
 #[test]
@@ -46,22 +46,22 @@ fn giving_up_is_logged_with_its_reason() {
     world.close(4403);
     let detail = Code::Forbidden.as_str();
     let gave_up = json!({"level": "error", "code": "gave_up", "detail": detail});
-    assert_eq!(told(&world, "gave_up"), [gave_up]);
+    assert_eq!(logged(&world, "gave_up"), [gave_up]);
 }
 
 #[test]
-fn a_recovery_is_logged_when_it_is_asked_for_and_when_it_is_done() {
+fn recovery_is_logged_at_its_request_and_at_its_end() {
     let log = Log::with_rows(4);
     let mut world = World::connected(logging());
     let reason = world.request()["reason"].clone();
     let asked = json!({"level": "info", "code": "recovery_requested", "campaignId": CAMPAIGN,
         "sequenceNumber": 0, "detail": reason});
-    assert_eq!(told(&world, "recovery_requested"), [asked]);
+    assert_eq!(logged(&world, "recovery_requested"), [asked]);
     world.pass(40);
     world.replay(&log, 1, log.head());
     let done = json!({"level": "info", "code": "recovered", "campaignId": CAMPAIGN,
         "sequenceNumber": 5, "detail": "replay", "value": 40});
-    assert_eq!(told(&world, "recovered"), [done]);
+    assert_eq!(logged(&world, "recovered"), [done]);
 }
 
 #[test]
@@ -70,11 +70,11 @@ fn a_snapshot_is_logged_with_its_number_and_its_rows() {
     world.answer_snapshot(EPOCH, 9, rows(6));
     let swapped = json!({"level": "info", "code": "snapshot", "campaignId": CAMPAIGN,
         "sequenceNumber": 9, "value": 6});
-    assert_eq!(told(&world, "snapshot"), [swapped]);
+    assert_eq!(logged(&world, "snapshot"), [swapped]);
 }
 
 #[test]
-fn a_gap_is_logged_with_what_was_expected_and_what_came() {
+fn gap_is_logged_with_expected_and_received_number() {
     let mut log = Log::with_rows(4);
     let mut world = World::following_with(&log, logging());
     log.generate(4);
@@ -82,7 +82,7 @@ fn a_gap_is_logged_with_what_was_expected_and_what_came() {
     assert_eq!(world.receive(&beyond.document()), Verdict::Held);
     let gap = json!({"level": "warn", "code": "gap", "campaignId": CAMPAIGN,
         "sequenceNumber": 6, "value": 7});
-    assert_eq!(told(&world, "gap"), [gap]);
+    assert_eq!(logged(&world, "gap"), [gap]);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_corrupt_event_is_logged_with_its_number_and_its_id() {
     assert_eq!(world.receive(&next.damaged()), Verdict::Corrupt);
     let corrupt = json!({"level": "warn", "code": "corrupt", "campaignId": CAMPAIGN,
         "sequenceNumber": 6, "eventId": next.id});
-    assert_eq!(told(&world, "corrupt"), [corrupt]);
+    assert_eq!(logged(&world, "corrupt"), [corrupt]);
 }
 
 #[test]
@@ -104,26 +104,26 @@ fn a_divergence_is_logged_with_its_number_and_its_kind() {
     assert_eq!(world.receive(&next.document()), Verdict::Divergence);
     let divergence = json!({"level": "error", "code": "divergence", "campaignId": CAMPAIGN,
         "sequenceNumber": 6, "detail": "previous_event"});
-    assert_eq!(told(&world, "divergence"), [divergence]);
+    assert_eq!(logged(&world, "divergence"), [divergence]);
 }
 
 #[test]
-fn an_event_that_cannot_be_taken_is_logged_with_its_number_and_the_code() {
+fn rejected_event_is_logged_with_its_number_and_the_code() {
     let mut log = Log::with_rows(4);
     let mut world = World::following_with(&log, logging());
     let next = log.push("domain.generated", &json!({"campaignId": CAMPAIGN, "domainId": 7}));
     assert_eq!(world.receive(&next.document()), Verdict::Rejected);
     let rejected = json!({"level": "error", "code": "rejected", "campaignId": CAMPAIGN,
         "sequenceNumber": 6, "detail": Code::InvalidContent.as_str()});
-    assert_eq!(told(&world, "rejected"), [rejected]);
+    assert_eq!(logged(&world, "rejected"), [rejected]);
 }
 
 #[test]
-fn a_document_that_cannot_be_read_is_logged_with_the_code() {
+fn unreadable_document_is_logged_with_the_code() {
     let mut world = World::connected(logging());
     assert_eq!(world.receive("{"), Verdict::Refused(Code::InvalidJson));
     let refused = json!({"level": "warn", "code": "refused", "detail": Code::InvalidJson.as_str()});
-    assert_eq!(told(&world, "refused"), [refused]);
+    assert_eq!(logged(&world, "refused"), [refused]);
 }
 
 #[test]
@@ -134,11 +134,11 @@ fn an_ended_recovery_is_logged_with_the_code() {
     world.receive(&message("error", &data));
     let failed = json!({"level": "error", "code": "failed", "campaignId": CAMPAIGN,
         "detail": Code::Forbidden.as_str()});
-    assert_eq!(told(&world, "failed"), [failed]);
+    assert_eq!(logged(&world, "failed"), [failed]);
 }
 
 #[test]
-fn a_difference_of_rows_is_logged_with_its_size_and_louder_from_eleven_on() {
+fn row_discrepancy_is_logged_as_a_warning_above_ten_rows() {
     for (missing, level) in [(10, "info"), (11, "warn")] {
         let log = Log::with_rows(40);
         let mut world = World::following_with(&log, logging());
@@ -149,12 +149,12 @@ fn a_difference_of_rows_is_logged_with_its_size_and_louder_from_eleven_on() {
         world.pong_with(json!([head]));
         let difference = json!({"level": level, "code": "discrepancy", "campaignId": CAMPAIGN,
             "sequenceNumber": 41, "value": missing});
-        assert_eq!(told(&world, "discrepancy"), [difference]);
+        assert_eq!(logged(&world, "discrepancy"), [difference]);
     }
 }
 
 #[test]
-fn a_checkpoint_and_every_so_many_events_are_logged() {
+fn checkpoints_and_every_nth_event_are_logged() {
     let mut log = Log::with_rows(2);
     let mut world = World::following_with(&log, Config { log_every_events: 5, ..logging() });
     for offset in 2..4 {
@@ -168,18 +168,18 @@ fn a_checkpoint_and_every_so_many_events_are_logged() {
         json!({"level": "info", "code": "sequence", "campaignId": CAMPAIGN,
             "sequenceNumber": number, "eventId": log.event(number).id})
     };
-    assert_eq!(told(&world, "sequence"), [record(5), record(6)]);
+    assert_eq!(logged(&world, "sequence"), [record(5), record(6)]);
 }
 
 #[test]
-fn nothing_is_logged_of_what_somebody_asks_for() {
+fn requested_close_is_not_logged() {
     let mut world = World::following_with(&Log::with_rows(1), logging());
     world.input(Input::Close);
-    assert!(told(&world, "disconnected").is_empty());
+    assert!(logged(&world, "disconnected").is_empty());
 }
 
 #[test]
-fn a_snapshot_that_cannot_be_taken_is_logged_with_the_code() {
+fn rejected_snapshot_is_logged_with_the_code() {
     let mut world = World::connected(logging());
     let mut snapshot = Snapshot::new(EPOCH, 9, &world.request_id(), rows(6));
     snapshot.whole = Some(rows(7));
@@ -190,5 +190,5 @@ fn a_snapshot_that_cannot_be_taken_is_logged_with_the_code() {
     let detail = Code::InvalidSnapshot.as_str();
     let rejected = json!({"level": "error", "code": "rejected", "campaignId": CAMPAIGN,
         "detail": detail});
-    assert_eq!(told(&world, "rejected"), [rejected]);
+    assert_eq!(logged(&world, "rejected"), [rejected]);
 }

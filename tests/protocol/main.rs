@@ -1,10 +1,11 @@
-//! Scenario tests, native: the words on the wire, the store and the machine, each rule by its name.
+//! Native scenario tests of the wire format, the store and the machine. Each test name states its rule.
 
 mod acknowledgement;
 mod bad_input;
 mod campaigns;
 mod connection;
 mod consistency;
+mod contract;
 mod defects;
 mod event_types;
 mod fetches;
@@ -37,4 +38,5 @@ mod transition_table;
 mod transitions;
 mod wire;
 mod world;
+mod writing;
 mod wrong_types;

@@ -1,4 +1,4 @@
-//! What is counted, and how it is told to the application.
+//! Metrics: the counters, and their form for the application.
 
 use campaign_sync::protocol::Code;
 use campaign_sync::protocol::client::Reason;
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use crate::wire::Log;
 use crate::world::World;
 
-fn told(metrics: &Metrics) -> Value {
+fn to_json(metrics: &Metrics) -> Value {
     serde_json::to_value(metrics).expect("metrics are plain")
 }
 
 #[test]
-fn refusals_are_counted_by_their_code_and_those_that_never_were_are_not_told() {
+fn refusals_are_counted_by_code_without_zero_entries() {
     let mut refused = ByCode::default();
     for code in [Code::InvalidJson, Code::Forbidden, Code::InvalidJson] {
         refused.count(code);
@@ -21,7 +21,7 @@ fn refusals_are_counted_by_their_code_and_those_that_never_were_are_not_told() {
     let of = [Code::InvalidJson, Code::Forbidden, Code::TooMany].map(|code| refused.of(code));
     assert_eq!(of, [2, 1, 0]);
     let metrics = Metrics { refused, ..Metrics::default() };
-    assert_eq!(told(&metrics)["refused"], json!({"invalid_json": 2, "forbidden": 1}));
+    assert_eq!(to_json(&metrics)["refused"], json!({"invalid_json": 2, "forbidden": 1}));
 }
 
 #[test]
@@ -33,22 +33,22 @@ fn recovery_requests_are_counted_by_every_reason() {
     let metrics = Metrics { recovery_requests: requests, ..Metrics::default() };
     for (times, reason) in Reason::ALL.into_iter().enumerate() {
         assert_eq!(metrics.recovery_requests.of(reason), times as u64);
-        assert_eq!(told(&metrics)["recoveryRequests"][reason.as_str()], times);
+        assert_eq!(to_json(&metrics)["recoveryRequests"][reason.as_str()], times);
     }
 }
 
 #[test]
-fn a_histogram_has_buckets_that_double_and_tells_those_that_have_something() {
+fn histogram_shows_only_non_empty_doubling_buckets() {
     let mut rtt_ms = Histogram::default();
     for ms in [0, 1, 2, 3, 4, 5, 100, 1 << 19, (1 << 19) + 1, 1 << 40] {
         rtt_ms.record(ms);
     }
     assert_eq!(rtt_ms.count(), 10);
     let sum = 115 + 2 * (1_u64 << 19) + 1 + (1 << 40);
-    // The last one holds everything above as well.
+    // The last bucket also counts all larger values.
     let buckets = json!([[1, 2], [2, 1], [4, 2], [8, 1], [128, 1], [1 << 19, 1], [1 << 20, 2]]);
     assert_eq!(
-        told(&Metrics { rtt_ms, ..Metrics::default() })["rttMs"],
+        to_json(&Metrics { rtt_ms, ..Metrics::default() })["rttMs"],
         json!({"count": 10, "sum": sum, "max": 1_u64 << 40, "buckets": buckets})
     );
 }
@@ -80,19 +80,19 @@ fn connections_are_counted_as_they_open_and_as_they_are_lost() {
 }
 
 #[test]
-fn the_age_of_an_event_is_from_its_timestamp_to_its_application() {
+fn event_age_runs_from_its_timestamp_to_its_application() {
     let mut log = Log::with_rows(1);
     let mut world = World::following(&log);
     world.pass(250);
     world.receive(&log.generate(1).document());
     assert_eq!(
-        told(world.metrics())["eventAgeMs"],
+        to_json(world.metrics())["eventAgeMs"],
         json!({"count": 3, "sum": 250, "max": 250, "buckets": [[1, 2], [256, 1]]})
     );
 }
 
 #[test]
-fn every_counter_is_told_under_its_own_name() {
+fn every_counter_is_serialised_under_its_name() {
     let metrics = Metrics {
         frames_received: 1,
         bytes_received: 2,
@@ -121,13 +121,13 @@ fn every_counter_is_told_under_its_own_name() {
         disconnects: 25,
         ..Metrics::default()
     };
-    let mut told = told(&metrics);
-    let members = told.as_object_mut().expect("an object");
+    let mut written = to_json(&metrics);
+    let members = written.as_object_mut().expect("an object");
     for other in ["refused", "recoveryRequests", "recoveryMs", "rttMs", "eventAgeMs"] {
         assert!(members.remove(other).is_some(), "{other}");
     }
     assert_eq!(
-        told,
+        written,
         json!({"framesReceived": 1, "bytesReceived": 2, "documents": 3, "applied": 4,
             "duplicates": 5, "redelivered": 6, "outOfOrder": 7, "corrupt": 8, "gaps": 9,
             "held": 10, "heldOverflows": 11, "unknownTypes": 12, "unknownMembers": 13,

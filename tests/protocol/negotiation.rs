@@ -1,4 +1,4 @@
-//! Before the acknowledgement: which servers are given up, and which are tried again.
+//! Negotiation before the acknowledgement: servers that the client gives up on, and servers that it retries.
 
 use campaign_sync::protocol::Code;
 use campaign_sync::sync::input::Wake;
@@ -22,7 +22,7 @@ fn unsupported() -> (String, Option<Code>) {
 }
 
 #[test]
-fn an_acknowledgement_of_another_protocol_ends_the_client_with_a_code() {
+fn acknowledgement_without_v1_fails_with_a_code() {
     let mut world = World::negotiating(Config::default());
     world.receive(&message("connection_ack", &json!({"connectionId": "k"})));
     assert_eq!(failure(&world), unsupported());
@@ -45,7 +45,7 @@ fn a_server_that_was_upgraded_is_followed_after_connect() {
 }
 
 #[test]
-fn a_damaged_first_document_is_counted_and_the_acknowledgement_still_awaited() {
+fn acknowledgement_is_awaited_after_a_damaged_first_document() {
     let event = Log::with_rows(1).document(1);
     let foreign = r#"{"id":"","type":"connection","sequenceNumber":17}"#.to_owned();
     let pong = message("pong", &json!({}));
@@ -59,7 +59,7 @@ fn a_damaged_first_document_is_counted_and_the_acknowledgement_still_awaited() {
 }
 
 #[test]
-fn a_server_that_does_not_acknowledge_is_tried_again() {
+fn server_without_an_acknowledgement_is_retried() {
     let mut world = World::negotiating(Config::default());
     world.input(Input::Woke(Wake::Visible));
     world.advance(3_000);
@@ -68,7 +68,7 @@ fn a_server_that_does_not_acknowledge_is_tried_again() {
 }
 
 #[test]
-fn an_error_before_the_acknowledgement_is_waited_over() {
+fn error_before_the_acknowledgement_does_not_end_the_wait() {
     let mut world = World::negotiating(Config::default());
     world.receive(&message("error", &json!({"code": "rate_limited", "message": "slow down"})));
     assert_eq!(world.machine.connection().state().as_str(), "connecting");

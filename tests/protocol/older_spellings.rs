@@ -1,6 +1,6 @@
-//! Words and names of other servers: a phase or a status is read in every spelling that the contract
-//! accepts; members have one name each, and content under another name is rejected, never read as
-//! zero or as nothing.
+//! Spellings and member names of other servers. The client reads a phase or a status in every spelling that
+//! the contract accepts. Each member has one name: content under another name is rejected, never read as zero
+//! or as absent.
 
 use campaign_sync::protocol::{Code, Phase, Status};
 use campaign_sync::sync::{Config, Input, Verdict};
@@ -10,7 +10,7 @@ use crate::rest_snapshot::{answer_text, document};
 use crate::wire::{CAMPAIGN, EPOCH, Log, Snapshot, message, record, rows, transition};
 use crate::world::{World, id};
 
-/// Every phase with all its spellings, the word of the contract first.
+/// Every phase with all its spellings, the spelling of the contract first.
 const PHASES: [&[&str]; 8] = [
     &["setup", "Idle", "idle"],
     &["domain_generation", "generation", "DomainGeneration"],
@@ -28,7 +28,7 @@ const PHASES: [&[&str]; 8] = [
     &["cleanup"],
 ];
 
-/// Every status with all its spellings, the word of the contract first.
+/// Every status with all its spellings, the spelling of the contract first.
 const STATUSES: [&[&str]; 8] = [
     &["not_started", "pending", "Pending", "queued"],
     &["ready"],
@@ -60,7 +60,7 @@ fn progress(phase: &str, status: &str) -> Value {
         "processedItems": 6, "successfulItems": 5, "failedItems": 1, "progressPercent": 66.5})
 }
 
-/// Hands in the next event, which the client must reject without any change; a snapshot follows.
+/// Delivers the next event, which the client must reject without any change; a snapshot follows.
 fn rejects(kind: &str, data: &Value) {
     let (mut world, mut log) = followed();
     let before = (world.view()["campaign"].clone(), world.rows());
@@ -103,7 +103,7 @@ fn every_spelling_of_a_status_is_read_as_one_status() {
 }
 
 #[test]
-fn older_spelling_in_an_event_is_shown_as_todays_word() {
+fn older_spelling_in_an_event_is_normalised() {
     let (mut world, mut log) = followed();
     let renamed = record("DomainGeneration", "validating", 3);
     let update = json!({"action": "update", "campaignId": CAMPAIGN, "campaign": renamed});
@@ -135,7 +135,7 @@ fn older_spelling_in_an_event_is_shown_as_todays_word() {
 }
 
 #[test]
-fn older_spelling_in_rollback_data_is_shown_as_todays_word() {
+fn older_spelling_in_rollback_data_is_normalised() {
     let (mut world, mut log) = followed();
     let moved = transition("domain_generation", "dns_validation", "running", &rows(3));
     world.receive(&log.push("campaign.phase.transition", &moved).document());
@@ -150,7 +150,7 @@ fn older_spelling_in_rollback_data_is_shown_as_todays_word() {
 }
 
 #[test]
-fn older_spelling_in_a_snapshot_is_shown_as_todays_word() {
+fn older_spelling_in_a_snapshot_is_normalised() {
     let mut world = World::connected(Config::default());
     let mut snapshot = Snapshot::new(EPOCH, 9, &world.request_id(), rows(2));
     snapshot.record = record("http_validation", "Pending", 2);
@@ -160,7 +160,7 @@ fn older_spelling_in_a_snapshot_is_shown_as_todays_word() {
 }
 
 #[test]
-fn older_spelling_in_a_fetched_document_is_shown_as_todays_word() {
+fn older_spelling_in_a_fetched_document_is_normalised() {
     let mut world = World::new(Config { has_fetch_snapshot: true, ..Config::default() });
     world.input(Input::Retain(id(CAMPAIGN)));
     world.input(Input::Refresh(id(CAMPAIGN)));
@@ -171,7 +171,7 @@ fn older_spelling_in_a_fetched_document_is_shown_as_todays_word() {
 }
 
 #[test]
-fn unknown_phase_or_status_word_rejects_its_event() {
+fn unknown_phase_or_status_rejects_its_event() {
     let status = |status: &str| json!({"campaignId": CAMPAIGN, "phaseStatus": status});
     let of_record = |phase: &str, status: &str| json!({"action": "update", "campaignId": CAMPAIGN, "campaign": record(phase, status, 3)});
     let moved = |from: &str, to: &str, status: &str| transition(from, to, status, &rows(3));

@@ -1,4 +1,4 @@
-//! Polling: what an application can fetch while no socket can be had.
+//! Polling: fetches of the application while no socket is available.
 
 use campaign_sync::protocol::Code;
 use campaign_sync::sync::input::Ticket;
@@ -12,7 +12,7 @@ fn fetching() -> Config {
     Config { has_fetch_snapshot: true, ..Config::default() }
 }
 
-/// Following a log, and now without a socket for so long that it polls.
+/// A world that follows `log` and polls, because three connects have failed.
 pub(crate) fn polling(log: &Log) -> World {
     let mut world = World::following_with(log, fetching());
     fail_connects(&mut world, 3);
@@ -28,7 +28,7 @@ fn fail_connects(world: &mut World, times: usize) {
     }
 }
 
-/// An answer as our own REST gives it.
+/// An answer in the form of the REST API.
 fn fetched(epoch: &str, at: u64, rows: &[Row]) -> Value {
     let snapshot = Snapshot::new(epoch, at, "", rows.to_vec());
     let mut answer = snapshot.parts_as_json().remove(0);
@@ -45,7 +45,7 @@ pub(crate) fn answer(world: &mut World, json: &Value) -> Option<Code> {
 }
 
 #[test]
-fn it_begins_after_three_failed_connects_and_not_before() {
+fn polling_begins_after_three_failed_connects() {
     let log = Log::with_rows(2);
     let mut world = World::following_with(&log, fetching());
     for failures in 1..=2 {
@@ -59,7 +59,7 @@ fn it_begins_after_three_failed_connects_and_not_before() {
 }
 
 #[test]
-fn without_a_way_to_fetch_nothing_is_fetched() {
+fn client_without_a_fetch_function_does_not_poll() {
     let mut world = World::following(&Log::with_rows(2));
     for _ in 0..6 {
         let opened = world.opened.len();
@@ -81,7 +81,7 @@ fn a_newer_state_is_shown_as_stale_polling() {
 }
 
 #[test]
-fn one_fetch_is_under_way_at_a_time_and_none_where_nobody_fetches() {
+fn at_most_one_fetch_is_in_flight() {
     for (has_fetch_snapshot, fetches) in [(true, 1), (false, 0)] {
         let mut world = World::connected(Config { has_fetch_snapshot, ..Config::default() });
         for _ in 0..3 {
@@ -93,7 +93,7 @@ fn one_fetch_is_under_way_at_a_time_and_none_where_nobody_fetches() {
 }
 
 #[test]
-fn a_position_settles_by_a_fetch_that_includes_it() {
+fn wait_resolves_by_a_fetch_that_includes_its_position() {
     let mut world = polling(&Log::with_rows(2));
     world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 6), Ticket(71)));
     assert_eq!(answer(&mut world, &fetched(EPOCH, 8, &rows(3))), None);
@@ -101,7 +101,7 @@ fn a_position_settles_by_a_fetch_that_includes_it() {
 }
 
 #[test]
-fn the_position_does_not_go_back_by_a_fetch_either() {
+fn fetch_does_not_move_the_position_back() {
     let log = Log::with_rows(5);
     let mut world = polling(&log);
     assert_eq!(answer(&mut world, &fetched(EPOCH, 3, &rows(2))), None);
@@ -109,7 +109,7 @@ fn the_position_does_not_go_back_by_a_fetch_either() {
 }
 
 #[test]
-fn a_fetched_state_of_another_log_retires_the_old_one() {
+fn fetched_state_of_another_log_supersedes_the_old_log() {
     let log = Log::with_rows(2);
     let mut world = polling(&log);
     answer(&mut world, &fetched(OTHER_EPOCH, 1, &rows(3)));
@@ -118,8 +118,9 @@ fn a_fetched_state_of_another_log_retires_the_old_one() {
     assert_eq!(world.view()["position"]["epoch"], OTHER_EPOCH);
 }
 
-/// Two logs, and a fetch that began before the client knew which: the socket has told since.
-fn told_while_fetching() -> World {
+/// A world with a fetch in flight that began before the client knew a log. Since then, the socket has brought
+/// the state of another log.
+fn answered_while_fetching() -> World {
     let mut world = World::connected(fetching());
     world.input(Input::Refresh(id(CAMPAIGN)));
     assert_eq!(world.fetches.len(), 1);
@@ -129,8 +130,8 @@ fn told_while_fetching() -> World {
 }
 
 #[test]
-fn a_late_fetch_from_a_log_that_was_replaced_meanwhile_is_not_taken_for_the_newer_one() {
-    let mut world = told_while_fetching();
+fn late_fetch_from_a_replaced_log_is_ignored() {
+    let mut world = answered_while_fetching();
     assert_eq!(answer(&mut world, &fetched(EPOCH, 40, &rows(5))), None);
     assert_eq!((world.position(), world.rows().len()), (9, 9));
     let opened = world.opened.len();
@@ -143,7 +144,7 @@ fn a_late_fetch_from_a_log_that_was_replaced_meanwhile_is_not_taken_for_the_newe
 }
 
 #[test]
-fn a_late_fetch_is_no_newer_log_than_the_one_that_a_replay_began_either() {
+fn late_fetch_from_another_log_than_the_replay_is_ignored() {
     let log = Log::with_rows(2);
     let mut world = World::connected(fetching());
     world.advance(1_000);
@@ -156,8 +157,8 @@ fn a_late_fetch_is_no_newer_log_than_the_one_that_a_replay_began_either() {
 }
 
 #[test]
-fn the_fetch_after_one_that_was_ignored_brings_a_newer_log() {
-    let mut world = told_while_fetching();
+fn fetch_after_an_ignored_one_can_bring_a_newer_log() {
+    let mut world = answered_while_fetching();
     answer(&mut world, &fetched(EPOCH, 40, &rows(5)));
     world.advance(2_000);
     world.input(Input::Refresh(id(CAMPAIGN)));
@@ -166,17 +167,17 @@ fn the_fetch_after_one_that_was_ignored_brings_a_newer_log() {
 }
 
 #[test]
-fn a_fetch_from_the_log_that_the_socket_told_of_meanwhile_counts() {
-    let mut world = told_while_fetching();
+fn late_fetch_from_the_log_of_the_socket_is_applied() {
+    let mut world = answered_while_fetching();
     assert_eq!(answer(&mut world, &fetched(OTHER_EPOCH, 12, &rows(12))), None);
     assert_eq!((world.position(), world.rows().len()), (12, 12));
 }
 
-/// Waits for the next round, and answers it.
+/// Waits for the next round of polling and answers its fetch.
 fn answer_again(world: &mut World, json: &Value) {
     let before = world.fetches.len();
     for _ in 0..60 {
-        // Sockets that open are closed again: none can be had.
+        // Closes every socket that opens, so that no connection lasts.
         if world.machine.connection().state().socket().is_some() {
             world.close(1006);
         }
@@ -190,7 +191,7 @@ fn answer_again(world: &mut World, json: &Value) {
 }
 
 #[test]
-fn rounds_are_thirty_seconds_apart_give_or_take_half() {
+fn polling_rounds_are_thirty_seconds_apart_plus_minus_half() {
     let log = Log::with_rows(2);
     let mut gaps = Vec::new();
     for seed in 0..20 {
@@ -212,7 +213,7 @@ fn rounds_are_thirty_seconds_apart_give_or_take_half() {
 }
 
 #[test]
-fn a_socket_goes_on_from_what_was_fetched() {
+fn socket_continues_from_the_fetched_position() {
     let mut log = Log::with_rows(2);
     let mut world = polling(&log);
     for offset in 2..6 {
@@ -232,7 +233,7 @@ fn a_socket_goes_on_from_what_was_fetched() {
 }
 
 #[test]
-fn a_fetched_state_that_does_not_add_up_is_refused() {
+fn invalid_fetched_state_is_refused() {
     let log = Log::with_rows(2);
     for (member, value, code) in [
         ("domainsCount", json!(5), Code::InvalidSnapshot),
@@ -270,7 +271,7 @@ fn a_fetched_state_without_a_position_is_refused() {
 }
 
 #[test]
-fn a_failed_fetch_is_told_and_a_late_answer_does_not_count() {
+fn failed_fetch_is_notified_and_its_late_answer_ignored() {
     let log = Log::with_rows(2);
     let mut world = polling(&log);
     let ticket = world.fetches[0];

@@ -1,4 +1,4 @@
-//! Queries over rows: filters, orders, pages, and orders that are kept while they are true.
+//! Queries over rows: filters, orders, pages, and orders that are cached while they are valid.
 
 use campaign_sync::protocol::domain::{Patch, RowPatch};
 use campaign_sync::store::query::{OrderCache, PAGE_ROWS_MAX, RowOrder, page};
@@ -11,7 +11,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// Names, DNS outcomes and scores, offsets in this order.
+    /// Builds rows from names, DNS outcomes and scores. The offsets follow this order.
     fn new(rows: &[(&str, Option<&str>, Option<f64>)]) -> Self {
         let mut table = DomainTable::default();
         for (offset, (name, dns, score)) in rows.iter().enumerate() {
@@ -58,7 +58,7 @@ fn by(sort_by: SortBy, descending: bool) -> RowOrder {
 }
 
 #[test]
-fn without_a_wish_all_rows_are_listed_by_offset() {
+fn default_query_lists_all_rows_by_offset() {
     let all = ["Cherry.example", "apple.example", "banana.Example", "übergrün.example"];
     assert_eq!(some().names(RowOrder::default()), all);
     let mut backwards = all;
@@ -67,7 +67,7 @@ fn without_a_wish_all_rows_are_listed_by_offset() {
 }
 
 #[test]
-fn a_search_is_for_part_of_the_name_in_any_case() {
+fn search_matches_part_of_the_name_in_any_case() {
     let mut rows = some();
     let mut search =
         |text: &str| rows.names(RowOrder { search: text.to_owned(), ..RowOrder::default() }).len();
@@ -81,7 +81,7 @@ fn a_search_is_for_part_of_the_name_in_any_case() {
 }
 
 #[test]
-fn filters_are_exact_and_join() {
+fn filters_are_exact_and_combine() {
     let mut rows = some();
     let filter = |dns: &str, search: &str| RowOrder {
         dns_status: Some(dns.to_owned()),
@@ -125,7 +125,7 @@ fn a_page_is_a_part_of_the_total_and_bounded() {
 }
 
 #[test]
-fn a_kept_order_follows_every_column_that_it_depends_on() {
+fn cached_order_follows_every_column_it_depends_on() {
     let mut rows = some();
     let failed = RowOrder { dns_status: Some("error".to_owned()), ..RowOrder::default() };
     assert_eq!(rows.names(failed.clone()), ["apple.example"]);
@@ -145,7 +145,7 @@ fn a_kept_order_follows_every_column_that_it_depends_on() {
 }
 
 #[test]
-fn rows_kept_aside_come_last_and_are_told_apart() {
+fn unconfirmed_rows_come_last_and_are_flagged() {
     let mut rows = some();
     let aside = RowPatch {
         domain_id: "id-x".into(),

@@ -18,19 +18,19 @@ const DISCONNECT: [&str; 2] = [
     include_str!("../recordings/disconnect-during-dns-transition.expected.json"),
 ];
 
-/// A machine in the place of the recorded one.
+/// A machine that takes the place of the recorded one.
 struct Replay {
     world: World,
     campaign: CampaignId,
     expected: Value,
-    /// Frames that the machine sent and the recording has shown so far.
+    /// The number of sent frames that have been compared with the recording.
     compared: usize,
-    /// Connections that the recording has shown so far.
+    /// The number of connections in the recording so far.
     connections: u64,
 }
 
 impl Replay {
-    /// Replays a whole session; `frame` hands over each frame received.
+    /// Replays a whole session; `frame` delivers each received frame.
     fn run([recording, expected]: [&str; 2], frame: impl Fn(&mut Self, &str)) -> Self {
         let expected: Value = serde_json::from_str(expected).expect("an expectation is JSON");
         let seed = expected["machineSeed"].as_u64().expect("a seed is a number");
@@ -79,7 +79,7 @@ impl Replay {
         serde_json::to_value(view.expect("the campaign is held")).expect("views are plain")
     }
 
-    /// Compares the state with the server's, and expects that nothing went wrong on the way.
+    /// Checks that the state equals the server's and that no event was corrupt or missing during the session.
     fn check(&self) {
         let (view, expected) = (self.view(), &self.expected);
         assert_eq!(view["status"], "live");
@@ -112,14 +112,14 @@ fn counts(pairs: &Value) -> BTreeMap<String, u64> {
     pairs.map(|it| (text(&it[0]), it[1].as_u64().expect("a count is a number"))).collect()
 }
 
-/// Hands over a frame, of which the machine must refuse nothing.
+/// Delivers a frame; the machine must not refuse any part of it.
 fn once(replay: &mut Replay, frame: &str) {
     let outcome = replay.world.frame(frame);
     let refused = outcome.verdicts.iter().any(|it| matches!(it, Verdict::Refused(_)));
     assert!(outcome.refused.is_none() && !refused, "{outcome:?}\n{frame}");
 }
 
-/// The transitions that listeners heard of, in order.
+/// The new phases of the notified transitions, in order.
 fn transitions(replay: &Replay) -> Vec<String> {
     let notices = replay.world.notices.iter().filter(|it| it.kind() == "phasetransition");
     let notices = notices.map(|it| serde_json::to_value(it).expect("notices are plain"));

@@ -1,4 +1,4 @@
-//! Recovery: one in flight, asked again until it is answered in full, within its rates.
+//! Recovery: one request is in flight, and is repeated within its rate limits until it is answered in full.
 
 use campaign_sync::protocol::Code;
 use campaign_sync::sync::{Config, Input, Verdict};
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::wire::{self, CAMPAIGN, EPOCH, Event, Log, OTHER_EPOCH, message, rows};
 use crate::world::{World, id, wire_head};
 
-/// Following a log whose event 4 was lost on the way: recovery has been asked for once.
+/// A world that follows a log whose event 4 was lost in transit. It has sent one recovery request.
 pub(crate) fn with_a_gap() -> (World, Log) {
     let mut log = Log::with_rows(2);
     let mut world = World::following(&log);
@@ -49,7 +49,7 @@ fn one_recovery_is_in_flight_however_much_is_missing() {
 }
 
 #[test]
-fn a_recovery_survives_the_death_of_the_socket() {
+fn recovery_survives_the_loss_of_the_socket() {
     let (mut world, log) = with_a_gap();
     let since = world.now.at;
     world.close(1006);
@@ -68,7 +68,7 @@ fn a_recovery_survives_the_death_of_the_socket() {
 }
 
 #[test]
-fn a_wish_for_a_snapshot_survives_the_death_of_the_socket() {
+fn snapshot_request_survives_the_loss_of_the_socket() {
     let log = Log::with_rows(2);
     let mut world = World::following(&log);
     let mut other = log.event(2).clone();
@@ -104,7 +104,7 @@ fn an_answer_to_another_request_is_ignored() {
 }
 
 #[test]
-fn what_was_held_and_comes_again_in_the_replay_is_redelivered() {
+fn held_event_that_arrives_again_in_the_replay_is_redelivered() {
     let (mut world, log) = with_a_gap();
     world.answer("replay", EPOCH, 4, 5);
     assert_eq!(world.receive(&log.document(4)), Verdict::Applied);
@@ -115,7 +115,7 @@ fn what_was_held_and_comes_again_in_the_replay_is_redelivered() {
 }
 
 #[test]
-fn a_loss_within_a_replay_is_asked_for_again() {
+fn loss_within_a_replay_is_requested_again() {
     let (mut world, log) = with_a_gap();
     world.answer("replay", EPOCH, 4, 6);
     assert_eq!(world.receive(&log.document(5)), Verdict::Duplicate, "beyond the next, and held");
@@ -126,7 +126,7 @@ fn a_loss_within_a_replay_is_asked_for_again() {
 }
 
 #[test]
-fn what_is_held_beyond_an_answer_is_waited_for_without_asking() {
+fn gap_beyond_an_answer_is_awaited_without_a_request() {
     let (mut world, log) = with_a_gap();
     // This server does not have event 4 yet.
     world.answer("current", EPOCH, 4, 3);
@@ -138,7 +138,7 @@ fn what_is_held_beyond_an_answer_is_waited_for_without_asking() {
 }
 
 #[test]
-fn what_is_held_beyond_an_answer_is_asked_for_after_ten_seconds_without_progress() {
+fn gap_beyond_an_answer_is_requested_after_ten_idle_seconds() {
     let (mut world, _) = with_a_gap();
     for asked in 1..=4 {
         world.answer("current", EPOCH, 4, 3);
@@ -173,7 +173,7 @@ fn an_unsolicited_pong_finds_a_tail_loss_too() {
 }
 
 #[test]
-fn a_lagging_log_head_says_recovering_and_asks_nothing() {
+fn socket_behind_the_log_head_is_recovering_without_a_request() {
     let mut log = Log::with_rows(2);
     let mut world = World::following(&log);
     world.advance(5_000);
@@ -198,13 +198,13 @@ fn a_head_below_our_position_on_the_same_socket_is_divergence() {
 }
 
 #[test]
-fn a_head_that_has_not_come_to_what_was_held_is_no_divergence() {
+fn head_below_formerly_held_events_is_not_divergence() {
     let mut log = Log::with_rows(3);
     let mut world = World::following(&log);
     for offset in 3..8 {
         log.generate(offset);
     }
-    // Event 5 is lost; what comes after it is held.
+    // Event 5 is lost, so the later events are held.
     assert_eq!(world.frame(&log.frame(6, 9)).applied, 0);
     world.answer("replay", EPOCH, 5, 9);
     world.receive(&log.document(5));
@@ -219,7 +219,7 @@ fn a_head_that_has_not_come_to_what_was_held_is_no_divergence() {
 }
 
 #[test]
-fn a_head_is_compared_with_what_came_since_the_snapshot() {
+fn head_is_compared_with_events_since_the_snapshot() {
     let log = Log::with_rows(9);
     let mut world = World::following(&log);
     world.pong_with(json!([wire_head(OTHER_EPOCH, 2, 2)]));
@@ -259,7 +259,7 @@ fn the_position_never_goes_back_within_an_epoch() {
 }
 
 #[test]
-fn an_epoch_that_was_left_is_not_gone_back_to() {
+fn superseded_epoch_is_not_entered_again() {
     let log = Log::with_rows(3);
     let mut world = World::following(&log);
     world.reconnect();
@@ -273,7 +273,7 @@ fn an_epoch_that_was_left_is_not_gone_back_to() {
 }
 
 #[test]
-fn the_last_eight_epochs_are_retired_and_older_ones_forgotten() {
+fn last_eight_superseded_epochs_are_remembered() {
     let log = Log::new("epoch-0");
     let mut world = World::connected(Config::default());
     world.answer_snapshot("epoch-0", 1, rows(1));
@@ -290,7 +290,7 @@ fn the_last_eight_epochs_are_retired_and_older_ones_forgotten() {
 }
 
 #[test]
-fn the_same_next_event_corrupt_three_times_asks_for_a_snapshot() {
+fn same_next_event_corrupt_three_times_requests_a_snapshot() {
     let mut log = Log::with_rows(2);
     let mut world = World::following(&log);
     let event = log.generate(2);
@@ -341,7 +341,7 @@ fn an_unknown_campaign_fails_with_its_code() {
 }
 
 #[test]
-fn a_campaign_held_again_while_it_loads_is_not_asked_for_twice() {
+fn campaign_retained_again_while_loading_sends_no_request() {
     let mut world = World::connected(Config::default());
     world.input(Input::Release(id(CAMPAIGN)));
     world.input(Input::Retain(id(CAMPAIGN)));
@@ -349,7 +349,7 @@ fn a_campaign_held_again_while_it_loads_is_not_asked_for_twice() {
 }
 
 #[test]
-fn a_replay_from_the_very_beginning_does_not_take_the_position_back() {
+fn replay_from_number_one_does_not_move_the_position_back() {
     let (mut world, log) = with_a_gap();
     world.answer("replay", EPOCH, 1, log.head());
     assert_eq!(world.position(), 3);
@@ -370,7 +370,7 @@ fn every_recovery_is_counted() {
 }
 
 #[test]
-fn what_was_remembered_of_another_log_contradicts_nothing() {
+fn remembered_hashes_of_another_log_cause_no_divergence() {
     let log = Log::with_rows(4);
     let mut world = World::following(&log);
     world.close(1006);
@@ -389,7 +389,7 @@ fn what_was_remembered_of_another_log_contradicts_nothing() {
 }
 
 #[test]
-fn a_campaign_that_failed_is_not_subscribed_again_because_a_pong_does_not_name_it() {
+fn failed_campaign_missing_in_a_pong_is_not_subscribed_again() {
     let log = Log::with_rows(4);
     let mut world = World::following(&log);
     let error = json!({"code": "forbidden", "message": "", "campaignId": CAMPAIGN});
@@ -400,7 +400,7 @@ fn a_campaign_that_failed_is_not_subscribed_again_because_a_pong_does_not_name_i
 }
 
 #[test]
-fn a_long_replay_ends_with_a_younger_proof_than_its_request() {
+fn long_replay_ends_live_by_pongs_received_during_it() {
     let mut log = Log::with_rows(4);
     let mut world = World::connected(Config::default());
     (4..14).for_each(|offset| {

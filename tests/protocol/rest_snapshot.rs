@@ -1,4 +1,4 @@
-//! The document that an application fetches over REST: one state with its position, or refused.
+//! The document that an application fetches over REST: it is one state with its position, or it is refused.
 
 use campaign_sync::protocol::digest::{RowFields, RowHasher};
 use campaign_sync::protocol::{Code, Digest};
@@ -10,7 +10,7 @@ use crate::polling::polling;
 use crate::wire::{self, CAMPAIGN, EPOCH, Log, TIMESTAMP, record};
 use crate::world::{World, id, position};
 
-/// The number of [`document`].
+/// The sequence number of [`document`].
 const NUMBER: u64 = 9;
 
 /// A row with every column.
@@ -48,7 +48,7 @@ pub(crate) fn answer_text(world: &mut World, text: &str) -> Option<Code> {
     world.handle(Input::Snapshot(ticket, Some(text))).refused
 }
 
-/// A client without any state, which has asked the application for a snapshot.
+/// A client without any state that has requested a snapshot from the application.
 fn asking() -> World {
     let mut world = World::new(Config { has_fetch_snapshot: true, ..Config::default() });
     world.input(Input::Retain(id(CAMPAIGN)));
@@ -57,7 +57,7 @@ fn asking() -> World {
     world
 }
 
-/// The client refuses the text under that code, and what it shows stays.
+/// Checks that the client refuses the text with that code and that its view stays.
 fn refuses(text: &str, code: Code) {
     let shown = &text[..text.len().min(200)];
     let log = Log::with_rows(2);
@@ -119,7 +119,7 @@ fn fetched_document_without_a_position_is_refused() {
 }
 
 #[test]
-fn event_joins_the_state_after_an_unplaced_fetch_is_refused() {
+fn event_applies_after_a_fetch_without_a_position_is_refused() {
     let mut log = Log::with_rows(2);
     let mut world = polling(&log);
     assert_eq!(answer_text(&mut world, &without("epoch")), Some(Code::InvalidContent));
@@ -139,7 +139,7 @@ fn event_joins_the_state_after_an_unplaced_fetch_is_refused() {
 }
 
 #[test]
-fn replay_from_the_first_event_joins_after_a_refused_fetch() {
+fn replay_from_the_first_event_applies_after_a_refused_fetch() {
     let log = Log::with_rows(2);
     let mut world = asking();
     assert_eq!(answer_text(&mut world, &without("sequenceNumber")), Some(Code::InvalidContent));
@@ -210,7 +210,7 @@ fn fetched_row_with_a_wrong_value_is_refused() {
 }
 
 #[test]
-fn fetched_text_that_is_no_document_is_refused_with_its_code() {
+fn invalid_fetched_text_is_refused_with_its_code() {
     let good = document().to_string();
     let deep = |open: &str, close: &str| {
         let nested = format!("{}1{}", open.repeat(10_000), close.repeat(10_000));

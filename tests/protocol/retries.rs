@@ -1,4 +1,4 @@
-//! Asking again: deadlines, rates, and pauses that grow.
+//! Retries: deadlines, rate limits, and growing pauses.
 
 use std::ops::RangeInclusive;
 
@@ -10,11 +10,11 @@ use crate::wire::{CAMPAIGN, EPOCH, Log, message};
 use crate::world::{World, id};
 
 #[test]
-fn a_deadline_asks_the_same_again_and_never_becomes_a_snapshot() {
+fn expired_request_is_repeated_and_never_becomes_a_snapshot() {
     let (mut world, _) = with_a_gap();
     for round in 2..12 {
         let (before, id) = (world.request().clone(), world.request_id());
-        // Ten seconds without progress, and at most twenty of jitter; pongs keep the socket alive.
+        // Deadline: ten seconds without progress, plus at most twenty of jitter. Pongs keep the link alive.
         for _ in 0..30 {
             world.advance(1_000);
             world.pong_with(json!([]));
@@ -31,7 +31,7 @@ fn a_deadline_asks_the_same_again_and_never_becomes_a_snapshot() {
 }
 
 #[test]
-fn a_deadline_does_not_pass_while_the_replay_progresses() {
+fn request_does_not_expire_while_the_replay_progresses() {
     let (mut world, mut log) = with_a_gap();
     for offset in 4..8 {
         log.generate(offset);
@@ -48,7 +48,7 @@ fn a_deadline_does_not_pass_while_the_replay_progresses() {
 }
 
 #[test]
-fn a_lost_answer_is_asked_for_again_though_live_events_keep_coming() {
+fn lost_answer_is_requested_again_while_live_events_arrive() {
     let mut log = Log::with_rows(2);
     let mut world = World::following(&log);
     let mut other = log.event(2).clone();
@@ -64,12 +64,12 @@ fn a_lost_answer_is_asked_for_again_though_live_events_keep_coming() {
 }
 
 #[test]
-fn never_more_than_five_requests_in_half_a_second() {
+fn at_most_five_requests_are_sent_in_half_a_second() {
     let (mut world, log) = with_a_gap();
     let mut sent = vec![(world.now.at, 1)];
     let mut asked = None;
     for _ in 0..200 {
-        // Each replay begins and is damaged at once.
+        // Each replay begins with a damaged event.
         if asked.replace(world.request_id()).is_none_or(|last| last != world.request_id()) {
             world.answer("replay", EPOCH, 4, 5);
             assert_eq!(world.receive(&log.event(4).damaged()), Verdict::Corrupt);
@@ -86,7 +86,7 @@ fn never_more_than_five_requests_in_half_a_second() {
 }
 
 #[test]
-fn without_progress_at_most_ten_requests_a_minute() {
+fn at_most_ten_requests_a_minute_are_sent_without_progress() {
     let (mut world, _) = with_a_gap();
     let refused = json!({"code": "rate_limited", "message": "", "campaignId": CAMPAIGN});
     let refused = message("error", &refused);
@@ -104,7 +104,7 @@ fn without_progress_at_most_ten_requests_a_minute() {
 }
 
 #[test]
-fn requests_that_led_somewhere_are_not_rationed() {
+fn requests_with_progress_are_not_rate_limited() {
     let mut log = Log::with_rows(1);
     let mut world = World::following(&log);
     for round in 1..=15 {
@@ -119,7 +119,7 @@ fn requests_that_led_somewhere_are_not_rationed() {
 }
 
 #[test]
-fn an_error_says_when_to_ask_again() {
+fn error_with_retry_after_delays_the_retry() {
     let (mut world, _) = with_a_gap();
     let error = json!({"code": "rate_limited", "message": "", "campaignId": CAMPAIGN,
         "requestId": world.request_id(), "retryAfterMs": 4_000});
@@ -131,7 +131,7 @@ fn an_error_says_when_to_ask_again() {
 }
 
 #[test]
-fn an_error_postpones_by_five_minutes_at_most() {
+fn retry_after_is_capped_at_five_minutes_plus_jitter() {
     let (mut world, _) = with_a_gap();
     let error = json!({"code": "rate_limited", "message": "", "campaignId": CAMPAIGN,
         "requestId": world.request_id(), "retryAfterMs": (1_u64 << 53) - 1});
@@ -145,15 +145,15 @@ fn an_error_postpones_by_five_minutes_at_most() {
     assert!((300_000..=451_000).contains(&waited), "{waited} ms");
 }
 
-/// Says that the request in flight failed, without a word on when to come back.
+/// Answers the request in flight with an error that does not contain `retryAfterMs`.
 fn refuse(world: &mut World) {
     let error = json!({"code": "internal", "message": "", "campaignId": CAMPAIGN,
         "requestId": world.request_id()});
     world.receive(&message("error", &error));
 }
 
-/// The longest pause, over many seeds, between a failure and the request after it, once `before` has
-/// happened to the first request.
+/// The longest pause, over many seeds, between a failure and the next request. `before` runs first, and acts
+/// on the first request.
 fn longest_pause(before: impl Fn(&mut World)) -> u64 {
     let pause = |seed| {
         let mut world = World::seeded(Config::default(), seed);
@@ -169,7 +169,7 @@ fn longest_pause(before: impl Fn(&mut World)) -> u64 {
 }
 
 #[test]
-fn each_attempt_that_failed_doubles_the_pause() {
+fn each_failed_attempt_doubles_the_pause() {
     let base = Config::default().backoff_base_ms;
     let within = |factor: u64| -> RangeInclusive<u64> { base * factor / 2..=base * factor };
     let first = longest_pause(|_| {});
@@ -183,7 +183,7 @@ fn each_attempt_that_failed_doubles_the_pause() {
 }
 
 #[test]
-fn a_server_that_named_the_pause_has_failed_once_as_well() {
+fn error_with_retry_after_counts_as_a_failed_attempt() {
     let base = Config::default().backoff_base_ms;
     let pause = longest_pause(|world| {
         let requests = world.requests();
@@ -196,7 +196,7 @@ fn a_server_that_named_the_pause_has_failed_once_as_well() {
 }
 
 #[test]
-fn a_refused_replay_has_failed_once_as_well() {
+fn refused_replay_counts_as_a_failed_attempt() {
     let base = Config::default().backoff_base_ms;
     let pause = longest_pause(|world| {
         let requests = world.requests();
@@ -207,7 +207,7 @@ fn a_refused_replay_has_failed_once_as_well() {
 }
 
 #[test]
-fn a_replay_that_was_damaged_has_failed_once_as_well() {
+fn damaged_replay_counts_as_a_failed_attempt() {
     let base = Config::default().backoff_base_ms;
     let log = Log::with_rows(2);
     let pause = longest_pause(|world| {
@@ -218,7 +218,7 @@ fn a_replay_that_was_damaged_has_failed_once_as_well() {
     assert!((base + 1..=2 * base).contains(&pause), "{pause}");
 }
 
-/// An event that was applied, with other content.
+/// Delivers an applied event again, with other content.
 fn contradict(world: &mut World, log: &Log) {
     let mut other = log.event(2).clone();
     other.data = other.data.replace("name0", "other");
@@ -226,7 +226,7 @@ fn contradict(world: &mut World, log: &Log) {
 }
 
 #[test]
-fn who_has_asked_for_events_asks_for_a_snapshot_once_histories_differ() {
+fn divergence_replaces_a_sent_request_by_a_snapshot_request() {
     let (mut world, log) = with_a_gap();
     for _ in 0..2 {
         contradict(&mut world, &log);
@@ -237,7 +237,7 @@ fn who_has_asked_for_events_asks_for_a_snapshot_once_histories_differ() {
 }
 
 #[test]
-fn who_is_about_to_ask_for_events_asks_for_a_snapshot_once_histories_differ() {
+fn divergence_turns_a_scheduled_request_into_a_snapshot_request() {
     let (mut world, log) = with_a_gap();
     refuse(&mut world);
     contradict(&mut world, &log);
@@ -247,7 +247,7 @@ fn who_is_about_to_ask_for_events_asks_for_a_snapshot_once_histories_differ() {
 }
 
 #[test]
-fn a_wish_for_a_snapshot_survives_a_refusal() {
+fn snapshot_request_survives_a_refusal() {
     let (mut world, log) = with_a_gap();
     contradict(&mut world, &log);
     let error = json!({"code": "forbidden", "message": "", "campaignId": CAMPAIGN});
@@ -268,11 +268,11 @@ fn an_error_about_another_request_changes_nothing() {
 }
 
 #[test]
-fn an_error_that_names_the_request_alone_postpones_the_next_one_as_well() {
+fn error_naming_only_the_request_delays_the_retry() {
     let (mut world, _) = with_a_gap();
-    let told = json!({"code": "rate_limited", "message": "later", "requestId": world.request_id(),
+    let error = json!({"code": "rate_limited", "message": "later", "requestId": world.request_id(),
         "retryAfterMs": 60_000});
-    world.receive(&message("error", &told));
+    world.receive(&message("error", &error));
     for second in 0..120 {
         assert!(second > 60 || world.requests() == 1, "after {second} s");
         world.advance(990);
@@ -282,14 +282,14 @@ fn an_error_that_names_the_request_alone_postpones_the_next_one_as_well() {
 }
 
 #[test]
-fn an_error_that_names_the_request_alone_is_of_the_campaign_that_asked() {
+fn error_naming_only_the_request_concerns_its_campaign() {
     let log = Log::with_rows(2);
     let mut world = World::following(&log);
     world.input(Input::Retain(id("campaign-2")));
     assert_eq!((world.requests(), &world.request()["campaignId"]), (1, &json!("campaign-2")));
-    let told = json!({"code": "rate_limited", "message": "later", "requestId": world.request_id(),
+    let error = json!({"code": "rate_limited", "message": "later", "requestId": world.request_id(),
         "retryAfterMs": 60_000});
-    world.receive(&message("error", &told));
+    world.receive(&message("error", &error));
     for _ in 0..55 {
         world.advance(1_000);
         world.pong(log.head());

@@ -1,5 +1,5 @@
-//! Sealed content: what does not open where it belongs is refused, counted and never applied, and
-//! nothing is lost by it.
+//! Sealed content: content that does not open at its place is refused, counted and never applied. No event is
+//! lost.
 
 use campaign_sync::protocol::seal::{Key, KeyId, associated, associated_part};
 use campaign_sync::protocol::{Code, Digest};
@@ -14,7 +14,7 @@ use crate::wire::{
 use crate::world::{World, id, text, wire_head};
 
 const SEALED: &str = "campaign-sync.v1.sealed";
-/// The key that tests seal with, and the one that takes its place.
+/// The name of the key that tests seal with. [`SECOND`] replaces it.
 pub(crate) const FIRST: &str = "2031-a";
 pub(crate) const SECOND: &str = "2031-b";
 
@@ -22,13 +22,13 @@ pub(crate) fn kid(name: &str) -> KeyId {
     KeyId::new(name).expect("tests use valid names")
 }
 
-/// Another key for every name.
+/// A key that differs for each name.
 pub(crate) fn key(name: &str) -> Key {
     let byte = name.bytes().last().unwrap_or_default();
     Key::new(&[byte; 32]).expect("32 bytes")
 }
 
-/// Seals; the nonce differs wherever the content or its place does, which is enough for tests.
+/// Seals the content. The nonce depends on the content and on its place, which is enough for tests.
 pub(crate) fn seal(name: &str, associated: &str, content: &str) -> String {
     let mut nonce = [0u8; 12];
     for (index, byte) in associated.bytes().chain(content.bytes()).enumerate() {
@@ -72,7 +72,7 @@ fn sealed_part(name: &str, plain: &Value) -> Value {
     part
 }
 
-/// A client that takes sealed content only, with these keys, connected to a server that seals.
+/// A client with these keys that accepts sealed content only, connected to a server that seals.
 pub(crate) fn connected_with(config: Config, names: &[&str]) -> World {
     let mut world = World::new(config);
     world.input(Input::Seal);
@@ -90,7 +90,7 @@ pub(crate) fn connected() -> World {
     connected_with(Config::default(), &[FIRST])
 }
 
-/// Has replayed the sealed log, and a heartbeat has proven it: live.
+/// A world that has replayed the sealed log. A heartbeat has confirmed it, so its status is `live`.
 pub(crate) fn following(log: &Log) -> World {
     let mut world = connected();
     world.replay(&sealed(FIRST, log), 1, log.head());
@@ -100,7 +100,7 @@ pub(crate) fn following(log: &Log) -> World {
     world
 }
 
-/// What the page shows is what the server had at the end of the log.
+/// Checks that the client shows the server's state at the end of the log.
 fn assert_caught_up(mut world: World, log: &Log) {
     let rows = world.rows().len() as u64;
     world.pong(log.head());
@@ -129,14 +129,14 @@ fn a_sealed_log_is_followed_as_a_plain_one() {
 }
 
 #[test]
-fn it_says_that_it_takes_sealed_content_only() {
+fn client_with_sealing_offers_only_the_sealed_protocol() {
     let world = connected();
     let init = world.last_sent("connection_init").expect("sent");
     assert_eq!(init["protocols"], json!([SEALED]));
 }
 
-/// Events whose sealed content belongs elsewhere, with a right hash each: the next of `log`, but for
-/// one thing.
+/// Events with correct hashes whose sealed content belongs to another place. Each is the next event of `log`;
+/// the other place differs in one member.
 fn moved(log: &Log) -> Vec<(&'static str, Event)> {
     let next = log.next("domains.removed", &json!({"campaignId": CAMPAIGN, "domainIds": ["d-0"]}));
     let from = |elsewhere: Event| Event { data: sealed_data(FIRST, &elsewhere), ..next.clone() };
@@ -150,7 +150,7 @@ fn moved(log: &Log) -> Vec<(&'static str, Event)> {
 }
 
 #[test]
-fn an_event_that_was_moved_is_refused_and_nothing_is_lost() {
+fn moved_sealed_event_is_refused_and_recovered() {
     let mut log = Log::with_rows(3);
     let (before, cases) = (log.head(), moved(&log));
     log.generate(3);
@@ -169,13 +169,13 @@ fn an_event_that_was_moved_is_refused_and_nothing_is_lost() {
 }
 
 #[test]
-fn an_answer_of_rest_is_no_event() {
+fn sealed_rest_answer_in_place_of_an_event_is_refused() {
     let log = Log::with_rows(3);
     let next = log.next("domains.removed", &json!({"campaignId": CAMPAIGN, "domainIds": ["d-0"]}));
     for route in
         ["rest.campaign", "rest.change", "rest.domains", "rest.snapshot", "rest.transitions"]
     {
-        // What the server sealed for a reader of REST at the next number, in the next event's place.
+        // The server sealed this content for a REST answer at the next number. It replaces the next event.
         let answer = Event { kind: route.into(), data: "{}".into(), ..next.clone() };
         let answer = Event { data: sealed_data(FIRST, &answer), ..answer };
         let mut world = following(&log);
@@ -196,7 +196,7 @@ pub(crate) fn head_with_claim(log: &Log, rows: &[Row]) -> Value {
 }
 
 #[test]
-fn an_event_that_never_opens_is_passed_by_a_snapshot_and_not_asked_for_for_ever() {
+fn event_that_never_opens_is_skipped_by_a_snapshot() {
     let mut log = Log::with_rows(3);
     let broken = log.generate(3);
     let broken = Event {
@@ -225,11 +225,11 @@ pub(crate) fn answer_snapshot(world: &mut World, name: &str, at: u64, rows: Vec<
 }
 
 #[test]
-fn a_server_whose_content_never_opens_is_asked_at_the_bounded_rate() {
+fn requests_for_undecryptable_content_are_rate_limited() {
     let mut log = Log::with_rows(3);
     let mut world = following(&log);
     let next = log.generate(3);
-    // The right name, another key.
+    // The content has the right key name but is sealed with another key.
     let wrong = Event { data: sealed_data(SECOND, &next).replace(SECOND, FIRST), ..next };
     world.receive(&wrong.document());
     let mut answered = 0;
@@ -257,7 +257,7 @@ fn a_server_whose_content_never_opens_is_asked_at_the_bounded_rate() {
 }
 
 #[test]
-fn a_key_that_is_not_at_hand_is_waited_for_and_nothing_is_lost() {
+fn missing_key_is_awaited_without_loss_of_events() {
     let mut log = Log::with_rows(3);
     let mut world = following(&log);
     let rotated = log.generate(3);
@@ -283,7 +283,7 @@ fn a_key_that_is_not_at_hand_is_waited_for_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_wrong_key_can_be_put_right() {
+fn wrong_key_can_be_replaced() {
     let log = Log::with_rows(3);
     let mut world = connected_with(Config::default(), &[]);
     world.input(Input::AddKey(kid(FIRST), key(SECOND)));
@@ -306,7 +306,7 @@ fn several_keys_open_one_log() {
 }
 
 #[test]
-fn plain_content_is_refused_whatever_brings_it() {
+fn plain_content_is_refused_in_events_and_snapshots() {
     let mut log = Log::with_rows(3);
     let mut world = following(&log);
     for kind in ["domains.removed", "campaign.deleted", "of.a.later.version"] {
@@ -333,7 +333,7 @@ pub(crate) fn reconnect(world: &mut World) {
 }
 
 #[test]
-fn a_server_that_does_not_seal_is_not_followed() {
+fn server_without_sealing_is_not_followed() {
     let mut world = World::new(Config::default());
     world.input(Input::Seal);
     world.input(Input::Retain(id(CAMPAIGN)));
@@ -346,7 +346,7 @@ fn a_server_that_does_not_seal_is_not_followed() {
 }
 
 #[test]
-fn a_client_without_keys_is_told_that_the_server_seals_and_does_not_try_again() {
+fn client_without_keys_fails_permanently_on_a_sealing_server() {
     let mut world = World::new(Config::default());
     world.input(Input::Retain(id(CAMPAIGN)));
     world.input(Input::Connect);
@@ -358,7 +358,7 @@ fn a_client_without_keys_is_told_that_the_server_seals_and_does_not_try_again() 
 }
 
 #[test]
-fn sealed_content_that_reaches_a_plain_client_all_the_same_shows_nothing_and_no_loop() {
+fn sealed_content_on_a_plain_client_is_rejected_without_a_loop() {
     let mut log = Log::with_rows(3);
     let mut world = World::following(&log);
     log.generate(3);

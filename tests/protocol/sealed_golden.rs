@@ -1,5 +1,5 @@
-//! The golden vectors of sealed content, made by another implementation, and published ones of the
-//! cipher itself.
+//! The golden vectors of sealed content, made by another implementation, and published vectors of the
+//! cipher.
 
 use campaign_sync::protocol::envelope::Envelope;
 use campaign_sync::protocol::seal::{Key, KeyId, Keys, Sealed, SealedPart, associated_with};
@@ -39,7 +39,7 @@ fn keys() -> Keys {
     keys
 }
 
-/// Seals the vector's content anew and opens it: both must be what the vector says.
+/// Seals the vector's content again and opens it. Both results must equal the vector.
 fn assert_both_ways(vector: &Value, sealed: &str, associated: &str) {
     let (name, content) = (text(vector, "name"), text(vector, "content"));
     assert_eq!(associated, text(vector, "associated"), "{name}");
@@ -91,7 +91,7 @@ fn sealed_answers_open_on_their_own_route_and_campaign_only() {
 }
 
 #[test]
-fn whatever_byte_is_changed_nothing_opens() {
+fn sealed_content_with_any_changed_byte_does_not_open() {
     let vector = vectors("events").remove(1);
     let envelope = Envelope::parse(text(&vector, "document")).expect("in order");
     let associated = text(&vector, "associated").as_bytes();
@@ -108,7 +108,7 @@ fn whatever_byte_is_changed_nothing_opens() {
 }
 
 #[test]
-fn what_is_not_sealed_is_told_from_what_does_not_open() {
+fn unsealed_and_undecryptable_content_have_distinct_codes() {
     for (raw, code) in [
         ("{}", Code::NotSealed),
         ("null", Code::NotSealed),
@@ -124,8 +124,8 @@ fn what_is_not_sealed_is_told_from_what_does_not_open() {
     }
 }
 
-/// Test cases 13 to 16 of McGrew and Viega, "The Galois/Counter Mode of Operation (GCM)", those with
-/// nonces of 12 bytes and keys of 32: key, nonce, plaintext, associated data, ciphertext, tag.
+/// Test cases 13 to 16 of McGrew and Viega, "The Galois/Counter Mode of Operation (GCM)". They have nonces of
+/// 12 bytes and keys of 32. Each lists key, nonce, plaintext, associated data, ciphertext and tag.
 const PUBLISHED: [[&str; 6]; 4] = [
     [
         "0000000000000000000000000000000000000000000000000000000000000000",
@@ -162,7 +162,7 @@ const PUBLISHED: [[&str; 6]; 4] = [
 ];
 
 #[test]
-fn the_cipher_is_the_published_one() {
+fn cipher_matches_the_published_vectors() {
     for [key, nonce, plain, associated, cipher, tag] in PUBLISHED.map(|it| it.map(bytes)) {
         let key = Key::new(&key).expect("32 bytes");
         let expected = [&*nonce, &cipher, &tag].concat();

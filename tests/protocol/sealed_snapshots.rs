@@ -1,5 +1,5 @@
-//! Sealed snapshots: opened part by part, each in its own place only; by repair, on the socket and from
-//! the application.
+//! Sealed snapshots: each part opens in its place only. They arrive on the socket, by repair and from the
+//! application.
 
 use campaign_sync::protocol::Code;
 use campaign_sync::protocol::seal::associated;
@@ -13,7 +13,7 @@ use crate::sealed::{
 use crate::wire::{CAMPAIGN, EPOCH, Log, Row, Snapshot, buckets, digest, message, rows};
 use crate::world::text;
 
-/// Makes sealed parts say something else.
+/// Changes the content or the members of sealed parts.
 type Spoil = fn(&mut Vec<Value>);
 
 #[test]
@@ -50,7 +50,7 @@ fn a_part_of_a_snapshot_opens_in_its_own_place_only() {
         let verdict = world.receive(&message("campaign.snapshot", &parts[0]));
         assert_eq!(verdict, Verdict::Refused(Code::SealBroken), "{what}");
         assert_eq!((world.position(), world.rows().len()), (3, 2), "{what}");
-        // Another is asked for, and taken.
+        // The client requests another snapshot and applies it.
         let asked = world.requests();
         world.advance_until(|world| world.requests() > asked);
         answer_snapshot(&mut world, FIRST, 50, rows(20));
@@ -60,7 +60,7 @@ fn a_part_of_a_snapshot_opens_in_its_own_place_only() {
 }
 
 #[test]
-fn a_snapshot_under_an_unknown_key_waits_for_it_too() {
+fn snapshot_under_an_unknown_key_waits_for_the_key() {
     let mut world = connected();
     let snapshot = Snapshot::new(EPOCH, 50, &world.request_id(), rows(20));
     world.answer("snapshot", EPOCH, 51, 50);
@@ -73,7 +73,7 @@ fn a_snapshot_under_an_unknown_key_waits_for_it_too() {
 }
 
 #[test]
-fn a_wish_for_a_snapshot_survives_an_unknown_key() {
+fn snapshot_request_survives_an_unknown_key() {
     let log = Log::with_rows(3);
     let mut world = following(&log);
     let other = sealed(SECOND, &log).with_data(|event| event.data.replacen("e", "f", 1));
@@ -98,8 +98,8 @@ fn buckets_are_opened_and_a_broken_one_repairs_nothing() {
             "sequenceNumber": log.head(), "buckets": buckets(&theirs)});
         world.receive(&message("campaign.digest", &data));
         let asked = world.last_sent("request_campaign_snapshot").expect("asked")["payload"].clone();
-        let wanted: Vec<u64> = serde_json::from_value(asked["buckets"].clone()).expect("numbers");
-        let inside = theirs.iter().filter(|row| wanted.contains(&(row.bucket() as u64)));
+        let needed: Vec<u64> = serde_json::from_value(asked["buckets"].clone()).expect("numbers");
+        let inside = theirs.iter().filter(|row| needed.contains(&(row.bucket() as u64)));
         let mut snapshot =
             Snapshot::new(EPOCH, log.head(), &text(&asked["requestId"]), inside.cloned().collect());
         snapshot.whole = Some(theirs.clone());
@@ -118,7 +118,7 @@ fn buckets_are_opened_and_a_broken_one_repairs_nothing() {
     log.generate(21);
 }
 
-/// What our own REST answers, sealed or not.
+/// The answer of the REST API, sealed for the route `sealed_as` or plain.
 fn fetched(sealed_as: Option<&str>, campaign: &str, at: u64, rows: &[Row]) -> String {
     let snapshot = Snapshot::new(EPOCH, at, "", rows.to_vec());
     let mut answer = snapshot.parts_as_json().remove(0);
@@ -136,7 +136,7 @@ fn fetched(sealed_as: Option<&str>, campaign: &str, at: u64, rows: &[Row]) -> St
 }
 
 #[test]
-fn a_fetched_snapshot_is_opened_and_refused_where_it_does_not_belong() {
+fn fetched_snapshot_opens_only_for_its_route_and_campaign() {
     let config = Config { has_fetch_snapshot: true, ..Config::default() };
     let log = Log::with_rows(2);
     for (answer, outcome) in [

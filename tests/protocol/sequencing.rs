@@ -1,5 +1,4 @@
-//! What the machine does with an event: one scenario for each row of the decision table, in its
-//! order.
+//! Sequencing of events: one scenario for each row of the decision table, in the order of the table.
 
 use campaign_sync::protocol::{Code, Epoch, EventHash, SequenceNumber};
 use campaign_sync::sync::subscription::dedupe::DedupeWindow;
@@ -11,7 +10,7 @@ use crate::wire::{CAMPAIGN, EPOCH, Log, OTHER_EPOCH, message, rows};
 use crate::world::{World, text};
 
 #[test]
-fn an_event_of_a_campaign_that_nobody_subscribed_to_is_ignored_and_counted() {
+fn event_of_an_unsubscribed_campaign_is_ignored_and_counted() {
     let mut world = World::following(&Log::with_rows(2));
     let before = world.view();
     let foreign = Log::with_rows(1).of_campaign("campaign-2").document(1);
@@ -22,20 +21,20 @@ fn an_event_of_a_campaign_that_nobody_subscribed_to_is_ignored_and_counted() {
 }
 
 #[test]
-fn a_duplicate_is_dropped_and_delivered_to_nobody() {
+fn duplicate_is_dropped_and_not_delivered() {
     let log = Log::with_rows(3);
     let mut world = World::following(&log);
     let before = (world.view(), world.rows());
     assert_eq!(world.receive(&log.document(3)), Verdict::Duplicate);
     assert_eq!(world.metrics().duplicates, 1);
     assert_eq!((world.view(), world.rows()), before);
-    assert_eq!(world.heard(), ["duplicate"]);
+    assert_eq!(world.kinds(), ["duplicate"]);
     assert_eq!(world.notice("duplicate")["sequenceNumber"], 3);
     assert!(world.sent.is_empty());
 }
 
 #[test]
-fn a_duplicate_is_told_by_its_claimed_hash_and_not_hashed_again() {
+fn duplicate_is_recognised_by_its_claimed_hash_without_hashing() {
     let log = Log::with_rows(3);
     let mut world = World::following(&log);
     assert_eq!(world.receive(&log.event(3).damaged()), Verdict::Duplicate);
@@ -54,7 +53,7 @@ fn a_duplicate_within_a_replay_is_redelivered() {
     let again = Verdict::Redelivered;
     assert_eq!(outcome.verdicts, [again, again, Verdict::Applied, Verdict::Applied]);
     assert_eq!((world.metrics().redelivered, world.metrics().duplicates), (2, 0));
-    assert!(!world.heard().contains(&"duplicate"));
+    assert!(!world.kinds().contains(&"duplicate"));
 }
 
 #[test]
@@ -84,7 +83,7 @@ fn a_window_remembers_the_last_contiguous_numbers_only() {
 }
 
 #[test]
-fn an_event_wrong_by_its_own_hash_is_corrupt_and_asked_for_again() {
+fn event_that_fails_its_hash_is_corrupt_and_requested_again() {
     let mut log = Log::with_rows(2);
     let mut world = World::following(&log);
     let before = world.rows();
@@ -116,11 +115,11 @@ fn a_corrupt_event_is_evidence_of_nothing_else() {
         (world.metrics().gaps, world.metrics().held, world.metrics().divergences),
         (0, 0, 0)
     );
-    assert_eq!(world.heard(), ["corrupt", "recoveryrequested", "statuschange"]);
+    assert_eq!(world.kinds(), ["corrupt", "recoveryrequested", "statuschange"]);
 }
 
 #[test]
-fn an_event_of_a_retired_epoch_is_dropped() {
+fn event_of_a_superseded_epoch_is_dropped() {
     let log = Log::with_rows(3);
     let mut world = World::following(&log);
     world.receive(&Log::new(OTHER_EPOCH).next("system.notification", &json!({})).document());
@@ -135,7 +134,7 @@ fn an_event_of_a_retired_epoch_is_dropped() {
 }
 
 #[test]
-fn an_event_of_another_epoch_asks_for_a_snapshot_and_applies_nothing() {
+fn event_of_another_epoch_requests_a_snapshot_unapplied() {
     let log = Log::with_rows(3);
     let mut world = World::following(&log);
     let before = world.rows();
@@ -164,12 +163,12 @@ fn an_applied_number_with_another_hash_is_divergence() {
     assert_eq!((&divergence["kind"], &divergence["sequenceNumber"]), (&"hash".into(), &3.into()));
     assert_eq!(world.request()["prefer"], "snapshot");
     assert_eq!(world.request()["reason"], "divergence");
-    let heard = world.heard();
-    assert_eq!(heard[..2], ["cacheinvalidated", "divergence"], "caches first");
+    let kinds = world.kinds();
+    assert_eq!(kinds[..2], ["cacheinvalidated", "divergence"], "caches first");
 }
 
 #[test]
-fn a_next_event_after_another_than_ours_is_divergence() {
+fn next_event_with_another_predecessor_is_divergence() {
     let mut log = Log::with_rows(3);
     let mut world = World::following(&log);
     let before = world.rows();
@@ -197,11 +196,11 @@ fn a_next_event_of_an_unknown_type_advances_the_position() {
 }
 
 #[test]
-fn a_next_event_with_invalid_content_asks_for_a_snapshot_at_once() {
+fn next_event_with_invalid_content_requests_a_snapshot() {
     let mut log = Log::with_rows(3);
     let mut world = World::following(&log);
     let before = world.rows();
-    // The first row alone would be in order: whole or not at all.
+    // The first row alone is valid, but an event applies as a whole or not at all.
     let bad = log.update(json!([{"domainId": "d-0", "dnsStatus": "ok"}, {"domainId": "nobody"}]));
     assert_eq!(world.receive(&bad.document()), Verdict::Rejected);
     assert_eq!(world.metrics().refused.of(Code::InvalidContent), 1);
@@ -213,7 +212,7 @@ fn a_next_event_with_invalid_content_asks_for_a_snapshot_at_once() {
 }
 
 #[test]
-fn the_next_event_is_applied_and_listeners_hear_after_the_store_has_changed() {
+fn next_event_changes_the_store_before_listeners_run() {
     let mut log = Log::with_rows(3);
     let mut world = World::following(&log);
     let event = log.push(
@@ -225,7 +224,7 @@ fn the_next_event_is_applied_and_listeners_hear_after_the_store_has_changed() {
     let frame = campaign_sync::protocol::frame::Frame::Text(&frame);
     let outcome = world.machine.handle(world.now, Input::Received(socket, frame));
     assert_eq!((outcome.applied, &*outcome.verdicts), (1, &[Verdict::Applied][..]));
-    // No effect has been performed yet, and all of the state is already there.
+    // The driver has performed no effect yet, but the state is already complete.
     let view = world.view();
     assert_eq!(view["campaign"]["currentPhase"], "dns_validation");
     assert_eq!(view["position"]["sequenceNumber"], 5);
@@ -233,7 +232,7 @@ fn the_next_event_is_applied_and_listeners_hear_after_the_store_has_changed() {
 }
 
 #[test]
-fn an_event_beyond_the_next_is_held_and_recovery_asked_for_at_once() {
+fn event_beyond_the_next_is_held_and_recovery_requested() {
     let mut log = Log::with_rows(2);
     let mut world = World::following(&log);
     for offset in 2..6 {
@@ -248,14 +247,14 @@ fn an_event_beyond_the_next_is_held_and_recovery_asked_for_at_once() {
     assert_eq!((&gap["expected"], &gap["received"]), (&4.into(), &6.into()));
     assert_eq!((world.requests(), &world.request()["reason"]), (1, &"gap".into()));
     assert_eq!((world.position(), &*world.status()), (3, "recovering"));
-    // The one that was missing brings the held ones with it.
+    // The machine applies the held events together with the missing one.
     assert_eq!(world.receive(&log.document(4)), Verdict::Applied);
     assert_eq!((world.position(), world.rows().len()), (6, 5));
     assert_eq!(world.metrics().recovery_requests.total(), 2, "connect, and one for the gap");
 }
 
 #[test]
-fn events_beyond_a_recovery_that_is_asked_for_are_no_gap() {
+fn events_beyond_a_requested_recovery_are_not_a_gap() {
     let mut log = Log::with_rows(2);
     let mut world = World::following(&log);
     (2..5).for_each(|offset| drop(log.generate(offset)));
@@ -267,7 +266,7 @@ fn events_beyond_a_recovery_that_is_asked_for_are_no_gap() {
 }
 
 #[test]
-fn an_overflow_drops_the_far_end_which_the_seek_brings_again() {
+fn overflow_drops_the_farthest_event_and_a_replay_restores_it() {
     let mut log = Log::with_rows(1);
     let config = Config { held_events_max: 2, ..Config::default() };
     let mut world = World::following_with(&log, config);
@@ -286,7 +285,7 @@ fn an_overflow_drops_the_far_end_which_the_seek_brings_again() {
 }
 
 #[test]
-fn an_overflow_by_bytes_drops_the_far_end_too() {
+fn overflow_by_bytes_drops_the_farthest_event() {
     let mut log = Log::with_rows(1);
     for offset in 1..6 {
         log.generate(offset);
@@ -300,7 +299,7 @@ fn an_overflow_by_bytes_drops_the_far_end_too() {
 }
 
 #[test]
-fn what_is_held_is_told_and_what_was_taken_is_held_no_more() {
+fn held_count_and_bytes_shrink_when_events_are_taken() {
     let mut log = Log::with_rows(1);
     let mut world = World::following(&log);
     (1..6).for_each(|offset| drop(log.generate(offset)));

@@ -1,4 +1,4 @@
-//! Snapshots: staged beside the store part by part, verified, swapped in whole.
+//! Snapshots: staged part by part outside the store, verified, then swapped in whole.
 
 use campaign_sync::protocol::Code;
 use campaign_sync::sync::{Config, Input, Verdict};
@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::wire::{EPOCH, Log, OTHER_EPOCH, Row, Snapshot, message, rows};
 use crate::world::{World, id};
 
-/// Asks for its first state, and is told that a snapshot of `count` rows comes, `per_part` each.
+/// A world that requests its first state. The server announces a snapshot of `count` rows, `per_part` in each
+/// part.
 fn announced(at: u64, count: u64, per_part: usize) -> (World, Snapshot) {
     let mut world = World::connected(Config::default());
     let mut snapshot = Snapshot::new(EPOCH, at, &world.request_id(), rows(count));
@@ -16,7 +17,7 @@ fn announced(at: u64, count: u64, per_part: usize) -> (World, Snapshot) {
     (world, snapshot)
 }
 
-/// Following a log, and now waiting for a snapshot of `rows` at `at` in the same log.
+/// A world that follows `log` and waits for a snapshot of `rows` at number `at` in the same log.
 fn resynchronising(log: &Log, at: u64, rows: Vec<Row>) -> (World, Snapshot) {
     let mut world = World::following(log);
     world.reconnect();
@@ -30,7 +31,7 @@ fn names(world: &mut World) -> Vec<Value> {
 }
 
 #[test]
-fn nothing_is_shown_before_the_last_part_and_everything_after_it() {
+fn snapshot_is_shown_whole_after_its_last_part() {
     let (mut world, snapshot) = announced(50, 25, 10);
     let parts = snapshot.parts();
     assert_eq!(parts.len(), 3);
@@ -61,7 +62,7 @@ fn a_repeated_part_changes_nothing() {
 }
 
 #[test]
-fn a_missing_part_is_asked_for_from_where_the_download_was_cut() {
+fn missing_part_is_requested_from_where_the_download_stopped() {
     let (mut world, snapshot) = announced(50, 25, 10);
     let parts = snapshot.parts();
     world.receive(&parts[0]);
@@ -71,7 +72,7 @@ fn a_missing_part_is_asked_for_from_where_the_download_was_cut() {
 }
 
 #[test]
-fn a_download_that_is_cut_goes_on_where_it_was() {
+fn interrupted_download_resumes_where_it_stopped() {
     let (mut world, mut snapshot) = announced(50, 25, 10);
     world.receive(&snapshot.parts()[0]);
     world.receive(&snapshot.parts()[1]);
@@ -84,7 +85,7 @@ fn a_download_that_is_cut_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_server_that_does_not_hold_it_any_more_begins_anew() {
+fn download_restarts_if_the_server_dropped_the_snapshot() {
     let (mut world, snapshot) = announced(50, 25, 10);
     world.receive(&snapshot.parts()[0]);
     world.receive(&snapshot.parts()[1]);
@@ -93,8 +94,8 @@ fn a_server_that_does_not_hold_it_any_more_begins_anew() {
     assert_eq!((world.position(), world.rows().len()), (53, 27));
 }
 
-/// A download in parts of ten rows broke off after the first one, and the server announces the same state
-/// again, in other parts.
+/// A download in parts of ten rows stops after the first part. The server announces the same state again, in
+/// parts of `per_part` rows.
 fn announced_again_in_parts_of(per_part: usize) -> (World, Snapshot) {
     let (mut world, mut snapshot) = announced(50, 25, 10);
     world.receive(&snapshot.parts()[0]);
@@ -106,7 +107,7 @@ fn announced_again_in_parts_of(per_part: usize) -> (World, Snapshot) {
 }
 
 #[test]
-fn the_same_state_cut_into_other_parts_begins_anew() {
+fn download_restarts_if_the_parts_are_cut_differently() {
     let (mut world, snapshot) = announced_again_in_parts_of(5);
     for part in snapshot.parts() {
         assert_eq!(world.receive(&part), Verdict::Control);
@@ -115,9 +116,9 @@ fn the_same_state_cut_into_other_parts_begins_anew() {
 }
 
 #[test]
-fn a_missing_first_part_of_another_cut_begins_anew() {
+fn missing_first_part_of_another_cut_restarts_the_download() {
     let (mut world, snapshot) = announced_again_in_parts_of(5);
-    // What has arrived is of no use to a download that is cut otherwise.
+    // The parts that have arrived do not fit a download that is cut differently.
     assert_eq!(world.receive(&snapshot.parts()[1]), Verdict::Control);
     assert_eq!(world.request().get("resume"), None);
     world.answer_snapshot(EPOCH, 50, rows(25));
@@ -125,7 +126,7 @@ fn a_missing_first_part_of_another_cut_begins_anew() {
 }
 
 #[test]
-fn a_missing_first_part_of_a_later_state_begins_anew() {
+fn missing_first_part_of_a_later_state_restarts_the_download() {
     let (mut world, mut snapshot) = announced(50, 25, 10);
     world.receive(&snapshot.parts()[0]);
     world.reconnect();
@@ -137,7 +138,7 @@ fn a_missing_first_part_of_a_later_state_begins_anew() {
 }
 
 #[test]
-fn a_later_state_that_never_comes_is_asked_for_anew() {
+fn later_state_that_never_arrives_is_requested_without_resume() {
     let (mut world, snapshot) = announced(50, 25, 10);
     world.receive(&snapshot.parts()[0]);
     world.reconnect();
@@ -168,7 +169,7 @@ fn parts_of_another_request_epoch_or_number_are_ignored() {
 }
 
 #[test]
-fn a_snapshot_that_does_not_add_up_is_refused_and_asked_for_again() {
+fn inconsistent_snapshot_is_refused_and_requested_again() {
     for spoil in ["domainsDigest", "domainsCount", "campaign"] {
         let (mut world, snapshot) = resynchronising(&Log::with_rows(3), 9, rows(5));
         let mut part = snapshot.parts_as_json().remove(0);
@@ -209,7 +210,7 @@ fn a_row_twice_in_one_snapshot_is_refused() {
 }
 
 #[test]
-fn a_part_that_nobody_asked_for_is_ignored() {
+fn unrequested_part_is_ignored() {
     let mut world = World::following(&Log::with_rows(3));
     let stray = Snapshot::new(EPOCH, 90, "stray", rows(1));
     assert_eq!(world.receive(&stray.parts()[0]), Verdict::Ignored);
@@ -217,7 +218,7 @@ fn a_part_that_nobody_asked_for_is_ignored() {
 }
 
 #[test]
-fn an_event_behind_a_snapshot_of_another_log_waits_for_it() {
+fn event_after_a_snapshot_of_another_log_waits_for_it() {
     let mut world = World::following(&Log::with_rows(3));
     world.reconnect();
     let mut snapshot = Snapshot::new(OTHER_EPOCH, 2, &world.request_id(), rows(2));
@@ -234,12 +235,13 @@ fn an_event_behind_a_snapshot_of_another_log_waits_for_it() {
 }
 
 #[test]
-fn events_between_the_snapshot_and_what_is_held_are_asked_for() {
+fn events_between_snapshot_and_held_events_are_requested() {
     let mut log = Log::with_rows(9);
     let (mut world, snapshot) = resynchronising(&Log::with_rows(3), 8, rows(7));
     log.generate(9);
     assert_eq!(world.receive(&log.document(10)), Verdict::Held);
-    // Beyond the snapshot before its last part: something was lost, so it was asked for again.
+    // The event is beyond the snapshot and arrives before its last part: a part is lost, so the client has
+    // sent another request.
     let mut snapshot = snapshot;
     snapshot.request_id = world.request_id();
     world.answer("snapshot", EPOCH, 9, 8);
@@ -251,13 +253,13 @@ fn events_between_the_snapshot_and_what_is_held_are_asked_for() {
 }
 
 #[test]
-fn few_missing_rows_go_with_a_snapshot() {
+fn few_missing_rows_are_removed_by_a_snapshot() {
     let (mut world, snapshot) = resynchronising(&Log::with_rows(120), 130, rows(20));
     world.receive(&snapshot.parts()[0]);
     assert_eq!((world.rows().len(), &world.view()["unconfirmedCount"]), (20, &0.into()));
 }
 
-/// 130 rows, of which a snapshot confirms 20: too many would go at once.
+/// A world with 130 rows, of which a snapshot confirms 20. The other rows are too many to remove at once.
 fn with_unconfirmed() -> World {
     let (mut world, snapshot) = resynchronising(&Log::with_rows(130), 140, rows(20));
     world.receive(&snapshot.parts()[0]);
@@ -266,7 +268,7 @@ fn with_unconfirmed() -> World {
 }
 
 #[test]
-fn many_missing_rows_are_kept_aside_outside_counts_and_digests() {
+fn many_missing_rows_are_kept_outside_counts_and_digests() {
     let mut world = with_unconfirmed();
     assert_eq!(world.notice("unconfirmed")["rows"], 110);
     let view = world.view();
@@ -280,7 +282,7 @@ fn many_missing_rows_are_kept_aside_outside_counts_and_digests() {
 }
 
 #[test]
-fn an_event_that_names_an_unconfirmed_row_settles_it() {
+fn event_resolves_the_unconfirmed_row_that_it_names() {
     let mut world = with_unconfirmed();
     let mut log = Log::with_rows(139);
     assert_eq!(log.head(), 140);
@@ -319,7 +321,8 @@ fn the_application_may_discard_unconfirmed_rows() {
 
 #[test]
 fn rows_shown_after_a_snapshot_are_those_of_the_snapshot() {
-    // As many rows, changed as often, but others: an order kept for the old rows must not show.
+    // The snapshot has as many rows, changed as often, but different ones. An order that was cached for the
+    // old rows must not show.
     let log = Log::with_rows(3);
     let (mut world, snapshot) =
         resynchronising(&log, 9, (0..3).rev().map(|offset| Row::generated(offset + 1)).collect());

@@ -1,4 +1,4 @@
-//! The subscription on the server: it may be lost, and it is asked for again.
+//! The subscription on the server: if it is lost, the client subscribes again.
 
 use campaign_sync::sync::Config;
 use campaign_sync::sync::input::ConnectionId;
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::wire::{CAMPAIGN, Log, message};
 use crate::world::World;
 
-/// What a server says to a request about a campaign that is not subscribed.
+/// The server's answer to a request about a campaign without a subscription.
 fn not_subscribed(request_id: &str) -> String {
     let data = json!({"code": "invalid_message", "message": "not subscribed",
         "campaignId": CAMPAIGN, "requestId": request_id});
@@ -15,7 +15,7 @@ fn not_subscribed(request_id: &str) -> String {
 }
 
 #[test]
-fn a_request_refused_for_want_of_a_subscription_subscribes_again() {
+fn request_refused_as_unsubscribed_subscribes_again() {
     let mut world = World::connected(Config::default());
     world.receive(&not_subscribed(&world.request_id()));
     assert_eq!(world.count_sent("subscribe_campaign"), 2);
@@ -34,7 +34,7 @@ fn the_refusal_of_another_request_does_not_subscribe_again() {
 }
 
 #[test]
-fn an_answered_ping_without_a_head_of_the_campaign_subscribes_again() {
+fn pong_without_a_head_of_the_campaign_subscribes_again() {
     let log = Log::with_rows(2);
     let mut world = World::following(&log);
     world.advance(5_000);
@@ -47,13 +47,13 @@ fn an_answered_ping_without_a_head_of_the_campaign_subscribes_again() {
 }
 
 #[test]
-fn a_head_that_cannot_be_there_yet_is_not_missed() {
+fn missing_head_in_an_early_or_unsolicited_pong_is_ignored() {
     let log = Log::with_rows(2);
     let mut world = World::connected(Config::default());
-    // The ping was on its way before the cursor was set.
+    // The ping was in transit before the server set the cursor.
     world.replay(&log, 1, 3);
     world.pong_with(json!([]));
-    // An unsolicited pong says nothing about when it was written.
+    // An unsolicited pong does not show when the server wrote it.
     world.receive(&message("pong", &json!({"heads": []})));
     assert_eq!((world.count_sent("subscribe_campaign"), world.requests()), (1, 1));
 }

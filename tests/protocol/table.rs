@@ -9,7 +9,7 @@ use campaign_sync::store::DomainTable;
 use campaign_sync::store::arena::TEXT_BYTES_MAX;
 use campaign_sync::sync::rng::Rng;
 
-/// What a row is, to somebody who does not care for memory.
+/// A row in a simple form that does not save memory.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Naive {
     name: String,
@@ -42,7 +42,7 @@ impl Naive {
         put(&mut self.score, &patch.lead_score);
     }
 
-    /// As the table tells a row.
+    /// The hash of the row, as the table computes it.
     fn hash(&self, id: &str) -> u64 {
         RowHasher::default().hash(&campaign_sync::protocol::digest::RowFields {
             domain_id: id,
@@ -137,7 +137,7 @@ fn assert_same(table: &DomainTable, naive: &BTreeMap<String, Naive>) {
 }
 
 #[test]
-fn random_changes_leave_what_a_naive_map_has() {
+fn random_changes_match_a_naive_map() {
     for seed in 0..20 {
         let mut rng = Rng::new(seed);
         let (mut table, mut naive) = (DomainTable::default(), BTreeMap::<String, Naive>::new());
@@ -165,7 +165,7 @@ fn random_changes_leave_what_a_naive_map_has() {
 }
 
 #[test]
-fn the_order_of_changes_does_not_show_in_the_digest() {
+fn digest_does_not_depend_on_the_order_of_changes() {
     let mut rng = Rng::new(5);
     let mut patches: Vec<_> = (0..300).map(|_| random_patch(&mut rng, 1 << 40)).collect();
     for (index, patch) in patches.iter_mut().enumerate() {
@@ -187,7 +187,7 @@ fn named(id: &str, name: String) -> RowPatch<'_> {
 }
 
 #[test]
-fn texts_that_are_left_behind_are_cleared_away() {
+fn unused_texts_are_freed() {
     let mut table = DomainTable::default();
     let mut naive = BTreeMap::new();
     for round in 0..40 {
@@ -224,7 +224,7 @@ fn texts_beyond_the_limit_are_refused_and_change_nothing() {
 
 #[test]
 fn a_million_rows_cost_at_most_64_bytes_each_beside_their_texts() {
-    // Ids of different lengths: no length may be an unlucky one.
+    // The ids have different lengths, because the limit holds for every length.
     for digits in [4, 17] {
         let mut table = DomainTable::default();
         for number in 0..1_000_000_u32 {

@@ -47,11 +47,11 @@ fn every_row_stays_through_every_transition() {
 }
 
 #[test]
-fn the_cache_is_invalid_before_anybody_hears_of_the_phase() {
+fn cache_is_invalidated_before_the_phase_is_notified() {
     let (mut world, mut log) = followed(1);
     let data = transition("domain_generation", "dns_validation", "not_started", &rows(1));
     transit(&mut world, &mut log, &data);
-    assert_eq!(world.heard(), ["cacheinvalidated", "phasetransition"]);
+    assert_eq!(world.kinds(), ["cacheinvalidated", "phasetransition"]);
     let invalidated = world.notice("cacheinvalidated");
     assert_eq!(invalidated["reason"], "phase_transition");
     assert_eq!(invalidated["newPhase"], "dns_validation");
@@ -66,17 +66,17 @@ fn the_cache_is_invalid_before_anybody_hears_of_the_phase() {
 }
 
 #[test]
-fn a_phase_that_changes_by_another_event_is_told_with_its_time() {
+fn phase_changed_by_another_event_is_notified_with_its_time() {
     let (mut world, mut log) = followed(1);
     let campaign = record("dns_validation", "ready", 1);
     let data = json!({"action": "update", "campaignId": CAMPAIGN, "campaign": campaign});
     world.receive(&log.push("campaign.list.update", &data).document());
-    let heard = world.notice("phasetransition");
+    let notice = world.notice("phasetransition");
     assert_eq!(
-        (&heard["newPhase"], &heard["newStatus"]),
+        (&notice["newPhase"], &notice["newStatus"]),
         (&"dns_validation".into(), &"ready".into())
     );
-    assert_eq!((&heard["timestamp"], &heard["transitionType"]), (&TIMESTAMP.into(), &"".into()));
+    assert_eq!((&notice["timestamp"], &notice["transitionType"]), (&TIMESTAMP.into(), &"".into()));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_refused_transition_changes_nothing_and_shows_a_coded_error() {
         for part in ["campaign", "lastTransition", "domainsDigest", "totalDomainCount"] {
             assert_eq!(after[part], before[part]);
         }
-        assert_eq!(world.heard(), ["transitionrefused"]);
+        assert_eq!(world.kinds(), ["transitionrefused"]);
         assert_eq!(world.notice("transitionrefused")["newPhase"], "dns_validation");
     }
 }
@@ -127,7 +127,7 @@ fn a_refusal_clears_at_an_equal_digest() {
 }
 
 #[test]
-fn a_transition_from_a_phase_that_is_not_ours_is_divergence() {
+fn transition_from_another_phase_is_divergence() {
     let (mut world, mut log) = followed(2);
     let data = transition("dns_validation", "http_keyword_validation", "in_progress", &rows(2));
     assert_eq!(transit(&mut world, &mut log, &data), Verdict::Divergence);
@@ -158,7 +158,7 @@ fn a_snapshot_sets_the_domain_count() {
 }
 
 #[test]
-fn an_error_recovery_restores_what_its_rollback_data_says_and_no_rows() {
+fn error_recovery_restores_its_rollback_data_and_no_rows() {
     let (mut world, mut log) = followed(3);
     let data = transition("domain_generation", "dns_validation", "in_progress", &rows(3));
     transit(&mut world, &mut log, &data);
@@ -240,7 +240,7 @@ fn a_status_of_another_phase_changes_nothing() {
 }
 
 #[test]
-fn a_transition_without_a_record_brings_phase_status_and_counters_of_its_own() {
+fn transition_without_a_record_sets_phase_status_and_counters() {
     let (mut world, mut log) = followed(3);
     let mut data = transition("domain_generation", "dns_validation", "in_progress", &rows(3));
     data["campaign"] = Value::Null;
@@ -260,7 +260,7 @@ fn a_transition_without_a_record_brings_phase_status_and_counters_of_its_own() {
 }
 
 #[test]
-fn a_phase_that_a_snapshot_brings_is_told_as_a_transition() {
+fn phase_from_a_snapshot_is_notified_as_a_transition() {
     let (mut world, log) = followed(2);
     world.reconnect();
     world.notices.clear();
@@ -271,9 +271,9 @@ fn a_phase_that_a_snapshot_brings_is_told_as_a_transition() {
     snapshot.parts().iter().for_each(|part| {
         world.receive(part);
     });
-    let heard = world.heard();
-    let at = |kind: &str| heard.iter().position(|it| *it == kind).expect(kind);
-    assert!(at("cacheinvalidated") < at("phasetransition"), "{heard:?}");
+    let kinds = world.kinds();
+    let at = |kind: &str| kinds.iter().position(|it| *it == kind).expect(kind);
+    assert!(at("cacheinvalidated") < at("phasetransition"), "{kinds:?}");
     let phase = world.notice("phasetransition");
     assert_eq!(
         (&phase["transitionType"], &phase["newPhase"]),
@@ -282,7 +282,7 @@ fn a_phase_that_a_snapshot_brings_is_told_as_a_transition() {
 }
 
 #[test]
-fn a_transition_learnt_of_in_a_replay_is_told_as_recovered() {
+fn transition_from_a_replay_is_notified_as_recovered() {
     let (mut world, mut log) = followed(2);
     let data = transition("domain_generation", "dns_validation", "in_progress", &rows(2));
     log.push("campaign.phase.transition", &data);
@@ -292,7 +292,7 @@ fn a_transition_learnt_of_in_a_replay_is_told_as_recovered() {
 }
 
 #[test]
-fn rows_that_are_removed_are_gone_and_unknown_ids_are_nothing() {
+fn removed_rows_disappear_and_unknown_ids_are_ignored() {
     let (mut world, mut log) = followed(3);
     let data = json!({"campaignId": CAMPAIGN, "domainIds": ["d-1", "nobody"]});
     world.receive(&log.push("domains.removed", &data).document());
@@ -325,7 +325,7 @@ fn a_row_may_be_created_and_changed_in_one_event() {
 }
 
 #[test]
-fn a_change_of_a_row_that_nobody_created_rejects_the_whole_event() {
+fn change_of_an_unknown_row_rejects_the_whole_event() {
     let (mut world, mut log) = followed(1);
     let before = world.view();
     let other = json!([Row::generated(1).json(), {"domainId": "d-2", "dnsStatus": "ok"}]);
@@ -334,7 +334,7 @@ fn a_change_of_a_row_that_nobody_created_rejects_the_whole_event() {
 }
 
 #[test]
-fn a_deleted_campaign_has_ended_and_stays_so() {
+fn deleted_campaign_ends_permanently() {
     let (mut world, mut log) = followed(2);
     let deleted = log.push("campaign.deleted", &json!({"campaignId": CAMPAIGN}));
     assert_eq!(world.receive(&deleted.document()), Verdict::Applied);

@@ -1,4 +1,4 @@
-//! What an honest server of v1 writes: events in a log, and control messages.
+//! Messages of a correct v1 server: events in a log, and control messages.
 
 use campaign_sync::protocol::digest::{RowFields, RowHasher, bucket_of, id_hash};
 use campaign_sync::protocol::{Digest, EventHash};
@@ -9,7 +9,7 @@ pub(crate) const EPOCH: &str = "epoch-a";
 pub(crate) const OTHER_EPOCH: &str = "epoch-b";
 pub(crate) const TIMESTAMP: &str = "2030-03-17T17:46:40.000Z";
 
-/// One event, every member of which a test may spoil before it is written.
+/// One event. A test may change any member before it writes the event.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) campaign: String,
@@ -23,7 +23,7 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// The event's hash, over what is written.
+    /// The event's hash, computed over the text that is written.
     pub(crate) fn hash(&self) -> String {
         let quoted = |text: &str| format!("\"{text}\"");
         let previous = self.previous_raw();
@@ -42,7 +42,7 @@ impl Event {
         self.previous.as_ref().map_or_else(|| "null".to_owned(), |id| format!("\"{id}\""))
     }
 
-    /// The event as an honest server writes it.
+    /// The event as a correct server writes it.
     pub(crate) fn document(&self) -> String {
         self.document_with_hash(&self.hash())
     }
@@ -56,7 +56,7 @@ impl Event {
         )
     }
 
-    /// The event as damage on the way leaves it: other data under the same hash.
+    /// The event after damage in transit: other data with the same hash.
     pub(crate) fn damaged(&self) -> String {
         let damaged = Self { data: self.data.replacen('{', "{\"x\":1,", 1), ..self.clone() };
         damaged.document_with_hash(&self.hash())
@@ -90,7 +90,7 @@ impl Log {
         log
     }
 
-    /// The same log of another campaign.
+    /// The same log for another campaign.
     pub(crate) fn of_campaign(mut self, campaign: &str) -> Self {
         self.campaign = campaign.to_owned();
         for event in &mut self.events {
@@ -110,7 +110,7 @@ impl Log {
         Self { events, campaign: self.campaign.clone(), epoch: self.epoch.clone() }
     }
 
-    /// The same log with other content of its events.
+    /// The same log with other data in its events.
     #[cfg(feature = "encrypted")]
     pub(crate) fn with_data(mut self, data: impl Fn(&Event) -> String) -> Self {
         for event in &mut self.events {
@@ -119,7 +119,7 @@ impl Log {
         self
     }
 
-    /// The event that would be next.
+    /// The next event, without appending it.
     pub(crate) fn next(&self, kind: &str, data: &Value) -> Event {
         let number = self.head() + 1;
         Event {
@@ -134,7 +134,7 @@ impl Log {
         }
     }
 
-    /// Appends an event and tells it.
+    /// Appends an event and returns it.
     pub(crate) fn push(&mut self, kind: &str, data: &Value) -> Event {
         let event = self.next(kind, data);
         self.events.push(event.clone());
@@ -228,7 +228,7 @@ pub(crate) fn buckets(rows: &[Row]) -> Value {
     (0..256).map(bucket).collect()
 }
 
-/// A campaign record with `total` domains; counters say something recognisable.
+/// A campaign record with `total` domains and recognisable counters.
 pub(crate) fn record(phase: &str, status: &str, total: u64) -> Value {
     json!({"campaignId": CAMPAIGN, "name": "Spring", "currentPhase": phase, "phaseStatus": status,
         "totalItems": 40, "processedItems": 10, "successfulItems": 8, "failedItems": 2,
@@ -262,7 +262,7 @@ pub(crate) fn ack_of(protocol: &str) -> String {
     message("connection_ack", &data)
 }
 
-/// What a recovery request led to.
+/// The server's answer to a recovery request.
 pub(crate) fn recovery(outcome: &str, epoch: &str, request_id: &str, from: u64, to: u64) -> String {
     let data = json!({"campaignId": CAMPAIGN, "requestId": request_id, "epoch": epoch,
         "outcome": outcome, "fromSequenceNumber": from, "toSequenceNumber": to});
@@ -278,7 +278,7 @@ pub(crate) struct Snapshot {
     pub(crate) record: Value,
     pub(crate) rows: Vec<Row>,
     pub(crate) per_part: usize,
-    /// Rows of the whole table, where the snapshot has some buckets only.
+    /// All rows of the table, if the snapshot contains only some buckets.
     pub(crate) whole: Option<Vec<Row>>,
 }
 

@@ -1,4 +1,4 @@
-//! A machine, a fake clock, and everything the machine asked for, sorted by kind.
+//! A machine, a fake clock, and all effects that the machine requested, sorted by kind.
 
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::protocol::{CampaignId, Code, Epoch, Position, SequenceNumber};
@@ -12,11 +12,12 @@ use campaign_sync::sync::{
 use serde_json::{Value, json};
 
 use crate::wire::{self, CAMPAIGN, EPOCH, Log, Row, Snapshot};
+use crate::writing::assert_well_written;
 
-/// More timers than this within one stretch of time is a busy loop.
+/// More timers than this within one call of `advance` are a busy loop.
 const TIMERS_MAX: usize = 10_000;
 
-/// A driver of the machine that only writes down.
+/// A driver that only records the effects of the machine.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) machine: Machine,
@@ -55,7 +56,7 @@ impl World {
         }
     }
 
-    /// Holds the campaign on an open socket that the server has not acknowledged.
+    /// A world that retains the campaign on an open socket, before the server's acknowledgement.
     pub(crate) fn negotiating(config: Config) -> Self {
         let mut world = Self::new(config);
         world.input(Input::Retain(id(CAMPAIGN)));
@@ -64,7 +65,7 @@ impl World {
         world
     }
 
-    /// Connected to a server of v1, holding the campaign; the first recovery is asked for.
+    /// A world that is connected to a v1 server and retains the campaign. Its first recovery request is sent.
     pub(crate) fn connected(config: Config) -> Self {
         let mut world = Self::new(config);
         world.input(Input::Retain(id(CAMPAIGN)));
@@ -72,7 +73,7 @@ impl World {
         world
     }
 
-    /// Has replayed all of `log`, and a heartbeat has proven it: live.
+    /// A world that has replayed all of `log`. A heartbeat has confirmed it, so its status is `live`.
     pub(crate) fn following(log: &Log) -> Self {
         Self::following_with(log, Config::default())
     }
@@ -86,20 +87,20 @@ impl World {
         world
     }
 
-    /// Asks for a connection and answers as a server of v1.
+    /// Connects, and answers as a v1 server.
     pub(crate) fn connect(&mut self) {
         self.input(Input::Connect);
         self.open();
         assert_eq!(self.receive(&wire::ack()), Verdict::Control);
     }
 
-    /// The socket that was asked for opens.
+    /// Opens the newest socket.
     pub(crate) fn open(&mut self) {
         let socket = self.socket();
         self.input(Input::Opened(socket));
     }
 
-    /// The socket dies, another is opened when the machine wants one, and v1 is settled again.
+    /// Closes the socket, opens the next one that the machine requests, and acknowledges v1 again.
     pub(crate) fn reconnect(&mut self) {
         let before = self.opened.len();
         self.close(1006);
@@ -118,7 +119,7 @@ impl World {
         *self.opened.last().expect("the machine asked for a socket")
     }
 
-    /// Hands in an input that must count.
+    /// Handles an input that the machine must not ignore as late.
     pub(crate) fn input(&mut self, input: Input<'_>) {
         let outcome = self.handle(input);
         assert!(!outcome.ignored_late, "the input does not count");
@@ -132,6 +133,7 @@ impl World {
                 Effect::Send(socket, text) => {
                     assert_eq!(socket, self.socket(), "nothing is sent on an old socket");
                     self.sent.push(serde_json::from_str(&text).expect("only JSON is sent"));
+                    assert_well_written(&text);
                 }
                 Effect::CloseSocket(socket, code) => self.closed.push((socket, code)),
                 Effect::RequestToken(ticket) => self.tokens.push(ticket),
@@ -152,7 +154,7 @@ impl World {
         effect
     }
 
-    /// One document, and what became of it.
+    /// Delivers one document and returns its verdict.
     pub(crate) fn receive(&mut self, document: &str) -> Verdict {
         let outcome = self.frame(document);
         assert_eq!(outcome.verdicts.len(), 1, "{outcome:?}");
@@ -163,7 +165,7 @@ impl World {
         self.handle(Input::Received(self.socket(), Frame::Text(text)))
     }
 
-    /// Time passes; timers fire when they are due.
+    /// Advances both clocks; timers fire when they are due.
     pub(crate) fn advance(&mut self, ms: u64) {
         let end = self.now.at + ms;
         for _ in 0..TIMERS_MAX {
@@ -178,7 +180,7 @@ impl World {
         panic!("the timer never rests");
     }
 
-    /// Fires timers until something has happened.
+    /// Fires timers until `happened` returns true.
     pub(crate) fn advance_until(&mut self, happened: impl Fn(&Self) -> bool) {
         for _ in 0..TIMERS_MAX {
             if happened(self) {
@@ -195,13 +197,13 @@ impl World {
         self.input(Input::Woke(Wake::Timer));
     }
 
-    /// Time passes by both clocks, and nobody tells the machine.
+    /// Advances both clocks without an input to the machine.
     pub(crate) fn pass(&mut self, ms: u64) {
         self.now.at = self.now.at + ms;
         self.now.wall_ms += ms as i64;
     }
 
-    /// Answers the recovery that is asked for with the events of `log`.
+    /// Answers the last recovery request with a replay of these events of `log`.
     pub(crate) fn replay(&mut self, log: &Log, from: u64, to: u64) {
         self.answer("replay", EPOCH, from, to);
         if from <= to {
@@ -210,13 +212,13 @@ impl World {
         }
     }
 
-    /// Answers the recovery that is asked for.
+    /// Answers the last recovery request.
     pub(crate) fn answer(&mut self, outcome: &str, epoch: &str, from: u64, to: u64) {
         let answer = wire::recovery(outcome, epoch, &self.request_id(), from, to);
         assert_eq!(self.receive(&answer), Verdict::Control);
     }
 
-    /// Answers with a snapshot, all parts of it.
+    /// Answers the last recovery request with a snapshot and sends all its parts.
     pub(crate) fn answer_snapshot(&mut self, epoch: &str, at: u64, rows: Vec<Row>) {
         let snapshot = Snapshot::new(epoch, at, &self.request_id(), rows);
         self.answer("snapshot", epoch, at + 1, at);
@@ -225,7 +227,7 @@ impl World {
         }
     }
 
-    /// Answers the last ping, if one was sent; the log has come as far as the socket.
+    /// Answers the last ping, if one was sent. `head` is the last number of both the socket and the log.
     pub(crate) fn pong(&mut self, head: u64) -> Verdict {
         self.pong_with(json!([wire_head(EPOCH, head, head)]))
     }
@@ -253,7 +255,7 @@ impl World {
         text(&self.request()["requestId"])
     }
 
-    /// How many recoveries were asked for since [`World::clear`].
+    /// The number of recovery requests since [`World::clear`].
     pub(crate) fn requests(&self) -> usize {
         self.count_sent("request_event_recovery")
     }
@@ -287,17 +289,17 @@ impl World {
     }
 
     /// The kinds of the notices so far, in order.
-    pub(crate) fn heard(&self) -> Vec<&'static str> {
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
         self.notices.iter().map(Notice::kind).collect()
     }
 
     pub(crate) fn notice(&self, kind: &str) -> Value {
         let notice = self.notices.iter().rev().find(|notice| notice.kind() == kind);
-        let notice = notice.unwrap_or_else(|| panic!("no {kind} in {:?}", self.heard()));
+        let notice = notice.unwrap_or_else(|| panic!("no {kind} in {:?}", self.kinds()));
         serde_json::to_value(notice).expect("notices are plain")
     }
 
-    /// Forgets what was asked for so far, apart from sockets.
+    /// Clears all recorded effects except the opened sockets.
     pub(crate) fn clear(&mut self) {
         self.sent.clear();
         self.notices.clear();
@@ -309,7 +311,7 @@ impl World {
     }
 }
 
-/// A campaign's head, as a pong tells it.
+/// A campaign's head as a pong contains it.
 pub(crate) fn wire_head(epoch: &str, last: u64, log: u64) -> Value {
     json!({"campaignId": CAMPAIGN, "epoch": epoch, "lastSequenceNumber": last, "logHead": log})
 }

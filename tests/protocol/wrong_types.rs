@@ -7,7 +7,7 @@ use crate::bad_input::Steady;
 use crate::wire::{self, CAMPAIGN, EPOCH, Log, message, rows};
 use crate::world::wire_head;
 
-/// Every place in a value, as the path to it.
+/// Collects the path of every place in a value.
 fn places(value: &Value, path: &str, found: &mut Vec<String>) {
     found.push(path.to_owned());
     match value {
@@ -37,7 +37,7 @@ fn wrong_types() -> [Value; 9] {
 }
 
 #[test]
-fn a_wrong_type_in_any_field_of_any_control_message_changes_nothing() {
+fn wrong_type_in_any_control_message_field_changes_nothing() {
     let snapshot = wire::Snapshot::new(EPOCH, 4, "r", rows(2));
     let digest = json!({"campaignId": CAMPAIGN, "requestId": "r", "epoch": EPOCH,
         "sequenceNumber": 4, "buckets": wire::buckets(&rows(3))});
@@ -71,7 +71,7 @@ fn a_wrong_type_in_any_field_of_any_control_message_changes_nothing() {
 }
 
 #[test]
-fn a_wrong_type_in_any_field_of_any_event_is_rejected_or_harmless() {
+fn wrong_type_in_any_event_field_is_rejected_or_harmless() {
     let mut checkpoint = wire::transition("domain_generation", "dns_validation", "ready", &rows(3));
     checkpoint["rollbackData"] = json!({"phase": "setup", "status": "ready", "totalDomainCount": 1,
         "counters": {"totalItems": 1, "processedItems": 1, "successfulItems": 1, "failedItems": 0}});

@@ -5,7 +5,7 @@ use crate::protocol::{CampaignId, Code, Position};
 use crate::sync::Input;
 use crate::sync::input::Ticket;
 
-/// What a command asks for: an input of the machine, or something of the driver itself.
+/// A command of the application: an input of the machine, or an action of the driver.
 pub(in crate::browser) enum Command {
     Input(Input<'static>),
     Close,
@@ -13,7 +13,7 @@ pub(in crate::browser) enum Command {
     Closed(u16),
 }
 
-/// Reads a command.
+/// Reads a command from JSON.
 pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
     let [command, id, epoch, number, ticket, token, code] = read_raw(json, &COMMAND)?;
     let id = || CampaignId::new(&id.text_or_empty());

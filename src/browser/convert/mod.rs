@@ -1,4 +1,4 @@
-//! Values across the boundary: plain objects with camelCase names, numbers that are exact.
+//! Conversion of values between Rust and JavaScript: plain objects, camelCase names, exact numbers.
 
 pub(super) mod command;
 pub(super) mod query;
@@ -10,10 +10,10 @@ use wasm_bindgen::JsValue;
 
 use crate::value::Value;
 
-/// Plain data as objects, arrays, strings and numbers.
+/// Converts plain data to JavaScript objects, arrays, strings and numbers.
 pub(super) fn to_js(value: Value<'_>) -> JsValue {
     const SERIALIZER: Serializer =
         Serializer::new().serialize_missing_as_null(true).serialize_maps_as_objects(true);
-    // Cannot fail: names are texts and numbers are exact.
+    // This cannot fail, because names are strings and numbers are exact.
     value.serialize(&SERIALIZER).unwrap_or(JsValue::NULL)
 }

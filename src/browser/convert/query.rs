@@ -1,4 +1,4 @@
-//! Queries of the application: what it reads, of which campaign, and for rows which of them.
+//! Queries of the application: the subject, the campaign, and for rows the filters and sort order.
 
 use std::borrow::Cow;
 
@@ -7,10 +7,10 @@ use crate::protocol::lookup::lookup;
 use crate::protocol::schema::{Field, Kind, Value, nullable, optional, read_raw, required};
 use crate::store::query::{DomainQuery, RowOrder, SortBy};
 
-/// Rows of a page, if the query does not say.
+/// Rows per page if the query has no limit.
 const LIMIT_DEFAULT: usize = 100;
 
-/// What there is to see.
+/// The subject of a query.
 #[derive(Clone, Copy)]
 pub(in crate::browser) enum Query {
     View,
@@ -21,7 +21,7 @@ pub(in crate::browser) enum Query {
     Diagnostics,
 }
 
-/// Reads a query: what, of which campaign, and for rows which of them in which order.
+/// Reads a query from JSON: the subject, the campaign, and for rows the filters and sort order.
 pub(in crate::browser) fn query(json: &str) -> Result<(Query, Cow<'_, str>, DomainQuery), Code> {
     let [read, campaign_id, offset, limit, search, statuses @ ..] = read_raw(json, &QUERY)?;
     let [dns_status, http_status, lead_status, sort_by, order] = statuses;
@@ -34,19 +34,19 @@ pub(in crate::browser) fn query(json: &str) -> Result<(Query, Cow<'_, str>, Doma
             dns_status: dns_status.string(),
             http_status: http_status.string(),
             lead_status: lead_status.string(),
-            sort_by: word(sort_by, &SORT_BY)?,
-            descending: word(order, &[("asc", false), ("desc", true)])?,
+            sort_by: named(sort_by, &SORT_BY)?,
+            descending: named(order, &[("asc", false), ("desc", true)])?,
         },
     };
-    let what = word(read, &QUERIES)?;
+    let what = named(read, &QUERIES)?;
     Ok((what, campaign_id.text_or_empty(), query))
 }
 
-/// The meaning of a word; of an absent one, the first meaning.
-fn word<T: Copy>(value: Value<'_>, words: &[(&str, T)]) -> Result<T, Code> {
-    let first = words.first().map(|&(_, meaning)| meaning);
+/// The value of a string in the table `words`; the first value if the string is absent.
+fn named<T: Copy>(value: Value<'_>, names: &[(&str, T)]) -> Result<T, Code> {
+    let first = names.first().map(|&(_, meaning)| meaning);
     let found = match value.text() {
-        Some(text) => lookup(words, &text),
+        Some(text) => lookup(names, &text),
         None => first,
     };
     found.ok_or(Code::InvalidContent)

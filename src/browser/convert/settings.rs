@@ -5,7 +5,7 @@ use crate::protocol::Code;
 use crate::protocol::schema::{Field, Kind, Value, optional, read_raw};
 use crate::sync::Config;
 
-/// Reads the options: how the machine behaves, and what carries the frames.
+/// Reads the options: the configuration of the machine, and the transport of frames.
 pub(in crate::browser) fn settings(json: &str) -> Result<(Config, Transport), Code> {
     let [has_token, has_fetch_snapshot, log, linger_ms, manual, url] = read_raw(json, &SETTINGS)?;
     let on = |flag: Value<'_>| flag.boolean().unwrap_or_default();

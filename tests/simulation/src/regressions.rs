@@ -18,7 +18,7 @@ pub(crate) fn seed(turn: usize) -> Option<u64> {
 
 /// Seeds that failed once all faults could be drawn.
 const LATER_SEEDS: &[u64] = &[
-    // event_joins_the_state_after_an_unplaced_fetch_is_refused
+    // event_applies_after_a_fetch_without_a_position_is_refused
     809, //
     // The oracle of patience: a snapshot that nobody asked for answers as well,
     4171, //
@@ -30,15 +30,15 @@ const LATER_SEEDS: &[u64] = &[
 
 /// The seeds that failed before that, in the order in which they were found. None is added.
 pub(crate) const SEEDS: &[u64] = &[
-    // a_repair_that_does_not_help_is_followed_by_a_whole_snapshot
+    // failed_repair_is_followed_by_a_whole_snapshot
     1904, //
-    // a_head_that_has_not_come_to_what_was_held_is_no_divergence
+    // head_below_formerly_held_events_is_not_divergence
     11_249, 67_231, 141_837, 158_993, //
-    // a_server_that_still_sends_what_we_have_is_not_behind
+    // server_replaying_known_events_is_not_behind
     50_668, 102_145, 116_589, 120_256, 135_232, 172_945, //
-    // the_status_grows_old_by_the_clock_without_any_input
+    // status_goes_stale_by_the_clock_without_any_input
     62_162, //
-    // what_is_held_beyond_an_answer_is_waited_for_without_asking. What failed was the oracle: it took
+    // gap_beyond_an_answer_is_awaited_without_a_request. What failed was the oracle: it took
     // progress for older than a request of the same frame.
     88_437, 96_997, 170_686, //
     // A replica that knew the head of a log that had been replaced.
@@ -53,7 +53,7 @@ pub(crate) const SEEDS: &[u64] = &[
     199_590, 214_301, //
     // and events of a campaign that was let go of in the same step.
     215_403, //
-    // a_late_fetch_from_a_log_that_was_replaced_meanwhile_is_not_taken_for_the_newer_one
+    // late_fetch_from_a_replaced_log_is_ignored
     375_095, //
     // The oracle: what follows a silent change in another log of the same epoch,
     239_896, 580_001, //

@@ -1,12 +1,14 @@
-//! The one sort of the module: every comparison shares its code.
+//! The only sort of the WebAssembly module. All comparisons share its code.
 
 use core::cmp::Ordering;
 
-/// Runs of this length are sorted by insertion, which beats merging for few rows.
+/// Runs of this length are sorted by insertion, which is faster than merging for few rows.
 const RUN: usize = 8;
 
-/// Sorts row numbers; equal ones stay in order. Merges runs bottom-up, so that one comparison costs
-/// one call and the code stays a tenth of the standard library's sort.
+/// Sorts row numbers. Equal rows keep their order.
+///
+/// The sort merges runs bottom-up, so that one comparison costs one call and the code is a tenth of
+/// the size of the standard library's sort.
 pub fn sort(rows: &mut [u32], compare: &mut dyn FnMut(u32, u32) -> Ordering) {
     for run in rows.chunks_mut(RUN) {
         for end in 1..run.len() {
