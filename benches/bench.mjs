@@ -1,7 +1,7 @@
 /**
- * Events per second of the package's public `receive()` in headless Chromium, beside `JSON.parse`
- * of the same frames. The contenders take turns within every round, each starting a round in turn,
- * so that a machine that is busy for a while slows all of them.
+ * Measures the events per second of the package's public `receive()` in headless Chromium, and of `JSON.parse` for the
+ * same frames. The contenders alternate within every round, and each one starts a round in turn. So a computer that is
+ * busy for a while slows all of them.
  */
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
@@ -12,7 +12,7 @@ import { buildLog, EVENT_BYTES } from "./log.mjs";
 import { serve } from "./serve.mjs";
 
 const CONTENDERS = ["ours_bytes", "ours_text", "json_parse"];
-/** Rounds that are not counted: the engine is still compiling. */
+/** Rounds that are not counted, because the engine is still compiling. */
 const WARM_UP = 2;
 
 const { values: options } = parseArgs({

@@ -1,12 +1,12 @@
 /**
- * The event log that the bench feeds: built once, with correct hashes, by Node's own SHA-256.
+ * Builds the event log for the bench once, with correct hashes by Node's SHA-256.
  *
- * First the campaign and its rows (not measured), then events of exactly 600 bytes that change
- * these rows: one DNS result, one `domains.updated`, in turn.
+ * The log begins with the campaign and its rows, which are not measured. The measured events have exactly 600 bytes and
+ * change these rows: alternately a DNS result and a `domains.updated`.
  */
 import { createHash } from "node:crypto";
 
-/** The size of a measured event. */
+/** The size of a measured event, in bytes. */
 export const EVENT_BYTES = 600;
 
 const CAMPAIGN = "cmp_5f0c1f6e8a4b4a55";
@@ -16,8 +16,8 @@ const ROWS_PER_EVENT = 1_000;
 const START = Date.UTC(2031, 3, 5, 6, 7, 8);
 
 /**
- * @param {number} count how many events are measured
- * @returns the log in two parts, and every row as it must be at the end
+ * @param {number} count the number of measured events
+ * @returns the log in two parts, and the expected rows at the end
  */
 export function buildLog(count) {
   const log = new Log();
@@ -29,7 +29,7 @@ export function buildLog(count) {
   }
   const measured = [];
   for (let index = 0; index < count; index += 1) {
-    // A prime step: neighbouring events change rows that are far apart, as parallel validators do.
+    // With a prime step, neighbouring events change rows that are far apart, as parallel validators do.
     const row = rows[(index * 7_919) % ROWS];
     const next = rows[(index * 7_919 + 1) % ROWS];
     measured.push(index % 2 === 0 ? dnsResult(log, row, index) : rowsUpdate(log, row, next, index));
@@ -42,7 +42,7 @@ class Log {
   #number = 0;
   #previousEventId = null;
 
-  /** Appends an event; `tail` lengthens its id. */
+  /** Appends an event and returns its text. `tail` lengthens its id. */
   append(type, data, tail = "") {
     const { document, eventId } = this.#next(type, data, tail);
     this.#number += 1;
@@ -50,7 +50,7 @@ class Log {
     return document;
   }
 
-  /** How many bytes the next event falls short of the measured size. */
+  /** Returns the bytes that the next event lacks to the measured size. Throws if it is too large. */
   missing(type, data) {
     const missing = EVENT_BYTES - Buffer.byteLength(this.#next(type, data, "").document);
     if (missing < 0) throw new RangeError(`${type} is ${-missing} bytes too large`);
@@ -66,7 +66,7 @@ class Log {
   }
 }
 
-/** One document; the hash is over the raw text of its members. */
+/** Returns one document. Its hash covers the raw text of its members. */
 function frame(type, timestamp, data, [campaignId, epoch, number, eventId, previousEventId, checkpoint]) {
   const body = `"type":"${type}","timestamp":"${timestamp}","data":${data}`;
   const at = [campaignId, epoch, number, eventId, previousEventId, checkpoint].join(",");

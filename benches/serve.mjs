@@ -12,7 +12,7 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 
-/** @returns the address of the page, and how to stop serving it */
+/** @returns the address of the page, and a function that stops the server */
 export async function serve(log) {
   const document = JSON.stringify(log);
   const server = createServer((request, response) => {

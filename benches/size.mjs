@@ -1,6 +1,6 @@
 /**
- * What a page downloads for the main entry: the wasm module, and the package's JavaScript with the
- * generated glue, bundled and minified as an application's bundler would.
+ * Measures the download of the main entry: the wasm module, and the package's JavaScript with the generated glue,
+ * bundled and minified as an application's bundler does it.
  *
  * Usage: node size.mjs <report.json>
  */
@@ -9,11 +9,11 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
-/** The most that both may weigh together, in brotli. */
+/** Largest size of both together, in bytes of brotli. */
 const BUDGET = 62_000;
 
 const PACKAGE = new URL("../pkg/", import.meta.url);
-// The bundler is the package's own, so that both are measured and built with the same one.
+// The bundler is the package's development dependency, so that measuring and building use the same version.
 const { build } = createRequire(new URL("package.json", PACKAGE))("esbuild");
 
 const wasm = await readFile(new URL("wasm/campaign_sync_bg.wasm", PACKAGE));
@@ -25,7 +25,7 @@ const report = {
   js_brotli: brotli(js),
 };
 report.total_brotli = report.wasm_brotli + report.js_brotli;
-// Beside the main entry: the module that an application of sealed content downloads instead.
+// An application with sealed content downloads this module instead of the main one.
 report.encrypted_wasm_brotli = brotli(await readFile(new URL("wasm/encrypted/campaign_sync_bg.wasm", PACKAGE)));
 for (const [name, bytes] of Object.entries(report)) {
   console.log(`${name.padEnd(21)}${String(bytes).padStart(9)} bytes`);

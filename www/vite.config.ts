@@ -1,6 +1,6 @@
 import { defineConfig, type Plugin } from "vite";
 
-/** What the built page may do. The development server injects inline code, so it goes without. */
+/** The Content-Security-Policy of the built page. The development server injects inline code, so it has no policy. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self' 'wasm-unsafe-eval'",
@@ -23,13 +23,13 @@ export default defineConfig({
   plugins: [policy],
   build: {
     target: "es2022",
-    // Nothing may become a data: address; the policy would refuse it.
+    // The policy refuses `data:` addresses, so no asset may be inlined.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
   server: {
     fs: { allow: [".."] },
-    // The server is told of this page: `campaign-sync-server --origin http://localhost:5173`.
+    // The server must allow this page's origin: `campaign-sync-server --origin http://localhost:5173`.
     proxy: { "/api": { target: "http://127.0.0.1:8080", ws: true } },
   },
 });

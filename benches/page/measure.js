@@ -1,9 +1,9 @@
 /**
- * Runs in the browser: feeds the package as an application with a transport of its own would, and
- * parses the same frames with nothing but `JSON.parse` beside it.
+ * Runs in the browser. It passes frames to the package as an application with its own transport does, and parses the
+ * same frames with `JSON.parse` alone for comparison.
  *
- * Only the loop over the frames is timed. Around it every round proves that the work was really
- * done: each event applied, none corrupt, every row of the store as it must be.
+ * Only the loop over the frames is timed. Every round then proves that the work was done: every event was applied, no
+ * event was corrupt, and every row in the store is correct.
  */
 import { CampaignSync, init } from "campaign-sync";
 
@@ -11,7 +11,7 @@ const encoder = new TextEncoder();
 let log;
 let framesOf;
 
-/** What the page's driver calls. */
+/** The functions that bench.mjs calls. */
 globalThis.bench = {
   async load() {
     const answer = await fetch("/log.json");
@@ -24,7 +24,7 @@ globalThis.bench = {
     await init();
   },
 
-  /** One round of one contender; the answer is in events per second. */
+  /** Runs one round of one contender and returns its events per second. */
   async round(contender) {
     const frames = framesOf[contender];
     const seconds = contender === "json_parse" ? parse(frames) : await receive(frames);
@@ -35,7 +35,7 @@ globalThis.bench = {
 function parse(frames) {
   let sum = 0;
   const start = performance.now();
-  // The sum keeps the engine from leaving the work out.
+  // The sum keeps the engine from optimising the loop away.
   for (const frame of frames) sum += JSON.parse(frame).sequence.sequenceNumber;
   const seconds = (performance.now() - start) / 1000;
   const first = log.preload.length + 1;
@@ -65,14 +65,14 @@ async function receive(frames) {
   return seconds;
 }
 
-/** Shakes hands as a v1 server does, and brings the campaign to the state before the measured events. */
+/** Performs the handshake of a v1 server, and brings the campaign to the state before the measured events. */
 async function subscribe(client) {
   const asked = new Promise((resolve) => {
     client.onsend = (frame) => {
       for (const document of frame.split("\n")) {
         const message = JSON.parse(document);
         const reply = replyTo(message);
-        // Never from inside the call: no transport answers before it has sent.
+        // The reply comes in a later microtask, because no transport answers before it has sent.
         if (reply !== undefined) queueMicrotask(() => client.receive(JSON.stringify(reply)));
         if (message.type === "request_event_recovery") queueMicrotask(resolve);
       }

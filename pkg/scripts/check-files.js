@@ -1,6 +1,6 @@
 /**
- * Before packing: every file that package.json lists is there, and every built file is listed. npm
- * itself leaves a missing file out without a word.
+ * Runs before packing. Checks that every file that package.json lists exists, and that it lists every built file. npm
+ * itself omits a missing file silently.
  */
 import { readdir, readFile, stat } from "node:fs/promises";
 

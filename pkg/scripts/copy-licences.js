@@ -1,4 +1,4 @@
-/** Before packing: npm takes files from the package's own directory only, the licences are the repository's. */
+/** Runs before packing. npm packs files of the package's directory only, so this copies the repository's licences there. */
 import { copyFile } from "node:fs/promises";
 
 const root = new URL("../", import.meta.url);

@@ -1,10 +1,10 @@
 /**
- * The boundary to the compiled machine, written by hand: what the generated module offers and what
- * it expects of us. Nothing here is public.
+ * The boundary to the compiled state machine (the machine): the class that the generated module exports, and the
+ * host that it calls. The types are written manually, and none of them is public.
  */
 import type { CampaignView, DomainPage, DomainQuery, LogRecord, Metrics } from "./types.js";
 
-/** How the machine's shell is made, as JSON. */
+/** The argument of the constructor, as JSON. */
 export interface ClientOptions {
   url?: string;
   hasToken: boolean;
@@ -14,7 +14,7 @@ export interface ClientOptions {
   log?: boolean;
 }
 
-/** What the machine's shell wants done, with what: these, and every notice by its name. */
+/** The effects that the machine requests, with their detail. A notice is an effect as well, under the name of its event. */
 export interface Effects {
   changed: null;
   requestToken: { ticket: number };
@@ -24,17 +24,17 @@ export interface Effects {
   log: LogRecord;
 }
 
-/** What the machine's shell calls; never while the machine is borrowed. */
+/** The object that the machine calls. The machine is never borrowed during the call, so the host may call it back. */
 export interface Host {
   perform(effect: string, detail: unknown): void;
 }
 
-/** A view as it crosses: the counts are pairs of a word and its rows. */
+/** A view as it crosses the boundary: the counts are pairs of a status and its number of rows. */
 export type WireView = Omit<CampaignView, "counts"> & {
   readonly counts: Readonly<Record<keyof CampaignView["counts"], readonly (readonly [string, number])[]>>;
 };
 
-/** What the machine is told to do, as JSON. */
+/** A command to the machine, as JSON. */
 export type Command =
   | { command: "connect" | "close" | "opened" }
   | { command: "closed"; code: number }
@@ -42,13 +42,13 @@ export type Command =
   | { command: "reached"; campaignId: string; epoch: string; sequenceNumber: number; ticket: number }
   | { command: "token"; ticket: number; token: string | undefined };
 
-/** What the machine is asked for, as JSON. */
+/** A query to the machine, as JSON. */
 export type Query =
   | { read: "view" | "status"; campaignId: string }
   | ({ read: "domains"; campaignId: string } & DomainQuery)
   | { read: "changes" | "metrics" | "diagnostics" };
 
-/** The answers, by what is asked for. */
+/** The answers to the queries. */
 export interface Answers {
   view: WireView | undefined;
   status: string;
@@ -58,10 +58,10 @@ export interface Answers {
   diagnostics: object;
 }
 
-/** Asks the machine. */
+/** Sends a query to the machine and returns its answer. */
 export type Read = <Q extends Query>(query: Q) => Answers[Q["read"]];
 
-/** The generated class. */
+/** The class that the generated module exports. A method that fails throws a bare error code. */
 export interface WasmClient {
   receive(frame: Uint8Array): number;
   command(json: string): void;
@@ -70,5 +70,5 @@ export interface WasmClient {
   free(): void;
 }
 
-/** Its constructor. */
+/** The constructor of `WasmClient`; `options` is a `ClientOptions` as JSON. */
 export type WasmClientConstructor = new (options: string, host: Host) => WasmClient;

@@ -1,10 +1,10 @@
 /**
- * `campaign-sync/cache`: REST data of campaigns that is never served behind the stream.
+ * `campaign-sync/cache`: caches REST data of campaigns, and never serves data that is behind the stream.
  *
- * The rule: after a transition, a snapshot swap, a change of the log or a divergence the data is
- * void before any listener hears of it. What a fetch brings is stored only if it began afterwards,
- * is complete, and is of a position that is not behind the invalidation. While the campaign is not
- * `live` nothing proves that stored data is fresh, so nothing stored is served.
+ * The cache rule of docs/PROTOCOL.md, chapter 16: a transition, a snapshot, a change of the epoch and a divergence
+ * void the data before any listener receives the event. The cache stores the result of a fetch only if the fetch
+ * began after the last invalidation, the result is complete, and its position is not behind the invalidation.
+ * While the campaign is not `live`, nothing proves that stored data is fresh, so the cache serves none of it.
  */
 import { CampaignSyncError } from "./errors.js";
 import { observeInvalidations, type Invalidation } from "./invalidation.js";
@@ -16,57 +16,57 @@ import type { CampaignStatus, CampaignView } from "./types.js";
 export { restFetcher, restSnapshot };
 export type { FetchContext, RestOptions, RichCampaignData, RichCampaignFetch } from "./rich.js";
 
-/** What the cache needs of a `CampaignSync`. */
+/** The part of a `CampaignSync` that the cache uses. */
 export interface CacheSource extends EventTarget {
   status(campaignId: string): CampaignStatus;
   view(campaignId: string): CampaignView | undefined;
 }
 
-/** How a cache is made. */
+/** The options of a cache. */
 export interface RichCampaignCacheOptions {
   /** The client whose stream proves freshness. */
   sync: CacheSource;
-  /** Fetches a campaign; `restFetcher()` if absent. */
+  /** Fetches the data of a campaign; `restFetcher()` if absent. */
   fetch?: RichCampaignFetch;
-  /** Campaigns to keep; 50 if absent. The least recently used goes first. */
+  /** Number of campaigns to keep; 50 if absent. The cache evicts the least recently used campaign first. */
   maxEntries?: number;
-  /** Upper bound of an entry's age in milliseconds; 30,000 if absent, and never more. */
+  /** Maximum age of an entry, in milliseconds; 30,000 if absent, which is also the upper limit. */
   ttlMs?: number;
-  /** Milliseconds, for tests; `Date.now` if absent. */
+  /** The clock, in milliseconds, for tests; `Date.now` if absent. */
   now?: () => number;
-  /** Waits before a fetch is repeated because the server was behind; a timer if absent. */
+  /** Waits `ms` milliseconds before the cache repeats a fetch whose answer was behind; a timer if absent. */
   pause?: (ms: number) => Promise<void>;
 }
 
-/** What a caller asks for. */
+/** The options of `get`. */
 export interface GetOptions {
   /**
-   * The data must be at this position or beyond it, as `{epoch, sequenceNumber}` or in the form of
-   * the `Campaign-Position` header. With the header of a write's answer, the write is in the data.
+   * The data must be at this position or beyond it: `{epoch, sequenceNumber}` or `"epoch/number"`. Pass the
+   * `Campaign-Position` header of the answer to a write to get data that includes the write.
    */
   minPosition?: LogPosition | string | null;
 }
 
 const TTL_MS_MAX = 30_000;
-/** Fetches for one call, the first included. */
+/** Maximum number of fetches for one call. */
 const ATTEMPTS_MAX = 5;
-/** Pause after an answer that was behind, doubled each time. */
+/** Base of the pause after an answer that was behind, in milliseconds. The pause doubles with each attempt. */
 const BEHIND_PAUSE_MS = 50;
 
-/** What is known about one campaign. */
+/** The state of one campaign in the cache. */
 interface Slot {
-  /** A new object for every invalidation: what began under another one is late. */
+  /** A new object for every invalidation. A fetch that began under another generation is late. */
   generation: object;
-  /** The data must not be older than this. */
+  /** The lowest position that the data may have. */
   floor: LogPosition | null;
   entry: { readonly data: RichCampaignData; readonly storedAt: number } | undefined;
-  /** The one fetch of the present generation. */
+  /** The single fetch of the current generation. */
   flight: Promise<RichCampaignData> | undefined;
-  /** Callers that are inside `get`; such a slot is not evicted. */
+  /** Calls of `get` that are under way. The cache does not evict a slot while it has callers. */
   callers: number;
 }
 
-/** A cache of rich campaign data, bound to one client. */
+/** A cache of rich campaign data for the campaigns of one client. */
 export class RichCampaignCache {
   readonly #sync: CacheSource;
   readonly #fetch: RichCampaignFetch;
@@ -75,7 +75,7 @@ export class RichCampaignCache {
   readonly #now: () => number;
   readonly #pause: (ms: number) => Promise<void>;
   readonly #unobserve: () => void;
-  /** In order of use, the least recent first. */
+  /** Ordered by use, the least recently used first. */
   readonly #slots = new Map<string, Slot>();
 
   constructor(options: RichCampaignCacheOptions) {
@@ -88,7 +88,7 @@ export class RichCampaignCache {
     this.#unobserve = observeInvalidations(options.sync, (detail) => this.#invalidate(detail));
   }
 
-  /** Campaigns that are stored. */
+  /** Number of campaigns whose data is stored. */
   get size(): number {
     let stored = 0;
     for (const slot of this.#slots.values()) if (slot.entry !== undefined) stored += 1;
@@ -96,8 +96,11 @@ export class RichCampaignCache {
   }
 
   /**
-   * The campaign's data, from the cache if that is proven fresh, else from the server. Frozen.
-   * Throws `behind` if the server's answers stay older than what the stream has shown already.
+   * Returns the campaign's data, frozen: from the cache if it is proven fresh, else from the server.
+   *
+   * Rejects with `invalid_campaign_id` for an invalid id, with `invalid_content` for a `minPosition` in neither form,
+   * and with `behind` if five fetches bring no data as new as the stream and `minPosition`. Any other error of the
+   * fetcher passes through unchanged.
    */
   async get(campaignId: string, options: GetOptions = {}): Promise<RichCampaignData> {
     assertCampaignId(campaignId);
@@ -113,7 +116,7 @@ export class RichCampaignCache {
         const data = await this.#join(campaignId, slot, asked);
         if (data !== undefined && isNotBehind(data, asked) && isUsable(data, slot, generation)) return data;
         if (attempt === ATTEMPTS_MAX) throw new CampaignSyncError("behind");
-        // An invalidation meanwhile is followed at once; a server that lags needs a moment.
+        // After an invalidation during the fetch, retry at once. A server that lags needs time first.
         if (slot.generation === generation) await this.#pause(BEHIND_PAUSE_MS * 2 ** attempt);
       }
     } finally {
@@ -122,14 +125,14 @@ export class RichCampaignCache {
     }
   }
 
-  /** Voids one campaign's data. Without a valid id it throws: no id never means every campaign. */
+  /** Voids the data of one campaign. Throws `invalid_campaign_id` for an invalid or absent id. */
   clear(campaignId: string): void {
     assertCampaignId(campaignId);
     const slot = this.#slots.get(campaignId);
     if (slot !== undefined) voidSlot(slot);
   }
 
-  /** Forgets everything and stops listening to the client. */
+  /** Drops all data and stops listening to the client. */
   dispose(): void {
     this.#unobserve();
     for (const slot of this.#slots.values()) voidSlot(slot);
@@ -140,15 +143,15 @@ export class RichCampaignCache {
     const slot = this.#slots.get(campaignId);
     if (slot === undefined) return;
     voidSlot(slot);
-    // Nobody would tell us if the log became another one, so its numbers bind us no longer.
+    // Without a subscription the cache does not learn of a new epoch, so the former numbers do not bind it.
     if (unwatched === true) slot.floor = null;
     if (epoch === undefined || sequenceNumber === undefined) return;
-    // Within one log the floor only rises; another log has a floor of its own.
+    // Within one epoch the floor only rises. Another epoch starts with its own floor.
     const risen = slot.floor?.epoch === epoch ? Math.max(slot.floor.sequenceNumber, sequenceNumber) : sequenceNumber;
     slot.floor = { epoch, sequenceNumber: risen };
   }
 
-  /** The slot, as the most recently used. */
+  /** Returns the slot and moves it to the most recently used place. */
   #use(campaignId: string): Slot {
     const found = this.#slots.get(campaignId);
     const slot = found ?? { generation: {}, floor: null, entry: undefined, flight: undefined, callers: 0 };
@@ -157,7 +160,7 @@ export class RichCampaignCache {
     return slot;
   }
 
-  /** The position that the view shows already, if there is one. */
+  /** The position of the view; `null` without one. */
   #shown(campaignId: string): LogPosition | null {
     const position = this.#sync.view(campaignId)?.position;
     return position == null ? null : { epoch: position.epoch, sequenceNumber: position.sequenceNumber };
@@ -170,13 +173,13 @@ export class RichCampaignCache {
   #stored(campaignId: string, slot: Slot): RichCampaignData | undefined {
     if (slot.entry === undefined || !this.#isLive(campaignId)) return undefined;
     const age = this.#now() - slot.entry.storedAt;
-    // A clock that was set back says nothing about the age.
+    // A negative age means that the clock was set back; the age is unknown then.
     if (age >= 0 && age < this.#ttlMs) return slot.entry.data;
     slot.entry = undefined;
     return undefined;
   }
 
-  /** The present generation's fetch. `undefined`: the server says itself that it is behind. */
+  /** Joins or starts the fetch of the current generation. Returns `undefined` if the server reports `behind`. */
   async #join(campaignId: string, slot: Slot, asked: LogPosition | null): Promise<RichCampaignData | undefined> {
     try {
       return await (slot.flight ??= this.#begin(campaignId, slot, maxPosition(slot.floor, asked)));
@@ -189,7 +192,7 @@ export class RichCampaignCache {
   async #begin(campaignId: string, slot: Slot, minPosition: LogPosition | null): Promise<RichCampaignData> {
     const { generation } = slot;
     const wasLive = this.#isLive(campaignId);
-    // One turn later, so that a fetcher that ends at once does not end before it is in flight.
+    // Waits for one microtask, so that a fetcher that ends at once does not end before `flight` is set.
     await Promise.resolve();
     try {
       const data = deepFreeze(await this.#fetch(campaignId, { minPosition }));
@@ -217,18 +220,18 @@ function voidSlot(slot: Slot): void {
   slot.flight = undefined;
 }
 
-/** Whether the data's position shows that it is not behind another one. Another log's numbers show nothing. */
+/** Whether the data's position is provably at or beyond `floor`. Numbers of another epoch prove nothing. */
 function isNotBehind({ position }: RichCampaignData, floor: LogPosition | null): boolean {
   return floor === null || (position?.epoch === floor.epoch && position.sequenceNumber >= floor.sequenceNumber);
 }
 
-/** The stricter of what the stream and the caller demand; across logs, the caller has the newer word. */
+/** The higher of both positions. If their epochs differ, the caller's position wins, because it is newer. */
 function maxPosition(floor: LogPosition | null, asked: LogPosition | null): LogPosition | null {
   if (floor === null || asked === null) return asked ?? floor;
   return floor.epoch === asked.epoch && floor.sequenceNumber > asked.sequenceNumber ? floor : asked;
 }
 
-/** Whether a caller may have the data: proven, or without a position but fetched after the last invalidation. */
+/** Whether a caller may get the data: its position is proven, or it has none and was fetched after the last invalidation. */
 function isUsable(data: RichCampaignData, slot: Slot, generation: object): boolean {
   if (data.position === null) return slot.generation === generation;
   return isNotBehind(data, slot.floor);
@@ -242,18 +245,18 @@ function assertCampaignId(campaignId: unknown): asserts campaignId is string {
 
 let shared: RichCampaignCache | undefined;
 
-/** Sets the cache up that the two functions below use; a former one is disposed of. */
+/** Creates the cache that `getRichCampaignData` and `clearRichDataCache` use, and disposes of the former one. */
 export function configureCache(options: RichCampaignCacheOptions): RichCampaignCache {
   shared?.dispose();
   return (shared = new RichCampaignCache(options));
 }
 
-/** The campaign's data: see `RichCampaignCache.get`. */
+/** Returns the campaign's data as `RichCampaignCache.get` does. Rejects with `not_configured` before `configureCache`. */
 export async function getRichCampaignData(campaignId: string, options?: GetOptions): Promise<RichCampaignData> {
   return configured().get(campaignId, options);
 }
 
-/** Voids one campaign's data: see `RichCampaignCache.clear`. */
+/** Voids the data of one campaign as `RichCampaignCache.clear` does. Throws `not_configured` before `configureCache`. */
 export function clearRichDataCache(campaignId: string): void {
   configured().clear(campaignId);
 }

@@ -1,4 +1,4 @@
-/** One campaign, watched. */
+/** The public handle of one campaign. */
 import type { Channel, Subscription } from "./channel.js";
 import type { Core } from "./core.js";
 import { CampaignSyncError } from "./errors.js";
@@ -7,34 +7,47 @@ import type { CampaignView, DomainPage, DomainQuery } from "./types.js";
 import type { WaitOptions } from "./waits.js";
 
 /**
- * A handle of one campaign. While at least one is held, the campaign is subscribed; after the last
- * `release()` it lingers for a few seconds, so that a page change does not load it again.
+ * A handle of one campaign, from `CampaignSync.campaign()`. The campaign is subscribed while it has at least one
+ * handle. After the last `release()` it stays subscribed for `lingerMs`, so that a page change does not load it again.
+ *
+ * After `release()`, `subscribe`, `domains` and `discardUnconfirmed` throw `released`, and `reached` rejects with it.
+ * After `CampaignSync.close()`, `domains` and `discardUnconfirmed` throw `closed`, and `reached` rejects with it.
  */
 export interface Campaign extends Disposable {
   readonly campaignId: string;
-  /** The present state, frozen: the same object until something changed. */
+  /**
+   * Returns the current view, frozen: the same object until something changes. After `release()` or
+   * `CampaignSync.close()` it returns the last view with the status `idle`.
+   */
   view(): CampaignView;
   /**
-   * Calls `listener` once per animation frame in which something changed, however many events there
-   * were. What it throws is reported and harms nobody.
-   * @returns ends the subscription.
+   * Calls `listener` at most once per animation frame, after something changed. An error that it throws goes to
+   * `reportError` and affects nothing else.
+   * @returns a function that ends the subscription.
    */
   subscribe(listener: () => void): () => void;
-  /** A page of the domain table: filtered, sorted and cut out inside the machine. */
+  /**
+   * Returns one page of the domain table, filtered and sorted inside the WebAssembly module. Throws
+   * `invalid_content` or `integer_out_of_range` for an invalid query.
+   */
   domains(query?: DomainQuery): DomainPage;
   /**
-   * Resolves when the view is at a position, or beyond it. With the `Campaign-Position` header of
-   * an answer to a write, the write is visible afterwards.
-   * @param position `{epoch, sequenceNumber}` or `"epoch/number"`.
+   * Resolves when the view is at the position or beyond it, or when a newer log replaced the log of the position.
+   * Pass the `Campaign-Position` header of the answer to a write: the view then shows the write.
+   *
+   * Rejects with `timed_out`, with the reason of `signal`, with `released` or `closed`, with `invalid_content` for a
+   * position in neither form, with `too_many` beyond 1,000 open waits of one campaign, and with the code for which
+   * the client cannot follow the campaign (`unknown_campaign` once it has ended).
+   * @param position `{epoch, sequenceNumber}` or `"epoch/number"`, the form of the header.
    */
   reached(position: LogPosition | string, options?: WaitOptions): Promise<void>;
-  /** Drops the rows that the last snapshot did not bring. */
+  /** Drops the unconfirmed rows: those that are kept although the last snapshot lacked them. */
   discardUnconfirmed(): void;
-  /** Gives the handle up. Further calls do nothing. */
+  /** Releases the handle. Further calls do nothing. */
   release(): void;
 }
 
-/** The handle, as the client makes it. */
+/** The implementation of `Campaign`. */
 export class CampaignHandle implements Campaign {
   declare [Symbol.dispose]: () => void;
   readonly #core: Core;
@@ -43,7 +56,7 @@ export class CampaignHandle implements Campaign {
   #released = false;
 
   static {
-    // `using` is younger than the browsers this package runs in; the symbol may not exist.
+    // Some supported browsers are older than `using` and lack the symbol.
     if (typeof Symbol.dispose === "symbol") {
       Object.defineProperty(this.prototype, Symbol.dispose, { value: this.prototype.release });
     }
@@ -75,7 +88,7 @@ export class CampaignHandle implements Campaign {
 
   domains(query: DomainQuery = {}): DomainPage {
     this.#assertHeld();
-    // The module knows the case and the white space of ASCII only; the engine has the tables for the rest.
+    // The module folds case and trims white space in ASCII only. The JavaScript engine has the Unicode tables.
     const folded = typeof query.search === "string" ? { ...query, search: query.search.trim().toLowerCase() } : query;
     return this.#core.read({ ...folded, read: "domains", campaignId: this.campaignId });
   }

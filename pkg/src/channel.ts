@@ -1,18 +1,18 @@
-/** What all handles of one campaign share: the view and those who want to hear of changes. */
+/** The state that all handles of one campaign share: the view and the subscriptions. */
 import type { Read, WireView } from "./bridge.js";
 import { callSafely } from "./frame.js";
 import { deepFreeze, withoutNulls } from "./plain.js";
 import type { CampaignView } from "./types.js";
 
-/** A wish to be called; each is its own, also when two are for the same function. */
+/** One registered listener. Two subscriptions of the same function are two objects. */
 export interface Subscription {
   readonly notify: () => void;
 }
 
-/** The shared part of one campaign. */
+/** The shared state of one campaign. */
 export class Channel {
   readonly campaignId: string;
-  /** Those who want to hear of changes. */
+  /** The listeners that are called after a change. */
   readonly subscriptions = new Set<Subscription>();
   /** Handles that are not released. */
   handles = 0;
@@ -24,14 +24,14 @@ export class Channel {
     this.campaignId = campaignId;
   }
 
-  /** The cached view is not the present one any more. */
+  /** Marks the cached view as outdated. */
   invalidate(): void {
     this.#changed = true;
   }
 
   /**
-   * The view. It is built again only if it changed; the status is asked for each time, because it
-   * changes with the clock alone.
+   * Returns the view. Each call reads the status, because the status changes with the clock alone. The view is
+   * built again only after a change.
    */
   view(read: Read): CampaignView {
     const { campaignId } = this;
@@ -43,7 +43,7 @@ export class Channel {
     return this.#view;
   }
 
-  /** What was seen last, for those who still look afterwards. Nobody watches it, so it is `idle`. */
+  /** Returns the last view, for reads after release or close. Its status is `idle`. */
   lastView(): CampaignView {
     if (this.#last === undefined) {
       const { staleReason: _, code: __, ...view } = this.#view ?? emptyView(this.campaignId);
@@ -52,7 +52,7 @@ export class Channel {
     return this.#last;
   }
 
-  /** Calls the subscribers. One that was removed by another in the same round is not called. */
+  /** Calls the listeners. A listener that another one removed in the same round is not called. */
   notify(): void {
     for (const subscription of [...this.subscriptions]) {
       if (this.subscriptions.has(subscription)) callSafely(subscription.notify);
@@ -68,7 +68,7 @@ function readView(view: WireView | undefined): CampaignView | undefined {
     ...rest,
     ...why,
     campaign: campaign && withoutNulls(campaign),
-    // `fromEntries` makes members of their own, `__proto__` included.
+    // `fromEntries` defines own members, also for the name `__proto__`.
     counts: {
       dns: Object.fromEntries(counts.dns),
       http: Object.fromEntries(counts.http),

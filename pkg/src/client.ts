@@ -1,4 +1,4 @@
-/** The public client: one connection, any number of campaigns. */
+/** The public client: one connection for any number of campaigns. */
 import { CampaignHandle, type Campaign } from "./campaign.js";
 import { Core } from "./core.js";
 import { CampaignSyncError } from "./errors.js";
@@ -11,7 +11,7 @@ import { encoded } from "./text.js";
 import type { CampaignStatus, CampaignSyncOptions, CampaignView, Metrics } from "./types.js";
 import type { ClientOptions, Command } from "./bridge.js";
 
-/** Typed listening; see `CampaignSyncEventMap` for the events. */
+/** Typed event listeners. `CampaignSyncEventMap` lists the events. */
 export interface CampaignSync {
   addEventListener<K extends CampaignSyncEventType>(
     type: K,
@@ -26,11 +26,14 @@ export interface CampaignSync {
 }
 
 /**
- * Keeps campaigns continuous with their server.
+ * Keeps campaigns continuous with their server. `await init()` before you construct it.
  *
- * `await init()` comes first. Without a `url` the transport is yours: set `onsend`, and hand what
- * arrives to `receive()`. It counts as open until you say `closed()`; with the option
- * `transport: "manual"` it is closed until you say `opened()`.
+ * Without a `url`, the application brings the transport: it sets `onsend` and passes each received frame to
+ * `receive()`. The transport counts as open until the application calls `closed()`. With the option
+ * `transport: "manual"` it counts as closed until the application calls `opened()`.
+ *
+ * Bad input from the wire never throws: the client refuses it, counts it in `metrics().refused` and dispatches
+ * `rejected`.
  */
 export class CampaignSync extends EventTarget {
   readonly #options: CampaignSyncOptions;
@@ -40,9 +43,10 @@ export class CampaignSync extends EventTarget {
   #onsend: ((frame: string) => void) | null = null;
   #core: Core | undefined;
 
+  /** Throws `not_initialized` before `init()` is done. */
   constructor(options: CampaignSyncOptions = {}) {
     super();
-    wasmClient(); // Fails here, where the mistake is, and not at the first use.
+    wasmClient(); // Throws here, at the mistake, and not at the first use.
     this.#options = { ...options };
     this.#manual = options.transport === "manual" || options.url === undefined;
     const target = options.target === undefined ? ((globalThis as { window?: EventTarget }).window ?? null) : options.target;
@@ -50,7 +54,10 @@ export class CampaignSync extends EventTarget {
     this.#dispatcher = new Dispatcher(this, (type, detail) => this.#page.repeat(type, detail));
   }
 
-  /** What goes out, when the transport is yours. Setting it selects that; do so before the first use. */
+  /**
+   * The function that sends a frame (JSON text) over the application's own transport; `null` for none. Setting it
+   * selects that transport. Throws `transport_in_use` if the client already uses its own sockets.
+   */
   get onsend(): ((frame: string) => void) | null {
     return this.#onsend;
   }
@@ -61,19 +68,23 @@ export class CampaignSync extends EventTarget {
     this.#onsend = send;
   }
 
-  /** Opens the connection, or opens it again without waiting for the next try. */
+  /** Opens the connection, or opens it again without waiting for the next retry. Throws `closed` after `close()`. */
   connect(): void {
     this.#open().command({ command: "connect" });
   }
 
-  /** A handle of a campaign; release it when it is not needed any more. */
+  /**
+   * Subscribes to a campaign and returns a handle. Release the handle when it is no longer needed. Throws
+   * `invalid_campaign_id` for an invalid id, and `closed` after `close()`.
+   */
   campaign(campaignId: string): Campaign {
     return new CampaignHandle(this.#open(), campaignId);
   }
 
   /**
-   * Takes a frame that arrived. It never throws on bad input; bad input is refused and counted.
-   * @returns the number of events that were applied.
+   * Takes a frame that the application's own transport received: text, or its UTF-8 bytes. Bad input is refused and
+   * counted, never thrown. Throws `closed` after `close()`.
+   * @returns the number of events that the client applied.
    */
   receive(frame: string | Uint8Array | ArrayBuffer): number {
     return this.#open().call((client) => {
@@ -83,54 +94,62 @@ export class CampaignSync extends EventTarget {
   }
 
   /**
-   * Your own transport is open. Once you have used this or `closed()`, every `connectionchange` to
-   * `connecting` asks you for a transport, which you answer with one of the two; every other one but
-   * `open` says that the last is not wanted any more.
+   * Reports that the application's own transport is open. After the first call of `opened()` or `closed()`, each
+   * `connectionchange` to `connecting` requests a transport, and the application answers with one of the two calls.
+   * A `connectionchange` to any other state but `open` means that the client no longer uses the last transport.
+   *
+   * Throws `transport_in_use` if the client opens sockets itself, and `closed` after `close()`.
    */
   opened(): void {
     this.#transportCommand({ command: "opened" });
   }
 
   /**
-   * Your own transport closed, or could not be opened. What is shown turns `stale` at once, and the
-   * connection is tried again by the usual rules: not at all after 4401 and 4403 without a `token`.
-   * @param code the close code of a WebSocket; 1006 for whatever else it was.
+   * Reports that the application's own transport closed, or that it could not open. The views turn `stale` at once,
+   * and the client retries by its usual rules. After 4401 and 4403 without a `token` option it does not retry.
+   *
+   * Throws `transport_in_use` if the client opens sockets itself, `invalid_content` for a code that is not an integer
+   * from 0 to 65,535, and `closed` after `close()`.
+   * @param code the close code of a WebSocket; 1006 for any other reason.
    */
   closed(code = 1006): void {
     this.#transportCommand({ command: "closed", code });
   }
 
-  /** The status of a campaign, computed from the clock now. `idle` if nobody watches it. */
+  /** Returns the status of a campaign, computed from the clock; `idle` if the campaign has no handle. */
   status(campaignId: string): CampaignStatus {
     return this.view(campaignId)?.status ?? "idle";
   }
 
-  /** The view of a campaign that somebody holds a handle of. */
+  /** Returns the view of a campaign; `undefined` if the campaign has no handle, and after `close()`. */
   view(campaignId: string): CampaignView | undefined {
     return this.#core?.closed === false ? this.#core.viewOf(campaignId) : undefined;
   }
 
-  /** Counters and histograms since the client was made. */
+  /** Returns counters and histograms since the client was made. Throws `closed` after `close()`. */
   metrics(): Metrics {
     return this.#open().read({ read: "metrics" });
   }
 
-  /** Everything worth attaching to a bug report; no row data. */
+  /**
+   * Returns an object to attach to a bug report. It has no rows, no token and no address. Throws `closed` after
+   * `close()`.
+   */
   diagnostics(): object {
     return this.#open().read({ read: "diagnostics" });
   }
 
-  /** Closes the connection for good. Waits are rejected and later calls throw `closed`. */
+  /** Closes the connection permanently. Open waits reject with `closed`, and later calls throw `closed`. */
   close(): void {
     this.#page.close();
     this.#open().close();
   }
 
-  /** The machine is made at the first use, because until then the transport may still be chosen. */
+  /** Creates the machine at the first use, because the application may choose the transport until then. */
   #open(): Core {
     if (this.#core === undefined) {
       this.#core = this.#newCore();
-      // Until its owner says otherwise.
+      // The transport counts as closed until the application calls `opened()`.
       if (this.#options.transport === "manual") this.closed();
     }
     return this.#core;
@@ -166,12 +185,12 @@ export class CampaignSync extends EventTarget {
   }
 
   #refresh(campaignId: string): void {
-    // A request on the window may name anything; nobody stands there to catch an error.
+    // A request on the window may name anything, and no caller can catch an error.
     if (this.#core?.closed === false) callSafely(() => this.#core?.command({ command: "refresh", campaignId }));
   }
 }
 
-/** Makes an address absolute and turns `http` into `ws`: not every browser's WebSocket does so itself. */
+/** Makes an address absolute and turns `http` into `ws`. Some browsers' WebSocket does not do this itself. */
 function socketAddress(url: string): string {
   const base = (globalThis as { location?: { href: string } }).location?.href;
   const address = new URL(url, base);

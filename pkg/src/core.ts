@@ -1,6 +1,6 @@
 /**
- * The JavaScript side of the machine: the host it calls, the shared channels, the open waits. It
- * takes no decision about events; it carries them.
+ * The JavaScript side of the machine: the host that the machine calls, the shared channels and the open waits. It
+ * passes events on and makes no decision about them.
  */
 import type { ClientOptions, Command, Effects, Read, WasmClient, WasmClientConstructor } from "./bridge.js";
 import { Channel } from "./channel.js";
@@ -10,22 +10,22 @@ import { withoutNulls } from "./plain.js";
 import type { CampaignSyncOptions, CampaignView, LogRecord } from "./types.js";
 import { Waits } from "./waits.js";
 
-/** Where the machine's calls go. */
+/** The client's side of the core. */
 export interface CoreOutlets {
   dispatch(type: string, detail: object): void;
   send(frame: string): void;
-  /** The last handle of a campaign is gone. */
+  /** Reports that the last handle of a campaign was released. */
   onLastRelease(campaignId: string): void;
 }
 
-/** One machine and what hangs on it. */
+/** One machine with its channels, waits and animation-frame task. */
 export class Core {
   readonly waits = new Waits();
   readonly #client: WasmClient;
   readonly #options: CampaignSyncOptions;
   readonly #outlets: CoreOutlets;
   readonly #channels = new Map<string, Channel>();
-  /** Channels whose subscribers have not heard yet. */
+  /** Channels whose listeners have not been called since the last change. */
   readonly #dirtyChannels = new Set<Channel>();
   readonly #frame = new FrameTask(() => this.#flush());
   #closed = false;
@@ -40,15 +40,15 @@ export class Core {
     return this.#closed;
   }
 
-  /** Tells the machine to do something. */
+  /** Sends a command to the machine. Throws `closed` after closing, and the code of an invalid command. */
   command(command: Command): void {
     this.call((client) => client.command(JSON.stringify(command)));
   }
 
-  /** Asks the machine for something. */
+  /** Sends a query to the machine. Throws as `command` does. */
   readonly read: Read = (query) => this.call((client) => client.read(JSON.stringify(query)) as never);
 
-  /** Calls the machine; its errors become the package's own. */
+  /** Calls the machine and turns the bare codes that it throws into `CampaignSyncError`. Throws `closed` after closing. */
   call<T>(use: (client: WasmClient) => T): T {
     if (this.#closed) throw new CampaignSyncError("closed");
     try {
@@ -67,7 +67,7 @@ export class Core {
     return channel;
   }
 
-  /** Gives up one handle's subscription. */
+  /** Releases the subscription of one handle. */
   release(channel: Channel): void {
     channel.handles -= 1;
     if (channel.handles === 0) {
@@ -78,20 +78,20 @@ export class Core {
     if (!this.#closed) this.command({ command: "release", campaignId: channel.campaignId });
   }
 
-  /** The view of a channel. After closing, the last one: a render that is already under way must not fail. */
+  /** Returns the view of a channel. After closing it returns the last view, so that a render under way does not fail. */
   view(channel: Channel): CampaignView {
     if (this.#closed) return channel.lastView();
     this.#collect();
     return channel.view(this.read);
   }
 
-  /** The view of a campaign that is subscribed, if it is. */
+  /** Returns the view of a campaign that has a handle. */
   viewOf(campaignId: string): CampaignView | undefined {
     const channel = this.#channels.get(campaignId);
     return channel && this.view(channel);
   }
 
-  /** Ends everything. The machine may be what is calling us, so its memory is returned later. */
+  /** Closes the machine. The machine may be the caller, so its memory is freed in a later task. */
   close(): void {
     if (this.#closed) return;
     for (const channel of this.#channels.values()) this.view(channel);
@@ -103,7 +103,7 @@ export class Core {
     setTimeout(() => this.#client.free());
   }
 
-  /** What the machine wants done; what is none of these is a notice. */
+  /** The functions that perform the machine's effects. An effect under any other name is a notice. */
   readonly #performers: { [E in keyof Effects]: (detail: Effects[E]) => void } = {
     changed: () => this.#frame.schedule(),
     send: (frame) => this.#outlets.send(frame),
@@ -125,7 +125,7 @@ export class Core {
     this.#outlets.dispatch(effect, withoutNulls(detail as object));
   }
 
-  /** Asks the application for something; the answer, or its absence, goes to the machine. */
+  /** Calls a function of the application and passes its answer to the machine; `undefined` if it fails. */
   async #provide(
     ask: (() => unknown) | undefined,
     give: (value: string | undefined) => void,
@@ -137,7 +137,7 @@ export class Core {
       value = typeof answer === "object" && answer !== null ? JSON.stringify(answer) : (answer as string | undefined);
       if (typeof value !== "string") value = undefined;
     } catch (error) {
-      // The machine retries by its own rules; the cause is only known here.
+      // The machine retries by its usual rules. Only this place knows the cause, so it logs it.
       this.#log({ level: "warn", code: "fetch_failed", message: String(error), ...(campaignId !== undefined && { campaignId }) });
     }
     if (!this.#closed) give(value);
@@ -166,7 +166,7 @@ export class Core {
     this.#collect();
     const channels = [...this.#dirtyChannels];
     this.#dirtyChannels.clear();
-    // Collecting asked for a frame once more; what it was for happens now.
+    // `#collect` scheduled another frame, but its work is done here.
     this.#frame.cancel();
     for (const channel of channels) channel.notify();
   }

@@ -1,7 +1,7 @@
 /**
- * `campaign-sync/encrypted`: for servers that seal their content. Take `init` and `CampaignSync` from
- * here; everything else stays as it is. Its module is larger by the cipher, so the main one does
- * without it.
+ * `campaign-sync/encrypted`: the client for servers that seal their content (docs/ENCRYPTION.md). Import `init` and
+ * `CampaignSync` from here; everything else stays as it is. This entry has its own WebAssembly module, which also
+ * contains the cipher.
  */
 import * as generated from "../wasm/encrypted/campaign_sync_bg.js";
 import type { Host, WasmClient } from "./bridge.js";
@@ -19,14 +19,14 @@ addCodes({
   unknown_key: "Sealed content names a key that is not at hand: give it to `addKey`.",
 });
 
-/** What the module for sealed content has beside the rest. */
+/** The methods that the module for sealed content has in addition. */
 interface SealedClient extends WasmClient {
   seal(): void;
   addKey(kid: string, key: Uint8Array): void;
   openAnswer(campaignId: string, route: string, answer: string): string;
 }
 
-/** Where the client goes that is just being made. */
+/** Receives the generated client that is being constructed. */
 let onClientCreated: ((client: SealedClient) => void) | undefined;
 
 class Client extends (generated.Client as new (options: string, host: Host) => SealedClient) {
@@ -36,55 +36,60 @@ class Client extends (generated.Client as new (options: string, host: Host) => S
   }
 }
 
-// The priority is above that of the main module: if both are loaded, this one makes the clients.
+// The priority is above that of the main module, so if both modules are loaded, this one makes the clients.
 const loader = new Loader({ ...generated, Client }, () => new URL("../wasm/encrypted/campaign_sync_bg.wasm", import.meta.url), 1);
 
-/** Loads the machine that opens sealed content; as `init` of `campaign-sync` otherwise. */
+/**
+ * Loads the WebAssembly module for sealed content. It behaves as `init` of `campaign-sync` and rejects with
+ * `load_failed`.
+ */
 export function init(input?: InitInput | Promise<InitInput>): Promise<void> {
   return loader.load(input);
 }
 
-/** Makes the machine that opens sealed content from bytes or a compiled module that are at hand already. */
+/** Starts the module for sealed content from its bytes or from a compiled module. Throws `load_failed`. */
 export function initSync(input: BufferSource | WebAssembly.Module): void {
   loader.loadSync(input);
 }
 
-/** Keys by their names (`kid`): 32 bytes each. A name is 1 to 64 of A-Z, a-z, 0-9, _ and -. */
+/** Keys of 32 bytes by their name (`kid`). A name has 1 to 64 characters of A-Z, a-z, 0-9, _ and -. */
 export type Keys = Readonly<Record<string, Uint8Array>>;
 
 /** The options of a client of sealed content. */
 export interface EncryptedOptions extends CampaignSyncOptions {
-  /** The keys at hand; others may come later. */
+  /** The keys that the application has at the start; `addKey` adds others. */
   keys?: Keys;
 }
 
-/** A REST route whose answers about a campaign are sealed. `change` is the answer of every write. */
+/** A REST route whose answers about a campaign are sealed. `change` stands for the answer to any write. */
 export type SealedRoute = "campaign" | "domains" | "snapshot" | "transitions" | "change";
 
-/** An answer that was opened. */
+/** An opened answer. */
 export interface Opened {
-  /** The position that it describes. The seal proves it, as it does the body. */
+  /** The position that the answer describes. The seal proves it. */
   readonly position: Position;
+  /** The parsed JSON of the answer. The seal proves it. */
   readonly body: unknown;
 }
 
 /**
- * A `CampaignSync` that takes sealed content only. Content that does not open where it belongs is
- * refused, counted and never shown. Of content under a key that is not at hand it tells by
- * `unknownkey`; the campaign is `failed` with the code `unknown_key` until `addKey` brings it, and
- * then goes on without a loss.
+ * A `CampaignSync` that accepts sealed content only. It refuses and counts content that is not sealed (`not_sealed`)
+ * or does not open (`seal_broken`), and never shows it.
+ *
+ * If content names a key that the client lacks, the client dispatches `unknownkey`, and the campaign is `failed`
+ * with the code `unknown_key`. After `addKey` adds the key, the campaign continues without a loss.
  */
 export class CampaignSync extends PlainCampaignSync {
   readonly #client: SealedClient;
 
-  /** Throws a TypeError with the code `invalid_key` for a key that is none. */
+  /** Throws a `TypeError` with the code `invalid_key` for an invalid key, and `not_initialized` before `init()` is done. */
   constructor({ keys = {}, ...options }: EncryptedOptions = {}) {
     for (const [kid, key] of Object.entries(keys)) checkKey(kid, key);
     super(options);
     let client: SealedClient | undefined;
     onClientCreated = (it) => (client = it);
     try {
-      this.metrics(); // The machine is made at the first use, and must know before that.
+      this.metrics(); // The first use creates the machine; `seal()` must come before any other use.
     } finally {
       onClientCreated = undefined;
     }
@@ -95,8 +100,8 @@ export class CampaignSync extends PlainCampaignSync {
   }
 
   /**
-   * Adds a key, in place of the one of that name if there is one. What waited for it goes on. Throws a
-   * TypeError with the code `invalid_key` for one that is none.
+   * Adds a key, or replaces the key of that name. Campaigns that waited for the key continue. Throws a `TypeError`
+   * with the code `invalid_key` for an invalid key, and `closed` after `close()`.
    */
   addKey(kid: string, key: Uint8Array): void {
     checkKey(kid, key);
@@ -104,9 +109,8 @@ export class CampaignSync extends PlainCampaignSync {
   }
 
   /**
-   * Opens the answer of a REST route about a campaign, as text or as it was parsed. Throws
-   * `not_sealed`, `unknown_key` or `seal_broken`, the last for the answer of another campaign or
-   * route, too.
+   * Opens the sealed answer of a REST route about a campaign. `answer` is its text or its parsed JSON. Throws
+   * `not_sealed`, `unknown_key` or `seal_broken`; `seal_broken` also for the answer of another campaign or route.
    */
   open(campaignId: string, route: SealedRoute, answer: unknown): Opened {
     const text = typeof answer === "string" ? answer : JSON.stringify(answer);
@@ -123,8 +127,9 @@ export class CampaignSync extends PlainCampaignSync {
 }
 
 /**
- * A fetcher for `campaign-sync/cache`, as `restFetcher()` for sealed answers. The position is the one
- * that the seal proves, whatever the header says.
+ * Returns a fetcher for `campaign-sync/cache` that works as `restFetcher()` does, but for sealed answers. The data
+ * has the position that the seal proves, and the header is ignored. The fetcher rejects as `restFetcher()` and
+ * `CampaignSync.open` do.
  */
 export function sealedRestFetcher(sync: CampaignSync, options: RestOptions = {}): RichCampaignFetch {
   return async (campaignId, { minPosition }) => {

@@ -1,13 +1,12 @@
 /**
- * The one list of error codes, and the error that carries them.
+ * The closed list of error codes (docs/PROTOCOL.md, chapter 14), and the error class that carries them.
  *
- * The machine inside knows codes only; the words for people are here, so that they cost no bytes in
- * the wasm and can be read without it.
+ * The WebAssembly module knows codes only. The messages are here, so that they add no bytes to the module.
  */
 
 /**
- * The closed list, and the words of those codes that this package throws. The others are only counted and
- * told in events; docs/PROTOCOL.md has words for them, and a page need not download those.
+ * The closed list, with a message for each code that this package throws. The other codes appear only in counters
+ * and events. docs/PROTOCOL.md explains them, so a page does not download their messages.
  */
 const MEANINGS = {
   frame_too_large: "",
@@ -47,7 +46,7 @@ const MEANINGS = {
     "The server does not speak campaign-sync.v1, or it seals its content: then take `init` and `CampaignSync` from `campaign-sync/encrypted`.",
   closed: "The client was closed; make a new one.",
   fetch_failed: "Fetching through the application failed.",
-  // From here on: raised by this package's JavaScript only, never on the wire.
+  // The codes from here on are raised by this package's JavaScript only, never on the wire.
   not_initialized: "campaign-sync is used before it is ready: `await init()` first, or `initSync(bytes)`.",
   not_configured: "The cache is used before `configureCache({ sync })` was called.",
   load_failed:
@@ -58,18 +57,21 @@ const MEANINGS = {
   timed_out: "The position was not reached in the time given.",
 } as const;
 
-/** The codes of sealed content, whose words are with `campaign-sync/encrypted`. */
+/** The codes of sealed content. Their messages are part of `campaign-sync/encrypted`. */
 type SealCode = "not_sealed" | "seal_broken" | "unknown_key";
 
-/** A code from the closed list. Compare with this, never with the message. */
+/** A code from the closed list. Compare the code, never the message. */
 export type ErrorCode = keyof typeof MEANINGS | SealCode;
 
-/** Every code of this entry, in the order of the list; `campaign-sync/encrypted` has three more. */
+/** All codes of the main entry, in the order of the list. `campaign-sync/encrypted` has three more. */
 export const ERROR_CODES = Object.freeze(Object.keys(MEANINGS)) as readonly ErrorCode[];
 
-/** The only error this package throws. `code` says what happened, `message` says it in words. */
+/**
+ * The error that this package throws. `code` identifies the failure, and `message` explains it to people. An invalid
+ * key for sealed content throws a `TypeError` with the code `invalid_key` instead.
+ */
 export class CampaignSyncError extends Error {
-  /** What happened, from the closed list. */
+  /** The failure, as a code of the closed list. */
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, options?: ErrorOptions & { message?: string }) {
@@ -78,22 +80,22 @@ export class CampaignSyncError extends Error {
   }
 
   static {
-    // On the prototype, as the built-in errors have it: not an own property of every instance.
+    // `name` is on the prototype, as in the built-in errors, and not an own property of each instance.
     Object.defineProperty(this.prototype, "name", { value: "CampaignSyncError", configurable: true, writable: true });
   }
 }
 
-/** Adds the codes of another entry, with their words. */
+/** Adds the codes of another entry, with their messages. */
 export function addCodes(meanings: Record<SealCode, string>): void {
   Object.assign(MEANINGS, meanings);
 }
 
-/** Whether a word is a code of the list. */
+/** Whether a value is a code of the list. */
 export function isErrorCode(word: unknown): word is ErrorCode {
   return typeof word === "string" && Object.hasOwn(MEANINGS, word);
 }
 
-/** The machine throws bare codes; callers get the one class they can test for. */
+/** Turns a bare code, as the machine throws it, into a `CampaignSyncError`. Returns any other value unchanged. */
 export function asCampaignSyncError(error: unknown): unknown {
   return isErrorCode(error) ? new CampaignSyncError(error) : error;
 }

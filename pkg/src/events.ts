@@ -1,39 +1,46 @@
-/** The events of a client, with what each carries in `detail`. */
+/** The events of a client, with the `detail` of each. */
 import type { ErrorCode } from "./errors.js";
 import type { CampaignStatus, Phase, PhaseStatus } from "./types.js";
 
-/** The campaign is in another phase than before, by an event or by a recovery. */
+/** The detail of `phasetransition`: the campaign is in another phase than before, by an event or by a recovery. */
 export interface PhaseTransitionDetail {
   readonly campaignId: string;
   readonly previousPhase?: Phase;
   readonly newPhase: Phase;
   readonly newStatus: PhaseStatus;
+  /** RFC 3339; empty if only the result of the transition is known. */
   readonly timestamp: string;
+  /** `manual`, `automatic` or `error_recovery`; `snapshot` if only the result of the transition is known. */
   readonly transitionType: string;
+  /** The reason, for people. */
   readonly triggerReason?: string;
+  /** Seconds that the server expects the new phase to take. */
   readonly estimatedDuration?: number;
   /** The log of `sequenceNumber`. */
   readonly epoch: string;
+  /** The number of the transition, or of the snapshot that showed it. */
   readonly sequenceNumber: number;
-  /** It was missed when it happened and was learnt of afterwards. */
+  /** `true` if the client missed the transition when it happened and learnt of it in a recovery. */
   readonly recovered: boolean;
 }
 
-/** Why cached data of a campaign is void. */
+/** The reason why cached data of a campaign is void. */
 export type InvalidationReason = "phase_transition" | "snapshot" | "epoch" | "divergence" | "force_refresh";
 
-/** Cached data of the campaign is void. Always dispatched before the change it belongs to. */
+/** The detail of `cacheinvalidated`: cached data of the campaign is void. */
 export interface CacheInvalidatedDetail {
   readonly campaignId: string;
   readonly reason: InvalidationReason;
+  /** The phase after a transition. */
   readonly newPhase?: Phase;
   /** With `sequenceNumber`: data older than this position is void. */
   readonly epoch?: string;
   readonly sequenceNumber?: number;
 }
 
-/** Each event's name and what it carries. */
+/** The `detail` of each event, by the name of the event. Optional members are absent, never `null`. */
 export interface CampaignSyncEventMap {
+  /** The campaign is in another phase than before, by an event or by a recovery. */
   phasetransition: PhaseTransitionDetail;
   /** The server announced a transition that it did not make; nothing changed. */
   transitionrefused: {
@@ -42,10 +49,11 @@ export interface CampaignSyncEventMap {
     readonly newPhase: Phase;
     readonly triggerReason?: string;
   };
-  /** Events are missing; they are being recovered. */
+  /** Events are missing, and the client recovers them. `received` arrived in the place of number `expected`. */
   gap: { readonly campaignId: string; readonly expected: number; readonly received: number };
+  /** A recovery begins. `reason` is a key of `Metrics.recoveryRequests`. */
   recoveryrequested: { readonly campaignId: string; readonly reason: string };
-  /** What was missing is here. */
+  /** A recovery is complete. `durationMs` runs from the detection of the loss; `events` counts the events that it brought. */
   recovered: {
     readonly campaignId: string;
     readonly reason: string;
@@ -53,39 +61,50 @@ export interface CampaignSyncEventMap {
     readonly durationMs: number;
     readonly events: number;
   };
-  /** An event did not match its own hash. */
+  /** An event did not match its hash. */
   corrupt: { readonly campaignId?: string; readonly sequenceNumber?: number };
-  /** An event came again and was dropped. */
+  /** An event arrived again, and the client dropped it. */
   duplicate: { readonly campaignId: string; readonly sequenceNumber: number };
-  /** The histories of the two sides differ; a snapshot is being fetched. */
+  /**
+   * The histories of client and server differ, and the client fetches a snapshot. `kind` is `hash`,
+   * `previous_event`, `previous_phase`, `head` or `epoch`.
+   */
   divergence: { readonly campaignId: string; readonly kind: string; readonly sequenceNumber?: number };
-  /** Sealed content names a key that is not at hand (`campaign-sync/encrypted` only). */
+  /** Sealed content names a key that the client lacks (`campaign-sync/encrypted` only). `kid` is the name of the key. */
   unknownkey: { readonly campaignId: string; readonly kid: string };
-  /** A frame or a document was refused. */
+  /** The client refused a frame or a document. */
   rejected: { readonly code: ErrorCode; readonly campaignId?: string };
-  /** Counts and digests of both sides were compared. */
+  /** The client compared the server's count and digest of the rows with its own. */
   consistency: {
     readonly campaignId: string;
     readonly ok: boolean;
     readonly serverCount?: number;
     readonly localCount?: number;
     readonly difference?: number;
-    /** More than ten rows differ. */
+    /** The counts differ by more than 10. */
     readonly warn: boolean;
+    /** The counts differ by more than max(100, 1 % of the larger one); the view shows `large_discrepancy`. */
     readonly large: boolean;
   };
-  /** Rows that differed were fetched again. */
+  /** The client fetched the rows that differed again. `buckets` counts the buckets that differed. */
   repaired: { readonly campaignId: string; readonly buckets: number; readonly rows: number };
-  /** A snapshot did not bring these rows; they are kept aside. */
+  /** A snapshot lacked too many rows. The client keeps them aside as unconfirmed; `rows` counts them. */
   unconfirmed: { readonly campaignId: string; readonly rows: number };
+  /** Cached data of the campaign is void. The event always comes before the change that it belongs to. */
   cacheinvalidated: CacheInvalidatedDetail;
+  /** The status of a campaign changed. `reason` is the stale reason, or the code of a failed campaign. */
   statuschange: { readonly campaignId: string; readonly status: CampaignStatus; readonly reason?: string };
+  /** The state of the connection changed. */
   connectionchange: {
     readonly state: "idle" | "connecting" | "open" | "waiting" | "failed" | "closed";
+    /** The reason why the connection failed. */
     readonly code?: ErrorCode;
+    /** Failures in a row. */
     readonly attempt: number;
+    /** Milliseconds until the next attempt. */
     readonly retryInMs?: number;
   };
+  /** The server sent a message for people. `level` is `info`, `warning` or `error`. */
   notification: { readonly campaignId: string; readonly level: string; readonly message: string };
   /** The campaign was deleted, or access to it was withdrawn. */
   ended: { readonly campaignId: string; readonly reason: string };
@@ -97,27 +116,27 @@ export type CampaignSyncEventType = keyof CampaignSyncEventMap;
 /** An event of a client. */
 export type CampaignSyncEvent<K extends CampaignSyncEventType> = CustomEvent<CampaignSyncEventMap[K]>;
 
-/** A listener, in either of the forms that the platform takes. */
+/** A listener: a function, or an object with `handleEvent`. */
 export type CampaignSyncListener<K extends CampaignSyncEventType> =
   | ((event: CampaignSyncEvent<K>) => void)
   | { handleEvent(event: CampaignSyncEvent<K>): void };
 
-/** Dispatches events one after the other, also when a listener causes the next one. */
+/** Dispatches events one after the other, also if a listener causes the next event. */
 export class Dispatcher {
   readonly #target: EventTarget;
   readonly #after: (type: string, detail: object) => void;
   readonly #queue: (readonly [type: string, detail: object])[] = [];
   #running = false;
 
-  /** `after` runs behind the listeners of each event. */
+  /** `after` runs after the listeners of each event. */
   constructor(target: EventTarget, after: (type: string, detail: object) => void) {
     this.#target = target;
     this.#after = after;
   }
 
   /**
-   * Were an event dispatched from inside a listener at once, the listeners behind that one would
-   * hear the second event before the first.
+   * Dispatches an event, or queues it if a dispatch is under way. Without the queue, an event that a listener causes
+   * would reach the later listeners before the first event does.
    */
   dispatch(type: string, detail: object): void {
     this.#queue.push([type, Object.freeze(detail)]);
@@ -125,7 +144,7 @@ export class Dispatcher {
     this.#running = true;
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        // The platform reports what a listener throws and goes on with the next listener.
+        // The platform reports an error that a listener throws, and calls the next listener.
         this.#target.dispatchEvent(new CustomEvent(next[0], { detail: next[1] }));
         this.#after(next[0], next[1]);
       }

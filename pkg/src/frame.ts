@@ -1,11 +1,11 @@
-/** Work that is done once per animation frame, and errors of other people's functions. */
+/** Runs work once per animation frame, and isolates errors of the application's functions. */
 
-/** Longest wait when the browser paints no frames, in milliseconds. */
+/** Longest wait if the browser paints no frames, in milliseconds. */
 const HIDDEN_MS = 250;
-/** Wait where there are no frames at all, in milliseconds. */
+/** Wait on a platform without animation frames, in milliseconds. */
 const HEADLESS_MS = 16;
 
-/** Runs one task at the next animation frame, however often it is asked for. */
+/** Runs one task at the next animation frame, at most once per frame. */
 export class FrameTask {
   readonly #task: () => void;
   #frame: number | undefined;
@@ -15,17 +15,17 @@ export class FrameTask {
     this.#task = task;
   }
 
-  /** Asks for a run. */
+  /** Schedules a run, unless one is scheduled already. */
   schedule(): void {
     if (this.#timer !== undefined) return;
     const paints = typeof requestAnimationFrame === "function";
-    // A hidden page paints nothing, and a page may become hidden after the frame was asked for: the
-    // timer is always there, the frame usually wins.
+    // A hidden page paints no frames, and a page may become hidden after the request for a frame. So the timer
+    // always runs as well; the frame usually comes first.
     this.#timer = setTimeout(() => this.#run(), paints ? HIDDEN_MS : HEADLESS_MS);
     if (paints) this.#frame = requestAnimationFrame(() => this.#run());
   }
 
-  /** Withdraws the request. */
+  /** Cancels the scheduled run. */
   cancel(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
@@ -38,7 +38,7 @@ export class FrameTask {
   }
 }
 
-/** Calls a function of the application; what it throws is reported and harms nobody else. */
+/** Calls a function of the application. An error that it throws goes to `reportError` and does not propagate. */
 export function callSafely(call: () => void): void {
   try {
     call();

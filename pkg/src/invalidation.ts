@@ -1,19 +1,19 @@
 /**
- * How a cache hears that its data is void *before* any listener does. An event listener would not
- * do: one that was added earlier would run earlier, and could read the old data back.
+ * Informs a cache that its data is void *before* any listener receives the event. An event listener is not enough:
+ * a listener that was added earlier runs earlier, and could read the old data again.
  */
 
-/** Cached data of a campaign is void. */
+/** The notice that cached data of a campaign is void. */
 export interface Invalidation {
   readonly campaignId: string;
   /** With `sequenceNumber`: data older than this position is void. */
   readonly epoch?: string;
   readonly sequenceNumber?: number;
-  /** Nobody watches the campaign any more: nothing proves anything about it. */
+  /** The campaign has no handle any more, so nothing proves that data about it is fresh. */
   readonly unwatched?: true;
 }
 
-/** Hears of an invalidation. */
+/** Receives an invalidation. */
 export type InvalidationObserver = (invalidation: Invalidation) => void;
 
 const observers = new WeakMap<object, Set<InvalidationObserver>>();
@@ -25,7 +25,7 @@ export function observeInvalidations(source: object, observer: InvalidationObser
   return () => void set.delete(observer);
 }
 
-/** Tells the observers of `source`. */
+/** Calls the observers of `source`. */
 export function announceInvalidation(source: object, invalidation: Invalidation): void {
   for (const observer of observers.get(source) ?? []) observer(invalidation);
 }

@@ -1,14 +1,14 @@
 /**
- * The WebAssembly module in use. Importing the package does nothing by itself, so that it can be
- * imported where there is neither a browser nor the compiled file, as when a page is rendered on a server.
+ * The WebAssembly module in use. Importing the package has no side effect, so it can be imported without a browser
+ * and without the compiled file, for example when a page is rendered on a server.
  */
 import type { WasmClientConstructor } from "./bridge.js";
 import { CampaignSyncError } from "./errors.js";
 
-/** Where the WebAssembly module comes from. */
+/** The source of the WebAssembly module: an address, a request, a response, bytes or a compiled module. */
 export type InitInput = string | URL | Request | Response | BufferSource | WebAssembly.Module;
 
-/** The JavaScript that wasm-bindgen generates beside a module: the module's imports, and the class that it exports. */
+/** The JavaScript that wasm-bindgen generates for a module: the imports of the module, and the class that it exports. */
 export interface Generated {
   readonly Client: unknown;
   __wbg_set_wasm(exports: WebAssembly.Exports): void;
@@ -17,7 +17,7 @@ export interface Generated {
 /** The generated class of the module in use. */
 let current: { readonly client: WasmClientConstructor; readonly priority: number } | undefined;
 
-/** Loads one module, once. */
+/** Loads one module. Only the first successful load has an effect. */
 export class Loader {
   readonly #generated: Generated;
   readonly #file: () => InitInput;
@@ -26,8 +26,8 @@ export class Loader {
   #ready = false;
 
   /**
-   * @param file The module's own file, for callers that name no other. It is resolved at the first use: `import.meta.url`
-   * is not an address everywhere.
+   * @param file The default file of the module. It is resolved at the first use, because `import.meta.url` is not an
+   * address on every platform.
    * @param priority If several modules are loaded, the one with the highest priority makes the clients.
    */
   constructor(generated: Generated, file: () => InitInput, priority: number) {
@@ -64,7 +64,7 @@ export class Loader {
   }
 
   #start({ exports }: WebAssembly.Instance): void {
-    if (this.#ready) return; // `loadSync` was faster than the download.
+    if (this.#ready) return; // `loadSync` finished before the download.
     this.#generated.__wbg_set_wasm(exports);
     (exports["__wbindgen_start"] as () => void)();
     this.#ready = true;
@@ -89,12 +89,12 @@ async function instantiate(input: InitInput, imports: WebAssembly.Imports): Prom
   try {
     return (await WebAssembly.instantiateStreaming(response.clone(), imports)).instance;
   } catch {
-    // The server may send it under another type than `application/wasm`. If it is damaged, the bytes say so again.
+    // The server may send another type than `application/wasm`. If the file is damaged, this call fails as well.
     return (await WebAssembly.instantiate(await response.arrayBuffer(), imports)).instance;
   }
 }
 
-/** The name of a platform object's type, in whichever realm it was made. */
+/** The type name of a platform object. It is correct for objects from another realm as well. */
 function kind(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1).replace("WebAssembly.", "");
 }

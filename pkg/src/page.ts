@@ -1,11 +1,18 @@
 /** The events on `window`, for components that do not see the client. */
 import type { CacheInvalidatedDetail, PhaseTransitionDetail } from "./events.js";
 
-/** The page-wide events, with what each carries in `detail`. The last two are requests to the client. */
+/** The `detail` of each page-wide event, by the name of the event. */
 export interface PageEventMap {
+  /** The client dispatches this event with the detail of `phasetransition`. */
   phase_transition: PhaseTransitionDetail;
+  /** The client dispatches this event with the detail of `cacheinvalidated`. */
   campaign_cache_invalidated: CacheInvalidatedDetail;
+  /**
+   * A request of the page. The client voids cached data of the campaign, pings the server, and calls `fetchSnapshot`
+   * if the campaign is not `live`; it does so at most once a second per campaign.
+   */
   force_campaign_refresh: { readonly campaignId: string };
+  /** A request of the page: the same as `force_campaign_refresh` for each campaign of the list. */
   bulk_cache_invalidate: { readonly campaignIds: readonly string[] };
 }
 
@@ -23,7 +30,7 @@ const PAGE_NAMES: Readonly<Record<string, string>> = {
   cacheinvalidated: "campaign_cache_invalidated",
 };
 
-/** Repeats two events of the client on a target, and obeys two requests that are dispatched there. */
+/** Repeats two events of the client on a target, and handles two requests that the page dispatches there. */
 export class PageEvents {
   readonly #target: EventTarget | null;
   readonly #refresh: (campaignId: string) => void;
@@ -47,8 +54,8 @@ export class PageEvents {
     this.#target?.removeEventListener("bulk_cache_invalidate", this.#onBulk);
   }
 
-  // Anyone may dispatch on the window, so nothing about the detail is taken for granted. No id
-  // means no campaign, never all of them.
+  // Any code may dispatch on the window, so the detail may have any shape. An absent id means no campaign, never all
+  // campaigns.
   readonly #onForce = (event: Event): void => {
     const id: unknown = (event as CustomEvent<{ campaignId?: unknown } | null>).detail?.campaignId;
     if (typeof id === "string") this.#refresh(id);

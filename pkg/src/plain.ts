@@ -1,14 +1,14 @@
-/** Plain values, as they cross the boundary and as users get them. */
+/** Helpers for the plain values that the machine sends and that the application receives. */
 
 /**
- * The machine writes `null` for what there is none of. In the public types an optional member is
- * absent instead, so that `undefined` is the only thing to ask for.
+ * Returns a copy without members that are `null`. The machine writes `null` for an absent value. In the public types
+ * an optional member is absent instead, so that callers only test for `undefined`.
  */
 export function withoutNulls<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null && member !== undefined)) as T;
 }
 
-/** Freezes a plain value and all that it holds. */
+/** Freezes a plain value and all values inside it. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);

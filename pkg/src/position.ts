@@ -1,9 +1,9 @@
-/** Positions in a campaign's log, as REST answers and the stream name them. */
+/** Positions in a campaign's log, as REST answers and the stream write them. */
 import { CampaignSyncError } from "./errors.js";
 
-/** A place in a campaign's log: the log's name and the number of an event in it. */
+/** A position in a campaign's log: the epoch of the log, and the number of an event in it. */
 export interface LogPosition {
-  /** Names the log. It changes when the log is not the same log any more. */
+  /** The name of the log. It changes if the log is replaced, for example after a restore from a backup. */
   readonly epoch: string;
   /** The number of the event, contiguous from 1. */
   readonly sequenceNumber: number;
@@ -11,7 +11,7 @@ export interface LogPosition {
 
 /**
  * Reads `epoch/number`, the form of the `Campaign-Position` header.
- * @returns `null` for anything else, an absent header included.
+ * @returns `null` for any other text, and for an absent header.
  */
 export function parsePosition(text: string | null | undefined): LogPosition | null {
   const match = /^([^/\s]{1,128})\/(\d{1,16})$/.exec(text ?? "");
@@ -24,7 +24,7 @@ export function formatPosition(position: LogPosition): string {
   return `${position.epoch}/${position.sequenceNumber}`;
 }
 
-/** The position in either form; throws `invalid_content` for neither. */
+/** Reads a position in either form. Throws `invalid_content` for any other value. */
 export function toPosition(position: LogPosition | string): LogPosition {
   const read = typeof position === "string" ? parsePosition(position) : position;
   if (read === null || typeof read.epoch !== "string" || !Number.isSafeInteger(read.sequenceNumber)) {

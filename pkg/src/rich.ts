@@ -1,4 +1,4 @@
-/** Rich campaign data: what one consistent read of the REST interface says about a campaign. */
+/** Rich campaign data: the result of one consistent read over REST. */
 import { CampaignSyncError, isErrorCode } from "./errors.js";
 import { deepFreeze } from "./plain.js";
 import { formatPosition, parsePosition, type LogPosition } from "./position.js";
@@ -8,9 +8,9 @@ import type { CampaignRecord, DomainRow } from "./types.js";
 export interface RichCampaignData {
   readonly campaignId: string;
   readonly campaign: CampaignRecord;
-  /** The state is the one at this position; `null` if the server does not say. */
+  /** The position that the data describes; `null` if the server does not state it. */
   readonly position: LogPosition | null;
-  /** Rows are missing. Partial data is never cached. */
+  /** `true` if rows are missing. Partial data is never cached. */
   readonly partial: boolean;
   readonly domains: readonly DomainRow[];
   /** Names of the domains that resolve. */
@@ -21,32 +21,38 @@ export interface RichCampaignData {
   readonly leads: readonly DomainRow[];
 }
 
-/** What the cache tells a fetcher. */
+/** The second argument of a fetcher. */
 export interface FetchContext {
-  /** The answer must be at this position or beyond it; `null` if any will do. */
+  /** The answer must be at this position or beyond it; `null` for any position. */
   readonly minPosition: LogPosition | null;
 }
 
-/** Fetches a campaign. It answers with one consistent state, or says that it is partial. */
+/**
+ * Fetches the data of a campaign: one consistent state, or data with `partial: true`. Reject with `behind` if the
+ * server's state is older than `minPosition`; the cache then tries again.
+ */
 export type RichCampaignFetch = (campaignId: string, context: FetchContext) => Promise<RichCampaignData>;
 
-/** How the ready fetchers reach the server. */
+/** The options of `restFetcher` and `restSnapshot`. */
 export interface RestOptions {
-  /** Where the interface is; `/api/v2` if absent. */
+  /** The address of the REST routes; `/api/v2` if absent. */
   baseUrl?: string;
-  /** For other headers or credentials; the platform's `fetch` if absent. */
+  /** A replacement for the platform's `fetch`, for example to add headers or credentials. */
   fetch?: typeof globalThis.fetch;
 }
 
-/** Words that servers use for a domain that resolves. */
+/** The DNS statuses that servers use for a domain that resolves. */
 const RESOLVED = new Set(["resolved", "valid", "validated", "ok", "succeeded"]);
 
-/** Milliseconds after which the client drops the answer of `fetchSnapshot`, so that the request is aborted too. */
+/** Timeout of `restSnapshot`, in milliseconds. The client ignores the answer of `fetchSnapshot` after the same time. */
 const SNAPSHOT_TIMEOUT_MS = 30_000;
 
 /**
- * The ready fetcher: one `GET {baseUrl}/campaigns/{id}/snapshot`, so that the record and the rows
- * are of one moment.
+ * Returns the default fetcher of the cache. It sends one `GET {baseUrl}/campaigns/{id}/snapshot`, so that the record
+ * and the rows are of one moment.
+ *
+ * The fetcher rejects with the code of the server's refusal, with `invalid_campaign_id` for an id that is not a path
+ * segment, with `invalid_content` for an answer of another shape, and with `fetch_failed` for any other failure.
  */
 export function restFetcher(options: RestOptions = {}): RichCampaignFetch {
   return async (campaignId, { minPosition }) => {
@@ -56,8 +62,10 @@ export function restFetcher(options: RestOptions = {}): RichCampaignFetch {
 }
 
 /**
- * The ready `fetchSnapshot` of a client: the same request, whose whole text goes to the client as it is, checked only to be JSON.
- * The client verifies it, and opens it if it is sealed. Rejects with `fetch_failed`, whose `cause` says why.
+ * Returns a function for the option `fetchSnapshot`. It sends the same request as `restFetcher`, checks that the
+ * answer is JSON, and passes its text on unchanged. The client verifies the text, and opens it if it is sealed.
+ *
+ * The function rejects with `fetch_failed` and the reason as its `cause`. It aborts the request after 30 seconds.
  */
 export function restSnapshot(options: RestOptions = {}): (campaignId: string) => Promise<string> {
   return async (campaignId) => {
@@ -72,16 +80,16 @@ export function restSnapshot(options: RestOptions = {}): (campaignId: string) =>
   };
 }
 
-/** An answer of the snapshot route. */
+/** The answer of the snapshot route. */
 interface SnapshotAnswer {
   readonly text: string;
-  /** The position in the header; `null` if the server does not say. */
+  /** The position in the header; `null` without one. */
   readonly position: LogPosition | null;
 }
 
 /**
- * Requests `GET {baseUrl}/campaigns/{id}/snapshot`. Rejects with the code of the server's refusal, and with
- * `fetch_failed` if the request fails or its answer breaks off.
+ * Sends `GET {baseUrl}/campaigns/{id}/snapshot`. Rejects with the code of the server's refusal, and with
+ * `fetch_failed` if the request fails, the answer ends early, or the refusal has no code.
  */
 export async function requestSnapshot(
   { baseUrl = "/api/v2", fetch }: RestOptions,
@@ -93,7 +101,7 @@ export async function requestSnapshot(
   let answer: Response;
   let text: string;
   try {
-    // `no-store`: the browser's own cache knows nothing of the stream.
+    // `no-store`, because the browser's HTTP cache knows nothing about the stream.
     answer = await (fetch ?? globalThis.fetch)(address, { cache: "no-store", headers: { accept: "application/json" }, signal });
     text = await answer.text();
   } catch (cause) {
@@ -103,13 +111,16 @@ export async function requestSnapshot(
   return { text, position: parsePosition(answer.headers.get("campaign-position")) };
 }
 
-/** The id as one segment of a path. Dots would name another path even if they were encoded. */
+/**
+ * Encodes the id as one segment of a path. Throws `invalid_campaign_id` for half of a surrogate pair, an empty id,
+ * `.` and `..`. These dots would name another path even if they were encoded.
+ */
 function pathSegment(campaignId: string): string {
   if (/^\.{0,2}$|\p{Surrogate}/u.test(campaignId)) throw new CampaignSyncError("invalid_campaign_id");
   return encodeURIComponent(campaignId);
 }
 
-/** Parses JSON; throws `fetch_failed` for anything else, such as the page of a proxy or half an answer. */
+/** Parses JSON. Throws `fetch_failed` for any other text, such as the error page of a proxy or a truncated answer. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -127,7 +138,7 @@ function refusal(status: number, text: string): CampaignSyncError {
   try {
     error = (JSON.parse(text) as { error?: typeof error } | null)?.error;
   } catch {
-    // The answer of a proxy; the status has to do.
+    // A proxy's answer is not JSON. The message then names the status only.
   }
   const message = typeof error?.message === "string" ? error.message : `The server answered with status ${status}.`;
   return new CampaignSyncError(isErrorCode(error?.code) ? error.code : "fetch_failed", { message });
@@ -141,7 +152,10 @@ interface SnapshotBody {
   readonly sequenceNumber?: unknown;
 }
 
-/** Reads the body of a snapshot answer. The header's position wins, because it is the read's own. */
+/**
+ * Reads the body of a snapshot answer. The position in the header has priority, because it belongs to this read.
+ * Throws `invalid_content` for a body of another shape.
+ */
 export function readSnapshot(campaignId: string, body: unknown, header: LogPosition | null): RichCampaignData {
   const { campaign, domains, domainsCount, epoch, sequenceNumber } = (body ?? {}) as SnapshotBody;
   if (typeof campaign !== "object" || campaign === null || !Array.isArray(domains)) {
@@ -160,7 +174,7 @@ export function readSnapshot(campaignId: string, body: unknown, header: LogPosit
   });
 }
 
-/** Absent columns are nothing, which rows everywhere else write as `null`. */
+/** Reads a row. An absent column has no value; `DomainRow` writes `null` for it. */
 function readRow(row: Partial<DomainRow> | null): DomainRow {
   if (typeof row?.domainId !== "string" || typeof row.domain !== "string") throw new CampaignSyncError("invalid_content");
   return {

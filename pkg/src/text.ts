@@ -1,10 +1,10 @@
-/** Text as UTF-8, without garbage for each frame. */
+/** Encodes text as UTF-8 without an allocation per frame. */
 
 const encoder = new TextEncoder();
-/** Where short texts are encoded; a character takes three bytes at most. */
+/** The buffer for short texts. A UTF-16 code unit takes at most three bytes. */
 const scratch = new Uint8Array(64 * 1024);
 
-/** The text's bytes, valid until the next call. Half a surrogate pair becomes U+FFFD, as everywhere in a browser. */
+/** Returns the text as bytes, valid until the next call. Half of a surrogate pair becomes U+FFFD. */
 export function encoded(text: string): Uint8Array {
   if (text.length * 3 > scratch.length) return encoder.encode(text);
   return scratch.subarray(0, encoder.encodeInto(text, scratch).written);

@@ -1,8 +1,8 @@
-/** The values that cross the public interface. All of them are plain, frozen objects. */
+/** The values of the public interface. The client returns them as plain, frozen objects. */
 import type { ErrorCode } from "./errors.js";
 import type { LogPosition } from "./position.js";
 
-/** Where a campaign is on its way. */
+/** The phase of a campaign. */
 export type Phase =
   | "setup"
   | "domain_generation"
@@ -13,7 +13,7 @@ export type Phase =
   | "analysis"
   | "cleanup";
 
-/** How far a campaign is within its phase. */
+/** The status of a campaign within its phase. */
 export type PhaseStatus =
   | "not_started"
   | "ready"
@@ -25,8 +25,16 @@ export type PhaseStatus =
   | "skipped";
 
 /**
- * How much the view can be trusted, computed from the clock at the moment of reading.
- * Only `live` means: proven continuous, and never older than 10 seconds.
+ * The status of a view, computed from the clock when it is read:
+ *
+ * - `idle`: no connection was requested, or the handle was released.
+ * - `connecting`: the connection is being opened; there is no state yet.
+ * - `loading`: connected; the first state is arriving.
+ * - `live`: proven continuous, and never older than 10 seconds. No other status proves this.
+ * - `recovering`: connected; events are missing or not proven yet, and the client has requested them.
+ * - `stale`: the state is shown but not proven current; `staleReason` says why.
+ * - `ended`: the campaign is gone.
+ * - `failed`: the client cannot follow the campaign; `code` says why.
  */
 export type CampaignStatus =
   | "idle"
@@ -40,11 +48,11 @@ export type CampaignStatus =
 
 /** The position of the last applied event. */
 export interface Position extends LogPosition {
-  /** The identity of that event. */
+  /** The id of that event, unique within its campaign. */
   readonly eventId: string;
 }
 
-/** A campaign without its rows. The counters belong to the current phase only. */
+/** The record of a campaign, without its rows. The counters belong to the current phase only. */
 export interface CampaignRecord {
   readonly name: string;
   readonly currentPhase: Phase;
@@ -53,12 +61,13 @@ export interface CampaignRecord {
   readonly processedItems: number;
   readonly successfulItems: number;
   readonly failedItems: number;
-  /** 0 to 100. */
+  /** 0 to 100, for the current phase. */
   readonly progressPercentage: number;
   /** RFC 3339, or empty. */
   readonly createdAt: string;
   /** RFC 3339, or empty. */
   readonly updatedAt: string;
+  /** The message of a failed phase, for people. */
   readonly errorMessage?: string;
 }
 
@@ -69,6 +78,7 @@ export interface LastTransition {
   readonly newStatus: PhaseStatus;
   /** `manual`, `automatic` or `error_recovery`. */
   readonly transitionType: string;
+  /** The reason, for people. */
   readonly triggerReason?: string;
   /** Seconds that the server expects the new phase to take. */
   readonly estimatedDuration?: number;
@@ -77,49 +87,52 @@ export interface LastTransition {
   readonly sequenceNumber: number;
 }
 
-/** Everything about a campaign but its rows. Immutable: the same object until something changed. */
+/** A campaign without its rows. Immutable: the same object until something changes. */
 export interface CampaignView {
   readonly campaignId: string;
   readonly status: CampaignStatus;
-  /** Why the status is `stale`. */
+  /** The reason of the status `stale`: `disconnected`, `polling`, `unproven` or `diverged`. */
   readonly staleReason?: string;
-  /** Why the status is `failed`. */
+  /** The reason of the status `failed`. */
   readonly code?: ErrorCode;
-  /** The last applied event; `null` before the first state arrived. */
+  /** The position of the last applied event; `null` before the first state arrived. */
   readonly position: Position | null;
   /** `null` before the first state arrived. */
   readonly campaign: CampaignRecord | null;
-  /** Domains that the campaign has, as the server counts them. */
+  /** Number of domains of the campaign, as the server counts them. */
   readonly totalDomainCount: number;
-  /** Rows that are held here and confirmed. */
+  /** Number of confirmed rows in the client. */
   readonly domainsCount: number;
-  /** The digest of these rows, 16 hex digits. */
+  /** The digest of the confirmed rows, 16 hex digits (docs/PROTOCOL.md, chapter 11). */
   readonly domainsDigest: string;
-  /** Rows that a snapshot did not bring and that are kept aside. */
+  /** Number of unconfirmed rows: the last snapshot lacked them, and the client keeps them aside. */
   readonly unconfirmedCount: number;
-  /** Rows by status word, per column. */
+  /** Number of rows by status, per column. */
   readonly counts: {
     readonly dns: Readonly<Record<string, number>>;
     readonly http: Readonly<Record<string, number>>;
     readonly lead: Readonly<Record<string, number>>;
   };
   readonly lastTransition: LastTransition | null;
-  /** What is wrong and not healed yet. */
+  /** A problem with the data that is not resolved yet. */
   readonly error: { readonly code: ErrorCode; readonly message?: string } | null;
 }
 
-/** Which rows, in which order. */
+/** A query for rows: filters, order and page. */
 export interface DomainQuery {
   /** Rows to skip; 0 if absent. */
   offset?: number;
   /** Rows to return, at most 1,000; 100 if absent. */
   limit?: number;
-  /** A part of the domain name. */
+  /** Text that the domain name contains, in any case. White space around it is ignored. */
   search?: string;
+  /** Only rows with this DNS status. */
   dnsStatus?: string;
+  /** Only rows with this HTTP status. */
   httpStatus?: string;
+  /** Only rows with this lead status. */
   leadStatus?: string;
-  /** `offset`, the order of generation, if absent. */
+  /** The column to sort by; `offset`, the order of generation, if absent. */
   sortBy?: "offset" | "domain" | "dnsStatus" | "httpStatus" | "leadScore";
   /** `asc` if absent. */
   sortOrder?: "asc" | "desc";
@@ -127,73 +140,105 @@ export interface DomainQuery {
 
 /** One domain. A column without a value is `null`. */
 export interface DomainRow {
+  /** The stable id of the row. */
   readonly domainId: string;
   readonly domain: string;
+  /** The place in the generated sequence. */
   readonly offset: number | null;
   readonly dnsStatus: string | null;
   readonly httpStatus: string | null;
   readonly httpStatusCode: number | null;
   readonly leadStatus: string | null;
   readonly leadScore: number | null;
-  /** The row is kept although the last snapshot did not bring it. */
+  /** `true` if the client keeps the row although the last snapshot lacked it. */
   readonly unconfirmed: boolean;
 }
 
-/** A page of rows. */
+/** One page of rows. */
 export interface DomainPage {
-  /** Rows that match, all pages together. */
+  /** Number of rows that match the query, on all pages together. */
   readonly total: number;
   readonly rows: readonly DomainRow[];
 }
 
-/** Values by upper bound. */
+/** A histogram of durations in milliseconds. */
 export interface Histogram {
+  /** Number of values. */
   readonly count: number;
+  /** Sum of the values, in milliseconds. */
   readonly sum: number;
+  /** The largest value, in milliseconds. */
   readonly max: number;
-  /** `[upper bound, values up to it]`. */
+  /** `[upper bound in milliseconds, number of values in the bucket]`; the bounds double, and empty buckets are absent. */
   readonly buckets: readonly (readonly [number, number])[];
 }
 
-/** Counters since the client was made. */
+/** Counters and histograms since the client was made. docs/PROTOCOL.md, chapter 13, relates them to the events. */
 export interface Metrics {
   readonly framesReceived: number;
   readonly bytesReceived: number;
+  /** JSON documents in the received frames. */
   readonly documents: number;
+  /** Events that the client applied. */
   readonly applied: number;
+  /** Events that were dropped because they had been applied before. */
   readonly duplicates: number;
+  /** Duplicates within a replay. */
   readonly redelivered: number;
+  /** Events at or below the position whose hash is no longer remembered. */
   readonly outOfOrder: number;
+  /** Events that did not match their hash. */
   readonly corrupt: number;
+  /** Gaps in the sequence numbers. */
   readonly gaps: number;
+  /** Events that were held beyond a gap. */
   readonly held: number;
+  /** Held events that were dropped because the buffer was full. */
   readonly heldOverflows: number;
-  /** By error code. */
+  /** Refused frames and documents, by error code. */
   readonly refused: Readonly<Record<string, number>>;
+  /** Messages and events of unknown types. */
   readonly unknownTypes: number;
+  /** Unknown members of envelopes. */
   readonly unknownMembers: number;
+  /** Events of campaigns without a subscription. */
   readonly unsubscribed: number;
+  /** Events of epochs that the client left. */
   readonly retiredEpoch: number;
+  /** Events of epochs that the client does not follow. */
   readonly foreignEpoch: number;
+  /** Contradictions between the histories of client and server. */
   readonly divergences: number;
-  /** By reason: connect, reconnect, gap, tail, hash, divergence, rejected. */
+  /** Recovery requests by reason: connect, reconnect, gap, tail, hash, divergence, rejected. */
   readonly recoveryRequests: Readonly<Record<string, number>>;
+  /** Completed recoveries. */
   readonly recoveries: number;
+  /** Snapshots that the client applied. */
   readonly snapshots: number;
+  /** Requests that were sent again because no progress was made. */
   readonly retries: number;
+  /** Comparisons of count or digest that matched. */
   readonly consistencyChecksPassed: number;
+  /** Comparisons of count or digest that did not match. */
   readonly consistencyChecksFailed: number;
+  /** Completed repairs of rows. */
   readonly repairs: number;
+  /** Connections that opened. */
   readonly connects: number;
+  /** Connections that were lost. */
   readonly disconnects: number;
+  /** Milliseconds from the detection of a loss to its recovery. */
   readonly recoveryMs: Histogram;
+  /** Milliseconds from a ping to its pong. */
   readonly rttMs: Histogram;
+  /** Milliseconds from the timestamp of an event to its application, as far as both clocks agree. */
   readonly eventAgeMs: Histogram;
 }
 
-/** One structured line of the log. */
+/** One structured record of the log. */
 export interface LogRecord {
   readonly level: "debug" | "info" | "warn" | "error";
+  /** The name of what happened, from a closed set. */
   readonly code: string;
   readonly message?: string;
   readonly campaignId?: string;
@@ -201,26 +246,35 @@ export interface LogRecord {
   readonly [member: string]: unknown;
 }
 
-/** How a client is made. */
+/** The options of a client. */
 export interface CampaignSyncOptions {
-  /** The socket's address; relative to the page, `http(s)` allowed. Absent: the transport is yours. */
+  /**
+   * The address of the WebSocket. It may be relative to the page, and `http(s)` is allowed. If it is absent, the
+   * application brings the transport.
+   */
   url?: string;
   /**
-   * `manual`: frames go out through `onsend` and come in through `receive()`, even if there is a `url`,
-   * and nothing goes out before `opened()`.
+   * `manual`: the client sends frames through `onsend` and receives them through `receive()`, also with a `url`. It
+   * sends nothing before `opened()`.
    */
   transport?: "websocket" | "manual";
-  /** Asked for a token before each connection. */
+  /**
+   * Returns a token, or a promise of one. The client calls it before each connection. With this option the client
+   * gives up after three refused sessions in a row (close codes 4401 and 4403), and without it after the first.
+   */
   token?: () => string | Promise<string>;
   /**
-   * Fetches a campaign's whole state while no socket can be had; `restSnapshot()` of `campaign-sync/cache` does
-   * it over REST. The answer names its position: one without is refused with `invalid_content`.
+   * Fetches the state of a campaign while the client cannot get a socket: after three failed attempts, every 15 to 45
+   * seconds. `restSnapshot()` of `campaign-sync/cache` does it over REST. The result is the document of
+   * `GET /campaigns/{id}/snapshot` (docs/PROTOCOL.md, chapter 16), as text or as an object. The client refuses a
+   * document without a position (`invalid_content`), and one that does not match its own count or digest
+   * (`invalid_snapshot`). It ignores an answer that takes longer than 30 seconds.
    */
   fetchSnapshot?: (campaignId: string) => Promise<object | string>;
-  /** Where the page-wide events are dispatched and heard; `window` if absent, `null` for nowhere. */
+  /** The target of the page-wide events (`PageEventMap`); `window` if absent, `null` for none. */
   target?: EventTarget | null;
-  /** `true` for the console, or a function that takes each record. */
+  /** `true` logs to the console; a function receives each record. */
   log?: boolean | ((record: LogRecord) => void);
-  /** Milliseconds that a released campaign stays subscribed. */
+  /** Milliseconds that a campaign stays subscribed after the last `release()`; 5,000 if absent. */
   lingerMs?: number;
 }

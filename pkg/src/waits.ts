@@ -1,11 +1,11 @@
-/** Promises that the machine settles later, by ticket. */
+/** Promises that the machine settles later, identified by ticket. */
 import { CampaignSyncError, isErrorCode, type ErrorCode } from "./errors.js";
 
-/** How long a wait may last. */
+/** The limits of a wait. */
 export interface WaitOptions {
-  /** Rejects with the signal's reason when it aborts. */
+  /** When the signal aborts, the wait rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** Rejects with `timed_out` after so many milliseconds. */
+  /** Milliseconds after which the wait rejects with `timed_out`; no limit if absent. */
   timeoutMs?: number;
 }
 
@@ -19,7 +19,7 @@ export class Waits {
   readonly #open = new Map<number, Wait>();
   #lastTicket = 0;
 
-  /** Opens a wait for `owner`; `ask` hands its ticket to the machine and may settle it at once. */
+  /** Opens a wait for `owner`. `ask` passes the ticket to the machine, which may settle it at once. */
   wait(owner: object, options: WaitOptions, ask: (ticket: number) => void): Promise<void> {
     const { signal, timeoutMs } = options;
     return new Promise((resolve, reject) => {
@@ -45,13 +45,13 @@ export class Waits {
     });
   }
 
-  /** The machine's answer. A ticket that was given up is unknown here, and the answer is dropped. */
+  /** Takes the machine's answer: `null` resolves the wait, a code rejects it. Ignores the ticket of a wait that ended. */
   settle(ticket: number, code: string | null): void {
     const failure = code === null ? undefined : { reason: new CampaignSyncError(isErrorCode(code) ? code : "internal") };
     this.#open.get(ticket)?.end(failure);
   }
 
-  /** Rejects what `owner` waits for, or everything. */
+  /** Rejects the waits of `owner`, or all waits without an owner given. */
   rejectAll(code: ErrorCode, owner?: object): void {
     for (const wait of [...this.#open.values()]) {
       if (owner === undefined || wait.owner === owner) wait.end({ reason: new CampaignSyncError(code) });

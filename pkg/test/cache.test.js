@@ -23,14 +23,14 @@ function rich(sequenceNumber, members = {}) {
 
 let sync, machine, handle, fetches, pauses, clock, cache;
 
-/** Every fetch waits until the test answers it. */
+/** A fetcher whose promise stays pending until the test answers it. */
 const fetch = (campaignId, context) => {
   const call = { campaignId, minPosition: context.minPosition, ...deferred() };
   fetches.push(call);
   return call.promise;
 };
 
-/** Answers fetch number `n` with data at a position. */
+/** Resolves fetch number `n` with data at a position. */
 async function answer(n, sequenceNumber, members) {
   await settle();
   fetches[n].resolve(rich(sequenceNumber, members));
@@ -45,7 +45,8 @@ beforeEach(() => {
   cache = new RichCampaignCache({ sync, fetch, now: () => clock, pause: async (ms) => void pauses.push(ms) });
 });
 
-test("proven data is served again, the very same frozen object, for at most 30 seconds", async () => {
+// R16.16
+test("cache serves the same frozen object again for at most 30 seconds", async () => {
   const first = cache.get("c");
   await answer(0, 10, { domains: [{ domain: "a.test" }] });
   const data = await first;
@@ -69,7 +70,7 @@ test("proven data is served again, the very same frozen object, for at most 30 s
   assert.equal(fetches.length, 4, "no option makes an entry live longer");
 });
 
-test("callers at the same time share one fetch", async () => {
+test("concurrent callers share one fetch", async () => {
   const both = [cache.get("c"), cache.get("c")];
   await answer(0, 10);
   const [a, b] = await Promise.all(both);
@@ -77,7 +78,8 @@ test("callers at the same time share one fetch", async () => {
   assert.equal(fetches.length, 1);
 });
 
-test("a fetch begun before the transition is never stored, and its caller gets fresh data", async () => {
+// R16.14
+test("fetch begun before a transition is not stored, and its caller gets fresh data", async () => {
   const caller = cache.get("c");
   await settle();
   machine.change("c", { position: position(11) });
@@ -91,7 +93,7 @@ test("a fetch begun before the transition is never stored, and its caller gets f
   assert.equal(fetches.length, 2);
 });
 
-test("a late answer that is not behind reaches its caller, but is not stored", async () => {
+test("late answer that is not behind reaches its caller but is not stored", async () => {
   const caller = cache.get("c");
   await settle();
   machine.invalidate("c", 11);
@@ -100,7 +102,7 @@ test("a late answer that is not behind reaches its caller, but is not stored", a
   assert.equal(cache.size, 0);
 });
 
-test("a late answer does not end the flight of those who came after the invalidation", async () => {
+test("late answer does not end the fetch that began after the invalidation", async () => {
   const before = cache.get("c");
   await settle();
   machine.invalidate("c", 11);
@@ -115,7 +117,8 @@ test("a late answer does not end the flight of those who came after the invalida
   assert.equal(await before, await after);
 });
 
-test("an answer that is behind the invalidation is never stored, and is asked for again a bounded number of times", async () => {
+// R16.14
+test("answer behind the invalidation is not stored and is retried at most four times", async () => {
   machine.change("c", { position: position(20) });
   machine.invalidate("c", 20);
   const caller = assert.rejects(cache.get("c"), { name: "CampaignSyncError", code: "behind" });
@@ -126,7 +129,7 @@ test("an answer that is behind the invalidation is never stored, and is asked fo
   assert.equal(cache.size, 0);
 });
 
-test("a server that says itself that it is behind is asked again, any other failure is the caller's", async () => {
+test("cache retries after the code behind and passes other failures to the caller", async () => {
   const caller = cache.get("c");
   await settle();
   fetches[0].reject(await failure("behind"));
@@ -144,7 +147,7 @@ test("a server that says itself that it is behind is asked again, any other fail
   assert.equal((await again).position.sequenceNumber, 11, "a failure is not remembered");
 });
 
-test("an answer older than what the page shows already is not stored, also before any invalidation", async () => {
+test("answer older than the view is not stored, even before any invalidation", async () => {
   const caller = cache.get("c");
   await answer(0, 9);
   await answer(1, 10);
@@ -152,7 +155,7 @@ test("an answer older than what the page shows already is not stored, also befor
   assert.deepEqual(fetches.map((call) => call.minPosition), [at(10), at(10)]);
 });
 
-test("another log's numbers prove nothing", async () => {
+test("numbers of another epoch prove nothing", async () => {
   machine.change("c", { position: position(3, "e2") });
   machine.invalidate("c", 3, "e2");
   const caller = cache.get("c");
@@ -162,14 +165,15 @@ test("another log's numbers prove nothing", async () => {
   assert.equal(cache.size, 1);
 });
 
-test("partial data is handed over and never stored", async () => {
+// R16.14
+test("partial data reaches its caller but is not stored", async () => {
   const caller = cache.get("c");
   await answer(0, 10, { partial: true });
   assert.equal((await caller).partial, true);
   assert.equal(cache.size, 0);
 });
 
-test("data without a position is handed over if it is not late, and never stored against a known position", async () => {
+test("data without a position reaches its caller unless late, and is not stored", async () => {
   const caller = cache.get("c");
   await answer(0, null);
   assert.equal((await caller).position, null);
@@ -183,7 +187,8 @@ test("data without a position is handed over if it is not late, and never stored
   assert.equal((await late).position.sequenceNumber, 11);
 });
 
-test("while the campaign is not live nothing cached is served, and nothing is stored", async () => {
+// R16.15
+test("cache serves and stores nothing while the campaign is not live", async () => {
   const live = cache.get("c");
   await answer(0, 10);
   const stored = await live;
@@ -203,7 +208,7 @@ test("while the campaign is not live nothing cached is served, and nothing is st
   assert.equal(cache.size, 1);
 });
 
-test("a fetch during which the campaign was not live at either end is not stored", async () => {
+test("fetch is not stored if the campaign is not live when it ends", async () => {
   const caller = cache.get("c");
   await settle();
   machine.statuses.set("c", "recovering");
@@ -212,7 +217,8 @@ test("a fetch during which the campaign was not live at either end is not stored
   assert.equal(cache.size, 0);
 });
 
-test("the cache is void before any listener runs, also one that was there first", async () => {
+// R16.13
+test("cache is void before any listener runs, even one added before the cache", async () => {
   const seen = [];
   const { sync, machine } = makeSync();
   sync.addEventListener("cacheinvalidated", () => { seen.push(cache.size); void cache.get("c"); });
@@ -230,7 +236,7 @@ test("the cache is void before any listener runs, also one that was there first"
   handle.release();
 });
 
-test("an invalidation that is caused inside a listener voids at once, though its event waits for its turn", async () => {
+test("invalidation inside a listener voids the data before its event is dispatched", async () => {
   const caller = cache.get("c");
   await answer(0, 10);
   await caller;
@@ -243,7 +249,7 @@ test("an invalidation that is caused inside a listener voids at once, though its
   assert.equal(inside, 0);
 });
 
-test("read your writes: no answer is behind the position that the caller asks for", async () => {
+test("cache returns no data behind the position that the caller requests", async () => {
   const caller = cache.get("c");
   await answer(0, 10);
   const old = await caller;
@@ -257,7 +263,7 @@ test("read your writes: no answer is behind the position that the caller asks fo
   await assert.rejects(cache.get("c", { minPosition: "twelve" }), { code: "invalid_content" });
 });
 
-test("when nobody watches a campaign any more its data and its numbers are forgotten", async () => {
+test("last release drops the data and the floor of a campaign", async () => {
   const caller = cache.get("c");
   await answer(0, 20);
   await caller;
@@ -268,7 +274,7 @@ test("when nobody watches a campaign any more its data and its numbers are forgo
   assert.equal((await unwatched).position.epoch, "e9");
 });
 
-test("the least recently used campaigns go first", async () => {
+test("cache evicts the least recently used campaigns first", async () => {
   const small = new RichCampaignCache({ sync, fetch, maxEntries: 2 });
   const load = async (id) => {
     sync.campaign(id);
@@ -285,7 +291,7 @@ test("the least recently used campaigns go first", async () => {
   assert.deepEqual([await load("c"), await load("d")], [0, 1]);
 });
 
-test("clearing takes one id, and no id never means all", async () => {
+test("clear voids one campaign and refuses an invalid or absent id", async () => {
   assert.throws(() => clearRichDataCache("c"), { code: "not_configured" });
   await assert.rejects(getRichCampaignData("c"), { code: "not_configured" });
   cache = configureCache({ sync, fetch });
@@ -304,7 +310,7 @@ test("clearing takes one id, and no id never means all", async () => {
   machine.invalidate("c", 11);
 });
 
-test("the ready fetcher makes one consistent read and names the position it needs", async () => {
+test("rest fetcher makes one consistent read and sends the position that it needs", async () => {
   const asked = [];
   const rows = [
     { domainId: "1", domain: "a.test", offset: 0, dnsStatus: "resolved", httpStatus: "ok", httpStatusCode: 200, leadStatus: "match" },

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { collectReports, makeSync, nextFrame } from "./support/fixtures.js";
 
-test("the view is the same frozen object until something changed", () => {
+test("view is the same frozen object until something changes", () => {
   const { sync, machine } = makeSync();
   const campaign = sync.campaign("c");
   machine.change("c", { totalDomainCount: 1 });
@@ -19,7 +19,7 @@ test("the view is the same frozen object until something changed", () => {
   assert.equal(campaign.view().totalDomainCount, 2);
 });
 
-test("what there is none of is absent where the types say optional, and null where they say null", () => {
+test("absent values are left out or null, as the types declare", () => {
   const { sync, machine } = makeSync();
   const campaign = sync.campaign("c");
   machine.change("c", { staleReason: null, code: null, campaign: { name: "n", errorMessage: null }, lastTransition: null });
@@ -32,7 +32,7 @@ test("what there is none of is absent where the types say optional, and null whe
   assert.deepEqual(detail, { state: "open", attempt: 0 });
 });
 
-test("a status word may be the name of a member of the prototype", () => {
+test("counts accept a status that is named like a member of the prototype", () => {
   const { sync, machine } = makeSync();
   const campaign = sync.campaign("c");
   const counts = { dns: [["__proto__", 3], ["constructor", 1]], http: [], lead: [] };
@@ -43,7 +43,8 @@ test("a status word may be the name of a member of the prototype", () => {
   assert.equal({}.constructor, Object);
 });
 
-test("the status changes with the clock alone, without any event", () => {
+// R12.26
+test("status changes with the clock alone, without an event", () => {
   const { sync, machine } = makeSync();
   const campaign = sync.campaign("c");
   machine.change("c", { status: "live" });
@@ -54,7 +55,7 @@ test("the status changes with the clock alone, without any event", () => {
   assert.equal(campaign.view(), campaign.view());
 });
 
-test("subscribers are called once per frame, however many changes and reads there were", async () => {
+test("subscribers are called once per frame after any number of changes and reads", async () => {
   const { sync, machine } = makeSync();
   const campaign = sync.campaign("c");
   await nextFrame();
@@ -77,7 +78,7 @@ test("subscribers are called once per frame, however many changes and reads ther
   assert.equal(calls, 2);
 });
 
-test("animation frames are used where there are some, and the timer where the page is hidden", async (t) => {
+test("subscribers run on animation frames, and on a timer while the page is hidden", async (t) => {
   const asked = new Map();
   globalThis.requestAnimationFrame = (task) => (asked.set(asked.size + 1, task), asked.size);
   globalThis.cancelAnimationFrame = (frame) => asked.delete(frame);
@@ -103,24 +104,24 @@ test("animation frames are used where there are some, and the timer where the pa
   }
 });
 
-test("a subscriber that throws, unsubscribes others or subscribes again harms nobody", async () => {
+test("subscriber that throws or unsubscribes another one affects nothing else", async () => {
   const { sync, machine } = makeSync();
   const campaign = sync.campaign("c");
-  const heard = [];
+  const received = [];
   let stopThird;
-  campaign.subscribe(() => { heard.push("first"); stopThird(); throw new Error("mine"); });
-  campaign.subscribe(() => { if (heard.push("second") === 2) machine.change("c", {}); });
-  stopThird = campaign.subscribe(() => heard.push("third"));
+  campaign.subscribe(() => { received.push("first"); stopThird(); throw new Error("mine"); });
+  campaign.subscribe(() => { if (received.push("second") === 2) machine.change("c", {}); });
+  stopThird = campaign.subscribe(() => received.push("third"));
   machine.change("c", {});
   const reports = await collectReports(async () => {
     await nextFrame();
     await nextFrame();
   });
-  assert.deepEqual(heard, ["first", "second", "first", "second"], "a change made by a subscriber is heard in the next frame");
+  assert.deepEqual(received, ["first", "second", "first", "second"], "a change made by a subscriber is heard in the next frame");
   assert.ok(reports.some((error) => error.message === "mine"));
 });
 
-test("handles are counted, released once, and disposable", async () => {
+test("handles are counted, released once and disposable", async () => {
   const { sync, machine } = makeSync();
   const [a, b] = [sync.campaign("c"), sync.campaign("c")];
   let calls = 0;
@@ -140,13 +141,13 @@ test("handles are counted, released once, and disposable", async () => {
   assert.deepEqual(machine.calls.map(([name]) => name), ["retain", "retain", "release", "release"]);
 });
 
-test("a campaign id that is none is refused with its code and holds nothing", () => {
+test("invalid campaign id is refused with its code and retains nothing", () => {
   const { sync, machine } = makeSync();
   assert.throws(() => sync.campaign("../x"), { name: "CampaignSyncError", code: "invalid_campaign_id" });
   assert.deepEqual(machine.calls, []);
 });
 
-test("reached resolves, fails with the machine's code, times out, aborts, and forgets late answers", async () => {
+test("reached resolves, rejects with a code, times out, aborts and drops late answers", async () => {
   const { sync, machine } = makeSync();
   const campaign = sync.campaign("c");
   machine.onReached = (id, epoch, number, ticket) => machine.host.settle(ticket, null);

@@ -5,7 +5,7 @@ import { CampaignSync, formatPosition, parsePosition } from "../dist/index.js";
 import { collectReports, deferred, makeSync, nextFrame, settle } from "./support/fixtures.js";
 import { machines } from "./support/machine.js";
 
-test("frames are handed over in whichever form they arrive", () => {
+test("receive accepts frames as text, bytes and buffers", () => {
   const { sync, machine } = makeSync();
   machine.onReceive = () => 3;
   assert.equal(sync.receive("{}"), 3);
@@ -18,7 +18,7 @@ test("frames are handed over in whichever form they arrive", () => {
   ]);
 });
 
-test("without a url the transport is the application's, with one it may still be chosen before the first use", () => {
+test("application's transport is used without a url, or if set before the first use", () => {
   assert.equal(makeSync().machine.options.manualTransport, true);
   const { sync, machine } = makeSync({ url: "http://host.test/api/v2/ws" });
   assert.equal(machine.options.manualTransport, false);
@@ -34,7 +34,7 @@ test("without a url the transport is the application's, with one it may still be
   assert.deepEqual(sent, ["hello"]);
 });
 
-test("the owner of a transport says that it opened and closed", () => {
+test("application reports that its transport opened and closed", () => {
   const { sync, machine } = makeSync();
   assert.deepEqual(machine.calls, [], "nothing said: it is open");
   sync.opened();
@@ -52,20 +52,20 @@ test("the owner of a transport says that it opened and closed", () => {
   assert.deepEqual(socket.machine.calls, []);
 });
 
-test("an event that a listener causes is heard by everyone after the one that caused it", () => {
+test("event caused by a listener reaches all listeners after the first event", () => {
   const { sync, machine } = makeSync();
-  const heard = [];
+  const received = [];
   sync.addEventListener("gap", () => {
-    heard.push("first hears gap");
+    received.push("first hears gap");
     machine.host.dispatch("recovered", { campaignId: "c" });
   });
-  sync.addEventListener("gap", () => heard.push("second hears gap"));
-  sync.addEventListener("recovered", () => heard.push("recovered"));
+  sync.addEventListener("gap", () => received.push("second hears gap"));
+  sync.addEventListener("recovered", () => received.push("recovered"));
   machine.host.dispatch("gap", { campaignId: "c", expected: 1, received: 3 });
-  assert.deepEqual(heard, ["first hears gap", "second hears gap", "recovered"]);
+  assert.deepEqual(received, ["first hears gap", "second hears gap", "recovered"]);
 });
 
-test("what a listener, a sender or a log function throws harms nobody", async () => {
+test("errors of a sender or a log function are reported and affect nothing else", async () => {
   const { sync, machine } = makeSync({ log: () => { throw new Error("log"); } });
   sync.onsend = () => { throw new Error("send"); };
   const reports = await collectReports(() => {
@@ -75,16 +75,16 @@ test("what a listener, a sender or a log function throws harms nobody", async ()
   assert.deepEqual(reports.map((error) => error.message), ["send", "log"]);
 });
 
-test("the window hears of transitions and invalidations, and may ask for a refresh", () => {
+test("window receives transitions and invalidations and can request a refresh", () => {
   const target = new EventTarget();
   const { sync, machine } = makeSync({ target });
-  const heard = [];
-  sync.addEventListener("phasetransition", () => heard.push("phasetransition"));
-  target.addEventListener("phase_transition", (event) => heard.push(["phase_transition", event.detail.newPhase]));
-  target.addEventListener("campaign_cache_invalidated", (event) => heard.push(["invalidated", event.detail.sequenceNumber]));
+  const received = [];
+  sync.addEventListener("phasetransition", () => received.push("phasetransition"));
+  target.addEventListener("phase_transition", (event) => received.push(["phase_transition", event.detail.newPhase]));
+  target.addEventListener("campaign_cache_invalidated", (event) => received.push(["invalidated", event.detail.sequenceNumber]));
   machine.invalidate("c", 7);
   machine.host.dispatch("phasetransition", { campaignId: "c", newPhase: "dns_validation" });
-  assert.deepEqual(heard, [["invalidated", 7], "phasetransition", ["phase_transition", "dns_validation"]]);
+  assert.deepEqual(received, [["invalidated", 7], "phasetransition", ["phase_transition", "dns_validation"]]);
 
   const ask = (type, detail) => target.dispatchEvent(new CustomEvent(type, { detail }));
   ask("force_campaign_refresh", { campaignId: "a" });
@@ -99,7 +99,7 @@ test("the window hears of transitions and invalidations, and may ask for a refre
   assert.equal(machine.calls.length, 4, "only the close came after");
 });
 
-test("tokens and snapshots are asked of the application, and a failure is an answer too", async () => {
+test("client requests tokens and snapshots and passes a failure to the machine", async () => {
   const records = [];
   const { machine } = makeSync({
     token: async () => "secret",
@@ -120,7 +120,7 @@ test("tokens and snapshots are asked of the application, and a failure is an ans
   assert.deepEqual(records, [{ level: "warn", code: "fetch_failed", message: "Error: offline", campaignId: "bad" }]);
 });
 
-test("an answer that comes after close is given to nobody", async () => {
+test("token that arrives after close is dropped", async () => {
   const token = deferred();
   const { sync, machine } = makeSync({ token: () => token.promise });
   machine.host.requestToken(1);
@@ -130,7 +130,7 @@ test("an answer that comes after close is given to nobody", async () => {
   assert.deepEqual(machine.calls, [["close"]]);
 });
 
-test("close is final, coded, and may come from inside a listener", async () => {
+test("close is final, even inside a listener, and later calls throw a code", async () => {
   const { sync, machine } = makeSync();
   const campaign = sync.campaign("c");
   machine.change("c", { status: "live", totalDomainCount: 5 });
@@ -151,7 +151,7 @@ test("close is final, coded, and may come from inside a listener", async () => {
   assert.equal(machine.freed, true);
 });
 
-test("positions are read and written in the header's form, and nothing else is taken for one", () => {
+test("parsePosition and formatPosition use the header's form and refuse any other", () => {
   assert.deepEqual(parsePosition("log-1/42"), { epoch: "log-1", sequenceNumber: 42 });
   assert.equal(formatPosition({ epoch: "log-1", sequenceNumber: 42 }), "log-1/42");
   for (const text of [null, undefined, "", "42", "/42", "a/", "a/-1", "a/1.5", "a/9007199254740992", "a/1/2"]) {

@@ -9,8 +9,8 @@ import { machines } from "./support/machine.js?encrypted";
 
 const KEY = new Uint8Array(32).fill(7);
 
-// One story: the module is loaded once per process, so the order matters.
-test("a client of sealed content needs its own module", async () => {
+// The tests depend on their order, because the module is loaded once per process.
+test("client of sealed content needs its own module", async () => {
   assert.throws(() => new CampaignSync({ keys: {} }), { code: "not_initialized" });
   initPlain(MODULE);
   assert.throws(() => new CampaignSync({ keys: {} }), { code: "not_initialized" }, "the main module opens nothing");
@@ -19,7 +19,7 @@ test("a client of sealed content needs its own module", async () => {
   assert.ok(new CampaignSync({ target: null, keys: {} }) instanceof PlainCampaignSync);
 });
 
-test("the machine is told that content is sealed, and the keys, before anything else", () => {
+test("machine receives the seal command and the keys before any other command", () => {
   const sync = new CampaignSync({ target: null, url: "http://host.test/api/v2/ws", keys: { "2031-a": KEY, "2031-b": KEY } });
   sync.connect();
   const machine = machines.at(-1);
@@ -32,12 +32,12 @@ test("the machine is told that content is sealed, and the keys, before anything 
   assert.throws(() => sync.addKey("2031-d", KEY), { name: "CampaignSyncError", code: "closed" });
 });
 
-test("without keys it takes sealed content only, and waits for them", () => {
+test("client without keys still accepts sealed content only", () => {
   new CampaignSync({ target: null });
   assert.deepEqual(machines.at(-1).calls, [["seal"]]);
 });
 
-test("a key that is none is a TypeError with a code, at construction and later, and is not shown", () => {
+test("invalid key throws a TypeError with a code that does not show the key", () => {
   const sync = new CampaignSync({ target: null });
   const before = machines.length;
   const wrong = [["a", new Uint8Array(31)], ["a", new Uint8Array(33)], ["a", "7".repeat(32)], ["a", Array(32).fill(7)], ["a b", KEY], ["", KEY], ["a".repeat(65), KEY]];
@@ -54,7 +54,7 @@ test("a key that is none is a TypeError with a code, at construction and later, 
   assert.equal(machines.length, before, "nothing was made");
 });
 
-test("an answer is opened for its campaign and route", () => {
+test("open opens an answer for its campaign and route", () => {
   const sync = new CampaignSync({ target: null });
   const machine = machines.at(-1);
   assert.throws(() => sync.open("c", "campaign", {}), { name: "CampaignSyncError", code: "not_sealed", message: /seal/ });
@@ -66,7 +66,8 @@ test("an answer is opened for its campaign and route", () => {
   assert.deepEqual(machine.calls.at(-1), ["openAnswer", "c", "rest.domains", "text"]);
 });
 
-test("the cache fetches sealed answers, and believes the position of the seal", async (t) => {
+// R19.8
+test("cache fetches sealed answers and uses the position of the seal", async (t) => {
   const sync = new CampaignSync({ target: null });
   const machine = machines.at(-1);
   const requests = [];

@@ -9,7 +9,7 @@ import { MODULE } from "./support/fixtures.js";
 
 const WASM = { headers: { "content-type": "application/wasm" } };
 
-/** The files that `fetch` finds, and what it was asked for. */
+/** The files that `fetch` finds. `fetched` lists the requested paths. */
 const files = new Map([["/good.wasm", () => new Response(MODULE, WASM)]]);
 const fetched = [];
 globalThis.fetch = async (address) => {
@@ -18,7 +18,7 @@ globalThis.fetch = async (address) => {
   return (files.get(path) ?? (() => new Response("", { status: 404 })))();
 };
 
-/** A loader of its own, as at the start of a page: the query makes `module.js` a new one. */
+/** Makes a fresh loader, as at the start of a page. The query makes `module.js` a new module. */
 let copies = 0;
 async function freshLoader({ Client = class {}, file = () => "/good.wasm", priority = 0 } = {}) {
   const { Loader, wasmClient } = await import(`../dist/module.js?copy=${copies++}`);
@@ -28,8 +28,8 @@ async function freshLoader({ Client = class {}, file = () => "/good.wasm", prior
   return { loader: made(), made, wasmClient, counts };
 }
 
-// One story: the module is loaded once per process, so the order matters.
-test("the module is loaded once, a failure can be tried again, and use before it is a clear error", async () => {
+// The tests depend on their order, because the module is loaded once per process.
+test("module loads once, a failure can be retried, and earlier use throws a code", async () => {
   assert.throws(() => new CampaignSync(), { name: "CampaignSyncError", code: "not_initialized", message: /await init\(\)/ });
 
   await assert.rejects(init("/absent.wasm"), (error) => {
@@ -48,7 +48,7 @@ test("the module is loaded once, a failure can be tried again, and use before it
   assert.ok(new CampaignSync({ target: null }) instanceof EventTarget);
 });
 
-test("the module loads from every kind of input, from any realm", async () => {
+test("module loads from every kind of input and from any realm", async () => {
   const foreign = vm.runInNewContext(`Uint8Array.of(${MODULE})`);
   const inputs = {
     "an address": "/good.wasm",
@@ -78,7 +78,7 @@ test("the module loads from every kind of input, from any realm", async () => {
   }
 });
 
-test("an input that is no module fails with a code, and the next call tries again", async () => {
+test("invalid input fails with a code, and the next call tries again", async () => {
   files.set("/damaged.wasm", () => new Response(MODULE.slice(0, 20), WASM));
   files.set("/page.html", () => new Response("<!doctype html>", { headers: { "content-type": "text/html" } }));
   const bad = ["/damaged.wasm", "/page.html", "/absent.wasm", MODULE.slice(0, 20), new Uint8Array(), 12345, {}, () => Promise.reject(new Error("no"))];
@@ -91,7 +91,7 @@ test("an input that is no module fails with a code, and the next call tries agai
   }
 });
 
-test("a module that is made at once wins over a download that is under way", async () => {
+test("synchronous load wins over a download that is under way", async () => {
   const { loader, counts } = await freshLoader();
   const download = loader.load("/good.wasm");
   loader.loadSync(MODULE);
@@ -121,7 +121,7 @@ test("encrypted module keeps its priority in either loading order", async () => 
   }
 });
 
-test("the list of codes begins with the machine's own list", async () => {
+test("list of codes begins with the list of the Rust code", async () => {
   const source = await readFile(new URL("../../src/protocol/code.rs", import.meta.url), "utf8");
   const codes = (pattern) => [...source.matchAll(pattern)].map((match) => match[1]);
   const sealed = codes(/^ {4}#\[cfg\(feature = "encrypted"\)\]\n {4}[A-Z]\w+ = "(\w+)",$/gm);

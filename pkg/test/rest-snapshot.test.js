@@ -9,7 +9,7 @@ import { makeSync, settle } from "./support/fixtures.js";
 
 const BODY = '{"campaignId":"c","epoch":"e1","sequenceNumber":9007199254740993,"campaign":{"name":"ä"},"domains":[]}';
 
-/** A fetch that records its calls and gives one answer. */
+/** A fetch function that records its calls and returns the given answer. */
 function answering(answer) {
   const calls = [];
   const fetch = async (address, init) => {
@@ -19,7 +19,7 @@ function answering(answer) {
   return { calls, fetch };
 }
 
-/** The error of one fetch, which must be a `fetch_failed`. */
+/** Returns the error of one snapshot request. The error must be a `fetch_failed`. */
 async function failure(answer, id = "c") {
   const error = await restSnapshot({ fetch: answering(answer).fetch })(id).then(() => assert.fail("no error"), (error) => error);
   assert.ok(error instanceof CampaignSyncError);
@@ -27,7 +27,7 @@ async function failure(answer, id = "c") {
   return error;
 }
 
-test("rest snapshot requests the route once, past the browser's cache", async () => {
+test("rest snapshot requests the route once and bypasses the browser's cache", async () => {
   const { calls, fetch } = answering(() => new Response(BODY));
   await restSnapshot({ baseUrl: "https://host.test/api/v2", fetch })("c");
   assert.deepEqual(calls.map(({ address }) => address), ["https://host.test/api/v2/campaigns/c/snapshot"]);
@@ -35,7 +35,7 @@ test("rest snapshot requests the route once, past the browser's cache", async ()
   assert.deepEqual([cache, headers], ["no-store", { accept: "application/json" }]);
 });
 
-test("rest snapshot uses the platform's fetch if none is given", async (t) => {
+test("rest snapshot uses the platform's fetch by default", async (t) => {
   const { calls, fetch } = answering(() => new Response(BODY));
   t.mock.method(globalThis, "fetch", fetch);
   const snapshot = restSnapshot();
@@ -44,7 +44,7 @@ test("rest snapshot uses the platform's fetch if none is given", async (t) => {
   assert.deepEqual(calls.map(({ address }) => address), ["/api/v2/campaigns/c/snapshot", "/api/v2/campaigns/d/snapshot"]);
 });
 
-test("rest snapshot hands over the text unchanged", async () => {
+test("rest snapshot returns the text unchanged", async () => {
   const sealed = '{"kid":"2031-a","epoch":"e1","sequenceNumber":4,"sealed":"AAAA"}';
   for (const text of [BODY, sealed, ` ${BODY}\n`]) {
     assert.equal(await restSnapshot({ fetch: answering(() => new Response(text)).fetch })("c"), text);
@@ -77,7 +77,7 @@ test("rest snapshot fails with the server's refusal as its cause", async () => {
   }
 });
 
-test("rest snapshot fails on every status but success, whatever the body", async () => {
+test("rest snapshot fails on every status but success, with any body", async () => {
   for (const status of [304, 400, 404, 500, 502, 503]) {
     const body = status === 304 ? null : "<html>";
     assert.match((await failure(() => new Response(body, { status }))).message, new RegExp(String(status)));
@@ -116,7 +116,7 @@ test("rest snapshot fails if the connection ends within the body", async (t) => 
   }
 });
 
-test("rest snapshot aborts the request when the client gives it up", async (t) => {
+test("rest snapshot aborts the request after the client's timeout", async (t) => {
   const late = new DOMException("late", "TimeoutError");
   const timeout = t.mock.method(AbortSignal, "timeout", () => AbortSignal.abort(late));
   const fetch = async (address, { signal }) => {

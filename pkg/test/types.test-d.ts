@@ -1,4 +1,4 @@
-/** Compiled and never run: what must type-check, and, marked, what must not. */
+/** Compiled but never run. Lines with `@ts-expect-error` must not type-check; all others must. */
 import {
   CampaignSync,
   CampaignSyncError,
@@ -51,7 +51,7 @@ export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): P
   sync.addEventListener("gap", onGap, { once: true });
   sync.removeEventListener("gap", onGap);
   sync.addEventListener("recovered", { handleEvent: (event) => void event.detail.durationMs });
-  // @ts-expect-error a misspelt event would never be heard
+  // @ts-expect-error no such event: a listener for a misspelt name would never run
   sync.addEventListener("phase_transition", () => {});
   // @ts-expect-error a listener for another event
   sync.addEventListener("ended", onGap);
@@ -81,7 +81,7 @@ export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): P
     // @ts-expect-error the data is frozen
     data.domains.push(page.rows[0]);
     clearRichDataCache("c");
-    // @ts-expect-error no id never means all
+    // @ts-expect-error an absent id does not mean all campaigns
     clearRichDataCache();
   } catch (error) {
     if (error instanceof CampaignSyncError) {

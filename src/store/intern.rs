@@ -5,7 +5,7 @@ use crate::protocol::Code;
 /// The most different statuses in one column.
 pub const STATUSES_MAX: usize = u16::MAX as usize - 1;
 
-/// The statuses of one column. Number 0 is "none".
+/// The status names of one column. Number 0 stands for an absent status.
 #[derive(Clone, Debug)]
 pub struct StatusInterner {
     statuses: Vec<Box<str>>,

@@ -90,6 +90,7 @@ fn prototype_names_as_values_are_harmless() {
     assert_eq!(untouched.expect("it runs"), JsValue::TRUE);
 }
 
+// R2.13
 #[test]
 fn invalid_campaign_id_throws() {
     let world = World::manual();

@@ -142,6 +142,7 @@ fn transport_closed_with_a_final_code_is_not_requested_again() {
     assert_eq!((&last["state"], &last["code"]), (&json!("failed"), &json!("unauthorized")));
 }
 
+// R3.6
 #[test]
 fn server_without_v1_ends_the_connection_with_a_code() {
     let world = World::manual();

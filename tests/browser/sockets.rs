@@ -107,6 +107,7 @@ impl Drop for Wired {
     }
 }
 
+// R3.1
 #[test]
 fn socket_opens_and_sends_the_handshake() {
     let wired = Wired::new(&json!({}));

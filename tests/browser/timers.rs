@@ -26,6 +26,7 @@ fn there_is_never_more_than_one_timer() {
     assert!(world.time.armed() > 5, "it was armed again and again");
 }
 
+// R3.9
 #[test]
 fn socket_is_dropped_and_replaced_without_an_acknowledgement() {
     let wired = Wired::new(&json!({}));
@@ -46,6 +47,7 @@ fn socket_is_dropped_and_replaced_without_an_acknowledgement() {
     assert_eq!(wired.sent(1, "subscribe_campaign").len(), 1);
 }
 
+// R12.2
 #[test]
 fn heartbeat_finds_a_dead_link() {
     let world = World::following(&Log::with_rows(1));
@@ -59,6 +61,7 @@ fn heartbeat_finds_a_dead_link() {
     assert_eq!(world.host.sent("connection_init").len(), 1, "it came back by itself");
 }
 
+// R12.26
 #[test]
 fn view_goes_stale_by_the_clock_alone() {
     let world = World::following(&Log::with_rows(1));

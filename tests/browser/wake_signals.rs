@@ -66,6 +66,7 @@ fn wall_clock_jump_ahead_sends_a_ping() {
     assert_eq!(pings_after(slept), 1);
 }
 
+// R12.3
 #[test]
 fn link_silent_after_a_wake_is_dead_within_two_seconds() {
     let world = World::following(&Log::with_rows(1));

@@ -1,5 +1,5 @@
-// A page with the entry for sealed content, in a real browser, over a real socket, against the real
-// server with `--encrypt-keys`.
+// Tests a page that uses the entry for sealed content, in a real browser, over a real socket, against the real server
+// with `--encrypt-keys`.
 
 import { strict as assert } from "node:assert";
 import { randomBytes } from "node:crypto";
@@ -24,7 +24,7 @@ let browser, directory, server;
 withBrowser((it) => { browser = it; }, () => [server]);
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), "campaign-sync-"));
-  // The bundler is the package's own.
+  // esbuild is a development dependency of the package.
   const { build } = createRequire(join(root, "pkg/package.json"))("esbuild");
   await build({
     entryPoints: [join(here, "encrypted-page/main.js")], bundle: true, format: "esm",
@@ -39,14 +39,14 @@ beforeEach(async () => {
   server = await Server.start(["--encrypt-keys", await keyFile("2031-a")], directory);
 });
 
-/** A file for the server; the first of these keys seals. */
+/** Writes a key file for the server. The server seals with the first key. */
 async function keyFile(...kids) {
   const file = join(directory, `keys-${kids.join("-")}`);
   await writeFile(file, kids.map((kid) => `${kid}:${keys[kid].toString("base64")}\n`).join(""));
   return file;
 }
 
-/** Opens the page, and remembers whatever reaches the browser. */
+/** Opens the page and records everything that reaches the browser. */
 const open = (id, ...kids) => openAt(server.origin, id, ...kids);
 
 async function openAt(origin, id, ...kids) {
@@ -67,7 +67,7 @@ async function openAt(origin, id, ...kids) {
   return page;
 }
 
-/** The server's answers are sealed, so what it did is asked of its tables. */
+/** Waits until the campaign is in a phase and status. It reads the server's tables, because REST answers are sealed. */
 async function reaches(id, phase, status = "completed") {
   for (;;) {
     const [row] = await server.sql(`SELECT current_phase AS phase, phase_status AS status
@@ -84,7 +84,8 @@ const create = (id, count) => server.api("/campaigns", {
 const PHASES = [["start", "domain_generation"], ["validate-dns", "dns_validation"],
   ["validate-http", "http_keyword_validation"], ["analyze", "analysis"]];
 
-test("a page follows a sealed campaign through all phases, and nothing plain reaches the browser", async () => {
+// R19.15
+test("page follows a sealed campaign through all phases and receives nothing plain", async () => {
   await create("c1", 400);
   const page = await open("c1", "2031-a");
   for (const [action, phase] of PHASES) {
@@ -111,14 +112,15 @@ test("a page follows a sealed campaign through all phases, and nothing plain rea
   }
   const { refused, corrupt, gaps } = await metrics(page);
   assert.deepEqual([refused, corrupt, gaps], [{}, 0, 0]);
-  const told = await page.evaluate(() => JSON.stringify([globalThis.records, globalThis.__campaignSync.sync.diagnostics()]));
+  const logged = await page.evaluate(() => JSON.stringify([globalThis.records, globalThis.__campaignSync.sync.diagnostics()]));
   for (const key of Object.values(keys)) {
-    for (const form of [key.toString("base64"), key.toString("hex"), [...key].join()]) assert.ok(!told.includes(form));
+    for (const form of [key.toString("base64"), key.toString("hex"), [...key].join()]) assert.ok(!logged.includes(form));
   }
   assert.deepEqual([...page.problems, ...again.problems], []);
 });
 
-test("a page waits for a key that it does not have, and goes on without a loss", async () => {
+// R19.13
+test("page waits for a missing key and continues without a loss", async () => {
   await create("c1", 200);
   await server.act("c1", "start");
   await reaches("c1", "domain_generation");
@@ -135,8 +137,8 @@ test("a page waits for a key that it does not have, and goes on without a loss",
   const waiting = await view(page);
   assert.deepEqual(waiting.position, before.position);
   assert.equal(waiting.domainsCount, 200, "what was shown stays");
-  const heard = await page.evaluate(() => globalThis.heard.find(({ type }) => type === "unknownkey"));
-  assert.deepEqual(heard, { type: "unknownkey", campaignId: "c1", kid: "2031-b" });
+  const unknownKey = await page.evaluate(() => globalThis.receivedEvents.find(({ type }) => type === "unknownkey"));
+  assert.deepEqual(unknownKey, { type: "unknownkey", campaignId: "c1", kid: "2031-b" });
 
   await page.evaluate((key) => globalThis.__campaignSync.sync.addKey("2031-b", new Uint8Array(key)), [...keys["2031-b"]]);
   await caughtUp(page, server, "c1");
@@ -144,7 +146,8 @@ test("a page waits for a key that it does not have, and goes on without a loss",
   assert.equal((await view(page)).campaign.currentPhase, "dns_validation");
 });
 
-test("keys of an honest name but other bytes show nothing and an error", async () => {
+// R19.14
+test("page shows an error and no content if a key has other bytes", async () => {
   await create("c1", 50);
   await server.act("c1", "start");
   await reaches("c1", "domain_generation");
@@ -160,7 +163,7 @@ test("keys of an honest name but other bytes show nothing and an error", async (
   await assertEqualsTables(page, server, "c1");
 });
 
-test("page polls sealed states while no socket can be had", async (t) => {
+test("page polls sealed states while it cannot get a socket", async (t) => {
   await create("c1", 100);
   await server.act("c1", "start");
   await reaches("c1", "domain_generation");
@@ -170,7 +173,7 @@ test("page polls sealed states while no socket can be had", async (t) => {
   await caughtUp(page, server, "c1");
   const before = await view(page);
 
-  // First another campaign's answer, and one without a seal: the client refuses both.
+  // The first answers are those of another campaign and one without a seal. The client refuses both.
   await create("c2", 10);
   const other = JSON.stringify((await server.api("/campaigns/c2/snapshot")).json);
   const plain = JSON.stringify({ ...before, campaignId: "c1", epoch: before.position.epoch, sequenceNumber: 999, domains: [] });

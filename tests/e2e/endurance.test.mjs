@@ -1,11 +1,11 @@
-// Worse days: sockets cut again and again, servers killed in the middle of a phase, every fault at
-// once. At the end the page holds what the server's tables hold, row by row.
+// Endurance tests: sockets are cut repeatedly, servers are killed in the middle of a phase, and every fault happens
+// at once. At the end the page equals the server's tables, row by row.
 
 import { strict as assert } from "node:assert";
 import { test } from "node:test";
 
 import { withBrowser } from "./lib/fixture.mjs";
-import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, live, metrics, open,
+import { assertEqualsTables, assertRowCountNeverFell, caughtUp, live, metrics, open, receivedEvents,
   sleep, until, view, watchRowCount } from "./lib/page.mjs";
 import { Cable } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
@@ -14,7 +14,7 @@ let browser, server, cable;
 
 withBrowser((it) => { browser = it; }, () => [cable, server]);
 
-test("20 cuts of the socket during 20,000 events lose nothing", async () => {
+test("page loses nothing through 20 cuts of the socket during 20,000 events", async () => {
   server = await Server.start();
   cable = await Cable.to(server);
   const id = await server.create({ count: 20_000, rate: 2_000, batch: 1 });
@@ -23,7 +23,7 @@ test("20 cuts of the socket during 20,000 events lose nothing", async () => {
   await server.act(id, "start");
   for (let cut = 1; cut <= 20; cut += 1) {
     await until(page, (view) => view.domainsCount >= cut * 600);
-    // There must be something to cut: the page may still be on its way back.
+    // The page may still be reconnecting, so wait until there is a socket to cut.
     await until(page, () => cable.sockets.size > 0);
     cable.cut();
   }
@@ -40,7 +40,7 @@ test("20 cuts of the socket during 20,000 events lose nothing", async () => {
   assert.deepEqual(page.problems, []);
 });
 
-test("the server is killed with SIGKILL and started again in the middle of a phase", async () => {
+test("page recovers after three SIGKILLs of the server in the middle of a phase", async () => {
   server = await Server.start();
   const id = await server.generated({ count: 2_000, rate: 5_000 });
   const page = await open(browser, server.origin, id);
@@ -92,7 +92,7 @@ test("page shows each transition once through five cuts and two kills", async ()
   await server.reaches(id, "analysis", "completed", 120_000);
   await caughtUp(page, server, id);
 
-  const phases = (await heard(page, "phasetransition")).map(({ newPhase }) => newPhase);
+  const phases = (await receivedEvents(page, "phasetransition")).map(({ newPhase }) => newPhase);
   assert.deepEqual(phases, ["dns_validation", "http_keyword_validation", "analysis"]);
   // While the server is down, polls may fail.
   const { disconnects, unknownTypes, refused: { fetch_failed: _, ...refused } } = await metrics(page);
@@ -103,10 +103,10 @@ test("page shows each transition once through five cuts and two kills", async ()
   assert.deepEqual(page.problems, []);
 });
 
-test("every fault at once, through all phases", async () => {
+test("page equals the server's tables after every fault at once in all phases", async () => {
   server = await Server.start();
   cable = await Cable.to(server);
-  // Some two thousand events: enough for every fault to happen, whatever the dice say.
+  // About 2,000 events are enough for every fault to happen, with any random numbers.
   const id = await server.create({ count: 1_000, rate: 1_000, batch: 2 });
   const page = await open(browser, cable.origin, id);
   await watchRowCount(page);

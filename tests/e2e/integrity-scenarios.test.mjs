@@ -1,11 +1,11 @@
-// The four critical data integrity scenarios of the mission, step by step, in a real browser over a
-// real socket against the real server.
+// The four critical data integrity scenarios, step by step, in a real browser, over a real socket, against the real
+// server.
 
 import { strict as assert } from "node:assert";
 import { beforeEach, test } from "node:test";
 
 import { withBrowser } from "./lib/fixture.mjs";
-import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, live, metrics, open,
+import { assertEqualsTables, assertRowCountNeverFell, caughtUp, live, metrics, open, receivedEvents,
   shows, sleep, until, view, watchRowCount, withoutRest } from "./lib/page.mjs";
 import { Cable } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
@@ -29,7 +29,7 @@ test("scenario 1: DNS validation is configured over REST while the socket is dow
   cable.unplug();
   await until(page, (view) => view.status !== "live");
   await server.act(id, "configure-dns", { reason: "configured by operator" });
-  // The backend keeps the transition in its event history.
+  // The server keeps the transition in its event history.
   const history = await server.sql(
     `SELECT document FROM events WHERE campaign_id = ?1 AND type = 'campaign.phase.transition'`, id);
   assert.equal(history.filter(({ document }) => document.includes("dns_validation")).length >= 1, true);
@@ -48,7 +48,7 @@ test("scenario 1: DNS validation is configured over REST while the socket is dow
   const counters = await metrics(page);
   assert.ok(counters.recoveryRequests.reconnect > before.recoveryRequests.reconnect,
     "recovery is requested on reconnection");
-  const [transition] = (await heard(page, "phasetransition")).slice(-1);
+  const [transition] = (await receivedEvents(page, "phasetransition")).slice(-1);
   assert.equal(transition.newPhase, "dns_validation");
   assert.equal(transition.recovered, true);
   await assertRowCountNeverFell(page);
@@ -56,8 +56,8 @@ test("scenario 1: DNS validation is configured over REST while the socket is dow
   assert.deepEqual(page.problems, []);
 });
 
-test("scenario 2: concurrent events during a phase transition, duplicated and reordered", async () => {
-  // Some two hundred events: enough for every fault to happen, whatever the dice say.
+test("scenario 2: duplicated and reordered events apply once during a transition", async () => {
+  // About 200 events are enough for every fault to happen, with any random numbers.
   const id = await server.generated({ count: 500, rate: 5000, batch: 5 });
   const page = await open(browser, cable.origin, id);
   await watchRowCount(page);
@@ -76,7 +76,7 @@ test("scenario 2: concurrent events during a phase transition, duplicated and re
   assert.ok(counters.duplicates + counters.redelivered > 0, "duplicates came, and were dropped");
   assert.ok(counters.held > 0, "events came out of order, and were put in order");
   assert.equal(counters.divergences, 0);
-  const phases = (await heard(page, "phasetransition")).map((event) => event.newPhase);
+  const phases = (await receivedEvents(page, "phasetransition")).map((event) => event.newPhase);
   assert.deepEqual(phases, ["dns_validation", "http_keyword_validation"], "each transition once");
   await assertRowCountNeverFell(page);
   await assertEqualsTables(page, server, id);
@@ -107,19 +107,19 @@ test("scenario 3: the connection drops during the HTTP phase transition", async 
   cable.plug();
   await caughtUp(page, server, id);
   assert.deepEqual((await view(page)).counts.dns, dns);
-  const phases = (await heard(page, "phasetransition")).map((event) => event.newPhase);
+  const phases = (await receivedEvents(page, "phasetransition")).map((event) => event.newPhase);
   assert.deepEqual(phases, ["http_keyword_validation"]);
   await assertRowCountNeverFell(page);
   await assertEqualsTables(page, server, id);
 });
 
-test("scenario 4: rows differ without an event: noticed, warned of, shown, repaired", async () => {
+test("scenario 4: rows that differ without an event are detected, shown and repaired", async () => {
   const id = await server.generated({ count: 600, rate: 5000 });
   const page = await open(browser, cable.origin, id);
-  // Fifteen rows that no event told of: more than ten, fewer than a large discrepancy.
+  // Fifteen rows appear without an event: more than the tolerance of ten, fewer than a large discrepancy.
   await server.api("/faults/diverge", { campaignId: id, rows: 15, kind: "insert" });
-  await page.waitForFunction(() => globalThis.heard.some((event) => event.type === "repaired"));
-  const [found] = await heard(page, "consistency");
+  await page.waitForFunction(() => globalThis.receivedEvents.some((event) => event.type === "repaired"));
+  const [found] = await receivedEvents(page, "consistency");
   assert.equal(found.ok, false);
   assert.equal(found.difference, 15);
   assert.equal(found.warn, true, "more than ten warns");
@@ -139,15 +139,15 @@ test("scenario 4: rows differ without an event: noticed, warned of, shown, repai
   });
   await server.api("/faults/diverge", { campaignId: id, rows: 200, kind: "insert" });
   await page.waitForFunction(() =>
-    globalThis.heard.filter((event) => event.type === "repaired").length === 2);
-  const large = (await heard(page, "consistency")).filter((event) => event.large);
+    globalThis.receivedEvents.filter((event) => event.type === "repaired").length === 2);
+  const large = (await receivedEvents(page, "consistency")).filter((event) => event.large);
   assert.ok(large.length >= 1);
   const seen = await page.evaluate(() => globalThis.seen);
   assert.ok(seen.every(({ domainsCount }) => domainsCount >= 615), "no row went away");
   await live(page);
   await assertEqualsTables(page, server, id);
   assert.equal((await view(page)).error, null);
-  // The next heartbeats find that both sides agree.
+  // The comparisons at the next heartbeats match.
   const passed = (counters) => counters.consistencyChecksPassed >= 1;
   await until(page, passed, 20_000, metrics);
   const counters = await metrics(page);

@@ -1,4 +1,4 @@
-// The demo page for people: by keyboard alone, in both colour schemes, in narrow windows.
+// The accessibility of the demo page: keyboard alone, both colour schemes, narrow windows, reduced motion.
 
 import { strict as assert } from "node:assert";
 import { beforeEach, test } from "node:test";
@@ -12,19 +12,19 @@ let browser, server;
 withBrowser((it) => { browser = it; }, () => [server]);
 beforeEach(async () => { server = await Server.start(); });
 
-/** Opens the page in a window of its own kind. */
+/** Opens the page in a new browser context with these options. */
 async function openIn(kind, id) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...kind });
   return open(context, server.origin, id);
 }
 
-/** What has the focus, as a test calls it. */
+/** Returns the name of the focused element, as the tests use it. */
 const focused = (page) => page.evaluate(() => {
   const { id, dataset, name, className, tagName } = document.activeElement;
   return id || dataset.testid || name || className || tagName;
 });
 
-/** Presses Tab until that has the focus. */
+/** Presses Tab until the element of that name has the focus. */
 async function tabTo(page, name) {
   for (let presses = 0; presses < 60; presses += 1) {
     await page.keyboard.press("Tab");
@@ -36,7 +36,7 @@ async function tabTo(page, name) {
 const phase = (page) => page.evaluate(() =>
   [document.querySelector("#phase").dataset.phase, document.querySelector("#phase-status").dataset.status].join("/"));
 
-test("Tab leads through every control in the order of the page, and one always sees where one is", async () => {
+test("Tab reaches every control in page order, and the focus is always visible", async () => {
   const id = await server.generated({ count: 50, rate: 5000 });
   const page = await openIn({}, id);
   await page.waitForSelector("#faults:not([hidden])");
@@ -54,7 +54,7 @@ test("Tab leads through every control in the order of the page, and one always s
       const width = style.outlineStyle === "none" ? 0 : parseFloat(style.outlineWidth);
       const reach = width + parseFloat(style.outlineOffset);
       const { left, top, right, bottom } = it.getBoundingClientRect();
-      // What an ancestor cuts off is not seen.
+      // An outline that an ancestor clips is not visible.
       const clips = (up) => up !== null && (clips(up.parentElement) || cuts(up));
       const cuts = (up) => {
         if (getComputedStyle(up).overflow === "visible") return false;
@@ -69,7 +69,7 @@ test("Tab leads through every control in the order of the page, and one always s
   assert.deepEqual(walked, expected);
 });
 
-test("a campaign is driven by keyboard alone, and the focus stays where it was pressed", async () => {
+test("keyboard alone drives a campaign without losing the focus", async () => {
   const id = await server.generated({ count: 400, rate: 200, name: "By hand" });
   const page = await openIn({}, id);
   await tabTo(page, "next-step");
@@ -87,7 +87,7 @@ test("a campaign is driven by keyboard alone, and the focus stays where it was p
   assert.equal(await focused(page), "next-step", "the pause button is gone, and what comes next has the focus");
 });
 
-test("the form of a new campaign is opened, given up and sent by keyboard", async () => {
+test("keyboard opens, cancels and submits the form of a new campaign", async () => {
   const page = await openIn({}, await server.generated({ count: 5, rate: 5000 }));
   await tabTo(page, "new-button");
   await page.keyboard.press("Enter");
@@ -102,7 +102,7 @@ test("the form of a new campaign is opened, given up and sent by keyboard", asyn
   await until(page, (it) => it === "domain_generation/ready", 60_000, phase);
 });
 
-test("the table is scrolled, sorted and searched by keyboard", async () => {
+test("keyboard scrolls, sorts and searches the table", async () => {
   const page = await openIn({}, await server.generated({ count: 3000, rate: 20_000 }));
   await shows(page, "row-count", "3,000");
   const reaches = (row) => page.waitForFunction((row) => {
@@ -135,7 +135,7 @@ test("the table is scrolled, sorted and searched by keyboard", async () => {
   await shows(page, "row-count", "3,000");
 });
 
-test("a sorted table that is scrolled while events arrive ends with what the store holds", async () => {
+test("sorted table equals the store after scrolling while events arrive", async () => {
   const id = await server.create({ count: 4000, rate: 2000 });
   await server.act(id, "start");
   await server.reaches(id, "domain_generation", "completed");
@@ -146,7 +146,7 @@ test("a sorted table that is scrolled while events arrive ends with what the sto
     const table = document.querySelector(".table-body");
     const status = () => document.querySelector("#phase-status").dataset.status;
     const phase = () => document.querySelector("#phase").dataset.phase;
-    // A little past the end of the phase, so that the last event is followed by scrolling alone.
+    // Scrolls for three frames past the end of the phase, so that only scrolling follows the last event.
     for (let frames = 0; frames < 3; frames += phase() === "dns_validation" && status() === "completed" ? 1 : 0) {
       table.scrollTop = (table.scrollTop + 37) % 900;
       await new Promise(requestAnimationFrame);
@@ -166,7 +166,7 @@ test("a sorted table that is scrolled while events arrive ends with what the sto
   assert.deepEqual(shown, held);
 });
 
-/** Every text and every edge of a control that stands out too little, by WCAG's formula. */
+/** Returns every text and every edge of a control whose contrast is too low, by WCAG's formula. */
 const tooFaint = (page) => page.evaluate(() => {
   const channel = (it) => (it / 255 <= 0.04045 ? it / 255 / 12.92 : ((it / 255 + 0.055) / 1.055) ** 2.4);
   const parse = (color) => color.match(/[\d.]+/g).map(Number);
@@ -196,7 +196,7 @@ const tooFaint = (page) => page.evaluate(() => {
 });
 
 for (const colorScheme of ["light", "dark"]) {
-  test(`in the ${colorScheme} scheme everything stands out, in wide and in narrow windows`, async () => {
+  test(`${colorScheme} scheme has enough contrast in wide and in narrow windows`, async () => {
     const id = await server.generated({ count: 300, rate: 20_000 });
     for (const [action, phase] of [["validate-dns", "dns_validation"], ["validate-http", "http_keyword_validation"]]) {
       await server.act(id, action);
@@ -218,7 +218,7 @@ for (const colorScheme of ["light", "dark"]) {
   });
 }
 
-test("nothing moves for those who want nothing to move", async () => {
+test("page has no motion if the user prefers reduced motion", async () => {
   const id = await server.create({ count: 2000, rate: 400 });
   const page = await openIn({ reducedMotion: "reduce" }, id);
   await server.act(id, "start");

@@ -1,11 +1,11 @@
-// The four tests of the mission's phase transition plan, with every result it expects.
+// The four tests of the plan for phase transitions, with every result that the plan expects.
 
 import { strict as assert } from "node:assert";
 import { beforeEach, test } from "node:test";
 
 import { withBrowser } from "./lib/fixture.mjs";
-import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, open, shows,
-  text, until, watchRowCount } from "./lib/page.mjs";
+import { assertEqualsTables, assertRowCountNeverFell, caughtUp, open, receivedEvents, shows, text,
+  until, watchRowCount } from "./lib/page.mjs";
 import { Server } from "./lib/server.mjs";
 
 let browser, server;
@@ -15,7 +15,7 @@ beforeEach(async () => { server = await Server.start(); });
 
 const legal = new Set(["domain_generation/completed", "dns_validation/configured"]);
 
-test("test 1: a transition is one transaction, and no reader sees half of it", async () => {
+test("test 1: transition is one transaction and no reader sees a part of it", async () => {
   const ids = [];
   for (let number = 0; number < 100; number += 1) {
     ids.push(await server.create({ count: 5, rate: 5000, seed: number + 1 }));
@@ -27,7 +27,7 @@ test("test 1: a transition is one transaction, and no reader sees half of it", a
   for (const id of ids) {
     let done = false;
     const transition = server.act(id, "configure-dns").then(() => { done = true; });
-    // As often as the server answers, which is more often than once a millisecond allows to miss.
+    // Reads as often as the server answers, with pauses of 1 ms, until two reads after the transition.
     for (let after = 0; after < 2; after += done ? 1 : 0) {
       const campaign = await server.campaign(id);
       const state = `${campaign.currentPhase}/${campaign.phaseStatus}`;
@@ -48,7 +48,7 @@ test("test 1: a transition is one transaction, and no reader sees half of it", a
   assert.equal(logged.length, 100, "and one line in the server's log");
 });
 
-test("test 2: the transition is broadcast right after the commit, before any later call", async () => {
+test("test 2: transition is broadcast right after the commit, before any later call", async () => {
   const id = await server.generated({ count: 100, rate: 5000 });
   const page = await open(browser, server.origin, id);
   const seen = await page.evaluate(async (id) => {
@@ -61,10 +61,10 @@ test("test 2: the transition is broadcast right after the commit, before any lat
     });
     const [epoch, number] = answer.headers.get("campaign-position").split("/");
     await campaign.reached({ epoch, sequenceNumber: Number(number) });
-    // Read-your-writes: from here on every view shows the transition.
+    // After `reached`, every view shows the transition (read your writes).
     const phase = campaign.view().campaign.currentPhase;
     const next = await (await fetch(`/api/v2/campaigns/${id}`)).json();
-    const events = globalThis.heard.filter((event) => event.type === "phasetransition");
+    const events = globalThis.receivedEvents.filter((event) => event.type === "phasetransition");
     return { ok: answer.ok, phase, next: next.currentPhase, events, windowEvents };
   }, id);
   assert.equal(seen.ok, true);
@@ -82,7 +82,7 @@ test("test 2: the transition is broadcast right after the commit, before any lat
   }
 });
 
-test("test 3: the cache answers with the new phase at once, a fetch in flight included", async () => {
+test("test 3: cache returns the new phase at once, even to a fetch in flight", async () => {
   const id = await server.generated({ count: 100, rate: 5000 });
   const page = await open(browser, server.origin, id);
   let requests = 0;
@@ -90,7 +90,7 @@ test("test 3: the cache answers with the new phase at once, a fetch in flight in
   await page.route("**/snapshot*", async (route) => {
     requests += 1;
     if (hold !== null) {
-      // The answer was made before the transition, and arrives after it.
+      // The server answers before the transition, and the answer arrives after it.
       const answer = await route.fetch();
       await hold;
       return route.fulfill({ response: answer });
@@ -128,11 +128,12 @@ test("test 3: the cache answers with the new phase at once, a fetch in flight in
   release();
   assert.equal(await late, "dns_validation", "who waited for the late fetch gets fresh data");
   assert.equal(await read(), "dns_validation", "and so does the next reader: no stale window");
-  const invalidated = await heard(page, "cacheinvalidated");
+  const invalidated = await receivedEvents(page, "cacheinvalidated");
   assert.ok(invalidated.some((event) => event.reason === "phase_transition"));
 });
 
-test("test 4: the page shows the new phase at once, and every row stays", async () => {
+// R10.17
+test("test 4: page shows the new phase at once and every row stays", async () => {
   const id = await server.generated({ count: 250, rate: 5000 });
   const page = await open(browser, server.origin, id);
   await shows(page, "row-count", "250");

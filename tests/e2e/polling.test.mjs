@@ -1,11 +1,11 @@
-// The demo page polls over REST while no socket gets through, and goes on over the socket afterwards.
+// The demo page polls over REST while it cannot get a socket, and continues over the socket afterwards.
 
 import { strict as assert } from "node:assert";
 import { beforeEach, test } from "node:test";
 
 import { withBrowser } from "./lib/fixture.mjs";
-import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, metrics, open, refresh,
-  shows, until, view, watchRowCount } from "./lib/page.mjs";
+import { assertEqualsTables, assertRowCountNeverFell, caughtUp, metrics, open, receivedEvents,
+  refresh, shows, until, view, watchRowCount } from "./lib/page.mjs";
 import { Cable } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
 
@@ -21,12 +21,12 @@ beforeEach(async () => {
   await watchRowCount(page);
 });
 
-test("page polls the server's state while no socket can be had", async () => {
+test("page polls the server's state while it cannot get a socket", async () => {
   cable.unplug();
   await server.act(id, "validate-dns");
   await server.reaches(id, "dns_validation", "completed");
   await until(page, ({ staleReason }) => staleReason === "polling");
-  // A poll that began earlier may have brought an earlier state.
+  // A poll that began earlier may have returned an earlier state.
   await until(page, ({ campaign }) => campaign.phaseStatus === "completed", 60_000, refresh);
   assert.equal((await view(page)).status, "stale", "REST proves nothing about what follows");
   await assertEqualsTables(page, server, id);
@@ -37,7 +37,7 @@ test("page polls the server's state while no socket can be had", async () => {
   await server.act(id, "configure-http");
   await caughtUp(page, server, id);
   await assertEqualsTables(page, server, id);
-  const phases = (await heard(page, "phasetransition")).map(({ newPhase }) => newPhase);
+  const phases = (await receivedEvents(page, "phasetransition")).map(({ newPhase }) => newPhase);
   assert.deepEqual(phases, ["dns_validation", "http_keyword_validation"], "each transition once");
   const { recoveryRequests, snapshots, divergences } = await metrics(page);
   assert.ok(recoveryRequests.reconnect > requests.reconnect, "the socket goes on from the fetched state");
@@ -47,6 +47,7 @@ test("page polls the server's state while no socket can be had", async () => {
   assert.deepEqual(page.problems, []);
 });
 
+// R16.11
 test("page keeps its state if a polled answer is damaged or missing", async () => {
   const state = await (await fetch(`${server.origin}/api/v2/campaigns/${id}/snapshot`)).json();
   const { epoch, sequenceNumber, ...unplaced } = state;

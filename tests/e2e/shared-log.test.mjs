@@ -1,12 +1,12 @@
-// Two servers that share a log over NATS JetStream, and a page that is moved from one to the other.
+// Moves a page between two servers that share a log over NATS JetStream.
 
 import { strict as assert } from "node:assert";
 import { beforeEach, test } from "node:test";
 
 import { withBrowser } from "./lib/fixture.mjs";
 import { Nats } from "./lib/nats.mjs";
-import { assertEqualsTables, assertRowCountNeverFell, caughtUp, heard, metrics, open, shows,
-  until, watchRowCount, withoutRest } from "./lib/page.mjs";
+import { assertEqualsTables, assertRowCountNeverFell, caughtUp, metrics, open, receivedEvents,
+  shows, until, watchRowCount, withoutRest } from "./lib/page.mjs";
 import { Cable } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
 
@@ -21,12 +21,12 @@ beforeEach(async () => {
   two = await Server.start([...log, "--origin", cable.origin]);
 });
 
-test("a page moves between servers of a shared log, one of which is killed, without a gap", async () => {
+test("page moves between servers of a shared log without a gap after one is killed", async () => {
   const id = await one.generated({ count: 400, rate: 200 });
   const page = await open(browser, cable.origin, id);
   await shows(page, "row-count", "400");
   await watchRowCount(page);
-  // What it misses comes by the socket or not at all.
+  // Without REST, the page can recover missed events over the socket only.
   await withoutRest(page);
 
   await two.act(id, "validate-dns");
@@ -46,7 +46,7 @@ test("a page moves between servers of a shared log, one of which is killed, with
   await caughtUp(page, one, id);
   await assertEqualsTables(page, one, id);
 
-  const phases = (await heard(page, "phasetransition")).map((event) => event.newPhase);
+  const phases = (await receivedEvents(page, "phasetransition")).map((event) => event.newPhase);
   assert.deepEqual(phases, ["dns_validation", "http_keyword_validation"], "each transition once");
   const counters = await metrics(page);
   for (const wrong of ["gaps", "corrupt", "divergences", "outOfOrder", "retiredEpoch", "repairs"]) {

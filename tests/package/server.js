@@ -1,21 +1,21 @@
-/** The server's side of the conversation, by hand: frames of protocol v1 with true hashes. */
+/** A fake server: it makes frames of protocol v1 with correct hashes. */
 import { createHash } from "node:crypto";
 
 export const EPOCH = "log-1";
 export const CAMPAIGN = "demo";
 const TIMESTAMP = "2026-01-02T03:04:05.678Z";
 
-/** A control message. */
+/** Returns a control message as text. */
 export function control(type, data) {
   return JSON.stringify({ type, timestamp: TIMESTAMP, data });
 }
 
-/** Events of one campaign, chained and hashed. */
+/** The log of one campaign. It chains and hashes the events. */
 export class EventLog {
   #number = 0;
   #previous = null;
 
-  /** The next event as it stands on the wire. */
+  /** Appends an event and returns its text on the wire. */
   append(type, data, checkpointData = false) {
     this.#number += 1;
     const eventId = `event-${this.#number}`;
@@ -40,7 +40,7 @@ export class EventLog {
   }
 }
 
-/** A campaign record. */
+/** Returns the record of the campaign. */
 export function record(members = {}) {
   return {
     campaignId: CAMPAIGN,
@@ -59,10 +59,10 @@ export function record(members = {}) {
   };
 }
 
-/** The event that a campaign's log begins with. */
+/** Returns the data of the first event of a log. */
 export const created = () => ({ action: "create", campaignId: CAMPAIGN, campaign: record() });
 
-/** The move to DNS validation, of a campaign without rows: the digest of nothing is zero. */
+/** Returns the data of a transition to DNS validation without rows. The digest of no rows is zero. */
 export function transition() {
   return {
     campaignId: CAMPAIGN,
@@ -85,7 +85,7 @@ export function transition() {
   };
 }
 
-/** A row's birth. */
+/** Returns the data of an event that creates a row. */
 export function generated(offset, domain) {
   const domainId = `00000000-0000-4000-8000-00000000000${offset}`;
   return { campaignId: CAMPAIGN, domainId, domain, offset, batchSize: 1, totalGenerated: offset + 1 };

@@ -1,5 +1,5 @@
-// The package as its users get it: packed, installed in a fresh Vite and TypeScript project,
-// type-checked, built, and run in a browser under a strict Content-Security-Policy.
+// Tests the package as users install it: packed, installed in a fresh Vite and TypeScript project, type-checked, built,
+// and run in a browser under a strict Content-Security-Policy.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
@@ -22,7 +22,7 @@ const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "applic
 
 let project, tarball, packed;
 
-/** Runs a command and shows its output if it fails. */
+/** Runs a command. An error contains the output of the command. */
 function run(cwd, command, ...args) {
   try {
     return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
@@ -37,7 +37,7 @@ before(async () => {
   project = await mkdtemp(join(tmpdir(), "campaign-sync-"));
   await cp(join(HERE, "fixture"), project, { recursive: true });
   const output = run(PACKAGE, "npm", "pack", "--json", "--pack-destination", project);
-  // The scripts that run before packing print too, and npm 11 gives an object where npm 10 gave a list.
+  // The scripts that run before packing print as well. npm 10 prints a list, and npm 11 an object.
   const report = JSON.parse(output.slice(output.search(/^[[{]/m)));
   [packed] = Object.values(report);
   tarball = join(project, packed.filename);
@@ -46,7 +46,7 @@ before(async () => {
 
 after(() => rm(project, { recursive: true, force: true }));
 
-test("the tarball holds what is published and nothing else", () => {
+test("tarball contains the published files and nothing else", () => {
   const paths = packed.files.map((file) => file.path);
   for (const needed of ["package.json", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "dist/index.js", "dist/index.d.ts", "dist/cache.js", "dist/cache.d.ts",
     "wasm/campaign_sync_bg.js", "wasm/campaign_sync_bg.wasm", "dist/encrypted.js", "dist/encrypted.d.ts",
@@ -56,18 +56,18 @@ test("the tarball holds what is published and nothing else", () => {
   assert.deepEqual(paths.filter((path) => !/^(package\.json|README\.md|LICENSE-(MIT|APACHE)|dist\/\w+\.(js|d\.ts)|wasm\/(encrypted\/)?campaign_sync_bg\.(js|wasm))$/.test(path)), []);
 });
 
-test("the licences in it are the repository's", async () => {
+test("tarball contains the repository's licences", async () => {
   for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) {
     const installed = await readFile(join(project, "node_modules/campaign-sync", name), "utf8");
     assert.equal(installed, await readFile(join(HERE, "../..", name), "utf8"));
   }
 });
 
-test("a fresh project type-checks against it, the package's own declarations included", () => {
+test("fresh project type-checks against the package and its declarations", () => {
   run(project, tool("tsc"), "-p", project);
 });
 
-test("importing it does nothing, and without a browser it runs from bytes", async () => {
+test("import has no side effect, and the package runs from bytes without a browser", async () => {
   const installed = join(project, "node_modules/campaign-sync");
   const bytes = join(installed, "wasm/campaign_sync_bg.wasm");
   const script = `
@@ -91,7 +91,7 @@ test("importing it does nothing, and without a browser it runs from bytes", asyn
 });
 
 for (const session of ["generation-to-http", "disconnect-during-dns-transition"]) {
-  test(`recording ${session} ends as the server says`, async () => {
+  test(`replay of recording ${session} ends in the server's state`, async () => {
     const recording = fileURLToPath(new URL(`../recordings/${session}.jsonl`, import.meta.url));
     const expected = JSON.parse(await readFile(new URL(`../recordings/${session}.expected.json`, import.meta.url), "utf8"));
     const bytes = join(project, "node_modules/campaign-sync/wasm/campaign_sync_bg.wasm");
@@ -183,7 +183,7 @@ test("server without v1 ends the connection with a code and advice", () => {
   }
 });
 
-test("sealed content is opened by its own entry, and the main one names it", async () => {
+test("encrypted entry opens sealed content, and the main entry names it", async () => {
   const vectors = fileURLToPath(new URL("../../docs/vectors/sealed.json", import.meta.url));
   const follow = (entry, file) => {
     const bytes = join(project, "node_modules/campaign-sync/wasm", file);
@@ -235,7 +235,7 @@ test("sealed content is opened by its own entry, and the main one names it", asy
   assert.match(main.words, /campaign-sync\/encrypted/, "the entry is named");
 });
 
-test("the built project runs in Chromium: frames in, a proven view out", async (t) => {
+test("built project runs in Chromium and turns frames into a proven view", async (t) => {
   run(project, tool("vite"), "build", "--logLevel", "warn");
   const server = await serve(join(project, "dist"));
   t.after(() => server.close());
@@ -273,8 +273,8 @@ test("the built project runs in Chromium: frames in, a proven view out", async (
   const moved = await view();
   assert.deepEqual([moved.campaign.currentPhase, moved.campaign.phaseStatus], ["dns_validation", "configured"]);
   assert.deepEqual([moved.lastTransition.triggerReason, moved.lastTransition.estimatedDuration], ["requested", 5]);
-  const heard = await page.evaluate(() => window.app.heard.splice(0));
-  assert.deepEqual(heard.slice(-3), ["invalidated phase_transition", "phasetransition dns_validation", "window dns_validation"]);
+  const received = await page.evaluate(() => window.app.received.splice(0));
+  assert.deepEqual(received.slice(-3), ["invalidated phase_transition", "phasetransition dns_validation", "window dns_validation"]);
 
   const row = log.append("domain.generated", generated(0, "a<b>.example"));
   assert.equal(await receive(row.replace("a<b>", "a<c>")), 0, "one flipped byte, and nothing is applied");
@@ -293,7 +293,7 @@ test("the built project runs in Chromium: frames in, a proven view out", async (
   assert.deepEqual(problems, ["a listener of the fixture throws"], "reported by the platform, and harmless");
 });
 
-/** The built files over HTTP, under the policy. */
+/** Serves the built files over HTTP, with the policy. */
 async function serve(directory) {
   const server = createServer(async (request, response) => {
     const path = new URL(request.url, "http://localhost").pathname;

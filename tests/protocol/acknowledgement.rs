@@ -22,6 +22,7 @@ fn state(world: &World) -> &'static str {
     world.machine.connection().state().as_str()
 }
 
+// R3.6
 #[test]
 fn acknowledgement_of_another_protocol_ends_the_client() {
     for protocol in ["soap", "campaign-sync.v2", "campaign-sync.v1.sealed", "CAMPAIGN-SYNC.V1", ""]
@@ -35,6 +36,7 @@ fn acknowledgement_of_another_protocol_ends_the_client() {
     }
 }
 
+// R3.10
 #[test]
 fn later_acknowledgement_of_another_protocol_changes_nothing() {
     let mut log = Log::with_rows(2);
@@ -47,6 +49,7 @@ fn later_acknowledgement_of_another_protocol_changes_nothing() {
     assert_eq!(world.status(), "live");
 }
 
+// R3.9
 #[test]
 fn slow_acknowledgement_is_waited_for_on_the_next_socket() {
     let log = Log::with_rows(2);
@@ -66,6 +69,7 @@ fn slow_acknowledgement_is_waited_for_on_the_next_socket() {
     assert_eq!((world.position(), &*world.status()), (3, "live"));
 }
 
+// R12.3
 #[test]
 fn wake_before_the_acknowledgement_does_not_drop_the_socket() {
     let mut world = unacknowledged(Config::default());
@@ -76,6 +80,7 @@ fn wake_before_the_acknowledgement_does_not_drop_the_socket() {
     assert_eq!(state(&world), "open");
 }
 
+// R3.8
 #[test]
 fn event_before_the_acknowledgement_is_refused_and_not_applied() {
     let log = Log::with_rows(2);
@@ -89,6 +94,7 @@ fn event_before_the_acknowledgement_is_refused_and_not_applied() {
     assert_eq!((world.position(), world.rows().len()), (3, 2));
 }
 
+// R3.8
 #[test]
 fn foreign_document_before_the_acknowledgement_is_counted() {
     let foreign = [
@@ -109,6 +115,7 @@ fn foreign_document_before_the_acknowledgement_is_counted() {
     assert_eq!((state(&world), world.count_sent("subscribe_campaign")), ("open", 1));
 }
 
+// R3.9
 #[test]
 fn foreign_documents_do_not_lengthen_the_wait_for_v1() {
     let mut world = unacknowledged(Config::default());
@@ -119,6 +126,7 @@ fn foreign_documents_do_not_lengthen_the_wait_for_v1() {
     assert_eq!((state(&world), world.closed.len()), ("waiting", 1));
 }
 
+// R3.7
 #[test]
 fn draining_before_the_acknowledgement_delays_the_retry() {
     let mut world = unacknowledged(Config::default());
@@ -131,6 +139,7 @@ fn draining_before_the_acknowledgement_delays_the_retry() {
     world.advance_until(|world| world.opened.len() == 2);
 }
 
+// R3.7
 #[test]
 fn session_expiry_before_the_acknowledgement_requests_a_token() {
     let mut world = World::new(Config { has_token: true, ..Config::default() });

@@ -71,6 +71,7 @@ impl Steady {
     }
 }
 
+// R2.3, R2.7, R13.20, R14.5
 #[test]
 fn text_that_is_not_json_is_refused() {
     for document in
@@ -80,6 +81,7 @@ fn text_that_is_not_json_is_refused() {
     }
 }
 
+// R13.20
 #[test]
 fn json_other_than_an_envelope_is_refused() {
     for document in ["null", "7", "[]", "\"pong\"", "{}", r#"{"type":7}"#, r#"{"type":null}"#] {
@@ -87,6 +89,7 @@ fn json_other_than_an_envelope_is_refused() {
     }
 }
 
+// R2.4, R14.5
 #[test]
 fn a_frame_over_the_limit_is_refused_whole() {
     let at_limit = message("pong", &json!({}));
@@ -98,6 +101,7 @@ fn a_frame_over_the_limit_is_refused_whole() {
     assert_eq!(steady.world.receive(&pad(FRAME_BYTES_MAX)), Verdict::Control, "the limit itself");
 }
 
+// R2.7
 #[test]
 fn nesting_ten_thousand_deep_is_refused() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
@@ -108,6 +112,7 @@ fn nesting_ten_thousand_deep_is_refused() {
     }
 }
 
+// R2.7
 #[test]
 fn a_number_over_two_to_the_53_is_refused_and_never_rounded() {
     let head = |number: &str| {
@@ -134,6 +139,7 @@ fn unused_number_over_two_to_the_53_is_ignored() {
     assert_eq!(steady.world.receive(&event.document()), Verdict::AppliedUnknown);
 }
 
+// R10.6
 #[test]
 fn null_data_is_refused() {
     for kind in ["event_recovery", "campaign.snapshot", "campaign.digest", "subscription_ended"] {
@@ -153,6 +159,7 @@ fn objects_in_place_of_nullable_values_are_refused() {
     Steady::new().rejects("domains.updated", &data, Code::InvalidContent);
 }
 
+// R2.4
 #[test]
 fn invalid_utf8_in_a_binary_frame_is_refused_whole() {
     let good = message("pong", &json!({}));
@@ -164,6 +171,7 @@ fn invalid_utf8_in_a_binary_frame_is_refused_whole() {
     }
 }
 
+// R2.7
 #[test]
 fn lone_surrogates_are_refused() {
     for half in [r"\ud800", r"\udfff", r"\ud800\ud800", r"\ude00\ud83d"] {
@@ -189,6 +197,7 @@ fn javascript_prototype_names_are_ordinary_values() {
     }
 }
 
+// R2.7, R13.20
 #[test]
 fn repeated_and_escaped_envelope_members_are_refused() {
     let event = Log::with_rows(4).document(5);
@@ -218,6 +227,7 @@ fn event_of_an_unsubscribed_campaign_is_counted_and_ignored() {
     steady.stands();
 }
 
+// R2.10, R2.11
 #[test]
 fn an_unknown_type_is_counted_and_ignored() {
     let mut steady = Steady::new();
@@ -229,6 +239,7 @@ fn an_unknown_type_is_counted_and_ignored() {
     steady.stands();
 }
 
+// R2.4
 #[test]
 fn an_empty_frame_is_refused() {
     for frame in ["", "\n", "\n\n\r\n \t\n"] {
@@ -237,6 +248,7 @@ fn an_empty_frame_is_refused() {
     }
 }
 
+// R2.4
 #[test]
 fn a_hundred_thousand_documents_in_one_frame_are_refused_whole() {
     Steady::new().refuses_frame(Frame::Text(&"{}\n".repeat(100_000)), Code::TooManyDocuments);
@@ -247,6 +259,7 @@ fn a_hundred_thousand_documents_in_one_frame_are_refused_whole() {
     steady.stands();
 }
 
+// R2.13
 #[test]
 fn invalid_campaign_id_is_refused() {
     let long = "x".repeat(65);
@@ -274,6 +287,7 @@ fn invalid_epoch_or_event_id_is_refused() {
     }
 }
 
+// R4.10
 #[test]
 fn a_short_hash_is_never_accepted() {
     let event = Log::with_rows(4);
@@ -294,6 +308,7 @@ fn digest_must_be_sixteen_lower_case_hex_digits() {
     }
 }
 
+// R10.6
 #[test]
 fn more_rows_than_one_event_may_carry_are_rejected() {
     let ids: Vec<String> = (0..1_001).map(|number| format!("d-{number}")).collect();
@@ -305,6 +320,7 @@ fn more_rows_than_one_event_may_carry_are_rejected() {
     Steady::new().rejects("domains.updated", &data, Code::InvalidContent);
 }
 
+// R4.11
 #[test]
 fn an_event_whose_data_names_another_campaign_is_rejected() {
     let data = r#"{"campaignId":"campaign-2","domainId":"d-9","domain":"n.example"}"#;

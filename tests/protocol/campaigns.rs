@@ -110,6 +110,7 @@ fn wait_for_a_position_in_a_superseded_log_resolves() {
     assert_eq!(world.settled, [(Ticket(71), None)], "an unknown log may still come");
 }
 
+// R10.8
 #[test]
 fn wait_that_cannot_be_met_fails_with_a_code() {
     let (mut world, mut log) = followed();
@@ -184,6 +185,7 @@ fn changed_view_is_signalled_once_until_changes_are_taken() {
     assert!(world.machine.take_changes().is_empty());
 }
 
+// R7.3
 #[test]
 fn ended_subscription_sets_the_status() {
     for (reason, status) in [("forbidden", "failed(forbidden)"), ("archived", "ended")] {

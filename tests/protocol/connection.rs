@@ -26,6 +26,7 @@ fn delay_after_close(world: &mut World, code: u16) -> u64 {
     world.now.at.since(before)
 }
 
+// R3.1, R3.5
 #[test]
 fn an_acknowledgement_of_v1_opens_the_connection() {
     let mut world = World::negotiating(Config::default());
@@ -37,6 +38,7 @@ fn an_acknowledgement_of_v1_opens_the_connection() {
     assert_eq!(state(&world), "open");
 }
 
+// R3.1
 #[test]
 fn token_is_requested_before_every_attempt_and_sent_first() {
     let mut world = World::new(with_token());
@@ -65,6 +67,7 @@ fn failing_or_silent_token_provider_is_called_again_later() {
     assert!(world.opened.is_empty());
 }
 
+// R3.2
 #[test]
 fn too_long_token_fails_the_connection() {
     let mut world = World::new(with_token());
@@ -78,6 +81,7 @@ fn too_long_token_fails_the_connection() {
     assert_eq!((world.sent.len(), world.closed.len()), (0, 1));
 }
 
+// R14.11
 #[test]
 fn a_refused_session_is_final_without_a_token_provider() {
     for (close, code) in [(4401, "unauthorized"), (4403, "forbidden")] {
@@ -92,6 +96,7 @@ fn a_refused_session_is_final_without_a_token_provider() {
     }
 }
 
+// R14.11
 #[test]
 fn a_refused_session_is_tried_with_three_fresh_tokens() {
     let mut world = World::new(with_token());
@@ -111,6 +116,7 @@ fn a_refused_session_is_tried_with_three_fresh_tokens() {
     ));
 }
 
+// R7.4
 #[test]
 fn expired_session_reconnects_with_a_fresh_token() {
     let mut world = World::new(with_token());
@@ -123,6 +129,7 @@ fn expired_session_reconnects_with_a_fresh_token() {
     world.advance_until(|world| world.tokens.len() == 2);
 }
 
+// R14.12
 #[test]
 fn the_delay_is_full_jitter_below_a_doubling_cap() {
     let mut longest = [0; 9];
@@ -144,6 +151,7 @@ fn the_delay_is_full_jitter_below_a_doubling_cap() {
     }
 }
 
+// R14.13
 #[test]
 fn connection_open_for_five_seconds_resets_the_backoff() {
     let mut caps = [0, 0];
@@ -164,6 +172,7 @@ fn connection_open_for_five_seconds_resets_the_backoff() {
     assert!(caps[1] <= 500, "{caps:?}");
 }
 
+// R7.5
 #[test]
 fn draining_server_delays_the_retry_with_jitter() {
     let delays: Vec<u64> = (0..50)
@@ -179,6 +188,7 @@ fn draining_server_delays_the_retry_with_jitter() {
     assert!(delays.iter().any(|delay| *delay > 11_000), "{delays:?}");
 }
 
+// R7.6
 #[test]
 fn draining_delay_is_capped_at_five_minutes_plus_jitter() {
     for seed in 0..50 {
@@ -190,6 +200,7 @@ fn draining_delay_is_capped_at_five_minutes_plus_jitter() {
     }
 }
 
+// R14.10
 #[test]
 fn every_close_code_but_the_final_ones_is_retried() {
     for code in [1000, 1001, 1005, 1006, 1009, 1011, 1012, 1013, 4408, 4409, 4429] {

@@ -38,6 +38,7 @@ fn send_buckets(world: &mut World, number: u64, rows: &[Row]) -> Vec<Verdict> {
     snapshot.parts().iter().map(|part| world.receive(part)).collect()
 }
 
+// R12.18
 #[test]
 fn equal_counts_and_digests_pass() {
     let log = Log::with_rows(20);
@@ -47,6 +48,7 @@ fn equal_counts_and_digests_pass() {
     assert!(world.sent.is_empty());
 }
 
+// R11.3
 #[test]
 fn head_at_another_number_is_not_compared() {
     let mut log = Log::with_rows(20);
@@ -61,6 +63,7 @@ fn head_at_another_number_is_not_compared() {
     assert_eq!(world.count_sent("request_campaign_digest"), 0);
 }
 
+// R11.4, R11.7, R12.18
 #[test]
 fn repair_loads_only_the_differing_buckets() {
     let log = Log::with_rows(40);
@@ -83,6 +86,7 @@ fn repair_loads_only_the_differing_buckets() {
     assert_eq!(world.notice("consistency")["ok"], true);
 }
 
+// R11.13
 #[test]
 fn repair_restores_missing_rows_and_removes_surplus_ones() {
     let log = Log::with_rows(30);
@@ -96,6 +100,7 @@ fn repair_restores_missing_rows_and_removes_surplus_ones() {
     assert_eq!(world.view()["domainsDigest"], digest(&theirs));
 }
 
+// R11.13
 #[test]
 fn a_repair_sets_the_domain_count_as_well() {
     let log = Log::with_rows(30);
@@ -106,6 +111,7 @@ fn a_repair_sets_the_domain_count_as_well() {
     assert_eq!((&world.view()["totalDomainCount"], world.rows().len()), (&33.into(), 33));
 }
 
+// R11.4
 #[test]
 fn up_to_ten_rows_are_repaired_without_a_warning() {
     for (missing, warn) in [(10, false), (11, true)] {
@@ -120,6 +126,7 @@ fn up_to_ten_rows_are_repaired_without_a_warning() {
     }
 }
 
+// R11.6
 #[test]
 fn a_large_discrepancy_shows_the_error_and_keeps_the_data() {
     for (theirs, large) in [(140, false), (141, true)] {
@@ -154,6 +161,7 @@ fn repair_that_does_not_help(world: &mut World, log: &Log, theirs: &[Row]) {
     assert_eq!(request["reason"], "divergence");
 }
 
+// R11.13, R11.14
 #[test]
 fn failed_repair_is_followed_by_a_whole_snapshot() {
     let log = Log::with_rows(20);
@@ -165,6 +173,7 @@ fn failed_repair_is_followed_by_a_whole_snapshot() {
     assert_eq!((world.rows().len(), &*world.status()), (21, "live"));
 }
 
+// R11.15, R12.26
 #[test]
 fn failed_repair_is_not_repeated_at_the_same_position() {
     let mut log = Log::with_rows(20);
@@ -191,6 +200,7 @@ fn failed_repair_is_not_repeated_at_the_same_position() {
     assert_eq!((world.rows().len(), &*world.status()), (21, "live"));
 }
 
+// R11.3, R11.7
 #[test]
 fn a_digest_of_another_number_is_not_compared() {
     let mut log = Log::with_rows(20);
@@ -204,6 +214,7 @@ fn a_digest_of_another_number_is_not_compared() {
     assert_eq!((world.rows().len(), &*world.status()), (21, "live"));
 }
 
+// R11.13
 #[test]
 fn buckets_of_another_number_are_not_applied() {
     let mut log = Log::with_rows(20);
@@ -217,6 +228,7 @@ fn buckets_of_another_number_are_not_applied() {
     assert_eq!((world.rows().len(), world.metrics().repairs), (20, 0));
 }
 
+// R11.17
 #[test]
 fn unanswered_digest_request_expires_and_is_repeated() {
     let log = Log::with_rows(20);
@@ -231,6 +243,7 @@ fn unanswered_digest_request_expires_and_is_repeated() {
     }
 }
 
+// R11.17
 #[test]
 fn refused_digest_request_is_repeated_at_the_next_mismatch() {
     let log = Log::with_rows(20);
@@ -249,6 +262,7 @@ fn refused_digest_request_is_repeated_at_the_next_mismatch() {
     assert_eq!(refuse(&mut world, &request_id), 2);
 }
 
+// R11.4
 #[test]
 fn differing_checkpoint_starts_a_repair() {
     let mut log = Log::with_rows(20);
@@ -260,6 +274,7 @@ fn differing_checkpoint_starts_a_repair() {
     assert_eq!(world.view()["campaign"]["currentPhase"], "dns_validation", "the event stands");
 }
 
+// R11.16
 #[test]
 fn repair_keeps_more_than_100_missing_rows_as_unconfirmed() {
     for (missing, keep_unconfirmed) in [(100, 0), (101, 101)] {
@@ -294,6 +309,7 @@ fn repair_is_logged_with_its_number_of_rows() {
     assert_eq!(record.value, Some(brought));
 }
 
+// R11.6
 #[test]
 fn large_discrepancy_exceeds_100_rows_and_one_percent() {
     for (rows, large) in [(0, 100), (9_999, 100), (10_000, 100), (20_000, 200), (30_099, 300)] {

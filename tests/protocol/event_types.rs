@@ -65,6 +65,7 @@ fn effects() -> Vec<(&'static str, Value, &'static str, Value)> {
     ]
 }
 
+// R10.1
 #[test]
 fn event_of_every_type_has_its_effect() {
     for (kind, data, place, expected) in effects() {
@@ -116,6 +117,7 @@ const OLDER_NAMES: [&str; 12] = [
     "system_notification",
 ];
 
+// R2.11
 #[test]
 fn older_type_name_takes_its_number_and_changes_nothing() {
     let (mut world, mut log) = followed();
@@ -133,6 +135,7 @@ fn older_type_name_takes_its_number_and_changes_nothing() {
     assert!(!world.kinds().contains(&"phasetransition"));
 }
 
+// R2.11
 #[test]
 fn unsequenced_document_of_an_older_type_is_ignored() {
     let (mut world, _) = followed();
@@ -145,6 +148,7 @@ fn unsequenced_document_of_an_older_type_is_ignored() {
     assert_eq!(world.metrics().unknown_types, OLDER_NAMES.len() as u64);
 }
 
+// R10.11
 #[test]
 fn validation_results_are_kept_in_their_rows() {
     let (mut world, mut log) = followed();
@@ -172,6 +176,7 @@ fn validation_results_are_kept_in_their_rows() {
     assert_eq!(world.view()["counts"]["dns"], json!([["resolved", 2]]), "the newer result counts");
 }
 
+// R4.11
 #[test]
 fn event_without_campaign_in_data_applies_by_its_sequence() {
     for (kind, mut data, place, expected) in effects() {
@@ -197,6 +202,7 @@ fn row_of_another_retained_campaign_appears_only_there() {
     assert_eq!(there.store().table().len(), 5);
 }
 
+// R2.13
 #[test]
 fn campaign_id_in_any_control_message_must_be_valid() {
     for campaign in ["*", "../x", "a b", ""] {
@@ -216,6 +222,7 @@ fn campaign_id_in_any_control_message_must_be_valid() {
     }
 }
 
+// R7.2
 #[test]
 fn number_beside_the_sequence_moves_no_position() {
     let (mut world, mut log) = followed();
@@ -232,6 +239,7 @@ fn number_beside_the_sequence_moves_no_position() {
     assert_eq!((world.position(), &*world.status()), (log.head(), "live"));
 }
 
+// R4.10
 #[test]
 fn event_numbered_zero_is_dropped() {
     let (mut world, log) = followed();
@@ -243,6 +251,7 @@ fn event_numbered_zero_is_dropped() {
     assert!(world.notices.is_empty() && world.sent.is_empty());
 }
 
+// R4.12
 #[test]
 fn sequence_inside_the_data_is_not_read() {
     let (mut world, log) = followed();
@@ -258,6 +267,7 @@ fn sequence_inside_the_data_is_not_read() {
     assert_eq!(world.receive(&event.document()), Verdict::Applied);
 }
 
+// R4.10
 #[test]
 fn event_without_data_or_timestamp_is_damaged() {
     for member in ["data", "timestamp"] {

@@ -56,6 +56,7 @@ fn back_on_a_socket(world: &mut World) {
     world.receive(&wire::ack());
 }
 
+// R16.12
 #[test]
 fn refresh_before_live_fetches_and_the_socket_wins() {
     let log = Log::with_rows(2);
@@ -69,6 +70,7 @@ fn refresh_before_live_fetches_and_the_socket_wins() {
     assert_eq!(world.status(), "live");
 }
 
+// R16.12
 #[test]
 fn fetch_begun_before_the_socket_is_ignored_after_it() {
     let mut world = World::new(fetching());

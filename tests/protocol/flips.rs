@@ -81,6 +81,7 @@ fn any_flipped_bit_of_any_event_is_caught_or_leaves_it_equal() {
     }
 }
 
+// R4.13
 #[test]
 fn any_flipped_byte_of_hashed_text_is_caught() {
     let (log, event) = events().remove(0);

@@ -24,6 +24,7 @@ fn text<'a>(vector: &'a Value, member: &str) -> &'a str {
     vector[member].as_str().unwrap_or_else(|| panic!("{member} is no text"))
 }
 
+// R4.9, R4.13
 #[test]
 fn v1_events_match_their_golden_hashes() {
     for vector in vectors(EVENTS, "events") {
@@ -36,6 +37,7 @@ fn v1_events_match_their_golden_hashes() {
     }
 }
 
+// R4.13
 #[test]
 fn hashed_text_of_an_event_follows_the_contract() {
     for vector in vectors(EVENTS, "events") {
@@ -49,6 +51,7 @@ fn hashed_text_of_an_event_follows_the_contract() {
     }
 }
 
+// R11.1
 #[test]
 fn rows_match_their_golden_hashes() {
     for vector in vectors(ROWS, "rows") {
@@ -59,6 +62,7 @@ fn rows_match_their_golden_hashes() {
     }
 }
 
+// R11.1
 #[test]
 fn ids_match_their_golden_buckets() {
     for vector in vectors(ROWS, "ids") {
@@ -68,6 +72,7 @@ fn ids_match_their_golden_buckets() {
     }
 }
 
+// R11.1
 #[test]
 fn tables_match_their_golden_digests_and_buckets() {
     for vector in vectors(TABLES, "tables") {

@@ -205,6 +205,7 @@ fn lone_surrogate_has_a_dedicated_code() {
     }
 }
 
+// R2.7
 #[test]
 fn nesting_is_bounded() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
@@ -218,6 +219,7 @@ fn nesting_is_bounded() {
     assert_eq!(skip(&format!("[{}[]]", "[],".repeat(10_000))), Ok(()));
 }
 
+// R2.7
 #[test]
 fn integers_are_exact_or_refused() {
     let signed = |text: &str| Reader::new(text).signed();

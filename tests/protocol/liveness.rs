@@ -11,6 +11,7 @@ fn live() -> World {
     World::following(&Log::with_rows(2))
 }
 
+// R12.1
 #[test]
 fn a_ping_goes_out_every_five_seconds() {
     let mut world = live();
@@ -35,6 +36,7 @@ fn a_round_trip_is_measured_once_per_ping() {
     assert_eq!(world.metrics().rtt_ms.count(), before + 1);
 }
 
+// R12.2
 #[test]
 fn a_dead_link_is_found_within_ten_seconds() {
     let mut world = live();
@@ -46,6 +48,7 @@ fn a_dead_link_is_found_within_ten_seconds() {
     world.advance_until(|world| world.opened.len() == 2);
 }
 
+// R12.2
 #[test]
 fn anything_received_keeps_the_link_alive() {
     let mut world = live();
@@ -56,6 +59,7 @@ fn anything_received_keeps_the_link_alive() {
     assert_eq!(world.closed.len(), 0);
 }
 
+// R12.3
 #[test]
 fn after_a_wake_the_link_must_answer_within_two_seconds() {
     for wake in [Wake::Visible, Wake::Online, Wake::PageShow] {
@@ -80,6 +84,7 @@ fn an_answer_after_a_wake_keeps_the_link() {
     assert_eq!((world.closed.len(), &*world.status()), (0, "live"));
 }
 
+// R12.3, R12.25
 #[test]
 fn wall_clock_jump_ahead_counts_as_a_wake() {
     let mut world = live();
@@ -103,6 +108,7 @@ fn late_timer_counts_as_a_wake_and_not_as_a_dead_link() {
     assert_eq!(world.status(), "live");
 }
 
+// R12.3
 #[test]
 fn wall_clock_jump_of_two_seconds_is_not_a_wake() {
     let mut world = live();
@@ -114,6 +120,7 @@ fn wall_clock_jump_of_two_seconds_is_not_a_wake() {
     assert_eq!(world.count_sent("ping"), 1);
 }
 
+// R12.3
 #[test]
 fn a_timer_is_late_beyond_two_seconds() {
     for (late, closed) in [(2_000, 0), (2_001, 1)] {
@@ -162,6 +169,7 @@ fn status_change_is_notified_at_the_moment_it_goes_stale() {
     assert_eq!(world.notice("statuschange")["reason"], "unproven");
 }
 
+// R12.23
 #[test]
 fn snapshot_is_recovering_for_ten_seconds_while_unproven() {
     let mut world = World::connected(Config::default());
@@ -229,6 +237,7 @@ fn a_wake_tries_a_waiting_connection_soon() {
     assert!(world.now.at.since(before) <= 500);
 }
 
+// R7.5
 #[test]
 fn wake_does_not_shorten_the_delay_of_a_draining_server() {
     let mut world = World::new(Config::default());
@@ -240,6 +249,7 @@ fn wake_does_not_shorten_the_delay_of_a_draining_server() {
     assert_eq!(world.opened.len(), 1);
 }
 
+// R12.26
 #[test]
 fn status_goes_stale_by_the_clock_without_any_input() {
     let mut world = live();
@@ -262,6 +272,7 @@ fn stale_status_is_notified_while_the_link_is_alive() {
     assert_eq!(world.notice("statuschange")["reason"], "unproven");
 }
 
+// R12.21
 #[test]
 fn freshness_counts_from_the_ping_and_not_from_the_pong() {
     let mut world = live();
@@ -273,6 +284,7 @@ fn freshness_counts_from_the_ping_and_not_from_the_pong() {
     assert_eq!(world.status(), "stale(unproven)");
 }
 
+// R12.22, R12.24
 #[test]
 fn freshness_ends_with_its_socket() {
     let mut world = live();
@@ -286,6 +298,7 @@ fn freshness_ends_with_its_socket() {
     assert_eq!(world.status(), "live");
 }
 
+// R12.17, R12.22
 #[test]
 fn lagging_server_keeps_the_status_recovering() {
     let mut world = live();
@@ -299,6 +312,7 @@ fn lagging_server_keeps_the_status_recovering() {
     assert_eq!(world.status(), "live");
 }
 
+// R12.10
 #[test]
 fn log_head_counts_at_least_as_the_last_written_number() {
     let mut world = live();
@@ -318,6 +332,7 @@ fn server_replaying_known_events_is_not_behind() {
     assert_eq!(world.status(), "live");
 }
 
+// R12.23
 #[test]
 fn unsolicited_pong_does_not_refresh_the_status() {
     let mut world = live();
@@ -328,6 +343,7 @@ fn unsolicited_pong_does_not_refresh_the_status() {
     assert_eq!(world.status(), "stale(unproven)", "it may have been on its way for long");
 }
 
+// R12.25
 #[test]
 fn wall_clock_set_back_does_not_make_old_data_fresh() {
     let mut world = live();

@@ -12,6 +12,7 @@ fn to_json(metrics: &Metrics) -> Value {
     serde_json::to_value(metrics).expect("metrics are plain")
 }
 
+// R14.5
 #[test]
 fn refusals_are_counted_by_code_without_zero_entries() {
     let mut refused = ByCode::default();

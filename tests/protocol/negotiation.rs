@@ -21,6 +21,7 @@ fn unsupported() -> (String, Option<Code>) {
     ("failed(unsupported_dialect)".into(), Some(Code::UnsupportedDialect))
 }
 
+// R3.6
 #[test]
 fn acknowledgement_without_v1_fails_with_a_code() {
     let mut world = World::negotiating(Config::default());
@@ -31,6 +32,7 @@ fn acknowledgement_without_v1_fails_with_a_code() {
     assert_eq!(world.opened.len(), 1, "trying again would not help");
 }
 
+// R3.5
 #[test]
 fn a_server_that_was_upgraded_is_followed_after_connect() {
     let mut world = World::negotiating(Config::default());
@@ -44,6 +46,7 @@ fn a_server_that_was_upgraded_is_followed_after_connect() {
     assert_eq!(world.status(), "live");
 }
 
+// R3.8
 #[test]
 fn acknowledgement_is_awaited_after_a_damaged_first_document() {
     let event = Log::with_rows(1).document(1);
@@ -58,6 +61,7 @@ fn acknowledgement_is_awaited_after_a_damaged_first_document() {
     }
 }
 
+// R3.9
 #[test]
 fn server_without_an_acknowledgement_is_retried() {
     let mut world = World::negotiating(Config::default());
@@ -67,6 +71,7 @@ fn server_without_an_acknowledgement_is_retried() {
     world.advance_until(|world| world.opened.len() == 2);
 }
 
+// R3.7
 #[test]
 fn error_before_the_acknowledgement_does_not_end_the_wait() {
     let mut world = World::negotiating(Config::default());

@@ -170,6 +170,7 @@ fn older_spelling_in_a_fetched_document_is_normalised() {
     assert_eq!(shown(&world), words("analysis", "in_progress"));
 }
 
+// R10.6
 #[test]
 fn unknown_phase_or_status_rejects_its_event() {
     let status = |status: &str| json!({"campaignId": CAMPAIGN, "phaseStatus": status});
@@ -195,6 +196,7 @@ fn renamed(data: &Value, from: &str, to: &str) -> Value {
     renamed
 }
 
+// R10.6
 #[test]
 fn progress_under_other_member_names_is_rejected() {
     let good = progress("domain_generation", "completed");
@@ -219,6 +221,7 @@ fn status_under_an_older_member_name_is_rejected() {
     rejects("campaign.status", &renamed(&good, "phaseStatus", "status"));
 }
 
+// R2.10, R7.2
 #[test]
 fn members_beside_the_data_fill_nothing_in() {
     let (mut world, mut log) = followed();
@@ -232,6 +235,7 @@ fn members_beside_the_data_fill_nothing_in() {
     assert_eq!(world.receive(&bare), Verdict::Control);
 }
 
+// R10.11
 #[test]
 fn transition_without_a_needed_member_changes_nothing() {
     let good = transition("domain_generation", "dns_validation", "configured", &rows(3));
@@ -256,6 +260,7 @@ fn transition_without_a_needed_member_changes_nothing() {
     }
 }
 
+// R10.6
 #[test]
 fn row_under_other_member_names_is_rejected() {
     let good = json!({"campaignId": CAMPAIGN, "domainId": "d-9", "domain": "nine.example"});

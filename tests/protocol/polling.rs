@@ -100,6 +100,7 @@ fn wait_resolves_by_a_fetch_that_includes_its_position() {
     assert_eq!(world.settled, [(Ticket(71), None)]);
 }
 
+// R5.5
 #[test]
 fn fetch_does_not_move_the_position_back() {
     let log = Log::with_rows(5);
@@ -108,6 +109,7 @@ fn fetch_does_not_move_the_position_back() {
     assert_eq!((world.position(), world.rows().len()), (6, 5));
 }
 
+// R5.7
 #[test]
 fn fetched_state_of_another_log_supersedes_the_old_log() {
     let log = Log::with_rows(2);
@@ -129,6 +131,7 @@ fn answered_while_fetching() -> World {
     world
 }
 
+// R5.7
 #[test]
 fn late_fetch_from_a_replaced_log_is_ignored() {
     let mut world = answered_while_fetching();
@@ -143,6 +146,7 @@ fn late_fetch_from_a_replaced_log_is_ignored() {
     assert_eq!(world.position(), 11, "the log that the socket told of was not left");
 }
 
+// R5.7
 #[test]
 fn late_fetch_from_another_log_than_the_replay_is_ignored() {
     let log = Log::with_rows(2);
@@ -156,6 +160,7 @@ fn late_fetch_from_another_log_than_the_replay_is_ignored() {
     assert_eq!((&world.view()["position"]["epoch"], world.rows().len()), (&EPOCH.into(), 2));
 }
 
+// R5.7
 #[test]
 fn fetch_after_an_ignored_one_can_bring_a_newer_log() {
     let mut world = answered_while_fetching();
@@ -232,6 +237,7 @@ fn socket_continues_from_the_fetched_position() {
     assert!(world.fetches.is_empty(), "and polling has ended");
 }
 
+// R16.11
 #[test]
 fn invalid_fetched_state_is_refused() {
     let log = Log::with_rows(2);

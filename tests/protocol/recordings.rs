@@ -162,6 +162,7 @@ fn sessions_end_the_same_if_event_frames_arrive_twice() {
     }
 }
 
+// R2.3
 #[test]
 fn sessions_end_the_same_if_each_document_is_a_frame() {
     for session in [GENERATION_TO_HTTP, DISCONNECT] {

@@ -18,6 +18,7 @@ pub(crate) fn with_a_gap() -> (World, Log) {
     (world, log)
 }
 
+// R6.2, R12.1
 #[test]
 fn the_first_request_is_pipelined_with_the_subscription() {
     let world = World::connected(Config::default());
@@ -35,6 +36,7 @@ fn the_first_request_is_pipelined_with_the_subscription() {
     assert_eq!(world.status(), "loading");
 }
 
+// R8.20, R13.19
 #[test]
 fn one_recovery_is_in_flight_however_much_is_missing() {
     let (mut world, mut log) = with_a_gap();
@@ -48,6 +50,7 @@ fn one_recovery_is_in_flight_however_much_is_missing() {
     assert_eq!(world.requests(), 1);
 }
 
+// R8.24
 #[test]
 fn recovery_survives_the_loss_of_the_socket() {
     let (mut world, log) = with_a_gap();
@@ -67,6 +70,7 @@ fn recovery_survives_the_loss_of_the_socket() {
     );
 }
 
+// R8.24
 #[test]
 fn snapshot_request_survives_the_loss_of_the_socket() {
     let log = Log::with_rows(2);
@@ -78,6 +82,7 @@ fn snapshot_request_survives_the_loss_of_the_socket() {
     assert_eq!(world.request()["prefer"], "snapshot");
 }
 
+// R8.14
 #[test]
 fn a_partial_replay_is_refused_and_becomes_a_snapshot() {
     let (mut world, log) = with_a_gap();
@@ -87,6 +92,7 @@ fn a_partial_replay_is_refused_and_becomes_a_snapshot() {
     assert_eq!(world.position(), 3, "nothing was skipped");
 }
 
+// R8.14
 #[test]
 fn a_replay_of_another_log_is_refused() {
     let (mut world, _) = with_a_gap();
@@ -95,6 +101,7 @@ fn a_replay_of_another_log_is_refused() {
     assert_eq!(world.view()["position"]["epoch"], EPOCH);
 }
 
+// R8.12
 #[test]
 fn an_answer_to_another_request_is_ignored() {
     let (mut world, _) = with_a_gap();
@@ -125,6 +132,7 @@ fn loss_within_a_replay_is_requested_again() {
     assert_eq!(world.request().get("prefer"), None);
 }
 
+// R8.18
 #[test]
 fn gap_beyond_an_answer_is_awaited_without_a_request() {
     let (mut world, log) = with_a_gap();
@@ -137,6 +145,7 @@ fn gap_beyond_an_answer_is_awaited_without_a_request() {
     assert_eq!((world.requests(), &world.notice("recovered")["events"]), (1, &json!(2)));
 }
 
+// R8.18
 #[test]
 fn gap_beyond_an_answer_is_requested_after_ten_idle_seconds() {
     let (mut world, _) = with_a_gap();
@@ -152,6 +161,7 @@ fn gap_beyond_an_answer_is_requested_after_ten_idle_seconds() {
     }
 }
 
+// R12.14
 #[test]
 fn a_tail_loss_is_found_by_a_pong() {
     let mut log = Log::with_rows(2);
@@ -164,6 +174,7 @@ fn a_tail_loss_is_found_by_a_pong() {
     assert_eq!((world.position(), &*world.status()), (4, "live"));
 }
 
+// R12.14
 #[test]
 fn an_unsolicited_pong_finds_a_tail_loss_too() {
     let mut world = World::following(&Log::with_rows(2));
@@ -172,6 +183,7 @@ fn an_unsolicited_pong_finds_a_tail_loss_too() {
     assert_eq!(world.request()["reason"], "tail");
 }
 
+// R12.16
 #[test]
 fn socket_behind_the_log_head_is_recovering_without_a_request() {
     let mut log = Log::with_rows(2);
@@ -187,6 +199,7 @@ fn socket_behind_the_log_head_is_recovering_without_a_request() {
     assert_eq!((log.head(), &*world.status()), (9, "live"), "the log's head has come");
 }
 
+// R12.15
 #[test]
 fn a_head_below_our_position_on_the_same_socket_is_divergence() {
     let mut world = World::following(&Log::with_rows(3));
@@ -197,6 +210,7 @@ fn a_head_below_our_position_on_the_same_socket_is_divergence() {
     assert_eq!(world.position(), 4, "the position stays until a snapshot decides");
 }
 
+// R12.15
 #[test]
 fn head_below_formerly_held_events_is_not_divergence() {
     let mut log = Log::with_rows(3);
@@ -218,6 +232,7 @@ fn head_below_formerly_held_events_is_not_divergence() {
     assert_eq!(world.notice("divergence")["kind"], "head", "8 had come on this socket");
 }
 
+// R12.15
 #[test]
 fn head_is_compared_with_events_since_the_snapshot() {
     let log = Log::with_rows(9);
@@ -236,6 +251,7 @@ fn head_is_compared_with_events_since_the_snapshot() {
     );
 }
 
+// R12.12
 #[test]
 fn a_head_of_an_unknown_epoch_is_divergence() {
     let mut world = World::following(&Log::with_rows(3));
@@ -244,6 +260,7 @@ fn a_head_of_an_unknown_epoch_is_divergence() {
     assert_eq!(world.request()["prefer"], "snapshot");
 }
 
+// R5.5, R9.6
 #[test]
 fn the_position_never_goes_back_within_an_epoch() {
     let log = Log::with_rows(5);
@@ -258,6 +275,7 @@ fn the_position_never_goes_back_within_an_epoch() {
     assert_eq!((world.position(), world.metrics().snapshots), (6, 1));
 }
 
+// R6.2, R8.13
 #[test]
 fn superseded_epoch_is_not_entered_again() {
     let log = Log::with_rows(3);
@@ -272,6 +290,7 @@ fn superseded_epoch_is_not_entered_again() {
     assert_eq!(world.request()["epoch"], OTHER_EPOCH);
 }
 
+// R5.6, R13.5
 #[test]
 fn last_eight_superseded_epochs_are_remembered() {
     let log = Log::new("epoch-0");
@@ -289,6 +308,7 @@ fn last_eight_superseded_epochs_are_remembered() {
     assert_eq!(world.receive(&of("epoch-0")), Verdict::ForeignEpoch);
 }
 
+// R8.23, R13.4
 #[test]
 fn same_next_event_corrupt_three_times_requests_a_snapshot() {
     let mut log = Log::with_rows(2);
@@ -305,6 +325,7 @@ fn same_next_event_corrupt_three_times_requests_a_snapshot() {
     assert_eq!((world.position(), world.rows().len()), (4, 3));
 }
 
+// R13.4
 #[test]
 fn different_next_events_corrupt_are_each_replayed() {
     let mut log = Log::with_rows(2);
@@ -319,6 +340,7 @@ fn different_next_events_corrupt_are_each_replayed() {
     assert_eq!((world.position(), world.metrics().corrupt), (9, 6));
 }
 
+// R8.11
 #[test]
 fn an_unknown_outcome_is_treated_as_a_snapshot() {
     let (mut world, _) = with_a_gap();
@@ -330,6 +352,7 @@ fn an_unknown_outcome_is_treated_as_a_snapshot() {
     assert_eq!((world.position(), world.rows().len()), (5, 4));
 }
 
+// R8.19
 #[test]
 fn an_unknown_campaign_fails_with_its_code() {
     let mut world = World::connected(Config::default());
@@ -348,6 +371,7 @@ fn campaign_retained_again_while_loading_sends_no_request() {
     assert_eq!((world.requests(), world.count_sent("subscribe_campaign")), (1, 1));
 }
 
+// R8.14
 #[test]
 fn replay_from_number_one_does_not_move_the_position_back() {
     let (mut world, log) = with_a_gap();
@@ -369,6 +393,7 @@ fn every_recovery_is_counted() {
     assert_eq!((before, world.metrics().recoveries), (2, 3), "the first load among them");
 }
 
+// R13.16
 #[test]
 fn remembered_hashes_of_another_log_cause_no_divergence() {
     let log = Log::with_rows(4);
@@ -388,6 +413,7 @@ fn remembered_hashes_of_another_log_cause_no_divergence() {
     assert_eq!(world.metrics().divergences, 0);
 }
 
+// R14.7
 #[test]
 fn failed_campaign_missing_in_a_pong_is_not_subscribed_again() {
     let log = Log::with_rows(4);

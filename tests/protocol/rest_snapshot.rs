@@ -81,6 +81,7 @@ fn with(place: &str, value: Value) -> String {
     document.to_string()
 }
 
+// R5.7
 #[test]
 fn fetched_document_is_shown_whole_with_its_position() {
     let mut world = asking();
@@ -102,6 +103,7 @@ fn fetched_document_is_shown_whole_with_its_position() {
     assert_eq!(row, full_row());
 }
 
+// R16.9, R16.11
 #[test]
 fn fetched_document_without_a_position_is_refused() {
     for member in ["epoch", "sequenceNumber"] {
@@ -158,6 +160,7 @@ fn position_is_not_reached_by_a_refused_fetch() {
     assert!(world.settled.is_empty(), "nothing shows that number 6 is included");
 }
 
+// R16.10
 #[test]
 fn fetched_document_without_its_content_is_refused() {
     for member in ["domains", "campaign"] {
@@ -169,6 +172,7 @@ fn fetched_document_without_its_content_is_refused() {
     }
 }
 
+// R16.10
 #[test]
 fn fetched_document_inside_an_envelope_is_refused() {
     for envelope in [
@@ -186,6 +190,7 @@ fn fetched_document_inside_an_envelope_is_refused() {
     refuses(&nested.to_string(), Code::InvalidContent);
 }
 
+// R16.11
 #[test]
 fn fetched_row_with_a_wrong_value_is_refused() {
     for (column, value) in [
@@ -209,6 +214,7 @@ fn fetched_row_with_a_wrong_value_is_refused() {
     refuses(&with("/campaign/currentPhase", json!("harvest")), Code::InvalidContent);
 }
 
+// R16.11
 #[test]
 fn invalid_fetched_text_is_refused_with_its_code() {
     let good = document().to_string();

@@ -9,6 +9,7 @@ use crate::recovery::with_a_gap;
 use crate::wire::{CAMPAIGN, EPOCH, Log, message};
 use crate::world::{World, id};
 
+// R6.3, R8.21, R8.23
 #[test]
 fn expired_request_is_repeated_and_never_becomes_a_snapshot() {
     let (mut world, _) = with_a_gap();
@@ -30,6 +31,7 @@ fn expired_request_is_repeated_and_never_becomes_a_snapshot() {
     assert_eq!(world.metrics().retries, world.requests() as u64 - 1);
 }
 
+// R8.21
 #[test]
 fn request_does_not_expire_while_the_replay_progresses() {
     let (mut world, mut log) = with_a_gap();
@@ -63,6 +65,7 @@ fn lost_answer_is_requested_again_while_live_events_arrive() {
     assert!(world.requests() >= 2, "events are no answer to a request");
 }
 
+// R8.22, R13.19
 #[test]
 fn at_most_five_requests_are_sent_in_half_a_second() {
     let (mut world, log) = with_a_gap();
@@ -85,6 +88,7 @@ fn at_most_five_requests_are_sent_in_half_a_second() {
     assert!(world.requests() > 5, "it is asked for again later");
 }
 
+// R8.22, R13.19, R14.8
 #[test]
 fn at_most_ten_requests_a_minute_are_sent_without_progress() {
     let (mut world, _) = with_a_gap();
@@ -118,6 +122,7 @@ fn requests_with_progress_are_not_rate_limited() {
     }
 }
 
+// R8.26
 #[test]
 fn error_with_retry_after_delays_the_retry() {
     let (mut world, _) = with_a_gap();
@@ -130,6 +135,7 @@ fn error_with_retry_after_delays_the_retry() {
     assert_eq!(world.requests(), 2);
 }
 
+// R7.6
 #[test]
 fn retry_after_is_capped_at_five_minutes_plus_jitter() {
     let (mut world, _) = with_a_gap();
@@ -168,6 +174,7 @@ fn longest_pause(before: impl Fn(&mut World)) -> u64 {
     (0..100).map(pause).max().unwrap_or_default()
 }
 
+// R8.21, R14.8
 #[test]
 fn each_failed_attempt_doubles_the_pause() {
     let base = Config::default().backoff_base_ms;
@@ -246,6 +253,7 @@ fn divergence_turns_a_scheduled_request_into_a_snapshot_request() {
     assert_eq!(world.request()["prefer"], "snapshot");
 }
 
+// R8.24, R14.7
 #[test]
 fn snapshot_request_survives_a_refusal() {
     let (mut world, log) = with_a_gap();
@@ -267,6 +275,7 @@ fn an_error_about_another_request_changes_nothing() {
     assert_eq!((world.position(), world.requests()), (log.head(), 1));
 }
 
+// R8.26
 #[test]
 fn error_naming_only_the_request_delays_the_retry() {
     let (mut world, _) = with_a_gap();

@@ -108,6 +108,7 @@ fn assert_caught_up(mut world: World, log: &Log) {
     assert_eq!(world.view()["error"], Value::Null);
 }
 
+// R19.10, R19.15
 #[test]
 fn a_sealed_log_is_followed_as_a_plain_one() {
     let mut log = Log::with_rows(3);
@@ -128,6 +129,7 @@ fn a_sealed_log_is_followed_as_a_plain_one() {
     assert_eq!(world.receive(&sealed.document(late.number)), Verdict::Duplicate);
 }
 
+// R19.1
 #[test]
 fn client_with_sealing_offers_only_the_sealed_protocol() {
     let world = connected();
@@ -149,6 +151,7 @@ fn moved(log: &Log) -> Vec<(&'static str, Event)> {
     ]
 }
 
+// R19.14
 #[test]
 fn moved_sealed_event_is_refused_and_recovered() {
     let mut log = Log::with_rows(3);
@@ -168,6 +171,7 @@ fn moved_sealed_event_is_refused_and_recovered() {
     }
 }
 
+// R19.14
 #[test]
 fn sealed_rest_answer_in_place_of_an_event_is_refused() {
     let log = Log::with_rows(3);
@@ -195,6 +199,7 @@ pub(crate) fn head_with_claim(log: &Log, rows: &[Row]) -> Value {
     head
 }
 
+// R19.14
 #[test]
 fn event_that_never_opens_is_skipped_by_a_snapshot() {
     let mut log = Log::with_rows(3);
@@ -224,6 +229,7 @@ pub(crate) fn answer_snapshot(world: &mut World, name: &str, at: u64, rows: Vec<
     }
 }
 
+// R19.19
 #[test]
 fn requests_for_undecryptable_content_are_rate_limited() {
     let mut log = Log::with_rows(3);
@@ -256,6 +262,7 @@ fn requests_for_undecryptable_content_are_rate_limited() {
     assert_eq!(world.view()["error"]["code"], "seal_broken");
 }
 
+// R19.13, R19.16
 #[test]
 fn missing_key_is_awaited_without_loss_of_events() {
     let mut log = Log::with_rows(3);
@@ -305,6 +312,7 @@ fn several_keys_open_one_log() {
     assert_eq!((world.position(), world.rows().len()), (5, 4));
 }
 
+// R19.12, R19.20
 #[test]
 fn plain_content_is_refused_in_events_and_snapshots() {
     let mut log = Log::with_rows(3);
@@ -332,6 +340,7 @@ pub(crate) fn reconnect(world: &mut World) {
     world.receive(&wire::ack_of(SEALED));
 }
 
+// R19.4
 #[test]
 fn server_without_sealing_is_not_followed() {
     let mut world = World::new(Config::default());

@@ -53,6 +53,7 @@ fn assert_both_ways(vector: &Value, sealed: &str, associated: &str) {
     assert_eq!(keys().open(sealed, &format!("{associated} ")), Err(Code::SealBroken), "{name}");
 }
 
+// R19.5
 #[test]
 fn sealed_events_open_and_their_hashes_need_no_key() {
     for vector in vectors("events") {
@@ -66,6 +67,7 @@ fn sealed_events_open_and_their_hashes_need_no_key() {
     }
 }
 
+// R19.5
 #[test]
 fn sealed_parts_of_a_snapshot_open() {
     for vector in vectors("parts") {
@@ -77,6 +79,7 @@ fn sealed_parts_of_a_snapshot_open() {
     }
 }
 
+// R19.5, R19.8
 #[test]
 fn sealed_answers_open_on_their_own_route_and_campaign_only() {
     for vector in vectors("answers") {
@@ -107,6 +110,7 @@ fn sealed_content_with_any_changed_byte_does_not_open() {
     }
 }
 
+// R19.12
 #[test]
 fn unsealed_and_undecryptable_content_have_distinct_codes() {
     for (raw, code) in [
@@ -161,6 +165,7 @@ const PUBLISHED: [[&str; 6]; 4] = [
     ],
 ];
 
+// R19.5
 #[test]
 fn cipher_matches_the_published_vectors() {
     for [key, nonce, plain, associated, cipher, tag] in PUBLISHED.map(|it| it.map(bytes)) {

@@ -16,6 +16,7 @@ use crate::world::text;
 /// Changes the content or the members of sealed parts.
 type Spoil = fn(&mut Vec<Value>);
 
+// R19.11, R19.17
 #[test]
 fn a_part_of_a_snapshot_opens_in_its_own_place_only() {
     let log = Log::with_rows(2);
@@ -59,6 +60,7 @@ fn a_part_of_a_snapshot_opens_in_its_own_place_only() {
     }
 }
 
+// R19.13
 #[test]
 fn snapshot_under_an_unknown_key_waits_for_the_key() {
     let mut world = connected();
@@ -72,6 +74,7 @@ fn snapshot_under_an_unknown_key_waits_for_the_key() {
     assert_eq!((world.position(), world.rows().len()), (50, 20));
 }
 
+// R8.24, R19.16
 #[test]
 fn snapshot_request_survives_an_unknown_key() {
     let log = Log::with_rows(3);
@@ -86,6 +89,7 @@ fn snapshot_request_survives_an_unknown_key() {
     assert_eq!(world.request()["prefer"], "snapshot", "the contradiction was not decided");
 }
 
+// R19.18
 #[test]
 fn buckets_are_opened_and_a_broken_one_repairs_nothing() {
     let mut log = Log::with_rows(20);
@@ -135,6 +139,7 @@ fn fetched(sealed_as: Option<&str>, campaign: &str, at: u64, rows: &[Row]) -> St
     .to_string()
 }
 
+// R19.20
 #[test]
 fn fetched_snapshot_opens_only_for_its_route_and_campaign() {
     let config = Config { has_fetch_snapshot: true, ..Config::default() };

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::wire::{CAMPAIGN, EPOCH, Log, OTHER_EPOCH, message, rows};
 use crate::world::{World, text};
 
+// R13.1
 #[test]
 fn event_of_an_unsubscribed_campaign_is_ignored_and_counted() {
     let mut world = World::following(&Log::with_rows(2));
@@ -20,6 +21,7 @@ fn event_of_an_unsubscribed_campaign_is_ignored_and_counted() {
     assert!(world.notices.is_empty() && world.sent.is_empty());
 }
 
+// R13.2
 #[test]
 fn duplicate_is_dropped_and_not_delivered() {
     let log = Log::with_rows(3);
@@ -33,6 +35,7 @@ fn duplicate_is_dropped_and_not_delivered() {
     assert!(world.sent.is_empty());
 }
 
+// R13.2, R13.15
 #[test]
 fn duplicate_is_recognised_by_its_claimed_hash_without_hashing() {
     let log = Log::with_rows(3);
@@ -41,6 +44,7 @@ fn duplicate_is_recognised_by_its_claimed_hash_without_hashing() {
     assert_eq!((world.metrics().duplicates, world.metrics().corrupt), (1, 0));
 }
 
+// R13.2
 #[test]
 fn a_duplicate_within_a_replay_is_redelivered() {
     let mut log = Log::with_rows(2);
@@ -56,6 +60,7 @@ fn a_duplicate_within_a_replay_is_redelivered() {
     assert!(!world.kinds().contains(&"duplicate"));
 }
 
+// R13.3
 #[test]
 fn an_old_event_that_is_no_longer_remembered_is_out_of_order() {
     let log = Log::with_rows(9);
@@ -68,6 +73,7 @@ fn an_old_event_that_is_no_longer_remembered_is_out_of_order() {
     assert_eq!(world.view(), before);
 }
 
+// R13.16
 #[test]
 fn a_window_remembers_the_last_contiguous_numbers_only() {
     let mut window = DedupeWindow::new(4);
@@ -82,6 +88,7 @@ fn a_window_remembers_the_last_contiguous_numbers_only() {
     assert_eq!(window.hash_of(number(12)), None);
 }
 
+// R6.2, R13.4
 #[test]
 fn event_that_fails_its_hash_is_corrupt_and_requested_again() {
     let mut log = Log::with_rows(2);
@@ -101,6 +108,7 @@ fn event_that_fails_its_hash_is_corrupt_and_requested_again() {
     assert_eq!((world.position(), world.rows().len()), (4, 3));
 }
 
+// R13.4, R13.15
 #[test]
 fn a_corrupt_event_is_evidence_of_nothing_else() {
     let mut log = Log::with_rows(2);
@@ -118,6 +126,7 @@ fn a_corrupt_event_is_evidence_of_nothing_else() {
     assert_eq!(world.kinds(), ["corrupt", "recoveryrequested", "statuschange"]);
 }
 
+// R5.6, R13.5
 #[test]
 fn event_of_a_superseded_epoch_is_dropped() {
     let log = Log::with_rows(3);
@@ -133,6 +142,7 @@ fn event_of_a_superseded_epoch_is_dropped() {
     assert!(world.sent.is_empty() && world.notices.is_empty());
 }
 
+// R13.7
 #[test]
 fn event_of_another_epoch_requests_a_snapshot_unapplied() {
     let log = Log::with_rows(3);
@@ -149,6 +159,7 @@ fn event_of_another_epoch_requests_a_snapshot_unapplied() {
     assert_eq!(world.notice("cacheinvalidated")["reason"], "epoch");
 }
 
+// R8.23, R13.8, R16.13
 #[test]
 fn an_applied_number_with_another_hash_is_divergence() {
     let log = Log::with_rows(3);
@@ -167,6 +178,7 @@ fn an_applied_number_with_another_hash_is_divergence() {
     assert_eq!(kinds[..2], ["cacheinvalidated", "divergence"], "caches first");
 }
 
+// R13.10
 #[test]
 fn next_event_with_another_predecessor_is_divergence() {
     let mut log = Log::with_rows(3);
@@ -182,6 +194,7 @@ fn next_event_with_another_predecessor_is_divergence() {
     assert_eq!(world.receive(&event.document()), Verdict::Divergence, "no claim is a wrong claim");
 }
 
+// R2.11, R13.11
 #[test]
 fn a_next_event_of_an_unknown_type_advances_the_position() {
     let mut log = Log::with_rows(3);
@@ -195,6 +208,7 @@ fn a_next_event_of_an_unknown_type_advances_the_position() {
     assert_eq!(world.status(), "live");
 }
 
+// R8.23, R10.2, R13.12
 #[test]
 fn next_event_with_invalid_content_requests_a_snapshot() {
     let mut log = Log::with_rows(3);
@@ -211,6 +225,7 @@ fn next_event_with_invalid_content_requests_a_snapshot() {
     assert_eq!(world.receive(&log.generate(3).document()), Verdict::Applied);
 }
 
+// R13.14
 #[test]
 fn next_event_changes_the_store_before_listeners_run() {
     let mut log = Log::with_rows(3);
@@ -231,6 +246,7 @@ fn next_event_changes_the_store_before_listeners_run() {
     assert!(world.machine.poll_effect().is_some());
 }
 
+// R13.9, R13.18
 #[test]
 fn event_beyond_the_next_is_held_and_recovery_requested() {
     let mut log = Log::with_rows(2);
@@ -265,6 +281,7 @@ fn events_beyond_a_requested_recovery_are_not_a_gap() {
     assert_eq!((world.position(), world.metrics().gaps), (6, 0));
 }
 
+// R13.17
 #[test]
 fn overflow_drops_the_farthest_event_and_a_replay_restores_it() {
     let mut log = Log::with_rows(1);
@@ -284,6 +301,7 @@ fn overflow_drops_the_farthest_event_and_a_replay_restores_it() {
     assert_eq!(world.status(), "live");
 }
 
+// R13.17
 #[test]
 fn overflow_by_bytes_drops_the_farthest_event() {
     let mut log = Log::with_rows(1);
@@ -298,6 +316,7 @@ fn overflow_by_bytes_drops_the_farthest_event() {
     assert_eq!(world.receive(&log.document(6)), Verdict::Overflow);
 }
 
+// R13.18
 #[test]
 fn held_count_and_bytes_shrink_when_events_are_taken() {
     let mut log = Log::with_rows(1);
@@ -314,6 +333,7 @@ fn held_count_and_bytes_shrink_when_events_are_taken() {
     assert_eq!((world.position(), held(&world)), (5, (1, bytes(7))));
 }
 
+// R13.17
 #[test]
 fn only_events_of_one_log_are_held() {
     let [here, there] = [EPOCH, OTHER_EPOCH].map(|epoch| Epoch::new(epoch).expect("a token"));
@@ -329,6 +349,7 @@ fn only_events_of_one_log_are_held() {
     assert_eq!((held.len(), held.bytes()), (0, 0), "what is read now is another log");
 }
 
+// R13.9
 #[test]
 fn two_hashes_for_one_held_number_are_divergence() {
     let mut log = Log::with_rows(1);
@@ -344,6 +365,7 @@ fn two_hashes_for_one_held_number_are_divergence() {
     assert_eq!(world.position(), 2);
 }
 
+// R4.12
 #[test]
 fn an_event_of_v1_without_a_sequence_is_refused() {
     let mut world = World::following(&Log::with_rows(1));

@@ -30,6 +30,7 @@ fn names(world: &mut World) -> Vec<Value> {
     world.rows().iter().map(|row| row["domainId"].clone()).collect()
 }
 
+// R9.5
 #[test]
 fn snapshot_is_shown_whole_after_its_last_part() {
     let (mut world, snapshot) = announced(50, 25, 10);
@@ -48,6 +49,7 @@ fn snapshot_is_shown_whole_after_its_last_part() {
     assert_eq!(world.status(), "live");
 }
 
+// R9.7
 #[test]
 fn a_repeated_part_changes_nothing() {
     let (mut world, snapshot) = announced(50, 25, 10);
@@ -61,6 +63,7 @@ fn a_repeated_part_changes_nothing() {
     assert_eq!(world.rows().len(), 25);
 }
 
+// R9.7
 #[test]
 fn missing_part_is_requested_from_where_the_download_stopped() {
     let (mut world, snapshot) = announced(50, 25, 10);
@@ -71,6 +74,7 @@ fn missing_part_is_requested_from_where_the_download_stopped() {
     assert_eq!(world.rows().len(), 0);
 }
 
+// R9.12
 #[test]
 fn interrupted_download_resumes_where_it_stopped() {
     let (mut world, mut snapshot) = announced(50, 25, 10);
@@ -106,6 +110,7 @@ fn announced_again_in_parts_of(per_part: usize) -> (World, Snapshot) {
     (world, snapshot)
 }
 
+// R9.12
 #[test]
 fn download_restarts_if_the_parts_are_cut_differently() {
     let (mut world, snapshot) = announced_again_in_parts_of(5);
@@ -115,6 +120,7 @@ fn download_restarts_if_the_parts_are_cut_differently() {
     assert_eq!((world.position(), world.rows().len()), (50, 25));
 }
 
+// R9.12
 #[test]
 fn missing_first_part_of_another_cut_restarts_the_download() {
     let (mut world, snapshot) = announced_again_in_parts_of(5);
@@ -151,6 +157,7 @@ fn later_state_that_never_arrives_is_requested_without_resume() {
     assert_eq!(world.request().get("resume"), None);
 }
 
+// R8.12
 #[test]
 fn parts_of_another_request_epoch_or_number_are_ignored() {
     let (mut world, snapshot) = announced(50, 5, 10);
@@ -168,6 +175,7 @@ fn parts_of_another_request_epoch_or_number_are_ignored() {
     assert_eq!((world.position(), world.rows().len()), (50, 5));
 }
 
+// R9.5
 #[test]
 fn inconsistent_snapshot_is_refused_and_requested_again() {
     for spoil in ["domainsDigest", "domainsCount", "campaign"] {
@@ -188,6 +196,7 @@ fn inconsistent_snapshot_is_refused_and_requested_again() {
     }
 }
 
+// R9.5
 #[test]
 fn parts_that_contradict_each_other_are_refused() {
     for (member, value) in [("domainsCount", json!(24)), ("domainsDigest", json!("0".repeat(16)))] {
@@ -209,6 +218,7 @@ fn a_row_twice_in_one_snapshot_is_refused() {
     assert_eq!(world.receive(&parts[1]), Verdict::Refused(Code::InvalidSnapshot));
 }
 
+// R8.12
 #[test]
 fn unrequested_part_is_ignored() {
     let mut world = World::following(&Log::with_rows(3));
@@ -217,6 +227,7 @@ fn unrequested_part_is_ignored() {
     assert_eq!((world.position(), world.rows().len()), (4, 3));
 }
 
+// R13.7
 #[test]
 fn event_after_a_snapshot_of_another_log_waits_for_it() {
     let mut world = World::following(&Log::with_rows(3));
@@ -234,6 +245,7 @@ fn event_after_a_snapshot_of_another_log_waits_for_it() {
     assert_eq!((world.position(), world.rows().len()), (3, 3));
 }
 
+// R8.16
 #[test]
 fn events_between_snapshot_and_held_events_are_requested() {
     let mut log = Log::with_rows(9);
@@ -252,6 +264,7 @@ fn events_between_snapshot_and_held_events_are_requested() {
     assert_eq!((world.position(), world.rows().len()), (11, 10));
 }
 
+// R9.13
 #[test]
 fn few_missing_rows_are_removed_by_a_snapshot() {
     let (mut world, snapshot) = resynchronising(&Log::with_rows(120), 130, rows(20));
@@ -267,6 +280,7 @@ fn with_unconfirmed() -> World {
     world
 }
 
+// R9.13
 #[test]
 fn many_missing_rows_are_kept_outside_counts_and_digests() {
     let mut world = with_unconfirmed();
@@ -281,6 +295,7 @@ fn many_missing_rows_are_kept_outside_counts_and_digests() {
     assert!(shown[20..].iter().all(|row| row["unconfirmed"] == true));
 }
 
+// R9.13
 #[test]
 fn event_resolves_the_unconfirmed_row_that_it_names() {
     let mut world = with_unconfirmed();
@@ -299,6 +314,7 @@ fn event_resolves_the_unconfirmed_row_that_it_names() {
     assert!(!names(&mut world).contains(&"d-41".into()));
 }
 
+// R9.13
 #[test]
 fn a_later_snapshot_that_has_the_rows_confirms_them() {
     let mut world = with_unconfirmed();
@@ -308,6 +324,7 @@ fn a_later_snapshot_that_has_the_rows_confirms_them() {
     assert_eq!((&view["domainsCount"], &view["unconfirmedCount"]), (&130.into(), &0.into()));
 }
 
+// R9.13
 #[test]
 fn the_application_may_discard_unconfirmed_rows() {
     let mut world = with_unconfirmed();

@@ -14,6 +14,7 @@ fn not_subscribed(request_id: &str) -> String {
     message("error", &data)
 }
 
+// R8.25
 #[test]
 fn request_refused_as_unsubscribed_subscribes_again() {
     let mut world = World::connected(Config::default());
@@ -33,6 +34,7 @@ fn the_refusal_of_another_request_does_not_subscribe_again() {
     assert_eq!((world.count_sent("subscribe_campaign"), world.requests()), (1, 1));
 }
 
+// R12.19
 #[test]
 fn pong_without_a_head_of_the_campaign_subscribes_again() {
     let log = Log::with_rows(2);
@@ -46,6 +48,7 @@ fn pong_without_a_head_of_the_campaign_subscribes_again() {
     assert_eq!((world.status(), world.socket()), ("live".into(), ConnectionId(1)));
 }
 
+// R12.19
 #[test]
 fn missing_head_in_an_early_or_unsolicited_pong_is_ignored() {
     let log = Log::with_rows(2);

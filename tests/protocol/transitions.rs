@@ -17,6 +17,7 @@ fn transit(world: &mut World, log: &mut Log, data: &Value) -> Verdict {
     world.receive(&log.push("campaign.phase.transition", data).document())
 }
 
+// R10.15
 #[test]
 fn a_transition_changes_phase_status_and_counters_in_one_step() {
     let (mut world, mut log) = followed(3);
@@ -33,6 +34,7 @@ fn a_transition_changes_phase_status_and_counters_in_one_step() {
     assert_eq!(world.metrics().consistency_checks_passed, 1, "each transition proves the rows");
 }
 
+// R10.17
 #[test]
 fn every_row_stays_through_every_transition() {
     let (mut world, mut log) = followed(25);
@@ -46,6 +48,7 @@ fn every_row_stays_through_every_transition() {
     }
 }
 
+// R16.13
 #[test]
 fn cache_is_invalidated_before_the_phase_is_notified() {
     let (mut world, mut log) = followed(1);
@@ -79,6 +82,7 @@ fn phase_changed_by_another_event_is_notified_with_its_time() {
     assert_eq!((&notice["timestamp"], &notice["transitionType"]), (&TIMESTAMP.into(), &"".into()));
 }
 
+// R10.12, R10.13
 #[test]
 fn a_refused_transition_changes_nothing_and_shows_a_coded_error() {
     for (flag, code) in [
@@ -100,6 +104,7 @@ fn a_refused_transition_changes_nothing_and_shows_a_coded_error() {
     }
 }
 
+// R10.13
 #[test]
 fn a_refusal_clears_at_the_next_accepted_transition() {
     let (mut world, mut log) = followed(2);
@@ -111,6 +116,7 @@ fn a_refusal_clears_at_the_next_accepted_transition() {
     assert_eq!(world.view()["error"], Value::Null);
 }
 
+// R10.13
 #[test]
 fn a_refusal_clears_at_an_equal_digest() {
     let (mut world, mut log) = followed(2);
@@ -126,6 +132,7 @@ fn a_refusal_clears_at_an_equal_digest() {
     assert_eq!(world.view()["error"], Value::Null);
 }
 
+// R13.13
 #[test]
 fn transition_from_another_phase_is_divergence() {
     let (mut world, mut log) = followed(2);
@@ -136,6 +143,7 @@ fn transition_from_another_phase_is_divergence() {
     assert_eq!(world.view()["campaign"]["currentPhase"], "domain_generation");
 }
 
+// R10.15
 #[test]
 fn the_domain_count_takes_the_maximum_in_a_transition() {
     let (mut world, mut log) = followed(4);
@@ -157,6 +165,7 @@ fn a_snapshot_sets_the_domain_count() {
     assert_eq!((&world.view()["totalDomainCount"], world.rows().len()), (&2.into(), 2));
 }
 
+// R10.16
 #[test]
 fn error_recovery_restores_its_rollback_data_and_no_rows() {
     let (mut world, mut log) = followed(3);
@@ -177,6 +186,7 @@ fn error_recovery_restores_its_rollback_data_and_no_rows() {
     assert_eq!(world.notice("phasetransition")["transitionType"], "error_recovery");
 }
 
+// R10.16
 #[test]
 fn rollback_data_counts_in_an_error_recovery_only() {
     let (mut world, mut log) = followed(1);
@@ -187,6 +197,7 @@ fn rollback_data_counts_in_an_error_recovery_only() {
     assert_eq!(world.view()["campaign"]["currentPhase"], "dns_validation");
 }
 
+// R10.14
 #[test]
 fn a_record_that_contradicts_its_own_transition_is_rejected() {
     let (mut world, mut log) = followed(1);
@@ -239,6 +250,7 @@ fn a_status_of_another_phase_changes_nothing() {
     assert_eq!(world.view()["campaign"]["phaseStatus"], "paused");
 }
 
+// R10.11, R10.14
 #[test]
 fn transition_without_a_record_sets_phase_status_and_counters() {
     let (mut world, mut log) = followed(3);
@@ -291,6 +303,7 @@ fn transition_from_a_replay_is_notified_as_recovered() {
     assert_eq!(world.notice("phasetransition")["recovered"], true);
 }
 
+// R10.5
 #[test]
 fn removed_rows_disappear_and_unknown_ids_are_ignored() {
     let (mut world, mut log) = followed(3);
@@ -324,6 +337,7 @@ fn a_row_may_be_created_and_changed_in_one_event() {
     assert_eq!((world.rows().len(), &world.rows()[1]["dnsStatus"]), (2, &"ok".into()));
 }
 
+// R10.2
 #[test]
 fn change_of_an_unknown_row_rejects_the_whole_event() {
     let (mut world, mut log) = followed(1);
@@ -333,6 +347,7 @@ fn change_of_an_unknown_row_rejects_the_whole_event() {
     assert_eq!((world.rows().len(), &world.view()["domainsDigest"]), (1, &before["domainsDigest"]));
 }
 
+// R10.8
 #[test]
 fn deleted_campaign_ends_permanently() {
     let (mut world, mut log) = followed(2);

@@ -70,6 +70,7 @@ fn wrong_type_in_any_control_message_field_changes_nothing() {
     }
 }
 
+// R10.2, R10.6
 #[test]
 fn wrong_type_in_any_event_field_is_rejected_or_harmless() {
     let mut checkpoint = wire::transition("domain_generation", "dns_validation", "ready", &rows(3));

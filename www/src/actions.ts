@@ -1,4 +1,4 @@
-/** What can be done with the campaign next: one button, or automatically. */
+/** The next operation of the campaign: started by a button, or automatically. */
 import type { Campaign, CampaignRecord } from "campaign-sync";
 
 import { act } from "./api.js";
@@ -11,7 +11,7 @@ interface Action {
   readonly label: string;
 }
 
-/** How a phase is started once it is configured, and how the next one is configured once it is done. */
+/** For each phase, the operation that starts it, and the operation that configures the next phase once it is done. */
 const WAYS: Readonly<Record<string, { readonly start: Action; readonly next?: Action }>> = {
   domain_generation: {
     start: { name: "start", label: "Start domain generation" },
@@ -28,9 +28,9 @@ const WAYS: Readonly<Record<string, { readonly start: Action; readonly next?: Ac
   analysis: { start: { name: "analyze", label: "Start analysis" } },
 };
 
-/** Wait before the automatic mode tries again what failed, in milliseconds. */
+/** Wait before the automatic mode retries a failed operation, in milliseconds. */
 const RETRY_MS = 2000;
-/** Longest wait for the stream to bring what was done, in milliseconds. */
+/** Longest wait until the view shows the result of an operation, in milliseconds. */
 const REACHED_MS = 20_000;
 
 function nextAction({ currentPhase, phaseStatus }: CampaignRecord): Action | undefined {
@@ -61,7 +61,7 @@ export class Actions {
   #busy = false;
   #notBefore = 0;
 
-  /** `showError` shows what went wrong, or hides it when it is empty. */
+  /** `showError` shows a problem, or hides the message for an empty text. */
   constructor(showError: (problem: string) => void) {
     this.#showError = showError;
     this.#next.addEventListener("click", () => void this.#step());
@@ -80,7 +80,7 @@ export class Actions {
     setText(this.#next, action?.label ?? idleLabel(record));
     setIdle(this.#next, action === undefined || this.#busy);
     const holds = record?.phaseStatus === "in_progress";
-    // Whoever paused by keyboard may want to resume.
+    // A keyboard user pauses and may resume next, so the focus moves to the other button.
     if (!holds && document.activeElement === this.#hold) this.#next.focus();
     this.#hold.hidden = !holds;
     setIdle(this.#hold, this.#busy);
@@ -102,7 +102,7 @@ export class Actions {
     try {
       const { position } = await act(campaign.campaignId, name);
       this.#showError("");
-      // The button comes back when the page shows what it did, however broken the stream is.
+      // The button stays idle until the view shows the result, or until the wait times out.
       if (position !== null) await campaign.reached(position, { timeoutMs: REACHED_MS });
     } catch (error) {
       this.#notBefore = performance.now() + RETRY_MS;

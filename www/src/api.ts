@@ -1,8 +1,8 @@
-/** The server's REST interface, as far as the page uses it. */
+/** The part of the server's REST interface that the page uses. */
 
 const BASE = "/api/v2";
 
-/** An answer that is a refusal. */
+/** A refusal of the server. */
 export class RefusalError extends Error {
   readonly code: string;
   readonly status: number;
@@ -14,10 +14,10 @@ export class RefusalError extends Error {
   }
 }
 
-/** What a request brought. */
+/** The answer to a request. */
 export interface Answer {
   readonly body: unknown;
-  /** Where the campaign's log was, as `epoch/number`. */
+  /** The position of the campaign's log, as `epoch/number`. */
   readonly position: string | null;
 }
 
@@ -50,13 +50,13 @@ export interface CampaignSummary {
   readonly name: string;
 }
 
-/** All campaigns. */
+/** Returns all campaigns. */
 export async function listCampaigns(): Promise<CampaignSummary[]> {
   const { body } = await request("GET", "/campaigns");
   return (body as { campaigns?: CampaignSummary[] } | null)?.campaigns ?? [];
 }
 
-/** A new campaign's settings. */
+/** The settings of a new campaign. */
 export interface NewCampaign {
   readonly name: string;
   readonly count: number;
@@ -72,15 +72,15 @@ export async function createCampaign(settings: NewCampaign): Promise<string> {
   return id;
 }
 
-/** Moves a campaign on. */
+/** Runs an operation of a campaign. `action` is the last part of its route. */
 export function act(campaignId: string, action: string): Promise<Answer> {
   return request("POST", `/campaigns/${encodeURIComponent(campaignId)}/${action}`, {});
 }
 
-/** Settings of the fault injection by name. */
+/** The settings of the fault injection, by name. */
 export type FaultSettings = Readonly<Record<string, number>>;
 
-/** What is injected now, or `null` where the server injects nothing. */
+/** Returns the current settings; `null` if the server does not inject faults. */
 export async function faults(): Promise<FaultSettings | null> {
   try {
     return ((await request("GET", "/faults")).body ?? {}) as FaultSettings;
@@ -90,7 +90,7 @@ export async function faults(): Promise<FaultSettings | null> {
   }
 }
 
-/** Replaces the settings; what is not named is off. */
+/** Replaces the settings. A setting that is absent is off. */
 export function setFaults(settings: FaultSettings): Promise<Answer> {
   return request("POST", "/faults", settings);
 }

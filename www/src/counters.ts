@@ -1,4 +1,4 @@
-/** Numbers: what the campaign has, and what the machine met. */
+/** The counts of the campaign and the metrics of the client. */
 import type { CampaignView, Histogram, Metrics } from "campaign-sync";
 
 import { byId, Definitions } from "./dom.js";

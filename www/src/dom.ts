@@ -1,13 +1,13 @@
-/** Small helpers. Text is only ever set as text. */
+/** Small helpers for the DOM. They set text as text, never as HTML. */
 
-/** The element of the page with that id. */
+/** Returns the element with that id. Throws if the page has none. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const found = document.getElementById(id);
   if (found === null) throw new Error(`the page has no #${id}`);
   return found as T;
 }
 
-/** A new element with attributes and children. */
+/** Creates an element with attributes and children. */
 export function element<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Readonly<Record<string, string>> = {},
@@ -19,12 +19,12 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** Sets an element's text, unless it is that already: what did not change causes no work and no announcement. */
+/** Sets an element's text if it differs. An unchanged text causes no work and no announcement by a screen reader. */
 export function setText(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }
 
-/** Says that a button does nothing now. `disabled` would take the focus from whoever pressed it. */
+/** Marks a button as idle with `aria-disabled`. `disabled` would move the focus away from the button. */
 export function setIdle(button: HTMLElement, idle: boolean): void {
   button.setAttribute("aria-disabled", String(idle));
 }
@@ -41,7 +41,6 @@ export class Definitions {
     }
   }
 
-  /** Sets one value. */
   set(name: string, value: string | number): void {
     const target = this.#values.get(name);
     if (target !== undefined) setText(target, typeof value === "number" ? value.toLocaleString("en") : value);

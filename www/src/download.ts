@@ -1,10 +1,10 @@
-/** The campaign as a file: what the cache holds while that is proven fresh, fetched otherwise. */
+/** Saves the campaign as a file. The data comes from the cache while it is proven fresh, else from the server. */
 import type { Campaign } from "campaign-sync";
 import { getRichCampaignData } from "campaign-sync/cache";
 
 import { byId, setIdle } from "./dom.js";
 
-/** The button beside the table's title. */
+/** The download button beside the table's title. */
 export class Download {
   readonly #button = byId<HTMLButtonElement>("download");
   readonly #showError: (problem: string) => void;
@@ -25,7 +25,7 @@ export class Download {
     if (campaign === undefined || this.#busy) return;
     setIdle(this.#button, (this.#busy = true));
     try {
-      // Never older than what the page shows.
+      // The file is never older than the view.
       const minPosition = campaign.view()?.position ?? null;
       const data = await getRichCampaignData(campaign.campaignId, { minPosition });
       save(`${campaign.campaignId}.json`, JSON.stringify(data, null, 2));

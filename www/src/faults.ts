@@ -1,8 +1,8 @@
-/** The panel that breaks the network; it is only there if the server injects faults. */
+/** The panel that breaks the network. The page shows it only if the server injects faults. */
 import { faults, setFaults, injectFault, type Answer, type FaultSettings } from "./api.js";
 import { byId, element } from "./dom.js";
 
-/** Each switch, with what it sets while it is on. */
+/** The switches, with the settings that each applies while it is on. */
 const SWITCHES: readonly (readonly [name: string, settings: FaultSettings])[] = [
   ["drop", { drop: 0.05 }],
   ["duplicate", { duplicate: 0.05 }],
@@ -11,7 +11,7 @@ const SWITCHES: readonly (readonly [name: string, settings: FaultSettings])[] = 
   ["corrupt", { corrupt: 0.05 }],
 ];
 
-/** Fills the panel and shows it, if the server has the switches. */
+/** Fills the panel and shows it, if the server injects faults. */
 export async function showFaults(showError: (problem: string) => void): Promise<void> {
   const initial = await faults();
   if (initial === null) return;
@@ -48,7 +48,7 @@ export async function showFaults(showError: (problem: string) => void): Promise<
   }
   for (const [kind, label] of [["cut", "cut the socket"], ["kill", "kill the server"]] as const) {
     const button = element("button", { type: "button", class: "danger", "data-testid": `fault-${kind}` }, label);
-    // A server that is killed forgets its switches.
+    // A killed server loses its fault settings.
     button.addEventListener("click", () => void attempt(() => injectFault(kind)).then((done) => done && kind === "kill" && forget()));
     list.append(button);
   }

@@ -1,20 +1,20 @@
-/** What was detected, and how it was healed, newest first. */
+/** The log of detected faults and their recovery, newest first. */
 import type { CampaignSync, CampaignSyncEventMap, CampaignSyncEventType } from "campaign-sync";
 
 import { byId, element, setText } from "./dom.js";
 import { clock, count, phaseName, plain } from "./words.js";
 
-/** Entries to keep. */
+/** Maximum number of entries. */
 const ENTRIES_MAX = 200;
-/** Equal entries within this time are one, in milliseconds. */
+/** Equal entries within this time become one entry, in milliseconds. */
 const SAME_WITHIN_MS = 2000;
-/** Newest entries among which an equal one is looked for. */
+/** Number of newest entries that are searched for an equal one. */
 const LOOK_BACK = 8;
 
 type Tone = "detected" | "healed" | "news";
 type Describe<K extends CampaignSyncEventType> = (detail: CampaignSyncEventMap[K]) => string | undefined;
 
-/** One line per kind of event; `undefined` for what is not worth one. */
+/** The text of the entry per kind of event; `undefined` for no entry. */
 const SENTENCES: { readonly [K in CampaignSyncEventType]?: readonly [tone: Tone, describe: Describe<K>] } = {
   gap: ["detected", (it) => `Gap: event ${it.expected} was next, ${it.received} came.`],
   corrupt: ["detected", () => "An event did not match its hash; it was not applied."],
@@ -59,14 +59,14 @@ interface Entry {
   repeats: number;
 }
 
-/** The log on the page. Entries are gathered and painted once per frame. */
+/** The log on the page. It collects entries and paints them once per frame. */
 export class Log {
   readonly #list = byId("log");
   readonly #entries: Entry[] = [];
   readonly #touched = new Set<Entry>();
   #pending = false;
 
-  /** Listens to everything that is worth a line. */
+  /** Listens to every kind of event in `SENTENCES`. */
   constructor(sync: CampaignSync) {
     for (const type of Object.keys(SENTENCES) as CampaignSyncEventType[]) this.#listen(sync, type);
   }
@@ -79,7 +79,7 @@ export class Log {
     });
   }
 
-  /** Adds a line; thousands that differ in numbers only are one line with a count. */
+  /** Adds an entry. Entries that differ in numbers only become one entry with a count. */
   #add(kind: string, tone: Tone, sentence: string): void {
     const now = performance.now();
     const key = sentence.replace(/\d[\d,]*/g, "#");

@@ -1,4 +1,4 @@
-/** The demo page: one campaign at a time, watched through whatever the network does. */
+/** The demo page: it shows one campaign at a time while the network fails. */
 import { CampaignSync, init, type Campaign } from "campaign-sync";
 import { configureCache, getRichCampaignData, restSnapshot } from "campaign-sync/cache";
 
@@ -16,7 +16,7 @@ import { count } from "./words.js";
 
 declare global {
   interface Window {
-    /** For the console, and for tests. */
+    /** For the browser's console and for tests. */
     __campaignSync?: {
       readonly sync: CampaignSync;
       readonly campaign: Campaign | undefined;
@@ -25,7 +25,7 @@ declare global {
   }
 }
 
-/** How often the clock alone may change what is shown, in milliseconds. */
+/** Interval of updates that depend on the clock alone, in milliseconds. */
 const TICK_MS = 1000;
 
 class Page {
@@ -44,7 +44,7 @@ class Page {
     new Log(this.#sync);
     byId("discard").addEventListener("click", () => {
       this.#campaign?.discardUnconfirmed();
-      // The button goes with the rows; whoever pressed it stays with the table.
+      // The button disappears with the rows, so the focus moves to the table.
       byId("domains").focus();
     });
     configureCache({ sync: this.#sync });
@@ -86,7 +86,7 @@ class Page {
     this.#table.update(view.campaign?.currentPhase ?? "");
   }
 
-  /** A view grows stale without any event, so the clock has to look. */
+  /** Reads the view at each tick, because a view becomes stale without any event. */
   #tick(): void {
     this.#counters.render(this.#sync.metrics());
     if (this.#campaign === undefined) return;
@@ -95,7 +95,7 @@ class Page {
   }
 }
 
-/** Shows a problem, or hides it when there is none. */
+/** Shows a problem, or hides the message for an empty text. */
 function showError(problem: string): void {
   const place = byId("problem");
   place.hidden = problem === "";

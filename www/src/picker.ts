@@ -1,8 +1,8 @@
-/** Choosing a campaign, or making one. The choice stands in the address: `?campaign=ID`. */
+/** Chooses a campaign or creates one. The address of the page holds the choice: `?campaign=ID`. */
 import { createCampaign, listCampaigns, type CampaignSummary, type NewCampaign } from "./api.js";
 import { byId, element } from "./dom.js";
 
-/** The campaign that the address names, if it names a possible one. */
+/** Returns the campaign id of the address, if it is a valid id. */
 function fromAddress(): string | undefined {
   const id = new URLSearchParams(location.search).get("campaign");
   return id !== null && /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : undefined;
@@ -32,7 +32,7 @@ export class Picker {
     window.addEventListener("popstate", () => this.#follow());
   }
 
-  /** Lists the campaigns and chooses the address's, or else the first. */
+  /** Lists the campaigns and chooses the one of the address, or else the first. */
   async start(): Promise<void> {
     const named = fromAddress();
     if (named !== undefined) this.#choose(named);
@@ -42,13 +42,13 @@ export class Picker {
     else this.#pick(list[0].campaignId, "replace");
   }
 
-  /** Reads the list again; the choice stays. */
+  /** Reads the list again and keeps the choice. */
   async refresh(): Promise<readonly CampaignSummary[]> {
     let list: readonly CampaignSummary[] = [];
     try {
       list = await listCampaigns();
     } catch {
-      // The stream shows by itself that the server is gone; a list can wait.
+      // The status of the view shows that the server is unreachable, so this error is not reported.
       return list;
     }
     const chosen = fromAddress() ?? "";
@@ -78,7 +78,7 @@ export class Picker {
   }
 
   #toggleForm(open: boolean): void {
-    // Where the focus goes when what has it is hidden.
+    // The form hides the element that has the focus, so the focus moves to the button.
     if (!open && this.#form.contains(document.activeElement)) this.#button.focus();
     this.#form.hidden = !open;
     this.#button.setAttribute("aria-expanded", String(open));

@@ -1,10 +1,10 @@
-/** The two chips: the connection, and how far the view can be trusted. */
+/** The two chips in the header: the state of the connection and the status of the view. */
 import type { CampaignSync, CampaignView } from "campaign-sync";
 
 import { byId, setText } from "./dom.js";
 import { phaseName, plain } from "./words.js";
 
-/** Connection and freshness, in the header. */
+/** The two chips and the text for screen readers. */
 export class StateChips {
   readonly #connection = byId("connection");
   readonly #status = byId("status");
@@ -23,7 +23,7 @@ export class StateChips {
     setText(this.#status, why === undefined ? status : `${status} (${plain(why)})`);
     const phase = campaign === null ? "" : `${phaseName(campaign.currentPhase)}: ${plain(campaign.phaseStatus)}. `;
     const problem = error === null ? "" : ` Problem: ${error.message ?? plain(error.code)}.`;
-    // Only when the words change are they read out: phase and status, not every number.
+    // A screen reader reads the text when it changes. So it has the phase and the status, but no counter.
     setText(this.#announcer, `${phase}The view is ${plain(status)}.${problem}`);
   }
 }

@@ -1,4 +1,4 @@
-/** Where the campaign is on its way, and how it came there. */
+/** The phase of the campaign, its progress and its last transition. */
 import type { CampaignView, LastTransition } from "campaign-sync";
 
 import { byId, element, setText } from "./dom.js";
@@ -28,7 +28,7 @@ export class Stepper {
   }
 
   render({ campaign, lastTransition }: CampaignView): void {
-    // The protocol's own words, for whoever reads the page by machine, stand in data attributes.
+    // Data attributes hold the names of the protocol, for programs that read the page.
     this.#phase.dataset["phase"] = campaign?.currentPhase ?? "";
     this.#status.dataset["status"] = campaign?.phaseStatus ?? "";
     setText(this.#phase, campaign === null ? "–" : phaseName(campaign.currentPhase));
@@ -36,7 +36,7 @@ export class Stepper {
     const current = campaign === null ? -1 : PHASES.indexOf(campaign.currentPhase);
     for (const [index, step] of this.#steps.entries()) {
       const isCurrent = index === current;
-      // Only what lies behind is done: that the present phase is completed says nothing about the next.
+      // Only past phases and a completed current phase are done. A completed phase says nothing about the next one.
       const isDone = index < current || (isCurrent && campaign?.phaseStatus === "completed");
       step.item.dataset["state"] = isDone ? "done" : isCurrent ? "current" : "ahead";
       if (isCurrent) step.item.setAttribute("aria-current", "step");
@@ -56,7 +56,7 @@ export class Stepper {
   }
 }
 
-/** A transition in one sentence. */
+/** Describes a transition in one sentence. */
 function describe(transition: LastTransition): string {
   const { previousPhase, newPhase, transitionType, triggerReason, estimatedDuration, timestamp } = transition;
   const way = previousPhase === undefined ? phaseName(newPhase) : `${phaseName(previousPhase)} → ${phaseName(newPhase)}`;

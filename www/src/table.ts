@@ -1,6 +1,6 @@
 /**
- * The domain table: all rows in every phase, of which only those in sight are elements. The phase
- * changes which columns stand out, never which rows there are.
+ * The domain table. It shows all rows in every phase, but only visible rows are elements. The phase changes which
+ * columns are emphasised, never which rows the table has.
  */
 import type { Campaign, DomainPage, DomainQuery, DomainRow } from "campaign-sync";
 
@@ -26,17 +26,17 @@ const COLUMNS: readonly Column[] = [
   { name: "score", label: "Score", sort: "leadScore", text: (row) => row.leadScore?.toFixed(1) ?? "" },
 ];
 
-/** Height of a row in pixels; the style sheet says the same. */
+/** Height of a row in pixels; the style sheet uses the same value. */
 const ROW_PX = 32;
-/** Rows beyond each edge, so that a quick scroll does not show bare ground. */
+/** Extra rows beyond each edge, so that a quick scroll shows no empty area. */
 const OVERSCAN = 8;
-/** The tallest element that every browser can lay out. Beyond it, scrolling is by proportion. */
+/** The tallest element that every browser can lay out, in pixels. A taller table scrolls in proportion. */
 const HEIGHT_PX_MAX = 15_000_000;
-/** While the machine must search or sort, it is asked this often at most, in milliseconds. */
+/** Shortest time between two queries while a query must search or sort, in milliseconds. */
 const COSTLY_EVERY_MS = 250;
-/** What it is asked for then may take this part of the time at most. */
+/** Largest share of the time that such queries may take. */
 const COSTLY_SHARE = 0.1;
-/** Rows beyond each edge that are read then, so that scrolling finds them without asking. */
+/** Rows beyond each edge that such a query reads in addition, so that scrolling needs no new query. */
 const COSTLY_MARGIN = 400;
 
 interface Line {
@@ -44,14 +44,14 @@ interface Line {
   readonly cells: readonly HTMLElement[];
 }
 
-/** Rows that were read at some cost, to be shown until a certain time. */
+/** The result of a costly query, valid until a certain time. */
 interface Read {
   readonly first: number;
   readonly page: DomainPage;
   readonly until: number;
 }
 
-/** What the table shows of which campaign. */
+/** The domain table of the current campaign. */
 export class DomainTable {
   readonly #root = byId("table");
   readonly #count = byId("row-count");
@@ -81,13 +81,13 @@ export class DomainTable {
     this.#showSort();
   }
 
-  /** Shows another campaign, from the top. */
+  /** Shows another campaign, from the first row. */
   show(campaign: Campaign): void {
     this.#campaign = campaign;
     this.#restart();
   }
 
-  /** Something changed. */
+  /** Schedules an update after a change of the view. */
   update(phase: string): void {
     this.#root.dataset["phase"] = phase;
     const wait = (this.#kept?.until ?? 0) - performance.now();
@@ -139,7 +139,7 @@ export class DomainTable {
     let page = this.#read(this.#campaign, first, limit);
     if (page.total !== this.#total) {
       this.#resize(page.total);
-      // Fewer rows than before: what was in sight may be beyond the end now.
+      // With fewer rows than before, the visible rows may now lie beyond the end.
       const again = this.#firstRow(limit);
       if (again !== first) page = this.#read(this.#campaign, (first = again), limit);
     }
@@ -148,7 +148,7 @@ export class DomainTable {
     setText(this.#countOf, this.#isFiltered() ? "rows match" : page.total === 1 ? "row" : "rows");
   }
 
-  /** Reads rows; where that is costly, many at once and not often. */
+  /** Reads rows. A costly query reads many rows at once, and runs rarely. */
   #read(campaign: Campaign, first: number, limit: number): DomainPage {
     const began = performance.now();
     const kept = this.#kept;
@@ -183,7 +183,7 @@ export class DomainTable {
 
   #place(first: number, rows: readonly DomainRow[]): void {
     while (this.#lines.length < rows.length) this.#addLine();
-    // In a table too tall to lay out, rows are placed around what is in sight.
+    // In a table that is too tall to lay out, rows are placed around the visible area.
     const isExact = this.#total * ROW_PX <= HEIGHT_PX_MAX;
     const top = isExact ? first * ROW_PX : Math.min(this.#body.scrollTop, HEIGHT_PX_MAX - rows.length * ROW_PX);
     for (const [index, line] of this.#lines.entries()) {
@@ -239,7 +239,7 @@ export class DomainTable {
   }
 }
 
-/** Offers the status words that occur as filters; a chosen one stays, also while no row has it. */
+/** Offers each status that occurs as a filter. A filter stays, also while no row has its status. */
 export function offerStatuses(name: string, counts: Readonly<Record<string, number>>): void {
   const select = byId<HTMLFormElement>("filters").elements.namedItem(name) as HTMLSelectElement;
   const known = new Set([...select.options].map((option) => option.value));

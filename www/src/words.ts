@@ -1,4 +1,4 @@
-/** Words for people. */
+/** Turns names and numbers of the protocol into text for people. */
 import type { Phase } from "campaign-sync";
 
 /** The phases of the demo, in order. */
@@ -15,22 +15,22 @@ const PHASE_NAMES: Readonly<Record<string, string>> = {
   cleanup: "Cleanup",
 };
 
-/** A phase's name. */
+/** Returns the name of a phase for people. */
 export function phaseName(phase: string): string {
   return PHASE_NAMES[phase] ?? phase;
 }
 
-/** A word of the protocol as people write it. */
+/** Returns a name of the protocol with spaces instead of underscores. */
 export function plain(word: string): string {
   return word.replaceAll("_", " ");
 }
 
-/** A count with its noun. */
+/** Returns a count with its noun. */
 export function count(n: number, noun: string): string {
   return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 }
 
-/** Seconds as people say them. */
+/** Returns a duration as text, rounded to seconds, minutes or hours. */
 export function duration(seconds: number): string {
   if (seconds < 1) return "less than a second";
   if (seconds < 100) return count(Math.round(seconds), "second");
@@ -38,7 +38,7 @@ export function duration(seconds: number): string {
   return count(Math.round(seconds / 3600), "hour");
 }
 
-/** The time of day. */
+/** Returns the time of day. */
 export function clock(time: Date): string {
   return time.toLocaleTimeString("en-GB");
 }

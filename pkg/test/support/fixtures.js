@@ -1,8 +1,8 @@
-// What several test files need.
+// Helpers that several test files use.
 import { CampaignSync, initSync } from "../../dist/index.js";
 import { machines } from "./machine.js";
 
-/** The smallest module that can be started: one function, `__wbindgen_start`, which does nothing. */
+/** The smallest module that can start: one function, `__wbindgen_start`, which does nothing. */
 export const MODULE = Uint8Array.from([
   [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // The header.
   [0x01, 0x04, 0x01, 0x60, 0x00, 0x00], // One type, () -> ().
@@ -11,18 +11,18 @@ export const MODULE = Uint8Array.from([
   [0x0a, 0x04, 0x01, 0x02, 0x00, 0x0b], // Its body.
 ].flat());
 
-/** A client over a fresh fake machine. */
+/** Creates a client with a fresh fake machine. */
 export function makeSync(options = {}) {
   initSync(MODULE);
   const sync = new CampaignSync({ target: null, ...options });
-  sync.metrics(); // The machine is made at the first use.
+  sync.metrics(); // The first use creates the machine.
   return { sync, machine: machines.at(-1) };
 }
 
-/** Two turns of the frame scheduler where nothing is painted. */
+/** Waits for two runs of the frame scheduler on a platform without animation frames. */
 export const nextFrame = () => new Promise((resolve) => setTimeout(resolve, 40));
 
-/** A promise with its ends outside. */
+/** Returns a promise together with its `resolve` and `reject`. */
 export function deferred() {
   const ends = {};
   const promise = new Promise((resolve, reject) => Object.assign(ends, { resolve, reject }));
@@ -34,7 +34,7 @@ export async function settle() {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
 
-/** Silences and collects what is reported while `run` runs. */
+/** Collects the errors that are reported while `run` runs, instead of printing them. */
 export async function collectReports(run) {
   const reports = [];
   const report = console.error;

@@ -1,10 +1,10 @@
-// A machine by hand: it decides nothing, it says what a test tells it to say, and it records what
-// it is asked. It has the face of the generated module.
+// A fake machine with the interface of the generated module. It makes no decision: it emits the effects that a test
+// requests, and records the calls that it receives.
 
-/** The machines made so far; the last one is the one of the present test. */
+/** All machines created so far. The last one belongs to the current test. */
 export const machines = [];
 
-/** How often the machine's module was started. */
+/** Number of times the module was started. */
 export let starts = 0;
 
 export function __wbg_set_wasm(exports) {
@@ -39,7 +39,7 @@ export class Client {
     this.host.changed();
   }
 
-  /** Has an invalidation dispatched, as a transition would. */
+  /** Dispatches an invalidation, as a transition would. */
   invalidate(campaignId, sequenceNumber, epoch = "e1") {
     this.host.dispatch("cacheinvalidated", { campaignId, reason: "phase_transition", epoch, sequenceNumber });
   }
@@ -49,7 +49,7 @@ export class Client {
     this.calls.push([name, ...values]);
   }
 
-  /** Commands and questions come as JSON; they are recorded by their names. */
+  /** Takes a command as JSON and records it under its name. */
   command(json) {
     const { command, campaignId, epoch, sequenceNumber, ticket, token, code } = JSON.parse(json);
     const values = { reached: [campaignId, epoch, sequenceNumber, ticket], token: [ticket, token], closed: [code] };
@@ -89,7 +89,7 @@ export class Client {
   metrics() { return this.metricsNow; }
   diagnostics() { return {}; }
   free() { this.freed = true; }
-  // Only the module for sealed content has these.
+  // Only the module for sealed content has the following methods.
   seal() { this.#record("seal"); }
   addKey(kid, key) { this.#record("addKey", kid, key.slice()); }
   openAnswer(...values) {
@@ -99,7 +99,7 @@ export class Client {
   }
 }
 
-/** What the machine's shell wants done, as one function each. */
+/** Returns one function per effect that the machine can request of its host. */
 function callsOf(host) {
   return {
     changed: () => host.perform("changed", null),

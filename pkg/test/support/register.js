@@ -1,4 +1,4 @@
-// Lets the compiled package import the fake machine where the generated module would be.
+// Makes the compiled package import the fake machine instead of the generated module.
 import { register } from "node:module";
 
 register("./resolve.js", import.meta.url);

@@ -1,7 +1,7 @@
-/** Module resolution for tests: the generated module is the fake one. */
+/** Module resolution for tests: resolves the generated module to the fake machine. */
 export async function resolve(specifier, context, next) {
   if (specifier.endsWith("/campaign_sync_bg.js")) {
-    // Two modules, as in the package: the query makes the second a module of its own.
+    // The package has two modules. The query makes the second one a separate module.
     const module = specifier.includes("/encrypted/") ? "./machine.js?encrypted" : "./machine.js";
     return { url: new URL(module, import.meta.url).href, shortCircuit: true };
   }

@@ -1,12 +1,12 @@
-// What every file of these tests sets up: one browser, and an end to whatever a test started.
+// The setup of every test file: one browser, and the cleanup after each test.
 
 import { after, afterEach, before } from "node:test";
 
 import { launch } from "./page.mjs";
 
 /**
- * Launches a browser for the file and passes it to `set`. After each test its contexts are closed, then
- * what `started` lists is stopped, in that order; what a test did not start may be `undefined`.
+ * Launches a browser for the file and passes it to `set`. After each test it closes the browser's contexts, and then
+ * stops what `started` returns, in that order. An entry is `undefined` if the test did not start it.
  */
 export function withBrowser(set, started) {
   let browser;

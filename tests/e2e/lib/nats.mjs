@@ -1,4 +1,4 @@
-// A nats-server as a process, for servers that share a log.
+// Runs a nats-server as a process, for servers that share a log.
 
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -9,7 +9,7 @@ import { join } from "node:path";
 
 import { freePort } from "./server.mjs";
 
-// Debian puts it where only root's PATH looks.
+// Debian installs it in a directory that only root's PATH contains.
 const debian = "/usr/sbin/nats-server";
 
 export class Nats {

@@ -1,4 +1,4 @@
-// The demo page in a real Chromium, and what it shows.
+// Drives the demo page in a real Chromium and reads its state.
 
 import { strict as assert } from "node:assert";
 
@@ -7,12 +7,12 @@ import { chromium } from "playwright-core";
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
 
-/** A browser that lives as long as the test file. */
+/** Launches a browser. */
 export async function launch() {
   return chromium.launch({ executablePath, args });
 }
 
-/** Opens a campaign's page and waits until it is live. */
+/** Opens the page of a campaign and waits until its status is `live`. */
 export async function open(browser, origin, id) {
   const page = await browser.newPage();
   page.problems = [];
@@ -23,34 +23,34 @@ export async function open(browser, origin, id) {
   await page.waitForFunction(() => globalThis.__campaignSync?.campaign !== undefined);
   await page.evaluate(() => {
     const { sync } = globalThis.__campaignSync;
-    globalThis.heard = [];
+    globalThis.receivedEvents = [];
     for (const type of ["phasetransition", "gap", "recovered", "corrupt", "duplicate",
       "divergence", "consistency", "repaired", "unconfirmed", "cacheinvalidated",
       "transitionrefused", "rejected"]) {
       sync.addEventListener(type, (event) => {
-        globalThis.heard.push({ type, at: performance.now(), ...event.detail });
+        globalThis.receivedEvents.push({ type, at: performance.now(), ...event.detail });
       });
     }
   });
   await live(page);
-  // Catching up from nothing may have been told as replayed history: tests speak of what follows.
-  await page.evaluate(() => globalThis.heard.splice(0));
+  // The first load may have dispatched events of the replayed history. Tests need only the events after it.
+  await page.evaluate(() => globalThis.receivedEvents.splice(0));
   return page;
 }
 
-/** Takes REST from a page, which would otherwise poll once sockets have failed often enough. */
+/** Blocks REST for a page. Otherwise the page polls after some failed attempts to open a socket. */
 export function withoutRest(page) {
   return page.route("**/api/v2/campaigns/**", (route) => route.abort());
 }
 
-/** Waits until the page says that what it shows is live. */
+/** Waits until the status of the page's view is `live`. */
 export async function live(page, timeout = 60_000) {
   await page.waitForFunction(
     () => globalThis.__campaignSync.campaign.view()?.status === "live", null, { timeout });
 }
 
-/** Waits until the view satisfies a predicate. The page's policy allows no code from strings, so
- *  it is evaluated here. */
+/** Waits until the view satisfies a predicate. The predicate runs in this process, because the page's policy allows
+ *  no code from strings. */
 export async function until(page, predicate, timeout = 60_000, read = view) {
   const end = Date.now() + timeout;
   for (;;) {
@@ -61,8 +61,8 @@ export async function until(page, predicate, timeout = 60_000, read = view) {
   }
 }
 
-/** Waits until the page has applied all that the server has committed, and says `live`. Being live
- *  alone lets an event be on its way. */
+/** Waits until the page has applied all committed events and its status is `live`. A page that is `live` may still
+ *  lack an event that is in flight. */
 export async function caughtUp(page, server, id) {
   const [{ head }] = await server.sql(
     "SELECT last_sequence_number AS head FROM campaigns WHERE campaign_id = ?1", id);
@@ -74,22 +74,22 @@ export async function caughtUp(page, server, id) {
 
 export const view = (page) => page.evaluate(() => globalThis.__campaignSync.campaign.view());
 export const metrics = (page) => page.evaluate(() => globalThis.__campaignSync.sync.metrics());
-/** Asks the page for fresh data, which it fetches over REST at most once a second, and reads the view. */
+/** Requests a refresh, for which the page uses REST at most once a second, and returns the view. */
 export const refresh = (page) => page.evaluate(() => {
   const { campaign } = globalThis.__campaignSync;
   const detail = { campaignId: campaign.campaignId };
   globalThis.dispatchEvent(new CustomEvent("force_campaign_refresh", { detail }));
   return campaign.view();
 });
-export const heard = (page, type) =>
-  page.evaluate((type) => globalThis.heard.filter((event) => event.type === type), type);
+export const receivedEvents = (page, type) =>
+  page.evaluate((type) => globalThis.receivedEvents.filter((event) => event.type === type), type);
 export const text = (page, id) => page.locator(`[data-testid="${id}"]`).first().textContent();
 
-/** Waits until the page shows a text: it draws what its store holds with the next frame. */
+/** Waits until the page shows a text. The page draws a change with the next animation frame. */
 export const shows = (page, id, expected) =>
   until(page, (shown) => shown === expected, 60_000, (page) => text(page, id));
 
-/** Watches the row count that the page shows, with a MutationObserver. */
+/** Records the row count that the page shows, with a MutationObserver. */
 export async function watchRowCount(page) {
   await page.evaluate(() => {
     const element = document.querySelector('[data-testid="row-count"]');
@@ -101,7 +101,7 @@ export async function watchRowCount(page) {
   });
 }
 
-/** The row count never fell while it was watched. */
+/** Asserts that the recorded row count never fell. */
 export async function assertRowCountNeverFell(page) {
   const counts = await page.evaluate(() => globalThis.rowCounts);
   counts.forEach((count, at) => {
@@ -109,7 +109,7 @@ export async function assertRowCountNeverFell(page) {
   });
 }
 
-/** All rows that the page's store holds, by id. */
+/** Returns all rows in the page's store. */
 export async function allRows(page) {
   return page.evaluate(() => {
     const { campaign } = globalThis.__campaignSync;
@@ -122,7 +122,7 @@ export async function allRows(page) {
   });
 }
 
-/** The page's rows are those of the server's table, all columns. */
+/** Asserts that the page's rows equal the rows in the server's table, in all columns. */
 export async function assertRowsEqual(page, server, id) {
   const sql = `SELECT domain_id AS domainId, domain, offset_index AS "offset",
     dns_status AS dnsStatus, http_status AS httpStatus, http_status_code AS httpStatusCode,
@@ -137,7 +137,7 @@ export async function assertRowsEqual(page, server, id) {
   assert.deepEqual(rows.sort(order), expected.sort(order));
 }
 
-/** The page's state equals the server's tables, row by row. */
+/** Asserts that the page's record and rows equal the server's tables. */
 export async function assertEqualsTables(page, server, id) {
   await assertRowsEqual(page, server, id);
   const [record] = await server.sql(`SELECT current_phase AS currentPhase,

@@ -1,11 +1,11 @@
-// The cable between page and server: it can be pulled, and put back.
+// A TCP proxy between page and server that a test can cut, unplug and plug in again.
 
 import { connect, createServer } from "node:net";
 
 const UPGRADE = /^GET \/api\/v2\/ws /;
 
 export class Cable {
-  /** A cable to a server, at the address that the server knows for one. */
+  /** Starts a proxy to a server, on the port whose origin the server accepts. */
   static async to({ port, cablePort }) {
     const cable = new Cable();
     cable.plugged = true;
@@ -39,18 +39,18 @@ export class Cable {
     });
   }
 
-  /** Cuts every socket; the page may come back at once. */
+  /** Cuts every socket. The page may reconnect at once. */
   cut() {
     for (const close of [...this.sockets]) close();
   }
 
-  /** Pulls the plug: sockets die and no new one gets through. REST is another cable. */
+  /** Cuts every socket and refuses new ones. REST requests still pass. */
   unplug() {
     this.plugged = false;
     this.cut();
   }
 
-  /** Leads to another server from now on; the sockets to the former one are cut. */
+  /** Connects to another server from now on, and cuts the sockets to the former one. */
   leadTo({ port }) {
     this.port = port;
     this.cut();

@@ -1,4 +1,4 @@
-// The reference server as a process: started, killed, started again, read by SQL.
+// Runs the reference server as a process, kills and restarts it, and reads its database by SQL.
 
 import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -13,11 +13,11 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
 const binary = (name) => join(target, "debug", name);
 
-/** Ports from here on are below those that systems give to outgoing connections. */
+/** The lowest port. The range is below the ports that systems use for outgoing connections. */
 const PORT_MIN = 10_000;
 const PORTS = 20_000;
 
-/** A port that was free a moment ago, and that no outgoing connection takes before or between uses. */
+/** Returns a port that is free now, and that no outgoing connection takes before or between its uses. */
 export async function freePort() {
   for (;;) {
     const port = PORT_MIN + Math.floor(Math.random() * PORTS);
@@ -34,7 +34,7 @@ function isFree(port) {
 }
 
 export class Server {
-  /** Starts a server over a fresh database, with the demo page unless another is given. */
+  /** Starts a server with a fresh database. It serves the demo page unless `page` names another one. */
   static async start(options = [], page = join(root, "www/dist")) {
     const server = new Server();
     server.page = page;
@@ -49,9 +49,9 @@ export class Server {
     return server;
   }
 
-  /** Runs the process, again over the same database and port. */
+  /** Starts the process. A further call uses the same database and port. */
   async run() {
-    // With a shared log, its copy is what is read by SQL.
+    // With a shared log, the tests read the server's copy of it by SQL.
     const args = ["--listen", `127.0.0.1:${this.port}`, "--db", this.db, "--cache", this.db, "--faults",
       "--origin", `http://127.0.0.1:${this.cablePort}`];
     args.push("--static", this.page, ...this.options);
@@ -67,7 +67,7 @@ export class Server {
     });
   }
 
-  /** SIGKILL: nothing gets a chance to tidy up. */
+  /** Kills the process with SIGKILL, so that it cannot clean up. */
   async kill() {
     this.process.kill("SIGKILL");
     await this.exited;
@@ -78,7 +78,7 @@ export class Server {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  /** A request under /api/v2; a refusal is thrown with its code. */
+  /** Sends a request under /api/v2. Throws an error with the code of a refusal. */
   async api(path, body) {
     const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
     const headers = { "content-type": "application/json" };
@@ -90,7 +90,7 @@ export class Server {
     return { json, position: answer.headers.get("campaign-position") };
   }
 
-  /** Creates a campaign and tells its id. */
+  /** Creates a campaign and returns its id. */
   async create(campaign) {
     const { json } = await this.api("/campaigns", { name: "Test", seed: 1, ...campaign });
     return json.campaignId ?? json.campaign.campaignId;
@@ -117,7 +117,7 @@ export class Server {
     }
   }
 
-  /** Generates all domains of a new campaign. */
+  /** Creates a campaign, generates all its domains and returns its id. */
   async generated(campaign) {
     const id = await this.create(campaign);
     await this.act(id, "start");
@@ -125,7 +125,7 @@ export class Server {
     return id;
   }
 
-  /** Rows of a read-only SQL query on the server's own database. */
+  /** Returns the rows of a read-only SQL query on the server's database. */
   async sql(query, ...parameters) {
     const run = promisify(execFile);
     const args = [this.db, query, ...parameters.map(String)];

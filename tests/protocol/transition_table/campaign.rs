@@ -413,6 +413,7 @@ pub(super) fn document() -> String {
     )
 }
 
+// R7.3, R8.16, R8.17, R8.27, R12.20
 #[test]
 fn a_campaign_does_what_its_table_says() {
     compare(&STATES, INPUTS, expected, happens);

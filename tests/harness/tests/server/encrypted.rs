@@ -94,6 +94,7 @@ async fn through_all_phases(server: &Server, reader: &mut Reader) -> Copy {
     copy
 }
 
+// R19.5, R19.6, R19.7, R19.21, R19.23
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_with_the_key_sees_all_phases_and_nobody_else_sees_anything() {
     let (server, _directory) = sealing(&["2031-a"]).await;
@@ -150,6 +151,7 @@ async fn a_reader_with_the_key_sees_all_phases_and_nobody_else_sees_anything() {
     assert!(seals.unwrap().parse::<usize>().unwrap() >= reader.sealed, "{metrics}");
 }
 
+// R19.25
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_changed_while_old_events_still_open() {
     let (mut server, directory) = sealing(&["2031-a"]).await;
@@ -191,6 +193,7 @@ async fn refusals_rollback_and_history_are_as_ever() {
     assert!(results.iter().any(|it| it["result"] != "accepted"), "{trail}");
 }
 
+// R19.2, R19.3
 #[tokio::test(flavor = "multi_thread")]
 async fn who_speaks_another_protocol_is_told_which_one_is_spoken() {
     let (sealed, _directory) = sealing(&["2031-a"]).await;
@@ -262,6 +265,7 @@ async fn a_restored_backup_of_a_sealed_log_is_no_plain_one() {
     reader.follow(&mut client, &mut Copy::default(), |it| it.number > 0).await;
 }
 
+// R19.24
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plain_log_becomes_a_sealed_one_with_a_new_epoch_only() {
     let mut server = Server::start().await;
