@@ -1,11 +1,12 @@
 /**
- * Lets panics trap without composing a text first. A panic in the module is a bug, its text would
- * reach nobody (the module has no console), and what composes it is a twentieth of the download.
+ * Makes panics trap without composing a text first. A panic in the module is a bug, and its text would
+ * reach nobody because the module has no console. The code that composes the text is a twentieth of the
+ * download.
  *
- * The standard library can be compiled this way (`panic_immediate_abort`), but not by a stable
- * toolchain. So the bodies of its panic functions are replaced here, and wasm-opt then drops what only
- * they used. Nothing is left to luck: if other code formats text, or the functions have other names in
- * a new toolchain, the build fails and says so.
+ * A stable toolchain cannot compile the standard library this way (`panic_immediate_abort`). So this
+ * script replaces the bodies of its panic functions, and wasm-opt then drops the code that only they
+ * used. The build fails with a message if other code formats text, or if the functions have other names
+ * in a new toolchain.
  *
  * Usage: node trap-panics.mjs <directory of node_modules> <in.wasm> <out.wasm>
  */
@@ -16,7 +17,7 @@ import { pathToFileURL } from "node:url";
 const [modules, input, output] = process.argv.slice(2);
 const { default: binaryen } = await import(pathToFileURL(join(modules, "binaryen/index.js")));
 
-/** Functions that never return: they compose the text of a panic. */
+/** Functions that never return. They compose the text of a panic. */
 const PANICS = new RegExp(
   [
     "panicking::",
@@ -35,19 +36,19 @@ const PANICS = new RegExp(
   ].join("|"),
 );
 
-/** What formats text for them, and what carries it. Nothing else may call it. */
+/** Functions that format text for them or carry it. No other function may call these. */
 const FORMATTING = /\bfmt(?:::|\.\.)(?!Arguments)|::str::count::do_count_chars|panicking::/;
 
-/** Conversions of our own types cannot fail: no key is but text, no number is beyond 2^53 − 1. */
+/** Conversions of our own types cannot fail: every key is text, and no number is beyond 2^53 − 1. */
 const IMPOSSIBLE = /^serde_wasm_bindgen::error::Error::new$/;
 
-binaryen.setDebugInfo(true); // Keeps the names: wasm-opt takes them away at the end.
+binaryen.setDebugInfo(true); // Keeps the names; wasm-opt removes them at the end.
 const module = binaryen.readBinary(await readFile(input));
 const callers = callersOf(module.emitText());
 const functions = Array.from({ length: module.getNumFunctions() }, (_, index) => binaryen.getFunctionInfo(module.getFunctionByIndex(index)));
 const written = functions.filter(({ module: importedFrom }) => importedFrom === "");
 const own = written.map(({ name }) => name);
-// A function that can return is none of these, whatever its name.
+// A function that can return is not a panic function, whatever its name.
 const panics = written.filter(({ name, results }) => results === binaryen.none && matches(PANICS, name)).map(({ name }) => name);
 const formatting = own.filter((name) => matches(FORMATTING, name) && !panics.includes(name));
 const impossible = own.filter((name) => matches(IMPOSSIBLE, name));
@@ -72,7 +73,7 @@ for (const { name, params, results } of functions) {
 if (!module.validate()) throw new Error("the module is not valid any more");
 await writeFile(output, module.emitBinary());
 
-/** Who calls whom by name, from the module's text. */
+/** The callers of each function by name, from the module's text. */
 function callersOf(text) {
   const found = new Map();
   let caller = "";
@@ -83,7 +84,7 @@ function callersOf(text) {
   return found;
 }
 
-/** Whether the name is one of these, the compiler's hash at its end left aside. */
+/** Whether the pattern matches the name without the compiler's hash at its end. */
 function matches(pattern, name) {
   return pattern.test(name.replace(/::h[0-9a-f]{16}$/, ""));
 }

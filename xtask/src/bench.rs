@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: events per second in headless Chromium, beside bare `JSON.parse`.
+//! `cargo xtask bench`: events per second in headless Chromium, compared with plain `JSON.parse`.
 
 use anyhow::{Context, Result};
 use pico_args::Arguments;
@@ -8,7 +8,7 @@ use crate::npm::Project;
 use crate::repo::{Repo, run};
 use crate::setup;
 
-/// How much is measured.
+/// The size of the measurement.
 pub(crate) struct Options {
     events: u32,
     rounds: u32,

@@ -12,9 +12,9 @@ use crate::npm::Project;
 use crate::repo::{BINARYEN, Repo, Runner, run};
 use crate::setup;
 
-/// How wasm-opt optimises: for size, and it inlines next to nothing, which the compiler has done
-/// already. The passes that are skipped make the module smaller and its compressed form larger, and
-/// functions in the order of their names compress better than in any other that costs nothing.
+/// The arguments of wasm-opt. It optimises for size and inlines almost nothing, because the compiler has
+/// already inlined. The skipped passes make the module smaller but its compressed form larger. Functions
+/// in the order of their names compress better than in any other order that costs nothing.
 const OPTIMISATION: [&str; 15] = [
     "-Oz",
     "--converge",
@@ -33,10 +33,10 @@ const OPTIMISATION: [&str; 15] = [
     "--strip-target-features",
 ];
 
-/// Takes the texts of panics out of a module: 4.6 % of the download.
+/// Removes the texts of panics from a module, which are 4.6 % of the download.
 const TRAP_PANICS: &str = "xtask/scripts/trap-panics.mjs";
 
-/// What every browser we support has; without these names wasm-opt refuses the module.
+/// Features that every supported browser has. Without these options wasm-opt refuses the module.
 const FEATURES: [&str; 7] = [
     "--enable-simd",
     "--enable-bulk-memory",
@@ -47,16 +47,16 @@ const FEATURES: [&str; 7] = [
     "--enable-multivalue",
 ];
 
-/// The npm projects that are built, in the order in which they import each other.
+/// The npm projects to build, in the order in which they import each other.
 pub(crate) const PROJECTS: [&str; 2] = ["pkg", "www"];
 
-/// Set-up, then the whole build.
+/// Sets up, then builds everything.
 pub(crate) fn run_command(repo: &Repo) -> Result<()> {
     setup::for_build(repo)?;
     everything(repo, &mut run)
 }
 
-/// The whole build, on a machine that is set up.
+/// Builds everything on a machine that is set up.
 pub(crate) fn everything(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
     for module in &MODULES {
         wasm(repo, module, runner)?;
@@ -73,24 +73,24 @@ pub(crate) fn everything(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The reference server, and what tests look into its tables with, as the native tests build them too:
-/// compiling them once more with all optimisations would take minutes that neither demo nor tests get
-/// back.
+/// Builds the reference server, and the programs with which tests read its tables, in the same profile
+/// as the native tests. Compiling them again with all optimisations would take minutes that neither the
+/// demo nor the tests would save.
 pub(crate) fn server(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
     let packages = ["--package", "campaign-sync-harness", "--package", "campaign-sync-support"];
     runner(repo.command("cargo").arg("build").args(packages))
 }
 
-/// A module of the package: the crate, compiled with some of its features.
+/// A module of the package: the crate compiled with some of its features.
 struct Module {
-    /// Names it in the target directory, where each module has a place of its own: two sets of
-    /// features in one place would replace each other at every build.
+    /// Its name, and the name of its directory in the target directory. Each module has a separate
+    /// directory, because two sets of features in one directory would replace each other at every build.
     name: &'static str,
     directory: &'static str,
     features: &'static [&'static str],
 }
 
-/// The main module does without the cipher, which would make it larger for every page.
+/// The main module omits the cipher, which would make it larger for every page.
 const MODULES: [Module; 2] = [
     Module { name: "main", directory: "pkg/wasm", features: &[] },
     Module {
@@ -100,8 +100,9 @@ const MODULES: [Module; 2] = [
     },
 ];
 
-/// Compiles the crate into `pkg/wasm`, unless what is there was made from the same module. Three steps: panics
-/// trap, wasm-bindgen writes the JavaScript of the imports that are left, wasm-opt makes the module small.
+/// Compiles the crate into `pkg/wasm`, unless the output there was made from the same module. There are
+/// three steps: panics become traps, wasm-bindgen writes the JavaScript for the imports that are left,
+/// and wasm-opt makes the module small.
 fn wasm(repo: &Repo, module: &Module, runner: &mut Runner<'_>) -> Result<()> {
     let target_directory = repo.target("modules").join(module.name);
     let compiled = compile(repo, module, &target_directory, runner)?;
@@ -125,8 +126,9 @@ fn wasm(repo: &Repo, module: &Module, runner: &mut Runner<'_>) -> Result<()> {
     fs::write(&stamp, recipe).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-/// The module as the compiler leaves it. Its flags join those of `.cargo/config.toml`; those of the
-/// environment would replace them, and the package is to be the same wherever it is built.
+/// Compiles the module. Its flags are added to those of `.cargo/config.toml`. The flags of the
+/// environment are removed: they would replace these flags, and the package must be the same wherever it
+/// is built.
 fn compile(
     repo: &Repo,
     module: &Module,
@@ -134,7 +136,7 @@ fn compile(
     runner: &mut Runner<'_>,
 ) -> Result<PathBuf> {
     let target = "wasm32-unknown-unknown";
-    // Names as in the sources: `trap-panics` looks for them.
+    // The names stay as in the sources, because `trap-panics` looks for them.
     let mut flags = "'-Clink-arg=--demangle'".to_owned();
     for sources in registries()? {
         let _ = write!(flags, ", '--remap-path-prefix={}/='", sources.display());
@@ -147,7 +149,7 @@ fn compile(
     Ok(target_directory.join(target).join("wasm/campaign_sync.wasm"))
 }
 
-/// Where cargo keeps the sources of dependencies, which panics would name.
+/// The directories in which cargo keeps the sources of dependencies. Panics would contain these paths.
 fn registries() -> Result<Vec<PathBuf>> {
     let sources = cargo_home()?.join("registry/src");
     let entries = fs::read_dir(&sources).with_context(|| format!("no {}", sources.display()))?;
@@ -160,7 +162,7 @@ fn cargo_home() -> Result<PathBuf> {
     env::var_os("CARGO_HOME").map(PathBuf::from).or_else(home).context("there is no CARGO_HOME")
 }
 
-/// Fails if a module says where on this machine it was built.
+/// Fails if a module contains a path of this machine.
 fn refuse_paths(repo: &Repo, module: &Path) -> Result<()> {
     let bytes = fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
     for place in [repo.root().to_owned(), cargo_home()?] {
@@ -172,7 +174,7 @@ fn refuse_paths(repo: &Repo, module: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Everything that decides what a module's directory holds, in one line.
+/// Everything that decides the content of a module's directory, on one line.
 fn recipe(repo: &Repo, compiled: &Path) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     for file in [compiled, &repo.path(TRAP_PANICS)] {

@@ -10,13 +10,13 @@ use crate::planted;
 use crate::repo::{Repo, run};
 use crate::setup;
 
-/// One check: a name and the command that fails if the check does.
+/// One check: a name, and a command that fails if the check fails.
 pub(crate) struct Check {
     pub(crate) name: String,
     pub(crate) command: Command,
 }
 
-/// Set-up and build (the types of the wasm module are generated), then every check.
+/// Sets up and builds, because the types of the wasm module are generated. Then runs every check.
 pub(crate) fn run_command(repo: &Repo) -> Result<()> {
     setup::for_check(repo)?;
     build::everything(repo, &mut run)?;
@@ -33,7 +33,7 @@ pub(crate) fn run_command(repo: &Repo) -> Result<()> {
     bail!("failed: {}", failed.join(", "))
 }
 
-/// Every check there is, in the order of what is quickest to know.
+/// All checks, the quickest first.
 pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     let cargo = |name: &str, arguments: &[&str]| {
         let mut command = repo.command("cargo");
@@ -99,14 +99,14 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
     checks
 }
 
-/// The TypeScript compiler over one project, if that is one.
+/// The TypeScript compiler for one project; `None` if the project does not use TypeScript.
 fn types(repo: &Repo, directory: &str) -> Option<Check> {
     let project = Project::find(repo, directory)?;
     if !project.directory().join("tsconfig.json").is_file() {
         return None;
     }
     let mut command = project.npm();
-    // `--no` keeps npm from fetching a compiler when the project has not installed its own.
+    // `--no` prevents npm from fetching a compiler if the project has not installed its own.
     command.args(["exec", "--no", "--", "tsc", "--noEmit"]);
     Some(Check { name: format!("types, {directory}"), command })
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask conform ws://…`: the conformance kit against a server that is running already.
+//! `cargo xtask conform ws://…`: runs the conformance kit against a server that is already running.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -9,16 +9,17 @@ use crate::npm::Project;
 use crate::repo::{Repo, Runner, command_line, run};
 use crate::setup;
 
-/// Where the kit is.
+/// The directory of the kit.
 pub(crate) const PROJECT: &str = "tests/conformance";
 
-/// Runs the cases; the arguments are the kit's own. Its exit code is passed on: 1 where a case failed, 2
-/// where the run was not possible.
+/// Runs the cases with the arguments of the kit. Returns its exit code: 1 if a case failed, 2 if the run
+/// was not possible.
 pub(crate) fn run_command(repo: &Repo, arguments: Vec<OsString>) -> Result<ExitCode> {
     setup::for_node(repo)?;
     project(repo)?.install(&mut run)?;
     let mut command = repo.command("node");
-    // Without npm between, so that the kit is interrupted with this command and its code is kept.
+    // The kit runs without npm in between, so that it is interrupted together with this command and its
+    // exit code is kept.
     command.arg(repo.path(PROJECT).join("conform.mjs")).args(arguments);
     let line = command_line(&command);
     let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
@@ -26,7 +27,7 @@ pub(crate) fn run_command(repo: &Repo, arguments: Vec<OsString>) -> Result<ExitC
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
-/// Installs and builds what the kit's own tests need, and tells the command that runs them.
+/// Installs and builds everything that the kit's own tests need. Returns the command that runs them.
 pub(crate) fn tests(repo: &Repo, runner: &mut Runner<'_>) -> Result<Command> {
     let project = project(repo)?;
     project.install(runner)?;

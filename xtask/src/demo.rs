@@ -1,7 +1,7 @@
-//! `cargo xtask demo`: the reference server with the demo page, started and kept running.
+//! `cargo xtask demo`: starts the reference server with the demo page and keeps it running.
 //!
-//! The page has a button that kills the server. Whatever ends it, it is started again on the same
-//! port with the same database, until Ctrl-C.
+//! The page has a button that kills the server. Whenever the server ends, it is started again on the
+//! same port with the same database, until Ctrl-C.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
@@ -20,15 +20,15 @@ use crate::repo::{Repo, command_line, run};
 use crate::setup;
 
 const PORT: u16 = 8787;
-/// How long the server stays away, so that the page can show that it is gone.
+/// How long the server stays away, so that the page can show the outage.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
-/// So many servers in a row that did not come up are enough.
+/// The command gives up after this many servers in a row that did not come up.
 const GIVE_UP_AFTER: u32 = 5;
-/// How long the server may take to answer, and to end when asked to.
+/// How long the server may take to answer, and to end on request.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What a person may choose.
+/// The options of the command line.
 pub(crate) struct Options {
     port: u16,
     rate: Option<u32>,
@@ -45,7 +45,7 @@ impl Options {
     }
 }
 
-/// Set-up, build, then the server until Ctrl-C.
+/// Sets up and builds, then runs the server until Ctrl-C.
 pub(crate) fn run_command(repo: &Repo, options: Options) -> Result<()> {
     let demo = Demo::new(repo, &options);
     demo.refuse_a_used_port()?;
@@ -67,7 +67,7 @@ struct Demo<'a> {
     directory: PathBuf,
 }
 
-/// Why a server is no longer watched.
+/// The reason why a server is no longer watched.
 enum Ended {
     ByItself { came_up: bool },
     BecauseAsked,
@@ -88,7 +88,7 @@ impl<'a> Demo<'a> {
             .with_context(|| format!("port {port} is not free: choose another with --port"))
     }
 
-    /// A demo starts at the beginning; only the restarts within it keep the database.
+    /// Removes the database of the last demo. Only the restarts within one demo keep the database.
     fn fresh_database(&self) -> Result<()> {
         let directory = &self.directory;
         if directory.exists() {
@@ -108,7 +108,7 @@ impl<'a> Demo<'a> {
             match self.watch(child, stop)? {
                 Ended::BecauseAsked => break,
                 Ended::ByItself { came_up } => {
-                    // The button may be pressed at once, and often: that is no failure.
+                    // The button may be pressed at once, and often. That is not a failure.
                     failures = if came_up { 0 } else { failures + 1 };
                     if failures == GIVE_UP_AFTER {
                         bail!("the server does not stay up: `{line}`");
@@ -135,7 +135,7 @@ impl<'a> Demo<'a> {
         command
     }
 
-    /// Waits for the end of one server, and says where it is as soon as it answers.
+    /// Waits for the end of one server, and prints its address as soon as it answers.
     fn watch(&self, mut child: Child, stop: &AtomicBool) -> Result<Ended> {
         let started = Instant::now();
         let mut announced = false;
@@ -157,19 +157,19 @@ impl<'a> Demo<'a> {
                 end(&mut child)?;
                 bail!("the server did not answer at {} within {STOP_TIMEOUT:?}", self.address);
             }
-            sleep(LOOK_EVERY);
+            sleep(POLL_INTERVAL);
         }
     }
 }
 
-/// Ends the server: a Ctrl-C at the terminal reached it too, and it may need a moment to drain.
+/// Ends the server. A Ctrl-C at the terminal has reached the server too, so it first gets time to drain.
 fn end(child: &mut Child) -> Result<()> {
     let deadline = Instant::now() + STOP_TIMEOUT / 5;
     while Instant::now() < deadline {
         if child.try_wait().context("cannot wait for the server")?.is_some() {
             return Ok(());
         }
-        sleep(LOOK_EVERY);
+        sleep(POLL_INTERVAL);
     }
     child.kill().and_then(|()| child.wait()).map(drop).context("cannot end the server")
 }

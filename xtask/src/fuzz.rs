@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: libFuzzer on every target of `tests/fuzz`, each for so many seconds.
+//! `cargo xtask fuzz`: runs libFuzzer on every target of `tests/fuzz`, for a number of seconds each.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,17 +10,17 @@ use pico_args::Arguments;
 
 use crate::repo::{Repo, run};
 
-/// What is fuzzed; `tests/fuzz/src/lib.rs` says what each promises.
+/// The targets. `tests/fuzz/src/lib.rs` states the promise of each.
 const TARGETS: [&str; 4] = ["frame", "staging", "machine", "session"];
-/// Adds the counters that the search learns from.
+/// Adds the counters from which the search learns.
 const INSTRUMENT: &str = "xtask/scripts/instrument.sh";
-/// Seconds after which one input is a hang.
+/// An input that takes more seconds than this is a hang.
 const INPUT_SECONDS: u32 = 20;
-/// Nothing of interest is longer, and long inputs are slow.
+/// The longest input. Nothing of interest is longer, and long inputs are slow.
 const INPUT_BYTES: u32 = 16_384;
 const MEMORY_MB: u32 = 2_048;
 
-/// What is fuzzed, and how long each.
+/// The targets to fuzz, and the seconds for each.
 pub(crate) struct Options {
     targets: Vec<&'static str>,
     seconds: u32,
@@ -45,24 +45,24 @@ impl Options {
         Ok(Self { targets, seconds })
     }
 
-    /// Every target, for so many seconds each.
+    /// Every target, for this many seconds each.
     pub(crate) fn everything(seconds: u32) -> Self {
         Self { targets: TARGETS.to_vec(), seconds }
     }
 }
 
-/// What a run of one target came to.
+/// The result for one target.
 struct Run {
     target: &'static str,
     seconds: u64,
     inputs: u64,
-    /// Edges of our own code that were reached.
+    /// Edges of this repository's code that were reached.
     edges: u64,
     corpus: usize,
     findings: Vec<PathBuf>,
 }
 
-/// This program once more, fuzzing everything: a suite's output goes into its log.
+/// The command that starts this program again to fuzz everything. Its output goes into the log of a suite.
 pub(crate) fn command(repo: &Repo, seconds: u32) -> Result<Command> {
     let this = std::env::current_exe().context("cannot tell where this program is")?;
     let mut command = repo.command(&this.to_string_lossy());
@@ -70,7 +70,7 @@ pub(crate) fn command(repo: &Repo, seconds: u32) -> Result<Command> {
     Ok(command)
 }
 
-/// Fuzzes; a finding is an error.
+/// Fuzzes. A finding is an error.
 pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
     let corpora = repo.target("fuzz/corpus");
     run(repo
@@ -78,7 +78,8 @@ pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
         .args(["run", "--package", "campaign-sync-fuzz", "--bin", "fuzz-seeds", "--"])
         .arg(&corpora))?;
     let mut build = repo.command("cargo");
-    // A place of its own: a library that is also a `cdylib` has one name, however it was compiled.
+    // A separate directory: a library that is also a `cdylib` has the same file name, however it was
+    // compiled.
     build.env("CARGO_TARGET_DIR", repo.target("fuzz/build"));
     build.env("RUSTC_WORKSPACE_WRAPPER", repo.path(INSTRUMENT));
     build.args(["build", "--package", "campaign-sync-fuzz", "--features", "libfuzzer"]);
@@ -90,8 +91,8 @@ pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
     let runs = runs.collect::<Result<Vec<_>>>()?;
     fs::write(repo.report("fuzz.json")?, report(&runs)).context("cannot write fuzz.json")?;
     let failed = runs.iter().filter(|run| !run.findings.is_empty()).count();
-    let word = if failed == 0 { "ok" } else { "FAILED" };
-    println!("test result: {word}. {} passed; {failed} failed", runs.len() - failed);
+    let result = if failed == 0 { "ok" } else { "FAILED" };
+    println!("test result: {result}. {} passed; {failed} failed", runs.len() - failed);
     if failed > 0 {
         bail!("{failed} targets break a promise: keep the inputs in tests/fuzz/found/TARGET/");
     }
@@ -114,8 +115,8 @@ fn fuzz(repo: &Repo, target: &'static str, seconds: u32) -> Result<Run> {
     command.arg(format!("-artifact_prefix={}/", found.display()));
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output).status();
     let status = status.with_context(|| format!("cannot start fuzz-{target}"))?;
-    let said = fs::read(&log).context("cannot read the log back")?;
-    let said = String::from_utf8_lossy(&said);
+    let text = fs::read(&log).context("cannot read the log back")?;
+    let text = String::from_utf8_lossy(&text);
     let mut findings = files(&found)?;
     findings.retain(|file| !before.contains(file));
     if !status.success() && findings.is_empty() {
@@ -124,15 +125,15 @@ fn fuzz(repo: &Repo, target: &'static str, seconds: u32) -> Result<Run> {
     let run = Run {
         target,
         seconds: began.elapsed().as_secs(),
-        inputs: number_after(&said, "stat::number_of_executed_units:").unwrap_or(0),
-        edges: number_after(&said, " cov: ").unwrap_or(0),
+        inputs: number_after(&text, "stat::number_of_executed_units:").unwrap_or(0),
+        edges: number_after(&text, " cov: ").unwrap_or(0),
         corpus: files(&corpus)?.len(),
         findings,
     };
     let Run { seconds, inputs, edges, corpus, findings, .. } = &run;
-    let word = if findings.is_empty() { "ok" } else { "FAILED" };
+    let result = if findings.is_empty() { "ok" } else { "FAILED" };
     println!(
-        "test {target} ... {word}: {inputs} inputs, {edges} edges, {corpus} kept, {seconds} s"
+        "test {target} ... {result}: {inputs} inputs, {edges} edges, {corpus} kept, {seconds} s"
     );
     for finding in findings {
         println!("{}", finding.display());
@@ -140,7 +141,7 @@ fn fuzz(repo: &Repo, target: &'static str, seconds: u32) -> Result<Run> {
     Ok(run)
 }
 
-/// The number behind the last `mark`.
+/// The number after the last `mark`.
 fn number_after(text: &str, mark: &str) -> Option<u64> {
     let rest = text.rsplit_once(mark)?.1.trim_start();
     let end = rest.find(|it: char| !it.is_ascii_digit()).unwrap_or(rest.len());
@@ -153,7 +154,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     entries.map(|entry| Ok(entry?.path())).collect()
 }
 
-/// One member a target.
+/// The report, with one member per target.
 fn report(runs: &[Run]) -> String {
     let member = |run: &Run| {
         let Run { target, seconds, inputs, edges, corpus, findings } = run;
@@ -172,17 +173,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_number_behind_a_mark_counts() {
-        let said = "#8 NEW cov: 12 ft: 3\n#9 NEW cov: 345 ft: 9\nstat::x:   77\n";
-        assert_eq!(number_after(said, " cov: "), Some(345));
-        assert_eq!(number_after(said, "stat::x:"), Some(77));
-        assert_eq!(number_after(said, "stat::y:"), None);
+    fn number_after_the_last_mark_counts() {
+        let text = "#8 NEW cov: 12 ft: 3\n#9 NEW cov: 345 ft: 9\nstat::x:   77\n";
+        assert_eq!(number_after(text, " cov: "), Some(345));
+        assert_eq!(number_after(text, "stat::x:"), Some(77));
+        assert_eq!(number_after(text, "stat::y:"), None);
     }
 
     #[test]
-    fn a_target_that_does_not_exist_is_refused_by_name() {
+    fn unknown_target_is_refused_by_name() {
         let options = Options::parse(Arguments::from_vec(vec!["nothing".into()]));
-        let said = options.err().map(|error| error.to_string()).unwrap_or_default();
-        assert!(said.contains("\"nothing\"") && said.contains("machine"), "{said}");
+        let text = options.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(text.contains("\"nothing\"") && text.contains("machine"), "{text}");
     }
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask load`: the reference server under load, beside servers of Node and NATS.
+//! `cargo xtask load`: puts the reference server under load and compares it with servers of Node and
+//! NATS.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,10 +12,10 @@ use crate::npm::Project;
 use crate::repo::{Repo, Runner, read, run};
 use crate::setup;
 
-/// The servers that ours is measured beside.
+/// The servers that the reference server is compared with.
 const PEERS: &str = "tests/load/peers";
 
-/// What a person may choose; the generator says what is out of range.
+/// The options of the command line. The generator reports values that are out of range.
 pub(crate) struct Options {
     connections: Option<u32>,
     seconds: Option<u32>,
@@ -35,7 +36,7 @@ impl Options {
     }
 }
 
-/// Builds with all optimisations, and measures.
+/// Builds with all optimisations and measures.
 pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
     setup::for_load(repo)?;
     prepare(repo, &["--release"], &mut run)?;
@@ -54,7 +55,7 @@ pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
     run(&mut generator)
 }
 
-/// A short run of everything, as the tests build the server.
+/// The command for a short run of everything. It uses the server as the tests build it.
 pub(crate) fn smoke(repo: &Repo, runner: &mut Runner<'_>) -> Result<Command> {
     prepare(repo, &[], runner)?;
     let mut generator = generator(repo, "debug", "load-smoke.json")?;
@@ -69,10 +70,10 @@ fn prepare(repo: &Repo, flags: &[&str], runner: &mut Runner<'_>) -> Result<()> {
     Project::find(repo, PEERS).with_context(|| format!("{PEERS} is missing"))?.install(runner)
 }
 
-/// The generator, which starts and ends all servers itself.
+/// The command of the generator. The generator starts and ends all servers itself.
 fn generator(repo: &Repo, profile: &str, report: &str) -> Result<Command> {
     let program = |name: &str| repo.target(profile).join(name);
-    // What a run that was interrupted has left behind.
+    // An interrupted run may have left this directory behind.
     let work: PathBuf = repo.target("load");
     if work.exists() {
         fs::remove_dir_all(&work).with_context(|| format!("cannot remove {}", work.display()))?;

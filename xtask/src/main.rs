@@ -1,7 +1,7 @@
-//! `cargo xtask <command>`: every task of this repository, with the set-up each of them needs.
+//! `cargo xtask <command>`: every task of this repository, with the set-up that each needs.
 //!
-//! One file per command. Tools are installed once, by exact version, into a cache outside the
-//! repository ([`setup`]); nothing else has to be installed by hand.
+//! There is one file per command. Tools are installed once, by exact version, into a cache outside the
+//! repository ([`setup`]). Nothing else has to be installed manually.
 
 mod bench;
 mod build;
@@ -35,43 +35,46 @@ const USAGE: &str = "\
 cargo xtask <command>
 
   demo  [--port P] [--rate R]            set up, build, and run the server with the demo page
-  test  [--only SUITE]                   set up, build, and run every suite (or one of them); one
-                                         that hangs is ended after 20 to 60 minutes, and has failed
-  setup                                  install what is missing, and nothing else
+  test  [--only SUITE]                   set up, build, and run every suite (or one of them); a suite
+                                         that hangs is ended after 20 to 60 minutes, and fails
+  setup                                  only install what is missing
   build                                  compile the wasm, the npm package and the demo page
-  check                                  formatting, clippy, documentation and TypeScript types
+  check                                  check formatting, clippy, documentation, TypeScript types and
+                                         the patches of planted faults
   sim   [--seeds N] [--seed S] [--minutes M] [--only model|sealed|core]
         [--journals FILE] [--fail-fast]
                                          simulate seeded faults; a failing seed is printed, with the
-                                         options that show it in the shortest run; only in worlds of
-                                         one kind; without the regressions, up to the first failure
+                                         options of the shortest run that shows the failure; --only
+                                         selects worlds of one kind; --fail-fast skips the regressions
+                                         and stops at the first failure
   conform ws://HOST:PORT/PATH [--token T] [--server FILE] [--case ID]
-                                         whether a server that runs keeps the contract, case by case
-  fuzz  [TARGET...] [--seconds N]        libFuzzer on the targets of tests/fuzz, N seconds each; a
+                                         check, case by case, whether a running server keeps the contract
+  fuzz  [TARGET...] [--seconds N]        run libFuzzer on the targets of tests/fuzz, N seconds each; a
                                          finding is kept in target/fuzz/found
-  model [--faults N] [--timers N]        every interleaving of a small world, into
+  model [--faults N] [--timers N]        search every interleaving of a small world, into
                                          target/report/model.json; then a planted fault must be found
-        --planted                        look for the planted fault only
+        --planted                        only look for the planted fault
   mutants [--shard K/N] [--jobs N] [--again]
-                                         change the code that decides in one spot after the other: the
-                                         tests must notice, into target/report/mutants.json; only those
-                                         that docs/soak/mutants.json says they did not, with namesakes
-                                         in the same file, into target/report/survivors.json
+                                         change the code that decides, one spot at a time; the tests
+                                         must notice; into target/report/mutants.json. --again: only
+                                         the mutants that docs/soak/mutants.json lists as not noticed,
+                                         with namesakes in the same file, into
+                                         target/report/survivors.json
   planted [NAME...]                      plant each fault of tests/planted (or these) alone in a copy
-                                         of the tree; the simulator must find it, into docs/PLANTED.md
+                                         of the tree; the simulator must find it; into docs/PLANTED.md
           --drawn                        only the fault that the commit draws
           --check                        only check that the patches apply
   soak  [sim] [fuzz] [model] [histories] [crash] [mutants] [survivors] [planted]
-                                         what takes hours, into docs/soak
-  table                                  every state with every input, into docs/TRANSITIONS.md
-  size                                   weigh the main entry, into target/report/size.json
+                                         run the tests that take hours, into docs/soak
+  table                                  write every state with every input into docs/TRANSITIONS.md
+  size                                   measure the main entry, into target/report/size.json
   bench [--events N] [--rounds N]        measure in headless Chromium, into target/report/bench.json
   load  [--connections N] [--seconds S] [--only SCENARIO]
                                          put the server under load, beside servers of Node and NATS,
                                          into target/report/load.json
   record                                 record sessions of the client with the server, for the tests
                                          that replay them, into tests/recordings
-  pack                                   the npm tarball, into target/
+  pack                                   make the npm tarball, into target/
 ";
 
 fn main() -> ExitCode {
@@ -116,7 +119,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Refuses what no option of the command has taken.
+/// Refuses the arguments that no option of the command has taken.
 pub(crate) fn done(arguments: Arguments) -> Result<()> {
     let rest = arguments.finish();
     if rest.is_empty() {

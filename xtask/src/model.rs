@@ -1,4 +1,4 @@
-//! `cargo xtask model`: every interleaving of a small world around the real machine.
+//! `cargo xtask model`: searches every interleaving of a small world around the real machine.
 
 use std::process::Command;
 
@@ -8,24 +8,24 @@ use pico_args::Arguments;
 use crate::planted::{Slot, fault};
 use crate::repo::{Repo, run};
 
-/// The program whose exhaustive mode this is.
+/// The package of the simulator, which has the exhaustive mode.
 const PACKAGE: &str = "campaign-sync-simulation";
-/// The planted fault that the search must find: without a finding, nothing shows that it sees faults.
+/// The planted fault that the search must find. Otherwise nothing shows that the search detects faults.
 const PLANTED: &str = "held-events-forgotten";
 
-/// What to search.
+/// The size of the search.
 #[derive(Clone, Copy)]
 pub(crate) struct Options {
     faults: u8,
     timers: u8,
-    /// Only the small world with the planted fault.
+    /// Whether only the small world with the planted fault is searched.
     planted: bool,
 }
 
 impl Options {
-    /// What every test run searches; `cargo xtask soak model` takes more.
+    /// The search of every test run; `cargo xtask soak model` searches more.
     pub(crate) const SMALL: Self = Self { faults: 1, timers: 0, planted: false };
-    /// What a long run searches.
+    /// The search of a long run.
     pub(crate) const LARGE: Self = Self { faults: 1, timers: 1, planted: false };
 
     pub(crate) fn parse(mut arguments: Arguments) -> Result<Self> {
@@ -46,7 +46,7 @@ impl Options {
     }
 }
 
-/// Searches the whole world; then the small one, where a planted fault must be found.
+/// Searches the whole world. Then searches the small world with the planted fault, which must be found.
 pub(crate) fn run_command(repo: &Repo, options: Options) -> Result<()> {
     if !options.planted {
         run(&mut search(repo, options)?)?;
@@ -54,7 +54,7 @@ pub(crate) fn run_command(repo: &Repo, options: Options) -> Result<()> {
     find_planted(repo)
 }
 
-/// The two searches of a test run, one after the other.
+/// The two searches of a test run, in order.
 pub(crate) fn commands(repo: &Repo) -> Result<[Command; 2]> {
     let mut planted = repo.command("cargo");
     planted.args(["xtask", "model", "--planted"]);
@@ -69,7 +69,7 @@ fn search(repo: &Repo, options: Options) -> Result<Command> {
     Ok(command)
 }
 
-/// Searches the small world with the planted fault, and fails if all properties hold.
+/// Searches the small world with the planted fault. Fails if all properties hold.
 fn find_planted(repo: &Repo) -> Result<()> {
     let slot = Slot::open(repo)?;
     slot.reuse_release()?;
@@ -77,9 +77,9 @@ fn find_planted(repo: &Repo) -> Result<()> {
     let mut command = Command::new(slot.build(PACKAGE, &[])?);
     Options::SMALL.pass_to(&mut command);
     let output = command.output().context("cannot start the search")?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    if output.status.success() || !said.contains("test result: FAILED") {
-        println!("test {PLANTED} ... FAILED\n{said}\ntest result: FAILED. 0 passed; 1 failed");
+    let text = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() || !text.contains("test result: FAILED") {
+        println!("test {PLANTED} ... FAILED\n{text}\ntest result: FAILED. 0 passed; 1 failed");
         bail!("the search does not find the planted fault {PLANTED}");
     }
     println!("test {PLANTED} ... ok\ntest result: ok. 1 passed; 0 failed");

@@ -1,7 +1,8 @@
-//! `cargo xtask mutants`: the files that decide, changed one spot at a time; the scenarios must notice.
+//! `cargo xtask mutants`: changes the files that decide, one spot at a time. The scenarios must notice
+//! each change.
 //!
-//! Which files, and which tests, `.cargo/mutants.toml` says. What the scenarios do not notice is listed
-//! in `docs/MUTANTS.md`, each with the reason.
+//! `.cargo/mutants.toml` selects the files and the tests. `docs/MUTANTS.md` lists the mutants that no
+//! scenario notices, each with the reason.
 
 use std::fs;
 use std::path::Path;
@@ -12,18 +13,19 @@ use pico_args::Arguments;
 use crate::repo::Repo;
 use crate::setup;
 
-/// Where those that nobody notices are listed.
+/// The list of mutants that no scenario notices.
 const LISTED: &str = "docs/MUTANTS.md";
-/// What the last run of all of them found out.
+/// The results of the last full run.
 const LAST: &str = "docs/soak/mutants.json";
-/// So many of a hundred that compile must be noticed.
+/// The percentage of the compiled mutants that must be noticed.
 const NOTICED_MIN: f64 = 90.0;
 
-/// What to test.
+/// The mutants to test.
 pub(crate) struct Options {
     shard: Option<String>,
     jobs: u32,
-    /// Only what nobody noticed in the last run of all, and what has the same name in the same file.
+    /// Only the mutants that were not noticed in the last full run, and those with the same name in the
+    /// same file.
     again: bool,
 }
 
@@ -39,12 +41,12 @@ impl Options {
         Ok(Self { shard, jobs: jobs.unwrap_or(1), again })
     }
 
-    /// All of them.
+    /// All mutants.
     pub(crate) const fn everything() -> Self {
         Self { shard: None, jobs: 2, again: false }
     }
 
-    /// Those that nobody noticed in the last run of all.
+    /// The mutants that were not noticed in the last full run.
     pub(crate) const fn again() -> Self {
         Self { shard: None, jobs: 2, again: true }
     }
@@ -55,7 +57,7 @@ fn is_shard(text: &str) -> bool {
     matches!(parts, Some((Ok(k), Ok(n))) if k < n)
 }
 
-/// Tests the mutants; enough must be noticed.
+/// Tests the mutants. Fails if too few are noticed.
 pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
     let percent = measure(repo, options)?;
     if percent < NOTICED_MIN && !options.again {
@@ -64,8 +66,8 @@ pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Tests the mutants, and writes `target/report/mutants.json`; those of the last run that nobody noticed
-/// into `survivors.json`. Tells how many of a hundred were noticed.
+/// Tests the mutants, and writes `target/report/mutants.json`, or `survivors.json` for those that were
+/// not noticed in the last run. Returns the percentage that was noticed.
 pub(crate) fn measure(repo: &Repo, options: &Options) -> Result<f64> {
     setup::for_mutants(repo)?;
     let name = if options.again { "survivors" } else { "mutants" };
@@ -96,7 +98,7 @@ pub(crate) fn measure(repo: &Repo, options: &Options) -> Result<f64> {
     let path = repo.report(&format!("{name}.json"))?;
     fs::write(&path, report).with_context(|| format!("cannot write {}", path.display()))?;
     println!("{noticed} of {viable} mutants noticed ({percent:.1} %)");
-    // A bar would end a cell of the table.
+    // The table escapes a bar, because a bar would end a cell.
     let listed = fs::read_to_string(repo.path(LISTED)).context("cannot read the list")?;
     let listed = listed.replace("\\|", "|");
     let unlisted = missed.lines().map(without_place).filter(|name| !listed.contains(name));
@@ -119,7 +121,8 @@ fn test(repo: &Repo, options: &Options, folder: &Path) -> Result<()> {
         }
         command.args(patterns);
     }
-    // These two say that some were not noticed, or took too long: how many may be is for us to say.
+    // The codes 2 and 3 say that some mutants were not noticed or took too long. The caller decides how
+    // many may be.
     let status = command.status().context("cannot start cargo-mutants")?;
     if !matches!(status.code(), Some(0 | 2 | 3)) {
         bail!("cargo-mutants: {status}");
@@ -127,7 +130,7 @@ fn test(repo: &Repo, options: &Options, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A regular expression for a mutant by its file and what it replaces, wherever in the file that is.
+/// A regular expression for a mutant, by its file and its change, on any line.
 fn pattern(name: &str) -> Option<String> {
     let (file, _) = name.split_once(':').filter(|(file, _)| file.ends_with(".rs"))?;
     let escape = |text: &str| {
@@ -142,7 +145,7 @@ fn pattern(name: &str) -> Option<String> {
     Some(format!("^{}:[0-9:]+ {}$", escape(file), escape(without_place(name))))
 }
 
-/// A mutant's name without line and column, which move.
+/// A mutant's name without line and column, which change.
 fn without_place(name: &str) -> &str {
     name.split_once(": ").map_or(name, |(_, what)| what)
 }
@@ -152,7 +155,7 @@ mod tests {
     use super::{is_shard, pattern, without_place};
 
     #[test]
-    fn a_shard_is_a_number_below_the_number_of_shards() {
+    fn shard_is_below_the_number_of_shards() {
         for shard in ["0/1", "3/4"] {
             assert!(is_shard(shard), "{shard}");
         }
@@ -162,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn a_mutant_is_listed_without_its_line() {
+    fn mutant_is_listed_without_its_line() {
         let name = "src/sync/gap.rs:68:66: replace > with >= in GapBuffer::hold";
         assert_eq!(without_place(name), "replace > with >= in GapBuffer::hold");
     }
 
     #[test]
-    fn a_mutant_is_found_again_wherever_it_is() {
+    fn pattern_matches_a_mutant_on_any_line() {
         let name = "src/sync/gap.rs:82:35: replace || with && in GapBuffer::take_next";
         let expected = r"^src/sync/gap\.rs:[0-9:]+ replace \|\| with && in GapBuffer::take_next$";
         assert_eq!(pattern(name).as_deref(), Some(expected));

@@ -1,4 +1,5 @@
-//! The npm projects of this repository: installed from their lock files, only when these changed.
+//! The npm projects of this repository. They are installed from their lock files, only when these have
+//! changed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,12 +22,12 @@ impl<'a> Project<'a> {
         directory.join("package.json").is_file().then_some(Self { repo, directory })
     }
 
-    /// Where the project is.
+    /// The project's directory.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Brings `node_modules` to what the lock file says; does nothing if it is there already.
+    /// Installs the content of the lock file into `node_modules`, unless it is already there.
     pub(crate) fn install(&self, runner: &mut Runner<'_>) -> Result<()> {
         let lock = self.directory.join("package-lock.json");
         let wanted =
@@ -38,7 +39,7 @@ impl<'a> Project<'a> {
             return Ok(());
         }
         runner(self.npm().args(["ci", "--no-audit", "--no-fund"]))?;
-        // A project without dependencies has no node_modules even now.
+        // A project without dependencies has no node_modules even after the install.
         fs::create_dir_all(&modules)
             .and_then(|()| fs::write(&stamp, wanted))
             .with_context(|| format!("cannot write {}", stamp.display()))
@@ -51,7 +52,7 @@ impl<'a> Project<'a> {
         command
     }
 
-    /// npm, working in this directory.
+    /// The npm command, in this directory.
     pub(crate) fn npm(&self) -> Command {
         let mut command = self.repo.command("npm");
         command.current_dir(&self.directory);

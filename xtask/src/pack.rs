@@ -1,4 +1,4 @@
-//! `cargo xtask pack`: the tarball that npm would publish.
+//! `cargo xtask pack`: makes the tarball that npm would publish.
 
 use anyhow::{Context, Result};
 

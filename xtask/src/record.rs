@@ -1,4 +1,5 @@
-//! `cargo xtask record`: sessions of the client with the reference server, into `tests/recordings`.
+//! `cargo xtask record`: records sessions of the client with the reference server into
+//! `tests/recordings`.
 
 use anyhow::{Context, Result};
 

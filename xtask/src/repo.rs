@@ -1,6 +1,6 @@
-//! Where things are, and how child processes are started.
+//! The paths of the repository, and how child processes are started.
 //!
-//! Children get their own `PATH` and environment; this process never changes its own.
+//! Each child process gets a separate `PATH` and environment. This process never changes its own.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 pub(crate) const WASM_PACK: &str = "0.15.1";
 /// The version of geckodriver that drives Firefox in the browser suite.
 pub(crate) const GECKODRIVER: &str = "0.37.1";
-/// The version of binaryen (npm) that brings `wasm-opt`.
+/// The version of binaryen (npm), which contains `wasm-opt`.
 pub(crate) const BINARYEN: &str = "132.0.0";
 /// The version of cargo-mutants.
 pub(crate) const CARGO_MUTANTS: &str = "27.1.0";
@@ -28,7 +28,7 @@ pub(crate) struct Repo {
 }
 
 impl Repo {
-    /// Finds the repository this program was compiled from.
+    /// Finds the repository from which this program was compiled.
     pub(crate) fn find() -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"))
             .parent()
@@ -40,7 +40,7 @@ impl Repo {
         Ok(Self { root, target, tools: cache_home()?.join("campaign-sync/tools"), wasm_bindgen })
     }
 
-    /// The directory of the repository itself.
+    /// The root directory of the repository.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
@@ -55,7 +55,7 @@ impl Repo {
         self.target.join(inside)
     }
 
-    /// A file of `target/report`, whose directory is made if need be.
+    /// A file in `target/report`. The directory is created if necessary.
     pub(crate) fn report(&self, name: &str) -> Result<PathBuf> {
         let path = self.path("target/report").join(name);
         let directory = path.parent().context("a report has a directory")?;
@@ -64,7 +64,8 @@ impl Repo {
         Ok(path)
     }
 
-    /// The version of wasm-bindgen in Cargo.lock, which its command line must equal exactly.
+    /// The version of wasm-bindgen in Cargo.lock. The command line of wasm-bindgen must have exactly
+    /// this version.
     pub(crate) fn wasm_bindgen_version(&self) -> &str {
         &self.wasm_bindgen
     }
@@ -74,21 +75,21 @@ impl Repo {
         self.tools.join(format!("{name}-{version}"))
     }
 
-    /// Where the geckodriver of the cache is.
+    /// The path of the geckodriver in the cache.
     pub(crate) fn geckodriver(&self) -> PathBuf {
         self.tool_root("geckodriver", GECKODRIVER).join("bin/geckodriver")
     }
 
-    /// The reference server, as `cargo build` leaves it.
+    /// The path of the reference server after `cargo build`.
     pub(crate) fn server(&self) -> PathBuf {
         self.target("debug/campaign-sync-server")
     }
 
-    /// A child process that works in the repository's root and finds our tools first.
+    /// A child process that runs in the repository's root and finds the cached tools first.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root).env("PATH", self.search_path());
-        // What `cargo run` tells this program about itself would make inner build scripts run again.
+        // The variables that `cargo run` sets for this program would make inner build scripts run again.
         for (name, _) in env::vars_os() {
             let name_text = name.to_string_lossy();
             if name_text.starts_with("CARGO_PKG_") || name_text.starts_with("CARGO_MANIFEST_") {
@@ -108,15 +109,16 @@ impl Repo {
         ];
         let inherited = env::var_os("PATH").unwrap_or_default();
         let all = ours.into_iter().chain(env::split_paths(&inherited));
-        // Only a directory with a `:` in its name cannot be joined; then ours cannot be used at all.
+        // Only a directory with a `:` in its name cannot be joined. Then the cached tools cannot be used
+        // at all.
         env::join_paths(all).unwrap_or(inherited)
     }
 }
 
-/// How a command is run: on the terminal ([`run`]) or into a log.
+/// Runs a command: on the terminal ([`run`]) or into a log.
 pub(crate) type Runner<'a> = dyn FnMut(&mut Command) -> Result<()> + 'a;
 
-/// Runs a command with its output on the terminal; anything but success is an error.
+/// Runs a command with its output on the terminal. Anything but success is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = command_line(command);
     eprintln!("$ {line}");
@@ -127,19 +129,19 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command quietly and gives what it printed, without the last line end.
+/// Runs a command without showing its output. Returns the output without the last line break.
 pub(crate) fn read(command: &mut Command) -> Result<String> {
     let line = command_line(command);
     let output =
         command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{line}`"))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("`{line}` ended with {}: {}", output.status, said.trim());
+        let text = String::from_utf8_lossy(&output.stderr);
+        bail!("`{line}` ended with {}: {}", output.status, text.trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
 
-/// How a person would have typed the command.
+/// The command as a person would type it.
 pub(crate) fn command_line(command: &Command) -> String {
     let mut line = command.get_program().to_string_lossy().into_owned();
     for argument in command.get_args() {
@@ -148,7 +150,7 @@ pub(crate) fn command_line(command: &Command) -> String {
     line
 }
 
-/// The first executable of this name on the `PATH` that this process was given.
+/// The first executable of this name on the `PATH` of this process.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file())
@@ -162,7 +164,7 @@ fn locked_version(root: &Path, package: &str) -> Result<String> {
 }
 
 fn cache_home() -> Result<PathBuf> {
-    // The XDG rule: a relative value is to be ignored.
+    // The XDG rule: a relative value is ignored.
     let named = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     named
         .or_else(|| env::home_dir().map(|home| home.join(".cache")))

@@ -1,4 +1,4 @@
-//! `cargo xtask sim`: the simulator, with its own output and exit code.
+//! `cargo xtask sim`: runs the simulator, with its own output and exit code.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -8,29 +8,29 @@ use pico_args::Arguments;
 
 use crate::repo::{Repo, run};
 
-/// The simulator.
+/// The package of the simulator.
 pub(crate) const PACKAGE: &str = "campaign-sync-simulation";
-/// With sealed worlds.
+/// The feature for sealed worlds.
 pub(crate) const FEATURES: [&str; 2] = ["--features", "encrypted"];
 
-/// What is passed on to the simulator, which knows what it means and says what is wrong with it.
+/// The arguments for the simulator. It validates them itself.
 #[derive(Default)]
 pub(crate) struct Options {
     arguments: Vec<OsString>,
 }
 
 impl Options {
-    /// Everything behind the command.
+    /// All arguments after the command.
     pub(crate) fn parse(arguments: Arguments) -> Self {
         Self { arguments: arguments.finish() }
     }
 
-    /// So many seeds.
+    /// Runs this many seeds.
     pub(crate) fn seeds(count: u64) -> Self {
         Self { arguments: vec!["--seeds".into(), count.to_string().into()] }
     }
 
-    /// So many seeds, up to the first that fails.
+    /// Runs this many seeds, up to the first that fails.
     pub(crate) fn fail_fast(count: u64) -> Self {
         let mut options = Self::seeds(count);
         options.arguments.push("--fail-fast".into());
@@ -38,12 +38,12 @@ impl Options {
     }
 }
 
-/// Simulates.
+/// Runs the simulator.
 pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
     run(&mut command(repo, options))
 }
 
-/// The command that simulates.
+/// The command that runs the simulator.
 pub(crate) fn command(repo: &Repo, options: &Options) -> Command {
     let mut command = cargo(repo, "run");
     command.arg("--").args(&options.arguments);

@@ -1,4 +1,4 @@
-//! `cargo xtask size`: what a page must download for the main entry.
+//! `cargo xtask size`: measures the download of a page for the main entry.
 
 use anyhow::Result;
 
@@ -6,7 +6,7 @@ use crate::build;
 use crate::repo::{Repo, run};
 use crate::setup;
 
-/// Builds, weighs and fails above the budget.
+/// Builds and measures. Fails above the budget.
 pub(crate) fn run_command(repo: &Repo) -> Result<()> {
     setup::for_build(repo)?;
     build::everything(repo, &mut run)?;

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: the tests that take hours, each with a report that says which commit it ran on.
+//! `cargo xtask soak`: runs the tests that take hours. Each report names the commit that it ran on.
 
 use std::fs;
 use std::process::Command;
@@ -16,18 +16,18 @@ use crate::repo::{Repo, read, run};
 use crate::setup;
 use crate::sim;
 
-/// Where the reports are.
+/// The directory of the reports.
 const REPORTS: &str = "docs/soak";
-/// Seeds of the simulator.
+/// The number of seeds of the simulator.
 const SEEDS: u64 = 1_000_000;
-/// Seconds of every target of the fuzzer.
+/// Seconds for every target of the fuzzer.
 const FUZZ_SECONDS: u32 = 1_800;
 /// Random histories that the machine and the independent reader process.
 const HISTORIES: u32 = 10_000;
 /// How often the server is killed during writes.
 const CRASH_ROUNDS: u32 = 300;
 
-/// What can be soaked.
+/// The tests that take hours.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Simulator,
@@ -65,7 +65,7 @@ impl Stage {
         }
     }
 
-    /// Installs what it needs beside what cargo brings by itself.
+    /// Installs the tools that the stage needs, beside those that cargo installs itself.
     fn set_up(self, repo: &Repo) -> Result<()> {
         match self {
             Self::Simulator | Self::Model | Self::Planted => Ok(()),
@@ -74,7 +74,7 @@ impl Stage {
         }
     }
 
-    /// Runs it; what it found out, as JSON.
+    /// Runs the stage. Returns its results as JSON.
     fn run(self, repo: &Repo) -> Result<String> {
         match self {
             Self::Simulator => {
@@ -107,7 +107,7 @@ impl Stage {
     }
 }
 
-/// Runs the stages that are named, or all of them. One that fails ends the run; its report stays as it
+/// Runs the named stages, or all of them. A stage that fails ends the run, and its report stays as it
 /// was.
 pub(crate) fn run_command(repo: &Repo, arguments: Arguments) -> Result<()> {
     let named = arguments.finish();
@@ -138,7 +138,7 @@ pub(crate) fn run_command(repo: &Repo, arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The commit that runs. Nothing may be uncommitted but the reports of other stages.
+/// The current commit. Everything must be committed, except the reports of other stages.
 fn commit(repo: &Repo) -> Result<String> {
     let status = ["status", "--porcelain", "--", ".", ":!docs/soak", ":!docs/PLANTED.md"];
     let changed = read(repo.command("git").args(status))?;
@@ -154,13 +154,13 @@ fn report(repo: &Repo, name: &str) -> Result<String> {
 }
 
 fn histories(repo: &Repo) -> Result<String> {
-    // Installs and builds what they need.
+    // This installs and builds what the histories need.
     let _tests = conform::tests(repo, &mut run)?;
     let mut command = repo.command("node");
     command.arg(repo.path(conform::PROJECT).join("histories/run.mjs"));
     command.args(["--histories", &HISTORIES.to_string()]).env("CARGO_TARGET_DIR", repo.target(""));
-    let said = read(&mut command)?;
-    let last = said.lines().next_back().context("the histories said nothing")?;
+    let text = read(&mut command)?;
+    let last = text.lines().next_back().context("the histories said nothing")?;
     Ok(last.to_owned())
 }
 
@@ -168,8 +168,8 @@ fn crash(repo: &Repo) -> Result<String> {
     let mut command: Command = repo.command("cargo");
     command.args(["test", "--package", "campaign-sync-harness", "--test", "server", "crash::"]);
     command.args(["--", "--nocapture"]);
-    let said = read(command.env("CAMPAIGN_SYNC_CRASH_ROUNDS", CRASH_ROUNDS.to_string()))?;
-    let counted = said.lines().find(|line| line.ends_with("acknowledged events"));
+    let text = read(command.env("CAMPAIGN_SYNC_CRASH_ROUNDS", CRASH_ROUNDS.to_string()))?;
+    let counted = text.lines().find(|line| line.ends_with("acknowledged events"));
     let counted = counted.context("the crashes said nothing")?;
     Ok(format!("{{\"none_lost_of\": \"{counted}\"}}"))
 }

@@ -1,5 +1,5 @@
-//! Documents, read by another parser, and made honest: a mutation breaks every hash and digest, and
-//! would never get past them.
+//! Documents, read by another parser and given correct hashes. A mutation breaks every hash and digest, so
+//! a mutated document would never pass the checks.
 
 use campaign_sync::protocol::EventHash;
 use campaign_sync::protocol::envelope::Envelope;
@@ -10,12 +10,12 @@ use sha2::{Digest as _, Sha256};
 /// An object's members, in raw text.
 pub(crate) type Members<'a> = std::collections::BTreeMap<String, &'a RawValue>;
 
-/// The members of an object, or nothing.
+/// The members of an object, or `None` if the text is not an object.
 pub(crate) fn members(text: &str) -> Option<Members<'_>> {
     serde_json::from_str(text).ok()
 }
 
-/// The hash of a v1 event, from PROTOCOL.md and another parser's idea of the members.
+/// The hash of a v1 event, computed as docs/PROTOCOL.md says from the members that another parser reads.
 pub(crate) fn expected_hash(document: &str) -> Option<String> {
     let envelope = members(document)?;
     let sequence = members(envelope.get("sequence")?.get())?;
@@ -36,7 +36,7 @@ pub(crate) fn expected_hash(document: &str) -> Option<String> {
     Some(hash.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The same event with the hash that belongs to it; what is no event stays as it is.
+/// The same event with its correct hash. A document that is not an event stays as it is.
 pub(crate) fn honest(document: &str) -> String {
     let Ok(Envelope { kind_raw, timestamp_raw, data, sequence: Some(sequence), .. }) =
         Envelope::parse(document)
@@ -44,7 +44,7 @@ pub(crate) fn honest(document: &str) -> String {
         return document.to_owned();
     };
     let hash = EventHash::of_v1(kind_raw, timestamp_raw, data, sequence.hashed());
-    // The same digits may stand in the data as well: only the place that is read counts.
+    // The data may contain the same digits. Only the place that the parser reads counts.
     let claimed = sequence.hash.to_string();
     let exchanged = |(at, _): (usize, &str)| {
         let (before, after) = (&document[..at], &document[at + claimed.len()..]);
@@ -57,7 +57,7 @@ pub(crate) fn honest(document: &str) -> String {
     mended.unwrap_or_else(|| document.to_owned())
 }
 
-/// An object without the members whose value is null.
+/// The text as a JSON object, or `None` if it is not one.
 pub(crate) fn object(text: &str) -> Option<Map<String, Value>> {
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Some(object),

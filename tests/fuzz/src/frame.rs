@@ -10,10 +10,10 @@ use campaign_sync::protocol::{EventHash, limits};
 
 use crate::document::{expected_hash, honest, members};
 
-/// A frame is split the same way as text and as bytes, and each document is judged alone.
+/// Checks that a frame is split the same way as text and as bytes, and checks each document separately.
 ///
 /// # Panics
-/// Where a promise is broken.
+/// If a promise is broken.
 pub fn run(input: &[u8]) {
     let binary = Frame::Binary(input).documents();
     let Ok(text) = core::str::from_utf8(input) else {
@@ -39,7 +39,7 @@ pub fn run(input: &[u8]) {
 }
 
 fn judge(document: &str) {
-    // Whatever is read here may be refused; it may not panic.
+    // The reader may refuse the document, but must not panic.
     let _ = RestSnapshot::read(document);
     let Ok(envelope) = Envelope::parse(document) else { return };
     let read = members(document).unwrap_or_else(|| panic!("no JSON object: {document}"));

@@ -1,4 +1,4 @@
-//! What a driver was told by the machine, and whether it may have been.
+//! Records the effects that the machine reports to its driver, and checks that they are allowed.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,10 +6,10 @@ use campaign_sync::sync::input::{ConnectionId, Ticket};
 use campaign_sync::sync::{Config, Effect, Machine, Timestamp};
 use serde_json::Value;
 
-/// More effects than this of one input have no end.
+/// An input that causes more effects than this counts as endless.
 const EFFECTS_MAX: usize = 100_000;
 
-/// Everything that answers may refer to.
+/// The values that answers may refer to.
 #[derive(Debug, Default)]
 pub(crate) struct Reported {
     pub(crate) socket: Option<ConnectionId>,
@@ -72,7 +72,7 @@ impl Reported {
         }
     }
 
-    /// A campaign that nobody holds any more begins anew when somebody does.
+    /// Forgets the requests of campaigns without a subscription: a later subscription starts again.
     pub(crate) fn forget(&mut self, machine: &Machine) {
         self.requests.retain(|campaign, _| machine.subscription(campaign).is_some());
     }

@@ -1,4 +1,4 @@
-//! Where the search begins: sessions recorded from the reference server, and short ones written here.
+//! The seeds of the search: sessions recorded from the reference server, and short ones written here.
 
 use campaign_sync::protocol::Digest;
 use campaign_sync::protocol::digest::{RowFields, RowHasher};
@@ -15,7 +15,7 @@ const TIMESTAMP: &str = "2030-03-17T17:46:40.000Z";
 /// The seeds of a target, by its name.
 ///
 /// # Panics
-/// For a name that is none, and a recording that cannot be read.
+/// If no target has that name, or a recording cannot be read.
 pub fn of(target: &str) -> Vec<Vec<u8>> {
     let lines = |lines: Vec<String>| lines.join("\n").into_bytes();
     match target {
@@ -42,7 +42,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
     }
 }
 
-/// What a recorded client received.
+/// The frames that a recorded client received.
 fn frames(recording: &str) -> Vec<String> {
     let read = |line: &str| -> Option<String> {
         let line: Value = serde_json::from_str(line).expect("a recorded line is JSON");
@@ -51,7 +51,7 @@ fn frames(recording: &str) -> Vec<String> {
     recording.lines().filter_map(read).collect()
 }
 
-/// A recorded session, some frames a seed, each begun by the acknowledgement.
+/// The seeds of a recorded session. Each holds some frames and begins with the acknowledgement.
 fn recorded(recording: &str) -> Vec<Vec<String>> {
     let frames = frames(recording);
     let retain = format!("+{}", campaign_of(recording));
@@ -75,7 +75,7 @@ fn campaign_of(recording: &str) -> String {
     message["campaignId"].as_str().expect("it names the campaign").to_owned()
 }
 
-/// Sessions: one that follows, one with a gap, one with a snapshot, one that is cut.
+/// Sessions: one that follows, one with a gap, one with a snapshot, one that is cut, one that becomes live.
 pub(crate) fn written() -> Vec<Vec<u8>> {
     let events = |numbers: &[u64]| -> Vec<String> {
         numbers.iter().map(|&number| format!("={}", event(number))).collect()
@@ -134,7 +134,7 @@ fn pong(head: u64) -> String {
     message("pong", &json!({"timestamp": "$p", "heads": heads})).replace("\"$p\"", "$p")
 }
 
-/// The event of that number; its hash is one of nothing, and mended where it is used.
+/// The event of that number. Its hash is a placeholder, which is corrected where the document is used.
 fn event(number: u64) -> String {
     let (kind, data) = match number {
         1 => (
@@ -211,7 +211,7 @@ fn parts(request: &str) -> Vec<String> {
     vec![part(1), part(2)]
 }
 
-/// What a client says, whose position is `last`.
+/// The messages of a client whose position is `last`.
 fn conversation(last: u64) -> Vec<String> {
     let say = |message: Value| format!(">{message}");
     let of = |kind: &str, payload: Value| say(json!({"type": kind, "payload": payload}));

@@ -1,4 +1,4 @@
-//! Anything a client may say to the reference server, and anything that may happen meanwhile.
+//! Any messages of a client to the reference server, and any events in between.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,27 +17,27 @@ use campaign_sync_harness::snapshots::Snapshots;
 use campaign_sync_support::MemoryLog;
 use serde_json::{Value, json};
 
-/// More lines than this are cut off.
+/// Lines beyond this number are ignored.
 const LINES_MAX: usize = 200;
-/// A session that has more to do than this at one moment never rests.
+/// A session that takes more steps than this at one moment counts as endless.
 const STEPS_MAX: usize = 20_000;
-/// Documents of a server are not longer, a snapshot's last row aside (PROTOCOL.md, limits).
+/// The most bytes of a server's document, except the last row of a snapshot (docs/PROTOCOL.md, limits).
 const DOCUMENT_BYTES_MAX: usize = 300 * 1024;
 
-/// Each line is something that happens: its first byte says what, the rest what is in it.
+/// Each line is an action: its first byte is the kind, the rest is the content.
 ///
-/// | byte | happens | rest |
+/// | byte | action | rest |
 /// | --- | --- | --- |
-/// | `>` | the client says something | a frame |
-/// | `B` | the client says what is no text | |
+/// | `>` | the client sends a message | a frame |
+/// | `B` | the client sends bytes that are not text | |
 /// | `G` | an event is appended | |
-/// | `E` | history before the head is forgotten | |
-/// | `T` | nothing, until the session wants its turn | |
-/// | `P` | nothing | milliseconds |
+/// | `E` | history up to the head is truncated | |
+/// | `T` | time passes until the session is due | |
+/// | `P` | time passes | milliseconds |
 /// | `L` | the server begins to drain | |
 ///
 /// # Panics
-/// Where a promise is broken.
+/// If a promise is broken.
 pub fn run(input: &[u8]) {
     let _ = after(input);
 }
@@ -130,7 +130,7 @@ impl Room {
         }
     }
 
-    /// Everything that the session has to say now; tells whether it goes on.
+    /// Checks all documents that the session sends now. Returns whether the session continues.
     fn listen(&mut self) -> bool {
         for _ in 0..STEPS_MAX {
             match self.session.poll(moment(self.now_ms), true) {
@@ -177,7 +177,8 @@ mod tests {
     #[test]
     fn every_seed_gets_the_answer_it_requested() {
         for seed in crate::seeds::of("session") {
-            // What was followed was let go at the end: it was followed before.
+            // A seed ends with an unsubscription and a drain. Without them the campaign is still followed
+            // at the end.
             let text = String::from_utf8(seed).unwrap();
             let still: Vec<&str> =
                 text.lines().filter(|it| !it.contains("unsubscribe") && *it != "L").collect();

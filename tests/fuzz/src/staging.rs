@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 use crate::document::object;
 
-/// Each line is the data of a part. One that begins with `=` is given the count and the digest that
-/// its rows and those before it have, so that something gets to the end.
+/// Each line is the data of a part. A line that begins with `=` gets the count and the digest of the rows
+/// of all such lines, so that some snapshots are complete.
 ///
 /// # Panics
-/// Where a promise is broken.
+/// If a promise is broken.
 pub fn run(input: &[u8]) {
     if let Ok(text) = core::str::from_utf8(input) {
         let _ = after(text);
@@ -38,7 +38,7 @@ fn after(text: &str) -> CampaignStore {
         };
         match taken {
             Ok(()) => {}
-            // A part that came twice, and one whose time is not yet, leave no trace.
+            // A repeated part and a part after a gap change nothing.
             Err(StagingFault::Repeated | StagingFault::Gap) => {
                 let rows = |it: &Option<Staging>| it.as_ref().map_or(0, |it| it.table.len());
                 assert_eq!(rows(&before), rows(&staging));
@@ -52,7 +52,7 @@ fn after(text: &str) -> CampaignStore {
     store
 }
 
-/// What is sound is swapped in, and is exactly what was announced.
+/// Installs a sound snapshot, and checks that its rows are exactly those that were announced.
 fn finish(store: &mut CampaignStore, staging: Staging, count: u64, digest: Digest) {
     let shown = counted(store.table());
     if !staging.is_sound() {
@@ -69,7 +69,7 @@ fn finish(store: &mut CampaignStore, staging: Staging, count: u64, digest: Diges
     assert!(gone <= large_discrepancy(shown.0), "more rows are gone at once than may be");
 }
 
-/// The rows of a table counted and hashed one by one.
+/// Counts and hashes the rows of a table one by one.
 fn counted(table: &DomainTable) -> (u64, Digest) {
     let (mut hasher, mut digest) = (RowHasher::default(), Digest::default());
     for row in 0..table.len() {
@@ -79,7 +79,7 @@ fn counted(table: &DomainTable) -> (u64, Digest) {
     (table.len() as u64, digest)
 }
 
-/// Count and digest of the rows of all lines that ask for it, those of one id once.
+/// The count and the digest of the rows of all lines that begin with `=`. Rows with the same id count once.
 fn claim(lines: &[&str]) -> (u64, Digest) {
     let mut rows = BTreeMap::new();
     for line in lines.iter().filter_map(|line| line.strip_prefix('=')) {

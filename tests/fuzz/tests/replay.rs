@@ -14,7 +14,7 @@ fn every_seed_keeps_the_promises() {
     }
 }
 
-/// Cuts, doublings and exchanged bytes of the seeds, always the same.
+/// Runs cut, extended and changed seeds. The changes are the same in every run.
 #[test]
 fn every_seed_cut_and_changed_keeps_the_promises() {
     for (name, run) in TARGETS {

@@ -1,11 +1,11 @@
-// What the servers beside ours have in common: they publish as many events as a line on standard input
-// says, `publish COUNT PER_TICK BYTES`, of the form and size that our server's events have.
+// The shared part of the peer servers. They publish as many events as a line on standard input requests,
+// `publish COUNT PER_TICK BYTES`. The events have the form and size of the reference server's events.
 
 import { createInterface } from "node:readline";
 
-const TICK_MS = 50; // as our server's runner
+const TICK_MS = 50; // the interval of the reference server's runner
 
-/** Says where it listens, and publishes what it is asked to. */
+/** Prints the port, and publishes the requested events. */
 export function run(port, publish) {
   let number = 0;
   createInterface({ input: process.stdin })
@@ -23,7 +23,7 @@ export function run(port, publish) {
       const timer = perTick ? setInterval(step, TICK_MS) : undefined;
       if (!perTick) step();
     })
-    .on("close", () => process.exit()); // whoever measures is gone
+    .on("close", () => process.exit()); // the load generator is gone
   console.log(`listening ${port}`);
 }
 

@@ -1,5 +1,5 @@
-// A broadcast by Socket.IO over WebSocket alone, without compression; with `--recovery` it keeps what a
-// client misses ("connection state recovery").
+// A Socket.IO broadcast over WebSocket only, without compression. With `--recovery` the server keeps the
+// events that a client misses ("connection state recovery").
 
 import { createServer } from "node:http";
 import { Server } from "socket.io";

@@ -1,5 +1,5 @@
-//! The real client: the machine of the crate itself, driven by its three verbs over a socket that can be
-//! taken away from it.
+//! The real client: the crate's state machine, driven by its three verbs, over a socket that the generator
+//! can kill.
 
 use std::cell::{Cell, Ref, RefCell};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,7 +21,7 @@ use crate::tally::wall_ms;
 /// The close code of a connection that broke.
 const BROKE: u16 = 1006;
 
-/// What happens to a client's connections.
+/// The state of a client's network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Network {
     #[default]
@@ -32,11 +32,11 @@ enum Network {
     Stalled,
 }
 
-/// What can be done to a client's network, and what became of the client.
+/// Controls a client's network, and records the client's progress.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     network: Cell<Network>,
-    /// The network is back, and the client has yet to receive the event that pages have for it.
+    /// The network is back, and the client has not yet received the `online` event of a page.
     online: Cell<bool>,
     changed: Notify,
     pub(crate) seen: RefCell<Seen>,
@@ -44,15 +44,15 @@ pub(crate) struct Line {
     recording: Option<RefCell<Recording>>,
 }
 
-/// What became of a client.
+/// The progress of a client.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) is_live: bool,
     pub(crate) position: u64,
-    /// Events applied, and how many numbers the position passed by more than one event at a time.
+    /// Events applied, and numbers that the position skipped without applying an event.
     pub(crate) applied: u64,
     pub(crate) skipped: u64,
-    /// Events that arrived again, or late; none of them was applied.
+    /// Events that arrived repeatedly or late. The client applied none of them.
     pub(crate) repeated: u64,
     pub(crate) snapshots: u64,
     pub(crate) reconnects: u64,
@@ -64,12 +64,12 @@ impl Line {
         Self { recording: Some(RefCell::default()), ..Self::default() }
     }
 
-    /// The frames so far; none if the line does not record.
+    /// The frames so far, or `None` if the line does not record.
     pub(crate) fn recording(&self) -> Option<Ref<'_, Recording>> {
         self.recording.as_ref().map(RefCell::borrow)
     }
 
-    /// Kills the socket, and lets none be opened.
+    /// Kills the socket. New connections fail.
     pub(crate) fn cut(&self) {
         self.set(Network::Refusing);
     }
@@ -79,7 +79,7 @@ impl Line {
         self.set(Network::Stalled);
     }
 
-    /// Connections are possible again; the client receives no event about it.
+    /// Makes connections possible again, without an event for the client.
     pub(crate) fn mend(&self) {
         self.set(Network::Up);
     }
@@ -89,7 +89,7 @@ impl Line {
         self.changed.notify_one();
     }
 
-    /// The network is back, and the client hears of it.
+    /// Makes connections possible again, and notifies the client.
     pub(crate) fn come_online(&self) {
         self.mend();
         self.online.set(true);
@@ -110,7 +110,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Starts one as a task of its own.
+    /// Starts a client in a separate task.
     pub(crate) fn spawn(seed: u64, to: SocketAddr, campaign: &CampaignId, line: Rc<Line>) {
         let mut client = Self {
             machine: Machine::new(Config::default(), seed),
@@ -132,7 +132,7 @@ impl Client {
     }
 
     fn now(&self) -> Now {
-        // A clock of its own that does not begin with 0.
+        // The client's clock does not begin with 0.
         let at = Timestamp(1_000 + self.started.elapsed().as_millis() as u64);
         Now { at, wall_ms: wall_ms() as i64 }
     }
@@ -173,7 +173,7 @@ impl Client {
         }
     }
 
-    /// Opens, says, or waits for whatever comes first.
+    /// Opens the socket, sends frames, or waits for the next input.
     async fn turn(&mut self) {
         let network = self.line.network.get();
         if network != Network::Up
@@ -239,7 +239,7 @@ impl Client {
         };
         let line = self.line.clone();
         let mut socket = self.socket.take();
-        // A page has the frames one by one, too.
+        // A page receives the frames one by one too.
         let mut frames: Vec<Vec<u8>> = Vec::new();
         let received = async {
             match &mut socket {

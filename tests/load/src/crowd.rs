@@ -1,4 +1,4 @@
-//! Many subscribers of one stream, each of which checks that it gets everything once, in order.
+//! Many subscribers of one stream. Each checks that it receives every event once and in order.
 
 use std::cell::{Cell, RefCell};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,27 +14,27 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::socket::Socket;
 use crate::tally::{DeliveryCounts, Reader, StreamPlace};
 
-/// Connections under way at once: below the backlog of a listening socket.
+/// The most connection attempts at one time: fewer than the backlog of a listening socket.
 const CONNECTING_MAX: usize = 200;
 
-/// Connections from one address of loopback, far below its ports.
+/// The connections from one loopback address: far fewer than its ports.
 const PER_ADDRESS: usize = 4_000;
 
-/// Whatever is waited for comes before this, or never.
+/// A wait that takes longer than this has failed.
 const NEVER: Duration = Duration::from_secs(180);
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// Time between a client's pings, and how long it waits at most before it connects again.
+/// The time between a client's pings, and its longest wait before it connects again.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const RECONNECT_SPREAD_MS: u64 = 500;
 
-/// What a server speaks.
+/// The protocol of a server.
 #[derive(Clone, Debug)]
 pub(crate) enum Protocol {
-    /// Ours: these campaigns, and whether a replay is preferred to a snapshot.
+    /// The reference server's: the campaigns to follow, and whether a replay is preferred to a snapshot.
     Ours { campaigns: Vec<String>, replay: bool },
-    /// Frames to everybody.
+    /// Plain frames, sent to every client.
     Plain,
     /// Socket.IO.
     SocketIo,
@@ -45,41 +45,42 @@ pub(crate) enum Protocol {
 pub(crate) struct Crowd {
     reader: Reader,
     pub(crate) tally: RefCell<DeliveryCounts>,
-    /// Subscribers that have been answered since this was last set.
+    /// Subscribers that have received an answer since this was last set.
     pub(crate) ready: Cell<usize>,
-    /// Of these, the ones that have everything up to the number that they were told.
+    /// Subscribers that have every event up to the number in that answer.
     pub(crate) synced: Cell<usize>,
     failure: RefCell<Option<String>>,
 }
 
-/// One of them.
+/// One subscriber.
 #[derive(Debug)]
 struct Member {
     crowd: Rc<Crowd>,
     index: usize,
     protocol: Protocol,
     place: StreamPlace,
-    /// The number that it was told to be complete at, once it has been answered.
+    /// The number in the answer, once the subscriber has received it. The subscriber is complete at that
+    /// number.
     reported: Option<u64>,
     is_synced: bool,
-    /// What must be said in answer to what was heard.
+    /// Messages to send in reply to received frames.
     say: Vec<String>,
     pings: bool,
 }
 
-/// How a crowd behaves.
+/// The behaviour of a crowd's clients.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ServerBehaviour {
     /// Sends a `ping` every five seconds, as clients do.
     pub(crate) pings: bool,
-    /// Comes back when its connection ends.
+    /// Connects again when its connection ends.
     pub(crate) returns: bool,
-    /// The number up to which it has everything already.
+    /// The number of the last event that it has already.
     pub(crate) after: u64,
 }
 
 impl Crowd {
-    /// Subscribes that many, and waits until each has been answered.
+    /// Subscribes `count` clients, and waits until each has received an answer.
     pub(crate) async fn gather(
         self: &Rc<Self>,
         count: usize,
@@ -118,7 +119,7 @@ impl Crowd {
         Ok(tasks)
     }
 
-    /// Waits until that is so, or a subscriber failed.
+    /// Waits until `so` returns true, or a subscriber has failed.
     pub(crate) async fn wait(&self, what: &str, so: impl Fn() -> bool) -> Result<()> {
         let until = async {
             while !so() {
@@ -136,7 +137,7 @@ impl Crowd {
         timeout(NEVER, until).await.with_context(late)?
     }
 
-    /// Waits until that many events have been delivered to all of them together.
+    /// Waits until all subscribers together have received that many events.
     pub(crate) async fn delivered(&self, count: u64) -> Result<()> {
         self.wait(&format!("{count} deliveries"), || self.tally.borrow().delivered >= count).await
     }
@@ -158,7 +159,7 @@ impl Member {
             Protocol::Plain => self.answered(0),
             Protocol::SocketIo => {}
         }
-        // Not all at the same moment, as clients that came one after the other.
+        // Spreads the pings, as if the clients had connected one after the other.
         let offset = Duration::from_millis(self.index as u64 % HEARTBEAT.as_millis() as u64);
         let mut ping_at = Instant::now() + HEARTBEAT + offset;
         loop {
@@ -166,7 +167,7 @@ impl Member {
                 opening = None;
             }
             let _until_answered = &opening;
-            let heard = async {
+            let received = async {
                 if self.pings {
                     tokio::select! {
                         open = socket.receive(|frame| self.hear(frame)) => open.map(Some),
@@ -176,7 +177,7 @@ impl Member {
                     socket.receive(|frame| self.hear(frame)).await.map(Some)
                 }
             };
-            match heard.await? {
+            match received.await? {
                 Some(true) => {}
                 Some(false) => return Ok(()),
                 None => {
@@ -214,7 +215,7 @@ impl Member {
         }
     }
 
-    /// Answers what is no event.
+    /// Answers a document that is not an event.
     fn answer(&mut self, document: &[u8]) {
         match &self.protocol {
             Protocol::Ours { campaigns, replay } => {
@@ -234,7 +235,7 @@ impl Member {
         }
     }
 
-    /// Answered, and told to be complete at that number.
+    /// Records the answer with the number at which the subscriber is complete.
     fn answered(&mut self, number: u64) {
         if self.reported.replace(number).is_none() {
             self.crowd.ready.set(self.crowd.ready.get() + 1);
@@ -247,7 +248,7 @@ pub(crate) fn init() -> String {
     json!({"type": "connection_init", "protocols": ["campaign-sync.v1"]}).to_string()
 }
 
-/// Subscribing, and asking for everything after a number.
+/// The messages that subscribe and request every event after a number.
 pub(crate) fn subscription(campaign: &str, last: u64, replay: bool) -> [String; 2] {
     let subscribe = json!({"type": "subscribe_campaign", "campaignId": campaign});
     let mut payload = json!({
@@ -272,7 +273,7 @@ pub(crate) fn event_of_socket_io(frame: &[u8]) -> &[u8] {
     }
 }
 
-/// Which address of loopback a connection comes from.
+/// The loopback address from which a connection is opened.
 pub(crate) fn address(index: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 0, 2 + (index / PER_ADDRESS) as u8)
 }

@@ -15,14 +15,13 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    /// Connects.
     pub(crate) async fn connect(to: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(to).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, to })
     }
 
-    /// A request; anything but success is an error.
+    /// Sends a request. Any status other than 200 is an error.
     pub(crate) async fn ask(
         &mut self,
         method: &str,

@@ -1,4 +1,4 @@
-//! The same recovery from NATS JetStream: an ordered consumer that begins after what it has.
+//! The recovery measurement for NATS JetStream: an ordered consumer reads a stream from its first message.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -20,13 +20,13 @@ use crate::server::EVENT_BYTES;
 
 const ROUNDS: usize = 3;
 
-/// Publications that wait for their acknowledgement at once.
+/// The most publications without an acknowledgement at one time.
 const UNACKNOWLEDGED: u64 = 256;
 
-/// A consumer that hears nothing for this long is stuck.
+/// A consumer that receives nothing for this long is stuck.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Fills a stream in a file with that many events, and reads them.
+/// Fills a file-backed stream with that many events, and reads them.
 pub(crate) async fn recover(plan: &Plan, nats: &Path, missed: u64) -> Result<Value> {
     let work = plan.work.join("nats");
     std::fs::create_dir_all(&work)?;
@@ -80,7 +80,7 @@ async fn publish(context: &jetstream::Context, count: u64) -> Result<()> {
     Ok(())
 }
 
-/// How many came in their turn, and how many did not.
+/// The numbers of messages in order and out of order.
 async fn read(stream: &Stream, count: u64) -> Result<(u64, u64)> {
     let deliver_policy = DeliverPolicy::ByStartSequence { start_sequence: 1 };
     let config = OrderedConfig { deliver_policy, ..OrderedConfig::default() };

@@ -1,9 +1,9 @@
-//! `campaign-sync-load`: drives the reference server from a second process on loopback, and the servers
-//! that it is measured beside. `cargo xtask load` builds all of them and starts it.
+//! `campaign-sync-load`: drives the reference server, and the peer servers that it is compared with, from a
+//! second process on loopback. `cargo xtask load` builds all of them and starts it.
 //! `campaign-sync-load record` records two sessions of the client for tests instead: [`record`].
 //!
-//! One thread and one task a socket: what the generator takes from the machine, the server does not
-//! have. Everything that arrives is checked to come once and in order, in every measurement.
+//! The generator uses one thread and one task per socket, because it takes processor time from the server.
+//! Every measurement checks that each event arrives once and in order.
 
 mod client;
 mod crowd;
@@ -29,7 +29,7 @@ use plan::Plan;
 use report::Report;
 use scenarios::{Found, active, anycable, campaigns, fan_out, history, idle, recovery, storm};
 
-/// All of them, in the order in which they run.
+/// All scenarios, in the order in which they run.
 const SCENARIOS: [&str; 8] =
     ["idle", "fan-out", "active", "storm", "recovery", "campaigns", "history", "anycable"];
 
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What a run of this program does.
+/// The job of one run of this program.
 enum Job {
     Measure(Plan),
     Record(record::Options),
@@ -83,7 +83,7 @@ fn prepare() -> Result<Job> {
     Ok(Job::Measure(plan))
 }
 
-/// Runs what was asked for; `false` if a promise was not kept, or a scenario did not come to its end.
+/// Runs the requested scenarios. Returns `false` if a promise was not kept or a scenario did not finish.
 async fn run(plan: &Plan) -> Result<bool> {
     let mut report = Report::default();
     let (mut passed, mut failed) = (0, 0);
@@ -118,7 +118,7 @@ async fn run(plan: &Plan) -> Result<bool> {
         eprintln!("broken: {line}");
     }
     let is_whole = broken.is_empty();
-    // A report that lacks something is no report.
+    // An incomplete report counts as a failure.
     failed += i32::from(!is_whole && failed == 0);
     println!(
         "\ntest result: {}. {passed} passed; {failed} failed",

@@ -1,35 +1,35 @@
-//! What is measured, and how much of it.
+//! The plan of a run: the scenarios that it measures, and their sizes.
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use pico_args::Arguments;
 
-/// Files that the generator and a server open beside their sockets.
+/// Files that the generator and a server open in addition to their sockets.
 const OTHER_FILES: u64 = 500;
 
-/// What a person, or `cargo xtask load`, may choose.
+/// The options of a run, as a person or `cargo xtask load` sets them.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    /// Sockets in the measurements of many.
+    /// Sockets in the scenarios with many connections.
     pub(crate) connections: usize,
-    /// Seconds of the measurements that take time.
+    /// Seconds of the scenarios that run for a fixed time.
     pub(crate) seconds: u64,
-    /// The one scenario to run.
+    /// The only scenario to run. `None` runs all.
     pub(crate) only: Option<String>,
-    /// Whether it is only seen that everything works, with small counts.
+    /// Whether the run only checks that everything works, with small counts.
     pub(crate) smoke: bool,
     /// The server's program.
     pub(crate) server: PathBuf,
     /// The directory of the Node servers.
     pub(crate) peers: PathBuf,
-    /// The program of NATS, where there is one.
+    /// The `nats-server` program, if there is one.
     pub(crate) nats: Option<PathBuf>,
-    /// Where databases and logs may be.
+    /// The directory for databases and logs.
     pub(crate) work: PathBuf,
-    /// Where the report goes.
+    /// The file of the report.
     pub(crate) report: PathBuf,
-    /// What was measured: a commit.
+    /// The measured commit.
     pub(crate) commit: String,
 }
 
@@ -67,7 +67,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Refuses what cannot be measured, or not here.
+    /// Refuses a plan that cannot be measured at all, or not on this machine.
     pub(crate) fn check(&self, files: u64, scenarios: &[&str]) -> Result<()> {
         ensure!(
             (10..=50_000).contains(&self.connections),
@@ -94,7 +94,7 @@ impl Plan {
         Ok(())
     }
 
-    /// So many in earnest, so many in a smoke test.
+    /// `earnest` in a full run, `smoke` in a smoke test.
     pub(crate) const fn scaled<T: Copy>(&self, earnest: T, smoke: T) -> T {
         if self.smoke { smoke } else { earnest }
     }

@@ -1,4 +1,4 @@
-//! Servers as processes of their own, and what they take.
+//! Servers as separate processes, and their use of memory and processor time.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -12,10 +12,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// How long a server may take to say where it listens, and to end.
+/// The timeout for a server to print its address, and to exit.
 const PROCESS_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One server. Ends with its owner.
+/// One server process. Dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -24,17 +24,17 @@ pub(crate) struct Process {
     stdin: Option<ChildStdin>,
 }
 
-/// What it takes at one moment.
+/// The resource usage of a process at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
-    /// Resident memory in bytes: `VmRSS`, which counts the pages of its files too.
+    /// Resident memory in bytes: `VmRSS`, which includes the pages of mapped files.
     pub(crate) rss: u64,
-    /// Seconds of all processors, in user and kernel mode.
+    /// Processor time in seconds, of all processors, in user and kernel mode.
     pub(crate) cpu: f64,
 }
 
 impl Process {
-    /// Starts it; what it complains of goes into a file in `work`.
+    /// Starts the program. Its standard error goes into a file in `work`.
     pub(crate) fn start(work: &Path, program: &Path, arguments: &[OsString]) -> Result<Self> {
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let errors = work.join(format!("{name}.log"));
@@ -63,18 +63,18 @@ impl Process {
         line.context("a server ended early; its log is beside its database")
     }
 
-    /// Gives it a line to read.
-    pub(crate) async fn tell(&mut self, line: &str) -> Result<()> {
+    /// Writes a line to its standard input.
+    pub(crate) async fn send_line(&mut self, line: &str) -> Result<()> {
         let stdin = self.stdin.as_mut().context("it reads nothing")?;
         stdin.write_all(format!("{line}\n").as_bytes()).await.context("a server reads nothing")
     }
 
-    /// What it takes now.
+    /// The current resource usage.
     pub(crate) fn usage(&self) -> Result<Usage> {
         usage(&self.pid.to_string())
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills the process, as a crash would end it.
     pub(crate) async fn kill(&mut self) -> Result<()> {
         self.child.start_kill()?;
         timeout(PROCESS_TIMEOUT, self.child.wait()).await.context("a server does not end")??;
@@ -82,7 +82,7 @@ impl Process {
     }
 }
 
-/// What a process takes now: one of that id, or `self`.
+/// The current resource usage of a process: a process id, or `self`.
 pub(crate) fn usage(pid: &str) -> Result<Usage> {
     let read = |file: &str| {
         let path = format!("/proc/{pid}/{file}");
@@ -103,8 +103,8 @@ pub(crate) fn usage(pid: &str) -> Result<Usage> {
     })
 }
 
-/// Lets this process open as many files as it may, and tells how many those are. Its children inherit
-/// it.
+/// Raises this process's limit of open files to the hard limit, and returns that limit. Child processes
+/// inherit it.
 pub(crate) fn raise_file_limit() -> Result<u64> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

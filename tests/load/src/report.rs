@@ -1,4 +1,4 @@
-//! What was found, as a file for machines and a table for people.
+//! The report: a JSON file for programs and a table for people.
 
 use std::fs;
 
@@ -23,19 +23,19 @@ pub(crate) const FIGURES: [&str; 11] = [
     "p99_ms",
 ];
 
-/// Collects what scenarios found.
+/// Collects the findings of the scenarios.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     figures: Map<String, Value>,
     scenarios: Map<String, Value>,
     peers: Map<String, Value>,
     counts: [u64; 2],
-    /// Where the promise was not kept.
+    /// The cases in which the promise was not kept.
     pub(crate) broken: Vec<String>,
 }
 
 impl Report {
-    /// Adds what a scenario found.
+    /// Adds the findings of a scenario.
     pub(crate) fn add(&mut self, scenario: &str, found: Found) {
         self.figures.extend(found.figures.into_iter().map(|(name, it)| (name.to_owned(), it)));
         self.scenarios.insert(scenario.to_owned(), found.details);
@@ -48,7 +48,7 @@ impl Report {
         self.broken.extend(found.broken);
     }
 
-    /// Writes the report, and prints it.
+    /// Writes the report, and prints it. Returns the cases in which the promise was not kept.
     pub(crate) fn write(mut self, plan: &Plan) -> Result<Vec<String>> {
         let [duplicates, out_of_order] = self.counts;
         self.figures.insert("duplicates".to_owned(), json!(duplicates));
@@ -88,7 +88,7 @@ fn print_all(prefix: &str, value: &Value) {
     }
 }
 
-/// What all of it ran on.
+/// The machine on which the scenarios ran.
 fn machine() -> Value {
     let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");

@@ -1,4 +1,4 @@
-//! The servers that are measured: ours, and those beside it.
+//! The measured servers: the reference server and its peers.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::http::Http;
 use crate::plan::Plan;
 use crate::process::Process;
 
-/// About the size that events are padded to, in bytes: the names of domains are as long as they may be.
+/// The approximate size in bytes to which events are padded, with domain names of the greatest length.
 pub(crate) const EVENT_BYTES: usize = 650;
 
 /// The reference server over a new database.
@@ -29,12 +29,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it, with these flags beside the usual ones.
+    /// Starts the server with these flags in addition to the usual ones.
     pub(crate) async fn start(plan: &Plan, name: &str, flags: &[&str]) -> Result<Self> {
         Self::start_in(plan.work.join(name), plan.server.clone(), flags).await
     }
 
-    /// Starts that program in a directory of its own, which is made if need be.
+    /// Starts that program in `directory`, which is created if it does not exist.
     pub(crate) async fn start_in(
         directory: PathBuf,
         program: PathBuf,
@@ -49,7 +49,7 @@ impl Server {
         Ok(Self { process, address, http, directory, program, arguments })
     }
 
-    /// Ends it as a crash would, and starts it again over its database, at the same address.
+    /// Kills the server as a crash would, and restarts it over its database at the same address.
     pub(crate) async fn restart(&mut self) -> Result<()> {
         let address = self.address.to_string();
         self.process.kill().await?;
@@ -59,7 +59,7 @@ impl Server {
         Ok(())
     }
 
-    /// Creates a campaign that generates domains, each an event of its own.
+    /// Creates a campaign that generates domains, each in a separate event.
     pub(crate) async fn create(&mut self, id: &str, count: u64, rate: u64) -> Result<()> {
         let pattern = format!("{{word}}-{{n}}-{}.example", "x".repeat(100));
         let new = json!({
@@ -74,13 +74,13 @@ impl Server {
         self.act(id, "start").await
     }
 
-    /// Asks for an action by the last word of its route.
+    /// Requests an action by the last segment of its route.
     pub(crate) async fn act(&mut self, id: &str, action: &str) -> Result<()> {
         let path = format!("/campaigns/{id}/{action}");
         self.http.ask("POST", &path, Some(json!({}))).await.map(drop)
     }
 
-    /// Waits for the phase's end, and tells the last number.
+    /// Waits for the end of the phase. Returns the number of the last event.
     pub(crate) async fn completed(&mut self, id: &str) -> Result<u64> {
         loop {
             let campaign = self.http.ask("GET", &format!("/campaigns/{id}"), None).await?;
@@ -91,7 +91,7 @@ impl Server {
         }
     }
 
-    /// Ends it.
+    /// Kills the server, and removes its directory.
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.process.kill().await?;
         let _another_time = fs::remove_dir_all(&self.directory);
@@ -119,7 +119,7 @@ async fn listening(
     Ok((process, address))
 }
 
-/// A Node server that publishes to everybody what it is told to.
+/// A Node server that publishes the requested events to every client.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) process: Process,
@@ -139,8 +139,9 @@ impl Peer {
         Ok(Self { process, address: SocketAddr::from(([127, 0, 0, 1], port)) })
     }
 
-    /// Lets it publish that many events, so many each 50 ms; 0 for as fast as it can.
+    /// Makes the peer publish `count` events, `per_tick` every 50 ms, or as fast as it can if `per_tick` is
+    /// 0.
     pub(crate) async fn publish(&mut self, count: u64, per_tick: u64) -> Result<()> {
-        self.process.tell(&format!("publish {count} {per_tick} {EVENT_BYTES}")).await
+        self.process.send_line(&format!("publish {count} {per_tick} {EVENT_BYTES}")).await
     }
 }

@@ -1,8 +1,8 @@
-//! A WebSocket client that costs as little as can be: the generator shares its machine with the
-//! server, and must not be what is measured.
+//! A WebSocket client with minimal cost: the generator shares its machine with the server, and its cost
+//! must not distort the measurement.
 //!
-//! Ten thousand sockets share one buffer to read into; only the rest of a frame that has not arrived
-//! whole is kept per socket. Frames are masked with zero, which every server must accept.
+//! Ten thousand sockets share one read buffer. A socket keeps only the rest of a frame that has not arrived
+//! completely. Frames are masked with zero, which every server must accept.
 
 use std::cell::RefCell;
 use std::io;
@@ -12,13 +12,13 @@ use anyhow::{Context as _, Result, bail, ensure};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// What is read at once.
+/// The most bytes of one read.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// A longer answer to the upgrade is none.
+/// The most bytes of an answer to the upgrade.
 const HEADER_BYTES_MAX: usize = 8 * 1024;
 
-/// The opcodes that matter.
+/// The opcodes that need handling.
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
@@ -35,7 +35,7 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Connects from that address of loopback: each has its own range of ports.
+    /// Connects from that loopback address. Each address has its own range of ports.
     pub(crate) async fn connect(from: Ipv4Addr, to: SocketAddr, path: &str) -> Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.bind((from, 0).into())?;
@@ -86,8 +86,7 @@ impl Socket {
         self.stream.write_all(&frame).await
     }
 
-    /// Waits for something to arrive and hands over every whole message; `false` once the
-    /// connection is closed.
+    /// Waits for data and hands over every whole message. Returns `false` once the connection is closed.
     pub(crate) async fn receive(&mut self, mut each: impl FnMut(&[u8])) -> Result<bool> {
         let mut pings: Vec<Vec<u8>> = Vec::new();
         let open = self.read(|opcode, payload| match opcode {
@@ -103,7 +102,7 @@ impl Socket {
     }
 
     async fn read(&mut self, mut each: impl FnMut(u8, &[u8])) -> Result<bool> {
-        // What came together with the answer to the upgrade.
+        // Bytes that arrived together with the answer to the upgrade.
         if !self.rest.is_empty() {
             let used = frames(&self.rest, &mut each)?;
             self.rest.drain(..used.bytes);
@@ -148,7 +147,7 @@ impl Socket {
         Ok(Some(!used.closed))
     }
 
-    /// Breaks the connection as a dying network does: nothing more is said or heard.
+    /// Breaks the connection as a network failure does: nothing more is sent or received.
     pub(crate) fn kill(self) {
         let _gone_anyway = self.stream.set_zero_linger();
     }

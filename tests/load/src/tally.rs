@@ -1,31 +1,31 @@
-//! Counting what arrives: once, in order, and how old.
+//! Counts received events: once, in order, and their age.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use memchr::memmem::Finder;
 use serde_json::{Value, json};
 
-/// Ages beyond this are counted as this, in milliseconds.
+/// The largest age that is counted, in milliseconds. Larger ages count as this one.
 const AGE_MS_MAX: usize = 60_000;
 
 const DAY_MS: u64 = 24 * 3_600_000;
 
-/// The end of an event has this many bytes at most, from before its number.
+/// The number of an event is within its last bytes, at most this many.
 const END_BYTES: usize = 320;
 
-/// What all subscribers of one measurement received.
+/// The events that all subscribers of one measurement received.
 #[derive(Debug)]
 pub(crate) struct DeliveryCounts {
-    /// Events that came when it was their turn, or later.
+    /// New events, in order or after a gap.
     pub(crate) delivered: u64,
-    /// Events that had come before.
+    /// Events that had been received before.
     pub(crate) duplicates: u64,
-    /// Events that came before their turn.
+    /// New events that arrived after a gap.
     pub(crate) out_of_order: u64,
-    /// Messages that brought them.
+    /// Messages that contained events.
     pub(crate) frames: u64,
     pub(crate) bytes: u64,
-    /// When the last of them came.
+    /// When the last event arrived.
     pub(crate) last: Option<Instant>,
     ages: Vec<u64>,
 }
@@ -56,17 +56,17 @@ impl DeliveryCounts {
         found.unwrap_or_default() as u64
     }
 
-    /// Begins to measure ages anew.
+    /// Clears the measured ages.
     pub(crate) fn forget_ages(&mut self) {
         self.ages.fill(0);
     }
 
-    /// Everything once, in order.
+    /// Whether `expected` events arrived, each once and in order.
     pub(crate) fn is_whole(&self, expected: u64) -> bool {
         (self.delivered, self.duplicates, self.out_of_order) == (expected, 0, 0)
     }
 
-    /// What a report says of it.
+    /// The counts as a report shows them.
     pub(crate) fn shown(&self, expected: u64) -> Value {
         json!({
             "expected": expected,
@@ -79,10 +79,10 @@ impl DeliveryCounts {
     }
 }
 
-/// The place of one subscriber in its stream.
+/// The position of one subscriber in its stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StreamPlace {
-    /// The number that comes next.
+    /// The number that must come next.
     pub(crate) next: u64,
 }
 
@@ -103,7 +103,7 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// Counts the events of a frame; hands over whatever else is in it.
+    /// Counts the events of a frame, and hands every other document to `other`.
     pub(crate) fn frame(
         &self,
         frame: &[u8],
@@ -143,7 +143,7 @@ impl Reader {
         }
     }
 
-    /// The number of an event; none for other documents, which do not end like one.
+    /// The number of an event, or `None` for other documents, which do not end like an event.
     fn event_number(&self, document: &[u8]) -> Option<u64> {
         let is_event = document.ends_with(b"\"checkpointData\":false}}")
             || document.ends_with(b"\"checkpointData\":true}}");

@@ -1,4 +1,5 @@
-//! Faults of the world: what goes wrong beside the network's single messages.
+//! Faults of the world: faults of a connection, a campaign, a client or the server, and not of a single
+//! message.
 
 use super::faults::{Fault, Levels, PART_ROWS};
 use super::invariants::Check;
@@ -10,7 +11,8 @@ use super::workload::silent;
 use super::world::{ScheduledEvent, World};
 use serde_json::json;
 
-/// Silent changes of one campaign: the oracle keeps the state with and without each.
+/// The most silent changes of one campaign. For each of them the oracle keeps the state with it and the
+/// state without it.
 pub(crate) const MUTATIONS_MAX: usize = 3;
 
 impl World {
@@ -29,7 +31,7 @@ impl World {
         }
     }
 
-    /// Lets a fault happen, unless faults have stopped, and plans the next of its kind.
+    /// Executes a fault, unless faults have stopped, and plans the next one of its kind.
     pub(crate) fn fault(&mut self, fault: Fault) -> Check {
         if self.quiet_since_ms.is_some() {
             return Ok(());
@@ -41,8 +43,8 @@ impl World {
         Ok(())
     }
 
-    /// Right behind an answer on `link`, in the midst of whatever that was part of, comes a fault of
-    /// the world, or more events.
+    /// May follow an answer on `link` with a fault of the world or with more events, in the middle of
+    /// the exchange that the answer belongs to.
     pub(crate) fn ambush(&mut self, link: LinkId) -> Check {
         if !self.rng.chance(self.levels.of(Fault::Ambush)) {
             return Ok(());
@@ -102,7 +104,7 @@ impl World {
                 self.totals.fault("clock_set");
                 self.clients[client].clock.set(by_ms);
             }
-            // These come by chance with a message.
+            // These faults happen to messages, by chance.
             Fault::Lose
             | Fault::Duplicate
             | Fault::Swap
@@ -156,11 +158,11 @@ impl World {
         match fault {
             Fault::Cut => self.cut(link, "cut"),
             Fault::HalfOpen | Fault::OneWay => {
-                let deaf = *self.rng.pick(&[Direction::Down, Direction::Up]);
+                let direction = *self.rng.pick(&[Direction::Down, Direction::Up]);
                 if let Some(wire) = self.links.get_mut(&link) {
                     self.totals.fault(if whole { "half_open" } else { "one_way" });
-                    wire.dead[deaf as usize] = true;
-                    wire.dead[1 - deaf as usize] |= whole;
+                    wire.dead[direction as usize] = true;
+                    wire.dead[1 - direction as usize] |= whole;
                 }
             }
             Fault::SlowReader => {
@@ -180,8 +182,8 @@ impl World {
             _ => {
                 self.totals.fault("session_ended");
                 if self.rng.chance(500) {
-                    let word = Document::control(self.now_ms, "session_expired", &json!({}));
-                    self.send_down(link, vec![word]);
+                    let notice = Document::control(self.now_ms, "session_expired", &json!({}));
+                    self.send_down(link, vec![notice]);
                 }
                 let code = *self.rng.pick(&[1001, 1011, 4401, 4403, 4408, 4429]);
                 self.hang_up(link, code);
@@ -230,7 +232,7 @@ impl World {
         }
     }
 
-    /// A log is replaced by an older one of itself, under a new epoch or the same.
+    /// Replaces a log by an earlier state of itself, under a new epoch or under the same one.
     fn restore(&mut self, id: &str, new_epoch: bool) {
         let Some(campaign) = self.server.storage.campaigns.get_mut(id) else { return };
         if campaign.state().deleted {
@@ -258,7 +260,7 @@ impl World {
             && let Some(RowChange { id, .. }) = rows.into_iter().next()
             && self.rng.chance(300)
         {
-            // An event about a row that perhaps only the server has.
+            // An event about a row that possibly only the server has.
             let dns = Some(Some("late".to_owned()));
             let row = RowChange { id, dns, ..RowChange::default() };
             campaign.append(self.now_ms, &Change::Rows(vec![row]));
@@ -288,8 +290,8 @@ impl World {
         self.schedule.plan(self.now_ms + for_ms, ScheduledEvent::Unthrottle(client));
     }
 
-    /// What a server claimed twice, or took back under the same epoch, is found out by the next event
-    /// beyond all that it claimed: there is one.
+    /// Commits events beyond all numbers that the server has ever stated, for each campaign whose server
+    /// contradicted itself or went back within an epoch. Only such an event exposes this to a client.
     fn move_on(&mut self) -> Check {
         let ids: Vec<String> = self.server.storage.campaigns.keys().cloned().collect();
         for id in ids {
@@ -303,8 +305,8 @@ impl World {
         Ok(())
     }
 
-    /// Faults stop: everything that was broken on purpose is whole again. Half-open sockets stay
-    /// what they are, for nobody repairs those.
+    /// Stops the faults and repairs everything that was broken on purpose. Half-open sockets stay
+    /// half-open, because nothing repairs them in reality.
     pub(crate) fn quiet(&mut self) -> Check {
         self.note(format_args!("quiet"));
         self.quiet_since_ms = Some(self.now_ms);

@@ -1,4 +1,4 @@
-//! One page: a real machine, its clocks, and what it looked like after the last step.
+//! One page: a real machine, its clocks, and its state as observed after the last step.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ use super::sealed;
 use super::server::wire::BEGAN_MS;
 use super::world::ScheduledEvent;
 
-/// The clocks of one computer. A monotonic clock may stand still while it sleeps; then its wall
-/// clock is never set back, for nothing could tell the sleep from that any more.
+/// The clocks of one computer. A monotonic clock may stop while the computer sleeps. In that case the
+/// wall clock is never set back, because the sleep could then not be detected.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     stops_asleep: bool,
@@ -23,42 +23,42 @@ pub(crate) struct Clock {
     wall_ahead_ms: i64,
 }
 
-/// One page.
+/// A page with the client under test.
 #[derive(Debug)]
 pub(crate) struct Client {
-    /// What is tested.
+    /// The machine under test.
     pub(crate) machine: Machine,
-    /// Content is sealed, and the page has no key yet.
+    /// Whether content is sealed and the page has no key yet.
     pub(crate) lacks_key: bool,
-    /// How often the page was loaded.
+    /// The number of times that the page was loaded.
     pub(crate) visit: u64,
-    /// How often the page holds each campaign.
+    /// How many times the page retains each campaign.
     pub(crate) held: BTreeMap<String, u32>,
-    /// Its clocks.
     pub(crate) clock: Clock,
-    /// Since when it sleeps.
+    /// The time at which the computer fell asleep, while it sleeps.
     pub(crate) asleep_since_ms: Option<u64>,
-    /// What happened to it meanwhile.
+    /// The events that happened to the client while it slept.
     pub(crate) missed: Vec<ScheduledEvent>,
-    /// The timer that counts; earlier ones were cleared.
+    /// The number of the active timer. Timers with lower numbers were cleared.
     pub(crate) timer: u64,
-    /// Timers fire no more often than this.
+    /// The shortest delay of a timer, in milliseconds.
     pub(crate) throttle_ms: u64,
-    /// Timers that fired without anything being due later, in a row.
+    /// The number of timers in a row after which the next deadline was not in the future.
     pub(crate) idle_timers: u32,
-    /// Promises that are not settled yet: campaign, epoch, number.
+    /// The pending waits for a position: campaign, epoch, number.
     pub(crate) promises: BTreeMap<Ticket, (String, String, u64)>,
-    /// Tickets given so far. The machine has its own; these must differ from them.
+    /// The last ticket that the driver gave. The machine numbers its own tickets, and the two ranges
+    /// must not overlap.
     pub(crate) tickets: u64,
-    /// What the oracle remembers of each campaign.
+    /// The oracle's record of each campaign.
     pub(crate) watches: BTreeMap<String, Watch>,
-    /// What was said on the socket that counts.
+    /// The client's messages on the current socket.
     pub(crate) conversation: Conversation,
-    /// Events that may be held beyond a gap.
+    /// The most events that may be held beyond a gap.
     pub(crate) held_events_max: usize,
-    /// How much patience it has with a server that wants more.
+    /// The longest `retryAfterMs` that the client obeys.
     pub(crate) retry_after_max_ms: u64,
-    /// Hashes of applied events that must be remembered.
+    /// The number of hashes of applied events that must be remembered.
     pub(crate) dedupe_window: usize,
 }
 
@@ -68,27 +68,27 @@ impl Clock {
         Self { stops_asleep: rng.chance(500), lost_ms: 0, wall_ahead_ms: BEGAN_MS as i64 + skew }
     }
 
-    /// The present as this computer tells it.
+    /// The current time by the clocks of this computer.
     pub(crate) const fn now(&self, true_ms: u64) -> Now {
         let at = Timestamp(1_000 + true_ms - self.lost_ms);
         Now { at, wall_ms: true_ms as i64 + self.wall_ahead_ms }
     }
 
-    /// The computer slept.
+    /// Ends a sleep of the computer that lasted `for_ms`.
     pub(crate) const fn slept(&mut self, for_ms: u64) {
         if self.stops_asleep {
             self.lost_ms += for_ms;
         }
     }
 
-    /// Somebody set the wall clock.
+    /// Sets the wall clock. If the monotonic clock stops asleep, the wall clock only moves forward.
     pub(crate) fn set(&mut self, by_ms: i64) {
         self.wall_ahead_ms += if self.stops_asleep { by_ms.abs() } else { by_ms };
     }
 }
 
 impl Client {
-    /// A page that was just loaded.
+    /// Loads a page for the first time.
     pub(crate) fn new(rng: &mut Rng, seals: bool) -> Self {
         let config = config(rng);
         let (held_events_max, dedupe_window) = (config.held_events_max, config.dedupe_window);
@@ -118,14 +118,14 @@ impl Client {
         }
     }
 
-    /// The socket is closed, and with it what it proved.
+    /// Ends the conversation if it is on this socket. The proofs of a closed socket no longer count.
     pub(crate) fn hang_up(&mut self, socket: u64) {
         if self.conversation.is_on(socket) {
             self.begin(Conversation::default());
         }
     }
 
-    /// Another conversation begins.
+    /// Begins another conversation. The proofs and postponements of the former one no longer count.
     pub(crate) fn begin(&mut self, conversation: Conversation) {
         self.conversation = conversation;
         for watch in self.watches.values_mut() {
@@ -134,7 +134,8 @@ impl Client {
         }
     }
 
-    /// Campaigns that failed have given up their requests: what is answered to them counts no more.
+    /// Clears the postponed requests of failed campaigns. A failed campaign has given up its requests,
+    /// so answers to them no longer count.
     pub(crate) fn give_up(&mut self, now: Now) {
         for (id, watch) in &mut self.watches {
             if matches!(self.machine.status(id, now), Some(Status::Failed(_))) {
@@ -143,12 +144,12 @@ impl Client {
         }
     }
 
-    /// A frame arrives: what it proves is known from now on.
+    /// Records the proofs in a frame that arrives.
     pub(crate) fn take_proofs(&mut self, now: Now, frame: Frame<'_>) {
         for document in frame.documents().into_iter().flatten() {
-            if let Some(word) = Word::read(document) {
+            if let Some(answer) = Word::read(document) {
                 for (id, watch) in &mut self.watches {
-                    watch.retry_after.hears(now.at, id, &word, self.retry_after_max_ms);
+                    watch.retry_after.hears(now.at, id, &answer, self.retry_after_max_ms);
                 }
             }
             let applied =
@@ -162,7 +163,7 @@ impl Client {
         }
     }
 
-    /// The page is loaded again: nothing is left of the machine before.
+    /// Loads the page again: a new machine replaces the former one.
     pub(crate) fn reload(&mut self, rng: &mut Rng, seals: bool) {
         let visit = self.visit + 1;
         *self = Self { visit, clock: self.clock, timer: self.timer + 1, ..Self::new(rng, seals) };
@@ -174,7 +175,7 @@ fn config(rng: &mut Rng) -> Config {
         has_token: rng.chance(300),
         has_fetch_snapshot: rng.chance(300),
         log: rng.chance(200),
-        // Small bounds are met more often.
+        // Small limits are reached more often.
         dedupe_window: *rng.pick(&[8, 1_024]),
         held_events_max: *rng.pick(&[4, 40, 1_024]),
         retry_after_max_ms: *rng.pick(&[1_000, 20_000]),

@@ -1,5 +1,5 @@
-//! What a page may believe: proofs of how young its state is, and hashes that it must remember. Told
-//! from what went over the wire, not from what the machine made of it.
+//! The evidence that a page has: proofs of how fresh its state is, and the hashes that it must remember.
+//! It is derived from the traffic on the wire, not from the machine's interpretation of it.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use serde_json::Value;
 
 use super::server::message::Message;
 
-/// A proof counts for less than this.
+/// A proof counts while it is younger than this.
 const AGE_MS: u64 = 10_000;
 
-/// The conversation on the socket that counts.
+/// The conversation on the current socket.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Conversation {
-    /// The machine's number for the socket, as long as it is not closed.
+    /// The machine's number for the socket, until the socket is closed.
     socket: Option<u64>,
     pings: BTreeMap<u64, Now>,
     requests: BTreeMap<String, Now>,
 }
 
-/// The server had nothing beyond this number of that log, at some moment after `since`.
+/// The server had nothing beyond number `head` of log `epoch` at some moment after `since`.
 #[derive(Clone, Debug)]
 pub(crate) struct Proof {
     since: Now,
@@ -30,7 +30,7 @@ pub(crate) struct Proof {
 }
 
 impl Conversation {
-    /// A socket was asked for: nothing was said on it yet.
+    /// A conversation on a socket that was just requested.
     pub(crate) fn on(socket: u64) -> Self {
         Self { socket: Some(socket), ..Self::default() }
     }
@@ -40,7 +40,7 @@ impl Conversation {
         self.socket == Some(socket)
     }
 
-    /// The page says something.
+    /// Records a message that the page sends.
     pub(crate) fn says(&mut self, now: Now, message: &Message) {
         match message {
             Message::Ping(echo) => {
@@ -53,7 +53,8 @@ impl Conversation {
         }
     }
 
-    /// What a document that arrives proves, and of which campaigns, whose numbers `applied` tells.
+    /// The proofs in a document that arrives, each with its campaign. `applied` returns the number that
+    /// the page has reached in a campaign.
     pub(crate) fn proofs(
         &self,
         document: &str,
@@ -69,14 +70,14 @@ impl Conversation {
             let (epoch, head) = (of["epoch"].as_str()?.to_owned(), of[head].as_u64()?);
             Some((of["campaignId"].as_str()?.to_owned(), Proof { since, epoch, head }))
         };
-        // A server that has less than the page lags: what it says proves nothing.
+        // A server that has less than the page lags behind, and its statement proves nothing.
         let not_behind = |(id, proof): &(String, Proof)| proof.head >= applied(id);
         if document["type"] == "pong" {
             let ping = data["timestamp"].as_u64().and_then(|echo| self.pings.get(&echo));
             let heads = data["heads"].as_array().map_or(&[][..], Vec::as_slice);
             let of_head = |head: &Value| {
                 let (id, proof) = proof(*ping?, head, "logHead")?;
-                // What was written is committed.
+                // A number that was written to the socket is committed.
                 let head = head["lastSequenceNumber"].as_u64()?.max(proof.head);
                 Some((id, Proof { head, ..proof })).filter(&not_behind)
             };
@@ -91,24 +92,25 @@ impl Conversation {
 }
 
 impl Proof {
-    /// Whether it is still young.
+    /// Whether the proof is still fresh, by both clocks.
     pub(crate) fn is_young(&self, now: Now) -> bool {
         now.at.since(self.since.at) < AGE_MS
             && now.wall_ms.saturating_sub(self.since.wall_ms) < AGE_MS as i64
     }
 
-    /// Whether it will never count again: a wall that ran ahead may be set back, the other clock not.
+    /// Whether the proof can never be fresh again. Only the monotonic clock decides this, because a wall
+    /// clock that ran ahead may be set back.
     pub(crate) fn is_spent(&self, now: Now) -> bool {
         now.at.since(self.since.at) >= AGE_MS
     }
 
-    /// Whether it says that a page at `position` lacks nothing.
+    /// Whether the proof says that a page at `position` lacks nothing.
     pub(crate) fn is_of(&self, position: &Position) -> bool {
         self.epoch == position.epoch.as_str() && self.head <= position.sequence_number.get()
     }
 }
 
-/// Campaign, epoch and number of an event, as far as it can be read.
+/// Campaign, epoch and number of an event, if the document states them.
 pub(crate) fn sequence_of(document: &str) -> Option<(String, String, u64)> {
     let document: Value = serde_json::from_str(document).ok()?;
     let sequence = &document["sequence"];

@@ -1,7 +1,7 @@
-//! The fault plan: what may go wrong in one simulation, and how often.
+//! The fault plan: the faults that may happen in one simulation, and how often.
 //!
-//! Swarm-like: each seed switches every kind of fault on or off for itself. With everything on at
-//! once, most faults would hide behind the loudest ones.
+//! The plan follows swarm testing: each seed switches every kind of fault on or off separately. With all
+//! kinds on at once, the most frequent ones would hide most of the others.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -11,7 +11,7 @@ use super::server::Replays;
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    // What may happen to one message, by chance.
+    // Faults of one message, by chance.
     Lose,
     Duplicate,
     Swap,
@@ -28,7 +28,7 @@ pub(crate) enum Fault {
     Lie,
     Lag,
     Ambush,
-    // What may happen to the world, every so often.
+    // Faults of the world, at intervals.
     Cut,
     HalfOpen,
     OneWay,
@@ -46,25 +46,25 @@ pub(crate) enum Fault {
     Sleep,
     Throttle,
     SetClock,
-    // What is drawn apart, by chance as well.
+    // Faults that are drawn from a separate generator, by chance as well.
     LateGreeting,
     BareError,
     LagFetch,
     NoPosition,
 }
 
-/// How a kind of fault comes about.
+/// The frequencies that may be drawn for a kind of fault.
 #[derive(Clone, Copy, Debug)]
 enum Comes {
-    /// To every message with a chance of up to so many per mille.
+    /// Happens to a message, with a chance of up to this many per mille.
     By(u64),
-    /// To the world, with so many milliseconds on average between two.
+    /// Happens to the world, at mean intervals between these two numbers of milliseconds.
     Every(u64, u64),
 }
 
 use Comes::{By, Every};
 
-/// Every kind: its name, how it comes about, and what it is.
+/// Every kind of fault: its name and its frequencies. The comment above each kind describes it.
 const TABLE: [(Fault, &str, Comes); Fault::COUNT] = [
     // An event is lost.
     (Fault::Lose, "lose", By(200)),
@@ -74,75 +74,75 @@ const TABLE: [(Fault, &str, Comes); Fault::COUNT] = [
     (Fault::Swap, "swap", By(200)),
     // Random bytes of an event are damaged.
     (Fault::Corrupt, "corrupt", By(100)),
-    // A frame overtakes those before it, or falls behind those after it.
+    // A frame overtakes earlier frames or falls behind later ones.
     (Fault::Reorder, "reorder", By(150)),
-    // A frame is held up for long.
+    // A frame is delayed for a long time.
     (Fault::Stall, "stall", By(30)),
-    // A control message is lost or cut short, downwards.
+    // A control message to the client is lost or cut short.
     (Fault::LoseControl, "lose-control", By(100)),
-    // A message is lost, upwards.
+    // A message to the server is lost.
     (Fault::LoseUp, "lose-up", By(100)),
-    // A message arrives twice, upwards.
+    // A message to the server arrives twice.
     (Fault::DuplicateUp, "duplicate-up", By(100)),
-    // A recovery request is put off, by however much.
+    // A recovery request is postponed, by a delay of any length.
     (Fault::PutOff, "put-off", By(300)),
     // A connection attempt is refused, or never answered.
     (Fault::Refuse, "refuse", By(500)),
-    // A token turns out to be expired, or the application has none to give.
+    // A token has expired, or the application has no token.
     (Fault::Expire, "expire", By(300)),
-    // The server sends another event of that number, intact.
+    // The server sends a different event with that number, as intact as the original.
     (Fault::Equivocate, "equivocate", By(40)),
-    // The server sends a snapshot that does not add up, or heads and digests that are not true.
+    // The server sends a snapshot that does not match its digest, or false heads and digests.
     (Fault::Lie, "lie", By(200)),
     // A connection leads to a replica that has everything later.
     (Fault::Lag, "lag", By(700)),
-    // Right behind an answer comes a fault of the world, or a burst of events.
+    // A fault of the world or a burst of events directly follows an answer.
     (Fault::Ambush, "ambush", By(150)),
     // A socket is cut.
     (Fault::Cut, "cut", Every(1_000, 30_000)),
-    // A socket goes dead without a word.
+    // A socket stops carrying frames, and neither end is notified.
     (Fault::HalfOpen, "half-open", Every(5_000, 60_000)),
-    // A socket carries nothing any more in one direction.
+    // A socket stops carrying frames in one direction.
     (Fault::OneWay, "one-way", Every(5_000, 60_000)),
-    // A socket takes long between two frames.
+    // A socket takes a long time between two frames.
     (Fault::SlowReader, "slow-reader", Every(5_000, 40_000)),
     // The server forgets a subscription.
     (Fault::Forget, "forget", Every(5_000, 40_000)),
-    // The server ends a session, with or without a word before.
+    // The server ends a session, with or without a notice.
     (Fault::EndSession, "end-session", Every(10_000, 60_000)),
-    // The server is killed and comes back.
+    // The server is killed and starts again.
     (Fault::Restart, "restart", Every(10_000, 60_000)),
-    // The same, between the commit of some events and their publication.
+    // The server is killed after the commit of some events and before their publication.
     (Fault::Crash, "crash", Every(10_000, 60_000)),
     // History is truncated.
     (Fault::Truncate, "truncate", Every(2_000, 30_000)),
-    // An older log is restored under a new epoch, with a restart.
+    // An older log is restored under a new epoch, and the server restarts.
     (Fault::Restore, "restore", Every(15_000, 90_000)),
-    // The same, but the sockets live on.
+    // An older log is restored under a new epoch, and the sockets stay open.
     (Fault::Replace, "replace", Every(20_000, 120_000)),
-    // A backup is restored under the same epoch, as no server may.
+    // A backup is restored under the same epoch, which no server may do.
     (Fault::Revert, "revert", Every(20_000, 120_000)),
     // The server's rows change without an event.
     (Fault::Mutate, "mutate", Every(10_000, 60_000)),
-    // Snapshots are cut into other parts from now on.
+    // From now on, snapshots are divided into parts differently.
     (Fault::Recut, "recut", Every(2_000, 20_000)),
-    // A client sleeps.
+    // A client's computer sleeps.
     (Fault::Sleep, "sleep", Every(10_000, 60_000)),
     // A client's timers are throttled for a while, to as little as once a minute.
     (Fault::Throttle, "throttle", Every(10_000, 60_000)),
     // A client's wall clock is set.
     (Fault::SetClock, "set-clock", Every(5_000, 40_000)),
-    // The acknowledgement comes after the time that a client waits for it.
+    // The acknowledgement arrives after the client has stopped waiting for it.
     (Fault::LateGreeting, "late-greeting", By(500)),
-    // An error names the request that it answers, and not the campaign.
+    // An error names the request that it answers, but not the campaign.
     (Fault::BareError, "bare-error", By(700)),
-    // A fetch brings what was so a while ago.
+    // A fetch returns an older state.
     (Fault::LagFetch, "lag-fetch", By(600)),
-    // A fetch brings a state without its position, which must be refused.
+    // A fetch returns a state without its position, which the client must refuse.
     (Fault::NoPosition, "no-position", By(600)),
 ];
 
-/// The table is in the order of the kinds.
+/// The table has the order of the enum.
 const _: () = {
     let mut at = 0;
     while at < TABLE.len() {
@@ -152,10 +152,10 @@ const _: () = {
 };
 
 impl Fault {
-    /// How many kinds there are.
+    /// The number of kinds.
     const COUNT: usize = Self::NoPosition as usize + 1;
-    /// This one and those after it are drawn apart: they came later, and seeds go on standing for what
-    /// was drawn before.
+    /// Kinds from this one on are drawn from a separate generator. They were added later, and every seed
+    /// must keep the faults that it drew before.
     const FIRST_APART: usize = Self::LateGreeting as usize;
 
     /// All kinds.
@@ -168,7 +168,7 @@ impl Fault {
         TABLE[self as usize].1
     }
 
-    /// What reports count when one happens.
+    /// The name under which reports count it.
     pub(crate) const fn counted_as(self) -> &'static str {
         match self {
             Self::Lose => "event_lost",
@@ -211,18 +211,18 @@ impl Fault {
         }
     }
 
-    /// The kind of that name.
+    /// The kind with that name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         TABLE.iter().find(|(_, known, _)| *known == name).map(|(fault, ..)| *fault)
     }
 
-    /// Whether it happens to the world and not to single messages.
+    /// Whether it happens to the world and not to a single message.
     pub(crate) fn is_of_the_world(self) -> bool {
         matches!(TABLE[self as usize].2, Every(..))
     }
 }
 
-/// How often each kind of fault comes, as [`TABLE`] has it; 0 is never.
+/// How often each kind of fault happens, in the unit of [`TABLE`]. 0 means never.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Levels([u64; Fault::COUNT]);
 
@@ -231,7 +231,7 @@ impl Levels {
     pub(crate) const NONE: Self = Self([0; Fault::COUNT]);
 
     fn draw(rng: &mut Rng, apart: &mut Rng) -> Self {
-        // Some seeds have few kinds of faults, some many.
+        // Some seeds have few kinds of faults, others have many.
         let share = *rng.pick(&[150, 400, 400, 700]);
         let mut levels = Self::NONE;
         for (fault, _, comes) in TABLE {
@@ -247,61 +247,59 @@ impl Levels {
         levels
     }
 
-    /// How often this kind comes.
+    /// How often this kind happens.
     pub(crate) const fn of(&self, fault: Fault) -> u64 {
         self.0[fault as usize]
     }
 
-    /// This kind comes no more.
+    /// Switches this kind off.
     pub(crate) const fn switch_off(&mut self, fault: Fault) {
         self.0[fault as usize] = 0;
     }
 }
 
-/// What a server may ask of a client's patience, in milliseconds.
+/// The values of `retryAfterMs` that a server may send.
 pub(crate) const RETRY_AFTER_MS: &[u64] = &[0, 400, 10_000, (1 << 53) - 1];
 
-/// Everything that one seed decides before it starts.
+/// Everything that a seed decides before the simulation starts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    /// How many clients there are.
     pub(crate) clients: u64,
-    /// How many campaigns there are.
     pub(crate) campaigns: u64,
-    /// How long things go wrong.
+    /// The duration of the phase with faults.
     pub(crate) chaos_ms: u64,
-    /// Ordinary one-way delay of a frame is up to this.
+    /// The longest ordinary one-way delay of a frame.
     pub(crate) delay_ms: u64,
     /// Mean time between events of a campaign.
     pub(crate) work_ms: u64,
-    /// Mean time between actions of a page.
+    /// Mean time between user actions on a page.
     pub(crate) app_ms: u64,
     /// Rows of one snapshot part.
     pub(crate) part_rows: u64,
-    /// Events that the server writes in one go.
+    /// Events that the server writes at once.
     pub(crate) batch: u64,
-    /// Time between two goes.
+    /// The longest time between two writes.
     pub(crate) pace_ms: u64,
     /// Replays longer than this become snapshots.
     pub(crate) replay_max: u64,
-    /// Rows that a campaign starts with, at most.
+    /// The most rows that a campaign starts with.
     pub(crate) rows: u64,
-    /// Whether the server replays what it was asked for.
+    /// How the server's replays keep or break the contract.
     pub(crate) replays: Replays,
-    /// How far behind replicas are.
+    /// The lag of replicas.
     pub(crate) lag_ms: u64,
-    /// Whether a replica knows how far the log really goes.
+    /// Whether a replica knows the head of the current log.
     pub(crate) lag_known: bool,
-    /// Whether a reader that lags behind history is let go, or sent a snapshot that it did not ask
-    /// for.
+    /// Whether a reader that lags behind history is disconnected. Otherwise it receives a snapshot
+    /// without having requested one.
     pub(crate) closes_laggards: bool,
-    /// What goes wrong, and how often.
+    /// The kinds of faults that happen, and how often.
     pub(crate) levels: Levels,
 }
 
 impl Plan {
-    /// What only a server can do that breaks the contract, or one that several processes are, is not
-    /// done to the one that is really there.
+    /// Removes the faults that the core of the reference server cannot have: breaches of the contract,
+    /// and effects that need several server processes.
     pub(crate) fn keep_contract(&mut self) {
         for fault in [
             Fault::PutOff,
@@ -318,17 +316,18 @@ impl Plan {
         self.replays = Replays::Whole;
     }
 
-    /// A seed that failed before there were those faults plays the world in which it failed.
+    /// Removes the kinds of faults that were added later, so that a seed that failed before replays the
+    /// world in which it failed.
     pub(crate) fn keep_older(&mut self) {
         for (fault, ..) in &TABLE[Fault::FIRST_APART..] {
             self.levels.switch_off(*fault);
         }
     }
 
-    /// Draws a plan; what is drawn apart, from the second.
+    /// Draws a plan. The kinds of faults that were added later are drawn from `apart`.
     pub(crate) fn draw(rng: &mut Rng, apart: &mut Rng) -> Self {
         let calm = rng.chance(40);
-        // A crowd has less time, so that no seed takes much longer than others.
+        // A simulation with many clients is shorter, so that no seed takes much longer than others.
         let crowd = rng.chance(80);
         let (clients, campaigns, chaos_ms) = if crowd {
             (rng.between(4, 8), rng.between(3, 6), rng.between(5_000, 15_000))
@@ -372,7 +371,7 @@ impl Display for Plan {
     }
 }
 
-/// Rows that a part of a snapshot may have.
+/// The numbers of rows that a part of a snapshot may have.
 pub(crate) const PART_ROWS: &[u64] = &[2, 7, 25, 1_000];
 
 fn replays(rng: &mut Rng) -> Replays {

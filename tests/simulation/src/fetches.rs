@@ -1,5 +1,5 @@
-//! Snapshots that a page fetches outside the socket: what a plain request would be answered, and what
-//! goes wrong with that.
+//! Snapshots that a page fetches outside the socket, as REST answers them, and the faults of these
+//! answers.
 
 use campaign_sync::sync::Input;
 use campaign_sync::sync::input::Ticket;
@@ -10,16 +10,17 @@ use super::oracle::Progress;
 use super::server::wire;
 use super::world::World;
 
-/// An answer.
+/// The answer to a fetch.
 #[derive(Clone, Debug)]
 pub(crate) struct Fetched {
     json: String,
-    /// Whether it lacks its position.
+    /// Whether the answer lacks its position.
     no_position: bool,
 }
 
 impl World {
-    /// The state as a plain request would get it; it may be old when it arrives, or even before.
+    /// The state as REST answers it, or `None` if the request fails. The state may be outdated on
+    /// arrival, or already when it is read.
     pub(crate) fn fetch(&mut self, id: &str) -> Option<Fetched> {
         if self.now_ms < self.server.down_until_ms
             || self.rng.chance(self.levels.of(Fault::Refuse) / 2)
@@ -51,7 +52,7 @@ impl World {
         Some(Fetched { json: wire::answer(place, state)?, no_position: false })
     }
 
-    /// A fetch ends, well or not.
+    /// Completes a fetch, successfully or not.
     pub(crate) fn fetched(
         &mut self,
         number: usize,

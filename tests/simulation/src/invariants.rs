@@ -1,5 +1,5 @@
-//! What must hold of a machine whatever it follows: bounded answers, bounded requests, no busy
-//! loop, and caches told first.
+//! Invariants of a machine, whatever server it follows: bounded effects, bounded requests, no busy loop,
+//! and cache invalidation before notices of new phases.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,9 +9,9 @@ use campaign_sync::sync::{Effect, Notice, Timestamp};
 /// A guarantee that did not hold.
 #[derive(Clone, Debug)]
 pub(crate) struct Violation {
-    /// Which, by its number in `docs/PROTOCOL.md`, or what else must hold.
+    /// The number of the guarantee in `docs/PROTOCOL.md`, or the name of another invariant.
     pub(crate) guarantee: &'static str,
-    /// What was seen.
+    /// The observation that violates it.
     pub(crate) detail: String,
 }
 
@@ -21,10 +21,10 @@ impl fmt::Display for Violation {
     }
 }
 
-/// The verdict of a check.
+/// The result of a check.
 pub(crate) type Check = Result<(), Violation>;
 
-/// Fails with what is wrong, unless all is well.
+/// Returns a violation unless `holds` is true.
 pub(crate) fn demand(
     holds: bool,
     guarantee: &'static str,
@@ -33,12 +33,12 @@ pub(crate) fn demand(
     if holds { Ok(()) } else { Err(Violation { guarantee, detail: detail() }) }
 }
 
-/// Effects that any input may lead to, beside those of its documents.
+/// The most effects of any input, without those of its documents.
 const EFFECTS_BASE: usize = 120;
-/// Effects that one document, or one event that was held, may lead to.
+/// The most effects of one document, or of one event that was held.
 const EFFECTS_EACH: usize = 14;
 
-/// An input leads to a bounded number of effects.
+/// Checks that an input leads to a bounded number of effects.
 pub(crate) fn effects_are_bounded(effects: usize, documents: usize, applied: u64) -> Check {
     let most = EFFECTS_BASE + EFFECTS_EACH * (documents + applied as usize);
     demand(effects <= most, "effects", || {
@@ -46,10 +46,10 @@ pub(crate) fn effects_are_bounded(effects: usize, documents: usize, applied: u64
     })
 }
 
-/// Timers that fire in a row without anything else being due later.
+/// The most timers in a row after which the next deadline is not in the future.
 const IDLE_TIMERS_MAX: u32 = 3;
 
-/// A timer that fired is not wanted again at once.
+/// Checks that the deadline moves on when a timer fires.
 pub(crate) fn timers_move_on(idle: &mut u32, now: Timestamp, next: Option<Timestamp>) -> Check {
     *idle = if next.is_some_and(|next| next <= now) { *idle + 1 } else { 0 };
     demand(*idle <= IDLE_TIMERS_MAX, "timers", || {
@@ -57,7 +57,7 @@ pub(crate) fn timers_move_on(idle: &mut u32, now: Timestamp, next: Option<Timest
     })
 }
 
-/// G12: what a page has cached is void before it hears of a new phase.
+/// G12: checks that a page's caches are invalidated before the notice of a new phase.
 pub(crate) fn caches_come_first(effects: &[Effect]) -> Check {
     for (index, effect) in effects.iter().enumerate() {
         let Effect::Notify(Notice::PhaseTransition(transition)) = effect else { continue };
@@ -73,27 +73,30 @@ pub(crate) fn caches_come_first(effects: &[Effect]) -> Check {
     Ok(())
 }
 
-/// G8: when recovery requests of one campaign were sent, by the page's own clock.
+/// G8: the times of the recovery requests of one campaign, by the page's clock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Requests {
     sent: VecDeque<Timestamp>,
     without_progress: VecDeque<Timestamp>,
 }
 
-/// Requests within any half second.
+/// The most requests, and the window in milliseconds: in any half second.
 const BURST: (usize, u64) = (5, 500);
-/// Requests within any minute without progress.
-const FRUITLESS: (usize, u64) = (10, 60_000);
+/// The most requests, and the window in milliseconds: in any minute without progress.
+const WITHOUT_PROGRESS: (usize, u64) = (10, 60_000);
 
 impl Requests {
-    /// Something arrived that was asked for.
+    /// Records that something requested has arrived.
     pub(crate) fn progress(&mut self) {
         self.without_progress.clear();
     }
 
-    /// A request was sent. If something arrived behind it in the same frame, it was not fruitless.
+    /// Records a request. If progress followed in the same frame, the request is not one without
+    /// progress.
     pub(crate) fn sent(&mut self, now: Timestamp, progress_since: bool) -> Check {
-        for (times, (most, window)) in [(&mut self.sent, BURST), (&mut self.without_progress, FRUITLESS)] {
+        for (times, (most, window)) in
+            [(&mut self.sent, BURST), (&mut self.without_progress, WITHOUT_PROGRESS)]
+        {
             times.push_back(now);
             if times.len() > most + 1 {
                 times.pop_front();

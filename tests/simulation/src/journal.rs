@@ -1,5 +1,5 @@
-//! The journal: one line for everything that happened. The same seed gives the same journal.
-//! Composing it takes as long as all else, so most seeds only count its lines.
+//! The journal has one line for everything that happens. The same seed gives the same journal. To format
+//! the lines takes as long as the rest of the simulation, so for most seeds they are only counted.
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
@@ -9,16 +9,16 @@ use xxhash_rust::xxh64::xxh64;
 /// Lines kept for a failure's report.
 const TAIL_LINES: usize = 60;
 
-/// What becomes of the lines beside being counted and hashed.
+/// The treatment of the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JournalMode {
-    /// Nothing, and they are not even hashed.
+    /// They are only counted.
     Nothing,
-    /// Nothing.
+    /// They are counted and hashed.
     Hash,
-    /// The last ones are kept.
+    /// They are counted and hashed, and the last ones are kept.
     Tail,
-    /// All are printed.
+    /// They are counted, hashed and printed.
     Print,
 }
 
@@ -38,7 +38,7 @@ impl Journal {
         Self { keep, line: String::new(), hash: 0, lines: 0, tail: VecDeque::new() }
     }
 
-    /// Notes one line.
+    /// Adds one line.
     pub(crate) fn note(&mut self, at_ms: u64, what: fmt::Arguments<'_>) {
         self.lines += 1;
         if self.keep == JournalMode::Nothing {
@@ -65,12 +65,12 @@ impl Journal {
         self.hash
     }
 
-    /// How many lines there are.
+    /// The number of lines.
     pub(crate) const fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// The last lines, as far as they are kept.
+    /// The last lines, if they are kept.
     pub(crate) fn tail(&self) -> impl Iterator<Item = &str> {
         self.tail.iter().map(String::as_str)
     }

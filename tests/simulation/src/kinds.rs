@@ -1,10 +1,10 @@
-//! The kinds of worlds. Which one a seed stands for is fixed: a seed that once failed must go on
-//! standing for its failure.
+//! The kinds of worlds. The kind of a seed's world is fixed, because a seed that once failed must replay
+//! its failure.
 
 use super::sealed;
 
-/// Of so many seeds in a row some have the core of the reference server: those with these remainders,
-/// among which no seed is that failed in a world with a model server.
+/// A seed runs the core of the reference server if its remainder modulo the first number is one of
+/// these. No seed that failed in a world with a model server has one of these remainders.
 const CORE: (u64, [u64; 4]) = (16, [3, 4, 7, 10]);
 
 /// A kind of world.
@@ -34,7 +34,7 @@ impl Kind {
         }
     }
 
-    /// Whether this build has any: not every one knows of sealed content.
+    /// Whether this build supports the kind. Sealed content needs the feature `encrypted`.
     pub(crate) const fn is_built(self) -> bool {
         !matches!(self, Self::Sealed) || cfg!(feature = "encrypted")
     }
@@ -48,7 +48,7 @@ impl Kind {
         }
     }
 
-    /// The kind of that name.
+    /// The kind with that name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
@@ -61,7 +61,7 @@ mod tests {
     use crate::regressions::{CORE_SEEDS, SEEDS};
 
     #[test]
-    fn every_kind_of_world_is_run_twice_now_and_then() {
+    fn repeated_seeds_cover_every_kind_of_world() {
         let again = |kind| (1..=2_000 / REPEAT_EVERY).any(|n| Kind::of(n * REPEAT_EVERY) == kind);
         let never = Kind::ALL.into_iter().find(|kind| kind.is_built() && !again(*kind));
         assert_eq!(never, None);

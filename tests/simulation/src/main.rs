@@ -1,10 +1,10 @@
-//! The simulator: real machines against a model server or the core of the reference server, over a
-//! network that does its worst.
+//! The simulator runs real machines against a model server or the core of the reference server, over a
+//! network with faults.
 //!
-//! `cargo xtask sim --seeds N` runs the regressions and the seeds 1 to N, with `--seed S` those from
-//! S on. Everything follows from the seed: a failing one is printed, with the options that show the
-//! same failure in the shortest run that a short search finds, and `--seed S` alone replays it with
-//! its whole journal.
+//! `cargo xtask sim --seeds N` runs the regressions and the seeds 1 to N. With `--seed S` the seeds
+//! begin at S. The seed decides everything that happens. The run prints a failing seed, with the options
+//! of the shortest run that shows the same failure, as far as a short search finds it. `--seed S` alone
+//! replays a seed with its whole journal.
 
 mod chaos;
 mod client;
@@ -53,22 +53,23 @@ use world::{End, simulate};
 
 /// The root of the repository.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-/// Every so many seeds one is run again, and must write the same journal. A number that shares no
-/// factor with those that kinds of worlds are chosen by, so that it compare them all.
+/// Every seed that is a multiple of this number runs twice, and must write the same journal both times.
+/// The number shares no factor with the numbers that select the kind of world, so that seeds of every
+/// kind run twice.
 const REPEAT_EVERY: u64 = 49;
-/// Every so many seeds the progress is printed.
+/// Progress is printed for every seed that is a multiple of this number.
 const PROGRESS_EVERY: u64 = 500;
-/// So many seeds must meet every kind of world and of fault.
+/// A run of this many seeds must meet every kind of world and every kind of fault.
 const COVERING: u64 = 2_000;
-/// After so many failures the run ends.
+/// A thread stops after this many failures.
 const FAILURES_MAX: usize = 10;
 
-/// What the threads share.
+/// The results that the threads share.
 #[derive(Debug, Default)]
 struct Results {
     totals: RunTotals,
     failures: Vec<(u64, String)>,
-    /// By seed: the hash of its journal, and how many lines it has.
+    /// By seed: the hash of its journal, and its number of lines.
     journals: BTreeMap<u64, (u64, u64)>,
 }
 
@@ -102,14 +103,14 @@ fn main() -> ExitCode {
     finish(&results, began, everything)
 }
 
-/// One seed, or a part of it, its journal printed.
+/// Runs one seed, or a reduced form of it, and prints its journal.
 fn one(seed: u64, reduction: &Reduction) -> Results {
     let mut results = Results::default();
     run_seed(seed, reduction, JournalMode::Print, false, &mut results);
     results
 }
 
-/// The regressions and the seeds of `span`, on all processors.
+/// Runs the regressions and the seeds of `span`, on all processors.
 fn many(span: &Span) -> Results {
     let results = Mutex::new(Results::default());
     let (next, began) = (AtomicU64::new(0), Instant::now());
@@ -161,7 +162,7 @@ fn many(span: &Span) -> Results {
     results
 }
 
-/// Runs a seed; with `shorten`, the shortest run that shows its failure is searched for.
+/// Runs a seed. With `shorten`, a failure starts a search for the shortest run that shows it.
 fn run_seed(
     seed: u64,
     reduction: &Reduction,
@@ -188,7 +189,7 @@ fn run_seed(
     }
 }
 
-/// A simulation, whose machine may also panic.
+/// Runs a simulation. A panic of the machine counts as a violation.
 fn survive(seed: u64, reduction: &Reduction, keep: JournalMode) -> Result<End, Violation> {
     let run = AssertUnwindSafe(|| simulate(seed, reduction, keep));
     catch_unwind(run).map_err(|panic: Box<dyn Any + Send>| {
@@ -198,7 +199,7 @@ fn survive(seed: u64, reduction: &Reduction, keep: JournalMode) -> Result<End, V
     })
 }
 
-/// One line for each seed, in the order of the seeds.
+/// Writes one line for each seed, in the order of the seeds.
 fn write_journals(file: &Path, journals: &BTreeMap<u64, (u64, u64)>) -> io::Result<()> {
     let mut text = String::new();
     for (seed, (hash, lines)) in journals {
@@ -207,7 +208,7 @@ fn write_journals(file: &Path, journals: &BTreeMap<u64, (u64, u64)>) -> io::Resu
     fs::write(file, text)
 }
 
-/// The same seed must give the same journal.
+/// Checks that the same seed gives the same journal.
 fn repeat(seed: u64, first: &End, results: &mut Results) {
     let Ok(again) = survive(seed, &Reduction::default(), JournalMode::Hash) else { return };
     let (was, is) = (&first.journal, &again.journal);
@@ -218,7 +219,8 @@ fn repeat(seed: u64, first: &End, results: &mut Results) {
     }
 }
 
-/// Reports a failure; with `shorten`, with the end of the shortest journal that shows it.
+/// Reports a failure. With `shorten`, the report has the end of the shortest journal that shows the
+/// failure.
 fn fail(seed: u64, shorten: bool, violation: &Violation, results: &mut Results) {
     let mut text = format!("test seed {seed} ... FAILED\n{violation}\n");
     if shorten {
@@ -227,7 +229,7 @@ fn fail(seed: u64, shorten: bool, violation: &Violation, results: &mut Results) 
                 .violation
                 .is_some_and(|it| it.guarantee == violation.guarantee)
                 .then(|| end.journal.lines()),
-            // A machine that panics takes its journal along.
+            // The journal is lost if the machine panics.
             Err(panic) => (panic.guarantee == violation.guarantee).then_some(0),
         };
         let reduction = Reduction::of_failure(lines);
@@ -274,7 +276,7 @@ fn finish(results: &Results, began: Instant, everything: bool) -> ExitCode {
     }
     let passed = totals.seeds - (failures.len() as u64).min(totals.seeds);
     let ok = failures.is_empty() && written.is_ok() && unmet.is_empty();
-    let word = if ok { "ok" } else { "FAILED" };
-    println!("test result: {word}. {passed} passed; {} failed", failures.len() + unmet.len());
+    let result = if ok { "ok" } else { "FAILED" };
+    println!("test result: {result}. {passed} passed; {} failed", failures.len() + unmet.len());
     if ok { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }

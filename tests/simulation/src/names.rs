@@ -1,5 +1,5 @@
-//! What the journal calls things: by the names of the wire and of the public interface, so that a journal
-//! stays the same however the code behind it is renamed.
+//! The names that the journal uses. They are those of the wire and of the public interface, so that a
+//! journal stays the same when the code is renamed.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -7,7 +7,7 @@ use campaign_sync::sync::input::{ConnectionId, Ticket};
 use campaign_sync::sync::{Effect, Verdict};
 use serde::Serialize;
 
-/// What the machine asks for, on one line.
+/// An effect of the machine, on one line.
 pub(crate) struct EffectName<'a>(pub(crate) &'a Effect);
 
 impl Display for EffectName<'_> {
@@ -27,7 +27,7 @@ impl Display for EffectName<'_> {
     }
 }
 
-/// What became of the documents of a frame, in order; with the code where one was refused.
+/// The verdicts on the documents of a frame, in order, each refusal with its code.
 pub(crate) struct VerdictNames<'a>(pub(crate) &'a [Verdict]);
 
 impl Display for VerdictNames<'_> {
@@ -44,7 +44,7 @@ impl Display for VerdictNames<'_> {
     }
 }
 
-/// What became of one document, in one word.
+/// The name of the verdict on one document.
 pub(crate) const fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Applied => "applied",
@@ -66,7 +66,7 @@ pub(crate) const fn verdict_name(verdict: Verdict) -> &'static str {
     }
 }
 
-/// A value as JavaScript would see it; `null` where there is none.
+/// A value as JavaScript sees it; `null` if it is absent.
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: Serialize> Display for Json<T> {
@@ -75,7 +75,7 @@ impl<T: Serialize> Display for Json<T> {
     }
 }
 
-/// A name, or `none`.
+/// A name, or the text `none`.
 pub(crate) struct OrNone<T>(pub(crate) Option<T>);
 
 impl<T: Display> Display for OrNone<T> {

@@ -8,17 +8,17 @@ use super::report::RunTotals;
 use super::rng::Rng;
 use super::server::{Document, Kind};
 
-/// How long a stalled frame is held up, in milliseconds.
+/// The longest delay of a stalled frame, in milliseconds.
 const STALL_MS: u64 = 12_000;
 
-/// Names one connection, for ever.
+/// The identity of one connection. It is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LinkId {
-    /// Whose it is.
+    /// The number of the client.
     pub(crate) client: usize,
-    /// Since which loading of the page.
+    /// The number of the page load.
     pub(crate) visit: u64,
-    /// The machine's number for it.
+    /// The machine's number for the connection.
     pub(crate) connection: u64,
 }
 
@@ -31,11 +31,11 @@ impl Display for LinkId {
 /// One connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Link {
-    /// Carries nothing any more, by direction, and nobody was told.
+    /// By direction: whether the link has stopped carrying frames without notifying its ends.
     pub(crate) dead: [bool; 2],
-    /// When the last frame arrives, by direction: later ones do not overtake it by themselves.
+    /// By direction: when the last frame arrives. Later frames overtake it only through a fault.
     last_ms: [u64; 2],
-    /// When the greeting arrives, by direction: nothing overtakes that.
+    /// By direction: when the greeting arrives. No frame overtakes it.
     greeted_ms: [u64; 2],
 }
 
@@ -49,17 +49,17 @@ pub(crate) enum Direction {
 }
 
 impl Link {
-    /// Whether it carries something in this direction.
+    /// Whether the link carries frames in this direction.
     pub(crate) const fn carries(&self, direction: Direction) -> bool {
         !self.dead[direction as usize]
     }
 
-    /// Whether it carries nothing any more in one direction at least.
+    /// Whether the link has stopped carrying frames in at least one direction.
     pub(crate) const fn is_broken(&self) -> bool {
         self.dead[0] || self.dead[1]
     }
 
-    /// When a frame that is sent now arrives.
+    /// The arrival time of a frame that is sent now.
     pub(crate) fn arrival(
         &mut self,
         now_ms: u64,
@@ -84,13 +84,15 @@ impl Link {
         *last
     }
 
-    /// The greeting arrives then: without it nothing on a socket means anything.
+    /// Sets the arrival time of the greeting. No frame arrives before it, because without the greeting
+    /// no other frame means anything.
     pub(crate) fn greeting_arrives(&mut self, at_ms: u64, direction: Direction) {
         self.greeted_ms[direction as usize] = at_ms;
     }
 }
 
-/// What happens, by time; of two at one time, the one that was planned first comes first.
+/// The planned events, by time. Of two events at the same time, the one that was planned first comes
+/// first.
 #[derive(Debug)]
 pub(crate) struct Schedule<T> {
     planned: BTreeMap<(u64, u64), T>,
@@ -98,25 +100,25 @@ pub(crate) struct Schedule<T> {
 }
 
 impl<T> Schedule<T> {
-    /// Nothing is planned.
+    /// An empty schedule.
     pub(crate) const fn new() -> Self {
         Self { planned: BTreeMap::new(), count: 0 }
     }
 
-    /// Plans something.
+    /// Plans an event.
     pub(crate) fn plan(&mut self, at_ms: u64, what: T) {
         self.count += 1;
         self.planned.insert((at_ms, self.count), what);
     }
 
-    /// What comes next, and when.
+    /// Removes the next event and returns it with its time.
     pub(crate) fn next(&mut self) -> Option<(u64, T)> {
         let ((at_ms, _), what) = self.planned.pop_first()?;
         Some((at_ms, what))
     }
 }
 
-/// A frame of `documents` as it arrives; none if nothing of it does.
+/// A frame of `documents` as it arrives, or `None` if nothing of it arrives.
 pub(crate) fn distort(
     rng: &mut Rng,
     levels: &Levels,
@@ -168,7 +170,7 @@ fn damage(rng: &mut Rng, bytes: &mut [u8]) {
     for _ in 0..rng.between(1, 3) {
         let at = rng.below(bytes.len() as u64) as usize;
         let bit = 1 << rng.below(8);
-        // Half of the damage is subtle, half is any byte.
+        // Half of the damage flips one bit, half sets a random byte.
         bytes[at] = if rng.chance(500) { bytes[at] ^ bit } else { rng.below(256) as u8 };
     }
 }

@@ -8,41 +8,41 @@ use super::kinds::Kind;
 use super::reduction::Reduction;
 use super::reference::Defect;
 
-/// How to ask for what.
+/// The usage text.
 pub(crate) const USAGE: &str = "\
 usage: simulation [--seeds N] [--seed S] [--minutes M] [--only model|sealed|core]
                   [--journals FILE] [--fail-fast]
        simulation --seed S [--without FAULT,FAULT…] [--clients N] [--campaigns N] [--chaos-ms T]
        simulation --exhaustive [--faults N] [--timers N] [--report FILE]";
 
-/// Seeds that run when nobody says how many.
+/// The number of seeds by default.
 const SEEDS: u64 = 200;
 
-/// What to run.
+/// The seeds to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Options {
-    /// One seed, with its journal, or a part of it.
+    /// One seed, or a reduced form of it, with its journal.
     One(u64, Reduction),
-    /// The regressions, and the seeds from one on.
+    /// The regressions, and consecutive seeds.
     Many(Span),
 }
 
-/// Seeds that follow each other.
+/// Consecutive seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
-    /// The first.
+    /// The first seed.
     pub(crate) first: u64,
-    /// How many, at most.
+    /// The most seeds that run.
     pub(crate) count: u64,
-    /// No seed begins after so long.
+    /// No seed starts after this time.
     pub(crate) time: Duration,
-    /// Only those whose world is of this kind.
+    /// Run only the seeds whose world is of this kind.
     pub(crate) only: Option<Kind>,
-    /// Where a line for the journal of each seed is written: the seed, the hash and the number of lines.
-    /// Two builds that behave alike write the same file.
+    /// The file that receives one line for each seed: the seed, and the hash and the number of lines of
+    /// its journal. Two builds that behave alike write the same file.
     pub(crate) journals: Option<PathBuf>,
-    /// Whether the run ends at the first seed that fails. Regressions do not run then, and no shorter run is
-    /// searched for.
+    /// Whether the run ends at the first seed that fails. Then the regressions do not run, and no
+    /// shorter run is searched for.
     pub(crate) fail_fast: bool,
 }
 
@@ -50,7 +50,7 @@ impl Options {
     /// Reads the arguments.
     ///
     /// # Errors
-    /// What is wrong with them, for people.
+    /// A description of the invalid argument, for people.
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut seed, mut seeds, mut minutes, mut only) = (None, None, None, None);
         let (mut reduction, mut journals, mut fail_fast) = (Reduction::default(), None, false);
@@ -62,7 +62,8 @@ impl Options {
                 "--clients" => (&mut reduction.clients, 8),
                 "--campaigns" => (&mut reduction.campaigns, 6),
                 "--chaos-ms" => (&mut reduction.chaos_ms, 80_000),
-                // For those who want to see a failure of the server: of no use otherwise.
+                // For people who want to see a failure of the reference server. The option has no other
+                // use.
                 "--defect" => {
                     let name = arguments.next().ok_or("`--defect` needs a name")?;
                     reduction.defect = Defect::named(&name);

@@ -1,4 +1,4 @@
-//! The oracle: compares what every page shows with what the model server really had.
+//! The oracle compares the state that every page shows with the history of the server.
 
 use std::rc::Rc;
 
@@ -17,42 +17,44 @@ use super::server::Storage;
 use super::server::log::{Campaign, Log};
 use super::server::state::{Record, Row, State};
 
-/// While `live`, nothing committed longer ago than this may be missing.
+/// While a campaign is `live`, nothing that was committed longer ago than this may be missing.
 const FRESH_MS: u64 = 10_000;
 
-/// Epochs that a client remembers to have left.
+/// The number of left epochs that a client remembers.
 const EPOCHS_MAX: usize = 8;
 
-/// Every so many changes all rows are compared one by one; their digest is compared every time.
+/// All rows are compared one by one at every multiple of this many changes. Their digest is compared at
+/// every change.
 const ROWS_EVERY: u64 = 12;
 
-/// What the oracle remembers of one campaign on one page.
+/// The oracle's record of one campaign on one page.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watch {
-    /// When recovery was asked for.
+    /// The times of the recovery requests.
     pub(crate) requests: Requests,
-    /// The page was told that rows differ, and not yet that they agree.
+    /// Whether the page was notified that rows differ, and not yet that they agree again.
     pub(crate) reported_difference: bool,
-    /// What this socket has proven since the state was last replaced.
+    /// The proofs from this socket since the state was last replaced.
     pub(crate) proofs: Vec<Proof>,
-    /// The state was replaced in this step.
+    /// Whether the state was replaced in this step.
     pub(crate) replaced: bool,
-    /// How long the server wants to be left in peace.
+    /// The time for which the server has postponed the next request.
     pub(crate) retry_after: Patience,
-    /// The hashes of this number and those after it are to be remembered, as far as the window goes.
+    /// The hashes of this number and of later ones must be remembered, within the window.
     remembered: u64,
-    /// The era of the log, and the number.
+    /// The era of the log, and the number in it.
     place: Option<(usize, u64)>,
     position: Option<Position>,
-    /// The eras that were left.
+    /// The eras that the client has left.
     left: Vec<usize>,
-    /// A repair brought the state of this number, of whichever log the server then told of.
+    /// Whether a repair brought the state of this number, from whichever log the server showed at that
+    /// time.
     mended: bool,
     shown: Option<Rc<State>>,
     compared: u64,
 }
 
-/// What a machine did in one step, as its own counters tell.
+/// The work of a machine in one step, by its own counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// Events applied.
@@ -61,7 +63,7 @@ pub(crate) struct Progress {
     pub(crate) snapshots: u64,
     /// Repairs completed.
     pub(crate) repairs: u64,
-    /// An event came, and nothing else with it.
+    /// Whether the input was a single document.
     pub(crate) alone: bool,
 }
 
@@ -73,7 +75,7 @@ impl Progress {
         Self { applied, snapshots, repairs, alone: false }
     }
 
-    /// What was done since.
+    /// The work since `before`.
     pub(crate) const fn since(self, before: Self) -> Self {
         Self {
             applied: self.applied - before.applied,
@@ -94,8 +96,8 @@ pub(crate) fn check(
     let Client { machine, watches, held_events_max, .. } = client;
     let watched = watches.len();
     watches.retain(|id, _| machine.subscription(id).is_some());
-    // What was let go of in this step may have moved before, which cannot be seen any more.
-    let let_go = watches.len() < watched;
+    // A campaign that was released in this step may have moved before, which is no longer visible.
+    let released = watches.len() < watched;
     let mut advanced = 0;
     for id in machine.campaigns() {
         let Some(subscription) = machine.subscription(id.as_str()) else { continue };
@@ -105,21 +107,21 @@ pub(crate) fn check(
             format!("{events} events, {bytes} bytes of {id} are held")
         })?;
         let campaign = storage.campaigns.get(id.as_str());
-        let said = changed.iter().any(|changed| *changed == id.as_str());
-        let passed = watch.step(subscription.store(), campaign, step, said);
+        let reported = changed.iter().any(|changed| *changed == id.as_str());
+        let passed = watch.step(subscription.store(), campaign, step, reported);
         advanced += passed.map_err(|violation| Violation {
             detail: format!("{id}: {}", violation.detail),
             ..violation
         })?;
     }
-    let accounted = advanced == step.applied || (let_go && advanced < step.applied);
+    let accounted = advanced == step.applied || (released && advanced < step.applied);
     demand(step.snapshots > 0 || accounted, "G2", || {
         format!("{} events were applied, the positions moved by {advanced}", step.applied)
     })
 }
 
-/// G2: an event that was applied within the window is told by its hash. Asked before the step is
-/// taken note of, so that a watch still says how it was before.
+/// G2: the hash of an event that was applied within the window is known. The check runs before the step
+/// is recorded, so that each watch still holds the state before the step.
 pub(crate) fn check_memory(client: &Client, frame: Frame<'_>, verdicts: &[Verdict]) -> Check {
     if !verdicts.contains(&Verdict::OutOfOrder) {
         return Ok(());
@@ -144,8 +146,8 @@ pub(crate) fn check_memory(client: &Client, frame: Frame<'_>, verdicts: &[Verdic
     Ok(())
 }
 
-/// G4, and the honesty of `live`: checked whenever time passes, whoever acted.
-/// More than a replica knows, up to `lag_ms` ago, it cannot promise.
+/// G4, and the correctness of `live`: checked whenever time passes, whichever part of the world acted. A
+/// client cannot promise more than its replica knew up to `lag_ms` ago.
 pub(crate) fn check_live(client: &Client, storage: &Storage, lag_ms: u64, true_ms: u64) -> Check {
     let now = client.clock.now(true_ms);
     for (id, watch) in &client.watches {
@@ -176,7 +178,8 @@ pub(crate) fn check_live(client: &Client, storage: &Storage, lag_ms: u64, true_m
     Ok(())
 }
 
-/// Whether a page shows everything the server has, and says so. Tells what is missing.
+/// Checks that a page shows everything that the server has, with the right status. The error says what
+/// is missing.
 pub(crate) fn converged(client: &Client, storage: &Storage, now: Now) -> Result<(), String> {
     for id in client.held.keys() {
         let status = client.machine.status(id, now);
@@ -196,8 +199,8 @@ pub(crate) fn converged(client: &Client, storage: &Storage, now: Now) -> Result<
             return Err(format!("{id} is {status:?} at {place:?}, the head is {head:?}"));
         }
         let store = client.machine.subscription(id).map(|subscription| subscription.store());
-        // Of the record no digest tells: after silent changes that were taken back, it may be that
-        // of a server without them.
+        // No digest covers the record. After silent changes that were undone, it may be the record of a
+        // server without them.
         let states = log.states_at(log.head()).unwrap_or_default();
         let equal = store.is_some_and(|store| {
             same_rows(store, log.state(), true)
@@ -211,18 +214,18 @@ pub(crate) fn converged(client: &Client, storage: &Storage, now: Now) -> Result<
 }
 
 impl Watch {
-    /// The era of the log, and the number.
+    /// The era of the log, and the number in it.
     pub(crate) const fn place(&self) -> Option<(usize, u64)> {
         self.place
     }
 
-    /// Checks one campaign; tells by how many events its position moved.
+    /// Checks one campaign. Returns the number of events by which its position moved.
     fn step(
         &mut self,
         store: &CampaignStore,
         campaign: Option<&Campaign>,
         step: Progress,
-        said: bool,
+        reported: bool,
     ) -> Result<u64, Violation> {
         let Some(position) = store.position() else {
             let empty = self.place.is_none() && store.record().is_none();
@@ -268,7 +271,7 @@ impl Watch {
         let unchanged = self.shown.as_ref().is_some_and(|shown| {
             shown.rows.len() == store.table().len() && shown.digest == store.table().digest()
         });
-        if moved || !unchanged || said {
+        if moved || !unchanged || reported {
             self.mended = step.repairs > 0 || (self.mended && !moved);
             let states = logs.iter().flat_map(|log| log.states_at(number).unwrap_or_default());
             let mut states: Vec<Rc<State>> = states.cloned().collect();
@@ -279,7 +282,7 @@ impl Watch {
             let refuses = moved && logs.iter().any(|log| log.refuses_at(number));
             self.compare(store, &states, step, refuses)?;
         }
-        demand(said || (!moved && unchanged), "changes", || {
+        demand(reported || (!moved && unchanged), "changes", || {
             format!("nobody was told that the view changed, from {before:?} to {position}")
         })?;
         let from = before.filter(|(former, _)| *former == era).map_or(0, |(_, number)| number);
@@ -318,7 +321,7 @@ impl Watch {
     }
 }
 
-/// G5: what a snapshot or a repair lacks is kept aside, if it is much.
+/// G5: checks that the rows that a snapshot or a repair lacks are kept as unconfirmed, if they are many.
 fn keeps_rows(before: &State, store: &CampaignStore) -> Check {
     let (table, aside) = (store.table(), store.unconfirmed());
     let lost = |id: &&Rc<str>| table.find(id).is_none() && aside.find(id).is_none();
@@ -329,7 +332,8 @@ fn keeps_rows(before: &State, store: &CampaignStore) -> Check {
     demand(both.is_none(), "G5", || "a row is both confirmed and unconfirmed".to_owned())
 }
 
-/// Whether a store shows exactly this state; row by row, or only their number and digest.
+/// Whether a store shows exactly this state. Without `rows`, only the number of rows and their digest
+/// are compared.
 fn shows(store: &CampaignStore, state: &State, rows: bool) -> bool {
     same_record(store, &state.record) && same_rows(store, state, rows)
 }
@@ -342,12 +346,12 @@ fn same_rows(store: &CampaignStore, state: &State, rows: bool) -> bool {
         && (!rows || words_add_up(table))
 }
 
-/// Whether a store shows it.
+/// Whether a store shows this record.
 pub(crate) fn same_record(store: &CampaignStore, record: &Record) -> bool {
     store.record().is_some_and(|ours| is_record(ours, record))
 }
 
-/// Whether it is the same record.
+/// Whether the two records are equal.
 pub(crate) fn is_record(ours: &CampaignRecord, record: &Record) -> bool {
     let counters = &ours.counters;
     let counts = [
@@ -368,7 +372,7 @@ fn same_row(fields: &RowFields<'_>, state: &State) -> bool {
     theirs.is_some_and(|row: &Rc<Row>| *fields == row.fields(fields.domain_id))
 }
 
-/// The counts by word that a view shows are those of the rows.
+/// Whether the counts by DNS status add up to the number of rows that have one.
 pub(crate) fn words_add_up(table: &DomainTable) -> bool {
     let statuses = |row: usize| table.fields(row).dns_status;
     let named = (0..table.len()).filter(|&row| statuses(row).is_some()).count() as u64;
@@ -376,7 +380,7 @@ pub(crate) fn words_add_up(table: &DomainTable) -> bool {
     named == counted
 }
 
-/// In what a store differs from the last of these states.
+/// Describes how a store differs from the last of these states.
 pub(crate) fn difference(store: &CampaignStore, states: &[Rc<State>]) -> String {
     let Some(state) = states.last() else { return "there is no such number".to_owned() };
     let table = store.table();

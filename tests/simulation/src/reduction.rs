@@ -1,28 +1,30 @@
-//! What is left out of a seed: a failure is told by the shortest run that still shows it.
+//! The parts of a seed's plan that a reduced run leaves out. A failure is reported with the shortest run
+//! that still shows it.
 
 use super::faults::{Fault, Plan};
 use super::reference::Defect;
 
-/// Parts of a plan that are left out. Nothing is, by default.
+/// The parts of a plan that are left out. The default leaves out nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reduction {
     /// Kinds of faults that do not happen.
     pub(crate) without: Vec<Fault>,
-    /// Only so many clients.
+    /// The most clients.
     pub(crate) clients: Option<u64>,
-    /// Only so many campaigns.
+    /// The most campaigns.
     pub(crate) campaigns: Option<u64>,
-    /// Faults stop after so long.
+    /// The longest duration of the phase with faults.
     pub(crate) chaos_ms: Option<u64>,
-    /// What is wrong with the log of the reference server. Nothing is, but in tests.
+    /// A deliberate defect of the reference server's log, which only shows that the simulator detects
+    /// it.
     pub(crate) defect: Option<Defect>,
 }
 
-/// Simulations that one search may cost.
+/// The most simulations of one search.
 const TRIALS_MAX: u32 = 150;
 
 impl Reduction {
-    /// Takes its part away from the plan.
+    /// Removes these parts from the plan.
     pub(crate) fn apply(&self, plan: &mut Plan) {
         for fault in &self.without {
             plan.levels.switch_off(*fault);
@@ -41,7 +43,7 @@ impl Reduction {
         *self == Self::default()
     }
 
-    /// The options that say the same on the command line.
+    /// The command-line options with the same effect.
     pub(crate) fn options(&self) -> String {
         let mut text = String::new();
         if let Some(defect) = self.defect {
@@ -61,9 +63,10 @@ impl Reduction {
         text
     }
 
-    /// The most that can be left out of a failing seed, as far as a short search finds: it leaves one
-    /// thing out after the other, as long as the same guarantee breaks and the journal does not get
-    /// longer. `lines` tells the length of a journal if it does.
+    /// Searches for the most that a failing seed can do without. The search leaves out one part after
+    /// the other, as long as the same guarantee breaks and the journal does not get longer. It is short
+    /// and may miss a better result. `lines` returns the length of the journal if the reduced run still
+    /// fails.
     pub(crate) fn of_failure(lines: impl Fn(&Self) -> Option<u64>) -> Self {
         let mut best = Self::default();
         let Some(mut shortest) = lines(&best) else { return best };
@@ -86,7 +89,7 @@ impl Reduction {
         }
     }
 
-    /// One step further, in each direction.
+    /// The next reductions to try, in each direction.
     fn smaller(&self) -> Vec<Self> {
         let mut steps: Vec<Self> = Vec::new();
         for most in [1, 2] {
@@ -102,7 +105,7 @@ impl Reduction {
         steps
     }
 
-    /// Both together.
+    /// Combines two reductions.
     fn with(mut self, other: &Self) -> Self {
         let least = |a: Option<u64>, b: Option<u64>| match (a, b) {
             (Some(a), Some(b)) => Some(a.min(b)),

@@ -1,34 +1,34 @@
-//! Seeds that once failed. They always run, whatever else is asked for.
+//! Seeds that once failed. Every run of several seeds runs them first, except with `--fail-fast`.
 //!
-//! A seed stands for its faults only as long as the simulation draws them in the same order: after a
-//! change there the failure that a seed stood for is kept by the scenario test named beside it.
+//! A seed shows its failure only as long as the simulation draws faults in the same order. After a
+//! change of that order, the scenario test that is named beside the seed covers the failure.
 
-/// How many there are.
+/// The number of these seeds.
 pub(crate) const COUNT: usize = SEEDS.len() + CORE_SEEDS.len() + LATER_SEEDS.len();
 
-/// Whether it failed before some of the faults could be drawn.
+/// Whether the seed failed before some kinds of faults were added.
 pub(crate) fn is_older(seed: u64) -> bool {
     SEEDS.contains(&seed) || CORE_SEEDS.contains(&seed)
 }
 
-/// The one of that turn.
+/// The seed at that index.
 pub(crate) fn seed(turn: usize) -> Option<u64> {
     SEEDS.iter().chain(CORE_SEEDS).chain(LATER_SEEDS).nth(turn).copied()
 }
 
-/// Seeds that failed once all faults could be drawn.
+/// Seeds that failed after all kinds of faults were added.
 const LATER_SEEDS: &[u64] = &[
     // event_applies_after_a_fetch_without_a_position_is_refused
     809, //
-    // The oracle of patience: a snapshot that nobody asked for answers as well,
+    // The oracle of postponed requests: a snapshot without a request is an answer as well.
     4171, //
-    // and one that is wanted meanwhile does not wait.
+    // The oracle of postponed requests: a snapshot that becomes necessary meanwhile does not wait.
     24_385, //
-    // The oracle of patience: a campaign whose key is missing has given its request up.
+    // The oracle of postponed requests: a campaign whose key is missing has given up its request.
     62_040, 70_000, 178_905, 198_770, 245_345, 275_945, 298_850, 323_320,
 ];
 
-/// The seeds that failed before that, in the order in which they were found. None is added.
+/// The seeds that failed before that, in the order in which they were found. The list does not grow.
 pub(crate) const SEEDS: &[u64] = &[
     // failed_repair_is_followed_by_a_whole_snapshot
     1904, //
@@ -38,32 +38,32 @@ pub(crate) const SEEDS: &[u64] = &[
     50_668, 102_145, 116_589, 120_256, 135_232, 172_945, //
     // status_goes_stale_by_the_clock_without_any_input
     62_162, //
-    // gap_beyond_an_answer_is_awaited_without_a_request. What failed was the oracle: it took
-    // progress for older than a request of the same frame.
+    // gap_beyond_an_answer_is_awaited_without_a_request. The oracle was wrong: it took progress
+    // for older than a request of the same frame.
     88_437, 96_997, 170_686, //
-    // A replica that knew the head of a log that had been replaced.
+    // A replica that knew the head of a replaced log.
     41_640, //
-    // The oracle: a transfer that itself takes long,
+    // The oracle: a transfer that itself takes long.
     69_680, 92_086, 166_974, //
-    // a record that silent changes left behind, which no digest covers,
+    // The oracle: a record that silent changes left behind and that no digest covers.
     122_780, //
-    // a refusal that was of the connection before,
+    // The oracle: a refusal that belongs to the previous connection.
     163_289, //
-    // a head that counts as no less than what was written,
+    // The oracle: a stated head counts as at least the number that was written.
     199_590, 214_301, //
-    // and events of a campaign that was let go of in the same step.
+    // The oracle: events of a campaign that was released in the same step.
     215_403, //
     // late_fetch_from_a_replaced_log_is_ignored
     375_095, //
-    // The oracle: what follows a silent change in another log of the same epoch,
+    // The oracle: the events that follow a silent change in another log of the same epoch.
     239_896, 580_001, //
-    // and a proof that counts again when a wall that ran ahead is set back.
+    // The oracle: a proof that counts again when a wall clock that ran ahead is set back.
     246_850,
 ];
 
-/// Those of them of worlds around the core of the reference server.
+/// The earlier seeds that failed in worlds with the core of the reference server.
 pub(crate) const CORE_SEEDS: &[u64] = &[
-    // The model: a row that comes in the place of another of the same id, behind the log's back.
+    // The model: a row that replaces another one with the same id, without an event.
     48_759, 112_628, 216_186, 305_386, 315_412, 402_586, 411_043, 481_523, 511_891, 550_679,
     601_018, 601_927,
 ];

@@ -1,4 +1,4 @@
-//! What simulations add up to, and the report of it.
+//! The totals of all simulations, and the report of them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,15 +13,15 @@ use super::kinds::Kind;
 /// Counts of what happened.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RunTotals {
-    /// Simulations.
+    /// The number of simulations.
     pub(crate) seeds: u64,
-    /// Inputs that machines took in.
+    /// Inputs that machines handled.
     pub(crate) steps: u64,
     /// Events that machines applied.
     pub(crate) events: u64,
     /// Faults, by kind.
     faults: BTreeMap<&'static str, u64>,
-    /// Verdicts, notices, outcomes and the like that were met.
+    /// Verdicts, notices, outcomes and similar items that occurred.
     coverage: BTreeMap<(&'static str, &'static str), u64>,
 }
 
@@ -31,12 +31,12 @@ impl RunTotals {
         *self.faults.entry(kind).or_default() += 1;
     }
 
-    /// Counts something that was met.
+    /// Counts an item that occurred.
     pub(crate) fn met(&mut self, group: &'static str, what: &'static str) {
         *self.coverage.entry((group, what)).or_default() += 1;
     }
 
-    /// Adds what another one counted.
+    /// Adds the counts of another instance.
     pub(crate) fn add(&mut self, other: &Self) {
         self.seeds += other.seeds;
         self.steps += other.steps;
@@ -49,7 +49,8 @@ impl RunTotals {
         }
     }
 
-    /// What many seeds must have met and did not: kinds of worlds, and kinds of faults.
+    /// The kinds of worlds and the kinds of faults that did not occur, although many seeds must meet
+    /// them.
     pub(crate) fn unmet(&self) -> Vec<&'static str> {
         let worlds = Kind::ALL.into_iter().filter(|kind| kind.is_built()).map(Kind::name);
         let worlds = worlds.filter(|name| !self.coverage.contains_key(&("world", name)));

@@ -1,5 +1,5 @@
-//! G8: a page that a server asked for patience does not ask again before that, on the same socket,
-//! unless the campaign failed meanwhile.
+//! G8: after a server postponed a page's request, the page does not request again on the same socket
+//! before that time, unless the campaign failed meanwhile.
 
 use campaign_sync::sync::{Config, Timestamp};
 use serde_json::Value;
@@ -7,33 +7,34 @@ use serde_json::Value;
 use super::invariants::{Check, demand};
 use super::server::message::Recover;
 
-/// What a page knows of its last request about one campaign.
+/// The last request of a page about one campaign, and its postponement.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Patience {
-    asked: Option<Asked>,
-    /// Until when, and whether that is about a snapshot.
+    sent: Option<SentRequest>,
+    /// The time before which the page must not request, and whether the postponed request was for a
+    /// snapshot.
     until: Option<(Timestamp, bool)>,
 }
 
-/// A request that nothing is known of yet.
+/// A request without an answer so far.
 #[derive(Clone, Debug)]
-struct Asked {
+struct SentRequest {
     request: String,
     at: Timestamp,
     snapshot: bool,
 }
 
-/// What a server said of one request, or of a campaign without having been asked.
+/// A statement of a server about one request, or about a campaign without a request.
 #[derive(Debug)]
 pub(crate) struct Word {
     campaign: Option<String>,
     request: Option<String>,
-    /// Not before that, in milliseconds.
+    /// The requested delay before the next request, in milliseconds.
     retry_after_ms: Option<u64>,
 }
 
 impl Word {
-    /// What a document says, if it is about a request.
+    /// Reads a document; `None` if it is not about a request.
     pub(crate) fn read(document: &str) -> Option<Self> {
         let known = ["\"error\"", "\"event_recovery\""];
         if !known.iter().any(|kind| document.contains(kind)) {
@@ -49,8 +50,8 @@ impl Word {
 }
 
 impl Patience {
-    /// A request is sent. One for a snapshot, where none was asked for before, takes the place of the
-    /// one that was put off.
+    /// Records a request. A request for a snapshot may replace a postponed request for anything else
+    /// before that time.
     pub(crate) fn asks(&mut self, now: Timestamp, wanted: Recover) -> Check {
         let Recover { request, snapshot, .. } = wanted;
         if let Some((until, _)) = self.until.take().filter(|(_, before)| *before || !snapshot) {
@@ -58,20 +59,20 @@ impl Patience {
                 format!("asked at {now:?} though the server wanted patience until {until:?}")
             })?;
         }
-        self.asked = Some(Asked { request, at: now, snapshot });
+        self.sent = Some(SentRequest { request, at: now, snapshot });
         Ok(())
     }
 
-    /// The server says something, perhaps of this campaign; no more than `most_ms` of patience is owed
-    /// to it. An answer that comes when the page has given that request up already counts no more.
-    pub(crate) fn hears(&mut self, now: Timestamp, campaign: &str, word: &Word, most_ms: u64) {
-        let is_about = |asked: &mut Asked| match &word.request {
-            Some(answered) => *answered == asked.request,
-            None => word.campaign.as_deref() == Some(campaign),
+    /// Records a statement of the server, which may be about this campaign. The page obeys a delay of at
+    /// most `most_ms`. An answer that arrives after the page has given the request up does not count.
+    pub(crate) fn hears(&mut self, now: Timestamp, campaign: &str, answer: &Word, most_ms: u64) {
+        let is_about = |sent: &mut SentRequest| match &answer.request {
+            Some(answered) => *answered == sent.request,
+            None => answer.campaign.as_deref() == Some(campaign),
         };
-        let Some(asked) = self.asked.take_if(is_about) else { return };
-        let in_time = now.since(asked.at) < Config::default().recovery_deadline_ms;
-        let retry_after = word.retry_after_ms.filter(|_| in_time);
-        self.until = retry_after.map(|ms| (now + ms.min(most_ms), asked.snapshot));
+        let Some(sent) = self.sent.take_if(is_about) else { return };
+        let in_time = now.since(sent.at) < Config::default().recovery_deadline_ms;
+        let retry_after = answer.retry_after_ms.filter(|_| in_time);
+        self.until = retry_after.map(|ms| (now + ms.min(most_ms), sent.snapshot));
     }
 }

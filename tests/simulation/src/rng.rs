@@ -1,18 +1,18 @@
-//! All chance of a simulation: one SplitMix64, started from the seed.
+//! All randomness of a simulation: one SplitMix64 generator, started from the seed.
 
-/// The generator. Everything that could have gone otherwise was drawn here.
+/// The generator. Every random decision is drawn here.
 #[derive(Clone, Debug)]
 pub(crate) struct Rng(u64);
 
 impl Rng {
     /// Starts from a seed.
     pub(crate) const fn new(seed: u64) -> Self {
-        // Seeds are small and consecutive; their streams must not be.
+        // Seeds are small and consecutive, but their streams must not be.
         Self(seed.wrapping_mul(0xD6E8_FEB8_6659_FD93).wrapping_add(0x2545_F491_4F6C_DD1D))
     }
 
-    /// Another generator of the same seed: what is drawn from it changes nothing of what is drawn from
-    /// the first.
+    /// A second generator for the same seed. Numbers that are drawn from it do not change those of the
+    /// first one.
     pub(crate) const fn apart(seed: u64) -> Self {
         Self::new(!seed).split()
     }
@@ -26,22 +26,22 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// Another generator, started from this one.
+    /// A new generator, started from this one.
     pub(crate) const fn split(&mut self) -> Self {
         Self(self.next())
     }
 
-    /// A number below `limit`; 0 if there is none.
+    /// A number below `limit`, or 0 if `limit` is 0.
     pub(crate) const fn below(&mut self, limit: u64) -> u64 {
         if limit == 0 { 0 } else { self.next() % limit }
     }
 
-    /// A number of `least` to `most`, both included.
+    /// A number from `least` to `most`, both included.
     pub(crate) const fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.below(most - least + 1)
     }
 
-    /// Whether something of this many in a thousand happens.
+    /// True with a chance of this many per mille.
     pub(crate) const fn chance(&mut self, per_mille: u64) -> bool {
         self.below(1_000) < per_mille
     }
@@ -51,7 +51,7 @@ impl Rng {
         &choices[self.below(choices.len() as u64) as usize]
     }
 
-    /// A waiting time around `mean` milliseconds: half of it to one and a half.
+    /// A random time around `mean` milliseconds: from half of it to one and a half of it.
     pub(crate) const fn around(&mut self, mean: u64) -> u64 {
         mean / 2 + self.below(mean + 1)
     }

@@ -1,9 +1,9 @@
-//! Worlds in which all content is sealed: every so many seeds, in builds that know of it. Some pages
-//! are given their key late.
+//! Worlds in which all content is sealed: one in [`EVERY`] seeds, in builds with the feature
+//! `encrypted`. Some pages receive their key late.
 
 use super::server::wire::EventPosition;
 
-/// Of so many seeds all content is sealed in one.
+/// One in this many seeds has sealed content.
 const EVERY: u64 = 5;
 
 /// Whether content is sealed in the world of that seed.
@@ -11,21 +11,21 @@ pub(crate) const fn is_world(seed: u64) -> bool {
     cfg!(feature = "encrypted") && is_turn(seed)
 }
 
-/// Whether it is, in builds that know of it.
+/// Whether content would be sealed in a build with the feature `encrypted`.
 pub(crate) const fn is_turn(seed: u64) -> bool {
     seed.is_multiple_of(EVERY)
 }
 
-/// What the epochs of such a world begin with.
+/// The prefix of the epochs of such a world.
 pub(crate) const PREFIX: &str = "sealed-";
 
-/// Whether what stands there is sealed.
+/// Whether the content at this position is sealed.
 #[cfg(feature = "encrypted")]
 fn is_sealed(place: EventPosition<'_>) -> bool {
     place.epoch.starts_with(PREFIX)
 }
 
-/// What the server of a world speaks.
+/// The protocol of the server of a world.
 pub(crate) const fn protocol(sealed: bool) -> &'static str {
     if sealed { "campaign-sync.v1.sealed" } else { "campaign-sync.v1" }
 }
@@ -75,7 +75,8 @@ mod seal {
         Key::new(&[42; 32]).unwrap_or_else(|_| unreachable!("32 bytes"))
     }
 
-    /// A simulation has no chance of its own: the nonce follows from what is sealed.
+    /// The nonce is derived from the content, because a simulation must not use other randomness than
+    /// its seed.
     fn seal(associated: &str, plain: &str) -> String {
         let mut nonce = [0; 12];
         nonce[..8].copy_from_slice(&id_hash(plain).to_le_bytes());
@@ -87,12 +88,13 @@ mod seal {
         associated(place.campaign, place.epoch, place.number, place.event, kind)
     }
 
-    /// The data of an event.
+    /// The data of an event, sealed if its world is.
     pub(crate) fn data(place: EventPosition<'_>, kind: &str, plain: String) -> String {
         if super::is_sealed(place) { seal(&list(place, kind), &plain) } else { plain }
     }
 
-    /// The members of a part that may be sealed; `numbers` are part, parts and the count of all rows.
+    /// The members of a part that may be sealed. `numbers` are the part, the number of parts, and the
+    /// number of all rows.
     pub(crate) fn content(
         place: EventPosition<'_>,
         numbers: [u64; 3],
@@ -107,7 +109,7 @@ mod seal {
         format!("\"content\":{}", seal(&list, &format!("{{{plain}}}")))
     }
 
-    /// What REST answers.
+    /// The body of a REST answer.
     pub(crate) fn answer(place: EventPosition<'_>, plain: String) -> String {
         if !super::is_sealed(place) {
             return plain;
@@ -121,12 +123,12 @@ mod seal {
         )
     }
 
-    /// Tells a machine before anything else that content is sealed.
+    /// Configures a machine for sealed content, before any other input.
     pub(crate) fn take_sealed_only(machine: &mut Machine) {
         let _nothing_to_say = machine.handle(Now::default(), Input::Seal);
     }
 
-    /// The key arrives.
+    /// The input with which the key arrives.
     pub(crate) fn key() -> Option<Input<'static>> {
         Some(Input::AddKey(kid(), the_key()))
     }

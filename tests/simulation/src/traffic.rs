@@ -1,4 +1,4 @@
-//! What goes over the network: frames of the server, messages of clients, and broken connections.
+//! The traffic on the network: frames of the server, messages of clients, and broken connections.
 
 use campaign_sync::protocol::client::Reason;
 use serde_json::{Value, json};
@@ -12,13 +12,13 @@ use super::server::{Connection, Document, Kind, Sees, Server, Speaker};
 use super::workload::silent;
 use super::world::{ScheduledEvent, World};
 
-/// A slow socket takes up to so long between two frames.
+/// The longest time that a slow socket takes between two frames.
 const SLOW_MS: u64 = 5_000;
-/// A late greeting is late by this.
+/// The shortest and the longest delay of a late greeting.
 const LATE_MS: (u64, u64) = (3_000, 12_000);
 
 impl World {
-    /// Whatever sessions have to say is written, at their pace.
+    /// Plans a write for every session that has something to write, at its pace.
     pub(crate) fn write_all(&mut self) {
         let woken = self.server.sessions.iter().filter(|(_, it)| it.is_woken());
         let links: Vec<LinkId> = woken.map(|(link, _)| *link).collect();
@@ -107,7 +107,7 @@ impl World {
         self.schedule.plan(at_ms, ScheduledEvent::Arrive(link, bytes));
     }
 
-    /// A server that contradicts itself, or says what is not so.
+    /// Lets the server contradict itself or send false statements.
     fn falsify(&mut self, documents: &mut [Document]) {
         let (equivocates, lies) = (Fault::Equivocate, Fault::Lie);
         let (equivocates, lies) = (self.levels.of(equivocates), self.levels.of(lies));
@@ -129,7 +129,7 @@ impl World {
                     }
                 }
                 Kind::Part if self.rng.chance(lies) => {
-                    // A row that is not the server's: nothing adds up to the digest any more.
+                    // This row is not the server's, so the rows do not match the digest any more.
                     let lie = document.text.replacen("\"domain\":\"", "\"domain\":\"un", 1);
                     if *lie != *document.text {
                         self.totals.fault("false_snapshot");
@@ -153,7 +153,7 @@ impl World {
         }
     }
 
-    /// Errors that leave it to the client to know whose request they answer.
+    /// Removes the campaign from errors, so that the client must know whose request they answer.
     fn bare(&mut self, documents: &mut [Document]) {
         for document in documents {
             let is_error = document.text.starts_with("{\"type\":\"error\"");
@@ -167,14 +167,14 @@ impl World {
         }
     }
 
-    /// A client's message sets out for the server.
+    /// Sends a client's message to the server.
     pub(crate) fn send_up(&mut self, link: LinkId, text: String) {
         let Some(wire) = self.links.get_mut(&link) else { return };
         if !wire.carries(Direction::Up) {
             return;
         }
         let (rng, levels) = (&mut self.net_rng, &self.levels);
-        // Without its greeting a connection is only given up and tried again.
+        // Without its greeting, a connection is only given up and tried again.
         let greeting = text.contains("connection_init");
         if !greeting && rng.chance(levels.of(Fault::LoseUp)) {
             return self.totals.fault("request_lost");
@@ -269,14 +269,14 @@ impl World {
         self.opened(link)
     }
 
-    /// The server announces that it will hang up.
+    /// Sends the announcement that the server will close the connection.
     pub(crate) fn drain(&mut self, link: LinkId) {
         self.totals.fault("draining");
         let data = json!({"retryAfterMs": self.rng.pick(RETRY_AFTER_MS)});
         self.send_down(link, vec![Document::control(self.now_ms, "server_draining", &data)]);
     }
 
-    /// The connection is gone, for the server at once, for the client when it hears of it.
+    /// Breaks a connection. The server notices at once, the client when the close reaches it.
     pub(crate) fn cut(&mut self, link: LinkId, why: &'static str) {
         self.totals.fault(why);
         self.hang_up(link, 1006);
@@ -284,14 +284,14 @@ impl World {
 
     pub(crate) fn hang_up(&mut self, link: LinkId, code: u16) {
         self.server.sessions.remove(&link);
-        let heard = self.links.get(&link).is_some_and(|wire| wire.carries(Direction::Down));
-        if heard {
+        let arrives = self.links.get(&link).is_some_and(|wire| wire.carries(Direction::Down));
+        if arrives {
             let at_ms = self.now_ms + self.rng.below(self.plan.delay_ms + 1);
             self.schedule.plan(at_ms, ScheduledEvent::Closed(link, code));
         }
     }
 
-    /// A client left, and the server knows.
+    /// Removes a connection that a client left, after the server has noticed.
     pub(crate) fn forget_link(&mut self, link: LinkId) {
         self.server.sessions.remove(&link);
         self.links.remove(&link);
@@ -312,8 +312,8 @@ impl World {
     }
 
     pub(crate) fn leave(&mut self, link: LinkId) {
-        let heard = self.links.get(&link).is_some_and(|wire| wire.carries(Direction::Up));
-        if !heard {
+        let arrives = self.links.get(&link).is_some_and(|wire| wire.carries(Direction::Up));
+        if !arrives {
             self.links.remove(&link);
         } else {
             let at_ms = self.now_ms + self.rng.below(self.plan.delay_ms + 1);
@@ -322,7 +322,7 @@ impl World {
     }
 }
 
-/// An error about a request, without the campaign that it is about.
+/// The error about a request, without its campaign.
 fn without_campaign(text: &str) -> Option<String> {
     let mut document: Value = serde_json::from_str(text).ok()?;
     let data = document["data"].as_object_mut()?;
@@ -331,7 +331,7 @@ fn without_campaign(text: &str) -> Option<String> {
     Some(document.to_string())
 }
 
-/// The text with another first digit behind `known`, one that does not make a number smaller.
+/// The text with another first digit after `known`. The new digit never makes a number smaller.
 fn raise(text: &str, known: &str) -> String {
     let Some(at) = text.find(known).map(|at| at + known.len()) else { return text.to_owned() };
     let (before, after) = text.split_at(at);

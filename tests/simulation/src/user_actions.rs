@@ -1,4 +1,4 @@
-//! What people do on a page, at random.
+//! Random actions of users on a page.
 
 use campaign_sync::protocol::{CampaignId, Epoch, Position, SequenceNumber};
 use campaign_sync::store::DomainQuery;
@@ -13,7 +13,7 @@ use super::world::{ScheduledEvent, World};
 const GHOST: &str = "ghost";
 
 impl World {
-    /// Somebody does something on a page, and will do something else later.
+    /// Executes a user action on a page and plans the next one.
     pub(crate) fn act(&mut self, number: usize) -> Check {
         if self.quiet_since_ms.is_some() {
             return Ok(());
@@ -43,7 +43,7 @@ impl World {
         Ok(())
     }
 
-    /// Faults have stopped: the page wants a connection and a campaign.
+    /// Prepares a page for the time after the faults: it has its key, a connection and a campaign.
     pub(crate) fn settle_down(&mut self, number: usize) -> Check {
         self.find_key(number)?;
         self.feed(number, Input::Connect)?;
@@ -57,7 +57,7 @@ impl World {
         Ok(())
     }
 
-    /// The application is given the key of sealed content, late perhaps.
+    /// Gives the page the key of sealed content, possibly late.
     fn find_key(&mut self, number: usize) -> Check {
         match sealed::key().filter(|_| self.clients[number].lacks_key) {
             Some(key) => {
@@ -94,7 +94,7 @@ impl World {
         self.feed(number, Input::Release(id))
     }
 
-    /// Waits for the server's head, or a little more.
+    /// Waits for the server's head, or for a number slightly beyond it.
     fn promise(&mut self, number: usize) -> Check {
         let Some(id) = self.any_held(number) else { return Ok(()) };
         let Some(campaign) = self.server.storage.campaigns.get(id.as_str()) else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! What campaigns live through: random changes that a server could have made.
+//! The workload: random changes of campaigns, as a server could make them.
 
 use campaign_sync::protocol::{Phase, Status};
 
@@ -15,9 +15,9 @@ const PHASES: &[Phase] = &[
     Phase::Analysis,
 ];
 
-const WORDS: &[&str] = &["resolved", "failed", "timeout", "pending", "größe"];
+const STATUSES: &[&str] = &["resolved", "failed", "timeout", "pending", "größe"];
 
-const ADVISORIES: &[&str] = &[
+const INFORMATIONAL: &[&str] = &[
     "system.notification",
     "proxy.status",
     "phase.state.changed",
@@ -26,15 +26,15 @@ const ADVISORIES: &[&str] = &[
     "domains.painted",
 ];
 
-/// Changes of one campaign.
+/// Generates the changes of one campaign.
 #[derive(Debug)]
 pub(crate) struct Workload {
-    /// Rows are numbered, so that names are never given twice.
+    /// The number of rows so far. It is part of each name, so that no name is given twice.
     rows: u64,
 }
 
 impl Workload {
-    /// A campaign that nothing happened to yet.
+    /// The workload of a campaign without any change so far.
     pub(crate) const fn new() -> Self {
         Self { rows: 0 }
     }
@@ -54,7 +54,7 @@ impl Workload {
         }
     }
 
-    /// The next thing that happens to a campaign in `state`.
+    /// The next change of a campaign in `state`.
     pub(crate) fn next(&mut self, rng: &mut Rng, now_ms: u64, state: &State) -> Change {
         match rng.below(1_000) {
             0..400 => self.result(rng, state),
@@ -72,14 +72,14 @@ impl Workload {
                 Change::Record { action: "update", record }
             }
             860..998 => {
-                let kind: &&str = rng.pick(ADVISORIES);
+                let kind: &&str = rng.pick(INFORMATIONAL);
                 Change::Nothing { kind }
             }
             _ => Change::Deleted { listed: rng.chance(500) },
         }
     }
 
-    /// Many rows at once, as far as there are that many changes to make.
+    /// A change of `count` rows at once.
     pub(crate) fn many(&mut self, rng: &mut Rng, state: &State, count: u64) -> Change {
         let mut rows = Vec::new();
         for _ in 0..count {
@@ -89,7 +89,7 @@ impl Workload {
                     patch(rng, id)
                 }
                 1 if !rows.is_empty() => {
-                    // The same row again, which may have been created by this very event.
+                    // The same row again, which this same event may have created.
                     let again: &RowChange = rng.pick(&rows);
                     patch(rng, again.id.clone())
                 }
@@ -100,7 +100,7 @@ impl Workload {
         Change::Rows(rows)
     }
 
-    /// New rows only.
+    /// A change that only adds rows.
     pub(crate) fn fill(&mut self, rng: &mut Rng, count: u64) -> Change {
         Change::Rows((0..count).map(|_| self.new_row(rng)).collect())
     }
@@ -120,16 +120,16 @@ impl Workload {
         }
         let id = known_id(rng, state);
         let domain = state.rows.get(&id).map(|row| row.domain.clone());
-        let word = Some(Some((*rng.pick(WORDS)).to_owned()));
+        let status = Some(Some((*rng.pick(STATUSES)).to_owned()));
         if rng.chance(500) {
-            return Change::Dns(RowChange { id, domain, dns: word, ..RowChange::default() });
+            return Change::Dns(RowChange { id, domain, dns: status, ..RowChange::default() });
         }
         let code = *rng.pick(&[None, Some(None), Some(Some(200)), Some(Some(404))]);
-        Change::Http(RowChange { id, domain, http: word, code, ..RowChange::default() })
+        Change::Http(RowChange { id, domain, http: status, code, ..RowChange::default() })
     }
 }
 
-/// A change that happens to the server's rows without an event.
+/// A change of the server's rows without an event.
 pub(crate) fn silent(rng: &mut Rng, state: &State) -> Change {
     match rng.below(3) {
         0 if !state.rows.is_empty() => Change::Removed(vec![known_id(rng, state)]),
@@ -158,15 +158,15 @@ fn patch(rng: &mut Rng, id: String) -> RowChange {
             _ => None,
         }
     }
-    let word = |rng: &mut Rng| (*rng.pick(WORDS)).to_owned();
+    let status = |rng: &mut Rng| (*rng.pick(STATUSES)).to_owned();
     RowChange {
         id,
         domain: None,
         offset: column(rng, |rng| rng.below(1_000) as i64 - 500),
-        dns: column(rng, word),
-        http: column(rng, word),
+        dns: column(rng, status),
+        http: column(rng, status),
         code: column(rng, |rng| rng.between(100, 599) as i64),
-        lead: column(rng, word),
+        lead: column(rng, status),
         score: column(rng, |rng| rng.below(2_000) as f64 / 16.0 - 1.0),
     }
 }

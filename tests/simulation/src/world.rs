@@ -1,7 +1,7 @@
 //! One simulation: pages, a server and the network between them, on one virtual clock.
 //!
-//! First things go wrong as the plan says; after every step everything is checked. Then faults
-//! stop, and within [`CONVERGE_MS`] every page must show what the server has.
+//! First, faults happen as the plan says, and every step is checked. Then the faults stop, and within
+//! [`CONVERGE_MS`] every page must show the server's state.
 
 use std::collections::BTreeMap;
 
@@ -29,61 +29,62 @@ use super::server::state::{Change, State};
 use super::server::{Replays, Server, ServerBehaviour};
 use super::workload::Workload;
 
-/// Everything must be well this long after the faults stop: dead link 10 s, reconnect 20 s,
-/// negotiation 3 s, retry 20 s, rate 60 s. The transfer comes on top.
+/// Every page must show the server's state this long after the faults stop: dead link 10 s,
+/// reconnect 20 s, negotiation 3 s, retry 20 s, rate 60 s. The transfer comes on top.
 const CONVERGE_MS: u64 = 120_000;
-/// What was lost just before may still show for this long: two heartbeats and the age of a proof.
+/// A loss just before the end of the faults may still show for this long: two heartbeats and the age of
+/// a proof.
 const SETTLE_MS: u64 = 20_000;
-/// And must stay well for this long.
+/// Every page must then keep showing the server's state for this long.
 const STAY_MS: u64 = 12_000;
-/// What a replica has is written so much later at most.
+/// The longest additional delay with which a replica writes an event.
 const LAG_SPARE_MS: u64 = 200;
-/// More steps than this in one simulation are a loop.
+/// A simulation with more steps than this is in a loop.
 const STEPS_MAX: u64 = 400_000;
 
-/// Something that happens at its time.
+/// An event at its time.
 #[derive(Clone, Debug)]
 pub(crate) enum ScheduledEvent {
     /// A frame reaches a client.
     Arrive(LinkId, Vec<u8>),
     /// A message reaches the server.
     Hear(LinkId, String),
-    /// A socket opens, or fails to.
+    /// A socket opens or fails to open.
     Open(LinkId),
     /// A client notices that a socket closed.
     Closed(LinkId, u16),
     /// The server notices that a client closed the socket.
     Left(LinkId),
-    /// The server writes what a session has to say.
+    /// The server writes the next frames of a session.
     Write(LinkId),
-    /// A session may be due to say something.
+    /// A session may be due.
     Beat(LinkId),
-    /// The server hears that a client answered a ping of the WebSocket.
+    /// The server receives a client's answer to a WebSocket ping.
     Pong(LinkId),
     /// A client's timer fires.
     Timer(usize, u64),
     /// A client wakes up.
     Wake(usize),
-    /// A token is there, or not.
+    /// The token provider answers, with or without a token.
     Token(usize, u64, Ticket, Option<String>),
-    /// A snapshot was fetched outside the socket, or not.
+    /// A fetch outside the socket ends, with or without a snapshot.
     Fetched(usize, u64, Ticket, Option<Fetched>),
-    /// Somebody does something on a page.
+    /// A user acts on a page.
     Act(usize),
     /// A client's timers are no longer throttled.
     Unthrottle(usize),
-    /// A campaign moves.
+    /// The next change of a campaign happens.
     Work(String),
     /// A fault of the world.
     Fault(Fault),
     /// Faults stop.
     Quiet,
-    /// Is everything well now?
+    /// The simulation checks whether every page shows the server's state.
     Verify,
 }
 
 impl ScheduledEvent {
-    /// The client to which it happens, if to one: a sleeping one notices only afterwards.
+    /// The client to which the event happens, if any. A sleeping client handles it after it wakes.
     const fn client(&self) -> Option<usize> {
         match self {
             Self::Arrive(link, _) | Self::Open(link) | Self::Closed(link, _) => Some(link.client),
@@ -110,16 +111,16 @@ impl ScheduledEvent {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) now_ms: u64,
-    /// What people do and the world suffers.
+    /// Draws user actions and faults of the world.
     pub(crate) rng: Rng,
-    /// What the network does. Apart, so that a kind of fault that is switched off changes little
-    /// else.
+    /// Draws faults of the network. It is separate, so that switching off one kind of fault changes
+    /// little else.
     pub(crate) net_rng: Rng,
     work_rng: Rng,
-    /// What was thought of later: seeds go on standing for what they stood for.
+    /// Draws everything that was added later, so that earlier seeds keep their meaning.
     pub(crate) apart_rng: Rng,
     pub(crate) plan: Plan,
-    /// The plan's, until faults stop.
+    /// The levels of the plan until the faults stop.
     pub(crate) levels: Levels,
     pub(crate) quiet_since_ms: Option<u64>,
     pub(crate) schedule: Schedule<ScheduledEvent>,
@@ -132,7 +133,7 @@ pub(crate) struct World {
     well_since_ms: Option<u64>,
 }
 
-/// How a simulation ended.
+/// The result of a simulation.
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) violation: Option<Violation>,
@@ -140,7 +141,7 @@ pub(crate) struct End {
     pub(crate) journal: Journal,
 }
 
-/// Simulates one seed, as far as it is not reduced.
+/// Simulates one seed, with this reduction.
 pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: JournalMode) -> End {
     let mut world = World::new(seed, reduction, keep);
     let violation = world.begin(seed).and_then(|()| world.run()).err();
@@ -218,7 +219,7 @@ impl World {
         self.journal.note(self.now_ms, what);
     }
 
-    /// What the pages counted, as they were when it ended.
+    /// Writes the metrics of all pages at the end into the journal.
     fn note_metrics(&mut self) {
         for (number, client) in self.clients.iter().enumerate() {
             let metrics = Json(client.machine.metrics());
@@ -248,8 +249,7 @@ impl World {
         Ok(())
     }
 
-    /// Commits an event of a campaign; it is told to whoever waits for it, unless the server dies
-    /// first.
+    /// Commits an event of a campaign. The server publishes it, unless it dies first.
     pub(crate) fn append(&mut self, id: &str, change: &Change, published: bool) -> Check {
         let Server { core, storage, .. } = &mut self.server;
         let Some(campaign) = storage.campaigns.get_mut(id) else { return Ok(()) };
@@ -263,15 +263,15 @@ impl World {
     }
 
     fn run(&mut self) -> Check {
-        while let Some((at_ms, happening)) = self.schedule.next() {
+        while let Some((at_ms, event)) = self.schedule.next() {
             self.now_ms = at_ms;
-            if let Some(client) = happening.client()
+            if let Some(client) = event.client()
                 && self.clients[client].asleep_since_ms.is_some()
             {
-                self.clients[client].missed.push(happening);
+                self.clients[client].missed.push(event);
                 continue;
             }
-            if self.happen(happening)? {
+            if self.handle(event)? {
                 return Ok(());
             }
             let lags = self.plan.levels.of(Fault::Lag) > 0 && !self.plan.lag_known;
@@ -287,9 +287,9 @@ impl World {
         Ok(())
     }
 
-    /// Lets one thing happen; tells whether the simulation is over.
-    fn happen(&mut self, happening: ScheduledEvent) -> Result<bool, Violation> {
-        match happening {
+    /// Executes one event. Returns whether the simulation is over.
+    fn handle(&mut self, event: ScheduledEvent) -> Result<bool, Violation> {
+        match event {
             ScheduledEvent::Arrive(link, bytes) => self.arrive(link, &bytes)?,
             ScheduledEvent::Hear(link, text) => self.hear(link, &text)?,
             ScheduledEvent::Open(link) => self.open(link)?,
@@ -329,7 +329,7 @@ impl World {
         Ok(())
     }
 
-    /// Commits events of a campaign, which nobody has written yet.
+    /// Commits events of a campaign, without writing them to sockets yet.
     pub(crate) fn commit(&mut self, id: &str, events: u64, published: bool) -> Check {
         for _ in 0..events {
             let (Some(campaign), Some(workload)) =
@@ -343,7 +343,7 @@ impl World {
             }
             let mut change = workload.next(&mut self.work_rng, self.now_ms, &state);
             if matches!(change, Change::Deleted { .. }) && campaign.lied() {
-                // Nothing would come behind it from which the lie could be found out.
+                // No event would follow the deletion, so the server's lie could not be detected.
                 change = Change::Nothing { kind: "proxy.status" };
             }
             let (number, kind) = (campaign.log().head() + 1, super::server::wire::kind(&change));
@@ -356,7 +356,7 @@ impl World {
     fn verify(&mut self) -> Result<bool, Violation> {
         let since_ms = self.now_ms - self.quiet_since_ms.unwrap_or_default();
         for number in 0..self.clients.len() {
-            // A session that was ended just before is still being heard of: somebody logs in again.
+            // The end of a session just before may still arrive. The user then logs in again.
             let wanted = self.clients[number].machine.connection().state().is_wanted();
             if !wanted && since_ms <= SETTLE_MS {
                 self.feed(number, Input::Connect)?;
@@ -385,8 +385,9 @@ impl World {
         Ok(false)
     }
 
-    /// What a page was refused holds for one connection: on the next it asks again, so nothing is
-    /// settled on a socket that it has yet to leave, or without one.
+    /// Checks that a page has an open connection over an intact link. A refusal holds for one
+    /// connection, and the page tries again on the next one. So nothing is final on a socket that the
+    /// page has yet to leave, or without a socket.
     fn is_connected(&self, number: usize) -> Result<(), String> {
         let client = &self.clients[number];
         let connection = client.machine.connection().state();
@@ -397,8 +398,8 @@ impl World {
         if whole { Ok(()) } else { Err(format!("its connection is {connection:?}")) }
     }
 
-    /// What the transfer of everything takes at the server's pace. Where replays are cut short, each
-    /// brings half of what is missing, and the next `pong` tells of the rest.
+    /// The time that the transfer of everything takes at the server's pace. If replays are cut short,
+    /// each replay brings half of the missing events, and the next `pong` reports the rest.
     fn transfer_ms(&self) -> u64 {
         let ServerBehaviour { part_rows, batch, replays, .. } = self.server.storage.behaviour;
         let campaigns = self.server.storage.campaigns.values();

@@ -1,4 +1,4 @@
-//! The planted faults: one patch each in `tests/planted`, with a line of prose above the diff.
+//! The planted faults: one patch each in `tests/planted`, with a sentence above the diff.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,16 +7,16 @@ use anyhow::{Context, Result, bail};
 
 use crate::repo::{Repo, read};
 
-/// Where the patches are.
+/// The directory of the patches.
 pub(crate) const FOLDER: &str = "tests/planted";
 
 /// A deliberate fault of the client.
 pub(crate) struct Fault {
-    /// The name of its patch, without the ending.
+    /// The name of its patch, without the extension.
     pub(crate) name: String,
-    /// What it does: the first line of its patch.
+    /// Its description: the first line of its patch.
     pub(crate) what: String,
-    /// The patch.
+    /// The path of its patch.
     pub(crate) patch: PathBuf,
 }
 
@@ -29,7 +29,7 @@ impl Fault {
         Ok(Self { what: what.to_owned(), name, patch })
     }
 
-    /// Whether the patch applies to the tree as it is.
+    /// Checks that the patch applies to the tree as it is.
     fn check(&self, repo: &Repo) -> Result<()> {
         let applies = read(repo.command("git").args(["apply", "--check"]).arg(&self.patch));
         applies.map(drop).with_context(|| {
@@ -46,7 +46,7 @@ impl Fault {
 /// All faults, by name.
 ///
 /// # Errors
-/// A patch that cannot be read or begins without a line of prose.
+/// A patch cannot be read, or its first line is not a sentence.
 pub(crate) fn all(repo: &Repo) -> Result<Vec<Fault>> {
     let entries = fs::read_dir(repo.path(FOLDER)).context("cannot list the patches")?;
     let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
@@ -57,7 +57,7 @@ pub(crate) fn all(repo: &Repo) -> Result<Vec<Fault>> {
     Ok(faults)
 }
 
-/// The fault of this name.
+/// The fault with this name.
 pub(crate) fn named(repo: &Repo, name: &str) -> Result<Fault> {
     let patch = Path::new(FOLDER).join(name).with_extension("patch");
     let patch = repo.root().join(patch);
@@ -67,7 +67,7 @@ pub(crate) fn named(repo: &Repo, name: &str) -> Result<Fault> {
     Fault::read(patch)
 }
 
-/// Checks that every patch applies; the error names each that does not.
+/// Checks that every patch applies. Prints an error for each that does not.
 pub(crate) fn check_all(repo: &Repo) -> Result<()> {
     let faults = all(repo)?;
     let mut failed = 0;
@@ -84,7 +84,7 @@ pub(crate) fn check_all(repo: &Repo) -> Result<()> {
     Ok(())
 }
 
-/// The first line, if it is prose.
+/// The first line, if it is a sentence.
 fn prose(patch: &str) -> Option<&str> {
     let line = patch.lines().next()?.trim();
     let is_prose = line.ends_with('.') && !line.contains('|');

@@ -1,5 +1,5 @@
-//! `cargo xtask planted`: each fault of `tests/planted` alone in a copy of the tree, where the simulator
-//! must find it.
+//! `cargo xtask planted`: plants each fault of `tests/planted` alone in a copy of the tree. The
+//! simulator must find it there.
 
 pub(crate) mod fault;
 mod slot;
@@ -18,21 +18,21 @@ use fault::Fault;
 pub(crate) use slot::Slot;
 pub(crate) use table::TABLE;
 
-/// Each fault is found within so many seeds.
+/// Each fault must be found within this many seeds.
 const SEEDS_MAX: u64 = 1_000;
 
-/// What to do.
+/// The task to run.
 pub(crate) enum Options {
-    /// Look for these faults, or for all if none is named, and write the table.
+    /// Look for these faults, or for all if the list is empty, and write the table.
     Find(Vec<String>),
     /// Look for the fault that the commit draws.
     FindDrawn,
-    /// Check only that the patches apply.
+    /// Only check that the patches apply.
     Check,
 }
 
 impl Options {
-    /// Look for all of them.
+    /// Look for all faults.
     pub(crate) const fn everything() -> Self {
         Self::Find(Vec::new())
     }
@@ -50,7 +50,7 @@ impl Options {
     }
 }
 
-/// How the simulator found a fault.
+/// The seed and the guarantee by which the simulator found a fault.
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
     seed: u64,
@@ -64,7 +64,7 @@ pub(crate) fn command(repo: &Repo, option: &str) -> Command {
     command
 }
 
-/// Does it.
+/// Runs the task.
 pub(crate) fn run_command(repo: &Repo, options: Options) -> Result<()> {
     match options {
         Options::Check => fault::check_all(repo),
@@ -87,16 +87,16 @@ pub(crate) fn run_command(repo: &Repo, options: Options) -> Result<()> {
     }
 }
 
-/// The number of a commit, modulo `count`.
+/// The commit as a number, modulo `count`.
 fn draw(commit: &str, count: usize) -> Option<usize> {
     let digits = commit.chars().map(|digit| digit.to_digit(16));
     let number = digits.collect::<Option<Vec<u32>>>()?.into_iter().map(|digit| digit as usize);
     (count > 0).then(|| number.fold(0, |rest, digit| (rest * 16 + digit) % count))
 }
 
-/// Looks for each fault; then the seeds that found them must pass without a fault.
+/// Looks for each fault. Then the seeds that found them must pass without a fault.
 fn find_all<'a>(repo: &Repo, faults: &'a [Fault]) -> Result<BTreeMap<&'a str, Option<Found>>> {
-    // It compiles what the slot reuses.
+    // This compiles the artefacts that the slot reuses.
     run(&mut sim::build(repo))?;
     let slot = Slot::open(repo)?;
     slot.reuse_release()?;
@@ -132,21 +132,21 @@ fn find(slot: &Slot<'_>, fault: &Fault) -> Result<Option<Found>> {
     Ok(found)
 }
 
-/// `seed 57: G1: …`, which the simulator prints at its end.
-fn first_failure(said: &str) -> Option<Found> {
-    said.lines().find_map(|line| {
+/// Reads the line `seed 57: G1: …`, which the simulator prints at its end.
+fn first_failure(text: &str) -> Option<Found> {
+    text.lines().find_map(|line| {
         let (seed, violation) = line.strip_prefix("seed ")?.split_once(": ")?;
         let (guarantee, _) = violation.split_once(": ")?;
         Some(Found { seed: seed.parse().ok()?, guarantee: guarantee.to_owned() })
     })
 }
 
-/// Counts what was found; a fault that was not is an error.
+/// Prints the counts. A fault that was not found is an error.
 fn report(ran: &BTreeMap<&str, Option<Found>>) -> Result<()> {
     let found = ran.values().flatten().count();
     let missed = ran.len() - found;
-    let word = if missed == 0 { "ok" } else { "FAILED" };
-    println!("test result: {word}. {found} passed; {missed} failed");
+    let result = if missed == 0 { "ok" } else { "FAILED" };
+    println!("test result: {result}. {found} passed; {missed} failed");
     if missed > 0 {
         bail!("{missed} planted faults were not found");
     }
@@ -159,10 +159,10 @@ mod tests {
 
     #[test]
     fn first_failing_seed_is_read_with_its_guarantee() {
-        let said =
+        let text =
             "seed 500, 9 s\ntest seed 57 ... FAILED\nG1: c1: wrong\nseed 57: G1: c1: wrong\n";
         let found = Found { seed: 57, guarantee: "G1".to_owned() };
-        assert_eq!(first_failure(said), Some(found));
+        assert_eq!(first_failure(text), Some(found));
         assert_eq!(first_failure("test result: ok. 9 passed; 0 failed\n"), None);
     }
 

@@ -9,12 +9,13 @@ use anyhow::{Context, Result};
 use super::fault::Fault;
 use crate::repo::{Repo, read};
 
-/// The workspace crates that a fault changes, with the optimisation level that makes build and run
-/// together the shortest. All other crates are built as for a release, so that their artefacts are shared.
+/// The workspace crates that a fault changes, each with the optimisation level for which build and run
+/// together take the least time. All other crates are built as for a release, so that their artefacts
+/// are shared.
 const LEVELS: [(&str, u8); 3] =
     [("campaign-sync", 1), ("campaign-sync-harness", 0), ("campaign-sync-simulation", 1)];
 
-/// The copy, and where it is built.
+/// The copy, and its build directory.
 pub(crate) struct Slot<'a> {
     repo: &'a Repo,
     tree: PathBuf,
@@ -36,7 +37,7 @@ impl<'a> Slot<'a> {
         Ok(Self { repo, tree, build, _lock: lock })
     }
 
-    /// Copies what a release build has compiled, so that only the workspace is compiled in the slot. The
+    /// Copies the artefacts of a release build, so that only the workspace is compiled in the slot. The
     /// modification times are kept, because cargo compares them.
     pub(crate) fn reuse_release(&self) -> Result<()> {
         let release = self.repo.target("release");
@@ -52,12 +53,13 @@ impl<'a> Slot<'a> {
         self.copy_tree()?;
         let mut apply = self.repo.command("git");
         apply.arg("apply").arg(&fault.patch).current_dir(&self.tree);
-        // Else git takes the copy for a folder of the repository, and skips the patch without a word.
+        // Without this, git takes the copy for a folder of the repository and skips the patch without an
+        // error.
         apply.env("GIT_CEILING_DIRECTORIES", self.repo.target("planted"));
         read(&mut apply).map(drop)
     }
 
-    /// Builds the program of a package; returns its path.
+    /// Builds the program of a package and returns its path.
     pub(crate) fn build(&self, package: &str, features: &[&str]) -> Result<PathBuf> {
         let mut cargo = self.repo.command("cargo");
         cargo.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.build);
@@ -72,8 +74,8 @@ impl<'a> Slot<'a> {
         Ok(self.build.join("release").join(package))
     }
 
-    /// Copies the files of the repository as they are, committed or not. A file that is equal keeps its
-    /// modification time, so that cargo rebuilds only what differs.
+    /// Copies the files of the repository as they are, committed or not. A file with equal content keeps
+    /// its modification time, so that cargo rebuilds only what differs.
     fn copy_tree(&self) -> Result<()> {
         let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
         let listed = read(self.repo.command("git").args(list))?;

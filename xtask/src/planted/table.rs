@@ -10,7 +10,7 @@ use super::fault::{FOLDER, Fault};
 use super::{Found, SEEDS_MAX};
 use crate::repo::Repo;
 
-/// Where the table is.
+/// The path of the table.
 pub(crate) const TABLE: &str = "docs/PLANTED.md";
 
 /// Writes the table. A fault that did not run keeps its row.

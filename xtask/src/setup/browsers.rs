@@ -1,8 +1,9 @@
-//! The browsers, nats-server, and what the README deploys with: used where they are, installed by apt-get on a Debian, asked for
-//! elsewhere.
+//! The browsers, nats-server, and the programs with which the README deploys. Programs that are present
+//! are used. On Debian, apt-get installs the missing ones. On other systems the user is asked to install
+//! them.
 //!
-//! What to do is decided by [`plan`] from a description of the machine, so that it can be tested
-//! on a machine that lacks nothing.
+//! [`plan`] decides from a description of the machine, so that it can be tested on a machine that lacks
+//! nothing.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,11 +18,11 @@ use crate::repo::{Repo, on_path, read, run};
 pub(crate) enum Browser {
     /// Chromium with chromedriver.
     Chromium,
-    /// Firefox; its driver comes from the cache of tools.
+    /// Firefox. Its driver comes from the cache of tools.
     Firefox,
 }
 
-/// A program that must be on the `PATH`, and the Debian package that brings it.
+/// A program that must be on the `PATH`, and the Debian package that contains it.
 #[derive(Debug, PartialEq, Eq)]
 struct Part {
     names: &'static [&'static str],
@@ -51,7 +52,7 @@ const NATS_SERVER: Part = Part {
     package: "nats-server",
     elsewhere: "nats-server 2.9 or newer (https://nats.io), on the PATH",
 };
-/// What the README's own commands and configuration need.
+/// The programs that the README's commands and configuration need.
 const DEPLOYMENT: [Part; 3] = [
     Part {
         names: &["nginx"],
@@ -73,68 +74,68 @@ const DEPLOYMENT: [Part; 3] = [
 /// The first version with everything that the shared log needs.
 const NATS_VERSION: (u32, u32) = (2, 9);
 
-/// How packages can be installed here.
+/// The ways to install packages on this machine.
 #[derive(Debug, PartialEq, Eq)]
 enum Installer {
-    /// apt-get of a Debian, as root.
+    /// apt-get on Debian, as root.
     AptAsRoot,
-    /// apt-get of a Debian, through a sudo that asks no password.
+    /// apt-get on Debian, through a sudo that requests no password.
     AptWithSudo,
-    /// A Debian, but nobody with the right to install.
+    /// Debian, without the right to install.
     AptWithoutRights,
-    /// Not a Debian.
+    /// Another system.
     None,
 }
 
-/// What is to be done.
+/// The decision what to do.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
-    /// Everything is there.
+    /// Nothing is missing.
     Nothing,
     /// Install these Debian packages.
     Install { packages: Vec<&'static str>, sudo: bool },
-    /// Only a person can; the text says what and how.
+    /// The user must install something. The text names it and the command.
     Ask(String),
 }
 
-/// Makes sure of these browsers, or says precisely what is missing.
+/// Ensures that these browsers are present, or says exactly what is missing.
 pub(crate) fn require(repo: &Repo, browsers: &[Browser]) -> Result<()> {
     ensure(repo, &missing(browsers, |name| on_path(name).is_some()))
 }
 
-/// nats-server, if it is there.
+/// The path of nats-server, if it is present.
 pub(crate) fn nats_program() -> Option<PathBuf> {
     service("nats-server")
 }
 
-/// Makes sure of nats-server, of a version that will do.
+/// Ensures that nats-server is present in a supported version.
 pub(crate) fn nats_server(repo: &Repo) -> Result<()> {
     if nats_program().is_none() {
         ensure(repo, &[&NATS_SERVER])?;
     }
     let program = nats_program().with_context(|| format!("missing: {}", NATS_SERVER.elsewhere))?;
-    let said = read(Command::new(program).arg("--version"))?;
-    match nats_version(&said) {
+    let text = read(Command::new(program).arg("--version"))?;
+    match nats_version(&text) {
         Some(version) if version >= NATS_VERSION => Ok(()),
-        _ => bail!("`{said}` will not do: the tests need {}", NATS_SERVER.elsewhere),
+        _ => bail!("`{text}` will not do: the tests need {}", NATS_SERVER.elsewhere),
     }
 }
 
-/// Makes sure of nginx, argon2 and openssl.
+/// Ensures that nginx, argon2 and openssl are present.
 pub(crate) fn deployment(repo: &Repo) -> Result<()> {
     let lacking = |part: &&Part| part.names.iter().all(|name| service(name).is_none());
     ensure(repo, &DEPLOYMENT.iter().filter(lacking).collect::<Vec<_>>())
 }
 
-/// A program that Debian may have installed where only root's `PATH` looks.
+/// Finds a program, also in a directory that Debian lists only in root's `PATH`.
 fn service(name: &str) -> Option<PathBuf> {
     let debian = PathBuf::from("/usr/sbin").join(name);
     on_path(name).or_else(|| Some(debian).filter(|path| path.is_file()))
 }
 
-/// Major and minor out of `nats-server: v2.9.10`.
-fn nats_version(said: &str) -> Option<(u32, u32)> {
-    let mut numbers = said.rsplit_once('v')?.1.split('.');
+/// Reads the major and the minor version from `nats-server: v2.9.10`.
+fn nats_version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.rsplit_once('v')?.1.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
@@ -217,7 +218,8 @@ fn installer() -> Installer {
     }
 }
 
-/// Debian itself: its derivatives may ship these packages as empty shells around another store.
+/// Whether this is Debian itself. Its derivatives may ship these packages as empty shells around another
+/// store.
 fn is_debian(os_release: &str) -> bool {
     os_release.lines().any(|line| matches!(line.trim(), "ID=debian" | "ID=\"debian\""))
 }
@@ -231,7 +233,7 @@ fn install(repo: &Repo, packages: &[&str], sudo: bool) -> Result<()> {
 fn apt_get(repo: &Repo, sudo: bool) -> Command {
     let mut command = repo.command(if sudo { "sudo" } else { "env" });
     if sudo {
-        // sudo drops the environment, so the variable is set on its other side.
+        // sudo drops the environment, so `env` sets the variable after it.
         command.args(["-n", "env"]);
     }
     command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]);
@@ -245,19 +247,19 @@ mod tests {
     const BOTH: [Browser; 2] = [Browser::Chromium, Browser::Firefox];
 
     #[test]
-    fn a_machine_that_lacks_nothing_installs_nothing() {
+    fn complete_machine_installs_nothing() {
         let parts = missing(&BOTH, |_| true);
         assert_eq!(plan(&parts, Installer::AptAsRoot), Plan::Nothing);
     }
 
     #[test]
-    fn any_usual_name_of_a_browser_will_do() {
+    fn browser_is_found_under_any_usual_name() {
         let there = ["google-chrome", "chromedriver", "firefox"];
         assert_eq!(missing(&BOTH, |name| there.contains(&name)), Vec::<&Part>::new());
     }
 
     #[test]
-    fn only_what_is_missing_and_asked_for_is_installed() {
+    fn only_missing_requested_parts_are_installed() {
         let parts = missing(&BOTH, |name| name == "chromium");
         assert_eq!(
             plan(&parts, Installer::AptAsRoot),
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_right_to_install_the_command_is_named() {
+    fn user_without_rights_receives_the_install_command() {
         let parts = missing(&BOTH, |name| name != "firefox-esr" && name != "firefox");
         let Plan::Ask(text) = plan(&parts, Installer::AptWithoutRights) else {
             panic!("only a person can install here");
@@ -281,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_no_debian_every_missing_part_is_named() {
+    fn other_systems_receive_the_names_of_missing_parts() {
         let parts = missing(&BOTH, |_| false);
         let Plan::Ask(text) = plan(&parts, Installer::None) else {
             panic!("nothing can be installed here");
@@ -292,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_of_nats_server_is_read_and_compared() {
+    fn version_of_nats_server_is_parsed_and_compared() {
         assert_eq!(nats_version("nats-server: v2.9.10"), Some((2, 9)));
         assert!(nats_version("nats-server: v2.14.0-RC.1") > Some(NATS_VERSION));
         assert!(nats_version("nats-server: v2.8.4").is_some_and(|it| it < NATS_VERSION));
@@ -300,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_derivative_is_not_taken_for_debian() {
+    fn derivative_does_not_count_as_debian() {
         assert!(is_debian("NAME=x\nID=debian\n"));
         assert!(is_debian("ID=\"debian\""));
         assert!(!is_debian("ID=ubuntu\nID_LIKE=debian\n"));

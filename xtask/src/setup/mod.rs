@@ -1,6 +1,6 @@
-//! Set-up: what a fresh machine lacks, installed once, by exact version.
+//! The set-up installs everything that a fresh machine lacks, once, by exact version.
 //!
-//! A warm set-up only looks: it starts two short commands and reads a few files.
+//! If everything is present, the set-up only starts two short commands and reads a few files.
 
 mod browsers;
 mod node;
@@ -11,12 +11,12 @@ use anyhow::Result;
 
 use crate::repo::Repo;
 
-/// What a plain npm project needs: Node with npm.
+/// Sets up a plain npm project: Node with npm.
 pub(crate) fn for_node(repo: &Repo) -> Result<()> {
     node::require(repo)
 }
 
-/// What the build needs: the wasm target, wasm-bindgen, wasm-pack, wasm-opt, Node with npm.
+/// Sets up the build: the wasm target, wasm-bindgen, wasm-pack, wasm-opt, Node with npm.
 pub(crate) fn for_build(repo: &Repo) -> Result<()> {
     node::require(repo)?;
     rust::wasm_target(repo)?;
@@ -25,35 +25,35 @@ pub(crate) fn for_build(repo: &Repo) -> Result<()> {
     tools::wasm_opt(repo)
 }
 
-/// What `check` needs beyond that: rustfmt and clippy.
+/// Sets up `check`: the build, with rustfmt and clippy.
 pub(crate) fn for_check(repo: &Repo) -> Result<()> {
     for_build(repo)?;
     rust::components(repo)
 }
 
-/// What `bench` needs beyond the build: Chromium.
+/// Sets up `bench`: the build, with Chromium.
 pub(crate) fn for_bench(repo: &Repo) -> Result<()> {
     for_build(repo)?;
     browsers::require(repo, &[browsers::Browser::Chromium])
 }
 
-/// What `mutants` needs: cargo-mutants.
+/// Sets up `mutants`: cargo-mutants.
 pub(crate) fn for_mutants(repo: &Repo) -> Result<()> {
     tools::cargo_mutants(repo)
 }
 
-/// What `load` needs: Node with npm, and nats-server for what it measures beside ours.
+/// Sets up `load`: Node with npm, and nats-server, which the reference server is compared with.
 pub(crate) fn for_load(repo: &Repo) -> Result<()> {
     node::require(repo)?;
     browsers::nats_server(repo)
 }
 
-/// nats-server's executable, if it is there.
+/// The path of nats-server, if it is present.
 pub(crate) fn nats_server() -> Option<std::path::PathBuf> {
     browsers::nats_program()
 }
 
-/// Everything, which is what `test` needs.
+/// Sets up everything, which `test` needs.
 pub(crate) fn everything(repo: &Repo) -> Result<()> {
     for_check(repo)?;
     browsers::require(repo, &[browsers::Browser::Chromium, browsers::Browser::Firefox])?;
@@ -62,12 +62,12 @@ pub(crate) fn everything(repo: &Repo) -> Result<()> {
     tools::geckodriver(repo)
 }
 
-/// Chromium's executable, under any of its usual names.
+/// The path of Chromium, under any of its usual names.
 pub(crate) fn chromium() -> Result<std::path::PathBuf> {
     browsers::chromium()
 }
 
-/// Chromium's driver.
+/// The path of Chromium's driver.
 pub(crate) fn chromedriver() -> Result<std::path::PathBuf> {
     browsers::chromedriver()
 }

@@ -1,10 +1,11 @@
-//! Node and npm, which we ask for but do not install.
+//! Node and npm, which are required but not installed by this program.
 
 use anyhow::{Context, Result, bail};
 
 use crate::repo::{Repo, on_path, read};
 
-/// Prints the version of Node, then what each package that a project asks for says about it.
+/// Prints the version of Node, then the range of Node that each direct dependency of the given projects
+/// supports.
 const ASK: &str = "\
 console.log(process.version);
 for (const file of process.argv.slice(1)) {
@@ -16,21 +17,22 @@ for (const file of process.argv.slice(1)) {
   }
 }";
 
-/// The projects that every set-up ends in; what they ask for, they were locked with.
+/// The projects that every set-up ends in. Their lock files hold the ranges of Node that their packages
+/// support.
 const LOCKS: [&str; 4] = ["pkg", "www", "tests/e2e", "tests/package"];
 
-/// A version as its three numbers.
+/// A version as three numbers.
 type Version = [u32; 3];
 
-/// Refuses a machine without npm, or with a Node that a package of ours does not run on, and says
-/// where they come from.
+/// Refuses a machine without npm, or with a Node that one of the packages does not support. The error
+/// names the source of Node and npm.
 pub(crate) fn require(repo: &Repo) -> Result<()> {
     let mut ask = repo.command("node");
     ask.args(["-e", ASK]);
     let locks = LOCKS.map(|project| repo.path(project).join("package-lock.json"));
     ask.args(locks.iter().filter(|lock| lock.is_file()));
-    let said = read(&mut ask).context("Node cannot be asked: see https://nodejs.org")?;
-    check(&said)?;
+    let text = read(&mut ask).context("Node cannot be asked: see https://nodejs.org")?;
+    check(&text)?;
     if on_path("npm").is_none() {
         bail!(
             "npm is missing: it comes with Node from https://nodejs.org, or as Debian's package `npm`"
@@ -39,9 +41,9 @@ pub(crate) fn require(repo: &Repo) -> Result<()> {
     Ok(())
 }
 
-/// Checks what Node said about itself against what the packages say.
-fn check(said: &str) -> Result<()> {
-    let (node, packages) = said.split_once('\n').unwrap_or((said, ""));
+/// Checks the version that Node reported against the ranges of the packages.
+fn check(text: &str) -> Result<()> {
+    let (node, packages) = text.split_once('\n').unwrap_or((text, ""));
     let version = node.strip_prefix('v').and_then(version);
     let version = version.with_context(|| format!("Node says that it is `{node}`"))?;
     for line in packages.lines() {
@@ -55,7 +57,8 @@ fn check(said: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a version is within a range of `engines`, as far as such ranges are in use.
+/// Whether a version is within a range of `engines`. Returns `None` for a form of range that is not in
+/// use.
 fn fits(version: Version, range: &str) -> Option<bool> {
     let alternatives: Option<Vec<bool>> =
         range.split("||").map(|alternative| fits_all(version, alternative)).collect();
@@ -85,7 +88,7 @@ fn fits_all(node: Version, comparisons: &str) -> Option<bool> {
     Some(!fits?.contains(&false))
 }
 
-/// `22.12.0`, or as much of it as is there. What follows a hyphen is left out.
+/// Reads `22.12.0`, or a shorter form of it. The text after a hyphen is ignored.
 fn version(text: &str) -> Option<Version> {
     let (numbers, _pre_release) = text.split_once('-').unwrap_or((text, ""));
     let mut version = [0; 3];
@@ -102,10 +105,10 @@ mod tests {
     const VITE: &str = "vite: ^20.19.0 || >=22.12.0";
 
     #[test]
-    fn a_node_that_a_package_does_not_run_on_is_refused_by_name() {
+    fn unsupported_node_is_refused_with_the_package_name() {
         for old in ["v18.20.4", "v20.0.0", "v20.18.3", "v21.7.3", "v22.11.0"] {
-            let said = format!("{old}\ntypescript: >=16.20.0\n{VITE}");
-            let refused = check(&said).unwrap_err().to_string();
+            let text = format!("{old}\ntypescript: >=16.20.0\n{VITE}");
+            let refused = check(&text).unwrap_err().to_string();
             let expected = format!(
                 "vite needs Node ^20.19.0 || >=22.12.0, this one is {old}: see https://nodejs.org"
             );
@@ -117,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_read_as_they_are_written() {
+    fn ranges_of_engines_are_parsed() {
         let on = |node: &str, range: &str| fits(version(node)?, range);
         assert_eq!(on("20.1.0", ">=20"), Some(true));
         assert_eq!(on("19.9.9", ">=20"), Some(false));
@@ -130,18 +133,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_version_is_said() {
+    fn invalid_version_or_range_is_reported() {
         let refused = check("20.1.0").unwrap_err().to_string();
         assert_eq!(refused, "Node says that it is `20.1.0`");
         assert!(check("v20.1.0\nvite: whatever").is_err());
     }
 
     #[test]
-    fn the_packages_of_this_repository_are_asked() {
+    fn node_supports_the_packages_of_this_repository() {
         let repo = Repo::find().unwrap();
         let mut ask = repo.command("node");
-        let said = read(ask.args(["-e", ASK]).arg(repo.path("www/package-lock.json"))).unwrap();
-        assert!(said.lines().any(|line| line.starts_with("vite: ")), "{said}");
+        let text = read(ask.args(["-e", ASK]).arg(repo.path("www/package-lock.json"))).unwrap();
+        assert!(text.lines().any(|line| line.starts_with("vite: ")), "{text}");
         require(&repo).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! What must be added to the Rust toolchain in use.
+//! Additions to the active Rust toolchain.
 
 use std::env;
 use std::fs;
@@ -10,10 +10,10 @@ use anyhow::{Context, Result, bail};
 use crate::repo::{Repo, on_path, read, run};
 
 const WASM: &str = "wasm32-unknown-unknown";
-/// A script that installs the target where rustup's servers cannot be reached.
+/// A script that installs the target on machines that cannot reach rustup's servers.
 const TARGET_SCRIPT: &str = "CAMPAIGN_SYNC_WASM_TARGET_SCRIPT";
 
-/// Adds the wasm target to the toolchain in use.
+/// Adds the wasm target to the active toolchain.
 pub(crate) fn wasm_target(repo: &Repo) -> Result<()> {
     let library = sysroot(repo)?.join("lib/rustlib").join(WASM).join("lib");
     if has_core(&library) {

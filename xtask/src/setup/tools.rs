@@ -1,4 +1,5 @@
-//! Tools of the cache: each version in a directory of its own, so a present file is the right one.
+//! The tools in the cache. Each version has a separate directory, so a file that is present is the right
+//! one.
 
 use std::fs;
 
@@ -6,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::repo::{BINARYEN, CARGO_MUTANTS, GECKODRIVER, Repo, WASM_PACK, run};
 
-/// wasm-bindgen's command line and test runner, of exactly the version in Cargo.lock.
+/// The command line and the test runner of wasm-bindgen, in exactly the version of Cargo.lock.
 pub(crate) fn wasm_bindgen(repo: &Repo) -> Result<()> {
     let version = repo.wasm_bindgen_version();
     by_cargo(repo, "wasm-bindgen-cli", version, &["wasm-bindgen", "wasm-bindgen-test-runner"])
@@ -27,15 +28,16 @@ pub(crate) fn cargo_mutants(repo: &Repo) -> Result<()> {
     by_cargo(repo, "cargo-mutants", CARGO_MUTANTS, &["cargo-mutants"])
 }
 
-/// wasm-opt, out of the npm package binaryen.
+/// wasm-opt, from the npm package binaryen.
 pub(crate) fn wasm_opt(repo: &Repo) -> Result<()> {
     let root = repo.tool_root("binaryen", BINARYEN);
     let is_whole = || root.join("node_modules/.bin/wasm-opt").exists();
     if is_whole() {
         return Ok(());
     }
-    // npm is not atomic: install beside the final place and move, so that what is there is whole. Each
-    // process beside it in a place of its own, for two may find the tool missing at once.
+    // npm is not atomic. The tool is installed beside its final directory and then moved, so that a
+    // present directory is complete. Each process uses a separate partial directory, because two may
+    // find the tool missing at the same time.
     let own = format!("{BINARYEN}-partial-{}", std::process::id());
     let partial = repo.tool_root("binaryen", &own);
     fs::create_dir_all(&partial).with_context(|| format!("cannot make {}", partial.display()))?;
@@ -59,7 +61,7 @@ fn by_cargo(repo: &Repo, package: &str, version: &str, programs: &[&str]) -> Res
     if programs.iter().all(|program| root.join("bin").join(program).is_file()) {
         return Ok(());
     }
-    // Not `--locked`: a registry mirror can lag behind the tool's own lock file.
+    // Not `--locked`: the versions of the tool's own lock file are not available everywhere.
     run(repo
         .command("cargo")
         .args(["install", "--version", &format!("={version}"), "--root"])

@@ -1,6 +1,6 @@
-//! A command with everything that it starts: one process group, which is ended as one.
+//! A command with everything that it starts: one process group, which is ended as a whole.
 //!
-//! A group of its own does not hear of a Ctrl-C at the terminal: [`end_current`] passes it on.
+//! A separate group does not receive a Ctrl-C at the terminal, so [`end_current`] passes it on.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,22 +10,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// How long a group has to end when asked to: browsers are closed by those who opened them.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// How long a group has to end on request. Browsers are closed by the processes that opened them.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The group that is running now; 0 is none.
+/// The group that is running now; 0 if no group runs.
 static CURRENT: AtomicU32 = AtomicU32::new(0);
-/// In its place: this program is about to end, and no group may run any more.
+/// The value of [`CURRENT`] when this program is about to end and no group may run any more.
 const ENDING: u32 = u32::MAX;
 
-/// A command under way.
+/// A running command.
 pub(crate) struct Group {
     child: Child,
 }
 
 impl Group {
-    /// Starts a command in a group of its own.
+    /// Starts a command in a separate group.
     pub(crate) fn start(command: &mut Command) -> std::io::Result<Self> {
         let child = command.process_group(0).spawn()?;
         if CURRENT.swap(child.id(), Ordering::SeqCst) == ENDING {
@@ -35,8 +35,8 @@ impl Group {
         Ok(Self { child })
     }
 
-    /// Waits for the command's end, not beyond `deadline`: then the whole group is ended, and there
-    /// is no status.
+    /// Waits for the command's end until `deadline`. After that, ends the whole group and returns no
+    /// status.
     pub(crate) fn wait(mut self, deadline: Instant) -> Result<Option<ExitStatus>> {
         let status = self.status_before(deadline)?;
         if status.is_none() {
@@ -45,7 +45,7 @@ impl Group {
             signal("KILL", self.child.id());
             self.child.wait().context("cannot wait for the command")?;
         }
-        // What was ended by a Ctrl-C has no result.
+        // A command that a Ctrl-C ended has no result.
         if CURRENT.swap(0, Ordering::SeqCst) == ENDING {
             wait_for_the_end();
         }
@@ -58,12 +58,12 @@ impl Group {
             if status.is_some() || Instant::now() >= deadline {
                 return Ok(status);
             }
-            sleep(LOOK_EVERY);
+            sleep(POLL_INTERVAL);
         }
     }
 }
 
-/// Ends the group that is running, if one is, and lets none start: this program is about to end.
+/// Ends the running group, if any, and prevents new ones, because this program is about to end.
 pub(crate) fn end_current() {
     let group = CURRENT.swap(ENDING, Ordering::SeqCst);
     if group != 0 && group != ENDING {
@@ -80,7 +80,7 @@ fn wait_for_the_end() -> ! {
     }
 }
 
-/// A group that is gone already is no failure.
+/// Sends a signal to a group. A group that has already ended is not an error.
 fn signal(name: &str, group: u32) {
     let mut kill = Command::new("kill");
     kill.args([&format!("-{name}"), "--", &format!("-{group}")]);

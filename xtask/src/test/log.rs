@@ -11,7 +11,8 @@ use anyhow::{Context, Result, bail};
 use super::group::Group;
 use crate::repo::command_line;
 
-/// A file, and not pipes: what a command leaves running in the background cannot hold it up.
+/// The log is a file and not a pipe, so that a process that a command leaves in the background cannot
+/// delay the suite.
 pub(crate) struct Log {
     path: PathBuf,
     file: File,
@@ -20,25 +21,25 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Starts an empty log; all commands together may take as long as `limit`.
+    /// Starts an empty log. All commands together may take as long as `limit`.
     pub(crate) fn create(path: PathBuf, limit: Duration) -> Result<Self> {
         let file =
             File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self { path, file, started: Instant::now(), limit })
     }
 
-    /// Where the log is.
+    /// The path of the log.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Adds one line of our own.
+    /// Adds one line.
     pub(crate) fn note(&mut self, line: &str) -> Result<()> {
         writeln!(self.file, "{line}").context("cannot write to the log")
     }
 
-    /// Runs a command into the log and says whether it succeeded. One that does not end in time is
-    /// ended, with everything it started, and is an error.
+    /// Runs a command into the log and returns whether it succeeded. A command that does not end in time
+    /// is ended, with everything that it started, and is an error.
     pub(crate) fn run(&mut self, command: &mut Command) -> Result<bool> {
         let line = command_line(command);
         self.note(&format!("$ {line}"))?;
@@ -58,7 +59,7 @@ impl Log {
         Ok(status.success())
     }
 
-    /// Everything so far. Browsers may print what is not UTF-8.
+    /// The whole log so far. Browsers may print bytes that are not UTF-8.
     pub(crate) fn read(&self) -> Result<String> {
         let bytes = fs::read(&self.path)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_does_not_end_is_ended_with_everything_it_started() {
+    fn command_over_its_limit_is_ended_with_its_children() {
         let mut log = log("hangs", Duration::from_millis(300));
         let script = "echo before; (sleep 5; echo it lives on) & sleep 600";
         let error = log.run(&mut shell(script)).unwrap_err();
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_does_not_listen_is_ended_too() {
+    fn command_that_ignores_sigterm_is_killed() {
         let mut log = log("deaf", Duration::from_millis(300));
         assert!(log.run(&mut shell("trap '' TERM; sleep 600; sleep 600")).is_err());
         assert!(log.started.elapsed() < Duration::from_secs(60), "{:?}", log.started.elapsed());
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_ends_in_time_says_how() {
+    fn command_that_ends_in_time_returns_its_success() {
         let mut log = log("ends", Duration::from_secs(600));
         assert!(log.run(&mut shell("echo fine")).unwrap());
         assert!(!log.run(&mut shell("exit 3")).unwrap());

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: set-up, every suite in order, and one summary line at the very end.
+//! `cargo xtask test`: sets up, runs every suite in order, and ends with one summary line.
 
 mod group;
 mod log;
@@ -17,13 +17,13 @@ use log::Log;
 use suite::Suite;
 use tally::Tally;
 
-/// How much of a failed suite's output is printed; all of it is in its log.
+/// The lines of a failed suite's output that are printed. The whole output is in its log.
 const TAIL_LINES: usize = 80;
 
-/// The exit code after a Ctrl-C, as shells have it.
+/// The exit code after a Ctrl-C, by the convention of shells.
 const INTERRUPTED: i32 = 130;
 
-/// What a person may choose.
+/// The options of the command line.
 pub(crate) struct Options {
     only: Option<Suite>,
 }
@@ -36,7 +36,7 @@ impl Options {
     }
 }
 
-/// Runs what was asked for; the exit code says whether all of it passed.
+/// Runs the selected suites. The exit code says whether all of them passed.
 pub(crate) fn run_command(repo: &Repo, options: Options) -> Result<ExitCode> {
     let selected = Suite::ALL.into_iter().filter(|suite| match options.only {
         Some(only) => *suite == only || (*suite == Suite::Build && only.needs_build()),
@@ -71,7 +71,7 @@ pub(crate) fn run_command(repo: &Repo, options: Options) -> Result<ExitCode> {
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// One suite, its output in a log, of which only a failure shows the end.
+/// Runs one suite into a log. If it fails, the end of the log is printed.
 fn run_suite(repo: &Repo, suite: Suite) -> Result<Tally> {
     println!("{suite}: running");
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! The suites: what each runs, in order, and what it needs.
+//! The suites: the commands of each, their order, and their requirements.
 
 use std::fmt;
 use std::process::Command;
@@ -20,11 +20,11 @@ use crate::repo::{Repo, command_line};
 use crate::setup;
 use crate::sim;
 
-/// The seeds of every test run; `cargo xtask sim` takes more.
+/// The number of seeds in every test run; `cargo xtask sim` takes more.
 const SEEDS: u64 = 2_000;
-/// Seconds of every target in every test run; `cargo xtask fuzz` takes more.
+/// Seconds for every target in every test run; `cargo xtask fuzz` takes more.
 const FUZZ_SECONDS: u32 = 15;
-/// Seconds one browser test may take; the runner's own limit is too short for a busy machine.
+/// Seconds that one browser test may take. The runner's own limit is too short for a busy machine.
 const BROWSER_TEST_SECONDS: &str = "120";
 
 /// One suite.
@@ -40,7 +40,7 @@ pub(crate) enum Suite {
     Simulator,
     /// One planted fault, which the simulator must find.
     Planted,
-    /// The search through a small world.
+    /// The exhaustive search of a small world.
     Model,
     /// The fuzzer, for a short time.
     Fuzz,
@@ -56,12 +56,12 @@ pub(crate) enum Suite {
     Tarball,
     /// The conformance kit: on the reference server, on broken ones, and its reader against the machine.
     Conformance,
-    /// The server under a little load, which must not cost it an event.
+    /// The server under a small load, which must not lose an event.
     Load,
 }
 
 impl Suite {
-    /// All of them, in the order in which they run.
+    /// All suites, in the order in which they run.
     pub(crate) const ALL: [Self; 14] = [
         Self::Build,
         Self::Check,
@@ -79,7 +79,7 @@ impl Suite {
         Self::Load,
     ];
 
-    /// The suite of this name.
+    /// The suite with this name.
     pub(crate) fn named(name: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|suite| suite.name() == name);
         found.with_context(|| {
@@ -107,8 +107,8 @@ impl Suite {
         }
     }
 
-    /// How long the suite may take, compiling and installing included. Many times what it takes, for
-    /// slow and busy machines: only a suite that hangs is still running then.
+    /// How long the suite may take, including compilation and installation. The limit is many times the
+    /// usual duration, for slow and busy machines, so that only a suite that hangs reaches it.
     pub(crate) fn limit(self) -> Duration {
         let minutes = match self {
             Self::Build | Self::Native | Self::EndToEnd => 60,
@@ -126,7 +126,7 @@ impl Suite {
         Duration::from_secs(minutes * 60)
     }
 
-    /// Whether the suite looks at what the build made.
+    /// Whether the suite uses the output of the build.
     pub(crate) fn needs_build(self) -> bool {
         match self {
             Self::Check | Self::Package | Self::EndToEnd | Self::Tarball | Self::Conformance => {
@@ -144,7 +144,7 @@ impl Suite {
         }
     }
 
-    /// Why there is nothing to run, if so.
+    /// The reason why there is nothing to run, if so.
     pub(crate) fn absent(self, repo: &Repo) -> Option<String> {
         let needed = match self {
             Self::Build | Self::Check | Self::Native => return None,
@@ -190,8 +190,8 @@ impl fmt::Display for Suite {
     }
 }
 
-/// All native tests, the client's with the feature `encrypted`; then the client's without it, as the main
-/// module is built.
+/// Runs all native tests, those of the client with the feature `encrypted`. Then runs the tests of the
+/// client without it, as the main module is built.
 fn native(repo: &Repo, log: &mut Log) -> Result<Tally> {
     let encrypted = "campaign-sync/encrypted,campaign-sync-simulation/encrypted";
     let all = ["test", "--workspace", "--features", encrypted, "--no-fail-fast"];
@@ -201,7 +201,7 @@ fn native(repo: &Repo, log: &mut Log) -> Result<Tally> {
     Ok(Tally::of_runner(&log.read()?, success))
 }
 
-/// The whole build as one test.
+/// Runs the whole build as one test.
 fn build_all(repo: &Repo, log: &mut Log) -> Result<Tally> {
     let mut start = into(log);
     build::everything(repo, &mut start)?;
@@ -209,7 +209,7 @@ fn build_all(repo: &Repo, log: &mut Log) -> Result<Tally> {
     Ok(Tally::of_one(true))
 }
 
-/// One test per check.
+/// Runs each check as one test.
 fn check_all(repo: &Repo, log: &mut Log) -> Result<Tally> {
     let mut tally = Tally::default();
     for mut check in check::all(repo) {
@@ -220,14 +220,14 @@ fn check_all(repo: &Repo, log: &mut Log) -> Result<Tally> {
     Ok(tally)
 }
 
-/// The simulator may count for itself; if it does not, it is one test.
+/// Runs the simulator. If it prints no counts, it counts as one test.
 fn simulate(repo: &Repo, log: &mut Log) -> Result<Tally> {
     let success = log.run(&mut sim::command(repo, &sim::Options::seeds(SEEDS)))?;
     let tally = Tally::of_runner(&log.read()?, success);
     Ok(if success && tally.passed == 0 { Tally::of_one(true) } else { tally })
 }
 
-/// One search in which all must hold, and one in which a planted fault must be found.
+/// Runs one search in which all properties must hold, and one in which a planted fault must be found.
 fn model(repo: &Repo, log: &mut Log) -> Result<Tally> {
     let mut success = true;
     for mut search in model::commands(repo)? {
@@ -255,11 +255,11 @@ fn browser_test(repo: &Repo) -> Command {
     command
 }
 
-/// `npm test` of one project, which finds the server and the browser through its environment.
+/// Runs `npm test` of one project. The project finds the server and the browser through its environment.
 fn npm_test(repo: &Repo, directory: &str, log: &mut Log) -> Result<Tally> {
     let project = Project::find(repo, directory)
         .with_context(|| format!("{directory} has no package.json"))?;
-    // The build installed its own projects already.
+    // The build has already installed its own projects.
     if !PROJECTS.contains(&directory) {
         project.install(&mut into(log))?;
     }
@@ -269,19 +269,19 @@ fn npm_test(repo: &Repo, directory: &str, log: &mut Log) -> Result<Tally> {
     runner(log, &mut command)
 }
 
-/// The kit needs the machine as a process, beside the server that the build made.
+/// Runs the tests of the kit. They need the machine as a process, beside the server from the build.
 fn conformance(repo: &Repo, log: &mut Log) -> Result<Tally> {
     let mut tests = conform::tests(repo, &mut into(log))?;
     runner(log, &mut tests)
 }
 
-/// A command that prints its own counts.
+/// Runs a command that prints its own counts.
 fn runner(log: &mut Log, command: &mut Command) -> Result<Tally> {
     let success = log.run(command)?;
     Ok(Tally::of_runner(&log.read()?, success))
 }
 
-/// Starts commands into the log; anything but success is an error.
+/// Runs commands into the log. Anything but success is an error.
 fn into(log: &mut Log) -> impl FnMut(&mut Command) -> Result<()> {
     |command| {
         if log.run(command)? {

@@ -1,9 +1,9 @@
-//! Counting: what the test runners print, read into passed and failed.
+//! Reads the output of the test runners into numbers of passed and failed tests.
 
 use std::fmt;
 use std::ops::AddAssign;
 
-/// How many passed and how many failed.
+/// The numbers of passed and failed tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) passed: u64,
@@ -11,17 +11,18 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// A suite that could not say anything about its tests.
+    /// The result of a suite that could not report its tests.
     pub(crate) fn crashed() -> Self {
         Self { passed: 0, failed: 1 }
     }
 
-    /// One thing that passed or failed as a whole.
+    /// The result of one test that passed or failed as a whole.
     pub(crate) fn of_one(success: bool) -> Self {
         Self { passed: success.into(), failed: (!success).into() }
     }
 
-    /// What a runner printed, with how it ended: no runner may fail, or run nothing, unnoticed.
+    /// Reads the output of a runner and its exit. A runner that fails, or that runs no test, counts at
+    /// least one failure.
     pub(crate) fn of_runner(output: &str, success: bool) -> Self {
         let mut tally = Self::default();
         for line in output.lines() {
@@ -55,7 +56,7 @@ pub(crate) fn tail(output: &str, lines: usize) -> &str {
     &output[start.map_or(0, |(at, _)| at + 1)..]
 }
 
-/// The names of the failed tests, each once, as the runners print them.
+/// The names of the failed tests as the runners print them, each once.
 pub(crate) fn failing_names(output: &str) -> Vec<&str> {
     let mut names = Vec::new();
     for line in output.lines() {
@@ -68,20 +69,20 @@ pub(crate) fn failing_names(output: &str) -> Vec<&str> {
     names
 }
 
-/// `test result: ok. 3 passed; 0 failed; …`, of cargo's and wasm-bindgen's runners.
+/// Reads `test result: ok. 3 passed; 0 failed; …` of the runners of cargo and wasm-bindgen.
 fn libtest(line: &str) -> Option<Tally> {
     let counts = line.trim().strip_prefix("test result: ")?.split_once(". ")?.1;
-    let count = |word: &str| {
-        counts.split(';').find_map(|part| part.trim().strip_suffix(word)?.trim().parse().ok())
+    let count = |name: &str| {
+        counts.split(';').find_map(|part| part.trim().strip_suffix(name)?.trim().parse().ok())
     };
     Some(Tally { passed: count("passed")?, failed: count("failed")? })
 }
 
-/// `# pass 3` or `ℹ pass 3` of `node --test`; a cancelled test did not pass.
+/// Reads `# pass 3` or `ℹ pass 3` of `node --test`. A cancelled test did not pass.
 fn node(line: &str) -> Option<Tally> {
-    let (word, count) = node_mark(line)?.split_once(' ')?;
+    let (name, count) = node_mark(line)?.split_once(' ')?;
     let count = count.parse().ok()?;
-    match word {
+    match name {
         "pass" => Some(Tally { passed: count, failed: 0 }),
         "fail" | "cancelled" => Some(Tally { passed: 0, failed: count }),
         _ => None,
@@ -102,7 +103,7 @@ fn failing_name(line: &str) -> Option<&str> {
         return rest.split_once(" - ").map(|(_, name)| name);
     }
     let name = line.strip_prefix("✖ ").or_else(|| line.strip_prefix("✗ "))?;
-    // The list at the end of node's report has the same names under this heading.
+    // The list at the end of node's report repeats the names under this heading.
     (name != "failing tests:").then(|| name.rsplit_once(" (").map_or(name, |(name, _)| name))
 }
 
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_results_of_all_crates_are_added_up() {
+    fn results_of_all_crates_are_added_up() {
         let output = "\
 running 2 tests
 test a ... ok
@@ -128,7 +129,7 @@ test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out
     }
 
     #[test]
-    fn both_reporters_of_node_are_understood() {
+    fn both_reporters_of_node_are_parsed() {
         let tap = "not ok 2 - it holds\n# tests 3\n# suites 0\n# pass 1\n# fail 1\n# cancelled 1\n";
         assert_eq!(Tally::of_runner(tap, false), tally(1, 2));
         assert_eq!(failing_names(tap), ["it holds"]);
@@ -139,33 +140,33 @@ test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out
     }
 
     #[test]
-    fn a_runner_that_crashes_counts_as_one_failed() {
+    fn crashed_runner_counts_as_one_failure() {
         assert_eq!(Tally::of_runner("error: could not compile\n", false), tally(0, 1));
         let then_crashed = "test result: ok. 2 passed; 0 failed; 0 ignored\nsegmentation fault\n";
         assert_eq!(Tally::of_runner(then_crashed, false), tally(2, 1));
     }
 
     #[test]
-    fn a_runner_that_ran_no_test_has_failed() {
+    fn runner_without_tests_counts_as_one_failure() {
         assert_eq!(Tally::of_runner("no tests to run!\n", true), tally(0, 1));
         assert_eq!(Tally::of_runner("# pass 0\n# fail 0\n", true), tally(0, 1));
     }
 
     #[test]
-    fn what_a_test_prints_is_not_taken_for_a_result() {
+    fn output_of_a_test_is_not_parsed_as_a_result() {
         let output = "passed 4\n# passing by\n  ℹ note\ntest result: ok. 1 passed; 0 failed; 0\n";
         assert_eq!(Tally::of_runner(output, true), tally(1, 0));
     }
 
     #[test]
-    fn the_tail_is_the_last_lines() {
+    fn tail_returns_the_last_lines() {
         assert_eq!(tail("a\nb\nc\n", 2), "b\nc\n");
         assert_eq!(tail("a\nb", 5), "a\nb");
         assert_eq!(tail("", 5), "");
     }
 
     #[test]
-    fn the_summary_reads_as_promised() {
+    fn summary_states_passed_and_failed() {
         assert_eq!(tally(12, 0).to_string(), "12 passed, 0 failed");
     }
 }

@@ -1,5 +1,5 @@
-//! Every step of a transition fails once, on purpose: nothing that anybody can see changes, and no
-//! event leaves. The steps are made to fail inside the database, by triggers.
+//! Makes every step of a transition fail once: nothing visible changes, and the server sends no event.
+//! Database triggers cause the failures.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::nats::Nats;
 use super::support::{Client, Server, parse};
 
-/// Where a transaction fails, and what makes it fail there. The last one fails at the commit: a
-/// deferred constraint is looked at no earlier.
+/// The step at which a transaction fails, and the SQL that makes it fail. The last one fails at the commit,
+/// because SQLite checks a deferred constraint only then.
 pub(crate) const STEPS: [(&str, &str); 4] = [
     (
         "the event",
@@ -35,12 +35,12 @@ pub(crate) const STEPS: [(&str, &str); 4] = [
 
 pub(crate) fn sql(server: &Server, statement: &str) {
     let connection = Connection::open(server.file()).unwrap();
-    // A feed may be about to write.
+    // A feed may be writing at the same time.
     connection.busy_timeout(Duration::from_secs(5)).unwrap();
     connection.execute_batch(statement).unwrap();
 }
 
-/// What the last of the steps needs.
+/// Creates the tables that the last of [`STEPS`] needs.
 pub(crate) fn with_orphans(server: &Server) {
     sql(
         server,
@@ -49,7 +49,7 @@ pub(crate) fn with_orphans(server: &Server) {
     );
 }
 
-/// Everything that the tables hold, as text.
+/// All rows of the tables, as text.
 fn tables(server: &Server) -> Vec<String> {
     let connection = Connection::open(server.file()).unwrap();
     let mut lines = Vec::new();
@@ -73,19 +73,19 @@ async fn heads(client: &mut Client) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whichever_step_of_a_transition_fails_nothing_changes_and_no_event_leaves() {
+async fn failed_transition_step_changes_nothing_and_sends_no_event() {
     whichever_fails(&Server::start().await, &STEPS, async || 0).await;
 }
 
-/// All but the commit, which is the stream's.
+/// Skips the commit step: on a shared log the stream commits.
 #[tokio::test(flavor = "multi_thread")]
-async fn whichever_step_fails_on_a_shared_log_nothing_is_published() {
+async fn failed_step_publishes_nothing_on_a_shared_log() {
     let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
     let server = Server::with(|it| it.log = Some(nats.place().parse().unwrap())).await;
     whichever_fails(&server, &STEPS[..3], async || nats.last_message().await).await;
 }
 
-/// `published` tells how much another place holds than the tables.
+/// `published` returns the number of the stream's last message, or 0 if there is no stream.
 async fn whichever_fails(
     server: &Server,
     steps: &[(&str, &str)],
@@ -117,7 +117,7 @@ async fn whichever_fails_into(
     client.recover(json!({"campaignId": "c1", "lastSequenceNumber": head})).await;
     client.control("event_recovery").await;
     let before = server.get("/campaigns/c1/snapshot").await;
-    let (stored, heard) = ((tables(server), published().await), heads(&mut client).await);
+    let (stored, reported) = ((tables(server), published().await), heads(&mut client).await);
     for (step, broken) in steps {
         for action in [configure, start] {
             sql(server, broken);
@@ -127,11 +127,11 @@ async fn whichever_fails_into(
             let after = server.get("/campaigns/c1/snapshot").await;
             assert_eq!((&after.body, &after.position), (&before.body, &before.position), "{step}");
             assert_eq!((tables(server), published().await), stored, "{step}");
-            // The pong is the next thing that this socket brings: no event came before it.
-            assert_eq!(heads(&mut client).await, heard, "{step}");
+            // The pong is the next document of this socket, so no event was sent before it.
+            assert_eq!(heads(&mut client).await, reported, "{step}");
         }
     }
-    // Nothing is filed under its key either.
+    // The failed request left no audit entry under its key.
     let done = server.keyed(&format!("/campaigns/c1/{configure}"), configure, json!({})).await;
     assert_eq!(done.body["position"]["sequenceNumber"], head + 1, "no number was used up");
     let event = parse(&client.document().await);
@@ -139,7 +139,7 @@ async fn whichever_fails_into(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_error_recovery_that_fails_leaves_the_phase_as_it_was() {
+async fn failed_error_recovery_leaves_the_phase_unchanged() {
     let server = Server::start().await;
     server.generated("c1", 20).await;
     with_orphans(&server);
@@ -154,7 +154,7 @@ async fn an_error_recovery_that_fails_leaves_the_phase_as_it_was() {
     assert_eq!(server.act("c1", "rollback").await.status, 200);
 }
 
-/// Every number that the record keeps beside the rows, each corrupted on its own.
+/// Every number that the campaign record keeps beside the rows. Each is corrupted separately.
 const COUNTERS: [&str; 7] = [
     "total_items",
     "processed_items",
@@ -166,7 +166,7 @@ const COUNTERS: [&str; 7] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_corrupted_counter_makes_the_next_transition_refused_and_announced() {
+async fn transition_is_refused_and_announced_if_a_counter_is_wrong() {
     let quick = |options: &mut Options| options.faults = true;
     for counter in COUNTERS {
         let server = Server::with(quick).await;
@@ -189,9 +189,9 @@ async fn a_corrupted_counter_makes_the_next_transition_refused_and_announced() {
     }
 }
 
-/// What a rollback takes back is counted anew; what it keeps must be right.
+/// A rollback recounts the values that it restores. The values that it keeps must be correct.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_corrupted_count_of_rows_makes_an_error_recovery_refused() {
+async fn error_recovery_is_refused_if_the_row_count_is_corrupted() {
     for counter in &COUNTERS[4..] {
         let server = Server::start().await;
         server.generated("c1", 20).await;
@@ -205,7 +205,7 @@ async fn a_corrupted_count_of_rows_makes_an_error_recovery_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_changed_behind_the_log_makes_the_next_transition_refused() {
+async fn transition_is_refused_if_a_row_changed_outside_the_log() {
     let changes = [
         "UPDATE domains SET domain = 'other.example' WHERE offset_index = 3",
         "UPDATE domains SET row_hash = row_hash + 1, domain = 'other.example' WHERE offset_index = 3",

@@ -1,4 +1,4 @@
-//! The audit trail, and requests that are done once however often they come.
+//! The audit trail, and requests that take effect once even if they are repeated.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::support::{Server, answer};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_audit_trail_says_who_when_from_to_type_reason_and_result() {
+async fn audit_entry_holds_user_time_states_type_reason_and_result() {
     let server = Server::start().await;
     server.generated("c1", 20).await;
     assert_eq!(server.act("c1", "configure-http").await.status, 409);
@@ -55,7 +55,7 @@ async fn the_audit_trail_says_who_when_from_to_type_reason_and_result() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_audit_trail_outlives_its_campaign_and_tells_everything_that_was_asked_for() {
+async fn audit_trail_outlives_its_campaign_and_lists_every_request() {
     let server = Server::start().await;
     server.generated("c1", 20).await;
     assert_eq!(server.act("c1", "configure-dns").await.status, 200);
@@ -95,7 +95,7 @@ async fn the_audit_trail_outlives_its_campaign_and_tells_everything_that_was_ask
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_server_does_by_itself_is_on_the_audit_trail_as_automatic() {
+async fn transition_by_the_server_is_recorded_as_automatic() {
     let server = Server::with(|options| {
         options.demo = true;
         options.rate = 20_000;
@@ -110,8 +110,8 @@ async fn what_the_server_does_by_itself_is_on_the_audit_trail_as_automatic() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(60), moved).await.expect("nothing moves");
     let audit_entry = server.audit_entry("demo").await;
-    let told = ["name", "who", "type", "reason", "result"].map(|key| &audit_entry[0][key]);
-    assert_eq!(told, ["DNS_Phase_Transition", "server", "automatic", "demo", "accepted"]);
+    let fields = ["name", "who", "type", "reason", "result"].map(|key| &audit_entry[0][key]);
+    assert_eq!(fields, ["DNS_Phase_Transition", "server", "automatic", "demo", "accepted"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +130,7 @@ async fn a_repeated_key_gets_the_same_answer_without_a_second_effect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_key_is_refused_again_although_it_would_be_accepted_now() {
+async fn repeated_key_is_refused_again_even_if_acceptable_now() {
     let server = Server::start().await;
     let new = json!({"campaignId": "c1", "name": "one", "count": 5, "rate": 20_000});
     server.post("/campaigns", new).await;
@@ -144,7 +144,7 @@ async fn a_repeated_key_is_refused_again_although_it_would_be_accepted_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_names_another_request_is_refused() {
+async fn key_reused_for_another_request_is_refused() {
     let server = Server::start().await;
     server.generated("c1", 20).await;
     assert_eq!(server.keyed("/campaigns/c1/configure-dns", "k1", json!({})).await.status, 200);
@@ -162,7 +162,7 @@ async fn a_key_that_names_another_request_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_key_that_comes_many_times_at_once_all_get_the_one_answer() {
+async fn concurrent_requests_with_one_key_get_one_answer() {
     let server = Arc::new(Server::start().await);
     server.generated("c1", 20).await;
     let asking: Vec<_> = (0..20)
@@ -184,7 +184,7 @@ async fn of_a_key_that_comes_many_times_at_once_all_get_the_one_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn creating_and_deleting_are_done_once_per_key_too() {
+async fn creation_and_deletion_take_effect_once_per_key() {
     let server = Server::start().await;
     let new = json!({"name": "one", "count": 5});
     let first = server.keyed("/campaigns", "k1", new.clone()).await;

@@ -1,4 +1,4 @@
-//! A restored backup is another log: it is noticed, and gets another epoch.
+//! A restored backup is a different log: the server detects it and assigns a new epoch.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ impl Place {
         SqliteLog::open(&self.db, epoch, false).unwrap()
     }
 
-    /// A copy of the database as it is now, whoever has it open.
+    /// Copies the database as it is now, even while a server has it open.
     fn backup(&self) -> PathBuf {
         let copy = self.directory.path().join("backup.db");
         let connection = rusqlite::Connection::open(&self.db).unwrap();
@@ -48,7 +48,7 @@ impl Place {
 }
 
 #[test]
-fn a_backup_put_in_place_again_changes_the_epoch_and_its_history_is_not_replayed() {
+fn restored_backup_gets_a_new_epoch_and_replays_no_old_events() {
     let place = Place::new();
     let log = place.open("first");
     log.append(&id(), 0, &[created(), row(0)]).unwrap();
@@ -73,13 +73,13 @@ fn a_backup_put_in_place_again_changes_the_epoch_and_its_history_is_not_replayed
 }
 
 #[test]
-fn a_backup_is_noticed_although_the_server_never_ended_in_between() {
+fn restored_backup_is_detected_even_after_a_kill() {
     let place = Place::new();
     let log = place.open("first");
     log.append(&id(), 0, &[created()]).unwrap();
     let backup = place.backup();
     log.append(&id(), 1, &[row(0)]).unwrap();
-    // What the server does every few seconds. Then it is killed: nothing runs when it ends.
+    // The server calls this every few seconds. A killed server runs nothing at its end.
     log.tick().unwrap();
     let later = Place::new();
     later.restore(&backup);
@@ -88,7 +88,7 @@ fn a_backup_is_noticed_although_the_server_never_ended_in_between() {
 }
 
 #[test]
-fn a_database_without_its_mark_was_carried_here_from_elsewhere() {
+fn database_without_its_mark_counts_as_restored() {
     let place = Place::new();
     place.open("first").append(&id(), 0, &[created()]).unwrap();
     let elsewhere = Place::new();
@@ -98,7 +98,7 @@ fn a_database_without_its_mark_was_carried_here_from_elsewhere() {
 }
 
 #[test]
-fn a_death_between_the_database_and_its_mark_means_nothing() {
+fn crash_between_database_and_mark_keeps_the_epoch() {
     let place = Place::new();
     drop(place.open("first"));
     let mark = place.directory.path().join(MARK);
@@ -108,7 +108,7 @@ fn a_death_between_the_database_and_its_mark_means_nothing() {
 }
 
 #[test]
-fn a_database_of_an_unknown_form_is_refused() {
+fn database_of_an_unknown_format_is_refused() {
     let place = Place::new();
     drop(place.open("first"));
     let connection = rusqlite::Connection::open(&place.db).unwrap();
@@ -120,7 +120,7 @@ fn a_database_of_an_unknown_form_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_new_epoch_both_old_and_new_clients_get_a_snapshot() {
+async fn old_and_new_clients_get_a_snapshot_after_a_new_epoch() {
     let mut server = Server::start().await;
     let head = server.generated("c1", 20).await;
     let epoch = server.get("/campaigns/c1/snapshot").await.body["epoch"].clone();

@@ -1,8 +1,8 @@
-//! What clients must not do: coded refusals, the documented policy, and a server that lives on.
+//! Invalid input of clients: coded refusals, the documented policy, and a server that keeps running.
 
 use serde_json::json;
 
-use super::support::{Client, Heard, Server, parse};
+use super::support::{Client, Received, Server, parse};
 
 async fn error(client: &mut Client) -> String {
     client.control("error").await["code"].as_str().unwrap().to_owned()
@@ -54,7 +54,7 @@ async fn malformed_messages_get_codes_and_good_ones_still_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_several_documents_in_a_frame_the_good_ones_count() {
+async fn valid_documents_of_a_frame_are_handled_beside_invalid_ones() {
     let server = Server::start().await;
     let mut client = Client::connect(&server.address).await;
     client.say_text("{\"type\":\"ping\"}\nnonsense\n{\"type\":\"ping\"}").await;
@@ -64,7 +64,7 @@ async fn of_several_documents_in_a_frame_the_good_ones_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_tenth_malformed_message_closes_and_unknown_types_never_do() {
+async fn tenth_malformed_message_closes_and_unknown_types_never_do() {
     let server = Server::start().await;
     let mut client = Client::connect(&server.address).await;
     for _ in 0..30 {
@@ -79,7 +79,7 @@ async fn the_tenth_malformed_message_closes_and_unknown_types_never_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_oversize_message_closes_with_1009_and_the_server_lives() {
+async fn oversize_message_closes_with_1009_and_server_keeps_running() {
     let server = Server::start().await;
     let mut client = Client::connect(&server.address).await;
     client.say_text(&"x".repeat(70 * 1024)).await;
@@ -98,7 +98,7 @@ async fn nothing_is_answered_before_connection_init() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_token_there_is_nothing_to_see() {
+async fn missing_or_wrong_token_is_unauthorized() {
     let server = Server::with(|options| options.token = Some("s3cret".into())).await;
     for token in [json!(null), json!("s3creT"), json!("s3cret2"), json!("")] {
         let mut client = Client::silent(&server.address).await;
@@ -127,7 +127,7 @@ async fn a_flood_of_requests_is_answered_in_order() {
         client.say(json!({"type": "ping", "payload": {"timestamp": n}})).await;
     }
     for n in 0..900 {
-        let Heard::Document(document) = client.next().await else { panic!("closed at {n}") };
+        let Received::Document(document) = client.next().await else { panic!("closed at {n}") };
         assert_eq!(parse(&document)["data"]["timestamp"], n);
     }
 }

@@ -1,5 +1,5 @@
-//! A naive copy of a campaign, which believes nothing: it checks every hash, number and chain link, and
-//! folds with code of its own.
+//! A naive copy of a campaign that trusts nothing: it checks every hash, number and chain link, and folds
+//! events with separate code.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::support::parse;
 
-/// A campaign as a client that believes nothing has it.
+/// The state of a campaign in a client that trusts nothing.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Copy {
     pub(crate) epoch: String,
@@ -34,7 +34,7 @@ impl Copy {
         self.hear_opened(document, &parse(document));
     }
 
-    /// Takes a document as it was received, and what it says: where content is sealed, opened.
+    /// Applies a document as it was received, and its value, in which sealed content is already opened.
     pub(crate) fn hear_opened(&mut self, document: &str, value: &Value) {
         match value["type"].as_str().unwrap() {
             "event_recovery" => {
@@ -138,7 +138,7 @@ impl Copy {
     }
 }
 
-/// The server's own rows, read by SQL.
+/// The rows in the server's database, read by SQL.
 pub(crate) fn rows_by_sql(db: &Path, campaign: &str) -> BTreeMap<String, Map<String, Value>> {
     let connection = rusqlite::Connection::open(db).unwrap();
     let mut statement = connection

@@ -1,4 +1,4 @@
-//! Sessions without sockets, over a log in memory, with the time told to them.
+//! Sessions without sockets, over a log in memory and with a simulated clock.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -27,19 +27,19 @@ pub(crate) fn at(ms: u64) -> Moment {
 }
 
 impl Room {
-    /// A campaign with `events` events, and a session that has not said anything.
+    /// A campaign with `events` events, and a session whose client has sent nothing.
     pub(crate) fn silent(events: u64) -> Self {
         Self::over(Arc::new(MemoryLog::new("epoch-1")), events)
     }
 
-    /// The same, over another log.
+    /// Like `silent`, over another log.
     pub(crate) fn over(log: Arc<dyn EventLog>, events: u64) -> Self {
         let room = Self::with(log, Access::open());
         room.grow(events);
         room
     }
 
-    /// Without a campaign, of those whom `access` knows.
+    /// A session without a campaign, for the users that `access` knows.
     pub(crate) fn with(log: Arc<dyn EventLog>, access: Access) -> Self {
         let hub = Arc::new(Hub::new(log));
         let context = Arc::new(Context {
@@ -55,7 +55,7 @@ impl Room {
         Self { context, session, now_ms: 0 }
     }
 
-    /// The same, greeted and subscribed.
+    /// Like `silent`, greeted and subscribed.
     pub(crate) fn subscribed(events: u64) -> Self {
         Self::silent(events).greeted()
     }
@@ -94,7 +94,7 @@ impl Room {
         }
     }
 
-    /// Everything that the session has to say now.
+    /// All documents that the session sends now.
     pub(crate) fn hear(&mut self) -> Vec<String> {
         let mut documents = Vec::new();
         while let Step::Frame(frame) = self.step() {
@@ -122,9 +122,9 @@ fn a_cursor_is_idle_until_the_first_recovery_request() {
     room.grow(5);
     assert!(room.hear().is_empty());
     room.recover(at_zero());
-    let heard = room.hear();
-    assert_eq!(kind(&heard[0]), "event_recovery");
-    let numbers: Vec<u64> = heard[1..].iter().map(|it| number(it)).collect();
+    let received = room.hear();
+    assert_eq!(kind(&received[0]), "event_recovery");
+    let numbers: Vec<u64> = received[1..].iter().map(|it| number(it)).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
     room.grow(6);
     assert_eq!(number(&room.hear()[0]), 6);
@@ -142,26 +142,26 @@ fn every_request_seeks_and_replays_the_same_bytes() {
 }
 
 #[test]
-fn a_position_ahead_that_comes_true_within_two_seconds_is_current() {
+fn position_ahead_is_current_if_reached_within_two_seconds() {
     let mut room = Room::subscribed(3);
     room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 5, "epoch": "epoch-1"}));
     assert!(room.hear().is_empty());
     assert_eq!(room.session.timeout_ms(), 2_000);
     room.now_ms = 1_999;
     room.grow(5);
-    let heard = room.hear();
-    assert_eq!(parse(&heard[0])["data"]["outcome"], "current");
-    assert_eq!(heard.len(), 1);
+    let received = room.hear();
+    assert_eq!(parse(&received[0])["data"]["outcome"], "current");
+    assert_eq!(received.len(), 1);
 }
 
 #[test]
-fn a_position_ahead_that_does_not_gets_a_snapshot_that_says_so() {
+fn position_ahead_gets_a_snapshot_if_not_reached_in_time() {
     let mut room = Room::subscribed(3);
     room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 9, "epoch": "epoch-1"}));
     assert!(room.hear().is_empty());
     room.now_ms = 2_000;
-    let heard = room.hear();
-    let recovery = &parse(&heard[0])["data"];
+    let received = room.hear();
+    let recovery = &parse(&received[0])["data"];
     assert_eq!(
         (&recovery["outcome"], &recovery["reason"]),
         (&json!("snapshot"), &json!("position_ahead"))
@@ -170,11 +170,11 @@ fn a_position_ahead_that_does_not_gets_a_snapshot_that_says_so() {
         (&recovery["fromSequenceNumber"], &recovery["toSequenceNumber"]),
         (&json!(4), &json!(3))
     );
-    assert_eq!(kind(&heard[1]), "campaign.snapshot");
+    assert_eq!(kind(&received[1]), "campaign.snapshot");
 }
 
 #[test]
-fn a_pong_tells_what_was_written_to_this_socket_and_the_digest_only_at_the_head() {
+fn pong_reports_the_written_position_and_digest_at_the_head() {
     let mut room = Room::subscribed(4);
     let pong = |room: &mut Room| {
         room.say(json!({"type": "ping", "payload": {"timestamp": 77}}));
@@ -194,19 +194,19 @@ fn a_pong_tells_what_was_written_to_this_socket_and_the_digest_only_at_the_head(
 }
 
 #[test]
-fn silence_is_broken_by_a_pong_that_nobody_asked_for() {
+fn idle_connection_gets_an_unsolicited_pong() {
     let mut room = Room::subscribed(1);
     room.now_ms = 4_999;
     assert!(room.hear().is_empty());
     room.now_ms = room.session.timeout_ms();
     assert_eq!(room.now_ms, 5_000);
-    let heard = room.hear();
-    assert_eq!(parse(&heard[0])["data"]["timestamp"], Value::Null);
-    assert_eq!(heard.len(), 1);
+    let received = room.hear();
+    assert_eq!(parse(&received[0])["data"]["timestamp"], Value::Null);
+    assert_eq!(received.len(), 1);
 }
 
 #[test]
-fn who_never_says_anything_is_let_go_after_ten_seconds() {
+fn client_without_connection_init_is_closed_after_ten_seconds() {
     let mut room = Room::silent(1);
     assert_eq!(room.session.timeout_ms(), 10_000);
     room.now_ms = 9_999;
@@ -216,14 +216,14 @@ fn who_never_says_anything_is_let_go_after_ten_seconds() {
 }
 
 #[test]
-fn a_digest_is_the_state_at_its_place_in_the_stream() {
+fn digest_answer_matches_its_position_in_the_stream() {
     let mut room = Room::subscribed(3);
     room.recover(at_zero());
     room.hear();
     room.grow(5);
     room.say(json!({"type": "request_campaign_digest",
         "payload": {"campaignId": "c1", "requestId": "q"}}));
-    // More happens between the question and the moment the socket takes the answer.
+    // More events are appended between the request and the moment at which the socket takes the answer.
     let Step::Frame(first) = room.step() else { panic!("nothing came") };
     assert_eq!(number(first.text.split('\n').next().unwrap()), 4);
     room.grow(7);
@@ -246,7 +246,7 @@ fn a_digest_is_the_state_at_its_place_in_the_stream() {
 }
 
 #[test]
-fn a_snapshot_is_never_older_than_the_position_that_asked() {
+fn snapshot_is_never_older_than_the_requested_position() {
     let mut room = Room::subscribed(3);
     room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "snapshot"}));
     room.hear();
@@ -257,21 +257,21 @@ fn a_snapshot_is_never_older_than_the_position_that_asked() {
 }
 
 #[test]
-fn one_snapshot_serves_all_who_ask_and_what_came_after_it_follows() {
+fn shared_snapshot_is_followed_by_the_events_after_it() {
     let mut room = Room::subscribed(3);
     room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "snapshot"}));
     room.hear();
     room.grow(5);
     room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "snapshot"}));
-    let heard = room.hear();
-    assert_eq!(parse(&heard[0])["data"]["toSequenceNumber"], 3);
+    let received = room.hear();
+    assert_eq!(parse(&received[0])["data"]["toSequenceNumber"], 3);
     let mut copy = Copy::default();
-    heard.iter().for_each(|document| copy.hear(document));
+    received.iter().for_each(|document| copy.hear(document));
     assert_eq!((copy.number, copy.rows.len()), (5, 4));
 }
 
 #[test]
-fn a_slow_reader_whose_next_event_was_truncated_away_is_closed_as_lagging() {
+fn slow_reader_is_closed_as_lagging_if_its_next_event_is_gone() {
     let mut room = Room::subscribed(3);
     room.recover(at_zero());
     room.hear();
@@ -282,7 +282,7 @@ fn a_slow_reader_whose_next_event_was_truncated_away_is_closed_as_lagging() {
 }
 
 #[test]
-fn a_long_snapshot_comes_in_parts_and_goes_on_where_it_was_cut() {
+fn long_snapshot_has_parts_and_resumes_after_the_last_one() {
     let mut room = Room::subscribed(1);
     for thousand in 0..6u64 {
         let many: Vec<Value> = (0..1_000)
@@ -294,11 +294,11 @@ fn a_long_snapshot_comes_in_parts_and_goes_on_where_it_was_cut() {
         room.context.hub.append(&id(), 1 + thousand, &[rows(json!(many))]).unwrap();
     }
     room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "snapshot"}));
-    let heard = room.hear();
-    let parts = parse(&heard[1])["data"]["parts"].as_u64().unwrap();
+    let received = room.hear();
+    let parts = parse(&received[1])["data"]["parts"].as_u64().unwrap();
     assert!(parts >= 3, "{parts}");
-    assert_eq!(heard.len() as u64, 1 + parts);
-    assert!(heard.iter().all(|document| document.len() <= 256 * 1024));
+    assert_eq!(received.len() as u64, 1 + parts);
+    assert!(received.iter().all(|document| document.len() <= 256 * 1024));
     room.grow(9);
     room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "requestId": "again",
         "resume": {"epoch": "epoch-1", "at": 7, "afterPart": 1}}));
@@ -307,12 +307,12 @@ fn a_long_snapshot_comes_in_parts_and_goes_on_where_it_was_cut() {
     let second = &parse(&resumed[1])["data"];
     assert_eq!((&second["part"], &second["requestId"]), (&json!(2), &json!("again")));
     let mut copy = Copy::default();
-    heard[..2].iter().chain(&resumed[1..]).for_each(|document| copy.hear(document));
+    received[..2].iter().chain(&resumed[1..]).for_each(|document| copy.hear(document));
     assert_eq!((copy.number, copy.rows.len()), (9, 6_002));
     room.now_ms += 61_000;
     room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "snapshot",
         "resume": {"epoch": "epoch-1", "at": 7, "afterPart": 1}}));
-    let anew = room.hear();
-    let first = anew.iter().find(|it| kind(it) == "campaign.snapshot").unwrap();
+    let restarted = room.hear();
+    let first = restarted.iter().find(|it| kind(it) == "campaign.snapshot").unwrap();
     assert_eq!(parse(first)["data"]["part"], 1);
 }

@@ -1,5 +1,5 @@
-//! SIGKILL again and again while several clients write: whatever was acknowledged to anybody, over
-//! REST or by a socket, is in the log, and no log has a hole.
+//! Repeated SIGKILL while several clients write: every event that was acknowledged to any client, over REST
+//! or by a socket, is in the log, and no log has a gap.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,21 +14,21 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::process::Process;
-use super::support::{Client, Copy, Heard, answer, parse, rows_by_sql};
+use super::support::{Client, Copy, Received, answer, parse, rows_by_sql};
 
-/// How often the server is killed, unless `CAMPAIGN_SYNC_CRASH_ROUNDS` says otherwise.
+/// The default number of kills. `CAMPAIGN_SYNC_CRASH_ROUNDS` overrides it.
 const ROUNDS: u32 = 25;
 
 /// Campaigns that are paused and resumed over REST, as fast as the server answers.
 const WRITERS: usize = 3;
 
-/// A campaign that is moved into its second phase and taken back, as fast as the server answers.
+/// A campaign that is moved into its second phase and rolled back, as fast as the server answers.
 const MOVED: &str = "moved";
 
-/// Campaign, number and id of every event that somebody was told of.
+/// Campaign, number and id of every event that was acknowledged to a client.
 type Acknowledged = Arc<Mutex<Vec<(String, u64, String)>>>;
 
-/// Does these two with a campaign, in turn and each under a key of its own, until the server is gone.
+/// Requests these two actions for a campaign in turn, each under a new key, until the server is gone.
 fn writer(
     address: &str,
     campaign: String,
@@ -60,7 +60,7 @@ fn writer(
 /// Follows a campaign by a socket until the server is gone.
 fn follower(mut client: Client, acknowledged: Acknowledged) -> JoinHandle<()> {
     tokio::spawn(async move {
-        while let Heard::Document(document) = client.next().await {
+        while let Received::Document(document) = client.next().await {
             let sequence = &parse(&document)["sequence"];
             if let Some(number) = sequence["sequenceNumber"].as_u64() {
                 let id = sequence["eventId"].as_str().unwrap().to_owned();
@@ -86,7 +86,8 @@ async fn set_up(process: &Process) {
     }
 }
 
-/// Every transition is filed with its event or neither is there, and nothing is filed twice.
+/// Checks that every transition has both an audit entry and an event or neither, and that no audit entry
+/// exists twice.
 fn is_filed_as_it_happened(log: &SqliteLog, copy: &Copy) {
     let is_transition = |it: &&String| it.contains("\"type\":\"campaign.phase.transition\"");
     let happened = copy
@@ -102,8 +103,8 @@ fn is_filed_as_it_happened(log: &SqliteLog, copy: &Copy) {
     assert!(!happened.is_empty(), "no transition was ever made");
 }
 
-/// Reads what the log has beyond the copies, which check each number, link and hash; then every
-/// acknowledged event must be among them.
+/// Reads the events that the copies lack. The copies check each number, link and hash. Then every
+/// acknowledged event must be among their events.
 fn certify(db: &Path, copies: &mut BTreeMap<String, Copy>, acknowledged: &Acknowledged) {
     let log = SqliteLog::open(db, "another", false).unwrap();
     for campaign in log.campaigns().unwrap() {
@@ -125,7 +126,7 @@ fn certify(db: &Path, copies: &mut BTreeMap<String, Copy>, acknowledged: &Acknow
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_again_and_again_while_writing_nothing_acknowledged_is_lost() {
+async fn acknowledged_events_survive_repeated_kills_during_writes() {
     let rounds = std::env::var("CAMPAIGN_SYNC_CRASH_ROUNDS");
     let rounds = rounds.map_or(ROUNDS, |rounds| rounds.parse().unwrap());
     let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! A campaign that is deleted: one event, and then it is gone for everybody.
+//! Deletion of a campaign: one event, and then the campaign is gone for every client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +46,7 @@ async fn a_deletion_is_an_event_and_then_the_campaign_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_was_away_learns_of_the_deletion() {
+async fn returning_client_is_notified_of_a_deletion() {
     let server = Server::with(|options| options.faults = true).await;
     let head = server.generated("c1", 10).await;
     assert_eq!(server.delete("/campaigns/c1", json!({})).await.status, 200);
@@ -55,7 +55,7 @@ async fn whoever_was_away_learns_of_the_deletion() {
     assert_eq!(client.control("event_recovery").await["outcome"], "replay");
     assert_eq!(parse(&client.document().await)["type"], "campaign.deleted");
 
-    // A snapshot would show a campaign as if it lived.
+    // A snapshot would show the campaign as if it still existed.
     let forget = json!({"campaignId": "c1"});
     assert_eq!(server.post("/faults/truncate", forget).await.status, 200);
     client.recover(json!({"campaignId": "c1", "lastSequenceNumber": head})).await;
@@ -66,7 +66,7 @@ async fn whoever_was_away_learns_of_the_deletion() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deletion_is_the_last_event_of_a_phase_under_way() {
+async fn deletion_is_the_last_event_of_a_running_phase() {
     let server = Server::start().await;
     let new = json!({"campaignId": "c1", "name": "one", "count": 100_000, "rate": 1_000});
     assert_eq!(server.post("/campaigns", new).await.status, 200);
@@ -85,7 +85,7 @@ async fn a_deletion_is_the_last_event_of_a_phase_under_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_delete_at_once_one_does_and_only_from_the_expected_state() {
+async fn one_concurrent_deletion_wins_and_expected_state_is_checked() {
     let server = Arc::new(Server::start().await);
     server.generated("c1", 5).await;
     let wrong = json!({"expectedState": "analysis"});
@@ -104,15 +104,15 @@ async fn of_many_who_delete_at_once_one_does_and_only_from_the_expected_state() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_demo_goes_on_with_its_next_campaign_when_somebody_deletes_one() {
+async fn demo_starts_its_next_campaign_after_a_deletion() {
     let server = Server::with(|options| options.demo = true).await;
     let exists = async |id: &str| {
-        let begun = async {
+        let started = async {
             while server.get(&format!("/campaigns/{id}")).await.status != 200 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(15), begun).await.expect("it never begins");
+        tokio::time::timeout(Duration::from_secs(15), started).await.expect("it never begins");
     };
     exists("demo").await;
     assert_eq!(server.delete("/campaigns/demo", json!({})).await.status, 200);

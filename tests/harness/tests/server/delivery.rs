@@ -14,10 +14,10 @@ use tokio_tungstenite::client_async;
 
 use super::core::{Room, at, at_zero, kind, number};
 use super::log::{id, row};
-use super::support::{Client, Copy, Heard, Server, parse};
+use super::support::{Client, Copy, Received, Server, parse};
 
 #[test]
-fn a_client_that_answers_nothing_is_pinged_and_then_removed() {
+fn unresponsive_client_is_pinged_and_then_closed() {
     let mut room = Room::subscribed(1);
     let mut steps = Vec::new();
     loop {
@@ -37,7 +37,7 @@ fn a_client_that_answers_nothing_is_pinged_and_then_removed() {
 }
 
 #[test]
-fn the_answer_to_a_ping_keeps_a_client_that_says_nothing_else() {
+fn answered_ping_keeps_a_silent_client_connected() {
     let mut room = Room::subscribed(1);
     let idle = Delivery::default().idle_timeout_ms;
     while room.now_ms < 10 * idle {
@@ -64,9 +64,9 @@ fn breakable() -> (tempfile::TempDir, Room, impl Fn(bool)) {
 }
 
 #[test]
-fn what_could_not_be_read_is_sent_later_from_the_cursor_and_once() {
+fn unreadable_events_are_sent_once_when_readable_again() {
     let (_directory, mut room, breaks) = breakable();
-    // A new hub has nothing in memory: all must come from the log.
+    // After a reread the hub has nothing in memory: all events must come from the log.
     room.context.hub.reread(&id()).unwrap();
     breaks(true);
     room.recover(at_zero());
@@ -82,16 +82,16 @@ fn what_could_not_be_read_is_sent_later_from_the_cursor_and_once() {
         assert!((whole / 2..=whole / 2 + whole).contains(wait), "{waits:?}");
     }
     breaks(false);
-    let heard = room.hear();
-    assert_eq!(kind(&heard[0]), "event_recovery");
-    let numbers: Vec<u64> = heard[1..].iter().map(|it| number(it)).collect();
+    let received = room.hear();
+    assert_eq!(kind(&received[0]), "event_recovery");
+    let numbers: Vec<u64> = received[1..].iter().map(|it| number(it)).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
     let retries = &room.context.hub.metrics.retries;
     assert_eq!(retries.get_or_create(&[("what", "read")]).get(), 3);
 }
 
 #[test]
-fn after_so_many_attempts_the_connection_is_given_up() {
+fn connection_closes_after_the_last_retry() {
     let (_directory, mut room, breaks) = breakable();
     breaks(true);
     room.recover(at_zero());
@@ -102,7 +102,7 @@ fn after_so_many_attempts_the_connection_is_given_up() {
                 assert_eq!(kind(&frame.text), "pong", "it is alive meanwhile");
                 heartbeats += 1;
             }
-            // The client answers, so it is not that which ends the connection.
+            // The client answers pings, so the idle timeout does not close the connection.
             Step::Ping => room.session.note_activity(at(room.now_ms)),
             Step::Idle => {
                 let due = room.session.timeout_ms();
@@ -120,7 +120,7 @@ fn after_so_many_attempts_the_connection_is_given_up() {
 }
 
 #[test]
-fn what_nobody_follows_is_not_kept_in_memory() {
+fn campaign_without_followers_is_not_kept_in_memory() {
     let room = Room::silent(3);
     let (hub, follower) = (&room.context.hub, Arc::default());
     let want = ReadLimits { single: false, until: u64::MAX };
@@ -135,7 +135,7 @@ fn what_nobody_follows_is_not_kept_in_memory() {
 }
 
 #[test]
-fn a_drain_asks_clients_to_come_back_at_different_moments() {
+fn drain_spreads_the_reconnects_of_clients() {
     let room = Room::silent(1);
     let times: Vec<u64> = (0..50)
         .map(|n| {
@@ -153,12 +153,12 @@ fn a_drain_asks_clients_to_come_back_at_different_moments() {
     assert!((10..=40).contains(&early), "{times:?}");
 }
 
-/// A socket that takes little and is not read.
+/// A client with a small receive buffer that does not read.
 pub(crate) async fn lazy(address: &str, campaign: &str) -> Client {
     lazy_as(address, campaign, None).await
 }
 
-/// The same, of whoever bears that token.
+/// Like `lazy`, with that token.
 pub(crate) async fn lazy_as(address: &str, campaign: &str, token: Option<&str>) -> Client {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4 * 1024).unwrap();
@@ -178,30 +178,30 @@ pub(crate) async fn lazy_as(address: &str, campaign: &str, token: Option<&str>) 
     client
 }
 
-/// More than the buffers between two ends of a connection hold.
+/// More events than the buffers between two ends of a connection hold.
 pub(crate) const MANY: u64 = 14_000;
 
-/// Waits until so much of a metric is told.
-pub(crate) async fn told(server: &Server, line: &str) {
-    let told = async {
+/// Waits until the metrics contain this line.
+pub(crate) async fn wait_for_metric(server: &Server, line: &str) {
+    let reported = async {
         while !server.metrics().await.contains(line) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), told).await.expect(line);
+    tokio::time::timeout(Duration::from_secs(30), reported).await.expect(line);
 }
 
 const STALLED: &str = "campaign_sync_retries_total{what=\"send\"} 1\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_takes_nothing_holds_up_nobody_and_catches_up() {
+async fn stalled_reader_delays_nobody_and_catches_up() {
     let server = Server::with(|options| {
         options.metrics = Some("127.0.0.1:0".parse().unwrap());
     })
     .await;
     let head = server.generated("c1", MANY).await;
     let mut slow = lazy(&server.address, "c1").await;
-    told(&server, STALLED).await;
+    wait_for_metric(&server, STALLED).await;
     let mut quick = Client::subscribed(&server.address, "c1").await;
     let all = json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "replay"});
     quick.recover(all).await;
@@ -212,7 +212,7 @@ async fn a_reader_that_takes_nothing_holds_up_nobody_and_catches_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_history_does_not_wait_for_is_closed_with_4409_and_comes_back() {
+async fn reader_behind_history_is_closed_with_4409_and_recovers() {
     let server = Server::with(|options| {
         options.delivery.retry_backoff_ms = 20_000;
         options.delivery.idle_timeout_ms = 600_000;
@@ -221,7 +221,7 @@ async fn a_reader_that_history_does_not_wait_for_is_closed_with_4409_and_comes_b
     .await;
     let head = server.generated("c1", MANY).await;
     let (mut copy, mut slow) = (Copy::default(), lazy(&server.address, "c1").await);
-    // As many events again: what it would be sent next is forgotten meanwhile.
+    // This phase adds as many events again. Meanwhile the next event of the slow reader is truncated.
     assert_eq!(server.act("c1", "validate-dns").await.status, 200);
     server.completed("c1").await;
     let forgotten = async {
@@ -234,8 +234,8 @@ async fn a_reader_that_history_does_not_wait_for_is_closed_with_4409_and_comes_b
     tokio::time::timeout(Duration::from_secs(60), forgotten).await.expect("history is kept");
     let closed = loop {
         match slow.next().await {
-            Heard::Document(document) => copy.hear(&document),
-            Heard::Closed(code) => break code,
+            Received::Document(document) => copy.hear(&document),
+            Received::Closed(code) => break code,
         }
     };
     assert_eq!((closed, copy.number < head), (Some(4409), true), "{}", copy.number);
@@ -248,7 +248,7 @@ async fn a_reader_that_history_does_not_wait_for_is_closed_with_4409_and_comes_b
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_peer_that_takes_nothing_is_given_up_after_its_retries() {
+async fn stalled_peer_is_disconnected_after_its_retries() {
     let server = Server::with(|options| {
         options.metrics = Some("127.0.0.1:0".parse().unwrap());
         options.delivery.max_retry_attempts = 2;

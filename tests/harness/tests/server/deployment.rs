@@ -24,12 +24,12 @@ use super::support::{Client, answer};
 
 const GUIDE: &str = include_str!("../../../../docs/SERVER.md");
 
-/// Nothing that is waited for takes this long, unless it never comes.
+/// A wait that takes longer than this has failed.
 const NEVER: Duration = Duration::from_secs(30);
 
 const PASSWORD: &str = "cor rect $horse";
 
-/// What stands between two marks.
+/// The text between two markers.
 fn between<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
     text.split_once(begin).unwrap().1.split_once(end).unwrap().0
 }
@@ -46,7 +46,7 @@ fn server_with_users(directory: &Path) -> Process {
 }
 
 #[tokio::test]
-async fn users_created_by_the_line_of_the_guide_can_log_in() {
+async fn users_created_by_the_guides_command_can_log_in() {
     let directory = tempfile::tempdir().unwrap();
     let server = server_with_users(directory.path());
     for (password, status) in [(PASSWORD, 200), ("wrong", 401)] {
@@ -88,7 +88,7 @@ impl Nginx {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        // Only what belongs to a machine differs: port, files, the server's address.
+        // Only the values of this machine differ: port, files, the server's address.
         let mut http = between(GUIDE, "```nginx\n", "```").to_owned();
         for (of_guide, here) in [
             ("listen 443 ssl", &*format!("listen 127.0.0.1:{port} ssl")),
@@ -122,7 +122,7 @@ impl Nginx {
         nginx
     }
 
-    /// A connection as a browser makes it: to that name, over TLS, the certificate checked.
+    /// Connects as a browser does: by name, over TLS, with a checked certificate.
     async fn connect(&self) -> TlsStream<TcpStream> {
         let pem = self.directory.path().join("app.pem");
         let mut roots = RootCertStore::empty();
@@ -133,7 +133,7 @@ impl Nginx {
         TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
     }
 
-    /// The whole answer to a request of a page.
+    /// Sends a request of a page. Returns the whole answer.
     async fn request(&self, line: &str, headers: &str, body: &str) -> String {
         let mut stream = self.connect().await;
         let request = format!(
@@ -142,12 +142,12 @@ impl Nginx {
         );
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        // Some close the connection without TLS's own farewell.
+        // Some servers close the connection without a TLS `close_notify`.
         let _read = stream.read_to_end(&mut answer).await;
         String::from_utf8(answer).unwrap()
     }
 
-    /// A socket of a page of that origin; refused, the status.
+    /// Opens the socket of a page of that origin. Returns the HTTP status if it is refused.
     async fn socket(&self, origin: &str, cookie: &str) -> Result<Client, u16> {
         let mut request = "wss://app.example/api/v2/ws".into_client_request().unwrap();
         for (name, value) in [("origin", origin), ("cookie", cookie)] {
@@ -162,7 +162,7 @@ impl Nginx {
     }
 }
 
-/// Debian puts it where only root's `PATH` looks.
+/// Debian installs the program in a directory that only root's `PATH` contains.
 fn program_of(name: &str) -> String {
     let debian = format!("/usr/sbin/{name}");
     if Path::new(&debian).is_file() { debian } else { name.to_owned() }

@@ -1,4 +1,4 @@
-//! SIGKILL at any moment: what was acknowledged is there, and the log has no hole.
+//! SIGKILL at any moment: every acknowledged event is in the log, and the log has no gap.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,10 +10,10 @@ use campaign_sync_harness::log::sqlite::SqliteLog;
 use serde_json::json;
 
 use super::process::Process;
-use super::support::{Client, Copy, Heard, rows_by_sql};
+use super::support::{Client, Copy, Received, rows_by_sql};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_in_the_middle_of_writing_the_server_goes_on_where_it_was() {
+async fn server_killed_during_writes_continues_where_it_was() {
     let directory = tempfile::tempdir().unwrap();
     let db = directory.path().join("campaigns.db");
     let mut process = Process::start(&db);
@@ -31,8 +31,8 @@ async fn killed_in_the_middle_of_writing_the_server_goes_on_where_it_was() {
         client.recover(payload).await;
         client.follow(&mut copy, kill * 300).await;
         process.kill();
-        // Whatever had reached the socket had been committed before.
-        while let Heard::Document(document) = client.next().await {
+        // Every event that reached the socket had been committed before.
+        while let Received::Document(document) = client.next().await {
             copy.hear(&document);
         }
         certify(&db, &copy);
@@ -50,9 +50,9 @@ async fn killed_in_the_middle_of_writing_the_server_goes_on_where_it_was() {
     assert_eq!(copy.rows, rows_by_sql(&db, "c1"));
 }
 
-/// The log on disk: contiguous, chained, hashed, in step with the rows, and nothing is missing that
-/// a client has heard.
-fn certify(db: &Path, heard: &Copy) {
+/// Checks the log on disk: contiguous, chained, hashed, consistent with the rows, and complete up to the
+/// last event that the client received.
+fn certify(db: &Path, received: &Copy) {
     let log = SqliteLog::open(db, "unused", false).unwrap();
     let campaign = CampaignId::new("c1").unwrap();
     let mut copy = Copy { epoch: log.epoch(), ..Copy::default() };
@@ -62,8 +62,8 @@ fn certify(db: &Path, heard: &Copy) {
     let recount = log.recount(&campaign).unwrap().unwrap();
     assert!(recount.agrees());
     assert_eq!(recount.head.number, copy.number);
-    assert!(copy.number >= heard.number, "{} < {}", copy.number, heard.number);
-    assert_eq!(copy.documents[..heard.documents.len()], heard.documents[..]);
+    assert!(copy.number >= received.number, "{} < {}", copy.number, received.number);
+    assert_eq!(copy.documents[..received.documents.len()], received.documents[..]);
     assert_eq!(copy.rows, rows_by_sql(db, "c1"));
 }
 
@@ -80,7 +80,7 @@ fn faults_are_refused_beyond_loopback() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn asked_to_end_the_server_drains_its_sockets_and_exits_cleanly() {
+async fn sigterm_drains_the_sockets_and_exits_cleanly() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = Process::start(&directory.path().join("campaigns.db"));
     let mut client = Client::connect(&process.address).await;

@@ -1,5 +1,5 @@
-//! `--encrypt-keys`: what leaves the server is sealed, and opens for another implementation of the
-//! cipher, which was given the contract and the key.
+//! `--encrypt-keys`: all content that leaves the server is sealed. Another implementation of the cipher
+//! opens it with the contract (docs/ENCRYPTION.md) and the key.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ use super::support::{Client, Copy, Server, options, rows_by_sql};
 
 const NAME: &str = "Secret Orchard";
 
-/// A file of keys, the first of which seals.
+/// Writes a file of keys. The server seals with the first one.
 fn key_file(directory: &Path, kids: &[&str]) -> std::path::PathBuf {
     let line = |kid: &&str| format!("{kid}:{}\n", Base64::encode_string(&bytes(kid)));
     let file = directory.join(format!("keys-{}", kids.join("-")));
@@ -46,7 +46,7 @@ async fn subscribed(address: &str) -> Client {
     client
 }
 
-/// A campaign of that name, and of domains that nothing else is called by.
+/// Creates a campaign whose name and domains occur in no other text.
 async fn create(server: &Server, count: u64) -> Value {
     let new = json!({"campaignId": "c1", "name": NAME, "count": count, "rate": 20_000, "batch": 7,
         "pattern": "zebra-{n}.example"});
@@ -96,7 +96,7 @@ async fn through_all_phases(server: &Server, reader: &mut Reader) -> Copy {
 
 // R19.5, R19.6, R19.7, R19.21, R19.23
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_with_the_key_sees_all_phases_and_nobody_else_sees_anything() {
+async fn only_a_reader_with_the_key_sees_the_content_of_all_phases() {
     let (server, _directory) = sealing(&["2031-a"]).await;
     let mut reader = Reader::default();
     let created = create(&server, 60).await;
@@ -153,7 +153,7 @@ async fn a_reader_with_the_key_sees_all_phases_and_nobody_else_sees_anything() {
 
 // R19.25
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_are_changed_while_old_events_still_open() {
+async fn key_rotation_keeps_old_events_readable() {
     let (mut server, directory) = sealing(&["2031-a"]).await;
     create(&server, 20).await;
     let before = published(&server.db);
@@ -169,7 +169,7 @@ async fn keys_are_changed_while_old_events_still_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_rollback_and_history_are_as_ever() {
+async fn refusals_rollback_and_history_work_on_a_sealed_log() {
     let (server, _directory) = sealing(&["2031-a"]).await;
     create(&server, 20).await;
     let mut reader = Reader::default();
@@ -195,7 +195,7 @@ async fn refusals_rollback_and_history_are_as_ever() {
 
 // R19.2, R19.3
 #[tokio::test(flavor = "multi_thread")]
-async fn who_speaks_another_protocol_is_told_which_one_is_spoken() {
+async fn unsupported_protocol_closes_after_naming_the_right_one() {
     let (sealed, _directory) = sealing(&["2031-a"]).await;
     let plain = Server::start().await;
     for (server, offered, spoken) in
@@ -212,7 +212,7 @@ async fn who_speaks_another_protocol_is_told_which_one_is_spoken() {
     assert_eq!(client.control("connection_ack").await["protocol"], SEALED);
 }
 
-/// Why a server does not start.
+/// The error with which a server refuses to start.
 async fn refusal(db: &Path, change: impl FnOnce(&mut Options)) -> String {
     let mut options = options(db.to_owned());
     change(&mut options);
@@ -221,7 +221,7 @@ async fn refusal(db: &Path, change: impl FnOnce(&mut Options)) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_and_keys_that_do_not_fit_are_refused_at_the_start() {
+async fn server_refuses_to_start_if_keys_do_not_match_the_log() {
     let (mut server, directory) = sealing(&["2031-a"]).await;
     create(&server, 5).await;
     server.stop().await;
@@ -234,7 +234,7 @@ async fn a_log_and_keys_that_do_not_fit_are_refused_at_the_start() {
     fs::write(&same_name, format!("2031-a:{}", Base64::encode_string(&[9; 32]))).unwrap();
     let wrong = refusal(&server.db, |it| it.encrypt_keys = Some(same_name)).await;
     assert!(wrong.contains("campaign c1") && wrong.contains("seal_broken"), "{wrong}");
-    // A new epoch leaves the history behind, so it needs none of its keys.
+    // A new epoch replays no older history, so the server needs none of the older keys.
     server.restart(|it| (it.encrypt_keys, it.new_epoch) = (file(&["2031-b"]), true)).await;
     let mut reader = Reader::default();
     let mut client = subscribed(&server.address).await;
@@ -245,11 +245,11 @@ async fn a_log_and_keys_that_do_not_fit_are_refused_at_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restored_backup_of_a_sealed_log_is_no_plain_one() {
+async fn restored_backup_of_a_sealed_log_still_needs_its_keys() {
     let (mut server, directory) = sealing(&["2031-a"]).await;
     create(&server, 5).await;
     server.stop().await;
-    // Without its mark it was carried here from elsewhere.
+    // A database without its mark counts as restored.
     let mut mark = server.db.clone().into_os_string();
     mark.push(".mark");
     fs::remove_file(mark).unwrap();
@@ -267,7 +267,7 @@ async fn a_restored_backup_of_a_sealed_log_is_no_plain_one() {
 
 // R19.24
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plain_log_becomes_a_sealed_one_with_a_new_epoch_only() {
+async fn plain_log_becomes_sealed_only_with_a_new_epoch() {
     let mut server = Server::start().await;
     let head = server.generated("c1", 20).await;
     server.stop().await;
@@ -286,7 +286,7 @@ async fn a_plain_log_becomes_a_sealed_one_with_a_new_epoch_only() {
 }
 
 #[test]
-fn a_file_of_keys_is_read_strictly_and_shown_to_nobody() {
+fn key_file_is_parsed_strictly_and_never_printed() {
     let key = Base64::encode_string(&[5; 32]);
     for (text, complaint) in [
         (String::new(), "no key"),
@@ -305,7 +305,7 @@ fn a_file_of_keys_is_read_strictly_and_shown_to_nobody() {
     assert!(shown.contains('a') && !shown.contains(&key) && !shown.contains("5, 5"), "{shown}");
 }
 
-/// Everything that the stream holds.
+/// The payloads of all messages in the stream.
 async fn stream_bytes(nats: &Nats) -> Vec<String> {
     let client = async_nats::connect(nats.addresses()).await.unwrap();
     let stream = async_nats::jetstream::new(client).get_stream("campaign-sync").await.unwrap();
@@ -338,7 +338,7 @@ async fn servers_that_share_a_stream_seal_all_of_it() {
     let copy = through_all_phases(&two, &mut reader).await;
     let rows = rows_by_sql(&two.db.with_extension("cache"), "c1");
     assert_eq!((&copy.rows, copy.rows.len()), (&rows, 60));
-    // The whole state is published before history is forgotten.
+    // The server publishes the whole state before it truncates history.
     let mut messages = stream_bytes(&nats).await;
     let forget = json!({"campaignId": "c1"});
     assert_eq!(one.post("/faults/truncate", forget).await.status, 200);
@@ -361,7 +361,7 @@ async fn servers_that_share_a_stream_seal_all_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_lacks_the_next_key_of_a_stream_stops_and_says_why() {
+async fn server_without_the_next_stream_key_stops_with_its_reason() {
     let nats = Nats::start();
     let directory = tempfile::tempdir().unwrap();
     let place: LogPlace = nats.place().parse().unwrap();

@@ -1,10 +1,10 @@
-//! `error_recovery`: a phase that went wrong is taken back, in one transaction and without a row.
+//! `error_recovery`: one transaction rolls a failed phase back and changes no row.
 
 use serde_json::{Value, json};
 
 use super::support::{Client, Copy, Server, parse, rows_by_sql};
 
-/// A campaign whose phase `action` is under way for a long time, paused, with some of its rows done.
+/// Starts a long phase with `action`, and pauses it once some of its rows are done.
 async fn paused(server: &Server, action: &str) {
     assert_eq!(server.act("c1", action).await.status, 200);
     loop {
@@ -29,7 +29,7 @@ fn state(campaign: &Value) -> (&str, &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rollback_restores_what_the_transition_kept_and_no_row() {
+async fn rollback_restores_phase_and_counters_but_no_row() {
     let server = Server::start().await;
     slow_campaign(&server).await;
     let before = server.get("/campaigns/c1").await.body;
@@ -77,7 +77,7 @@ async fn a_rollback_restores_what_the_transition_kept_and_no_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_phase_taken_back_is_done_again_from_where_it_was() {
+async fn rolled_back_phase_resumes_where_it_stopped() {
     let server = Server::start().await;
     slow_campaign(&server).await;
     for (action, to) in [("validate-dns", "domain_generation"), ("validate-http", "dns_validation")]
@@ -95,7 +95,7 @@ async fn a_phase_taken_back_is_done_again_from_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_phase_under_way_stops_when_it_is_taken_back() {
+async fn running_phase_stops_on_rollback() {
     let server = Server::start().await;
     slow_campaign(&server).await;
     assert_eq!(server.act("c1", "validate-dns").await.status, 200);
@@ -108,7 +108,7 @@ async fn a_phase_under_way_stops_when_it_is_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_taken_back_where_nothing_went_wrong() {
+async fn rollback_is_refused_where_it_does_not_apply() {
     let server = Server::start().await;
     server.generated("c1", 20).await;
     let illegal = (409, "illegal_transition");

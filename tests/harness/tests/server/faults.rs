@@ -1,4 +1,4 @@
-//! Fault injection hits events as it says, and the events recover from it.
+//! Fault injection affects events as configured, and clients recover the events.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ async fn bad_server() -> (Server, u64) {
     (server, head)
 }
 
-/// The numbers of the events that arrive before the pong that ends them, and all their texts.
+/// The numbers and the texts of the events that arrive until a pong reports that all events are written.
 async fn stormy(server: &Server, faults: Value) -> (Vec<u64>, Vec<String>) {
     assert_eq!(server.post("/faults", faults).await.status, 200);
     let mut client = Client::subscribed(&server.address, "c1").await;
@@ -43,7 +43,7 @@ async fn stormy(server: &Server, faults: Value) -> (Vec<u64>, Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_are_lost_and_the_pong_tells_how_far_they_should_have_come() {
+async fn pong_reports_the_head_even_if_events_are_dropped() {
     let (server, head) = bad_server().await;
     let (numbers, _) = stormy(&server, json!({"drop": 1.0})).await;
     assert!(numbers.is_empty());
@@ -52,7 +52,7 @@ async fn events_are_lost_and_the_pong_tells_how_far_they_should_have_come() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_come_twice() {
+async fn duplicate_fault_sends_each_event_twice() {
     let (server, head) = bad_server().await;
     let (numbers, _) = stormy(&server, json!({"duplicate": 1.0})).await;
     let twice: Vec<u64> = (1..=head).flat_map(|n| [n, n]).collect();
@@ -60,7 +60,7 @@ async fn events_come_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_change_places_and_none_is_lost() {
+async fn reorder_fault_swaps_events_and_loses_none() {
     let (server, head) = bad_server().await;
     let (mut numbers, _) = stormy(&server, json!({"reorder": 0.5})).await;
     assert!(numbers.windows(2).any(|pair| pair[0] > pair[1]), "{numbers:?}");
@@ -69,7 +69,7 @@ async fn events_change_places_and_none_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_are_corrupted_and_a_recovery_in_calm_brings_them_as_they_were() {
+async fn recovery_without_faults_restores_corrupted_events() {
     let (server, head) = bad_server().await;
     let (_, corrupted) = stormy(&server, json!({"corrupt": 1.0})).await;
     server.post("/faults", json!({})).await;
@@ -83,7 +83,7 @@ async fn events_are_corrupted_and_a_recovery_in_calm_brings_them_as_they_were() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delay_is_a_longer_line_and_not_a_slower_one() {
+async fn delay_fault_adds_latency_without_accumulating() {
     let (server, head) = bad_server().await;
     for control in [false, true] {
         let began = Instant::now();
@@ -91,13 +91,13 @@ async fn a_delay_is_a_longer_line_and_not_a_slower_one() {
         let took = began.elapsed();
         assert_eq!(numbers, (1..=head).collect::<Vec<_>>(), "in order, and before the pong");
         assert!(took >= Duration::from_millis(500), "{took:?}");
-        // One after the other they would take as many times as long as there are events.
+        // If delays accumulated, the duration would be the delay times the number of events.
         assert!(took < Duration::from_millis(500) * (head as u32 / 2), "{took:?} for {head}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_close_comes_after_what_was_said_before_it() {
+async fn delayed_close_arrives_after_earlier_frames() {
     let (mut server, head) = bad_server().await;
     server.post("/faults", json!({"delayMs": 2_000})).await;
     let mut client = Client::subscribed(&server.address, "c1").await;
@@ -116,7 +116,7 @@ async fn a_close_comes_after_what_was_said_before_it() {
 }
 
 #[test]
-fn a_full_line_is_full_until_something_has_arrived() {
+fn full_link_stays_full_until_a_frame_arrives() {
     let (mut link, now) = (Link::default(), Instant::now());
     let faults = Settings { delay_ms: 1_000, ..Settings::default() };
     let mut frames = 0;
@@ -147,7 +147,7 @@ async fn a_cut_ends_every_socket_without_a_close_frame() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_are_checked_and_told() {
+async fn settings_are_checked_and_reported() {
     let (server, _) = bad_server().await;
     for wrong in [
         json!({"drop": 1.5}),

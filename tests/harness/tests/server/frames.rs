@@ -1,4 +1,4 @@
-//! The edges of the socket layer, with frames written byte by byte (RFC 6455).
+//! Edge cases of the socket layer, with frames written byte by byte (RFC 6455).
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const FINAL: u8 = 0x80;
 const INIT: &[u8] = br#"{"type":"connection_init","protocols":["campaign-sync.v1"]}"#;
 const PINGS: &[u8] = br#"{"type":"ping","payload":{"timestamp":7}}"#;
 
-/// A connection that writes what it is told.
+/// A connection that writes raw bytes.
 struct Wire(TcpStream);
 
 /// A frame as it arrived.
@@ -43,7 +43,7 @@ impl Frame {
 }
 
 impl Wire {
-    /// Upgrades, with more headers; tells what the server answered.
+    /// Upgrades with additional headers. Returns the connection and the server's answer.
     async fn upgraded(server: &Server, headers: &str) -> (Self, String) {
         let mut wire = Self(TcpStream::connect(&server.address).await.unwrap());
         let request = format!(
@@ -67,7 +67,7 @@ impl Wire {
         wire
     }
 
-    /// Writes a frame, masked as a client must.
+    /// Writes a frame, masked as clients must do.
     async fn write(&mut self, first: u8, payload: &[u8]) {
         let mask = [1, 2, 3, 4];
         let mut frame = header(first, 0x80, payload.len() as u64);
@@ -76,12 +76,12 @@ impl Wire {
         self.raw(&frame).await;
     }
 
-    /// Writes bytes; the server may have had enough of them before the last.
+    /// Writes bytes. The server may close the connection before the last one.
     async fn raw(&mut self, bytes: &[u8]) {
         let _closed_early = self.0.write_all(bytes).await;
     }
 
-    /// The next frame; none if the connection is over.
+    /// The next frame, or `None` if the connection is closed.
     async fn read(&mut self) -> Option<Frame> {
         let frame = async {
             let first = self.0.read_u8().await.ok()?;
@@ -135,7 +135,7 @@ async fn compression_is_never_negotiated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_in_fragments_is_one_and_control_frames_may_stand_between_them() {
+async fn fragments_form_one_message_around_control_frames() {
     let server = Server::start().await;
     let mut wire = Wire::open(&server).await;
     let (first, rest) = PINGS.split_at(9);
@@ -152,7 +152,7 @@ async fn a_message_in_fragments_is_one_and_control_frames_may_stand_between_them
     wire.write(FINAL | CONTINUATION, third).await;
     assert_eq!(wire.read().await.unwrap().kind(), "pong");
 
-    // The cut may go through a character.
+    // A fragment may end in the middle of a character.
     let text = "{\"type\":\"ping\",\"x\":\"ü\"}".as_bytes();
     let cut = text.iter().position(|byte| *byte == 0xc3).unwrap() + 1;
     wire.write(TEXT, &text[..cut]).await;
@@ -161,7 +161,7 @@ async fn a_message_in_fragments_is_one_and_control_frames_may_stand_between_them
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_byte_at_a_time_is_slow_and_nothing_else() {
+async fn frame_sent_byte_by_byte_is_accepted() {
     let server = Server::start().await;
     let mut wire = Wire::open(&server).await;
     wire.0.set_nodelay(true).unwrap();
@@ -175,9 +175,9 @@ async fn one_byte_at_a_time_is_slow_and_nothing_else() {
     assert_eq!(wire.read().await.unwrap().kind(), "pong");
 }
 
-/// What breaks the protocol of frames ends the connection, and no other (RFC 6455, 7.4.1).
+/// A violation of the framing protocol closes its connection and no other (RFC 6455, 7.4.1).
 #[tokio::test(flavor = "multi_thread")]
-async fn frames_that_break_the_protocol_end_the_connection_with_a_code() {
+async fn protocol_violations_close_the_connection_with_a_code() {
     let server = Server::start().await;
     let mut other = Wire::open(&server).await;
     let unmasked = [&header(FINAL | TEXT, 0, PINGS.len() as u64), PINGS].concat();
@@ -204,15 +204,15 @@ async fn frames_that_break_the_protocol_end_the_connection_with_a_code() {
     for (name, code, bytes) in cases {
         let mut wire = Wire::open(&server).await;
         wire.raw(&bytes).await;
-        let told = wire.read().await.map(|frame| frame.code());
-        assert_eq!(told, Some(code), "{name}");
+        let received = wire.read().await.map(|frame| frame.code());
+        assert_eq!(received, Some(code), "{name}");
         assert_eq!(wire.read().await, None, "{name}");
         other.pong().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_of_the_largest_size_is_taken_and_one_byte_more_closes_with_1009() {
+async fn largest_message_is_accepted_and_a_larger_one_gets_1009() {
     let server = Server::start().await;
     let message = |size: usize| {
         let mut text = br#"{"type":"ping","x":""#.to_vec();
@@ -227,7 +227,7 @@ async fn a_message_of_the_largest_size_is_taken_and_one_byte_more_closes_with_10
     wire.write(FINAL | TEXT, &message(most + 1)).await;
     assert_eq!(wire.read().await.unwrap().code(), 1009);
 
-    // In fragments, each of them small.
+    // In fragments, each within the limit.
     let mut wire = Wire::open(&server).await;
     let whole = message(most + 1);
     let (first, last) = whole.split_at(most);
@@ -235,14 +235,14 @@ async fn a_message_of_the_largest_size_is_taken_and_one_byte_more_closes_with_10
     wire.write(FINAL | CONTINUATION, last).await;
     assert_eq!(wire.read().await.unwrap().code(), 1009);
 
-    // A length that nobody could keep is refused before a byte of it has come.
+    // An impossible length is refused before any byte of the payload arrives.
     let mut wire = Wire::open(&server).await;
     wire.raw(&[&header(FINAL | BINARY, 0x80, 1 << 62)[..], &[0; 4]].concat()).await;
     assert_eq!(wire.read().await.unwrap().code(), 1009);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn binary_that_is_not_utf_8_is_refused_with_a_code_and_the_connection_lives() {
+async fn binary_that_is_not_utf_8_gets_a_code_and_no_close() {
     let server = Server::start().await;
     let mut wire = Wire::open(&server).await;
     wire.write(FINAL | BINARY, &[0xff, 0xfe]).await;
@@ -266,7 +266,7 @@ async fn a_close_is_answered_and_the_connection_ends() {
         assert_eq!(answer.payload.get(..2), payload.get(..2), "the code comes back");
         assert_eq!(wire.read().await, None);
     }
-    // Gone without a word: the server notices and counts it out.
+    // The client vanishes without a close frame: the server notices it and counts one connection less.
     let metrics = Server::with(|options| options.metrics = "127.0.0.1:0".parse().ok()).await;
     drop(Wire::open(&metrics).await);
     while !metrics.metrics().await.contains("campaign_sync_connections 0\n") {
@@ -275,7 +275,7 @@ async fn a_close_is_answered_and_the_connection_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_answers_no_ping_is_closed_and_one_that_does_is_not() {
+async fn client_that_answers_no_ping_is_closed_and_another_is_not() {
     let server = Server::with(|options| {
         options.heartbeat_ms = 100;
         options.delivery.idle_timeout_ms = 1_500;
@@ -292,7 +292,7 @@ async fn a_client_that_answers_no_ping_is_closed_and_one_that_does_is_not() {
             }
         }
     };
-    // The other one answers, and lives through more pings than the silent one was given.
+    // The other client answers, and stays connected for more pings than the silent one received.
     let answers = async {
         let mut answered = 0;
         while answered < 5 {
@@ -310,7 +310,7 @@ async fn a_client_that_answers_no_ping_is_closed_and_one_that_does_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upgrade_that_is_none_is_refused_and_the_server_lives() {
+async fn invalid_upgrade_is_refused_and_server_keeps_running() {
     let server = Server::start().await;
     let host = format!("Host: {}\r\n", server.address);
     let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n";

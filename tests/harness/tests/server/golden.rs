@@ -1,6 +1,6 @@
-//! Logs of every release stay readable. `tests/golden/VERSION` holds the database that a server of
-//! that release left behind, its mark, and the events that a client had heard.
-//! `CAMPAIGN_SYNC_WRITE_GOLDEN=VERSION` writes the one of this release anew.
+//! Logs of every release stay readable. `tests/golden/VERSION` holds the database of a server of that
+//! release, its mark, and the events that a client received. `CAMPAIGN_SYNC_WRITE_GOLDEN=VERSION` writes
+//! the files of this release.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub(crate) fn golden(release: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(release)
 }
 
-/// A campaign on its whole way, and what a client heard of it.
+/// Runs a campaign through all phases, and stores the events that a client received.
 async fn write(directory: &Path) {
     fs::create_dir_all(directory).unwrap();
     let mut server = Server::start().await;
@@ -53,15 +53,15 @@ async fn the_logs_of_every_release_are_read_replayed_and_continued() {
         write(&golden(&release)).await;
     }
     for release in RELEASES {
-        let heard = fs::read_to_string(golden(release).join("events.jsonl")).unwrap();
-        let heard: Vec<&str> = heard.lines().collect();
+        let lines = fs::read_to_string(golden(release).join("events.jsonl")).unwrap();
+        let lines: Vec<&str> = lines.lines().collect();
         let directory = tempfile::tempdir().unwrap();
         for name in [DATABASE, MARK] {
             fs::copy(golden(release).join(name), directory.path().join(name)).unwrap();
         }
         let log = SqliteLog::open(&directory.path().join(DATABASE), "another", false).unwrap();
         let stored = log.read(&id(), 0, usize::MAX).unwrap();
-        assert!(stored.iter().map(|event| &*event.document).eq(heard.iter().copied()), "{release}");
+        assert!(stored.iter().map(|event| &*event.document).eq(lines.iter().copied()), "{release}");
         assert!(log.recount(&id()).unwrap().unwrap().agrees());
         drop(log);
 
@@ -69,11 +69,11 @@ async fn the_logs_of_every_release_are_read_replayed_and_continued() {
         let mut client = Client::subscribed(&server.address, "c1").await;
         client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0})).await;
         let mut copy = Copy::default();
-        client.follow(&mut copy, heard.len() as u64).await;
-        assert_eq!(copy.documents, heard, "the bytes of {release}");
+        client.follow(&mut copy, lines.len() as u64).await;
+        assert_eq!(copy.documents, lines, "the bytes of {release}");
         assert_eq!(copy.rows, rows_by_sql(&server.db, "c1"));
         assert_eq!(server.audit_entry("c1").await.len(), 5);
         assert_eq!(server.delete("/campaigns/c1", json!({})).await.status, 200);
-        client.follow(&mut copy, heard.len() as u64 + 1).await;
+        client.follow(&mut copy, lines.len() as u64 + 1).await;
     }
 }

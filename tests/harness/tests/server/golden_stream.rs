@@ -1,7 +1,7 @@
-//! Streams of every release stay readable. `tests/golden/VERSION/stream.jsonl` holds what servers of
-//! that release wrote to NATS: the stream's epoch, then each message with its subject and headers.
-//! `stream-events.jsonl` holds what was read from their log. `CAMPAIGN_SYNC_WRITE_GOLDEN=VERSION` writes
-//! those of this release anew.
+//! Streams of every release stay readable. `tests/golden/VERSION/stream.jsonl` holds the messages that
+//! servers of that release wrote to NATS: first the stream's epoch, then each message with its subject and
+//! headers. `stream-events.jsonl` holds the events read from their log.
+//! `CAMPAIGN_SYNC_WRITE_GOLDEN=VERSION` writes the files of this release.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,7 +36,8 @@ fn another(campaign: &CampaignId, n: u64) -> Draft {
     drafts::draft(NOW, "domains.updated", &rows)
 }
 
-/// A campaign on its whole way with a refusal, and one whose history was forgotten.
+/// Writes a campaign that went through all phases with one refusal, and a campaign whose history was
+/// truncated.
 async fn write(directory: &Path) {
     let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
     let place = nats.place().parse().unwrap();
@@ -60,7 +61,7 @@ async fn write(directory: &Path) {
     let stream = context(&nats).await.get_stream(STREAM).await.unwrap();
     let mut lines = vec![json!({"epoch": log.epoch()}).to_string()];
     for sequence in 1..=stream.cached_info().state.last_sequence {
-        // Those before the image are gone.
+        // The messages before the image are purged.
         let Ok(message) = stream.get_raw_message(sequence).await else { continue };
         let headers: BTreeMap<_, _> = message
             .headers
@@ -90,7 +91,7 @@ async fn replay(nats: &Nats, lines: &[Value]) {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let mut headers = HeaderMap::new();
         for (name, value) in message["headers"].as_object().unwrap() {
-            // Conditions of that time on the numbers of that stream.
+            // `Nats-` headers are conditions on the numbers of the original stream.
             if !name.starts_with("Nats-") {
                 headers.insert(name.as_str(), text(value));
             }

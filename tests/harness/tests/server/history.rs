@@ -1,11 +1,12 @@
-//! A checker of histories: were all these appends and reads of one campaign one total order?
+//! A checker of histories: do all appends and reads of one campaign form one total order?
 //!
-//! An append takes effect once, at a moment between its call and its return; a server's own reads see
-//! a prefix of the order that never gets shorter and holds whatever that server has acknowledged.
+//! An append takes effect once, at a moment between its call and its return. The reads of one server see a
+//! prefix of the order. The prefix never gets shorter, and holds every event that the server has
+//! acknowledged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What one server did, with the moments of call and return on one clock.
+/// One operation of a server, with the times of call and return on one clock.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) server: usize,
@@ -16,9 +17,9 @@ pub(crate) struct Entry {
 
 #[derive(Clone, Debug)]
 pub(crate) enum What {
-    /// Acknowledged: these numbers have these event ids.
+    /// An acknowledged append: the numbers and ids of its events.
     Appended(Vec<(u64, String)>),
-    /// The campaign's events after a number, all of them at that moment.
+    /// A read: all events of the campaign after a number at that moment.
     Read { after: u64, events: Vec<(u64, String)> },
 }
 
@@ -56,7 +57,7 @@ fn appended_once(history: &[Entry]) -> Result<(), String> {
     Ok(())
 }
 
-/// What was called after something else had returned comes after it.
+/// Checks that an append that was called after another one returned comes after it in the order.
 fn in_real_time(history: &[Entry]) -> Result<(), String> {
     let appends = || history.iter().filter_map(|it| Some((it, appended(it)?)));
     for (earlier, before) in appends() {
@@ -113,7 +114,7 @@ mod tests {
         let history = [
             append(0, 0, events(1..=2)),
             append(1, 3, events(3..=3)),
-            // Another server may not have heard of it yet.
+            // Another server may not have received it yet.
             read(2, 20, 0, events(1..=1)),
             read(0, 21, 1, events(2..=3)),
             read(2, 30, 1, events(2..=3)),

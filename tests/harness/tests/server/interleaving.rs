@@ -1,4 +1,4 @@
-//! What happens while a session reads the log: a log in memory that lets something happen then.
+//! Changes during a session's read of the log. A log in memory runs a callback within the read.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -19,26 +19,26 @@ use super::support::parse;
 
 type Meanwhile = Box<dyn FnOnce(&Hub) + Send>;
 
-/// The log.
-struct Meddled {
+/// A log that runs `at_read` once, within the next read.
+struct InterleavedLog {
     log: MemoryLog,
     hub: OnceLock<Weak<Hub>>,
     at_read: Mutex<Option<Meanwhile>>,
 }
 
-impl fmt::Debug for Meddled {
+impl fmt::Debug for InterleavedLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.log.fmt(f)
     }
 }
 
-impl Meddled {
+impl InterleavedLog {
     const fn inner(&self) -> &MemoryLog {
         &self.log
     }
 }
 
-impl EventLog for Meddled {
+impl EventLog for InterleavedLog {
     delegate_event_log!(
         inner: epoch, campaigns, head, append, bytes_after, view, recount, buckets, transactions, file,
         audit_entry, truncate, diverge,
@@ -53,16 +53,16 @@ impl EventLog for Meddled {
     }
 }
 
-/// The campaign belongs to that user from here on.
+/// A draft that makes that user the campaign's owner.
 fn owned_by(user: &str, action: &'static str) -> Draft {
     let settings = Settings { owner: Some(user.into()), ..Settings::default() };
     drafts::record(NOW, &id(), action, &CampaignRecord::default(), &settings)
 }
 
 #[test]
-fn a_campaign_that_is_given_away_while_it_is_read_is_told_no_more() {
+fn campaign_transferred_during_a_read_sends_no_more_events() {
     let log = MemoryLog::new("epoch-1");
-    let log = Arc::new(Meddled { log, hub: OnceLock::new(), at_read: Mutex::default() });
+    let log = Arc::new(InterleavedLog { log, hub: OnceLock::new(), at_read: Mutex::default() });
     let users = ["ada-l", "bob-m"].map(|user| (user.to_owned(), String::new())).into();
     let mut room = Room::with(log.clone(), Access::with(None, Some(users), 60));
     let context = room.context.clone();
@@ -78,11 +78,11 @@ fn a_campaign_that_is_given_away_while_it_is_read_is_told_no_more() {
         let appended = hub.append(&id(), 2, &[owned_by("bob-m", "update"), row(2)]);
         assert_eq!(appended.unwrap().head.number, 4);
     }));
-    let heard = room.hear();
+    let received = room.hear();
     assert!(log.at_read.lock().unwrap().is_none(), "the log was read");
-    let kinds: Vec<_> = heard.iter().map(|it| kind(it)).collect();
+    let kinds: Vec<_> = received.iter().map(|it| kind(it)).collect();
     let expected =
         ["connection_ack", "subscription_confirmed", "event_recovery", "subscription_ended"];
     assert_eq!(kinds, expected, "and of what is somebody else's, nothing");
-    assert_eq!(parse(&heard[3])["data"]["reason"], "revoked");
+    assert_eq!(parse(&received[3])["data"]["reason"], "revoked");
 }

@@ -1,4 +1,4 @@
-//! Clients that ask too much.
+//! Clients that exceed their limits.
 
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::campaign::CampaignRecord;
@@ -13,7 +13,7 @@ use super::log::NOW;
 use super::support::parse;
 
 #[test]
-fn recovery_requests_beyond_the_rate_are_refused_with_a_time() {
+fn recovery_requests_beyond_the_rate_get_a_retry_time() {
     let mut room = Room::subscribed(3);
     let burst = 4 * Delivery::default().recoveries_per_second;
     let ask = |room: &mut Room, name: &str| {
@@ -37,7 +37,7 @@ fn recovery_requests_beyond_the_rate_are_refused_with_a_time() {
 }
 
 #[test]
-fn questions_about_the_state_are_counted_like_recovery_requests() {
+fn digest_and_snapshot_requests_count_as_recovery_requests() {
     let mut room = Room::subscribed(3);
     let questions = [
         json!({"type": "request_campaign_digest", "payload":
@@ -64,7 +64,7 @@ fn questions_about_the_state_are_counted_like_recovery_requests() {
 }
 
 #[test]
-fn a_connection_may_not_ask_for_each_of_many_campaigns_as_often_as_for_one() {
+fn rate_limit_applies_across_all_campaigns_of_a_connection() {
     let mut room = Room::subscribed(1);
     let most = 10 * Delivery::default().session_recoveries_per_second;
     let each = 4 * Delivery::default().recoveries_per_second;
@@ -73,7 +73,7 @@ fn a_connection_may_not_ask_for_each_of_many_campaigns_as_often_as_for_one() {
         let campaign = CampaignId::new(&campaign).unwrap();
         let (record, settings) = (CampaignRecord::default(), Settings::default());
         let created = drafts::record(NOW, &campaign, "create", &record, &settings);
-        // One of them is there.
+        // One of the campaigns exists already.
         drop(room.context.hub.append(&campaign, 0, &[created]));
         room.say(json!({"type": "subscribe_campaign", "campaignId": campaign.as_str()}));
         room.hear();
@@ -98,7 +98,7 @@ fn too_many_messages_close_with_4429() {
 }
 
 #[test]
-fn questions_that_wait_for_their_place_in_the_stream_are_bounded() {
+fn requests_that_wait_for_their_position_are_bounded() {
     let mut room = Room::subscribed(3);
     let closed = (0..3_000).any(|step| {
         for _ in 0..if step < 30 { 60 } else { 0 } {

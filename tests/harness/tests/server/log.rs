@@ -1,4 +1,4 @@
-//! One suite certifies every log.
+//! One test suite for every log implementation.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub(crate) fn row(n: u64) -> Draft {
     rows(json!([{"domainId": format!("d{n}"), "domain": format!("a{n}.example"), "offset": n}]))
 }
 
-/// Runs a case on every log there is.
+/// Runs a case on every log implementation.
 fn on_every_log(case: impl Fn(Arc<dyn EventLog>)) {
     case(Arc::new(MemoryLog::new("epoch-1")));
     let directory = tempfile::tempdir().unwrap();
@@ -94,7 +94,7 @@ fn an_append_is_all_or_nothing() {
 }
 
 #[test]
-fn what_is_kept_is_what_is_counted() {
+fn stored_rows_match_the_counters() {
     on_every_log(|log| {
         log.append(&id(), 0, &[created(), row(0), row(1), row(2)]).unwrap();
         let changes = json!([{"domainId": "d0", "dnsStatus": "resolved", "leadScore": 1.5},
@@ -118,7 +118,7 @@ fn what_is_kept_is_what_is_counted() {
 }
 
 #[test]
-fn what_is_accepted_is_filed_with_its_event_and_a_key_is_taken_once() {
+fn accepted_change_is_audited_and_its_key_works_once() {
     on_every_log(|log| {
         let entry = |key: &str, result: &str| Transaction {
             name: "DNS_Phase_Transition".into(),
@@ -157,7 +157,7 @@ fn what_is_accepted_is_filed_with_its_event_and_a_key_is_taken_once() {
 }
 
 #[test]
-fn an_append_whose_rows_are_not_what_was_counted_is_a_conflict() {
+fn append_conflicts_if_the_rows_differ_from_the_count() {
     on_every_log(|log| {
         log.append(&id(), 0, &[created(), row(0), row(1)]).unwrap();
         let counted = log.recount(&id()).unwrap().unwrap();
@@ -177,7 +177,7 @@ fn an_append_whose_rows_are_not_what_was_counted_is_a_conflict() {
 }
 
 #[test]
-fn the_oldest_refusals_are_forgotten_with_their_keys_and_nothing_that_was_accepted() {
+fn oldest_refusals_are_dropped_and_accepted_entries_stay() {
     on_every_log(|log| {
         let entry = |n: u64| Transaction {
             name: "DNS_Phase_Transition".into(),
@@ -189,7 +189,7 @@ fn the_oldest_refusals_are_forgotten_with_their_keys_and_nothing_that_was_accept
         let created = Draft { audit_entry: Some(accepted), ..created() };
         log.append(&id(), 0, &[created]).unwrap();
         (1..=REFUSALS_MAX + 1).for_each(|n| log.file(&id(), &entry(n)).unwrap());
-        // One that is announced counts, too.
+        // A refusal that an event announces counts too.
         let announced = Draft { audit_entry: Some(entry(REFUSALS_MAX + 2)), ..row(0) };
         log.append(&id(), 1, &[announced]).unwrap();
         let keys: Vec<_> =
@@ -274,7 +274,7 @@ fn queries_select_the_same_rows_on_every_log() {
 }
 
 #[test]
-fn a_log_keeps_its_epoch_until_it_is_told_otherwise() {
+fn log_keeps_its_epoch_until_it_is_renewed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log.db");
     let open = |epoch, renew| SqliteLog::open(&path, epoch, renew).unwrap().epoch();
@@ -285,7 +285,7 @@ fn a_log_keeps_its_epoch_until_it_is_told_otherwise() {
 }
 
 #[test]
-fn a_place_is_a_file_or_a_list_of_servers() {
+fn log_place_is_a_file_or_a_list_of_servers() {
     assert_eq!("sqlite:a/b.db".parse(), Ok(LogPlace::Sqlite("a/b.db".into())));
     let servers = vec!["a:1".to_owned(), "b:2".to_owned()];
     assert_eq!("nats://a:1,b:2".parse(), Ok(LogPlace::Nats(servers)));

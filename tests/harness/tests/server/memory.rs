@@ -1,4 +1,4 @@
-//! What readers that take nothing cost the server.
+//! The memory that stalled readers cost the server.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::delivery::{MANY, lazy};
 use super::process::{Process, program};
 use super::support::answer;
 
-/// Readers, each of which would be owed megabytes.
+/// The number of readers. Each lacks megabytes of events.
 const READERS: u64 = 60;
 
 /// The memory of a process, in bytes.
@@ -37,7 +37,7 @@ async fn completed(process: &Process) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_slow_reader_is_owed_is_kept_in_the_log_and_not_in_memory() {
+async fn pending_events_of_slow_readers_stay_out_of_memory() {
     let directory = tempfile::tempdir().unwrap();
     let mut command = program();
     command
@@ -53,13 +53,13 @@ async fn what_a_slow_reader_is_owed_is_kept_in_the_log_and_not_in_memory() {
     for _ in 0..READERS {
         readers.push(lazy(&process.address, "c1").await);
     }
-    // Each has taken what buffers hold, and is offered one page more.
+    // Each reader has received as much as its buffers hold, and the server tries to send one more page.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let before = resident(&process);
     process.post("/campaigns/c1/validate-dns", json!({})).await;
     let owed = (completed(&process).await - first) * 400;
     let grown = resident(&process).saturating_sub(before);
-    // All are owed the same events. No reader has a copy of its own.
+    // All readers lack the same events, and no reader has a separate copy of them.
     assert!(owed > 5_000_000, "{owed}");
     assert!(grown < READERS * owed / 8, "{grown} bytes more, {owed} owed to each of {READERS}");
 }

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use campaign_sync_harness::log::nats::NatsLog;
 use tempfile::TempDir;
 
-/// Nothing that is waited for takes this long, unless it never comes.
+/// A wait that takes longer than this has failed.
 pub(crate) const NEVER: Duration = Duration::from_secs(60);
 
-/// One server, or several that are a cluster.
+/// One server, or a cluster of several.
 pub(crate) struct Nats {
     nodes: Vec<Node>,
     directory: TempDir,
@@ -25,18 +25,18 @@ struct Node {
 }
 
 impl Nats {
-    /// A server for itself.
+    /// A single server.
     pub(crate) fn start() -> Self {
         Self::of(1)
     }
 
-    /// Three servers that keep three copies.
+    /// A cluster of three servers that keeps three copies.
     pub(crate) fn cluster() -> Self {
         Self::of(3)
     }
 
     fn of(count: usize) -> Self {
-        // All at once, so that no port is given twice.
+        // Binds all ports at once, so that no port is assigned twice.
         let free: Vec<_> =
             (0..2 * count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let ports: Vec<u16> = free.iter().map(|it| it.local_addr().unwrap().port()).collect();
@@ -55,7 +55,7 @@ impl Nats {
         nats
     }
 
-    /// Starts a node, again if it was killed, and waits until it listens.
+    /// Starts a node, or restarts a killed one, and waits until it listens.
     pub(crate) fn run(&mut self, number: usize) {
         let node = &self.nodes[number];
         let mut command = Command::new(program());
@@ -77,7 +77,7 @@ impl Nats {
         }
     }
 
-    /// SIGKILL.
+    /// Kills a node with SIGKILL.
     pub(crate) fn kill(&mut self, number: usize) {
         let mut process = self.nodes[number].process.take().unwrap();
         process.kill().unwrap();
@@ -88,7 +88,7 @@ impl Nats {
         self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.client)).collect()
     }
 
-    /// As `--log` takes it.
+    /// The addresses in the form of `--log`.
     pub(crate) fn place(&self) -> String {
         format!("nats://{}", self.addresses().join(","))
     }
@@ -97,17 +97,17 @@ impl Nats {
         NatsLog::open(&self.addresses(), cache, epoch, false, None).unwrap()
     }
 
-    /// A file of that name that lives as long as the servers.
+    /// The path of a file that exists as long as the servers.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// Which node leads the stream. Asked of whoever answers.
+    /// The node that leads the log's stream, according to any node that answers.
     pub(crate) async fn leader(&self) -> usize {
         self.leader_of("campaign-sync").await
     }
 
-    /// Which node leads that stream.
+    /// The node that leads that stream.
     pub(crate) async fn leader_of(&self, stream: &str) -> usize {
         let until = Instant::now() + NEVER;
         loop {
@@ -119,7 +119,7 @@ impl Nats {
         }
     }
 
-    /// The last message of the log's stream.
+    /// The number of the last message of the log's stream.
     pub(crate) async fn last_message(&self) -> u64 {
         let client = async_nats::connect(self.addresses()).await.unwrap();
         let stream = async_nats::jetstream::new(client).get_stream("campaign-sync").await.unwrap();
@@ -145,7 +145,7 @@ impl Drop for Nats {
     }
 }
 
-/// Debian puts it where only root's `PATH` looks.
+/// Debian installs the program in a directory that only root's `PATH` contains.
 fn program() -> &'static str {
     let debian = "/usr/sbin/nats-server";
     if Path::new(debian).is_file() { debian } else { "nats-server" }

@@ -7,14 +7,14 @@ use serde_json::json;
 use super::process::{Process, program};
 
 #[tokio::test]
-async fn a_second_server_on_the_same_database_is_refused_and_a_killed_one_holds_nothing() {
+async fn second_server_on_a_database_is_refused_until_a_kill() {
     let directory = tempfile::tempdir().unwrap();
     let db = directory.path().join("campaigns.db");
     let first = Process::start(&db);
     let new = |id: &str| json!({"campaignId": id, "name": id, "count": 1});
     first.post("/campaigns", new("c1")).await;
 
-    // By its name, or by a link to it.
+    // The second server opens the database by its name or by a link to it.
     let link = directory.path().join("link.db");
     std::os::unix::fs::symlink(&db, &link).unwrap();
     for (name, db) in [("campaigns.db", &db), ("link.db", &link)] {
@@ -27,8 +27,8 @@ async fn a_second_server_on_the_same_database_is_refused_and_a_killed_one_holds_
             .unwrap();
         assert!(!second.status.success());
         assert!(second.stdout.is_empty(), "it never listened");
-        let told = String::from_utf8(second.stderr).unwrap();
-        assert!(told.contains(&format!("{name} is in use by another server")), "{told}");
+        let stderr = String::from_utf8(second.stderr).unwrap();
+        assert!(stderr.contains(&format!("{name} is in use by another server")), "{stderr}");
     }
     first.post("/campaigns", new("c2")).await;
 

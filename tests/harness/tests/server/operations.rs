@@ -1,4 +1,4 @@
-//! What whoever runs the server sees, and what it says about wrong options.
+//! The operator's view of the server: metrics, readiness, logs, and the report of invalid options.
 
 use std::io::{self, BufRead as _, BufReader};
 use std::process::Stdio;
@@ -21,7 +21,7 @@ async fn watched(faults: bool) -> Server {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_metrics_tell_of_gaps_recoveries_integrity_and_connections_and_of_no_campaign() {
+async fn metrics_count_activity_and_name_no_campaign() {
     let server = watched(true).await;
     let head = server.generated("secret-name", 20).await;
     let mut client = Client::subscribed(&server.address, "secret-name").await;
@@ -63,7 +63,7 @@ async fn the_metrics_tell_of_gaps_recoveries_integrity_and_connections_and_of_no
          result=\"integrity_check_failed\"} 1",
         &format!("campaign_sync_events_appended_total {}", head + 2),
         &format!("campaign_sync_append_seconds_count {}", appends(&metrics)),
-        // What was committed while it listened.
+        // The events that were committed while the client was subscribed.
         "campaign_sync_delivery_seconds_count 2",
     ] {
         assert!(metrics.lines().any(|it| it == line), "{line} is not in\n{metrics}");
@@ -75,7 +75,7 @@ async fn the_metrics_tell_of_gaps_recoveries_integrity_and_connections_and_of_no
     }
 }
 
-/// How many appends were timed; each has at least one event.
+/// The number of timed appends. Each has at least one event.
 fn appends(metrics: &str) -> u64 {
     let value = |name: &str| {
         let line = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -87,7 +87,7 @@ fn appends(metrics: &str) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_have_a_port_of_their_own_and_readiness_ends_with_the_drain() {
+async fn metrics_have_a_separate_port_and_drain_ends_readiness() {
     let mut server = watched(false).await;
     let own = reqwest::get(format!("http://{}/metrics", server.address)).await.unwrap();
     assert_eq!(own.status().as_u16(), 404);
@@ -105,7 +105,7 @@ async fn metrics_have_a_port_of_their_own_and_readiness_ends_with_the_drain() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn options_come_from_the_environment_and_the_log_is_json_without_secrets() {
+async fn options_come_from_the_environment_and_the_log_is_json() {
     let directory = tempfile::tempdir().unwrap();
     let mut command = program();
     command
@@ -147,7 +147,7 @@ async fn options_come_from_the_environment_and_the_log_is_json_without_secrets()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_event_of_integrity_is_in_the_log_with_campaign_number_and_event() {
+async fn integrity_log_lines_hold_campaign_number_and_event() {
     let directory = tempfile::tempdir().unwrap();
     let mut command = program();
     command
@@ -171,7 +171,7 @@ async fn every_event_of_integrity_is_in_the_log_with_campaign_number_and_event()
     let head = answer(reqwest::Client::new().get(url(""))).await.position.unwrap();
     let head: u64 = head.split_once('/').unwrap().1.parse().unwrap();
     let mut log = BufReader::new(process.child.stderr.take().unwrap()).lines();
-    // History is looked at every five seconds.
+    // The server checks history every five seconds.
     let lines = tokio::task::spawn_blocking(move || {
         let mut lines: Vec<Value> = Vec::new();
         let is_last = |line: &Value| {
@@ -199,7 +199,7 @@ async fn every_event_of_integrity_is_in_the_log_with_campaign_number_and_event()
 }
 
 #[test]
-fn a_reader_that_is_let_go_for_lagging_is_in_the_log_with_campaign_number_and_event() {
+fn lagging_log_line_holds_campaign_number_and_event() {
     let lines = Lines::default();
     let written = lines.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -229,7 +229,7 @@ fn a_reader_that_is_let_go_for_lagging_is_in_the_log_with_campaign_number_and_ev
     );
 }
 
-/// What is logged, in memory.
+/// A log writer that keeps all lines in memory.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -244,7 +244,7 @@ impl io::Write for Lines {
 }
 
 #[test]
-fn wrong_options_are_all_told_and_nothing_is_served() {
+fn invalid_options_are_all_reported_and_nothing_is_served() {
     let output = program()
         .args(["--rate", "0", "--metrics", "0.0.0.0:9464", "--static", "nowhere"])
         .args(["--db", "nowhere/campaigns.db", "--idle-timeout-ms", "5", "--faults"])
@@ -254,7 +254,7 @@ fn wrong_options_are_all_told_and_nothing_is_served() {
         .unwrap();
     assert!(!output.status.success());
     assert!(output.stdout.is_empty());
-    let told = String::from_utf8(output.stderr).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
     for complaint in [
         "--rate must be 1 to 1000000, not 0",
         "--metrics must be a loopback address",
@@ -264,7 +264,7 @@ fn wrong_options_are_all_told_and_nothing_is_served() {
         "--faults is refused unless --listen is a loopback address",
         "--faults is refused together with --users",
     ] {
-        assert!(told.contains(complaint), "{complaint} is not in\n{told}");
+        assert!(stderr.contains(complaint), "{complaint} is not in\n{stderr}");
     }
     for (arguments, complaint) in [
         (["--log", "sqlite:nowhere/a.db"], "--log sqlite:nowhere/a.db: there is no such directory"),
@@ -273,11 +273,11 @@ fn wrong_options_are_all_told_and_nothing_is_served() {
     ] {
         let mut command = program();
         command.env("CAMPAIGN_SYNC_CACHE", "nowhere/c.db").args(arguments).stderr(Stdio::piped());
-        let told = String::from_utf8(command.output().unwrap().stderr).unwrap();
-        assert!(told.contains(complaint), "{complaint} is not in\n{told}");
+        let stderr = String::from_utf8(command.output().unwrap().stderr).unwrap();
+        assert!(stderr.contains(complaint), "{complaint} is not in\n{stderr}");
     }
     let output =
         program().env("CAMPAIGN_SYNC_RATE", "many").stderr(Stdio::piped()).output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("invalid value 'many' for '--rate"), "{told}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("invalid value 'many' for '--rate"), "{stderr}");
 }

@@ -13,7 +13,7 @@ pub(crate) struct Process {
     pub(crate) address: String,
 }
 
-/// The server, without any option; what it logs goes nowhere.
+/// A command that starts the server without options. Its log is discarded.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_campaign-sync-server"));
     command.stderr(Stdio::null());
@@ -42,7 +42,7 @@ impl Process {
         answer
     }
 
-    /// SIGKILL.
+    /// Kills the server with SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -30,7 +30,7 @@ async fn a_fresh_client_replays_a_short_log_and_stays_live() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_comes_back_gets_exactly_what_it_missed() {
+async fn reconnected_client_gets_exactly_the_missed_events() {
     let server = Server::start().await;
     server.generated("c1", 30).await;
     let mut copy = Copy::default();
@@ -38,7 +38,7 @@ async fn a_client_that_comes_back_gets_exactly_what_it_missed() {
     client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0})).await;
     client.follow(&mut copy, 10).await;
     drop(client);
-    // What the first socket still delivered beyond 10 is not lost: it is in the copy.
+    // Events beyond 10 that the first socket still delivered are in the copy.
     let before = copy.number;
     server.act("c1", "validate-dns").await;
     server.completed("c1").await;
@@ -54,7 +54,7 @@ async fn a_client_that_comes_back_gets_exactly_what_it_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_epoch_a_truncated_history_and_a_preference_get_snapshots() {
+async fn other_epoch_truncation_and_preference_get_snapshots() {
     let server = Server::with(|options| options.faults = true).await;
     server.generated("c1", 30).await;
     let mut client = Client::subscribed(&server.address, "c1").await;
@@ -86,7 +86,7 @@ async fn a_long_log_is_not_replayed_from_the_beginning() {
     client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "replay"})).await;
     let mut copy = Copy::default();
     while copy.epoch.is_empty() {
-        // Parts of the first answer that were under way when the second question came.
+        // Parts of the first answer may still arrive after the second request.
         let document = client.document().await;
         if document.contains("\"event_recovery\"") {
             copy.hear(&document);
@@ -97,7 +97,7 @@ async fn a_long_log_is_not_replayed_from_the_beginning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_campaign_that_is_not_there_is_unknown() {
+async fn missing_campaign_is_unknown() {
     let server = Server::start().await;
     let mut client = Client::connect(&server.address).await;
     client.say(json!({"type": "subscribe_campaign", "campaignId": "nobody"})).await;
@@ -121,7 +121,7 @@ async fn unsubscribing_ends_the_stream_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn frames_are_binary_for_those_who_ask() {
+async fn frames_are_binary_on_request() {
     let server = Server::start().await;
     let head = server.generated("c1", 5).await;
     let mut client = Client::silent(&server.address).await;
@@ -143,7 +143,7 @@ async fn a_reader_that_stops_reading_blocks_nobody_and_loses_nothing() {
     server.generated("c1", 4_000).await;
     let mut slow = Client::subscribed(&server.address, "c1").await;
     slow.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "replay"})).await;
-    // It reads nothing while the campaign goes on and another client follows all of it.
+    // The slow client reads nothing while the campaign continues and another client follows all of it.
     let mut quick = Client::subscribed(&server.address, "c1").await;
     quick.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "replay"})).await;
     server.act("c1", "validate-dns").await;

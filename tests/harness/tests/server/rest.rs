@@ -62,7 +62,7 @@ async fn every_refusal_has_its_status_and_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_says_its_position_and_waits_for_the_one_asked_for() {
+async fn answer_has_its_position_and_waits_for_min_position() {
     let server = Server::start().await;
     server.generated("c1", 5).await;
     let snapshot = server.get("/campaigns/c1/snapshot").await;
@@ -85,7 +85,7 @@ async fn an_answer_says_its_position_and_waits_for_the_one_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_and_filters_tell_how_many_there_are() {
+async fn pages_and_filters_report_the_total() {
     let server = Server::start().await;
     server.generated("c1", 120).await;
     server.act("c1", "validate-dns").await;

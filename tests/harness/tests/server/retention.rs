@@ -1,4 +1,4 @@
-//! History is kept by count, bytes and age; state is kept for ever.
+//! History is limited by count, bytes and age. State is kept permanently.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::support::{Client, Server};
 
 const EVENTS: u64 = 50;
 
-/// Hubs over every kind of log, of 50 events one second apart.
+/// Hubs over every log implementation. Each log has 50 events, one second apart.
 fn hubs() -> ((tempfile::TempDir, Nats), Vec<Arc<Hub>>) {
     let directory = tempfile::tempdir().unwrap();
     let sqlite = SqliteLog::open(&directory.path().join("log.db"), "epoch-1", false).unwrap();
@@ -37,7 +37,7 @@ fn hubs() -> ((tempfile::TempDir, Nats), Vec<Arc<Hub>>) {
     ((directory, nats), hubs)
 }
 
-/// The oldest number left, after a sweep so many seconds after the first event.
+/// Sweeps history `seconds` after the first event. Returns the number of the oldest event left.
 fn oldest(hub: &Hub, seconds: u64, limits: Limits) -> u64 {
     let before = hub.log().recount(&id()).unwrap().unwrap();
     let now = Moment { wall_ms: NOW.wall_ms + seconds * 1_000, ..NOW };
@@ -95,7 +95,7 @@ fn events_are_kept_for_a_time() {
 }
 
 #[test]
-fn on_a_shared_log_nothing_is_forgotten_before_it_is_a_quarter_of_what_is_kept() {
+fn shared_log_truncates_at_a_quarter_over_the_limit() {
     let nats = Nats::start();
     let hub = Arc::new(Hub::new(Arc::new(nats.log(&nats.file("cache.db"), "epoch-1"))));
     hub.attach();
@@ -111,12 +111,12 @@ fn on_a_shared_log_nothing_is_forgotten_before_it_is_a_quarter_of_what_is_kept()
             images.push(head.number);
         }
     }
-    // Every fifth event, where it was every event.
+    // The server publishes an image at every fifth event, not at every event.
     assert_eq!(images, [25, 30, 35, 40, 45, 50, 55, 60]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_comes_back_after_history_was_forgotten_gets_a_snapshot() {
+async fn client_behind_truncated_history_gets_a_snapshot() {
     let server = Server::with(|options| options.history.history_events = 10).await;
     let head = server.generated("c1", 60).await;
     let mut client = Client::subscribed(&server.address, "c1").await;
@@ -138,7 +138,7 @@ async fn who_comes_back_after_history_was_forgotten_gets_a_snapshot() {
 }
 
 #[test]
-fn the_history_of_a_deleted_campaign_is_forgotten_like_any_other() {
+fn history_of_a_deleted_campaign_is_truncated_too() {
     let (_kept, hubs) = hubs();
     for hub in hubs {
         hub.append(&id(), EVENTS, &[drafts::deleted(NOW, &id())]).unwrap();

@@ -1,4 +1,4 @@
-//! The runner, while the log fails, and after it.
+//! The runner during a failure of the log, and after it.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::support::Server;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_phase_goes_on_once_the_log_works_again() {
+async fn phase_continues_once_the_log_works_again() {
     let server = Server::start().await;
     let new = json!({"campaignId": "c1", "name": "one", "count": 200, "rate": 100, "batch": 1});
     assert_eq!(server.post("/campaigns", new).await.status, 200);

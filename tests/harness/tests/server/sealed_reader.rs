@@ -1,4 +1,4 @@
-//! A reader of sealed content from the contract alone, by another implementation of the cipher.
+//! A reader of sealed content, written from the contract alone with another implementation of the cipher.
 
 use std::collections::BTreeSet;
 
@@ -10,15 +10,15 @@ use super::support::{Client, Copy, parse};
 
 pub(crate) const SEALED: &str = "campaign-sync.v1.sealed";
 
-/// The 32 bytes of a key: another one for every name.
+/// The 32 bytes of a key. Every name has a different key.
 pub(crate) fn bytes(kid: &str) -> [u8; 32] {
     [kid.bytes().fold(7, u8::wrapping_add); 32]
 }
 
-/// A reader of the contract that knows every key of these tests, and remembers all that it saw.
+/// Opens content with every key of these tests, and records everything that it receives.
 #[derive(Default)]
 pub(crate) struct Reader {
-    /// Everything as it was received.
+    /// Every document and answer, as it was received.
     pub(crate) seen: Vec<String>,
     pub(crate) nonces: BTreeSet<Vec<u8>>,
     pub(crate) kids: BTreeSet<String>,
@@ -42,7 +42,7 @@ impl Reader {
         serde_json::from_slice(opened).unwrap()
     }
 
-    /// What a document of a socket says.
+    /// Opens a document of a socket.
     pub(crate) fn document(&mut self, text: &str) -> Value {
         self.seen.push(text.to_owned());
         let mut value = parse(text);
@@ -76,7 +76,7 @@ impl Reader {
         value
     }
 
-    /// What the answer of a route says.
+    /// Opens the answer of a REST route.
     pub(crate) fn answer(&mut self, body: &Value, route: &str) -> Value {
         self.seen.push(body.to_string());
         let list = json!([
@@ -101,7 +101,7 @@ impl Reader {
         }
     }
 
-    /// None of these words is in anything that was received.
+    /// Asserts that no received text contains any of these words.
     pub(crate) fn assert_secret(&self, words: &[String]) {
         assert!(self.seen.len() > 10 && words.len() > 10);
         for text in &self.seen {

@@ -1,4 +1,4 @@
-//! Hosts, origins, headers, limits, and what must never be in the log.
+//! Hosts, origins, headers, limits, and secrets that must never be in the log.
 
 use std::io::Read as _;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use super::process::{Process, program};
 use super::sessions::{PASSWORD, asks, bearer, guarded, user};
 use super::support::{Client, Server, answer, options};
 
-/// The status with which a socket is refused; none if it is not.
+/// The HTTP status with which the server refuses a socket, or `None` if it accepts the socket.
 async fn socket(server: &Server, header: &'static str, value: &str) -> Option<u16> {
     let url = format!("ws://{}/api/v2/ws", server.address);
     let mut request = url.into_client_request().unwrap();
@@ -38,7 +38,7 @@ async fn create(server: &Server, header: &str, value: &str) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hosts_and_origins_are_compared_whole() {
+async fn hosts_and_origins_are_compared_exactly() {
     let server = Server::with(|options| options.token = Some("secret".into())).await;
     let port = server.address.rsplit_once(':').unwrap().1;
     let foreign = [
@@ -74,7 +74,7 @@ async fn hosts_and_origins_are_compared_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_open_server_is_reached_by_its_own_port_and_by_the_origins_it_was_given() {
+async fn open_server_accepts_its_own_port_and_configured_origins() {
     let development = "http://localhost:5173".to_owned();
     let server = Server::with(|options| options.origin = vec![development]).await;
     let port = server.address.rsplit_once(':').unwrap().1;
@@ -106,7 +106,7 @@ async fn an_open_server_is_reached_by_its_own_port_and_by_the_origins_it_was_giv
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn behind_a_proxy_the_public_origins_are_ours_and_no_others() {
+async fn server_behind_a_proxy_accepts_only_its_public_origins() {
     let server = Server::with(|options| {
         options.origin = vec!["https://app.example".into(), "https://other.example:8443".into()];
         options.token = Some("secret".into());
@@ -127,7 +127,7 @@ async fn behind_a_proxy_the_public_origins_are_ours_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_is_hardened_and_the_page_may_run_wasm_and_no_more() {
+async fn every_answer_has_security_headers_and_page_may_run_wasm() {
     let page = tempfile::tempdir().unwrap();
     std::fs::write(page.path().join("index.html"), "<!doctype html>").unwrap();
     let directory = page.path().to_owned();
@@ -153,7 +153,7 @@ async fn every_answer_is_hardened_and_the_page_may_run_wasm_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn there_are_no_more_sockets_than_allowed_and_room_again_when_one_goes() {
+async fn sockets_beyond_the_limit_are_refused_until_one_closes() {
     let server = Server::with(|options| options.max_connections = 2).await;
     let (first, second) =
         (Client::connect(&server.address).await, Client::connect(&server.address).await);
@@ -166,7 +166,7 @@ async fn there_are_no_more_sockets_than_allowed_and_room_again_when_one_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_has_so_many_sockets_subscriptions_and_requests() {
+async fn session_limits_its_sockets_subscriptions_and_requests() {
     let server = guarded(|options| {
         options.delivery.max_connections_per_session = 1;
         options.delivery.max_subscriptions = 1;
@@ -251,7 +251,7 @@ async fn no_secret_is_ever_logged() {
 }
 
 #[test]
-fn a_server_that_others_can_reach_must_know_its_users_and_its_origins() {
+fn server_reachable_by_others_needs_users_and_origins() {
     let directory = tempfile::tempdir().unwrap();
     let mut open = options(directory.path().join("campaigns.db"));
     assert!(open.problems().is_empty());
@@ -277,7 +277,7 @@ fn a_server_that_others_can_reach_must_know_its_users_and_its_origins() {
 }
 
 #[test]
-fn a_file_of_users_that_is_wrong_is_told_with_its_line() {
+fn invalid_users_file_is_reported_with_its_line() {
     let directory = tempfile::tempdir().unwrap();
     let users = directory.path().join("users");
     let db = directory.path().join("campaigns.db");
@@ -298,7 +298,7 @@ fn a_file_of_users_that_is_wrong_is_told_with_its_line() {
             .output()
             .unwrap();
         assert!(!output.status.success());
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert!(told.contains(complaint), "{complaint} is not in {told}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(complaint), "{complaint} is not in {stderr}");
     }
 }

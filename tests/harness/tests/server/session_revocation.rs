@@ -1,4 +1,4 @@
-//! Sessions of a shared log that must not begin, or must not go on, whatever the cluster does meanwhile.
+//! Sessions of a shared log that must not begin or must end, regardless of failures in the cluster.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,13 +16,13 @@ use super::sessions::{asks, bearer, connects, guarded, user};
 use super::shared_sessions::{Line, guarded_at, logs_in, nats, revokes, session_revocation};
 use super::support::Server;
 
-/// The operator ends the sessions of bob-m.
-async fn shows_bob_out(server: &Server) -> serde_json::Value {
+/// The operator revokes the sessions of bob-m.
+async fn revoke_bob(server: &Server) -> serde_json::Value {
     asks(server, "operator-token", "DELETE", "/auth/sessions/bob-m").await.body
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_whom_a_server_does_not_know_is_shown_out_there_all_the_same() {
+async fn revocation_works_on_a_server_without_that_user() {
     let nats = nats().await;
     let place: LogPlace = nats.place().parse().unwrap();
     let users = nats.file("users");
@@ -37,12 +37,12 @@ async fn a_user_whom_a_server_does_not_know_is_shown_out_there_all_the_same() {
     assert_eq!(asks(&without, &first, "GET", "/campaigns").await.code(), (401, "unauthorized"));
     assert_eq!(asks(&without, &first, "POST", "/auth/logout").await.status, 200);
     session_revocation(&mut one).await;
-    assert_eq!(shows_bob_out(&without).await, json!({"ended": 1}));
+    assert_eq!(revoke_bob(&without).await, json!({"ended": 1}));
     session_revocation(&mut other).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_that_was_refused_while_the_cluster_was_away_never_begins() {
+async fn login_refused_during_an_outage_creates_no_session() {
     let nats = nats().await;
     let line = Line::to(nats.addresses()[0].clone()).await;
     let (one, other) =
@@ -55,12 +55,12 @@ async fn a_login_that_was_refused_while_the_cluster_was_away_never_begins() {
     while logs_in(&other).await.status != 200 {
         assert!(Instant::now() < until, "the line is never up again");
     }
-    // What the first login left behind would have come over the same line before this one.
+    // An entry of the first login would have arrived over the same line before this one.
     assert_eq!(asks(&one, &ada, "GET", "/campaigns").await.status, 200);
     assert_eq!(revokes(&one).await.body, json!({"ended": 2}));
 }
 
-/// Begins a session as a server would, which ends so many seconds from now.
+/// Publishes a session as a server does. The session expires in `seconds`.
 async fn begins(context: &jetstream::Context, token: &str, seconds: u64) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let expires_ms = (now.as_secs() + seconds) * 1_000;
@@ -70,7 +70,7 @@ async fn begins(context: &jetstream::Context, token: &str, seconds: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_session_more_than_a_user_may_have_ends_the_oldest_at_every_server() {
+async fn session_beyond_the_limit_ends_the_oldest_on_every_server() {
     let nats: Nats = nats().await;
     let (one, other) = (guarded_at(&nats.place()).await, guarded_at(&nats.place()).await);
     let context = jetstream::new(async_nats::connect(nats.addresses()).await.unwrap());
@@ -87,26 +87,26 @@ async fn one_session_more_than_a_user_may_have_ends_the_oldest_at_every_server()
 }
 
 #[test]
-fn a_leader_that_is_behind_ends_nobodys_session_unless_it_stays_so() {
+fn lagging_leader_ends_no_session_unless_it_stays_behind() {
     let began = Instant::now();
     let at = |seconds| began + Duration::from_secs(seconds);
-    let mut lineage = StreamIdentity::default();
-    assert_eq!(lineage.compare(1, 5, 0, at(0)), StreamIdentityCheck::Same);
-    assert_eq!(lineage.compare(1, 4, 5, at(1)), StreamIdentityCheck::Behind);
-    assert_eq!(lineage.compare(1, 4, 5, at(10)), StreamIdentityCheck::Behind);
-    assert_eq!(lineage.compare(1, 6, 5, at(11)), StreamIdentityCheck::Same, "it has caught up");
+    let mut stream = StreamIdentity::default();
+    assert_eq!(stream.compare(1, 5, 0, at(0)), StreamIdentityCheck::Same);
+    assert_eq!(stream.compare(1, 4, 5, at(1)), StreamIdentityCheck::Behind);
+    assert_eq!(stream.compare(1, 4, 5, at(10)), StreamIdentityCheck::Behind);
+    assert_eq!(stream.compare(1, 6, 5, at(11)), StreamIdentityCheck::Same, "it has caught up");
     assert_eq!(
-        lineage.compare(1, 4, 6, at(20)),
+        stream.compare(1, 4, 6, at(20)),
         StreamIdentityCheck::Behind,
         "and this is another time"
     );
-    assert_eq!(lineage.compare(1, 4, 6, at(30)), StreamIdentityCheck::Other, "it was cut back");
-    assert_eq!(lineage.compare(2, 9, 4, at(31)), StreamIdentityCheck::Other, "it was created anew");
-    assert_eq!(lineage.compare(2, 9, 0, at(32)), StreamIdentityCheck::Same);
+    assert_eq!(stream.compare(1, 4, 6, at(30)), StreamIdentityCheck::Other, "it was cut back");
+    assert_eq!(stream.compare(2, 9, 4, at(31)), StreamIdentityCheck::Other, "it was created anew");
+    assert_eq!(stream.compare(2, 9, 0, at(32)), StreamIdentityCheck::Same);
 }
 
 #[test]
-fn a_token_is_in_no_debug_text() {
+fn token_appears_in_no_debug_text() {
     let token = "5ecret-".repeat(9);
     let mut room = Room::with(
         Arc::new(MemoryLog::new("epoch-1")),

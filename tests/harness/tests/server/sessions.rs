@@ -1,4 +1,4 @@
-//! Logging in, seeing one's own campaigns and nobody else's, and being shown out.
+//! Login, access to the user's campaigns only, and revocation.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
-use super::delivery::{MANY, lazy_as, told};
+use super::delivery::{MANY, lazy_as, wait_for_metric};
 use super::nats::Nats;
 use super::support::{Answer, Client, Server, answer, parse};
 
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// The line of a user, with a hash that is quick to check.
+/// The line of a user in the users file, with a hash that is fast to check.
 pub(crate) fn user(name: &str) -> String {
     let params = Params::new(8, 1, 1, None).unwrap();
     let salt = SaltString::encode_b64(format!("salt of {name}").as_bytes()).unwrap();
@@ -109,11 +109,11 @@ async fn a_page_logs_in_with_a_cookie_that_scripts_cannot_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_sockets_of_a_session_share_what_it_may_ask() {
+async fn all_sockets_of_a_session_share_its_rate_limit() {
     let server = guarded(|options| options.delivery.session_recoveries_per_second = 1).await;
     let token = bearer(&server, "ada-l").await;
     creates(&server, &token, "c1").await;
-    // Each has asked once.
+    // Each socket has sent one request already.
     let mut sockets = [follows(&server, &token, "c1").await, follows(&server, &token, "c1").await];
     let digest = json!({"type": "request_campaign_digest",
         "payload": {"campaignId": "c1", "requestId": "q"}});
@@ -122,18 +122,18 @@ async fn all_sockets_of_a_session_share_what_it_may_ask() {
         let socket = &mut sockets[asked % 2];
         socket.say(digest.clone()).await;
         refused += loop {
-            let heard = parse(&socket.document().await);
-            match heard["type"].as_str().unwrap() {
+            let received = parse(&socket.document().await);
+            match received["type"].as_str().unwrap() {
                 "campaign.digest" => break 0,
                 "error" => {
-                    assert_eq!(heard["data"]["code"], "rate_limited");
+                    assert_eq!(received["data"]["code"], "rate_limited");
                     break 1;
                 }
                 _ => {}
             }
         };
     }
-    // Ten in a row, and one a second: less than ten pass meanwhile.
+    // The limit is ten requests in a row and one per second, and less than ten seconds pass in the loop.
     assert!((3..=12).contains(&refused), "{refused}");
     let other = bearer(&server, "ada-l").await;
     let mut unhindered = follows(&server, &other, "c1").await;
@@ -142,7 +142,7 @@ async fn all_sockets_of_a_session_share_what_it_may_ask() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_passwords_are_refused_and_too_many_of_them_have_to_wait() {
+async fn wrong_passwords_are_refused_and_then_rate_limited() {
     let server = guarded(|_| {}).await;
     for (name, password) in [("ada-l", "wrong"), ("ada-l", ""), ("nobody", PASSWORD), ("", "")] {
         let body = json!({"user": name, "password": password});
@@ -155,7 +155,7 @@ async fn wrong_passwords_are_refused_and_too_many_of_them_have_to_wait() {
     }
     let right = json!({"user": "bob-m", "password": PASSWORD});
     assert_eq!(server.post("/auth/login", right).await.code(), (429, "rate_limited"));
-    // Names that do not exist are counted each for itself too, or else the answer would tell them apart.
+    // Unknown names are counted separately too. Otherwise the answer would reveal which names exist.
     for attempt in 0..11 {
         let made_up = json!({"user": format!("made-up-{attempt}"), "password": "wrong"});
         assert_eq!(server.post("/auth/login", made_up).await.status, 401, "{attempt}");
@@ -168,10 +168,10 @@ async fn wrong_passwords_are_refused_and_too_many_of_them_have_to_wait() {
     bearer(&server, "ada-l").await;
 }
 
-/// Each is another name, so none is told to wait for itself: but passwords are checked one at a time, and
-/// whoever waits holds a thread.
+/// Every attempt has another name, so the limit per name does not apply. But passwords are checked one at a
+/// time, and each waiting login holds a thread.
 #[tokio::test(flavor = "multi_thread")]
-async fn more_logins_at_once_than_may_wait_are_told_to_come_back() {
+async fn too_many_concurrent_logins_are_rate_limited() {
     let server = guarded(|_| {}).await;
     let mut attempts = tokio::task::JoinSet::new();
     for attempt in 0..200 {
@@ -188,7 +188,7 @@ async fn more_logins_at_once_than_may_wait_are_told_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_route_shows_a_campaign_to_anybody_but_its_owner_and_the_operator() {
+async fn routes_show_a_campaign_only_to_its_owner_and_the_operator() {
     let server = guarded(|_| {}).await;
     let (ada, bob) = (bearer(&server, "ada-l").await, bearer(&server, "bob-m").await);
     creates(&server, &ada, "c1").await;
@@ -225,7 +225,7 @@ async fn no_route_shows_a_campaign_to_anybody_but_its_owner_and_the_operator() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_message_shows_a_campaign_to_anybody_but_its_owner() {
+async fn messages_show_a_campaign_only_to_its_owner() {
     let server = guarded(|_| {}).await;
     let (ada, bob) = (bearer(&server, "ada-l").await, bearer(&server, "bob-m").await);
     creates(&server, &ada, "c1").await;
@@ -243,7 +243,7 @@ async fn no_message_shows_a_campaign_to_anybody_but_its_owner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_gave_a_campaign_away_follows_it_no_more() {
+async fn former_owner_stops_receiving_a_transferred_campaign() {
     let server = guarded(|_| {}).await;
     let (ada, bob) = (bearer(&server, "ada-l").await, bearer(&server, "bob-m").await);
     creates(&server, &ada, "c1").await;
@@ -262,7 +262,7 @@ async fn who_gave_a_campaign_away_follows_it_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logging_out_and_being_shown_out_close_every_socket_of_the_session() {
+async fn logout_and_revocation_close_every_socket_of_the_session() {
     let server = guarded(|_| {}).await;
     let (first, second) = (bearer(&server, "ada-l").await, bearer(&server, "ada-l").await);
     creates(&server, &first, "c1").await;
@@ -286,9 +286,10 @@ async fn logging_out_and_being_shown_out_close_every_socket_of_the_session() {
     assert_eq!(other.closed().await, Some(4401));
 }
 
-/// It cannot be told, for it takes nothing; but nothing is kept for it, and nothing more gets to it.
+/// The client cannot be notified, because it reads nothing. But the server keeps nothing for it and sends
+/// nothing more to it.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_shown_out_while_taking_nothing_is_let_go() {
+async fn revoked_session_closes_even_if_client_stops_reading() {
     let server = guarded(|options| {
         options.metrics = Some("127.0.0.1:0".parse().unwrap());
         options.delivery.retry_backoff_ms = 20_000;
@@ -307,13 +308,13 @@ async fn who_is_shown_out_while_taking_nothing_is_let_go() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(server.metrics().await.contains("campaign_sync_connections 1\n"));
     asks(&server, "operator-token", "DELETE", "/auth/sessions/ada-l").await;
-    told(&server, "campaign_sync_connections 0\n").await;
+    wait_for_metric(&server, "campaign_sync_connections 0\n").await;
     let metrics = server.metrics().await;
     assert!(metrics.contains("campaign_sync_closes_total{code=\"1006\"} 1\n"), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_expires_on_a_living_socket_closes_it() {
+async fn expired_session_closes_its_open_socket() {
     let server = guarded(|options| options.session_seconds = 1).await;
     let ada = bearer(&server, "ada-l").await;
     let mut client = connects(&server, &ada).await;
@@ -323,7 +324,7 @@ async fn a_session_that_expires_on_a_living_socket_closes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_gets_the_answer_to_the_request_of_somebody_else() {
+async fn idempotency_keys_of_two_users_are_independent() {
     let server = guarded(|_| {}).await;
     let mut ids = Vec::new();
     for user in ["ada-l", "bob-m"] {
@@ -338,7 +339,7 @@ async fn nobody_gets_the_answer_to_the_request_of_somebody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_gave_a_campaign_away_at_one_server_follows_it_no_more_at_another() {
+async fn former_owner_stops_receiving_on_every_server() {
     let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
     let place: LogPlace = nats.place().parse().unwrap();
     let (one, other) = (

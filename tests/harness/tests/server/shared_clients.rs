@@ -1,4 +1,4 @@
-//! Clients of servers that share a log: each server is as good as any other.
+//! Clients of servers that share a log: a client can use any of the servers.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::nats::Nats;
 use super::process::{Process, program};
 use super::support::{Client, Copy, answer, parse};
 
-/// A server of that log, with its copy in a file of that name, and so many rows a second.
+/// A server of the shared log that keeps its copy in the file `name` and generates `rate` rows per second.
 fn server(nats: &Nats, name: &str, rate: &str) -> Process {
     let place = nats.place();
     let listen = ["--listen", "127.0.0.1:0", "--rate", rate, "--log", &place, "--cache"];
@@ -14,7 +14,7 @@ fn server(nats: &Nats, name: &str, rate: &str) -> Process {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_whose_server_is_killed_mid_replay_goes_on_at_another() {
+async fn client_of_a_killed_server_continues_its_replay_at_another() {
     let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
     let start = |name: &str| server(&nats, name, "2000");
     let (one, two) = (start("1.db"), start("2.db"));
@@ -26,7 +26,8 @@ async fn a_client_whose_server_is_killed_mid_replay_goes_on_at_another() {
     client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "replay"})).await;
     client.follow(&mut copy, 500).await;
     drop(client);
-    // A second client is in the middle of its replay when the server dies, and with it the runner.
+    // A second client is in the middle of its replay when the server is killed. The runner dies with the
+    // server.
     let mut late = Copy::default();
     let mut client = Client::subscribed(&one.address, "c1").await;
     client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "prefer": "replay"})).await;
@@ -38,8 +39,8 @@ async fn a_client_whose_server_is_killed_mid_replay_goes_on_at_another() {
         payload["prefer"] = json!("replay");
         let before = copy.documents.len();
         client.recover(payload).await;
-        // The copy accepts nothing but the very next number, chained and of the same epoch; a
-        // snapshot would leave its documents behind its number.
+        // The copy accepts only the next number, chained and of the same epoch. After a snapshot it would
+        // have fewer documents than its number.
         while copy.status != "completed" {
             let document = client.document().await;
             copy.hear(&document);
@@ -50,8 +51,8 @@ async fn a_client_whose_server_is_killed_mid_replay_goes_on_at_another() {
     }
 }
 
-/// Goes on at a server from where the copy stands. One that is not as far yet says so after two seconds;
-/// a client does not go back for that, and asks again.
+/// Resumes at a server from the copy's position. A server that is behind answers `position_ahead` after two
+/// seconds. The client does not go back for that answer; it asks again.
 async fn resumed(address: &str, copy: &mut Copy) -> Client {
     for _ in 0..30 {
         let mut client = Client::subscribed(address, "c1").await;
@@ -73,9 +74,9 @@ async fn resumed(address: &str, copy: &mut Copy) -> Client {
     panic!("the server never gets to {}", copy.number);
 }
 
-/// The copy takes nothing but the very next number, chained and of the same epoch.
+/// The copy accepts only the next number, chained and of the same epoch.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_moves_at_every_reconnect_has_no_gap_whatever_is_killed_meanwhile() {
+async fn client_switching_servers_has_no_gap_despite_kills() {
     let mut nats = tokio::task::spawn_blocking(Nats::cluster).await.unwrap();
     let start = |name: &str| server(&nats, name, "500");
     let mut servers = ["1.db", "2.db", "3.db"].map(start).into_iter().collect::<Vec<_>>();
@@ -89,7 +90,7 @@ async fn a_client_that_moves_at_every_reconnect_has_no_gap_whatever_is_killed_me
                 let leader = nats.leader().await;
                 nats.kill(leader);
             }
-            // The one that began the phase.
+            // The server that began the phase.
             16 => servers.remove(0).kill(),
             _ => {}
         }
@@ -106,10 +107,10 @@ async fn a_client_that_moves_at_every_reconnect_has_no_gap_whatever_is_killed_me
     assert_eq!(copy.rows.len(), 2_500);
 }
 
-/// Each of three servers is asked for the same transition at the same moment; in one round the leader of
-/// the stream has just been killed.
+/// Each of three servers receives the same transition request at the same moment. In one round the leader
+/// of the stream has just been killed.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_server_processes_that_are_asked_at_once_exactly_one_makes_the_transition() {
+async fn exactly_one_of_three_processes_makes_the_transition() {
     let mut nats = tokio::task::spawn_blocking(Nats::cluster).await.unwrap();
     let start = |name: &str| server(&nats, name, "20000");
     let servers = ["1.db", "2.db", "3.db"].map(start);
@@ -135,7 +136,7 @@ async fn of_server_processes_that_are_asked_at_once_exactly_one_makes_the_transi
             let url = format!("http://{}/api/v2/campaigns/{id}/configure-dns", server.address);
             let key = server.address.clone();
             tokio::spawn(async move {
-                // What was not answered in time is asked again, under the same key.
+                // A request that was not answered in time is repeated under the same key.
                 loop {
                     let asked = reqwest::Client::new().post(&url).header("idempotency-key", &key);
                     match answer(asked).await.status {

@@ -1,4 +1,4 @@
-//! Transitions of a shared log whose stream, or whose copy, fails in the middle of them.
+//! Transitions on a shared log whose stream or copy fails during the transition.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -13,11 +13,11 @@ use super::nats::Nats;
 use super::process::{Process, program};
 use super::support::{Client, Server, answer, parse};
 
-/// A campaign that is generated, and somebody who follows it.
+/// A generated campaign, and a client that follows it.
 async fn followed(nats: &Nats) -> (Server, u64, Client) {
     let server = Server::with(|options| {
         options.log = Some(nats.place().parse().unwrap());
-        // Longer than anything here takes.
+        // Longer than any of these tests takes.
         options.delivery.idle_timeout_ms = 600_000;
     })
     .await;
@@ -28,7 +28,7 @@ async fn followed(nats: &Nats) -> (Server, u64, Client) {
     (server, head, client)
 }
 
-/// The next event, whatever heartbeats come before it.
+/// The next event. Skips heartbeats.
 async fn next_event(client: &mut Client) -> Value {
     loop {
         let document = parse(&client.document().await);
@@ -39,7 +39,7 @@ async fn next_event(client: &mut Client) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transition_that_the_cluster_does_not_take_never_happens() {
+async fn transition_refused_by_the_cluster_never_happens() {
     let mut nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
     let (server, head, mut client) = followed(&nats).await;
     let before = server.get("/campaigns/c1/snapshot").await;
@@ -47,12 +47,12 @@ async fn a_transition_that_the_cluster_does_not_take_never_happens() {
     nats.kill(0);
     let url = format!("http://{}/readyz", server.address);
     assert_eq!(reqwest::get(url).await.unwrap().status().as_u16(), 503);
-    // It is tried for half a minute.
+    // The server retries for half a minute.
     assert_eq!(server.act("c1", "configure-dns").await.code(), (500, "internal"));
     let after = server.get("/campaigns/c1/snapshot").await;
     assert_eq!((&after.body, &after.position), (&before.body, &before.position));
     nats.run(0);
-    // Whatever the client had kept for the cluster would be there within this.
+    // A publication that the NATS client had buffered would arrive within this time.
     sleep(Duration::from_secs(2)).await;
     assert_eq!(nats.last_message().await, published);
     let done = server.act("c1", "configure-dns").await;
@@ -61,7 +61,7 @@ async fn a_transition_that_the_cluster_does_not_take_never_happens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transition_whose_copy_cannot_be_written_is_answered_when_it_can() {
+async fn transition_is_answered_once_its_copy_can_be_written() {
     let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
     let (server, head, mut client) = followed(&nats).await;
     with_orphans(&server);
@@ -85,7 +85,7 @@ async fn a_transition_whose_copy_cannot_be_written_is_answered_when_it_can() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_is_none_of_a_servers_is_passed_over_and_in_the_log() {
+async fn foreign_stream_message_is_skipped_and_logged() {
     let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
     let mut command = program();
     command.args(["--listen", "127.0.0.1:0", "--log", &nats.place(), "--cache"]);
@@ -109,8 +109,8 @@ async fn a_message_that_is_none_of_a_servers_is_passed_over_and_in_the_log() {
         }
     });
     let line = line.await.unwrap();
-    let told = ["campaignId", "sequence", "eventId", "code"].map(|key| line[key].clone());
-    assert_eq!(told, [json!("c1"), json!(sequence), json!("stray.0"), json!("invalid_message")]);
-    // Nobody reads the log any more: the server does without.
+    let fields = ["campaignId", "sequence", "eventId", "code"].map(|key| line[key].clone());
+    assert_eq!(fields, [json!("c1"), json!(sequence), json!("stray.0"), json!("invalid_message")]);
+    // Nothing reads the server's log output any more. The server keeps working.
     process.post("/campaigns/c1/start", json!({})).await;
 }

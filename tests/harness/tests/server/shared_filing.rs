@@ -1,4 +1,4 @@
-//! What is filed on a shared log, and keys: every server answers alike.
+//! Audit entries and idempotency keys on a shared log: every server gives the same answer.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -49,7 +49,7 @@ fn results(log: &dyn EventLog) -> Vec<String> {
 }
 
 #[test]
-fn a_key_that_was_answered_at_one_server_is_answered_alike_at_every_other() {
+fn key_gets_the_same_answer_from_every_server() {
     let nats = Nats::start();
     let (one, two) = (hub(&nats, "1.db"), hub(&nats, "2.db"));
     let new = NewCampaign {
@@ -61,7 +61,7 @@ fn a_key_that_was_answered_at_one_server_is_answered_alike_at_every_other() {
         rate: None,
         batch: None,
     };
-    // Nobody waits for the other server to have heard of it.
+    // The test does not wait until the other server has received the campaign.
     let create = |hub: &Hub, key| {
         let order = &keyed(key, "f");
         Operation { hub, now: NOW, campaign: &id(), order }.create(&new, 200)
@@ -90,7 +90,7 @@ fn a_key_that_was_answered_at_one_server_is_answered_alike_at_every_other() {
 }
 
 #[test]
-fn of_servers_that_race_under_one_key_all_give_the_answer_of_one() {
+fn servers_racing_under_one_key_all_give_one_answer() {
     let nats = Nats::cluster();
     let logs: Vec<Arc<NatsLog>> =
         (0..3).map(|n| Arc::new(nats.log(&nats.file(&format!("{n}.db")), "first"))).collect();
@@ -99,7 +99,7 @@ fn of_servers_that_race_under_one_key_all_give_the_answer_of_one() {
     completed(&logs[0], &id());
     logs.iter().for_each(|log| reaches(log, &id(), 4));
     for round in 0..20 {
-        // The first is accepted; the later ones, of another key each, are refused.
+        // The first round is accepted. The later rounds, each with another key, are refused.
         let key = format!("race-{round}");
         let barrier = Barrier::new(hubs.len());
         let race = |hub: &Hub| {
@@ -119,7 +119,7 @@ fn of_servers_that_race_under_one_key_all_give_the_answer_of_one() {
 }
 
 #[test]
-fn a_key_that_is_taken_voids_an_append_whichever_server_took_it() {
+fn append_with_a_used_key_conflicts_on_every_server() {
     let nats = Nats::start();
     let (one, two) = (nats.log(&nats.file("1.db"), "first"), nats.log(&nats.file("2.db"), "x"));
     one.append(&id(), 0, &[created()]).unwrap();
@@ -132,14 +132,14 @@ fn a_key_that_is_taken_voids_an_append_whichever_server_took_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_filed_is_filed_once_however_often_the_stream_is_read_and_outlives_truncation() {
+async fn audit_entries_are_stored_once_and_outlive_truncation() {
     let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
     let open = |name: &str| nats.log(&nats.file(name), "first");
     let log = open("1.db");
     let draft = Draft { audit_entry: Some(refusal(Some("k1"), "accepted")), ..row(0) };
     log.append(&id(), 0, &[created()]).unwrap();
     let context = async_nats::jetstream::new(async_nats::connect(nats.addresses()).await.unwrap());
-    // The first half of a publication whose writer died: a copy begins there again when it is opened.
+    // The first half of a publication whose writer died. An opened copy starts to read there again.
     let mut headers = async_nats::HeaderMap::new();
     headers.insert("Campaign-Part", "dead.0 0 2");
     let subject = format!("campaign-sync.log.{}", id());
@@ -158,7 +158,8 @@ async fn what_is_filed_is_filed_once_however_often_the_stream_is_read_and_outliv
     assert_eq!(results(&behind), expected);
     drop(behind);
     log.file(&id(), &refusal(None, "missed")).unwrap();
-    // What is purged now is missed by the copy that is behind, and told by the image.
+    // The copy that is behind misses the messages that are purged now, and gets their content from the
+    // image.
     log.truncate(&id(), 2).unwrap();
     let stream = context.get_stream("campaign-sync").await.unwrap();
     assert_eq!(stream.cached_info().state.messages, 1, "only the image is left");
@@ -173,22 +174,22 @@ async fn what_is_filed_is_filed_once_however_often_the_stream_is_read_and_outliv
 }
 
 #[test]
-fn a_server_that_missed_more_refusals_than_are_kept_has_those_that_are() {
+fn server_that_missed_refusals_gets_those_that_are_kept() {
     let nats = Nats::start();
     let (one, two) = (nats.log(&nats.file("1.db"), "first"), nats.log(&nats.file("2.db"), "x"));
     one.append(&id(), 0, &[created(), row(0), row(1)]).unwrap();
     one.file(&id(), &refusal(Some("first"), "behind")).unwrap();
     reaches(&two, &id(), 3);
-    // Asked for by its key, it is waited for.
+    // A lookup by key waits until the copy has the entry.
     assert!(two.audit_entry(&id(), "first").unwrap().is_some());
     drop(two);
     let file = |n| one.file(&id(), &refusal(Some(&format!("k{n}")), "behind")).unwrap();
     (0..REFUSALS_MAX).for_each(file);
-    // All before is published once more as it is now, and purged.
+    // Truncation publishes an image of the current state, and purges all earlier messages.
     one.truncate(&id(), 2).unwrap();
     let two = nats.log(&nats.file("2.db"), "x");
     assert_eq!(two.transactions(&id()).unwrap(), one.transactions(&id()).unwrap());
-    // Also when it is the one that publishes.
+    // The same holds if this server publishes the image.
     two.append(&id(), 3, &[row(2)]).unwrap();
     two.truncate(&id(), 3).unwrap();
     let three = nats.log(&nats.file("3.db"), "x");

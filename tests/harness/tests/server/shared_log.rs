@@ -1,4 +1,4 @@
-//! Several servers over one stream: racing and killed.
+//! Several servers over one stream: races and kills.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use super::log::{NOW, created, id, row};
 use super::nats::{NEVER, Nats};
 use super::support::{Copy, options, parse};
 
-/// Folds a whole log, every hash, number and link checked.
+/// Folds a whole log, and checks every hash, number and link.
 pub(crate) fn folded(log: &NatsLog) -> Copy {
     let mut copy = Copy { epoch: log.epoch(), ..Copy::default() };
     for event in log.read(&id(), 0, usize::MAX).unwrap() {
@@ -29,7 +29,7 @@ pub(crate) fn folded(log: &NatsLog) -> Copy {
     copy
 }
 
-/// Waits until the campaign's log is that long here.
+/// Waits until this server's copy of the campaign has that number.
 pub(crate) fn reaches(log: &NatsLog, campaign: &CampaignId, number: u64) {
     let until = Instant::now() + NEVER;
     while log.head(campaign).unwrap().is_none_or(|head| head.number < number) {
@@ -39,7 +39,7 @@ pub(crate) fn reaches(log: &NatsLog, campaign: &CampaignId, number: u64) {
 }
 
 #[test]
-fn the_epoch_is_the_streams_and_a_recreated_stream_has_another() {
+fn epoch_belongs_to_the_stream_and_a_recreated_one_differs() {
     let nats = Nats::start();
     let (one, two) =
         (nats.log(&nats.file("1.db"), "first"), nats.log(&nats.file("2.db"), "second"));
@@ -47,14 +47,14 @@ fn the_epoch_is_the_streams_and_a_recreated_stream_has_another() {
     one.append(&id(), 0, &[created(), row(0)]).unwrap();
     drop((one, two));
     let other = Nats::start();
-    // The copy of the former stream is of no use with this one.
+    // The copy of the former stream is not valid for this one.
     let recreated = other.log(&nats.file("1.db"), "third");
     assert_eq!(recreated.epoch(), "third");
     assert_eq!(recreated.head(&id()).unwrap(), None);
 }
 
 #[test]
-fn a_copy_goes_on_where_it_stopped_and_one_that_is_lost_is_made_anew() {
+fn copy_resumes_where_it_stopped_and_a_lost_one_is_rebuilt() {
     let nats = Nats::start();
     let log = nats.log(&nats.file("1.db"), "first");
     log.append(&id(), 0, &[created(), row(0), row(1), row(2)]).unwrap();
@@ -72,7 +72,7 @@ fn a_copy_goes_on_where_it_stopped_and_one_that_is_lost_is_made_anew() {
 }
 
 #[test]
-fn a_restored_stream_gets_another_epoch_and_replays_nothing_of_the_former() {
+fn restored_stream_gets_a_new_epoch_and_replays_no_old_events() {
     let nats = Nats::start();
     let log = nats.log(&nats.file("1.db"), "first");
     log.append(&id(), 0, &[created(), row(0)]).unwrap();
@@ -91,7 +91,7 @@ fn a_restored_stream_gets_another_epoch_and_replays_nothing_of_the_former() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_is_not_the_next_one_never_happened() {
+async fn message_out_of_sequence_is_ignored() {
     let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
     let log = nats.log(&nats.file("1.db"), "first");
     log.append(&id(), 0, &[created(), row(0)]).unwrap();
@@ -99,7 +99,8 @@ async fn a_message_that_is_not_the_next_one_never_happened() {
     let context = async_nats::jetstream::new(client);
     let stream = context.get_stream("campaign-sync").await.unwrap();
     let genuine = stream.get_raw_message(1).await.unwrap();
-    // What got past the condition: the same number again; what is none of ours; half a publication.
+    // Messages that passed the publish condition: a repeated number, foreign messages, and half a
+    // publication.
     let strays = [
         ("other.0 0 1", genuine.payload.clone()),
         ("stray.0 0 1", "nothing that a server wrote".into()),
@@ -121,7 +122,7 @@ async fn a_message_that_is_not_the_next_one_never_happened() {
 }
 
 #[test]
-fn a_log_of_its_own_is_never_taken_for_a_copy() {
+fn independent_log_is_never_used_as_a_copy() {
     use campaign_sync_harness::log::sqlite::SqliteLog;
     let nats = Nats::start();
     let file = nats.file("campaigns.db");
@@ -132,7 +133,7 @@ fn a_log_of_its_own_is_never_taken_for_a_copy() {
 }
 
 #[test]
-fn an_append_larger_than_a_message_is_still_all_or_none() {
+fn append_larger_than_a_message_is_all_or_nothing() {
     let nats = Nats::start();
     let (one, two) = (nats.log(&nats.file("1.db"), "first"), nats.log(&nats.file("2.db"), "x"));
     one.append(&id(), 0, &[created()]).unwrap();
@@ -147,7 +148,7 @@ fn an_append_larger_than_a_message_is_still_all_or_none() {
     let bytes: usize = appended.events.iter().map(|event| event.document.len()).sum();
     assert!(bytes > 2 * 1024 * 1024, "more than a message takes");
     reaches(&two, &id(), 6);
-    // Two at once: their parts meet in the stream, and one append happens.
+    // Two appends at once: their parts interleave in the stream, and at most one append takes effect.
     let barrier = Barrier::new(2);
     let both = |log: &NatsLog, from| {
         barrier.wait();
@@ -170,7 +171,7 @@ fn an_append_larger_than_a_message_is_still_all_or_none() {
 }
 
 #[test]
-fn what_another_server_appends_wakes_the_subscribers_of_this_one() {
+fn append_of_another_server_wakes_local_subscribers() {
     let nats = Nats::start();
     let open = |name: &str| {
         let hub = Arc::new(Hub::new(Arc::new(nats.log(&nats.file(name), "first"))));
@@ -190,8 +191,7 @@ fn what_another_server_appends_wakes_the_subscribers_of_this_one() {
     assert_eq!(one.known_head(&id()), None, "nobody follows it here");
 }
 
-/// Appends one row after the other, whatever happens, until told to stop; tells which were
-/// acknowledged.
+/// Appends one row after the other, despite errors, until `stop` is set. Returns the acknowledged events.
 fn write(log: &NatsLog, stop: &AtomicBool) -> BTreeMap<u64, Event> {
     let mut acknowledged = BTreeMap::new();
     for n in 0u64.. {
@@ -199,7 +199,7 @@ fn write(log: &NatsLog, stop: &AtomicBool) -> BTreeMap<u64, Event> {
             break;
         }
         let head = log.head(&id()).unwrap().unwrap().number;
-        // What failed is not tried again: it may be there or not, but not twice.
+        // A failed append is not retried: its row may be in the log or not, but not twice.
         if let Ok(appended) = log.append(&id(), head, &[row(n)]) {
             acknowledged.insert(n, appended.events[0].clone());
         }
@@ -208,7 +208,7 @@ fn write(log: &NatsLog, stop: &AtomicBool) -> BTreeMap<u64, Event> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_leader_killed_during_writes_loses_nothing_that_was_acknowledged() {
+async fn leader_killed_during_writes_loses_no_acknowledged_event() {
     let mut nats = tokio::task::spawn_blocking(Nats::cluster).await.unwrap();
     let log = Arc::new(nats.log(&nats.file("1.db"), "first"));
     log.append(&id(), 0, &[created()]).unwrap();
@@ -235,10 +235,10 @@ async fn a_leader_killed_during_writes_loses_nothing_that_was_acknowledged() {
     for (n, event) in &acknowledged {
         assert_eq!(events[event.number as usize - 1], *event);
         let domain = format!("\"d{n}\"");
-        let told = events.iter().filter(|it| it.document.contains(&domain)).count();
-        assert_eq!(told, 1, "{domain}");
+        let count = events.iter().filter(|it| it.document.contains(&domain)).count();
+        assert_eq!(count, 1, "{domain}");
     }
-    // Twice twenty were waited for around each of two deaths, and nobody else writes.
+    // The test waits for twenty events before and after each of two kills, and nobody else writes.
     assert!((80..copy.number).contains(&(acknowledged.len() as u64)));
     assert!(fresh.recount(&id()).unwrap().unwrap().agrees());
 }
@@ -270,7 +270,7 @@ pub(crate) fn completed(log: &NatsLog, campaign: &CampaignId) {
 }
 
 #[test]
-fn of_servers_that_race_to_transition_a_campaign_exactly_one_wins() {
+fn exactly_one_of_several_racing_servers_wins_a_transition() {
     let nats = Nats::cluster();
     let logs: Vec<Arc<NatsLog>> =
         (0..3).map(|n| Arc::new(nats.log(&nats.file(&format!("{n}.db")), "first"))).collect();
@@ -301,7 +301,8 @@ fn of_servers_that_race_to_transition_a_campaign_exactly_one_wins() {
             let events = log.read(&campaign, 0, usize::MAX).unwrap();
             let is_transition = |it: &&Event| parse(&it.document)["type"] == TRANSITION;
             assert_eq!(events.iter().filter(is_transition).count(), 1);
-            // The transition is filed once, and whoever lost is filed as refused, everywhere alike.
+            // Every server has one accepted audit entry for the transition, and records the losing requests
+            // as refused.
             let audit_entry = log.transactions(&campaign).unwrap();
             assert_eq!(audit_entry.iter().filter(|it| it.result == "accepted").count(), 1);
         }
@@ -309,7 +310,7 @@ fn of_servers_that_race_to_transition_a_campaign_exactly_one_wins() {
 }
 
 #[test]
-fn a_stream_that_ends_before_what_was_read_of_it_is_a_backup_and_needs_a_new_epoch() {
+fn stream_shorter_than_its_copy_needs_a_new_epoch() {
     let mut nats = Nats::start();
     let log = nats.log(&nats.file("1.db"), "first");
     log.append(&id(), 0, &[created(), row(0)]).unwrap();
@@ -334,9 +335,9 @@ fn a_stream_that_ends_before_what_was_read_of_it_is_a_backup_and_needs_a_new_epo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_that_is_not_there_is_a_clear_error() {
+async fn unreachable_cluster_is_a_clear_error() {
     let folder = tempfile::tempdir().unwrap();
-    // Nobody listens on the port of a listener that is gone.
+    // No process listens on the port of a closed listener.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut options = options(folder.path().join("log.db"));
     options.log = Some(format!("nats://127.0.0.1:{port}").parse().unwrap());

@@ -1,4 +1,4 @@
-//! Several servers append to one campaign and read it, at once: it is one total order.
+//! Several servers append to one campaign and read it concurrently: the result is one total order.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +19,8 @@ fn ids(events: &[Event]) -> Vec<(u64, String)> {
     events.iter().map(|it| (it.number, id(it))).collect()
 }
 
-/// Appends and reads in turn for as long as it `goes_on`. What failed, if it `may_fail`, is not in the
-/// history: it may be in the log or not.
+/// Appends and reads in turn while `goes_on` returns true. An append may fail if `may_fail`. The history
+/// omits a failed append, because it may be in the log or not.
 fn acts(
     log: &NatsLog,
     server: usize,
@@ -59,8 +59,8 @@ fn servers(nats: &Nats) -> Vec<NatsLog> {
     logs
 }
 
-/// The log as a server has it that reads it for the first time. Tells how many events of it were
-/// acknowledged.
+/// Checks the log in a server that reads it for the first time. Returns the number of acknowledged events
+/// and the length of the log.
 fn is_one_order(nats: &Nats, history: &[Entry]) -> (usize, usize) {
     let fresh = nats.log(&nats.file("fresh.db"), "unused");
     let log = ids(&fresh.read(&id(), 0, usize::MAX).unwrap());
@@ -74,7 +74,7 @@ fn is_one_order(nats: &Nats, history: &[Entry]) -> (usize, usize) {
 }
 
 #[test]
-fn concurrent_appends_and_reads_of_several_servers_are_one_total_order() {
+fn concurrent_appends_and_reads_form_one_total_order() {
     let nats = Nats::cluster();
     let (logs, started) = (servers(&nats), Instant::now());
     let history: Vec<Entry> = thread::scope(|scope| {
@@ -85,12 +85,12 @@ fn concurrent_appends_and_reads_of_several_servers_are_one_total_order() {
         acting.into_iter().flat_map(|it| it.join().unwrap()).collect()
     });
     let (acknowledged, length) = is_one_order(&nats, &history);
-    // Nothing happened that nobody was told of: no server died.
+    // No server died, so every event but the first was acknowledged.
     assert_eq!(acknowledged + 1, length);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_one_total_order_while_leaders_are_killed_and_come_back() {
+async fn total_order_holds_while_leaders_are_killed_and_restarted() {
     let started = tokio::task::spawn_blocking(|| {
         let nats = Nats::cluster();
         let logs = servers(&nats);

@@ -1,4 +1,5 @@
-//! Sessions over several servers of one log: good at each of them, and over at all of them.
+//! Sessions on several servers of one log: a login is valid on every server, and its end applies on every
+//! server.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use super::nats::{NEVER, Nats};
 use super::sessions::{PASSWORD, asks, bearer, connects, creates, follows, guarded, user};
 use super::support::{Answer, Client, Server};
 
-/// What the contract of several servers promises.
+/// The time within which a revocation takes effect on every server, as the contract promises.
 const PROMISED: Duration = Duration::from_secs(5);
 
 pub(crate) async fn nats() -> Nats {
@@ -36,11 +37,11 @@ pub(crate) async fn two(nats: &Nats) -> (Server, Server) {
 }
 
 pub(crate) async fn session_revocation(client: &mut Client) {
-    let heard = async {
+    let ended = async {
         client.control("session_expired").await;
         client.closed().await
     };
-    let closed = tokio::time::timeout(PROMISED, heard).await.expect("within five seconds");
+    let closed = tokio::time::timeout(PROMISED, ended).await.expect("within five seconds");
     assert_eq!(closed, Some(4401));
 }
 
@@ -53,7 +54,7 @@ pub(crate) async fn revokes(server: &Server) -> Answer {
     asks(server, "operator-token", "DELETE", "/auth/sessions/ada-l").await
 }
 
-/// A line to the cluster that can be cut.
+/// A connection to the cluster that can be cut.
 pub(crate) struct Line {
     pub(crate) address: String,
     pub(crate) is_cut: Arc<watch::Sender<bool>>,
@@ -85,7 +86,7 @@ impl Line {
     }
 }
 
-/// A server's part without its network, for one user.
+/// A server's session without a network, for one user.
 fn alone() -> Room {
     let users = [("ada-l".to_owned(), String::new())].into();
     Room::with(Arc::new(MemoryLog::new("epoch-1")), Access::with(None, Some(users), 60).shared())
@@ -97,7 +98,7 @@ fn greets(room: &mut Room, token: &str) {
 }
 
 #[test]
-fn a_socket_with_an_unknown_token_waits_for_what_the_others_know() {
+fn socket_with_an_unknown_token_waits_for_a_lookup() {
     let token = "a".repeat(64);
     let mut room = alone();
     greets(&mut room, &token);
@@ -120,7 +121,7 @@ fn a_socket_with_an_unknown_token_waits_for_what_the_others_know() {
 }
 
 #[test]
-fn of_one_user_the_oldest_sessions_go_whichever_server_they_are_of() {
+fn oldest_sessions_of_a_user_are_selected_on_every_server() {
     let room = alone();
     let access = &room.context.access;
     let hash = |n: u64| token_hash(&n.to_string());
@@ -135,7 +136,7 @@ fn of_one_user_the_oldest_sessions_go_whichever_server_they_are_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_at_one_server_is_good_at_every_other_at_once() {
+async fn login_is_valid_on_every_server_at_once() {
     let nats = nats().await;
     let (one, other) = two(&nats).await;
     let ada = bearer(&one, "ada-l").await;
@@ -143,7 +144,8 @@ async fn a_login_at_one_server_is_good_at_every_other_at_once() {
     assert_eq!(asks(&other, &ada, "GET", "/campaigns/c1").await.status, 200);
     let mut client = follows(&other, &ada, "c1").await;
     client.document().await;
-    // Nobody waits for the other server to have heard of it; of REST nor of the socket.
+    // The test does not wait until the other server has received the session, neither for REST nor for the
+    // socket.
     for _ in 0..4 {
         let token = bearer(&one, "bob-m").await;
         assert_eq!(asks(&other, &token, "GET", "/campaigns").await.status, 200);
@@ -152,7 +154,7 @@ async fn a_login_at_one_server_is_good_at_every_other_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn being_shown_out_at_one_server_ends_the_sockets_at_every_other() {
+async fn revocation_closes_the_sockets_on_every_server() {
     let nats = nats().await;
     let (one, other) = two(&nats).await;
     let (here, there) = (bearer(&one, "ada-l").await, bearer(&other, "ada-l").await);
@@ -180,7 +182,7 @@ async fn being_shown_out_at_one_server_ends_the_sockets_at_every_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logging_out_at_one_server_ends_the_session_at_every_other() {
+async fn logout_ends_the_session_on_every_server() {
     let nats = nats().await;
     let (one, other) = two(&nats).await;
     let ada = bearer(&one, "ada-l").await;
@@ -191,7 +193,7 @@ async fn logging_out_at_one_server_ends_the_session_at_every_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_cut_off_goes_on_claims_nothing_and_catches_up() {
+async fn disconnected_server_claims_nothing_and_catches_up() {
     let nats = nats().await;
     let line = Line::to(nats.addresses()[0].clone()).await;
     let (one, other) =
@@ -205,7 +207,7 @@ async fn a_server_that_is_cut_off_goes_on_claims_nothing_and_catches_up() {
     assert_eq!(asks(&other, &bob, "POST", "/auth/logout").await.code(), (503, "internal"));
     assert_eq!(asks(&other, &"0".repeat(64), "GET", "/campaigns").await.code(), (503, "internal"));
     assert_eq!(revokes(&one).await.body, json!({"ended": 1}));
-    // What is known goes on as it is known.
+    // Sessions that the server knows stay valid.
     for token in [&ada, &bob] {
         assert_eq!(asks(&other, token, "GET", "/campaigns").await.status, 200);
     }
@@ -224,7 +226,7 @@ async fn a_leader_killed_between_login_and_revocation_loses_neither() {
     let mut client = connects(&other, &ada).await;
     nats.kill(nats.leader_of("campaign-sync-sessions").await);
     let until = Instant::now() + NEVER;
-    // While there is no leader it is refused, and ends nothing.
+    // Without a leader the revocation is refused and ends no session.
     while revokes(&one).await.status != 200 {
         assert!(Instant::now() < until, "the cluster never has another leader");
     }
@@ -232,7 +234,7 @@ async fn a_leader_killed_between_login_and_revocation_loses_neither() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_that_nobody_was_given_are_refused_and_the_cluster_is_not_asked_for_each() {
+async fn unknown_tokens_are_refused_with_few_cluster_lookups() {
     let nats = nats().await;
     let place: LogPlace = nats.place().parse().unwrap();
     let one = guarded_at(&nats.place()).await;
@@ -260,7 +262,7 @@ async fn tokens_that_nobody_was_given_are_refused_and_the_cluster_is_not_asked_f
         metrics.lines().find_map(|it| it.strip_prefix("campaign_sync_session_lookups_total "));
     let asked: u64 = asked.expect("it is counted").parse().unwrap();
     assert!((1..=tenths + 1).contains(&asked), "{asked} in {tenths} tenths of a second");
-    // What has not even the form of a token costs no question.
+    // A string without the form of a token causes no lookup.
     assert_eq!(asks(&other, "made up", "GET", "/campaigns").await.status, 401);
     let mut client = Client::silent(&other.address).await;
     client
@@ -282,7 +284,7 @@ fn holds(directory: &Path, what: &[u8]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_cluster_keeps_a_hash_of_the_token_never_the_token() {
+async fn cluster_stores_a_hash_of_the_token_and_never_the_token() {
     let nats = nats().await;
     let one = guarded_at(&nats.place()).await;
     let token = bearer(&one, "ada-l").await;
@@ -293,7 +295,7 @@ async fn the_cluster_keeps_a_hash_of_the_token_never_the_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_a_sealed_log_sessions_are_sealed_and_nobody_writes_one_without_the_key() {
+async fn sealed_log_seals_sessions_and_rejects_forged_ones() {
     let nats = nats().await;
     let directory = tempfile::tempdir().unwrap();
     let keys = directory.path().join("keys");
@@ -314,7 +316,7 @@ async fn on_a_sealed_log_sessions_are_sealed_and_nobody_writes_one_without_the_k
     let stream = context.get_stream("campaign-sync-sessions").await.unwrap();
     let genuine = stream.get_last_raw_message_by_subject(&subject(&ada)).await.unwrap();
     let plain = json!({"user": "ada-l", "expiresMs": 4_000_000_000_000_u64}).to_string();
-    // Neither plain, nor what was sealed for another token.
+    // Neither a plain entry nor an entry that was sealed for another token is accepted.
     for payload in [plain.into(), genuine.payload] {
         let sent = context.publish(subject(&forged), payload).await.unwrap();
         sent.await.unwrap();
@@ -323,7 +325,7 @@ async fn on_a_sealed_log_sessions_are_sealed_and_nobody_writes_one_without_the_k
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_table_of_sessions_is_another_one_all_who_are_not_in_it_are_shown_out() {
+async fn recreated_session_stream_revokes_missing_sessions() {
     let nats = nats().await;
     let one = guarded_at(&nats.place()).await;
     let mut client = connects(&one, &bearer(&one, "ada-l").await).await;
@@ -337,7 +339,7 @@ async fn when_the_table_of_sessions_is_another_one_all_who_are_not_in_it_are_sho
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_expires_at_every_server_at_once() {
+async fn session_expires_on_every_server_at_once() {
     let nats = nats().await;
     let place: LogPlace = nats.place().parse().unwrap();
     let brief = |options: &mut Options| {
@@ -352,7 +354,7 @@ async fn a_session_expires_at_every_server_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restarted_server_knows_the_sessions_of_the_cluster_but_not_of_users_who_are_gone() {
+async fn restarted_server_knows_sessions_except_of_removed_users() {
     let nats = nats().await;
     let place: LogPlace = nats.place().parse().unwrap();
     let mut one = guarded_at(&nats.place()).await;

@@ -1,4 +1,4 @@
-//! Snapshots, built once for all who want the same.
+//! A snapshot is built once for all clients that request the same one.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use campaign_sync_harness::snapshots::{SnapshotPurpose, Snapshots};
 use campaign_sync_support::MemoryLog;
 use serde_json::json;
 
-use super::delivery::told;
+use super::delivery::wait_for_metric;
 use super::log::{created, id, row};
 use super::support::{Client, Server};
 
 #[test]
-fn snapshots_that_nobody_asks_for_again_are_forgotten() {
+fn unused_snapshots_expire() {
     let hub = Hub::new(Arc::new(MemoryLog::new("epoch-1")));
     hub.append(&id(), 0, &[created(), row(1)]).unwrap();
     let snapshots = Snapshots::default();
@@ -25,7 +25,7 @@ fn snapshots_that_nobody_asks_for_again_are_forgotten() {
 }
 
 #[test]
-fn who_polls_takes_no_snapshot_from_who_downloads_one() {
+fn polling_never_evicts_the_snapshot_of_a_download() {
     let hub = Hub::new(Arc::new(MemoryLog::new("epoch-1")));
     hub.append(&id(), 0, &[created(), row(1)]).unwrap();
     let snapshots = Snapshots::default();
@@ -49,7 +49,7 @@ fn who_polls_takes_no_snapshot_from_who_downloads_one() {
 }
 
 #[test]
-fn of_many_who_want_a_snapshot_at_once_one_builds_it() {
+fn concurrent_requests_build_one_snapshot() {
     let hub = Hub::new(Arc::new(MemoryLog::new("epoch-1")));
     let drafts: Vec<_> = std::iter::once(created()).chain((0..5_000).map(row)).collect();
     hub.append(&id(), 0, &drafts).unwrap();
@@ -67,7 +67,7 @@ fn of_many_who_want_a_snapshot_at_once_one_builds_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn snapshots_over_rest_and_of_buckets_are_shared_and_never_older_than_the_head() {
+async fn rest_and_bucket_snapshots_are_shared_and_up_to_date() {
     let server = Arc::new(
         Server::with(|options| options.metrics = Some("127.0.0.1:0".parse().unwrap())).await,
     );
@@ -83,7 +83,7 @@ async fn snapshots_over_rest_and_of_buckets_are_shared_and_never_older_than_the_
         assert_eq!((&body["sequenceNumber"], &body["domainsCount"]), (&json!(head), &json!(3_000)));
         assert_eq!(body["domains"].as_array().unwrap().len(), 3_000);
     }
-    told(&server, "campaign_sync_snapshots_built_total 1\n").await;
+    wait_for_metric(&server, "campaign_sync_snapshots_built_total 1\n").await;
     let every: Vec<u8> = (0..=255).rev().collect();
     for name in ["a", "b", "c"] {
         let mut client = Client::subscribed(&server.address, "c1").await;
@@ -104,7 +104,7 @@ async fn snapshots_over_rest_and_of_buckets_are_shared_and_never_older_than_the_
         }
         assert_eq!(rows, 3_000);
     }
-    told(&server, "campaign_sync_snapshots_built_total 2\n").await;
+    wait_for_metric(&server, "campaign_sync_snapshots_built_total 2\n").await;
     assert_eq!(server.act("c1", "configure-dns").await.status, 200);
     let after = server.get("/campaigns/c1/snapshot").await;
     assert_eq!(after.body["campaign"]["currentPhase"], "dns_validation");

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 pub(crate) use super::copy::{Copy, rows_by_sql};
 
-/// Nothing that is waited for takes this long, unless it never comes.
+/// A wait that takes longer than this has failed.
 const NEVER: Duration = Duration::from_secs(30);
 
 pub(crate) struct Server {
@@ -37,7 +37,7 @@ impl Server {
         Self::over(tempfile::tempdir().unwrap(), change).await
     }
 
-    /// Starts over the database of that directory.
+    /// Starts a server over the database in that directory.
     pub(crate) async fn over(directory: TempDir, change: impl FnOnce(&mut Options)) -> Self {
         let db = directory.path().join("campaigns.db");
         let (ready, stop, done) = serve(&db, change).await;
@@ -45,7 +45,7 @@ impl Server {
         Self { address, metrics, db, stop: Some(stop), done: Some(done), _directory: directory }
     }
 
-    /// Starts again, over the same database, once stopped.
+    /// Restarts a stopped server over the same database.
     pub(crate) async fn restart(&mut self, change: impl FnOnce(&mut Options)) {
         let (ready, stop, done) = serve(&self.db, change).await;
         (self.stop, self.done) = (Some(stop), Some(done));
@@ -75,7 +75,7 @@ impl Server {
         format!("http://{}/api/v2{path}", self.address)
     }
 
-    /// Creates a campaign that is done in an instant, and generates its domains. Tells its head.
+    /// Creates a campaign with a high rate, and generates its domains. Returns the number of its head.
     pub(crate) async fn generated(&self, id: &str, count: u64) -> u64 {
         let new = json!({"campaignId": id, "name": id, "count": count, "rate": 20_000, "batch": 1});
         assert_eq!(self.post("/campaigns", new).await.status, 200);
@@ -85,7 +85,7 @@ impl Server {
         position.split_once('/').unwrap().1.parse().unwrap()
     }
 
-    /// Waits for the end of the phase under way.
+    /// Waits for the end of the running phase.
     pub(crate) async fn completed(&self, id: &str) {
         let completed = async {
             while self.get(&format!("/campaigns/{id}")).await.body["phaseStatus"] != "completed" {
@@ -95,7 +95,7 @@ impl Server {
         tokio::time::timeout(NEVER, completed).await.expect("the phase never ends");
     }
 
-    /// What the port of its own says.
+    /// Requests a route of the separate port for metrics and readiness. Returns status and body.
     pub(crate) async fn operations(&self, path: &str) -> (u16, String) {
         let url = format!("http://{}{path}", self.metrics.unwrap());
         let response = reqwest::get(url).await.unwrap();
@@ -106,7 +106,7 @@ impl Server {
         self.operations("/metrics").await.1
     }
 
-    /// Asks it to end, without waiting for that.
+    /// Asks the server to stop, without waiting for its end.
     pub(crate) fn ask_to_stop(&mut self) {
         self.stop.take();
     }
@@ -117,13 +117,13 @@ impl Server {
         serde_json::from_value(body["transitions"].take()).unwrap()
     }
 
-    /// A request under an idempotency key.
+    /// Posts a request under an idempotency key.
     pub(crate) async fn keyed(&self, path: &str, key: &str, body: Value) -> Answer {
         let request = reqwest::Client::new().post(self.url(path)).header("idempotency-key", key);
         answer(request.body(body.to_string())).await
     }
 
-    /// The file that its state is in, or its copy of a shared log's.
+    /// The file of the server's state, or of its copy of a shared log.
     pub(crate) fn file(&self) -> PathBuf {
         if self.db.exists() { self.db.clone() } else { cache_of(&self.db) }
     }
@@ -133,7 +133,7 @@ impl Server {
     }
 }
 
-/// A server on a free port of loopback, which forgets no history.
+/// Options of a server on a free loopback port that truncates no history.
 pub(crate) fn options(db: PathBuf) -> Options {
     Options {
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -189,7 +189,7 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
     Answer { status, position, body }
 }
 
-/// A socket, whatever it runs over.
+/// A WebSocket over any transport.
 pub(crate) trait Socket:
     Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Send + Unpin
 {
@@ -205,15 +205,15 @@ pub(crate) struct Client {
     waiting: std::collections::VecDeque<String>,
 }
 
-/// What a socket brought.
+/// A document, or the close of the socket with its code.
 #[derive(Debug)]
-pub(crate) enum Heard {
+pub(crate) enum Received {
     Document(String),
     Closed(Option<u16>),
 }
 
 impl Client {
-    /// Connects without saying anything.
+    /// Connects without sending anything.
     pub(crate) async fn silent(address: &str) -> Self {
         let (socket, _) = connect_async(format!("ws://{address}/api/v2/ws")).await.unwrap();
         Self::of(socket)
@@ -234,14 +234,14 @@ impl Client {
         self.greet_in("campaign-sync.v1").await;
     }
 
-    /// Is acknowledged in that protocol.
+    /// Greets in that protocol, and checks the acknowledgement.
     pub(crate) async fn greet_in(&mut self, protocol: &str) {
         self.say(json!({"type": "connection_init", "protocols": [protocol]})).await;
         let ack = self.control("connection_ack").await;
         assert_eq!(ack["protocol"], protocol);
     }
 
-    /// Connects and subscribes, without asking for anything yet.
+    /// Connects and subscribes, without a recovery request.
     pub(crate) async fn subscribed(address: &str, campaign: &str) -> Self {
         let mut client = Self::connect(address).await;
         client.say(json!({"type": "subscribe_campaign", "campaignId": campaign})).await;
@@ -265,10 +265,10 @@ impl Client {
         self.say(json!({"type": "request_event_recovery", "payload": payload})).await;
     }
 
-    pub(crate) async fn next(&mut self) -> Heard {
+    pub(crate) async fn next(&mut self) -> Received {
         loop {
             if let Some(document) = self.waiting.pop_front() {
-                return Heard::Document(document);
+                return Received::Document(document);
             }
             let message = tokio::time::timeout(NEVER, self.socket.next()).await;
             match message.expect("the server never says anything") {
@@ -280,24 +280,24 @@ impl Client {
                     self.waiting.extend(text.split('\n').map(str::to_owned));
                 }
                 Some(Ok(Message::Close(frame))) => {
-                    return Heard::Closed(frame.map(|frame| frame.code.into()));
+                    return Received::Closed(frame.map(|frame| frame.code.into()));
                 }
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Heard::Closed(None),
+                Some(Err(_)) | None => return Received::Closed(None),
             }
         }
     }
 
     pub(crate) async fn document(&mut self) -> String {
         match self.next().await {
-            Heard::Document(document) => document,
-            Heard::Closed(code) => panic!("closed with {code:?}"),
+            Received::Document(document) => document,
+            Received::Closed(code) => panic!("closed with {code:?}"),
         }
     }
 
     pub(crate) async fn closed(&mut self) -> Option<u16> {
         loop {
-            if let Heard::Closed(code) = self.next().await {
+            if let Received::Closed(code) = self.next().await {
                 return code;
             }
         }
@@ -318,7 +318,7 @@ impl Client {
         document["data"].clone()
     }
 
-    /// Follows until the copy stands at that number.
+    /// Receives documents until the copy has reached that number.
     pub(crate) async fn follow(&mut self, copy: &mut Copy, until: u64) {
         while copy.number < until || !copy.staged.is_empty() {
             let document = self.document().await;

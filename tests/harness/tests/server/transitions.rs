@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::support::{Client, Copy, Server, parse, rows_by_sql};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_whole_way_is_three_transactions_with_all_their_fields() {
+async fn full_campaign_is_three_transactions_with_all_fields() {
     let server = Server::start().await;
     server.generated("c1", 60).await;
     let mut client = Client::subscribed(&server.address, "c1").await;
@@ -69,7 +69,7 @@ async fn the_whole_way_is_three_transactions_with_all_their_fields() {
     );
     assert_eq!((&record["totalItems"], &record["processedItems"]), (&json!(60), &json!(0)));
     assert_eq!(dns["data"]["domainsCount"], 60);
-    // The rows that the copy has folded by then are the ones that the checkpoint counts.
+    // The checkpoint counts the rows that the copy has folded up to this event.
     let mut until = Copy { epoch: copy.epoch.clone(), ..Copy::default() };
     let at = dns["sequence"]["sequenceNumber"].as_u64().unwrap();
     copy.documents.iter().take(at as usize).for_each(|document| until.hear(document));
@@ -78,7 +78,7 @@ async fn the_whole_way_is_three_transactions_with_all_their_fields() {
     assert!(others.into_iter().all(|it| it["sequence"]["checkpointData"] == false));
 }
 
-/// The digest of a copy's rows, from the contract.
+/// The digest of a copy's rows, computed as the contract says.
 fn digest(copy: &Copy) -> String {
     let rows = copy.rows.values().map(|row| serde_json::from_value::<Row>(json!(row)).unwrap());
     let (mut digest, mut hasher) = (Digest::default(), RowHasher::default());
@@ -107,7 +107,7 @@ async fn prerequisites_are_checked_and_a_refusal_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_ask_at_once_one_makes_the_transition() {
+async fn one_of_many_concurrent_requests_makes_the_transition() {
     let server = Arc::new(Server::start().await);
     server.generated("c1", 20).await;
     let asking = (0..20).map(|_| {
@@ -153,10 +153,10 @@ async fn a_failed_integrity_check_is_announced_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn counters_that_are_not_what_the_rows_say_fail_the_integrity_check() {
+async fn counters_that_differ_from_the_rows_fail_integrity_check() {
     let server = Server::with(|options| options.faults = true).await;
     let head = server.generated("c1", 20).await;
-    // A row more than was counted while they were made; count and digest know of it.
+    // One row more than the phase counters counted. The row count and the digest include it.
     let stray = json!({"campaignId": "c1", "kind": "insert"});
     assert_eq!(server.post("/faults/diverge", stray).await.status, 200);
     assert_eq!(server.act("c1", "configure-dns").await.code(), (409, "integrity_check_failed"));
@@ -169,21 +169,21 @@ async fn counters_that_are_not_what_the_rows_say_fail_the_integrity_check() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_hears_of_an_event_finds_its_effect_over_rest() {
+async fn effect_of_a_received_event_is_visible_over_rest() {
     let server = Server::start().await;
     let head = server.generated("c1", 200).await;
     let mut client = Client::subscribed(&server.address, "c1").await;
     client.recover(json!({"campaignId": "c1", "lastSequenceNumber": head})).await;
     client.control("event_recovery").await;
     server.act("c1", "validate-dns").await;
-    let mut heard = head;
-    while heard < head + 100 {
+    let mut received = head;
+    while received < head + 100 {
         let event = parse(&client.document().await);
-        heard = event["sequence"]["sequenceNumber"].as_u64().unwrap();
-        if heard % 10 == 0 {
+        received = event["sequence"]["sequenceNumber"].as_u64().unwrap();
+        if received % 10 == 0 {
             let position = server.get("/campaigns/c1").await.position.unwrap();
             let number: u64 = position.split_once('/').unwrap().1.parse().unwrap();
-            assert!(number >= heard, "published before the commit: {number} < {heard}");
+            assert!(number >= received, "published before the commit: {number} < {received}");
         }
     }
 }
@@ -223,7 +223,8 @@ async fn rest_never_shows_phase_and_status_mixed() {
             ("configure-http", "validate-http"),
             ("configure-analysis", "analyze"),
         ] {
-            // A campaign of four rows may have none that resolves: that is a refusal, not a mix.
+            // In a campaign of four rows possibly none resolves. Then the transition is refused; that is
+            // not a mixed state.
             if server.act(id, configure).await.status != 200 {
                 break;
             }

@@ -1,9 +1,9 @@
 //! `campaign-sync-load record`: records sessions of the real client with a running reference server,
 //! frame by frame, for the tests that replay them. `cargo xtask record` builds both and starts it.
 //!
-//! Beside each recording stands an expectation: the state in the server's REST snapshot at the end, so
-//! that a test compares the client with the server. Seeds are fixed: rows, outcomes and the requests of
-//! the client are the same in every run. The epoch, times, and the hashes over them differ.
+//! Beside each recording is an expectation: the state in the server's REST snapshot at the end, so that a
+//! test compares the client with the server. Seeds are fixed: rows, outcomes and the requests of the client
+//! are the same in every run. The epoch, times, and the hashes over them differ.
 
 pub(crate) mod recording;
 
@@ -35,12 +35,12 @@ const RATE: u64 = 200;
 /// Results that a client misses before its network is back.
 const MISSED_RESULTS: u64 = 60;
 
-/// How long a session may take to come to its end.
+/// The timeout of a session.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(60);
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What is recorded, and where it goes.
+/// The options of a recording run.
 #[derive(Debug)]
 pub(crate) struct Options {
     /// The server's program.
@@ -63,7 +63,7 @@ impl Options {
     }
 }
 
-/// Records both sessions, each with a server of its own.
+/// Records both sessions, each with a separate server.
 pub(crate) async fn run(options: &Options) -> Result<()> {
     ensure!(options.into.is_dir(), "{} is not a directory", options.into.display());
     let work = std::env::temp_dir().join(format!("campaign-sync-record-{}", std::process::id()));
@@ -111,8 +111,8 @@ struct Session {
 }
 
 impl Session {
-    /// Starts the server, creates a campaign of so many rows, so many of them in one event, and waits
-    /// until the client follows it.
+    /// Starts the server, creates a campaign of `count` rows with `batch` rows per event, and waits until
+    /// the client follows it.
     async fn start(
         options: &Options,
         work: &Path,
@@ -133,7 +133,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Asks the server for these actions, one after the other.
+    /// Requests these actions from the server, one after the other.
     async fn perform(&mut self, actions: &[&str]) -> Result<()> {
         for action in actions {
             self.server.act(self.campaign.as_str(), action).await?;
@@ -187,7 +187,7 @@ impl Session {
     }
 }
 
-/// A session, ready to be written.
+/// A recorded session, ready to be written.
 struct Recorded {
     name: &'static str,
     recording: String,
@@ -207,7 +207,7 @@ impl Recorded {
     }
 }
 
-/// What a client must have at the end, from the server's REST snapshot.
+/// The state that a client must have at the end, from the server's REST snapshot.
 fn expectation(snapshot: &Value) -> Result<Value> {
     let rows = snapshot["domains"].as_array().context("a snapshot without rows")?;
     let count = |column: &str| {

@@ -3,7 +3,7 @@
 use campaign_sync::protocol::CampaignId;
 use serde_json::{Value, json};
 
-/// Which way a frame went.
+/// The direction of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     Sent,
@@ -56,7 +56,7 @@ impl Recording {
             })
     }
 
-    /// As a file holds it.
+    /// The recording as JSON Lines.
     pub(crate) fn to_json_lines(&self) -> String {
         let mut text = self.lines.join("\n");
         text.push('\n');

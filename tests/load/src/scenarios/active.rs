@@ -1,4 +1,4 @@
-//! Active: many connections over many campaigns, all of which move.
+//! Active: many connections over many campaigns, each in a running phase.
 
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ use crate::process::Usage;
 use crate::server::Server;
 use crate::tally::DeliveryCounts;
 
-/// Rows a second of each campaign; beside each row's event there is one of progress now and then.
+/// Rows per second of each campaign. A progress event is added to the events of the rows now and then.
 const RATE: u64 = 2;
 
 pub(crate) async fn run(plan: &Plan) -> Result<Found> {

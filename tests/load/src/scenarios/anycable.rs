@@ -1,5 +1,5 @@
-//! AnyCable's profile of a bad network: every 15 seconds each socket is killed for 2 seconds, while
-//! events go on. The clients are real ones, and must get everything, once, in order.
+//! AnyCable's profile of a bad network: every 15 seconds each socket is killed for 2 seconds, while events
+//! continue. Real clients must receive every event, once and in order.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::client::{Client, Line, Seen};
 use crate::plan::Plan;
 use crate::server::Server;
 
-/// Time between two kills of a client's socket, and how long it stays dead.
+/// The time between two kills of a client's socket, and the time until its network is back.
 const EVERY: Duration = Duration::from_secs(15);
 const DEAD: Duration = Duration::from_secs(2);
 
-/// Events a second.
+/// Events per second.
 const RATE: u64 = 20;
 
-/// How long clients have to be live again at the end.
+/// The timeout for all clients to be live again at the end.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(plan: &Plan) -> Result<Found> {
@@ -40,7 +40,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     let end = Instant::now() + Duration::from_secs(seconds);
     for (index, line) in lines.iter().enumerate() {
         let line = line.clone();
-        // Spread over the interval, so that somebody is always away.
+        // Kills are spread over the interval, so that some client is always disconnected.
         let first = every.mul_f64(index as f64 / clients as f64);
         tokio::task::spawn_local(async move {
             sleep(first).await;
@@ -89,7 +89,7 @@ fn judge(lines: &[Rc<Line>], head: u64, seconds: u64, least_kills: u64) -> Found
     found
 }
 
-/// Waits until all clients are so.
+/// Waits until `so` returns true for all clients.
 pub(crate) async fn until(lines: &[Rc<Line>], so: impl Fn(&Seen) -> bool) -> Result<()> {
     let deadline = Instant::now() + CATCH_UP_TIMEOUT;
     loop {

@@ -1,4 +1,4 @@
-//! Campaigns: what do ten thousand of them take, each of them followed?
+//! Campaigns: the memory and processor time of ten thousand campaigns, all of them followed.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     };
     let sockets = count / PER_SOCKET;
     let tasks = crowd.gather(sockets, server.address, ServerBehaviour::default(), protocol).await?;
-    // Each campaign has one event so far; as numbers they are all the same to the crowd.
+    // Each campaign has one event so far. The crowd sees only their numbers, which are all the same.
     let seen = || {
         let tally = crowd.tally.borrow();
         tally.delivered + tally.duplicates

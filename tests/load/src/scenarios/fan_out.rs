@@ -1,6 +1,6 @@
-//! Fan-out: one campaign, many subscribers, and the same events from the servers beside ours. Once at
-//! full speed, which tells how much a server delivers; once at a pace that all of them hold, where every
-//! event is a frame of its own, which tells what one costs and how old it is.
+//! Fan-out: one campaign, many subscribers, and the same events from the peer servers. The run at full
+//! speed measures how much a server delivers. The paced run, at a speed that all servers hold, sends every
+//! event in a separate frame, and measures the cost and the age of an event.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use crate::plan::Plan;
 use crate::process::{Process, Usage};
 use crate::server::{Peer, Server};
 
-/// Events at full speed, and a second where they are paced: one each tick of the server's runner.
+/// Events of the run at full speed, and events per second of the paced run: one per tick of the server's
+/// runner.
 const EVENTS: u64 = 1_000;
 const PACED_PER_SECOND: u64 = 20;
 
@@ -38,9 +39,9 @@ impl Run {
         Ok(Self { crowd, subscribers, began: Instant::now(), before, delivered_before })
     }
 
-    /// What was seen from its beginning until the last event arrived.
+    /// The measured values from the beginning of the run until the last event arrived.
     async fn end(self, process: &Process) -> Result<Value> {
-        // The last frames have left; what the server still does about them belongs to them.
+        // The last frames are sent. The server's remaining work for them is part of their cost.
         sleep(Duration::from_millis(20)).await;
         let cpu = process.usage()?.cpu - self.before.cpu;
         let tally = self.crowd.tally.borrow();

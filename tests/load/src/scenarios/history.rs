@@ -1,4 +1,4 @@
-//! History: what does a long log take in memory?
+//! History: the memory that a long log takes.
 
 use anyhow::Result;
 use serde_json::json;
@@ -12,7 +12,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     let flags = ["--history-events", "0", "--history-bytes", "0"];
     let mut server = Server::start(plan, "history", &flags).await?;
     let count: u64 = plan.scaled(200_000, 2_000);
-    // The first events fill caches and the allocator's arenas, which have bounds of their own.
+    // The first events fill caches and the allocator's arenas, which have separate bounds.
     server.create("warm", plan.scaled(100_000, 200), 1_000_000).await?;
     server.begin("warm").await?;
     server.completed("warm").await?;

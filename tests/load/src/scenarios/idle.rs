@@ -1,4 +1,4 @@
-//! Idle: many subscribed sockets, which say nothing but their pings. What does one take?
+//! Idle: the memory of one subscribed socket that sends only pings, measured over many sockets.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     let after = server.process.usage()?;
     let mut found = Found::default();
     found.expect_whole("idle", &crowd.tally.borrow(), plan.connections as u64);
-    // One broadcast later: what was written to everybody must not stay in memory.
+    // Measures again after one broadcast: frames that were written to all clients must not stay in memory.
     server.begin("idle").await?;
     let head = server.completed("idle").await?;
     crowd.delivered(head * plan.connections as u64).await?;

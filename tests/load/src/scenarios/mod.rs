@@ -1,4 +1,4 @@
-//! What is measured: one file each.
+//! The measured scenarios, one file each.
 
 pub(crate) mod active;
 pub(crate) mod anycable;
@@ -13,24 +13,24 @@ use serde_json::Value;
 
 use crate::tally::DeliveryCounts;
 
-/// What a scenario found.
+/// The findings of a scenario.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// Members of the report's top level.
     pub(crate) figures: Vec<(&'static str, Value)>,
-    /// What else is told of our server.
+    /// Further values of the reference server.
     pub(crate) details: Value,
-    /// The same of the servers beside it.
+    /// The values of the peer servers.
     pub(crate) peers: Vec<(&'static str, Value)>,
-    /// What came again, and what came before its turn.
+    /// Events that arrived repeatedly, and events that arrived after a gap.
     pub(crate) duplicates: u64,
     pub(crate) out_of_order: u64,
-    /// Where the promise was not kept.
+    /// The cases in which the promise was not kept.
     pub(crate) broken: Vec<String>,
 }
 
 impl Found {
-    /// Everything that many times, once, in order; otherwise the promise was not kept.
+    /// Adds a broken promise unless `expected` events arrived, each once and in order.
     pub(crate) fn expect_whole(&mut self, what: &str, tally: &DeliveryCounts, expected: u64) {
         self.duplicates += tally.duplicates;
         self.out_of_order += tally.out_of_order;
@@ -40,7 +40,7 @@ impl Found {
     }
 }
 
-/// Rounded, so that reports can be read.
+/// Rounds a value, so that reports are readable.
 pub(crate) fn rounded(value: f64, digits: i32) -> f64 {
     let scale = 10_f64.powi(digits);
     (value * scale).round() / scale

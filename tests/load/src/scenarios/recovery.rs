@@ -1,5 +1,5 @@
-//! Recovery: one client missed a hundred thousand events. How fast does it get them, once and in order?
-//! Beside it, Socket.IO's connection state recovery and an ordered consumer of NATS JetStream.
+//! Recovery: how fast one client receives a hundred thousand missed events, once and in order. The
+//! comparison is with Socket.IO's connection state recovery and an ordered consumer of NATS JetStream.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::tally::{DeliveryCounts, Reader, StreamPlace};
 
 const MISSED: u64 = 100_000;
 
-/// How often each is measured; the median counts.
+/// The number of measurements of each server. The median counts.
 const ROUNDS: usize = 3;
 
 pub(crate) async fn run(plan: &Plan) -> Result<Found> {
@@ -56,7 +56,7 @@ async fn ours(plan: &Plan, found: &mut Found, missed: u64) -> Result<()> {
         let began = Instant::now();
         let tasks = crowd.gather(1, server.address, behaviour, protocol).await?;
         crowd.delivered(head - 1).await?;
-        // Whatever might come twice would come now.
+        // A repeated event would arrive within this time.
         sleep(Duration::from_millis(50)).await;
         let tally = crowd.tally.borrow();
         rates.push(rate(began, &tally));
@@ -84,7 +84,7 @@ async fn ours(plan: &Plan, found: &mut Found, missed: u64) -> Result<()> {
     server.stop().await
 }
 
-/// Events a second from the beginning until the last one arrived.
+/// Events per second from the beginning until the last one arrived.
 fn rate(began: Instant, tally: &DeliveryCounts) -> f64 {
     let last = tally.last.map_or(began, Instant::from_std);
     tally.delivered as f64 / last.duration_since(began).as_secs_f64().max(1e-6)
@@ -95,7 +95,7 @@ pub(crate) fn median(rates: &mut [f64]) -> f64 {
     rates.get(rates.len() / 2).map_or(0.0, |rate| rounded(*rate, 0))
 }
 
-/// What one of Socket.IO's clients knows of its session.
+/// The session state of a Socket.IO client.
 #[derive(Default)]
 struct SocketIo {
     place: Option<StreamPlace>,

@@ -1,5 +1,5 @@
-//! Storm: the server is killed and started again, and everybody comes back at once. How long until
-//! everybody has everything again, while events go on?
+//! Storm: the server is killed and restarted, and all clients connect again at once. The scenario measures
+//! the time until every client has all events again, while events continue.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::server::Server;
 
 const CAMPAIGNS: usize = 10;
 
-/// Rows a second of each campaign, and for how many seconds.
+/// Rows per second of each campaign, and the number of seconds.
 const RATE: u64 = 5;
 const SECONDS: u64 = 15;
 

@@ -1,8 +1,9 @@
-//! The exhaustive mode: every interleaving of a small world with two campaigns, five events, one restart,
-//! one truncation, and messages that are lost, doubled or overtaken. The machine is the real one.
+//! The exhaustive mode runs every interleaving of a small world. The world has two campaigns, five
+//! events, one restart, one truncation, and messages that are lost, duplicated or overtaken. The machine
+//! is the real one.
 //!
-//! `cargo xtask model` runs it with `--exhaustive`: `stateright` searches until there is no new state. What
-//! it went through is written into `target/report/model.json`.
+//! `cargo xtask model` starts this mode with `--exhaustive`. `stateright` searches until there is no new
+//! state. The report of the search is written into `target/report/model.json`.
 
 mod script;
 mod server;
@@ -20,38 +21,39 @@ use world::{Budget, World};
 
 const USAGE: &str = "usage: simulation --exhaustive [--faults N] [--timers N] [--report FILE]";
 
-/// What may happen next.
+/// The possible next steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Action {
     /// The next event of a campaign is committed.
     Commit(usize),
     /// The oldest message arrives at the server.
     Up,
-    /// It is lost.
+    /// The oldest message to the server is lost.
     LoseUp,
     /// The oldest document arrives at the client.
     Down,
-    /// It is lost.
+    /// The oldest document to the client is lost.
     LoseDown,
-    /// It arrives, and will once more.
+    /// The oldest document arrives at the client, and will arrive once more.
     DoubleDown,
-    /// The one behind it arrives first.
+    /// The second-oldest document arrives at the client before the oldest.
     OvertakeDown,
     /// The machine's timer fires.
     Timer,
-    /// The server dies, with all connections, and is there again.
+    /// The server dies with all its connections and starts again.
     Restart,
     /// The first campaign's history is truncated.
     Truncate,
 }
 
-/// The search.
+/// The model that `stateright` searches.
 #[derive(Clone, Debug)]
 struct Search {
     budget: Budget,
 }
 
-/// A connection that loses its greeting, and nothing else, is none: no transport does that.
+/// Whether a message may be lost, duplicated or overtaken. The greeting and its acknowledgement may not,
+/// because no transport loses only them.
 fn may_fail(message: &str) -> bool {
     !message.contains("connection_init") && !message.contains("connection_ack")
 }
@@ -187,7 +189,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
     Ok(options)
 }
 
-/// Searches as the arguments behind `--exhaustive` say.
+/// Runs the search with the arguments that follow `--exhaustive`.
 pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
     match options(arguments) {
         Ok(options) => search(&options),
@@ -238,7 +240,7 @@ fn search(options: &Options) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let count = failed.len();
-    let word = if count == 0 { "ok" } else { "FAILED" };
-    println!("test result: {word}. {} passed; {count} failed", properties.len() - count);
+    let result = if count == 0 { "ok" } else { "FAILED" };
+    println!("test result: {result}. {} passed; {count} failed", properties.len() - count);
     if count == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

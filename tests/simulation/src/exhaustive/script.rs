@@ -1,6 +1,8 @@
-//! The small world's truth: two logs, event by event, and what a page must show behind each.
+//! The small world's truth: two logs, event by event, and the state that a page must show after each
+//! event.
 //!
-//! It is written down, not computed: nothing here folds events, so nothing here can fold them wrong.
+//! The states are written down, not computed. No code here folds events, so no code here can fold them
+//! incorrectly.
 
 use std::sync::LazyLock;
 
@@ -8,16 +10,16 @@ use campaign_sync::protocol::digest::{RowFields, RowHasher};
 use campaign_sync::protocol::{Digest, EventHash, Phase};
 use serde_json::{Value, json};
 
-/// The campaigns.
+/// The ids of the campaigns.
 pub(crate) const CAMPAIGNS: [&str; 2] = ["a", "b"];
-/// Their epoch: a restart does not change it.
+/// The epoch of both logs. A restart does not change it.
 pub(crate) const EPOCH: &str = "e1";
-/// Events of each that are there at the start, and in the end.
+/// For each campaign, the number of its events at the start and at the end.
 pub(crate) const EVENTS: [(u8, u8); 2] = [(1, 3), (1, 2)];
 
 const TIMESTAMP: &str = "2030-03-17T17:46:40.000Z";
 
-/// What a page shows at a number.
+/// The state that a page shows at a number.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Shown {
     pub(crate) phase: Option<Phase>,
@@ -25,7 +27,7 @@ pub(crate) struct Shown {
     pub(crate) rows: &'static [&'static str],
 }
 
-/// What the server had at that number of that campaign.
+/// The server's state of that campaign at that number.
 pub(crate) const fn shown(campaign: usize, number: u8) -> Shown {
     match (campaign, number) {
         (_, 0) => Shown { phase: None, rows: &[] },
@@ -74,7 +76,7 @@ fn write(campaign: usize, number: u8) -> String {
     )
 }
 
-/// The one part of the snapshot at a number.
+/// The snapshot at a number, which has one part.
 pub(crate) fn snapshot(campaign: usize, number: u8, request: &str) -> String {
     let rows = rows(campaign, number);
     control(
@@ -86,7 +88,7 @@ pub(crate) fn snapshot(campaign: usize, number: u8, request: &str) -> String {
     )
 }
 
-/// A message without a number.
+/// A control message.
 pub(crate) fn control(kind: &str, data: &Value) -> String {
     json!({"type": kind, "timestamp": TIMESTAMP, "data": data}).to_string()
 }

@@ -1,10 +1,10 @@
-//! A server of v1 for one client: two logs that grow, and one cursor a subscription.
+//! A server of v1 for one client: two logs that grow, and one cursor per subscription.
 
 use serde_json::{Value, json};
 
 use super::script::{self, CAMPAIGNS, EPOCH, EVENTS};
 
-/// The server, and the socket's half of it.
+/// The server, with its end of the socket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Server {
     /// The last number of each log.
@@ -13,14 +13,14 @@ pub(crate) struct Server {
     pub(crate) oldest: [u8; 2],
     /// When each number was committed.
     pub(crate) committed_ms: [[u64; 4]; 2],
-    /// The last number written to the socket; none while the cursor is not set.
+    /// The last number written to the socket; `None` until the cursor is set.
     written: [Option<u8>; 2],
-    /// The client has said who it is.
+    /// Whether the client has sent `connection_init`.
     greeted: bool,
 }
 
 impl Server {
-    /// Both logs with what is there at the start.
+    /// A server with the events that exist at the start.
     pub(crate) const fn new() -> Self {
         Self {
             heads: [EVENTS[0].0, EVENTS[1].0],
@@ -31,25 +31,25 @@ impl Server {
         }
     }
 
-    /// The socket is gone: so is what was remembered of it.
+    /// Closes the socket and forgets everything about it.
     pub(crate) const fn restart(&mut self) {
         self.written = [None; 2];
         self.greeted = false;
     }
 
-    /// The next event of a log is committed, and published.
+    /// Commits and publishes the next event of a log.
     pub(crate) fn commit(&mut self, campaign: usize, now_ms: u64) -> Vec<String> {
         self.heads[campaign] += 1;
         self.committed_ms[campaign][usize::from(self.heads[campaign])] = now_ms;
         self.publish(campaign)
     }
 
-    /// History before the head can no longer be replayed.
+    /// Truncates history up to the head: those events can no longer be replayed.
     pub(crate) const fn truncate(&mut self, campaign: usize) {
         self.oldest[campaign] = self.heads[campaign] + 1;
     }
 
-    /// What a client is answered.
+    /// Handles a message of the client and returns the answers.
     pub(crate) fn hear(&mut self, message: &str) -> Vec<String> {
         let message: Value = serde_json::from_str(message).unwrap_or_default();
         let payload = &message["payload"];
@@ -93,7 +93,7 @@ impl Server {
         Some(head)
     }
 
-    /// Sets the cursor, and writes everything from there on.
+    /// Sets the cursor and writes all events from there on.
     fn seek(&mut self, campaign: usize, payload: &Value) -> Vec<String> {
         let head = self.heads[campaign];
         let last = payload["lastSequenceNumber"].as_u64().unwrap_or(0) as u8;
@@ -109,16 +109,16 @@ impl Server {
         let answer = json!({"campaignId": CAMPAIGNS[campaign], "requestId": request,
             "epoch": EPOCH, "outcome": outcome, "fromSequenceNumber": from,
             "toSequenceNumber": head});
-        let mut said = vec![script::control("event_recovery", &answer)];
+        let mut documents = vec![script::control("event_recovery", &answer)];
         if outcome == "snapshot" {
-            said.push(script::snapshot(campaign, head, request));
+            documents.push(script::snapshot(campaign, head, request));
         }
         self.written[campaign] = Some(from - 1);
-        said.extend(self.publish(campaign));
-        said
+        documents.extend(self.publish(campaign));
+        documents
     }
 
-    /// What the cursor has not written yet.
+    /// Writes the events that the cursor has not written yet.
     fn publish(&mut self, campaign: usize) -> Vec<String> {
         let Some(written) = self.written[campaign] else { return Vec::new() };
         let head = self.heads[campaign];

@@ -1,4 +1,4 @@
-//! The small world: the real machine, a server, and what is on its way between them.
+//! The small world: the real machine, a server, and the messages in flight between them.
 
 use std::hash::{Hash, Hasher};
 
@@ -11,23 +11,23 @@ use campaign_sync_support::socket_effects::{SocketEffect, next_socket_effect};
 use super::script::{CAMPAIGNS, shown};
 use super::server::Server;
 
-/// While `live`, nothing older than this may be missing (G4).
+/// While a campaign is `live`, no event that is older than this may be missing (G4).
 const LIVE_MS: u64 = 10_000;
-/// Requests of one campaign within [`BURST_MS`] (G8).
+/// The most recovery requests of one campaign within [`BURST_MS`] (G8).
 const BURST: usize = 5;
 const BURST_MS: u64 = 500;
-/// Steps within which everything must be well once nothing is lost any more (G9): twenty heartbeats,
-/// each with what it leads to.
+/// Both campaigns must be live at the server's head within this many steps once faults have stopped
+/// (G9). That is twenty heartbeats, each with its consequences.
 const CALM_STEPS: u32 = 400;
 
-/// What may still go wrong.
+/// The faults that may still happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Budget {
-    /// Messages that are lost, doubled or overtaken.
+    /// Messages that may be lost, duplicated or overtaken.
     pub(crate) faults: u8,
-    /// Timers that fire although messages are on their way.
+    /// Timers that may fire while messages are in flight.
     pub(crate) early_timers: u8,
-    /// Timers in all.
+    /// Timers that may fire in total.
     pub(crate) timers: u8,
     /// Restarts of the server.
     pub(crate) restarts: u8,
@@ -35,27 +35,28 @@ pub(crate) struct Budget {
     pub(crate) truncations: u8,
 }
 
-/// One state of everything.
+/// One state of the whole world.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     machine: Machine,
     now: Now,
     socket: Option<ConnectionId>,
-    /// From the client, oldest first.
+    /// Messages in flight to the server, oldest first.
     pub(crate) up: Vec<String>,
-    /// To the client, oldest first.
+    /// Documents in flight to the client, oldest first.
     pub(crate) down: Vec<String>,
     pub(crate) server: Server,
     pub(crate) budget: Budget,
-    /// When recovery was asked for, by campaign.
+    /// The times of the latest recovery requests, by campaign.
     requests: [Vec<Timestamp>; 2],
-    /// The first promise that was broken.
+    /// The first guarantee that was broken.
     pub(crate) broken: Option<&'static str>,
-    /// What happened on the way here, for the properties that something must happen.
+    /// The situations that occurred on the way to this state, for the properties that something must
+    /// happen.
     pub(crate) met: Met,
 }
 
-/// What happened on the way to a state. Not part of what it is.
+/// Situations that occurred on the way to a state. They are not part of its identity.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Met {
     pub(crate) gap: bool,
@@ -66,7 +67,8 @@ pub(crate) struct Met {
 }
 
 impl World {
-    /// A client that shows both campaigns, live. How it gets there is part of every restart.
+    /// A world in which both campaigns are live. The search still covers the way there, because every
+    /// restart repeats it.
     pub(crate) fn live(budget: Budget) -> Self {
         let mut world = Self::new(budget);
         for _ in 0..CALM_STEPS {
@@ -79,9 +81,10 @@ impl World {
         world
     }
 
-    /// The client wants both campaigns, and a connection.
+    /// A world whose client has requested both campaigns and a connection.
     fn new(budget: Budget) -> Self {
-        // Jitter says when, not what: without it, states that differ in nothing else are one.
+        // Jitter decides when something happens, not what happens. Without jitter, states that differ in
+        // nothing else are the same state.
         let config = Config { backoff_base_ms: 0, ..Config::default() };
         let mut world = Self {
             machine: Machine::new(config, 1),
@@ -104,12 +107,12 @@ impl World {
         world
     }
 
-    /// Whether the machine wants to be woken.
+    /// Whether the machine has set a timer.
     pub(crate) fn has_timer(&self) -> bool {
         self.machine.clone().poll_timeout().is_some()
     }
 
-    /// The timer fires, when it is due.
+    /// Moves the time to the machine's deadline and fires its timer.
     pub(crate) fn fire(&mut self) {
         let Some(due) = self.machine.poll_timeout() else { return };
         let wait = due.since(self.now.at);
@@ -118,26 +121,26 @@ impl World {
         self.handle(Input::Woke(Wake::Timer));
     }
 
-    /// The server takes a message and answers.
+    /// Delivers a message to the server and sends the answers.
     pub(crate) fn hear(&mut self, message: &str) {
-        let said = self.server.hear(message);
-        self.down.extend(said);
+        let documents = self.server.hear(message);
+        self.down.extend(documents);
     }
 
-    /// The client takes a document.
+    /// Delivers a document to the client.
     pub(crate) fn arrive(&mut self, document: &str) {
         if let Some(socket) = self.socket {
             self.handle(Input::Received(socket, Frame::Text(document)));
         }
     }
 
-    /// The next event of a campaign is committed.
+    /// Commits the next event of a campaign.
     pub(crate) fn commit(&mut self, campaign: usize) {
-        let said = self.server.commit(campaign, self.now.at.0);
-        self.down.extend(said);
+        let documents = self.server.commit(campaign, self.now.at.0);
+        self.down.extend(documents);
     }
 
-    /// The server dies and is there again: whatever was on its way is lost.
+    /// Restarts the server. All messages in flight are lost.
     pub(crate) fn restart(&mut self) {
         self.server.restart();
         self.up.clear();
@@ -147,18 +150,18 @@ impl World {
         }
     }
 
-    /// Whether nothing is on its way.
+    /// Whether no message is in flight.
     pub(crate) fn is_quiet(&self) -> bool {
         self.up.is_empty() && self.down.is_empty()
     }
 
-    /// Whether what happens without any more faults is a state of the search as well. Then it is
-    /// that state which must become well.
+    /// Whether the search also visits the state that follows without any more faults. Then convergence
+    /// is checked for that state instead of this one.
     pub(crate) fn is_followed_further(&self) -> bool {
         !self.is_quiet() || (self.budget.timers > 0 && self.has_timer())
     }
 
-    /// Without any more faults, does everything become well?
+    /// Whether both campaigns become live at the server's head without any more faults.
     pub(crate) fn converges(&self) -> bool {
         let mut calm = self.clone();
         for _ in 0..CALM_STEPS {
@@ -173,7 +176,7 @@ impl World {
         false
     }
 
-    /// What happens next if nothing goes wrong.
+    /// Executes the next step of a run without faults.
     fn calm_step(&mut self) {
         if !self.up.is_empty() {
             let message = self.up.remove(0);
@@ -186,7 +189,7 @@ impl World {
         }
     }
 
-    /// Everything is shown, and said to be.
+    /// Whether both campaigns are live at the server's head.
     pub(crate) fn is_well(&self) -> bool {
         (0..2).all(|campaign| {
             let status = self.machine.status(CAMPAIGNS[campaign], self.now);
@@ -231,7 +234,7 @@ impl World {
         }
     }
 
-    /// G8: a campaign asks for recovery at a bounded rate.
+    /// G8: checks that a campaign requests recovery at a bounded rate.
     fn note_request(&mut self, text: &str) {
         if !text.contains("request_event_recovery") {
             return;
@@ -251,7 +254,7 @@ impl World {
         [it.applied, it.snapshots, it.gaps, it.duplicates + it.redelivered, it.retries]
     }
 
-    /// Everything that a step may have broken.
+    /// Checks every guarantee that a step may have broken.
     fn check(&mut self, (before, numbers): ([u64; 5], [u64; 2])) {
         let after = self.counted();
         let [applied, snapshots, gaps, duplicates, retries] =
@@ -272,7 +275,7 @@ impl World {
         self.broken = self.broken.or(broken);
     }
 
-    /// G1, G5: what is shown is what the server had at that number. G4: `live` is young.
+    /// G1, G5: the shown state is the server's state at that number. G4: a `live` state is fresh.
     fn wrong(&self, campaign: usize) -> Option<&'static str> {
         let subscription = self.machine.subscription(CAMPAIGNS[campaign])?;
         let number = self.number(campaign);
@@ -294,7 +297,7 @@ impl World {
         (live && old).then_some("G4")
     }
 
-    /// What makes this state another one than others: everything but counters, limits and jitter.
+    /// The identity of this state: everything but counters, limits and jitter.
     fn identity(&self) -> String {
         let machine = format!("{:?}", self.machine);
         let counters = machine.find("config: ").zip(machine.find("effects: "));

@@ -1,4 +1,4 @@
-//! Whether the server's state is the model's: two folds that were written apart.
+//! Compares the server's state with the model's. The two folds were written independently.
 
 use campaign_sync::protocol::digest::RowHasher;
 use campaign_sync_harness::log::{Appended, Recount, Row, View};
@@ -8,7 +8,7 @@ use super::super::oracle::is_record;
 use super::super::server::log::Campaign;
 use super::super::server::state::State;
 
-/// After every event: the number, the count and the digest of all rows, and the record.
+/// After every event: compares the number, the count and the digest of all rows, and the record.
 pub(super) fn of_append(appended: &Appended, campaign: &Campaign) -> Check {
     let (head, written, state) = (&appended.head, &appended.state, campaign.state());
     let ours = (campaign.log().head(), state.rows.len() as u64, state.digest);
@@ -25,7 +25,7 @@ pub(super) fn of_append(appended: &Appended, campaign: &Campaign) -> Check {
     })
 }
 
-/// Now and then: every row, and the integrity check of transitions.
+/// At intervals: compares every row, and runs the integrity check of transitions.
 pub(super) fn of_rows(view: Option<&View>, recount: Option<&Recount>, state: &State) -> Check {
     let rows = view.map_or(&[][..], |view| &view.rows);
     let wrong = rows.iter().find(|row| !has(state, row));

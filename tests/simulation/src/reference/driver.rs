@@ -1,5 +1,6 @@
-//! What the reference server's driver does with a socket, done with a link of the simulated network:
-//! it takes in what arrives, asks the session what to write, and waits until it is woken or due.
+//! Drives a session of the reference server over a link of the simulated network, as the server's driver
+//! does over a socket. It passes on each message that arrives, asks the session for the next step, and
+//! waits until the session is woken or due.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
@@ -16,9 +17,9 @@ use super::super::server::{Document, Kind, Speaker};
 use super::super::world::{ScheduledEvent, World};
 use super::{Core, moment};
 
-/// Frames that a session may have to write before it closes.
+/// The most frames that a session may write before it closes.
 const LAST_FRAMES_MAX: usize = 5_000;
-/// What recoveries lead to, as the server names it.
+/// The outcomes of recovery, as the server names them.
 const OUTCOMES: [&str; 9] = [
     "current",
     "replay",
@@ -30,7 +31,7 @@ const OUTCOMES: [&str; 9] = [
     "resumed",
     "unknown_campaign",
 ];
-/// Other answers.
+/// The other answers that are counted.
 const ANSWERS: [&str; 6] = [
     "connection_ack",
     "subscription_confirmed",
@@ -40,27 +41,27 @@ const ANSWERS: [&str; 6] = [
     "rate_limited",
 ];
 
-/// A session and what waits for it.
+/// A session with its unread messages and its deadline.
 #[derive(Debug)]
 pub(crate) struct ServerSocket {
     session: Session,
     wake: Arc<Notify>,
-    /// Messages that are left in the socket for now.
+    /// Messages that stay in the socket for now.
     unread: VecDeque<String>,
-    /// When it is asked again although nothing happened.
+    /// The time at which the session is polled even if nothing happens.
     due_ms: u64,
-    /// The number that each campaign must go on with.
+    /// The next number of each campaign on this socket.
     next: BTreeMap<String, u64>,
 }
 
 impl ServerSocket {
-    /// Whether the server's hub has woken it since this was last asked.
+    /// Whether the server's hub has woken the session since the last call.
     pub(crate) fn is_woken(&self) -> bool {
         let notified = pin!(self.wake.notified());
         notified.poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
-    /// A message arrives.
+    /// Receives a message.
     pub(crate) fn receive(&mut self, now_ms: u64, text: &str) {
         self.unread.push_back(text.to_owned());
         self.read(now_ms);
@@ -84,7 +85,7 @@ impl ServerSocket {
 }
 
 impl Core {
-    /// A connection that has just been opened.
+    /// Opens a session for a connection.
     pub(crate) fn open(&self, now_ms: u64, link: LinkId) -> ServerSocket {
         let LinkId { client, visit, connection } = link;
         let (id, wake) = (format!("k-{client}-{visit}-{connection}"), Arc::new(Notify::new()));
@@ -95,7 +96,7 @@ impl Core {
     }
 }
 
-/// The text behind `key`, up to `end`.
+/// The text after `key`, up to `end`.
 fn member<'t>(text: &'t str, key: &str, end: char) -> Option<&'t str> {
     text.split_once(key)?.1.split(end).next()
 }
@@ -108,7 +109,7 @@ impl World {
         }
     }
 
-    /// One step of a session, which was woken, is due, or has more to write.
+    /// Executes one step of a session that was woken, is due, or has more to write.
     pub(crate) fn turn(&mut self, link: LinkId) -> Check {
         let now_ms = self.now_ms;
         let Some(socket) = self.socket(link) else { return Ok(()) };
@@ -151,7 +152,7 @@ impl World {
         Ok(())
     }
 
-    /// Whether a session is due now.
+    /// Whether a session is due now. If it is, its deadline is cleared.
     pub(crate) fn is_due(&mut self, link: LinkId) -> bool {
         let now_ms = self.now_ms;
         let Some(socket) = self.socket(link).filter(|socket| socket.due_ms <= now_ms) else {
@@ -161,12 +162,12 @@ impl World {
         true
     }
 
-    /// When a connection that has just been opened wants to be asked.
+    /// The deadline of a session that was just opened.
     pub(crate) fn due_ms(&mut self, link: LinkId) -> Option<u64> {
         self.socket(link).map(|socket| socket.due_ms)
     }
 
-    /// A WebSocket ping, which a browser answers by itself if the computer is awake.
+    /// Sends a WebSocket ping. A browser answers it itself if the computer is awake.
     fn ping(&mut self, link: LinkId) {
         self.totals.met("answer", "ping");
         if self.links.get(&link).is_some_and(|wire| wire.carries(Direction::Down)) {
@@ -175,7 +176,7 @@ impl World {
         }
     }
 
-    /// The answer to it.
+    /// Delivers the answer to a WebSocket ping.
     pub(crate) fn pong(&mut self, link: LinkId) {
         let now_ms = self.now_ms;
         let awake = self.clients[link.client].asleep_since_ms.is_none();
@@ -185,7 +186,7 @@ impl World {
         }
     }
 
-    /// The server says goodbye to a connection in order; tells whether it did.
+    /// Drains a connection in an orderly way. Returns whether the session closed.
     pub(crate) fn take_leave(&mut self, link: LinkId) -> Result<bool, Violation> {
         let now_ms = self.now_ms;
         let Some(socket) = self.socket(link) else { return Ok(false) };
@@ -208,8 +209,8 @@ impl World {
         Ok(false)
     }
 
-    /// The documents of a frame, as faults and reports tell them apart. Each event must be the log's,
-    /// and the one that comes next on this socket.
+    /// The documents of a frame, with the kinds that faults and reports distinguish. Checks that each
+    /// event is the log's, and the next one on this socket.
     fn documents(&mut self, link: LinkId, frame: &Frame) -> Result<Vec<Document>, Violation> {
         let mut documents = Vec::new();
         for text in frame.text.split('\n') {
@@ -225,7 +226,7 @@ impl World {
         Ok(documents)
     }
 
-    /// The answer to a recovery request says with which number the campaign goes on.
+    /// Takes the next number of a campaign from the answer to a recovery request.
     fn restart_stream(&mut self, link: LinkId, text: &str) {
         if !text.starts_with("{\"type\":\"event_recovery\"") {
             return;
@@ -261,10 +262,10 @@ impl World {
     fn kind_of(&mut self, text: &str) -> Kind {
         let is =
             |kind: &str| text.strip_prefix("{\"type\":\"").is_some_and(|it| it.starts_with(kind));
-        let says = |word: &&&str| text.contains(&format!("\":\"{word}\""));
+        let has_value = |name: &&&str| text.contains(&format!("\":\"{name}\""));
         let outcome = match is("event_recovery") {
-            true => OUTCOMES.iter().rev().find(says),
-            false => ANSWERS.iter().find(|kind| is(kind) || (is("error") && says(kind))),
+            true => OUTCOMES.iter().rev().find(has_value),
+            false => ANSWERS.iter().find(|kind| is(kind) || (is("error") && has_value(kind))),
         };
         if let Some(outcome) = outcome {
             self.totals.met("core", outcome);

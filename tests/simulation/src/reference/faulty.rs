@@ -1,4 +1,4 @@
-//! A log that breaks its contract on purpose, to show that the simulator finds out.
+//! A log that breaks its contract on purpose, to show that the simulator detects it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,38 +8,38 @@ use campaign_sync_harness::delegate_event_log;
 use campaign_sync_harness::log::{Event, EventLog, LogError, RowQuery, View};
 use campaign_sync_support::MemoryLog;
 
-/// Every so many numbers something is wrong.
+/// Defects of single events affect every number that is a multiple of this one.
 const EVERY: u64 = 7;
 
-/// What is wrong with a log.
+/// The defect of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Defect {
-    /// An event that is read is none.
+    /// An event is read as a document that is not an event.
     Skip,
     /// An event is read twice, the second time in place of the one after it.
     Double,
-    /// Two events that are read change places.
+    /// Two events change places when they are read.
     Swap,
-    /// What is read begins one event late.
+    /// A read begins one event late.
     Late,
     /// A state lacks its last row.
     LoseRow,
-    /// A state is told as that of the number before.
+    /// A state is read with the number before its own.
     Stale,
 }
 
 impl Defect {
-    /// All of them.
+    /// All defects.
     pub(crate) const ALL: [Self; 6] =
         [Self::Skip, Self::Double, Self::Swap, Self::Late, Self::LoseRow, Self::Stale];
 
-    /// The one of that name, as it is written here.
+    /// The defect with that name, as it is written here.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|defect| format!("{defect:?}") == name)
     }
 }
 
-/// The log.
+/// The log with a defect.
 pub(super) struct Faulty {
     log: Arc<MemoryLog>,
     defect: Defect,
@@ -60,7 +60,7 @@ impl Faulty {
         &self.log
     }
 
-    /// The events as this log tells them: their numbers always follow each other.
+    /// Applies the defect to the events of a read. Their numbers stay consecutive.
     fn spoil(&self, mut events: Vec<Event>) -> Vec<Event> {
         for at in 0..events.len() {
             if !events[at].number.is_multiple_of(EVERY) {
@@ -117,7 +117,7 @@ mod tests {
     use crate::reduction::Reduction;
     use crate::survive;
 
-    /// Each is found within so many worlds of the reference server.
+    /// Each defect is found within this many worlds of the reference server.
     const WORLDS: usize = 60;
 
     fn violation(seed: u64, defect: Option<Defect>) -> Option<String> {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_breaks_its_contract_is_found_out() {
+    fn simulator_detects_every_defect_of_a_log() {
         for defect in Defect::ALL {
             let mut seeds = (1..).filter(|seed| Kind::of(*seed) == Kind::Core).take(WORLDS);
             let found = seeds.find(|seed| violation(*seed, Some(defect)).is_some());

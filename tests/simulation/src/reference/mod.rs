@@ -1,8 +1,8 @@
-//! The core of the reference server as it is, over its log in memory: what it does is mirrored in the
-//! model's campaigns, which are the truth that the oracle asks, and must agree with them.
+//! The real core of the reference server, over its log in memory. All that it does is mirrored in the
+//! model's campaigns. They are the truth for the oracle, and the core must agree with them.
 //!
-//! A kill drops everything but the log. What a server cannot do that keeps the contract is left to
-//! the model: its log is one for all campaigns, and has one epoch at a time.
+//! A kill discards everything but the log. Behaviour that breaks the contract is left to the model
+//! server. The core has one log for all campaigns, with one epoch at a time.
 
 mod agreement;
 mod driver;
@@ -34,23 +34,23 @@ pub(crate) use driver::ServerSocket;
 pub(crate) use faulty::Defect;
 use faulty::Faulty;
 
-/// What all epochs begin with.
+/// The prefix of all epochs.
 pub(crate) const LINEAGE: &str = "core";
-/// A backup is made every so many events.
+/// The number of events between two backups.
 const BACKUP_EVERY: u64 = 16;
-/// Every so many events all rows are compared one by one.
+/// The number of events between two comparisons of all rows.
 const ROWS_EVERY: u64 = 32;
 
-/// How the server is set up.
+/// The configuration of the server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
-    /// Frames hold one event each.
+    /// Whether a frame holds only one event.
     pub(crate) single: bool,
-    /// Recovery requests per second and campaign.
+    /// The allowed recovery requests per second and campaign.
     pub(crate) recoveries_per_second: u32,
-    /// Somebody makes backups.
+    /// Whether backups are made.
     pub(crate) backs_up: bool,
-    /// What is wrong with its log, on purpose.
+    /// The deliberate defect of its log.
     pub(crate) defect: Option<Defect>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct Core {
     backup: MemoryLog,
 }
 
-/// The present, as a server is told it.
+/// The current time in the form that the server takes.
 fn moment(now_ms: u64) -> Moment {
     Moment { monotonic_ms: now_ms, wall_ms: wire::BEGAN_MS + now_ms }
 }
@@ -101,19 +101,19 @@ fn context(log: &Arc<MemoryLog>, setup: &Setup) -> Arc<Context> {
 }
 
 impl Core {
-    /// A server whose log is empty.
+    /// A server with an empty log.
     pub(crate) fn new(setup: Setup) -> Self {
         let log = Arc::new(MemoryLog::new(&format!("{LINEAGE}-epoch-1")));
         let (context, backup) = (context(&log, &setup), log.backup());
         Self { log, context, setup, epochs: 1, appended: 0, backup }
     }
 
-    /// Dies, and starts again over the same log.
+    /// Kills the server and starts it again over the same log.
     pub(crate) fn kill(&mut self) {
         self.context = context(&self.log, &self.setup);
     }
 
-    /// Commits an event and, unless the server dies first, publishes it.
+    /// Commits an event. Publishes it, unless the server dies first.
     pub(crate) fn append(
         &mut self,
         now_ms: u64,
@@ -148,7 +148,7 @@ impl Core {
         if self.appended.is_multiple_of(ROWS_EVERY) {
             self.compare_rows(campaign)?;
         }
-        // Whoever restores has every campaign in the backup, and what is deleted stays deleted.
+        // A backup contains every campaign, and a deleted campaign stays deleted after a restore.
         let must = campaign.log().head() == 1 || campaign.state().deleted;
         if self.setup.backs_up && (must || self.appended.is_multiple_of(BACKUP_EVERY)) {
             self.backup = self.log.backup();
@@ -163,7 +163,7 @@ impl Core {
         agreement::of_rows(view.as_ref(), recount.as_ref(), campaign.state())
     }
 
-    /// A backup takes the log's place under a new epoch, and the server starts over it.
+    /// Replaces the log by the backup under a new epoch, and starts the server over it.
     pub(crate) fn restore(&mut self, now_ms: u64, storage: &mut Storage) -> Check {
         self.epochs += 1;
         let log = self.backup.backup().renewed(&format!("{LINEAGE}-epoch-{}", self.epochs));
@@ -184,20 +184,20 @@ impl Core {
         format!("{LINEAGE}-epoch-{}", self.epochs)
     }
 
-    /// Forgets the events before `oldest`.
+    /// Removes the events before `oldest` from history.
     pub(crate) fn truncate(&self, campaign: &str, oldest: u64) -> Check {
         let id = id(campaign);
         self.context.hub.log().truncate(&id, oldest - 1).map_err(failed)?;
         self.context.hub.reread(&id).map_err(failed)
     }
 
-    /// Forgets what is beyond so many events, of all campaigns.
+    /// Limits the history of all campaigns to this many events.
     pub(crate) fn sweep(&self, now_ms: u64, events: u64) -> Check {
         let limits = Limits { history_events: events, ..Limits::NONE };
         sweep(&self.context.hub, moment(now_ms), &limits).map_err(failed)
     }
 
-    /// Changes or adds a row behind the log's back; the change, as an event would tell it.
+    /// Changes or adds a row without an event. Returns the change as an event would state it.
     pub(crate) fn mutate(
         &mut self,
         campaign: &Campaign,
@@ -214,7 +214,7 @@ impl Core {
         let rows = view.map(|view| view.rows).unwrap_or_default();
         let state = campaign.state();
         let changed = rows.into_iter().filter(|row| !agreement::has(state, row));
-        // Every column, for a row may come in the place of another of the same id.
+        // The patch has every column, because the row may replace another one with the same id.
         let patch = |row: campaign_sync_harness::log::Row| RowChange {
             id: row.domain_id,
             domain: Some(row.domain),

@@ -1,4 +1,4 @@
-//! Faults of the world, as they come to the reference server.
+//! Faults of the world, as the reference server meets them.
 
 use super::super::chaos::MUTATIONS_MAX;
 use super::super::faults::Fault;
@@ -8,7 +8,7 @@ use super::super::server::state::{Change, RowChange};
 use super::super::world::World;
 
 impl World {
-    /// Something happens to the log, or to one campaign in it.
+    /// Executes a fault of the log or of one campaign in it.
     pub(crate) fn strike_core(&mut self, fault: Fault, campaign: &str) -> Check {
         match fault {
             Fault::Truncate => self.forget_history(campaign),
@@ -18,7 +18,7 @@ impl World {
         }
     }
 
-    /// By hand in one campaign, or in all of them as retention does it.
+    /// Truncates one campaign manually, or all campaigns as retention does.
     fn forget_history(&mut self, id: &str) -> Check {
         let Server { core, storage, .. } = &mut self.server;
         let (Some(core), Some(campaign)) = (core, storage.campaigns.get(id)) else { return Ok(()) };
@@ -55,7 +55,7 @@ impl World {
             && let Some(RowChange { id: row, .. }) = rows.into_iter().next()
             && self.rng.chance(300)
         {
-            // An event about a row that perhaps only the server has.
+            // An event about a row that possibly only the server has.
             let dns = Some(Some("late".to_owned()));
             let row = RowChange { id: row, dns, ..RowChange::default() };
             self.append(id, &Change::Rows(vec![row]), true)?;

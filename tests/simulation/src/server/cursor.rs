@@ -9,15 +9,15 @@ use super::log::View;
 use super::message::{Ask, Recover};
 use super::{Document, Replays, Sees, Snapshot, Storage, wire};
 
-/// A position beyond the log may come true: it is waited for so long.
+/// A position beyond the log may become valid. The server waits for it for this long.
 pub(super) const AHEAD_MS: u64 = 2_000;
 
-/// Where a cursor stands.
+/// The state of a cursor.
 #[derive(Debug)]
 enum CursorState {
-    /// Nothing was asked for yet.
+    /// No position was requested yet.
     Idle,
-    /// A position beyond the log was asked for; it may come true until then.
+    /// A position beyond the log was requested. It may become valid until `until_ms`.
     Ahead { wanted: Recover, until_ms: u64 },
     /// Everything up to this number has been written.
     At(u64),
@@ -32,42 +32,42 @@ pub(crate) struct Cursor {
     epoch: Rc<str>,
     place: CursorState,
     asks: VecDeque<Ask>,
-    /// Numbers that are passed over in silence, against the contract.
+    /// Numbers that are skipped without notice, against the contract.
     left_out: Option<(u64, u64)>,
-    /// What became of the position that was waited for.
+    /// The outcome for the position that was waited for.
     pub(super) ahead: Option<Outcome>,
-    /// What was said of the head is not true any more: a `pong` is to say so, unasked.
+    /// Whether the stated head is no longer true, so that the server sends a `pong` without a request.
     pub(super) caught_up: bool,
 }
 
-/// What a cursor has to say.
+/// The result of one write of a cursor.
 #[derive(Debug)]
 pub(super) enum WriteStep {
-    /// This, in one frame.
+    /// These documents, in one frame.
     Frame(Vec<Document>),
-    /// Nothing yet.
+    /// There is nothing to write yet.
     Nothing,
-    /// That its reader lags too far.
+    /// The reader lags too far behind.
     Lagging,
 }
 
-/// What seeking led to, for the journal and for coverage.
+/// The outcome of a seek, for the journal and for coverage.
 pub(crate) type Outcome = &'static str;
 
 impl Cursor {
-    /// A cursor that nothing was asked of yet.
+    /// A cursor without any request yet.
     pub(crate) fn new(campaign: String) -> Self {
         let (place, asks) = (CursorState::Idle, VecDeque::new());
         let (left_out, ahead, caught_up) = (None, None, false);
         Self { campaign, epoch: "".into(), place, asks, left_out, ahead, caught_up }
     }
 
-    /// Takes a question, to be answered in its place in the stream.
+    /// Queues a question. The cursor answers it at its place in the stream.
     pub(crate) fn ask(&mut self, ask: Ask) {
         self.asks.push_back(ask);
     }
 
-    /// Seeks, and tells the client where the cursor now stands. It may be that this is not known yet.
+    /// Seeks. Returns the outcome, and the answer unless the cursor waits for a position.
     pub(crate) fn seek(
         &mut self,
         now_ms: u64,
@@ -131,7 +131,7 @@ impl Cursor {
         (outcome, Some(recovery(now_ms, &self.campaign, request, outcome, at)))
     }
 
-    /// From where to where a replay is said to go.
+    /// The first and the last number that the answer to a replay states.
     fn bounds(&mut self, replays: Replays, last: u64, (oldest, head): (u64, u64)) -> (u64, u64) {
         match replays {
             Replays::Overlapping(by) => ((last + 1).saturating_sub(by).max(oldest), head),
@@ -188,19 +188,19 @@ impl Cursor {
         answer
     }
 
-    /// Whether a position is being waited for.
+    /// Whether the cursor waits for a position.
     pub(super) const fn is_waiting(&self) -> bool {
         matches!(self.place, CursorState::Ahead { .. })
     }
 
-    /// Whether more will be there soon without anything else happening.
+    /// Whether there will soon be more to write, without any other event.
     pub(super) fn is_behind(&self, now_ms: u64, storage: &Storage, sees: Sees) -> bool {
         let later = storage.campaigns.get(&self.campaign).map(|it| (it.log().era, it.log().head()));
         let view = storage.view(&self.campaign, now_ms, sees);
         later != view.map(|view| (view.log.era, view.head))
     }
 
-    /// The log was replaced and nobody told the socket: the cursor goes on in the new one.
+    /// Continues in the new log if the log was replaced without a notification on the socket.
     fn follow(&mut self, view: View<'_>) {
         if self.epoch == view.log.epoch {
             return;
@@ -212,7 +212,7 @@ impl Cursor {
         }
     }
 
-    /// What to write next.
+    /// The next documents to write.
     pub(super) fn write(&mut self, now_ms: u64, storage: &mut Storage, sees: Sees) -> WriteStep {
         let Some(view) = storage.view(&self.campaign, now_ms, sees) else {
             return WriteStep::Nothing;
@@ -241,7 +241,7 @@ impl Cursor {
             CursorState::At(number) => {
                 let number = *number;
                 if number + 1 < view.oldest() {
-                    // What this slow reader needed next has been truncated away.
+                    // The next event for this slow reader has been truncated.
                     if storage.behaviour.closes_laggards {
                         return WriteStep::Lagging;
                     }
@@ -258,7 +258,7 @@ impl Cursor {
 
     fn advance(&mut self, now_ms: u64, view: View<'_>, number: u64, batch: u64) -> Vec<Document> {
         let left_out = self.left_out;
-        // What is left out takes no time.
+        // Numbers that are left out take no time.
         let skipped = left_out.map_or(0, |(from, to)| if number + 1 >= from { to } else { 0 });
         let last = number.saturating_add(batch).max(skipped).min(view.head).max(number);
         let sent = |number: &u64| left_out.is_none_or(|(from, to)| !(from..=to).contains(number));
@@ -276,10 +276,10 @@ impl Cursor {
         documents
     }
 
-    /// What a `pong` says of this cursor.
+    /// The head of this cursor, as a `pong` states it.
     pub(crate) fn head(&self, now_ms: u64, storage: &Storage, sees: Sees) -> Option<Value> {
         let CursorState::At(number) = self.place else { return None };
-        // Of a log that was replaced there is nothing to say any more.
+        // A replaced log has no head any more.
         let view = storage.view(&self.campaign, now_ms, sees)?;
         if self.epoch != view.log.epoch {
             return None;

@@ -1,8 +1,8 @@
-//! The model server's logs, with the state at every number: what the oracle asks for the truth.
+//! The model server's logs, with the state at every number. They are the truth for the oracle.
 //!
-//! A campaign has one current log, and former ones. Logs of one *era* have one epoch: that there are
-//! several of them is against the contract. A log that is a *fork* was never current: it is what a
-//! server that contradicts itself told to some.
+//! A campaign has one current log, and may have former ones. The logs of one *era* have one epoch;
+//! several logs of one era break the contract. A *fork* is a log that was never current: a server that
+//! contradicts itself sent it to some clients.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -10,15 +10,14 @@ use std::rc::Rc;
 use super::state::{Change, State};
 use super::wire::{self, EventPosition};
 
-/// Why a change can be made.
+/// The reason why a change can always be made.
 const ALLOWED: &str = "the workload only makes changes that the server's state allows";
 
 /// One campaign: its log, and the logs that it replaced.
 #[derive(Debug)]
 pub(crate) struct Campaign {
-    /// Its id.
     pub(crate) id: String,
-    /// What its epochs begin with.
+    /// The prefix of its epochs.
     lineage: String,
     logs: Vec<Log>,
     current: usize,
@@ -27,30 +26,27 @@ pub(crate) struct Campaign {
 /// One log, named by its epoch.
 #[derive(Debug)]
 pub(crate) struct Log {
-    /// Its name.
     pub(crate) epoch: Rc<str>,
-    /// Epochs that the campaign had before this one.
+    /// The number of epochs that the campaign had before this one.
     pub(crate) era: usize,
-    /// When it became the campaign's log.
+    /// The time at which it became the campaign's log.
     pub(crate) since_ms: u64,
     /// The first number that can still be replayed.
     pub(crate) oldest: u64,
     is_fork: bool,
-    /// Numbers up to this one are of the log that it was restored from.
+    /// Numbers up to this one belong to the log from which this one was restored.
     base: u64,
     base_event: Rc<str>,
     events: Vec<Event>,
-    /// For every number from `base` on, the states that a client may show there. The last one is
-    /// the server's; the others are what it would be without silent changes.
+    /// For every number from `base` on: the states that a client may show there. The last one is the
+    /// server's. The others are those of a server without silent changes.
     states: Vec<Vec<Rc<State>>>,
 }
 
 /// One event.
 #[derive(Debug)]
 pub(crate) struct Event {
-    /// Its id.
     pub(crate) id: Rc<str>,
-    /// Its document.
     pub(crate) document: Rc<str>,
     /// Whether it announces a refused transition.
     refuses: bool,
@@ -58,19 +54,18 @@ pub(crate) struct Event {
     change: Change,
 }
 
-/// What one connection sees of a campaign: all of its log, or what a replica has of it.
+/// The view that one connection has of a campaign: the whole log, or the part that a replica has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
-    /// The log.
     pub(crate) log: &'a Log,
-    /// The last number that there is.
+    /// The last number in the view.
     pub(crate) head: u64,
     /// The last number that is known to be committed.
     pub(crate) known: u64,
 }
 
 impl Campaign {
-    /// A campaign whose log is empty; it begins with its creation, which leads to `state`.
+    /// A campaign with an empty log. Its first event is its creation, which leads to `state`.
     pub(crate) fn new(id: String, lineage: String, now_ms: u64, state: State) -> Self {
         let log = Log {
             epoch: format!("{lineage}-epoch-1").into(),
@@ -101,8 +96,9 @@ impl Campaign {
         self.log().state()
     }
 
-    /// What a connection sees that has everything so much later. A new epoch it sees at once: who met
-    /// that first and the former one afterwards, would take the former for the newer.
+    /// The view of a connection that receives everything later by `lag_ms`. A new epoch is visible at
+    /// once. A client that met it first and the former epoch afterwards would take the former one for
+    /// the newer.
     pub(crate) fn view(&self, now_ms: u64, lag_ms: u64, lag_known: bool) -> View<'_> {
         let now = self.log();
         if lag_ms == 0 {
@@ -112,7 +108,7 @@ impl Campaign {
         let then = self.log_at(then_ms);
         let log = if then.era == now.era { then } else { now };
         let head = log.head_at(then_ms);
-        // What is known of is the log as it is now, even if that is another of the same epoch.
+        // The known head is that of the current log, even if that is another log of the same epoch.
         View { log, head, known: if lag_known { now.head().max(head) } else { head } }
     }
 
@@ -127,19 +123,19 @@ impl Campaign {
         self.logs[self.current].append(&self.id, id, now_ms, change);
     }
 
-    /// The same, of an event that another server committed.
+    /// Adds an event that another server committed.
     pub(crate) fn mirror(&mut self, now_ms: u64, change: &Change, id: &str, document: &str) {
         self.logs[self.current].mirror(id.into(), document.into(), now_ms, change);
     }
 
-    /// Changes the server's rows without an event. The record stays: no digest covers it, so nothing
-    /// could find out.
+    /// Changes the server's rows without an event. The record stays the same: no digest covers it, so a
+    /// client could not detect the change.
     pub(crate) fn mutate(&mut self, change: &Change) {
         let Some(mut changed) = self.state().after(change) else { return };
         changed.record = self.state().record.clone();
         let (era, head) = (self.log().era, self.log().head());
-        // Who is shown it may go on, from the same event, with what followed it in another log of that
-        // epoch, and from there in a third one.
+        // A client that is shown this state may go on from the same event with the events of another log
+        // of that epoch, and from there with those of a third log.
         let mut branches = vec![(head, self.log().event_id(head).clone(), Rc::new(changed))];
         let mut grown = BTreeSet::new();
         while let Some((number, event, state)) = branches.pop() {
@@ -162,11 +158,11 @@ impl Campaign {
     }
 
     /// Restores the log as it was at `number`, under a new epoch or, against the contract, under the
-    /// same. Its older events are not replayed any more.
+    /// same one. Its older events can no longer be replayed.
     pub(crate) fn restore(&mut self, now_ms: u64, number: u64, new_epoch: bool) {
         let old = self.log();
         let Some(states) = old.states_at(number) else { return };
-        // Clients go on from where they are, unless they are told of another log.
+        // Clients go on from their state, unless they learn of another log.
         let states = states[if new_epoch { states.len() - 1 } else { 0 }..].to_vec();
         let era = old.era + usize::from(new_epoch);
         let log = Log {
@@ -184,8 +180,8 @@ impl Campaign {
         self.logs.push(log);
     }
 
-    /// Another event of that number than the one that is there, as intact as that one. Told before
-    /// to somebody, or made up now.
+    /// Another event with that number, as intact as the committed one. It is one that some client
+    /// received before, or a new one.
     pub(crate) fn contradict(
         &mut self,
         now_ms: u64,
@@ -219,24 +215,24 @@ impl Campaign {
         document
     }
 
-    /// Whether there was ever more than one log of one epoch.
+    /// Whether the campaign ever had more than one log of one epoch.
     pub(crate) fn lied(&self) -> bool {
         self.logs.windows(2).any(|two| two[0].era == two[1].era)
     }
 
-    /// The last number that any log of the current epoch ever had.
+    /// The highest number that any log of the current epoch has.
     pub(crate) fn top(&self) -> u64 {
         let era = self.log().era;
         self.logs_of(era).map(Log::head).max().unwrap_or_default()
     }
 
-    /// Forgets the events before `oldest`; only replays notice.
+    /// Removes the events before `oldest` from history. Only replays notice it.
     pub(crate) fn truncate(&mut self, oldest: u64) {
         let log = &mut self.logs[self.current];
         log.oldest = log.oldest.max(oldest);
     }
 
-    /// The logs of which a position can be.
+    /// The logs that contain this position.
     pub(crate) fn logs_with<'a>(
         &'a self,
         epoch: &'a str,
@@ -252,8 +248,8 @@ impl Campaign {
         self.logs.iter().filter(move |log| log.era == era)
     }
 
-    /// Whether a client at `number` of that era has everything that was committed at `then` or
-    /// before. Of a server that has two logs of one epoch, numbers are all that can be asked of it.
+    /// Whether a client at `number` of that era has everything that was committed at `then_ms` or
+    /// before. If a server has two logs of one epoch, only the numbers can be compared.
     pub(crate) fn includes(&self, era: usize, number: u64, then_ms: u64) -> bool {
         let then = self.log_at(then_ms);
         if era != then.era {
@@ -289,8 +285,8 @@ impl Log {
         self.events.push(Event { id, document, refuses, committed_ms: now_ms, change });
     }
 
-    /// Another state that a client may show at `number`, with what the events behind it make of that.
-    /// Tells all these states.
+    /// Adds another state that a client may show at `number`, and the states that the later events make
+    /// of it. Returns all these states.
     fn branch(&mut self, number: u64, state: &Rc<State>, is_the_servers: bool) -> Vec<Rc<State>> {
         let index = (number - self.base) as usize;
         let mut branch = vec![state.clone()];
@@ -306,7 +302,7 @@ impl Log {
         branch
     }
 
-    /// Whether `event` is its event of that number.
+    /// Whether `event` is its event with that number.
     fn has_event(&self, number: u64, event: &str) -> bool {
         (self.base..=self.head()).contains(&number) && **self.event_id(number) == *event
     }
@@ -333,18 +329,18 @@ impl Log {
         self.states.get(index).map(Vec::as_slice)
     }
 
-    /// The event of that number, if it is of this log.
+    /// The event with that number, if it belongs to this log.
     pub(crate) fn event(&self, number: u64) -> Option<&Event> {
         let index = usize::try_from(number.checked_sub(self.base + 1)?).ok()?;
         self.events.get(index)
     }
 
-    /// The id of the event of that number; empty before the first.
+    /// The id of the event with that number; empty before the first.
     pub(crate) fn event_id(&self, number: u64) -> &Rc<str> {
         self.event(number).map_or(&self.base_event, |event| &event.id)
     }
 
-    /// Whether the event of that number announces a refused transition.
+    /// Whether the event with that number announces a refused transition.
     pub(crate) fn refuses_at(&self, number: u64) -> bool {
         self.event(number).is_some_and(|event| event.refuses)
     }
@@ -355,7 +351,7 @@ impl Log {
 }
 
 impl View<'_> {
-    /// The server's state at the last number that there is.
+    /// The server's state at the last number in the view.
     pub(crate) fn state(&self) -> &Rc<State> {
         let states = self.log.states_at(self.head).unwrap_or_default();
         states.last().unwrap_or_else(|| self.log.state())

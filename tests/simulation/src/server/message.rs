@@ -1,4 +1,4 @@
-//! What clients say, as the model server reads it.
+//! Messages of clients, as the model server reads them.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub(crate) enum Message {
     Ping(u64),
 }
 
-/// What a recovery request asks for.
+/// The content of a recovery request.
 #[derive(Clone, Debug)]
 pub(crate) struct Recover {
     pub(crate) last: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Recover {
     pub(crate) resume: Option<Resume>,
 }
 
-/// The part of a snapshot that is there already.
+/// The part of a snapshot that the client already has.
 #[derive(Clone, Debug)]
 pub(crate) struct Resume {
     pub(crate) epoch: String,
@@ -46,7 +46,7 @@ pub(crate) struct Ask {
 }
 
 impl Message {
-    /// Reads a message; none if it breaks the contract, which a client never does.
+    /// Reads a message; `None` if it breaks the contract, which a client never does.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let document: Value = serde_json::from_str(text).ok()?;
         let payload = document.get("payload").unwrap_or(&document);

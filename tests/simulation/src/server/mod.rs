@@ -1,4 +1,4 @@
-//! The model server: logs, sessions, snapshots. As simple as it can be while it keeps the contract.
+//! The model server: logs, sessions, snapshots. It is as simple as the contract allows.
 
 pub(crate) mod cursor;
 pub(crate) mod log;
@@ -19,30 +19,28 @@ use session::Session;
 use super::network::LinkId;
 use super::reference::{Core, ServerSocket};
 
-/// A snapshot is held this long after it was last asked for.
+/// A snapshot is held this long after its last use.
 const SNAPSHOT_TTL_MS: u64 = 60_000;
 
 /// One document that the server writes.
 #[derive(Clone, Debug)]
 pub(crate) struct Document {
-    /// Its text.
     pub(crate) text: Rc<str>,
-    /// What it is.
     pub(crate) kind: Kind,
 }
 
-/// What a document is, as far as faults treat it differently.
+/// The kind of a document, as far as faults treat kinds differently.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
-    /// An event, whose hash protects it: of that campaign, with that number.
+    /// An event: its campaign and its number. The event's hash protects it.
     Event(Rc<str>, u64),
-    /// The answer to `connection_init`, which is never lost: the client would only try again.
+    /// The answer to `connection_init`. It is never lost, because the client would only try again.
     Greeting,
     /// A part of a snapshot.
     Part,
     /// A `pong`.
     Pong,
-    /// Any other.
+    /// Any other control message.
     Control,
 }
 
@@ -70,52 +68,52 @@ impl Document {
         Self { text, kind: Kind::Part }
     }
 
-    /// Whether it answers something, and is not just an event or a sign of life.
+    /// Whether it is an answer, and not just an event or a heartbeat.
     pub(crate) const fn is_an_answer(&self) -> bool {
         matches!(self.kind, Kind::Part | Kind::Control)
     }
 }
 
-/// How much of the logs one connection sees.
+/// The part of the logs that one connection sees.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sees {
-    /// Everything, so much later.
+    /// The delay with which the connection sees everything.
     pub(crate) lag_ms: u64,
-    /// How far the log goes is known at once.
+    /// Whether the connection knows the head of the log without the delay.
     pub(crate) lag_known: bool,
 }
 
-/// How the server goes about its work.
+/// The server's behaviour in one simulation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ServerBehaviour {
     /// Rows of one snapshot part.
     pub(crate) part_rows: usize,
-    /// Events written in one go.
+    /// Events that are written at once.
     pub(crate) batch: u64,
     /// Replays longer than this become snapshots.
     pub(crate) replay_max: u64,
-    /// Whether its replays are what was asked for.
+    /// How its replays keep or break the contract.
     pub(crate) replays: Replays,
-    /// Whether a reader that lags behind history is let go.
+    /// Whether a reader that lags behind history is disconnected.
     pub(crate) closes_laggards: bool,
     /// Whether its content is sealed.
     pub(crate) seals: bool,
 }
 
-/// How replays keep the contract, or break it. A server that breaks it does so to the very end: a
-/// client must get by.
+/// How replays keep or break the contract. A server that breaks it does so until the end of the
+/// simulation, and the client must cope with that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Replays {
-    /// From the number after the one that was asked for, up to the head.
+    /// From the number after the requested one up to the head.
     Whole,
-    /// Where history was truncated, what is left of it.
+    /// The rest of history, if the requested part of it was truncated.
     LeftOver,
-    /// Cut short: said to reach up to the head, and the last events are left out.
+    /// Cut short: the answer states that the replay reaches the head, but the last events are left out.
     CutShort,
-    /// Begun so many numbers before the one that was asked for.
+    /// From this many numbers before the requested one.
     Overlapping(u64),
-    /// Who is up to date is told of a head so many numbers before, as by a replica that lags; it has
-    /// caught up as soon as it says more.
+    /// A client that is up to date is sent a head that is this many numbers lower, as by a lagging
+    /// replica. The server corrects the head with its next message.
     Behind(u64),
 }
 
@@ -131,12 +129,12 @@ impl Display for Replays {
     }
 }
 
-/// What sessions share.
+/// The state that sessions share.
 #[derive(Debug)]
 pub(crate) struct Storage {
     /// The campaigns, by id.
     pub(crate) campaigns: BTreeMap<String, Campaign>,
-    /// How the server goes about its work.
+    /// The server's behaviour.
     pub(crate) behaviour: ServerBehaviour,
     snapshots: Vec<Held>,
 }
@@ -144,9 +142,9 @@ pub(crate) struct Storage {
 /// A complete snapshot, in parts.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    /// The log.
+    /// The epoch of the log.
     pub(crate) epoch: Rc<str>,
-    /// The number whose state it is.
+    /// The number whose state it holds.
     pub(crate) at: u64,
     /// The data of each part, without its end.
     pub(crate) parts: Vec<Rc<str>>,
@@ -159,33 +157,33 @@ struct Held {
     snapshot: Rc<Snapshot>,
 }
 
-/// One end of a connection.
+/// The server's end of a connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    /// Whether a time to write is set already.
+    /// Whether the next write is already planned.
     pub(crate) writing: bool,
-    /// Until then the socket takes long between two frames.
+    /// Until this time the socket takes long between two frames.
     pub(crate) slow_until_ms: u64,
-    /// Who speaks there.
+    /// The session at this end.
     pub(crate) speaker: Speaker,
 }
 
-/// Who speaks at the server's end of a connection.
+/// The session at the server's end of a connection.
 #[derive(Debug)]
 pub(crate) enum Speaker {
-    /// The model.
+    /// A session of the model server.
     Model(Session),
     /// A session of the reference server.
     Core(Box<ServerSocket>),
 }
 
 impl Connection {
-    /// Nobody has said anything yet.
+    /// A connection without any message yet.
     pub(crate) const fn new(speaker: Speaker) -> Self {
         Self { writing: false, slow_until_ms: 0, speaker }
     }
 
-    /// A subscription is forgotten, where that can be. Tells whether there was one.
+    /// Forgets a subscription, if the session supports it. Returns whether there was one.
     pub(crate) fn forget(&mut self, index: u64) -> bool {
         match &mut self.speaker {
             Speaker::Model(session) => session.forget(index),
@@ -193,7 +191,7 @@ impl Connection {
         }
     }
 
-    /// Whether there may be something to write since the last time.
+    /// Whether there may be something to write since the last call.
     pub(crate) fn is_woken(&self) -> bool {
         match &self.speaker {
             Speaker::Model(_) => true,
@@ -205,13 +203,13 @@ impl Connection {
 /// The server.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// What sessions share.
+    /// The state that sessions share.
     pub(crate) storage: Storage,
     /// The open connections.
     pub(crate) sessions: BTreeMap<LinkId, Connection>,
-    /// The server that is really there, where it is not the model.
+    /// The core of the reference server, if it takes the place of the model.
     pub(crate) core: Option<Core>,
-    /// Down until then, after it was killed.
+    /// After a kill, the server is down until this time.
     pub(crate) down_until_ms: u64,
 }
 
@@ -222,7 +220,7 @@ impl Server {
         Self { storage, sessions: BTreeMap::new(), core, down_until_ms: 0 }
     }
 
-    /// Dies: sockets and held snapshots are gone, logs are not.
+    /// Kills the server: sockets and held snapshots are lost, logs are not.
     pub(crate) fn kill(&mut self, until_ms: u64) {
         self.sessions.clear();
         if let Some(core) = &mut self.core {
@@ -234,13 +232,13 @@ impl Server {
 }
 
 impl Storage {
-    /// What a connection sees of a campaign.
+    /// The view that a connection has of a campaign.
     pub(crate) fn view(&self, campaign: &str, now_ms: u64, sees: Sees) -> Option<View<'_>> {
         let campaign = self.campaigns.get(campaign)?;
         Some(campaign.view(now_ms, sees.lag_ms, sees.lag_known))
     }
 
-    /// A snapshot of the campaign as it is now, held for those who come back for the rest.
+    /// Takes a snapshot of the campaign and holds it for clients that request the rest of it later.
     pub(crate) fn take(&mut self, now_ms: u64, id: &str, sees: Sees) -> Option<Rc<Snapshot>> {
         let view = self.view(id, now_ms, sees)?;
         let (log, at) = (view.log, view.head);
@@ -274,7 +272,7 @@ impl Storage {
         Some(held.snapshot.clone())
     }
 
-    /// Forgets a campaign's snapshots: its state was changed behind the log's back.
+    /// Forgets the snapshots of a campaign whose state was changed without an event.
     pub(crate) fn forget(&mut self, campaign: &str) {
         self.snapshots.retain(|held| held.campaign != campaign);
     }

@@ -1,5 +1,5 @@
-//! The rows of one state. Most states differ from the one before in a row or two, and every one is
-//! kept: what did not change is shared.
+//! The rows of one state. Every state is kept, and most states differ from the one before in one or two
+//! rows. Unchanged rows are shared.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use campaign_sync::protocol::digest::{bucket_of, id_hash};
 
 use super::state::Row;
 
-/// Parts that are shared or copied as a whole.
+/// The number of shards. A shard is shared or copied as a whole.
 const SHARDS: usize = 16;
 
 /// Rows by id.
@@ -20,7 +20,7 @@ pub(crate) struct Rows {
 #[derive(Clone, Debug, Default)]
 struct Shard {
     rows: BTreeMap<Rc<str>, Rc<Row>>,
-    /// Of the rows' hashes, added up anew after every change.
+    /// The sum of the rows' hashes, computed again after every change.
     sum: u64,
 }
 
@@ -29,19 +29,19 @@ fn shard_of(id: &str) -> usize {
 }
 
 impl Rows {
-    /// The row of that id.
+    /// The row with that id.
     pub(crate) fn get(&self, id: &str) -> Option<&Rc<Row>> {
         self.shards[shard_of(id)].rows.get(id)
     }
 
-    /// Puts a row in the place of the one of that id.
+    /// Inserts a row, or replaces the one with that id.
     pub(crate) fn insert(&mut self, id: &str, row: Row) {
         self.change(id, |rows| {
             rows.insert(id.into(), Rc::new(row));
         });
     }
 
-    /// Removes the row of that id, if there is one.
+    /// Removes the row with that id, if there is one.
     pub(crate) fn remove(&mut self, id: &str) {
         if self.get(id).is_some() {
             self.change(id, |rows| {
@@ -61,7 +61,7 @@ impl Rows {
         self.shards.iter().flat_map(|shard| shard.rows.iter())
     }
 
-    /// The id of the row that [`Rows::iter`] tells at `index`.
+    /// The id of the row at `index`, in the order of [`Rows::iter`].
     pub(crate) fn id_at(&self, mut index: usize) -> Option<&Rc<str>> {
         for shard in &self.shards {
             if index < shard.rows.len() {
@@ -72,12 +72,12 @@ impl Rows {
         None
     }
 
-    /// How many there are.
+    /// The number of rows.
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.rows.len()).sum()
     }
 
-    /// Whether there are none.
+    /// Whether there is no row.
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }

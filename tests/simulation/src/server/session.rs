@@ -9,39 +9,39 @@ use super::cursor::{AHEAD_MS, Cursor, WriteStep};
 use super::message::Message;
 use super::{Document, Sees, Storage};
 
-/// A client that says nothing for so long is gone.
+/// The connection of a client that is silent for this long is cut.
 const IDLE_MS: u64 = 30_000;
 
-/// Silence after which the server sends a `pong` of itself.
+/// The silence after which the server sends a `pong` without a `ping`.
 pub(crate) const HEARTBEAT_MS: u64 = 5_000;
 
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Session {
     greeted: bool,
-    heard_ms: u64,
+    received_ms: u64,
     sent_ms: u64,
     cursors: BTreeMap<String, Cursor>,
-    /// How much of the logs it sees.
+    /// The part of the logs that it sees.
     pub(crate) sees: Sees,
-    /// When it is asked to write again in any case.
+    /// The time at which it is asked to write again in any case.
     pub(crate) again_ms: u64,
 }
 
-/// What a session has to write.
+/// The result of one write of a session.
 #[derive(Debug, Default)]
 pub(crate) struct Writing {
-    /// Frames, one per subscription that has something.
+    /// Frames, one for each subscription that has something to write.
     pub(crate) frames: Vec<Vec<Document>>,
-    /// Its reader lags too far.
+    /// Whether its reader lags too far behind.
     pub(crate) lags: bool,
-    /// What became of positions that were waited for.
+    /// The outcomes for positions that were waited for.
     pub(crate) outcomes: Vec<&'static str>,
-    /// When to ask again, if nothing happens before.
+    /// The delay until the next write, if nothing happens before.
     pub(crate) again_in_ms: Option<u64>,
 }
 
-/// A replica looks for what is new this often.
+/// The interval at which a replica looks for new events.
 const REPLICA_MS: u64 = 100;
 
 impl Session {
@@ -49,7 +49,7 @@ impl Session {
     pub(crate) const fn new(now_ms: u64, sees: Sees) -> Self {
         Self {
             greeted: false,
-            heard_ms: now_ms,
+            received_ms: now_ms,
             sent_ms: now_ms,
             cursors: BTreeMap::new(),
             sees,
@@ -57,14 +57,14 @@ impl Session {
         }
     }
 
-    /// Takes a message in; tells what to answer at once, and what to call it in statistics.
+    /// Handles a message. Returns the immediate answer, and the outcome for statistics.
     pub(crate) fn receive(
         &mut self,
         now_ms: u64,
         storage: &mut Storage,
         message: Message,
     ) -> (Option<Document>, &'static str) {
-        self.heard_ms = now_ms;
+        self.received_ms = now_ms;
         let (answer, outcome) = match message {
             Message::Init => {
                 self.greeted = true;
@@ -123,21 +123,21 @@ impl Session {
         Some(Document::control(now_ms, "subscription_confirmed", &data))
     }
 
-    /// A `pong`, asked for or not.
+    /// A `pong`, in answer to a `ping` or without one.
     fn pong(&self, now_ms: u64, storage: &Storage, echo: Option<u64>) -> Document {
         let head = |cursor: &Cursor| cursor.head(now_ms, storage, self.sees);
         let heads: Vec<_> = self.cursors.values().filter_map(head).collect();
         Document::control(now_ms, "pong", &json!({"timestamp": echo, "heads": heads}))
     }
 
-    /// A subscription is forgotten, and nobody is told. Tells whether there was one.
+    /// Forgets a subscription without a notification. Returns whether there was one.
     pub(crate) fn forget(&mut self, index: u64) -> bool {
         let count = self.cursors.len().max(1) as u64;
         let campaign = self.cursors.keys().nth((index % count) as usize).cloned();
         campaign.is_some_and(|campaign| self.cursors.remove(&campaign).is_some())
     }
 
-    /// What to write next.
+    /// The next frames to write.
     pub(crate) fn write(&mut self, now_ms: u64, storage: &mut Storage) -> Writing {
         let mut writing = Writing::default();
         let sees = self.sees;
@@ -175,9 +175,9 @@ impl Session {
         Some(self.pong(now_ms, storage, None))
     }
 
-    /// Whether the client has said nothing for too long.
+    /// Whether the client has been silent for too long.
     pub(crate) const fn is_idle(&self, now_ms: u64) -> bool {
-        now_ms >= self.heard_ms + IDLE_MS
+        now_ms >= self.received_ms + IDLE_MS
     }
 }
 

@@ -1,6 +1,6 @@
-//! The model server's own, naive fold: what every event does to a campaign, in plain maps.
+//! The model server's simple fold: the effect of every event on a campaign, in plain maps.
 //!
-//! It knows nothing of `campaign_sync::store`, so that a mistake there is not made here as well.
+//! It uses nothing of `campaign_sync::store`, so that a mistake there is not repeated here.
 
 use std::rc::Rc;
 
@@ -17,7 +17,7 @@ pub(crate) struct State {
     pub(crate) record: Record,
     /// The rows, by id.
     pub(crate) rows: Rows,
-    /// Whether the campaign is gone.
+    /// Whether the campaign was deleted.
     pub(crate) deleted: bool,
     /// The digest of all rows.
     pub(crate) digest: Digest,
@@ -50,13 +50,13 @@ pub(crate) struct Row {
     pub(crate) code: Option<i64>,
     pub(crate) lead: Option<String>,
     pub(crate) score: Option<f64>,
-    /// The hash of all the above, with the id.
+    /// The hash of all columns above, with the id.
     pub(crate) hash: u64,
-    /// All the above as snapshots tell it.
+    /// The row as snapshots state it.
     pub(crate) text: Rc<str>,
 }
 
-/// A column of a change: `None` leaves it, `Some(None)` clears it.
+/// A column of a change: `None` leaves the column unchanged, `Some(None)` clears it.
 pub(crate) type Column<T> = Option<Option<T>>;
 
 /// A change to one row.
@@ -72,7 +72,7 @@ pub(crate) struct RowChange {
     pub(crate) score: Column<f64>,
 }
 
-/// What an event says.
+/// The content of an event.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     /// `campaign.list.update`, create or update.
@@ -93,7 +93,7 @@ pub(crate) enum Change {
     Rows(Vec<RowChange>),
     /// `domains.removed`
     Removed(Vec<String>),
-    /// Something for people, or of a type that nobody knows.
+    /// An informational event, or one of an unknown type.
     Nothing { kind: &'static str },
     /// `campaign.deleted`, or the same as a `campaign.list.update`.
     Deleted { listed: bool },
@@ -110,7 +110,7 @@ pub(crate) struct Transition {
     pub(crate) rollback: Option<Rollback>,
 }
 
-/// What an `error_recovery` goes back to.
+/// The state that an `error_recovery` returns to.
 #[derive(Clone, Debug)]
 pub(crate) struct Rollback {
     pub(crate) phase: Phase,
@@ -132,7 +132,7 @@ impl State {
         Self { record, rows: Rows::default(), deleted: false, digest: Digest(0) }
     }
 
-    /// The state after `change`; none where it cannot be applied.
+    /// The state after `change`; `None` if the change cannot be applied.
     pub(crate) fn after(&self, change: &Change) -> Option<Self> {
         let mut next = self.clone();
         match change {
@@ -245,7 +245,7 @@ impl Row {
     }
 }
 
-/// The percentage that follows from counters.
+/// The percentage that follows from the counters.
 pub(crate) fn percent([total, processed, ..]: Counts) -> f64 {
     if total == 0 { 0.0 } else { (processed as f64 / total as f64 * 100.0).min(100.0) }
 }

@@ -1,4 +1,4 @@
-//! What the model server writes: events with their hashes, and control messages.
+//! The documents that the model server writes: events with their hashes, and control messages.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::super::sealed;
 use super::state::{Change, Record, Row, RowChange, State, Transition};
 
-/// Where an event stands.
+/// The position of an event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EventPosition<'a> {
     pub(crate) campaign: &'a str,
@@ -19,7 +19,7 @@ pub(crate) struct EventPosition<'a> {
     pub(crate) previous: Option<&'a str>,
 }
 
-/// When simulations begin, in milliseconds since 1970.
+/// The start of every simulation, in milliseconds since 1970.
 pub(crate) const BEGAN_MS: u64 = 1_772_323_200_000;
 
 /// An RFC 3339 timestamp; simulations are shorter than a day.
@@ -60,7 +60,7 @@ pub(crate) fn control(at_ms: u64, kind: &str, data: &str) -> String {
     format!("{{\"type\":\"{kind}\",\"timestamp\":\"{}\",\"data\":{data}}}", timestamp(at_ms))
 }
 
-/// The type of the event that says `change`.
+/// The type of the event that states `change`.
 pub(crate) const fn kind(change: &Change) -> &'static str {
     match change {
         Change::Record { .. } | Change::Deleted { listed: true } => "campaign.list.update",
@@ -77,7 +77,7 @@ pub(crate) const fn kind(change: &Change) -> &'static str {
     }
 }
 
-/// What an event says, before it is sealed.
+/// The data of an event, before it is sealed.
 pub(crate) fn data(campaign: &str, change: &Change, after: &State) -> Value {
     let mut data = match change {
         Change::Record { action, record } => {
@@ -178,7 +178,7 @@ fn patch(change: &RowChange) -> Value {
     Value::Object(row)
 }
 
-/// A row as snapshots tell it.
+/// A row as snapshots state it.
 pub(crate) fn complete(id: &str, row: &Row) -> String {
     let some = |present: bool| present.then_some(());
     let all = RowChange {
@@ -194,8 +194,8 @@ pub(crate) fn complete(id: &str, row: &Row) -> String {
     patch(&all).to_string()
 }
 
-/// The data of every part of a snapshot of `state`, of some buckets or of all, without its end: see
-/// [`finish_part`].
+/// The data of every part of a snapshot of `state`, of some buckets or of all, without its end (see
+/// [`finish_part`]).
 pub(crate) fn snapshot(
     place: EventPosition<'_>,
     state: &State,
@@ -211,7 +211,7 @@ pub(crate) fn answer(place: EventPosition<'_>, state: &State) -> Option<String> 
     parts.first().map(|part| sealed::answer(place, finish_part(part, None)))
 }
 
-/// The same without its position, as from a server without v1.
+/// The same answer without its position, as from a server without v1.
 pub(crate) fn answer_without_place(campaign: &str, state: &State) -> Option<String> {
     let nowhere = EventPosition { campaign, epoch: "", number: 0, event: "", previous: None };
     let parts = parts(nowhere, state, None, usize::MAX, false);
@@ -257,7 +257,7 @@ fn parts(
     lists.into_iter().enumerate().map(part).collect()
 }
 
-/// The whole data of a part.
+/// The complete data of a part.
 pub(crate) fn finish_part(part: &str, request: Option<&str>) -> String {
     match request {
         Some(request) => format!("{part},\"requestId\":\"{request}\"}}"),

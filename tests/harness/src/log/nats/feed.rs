@@ -109,7 +109,7 @@ impl Feed {
         };
         // The copy may have to read again from the first incomplete publication on. A batch that it has
         // folded already is no longer the next one, so nothing is applied twice.
-        let outcome = match self.take_in(campaign, &body, first, sequence) {
+        let outcome = match self.apply_publication(campaign, &body, first, sequence) {
             Ok(outcome) => outcome,
             Err(LogError::Rejected(code)) => {
                 tracing::warn!(
@@ -160,7 +160,7 @@ impl Feed {
 
     /// Applies a body. The stream has accepted it, so a failed write of the copy is retried for a while.
     /// Blocks.
-    fn take_in(
+    fn apply_publication(
         &self,
         campaign: &CampaignId,
         body: &[u8],
