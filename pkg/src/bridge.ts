@@ -4,16 +4,6 @@
  */
 import type { CampaignView, DomainPage, DomainQuery, LogRecord, Metrics } from "./types.js";
 
-/** The argument of the constructor, as JSON. */
-export interface ClientOptions {
-  url?: string;
-  hasToken: boolean;
-  hasFetchSnapshot: boolean;
-  manualTransport: boolean;
-  lingerMs?: number;
-  log?: boolean;
-}
-
 /** The effects that the machine requests, with their detail. A notice is an effect as well, under the name of its event. */
 export interface Effects {
   changed: null;
@@ -27,6 +17,8 @@ export interface Effects {
 /** The object that the machine calls. The machine is never borrowed during the call, so the host may call it back. */
 export interface Host {
   perform(effect: string, detail: unknown): void;
+  /** Creates a WebSocket that receives binary frames as `ArrayBuffer`. */
+  openSocket(url: string): WebSocket;
 }
 
 /** A view as it crosses the boundary: the counts are pairs of a status and its number of rows. */
@@ -36,11 +28,11 @@ export type WireView = Omit<CampaignView, "counts"> & {
 
 /** A command to the machine, as JSON. */
 export type Command =
-  | { command: "connect" | "close" | "opened" }
+  | { command: "connect" | "pause" | "close" | "opened" }
   | { command: "closed"; code: number }
   | { command: "retain" | "release" | "refresh" | "discardUnconfirmed"; campaignId: string }
   | { command: "reached"; campaignId: string; epoch: string; sequenceNumber: number; ticket: number }
-  | { command: "token"; ticket: number; token: string | undefined };
+  | { command: "token"; ticket: number; token?: string; failure?: "failed" | "invalid" | "final" };
 
 /** A query to the machine, as JSON. */
 export type Query =
@@ -70,5 +62,12 @@ export interface WasmClient {
   free(): void;
 }
 
-/** The constructor of `WasmClient`; `options` is a `ClientOptions` as JSON. */
-export type WasmClientConstructor = new (options: string, host: Host) => WasmClient;
+/** The constructor of `WasmClient`. Without `url`, the application brings the transport. */
+export type WasmClientConstructor = new (
+  url: string | undefined,
+  lingerMs: number | undefined,
+  hasToken: boolean,
+  hasFetchSnapshot: boolean,
+  log: boolean,
+  host: Host,
+) => WasmClient;

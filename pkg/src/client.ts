@@ -1,5 +1,6 @@
 /** The public client: one connection for any number of campaigns. */
 import { CampaignHandle, type Campaign } from "./campaign.js";
+import { IDLE, type ConnectionStatus } from "./connection.js";
 import { Core } from "./core.js";
 import { CampaignSyncError } from "./errors.js";
 import { Dispatcher, type CacheInvalidatedDetail, type CampaignSyncEventType, type CampaignSyncListener } from "./events.js";
@@ -9,7 +10,7 @@ import { wasmClient } from "./module.js";
 import { PageEvents } from "./page.js";
 import { encoded } from "./text.js";
 import type { CampaignStatus, CampaignSyncOptions, CampaignView, Metrics } from "./types.js";
-import type { ClientOptions, Command } from "./bridge.js";
+import type { Command } from "./bridge.js";
 
 /** Typed event listeners. `CampaignSyncEventMap` lists the events. */
 export interface CampaignSync {
@@ -68,9 +69,36 @@ export class CampaignSync extends EventTarget {
     this.#onsend = send;
   }
 
-  /** Opens the connection, or opens it again without waiting for the next retry. Throws `closed` after `close()`. */
+  /**
+   * Opens the connection. While the client waits for its next attempt, the attempt starts now: at most two a second,
+   * and not within a pause that the server requested. Throws `closed` after `close()`.
+   */
   connect(): void {
     this.#open().command({ command: "connect" });
+  }
+
+  /** Replaces the present socket by a new one; without a socket it is `connect()`. Throws `closed` after `close()`. */
+  reconnect(): void {
+    this.pause();
+    this.connect();
+  }
+
+  /**
+   * Closes the socket until `resume()` or `connect()`. Campaigns keep their rows and become `stale`. Throws `closed`
+   * after `close()`.
+   */
+  pause(): void {
+    this.#open().command({ command: "pause" });
+  }
+
+  /** Opens the connection again after `pause()`. Throws `closed` after `close()`. */
+  resume(): void {
+    this.connect();
+  }
+
+  /** The connection, frozen: the same object until it changes. */
+  get connection(): ConnectionStatus {
+    return this.#core?.connection ?? IDLE;
   }
 
   /**
@@ -156,7 +184,7 @@ export class CampaignSync extends EventTarget {
   }
 
   #newCore(): Core {
-    return new Core(wasmClient(), this.#settings(), this.#options, {
+    return new Core(wasmClient(), this.#manual ? undefined : socketAddress(this.#options.url as string), this.#options, {
       dispatch: (type, detail) => {
         if (type === "cacheinvalidated") announceInvalidation(this, detail as CacheInvalidatedDetail);
         this.#dispatcher.dispatch(type, detail);
@@ -169,19 +197,6 @@ export class CampaignSync extends EventTarget {
   #transportCommand(tell: Command): void {
     if (!this.#manual) throw new CampaignSyncError("transport_in_use");
     this.#open().command(tell);
-  }
-
-  #settings(): ClientOptions {
-    const { url, token, fetchSnapshot, lingerMs, log } = this.#options;
-    const settings: ClientOptions = {
-      hasToken: token !== undefined,
-      hasFetchSnapshot: fetchSnapshot !== undefined,
-      manualTransport: this.#manual,
-      log: log !== undefined && log !== false,
-    };
-    if (url !== undefined && !this.#manual) settings.url = socketAddress(url);
-    if (lingerMs !== undefined) settings.lingerMs = lingerMs;
-    return settings;
   }
 
   #refresh(campaignId: string): void {

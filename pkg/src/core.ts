@@ -2,8 +2,9 @@
  * The JavaScript side of the machine: the host that the machine calls, the shared channels and the open waits. It
  * passes events on and makes no decision about them.
  */
-import type { ClientOptions, Command, Effects, Read, WasmClient, WasmClientConstructor } from "./bridge.js";
+import type { Command, Effects, Read, WasmClient, WasmClientConstructor } from "./bridge.js";
 import { Channel } from "./channel.js";
+import { IDLE, type ConnectionStatus } from "./connection.js";
 import { asCampaignSyncError, CampaignSyncError } from "./errors.js";
 import { callSafely, FrameTask } from "./frame.js";
 import { withoutNulls } from "./plain.js";
@@ -21,6 +22,8 @@ export interface CoreOutlets {
 /** One machine with its channels, waits and animation-frame task. */
 export class Core {
   readonly waits = new Waits();
+  /** The connection, as the last `connectionchange` reported it. */
+  connection = IDLE;
   readonly #client: WasmClient;
   readonly #options: CampaignSyncOptions;
   readonly #outlets: CoreOutlets;
@@ -30,10 +33,18 @@ export class Core {
   readonly #frame = new FrameTask(() => this.#flush());
   #closed = false;
 
-  constructor(Client: WasmClientConstructor, settings: ClientOptions, options: CampaignSyncOptions, outlets: CoreOutlets) {
+  constructor(Client: WasmClientConstructor, url: string | undefined, options: CampaignSyncOptions, outlets: CoreOutlets) {
     this.#options = options;
     this.#outlets = outlets;
-    this.#client = new Client(JSON.stringify(settings), { perform: (effect, detail) => this.#perform(effect, detail) });
+    const { token, fetchSnapshot, lingerMs, log } = options;
+    this.#client = new Client(url, lingerMs, token !== undefined, fetchSnapshot !== undefined, log !== undefined && log !== false, {
+      perform: (effect, detail) => this.#perform(effect, detail),
+      openSocket: (url) => {
+        const socket = new (options.WebSocket ?? WebSocket)(url);
+        socket.binaryType = "arraybuffer";
+        return socket;
+      },
+    });
   }
 
   get closed(): boolean {
@@ -109,9 +120,7 @@ export class Core {
     send: (frame) => this.#outlets.send(frame),
     settle: ({ ticket, code }) => this.waits.settle(ticket, code),
     log: (record) => this.#log(withoutNulls(record)),
-    requestToken: ({ ticket }) => {
-      void this.#provide(this.#options.token, (token) => this.#client.command(JSON.stringify({ command: "token", ticket, token } satisfies Command)));
-    },
+    requestToken: ({ ticket }) => void this.#requestToken(ticket),
     fetchSnapshot: ({ ticket, campaignId }) => {
       const fetch = this.#options.fetchSnapshot;
       void this.#provide(fetch && (() => fetch(campaignId)), (json) => this.#client.provideSnapshot(ticket, json), campaignId);
@@ -122,7 +131,22 @@ export class Core {
     const performer = (this.#performers as Record<string, ((detail: unknown) => void) | undefined>)[effect];
     if (performer !== undefined) return performer(detail);
     if (effect === "statuschange") this.#markChanged((detail as { campaignId: string }).campaignId);
-    this.#outlets.dispatch(effect, withoutNulls(detail as object));
+    const plain = withoutNulls(detail as object);
+    if (effect === "connectionchange") this.connection = Object.freeze(plain as ConnectionStatus);
+    this.#outlets.dispatch(effect, plain);
+  }
+
+  /** Calls the token provider and passes its answer, or the kind of its failure, to the machine. */
+  async #requestToken(ticket: number): Promise<void> {
+    let answer: { token: string } | { failure: "failed" | "invalid" | "final" };
+    try {
+      const token: unknown = await this.#options.token?.();
+      answer = typeof token === "string" ? { token } : { failure: "invalid" };
+    } catch (error) {
+      answer = { failure: (error as { final?: unknown } | undefined)?.final === true ? "final" : "failed" };
+      this.#log({ level: "warn", code: "token_failed", message: String(error) });
+    }
+    if (!this.#closed) this.#client.command(JSON.stringify({ command: "token", ticket, ...answer } satisfies Command));
   }
 
   /** Calls a function of the application and passes its answer to the machine; `undefined` if it fails. */

@@ -4,7 +4,7 @@
  * contains the cipher.
  */
 import * as generated from "../wasm/encrypted/campaign_sync_bg.js";
-import type { Host, WasmClient } from "./bridge.js";
+import type { WasmClient, WasmClientConstructor } from "./bridge.js";
 import { CampaignSync as PlainCampaignSync } from "./client.js";
 import { addCodes, asCampaignSyncError, CampaignSyncError } from "./errors.js";
 import { Loader, type InitInput } from "./module.js";
@@ -29,9 +29,9 @@ interface SealedClient extends WasmClient {
 /** Receives the generated client that is being constructed. */
 let onClientCreated: ((client: SealedClient) => void) | undefined;
 
-class Client extends (generated.Client as new (options: string, host: Host) => SealedClient) {
-  constructor(options: string, host: Host) {
-    super(options, host);
+class Client extends (generated.Client as new (...args: ConstructorParameters<WasmClientConstructor>) => SealedClient) {
+  constructor(...args: ConstructorParameters<WasmClientConstructor>) {
+    super(...args);
     onClientCreated?.(this);
   }
 }

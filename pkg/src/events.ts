@@ -1,4 +1,5 @@
 /** The events of a client, with the `detail` of each. */
+import type { ConnectionStatus } from "./connection.js";
 import type { ErrorCode } from "./errors.js";
 import type { CampaignStatus, Phase, PhaseStatus } from "./types.js";
 
@@ -95,15 +96,7 @@ export interface CampaignSyncEventMap {
   /** The status of a campaign changed. `reason` is the stale reason, or the code of a failed campaign. */
   statuschange: { readonly campaignId: string; readonly status: CampaignStatus; readonly reason?: string };
   /** The state of the connection changed. */
-  connectionchange: {
-    readonly state: "idle" | "connecting" | "open" | "waiting" | "failed" | "closed";
-    /** The reason why the connection failed. */
-    readonly code?: ErrorCode;
-    /** Failures in a row. */
-    readonly attempt: number;
-    /** Milliseconds until the next attempt. */
-    readonly retryInMs?: number;
-  };
+  connectionchange: ConnectionStatus;
   /** The server sent a message for people. `level` is `info`, `warning` or `error`. */
   notification: { readonly campaignId: string; readonly level: string; readonly message: string };
   /** The campaign was deleted, or access to it was withdrawn. */

@@ -1,6 +1,7 @@
 /** campaign-sync: keeps a browser's view of a campaign provably continuous with its server's event stream. */
 export { CampaignSync } from "./client.js";
 export type { Campaign } from "./campaign.js";
+export type { ConnectionStatus } from "./connection.js";
 export { CampaignSyncError, ERROR_CODES, type ErrorCode } from "./errors.js";
 export type {
   CacheInvalidatedDetail,

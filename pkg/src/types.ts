@@ -253,14 +253,19 @@ export interface CampaignSyncOptions {
    * application brings the transport.
    */
   url?: string;
+  /** The constructor of sockets; the global `WebSocket` if absent. Node 20 has none: take the one of the package `ws`. */
+  WebSocket?: new (url: string) => WebSocket;
   /**
    * `manual`: the client sends frames through `onsend` and receives them through `receive()`, also with a `url`. It
    * sends nothing before `opened()`.
    */
   transport?: "websocket" | "manual";
   /**
-   * Returns a token, or a promise of one. The client calls it before each connection. With this option the client
-   * gives up after three refused sessions in a row (close codes 4401 and 4403), and without it after the first.
+   * Returns a token of at most 16 KiB, or a promise of one; the empty text for none, when a cookie authorises the
+   * socket. The client calls it before each connection. An answer of another type, one that fails, and one that takes
+   * longer than 15 s are failed attempts (`connection.code`: `invalid_token`, `token_failed`, `token_timeout`). An
+   * error with `final: true` ends the attempts. With this option the client gives up after three refused sessions in a
+   * row (close codes 4401 and 4403), and without it after the first.
    */
   token?: () => string | Promise<string>;
   /**

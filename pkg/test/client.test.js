@@ -120,6 +120,61 @@ test("client requests tokens and snapshots and passes a failure to the machine",
   assert.deepEqual(records, [{ level: "warn", code: "fetch_failed", message: "Error: offline", campaignId: "bad" }]);
 });
 
+test("every answer of a token provider is passed on as a token or as a kind of failure", async () => {
+  const fail = (error) => () => Promise.reject(error);
+  const answers = [
+    [() => "secret", { token: "secret" }],
+    [async () => "", { token: "" }],
+    [() => null, { failure: "invalid" }],
+    [() => 42, { failure: "invalid" }],
+    [() => ({ token: "secret" }), { failure: "invalid" }],
+    [fail(new Error("offline")), { failure: "failed" }],
+    [fail(undefined), { failure: "failed" }],
+    [fail(Object.assign(new Error("signed out"), { final: true })), { failure: "final" }],
+    [() => { throw new Error("synchronous"); }, { failure: "failed" }],
+  ];
+  for (const [token, expected] of answers) {
+    const { machine } = makeSync({ token });
+    machine.host.requestToken(7);
+    await settle();
+    assert.deepEqual(machine.commands.at(-1), { command: "token", ticket: 7, ...expected });
+  }
+});
+
+test("connection is the last connectionchange, frozen, and the same object until the next one", () => {
+  const fresh = new CampaignSync({ target: null });
+  assert.deepEqual(fresh.connection, { state: "idle", attempt: 0 });
+  const { sync, machine } = makeSync();
+  let detail;
+  sync.addEventListener("connectionchange", (event) => (detail = event.detail));
+  const waiting = { state: "waiting", code: "ack_timeout", attempt: 2, retryInMs: 700, lastCloseCode: 1006 };
+  machine.host.dispatch("connectionchange", { ...waiting });
+  assert.deepEqual(sync.connection, waiting);
+  assert.equal(sync.connection, detail);
+  assert.equal(sync.connection, sync.connection);
+  assert.ok(Object.isFrozen(sync.connection));
+  machine.host.dispatch("connectionchange", { state: "open", attempt: 0, code: null });
+  assert.deepEqual(sync.connection, { state: "open", attempt: 0 });
+});
+
+test("reconnect, pause and resume are commands of the machine", () => {
+  const { sync, machine } = makeSync();
+  sync.reconnect();
+  sync.pause();
+  sync.resume();
+  const commands = machine.commands.map(({ command }) => command);
+  assert.deepEqual(commands, ["pause", "connect", "pause", "connect"]);
+});
+
+test("sockets are made by the constructor that the application gives", () => {
+  const made = [];
+  class Socket { constructor(url) { made.push(url); } }
+  const { machine } = makeSync({ url: "ws://host.test/", WebSocket: Socket });
+  const socket = machine.openSocket("ws://host.test/");
+  assert.ok(socket instanceof Socket);
+  assert.deepEqual([made, socket.binaryType], [["ws://host.test/"], "arraybuffer"]);
+});
+
 test("token that arrives after close is dropped", async () => {
   const token = deferred();
   const { sync, machine } = makeSync({ token: () => token.promise });

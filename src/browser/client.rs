@@ -6,14 +6,14 @@ use wasm_bindgen::prelude::*;
 
 use super::convert::command::{Command, command};
 use super::convert::query::{Query, query};
-use super::convert::settings::settings;
 use super::driver::Driver;
 use super::host::Host;
+use super::transport::Transport;
 use super::{clock, convert};
 use crate::protocol::Code;
 use crate::protocol::frame::Frame;
 use crate::sync::input::Ticket;
-use crate::sync::{Input, Machine, Now, Status};
+use crate::sync::{Config, Input, Machine, Now, Status};
 use crate::value::{Record, ToValue, Value};
 
 /// One machine with its connection. Methods throw codes from the closed list.
@@ -25,15 +25,24 @@ pub struct Client {
 
 #[wasm_bindgen]
 impl Client {
-    /// Creates a client that is not connected. `options` is JSON: `url` or `manualTransport`,
-    /// `hasToken`, `hasFetchSnapshot`, `lingerMs?`, `log?`.
-    ///
-    /// # Errors
-    /// `invalid_content` for options of the wrong type, or if there is no transport.
+    /// Creates a client that is not connected. Without `url`, the application brings the transport.
+    /// `linger_ms` is a number of milliseconds from 0, infinity included. The three flags say whether the
+    /// application provides tokens, fetches snapshots, and receives log records.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: &str, host: Host) -> Result<Self, Code> {
-        let (config, transport) = settings(options)?;
-        Ok(Self { driver: Driver::new(config, transport, host) })
+    pub fn new(
+        url: Option<String>,
+        linger_ms: Option<f64>,
+        has_token: bool,
+        has_fetch_snapshot: bool,
+        log: bool,
+        host: Host,
+    ) -> Self {
+        let mut config = Config { has_token, has_fetch_snapshot, log, ..Config::default() };
+        if let Some(linger_ms) = linger_ms {
+            config.linger_ms = linger_ms as u64;
+        }
+        let transport = url.map_or_else(Transport::manual, Transport::Socket);
+        Self { driver: Driver::new(config, transport, host) }
     }
 
     /// Processes a frame, in UTF-8, that the application's transport received. Invalid input is
@@ -47,7 +56,7 @@ impl Client {
     }
 
     /// Executes a command, given as JSON:
-    /// `{command, campaignId?, epoch?, sequenceNumber?, ticket?, token?, code?}`.
+    /// `{command, campaignId?, epoch?, sequenceNumber?, ticket?, token?, failure?, code?}`.
     ///
     /// * `connect` opens the connection, also after the client gave it up. `close` ends everything.
     /// * `opened` and `closed` (with `code`) report the state of the application's transport.

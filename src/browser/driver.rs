@@ -225,7 +225,8 @@ impl Driver {
                 driver.on_socket_event(connection, event);
             }
         };
-        match Socket::open(connection, url, on_event) {
+        let opening = self.host.open_socket(url);
+        match opening.map(|socket| Socket::new(connection, socket, on_event)) {
             // Creating the socket may have run page code that freed the client.
             Ok(socket) if self.stage.get() != Stage::Closed => {
                 self.socket.replace(Some(Rc::new(socket)));

@@ -1,7 +1,7 @@
-//! The JavaScript side: an object with one function, which performs the effects that need
-//! JavaScript.
+//! The JavaScript side: an object that performs the effects that need JavaScript, and creates sockets.
 
 use wasm_bindgen::prelude::*;
+use web_sys::WebSocket;
 
 use super::convert;
 use super::error::report;
@@ -13,7 +13,7 @@ use crate::value::{Record, ToValue, Value};
 
 #[wasm_bindgen]
 extern "C" {
-    /// The interface of the JavaScript side: `perform(effect, detail)`.
+    /// The interface of the JavaScript side: `openSocket(url)`, and `perform(effect, detail)` with
     ///
     /// | effect | detail |
     /// | --- | --- |
@@ -31,6 +31,10 @@ extern "C" {
 
     #[wasm_bindgen(method, catch, js_name = perform)]
     fn js_perform(this: &Host, effect: &str, detail: &JsValue) -> Result<(), JsValue>;
+
+    /// Creates a WebSocket that receives binary frames as `ArrayBuffer`.
+    #[wasm_bindgen(method, catch, js_name = openSocket)]
+    pub(super) fn open_socket(this: &Host, url: &str) -> Result<WebSocket, JsValue>;
 }
 
 impl Host {

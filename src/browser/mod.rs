@@ -20,6 +20,7 @@ mod convert;
 mod driver;
 mod error;
 mod host;
+mod listener;
 #[cfg(feature = "encrypted")]
 mod seal;
 mod socket;

@@ -1,13 +1,14 @@
 //! One browser socket with its callbacks. Dropping it detaches the callbacks and closes the socket.
 
+use core::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
-use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
+use web_sys::{CloseEvent, MessageEvent, WebSocket};
 
 use super::error::report;
-use super::wake::{Callback, callback};
+use super::listener::Listener;
 use crate::protocol::frame::Frame;
 use crate::sync::connection::close;
 use crate::sync::input::ConnectionId;
@@ -28,38 +29,29 @@ pub(super) enum SocketEvent<'a> {
 pub(super) struct Socket {
     id: ConnectionId,
     socket: WebSocket,
-    _callbacks: [Callback; 3],
+    listeners: RefCell<Vec<Listener>>,
 }
 
 impl Socket {
-    /// Starts opening a socket.
-    ///
-    /// # Errors
-    /// The exception that the browser throws for an address that it does not accept.
-    pub(super) fn open(
+    /// Listens to a socket that is opening.
+    pub(super) fn new(
         id: ConnectionId,
-        url: &str,
+        socket: WebSocket,
         on_event: impl Fn(SocketEvent<'_>) + 'static,
-    ) -> Result<Self, JsValue> {
-        let socket = WebSocket::new(url)?;
-        socket.set_binary_type(BinaryType::Arraybuffer);
-
+    ) -> Self {
         let on_event = Rc::new(on_event);
         let on = Rc::clone(&on_event);
-        let on_open = callback(move |_| on(SocketEvent::Opened));
+        let opened = Listener::new(&socket, "open", move |_| on(SocketEvent::Opened));
         let on = Rc::clone(&on_event);
-        let on_message = callback(move |event| {
+        let received = Listener::new(&socket, "message", move |event| {
             receive(event.unchecked_into::<MessageEvent>().data(), &*on);
         });
-        let on_close = callback(move |event| {
+        // There is no listener for `error`, because the `close` that follows carries the same
+        // information.
+        let closed = Listener::new(&socket, "close", move |event| {
             on_event(SocketEvent::Closed(event.unchecked_into::<CloseEvent>().code()));
         });
-        socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
-        socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-        // There is no handler for `error`, because the `close` that follows carries the same
-        // information.
-        socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
-        Ok(Self { id, socket, _callbacks: [on_open, on_message, on_close] })
+        Self { id, socket, listeners: RefCell::new(vec![opened, received, closed]) }
     }
 
     /// The id of the connection.
@@ -74,23 +66,15 @@ impl Socket {
 
     /// Closes the socket with `code`. None of its callbacks is called afterwards.
     pub(super) fn close(&self, code: u16) {
-        self.detach_handlers();
+        self.listeners.take();
         report(self.socket.close_with_code(allowed_close_code(code)));
-    }
-
-    fn detach_handlers(&self) {
-        self.socket.set_onopen(None);
-        self.socket.set_onmessage(None);
-        self.socket.set_onclose(None);
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.detach_handlers();
-        if self.socket.ready_state() <= WebSocket::OPEN {
-            report(self.socket.close_with_code(close::NORMAL));
-        }
+        // A socket that is closed or closing ignores it.
+        self.close(close::NORMAL);
     }
 }
 

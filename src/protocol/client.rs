@@ -1,9 +1,8 @@
 //! Messages from the client to the server (docs/PROTOCOL.md, chapter 6).
 
-use super::limits::SMALL_MESSAGE_BYTES_MAX;
 use super::position::Position;
 use super::write::{ObjectWriter, push_decimal};
-use super::{CampaignId, Code, Epoch, SequenceNumber};
+use super::{CampaignId, Epoch, SequenceNumber};
 
 /// The cause of a recovery request. Servers count requests by cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,31 +77,23 @@ pub struct RecoveryRequest<'a> {
     pub resume: Option<&'a SnapshotResume>,
 }
 
-/// Builds `connection_init` in at most 512 bytes. A server without v1 may close the socket on a
-/// longer one.
-///
-/// # Errors
-/// [`Code::Unauthorized`] if the token makes the message too long.
-pub fn connection_init(token: Option<&str>) -> Result<String, Code> {
+/// Builds `connection_init`.
+pub fn connection_init(token: Option<&str>) -> String {
     init(CONNECTION_INIT, token)
 }
 
 /// Builds `connection_init` for a client that accepts only sealed content.
-///
-/// # Errors
-/// As [`connection_init`].
 #[cfg(feature = "encrypted")]
-pub fn connection_init_sealed(token: Option<&str>) -> Result<String, Code> {
+pub fn connection_init_sealed(token: Option<&str>) -> String {
     init(CONNECTION_INIT_SEALED, token)
 }
 
-fn init(unfinished: &str, token: Option<&str>) -> Result<String, Code> {
-    let mut message = ObjectWriter::resume(unfinished);
-    if let Some(token) = token {
-        message = message.text("token", token);
+fn init(unfinished: &str, token: Option<&str>) -> String {
+    let message = ObjectWriter::resume(unfinished);
+    match token {
+        Some(token) => message.text("token", token).finish(),
+        None => message.finish(),
     }
-    let message = message.finish();
-    if message.len() <= SMALL_MESSAGE_BYTES_MAX { Ok(message) } else { Err(Code::Unauthorized) }
 }
 
 /// `connection_init` up to the token, without the closing brace.

@@ -96,7 +96,19 @@ codes! {
     /// The server failed internally.
     Internal = "internal",
     /// The server does not support this client's protocol.
-    UnsupportedDialect = "unsupported_dialect",
+    UnsupportedProtocol = "unsupported_protocol",
+    /// The server did not acknowledge the connection in time.
+    AckTimeout = "ack_timeout",
+    /// The server sent something else than an acknowledgement, and did not acknowledge in time.
+    UnexpectedDocument = "unexpected_document",
+    /// The socket did not open in time.
+    OpenTimeout = "open_timeout",
+    /// The token provider gave something that is no token, or one of more than 16 KiB.
+    InvalidToken = "invalid_token",
+    /// The token provider failed.
+    TokenFailed = "token_failed",
+    /// The token provider did not answer in time.
+    TokenTimeout = "token_timeout",
     /// The application closed the client.
     Closed = "closed",
     /// Fetching a snapshot through the application failed.

@@ -3,6 +3,9 @@
 /// The name of this protocol in `connection_init` and `connection_ack`.
 pub const PROTOCOL_V1: &str = "campaign-sync.v1";
 
+/// The names of all versions of this protocol begin with this.
+pub const PROTOCOL_FAMILY: &str = "campaign-sync.";
+
 /// The name of this protocol if content is sealed (docs/ENCRYPTION.md).
 #[cfg(feature = "encrypted")]
 pub const PROTOCOL_V1_SEALED: &str = "campaign-sync.v1.sealed";
@@ -28,8 +31,8 @@ pub const SNAPSHOT_PART_BYTES_MAX: usize = 256 * 1024;
 /// The most parts that one snapshot may announce.
 pub const SNAPSHOT_PARTS_MAX: u64 = 100_000;
 
-/// The largest `connection_init`. A server without v1 may close the socket on a larger one.
-pub const SMALL_MESSAGE_BYTES_MAX: usize = 512;
+/// The largest token that a client sends and a server accepts.
+pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
 /// The number of buckets in a campaign digest.
 pub const DIGEST_BUCKETS: usize = 256;

@@ -23,11 +23,17 @@ pub struct Config {
     pub wake_jump_ms: u64,
     /// State whose last proof of freshness is this old is not `live`.
     pub live_age_ms: u64,
-    /// Time limit for a connection attempt: for opening the socket, and for the answer of the token
-    /// provider.
+    /// Time limit for opening a socket.
     pub open_timeout_ms: u64,
-    /// Time limit for the acknowledgement of the server. After it the client tries another socket.
+    /// Time limit for the answer of the token provider.
+    pub token_timeout_ms: u64,
+    /// Minimum time between two connection attempts that the application requests.
+    pub attempt_gap_ms: u64,
+    /// Time limit for the first acknowledgement of the server. After it the client tries another socket,
+    /// on which it waits twice as long, and then four times.
     pub negotiation_ms: u64,
+    /// Number of sockets in a row that name another protocol, after which the client gives up.
+    pub other_protocols_max: u32,
     /// Base of the connection backoff.
     pub backoff_base_ms: u64,
     /// Cap of the connection backoff.
@@ -85,7 +91,10 @@ impl Default for Config {
             wake_jump_ms: 2_000,
             live_age_ms: 10_000,
             open_timeout_ms: 10_000,
+            token_timeout_ms: 15_000,
+            attempt_gap_ms: 500,
             negotiation_ms: 3_000,
+            other_protocols_max: 3,
             backoff_base_ms: 500,
             backoff_max_ms: 20_000,
             retry_after_max_ms: 300_000,

@@ -14,6 +14,17 @@ pub struct ConnectionId(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
+/// The reason why there is no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenFailure {
+    /// The provider failed. The next attempt asks it again.
+    Failed,
+    /// The provider gave something that is no token. The next attempt asks it again.
+    Invalid,
+    /// The provider says that asking again would not help.
+    Final,
+}
+
 /// The reason why time may have passed unnoticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
@@ -30,8 +41,10 @@ pub enum Wake {
 /// An input that a driver reports to the machine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input<'a> {
-    /// The application requests a connection.
+    /// The application requests a connection, or the next attempt at once.
     Connect,
+    /// The application requests no connection until [`Input::Connect`].
+    Pause,
     /// The application closes the client permanently.
     Close,
     /// The application retains a campaign. Each call increments a reference count.
@@ -46,8 +59,8 @@ pub enum Input<'a> {
     Closed(ConnectionId, u16),
     /// Time may have passed.
     Woke(Wake),
-    /// The answer to [`super::Effect::RequestToken`]; `None` if the provider failed.
-    Token(Ticket, Option<String>),
+    /// The answer to [`super::Effect::RequestToken`]. An empty token counts as no token.
+    Token(Ticket, Result<String, TokenFailure>),
     /// The answer to [`super::Effect::FetchSnapshot`]; `None` if the fetch failed.
     Snapshot(Ticket, Option<&'a str>),
     /// The application waits until a position is reached.

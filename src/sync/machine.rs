@@ -141,6 +141,10 @@ impl Machine {
         let Router { cx, connection, encryption, .. } = &mut self.router;
         match input {
             Input::Connect => connection.connect(cx),
+            Input::Pause => {
+                let event = connection.pause(cx);
+                self.router.on_connection_event(event);
+            }
             Input::Close => {
                 let event = connection.close(cx);
                 self.router.on_connection_event(Some(event));
@@ -148,8 +152,7 @@ impl Machine {
             Input::Retain(campaign_id) => self.on_retain(campaign_id),
             Input::Release(campaign_id) => outcome.ignored_late = !self.on_release(&campaign_id),
             Input::Opened(id) if connection.state().socket() == Some(id) => {
-                let event = connection.on_opened(cx, |token| encryption.connection_init(token));
-                self.router.on_connection_event(event);
+                connection.on_opened(cx, |token| encryption.connection_init(token));
             }
             Input::Closed(id, code) if connection.state().socket() == Some(id) => {
                 let event = connection.on_closed(cx, code);
@@ -158,9 +161,11 @@ impl Machine {
             Input::Opened(_) | Input::Closed(..) => outcome.ignored_late = true,
             Input::Received(connection, frame) => return self.router.on_frame(connection, frame),
             Input::Woke(wake) => connection.on_wake(cx, wake),
-            Input::Token(ticket, token) => {
-                outcome.ignored_late = !connection.on_token(cx, ticket, token)
+            Input::Token(ticket, token) if connection.awaits_token(ticket) => {
+                let event = connection.on_token(cx, token);
+                self.router.on_connection_event(event);
             }
+            Input::Token(..) => outcome.ignored_late = true,
             Input::Snapshot(ticket, json) => return self.on_fetched(ticket, json),
             Input::WaitForPosition(campaign_id, position, ticket) => {
                 self.on_await(&campaign_id, position, ticket);

@@ -134,12 +134,14 @@ pub enum Notice {
     ConnectionChange {
         /// `idle`, `connecting`, `open`, `waiting`, `failed` or `closed`.
         state: &'static str,
-        /// The reason for a failure.
+        /// The reason for a failure, or why the last attempt failed.
         code: Option<Code>,
         /// The number of failures in a row.
         attempt: u32,
         /// Milliseconds until the next attempt.
         retry_in_ms: Option<u64>,
+        /// The code with which the last socket closed that the client did not close itself.
+        last_close_code: Option<u16>,
     },
     /// A message for users.
     Notification {
@@ -316,11 +318,12 @@ impl ToValue for Notice {
                 to.text("status", status);
                 to.optional_text("reason", *reason);
             }
-            Self::ConnectionChange { state, code, attempt, retry_in_ms } => {
+            Self::ConnectionChange { state, code, attempt, retry_in_ms, last_close_code } => {
                 to.text("state", state);
                 to.optional_text("code", code.map(Code::as_str));
                 to.count("attempt", (*attempt).into());
                 to.optional_count("retryInMs", *retry_in_ms);
+                to.optional_count("lastCloseCode", last_close_code.map(u64::from));
             }
             Self::Notification { campaign_id: _, level, message } => {
                 to.text("level", level);

@@ -16,6 +16,7 @@ use super::time::Now;
 use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::event::EventKind;
 use crate::protocol::frame::Frame;
+use crate::protocol::limits::PROTOCOL_FAMILY;
 use crate::protocol::server::{Head, ServerMessage};
 use crate::protocol::{CampaignId, Code, client};
 
@@ -153,6 +154,7 @@ impl Router {
             }
             Err(code) => {
                 outcome.refused = Some(code);
+                self.connection.on_unexpected_document();
                 self.refuse(code, None);
             }
         }
@@ -163,7 +165,7 @@ impl Router {
     fn on_document(&mut self, document: &str, negotiating: bool) -> Verdict {
         let envelope = match Envelope::parse(document) {
             Ok(envelope) => envelope,
-            Err(_) if negotiating => return self.refuse(Code::InvalidMessage, None),
+            Err(_) if negotiating => return self.on_unexpected_document(),
             Err(code) => return self.refuse(code, None),
         };
         self.cx.metrics.unknown_members += u64::from(envelope.unknown_members);
@@ -194,7 +196,7 @@ impl Router {
     fn on_first_document(&mut self, envelope: &Envelope<'_>) -> Verdict {
         let message = match ServerMessage::decode(envelope) {
             Ok(Some(message)) if envelope.sequence.is_none() => message,
-            Ok(_) | Err(_) => return self.refuse(Code::InvalidMessage, None),
+            Ok(_) | Err(_) => return self.on_unexpected_document(),
         };
         match message {
             ServerMessage::ConnectionAck { .. }
@@ -206,8 +208,30 @@ impl Router {
             | ServerMessage::EventRecovery(_)
             | ServerMessage::CampaignDigest(_)
             | ServerMessage::SnapshotPart(_)
-            | ServerMessage::Pong { .. } => self.refuse(Code::InvalidMessage, None),
+            | ServerMessage::Pong { .. } => self.on_unexpected_document(),
         }
+    }
+
+    /// Handles an acknowledgement. The name of a protocol of another family proves nothing: it may be
+    /// damaged, or belong to something between the client and its server.
+    fn on_acknowledgement(&mut self, protocol: &str) -> Verdict {
+        let event = if protocol == self.encryption.protocol() {
+            self.connection.on_acknowledged()
+        } else if protocol.starts_with(PROTOCOL_FAMILY) {
+            let code = self.encryption.rejection();
+            self.connection.on_other_protocol(&mut self.cx, code)
+        } else if self.connection.open_socket().is_none() {
+            return self.on_unexpected_document();
+        } else {
+            None
+        };
+        self.on_connection_event(event);
+        Verdict::Control
+    }
+
+    fn on_unexpected_document(&mut self) -> Verdict {
+        self.connection.on_unexpected_document();
+        self.refuse(Code::InvalidMessage, None)
     }
 
     fn on_sequenced(
@@ -247,14 +271,7 @@ impl Router {
     fn on_message(&mut self, message: &ServerMessage<'_>) -> Verdict {
         let campaign_id = match message {
             ServerMessage::ConnectionAck { protocol } => {
-                let event = if self.encryption.accepts(protocol.as_deref()) {
-                    self.connection.on_acknowledged()
-                } else {
-                    let code = self.encryption.rejection();
-                    self.connection.on_other_protocol(&mut self.cx, code)
-                };
-                self.on_connection_event(event);
-                return Verdict::Control;
+                return self.on_acknowledgement(protocol.as_deref().unwrap_or_default());
             }
             ServerMessage::Pong { echo, heads } => return self.on_pong(*echo, heads),
             ServerMessage::SessionExpired => {

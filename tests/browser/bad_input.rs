@@ -3,12 +3,12 @@
 
 use campaign_sync::protocol::limits::{FRAME_BYTES_MAX, FRAME_DOCUMENTS_MAX};
 use js_sys::JsString;
-use serde_json::{Value, json};
+use serde_json::json;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use crate::wire::{CAMPAIGN, EPOCH, Log};
-use crate::world::{Recorder, World, client, code, js};
+use crate::world::{World, code, js};
 
 /// Follows a log, checks that the client refuses the input of `refused`, and applies the next event.
 fn refuses(expected: &str, refused: impl FnOnce(&World) -> u32) {
@@ -155,23 +155,4 @@ fn invalid_domain_query_throws() {
         assert_eq!(query(&bad), "invalid_content", "{bad:?}");
     }
     assert_eq!(code(world.client.domains("not-held", &JsValue::UNDEFINED)), "unknown_campaign");
-}
-
-#[test]
-fn invalid_options_throw() {
-    let make = |options: &Value| code(client(options, &Recorder::new()).map(|_| ()));
-    let content = [
-        json!({}),
-        json!({"manualTransport": false}),
-        json!({"manualTransport": "yes"}),
-        json!({"url": 5}),
-        json!({"manualTransport": true, "hasToken": 1}),
-        json!({"manualTransport": true, "lingerMs": -1}),
-        json!("manual"),
-    ];
-    for bad in content {
-        assert_eq!(make(&bad), "invalid_content", "{bad}");
-    }
-    let beyond = json!({"manualTransport": true, "lingerMs": 9_007_199_254_740_992_u64});
-    assert_eq!(make(&beyond), "integer_out_of_range");
 }

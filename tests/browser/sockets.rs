@@ -264,7 +264,7 @@ fn invalid_address_is_a_failed_attempt() {
 async fn closed_port_is_retried_later() {
     let host = Recorder::new();
     let options = json!({"url": "ws://127.0.0.1:59999/api/v2/ws"});
-    let client: JsClient = client(&options, &host).expect("the options are in order");
+    let client: JsClient = client(&options, &host);
     let waiting = dispatched(&host, "connectionchange", "waiting");
     client.retain(CAMPAIGN).expect("it is open");
     client.connect().expect("it is open");

@@ -24,6 +24,12 @@ export class Recorder {
     else this.#call(effect, values(detail));
   }
 
+  openSocket(url) {
+    const socket = new WebSocket(url);
+    socket.binaryType = "arraybuffer";
+    return socket;
+  }
+
   /** Runs `hook(values)` inside every call of `name`, an effect or `dispatch` for all notices. */
   hook(name, hook) {
     this.#hooks.set(name, hook);
@@ -195,6 +201,14 @@ export class FakeSockets {
         all.push(this);
       }
 
+      addEventListener(type, listener) {
+        this[`on${type}`] = listener;
+      }
+
+      removeEventListener(type, listener) {
+        if (this[`on${type}`] === listener) this[`on${type}`] = null;
+      }
+
       send(frame) {
         if (this.readyState === 0) throw new DOMException("still connecting", "InvalidStateError");
         this.sent.push(frame);
@@ -204,6 +218,7 @@ export class FakeSockets {
       close(code) {
         const legal = code === undefined || code === 1000 || (code >= 3000 && code <= 4999);
         if (!legal) throw new DOMException("code", "InvalidAccessError");
+        if (this.readyState >= 2) return;
         this.closes.push(code ?? null);
         this.readyState = 2;
       }

@@ -224,7 +224,7 @@ impl World {
         let time = FakeTime::new();
         time.install();
         let host = Recorder::new();
-        let client = client(options, &host).expect("the options are in order");
+        let client = client(options, &host);
         Self { client, host, time }
     }
 
@@ -300,10 +300,19 @@ impl Drop for World {
 }
 
 /// Creates the generated class as JavaScript does.
-pub(crate) fn client(options: &Value, host: &Recorder) -> Result<JsClient, JsValue> {
+pub(crate) fn client(options: &Value, host: &Recorder) -> JsClient {
     let host: Host = JsValue::from(host).unchecked_into();
-    let client = Client::new(&options.to_string(), host)?;
-    Ok(JsValue::from(client).unchecked_into())
+    let on = |name: &str| options[name].as_bool().unwrap_or_default();
+    let url = options["url"].as_str().filter(|_| !on("manualTransport"));
+    let client = Client::new(
+        url.map(str::to_owned),
+        options["lingerMs"].as_f64(),
+        on("hasToken"),
+        on("hasFetchSnapshot"),
+        on("log"),
+        host,
+    );
+    JsValue::from(client).unchecked_into()
 }
 
 /// A `pong` with `head` as the last number of both the log and the socket.

@@ -24,16 +24,123 @@ fn state(world: &World) -> &'static str {
 
 // R3.6
 #[test]
-fn acknowledgement_of_another_protocol_ends_the_client() {
-    for protocol in ["soap", "campaign-sync.v2", "campaign-sync.v1.sealed", "CAMPAIGN-SYNC.V1", ""]
-    {
+fn third_socket_in_a_row_with_another_protocol_ends_the_client() {
+    for protocol in ["campaign-sync.v2", "campaign-sync.v1.sealed"] {
         let mut world = unacknowledged(Config::default());
-        assert_eq!(world.receive(&wire::ack_of(protocol)), Verdict::Control, "{protocol}");
-        assert_eq!(world.status(), "failed(unsupported_dialect)", "{protocol}");
-        assert_eq!(world.notice("connectionchange")["code"], Code::UnsupportedDialect.as_str());
+        for socket in 1..=3 {
+            assert_eq!(state(&world), "connecting", "{protocol}");
+            assert_eq!(world.receive(&wire::ack_of(protocol)), Verdict::Control, "{protocol}");
+            assert_eq!(world.notice("connectionchange")["code"], "unsupported_protocol");
+            if socket < 3 {
+                world.advance_until(|world| world.opened.len() == socket + 1);
+                world.open();
+            }
+        }
+        assert_eq!(world.status(), "failed(unsupported_protocol)", "{protocol}");
         world.advance(600_000);
-        assert_eq!((world.opened.len(), world.closed.len()), (1, 1), "{protocol}");
+        assert_eq!((world.opened.len(), world.closed.len()), (3, 3), "{protocol}");
     }
+}
+
+#[test]
+fn other_protocols_count_only_on_sockets_in_a_row() {
+    let mut world = unacknowledged(Config::default());
+    for socket in 1..12 {
+        if socket % 3 == 0 {
+            world.close(1006);
+        } else {
+            world.receive(&wire::ack_of("campaign-sync.v2"));
+        }
+        world.advance_until(|world| world.opened.len() == socket + 1);
+        world.open();
+    }
+    world.receive(&wire::ack());
+    assert_eq!(state(&world), "open");
+}
+
+#[test]
+fn other_protocol_never_ends_a_client_that_spoke_v1() {
+    let log = Log::with_rows(2);
+    let mut world = World::following(&log);
+    for attempt in 0..10 {
+        if attempt == 0 {
+            world.close(1006);
+        }
+        world.advance_until(|world| world.opened.len() == attempt + 2);
+        world.open();
+        world.receive(&wire::ack_of("campaign-sync.v2"));
+        assert_eq!(world.notice("connectionchange")["code"], "unsupported_protocol");
+    }
+    world.advance_until(|world| world.opened.len() == 12);
+    world.open();
+    world.receive(&wire::ack());
+    world.answer("current", wire::EPOCH, 4, 3);
+    world.pong(3);
+    assert_eq!(world.status(), "live");
+}
+
+#[test]
+fn close_code_4400_counts_as_another_protocol() {
+    let mut world = unacknowledged(Config::default());
+    for socket in 1..=3 {
+        assert_eq!(state(&world), "connecting");
+        world.close(4400);
+        assert_eq!(world.notice("connectionchange")["lastCloseCode"], 4400);
+        if socket < 3 {
+            world.advance_until(|world| world.opened.len() == socket + 1);
+            world.open();
+        }
+    }
+    assert_eq!(world.status(), "failed(unsupported_protocol)");
+}
+
+#[test]
+fn damaged_acknowledgement_never_ends_the_client() {
+    let damaged = [
+        wire::ack_of("sync.w1"),
+        wire::ack_of("protobol"),
+        wire::ack_of(""),
+        message("connection_ack", &json!({})),
+        message("connection_ack", &json!({"protocol": 7})),
+        wire::ack()[..40].to_owned(),
+        "<!doctype html>".to_owned(),
+        "{}".to_owned(),
+        r#"{"type":"hello"}"#.to_owned(),
+    ];
+    for document in damaged {
+        let mut world = unacknowledged(Config::default());
+        for socket in 1..=4 {
+            let verdict = world.receive(&document);
+            assert!(matches!(verdict, Verdict::Refused(_)), "{document}: {verdict:?}");
+            assert_eq!(state(&world), "connecting", "{document}");
+            world.advance_until(|world| world.opened.len() == socket + 1);
+            assert_eq!(world.notice("connectionchange")["code"], "unexpected_document");
+            world.open();
+        }
+        world.receive(&wire::ack());
+        assert_eq!(state(&world), "open", "{document}");
+        assert_eq!(world.notice("connectionchange").get("code"), None, "{document}");
+    }
+}
+
+#[test]
+fn slow_acknowledgement_is_waited_for_longer_on_each_socket() {
+    let mut world = unacknowledged(Config::default());
+    for (socket, seconds) in [(1, 3), (2, 6), (3, 12), (4, 12)] {
+        world.advance(seconds * 1_000 - 1);
+        assert_eq!(state(&world), "connecting", "socket {socket}");
+        world.advance(1);
+        assert_eq!(state(&world), "waiting", "socket {socket}");
+        assert_eq!(world.notice("connectionchange")["code"], "ack_timeout");
+        world.advance_until(|world| world.opened.len() == socket + 1);
+        world.open();
+    }
+    world.receive(&wire::ack());
+    world.close(1006);
+    world.advance_until(|world| world.opened.len() == 6);
+    world.open();
+    world.advance(3_000);
+    assert_eq!(state(&world), "waiting", "an acknowledgement resets the limit");
 }
 
 // R3.10
@@ -144,7 +251,7 @@ fn draining_before_the_acknowledgement_delays_the_retry() {
 fn session_expiry_before_the_acknowledgement_requests_a_token() {
     let mut world = World::new(Config { has_token: true, ..Config::default() });
     world.input(Input::Connect);
-    world.input(Input::Token(Ticket(1), Some("old".to_owned())));
+    world.input(Input::Token(Ticket(1), Ok("old".to_owned())));
     world.open();
     assert_eq!(world.receive(&message("session_expired", &json!({}))), Verdict::Control);
     assert_eq!((state(&world), world.closed.len()), ("waiting", 1));

@@ -3,12 +3,17 @@
 use campaign_sync::protocol::Code;
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::sync::connection::ConnectionState;
-use campaign_sync::sync::input::{ConnectionId, Ticket};
+use campaign_sync::sync::input::{ConnectionId, Ticket, TokenFailure};
 use campaign_sync::sync::{Config, Input, Verdict};
 use serde_json::{Value, json};
 
 use crate::wire::{self, CAMPAIGN, EPOCH, Log, message};
 use crate::world::{World, id};
+
+/// The last `connectionchange`.
+fn change(world: &World) -> Value {
+    world.notice("connectionchange")
+}
 
 fn with_token() -> Config {
     Config { has_token: true, ..Config::default() }
@@ -46,7 +51,7 @@ fn token_is_requested_before_every_attempt_and_sent_first() {
     for attempt in 0..3 {
         let ticket = *world.tokens.last().expect("a token is asked for");
         let token = format!("token-{attempt}");
-        world.input(Input::Token(ticket, Some(token.clone())));
+        world.input(Input::Token(ticket, Ok(token.clone())));
         world.open();
         assert_eq!(world.last_sent("connection_init").expect("said")["token"], *token);
         world.close(1006);
@@ -58,27 +63,77 @@ fn token_is_requested_before_every_attempt_and_sent_first() {
 fn failing_or_silent_token_provider_is_called_again_later() {
     let mut world = World::new(with_token());
     world.input(Input::Connect);
-    world.input(Input::Token(world.tokens[0], None));
+    world.input(Input::Token(world.tokens[0], Err(TokenFailure::Failed)));
     assert_eq!(state(&world), "waiting");
     world.advance_until(|world| world.tokens.len() == 2);
     world.advance_until(|world| world.tokens.len() == 3);
-    let late = world.handle(Input::Token(world.tokens[1], Some("late".to_owned())));
+    let late = world.handle(Input::Token(world.tokens[1], Ok("late".to_owned())));
     assert!(late.ignored_late, "the answer to an old question");
     assert!(world.opened.is_empty());
 }
 
 // R3.2
 #[test]
-fn too_long_token_fails_the_connection() {
+fn token_of_sixteen_kibibytes_is_sent_and_a_longer_one_is_not() {
+    for (bytes, sent) in [(391, true), (16 * 1024, true), (16 * 1024 + 1, false)] {
+        let mut world = World::new(with_token());
+        world.input(Input::Connect);
+        world.input(Input::Token(world.tokens[0], Ok("x".repeat(bytes))));
+        assert_eq!(world.opened.len(), usize::from(sent), "{bytes}");
+        if !sent {
+            assert_eq!(change(&world)["code"], "invalid_token", "before any socket opens");
+            world.advance_until(|world| world.tokens.len() == 2);
+            continue;
+        }
+        world.open();
+        let init = world.last_sent("connection_init").expect("it is sent");
+        assert_eq!(init["token"].as_str().map(str::len), Some(bytes));
+    }
+}
+
+#[test]
+fn token_failure_is_visible_and_a_final_one_ends_the_attempts() {
+    let shown = [(TokenFailure::Failed, "token_failed"), (TokenFailure::Invalid, "invalid_token")];
+    for (failure, code) in shown {
+        let mut world = World::new(with_token());
+        world.input(Input::Connect);
+        world.input(Input::Token(world.tokens[0], Err(failure)));
+        assert_eq!(
+            (change(&world)["state"].clone(), change(&world)["code"].clone()),
+            (json!("waiting"), json!(code))
+        );
+        world.advance_until(|world| world.tokens.len() == 2);
+    }
     let mut world = World::new(with_token());
     world.input(Input::Connect);
-    world.input(Input::Token(world.tokens[0], Some("x".repeat(600))));
+    world.input(Input::Token(world.tokens[0], Err(TokenFailure::Final)));
+    assert_eq!((state(&world), change(&world)["code"].clone()), ("failed", json!("token_failed")));
+    world.advance(600_000);
+    assert_eq!((world.tokens.len(), world.opened.len()), (1, 0));
+    world.input(Input::Connect);
+    assert_eq!(world.tokens.len(), 2, "the application may connect again");
+}
+
+#[test]
+fn token_provider_that_never_answers_is_given_fifteen_seconds() {
+    let mut world = World::new(with_token());
+    world.input(Input::Connect);
+    world.advance(14_999);
+    assert_eq!(state(&world), "connecting");
+    world.advance(1);
+    assert_eq!(
+        (state(&world), change(&world)["code"].clone()),
+        ("waiting", json!("token_timeout"))
+    );
+}
+
+#[test]
+fn empty_token_leaves_the_session_to_the_cookie() {
+    let mut world = World::new(with_token());
+    world.input(Input::Connect);
+    world.input(Input::Token(world.tokens[0], Ok(String::new())));
     world.open();
-    assert!(matches!(
-        world.machine.connection().state(),
-        ConnectionState::Failed(Code::Unauthorized)
-    ));
-    assert_eq!((world.sent.len(), world.closed.len()), (0, 1));
+    assert_eq!(world.last_sent("connection_init").expect("it is sent").get("token"), None);
 }
 
 // R14.11
@@ -103,7 +158,7 @@ fn a_refused_session_is_tried_with_three_fresh_tokens() {
     world.input(Input::Connect);
     for attempt in 0..3 {
         assert_eq!((world.tokens.len(), world.opened.len()), (attempt + 1, attempt));
-        world.input(Input::Token(world.tokens[attempt], Some("t".to_owned())));
+        world.input(Input::Token(world.tokens[attempt], Ok("t".to_owned())));
         world.open();
         world.close(4401);
         if attempt < 2 {
@@ -121,7 +176,7 @@ fn a_refused_session_is_tried_with_three_fresh_tokens() {
 fn expired_session_reconnects_with_a_fresh_token() {
     let mut world = World::new(with_token());
     world.input(Input::Connect);
-    world.input(Input::Token(world.tokens[0], Some("t".to_owned())));
+    world.input(Input::Token(world.tokens[0], Ok("t".to_owned())));
     world.open();
     world.receive(&wire::ack());
     world.receive(&message("session_expired", &json!({})));
@@ -246,7 +301,7 @@ fn rest_of_a_frame_that_closed_its_socket_is_ignored() {
     let mut world = World::new(config);
     world.input(Input::Retain(id(CAMPAIGN)));
     world.input(Input::Connect);
-    world.input(Input::Token(Ticket(1), Some("t".to_owned())));
+    world.input(Input::Token(Ticket(1), Ok("t".to_owned())));
     world.open();
     world.receive(&wire::ack());
     world.replay(&log, 1, 3);
@@ -286,4 +341,105 @@ fn every_connection_change_is_notified() {
         .collect();
     assert_eq!(states, ["connecting", "open", "waiting"]);
     assert_eq!(world.notice("connectionchange")["attempt"], 1);
+}
+
+/// A client that waits for its next attempt for at least `ms`.
+fn waiting_for(ms: u64) -> World {
+    let mut world = World::connected(Config::default());
+    loop {
+        world.close(1006);
+        let until = world.machine.poll_timeout().expect("it waits");
+        if until.since(world.now.at) >= ms {
+            return world;
+        }
+        let before = world.opened.len();
+        world.advance_until(|world| world.opened.len() > before);
+        world.open();
+    }
+}
+
+#[test]
+fn connect_while_waiting_starts_the_next_attempt_at_once() {
+    let mut world = waiting_for(5_000);
+    let before = world.opened.len();
+    world.advance(1_000);
+    assert_eq!(world.opened.len(), before);
+    world.input(Input::Connect);
+    assert_eq!((world.opened.len(), state(&world)), (before + 1, "connecting"));
+}
+
+#[test]
+fn repeated_connect_starts_at_most_two_attempts_a_second() {
+    let mut world = waiting_for(5_000);
+    let before = world.opened.len();
+    world.advance(1_000);
+    for _ in 0..1_000 {
+        world.input(Input::Connect);
+        if state(&world) == "connecting" {
+            world.close(1006);
+        }
+        world.pass(10);
+    }
+    let attempts = world.opened.len() - before;
+    assert!((15..=21).contains(&attempts), "{attempts} in ten seconds");
+}
+
+#[test]
+fn connect_keeps_the_pause_that_the_server_requested() {
+    let mut world = World::connected(Config::default());
+    world.receive(&message("server_draining", &json!({"retryAfterMs": 8_000})));
+    world.close(1012);
+    for _ in 0..7 {
+        world.advance(1_000);
+        world.input(Input::Connect);
+        assert_eq!((world.opened.len(), state(&world)), (1, "waiting"));
+    }
+    world.advance_until(|world| world.opened.len() == 2);
+}
+
+#[test]
+fn pause_and_connect_replace_an_open_socket() {
+    let log = Log::with_rows(2);
+    let mut world = World::following(&log);
+    world.advance(1_000);
+    world.clear();
+    let old = world.socket();
+    world.input(Input::Pause);
+    world.input(Input::Connect);
+    assert_eq!((world.closed.clone(), world.opened.len()), (vec![(old, 1000)], 2));
+    assert_eq!(world.status(), "stale(disconnected)");
+    world.open();
+    world.receive(&wire::ack());
+    world.answer("current", EPOCH, 4, 3);
+    world.pong(3);
+    assert_eq!((world.position(), &*world.status()), (3, "live"));
+}
+
+#[test]
+fn close_code_of_the_last_socket_is_shown() {
+    let mut world = World::connected(Config::default());
+    assert_eq!(change(&world).get("lastCloseCode"), None);
+    world.close(4429);
+    assert_eq!(change(&world)["lastCloseCode"], 4429);
+    world.advance_until(|world| world.opened.len() == 2);
+    world.open();
+    world.receive(&wire::ack());
+    assert_eq!(change(&world)["lastCloseCode"], 4429, "until another socket closes");
+}
+
+#[test]
+fn pause_closes_the_socket_until_connect_and_keeps_the_rows() {
+    let log = Log::with_rows(2);
+    let mut world = World::following(&log);
+    world.input(Input::Pause);
+    assert_eq!((state(&world), &*world.status()), ("idle", "stale(disconnected)"));
+    world.advance(600_000);
+    world.input(Input::Woke(campaign_sync::sync::input::Wake::Online));
+    assert_eq!((world.opened.len(), world.closed.len(), world.rows().len()), (1, 1, 2));
+    world.input(Input::Connect);
+    world.open();
+    world.receive(&wire::ack());
+    world.answer("current", EPOCH, 4, 3);
+    world.pong(3);
+    assert_eq!(world.status(), "live");
 }

@@ -289,6 +289,20 @@ fn missing_key_is_awaited_without_loss_of_events() {
     assert_caught_up(world, &log);
 }
 
+// R19.16
+#[test]
+fn missing_key_is_requested_again_on_the_next_socket() {
+    let mut log = Log::with_rows(3);
+    let mut world = following(&log);
+    let next = log.generate(3);
+    let sealed_next = Event { data: sealed_data(SECOND, &next), ..next };
+    let verdict = world.receive(&sealed_next.document());
+    assert_eq!(verdict, Verdict::Refused(Code::UnknownKey));
+    world.clear();
+    reconnect(&mut world);
+    assert_eq!((world.requests(), &world.request()["lastSequenceNumber"]), (1, &json!(4)));
+}
+
 #[test]
 fn wrong_key_can_be_replaced() {
     let log = Log::with_rows(3);
@@ -348,10 +362,16 @@ fn server_without_sealing_is_not_followed() {
     world.input(Input::Retain(id(CAMPAIGN)));
     world.input(Input::Connect);
     world.open();
-    world.receive(&wire::ack());
+    for socket in 1..=3 {
+        world.receive(&wire::ack());
+        if socket < 3 {
+            world.advance_until(|world| world.opened.len() == socket + 1);
+            world.open();
+        }
+    }
     assert_eq!(world.status(), "failed(not_sealed)");
     world.advance(600_000);
-    assert_eq!(world.opened.len(), 1, "trying again would not help");
+    assert_eq!(world.opened.len(), 3, "trying again would not help");
 }
 
 #[test]
@@ -360,10 +380,16 @@ fn client_without_keys_fails_permanently_on_a_sealing_server() {
     world.input(Input::Retain(id(CAMPAIGN)));
     world.input(Input::Connect);
     world.open();
-    world.receive(&wire::ack_of(SEALED));
-    assert_eq!(world.status(), "failed(unsupported_dialect)");
+    for socket in 1..=3 {
+        world.receive(&wire::ack_of(SEALED));
+        if socket < 3 {
+            world.advance_until(|world| world.opened.len() == socket + 1);
+            world.open();
+        }
+    }
+    assert_eq!(world.status(), "failed(unsupported_protocol)");
     world.advance(600_000);
-    assert_eq!(world.opened.len(), 1);
+    assert_eq!(world.opened.len(), 3);
 }
 
 #[test]

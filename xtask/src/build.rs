@@ -15,16 +15,15 @@ use crate::setup;
 /// The arguments of wasm-opt. It optimises for size and inlines almost nothing, because the compiler has
 /// already inlined. The skipped passes make the module smaller but its compressed form larger. Functions
 /// in the order of their names compress better than in any other order that costs nothing.
-const OPTIMISATION: [&str; 15] = [
+const OPTIMISATION: [&str; 14] = [
     "-Oz",
     "--converge",
     "-aimfs",
     "4",
     "-ocimfs",
-    "30",
+    "24",
     "--low-memory-unused",
     "--skip-pass=local-cse",
-    "--skip-pass=merge-blocks",
     "--skip-pass=simplify-locals",
     "--skip-pass=memory-packing",
     "--reorder-functions-by-name",
@@ -137,7 +136,8 @@ fn compile(
 ) -> Result<PathBuf> {
     let target = "wasm32-unknown-unknown";
     // The names stay as in the sources, because `trap-panics` looks for them.
-    let mut flags = "'-Clink-arg=--demangle'".to_owned();
+    // The inlining threshold is the one whose module is the smallest when compressed.
+    let mut flags = "'-Clink-arg=--demangle', '-Cllvm-args=-inline-threshold=15'".to_owned();
     for sources in registries()? {
         let _ = write!(flags, ", '--remap-path-prefix={}/='", sources.display());
     }

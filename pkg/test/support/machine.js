@@ -14,6 +14,8 @@ export function __wbg_set_wasm(exports) {
 
 export class Client {
   calls = [];
+  /** The commands, as they came. */
+  commands = [];
   changes = new Set();
   views = new Map();
   statuses = new Map();
@@ -22,9 +24,10 @@ export class Client {
   #closed = false;
   #armed = true;
 
-  constructor(options, host) {
-    this.options = JSON.parse(options);
+  constructor(url, lingerMs, hasToken, hasFetchSnapshot, log, host) {
+    this.options = { url, lingerMs, hasToken, hasFetchSnapshot, log, manualTransport: url === undefined };
     this.host = callsOf(host);
+    this.openSocket = (address) => host.openSocket(address);
     machines.push(this);
   }
 
@@ -52,6 +55,7 @@ export class Client {
   /** Takes a command as JSON and records it under its name. */
   command(json) {
     const { command, campaignId, epoch, sequenceNumber, ticket, token, code } = JSON.parse(json);
+    this.commands.push(JSON.parse(json));
     const values = { reached: [campaignId, epoch, sequenceNumber, ticket], token: [ticket, token], closed: [code] };
     const method = command === "token" ? "provideToken" : command;
     this[method](...(values[command] ?? (campaignId === undefined ? [] : [campaignId])));
@@ -63,6 +67,7 @@ export class Client {
   }
 
   connect() { this.#record("connect"); }
+  pause() { this.#record("pause"); }
   close() { this.#record("close"); this.#closed = true; }
   retain(id) {
     if (!/^[\w-]{1,64}$/.test(id)) throw "invalid_campaign_id";

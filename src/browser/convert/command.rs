@@ -1,9 +1,10 @@
 //! Commands of the application.
 
+use crate::protocol::lookup::lookup;
 use crate::protocol::schema::{Field, Kind, optional, read_raw, required};
 use crate::protocol::{CampaignId, Code, Position};
 use crate::sync::Input;
-use crate::sync::input::Ticket;
+use crate::sync::input::{Ticket, TokenFailure};
 
 /// A command of the application: an input of the machine, or an action of the driver.
 pub(in crate::browser) enum Command {
@@ -15,11 +16,12 @@ pub(in crate::browser) enum Command {
 
 /// Reads a command from JSON.
 pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
-    let [command, id, epoch, number, ticket, token, code] = read_raw(json, &COMMAND)?;
+    let [command, id, epoch, number, ticket, token, failure, code] = read_raw(json, &COMMAND)?;
     let id = || CampaignId::new(&id.text_or_empty());
     let ticket = Ticket(ticket.count());
     Ok(Command::Input(match command.text_or_empty().as_ref() {
         "connect" => Input::Connect,
+        "pause" => Input::Pause,
         "close" => return Ok(Command::Close),
         "opened" => return Ok(Command::Opened),
         "closed" => {
@@ -38,17 +40,27 @@ pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
             };
             Input::WaitForPosition(id()?, position, ticket)
         }
-        "token" => Input::Token(ticket, token.string()),
+        "token" => {
+            let failure = failure.text().and_then(|it| lookup(&TOKEN_FAILURES, &it));
+            Input::Token(
+                ticket,
+                token.string().ok_or_else(|| failure.unwrap_or(TokenFailure::Failed)),
+            )
+        }
         _ => return Err(Code::InvalidContent),
     }))
 }
 
-static COMMAND: [Field; 7] = [
+static TOKEN_FAILURES: [(&str, TokenFailure); 2] =
+    [("invalid", TokenFailure::Invalid), ("final", TokenFailure::Final)];
+
+static COMMAND: [Field; 8] = [
     required("command", Kind::Text),
     optional("campaignId", Kind::CampaignId),
     optional("epoch", Kind::Epoch),
     optional("sequenceNumber", Kind::Unsigned),
     optional("ticket", Kind::Unsigned),
     optional("token", Kind::Text),
+    optional("failure", Kind::Text),
     optional("code", Kind::Unsigned),
 ];

@@ -2,7 +2,6 @@
 
 pub(super) mod command;
 pub(super) mod query;
-pub(super) mod settings;
 
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;

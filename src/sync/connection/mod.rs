@@ -3,35 +3,25 @@
 //! Only this module changes the state. It queues effects for the driver, and returns a
 //! [`ConnectionEvent`] when campaigns must react.
 
+mod attempts;
+pub mod close;
+mod handshake;
 pub mod keepalive;
 pub mod state;
 
+use attempts::{Attempts, Loss};
 use keepalive::{Heartbeat, Keepalive};
-pub use state::ConnectionState;
+pub use state::{ConnectionState, FirstDocuments};
 
-use super::backoff::full_jitter_ms;
 use super::config::Config;
 use super::context::Context;
 use super::effect::Effect;
-use super::input::{ConnectionId, Ticket, Wake};
+use super::input::{ConnectionId, Ticket, TokenFailure, Wake};
 use super::log::{Level, LogFields};
 use super::notice::Notice;
 use super::time::{Now, Timestamp};
+use crate::protocol::limits::TOKEN_BYTES_MAX;
 use crate::protocol::{Code, client};
-
-/// Close codes of docs/PROTOCOL.md, chapter 14, and the two codes that browsers let a page send.
-pub mod close {
-    /// Normal closure.
-    pub const NORMAL: u16 = 1000;
-    /// The code that a browser reports when a connection dies without a close frame.
-    pub const ABNORMAL: u16 = 1006;
-    /// The session is missing, wrong or expired.
-    pub const UNAUTHORIZED: u16 = 4401;
-    /// The session may not do this.
-    pub const FORBIDDEN: u16 = 4403;
-    /// The client received nothing for too long and drops the socket.
-    pub const DEAD_LINK: u16 = 4000;
-}
 
 /// A change of the connection that campaigns must react to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,30 +41,17 @@ pub enum ConnectionEvent {
     PingSent(Now),
 }
 
-/// The connection and its failure counts.
-#[derive(Clone, Debug)]
+/// The connection.
+#[derive(Clone, Debug, Default)]
 pub struct Connection {
     state: ConnectionState,
-    /// The number of connections in a row that failed or did not last.
-    failures: u32,
-    /// The number of sessions in a row that were refused.
-    refused: u32,
-    /// The server requested no attempt before this time.
-    not_before: Timestamp,
+    attempts: Attempts,
+    /// Why the last attempt failed; `None` while a connection is open or nothing is known.
+    problem: Option<Code>,
+    /// The code with which the last socket closed that the client did not close itself.
+    last_close_code: Option<u16>,
     /// The number of sockets opened so far.
     sockets: u64,
-}
-
-impl Default for Connection {
-    fn default() -> Self {
-        Self {
-            state: ConnectionState::Idle,
-            failures: 0,
-            refused: 0,
-            not_before: Timestamp::default(),
-            sockets: 0,
-        }
-    }
 }
 
 impl Connection {
@@ -116,7 +93,7 @@ impl Connection {
 
     /// The number of connections in a row that failed or did not last.
     pub const fn failures(&self) -> u32 {
-        self.failures
+        self.attempts.failures()
     }
 
     /// The time of the next action, if there is one.
@@ -131,13 +108,43 @@ impl Connection {
         }
     }
 
-    /// Handles the application's request for a connection.
+    /// Handles the application's request for a connection. A client that waits for its next attempt
+    /// starts it now, unless the server requested a pause or an attempt has just begun.
     pub fn connect(&mut self, cx: &mut Context) {
-        if self.state.is_wanted() || matches!(self.state, ConnectionState::Closed) {
-            return;
+        match &self.state {
+            ConnectionState::Idle | ConnectionState::Failed(_) => {
+                self.attempts.restart();
+                self.problem = None;
+                self.begin_attempt(cx);
+            }
+            ConnectionState::Waiting { until } => {
+                let soonest = self.attempts.soonest(cx);
+                if soonest < *until {
+                    self.state = ConnectionState::Waiting { until: soonest };
+                    if soonest > cx.now.at {
+                        self.announce(cx);
+                    }
+                }
+            }
+            ConnectionState::AskingToken { .. }
+            | ConnectionState::Opening { .. }
+            | ConnectionState::Negotiating { .. }
+            | ConnectionState::Open { .. }
+            | ConnectionState::Closed => {}
         }
-        (self.failures, self.refused, self.not_before) = (0, 0, Timestamp::default());
-        self.begin_attempt(cx);
+    }
+
+    /// Handles the application's request to have no connection for now. The campaigns stay.
+    pub fn pause(&mut self, cx: &mut Context) -> Option<ConnectionEvent> {
+        if !self.state.is_wanted() {
+            return None;
+        }
+        self.close_socket(cx, close::NORMAL);
+        cx.metrics.disconnects += u64::from(self.state.keepalive_mut().is_some());
+        self.state = ConnectionState::Idle;
+        self.problem = None;
+        self.announce(cx);
+        Some(ConnectionEvent::Lost)
     }
 
     /// Closes the connection permanently, because the application requested it.
@@ -149,9 +156,10 @@ impl Connection {
 
     /// Opens a socket. If the application provides tokens, requests a token first.
     fn begin_attempt(&mut self, cx: &mut Context) {
+        self.attempts.begin(cx.now.at);
         if cx.config.has_token {
             let ticket = cx.ticket();
-            let deadline = cx.now.at + cx.config.open_timeout_ms;
+            let deadline = cx.now.at + cx.config.token_timeout_ms;
             self.state = ConnectionState::AskingToken { ticket, deadline };
             cx.effect(Effect::RequestToken(ticket));
         } else {
@@ -168,38 +176,51 @@ impl Connection {
         cx.effect(Effect::Open(connection));
     }
 
-    /// Handles the answer of the token provider. Returns whether the answer was awaited.
-    pub fn on_token(&mut self, cx: &mut Context, answered: Ticket, token: Option<String>) -> bool {
-        let ConnectionState::AskingToken { ticket, .. } = self.state else { return false };
-        if ticket != answered {
-            return false;
-        }
+    /// Handles the awaited answer of the token provider.
+    pub fn on_token(
+        &mut self,
+        cx: &mut Context,
+        token: Result<String, TokenFailure>,
+    ) -> Option<ConnectionEvent> {
+        let token = match token {
+            Ok(token) if token.len() > TOKEN_BYTES_MAX => Err(TokenFailure::Invalid),
+            Ok(_) | Err(_) => token,
+        };
         match token {
-            Some(token) => self.open_socket_with(cx, Some(token)),
-            None => self.wait_for_next_attempt(cx),
+            // A cookie may authorise the socket.
+            Ok(token) => self.open_socket_with(cx, Some(token).filter(|it| !it.is_empty())),
+            Err(TokenFailure::Failed) => self.wait_because(cx, Code::TokenFailed),
+            Err(TokenFailure::Invalid) => self.wait_because(cx, Code::InvalidToken),
+            Err(TokenFailure::Final) => return Some(self.fail(cx, Code::TokenFailed)),
         }
-        true
+        None
+    }
+
+    /// Whether the answer to this ticket is awaited.
+    pub fn awaits_token(&self, answered: Ticket) -> bool {
+        matches!(self.state, ConnectionState::AskingToken { ticket, .. } if ticket == answered)
     }
 
     /// Handles an opened socket: sends `connection_init`, which `init` makes from the token.
-    pub fn on_opened(
-        &mut self,
-        cx: &mut Context,
-        init: impl FnOnce(Option<&str>) -> Result<String, Code>,
-    ) -> Option<ConnectionEvent> {
-        let ConnectionState::Opening { connection, token, .. } = &mut self.state else {
-            return None;
-        };
+    pub fn on_opened(&mut self, cx: &mut Context, init: impl FnOnce(Option<&str>) -> String) {
+        let ConnectionState::Opening { connection, token, .. } = &mut self.state else { return };
         let (connection, token) = (*connection, token.take());
-        match init(token.as_deref()) {
-            Ok(init) => cx.effect(Effect::Send(connection, init)),
-            Err(code) => return Some(self.give_up(cx, code)),
-        }
+        cx.effect(Effect::Send(connection, init(token.as_deref())));
         cx.metrics.connects += 1;
-        let keepalive = Keepalive::new(cx.now.at);
-        let deadline = cx.now.at + cx.config.negotiation_ms;
-        self.state = ConnectionState::Negotiating { connection, keepalive, deadline };
-        None
+        self.state = ConnectionState::Negotiating {
+            connection,
+            keepalive: Keepalive::new(cx.now.at),
+            deadline: cx.now.at + self.attempts.negotiation_ms(&cx.config),
+            documents: FirstDocuments::Expected,
+        };
+    }
+
+    /// Handles a damaged or foreign document before the acknowledgement. It proves nothing about the
+    /// server, so the client continues to wait.
+    pub const fn on_unexpected_document(&mut self) {
+        if let ConnectionState::Negotiating { documents, .. } = &mut self.state {
+            *documents = FirstDocuments::Unexpected;
+        }
     }
 
     /// Handles the acknowledgement of this protocol.
@@ -209,56 +230,63 @@ impl Connection {
         };
         let (connection, keepalive) = (*connection, keepalive.clone());
         self.state = ConnectionState::Open { connection, keepalive };
-        self.refused = 0;
+        self.attempts.on_acknowledged();
+        self.problem = None;
         Some(ConnectionEvent::Opened)
     }
 
-    /// Handles the acknowledgement of another protocol. The client gives up, because another attempt
-    /// would not help. After an acknowledgement a connection keeps its protocol until the socket
-    /// closes.
+    /// Handles the acknowledgement of another protocol of this family. After an acknowledgement a
+    /// connection keeps its protocol until the socket closes.
     pub fn on_other_protocol(&mut self, cx: &mut Context, code: Code) -> Option<ConnectionEvent> {
         let negotiating = matches!(self.state, ConnectionState::Negotiating { .. });
-        negotiating.then(|| self.give_up(cx, code))
+        negotiating.then(|| self.drop_socket(cx, close::NORMAL, Loss::OtherProtocol(code)))
     }
 
     /// Handles a socket that closed or could not be opened.
     pub fn on_closed(&mut self, cx: &mut Context, code: u16) -> ConnectionEvent {
+        self.last_close_code = Some(code);
+        let negotiating = matches!(self.state, ConnectionState::Negotiating { .. });
+        let loss = match code {
+            close::UNAUTHORIZED => Loss::Refused(Code::Unauthorized),
+            close::FORBIDDEN => Loss::Refused(Code::Forbidden),
+            close::UNSUPPORTED if negotiating => Loss::OtherProtocol(Code::UnsupportedProtocol),
+            _ if negotiating => Loss::Interrupted,
+            _ => Loss::Closed,
+        };
+        self.on_lost(cx, code, loss)
+    }
+
+    fn on_lost(&mut self, cx: &mut Context, code: u16, loss: Loss) -> ConnectionEvent {
         cx.metrics.disconnects += 1;
         let fields = LogFields { value: Some(code.into()), ..LogFields::default() };
         cx.log(Level::Info, "disconnected", fields);
         let (now, stable) = (cx.now.at, cx.config.stable_link_ms);
         let lasted = |it: &mut Keepalive| now.since(it.opened) >= stable;
         if self.state.keepalive_mut().is_some_and(lasted) {
-            self.failures = 0;
+            self.attempts.on_stable();
         }
-        let refusal = match code {
-            close::UNAUTHORIZED => Some(Code::Unauthorized),
-            close::FORBIDDEN => Some(Code::Forbidden),
-            _ => None,
-        };
-        if let Some(refusal) = refusal {
-            self.refused += 1;
-            if self.refused >= cx.config.auth_attempts_max || !cx.config.has_token {
-                return self.give_up(cx, refusal);
-            }
+        if let Some(code) = self.attempts.on_lost(&cx.config, loss) {
+            return self.fail(cx, code);
         }
+        self.problem = loss.code();
         self.wait_for_next_attempt(cx);
         ConnectionEvent::Lost
     }
 
-    /// Schedules the next attempt. The delay has full jitter, the first retry included, and respects
-    /// the pause that the server requested.
+    fn wait_because(&mut self, cx: &mut Context, code: Code) {
+        self.problem = Some(code);
+        self.wait_for_next_attempt(cx);
+    }
+
+    /// Schedules the next attempt.
     fn wait_for_next_attempt(&mut self, cx: &mut Context) {
-        let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);
-        let delay = full_jitter_ms(&mut cx.rng, base, max, self.failures);
-        self.failures = self.failures.saturating_add(1);
-        let until = (cx.now.at + delay).max(self.not_before);
+        let until = self.attempts.next(cx);
         self.state = ConnectionState::Waiting { until };
         self.announce(cx);
     }
 
-    fn give_up(&mut self, cx: &mut Context, code: Code) -> ConnectionEvent {
-        self.close_socket(cx, close::NORMAL);
+    /// Gives up. The socket, if there was one, is closed already.
+    fn fail(&mut self, cx: &mut Context, code: Code) -> ConnectionEvent {
         self.state = ConnectionState::Failed(code);
         let fields = LogFields { detail: Some(code.as_str()), ..LogFields::default() };
         cx.log(Level::Error, "gave_up", fields);
@@ -272,9 +300,9 @@ impl Connection {
     }
 
     /// Drops a socket that is open or opening, as if it had closed.
-    fn drop_socket(&mut self, cx: &mut Context, code: u16) -> ConnectionEvent {
+    fn drop_socket(&mut self, cx: &mut Context, code: u16, loss: Loss) -> ConnectionEvent {
         self.close_socket(cx, code);
-        self.on_closed(cx, close::ABNORMAL)
+        self.on_lost(cx, close::ABNORMAL, loss)
     }
 
     /// Handles `session_expired`: reconnects with a fresh token, if the application provides tokens.
@@ -283,13 +311,13 @@ impl Connection {
             return None;
         }
         self.close_socket(cx, close::NORMAL);
-        Some(self.on_closed(cx, close::UNAUTHORIZED))
+        Some(self.on_lost(cx, close::UNAUTHORIZED, Loss::Refused(Code::Unauthorized)))
     }
 
     /// Handles `server_draining`: no attempt starts before the requested pause has passed, and jitter
     /// spreads the attempts of many clients.
     pub fn on_draining(&mut self, cx: &mut Context, retry_after_ms: u64) {
-        self.not_before = cx.retry_at(retry_after_ms);
+        self.attempts.on_draining(cx.retry_at(retry_after_ms));
     }
 
     /// Handles a wake: time may have passed unnoticed. An open socket must show that it is alive, and a
@@ -304,8 +332,7 @@ impl Connection {
             keepalive.probe(&cx.config, now);
         }
         if let ConnectionState::Waiting { until } = &mut self.state {
-            let soon = now + cx.rng.up_to(cx.config.backoff_base_ms);
-            *until = (*until).min(soon.max(self.not_before));
+            *until = (*until).min(self.attempts.after_wake(cx));
         }
     }
 
@@ -334,14 +361,18 @@ impl Connection {
         match &self.state {
             ConnectionState::Waiting { until } if *until <= now => self.begin_attempt(cx),
             ConnectionState::AskingToken { deadline, .. } if *deadline <= now => {
-                self.wait_for_next_attempt(cx);
+                self.wait_because(cx, Code::TokenTimeout);
+            }
+            ConnectionState::Opening { deadline, .. } if *deadline <= now => {
+                return Some(self.drop_socket(cx, close::NORMAL, Loss::NotOpened));
             }
             // A server that does not acknowledge may be overloaded. The next attempt may succeed.
-            ConnectionState::Opening { deadline, .. }
-            | ConnectionState::Negotiating { deadline, .. }
-                if *deadline <= now =>
-            {
-                return Some(self.drop_socket(cx, close::NORMAL));
+            ConnectionState::Negotiating { deadline, documents, .. } if *deadline <= now => {
+                let code = match documents {
+                    FirstDocuments::Expected => Code::AckTimeout,
+                    FirstDocuments::Unexpected => Code::UnexpectedDocument,
+                };
+                return Some(self.drop_socket(cx, close::NORMAL, Loss::Unanswered(code)));
             }
             ConnectionState::Open { .. } => return self.poll_heartbeat(cx),
             ConnectionState::Idle
@@ -366,7 +397,7 @@ impl Connection {
             }
             Heartbeat::Dead => {
                 cx.log(Level::Warn, "dead_link", LogFields::default());
-                Some(self.drop_socket(cx, close::DEAD_LINK))
+                Some(self.drop_socket(cx, close::DEAD_LINK, Loss::Closed))
             }
         }
     }
@@ -375,15 +406,20 @@ impl Connection {
     pub fn announce(&self, cx: &mut Context) {
         let (code, retry_in_ms) = match &self.state {
             ConnectionState::Failed(code) => (Some(*code), None),
-            ConnectionState::Waiting { until } => (None, Some(until.since(cx.now.at))),
+            ConnectionState::Waiting { until } => (self.problem, Some(until.since(cx.now.at))),
             ConnectionState::Idle
             | ConnectionState::AskingToken { .. }
             | ConnectionState::Opening { .. }
             | ConnectionState::Negotiating { .. }
             | ConnectionState::Open { .. }
-            | ConnectionState::Closed => (None, None),
+            | ConnectionState::Closed => (self.problem, None),
         };
-        let (state, attempt) = (self.state.as_str(), self.failures);
-        cx.notify(Notice::ConnectionChange { state, code, attempt, retry_in_ms });
+        cx.notify(Notice::ConnectionChange {
+            state: self.state.as_str(),
+            code,
+            attempt: self.failures(),
+            retry_in_ms,
+            last_close_code: self.last_close_code,
+        });
     }
 }

@@ -12,10 +12,20 @@ use crate::protocol::Code;
 use crate::sync::input::{ConnectionId, Ticket};
 use crate::sync::time::Timestamp;
 
+/// The documents of a socket before its acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstDocuments {
+    /// Only documents that belong there, if any.
+    Expected,
+    /// A damaged or foreign document, too.
+    Unexpected,
+}
+
 /// The state of the connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum ConnectionState {
     /// No connection was requested.
+    #[default]
     Idle,
     /// The next attempt starts at `until`.
     Waiting {
@@ -46,6 +56,8 @@ pub enum ConnectionState {
         keepalive: Keepalive,
         /// When the client stops waiting for the acknowledgement.
         deadline: Timestamp,
+        /// The documents that arrived so far.
+        documents: FirstDocuments,
     },
     /// Open, and acknowledged by the server.
     Open {

@@ -20,21 +20,18 @@ pub struct Encryption(());
 pub enum Undecryptable {}
 
 impl Encryption {
-    /// Whether this client speaks that protocol.
-    pub fn accepts(&self, protocol: Option<&str>) -> bool {
-        protocol == Some(PROTOCOL_V1)
+    /// The name of the protocol that this client speaks.
+    pub const fn protocol(&self) -> &'static str {
+        PROTOCOL_V1
     }
 
     /// The code for a server that acknowledges another protocol.
     pub const fn rejection(&self) -> Code {
-        Code::UnsupportedDialect
+        Code::UnsupportedProtocol
     }
 
     /// Builds the message; see [`client::connection_init`].
-    ///
-    /// # Errors
-    /// As [`client::connection_init`].
-    pub fn connection_init(&self, token: Option<&str>) -> Result<String, Code> {
+    pub fn connection_init(&self, token: Option<&str>) -> String {
         client::connection_init(token)
     }
 

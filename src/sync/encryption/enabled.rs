@@ -41,21 +41,18 @@ impl Encryption {
         self.keys.as_ref()
     }
 
-    /// Whether this client speaks that protocol.
-    pub fn accepts(&self, protocol: Option<&str>) -> bool {
-        protocol == Some(if self.keys.is_some() { PROTOCOL_V1_SEALED } else { PROTOCOL_V1 })
+    /// The name of the protocol that this client speaks.
+    pub const fn protocol(&self) -> &'static str {
+        if self.keys.is_some() { PROTOCOL_V1_SEALED } else { PROTOCOL_V1 }
     }
 
     /// The code for a server that acknowledges another protocol.
     pub const fn rejection(&self) -> Code {
-        if self.keys.is_some() { Code::NotSealed } else { Code::UnsupportedDialect }
+        if self.keys.is_some() { Code::NotSealed } else { Code::UnsupportedProtocol }
     }
 
     /// Builds `connection_init`, which offers the protocol.
-    ///
-    /// # Errors
-    /// As [`client::connection_init`].
-    pub fn connection_init(&self, token: Option<&str>) -> Result<String, Code> {
+    pub fn connection_init(&self, token: Option<&str>) -> String {
         if self.keys.is_some() {
             client::connection_init_sealed(token)
         } else {

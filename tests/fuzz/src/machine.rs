@@ -1,4 +1,4 @@
-//! Anything that may happen to a client, in any order.
+//! Any inputs of a client, in any order.
 
 use std::collections::BTreeMap;
 
@@ -7,44 +7,44 @@ use campaign_sync::protocol::frame::Frame;
 use campaign_sync::protocol::{CampaignId, Digest, Epoch, Position, SequenceNumber};
 use campaign_sync::store::DomainTable;
 use campaign_sync::sync::connection::ConnectionState;
-use campaign_sync::sync::input::{Ticket, Wake};
+use campaign_sync::sync::input::{Ticket, TokenFailure, Wake};
 use campaign_sync::sync::{Config, Input, Machine, Now, Status, Timestamp};
 
 use crate::document::honest;
 use crate::reported::Reported;
 
-/// More lines than this are cut off.
+/// Lines beyond this number are ignored.
 const LINES_MAX: usize = 400;
-/// The campaign that is meant where none is named.
+/// The campaign of an input that names none.
 const CAMPAIGN: &str = "c1";
-/// Between the documents of one frame, as a line feed is between inputs.
+/// Separates the documents of one frame. A line feed separates inputs.
 const SEPARATOR: char = '\u{1e}';
 /// Timers that may fire one after the other without any time passing.
 const TIMERS_MAX: u32 = 8;
 /// Tables up to this many rows are recounted after every input.
 const ROWS_RECOUNTED: usize = 64;
 
-/// Each line is an input: its first byte says which, the rest what is in it.
+/// Each line is an input: its first byte is the kind, the rest is the content.
 ///
 /// | byte | input | rest |
 /// | --- | --- | --- |
-/// | `#` | none: the first line's flags | a digit: 1 tokens, 2 snapshots from outside, 4 logs |
-/// | `+` `-` | a campaign is held, let go | its id |
-/// | `C` `X` | connect, close for good | |
+/// | `#` | no input: the flags of the first line | a digit: 1 tokens, 2 snapshots from outside, 4 logs |
+/// | `+` `-` | retain, release a campaign | its id |
+/// | `C` `X` | connect, close permanently | |
 /// | `O` `D` | the socket opened, closed | the close code |
 /// | `T` | the timer fires when it is due | |
 /// | `P` `J` | time passes; the wall clock jumps | milliseconds |
-/// | `V` `N` | the page is seen; the network is back | |
+/// | `V` `N` | the page is visible; the network is back | |
 /// | `K` `F` | a token, a snapshot from outside; none if empty | the text |
-/// | `A` | somebody waits for a position | `epoch/number` |
+/// | `A` | wait for a position | `epoch/number` |
 /// | `R` `U` | refresh, discard unconfirmed rows | the campaign's id |
-/// | `=` | a frame whose events have the hashes they should | documents |
+/// | `=` | a frame whose events get correct hashes | documents |
 /// | `!` | a frame as it is, binary if it is not UTF-8 | documents |
 ///
 /// In documents `$r` is the last request's id and `$p` the last ping's timestamp.
 ///
 /// # Panics
-/// Where a promise is broken.
+/// If a promise is broken.
 pub fn run(input: &[u8]) {
     let _ = after(input);
 }
@@ -120,7 +120,7 @@ impl Client {
             b'K' => {
                 let token = text.filter(|text| !text.is_empty()).map(str::to_owned);
                 let ticket = self.reported.token.take().unwrap_or_default();
-                self.handle(Input::Token(ticket, token));
+                self.handle(Input::Token(ticket, token.ok_or(TokenFailure::Failed)));
             }
             b'F' => {
                 let json = text.filter(|text| !text.is_empty());
@@ -201,7 +201,7 @@ impl Client {
     }
 }
 
-/// The running digest is that of the rows.
+/// Checks that the running digest is that of the rows.
 fn recount(table: &DomainTable) {
     let (mut hasher, mut digest) = (RowHasher::default(), Digest::default());
     for row in 0..table.len() {

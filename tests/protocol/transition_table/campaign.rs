@@ -30,7 +30,7 @@ use State::{
 const STATES: [State; 7] = [Idle, Scheduled, Awaiting, Replaying, Receiving, Ended, Failed];
 
 inputs! {
-    /// What may arrive, or happen. The position is 4.
+    /// An input. The position is 4.
     Next "event 5, the next",
     NextUnknown "event 5, of an unknown type",
     NextInvalid "event 5, of invalid content",
@@ -60,18 +60,18 @@ inputs! {
     SocketLost "the socket closes",
 }
 
-/// What a cell says.
+/// A cell of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cell {
     to: State,
     /// The position afterwards.
     at: u64,
-    /// What became of the document, where there was one.
+    /// The verdict on the document, if the input brought one.
     verdict: Option<Verdict>,
     asks: Asks,
 }
 
-/// What is asked of the server.
+/// The requests to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asks {
     Nothing,
@@ -122,7 +122,7 @@ fn expected(state: State, input: Happens) -> Cell {
     match input {
         Happens::Next => match state {
             Idle => cell(Idle, Verdict::Applied).at(5),
-            // What was held becomes next.
+            // A held event becomes next.
             Scheduled | Awaiting | Replaying | Receiving => cell(state, Verdict::Applied).at(6),
             Ended | Failed => cell(state, Verdict::Ignored),
         },
@@ -408,7 +408,7 @@ pub(super) fn document() -> String {
     let table = print(&STATES, INPUTS, |state, input| expected(*state, *input));
     format!(
         "## A campaign\n\nThe position is 4; where a recovery is under way, event 6 came before 5 and \
-         is held. What a cell says: how far the recovery then has come, what became of the document, \
+         is held. A cell says how far the recovery then has come, what became of the document, \
          the position where it moved, and what is asked of the server.\n\n{table}"
     )
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::sync::connection::ConnectionState;
-use campaign_sync::sync::input::{ConnectionId, Ticket, Wake};
+use campaign_sync::sync::input::{ConnectionId, Ticket, TokenFailure, Wake};
 use campaign_sync::sync::{Config, Effect, Input, Machine, Now, Timestamp};
 use serde_json::json;
 
@@ -30,15 +30,17 @@ use State::{AskingToken, Closed, Failed, Idle, Negotiating, Open, Opening, Waiti
 const STATES: [State; 8] = [Idle, Waiting, AskingToken, Opening, Negotiating, Open, Failed, Closed];
 
 inputs! {
-    /// What may happen.
+    /// An input.
     Connect "`Connect`",
+    Pause "`Pause`",
     Close "`Close`",
     Retain "`Retain` of another campaign",
     Release "`Release` of ours",
     Opened "`Opened` of our socket",
     OpenedOld "`Opened` of an old socket",
     AckV1 "`connection_ack` of v1",
-    AckOther "`connection_ack` without a protocol",
+    AckOther "`connection_ack` of another version",
+    AckNone "`connection_ack` without a protocol",
     Event "an event of ours of v1",
     Expired "`session_expired`",
     Draining "`server_draining`",
@@ -52,16 +54,17 @@ inputs! {
     Visible "`Woke`: visible",
     Online "`Woke`: online",
     PageShow "`Woke`: shown again",
-    Token "`Token`, the one asked for",
-    NoToken "`Token`, asked for and not to be had",
-    TokenOld "`Token` nobody asked for",
-    SnapshotOld "`Snapshot` nobody asked for",
+    Token "`Token` that was requested",
+    NoToken "`Token` that failed",
+    FinalToken "`Token` that failed finally",
+    TokenOld "`Token` that was not requested",
+    SnapshotOld "`Snapshot` that was not requested",
     WaitForPosition "`WaitForPosition` ahead",
     Refresh "`Refresh`",
     Discard "`DiscardUnconfirmed`",
 }
 
-/// What the machine asks of its driver. Notices and log records are left out.
+/// The effects that the machine requests of its driver, without notices and log records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Does {
     AsksToken,
@@ -72,7 +75,7 @@ enum Does {
     Settles,
 }
 
-/// What a cell says.
+/// A cell of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Cell {
     to: State,
@@ -119,8 +122,13 @@ fn expected(state: State, input: Happens) -> Cell {
     use Does::{AsksToken, ClosesSocket, Fetches, Opens, Sends, Settles};
     match input {
         Happens::Connect => match state {
-            Idle | Failed => to(AskingToken, &[AsksToken]),
-            Waiting | AskingToken | Opening | Negotiating | Open | Closed => stays(state),
+            Idle | Waiting | Failed => to(AskingToken, &[AsksToken]),
+            AskingToken | Opening | Negotiating | Open | Closed => stays(state),
+        },
+        Happens::Pause => match state {
+            Opening | Negotiating | Open => to(Idle, &[ClosesSocket]),
+            Idle | Waiting | AskingToken => stays(Idle),
+            Failed | Closed => stays(state),
         },
         Happens::Close => match state {
             Opening | Negotiating | Open => to(Closed, &[ClosesSocket]),
@@ -146,11 +154,11 @@ fn expected(state: State, input: Happens) -> Cell {
             Idle | Waiting | AskingToken | Opening | Failed | Closed => ignored(state),
         },
         Happens::AckOther => match state {
-            Negotiating => to(Failed, &[ClosesSocket]),
+            Negotiating => to(Waiting, &[ClosesSocket]),
             Open => stays(state),
             Idle | Waiting | AskingToken | Opening | Failed | Closed => ignored(state),
         },
-        Happens::Event => match state {
+        Happens::Event | Happens::AckNone => match state {
             Negotiating | Open => stays(state),
             Idle | Waiting | AskingToken | Opening | Failed | Closed => ignored(state),
         },
@@ -194,6 +202,10 @@ fn expected(state: State, input: Happens) -> Cell {
             AskingToken => stays(Waiting),
             Idle | Waiting | Opening | Negotiating | Open | Failed | Closed => ignored(state),
         },
+        Happens::FinalToken => match state {
+            AskingToken => stays(Failed),
+            Idle | Waiting | Opening | Negotiating | Open | Failed | Closed => ignored(state),
+        },
         Happens::WaitForPosition => match state {
             Closed => to(Closed, &[Settles]),
             Idle | Waiting | AskingToken | Opening | Negotiating | Open | Failed => stays(state),
@@ -226,6 +238,7 @@ impl Driver {
             has_token: true,
             has_fetch_snapshot: true,
             auth_attempts_max: 2,
+            attempt_gap_ms: 0,
             ..Config::default()
         };
         let mut driver = Self {
@@ -278,13 +291,15 @@ impl Driver {
         let text = |text: &str| text.to_owned();
         match input {
             Happens::Connect => self.handle(Input::Connect),
+            Happens::Pause => self.handle(Input::Pause),
             Happens::Close => self.handle(Input::Close),
             Happens::Retain => self.handle(Input::Retain(id("another"))),
             Happens::Release => self.handle(Input::Release(id(CAMPAIGN))),
             Happens::Opened => self.handle(Input::Opened(socket)),
             Happens::OpenedOld => self.handle(Input::Opened(ConnectionId(OLD))),
             Happens::AckV1 => self.receive(&wire::ack()),
-            Happens::AckOther => {
+            Happens::AckOther => self.receive(&wire::ack_of("campaign-sync.v9")),
+            Happens::AckNone => {
                 self.receive(&wire::message("connection_ack", &json!({"connectionId": "k"})))
             }
             Happens::Event => self.receive(&wire::Log::with_rows(1).document(1)),
@@ -311,9 +326,10 @@ impl Driver {
             Happens::Visible => self.handle(Input::Woke(Wake::Visible)),
             Happens::Online => self.handle(Input::Woke(Wake::Online)),
             Happens::PageShow => self.handle(Input::Woke(Wake::PageShow)),
-            Happens::Token => self.handle(Input::Token(ticket, Some(text("secret")))),
-            Happens::NoToken => self.handle(Input::Token(ticket, None)),
-            Happens::TokenOld => self.handle(Input::Token(Ticket(OLD), Some(text("secret")))),
+            Happens::Token => self.handle(Input::Token(ticket, Ok(text("secret")))),
+            Happens::NoToken => self.handle(Input::Token(ticket, Err(TokenFailure::Failed))),
+            Happens::FinalToken => self.handle(Input::Token(ticket, Err(TokenFailure::Final))),
+            Happens::TokenOld => self.handle(Input::Token(Ticket(OLD), Ok(text("secret")))),
             Happens::SnapshotOld => self.handle(Input::Snapshot(Ticket(OLD), None)),
             Happens::WaitForPosition => {
                 self.handle(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 9), Ticket(1)))
@@ -327,7 +343,7 @@ impl Driver {
         self.handle(Input::Received(self.socket, Frame::Text(document)))
     }
 
-    /// Tells whether the input counted.
+    /// Returns whether the input counted.
     fn handle(&mut self, input: Input<'_>) -> bool {
         named(&input);
         let outcome = self.machine.handle(self.now, input);
@@ -364,6 +380,7 @@ impl Driver {
 const fn named(input: &Input<'_>) {
     match input {
         Input::Connect
+        | Input::Pause
         | Input::Close
         | Input::Retain(_)
         | Input::Release(_)

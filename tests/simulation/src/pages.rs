@@ -1,7 +1,7 @@
-//! The driver of every page's machine: feeds it, performs its effects, and has every step checked.
+//! The driver of every page's machine: feeds it, performs its effects, and checks every step.
 
 use campaign_sync::protocol::frame::Frame;
-use campaign_sync::sync::input::{ConnectionId, Ticket, Wake};
+use campaign_sync::sync::input::{ConnectionId, Ticket, TokenFailure, Wake};
 use campaign_sync::sync::{Effect, Input, Notice, Outcome, Verdict};
 
 use super::client::Client;
@@ -15,7 +15,7 @@ use super::server::message::Message;
 use super::world::{ScheduledEvent, World};
 
 impl World {
-    /// Tells a machine something, performs what it asks for, and checks everything.
+    /// Passes an input to a machine, performs the effects, and checks every invariant.
     pub(crate) fn feed(&mut self, number: usize, input: Input<'_>) -> Check {
         self.totals.steps += 1;
         let client = &mut self.clients[number];
@@ -46,7 +46,7 @@ impl World {
         invariants::caches_come_first(&effects)?;
         for effect in &effects {
             if let Effect::Notify(notice) = effect {
-                client.hear(notice);
+                client.observe(notice);
             }
         }
         if let Some(frame) = frame {
@@ -132,7 +132,8 @@ impl World {
                 let client = &mut self.clients[number];
                 let promise = client.promises.remove(&ticket);
                 let Some((id, epoch, promised)) = promise else { return Ok(()) };
-                // Let go of in the same step: what it had reached cannot be seen any more.
+                // If the campaign was released in the same step, the position that it had reached is no
+                // longer visible.
                 let Some(held) = client.machine.subscription(&id) else { return Ok(()) };
                 let position = held.store().position();
                 let kept = position.is_some_and(|position| {
@@ -162,7 +163,7 @@ impl World {
         Ok(())
     }
 
-    /// Sets the one timer, as late as a browser might.
+    /// Sets the page's only timer. It fires as late as in a browser.
     fn arm(&mut self, number: usize, fired: bool) -> Check {
         let client = &mut self.clients[number];
         let now = client.clock.now(self.now_ms).at;
@@ -179,7 +180,7 @@ impl World {
         Ok(())
     }
 
-    /// A frame arrives.
+    /// Delivers a frame to a client.
     pub(crate) fn arrive(&mut self, link: LinkId, bytes: &[u8]) -> Check {
         let gone = self.links.get(&link).is_none_or(|wire| !wire.carries(Direction::Down));
         if gone || self.clients[link.client].visit != link.visit {
@@ -198,7 +199,7 @@ impl World {
         self.feed(link.client, Input::Received(ConnectionId(link.connection), frame))
     }
 
-    /// A socket is open.
+    /// Notifies a client that its socket is open.
     pub(crate) fn opened(&mut self, link: LinkId) -> Check {
         if self.clients[link.client].visit != link.visit {
             return Ok(());
@@ -206,7 +207,7 @@ impl World {
         self.feed(link.client, Input::Opened(ConnectionId(link.connection)))
     }
 
-    /// A client hears that a socket is gone.
+    /// Notifies a client that its socket is closed.
     pub(crate) fn closed(&mut self, link: LinkId, code: u16) -> Check {
         self.links.remove(&link);
         if self.clients[link.client].visit != link.visit {
@@ -215,7 +216,7 @@ impl World {
         self.feed(link.client, Input::Closed(ConnectionId(link.connection), code))
     }
 
-    /// A timer fires, unless it was cleared.
+    /// Fires a timer, unless it was cleared.
     pub(crate) fn timer(&mut self, number: usize, timer: u64) -> Check {
         if self.clients[number].timer != timer {
             return Ok(());
@@ -223,7 +224,7 @@ impl World {
         self.feed(number, Input::Woke(Wake::Timer))
     }
 
-    /// A token provider answers.
+    /// Delivers the answer of a token provider.
     pub(crate) fn token(
         &mut self,
         number: usize,
@@ -234,10 +235,11 @@ impl World {
         if self.clients[number].visit != visit {
             return Ok(());
         }
-        self.feed(number, Input::Token(ticket, token))
+        self.feed(number, Input::Token(ticket, token.ok_or(TokenFailure::Failed)))
     }
 
-    /// A sleeping client wakes: what it missed comes at once, before or after it knows.
+    /// Wakes a sleeping client. The events that it missed follow at once, before or after the client is
+    /// notified that it woke.
     pub(crate) fn wake(&mut self, number: usize) -> Check {
         let client = &mut self.clients[number];
         let Some(since_ms) = client.asleep_since_ms.take() else { return Ok(()) };
@@ -247,8 +249,8 @@ impl World {
         if reported_first {
             self.feed(number, Input::Woke(Wake::Visible))?;
         }
-        for happening in missed {
-            self.schedule.plan(self.now_ms, happening);
+        for event in missed {
+            self.schedule.plan(self.now_ms, event);
         }
         if !reported_first && self.rng.chance(700) {
             let wake = *self.rng.pick(&[Wake::Online, Wake::PageShow]);
@@ -259,8 +261,8 @@ impl World {
 }
 
 impl Client {
-    /// Takes note of what listeners are told.
-    fn hear(&mut self, notice: &Notice) {
+    /// Records a notice that listeners receive.
+    fn observe(&mut self, notice: &Notice) {
         if let Notice::CacheInvalidated(it) = notice
             && matches!(it.reason, "snapshot" | "epoch")
             && let Some(watch) = self.watches.get_mut(it.campaign_id.as_str())

@@ -1,0 +1,129 @@
+//! The pacing of connection attempts: failures in a row, refused sessions, the evidence about the server,
+//! and the pauses before the next attempt.
+
+use super::handshake::Handshakes;
+use crate::protocol::Code;
+use crate::sync::backoff::full_jitter_ms;
+use crate::sync::config::Config;
+use crate::sync::context::Context;
+use crate::sync::time::Timestamp;
+
+/// The history of connection attempts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Attempts {
+    /// The number of connections in a row that failed or did not last.
+    failures: u32,
+    /// The number of sessions in a row that were refused.
+    refused: u32,
+    handshakes: Handshakes,
+    /// When the last attempt began.
+    began: Timestamp,
+    /// The server requested no attempt before this time.
+    not_before: Timestamp,
+}
+
+/// The reason why a socket is lost.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Loss {
+    /// It closed, or it died silently.
+    Closed,
+    /// It ended before the acknowledgement.
+    Interrupted,
+    /// It did not open in time.
+    NotOpened,
+    /// The server refused the session, with this code.
+    Refused(Code),
+    /// The server named another protocol; with this code the client gives up.
+    OtherProtocol(Code),
+    /// The server did not acknowledge in time, for this reason.
+    Unanswered(Code),
+}
+
+impl Loss {
+    pub(super) const fn code(self) -> Option<Code> {
+        match self {
+            Self::Closed | Self::Interrupted => None,
+            Self::NotOpened => Some(Code::OpenTimeout),
+            Self::Refused(code) | Self::OtherProtocol(code) | Self::Unanswered(code) => Some(code),
+        }
+    }
+}
+
+impl Attempts {
+    /// The number of connections in a row that failed or did not last.
+    pub(super) const fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// The application connects a client that was idle or had given up: earlier failures do not count.
+    pub(super) fn restart(&mut self) {
+        (self.failures, self.refused, self.not_before) = (0, 0, Timestamp::default());
+        self.handshakes.restart();
+    }
+
+    /// An attempt begins.
+    pub(super) const fn begin(&mut self, now: Timestamp) {
+        self.began = now;
+    }
+
+    /// Time limit for the acknowledgement, in milliseconds.
+    pub(super) fn negotiation_ms(&self, config: &Config) -> u64 {
+        self.handshakes.timeout_ms(config)
+    }
+
+    /// The server acknowledged the client's protocol.
+    pub(super) const fn on_acknowledged(&mut self) {
+        self.handshakes.on_acknowledged();
+        self.refused = 0;
+    }
+
+    /// A connection lasted long enough to count as a success.
+    pub(super) const fn on_stable(&mut self) {
+        self.failures = 0;
+    }
+
+    /// The server requested a pause until `not_before`.
+    pub(super) const fn on_draining(&mut self, not_before: Timestamp) {
+        self.not_before = not_before;
+    }
+
+    /// Counts a lost socket. Returns the code of the failure if another attempt would not help.
+    pub(super) fn on_lost(&mut self, config: &Config, loss: Loss) -> Option<Code> {
+        match loss {
+            Loss::Refused(code) => {
+                self.refused += 1;
+                let over = self.refused >= config.auth_attempts_max || !config.has_token;
+                over.then_some(code)
+            }
+            Loss::OtherProtocol(code) => self.handshakes.on_other_protocol(config).then_some(code),
+            Loss::Unanswered(_) => {
+                self.handshakes.on_unanswered();
+                None
+            }
+            Loss::Interrupted => {
+                self.handshakes.on_interrupted();
+                None
+            }
+            Loss::Closed | Loss::NotOpened => None,
+        }
+    }
+
+    /// The time of the next attempt after a failure. The delay has full jitter, the first retry included.
+    pub(super) fn next(&mut self, cx: &mut Context) -> Timestamp {
+        let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);
+        let delay = full_jitter_ms(&mut cx.rng, base, max, self.failures);
+        self.failures = self.failures.saturating_add(1);
+        (cx.now.at + delay).max(self.not_before)
+    }
+
+    /// The time from which an attempt that the application requests may start.
+    pub(super) fn soonest(&self, cx: &Context) -> Timestamp {
+        cx.now.at.max(self.not_before).max(self.began + cx.config.attempt_gap_ms)
+    }
+
+    /// The time of an attempt after a wake: soon, with jitter.
+    pub(super) fn after_wake(&self, cx: &mut Context) -> Timestamp {
+        let soon = cx.now.at + cx.rng.up_to(cx.config.backoff_base_ms);
+        soon.max(self.not_before)
+    }
+}
