@@ -1,4 +1,4 @@
-// `node conform.mjs ws://HOST:PORT/api/v2/ws [--token T] [--server FILE] [--case ID] [--cases DIRECTORY]`
+// Usage: `node conform.mjs ws://HOST:PORT/api/v2/ws [--token T] [--server FILE] [--case ID] [--cases DIRECTORY]`
 
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -33,7 +33,7 @@ function options() {
 function print({ item, verdict, reason, failure, breaches, journals }) {
   console.log(`${verdict.padEnd(8)} ${item.id}  ${item.title}${reason ? ` (${reason})` : ""}`);
   if (verdict !== "failed") return;
-  console.log(`  guarantee ${item.guarantee}; ${item.rule}`);
+  console.log(`  guarantee ${item.guarantee}; ${item.rules.join(", ")}: ${item.rule}`);
   if (failure) console.log(`  expected  ${failure.expected}\n  seen      ${failure.seen}`);
   for (const { expected, seen, source } of breaches.slice(0, MOST_BREACHES)) {
     console.log(`  expected  ${expected}\n  seen      ${seen}`);

@@ -1,8 +1,8 @@
-//! Arrows between the layers go one way, and three of them are pure.
+//! Dependencies between the layers go one way, and three of the layers are pure.
 
 use crate::source;
 
-/// What only drivers may know: clocks, chance, sockets, and orders that differ from run to run.
+/// Names that only drivers may use: clocks, randomness, sockets, and orders that differ from run to run.
 const IMPURE: &[&str] = &[
     "std::time",
     "SystemTime",
@@ -27,7 +27,7 @@ const IMPURE: &[&str] = &[
     "thread_local!",
 ];
 
-/// Reading numbers is left to the platform.
+/// The platform reads numbers, so this file is exempt.
 const PLATFORM: &str = "src/protocol/float.rs";
 
 fn assert_none(layer: &str, words: &[&str]) {

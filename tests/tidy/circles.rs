@@ -1,19 +1,19 @@
-//! Rust modules that import each other in a circle: a module and those that it names, by `use` or by a path
-//! in its code, must form layers.
+//! Circles of imports between Rust modules. A module and the modules that it names, by `use` or by a path in
+//! its code, must form layers.
 //!
 //! An import of a re-exported name counts as an import of the module that defines it, so that a facade
-//! such as `sync/mod.rs` is no circle.
+//! such as `sync/mod.rs` does not form a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::{self, Source};
 
-/// Modules by their path (`crate::sync::time`), each a file.
+/// Modules by their path (`crate::sync::time`). Each module is a file.
 #[derive(Debug, Default)]
 pub(crate) struct Modules {
-    /// What each module imports: full paths of names.
+    /// The imports of each module: full paths of names.
     imports: BTreeMap<String, Vec<String>>,
-    /// What each module re-exports: a name, and the full path behind it.
+    /// The re-exports of each module: a name, and the full path behind it.
     reexports: BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -42,7 +42,7 @@ impl Modules {
         modules
     }
 
-    /// The module that defines what stands at this path.
+    /// The module that defines the item at this path.
     fn definer(&self, path: &str) -> Option<String> {
         let mut path = path.to_owned();
         // A chain of re-exports is not longer than this.
@@ -68,7 +68,7 @@ impl Modules {
         })
     }
 
-    /// Which modules each module imports.
+    /// The modules that each module imports.
     fn edges(&self) -> BTreeMap<String, BTreeSet<String>> {
         let edge = |(from, imports): (&String, &Vec<String>)| {
             let to = imports.iter().filter_map(|path| self.definer(path));
@@ -108,7 +108,7 @@ pub(crate) fn circles(edges: &BTreeMap<String, BTreeSet<String>>) -> Vec<Vec<Str
     found.into_iter().collect()
 }
 
-/// The module that a file is.
+/// The path of the module in a file.
 fn module_of(folder: &str, path: &str) -> String {
     let inner = path.strip_prefix(folder).unwrap_or(path).trim_start_matches('/');
     let inner = inner.trim_end_matches(".rs");
@@ -130,7 +130,7 @@ fn uses(text: &str) -> Vec<(bool, String)> {
         let before = statement[..at].rsplit('\n').next().unwrap_or_default().trim();
         let public = before.starts_with("pub");
         let is_use = before.is_empty() || public;
-        // A name behind `as` is of no interest here.
+        // A name behind `as` does not matter here.
         let words = statement[at + 4..].split_whitespace();
         let tree: String = words.map(|word| if word == "as" { "!" } else { word }).collect();
         if is_use && !tree.contains(['(', ')', '=']) {
@@ -184,7 +184,7 @@ fn expand(prefix: &str, tree: &str, found: &mut impl FnMut(String)) {
     }
 }
 
-/// How long the text is until the brace closes that opened before `tail`.
+/// The length of the text up to the brace that closes the one before `tail`.
 fn balanced(tail: &str) -> usize {
     let mut depth = 0;
     for (at, character) in tail.char_indices() {
@@ -198,7 +198,7 @@ fn balanced(tail: &str) -> usize {
     tail.len()
 }
 
-/// The path from the root of the crate; `None` for another crate's.
+/// The path from the root of the crate; `None` for a path of another crate.
 fn absolute(module: &str, path: &str, modules: &BTreeSet<String>) -> Option<String> {
     let mut here: Vec<&str> = module.split("::").collect();
     let mut parts = path.split("::").peekable();

@@ -1,10 +1,10 @@
-//! Closed enums are matched without a catch-all, so that a new variant has to be looked at everywhere.
+//! Closed enums are matched without a catch-all, so that the compiler asks for a new variant everywhere.
 //!
-//! In the client clippy refuses catch-alls (`src/lib.rs`); the drivers must not ignore an effect unseen.
+//! In the client, clippy refuses catch-alls (`src/lib.rs`). No driver may ignore an effect by a catch-all.
 
 use crate::source;
 
-/// The enums, as their arms begin.
+/// The beginnings of the match arms of these enums.
 const CLOSED: &[&str] = &[
     "BucketsOutcome::",
     "ConnectionEvent::",
@@ -23,7 +23,7 @@ const CLOSED: &[&str] = &[
 
 const CLIENT: &[&str] = &["src/sync", "src/browser"];
 
-/// What drives the machine: it performs every effect, or names those that it ignores.
+/// The drivers of the machine: each performs every effect, or names those that it ignores.
 const DRIVERS: &[&str] = &[
     "tests/conformance/machine",
     "tests/fuzz/src",

@@ -2,10 +2,10 @@
 
 use crate::source;
 
-/// Lines that a file of code may have.
+/// The largest number of lines of a code file.
 const LINES_MAX: usize = 450;
 
-/// Files that are made by a program.
+/// Files that a program generates.
 const GENERATED: &[&str] = &["pkg/src/generated.d.ts"];
 
 #[test]

@@ -57,7 +57,7 @@ fn read(path: PathBuf) -> Source {
     Source { path: path.to_string_lossy().into_owned(), text }
 }
 
-/// A text without comments and without the content of string literals, lines kept.
+/// A text without comments and without the content of string literals. Its lines are kept.
 pub(crate) fn code(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     for line in text.lines() {

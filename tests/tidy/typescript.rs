@@ -17,7 +17,7 @@ fn modules_of_the_package_import_in_layers() {
     assert!(circles.is_empty(), "modules that import each other: {circles:#?}");
 }
 
-/// The modules that a file names by a relative path, in whichever form of import or re-export.
+/// The modules that a file names by a relative path, in any form of import or re-export.
 fn imports(path: &str, text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for quote in ['"', '\''] {
@@ -28,7 +28,7 @@ fn imports(path: &str, text: &str) -> BTreeSet<String> {
     found
 }
 
-/// The path that a relative one leads to.
+/// Resolves a relative path.
 fn resolve(from: &str, relative: &str) -> String {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();

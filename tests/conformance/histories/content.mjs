@@ -1,4 +1,4 @@
-// What happens in a campaign, drawn by chance: valid changes of every kind, and ones that break a rule.
+// Draws random changes of a campaign: valid changes of every kind, and changes that break a rule.
 
 import { digestOf } from "../reader/digest.mjs";
 import { Members, Raw } from "./writer.mjs";
@@ -20,7 +20,7 @@ const counters = (random) => {
 };
 const percent = (random) => random.pick([0, 12.5, 100, new Raw("1e1"), new Raw("33.3333333333333333"), new Raw("-0.0")]);
 
-/** A record after `change`. */
+/** Returns a record with the members of `change`. */
 function record(random, state, change) {
   const { errorMessage, ...known } = state.record ?? {};
   const made = {
@@ -32,7 +32,7 @@ function record(random, state, change) {
   return made;
 }
 
-/** An id that the state has, or a new one with its name. */
+/** Returns the id and domain of a row patch. A row that the state lacks always has a domain. */
 function patch(random, state) {
   const domainId = id(random);
   const isKnown = state.rows.has(domainId);
@@ -123,25 +123,25 @@ const DRAWS = {
   }],
 };
 
-/** The first event of a log. */
+/** Returns type and data of the first event of a log. */
 export function beginning(random, state) {
   const change = { currentPhase: "domain_generation", phaseStatus: "in_progress", totalDomainCount: 0 };
   return ["campaign.list.update", { action: "create", campaign: record(random, state, change) }];
 }
 
-/** What happens next: a type and its data. */
+/** Draws type and data of the next event. */
 export function draw(random, state, faults) {
   const [type, data] = DRAWS[random.weighted(WEIGHTS)](random, state);
   if (random.chance(faults.breaks)) return [type, broken(random, data)];
   return [type, data];
 }
 
-/** The last event of a campaign. */
+/** Returns type and data of the last event of a campaign. */
 export const ending = (random) => random.pick([["campaign.deleted", {}], ["campaign.list.update", { action: "delete" }]]);
 
 const isObject = (value) => value !== null && typeof value === "object" && !(value instanceof Raw);
 
-/** The same data with one member, at any depth, as it must not be, or as it may be but seldom is. */
+/** Returns the data with one member, at any depth, changed to an invalid or unusual value. */
 function broken(random, data) {
   const names = Object.keys(data).filter((name) => data[name] !== undefined);
   if (names.length === 0) return data;

@@ -1,5 +1,5 @@
-// One random history: a server, a bad line, the machine, and the reader beside it, which hears what the machine hears
-// and what it says. They must agree in what is shown.
+// One random history: a model server, an unreliable line, the machine and the reader. The reader receives both
+// directions of the conversation. Machine and reader must show the same state.
 
 import { COLUMNS } from "../reader/digest.mjs";
 import { Reader } from "../reader/client.mjs";
@@ -10,10 +10,10 @@ const CAMPAIGNS = ["spring-1", "autumn_2"];
 const STEPS = 60;
 const HEALING_STEPS = 400;
 const STEP_MS = 3_000;
-/** The metrics of chapter 13 that a reader without a clock counts too. */
+/** The metrics of chapter 13 that the reader counts as well; it has no clock. */
 const COUNTED = ["applied", "corrupt", "outOfOrder", "retiredEpoch", "foreignEpoch", "unknownTypes", "unsubscribed"];
 
-/** Which faults this history has, and how often: most have few, some have all. */
+/** Draws the rates of the faults. Most histories have few kinds of faults, and some have all. */
 function drawFaults(random) {
   const often = (most) => (random.chance(0.4) ? random.next() * most : 0);
   return {
@@ -40,7 +40,7 @@ export class History {
     this.server = new ModelServer(this.random, style, this.faults, this.campaigns, (source) => this.#line.push(source));
   }
 
-  /** The machine does what it does; the server answers; the reader hears all of it. */
+  /** Runs a command of the machine, and passes its output to the reader and the server. */
   async #let(command, ...needs) {
     const did = await this.machine.ask(command, this.seed, ...needs);
     for (const [verb, source] of did) {
@@ -102,7 +102,10 @@ export class History {
     }
   }
 
-  /** What becomes of a document on the way: control messages are lost at most, for a transport keeps order. */
+  /**
+   * Returns the documents that arrive in place of one. A control message is delivered or lost, but never reordered,
+   * because a transport keeps the order.
+   */
   #damage(source) {
     const { random, faults } = this;
     if (source.startsWith('{"type":"connection_ack"')) return [source];
@@ -166,7 +169,7 @@ export class History {
   }
 }
 
-/** The same value with the members of its objects in one order. */
+/** Returns the value with its members sorted by name. */
 function ordered(value) {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -183,7 +186,7 @@ function asRecord(record) {
   return { ...shown, totalDomainCount, ...(errorMessage === null ? {} : { errorMessage }) };
 }
 
-/** The document with one character changed. */
+/** Returns the document with one character changed. */
 function corrupted(random, source) {
   const at = random.between(1, source.length - 2);
   return source.slice(0, at) + random.pick(["0", "a", "~", '"', "}", " "]) + source.slice(at + 1);

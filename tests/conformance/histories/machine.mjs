@@ -1,4 +1,4 @@
-// The Rust machine as a process that answers line by line; many histories share it.
+// Runs the Rust machine as a process that answers line by line. Many histories share one process.
 
 import { spawn } from "node:child_process";
 import { join } from "node:path";

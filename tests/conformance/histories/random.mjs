@@ -1,11 +1,12 @@
-// A seeded generator: the same seed, the same history. mulberry32, which is small and good enough to choose by.
+// A seeded random generator: the same seed gives the same history. It uses mulberry32, which is small and random
+// enough for these choices.
 
 export class Random {
   constructor(seed) {
     this.state = seed >>> 0;
   }
 
-  /** Uniform in [0, 1). */
+  /** Returns a number, uniform in [0, 1). */
   next() {
     this.state = (this.state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(this.state ^ (this.state >>> 15), this.state | 1);
@@ -13,7 +14,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** A whole number in [from, to]. */
+  /** Returns an integer in [from, to]. */
   between(from, to) {
     return from + Math.floor(this.next() * (to - from + 1));
   }
@@ -26,7 +27,7 @@ export class Random {
     return list[Math.floor(this.next() * list.length)];
   }
 
-  /** One of the words, by its weight. */
+  /** Returns one of the names, chosen by weight. */
   weighted(weights) {
     const entries = Object.entries(weights);
     let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0);

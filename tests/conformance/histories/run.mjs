@@ -1,5 +1,6 @@
-// `node histories/run.mjs [--histories N] [--seed S] [--each]`: random histories through both; prints where they
-// disagree, with the journal of the shortest one. --each compares after every frame and not only now and then.
+// Usage: `node histories/run.mjs [--histories N] [--seed S] [--each]`. Runs random histories through the machine and the
+// reader, and prints every difference, with the journal of the shortest history. `--each` compares after every frame
+// instead of sometimes.
 
 import { parseArgs } from "node:util";
 
@@ -8,7 +9,7 @@ import { MachineProcess } from "./machine.mjs";
 
 const AT_ONCE = 16;
 
-/** Runs histories from `seed` on; it gives up after twenty that disagree. `makeReader` may give another reader. */
+/** Runs histories from `seed` on, and gives up after twenty differences. `makeReader` may replace the reader. */
 export async function runHistories({ histories, seed, compares, makeReader }) {
   const machine = new MachineProcess();
   const report = { histories: 0, compared: 0, counts: {}, failures: [] };

@@ -1,5 +1,5 @@
-// A server for generated histories: logs, cursors, recovery, snapshots and bucket repair, after chapters 8 to 12.
-// It says what a server may say; what becomes of it on the way is the business of history.mjs.
+// A model server for random histories: logs, cursors, recovery, snapshots and bucket repair, after chapters 8 to 12.
+// It sends what a server may send. history.mjs simulates the faults of the transport.
 
 import { readDocument } from "../reader/frame.mjs";
 import { apply, effectOf, emptyState, isKnown } from "../reader/fold.mjs";
@@ -24,7 +24,7 @@ class Log {
 }
 
 export class ModelServer {
-  /** `out` takes what is written to the socket, document by document. */
+  /** `out` receives each document that is written to the socket. */
   constructor(random, style, faults, campaigns, out) {
     Object.assign(this, { random, style, faults, out, epochs: 1, ids: 0 });
     this.logs = new Map(campaigns.map((campaignId) => [campaignId, new Log()]));
@@ -39,7 +39,7 @@ export class ModelServer {
     this.out(JSON.stringify({ type, timestamp: NOW, data }));
   }
 
-  /** Now and then `data` is of another campaign than its envelope, or of none that can be. */
+  /** Returns the campaign id for `data`. Sometimes it differs from the id in the envelope, or is invalid. */
   wrongId(campaignId) {
     return this.random.chance(this.faults.breaks / 20) ? this.random.pick(["other-1", "", null, 7, "a b"]) : campaignId;
   }
@@ -60,12 +60,12 @@ export class ModelServer {
       const effect = isKnown(type) ? effectOf(log.state, event) : {};
       if (!effect.divergence) apply(log.state, effect);
     } catch {
-      // A log that holds what cannot be applied: its state is what the rest makes of it.
+      // The event cannot be applied. The log keeps it, and the state is the fold of the other events.
     }
     this.push(log);
   }
 
-  /** Something happens in a campaign. */
+  /** Appends a random event, unless the campaign has ended. */
   move(campaignId) {
     const log = this.logs.get(campaignId);
     if (!log.ended) this.append(campaignId, draw(this.random, log.state, this.faults));
@@ -83,14 +83,14 @@ export class ModelServer {
     log.oldest = this.random.between(log.oldest, log.head + 1);
   }
 
-  /** A row changes behind the log's back, which duty 5 forbids. */
+  /** Changes a row without an event, which duty 5 forbids. */
   tamper(campaignId) {
     const { state } = this.logs.get(campaignId);
     const row = this.random.pick([...state.rows.values()]);
     if (row !== undefined) state.rows.set(row.domainId, { ...row, dnsStatus: "tampered" });
   }
 
-  /** A restore from a backup: another log, whose history is not there. */
+  /** Simulates a restore from a backup: a new epoch, without the former history. */
   restore(campaignId) {
     const log = this.logs.get(campaignId);
     this.epochs += 1;
@@ -100,7 +100,7 @@ export class ModelServer {
     log.oldest = log.head + 1;
     this.ids += 1;
     log.lastId = `ev-${this.ids}`;
-    // Readers of a server that notices are cut off or told; here the cursor goes on in the new log.
+    // A server that detects the restore disconnects or notifies its clients. Here the cursor continues in the new log.
     if (log.cursor !== null) log.cursor = log.head + 1;
   }
 

@@ -1,15 +1,15 @@
-// Writes the same values in the many ways in which JSON can be written, and events as a server writes them.
+// Writes values as JSON in many equivalent forms, and events in the form that a server writes.
 
 import { createHash } from "node:crypto";
 
-/** A text that stands in the document as it is. */
+/** Raw JSON text, which is written unchanged. */
 export class Raw {
   constructor(text) {
     this.text = text;
   }
 }
 
-/** A list of members, for objects in which a member stands twice. */
+/** An object as a list of members, in which a member may occur twice. */
 export class Members {
   constructor(entries) {
     this.entries = entries;
@@ -33,7 +33,7 @@ function escaped(random, text) {
   return `"${written}"`;
 }
 
-/** JSON text of a value; `style` says how freely it is written. */
+/** Returns the JSON text of a value. `style` selects random spaces, escapes and orders of members. */
 export function write(random, style, value) {
   if (value instanceof Raw) return value.text;
   if (typeof value === "string") {
@@ -53,7 +53,7 @@ export function write(random, style, value) {
   return `{${members.join(",")}}`;
 }
 
-/** An event of the log: its text and what identifies it. */
+/** Returns the text of an event, and its hash. */
 export function writeEvent(random, style, { type, timestamp, data, at, previousEventId, eventId }) {
   const bare = { spaces: false, escapes: false, shuffles: false };
   const raw = {

@@ -7,12 +7,12 @@
 //! | --- | --- | --- |
 //! | `new` | a seed, campaign ids | what the machine did |
 //! | `frame` | text | what the machine did |
-//! | `advance` | milliseconds at most; it stops where the machine does something | what the machine did |
-//! | `close` | a close code | what the machine did |
+//! | `advance` | milliseconds at most; it stops where the machine does something | the effects of the machine |
+//! | `close` | a close code | the effects of the machine |
 //! | `shown` | a campaign id | its view, its rows, and the metrics |
 //! | `end` | | nothing more of this history |
 //!
-//! Each line is answered by one. What the machine did is a list of `["open"]`, `["send", text]` and
+//! Each line is answered by one. The effects are a list of `["open"]`, `["send", text]` and
 //! `["close"]`. A socket that the machine wants is open at once.
 
 use std::collections::HashMap;

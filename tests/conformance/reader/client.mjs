@@ -1,5 +1,5 @@
-// What a client is left with after a conversation: chapters 5, 8, 9 and 13, as far as they decide position, record
-// and rows. It hears both directions and sends nothing itself, so it can sit beside any client and check it.
+// Computes the state of a client after a conversation: the rules of chapters 5, 8, 9 and 13 that decide position,
+// record and rows. The reader receives both directions and sends nothing, so it can check any client.
 
 import { Refused, integer, member, optional, plain, text } from "./json.mjs";
 import { bucketOf, digestOf } from "./digest.mjs";
@@ -28,14 +28,14 @@ class Following {
 export class Reader {
   #followed = new Map();
   counts = {};
-  /** Whether what was held is up to the client's clock, see `catchUp`. */
+  /** Whether the held events depend on the client's clock; see `catchUp`. */
   isUncertain = false;
 
   #count(word) {
     this.counts[word] = (this.counts[word] ?? 0) + 1;
   }
 
-  /** A document that the client sent. */
+  /** Takes a document that the client sent. */
   sent(source) {
     const { type, payload, ...rest } = JSON.parse(source);
     const fields = { ...rest, ...payload };
@@ -48,12 +48,12 @@ export class Reader {
     if (type === "request_campaign_snapshot") following.repair = { ...fields, staging: null };
   }
 
-  /** The socket is gone, and with it what was on its way; parts that are here can be resumed. */
+  /** The socket closed. Documents in flight are lost, but the received parts of a snapshot can be resumed. */
   disconnected() {
     for (const following of this.#followed.values()) Object.assign(following, { request: null, replay: null, repair: null });
   }
 
-  /** A frame that the client received. */
+  /** Takes a frame that the client received. */
   received(frame) {
     let sources;
     try {
@@ -94,7 +94,7 @@ export class Reader {
       if (remembered === event.hash) return this.#count(isReplayed(following, event) ? "redelivered" : "duplicates");
     }
     if (!isGenuine(event)) {
-      // What is arriving did not arrive whole: it is asked for again, and the rest of it is no answer any more.
+      // The snapshot did not arrive whole. The client requests it again, and ignores the rest of this answer.
       if (isArriving(following, following.staging?.epoch)) following.request = null;
       return this.#count("corrupt");
     }
@@ -111,7 +111,7 @@ export class Reader {
     if (isPast) return this.#count("divergences");
     if (event.number > position.number + 1) {
       if (this.#hold(following, event)) this.#count("gaps");
-      // What comes after the snapshot is here before all of it: the rest of it is lost.
+      // An event beyond the snapshot arrived before its last part, so the remaining parts are lost.
       if (isArriving(following, event.epoch) && event.number > following.staging.number) following.request = null;
       return undefined;
     }
@@ -119,7 +119,7 @@ export class Reader {
     return this.#drain(following);
   }
 
-  /** Rows 10 to 14; says whether the position moved. */
+  /** Applies rows 10 to 14 of chapter 13. Returns whether the position moved. */
   #next(following, event) {
     if ((event.previousEventId ?? "") !== following.position.eventId) return this.#diverges();
     if (isKnown(event.type)) {
@@ -170,7 +170,7 @@ export class Reader {
     return true;
   }
 
-  /** Applies what was held and has become next, as far as `most`. */
+  /** Applies held events that have become next, up to number `most`. */
   #drain(following, most = Infinity) {
     while (following.position.number < most) {
       const { position, held } = following;
@@ -198,7 +198,7 @@ export class Reader {
     if (following.retired.includes(epoch)) return;
     if (answer.outcome !== "replay" && answer.outcome !== "current") {
       const { staging } = following;
-      // Two downloads of one state are cut alike, so what is there of it is gone on with.
+      // Two downloads of one state have the same parts, so the client continues with the parts that it has.
       if (staging?.number === to && staging.epoch === epoch) staging.requestId = answer.requestId;
       else following.staging = new Staging({ requestId: answer.requestId, epoch, number: to });
       following.replay = null;
@@ -243,7 +243,7 @@ export class Reader {
     this.#drain(following);
   }
 
-  /** Chapter 11: the buckets in place of our own, if they make what the server has. */
+  /** Replaces the local buckets if the result has the server's count and digest (chapter 11). */
   #repairPart(following, part) {
     const { repair, position } = following;
     repair.staging ??= new Staging(part);
@@ -259,27 +259,28 @@ export class Reader {
   }
 
   /**
-   * Whether a snapshot was arriving when an event of its log came is up to the client's clock, so a client may have held
-   * it or not (row 7). One that did may stand further: this goes after it, as far as that number.
+   * Applies held events up to the number that the client shows. A client may hold an event of another epoch or drop it
+   * (row 7 of chapter 13), because its clock decides whether a snapshot of that log is still arriving. A client that
+   * held it may be ahead of this reader.
    */
   catchUp(campaignId, number) {
     const following = this.#followed.get(campaignId);
     if (following.position !== null && following.position.number < number) this.#drain(following, number);
   }
 
-  /** Position, record, rows and digest of a campaign. */
+  /** Returns position, record, rows and digest of a campaign, and whether it has ended. */
   shown(campaignId) {
     const { position, state } = this.#followed.get(campaignId);
     return { position, record: state.record, rows: state.rows, digest: stateDigest(state), ended: state.ended };
   }
 }
 
-/** Whether a snapshot of that log is what the last request is being answered with. */
+/** Whether a snapshot of that epoch is arriving as the answer to the last request. */
 function isArriving({ staging, request }, epoch) {
   return staging !== null && staging.epoch === epoch && staging.requestId === request?.requestId;
 }
 
-/** Only a snapshot helps now: a request for anything else is given up, and what answers it is no answer. */
+/** Drops a request that is not for a snapshot, because only a snapshot helps now. Its answer is ignored. */
 function wantsSnapshot(following) {
   const { request, staging } = following;
   const isAnswered = staging !== null && staging.requestId === request?.requestId;

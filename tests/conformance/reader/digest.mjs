@@ -8,7 +8,7 @@ const rotate = (value, by) => ((value << by) | (value >> (64n - by))) & MASK;
 const round = (lane, input) => (rotate((lane + input * P2) & MASK, 31n) * P1) & MASK;
 const merge = (hash, lane) => ((hash ^ round(0n, lane)) * P1 + P4) & MASK;
 
-/** XXH64 with seed 0, after the published algorithm. */
+/** Returns XXH64 with seed 0, after the published algorithm. */
 export function xxh64(bytes) {
   let at = 0;
   let hash = P5;
@@ -55,14 +55,14 @@ function column(name, value) {
   return bytes;
 }
 
-/** The bytes of a row that are hashed. */
+/** Returns the bytes of a row that its hash covers. */
 export function rowBytes(row) {
   return Buffer.concat(COLUMNS.map((name) => column(name, row[name])));
 }
 
 const hashes = new WeakMap();
 
-/** The hash of a row, which nobody changes afterwards: a change makes another row. */
+/** Returns the hash of a row. The hash is cached, because a change always creates a new row object. */
 export function rowHash(row) {
   if (!hashes.has(row)) hashes.set(row, xxh64(rowBytes(row)));
   return hashes.get(row);
@@ -71,14 +71,14 @@ export function rowHash(row) {
 export const bucketOf = (domainId) => Number(xxh64(Buffer.from(domainId)) >> 56n);
 export const hex = (value) => (value & MASK).toString(16).padStart(16, "0");
 
-/** The digest of a set of rows. */
+/** Returns the digest of a set of rows. */
 export function digestOf(rows) {
   let sum = 0n;
   for (const row of rows) sum += rowHash(row);
   return hex(sum);
 }
 
-/** The 256 pairs [rows, digest]. */
+/** Returns the 256 pairs [rows, digest]. */
 export function bucketsOf(rows) {
   const buckets = Array.from({ length: 256 }, () => [0, 0n]);
   for (const row of rows) {

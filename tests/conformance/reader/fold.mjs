@@ -1,4 +1,4 @@
-// Chapter 10: the record, the rows, and what each event does to them.
+// Chapter 10: the record, the rows, and the effect of each event.
 
 import { Refused, finite, integer, member, optional, text } from "./json.mjs";
 import { digestOf } from "./digest.mjs";
@@ -36,13 +36,13 @@ function boolean(node, what) {
   return node?.kind === "boolean" ? node.value : invalid(`${what} is no boolean`);
 }
 
-/** A member that may be absent, but not `null`. */
+/** Reads a member that may be absent, but not `null`. */
 const present = (node, name, read, otherwise) => (member(node, name) === undefined ? otherwise : read(member(node, name)));
 const count = (node) => integer(node, 0);
 const digest = (node) => (/^[0-9a-f]{16}$/.test(text(node)) ? node.value : invalid("no digest"));
 const given = (node, name, read) => (optional(node, name) === undefined ? undefined : read(optional(node, name)));
 
-/** A record; an absent counter is 0, an absent text is empty. */
+/** Reads a record. An absent counter is 0, and an absent text is empty. */
 export function readRecord(node) {
   object(node, "campaign");
   const record = {
@@ -79,7 +79,7 @@ const COLUMN_READERS = {
   leadScore: finite,
 };
 
-/** A row patch: absent stays, `null` clears. */
+/** Reads a row patch. An absent column stays as it is, and `null` clears it. */
 export function readPatch(node) {
   object(node, "row");
   const patch = { domainId: name(member(node, "domainId"), "domainId") };
@@ -103,7 +103,7 @@ function patchOf(node, columns) {
   return patch;
 }
 
-/** The rows after these patches, which are valid only together. */
+/** Returns the rows that these patches change. One invalid patch makes all of them invalid. */
 function patched(rows, patches) {
   const changed = new Map();
   for (const patch of patches) {
@@ -135,7 +135,7 @@ function readRollback(node) {
   return { ...read, progressPercentage: progressOf(read) };
 }
 
-/** A transition's claims; `divergence` is row 13 of chapter 13. */
+/** Reads the data of a transition. */
 export function readTransition(data) {
   const read = {
     previousPhase: given(data, "previousPhase", (node) => word(node, PHASES)),
@@ -173,7 +173,7 @@ function transition(state, data) {
   return { record, claims: { domainsCount: read.domainsCount, domainsDigest: read.domainsDigest } };
 }
 
-/** The record after a transition that does not carry it. */
+/** Returns the record after a transition that does not carry a record. */
 function fromCounts(before, { newPhase, newStatus, domainsCount, processedCount, successfulCount, failedItems }) {
   const counters = {
     totalItems: domainsCount, processedItems: processedCount, successfulItems: successfulCount, failedItems,
@@ -254,7 +254,10 @@ const EFFECTS = {
 export const isKnown = (type) => Object.hasOwn(EFFECTS, type);
 export const emptyState = () => ({ record: null, rows: new Map(), ended: false });
 
-/** What the event would do to the state; throws if it cannot be applied. Nothing is changed yet. */
+/**
+ * Returns the effect of the event without applying it. Throws if the event cannot be applied. `divergence` in the
+ * effect is row 13 of chapter 13.
+ */
 export function effectOf(state, event) {
   object(event.data, "data");
   const campaignId = member(event.data, "campaignId");
@@ -262,7 +265,7 @@ export function effectOf(state, event) {
   return EFFECTS[event.type](state, event.data);
 }
 
-/** Carries an effect out. */
+/** Applies an effect to the state. */
 export function apply(state, { record, changed, removed, ended }) {
   if (record) state.record = record;
   for (const [domainId, row] of changed ?? []) state.rows.set(domainId, row);

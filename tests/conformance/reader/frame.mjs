@@ -1,4 +1,4 @@
-// Chapter 2, frames, and chapter 4, the envelope and its hash.
+// Chapter 2 (frames) and chapter 4 (the envelope and its hash).
 
 import { createHash } from "node:crypto";
 import { Refused, integer, member, optional, parse } from "./json.mjs";
@@ -6,11 +6,11 @@ import { Refused, integer, member, optional, parse } from "./json.mjs";
 export const MOST_BYTES = 1_048_576;
 export const MOST_DOCUMENTS = 10_000;
 const CAMPAIGN_ID = /^[A-Za-z0-9_-]{1,64}$/;
-/** Epochs and event ids: printable ASCII without `"`, `\` and `/`. */
+/** The form of epochs and event ids: printable ASCII without `"`, `\` and `/`. */
 const NAME = /^[!#-.0-[\]-~]{1,128}$/;
 const HASH = /^[0-9a-f]{64}$/;
 
-/** The types of chapter 10, which must carry a sequence. */
+/** The event types of chapter 10. They must carry a sequence. */
 export const EVENT_TYPES = new Set([
   "campaign.list.update", "campaign.deleted", "campaign.progress", "campaign.status",
   "campaign.phase.transition", "domain.generated", "dns.validation.result",
@@ -23,7 +23,7 @@ export const CONTROL_TYPES = new Set([
   "campaign.snapshot", "campaign.digest", "pong", "error", "session_expired", "server_draining",
 ]);
 
-/** The documents of a frame, as text; throws if the frame is refused whole. */
+/** Splits a frame into documents, as text. Throws if the frame is refused whole. */
 export function documents(frame) {
   const bytes = typeof frame === "string" ? Buffer.from(frame) : frame;
   if (bytes.length > MOST_BYTES) throw new Refused("frame_too_large");
@@ -52,7 +52,7 @@ function bare(node, what, form = /^/) {
   return node.value;
 }
 
-/** One document: an event (`sequence` is there) or a control message; throws what it breaks. */
+/** Reads a document: an event if it has a `sequence`, else a control message. Throws the code that it breaks. */
 export function readDocument(source) {
   const node = parse(source);
   if (node.kind !== "object") throw new Refused("invalid_envelope", "not an object");
@@ -100,7 +100,7 @@ function event(source, node, type, sequence) {
   return { ...read, isEvent: true, hashed: isWhole ? hashed : undefined };
 }
 
-/** Number 0 is nobody's, but it is a number: it lies at or below every position, and is dropped there. */
+/** Reads a sequence number. No event has number 0, but it is valid: it is at or below every position, so it is dropped. */
 function envelopeInteger(node) {
   try {
     return integer(node, 0);
@@ -109,7 +109,7 @@ function envelopeInteger(node) {
   }
 }
 
-/** Whether the event is what its own hash says. One without timestamp or data has nothing to be right by. */
+/** Whether the event matches its hash. An event without `timestamp` or `data` never matches. */
 export function isGenuine(event) {
   if (event.hashed === undefined) return false;
   return createHash("sha256").update(event.hashed).digest("hex") === event.hash;

@@ -1,7 +1,7 @@
-// Chapter 2: JSON as the contract reads it. Values keep where they stand in the text, because the hash
-// of an event is made of raw text and because an integer is told from `1.0` by how it is written.
+// Chapter 2: a JSON parser with the rules of the contract. Each value keeps its place in the text, because the hash of
+// an event covers raw text. A number keeps its text, because only the text distinguishes an integer from `1.0`.
 
-/** What the document breaks, by its code of chapter 14. */
+/** The refusal of a document, with a code of chapter 14. */
 export class Refused extends Error {
   constructor(code, message) {
     super(message === undefined ? code : `${code}: ${message}`);
@@ -34,7 +34,7 @@ class Parser {
     return true;
   }
 
-  /** `depth` is how many containers of the value of an envelope member are open. */
+  /** Reads a value. `depth` is the number of open containers inside the value of an envelope member. */
   value(depth) {
     const start = this.at;
     const node = this.bare(depth);
@@ -133,7 +133,7 @@ class Parser {
   }
 }
 
-/** The tree of one document. The document itself is no value of an envelope member, hence depth −1. */
+/** Parses one document into a tree. The depth starts at −1, because the document itself is not the value of a member. */
 export function parse(text) {
   const parser = new Parser(text);
   parser.space();
@@ -143,19 +143,19 @@ export function parse(text) {
   return node;
 }
 
-/** The value of this member, the last if it is repeated, or undefined. */
+/** Returns the value of a member, the last one if it is repeated, or `undefined`. */
 export function member(node, name) {
   const found = node.members.findLast((candidate) => candidate.name === name && !candidate.escaped);
   return found?.node;
 }
 
-/** The same, but `null` counts as absent. */
+/** Returns the value of a member as `member` does, but `null` counts as absent. */
 export function optional(node, name) {
   const found = member(node, name);
   return found?.kind === "null" ? undefined : found;
 }
 
-/** An integer, never rounded. */
+/** Reads an integer of at least `least`, without rounding. */
 export function integer(node, least = -Number.MAX_SAFE_INTEGER) {
   if (node?.kind !== "number" || !/^-?[0-9]+$/.test(node.raw)) throw new Refused("invalid_content", "not an integer");
   const value = Number(node.raw);
@@ -164,7 +164,7 @@ export function integer(node, least = -Number.MAX_SAFE_INTEGER) {
   return value === 0 ? 0 : value;
 }
 
-/** A number that a double can hold. */
+/** Reads a number that is finite as a double. */
 export function finite(node) {
   if (node?.kind !== "number") throw new Refused("invalid_content", "not a number");
   const value = Number(node.raw);
@@ -177,7 +177,7 @@ export function text(node) {
   return node.value;
 }
 
-/** What JSON.parse would make of it. */
+/** Returns the value that `JSON.parse` would return. */
 export function plain(node) {
   switch (node.kind) {
     case "object":

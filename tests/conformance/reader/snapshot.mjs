@@ -1,4 +1,4 @@
-// Chapter 9: a snapshot while it arrives, beside what is shown.
+// Chapter 9: stages a snapshot while it arrives, beside the state that is shown.
 
 import { Refused, integer, member, optional, text } from "./json.mjs";
 import { digestOf } from "./digest.mjs";
@@ -6,7 +6,7 @@ import { readPatch, readRecord } from "./fold.mjs";
 
 const MOST_PARTS = 100_000;
 
-/** One part, as its `data` says. */
+/** Reads the `data` of one part. */
 export function readPart(data) {
   if (data?.kind !== "object") throw new Refused("invalid_content", "data");
   const part = {
@@ -36,7 +36,7 @@ function readRow(node) {
 }
 
 export class Staging {
-  /** Begins with an answer `snapshot` and its number. */
+  /** Begins at the outcome `snapshot`, with the number of the snapshot. */
   constructor({ requestId, epoch, number }) {
     Object.assign(this, { requestId, epoch, number });
     this.restart();
@@ -46,13 +46,13 @@ export class Staging {
     Object.assign(this, { done: 0, rows: new Map(), record: null, parts: undefined, said: undefined });
   }
 
-  /** Whether this part may be the next. One of another cut makes the staging begin again. */
+  /** Whether this part is the next one. A part with another number of parts restarts the staging. */
   expects(part) {
     if (this.parts !== undefined && part.parts !== this.parts) this.restart();
     return part.part === this.done + 1;
   }
 
-  /** Takes the next part; says whether it was the last. Throws if the parts do not belong together. */
+  /** Takes the next part and returns whether it was the last. Throws if the parts do not belong together. */
   take(part) {
     if (part.epoch !== this.epoch || part.number !== this.number) throw new Refused("invalid_snapshot", "another state");
     if (part.part !== this.done + 1) throw new Refused("invalid_snapshot", `part ${part.part} after ${this.done}`);
@@ -69,7 +69,7 @@ export class Staging {
     return part.part === part.parts;
   }
 
-  /** Whether the whole is what was announced. */
+  /** Whether the rows match the announced count and digest. */
   addsUp() {
     return this.rows.size === this.count && digestOf(this.rows.values()) === this.digest;
   }

@@ -1,4 +1,5 @@
-// One WebSocket to the server under test: every frame is watched and kept for the report, and every wait ends.
+// One WebSocket to the server under test. It watches every frame, keeps the last ones for the report, and limits every
+// wait.
 
 import WebSocket from "ws";
 
@@ -6,7 +7,7 @@ import { Failure, Unusable, shortened } from "./failure.mjs";
 import { Watcher } from "./watch.mjs";
 
 const OPEN_MS = 10_000;
-/** How much of a conversation a report shows. */
+/** Lines of a conversation that a report shows. */
 const JOURNAL_LINES = 12;
 
 export class Connection {
@@ -20,7 +21,7 @@ export class Connection {
     this.watcher = new Watcher(memory);
   }
 
-  /** Opens the socket; a server that refuses or says nothing makes the run impossible. */
+  /** Opens the socket. Rejects with `Unusable` if the server refuses or does not answer. */
   open() {
     this.socket = new WebSocket(this.url, { handshakeTimeout: OPEN_MS, maxPayload: 64 << 20 });
     this.socket.on("message", (bytes) => this.#receive(bytes));
@@ -35,8 +36,8 @@ export class Connection {
     });
   }
 
-  #note(who, text) {
-    this.journal.push(`${who} ${shortened(text)}`);
+  #note(sender, text) {
+    this.journal.push(`${sender} ${shortened(text)}`);
     if (this.journal.length > JOURNAL_LINES) this.journal.shift();
   }
 
@@ -50,16 +51,16 @@ export class Connection {
     for (const waiter of this.#waiters) waiter();
   }
 
-  /** Sends a message, or a text that is none; what is waited for next comes after it. */
+  /** Sends a message, or any text. The next wait considers only documents that arrive after it. */
   send(message) {
     this.mark = this.inbox.length;
-    if (typeof message !== "string") this.watcher.sent(message);
+    for (const document of typeof message === "string" ? readable(message) : [message]) this.watcher.sent(document);
     const text = typeof message === "string" ? message : JSON.stringify(message);
     this.#note("C", text);
     this.socket.send(text);
   }
 
-  /** Waits until `find` finds something; `expected` says what for the report. */
+  /** Waits until `find` returns a value. `expected` describes it in the report. */
   async until(find, expected, withinMs) {
     let timer;
     let wake;
@@ -90,8 +91,29 @@ export class Connection {
     return this.journal.filter((line) => line.startsWith("S")).at(-1) ?? "no frame at all";
   }
 
+  /** Reads nothing from the socket until `resume`. */
+  pause() {
+    this.socket.pause();
+  }
+
+  resume() {
+    this.socket.resume();
+  }
+
   close() {
     this.socket?.on("error", () => {});
     this.socket?.terminate();
   }
+}
+
+/** The lines of a text that are JSON objects: the messages that a server can understand. */
+function readable(text) {
+  return text.split("\n").flatMap((line) => {
+    try {
+      const document = JSON.parse(line);
+      return document !== null && typeof document === "object" && !Array.isArray(document) ? [document] : [];
+    } catch {
+      return [];
+    }
+  });
 }

@@ -1,4 +1,4 @@
-// What a case reports: which rule, what was expected, what was seen.
+// The failure of a case: the expected and the received data.
 
 export class Failure extends Error {
   constructor(expected, seen) {
@@ -7,10 +7,10 @@ export class Failure extends Error {
   }
 }
 
-/** Something is wrong with what the runner was given, not with the server. */
+/** The run is not possible: an argument or a file is wrong, or the server does not answer. */
 export class Unusable extends Error {}
 
-/** A text short enough for a report. */
+/** Shortens a text for a report. */
 export function shortened(text, most = 400) {
   return text.length <= most ? text : `${text.slice(0, most)}… (${text.length} characters)`;
 }

@@ -1,4 +1,4 @@
-// What the runner needs of a server beside its WebSocket: requests over HTTP, as a server file says them.
+// The HTTP requests that the runner needs beside the WebSocket, as a server file describes them.
 
 import { readFile } from "node:fs/promises";
 
@@ -6,7 +6,7 @@ import { Failure, Unusable } from "./failure.mjs";
 
 const ANSWER_MS = 15_000;
 
-/** `$name` in texts becomes the value; a text that is nothing else keeps the value's type. */
+/** Replaces `$name` in texts by the value. A text that is only `$name` becomes the value itself, with its type. */
 export function filled(template, values) {
   if (typeof template === "string") {
     const whole = /^\$([A-Za-z]+)$/.exec(template);
@@ -18,7 +18,7 @@ export function filled(template, values) {
   return Object.fromEntries(Object.entries(template).map(([name, item]) => [name, filled(item, values)]));
 }
 
-/** Reads a server file. */
+/** Reads a server file. Throws `Unusable` if it is not valid. */
 export async function readServer(path) {
   let server;
   try {
@@ -43,7 +43,7 @@ export class Operations {
     return this.server.operations[name] !== undefined;
   }
 
-  /** Carries one out and tells `{status, headers, body}`. */
+  /** Runs an operation and returns `{status, headers, body, text}`. */
   async call(name, values) {
     const operation = this.server.operations[name];
     const path = filled(operation.path, { ...values, position: encodeURIComponent(values.position ?? "") });
@@ -64,14 +64,14 @@ export class Operations {
     }
   }
 
-  /** The same, but the server must do it. */
+  /** Runs an operation as `call` does. Throws `Failure` if the server refuses it. */
   async done(name, values) {
     const answer = await this.call(name, values);
     if (answer.status >= 300) throw new Failure(`operation ${name} to succeed`, `${answer.status} ${answer.text}`);
     return answer;
   }
 
-  /** Creates a campaign and tells its id. */
+  /** Creates a campaign and returns its id. */
   async create(values) {
     const { body, text } = await this.done("create", values);
     const path = this.server.operations.create.campaignId ?? "campaignId";

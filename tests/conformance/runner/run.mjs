@@ -1,4 +1,4 @@
-// Runs the cases against one server, one after the other, and tells what each found.
+// Runs the cases against one server and returns a verdict for each.
 
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,12 +8,13 @@ import { Memory } from "./watch.mjs";
 import { ANSWER_MS, STEPS, Unjudged } from "./steps.mjs";
 
 const CASE_MS = 120_000;
-const NEEDS = ["id", "guarantee", "rule", "title", "duties", "steps"];
+const NEEDS = ["id", "guarantee", "rule", "rules", "title", "duties", "steps"];
+const RULE_ID = /^R\d+\.\d+$/;
 
 class Run {
   connections = new Map();
   memory = new Memory();
-  values = { padding: "x".repeat(60_000) };
+  values = { padding: "x".repeat(60_000), longToken: "x".repeat(16_384) };
   unique = 0;
 
   constructor(settings) {
@@ -40,7 +41,7 @@ class Run {
   }
 }
 
-/** Reads every case file of a directory. */
+/** Reads every case file of a directory. Throws `Unusable` for an invalid file. */
 export async function readCases(directory) {
   const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith(".json")).sort();
   if (names.length === 0) throw new Unusable(`there is no case file in ${directory}`);
@@ -60,6 +61,9 @@ async function readCaseFile(path) {
   for (const item of file) {
     const missing = NEEDS.find((member) => item[member] === undefined);
     if (missing) throw new Unusable(`${path}: case ${item.id ?? "without an id"} has no ${missing}`);
+    if (!Array.isArray(item.rules) || item.rules.length === 0 || !item.rules.every((id) => RULE_ID.test(id))) {
+      throw new Unusable(`${path}: case ${item.id}: rules is not a list of ids such as R8.3`);
+    }
     for (const step of item.steps) {
       const verbs = Object.keys(step);
       if (verbs.length !== 1 || !Object.hasOwn(STEPS, verbs[0])) {
@@ -70,7 +74,7 @@ async function readCaseFile(path) {
   return file;
 }
 
-/** One case: its verdict is `passed`, `failed`, `unjudged` or `skipped`. */
+/** Runs one case. Its verdict is `passed`, `failed`, `unjudged` or `skipped`. */
 export async function runCase(item, settings) {
   const lacking = (item.needs ?? []).find((name) => !settings.operations.has(name));
   if (lacking) return { item, verdict: "skipped", reason: `the server file has no operation ${lacking}`, breaches: [] };
@@ -93,7 +97,7 @@ export async function runCase(item, settings) {
   }
   const breaches = run.breaches();
   const own = breaches.filter(({ duty }) => item.duties.includes(duty));
-  // A step that failed after somebody else's duty was broken may have failed because of it.
+  // A breach of a duty that this case does not judge may have caused the failure of a step.
   const isCaused = failure !== undefined && own.length === 0 && breaches.length > 0;
   const hasFailed = own.length > 0 || (failure !== undefined && !isCaused);
   const verdict = hasFailed ? "failed" : unjudged || isCaused ? "unjudged" : "passed";
@@ -110,7 +114,7 @@ async function steps(item, run) {
   }
 }
 
-/** All of them, `atOnce` at a time; each has campaigns and connections of its own. */
+/** Runs all cases, `atOnce` at a time. Each case has separate campaigns and connections. */
 export async function runCases(cases, settings, onResult) {
   const results = [];
   let next = 0;

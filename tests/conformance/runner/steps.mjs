@@ -1,20 +1,24 @@
-// What a step of a case does. The README describes each verb.
+// The verbs of the steps of a case. The README describes each verb.
 
 import { COLUMNS } from "../reader/digest.mjs";
-import { stateDigest } from "../reader/fold.mjs";
+import { readRecord, stateDigest } from "../reader/fold.mjs";
+import { member, parse } from "../reader/json.mjs";
+import { CODES } from "./checks.mjs";
 import { Connection } from "./connection.mjs";
 import { Failure } from "./failure.mjs";
 import { filled } from "./operations.mjs";
-import { matches } from "./pattern.mjs";
+import { matches, matchInOrder } from "./pattern.mjs";
+import { described } from "./watch.mjs";
 
-/** How long a case waits for an answer, unless the settings say otherwise. */
+/** Default wait for an answer, in milliseconds. */
 export const ANSWER_MS = 8_000;
 const MOVE_MS = 60_000;
+const ALL_BUCKETS = Array.from({ length: 256 }, (_, bucket) => bucket);
 
 export const STEPS = {
-  /** Creates a campaign by the server file's operation. */
-  async create(run, { count = 40, rate = 20_000, as = "campaign" }) {
-    run.values[as] = await run.operations.create({ count, rate });
+  /** Creates a campaign with the operation of the server file. */
+  async create(run, { count = 40, rate = 20_000, batch = null, as = "campaign" }) {
+    run.values[as] = await run.operations.create({ count, rate, batch });
   },
 
   async do(run, name) {
@@ -23,10 +27,17 @@ export const STEPS = {
     if (position !== null) run.values.position = position;
   },
 
-  async open(run, { as = "a", ack = {}, init = {} }) {
+  /** Opens a connection and, unless `greet` is false, sends `connection_init`. */
+  async open(run, { as = "a", ack = {}, init = {}, greet = true }) {
     const connection = new Connection(run.url, run.memory);
     run.connections.set(as, connection);
     await connection.open();
+    if (greet) await STEPS.greet(run, { on: as, ack, init });
+  },
+
+  /** Sends `connection_init` and waits for the acknowledgement. */
+  async greet(run, { on = "a", ack = {}, init = {} }) {
+    const connection = run.connection(on);
     const token = run.token === undefined ? {} : { token: run.token };
     connection.send({ type: "connection_init", protocols: ["campaign-sync.v1"], ...token, ...init });
     const isAck = (document) => document.type === "connection_ack";
@@ -34,8 +45,8 @@ export const STEPS = {
     wants({ protocol: "campaign-sync.v1", ...ack }, found.data, run);
   },
 
-  /** Subscribes and asks for recovery in one go, and waits until all of it is there. */
-  async follow(run, { on = "a", after, prefer, campaign = "$campaign", epoch, outcome }) {
+  /** Subscribes and requests recovery without waiting, and then waits until everything has arrived. */
+  async follow(run, { on = "a", after, prefer, campaign = "$campaign", epoch, outcome, resume, history = false }) {
     const connection = run.connection(on);
     const campaignId = filled(campaign, run.values);
     const from = after === undefined ? undefined : run.connection(after).watcher.cursor(campaignId);
@@ -43,16 +54,32 @@ export const STEPS = {
     const asked = from === undefined ? 0 : from.next - 1;
     const cursor = connection.watcher.cursor(campaignId);
     if (from?.state) cursor.base = { next: from.next, lastId: from.lastId, state: copied(from.state) };
-    await seek(run, connection, { campaignId, asked, epoch: epoch ?? from?.epoch, prefer, outcome });
+    if (history) cursor.history = new Map();
+    const request = { campaignId, asked, epoch: epoch ?? from?.epoch, prefer, outcome };
+    await seek(run, connection, { ...request, resume: filled(resume, run.values) });
   },
 
-  /** Another request on a connection that follows already. */
-  async ask(run, { on = "a", campaign = "$campaign", asked = "$head", epoch, prefer, outcome, resume }) {
+  /** Downloads the first part of a snapshot, which `$download` names from then on. */
+  async download(run, { on = "a" }) {
+    const connection = run.connection(on);
+    const { campaign: campaignId } = run.values;
+    const requestId = `q${(run.unique += 1)}`;
+    connection.send({ type: "subscribe_campaign", campaignId });
+    const payload = { campaignId, lastSequenceNumber: 0, requestId, reason: "connect", prefer: "snapshot" };
+    connection.send({ type: "request_event_recovery", payload });
+    const isPart = ({ type, data }) => type === "campaign.snapshot" && data.requestId === requestId;
+    const { data } = await connection.until((inbox) => inbox.find(isPart), "a part of the snapshot", run.answerMs);
+    if (!(data.parts > 1)) throw new Unjudged("the snapshot has one part only, which cannot be interrupted");
+    run.values.download = { epoch: data.epoch, at: data.sequenceNumber, afterPart: 1 };
+  },
+
+  /** Sends another recovery request, or `by` another request, on a connection that follows the campaign already. */
+  async ask(run, { on = "a", campaign = "$campaign", asked = "$head", epoch, prefer, outcome, resume, by, within }) {
     const connection = run.connection(on);
     const campaignId = filled(campaign, run.values);
     const cursor = connection.watcher.cursor(campaignId);
     const values = { ...run.values, head: cursor.next - 1, beyond: cursor.next + 999, epoch: cursor.epoch };
-    const request = { campaignId, asked: filled(asked, values), epoch: filled(epoch, values), prefer, outcome };
+    const request = { campaignId, asked: filled(asked, values), epoch: filled(epoch, values), prefer, outcome, by, within };
     await seek(run, connection, { ...request, resume: filled(resume, values) });
   },
 
@@ -62,15 +89,14 @@ export const STEPS = {
     connection.send(text ?? filled(message, run.valuesOn(connection)));
   },
 
-  /** Waits for a message that matches. */
-  async expect(run, { on = "a", message, within = run.answerMs }) {
+  /** Waits for a matching document, or for several in this order. */
+  async expect(run, { on = "a", message, messages = [message], within = run.answerMs }) {
     const connection = run.connection(on);
-    const wanted = filled(message, run.valuesOn(connection));
-    const found = (inbox) => inbox.find((document) => matches(wanted, document));
-    await connection.until(found, JSON.stringify(wanted), within);
+    const expected = filled(messages, run.valuesOn(connection));
+    await connection.until((inbox) => matchInOrder(expected, inbox), JSON.stringify(expected), within);
   },
 
-  /** Nothing that matches may come for that long after the last message sent. */
+  /** Expects that no matching document arrives within the given time after the last message sent. */
   async never(run, { on = "a", message, within = 1_000 }) {
     const connection = run.connection(on);
     const unwanted = filled(message, run.valuesOn(connection));
@@ -79,11 +105,12 @@ export const STEPS = {
     if (found) throw new Failure(`nothing like ${JSON.stringify(unwanted)}`, JSON.stringify(found));
   },
 
-  /** Waits until the followed campaign is in a phase and status. */
-  async reaches(run, { on = "a", phase, status, within = MOVE_MS }) {
+  /** Waits until the followed campaign is in a phase and status, or until `orClosed`, a close code. */
+  async reaches(run, { on = "a", phase, status, orClosed, within = MOVE_MS }) {
     const connection = run.connection(on);
     const cursor = connection.watcher.cursor(run.values.campaign);
     const there = () => {
+      if (orClosed !== undefined && connection.closeCode === orClosed) return true;
       const record = cursor.state?.record;
       if (cursor.state === null) throw new Unjudged("the state is not known, see the breaches");
       return record?.currentPhase === phase && record.phaseStatus === status;
@@ -91,7 +118,7 @@ export const STEPS = {
     await connection.until(there, `${phase}/${status} in the stream`, within);
   },
 
-  /** Pings, and has the heads watched. */
+  /** Sends a ping and waits for its pong. The watcher checks the heads. */
   async ping(run, { on = "a", until }) {
     const connection = run.connection(on);
     const timestamp = (run.unique += 1);
@@ -101,7 +128,7 @@ export const STEPS = {
     if (until === "head") await caughtUp(run, connection, pong);
   },
 
-  /** A pong comes unasked after the heartbeat that the server announced. */
+  /** Waits for an unsolicited pong within the heartbeat that the server announced, plus `slack` milliseconds. */
   async heartbeat(run, { on = "a", slack = 3_000 }) {
     const connection = run.connection(on);
     connection.mark = connection.inbox.length;
@@ -110,9 +137,10 @@ export const STEPS = {
     await connection.until((inbox) => inbox.find(isPong), "a pong unasked, after heartbeatMs of silence", within);
   },
 
-  /** The digests of all buckets, and then the rows of some. */
-  async digests(run, { on = "a", buckets }) {
+  /** Requests the digests of all buckets, or the rows of the given buckets. */
+  async digests(run, { on = "a", buckets: some }) {
     const connection = run.connection(on);
+    const buckets = some === "all" ? ALL_BUCKETS : some;
     const { campaign: campaignId } = run.values;
     const requestId = `q${(run.unique += 1)}`;
     const payload = { campaignId, requestId, ...(buckets ? { buckets } : {}) };
@@ -121,7 +149,7 @@ export const STEPS = {
     await connection.until(() => !requests.has(requestId), `an answer to ${requestId}`, run.answerMs);
   },
 
-  /** Two connections that stand at one number show one state. */
+  /** Checks that two connections at the same number have the same state. */
   async agree(run, { on: [first, second] }) {
     const [a, b] = [first, second].map((name) => run.connection(name).watcher.cursor(run.values.campaign));
     if (a.state === null || b.state === null) throw new Unjudged("a state is not known, see the breaches");
@@ -133,12 +161,25 @@ export const STEPS = {
     run.connection(on).close();
   },
 
-  /** A request over HTTP and what its answer must be. */
+  /** Reads nothing from a connection until the step `resume`. */
+  pause(run, on) {
+    run.connection(on).pause();
+  },
+
+  resume(run, on) {
+    run.connection(on).resume();
+  },
+
+  /** Sends a request over HTTP and checks its answer. */
   async request(run, { operation, status, code, headers = {}, position }) {
     const values = { ...run.values, ...(position === undefined ? {} : { position: filled(position, run.values) }) };
     const answer = await run.operations.call(operation, values);
     if (answer.status !== status) throw new Failure(`operation ${operation} to answer ${status}`, `${answer.status} ${answer.text}`);
     if (code !== undefined && answer.body?.error?.code !== code) throw new Failure(`code ${code}`, answer.text);
+    const { error } = answer.body ?? {};
+    if (status >= 400 && !(CODES.has(error?.code) && typeof error.message === "string")) {
+      throw new Failure("an error with a code of chapter 14 and a message", answer.text);
+    }
     for (const [name, form] of Object.entries(headers)) {
       const value = answer.headers.get(name);
       if (value === null || !new RegExp(form).test(value)) throw new Failure(`header ${name} like ${form}`, value);
@@ -146,7 +187,27 @@ export const STEPS = {
     run.values.position = answer.headers.get("campaign-position") ?? run.values.position;
   },
 
-  /** The position of the last answer over HTTP is reached in the stream. */
+  /** Fetches a snapshot over HTTP, and compares it with the state that the stream had at its number. */
+  async fetched(run, { on = "a", operation }) {
+    const connection = run.connection(on);
+    const { text } = await run.operations.done(operation, run.values);
+    const node = parse(text);
+    const { epoch, sequenceNumber, domains, domainsCount, domainsDigest } = JSON.parse(text);
+    const record = readRecord(member(node, "campaign"));
+    const rows = new Map(domains.map((row) => [row.domainId, row]));
+    const cursor = connection.watcher.cursor(run.values.campaign);
+    const there = () => cursor.epoch === epoch && cursor.next > sequenceNumber;
+    await connection.until(there, `the stream to reach ${epoch}/${sequenceNumber}`, MOVE_MS);
+    const expected = cursor.history.get(sequenceNumber);
+    if (expected === undefined) throw new Unjudged(`the state at ${sequenceNumber} is not known`);
+    const found = described({ rows, record });
+    const stated = `${domainsCount} rows, ${domainsDigest}`;
+    const computed = `${rows.size} rows, ${stateDigest({ rows })}`;
+    if (stated !== computed) throw new Failure(`a fetched snapshot that states ${computed}`, stated);
+    if (found !== expected) throw new Failure(`the state at ${sequenceNumber} as fetched: ${expected}`, found);
+  },
+
+  /** Waits until the stream reaches the position of the last answer over HTTP. */
   async positionReached(run, { on = "a" }) {
     const connection = run.connection(on);
     const [epoch, number] = String(run.values.position).split("/");
@@ -156,17 +217,18 @@ export const STEPS = {
   },
 };
 
-/** A step that cannot be judged, because something else is broken that another case reports. */
+/** A step cannot be judged, because of a breach that another case reports. */
 export class Unjudged extends Error {}
 
-async function seek(run, connection, { campaignId, asked, epoch, prefer, outcome, resume }) {
+async function seek(run, connection, { campaignId, asked, epoch, prefer, outcome, resume, by, within = run.answerMs }) {
   const requestId = `q${(run.unique += 1)}`;
   const reason = asked === 0 ? "connect" : "reconnect";
   const payload = { campaignId, lastSequenceNumber: asked, epoch, requestId, reason, prefer, resume };
-  connection.send({ type: "request_event_recovery", payload });
+  if (by === undefined) connection.send({ type: "request_event_recovery", payload });
+  else connection.send({ type: by, payload: { campaignId, requestId } });
   const cursor = connection.watcher.cursor(campaignId);
   const isAnswer = ({ type, data }) => type === "event_recovery" && data.requestId === requestId;
-  const answer = await connection.until((inbox) => inbox.find(isAnswer), `event_recovery for ${requestId}`, run.answerMs);
+  const answer = await connection.until((inbox) => inbox.find(isAnswer), `event_recovery for ${requestId}`, within);
   if (outcome !== undefined && answer.data.outcome !== outcome) {
     throw new Failure(`outcome ${outcome}`, JSON.stringify(answer.data));
   }
@@ -176,7 +238,7 @@ async function seek(run, connection, { campaignId, asked, epoch, prefer, outcome
   await connection.until(isThere, `everything up to ${answer.data.toSequenceNumber}`, MOVE_MS);
 }
 
-/** Waits until the watcher stands at the head of the log that a pong told. */
+/** Waits until the watcher has reached the head of the log that a pong states. */
 async function caughtUp(run, connection, pong) {
   const head = pong.data.heads?.find(({ campaignId }) => campaignId === run.values.campaign);
   const cursor = connection.watcher.cursor(run.values.campaign);

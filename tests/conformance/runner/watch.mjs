@@ -1,35 +1,47 @@
-// Watches what a server sends on one connection and notes every breach of the contract under the name of the duty that
-// is broken. It never stops at one: what follows is judged as far as it still can be.
+// Watches everything that a server sends on one connection, and records each breach of the contract under the name of
+// the duty that it breaks. After a breach it continues, and judges later documents as far as possible.
 
 import { Refused, plain } from "../reader/json.mjs";
 import { documents, isGenuine, readDocument } from "../reader/frame.mjs";
 import { apply, effectOf, emptyState, isKnown, readTransition, stateDigest } from "../reader/fold.mjs";
-import { bucketOf, bucketsOf } from "../reader/digest.mjs";
+import { bucketOf, bucketsOf, digestOf } from "../reader/digest.mjs";
 import { Staging, readPart } from "../reader/snapshot.mjs";
+import { CODES, ambiguousName, missingTransitionField } from "./checks.mjs";
 import { shortened } from "./failure.mjs";
 
 const OUTCOMES = ["current", "replay", "snapshot", "unknown_campaign"];
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,}Z$/;
 const PART_BYTES = 262_144;
+/** The types that a server may send before the acknowledgement, and the acknowledgement itself. */
+const OPENING = ["connection_ack", "error", "session_expired", "server_draining"];
 
 /** One campaign on one connection. */
 class Cursor {
   epoch = null;
   next = null;
   lastId = null;
-  /** The state that the watcher has folded, or null while it cannot know it. */
+  /** The state that the watcher has folded; `null` while it is unknown. */
   state = null;
   staging = null;
-  /** What another connection of the case held, for a request from there. */
+  /** The state of another connection of the case, for a request that starts at its position. */
   base = null;
   replayTo = 0;
   requests = new Map();
   refusedTransitions = 0;
+  /** Count, digest and record after each event, by number, if the case needs them. */
+  history = null;
+
+  /** The recovery requests that wait for their answer, the oldest first. */
+  recoveries() {
+    return [...this.requests].filter(([, { type, buckets }]) => type !== "request_campaign_digest" && buckets === undefined);
+  }
 }
 
-/** What all connections of one case have seen, so that the same event can be told from another. */
+/** Everything that the connections of one case have received: the bytes of each event, the number of each id, the parts. */
 export class Memory {
   bytes = new Map();
+  numbers = new Map();
+  parts = new Map();
 }
 
 export class Watcher {
@@ -37,6 +49,7 @@ export class Watcher {
   breaches = [];
   maxFrameBytes = 1_048_576;
   pings = new Set();
+  isAcknowledged = false;
 
   constructor(memory) {
     this.memory = memory;
@@ -50,17 +63,18 @@ export class Watcher {
     return this.cursors.get(campaignId);
   }
 
-  /** A message that the runner sent. */
+  /** Takes a message that the runner sent. */
   sent(message) {
     const { campaignId, requestId, ...fields } = { ...message, ...message.payload };
     if (message.type === "subscribe_campaign" && !this.cursors.has(campaignId)) this.cursors.set(campaignId, new Cursor());
     if (message.type === "unsubscribe_campaign") this.cursors.delete(campaignId);
     if (message.type === "ping") this.pings.add(fields.timestamp);
+    if (message.type === "request_campaign_snapshot" && fields.buckets === undefined) fields.prefer = "snapshot";
     const cursor = this.cursors.get(campaignId);
     if (cursor !== undefined && requestId !== undefined) cursor.requests.set(requestId, { ...fields, type: message.type });
   }
 
-  /** A frame; tells its documents as plain values, for those who wait for one. */
+  /** Takes a frame and returns its documents as plain values. */
   received(bytes) {
     if (bytes.length > this.maxFrameBytes) {
       this.breach("limits", `frames of at most ${this.maxFrameBytes} bytes, as announced`, `${bytes.length} bytes`);
@@ -79,6 +93,7 @@ export class Watcher {
     let document;
     try {
       document = readDocument(source);
+      this.#checkAlone(document);
       if (document.isEvent) this.#event(document);
       else this.#control(document);
     } catch (error) {
@@ -89,6 +104,23 @@ export class Watcher {
     return [{ ...plain(document.node), isEvent: document.isEvent === true }];
   }
 
+  /** Checks that need no cursor. */
+  #checkAlone({ type, data, node, source }) {
+    const name = ambiguousName(node);
+    if (name !== undefined) this.breach("documents", "member names once and without escapes", name, source);
+    if (!this.isAcknowledged && !OPENING.includes(type)) {
+      this.breach("opening", "nothing but errors before connection_ack", type, source);
+    }
+    if (type !== "error" && type !== "campaign.phase.transition") return;
+    const fields = data === undefined ? {} : plain(data);
+    if (type === "error") {
+      if (!CODES.has(fields.code)) this.breach("codes", "a code of chapter 14", fields.code, source);
+      return;
+    }
+    const field = missingTransitionField(fields);
+    if (field !== undefined) this.breach("documents", `the field ${field} in a transition`, fields[field], source);
+  }
+
   #event(event) {
     const { source } = event;
     const cursor = this.cursor(event.campaignId);
@@ -96,8 +128,11 @@ export class Watcher {
     if (cursor === undefined || cursor.next === null) {
       return this.breach("order", "no event before the first recovery request", `${event.campaignId} ${event.number}`, source);
     }
-    if (cursor.staging !== null) {
+    const isInAnswer = [...cursor.requests.values()].some(({ staging }) => staging !== undefined);
+    if (cursor.staging !== null || isInAnswer) {
       this.breach("whole", "no event between the parts of a snapshot", `event ${event.number}`, source);
+      // The snapshot states the number after which the events continue.
+      if (cursor.staging !== null) return undefined;
     }
     if (event.epoch !== cursor.epoch) {
       this.breach("epoch", `epoch ${cursor.epoch}`, `epoch ${event.epoch} at number ${event.number}`, source);
@@ -111,7 +146,9 @@ export class Watcher {
     }
     cursor.next = event.number + 1;
     cursor.lastId = event.eventId;
-    return this.#fold(cursor, event);
+    this.#fold(cursor, event);
+    if (cursor.state !== null) cursor.history?.set(event.number, described(cursor.state));
+    return undefined;
   }
 
   #envelope(event) {
@@ -124,6 +161,7 @@ export class Watcher {
       this.breach("bytes", `event ${number} as it was first published: ${shortened(before)}`, "other bytes", source);
     }
     if (before === undefined) this.memory.bytes.set(key, source);
+    this.#identity(event, `${event.epoch}/${number}`);
     if (!TIMESTAMP.test(whole.timestamp)) this.breach("documents", "a timestamp in UTC with milliseconds", whole.timestamp, source);
     if (event.checkpoint !== (event.type === "campaign.phase.transition")) {
       this.breach("documents", "checkpointData exactly on transitions", `${event.checkpoint} on ${event.type}`, source);
@@ -132,6 +170,17 @@ export class Watcher {
     if ((event.previousEventId === null) !== (number === 1)) {
       this.breach("order", "previousEventId null at number 1, and only there", `${event.previousEventId} at ${number}`, source);
     }
+    const { type, data } = whole;
+    const isCreation = type === "campaign.list.update" && data?.action === "create" && data.campaign?.currentPhase;
+    if (number === 1 && !isCreation) this.breach("order", "the creation of the campaign at number 1", type, source);
+  }
+
+  /** An event id belongs to one event of its campaign. */
+  #identity({ campaignId, eventId, source }, position) {
+    const key = `${campaignId} ${eventId}`;
+    const other = this.memory.numbers.get(key) ?? position;
+    this.memory.numbers.set(key, other);
+    if (other !== position) this.breach("order", `another eventId than that of ${other}`, `${eventId} at ${position}`, source);
   }
 
   #fold(cursor, event) {
@@ -164,7 +213,7 @@ export class Watcher {
     const { timestamp } = plain(node);
     if (!TIMESTAMP.test(timestamp)) this.breach("documents", "a timestamp in UTC with milliseconds", timestamp, source);
     const cursor = this.cursor(value.campaignId);
-    if (type === "connection_ack") this.#ack(value, source);
+    if (type === "connection_ack") this.#acknowledged(value, source);
     if (type === "subscription_confirmed") this.#confirmed(cursor, value, source);
     if (type === "subscription_ended") this.cursors.delete(value.campaignId);
     if (type === "event_recovery" && cursor) this.#answer(cursor, value, source);
@@ -173,7 +222,8 @@ export class Watcher {
     if (type === "pong") this.#pong(value, source);
   }
 
-  #ack({ maxFrameBytes, heartbeatMs, connectionId }, source) {
+  #acknowledged({ maxFrameBytes, heartbeatMs, connectionId }, source) {
+    this.isAcknowledged = true;
     const isBound = Number.isInteger(maxFrameBytes) && maxFrameBytes >= 1 && maxFrameBytes <= 1_048_576;
     if (isBound) this.maxFrameBytes = maxFrameBytes;
     else this.breach("limits", "maxFrameBytes of at most 1048576", maxFrameBytes, source);
@@ -183,7 +233,7 @@ export class Watcher {
   }
 
   #confirmed(cursor, { epoch, lastSequenceNumber: head, oldestSequenceNumber: oldest }, source) {
-    if (cursor === undefined) return this.breach("answers", "no confirmation of what nobody asked for", "one", source);
+    if (cursor === undefined) return this.breach("answers", "no confirmation without a subscription", "one", source);
     if (!(head >= 0 && oldest >= 1 && oldest <= head + 1)) {
       this.breach("answers", "oldest from 1 to head + 1", `oldest ${oldest}, head ${head}`, source);
     }
@@ -200,15 +250,23 @@ export class Watcher {
     const { requestId, outcome, epoch, fromSequenceNumber: from, toSequenceNumber: to } = answer;
     const request = cursor.requests.get(requestId);
     if (request === undefined) return this.breach("answers", "the requestId of a request that is not answered", requestId, source);
-    cursor.requests.delete(requestId);
+    this.#answered(cursor, requestId);
     if (!OUTCOMES.includes(outcome)) this.breach("answers", `an outcome of chapter 8`, outcome, source);
-    if (outcome === "unknown_campaign") return undefined;
+    if (outcome === "unknown_campaign") {
+      const numbers = [epoch, from, to].filter((value) => (value ?? null) !== null);
+      if (numbers.length > 0) this.breach("answers", "no epoch and no numbers of an unknown campaign", numbers, source);
+      return undefined;
+    }
     this.#inEpoch(cursor, epoch, source);
     const asked = request.lastSequenceNumber;
     const isOurs = request.epoch === undefined || request.epoch === epoch;
     if (outcome === "snapshot") {
       if (from !== to + 1) this.breach("answers", "from = to + 1", `from ${from}, to ${to}`, source);
+      if (asked > to && isOurs && request.prefer !== "snapshot" && answer.reason !== "position_ahead") {
+        this.breach("recovery", `reason position_ahead for a position after ${to}`, answer.reason, source);
+      }
       cursor.staging = new Staging({ requestId, epoch, number: to });
+      cursor.staging.kept = this.#kept(answer, request.resume);
       cursor.next = from;
       cursor.state = null;
       return undefined;
@@ -227,13 +285,31 @@ export class Watcher {
     return undefined;
   }
 
+  /** Removes an answered recovery request, and the earlier ones, which may stay unanswered. */
+  #answered(cursor, requestId) {
+    for (const [earlier] of cursor.recoveries()) {
+      cursor.requests.delete(earlier);
+      if (earlier === requestId) return;
+    }
+  }
+
+  /** The parts that the request says it holds, if the answer continues that snapshot. */
+  #kept({ campaignId, epoch, toSequenceNumber }, resume) {
+    if (resume?.epoch !== epoch || resume.at !== toSequenceNumber) return [];
+    const numbers = Array.from({ length: resume.afterPart }, (_, index) => index + 1);
+    const kept = numbers.map((number) => this.memory.parts.get(`${campaignId} ${epoch} ${toSequenceNumber} ${number}`));
+    return kept.filter((part) => part !== undefined);
+  }
+
   #part(cursor, part, source) {
     const buckets = cursor.requests.get(part.requestId);
-    if (buckets?.type === "request_campaign_snapshot") return this.#bucketPart(cursor, buckets, part, source);
+    if (buckets?.buckets !== undefined) return this.#bucketPart(cursor, buckets, part, source);
     const { staging } = cursor;
     if (staging === null || part.requestId !== staging.requestId) {
       return this.breach("whole", "a part that answers a request", `part ${part.part} for ${part.requestId}`, source);
     }
+    const { campaignId, epoch, number } = part;
+    this.memory.parts.set(`${campaignId} ${epoch} ${number} ${part.part}`, part);
     if (!this.#take(cursor, staging, part, source)) return undefined;
     Object.assign(cursor, { staging: null, lastId: staging.eventId, replayTo: staging.number });
     if (!staging.addsUp()) {
@@ -244,15 +320,18 @@ export class Watcher {
     return undefined;
   }
 
-  /** Stages a part; says whether the snapshot is complete. */
+  /** Stages a part and returns whether the snapshot is complete. */
   #take(cursor, staging, part, source) {
     const bytes = Buffer.byteLength(source);
     if (bytes > PART_BYTES + 1_024) this.breach("limits", `parts of ${PART_BYTES} bytes of data`, `${bytes} bytes`, source);
+    const isContinued = staging.done === 0 && part.part > 1 && staging.kept?.length > 0;
     try {
+      if (isContinued) for (const kept of staging.kept) staging.take(kept);
       return staging.take(part);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.breach("whole", "parts of one snapshot, in order from 1", error.message, source);
+      if (isContinued) this.breach("recovery", "the part after those that the request names", error.message, source);
+      else this.breach("whole", "parts of one snapshot, in order from 1", error.message, source);
       cursor.staging = null;
       return false;
     }
@@ -270,6 +349,9 @@ export class Watcher {
     const theirs = bucketsOf(request.staging.rows.values());
     const wrong = request.buckets.find((bucket) => String(ours[bucket]) !== String(theirs[bucket]));
     if (wrong !== undefined) this.breach("digest", `bucket ${wrong} to be ${ours[wrong]}`, theirs[wrong], source);
+    const whole = `${cursor.state.rows.size} rows, ${stateDigest(cursor.state)}`;
+    const stated = `${part.domainsCount} rows, ${part.domainsDigest}`;
+    if (whole !== stated) this.breach("digest", `parts of buckets to say ${whole}, of the whole table`, stated, source);
   }
 
   #digest(cursor, { requestId, epoch, sequenceNumber, buckets }, source) {
@@ -294,6 +376,8 @@ export class Watcher {
     for (const [campaignId, cursor] of this.cursors) {
       const head = said.get(campaignId);
       said.delete(campaignId);
+      // A cursor whose request waits for its answer may stand nowhere.
+      if (head === undefined && cursor.recoveries().length > 0) continue;
       if ((cursor.next === null || cursor.staging !== null) !== (head === undefined)) {
         this.breach("heads", head ? "no head without a cursor that stands" : `a head of ${campaignId}`, head ? "one" : "none", source);
       } else if (head) this.#head(cursor, head, source);
@@ -320,3 +404,9 @@ export class Watcher {
   }
 }
 
+
+/** A state as text, to compare it with another one. */
+export function described({ rows, record }) {
+  const fields = Object.entries(record ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify({ count: rows.size, digest: digestOf(rows.values()), record: Object.fromEntries(fields) });
+}

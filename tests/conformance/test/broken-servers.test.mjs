@@ -1,4 +1,4 @@
-// Each break of a server is reported by exactly the cases that are meant to report it; an unbroken server passes all.
+// Exactly the expected cases report each break of a server. An unbroken server passes every case.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -11,9 +11,11 @@ import { startProxy } from "./support/proxy.mjs";
 import { startServer } from "./support/server.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-/** The server waits 2 s for a log that lags, before it answers. */
+/** Longer than the 2 s that the server waits for a lagging log before it answers. */
 const ANSWER_MS = 5_000;
 const AT_ONCE = 10;
+/** A case that sends megabytes, which runs only against the breaks that it must report. */
+const HEAVY = "C-ORDER/slow";
 let server;
 let cases;
 
@@ -23,44 +25,45 @@ before(async () => {
 });
 after(() => server.stop());
 
-/** The verdicts of all cases through a proxy. */
+/** Returns the verdicts of all cases through a proxy with one break. */
 async function verdicts(broken) {
   const proxy = await startProxy(server.port, broken);
   const url = `ws://127.0.0.1:${proxy.port}/api/v2/ws`;
   try {
+    const isRun = ({ id }) => id !== HEAVY || broken.fails === undefined || broken.fails.includes(id);
     const operations = new Operations(await readServer(here("../servers/reference.json")), url);
-    return await runCases(cases, { url, operations, answerMs: ANSWER_MS, atOnce: AT_ONCE });
+    return await runCases(cases.filter(isRun), { url, operations, answerMs: ANSWER_MS, atOnce: AT_ONCE });
   } finally {
     await proxy.stop();
   }
 }
 
 const named = (results, verdict) => results.filter((result) => result.verdict === verdict).map(({ item }) => item.id).sort();
-const told = (results) =>
+const summary = (results) =>
   results
     .filter(({ verdict }) => verdict !== "passed")
     .map(({ item, verdict, reason = "", failure, breaches }) =>
       [verdict, item.id, reason, failure?.message ?? "", JSON.stringify(breaches[0] ?? "")].join(" "))
     .join("\n");
 
-test("an unbroken server passes every case through the proxy", async () => {
+test("unbroken server passes every case through the proxy", async () => {
   const results = await verdicts({});
-  assert.deepEqual(named(results, "passed"), cases.map(({ id }) => id).sort(), told(results));
+  assert.deepEqual(named(results, "passed"), cases.map(({ id }) => id).sort(), summary(results));
 });
 
 for (const broken of BREAKS) {
   test(`broken: ${broken.title}`, async () => {
     const results = await verdicts(broken);
-    assert.deepEqual(named(results, "failed"), [...broken.fails].sort(), told(results) || "all passed");
+    assert.deepEqual(named(results, "failed"), [...broken.fails].sort(), summary(results) || "all passed");
   });
 }
 
-test("every case reports some break, and every break is reported by a case that exists", () => {
+test("every case reports a break, and an existing case reports every break", () => {
   const reporting = new Set(BREAKS.flatMap(({ fails }) => fails));
   const ids = cases.map(({ id }) => id);
   assert.deepEqual([...reporting].filter((id) => !ids.includes(id)), []);
   assert.deepEqual(ids.filter((id) => !reporting.has(id)).sort(), UNBROKEN);
 });
 
-/** What no proxy can fake: it would have to make up a campaign's events, or wait in the log's place. */
-const UNBROKEN = ["C-ORDER/idle", "C-RECOVERY/ahead", "C-RECOVERY/unknown"];
+/** A case whose breaks a proxy cannot simulate: it would have to invent a campaign's events. */
+const UNBROKEN = ["C-ORDER/idle"];

@@ -1,4 +1,4 @@
-// The reader against what the document itself works out: vectors, examples, and the session of chapter 18.
+// Tests the reader against the vectors, the examples and the session in chapter 18 of the contract.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -7,12 +7,13 @@ import { test } from "node:test";
 import { bucketOf, bucketsOf, digestOf, hex, rowBytes, rowHash, xxh64 } from "../reader/digest.mjs";
 import { documents, isGenuine, readDocument } from "../reader/frame.mjs";
 import { Reader } from "../reader/client.mjs";
+import { CODES } from "../runner/checks.mjs";
 
 const docs = new URL("../../../docs/", import.meta.url);
 const contract = readFileSync(new URL("PROTOCOL.md", docs), "utf8");
 const vectors = (name) => JSON.parse(readFileSync(new URL(`vectors/${name}.json`, docs), "utf8"));
 
-test("hashed bytes and hashes are those of the vectors", () => {
+test("hashed bytes and hashes equal the vectors", () => {
   const { events } = vectors("event-hash");
   assert.ok(events.length > 0);
   for (const { name, document, hashed, eventHash } of events) {
@@ -23,7 +24,7 @@ test("hashed bytes and hashes are those of the vectors", () => {
   }
 });
 
-test("row hashes, buckets and digests are those of the vectors", () => {
+test("row hashes, buckets and digests equal the vectors", () => {
   for (const { row, bytes, rowHash: hash, bucket } of vectors("row-hash").rows) {
     assert.equal(rowBytes(row).toString("hex"), bytes);
     assert.equal(hex(rowHash(row)), hash);
@@ -36,24 +37,24 @@ test("row hashes, buckets and digests are those of the vectors", () => {
   }
 });
 
-test("XXH64 is that of the examples", () => {
+test("XXH64 equals the examples of the contract", () => {
   assert.ok(contract.includes(`XXH64 of no bytes     ${hex(xxh64(Buffer.alloc(0)))}`));
   assert.ok(contract.includes(`XXH64 of "abc"        ${hex(xxh64(Buffer.from("abc")))}`));
 });
 
-/** The lines of chapter 18: who speaks, and what. */
+/** Returns the lines of chapter 18 as pairs of sender and text. */
 function session() {
   const blocks = [...contract.matchAll(/```transcript\n([^]*?)```/g)].flatMap(([, block]) => block.trim().split("\n"));
   return blocks.map((line) => [line[0], line.slice(2)]);
 }
 
-test("the session of chapter 18 ends at the state that its own last head states", () => {
+test("session of chapter 18 ends in the state that its last head describes", () => {
   const lines = session();
   assert.ok(lines.length > 20);
   const reader = new Reader();
-  for (const [who, line] of lines) {
-    if (who === "C") reader.sent(line);
-    else if (who === "S") reader.received(line);
+  for (const [sender, line] of lines) {
+    if (sender === "C") reader.sent(line);
+    else if (sender === "S") reader.received(line);
     else reader.disconnected();
   }
   const { heads: [head] } = JSON.parse(lines.at(-1)[1]).data;
@@ -66,7 +67,13 @@ test("the session of chapter 18 ends at the state that its own last head states"
   assert.deepEqual(reader.counts, { applied: 8, held: 1, gaps: 1, redelivered: 1 });
 });
 
-test("what the JSON rules forbid is refused with its code", () => {
+test("known codes equal the table of chapter 14", () => {
+  const [table] = /\*\*Codes\.\*\*[^]*?\n\n(?=\*)/.exec(contract);
+  const codes = [...table.matchAll(/^\| `([a-z0-9_]+)` \|/gm)].map(([, code]) => code);
+  assert.deepEqual([...CODES], codes);
+});
+
+test("document that breaks a JSON rule is refused with its code", () => {
   const refusal = (document) => {
     try {
       readDocument(document);
@@ -85,7 +92,7 @@ test("what the JSON rules forbid is refused with its code", () => {
   assert.equal(refusal('{"type":"campaign.deleted","data":{}}'), "missing_sequence");
 });
 
-test("a frame is split at line feeds only and refused whole only for the four reasons", () => {
+test("frame is split at line feeds only and refused whole for four reasons only", () => {
   assert.deepEqual(documents('{"a":1}\n \r\n{"b":"}{"}\n'), ['{"a":1}', '{"b":"}{"}']);
   const code = (frame) => {
     try {

@@ -1,4 +1,4 @@
-// What the runner says where it cannot judge: a clear message, an exit code, no hang.
+// The runner ends with a clear message and an exit code if it cannot judge a server. It never hangs.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -12,14 +12,14 @@ import { WebSocketServer } from "ws";
 
 const conform = fileURLToPath(new URL("../conform.mjs", import.meta.url));
 
-/** Runs the command; tells its exit code and what it printed. */
+/** Runs the command and returns its exit code and output. */
 function run(...args) {
   return new Promise((resolve) => {
     execFile(process.execPath, [conform, ...args], (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }));
   });
 }
 
-/** A directory with one file, for as long as it is used. */
+/** Creates a directory with one file, and removes it after `use`. */
 async function withFile(name, content, use) {
   const directory = await mkdtemp(join(tmpdir(), "conformance-"));
   try {
@@ -30,7 +30,7 @@ async function withFile(name, content, use) {
   }
 }
 
-/** A server on a free port that treats each connection so. */
+/** Runs a server on a free port that passes each connection to `treat`, and stops it after `use`. */
 async function withListener(treat, use) {
   const sockets = new Set();
   const listener = createServer((socket) => {
@@ -48,26 +48,26 @@ async function withListener(treat, use) {
   }
 }
 
-test("an address that is none is refused", async () => {
+test("runner refuses an invalid address", async () => {
   const { code, stderr } = await run("http://127.0.0.1:1/");
   assert.equal(code, 2);
   assert.match(stderr, /^error: which server\?/);
 });
 
-test("an address where nobody listens is named", async () => {
+test("runner reports an address that refuses connections", async () => {
   const address = await withListener(() => {}, (url) => url);
   const { code, stderr } = await run(address);
   assert.equal(code, 2);
   assert.match(stderr, /^error: .*(refused|ECONNREFUSED)/);
 });
 
-test("a server that never answers ends the run with a message", async () => {
+test("runner ends with a message if a server never answers", async () => {
   const { code, stderr } = await withListener(() => {}, (url) => run(url, "--case", "C-RECOVERY/unknown"));
   assert.equal(code, 2);
   assert.match(stderr, /^error: cannot connect to .*timed out/);
 });
 
-test("a server that opens and then says nothing fails the case, with what was waited for", async () => {
+test("case fails and names the missing message if a server sends nothing", async () => {
   const silent = new WebSocketServer({ host: "127.0.0.1", port: 0 });
   await new Promise((resolve) => silent.once("listening", resolve));
   try {
@@ -81,7 +81,7 @@ test("a server that opens and then says nothing fails the case, with what was wa
   }
 });
 
-test("a case file that is no JSON is named", async () => {
+test("runner names a case file that is not JSON", async () => {
   await withFile("c-broken.json", "[{", async (directory) => {
     const { code, stderr } = await run("ws://127.0.0.1:9/", "--cases", directory);
     assert.equal(code, 2);
@@ -89,8 +89,8 @@ test("a case file that is no JSON is named", async () => {
   });
 });
 
-test("a case with a step that is none is named", async () => {
-  const item = { id: "C-X", guarantee: "G1", rule: "r", title: "t", duties: [], steps: [{ dance: {} }] };
+test("runner names a case with an unknown step", async () => {
+  const item = { id: "C-X", guarantee: "G1", rule: "r", rules: ["R8.3"], title: "t", duties: [], steps: [{ dance: {} }] };
   await withFile("c-x.json", JSON.stringify([item]), async (directory) => {
     const { code, stderr } = await run("ws://127.0.0.1:9/", "--cases", directory);
     assert.equal(code, 2);
@@ -98,7 +98,16 @@ test("a case with a step that is none is named", async () => {
   });
 });
 
-test("a case that does not exist, an option that does not, a server file that cannot be read", async () => {
+test("runner names a case without the ids of its rules", async () => {
+  const item = { id: "C-X", guarantee: "G1", rule: "r", rules: ["chapter 8"], title: "t", duties: [], steps: [] };
+  await withFile("c-x.json", JSON.stringify([item]), async (directory) => {
+    const { code, stderr } = await run("ws://127.0.0.1:9/", "--cases", directory);
+    assert.equal(code, 2);
+    assert.match(stderr, /case C-X: rules is not a list of ids such as R8\.3/);
+  });
+});
+
+test("runner names a missing case, an unknown option and an unreadable server file", async () => {
   assert.match((await run("ws://127.0.0.1:9/", "--case", "C-NONE")).stderr, /^error: there is no case C-NONE/);
   assert.match((await run("ws://127.0.0.1:9/", "--loud")).stderr, /^error: .*--loud/);
   assert.match((await run("ws://127.0.0.1:9/", "--server", "/no/such/file")).stderr, /^error: cannot read the server file/);

@@ -1,5 +1,5 @@
-// Stands between the runner and a server and breaks one thing: what the server says (`down`), what it hears (`up`), or its
-// routes (`http`).
+// A proxy between the runner and a server that breaks one thing: the documents that the server sends (`down`), the
+// messages that it receives (`up`), the frames that it receives (`frame`), or its routes (`http`).
 
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
@@ -7,19 +7,28 @@ import WebSocket, { WebSocketServer } from "ws";
 
 import { readDocument } from "../../reader/frame.mjs";
 
-/** One connection through the proxy, with what a break may want to know of it. */
+/** One connection through the proxy, with the state that the breaks use. */
 class Line {
-  /** How far the replay under way goes, by campaign. */
+  /** The last number of the current replay, by campaign. */
   replayTo = new Map();
   kept = [];
   asked = 0;
+
+  constructor(client) {
+    this.client = client;
+  }
+
+  /** Whether the runner reads so slowly that this process keeps more than a megabyte for it. */
+  isSlow() {
+    return this.client.bufferedAmount > 1_000_000;
+  }
 
   isReplayed({ sequence }) {
     return sequence !== undefined && sequence.sequenceNumber <= (this.replayTo.get(sequence.campaignId) ?? 0);
   }
 }
 
-/** The same event with something changed, and with the hash that it then has. */
+/** Returns the event after `change`, with its new hash. */
 export function rewritten(document, change) {
   const event = structuredClone(document);
   change(event);
@@ -29,26 +38,27 @@ export function rewritten(document, change) {
   return JSON.stringify(event);
 }
 
-export async function startProxy(upstream, { down, up, http }) {
+export async function startProxy(upstream, { down, up, frame, http }) {
   const server = createServer((request, answer) => forward(upstream, request, answer, http));
   const sockets = new WebSocketServer({ server });
   sockets.on("connection", (client, request) => {
-    const line = new Line();
+    const line = new Line(client);
     const remote = new WebSocket(`ws://127.0.0.1:${upstream}${request.url}`);
     const waiting = [];
     const pass = (text) => {
       const passed = up ? up(JSON.parse(text), line, { text, close: (code) => client.close(code) }) : text;
       if (passed !== undefined) remote.send(passed);
     };
-    const hear = (text) => {
+    const relay = (received) => {
+      const text = frame ? frame(received) : received;
       try {
         pass(text);
       } catch {
         remote.send(text);
       }
     };
-    client.on("message", (bytes) => (remote.readyState === WebSocket.OPEN ? hear(bytes.toString()) : waiting.push(bytes.toString())));
-    remote.on("open", () => waiting.splice(0).forEach(hear));
+    client.on("message", (bytes) => (remote.readyState === WebSocket.OPEN ? relay(bytes.toString()) : waiting.push(bytes.toString())));
+    remote.on("open", () => waiting.splice(0).forEach(relay));
     remote.on("message", (bytes) => {
       const said = bytes.toString().split("\n").filter(Boolean).flatMap((source) => broken(source, line, down));
       if (said.length > 0) client.send(said.join("\n"));
@@ -66,7 +76,7 @@ export async function startProxy(upstream, { down, up, http }) {
   return { port: server.address().port, stop };
 }
 
-/** What becomes of one document of the server: nothing, itself, or others. */
+/** Returns the documents that replace one document of the server: none, itself, or others. */
 function broken(source, line, down) {
   const document = JSON.parse(source);
   const { type, data } = document;
@@ -85,5 +95,6 @@ async function forward(upstream, request, answer, http = {}) {
   const got = await fetch(`http://127.0.0.1:${upstream}${url}`, { method: request.method, headers, body });
   const kept = [...got.headers].filter(([name]) => name !== "content-length" && !http.hides?.includes(name));
   answer.writeHead(got.status, Object.fromEntries(kept));
-  answer.end(Buffer.from(await got.arrayBuffer()));
+  const text = await got.text();
+  answer.end(http.body ? http.body(text, request.url) : text);
 }

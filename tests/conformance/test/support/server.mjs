@@ -1,4 +1,4 @@
-// The reference server as a process, over a fresh database.
+// Runs the reference server as a process with a fresh database.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../../../..", import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
 
-/** Starts one; tells its port and how to stop it. */
+/** Starts a server. Returns its port and a function that stops it. */
 export async function startServer(options = []) {
   const directory = await mkdtemp(join(tmpdir(), "campaign-sync-conformance-"));
   const args = ["--listen", "127.0.0.1:0", "--db", join(directory, "campaigns.db"), ...options];

@@ -47,6 +47,7 @@ impl Place {
     }
 }
 
+// R5.2, R15.6
 #[test]
 fn restored_backup_gets_a_new_epoch_and_replays_no_old_events() {
     let place = Place::new();
@@ -119,6 +120,7 @@ fn database_of_an_unknown_format_is_refused() {
     assert!(message.contains("form 99"), "{message}");
 }
 
+// R5.2, R15.6
 #[tokio::test(flavor = "multi_thread")]
 async fn old_and_new_clients_get_a_snapshot_after_a_new_epoch() {
     let mut server = Server::start().await;

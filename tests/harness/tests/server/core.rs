@@ -281,6 +281,7 @@ fn slow_reader_is_closed_as_lagging_if_its_next_event_is_gone() {
     assert!(matches!(room.step(), Step::Close(4409, _)));
 }
 
+// R9.10
 #[test]
 fn long_snapshot_has_parts_and_resumes_after_the_last_one() {
     let mut room = Room::subscribed(1);

@@ -193,6 +193,7 @@ pub(crate) async fn wait_for_metric(server: &Server, line: &str) {
 
 const STALLED: &str = "campaign_sync_retries_total{what=\"send\"} 1\n";
 
+// R15.9
 #[tokio::test(flavor = "multi_thread")]
 async fn stalled_reader_delays_nobody_and_catches_up() {
     let server = Server::with(|options| {
@@ -211,6 +212,7 @@ async fn stalled_reader_delays_nobody_and_catches_up() {
     assert_eq!(first, second);
 }
 
+// R15.9
 #[tokio::test(flavor = "multi_thread")]
 async fn reader_behind_history_is_closed_with_4409_and_recovers() {
     let server = Server::with(|options| {

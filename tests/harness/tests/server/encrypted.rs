@@ -6,12 +6,14 @@ use std::path::Path;
 
 use base64ct::{Base64, Encoding as _};
 use campaign_sync_harness::keys::Keyring;
+use campaign_sync_harness::log::compose::Chain;
 use campaign_sync_harness::log::place::LogPlace;
 use campaign_sync_harness::options::Options;
 use campaign_sync_harness::server::run;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use super::log::{created, id};
 use super::nats::Nats;
 use super::sealed_reader::{Reader, SEALED, bytes};
 use super::support::{Client, Copy, Server, options, rows_by_sql};
@@ -384,4 +386,17 @@ async fn server_without_the_next_stream_key_stops_with_its_reason() {
     assert_eq!(refused.code(), (500, "internal"));
     let message = refused.body["error"]["message"].as_str().unwrap();
     assert!(message.contains("unknown_key") && message.contains("`2031-b`"), "{message}");
+}
+
+// R19.22
+#[test]
+fn sealed_event_ids_differ_for_equal_content() {
+    let keys = Keyring::parse(&format!("2031-a:{}", Base64::encode_string(&[5; 32])));
+    let keys = keys.expect("the keys are well-formed");
+    let ids = [(); 2].map(|()| {
+        let mut chain = Chain { epoch: "log-7".into(), number: 0, event_id: String::new() };
+        chain.next(&id(), &created(), Some(&keys)).expect("it is sealed");
+        chain.event_id
+    });
+    assert_ne!(ids[0], ids[1]);
 }

@@ -230,6 +230,7 @@ fn pages_of_events_respect_their_size_and_never_stall() {
     });
 }
 
+// R15.8
 #[test]
 fn truncation_forgets_events_and_keeps_state() {
     on_every_log(|log| {

@@ -53,6 +53,7 @@ async fn reconnected_client_gets_exactly_the_missed_events() {
     assert_eq!(outcome(&mut client).await.0, "current");
 }
 
+// R8.4
 #[tokio::test(flavor = "multi_thread")]
 async fn other_epoch_truncation_and_preference_get_snapshots() {
     let server = Server::with(|options| options.faults = true).await;

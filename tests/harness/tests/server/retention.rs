@@ -115,6 +115,7 @@ fn shared_log_truncates_at_a_quarter_over_the_limit() {
     assert_eq!(images, [25, 30, 35, 40, 45, 50, 55, 60]);
 }
 
+// R8.4, R15.8
 #[tokio::test(flavor = "multi_thread")]
 async fn client_behind_truncated_history_gets_a_snapshot() {
     let server = Server::with(|options| options.history.history_events = 10).await;

@@ -187,6 +187,7 @@ async fn too_many_concurrent_logins_are_rate_limited() {
     bearer(&server, "ada-l").await;
 }
 
+// R15.11
 #[tokio::test(flavor = "multi_thread")]
 async fn routes_show_a_campaign_only_to_its_owner_and_the_operator() {
     let server = guarded(|_| {}).await;
@@ -224,6 +225,7 @@ async fn routes_show_a_campaign_only_to_its_owner_and_the_operator() {
     assert_eq!(trail["transitions"][0]["who"], "ada-l");
 }
 
+// R15.11
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_show_a_campaign_only_to_its_owner() {
     let server = guarded(|_| {}).await;
@@ -242,6 +244,7 @@ async fn messages_show_a_campaign_only_to_its_owner() {
     assert_eq!(client.control("pong").await["heads"], json!([]));
 }
 
+// R15.11
 #[tokio::test(flavor = "multi_thread")]
 async fn former_owner_stops_receiving_a_transferred_campaign() {
     let server = guarded(|_| {}).await;

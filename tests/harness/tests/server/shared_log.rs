@@ -38,6 +38,7 @@ pub(crate) fn reaches(log: &NatsLog, campaign: &CampaignId, number: u64) {
     }
 }
 
+// R5.3
 #[test]
 fn epoch_belongs_to_the_stream_and_a_recreated_one_differs() {
     let nats = Nats::start();
@@ -71,6 +72,7 @@ fn copy_resumes_where_it_stopped_and_a_lost_one_is_rebuilt() {
     assert_eq!(all(&nats.log(&nats.file("2.db"), "unused")), expected);
 }
 
+// R5.3
 #[test]
 fn restored_stream_gets_a_new_epoch_and_replays_no_old_events() {
     let nats = Nats::start();

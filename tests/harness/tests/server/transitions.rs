@@ -128,6 +128,7 @@ async fn one_of_many_concurrent_requests_makes_the_transition() {
     assert_eq!(audit_entry.len(), 20, "who came too late is on record as well");
 }
 
+// R15.7
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_integrity_check_is_announced_and_changes_nothing() {
     let server = Server::with(|options| options.faults = true).await;
