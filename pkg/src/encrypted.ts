@@ -14,8 +14,8 @@ import type { CampaignSyncOptions, Position } from "./types.js";
 export type { InitInput };
 
 addCodes({
-  not_sealed: "Content that must be sealed is not: the server does not seal, or somebody on the way took the seal off.",
-  seal_broken: "Sealed content does not open: it, or where it belongs, was changed, or the key is another one of that name.",
+  not_sealed: "The content is not sealed: the server does not seal it, or the seal was removed in transit.",
+  seal_broken: "Sealed content does not open: it, or where it belongs, was changed, or another key has this name.",
   unknown_key: "Sealed content names a key that is not at hand: give it to `addKey`.",
 });
 

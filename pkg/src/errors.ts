@@ -49,7 +49,7 @@ const MEANINGS = {
   invalid_token: "The token is not a text of at most 16 KiB.",
   token_failed: "The token provider failed.",
   token_timeout: "",
-  closed: "The client was closed; make a new one.",
+  closed: "The client is closed: create a new one.",
   fetch_failed: "The fetch failed.",
   // The codes from here on are raised by this package's JavaScript only, never on the wire.
   not_initialized: "Call `await init()` or `initSync(bytes)` first.",

@@ -141,7 +141,7 @@ test("every answer of a token provider is passed on as a token or as a kind of f
   }
 });
 
-test("connection is the last connectionchange, frozen, and the same object until the next one", () => {
+test("connection is the last connectionchange, frozen, until the next one", () => {
   const fresh = new CampaignSync({ target: null });
   assert.deepEqual(fresh.connection, { state: "idle", attempt: 0 });
   const { sync, machine } = makeSync();

@@ -220,16 +220,16 @@ pub fn page<'a>(
     caches: &mut [OrderCache; 2],
     query: &DomainQuery,
 ) -> DomainPage<'a> {
-    let [confirmed, aside] = caches;
+    let [confirmed, unconfirmed] = caches;
     let confirmed = confirmed.rows(tables[0], &query.order);
-    let aside = aside.rows(tables[1], &query.order);
-    let total = confirmed.len() + aside.len();
+    let unconfirmed = unconfirmed.rows(tables[1], &query.order);
+    let total = confirmed.len() + unconfirmed.len();
     let mut rows = Vec::new();
     let end = query.offset.saturating_add(query.limit.min(PAGE_ROWS_MAX)).min(total);
     for at in query.offset..end {
         rows.push(match at.checked_sub(confirmed.len()) {
             None => shown_row(tables[0], confirmed[at], false),
-            Some(at) => shown_row(tables[1], aside[at], true),
+            Some(at) => shown_row(tables[1], unconfirmed[at], true),
         });
     }
     DomainPage { total, rows }

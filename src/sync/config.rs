@@ -64,7 +64,7 @@ pub struct Config {
     /// Maximum size in bytes of the events held beyond a gap.
     pub held_bytes_max: usize,
     /// Number of superseded epochs whose late events are recognised.
-    pub retired_epochs_max: usize,
+    pub superseded_epochs_max: usize,
     /// Time for which a campaign is kept after its last release.
     pub linger_ms: u64,
     /// Number of failed connection attempts after which snapshots are polled.
@@ -109,7 +109,7 @@ impl Default for Config {
             dedupe_window: 1_024,
             held_events_max: 1_024,
             held_bytes_max: 1024 * 1024,
-            retired_epochs_max: 8,
+            superseded_epochs_max: 8,
             linger_ms: 5_000,
             polling_after_attempts: 3,
             polling_ms: 30_000,

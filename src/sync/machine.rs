@@ -168,7 +168,7 @@ impl Machine {
             Input::Token(..) => outcome.ignored_late = true,
             Input::Snapshot(ticket, json) => return self.on_fetched(ticket, json),
             Input::WaitForPosition(campaign_id, position, ticket) => {
-                self.on_await(&campaign_id, position, ticket);
+                self.on_wait_for_position(&campaign_id, position, ticket);
             }
             Input::Refresh(campaign_id) => outcome.ignored_late = !self.on_refresh(&campaign_id),
             #[cfg(feature = "encrypted")]
@@ -254,7 +254,12 @@ impl Machine {
         })
     }
 
-    fn on_await(&mut self, campaign_id: &CampaignId, position: Position, ticket: Ticket) {
+    fn on_wait_for_position(
+        &mut self,
+        campaign_id: &CampaignId,
+        position: Position,
+        ticket: Ticket,
+    ) {
         let closed = matches!(self.router.connection.state(), ConnectionState::Closed);
         let terminal = closed.then_some(Code::Closed);
         self.router.react(|subscriptions, cx| match subscriptions.get_mut(campaign_id.as_str()) {
@@ -268,15 +273,15 @@ impl Machine {
     /// Handles a refresh request. Returns whether it is accepted: at most once per
     /// [`Config::refresh_ms`].
     fn on_refresh(&mut self, campaign_id: &CampaignId) -> bool {
-        let obeyed = self.router.react(|subscriptions, cx| {
+        let accepted = self.router.react(|subscriptions, cx| {
             let subscription = subscriptions.get_mut(campaign_id.as_str());
             subscription.is_some_and(|it| it.refresh(cx))
         });
         let status = self.status(campaign_id.as_str(), self.router.cx.now);
-        if obeyed && status != Some(Status::Live) {
+        if accepted && status != Some(Status::Live) {
             self.polling.fetch(&mut self.router.cx, campaign_id);
         }
-        obeyed
+        accepted
     }
 
     /// Handles the application's answer to a fetch.

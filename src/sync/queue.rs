@@ -4,33 +4,33 @@
 /// A first-in, first-out queue.
 #[derive(Clone, Debug)]
 pub struct Queue<T> {
-    coming: Vec<T>,
-    going: Vec<T>,
+    incoming: Vec<T>,
+    outgoing: Vec<T>,
 }
 
 impl<T> Queue<T> {
     /// Creates an empty queue.
     pub const fn new() -> Self {
-        Self { coming: Vec::new(), going: Vec::new() }
+        Self { incoming: Vec::new(), outgoing: Vec::new() }
     }
 
     /// Adds an item to the end.
     pub fn push(&mut self, item: T) {
-        self.coming.push(item);
+        self.incoming.push(item);
     }
 
     /// Removes and returns the oldest item.
     pub fn pop(&mut self) -> Option<T> {
-        if self.going.is_empty() {
-            self.coming.reverse();
-            core::mem::swap(&mut self.coming, &mut self.going);
+        if self.outgoing.is_empty() {
+            self.incoming.reverse();
+            core::mem::swap(&mut self.incoming, &mut self.outgoing);
         }
-        self.going.pop()
+        self.outgoing.pop()
     }
 
     /// Whether the queue is empty.
     pub const fn is_empty(&self) -> bool {
-        self.coming.is_empty() && self.going.is_empty()
+        self.incoming.is_empty() && self.outgoing.is_empty()
     }
 }
 

@@ -58,7 +58,7 @@ impl Router {
         let Self { cx, connection, subscriptions, encryption } = self;
         let mut scope = Scope::new(cx, connection.open_socket(), encryption);
         let result = react(subscriptions, &mut scope);
-        if scope.wants_ping() {
+        if scope.ping_requested() {
             connection.ping_soon(cx.now.at);
         }
         result
@@ -305,9 +305,11 @@ impl Router {
     fn on_bare_error(&mut self, request_id: Option<&str>, message: &ServerMessage<'_>) -> Verdict {
         let asked =
             |it: &&Subscription| request_id.is_some_and(|id| it.replica().has_requested(id));
-        let Some(asker) = self.subscriptions.values().find(asked) else { return Verdict::Control };
-        let asker = asker.id().clone();
-        self.with_active(asker.as_str(), |subscription, cx| {
+        let Some(requester) = self.subscriptions.values().find(asked) else {
+            return Verdict::Control;
+        };
+        let requester = requester.id().clone();
+        self.with_active(requester.as_str(), |subscription, cx| {
             subscription.replica_mut().on_message(cx, message)
         })
     }

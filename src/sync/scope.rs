@@ -45,12 +45,12 @@ impl<'a> Scope<'a> {
     }
 
     /// Requests a ping before the next heartbeat, so that freshness is proven sooner.
-    pub const fn want_ping(&mut self) {
+    pub const fn request_ping(&mut self) {
         self.ping_wanted = true;
     }
 
     /// Whether the reaction requested a ping.
-    pub const fn wants_ping(&self) -> bool {
+    pub const fn ping_requested(&self) -> bool {
         self.ping_wanted
     }
 }

@@ -251,6 +251,6 @@ fn after_closing_every_call_throws_closed() {
         code(client.diagnostics()),
     ];
     assert!(codes.iter().all(|code| code == "closed"), "{codes:?}");
-    let last = world.host.details("connectionchange").pop().expect("closing was told");
+    let last = world.host.details("connectionchange").pop().expect("closing was notified");
     assert_eq!(last["state"], "closed");
 }

@@ -103,13 +103,13 @@ fn every_callback_may_close_the_client() {
         });
         play(&world, &log);
         assert!(closed.get(), "{callback} was called");
-        let last = world.host.details("connectionchange").pop().expect("closing was told");
+        let last = world.host.details("connectionchange").pop().expect("closing was notified");
         assert_eq!(last["state"], "closed", "{callback}");
         assert_eq!(code(world.client.view(CAMPAIGN)), "closed", "{callback}");
         assert_eq!(world.time.pending(), 0, "{callback}: the timer is given back");
         world.host.clear();
         world.time.advance(60_000);
-        assert!(world.host.events().is_empty(), "{callback}: nobody is told anything any more");
+        assert!(world.host.events().is_empty(), "{callback}: no notice follows");
     }
 }
 
@@ -131,7 +131,7 @@ fn every_callback_may_free_the_client() {
         assert_eq!(world.time.pending(), 0, "{callback}: the timer is given back");
         world.host.clear();
         world.time.advance(60_000);
-        assert!(world.host.events().is_empty(), "{callback}: nobody is told anything any more");
+        assert!(world.host.events().is_empty(), "{callback}: no notice follows");
     }
 }
 

@@ -168,7 +168,8 @@ fn late_callbacks_of_an_old_socket_change_nothing() {
     wired.sockets.accept(0);
     wired.sockets.die(0, 4403);
     assert_eq!((wired.world.metrics(), wired.world.position()), (before, json!(3)));
-    assert_eq!(wired.state()["state"], "waiting", "it was not given up");
+    // The delay of the next attempt is random, and may be zero.
+    assert_ne!(wired.state()["state"], "failed", "the client did not give up");
 
     let late = wired.sockets.callbacks(0);
     let second = wired.reopened();
@@ -270,7 +271,7 @@ async fn closed_port_is_retried_later() {
     client.connect().expect("it is open");
     assert_eq!(client.status(CAMPAIGN).expect("it is open"), "connecting");
     let detail = JsFuture::from(waiting).await.expect("it is never rejected");
-    let detail: Value = parse(&detail.as_string().expect("it is told as text"));
+    let detail: Value = parse(&detail.as_string().expect("the detail is text"));
     assert_eq!(detail["attempt"], 1);
     assert!(detail["retryInMs"].as_u64().is_some_and(|ms| ms <= 500));
     let tries = dispatched(&host, "connectionchange", "connecting");

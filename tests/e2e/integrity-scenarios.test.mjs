@@ -36,7 +36,7 @@ test("scenario 1: DNS validation is configured over REST while the socket is dow
   await sleep(500);
   const during = await view(page);
   assert.notEqual(during.status, "live", "it does not claim to know");
-  assert.equal(during.campaign.currentPhase, "domain_generation", "nobody told it yet");
+  assert.equal(during.campaign.currentPhase, "domain_generation", "not notified yet");
   assert.equal(during.domainsCount, 300, "domain data is preserved throughout");
 
   cable.plug();

@@ -143,7 +143,7 @@ fn late_fetch_from_a_replaced_log_is_ignored() {
     world.receive(&crate::wire::ack());
     assert_eq!(world.request()["epoch"], OTHER_EPOCH);
     world.answer_snapshot(OTHER_EPOCH, 11, rows(11));
-    assert_eq!(world.position(), 11, "the log that the socket told of was not left");
+    assert_eq!(world.position(), 11, "the log reported on the socket was not left");
 }
 
 // R5.7

@@ -68,9 +68,9 @@ struct Demo<'a> {
 }
 
 /// The reason why a server is no longer watched.
-enum Ended {
-    ByItself { came_up: bool },
-    BecauseAsked,
+enum ServerExit {
+    Unexpected { came_up: bool },
+    Requested,
 }
 
 impl<'a> Demo<'a> {
@@ -106,8 +106,8 @@ impl<'a> Demo<'a> {
             let line = command_line(&command);
             let child = command.spawn().with_context(|| format!("cannot start `{line}`"))?;
             match self.watch(child, stop)? {
-                Ended::BecauseAsked => break,
-                Ended::ByItself { came_up } => {
+                ServerExit::Requested => break,
+                ServerExit::Unexpected { came_up } => {
                     // The button may be pressed at once, and often. That is not a failure.
                     failures = if came_up { 0 } else { failures + 1 };
                     if failures == GIVE_UP_AFTER {
@@ -136,18 +136,18 @@ impl<'a> Demo<'a> {
     }
 
     /// Waits for the end of one server, and prints its address as soon as it answers.
-    fn watch(&self, mut child: Child, stop: &AtomicBool) -> Result<Ended> {
+    fn watch(&self, mut child: Child, stop: &AtomicBool) -> Result<ServerExit> {
         let started = Instant::now();
         let mut announced = false;
         loop {
             if child.try_wait().context("cannot wait for the server")?.is_some() {
                 let asked = stop.load(Ordering::SeqCst);
-                let ended = Ended::ByItself { came_up: announced };
-                return Ok(if asked { Ended::BecauseAsked } else { ended });
+                let ended = ServerExit::Unexpected { came_up: announced };
+                return Ok(if asked { ServerExit::Requested } else { ended });
             }
             if stop.load(Ordering::SeqCst) {
                 end(&mut child)?;
-                return Ok(Ended::BecauseAsked);
+                return Ok(ServerExit::Requested);
             }
             if !announced && TcpStream::connect(self.address).is_ok() {
                 announced = true;

@@ -42,11 +42,13 @@ cargo xtask <command>
   check                                  check formatting, clippy, documentation, TypeScript types and
                                          the patches of planted faults
   sim   [--seeds N] [--seed S] [--minutes M] [--only model|sealed|core]
-        [--journals FILE] [--fail-fast]
-                                         simulate seeded faults; a failing seed is printed, with the
-                                         options of the shortest run that shows the failure; --only
-                                         selects worlds of one kind; --fail-fast skips the regressions
-                                         and stops at the first failure
+        [--module main|encrypted] [--journals FILE] [--fail-fast]
+                                         simulate seeded faults, half of the seeds with the features of
+                                         each module of the package, or all with those of one; a
+                                         failing seed is printed, with the options of the shortest run
+                                         that shows the failure; --only selects worlds of one kind;
+                                         --fail-fast skips the regressions and stops at the first
+                                         failure
   conform ws://HOST:PORT/PATH [--token T] [--server FILE] [--case ID]
                                          check, case by case, whether a running server keeps the contract
   fuzz  [TARGET...] [--seconds N]        run libFuzzer on the targets of tests/fuzz, N seconds each; a
@@ -100,7 +102,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         Some("setup") => done(arguments).and_then(|()| setup::everything(&repo))?,
         Some("build") => done(arguments).and_then(|()| build::run_command(&repo))?,
         Some("check") => done(arguments).and_then(|()| check::run_command(&repo))?,
-        Some("sim") => sim::run_command(&repo, &sim::Options::parse(arguments))?,
+        Some("sim") => sim::run_command(&repo, &sim::Options::parse(arguments)?)?,
         Some("conform") => return conform::run_command(&repo, arguments.finish()),
         Some("fuzz") => fuzz::run_command(&repo, &fuzz::Options::parse(arguments)?)?,
         Some("model") => model::run_command(&repo, model::Options::parse(arguments)?)?,

@@ -73,8 +73,8 @@ pub(crate) fn measure(repo: &Repo, options: &Options) -> Result<f64> {
     let name = if options.again { "survivors" } else { "mutants" };
     let folder = repo.target(name);
     test(repo, options, &folder)?;
-    let of = |fate: &str| {
-        let path = folder.join("mutants.out").join(format!("{fate}.txt"));
+    let of = |outcome: &str| {
+        let path = folder.join("mutants.out").join(format!("{outcome}.txt"));
         let text = fs::read_to_string(&path);
         text.with_context(|| format!("cannot read {}", path.display()))
     };

@@ -78,7 +78,7 @@ impl Stage {
     fn run(self, repo: &Repo) -> Result<String> {
         match self {
             Self::Simulator => {
-                run(&mut sim::command(repo, &sim::Options::seeds(SEEDS)))?;
+                sim::run_command(repo, &sim::Options::seeds(SEEDS))?;
                 report(repo, "sim.json")
             }
             Self::Fuzz => {

@@ -1,5 +1,5 @@
-//! What the handshakes of this client show about the server: whether it speaks the client's protocol, and
-//! how long its acknowledgement takes.
+//! Evidence from the handshakes of this client: whether the server speaks the client's protocol, and how
+//! long its acknowledgement takes.
 //!
 //! One damaged or foreign document proves nothing, so no single handshake ends a client.
 
@@ -16,10 +16,11 @@ pub(super) struct Handshakes {
     unanswered: u32,
 }
 
-/// What is known about the server's protocol.
+/// The known protocol of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ServerProtocol {
-    /// The server has not spoken the client's protocol yet. So many sockets in a row named another one.
+    /// The server has not spoken the client's protocol yet. `others` counts the consecutive sockets that
+    /// named another one.
     Unknown { others: u32 },
     /// The server has spoken the client's protocol.
     Spoken,

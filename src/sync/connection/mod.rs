@@ -66,7 +66,7 @@ impl Connection {
             ConnectionState::Open { connection, .. } => Some(*connection),
             ConnectionState::Idle
             | ConnectionState::Waiting { .. }
-            | ConnectionState::AskingToken { .. }
+            | ConnectionState::RequestingToken { .. }
             | ConnectionState::Opening { .. }
             | ConnectionState::Negotiating { .. }
             | ConnectionState::Failed(_)
@@ -82,7 +82,7 @@ impl Connection {
             ConnectionState::Open { connection, .. } if *connection == socket => Some(false),
             ConnectionState::Idle
             | ConnectionState::Waiting { .. }
-            | ConnectionState::AskingToken { .. }
+            | ConnectionState::RequestingToken { .. }
             | ConnectionState::Opening { .. }
             | ConnectionState::Negotiating { .. }
             | ConnectionState::Open { .. }
@@ -100,7 +100,7 @@ impl Connection {
     pub fn deadline(&self, config: &Config) -> Option<Timestamp> {
         match &self.state {
             ConnectionState::Waiting { until } => Some(*until),
-            ConnectionState::AskingToken { deadline, .. }
+            ConnectionState::RequestingToken { deadline, .. }
             | ConnectionState::Opening { deadline, .. }
             | ConnectionState::Negotiating { deadline, .. } => Some(*deadline),
             ConnectionState::Open { keepalive, .. } => Some(keepalive.deadline(config)),
@@ -126,7 +126,7 @@ impl Connection {
                     }
                 }
             }
-            ConnectionState::AskingToken { .. }
+            ConnectionState::RequestingToken { .. }
             | ConnectionState::Opening { .. }
             | ConnectionState::Negotiating { .. }
             | ConnectionState::Open { .. }
@@ -160,7 +160,7 @@ impl Connection {
         if cx.config.has_token {
             let ticket = cx.ticket();
             let deadline = cx.now.at + cx.config.token_timeout_ms;
-            self.state = ConnectionState::AskingToken { ticket, deadline };
+            self.state = ConnectionState::RequestingToken { ticket, deadline };
             cx.effect(Effect::RequestToken(ticket));
         } else {
             self.open_socket_with(cx, None);
@@ -198,7 +198,7 @@ impl Connection {
 
     /// Whether the answer to this ticket is awaited.
     pub fn awaits_token(&self, answered: Ticket) -> bool {
-        matches!(self.state, ConnectionState::AskingToken { ticket, .. } if ticket == answered)
+        matches!(self.state, ConnectionState::RequestingToken { ticket, .. } if ticket == answered)
     }
 
     /// Handles an opened socket: sends `connection_init`, which `init` makes from the token.
@@ -360,7 +360,7 @@ impl Connection {
         let now = cx.now.at;
         match &self.state {
             ConnectionState::Waiting { until } if *until <= now => self.begin_attempt(cx),
-            ConnectionState::AskingToken { deadline, .. } if *deadline <= now => {
+            ConnectionState::RequestingToken { deadline, .. } if *deadline <= now => {
                 self.wait_because(cx, Code::TokenTimeout);
             }
             ConnectionState::Opening { deadline, .. } if *deadline <= now => {
@@ -377,7 +377,7 @@ impl Connection {
             ConnectionState::Open { .. } => return self.poll_heartbeat(cx),
             ConnectionState::Idle
             | ConnectionState::Waiting { .. }
-            | ConnectionState::AskingToken { .. }
+            | ConnectionState::RequestingToken { .. }
             | ConnectionState::Opening { .. }
             | ConnectionState::Negotiating { .. }
             | ConnectionState::Failed(_)
@@ -408,7 +408,7 @@ impl Connection {
             ConnectionState::Failed(code) => (Some(*code), None),
             ConnectionState::Waiting { until } => (self.problem, Some(until.since(cx.now.at))),
             ConnectionState::Idle
-            | ConnectionState::AskingToken { .. }
+            | ConnectionState::RequestingToken { .. }
             | ConnectionState::Opening { .. }
             | ConnectionState::Negotiating { .. }
             | ConnectionState::Open { .. }

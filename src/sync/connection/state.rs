@@ -33,7 +33,7 @@ pub enum ConnectionState {
         until: Timestamp,
     },
     /// The application was asked for a token.
-    AskingToken {
+    RequestingToken {
         /// Identifies the answer.
         ticket: Ticket,
         /// When the attempt is given up.
@@ -81,7 +81,7 @@ impl ConnectionState {
             | Self::Open { connection, .. } => Some(*connection),
             Self::Idle
             | Self::Waiting { .. }
-            | Self::AskingToken { .. }
+            | Self::RequestingToken { .. }
             | Self::Failed(_)
             | Self::Closed => None,
         }
@@ -93,7 +93,7 @@ impl ConnectionState {
             Self::Negotiating { keepalive, .. } | Self::Open { keepalive, .. } => Some(keepalive),
             Self::Idle
             | Self::Waiting { .. }
-            | Self::AskingToken { .. }
+            | Self::RequestingToken { .. }
             | Self::Opening { .. }
             | Self::Failed(_)
             | Self::Closed => None,
@@ -110,7 +110,7 @@ impl ConnectionState {
         match self {
             Self::Idle => "idle",
             Self::Waiting { .. } => "waiting",
-            Self::AskingToken { .. } | Self::Opening { .. } | Self::Negotiating { .. } => {
+            Self::RequestingToken { .. } | Self::Opening { .. } | Self::Negotiating { .. } => {
                 "connecting"
             }
             Self::Open { .. } => "open",

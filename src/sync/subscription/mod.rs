@@ -137,7 +137,7 @@ impl Subscription {
         }
         self.last_refresh = Some(now);
         self.replica.invalidate(cx, "force_refresh");
-        cx.want_ping();
+        cx.request_ping();
         true
     }
 

@@ -130,7 +130,7 @@ impl Sequencer {
     /// Records that another epoch has superseded `epoch`.
     pub(super) fn supersede(&mut self, config: &Config, epoch: Epoch) {
         self.superseded.push(epoch);
-        while self.superseded.len() > config.retired_epochs_max {
+        while self.superseded.len() > config.superseded_epochs_max {
             self.superseded.remove(0);
         }
     }

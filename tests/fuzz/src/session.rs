@@ -42,21 +42,21 @@ pub fn run(input: &[u8]) {
     let _ = after(input);
 }
 
-fn after(input: &[u8]) -> Room {
-    let mut room = Room::new();
+fn after(input: &[u8]) -> CoreFixture {
+    let mut fixture = CoreFixture::new();
     for line in input.split(|&byte| byte == b'\n').take(LINES_MAX) {
         if let Some((&kind, rest)) = line.split_first() {
-            room.happen(kind, rest);
-            if !room.listen() {
+            fixture.happen(kind, rest);
+            if !fixture.listen() {
                 break;
             }
         }
     }
-    room
+    fixture
 }
 
 #[derive(Debug)]
-struct Room {
+struct CoreFixture {
     context: Arc<Context>,
     session: Session,
     now_ms: u64,
@@ -82,7 +82,7 @@ fn draft(now: Moment, number: u64) -> Draft {
     drafts::draft(now, "domains.updated", &json!({"campaignId": "c1", "domains": [row]}))
 }
 
-impl Room {
+impl CoreFixture {
     fn new() -> Self {
         let context = Arc::new(Context {
             hub: Arc::new(Hub::new(Arc::new(MemoryLog::new("epoch-1")))),
@@ -94,9 +94,9 @@ impl Room {
             one_event_per_frame: AtomicBool::new(false),
         });
         let session = Session::open(moment(0), context.clone(), "s1".into(), Arc::default());
-        let mut room = Self { context, session, now_ms: 0, events: 0, next: BTreeMap::new() };
-        (0..3).for_each(|_| room.append());
-        room
+        let mut fixture = Self { context, session, now_ms: 0, events: 0, next: BTreeMap::new() };
+        (0..3).for_each(|_| fixture.append());
+        fixture
     }
 
     fn append(&mut self) {
@@ -141,7 +141,9 @@ impl Room {
                 }
                 Step::Ping => {}
                 Step::Blocking => panic!("it may block, and says that it may not"),
-                Step::Ask => panic!("everybody is known, and others are asked for somebody"),
+                Step::LookUpSession => {
+                    panic!("everybody is known, and others are asked for somebody")
+                }
                 Step::Idle => return true,
             }
         }
@@ -182,8 +184,8 @@ mod tests {
             let text = String::from_utf8(seed).unwrap();
             let still: Vec<&str> =
                 text.lines().filter(|it| !it.contains("unsubscribe") && *it != "L").collect();
-            let room = after(still.join("\n").as_bytes());
-            assert_eq!(room.next.get("c1"), Some(&(room.events + 1)), "{text}");
+            let fixture = after(still.join("\n").as_bytes());
+            assert_eq!(fixture.next.get("c1"), Some(&(fixture.events + 1)), "{text}");
         }
     }
 }

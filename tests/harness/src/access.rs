@@ -94,7 +94,7 @@ pub struct Login {
     sockets: AtomicUsize,
     requests: Mutex<Bucket>,
     /// Limits the queries of the log and of the state by all sockets of the session.
-    questions: Mutex<Bucket>,
+    query_bucket: Mutex<Bucket>,
     followers: Mutex<Followers>,
 }
 
@@ -123,13 +123,13 @@ impl Identity {
     }
 
     /// The owner of the campaigns that this identity creates.
-    pub fn owns(&self) -> Option<String> {
+    pub fn owner_name(&self) -> Option<String> {
         Some(self.login()?.user.clone())
     }
 
     /// Whether the session has expired or was revoked.
-    pub fn is_over(&self, now_ms: u64) -> bool {
-        self.login().is_some_and(|login| login.is_over(now_ms))
+    pub fn has_ended(&self, now_ms: u64) -> bool {
+        self.login().is_some_and(|login| login.has_ended(now_ms))
     }
 
     /// When the session expires.
@@ -147,13 +147,13 @@ impl Identity {
     }
 
     /// Counts one more socket. Returns false if the session already has `most` sockets.
-    pub fn opens_socket(&self, most: usize) -> bool {
+    pub fn acquire_socket(&self, most: usize) -> bool {
         let Self::User(login) = self else { return true };
         login.sockets.fetch_add(1, Ordering::Relaxed) < most
     }
 
     /// Counts one socket less. Call it once for each call of [`Identity::opens_socket`].
-    pub fn closes_socket(&self) {
+    pub fn release_socket(&self) {
         if let Self::User(login) = self {
             login.sockets.fetch_sub(1, Ordering::Relaxed);
         }
@@ -175,14 +175,14 @@ impl Identity {
     /// As [`Identity::requests`].
     pub fn try_query(&self, now_ms: u64, per_second: u32, own: &mut Bucket) -> Result<(), u64> {
         match self.login() {
-            Some(login) => lock(&login.questions).take(now_ms, per_second, 10),
+            Some(login) => lock(&login.query_bucket).take(now_ms, per_second, 10),
             None => own.take(now_ms, per_second, 10),
         }
     }
 }
 
 impl Login {
-    fn is_over(&self, now_ms: u64) -> bool {
+    fn has_ended(&self, now_ms: u64) -> bool {
         now_ms >= self.expires_ms || self.revoked.load(Ordering::Relaxed)
     }
 
@@ -256,12 +256,12 @@ impl Access {
             return Some(Identity::Anyone);
         }
         let given = given?;
-        if self.token.as_ref().is_some_and(|token| same(token, given)) {
+        if self.token.as_ref().is_some_and(|token| constant_time_eq(token, given)) {
             return Some(Identity::Operator);
         }
         let login = lock(&self.sessions).get(&token_hash(given)).cloned()?;
         let is_known = self.users.as_ref().is_some_and(|all| all.contains_key(&login.user));
-        (is_known && !login.is_over(now_ms)).then_some(Identity::User(login))
+        (is_known && !login.has_ended(now_ms)).then_some(Identity::User(login))
     }
 
     /// Shares the sessions with other servers, if there are users.
@@ -300,7 +300,7 @@ impl Access {
             .take(now_ms, ATTEMPTS_PER_SECOND, ATTEMPTS_KEPT)
             .map_err(LoginError::TooMany)?;
         let _one_at_a_time = lock(&self.checking);
-        checks(hash.map(String::as_str), password).then_some(()).ok_or(LoginError::Wrong)
+        password_matches(hash.map(String::as_str), password).then_some(()).ok_or(LoginError::Wrong)
     }
 
     /// A new session of the user, and its token. The session begins with [`Access::apply`].
@@ -318,7 +318,7 @@ impl Access {
         if sessions.len() == sessions.capacity() {
             // Prune only before the map grows: pruning at every call is too slow while many sessions are
             // loaded.
-            sessions.retain(|_, login| !login.is_over(now.monotonic_ms));
+            sessions.retain(|_, login| !login.has_ended(now.monotonic_ms));
         }
         let Some(entry) = entry.filter(|it| left_ms(it) > 0) else {
             if let Some(login) = sessions.remove(hash) {
@@ -333,7 +333,7 @@ impl Access {
                 revoked: AtomicBool::new(false),
                 sockets: AtomicUsize::new(0),
                 requests: Mutex::default(),
-                questions: Mutex::default(),
+                query_bucket: Mutex::default(),
                 followers: Mutex::default(),
             })
         });
@@ -342,7 +342,7 @@ impl Access {
     /// The hashes of a user's sessions, except the `but` newest ones.
     pub fn sessions_of(&self, now_ms: u64, user: &str, but: usize) -> Vec<String> {
         let sessions = lock(&self.sessions);
-        let own = sessions.iter().filter(|(_, it)| it.user == user && !it.is_over(now_ms));
+        let own = sessions.iter().filter(|(_, it)| it.user == user && !it.has_ended(now_ms));
         let mut own: Vec<_> = own.map(|(hash, it)| (Reverse(it.expires_ms), hash)).collect();
         own.sort_unstable();
         own.into_iter().skip(but).map(|(_, hash)| hash.clone()).collect()
@@ -360,7 +360,7 @@ impl Access {
 }
 
 /// Whether the password matches the hash. Without a hash it takes the same time and returns false.
-fn checks(hash: Option<&str>, password: &str) -> bool {
+fn password_matches(hash: Option<&str>, password: &str) -> bool {
     let hash = hash.and_then(|hash| PasswordHash::new(hash).ok());
     let Some(hash) = hash else {
         let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
@@ -371,7 +371,7 @@ fn checks(hash: Option<&str>, password: &str) -> bool {
     Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
 }
 
-fn same(a: &str, b: &str) -> bool {
+fn constant_time_eq(a: &str, b: &str) -> bool {
     let differences = a.bytes().zip(b.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b));
     a.len() == b.len() && differences == 0
 }

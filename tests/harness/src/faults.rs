@@ -20,7 +20,7 @@ const REORDER_WAIT: Duration = Duration::from_millis(50);
 
 /// The most bytes in flight on one connection. When this many are in flight, the session is not polled until
 /// some of them arrive.
-const UNDER_WAY_BYTES: usize = 8 * 1024 * 1024;
+const IN_FLIGHT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The faults of outgoing frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -90,7 +90,7 @@ impl Faults {
 pub struct Link {
     rng: SmallRng,
     held: Option<Utf8Bytes>,
-    under_way: VecDeque<(Instant, Utf8Bytes)>,
+    in_flight: VecDeque<(Instant, Utf8Bytes)>,
     bytes: usize,
 }
 
@@ -99,7 +99,7 @@ impl Default for Link {
         Self {
             rng: rand::SeedableRng::from_os_rng(),
             held: None,
-            under_way: VecDeque::new(),
+            in_flight: VecDeque::new(),
             bytes: 0,
         }
     }
@@ -109,7 +109,7 @@ impl Link {
     /// Puts a frame in flight, with the faults applied.
     pub fn pass(&mut self, now: Instant, faults: &Settings, frame: Frame) {
         if frame.control && !faults.control {
-            return self.depart(now, frame.text);
+            return self.enqueue(now, frame.text);
         }
         let due = now + Duration::from_millis(faults.delay_ms);
         if self.rng.random_bool(faults.drop) {
@@ -125,9 +125,9 @@ impl Link {
             return;
         }
         let twice = self.rng.random_bool(faults.duplicate).then(|| text.clone());
-        self.depart(due, text);
+        self.enqueue(due, text);
         if let Some(text) = twice {
-            self.depart(due, text);
+            self.enqueue(due, text);
         }
         self.release(due);
     }
@@ -139,32 +139,32 @@ impl Link {
 
     /// The time at which the next frame arrives.
     pub fn due(&self) -> Option<Instant> {
-        self.under_way.front().map(|(due, _)| *due)
+        self.in_flight.front().map(|(due, _)| *due)
     }
 
     /// The next frame, if it has arrived.
     pub fn arrived(&mut self, now: Instant) -> Option<Utf8Bytes> {
-        let (_, text) = self.under_way.pop_front_if(|(due, _)| *due <= now)?;
+        let (_, text) = self.in_flight.pop_front_if(|(due, _)| *due <= now)?;
         self.bytes -= text.len();
         Some(text)
     }
 
     /// Whether the most bytes are in flight.
     pub fn is_full(&self) -> bool {
-        self.bytes >= UNDER_WAY_BYTES
+        self.bytes >= IN_FLIGHT_BYTES_MAX
     }
 
     fn release(&mut self, due: Instant) {
         if let Some(held) = self.held.take() {
-            self.depart(due, held);
+            self.enqueue(due, held);
         }
     }
 
     /// Puts a text in flight. It never arrives before an earlier one.
-    fn depart(&mut self, due: Instant, text: Utf8Bytes) {
-        let due = self.under_way.back().map_or(due, |(last, _)| due.max(*last));
+    fn enqueue(&mut self, due: Instant, text: Utf8Bytes) {
+        let due = self.in_flight.back().map_or(due, |(last, _)| due.max(*last));
         self.bytes += text.len();
-        self.under_way.push_back((due, text));
+        self.in_flight.push_back((due, text));
     }
 
     /// Replaces a random byte by another hex digit. The frame stays UTF-8; otherwise the browser would close

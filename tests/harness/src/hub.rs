@@ -19,8 +19,8 @@ use crate::access::Identity;
 use crate::lock::lock;
 use crate::log::{Appended, Draft, EventLog, Head, Result, RowQuery, View};
 use crate::metrics::Metrics;
-pub use tail::{Next, Page, ReadLimits};
-use tail::{PAGE_BYTES, Tail};
+use tail::{BATCH_BYTES, Tail};
+pub use tail::{EventBatch, Next, ReadLimits};
 
 /// The most cached pages of older events, over all campaigns.
 const OLDER_PAGES: usize = 16;
@@ -36,7 +36,7 @@ pub struct Hub {
     shared: AtomicBool,
     updated: Mutex<BTreeSet<CampaignId>>,
     tails: Mutex<HashMap<CampaignId, Tail>>,
-    older: Mutex<VecDeque<(CampaignId, Page)>>,
+    older: Mutex<VecDeque<(CampaignId, EventBatch)>>,
 }
 
 impl fmt::Debug for Hub {
@@ -232,21 +232,21 @@ impl Hub {
         // Serialise readers; they usually want the same page.
         let mut older = lock(&self.older);
         let reaches = self.known_head(campaign).is_none_or(|head| head.oldest <= after + 1);
-        let same = |(of, page): &&(CampaignId, Page)| of == campaign && page.after == after;
+        let same = |(of, page): &&(CampaignId, EventBatch)| of == campaign && page.after == after;
         if want.is_shared()
             && reaches
             && let Some((_, page)) = older.iter().find(same)
         {
-            return Ok(Next::Page(page.clone()));
+            return Ok(Next::EventBatch(page.clone()));
         }
-        let bytes = if want.single { 1 } else { PAGE_BYTES };
+        let bytes = if want.single { 1 } else { BATCH_BYTES };
         let events = self.log.read(campaign, after, bytes)?;
-        let Some(page) = Page::of(after, &events, want) else { return Ok(Next::Gone) };
+        let Some(page) = EventBatch::of(after, &events, want) else { return Ok(Next::Gone) };
         if want.is_shared() {
             older.truncate(OLDER_PAGES - 1);
             older.push_front((campaign.clone(), page.clone()));
         }
-        Ok(Next::Page(page))
+        Ok(Next::EventBatch(page))
     }
 
     /// Drops the cached events of a campaign whose history was truncated, or whose state was changed without

@@ -76,12 +76,12 @@ impl Default for Metrics {
             frames_sent: add(it, "frames_sent", "Frames written"),
             bytes_sent: add(it, "bytes_sent", "Bytes written"),
             recoveries: add(it, "recoveries", "Recovery requests"),
-            sequence_gaps: add(it, "sequence_gaps", "Gaps told by clients"),
+            sequence_gaps: add(it, "sequence_gaps", "Sequence gaps reported by clients"),
             retries: add(it, "retries", "Attempts repeated"),
             integrity_checks: add(it, "integrity_checks", "Integrity checks of transitions"),
             transactions: add(it, "transactions", "Requests to campaigns"),
             closes: add(it, "closes", "Connections closed by the server"),
-            rate_limited: add(it, "rate_limited", "Refused as too many"),
+            rate_limited: add(it, "rate_limited", "Requests refused by a rate limit"),
             lag_events: put(it, "lag_events", "Events a socket was behind", events()),
             delivery_seconds: put(it, "delivery_seconds", "From commit to socket", seconds()),
             snapshots_built: add(it, "snapshots_built", "Snapshots built"),
@@ -89,7 +89,7 @@ impl Default for Metrics {
             request_seconds: put(it, "request_seconds", "Time of a REST request", seconds()),
             requests: add(it, "requests", "REST answers"),
             logins: add(it, "logins", "Logins"),
-            session_lookups: add(it, "session_lookups", "Questions to the cluster for sessions"),
+            session_lookups: add(it, "session_lookups", "Session lookups in the cluster"),
             registry,
         }
     }

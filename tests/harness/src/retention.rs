@@ -74,9 +74,9 @@ pub fn sweep(hub: &Hub, now: Moment, limits: &Limits) -> Result<()> {
         if beyond == forgotten {
             continue;
         }
-        let (ripe, within) = (beyond - forgotten, head.number - beyond);
+        let (excess, within) = (beyond - forgotten, head.number - beyond);
         let step = match hub.is_shared() {
-            true if ripe.saturating_mul(SHARED_PART) < within => continue,
+            true if excess.saturating_mul(SHARED_PART) < within => continue,
             true => u64::MAX,
             false => STEP,
         };

@@ -92,9 +92,9 @@ pub async fn run(
         sockets: (options.max_connections, AtomicUsize::new(0)),
         draining: watch::Sender::new(false),
     });
-    let mut beside = JoinSet::new();
+    let mut metrics_tasks = JoinSet::new();
     let metrics = match options.metrics {
-        Some(address) => Some(serve_metrics(&mut beside, app.clone(), address).await?),
+        Some(address) => Some(serve_metrics(&mut metrics_tasks, app.clone(), address).await?),
         None => None,
     };
     let router = rest::router(app.clone(), options.page.as_deref());
@@ -102,11 +102,11 @@ pub async fn run(
     tracing::info!(event = "listening", %address, metrics = metrics_address, epoch = hub.epoch());
     ready(Ready { address, metrics });
     let (stopped, mut stopping) = watch::channel(false);
-    let leaving = app.clone();
+    let draining_app = app.clone();
     let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
         stop.await;
         tracing::info!(event = "draining");
-        leaving.draining.send_replace(true);
+        draining_app.draining.send_replace(true);
         stopped.send_replace(true);
     });
     tokio::select! {

@@ -132,11 +132,11 @@ impl Driver {
     }
 
     async fn run(mut self) {
-        while self.turn().await.is_ok() {}
+        while self.run_once().await.is_ok() {}
     }
 
     /// Reads available messages, writes available frames, or waits.
-    async fn turn(&mut self) -> Result<(), Disconnected> {
+    async fn run_once(&mut self) -> Result<(), Disconnected> {
         if *self.draining.borrow() && !self.drained {
             self.drained = true;
             let now = self.app.clock.now();
@@ -164,9 +164,9 @@ impl Driver {
                 self.wire.ping().await.map_err(|_| Disconnected)?;
                 self.flush().await
             }
-            Step::Ask => {
+            Step::LookUpSession => {
                 let reached = self.app.sessions.ask().await.is_ok();
-                self.session()?.asked(reached);
+                self.session()?.lookup_succeeded(reached);
                 Ok(())
             }
             Step::Blocking | Step::Idle => self.wait().await,
@@ -277,7 +277,7 @@ impl Driver {
         if let Some(flushed) = self.wire.flush().now_or_never() {
             return flushed.map_err(|_| Disconnected);
         }
-        let (delivery, mut looks_over) = (self.app.context.delivery, 0);
+        let (delivery, mut ended_checks) = (self.app.context.delivery, 0);
         'attempts: for attempt in 0..=delivery.max_retry_attempts {
             let patience = Duration::from_millis(delivery.backoff_ms(attempt, &self.id));
             let until = Instant::now() + patience;
@@ -287,8 +287,8 @@ impl Driver {
                     return flushed.map_err(|_| Disconnected);
                 }
                 let now = self.app.clock.now();
-                looks_over += u32::from(self.session()?.is_over(now));
-                if looks_over >= LIVENESS_CHECKS_MAX {
+                ended_checks += u32::from(self.session()?.has_ended(now));
+                if ended_checks >= LIVENESS_CHECKS_MAX {
                     break 'attempts;
                 }
             }

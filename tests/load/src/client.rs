@@ -126,7 +126,7 @@ impl Client {
             client.handle(Input::Retain(client.campaign.clone()));
             client.handle(Input::Connect);
             loop {
-                client.turn().await;
+                client.run_once().await;
             }
         });
     }
@@ -174,7 +174,7 @@ impl Client {
     }
 
     /// Opens the socket, sends frames, or waits for the next input.
-    async fn turn(&mut self) {
+    async fn run_once(&mut self) {
         let network = self.line.network.get();
         if network != Network::Up
             && let Some((id, socket)) = self.socket.take()

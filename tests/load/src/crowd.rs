@@ -42,7 +42,7 @@ pub(crate) enum Protocol {
 
 /// All subscribers of one measurement.
 #[derive(Debug, Default)]
-pub(crate) struct Crowd {
+pub(crate) struct SubscriberPool {
     reader: Reader,
     pub(crate) tally: RefCell<DeliveryCounts>,
     /// Subscribers that have received an answer since this was last set.
@@ -54,8 +54,8 @@ pub(crate) struct Crowd {
 
 /// One subscriber.
 #[derive(Debug)]
-struct Member {
-    crowd: Rc<Crowd>,
+struct Subscriber {
+    crowd: Rc<SubscriberPool>,
     index: usize,
     protocol: Protocol,
     place: StreamPlace,
@@ -70,7 +70,7 @@ struct Member {
 
 /// The behaviour of a crowd's clients.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ServerBehaviour {
+pub(crate) struct ClientBehaviour {
     /// Sends a `ping` every five seconds, as clients do.
     pub(crate) pings: bool,
     /// Connects again when its connection ends.
@@ -79,18 +79,18 @@ pub(crate) struct ServerBehaviour {
     pub(crate) after: u64,
 }
 
-impl Crowd {
+impl SubscriberPool {
     /// Subscribes `count` clients, and waits until each has received an answer.
     pub(crate) async fn gather(
         self: &Rc<Self>,
         count: usize,
         to: SocketAddr,
-        behaviour: ServerBehaviour,
+        behaviour: ClientBehaviour,
         protocol: impl Fn(usize) -> Protocol,
     ) -> Result<Vec<JoinHandle<()>>> {
         let gate = Rc::new(Semaphore::new(CONNECTING_MAX));
         let tasks = (0..count).map(|index| {
-            let mut member = Member {
+            let mut member = Subscriber {
                 crowd: self.clone(),
                 index,
                 protocol: protocol(index),
@@ -143,7 +143,7 @@ impl Crowd {
     }
 }
 
-impl Member {
+impl Subscriber {
     fn fail(&self, why: &str) {
         self.crowd.failure.borrow_mut().get_or_insert_with(|| why.to_owned());
     }

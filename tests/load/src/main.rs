@@ -27,7 +27,9 @@ use tokio::time::Instant;
 
 use plan::Plan;
 use report::Report;
-use scenarios::{Found, active, anycable, campaigns, fan_out, history, idle, recovery, storm};
+use scenarios::{
+    ScenarioResult, active, anycable, campaigns, fan_out, history, idle, recovery, storm,
+};
 
 /// All scenarios, in the order in which they run.
 const SCENARIOS: [&str; 8] =
@@ -92,9 +94,9 @@ async fn run(plan: &Plan) -> Result<bool> {
             continue;
         }
         let (began, before) = (Instant::now(), process::usage("self")?);
-        let mut found = scenario(name, plan).await.unwrap_or_else(|error| Found {
+        let mut found = scenario(name, plan).await.unwrap_or_else(|error| ScenarioResult {
             broken: vec![format!("{name}: {error:#}")],
-            ..Found::default()
+            ..ScenarioResult::default()
         });
         let ok = found.broken.is_empty();
         if ok {
@@ -127,7 +129,7 @@ async fn run(plan: &Plan) -> Result<bool> {
     Ok(is_whole)
 }
 
-async fn scenario(name: &str, plan: &Plan) -> Result<Found> {
+async fn scenario(name: &str, plan: &Plan) -> Result<ScenarioResult> {
     match name {
         "idle" => idle::run(plan).await,
         "fan-out" => fan_out::run(plan).await,

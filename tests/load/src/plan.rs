@@ -95,7 +95,7 @@ impl Plan {
     }
 
     /// `earnest` in a full run, `smoke` in a smoke test.
-    pub(crate) const fn scaled<T: Copy>(&self, earnest: T, smoke: T) -> T {
-        if self.smoke { smoke } else { earnest }
+    pub(crate) const fn scaled<T: Copy>(&self, full: T, smoke: T) -> T {
+        if self.smoke { smoke } else { full }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
 use crate::plan::Plan;
-use crate::scenarios::Found;
+use crate::scenarios::ScenarioResult;
 
 /// The members that a complete report has.
 pub(crate) const FIGURES: [&str; 11] = [
@@ -36,7 +36,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// Adds the findings of a scenario.
-    pub(crate) fn add(&mut self, scenario: &str, found: Found) {
+    pub(crate) fn add(&mut self, scenario: &str, found: ScenarioResult) {
         self.figures.extend(found.figures.into_iter().map(|(name, it)| (name.to_owned(), it)));
         self.scenarios.insert(scenario.to_owned(), found.details);
         for (peer, figures) in found.peers {

@@ -68,12 +68,12 @@ struct Cell {
     at: u64,
     /// The verdict on the document, if the input brought one.
     verdict: Option<Verdict>,
-    asks: Asks,
+    asks: ServerRequest,
 }
 
 /// The requests to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asks {
+enum ServerRequest {
     Nothing,
     Events,
     Snapshot,
@@ -89,9 +89,9 @@ impl fmt::Display for Cell {
             write!(f, ", at {}", self.at)?;
         }
         f.write_str(match self.asks {
-            Asks::Nothing => "",
-            Asks::Events => ", asks for events",
-            Asks::Snapshot => ", asks for a snapshot",
+            ServerRequest::Nothing => "",
+            ServerRequest::Events => ", asks for events",
+            ServerRequest::Snapshot => ", asks for a snapshot",
         })
     }
 }
@@ -99,7 +99,7 @@ impl fmt::Display for Cell {
 const POSITION: u64 = 4;
 
 const fn cell(to: State, verdict: Verdict) -> Cell {
-    Cell { to, at: POSITION, verdict: Some(verdict), asks: Asks::Nothing }
+    Cell { to, at: POSITION, verdict: Some(verdict), asks: ServerRequest::Nothing }
 }
 
 impl Cell {
@@ -107,7 +107,7 @@ impl Cell {
         Self { at, ..self }
     }
 
-    const fn asks(self, asks: Asks) -> Self {
+    const fn asks(self, asks: ServerRequest) -> Self {
         Self { asks, ..self }
     }
 
@@ -118,109 +118,113 @@ impl Cell {
 
 /// The table. No arm has a catch-all.
 #[expect(clippy::too_many_lines, reason = "a table of all states and inputs")]
-fn expected(state: State, input: Happens) -> Cell {
+fn expected(state: State, input: TableInput) -> Cell {
     match input {
-        Happens::Next => match state {
+        TableInput::Next => match state {
             Idle => cell(Idle, Verdict::Applied).at(5),
             // A held event becomes next.
             Scheduled | Awaiting | Replaying | Receiving => cell(state, Verdict::Applied).at(6),
             Ended | Failed => cell(state, Verdict::Ignored),
         },
-        Happens::NextUnknown => match state {
+        TableInput::NextUnknown => match state {
             Idle => cell(Idle, Verdict::AppliedUnknown).at(5),
             Scheduled | Awaiting | Replaying | Receiving => {
                 cell(state, Verdict::AppliedUnknown).at(6)
             }
             Ended | Failed => cell(state, Verdict::Ignored),
         },
-        Happens::NextInvalid => needs_a_snapshot(state, Verdict::Rejected),
-        Happens::NextUnchained | Happens::OldOther => needs_a_snapshot(state, Verdict::Divergence),
-        Happens::Foreign => needs_a_snapshot(state, Verdict::ForeignEpoch),
-        Happens::HeldOther => match state {
+        TableInput::NextInvalid => needs_a_snapshot(state, Verdict::Rejected),
+        TableInput::NextUnchained | TableInput::OldOther => {
+            needs_a_snapshot(state, Verdict::Divergence)
+        }
+        TableInput::Foreign => needs_a_snapshot(state, Verdict::ForeignEpoch),
+        TableInput::HeldOther => match state {
             // Nothing is held that it could contradict.
-            Idle => cell(Awaiting, Verdict::Held).asks(Asks::Events),
+            Idle => cell(Awaiting, Verdict::Held).asks(ServerRequest::Events),
             Scheduled | Awaiting | Replaying | Receiving | Ended | Failed => {
                 needs_a_snapshot(state, Verdict::Divergence)
             }
         },
-        Happens::NextDamaged => match state {
-            Idle | Replaying | Receiving => cell(Awaiting, Verdict::Corrupt).asks(Asks::Events),
-            // Has been asked for, or will be.
+        TableInput::NextDamaged => match state {
+            Idle | Replaying | Receiving => {
+                cell(Awaiting, Verdict::Corrupt).asks(ServerRequest::Events)
+            }
+            // A request is already in flight or scheduled.
             Scheduled | Awaiting => cell(state, Verdict::Corrupt),
             Ended | Failed => cell(state, Verdict::Ignored),
         },
-        Happens::Old => match state {
+        TableInput::Old => match state {
             Idle | Scheduled | Awaiting | Replaying | Receiving => cell(state, Verdict::Duplicate),
             Ended | Failed => cell(state, Verdict::Ignored),
         },
-        Happens::Beyond => beyond(state, Verdict::Held),
-        Happens::Held => match state {
-            Idle => cell(Awaiting, Verdict::Held).asks(Asks::Events),
+        TableInput::Beyond => beyond(state, Verdict::Held),
+        TableInput::Held => match state {
+            Idle => cell(Awaiting, Verdict::Held).asks(ServerRequest::Events),
             Scheduled | Awaiting | Replaying | Receiving | Ended | Failed => {
                 beyond(state, Verdict::Duplicate)
             }
         },
-        Happens::Replay => answer(state, Replaying),
-        // The server had less than is held: the rest comes by itself.
-        Happens::Current => answer(state, Replaying),
-        Happens::Snapshotted => answer(state, Receiving),
-        Happens::Unknown => answer(state, Failed),
-        Happens::AnswerOld => match state {
+        TableInput::Replay => answer(state, Replaying),
+        // The held events are newer than the answer. The server sends the missing ones without a request.
+        TableInput::Current => answer(state, Replaying),
+        TableInput::Snapshotted => answer(state, Receiving),
+        TableInput::Unknown => answer(state, Failed),
+        TableInput::AnswerOld => match state {
             Idle | Scheduled | Awaiting | Replaying | Receiving | Ended | Failed => {
                 cell(state, Verdict::Ignored)
             }
         },
-        Happens::Part => match state {
+        TableInput::Part => match state {
             Receiving => cell(Receiving, Verdict::Control),
             Idle | Scheduled | Awaiting | Replaying | Ended | Failed => {
                 cell(state, Verdict::Ignored)
             }
         },
-        Happens::PartLast => match state {
+        TableInput::PartLast => match state {
             // The first one was lost.
-            Receiving => cell(Awaiting, Verdict::Control).asks(Asks::Events),
+            Receiving => cell(Awaiting, Verdict::Control).asks(ServerRequest::Events),
             Idle | Scheduled | Awaiting | Replaying | Ended | Failed => {
                 cell(state, Verdict::Ignored)
             }
         },
-        Happens::HeadSame | Happens::LogAhead => match state {
+        TableInput::HeadSame | TableInput::LogAhead => match state {
             Idle | Scheduled | Awaiting | Replaying | Receiving | Ended | Failed => {
                 cell(state, Verdict::Control)
             }
         },
-        Happens::HeadAbove => match state {
+        TableInput::HeadAbove => match state {
             // It has been written, and did not come.
-            Idle | Replaying => cell(Awaiting, Verdict::Control).asks(Asks::Events),
+            Idle | Replaying => cell(Awaiting, Verdict::Control).asks(ServerRequest::Events),
             Scheduled | Awaiting | Receiving | Ended | Failed => cell(state, Verdict::Control),
         },
-        Happens::HeadNone => match state {
-            Idle => cell(Awaiting, Verdict::Control).asks(Asks::Events),
+        TableInput::HeadNone => match state {
+            Idle => cell(Awaiting, Verdict::Control).asks(ServerRequest::Events),
             Scheduled | Awaiting | Replaying | Receiving | Ended | Failed => {
                 cell(state, Verdict::Control)
             }
         },
-        Happens::HeadBelow => match state {
-            Idle => cell(Awaiting, Verdict::Control).asks(Asks::Snapshot),
+        TableInput::HeadBelow => match state {
+            Idle => cell(Awaiting, Verdict::Control).asks(ServerRequest::Snapshot),
             Scheduled | Awaiting | Replaying | Receiving | Ended | Failed => {
                 cell(state, Verdict::Control)
             }
         },
-        Happens::RateLimited => match state {
+        TableInput::RateLimited => match state {
             Awaiting => cell(Scheduled, Verdict::Control),
             Idle | Scheduled | Replaying | Receiving => cell(state, Verdict::Control),
             Ended | Failed => cell(state, Verdict::Ignored),
         },
-        Happens::Revoked => match state {
+        TableInput::Revoked => match state {
             Idle | Scheduled | Awaiting | Replaying | Receiving => cell(Failed, Verdict::Control),
             Ended | Failed => cell(state, Verdict::Ignored),
         },
-        Happens::Deadline => match state {
+        TableInput::Deadline => match state {
             Scheduled | Awaiting | Replaying | Receiving => {
-                cell(Awaiting, Verdict::Ignored).asks(Asks::Events).silent()
+                cell(Awaiting, Verdict::Ignored).asks(ServerRequest::Events).silent()
             }
             Idle | Ended | Failed => cell(state, Verdict::Ignored).silent(),
         },
-        Happens::SocketLost => match state {
+        TableInput::SocketLost => match state {
             Scheduled | Awaiting | Replaying | Receiving => {
                 cell(Scheduled, Verdict::Ignored).silent()
             }
@@ -232,7 +236,9 @@ fn expected(state: State, input: Happens) -> Cell {
 /// No event that could come next helps: a snapshot is asked for, once the rate allows.
 const fn needs_a_snapshot(state: State, verdict: Verdict) -> Cell {
     match state {
-        Idle | Awaiting | Replaying | Receiving => cell(Awaiting, verdict).asks(Asks::Snapshot),
+        Idle | Awaiting | Replaying | Receiving => {
+            cell(Awaiting, verdict).asks(ServerRequest::Snapshot)
+        }
         Scheduled => cell(Scheduled, verdict),
         Ended | Failed => cell(state, Verdict::Ignored),
     }
@@ -241,7 +247,7 @@ const fn needs_a_snapshot(state: State, verdict: Verdict) -> Cell {
 /// Something before it is missing. A replay that skips it has lost it.
 const fn beyond(state: State, verdict: Verdict) -> Cell {
     match state {
-        Idle | Replaying => cell(Awaiting, verdict).asks(Asks::Events),
+        Idle | Replaying => cell(Awaiting, verdict).asks(ServerRequest::Events),
         Scheduled | Awaiting | Receiving => cell(state, verdict),
         Ended | Failed => cell(state, Verdict::Ignored),
     }
@@ -284,7 +290,7 @@ fn at(state: State) -> World {
     let _ = world.receive(&log().document(6));
     match state {
         Scheduled => {
-            let _ = happen(&mut world, Happens::RateLimited);
+            let _ = happen(&mut world, TableInput::RateLimited);
         }
         Replaying => world.answer("replay", EPOCH, 5, 7),
         Receiving => world.answer("snapshot", EPOCH, 8, 7),
@@ -319,7 +325,7 @@ fn request(world: &World) -> Value {
     request.map_or_else(|| json!("r-none"), |it| it["payload"]["requestId"].clone())
 }
 
-fn happen(world: &mut World, input: Happens) -> Option<Verdict> {
+fn happen(world: &mut World, input: TableInput) -> Option<Verdict> {
     let request = request(world);
     let id = request.as_str().unwrap_or_default();
     let log = log();
@@ -330,47 +336,47 @@ fn happen(world: &mut World, input: Happens) -> Option<Verdict> {
     };
     let message = |kind: &str, data: Value| wire::message(kind, &data);
     let document = match input {
-        Happens::Next => log.document(5),
-        Happens::NextUnknown => {
+        TableInput::Next => log.document(5),
+        TableInput::NextUnknown => {
             Event { kind: "campaign.weather".to_owned(), ..log.event(5).clone() }.document()
         }
-        Happens::NextInvalid => {
+        TableInput::NextInvalid => {
             Event { data: "{\"domainId\":7}".to_owned(), ..log.event(5).clone() }.document()
         }
-        Happens::NextUnchained => {
+        TableInput::NextUnchained => {
             let previous = Some("epoch-a-event-none".to_owned());
             Event { previous, ..log.event(5).clone() }.document()
         }
-        Happens::NextDamaged => log.event(5).damaged(),
-        Happens::Old => log.document(3),
-        Happens::OldOther => other(3).document(),
-        Happens::Beyond => log.document(7),
-        Happens::Held => log.document(6),
-        Happens::HeldOther => other(6).document(),
-        Happens::Foreign => {
+        TableInput::NextDamaged => log.event(5).damaged(),
+        TableInput::Old => log.document(3),
+        TableInput::OldOther => other(3).document(),
+        TableInput::Beyond => log.document(7),
+        TableInput::Held => log.document(6),
+        TableInput::HeldOther => other(6).document(),
+        TableInput::Foreign => {
             Event { epoch: OTHER_EPOCH.to_owned(), ..log.event(5).clone() }.document()
         }
-        Happens::Replay => answer("replay", 5, 7),
-        Happens::Current => answer("current", 5, 4),
-        Happens::Snapshotted => answer("snapshot", 8, 7),
-        Happens::Unknown => answer("unknown_campaign", 0, 0),
-        Happens::AnswerOld => wire::recovery("replay", EPOCH, "r-old", 5, 7),
-        Happens::Part => part(0),
-        Happens::PartLast => part(1),
-        Happens::HeadSame => return Some(pong(world, json!([wire_head(EPOCH, 4, 4)]))),
-        Happens::HeadAbove => return Some(pong(world, json!([wire_head(EPOCH, 6, 6)]))),
-        Happens::HeadBelow => return Some(pong(world, json!([wire_head(EPOCH, 2, 2)]))),
-        Happens::LogAhead => return Some(pong(world, json!([wire_head(EPOCH, 4, 6)]))),
-        Happens::HeadNone => return Some(pong(world, json!([]))),
-        Happens::RateLimited => message(
+        TableInput::Replay => answer("replay", 5, 7),
+        TableInput::Current => answer("current", 5, 4),
+        TableInput::Snapshotted => answer("snapshot", 8, 7),
+        TableInput::Unknown => answer("unknown_campaign", 0, 0),
+        TableInput::AnswerOld => wire::recovery("replay", EPOCH, "r-old", 5, 7),
+        TableInput::Part => part(0),
+        TableInput::PartLast => part(1),
+        TableInput::HeadSame => return Some(pong(world, json!([wire_head(EPOCH, 4, 4)]))),
+        TableInput::HeadAbove => return Some(pong(world, json!([wire_head(EPOCH, 6, 6)]))),
+        TableInput::HeadBelow => return Some(pong(world, json!([wire_head(EPOCH, 2, 2)]))),
+        TableInput::LogAhead => return Some(pong(world, json!([wire_head(EPOCH, 4, 6)]))),
+        TableInput::HeadNone => return Some(pong(world, json!([]))),
+        TableInput::RateLimited => message(
             "error",
             json!({"code": "rate_limited", "message": "", "campaignId": CAMPAIGN,
                 "requestId": request, "retryAfterMs": 3_000}),
         ),
-        Happens::Revoked => {
+        TableInput::Revoked => {
             message("subscription_ended", json!({"campaignId": CAMPAIGN, "reason": "forbidden"}))
         }
-        Happens::Deadline => {
+        TableInput::Deadline => {
             // The socket lives: only the recovery makes no progress.
             for _ in 0..3 {
                 world.advance(4_000);
@@ -378,7 +384,7 @@ fn happen(world: &mut World, input: Happens) -> Option<Verdict> {
             }
             return None;
         }
-        Happens::SocketLost => {
+        TableInput::SocketLost => {
             world.close(1006);
             return None;
         }
@@ -392,14 +398,14 @@ fn pong(world: &mut World, heads: Value) -> Verdict {
     world.pong_with(heads)
 }
 
-fn happens(state: State, input: Happens) -> Cell {
+fn happens(state: State, input: TableInput) -> Cell {
     let mut world = at(state);
     let before = world.requests();
     let verdict = happen(&mut world, input);
     let asks = match world.requests() - before {
-        0 => Asks::Nothing,
-        _ if world.request()["prefer"] == "snapshot" => Asks::Snapshot,
-        _ => Asks::Events,
+        0 => ServerRequest::Nothing,
+        _ if world.request()["prefer"] == "snapshot" => ServerRequest::Snapshot,
+        _ => ServerRequest::Events,
     };
     Cell { to: self::state(&world), at: world.position(), verdict, asks }
 }

@@ -17,7 +17,7 @@ use crate::world::{id, position};
 enum State {
     Idle,
     Waiting,
-    AskingToken,
+    Requesting,
     Opening,
     Negotiating,
     Open,
@@ -25,9 +25,9 @@ enum State {
     Closed,
 }
 
-use State::{AskingToken, Closed, Failed, Idle, Negotiating, Open, Opening, Waiting};
+use State::{Closed, Failed, Idle, Negotiating, Open, Opening, Requesting, Waiting};
 
-const STATES: [State; 8] = [Idle, Waiting, AskingToken, Opening, Negotiating, Open, Failed, Closed];
+const STATES: [State; 8] = [Idle, Waiting, Requesting, Opening, Negotiating, Open, Failed, Closed];
 
 inputs! {
     /// An input.
@@ -66,7 +66,7 @@ inputs! {
 
 /// The effects that the machine requests of its driver, without notices and log records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Does {
+enum DriverEffect {
     AsksToken,
     Opens,
     Sends,
@@ -79,25 +79,25 @@ enum Does {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Cell {
     to: State,
-    does: Vec<Does>,
+    does: Vec<DriverEffect>,
     /// The input came too late, or answers nothing.
-    stale: bool,
+    ignored_late: bool,
 }
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.stale {
+        if self.ignored_late {
             return f.write_str("ignored");
         }
         write!(f, "{:?}", self.to)?;
         for does in &self.does {
             let text = match does {
-                Does::AsksToken => "asks for a token",
-                Does::Opens => "opens a socket",
-                Does::Sends => "sends",
-                Does::ClosesSocket => "closes the socket",
-                Does::Fetches => "asks for a snapshot",
-                Does::Settles => "settles",
+                DriverEffect::AsksToken => "asks for a token",
+                DriverEffect::Opens => "opens a socket",
+                DriverEffect::Sends => "sends",
+                DriverEffect::ClosesSocket => "closes the socket",
+                DriverEffect::Fetches => "asks for a snapshot",
+                DriverEffect::Settles => "settles",
             };
             write!(f, ", {text}")?;
         }
@@ -105,8 +105,8 @@ impl fmt::Display for Cell {
     }
 }
 
-fn to(to: State, does: &[Does]) -> Cell {
-    Cell { to, does: does.to_vec(), stale: false }
+fn to(to: State, does: &[DriverEffect]) -> Cell {
+    Cell { to, does: does.to_vec(), ignored_late: false }
 }
 
 fn stays(state: State) -> Cell {
@@ -114,106 +114,106 @@ fn stays(state: State) -> Cell {
 }
 
 fn ignored(state: State) -> Cell {
-    Cell { to: state, does: Vec::new(), stale: true }
+    Cell { to: state, does: Vec::new(), ignored_late: true }
 }
 
 /// The table. No arm has a catch-all.
-fn expected(state: State, input: Happens) -> Cell {
-    use Does::{AsksToken, ClosesSocket, Fetches, Opens, Sends, Settles};
+fn expected(state: State, input: TableInput) -> Cell {
+    use DriverEffect::{AsksToken, ClosesSocket, Fetches, Opens, Sends, Settles};
     match input {
-        Happens::Connect => match state {
-            Idle | Waiting | Failed => to(AskingToken, &[AsksToken]),
-            AskingToken | Opening | Negotiating | Open | Closed => stays(state),
+        TableInput::Connect => match state {
+            Idle | Waiting | Failed => to(Requesting, &[AsksToken]),
+            Requesting | Opening | Negotiating | Open | Closed => stays(state),
         },
-        Happens::Pause => match state {
+        TableInput::Pause => match state {
             Opening | Negotiating | Open => to(Idle, &[ClosesSocket]),
-            Idle | Waiting | AskingToken => stays(Idle),
+            Idle | Waiting | Requesting => stays(Idle),
             Failed | Closed => stays(state),
         },
-        Happens::Close => match state {
+        TableInput::Close => match state {
             Opening | Negotiating | Open => to(Closed, &[ClosesSocket]),
-            Idle | Waiting | AskingToken | Failed | Closed => stays(Closed),
+            Idle | Waiting | Requesting | Failed | Closed => stays(Closed),
         },
-        Happens::Retain => match state {
+        TableInput::Retain => match state {
             Open => to(Open, &[Sends]),
-            Idle | Waiting | AskingToken | Opening | Negotiating | Failed | Closed => stays(state),
+            Idle | Waiting | Requesting | Opening | Negotiating | Failed | Closed => stays(state),
         },
-        Happens::Release | Happens::Discard => match state {
-            Idle | Waiting | AskingToken | Opening | Negotiating | Open | Failed | Closed => {
+        TableInput::Release | TableInput::Discard => match state {
+            Idle | Waiting | Requesting | Opening | Negotiating | Open | Failed | Closed => {
                 stays(state)
             }
         },
-        Happens::Opened => match state {
+        TableInput::Opened => match state {
             Opening => to(Negotiating, &[Sends]),
             Negotiating | Open => stays(state),
-            Idle | Waiting | AskingToken | Failed | Closed => ignored(state),
+            Idle | Waiting | Requesting | Failed | Closed => ignored(state),
         },
-        Happens::AckV1 => match state {
+        TableInput::AckV1 => match state {
             Negotiating => to(Open, &[Sends]),
             Open => stays(Open),
-            Idle | Waiting | AskingToken | Opening | Failed | Closed => ignored(state),
+            Idle | Waiting | Requesting | Opening | Failed | Closed => ignored(state),
         },
-        Happens::AckOther => match state {
+        TableInput::AckOther => match state {
             Negotiating => to(Waiting, &[ClosesSocket]),
             Open => stays(state),
-            Idle | Waiting | AskingToken | Opening | Failed | Closed => ignored(state),
+            Idle | Waiting | Requesting | Opening | Failed | Closed => ignored(state),
         },
-        Happens::Event | Happens::AckNone => match state {
+        TableInput::Event | TableInput::AckNone => match state {
             Negotiating | Open => stays(state),
-            Idle | Waiting | AskingToken | Opening | Failed | Closed => ignored(state),
+            Idle | Waiting | Requesting | Opening | Failed | Closed => ignored(state),
         },
-        Happens::Expired => match state {
+        TableInput::Expired => match state {
             Negotiating | Open => to(Waiting, &[ClosesSocket]),
-            Idle | Waiting | AskingToken | Opening | Failed | Closed => ignored(state),
+            Idle | Waiting | Requesting | Opening | Failed | Closed => ignored(state),
         },
-        Happens::Draining | Happens::NotUtf8 => match state {
+        TableInput::Draining | TableInput::NotUtf8 => match state {
             Negotiating | Open => stays(state),
-            Idle | Waiting | AskingToken | Opening | Failed | Closed => ignored(state),
+            Idle | Waiting | Requesting | Opening | Failed | Closed => ignored(state),
         },
-        Happens::OpenedOld
-        | Happens::FrameOld
-        | Happens::ClosedOld
-        | Happens::TokenOld
-        | Happens::SnapshotOld => match state {
-            Idle | Waiting | AskingToken | Opening | Negotiating | Open | Failed | Closed => {
+        TableInput::OpenedOld
+        | TableInput::FrameOld
+        | TableInput::ClosedOld
+        | TableInput::TokenOld
+        | TableInput::SnapshotOld => match state {
+            Idle | Waiting | Requesting | Opening | Negotiating | Open | Failed | Closed => {
                 ignored(state)
             }
         },
-        Happens::Lost | Happens::Unauthorized | Happens::Forbidden => match state {
+        TableInput::Lost | TableInput::Unauthorized | TableInput::Forbidden => match state {
             Opening | Negotiating | Open => stays(Waiting),
-            Idle | Waiting | AskingToken | Failed | Closed => ignored(state),
+            Idle | Waiting | Requesting | Failed | Closed => ignored(state),
         },
-        Happens::Timer => match state {
-            Waiting => to(AskingToken, &[AsksToken]),
-            AskingToken => stays(Waiting),
+        TableInput::Timer => match state {
+            Waiting => to(Requesting, &[AsksToken]),
+            Requesting => stays(Waiting),
             Opening | Negotiating => to(Waiting, &[ClosesSocket]),
             Open => to(state, &[Sends]),
             Idle | Failed | Closed => stays(state),
         },
-        Happens::Visible | Happens::Online | Happens::PageShow => match state {
+        TableInput::Visible | TableInput::Online | TableInput::PageShow => match state {
             Open => to(state, &[Sends]),
-            Idle | Waiting | AskingToken | Opening | Negotiating | Failed | Closed => stays(state),
+            Idle | Waiting | Requesting | Opening | Negotiating | Failed | Closed => stays(state),
         },
-        Happens::Token => match state {
-            AskingToken => to(Opening, &[Opens]),
+        TableInput::Token => match state {
+            Requesting => to(Opening, &[Opens]),
             Idle | Waiting | Opening | Negotiating | Open | Failed | Closed => ignored(state),
         },
-        Happens::NoToken => match state {
-            AskingToken => stays(Waiting),
+        TableInput::NoToken => match state {
+            Requesting => stays(Waiting),
             Idle | Waiting | Opening | Negotiating | Open | Failed | Closed => ignored(state),
         },
-        Happens::FinalToken => match state {
-            AskingToken => stays(Failed),
+        TableInput::FinalToken => match state {
+            Requesting => stays(Failed),
             Idle | Waiting | Opening | Negotiating | Open | Failed | Closed => ignored(state),
         },
-        Happens::WaitForPosition => match state {
+        TableInput::WaitForPosition => match state {
             Closed => to(Closed, &[Settles]),
-            Idle | Waiting | AskingToken | Opening | Negotiating | Open | Failed => stays(state),
+            Idle | Waiting | Requesting | Opening | Negotiating | Open | Failed => stays(state),
         },
         // The application's own way to a snapshot is open without a connection, too.
-        Happens::Refresh => match state {
+        TableInput::Refresh => match state {
             Open => to(Open, &[Sends, Fetches]),
-            Idle | Waiting | AskingToken | Opening | Negotiating | Failed | Closed => {
+            Idle | Waiting | Requesting | Opening | Negotiating | Failed | Closed => {
                 to(state, &[Fetches])
             }
         },
@@ -226,7 +226,7 @@ struct Driver {
     now: Now,
     socket: ConnectionId,
     ticket: Ticket,
-    does: Vec<Does>,
+    does: Vec<DriverEffect>,
 }
 
 /// A number that no socket and no ticket has.
@@ -249,22 +249,24 @@ impl Driver {
             does: Vec::new(),
         };
         driver.handle(Input::Retain(id(CAMPAIGN)));
-        let way: &[Happens] = match state {
+        let way: &[TableInput] = match state {
             Idle => &[],
-            AskingToken => &[Happens::Connect],
-            Waiting => &[Happens::Connect, Happens::NoToken],
-            Opening => &[Happens::Connect, Happens::Token],
-            Negotiating => &[Happens::Connect, Happens::Token, Happens::Opened],
-            Open => &[Happens::Connect, Happens::Token, Happens::Opened, Happens::AckV1],
+            Requesting => &[TableInput::Connect],
+            Waiting => &[TableInput::Connect, TableInput::NoToken],
+            Opening => &[TableInput::Connect, TableInput::Token],
+            Negotiating => &[TableInput::Connect, TableInput::Token, TableInput::Opened],
+            Open => {
+                &[TableInput::Connect, TableInput::Token, TableInput::Opened, TableInput::AckV1]
+            }
             Failed => &[
-                Happens::Connect,
-                Happens::Token,
-                Happens::Forbidden,
-                Happens::Timer,
-                Happens::Token,
-                Happens::Forbidden,
+                TableInput::Connect,
+                TableInput::Token,
+                TableInput::Forbidden,
+                TableInput::Timer,
+                TableInput::Token,
+                TableInput::Forbidden,
             ],
-            Closed => &[Happens::Close],
+            Closed => &[TableInput::Close],
         };
         for &input in way {
             let _ = driver.happen(input);
@@ -277,7 +279,7 @@ impl Driver {
         match self.machine.connection().state() {
             ConnectionState::Idle => Idle,
             ConnectionState::Waiting { .. } => Waiting,
-            ConnectionState::AskingToken { .. } => AskingToken,
+            ConnectionState::RequestingToken { .. } => Requesting,
             ConnectionState::Opening { .. } => Opening,
             ConnectionState::Negotiating { .. } => Negotiating,
             ConnectionState::Open { .. } => Open,
@@ -286,36 +288,36 @@ impl Driver {
         }
     }
 
-    fn happen(&mut self, input: Happens) -> bool {
+    fn happen(&mut self, input: TableInput) -> bool {
         let (socket, ticket) = (self.socket, self.ticket);
         let text = |text: &str| text.to_owned();
         match input {
-            Happens::Connect => self.handle(Input::Connect),
-            Happens::Pause => self.handle(Input::Pause),
-            Happens::Close => self.handle(Input::Close),
-            Happens::Retain => self.handle(Input::Retain(id("another"))),
-            Happens::Release => self.handle(Input::Release(id(CAMPAIGN))),
-            Happens::Opened => self.handle(Input::Opened(socket)),
-            Happens::OpenedOld => self.handle(Input::Opened(ConnectionId(OLD))),
-            Happens::AckV1 => self.receive(&wire::ack()),
-            Happens::AckOther => self.receive(&wire::ack_of("campaign-sync.v9")),
-            Happens::AckNone => {
+            TableInput::Connect => self.handle(Input::Connect),
+            TableInput::Pause => self.handle(Input::Pause),
+            TableInput::Close => self.handle(Input::Close),
+            TableInput::Retain => self.handle(Input::Retain(id("another"))),
+            TableInput::Release => self.handle(Input::Release(id(CAMPAIGN))),
+            TableInput::Opened => self.handle(Input::Opened(socket)),
+            TableInput::OpenedOld => self.handle(Input::Opened(ConnectionId(OLD))),
+            TableInput::AckV1 => self.receive(&wire::ack()),
+            TableInput::AckOther => self.receive(&wire::ack_of("campaign-sync.v9")),
+            TableInput::AckNone => {
                 self.receive(&wire::message("connection_ack", &json!({"connectionId": "k"})))
             }
-            Happens::Event => self.receive(&wire::Log::with_rows(1).document(1)),
-            Happens::Expired => self.receive(&wire::message("session_expired", &json!({}))),
-            Happens::Draining => {
+            TableInput::Event => self.receive(&wire::Log::with_rows(1).document(1)),
+            TableInput::Expired => self.receive(&wire::message("session_expired", &json!({}))),
+            TableInput::Draining => {
                 self.receive(&wire::message("server_draining", &json!({"retryAfterMs": 5})))
             }
-            Happens::NotUtf8 => self.handle(Input::Received(socket, Frame::Binary(&[0xff]))),
-            Happens::FrameOld => {
+            TableInput::NotUtf8 => self.handle(Input::Received(socket, Frame::Binary(&[0xff]))),
+            TableInput::FrameOld => {
                 self.handle(Input::Received(ConnectionId(OLD), Frame::Text(&wire::ack())))
             }
-            Happens::Lost => self.handle(Input::Closed(socket, 1006)),
-            Happens::Unauthorized => self.handle(Input::Closed(socket, 4401)),
-            Happens::Forbidden => self.handle(Input::Closed(socket, 4403)),
-            Happens::ClosedOld => self.handle(Input::Closed(ConnectionId(OLD), 1006)),
-            Happens::Timer => {
+            TableInput::Lost => self.handle(Input::Closed(socket, 1006)),
+            TableInput::Unauthorized => self.handle(Input::Closed(socket, 4401)),
+            TableInput::Forbidden => self.handle(Input::Closed(socket, 4403)),
+            TableInput::ClosedOld => self.handle(Input::Closed(ConnectionId(OLD), 1006)),
+            TableInput::Timer => {
                 if let Some(due) = self.machine.poll_timeout() {
                     let wait = due.since(self.now.at);
                     self.now.at = self.now.at + wait;
@@ -323,19 +325,19 @@ impl Driver {
                 }
                 self.handle(Input::Woke(Wake::Timer))
             }
-            Happens::Visible => self.handle(Input::Woke(Wake::Visible)),
-            Happens::Online => self.handle(Input::Woke(Wake::Online)),
-            Happens::PageShow => self.handle(Input::Woke(Wake::PageShow)),
-            Happens::Token => self.handle(Input::Token(ticket, Ok(text("secret")))),
-            Happens::NoToken => self.handle(Input::Token(ticket, Err(TokenFailure::Failed))),
-            Happens::FinalToken => self.handle(Input::Token(ticket, Err(TokenFailure::Final))),
-            Happens::TokenOld => self.handle(Input::Token(Ticket(OLD), Ok(text("secret")))),
-            Happens::SnapshotOld => self.handle(Input::Snapshot(Ticket(OLD), None)),
-            Happens::WaitForPosition => {
+            TableInput::Visible => self.handle(Input::Woke(Wake::Visible)),
+            TableInput::Online => self.handle(Input::Woke(Wake::Online)),
+            TableInput::PageShow => self.handle(Input::Woke(Wake::PageShow)),
+            TableInput::Token => self.handle(Input::Token(ticket, Ok(text("secret")))),
+            TableInput::NoToken => self.handle(Input::Token(ticket, Err(TokenFailure::Failed))),
+            TableInput::FinalToken => self.handle(Input::Token(ticket, Err(TokenFailure::Final))),
+            TableInput::TokenOld => self.handle(Input::Token(Ticket(OLD), Ok(text("secret")))),
+            TableInput::SnapshotOld => self.handle(Input::Snapshot(Ticket(OLD), None)),
+            TableInput::WaitForPosition => {
                 self.handle(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 9), Ticket(1)))
             }
-            Happens::Refresh => self.handle(Input::Refresh(id(CAMPAIGN))),
-            Happens::Discard => self.handle(Input::DiscardUnconfirmed(id(CAMPAIGN))),
+            TableInput::Refresh => self.handle(Input::Refresh(id(CAMPAIGN))),
+            TableInput::Discard => self.handle(Input::DiscardUnconfirmed(id(CAMPAIGN))),
         }
     }
 
@@ -352,16 +354,16 @@ impl Driver {
             let does = match effect {
                 Effect::Open(socket) => {
                     self.socket = socket;
-                    Does::Opens
+                    DriverEffect::Opens
                 }
                 Effect::RequestToken(ticket) => {
                     self.ticket = ticket;
-                    Does::AsksToken
+                    DriverEffect::AsksToken
                 }
-                Effect::Send(..) => Does::Sends,
-                Effect::CloseSocket(..) => Does::ClosesSocket,
-                Effect::FetchSnapshot(..) => Does::Fetches,
-                Effect::Settle(..) => Does::Settles,
+                Effect::Send(..) => DriverEffect::Sends,
+                Effect::CloseSocket(..) => DriverEffect::ClosesSocket,
+                Effect::FetchSnapshot(..) => DriverEffect::Fetches,
+                Effect::Settle(..) => DriverEffect::Settles,
                 Effect::Changed => {
                     let _ = self.machine.take_changes();
                     continue;
@@ -399,10 +401,10 @@ const fn named(input: &Input<'_>) {
     }
 }
 
-fn happens(state: State, input: Happens) -> Cell {
+fn happens(state: State, input: TableInput) -> Cell {
     let mut driver = Driver::at(state);
     let counted = driver.happen(input);
-    Cell { to: driver.state(), does: driver.does, stale: !counted }
+    Cell { to: driver.state(), does: driver.does, ignored_late: !counted }
 }
 
 pub(super) fn document() -> String {

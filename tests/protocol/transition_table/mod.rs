@@ -10,11 +10,11 @@ macro_rules! inputs {
     ($(#[$what:meta])* $($name:ident $text:literal,)*) => {
         $(#[$what])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        enum Happens { $($name,)* }
+        enum TableInput { $($name,)* }
 
-        const INPUTS: &[Happens] = &[$(Happens::$name,)*];
+        const INPUTS: &[TableInput] = &[$(TableInput::$name,)*];
 
-        impl std::fmt::Display for Happens {
+        impl std::fmt::Display for TableInput {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(match self { $(Self::$name => $text,)* })
             }
@@ -55,7 +55,7 @@ fn print<S: Debug, I: Display, C: Display>(
     text
 }
 
-/// Compares every cell with what happens, and tells all differences at once.
+/// Compares every cell with the machine and reports all differences together.
 fn compare<S: Debug + Copy, I: Display + Copy, C: Display + PartialEq>(
     states: &[S],
     inputs: &[I],

@@ -124,7 +124,8 @@ impl World {
             | Fault::LateGreeting
             | Fault::BareError
             | Fault::LagFetch
-            | Fault::NoPosition => {}
+            | Fault::NoPosition
+            | Fault::GarbleGreeting => {}
         }
         Ok(())
     }
@@ -209,7 +210,7 @@ impl World {
         let links: Vec<LinkId> = self.server.sessions.keys().copied().collect();
         let announced = self.rng.chance(400);
         for link in links {
-            let left = announced && self.take_leave(link)?;
+            let left = announced && self.drain_session(link)?;
             if announced && !left {
                 self.drain(link);
             }
@@ -292,11 +293,11 @@ impl World {
 
     /// Commits events beyond all numbers that the server has ever stated, for each campaign whose server
     /// contradicted itself or went back within an epoch. Only such an event exposes this to a client.
-    fn move_on(&mut self) -> Check {
+    fn expose_contradictions(&mut self) -> Check {
         let ids: Vec<String> = self.server.storage.campaigns.keys().cloned().collect();
         for id in ids {
             let Some(campaign) = self.server.storage.campaigns.get(&id) else { continue };
-            if campaign.lied() {
+            if campaign.has_contradicted() {
                 let more = campaign.top() + 1 - campaign.log().head();
                 self.commit(&id, more, true)?;
             }
@@ -315,7 +316,7 @@ impl World {
         for connection in self.server.sessions.values_mut() {
             connection.slow_until_ms = self.now_ms;
         }
-        self.move_on()?;
+        self.expose_contradictions()?;
         for client in 0..self.clients.len() {
             self.clients[client].throttle_ms = 0;
             self.wake(client)?;

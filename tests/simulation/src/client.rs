@@ -6,9 +6,9 @@ use campaign_sync::protocol::frame::Frame;
 use campaign_sync::sync::input::Ticket;
 use campaign_sync::sync::{Config, Machine, Now, Status, Timestamp};
 
-use super::evidence::Conversation;
-use super::oracle::Watch;
-use super::retry_after::{Patience, Word};
+use super::evidence::SocketTraffic;
+use super::oracle::CampaignTrace;
+use super::retry_after::{RetryAfterCheck, Word};
 use super::rng::Rng;
 use super::sealed;
 use super::server::wire::BEGAN_MS;
@@ -31,7 +31,7 @@ pub(crate) struct Client {
     /// Whether content is sealed and the page has no key yet.
     pub(crate) lacks_key: bool,
     /// The number of times that the page was loaded.
-    pub(crate) visit: u64,
+    pub(crate) page_load: u64,
     /// How many times the page retains each campaign.
     pub(crate) held: BTreeMap<String, u32>,
     pub(crate) clock: Clock,
@@ -51,9 +51,9 @@ pub(crate) struct Client {
     /// must not overlap.
     pub(crate) tickets: u64,
     /// The oracle's record of each campaign.
-    pub(crate) watches: BTreeMap<String, Watch>,
+    pub(crate) watches: BTreeMap<String, CampaignTrace>,
     /// The client's messages on the current socket.
-    pub(crate) conversation: Conversation,
+    pub(crate) traffic: SocketTraffic,
     /// The most events that may be held beyond a gap.
     pub(crate) held_events_max: usize,
     /// The longest `retryAfterMs` that the client obeys.
@@ -103,7 +103,7 @@ impl Client {
             retry_after_max_ms,
             machine,
             lacks_key: seals,
-            visit: 1,
+            page_load: 1,
             held: BTreeMap::new(),
             clock: Clock::draw(rng),
             asleep_since_ms: None,
@@ -114,23 +114,23 @@ impl Client {
             promises: BTreeMap::new(),
             tickets: 1 << 32,
             watches: BTreeMap::new(),
-            conversation: Conversation::default(),
+            traffic: SocketTraffic::default(),
         }
     }
 
     /// Ends the conversation if it is on this socket. The proofs of a closed socket no longer count.
     pub(crate) fn hang_up(&mut self, socket: u64) {
-        if self.conversation.is_on(socket) {
-            self.begin(Conversation::default());
+        if self.traffic.is_on(socket) {
+            self.begin(SocketTraffic::default());
         }
     }
 
     /// Begins another conversation. The proofs and postponements of the former one no longer count.
-    pub(crate) fn begin(&mut self, conversation: Conversation) {
-        self.conversation = conversation;
+    pub(crate) fn begin(&mut self, traffic: SocketTraffic) {
+        self.traffic = traffic;
         for watch in self.watches.values_mut() {
             watch.proofs.clear();
-            watch.retry_after = Patience::default();
+            watch.retry_after = RetryAfterCheck::default();
         }
     }
 
@@ -139,7 +139,7 @@ impl Client {
     pub(crate) fn give_up(&mut self, now: Now) {
         for (id, watch) in &mut self.watches {
             if matches!(self.machine.status(id, now), Some(Status::Failed(_))) {
-                watch.retry_after = Patience::default();
+                watch.retry_after = RetryAfterCheck::default();
             }
         }
     }
@@ -149,12 +149,12 @@ impl Client {
         for document in frame.documents().into_iter().flatten() {
             if let Some(answer) = Word::read(document) {
                 for (id, watch) in &mut self.watches {
-                    watch.retry_after.hears(now.at, id, &answer, self.retry_after_max_ms);
+                    watch.retry_after.on_answer(now.at, id, &answer, self.retry_after_max_ms);
                 }
             }
             let applied =
                 |id: &str| self.machine.subscription(id).map_or(0, |it| it.applied().get());
-            for (id, proof) in self.conversation.proofs(document, applied) {
+            for (id, proof) in self.traffic.proofs(document, applied) {
                 if let Some(watch) = self.watches.get_mut(&id) {
                     watch.proofs.retain(|proof| !proof.is_spent(now));
                     watch.proofs.push(proof);
@@ -165,8 +165,9 @@ impl Client {
 
     /// Loads the page again: a new machine replaces the former one.
     pub(crate) fn reload(&mut self, rng: &mut Rng, seals: bool) {
-        let visit = self.visit + 1;
-        *self = Self { visit, clock: self.clock, timer: self.timer + 1, ..Self::new(rng, seals) };
+        let page_load = self.page_load + 1;
+        *self =
+            Self { page_load, clock: self.clock, timer: self.timer + 1, ..Self::new(rng, seals) };
     }
 }
 

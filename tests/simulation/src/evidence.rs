@@ -14,7 +14,7 @@ const AGE_MS: u64 = 10_000;
 
 /// The conversation on the current socket.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Conversation {
+pub(crate) struct SocketTraffic {
     /// The machine's number for the socket, until the socket is closed.
     socket: Option<u64>,
     pings: BTreeMap<u64, Now>,
@@ -29,7 +29,7 @@ pub(crate) struct Proof {
     head: u64,
 }
 
-impl Conversation {
+impl SocketTraffic {
     /// A conversation on a socket that was just requested.
     pub(crate) fn on(socket: u64) -> Self {
         Self { socket: Some(socket), ..Self::default() }
@@ -49,7 +49,10 @@ impl Conversation {
             Message::Recover(_, wanted) => {
                 self.requests.insert(wanted.request.clone(), now);
             }
-            Message::Init | Message::Subscribe(_) | Message::Unsubscribe(_) | Message::Ask(..) => {}
+            Message::Init
+            | Message::Subscribe(_)
+            | Message::Unsubscribe(_)
+            | Message::StateQuery(..) => {}
         }
     }
 
@@ -93,7 +96,7 @@ impl Conversation {
 
 impl Proof {
     /// Whether the proof is still fresh, by both clocks.
-    pub(crate) fn is_young(&self, now: Now) -> bool {
+    pub(crate) fn is_fresh(&self, now: Now) -> bool {
         now.at.since(self.since.at) < AGE_MS
             && now.wall_ms.saturating_sub(self.since.wall_ms) < AGE_MS as i64
     }

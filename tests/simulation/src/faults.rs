@@ -51,21 +51,23 @@ pub(crate) enum Fault {
     BareError,
     LagFetch,
     NoPosition,
+    // A fault that is drawn from a third generator, by chance as well.
+    GarbleGreeting,
 }
 
 /// The frequencies that may be drawn for a kind of fault.
 #[derive(Clone, Copy, Debug)]
-enum Comes {
+enum Frequency {
     /// Happens to a message, with a chance of up to this many per mille.
     By(u64),
     /// Happens to the world, at mean intervals between these two numbers of milliseconds.
     Every(u64, u64),
 }
 
-use Comes::{By, Every};
+use Frequency::{By, Every};
 
 /// Every kind of fault: its name and its frequencies. The comment above each kind describes it.
-const TABLE: [(Fault, &str, Comes); Fault::COUNT] = [
+const TABLE: [(Fault, &str, Frequency); Fault::COUNT] = [
     // An event is lost.
     (Fault::Lose, "lose", By(200)),
     // An event arrives twice.
@@ -140,6 +142,8 @@ const TABLE: [(Fault, &str, Comes); Fault::COUNT] = [
     (Fault::LagFetch, "lag-fetch", By(600)),
     // A fetch returns a state without its position, which the client must refuse.
     (Fault::NoPosition, "no-position", By(600)),
+    // The acknowledgement is damaged, cut short, lost, or replaced by a foreign document.
+    (Fault::GarbleGreeting, "garble-greeting", By(600)),
 ];
 
 /// The table has the order of the enum.
@@ -153,10 +157,12 @@ const _: () = {
 
 impl Fault {
     /// The number of kinds.
-    const COUNT: usize = Self::NoPosition as usize + 1;
+    const COUNT: usize = Self::GarbleGreeting as usize + 1;
     /// Kinds from this one on are drawn from a separate generator. They were added later, and every seed
     /// must keep the faults that it drew before.
-    const FIRST_APART: usize = Self::LateGreeting as usize;
+    const FIRST_ADDED_LATER: usize = Self::LateGreeting as usize;
+    /// Kinds from this one on were added still later, and are drawn from a third generator.
+    const FIRST_THIRD: usize = Self::GarbleGreeting as usize;
 
     /// All kinds.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
@@ -208,6 +214,7 @@ impl Fault {
             Self::BareError => "bare_error",
             Self::LagFetch => "fetch_lagged",
             Self::NoPosition => "fetch_without_position",
+            Self::GarbleGreeting => "greeting_garbled",
         }
     }
 
@@ -230,12 +237,16 @@ impl Levels {
     /// Nothing goes wrong.
     pub(crate) const NONE: Self = Self([0; Fault::COUNT]);
 
-    fn draw(rng: &mut Rng, apart: &mut Rng) -> Self {
+    fn draw(rng: &mut Rng, apart: &mut Rng, third: &mut Rng) -> Self {
         // Some seeds have few kinds of faults, others have many.
         let share = *rng.pick(&[150, 400, 400, 700]);
         let mut levels = Self::NONE;
         for (fault, _, comes) in TABLE {
-            let rng = if fault as usize >= Fault::FIRST_APART { &mut *apart } else { &mut *rng };
+            let rng = match fault as usize {
+                Fault::FIRST_THIRD.. => &mut *third,
+                Fault::FIRST_ADDED_LATER.. => &mut *apart,
+                _ => &mut *rng,
+            };
             let level = match comes {
                 By(most) => rng.between(1, most),
                 Every(least, most) => rng.between(least, most),
@@ -319,13 +330,20 @@ impl Plan {
     /// Removes the kinds of faults that were added later, so that a seed that failed before replays the
     /// world in which it failed.
     pub(crate) fn keep_older(&mut self) {
-        for (fault, ..) in &TABLE[Fault::FIRST_APART..] {
+        for (fault, ..) in &TABLE[Fault::FIRST_ADDED_LATER..] {
             self.levels.switch_off(*fault);
         }
     }
 
-    /// Draws a plan. The kinds of faults that were added later are drawn from `apart`.
-    pub(crate) fn draw(rng: &mut Rng, apart: &mut Rng) -> Self {
+    /// Removes the kinds of faults that were added last, so that a seed that failed keeps its world.
+    pub(crate) fn keep_known(&mut self) {
+        for (fault, ..) in &TABLE[Fault::FIRST_THIRD..] {
+            self.levels.switch_off(*fault);
+        }
+    }
+
+    /// Draws a plan. The kinds of faults that were added later are drawn from `apart` and `third`.
+    pub(crate) fn draw(rng: &mut Rng, apart: &mut Rng, third: &mut Rng) -> Self {
         let calm = rng.chance(40);
         // A simulation with many clients is shorter, so that no seed takes much longer than others.
         let crowd = rng.chance(80);
@@ -350,7 +368,7 @@ impl Plan {
             lag_ms: *rng.pick(&[200, 1_500, 6_000]),
             lag_known: rng.chance(500),
             closes_laggards: rng.chance(500),
-            levels: if calm { Levels::NONE } else { Levels::draw(rng, apart) },
+            levels: if calm { Levels::NONE } else { Levels::draw(rng, apart, third) },
         }
     }
 }

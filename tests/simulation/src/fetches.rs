@@ -27,7 +27,7 @@ impl World {
         {
             return None;
         }
-        let lags = self.apart_rng.chance(self.levels.of(Fault::LagFetch));
+        let lags = self.later_rng.chance(self.levels.of(Fault::LagFetch));
         let view = self.server.storage.campaigns.get(id)?.view(
             self.now_ms,
             if lags { self.plan.lag_ms } else { 0 },
@@ -44,7 +44,7 @@ impl World {
             previous: None,
         };
         let state = view.state();
-        if self.apart_rng.chance(self.levels.of(Fault::NoPosition)) {
+        if self.later_rng.chance(self.levels.of(Fault::NoPosition)) {
             self.totals.fault(Fault::NoPosition.counted_as());
             let json = wire::answer_without_place(id, state)?;
             return Some(Fetched { json, no_position: true });
@@ -56,12 +56,12 @@ impl World {
     pub(crate) fn fetched(
         &mut self,
         number: usize,
-        visit: u64,
+        page_load: u64,
         ticket: Ticket,
         answer: Option<Fetched>,
     ) -> Check {
         let client = &mut self.clients[number];
-        if client.visit != visit {
+        if client.page_load != page_load {
             return Ok(());
         }
         let Some(Fetched { json, no_position }) = answer else {

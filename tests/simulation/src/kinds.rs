@@ -7,6 +7,9 @@ use super::sealed;
 /// these. No seed that failed in a world with a model server has one of these remainders.
 const CORE: (u64, [u64; 4]) = (16, [3, 4, 7, 10]);
 
+/// The module of the package whose features this build has.
+pub(crate) const MODULE: &str = if cfg!(feature = "encrypted") { "encrypted" } else { "main" };
+
 /// A kind of world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -25,9 +28,9 @@ impl Kind {
     /// The kind of the world of that seed.
     pub(crate) fn of(seed: u64) -> Self {
         let (every, remainders) = CORE;
-        if sealed::is_world(seed) {
+        if sealed::is_sealed_world(seed) {
             Self::Sealed
-        } else if remainders.contains(&(seed % every)) && !sealed::is_turn(seed) {
+        } else if remainders.contains(&(seed % every)) && !sealed::is_sealed_seed(seed) {
             Self::Core
         } else {
             Self::Model

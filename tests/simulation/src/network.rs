@@ -17,14 +17,14 @@ pub(crate) struct LinkId {
     /// The number of the client.
     pub(crate) client: usize,
     /// The number of the page load.
-    pub(crate) visit: u64,
+    pub(crate) page_load: u64,
     /// The machine's number for the connection.
     pub(crate) connection: u64,
 }
 
 impl Display for LinkId {
     fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
-        write!(to, "{}.{}.{}", self.client, self.visit, self.connection)
+        write!(to, "{}.{}.{}", self.client, self.page_load, self.connection)
     }
 }
 

@@ -11,7 +11,7 @@ use super::reference::Defect;
 /// The usage text.
 pub(crate) const USAGE: &str = "\
 usage: simulation [--seeds N] [--seed S] [--minutes M] [--only model|sealed|core]
-                  [--journals FILE] [--fail-fast]
+                  [--journals FILE] [--fail-fast] [--onto REPORT]
        simulation --seed S [--without FAULT,FAULT…] [--clients N] [--campaigns N] [--chaos-ms T]
        simulation --exhaustive [--faults N] [--timers N] [--report FILE]";
 
@@ -41,6 +41,8 @@ pub(crate) struct Span {
     /// The file that receives one line for each seed: the seed, and the hash and the number of lines of
     /// its journal. Two builds that behave alike write the same file.
     pub(crate) journals: Option<PathBuf>,
+    /// A report to which the run adds its counts.
+    pub(crate) onto: Option<PathBuf>,
     /// Whether the run ends at the first seed that fails. Then the regressions do not run, and no
     /// shorter run is searched for.
     pub(crate) fail_fast: bool,
@@ -54,6 +56,7 @@ impl Options {
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut seed, mut seeds, mut minutes, mut only) = (None, None, None, None);
         let (mut reduction, mut journals, mut fail_fast) = (Reduction::default(), None, false);
+        let mut onto = None;
         while let Some(name) = arguments.next() {
             let (chosen, most) = match name.as_str() {
                 "--seed" => (&mut seed, u64::MAX),
@@ -77,6 +80,10 @@ impl Options {
                 }
                 "--journals" => {
                     journals = Some(arguments.next().ok_or("`--journals` needs a file")?.into());
+                    continue;
+                }
+                "--onto" => {
+                    onto = Some(arguments.next().ok_or("`--onto` needs a report")?.into());
                     continue;
                 }
                 "--fail-fast" => {
@@ -110,7 +117,7 @@ impl Options {
             (_, None, Some(_)) => (seed.unwrap_or(1), u64::MAX),
             (None, None, None) => (1, SEEDS),
         };
-        Ok(Self::Many(Span { first, count, time, only, journals, fail_fast }))
+        Ok(Self::Many(Span { first, count, time, only, journals, onto, fail_fast }))
     }
 }
 

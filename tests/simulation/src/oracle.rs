@@ -12,7 +12,7 @@ use campaign_sync::sync::{Now, Status, Verdict};
 use super::client::Client;
 use super::evidence::{Proof, sequence_of};
 use super::invariants::{Check, Requests, Violation, demand};
-use super::retry_after::Patience;
+use super::retry_after::RetryAfterCheck;
 use super::server::Storage;
 use super::server::log::{Campaign, Log};
 use super::server::state::{Record, Row, State};
@@ -29,7 +29,7 @@ const ROWS_EVERY: u64 = 12;
 
 /// The oracle's record of one campaign on one page.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Watch {
+pub(crate) struct CampaignTrace {
     /// The times of the recovery requests.
     pub(crate) requests: Requests,
     /// Whether the page was notified that rows differ, and not yet that they agree again.
@@ -39,7 +39,7 @@ pub(crate) struct Watch {
     /// Whether the state was replaced in this step.
     pub(crate) replaced: bool,
     /// The time for which the server has postponed the next request.
-    pub(crate) retry_after: Patience,
+    pub(crate) retry_after: RetryAfterCheck,
     /// The hashes of this number and of later ones must be remembered, within the window.
     remembered: u64,
     /// The era of the log, and the number in it.
@@ -49,7 +49,7 @@ pub(crate) struct Watch {
     left: Vec<usize>,
     /// Whether a repair brought the state of this number, from whichever log the server showed at that
     /// time.
-    mended: bool,
+    repaired: bool,
     shown: Option<Rc<State>>,
     compared: u64,
 }
@@ -159,7 +159,7 @@ pub(crate) fn check_live(client: &Client, storage: &Storage, lag_ms: u64, true_m
         })?;
         let position = client.machine.subscription(id).and_then(|it| it.store().position());
         let proven =
-            |proof: &Proof| proof.is_young(now) && position.is_some_and(|it| proof.is_of(it));
+            |proof: &Proof| proof.is_fresh(now) && position.is_some_and(|it| proof.is_of(it));
         demand(watch.proofs.iter().any(proven), "G4", || {
             format!("{id} is live at {position:?}, and this socket proves only {:?}", watch.proofs)
         })?;
@@ -213,7 +213,7 @@ pub(crate) fn converged(client: &Client, storage: &Storage, now: Now) -> Result<
     Ok(())
 }
 
-impl Watch {
+impl CampaignTrace {
     /// The era of the log, and the number in it.
     pub(crate) const fn place(&self) -> Option<(usize, u64)> {
         self.place
@@ -272,10 +272,10 @@ impl Watch {
             shown.rows.len() == store.table().len() && shown.digest == store.table().digest()
         });
         if moved || !unchanged || reported {
-            self.mended = step.repairs > 0 || (self.mended && !moved);
+            self.repaired = step.repairs > 0 || (self.repaired && !moved);
             let states = logs.iter().flat_map(|log| log.states_at(number).unwrap_or_default());
             let mut states: Vec<Rc<State>> = states.cloned().collect();
-            if let Some(campaign) = campaign.filter(|_| self.mended) {
+            if let Some(campaign) = campaign.filter(|_| self.repaired) {
                 let all = campaign.logs_of(era).filter_map(|log| log.states_at(number));
                 states.extend(all.flatten().cloned());
             }
@@ -283,7 +283,7 @@ impl Watch {
             self.compare(store, &states, step, refuses)?;
         }
         demand(reported || (!moved && unchanged), "changes", || {
-            format!("nobody was told that the view changed, from {before:?} to {position}")
+            format!("no notification that the view changed, from {before:?} to {position}")
         })?;
         let from = before.filter(|(former, _)| *former == era).map_or(0, |(_, number)| number);
         Ok(number - from)
@@ -343,7 +343,7 @@ fn same_rows(store: &CampaignStore, state: &State, rows: bool) -> bool {
     table.len() == state.rows.len()
         && table.digest() == state.digest
         && (!rows || (0..table.len()).all(|row| same_row(&table.fields(row), state)))
-        && (!rows || words_add_up(table))
+        && (!rows || status_counts_match(table))
 }
 
 /// Whether a store shows this record.
@@ -373,7 +373,7 @@ fn same_row(fields: &RowFields<'_>, state: &State) -> bool {
 }
 
 /// Whether the counts by DNS status add up to the number of rows that have one.
-pub(crate) fn words_add_up(table: &DomainTable) -> bool {
+pub(crate) fn status_counts_match(table: &DomainTable) -> bool {
     let statuses = |row: usize| table.fields(row).dns_status;
     let named = (0..table.len()).filter(|&row| statuses(row).is_some()).count() as u64;
     let counted: u64 = table.dns_statuses.counts().map(|(_, count)| u64::from(count)).sum();

@@ -11,12 +11,17 @@ pub(crate) fn is_older(seed: u64) -> bool {
     SEEDS.contains(&seed) || CORE_SEEDS.contains(&seed)
 }
 
-/// The seed at that index.
-pub(crate) fn seed(turn: usize) -> Option<u64> {
-    SEEDS.iter().chain(CORE_SEEDS).chain(LATER_SEEDS).nth(turn).copied()
+/// Whether the seed failed once.
+pub(crate) fn is_known(seed: u64) -> bool {
+    is_older(seed) || LATER_SEEDS.contains(&seed)
 }
 
-/// Seeds that failed after all kinds of faults were added.
+/// The seed at that index.
+pub(crate) fn seed(index: usize) -> Option<u64> {
+    SEEDS.iter().chain(CORE_SEEDS).chain(LATER_SEEDS).nth(index).copied()
+}
+
+/// Seeds that failed after the second group of kinds of faults was added.
 const LATER_SEEDS: &[u64] = &[
     // event_applies_after_a_fetch_without_a_position_is_refused
     809, //

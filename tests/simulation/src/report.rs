@@ -5,10 +5,29 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::json;
 
 use super::faults::Fault;
 use super::kinds::Kind;
+
+/// A report as it was written.
+#[derive(Deserialize)]
+struct Report {
+    seeds: u64,
+    steps: u64,
+    events: u64,
+    failures: Vec<Failure>,
+    fault_counts: BTreeMap<String, u64>,
+    coverage: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+/// A failure in a report.
+#[derive(Deserialize)]
+struct Failure {
+    seed: u64,
+    violation: String,
+}
 
 /// Counts of what happened.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +66,26 @@ impl RunTotals {
         for (key, count) in &other.coverage {
             *self.coverage.entry(*key).or_default() += count;
         }
+    }
+
+    /// Adds the counts of a report. Returns its failures.
+    pub(crate) fn add_report(&mut self, path: &Path) -> io::Result<Vec<(u64, String)>> {
+        let report: Report = serde_json::from_str(&fs::read_to_string(path)?)?;
+        self.seeds += report.seeds;
+        self.steps += report.steps;
+        self.events += report.events;
+        // The names of a report are few, and live as long as the run.
+        for (kind, count) in report.fault_counts {
+            *self.faults.entry(kind.leak()).or_default() += count;
+        }
+        for (group, counts) in report.coverage {
+            let group: &'static str = group.leak();
+            for (what, count) in counts {
+                *self.coverage.entry((group, what.leak())).or_default() += count;
+            }
+        }
+        let failures = report.failures.into_iter();
+        Ok(failures.map(|failure| (failure.seed, failure.violation)).collect())
     }
 
     /// The kinds of worlds and the kinds of faults that did not occur, although many seeds must meet

@@ -9,7 +9,7 @@ use super::server::message::Recover;
 
 /// The last request of a page about one campaign, and its postponement.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Patience {
+pub(crate) struct RetryAfterCheck {
     sent: Option<SentRequest>,
     /// The time before which the page must not request, and whether the postponed request was for a
     /// snapshot.
@@ -49,10 +49,10 @@ impl Word {
     }
 }
 
-impl Patience {
+impl RetryAfterCheck {
     /// Records a request. A request for a snapshot may replace a postponed request for anything else
     /// before that time.
-    pub(crate) fn asks(&mut self, now: Timestamp, wanted: Recover) -> Check {
+    pub(crate) fn on_request(&mut self, now: Timestamp, wanted: Recover) -> Check {
         let Recover { request, snapshot, .. } = wanted;
         if let Some((until, _)) = self.until.take().filter(|(_, before)| *before || !snapshot) {
             demand(now >= until, "G8", || {
@@ -65,7 +65,13 @@ impl Patience {
 
     /// Records a statement of the server, which may be about this campaign. The page obeys a delay of at
     /// most `most_ms`. An answer that arrives after the page has given the request up does not count.
-    pub(crate) fn hears(&mut self, now: Timestamp, campaign: &str, answer: &Word, most_ms: u64) {
+    pub(crate) fn on_answer(
+        &mut self,
+        now: Timestamp,
+        campaign: &str,
+        answer: &Word,
+        most_ms: u64,
+    ) {
         let is_about = |sent: &mut SentRequest| match &answer.request {
             Some(answered) => *answered == sent.request,
             None => answer.campaign.as_deref() == Some(campaign),

@@ -17,6 +17,11 @@ impl Rng {
         Self::new(!seed).split()
     }
 
+    /// A third generator for the same seed.
+    pub(crate) const fn third(seed: u64) -> Self {
+        Self::apart(!seed).split()
+    }
+
     /// The next 64 bits.
     pub(crate) const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -7,12 +7,12 @@ use super::server::wire::EventPosition;
 const EVERY: u64 = 5;
 
 /// Whether content is sealed in the world of that seed.
-pub(crate) const fn is_world(seed: u64) -> bool {
-    cfg!(feature = "encrypted") && is_turn(seed)
+pub(crate) const fn is_sealed_world(seed: u64) -> bool {
+    cfg!(feature = "encrypted") && is_sealed_seed(seed)
 }
 
 /// Whether content would be sealed in a build with the feature `encrypted`.
-pub(crate) const fn is_turn(seed: u64) -> bool {
+pub(crate) const fn is_sealed_seed(seed: u64) -> bool {
     seed.is_multiple_of(EVERY)
 }
 

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use super::faults::{Fault, RETRY_AFTER_MS};
 use super::invariants::{Check, Violation};
 use super::network::{Direction, Link, LinkId, distort};
+use super::rng::Rng;
 use super::server::message::Message;
 use super::server::session::{HEARTBEAT_MS, Session};
-use super::server::{Connection, Document, Kind, Sees, Server, Speaker};
+use super::server::{Connection, Document, Kind, ReplicaLag, Server, ServerEnd};
 use super::workload::silent;
 use super::world::{ScheduledEvent, World};
 
@@ -41,7 +42,7 @@ impl World {
         let Server { sessions, storage, .. } = &mut self.server;
         let Some(connection) = sessions.get_mut(&link) else { return Ok(()) };
         connection.writing = false;
-        let Speaker::Model(session) = &mut connection.speaker else { return self.turn(link) };
+        let ServerEnd::Model(session) = &mut connection.speaker else { return self.run_once(link) };
         let writing = session.write(self.now_ms, storage);
         for outcome in writing.outcomes {
             self.totals.met("answer", outcome);
@@ -75,7 +76,7 @@ impl World {
         }
         let Server { sessions, storage, .. } = &mut self.server;
         let Some(connection) = sessions.get_mut(&link) else { return };
-        let Speaker::Model(session) = &mut connection.speaker else { return };
+        let ServerEnd::Model(session) = &mut connection.speaker else { return };
         if session.is_idle(self.now_ms) {
             return self.cut(link, "idle");
         }
@@ -88,6 +89,7 @@ impl World {
     pub(crate) fn send_down(&mut self, link: LinkId, mut documents: Vec<Document>) {
         self.falsify(&mut documents);
         self.bare(&mut documents);
+        self.garble_greeting(&mut documents);
         let Some(wire) = self.links.get_mut(&link) else { return };
         if !wire.carries(Direction::Down) {
             return;
@@ -98,9 +100,9 @@ impl World {
         let (delay, totals) = ((self.plan.delay_ms, levels), &mut self.totals);
         let mut at_ms = wire.arrival(self.now_ms, rng, delay, Direction::Down, totals);
         if documents.iter().any(|document| matches!(document.kind, Kind::Greeting)) {
-            if self.apart_rng.chance(levels.of(Fault::LateGreeting)) {
+            if self.later_rng.chance(levels.of(Fault::LateGreeting)) {
                 self.totals.fault(Fault::LateGreeting.counted_as());
-                at_ms += self.apart_rng.between(LATE_MS.0, LATE_MS.1);
+                at_ms += self.later_rng.between(LATE_MS.0, LATE_MS.1);
             }
             wire.greeting_arrives(at_ms, Direction::Down);
         }
@@ -153,12 +155,29 @@ impl World {
         }
     }
 
+    /// Damages, cuts short, replaces or loses the acknowledgement.
+    fn garble_greeting(&mut self, documents: &mut Vec<Document>) {
+        let chance = self.levels.of(Fault::GarbleGreeting);
+        let (rng, totals) = (&mut self.third_rng, &mut self.totals);
+        documents.retain_mut(|document| {
+            if !matches!(document.kind, Kind::Greeting) || !rng.chance(chance) {
+                return true;
+            }
+            totals.fault(Fault::GarbleGreeting.counted_as());
+            match garbled(rng, &document.text) {
+                Some(text) => document.text = text.into(),
+                None => return false,
+            }
+            true
+        });
+    }
+
     /// Removes the campaign from errors, so that the client must know whose request they answer.
     fn bare(&mut self, documents: &mut [Document]) {
         for document in documents {
             let is_error = document.text.starts_with("{\"type\":\"error\"");
             if is_error
-                && self.apart_rng.chance(self.levels.of(Fault::BareError))
+                && self.later_rng.chance(self.levels.of(Fault::BareError))
                 && let Some(bare) = without_campaign(&document.text)
             {
                 self.totals.fault(Fault::BareError.counted_as());
@@ -226,11 +245,11 @@ impl World {
             self.send_down(link, vec![Document::control(self.now_ms, "error", &data)]);
             return Ok(());
         }
-        let asks = matches!(message, Message::Recover(..) | Message::Ask(..));
+        let is_request = matches!(message, Message::Recover(..) | Message::StateQuery(..));
         let Server { sessions, storage, .. } = &mut self.server;
         let (answer, outcome) = match sessions.get_mut(&link).map(|it| &mut it.speaker) {
-            Some(Speaker::Model(session)) => session.receive(self.now_ms, storage, message),
-            Some(Speaker::Core(socket)) => {
+            Some(ServerEnd::Model(session)) => session.receive(self.now_ms, storage, message),
+            Some(ServerEnd::Core(socket)) => {
                 socket.receive(self.now_ms, text);
                 (None, "received")
             }
@@ -242,7 +261,7 @@ impl World {
             self.send_down(link, vec![answer]);
         }
         self.write_soon(link);
-        if asks { self.ambush(link) } else { Ok(()) }
+        if is_request { self.ambush(link) } else { Ok(()) }
     }
 
     pub(crate) fn open(&mut self, link: LinkId) -> Check {
@@ -258,10 +277,10 @@ impl World {
         if lags {
             self.totals.fault("replica");
         }
-        let sees = Sees { lag_ms, lag_known: self.plan.lag_known };
+        let sees = ReplicaLag { lag_ms, lag_known: self.plan.lag_known };
         let speaker = match &self.server.core {
-            Some(core) => Speaker::Core(Box::new(core.open(self.now_ms, link))),
-            None => Speaker::Model(Session::new(self.now_ms, sees)),
+            Some(core) => ServerEnd::Core(Box::new(core.open(self.now_ms, link))),
+            None => ServerEnd::Model(Session::new(self.now_ms, sees)),
         };
         self.server.sessions.insert(link, Connection::new(speaker));
         let due_ms = self.due_ms(link).unwrap_or(self.now_ms + HEARTBEAT_MS);
@@ -342,5 +361,30 @@ fn raise(text: &str, known: &str) -> String {
         }
         Some('a'..='f') => format!("{before}0{}", &after[1..]),
         _ => text.to_owned(),
+    }
+}
+
+/// Documents that do not belong before an acknowledgement.
+const FOREIGN: &[&str] = &[
+    "<!doctype html><title>502 Bad Gateway</title>",
+    "{}",
+    "[]",
+    "{\"type\":\"hello\"}",
+    "{\"type\":\"connection_ack\",\"data\":{}}",
+    "{\"type\":\"connection_ack\",\"data\":{\"protocol\":\"soap\"}}",
+];
+
+/// A damaged form of an acknowledgement; `None` if it is lost.
+fn garbled(rng: &mut Rng, text: &str) -> Option<String> {
+    match rng.below(4) {
+        0 => None,
+        1 => Some(text[..rng.below(text.len() as u64) as usize].to_owned()),
+        2 => Some((*rng.pick(FOREIGN)).to_owned()),
+        _ => {
+            let mut bytes = text.as_bytes().to_vec();
+            let at = rng.below(bytes.len() as u64) as usize;
+            bytes[at] = b'a' + rng.below(26) as u8;
+            Some(String::from_utf8_lossy(&bytes).into_owned())
+        }
     }
 }

@@ -46,6 +46,7 @@ impl World {
     /// Prepares a page for the time after the faults: it has its key, a connection and a campaign.
     pub(crate) fn settle_down(&mut self, number: usize) -> Check {
         self.find_key(number)?;
+        self.refuse_accidental_end(number)?;
         self.feed(number, Input::Connect)?;
         if self.clients[number].held.is_empty() {
             self.retain(number)?;

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use campaign_sync::protocol::Code;
 use campaign_sync::sync::Input;
+use campaign_sync::sync::connection::ConnectionState;
 use campaign_sync::sync::input::{ConnectionId, Ticket};
 
 use super::client::Client;
@@ -13,7 +15,7 @@ use super::faults::{Fault, Levels, Plan};
 use super::fetches::Fetched;
 use super::invariants::{Check, Violation};
 use super::journal::{Journal, JournalMode};
-use super::kinds::Kind;
+use super::kinds::{self, Kind};
 use super::names::Json;
 use super::network::{Link, LinkId, Schedule};
 use super::oracle;
@@ -118,7 +120,8 @@ pub(crate) struct World {
     pub(crate) net_rng: Rng,
     work_rng: Rng,
     /// Draws everything that was added later, so that earlier seeds keep their meaning.
-    pub(crate) apart_rng: Rng,
+    pub(crate) later_rng: Rng,
+    pub(crate) third_rng: Rng,
     pub(crate) plan: Plan,
     /// The levels of the plan until the faults stop.
     pub(crate) levels: Levels,
@@ -147,13 +150,18 @@ pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: JournalMode) -> E
     let violation = world.begin(seed).and_then(|()| world.run()).err();
     world.note_metrics();
     world.totals.seeds = 1;
+    world.totals.met("module", kinds::MODULE);
     End { violation, totals: world.totals, journal: world.journal }
 }
 
 impl World {
     fn new(seed: u64, reduction: &Reduction, keep: JournalMode) -> Self {
-        let (mut rng, mut apart_rng) = (Rng::new(seed), Rng::apart(seed));
-        let mut plan = Plan::draw(&mut rng, &mut apart_rng);
+        let (mut rng, mut later_rng) = (Rng::new(seed), Rng::apart(seed));
+        let mut third_rng = Rng::third(seed);
+        let mut plan = Plan::draw(&mut rng, &mut later_rng, &mut third_rng);
+        if regressions::is_known(seed) {
+            plan.keep_known();
+        }
         if regressions::is_older(seed) {
             plan.keep_older();
         }
@@ -194,7 +202,8 @@ impl World {
             rng,
             net_rng,
             work_rng,
-            apart_rng,
+            later_rng,
+            third_rng,
         }
     }
 
@@ -233,7 +242,7 @@ impl World {
         let change = Change::Record { action: "create", record: record.clone() };
         let prefix = if self.server.storage.behaviour.seals { sealed::PREFIX } else { "" };
         let own = format!("{prefix}{id}");
-        let lineage = self.server.core.as_ref().map_or(own, |_| reference::LINEAGE.to_owned());
+        let lineage = self.server.core.as_ref().map_or(own, |_| reference::EPOCH_PREFIX.to_owned());
         let campaign = Campaign::new(id.clone(), lineage, 0, State::new(record));
         self.server.storage.campaigns.insert(id.clone(), campaign);
         self.append(&id, &change, true)?;
@@ -300,11 +309,11 @@ impl World {
             ScheduledEvent::Pong(link) => self.pong(link),
             ScheduledEvent::Timer(client, timer) => self.timer(client, timer)?,
             ScheduledEvent::Wake(client) => self.wake(client)?,
-            ScheduledEvent::Token(client, visit, ticket, token) => {
-                self.token(client, visit, ticket, token)?;
+            ScheduledEvent::Token(client, page_load, ticket, token) => {
+                self.token(client, page_load, ticket, token)?;
             }
-            ScheduledEvent::Fetched(client, visit, ticket, answer) => {
-                self.fetched(client, visit, ticket, answer)?;
+            ScheduledEvent::Fetched(client, page_load, ticket, answer) => {
+                self.fetched(client, page_load, ticket, answer)?;
             }
             ScheduledEvent::Act(client) => self.act(client)?,
             ScheduledEvent::Unthrottle(client) => self.clients[client].throttle_ms = 0,
@@ -342,7 +351,7 @@ impl World {
                 break;
             }
             let mut change = workload.next(&mut self.work_rng, self.now_ms, &state);
-            if matches!(change, Change::Deleted { .. }) && campaign.lied() {
+            if matches!(change, Change::Deleted { .. }) && campaign.has_contradicted() {
                 // No event would follow the deletion, so the server's lie could not be detected.
                 change = Change::Nothing { kind: "proxy.status" };
             }
@@ -357,8 +366,10 @@ impl World {
         let since_ms = self.now_ms - self.quiet_since_ms.unwrap_or_default();
         for number in 0..self.clients.len() {
             // The end of a session just before may still arrive. The user then logs in again.
-            let wanted = self.clients[number].machine.connection().state().is_wanted();
-            if !wanted && since_ms <= SETTLE_MS {
+            let state = self.clients[number].machine.connection().state();
+            let is_wanted = state.is_wanted();
+            self.refuse_accidental_end(number)?;
+            if !is_wanted && since_ms <= SETTLE_MS {
                 self.feed(number, Input::Connect)?;
             }
         }
@@ -385,6 +396,19 @@ impl World {
         Ok(false)
     }
 
+    /// Checks that a client which gave up was refused by its server. No fault of the network ends a client.
+    pub(crate) fn refuse_accidental_end(&self, number: usize) -> Check {
+        match self.clients[number].machine.connection().state() {
+            ConnectionState::Failed(code)
+                if !matches!(code, Code::Unauthorized | Code::Forbidden) =>
+            {
+                let detail = format!("client {number} gave up by accident: {}", code.as_str());
+                Err(Violation { guarantee: "G9", detail })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks that a page has an open connection over an intact link. A refusal holds for one
     /// connection, and the page tries again on the next one. So nothing is final on a socket that the
     /// page has yet to leave, or without a socket.
@@ -392,7 +416,7 @@ impl World {
         let client = &self.clients[number];
         let connection = client.machine.connection().state();
         let link = connection.socket().and_then(|ConnectionId(connection)| {
-            self.links.get(&LinkId { client: number, visit: client.visit, connection })
+            self.links.get(&LinkId { client: number, page_load: client.page_load, connection })
         });
         let whole = link.is_some_and(|link| !link.is_broken()) && connection.as_str() == "open";
         if whole { Ok(()) } else { Err(format!("its connection is {connection:?}")) }

@@ -127,11 +127,11 @@ impl Campaign {
             };
         }
         self.events.extend(events.iter().cloned());
-        audit_entry.into_iter().for_each(|entry| self.file(entry));
+        audit_entry.into_iter().for_each(|entry| self.insert_audit_entry(entry));
         Ok(Appended { events, head: self.head.clone(), state: self.state.clone() })
     }
 
-    fn file(&mut self, entry: Transaction) {
+    fn insert_audit_entry(&mut self, entry: Transaction) {
         self.transactions.push(entry);
         let is_refusal = |it: &Transaction| it.result != ACCEPTED;
         let refusals = self.transactions.iter().filter(|it| is_refusal(it)).count();
@@ -148,13 +148,13 @@ impl Campaign {
     }
 
     fn recount(&self) -> Recount {
-        let (mut digest, mut tally, mut hasher) =
+        let (mut digest, mut phase_counts, mut hasher) =
             (Digest::default(), PhaseCounts::default(), RowHasher::default());
         for (row, _) in self.rows.values() {
             digest.add(row.hash(&mut hasher));
-            tally.add(row);
+            phase_counts.add(row);
         }
-        Recount { head: self.head.clone(), count: tally.rows, digest, tally }
+        Recount { head: self.head.clone(), count: phase_counts.rows, digest, phase_counts }
     }
 
     fn view(&self, query: &RowQuery) -> View {
@@ -216,8 +216,8 @@ impl EventLog for MemoryLog {
         let mut fresh = Campaign::default();
         let it = campaigns.get_mut(campaign).unwrap_or(&mut fresh);
         let keys = drafts.iter().filter_map(|draft| draft.audit_entry.as_ref()?.key.as_deref());
-        let filed_already = keys.into_iter().any(|key| it.audit_entry(key).is_some());
-        if it.head.number != expected || filed_already {
+        let has_used_key = keys.into_iter().any(|key| it.audit_entry(key).is_some());
+        if it.head.number != expected || has_used_key {
             return Err(LogError::Conflict { head: it.head.number });
         }
         let appended = it.append(&self.epoch, campaign, drafts)?;
@@ -279,11 +279,11 @@ impl EventLog for MemoryLog {
         Ok(self.of(campaign, |it| it.transactions.clone()).unwrap_or_default())
     }
 
-    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<(), LogError> {
+    fn record_refusal(&self, campaign: &CampaignId, refused: &Transaction) -> Result<(), LogError> {
         let mut campaigns = self.campaigns_mut();
         let Some(it) = campaigns.get_mut(campaign) else { return Ok(()) };
         if refused.key.as_deref().is_none_or(|key| it.audit_entry(key).is_none()) {
-            it.file(refused.clone());
+            it.insert_audit_entry(refused.clone());
         }
         Ok(())
     }
@@ -311,7 +311,7 @@ impl EventLog for MemoryLog {
         let mut digest = it.head.domains_digest;
         let kept = if how.kind == Kind::Insert { 0 } else { how.rows as usize };
         let changes = it.rows.values().take(kept).map(|(row, _)| changed(row));
-        let rows: Vec<Row> = changes.chain(how.strays(it.rows.len() as u64)).collect();
+        let rows: Vec<Row> = changes.chain(how.inserted_rows(it.rows.len() as u64)).collect();
         for row in &rows {
             let hash = row.hash(&mut hasher);
             digest.add(hash);

@@ -258,7 +258,7 @@ impl Replica {
         let differed = self.repair.on_installed(self.store.position());
         self.recovery.clear_failures();
         self.freshness.clear(cx.now);
-        cx.want_ping();
+        cx.request_ping();
         cx.metrics.snapshots += 1;
         self.subject().invalidate(cx, reason);
         self.subject().snapshot_applied(cx, &applied);

@@ -26,8 +26,8 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock, runner: RunnerHandle, rate: u64) {
     tokio::spawn(async move {
         let mut turn = last_turn(&hub);
         loop {
-            let (hub_, kick_) = (hub.clone(), runner.clone());
-            let step = move || step(&hub_, clock, &kick_, turn, rate);
+            let (step_hub, step_runner) = (hub.clone(), runner.clone());
+            let step = move || step(&step_hub, clock, &step_runner, turn, rate);
             let (pause, turns) = match tokio::task::spawn_blocking(step).await {
                 Ok(Ok(next)) => next,
                 // A user changed the campaign at the same time: try the step again.

@@ -112,8 +112,8 @@ pub fn transition(now: Moment, campaign: &CampaignId, it: &Transition<'_>) -> Dr
         "transitionMetadata": {
             "countedRows": it.recount.count,
             "countedDigest": it.recount.digest.to_string(),
-            "resolved": it.recount.tally.resolved,
-            "fetched": it.recount.tally.fetched,
+            "resolved": it.recount.phase_counts.resolved,
+            "fetched": it.recount.phase_counts.fetched,
         },
         "rollbackData": {
             "phase": rollback.phase.as_str(),

@@ -55,7 +55,7 @@ impl Operation<'_> {
         if let Some(answer) = self.answered()? {
             return answer;
         }
-        let owner = self.order.by.owns.clone();
+        let owner = self.order.by.owner_name.clone();
         let settings = Settings { owner, ..settings(new, default_rate)? };
         let record = CampaignRecord {
             name: new.name.clone(),
@@ -66,15 +66,15 @@ impl Operation<'_> {
             updated_at: now.timestamp(),
             ..CampaignRecord::default()
         };
-        let asked = OperationSpec {
+        let spec = OperationSpec {
             name: "Creation",
             kind: "creation",
             to: &|_| (record.phase, record.status),
         };
         let mut draft = drafts::record(now, campaign, "create", &record, &settings);
-        draft.audit_entry = Some(self.entry(&asked, &CampaignRecord::default(), None));
+        draft.audit_entry = Some(self.entry(&spec, &CampaignRecord::default(), None));
         match hub.append(campaign, 0, &[draft]) {
-            Ok(appended) => Ok(Completed::of(&asked, campaign, appended)),
+            Ok(appended) => Ok(Completed::of(&spec, campaign, appended)),
             Err(LogError::Conflict { .. }) => {
                 let message = "the campaign exists already";
                 let exists = Err(Refusal::new(Code::ExpectedStateMismatch, message));
@@ -91,14 +91,14 @@ impl Operation<'_> {
     /// [`Code::IntegrityCheckFailed`] (which is also announced in the log), [`Code::UnknownCampaign`].
     pub fn transition(self, to: Phase, status: Status) -> Result<Completed, Refusal> {
         let name = transaction_name(to);
-        let asked = OperationSpec { name, kind: self.order.kind(), to: &|_| (to, status) };
-        self.decide(&asked, |view| {
+        let spec = OperationSpec { name, kind: self.order.kind(), to: &|_| (to, status) };
+        self.decide(&spec, |view| {
             let (before, settings) = (&view.state.record, &view.state.settings);
             if next(before.phase) != Some(to) {
                 return Err(illegal(before, to.as_str()));
             }
             let Some(recount) = self.recount(view)? else { return Ok(Decision::Retry) };
-            let total = prerequisites(before, to, settings, &recount.tally)?;
+            let total = prerequisites(before, to, settings, &recount.phase_counts)?;
             let target = CampaignRecord {
                 phase: to,
                 status,
@@ -108,7 +108,13 @@ impl Operation<'_> {
             };
             let agrees = recount.agrees() && counters_agree(before, settings, &recount);
             let estimated_seconds = total as f64 / settings.rate as f64;
-            Ok(self.weighed(asked.kind, (before, target), &recount, agrees, estimated_seconds))
+            Ok(self.transition_decision(
+                spec.kind,
+                (before, target),
+                &recount,
+                agrees,
+                estimated_seconds,
+            ))
         })
     }
 
@@ -120,7 +126,7 @@ impl Operation<'_> {
 
     /// A transition between two records. If the integrity check failed, the failed transition is announced
     /// instead.
-    fn weighed(
+    fn transition_decision(
         self,
         kind: &'static str,
         (before, target): (&CampaignRecord, CampaignRecord),
@@ -179,8 +185,8 @@ impl Operation<'_> {
     /// [`Code::ExpectedStateMismatch`], [`Code::UnknownCampaign`].
     pub fn set_owner(self, owner: Option<String>) -> Result<Completed, Refusal> {
         let Self { now, campaign, .. } = self;
-        let asked = OperationSpec { name: "Owner_Change", kind: "owner", to: &as_it_is };
-        self.decide(&asked, |view| {
+        let spec = OperationSpec { name: "Owner_Change", kind: "owner", to: &current_state };
+        self.decide(&spec, |view| {
             let settings = Settings { owner: owner.clone(), ..view.state.settings.clone() };
             let updated_at = now.timestamp();
             let record = CampaignRecord { updated_at, ..view.state.record.clone() };
@@ -194,8 +200,8 @@ impl Operation<'_> {
     /// # Errors
     /// [`Code::ExpectedStateMismatch`], [`Code::UnknownCampaign`].
     pub fn delete(self) -> Result<Completed, Refusal> {
-        let asked = OperationSpec { name: "Deletion", kind: "deletion", to: &as_it_is };
-        self.decide(&asked, |_| Ok(Decision::Append(drafts::deleted(self.now, self.campaign))))
+        let spec = OperationSpec { name: "Deletion", kind: "deletion", to: &current_state };
+        self.decide(&spec, |_| Ok(Decision::Append(drafts::deleted(self.now, self.campaign))))
     }
 
     fn set_status(
@@ -204,9 +210,9 @@ impl Operation<'_> {
         to: Status,
         phase: Option<Phase>,
     ) -> Result<Completed, Refusal> {
-        let asked =
+        let spec =
             OperationSpec { name: "Status_Change", kind: "status", to: &|it| (it.phase, to) };
-        self.decide(&asked, |view| {
+        self.decide(&spec, |view| {
             let record = &view.state.record;
             if phase.is_some_and(|phase| phase != record.phase) || !from.contains(&record.status) {
                 return Err(illegal(record, to.as_str()));
@@ -245,7 +251,7 @@ fn settings(new: &NewCampaign, default_rate: u64) -> Result<Settings, Refusal> {
     }
 }
 
-const fn as_it_is(record: &CampaignRecord) -> (Phase, Status) {
+const fn current_state(record: &CampaignRecord) -> (Phase, Status) {
     (record.phase, record.status)
 }
 
@@ -268,13 +274,13 @@ fn prerequisites(
     record: &CampaignRecord,
     to: Phase,
     settings: &Settings,
-    tally: &PhaseCounts,
+    phase_counts: &PhaseCounts,
 ) -> Result<u64, Refusal> {
     let missing = |what: String| Err(Refusal::new(Code::PrerequisitesNotMet, what));
     if record.status != Status::Completed {
         return missing(format!("{} is not completed", record.phase));
     }
-    match (to, runner::counted(to, settings, tally).total_items) {
+    match (to, runner::counted(to, settings, phase_counts).total_items) {
         (Phase::DnsValidation, 0) => missing("there are no domains".into()),
         (Phase::HttpKeywordValidation, 0) => missing("no domain was resolved".into()),
         (_, total) => Ok(total),
@@ -283,7 +289,7 @@ fn prerequisites(
 
 /// Whether the counters of the ending phase, and the number of rows, match the recounted rows.
 fn counters_agree(before: &CampaignRecord, settings: &Settings, recount: &Recount) -> bool {
-    let counted = runner::counted(before.phase, settings, &recount.tally);
+    let counted = runner::counted(before.phase, settings, &recount.phase_counts);
     let counts = |it: &PhaseCounters| {
         [it.total_items, it.processed_items, it.successful_items, it.failed_items]
     };

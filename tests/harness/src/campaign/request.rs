@@ -35,7 +35,7 @@ pub struct Caller {
     /// The user's name; `None` for the server's requests.
     pub user: Option<String>,
     /// The owner of the campaigns that the user creates; `None` for the operator.
-    pub owns: Option<String>,
+    pub owner_name: Option<String>,
     /// The idempotency key. A request with the same key is executed once.
     pub key: Option<Key>,
 }
@@ -106,10 +106,10 @@ pub struct Completed {
 
 impl Completed {
     /// The result of an append. It is also logged.
-    pub(super) fn of(asked: &OperationSpec<'_>, campaign: &CampaignId, appended: Appended) -> Self {
+    pub(super) fn of(spec: &OperationSpec<'_>, campaign: &CampaignId, appended: Appended) -> Self {
         tracing::info!(
             event = "transaction",
-            name = asked.name,
+            name = spec.name,
             campaignId = campaign.as_str(),
             newPhase = appended.state.record.phase.as_str(),
             newStatus = appended.state.record.status.as_str(),
@@ -138,19 +138,19 @@ impl Operation<'_> {
     /// The audit entry of this operation.
     pub(super) fn entry(
         self,
-        asked: &OperationSpec<'_>,
+        spec: &OperationSpec<'_>,
         from: &CampaignRecord,
         refusal: Option<&Refusal>,
     ) -> Transaction {
         let Self { now, order: RequestContext { by, reason, .. }, .. } = self;
-        let (phase, status) = (asked.to)(from);
+        let (phase, status) = (spec.to)(from);
         Transaction {
-            name: asked.name.to_owned(),
+            name: spec.name.to_owned(),
             who: by.user.clone().unwrap_or_else(|| "server".to_owned()),
             timestamp: now.timestamp(),
             from: format!("{}/{}", from.phase, from.status),
             to: format!("{phase}/{status}"),
-            kind: asked.kind.to_owned(),
+            kind: spec.kind.to_owned(),
             reason: reason.clone().unwrap_or_else(|| "requested".to_owned()),
             result: refusal.map_or(ACCEPTED, |refusal| refusal.code.as_str()).to_owned(),
             message: refusal.map(|refusal| refusal.message.clone()),
@@ -164,7 +164,7 @@ impl Operation<'_> {
     /// a known idempotency key is not executed again: it gets the recorded answer.
     pub(super) fn decide(
         self,
-        asked: &OperationSpec<'_>,
+        spec: &OperationSpec<'_>,
         decision: impl Fn(&View) -> Result<Decision, Refusal>,
     ) -> Result<Completed, Refusal> {
         let Self { hub, campaign, order, .. } = self;
@@ -173,7 +173,7 @@ impl Operation<'_> {
                 return answer;
             }
             let before = view(hub, campaign)?;
-            let entry = |refusal| self.entry(asked, &before.state.record, refusal);
+            let entry = |refusal| self.entry(spec, &before.state.record, refusal);
             let (mut draft, refusal) =
                 match order.expects(&before.state.record).and_then(|()| decision(&before)) {
                     Ok(Decision::Retry) => continue,
@@ -181,11 +181,11 @@ impl Operation<'_> {
                     Ok(Decision::Announce(draft, refusal)) => (draft, Some(refusal)),
                     Err(refusal) if refusal.code == Code::Internal => return Err(refusal),
                     Err(refusal) => {
-                        note(hub, asked, refusal.code.as_str());
-                        hub.log().file(campaign, &entry(Some(&refusal)))?;
+                        note(hub, spec, refusal.code.as_str());
+                        hub.log().record_refusal(campaign, &entry(Some(&refusal)))?;
                         tracing::info!(
                             event = "refused",
-                            name = asked.name,
+                            name = spec.name,
                             campaignId = campaign.as_str(),
                             sequenceNumber = before.head.number,
                             eventId = before.head.event_id,
@@ -202,7 +202,7 @@ impl Operation<'_> {
                 Err(LogError::Conflict { .. }) => continue,
                 other => other?,
             };
-            note(hub, asked, refusal.as_ref().map_or(ACCEPTED, |refusal| refusal.code.as_str()));
+            note(hub, spec, refusal.as_ref().map_or(ACCEPTED, |refusal| refusal.code.as_str()));
             if is_checked {
                 let result = if refusal.is_none() { "passed" } else { "failed" };
                 hub.metrics.integrity_checks.get_or_create(&[("result", result)]).inc();
@@ -214,11 +214,11 @@ impl Operation<'_> {
                     campaignId = campaign.as_str(),
                     sequenceNumber = number,
                     eventId = appended.head.event_id,
-                    name = asked.name,
+                    name = spec.name,
                     message = refusal.message,
                 );
             }
-            return refusal.map_or_else(|| Ok(Completed::of(asked, campaign, appended)), Err);
+            return refusal.map_or_else(|| Ok(Completed::of(spec, campaign, appended)), Err);
         }
         Err(Refusal::new(Code::Internal, "the campaign changes too fast"))
     }
@@ -245,8 +245,8 @@ impl Operation<'_> {
     }
 }
 
-fn note(hub: &Hub, asked: &OperationSpec<'_>, result: &'static str) {
-    hub.metrics.transactions.get_or_create(&[("name", asked.name), ("result", result)]).inc();
+fn note(hub: &Hub, spec: &OperationSpec<'_>, result: &'static str) {
+    hub.metrics.transactions.get_or_create(&[("name", spec.name), ("result", result)]).inc();
 }
 
 /// A campaign without its rows.

@@ -21,22 +21,22 @@ impl Operation<'_> {
     /// # Errors
     /// As [`Self::transition`].
     pub fn rollback(self) -> Result<Completed, Refusal> {
-        let asked = OperationSpec { name: TRANSACTION, kind: ERROR_RECOVERY, to: &target_state };
-        self.decide(&asked, |view| {
+        let spec = OperationSpec { name: TRANSACTION, kind: ERROR_RECOVERY, to: &target_state };
+        self.decide(&spec, |view| {
             let before = &view.state.record;
             let to = phase_before(before)?;
             let Some(recount) = self.recount(view)? else { return Ok(Decision::Retry) };
             let target = CampaignRecord {
                 phase: to,
                 status: Status::Completed,
-                counters: counted(to, &view.state.settings, &recount.tally),
+                counters: counted(to, &view.state.settings, &recount.phase_counts),
                 total_domain_count: recount.count,
                 ..before.clone()
             };
             // The rows can be ahead of the counters of the running phase, because progress events come later.
             // So the counters are not compared; the rollback discards them anyway.
             let agrees = recount.agrees() && before.total_domain_count == recount.count;
-            Ok(self.weighed(asked.kind, (before, target), &recount, agrees, 0.0))
+            Ok(self.transition_decision(spec.kind, (before, target), &recount, agrees, 0.0))
         })
     }
 }

@@ -37,17 +37,17 @@ const TAKE_OVER_MS: u64 = 1_500;
 
 /// The pause of a campaign after its log failed. The runner never drops such a campaign: nothing would start
 /// it again.
-const REST_MS: u64 = 1_000;
+const FAILURE_PAUSE_MS: u64 = 1_000;
 
 /// The interval of the search for campaigns that another server has started.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const SCAN_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Wakes the runner for a campaign.
 pub type RunnerHandle = mpsc::UnboundedSender<CampaignId>;
 
 /// Starts the runner with every campaign whose phase is running.
 pub fn spawn(hub: Arc<Hub>, clock: Clock) -> RunnerHandle {
-    let (runner, mut kicks) = mpsc::unbounded_channel::<CampaignId>();
+    let (runner, mut wakeups) = mpsc::unbounded_channel::<CampaignId>();
     for campaign in hub.log().campaigns().unwrap_or_default() {
         let _receiver_lives = runner.send(campaign);
     }
@@ -55,9 +55,9 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock) -> RunnerHandle {
         let mut works: BTreeMap<CampaignId, Work> = BTreeMap::new();
         loop {
             if works.is_empty() {
-                let patience = if hub.is_shared() { LOOK_EVERY } else { Duration::MAX };
-                match tokio::time::timeout(patience, kicks.recv()).await {
-                    Ok(Some(campaign)) => works.entry(campaign).or_default().is_kicked = true,
+                let takeover_delay = if hub.is_shared() { SCAN_INTERVAL } else { Duration::MAX };
+                match tokio::time::timeout(takeover_delay, wakeups.recv()).await {
+                    Ok(Some(campaign)) => works.entry(campaign).or_default().is_woken = true,
                     Ok(None) => return,
                     Err(_) => {}
                 }
@@ -65,8 +65,8 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock) -> RunnerHandle {
             for campaign in hub.take_updated() {
                 works.entry(campaign).or_default();
             }
-            while let Ok(campaign) = kicks.try_recv() {
-                works.entry(campaign).or_default().is_kicked = true;
+            while let Ok(campaign) = wakeups.try_recv() {
+                works.entry(campaign).or_default().is_woken = true;
             }
             let hub = hub.clone();
             let done = tokio::task::spawn_blocking(move || {
@@ -100,22 +100,22 @@ struct Work {
     /// The head after the last step of this server, or after a step of another server.
     head: u64,
     /// Until this time the campaign is left to the other server.
-    left_until_ms: u64,
+    yield_until_ms: u64,
     /// Until this time the runner does not use the log of this campaign, because it failed.
-    rests_until_ms: u64,
+    paused_until_ms: u64,
     /// This server was woken for the campaign, so it does not leave the campaign to another server.
-    is_kicked: bool,
+    is_woken: bool,
 }
 
 impl Work {
     /// Pauses the campaign because its log failed. After the pause the rows are counted again.
     const fn rest(&mut self, now: Moment) {
-        (self.phase, self.rests_until_ms) = (None, now.monotonic_ms + REST_MS);
+        (self.phase, self.paused_until_ms) = (None, now.monotonic_ms + FAILURE_PAUSE_MS);
     }
 
     /// Executes the rows that are due; `false` when the phase is no longer running.
     fn step(&mut self, hub: &Hub, now: Moment, campaign: &CampaignId) -> Result<bool> {
-        if now.monotonic_ms < self.rests_until_ms {
+        if now.monotonic_ms < self.paused_until_ms {
             return Ok(true);
         }
         let Some(view) = hub.log().view(campaign, &RowQuery::NONE)? else { return Ok(false) };
@@ -123,7 +123,7 @@ impl Work {
         if record.status != Status::InProgress || view.state.deleted {
             return Ok(false);
         }
-        if hub.is_shared() && self.is_left(now, view.head.number) {
+        if hub.is_shared() && self.yields(now, view.head.number) {
             return Ok(true);
         }
         if self.phase != Some(record.phase) {
@@ -163,13 +163,13 @@ impl Work {
     }
 
     /// Whether another server advances the campaign. After a takeover the phase is counted again.
-    fn is_left(&mut self, now: Moment, head: u64) -> bool {
+    fn yields(&mut self, now: Moment, head: u64) -> bool {
         if head != self.head {
-            let patience_ms = if self.is_kicked { 0 } else { TAKE_OVER_MS };
-            (self.head, self.phase, self.is_kicked) = (head, None, false);
-            self.left_until_ms = now.monotonic_ms + patience_ms;
+            let takeover_delay_ms = if self.is_woken { 0 } else { TAKE_OVER_MS };
+            (self.head, self.phase, self.is_woken) = (head, None, false);
+            self.yield_until_ms = now.monotonic_ms + takeover_delay_ms;
         }
-        now.monotonic_ms < self.left_until_ms
+        now.monotonic_ms < self.yield_until_ms
     }
 
     /// Counts the progress of the phase again.
@@ -178,7 +178,7 @@ impl Work {
         let recount = hub.log().recount(id)?.ok_or(LogError::UnknownCampaign)?;
         *self = Self {
             phase: Some(phase),
-            counters: counted(phase, settings, &recount.tally),
+            counters: counted(phase, settings, &recount.phase_counts),
             from_offset: if phase == Phase::DomainGeneration { recount.count } else { 0 },
             owed_rows: 0.0,
             stepped_ms: now.monotonic_ms.saturating_sub(TICK.as_millis() as u64),
@@ -247,12 +247,18 @@ impl Work {
 }
 
 /// The counters of a phase, from the rows.
-pub(super) fn counted(phase: Phase, settings: &Settings, tally: &PhaseCounts) -> PhaseCounters {
+pub(super) fn counted(
+    phase: Phase,
+    settings: &Settings,
+    phase_counts: &PhaseCounts,
+) -> PhaseCounters {
     let (total, processed, successful) = match phase {
-        Phase::DnsValidation => (tally.rows, tally.dns_done, tally.resolved),
-        Phase::HttpKeywordValidation => (tally.resolved, tally.http_done, tally.fetched),
-        Phase::Analysis => (tally.fetched, tally.analysed, tally.leads),
-        _ => (settings.count, tally.rows, tally.rows),
+        Phase::DnsValidation => (phase_counts.rows, phase_counts.dns_done, phase_counts.resolved),
+        Phase::HttpKeywordValidation => {
+            (phase_counts.resolved, phase_counts.http_done, phase_counts.fetched)
+        }
+        Phase::Analysis => (phase_counts.fetched, phase_counts.analysed, phase_counts.leads),
+        _ => (settings.count, phase_counts.rows, phase_counts.rows),
     };
     PhaseCounters {
         total_items: total,
@@ -266,9 +272,9 @@ pub(super) fn counted(phase: Phase, settings: &Settings, tally: &PhaseCounts) ->
 
 /// Adds the rows of one step to the counters.
 fn count(counters: &mut PhaseCounters, phase: Phase, settings: &Settings, rows: &[Row]) {
-    let mut tally = PhaseCounts::default();
-    rows.iter().for_each(|row| tally.add(row));
-    let done = counted(phase, settings, &tally);
+    let mut phase_counts = PhaseCounts::default();
+    rows.iter().for_each(|row| phase_counts.add(row));
+    let done = counted(phase, settings, &phase_counts);
     counters.processed_items += done.processed_items;
     counters.successful_items += done.successful_items;
     counters.failed_items += done.failed_items;

@@ -12,7 +12,7 @@ use crate::log::{Appended, Event, Head};
 const TAIL_BYTES: usize = 1024 * 1024;
 
 /// The size limit of a page of joined events, in bytes. Only a single larger event exceeds it.
-pub(super) const PAGE_BYTES: usize = 256 * 1024;
+pub(super) const BATCH_BYTES: usize = 256 * 1024;
 
 /// The most cached pages of newest events per campaign.
 const RECENT_PAGES: usize = 4;
@@ -25,13 +25,13 @@ pub(super) struct Tail {
     pub(super) owner: Option<String>,
     events: VecDeque<Event>,
     bytes: usize,
-    pages: VecDeque<Page>,
+    pages: VecDeque<EventBatch>,
     pub(super) followers: Followers,
 }
 
 /// Consecutive events in one frame.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct EventBatch {
     pub(super) after: u64,
     /// The number of the last event.
     pub last: u64,
@@ -47,7 +47,7 @@ pub enum Next {
     /// The cursor is at the head.
     AtHead,
     /// The events after the cursor.
-    Page(Page),
+    EventBatch(EventBatch),
     /// The events are only in the log, which must not be read now.
     InLog,
     /// The events are no longer in the history.
@@ -69,7 +69,7 @@ impl ReadLimits {
     }
 }
 
-impl Page {
+impl EventBatch {
     /// A page of the events after `after`, within the limits; `None` if the next event is missing.
     pub(super) fn of<'e>(
         after: u64,
@@ -79,7 +79,7 @@ impl Page {
         let (mut text, mut last) = (String::new(), after);
         for event in events {
             let size = text.len() + event.document.len();
-            let is_full = last > after && (want.single || size >= PAGE_BYTES);
+            let is_full = last > after && (want.single || size >= BATCH_BYTES);
             if event.number != last + 1 || event.number > want.until || is_full {
                 break;
             }
@@ -125,23 +125,23 @@ impl Tail {
         }
         // A page that ended at an earlier head is used only if it is more than half full. A shorter one would
         // cause more frames than necessary.
-        let is_whole = |page: &&Page| {
+        let is_whole = |page: &&EventBatch| {
             page.after == after
-                && (page.last == self.head.number || page.text.len() > PAGE_BYTES / 2)
+                && (page.last == self.head.number || page.text.len() > BATCH_BYTES / 2)
         };
         if want.is_shared()
             && let Some(page) = self.pages.iter().find(is_whole)
         {
-            return Some(Next::Page(page.clone()));
+            return Some(Next::EventBatch(page.clone()));
         }
         let events = self.events.iter().skip((after + 1 - first) as usize);
-        let mut page = Page::of(after, events, want)?;
+        let mut page = EventBatch::of(after, events, want)?;
         page.committed = (page.last == self.head.number).then_some(self.committed);
         if want.is_shared() {
             self.pages.truncate(RECENT_PAGES - 1);
             self.pages.push_front(page.clone());
         }
-        Some(Next::Page(page))
+        Some(Next::EventBatch(page))
     }
 
     /// Adds appended events. The cache holds only events up to the head without a gap.

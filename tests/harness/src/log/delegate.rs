@@ -54,8 +54,8 @@ macro_rules! delegate_event_log {
     (@ $inner:ident transactions) => {
         $crate::delegate_event_log!(@ $inner transactions() -> Vec<$crate::log::Transaction>);
     };
-    (@ $inner:ident file) => {
-        $crate::delegate_event_log!(@ $inner file(refused: &$crate::log::Transaction) -> ());
+    (@ $inner:ident record_refusal) => {
+        $crate::delegate_event_log!(@ $inner record_refusal(refused: &$crate::log::Transaction) -> ());
     };
     (@ $inner:ident audit_entry) => {
         $crate::delegate_event_log!(

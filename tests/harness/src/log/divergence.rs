@@ -37,7 +37,7 @@ const fn one() -> u64 {
 
 impl Divergence {
     /// The rows to add; no event contains them. `count` is the present number of rows.
-    pub fn strays(self, count: u64) -> impl Iterator<Item = Row> {
+    pub fn inserted_rows(self, count: u64) -> impl Iterator<Item = Row> {
         let rows = if self.kind == Kind::Insert { self.rows } else { 0 };
         (count..count + rows).map(|number| Row {
             domain_id: format!("stray-{number}"),

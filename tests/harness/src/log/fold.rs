@@ -166,10 +166,10 @@ impl<T: Table> Fold<T> {
     /// Reads the settings from the event that creates the campaign. Clients ignore this member.
     fn settings(&mut self, data: &str) {
         #[derive(Deserialize)]
-        struct Carrier {
+        struct SettingsOnly {
             settings: Option<Settings>,
         }
-        if let Ok(Carrier { settings: Some(settings) }) = serde_json::from_str(data) {
+        if let Ok(SettingsOnly { settings: Some(settings) }) = serde_json::from_str(data) {
             self.state.settings = settings;
         }
     }

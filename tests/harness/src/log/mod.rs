@@ -107,7 +107,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()>;
+    fn record_refusal(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()>;
 
     /// The entry of the audit trail with this key.
     ///

@@ -100,7 +100,7 @@ pub struct Recount {
     /// The digest of the rows, with every row hash computed again.
     pub digest: Digest,
     /// The progress of the phases.
-    pub tally: PhaseCounts,
+    pub phase_counts: PhaseCounts,
 }
 
 impl RowQuery {

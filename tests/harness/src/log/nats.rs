@@ -115,7 +115,7 @@ impl NatsLog {
     }
 
     /// Repeats `attempt` while the campaign changes in between, until it returns `true`.
-    fn settle(
+    fn retry_on_conflict(
         &self,
         campaign: &CampaignId,
         attempt: impl Fn(Instant) -> Result<bool>,
@@ -135,7 +135,7 @@ impl NatsLog {
 
     /// Queries the copy with `local`. If it finds nothing, reads everything that the stream's leader has, and
     /// queries again.
-    fn even_new<T>(
+    fn read_or_catch_up<T>(
         &self,
         campaign: &CampaignId,
         local: impl Fn() -> Result<Option<T>>,
@@ -156,7 +156,7 @@ impl EventLog for NatsLog {
     }
 
     fn head(&self, campaign: &CampaignId) -> Result<Option<Head>> {
-        self.even_new(campaign, || self.copy().head(campaign))
+        self.read_or_catch_up(campaign, || self.copy().head(campaign))
     }
 
     fn append(&self, campaign: &CampaignId, expected: u64, drafts: &[Draft]) -> Result<Appended> {
@@ -178,16 +178,16 @@ impl EventLog for NatsLog {
     }
 
     fn view(&self, campaign: &CampaignId, rows: &RowQuery) -> Result<Option<View>> {
-        self.even_new(campaign, || self.copy().view(campaign, rows))
+        self.read_or_catch_up(campaign, || self.copy().view(campaign, rows))
     }
 
     /// Publishes the refusal, so that its position among the events is the same on every server.
-    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()> {
+    fn record_refusal(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()> {
         if self.head(campaign)?.is_none() {
             return Ok(());
         }
-        let body = Body::Filed { audit_entry: Box::new(refused.clone()) };
-        self.settle(campaign, |until| {
+        let body = Body::Refusal { entry: Box::new(refused.clone()) };
+        self.retry_on_conflict(campaign, |until| {
             self.commit(campaign, self.number(campaign)?, &body, until)?;
             Ok(true)
         })
@@ -196,13 +196,13 @@ impl EventLog for NatsLog {
     /// If the copy has no entry with this key, reads everything that the stream's leader has: another server
     /// may have recorded an answer for the key.
     fn audit_entry(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>> {
-        self.even_new(campaign, || self.copy().audit_entry(campaign, key))
+        self.read_or_catch_up(campaign, || self.copy().audit_entry(campaign, key))
     }
 
     /// Publishes an image of the whole state first. Older messages are purged only when every copy can begin
     /// at the image.
     fn truncate(&self, campaign: &CampaignId, to: u64) -> Result<()> {
-        self.settle(campaign, |until| {
+        self.retry_on_conflict(campaign, |until| {
             let last = self.shared.last_of(campaign);
             let Some(view) = self.copy().view(campaign, &RowQuery::default())? else {
                 return Ok(true);

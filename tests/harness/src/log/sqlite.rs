@@ -34,7 +34,7 @@ use append::Composer;
 use within::within;
 
 /// The version of the tables. Databases of every released version can be opened.
-const FORM: i64 = 1;
+const SCHEMA_VERSION: i64 = 1;
 
 /// A log in one database file.
 #[derive(Debug)]
@@ -151,12 +151,13 @@ fn create(on: &Connection) -> Result<()> {
     let form = |name: &str| on.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let fresh = form("schema_version")? == 0;
     let found = form("user_version")?;
-    if !fresh && found != FORM {
-        let message = format!("the database has form {found}, this server reads form {FORM}");
+    if !fresh && found != SCHEMA_VERSION {
+        let message =
+            format!("the database has form {found}, this server reads form {SCHEMA_VERSION}");
         return Err(LogError::Storage(message));
     }
     on.execute_batch(include_str!("schema.sql"))?;
-    Ok(on.pragma_update(None, "user_version", FORM)?)
+    Ok(on.pragma_update(None, "user_version", SCHEMA_VERSION)?)
 }
 
 /// The epoch of the log. A renewed log begins after the present events: they carry the former epoch and are
@@ -225,8 +226,8 @@ impl EventLog for SqliteLog {
         self.reading(|tx| within(tx, campaign).transactions())
     }
 
-    fn file(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()> {
-        self.writing(|tx| Ok(within(tx, campaign).file(refused)?))
+    fn record_refusal(&self, campaign: &CampaignId, refused: &Transaction) -> Result<()> {
+        self.writing(|tx| Ok(within(tx, campaign).insert_audit_entry(refused)?))
     }
 
     fn audit_entry(&self, campaign: &CampaignId, key: &str) -> Result<Option<Transaction>> {

@@ -74,10 +74,10 @@ async fn identified(app: &Arc<App>, request: Request) -> Result<Request, Refusal
         ..Refusal::new(Code::InvalidBody, "the body has more than 65,536 bytes")
     };
     let body = to_bytes(body, BODY_BYTES_MAX).await.map_err(too_large)?;
-    let asked = format!("{} {}\n{}", parts.method, parts.uri, String::from_utf8_lossy(&body));
+    let spec = format!("{} {}\n{}", parts.method, parts.uri, String::from_utf8_lossy(&body));
     let user = identity.name().to_owned();
-    let key = key(&parts.headers, &user, &asked)?;
-    let by = campaign::Caller { user: Some(user), owns: identity.owns(), key };
+    let key = key(&parts.headers, &user, &spec)?;
+    let by = campaign::Caller { user: Some(user), owner_name: identity.owner_name(), key };
     parts.extensions.insert(Caller { identity, by });
     Ok(Request::from_parts(parts, Body::from(body)))
 }
@@ -116,14 +116,14 @@ pub fn given(headers: &HeaderMap) -> Option<(String, bool)> {
     Some((token.to_owned(), true))
 }
 
-fn key(headers: &HeaderMap, user: &str, asked: &str) -> Result<Option<Key>, Refusal> {
+fn key(headers: &HeaderMap, user: &str, spec: &str) -> Result<Option<Key>, Refusal> {
     let Some(name) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let name = name.to_str().unwrap_or_default();
     if name.is_empty() || name.len() > KEY_BYTES_MAX {
         let message = "an idempotency key has 1 to 128 visible ASCII characters";
         return Err(Refusal::new(Code::InvalidBody, message));
     }
-    let fingerprint = format!("{:016x}", id_hash(asked));
+    let fingerprint = format!("{:016x}", id_hash(spec));
     // The key includes the user, so no user gets the answer to another user's request.
     Ok(Some(Key { name: format!("{user}/{name}"), fingerprint }))
 }

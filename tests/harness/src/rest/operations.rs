@@ -44,13 +44,13 @@ pub async fn ready(State(app): State<Arc<App>>) -> Answer {
     if *app.draining.borrow() {
         return Err(Refusal::new(Code::Behind, "the server is draining"));
     }
-    let asked = blocking(&app, |hub| {
+    let spec = blocking(&app, |hub| {
         // The id of no campaign. On a shared log this queries the stream's leader.
         let nobodys = CampaignId::new(&format!("{:032x}", rand::random::<u128>()));
         let nobodys = nobodys.map_err(|code| Refusal::new(code, "no campaign"))?;
         Ok(hub.log().head(&nobodys)?)
     });
-    asked.await.map_err(|refusal| Refusal { status: Some(503), ..refusal })?;
+    spec.await.map_err(|refusal| Refusal { status: Some(503), ..refusal })?;
     Ok(plain(&json!({"status": "ready"})))
 }
 

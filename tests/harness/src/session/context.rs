@@ -46,7 +46,7 @@ impl Context {
 
 /// The time and the context of work for a subscription.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct At<'c> {
+pub(super) struct PollContext<'c> {
     pub(super) now: Moment,
     pub(super) context: &'c Context,
 }
@@ -80,7 +80,7 @@ pub enum Step {
     Close(u16, &'static str),
     /// Receive the present sessions of the other servers, report the result with
     /// [`asked`](super::Session::asked), and poll again.
-    Ask,
+    LookUpSession,
     /// Poll again on a thread that may block.
     Blocking,
     /// Wait until a message arrives, `wake` is notified, or the timeout has passed.

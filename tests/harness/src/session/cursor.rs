@@ -14,16 +14,16 @@ use campaign_sync::protocol::CampaignId;
 use serde_json::json;
 
 use super::answer::Answer;
-use super::context::At;
+use super::context::PollContext;
 use super::limits::Bucket;
-use super::message::{Ask, Prefer, Recover};
+use super::message::{Prefer, Recover, StateQuery};
 use super::{Context, Frame, Step, reply};
 use crate::hub::{Next, ReadLimits};
 use crate::log::{Head, LogError, Result};
 use crate::snapshots::{REPLAY_BYTES_MIN, Snapshot, SnapshotPurpose, Snapshots};
 
 /// The longest wait for a position beyond the head.
-const AHEAD_MS: u64 = 2_000;
+const HEAD_TIMEOUT_MS: u64 = 2_000;
 
 /// The close code for a client whose position is before the beginning of the history.
 const LAGGING: u16 = 4409;
@@ -34,9 +34,9 @@ enum CursorState {
     /// The client has not requested recovery yet. Nothing is sent.
     Idle,
     /// The client has a number that this log has not reached.
-    Ahead { recover: Recover, until_ms: u64 },
+    WaitingForHead { recover: Recover, until_ms: u64 },
     /// Everything up to this number has been written to the socket.
-    At(u64),
+    PollContext(u64),
     /// A snapshot is being written. `next` is its next part.
     Snapshot { snapshot: Arc<Snapshot>, next: u64, request: Option<String> },
 }
@@ -45,10 +45,10 @@ enum CursorState {
 #[derive(Debug)]
 pub(super) struct Cursor {
     pub(super) campaign: CampaignId,
-    place: CursorState,
+    state: CursorState,
     /// Whether the last poll found nothing more to write.
     caught_up: bool,
-    asks: VecDeque<Ask>,
+    queries: VecDeque<StateQuery>,
     answer: Option<Answer>,
     /// Limits the requests of this subscription.
     pub(super) requests: Bucket,
@@ -56,46 +56,55 @@ pub(super) struct Cursor {
 
 impl Cursor {
     pub(super) fn new(campaign: CampaignId) -> Self {
-        let (asks, requests) = (VecDeque::new(), Bucket::default());
-        Self { campaign, place: CursorState::Idle, caught_up: false, asks, answer: None, requests }
+        let (queries, requests) = (VecDeque::new(), Bucket::default());
+        Self {
+            campaign,
+            state: CursorState::Idle,
+            caught_up: false,
+            queries,
+            answer: None,
+            requests,
+        }
     }
 
     /// The last number written to the socket; `None` if the cursor has no position.
     pub(super) const fn written(&self) -> Option<u64> {
-        match self.place {
-            CursorState::At(number) => Some(number),
-            CursorState::Idle | CursorState::Ahead { .. } | CursorState::Snapshot { .. } => None,
+        match self.state {
+            CursorState::PollContext(number) => Some(number),
+            CursorState::Idle
+            | CursorState::WaitingForHead { .. }
+            | CursorState::Snapshot { .. } => None,
         }
     }
 
     /// When to poll again without any event, on the monotonic clock.
     pub(super) const fn deadline_ms(&self) -> Option<u64> {
-        match self.place {
-            CursorState::Ahead { until_ms, .. } => Some(until_ms),
-            CursorState::Idle | CursorState::At(_) | CursorState::Snapshot { .. } => None,
+        match self.state {
+            CursorState::WaitingForHead { until_ms, .. } => Some(until_ms),
+            CursorState::Idle | CursorState::PollContext(_) | CursorState::Snapshot { .. } => None,
         }
     }
 
     /// Queues a query of the state. It is answered at its position in the stream.
-    pub(super) fn ask(&mut self, ask: Ask) {
-        self.asks.push_back(ask);
+    pub(super) fn queue_query(&mut self, query: StateQuery) {
+        self.queries.push_back(query);
     }
 
     /// The number of queued queries.
     pub(super) fn waiting(&self) -> usize {
-        self.asks.len()
+        self.queries.len()
     }
 
     /// Moves the cursor, as a recovery request asks. Ends everything that was being sent. Blocks.
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    pub(super) fn seek(&mut self, at: At<'_>, recover: Recover) -> Result<Option<String>> {
-        self.ask_again();
+    pub(super) fn seek(&mut self, at: PollContext<'_>, recover: Recover) -> Result<Option<String>> {
+        self.requeue_query();
         self.caught_up = false;
         let (now, hub) = (at.now, &at.context.hub);
         let Some(head) = hub.head(&self.campaign)? else {
-            self.place = CursorState::Idle;
+            self.state = CursorState::Idle;
             hub.metrics.recovery(recover.reason.as_deref(), "unknown_campaign");
             let request = recover.request.as_deref();
             return Ok(Some(reply::unknown_campaign(now, &self.campaign, request)));
@@ -105,12 +114,12 @@ impl Cursor {
         }
         let same_log = recover.epoch.as_deref().is_none_or(|epoch| epoch == hub.epoch());
         if same_log && recover.last > head.number {
-            let until_ms = match self.place {
-                CursorState::Ahead { until_ms, .. } => until_ms,
-                _ => now.monotonic_ms + AHEAD_MS,
+            let until_ms = match self.state {
+                CursorState::WaitingForHead { until_ms, .. } => until_ms,
+                _ => now.monotonic_ms + HEAD_TIMEOUT_MS,
             };
             if now.monotonic_ms < until_ms {
-                self.place = CursorState::Ahead { recover, until_ms };
+                self.state = CursorState::WaitingForHead { recover, until_ms };
                 return Ok(None);
             }
         }
@@ -122,7 +131,7 @@ impl Cursor {
             (true, _) if last + 1 < head.oldest => (last, "truncated"),
             (true, Prefer::Either) if self.is_long(at, last, &head)? => (last, "replay_too_large"),
             (true, Prefer::Either | Prefer::Replay) => {
-                self.place = CursorState::At(last);
+                self.state = CursorState::PollContext(last);
                 let outcome = if last == head.number { "current" } else { "replay" };
                 let (from, to) = (last + 1, head.number);
                 return Ok(Some(self.recovery(at, &recover, outcome, None, (from, to))));
@@ -132,7 +141,7 @@ impl Cursor {
     }
 
     /// Whether a snapshot is smaller than the events after this number.
-    fn is_long(&self, at: At<'_>, last: u64, head: &Head) -> Result<bool> {
+    fn is_long(&self, at: PollContext<'_>, last: u64, head: &Head) -> Result<bool> {
         let snapshot = Snapshots::estimated_bytes(head.domains_count).max(REPLAY_BYTES_MIN);
         let log = at.context.hub.log();
         Ok(last < head.number && log.bytes_after(&self.campaign, last)? > snapshot)
@@ -141,7 +150,7 @@ impl Cursor {
     /// Begins a snapshot at number `least` or later.
     fn seek_snapshot(
         &mut self,
-        at: At<'_>,
+        at: PollContext<'_>,
         recover: &Recover,
         least: u64,
         reason: &'static str,
@@ -152,7 +161,7 @@ impl Cursor {
             context.snapshots.take(hub, &self.campaign, SnapshotPurpose::Stream, least, now_ms);
         let snapshot = match taken {
             Err(LogError::UnknownCampaign) => {
-                self.place = CursorState::Idle;
+                self.state = CursorState::Idle;
                 return Ok(reply::ended(now, &self.campaign, "deleted"));
             }
             taken => taken?,
@@ -160,7 +169,7 @@ impl Cursor {
         Ok(self.begin(at, recover, reason, snapshot, 1))
     }
 
-    fn resume(&mut self, at: At<'_>, recover: &Recover) -> Option<String> {
+    fn resume(&mut self, at: PollContext<'_>, recover: &Recover) -> Option<String> {
         let (now, context) = (at.now, at.context);
         let resume = recover.resume.as_ref().filter(|it| it.epoch == context.hub.epoch())?;
         let held = context.snapshots.held(&self.campaign, resume.at, now.monotonic_ms)?;
@@ -175,14 +184,14 @@ impl Cursor {
     /// Begins to write a snapshot at part `next`.
     fn begin(
         &mut self,
-        at: At<'_>,
+        at: PollContext<'_>,
         recover: &Recover,
         reason: &'static str,
         snapshot: Arc<Snapshot>,
         next: u64,
     ) -> String {
         let numbers = (snapshot.head.number + 1, snapshot.head.number);
-        self.place = CursorState::Snapshot { snapshot, next, request: recover.request.clone() };
+        self.state = CursorState::Snapshot { snapshot, next, request: recover.request.clone() };
         self.recovery(at, recover, "snapshot", Some(reason), numbers)
     }
 
@@ -190,7 +199,7 @@ impl Cursor {
     /// concerns integrity.
     fn recovery(
         &self,
-        At { now, context }: At<'_>,
+        PollContext { now, context }: PollContext<'_>,
         recover: &Recover,
         outcome: &'static str,
         reason: Option<&'static str>,
@@ -224,10 +233,10 @@ impl Cursor {
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    pub(super) fn poll(&mut self, at: At<'_>, may_block: bool) -> Result<Step> {
-        match &mut self.place {
+    pub(super) fn poll(&mut self, at: PollContext<'_>, may_block: bool) -> Result<Step> {
+        match &mut self.state {
             CursorState::Idle => self.due_answer(at, u64::MAX, may_block),
-            CursorState::Ahead { recover, until_ms } => {
+            CursorState::WaitingForHead { recover, until_ms } => {
                 let known = at.context.hub.known_head(&self.campaign).map_or(0, |head| head.number);
                 if known < recover.last && at.now.monotonic_ms < *until_ms {
                     return Ok(Step::Idle);
@@ -236,20 +245,20 @@ impl Cursor {
                     return Ok(Step::Blocking);
                 }
                 let recover = recover.clone();
-                let said = self.seek(at, recover)?;
-                Ok(said.map_or(Step::Idle, |text| Step::Frame(Frame::control(text))))
+                let reply = self.seek(at, recover)?;
+                Ok(reply.map_or(Step::Idle, |text| Step::Frame(Frame::control(text))))
             }
             CursorState::Snapshot { snapshot, next, request } => {
                 let data = snapshot.part(&self.campaign, request.as_deref(), *next);
                 *next += 1;
                 let (number, done) = (snapshot.head.number, *next > snapshot.parts());
                 if done {
-                    self.place = CursorState::At(number);
+                    self.state = CursorState::PollContext(number);
                 }
                 let text = reply::message(at.now, "campaign.snapshot", &data.unwrap_or_default());
                 Ok(Step::Frame(Frame::control(text)))
             }
-            CursorState::At(number) => {
+            CursorState::PollContext(number) => {
                 let number = *number;
                 match self.due_answer(at, number, may_block)? {
                     Step::Idle => self.advance(at.context, number, may_block),
@@ -261,14 +270,14 @@ impl Cursor {
 
     /// The next frame of an answer that is due at this number. All frames of an answer precede any later
     /// event.
-    fn due_answer(&mut self, at: At<'_>, number: u64, may_block: bool) -> Result<Step> {
+    fn due_answer(&mut self, at: PollContext<'_>, number: u64, may_block: bool) -> Result<Step> {
         if self.answer.is_none() {
-            let Some(ask) = self.asks.front() else { return Ok(Step::Idle) };
+            let Some(query) = self.queries.front() else { return Ok(Step::Idle) };
             if !may_block {
                 return Ok(Step::Blocking);
             }
-            self.answer = Some(Answer::prepare(at, ask.clone())?);
-            self.asks.pop_front();
+            self.answer = Some(Answer::prepare(at, query.clone())?);
+            self.queries.pop_front();
         }
         let Some(answer) = self.answer.as_mut().filter(|answer| answer.at <= number) else {
             return Ok(Step::Idle);
@@ -281,9 +290,9 @@ impl Cursor {
     }
 
     /// Queues an interrupted answer again, because the cursor moves. It is answered at the new position.
-    fn ask_again(&mut self) {
+    fn requeue_query(&mut self) {
         if let Some(answer) = self.answer.take() {
-            self.asks.push_front(answer.ask);
+            self.queries.push_front(answer.query);
         }
     }
 
@@ -298,9 +307,9 @@ impl Cursor {
                 self.caught_up = true;
                 Ok(Step::Idle)
             }
-            Next::Page(page) => {
+            Next::EventBatch(page) => {
                 let committed = page.committed.filter(|_| self.caught_up);
-                (self.place, self.caught_up) = (CursorState::At(page.last), false);
+                (self.state, self.caught_up) = (CursorState::PollContext(page.last), false);
                 Ok(Step::Frame(Frame { text: page.text, control: false, committed }))
             }
             Next::InLog => Ok(Step::Blocking),

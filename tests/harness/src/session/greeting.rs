@@ -7,27 +7,32 @@ use crate::clock::Moment;
 
 impl Session {
     /// Whether another server may know the token and has not been asked yet.
-    pub(super) fn must_ask(&self, now: Moment, token: Option<&str>) -> bool {
+    pub(super) fn needs_lookup(&self, now: Moment, token: Option<&str>) -> bool {
         let access = &self.context.access;
-        self.asked.is_none()
+        self.lookup_succeeded.is_none()
             && access.may_be_pending(token)
             && access.identify(now.monotonic_ms, token).is_none()
     }
 
     /// Authenticates the client. Returns the acknowledgement, or an error after which the connection closes.
-    pub(super) fn admit(&mut self, now: Moment, token: Option<&str>, binary: bool) -> String {
+    pub(super) fn authenticate(
+        &mut self,
+        now: Moment,
+        token: Option<&str>,
+        binary: bool,
+    ) -> String {
         let Some(identity) = self.context.access.identify(now.monotonic_ms, token) else {
-            if self.asked == Some(false) {
+            if self.lookup_succeeded == Some(false) {
                 let text = "the servers that share the log cannot be reached";
-                return self.turn_away(now, Code::Internal, text, (1011, "internal"));
+                return self.reject(now, Code::Internal, text, (1011, "internal"));
             }
             let text = "the session or token is missing or wrong";
-            return self.turn_away(now, Code::Unauthorized, text, (4401, "unauthorized"));
+            return self.reject(now, Code::Unauthorized, text, (4401, "unauthorized"));
         };
-        if !identity.opens_socket(self.context.delivery.max_connections_per_session) {
-            identity.closes_socket();
+        if !identity.acquire_socket(self.context.delivery.max_connections_per_session) {
+            identity.release_socket();
             let text = "too many connections of this session";
-            return self.turn_away(now, Code::TooMany, text, (4429, "too many connections"));
+            return self.reject(now, Code::TooMany, text, (4429, "too many connections"));
         }
         identity.follow(&self.wake);
         self.identity = Some(identity);
@@ -41,7 +46,7 @@ impl Session {
     }
 
     /// Rejects the client. Drops all requests behind the greeting, which is the first one.
-    fn turn_away(
+    fn reject(
         &mut self,
         now: Moment,
         code: Code,

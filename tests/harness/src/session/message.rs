@@ -29,7 +29,7 @@ pub enum ClientMessage {
     /// `request_event_recovery`
     Recover(Recover),
     /// `request_campaign_digest`, or `request_campaign_snapshot` of some buckets
-    Ask(Ask),
+    StateQuery(StateQuery),
     /// `ping`, with the timestamp to echo
     Ping(Option<u64>),
 }
@@ -55,7 +55,7 @@ pub struct Recover {
 
 /// A query of the state at one number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub struct StateQuery {
     /// The campaign.
     pub campaign: CampaignId,
     /// The request id. The answer repeats it.
@@ -138,12 +138,14 @@ pub fn read(document: &str) -> Result<ClientMessage, Code> {
             let prefer = fields.prefer.unwrap_or_default();
             fields.recover(prefer).map(ClientMessage::Recover)
         }
-        "request_campaign_digest" => fields(document)?.ask(None).map(ClientMessage::Ask),
+        "request_campaign_digest" => {
+            fields(document)?.state_query(None).map(ClientMessage::StateQuery)
+        }
         "request_campaign_snapshot" => {
             let mut fields = fields(document)?;
             match fields.buckets.take() {
                 None => fields.recover(Prefer::Snapshot).map(ClientMessage::Recover),
-                buckets => fields.ask(buckets).map(ClientMessage::Ask),
+                buckets => fields.state_query(buckets).map(ClientMessage::StateQuery),
             }
         }
         "ping" => {
@@ -176,13 +178,13 @@ impl Fields {
         CampaignId::new(self.campaign_id.as_deref().ok_or(Code::InvalidMessage)?)
     }
 
-    fn ask(self, mut buckets: Option<Vec<u8>>) -> Result<Ask, Code> {
+    fn state_query(self, mut buckets: Option<Vec<u8>>) -> Result<StateQuery, Code> {
         if let Some(buckets) = &mut buckets {
             buckets.sort_unstable();
             buckets.dedup();
             buckets.shrink_to_fit();
         }
-        Ok(Ask { campaign: self.campaign()?, request: self.request_id, buckets })
+        Ok(StateQuery { campaign: self.campaign()?, request: self.request_id, buckets })
     }
 
     fn recover(self, prefer: Prefer) -> Result<Recover, Code> {

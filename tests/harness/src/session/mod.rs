@@ -46,7 +46,7 @@ use crate::access::{Identity, Secret};
 use crate::clock::Moment;
 use crate::log::LogError;
 use crate::metrics::Metrics;
-use context::At;
+use context::PollContext;
 pub use context::{Context, Frame, Step};
 use cursor::Cursor;
 use limits::Bucket;
@@ -69,7 +69,7 @@ const DRAIN_RETRY_MS: u64 = 1_000;
 enum Request {
     Greet { token: Option<Secret>, binary: bool },
     Client(ClientMessage),
-    WriteStep(String),
+    Reply(String),
     Close(u16, &'static str),
 }
 
@@ -82,17 +82,17 @@ pub struct Session {
     cookie: Option<Secret>,
     greeted: bool,
     /// `None` until the other servers were asked for the token, then whether they could be reached.
-    asked: Option<bool>,
+    lookup_succeeded: Option<bool>,
     identity: Option<Identity>,
     binary: bool,
     malformed: u32,
     opened_ms: u64,
     sent_ms: u64,
-    heard_ms: u64,
+    last_received_ms: u64,
     pinged_ms: u64,
     messages: Bucket,
     /// Limits the queries of the log and of the state, if the identity has no session that counts them.
-    questions: Bucket,
+    query_bucket: Bucket,
     failures: u32,
     retry_ms: Option<u64>,
     expired: bool,
@@ -110,7 +110,7 @@ impl Drop for Session {
             self.context.hub.metrics.subscriptions.dec();
         }
         if let Some(identity) = &self.identity {
-            identity.closes_socket();
+            identity.release_socket();
         }
     }
 }
@@ -124,16 +124,16 @@ impl Session {
             wake,
             cookie: None,
             greeted: false,
-            asked: None,
+            lookup_succeeded: None,
             identity: None,
             binary: false,
             malformed: 0,
             opened_ms: now.monotonic_ms,
             sent_ms: now.monotonic_ms,
-            heard_ms: now.monotonic_ms,
+            last_received_ms: now.monotonic_ms,
             pinged_ms: now.monotonic_ms,
             messages: Bucket::default(),
-            questions: Bucket::default(),
+            query_bucket: Bucket::default(),
             failures: 0,
             retry_ms: None,
             expired: false,
@@ -160,7 +160,7 @@ impl Session {
 
     /// Records that the client is alive.
     pub const fn note_activity(&mut self, now: Moment) {
-        self.heard_ms = now.monotonic_ms;
+        self.last_received_ms = now.monotonic_ms;
     }
 
     /// Processes a frame of the client: one or more documents.
@@ -192,8 +192,8 @@ impl Session {
 
     /// Whether the user's session has ended. Nothing may be written to the socket then, not even the rest of
     /// a frame.
-    pub fn is_over(&self, now: Moment) -> bool {
-        self.identity.as_ref().is_some_and(|it| it.is_over(now.monotonic_ms))
+    pub fn has_ended(&self, now: Moment) -> bool {
+        self.identity.as_ref().is_some_and(|it| it.has_ended(now.monotonic_ms))
     }
 
     /// Announces that the server drains, and closes.
@@ -202,9 +202,9 @@ impl Session {
         self.end(reply::draining(now, DRAIN_RETRY_MS + spread), 1012, "draining");
     }
 
-    /// Sets the outcome of [`Step::Ask`]: whether the other servers could be reached.
-    pub const fn asked(&mut self, reached: bool) {
-        self.asked = Some(reached);
+    /// Sets the outcome of [`Step::LookUpSession`]: whether the other servers could be reached.
+    pub const fn lookup_succeeded(&mut self, reached: bool) {
+        self.lookup_succeeded = Some(reached);
     }
 
     /// The next step of the driver. `may_block` permits reading the log.
@@ -262,13 +262,13 @@ impl Session {
     }
 
     /// Queues a last message, and closes.
-    fn end(&mut self, said: String, code: u16, reason: &'static str) {
-        self.requests.extend([Request::WriteStep(said), Request::Close(code, reason)]);
+    fn end(&mut self, reply: String, code: u16, reason: &'static str) {
+        self.requests.extend([Request::Reply(reply), Request::Close(code, reason)]);
     }
 
     fn refuse(&mut self, now: Moment, code: Code) {
         let text = "this message cannot be understood";
-        self.requests.push_back(Request::WriteStep(reply::error(now, code, text, None, None)));
+        self.requests.push_back(Request::Reply(reply::error(now, code, text, None, None)));
         self.malformed += u32::from(code != Code::UnknownType);
         if self.malformed >= MALFORMED_MAX {
             self.requests.push_back(Request::Close(4400, "too many malformed messages"));
@@ -282,9 +282,9 @@ impl Session {
     fn next_step(&mut self, now: Moment, may_block: bool) -> Result<Step, LogError> {
         while let Some(request) = self.requests.front() {
             if let Request::Greet { token, .. } = request
-                && self.must_ask(now, token.as_ref().map(Secret::expose))
+                && self.needs_lookup(now, token.as_ref().map(Secret::expose))
             {
-                return Ok(Step::Ask);
+                return Ok(Step::LookUpSession);
             }
             let simple = |it: &ClientMessage| matches!(it, ClientMessage::Ping(_));
             if matches!(request, Request::Client(it) if !simple(it)) && !may_block {
@@ -310,7 +310,7 @@ impl Session {
             if !self.may_see(at) {
                 return Ok(self.revoke(now, at));
             }
-            let context = At { now, context: &self.context };
+            let context = PollContext { now, context: &self.context };
             match self.cursors[at].poll(context, may_block)? {
                 Step::Idle => {}
                 // The campaign may have been given away while it was read.
@@ -334,7 +334,7 @@ impl Session {
     /// Ends a subscription whose campaign has another owner now.
     fn revoke(&mut self, now: Moment, at: usize) -> Step {
         let id = self.cursors.remove(at).campaign;
-        self.left(&id);
+        self.on_unsubscribed(&id);
         Step::Frame(Frame::control(reply::ended(now, &id, "revoked")))
     }
 }

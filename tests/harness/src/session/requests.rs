@@ -2,9 +2,9 @@
 
 use campaign_sync::protocol::{CampaignId, Code};
 
-use super::context::At;
+use super::context::PollContext;
 use super::cursor::Cursor;
-use super::message::{Ask, ClientMessage, Recover};
+use super::message::{ClientMessage, Recover, StateQuery};
 use super::{Frame, Request, Session, Step, reply};
 use crate::access::Secret;
 use crate::clock::Moment;
@@ -17,26 +17,26 @@ impl Session {
     pub(super) fn answer(&mut self, now: Moment, request: Request) -> Result<Option<Step>> {
         let message = match request {
             Request::Greet { token, binary } => {
-                let said = self.admit(now, token.as_ref().map(Secret::expose), binary);
-                return Ok(Some(Step::Frame(Frame::control(said))));
+                let reply = self.authenticate(now, token.as_ref().map(Secret::expose), binary);
+                return Ok(Some(Step::Frame(Frame::control(reply))));
             }
-            Request::WriteStep(text) => return Ok(Some(Step::Frame(Frame::control(text)))),
+            Request::Reply(text) => return Ok(Some(Step::Frame(Frame::control(text)))),
             Request::Close(code, reason) => return Ok(Some(Step::Close(code, reason))),
             Request::Client(message) => message,
         };
-        let said = match message {
+        let reply = match message {
             // A second `connection_init` was refused on arrival.
             ClientMessage::Init { .. } => None,
             ClientMessage::Ping(echo) => return Ok(Some(Step::Frame(self.pong(now, echo)))),
             ClientMessage::Subscribe(campaign) => Some(self.subscribe(now, &campaign)?),
             ClientMessage::Unsubscribe(campaign) => {
-                self.leave(&campaign);
+                self.unsubscribe(&campaign);
                 Some(reply::ended(now, &campaign, "unsubscribed"))
             }
             ClientMessage::Recover(recover) => self.seek(now, recover)?,
-            ClientMessage::Ask(ask) => self.ask(now, ask),
+            ClientMessage::StateQuery(query) => self.queue_query(now, query),
         };
-        Ok(said.map(|text| Step::Frame(Frame::control(text))))
+        Ok(reply.map(|text| Step::Frame(Frame::control(text))))
     }
 
     /// The head of a campaign, if it exists for this session.
@@ -46,15 +46,15 @@ impl Session {
         if hub.is_visible(campaign, identity)? { hub.head(campaign) } else { Ok(None) }
     }
 
-    fn leave(&mut self, campaign: &CampaignId) {
+    fn unsubscribe(&mut self, campaign: &CampaignId) {
         if let Ok(at) = self.find(campaign) {
             self.cursors.remove(at);
-            self.left(campaign);
+            self.on_unsubscribed(campaign);
         }
     }
 
     /// Cleans up after a subscription that has ended.
-    pub(super) fn left(&self, campaign: &CampaignId) {
+    pub(super) fn on_unsubscribed(&self, campaign: &CampaignId) {
         self.metrics().subscriptions.dec();
         self.context.hub.unfollow(campaign, &self.wake);
     }
@@ -86,11 +86,11 @@ impl Session {
         if let Ok(at) = self.find(&recover.campaign) {
             // A retry after a failure is not counted again.
             if self.failures == 0
-                && let Some(refused) = self.beyond_the_rate(now, at, request)
+                && let Some(refused) = self.check_rate(now, at, request)
             {
                 return Ok(Some(refused));
             }
-            return self.cursors[at].seek(At { now, context: &self.context }, recover);
+            return self.cursors[at].seek(PollContext { now, context: &self.context }, recover);
         }
         if self.visible(&recover.campaign)?.is_none() {
             return Ok(Some(reply::unknown_campaign(now, &recover.campaign, request)));
@@ -98,26 +98,26 @@ impl Session {
         Ok(Some(not_subscribed(now, &recover.campaign, request)))
     }
 
-    fn ask(&mut self, now: Moment, ask: Ask) -> Option<String> {
-        let Ok(at) = self.find(&ask.campaign) else {
-            return Some(not_subscribed(now, &ask.campaign, ask.request.as_deref()));
+    fn queue_query(&mut self, now: Moment, query: StateQuery) -> Option<String> {
+        let Ok(at) = self.find(&query.campaign) else {
+            return Some(not_subscribed(now, &query.campaign, query.request.as_deref()));
         };
-        let refused = self.beyond_the_rate(now, at, ask.request.as_deref());
+        let refused = self.check_rate(now, at, query.request.as_deref());
         if refused.is_none() {
-            self.cursors[at].ask(ask);
+            self.cursors[at].queue_query(query);
         }
         refused
     }
 
     /// Counts a request that reads the log, for its subscription and for its session. Returns the refusal if
     /// there are too many.
-    fn beyond_the_rate(&mut self, now: Moment, at: usize, request: Option<&str>) -> Option<String> {
+    fn check_rate(&mut self, now: Moment, at: usize, request: Option<&str>) -> Option<String> {
         let (cursor, delivery) = (&mut self.cursors[at], &self.context.delivery);
         let (now_ms, rate) = (now.monotonic_ms, delivery.session_recoveries_per_second);
         let within = cursor.requests.take(now_ms, delivery.recoveries_per_second, 4);
         let within = within.and_then(|()| {
             let Some(identity) = &self.identity else { return Ok(()) };
-            let within = identity.try_query(now_ms, rate, &mut self.questions);
+            let within = identity.try_query(now_ms, rate, &mut self.query_bucket);
             // A session over its limit has many subscriptions, and all of them would get the same short
             // delay.
             within.map_err(|after_ms| after_ms.max(SESSION_PAUSE_MS))

@@ -27,11 +27,11 @@ impl Session {
 
     /// Ends a connection whose user session is over. Waiting requests get no answer.
     pub(super) fn expire(&mut self, now: Moment) {
-        if self.is_over(now) && !self.expired {
+        if self.has_ended(now) && !self.expired {
             self.expired = true;
             self.retry_ms = None;
             while let Some(cursor) = self.cursors.pop() {
-                self.left(&cursor.campaign);
+                self.on_unsubscribed(&cursor.campaign);
             }
             self.requests.clear();
             self.end(reply::session_expired(now), 4401, "session expired");
@@ -77,11 +77,11 @@ impl Session {
 
     /// When to ping a silent client.
     pub(super) fn ping_due_ms(&self) -> u64 {
-        self.heard_ms.max(self.pinged_ms) + self.context.delivery.idle_timeout_ms / 3
+        self.last_received_ms.max(self.pinged_ms) + self.context.delivery.idle_timeout_ms / 3
     }
 
     /// When a silent client counts as gone.
     pub(super) fn gone_ms(&self) -> u64 {
-        self.heard_ms + self.context.delivery.idle_timeout_ms
+        self.last_received_ms + self.context.delivery.idle_timeout_ms
     }
 }

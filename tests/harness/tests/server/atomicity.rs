@@ -102,7 +102,7 @@ async fn whichever_fails(
         assert_eq!(server.act("c1", start).await.status, 200);
         server.completed("c1").await;
     }
-    assert_eq!(server.audit_entry("c1").await.len(), 3);
+    assert_eq!(server.audit_trail("c1").await.len(), 3);
 }
 
 async fn whichever_fails_into(
@@ -185,7 +185,7 @@ async fn transition_is_refused_and_announced_if_a_counter_is_wrong() {
         assert_eq!(announced["data"]["transitionMetadata"]["countedRows"], 20);
         let after = server.get("/campaigns/c1").await.body;
         assert_eq!(after, before, "{counter}");
-        assert_eq!(server.audit_entry("c1").await[0]["result"], "integrity_check_failed");
+        assert_eq!(server.audit_trail("c1").await[0]["result"], "integrity_check_failed");
     }
 }
 

@@ -14,8 +14,8 @@ async fn audit_entry_holds_user_time_states_type_reason_and_result() {
     let body = json!({"reason": "the names are complete"});
     let done = server.post("/campaigns/c1/configure-dns", body).await;
     assert_eq!(server.act("c1", "rollback").await.status, 200);
-    let audit_entry = server.audit_entry("c1").await;
-    let short: Vec<_> = audit_entry
+    let audit_trail = server.audit_trail("c1").await;
+    let short: Vec<_> = audit_trail
         .iter()
         .map(|it| ["name", "from", "to", "type", "result"].map(|key| it[key].as_str().unwrap()))
         .collect();
@@ -45,12 +45,12 @@ async fn audit_entry_holds_user_time_states_type_reason_and_result() {
             "accepted"
         ]
     );
-    assert_eq!(audit_entry[1]["reason"], "the names are complete");
-    assert_eq!(audit_entry[1]["sequenceNumber"], done.body["position"]["sequenceNumber"]);
-    assert_eq!(audit_entry[1]["eventId"], done.body["position"]["eventId"]);
-    assert_eq!(audit_entry[1]["timestamp"], done.body["campaign"]["updatedAt"]);
-    assert!(audit_entry[0]["message"].as_str().unwrap().contains("does not lead to"));
-    assert!(audit_entry.iter().all(|it| it["who"] == "anonymous"));
+    assert_eq!(audit_trail[1]["reason"], "the names are complete");
+    assert_eq!(audit_trail[1]["sequenceNumber"], done.body["position"]["sequenceNumber"]);
+    assert_eq!(audit_trail[1]["eventId"], done.body["position"]["eventId"]);
+    assert_eq!(audit_trail[1]["timestamp"], done.body["campaign"]["updatedAt"]);
+    assert!(audit_trail[0]["message"].as_str().unwrap().contains("does not lead to"));
+    assert!(audit_trail.iter().all(|it| it["who"] == "anonymous"));
     assert_eq!(server.get("/campaigns/nobody/transitions").await.code(), (404, "unknown_campaign"));
 }
 
@@ -67,7 +67,7 @@ async fn audit_trail_outlives_its_campaign_and_lists_every_request() {
     assert_eq!(server.delete("/campaigns/c1", body).await.status, 200);
     assert_eq!(server.get("/campaigns/c1").await.code(), (404, "unknown_campaign"));
     assert_eq!(
-        server.audit_entry("c1").await.len(),
+        server.audit_trail("c1").await.len(),
         1,
         "transitions alone, unless all is asked for"
     );
@@ -103,14 +103,14 @@ async fn transition_by_the_server_is_recorded_as_automatic() {
     .await;
     let moved = async {
         while server.get("/campaigns/demo").await.status != 200
-            || server.audit_entry("demo").await.is_empty()
+            || server.audit_trail("demo").await.is_empty()
         {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(60), moved).await.expect("nothing moves");
-    let audit_entry = server.audit_entry("demo").await;
-    let fields = ["name", "who", "type", "reason", "result"].map(|key| &audit_entry[0][key]);
+    let audit_trail = server.audit_trail("demo").await;
+    let fields = ["name", "who", "type", "reason", "result"].map(|key| &audit_trail[0][key]);
     assert_eq!(fields, ["DNS_Phase_Transition", "server", "automatic", "demo", "accepted"]);
 }
 
@@ -126,7 +126,7 @@ async fn a_repeated_key_gets_the_same_answer_without_a_second_effect() {
     let again = server.keyed("/campaigns/c1/validate-dns", "k1", body).await;
     assert_eq!((again.status, again.body, again.position), (200, first.body, first.position));
     assert_eq!(server.get("/campaigns/c1").await.position, head);
-    assert_eq!(server.audit_entry("c1").await.len(), 1);
+    assert_eq!(server.audit_trail("c1").await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,7 +180,7 @@ async fn concurrent_requests_with_one_key_get_one_answer() {
     }
     assert_eq!(answers[0].0, 200);
     assert!(answers.iter().all(|it| *it == answers[0]));
-    assert_eq!(server.audit_entry("c1").await.len(), 1);
+    assert_eq!(server.audit_trail("c1").await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

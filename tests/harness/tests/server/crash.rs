@@ -95,8 +95,8 @@ fn is_filed_as_it_happened(log: &SqliteLog, copy: &Copy) {
         .iter()
         .filter(is_transition)
         .map(|it| parse(it)["sequence"]["eventId"].as_str().unwrap().to_owned());
-    let audit_entry = log.transactions(&CampaignId::new(MOVED).unwrap()).unwrap();
-    let accepted = audit_entry.iter().filter(|it| it.result == "accepted" && it.kind != "status");
+    let audit_trail = log.transactions(&CampaignId::new(MOVED).unwrap()).unwrap();
+    let accepted = audit_trail.iter().filter(|it| it.result == "accepted" && it.kind != "status");
     let accepted = accepted.filter(|it| it.kind != "creation").filter_map(|it| it.event_id.clone());
     let happened: Vec<String> = happened.collect();
     assert_eq!(accepted.collect::<Vec<_>>(), happened);

@@ -12,19 +12,19 @@ use serde_json::json;
 use tokio::net::TcpSocket;
 use tokio_tungstenite::client_async;
 
-use super::core::{Room, at, at_zero, kind, number};
+use super::core::{CoreFixture, at, at_zero, kind, number};
 use super::log::{id, row};
 use super::support::{Client, Copy, Received, Server, parse};
 
 #[test]
 fn unresponsive_client_is_pinged_and_then_closed() {
-    let mut room = Room::subscribed(1);
+    let mut fixture = CoreFixture::subscribed(1);
     let mut steps = Vec::new();
     loop {
-        room.now_ms = room.session.timeout_ms();
-        match room.step() {
+        fixture.now_ms = fixture.session.timeout_ms();
+        match fixture.step() {
             Step::Frame(_) => {}
-            Step::Ping => steps.push(room.now_ms),
+            Step::Ping => steps.push(fixture.now_ms),
             step => {
                 assert_eq!(step, Step::Close(4408, "nothing heard"));
                 break;
@@ -33,121 +33,121 @@ fn unresponsive_client_is_pinged_and_then_closed() {
     }
     let idle = Delivery::default().idle_timeout_ms;
     assert_eq!(steps, [idle / 3, 2 * idle / 3]);
-    assert_eq!(room.now_ms, idle);
+    assert_eq!(fixture.now_ms, idle);
 }
 
 #[test]
 fn answered_ping_keeps_a_silent_client_connected() {
-    let mut room = Room::subscribed(1);
+    let mut fixture = CoreFixture::subscribed(1);
     let idle = Delivery::default().idle_timeout_ms;
-    while room.now_ms < 10 * idle {
-        room.now_ms = room.session.timeout_ms();
-        match room.step() {
-            Step::Ping => room.session.note_activity(at(room.now_ms + 20)),
+    while fixture.now_ms < 10 * idle {
+        fixture.now_ms = fixture.session.timeout_ms();
+        match fixture.step() {
+            Step::Ping => fixture.session.note_activity(at(fixture.now_ms + 20)),
             step => assert!(matches!(step, Step::Frame(_)), "{step:?}"),
         }
     }
 }
 
 /// A session over a database whose events can be made unreadable.
-fn breakable() -> (tempfile::TempDir, Room, impl Fn(bool)) {
+fn breakable() -> (tempfile::TempDir, CoreFixture, impl Fn(bool)) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log.db");
     let log = SqliteLog::open(&path, "epoch-1", false).unwrap();
-    let room = Room::over(Arc::new(log), 6).greeted();
+    let fixture = CoreFixture::over(Arc::new(log), 6).greeted();
     let breaks = move |broken| {
         let (from, to) = if broken { ("events", "away") } else { ("away", "events") };
         let statement = format!("ALTER TABLE {from} RENAME TO {to}");
         Connection::open(&path).unwrap().execute_batch(&statement).unwrap();
     };
-    (directory, room, breaks)
+    (directory, fixture, breaks)
 }
 
 #[test]
 fn unreadable_events_are_sent_once_when_readable_again() {
-    let (_directory, mut room, breaks) = breakable();
+    let (_directory, mut fixture, breaks) = breakable();
     // After a reread the hub has nothing in memory: all events must come from the log.
-    room.context.hub.reread(&id()).unwrap();
+    fixture.context.hub.reread(&id()).unwrap();
     breaks(true);
-    room.recover(at_zero());
+    fixture.recover(at_zero());
     let (mut waits, backoff) = (Vec::new(), Delivery::default().retry_backoff_ms);
     for _ in 0..3 {
-        assert_eq!(room.step(), Step::Idle);
-        let due = room.session.timeout_ms();
-        waits.push(due - room.now_ms);
-        room.now_ms = due;
+        assert_eq!(fixture.step(), Step::Idle);
+        let due = fixture.session.timeout_ms();
+        waits.push(due - fixture.now_ms);
+        fixture.now_ms = due;
     }
     for (attempt, wait) in waits.iter().enumerate() {
         let whole = backoff << attempt;
         assert!((whole / 2..=whole / 2 + whole).contains(wait), "{waits:?}");
     }
     breaks(false);
-    let received = room.hear();
+    let received = fixture.hear();
     assert_eq!(kind(&received[0]), "event_recovery");
     let numbers: Vec<u64> = received[1..].iter().map(|it| number(it)).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
-    let retries = &room.context.hub.metrics.retries;
+    let retries = &fixture.context.hub.metrics.retries;
     assert_eq!(retries.get_or_create(&[("what", "read")]).get(), 3);
 }
 
 #[test]
 fn connection_closes_after_the_last_retry() {
-    let (_directory, mut room, breaks) = breakable();
+    let (_directory, mut fixture, breaks) = breakable();
     breaks(true);
-    room.recover(at_zero());
+    fixture.recover(at_zero());
     let (mut heartbeats, backoff) = (0, Delivery::default());
     let closed = loop {
-        match room.step() {
+        match fixture.step() {
             Step::Frame(frame) => {
                 assert_eq!(kind(&frame.text), "pong", "it is alive meanwhile");
                 heartbeats += 1;
             }
             // The client answers pings, so the idle timeout does not close the connection.
-            Step::Ping => room.session.note_activity(at(room.now_ms)),
+            Step::Ping => fixture.session.note_activity(at(fixture.now_ms)),
             Step::Idle => {
-                let due = room.session.timeout_ms();
-                assert!(due > room.now_ms);
-                room.now_ms = due;
+                let due = fixture.session.timeout_ms();
+                assert!(due > fixture.now_ms);
+                fixture.now_ms = due;
             }
             step => break step,
         }
     };
     assert_eq!(closed, Step::Close(1011, "internal"));
     assert!(heartbeats > 0);
-    let retries = &room.context.hub.metrics.retries;
+    let retries = &fixture.context.hub.metrics.retries;
     let attempts = retries.get_or_create(&[("what", "read")]).get();
     assert_eq!(attempts, u64::from(backoff.max_retry_attempts));
 }
 
 #[test]
 fn campaign_without_followers_is_not_kept_in_memory() {
-    let room = Room::silent(3);
-    let (hub, follower) = (&room.context.hub, Arc::default());
+    let fixture = CoreFixture::silent(3);
+    let (hub, follower) = (&fixture.context.hub, Arc::default());
     let want = ReadLimits { single: false, until: u64::MAX };
-    let is_kept = || matches!(hub.next(&id(), 3, want, false).unwrap(), Next::Page(_));
-    room.grow(5);
+    let is_kept = || matches!(hub.next(&id(), 3, want, false).unwrap(), Next::EventBatch(_));
+    fixture.append_to(5);
     assert!(!is_kept(), "it is in the log");
     hub.follow(&id(), &follower).unwrap();
     hub.append(&id(), 5, &[row(5)]).unwrap();
-    assert!(matches!(hub.next(&id(), 5, want, false).unwrap(), Next::Page(_)));
+    assert!(matches!(hub.next(&id(), 5, want, false).unwrap(), Next::EventBatch(_)));
     hub.unfollow(&id(), &follower);
     assert!(matches!(hub.next(&id(), 5, want, false).unwrap(), Next::InLog));
 }
 
 #[test]
 fn drain_spreads_the_reconnects_of_clients() {
-    let room = Room::silent(1);
+    let fixture = CoreFixture::silent(1);
     let times: Vec<u64> = (0..50)
         .map(|n| {
             let id = format!("s{n}");
-            let mut session = Session::open(at(0), room.context.clone(), id, Arc::default());
+            let mut session = Session::open(at(0), fixture.context.clone(), id, Arc::default());
             session.drain(at(0));
             let Step::Frame(frame) = session.poll(at(0), false) else { panic!("nothing said") };
             assert_eq!(session.poll(at(0), false), Step::Close(1012, "draining"));
             parse(&frame.text)["data"]["retryAfterMs"].as_u64().unwrap()
         })
         .collect();
-    let spread = room.context.drain_spread_ms;
+    let spread = fixture.context.drain_spread_ms;
     assert!(times.iter().all(|time| (1_000..1_000 + spread).contains(time)), "{times:?}");
     let early = times.iter().filter(|time| **time < 1_000 + spread / 2).count();
     assert!((10..=40).contains(&early), "{times:?}");

@@ -25,7 +25,7 @@ use super::support::{Client, answer};
 const GUIDE: &str = include_str!("../../../../docs/SERVER.md");
 
 /// A wait that takes longer than this has failed.
-const NEVER: Duration = Duration::from_secs(30);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 const PASSWORD: &str = "cor rect $horse";
 
@@ -113,7 +113,7 @@ impl Nginx {
         let process =
             nginx.stderr(Stdio::null()).spawn().expect("nginx is installed by the set-up");
         let nginx = Self { process, port, directory };
-        let until = Instant::now() + NEVER;
+        let until = Instant::now() + WAIT_TIMEOUT;
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             let log = fs::read_to_string(nginx.directory.path().join("error.log"));
             assert!(Instant::now() < until, "nginx never listens: {log:?}");
@@ -210,5 +210,5 @@ async fn nginx_configuration_of_the_guide_carries_rest_and_sockets() {
     let start = nginx.request("POST /api/v2/campaigns/c1/start", &of_session, "{}").await;
     assert!(start.starts_with("HTTP/1.1 200"), "{start}");
     let generated = async { while !client.document().await.contains("\"domain.generated\"") {} };
-    tokio::time::timeout(NEVER, generated).await.expect("events come through");
+    tokio::time::timeout(WAIT_TIMEOUT, generated).await.expect("events come through");
 }

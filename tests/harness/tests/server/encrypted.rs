@@ -377,7 +377,7 @@ async fn server_without_the_next_stream_key_stops_with_its_reason() {
     let behind = Server::with(with(&["2031-a"])).await;
     let ahead = Server::with(with(&["2031-b", "2031-a"])).await;
     create(&ahead, 5).await;
-    let until = std::time::Instant::now() + super::nats::NEVER;
+    let until = std::time::Instant::now() + super::nats::WAIT_TIMEOUT;
     while behind.operations("/readyz").await.0 == 200 {
         assert!(std::time::Instant::now() < until, "it never notices");
     }

@@ -72,7 +72,7 @@ async fn the_logs_of_every_release_are_read_replayed_and_continued() {
         client.follow(&mut copy, lines.len() as u64).await;
         assert_eq!(copy.documents, lines, "the bytes of {release}");
         assert_eq!(copy.rows, rows_by_sql(&server.db, "c1"));
-        assert_eq!(server.audit_entry("c1").await.len(), 5);
+        assert_eq!(server.audit_trail("c1").await.len(), 5);
         assert_eq!(server.delete("/campaigns/c1", json!({})).await.status, 200);
         client.follow(&mut copy, lines.len() as u64 + 1).await;
     }

@@ -118,9 +118,9 @@ async fn the_streams_of_every_release_are_read_and_continued() {
         assert_eq!(log.epoch(), lines[0]["epoch"]);
         let read = log.read(&id(), 0, usize::MAX).unwrap();
         assert!(read.iter().map(|event| &*event.document).eq(events.iter().copied()), "{release}");
-        let audit_entry = log.transactions(&id()).unwrap();
-        let refused = audit_entry.iter().filter(|it| it.result != "accepted").count();
-        assert_eq!((audit_entry.len() - refused, refused), (5, 1));
+        let audit_trail = log.transactions(&id()).unwrap();
+        let refused = audit_trail.iter().filter(|it| it.result != "accepted").count();
+        assert_eq!((audit_trail.len() - refused, refused), (5, 1));
         for (campaign, rows) in [(id(), 30), (truncated(), 11)] {
             let recount = log.recount(&campaign).unwrap().unwrap();
             assert!(recount.agrees());

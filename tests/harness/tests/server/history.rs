@@ -12,11 +12,11 @@ pub(crate) struct Entry {
     pub(crate) server: usize,
     pub(crate) called: u64,
     pub(crate) returned: u64,
-    pub(crate) what: What,
+    pub(crate) what: HistoryOperation,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum What {
+pub(crate) enum HistoryOperation {
     /// An acknowledged append: the numbers and ids of its events.
     Appended(Vec<(u64, String)>),
     /// A read: all events of the campaign after a number at that moment.
@@ -32,7 +32,8 @@ pub(crate) fn check(history: &[Entry], log: &[(u64, String)]) -> Result<(), Stri
     }
     let ids: BTreeMap<u64, &str> = log.iter().map(|(number, id)| (*number, &**id)).collect();
     for entry in history {
-        let (What::Appended(events) | What::Read { events, .. }) = &entry.what;
+        let (HistoryOperation::Appended(events) | HistoryOperation::Read { events, .. }) =
+            &entry.what;
         for (number, id) in events {
             if ids.get(number) != Some(&&**id) {
                 return Err(format!("{number} was {id}, and is {:?}", ids.get(number)));
@@ -73,10 +74,10 @@ fn in_real_time(history: &[Entry]) -> Result<(), String> {
 
 fn reads_never_go_back(history: &[Entry]) -> Result<(), String> {
     let end = |entry: &Entry| match &entry.what {
-        What::Appended(events) => events.last().map_or(0, |it| it.0),
-        What::Read { after, events } => events.last().map_or(*after, |it| it.0),
+        HistoryOperation::Appended(events) => events.last().map_or(0, |it| it.0),
+        HistoryOperation::Read { after, events } => events.last().map_or(*after, |it| it.0),
     };
-    for read in history.iter().filter(|it| matches!(it.what, What::Read { .. })) {
+    for read in history.iter().filter(|it| matches!(it.what, HistoryOperation::Read { .. })) {
         let before = |it: &&Entry| it.server == read.server && it.returned < read.called;
         let known = history.iter().filter(before).map(end).max().unwrap_or_default();
         if end(read) < known {
@@ -88,8 +89,8 @@ fn reads_never_go_back(history: &[Entry]) -> Result<(), String> {
 
 fn appended(entry: &Entry) -> Option<&Vec<(u64, String)>> {
     match &entry.what {
-        What::Appended(events) => Some(events),
-        What::Read { .. } => None,
+        HistoryOperation::Appended(events) => Some(events),
+        HistoryOperation::Read { .. } => None,
     }
 }
 
@@ -102,11 +103,16 @@ mod tests {
     }
 
     fn append(server: usize, called: u64, events: Vec<(u64, String)>) -> Entry {
-        Entry { server, called, returned: called + 5, what: What::Appended(events) }
+        Entry { server, called, returned: called + 5, what: HistoryOperation::Appended(events) }
     }
 
     fn read(server: usize, called: u64, after: u64, events: Vec<(u64, String)>) -> Entry {
-        Entry { server, called, returned: called + 5, what: What::Read { after, events } }
+        Entry {
+            server,
+            called,
+            returned: called + 5,
+            what: HistoryOperation::Read { after, events },
+        }
     }
 
     #[test]

@@ -13,17 +13,17 @@ use campaign_sync_harness::log::{Draft, Event, EventLog, Result, Settings};
 use campaign_sync_support::MemoryLog;
 use serde_json::json;
 
-use super::core::{Room, at, at_zero, kind};
+use super::core::{CoreFixture, at, at_zero, kind};
 use super::log::{NOW, id, row};
 use super::support::parse;
 
-type Meanwhile = Box<dyn FnOnce(&Hub) + Send>;
+type ReadHook = Box<dyn FnOnce(&Hub) + Send>;
 
 /// A log that runs `at_read` once, within the next read.
 struct InterleavedLog {
     log: MemoryLog,
     hub: OnceLock<Weak<Hub>>,
-    at_read: Mutex<Option<Meanwhile>>,
+    at_read: Mutex<Option<ReadHook>>,
 }
 
 impl fmt::Debug for InterleavedLog {
@@ -40,7 +40,7 @@ impl InterleavedLog {
 
 impl EventLog for InterleavedLog {
     delegate_event_log!(
-        inner: epoch, campaigns, head, append, bytes_after, view, recount, buckets, transactions, file,
+        inner: epoch, campaigns, head, append, bytes_after, view, recount, buckets, transactions, record_refusal,
         audit_entry, truncate, diverge,
     );
 
@@ -64,21 +64,22 @@ fn campaign_transferred_during_a_read_sends_no_more_events() {
     let log = MemoryLog::new("epoch-1");
     let log = Arc::new(InterleavedLog { log, hub: OnceLock::new(), at_read: Mutex::default() });
     let users = ["ada-l", "bob-m"].map(|user| (user.to_owned(), String::new())).into();
-    let mut room = Room::with(log.clone(), Access::with(None, Some(users), 60));
-    let context = room.context.clone();
+    let mut fixture = CoreFixture::with(log.clone(), Access::with(None, Some(users), 60));
+    let context = fixture.context.clone();
     log.hub.set(Arc::downgrade(&context.hub)).unwrap();
     context.hub.append(&id(), 0, &[owned_by("ada-l", "create"), row(1)]).unwrap();
 
     let (token, entry) = context.access.issue(at(0), "ada-l");
     context.access.apply(at(0), &token_hash(&token), Some(entry));
-    room.say(json!({"type": "connection_init", "protocols": ["campaign-sync.v1"], "token": token}));
-    room.say(json!({"type": "subscribe_campaign", "campaignId": "c1"}));
-    room.recover(at_zero());
+    fixture
+        .say(json!({"type": "connection_init", "protocols": ["campaign-sync.v1"], "token": token}));
+    fixture.say(json!({"type": "subscribe_campaign", "campaignId": "c1"}));
+    fixture.recover(at_zero());
     *log.at_read.lock().unwrap() = Some(Box::new(|hub| {
         let appended = hub.append(&id(), 2, &[owned_by("bob-m", "update"), row(2)]);
         assert_eq!(appended.unwrap().head.number, 4);
     }));
-    let received = room.hear();
+    let received = fixture.hear();
     assert!(log.at_read.lock().unwrap().is_none(), "the log was read");
     let kinds: Vec<_> = received.iter().map(|it| kind(it)).collect();
     let expected =

@@ -8,64 +8,64 @@ use campaign_sync_harness::session::Step;
 use campaign_sync_harness::session::limits::Delivery;
 use serde_json::json;
 
-use super::core::{Room, at_zero, kind};
+use super::core::{CoreFixture, at_zero, kind};
 use super::log::NOW;
 use super::support::parse;
 
 #[test]
 fn recovery_requests_beyond_the_rate_get_a_retry_time() {
-    let mut room = Room::subscribed(3);
+    let mut fixture = CoreFixture::subscribed(3);
     let burst = 4 * Delivery::default().recoveries_per_second;
-    let ask = |room: &mut Room, name: &str| {
-        room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 3, "requestId": name}));
-        parse(&room.hear()[0])
+    let ask = |fixture: &mut CoreFixture, name: &str| {
+        fixture.recover(json!({"campaignId": "c1", "lastSequenceNumber": 3, "requestId": name}));
+        parse(&fixture.hear()[0])
     };
     for _ in 0..burst {
-        assert_eq!(ask(&mut room, "r")["data"]["outcome"], "current");
+        assert_eq!(ask(&mut fixture, "r")["data"]["outcome"], "current");
     }
-    let refused = ask(&mut room, "too many");
+    let refused = ask(&mut fixture, "too many");
     assert_eq!(refused["type"], "error");
     let data = &refused["data"];
     assert_eq!(
         (&data["code"], &data["requestId"], &data["campaignId"]),
         (&json!("rate_limited"), &json!("too many"), &json!("c1"))
     );
-    room.now_ms += data["retryAfterMs"].as_u64().unwrap() - 1;
-    assert_eq!(ask(&mut room, "too early")["type"], "error");
-    room.now_ms += 1;
-    assert_eq!(ask(&mut room, "in time")["data"]["outcome"], "current");
+    fixture.now_ms += data["retryAfterMs"].as_u64().unwrap() - 1;
+    assert_eq!(ask(&mut fixture, "too early")["type"], "error");
+    fixture.now_ms += 1;
+    assert_eq!(ask(&mut fixture, "in time")["data"]["outcome"], "current");
 }
 
 #[test]
 fn digest_and_snapshot_requests_count_as_recovery_requests() {
-    let mut room = Room::subscribed(3);
+    let mut fixture = CoreFixture::subscribed(3);
     let questions = [
         json!({"type": "request_campaign_digest", "payload":
             {"campaignId": "c1", "requestId": "q"}}),
         json!({"type": "request_campaign_snapshot", "payload":
             {"campaignId": "c1", "requestId": "q", "buckets": [1]}}),
     ];
-    room.recover(at_zero());
-    room.hear();
+    fixture.recover(at_zero());
+    fixture.hear();
     for asked in 1..4 * Delivery::default().recoveries_per_second {
-        room.say(questions[asked as usize % 2].clone());
-        assert!(kind(&room.hear()[0]).starts_with("campaign."), "{asked}");
+        fixture.say(questions[asked as usize % 2].clone());
+        assert!(kind(&fixture.hear()[0]).starts_with("campaign."), "{asked}");
     }
     for question in questions {
-        room.say(question);
-        let refused = parse(&room.hear()[0])["data"].clone();
+        fixture.say(question);
+        let refused = parse(&fixture.hear()[0])["data"].clone();
         assert_eq!(
             (&refused["code"], &refused["requestId"]),
             (&json!("rate_limited"), &json!("q"))
         );
     }
-    room.recover(json!({"campaignId": "c1", "lastSequenceNumber": 3}));
-    assert_eq!(kind(&room.hear()[0]), "error");
+    fixture.recover(json!({"campaignId": "c1", "lastSequenceNumber": 3}));
+    assert_eq!(kind(&fixture.hear()[0]), "error");
 }
 
 #[test]
 fn rate_limit_applies_across_all_campaigns_of_a_connection() {
-    let mut room = Room::subscribed(1);
+    let mut fixture = CoreFixture::subscribed(1);
     let most = 10 * Delivery::default().session_recoveries_per_second;
     let each = 4 * Delivery::default().recoveries_per_second;
     let mut answered = 0;
@@ -74,12 +74,12 @@ fn rate_limit_applies_across_all_campaigns_of_a_connection() {
         let (record, settings) = (CampaignRecord::default(), Settings::default());
         let created = drafts::record(NOW, &campaign, "create", &record, &settings);
         // One of the campaigns exists already.
-        drop(room.context.hub.append(&campaign, 0, &[created]));
-        room.say(json!({"type": "subscribe_campaign", "campaignId": campaign.as_str()}));
-        room.hear();
+        drop(fixture.context.hub.append(&campaign, 0, &[created]));
+        fixture.say(json!({"type": "subscribe_campaign", "campaignId": campaign.as_str()}));
+        fixture.hear();
         for _ in 0..each {
-            room.recover(json!({"campaignId": campaign.as_str(), "lastSequenceNumber": 1}));
-            answered += u32::from(kind(&room.hear()[0]) == "event_recovery");
+            fixture.recover(json!({"campaignId": campaign.as_str(), "lastSequenceNumber": 1}));
+            answered += u32::from(kind(&fixture.hear()[0]) == "event_recovery");
         }
     }
     assert_eq!(answered, most);
@@ -87,25 +87,25 @@ fn rate_limit_applies_across_all_campaigns_of_a_connection() {
 
 #[test]
 fn too_many_messages_close_with_4429() {
-    let mut room = Room::subscribed(1);
+    let mut fixture = CoreFixture::subscribed(1);
     let burst = 10 * Delivery::default().messages_per_second - 2;
     for sent in 1..=burst {
-        room.say(json!({"type": "ping"}));
-        assert!(matches!(room.step(), Step::Frame(_)), "{sent} of {burst}");
+        fixture.say(json!({"type": "ping"}));
+        assert!(matches!(fixture.step(), Step::Frame(_)), "{sent} of {burst}");
     }
-    room.say(json!({"type": "ping"}));
-    assert_eq!(room.step(), Step::Close(4429, "too many requests"));
+    fixture.say(json!({"type": "ping"}));
+    assert_eq!(fixture.step(), Step::Close(4429, "too many requests"));
 }
 
 #[test]
 fn requests_that_wait_for_their_position_are_bounded() {
-    let mut room = Room::subscribed(3);
+    let mut fixture = CoreFixture::subscribed(3);
     let closed = (0..3_000).any(|step| {
         for _ in 0..if step < 30 { 60 } else { 0 } {
-            room.say(json!({"type": "request_campaign_snapshot", "payload":
+            fixture.say(json!({"type": "request_campaign_snapshot", "payload":
                 {"campaignId": "c1", "requestId": "r", "buckets": [0, 0, 255]}}));
         }
-        room.step() == Step::Close(4429, "too many requests")
+        fixture.step() == Step::Close(4429, "too many requests")
     });
     assert!(closed, "all were kept");
 }

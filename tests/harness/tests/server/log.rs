@@ -106,7 +106,14 @@ fn stored_rows_match_the_counters() {
         log.append(&id(), 5, &[cleared, removed]).unwrap();
         let recount = log.recount(&id()).unwrap().unwrap();
         assert!(recount.agrees(), "{recount:?}");
-        assert_eq!((recount.tally.rows, recount.tally.dns_done, recount.tally.resolved), (2, 2, 1));
+        assert_eq!(
+            (
+                recount.phase_counts.rows,
+                recount.phase_counts.dns_done,
+                recount.phase_counts.resolved
+            ),
+            (2, 2, 1)
+        );
         let view = log.view(&id(), &RowQuery::default()).unwrap().unwrap();
         assert_eq!(view.state.record.total_domain_count, 2);
         assert_eq!(view.rows[0].lead_score, None);
@@ -147,9 +154,9 @@ fn accepted_change_is_audited_and_its_key_works_once() {
         let record: Value = serde_json::from_str(&audit_entry.record.unwrap()).unwrap();
         assert_eq!(record["totalDomainCount"], 1, "as it was after this event");
 
-        log.file(&id(), &entry("k2", "illegal_transition")).unwrap();
-        log.file(&id(), &entry("k2", "behind")).unwrap();
-        log.file(&id(), &Transaction { key: None, ..entry("", "behind") }).unwrap();
+        log.record_refusal(&id(), &entry("k2", "illegal_transition")).unwrap();
+        log.record_refusal(&id(), &entry("k2", "behind")).unwrap();
+        log.record_refusal(&id(), &Transaction { key: None, ..entry("", "behind") }).unwrap();
         let results: Vec<_> =
             log.transactions(&id()).unwrap().into_iter().map(|it| it.result).collect();
         assert_eq!(results, ["accepted", "accepted", "illegal_transition", "behind"]);
@@ -165,7 +172,10 @@ fn append_conflicts_if_the_rows_differ_from_the_count() {
         let wrong = [
             Recount { count: 3, ..counted.clone() },
             Recount { digest: Digest(1), ..counted.clone() },
-            Recount { tally: PhaseCounts { resolved: 1, ..counted.tally }, ..counted.clone() },
+            Recount {
+                phase_counts: PhaseCounts { resolved: 1, ..counted.phase_counts },
+                ..counted.clone()
+            },
         ];
         for wrong in wrong {
             let refused = log.append(&id(), 3, &[row(3), checked(&wrong)]);
@@ -188,7 +198,7 @@ fn oldest_refusals_are_dropped_and_accepted_entries_stay() {
         let accepted = Transaction { result: "accepted".into(), ..entry(0) };
         let created = Draft { audit_entry: Some(accepted), ..created() };
         log.append(&id(), 0, &[created]).unwrap();
-        (1..=REFUSALS_MAX + 1).for_each(|n| log.file(&id(), &entry(n)).unwrap());
+        (1..=REFUSALS_MAX + 1).for_each(|n| log.record_refusal(&id(), &entry(n)).unwrap());
         // A refusal that an event announces counts too.
         let announced = Draft { audit_entry: Some(entry(REFUSALS_MAX + 2)), ..row(0) };
         log.append(&id(), 1, &[announced]).unwrap();

@@ -9,7 +9,7 @@ use campaign_sync_harness::log::nats::NatsLog;
 use tempfile::TempDir;
 
 /// A wait that takes longer than this has failed.
-pub(crate) const NEVER: Duration = Duration::from_secs(60);
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One server, or a cluster of several.
 pub(crate) struct Nats {
@@ -70,7 +70,7 @@ impl Nats {
         let started = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         self.nodes[number].process = Some(started.expect("nats-server is installed by the set-up"));
         let address = ("127.0.0.1", self.nodes[number].client);
-        let until = Instant::now() + NEVER;
+        let until = Instant::now() + WAIT_TIMEOUT;
         while std::net::TcpStream::connect(address).is_err() {
             assert!(Instant::now() < until, "nats-server never listens");
             std::thread::sleep(Duration::from_millis(10));
@@ -109,7 +109,7 @@ impl Nats {
 
     /// The node that leads that stream.
     pub(crate) async fn leader_of(&self, stream: &str) -> usize {
-        let until = Instant::now() + NEVER;
+        let until = Instant::now() + WAIT_TIMEOUT;
         loop {
             if let Some(name) = self.leader_name(stream).await {
                 return self.nodes.iter().position(|node| node.name == name).unwrap();

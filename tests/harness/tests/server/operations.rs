@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use campaign_sync_harness::session::Step;
 use serde_json::{Value, json};
 
-use super::core::{Room, at_zero};
+use super::core::{CoreFixture, at_zero};
 use super::log::id;
 use super::process::{Process, program};
 use super::support::{Client, Server, answer, parse};
@@ -200,21 +200,21 @@ async fn integrity_log_lines_hold_campaign_number_and_event() {
 
 #[test]
 fn lagging_log_line_holds_campaign_number_and_event() {
-    let lines = Lines::default();
+    let lines = LogCapture::default();
     let written = lines.clone();
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_writer(move || written.clone())
         .finish();
-    let mut room = Room::subscribed(3);
-    room.recover(at_zero());
-    room.hear();
-    room.grow(9);
-    let hub = room.context.hub.clone();
+    let mut fixture = CoreFixture::subscribed(3);
+    fixture.recover(at_zero());
+    fixture.hear();
+    fixture.append_to(9);
+    let hub = fixture.context.hub.clone();
     hub.log().truncate(&id(), 6).unwrap();
     hub.reread(&id()).unwrap();
-    let closed = tracing::subscriber::with_default(subscriber, || room.step());
+    let closed = tracing::subscriber::with_default(subscriber, || fixture.step());
     assert!(matches!(closed, Step::Close(4409, _)));
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let line = parse(text.trim());
@@ -231,9 +231,9 @@ fn lagging_log_line_holds_campaign_number_and_event() {
 
 /// A log writer that keeps all lines in memory.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+struct LogCapture(Arc<Mutex<Vec<u8>>>);
 
-impl io::Write for Lines {
+impl io::Write for LogCapture {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
     }

@@ -121,7 +121,7 @@ async fn server_behind_a_proxy_accepts_only_its_public_origins() {
     ] {
         assert_eq!(get(&server, "/api/v2/campaigns", "host", host).await, status, "{host}");
         for path in ["/healthz", "/readyz"] {
-            assert_eq!(get(&server, path, "host", host).await, 200, "whoever watches over it");
+            assert_eq!(get(&server, path, "host", host).await, 200, "any monitoring host");
         }
     }
 }

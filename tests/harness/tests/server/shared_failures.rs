@@ -80,7 +80,7 @@ async fn transition_is_answered_once_its_copy_can_be_written() {
     let done = asked.await.unwrap();
     assert_eq!(done.body["position"]["sequenceNumber"], head + 1, "{}", done.body);
     assert_eq!(next_event(&mut client).await["sequence"]["sequenceNumber"], head + 1);
-    assert_eq!(server.audit_entry("c1").await.len(), 1);
+    assert_eq!(server.audit_trail("c1").await.len(), 1);
     assert_eq!(nats.last_message().await, published + 1);
 }
 

@@ -17,7 +17,7 @@ use campaign_sync_harness::server::run;
 use serde_json::json;
 
 use super::log::{NOW, created, id, row};
-use super::nats::{NEVER, Nats};
+use super::nats::{Nats, WAIT_TIMEOUT};
 use super::support::{Copy, options, parse};
 
 /// Folds a whole log, and checks every hash, number and link.
@@ -31,7 +31,7 @@ pub(crate) fn folded(log: &NatsLog) -> Copy {
 
 /// Waits until this server's copy of the campaign has that number.
 pub(crate) fn reaches(log: &NatsLog, campaign: &CampaignId, number: u64) {
-    let until = Instant::now() + NEVER;
+    let until = Instant::now() + WAIT_TIMEOUT;
     while log.head(campaign).unwrap().is_none_or(|head| head.number < number) {
         assert!(Instant::now() < until, "{number} is never heard of");
         thread::sleep(Duration::from_millis(5));
@@ -103,13 +103,13 @@ async fn message_out_of_sequence_is_ignored() {
     let genuine = stream.get_raw_message(1).await.unwrap();
     // Messages that passed the publish condition: a repeated number, foreign messages, and half a
     // publication.
-    let strays = [
+    let inserted_rows = [
         ("other.0 0 1", genuine.payload.clone()),
         ("stray.0 0 1", "nothing that a server wrote".into()),
         ("half", genuine.payload.clone()),
         ("dead.0 0 2", genuine.payload.clone()),
     ];
-    for (part, payload) in strays {
+    for (part, payload) in inserted_rows {
         let mut headers = async_nats::HeaderMap::new();
         headers.insert("Campaign-Part", part);
         let sent = context.publish_with_headers(genuine.subject.clone(), headers, payload);
@@ -187,7 +187,7 @@ fn append_of_another_server_wakes_local_subscribers() {
     assert_eq!(two.known_head(&id()).unwrap().number, 1);
     one.append(&id(), 1, &[row(0)]).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let woken = async { tokio::time::timeout(NEVER, wake.notified()).await };
+    let woken = async { tokio::time::timeout(WAIT_TIMEOUT, wake.notified()).await };
     runtime.block_on(woken).unwrap();
     assert_eq!(two.known_head(&id()).unwrap().number, 2);
     assert_eq!(one.known_head(&id()), None, "nobody follows it here");
@@ -305,8 +305,8 @@ fn exactly_one_of_several_racing_servers_wins_a_transition() {
             assert_eq!(events.iter().filter(is_transition).count(), 1);
             // Every server has one accepted audit entry for the transition, and records the losing requests
             // as refused.
-            let audit_entry = log.transactions(&campaign).unwrap();
-            assert_eq!(audit_entry.iter().filter(|it| it.result == "accepted").count(), 1);
+            let audit_trail = log.transactions(&campaign).unwrap();
+            assert_eq!(audit_trail.iter().filter(|it| it.result == "accepted").count(), 1);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{panic, thread};
 use campaign_sync_harness::log::nats::NatsLog;
 use campaign_sync_harness::log::{Event, EventLog, LogError};
 
-use super::history::{Entry, What, check};
+use super::history::{Entry, HistoryOperation, check};
 use super::log::{created, id, row};
 use super::nats::Nats;
 use super::shared_log::{folded, reaches};
@@ -34,12 +34,15 @@ fn acts(
         let head = log.head(&id()).unwrap().unwrap().number;
         let what = if turn % 3 == 2 {
             let after = head.saturating_sub(5);
-            What::Read { after, events: ids(&log.read(&id(), after, usize::MAX).unwrap()) }
+            HistoryOperation::Read {
+                after,
+                events: ids(&log.read(&id(), after, usize::MAX).unwrap()),
+            }
         } else {
             let first = server as u64 * 100_000 + turn * 2;
             let drafts: Vec<_> = (first..=first + turn % 2).map(row).collect();
             match log.append(&id(), head, &drafts) {
-                Ok(appended) => What::Appended(ids(&appended.events)),
+                Ok(appended) => HistoryOperation::Appended(ids(&appended.events)),
                 Err(LogError::Conflict { .. }) => continue,
                 Err(LogError::Storage(_)) if may_fail => continue,
                 Err(error) => panic!("{error}"),
@@ -67,8 +70,8 @@ fn is_one_order(nats: &Nats, history: &[Entry]) -> (usize, usize) {
     check(history, &log).unwrap();
     assert_eq!(folded(&fresh).number, log.len() as u64);
     let acknowledged = history.iter().filter_map(|it| match &it.what {
-        What::Appended(events) => Some(events.len()),
-        What::Read { .. } => None,
+        HistoryOperation::Appended(events) => Some(events.len()),
+        HistoryOperation::Read { .. } => None,
     });
     (acknowledged.sum(), log.len())
 }

@@ -15,8 +15,8 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::core::{Room, at, kind};
-use super::nats::{NEVER, Nats};
+use super::core::{CoreFixture, at, kind};
+use super::nats::{Nats, WAIT_TIMEOUT};
 use super::sessions::{PASSWORD, asks, bearer, connects, creates, follows, guarded, user};
 use super::support::{Answer, Client, Server};
 
@@ -87,43 +87,47 @@ impl Line {
 }
 
 /// A server's session without a network, for one user.
-fn alone() -> Room {
+fn alone() -> CoreFixture {
     let users = [("ada-l".to_owned(), String::new())].into();
-    Room::with(Arc::new(MemoryLog::new("epoch-1")), Access::with(None, Some(users), 60).shared())
+    CoreFixture::with(
+        Arc::new(MemoryLog::new("epoch-1")),
+        Access::with(None, Some(users), 60).shared(),
+    )
 }
 
-fn greets(room: &mut Room, token: &str) {
-    room.say(json!({"type": "connection_init", "protocols": ["campaign-sync.v1"], "token": token}));
-    room.say(json!({"type": "ping", "payload": {"timestamp": 7}}));
+fn greets(fixture: &mut CoreFixture, token: &str) {
+    fixture
+        .say(json!({"type": "connection_init", "protocols": ["campaign-sync.v1"], "token": token}));
+    fixture.say(json!({"type": "ping", "payload": {"timestamp": 7}}));
 }
 
 #[test]
 fn socket_with_an_unknown_token_waits_for_a_lookup() {
     let token = "a".repeat(64);
-    let mut room = alone();
-    greets(&mut room, &token);
-    assert_eq!(room.step(), Step::Ask);
+    let mut fixture = alone();
+    greets(&mut fixture, &token);
+    assert_eq!(fixture.step(), Step::LookUpSession);
     let entry = Entry { user: "ada-l".into(), expires_ms: at(1_000).wall_ms };
-    room.context.access.apply(at(0), &token_hash(&token), Some(entry));
-    room.session.asked(true);
-    let kinds: Vec<_> = room.hear().iter().map(|it| kind(it)).collect();
+    fixture.context.access.apply(at(0), &token_hash(&token), Some(entry));
+    fixture.session.lookup_succeeded(true);
+    let kinds: Vec<_> = fixture.hear().iter().map(|it| kind(it)).collect();
     assert_eq!(kinds, ["connection_ack", "pong"], "what was said meanwhile is answered after it");
 
     for (reached, close) in [(true, (4401, "unauthorized")), (false, (1011, "internal"))] {
-        let mut room = alone();
-        greets(&mut room, &token);
-        assert_eq!(room.step(), Step::Ask);
-        room.session.asked(reached);
-        let Step::Frame(error) = room.step() else { panic!("nothing is said") };
+        let mut fixture = alone();
+        greets(&mut fixture, &token);
+        assert_eq!(fixture.step(), Step::LookUpSession);
+        fixture.session.lookup_succeeded(reached);
+        let Step::Frame(error) = fixture.step() else { panic!("nothing is said") };
         assert_eq!(kind(&error.text), "error");
-        assert_eq!(room.step(), Step::Close(close.0, close.1));
+        assert_eq!(fixture.step(), Step::Close(close.0, close.1));
     }
 }
 
 #[test]
 fn oldest_sessions_of_a_user_are_selected_on_every_server() {
-    let room = alone();
-    let access = &room.context.access;
+    let fixture = alone();
+    let access = &fixture.context.access;
     let hash = |n: u64| token_hash(&n.to_string());
     for n in 0..40 {
         let entry = Entry { user: "ada-l".into(), expires_ms: at(1_000 + n).wall_ms };
@@ -225,7 +229,7 @@ async fn a_leader_killed_between_login_and_revocation_loses_neither() {
     let ada = bearer(&one, "ada-l").await;
     let mut client = connects(&other, &ada).await;
     nats.kill(nats.leader_of("campaign-sync-sessions").await);
-    let until = Instant::now() + NEVER;
+    let until = Instant::now() + WAIT_TIMEOUT;
     // Without a leader the revocation is refused and ends no session.
     while revokes(&one).await.status != 200 {
         assert!(Instant::now() < until, "the cluster never has another leader");
@@ -255,7 +259,7 @@ async fn unknown_tokens_are_refused_with_few_cluster_lookups() {
     let honest = async { asks(&other, &bearer(&one, "ada-l").await, "GET", "/campaigns").await };
     let (statuses, honest) = tokio::join!(guesses, honest);
     assert!(statuses.iter().all(|status| *status == 401), "{statuses:?}");
-    assert_eq!(honest.status, 200, "whoever has logged in is not refused for it");
+    assert_eq!(honest.status, 200, "a user who is logged in is not refused");
     let tenths = started.elapsed().as_millis() as u64 / 100;
     let metrics = other.metrics().await;
     let asked =

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 pub(crate) use super::copy::{Copy, rows_by_sql};
 
 /// A wait that takes longer than this has failed.
-const NEVER: Duration = Duration::from_secs(30);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Server {
     pub(crate) address: String,
@@ -92,7 +92,7 @@ impl Server {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(NEVER, completed).await.expect("the phase never ends");
+        tokio::time::timeout(WAIT_TIMEOUT, completed).await.expect("the phase never ends");
     }
 
     /// Requests a route of the separate port for metrics and readiness. Returns status and body.
@@ -112,7 +112,7 @@ impl Server {
     }
 
     /// The audit trail of a campaign.
-    pub(crate) async fn audit_entry(&self, id: &str) -> Vec<Value> {
+    pub(crate) async fn audit_trail(&self, id: &str) -> Vec<Value> {
         let mut body = self.get(&format!("/campaigns/{id}/transitions")).await.body;
         serde_json::from_value(body["transitions"].take()).unwrap()
     }
@@ -270,7 +270,7 @@ impl Client {
             if let Some(document) = self.waiting.pop_front() {
                 return Received::Document(document);
             }
-            let message = tokio::time::timeout(NEVER, self.socket.next()).await;
+            let message = tokio::time::timeout(WAIT_TIMEOUT, self.socket.next()).await;
             match message.expect("the server never says anything") {
                 Some(Ok(Message::Text(text))) => {
                     self.waiting.extend(text.split('\n').map(str::to_owned));

@@ -99,11 +99,11 @@ async fn prerequisites_are_checked_and_a_refusal_changes_nothing() {
     }
     let after = server.get("/campaigns/c1").await;
     assert_eq!((before.body, before.position), (after.body, after.position));
-    let audit_entry = server.audit_entry("c1").await;
-    let results: Vec<_> = audit_entry.iter().map(|it| it["result"].as_str().unwrap()).collect();
+    let audit_trail = server.audit_trail("c1").await;
+    let results: Vec<_> = audit_trail.iter().map(|it| it["result"].as_str().unwrap()).collect();
     assert_eq!(results[0], "prerequisites_not_met");
     assert_eq!(results[1..], ["illegal_transition"; 4]);
-    assert!(audit_entry.iter().all(|it| it["sequenceNumber"].is_null()));
+    assert!(audit_trail.iter().all(|it| it["sequenceNumber"].is_null()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,9 +123,9 @@ async fn one_of_many_concurrent_requests_makes_the_transition() {
         }
     }
     assert_eq!(accepted, 1);
-    let audit_entry = server.audit_entry("c1").await;
-    assert_eq!(audit_entry.iter().filter(|it| it["result"] == "accepted").count(), 1);
-    assert_eq!(audit_entry.len(), 20, "who came too late is on record as well");
+    let audit_trail = server.audit_trail("c1").await;
+    assert_eq!(audit_trail.iter().filter(|it| it["result"] == "accepted").count(), 1);
+    assert_eq!(audit_trail.len(), 20, "who came too late is on record as well");
 }
 
 // R15.7
@@ -148,9 +148,9 @@ async fn a_failed_integrity_check_is_announced_and_changes_nothing() {
         (&campaign["currentPhase"], &campaign["phaseStatus"]),
         (&json!("domain_generation"), &json!("completed"))
     );
-    let audit_entry = server.audit_entry("c1").await;
-    assert_eq!(audit_entry[0]["result"], "integrity_check_failed");
-    assert_eq!(audit_entry[0]["eventId"], announced["sequence"]["eventId"]);
+    let audit_trail = server.audit_trail("c1").await;
+    assert_eq!(audit_trail[0]["result"], "integrity_check_failed");
+    assert_eq!(audit_trail[0]["eventId"], announced["sequence"]["eventId"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,8 +6,8 @@ use anyhow::Result;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Found, rounded};
-use crate::crowd::{Crowd, Protocol, ServerBehaviour};
+use super::{ScenarioResult, rounded};
+use crate::crowd::{ClientBehaviour, Protocol, SubscriberPool};
 use crate::plan::Plan;
 use crate::process::Usage;
 use crate::server::Server;
@@ -16,7 +16,7 @@ use crate::tally::DeliveryCounts;
 /// Rows per second of each campaign. A progress event is added to the events of the rows now and then.
 const RATE: u64 = 2;
 
-pub(crate) async fn run(plan: &Plan) -> Result<Found> {
+pub(crate) async fn run(plan: &Plan) -> Result<ScenarioResult> {
     let mut server = Server::start(plan, "active", &[]).await?;
     let campaigns = (plan.connections / 100).max(2);
     let seconds = plan.seconds.min(20);
@@ -24,8 +24,8 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     for id in &ids {
         server.create(id, RATE * seconds, RATE).await?;
     }
-    let crowd = Rc::new(Crowd::default());
-    let behaviour = ServerBehaviour { pings: true, returns: false, after: 0 };
+    let crowd = Rc::new(SubscriberPool::default());
+    let behaviour = ClientBehaviour { pings: true, returns: false, after: 0 };
     let protocol = |index: usize| Protocol::Ours {
         campaigns: vec![ids[index % campaigns].clone()],
         replay: true,
@@ -43,22 +43,22 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     crowd.delivered(expected).await?;
     let after = server.process.usage()?;
     let elapsed = began.elapsed().as_secs_f64();
-    let found = judge(plan, &crowd.tally.borrow(), expected, elapsed, [before, after]);
+    let found = evaluate(plan, &crowd.tally.borrow(), expected, elapsed, [before, after]);
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
     server.stop().await?;
     Ok(found)
 }
 
-fn judge(
+fn evaluate(
     plan: &Plan,
     tally: &DeliveryCounts,
     expected: u64,
     elapsed: f64,
     usage: [Usage; 2],
-) -> Found {
+) -> ScenarioResult {
     let [before, after] = usage;
     let cpu = after.cpu - before.cpu;
-    let mut found = Found {
+    let mut found = ScenarioResult {
         details: json!({
             "connections": plan.connections,
             "deliveries": tally.delivered,
@@ -69,7 +69,7 @@ fn judge(
             "p99_ms": tally.age_ms(0.99),
             "rss": after.rss,
         }),
-        ..Found::default()
+        ..ScenarioResult::default()
     };
     found.expect_whole("active", tally, expected);
     found

@@ -9,7 +9,7 @@ use campaign_sync::protocol::CampaignId;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::{Found, rounded};
+use super::{ScenarioResult, rounded};
 use crate::client::{Client, Line, Seen};
 use crate::plan::Plan;
 use crate::server::Server;
@@ -24,7 +24,7 @@ const RATE: u64 = 20;
 /// The timeout for all clients to be live again at the end.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(60);
 
-pub(crate) async fn run(plan: &Plan) -> Result<Found> {
+pub(crate) async fn run(plan: &Plan) -> Result<ScenarioResult> {
     let mut server = Server::start(plan, "anycable", &[]).await?;
     let clients = (plan.connections / 50).clamp(10, 500);
     let seconds = plan.seconds * 3 / 2;
@@ -56,18 +56,18 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     until(&lines, |seen| seen.is_live && seen.position == head).await?;
     let rounds = (seconds as f64 / every.as_secs_f64()) as u64;
     let least_kills = clients as u64 * rounds.saturating_sub(2).max(1);
-    let found = judge(&lines, head, seconds, least_kills);
+    let found = evaluate(&lines, head, seconds, least_kills);
     server.stop().await?;
     Ok(found)
 }
 
-fn judge(lines: &[Rc<Line>], head: u64, seconds: u64, least_kills: u64) -> Found {
+fn evaluate(lines: &[Rc<Line>], head: u64, seconds: u64, least_kills: u64) -> ScenarioResult {
     let seen: Vec<Seen> = lines.iter().map(|line| line.seen.borrow().clone()).collect();
     let sum = |of: fn(&Seen) -> u64| seen.iter().map(of).sum::<u64>();
     let expected = head * seen.len() as u64;
     let (applied, skipped) = (sum(|it| it.applied), sum(|it| it.skipped));
     let kills = sum(|it| it.reconnects);
-    let mut found = Found {
+    let mut found = ScenarioResult {
         details: json!({
             "clients": seen.len(),
             "seconds": seconds,
@@ -81,7 +81,7 @@ fn judge(lines: &[Rc<Line>], head: u64, seconds: u64, least_kills: u64) -> Found
         }),
         duplicates: applied.saturating_sub(expected),
         out_of_order: skipped,
-        ..Found::default()
+        ..ScenarioResult::default()
     };
     if applied != expected || skipped != 0 || kills < least_kills {
         found.broken.push(format!("anycable: {}", found.details));

@@ -7,15 +7,15 @@ use anyhow::Result;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::{Found, rounded};
-use crate::crowd::{Crowd, Protocol, ServerBehaviour};
+use super::{ScenarioResult, rounded};
+use crate::crowd::{ClientBehaviour, Protocol, SubscriberPool};
 use crate::plan::Plan;
 use crate::server::Server;
 
 /// Campaigns that one socket follows.
 const PER_SOCKET: usize = 100;
 
-pub(crate) async fn run(plan: &Plan) -> Result<Found> {
+pub(crate) async fn run(plan: &Plan) -> Result<ScenarioResult> {
     let mut server = Server::start(plan, "campaigns", &[]).await?;
     let count = plan.scaled(10_000, 200);
     let before = server.process.usage()?;
@@ -24,13 +24,13 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
         server.create(&format!("many-{index}"), 10, 1).await?;
     }
     let (created, creating) = (server.process.usage()?, began.elapsed());
-    let crowd = Rc::new(Crowd::default());
+    let crowd = Rc::new(SubscriberPool::default());
     let protocol = |index: usize| {
         let ids = (index * PER_SOCKET..(index + 1) * PER_SOCKET).map(|it| format!("many-{it}"));
         Protocol::Ours { campaigns: ids.collect(), replay: true }
     };
     let sockets = count / PER_SOCKET;
-    let tasks = crowd.gather(sockets, server.address, ServerBehaviour::default(), protocol).await?;
+    let tasks = crowd.gather(sockets, server.address, ClientBehaviour::default(), protocol).await?;
     // Each campaign has one event so far. The crowd sees only their numbers, which are all the same.
     let seen = || {
         let tally = crowd.tally.borrow();
@@ -40,7 +40,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     let followed = server.process.usage()?;
     sleep(Duration::from_secs(plan.scaled(10, 1))).await;
     let after = server.process.usage()?;
-    let mut found = Found {
+    let mut found = ScenarioResult {
         figures: vec![("rss_10000_campaigns", json!(after.rss))],
         details: json!({
             "campaigns": count,
@@ -51,7 +51,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
             "cpu_percent_while_idle":
                 rounded(100.0 * (after.cpu - followed.cpu) / plan.scaled(10.0, 1.0), 1),
         }),
-        ..Found::default()
+        ..ScenarioResult::default()
     };
     if seen() != count as u64 || crowd.tally.borrow().out_of_order != 0 {
         let shown = crowd.tally.borrow().shown(count as u64);

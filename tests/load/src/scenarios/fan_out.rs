@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::{Found, rounded};
-use crate::crowd::{Crowd, Protocol, ServerBehaviour};
+use super::{ScenarioResult, rounded};
+use crate::crowd::{ClientBehaviour, Protocol, SubscriberPool};
 use crate::plan::Plan;
 use crate::process::{Process, Usage};
 use crate::server::{Peer, Server};
@@ -23,7 +23,7 @@ const PACED_PER_SECOND: u64 = 20;
 
 /// One run of one server.
 struct Run {
-    crowd: Rc<Crowd>,
+    crowd: Rc<SubscriberPool>,
     subscribers: u64,
     began: Instant,
     before: Usage,
@@ -31,7 +31,7 @@ struct Run {
 }
 
 impl Run {
-    fn begin(crowd: &Rc<Crowd>, subscribers: u64, process: &Process) -> Result<Self> {
+    fn begin(crowd: &Rc<SubscriberPool>, subscribers: u64, process: &Process) -> Result<Self> {
         let mut tally = crowd.tally.borrow_mut();
         tally.forget_ages();
         let delivered_before = tally.delivered;
@@ -61,10 +61,10 @@ impl Run {
     }
 }
 
-pub(crate) async fn run(plan: &Plan) -> Result<Found> {
+pub(crate) async fn run(plan: &Plan) -> Result<ScenarioResult> {
     let subscribers = (plan.connections / 10).max(10);
     let paced_seconds = plan.seconds.min(10);
-    let mut found = Found::default();
+    let mut found = ScenarioResult::default();
     let ours = ours(plan, &mut found, subscribers, paced_seconds).await?;
     for (name, script, protocol) in
         [("ws", "ws.mjs", Protocol::Plain), ("socket.io", "socket.io.mjs", Protocol::SocketIo)]
@@ -83,7 +83,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
 
 async fn ours(
     plan: &Plan,
-    found: &mut Found,
+    found: &mut ScenarioResult,
     subscribers: usize,
     paced_seconds: u64,
 ) -> Result<Value> {
@@ -95,11 +95,11 @@ async fn ours(
         ("paced", PACED_PER_SECOND * paced_seconds, PACED_PER_SECOND),
     ] {
         server.create(id, count, rate).await?;
-        let crowd = Rc::new(Crowd::default());
+        let crowd = Rc::new(SubscriberPool::default());
         let protocol = |_| Protocol::Ours { campaigns: vec![id.to_owned()], replay: true };
         let address = server.address;
         let tasks =
-            crowd.gather(subscribers, address, ServerBehaviour::default(), protocol).await?;
+            crowd.gather(subscribers, address, ClientBehaviour::default(), protocol).await?;
         crowd.delivered(subscribers as u64).await?;
         let connected = server.process.usage()?.rss;
         let run = Run::begin(&crowd, subscribers as u64, &server.process)?;
@@ -131,8 +131,8 @@ async fn peer(
 ) -> Result<Value> {
     let mut peer = Peer::start(plan, script, &[]).await?;
     let rss = peer.process.usage()?.rss;
-    let crowd = Rc::new(Crowd::default());
-    let behaviour = ServerBehaviour::default();
+    let crowd = Rc::new(SubscriberPool::default());
+    let behaviour = ClientBehaviour::default();
     let tasks = crowd.gather(subscribers, peer.address, behaviour, |_| protocol.clone()).await?;
     let connected = peer.process.usage()?.rss;
     let count = plan.scaled(EVENTS, 100);

@@ -4,11 +4,11 @@ use anyhow::Result;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Found, rounded};
+use super::{ScenarioResult, rounded};
 use crate::plan::Plan;
 use crate::server::Server;
 
-pub(crate) async fn run(plan: &Plan) -> Result<Found> {
+pub(crate) async fn run(plan: &Plan) -> Result<ScenarioResult> {
     let flags = ["--history-events", "0", "--history-bytes", "0"];
     let mut server = Server::start(plan, "history", &flags).await?;
     let count: u64 = plan.scaled(200_000, 2_000);
@@ -23,7 +23,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     let head = server.completed("long").await?;
     let (after, elapsed) = (server.process.usage()?, began.elapsed().as_secs_f64());
     let grown = after.rss.saturating_sub(before.rss) as f64;
-    let found = Found {
+    let found = ScenarioResult {
         figures: vec![("rss_per_100k_events", json!((grown * 100_000.0 / head as f64).round()))],
         details: json!({
             "events": head,
@@ -31,7 +31,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
             "rss_after": after.rss,
             "appended_per_second": rounded(head as f64 / elapsed, 0),
         }),
-        ..Found::default()
+        ..ScenarioResult::default()
     };
     server.stop().await?;
     Ok(found)

@@ -7,23 +7,23 @@ use anyhow::Result;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::{Found, rounded};
-use crate::crowd::{Crowd, Protocol, ServerBehaviour};
+use super::{ScenarioResult, rounded};
+use crate::crowd::{ClientBehaviour, Protocol, SubscriberPool};
 use crate::plan::Plan;
 use crate::server::Server;
 
-pub(crate) async fn run(plan: &Plan) -> Result<Found> {
+pub(crate) async fn run(plan: &Plan) -> Result<ScenarioResult> {
     let mut server = Server::start(plan, "idle", &[]).await?;
     server.create("idle", 10, 1).await?;
     let before = server.process.usage()?;
-    let (crowd, began) = (Rc::new(Crowd::default()), Instant::now());
-    let behaviour = ServerBehaviour { pings: true, returns: false, after: 0 };
+    let (crowd, began) = (Rc::new(SubscriberPool::default()), Instant::now());
+    let behaviour = ClientBehaviour { pings: true, returns: false, after: 0 };
     let protocol = |_| Protocol::Ours { campaigns: vec!["idle".to_owned()], replay: false };
     let tasks = crowd.gather(plan.connections, server.address, behaviour, protocol).await?;
     let (connected, connecting) = (server.process.usage()?, began.elapsed());
     sleep(Duration::from_secs(plan.seconds)).await;
     let after = server.process.usage()?;
-    let mut found = Found::default();
+    let mut found = ScenarioResult::default();
     found.expect_whole("idle", &crowd.tally.borrow(), plan.connections as u64);
     // Measures again after one broadcast: frames that were written to all clients must not stay in memory.
     server.begin("idle").await?;

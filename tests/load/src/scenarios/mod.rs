@@ -15,7 +15,7 @@ use crate::tally::DeliveryCounts;
 
 /// The findings of a scenario.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct ScenarioResult {
     /// Members of the report's top level.
     pub(crate) figures: Vec<(&'static str, Value)>,
     /// Further values of the reference server.
@@ -29,7 +29,7 @@ pub(crate) struct Found {
     pub(crate) broken: Vec<String>,
 }
 
-impl Found {
+impl ScenarioResult {
     /// Adds a broken promise unless `expected` events arrived, each once and in order.
     pub(crate) fn expect_whole(&mut self, what: &str, tally: &DeliveryCounts, expected: u64) {
         self.duplicates += tally.duplicates;

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::anycable::until;
-use super::{Found, rounded};
+use super::{ScenarioResult, rounded};
 use crate::client::{Client, Line};
-use crate::crowd::{Crowd, Protocol, ServerBehaviour, address, event_of_socket_io};
+use crate::crowd::{ClientBehaviour, Protocol, SubscriberPool, address, event_of_socket_io};
 use crate::jetstream;
 use crate::plan::Plan;
 use crate::server::{Peer, Server};
@@ -24,9 +24,9 @@ const MISSED: u64 = 100_000;
 /// The number of measurements of each server. The median counts.
 const ROUNDS: usize = 3;
 
-pub(crate) async fn run(plan: &Plan) -> Result<Found> {
+pub(crate) async fn run(plan: &Plan) -> Result<ScenarioResult> {
     let missed = plan.scaled(MISSED, 2_000);
-    let mut found = Found::default();
+    let mut found = ScenarioResult::default();
     ours(plan, &mut found, missed).await?;
     found.peers.push(("socket.io", socket_io(plan, missed).await?));
     if let Some(nats) = &plan.nats {
@@ -35,7 +35,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
     Ok(found)
 }
 
-async fn ours(plan: &Plan, found: &mut Found, missed: u64) -> Result<()> {
+async fn ours(plan: &Plan, found: &mut ScenarioResult, missed: u64) -> Result<()> {
     let flags = ["--history-events", "0", "--history-bytes", "0"];
     let mut server = Server::start(plan, "recovery", &flags).await?;
     server.create("missed", missed, 1_000_000).await?;
@@ -50,8 +50,8 @@ async fn ours(plan: &Plan, found: &mut Found, missed: u64) -> Result<()> {
     let mut rates = Vec::new();
     let mut delivered = 0;
     for _ in 0..ROUNDS {
-        let crowd = Rc::new(Crowd::default());
-        let behaviour = ServerBehaviour { after: 1, ..ServerBehaviour::default() };
+        let crowd = Rc::new(SubscriberPool::default());
+        let behaviour = ClientBehaviour { after: 1, ..ClientBehaviour::default() };
         let protocol = |_| Protocol::Ours { campaigns: vec!["missed".to_owned()], replay: true };
         let began = Instant::now();
         let tasks = crowd.gather(1, server.address, behaviour, protocol).await?;

@@ -8,8 +8,8 @@ use anyhow::Result;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::{Found, rounded};
-use crate::crowd::{Crowd, Protocol, ServerBehaviour};
+use super::{ScenarioResult, rounded};
+use crate::crowd::{ClientBehaviour, Protocol, SubscriberPool};
 use crate::plan::Plan;
 use crate::server::Server;
 
@@ -19,14 +19,14 @@ const CAMPAIGNS: usize = 10;
 const RATE: u64 = 5;
 const SECONDS: u64 = 15;
 
-pub(crate) async fn run(plan: &Plan) -> Result<Found> {
+pub(crate) async fn run(plan: &Plan) -> Result<ScenarioResult> {
     let mut server = Server::start(plan, "storm", &[]).await?;
     let ids: Vec<String> = (0..CAMPAIGNS).map(|index| format!("storm-{index}")).collect();
     for id in &ids {
         server.create(id, RATE * plan.scaled(SECONDS, 6), RATE).await?;
     }
-    let crowd = Rc::new(Crowd::default());
-    let behaviour = ServerBehaviour { pings: true, returns: true, after: 0 };
+    let crowd = Rc::new(SubscriberPool::default());
+    let behaviour = ClientBehaviour { pings: true, returns: true, after: 0 };
     let protocol = |index: usize| Protocol::Ours {
         campaigns: vec![ids[index % CAMPAIGNS].clone()],
         replay: true,
@@ -48,7 +48,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
         expected += server.completed(id).await? * followers;
     }
     crowd.delivered(expected).await?;
-    let mut found = Found {
+    let mut found = ScenarioResult {
         figures: vec![("storm_seconds_to_all_synced", json!(rounded(elapsed, 2)))],
         details: json!({
             "connections": plan.connections,
@@ -56,7 +56,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Found> {
             "cpu_seconds": rounded(usage.cpu, 2),
             "rss": usage.rss,
         }),
-        ..Found::default()
+        ..ScenarioResult::default()
     };
     found.expect_whole("storm", &crowd.tally.borrow(), expected);
     tasks.iter().for_each(tokio::task::JoinHandle::abort);

@@ -152,7 +152,7 @@ impl Model for Search {
             }),
             Property::sometimes("all is shown and live", |_, world: &World| {
                 let all = |it: usize| world.server.heads[it] == EVENTS[it].1;
-                world.is_well() && all(0) && all(1)
+                world.has_converged() && all(0) && all(1)
             }),
             Property::sometimes("a gap is met", |_, world: &World| world.met.gap),
             Property::sometimes("a duplicate is met", |_, world: &World| world.met.duplicate),

@@ -53,12 +53,12 @@ pub(crate) struct World {
     pub(crate) broken: Option<&'static str>,
     /// The situations that occurred on the way to this state, for the properties that something must
     /// happen.
-    pub(crate) met: Met,
+    pub(crate) met: Coverage,
 }
 
 /// Situations that occurred on the way to a state. They are not part of its identity.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Met {
+pub(crate) struct Coverage {
     pub(crate) gap: bool,
     pub(crate) duplicate: bool,
     pub(crate) snapshot: bool,
@@ -72,12 +72,12 @@ impl World {
     pub(crate) fn live(budget: Budget) -> Self {
         let mut world = Self::new(budget);
         for _ in 0..CALM_STEPS {
-            if world.is_quiet() && world.is_well() {
+            if world.is_quiet() && world.has_converged() {
                 break;
             }
             world.calm_step();
         }
-        world.met = Met::default();
+        world.met = Coverage::default();
         world
     }
 
@@ -96,7 +96,7 @@ impl World {
             budget,
             requests: [Vec::new(), Vec::new()],
             broken: None,
-            met: Met::default(),
+            met: Coverage::default(),
         };
         for id in CAMPAIGNS {
             if let Ok(id) = CampaignId::new(id) {
@@ -168,7 +168,7 @@ impl World {
             if calm.broken.is_some() {
                 return false;
             }
-            if calm.is_quiet() && calm.is_well() {
+            if calm.is_quiet() && calm.has_converged() {
                 return true;
             }
             calm.calm_step();
@@ -190,7 +190,7 @@ impl World {
     }
 
     /// Whether both campaigns are live at the server's head.
-    pub(crate) fn is_well(&self) -> bool {
+    pub(crate) fn has_converged(&self) -> bool {
         (0..2).all(|campaign| {
             let status = self.machine.status(CAMPAIGNS[campaign], self.now);
             let number = self.number(campaign);

@@ -33,7 +33,7 @@ pub(super) fn of_rows(view: Option<&View>, recount: Option<&Recount>, state: &St
         format!("{} rows, {} in the model; not as there: {wrong:?}", rows.len(), state.rows.len())
     })?;
     demand(recount.is_some_and(Recount::agrees), "core", || {
-        format!("counted anew, the rows do not add up: {recount:?}")
+        format!("after a recount, the rows do not add up: {recount:?}")
     })
 }
 

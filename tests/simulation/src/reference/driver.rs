@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::super::invariants::{Check, Violation, demand};
 use super::super::network::{Direction, LinkId};
 use super::super::server::log::Campaign;
-use super::super::server::{Document, Kind, Speaker};
+use super::super::server::{Document, Kind, ServerEnd};
 use super::super::world::{ScheduledEvent, World};
 use super::{Core, moment};
 
@@ -87,8 +87,8 @@ impl ServerSocket {
 impl Core {
     /// Opens a session for a connection.
     pub(crate) fn open(&self, now_ms: u64, link: LinkId) -> ServerSocket {
-        let LinkId { client, visit, connection } = link;
-        let (id, wake) = (format!("k-{client}-{visit}-{connection}"), Arc::new(Notify::new()));
+        let LinkId { client, page_load, connection } = link;
+        let (id, wake) = (format!("k-{client}-{page_load}-{connection}"), Arc::new(Notify::new()));
         let context = self.context.clone();
         let session = Session::open(moment(now_ms), context, id, wake.clone());
         let due_ms = session.timeout_ms();
@@ -104,13 +104,13 @@ fn member<'t>(text: &'t str, key: &str, end: char) -> Option<&'t str> {
 impl World {
     fn socket(&mut self, link: LinkId) -> Option<&mut ServerSocket> {
         match &mut self.server.sessions.get_mut(&link)?.speaker {
-            Speaker::Core(socket) => Some(socket),
-            Speaker::Model(_) => None,
+            ServerEnd::Core(socket) => Some(socket),
+            ServerEnd::Model(_) => None,
         }
     }
 
     /// Executes one step of a session that was woken, is due, or has more to write.
-    pub(crate) fn turn(&mut self, link: LinkId) -> Check {
+    pub(crate) fn run_once(&mut self, link: LinkId) -> Check {
         let now_ms = self.now_ms;
         let Some(socket) = self.socket(link) else { return Ok(()) };
         let step = socket.step(now_ms);
@@ -133,7 +133,9 @@ impl World {
                 Ok(())
             }
             Step::Blocking => demand(false, "core", || "it may block, and says it may not".into()),
-            Step::Ask => demand(false, "core", || "there are no other servers to ask".into()),
+            Step::LookUpSession => {
+                demand(false, "core", || "there are no other servers to ask".into())
+            }
             Step::Idle => self.wait(link),
         }
     }
@@ -187,7 +189,7 @@ impl World {
     }
 
     /// Drains a connection in an orderly way. Returns whether the session closed.
-    pub(crate) fn take_leave(&mut self, link: LinkId) -> Result<bool, Violation> {
+    pub(crate) fn drain_session(&mut self, link: LinkId) -> Result<bool, Violation> {
         let now_ms = self.now_ms;
         let Some(socket) = self.socket(link) else { return Ok(false) };
         socket.session.drain(moment(now_ms));
@@ -203,7 +205,7 @@ impl World {
                     self.hang_up(link, code);
                     return Ok(true);
                 }
-                Step::Ping | Step::Ask | Step::Blocking | Step::Idle => break,
+                Step::Ping | Step::LookUpSession | Step::Blocking | Step::Idle => break,
             }
         }
         Ok(false)

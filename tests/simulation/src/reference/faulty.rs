@@ -82,7 +82,7 @@ impl Faulty {
 
 impl EventLog for Faulty {
     delegate_event_log!(
-        inner: epoch, campaigns, head, append, bytes_after, recount, buckets, transactions, file, audit_entry,
+        inner: epoch, campaigns, head, append, bytes_after, recount, buckets, transactions, record_refusal, audit_entry,
         truncate, diverge,
     );
 

@@ -35,7 +35,7 @@ pub(crate) use faulty::Defect;
 use faulty::Faulty;
 
 /// The prefix of all epochs.
-pub(crate) const LINEAGE: &str = "core";
+pub(crate) const EPOCH_PREFIX: &str = "core";
 /// The number of events between two backups.
 const BACKUP_EVERY: u64 = 16;
 /// The number of events between two comparisons of all rows.
@@ -103,7 +103,7 @@ fn context(log: &Arc<MemoryLog>, setup: &Setup) -> Arc<Context> {
 impl Core {
     /// A server with an empty log.
     pub(crate) fn new(setup: Setup) -> Self {
-        let log = Arc::new(MemoryLog::new(&format!("{LINEAGE}-epoch-1")));
+        let log = Arc::new(MemoryLog::new(&format!("{EPOCH_PREFIX}-epoch-1")));
         let (context, backup) = (context(&log, &setup), log.backup());
         Self { log, context, setup, epochs: 1, appended: 0, backup }
     }
@@ -166,7 +166,7 @@ impl Core {
     /// Replaces the log by the backup under a new epoch, and starts the server over it.
     pub(crate) fn restore(&mut self, now_ms: u64, storage: &mut Storage) -> Check {
         self.epochs += 1;
-        let log = self.backup.backup().renewed(&format!("{LINEAGE}-epoch-{}", self.epochs));
+        let log = self.backup.backup().renewed(&format!("{EPOCH_PREFIX}-epoch-{}", self.epochs));
         for campaign in storage.campaigns.values_mut() {
             let head = log.head(&id(&campaign.id)).map_err(failed)?.unwrap_or_default();
             campaign.restore(now_ms, head.number, true);
@@ -181,7 +181,7 @@ impl Core {
     }
 
     fn epoch(&self) -> String {
-        format!("{LINEAGE}-epoch-{}", self.epochs)
+        format!("{EPOCH_PREFIX}-epoch-{}", self.epochs)
     }
 
     /// Removes the events before `oldest` from history.

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::log::View;
-use super::message::{Ask, Recover};
-use super::{Document, Replays, Sees, Snapshot, Storage, wire};
+use super::message::{Recover, StateQuery};
+use super::{Document, Replays, ReplicaLag, Snapshot, Storage, wire};
 
 /// A position beyond the log may become valid. The server waits for it for this long.
-pub(super) const AHEAD_MS: u64 = 2_000;
+pub(super) const HEAD_TIMEOUT_MS: u64 = 2_000;
 
 /// The state of a cursor.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ enum CursorState {
     /// No position was requested yet.
     Idle,
     /// A position beyond the log was requested. It may become valid until `until_ms`.
-    Ahead { wanted: Recover, until_ms: u64 },
+    WaitingForHead { wanted: Recover, until_ms: u64 },
     /// Everything up to this number has been written.
     At(u64),
     /// A snapshot is being written; `next` counts its parts from 0.
@@ -30,8 +30,8 @@ enum CursorState {
 pub(crate) struct Cursor {
     campaign: String,
     epoch: Rc<str>,
-    place: CursorState,
-    asks: VecDeque<Ask>,
+    state: CursorState,
+    on_request: VecDeque<StateQuery>,
     /// Numbers that are skipped without notice, against the contract.
     left_out: Option<(u64, u64)>,
     /// The outcome for the position that was waited for.
@@ -57,14 +57,14 @@ pub(crate) type Outcome = &'static str;
 impl Cursor {
     /// A cursor without any request yet.
     pub(crate) fn new(campaign: String) -> Self {
-        let (place, asks) = (CursorState::Idle, VecDeque::new());
+        let (state, on_request) = (CursorState::Idle, VecDeque::new());
         let (left_out, ahead, caught_up) = (None, None, false);
-        Self { campaign, epoch: "".into(), place, asks, left_out, ahead, caught_up }
+        Self { campaign, epoch: "".into(), state, on_request, left_out, ahead, caught_up }
     }
 
     /// Queues a question. The cursor answers it at its place in the stream.
-    pub(crate) fn ask(&mut self, ask: Ask) {
-        self.asks.push_back(ask);
+    pub(crate) fn queue_query(&mut self, query: StateQuery) {
+        self.on_request.push_back(query);
     }
 
     /// Seeks. Returns the outcome, and the answer unless the cursor waits for a position.
@@ -72,7 +72,7 @@ impl Cursor {
         &mut self,
         now_ms: u64,
         storage: &mut Storage,
-        sees: Sees,
+        sees: ReplicaLag,
         wanted: &Recover,
     ) -> (Outcome, Option<Document>) {
         self.seek_now(now_ms, storage, sees, wanted, true)
@@ -82,13 +82,13 @@ impl Cursor {
         &mut self,
         now_ms: u64,
         storage: &mut Storage,
-        sees: Sees,
+        sees: ReplicaLag,
         wanted: &Recover,
         may_wait: bool,
     ) -> (Outcome, Option<Document>) {
         let request = Some(wanted.request.as_str());
         let Some(view) = storage.view(&self.campaign, now_ms, sees) else {
-            self.place = CursorState::Idle;
+            self.state = CursorState::Idle;
             let answer = recovery(now_ms, &self.campaign, request, "unknown_campaign", None);
             return ("unknown_campaign", Some(answer));
         };
@@ -100,7 +100,10 @@ impl Cursor {
             return ("resumed", Some(answer));
         }
         if same_log && wanted.last > head && may_wait {
-            self.place = CursorState::Ahead { wanted: wanted.clone(), until_ms: now_ms + AHEAD_MS };
+            self.state = CursorState::WaitingForHead {
+                wanted: wanted.clone(),
+                until_ms: now_ms + HEAD_TIMEOUT_MS,
+            };
             return ("ahead", None);
         }
         let reaches = wanted.last <= head && wanted.last + 1 >= oldest;
@@ -108,7 +111,7 @@ impl Cursor {
         let replays = storage.behaviour.replays;
         let left_over = replays == Replays::LeftOver && wanted.last + 1 < oldest;
         if left_over && same_log && !wanted.snapshot {
-            self.place = CursorState::At(oldest - 1);
+            self.state = CursorState::At(oldest - 1);
             let at = Some((&*epoch, oldest, head));
             return ("partial", Some(recovery(now_ms, &self.campaign, request, "replay", at)));
         }
@@ -125,7 +128,7 @@ impl Cursor {
             return (if ahead { "position_ahead" } else { outcome }, Some(answer));
         }
         let (from, to) = self.bounds(replays, wanted.last, (oldest, head));
-        self.place = CursorState::At(from - 1);
+        self.state = CursorState::At(from - 1);
         let outcome = if from > head { "current" } else { "replay" };
         let at = Some((&*epoch, from, to));
         (outcome, Some(recovery(now_ms, &self.campaign, request, outcome, at)))
@@ -167,7 +170,7 @@ impl Cursor {
         let request = wanted.request.clone();
         let at = Some((&*self.epoch, resume.at + 1, resume.at));
         let answer = recovery(now_ms, &self.campaign, Some(&request), "snapshot", at);
-        self.place = CursorState::Snapshot { snapshot, next, request: Some(request) };
+        self.state = CursorState::Snapshot { snapshot, next, request: Some(request) };
         Some(answer)
     }
 
@@ -175,7 +178,7 @@ impl Cursor {
         &mut self,
         now_ms: u64,
         storage: &mut Storage,
-        sees: Sees,
+        sees: ReplicaLag,
         request: Option<&str>,
     ) -> Document {
         let Some(snapshot) = storage.take(now_ms, &self.campaign, sees) else {
@@ -183,18 +186,18 @@ impl Cursor {
         };
         let at = Some((&*snapshot.epoch, snapshot.at + 1, snapshot.at));
         let answer = recovery(now_ms, &self.campaign, request, "snapshot", at);
-        self.place =
+        self.state =
             CursorState::Snapshot { snapshot, next: 0, request: request.map(str::to_owned) };
         answer
     }
 
     /// Whether the cursor waits for a position.
     pub(super) const fn is_waiting(&self) -> bool {
-        matches!(self.place, CursorState::Ahead { .. })
+        matches!(self.state, CursorState::WaitingForHead { .. })
     }
 
     /// Whether there will soon be more to write, without any other event.
-    pub(super) fn is_behind(&self, now_ms: u64, storage: &Storage, sees: Sees) -> bool {
+    pub(super) fn is_behind(&self, now_ms: u64, storage: &Storage, sees: ReplicaLag) -> bool {
         let later = storage.campaigns.get(&self.campaign).map(|it| (it.log().era, it.log().head()));
         let view = storage.view(&self.campaign, now_ms, sees);
         later != view.map(|view| (view.log.era, view.head))
@@ -205,22 +208,27 @@ impl Cursor {
         if self.epoch == view.log.epoch {
             return;
         }
-        if let CursorState::At(_) | CursorState::Snapshot { .. } = self.place {
+        if let CursorState::At(_) | CursorState::Snapshot { .. } = self.state {
             self.epoch = view.log.epoch.clone();
             self.left_out = None;
-            self.place = CursorState::At(view.log.base().min(view.head));
+            self.state = CursorState::At(view.log.base().min(view.head));
         }
     }
 
     /// The next documents to write.
-    pub(super) fn write(&mut self, now_ms: u64, storage: &mut Storage, sees: Sees) -> WriteStep {
+    pub(super) fn write(
+        &mut self,
+        now_ms: u64,
+        storage: &mut Storage,
+        sees: ReplicaLag,
+    ) -> WriteStep {
         let Some(view) = storage.view(&self.campaign, now_ms, sees) else {
             return WriteStep::Nothing;
         };
         self.follow(view);
-        match &mut self.place {
+        match &mut self.state {
             CursorState::Idle => WriteStep::Nothing,
-            CursorState::Ahead { wanted, until_ms } => {
+            CursorState::WaitingForHead { wanted, until_ms } => {
                 if view.known < wanted.last && now_ms < *until_ms {
                     return WriteStep::Nothing;
                 }
@@ -234,7 +242,7 @@ impl Cursor {
                 *next += 1;
                 let (at, done) = (snapshot.at, *next == snapshot.parts.len());
                 if done {
-                    self.place = CursorState::At(at);
+                    self.state = CursorState::At(at);
                 }
                 WriteStep::Frame(vec![part])
             }
@@ -249,7 +257,8 @@ impl Cursor {
                         self.begin_snapshot(now_ms, storage, sees, None),
                     ]);
                 }
-                let batch = if self.asks.is_empty() { storage.behaviour.batch } else { u64::MAX };
+                let batch =
+                    if self.on_request.is_empty() { storage.behaviour.batch } else { u64::MAX };
                 let documents = self.advance(now_ms, view, number, batch);
                 if documents.is_empty() { WriteStep::Nothing } else { WriteStep::Frame(documents) }
             }
@@ -267,18 +276,18 @@ impl Cursor {
             Some(Document::event(text, &self.campaign, number))
         });
         let mut documents: Vec<_> = events.collect();
-        self.place = CursorState::At(last);
+        self.state = CursorState::At(last);
         if last == view.head
-            && let Some(ask) = self.asks.pop_front()
+            && let Some(query) = self.on_request.pop_front()
         {
-            documents.extend(answer(now_ms, &self.campaign, view, &ask));
+            documents.extend(answer(now_ms, &self.campaign, view, &query));
         }
         documents
     }
 
     /// The head of this cursor, as a `pong` states it.
-    pub(crate) fn head(&self, now_ms: u64, storage: &Storage, sees: Sees) -> Option<Value> {
-        let CursorState::At(number) = self.place else { return None };
+    pub(crate) fn head(&self, now_ms: u64, storage: &Storage, sees: ReplicaLag) -> Option<Value> {
+        let CursorState::At(number) = self.state else { return None };
         // A replaced log has no head any more.
         let view = storage.view(&self.campaign, now_ms, sees)?;
         if self.epoch != view.log.epoch {
@@ -296,24 +305,24 @@ impl Cursor {
     }
 }
 
-fn answer(now_ms: u64, campaign: &str, view: View<'_>, ask: &Ask) -> Vec<Document> {
+fn answer(now_ms: u64, campaign: &str, view: View<'_>, query: &StateQuery) -> Vec<Document> {
     let (log, number) = (view.log, view.head);
-    let Some(buckets) = &ask.buckets else {
+    let Some(buckets) = &query.buckets else {
         let data = json!({
-            "campaignId": campaign, "requestId": ask.request, "epoch": &*log.epoch,
+            "campaignId": campaign, "requestId": query.request, "epoch": &*log.epoch,
             "sequenceNumber": number, "buckets": wire::buckets(view.state()),
         });
         return vec![Document::control(now_ms, "campaign.digest", &data)];
     };
-    let place = wire::EventPosition {
+    let state = wire::EventPosition {
         campaign,
         epoch: &log.epoch,
         number,
         event: log.event_id(number),
         previous: None,
     };
-    let parts = wire::snapshot(place, view.state(), Some(buckets), 20);
-    parts.iter().map(|part| Document::part(now_ms, part, Some(&ask.request))).collect()
+    let parts = wire::snapshot(state, view.state(), Some(buckets), 20);
+    parts.iter().map(|part| Document::part(now_ms, part, Some(&query.request))).collect()
 }
 
 fn recovery(

@@ -216,7 +216,7 @@ impl Campaign {
     }
 
     /// Whether the campaign ever had more than one log of one epoch.
-    pub(crate) fn lied(&self) -> bool {
+    pub(crate) fn has_contradicted(&self) -> bool {
         self.logs.windows(2).any(|two| two[0].era == two[1].era)
     }
 

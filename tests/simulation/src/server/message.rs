@@ -14,7 +14,7 @@ pub(crate) enum Message {
     /// `request_event_recovery`
     Recover(String, Recover),
     /// `request_campaign_digest`, or `request_campaign_snapshot` of some buckets.
-    Ask(String, Ask),
+    StateQuery(String, StateQuery),
     /// `ping`
     Ping(u64),
 }
@@ -40,7 +40,7 @@ pub(crate) struct Resume {
 
 /// A question about rows: bucket digests, or the rows of some buckets.
 #[derive(Debug)]
-pub(crate) struct Ask {
+pub(crate) struct StateQuery {
     pub(crate) request: String,
     pub(crate) buckets: Option<Vec<u8>>,
 }
@@ -77,13 +77,16 @@ impl Message {
                 Self::Recover(campaign?, recover)
             }
             "request_campaign_digest" => {
-                Self::Ask(campaign?, Ask { request: request?, buckets: None })
+                Self::StateQuery(campaign?, StateQuery { request: request?, buckets: None })
             }
             "request_campaign_snapshot" => {
                 let list = payload.get("buckets")?.as_array()?;
                 let bucket = |value: &Value| u8::try_from(value.as_u64()?).ok();
                 let buckets = list.iter().map(bucket).collect::<Option<Vec<u8>>>()?;
-                Self::Ask(campaign?, Ask { request: request?, buckets: Some(buckets) })
+                Self::StateQuery(
+                    campaign?,
+                    StateQuery { request: request?, buckets: Some(buckets) },
+                )
             }
             "ping" => Self::Ping(number(payload, "timestamp")?),
             _ => return None,

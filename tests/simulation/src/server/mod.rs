@@ -76,7 +76,7 @@ impl Document {
 
 /// The part of the logs that one connection sees.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sees {
+pub(crate) struct ReplicaLag {
     /// The delay with which the connection sees everything.
     pub(crate) lag_ms: u64,
     /// Whether the connection knows the head of the log without the delay.
@@ -165,12 +165,12 @@ pub(crate) struct Connection {
     /// Until this time the socket takes long between two frames.
     pub(crate) slow_until_ms: u64,
     /// The session at this end.
-    pub(crate) speaker: Speaker,
+    pub(crate) speaker: ServerEnd,
 }
 
 /// The session at the server's end of a connection.
 #[derive(Debug)]
-pub(crate) enum Speaker {
+pub(crate) enum ServerEnd {
     /// A session of the model server.
     Model(Session),
     /// A session of the reference server.
@@ -179,23 +179,23 @@ pub(crate) enum Speaker {
 
 impl Connection {
     /// A connection without any message yet.
-    pub(crate) const fn new(speaker: Speaker) -> Self {
+    pub(crate) const fn new(speaker: ServerEnd) -> Self {
         Self { writing: false, slow_until_ms: 0, speaker }
     }
 
     /// Forgets a subscription, if the session supports it. Returns whether there was one.
     pub(crate) fn forget(&mut self, index: u64) -> bool {
         match &mut self.speaker {
-            Speaker::Model(session) => session.forget(index),
-            Speaker::Core(_) => false,
+            ServerEnd::Model(session) => session.forget(index),
+            ServerEnd::Core(_) => false,
         }
     }
 
     /// Whether there may be something to write since the last call.
     pub(crate) fn is_woken(&self) -> bool {
         match &self.speaker {
-            Speaker::Model(_) => true,
-            Speaker::Core(socket) => socket.is_woken(),
+            ServerEnd::Model(_) => true,
+            ServerEnd::Core(socket) => socket.is_woken(),
         }
     }
 }
@@ -233,13 +233,13 @@ impl Server {
 
 impl Storage {
     /// The view that a connection has of a campaign.
-    pub(crate) fn view(&self, campaign: &str, now_ms: u64, sees: Sees) -> Option<View<'_>> {
+    pub(crate) fn view(&self, campaign: &str, now_ms: u64, sees: ReplicaLag) -> Option<View<'_>> {
         let campaign = self.campaigns.get(campaign)?;
         Some(campaign.view(now_ms, sees.lag_ms, sees.lag_known))
     }
 
     /// Takes a snapshot of the campaign and holds it for clients that request the rest of it later.
-    pub(crate) fn take(&mut self, now_ms: u64, id: &str, sees: Sees) -> Option<Rc<Snapshot>> {
+    pub(crate) fn take(&mut self, now_ms: u64, id: &str, sees: ReplicaLag) -> Option<Rc<Snapshot>> {
         let view = self.view(id, now_ms, sees)?;
         let (log, at) = (view.log, view.head);
         let (epoch, event) = (log.epoch.clone(), log.event_id(at));

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::super::sealed;
-use super::cursor::{AHEAD_MS, Cursor, WriteStep};
+use super::cursor::{Cursor, HEAD_TIMEOUT_MS, WriteStep};
 use super::message::Message;
-use super::{Document, Sees, Storage};
+use super::{Document, ReplicaLag, Storage};
 
 /// The connection of a client that is silent for this long is cut.
 const IDLE_MS: u64 = 30_000;
@@ -23,7 +23,7 @@ pub(crate) struct Session {
     sent_ms: u64,
     cursors: BTreeMap<String, Cursor>,
     /// The part of the logs that it sees.
-    pub(crate) sees: Sees,
+    pub(crate) sees: ReplicaLag,
     /// The time at which it is asked to write again in any case.
     pub(crate) again_ms: u64,
 }
@@ -46,7 +46,7 @@ const REPLICA_MS: u64 = 100;
 
 impl Session {
     /// A connection that has just been opened.
-    pub(crate) const fn new(now_ms: u64, sees: Sees) -> Self {
+    pub(crate) const fn new(now_ms: u64, sees: ReplicaLag) -> Self {
         Self {
             greeted: false,
             received_ms: now_ms,
@@ -94,12 +94,12 @@ impl Session {
                 }
                 None => (not_subscribed(now_ms, storage, &campaign, &wanted.request), "no_cursor"),
             },
-            Message::Ask(campaign, ask) => match self.cursors.get_mut(&campaign) {
+            Message::StateQuery(campaign, query) => match self.cursors.get_mut(&campaign) {
                 Some(cursor) => {
-                    cursor.ask(ask);
+                    cursor.queue_query(query);
                     (None, "asked")
                 }
-                None => (not_subscribed(now_ms, storage, &campaign, &ask.request), "no_cursor"),
+                None => (not_subscribed(now_ms, storage, &campaign, &query.request), "no_cursor"),
             },
             Message::Ping(echo) => (Some(self.pong(now_ms, storage, Some(echo))), "ping"),
         };
@@ -150,7 +150,7 @@ impl Session {
             writing.outcomes.extend(cursor.ahead.take());
         }
         if self.cursors.values().any(Cursor::is_waiting) {
-            writing.again_in_ms = Some(AHEAD_MS);
+            writing.again_in_ms = Some(HEAD_TIMEOUT_MS);
         }
         let behind = |cursor: &Cursor| cursor.is_behind(now_ms, storage, sees);
         if sees.lag_ms > 0 && self.cursors.values().any(behind) {

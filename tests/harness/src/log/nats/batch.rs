@@ -22,8 +22,8 @@ pub(in crate::log) struct Batch {
     /// The campaign's last number before the events.
     pub(in crate::log) expected: u64,
     /// The audit entries, each with the number of its event.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(in crate::log) audit_entry: Vec<(u64, Transaction)>,
+    #[serde(rename = "filed", default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::log) audit_entries: Vec<(u64, Transaction)>,
     /// The documents.
     #[serde(skip)]
     pub(in crate::log) documents: Vec<Arc<str>>,
@@ -60,8 +60,9 @@ pub(in crate::log) enum Body {
     Batch(Batch),
     /// A refusal for the audit trail.
     #[serde(rename = "refusal")]
-    Filed {
-        audit_entry: Box<Transaction>,
+    Refusal {
+        #[serde(rename = "filed")]
+        entry: Box<Transaction>,
     },
     Image(Box<Image>),
 }
@@ -69,16 +70,16 @@ pub(in crate::log) enum Body {
 impl Batch {
     /// The batch of the events that were composed from `drafts`.
     pub(super) fn new(expected: u64, drafts: &[Draft], events: &[Event]) -> Self {
-        let audit_entry = drafts.iter().zip(events).filter_map(|(draft, event)| {
+        let audit_entries = drafts.iter().zip(events).filter_map(|(draft, event)| {
             draft.audit_entry.as_ref().map(|audit_entry| (event.number, audit_entry.clone()))
         });
         let documents = events.iter().map(|event| event.document.clone()).collect();
-        Self { expected, audit_entry: audit_entry.collect(), documents }
+        Self { expected, audit_entries: audit_entries.collect(), documents }
     }
 
     /// The audit entry of the event with this number.
     pub(in crate::log) fn audit_entry(&self, number: u64) -> Option<&Transaction> {
-        self.audit_entry.iter().find(|(it, _)| *it == number).map(|(_, audit_entry)| audit_entry)
+        self.audit_entries.iter().find(|(it, _)| *it == number).map(|(_, audit_entry)| audit_entry)
     }
 }
 
@@ -130,7 +131,7 @@ impl Body {
     pub(super) fn encode(&self) -> String {
         let (rows, documents) = match self {
             Self::Batch(it) => (&[][..], &it.documents[..]),
-            Self::Filed { .. } => (&[][..], &[][..]),
+            Self::Refusal { .. } => (&[][..], &[][..]),
             Self::Image(it) => (&it.rows[..], &it.documents[..]),
         };
         let mut text = serde_json::to_string(self).unwrap_or_default();
@@ -154,7 +155,7 @@ impl Body {
         let mut body = read(lines.next().unwrap_or_default())?;
         match &mut body {
             Self::Batch(it) => it.documents = lines.map(Arc::from).collect(),
-            Self::Filed { .. } => {}
+            Self::Refusal { .. } => {}
             Self::Image(it) => {
                 let rows = lines.by_ref().take(it.row_count).map(read);
                 it.rows = rows.collect::<Result<_, _>>()?;

@@ -73,11 +73,9 @@ struct Message<'m> {
 impl Reader for Feed {
     type Error = Ended;
 
-    fn meet(&mut self, stream: &Info) -> Result<(), Ended> {
+    fn check_identity(&mut self, stream: &Info) -> Result<(), Ended> {
         let is_same = stream.config.description.as_ref() == Some(&self.epoch);
-        is_same
-            .then_some(())
-            .ok_or_else(|| Ended::ForGood("the stream is not the same any more".into()))
+        is_same.then_some(()).ok_or_else(|| Ended::ForGood("the stream was replaced".into()))
     }
 
     fn seen(&self) -> u64 {
@@ -124,7 +122,7 @@ impl Feed {
             Err(error) => return Err(error),
         };
         // If the number stays the same, pending parts can still become the next events.
-        if !matches!(outcome, None | Some(Outcome::Filed)) {
+        if !matches!(outcome, None | Some(Outcome::RefusalRecorded)) {
             self.pending.remove(campaign);
         }
         // If this fails, the message is read once more when the copy is opened the next time.
@@ -202,9 +200,9 @@ impl Feed {
                 self.shared.notify(campaign, &appended);
                 Outcome::Appended(Box::new(appended))
             })),
-            Body::Filed { audit_entry } => {
-                let audit_entry = copy.apply_filed(campaign, audit_entry, last)?;
-                Ok(audit_entry.then_some(Outcome::Filed))
+            Body::Refusal { entry } => {
+                let is_recorded = copy.apply_refusal(campaign, entry, last)?;
+                Ok(is_recorded.then_some(Outcome::RefusalRecorded))
             }
             Body::Image(image) => {
                 let (installed, is_head) = copy.install(campaign, image, last)?;

@@ -21,7 +21,7 @@ pub(super) trait Reader {
     type Error: From<LogError>;
 
     /// Checks that this is still the stream that was read before.
-    fn meet(&mut self, stream: &Info) -> Result<(), Self::Error>;
+    fn check_identity(&mut self, stream: &Info) -> Result<(), Self::Error>;
 
     /// The sequence of the last message that was read.
     fn seen(&self) -> u64;
@@ -37,7 +37,7 @@ pub(super) async fn follow<R: Reader>(
     reader: &mut R,
 ) -> Result<Infallible, R::Error> {
     let stream = context.get_stream(stream).await.map_err(LogError::storage)?;
-    reader.meet(stream.cached_info())?;
+    reader.check_identity(stream.cached_info())?;
     let start_sequence = reader.seen() + 1;
     let consumer = OrderedConfig {
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
@@ -57,7 +57,7 @@ pub(super) async fn follow<R: Reader>(
             Ok(None) => return Err(LogError::storage("the consumer ended").into()),
             Err(_) => {
                 let info = stream.get_info().await.map_err(LogError::storage)?;
-                reader.meet(&info)?;
+                reader.check_identity(&info)?;
                 if end_of(&info) > reader.seen() {
                     return Err(LogError::storage("the consumer is silent").into());
                 }

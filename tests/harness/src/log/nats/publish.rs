@@ -64,7 +64,7 @@ impl NatsLog {
             }
             sleep(RETRY);
         }
-        Err(LogError::Storage("the stream does not take it".into()))
+        Err(LogError::Storage("the stream did not accept the message in time".into()))
     }
 
     /// Publishes the bytes in as many messages as necessary. Returns the sequence of the last.

@@ -17,7 +17,7 @@ pub(super) enum Outcome {
     /// These events were appended.
     Appended(Box<Appended>),
     /// The refusal is recorded, or another entry has its key.
-    Filed,
+    RefusalRecorded,
     /// The image is in the stream from message `first` on. `is_head` means that nothing was appended between
     /// the creation of the image and its place in the stream.
     Image { first: u64, is_head: bool },
@@ -129,7 +129,7 @@ impl Shared {
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(LogError::Storage("the stream is not heard of".into()));
+                return Err(LogError::Storage("timed out waiting for the stream".into()));
             }
             let woken = self.moved.wait_timeout(seen, left);
             (seen, _) = woken.unwrap_or_else(PoisonError::into_inner);
@@ -140,10 +140,10 @@ impl Shared {
     ///
     /// # Errors
     /// [`LogError::Storage`] if there was no progress for `patience`.
-    pub(super) fn wait_while_it_moves(&self, sequence: u64, patience: Duration) -> Result<()> {
+    pub(super) fn wait_while_it_moves(&self, sequence: u64, time_limit: Duration) -> Result<()> {
         loop {
             let before = self.sequence();
-            match self.wait(sequence, Instant::now() + patience) {
+            match self.wait(sequence, Instant::now() + time_limit) {
                 Err(_) if self.sequence() > before => {}
                 done => return done,
             }

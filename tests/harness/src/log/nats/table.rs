@@ -186,7 +186,7 @@ async fn reached(mut seen: watch::Receiver<u64>, sequence: u64) -> Result<(), Lo
 async fn caught_up(
     context: &Context,
     seen: watch::Receiver<u64>,
-    patience: Duration,
+    time_limit: Duration,
 ) -> Result<(), LogError> {
     let caught_up = async {
         loop {
@@ -197,7 +197,7 @@ async fn caught_up(
             }
         }
     };
-    timeout(patience, caught_up).await.map_err(LogError::storage)?
+    timeout(time_limit, caught_up).await.map_err(LogError::storage)?
 }
 
 /// The identity of the stream that was read.
@@ -264,7 +264,7 @@ struct TableFollower {
 impl Reader for TableFollower {
     type Error = LogError;
 
-    fn meet(&mut self, stream: &Info) -> Result<(), LogError> {
+    fn check_identity(&mut self, stream: &Info) -> Result<(), LogError> {
         let (created, end) = (stream.created.unix_timestamp_nanos(), stream.state.last_sequence);
         match self.identity.compare(created, end, self.seen(), Instant::now()) {
             StreamIdentityCheck::Same => Ok(()),
@@ -272,7 +272,7 @@ impl Reader for TableFollower {
             StreamIdentityCheck::Other => {
                 (self.listener)(None);
                 self.progress.send_replace(0);
-                Err(LogError::storage("the stream is another one"))
+                Err(LogError::storage("the stream was replaced"))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::compose::Chain;
 use super::super::fold::Fold;
 use super::super::{Appended, Draft, Event, Head, LogError, Result, Transaction};
-use super::within::Within;
+use super::within::CampaignTx;
 use crate::keys::Keyring;
 
 /// The inputs for composing events.
@@ -22,7 +22,7 @@ pub(super) struct Composer<'a> {
 /// # Errors
 /// As [`super::super::EventLog::append`].
 pub(super) fn append(
-    on: Within<'_>,
+    on: CampaignTx<'_>,
     composer: Composer<'_>,
     expected: u64,
     drafts: &[Draft],
@@ -45,7 +45,7 @@ pub(super) fn append(
 pub(super) struct Appending<'t> {
     /// The position of the next event. The caller advances it before adding an event.
     pub(super) chain: Chain,
-    fold: Fold<Within<'t>>,
+    fold: Fold<CampaignTx<'t>>,
     end_byte: u64,
     events: Vec<Event>,
 }
@@ -56,7 +56,7 @@ impl<'t> Appending<'t> {
     /// # Errors
     /// [`LogError::Conflict`] if the head is not the expected one, or if an audit entry has one of the keys.
     pub(super) fn begin<'k>(
-        on: Within<'t>,
+        on: CampaignTx<'t>,
         epoch: &str,
         expected: u64,
         keys: impl Iterator<Item = &'k str>,
@@ -90,7 +90,7 @@ impl<'t> Appending<'t> {
         self.end_byte += document.len() as u64;
         on.insert(&self.chain, kind, &document, self.end_byte)?;
         if let Some(audit_entry) = audit_entry {
-            on.file(&audit_entry.complete(
+            on.insert_audit_entry(&audit_entry.complete(
                 on.id,
                 (self.chain.number, &self.chain.event_id),
                 &self.fold.state,

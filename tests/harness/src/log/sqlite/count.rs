@@ -8,7 +8,7 @@ use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::{Connection, Result};
 
 use super::super::{PhaseCounts, Recount};
-use super::within::Within;
+use super::within::CampaignTx;
 
 /// The arguments of [`RowsDigest`], in order.
 const HASHED: &str = "domain_id, domain, offset_index, dns_status, http_status, http_status_code, \
@@ -57,7 +57,7 @@ pub(super) fn prepare(on: &Connection) -> Result<()> {
     on.create_aggregate_function("rows_digest", HASHED_COUNT, flags, RowsDigest)
 }
 
-impl Within<'_> {
+impl CampaignTx<'_> {
     pub(super) fn recount(self) -> Result<Option<Recount>> {
         let Some(head) = self.head()? else { return Ok(None) };
         let sql = format!(
@@ -68,7 +68,7 @@ impl Within<'_> {
              FROM domains WHERE campaign_id = ?1"
         );
         self.on.prepare_cached(&sql)?.query_row([self.id.as_str()], |row| {
-            let tally = PhaseCounts {
+            let phase_counts = PhaseCounts {
                 rows: row.get(0)?,
                 dns_done: row.get(1)?,
                 resolved: row.get(2)?,
@@ -78,7 +78,7 @@ impl Within<'_> {
                 leads: row.get(6)?,
             };
             let digest = Digest(row.get::<_, i64>(7)? as u64);
-            Ok(Some(Recount { head, count: tally.rows, digest, tally }))
+            Ok(Some(Recount { head, count: phase_counts.rows, digest, phase_counts }))
         })
     }
 }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params};
 
 use super::super::{CampaignState, Event, Head, Row, RowQuery, Transaction, View};
 use super::rows::{COLUMNS, row};
-use super::within::Within;
+use super::within::CampaignTx;
 
 pub(super) fn campaigns(tx: &Connection) -> rusqlite::Result<Vec<CampaignId>> {
     let mut statement = tx.prepare_cached("SELECT campaign_id FROM campaigns ORDER BY 1")?;
@@ -19,7 +19,7 @@ pub(super) fn campaigns(tx: &Connection) -> rusqlite::Result<Vec<CampaignId>> {
     ids.map(|id| id.map(|id| CampaignId::new(&id).ok())).filter_map(Result::transpose).collect()
 }
 
-impl Within<'_> {
+impl CampaignTx<'_> {
     pub(super) fn head(self) -> rusqlite::Result<Option<Head>> {
         Ok(self.state()?.map(|(head, _)| head))
     }
@@ -118,15 +118,18 @@ impl Within<'_> {
     }
 
     pub(super) fn transactions(self) -> rusqlite::Result<Vec<Transaction>> {
-        let sql = format!("SELECT {FILED} FROM transaction_log WHERE campaign_id = ?1 ORDER BY id");
+        let sql = format!(
+            "SELECT {AUDIT_COLUMNS} FROM transaction_log WHERE campaign_id = ?1 ORDER BY id"
+        );
         let mut statement = self.on.prepare_cached(&sql)?;
         let rows = statement.query_map([self.id.as_str()], transaction)?;
         rows.collect()
     }
 
     pub(super) fn audit_entry(self, key: &str) -> rusqlite::Result<Option<Transaction>> {
-        let sql =
-            format!("SELECT {FILED} FROM transaction_log WHERE campaign_id = ?1 AND key = ?2");
+        let sql = format!(
+            "SELECT {AUDIT_COLUMNS} FROM transaction_log WHERE campaign_id = ?1 AND key = ?2"
+        );
         self.on.prepare_cached(&sql)?.query_row([self.id.as_str(), key], transaction).optional()
     }
 }
@@ -198,7 +201,7 @@ fn filter(campaign: &CampaignId, query: &RowQuery) -> (String, Vec<Value>) {
 }
 
 /// The columns of an audit entry, in the order in which [`transaction`] reads them.
-const FILED: &str = "name, who, timestamp, from_state, to_state, type, reason, result, message, \
+const AUDIT_COLUMNS: &str = "name, who, timestamp, from_state, to_state, type, reason, result, message, \
      key, fingerprint, sequence_number, event_id, record";
 
 fn transaction(row: &SqlRow<'_>) -> rusqlite::Result<Transaction> {

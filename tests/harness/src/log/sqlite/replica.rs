@@ -18,7 +18,7 @@ use super::super::{Appended, CampaignState, Draft, Head, LogError, Result, Trans
 use super::SqliteLog;
 use super::append::{Appending, append};
 use super::meta::{number, put_number};
-use super::within::{Within, within};
+use super::within::{CampaignTx, within};
 use crate::keys::{Keyring, open_data};
 use crate::lock::lock;
 
@@ -33,7 +33,7 @@ impl SqliteLog {
         let position = position(&copy)?;
         let copy = match position {
             None if !copy.is_empty()? => {
-                let text = format!("{} is a log of its own, not a copy", path.display());
+                let text = format!("{} is an independent log, not a copy", path.display());
                 return Err(LogError::Storage(text));
             }
             Some(_) if copy.epoch != epoch => {
@@ -93,8 +93,10 @@ impl SqliteLog {
         batch: &Batch,
     ) -> Result<Option<Appended>> {
         let applied = self.writing(|tx| {
-            let keys =
-                batch.audit_entry.iter().filter_map(|(_, audit_entry)| audit_entry.key.as_deref());
+            let keys = batch
+                .audit_entries
+                .iter()
+                .filter_map(|(_, audit_entry)| audit_entry.key.as_deref());
             let mut appending =
                 Appending::begin(within(tx, campaign), &self.epoch, batch.expected, keys)?;
             for document in &batch.documents {
@@ -116,7 +118,7 @@ impl SqliteLog {
     ///
     /// # Errors
     /// [`LogError::Storage`].
-    pub(in crate::log) fn apply_filed(
+    pub(in crate::log) fn apply_refusal(
         &self,
         campaign: &CampaignId,
         refused: &Transaction,
@@ -129,9 +131,9 @@ impl SqliteLog {
             }
             // A refusal has no event number that shows that it was read before. So the last message is
             // stored.
-            if number(tx, FILED_AT)?.is_none_or(|filed_at| filed_at < at) {
-                on.file(refused)?;
-                put_number(tx, FILED_AT, at)?;
+            if number(tx, LAST_REFUSAL_AT)?.is_none_or(|filed_at| filed_at < at) {
+                on.insert_audit_entry(refused)?;
+                put_number(tx, LAST_REFUSAL_AT, at)?;
             }
             Ok(true)
         })
@@ -160,12 +162,12 @@ impl SqliteLog {
             let is_known = |it: &Transaction| known.contains(it);
             let is_included = |it: &Transaction| image.transactions.contains(it);
             let is_head = is_older || is_same && known.last().is_none_or(is_included);
-            let is_first = number(tx, FILED_AT)?.is_none_or(|filed_at| filed_at < at);
+            let is_first = number(tx, LAST_REFUSAL_AT)?.is_none_or(|filed_at| filed_at < at);
             let has_more = is_first && !image.transactions.last().is_none_or(is_known);
             if is_older || is_same && has_more {
                 replace(on, self, image)?;
                 if is_first {
-                    put_number(tx, FILED_AT, at)?;
+                    put_number(tx, LAST_REFUSAL_AT, at)?;
                 }
             }
             on.truncate(image.oldest - 1)?;
@@ -187,7 +189,7 @@ impl SqliteLog {
 const POSITION: &str = "position";
 
 /// The last message whose refusal was recorded.
-const FILED_AT: &str = "filedAt";
+const LAST_REFUSAL_AT: &str = "filedAt";
 
 fn position(copy: &SqliteLog) -> Result<Option<u64>> {
     copy.reading(|tx| number(tx, POSITION))
@@ -230,7 +232,7 @@ fn follow<'d>(
 }
 
 /// Replaces everything that is stored about the campaign by an image.
-fn replace(on: Within<'_>, log: &SqliteLog, image: &Image) -> Result<()> {
+fn replace(on: CampaignTx<'_>, log: &SqliteLog, image: &Image) -> Result<()> {
     for table in ["campaigns", "domains", "events", "transaction_log"] {
         let sql = format!("DELETE FROM {table} WHERE campaign_id = ?1");
         on.on.execute(&sql, [on.id.as_str()])?;
@@ -260,7 +262,7 @@ fn replace(on: Within<'_>, log: &SqliteLog, image: &Image) -> Result<()> {
         on.insert(&chain, kind, document, end_byte)?;
     }
     for it in &image.transactions {
-        on.file(it)?;
+        on.insert_audit_entry(it)?;
     }
     if chain.number != image.number || chain.event_id != image.event_id {
         return Err(LogError::Rejected(Code::InvalidMessage));

@@ -10,13 +10,13 @@ use super::super::fold::Table;
 use super::super::{
     ACCEPTED, CampaignState, Divergence, Head, LogError, REFUSALS_MAX, Result, Row, Transaction,
 };
-use super::within::Within;
+use super::within::CampaignTx;
 
 /// The columns of a row, in the order in which [`row`] reads them.
 pub(super) const COLUMNS: &str = "domain_id, domain, offset_index, dns_status, http_status, \
      http_status_code, lead_status, lead_score, row_hash";
 
-impl Table for Within<'_> {
+impl Table for CampaignTx<'_> {
     fn get(&mut self, domain_id: &str) -> Result<Option<(Row, u64)>> {
         let sql =
             format!("SELECT {COLUMNS} FROM domains WHERE campaign_id = ?1 AND domain_id = ?2");
@@ -64,7 +64,7 @@ pub(super) fn row(from: &SqlRow<'_>) -> rusqlite::Result<(Row, u64)> {
     Ok((row, from.get::<_, i64>(8)? as u64))
 }
 
-impl Within<'_> {
+impl CampaignTx<'_> {
     /// Writes the event at the chain's position.
     pub(super) fn insert(
         self,
@@ -115,7 +115,7 @@ impl Within<'_> {
     }
 
     /// Adds an entry to the audit trail, unless its key exists. Deletes the oldest refusals beyond the limit.
-    pub(super) fn file(self, it: &Transaction) -> rusqlite::Result<()> {
+    pub(super) fn insert_audit_entry(self, it: &Transaction) -> rusqlite::Result<()> {
         self.on.prepare_cached(
         "INSERT INTO transaction_log (campaign_id, name, who, timestamp, from_state, to_state, type,
              reason, result, message, key, fingerprint, sequence_number, event_id, record)
@@ -177,10 +177,10 @@ impl Within<'_> {
         let mut hasher = RowHasher::default();
         found.iter().for_each(|(_, hash)| digest.remove(*hash));
         let changes = found.iter().map(|(row, _)| changed(row));
-        let strays: Vec<Row> = how.strays(head.domains_count).collect();
-        let count = head.domains_count + strays.len() as u64;
+        let inserted_rows: Vec<Row> = how.inserted_rows(head.domains_count).collect();
+        let count = head.domains_count + inserted_rows.len() as u64;
         let mut written = 0;
-        for row in changes.chain(strays) {
+        for row in changes.chain(inserted_rows) {
             let hash = row.hash(&mut hasher);
             digest.add(hash);
             self.put(&row, hash)?;

@@ -26,7 +26,10 @@ fn hub(nats: &Nats, name: &str) -> Arc<Hub> {
 fn keyed(name: &str, fingerprint: &str) -> RequestContext {
     let key = Key { name: name.into(), fingerprint: fingerprint.into() };
     let user = Some("ada".into());
-    RequestContext { by: Caller { user, owns: None, key: Some(key) }, ..RequestContext::default() }
+    RequestContext {
+        by: Caller { user, owner_name: None, key: Some(key) },
+        ..RequestContext::default()
+    }
 }
 
 fn to_dns(hub: &Hub, order: &RequestContext) -> Answer {
@@ -124,7 +127,7 @@ fn append_with_a_used_key_conflicts_on_every_server() {
     let (one, two) = (nats.log(&nats.file("1.db"), "first"), nats.log(&nats.file("2.db"), "x"));
     one.append(&id(), 0, &[created()]).unwrap();
     reaches(&two, &id(), 1);
-    one.file(&id(), &refusal(Some("k"), "behind")).unwrap();
+    one.record_refusal(&id(), &refusal(Some("k"), "behind")).unwrap();
     let draft = Draft { audit_entry: Some(refusal(Some("k"), "accepted")), ..row(0) };
     assert_eq!(two.append(&id(), 1, &[draft]), Err(LogError::Conflict { head: 1 }));
     two.append(&id(), 1, &[row(0)]).unwrap();
@@ -145,25 +148,25 @@ async fn audit_entries_are_stored_once_and_outlive_truncation() {
     let subject = format!("campaign-sync.log.{}", id());
     context.publish_with_headers(subject, headers, "{".into()).await.unwrap().await.unwrap();
     for result in ["behind", "illegal_transition"] {
-        log.file(&id(), &refusal(None, result)).unwrap();
+        log.record_refusal(&id(), &refusal(None, result)).unwrap();
     }
     drop(log);
     let log = open("1.db");
     assert_eq!(results(&log), ["behind", "illegal_transition"]);
     log.append(&id(), 1, &[draft]).unwrap();
-    log.file(&id(), &refusal(Some("k2"), "behind")).unwrap();
+    log.record_refusal(&id(), &refusal(Some("k2"), "behind")).unwrap();
     let expected = ["behind", "illegal_transition", "accepted", "behind"];
     assert_eq!(results(&log), expected);
     let behind = open("2.db");
     assert_eq!(results(&behind), expected);
     drop(behind);
-    log.file(&id(), &refusal(None, "missed")).unwrap();
+    log.record_refusal(&id(), &refusal(None, "missed")).unwrap();
     // The copy that is behind misses the messages that are purged now, and gets their content from the
     // image.
     log.truncate(&id(), 2).unwrap();
     let stream = context.get_stream("campaign-sync").await.unwrap();
     assert_eq!(stream.cached_info().state.messages, 1, "only the image is left");
-    log.file(&id(), &refusal(None, "last")).unwrap();
+    log.record_refusal(&id(), &refusal(None, "last")).unwrap();
     let before = log.transactions(&id()).unwrap();
     assert_eq!(before.len(), expected.len() + 2);
     for name in ["2.db", "fresh.db"] {
@@ -178,12 +181,12 @@ fn server_that_missed_refusals_gets_those_that_are_kept() {
     let nats = Nats::start();
     let (one, two) = (nats.log(&nats.file("1.db"), "first"), nats.log(&nats.file("2.db"), "x"));
     one.append(&id(), 0, &[created(), row(0), row(1)]).unwrap();
-    one.file(&id(), &refusal(Some("first"), "behind")).unwrap();
+    one.record_refusal(&id(), &refusal(Some("first"), "behind")).unwrap();
     reaches(&two, &id(), 3);
     // A lookup by key waits until the copy has the entry.
     assert!(two.audit_entry(&id(), "first").unwrap().is_some());
     drop(two);
-    let file = |n| one.file(&id(), &refusal(Some(&format!("k{n}")), "behind")).unwrap();
+    let file = |n| one.record_refusal(&id(), &refusal(Some(&format!("k{n}")), "behind")).unwrap();
     (0..REFUSALS_MAX).for_each(file);
     // Truncation publishes an image of the current state, and purges all earlier messages.
     one.truncate(&id(), 2).unwrap();

@@ -5,7 +5,7 @@ use campaign_sync::sync::input::{ConnectionId, Ticket, TokenFailure, Wake};
 use campaign_sync::sync::{Effect, Input, Notice, Outcome, Verdict};
 
 use super::client::Client;
-use super::evidence::Conversation;
+use super::evidence::SocketTraffic;
 use super::faults::Fault;
 use super::invariants::{self, Check, demand};
 use super::names::{EffectName, OrNone, VerdictNames, verdict_name};
@@ -26,7 +26,7 @@ impl World {
                 client.hang_up(socket);
                 None
             }
-            Input::Received(ConnectionId(socket), frame) if client.conversation.is_on(socket) => {
+            Input::Received(ConnectionId(socket), frame) if client.traffic.is_on(socket) => {
                 client.take_proofs(now, frame);
                 Some(frame)
             }
@@ -102,11 +102,11 @@ impl World {
     }
 
     fn perform(&mut self, number: usize, effect: Effect) -> Check {
-        let visit = self.clients[number].visit;
-        let link = |ConnectionId(connection)| LinkId { client: number, visit, connection };
+        let page_load = self.clients[number].page_load;
+        let link = |ConnectionId(connection)| LinkId { client: number, page_load, connection };
         match effect {
             Effect::Open(connection) => {
-                self.clients[number].begin(Conversation::on(connection.0));
+                self.clients[number].begin(SocketTraffic::on(connection.0));
                 self.dial(link(connection));
             }
             Effect::Send(connection, text) => {
@@ -121,12 +121,13 @@ impl World {
                 let token =
                     (!self.rng.chance(self.levels.of(Fault::Expire))).then(|| "secret".to_owned());
                 let at_ms = self.now_ms + self.rng.below(300);
-                self.schedule.plan(at_ms, ScheduledEvent::Token(number, visit, ticket, token));
+                self.schedule.plan(at_ms, ScheduledEvent::Token(number, page_load, ticket, token));
             }
             Effect::FetchSnapshot(ticket, campaign) => {
                 let answer = self.fetch(campaign.as_str());
                 let at_ms = self.now_ms + self.rng.below(2_000);
-                self.schedule.plan(at_ms, ScheduledEvent::Fetched(number, visit, ticket, answer));
+                self.schedule
+                    .plan(at_ms, ScheduledEvent::Fetched(number, page_load, ticket, answer));
             }
             Effect::Settle(ticket, failed) => {
                 let client = &mut self.clients[number];
@@ -152,13 +153,13 @@ impl World {
         let Some(message) = Message::read(text) else { return Ok(()) };
         let client = &mut self.clients[number];
         let now = client.clock.now(self.now_ms);
-        client.conversation.says(now, &message);
+        client.traffic.says(now, &message);
         if let Message::Recover(id, wanted) = message
             && let Some(watch) = client.watches.get_mut(&id)
         {
             let progress_since = watch.place().is_some_and(|(_, number)| number > wanted.last);
             watch.requests.sent(now.at, progress_since)?;
-            watch.retry_after.asks(now.at, wanted)?;
+            watch.retry_after.on_request(now.at, wanted)?;
         }
         Ok(())
     }
@@ -183,7 +184,7 @@ impl World {
     /// Delivers a frame to a client.
     pub(crate) fn arrive(&mut self, link: LinkId, bytes: &[u8]) -> Check {
         let gone = self.links.get(&link).is_none_or(|wire| !wire.carries(Direction::Down));
-        if gone || self.clients[link.client].visit != link.visit {
+        if gone || self.clients[link.client].page_load != link.page_load {
             return Ok(());
         }
         let text = std::str::from_utf8(bytes);
@@ -201,7 +202,7 @@ impl World {
 
     /// Notifies a client that its socket is open.
     pub(crate) fn opened(&mut self, link: LinkId) -> Check {
-        if self.clients[link.client].visit != link.visit {
+        if self.clients[link.client].page_load != link.page_load {
             return Ok(());
         }
         self.feed(link.client, Input::Opened(ConnectionId(link.connection)))
@@ -210,7 +211,7 @@ impl World {
     /// Notifies a client that its socket is closed.
     pub(crate) fn closed(&mut self, link: LinkId, code: u16) -> Check {
         self.links.remove(&link);
-        if self.clients[link.client].visit != link.visit {
+        if self.clients[link.client].page_load != link.page_load {
             return Ok(());
         }
         self.feed(link.client, Input::Closed(ConnectionId(link.connection), code))
@@ -228,11 +229,11 @@ impl World {
     pub(crate) fn token(
         &mut self,
         number: usize,
-        visit: u64,
+        page_load: u64,
         ticket: Ticket,
         token: Option<String>,
     ) -> Check {
-        if self.clients[number].visit != visit {
+        if self.clients[number].page_load != page_load {
             return Ok(());
         }
         self.feed(number, Input::Token(ticket, token.ok_or(TokenFailure::Failed)))
