@@ -152,7 +152,7 @@ impl Identity {
         login.sockets.fetch_add(1, Ordering::Relaxed) < most
     }
 
-    /// Counts one socket less. Call it once for each call of [`Identity::opens_socket`].
+    /// Counts one socket less. Call it once for each call of [`Identity::acquire_socket`].
     pub fn release_socket(&self) {
         if let Self::User(login) = self {
             login.sockets.fetch_sub(1, Ordering::Relaxed);

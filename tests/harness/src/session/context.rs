@@ -79,7 +79,7 @@ pub enum Step {
     /// Close with this code and reason. The session is over.
     Close(u16, &'static str),
     /// Receive the present sessions of the other servers, report the result with
-    /// [`asked`](super::Session::asked), and poll again.
+    /// [`lookup_succeeded`](super::Session::lookup_succeeded), and poll again.
     LookUpSession,
     /// Poll again on a thread that may block.
     Blocking,
