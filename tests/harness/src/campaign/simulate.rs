@@ -4,7 +4,7 @@
 use campaign_sync::protocol::digest::id_hash;
 
 /// Words for domain names. Some have characters that careless readers break: umlauts, `&`, `<`.
-const WORDS: &[&str] = &[
+const NAME_PARTS: &[&str] = &[
     "harbor",
     "müller",
     "cedar",
@@ -59,7 +59,7 @@ impl DomainOutcome {
         let letters: String = (0..4)
             .map(|place| char::from(b'a' + self.draw(&format!("letter {place}"), 26) as u8))
             .collect();
-        let word = WORDS[self.draw("word", WORDS.len() as u64) as usize];
+        let word = NAME_PARTS[self.draw("word", NAME_PARTS.len() as u64) as usize];
         pattern
             .replace("{word}", word)
             .replace("{letters}", &letters)
