@@ -5,7 +5,7 @@ import { Members, Raw } from "./writer.mjs";
 
 const PHASES = ["domain_generation", "dns_validation", "http_keyword_validation", "analysis"];
 const STATUSES = ["not_started", "ready", "configured", "in_progress", "paused", "completed", "failed", "skipped"];
-const STATUSES = ["resolved", "timeout", "error", "ok", "Müller", "__proto__", ""];
+const ROW_STATUSES = ["resolved", "timeout", "error", "ok", "Müller", "__proto__", ""];
 const WEIGHTS = {
   generated: 6, dns: 4, http: 4, updated: 3, removed: 1, progress: 3, status: 2, transition: 2, refused: 0.5,
   rollback: 0.6, notice: 0.5, silent: 0.5, unknown: 0.7, listed: 0.3,
@@ -45,10 +45,10 @@ function row(random, state) {
   return {
     ...patch(random, state),
     offset: maybe(() => random.between(-2, 99)),
-    dnsStatus: maybe(() => random.pick(STATUSES)),
-    httpStatus: maybe(() => random.pick(STATUSES)),
+    dnsStatus: maybe(() => random.pick(ROW_STATUSES)),
+    httpStatus: maybe(() => random.pick(ROW_STATUSES)),
     httpStatusCode: maybe(() => random.pick([200, 404, 0, -1, 2147483647, -2147483647])),
-    leadStatus: maybe(() => random.pick(STATUSES)),
+    leadStatus: maybe(() => random.pick(ROW_STATUSES)),
     leadScore: maybe(() => random.pick([0, 0.5, -1.25, new Raw("-0.0"), new Raw("1e-3"), new Raw("1E2"), 7])),
   };
 }
@@ -84,10 +84,10 @@ const DRAWS = {
     return ["domain.generated", { domainId, domain, offset, batchSize: 1, totalGenerated: state.rows.size }];
   },
   dns: (random, state) => ["dns.validation.result", {
-    ...patch(random, state), validationStatus: random.pick(STATUSES), attempts: 1, processingTime: 12, totalValidated: 1,
+    ...patch(random, state), validationStatus: random.pick(ROW_STATUSES), attempts: 1, processingTime: 12, totalValidated: 1,
   }],
   http: (random, state) => ["http.validation.result", {
-    ...patch(random, state), validationStatus: random.pick(STATUSES), httpStatus: random.pick([200, 500, null, undefined]),
+    ...patch(random, state), validationStatus: random.pick(ROW_STATUSES), httpStatus: random.pick([200, 500, null, undefined]),
     keywords: ["a"], processingTime: 3, totalValidated: 1,
   }],
   updated: (random, state) => {
