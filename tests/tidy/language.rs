@@ -29,10 +29,12 @@ fn section(name: &str) -> Vec<String> {
     found
 }
 
-/// Everything that people read: comments of the code, and documents.
+/// Everything that people read: comments and strings of the code, and documents.
 fn passages() -> Vec<Passage> {
-    let mut found: Vec<Passage> =
-        source::tracked(CODE).iter().flat_map(prose::comments_of).collect();
+    let code = source::tracked(CODE);
+    let mut found: Vec<Passage> = code.iter().flat_map(prose::comments_of).collect();
+    let written = code.iter().filter(|it| !it.path.starts_with("tests/tidy/"));
+    found.extend(written.flat_map(prose::strings_of));
     let documents = source::tracked(&["md"]);
     let written = documents.iter().filter(|it| !it.path.starts_with("docs/soak/"));
     found.extend(written.flat_map(prose::paragraphs_of));

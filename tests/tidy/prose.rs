@@ -16,6 +16,24 @@ pub(crate) fn comments_of(source: &Source) -> Vec<Passage> {
     joined(source, lines)
 }
 
+/// The string literals of a file, as far as they begin and end in one line.
+pub(crate) fn strings_of(source: &Source) -> Vec<Passage> {
+    let mut found = Vec::new();
+    for (index, line) in source.text.lines().enumerate() {
+        if comment_in(line).is_some() {
+            continue;
+        }
+        for quote in ['"', '`'] {
+            let literals = line.split(quote).skip(1).step_by(2).filter(|it| it.contains(' '));
+            found.extend(literals.map(|text| Passage {
+                place: format!("{}:{}", source.path, index + 1),
+                text: text.to_owned(),
+            }));
+        }
+    }
+    found
+}
+
 /// The paragraphs of a document without its code blocks. A list item, a heading and a row of a table are
 /// paragraphs.
 pub(crate) fn paragraphs_of(source: &Source) -> Vec<Passage> {
