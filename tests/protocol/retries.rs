@@ -62,7 +62,7 @@ fn lost_answer_is_requested_again_while_live_events_arrive() {
         assert_eq!(world.receive(&event.document()), Verdict::Applied);
         world.advance(1_000);
     }
-    assert!(world.requests() >= 2, "events answer nothing to a request");
+    assert!(world.requests() >= 2, "an event does not answer a request");
 }
 
 // R8.22, R13.19

@@ -134,7 +134,7 @@ fn oldest_sessions_of_a_user_are_selected_on_every_server() {
         access.apply(at(0), &hash(n), Some(entry));
     }
     let oldest: Vec<_> = (0..9).rev().map(hash).collect();
-    assert_eq!(access.sessions_of(0, "ada-l", SESSIONS_MAX - 1), oldest, "memory for one more");
+    assert_eq!(access.sessions_of(0, "ada-l", SESSIONS_MAX - 1), oldest, "one more fits");
     assert_eq!(access.sessions_of(1_030, "ada-l", 0).len(), 9, "those that are over do not count");
     assert_eq!(access.sessions_of(0, "bob-m", 0), Vec::<String>::new());
 }
