@@ -24,7 +24,7 @@ export async function showFaults(showError: (problem: string) => void): Promise<
       showError("");
       return true;
     } catch (error) {
-      showError(`The server did not take it: ${String(error)}`);
+      showError(`The server refused the request: ${String(error)}`);
       return false;
     }
   };

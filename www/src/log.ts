@@ -16,18 +16,18 @@ type Describe<K extends CampaignSyncEventType> = (detail: CampaignSyncEventMap[K
 
 /** The text of the entry per kind of event; `undefined` for no entry. */
 const SENTENCES: { readonly [K in CampaignSyncEventType]?: readonly [tone: Tone, describe: Describe<K>] } = {
-  gap: ["detected", (it) => `Gap: event ${it.expected} was next, ${it.received} came.`],
+  gap: ["detected", (it) => `Gap: expected event ${it.expected}, received ${it.received}.`],
   corrupt: ["detected", () => "An event did not match its hash; it was not applied."],
-  duplicate: ["detected", () => "An event came again; it was dropped."],
+  duplicate: ["detected", () => "A duplicate event was dropped."],
   divergence: ["detected", (it) => `The histories differ (${plain(it.kind)}); the whole state is fetched.`],
   rejected: ["detected", (it) => `A message was refused (${plain(it.code)}).`],
   transitionrefused: ["detected", (it) => `The move to ${phaseName(it.newPhase)} was refused (${plain(it.code)}); nothing changed.`],
-  recoveryrequested: ["news", (it) => `Asked for what is missing (${plain(it.reason)}).`],
+  recoveryrequested: ["news", (it) => `Requested missing data (${plain(it.reason)}).`],
   recovered: [
     "healed",
     (it) =>
       it.outcome === "current"
-        ? `Nothing was missed; known after ${Math.round(it.durationMs)} ms.`
+        ? `No events were missed; confirmed after ${Math.round(it.durationMs)} ms.`
         : `Recovered by ${it.outcome} in ${Math.round(it.durationMs)} ms: ${count(it.events, "event")}.`,
   ],
   consistency: [
@@ -36,12 +36,15 @@ const SENTENCES: { readonly [K in CampaignSyncEventType]?: readonly [tone: Tone,
   ],
   repaired: ["healed", (it) => `Repaired ${count(it.rows, "row")} in ${count(it.buckets, "part")}.`],
   unconfirmed: ["detected", (it) => `${count(it.rows, "row")} not in the snapshot; kept as unconfirmed.`],
-  phasetransition: ["news", (it) => `Phase: ${phaseName(it.newPhase)}, ${plain(it.newStatus)}${it.recovered ? " (learnt of by a recovery)" : ""}.`],
+  phasetransition: ["news", (it) => `Phase: ${phaseName(it.newPhase)}, ${plain(it.newStatus)}${it.recovered ? " (found during recovery)" : ""}.`],
   connectionchange: [
     "news",
     (it) => {
       if (it.state === "open") return "Connected.";
-      if (it.state === "waiting") return `The connection is gone; try ${it.attempt} in ${Math.round(it.retryInMs ?? 0)} ms.`;
+      if (it.state === "waiting") {
+        const reason = it.code === undefined ? "" : ` (${plain(it.code)})`;
+        return `Connection lost${reason}; attempt ${it.attempt} in ${Math.round(it.retryInMs ?? 0)} ms.`;
+      };
       return it.state === "failed" ? `The connection failed (${plain(it.code ?? "internal")}).` : undefined;
     },
   ],
