@@ -39,8 +39,8 @@ export class Core {
     const { token, fetchSnapshot, lingerMs, log } = options;
     this.#client = new Client(url, lingerMs, token !== undefined, fetchSnapshot !== undefined, log !== undefined && log !== false, {
       perform: (effect, detail) => this.#perform(effect, detail),
-      openSocket: (url) => {
-        const socket = new (options.WebSocket ?? WebSocket)(url);
+      openSocket: (address) => {
+        const socket = new (options.WebSocket ?? WebSocket)(address);
         socket.binaryType = "arraybuffer";
         return socket;
       },

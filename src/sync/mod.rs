@@ -3,8 +3,8 @@
 //!
 //! A driver calls three functions: [`Machine::handle`], [`Machine::poll_effect`] and
 //! [`Machine::poll_timeout`]. The machine reads no clock, opens no socket and takes its randomness from
-//! a seed. After every `handle` a driver performs all effects and arms one timer. There are always
-//! three drivers: the browser shell, the simulator and a native socket.
+//! a seed. After every `handle` a driver performs all effects and arms one timer. The
+//! browser shell, the simulator and the scenarios are drivers.
 
 pub mod backoff;
 pub mod config;

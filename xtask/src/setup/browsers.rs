@@ -1,4 +1,4 @@
-//! The browsers, nats-server, and the programs with which the README deploys. Programs that are present
+//! The browsers, nats-server, and the programs that docs/SERVER.md deploys with. Programs that are present
 //! are used. On Debian, apt-get installs the missing ones. On other systems the user is asked to install
 //! them.
 //!
@@ -52,7 +52,7 @@ const NATS_SERVER: Part = Part {
     package: "nats-server",
     elsewhere: "nats-server 2.9 or newer (https://nats.io), on the PATH",
 };
-/// The programs that the README's commands and configuration need.
+/// The programs that the commands and the configuration of docs/SERVER.md need.
 const DEPLOYMENT: [Part; 3] = [
     Part {
         names: &["nginx"],
