@@ -7,6 +7,8 @@ import type { CampaignView, DomainPage, DomainQuery, LogRecord, Metrics } from "
 /** The effects that the machine requests, with their detail. A notice is an effect as well, under the name of its event. */
 export interface Effects {
   changed: null;
+  open: number;
+  closeSocket: number;
   requestToken: { ticket: number };
   fetchSnapshot: { ticket: number; campaignId: string };
   send: string;
@@ -17,8 +19,6 @@ export interface Effects {
 /** The object that the machine calls. The machine is never borrowed during the call, so the host may call it back. */
 export interface Host {
   perform(effect: string, detail: unknown): void;
-  /** Creates a WebSocket that receives binary frames as `ArrayBuffer`. */
-  openSocket(url: string): WebSocket;
 }
 
 /** A view as it crosses the boundary: the counts are pairs of a status and its number of rows. */
@@ -28,10 +28,12 @@ export type WireView = Omit<CampaignView, "counts"> & {
 
 /** A command to the machine, as JSON. */
 export type Command =
-  | { command: "connect" | "pause" | "close" | "opened" }
-  | { command: "closed"; code: number }
+  | { command: "connect" | "pause" | "close" | "online" }
+  | { command: "opened"; connection: number }
+  | { command: "closed"; connection: number; code: number }
   | { command: "retain" | "release" | "refresh" | "discardUnconfirmed"; campaignId: string }
   | { command: "reached"; campaignId: string; epoch: string; sequenceNumber: number; ticket: number }
+  | { command: "cancelWait"; campaignId: string; ticket: number }
   | { command: "token"; ticket: number; token?: string; failure?: "failed" | "invalid" | "final" };
 
 /** A query to the machine, as JSON. */
@@ -45,7 +47,7 @@ export interface Answers {
   view: WireView | undefined;
   status: string;
   domains: DomainPage;
-  changes: string[];
+  changes: string[] | undefined;
   metrics: Metrics;
   diagnostics: object;
 }
@@ -55,19 +57,21 @@ export type Read = <Q extends Query>(query: Q) => Answers[Q["read"]];
 
 /** The class that the generated module exports. A method that fails throws a bare error code. */
 export interface WasmClient {
-  receive(frame: Uint8Array): number;
+  receive(connection: number, frame: Uint8Array): number;
+  receiveText(connection: number, frame: string): number;
   command(json: string): void;
   read(json: string): unknown;
   provideSnapshot(ticket: number, json: string | undefined): void;
   free(): void;
 }
 
-/** The constructor of `WasmClient`. Without `url`, the application brings the transport. */
+/** The constructor of `WasmClient`. */
 export type WasmClientConstructor = new (
-  url: string | undefined,
   lingerMs: number | undefined,
   hasToken: boolean,
   hasFetchSnapshot: boolean,
   log: boolean,
   host: Host,
+  global: EventTarget | undefined,
+  document: Document | undefined,
 ) => WasmClient;

@@ -6,11 +6,12 @@
  * began after the last invalidation, the result is complete, and its position is not behind the invalidation.
  * While the campaign is not `live`, nothing proves that stored data is fresh, so the cache serves none of it.
  */
+import { checked, checkedMembers, DURATION, FUNCTION, orNull, TEXT, type Rule, type Rules } from "./check.js";
 import { CampaignSyncError } from "./errors.js";
 import { observeInvalidations, type Invalidation } from "./invalidation.js";
-import { deepFreeze } from "./plain.js";
+import { frozenCopy } from "./plain.js";
 import { toPosition, type LogPosition } from "./position.js";
-import { restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
+import { asFetchFailure, restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
 import type { CampaignStatus, CampaignView } from "./types.js";
 
 export { restFetcher, restSnapshot };
@@ -48,10 +49,30 @@ export interface GetOptions {
 }
 
 const TTL_MS_MAX = 30_000;
+/** Longest duration of one fetch, in milliseconds. */
+const FETCH_MS_MAX = 30_000;
 /** Maximum number of fetches for one call. */
 const ATTEMPTS_MAX = 5;
 /** Base of the pause after an answer that was behind, in milliseconds. The pause doubles with each attempt. */
 const BEHIND_PAUSE_MS = 50;
+
+const hasMethods = (...names: string[]): Rule => [
+  (it) => names.every((name) => typeof (it as Record<string, unknown> | null)?.[name] === "function"),
+  `an object with the methods ${names.join(", ")}`,
+];
+
+const OPTIONS: Rules<RichCampaignCacheOptions> = {
+  sync: hasMethods("addEventListener", "status", "view"),
+  fetch: FUNCTION,
+  maxEntries: [(it) => it === Infinity || (Number.isSafeInteger(it) && (it as number) > 0), "a whole number from 1, or Infinity"],
+  ttlMs: DURATION,
+  now: FUNCTION,
+  pause: FUNCTION,
+};
+
+const GET: Rules<GetOptions> = {
+  minPosition: orNull([(it) => typeof it === "string" || typeof it === "object", 'a position or "epoch/number"']),
+};
 
 /** The state of one campaign in the cache. */
 interface Slot {
@@ -77,15 +98,20 @@ export class RichCampaignCache {
   readonly #unobserve: () => void;
   /** Ordered by use, the least recently used first. */
   readonly #slots = new Map<string, Slot>();
+  /** Fails the fetches that are under way. */
+  readonly #failures = new Set<(reason: CampaignSyncError) => void>();
+  #disposed = false;
 
+  /** Throws `invalid_argument` for an invalid option. */
   constructor(options: RichCampaignCacheOptions) {
-    this.#sync = options.sync;
-    this.#fetch = options.fetch ?? restFetcher();
-    this.#maxEntries = Math.max(1, options.maxEntries ?? 50);
-    this.#ttlMs = Math.min(options.ttlMs ?? TTL_MS_MAX, TTL_MS_MAX);
-    this.#now = options.now ?? Date.now;
-    this.#pause = options.pause ?? ((ms) => new Promise((resolve) => setTimeout(resolve, ms)));
-    this.#unobserve = observeInvalidations(options.sync, (detail) => this.#invalidate(detail));
+    const { sync, fetch, maxEntries, ttlMs, now, pause } = checkedMembers("options", options, OPTIONS);
+    this.#sync = checked("sync", sync, OPTIONS.sync);
+    this.#fetch = fetch ?? restFetcher();
+    this.#maxEntries = maxEntries ?? 50;
+    this.#ttlMs = Math.min(ttlMs ?? TTL_MS_MAX, TTL_MS_MAX);
+    this.#now = now ?? Date.now;
+    this.#pause = pause ?? ((ms) => new Promise((resolve) => setTimeout(resolve, ms)));
+    this.#unobserve = observeInvalidations(sync, (detail) => this.#invalidate(detail));
   }
 
   /** Number of campaigns whose data is stored. */
@@ -98,17 +124,20 @@ export class RichCampaignCache {
   /**
    * Returns the campaign's data, frozen: from the cache if it is proven fresh, else from the server.
    *
-   * Rejects with `invalid_campaign_id` for an invalid id, with `invalid_content` for a `minPosition` in neither form,
-   * and with `behind` if five fetches bring no data as new as the stream and `minPosition`. Any other error of the
-   * fetcher passes through unchanged.
+   * Rejects with `invalid_campaign_id` for an invalid id, with `invalid_argument` for a `minPosition` in neither form,
+   * with `behind` if five fetches bring no data as new as the stream and `minPosition`, with `closed` after
+   * `dispose()`, with `invalid_content` if the fetcher gives something that is no campaign data, and with `fetch_failed`
+   * if it fails in any other way or takes longer than 30 seconds. A `CampaignSyncError` of the fetcher passes through.
    */
   async get(campaignId: string, options: GetOptions = {}): Promise<RichCampaignData> {
     assertCampaignId(campaignId);
-    const asked = options.minPosition == null ? null : toPosition(options.minPosition);
+    const { minPosition } = checkedMembers("options", options, GET);
+    const asked = minPosition == null ? null : toPosition(minPosition, "minPosition");
     const slot = this.#use(campaignId);
     slot.callers += 1;
     try {
       for (let attempt = 1; ; attempt++) {
+        if (this.#disposed) throw new CampaignSyncError("closed");
         slot.floor ??= this.#shown(campaignId);
         const stored = this.#stored(campaignId, slot);
         if (stored !== undefined && isNotBehind(stored, asked)) return stored;
@@ -132,9 +161,11 @@ export class RichCampaignCache {
     if (slot !== undefined) voidSlot(slot);
   }
 
-  /** Drops all data and stops listening to the client. */
+  /** Drops all data, stops listening to the client, and aborts all fetches. Open and later calls of `get` reject with `closed`. */
   dispose(): void {
+    this.#disposed = true;
     this.#unobserve();
+    for (const fail of this.#failures) fail(new CampaignSyncError("closed"));
     for (const slot of this.#slots.values()) voidSlot(slot);
     this.#slots.clear();
   }
@@ -195,7 +226,7 @@ export class RichCampaignCache {
     // Waits for one microtask, so that a fetcher that ends at once does not end before `flight` is set.
     await Promise.resolve();
     try {
-      const data = deepFreeze(await this.#fetch(campaignId, { minPosition }));
+      const data = checkedData(await this.#ask(campaignId, minPosition));
       const timely = slot.generation === generation && this.#slots.get(campaignId) === slot;
       if (timely && !data.partial && wasLive && this.#isLive(campaignId) && isNotBehind(data, slot.floor)) {
         slot.entry = { data, storedAt: this.#now() };
@@ -203,6 +234,29 @@ export class RichCampaignCache {
       return data;
     } finally {
       if (slot.generation === generation) slot.flight = undefined;
+    }
+  }
+
+  /** Calls the fetcher, and aborts it after 30 seconds and when the cache is disposed of. */
+  async #ask(campaignId: string, minPosition: LogPosition | null): Promise<unknown> {
+    const controller = new AbortController();
+    let fail: (reason: CampaignSyncError) => void = () => {};
+    const failure = new Promise<never>((_, reject) => {
+      fail = (reason) => {
+        reject(reason);
+        controller.abort(reason);
+      };
+    });
+    this.#failures.add(fail);
+    const message = "The fetcher did not answer within 30 seconds.";
+    const timer = setTimeout(() => fail(new CampaignSyncError("fetch_failed", { message })), FETCH_MS_MAX);
+    try {
+      return await Promise.race([this.#fetch(campaignId, { minPosition, signal: controller.signal }), failure]);
+    } catch (error) {
+      throw asFetchFailure(error);
+    } finally {
+      clearTimeout(timer);
+      this.#failures.delete(fail);
     }
   }
 
@@ -237,8 +291,35 @@ function isUsable(data: RichCampaignData, slot: Slot, generation: object): boole
   return isNotBehind(data, slot.floor);
 }
 
-function assertCampaignId(campaignId: unknown): asserts campaignId is string {
-  if (typeof campaignId !== "string" || !/^[A-Za-z0-9_-]{1,64}$/.test(campaignId)) {
+const LIST: Rule = [Array.isArray, "a list"];
+
+const DATA: Rules<RichCampaignData> = {
+  campaignId: TEXT,
+  campaign: [(it) => typeof it === "object" && it !== null, "an object"],
+  position: orNull([(it) => typeof it === "object", "a position"]),
+  partial: [(it) => typeof it === "boolean", "true or false"],
+  domains: LIST,
+  dnsValidatedDomains: LIST,
+  httpKeywordResults: LIST,
+  leads: LIST,
+};
+
+/** Checks what a fetcher gave, and freezes a copy. Throws `invalid_content` for anything else. */
+function checkedData(answer: unknown): RichCampaignData {
+  try {
+    const { position, ...others } = checkedMembers("The answer of the fetcher", answer as RichCampaignData, DATA);
+    if (position !== null) toPosition(checked("position", position, DATA.position));
+    for (const [name, rule] of Object.entries<Rule>(DATA)) {
+      if (name !== "position") checked(name, (others as Record<string, unknown>)[name], rule);
+    }
+    return frozenCopy(answer as RichCampaignData);
+  } catch (cause) {
+    throw new CampaignSyncError("invalid_content", { cause, message: String((cause as Error).message) });
+  }
+}
+
+function assertCampaignId(campaignId: string): void {
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(checked("campaignId", campaignId, TEXT))) {
     throw new CampaignSyncError("invalid_campaign_id");
   }
 }

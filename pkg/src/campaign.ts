@@ -1,7 +1,9 @@
 /** The public handle of one campaign. */
 import type { Channel, Subscription } from "./channel.js";
+import { checked, checkedMembers, COUNT, FUNCTION, oneOf, orNull, TEXT, type Rules } from "./check.js";
 import type { Core } from "./core.js";
 import { CampaignSyncError } from "./errors.js";
+import { deepFreeze } from "./plain.js";
 import { toPosition, type LogPosition } from "./position.js";
 import type { CampaignView, DomainPage, DomainQuery } from "./types.js";
 import type { WaitOptions } from "./waits.js";
@@ -22,21 +24,21 @@ export interface Campaign extends Disposable {
   view(): CampaignView;
   /**
    * Calls `listener` at most once per animation frame, after something changed. An error that it throws goes to
-   * `reportError` and affects nothing else.
+   * `reportError` and affects nothing else. Throws `invalid_argument` if `listener` is no function.
    * @returns a function that ends the subscription.
    */
   subscribe(listener: () => void): () => void;
   /**
-   * Returns one page of the domain table, filtered and sorted inside the WebAssembly module. Throws
-   * `invalid_content` or `integer_out_of_range` for an invalid query.
+   * Returns one page of the domain table, frozen, filtered and sorted inside the WebAssembly module. Throws
+   * `invalid_argument` for an invalid query.
    */
   domains(query?: DomainQuery): DomainPage;
   /**
    * Resolves when the view is at the position or beyond it, or when a newer log replaced the log of the position.
    * Pass the `Campaign-Position` header of the answer to a write: the view then shows the write.
    *
-   * Rejects with `timed_out`, with the reason of `signal`, with `released` or `closed`, with `invalid_content` for a
-   * position in neither form, with `too_many` beyond 1,000 open waits of one campaign, and with the code for which
+   * Rejects with `timed_out` after 30 seconds or `timeoutMs`, with the reason of `signal`, with `released` or
+   * `closed`, with `invalid_argument` for a position in neither form, with `too_many` beyond 1,000 open waits of one campaign, and with the code for which
    * the client cannot follow the campaign (`unknown_campaign` once it has ended).
    * @param position `{epoch, sequenceNumber}` or `"epoch/number"`, the form of the header.
    */
@@ -46,6 +48,19 @@ export interface Campaign extends Disposable {
   /** Releases the handle. Further calls do nothing. */
   release(): void;
 }
+
+const WORD = orNull(TEXT);
+
+const QUERY: Rules<DomainQuery> = {
+  offset: COUNT,
+  limit: COUNT,
+  search: WORD,
+  dnsStatus: WORD,
+  httpStatus: WORD,
+  leadStatus: WORD,
+  sortBy: orNull(oneOf("offset", "domain", "dnsStatus", "httpStatus", "leadScore")),
+  sortOrder: orNull(oneOf("asc", "desc")),
+};
 
 /** The implementation of `Campaign`. */
 export class CampaignHandle implements Campaign {
@@ -77,6 +92,7 @@ export class CampaignHandle implements Campaign {
 
   subscribe(listener: () => void): () => void {
     this.#assertHeld();
+    checked("listener", listener, FUNCTION);
     const subscription: Subscription = { notify: listener };
     this.#channel.subscriptions.add(subscription);
     this.#subscriptions.add(subscription);
@@ -88,17 +104,20 @@ export class CampaignHandle implements Campaign {
 
   domains(query: DomainQuery = {}): DomainPage {
     this.#assertHeld();
+    const { search, ...others } = checkedMembers("query", query, QUERY);
     // The module folds case and trims white space in ASCII only. The JavaScript engine has the Unicode tables.
-    const folded = typeof query.search === "string" ? { ...query, search: query.search.trim().toLowerCase() } : query;
-    return this.#core.read({ ...folded, read: "domains", campaignId: this.campaignId });
+    const folded = search == null ? others : { ...others, search: search.trim().toLowerCase() };
+    return deepFreeze(this.#core.read({ ...folded, read: "domains", campaignId: this.campaignId }));
   }
 
   async reached(position: LogPosition | string, options: WaitOptions = {}): Promise<void> {
     this.#assertHeld();
     const { epoch, sequenceNumber } = toPosition(position);
-    await this.#core.waits.wait(this, options, (ticket) =>
-      this.#core.command({ command: "reached", campaignId: this.campaignId, epoch, sequenceNumber, ticket }),
-    );
+    const { campaignId } = this;
+    await this.#core.waits.wait(this, options, {
+      ask: (ticket) => this.#core.command({ command: "reached", campaignId, epoch, sequenceNumber, ticket }),
+      cancel: (ticket) => this.#core.command({ command: "cancelWait", campaignId, ticket }),
+    });
   }
 
   discardUnconfirmed(): void {

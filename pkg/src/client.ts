@@ -1,5 +1,6 @@
 /** The public client: one connection for any number of campaigns. */
 import { CampaignHandle, type Campaign } from "./campaign.js";
+import { checked, COUNT, FUNCTION, invalidArgument, orNull, TEXT } from "./check.js";
 import { IDLE, type ConnectionStatus } from "./connection.js";
 import { Core } from "./core.js";
 import { CampaignSyncError } from "./errors.js";
@@ -7,24 +8,12 @@ import { Dispatcher, type CacheInvalidatedDetail, type CampaignSyncEventType, ty
 import { callSafely } from "./frame.js";
 import { announceInvalidation } from "./invalidation.js";
 import { wasmClient } from "./module.js";
+import { checkedOptions, type CheckedOptions } from "./options.js";
 import { PageEvents } from "./page.js";
-import { encoded } from "./text.js";
+import { platform } from "./platform.js";
+import { deepFreeze } from "./plain.js";
+import { ManualTransport, SocketTransport } from "./transport.js";
 import type { CampaignStatus, CampaignSyncOptions, CampaignView, Metrics } from "./types.js";
-import type { Command } from "./bridge.js";
-
-/** Typed event listeners. `CampaignSyncEventMap` lists the events. */
-export interface CampaignSync {
-  addEventListener<K extends CampaignSyncEventType>(
-    type: K,
-    listener: CampaignSyncListener<K> | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  removeEventListener<K extends CampaignSyncEventType>(
-    type: K,
-    listener: CampaignSyncListener<K> | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
-}
 
 /**
  * Keeps campaigns continuous with their server. `await init()` before you construct it.
@@ -35,24 +24,58 @@ export interface CampaignSync {
  *
  * Bad input from the wire never throws: the client refuses it, counts it in `metrics().refused` and dispatches
  * `rejected`.
+ *
+ * Call `close()` when you no longer need the client. From `connect()` on it lives like an open WebSocket, as long as
+ * the application references it, or has a handle or an event listener of it; without any of these the engine may
+ * collect it, which closes it.
+ *
+ * Two clients on one page are two connections, and each repeats its events on the window. Share one client, or pass
+ * `target: null` to all but one.
  */
 export class CampaignSync extends EventTarget {
-  readonly #options: CampaignSyncOptions;
+  readonly #options: CheckedOptions;
   readonly #dispatcher: Dispatcher;
   readonly #page: PageEvents;
-  #manual: boolean;
   #onsend: ((frame: string) => void) | null = null;
+  /** The application's transport; `undefined` if the client opens sockets. */
+  #manual: ManualTransport | undefined;
   #core: Core | undefined;
+  #hasListener = false;
 
-  /** Throws `not_initialized` before `init()` is done. */
+  /**
+   * Throws `not_initialized` before `init()` is done, `invalid_argument` for an invalid option, and `no_websocket` on a
+   * platform without WebSockets.
+   */
   constructor(options: CampaignSyncOptions = {}) {
     super();
     wasmClient(); // Throws here, at the mistake, and not at the first use.
-    this.#options = { ...options };
-    this.#manual = options.transport === "manual" || options.url === undefined;
-    const target = options.target === undefined ? ((globalThis as { window?: EventTarget }).window ?? null) : options.target;
-    this.#page = new PageEvents(target, (campaignId) => this.#refresh(campaignId));
+    this.#options = checkedOptions(options);
+    const { target = platform.window ?? null } = this.#options;
+    const whileAlive = weakly<CampaignSync>(this);
+    this.#page = new PageEvents(target, (campaignId) => whileAlive((it) => it.#refresh(campaignId)));
     this.#dispatcher = new Dispatcher(this, (type, detail) => this.#page.repeat(type, detail));
+  }
+
+  /** Adds a listener for events of `CampaignSyncEventMap`. Throws `invalid_argument` for a value that is no listener. */
+  override addEventListener<K extends CampaignSyncEventType>(
+    type: K,
+    listener: CampaignSyncListener<K> | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void {
+    const [name, callback] = checkedListener(type, listener);
+    withOptions(() => super.addEventListener(name, callback, options));
+    this.#hasListener = true;
+    this.#hold();
+  }
+
+  /** Removes a listener. Throws `invalid_argument` for a value that is no listener. */
+  override removeEventListener<K extends CampaignSyncEventType>(
+    type: K,
+    listener: CampaignSyncListener<K> | null,
+    options?: boolean | EventListenerOptions,
+  ): void {
+    const [name, callback] = checkedListener(type, listener);
+    withOptions(() => super.removeEventListener(name, callback, options));
   }
 
   /**
@@ -64,9 +87,10 @@ export class CampaignSync extends EventTarget {
   }
 
   set onsend(send: ((frame: string) => void) | null) {
-    if (!this.#manual && this.#core !== undefined) throw new CampaignSyncError("transport_in_use");
-    this.#manual = true;
+    checked("onsend", send, orNull(FUNCTION));
+    if (this.#core !== undefined && this.#manual === undefined) throw new CampaignSyncError("transport_in_use");
     this.#onsend = send;
+    delete this.#options.socket;
   }
 
   /**
@@ -74,7 +98,9 @@ export class CampaignSync extends EventTarget {
    * and not within a pause that the server requested. Throws `closed` after `close()`.
    */
   connect(): void {
-    this.#open().command({ command: "connect" });
+    const core = this.#open();
+    this.#page.listen();
+    core.command({ command: "connect" });
   }
 
   /** Replaces the present socket by a new one; without a socket it is `connect()`. Throws `closed` after `close()`. */
@@ -106,19 +132,22 @@ export class CampaignSync extends EventTarget {
    * `invalid_campaign_id` for an invalid id, and `closed` after `close()`.
    */
   campaign(campaignId: string): Campaign {
-    return new CampaignHandle(this.#open(), campaignId);
+    checked("campaignId", campaignId, TEXT);
+    const handle = new CampaignHandle(this.#open(), campaignId);
+    this.#hold();
+    return handle;
   }
 
   /**
-   * Takes a frame that the application's own transport received: text, or its UTF-8 bytes. Bad input is refused and
-   * counted, never thrown. Throws `closed` after `close()`.
+   * Takes a frame that the application's own transport received: text, or its UTF-8 bytes in a buffer or a view. A
+   * frame with bad content is refused and counted, never thrown.
+   *
+   * Throws `invalid_argument` for a value that is no frame, such as a `Blob`, `transport_in_use` if the client opens
+   * sockets itself, and `closed` after `close()`.
    * @returns the number of events that the client applied.
    */
-  receive(frame: string | Uint8Array | ArrayBuffer): number {
-    return this.#open().call((client) => {
-      if (typeof frame === "string") return client.receive(encoded(frame));
-      return client.receive(frame instanceof ArrayBuffer ? new Uint8Array(frame) : frame);
-    });
+  receive(frame: string | BufferSource | SharedArrayBuffer): number {
+    return this.#ownTransport().receive(frame);
   }
 
   /**
@@ -129,19 +158,20 @@ export class CampaignSync extends EventTarget {
    * Throws `transport_in_use` if the client opens sockets itself, and `closed` after `close()`.
    */
   opened(): void {
-    this.#transportCommand({ command: "opened" });
+    this.#ownTransport().opened();
   }
 
   /**
    * Reports that the application's own transport closed, or that it could not open. The views turn `stale` at once,
    * and the client retries by its usual rules. After 4401 and 4403 without a `token` option it does not retry.
    *
-   * Throws `transport_in_use` if the client opens sockets itself, `invalid_content` for a code that is not an integer
-   * from 0 to 65,535, and `closed` after `close()`.
+   * Throws `transport_in_use` if the client opens sockets itself, `invalid_argument` for a code that is not a whole
+   * number from 0 to 65,535, and `closed` after `close()`.
    * @param code the close code of a WebSocket; 1006 for any other reason.
    */
   closed(code = 1006): void {
-    this.#transportCommand({ command: "closed", code });
+    checked("code", code, [(it) => COUNT[0](it) && code <= 65_535, `${COUNT[1]} to 65535`]);
+    this.#ownTransport().closed(code);
   }
 
   /** Returns the status of a campaign, computed from the clock; `idle` if the campaign has no handle. */
@@ -151,52 +181,76 @@ export class CampaignSync extends EventTarget {
 
   /** Returns the view of a campaign; `undefined` if the campaign has no handle, and after `close()`. */
   view(campaignId: string): CampaignView | undefined {
+    checked("campaignId", campaignId, TEXT);
     return this.#core?.closed === false ? this.#core.viewOf(campaignId) : undefined;
   }
 
-  /** Returns counters and histograms since the client was made. Throws `closed` after `close()`. */
+  /** Returns counters and histograms, frozen, since the client was made. Throws `closed` after `close()`. */
   metrics(): Metrics {
-    return this.#open().read({ read: "metrics" });
+    return deepFreeze(this.#open().read({ read: "metrics" }));
   }
 
   /**
-   * Returns an object to attach to a bug report. It has no rows, no token and no address. Throws `closed` after
+   * Returns an object, frozen, to attach to a bug report. It has no rows, no token and no address. Throws `closed` after
    * `close()`.
    */
   diagnostics(): object {
-    return this.#open().read({ read: "diagnostics" });
+    const core = this.#open();
+    return deepFreeze({ ...core.read({ read: "diagnostics" }), transport: core.transport });
   }
 
   /** Closes the connection permanently. Open waits reject with `closed`, and later calls throw `closed`. */
   close(): void {
     this.#page.close();
-    this.#open().close();
+    const core = this.#open();
+    core.close();
+    core.client = undefined;
   }
 
   /** Creates the machine at the first use, because the application may choose the transport until then. */
   #open(): Core {
     if (this.#core === undefined) {
       this.#core = this.#newCore();
-      // The transport counts as closed until the application calls `opened()`.
-      if (this.#options.transport === "manual") this.closed();
+      this.#hold();
+      closeWhenCollected(this, this.#core, this.#page);
     }
     return this.#core;
   }
 
   #newCore(): Core {
-    return new Core(wasmClient(), this.#manual ? undefined : socketAddress(this.#options.url as string), this.#options, {
-      dispatch: (type, detail) => {
-        if (type === "cacheinvalidated") announceInvalidation(this, detail as CacheInvalidatedDetail);
-        this.#dispatcher.dispatch(type, detail);
+    const { socket, transport } = this.#options;
+    // The module holds the core, so the core must not hold the client.
+    const whileAlive = weakly<CampaignSync>(this);
+    return new Core(wasmClient(), this.#options, {
+      dispatch: (type, detail) => whileAlive((it) => it.#dispatch(type, detail)),
+      onLastRelease: (campaignId) => whileAlive((it) => it.#onLastRelease(campaignId)),
+      transport: (reports) => {
+        if (socket !== undefined) return new SocketTransport(socket.url, socket.WebSocket, reports);
+        const send = (frame: string): void => whileAlive((it) => callSafely(() => it.#onsend?.(frame)));
+        return (this.#manual = new ManualTransport(send, reports, transport === "manual"));
       },
-      onLastRelease: (campaignId) => announceInvalidation(this, { campaignId, unwatched: true }),
-      send: (frame) => callSafely(() => this.#onsend?.(frame)),
     });
   }
 
-  #transportCommand(tell: Command): void {
-    if (!this.#manual) throw new CampaignSyncError("transport_in_use");
-    this.#open().command(tell);
+  #dispatch(type: string, detail: object): void {
+    if (type === "cacheinvalidated") announceInvalidation(this, detail as CacheInvalidatedDetail);
+    this.#dispatcher.dispatch(type, detail);
+  }
+
+  #onLastRelease(campaignId: string): void {
+    announceInvalidation(this, { campaignId, unwatched: true });
+    this.#hold();
+  }
+
+  /** Keeps the client alive while it has handles or listeners, although the application may not reference it. */
+  #hold(): void {
+    if (this.#core !== undefined) this.#core.client = this.#hasListener || this.#core.hasHandles ? this : undefined;
+  }
+
+  #ownTransport(): ManualTransport {
+    this.#open();
+    if (this.#manual === undefined) throw new CampaignSyncError("transport_in_use");
+    return this.#manual;
   }
 
   #refresh(campaignId: string): void {
@@ -205,10 +259,36 @@ export class CampaignSync extends EventTarget {
   }
 }
 
-/** Makes an address absolute and turns `http` into `ws`. Some browsers' WebSocket does not do this itself. */
-function socketAddress(url: string): string {
-  const base = (globalThis as { location?: { href: string } }).location?.href;
-  const address = new URL(url, base);
-  address.protocol = address.protocol.replace(/^http/, "ws");
-  return address.href;
+let registry: FinalizationRegistry<() => void> | undefined;
+
+/** Closes the machine of a client that was dropped without `close()`. */
+function closeWhenCollected(client: CampaignSync, core: Core, page: PageEvents): void {
+  registry ??= new FinalizationRegistry((close) => close());
+  registry.register(client, () => {
+    page.close();
+    core.close();
+  });
+}
+
+/** Returns a function that lends an object, unless the engine has collected it. */
+function weakly<T extends object>(object: T): (use: (object: T) => void) => void {
+  const reference = new WeakRef(object);
+  return (use) => {
+    const alive = reference.deref();
+    if (alive !== undefined) use(alive);
+  };
+}
+
+function checkedListener(type: unknown, listener: unknown): [string, EventListenerOrEventListenerObject | null] {
+  const isListener = listener === null || typeof listener === "function" || typeof listener === "object";
+  checked("listener", listener, [() => isListener, "a function, an object with handleEvent, or null"]);
+  return [checked("type", type, TEXT) as string, listener as EventListenerOrEventListenerObject | null];
+}
+
+function withOptions(use: () => void): void {
+  try {
+    use();
+  } catch (cause) {
+    throw invalidArgument("options", "a boolean or an object with the options of a listener", cause);
+  }
 }

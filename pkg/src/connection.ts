@@ -1,5 +1,5 @@
 /** The state of the connection, as applications see it. */
-import type { ErrorCode } from "./errors.js";
+import { meaningOf, type ErrorCode } from "./errors.js";
 
 /** The connection of a client. */
 export interface ConnectionStatus {
@@ -12,7 +12,21 @@ export interface ConnectionStatus {
   readonly retryInMs?: number;
   /** The code with which the last socket closed that the client did not close itself. */
   readonly lastCloseCode?: number;
+  /** Advice for developers. Its words may change with any version. */
+  readonly hint?: string;
 }
 
 /** A client that was not connected yet. */
 export const IDLE: ConnectionStatus = Object.freeze({ state: "idle", attempt: 0 });
+
+const BLOCKED = "The page's Content-Security-Policy refuses the address: add it to `connect-src`.";
+const UNREACHABLE = "The server is away, or the server or a proxy refused the page, for example its origin.";
+
+/** Adds the hint to a status. `blocked` says whether the page's own policy refused the address. */
+export function withHint(status: ConnectionStatus, blocked: boolean): ConnectionStatus {
+  const { state, code, lastCloseCode } = status;
+  if (state === "open" || state === "closed") return status;
+  const unreachable = status.attempt > 0 && lastCloseCode === 1006 ? UNREACHABLE : "";
+  const hint = blocked ? BLOCKED : code === undefined ? unreachable : meaningOf(code);
+  return hint === "" ? status : { ...status, hint };
+}

@@ -2,29 +2,36 @@
  * The JavaScript side of the machine: the host that the machine calls, the shared channels and the open waits. It
  * passes events on and makes no decision about them.
  */
-import type { Command, Effects, Read, WasmClient, WasmClientConstructor } from "./bridge.js";
+import type { Command, Effects, Host, Read, WasmClient, WasmClientConstructor } from "./bridge.js";
 import { Channel } from "./channel.js";
-import { IDLE, type ConnectionStatus } from "./connection.js";
+import { IDLE, withHint, type ConnectionStatus } from "./connection.js";
 import { asCampaignSyncError, CampaignSyncError } from "./errors.js";
 import { callSafely, FrameTask } from "./frame.js";
+import { invalidArgument } from "./check.js";
+import { platform } from "./platform.js";
 import { withoutNulls } from "./plain.js";
 import type { CampaignSyncOptions, CampaignView, LogRecord } from "./types.js";
+import type { Transport, TransportReports } from "./transport.js";
 import { Waits } from "./waits.js";
 
 /** The client's side of the core. */
 export interface CoreOutlets {
   dispatch(type: string, detail: object): void;
-  send(frame: string): void;
+  /** Creates the transport of the machine's frames. */
+  transport(reports: TransportReports): Transport;
   /** Reports that the last handle of a campaign was released. */
   onLastRelease(campaignId: string): void;
 }
 
 /** One machine with its channels, waits and animation-frame task. */
-export class Core {
+export class Core implements TransportReports {
   readonly waits = new Waits();
+  /** The client, if it must stay alive although the application may not reference it. */
+  client: object | undefined;
   /** The connection, as the last `connectionchange` reported it. */
   connection = IDLE;
   readonly #client: WasmClient;
+  readonly #transport: Transport;
   readonly #options: CampaignSyncOptions;
   readonly #outlets: CoreOutlets;
   readonly #channels = new Map<string, Channel>();
@@ -32,19 +39,24 @@ export class Core {
   readonly #dirtyChannels = new Set<Channel>();
   readonly #frame = new FrameTask(() => this.#flush());
   #closed = false;
+  #blocked = false;
 
-  constructor(Client: WasmClientConstructor, url: string | undefined, options: CampaignSyncOptions, outlets: CoreOutlets) {
+  constructor(Client: WasmClientConstructor, options: CampaignSyncOptions, outlets: CoreOutlets) {
     this.#options = options;
     this.#outlets = outlets;
+    this.#transport = outlets.transport(this);
     const { token, fetchSnapshot, lingerMs, log } = options;
-    this.#client = new Client(url, lingerMs, token !== undefined, fetchSnapshot !== undefined, log !== undefined && log !== false, {
-      perform: (effect, detail) => this.#perform(effect, detail),
-      openSocket: (address) => {
-        const socket = new (options.WebSocket ?? WebSocket)(address);
-        socket.binaryType = "arraybuffer";
-        return socket;
-      },
-    });
+    const host: Host = { perform: (effect, detail) => this.#perform(effect, detail) };
+    this.#client = new Client(lingerMs, token !== undefined, fetchSnapshot !== undefined, log !== undefined && log !== false, host, ...pageSignals());
+  }
+
+  /** The name of the transport, for diagnostics. */
+  get transport(): string {
+    return this.#transport.name;
+  }
+
+  get hasHandles(): boolean {
+    return this.#channels.size > 0;
   }
 
   get closed(): boolean {
@@ -67,6 +79,13 @@ export class Core {
     } catch (error) {
       throw asCampaignSyncError(error);
     }
+  }
+
+  /** Takes a frame of a connection. Throws `invalid_argument` for a value that is no frame. */
+  receive(connection: number, frame: unknown): number {
+    return this.call((client) =>
+      typeof frame === "string" ? client.receiveText(connection, frame) : client.receive(connection, bytesOf(frame)),
+    );
   }
 
   /** Subscribes to a campaign for one more handle. */
@@ -111,13 +130,16 @@ export class Core {
     this.#frame.cancel();
     for (const campaignId of this.#channels.keys()) this.#outlets.onLastRelease(campaignId);
     this.waits.rejectAll("closed");
-    setTimeout(() => this.#client.free());
+    this.#transport.end();
+    callSafely(() => setTimeout(() => this.#client.free()));
   }
 
   /** The functions that perform the machine's effects. An effect under any other name is a notice. */
   readonly #performers: { [E in keyof Effects]: (detail: Effects[E]) => void } = {
     changed: () => this.#frame.schedule(),
-    send: (frame) => this.#outlets.send(frame),
+    open: (connection) => this.#transport.open(connection),
+    send: (frame) => this.#transport.send(frame),
+    closeSocket: (code) => this.#transport.close(code),
     settle: ({ ticket, code }) => this.waits.settle(ticket, code),
     log: (record) => this.#log(withoutNulls(record)),
     requestToken: ({ ticket }) => void this.#requestToken(ticket),
@@ -132,8 +154,19 @@ export class Core {
     if (performer !== undefined) return performer(detail);
     if (effect === "statuschange") this.#markChanged((detail as { campaignId: string }).campaignId);
     const plain = withoutNulls(detail as object);
-    if (effect === "connectionchange") this.connection = Object.freeze(plain as ConnectionStatus);
+    if (effect === "connectionchange") return this.#connectionChanged(plain as ConnectionStatus);
     this.#outlets.dispatch(effect, plain);
+  }
+
+  #connectionChanged(status: ConnectionStatus): void {
+    if (status.state === "open") this.#blocked = false;
+    this.connection = Object.freeze(withHint(status, this.#blocked));
+    this.#outlets.dispatch("connectionchange", this.connection);
+  }
+
+  blocked(): void {
+    this.#blocked = true;
+    this.#connectionChanged(this.connection);
   }
 
   /** Calls the token provider and passes its answer, or the kind of its failure, to the machine. */
@@ -182,7 +215,8 @@ export class Core {
   }
 
   #collect(): void {
-    for (const campaignId of this.read({ read: "changes" })) this.#markChanged(campaignId);
+    // The module cannot answer if the page's code made an import of the module fail. Then any campaign may have changed.
+    for (const campaignId of this.read({ read: "changes" }) ?? this.#channels.keys()) this.#markChanged(campaignId);
   }
 
   #flush(): void {
@@ -194,4 +228,21 @@ export class Core {
     this.#frame.cancel();
     for (const channel of channels) channel.notify();
   }
+}
+
+/** The global object and the document, if the platform has them and they dispatch events. */
+function pageSignals(): [EventTarget | undefined, Document | undefined] {
+  const { addEventListener, document } = platform;
+  return [addEventListener && (platform as EventTarget), document];
+}
+
+/** The bytes of a buffer or a view, of any realm. */
+function bytesOf(frame: unknown): Uint8Array {
+  try {
+    if (ArrayBuffer.isView(frame)) return new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength);
+    if (/Buffer]$/.test(Object.prototype.toString.call(frame))) return new Uint8Array(frame as ArrayBuffer);
+  } catch {
+    // A detached buffer has no bytes.
+  }
+  throw invalidArgument("frame", "a text, a buffer or a view of one");
 }

@@ -6,9 +6,10 @@
 import * as generated from "../wasm/encrypted/campaign_sync_bg.js";
 import type { WasmClient, WasmClientConstructor } from "./bridge.js";
 import { CampaignSync as PlainCampaignSync } from "./client.js";
+import { checked, checkedMembers, invalidArgument, oneOf, TEXT } from "./check.js";
 import { addCodes, asCampaignSyncError, CampaignSyncError } from "./errors.js";
 import { Loader, type InitInput } from "./module.js";
-import { readSnapshot, requestSnapshot, type RestOptions, type RichCampaignFetch } from "./rich.js";
+import { readSnapshot, requestSnapshot, REST, type RestOptions, type RichCampaignFetch } from "./rich.js";
 import type { CampaignSyncOptions, Position } from "./types.js";
 
 export type { InitInput };
@@ -82,9 +83,10 @@ export interface Opened {
 export class CampaignSync extends PlainCampaignSync {
   readonly #client: SealedClient;
 
-  /** Throws a `TypeError` with the code `invalid_key` for an invalid key, and `not_initialized` before `init()` is done. */
-  constructor({ keys = {}, ...options }: EncryptedOptions = {}) {
-    for (const [kid, key] of Object.entries(keys)) checkKey(kid, key);
+  /** Throws as the constructor of `campaign-sync` does; `invalid_argument` also for an invalid key. */
+  constructor(options: EncryptedOptions = {}) {
+    const { keys = {} } = checkedMembers<Pick<EncryptedOptions, "keys">>("options", options, { keys: [(it) => typeof it === "object" && it !== null, "an object"] });
+    const bytes = Object.entries(keys).map(([kid, key]) => [kid, checkedKey(kid, key)] as const);
     super(options);
     let client: SealedClient | undefined;
     onClientCreated = (it) => (client = it);
@@ -96,24 +98,28 @@ export class CampaignSync extends PlainCampaignSync {
     if (client === undefined) throw new CampaignSyncError("not_initialized");
     this.#client = client;
     client.seal();
-    for (const [kid, key] of Object.entries(keys)) client.addKey(kid, key);
+    for (const [kid, key] of bytes) client.addKey(kid, key);
   }
 
   /**
-   * Adds a key, or replaces the key of that name. Campaigns that waited for the key continue. Throws a `TypeError`
-   * with the code `invalid_key` for an invalid key, and `closed` after `close()`.
+   * Adds a key, or replaces the key of that name. Campaigns that waited for the key continue. Throws
+   * `invalid_argument` for an invalid key, and `closed` after `close()`.
    */
   addKey(kid: string, key: Uint8Array): void {
-    checkKey(kid, key);
-    this.#call(() => this.#client.addKey(kid, key));
+    const bytes = checkedKey(kid, key);
+    this.#call(() => this.#client.addKey(kid, bytes));
   }
 
   /**
    * Opens the sealed answer of a REST route about a campaign. `answer` is its text or its parsed JSON. Throws
-   * `not_sealed`, `unknown_key` or `seal_broken`; `seal_broken` also for the answer of another campaign or route.
+   * `not_sealed`, `unknown_key` or `seal_broken`; `seal_broken` also for the answer of another campaign or route, and
+   * `invalid_argument` for an invalid argument.
    */
   open(campaignId: string, route: SealedRoute, answer: unknown): Opened {
-    const text = typeof answer === "string" ? answer : JSON.stringify(answer);
+    checked("campaignId", campaignId, TEXT);
+    checked("route", route, oneOf("campaign", "domains", "snapshot", "transitions", "change"));
+    checked("answer", answer, [(it) => typeof it === "string" || (typeof it === "object" && it !== null), "a text or parsed JSON"]);
+    const text = typeof answer === "string" ? answer : jsonOf(answer);
     return JSON.parse(this.#call(() => this.#client.openAnswer(campaignId, `rest.${route}`, text))) as Opened;
   }
 
@@ -129,19 +135,30 @@ export class CampaignSync extends PlainCampaignSync {
 /**
  * Returns a fetcher for `campaign-sync/cache` that works as `restFetcher()` does, but for sealed answers. The data
  * has the position that the seal proves, and the header is ignored. The fetcher rejects as `restFetcher()` and
- * `CampaignSync.open` do.
+ * `CampaignSync.open` do, and throws `invalid_argument` for an invalid argument.
  */
 export function sealedRestFetcher(sync: CampaignSync, options: RestOptions = {}): RichCampaignFetch {
-  return async (campaignId, { minPosition }) => {
-    const { text } = await requestSnapshot(options, campaignId, { minPosition });
+  checked("sync", sync, [(it) => it instanceof CampaignSync, "a CampaignSync of campaign-sync/encrypted"]);
+  const checkedOptions = checkedMembers("options", options, REST);
+  return async (campaignId, context) => {
+    const { text } = await requestSnapshot(checkedOptions, campaignId, context);
     const { position, body } = sync.open(campaignId, "snapshot", text);
     return readSnapshot(campaignId, body, { epoch: position.epoch, sequenceNumber: position.sequenceNumber });
   };
 }
 
-function checkKey(kid: string, key: unknown): void {
-  const sound = /^[A-Za-z0-9_-]{1,64}$/.test(kid) && key instanceof Uint8Array && key.length === 32;
-  if (sound) return;
-  const message = `The key ${JSON.stringify(kid)} is not 32 bytes under a name of 1 to 64 of A-Z, a-z, 0-9, _ and -.`;
-  throw Object.assign(new TypeError(message), { code: "invalid_key" });
+/** Checks a key and returns its bytes. The message never shows the key. */
+function checkedKey(kid: unknown, key: unknown): Uint8Array {
+  checked("kid", kid, [(it) => typeof it === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(it), "1 to 64 of A-Z, a-z, 0-9, _ and -"]);
+  checked("key", key, [(it) => ArrayBuffer.isView(it) && it.byteLength === 32, "32 bytes"]);
+  const { buffer, byteOffset, byteLength } = key as Uint8Array;
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function jsonOf(answer: unknown): string {
+  try {
+    return JSON.stringify(answer);
+  } catch (cause) {
+    throw invalidArgument("answer", "a text or parsed JSON", cause);
+  }
 }

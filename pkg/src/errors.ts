@@ -41,17 +41,19 @@ const MEANINGS = {
   invalid_body: "",
   method_not_allowed: "",
   not_found: "",
-  internal: "The server failed.",
+  internal: "An internal failure. Please report it, with `diagnostics()`.",
   unsupported_protocol: "The server does not speak campaign-sync.v1, or it seals its content: use `campaign-sync/encrypted`.",
-  ack_timeout: "",
-  unexpected_document: "",
-  open_timeout: "",
+  ack_timeout: "The server did not answer the handshake: is there a campaign-sync server at this address?",
+  unexpected_document: "The server answered the handshake with something else: check the address and the proxies.",
+  open_timeout: "The socket did not open in time.",
   invalid_token: "The token is not a text of at most 16 KiB.",
   token_failed: "The token provider failed.",
-  token_timeout: "",
+  token_timeout: "The token provider did not answer within 15 s.",
   closed: "The client is closed: create a new one.",
   fetch_failed: "The fetch failed.",
   // The codes from here on are raised by this package's JavaScript only, never on the wire.
+  invalid_argument: "An argument is invalid.",
+  no_websocket: "This platform has no WebSocket: pass a constructor, for example of the package `ws`, as the option `WebSocket`.",
   not_initialized: "Call `await init()` or `initSync(bytes)` first.",
   not_configured: "Call `configureCache({ sync })` first.",
   load_failed: "The .wasm file did not load: check its address and the page's 'wasm-unsafe-eval'.",
@@ -70,15 +72,14 @@ export type ErrorCode = keyof typeof MEANINGS | SealCode;
 export const ERROR_CODES = Object.freeze(Object.keys(MEANINGS)) as readonly ErrorCode[];
 
 /**
- * The error that this package throws. `code` identifies the failure, and `message` explains it to people. An invalid
- * key for sealed content throws a `TypeError` with the code `invalid_key` instead.
+ * The error that this package throws. `code` identifies the failure, and `message` explains it to people.
  */
 export class CampaignSyncError extends Error {
   /** The failure, as a code of the closed list. */
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, options?: ErrorOptions & { message?: string }) {
-    super(options?.message ?? ((MEANINGS as Record<string, string>)[code] || code), options);
+    super(options?.message ?? (meaningOf(code) || String(code)), options);
     this.code = code;
   }
 
@@ -98,7 +99,13 @@ export function isErrorCode(word: unknown): word is ErrorCode {
   return typeof word === "string" && Object.hasOwn(MEANINGS, word);
 }
 
-/** Turns a bare code, as the machine throws it, into a `CampaignSyncError`. Returns any other value unchanged. */
-export function asCampaignSyncError(error: unknown): unknown {
-  return isErrorCode(error) ? new CampaignSyncError(error) : error;
+/** The message of a code; empty if this package does not download it. */
+export function meaningOf(code: ErrorCode): string {
+  return (MEANINGS as Record<string, string>)[code] ?? "";
+}
+
+/** Turns a bare code, as the machine throws it, into a `CampaignSyncError`. Any other failure is `internal`. */
+export function asCampaignSyncError(error: unknown): CampaignSyncError {
+  if (error instanceof CampaignSyncError) return error;
+  return isErrorCode(error) ? new CampaignSyncError(error) : new CampaignSyncError("internal", { cause: error });
 }

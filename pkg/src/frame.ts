@@ -43,7 +43,16 @@ export function callSafely(call: () => void): void {
   try {
     call();
   } catch (error) {
+    report(error);
+  }
+}
+
+/** Reports an error of the application's or the page's code. It never throws. */
+export function report(error: unknown): void {
+  try {
     if (typeof reportError === "function") reportError(error);
     else console.error(error);
+  } catch {
+    // The page replaced these functions as well, so there is no place left for the error.
   }
 }

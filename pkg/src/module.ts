@@ -3,7 +3,9 @@
  * and without the compiled file, for example when a page is rendered on a server.
  */
 import type { WasmClientConstructor } from "./bridge.js";
+import { invalidArgument } from "./check.js";
 import { CampaignSyncError } from "./errors.js";
+import { report } from "./frame.js";
 
 /** The source of the WebAssembly module: an address, a request, a response, bytes or a compiled module. */
 export type InitInput = string | URL | Request | Response | BufferSource | WebAssembly.Module;
@@ -40,7 +42,7 @@ export class Loader {
     if (this.#ready) return Promise.resolve();
     this.#loading ??= this.#load(input).catch((cause: unknown) => {
       this.#loading = undefined;
-      throw new CampaignSyncError("load_failed", { cause });
+      throw loadFailure(cause);
     });
     return this.#loading;
   }
@@ -52,15 +54,16 @@ export class Loader {
   loadSync(input: BufferSource | WebAssembly.Module): void {
     if (this.#ready) return;
     try {
-      const module = kind(input) === "Module" ? (input as WebAssembly.Module) : new WebAssembly.Module(input as BufferSource);
+      const module = kind(input) === "Module" ? (input as WebAssembly.Module) : new WebAssembly.Module(bytes(input as BufferSource));
       this.#start(new WebAssembly.Instance(module, this.#imports()));
     } catch (cause) {
-      throw new CampaignSyncError("load_failed", { cause });
+      throw loadFailure(cause);
     }
   }
 
   #imports(): WebAssembly.Imports {
-    return { "./campaign_sync_bg.js": this.#generated as unknown as WebAssembly.ModuleImports };
+    const generated = Object.entries(this.#generated as unknown as Record<string, Import>);
+    return { "./campaign_sync_bg.js": Object.fromEntries(generated.map(([name, call]) => [name, guarded(name, call)])) };
   }
 
   #start({ exports }: WebAssembly.Instance): void {
@@ -68,7 +71,8 @@ export class Loader {
     this.#generated.__wbg_set_wasm(exports);
     (exports["__wbindgen_start"] as () => void)();
     this.#ready = true;
-    if (current !== undefined && current.priority > this.#priority) return;
+    // Of two copies of one entry, the first that loaded makes the clients of both.
+    if (current !== undefined && current.priority >= this.#priority) return;
     current = { client: this.#generated.Client as WasmClientConstructor, priority: this.#priority };
   }
 }
@@ -83,7 +87,7 @@ async function instantiate(input: InitInput, imports: WebAssembly.Imports): Prom
   let source = input;
   if (typeof source === "string" || kind(source) === "URL" || kind(source) === "Request") source = await fetch(source as URL);
   if (kind(source) === "Module") return WebAssembly.instantiate(source as WebAssembly.Module, imports);
-  if (kind(source) !== "Response") return (await WebAssembly.instantiate(source as BufferSource, imports)).instance;
+  if (kind(source) !== "Response") return (await WebAssembly.instantiate(bytes(source as BufferSource), imports)).instance;
   const response = source as Response;
   if (!response.ok) throw new Error(`${response.status} ${response.url}`);
   try {
@@ -94,7 +98,65 @@ async function instantiate(input: InitInput, imports: WebAssembly.Imports): Prom
   }
 }
 
+function bytes(input: BufferSource): BufferSource {
+  if (ArrayBuffer.isView(input) || kind(input) === "ArrayBuffer") return input;
+  throw invalidArgument("input", "the .wasm file: its address, response, bytes or compiled module");
+}
+
+function loadFailure(cause: unknown): CampaignSyncError {
+  return cause instanceof CampaignSyncError ? cause : new CampaignSyncError("load_failed", { cause });
+}
+
 /** The type name of a platform object. It is correct for objects from another realm as well. */
 function kind(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1).replace("WebAssembly.", "");
 }
+
+/**
+ * Wraps an import of the module. The page may have replaced any function that the import calls. An exception that
+ * passed through the machine would leave it locked, so it ends here: it is reported, and the machine receives nothing.
+ */
+function guarded(name: string, call: Import): Import {
+  const [, timer] = Object.entries(TIMERS).find(([prefix]) => name.startsWith(prefix)) ?? [];
+  const safe = timer ?? call;
+  return (...values) => {
+    try {
+      return safe(...values);
+    } catch (error) {
+      report(error);
+      return undefined;
+    }
+  };
+}
+
+type Import = (...values: never[]) => unknown;
+
+/** A timer of the module. */
+interface Timer {
+  run: () => void;
+  id?: ReturnType<typeof setTimeout>;
+}
+
+/**
+ * Replacements for two generated imports. The module has no answer to a `setTimeout` that throws, so an interval that
+ * runs once replaces it; and a timer that could not be cleared must not call the module.
+ */
+const TIMERS: Record<string, Import> = {
+  __wbg_setTimeout_: (run: () => void, ms: number): Timer => {
+    const timer: Timer = { run };
+    try {
+      timer.id = setTimeout(() => timer.run(), ms);
+    } catch (error) {
+      report(error);
+      timer.id = setInterval(() => {
+        clearInterval(timer.id);
+        timer.run();
+      }, ms);
+    }
+    return timer;
+  },
+  __wbg_clearTimeout_: (timer: Timer): void => {
+    timer.run = () => {};
+    clearTimeout(timer.id);
+  },
+};

@@ -38,8 +38,12 @@ export class PageEvents {
   constructor(target: EventTarget | null, refresh: (campaignId: string) => void) {
     this.#target = target;
     this.#refresh = refresh;
-    target?.addEventListener("force_campaign_refresh", this.#onForce);
-    target?.addEventListener("bulk_cache_invalidate", this.#onBulk);
+  }
+
+  /** Handles requests of the page from now on. */
+  listen(): void {
+    this.#target?.addEventListener("force_campaign_refresh", this.#onForce);
+    this.#target?.addEventListener("bulk_cache_invalidate", this.#onBulk);
   }
 
   /** Repeats an event of the client under its page-wide name, if it has one. */

@@ -1,5 +1,5 @@
 /** Positions in a campaign's log, as REST answers and the stream write them. */
-import { CampaignSyncError } from "./errors.js";
+import { checkedMembers, COUNT, invalidArgument, type Rules } from "./check.js";
 
 /** A position in a campaign's log: the epoch of the log, and the number of an event in it. */
 export interface LogPosition {
@@ -14,21 +14,27 @@ export interface LogPosition {
  * @returns `null` for any other text, and for an absent header.
  */
 export function parsePosition(text: string | null | undefined): LogPosition | null {
-  const match = /^([^/\s]{1,128})\/(\d{1,16})$/.exec(text ?? "");
+  const match = /^([^/\s]{1,128})\/(\d{1,16})$/.exec(typeof text === "string" ? text : "");
   const sequenceNumber = Number(match?.[2]);
   return match?.[1] !== undefined && Number.isSafeInteger(sequenceNumber) ? { epoch: match[1], sequenceNumber } : null;
 }
 
-/** Writes `epoch/number`, the form that the `min_position` parameter takes. */
+const RULES: Rules<LogPosition> = {
+  epoch: [(it) => typeof it === "string" && /^[^/\s]{1,128}$/.test(it), "1 to 128 characters without a slash or white space"],
+  sequenceNumber: COUNT,
+};
+
+/** Writes `epoch/number`, the form that the `min_position` parameter takes. Throws `invalid_argument` for any other value. */
 export function formatPosition(position: LogPosition): string {
-  return `${position.epoch}/${position.sequenceNumber}`;
+  const { epoch, sequenceNumber } = toPosition(position);
+  return `${epoch}/${sequenceNumber}`;
 }
 
-/** Reads a position in either form. Throws `invalid_content` for any other value. */
-export function toPosition(position: LogPosition | string): LogPosition {
-  const read = typeof position === "string" ? parsePosition(position) : position;
-  if (read === null || typeof read.epoch !== "string" || !Number.isSafeInteger(read.sequenceNumber)) {
-    throw new CampaignSyncError("invalid_content", { message: "A position is {epoch, sequenceNumber} or \"epoch/number\"." });
+/** Reads a position in either form. Throws `invalid_argument` for any other value. */
+export function toPosition(position: LogPosition | string, name = "position"): LogPosition {
+  const read = typeof position === "string" ? parsePosition(position) : checkedMembers(name, position, RULES);
+  if (read?.epoch === undefined || read.sequenceNumber === undefined) {
+    throw invalidArgument(name, '{epoch, sequenceNumber} or "epoch/number"');
   }
   return read;
 }

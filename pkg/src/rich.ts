@@ -1,4 +1,5 @@
 /** Rich campaign data: the result of one consistent read over REST. */
+import { checkedMembers, FUNCTION, TEXT, type Rules } from "./check.js";
 import { CampaignSyncError, isErrorCode } from "./errors.js";
 import { deepFreeze } from "./plain.js";
 import { formatPosition, parsePosition, type LogPosition } from "./position.js";
@@ -25,6 +26,8 @@ export interface RichCampaignData {
 export interface FetchContext {
   /** The answer must be at this position or beyond it; `null` for any position. */
   readonly minPosition: LogPosition | null;
+  /** Aborts when nobody waits for the answer any more: after 30 seconds, or when the cache is disposed of. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -41,6 +44,8 @@ export interface RestOptions {
   fetch?: typeof globalThis.fetch;
 }
 
+export const REST: Rules<RestOptions> = { baseUrl: TEXT, fetch: FUNCTION };
+
 /** The DNS statuses that servers use for a domain that resolves. */
 const RESOLVED = new Set(["resolved", "valid", "validated", "ok", "succeeded"]);
 
@@ -51,12 +56,13 @@ const SNAPSHOT_TIMEOUT_MS = 30_000;
  * Returns the default fetcher of the cache. It sends one `GET {baseUrl}/campaigns/{id}/snapshot`, so that the record
  * and the rows are of one moment.
  *
- * The fetcher rejects with the code of the server's refusal, with `invalid_campaign_id` for an id that is not a path
+ * Throws `invalid_argument` for an invalid option. The fetcher rejects with the code of the server's refusal, with `invalid_campaign_id` for an id that is not a path
  * segment, with `invalid_content` for an answer of another shape, and with `fetch_failed` for any other failure.
  */
 export function restFetcher(options: RestOptions = {}): RichCampaignFetch {
-  return async (campaignId, { minPosition }) => {
-    const { text, position } = await requestSnapshot(options, campaignId, { minPosition });
+  const checkedOptions = checkedMembers("options", options, REST);
+  return async (campaignId, context) => {
+    const { text, position } = await requestSnapshot(checkedOptions, campaignId, context);
     return readSnapshot(campaignId, parse(text), position);
   };
 }
@@ -65,13 +71,14 @@ export function restFetcher(options: RestOptions = {}): RichCampaignFetch {
  * Returns a function for the option `fetchSnapshot`. It sends the same request as `restFetcher`, checks that the
  * answer is JSON, and passes its text on unchanged. The client verifies the text, and opens it if it is sealed.
  *
- * The function rejects with `fetch_failed` and the reason as its `cause`. It aborts the request after 30 seconds.
+ * Throws `invalid_argument` for an invalid option. The function rejects with `fetch_failed` and the reason as its `cause`. It aborts the request after 30 seconds.
  */
 export function restSnapshot(options: RestOptions = {}): (campaignId: string) => Promise<string> {
+  const checkedOptions = checkedMembers("options", options, REST);
   return async (campaignId) => {
     try {
       const signal = AbortSignal.timeout(SNAPSHOT_TIMEOUT_MS);
-      const { text } = await requestSnapshot(options, campaignId, { signal });
+      const { text } = await requestSnapshot(checkedOptions, campaignId, { signal });
       parse(text);
       return text;
     } catch (cause) {
@@ -94,7 +101,7 @@ interface SnapshotAnswer {
 export async function requestSnapshot(
   { baseUrl = "/api/v2", fetch }: RestOptions,
   campaignId: string,
-  { minPosition = null, signal = null }: { minPosition?: LogPosition | null; signal?: AbortSignal | null },
+  { minPosition = null, signal }: Partial<FetchContext>,
 ): Promise<SnapshotAnswer> {
   const query = minPosition === null ? "" : `?min_position=${encodeURIComponent(formatPosition(minPosition))}`;
   const address = `${baseUrl}/campaigns/${pathSegment(campaignId)}/snapshot${query}`;
@@ -102,7 +109,7 @@ export async function requestSnapshot(
   let text: string;
   try {
     // `no-store`, because the browser's HTTP cache knows nothing about the stream.
-    answer = await (fetch ?? globalThis.fetch)(address, { cache: "no-store", headers: { accept: "application/json" }, signal });
+    answer = await (fetch ?? globalThis.fetch)(address, { cache: "no-store", headers: { accept: "application/json" }, ...(signal && { signal }) });
     text = await answer.text();
   } catch (cause) {
     throw fetchFailed(cause);
@@ -127,6 +134,11 @@ function parse(text: string): unknown {
   } catch (cause) {
     throw fetchFailed(cause);
   }
+}
+
+/** Returns a `CampaignSyncError` as it is, and any other error as the cause of `fetch_failed`. */
+export function asFetchFailure(error: unknown): CampaignSyncError {
+  return error instanceof CampaignSyncError ? error : fetchFailed(error);
 }
 
 function fetchFailed(cause: unknown): CampaignSyncError {

@@ -249,8 +249,8 @@ export interface LogRecord {
 /** The options of a client. */
 export interface CampaignSyncOptions {
   /**
-   * The address of the WebSocket. It may be relative to the page, and `http(s)` is allowed. If it is absent, the
-   * application brings the transport.
+   * The address of the WebSocket: `ws`, `wss`, `http` or `https` without a fragment, absolute or relative to the page
+   * (a `<base href>` counts, as it does for `fetch`). If it is absent, the application brings the transport.
    */
   url?: string;
   /** The constructor of sockets; the global `WebSocket` if absent. Node 20 has none: take the one of the package `ws`. */
@@ -280,6 +280,6 @@ export interface CampaignSyncOptions {
   target?: EventTarget | null;
   /** `true` logs to the console; a function receives each record. */
   log?: boolean | ((record: LogRecord) => void);
-  /** Milliseconds that a campaign stays subscribed after the last `release()`; 5,000 if absent. */
+  /** Milliseconds that a campaign stays subscribed after the last `release()`, `Infinity` included; 5,000 if absent. */
   lingerMs?: number;
 }

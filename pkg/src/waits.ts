@@ -1,17 +1,37 @@
 /** Promises that the machine settles later, identified by ticket. */
+import { checkedMembers, DURATION, type Rules } from "./check.js";
 import { CampaignSyncError, isErrorCode, type ErrorCode } from "./errors.js";
 
 /** The limits of a wait. */
 export interface WaitOptions {
   /** When the signal aborts, the wait rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** Milliseconds after which the wait rejects with `timed_out`; no limit if absent. */
+  /** Milliseconds after which the wait rejects with `timed_out`; 30,000 if absent. `Infinity` waits without a limit. */
   timeoutMs?: number;
 }
 
+const TIMEOUT_MS = 30_000;
+/** The longest delay of a timer. Browsers fire at once if the delay is longer. */
+const DELAY_MS_MAX = 2 ** 31 - 1;
+
+/** The machine's side of a wait. */
+export interface WaitRequests {
+  /** Passes the ticket to the machine, which may settle it at once. */
+  ask(ticket: number): void;
+  /** Gives the wait up. */
+  cancel(ticket: number): void;
+}
+
+const RULES: Rules<WaitOptions> = {
+  signal: [(it) => typeof (it as AbortSignal | null)?.addEventListener === "function", "an AbortSignal"],
+  timeoutMs: DURATION,
+};
+
 interface Wait {
   readonly owner: object;
-  readonly end: (failure?: { readonly reason: unknown }) => void;
+  /** Settles the promise. Returns whether the wait was open. */
+  readonly end: (failure?: { readonly reason: unknown }) => boolean;
+  readonly giveUp: (reason: unknown) => void;
 }
 
 /** The open waits of one client. */
@@ -19,26 +39,27 @@ export class Waits {
   readonly #open = new Map<number, Wait>();
   #lastTicket = 0;
 
-  /** Opens a wait for `owner`. `ask` passes the ticket to the machine, which may settle it at once. */
-  wait(owner: object, options: WaitOptions, ask: (ticket: number) => void): Promise<void> {
-    const { signal, timeoutMs } = options;
+  /** Opens a wait for `owner`. A wait that ends without the machine's answer is given up there at once. */
+  wait(owner: object, options: WaitOptions, requests: WaitRequests): Promise<void> {
+    const { signal, timeoutMs = TIMEOUT_MS } = checkedMembers("options", options, RULES);
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) return reject(signal.reason);
       const ticket = ++this.#lastTicket;
-      const onAbort = (): void => end({ reason: signal?.reason });
-      const onTimeout = (): void => end({ reason: new CampaignSyncError("timed_out") });
-      const timer = timeoutMs === undefined ? undefined : setTimeout(onTimeout, timeoutMs);
+      const onAbort = (): void => giveUp(signal?.reason);
+      const stopTimer = startTimer(timeoutMs, () => giveUp(new CampaignSyncError("timed_out")));
       const end: Wait["end"] = (failure) => {
-        if (!this.#open.delete(ticket)) return;
-        clearTimeout(timer);
+        if (!this.#open.delete(ticket)) return false;
+        stopTimer();
         signal?.removeEventListener("abort", onAbort);
         if (failure === undefined) resolve();
         else reject(failure.reason);
+        return true;
       };
+      const giveUp: Wait["giveUp"] = (reason) => void (end({ reason }) && requests.cancel(ticket));
       signal?.addEventListener("abort", onAbort);
-      this.#open.set(ticket, { owner, end });
+      this.#open.set(ticket, { owner, end, giveUp });
       try {
-        ask(ticket);
+        requests.ask(ticket);
       } catch (reason) {
         end({ reason });
       }
@@ -51,10 +72,26 @@ export class Waits {
     this.#open.get(ticket)?.end(failure);
   }
 
-  /** Rejects the waits of `owner`, or all waits without an owner given. */
+  /** Rejects the waits of `owner`, or all waits without an owner given. The machine then no longer exists. */
   rejectAll(code: ErrorCode, owner?: object): void {
     for (const wait of [...this.#open.values()]) {
-      if (owner === undefined || wait.owner === owner) wait.end({ reason: new CampaignSyncError(code) });
+      const reason = new CampaignSyncError(code);
+      if (owner === undefined) wait.end({ reason });
+      else if (wait.owner === owner) wait.giveUp(reason);
     }
   }
+}
+
+/** Calls `run` after `ms` milliseconds, of any length. Returns a function that stops the timer. */
+function startTimer(ms: number, run: () => void): () => void {
+  let left = ms;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const arm = (): void => {
+    if (left === Infinity) return;
+    const delay = Math.min(left, DELAY_MS_MAX);
+    left -= delay;
+    timer = setTimeout(left > 0 ? arm : run, delay);
+  };
+  arm();
+  return () => clearTimeout(timer);
 }

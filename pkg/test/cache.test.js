@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { clearRichDataCache, configureCache, getRichCampaignData, restFetcher, RichCampaignCache } from "../dist/cache.js";
 import { deferred, makeSync, settle } from "./support/fixtures.js";
@@ -45,6 +45,8 @@ beforeEach(() => {
   cache = new RichCampaignCache({ sync, fetch, now: () => clock, pause: async (ms) => void pauses.push(ms) });
 });
 
+afterEach(() => cache.dispose());
+
 // R16.16
 test("cache serves the same frozen object again for at most 30 seconds", async () => {
   const first = cache.get("c");
@@ -65,7 +67,7 @@ test("cache serves the same frozen object again for at most 30 seconds", async (
   await answer(2, 10);
   await kept;
   clock += 30_000;
-  void greedy.get("c");
+  greedy.get("c").catch(() => {});
   await settle();
   assert.equal(fetches.length, 4, "no option makes an entry live longer");
 });
@@ -110,7 +112,7 @@ test("late answer does not end the fetch that began after the invalidation", asy
   await settle();
   assert.equal(fetches.length, 2);
   await answer(0, 10);
-  void cache.get("c");
+  cache.get("c").catch(() => {});
   await settle();
   assert.equal(fetches.length, 2, "everyone waits for the second fetch");
   await answer(1, 11);
@@ -221,7 +223,7 @@ test("fetch is not stored if the campaign is not live when it ends", async () =>
 test("cache is void before any listener runs, even one added before the cache", async () => {
   const seen = [];
   const { sync, machine } = makeSync();
-  sync.addEventListener("cacheinvalidated", () => { seen.push(cache.size); void cache.get("c"); });
+  sync.addEventListener("cacheinvalidated", () => { seen.push(cache.size); cache.get("c").catch(() => {}); });
   const handle = sync.campaign("c");
   machine.change("c", { status: "live", position: position(10) });
   const cache = new RichCampaignCache({ sync, fetch });
@@ -260,7 +262,7 @@ test("cache returns no data behind the position that the caller requests", async
   await answer(2, 12);
   assert.notEqual(await afterWrite, old);
   assert.equal((await afterWrite).position.sequenceNumber, 12);
-  await assert.rejects(cache.get("c", { minPosition: "twelve" }), { code: "invalid_content" });
+  await assert.rejects(cache.get("c", { minPosition: "twelve" }), { code: "invalid_argument" });
 });
 
 test("last release drops the data and the floor of a campaign", async () => {
@@ -298,9 +300,9 @@ test("clear voids one campaign and refuses an invalid or absent id", async () =>
   const caller = getRichCampaignData("c");
   await answer(0, 10);
   await caller;
-  for (const id of [undefined, null, "", "*", "../x"]) {
-    assert.throws(() => clearRichDataCache(id), { name: "CampaignSyncError", code: "invalid_campaign_id" });
-    await assert.rejects(getRichCampaignData(id), { code: "invalid_campaign_id" });
+  for (const [id, code] of [[undefined, "invalid_argument"], [null, "invalid_argument"], ["", "invalid_campaign_id"], ["../x", "invalid_campaign_id"]]) {
+    assert.throws(() => clearRichDataCache(id), { name: "CampaignSyncError", code });
+    await assert.rejects(getRichCampaignData(id), { code });
   }
   clearRichDataCache("another");
   assert.equal(cache.size, 1);
@@ -318,8 +320,8 @@ test("rest fetcher makes one consistent read and sends the position that it need
   ];
   let reply = Response.json({ epoch: "e1", sequenceNumber: 3, campaign: { name: "n" }, domains: rows, domainsCount: 2 });
   const get = restFetcher({ baseUrl: "https://host.test/api/v2", fetch: async (...call) => (asked.push(call), reply) });
-  const data = await get("c", { minPosition: at(3, "e 1") });
-  assert.equal(asked[0][0], "https://host.test/api/v2/campaigns/c/snapshot?min_position=e%201%2F3");
+  const data = await get("c", { minPosition: at(3, "e&1") });
+  assert.equal(asked[0][0], "https://host.test/api/v2/campaigns/c/snapshot?min_position=e%261%2F3");
   assert.equal(asked[0][1].cache, "no-store");
   assert.deepEqual(data.position, at(3));
   assert.deepEqual([data.partial, data.dnsValidatedDomains], [false, ["a.test"]]);
@@ -342,3 +344,55 @@ async function failure(code) {
   const { CampaignSyncError } = await import("../dist/index.js");
   return new CampaignSyncError(code);
 }
+
+test("fetcher that never settles fails after 30 seconds, and its request is aborted", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    let signal;
+    const stuck = new RichCampaignCache({ sync, fetch: (id, context) => { ({ signal } = context); return new Promise(() => {}); } });
+    const failed = assert.rejects(stuck.get("c"), { name: "CampaignSyncError", code: "fetch_failed" });
+    await settle();
+    mock.timers.tick(29_999);
+    assert.equal(signal.aborted, false);
+    mock.timers.tick(1);
+    await failed;
+    assert.equal(signal.aborted, true);
+    const again = assert.rejects(stuck.get("c"), { code: "closed" });
+    await settle();
+    stuck.dispose();
+    await again;
+    assert.equal(signal.aborted, true, "the second request");
+    await assert.rejects(stuck.get("c"), { code: "closed" });
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+test("fetcher that gives no campaign data rejects with a code that names the member", async () => {
+  const answers = [undefined, null, 5, "text", {}, rich(1, { domains: undefined }), rich(1, { partial: "no" }), rich(1, { position: {} })];
+  const named = [/answer/, /answer/, /answer/, /answer/, /position/, /domains/, /partial/, /position/];
+  for (const [index, given] of answers.entries()) {
+    const odd = new RichCampaignCache({ sync, fetch: async () => given });
+    await assert.rejects(odd.get("c"), (error) => error.code === "invalid_content" && named[index].test(error.message));
+  }
+});
+
+test("any failure of a fetcher is a CampaignSyncError with its cause", async () => {
+  for (const cause of [new TypeError("offline"), undefined, "text"]) {
+    const broken = new RichCampaignCache({ sync, fetch: () => Promise.reject(cause) });
+    await assert.rejects(broken.get("c"), (error) => error.code === "fetch_failed" && error.cause === cause);
+  }
+  const throwing = new RichCampaignCache({ sync, fetch: () => { throw new Error("synchronous"); } });
+  await assert.rejects(throwing.get("c"), { code: "fetch_failed" });
+});
+
+test("application's own object stays as it is, and a copy is frozen", async () => {
+  const own = rich(10, { domains: [{ domain: "a.test" }], extra: { kept: true } });
+  const copying = new RichCampaignCache({ sync, fetch: async () => own });
+  const data = await copying.get("c");
+  assert.deepEqual(data, own);
+  own.domains[0].domain = "b.test";
+  own.domains.push({});
+  assert.equal(data.domains[0].domain, "a.test");
+  assert.ok(Object.isFrozen(data) && Object.isFrozen(data.domains[0]) && Object.isFrozen(data.extra));
+});

@@ -171,5 +171,5 @@ test("reached resolves, rejects with a code, times out, aborts and drops late an
   const released = assert.rejects(campaign.reached("e1/9"), { code: "released" });
   campaign.release();
   await released;
-  await assert.rejects(sync.campaign("c").reached("nonsense"), { code: "invalid_content" });
+  await assert.rejects(sync.campaign("c").reached("nonsense"), { code: "invalid_argument" });
 });

@@ -81,13 +81,18 @@ test("module loads from every kind of input and from any realm", async () => {
 test("invalid input fails with a code, and the next call tries again", async () => {
   files.set("/damaged.wasm", () => new Response(MODULE.slice(0, 20), WASM));
   files.set("/page.html", () => new Response("<!doctype html>", { headers: { "content-type": "text/html" } }));
-  const bad = ["/damaged.wasm", "/page.html", "/absent.wasm", MODULE.slice(0, 20), new Uint8Array(), 12345, {}, () => Promise.reject(new Error("no"))];
+  const bad = ["/damaged.wasm", "/page.html", "/absent.wasm", MODULE.slice(0, 20), new Uint8Array(), () => Promise.reject(new Error("no"))];
   for (const input of bad) {
     const { loader, made, counts } = await freshLoader();
     await assert.rejects(loader.load(typeof input === "function" ? input() : input), { code: "load_failed" }, String(input));
     await loader.load("/good.wasm");
     assert.equal(counts.starts, 1);
     if (typeof input === "object") assert.throws(() => made().loadSync(input), { code: "load_failed" });
+  }
+  for (const input of [12345, {}, [], Symbol("x")]) {
+    const { loader, made } = await freshLoader();
+    await assert.rejects(loader.load(input), { code: "invalid_argument", message: /^input must be/ });
+    assert.throws(() => made().loadSync(input), { code: "invalid_argument" });
   }
 });
 

@@ -3,16 +3,18 @@
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
+use web_sys::Document;
 
 use super::convert::command::{Command, command};
 use super::convert::query::{Query, query};
 use super::driver::Driver;
 use super::host::Host;
-use super::transport::Transport;
+use super::listener::Target;
+use super::wake::Signals;
 use super::{clock, convert};
 use crate::protocol::Code;
 use crate::protocol::frame::Frame;
-use crate::sync::input::Ticket;
+use crate::sync::input::{ConnectionId, Ticket};
 use crate::sync::{Config, Input, Machine, Now, Status};
 use crate::value::{Record, ToValue, Value};
 
@@ -25,43 +27,54 @@ pub struct Client {
 
 #[wasm_bindgen]
 impl Client {
-    /// Creates a client that is not connected. Without `url`, the application brings the transport.
-    /// `linger_ms` is a number of milliseconds from 0, infinity included. The three flags say whether the
-    /// application provides tokens, fetches snapshots, and receives log records.
+    /// Creates a client that is not connected. `linger_ms` is a number of milliseconds from 0, infinity included. The three flags say whether the
+    /// application provides tokens, fetches snapshots, and receives log records. `global` and `document`
+    /// are the objects that dispatch the signals of the page, if the platform has them.
     #[wasm_bindgen(constructor)]
     pub fn new(
-        url: Option<String>,
         linger_ms: Option<f64>,
         has_token: bool,
         has_fetch_snapshot: bool,
         log: bool,
         host: Host,
+        global: Option<Target>,
+        document: Option<Document>,
     ) -> Self {
         let mut config = Config { has_token, has_fetch_snapshot, log, ..Config::default() };
         if let Some(linger_ms) = linger_ms {
             config.linger_ms = linger_ms as u64;
         }
-        let transport = url.map_or_else(Transport::manual, Transport::Socket);
-        Self { driver: Driver::new(config, transport, host) }
+        Self { driver: Driver::new(config, host, Signals { global, document }) }
     }
 
-    /// Processes a frame, in UTF-8, that the application's transport received. Invalid input is
-    /// refused and counted; it never throws. Returns the number of applied events.
+    /// Processes a frame, in UTF-8, that arrived on a connection. Invalid input is refused and counted; it
+    /// never throws. Returns the number of applied events.
     ///
     /// # Errors
     /// `closed`.
-    pub fn receive(&self, frame: &[u8]) -> Result<u32, Code> {
+    pub fn receive(&self, connection: f64, frame: &[u8]) -> Result<u32, Code> {
         self.driver.ensure_open()?;
-        Ok(self.driver.receive_manual(Frame::Binary(frame)))
+        Ok(self.driver.receive(ConnectionId(connection as u64), Frame::Binary(frame)))
+    }
+
+    /// Like `receive`, for a frame that arrived as text.
+    ///
+    /// # Errors
+    /// `closed`.
+    #[wasm_bindgen(js_name = receiveText)]
+    pub fn receive_text(&self, connection: f64, frame: &str) -> Result<u32, Code> {
+        self.driver.ensure_open()?;
+        Ok(self.driver.receive(ConnectionId(connection as u64), Frame::Text(frame)))
     }
 
     /// Executes a command, given as JSON:
-    /// `{command, campaignId?, epoch?, sequenceNumber?, ticket?, token?, failure?, code?}`.
+    /// `{command, campaignId?, epoch?, sequenceNumber?, ticket?, token?, failure?, code?, connection?}`.
     ///
     /// * `connect` opens the connection, also after the client gave it up. `close` ends everything.
-    /// * `opened` and `closed` (with `code`) report the state of the application's transport.
+    /// * `opened` and `closed` (with `code`) report the state of the socket of a connection.
+    /// * `online` reports that a transport came back: the next attempt starts soon.
     /// * `retain`, `release`, `refresh` and `discardUnconfirmed` apply to one campaign.
-    /// * `reached` requests a call of `host.settle(ticket, code)` when a position is reached.
+    /// * `reached` requests the effect `settle` when a position is reached, and `cancelWait` gives it up.
     /// * `token` answers `host.requestToken(ticket)`. If the member `token` is absent, there is no
     ///   token.
     ///
@@ -73,8 +86,6 @@ impl Client {
         match command(json)? {
             Command::Input(input) => self.driver.submit(input),
             Command::Close => self.driver.close(),
-            Command::Opened => self.driver.transport_opened(),
-            Command::Closed(code) => self.driver.transport_closed(code),
         }
         Ok(())
     }
@@ -147,7 +158,6 @@ impl Client {
         let wake_in_ms = self.driver.deadline().map(|deadline| deadline.since(now.at));
         let mut report = Record::default();
         report.text("version", env!("CARGO_PKG_VERSION"));
-        report.text("transport", self.driver.transport().as_str());
         report.text("connection", machine.connection().state().as_str());
         report.add("wakeInMs", wake_in_ms.map_or(Value::Null, |ms| Value::Integer(ms as i64)));
         report.add("campaigns", Value::List(campaigns));

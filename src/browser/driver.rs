@@ -5,15 +5,12 @@ use core::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::clock;
-use super::error::report;
 use super::host::Host;
-use super::socket::{Socket, SocketEvent};
+use super::listener::Listener;
 use super::timer::Timer;
-use super::transport::Transport;
-use super::wake::WakeSignals;
+use super::wake::Signals;
 use crate::protocol::Code;
 use crate::protocol::frame::Frame;
-use crate::sync::connection::close;
 use crate::sync::input::{ConnectionId, Wake};
 use crate::sync::{Config, Effect, Input, Machine, Outcome, Timestamp};
 
@@ -33,39 +30,29 @@ enum Stage {
 pub(super) struct Driver {
     weak_self: Weak<Self>,
     host: Host,
-    transport: Transport,
     machine: RefCell<Machine>,
     dispatching: Cell<bool>,
     stage: Cell<Stage>,
-    connection: Cell<ConnectionId>,
-    socket: RefCell<Option<Rc<Socket>>>,
     timer: Timer,
-    wake: RefCell<Option<WakeSignals>>,
+    signals: Signals,
+    /// Empty until the first connection.
+    listeners: RefCell<Vec<Listener>>,
 }
 
 impl Driver {
     /// Creates a driver with a new machine.
-    pub(super) fn new(config: Config, transport: Transport, host: Host) -> Rc<Self> {
+    pub(super) fn new(config: Config, host: Host, signals: Signals) -> Rc<Self> {
         let machine = Machine::new(config, clock::seed());
-        let driver = Rc::new_cyclic(|weak_self: &Weak<Self>| Self {
+        Rc::new_cyclic(|weak_self: &Weak<Self>| Self {
             weak_self: weak_self.clone(),
             host,
-            transport,
             machine: RefCell::new(machine),
             dispatching: Cell::new(false),
             stage: Cell::new(Stage::Open),
-            connection: Cell::default(),
-            socket: RefCell::default(),
             timer: Timer::default(),
-            wake: RefCell::default(),
-        });
-        let to = driver.weak_self.clone();
-        driver.wake.replace(Some(WakeSignals::listen(move |wake| {
-            if let Some(driver) = to.upgrade() {
-                driver.submit(Input::Woke(wake));
-            }
-        })));
-        driver
+            signals,
+            listeners: RefCell::default(),
+        })
     }
 
     /// Passes one input to the machine and performs the resulting effects. Inside a callback only
@@ -84,29 +71,6 @@ impl Driver {
             self.drain_effects();
         }
         outcome.applied
-    }
-
-    /// Processes a frame of the application's transport, on the current connection.
-    pub(super) fn receive_manual(&self, frame: Frame<'_>) -> u32 {
-        self.receive(self.connection.get(), frame)
-    }
-
-    /// Passes the opening of the application's transport, or of a new one, to the machine.
-    pub(super) fn transport_opened(&self) {
-        if let Transport::Manual(transport) = &self.transport {
-            transport.opened();
-            self.submit(Input::Opened(self.connection.get()));
-            // A retry that still waits need not wait any longer.
-            self.submit(Input::Woke(Wake::Online));
-        }
-    }
-
-    /// Passes the closing of the application's transport, or its failure to open, to the machine.
-    pub(super) fn transport_closed(&self, code: u16) {
-        if let Transport::Manual(transport) = &self.transport {
-            transport.closed();
-            self.submit(Input::Closed(self.connection.get(), code));
-        }
     }
 
     /// Closes the client permanently. Listeners receive the last notices before this returns,
@@ -136,11 +100,6 @@ impl Driver {
         Ok(read(&mut self.machine.borrow_mut()))
     }
 
-    /// The transport of frames.
-    pub(super) const fn transport(&self) -> &Transport {
-        &self.transport
-    }
-
     /// The time at which the machine must be woken.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.timer.deadline()
@@ -150,8 +109,7 @@ impl Driver {
     pub(super) fn shutdown(&self) {
         self.stage.set(Stage::Closed);
         self.timer.cancel();
-        self.wake.take();
-        self.socket.take();
+        self.listeners.take();
     }
 
     /// Passes an input to the machine. Also returns whether there are effects to perform.
@@ -186,17 +144,12 @@ impl Driver {
 
     fn perform(&self, effect: Effect) {
         match effect {
-            Effect::Open(connection) => self.open(connection),
-            Effect::Send(connection, frame) => self.send(connection, &frame),
-            Effect::CloseSocket(connection, code) => {
-                if let Transport::Manual(transport) = &self.transport {
-                    transport.dropped();
-                }
-                if let Some(socket) = self.socket_of(connection) {
-                    self.socket.take();
-                    socket.close(code);
-                }
+            Effect::Open(connection) => {
+                self.listen();
+                self.host.open(connection);
             }
+            Effect::Send(_, frame) => self.host.send(&frame),
+            Effect::CloseSocket(_, code) => self.host.close_socket(code),
             Effect::RequestToken(ticket) => self.host.request_token(ticket),
             Effect::FetchSnapshot(ticket, campaign_id) => {
                 self.host.fetch_snapshot(ticket, &campaign_id);
@@ -208,60 +161,22 @@ impl Driver {
         }
     }
 
-    fn open(&self, connection: ConnectionId) {
-        self.connection.set(connection);
-        let url = match &self.transport {
-            Transport::Socket(url) => url,
-            Transport::Manual(transport) => {
-                if transport.is_open() {
-                    self.submit(Input::Opened(connection));
-                }
-                return;
-            }
-        };
+    /// Listens for signals of the page, from the first connection on. A client that was never connected
+    /// leaves no listener behind.
+    fn listen(&self) {
+        if !self.listeners.borrow().is_empty() {
+            return;
+        }
         let to = self.weak_self.clone();
-        let on_event = move |event: SocketEvent<'_>| {
+        let listeners = self.signals.listen(move |wake| {
             if let Some(driver) = to.upgrade() {
-                driver.on_socket_event(connection, event);
+                driver.submit(Input::Woke(wake));
             }
-        };
-        let opening = self.host.open_socket(url);
-        match opening.map(|socket| Socket::new(connection, socket, on_event)) {
-            // Creating the socket may have run page code that freed the client.
-            Ok(socket) if self.stage.get() != Stage::Closed => {
-                self.socket.replace(Some(Rc::new(socket)));
-            }
-            Ok(_unwanted) => {}
-            Err(error) => {
-                report(Err(error));
-                self.submit(Input::Closed(connection, close::ABNORMAL));
-            }
+        });
+        // Code of the page may have run, and may have freed the client.
+        if self.stage.get() != Stage::Closed {
+            self.listeners.replace(listeners);
         }
-    }
-
-    fn on_socket_event(&self, connection: ConnectionId, event: SocketEvent<'_>) {
-        match event {
-            SocketEvent::Opened => self.submit(Input::Opened(connection)),
-            SocketEvent::Received(frame) => {
-                self.receive(connection, frame);
-            }
-            SocketEvent::Closed(code) => self.submit(Input::Closed(connection, code)),
-        }
-    }
-
-    fn send(&self, connection: ConnectionId, frame: &str) {
-        match &self.transport {
-            Transport::Manual(_) => self.host.send(frame),
-            Transport::Socket(_) => {
-                if let Some(socket) = self.socket_of(connection) {
-                    socket.send(frame);
-                }
-            }
-        }
-    }
-
-    fn socket_of(&self, connection: ConnectionId) -> Option<Rc<Socket>> {
-        self.socket.borrow().clone().filter(|socket| socket.id() == connection)
     }
 
     fn arm(&self) {

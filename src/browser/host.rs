@@ -1,40 +1,36 @@
-//! The JavaScript side: an object that performs the effects that need JavaScript, and creates sockets.
+//! The JavaScript side: an object that performs the effects.
 
 use wasm_bindgen::prelude::*;
-use web_sys::WebSocket;
 
 use super::convert;
-use super::error::report;
 use crate::protocol::{CampaignId, Code};
 use crate::sync::Notice;
-use crate::sync::input::Ticket;
+use crate::sync::input::{ConnectionId, Ticket};
 use crate::sync::log::LogRecord;
 use crate::value::{Record, ToValue, Value};
 
 #[wasm_bindgen]
 extern "C" {
-    /// The interface of the JavaScript side: `openSocket(url)`, and `perform(effect, detail)` with
+    /// The interface of the JavaScript side: `perform(effect, detail)` with
     ///
     /// | effect | detail |
     /// | --- | --- |
     /// | the name of a notice | the detail of the notice |
     /// | `changed` | none: some view changed |
+    /// | `open` | a number for a new connection: opens a socket |
+    /// | `send` | a frame for the present socket |
+    /// | `closeSocket` | a close code: closes the present socket |
     /// | `requestToken` | `{ticket}` |
     /// | `fetchSnapshot` | `{ticket, campaignId}` |
-    /// | `send` | a frame for the application's transport |
     /// | `settle` | `{ticket, code}`: settles a promise |
     /// | `log` | a log record |
     ///
-    /// Its exceptions are caught and reported.
+    /// The package's JavaScript catches and reports its exceptions, as those of every import.
     #[derive(Debug)]
     pub type Host;
 
-    #[wasm_bindgen(method, catch, js_name = perform)]
-    fn js_perform(this: &Host, effect: &str, detail: &JsValue) -> Result<(), JsValue>;
-
-    /// Creates a WebSocket that receives binary frames as `ArrayBuffer`.
-    #[wasm_bindgen(method, catch, js_name = openSocket)]
-    pub(super) fn open_socket(this: &Host, url: &str) -> Result<WebSocket, JsValue>;
+    #[wasm_bindgen(method, js_name = perform)]
+    fn js_perform(this: &Host, effect: &str, detail: &JsValue);
 }
 
 impl Host {
@@ -60,7 +56,17 @@ impl Host {
         self.perform("fetchSnapshot", Value::from(detail));
     }
 
-    /// Sends a frame on the application's transport.
+    /// Opens a socket.
+    pub(super) fn open(&self, connection: ConnectionId) {
+        self.perform("open", Value::Integer(connection.0 as i64));
+    }
+
+    /// Closes the present socket.
+    pub(super) fn close_socket(&self, code: u16) {
+        self.perform("closeSocket", Value::Integer(code.into()));
+    }
+
+    /// Sends a frame on the present socket.
     pub(super) fn send(&self, frame: &str) {
         self.perform("send", Value::Text(frame));
     }
@@ -78,7 +84,7 @@ impl Host {
     }
 
     fn perform(&self, effect: &str, detail: Value<'_>) {
-        report(self.js_perform(effect, &convert::to_js(detail)));
+        self.js_perform(effect, &convert::to_js(detail));
     }
 }
 

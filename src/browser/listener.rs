@@ -3,36 +3,40 @@
 use core::fmt;
 
 use wasm_bindgen::prelude::*;
-use web_sys::EventTarget;
+
+#[wasm_bindgen]
+extern "C" {
+    /// An object that dispatches events. The bindings of `web-sys` return errors; these leave them to the
+    /// package's JavaScript, which reports the errors of all imports.
+    #[derive(Clone, Debug)]
+    pub type Target;
+
+    #[wasm_bindgen(method, js_name = addEventListener)]
+    fn add_event_listener(this: &Target, kind: &str, listener: &JsValue);
+
+    #[wasm_bindgen(method, js_name = removeEventListener)]
+    fn remove_event_listener(this: &Target, kind: &str, listener: &JsValue);
+}
 
 /// One listener, removed when it is dropped.
 pub(super) struct Listener {
-    target: EventTarget,
+    target: Target,
     kind: &'static str,
-    /// One type for all events keeps the module small. It is `Fn` because a callback may cause the next
-    /// event before it returns.
-    callback: Closure<dyn Fn(JsValue)>,
+    callback: Closure<dyn Fn()>,
 }
 
 impl Listener {
-    /// Calls `react` with each event of `kind`.
-    pub(super) fn new(
-        target: &EventTarget,
-        kind: &'static str,
-        react: impl Fn(JsValue) + 'static,
-    ) -> Self {
-        let callback = Closure::<dyn Fn(JsValue)>::new(react);
-        let listener = callback.as_ref().unchecked_ref();
-        // If the global is not an event target, there are no such events.
-        let _absent = target.add_event_listener_with_callback(kind, listener);
+    /// Calls `react` at each event of `kind`.
+    pub(super) fn new(target: &Target, kind: &'static str, react: impl Fn() + 'static) -> Self {
+        let callback = Closure::<dyn Fn()>::new(react);
+        target.add_event_listener(kind, callback.as_ref());
         Self { target: target.clone(), kind, callback }
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let listener = self.callback.as_ref().unchecked_ref();
-        let _absent = self.target.remove_event_listener_with_callback(self.kind, listener);
+        self.target.remove_event_listener(self.kind, self.callback.as_ref());
     }
 }
 

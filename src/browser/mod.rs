@@ -8,11 +8,10 @@
 //! effects before them.
 //!
 //! * `client` is the class; `driver` is the only event loop.
-//! * `socket`, `timer` and `wake` own the callbacks that the browser calls; dropping them ends the
-//!   calls.
+//! * `timer` and `wake` own the callbacks that the browser calls; dropping them ends the calls.
 //! * `seal` is the part of the class that only the module for sealed content has.
-//! * `transport` carries the frames; `host` calls the JavaScript side; `convert`, `clock` and
-//!   `error` are plain functions.
+//! * `host` calls the JavaScript side, which owns the sockets; `convert`, `clock` and `error` are plain
+//!   functions.
 
 mod client;
 mod clock;
@@ -23,9 +22,7 @@ mod host;
 mod listener;
 #[cfg(feature = "encrypted")]
 mod seal;
-mod socket;
 mod timer;
-mod transport;
 mod wake;
 
 pub use client::Client;

@@ -4,47 +4,42 @@
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
-use web_sys::{Document, EventTarget};
+use web_sys::Document;
 
-use super::listener::Listener;
+use super::listener::{Listener, Target};
 use crate::sync::input::Wake;
 
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(thread_local_v2, js_name = globalThis)]
-    static GLOBAL: EventTarget;
-
-    // A worker has no document.
-    #[wasm_bindgen(thread_local_v2, js_name = document)]
-    static DOCUMENT: Option<Document>;
-}
-
-/// Listens for the signals until it is dropped.
+/// The objects that dispatch the signals.
 #[derive(Debug)]
-pub(super) struct WakeSignals {
-    _listeners: Vec<Listener>,
+pub(super) struct Signals {
+    /// The global object; `None` if the platform has no events.
+    pub(super) global: Option<Target>,
+    /// The document; a worker has none.
+    pub(super) document: Option<Document>,
 }
 
-impl WakeSignals {
-    /// Calls `woke` at each signal. A worker has fewer signals.
-    pub(super) fn listen(woke: impl Fn(Wake) + 'static) -> Self {
+impl Signals {
+    /// Calls `woke` at each signal, until the listeners are dropped.
+    pub(super) fn listen(&self, woke: impl Fn(Wake) + 'static) -> Vec<Listener> {
         let woke = Rc::new(woke);
-        let on = |target: &EventTarget, kind, wake| {
+        let on = |target: &Target, kind, wake| {
             let woke = Rc::clone(&woke);
-            Listener::new(target, kind, move |_| woke(wake))
+            Listener::new(target, kind, move || woke(wake))
         };
-        let global = GLOBAL.with(EventTarget::clone);
-        let mut listeners = vec![on(&global, "online", Wake::Online)];
-        if let Some(document) = DOCUMENT.with(Option::clone) {
-            listeners.push(on(&global, "pageshow", Wake::PageShow));
-            let target = EventTarget::from(document.clone());
+        let mut listeners = Vec::new();
+        if let Some(global) = &self.global {
+            listeners.push(on(global, "online", Wake::Online));
+            listeners.push(on(global, "pageshow", Wake::PageShow));
+        }
+        if let Some(document) = self.document.clone() {
+            let target: Target = document.clone().unchecked_into();
             // The event reports a change, and only the document has the new visibility.
-            listeners.push(Listener::new(&target, "visibilitychange", move |_| {
+            listeners.push(Listener::new(&target, "visibilitychange", move || {
                 if !document.hidden() {
                     woke(Wake::Visible);
                 }
             }));
         }
-        Self { _listeners: listeners }
+        listeners
     }
 }

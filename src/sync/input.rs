@@ -65,6 +65,8 @@ pub enum Input<'a> {
     Snapshot(Ticket, Option<&'a str>),
     /// The application waits until a position is reached.
     WaitForPosition(CampaignId, Position, Ticket),
+    /// The application no longer waits.
+    CancelWait(CampaignId, Ticket),
     /// The application requests fresh data.
     Refresh(CampaignId),
     /// The application discards the unconfirmed rows.

@@ -170,6 +170,11 @@ impl Machine {
             Input::WaitForPosition(campaign_id, position, ticket) => {
                 self.on_wait_for_position(&campaign_id, position, ticket);
             }
+            Input::CancelWait(campaign_id, ticket) => self.router.react(|subscriptions, _| {
+                if let Some(subscription) = subscriptions.get_mut(campaign_id.as_str()) {
+                    subscription.replica_mut().cancel_wait(ticket);
+                }
+            }),
             Input::Refresh(campaign_id) => outcome.ignored_late = !self.on_refresh(&campaign_id),
             #[cfg(feature = "encrypted")]
             Input::Seal => encryption.enable(),

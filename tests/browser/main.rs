@@ -9,7 +9,7 @@ mod wire;
 mod world;
 
 mod bad_input;
-mod manual_transport;
+mod frames;
 mod numbers;
 mod recordings;
 mod reentrancy;

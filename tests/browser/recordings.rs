@@ -19,82 +19,50 @@ const DISCONNECT: [&str; 2] = [
     include_str!("../recordings/disconnect-during-dns-transition.expected.json"),
 ];
 
-/// The transport that carries the frames.
-enum Transport {
-    /// The application's transport, with frames as text.
-    Text(World),
-    /// The application's transport, with frames as bytes.
-    Bytes(World),
-    /// The browser's socket.
-    Socket(Wired),
+/// The form in which frames arrive.
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Bytes,
+}
+
+/// A client whose sockets the recording opens and closes.
+struct Transport {
+    wired: Wired,
+    form: Form,
 }
 
 impl Transport {
-    fn text() -> Self {
-        Self::Text(Self::manual())
-    }
-
-    fn bytes() -> Self {
-        Self::Bytes(Self::manual())
-    }
-
-    fn socket() -> Self {
-        Self::Socket(Wired::new(&json!({})))
-    }
-
-    /// A client with the application's transport, which is closed until [`Transport::open`].
-    fn manual() -> World {
-        let world = World::manual();
-        world.client.closed(1006).expect("it is open");
-        world
+    fn of(form: Form) -> Self {
+        Self { wired: Wired::new(&json!({})), form }
     }
 
     const fn world(&self) -> &World {
-        match self {
-            Self::Text(world) | Self::Bytes(world) => world,
-            Self::Socket(wired) => &wired.world,
-        }
+        &self.wired.world
     }
 
     fn open(&self, connection: usize) {
-        match self {
-            Self::Text(world) | Self::Bytes(world) => world.client.opened().expect("it is open"),
-            Self::Socket(wired) => wired.sockets.accept(connection - 1),
-        }
+        self.wired.accept(connection - 1);
     }
 
     fn deliver(&self, connection: usize, frame: &str) {
-        match self {
-            Self::Text(world) => {
-                world.receive(frame);
+        match self.form {
+            Form::Text => self.wired.deliver(connection - 1, frame),
+            Form::Bytes => {
+                let client = &self.world().client;
+                client.receive_bytes(frame.as_bytes()).expect("frames never throw");
             }
-            Self::Bytes(world) => {
-                world.client.receive_bytes(frame.as_bytes()).expect("frames never throw");
-            }
-            Self::Socket(wired) => wired.deliver(connection - 1, frame),
         }
     }
 
     fn close(&self, connection: usize, code: u16) {
-        match self {
-            Self::Text(world) | Self::Bytes(world) => {
-                world.client.closed(code).expect("it is open");
-            }
-            Self::Socket(wired) => wired.sockets.die(connection - 1, code),
-        }
+        self.wired.die(connection - 1, code);
     }
 
     /// All sent frames of all connections.
     fn sent(&self) -> Vec<Value> {
-        let frames: Vec<Value> = match self {
-            Self::Text(world) | Self::Bytes(world) => {
-                world.host.calls("send").into_iter().map(|mut call| call.remove(0)).collect()
-            }
-            Self::Socket(wired) => (0..wired.sockets.count())
-                .flat_map(|index| wired.socket(index)["sent"].as_array().cloned().expect("a list"))
-                .collect(),
-        };
-        frames.iter().map(|frame| without_client(parse(&text(frame)))).collect()
+        let frames = self.world().host.calls("send").into_iter().flatten();
+        frames.map(|frame| without_client(parse(&text(&frame)))).collect()
     }
 }
 
@@ -196,15 +164,15 @@ impl Replay {
     }
 }
 
-fn check_generation_to_http(transport: Transport) {
-    let replay = Replay::run(GENERATION_TO_HTTP, transport);
+fn check_generation_to_http(form: Form) {
+    let replay = Replay::run(GENERATION_TO_HTTP, Transport::of(form));
     replay.check();
     assert_eq!(replay.connections, 1);
     assert_eq!(replay.phases(), ["dns_validation", "http_keyword_validation"]);
 }
 
-fn check_disconnect(transport: Transport) {
-    let replay = Replay::run(DISCONNECT, transport);
+fn check_disconnect(form: Form) {
+    let replay = Replay::run(DISCONNECT, Transport::of(form));
     replay.check();
     assert_eq!(replay.connections, 2);
     assert_eq!(replay.phases(), ["dns_validation"]);
@@ -218,30 +186,20 @@ fn check_disconnect(transport: Transport) {
 
 #[test]
 fn generation_to_http_ends_as_the_server_says_as_text() {
-    check_generation_to_http(Transport::text());
+    check_generation_to_http(Form::Text);
 }
 
 #[test]
 fn generation_to_http_ends_as_the_server_says_as_bytes() {
-    check_generation_to_http(Transport::bytes());
-}
-
-#[test]
-fn generation_to_http_ends_as_the_server_says_on_a_socket() {
-    check_generation_to_http(Transport::socket());
+    check_generation_to_http(Form::Bytes);
 }
 
 #[test]
 fn disconnect_recovers_the_missed_transition_as_text() {
-    check_disconnect(Transport::text());
+    check_disconnect(Form::Text);
 }
 
 #[test]
 fn disconnect_recovers_the_missed_transition_as_bytes() {
-    check_disconnect(Transport::bytes());
-}
-
-#[test]
-fn disconnect_recovers_the_missed_transition_on_a_socket() {
-    check_disconnect(Transport::socket());
+    check_disconnect(Form::Bytes);
 }

@@ -19,8 +19,7 @@ const REPEATS_MAX: u32 = 10;
 
 /// A client whose options enable every callback.
 fn eventful() -> World {
-    World::new(&json!({"manualTransport": true, "hasToken": true, "hasFetchSnapshot": true,
-        "log": true}))
+    World::opening(&json!({"hasToken": true, "hasFetchSnapshot": true, "log": true}))
 }
 
 /// A session that runs every callback. It ignores the errors of a closed client.

@@ -1,15 +1,24 @@
-// Replacements for parts of the page: a host that records its calls, a clock that moves only when a test moves
-// it, and sockets that the tests drive.
+// Replacements for parts of the page: a host that records its calls, and a clock that moves only when a test moves
+// it.
 
 /** The effects that the browser layer requests, each with the values that are recorded. Any other name is a notice. */
 const EFFECTS = {
   changed: () => [],
+  open: (connection) => [connection],
+  closeSocket: (code) => [code],
   requestToken: ({ ticket }) => [ticket],
   fetchSnapshot: ({ ticket, campaignId }) => [ticket, campaignId],
   send: (frame) => [frame],
   settle: ({ ticket, code }) => [ticket, code],
   log: (record) => [record],
 };
+
+/** The number of the connection that was opened last. */
+let latest = 0;
+
+export function latestConnection() {
+  return latest;
+}
 
 /** A host that records every call, and then runs the hook of the test. */
 export class Recorder {
@@ -19,15 +28,14 @@ export class Recorder {
   #deepest = 0;
 
   perform(effect, detail) {
+    if (effect === "open") latest = detail;
     const values = EFFECTS[effect];
-    if (values === undefined) this.#call("dispatch", [effect, detail]);
-    else this.#call(effect, values(detail));
-  }
-
-  openSocket(url) {
-    const socket = new WebSocket(url);
-    socket.binaryType = "arraybuffer";
-    return socket;
+    try {
+      if (values === undefined) this.#call("dispatch", [effect, detail]);
+      else this.#call(effect, values(detail));
+    } catch {
+      // The package reports an exception of an import, and the module never sees it.
+    }
   }
 
   /** Runs `hook(values)` inside every call of `name`, an effect or `dispatch` for all notices. */
@@ -70,7 +78,8 @@ export function callEverything(client, campaignId) {
   const read = (what, members) => client.read(JSON.stringify({ read: what, ...members }));
   send("connect");
   send("retain", { campaignId });
-  client.receive(new TextEncoder().encode(REFUSAL));
+  client.receive(latest, new TextEncoder().encode(REFUSAL));
+  client.receiveText(latest, REFUSAL);
   read("changes");
   read("view", { campaignId });
   read("status", { campaignId });
@@ -107,7 +116,6 @@ export class FakeTime {
   install() {
     // A failed test could not clean up.
     FakeTime.#installed?.restore();
-    FakeSockets.installed?.restore();
     FakeTime.#installed = this;
     this.#genuine = { dateNow: Date.now, setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
     performance.now = () => this.#now;
@@ -174,119 +182,6 @@ export class FakeTime {
   }
 }
 
-/** Stands in for the browser's `WebSocket`. */
-export class FakeSockets {
-  static installed;
-  #genuine;
-  #all = [];
-  /** The callback that a socket runs inside `send`. */
-  onsend = null;
-
-  install() {
-    const sockets = this;
-    const all = this.#all;
-    FakeSockets.installed = this;
-    this.#genuine = globalThis.WebSocket;
-    globalThis.WebSocket = class WebSocket {
-      readyState = 0;
-      onopen = null;
-      onmessage = null;
-      onclose = null;
-      onerror = null;
-      sent = [];
-      closes = [];
-
-      constructor(url) {
-        this.url = url;
-        all.push(this);
-      }
-
-      addEventListener(type, listener) {
-        this[`on${type}`] = listener;
-      }
-
-      removeEventListener(type, listener) {
-        if (this[`on${type}`] === listener) this[`on${type}`] = null;
-      }
-
-      send(frame) {
-        if (this.readyState === 0) throw new DOMException("still connecting", "InvalidStateError");
-        this.sent.push(frame);
-        sockets.onsend?.(this, frame);
-      }
-
-      close(code) {
-        const legal = code === undefined || code === 1000 || (code >= 3000 && code <= 4999);
-        if (!legal) throw new DOMException("code", "InvalidAccessError");
-        if (this.readyState >= 2) return;
-        this.closes.push(code ?? null);
-        this.readyState = 2;
-      }
-    };
-  }
-
-  restore() {
-    if (FakeSockets.installed !== this) return;
-    FakeSockets.installed = undefined;
-    globalThis.WebSocket = this.#genuine;
-  }
-
-  count() {
-    return this.#all.length;
-  }
-
-  /** A socket by its index. */
-  at(index) {
-    return this.#all[index];
-  }
-
-  accept(index) {
-    const socket = this.#all[index];
-    socket.readyState = 1;
-    socket.onopen?.({});
-  }
-
-  deliver(index, data) {
-    this.#all[index].onmessage?.({ data });
-  }
-
-  die(index, code) {
-    const socket = this.#all[index];
-    socket.readyState = 3;
-    socket.onerror?.({});
-    socket.onclose?.({ code });
-  }
-
-  /** Whether a socket has any callback left. */
-  listens(index) {
-    const { onopen, onmessage, onclose, onerror } = this.#all[index];
-    // The browser's setters turn `undefined` into `null`.
-    return [onopen, onmessage, onclose, onerror].some((callback) => (callback ?? null) !== null);
-  }
-
-  /** The members of a socket that JSON can represent. */
-  describe(index) {
-    const { url, binaryType, sent, closes } = this.#all[index];
-    return JSON.stringify({ url, binaryType, sent, closes });
-  }
-
-  /** A function that runs the current callbacks of this socket later, and returns how many of them threw. */
-  callbacks(index) {
-    const { onopen, onmessage, onclose } = this.#all[index];
-    return (frame) => {
-      let thrown = 0;
-      for (const call of [() => onopen({}), () => onmessage({ data: frame }), () => onclose({ code: 4403 })]) {
-        try {
-          call();
-        } catch {
-          thrown += 1;
-        }
-      }
-      return thrown;
-    };
-  }
-}
-
 /** Runs `work` and returns how many listeners it added and how many of them are left: `[added, left]`. */
 export function countListeners(work) {
   const prototype = EventTarget.prototype;
@@ -317,13 +212,4 @@ export function whileHidden(work) {
   } finally {
     delete document.hidden;
   }
-}
-
-/** Resolves with the detail, as JSON, of the first dispatched `type` with that `state`. */
-export function dispatched(recorder, type, state) {
-  return new Promise((resolve) => {
-    recorder.hook("dispatch", ([kind, detail]) => {
-      if (kind === type && detail.state === state) resolve(JSON.stringify(detail));
-    });
-  });
 }

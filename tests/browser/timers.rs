@@ -33,18 +33,18 @@ fn socket_is_dropped_and_replaced_without_an_acknowledgement() {
     let world = &wired.world;
     world.client.retain(CAMPAIGN).expect("it is open");
     world.client.connect().expect("it is open");
-    wired.sockets.accept(0);
+    wired.accept(0);
     world.time.advance(2_990);
-    assert_eq!(wired.socket(0)["closes"], json!([]));
+    assert!(wired.closes().is_empty());
     world.time.advance(20);
-    assert_eq!(wired.socket(0)["closes"], json!([1000]));
+    assert_eq!(wired.closes(), [json!(1000)]);
     assert_eq!((wired.state()["state"].clone(), world.time.pending()), (json!("waiting"), 1));
     world.time.advance(500);
-    assert_eq!(wired.sockets.count(), 2, "the first retry follows within half a second");
-    wired.sockets.accept(1);
+    assert_eq!(wired.count(), 2, "the first retry follows within half a second");
+    wired.accept(1);
     wired.deliver(1, &wire::ack());
     assert_eq!(wired.state()["state"], "open");
-    assert_eq!(wired.sent(1, "subscribe_campaign").len(), 1);
+    assert_eq!(world.host.sent("subscribe_campaign").len(), 1);
 }
 
 // R12.2
@@ -134,7 +134,7 @@ fn close_and_free_clear_the_timer() {
 
 #[test]
 fn released_campaign_lingers_for_the_configured_time() {
-    let world = World::new(&json!({"manualTransport": true, "lingerMs": 700}));
+    let world = World::opening(&json!({"lingerMs": 700}));
     world.follow(&Log::with_rows(1));
     world.client.release(CAMPAIGN).expect("it is open");
     world.time.advance(690);

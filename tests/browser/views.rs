@@ -204,14 +204,13 @@ fn metrics_are_plain_numbers() {
 
 #[test]
 fn diagnostics_include_everything_but_rows_and_secrets() {
-    let options = json!({"manualTransport": true, "hasToken": true});
-    let world = World::new(&options);
+    let world = World::opening(&json!({"hasToken": true}));
     world.client.connect().expect("it is open");
     let ticket = world.host.calls("requestToken")[0][0].as_f64().expect("a ticket is a number");
     world.client.provide_token(ticket, Some("secret")).expect("it is open");
     world.follow(&Log::with_rows(2));
     let info = plain(&world.client.diagnostics().expect("it is open"));
-    assert_eq!((&info["connection"], &info["transport"]), (&json!("open"), &json!("manual")));
+    assert_eq!(info["connection"], "open");
     assert_eq!(info["campaigns"][0], world.view());
     assert_eq!(info["metrics"], world.metrics());
     assert!(info["wakeInMs"].as_u64().is_some_and(|ms| ms <= 5_000));

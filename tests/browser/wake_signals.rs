@@ -99,6 +99,7 @@ fn page_listeners_are_removed_on_close_and_free() {
     let mut counted = |end: fn(&World)| {
         count_listeners(&mut || {
             let world = World::manual();
+            world.client.connect().expect("it is open");
             end(&world);
             kept.push(world);
         })
@@ -106,4 +107,15 @@ fn page_listeners_are_removed_on_close_and_free() {
     let closed = counted(|world| world.client.close().expect("it is open"));
     let freed = counted(|world| world.client.free().expect("it is not under way"));
     assert_eq!((closed, freed), (vec![3, 0], vec![3, 0]));
+}
+
+#[test]
+fn a_client_that_never_connected_has_no_page_listener() {
+    let mut kept = Vec::new();
+    let listeners = count_listeners(&mut || {
+        let world = World::manual();
+        world.client.retain(crate::wire::CAMPAIGN).expect("it is open");
+        kept.push(world);
+    });
+    assert_eq!(listeners, [0, 0]);
 }

@@ -40,6 +40,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn armed(this: &FakeTime) -> u32;
 
+    #[wasm_bindgen(js_name = latestConnection)]
+    fn latest_connection() -> f64;
     #[wasm_bindgen(js_name = freeQuietly)]
     fn free_quietly(client: &JsClient);
     #[wasm_bindgen(js_name = callEverything, catch)]
@@ -54,7 +56,13 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn free(this: &JsClient) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = receive)]
-    fn js_receive(this: &JsClient, frame: &js_sys::Uint8Array) -> Result<u32, JsValue>;
+    fn js_receive(
+        this: &JsClient,
+        connection: f64,
+        frame: &js_sys::Uint8Array,
+    ) -> Result<u32, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = receiveText)]
+    fn js_receive_text(this: &JsClient, connection: f64, frame: &JsValue) -> Result<u32, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub(crate) fn command(this: &JsClient, json: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch)]
@@ -81,12 +89,12 @@ impl JsClient {
         self.send_command(&json!({"command": "close"}))
     }
 
-    pub(crate) fn opened(&self) -> Result<(), JsValue> {
-        self.send_command(&json!({"command": "opened"}))
+    pub(crate) fn opened(&self, connection: u64) -> Result<(), JsValue> {
+        self.send_command(&json!({"command": "opened", "connection": connection}))
     }
 
-    pub(crate) fn closed(&self, code: u16) -> Result<(), JsValue> {
-        self.send_command(&json!({"command": "closed", "code": code}))
+    pub(crate) fn closed(&self, connection: u64, code: u16) -> Result<(), JsValue> {
+        self.send_command(&json!({"command": "closed", "connection": connection, "code": code}))
     }
 
     pub(crate) fn retain(&self, id: &str) -> Result<(), JsValue> {
@@ -153,15 +161,20 @@ impl JsClient {
         self.read(r#"{"read":"diagnostics"}"#)
     }
 
-    /// Receives a frame that arrived as text.
+    /// Receives a frame of the latest connection that arrived as text.
     pub(crate) fn receive(&self, frame: &JsValue) -> Result<u32, JsValue> {
-        self.receive_bytes(frame.as_string().expect("a frame is text").as_bytes())
+        self.js_receive_text(latest_connection(), frame)
     }
 
-    /// Receives a frame that arrived as bytes. It copies them: tests and client share one memory here,
-    /// which moves when it grows.
+    /// Receives a frame of a connection.
+    pub(crate) fn receive_on(&self, connection: u64, frame: &str) -> Result<u32, JsValue> {
+        self.js_receive_text(connection as f64, &frame.into())
+    }
+
+    /// Receives a frame of the latest connection that arrived as bytes. It copies them: tests and client
+    /// share one memory here, which moves when it grows.
     pub(crate) fn receive_bytes(&self, frame: &[u8]) -> Result<u32, JsValue> {
-        self.js_receive(&js_sys::Uint8Array::from(frame))
+        self.js_receive(latest_connection(), &js_sys::Uint8Array::from(frame))
     }
 }
 
@@ -204,7 +217,7 @@ impl Recorder {
         events.filter(|(found, _)| found == kind).map(|(_, detail)| detail).collect()
     }
 
-    /// The messages of one type that the manual transport has sent.
+    /// The messages of one type that were sent.
     pub(crate) fn sent(&self, kind: &str) -> Vec<Value> {
         let sent = self.calls("send").into_iter().map(|call| parse::<Value>(&text(&call[0])));
         sent.filter(|message| message["type"] == kind).collect()
@@ -228,9 +241,20 @@ impl World {
         Self { client, host, time }
     }
 
-    /// A client with the application's transport, at rest.
+    /// A client at rest whose sockets open at once.
     pub(crate) fn manual() -> Self {
-        Self::new(&json!({"manualTransport": true}))
+        Self::opening(&json!({}))
+    }
+
+    /// A client with these options, at rest, whose sockets open at once.
+    pub(crate) fn opening(options: &Value) -> Self {
+        let world = Self::new(options);
+        let client = world.client.clone();
+        world.host.on("open", move |values| {
+            let connection = values[0].as_f64().expect("a connection is a number");
+            client.opened(connection as u64).expect("it is open");
+        });
+        world
     }
 
     /// A client that is connected to a v1 server and has applied all of `log`.
@@ -303,14 +327,16 @@ impl Drop for World {
 pub(crate) fn client(options: &Value, host: &Recorder) -> JsClient {
     let host: Host = JsValue::from(host).unchecked_into();
     let on = |name: &str| options[name].as_bool().unwrap_or_default();
-    let url = options["url"].as_str().filter(|_| !on("manualTransport"));
+    let global: JsValue = js_sys::global().into();
+    let document = web_sys::window().and_then(|window| window.document());
     let client = Client::new(
-        url.map(str::to_owned),
         options["lingerMs"].as_f64(),
         on("hasToken"),
         on("hasFetchSnapshot"),
         on("log"),
         host,
+        Some(global.unchecked_into()),
+        document,
     );
     JsValue::from(client).unchecked_into()
 }

@@ -144,6 +144,22 @@ fn number_of_waits_is_bounded() {
 }
 
 #[test]
+fn wait_that_is_given_up_frees_its_place() {
+    let (mut world, mut log) = followed();
+    for ticket in 0..1_000 {
+        world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 6), Ticket(ticket)));
+    }
+    world.input(Input::CancelWait(id(CAMPAIGN), Ticket(7)));
+    world.input(Input::CancelWait(id("campaign-9"), Ticket(8)));
+    world.input(Input::WaitForPosition(id(CAMPAIGN), position(EPOCH, 6), Ticket(1_000)));
+    assert!(world.settled.is_empty(), "one place is free again");
+    world.receive(&log.generate(3).document());
+    world.receive(&log.generate(4).document());
+    assert_eq!(world.settled.len(), 1_000);
+    assert!(!world.settled.contains(&(Ticket(7), None)), "nobody waits for it");
+}
+
+#[test]
 fn refresh_runs_at_most_once_a_second_per_campaign() {
     let (mut world, _) = followed();
     world.input(Input::Retain(id("campaign-2")));

@@ -32,6 +32,11 @@ const OPTIMISATION: [&str; 14] = [
     "--strip-target-features",
 ];
 
+/// The arguments of LLVM whose module is the smallest when compressed: it inlines little, copies any struct
+/// by one `memory.copy`, and does not rewrite loops for addressing modes that wasm lacks. The module is not
+/// slower with them (`docs/decisions/0015`).
+const LLVM: &str = "-inline-threshold=15 -max-store-memcpy=1 -disable-lsr";
+
 /// Removes the texts of panics from a module, which are 4.6 % of the download.
 const TRAP_PANICS: &str = "xtask/scripts/trap-panics.mjs";
 
@@ -136,8 +141,7 @@ fn compile(
 ) -> Result<PathBuf> {
     let target = "wasm32-unknown-unknown";
     // The names stay as in the sources, because `trap-panics` looks for them.
-    // The inlining threshold is the one whose module is the smallest when compressed.
-    let mut flags = "'-Clink-arg=--demangle', '-Cllvm-args=-inline-threshold=15'".to_owned();
+    let mut flags = format!("'-Clink-arg=--demangle', '-Cllvm-args={LLVM}'");
     for sources in registries()? {
         let _ = write!(flags, ", '--remap-path-prefix={}/='", sources.display());
     }

@@ -24,10 +24,9 @@ export class Client {
   #closed = false;
   #armed = true;
 
-  constructor(url, lingerMs, hasToken, hasFetchSnapshot, log, host) {
-    this.options = { url, lingerMs, hasToken, hasFetchSnapshot, log, manualTransport: url === undefined };
+  constructor(lingerMs, hasToken, hasFetchSnapshot, log, host) {
+    this.options = { lingerMs, hasToken, hasFetchSnapshot, log };
     this.host = callsOf(host);
-    this.openSocket = (address) => host.openSocket(address);
     machines.push(this);
   }
 
@@ -54,9 +53,10 @@ export class Client {
 
   /** Takes a command as JSON and records it under its name. */
   command(json) {
-    const { command, campaignId, epoch, sequenceNumber, ticket, token, code } = JSON.parse(json);
+    const { command, campaignId, epoch, sequenceNumber, ticket, token, connection, code } = JSON.parse(json);
     this.commands.push(JSON.parse(json));
-    const values = { reached: [campaignId, epoch, sequenceNumber, ticket], token: [ticket, token], closed: [code] };
+    const values = { reached: [campaignId, epoch, sequenceNumber, ticket], token: [ticket, token] };
+    Object.assign(values, { opened: [connection], closed: [connection, code], cancelWait: [campaignId, ticket] });
     const method = command === "token" ? "provideToken" : command;
     this[method](...(values[command] ?? (campaignId === undefined ? [] : [campaignId])));
   }
@@ -74,9 +74,14 @@ export class Client {
     this.#record("retain", id);
   }
   release(id) { this.#record("release", id); }
-  receive(frame) { this.#record("receive", frame.slice()); return this.onReceive?.(new TextDecoder().decode(frame)) ?? 0; }
-  opened() { this.#record("opened"); }
-  closed(code) { this.#record("closed", code); }
+  receive(connection, frame) {
+    this.#record("receive", connection, new Uint8Array(frame));
+    return this.onReceive?.(new TextDecoder().decode(new Uint8Array(frame))) ?? 0;
+  }
+  receiveText(connection, frame) { this.#record("receive", connection, frame); return this.onReceive?.(frame) ?? 0; }
+  opened(connection) { this.#record("opened", connection); }
+  closed(connection, code) { this.#record("closed", connection, code); }
+  online() { this.#record("online"); }
   takeChanges() {
     this.#armed = true;
     const taken = [...this.changes];
@@ -87,6 +92,7 @@ export class Client {
   status(id) { return this.statuses.get(id) ?? "idle"; }
   domains(id, query) { this.#record("domains", id, query); return { total: 0, rows: [] }; }
   reached(...values) { this.#record("reached", ...values); this.onReached?.(...values); }
+  cancelWait(...values) { this.#record("cancelWait", ...values); }
   discardUnconfirmed(id) { this.#record("discardUnconfirmed", id); }
   refresh(id) { this.#record("refresh", id); }
   provideToken(...values) { this.#record("provideToken", ...values); }
@@ -109,7 +115,9 @@ function callsOf(host) {
   return {
     changed: () => host.perform("changed", null),
     dispatch: (kind, detail) => host.perform(kind, detail),
+    open: (connection) => host.perform("open", connection),
     send: (frame) => host.perform("send", frame),
+    closeSocket: (code) => host.perform("closeSocket", code),
     settle: (ticket, code) => host.perform("settle", { ticket, code }),
     log: (record) => host.perform("log", record),
     requestToken: (ticket) => host.perform("requestToken", { ticket }),

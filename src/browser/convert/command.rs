@@ -4,30 +4,31 @@ use crate::protocol::lookup::lookup;
 use crate::protocol::schema::{Field, Kind, optional, read_raw, required};
 use crate::protocol::{CampaignId, Code, Position};
 use crate::sync::Input;
-use crate::sync::input::{Ticket, TokenFailure};
+use crate::sync::input::{ConnectionId, Ticket, TokenFailure, Wake};
 
 /// A command of the application: an input of the machine, or an action of the driver.
 pub(in crate::browser) enum Command {
     Input(Input<'static>),
     Close,
-    Opened,
-    Closed(u16),
 }
 
 /// Reads a command from JSON.
 pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
-    let [command, id, epoch, number, ticket, token, failure, code] = read_raw(json, &COMMAND)?;
+    let [command, id, epoch, number, ticket, token, failure, code, connection] =
+        read_raw(json, &COMMAND)?;
+    let connection = ConnectionId(connection.count());
     let id = || CampaignId::new(&id.text_or_empty());
     let ticket = Ticket(ticket.count());
     Ok(Command::Input(match command.text_or_empty().as_ref() {
         "connect" => Input::Connect,
         "pause" => Input::Pause,
         "close" => return Ok(Command::Close),
-        "opened" => return Ok(Command::Opened),
+        "opened" => Input::Opened(connection),
         "closed" => {
             let code = u16::try_from(code.count()).map_err(|_| Code::InvalidContent)?;
-            return Ok(Command::Closed(code));
+            Input::Closed(connection, code)
         }
+        "online" => Input::Woke(Wake::Online),
         "retain" => Input::Retain(id()?),
         "release" => Input::Release(id()?),
         "refresh" => Input::Refresh(id()?),
@@ -40,6 +41,7 @@ pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
             };
             Input::WaitForPosition(id()?, position, ticket)
         }
+        "cancelWait" => Input::CancelWait(id()?, ticket),
         "token" => {
             let failure = failure.text().and_then(|it| lookup(&TOKEN_FAILURES, &it));
             Input::Token(
@@ -54,7 +56,7 @@ pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
 static TOKEN_FAILURES: [(&str, TokenFailure); 2] =
     [("invalid", TokenFailure::Invalid), ("final", TokenFailure::Final)];
 
-static COMMAND: [Field; 8] = [
+static COMMAND: [Field; 9] = [
     required("command", Kind::Text),
     optional("campaignId", Kind::CampaignId),
     optional("epoch", Kind::Epoch),
@@ -63,4 +65,5 @@ static COMMAND: [Field; 8] = [
     optional("token", Kind::Text),
     optional("failure", Kind::Text),
     optional("code", Kind::Unsigned),
+    optional("connection", Kind::Unsigned),
 ];

@@ -22,6 +22,11 @@ impl Waiters {
         }
     }
 
+    /// Drops a promise, and does not settle it.
+    pub(super) fn cancel(&mut self, ticket: Ticket) {
+        self.0.retain(|(_, waiting)| *waiting != ticket);
+    }
+
     /// Resolves the promises whose position is reached. A position in a superseded epoch counts as
     /// reached.
     pub(super) fn resolve(

@@ -393,6 +393,7 @@ const fn named(input: &Input<'_>) {
         | Input::Token(..)
         | Input::Snapshot(..)
         | Input::WaitForPosition(..)
+        | Input::CancelWait(..)
         | Input::Refresh(_)
         | Input::DiscardUnconfirmed(_) => {}
         // The table is about plain content.

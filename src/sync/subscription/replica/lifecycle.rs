@@ -45,6 +45,11 @@ impl Replica {
         }
     }
 
+    /// Drops a wait that the application gave up.
+    pub(in crate::sync) fn cancel_wait(&mut self, ticket: Ticket) {
+        self.waiters.cancel(ticket);
+    }
+
     /// Handles an open and acknowledged socket: subscribes and requests the missed events.
     pub(in crate::sync) fn on_open(&mut self, cx: &mut Scope<'_>) {
         if self.state == SubscriptionState::Ended {

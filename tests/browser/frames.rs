@@ -1,4 +1,4 @@
-//! The application's transport: frames leave through `host.send` and arrive through `receive`.
+//! Frames leave through the effect `send` and arrive through `receive`.
 
 use serde_json::json;
 use wasm_bindgen::JsValue;
@@ -8,7 +8,7 @@ use crate::wire::{self, CAMPAIGN, EPOCH, Log};
 use crate::world::{World, code, text};
 
 #[test]
-fn connect_sends_the_handshake_through_the_manual_transport() {
+fn connect_sends_the_handshake() {
     let world = World::manual();
     world.client.retain(CAMPAIGN).expect("it is open");
     assert!(world.host.calls("send").is_empty(), "nobody asked for a connection");
@@ -52,96 +52,6 @@ fn frame_before_connect_is_ignored() {
     assert_eq!(world.metrics()["framesReceived"], 0);
 }
 
-/// The states that the connection has reported so far.
-fn states(world: &World) -> Vec<String> {
-    world.host.details("connectionchange").iter().map(|it| text(&it["state"])).collect()
-}
-
-#[test]
-fn nothing_is_sent_until_a_closed_transport_opens() {
-    let world = World::manual();
-    world.client.retain(CAMPAIGN).expect("it is open");
-    world.client.closed(1006).expect("it is open");
-    world.client.connect().expect("it is open");
-    assert_eq!(states(&world), ["connecting"], "this asks for a transport");
-    assert!(world.host.calls("send").is_empty());
-    world.client.opened().expect("it is open");
-    assert_eq!(world.host.sent("connection_init").len(), 1);
-    world.receive(&wire::ack());
-    assert_eq!(states(&world), ["connecting", "open"]);
-    assert_eq!(world.host.sent("subscribe_campaign").len(), 1);
-}
-
-#[test]
-fn closed_transport_is_requested_again_and_the_stream_resumes() {
-    let log = Log::with_rows(3);
-    let world = World::following(&log);
-    world.client.closed(1006).expect("it is open");
-    assert_eq!(world.status(), "stale", "at once, and not after ten seconds of silence");
-    world.time.advance(500);
-    assert_eq!(states(&world), ["waiting", "connecting"]);
-    assert!(world.host.calls("send").is_empty(), "there is nothing that would carry it");
-    world.client.opened().expect("it is open");
-    world.receive(&wire::ack());
-    let request = &world.host.sent("request_event_recovery")[0]["payload"];
-    assert_eq!(request["lastSequenceNumber"], log.head());
-    assert_eq!(request["reason"], "reconnect");
-    assert_eq!(world.metrics()["disconnects"], 1);
-}
-
-#[test]
-fn transport_that_opens_by_itself_ends_the_retry_delay() {
-    let world = World::following(&Log::with_rows(1));
-    world.client.closed(1006).expect("it is open");
-    // The transport does not open, so every attempt fails and the delays grow.
-    world.time.advance(300_000);
-    assert!(world.host.calls("send").is_empty());
-    world.client.closed(1006).expect("it is open");
-    world.client.opened().expect("it is open");
-    world.time.advance(500);
-    assert_eq!(world.host.sent("connection_init").len(), 1);
-}
-
-#[test]
-fn dead_transport_is_dropped_and_requested_again() {
-    let world = World::following(&Log::with_rows(1));
-    world.client.closed(1006).expect("it is open");
-    world.client.opened().expect("it is open");
-    world.time.advance(500);
-    world.receive(&wire::ack());
-    world.host.clear();
-    world.time.advance(30_000);
-    let states = states(&world);
-    assert_eq!(states[..2], ["waiting", "connecting"], "{states:?}");
-    assert!(world.host.sent("connection_init").is_empty(), "the dead one is not used again");
-    world.client.opened().expect("it is open");
-    world.time.advance(500);
-    assert_eq!(world.host.sent("connection_init").len(), 1);
-}
-
-#[test]
-fn listener_may_open_the_transport_when_it_is_requested() {
-    let world = World::manual();
-    world.client.closed(1006).expect("it is open");
-    let client = world.client.clone();
-    world.host.on("dispatch", move |values| {
-        let state = js_sys::Reflect::get(&values[1], &"state".into()).expect("an object");
-        if state.as_string().as_deref() == Some("connecting") {
-            client.opened().expect("it is open");
-        }
-    });
-    world.client.connect().expect("it is open");
-    assert_eq!(world.host.sent("connection_init").len(), 1);
-}
-
-#[test]
-fn transport_closed_with_a_final_code_is_not_requested_again() {
-    let world = World::following(&Log::with_rows(1));
-    world.client.closed(4401).expect("it is open");
-    let last = world.host.details("connectionchange").pop().expect("it changed");
-    assert_eq!((&last["state"], &last["code"]), (&json!("failed"), &json!("unauthorized")));
-}
-
 // R3.6
 #[test]
 fn server_without_v1_ends_the_connection_with_a_code() {
@@ -166,7 +76,7 @@ fn server_without_v1_ends_the_connection_with_a_code() {
 
 #[test]
 fn token_is_requested_and_presented() {
-    let world = World::new(&json!({"manualTransport": true, "hasToken": true}));
+    let world = World::opening(&json!({"hasToken": true}));
     world.client.connect().expect("it is open");
     let asked = world.host.calls("requestToken");
     let ticket = asked[0][0].as_f64().expect("a ticket is a number");
@@ -179,7 +89,7 @@ fn token_is_requested_and_presented() {
 
 #[test]
 fn a_token_provider_that_fails_is_a_failed_attempt() {
-    let world = World::new(&json!({"manualTransport": true, "hasToken": true}));
+    let world = World::opening(&json!({"hasToken": true}));
     world.client.connect().expect("it is open");
     let ticket = world.host.calls("requestToken")[0][0].as_f64().expect("a ticket is a number");
     world.client.provide_token(ticket, None).expect("it is open");
@@ -208,7 +118,7 @@ fn wait_for_a_position_resolves_at_once_later_or_never() {
 
 #[test]
 fn log_records_are_plain_objects_with_a_level_and_a_code() {
-    let world = World::new(&json!({"manualTransport": true, "log": true}));
+    let world = World::opening(&json!({"log": true}));
     world.follow(&Log::with_rows(1));
     let records = world.host.calls("log");
     let connected = records.iter().map(|call| &call[0]).find(|it| it["code"] == "connected");
@@ -237,8 +147,8 @@ fn after_closing_every_call_throws_closed() {
         code(client.release(CAMPAIGN)),
         code(client.receive(&"{}".into())),
         code(client.receive_bytes(b"{}")),
-        code(client.opened()),
-        code(client.closed(1006)),
+        code(client.opened(1)),
+        code(client.closed(1, 1006)),
         code(client.take_changes()),
         code(client.view(CAMPAIGN)),
         code(client.status(CAMPAIGN)),

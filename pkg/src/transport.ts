@@ -1,0 +1,154 @@
+/** The two ways in which frames travel: sockets that the client opens, and the transport of the application. */
+import type { Command } from "./bridge.js";
+import { platform } from "./platform.js";
+import { callSafely, report } from "./frame.js";
+
+/** The code that a browser reports when a connection dies without a close frame. */
+const ABNORMAL = 1006;
+
+/** Takes the reports of a transport. A report of an old connection carries its number, and the machine ignores it. */
+export interface TransportReports {
+  /** Whether the client was closed. */
+  readonly closed: boolean;
+  command(command: Command): void;
+  /** Takes a frame, and returns the number of events that the client applied. */
+  receive(connection: number, frame: unknown): number;
+  /** The page's Content-Security-Policy refused the address. */
+  blocked(): void;
+}
+
+/** Performs the machine's effects that concern the socket. */
+export interface Transport {
+  /** Its name in `diagnostics()`. */
+  readonly name: "socket" | "manual";
+  open(connection: number): void;
+  send(frame: string): void;
+  /** Closes the present socket. None of its callbacks is called afterwards. */
+  close(code: number): void;
+  /** Releases everything. */
+  end(): void;
+}
+
+/** The constructor of a WebSocket. */
+export type WebSocketConstructor = new (url: string) => WebSocket;
+
+/** Opens WebSockets to one address. */
+export class SocketTransport implements Transport {
+  readonly name = "socket";
+  readonly #url: string;
+  readonly #WebSocket: WebSocketConstructor;
+  readonly #reports: TransportReports;
+  #socket: WebSocket | undefined;
+
+  constructor(url: string, WebSocket: WebSocketConstructor, reports: TransportReports) {
+    this.#url = url;
+    this.#WebSocket = WebSocket;
+    this.#reports = reports;
+  }
+
+  open(connection: number): void {
+    const reports = this.#reports;
+    // A policy of the page does not make the constructor throw. The same listener is added only once.
+    callSafely(() => platform.addEventListener?.("securitypolicyviolation", this.#onViolation));
+    let socket: WebSocket;
+    try {
+      socket = new this.#WebSocket(this.#url);
+      socket.binaryType = "arraybuffer";
+    } catch (error) {
+      report(error);
+      return reports.command({ command: "closed", connection, code: ABNORMAL });
+    }
+    this.#socket = socket;
+    socket.onopen = () => reports.command({ command: "opened", connection });
+    socket.onmessage = ({ data }) => this.#receive(connection, data);
+    socket.onclose = ({ code }) => reports.command({ command: "closed", connection, code });
+    // The `close` that follows carries the same information. Outside browsers, an error that nobody listens to may
+    // end the process.
+    socket.onerror = () => {};
+    // The constructor may be the application's, and may have closed the client.
+    if (reports.closed) this.end();
+  }
+
+  send(frame: string): void {
+    this.#socket?.send(frame);
+  }
+
+  close(code: number): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    this.#socket = undefined;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    // Browsers throw for any other code.
+    socket.close(code >= 3000 && code <= 4999 ? code : 1000);
+  }
+
+  end(): void {
+    this.close(1000);
+    callSafely(() => platform.removeEventListener?.("securitypolicyviolation", this.#onViolation));
+  }
+
+  #receive(connection: number, data: unknown): void {
+    try {
+      this.#reports.receive(connection, data);
+    } catch {
+      // Data that is no frame is refused and counted as an empty one.
+      this.#reports.receive(connection, "");
+    }
+  }
+
+  readonly #onViolation = ({ effectiveDirective, blockedURI }: SecurityPolicyViolationEvent): void => {
+    if (effectiveDirective === "connect-src" && this.#url.startsWith(blockedURI)) this.#reports.blocked();
+  };
+}
+
+/**
+ * The application's transport. It counts as open until the application reports that it closed. An application that
+ * reports an opening reports every opening.
+ */
+export class ManualTransport implements Transport {
+  readonly name = "manual";
+  readonly #send: (frame: string) => void;
+  readonly #reports: TransportReports;
+  /** The number of the present connection. */
+  #connection = 0;
+  #reported: "opened" | "closed" | undefined;
+
+  /** `reportsOpening` says whether the transport counts as closed until `opened()`. */
+  constructor(send: (frame: string) => void, reports: TransportReports, reportsOpening: boolean) {
+    this.#send = send;
+    this.#reports = reports;
+    if (reportsOpening) this.#reported = "closed";
+  }
+
+  open(connection: number): void {
+    this.#connection = connection;
+    if (this.#reported !== "closed") this.#reports.command({ command: "opened", connection });
+  }
+
+  send(frame: string): void {
+    this.#send(frame);
+  }
+
+  close(): void {
+    // The client waits for the next opening of a transport whose openings are reported.
+    if (this.#reported === "opened") this.#reported = "closed";
+  }
+
+  end(): void {}
+
+  opened(): void {
+    this.#reported = "opened";
+    this.#reports.command({ command: "opened", connection: this.#connection });
+    // An attempt that waits need not wait any longer.
+    this.#reports.command({ command: "online" });
+  }
+
+  closed(code: number): void {
+    this.#reported = "closed";
+    this.#reports.command({ command: "closed", connection: this.#connection, code });
+  }
+
+  receive(frame: unknown): number {
+    return this.#reports.receive(this.#connection, frame);
+  }
+}

@@ -1,0 +1,256 @@
+// Every argument and option of every public function, with values that types would refuse. The list of parameters comes
+// from the declarations, so a new one must be added to `ACCEPTED` before this test passes again.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { createContext, runInContext } from "node:vm";
+
+import * as cache from "../dist/cache.js";
+import * as encrypted from "../dist/encrypted.js";
+import * as main from "../dist/index.js";
+import { declaredParameters } from "./support/declarations.js";
+import { MODULE } from "./support/fixtures.js";
+
+const THROWS = "a getter that throws";
+
+/** The values by their names here. */
+const VALUES = new Map([
+  ["undefined", undefined],
+  ["null", null],
+  ["NaN", NaN],
+  ["Infinity", Infinity],
+  ["-Infinity", -Infinity],
+  ["0", 0],
+  ["-1", -1],
+  ["1.5", 1.5],
+  ["2^31", 2 ** 31],
+  ["2^53", 2 ** 53],
+  ["true", true],
+  ["''", ""],
+  ["'text'", "text"],
+  ["{}", {}],
+  ["[]", []],
+  ["function", () => {}],
+  ["symbol", Symbol("x")],
+  ["bigint", 5n],
+  ["an object of another realm", runInContext("({})", createContext({}))],
+]);
+
+/** The platform decides, and its refusals have a code as well. */
+const ANY = undefined;
+const NUMBERS = ["0", "2^31"];
+const DURATIONS = ["0", "1.5", "2^31", "2^53", "Infinity"];
+const OBJECTS = ["{}", "[]", "an object of another realm"];
+const TEXTS = ["''", "'text'"];
+const DOMAINS = ["undefined", "null", ...TEXTS];
+const RECORDS = OBJECTS.filter((label) => label !== "[]");
+const OPTIONS = ["undefined", ...RECORDS, THROWS];
+
+const CLIENT = {
+  "(options)": OPTIONS,
+  "(options.url)": ["undefined"],
+  // Without a constructor, the code says that this platform has none.
+  "(options.WebSocket)": [...(typeof WebSocket === "function" ? ["undefined"] : []), "function"],
+  "(options.transport)": ["undefined"],
+  "(options.token)": ["undefined", "function"],
+  "(options.fetchSnapshot)": ["undefined", "function"],
+  "(options.target)": ["undefined", "null"],
+  "(options.log)": ["undefined", "true", "function"],
+  "(options.lingerMs)": ["undefined", ...DURATIONS],
+};
+const REST = { "(options)": OPTIONS, "(options.baseUrl)": ["undefined", ...TEXTS], "(options.fetch)": ["undefined", "function"] };
+const CACHE = {
+  "(options)": [],
+  "(options.sync)": [],
+  "(options.fetch)": ["undefined", "function"],
+  "(options.maxEntries)": ["undefined", "2^31", "Infinity"],
+  "(options.ttlMs)": ["undefined", ...DURATIONS],
+  "(options.now)": ["undefined", "function"],
+  "(options.pause)": ["undefined", "function"],
+};
+const under = (name, members) => Object.fromEntries(Object.entries(members).map(([member, accepted]) => [name + member, accepted]));
+const INIT = ["undefined", "null"];
+
+/** The values that each parameter accepts. All other values must be refused with a code. */
+const ACCEPTED = {
+  ...under("new CampaignSync", CLIENT),
+  "CampaignSync.addEventListener(type)": TEXTS,
+  "CampaignSync.addEventListener(listener)": ["null", "function", ...OBJECTS],
+  "CampaignSync.addEventListener(options)": ANY,
+  "CampaignSync.removeEventListener(type)": TEXTS,
+  "CampaignSync.removeEventListener(listener)": ["null", "function", ...OBJECTS],
+  "CampaignSync.removeEventListener(options)": ANY,
+  "CampaignSync.onsend(send)": ["null", "function"],
+  "CampaignSync.campaign(campaignId)": ["'text'"],
+  "CampaignSync.receive(frame)": TEXTS,
+  "CampaignSync.closed(code)": ["undefined", "0"],
+  "CampaignSync.status(campaignId)": TEXTS,
+  "CampaignSync.view(campaignId)": TEXTS,
+  "Campaign.subscribe(listener)": ["function"],
+  "Campaign.domains(query)": ["undefined", ...RECORDS],
+  "Campaign.domains(query.offset)": ["undefined", ...NUMBERS],
+  "Campaign.domains(query.limit)": ["undefined", ...NUMBERS],
+  "Campaign.domains(query.search)": DOMAINS,
+  "Campaign.domains(query.dnsStatus)": DOMAINS,
+  "Campaign.domains(query.httpStatus)": DOMAINS,
+  "Campaign.domains(query.leadStatus)": DOMAINS,
+  "Campaign.domains(query.sortBy)": ["undefined", "null"],
+  "Campaign.domains(query.sortOrder)": ["undefined", "null"],
+  "Campaign.reached(position)": [],
+  "Campaign.reached(options)": ["undefined", ...RECORDS],
+  "Campaign.reached(options.signal)": ["undefined"],
+  "Campaign.reached(options.timeoutMs)": ["undefined", ...DURATIONS],
+  "new CampaignSyncError(code)": [...VALUES.keys()],
+  "new CampaignSyncError(options)": [...VALUES.keys(), THROWS],
+  "init(input)": INIT,
+  "initSync(input)": [],
+  "formatPosition(position)": [],
+  "formatPosition(position.epoch)": ["'text'"],
+  "formatPosition(position.sequenceNumber)": NUMBERS,
+  "parsePosition(text)": [...VALUES.keys()],
+  ...under("cache.configureCache", CACHE),
+  "cache.getRichCampaignData(campaignId)": ["'text'"],
+  "cache.getRichCampaignData(options)": ["undefined", ...RECORDS],
+  "cache.getRichCampaignData(options.minPosition)": ["undefined", "null"],
+  "cache.clearRichDataCache(campaignId)": ["'text'"],
+  ...under("cache.restFetcher", REST),
+  ...under("cache.restSnapshot", REST),
+  ...under("new cache.RichCampaignCache", CACHE),
+  "cache.RichCampaignCache.get(campaignId)": ["'text'"],
+  "cache.RichCampaignCache.get(options)": ["undefined", ...RECORDS],
+  "cache.RichCampaignCache.get(options.minPosition)": ["undefined", "null"],
+  "cache.RichCampaignCache.clear(campaignId)": ["'text'"],
+  "encrypted.init(input)": INIT,
+  "encrypted.initSync(input)": [],
+  "encrypted.sealedRestFetcher(sync)": [],
+  ...under("encrypted.sealedRestFetcher", REST),
+  ...under("new encrypted.CampaignSync", { ...CLIENT, "(options.keys)": ["undefined", ...OBJECTS] }),
+  "encrypted.CampaignSync.addKey(kid)": ["'text'"],
+  "encrypted.CampaignSync.addKey(key)": [],
+  "encrypted.CampaignSync.open(campaignId)": TEXTS,
+  "encrypted.CampaignSync.open(route)": [],
+  "encrypted.CampaignSync.open(answer)": [...TEXTS, ...OBJECTS],
+};
+
+main.initSync(MODULE);
+encrypted.initSync(MODULE);
+const ID = "text";
+const sync = new main.CampaignSync({ target: null });
+const sealed = new encrypted.CampaignSync({ target: null });
+const handle = sync.campaign(ID);
+const fetch = async () => { throw new main.CampaignSyncError("forbidden"); };
+const own = new cache.RichCampaignCache({ sync, fetch });
+after(() => sync.close());
+
+let fresh = 0;
+const position = { epoch: "text", sequenceNumber: 1 };
+const KEY = new Uint8Array(32);
+
+/** Calls the function of a parameter with this value, and with sound values for all its other parameters. */
+const CALLS = {
+  "new CampaignSync": (values) => new main.CampaignSync(options({ target: null, ...(values.member === "WebSocket" && { url: "ws://host.test/" }) }, values)),
+  "CampaignSync.addEventListener": (values) => listen("addEventListener", values),
+  "CampaignSync.removeEventListener": (values) => listen("removeEventListener", values),
+  "CampaignSync.onsend": ({ send }) => (sync.onsend = send),
+  "CampaignSync.campaign": ({ campaignId }) => sync.campaign(campaignId).release(),
+  "CampaignSync.receive": ({ frame }) => sync.receive(frame),
+  "CampaignSync.closed": ({ code }) => sync.closed(code),
+  "CampaignSync.status": ({ campaignId }) => sync.status(campaignId),
+  "CampaignSync.view": ({ campaignId }) => sync.view(campaignId),
+  "Campaign.subscribe": ({ listener }) => handle.subscribe(listener)(),
+  "Campaign.domains": (values) => handle.domains(members("query", {}, values)),
+  "Campaign.reached": (values) => waits(values),
+  "new CampaignSyncError": (values) => new main.CampaignSyncError("code" in values ? values.code : "closed", members("options", {}, values)),
+  init: async ({ input }) => (await import(`../dist/load.js?${fresh++}`)).init(input ?? MODULE),
+  initSync: async ({ input }) => (await import(`../dist/load.js?${fresh++}`)).initSync(input),
+  formatPosition: (values) => main.formatPosition(members("position", position, values)),
+  parsePosition: ({ text }) => main.parsePosition(text),
+  "cache.configureCache": (values) => cache.configureCache(members("options", { sync, fetch }, values)),
+  "cache.getRichCampaignData": (values) => shared().getRichCampaignData("campaignId" in values ? values.campaignId : ID, members("options", {}, values)),
+  "cache.clearRichDataCache": ({ campaignId }) => shared().clearRichDataCache(campaignId),
+  "cache.restFetcher": (values) => cache.restFetcher(members("options", {}, values)),
+  "cache.restSnapshot": (values) => cache.restSnapshot(members("options", {}, values)),
+  "new cache.RichCampaignCache": (values) => new cache.RichCampaignCache(members("options", { sync, fetch }, values)),
+  "cache.RichCampaignCache.get": (values) => own.get("campaignId" in values ? values.campaignId : ID, members("options", {}, values)),
+  "cache.RichCampaignCache.clear": ({ campaignId }) => own.clear(campaignId),
+  "encrypted.init": async ({ input }) => (await import(`../dist/encrypted.js?${fresh++}`)).init(input ?? MODULE),
+  "encrypted.initSync": async ({ input }) => (await import(`../dist/encrypted.js?${fresh++}`)).initSync(input),
+  "encrypted.sealedRestFetcher": (values) => encrypted.sealedRestFetcher("sync" in values ? values.sync : sealed, members("options", {}, values)),
+  "new encrypted.CampaignSync": (values) => new encrypted.CampaignSync(options({ target: null, ...(values.member === "WebSocket" && { url: "ws://host.test/" }) }, values)),
+  "encrypted.CampaignSync.addKey": (values) => sealed.addKey("kid" in values ? values.kid : "a", "key" in values ? values.key : KEY),
+  "encrypted.CampaignSync.open": (values) =>
+    sealed.open("campaignId" in values ? values.campaignId : ID, "route" in values ? values.route : "campaign", "answer" in values ? values.answer : "{}"),
+};
+
+/** The codes of functions that fail for another reason once their arguments are sound. */
+const FAILS = { "cache.getRichCampaignData": "forbidden", "cache.RichCampaignCache.get": "forbidden", "encrypted.CampaignSync.open": "not_sealed" };
+/** Refusals with another code: texts that are no campaign id, and addresses from which nothing loads. */
+const OTHER_CODES = new Set(["invalid_campaign_id", "load_failed"]);
+
+/** The module of the cache, configured. */
+function shared() {
+  cache.configureCache({ sync, fetch });
+  return cache;
+}
+
+function members(name, sound, values) {
+  if (!(name in values)) return sound;
+  const value = values[name];
+  return values.member ? Object.defineProperties({ ...sound }, Object.getOwnPropertyDescriptors(value)) : value;
+}
+
+function options(sound, values) {
+  return members("options", sound, values);
+}
+
+function listen(method, values) {
+  const listener = "listener" in values ? values.listener : () => {};
+  sync[method]("type" in values ? values.type : "gap", listener, values.options);
+}
+
+async function waits(values) {
+  const controller = new AbortController();
+  const given = members("options", { signal: controller.signal }, values);
+  const waiting = handle.reached("position" in values ? values.position : position, given);
+  const outcome = Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 5, "pending"))]);
+  waiting.catch(() => {});
+  return outcome.catch((error) => {
+    if (error.code !== "timed_out") throw error;
+  });
+}
+
+test("declared parameters are the tried parameters", () => {
+  assert.deepEqual([...declaredParameters()].sort(), Object.keys(ACCEPTED).sort());
+});
+
+for (const [parameter, accepted] of Object.entries(ACCEPTED)) {
+  test(`${parameter} accepts or refuses any value with a code`, async () => {
+    const [, callee, path] = /^(.*)\((.*)\)$/.exec(parameter);
+    const [name, member] = path.split(".");
+    const tries = [...VALUES].map(([label, value]) => [label, member === undefined ? { [name]: value } : { [name]: { [member]: value }, member }]);
+    if (member !== undefined) {
+      const thrower = Object.defineProperty({}, member, { enumerable: true, get() { throw new Error("getter"); } });
+      tries.push([THROWS, { [name]: thrower, member }]);
+    }
+    for (const [label, values] of tries) {
+      let error;
+      try {
+        await CALLS[callee](values);
+      } catch (thrown) {
+        error = thrown;
+      }
+      const context = `${parameter} = ${label}: ${String(error)}`;
+      if (accepted === ANY && error === undefined) continue;
+      if (accepted?.includes(label)) {
+        assert.equal(error?.code, FAILS[callee], context);
+        continue;
+      }
+      assert.ok(error instanceof main.CampaignSyncError, context);
+      if (OTHER_CODES.has(error.code) && TEXTS.includes(label)) continue;
+      if (error.code === "no_websocket" && label === "undefined") continue;
+      assert.equal(error.code, "invalid_argument", context);
+      // An object without a required member is refused by the name of that member.
+      const named = [member ?? name, ...(callee.includes("Cache") ? ["sync"] : [])];
+      assert.ok(named.some((it) => error.message.includes(it)), context);
+    }
+  });
+}

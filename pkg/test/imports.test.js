@@ -1,0 +1,125 @@
+// Any function that the module imports may throw, because the page may have replaced what it calls. The client works on,
+// and the error is reported once. These tests run the compiled module.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { Core } from "../dist/core.js";
+import { Loader, wasmClient } from "../dist/module.js";
+import { SocketTransport } from "../dist/transport.js";
+import { CAMPAIGN, Stream } from "./support/stream.js";
+
+const BYTES = readFileSync(new URL("../wasm/campaign_sync_bg.wasm", import.meta.url));
+const IMPORTS = WebAssembly.Module.imports(new WebAssembly.Module(BYTES)).map(({ name }) => name);
+
+/** Imports that call nothing that a page could replace: one runs before any client exists, the other reads a type. */
+const PURE = /^__wbindgen_init_externref_table$|_is_string_/;
+/** Imports that only the beginning of a client calls. */
+const BEGINS = /_random_|_addEventListener_|_generic_0000000000000001$/;
+/** Imports that only the end of a client calls. */
+const ENDS = /_removeEventListener_|_cb_unref_/;
+
+const reports = [];
+const { reportError, addEventListener, removeEventListener, document } = globalThis;
+before(() => {
+  globalThis.reportError = (error) => reports.push(error);
+  // Node has no page. An event target stands in for its window and its document.
+  const page = new EventTarget();
+  globalThis.addEventListener = page.addEventListener.bind(page);
+  globalThis.removeEventListener = page.removeEventListener.bind(page);
+  globalThis.document = Object.assign(new EventTarget(), { hidden: false });
+});
+after(() => Object.assign(globalThis, { reportError, addEventListener, removeEventListener, document }));
+
+/** Sockets whose server answers in a later task. */
+function socketsOf(stream) {
+  return class {
+    static latest;
+    constructor() {
+      this.constructor.latest = this;
+      setImmediate(() => this.onopen?.({}));
+    }
+    send(frame) {
+      for (const answer of stream.answer(frame)) setImmediate(() => this.onmessage?.({ data: answer }));
+    }
+    close() {}
+  };
+}
+
+let loaded = 0;
+
+/** Starts the module anew, with imports that `wrap` may replace, and returns a client of it. `begin` runs before the client. */
+async function start(wrap, begin) {
+  const generated = { ...(await import(`../wasm/campaign_sync_bg.js?${loaded}`)) };
+  for (const name of IMPORTS) generated[name] = wrap(name, generated[name]);
+  loaded += 1;
+  new Loader(generated, () => BYTES, loaded).loadSync(BYTES);
+  begin();
+  const stream = new Stream();
+  const Sockets = socketsOf(stream);
+  const core = new Core(wasmClient(), { log: () => {}, lingerMs: 0 }, {
+    dispatch: () => {},
+    onLastRelease: () => {},
+    transport: (events) => new SocketTransport("ws://host.test/", Sockets, events),
+  });
+  return { core, stream, Sockets };
+}
+
+/** Waits until `holds` is true, for at most five seconds. */
+async function until(holds, what) {
+  for (let turn = 0; turn < 500; turn++) {
+    if (holds()) return;
+    await sleep(10);
+  }
+  assert.fail(`never: ${what}`);
+}
+
+/** Runs through everything that a client does, ignoring what a broken import makes of it. */
+async function exercise({ core, stream, Sockets }, channel) {
+  const quietly = (use) => { try { return use(); } catch (error) { assert.equal(error.name, "CampaignSyncError"); } };
+  quietly(() => Sockets.latest.onmessage?.({ data: stream.appendRow() }));
+  quietly(() => core.command({ command: "closed", connection: 0, code: 1.5 }));
+  quietly(() => core.view(channel));
+  quietly(() => core.read({ read: "metrics" }));
+  quietly(() => core.read({ read: "domains", campaignId: CAMPAIGN }));
+  quietly(() => globalThis.document.dispatchEvent(new Event("visibilitychange")));
+  quietly(() => core.retain("campaign-2"));
+  quietly(() => Sockets.latest.onclose?.({ code: 1006 }));
+  await sleep(50);
+}
+
+for (const name of IMPORTS.filter((it) => !PURE.test(it))) {
+  test(`client works on after ${name.replace(/_[0-9a-f]{16}$/, "")} threw`, async () => {
+    const failure = new Error(`thrown by ${name}`);
+    let armed = false;
+    let thrown = 0;
+    const throwing = (call) => (...values) => {
+      if (!armed) return call(...values);
+      armed = false;
+      thrown += 1;
+      throw failure;
+    };
+    // The package replaces these two imports, so here the page's function throws.
+    const { setTimeout, clearTimeout } = globalThis;
+    if (name.includes("_setTimeout_")) globalThis.setTimeout = throwing(setTimeout);
+    if (name.includes("_clearTimeout_")) globalThis.clearTimeout = throwing(clearTimeout);
+    const wrap = (own, call) => (own === name ? throwing(call) : call);
+    const made = await start(wrap, () => (armed = BEGINS.test(name)));
+    const { core, stream } = made;
+    const channel = core.retain(CAMPAIGN);
+    core.command({ command: "connect" });
+    const live = () => core.view(channel).status === "live" && core.view(channel).position?.sequenceNumber === stream.head;
+    await until(live, "live at first");
+    armed = !BEGINS.test(name) && !ENDS.test(name);
+    await exercise(made, channel);
+    armed = false;
+    await until(live, "live again");
+    armed = ENDS.test(name);
+    core.close();
+    await sleep(5);
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+    assert.equal(thrown, 1, "the import was called");
+    assert.equal(reports.filter((error) => error === failure).length, 1, "the error was reported once");
+  });
+}
