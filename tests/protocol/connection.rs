@@ -398,6 +398,32 @@ fn connect_keeps_the_pause_that_the_server_requested() {
 }
 
 #[test]
+fn connect_at_rest_keeps_the_pause_that_the_server_requested() {
+    let mut world = World::connected(Config::default());
+    world.receive(&message("server_draining", &json!({"retryAfterMs": 8_000})));
+    for _ in 0..7 {
+        world.input(Input::Pause);
+        world.input(Input::Connect);
+        assert_eq!((world.opened.len(), state(&world)), (1, "waiting"));
+        world.advance(1_000);
+    }
+    world.advance_until(|world| world.opened.len() == 2);
+}
+
+#[test]
+fn repeated_reconnect_starts_at_most_two_attempts_a_second() {
+    let mut world = World::connected(Config::default());
+    world.advance(1_000);
+    for _ in 0..1_000 {
+        world.input(Input::Pause);
+        world.input(Input::Connect);
+        world.advance(10);
+    }
+    let attempts = world.opened.len() - 1;
+    assert!((15..=21).contains(&attempts), "{attempts} in ten seconds");
+}
+
+#[test]
 fn pause_and_connect_replace_an_open_socket() {
     let log = Log::with_rows(2);
     let mut world = World::following(&log);

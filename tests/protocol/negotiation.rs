@@ -45,6 +45,7 @@ fn server_of_another_version_fails_with_a_code() {
 #[test]
 fn a_server_that_was_upgraded_is_followed_after_connect() {
     let mut world = refused_by_version();
+    world.advance(500);
     world.input(Input::Connect);
     world.open();
     world.receive(&wire::ack());

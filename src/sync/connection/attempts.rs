@@ -16,8 +16,8 @@ pub(super) struct Attempts {
     /// The number of sessions in a row that were refused.
     refused: u32,
     handshakes: Handshakes,
-    /// When the last attempt began.
-    began: Timestamp,
+    /// When the last attempt began; `None` before the first.
+    began: Option<Timestamp>,
     /// The server requested no attempt before this time.
     not_before: Timestamp,
 }
@@ -55,15 +55,16 @@ impl Attempts {
         self.failures
     }
 
-    /// The application connects a client that was idle or had given up: earlier failures do not count.
-    pub(super) fn restart(&mut self) {
-        (self.failures, self.refused, self.not_before) = (0, 0, Timestamp::default());
+    /// The application connects a client that was idle or had given up: earlier failures do not count. A
+    /// pause that the server requested does.
+    pub(super) const fn restart(&mut self) {
+        (self.failures, self.refused) = (0, 0);
         self.handshakes.restart();
     }
 
     /// An attempt begins.
     pub(super) const fn begin(&mut self, now: Timestamp) {
-        self.began = now;
+        self.began = Some(now);
     }
 
     /// Time limit for the acknowledgement, in milliseconds.
@@ -118,7 +119,8 @@ impl Attempts {
 
     /// The time from which an attempt that the application requests may start.
     pub(super) fn soonest(&self, cx: &Context) -> Timestamp {
-        cx.now.at.max(self.not_before).max(self.began + cx.config.attempt_gap_ms)
+        let gap = self.began.map(|began| began + cx.config.attempt_gap_ms);
+        cx.now.at.max(self.not_before).max(gap.unwrap_or_default())
     }
 
     /// The time of an attempt after a wake: soon, with jitter.

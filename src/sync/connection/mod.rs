@@ -108,24 +108,18 @@ impl Connection {
         }
     }
 
-    /// Handles the application's request for a connection. A client that waits for its next attempt
-    /// starts it now, unless the server requested a pause or an attempt has just begun.
+    /// Handles the application's request for a connection: the next attempt starts now, unless the server
+    /// requested a pause or an attempt has just begun.
     pub fn connect(&mut self, cx: &mut Context) {
+        let soonest = self.attempts.soonest(cx);
         match &self.state {
             ConnectionState::Idle | ConnectionState::Failed(_) => {
                 self.attempts.restart();
                 self.problem = None;
-                self.begin_attempt(cx);
+                self.wait_until(cx, soonest);
             }
-            ConnectionState::Waiting { until } => {
-                let soonest = self.attempts.soonest(cx);
-                if soonest < *until {
-                    self.state = ConnectionState::Waiting { until: soonest };
-                    if soonest > cx.now.at {
-                        self.announce(cx);
-                    }
-                }
-            }
+            ConnectionState::Waiting { until } if soonest < *until => self.wait_until(cx, soonest),
+            ConnectionState::Waiting { .. } => {}
             ConnectionState::RequestingToken { .. }
             | ConnectionState::Opening { .. }
             | ConnectionState::Negotiating { .. }
@@ -283,6 +277,16 @@ impl Connection {
         let until = self.attempts.next(cx);
         self.state = ConnectionState::Waiting { until };
         self.announce(cx);
+    }
+
+    /// Starts the next attempt at that time, which may be now.
+    fn wait_until(&mut self, cx: &mut Context, until: Timestamp) {
+        self.state = ConnectionState::Waiting { until };
+        if until > cx.now.at {
+            self.announce(cx);
+        } else {
+            self.begin_attempt(cx);
+        }
     }
 
     /// Gives up. The socket, if there was one, is closed already.

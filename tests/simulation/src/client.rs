@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use campaign_sync::protocol::frame::Frame;
+use campaign_sync::sync::connection::ConnectionState;
 use campaign_sync::sync::input::Ticket;
 use campaign_sync::sync::{Config, Machine, Now, Status, Timestamp};
 
@@ -56,6 +57,8 @@ pub(crate) struct Client {
     pub(crate) traffic: SocketTraffic,
     /// The most events that may be held beyond a gap.
     pub(crate) held_events_max: usize,
+    /// When the client began its last attempt to connect.
+    pub(crate) attempt_began: Option<Timestamp>,
     /// The longest `retryAfterMs` that the client obeys.
     pub(crate) retry_after_max_ms: u64,
     /// The number of hashes of applied events that must be remembered.
@@ -115,6 +118,7 @@ impl Client {
             tickets: 1 << 32,
             watches: BTreeMap::new(),
             traffic: SocketTraffic::default(),
+            attempt_began: None,
         }
     }
 
@@ -141,6 +145,20 @@ impl Client {
             if matches!(self.machine.status(id, now), Some(Status::Failed(_))) {
                 watch.retry_after = RetryAfterCheck::default();
             }
+        }
+    }
+
+    /// Whether the next attempt to connect is due by the backoff alone.
+    pub(crate) fn attempt_is_due(&self, now: Timestamp) -> bool {
+        match self.machine.connection().state() {
+            ConnectionState::Waiting { until } => *until <= now,
+            ConnectionState::Idle
+            | ConnectionState::RequestingToken { .. }
+            | ConnectionState::Opening { .. }
+            | ConnectionState::Negotiating { .. }
+            | ConnectionState::Open { .. }
+            | ConnectionState::Failed(_)
+            | ConnectionState::Closed => false,
         }
     }
 

@@ -21,6 +21,8 @@ impl World {
         let client = &mut self.clients[number];
         let now = client.clock.now(self.now_ms);
         let timer = matches!(input, Input::Woke(Wake::Timer));
+        let has_token = matches!(input, Input::Token(..));
+        let requested = matches!(input, Input::Connect) && !client.attempt_is_due(now.at);
         let frame = match input {
             Input::Closed(ConnectionId(socket), _) => {
                 client.hang_up(socket);
@@ -44,6 +46,10 @@ impl World {
         })?;
         invariants::effects_are_bounded(effects.len(), outcome.verdicts.len(), step.applied)?;
         invariants::caches_come_first(&effects)?;
+        if !has_token && effects.iter().any(begins_attempt) {
+            let before = client.attempt_began.replace(now.at);
+            invariants::attempts_are_paced(before.filter(|_| requested), now.at)?;
+        }
         for effect in &effects {
             if let Effect::Notify(notice) = effect {
                 client.observe(notice);
@@ -279,5 +285,19 @@ impl Client {
         if let Some(watch) = self.watches.get_mut(id.as_str()) {
             watch.reported_difference = reported;
         }
+    }
+}
+
+/// Whether an effect begins an attempt to connect. After a token arrived, opening the socket continues one.
+const fn begins_attempt(effect: &Effect) -> bool {
+    match effect {
+        Effect::Open(_) | Effect::RequestToken(_) => true,
+        Effect::Send(..)
+        | Effect::CloseSocket(..)
+        | Effect::FetchSnapshot(..)
+        | Effect::Notify(_)
+        | Effect::Settle(..)
+        | Effect::Changed
+        | Effect::Log(_) => false,
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use campaign_sync::sync::{Effect, Notice, Timestamp};
+use campaign_sync::sync::{Config, Effect, Notice, Timestamp};
 
 /// A guarantee that did not hold.
 #[derive(Clone, Debug)]
@@ -31,6 +31,14 @@ pub(crate) fn demand(
     detail: impl FnOnce() -> String,
 ) -> Check {
     if holds { Ok(()) } else { Err(Violation { guarantee, detail: detail() }) }
+}
+
+/// Checks an attempt to connect that the application requested. At most two of them begin in a second.
+pub(crate) fn attempts_are_paced(before: Option<Timestamp>, now: Timestamp) -> Check {
+    let gap_ms = before.map_or(u64::MAX, |before| now.since(before));
+    demand(gap_ms >= Config::default().attempt_gap_ms, "G8", || {
+        format!("an attempt began {gap_ms} ms after the one before")
+    })
 }
 
 /// The most effects of any input, without those of its documents.

@@ -36,6 +36,7 @@ impl World {
             72..80 => self.discard(number)?,
             80..85 => self.feed(number, Input::Woke(Wake::Visible))?,
             85..88 => self.reload(number)?,
+            88..91 => self.reconnect(number)?,
             _ => {}
         }
         let at_ms = self.now_ms + self.rng.around(self.plan.app_ms);
@@ -134,6 +135,16 @@ impl World {
     fn discard(&mut self, number: usize) -> Check {
         let Some(id) = self.any_held(number) else { return Ok(()) };
         self.feed(number, Input::DiscardUnconfirmed(id))
+    }
+
+    /// Presses the button that replaces the socket several times.
+    fn reconnect(&mut self, number: usize) -> Check {
+        self.totals.fault("reconnect");
+        for _ in 0..=self.rng.below(3) {
+            self.feed(number, Input::Pause)?;
+            self.feed(number, Input::Connect)?;
+        }
+        Ok(())
     }
 
     fn reload(&mut self, number: usize) -> Check {
