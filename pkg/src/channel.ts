@@ -92,5 +92,6 @@ function emptyView(campaignId: string): CampaignView {
     counts: { dns: {}, http: {}, lead: {} },
     lastTransition: null,
     error: null,
+    loading: null,
   });
 }

@@ -59,6 +59,11 @@ impl Staging {
         Ok(staging)
     }
 
+    /// The number of parts that have arrived, the number of all parts, and the number of rows so far.
+    pub fn progress(&self) -> [u64; 3] {
+        [self.received, self.parts, self.table.len() as u64]
+    }
+
     /// Builds a snapshot that arrived in one piece, outside the socket.
     ///
     /// # Errors

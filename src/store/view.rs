@@ -1,7 +1,7 @@
 //! The application's view of a campaign: one plain, immutable value.
 
 use super::change::LastTransition;
-use super::{CampaignStore, DomainTable};
+use super::{CampaignStore, DomainTable, Staging};
 use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::{Phase, Position};
 use crate::value::{Record, ToValue, Value, serialize_as_value};
@@ -17,6 +17,8 @@ pub struct ViewContext<'a> {
     pub stale_reason: Option<&'a str>,
     /// The code with which the campaign failed.
     pub code: Option<&'a str>,
+    /// The snapshot that is arriving.
+    pub loading: Option<&'a Staging>,
 }
 
 /// A campaign, as JavaScript sees it.
@@ -59,6 +61,7 @@ impl<'a> CampaignView<'a> {
             Value::Record(error)
         });
         to.add("error", error.unwrap_or(Value::Null));
+        to.nullable_record("loading", context.loading, show_loading);
     }
 }
 
@@ -69,6 +72,12 @@ impl ToValue for CampaignView<'_> {
 }
 
 serialize_as_value!(CampaignView<'_>);
+
+fn show_loading(staging: &Staging, to: &mut Record<'_>) {
+    for (name, number) in ["received", "total", "rows"].into_iter().zip(staging.progress()) {
+        to.count(name, number);
+    }
+}
 
 fn show_position<'a>(position: &'a Position, to: &mut Record<'a>) {
     to.text("epoch", position.epoch.as_str());

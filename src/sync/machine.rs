@@ -105,6 +105,7 @@ impl Machine {
                 status: status.as_str(),
                 stale_reason: status.reason().filter(|_| !failed),
                 code: status.reason().filter(|_| failed),
+                loading: subscription.loading(),
             },
         ))
     }

@@ -38,7 +38,7 @@ fn view_without_state_has_nulls() {
         json!({"campaignId": CAMPAIGN, "status": "idle", "position": null, "campaign": null,
             "totalDomainCount": 0, "domainsCount": 0,
             "domainsDigest": "0000000000000000", "unconfirmedCount": 0,
-            "counts": {"dns": [], "http": [], "lead": []}, "lastTransition": null, "error": null})
+            "counts": {"dns": [], "http": [], "lead": []}, "lastTransition": null, "error": null, "loading": null})
     );
 }
 
@@ -62,7 +62,7 @@ fn a_view_is_a_plain_object_with_everything_in_it() {
                 "newPhase": "dns_validation", "newStatus": "ready", "transitionType": "manual",
                 "triggerReason": "configured", "estimatedDuration": 90, "timestamp": TIMESTAMP,
                 "sequenceNumber": 6},
-            "error": null,
+            "error": null, "loading": null,
         })
     );
 }

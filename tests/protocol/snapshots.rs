@@ -49,6 +49,30 @@ fn snapshot_is_shown_whole_after_its_last_part() {
     assert_eq!(world.status(), "live");
 }
 
+#[test]
+fn view_shows_how_much_of_a_snapshot_has_arrived() {
+    let (mut world, snapshot) = announced(50, 25, 10);
+    assert_eq!(world.view()["loading"], Value::Null);
+    let parts = snapshot.parts();
+    for (part, (received, rows)) in parts.iter().zip([(1, 10), (2, 20)]) {
+        world.machine.take_changes();
+        world.receive(part);
+        let loading = json!({"received": received, "total": 3, "rows": rows});
+        assert_eq!(world.view()["loading"], loading);
+        assert_eq!(world.machine.take_changes().len(), 1, "whoever shows it is called");
+    }
+    world.receive(&parts[2]);
+    assert_eq!(world.view()["loading"], Value::Null);
+
+    let (mut world, snapshot) = announced(50, 25, 10);
+    world.receive(&snapshot.parts()[0]);
+    world.reconnect();
+    world.machine.take_changes();
+    world.answer("snapshot", EPOCH, 61, 60);
+    assert_eq!(world.view()["loading"], Value::Null, "another snapshot begins");
+    assert_eq!(world.machine.take_changes().len(), 1);
+}
+
 // R9.7
 #[test]
 fn a_repeated_part_changes_nothing() {

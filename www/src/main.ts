@@ -7,6 +7,7 @@ import { Counters, Counts } from "./counters.js";
 import { byId, setText } from "./dom.js";
 import { Download } from "./download.js";
 import { showFaults } from "./faults.js";
+import { LoadingBar } from "./loading.js";
 import { Log } from "./log.js";
 import { Picker } from "./picker.js";
 import { StateChips } from "./state.js";
@@ -34,6 +35,7 @@ class Page {
   readonly #stepper = new Stepper();
   readonly #counts = new Counts();
   readonly #counters = new Counters();
+  readonly #loading = new LoadingBar();
   readonly #table = new DomainTable();
   readonly #actions = new Actions(showError);
   readonly #note = byId("unconfirmed-note");
@@ -77,6 +79,7 @@ class Page {
     this.#chips.render(view);
     this.#stepper.render(view);
     this.#counts.render(view);
+    this.#loading.render(view);
     this.#actions.render();
     offerStatuses("dnsStatus", view.counts.dns);
     offerStatuses("httpStatus", view.counts.http);

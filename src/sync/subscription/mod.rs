@@ -19,8 +19,8 @@ pub use recovery::Recovery;
 use replica::Replica;
 
 use crate::protocol::{CampaignId, SequenceNumber};
-use crate::store::CampaignStore;
 use crate::store::query::{DomainPage, DomainQuery, OrderCache, page};
+use crate::store::{CampaignStore, Staging};
 use crate::sync::config::Config;
 use crate::sync::notice::Notice;
 use crate::sync::scope::Scope;
@@ -86,6 +86,11 @@ impl Subscription {
 
     pub(in crate::sync) const fn replica(&self) -> &Replica {
         &self.replica
+    }
+
+    /// The snapshot that is arriving, if there is one.
+    pub fn loading(&self) -> Option<&Staging> {
+        self.replica.loading()
     }
 
     pub(in crate::sync) const fn replica_mut(&mut self) -> &mut Replica {

@@ -15,13 +15,10 @@ impl SnapshotDownload {
         self.0.as_deref()
     }
 
-    /// Handles the announcement of the snapshot at that position. Drops the parts of any other
-    /// snapshot.
-    pub(super) fn announce(&mut self, epoch: &Epoch, at: SequenceNumber) {
+    /// Whether the parts that have arrived are of the snapshot at that position.
+    pub(super) fn is_at(&self, epoch: &Epoch, at: SequenceNumber) -> bool {
         let position = self.0.as_ref().map(|staging| &staging.position);
-        if !position.is_some_and(|it| it.epoch == *epoch && it.sequence_number == at) {
-            self.discard();
-        }
+        position.is_some_and(|it| it.epoch == *epoch && it.sequence_number == at)
     }
 
     /// Stages a part.
@@ -42,8 +39,8 @@ impl SnapshotDownload {
         self.0.take_if(|staging| staging.is_complete())
     }
 
-    /// Drops the parts that have arrived.
-    pub(super) fn discard(&mut self) {
-        self.0 = None;
+    /// Drops the parts that have arrived. Returns whether there were any.
+    pub(super) fn discard(&mut self) -> bool {
+        self.0.take().is_some()
     }
 }

@@ -70,7 +70,9 @@ impl Replica {
                 self.on_replay(cx, epoch, answer.from, answer.to);
             }
             RecoveryOutcome::Snapshot | RecoveryOutcome::UnknownCampaign => {
-                self.download.announce(epoch, answer.to);
+                if !self.download.is_at(epoch, answer.to) {
+                    self.discard_download(cx);
+                }
                 self.recovery.begin_snapshot(cx, epoch.clone(), answer.to);
             }
         }
@@ -97,7 +99,7 @@ impl Replica {
             self.send_due_request(cx);
             return;
         }
-        self.download.discard();
+        self.discard_download(cx);
         if to < self.applied() {
             // The server has fewer events than the client. Its answer proves nothing, and it will catch
             // up.
@@ -115,7 +117,9 @@ impl Replica {
         if !self.recovery.expects(part) {
             return Verdict::Ignored;
         }
-        match self.download.add(part) {
+        let added = self.download.add(part);
+        cx.mark_changed(&self.id);
+        match added {
             Ok(()) => {
                 self.recovery.on_part(cx);
                 self.finish_snapshot(cx);

@@ -112,6 +112,18 @@ impl Replica {
         self.send_due_request(cx);
     }
 
+    /// The snapshot that is arriving, if there is one.
+    pub(in crate::sync) fn loading(&self) -> Option<&Staging> {
+        self.download.staging()
+    }
+
+    /// Discards the parts of a snapshot that have arrived.
+    fn discard_download(&mut self, cx: &mut Scope<'_>) {
+        if self.download.discard() {
+            cx.mark_changed(&self.id);
+        }
+    }
+
     /// Sends the request if it is due, a socket is open and the rate allows it.
     fn send_due_request(&mut self, cx: &mut Scope<'_>) {
         if cx.is_connected() && self.is_active() {
@@ -267,7 +279,7 @@ impl Replica {
 
     /// Refuses a snapshot that does not add up: discards it and requests another.
     fn refuse_snapshot(&mut self, cx: &mut Scope<'_>, code: Code) -> Verdict {
-        self.download.discard();
+        self.discard_download(cx);
         self.subject().rejected(cx, code, None);
         self.retry_with_backoff(cx);
         Verdict::Refused(code)
@@ -316,7 +328,7 @@ impl Replica {
         // If the campaign becomes active again, it still needs this recovery.
         self.recovery.requeue_in_flight(cx.now.at);
         self.repair.stop();
-        self.download.discard();
+        self.discard_download(cx);
         self.sequencer.clear_held();
         self.waiters.fail(cx, code);
         cx.mark_changed(&self.id);
