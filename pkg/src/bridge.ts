@@ -26,20 +26,22 @@ export type WireView = Omit<CampaignView, "counts"> & {
   readonly counts: Readonly<Record<keyof CampaignView["counts"], readonly (readonly [string, number])[]>>;
 };
 
-/** A command to the machine, as JSON. */
+/** A command to the machine, as JSON. `id` is the number of a connection or a ticket. */
 export type Command =
   | { command: "connect" | "pause" | "close" | "online" }
-  | { command: "opened"; connection: number }
-  | { command: "closed"; connection: number; code: number }
+  | { command: "opened"; id: number }
+  | { command: "closed"; id: number; code: number }
   | { command: "retain" | "release" | "refresh" | "discardUnconfirmed"; campaignId: string }
-  | { command: "reached"; campaignId: string; epoch: string; sequenceNumber: number; ticket: number }
-  | { command: "cancelWait"; campaignId: string; ticket: number }
-  | { command: "token"; ticket: number; token?: string; failure?: "failed" | "invalid" | "final" };
+  | { command: "reached"; campaignId: string; epoch: string; sequenceNumber: number; id: number }
+  | { command: "fold"; campaignId: string; text: string }
+  | { command: "cancelWait"; campaignId: string; id: number }
+  | { command: "token"; id: number; text?: string; failure?: "failed" | "invalid" | "final" };
 
 /** A query to the machine, as JSON. */
 export type Query =
   | { read: "view" | "status"; campaignId: string }
   | ({ read: "domains"; campaignId: string } & DomainQuery)
+  | { read: "unfolded"; campaignId: string }
   | { read: "changes" | "metrics" | "diagnostics" };
 
 /** The answers to the queries. */
@@ -47,6 +49,7 @@ export interface Answers {
   view: WireView | undefined;
   status: string;
   domains: DomainPage;
+  unfolded: string[];
   changes: string[] | undefined;
   metrics: Metrics;
   diagnostics: object;

@@ -105,9 +105,11 @@ export class CampaignHandle implements Campaign {
   domains(query: DomainQuery = {}): DomainPage {
     this.#assertHeld();
     const { search, ...others } = checkedMembers("query", query, QUERY);
-    // The module folds case and trims white space in ASCII only. The JavaScript engine has the Unicode tables.
-    const folded = search == null ? others : { ...others, search: search.trim().toLowerCase() };
-    return deepFreeze(this.#core.read({ ...folded, read: "domains", campaignId: this.campaignId }));
+    const { campaignId } = this;
+    // The module folds ASCII only. The JavaScript engine has the tables of Unicode.
+    const folded = folding(search?.trim() ?? "");
+    if (folded !== "") this.#foldNames(campaignId);
+    return deepFreeze(this.#core.read({ ...others, search: folded, read: "domains", campaignId }));
   }
 
   async reached(position: LogPosition | string, options: WaitOptions = {}): Promise<void> {
@@ -115,8 +117,8 @@ export class CampaignHandle implements Campaign {
     const { epoch, sequenceNumber } = toPosition(position);
     const { campaignId } = this;
     await this.#core.waits.wait(this, options, {
-      ask: (ticket) => this.#core.command({ command: "reached", campaignId, epoch, sequenceNumber, ticket }),
-      cancel: (ticket) => this.#core.command({ command: "cancelWait", campaignId, ticket }),
+      ask: (ticket) => this.#core.command({ command: "reached", campaignId, epoch, sequenceNumber, id: ticket }),
+      cancel: (ticket) => this.#core.command({ command: "cancelWait", campaignId, id: ticket }),
     });
   }
 
@@ -134,7 +136,20 @@ export class CampaignHandle implements Campaign {
     this.#core.release(this.#channel);
   }
 
+  /** Folds the names that the module has not seen before, all in one call. */
+  #foldNames(campaignId: string): void {
+    const unfolded = this.#core.read({ read: "unfolded", campaignId });
+    if (unfolded.length === 0) return;
+    const text = unfolded.flatMap((name) => [name, folding(name)]).join("\0");
+    this.#core.command({ command: "fold", campaignId, text });
+  }
+
   #assertHeld(): void {
     if (this.#released) throw new CampaignSyncError("released");
   }
+}
+
+/** Makes upper and lower case equal. Some letters have one upper case and two lower cases, or the other way round. */
+function folding(text: string): string {
+  return text.toUpperCase().toLowerCase().replaceAll("ς", "σ");
 }

@@ -171,15 +171,15 @@ export class Core implements TransportReports {
 
   /** Calls the token provider and passes its answer, or the kind of its failure, to the machine. */
   async #requestToken(ticket: number): Promise<void> {
-    let answer: { token: string } | { failure: "failed" | "invalid" | "final" };
+    let answer: { text: string } | { failure: "failed" | "invalid" | "final" };
     try {
       const token: unknown = await this.#options.token?.();
-      answer = typeof token === "string" ? { token } : { failure: "invalid" };
+      answer = typeof token === "string" ? { text: token } : { failure: "invalid" };
     } catch (error) {
       answer = { failure: (error as { final?: unknown } | undefined)?.final === true ? "final" : "failed" };
       this.#log({ level: "warn", code: "token_failed", message: String(error) });
     }
-    if (!this.#closed) this.#client.command(JSON.stringify({ command: "token", ticket, ...answer } satisfies Command));
+    if (!this.#closed) this.#client.command(JSON.stringify({ command: "token", id: ticket, ...answer } satisfies Command));
   }
 
   /** Calls a function of the application and passes its answer to the machine; `undefined` if it fails. */

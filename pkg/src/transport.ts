@@ -56,12 +56,12 @@ export class SocketTransport implements Transport {
       socket.binaryType = "arraybuffer";
     } catch (error) {
       report(error);
-      return reports.command({ command: "closed", connection, code: ABNORMAL });
+      return reports.command({ command: "closed", id: connection, code: ABNORMAL });
     }
     this.#socket = socket;
-    socket.onopen = () => reports.command({ command: "opened", connection });
+    socket.onopen = () => reports.command({ command: "opened", id: connection });
     socket.onmessage = ({ data }) => this.#receive(connection, data);
-    socket.onclose = ({ code }) => reports.command({ command: "closed", connection, code });
+    socket.onclose = ({ code }) => reports.command({ command: "closed", id: connection, code });
     // The `close` that follows carries the same information. Outside browsers, an error that nobody listens to may
     // end the process.
     socket.onerror = () => {};
@@ -122,7 +122,7 @@ export class ManualTransport implements Transport {
 
   open(connection: number): void {
     this.#connection = connection;
-    if (this.#reported !== "closed") this.#reports.command({ command: "opened", connection });
+    if (this.#reported !== "closed") this.#reports.command({ command: "opened", id: connection });
   }
 
   send(frame: string): void {
@@ -138,14 +138,14 @@ export class ManualTransport implements Transport {
 
   opened(): void {
     this.#reported = "opened";
-    this.#reports.command({ command: "opened", connection: this.#connection });
+    this.#reports.command({ command: "opened", id: this.#connection });
     // An attempt that waits need not wait any longer.
     this.#reports.command({ command: "online" });
   }
 
   closed(code: number): void {
     this.#reported = "closed";
-    this.#reports.command({ command: "closed", connection: this.#connection, code });
+    this.#reports.command({ command: "closed", id: this.#connection, code });
   }
 
   receive(frame: unknown): number {

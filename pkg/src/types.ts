@@ -117,7 +117,7 @@ export interface CampaignView {
   /** A problem with the data that is not resolved yet. */
   readonly error: { readonly code: ErrorCode; readonly message?: string } | null;
   /**
-   * The snapshot that is arriving, `null` if there is none: parts that have arrived, all parts, and the rows so far. The
+   * The snapshot that is arriving, `null` without one: parts that have arrived, all parts, and the rows so far. The
    * rows appear together, when all parts have arrived.
    */
   readonly loading: { readonly received: number; readonly total: number; readonly rows: number } | null;

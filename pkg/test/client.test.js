@@ -94,8 +94,8 @@ test("client requests tokens and snapshots and passes a failure to the machine",
 test("every answer of a token provider is passed on as a token or as a kind of failure", async () => {
   const fail = (error) => () => Promise.reject(error);
   const answers = [
-    [() => "secret", { token: "secret" }],
-    [async () => "", { token: "" }],
+    [() => "secret", { text: "secret" }],
+    [async () => "", { text: "" }],
     [() => null, { failure: "invalid" }],
     [() => 42, { failure: "invalid" }],
     [() => ({ token: "secret" }), { failure: "invalid" }],
@@ -108,7 +108,7 @@ test("every answer of a token provider is passed on as a token or as a kind of f
     const { machine } = makeSync({ token });
     machine.host.requestToken(7);
     await settle();
-    assert.deepEqual(machine.commands.at(-1), { command: "token", ticket: 7, ...expected });
+    assert.deepEqual(machine.commands.at(-1), { command: "token", id: 7, ...expected });
   }
 });
 

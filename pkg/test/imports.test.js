@@ -49,7 +49,7 @@ function socketsOf(stream) {
 
 let loaded = 0;
 
-/** Starts the module anew, with imports that `wrap` may replace, and returns a client of it. `begin` runs before the client. */
+/** Starts another instance of the module, with imports that `wrap` may replace, and returns a client of it. `begin` runs before the client. */
 async function start(wrap, begin) {
   const generated = { ...(await import(`../wasm/campaign_sync_bg.js?${loaded}`)) };
   for (const name of IMPORTS) generated[name] = wrap(name, generated[name]);
@@ -79,7 +79,7 @@ async function until(holds, what) {
 async function exercise({ core, stream, Sockets }, channel) {
   const quietly = (use) => { try { return use(); } catch (error) { assert.equal(error.name, "CampaignSyncError"); } };
   quietly(() => Sockets.latest.onmessage?.({ data: stream.appendRow() }));
-  quietly(() => core.command({ command: "closed", connection: 0, code: 1.5 }));
+  quietly(() => core.command({ command: "closed", id: 0, code: 1.5 }));
   quietly(() => core.view(channel));
   quietly(() => core.read({ read: "metrics" }));
   quietly(() => core.read({ read: "domains", campaignId: CAMPAIGN }));

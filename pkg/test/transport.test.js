@@ -11,7 +11,7 @@ function makeWired(options = {}) {
   return makeSync({ url: "ws://host.test/", WebSocket: FakeSocket, ...options });
 }
 
-test("socket reports its opening, its frames and its closing with the number of its connection", () => {
+test("socket reports opening, frames and closing with its connection", () => {
   const { machine } = makeWired();
   machine.host.open(7);
   const [socket] = FakeSocket.all;
@@ -128,7 +128,7 @@ test("receive takes text, buffers of any realm and any view, and refuses anythin
   }
 });
 
-test("client with sockets of its own refuses the calls of an own transport", () => {
+test("client that opens sockets refuses the calls of a manual transport", () => {
   const { sync, machine } = makeWired();
   for (const call of [() => sync.opened(), () => sync.closed(), () => sync.receive("{}")]) {
     assert.throws(call, { code: "transport_in_use" });

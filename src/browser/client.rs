@@ -68,15 +68,15 @@ impl Client {
     }
 
     /// Executes a command, given as JSON:
-    /// `{command, campaignId?, epoch?, sequenceNumber?, ticket?, token?, failure?, code?, connection?}`.
+    /// `{command, campaignId?, epoch?, sequenceNumber?, id?, text?, failure?, code?}`. `id` is the number of
+    /// a connection or a ticket, `text` a token or names.
     ///
     /// * `connect` opens the connection, also after the client gave it up. `close` ends everything.
     /// * `opened` and `closed` (with `code`) report the state of the socket of a connection.
     /// * `online` reports that a transport came back: the next attempt starts soon.
     /// * `retain`, `release`, `refresh` and `discardUnconfirmed` apply to one campaign.
     /// * `reached` requests the effect `settle` when a position is reached, and `cancelWait` gives it up.
-    /// * `token` answers `host.requestToken(ticket)`. If the member `token` is absent, there is no
-    ///   token.
+    /// * `token` answers the effect `requestToken`. If `text` is absent, there is no token.
     ///
     /// # Errors
     /// `closed`; `invalid_campaign_id`, `invalid_content` and `integer_out_of_range` for an invalid
@@ -86,6 +86,7 @@ impl Client {
         match command(json)? {
             Command::Input(input) => self.driver.submit(input),
             Command::Close => self.driver.close(),
+            Command::Fold(id, names) => self.driver.read(|it| it.fold(id.as_str(), &names))?,
         }
         Ok(())
     }
@@ -108,7 +109,8 @@ impl Client {
     /// * `view`: a campaign in its present state, as a new object; `undefined` if the client does
     ///   not hold it.
     /// * `status`: the name of its present status; `idle` if the client does not hold it.
-    /// * `domains`: one page of its rows.
+    /// * `domains`: one page of its rows. Before a search, `unfolded` lists the names whose upper and
+    ///   lower case only JavaScript can tell; the command `fold` brings the answer.
     /// * `changes`: the campaigns whose view has changed since the last query for `changes`.
     /// * `metrics`: the counters.
     /// * `diagnostics`: all data that is useful in a bug report; no rows, no token, no address.
@@ -131,6 +133,13 @@ impl Client {
                 Query::Domains => {
                     let page = machine.domains(&campaign_id, &query);
                     convert::to_js(page.ok_or(Code::UnknownCampaign)?.to_value())
+                }
+                Query::Unfolded => {
+                    let mut list = Vec::new();
+                    for name in machine.unfolded(&campaign_id) {
+                        list.push(Value::Text(name));
+                    }
+                    convert::to_js(Value::List(list))
                 }
                 Query::Changes => {
                     let changes = machine.take_changes();

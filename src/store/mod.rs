@@ -10,6 +10,7 @@ pub mod arena;
 pub mod campaign;
 pub mod change;
 pub mod consistency;
+pub mod folding;
 pub mod index;
 pub mod intern;
 pub mod query;

@@ -5,6 +5,7 @@
 
 use core::cmp::Ordering;
 
+use super::folding::FoldedNames;
 use super::intern::StatusInterner;
 use super::table::{DomainTable, Versions};
 use crate::protocol::merge_sort::sort;
@@ -27,7 +28,7 @@ pub struct DomainQuery {
 /// Filters and sort order of rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowOrder {
-    /// Part of the name, in any case; empty matches every row.
+    /// Part of the name, in any case; empty matches every row. Letters beyond ASCII are folded.
     pub search: String,
     /// Only rows with this DNS outcome.
     pub dns_status: Option<String>,
@@ -126,21 +127,24 @@ pub struct OrderCache {
     order: RowOrder,
     versions: Option<Versions>,
     rows: Vec<u32>,
+    folded: u64,
 }
 
 impl OrderCache {
     /// The rows of `table` in the requested order, computed again only if a column that it depends
     /// on changed.
-    pub fn rows(&mut self, table: &DomainTable, order: &RowOrder) -> &[u32] {
+    pub fn rows(&mut self, table: &DomainTable, folded: &FoldedNames, order: &RowOrder) -> &[u32] {
         let versions = table.versions();
         let fresh = self.order == *order
+            && self.folded == folded.version()
             && self.versions.is_some_and(|known| order.depends_only_on_same(known, versions));
         if !fresh {
             self.rows.clear();
-            order.select(table, &mut self.rows);
+            order.select(table, folded, &mut self.rows);
             order.sort(table, &mut self.rows);
             self.order = order.clone();
             self.versions = Some(versions);
+            self.folded = folded.version();
         }
         &self.rows
     }
@@ -157,7 +161,7 @@ impl RowOrder {
             && (!lead || known.lead == now.lead)
     }
 
-    fn select(&self, table: &DomainTable, rows: &mut Vec<u32>) {
+    fn select(&self, table: &DomainTable, folded: &FoldedNames, rows: &mut Vec<u32>) {
         let statuses = [&table.dns_statuses, &table.http_statuses, &table.lead_statuses];
         let wanted = [&self.dns_status, &self.http_status, &self.lead_status];
         let mut numbers = [None; 3];
@@ -171,7 +175,7 @@ impl RowOrder {
         for row in 0..table.len() {
             let statuses = table.status_numbers(row);
             let same = numbers.iter().zip(statuses).all(|(it, has)| it.is_none_or(|it| it == has));
-            if same && contains(table.name(row).as_bytes(), needle) {
+            if same && contains(folded.get(table.name(row)).as_bytes(), needle) {
                 rows.push(row as u32);
             }
         }
@@ -218,11 +222,12 @@ impl RowOrder {
 pub fn page<'a>(
     tables: [&'a DomainTable; 2],
     caches: &mut [OrderCache; 2],
+    folded: &FoldedNames,
     query: &DomainQuery,
 ) -> DomainPage<'a> {
     let [confirmed, unconfirmed] = caches;
-    let confirmed = confirmed.rows(tables[0], &query.order);
-    let unconfirmed = unconfirmed.rows(tables[1], &query.order);
+    let confirmed = confirmed.rows(tables[0], folded, &query.order);
+    let unconfirmed = unconfirmed.rows(tables[1], folded, &query.order);
     let total = confirmed.len() + unconfirmed.len();
     let mut rows = Vec::new();
     let end = query.offset.saturating_add(query.limit.min(PAGE_ROWS_MAX)).min(total);
@@ -250,8 +255,8 @@ fn shown_row(table: &DomainTable, row: u32, unconfirmed: bool) -> DomainRow<'_> 
     }
 }
 
-/// Whether `name` contains `needle`. The case of ASCII letters is ignored, because domain names
-/// consist of them. Other letters must be equal: names that contain them are already in lower case.
+/// Whether `name` contains `needle`. The case of ASCII letters is ignored; other letters are folded on
+/// both sides.
 fn contains(name: &[u8], needle: &[u8]) -> bool {
     needle.is_empty() || name.windows(needle.len()).any(|part| part.eq_ignore_ascii_case(needle))
 }

@@ -115,6 +115,20 @@ impl Machine {
         Some(self.router.subscriptions.get_mut(campaign_id)?.domains(query))
     }
 
+    /// The names of a campaign that the driver must fold before a search: upper and lower case of letters
+    /// beyond ASCII become equal.
+    pub fn unfolded(&mut self, campaign_id: &str) -> Vec<&str> {
+        let subscription = self.router.subscriptions.get_mut(campaign_id);
+        subscription.map(Subscription::unfolded).unwrap_or_default()
+    }
+
+    /// Takes the folded forms of names: each name and its form, with U+0000 between them all.
+    pub fn fold(&mut self, campaign_id: &str, names: &str) {
+        if let Some(subscription) = self.router.subscriptions.get_mut(campaign_id) {
+            subscription.fold(names);
+        }
+    }
+
     /// The state of one campaign, for tests and diagnostics.
     pub fn subscription(&self, campaign_id: &str) -> Option<&Subscription> {
         self.router.subscriptions.get(campaign_id)

@@ -84,10 +84,10 @@ export function callEverything(client, campaignId) {
   read("view", { campaignId });
   read("status", { campaignId });
   read("domains", { campaignId, search: "name" });
-  send("reached", { campaignId, epoch: "epoch-a", sequenceNumber: 1, ticket: 7 });
+  send("reached", { campaignId, epoch: "epoch-a", sequenceNumber: 1, id: 7 });
   send("discardUnconfirmed", { campaignId });
   send("refresh", { campaignId });
-  send("token", { ticket: 999, token: "nobody asked" });
+  send("token", { id: 999, text: "nobody asked" });
   client.provideSnapshot(999, "{}");
   read("metrics");
   read("diagnostics");

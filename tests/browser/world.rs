@@ -90,11 +90,11 @@ impl JsClient {
     }
 
     pub(crate) fn opened(&self, connection: u64) -> Result<(), JsValue> {
-        self.send_command(&json!({"command": "opened", "connection": connection}))
+        self.send_command(&json!({"command": "opened", "id": connection}))
     }
 
     pub(crate) fn closed(&self, connection: u64, code: u16) -> Result<(), JsValue> {
-        self.send_command(&json!({"command": "closed", "connection": connection, "code": code}))
+        self.send_command(&json!({"command": "closed", "id": connection, "code": code}))
     }
 
     pub(crate) fn retain(&self, id: &str) -> Result<(), JsValue> {
@@ -119,13 +119,13 @@ impl JsClient {
         let numbers = js_sys::Array::of2(&number.into(), &ticket.into());
         let [number, ticket]: [Value; 2] = serde_json::from_value(plain(&numbers)).expect("two");
         self.send_command(&json!({"command": "reached", "campaignId": id, "epoch": epoch,
-            "sequenceNumber": number, "ticket": ticket}))
+            "sequenceNumber": number, "id": ticket}))
     }
 
     pub(crate) fn provide_token(&self, ticket: f64, token: Option<&str>) -> Result<(), JsValue> {
-        let mut command = json!({"command": "token", "ticket": ticket as u64});
+        let mut command = json!({"command": "token", "id": ticket as u64});
         if let Some(token) = token {
-            command["token"] = json!(token);
+            command["text"] = json!(token);
         }
         self.send_command(&command)
     }

@@ -36,6 +36,7 @@ mod subscription;
 mod table;
 mod transition_table;
 mod transitions;
+mod user_requests;
 mod wire;
 mod world;
 mod writing;

@@ -1,6 +1,7 @@
 //! Queries over rows: filters, orders, pages, and orders that are cached while they are valid.
 
 use campaign_sync::protocol::domain::{Patch, RowPatch};
+use campaign_sync::store::folding::FoldedNames;
 use campaign_sync::store::query::{OrderCache, PAGE_ROWS_MAX, RowOrder, page};
 use campaign_sync::store::{DomainQuery, DomainTable, SortBy};
 
@@ -8,6 +9,7 @@ struct Rows {
     table: DomainTable,
     aside: DomainTable,
     caches: [OrderCache; 2],
+    folded: FoldedNames,
 }
 
 impl Rows {
@@ -25,7 +27,12 @@ impl Rows {
             };
             table.upsert(&patch).expect("rows are in order");
         }
-        Self { table, aside: DomainTable::default(), caches: Default::default() }
+        Self {
+            table,
+            aside: DomainTable::default(),
+            caches: Default::default(),
+            folded: FoldedNames::default(),
+        }
     }
 
     fn names(&mut self, order: RowOrder) -> Vec<String> {
@@ -33,7 +40,7 @@ impl Rows {
     }
 
     fn shown(&mut self, query: &DomainQuery) -> (usize, Vec<String>) {
-        let page = page([&self.table, &self.aside], &mut self.caches, query);
+        let page = page([&self.table, &self.aside], &mut self.caches, &self.folded, query);
         (page.total, page.rows.iter().map(|row| row.domain.to_owned()).collect())
     }
 
@@ -78,6 +85,65 @@ fn search_matches_part_of_the_name_in_any_case() {
     assert_eq!(search("nan"), 1);
     assert_eq!(search("nobody"), 0);
     assert_eq!(search("a name that is longer than every name there is"), 0);
+}
+
+/// Folds a text as the package's JavaScript does.
+fn folded(text: &str) -> String {
+    text.to_uppercase().to_lowercase().replace('ς', "σ")
+}
+
+impl Rows {
+    /// Folds the missing names, as a driver does before a search, and returns how many there were.
+    fn fold(&mut self) -> usize {
+        let missing = self.folded.missing([&self.table, &self.aside]);
+        let pairs: Vec<String> =
+            missing.iter().flat_map(|name| [(*name).to_owned(), folded(name)]).collect();
+        self.folded.add(&pairs.join("\0"));
+        pairs.len() / 2
+    }
+
+    fn found(&mut self, text: &str) -> Vec<String> {
+        self.names(RowOrder { search: folded(text), ..RowOrder::default() })
+    }
+}
+
+#[test]
+fn search_finds_every_name_by_itself_in_any_case() {
+    let names =
+        ["MÜLLER.example", "İSTANBUL", "ΣΊΣΥΦΟΣ", "ПРИМЕР.рф", "Straße.example", "plain.example"];
+    let rows: Vec<_> = names.iter().map(|name| (*name, None, None)).collect();
+    let mut rows = Rows::new(&rows);
+    assert_eq!(rows.fold(), 5, "names in ASCII need no help");
+    for name in names {
+        for text in [name.to_owned(), name.to_lowercase(), name.to_uppercase()] {
+            assert_eq!(rows.found(&text), [name], "{text}");
+        }
+    }
+    assert_eq!(rows.found("σίσυφος"), ["ΣΊΣΥΦΟΣ"]);
+    assert_eq!(rows.found("müll"), ["MÜLLER.example"]);
+    assert_eq!(rows.found("Example").len(), 3);
+}
+
+#[test]
+fn each_name_is_folded_once_and_kept() {
+    let mut rows = Rows::new(&[("ÄÖ.example", None, None), ("plain.example", None, None)]);
+    assert_eq!((rows.fold(), rows.fold()), (1, 0));
+    rows.set_dns("id-0", "ok");
+    assert_eq!(rows.fold(), 0, "another column changes no name");
+    let patch = RowPatch {
+        domain_id: "id-2".into(),
+        domain: Patch::Value("ÅSA.example".into()),
+        ..RowPatch::default()
+    };
+    rows.table.upsert(&patch).expect("the row is in order");
+    assert_eq!((rows.fold(), rows.found("åsa").len()), (1, 1));
+    for (gone, forms) in [("id-0", 2), ("id-1", 0)] {
+        rows.table.remove(gone);
+        let names = rows.fold();
+        assert_eq!(names, usize::from(forms == 0), "most of the forms are of no row");
+    }
+    assert_eq!(rows.folded.bytes()[0], 2 * "ÅSA.example".len());
+    assert_eq!((rows.found("ÄÖ").len(), rows.found("åsa").len()), (0, 1));
 }
 
 #[test]
@@ -155,7 +221,7 @@ fn unconfirmed_rows_come_last_and_are_flagged() {
     };
     rows.aside.upsert(&aside).expect("in order");
     let query = DomainQuery { offset: 3, limit: 2, order: RowOrder::default() };
-    let page = page([&rows.table, &rows.aside], &mut rows.caches, &query);
+    let page = page([&rows.table, &rows.aside], &mut rows.caches, &rows.folded, &query);
     let shown: Vec<_> = page.rows.iter().map(|row| (row.domain, row.unconfirmed)).collect();
     assert_eq!(
         (page.total, &*shown),

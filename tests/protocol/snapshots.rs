@@ -59,7 +59,7 @@ fn view_shows_how_much_of_a_snapshot_has_arrived() {
         world.receive(part);
         let loading = json!({"received": received, "total": 3, "rows": rows});
         assert_eq!(world.view()["loading"], loading);
-        assert_eq!(world.machine.take_changes().len(), 1, "whoever shows it is called");
+        assert_eq!(world.machine.take_changes().len(), 1, "listeners are called");
     }
     world.receive(&parts[2]);
     assert_eq!(world.view()["loading"], Value::Null);

@@ -53,10 +53,10 @@ export class Client {
 
   /** Takes a command as JSON and records it under its name. */
   command(json) {
-    const { command, campaignId, epoch, sequenceNumber, ticket, token, connection, code } = JSON.parse(json);
+    const { command, campaignId, epoch, sequenceNumber, id, text, code } = JSON.parse(json);
     this.commands.push(JSON.parse(json));
-    const values = { reached: [campaignId, epoch, sequenceNumber, ticket], token: [ticket, token] };
-    Object.assign(values, { opened: [connection], closed: [connection, code], cancelWait: [campaignId, ticket] });
+    const values = { reached: [campaignId, epoch, sequenceNumber, id], token: [id, text] };
+    Object.assign(values, { opened: [id], closed: [id, code], cancelWait: [campaignId, id], fold: [campaignId, text] });
     const method = command === "token" ? "provideToken" : command;
     this[method](...(values[command] ?? (campaignId === undefined ? [] : [campaignId])));
   }
@@ -88,6 +88,8 @@ export class Client {
     this.changes.clear();
     return taken;
   }
+  unfolded() { return this.names ?? []; }
+  fold(id, names) { this.#record("fold", id, names); }
   view(id) { return this.views.has(id) ? { campaignId: id, ...this.views.get(id), status: this.status(id) } : undefined; }
   status(id) { return this.statuses.get(id) ?? "idle"; }
   domains(id, query) { this.#record("domains", id, query); return { total: 0, rows: [] }; }

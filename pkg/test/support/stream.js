@@ -39,10 +39,10 @@ export class Stream {
   }
 
   /** Appends an event that adds a row. */
-  appendRow() {
+  appendRow(name = `d-${this.head}.example`) {
     const offset = this.head;
     const domainId = `d-${offset}`;
-    const row = { domainId, domain: `${domainId}.example`, offset, leadScore: 1.5 };
+    const row = { domainId, domain: name, offset, leadScore: 1.5 };
     this.rows.push(row);
     return this.append("domains.updated", { campaignId: CAMPAIGN, domains: [row] });
   }

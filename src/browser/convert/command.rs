@@ -10,15 +10,15 @@ use crate::sync::input::{ConnectionId, Ticket, TokenFailure, Wake};
 pub(in crate::browser) enum Command {
     Input(Input<'static>),
     Close,
+    Fold(CampaignId, String),
 }
 
 /// Reads a command from JSON.
 pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
-    let [command, id, epoch, number, ticket, token, failure, code, connection] =
-        read_raw(json, &COMMAND)?;
-    let connection = ConnectionId(connection.count());
-    let id = || CampaignId::new(&id.text_or_empty());
-    let ticket = Ticket(ticket.count());
+    let [command, campaign_id, epoch, number, id, text, failure, code] = read_raw(json, &COMMAND)?;
+    let connection = ConnectionId(id.count());
+    let ticket = Ticket(id.count());
+    let campaign_id = || CampaignId::new(&campaign_id.text_or_empty());
     Ok(Command::Input(match command.text_or_empty().as_ref() {
         "connect" => Input::Connect,
         "pause" => Input::Pause,
@@ -29,24 +29,25 @@ pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
             Input::Closed(connection, code)
         }
         "online" => Input::Woke(Wake::Online),
-        "retain" => Input::Retain(id()?),
-        "release" => Input::Release(id()?),
-        "refresh" => Input::Refresh(id()?),
-        "discardUnconfirmed" => Input::DiscardUnconfirmed(id()?),
+        "retain" => Input::Retain(campaign_id()?),
+        "release" => Input::Release(campaign_id()?),
+        "refresh" => Input::Refresh(campaign_id()?),
+        "discardUnconfirmed" => Input::DiscardUnconfirmed(campaign_id()?),
         "reached" => {
             let position = Position {
                 epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
                 sequence_number: number.sequence_number(),
                 event_id: String::new(),
             };
-            Input::WaitForPosition(id()?, position, ticket)
+            Input::WaitForPosition(campaign_id()?, position, ticket)
         }
-        "cancelWait" => Input::CancelWait(id()?, ticket),
+        "fold" => return Ok(Command::Fold(campaign_id()?, text.string_or_empty())),
+        "cancelWait" => Input::CancelWait(campaign_id()?, ticket),
         "token" => {
             let failure = failure.text().and_then(|it| lookup(&TOKEN_FAILURES, &it));
             Input::Token(
                 ticket,
-                token.string().ok_or_else(|| failure.unwrap_or(TokenFailure::Failed)),
+                text.string().ok_or_else(|| failure.unwrap_or(TokenFailure::Failed)),
             )
         }
         _ => return Err(Code::InvalidContent),
@@ -56,14 +57,13 @@ pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
 static TOKEN_FAILURES: [(&str, TokenFailure); 2] =
     [("invalid", TokenFailure::Invalid), ("final", TokenFailure::Final)];
 
-static COMMAND: [Field; 9] = [
+static COMMAND: [Field; 8] = [
     required("command", Kind::Text),
     optional("campaignId", Kind::CampaignId),
     optional("epoch", Kind::Epoch),
     optional("sequenceNumber", Kind::Unsigned),
-    optional("ticket", Kind::Unsigned),
-    optional("token", Kind::Text),
+    optional("id", Kind::Unsigned),
+    optional("text", Kind::Text),
     optional("failure", Kind::Text),
     optional("code", Kind::Unsigned),
-    optional("connection", Kind::Unsigned),
 ];

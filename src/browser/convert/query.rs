@@ -16,6 +16,7 @@ pub(in crate::browser) enum Query {
     View,
     Status,
     Domains,
+    Unfolded,
     Changes,
     Metrics,
     Diagnostics,
@@ -60,10 +61,11 @@ static SORT_BY: [(&str, SortBy); 5] = [
     ("leadScore", SortBy::LeadScore),
 ];
 
-static QUERIES: [(&str, Query); 6] = [
+static QUERIES: [(&str, Query); 7] = [
     ("view", Query::View),
     ("status", Query::Status),
     ("domains", Query::Domains),
+    ("unfolded", Query::Unfolded),
     ("changes", Query::Changes),
     ("metrics", Query::Metrics),
     ("diagnostics", Query::Diagnostics),

@@ -19,6 +19,7 @@ pub use recovery::Recovery;
 use replica::Replica;
 
 use crate::protocol::{CampaignId, SequenceNumber};
+use crate::store::folding::FoldedNames;
 use crate::store::query::{DomainPage, DomainQuery, OrderCache, page};
 use crate::store::{CampaignStore, Staging};
 use crate::sync::config::Config;
@@ -33,6 +34,7 @@ pub struct Subscription {
     replica: Replica,
     /// Sort orders of the last row queries.
     sort_caches: [OrderCache; 2],
+    folded: FoldedNames,
     ref_count: Holders,
     last_refresh: Option<Timestamp>,
     last_status: Status,
@@ -53,6 +55,7 @@ impl Subscription {
         Self {
             replica: Replica::new(id, config),
             sort_caches: Default::default(),
+            folded: FoldedNames::default(),
             ref_count: Holders::Held(0),
             last_refresh: None,
             last_status: Status::Idle,
@@ -100,7 +103,18 @@ impl Subscription {
     /// Returns one page of the campaign's rows.
     pub fn domains(&mut self, query: &DomainQuery) -> DomainPage<'_> {
         let tables = [self.replica.store().table(), self.replica.store().unconfirmed()];
-        page(tables, &mut self.sort_caches, query)
+        page(tables, &mut self.sort_caches, &self.folded, query)
+    }
+
+    /// The names that the driver must fold before a search.
+    pub fn unfolded(&mut self) -> Vec<&str> {
+        let store = self.replica.store();
+        self.folded.missing([store.table(), store.unconfirmed()])
+    }
+
+    /// Takes the folded forms of names, as [`FoldedNames::add`] does.
+    pub fn fold(&mut self, names: &str) {
+        self.folded.add(names);
     }
 
     /// Whether the campaign can be followed.

@@ -1,0 +1,48 @@
+// Searches through the compiled module: it folds ASCII, and the engine folds all other letters.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { CampaignHandle } from "../dist/campaign.js";
+import { Core } from "../dist/core.js";
+import { Loader, wasmClient } from "../dist/module.js";
+import { SocketTransport } from "../dist/transport.js";
+import { CAMPAIGN, Stream } from "./support/stream.js";
+
+const BYTES = readFileSync(new URL("../wasm/campaign_sync_bg.wasm", import.meta.url));
+
+/** A handle that is live, with rows of these names. */
+async function followed(names) {
+  const generated = await import("../wasm/campaign_sync_bg.js?search");
+  new Loader(generated, () => BYTES, 1_000).loadSync(BYTES);
+  const stream = new Stream();
+  for (const name of names) stream.appendRow(name);
+  class Socket {
+    constructor() { setImmediate(() => this.onopen({})); }
+    send(frame) { for (const answer of stream.answer(frame)) setImmediate(() => this.onmessage?.({ data: answer })); }
+    close() {}
+  }
+  const core = new Core(wasmClient(), {}, {
+    dispatch: () => {},
+    onLastRelease: () => {},
+    transport: (reports) => new SocketTransport("ws://host.test/", Socket, reports),
+  });
+  const handle = new CampaignHandle(core, CAMPAIGN);
+  core.command({ command: "connect" });
+  while (handle.view().status !== "live") await new Promise((resolve) => setTimeout(resolve, 5));
+  return { core, handle };
+}
+
+test("search finds every name by itself, in any case and any script", async () => {
+  const names = ["MÜLLER.example", "İSTANBUL.example", "ΣΊΣΥΦΟΣ.example", "ПРИМЕР.рф", "Straße.example", "plain.Example", "\0.example"];
+  const { core, handle } = await followed(names);
+  const found = (search) => handle.domains({ search }).rows.map(({ domain }) => domain);
+  for (const name of names) {
+    for (const text of [name, name.toLowerCase(), name.toUpperCase(), ` ${name} `]) assert.deepEqual(found(text), [name], text);
+  }
+  assert.deepEqual(found("σίσυφος"), [names[2]]);
+  assert.deepEqual(found("müll"), [names[0]]);
+  assert.equal(found("EXAMPLE").length, 6);
+  assert.equal(handle.domains({ search: "  " }).total, names.length);
+  core.close();
+});
