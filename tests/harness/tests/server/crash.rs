@@ -9,7 +9,7 @@ use std::time::Duration;
 use campaign_sync::protocol::CampaignId;
 use campaign_sync_harness::log::EventLog as _;
 use campaign_sync_harness::log::sqlite::SqliteLog;
-use rand::Rng as _;
+use rand::RngExt as _;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
