@@ -96,12 +96,7 @@ pub struct Link {
 
 impl Default for Link {
     fn default() -> Self {
-        Self {
-            rng: make_rng(),
-            held: None,
-            in_flight: VecDeque::new(),
-            bytes: 0,
-        }
+        Self { rng: make_rng(), held: None, in_flight: VecDeque::new(), bytes: 0 }
     }
 }
 
