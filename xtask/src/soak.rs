@@ -1,6 +1,7 @@
 //! `cargo xtask soak`: runs the tests that take hours. Each report names the commit that it ran on.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::fs;
 use std::process::Command;
 use std::time::Instant;
@@ -27,6 +28,8 @@ const FUZZ_SECONDS: u32 = 1_800;
 const HISTORIES: u32 = 10_000;
 /// How often the server is killed during writes.
 const CRASH_ROUNDS: u32 = 300;
+/// Shortens this stage, if it is set.
+const ROUNDS_VARIABLE: &str = "CAMPAIGN_SYNC_CRASH_ROUNDS";
 /// The tests that kill the server: plain kills, and kills with backups restored in between, on each log.
 const CRASH_TESTS: usize = 3;
 
@@ -188,7 +191,10 @@ fn crash(repo: &Repo) -> Result<String> {
     let mut command: Command = repo.command("cargo");
     command.args(["test", "--package", "campaign-sync-harness", "--test", "server", "crash"]);
     command.args(["--", "--nocapture", "--test-threads", "1"]);
-    let text = read(command.env("CAMPAIGN_SYNC_CRASH_ROUNDS", CRASH_ROUNDS.to_string()))?;
+    if env::var_os(ROUNDS_VARIABLE).is_none() {
+        command.env(ROUNDS_VARIABLE, CRASH_ROUNDS.to_string());
+    }
+    let text = read(&mut command)?;
     let lines = text.lines().filter(|line| line.ends_with("acknowledged events"));
     // The name of the test may be on the same line.
     let counted: Vec<_> = lines.filter_map(|line| line.rsplit(" ... ").next()).collect();
