@@ -4,9 +4,17 @@ use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use campaign_sync_harness::delegate_event_log;
+use campaign_sync_harness::hub::Hub;
+use campaign_sync_harness::log::{EventLog, LogError};
+use campaign_sync_harness::readiness::Readiness;
+use campaign_sync_support::MemoryLog;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use super::process::Process;
 use super::support::{Server, answer};
@@ -135,4 +143,71 @@ async fn full_disk_is_reported_until_there_is_space() {
     fs::remove_file(&filler).unwrap();
     readiness(&process.address, 200).await;
     assert_eq!(creates(&process.address, "c2").await, 200);
+}
+
+/// A log whose check waits as long as this lock is held.
+#[derive(Debug)]
+struct SlowLog {
+    inner: MemoryLog,
+    checks: AtomicUsize,
+    gate: Mutex<()>,
+}
+
+impl SlowLog {
+    fn inner(&self) -> &MemoryLog {
+        &self.inner
+    }
+}
+
+impl EventLog for SlowLog {
+    delegate_event_log!(
+        inner: epoch, campaigns, head, append, read, bytes_after, view, recount, buckets,
+        transactions, record_refusal, audit_entry, truncate, diverge
+    );
+
+    fn check(&self) -> Result<(), LogError> {
+        self.checks.fetch_add(1, Ordering::SeqCst);
+        drop(self.gate.lock().unwrap());
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_that_hangs_occupies_one_thread_for_all_probes() {
+    let inner = MemoryLog::new("epoch-1");
+    let log = Arc::new(SlowLog { inner, checks: AtomicUsize::new(0), gate: Mutex::default() });
+    let hub = Arc::new(Hub::new(log.clone()));
+    let readiness = Arc::new(Readiness::default());
+    let probe = || {
+        let (readiness, hub) = (readiness.clone(), hub.clone());
+        async move { readiness.check(&hub).await }
+    };
+    let (hang, released) = std::sync::mpsc::channel::<()>();
+    let (hung, hangs) = std::sync::mpsc::channel();
+    let holder = {
+        let log = log.clone();
+        std::thread::spawn(move || {
+            let _gate = log.gate.lock().unwrap();
+            hung.send(()).unwrap();
+            let _sender_dropped = released.recv();
+        })
+    };
+    hangs.recv().unwrap();
+    // Three rounds, each later than the time for which a result is kept.
+    for _ in 0..3 {
+        let probes: JoinSet<_> = (0..100).map(|_| probe()).collect();
+        let results = probes.join_all().await;
+        assert!(results.iter().all(|it| it == &Err("the log does not answer".to_owned())));
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+    }
+    assert_eq!(log.checks.load(Ordering::SeqCst), 1);
+    drop(hang);
+    holder.join().unwrap();
+    let recovered = async {
+        while probe().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(WAIT_TIMEOUT, recovered).await.expect("it recovers by itself");
+    assert_eq!(log.checks.load(Ordering::SeqCst), 2);
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rusqlite::ErrorCode;
+use rusqlite::{Connection, ErrorCode};
 
 use super::backup_detection::{self, State};
 use super::file::{check_pages, checkpoint};
@@ -38,6 +38,12 @@ impl SqliteLog {
     pub(super) fn close_connections(&self) -> Result<()> {
         lock(&self.readers).take();
         let Some(writer) = lock(&self.writer).take() else { return Ok(()) };
+        let closed = self.close_writer(writer);
+        lock(&self.held).take();
+        closed
+    }
+
+    fn close_writer(&self, writer: Connection) -> Result<()> {
         if self.marked {
             backup_detection::advance(&writer, &self.path, State::Open)?;
         }
@@ -48,7 +54,6 @@ impl SqliteLog {
             // If the log stays, the database without it is behind this number.
             backup_detection::mark_closed(&self.path, generation).map_err(LogError::storage)?;
         }
-        lock(&self.held).take();
         if is_complete {
             return Ok(());
         }
