@@ -3,10 +3,10 @@
 use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::nats::Nats;
@@ -19,7 +19,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(20);
 /// The bytes that a pipe holds, with a margin.
 const PIPE_BYTES: usize = 1024 * 1024;
 
-fn send(signal: &str, child: &Child) {
+pub(crate) fn send(signal: &str, child: &Child) {
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
 }
@@ -80,8 +80,8 @@ async fn log_that_nobody_reads_stops_nothing_and_is_counted() {
     command.args(["--metrics", "127.0.0.1:0"]).stderr(Stdio::piped());
     let mut process = Process::spawn(&mut command);
     let dropped = "campaign_sync_log_lines_dropped_total";
-    let metrics = metrics_of(&mut process);
     let mut log = process.child.stderr.take().unwrap();
+    let metrics = format!("http://{}/metrics", listening(&mut log)["metrics"].as_str().unwrap());
     // More lines than the pipe and the queue hold.
     let flood = async {
         while metric(&metrics, dropped).await == 0 {
@@ -111,20 +111,20 @@ async fn log_that_nobody_reads_stops_nothing_and_is_counted() {
     assert!(written.len() < PIPE_BYTES, "nothing blocked: {} bytes", written.len());
 }
 
-/// The address of the metrics, from the log line `listening`.
-fn metrics_of(process: &mut Process) -> String {
-    let log = process.child.stderr.as_mut().unwrap();
-    let mut line = Vec::new();
-    while !line.ends_with(b"\n") {
-        let mut byte = [0];
-        log.read_exact(&mut byte).unwrap();
-        line.push(byte[0]);
-        if line.ends_with(b"\n") && !String::from_utf8_lossy(&line).contains("listening") {
-            line.clear();
+/// The log line `listening`. Reads nothing after it.
+fn listening(log: &mut ChildStderr) -> Value {
+    loop {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\n") {
+            let mut byte = [0];
+            log.read_exact(&mut byte).unwrap();
+            line.extend(byte);
+        }
+        let line: Value = serde_json::from_slice(&line).unwrap();
+        if line["event"] == "listening" {
+            return line;
         }
     }
-    let line: serde_json::Value = serde_json::from_slice(&line).unwrap();
-    format!("http://{}/metrics", line["metrics"].as_str().unwrap())
 }
 
 async fn metric(url: &str, name: &str) -> u64 {
@@ -137,22 +137,15 @@ async fn metric(url: &str, name: &str) -> u64 {
 async fn closed_outputs_do_not_end_the_server() {
     let directory = tempfile::tempdir().unwrap();
     let db = directory.path().join("campaigns.db");
-    // Nothing reads the address, so the server listens on a port that was free a moment ago.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
     let mut command = Command::new(env!("CARGO_BIN_EXE_campaign-sync-server"));
-    command.args(["--listen", &address, "--log-level", "trace", "--db"]).arg(&db);
+    command.args(["--listen", "127.0.0.1:0", "--log-level", "trace", "--db"]).arg(&db);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    drop((child.stdout.take(), child.stderr.take()));
+    // The address is printed to a closed pipe. It is also in the log, which is closed after that.
+    drop(child.stdout.take());
+    let mut log = child.stderr.take().unwrap();
+    let address = listening(&mut log)["address"].as_str().unwrap().to_owned();
+    drop(log);
     let mut process = Process { child, address };
-    let url = format!("http://{}/readyz", process.address);
-    let ready = async {
-        while reqwest::get(&url).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(END_TIMEOUT, ready).await.expect("the server never listens");
     process.post("/campaigns", json!({"campaignId": "c1", "name": "one", "count": 1})).await;
     send("TERM", &process.child);
     assert!(ended(&mut process.child).await.success());
