@@ -18,6 +18,8 @@ pub(crate) const GECKODRIVER: &str = "0.37.1";
 pub(crate) const BINARYEN: &str = "132.0.0";
 /// The version of cargo-mutants.
 pub(crate) const CARGO_MUTANTS: &str = "27.1.0";
+/// The version of cargo-deny.
+pub(crate) const CARGO_DENY: &str = "0.20.2";
 
 /// The repository, its target directory and its cache of tools.
 pub(crate) struct Repo {
@@ -106,6 +108,7 @@ impl Repo {
             self.tool_root("geckodriver", GECKODRIVER).join("bin"),
             self.tool_root("binaryen", BINARYEN).join("node_modules/.bin"),
             self.tool_root("cargo-mutants", CARGO_MUTANTS).join("bin"),
+            self.tool_root("cargo-deny", CARGO_DENY).join("bin"),
         ];
         let inherited = env::var_os("PATH").unwrap_or_default();
         let all = ours.into_iter().chain(env::split_paths(&inherited));

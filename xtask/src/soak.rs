@@ -1,5 +1,7 @@
 //! `cargo xtask soak`: runs the tests that take hours. Each report names the commit that it ran on.
 
+use std::collections::BTreeSet;
+use std::env;
 use std::fs;
 use std::process::Command;
 use std::time::Instant;
@@ -26,6 +28,10 @@ const FUZZ_SECONDS: u32 = 1_800;
 const HISTORIES: u32 = 10_000;
 /// How often the server is killed during writes.
 const CRASH_ROUNDS: u32 = 300;
+/// Shortens this stage, if it is set.
+const ROUNDS_VARIABLE: &str = "CAMPAIGN_SYNC_CRASH_ROUNDS";
+/// The tests that kill the server: plain kills, and kills with backups restored in between, on each log.
+const CRASH_TESTS: usize = 3;
 
 /// The tests that take hours.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,10 +44,11 @@ enum Stage {
     Mutants,
     Survivors,
     Planted,
+    Deny,
 }
 
 impl Stage {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Simulator,
         Self::Fuzz,
         Self::Model,
@@ -50,6 +57,7 @@ impl Stage {
         Self::Mutants,
         Self::Survivors,
         Self::Planted,
+        Self::Deny,
     ];
 
     const fn name(self) -> &'static str {
@@ -62,6 +70,7 @@ impl Stage {
             Self::Mutants => "mutants",
             Self::Survivors => "survivors",
             Self::Planted => "planted",
+            Self::Deny => "deny",
         }
     }
 
@@ -71,6 +80,7 @@ impl Stage {
             Self::Simulator | Self::Model | Self::Planted => Ok(()),
             Self::Mutants | Self::Survivors => setup::for_mutants(repo),
             Self::Fuzz | Self::Histories | Self::Crash => setup::everything(repo),
+            Self::Deny => setup::for_deny(repo),
         }
     }
 
@@ -103,6 +113,7 @@ impl Stage {
                 planted::run_command(repo, planted::Options::everything())?;
                 Ok(format!("{{\"table\": \"{}\"}}", planted::TABLE))
             }
+            Self::Deny => deny(repo),
         }
     }
 }
@@ -148,6 +159,18 @@ fn commit(repo: &Repo) -> Result<String> {
     read(repo.command("git").args(["rev-parse", "HEAD"]))
 }
 
+/// Checks duplicates, licences and sources of all dependencies, as `deny.toml` allows them. Advisories need
+/// the network, so they are a step of the maintainers (CONTRIBUTING.md).
+fn deny(repo: &Repo) -> Result<String> {
+    let checks = ["bans", "licenses", "sources"];
+    let scope = ["deny", "--workspace", "--offline", "--all-features", "check"];
+    run(repo.command("cargo").args(scope).args(checks))?;
+    let tree = ["tree", "--offline", "--workspace", "--all-features", "--prefix", "none"];
+    let crates = read(repo.command("cargo").args(tree).args(["--format", "{p}"]))?;
+    let crates: BTreeSet<_> = crates.lines().map(|line| line.trim_end_matches(" (*)")).collect();
+    Ok(format!("{{\"checks\": {checks:?}, \"crates\": {}}}", crates.len()))
+}
+
 fn report(repo: &Repo, name: &str) -> Result<String> {
     let path = repo.report(name)?;
     fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
@@ -166,10 +189,17 @@ fn histories(repo: &Repo) -> Result<String> {
 
 fn crash(repo: &Repo) -> Result<String> {
     let mut command: Command = repo.command("cargo");
-    command.args(["test", "--package", "campaign-sync-harness", "--test", "server", "crash::"]);
-    command.args(["--", "--nocapture"]);
-    let text = read(command.env("CAMPAIGN_SYNC_CRASH_ROUNDS", CRASH_ROUNDS.to_string()))?;
-    let counted = text.lines().find(|line| line.ends_with("acknowledged events"));
-    let counted = counted.context("the crashes said nothing")?;
-    Ok(format!("{{\"none_lost_of\": \"{counted}\"}}"))
+    command.args(["test", "--package", "campaign-sync-harness", "--test", "server", "crash"]);
+    command.args(["--", "--nocapture", "--test-threads", "1"]);
+    if env::var_os(ROUNDS_VARIABLE).is_none() {
+        command.env(ROUNDS_VARIABLE, CRASH_ROUNDS.to_string());
+    }
+    let text = read(&mut command)?;
+    let lines = text.lines().filter(|line| line.ends_with("acknowledged events"));
+    // The name of the test may be on the same line.
+    let counted: Vec<_> = lines.filter_map(|line| line.rsplit(" ... ").next()).collect();
+    if counted.len() != CRASH_TESTS {
+        bail!("{} of {CRASH_TESTS} tests said what they counted", counted.len());
+    }
+    Ok(format!("{{\"none_lost_of\": {counted:?}}}"))
 }

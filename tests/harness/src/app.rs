@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::campaign::runner::RunnerHandle;
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::readiness::Readiness;
 use crate::rest::origin::OriginPolicy;
 use crate::session::Context;
 use crate::sessions::Sessions;
@@ -33,6 +34,10 @@ pub struct App {
     pub requests_per_second: u32,
     /// The most open sockets at a time, and the present number of them.
     pub sockets: (usize, AtomicUsize),
+    /// The turns of the requests that change campaigns.
+    pub writes: Arc<Semaphore>,
+    /// Whether the log can be read and written.
+    pub readiness: Readiness,
     /// Becomes true when the server starts to drain.
     pub draining: watch::Sender<bool>,
 }

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use rand::Rng as _;
 use rand::rngs::SmallRng;
+use rand::{RngExt as _, make_rng};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -96,12 +96,7 @@ pub struct Link {
 
 impl Default for Link {
     fn default() -> Self {
-        Self {
-            rng: rand::SeedableRng::from_os_rng(),
-            held: None,
-            in_flight: VecDeque::new(),
-            bytes: 0,
-        }
+        Self { rng: make_rng(), held: None, in_flight: VecDeque::new(), bytes: 0 }
     }
 }
 

@@ -34,6 +34,7 @@ pub struct Hub {
     pub metrics: Metrics,
     /// Several servers append to this log. The log itself reports all appends.
     shared: AtomicBool,
+    closed: AtomicBool,
     updated: Mutex<BTreeSet<CampaignId>>,
     tails: Mutex<HashMap<CampaignId, Tail>>,
     older: Mutex<VecDeque<(CampaignId, EventBatch)>>,
@@ -59,6 +60,7 @@ impl Hub {
             appending: Mutex::default(),
             metrics,
             shared: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             updated: Mutex::default(),
             tails: Mutex::default(),
             older: Mutex::default(),
@@ -90,6 +92,20 @@ impl Hub {
         let _order = lock(&self.appending);
         self.publish(campaign, appended);
         lock(&self.updated).insert(campaign.clone());
+    }
+
+    /// Closes the log. Blocks.
+    ///
+    /// # Errors
+    /// As [`EventLog::close`].
+    pub fn close(&self) -> Result<()> {
+        self.closed.store(true, Ordering::Relaxed);
+        self.log.close()
+    }
+
+    /// Whether the log is closed, so that periodic work ends.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// The log.

@@ -12,8 +12,8 @@ use campaign_sync::protocol::envelope::{Envelope, RawSequence};
 use campaign_sync::protocol::seal::{Key, KeyId, Keys, NONCE_BYTES, Sealed, associated};
 use campaign_sync::protocol::{CampaignId, Code};
 use prometheus_client::metrics::counter::Counter;
-use rand::TryRngCore as _;
-use rand::rngs::OsRng;
+use rand::TryRng as _;
+use rand::rngs::SysRng;
 use serde_json::{Value, json};
 
 use crate::log::{LogError, Result};
@@ -50,7 +50,7 @@ impl Nonce {
     /// [`LogError::Storage`] if the system provides no random bytes. Nothing is sealed then.
     pub fn fresh() -> Result<Self> {
         let mut bytes = [0; NONCE_BYTES];
-        let filled = OsRng.try_fill_bytes(&mut bytes);
+        let filled = SysRng.try_fill_bytes(&mut bytes);
         filled.map_err(|error| LogError::Storage(format!("no random nonce: {error}")))?;
         Ok(Self(bytes))
     }

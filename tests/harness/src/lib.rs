@@ -9,6 +9,8 @@
 //! * [`keys`] seal the content that leaves the server, if it has keys.
 //! * [`access`] identifies users and decides which campaigns they see, [`sessions`] shares their sessions
 //!   with other servers.
+//! * [`readiness`] checks whether the server can take clients, [`logging`] writes the log, [`signals`] stop the
+//!   server.
 //! * `followers` wakes waiting sockets, `lock` takes locks.
 //! * [`rest`] has the routes, [`faults`] injects faults into them, [`server`] starts everything.
 
@@ -22,13 +24,16 @@ pub mod hub;
 pub mod keys;
 mod lock;
 pub mod log;
+pub mod logging;
 pub mod metrics;
 pub mod options;
+pub mod readiness;
 pub mod rest;
 pub mod retention;
 pub mod server;
 pub mod session;
 pub mod sessions;
+pub mod signals;
 pub mod snapshots;
 pub mod socket;
 mod wire;

@@ -2,37 +2,59 @@
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use campaign_sync_harness::options::Options;
 use campaign_sync_harness::server::{Ready, run};
+use campaign_sync_harness::{logging, signals::Signals};
 use clap::Parser as _;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// The longest wait for threads that are still blocked after the server has ended.
+const THREADS_TIMEOUT: Duration = Duration::from_millis(100);
+
+fn main() -> ExitCode {
     let options = Options::parse();
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_target(false)
-        .with_max_level(options.log_level)
-        .with_writer(io::stderr)
-        // If nothing reads standard error any more, the failed write of a log line must not fail anything
-        // else.
-        .log_internal_errors(false)
-        .init();
+    let log = logging::start(options.log_level);
     raise_file_limit(options.max_connections as u64);
-    let ready = |ready: Ready| println!("listening on http://{}", ready.address);
-    match run(options, ready, stop()).await {
+    let result = Builder::new_multi_thread().enable_all().build().and_then(|runtime| {
+        let result = runtime.block_on(serve(options));
+        runtime.shutdown_timeout(THREADS_TIMEOUT);
+        result
+    });
+    log.finish();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            for line in error.to_string().lines() {
-                eprintln!("campaign-sync-server: {line}");
-            }
+            let lines = error.to_string();
+            let lines = lines.lines().map(|line| format!("campaign-sync-server: {line}"));
+            logging::print(io::stderr(), lines.collect::<Vec<_>>().join("\n"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs the server until a signal stops it. Signals are handled before the address is printed. Until then they
+/// end the process at once.
+async fn serve(options: Options) -> io::Result<()> {
+    let (handled, signals) = oneshot::channel();
+    let ready = |ready: Ready| {
+        let _stop_waits_for_them = handled.send(Signals::handle());
+        logging::print(io::stdout(), format!("listening on http://{}", ready.address));
+    };
+    let stop = async {
+        match signals.await {
+            Ok(Ok(signals)) => signals.received().await,
+            Ok(Err(error)) => {
+                tracing::error!(event = "signals_not_handled", %error);
+                std::future::pending().await
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    run(options, ready, stop).await
 }
 
 /// Raises the limit of open files to the maximum that the system allows. Every socket is an open file.
@@ -43,15 +65,5 @@ fn raise_file_limit(connections: u64) {
     let files = getrlimit(Resource::Nofile).current;
     if raised.is_err() || files.is_some_and(|files| files < connections) {
         tracing::warn!(event = "few_open_files", files, connections);
-    }
-}
-
-/// Completes when the process receives SIGTERM or SIGINT.
-async fn stop() {
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let (Ok(mut term), Ok(mut interrupt)) = signals else { return std::future::pending().await };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = interrupt.recv() => {}
     }
 }

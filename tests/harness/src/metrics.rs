@@ -7,6 +7,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Metric, Registry};
 
+use crate::logging;
+
 /// One label.
 pub type Label = [(&'static str, &'static str); 1];
 
@@ -60,6 +62,8 @@ pub struct Metrics {
     pub logins: Family<Label, Counter>,
     /// Queries to the cluster about unknown sessions.
     pub session_lookups: Counter,
+    /// Lines of the log that were dropped because nothing read the earlier ones.
+    pub log_lines_dropped: Counter,
 }
 
 impl Default for Metrics {
@@ -90,6 +94,7 @@ impl Default for Metrics {
             requests: add(it, "requests", "REST answers"),
             logins: add(it, "logins", "Logins"),
             session_lookups: add(it, "session_lookups", "Session lookups in the cluster"),
+            log_lines_dropped: add(it, "log_lines_dropped", "Lines of the log dropped"),
             registry,
         }
     }
@@ -107,6 +112,8 @@ fn put<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metri
 impl Metrics {
     /// The metrics in the text format of Prometheus.
     pub fn render(&self) -> String {
+        let dropped = logging::dropped_lines().saturating_sub(self.log_lines_dropped.get());
+        self.log_lines_dropped.inc_by(dropped);
         let mut text = String::new();
         let _a_string_takes_all = encode(&mut text, &self.registry);
         text

@@ -49,13 +49,16 @@ pub fn spawn(context: &Arc<Context>, clock: Clock, limits: Limits) {
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(SWEEP).await;
-            let Some(context) = context.upgrade() else { return };
+            let Some(context) = context.upgrade().filter(|it| !it.hub.is_closed()) else { return };
+            let hub = context.hub.clone();
             let swept = tokio::task::spawn_blocking(move || {
                 context.snapshots.expire(clock.now().monotonic_ms);
                 context.hub.log().tick()?;
                 sweep(&context.hub, clock.now(), &limits)
             });
-            if let Ok(Err(error)) = swept.await {
+            if let Ok(Err(error)) = swept.await
+                && !hub.is_closed()
+            {
                 tracing::error!(event = "retention_failed", %error);
             }
         }

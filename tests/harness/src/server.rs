@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::timeout;
 
 use crate::access::{self, Access};
 use crate::app::App;
@@ -19,14 +20,23 @@ use crate::hub::Hub;
 use crate::keys::{self, Keyring};
 use crate::log::place::LogPlace;
 use crate::options::Options;
+use crate::readiness::Readiness;
 use crate::rest::origin::OriginPolicy;
 use crate::session::Context;
 use crate::sessions::Sessions;
 use crate::snapshots::Snapshots;
 use crate::{rest, retention};
 
-/// The longest time that connections may take to end while the server drains.
-const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+/// The longest time that connections may take to end while the server drains. With the time for closing the
+/// log, the process ends within five seconds.
+const DRAIN_LIMIT: Duration = Duration::from_millis(3_500);
+
+/// The longest wait until the log is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(750);
+
+/// The most requests that change campaigns at one time. Each occupies one of 512 blocking threads, which reads
+/// need, too, until a disk or a cluster has answered.
+const WRITES_MAX: usize = 128;
 
 /// The addresses of a running server.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +100,8 @@ pub async fn run(
         origin: Arc::new(OriginPolicy::new(&options.origin, address, open)),
         requests_per_second: options.requests_per_second,
         sockets: (options.max_connections, AtomicUsize::new(0)),
+        writes: Arc::new(Semaphore::new(WRITES_MAX)),
+        readiness: Readiness::default(),
         draining: watch::Sender::new(false),
     });
     let mut metrics_tasks = JoinSet::new();
@@ -109,7 +121,7 @@ pub async fn run(
         draining_app.draining.send_replace(true);
         stopped.send_replace(true);
     });
-    tokio::select! {
+    let served = tokio::select! {
         // Sockets outlive their upgrade request. All of them are gone when `draining` has no receiver left.
         served = async {
             let served = serving.await;
@@ -120,6 +132,19 @@ pub async fn run(
             drop(stopping.wait_for(|stopped| *stopped).await);
             tokio::time::sleep(DRAIN_LIMIT).await;
         } => Ok(()),
+    };
+    close(hub).await;
+    served
+}
+
+/// Closes the log. Waits only for a moment: the storage may be the reason for which the server is stopped.
+async fn close(hub: Arc<Hub>) {
+    let closed = match timeout(CLOSE_TIMEOUT, spawn_blocking(move || hub.close())).await {
+        Ok(Ok(closed)) => closed.map_err(|error| error.to_string()),
+        Ok(Err(_)) | Err(_) => Err("the storage does not answer".to_owned()),
+    };
+    if let Err(error) = closed {
+        tracing::error!(event = "log_not_closed", error);
     }
 }
 

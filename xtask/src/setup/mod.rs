@@ -42,6 +42,11 @@ pub(crate) fn for_mutants(repo: &Repo) -> Result<()> {
     tools::cargo_mutants(repo)
 }
 
+/// Sets up the check of the dependencies: cargo-deny.
+pub(crate) fn for_deny(repo: &Repo) -> Result<()> {
+    tools::cargo_deny(repo)
+}
+
 /// Sets up `load`: Node with npm, and nats-server, which the reference server is compared with.
 pub(crate) fn for_load(repo: &Repo) -> Result<()> {
     node::require(repo)?;

@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use crate::repo::{BINARYEN, CARGO_MUTANTS, GECKODRIVER, Repo, WASM_PACK, run};
+use crate::repo::{BINARYEN, CARGO_DENY, CARGO_MUTANTS, GECKODRIVER, Repo, WASM_PACK, run};
 
 /// The command line and the test runner of wasm-bindgen, in exactly the version of Cargo.lock.
 pub(crate) fn wasm_bindgen(repo: &Repo) -> Result<()> {
@@ -26,6 +26,11 @@ pub(crate) fn geckodriver(repo: &Repo) -> Result<()> {
 /// cargo-mutants.
 pub(crate) fn cargo_mutants(repo: &Repo) -> Result<()> {
     by_cargo(repo, "cargo-mutants", CARGO_MUTANTS, &["cargo-mutants"])
+}
+
+/// cargo-deny.
+pub(crate) fn cargo_deny(repo: &Repo) -> Result<()> {
+    by_cargo(repo, "cargo-deny", CARGO_DENY, &["cargo-deny"])
 }
 
 /// wasm-opt, from the npm package binaryen.

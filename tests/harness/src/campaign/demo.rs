@@ -25,7 +25,7 @@ const ROWS: u64 = 2_000;
 pub fn spawn(hub: Arc<Hub>, clock: Clock, runner: RunnerHandle, rate: u64) {
     tokio::spawn(async move {
         let mut turn = last_turn(&hub);
-        loop {
+        while !hub.is_closed() {
             let (step_hub, step_runner) = (hub.clone(), runner.clone());
             let step = move || step(&step_hub, clock, &step_runner, turn, rate);
             let (pause, turns) = match tokio::task::spawn_blocking(step).await {

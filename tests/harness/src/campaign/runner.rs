@@ -68,11 +68,15 @@ pub fn spawn(hub: Arc<Hub>, clock: Clock) -> RunnerHandle {
             while let Ok(campaign) = wakeups.try_recv() {
                 works.entry(campaign).or_default().is_woken = true;
             }
+            if hub.is_closed() {
+                return;
+            }
             let hub = hub.clone();
             let done = tokio::task::spawn_blocking(move || {
                 let now = clock.now();
                 works.retain(|campaign, work| match work.step(&hub, now, campaign) {
                     Ok(goes_on) => goes_on,
+                    Err(_) if hub.is_closed() => false,
                     Err(error) => {
                         tracing::error!(event = "runner_failed", campaignId = %campaign, %error);
                         work.rest(now);

@@ -17,6 +17,9 @@ pub enum LogError {
     /// The event breaks the contract.
     #[error("rejected: {0}")]
     Rejected(Code),
+    /// The server is busy with other requests. The same request may succeed a moment later.
+    #[error("the server is busy")]
+    Busy,
     /// The storage failed.
     #[error("storage: {0}")]
     Storage(String),

@@ -129,6 +129,23 @@ pub trait EventLog: Send + Sync + fmt::Debug {
         Ok(())
     }
 
+    /// Checks that the log can be read and written. Blocks until the storage has answered.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`] with the reason, for people.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Closes the log. Calls that wait end with an error, and so do all later ones. After that the files of
+    /// the log are complete. Closing a closed log does nothing.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn close(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// The keys that seal the events, if the log is sealed.
     fn keys(&self) -> Option<&Keyring> {
         None

@@ -20,6 +20,7 @@ mod publish;
 mod shared;
 pub mod table;
 mod timing;
+mod turns;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -37,12 +38,17 @@ use crate::delegate_event_log;
 use crate::keys::{Keyring, check_epoch};
 use crate::lock::lock;
 use batch::{Batch, Body, Image};
-use bridge::{Bridge, StreamEnd};
+use bridge::{Bridge, SUBJECT, StreamEnd, connected, last_of_subject};
 use shared::{Outcome, Shared};
 use timing::CLUSTER_TIMEOUT;
+use turns::Turns;
 
 /// The timeout of a query about a campaign that is unknown to this server.
 const UNKNOWN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The most queries about unknown campaigns that wait for the cluster at one time. Each occupies a thread,
+/// which reads need, too, and clients can invent any number of ids.
+const LOOKUPS_MAX: usize = 64;
 
 /// The most publications of an image or a refusal that are repeated because the campaign changed.
 const ATTEMPTS_MAX: u32 = 100;
@@ -54,6 +60,17 @@ pub struct NatsLog {
     shared: Arc<Shared>,
     epoch: String,
     turns: Mutex<HashMap<CampaignId, Arc<Mutex<()>>>>,
+    /// Queries about unknown campaigns that wait for the cluster.
+    lookups: Turns,
+}
+
+impl Drop for NatsLog {
+    /// The feed holds the copy. It ends, so that the copy is closed when nothing waits for it any more.
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(event = "log_not_closed", %error);
+        }
+    }
 }
 
 impl NatsLog {
@@ -85,7 +102,13 @@ impl NatsLog {
         let copy = copy.sealed_by(keys);
         let shared = Arc::new(Shared::new(copy, position));
         bridge.start(feed::run(shared.clone(), bridge.context(), epoch.clone()));
-        let log = Self { bridge, shared, epoch, turns: Mutex::default() };
+        let log = Self {
+            bridge,
+            shared,
+            epoch,
+            turns: Mutex::default(),
+            lookups: Turns::new(LOOKUPS_MAX),
+        };
         log.shared.wait_while_it_moves(last_sequence, CLUSTER_TIMEOUT)?;
         if renew {
             log.forget_history()?;
@@ -112,6 +135,20 @@ impl NatsLog {
     /// The lock that serialises this server's publications to a campaign.
     fn turn(&self, campaign: &CampaignId) -> Arc<Mutex<()>> {
         lock(&self.turns).entry(campaign.clone()).or_default().clone()
+    }
+
+    /// Checks that the stream's leader answers, and that the copy has read what it has.
+    fn check_cluster(&self) -> Result<()> {
+        if let Some(reason) = self.shared.failure() {
+            return Err(LogError::Storage(reason));
+        }
+        let context = self.bridge.context();
+        self.bridge.wait(async move {
+            connected(&context)?;
+            // The id of no campaign: the leader answers that there is no message.
+            let subject = format!("{SUBJECT}{:032x}", rand::random::<u128>());
+            last_of_subject(&context, &subject).await.map(drop)
+        })
     }
 
     /// Repeats `attempt` while the campaign changes in between, until it returns `true`.
@@ -143,6 +180,7 @@ impl NatsLog {
         if let Some(known) = local()? {
             return Ok(Some(known));
         }
+        let _turn = self.lookups.try_enter().ok_or(LogError::Busy)?;
         let until = Instant::now() + UNKNOWN_TIMEOUT;
         if self.catch_up(campaign, until)? == 0 { Ok(None) } else { local() }
     }
@@ -225,6 +263,17 @@ impl EventLog for NatsLog {
             self.purge(campaign, first);
             Ok(true)
         })
+    }
+
+    fn check(&self) -> Result<()> {
+        self.check_cluster()?;
+        self.copy().check()
+    }
+
+    fn close(&self) -> Result<()> {
+        self.shared.fail("the log is closed".into());
+        self.bridge.close();
+        self.copy().close()
     }
 
     /// Changes only the copy of this server.

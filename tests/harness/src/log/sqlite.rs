@@ -2,23 +2,25 @@
 //!
 //! One writer, and a pool of readers that never wait for it (write-ahead log). With `synchronous = FULL`, an
 //! append that has returned survives a crash of the process and of the machine. The events and all their
-//! changes are one transaction.
+//! changes are one transaction. After [`EventLog::close`], the database file alone contains everything.
 
 mod append;
 mod backup_detection;
 mod count;
+mod file;
 mod lock;
 mod meta;
 mod read;
 pub(super) mod replica;
 mod rows;
+mod upkeep;
 mod within;
+mod write_ahead_log;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::digest::Buckets;
@@ -31,7 +33,10 @@ use super::{
 use crate::keys::{Keyring, check_epoch, is_sealed};
 use crate::lock::lock;
 use append::Composer;
+use backup_detection::State;
+use file::{BUSY_TIMEOUT, FileId, check_pages, checkpoint};
 use within::within;
+use write_ahead_log::Beside;
 
 /// The version of the tables. Databases of every released version can be opened.
 const SCHEMA_VERSION: i64 = 1;
@@ -42,21 +47,26 @@ pub struct SqliteLog {
     path: PathBuf,
     epoch: String,
     keys: Option<Arc<Keyring>>,
-    writer: Mutex<Connection>,
-    readers: Mutex<Vec<Connection>>,
+    /// `None` after the log was closed.
+    writer: Mutex<Option<Connection>>,
+    /// The readers that are not in use; `None` after the log was closed.
+    readers: Mutex<Option<Vec<Connection>>>,
     /// Whether a mark file lies beside the database, which reveals a restored backup.
     marked: bool,
     /// Whether there was a write since the last tick.
     written: AtomicBool,
+    /// The database file that is open, whatever lies at its path.
+    file: FileId,
+    /// The last report of SQLite that the database is damaged.
+    damage: Mutex<Option<String>>,
     /// The lock file. No other server has the database open while this file is open.
-    _held: File,
+    held: Mutex<Option<File>>,
 }
 
 impl Drop for SqliteLog {
-    /// Advances the generation, so that every earlier backup is behind.
     fn drop(&mut self) {
-        if self.marked {
-            let _noticed_less_well = backup_detection::advance(&lock(&self.writer), &self.path);
+        if let Err(error) = self.close() {
+            tracing::warn!(event = "log_not_closed", database = %self.path.display(), %error);
         }
     }
 }
@@ -67,13 +77,15 @@ impl SqliteLog {
     ///
     /// # Errors
     /// [`LogError::Storage`], also for a database of an unknown version, and for one that another process has
-    /// open.
+    /// open, and for a restored backup that is damaged.
     pub fn open(path: &Path, new_epoch: &str, renew: bool) -> Result<Self> {
         let held = lock::acquire(path)?;
-        let writer = connect(path)?;
-        let foreign = backup_detection::is_restored_backup(&writer, path)?;
+        let (writer, beside) = connect(path)?;
+        let foreign = beside.displaced_to.is_some()
+            || backup_detection::is_restored_backup(&writer, path, beside.has_log)?;
         if foreign {
             tracing::warn!(event = "backup_restored", database = %path.display());
+            check_pages(&writer, path)?;
         }
         if !renew && foreign {
             // A restored backup gets another epoch, but the restore must not begin or end sealing.
@@ -81,21 +93,29 @@ impl SqliteLog {
             check_epoch(&present, is_sealed(new_epoch))?;
         }
         let epoch = epoch(&writer, new_epoch, renew || foreign)?;
-        backup_detection::advance(&writer, path)?;
-        Ok(Self::over(path, writer, epoch, true, held))
+        backup_detection::advance(&writer, path, State::Open)?;
+        Self::over(path, writer, epoch, true, held)
     }
 
-    fn over(path: &Path, writer: Connection, epoch: String, marked: bool, held: File) -> Self {
-        Self {
+    fn over(
+        path: &Path,
+        writer: Connection,
+        epoch: String,
+        marked: bool,
+        held: File,
+    ) -> Result<Self> {
+        Ok(Self {
             path: path.to_owned(),
             epoch,
             keys: None,
-            writer: Mutex::new(writer),
-            readers: Mutex::default(),
+            writer: Mutex::new(Some(writer)),
+            readers: Mutex::new(Some(Vec::new())),
             marked,
             written: AtomicBool::new(false),
-            _held: held,
-        }
+            file: FileId::of(path).map_err(LogError::storage)?,
+            damage: Mutex::default(),
+            held: Mutex::new(Some(held)),
+        })
     }
 
     /// The same log. Events are sealed with these keys from now on.
@@ -112,38 +132,78 @@ impl SqliteLog {
 
     /// Runs `work` in one read transaction, on a connection of the pool.
     fn reading<T>(&self, work: impl FnOnce(&Tx<'_>) -> rusqlite::Result<T>) -> Result<T> {
-        let pooled = lock(&self.readers).pop();
+        let pooled = lock(&self.readers).as_mut().ok_or_else(is_closed)?.pop();
         let mut reader = match pooled {
             Some(reader) => reader,
-            None => {
-                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                let reader = Connection::open_with_flags(&self.path, flags)?;
-                prepare(&reader)?;
-                reader
-            }
+            None => self.connect_reader()?,
         };
-        let result = reader.transaction().and_then(|tx| work(&tx))?;
-        lock(&self.readers).push(reader);
+        let result = self.note_damage(reader.transaction().and_then(|tx| work(&tx)))?;
+        if let Some(readers) = lock(&self.readers).as_mut() {
+            readers.push(reader);
+        }
         Ok(result)
+    }
+
+    fn connect_reader(&self) -> Result<Connection> {
+        self.file.check(&self.path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(&self.path, flags)?;
+        prepare(&reader)?;
+        Ok(reader)
     }
 
     /// Runs `work` in one write transaction. Commits unless `work` fails.
     fn writing<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
-        let mut writer = lock(&self.writer);
-        let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let done = work(&tx)?;
-        tx.commit()?;
+        let written = self.transact(work)?;
         self.written.store(true, Ordering::Relaxed);
-        Ok(done)
+        Ok(written)
+    }
+
+    /// The same, for a change that a backup need not contain.
+    fn transact<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+        self.with_writer(|writer| {
+            let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            write_ahead_log::number_transaction(&tx)?;
+            let done = work(&tx)?;
+            self.note_damage(tx.commit())?;
+            Ok(done)
+        })
+    }
+
+    /// Runs `work` with the only connection that may write. Writing to a file that was deleted or replaced
+    /// would lose what it acknowledges, so it is an error.
+    fn with_writer<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        let mut writer = lock(&self.writer);
+        let writer = writer.as_mut().ok_or_else(is_closed)?;
+        self.file.check(&self.path)?;
+        work(writer)
     }
 }
 
-fn connect(path: &Path) -> Result<Connection> {
+fn is_closed() -> LogError {
+    LogError::Storage("the log is closed".into())
+}
+
+/// Connects to the database after the logs that do not belong to it were set aside.
+fn connect(path: &Path) -> Result<(Connection, Beside)> {
+    let named = |error: LogError| LogError::Storage(format!("{}: {error}", path.display()));
+    let beside = write_ahead_log::inspect(path).map_err(LogError::storage).map_err(named)?;
+    if let Some(kept) = &beside.displaced_to {
+        tracing::warn!(event = "foreign_log_displaced_to", kept = %kept.display());
+    }
+    let writer = connect_writer(path).map_err(named)?;
+    Ok((writer, beside))
+}
+
+fn connect_writer(path: &Path) -> Result<Connection> {
     let writer = Connection::open(path)?;
     prepare(&writer)?;
     writer.pragma_update(None, "journal_mode", "WAL")?;
     writer.pragma_update(None, "synchronous", "FULL")?;
     create(&writer)?;
+    // The database now contains its tables, so the log begins with a numbered transaction.
+    checkpoint(&writer, BUSY_TIMEOUT)?;
+    write_ahead_log::renumber(&writer)?;
     Ok(writer)
 }
 
@@ -176,7 +236,7 @@ fn epoch(on: &Connection, new: &str, renew: bool) -> rusqlite::Result<String> {
 }
 
 fn prepare(connection: &Connection) -> Result<()> {
-    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(count::prepare(connection)?)
 }
@@ -239,10 +299,15 @@ impl EventLog for SqliteLog {
     }
 
     fn tick(&self) -> Result<()> {
-        if self.written.swap(false, Ordering::Relaxed) {
-            backup_detection::advance(&lock(&self.writer), &self.path)?;
-        }
-        Ok(())
+        self.checkpoint_written()
+    }
+
+    fn check(&self) -> Result<()> {
+        self.check_storage()
+    }
+
+    fn close(&self) -> Result<()> {
+        self.close_connections()
     }
 
     fn diverge(&self, campaign: &CampaignId, how: Divergence) -> Result<u64> {

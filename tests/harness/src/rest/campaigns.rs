@@ -239,7 +239,14 @@ async fn operate(
     operation: impl FnOnce(Operation<'_>) -> Result<Completed, Refusal> + Send + 'static,
 ) -> Answer {
     let (campaign, order, now) = (id.clone(), RequestContext { by, ..order }, app.clock.now());
+    // A write may wait for a disk or a cluster. The threads of the others stay free for reads.
+    let Ok(turn) = app.writes.clone().try_acquire_owned() else {
+        app.context.hub.metrics.rate_limited.get_or_create(&[("what", "writes")]).inc();
+        return Err(LogError::Busy.into());
+    };
     let done = blocking(app, move |hub| {
+        // Held until the write ends, even if the client no longer waits for it.
+        let _turn = turn;
         operation(Operation { hub, now, campaign: &campaign, order: &order })
     });
     let done = done.await?;

@@ -9,11 +9,10 @@ use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use campaign_sync::protocol::{CampaignId, Code};
+use campaign_sync::protocol::Code;
 use serde_json::json;
 
 use super::answer::{Answer, plain};
-use super::blocking::blocking;
 use crate::app::App;
 use crate::campaign::Refusal;
 
@@ -36,7 +35,7 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
     plain(&json!({"status": "ok", "epoch": app.context.hub.epoch()}))
 }
 
-/// `GET /readyz`: the server can take clients: its log can be read, and it is not draining.
+/// `GET /readyz`: the server can take clients: its log can be read and written, and it is not draining.
 ///
 /// # Errors
 /// With status 503: [`Code::Behind`] while the server drains, [`Code::Internal`] if the log fails.
@@ -44,14 +43,10 @@ pub async fn ready(State(app): State<Arc<App>>) -> Answer {
     if *app.draining.borrow() {
         return Err(Refusal::new(Code::Behind, "the server is draining"));
     }
-    let spec = blocking(&app, |hub| {
-        // The id of no campaign. On a shared log this queries the stream's leader.
-        let nobodys = CampaignId::new(&format!("{:032x}", rand::random::<u128>()));
-        let nobodys = nobodys.map_err(|code| Refusal::new(code, "no campaign"))?;
-        Ok(hub.log().head(&nobodys)?)
-    });
-    spec.await.map_err(|refusal| Refusal { status: Some(503), ..refusal })?;
-    Ok(plain(&json!({"status": "ready"})))
+    match app.readiness.check(&app.context.hub).await {
+        Ok(()) => Ok(plain(&json!({"status": "ready"}))),
+        Err(reason) => Err(Refusal { status: Some(503), ..Refusal::new(Code::Internal, reason) }),
+    }
 }
 
 /// Counts and times every request.

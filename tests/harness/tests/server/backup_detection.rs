@@ -103,8 +103,10 @@ fn crash_between_database_and_mark_keeps_the_epoch() {
     let place = Place::new();
     drop(place.open("first"));
     let mark = place.directory.path().join(MARK);
-    let number: i64 = fs::read_to_string(&mark).unwrap().trim().parse().unwrap();
-    fs::write(&mark, (number - 1).to_string()).unwrap();
+    let present = fs::read_to_string(&mark).unwrap();
+    let (number, state) = present.trim().split_once(' ').unwrap();
+    let number: i64 = number.parse().unwrap();
+    fs::write(&mark, format!("{} {state}", number - 1)).unwrap();
     assert_eq!(place.open("second").epoch(), "first");
 }
 

@@ -75,6 +75,14 @@ impl Copy {
     }
 
     fn event(&mut self, document: &str, value: &Value) {
+        let kind = self.follow_links(document);
+        self.documents.push(document.to_owned());
+        self.fold(&kind, &value["data"]);
+    }
+
+    /// Moves to an event after checking its hash, its number and its link, without applying its content.
+    /// Returns its type.
+    pub(crate) fn follow_links(&mut self, document: &str) -> String {
         let envelope = Envelope::parse(document).unwrap();
         let sequence = envelope.sequence.unwrap();
         let hash = EventHash::of_v1(
@@ -90,8 +98,7 @@ impl Copy {
         assert_eq!(sequence.previous_event_id().unwrap_or_default(), self.event_id);
         self.number += 1;
         self.event_id = sequence.event_id().to_owned();
-        self.documents.push(document.to_owned());
-        self.fold(envelope.kind, &value["data"]);
+        envelope.kind.to_owned()
     }
 
     fn fold(&mut self, kind: &str, data: &Value) {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::core::{CoreFixture, at_zero};
 use super::log::id;
 use super::process::{Process, program};
+use super::shutdown::send;
 use super::support::{Client, Server, answer, parse};
 
 async fn watched(faults: bool) -> Server {
@@ -126,7 +127,9 @@ async fn options_come_from_the_environment_and_the_log_is_json() {
     let mut client = Client::subscribed(&process.address, "c1").await;
     client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0, "reason": "gap"})).await;
     client.control("event_recovery").await;
-    process.child.kill().unwrap();
+    drop(client);
+    // The log is written by another thread. A kill would lose the last lines.
+    send("TERM", &process.child);
     let log = BufReader::new(process.child.stderr.take().unwrap());
     let lines: Vec<Value> = log.lines().map(|line| parse(&line.unwrap())).collect();
     let of = |event: &str| lines.iter().find(|line| line["event"] == event).unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use argon2::password_hash::{PasswordHasher as _, SaltString};
+use argon2::password_hash::PasswordHasher as _;
 use argon2::{Algorithm, Argon2, Params, Version};
 use campaign_sync_harness::log::place::LogPlace;
 use campaign_sync_harness::options::Options;
@@ -19,9 +19,10 @@ pub(crate) const PASSWORD: &str = "correct horse";
 /// The line of a user in the users file, with a hash that is fast to check.
 pub(crate) fn user(name: &str) -> String {
     let params = Params::new(8, 1, 1, None).unwrap();
-    let salt = SaltString::encode_b64(format!("salt of {name}").as_bytes()).unwrap();
+    let salt = format!("salt of {name}");
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    format!("{name}:{}\n", argon2.hash_password(PASSWORD.as_bytes(), &salt).unwrap())
+    let hash = argon2.hash_password_with_salt(PASSWORD.as_bytes(), salt.as_bytes());
+    format!("{name}:{}\n", hash.unwrap())
 }
 
 /// A server that `ada-l` and `bob-m` may log in to.

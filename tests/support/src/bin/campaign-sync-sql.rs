@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 fn rows(database: &str, query: &str, parameters: Vec<String>) -> rusqlite::Result<Vec<Value>> {
     let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut statement = connection.prepare(query)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let rows = statement.query_map(params_from_iter(parameters), |row| object(&names, row))?;
     rows.collect()
 }

@@ -2,18 +2,19 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
 use async_nats::jetstream::context::GetStreamErrorKind;
-use async_nats::jetstream::stream::{Config, Info, StorageType};
+use async_nats::jetstream::stream::{Config, Info, LastRawMessageErrorKind, StorageType};
 use async_nats::jetstream::{self, Context, ErrorCode};
 use async_nats::{ConnectOptions, ServerAddr};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::super::LogError;
 use super::timing::CLUSTER_TIMEOUT;
+use crate::lock::lock;
 
 /// The name of the stream.
 pub(super) const STREAM: &str = "campaign-sync";
@@ -39,7 +40,8 @@ pub(super) struct StreamEnd {
 
 /// The client and its runtime.
 pub(super) struct Bridge {
-    runtime: Option<Runtime>,
+    /// `None` after the bridge was closed.
+    runtime: Mutex<Option<Runtime>>,
     context: Context,
     payload_max: usize,
 }
@@ -52,10 +54,7 @@ impl fmt::Debug for Bridge {
 
 impl Drop for Bridge {
     fn drop(&mut self) {
-        // The log may be dropped on a thread of another runtime, which must not wait for this one.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+        self.close();
     }
 }
 
@@ -77,7 +76,7 @@ impl Bridge {
             .build()
             .map_err(LogError::storage)?;
         let new_epoch = new_epoch.to_owned();
-        let opened = wait(&runtime, async move {
+        let opened = wait(runtime.handle(), async move {
             let (context, payload_max) = connect(&servers).await?;
             let until = Instant::now() + CLUSTER_TIMEOUT;
             loop {
@@ -91,7 +90,8 @@ impl Bridge {
         });
         match opened {
             Ok((context, payload_max, end)) => {
-                Ok((Self { runtime: Some(runtime), context, payload_max }, end))
+                let runtime = Mutex::new(Some(runtime));
+                Ok((Self { runtime, context, payload_max }, end))
             }
             Err(error) => {
                 // See `drop`.
@@ -110,11 +110,24 @@ impl Bridge {
         self.payload_max
     }
 
-    /// Starts a task that runs until the bridge is dropped.
+    /// Starts a task that runs until the bridge is closed.
     pub(super) fn start(&self, task: impl Future<Output = ()> + Send + 'static) {
-        if let Some(runtime) = &self.runtime {
+        if let Some(runtime) = &*lock(&self.runtime) {
             drop(runtime.spawn(task));
         }
+    }
+
+    /// Ends all tasks. Calls that wait for the runtime end with an error.
+    pub(super) fn close(&self) {
+        // The bridge may be closed on a thread of another runtime, which must not wait for this one.
+        if let Some(runtime) = lock(&self.runtime).take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    /// Whether the bridge is closed. Then nothing that failed succeeds later.
+    pub(super) fn is_closed(&self) -> bool {
+        lock(&self.runtime).is_none()
     }
 
     /// Executes `work` on the runtime and waits for it. Blocks.
@@ -125,8 +138,9 @@ impl Bridge {
         &self,
         work: impl Future<Output = Result<T, LogError>> + Send + 'static,
     ) -> Result<T, LogError> {
-        match &self.runtime {
-            Some(runtime) => wait(runtime, work),
+        let handle = lock(&self.runtime).as_ref().map(|runtime| runtime.handle().clone());
+        match handle {
+            Some(handle) => wait(&handle, work),
             None => Err(LogError::Storage("the log is closed".into())),
         }
     }
@@ -135,7 +149,7 @@ impl Bridge {
 /// Executes `work` on the runtime. Waits through a channel, because callers may be threads of another
 /// runtime.
 fn wait<T: Send + 'static>(
-    runtime: &Runtime,
+    runtime: &Handle,
     work: impl Future<Output = Result<T, LogError>> + Send + 'static,
 ) -> Result<T, LogError> {
     let (done, result) = mpsc::sync_channel(1);
@@ -195,6 +209,19 @@ pub(super) async fn find_stream(context: &Context, config: Config) -> Result<Inf
         },
     };
     Ok(stream.cached_info().clone())
+}
+
+/// The last message of a subject, as the stream's leader reports it; 0 for an empty subject.
+///
+/// # Errors
+/// [`LogError::Storage`].
+pub(super) async fn last_of_subject(context: &Context, subject: &str) -> Result<u64, LogError> {
+    let stream = context.get_stream_no_info(STREAM).await.map_err(LogError::storage)?;
+    match stream.get_last_raw_message_by_subject(subject).await {
+        Ok(message) => Ok(message.sequence),
+        Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(0),
+        Err(error) => Err(LogError::storage(error)),
+    }
 }
 
 /// Opens or creates the stream. The epoch is the stream's description, which is set when the stream is

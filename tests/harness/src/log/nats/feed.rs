@@ -173,9 +173,9 @@ impl Feed {
         let (body, until) = (Body::decode(&text)?, Instant::now() + CLUSTER_TIMEOUT);
         loop {
             match self.apply(campaign, &body, first, last) {
-                // Retry, unless nothing else holds the copy any more.
+                // Retry, unless the log was closed.
                 Err(LogError::Storage(reason))
-                    if Instant::now() < until && Arc::strong_count(&self.shared) > 1 =>
+                    if Instant::now() < until && self.shared.failure().is_none() =>
                 {
                     tracing::warn!(
                         event = "log_copy_failed", campaignId = %campaign, sequence = last, reason

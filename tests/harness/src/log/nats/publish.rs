@@ -5,14 +5,12 @@ use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
 use async_nats::header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_ID};
-use async_nats::jetstream::Context;
-use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use campaign_sync::protocol::CampaignId;
 
 use super::super::{EventLog as _, LogError, Result};
 use super::NatsLog;
 use super::batch::{Body, PART};
-use super::bridge::{STREAM, SUBJECT, connected};
+use super::bridge::{STREAM, SUBJECT, connected, last_of_subject};
 use super::shared::Outcome;
 
 /// The bytes of a message that are reserved for its headers.
@@ -59,7 +57,7 @@ impl NatsLog {
             if head != expected || sent.is_ok() {
                 return Err(LogError::Conflict { head });
             }
-            if Instant::now() > until {
+            if Instant::now() > until || self.bridge.is_closed() {
                 break;
             }
             sleep(RETRY);
@@ -116,7 +114,9 @@ impl NatsLog {
                     }
                     return Ok(last);
                 }
-                Err(error) if Instant::now() > until => return Err(error),
+                Err(error) if Instant::now() > until || self.bridge.is_closed() => {
+                    return Err(error);
+                }
                 Err(_) => sleep(RETRY),
             }
         }
@@ -132,14 +132,5 @@ impl NatsLog {
         if let Err(error) = purged {
             tracing::warn!(event = "purge_failed", campaignId = %campaign, %error);
         }
-    }
-}
-
-async fn last_of_subject(context: &Context, subject: &str) -> Result<u64> {
-    let stream = context.get_stream_no_info(STREAM).await.map_err(LogError::storage)?;
-    match stream.get_last_raw_message_by_subject(subject).await {
-        Ok(message) => Ok(message.sequence),
-        Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(0),
-        Err(error) => Err(LogError::storage(error)),
     }
 }

@@ -110,8 +110,13 @@ impl Shared {
 
     /// Records that the feed has ended permanently.
     pub(super) fn fail(&self, reason: String) {
-        lock(&self.seen).failed = Some(reason);
+        lock(&self.seen).failed.get_or_insert(reason);
         self.moved.notify_all();
+    }
+
+    /// The reason for which the feed has ended, if it has.
+    pub(super) fn failure(&self) -> Option<String> {
+        lock(&self.seen).failed.clone()
     }
 
     /// Waits until the message is folded in.

@@ -20,7 +20,6 @@ use super::append::{Appending, append};
 use super::meta::{number, put_number};
 use super::within::{CampaignTx, within};
 use crate::keys::{Keyring, open_data};
-use crate::lock::lock;
 
 impl SqliteLog {
     /// Opens the copy of the log with this epoch, and returns its position. Deletes the copy of another log.
@@ -49,16 +48,16 @@ impl SqliteLog {
             _ => copy,
         };
         let at = position_or_start(&copy)?;
-        lock(&copy.writer).pragma_update(None, "synchronous", "NORMAL")?;
+        copy.with_writer(|writer| Ok(writer.pragma_update(None, "synchronous", "NORMAL")?))?;
         Ok((copy, at))
     }
 
     /// Opens the file without a mark. An earlier state of a copy is harmless: it has only read less.
     fn open_copy(path: &Path, epoch: &str) -> Result<Self> {
         let held = super::lock::acquire(path)?;
-        let writer = super::connect(path)?;
+        let (writer, _) = super::connect(path)?;
         let epoch = super::epoch(&writer, epoch, false)?;
-        Ok(Self::over(path, writer, epoch, false, held))
+        Self::over(path, writer, epoch, false, held)
     }
 
     fn is_empty(&self) -> Result<bool> {
@@ -77,9 +76,10 @@ impl SqliteLog {
         expected: u64,
         drafts: &[Draft],
     ) -> Result<Appended> {
-        let mut writer = lock(&self.writer);
-        let tx = writer.transaction()?;
-        append(within(&tx, campaign), self.composer(), expected, drafts)
+        self.with_writer(|writer| {
+            let tx = writer.transaction()?;
+            append(within(&tx, campaign), self.composer(), expected, drafts)
+        })
     }
 
     /// Folds in a batch that was read. Returns `None` if another batch took its number first; this batch is
@@ -181,7 +181,7 @@ impl SqliteLog {
     /// # Errors
     /// [`LogError::Storage`].
     pub(in crate::log) fn skip_to(&self, position: u64) -> Result<()> {
-        Ok(put_number(&lock(&self.writer), POSITION, position)?)
+        self.writing(|tx| Ok(put_number(tx, POSITION, position)?))
     }
 }
 
