@@ -30,6 +30,8 @@ const HISTORIES: u32 = 10_000;
 const CRASH_ROUNDS: u32 = 300;
 /// Shortens this stage, if it is set.
 const ROUNDS_VARIABLE: &str = "CAMPAIGN_SYNC_CRASH_ROUNDS";
+/// Replaces the number of seeds, if it is set.
+const SEEDS_VARIABLE: &str = "CAMPAIGN_SYNC_SEEDS";
 /// The tests that kill the server: plain kills, and kills with backups restored in between, on each log.
 const CRASH_TESTS: usize = 3;
 
@@ -88,7 +90,10 @@ impl Stage {
     fn run(self, repo: &Repo) -> Result<String> {
         match self {
             Self::Simulator => {
-                sim::run_command(repo, &sim::Options::seeds(SEEDS))?;
+                let chosen = env::var(SEEDS_VARIABLE).ok();
+                let seeds = chosen.map_or(Ok(SEEDS), |it| it.parse());
+                let seeds = seeds.with_context(|| format!("{SEEDS_VARIABLE} is no number"))?;
+                sim::run_command(repo, &sim::Options::seeds(seeds))?;
                 report(repo, "sim.json")
             }
             Self::Fuzz => {
