@@ -66,7 +66,7 @@ cargo xtask <command>
                                          of the tree; the simulator must find it; into docs/PLANTED.md
           --drawn                        only the fault that the commit draws
           --check                        only check that the patches apply
-  soak  [sim] [fuzz] [model] [histories] [crash] [mutants] [survivors] [planted]
+  soak  [sim] [fuzz] [model] [histories] [crash] [mutants] [survivors] [planted] [network]
                                          run the tests that take hours, into docs/soak
   table                                  write every state with every input into docs/TRANSITIONS.md
   size                                   measure the main entry, into target/report/size.json

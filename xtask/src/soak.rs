@@ -9,10 +9,12 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use pico_args::Arguments;
 
+use crate::build;
 use crate::conform;
 use crate::fuzz;
 use crate::model;
 use crate::mutants;
+use crate::npm::Project;
 use crate::planted;
 use crate::repo::{Repo, read, run};
 use crate::setup;
@@ -26,6 +28,8 @@ const SEEDS: u64 = 1_000_000;
 const FUZZ_SECONDS: u32 = 1_800;
 /// Random histories that the machine and the independent reader process.
 const HISTORIES: u32 = 10_000;
+/// Seeds of the network that damages what a page and its server send.
+const NETWORK_SEEDS: u32 = 10;
 /// How often the server is killed during writes.
 const CRASH_ROUNDS: u32 = 300;
 /// Shortens this stage, if it is set.
@@ -46,11 +50,12 @@ enum Stage {
     Mutants,
     Survivors,
     Planted,
+    Network,
     Deny,
 }
 
 impl Stage {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Simulator,
         Self::Fuzz,
         Self::Model,
@@ -59,6 +64,7 @@ impl Stage {
         Self::Mutants,
         Self::Survivors,
         Self::Planted,
+        Self::Network,
         Self::Deny,
     ];
 
@@ -72,6 +78,7 @@ impl Stage {
             Self::Mutants => "mutants",
             Self::Survivors => "survivors",
             Self::Planted => "planted",
+            Self::Network => "network",
             Self::Deny => "deny",
         }
     }
@@ -81,7 +88,7 @@ impl Stage {
         match self {
             Self::Simulator | Self::Model | Self::Planted => Ok(()),
             Self::Mutants | Self::Survivors => setup::for_mutants(repo),
-            Self::Fuzz | Self::Histories | Self::Crash => setup::everything(repo),
+            Self::Fuzz | Self::Histories | Self::Crash | Self::Network => setup::everything(repo),
             Self::Deny => setup::for_deny(repo),
         }
     }
@@ -118,6 +125,7 @@ impl Stage {
                 planted::run_command(repo, planted::Options::everything())?;
                 Ok(format!("{{\"table\": \"{}\"}}", planted::TABLE))
             }
+            Self::Network => network(repo),
             Self::Deny => deny(repo),
         }
     }
@@ -190,6 +198,21 @@ fn histories(repo: &Repo) -> Result<String> {
     let text = read(&mut command)?;
     let last = text.lines().next_back().context("the histories said nothing")?;
     Ok(last.to_owned())
+}
+
+/// Runs a page in a browser behind a network that damages frames.
+fn network(repo: &Repo) -> Result<String> {
+    build::everything(repo, &mut run)?;
+    build::server(repo, &mut run)?;
+    let project = Project::find(repo, "tests/e2e").context("tests/e2e has no package.json")?;
+    project.install(&mut run)?;
+    let mut command = repo.command("node");
+    command.current_dir(repo.path("tests/e2e")).args(["--test", "faulty-network.test.mjs"]);
+    command.env("CAMPAIGN_SYNC_NETWORK_SEEDS", NETWORK_SEEDS.to_string());
+    command.env("CAMPAIGN_SYNC_NETWORK_REPORT", repo.report("network.json")?);
+    command.env("CARGO_TARGET_DIR", repo.target("")).env("CHROMIUM", setup::chromium()?);
+    run(&mut command)?;
+    report(repo, "network.json")
 }
 
 fn crash(repo: &Repo) -> Result<String> {
