@@ -51,8 +51,7 @@ export class CampaignSync extends EventTarget {
     wasmClient(); // Throws here, at the mistake, and not at the first use.
     this.#options = checkedOptions(options);
     const { target = platform.window ?? null } = this.#options;
-    const whileAlive = weakly<CampaignSync>(this);
-    this.#page = new PageEvents(target, (campaignId) => whileAlive((it) => it.#refresh(campaignId)));
+    this.#page = CampaignSync.#pageOf(target, weakly<CampaignSync>(this));
     this.#dispatcher = new Dispatcher(this, (type, detail) => this.#page.repeat(type, detail));
   }
 
@@ -196,7 +195,7 @@ export class CampaignSync extends EventTarget {
    */
   diagnostics(): object {
     const core = this.#open();
-    return deepFreeze({ ...core.read({ read: "diagnostics" }), transport: core.transport });
+    return deepFreeze({ ...core.read({ read: "diagnostics" }), transport: core.transport.name });
   }
 
   /** Closes the connection permanently. Open waits reject with `closed`, and later calls throw `closed`. */
@@ -218,16 +217,27 @@ export class CampaignSync extends EventTarget {
   }
 
   #newCore(): Core {
-    const { socket, transport } = this.#options;
-    // The module holds the core, so the core must not hold the client.
-    const whileAlive = weakly<CampaignSync>(this);
-    return new Core(wasmClient(), this.#options, {
+    const core = CampaignSync.#coreOf(this.#options, weakly<CampaignSync>(this));
+    if (core.transport instanceof ManualTransport) this.#manual = core.transport;
+    return core;
+  }
+
+  // The page and the module hold what these two functions make, and it must not hold the client. They are static,
+  // because all closures of one function hold its `this` if one of them uses it.
+
+  static #pageOf(target: EventTarget | null, whileAlive: WhileAlive<CampaignSync>): PageEvents {
+    return new PageEvents(target, (campaignId) => whileAlive((it) => it.#refresh(campaignId)));
+  }
+
+  static #coreOf(options: CheckedOptions, whileAlive: WhileAlive<CampaignSync>): Core {
+    const { socket, transport } = options;
+    return new Core(wasmClient(), options, {
       dispatch: (type, detail) => whileAlive((it) => it.#dispatch(type, detail)),
       onLastRelease: (campaignId) => whileAlive((it) => it.#onLastRelease(campaignId)),
       transport: (reports) => {
         if (socket !== undefined) return new SocketTransport(socket.url, socket.WebSocket, reports);
         const send = (frame: string): void => whileAlive((it) => callSafely(() => it.#onsend?.(frame)));
-        return (this.#manual = new ManualTransport(send, reports, transport === "manual"));
+        return new ManualTransport(send, reports, transport === "manual");
       },
     });
   }
@@ -270,8 +280,10 @@ function closeWhenCollected(client: CampaignSync, core: Core, page: PageEvents):
   });
 }
 
-/** Returns a function that lends an object, unless the engine has collected it. */
-function weakly<T extends object>(object: T): (use: (object: T) => void) => void {
+/** Lends an object to a function, unless the engine has collected it. */
+type WhileAlive<T> = (use: (object: T) => void) => void;
+
+function weakly<T extends object>(object: T): WhileAlive<T> {
   const reference = new WeakRef(object);
   return (use) => {
     const alive = reference.deref();

@@ -26,12 +26,12 @@ export interface CoreOutlets {
 /** One machine with its channels, waits and animation-frame task. */
 export class Core implements TransportReports {
   readonly waits = new Waits();
+  readonly transport: Transport;
   /** The client, if it must stay alive although the application may not reference it. */
   client: object | undefined;
   /** The connection, as the last `connectionchange` reported it. */
   connection = IDLE;
   readonly #client: WasmClient;
-  readonly #transport: Transport;
   readonly #options: CampaignSyncOptions;
   readonly #outlets: CoreOutlets;
   readonly #channels = new Map<string, Channel>();
@@ -44,15 +44,10 @@ export class Core implements TransportReports {
   constructor(Client: WasmClientConstructor, options: CampaignSyncOptions, outlets: CoreOutlets) {
     this.#options = options;
     this.#outlets = outlets;
-    this.#transport = outlets.transport(this);
+    this.transport = outlets.transport(this);
     const { token, fetchSnapshot, lingerMs, log } = options;
     const host: Host = { perform: (effect, detail) => this.#perform(effect, detail) };
     this.#client = new Client(lingerMs, token !== undefined, fetchSnapshot !== undefined, log !== undefined && log !== false, host, ...pageSignals());
-  }
-
-  /** The name of the transport, for diagnostics. */
-  get transport(): string {
-    return this.#transport.name;
   }
 
   get hasHandles(): boolean {
@@ -130,16 +125,16 @@ export class Core implements TransportReports {
     this.#frame.cancel();
     for (const campaignId of this.#channels.keys()) this.#outlets.onLastRelease(campaignId);
     this.waits.rejectAll("closed");
-    this.#transport.end();
+    this.transport.end();
     callSafely(() => setTimeout(() => this.#client.free()));
   }
 
   /** The functions that perform the machine's effects. An effect under any other name is a notice. */
   readonly #performers: { [E in keyof Effects]: (detail: Effects[E]) => void } = {
     changed: () => this.#frame.schedule(),
-    open: (connection) => this.#transport.open(connection),
-    send: (frame) => this.#transport.send(frame),
-    closeSocket: (code) => this.#transport.close(code),
+    open: (connection) => this.transport.open(connection),
+    send: (frame) => this.transport.send(frame),
+    closeSocket: (code) => this.transport.close(code),
     settle: ({ ticket, code }) => this.waits.settle(ticket, code),
     log: (record) => this.#log(withoutNulls(record)),
     requestToken: ({ ticket }) => void this.#requestToken(ticket),

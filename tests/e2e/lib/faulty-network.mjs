@@ -5,7 +5,7 @@ import { createServer, request } from "node:http";
 
 import { WebSocket, WebSocketServer } from "ws";
 
-/** What happens to one frame of a thousand, by the kind of the fault. The rest passes. */
+/** The number of frames of a thousand that each kind of fault meets. The rest passes. */
 const PER_MILLE = { dropped: 40, doubled: 60, held: 60, corrupted: 40, truncated: 30, shuffled: 60, cut: 5, half_opened: 3 };
 /** The longest delay of a frame that is held, in milliseconds. */
 const HOLD_MS_MAX = 3_000;
