@@ -147,6 +147,16 @@ fn each_name_is_folded_once_and_kept() {
 }
 
 #[test]
+fn folded_names_cost_at_most_64_bytes_each_beside_their_texts() {
+    let names: Vec<String> = (0..100_000).map(|number| format!("ü{number}.example")).collect();
+    let mut rows = Rows::new(&names.iter().map(|name| (&**name, None, None)).collect::<Vec<_>>());
+    assert_eq!(rows.fold(), names.len());
+    let [text, overhead] = rows.folded.bytes();
+    assert_eq!(text, 2 * names.iter().map(String::len).sum::<usize>());
+    assert!(overhead <= 64 * names.len(), "{} bytes each", overhead / names.len());
+}
+
+#[test]
 fn filters_are_exact_and_combine() {
     let mut rows = some();
     let filter = |dns: &str, search: &str| RowOrder {

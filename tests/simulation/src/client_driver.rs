@@ -138,6 +138,9 @@ impl World {
             Effect::Settle(ticket, failed) => {
                 let client = &mut self.clients[number];
                 let promise = client.promises.remove(&ticket);
+                demand(promise.is_some(), "promises", || {
+                    format!("{ticket:?} is settled, but nobody waits")
+                })?;
                 let Some((id, epoch, promised)) = promise else { return Ok(()) };
                 // If the campaign was released in the same step, the position that it had reached is no
                 // longer visible.

@@ -37,6 +37,7 @@ impl World {
             80..85 => self.feed(number, Input::Woke(Wake::Visible))?,
             85..88 => self.reload(number)?,
             88..91 => self.reconnect(number)?,
+            91..94 => self.break_promise(number)?,
             _ => {}
         }
         let at_ms = self.now_ms + self.rng.around(self.plan.app_ms);
@@ -112,6 +113,14 @@ impl World {
         client.promises.insert(ticket, (id.to_string(), epoch.to_string(), wanted));
         let position = Position { epoch, sequence_number, event_id: String::new() };
         self.feed(number, Input::WaitForPosition(id, position, ticket))
+    }
+
+    /// Gives up a wait for a position. The machine must not settle it afterwards.
+    fn break_promise(&mut self, number: usize) -> Check {
+        let client = &mut self.clients[number];
+        let Some((ticket, (campaign, ..))) = client.promises.pop_first() else { return Ok(()) };
+        self.totals.fault("promise_broken");
+        self.feed(number, Input::CancelWait(id(&campaign), ticket))
     }
 
     /// Reads a page of rows.
