@@ -84,7 +84,7 @@ test("socket and REST resolve a relative address against the same base", async (
   assert.deepEqual([asked, rest], [["/sub/ws"], ["/sub/api/campaigns/c/snapshot"]]);
 });
 
-test("relative address in a worker made of a blob is refused with a code, and an absolute one opens", async () => {
+test("relative address in a blob worker is refused, an absolute one opens", async () => {
   server = await Server.start();
   const page = await opened("/plain.html");
   const outcomes = await page.evaluate(({ origin, port }) => new Promise((resolve) => {
