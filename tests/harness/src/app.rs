@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::campaign::runner::RunnerHandle;
 use crate::clock::Clock;
@@ -31,6 +31,8 @@ pub struct App {
     pub origin: Arc<OriginPolicy>,
     /// Requests per second of one session.
     pub requests_per_second: u32,
+    /// The turns of REST requests that read the database.
+    pub reads: Arc<Semaphore>,
     /// The most open sockets at a time, and the present number of them.
     pub sockets: (usize, AtomicUsize),
     /// Becomes true when the server starts to drain.

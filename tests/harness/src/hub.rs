@@ -16,6 +16,7 @@ use campaign_sync::protocol::CampaignId;
 use tokio::sync::Notify;
 
 use crate::access::Identity;
+use crate::capacity::{Budget, Limits};
 use crate::lock::lock;
 use crate::log::{Appended, Draft, EventLog, Head, Result, RowQuery, View};
 use crate::metrics::Metrics;
@@ -34,6 +35,8 @@ pub struct Hub {
     pub metrics: Metrics,
     /// Several servers append to this log. The log itself reports all appends.
     shared: AtomicBool,
+    /// The bytes that wait for readers.
+    in_flight: Arc<Budget>,
     updated: Mutex<BTreeSet<CampaignId>>,
     tails: Mutex<HashMap<CampaignId, Tail>>,
     older: Mutex<VecDeque<(CampaignId, EventBatch)>>,
@@ -53,9 +56,12 @@ impl Hub {
         if let Some(keys) = log.keys() {
             keys.count_in(metrics.seals.clone());
         }
+        let most = Limits::default().max_bytes_in_flight;
+        let in_flight = Arc::new(Budget::new(most, metrics.bytes_in_flight.clone()));
         Self {
             log,
             epoch,
+            in_flight,
             appending: Mutex::default(),
             metrics,
             shared: AtomicBool::new(false),
@@ -63,6 +69,19 @@ impl Hub {
             tails: Mutex::default(),
             older: Mutex::default(),
         }
+    }
+
+    /// The same hub with this limit of bytes in flight.
+    #[must_use]
+    pub fn within(mut self, limits: &Limits) -> Self {
+        let used = self.metrics.bytes_in_flight.clone();
+        self.in_flight = Arc::new(Budget::new(limits.max_bytes_in_flight, used));
+        self
+    }
+
+    /// The bytes that wait for readers.
+    pub const fn in_flight(&self) -> &Arc<Budget> {
+        &self.in_flight
     }
 
     /// Also publishes the appends of other servers, if the log is shared.
@@ -161,7 +180,9 @@ impl Hub {
             return Ok(None);
         };
         let owner = state.settings.owner;
-        self.tails().entry(campaign.clone()).or_insert_with(|| Tail::at(head.clone(), owner));
+        self.tails()
+            .entry(campaign.clone())
+            .or_insert_with(|| Tail::at(head.clone(), owner, self.in_flight.clone()));
         Ok(Some(head))
     }
 
@@ -241,7 +262,8 @@ impl Hub {
         }
         let bytes = if want.single { 1 } else { BATCH_BYTES };
         let events = self.log.read(campaign, after, bytes)?;
-        let Some(page) = EventBatch::of(after, &events, want) else { return Ok(Next::Gone) };
+        let page = EventBatch::of(&self.in_flight, after, &events, want);
+        let Some(page) = page else { return Ok(Next::Gone) };
         if want.is_shared() {
             older.truncate(OLDER_PAGES - 1);
             older.push_front((campaign.clone(), page.clone()));

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::accept::Timeouts;
 use crate::access::{self, Access};
 use crate::app::App;
 use crate::campaign::{demo, runner};
@@ -23,10 +24,13 @@ use crate::rest::origin::OriginPolicy;
 use crate::session::Context;
 use crate::sessions::Sessions;
 use crate::snapshots::Snapshots;
-use crate::{rest, retention};
+use crate::{accept, rest, retention};
 
 /// The longest time that connections may take to end while the server drains.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// Connections to the port of the metrics.
+const METRICS_CONNECTIONS_MAX: usize = 64;
 
 /// The addresses of a running server.
 #[derive(Clone, Copy, Debug)]
@@ -58,9 +62,10 @@ pub async fn run(
     let new_epoch = keys::new_epoch(keys.as_ref());
     let place = options.log.unwrap_or_else(|| LogPlace::Sqlite(options.db.clone()));
     let access = Access::with(options.token, users, options.session_seconds);
+    let access = access.within(options.capacity);
     let access = if matches!(place, LogPlace::Nats(_)) { access.shared() } else { access };
     let log = place.open(&options.cache, &new_epoch, options.new_epoch, keys.map(Arc::new));
-    let hub = Arc::new(Hub::new(log.map_err(io::Error::other)?));
+    let hub = Arc::new(Hub::new(log.map_err(io::Error::other)?).within(&options.capacity));
     hub.attach();
     let listener = TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;
@@ -71,7 +76,7 @@ pub async fn run(
     }
     let context = Arc::new(Context {
         hub: hub.clone(),
-        snapshots: Snapshots::default(),
+        snapshots: Snapshots::within(options.capacity),
         access,
         heartbeat_ms: options.heartbeat_ms,
         delivery: options.delivery,
@@ -89,6 +94,7 @@ pub async fn run(
         rate: options.rate,
         origin: Arc::new(OriginPolicy::new(&options.origin, address, open)),
         requests_per_second: options.requests_per_second,
+        reads: Arc::new(Semaphore::new(options.capacity.max_reads)),
         sockets: (options.max_connections, AtomicUsize::new(0)),
         draining: watch::Sender::new(false),
     });
@@ -103,7 +109,8 @@ pub async fn run(
     ready(Ready { address, metrics });
     let (stopped, mut stopping) = watch::channel(false);
     let draining_app = app.clone();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+    let (most, timeouts) = (options.capacity.max_http_connections, Timeouts::default());
+    let serving = accept::serve(listener, router, most, timeouts, async move {
         stop.await;
         tracing::info!(event = "draining");
         draining_app.draining.send_replace(true);
@@ -111,11 +118,10 @@ pub async fn run(
     });
     tokio::select! {
         // Sockets outlive their upgrade request. All of them are gone when `draining` has no receiver left.
-        served = async {
-            let served = serving.await;
+        () = async {
+            serving.await;
             app.draining.closed().await;
-            served
-        } => served,
+        } => Ok(()),
         () = async {
             drop(stopping.wait_for(|stopped| *stopped).await);
             tokio::time::sleep(DRAIN_LIMIT).await;
@@ -132,6 +138,7 @@ async fn serve_metrics(
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
     let router = rest::operations::router(app);
-    tasks.spawn(async move { drop(axum::serve(listener, router).await) });
+    let (most, timeouts) = (METRICS_CONNECTIONS_MAX, Timeouts::default());
+    tasks.spawn(accept::serve(listener, router, most, timeouts, std::future::pending()));
     Ok(address)
 }

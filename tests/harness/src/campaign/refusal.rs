@@ -30,9 +30,17 @@ impl Refusal {
     }
 }
 
+/// The time after which a busy server may answer, in milliseconds.
+pub const BUSY_RETRY_MS: u64 = 2_000;
+
 impl From<LogError> for Refusal {
     fn from(error: LogError) -> Self {
         let code = match &error {
+            LogError::Busy => {
+                let refusal = Self::too_many(&error.to_string(), BUSY_RETRY_MS);
+                return Self { status: Some(503), ..refusal };
+            }
+            LogError::QuotaExceeded => return Self::too_many(&error.to_string(), BUSY_RETRY_MS),
             LogError::Conflict { .. } => Code::ExpectedStateMismatch,
             LogError::UnknownCampaign => Code::UnknownCampaign,
             LogError::Rejected(_) | LogError::Storage(_) => Code::Internal,

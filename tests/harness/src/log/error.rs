@@ -17,6 +17,12 @@ pub enum LogError {
     /// The event breaks the contract.
     #[error("rejected: {0}")]
     Rejected(Code),
+    /// The server is busy with other requests. The same request may succeed a moment later.
+    #[error("the server is busy")]
+    Busy,
+    /// The user has too many requests in progress, or too many bytes wait for the user.
+    #[error("too many requests in progress, or too many answers that nobody reads")]
+    QuotaExceeded,
     /// The storage failed.
     #[error("storage: {0}")]
     Storage(String),

@@ -10,6 +10,7 @@ mod count;
 mod lock;
 mod meta;
 mod read;
+mod readers;
 pub(super) mod replica;
 mod rows;
 mod within;
@@ -18,11 +19,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::digest::Buckets;
-use rusqlite::{Connection, OpenFlags, Transaction as Tx, TransactionBehavior};
+use rusqlite::{Connection, Transaction as Tx, TransactionBehavior};
 
 use super::{
     Appended, Divergence, Draft, EventLog, Head, LogError, Recount, Result, RowQuery, Transaction,
@@ -31,6 +31,7 @@ use super::{
 use crate::keys::{Keyring, check_epoch, is_sealed};
 use crate::lock::lock;
 use append::Composer;
+use readers::{Readers, prepare};
 use within::within;
 
 /// The version of the tables. Databases of every released version can be opened.
@@ -43,7 +44,7 @@ pub struct SqliteLog {
     epoch: String,
     keys: Option<Arc<Keyring>>,
     writer: Mutex<Connection>,
-    readers: Mutex<Vec<Connection>>,
+    readers: Readers,
     /// Whether a mark file lies beside the database, which reveals a restored backup.
     marked: bool,
     /// Whether there was a write since the last tick.
@@ -91,7 +92,7 @@ impl SqliteLog {
             epoch,
             keys: None,
             writer: Mutex::new(writer),
-            readers: Mutex::default(),
+            readers: Readers::default(),
             marked,
             written: AtomicBool::new(false),
             _held: held,
@@ -112,19 +113,7 @@ impl SqliteLog {
 
     /// Runs `work` in one read transaction, on a connection of the pool.
     fn reading<T>(&self, work: impl FnOnce(&Tx<'_>) -> rusqlite::Result<T>) -> Result<T> {
-        let pooled = lock(&self.readers).pop();
-        let mut reader = match pooled {
-            Some(reader) => reader,
-            None => {
-                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                let reader = Connection::open_with_flags(&self.path, flags)?;
-                prepare(&reader)?;
-                reader
-            }
-        };
-        let result = reader.transaction().and_then(|tx| work(&tx))?;
-        lock(&self.readers).push(reader);
-        Ok(result)
+        self.readers.with(&self.path, |reader| reader.transaction().and_then(|tx| work(&tx)))
     }
 
     /// Runs `work` in one write transaction. Commits unless `work` fails.
@@ -173,12 +162,6 @@ fn epoch(on: &Connection, new: &str, renew: bool) -> rusqlite::Result<String> {
     let epoch = tx.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))?;
     tx.commit()?;
     Ok(epoch)
-}
-
-fn prepare(connection: &Connection) -> Result<()> {
-    connection.busy_timeout(Duration::from_secs(10))?;
-    connection.set_prepared_statement_cache_capacity(64);
-    Ok(count::prepare(connection)?)
 }
 
 impl EventLog for SqliteLog {

@@ -1,5 +1,6 @@
 //! The reference server, from its log up to real sockets and a killed process.
 
+mod amplification;
 mod answers;
 mod atomicity;
 mod audit;
@@ -14,6 +15,7 @@ mod deployment;
 mod durability;
 mod encrypted;
 mod error_recovery;
+mod fairness;
 mod faults;
 mod frames;
 mod golden;
@@ -41,6 +43,7 @@ mod shared_failures;
 mod shared_log;
 mod shared_order;
 mod shared_sessions;
+mod slow_peers;
 mod snapshots;
 mod support;
 mod transitions;
