@@ -168,7 +168,13 @@ pub(crate) async fn lazy_at(address: &str, campaign: &str, last: u64) -> Client 
     lazy_from(address, campaign, None, last).await
 }
 
-async fn lazy_from(address: &str, campaign: &str, token: Option<&str>, last: u64) -> Client {
+/// Like `lazy`, with that token, and behind that number.
+pub(crate) async fn lazy_from(
+    address: &str,
+    campaign: &str,
+    token: Option<&str>,
+    last: u64,
+) -> Client {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4 * 1024).unwrap();
     let stream = socket.connect(address.parse().unwrap()).await.unwrap();

@@ -10,9 +10,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::core::{CoreFixture, kind};
-use super::delivery::{MANY, lazy, lazy_at};
+use super::delivery::{MANY, lazy, lazy_at, lazy_from};
 use super::process::{Process, program};
-use super::sessions::{asks, bearer, connects, guarded};
+use super::sessions::{asks, bearer, guarded};
 use super::support::{Client, Copy, Server, answer, parse};
 
 /// The number of readers. Each lacks megabytes of events.
@@ -179,9 +179,7 @@ async fn snapshots_that_one_user_leaves_unread_are_bounded() {
     let head: u64 = position.split_once('/').unwrap().1.parse().unwrap();
     let (mut sockets, mut refused) = (Vec::new(), 0);
     for left_out in 0..16 {
-        let mut client = connects(&server, &ada).await;
-        client.say(json!({"type": "subscribe_campaign", "campaignId": "c1"})).await;
-        client.recover(json!({"campaignId": "c1", "lastSequenceNumber": head})).await;
+        let mut client = lazy_from(&server.address, "c1", Some(&ada), head).await;
         let data = begins_repair(&mut client, "c1", left_out).await;
         if data["code"] == "rate_limited" {
             assert!(data["retryAfterMs"].as_u64().unwrap() > 0);
