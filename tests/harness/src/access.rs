@@ -14,7 +14,7 @@ use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use argon2::password_hash::PasswordVerifier as _;
 use argon2::password_hash::phc::PasswordHash;
@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
+use crate::capacity::{Limits, Quota};
 use crate::clock::Moment;
 use crate::followers::Followers;
 use crate::lock::lock;
@@ -97,6 +98,8 @@ pub struct Login {
     /// Limits the queries of the log and of the state by all sockets of the session.
     query_bucket: Mutex<Bucket>,
     followers: Mutex<Followers>,
+    /// The quota that all sessions of the user share.
+    quota: Arc<Quota>,
 }
 
 impl Identity {
@@ -160,6 +163,11 @@ impl Identity {
         }
     }
 
+    /// The quota of a user.
+    pub fn quota(&self) -> Option<&Arc<Quota>> {
+        Some(&self.login()?.quota)
+    }
+
     /// Counts one more request.
     ///
     /// # Errors
@@ -201,6 +209,9 @@ pub struct Access {
     is_shared: bool,
     /// The sessions, by the hash of their tokens.
     sessions: Mutex<HashMap<String, Arc<Login>>>,
+    limits: Limits,
+    /// The quotas of users with sessions.
+    quotas: Mutex<HashMap<String, Weak<Quota>>>,
     /// Login attempts, by a 16-bit keyed hash of the user's name. Invented names therefore take bounded
     /// memory, and a client cannot predict which names share an entry.
     attempts: Mutex<HashMap<u16, Bucket>>,
@@ -244,6 +255,8 @@ impl Access {
             session_ms: session_seconds.saturating_mul(1_000),
             is_shared: false,
             sessions: Mutex::default(),
+            limits: Limits::default(),
+            quotas: Mutex::default(),
             attempts: Mutex::default(),
             attempt_hasher: RandomState::new(),
             checking: Mutex::default(),
@@ -263,6 +276,26 @@ impl Access {
         let login = lock(&self.sessions).get(&token_hash(given)).cloned()?;
         let is_known = self.users.as_ref().is_some_and(|all| all.contains_key(&login.user));
         (is_known && !login.has_ended(now_ms)).then_some(Identity::User(login))
+    }
+
+    /// Limits what one user may take.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The quota of a user.
+    fn quota(&self, user: &str) -> Arc<Quota> {
+        let mut quotas = lock(&self.quotas);
+        if let Some(quota) = quotas.get(user).and_then(Weak::upgrade) {
+            return quota;
+        }
+        if quotas.len() == quotas.capacity() {
+            quotas.retain(|_, quota| quota.strong_count() > 0);
+        }
+        let quota = Arc::new(Quota::new(&self.limits));
+        quotas.insert(user.to_owned(), Arc::downgrade(&quota));
+        quota
     }
 
     /// Shares the sessions with other servers, if there are users.
@@ -330,6 +363,7 @@ impl Access {
         sessions.entry(hash.to_owned()).or_insert_with(|| {
             Arc::new(Login {
                 expires_ms: now.monotonic_ms.saturating_add(left_ms(&entry)),
+                quota: self.quota(&entry.user),
                 user: entry.user,
                 revoked: AtomicBool::new(false),
                 sockets: AtomicUsize::new(0),

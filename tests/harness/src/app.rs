@@ -32,6 +32,8 @@ pub struct App {
     pub origin: Arc<OriginPolicy>,
     /// Requests per second of one session.
     pub requests_per_second: u32,
+    /// The turns of REST requests that read the database.
+    pub reads: Arc<Semaphore>,
     /// The most open sockets at a time, and the present number of them.
     pub sockets: (usize, AtomicUsize),
     /// The turns of the requests that change campaigns.

@@ -103,17 +103,18 @@ impl Default for Link {
 impl Link {
     /// Puts a frame in flight, with the faults applied.
     pub fn pass(&mut self, now: Instant, faults: &Settings, frame: Frame) {
+        let whole = frame.text.to_string();
         if frame.control && !faults.control {
-            return self.enqueue(now, frame.text);
+            return self.enqueue(now, whole.into());
         }
         let due = now + Duration::from_millis(faults.delay_ms);
         if self.rng.random_bool(faults.drop) {
             return self.release(due);
         }
         let text = if self.rng.random_bool(faults.corrupt) {
-            self.corrupt(&frame.text).into()
+            self.corrupt(&whole).into()
         } else {
-            frame.text
+            whole.into()
         };
         if self.held.is_none() && self.rng.random_bool(faults.reorder) {
             self.held = Some(text);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use tracing::level_filters::LevelFilter;
 
+use crate::capacity;
 use crate::log::place::LogPlace;
 use crate::retention::Limits;
 use crate::session::limits::Delivery;
@@ -83,6 +84,9 @@ pub struct Options {
     /// Delivery, and the limits of one client.
     #[command(flatten)]
     pub delivery: Delivery,
+    /// The capacity of all clients together, and of one user.
+    #[command(flatten)]
+    pub capacity: capacity::Limits,
     /// The history that is kept.
     #[command(flatten)]
     pub history: Limits,
@@ -123,6 +127,9 @@ impl Options {
             delivery.max_connections_per_session as u64,
             (1, 100_000),
         );
+        for (flag, value, range) in self.capacity.ranges() {
+            within(flag, value, range);
+        }
         let public = !self.listen.ip().is_loopback();
         let open = self.token.is_none() && self.users.is_none();
         let remote_metrics = self.metrics.is_some_and(|address| !address.ip().is_loopback());

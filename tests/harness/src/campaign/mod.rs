@@ -17,7 +17,7 @@ use campaign_sync::protocol::{Code, Phase, Status};
 use serde::Deserialize;
 
 use crate::log::{LogError, PhaseCounts, Recount, Settings, View};
-pub use refusal::Refusal;
+pub use refusal::{BUSY_RETRY_MS, Refusal};
 pub use request::{Caller, Completed, Key, Operation, RequestContext, view};
 use request::{Decision, OperationSpec};
 

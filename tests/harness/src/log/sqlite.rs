@@ -11,6 +11,7 @@ mod file;
 mod lock;
 mod meta;
 mod read;
+mod readers;
 pub(super) mod replica;
 mod rows;
 mod upkeep;
@@ -24,7 +25,7 @@ use std::sync::{Arc, Mutex};
 
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::digest::Buckets;
-use rusqlite::{Connection, OpenFlags, Transaction as Tx, TransactionBehavior};
+use rusqlite::{Connection, Transaction as Tx, TransactionBehavior};
 
 use super::{
     Appended, Divergence, Draft, EventLog, Head, LogError, Recount, Result, RowQuery, Transaction,
@@ -35,6 +36,7 @@ use crate::lock::lock;
 use append::Composer;
 use backup_detection::State;
 use file::{BUSY_TIMEOUT, FileId, check_pages, checkpoint};
+use readers::{Readers, is_closed, prepare};
 use within::within;
 use write_ahead_log::Beside;
 
@@ -49,8 +51,7 @@ pub struct SqliteLog {
     keys: Option<Arc<Keyring>>,
     /// `None` after the log was closed.
     writer: Mutex<Option<Connection>>,
-    /// The readers that are not in use; `None` after the log was closed.
-    readers: Mutex<Option<Vec<Connection>>>,
+    readers: Readers,
     /// Whether a mark file lies beside the database, which reveals a restored backup.
     marked: bool,
     /// Whether there was a write since the last tick.
@@ -109,7 +110,7 @@ impl SqliteLog {
             epoch,
             keys: None,
             writer: Mutex::new(Some(writer)),
-            readers: Mutex::new(Some(Vec::new())),
+            readers: Readers::default(),
             marked,
             written: AtomicBool::new(false),
             file: FileId::of(path).map_err(LogError::storage)?,
@@ -132,24 +133,15 @@ impl SqliteLog {
 
     /// Runs `work` in one read transaction, on a connection of the pool.
     fn reading<T>(&self, work: impl FnOnce(&Tx<'_>) -> rusqlite::Result<T>) -> Result<T> {
-        let pooled = lock(&self.readers).as_mut().ok_or_else(is_closed)?.pop();
-        let mut reader = match pooled {
-            Some(reader) => reader,
-            None => self.connect_reader()?,
+        let work = |reader: &mut Connection| {
+            self.note_damage(reader.transaction().and_then(|tx| work(&tx)))
         };
-        let result = self.note_damage(reader.transaction().and_then(|tx| work(&tx)))?;
-        if let Some(readers) = lock(&self.readers).as_mut() {
-            readers.push(reader);
-        }
-        Ok(result)
+        self.readers.with(|| self.connect_reader(), work)
     }
 
     fn connect_reader(&self) -> Result<Connection> {
         self.file.check(&self.path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let reader = Connection::open_with_flags(&self.path, flags)?;
-        prepare(&reader)?;
-        Ok(reader)
+        readers::open(&self.path)
     }
 
     /// Runs `work` in one write transaction. Commits unless `work` fails.
@@ -178,10 +170,6 @@ impl SqliteLog {
         self.file.check(&self.path)?;
         work(writer)
     }
-}
-
-fn is_closed() -> LogError {
-    LogError::Storage("the log is closed".into())
 }
 
 /// Connects to the database after the logs that do not belong to it were set aside.
@@ -233,12 +221,6 @@ fn epoch(on: &Connection, new: &str, renew: bool) -> rusqlite::Result<String> {
     let epoch = tx.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))?;
     tx.commit()?;
     Ok(epoch)
-}
-
-fn prepare(connection: &Connection) -> Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    Ok(count::prepare(connection)?)
 }
 
 impl EventLog for SqliteLog {

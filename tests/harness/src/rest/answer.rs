@@ -1,6 +1,7 @@
 //! The form of REST answers: JSON with the position that it describes, or one coded error.
 
 use axum::Json;
+use axum::body::Body;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use campaign_sync::protocol::{CampaignId, Code};
@@ -19,6 +20,22 @@ pub type Answer = Result<Response, Refusal>;
 /// A body that describes no single position.
 pub fn plain(body: &impl Serialize) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// Marks an answer that is streamed from a shared text, and counted with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Streamed;
+
+/// A body that is sent piece by piece, with the position that it describes.
+pub fn streamed(position: &str, body: Body) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_TYPE, "application/json"),
+        (POSITION, position),
+    ];
+    let mut response = (headers, body).into_response();
+    response.extensions_mut().insert(Streamed);
+    response
 }
 
 /// A body that describes a campaign after exactly the event with this number and id. It is sealed if the

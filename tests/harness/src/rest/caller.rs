@@ -10,13 +10,15 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use campaign_sync::protocol::Code;
 use campaign_sync::protocol::digest::id_hash;
+use http_body::Body as _;
 
-use super::answer::unavailable;
+use super::answer::{Streamed, unavailable};
 use super::blocking::blocking;
 use super::extract::id_of;
 use crate::access::Identity;
 use crate::app::App;
 use crate::campaign::{self, Key, Refusal};
+use crate::capacity::{Quota, counted};
 use crate::log::LogError;
 
 /// The header with the idempotency key.
@@ -27,6 +29,9 @@ const KEY_BYTES_MAX: usize = 128;
 
 /// The largest body of a request, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Answers up to this size are not counted in the bytes in flight.
+const SMALL_ANSWER_BYTES: u64 = 16 * 1024;
 
 /// The name of the session cookie.
 pub const COOKIE: &str = "campaign-sync-session";
@@ -53,13 +58,55 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 /// exists for the caller. Reads the whole body, because an idempotency key belongs to one request with its
 /// body.
 pub async fn identify(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    match identified(&app, request).await {
-        Ok(request) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+    let (request, identity) = match identified(&app, request).await {
+        Ok(identified) => identified,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let Some(quota) = identity.quota() else {
+        return counted_answer(&app, None, next.run(request).await).await;
+    };
+    if !request.method().is_safe() {
+        return counted_answer(&app, Some(quota), next.run(request).await).await;
+    }
+    match quota.request().await {
+        Ok(_turn) => counted_answer(&app, Some(quota), next.run(request).await).await,
+        Err(error) => {
+            app.context.hub.metrics.rate_limited.get_or_create(&[("what", "reads")]).inc();
+            Refusal::from(error).into_response()
+        }
     }
 }
 
-async fn identified(app: &Arc<App>, request: Request) -> Result<Request, Refusal> {
+/// Counts the bytes of an answer until the peer has taken them, or refuses it if too many wait already. A
+/// streamed answer counts its own.
+async fn counted_answer(app: &App, quota: Option<&Arc<Quota>>, response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    let Some(bytes) = body.size_hint().exact().filter(|bytes| *bytes > SMALL_ANSWER_BYTES) else {
+        return Response::from_parts(parts, body);
+    };
+    if parts.extensions.get::<Streamed>().is_some() {
+        return Response::from_parts(parts, body);
+    }
+    let hub = &app.context.hub;
+    let refused = |error: LogError| {
+        hub.metrics.rate_limited.get_or_create(&[("what", "bytes")]).inc();
+        Refusal::from(error).into_response()
+    };
+    let Some(charge) = app.context.snapshots.charge(hub, bytes) else {
+        return refused(LogError::Busy);
+    };
+    let of_user = match quota.map(|quota| quota.try_charge(bytes)) {
+        Some(None) => return refused(LogError::QuotaExceeded),
+        Some(Some(of_user)) => Some(of_user),
+        None => None,
+    };
+    match to_bytes(body, usize::MAX).await {
+        Ok(bytes) => Response::from_parts(parts, counted(bytes, (charge, of_user)).into()),
+        Err(error) => Refusal::new(Code::Internal, error.to_string()).into_response(),
+    }
+}
+
+async fn identified(app: &Arc<App>, request: Request) -> Result<(Request, Identity), Refusal> {
     let (mut parts, body) = request.into_parts();
     let identity = authenticated(app, &parts.method, &parts.headers).await?;
     if let Some(id) = id_of(&mut parts, app).await? {
@@ -78,8 +125,8 @@ async fn identified(app: &Arc<App>, request: Request) -> Result<Request, Refusal
     let user = identity.name().to_owned();
     let key = key(&parts.headers, &user, &spec)?;
     let by = campaign::Caller { user: Some(user), owner_name: identity.owner_name(), key };
-    parts.extensions.insert(Caller { identity, by });
-    Ok(Request::from_parts(parts, Body::from(body)))
+    parts.extensions.insert(Caller { identity: identity.clone(), by });
+    Ok((Request::from_parts(parts, Body::from(body)), identity))
 }
 
 async fn authenticated(

@@ -3,28 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body as AnswerBody;
 use axum::extract::{Path, State};
 use campaign_sync::protocol::digest::id_hash;
 use campaign_sync::protocol::seal::route;
 use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::answer::{Answer, plain, positioned, sealed};
-use super::blocking::blocking;
+use super::answer::{Answer, plain, positioned, sealed, streamed};
+use super::blocking::{self, blocking};
 use super::caller::Caller;
 use super::extract::{Body, Id, Reading, campaign_id};
+use crate::access::Identity;
 use crate::app::App;
 use crate::campaign::{Completed, NewCampaign, Operation, Refusal, RequestContext};
 use crate::hub::Hub;
 use crate::log::state::record_json;
 use crate::log::{LogError, RowQuery, View};
-use crate::snapshots::SnapshotPurpose;
+use crate::snapshots::{Download, SnapshotBody, SnapshotPurpose};
 
 /// The longest wait for a requested position.
 const BEHIND_WAIT: Duration = Duration::from_secs(2);
+
+/// The longest wait for a snapshot that is being built, and the time between two looks.
+const SNAPSHOT_WAIT: Duration = Duration::from_secs(5);
+const SNAPSHOT_RETRY: Duration = Duration::from_millis(50);
 
 /// Rows per page: the default, and the maximum.
 const PAGE_ROWS: (u64, u64) = (100, 10_000);
@@ -34,7 +39,7 @@ const PAGE_ROWS: (u64, u64) = (100, 10_000);
 /// # Errors
 /// [`Code::Internal`].
 pub async fn list(State(app): State<Arc<App>>, Caller { identity, .. }: Caller) -> Answer {
-    let records = blocking(&app, move |hub| {
+    let records = blocking::reading(&app, move |hub| {
         let mut records = Vec::new();
         for id in hub.log().campaigns()? {
             let view = hub.log().view(&id, &RowQuery::NONE)?;
@@ -149,17 +154,49 @@ pub async fn domains(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) 
 ///
 /// # Errors
 /// As [`one`].
-pub async fn snapshot(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) -> Answer {
+pub async fn snapshot(
+    State(app): State<Arc<App>>,
+    Id(id): Id,
+    Caller { identity, .. }: Caller,
+    reading: Reading,
+) -> Answer {
     reach(&app, &id, &reading).await?;
+    let deadline = Instant::now() + SNAPSHOT_WAIT;
+    let download = loop {
+        match download(&app, &id, &identity).await {
+            // Another request builds it, or others wait for theirs.
+            Err(busy) if busy.code == Code::RateLimited && busy.status == Some(503) => {
+                if Instant::now() >= deadline {
+                    return Err(busy);
+                }
+                sleep(SNAPSHOT_RETRY).await;
+            }
+            download => break download?,
+        }
+    };
+    let position = format!("{}/{}", app.context.hub.epoch(), download.head.number);
+    let body = AnswerBody::new(SnapshotBody::new(download, id, identity, app.clock));
+    Ok(streamed(&position, body))
+}
+
+async fn download(
+    app: &Arc<App>,
+    id: &CampaignId,
+    identity: &Identity,
+) -> Result<Download, Refusal> {
     let (context, now_ms) = (app.context.clone(), app.clock.now().monotonic_ms);
+    let (id, quota) = (id.clone(), identity.quota().cloned());
     let read = move |hub: &Hub| {
         let head = hub.log().head(&id)?.ok_or(LogError::UnknownCampaign)?;
-        let snapshot =
-            context.snapshots.take(hub, &id, SnapshotPurpose::Rest, head.number, now_ms)?;
-        let body = RawValue::from_string(snapshot.whole(&id))?;
-        positioned(hub, &id, snapshot.head.at(), route::SNAPSHOT, &body)
+        let (purpose, at) = (SnapshotPurpose::Rest, (head.number, now_ms));
+        let snapshot = context.snapshots.take(hub, &id, purpose, at, quota.as_ref())?;
+        let download = Download::begin(snapshot, quota.as_ref())?;
+        if let Some(keys) = hub.log().keys() {
+            download.seal_whole(keys, &id)?;
+        }
+        Ok(download)
     };
-    blocking(&app, read).await
+    blocking::reading(app, read).await
 }
 
 /// `GET /campaigns/{id}/transitions`: the audit trail of a campaign: requests and their results. Includes
@@ -170,7 +207,7 @@ pub async fn snapshot(State(app): State<Arc<App>>, Id(id): Id, reading: Reading)
 pub async fn transitions(State(app): State<Arc<App>>, Id(id): Id, reading: Reading) -> Answer {
     reach(&app, &id, &reading).await?;
     let of = id.clone();
-    let audit_entry = blocking(&app, move |hub| {
+    let audit_entry = blocking::reading(&app, move |hub| {
         let head = hub.log().head(&of)?.ok_or(LogError::UnknownCampaign)?;
         Ok((head, hub.log().transactions(&of)?))
     });
@@ -278,7 +315,7 @@ async fn answer(
         let view = view.ok_or(LogError::UnknownCampaign)?;
         positioned(hub, &id, view.head.at(), route, &body(&id, &view))
     };
-    blocking(app, read).await
+    blocking::reading(app, read).await
 }
 
 /// Waits until the log has reached the requested position.

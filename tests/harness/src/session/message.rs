@@ -10,6 +10,10 @@ use crate::access::Secret;
 /// The longest request id, in bytes.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
+/// The most bytes that are kept of a reason, and of an epoch that no log can have.
+const REASON_BYTES_MAX: usize = 256;
+const EPOCH_BYTES_KEPT: usize = 129;
+
 /// A client message of v1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientMessage {
@@ -160,6 +164,13 @@ fn parse<T: DeserializeOwned>(document: &str) -> Result<T, Code> {
     serde_json::from_str(document).map_err(|_| Code::InvalidMessage)
 }
 
+/// The beginning of a text. Waiting requests keep little of what clients send.
+fn cut(mut text: String, most: usize) -> String {
+    text.truncate(text.floor_char_boundary(most));
+    text.shrink_to_fit();
+    text
+}
+
 fn fields(document: &str) -> Result<Fields, Code> {
     let fields: Fields = parse(document)?;
     let fields = match fields.payload {
@@ -192,14 +203,16 @@ impl Fields {
         if last > INTEGER_MAX {
             return Err(Code::IntegerOutOfRange);
         }
+        let epoch = |text| cut(text, EPOCH_BYTES_KEPT);
+        let resume = self.resume.clone();
         Ok(Recover {
             campaign: self.campaign()?,
             last,
-            epoch: self.epoch,
+            epoch: self.epoch.map(epoch),
             request: self.request_id,
-            reason: self.reason,
+            reason: self.reason.map(|text| cut(text, REASON_BYTES_MAX)),
             prefer,
-            resume: self.resume,
+            resume: resume.map(|it| Resume { epoch: epoch(it.epoch), ..it }),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The reference server, from its log up to real sockets and a killed process.
 
+mod amplification;
 mod answers;
 mod atomicity;
 mod audit;
@@ -16,6 +17,7 @@ mod deployment;
 mod durability;
 mod encrypted;
 mod error_recovery;
+mod fairness;
 mod faults;
 mod frames;
 mod golden;
@@ -45,6 +47,7 @@ mod shared_log;
 mod shared_order;
 mod shared_sessions;
 mod shutdown;
+mod slow_peers;
 mod snapshots;
 mod support;
 mod transitions;

@@ -42,6 +42,14 @@ impl Process {
         answer
     }
 
+    /// Waits for the end of the running phase.
+    pub(crate) async fn completed(&self, id: &str) {
+        let url = format!("http://{}/api/v2/campaigns/{id}", self.address);
+        while answer(reqwest::Client::new().get(&url)).await.body["phaseStatus"] != "completed" {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
     /// Kills the server with SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
