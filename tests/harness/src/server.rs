@@ -52,7 +52,7 @@ pub async fn run(
         return Err(io::Error::new(io::ErrorKind::InvalidInput, problems.join("\n")));
     }
     let invalid = |complaint| io::Error::new(io::ErrorKind::InvalidInput, complaint);
-    let users = options.users.as_deref().map(access::users).transpose().map_err(invalid)?;
+    let users = options.users.as_deref().map(access::users::read).transpose().map_err(invalid)?;
     let open = options.token.is_none() && users.is_none();
     let keys = options.encrypt_keys.as_deref().map(Keyring::read).transpose().map_err(invalid)?;
     let new_epoch = keys::new_epoch(keys.as_ref());
@@ -89,6 +89,7 @@ pub async fn run(
         rate: options.rate,
         origin: Arc::new(OriginPolicy::new(&options.origin, address, open)),
         requests_per_second: options.requests_per_second,
+        trusted_proxies: options.trusted_proxy,
         sockets: (options.max_connections, AtomicUsize::new(0)),
         draining: watch::Sender::new(false),
     });
@@ -98,6 +99,8 @@ pub async fn run(
         None => None,
     };
     let router = rest::router(app.clone(), options.page.as_deref());
+    // Login attempts are limited by the address of the peer.
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let metrics_address = metrics.map(tracing::field::display);
     tracing::info!(event = "listening", %address, metrics = metrics_address, epoch = hub.epoch());
     ready(Ready { address, metrics });

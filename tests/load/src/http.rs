@@ -21,7 +21,7 @@ impl Http {
         Ok(Self { stream, to })
     }
 
-    /// Sends a request. Any status other than 200 is an error.
+    /// Sends a request. Any status but 200 to 209 is an error.
     pub(crate) async fn ask(
         &mut self,
         method: &str,
@@ -51,7 +51,7 @@ impl Http {
         }
         let body = &answer[head..head + length];
         let said = || format!("{method} {path}: {}", String::from_utf8_lossy(body));
-        ensure!(header.starts_with("http/1.1 200 "), said());
+        ensure!(header.starts_with("http/1.1 20"), said());
         let mut body: Value = serde_json::from_slice(body).with_context(said)?;
         let position = header.lines().find_map(|line| line.strip_prefix("campaign-position:"));
         if let (Some(position), Some(body)) = (position, body.as_object_mut()) {

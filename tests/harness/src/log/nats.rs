@@ -53,6 +53,7 @@ pub struct NatsLog {
     bridge: Bridge,
     shared: Arc<Shared>,
     epoch: String,
+    secret: String,
     turns: Mutex<HashMap<CampaignId, Arc<Mutex<()>>>>,
 }
 
@@ -72,7 +73,7 @@ impl NatsLog {
         keys: Option<Arc<Keyring>>,
     ) -> Result<Self> {
         let (bridge, end) = Bridge::open(servers, new_epoch, renew)?;
-        let StreamEnd { epoch, last_sequence } = end;
+        let StreamEnd { epoch, secret, last_sequence } = end;
         check_epoch(&epoch, keys.is_some())?;
         let (copy, position) = SqliteLog::open_replica(cache, &epoch)?;
         if position > last_sequence {
@@ -85,7 +86,7 @@ impl NatsLog {
         let copy = copy.sealed_by(keys);
         let shared = Arc::new(Shared::new(copy, position));
         bridge.start(feed::run(shared.clone(), bridge.context(), epoch.clone()));
-        let log = Self { bridge, shared, epoch, turns: Mutex::default() };
+        let log = Self { bridge, shared, epoch, secret, turns: Mutex::default() };
         log.shared.wait_while_it_moves(last_sequence, CLUSTER_TIMEOUT)?;
         if renew {
             log.forget_history()?;
@@ -149,10 +150,14 @@ impl NatsLog {
 }
 
 impl EventLog for NatsLog {
-    delegate_event_log!(copy: keys, campaigns, read, bytes_after, recount, buckets, transactions);
+    delegate_event_log!(copy: keys, campaigns, list, read, bytes_after, recount, buckets, transactions);
 
     fn epoch(&self) -> String {
         self.epoch.clone()
+    }
+
+    fn secret(&self) -> String {
+        self.secret.clone()
     }
 
     fn head(&self, campaign: &CampaignId) -> Result<Option<Head>> {

@@ -7,6 +7,7 @@
 mod append;
 mod backup_detection;
 mod count;
+pub(in crate::log) mod list;
 mod lock;
 mod meta;
 mod read;
@@ -25,8 +26,8 @@ use campaign_sync::protocol::digest::Buckets;
 use rusqlite::{Connection, OpenFlags, Transaction as Tx, TransactionBehavior};
 
 use super::{
-    Appended, Divergence, Draft, EventLog, Head, LogError, Recount, Result, RowQuery, Transaction,
-    View,
+    Appended, CampaignQuery, Divergence, Draft, EventLog, Head, LogError, Recount, Result,
+    RowQuery, Transaction, View,
 };
 use crate::keys::{Keyring, check_epoch, is_sealed};
 use crate::lock::lock;
@@ -41,6 +42,7 @@ const SCHEMA_VERSION: i64 = 1;
 pub struct SqliteLog {
     path: PathBuf,
     epoch: String,
+    secret: String,
     keys: Option<Arc<Keyring>>,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
@@ -82,13 +84,21 @@ impl SqliteLog {
         }
         let epoch = epoch(&writer, new_epoch, renew || foreign)?;
         backup_detection::advance(&writer, path)?;
-        Ok(Self::over(path, writer, epoch, true, held))
+        let secret = meta::secret(&writer)?;
+        Ok(Self::over(path, writer, (epoch, secret), true, held))
     }
 
-    fn over(path: &Path, writer: Connection, epoch: String, marked: bool, held: File) -> Self {
+    fn over(
+        path: &Path,
+        writer: Connection,
+        (epoch, secret): (String, String),
+        marked: bool,
+        held: File,
+    ) -> Self {
         Self {
             path: path.to_owned(),
             epoch,
+            secret,
             keys: None,
             writer: Mutex::new(writer),
             readers: Mutex::default(),
@@ -190,8 +200,16 @@ impl EventLog for SqliteLog {
         self.keys.as_deref()
     }
 
+    fn secret(&self) -> String {
+        self.secret.clone()
+    }
+
     fn campaigns(&self) -> Result<Vec<CampaignId>> {
         self.reading(|tx| read::campaigns(tx))
+    }
+
+    fn list(&self, query: &CampaignQuery<'_>) -> Result<Vec<(CampaignId, View)>> {
+        self.reading(|tx| list::list(tx, query))
     }
 
     fn head(&self, campaign: &CampaignId) -> Result<Option<Head>> {

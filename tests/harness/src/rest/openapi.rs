@@ -1,0 +1,106 @@
+//! The description of the REST interface, made from the types of its bodies, queries and answers.
+
+use utoipa::openapi::path::PathItem;
+use utoipa::openapi::request_body::RequestBody;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Components, OpenApi as Document, RefOr, Required, Schema};
+use utoipa::{Modify, OpenApi};
+
+use super::caller::COOKIE;
+use super::{auth, campaigns, faults};
+
+/// The routes, in the form of OpenAPI.
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(
+        title = "The REST interface of the reference server of campaign-sync",
+        version = "2",
+        description = "docs/SERVER.md describes the effects, docs/PROTOCOL.md the codes of refusals.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    servers((url = "/api/v2")),
+    paths(
+        campaigns::list,
+        campaigns::create,
+        campaigns::one,
+        campaigns::delete,
+        campaigns::set_owner,
+        campaigns::domains,
+        campaigns::snapshot,
+        campaigns::transitions,
+        campaigns::act,
+        faults::get,
+        faults::set,
+        faults::cut,
+        faults::kill,
+        faults::truncate,
+        faults::diverge,
+        auth::login,
+        auth::logout,
+        auth::revoke,
+    ),
+    security((), ("bearer" = []), ("cookie" = [])),
+    modifiers(&Security, &Operations),
+)]
+pub struct Interface;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, interface: &mut Document) {
+        let components = interface.components.get_or_insert_default();
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components.add_security_scheme("bearer", bearer);
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE)));
+        components.add_security_scheme("cookie", cookie);
+    }
+}
+
+/// Rewrites the operations in the form of OpenAPI.
+struct Operations;
+
+impl Modify for Operations {
+    fn modify(&self, interface: &mut Document) {
+        let Document { paths, components, .. } = interface;
+        let components = components.get_or_insert_default();
+        for path in paths.paths.values_mut() {
+            let PathItem { get, put, post, delete, .. } = path;
+            for operation in [get, put, post, delete].into_iter().flatten() {
+                // A comment begins with the route, and ends with the codes of errors.
+                operation.description = None;
+                operation.summary = operation.summary.as_deref().map(summary);
+                let Some(RefOr::T(body)) = &mut operation.request_body else { continue };
+                // An empty body counts as `{}`.
+                if !has_required_members(body, components) {
+                    body.required = Some(Required::False);
+                }
+            }
+        }
+    }
+}
+
+fn summary(comment: &str) -> String {
+    let text = comment.split_once("`: ").map_or(comment, |(_, text)| text).replace('\n', " ");
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
+
+fn has_required_members(body: &RequestBody, components: &Components) -> bool {
+    let Some(RefOr::T(content)) = body.content.values().next() else { return true };
+    let named = match &content.schema {
+        Some(RefOr::Ref(place)) => {
+            let name = place.ref_location.rsplit('/').next().unwrap_or_default();
+            components.schemas.get(name)
+        }
+        other => other.as_ref(),
+    };
+    !matches!(named, Some(RefOr::T(Schema::Object(object))) if object.required.is_empty())
+}
+
+/// The description as JSON, as `docs/openapi.json` contains it.
+///
+/// # Errors
+/// Those of the serialisation.
+pub fn document() -> serde_json::Result<String> {
+    Ok(format!("{}\n", Interface::openapi().to_pretty_json()?))
+}
