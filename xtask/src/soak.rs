@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use pico_args::Arguments;
 
+use crate::api;
 use crate::conform;
 use crate::fuzz;
 use crate::model;
@@ -27,6 +28,9 @@ const HISTORIES: u32 = 10_000;
 /// How often the server is killed during writes.
 const CRASH_ROUNDS: u32 = 300;
 
+/// Generated requests for every operation of the REST interface.
+const API_EXAMPLES: u32 = 1_000;
+
 /// The tests that take hours.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -35,18 +39,20 @@ enum Stage {
     Model,
     Histories,
     Crash,
+    Api,
     Mutants,
     Survivors,
     Planted,
 }
 
 impl Stage {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Simulator,
         Self::Fuzz,
         Self::Model,
         Self::Histories,
         Self::Crash,
+        Self::Api,
         Self::Mutants,
         Self::Survivors,
         Self::Planted,
@@ -59,6 +65,7 @@ impl Stage {
             Self::Model => "model",
             Self::Histories => "histories",
             Self::Crash => "crash",
+            Self::Api => "api",
             Self::Mutants => "mutants",
             Self::Survivors => "survivors",
             Self::Planted => "planted",
@@ -69,6 +76,7 @@ impl Stage {
     fn set_up(self, repo: &Repo) -> Result<()> {
         match self {
             Self::Simulator | Self::Model | Self::Planted => Ok(()),
+            Self::Api => setup::for_api(repo),
             Self::Mutants | Self::Survivors => setup::for_mutants(repo),
             Self::Fuzz | Self::Histories | Self::Crash => setup::everything(repo),
         }
@@ -91,6 +99,7 @@ impl Stage {
             }
             Self::Histories => histories(repo),
             Self::Crash => crash(repo),
+            Self::Api => rest_interface(repo),
             Self::Mutants => {
                 mutants::measure(repo, &mutants::Options::everything())?;
                 report(repo, "mutants.json")
@@ -162,6 +171,13 @@ fn histories(repo: &Repo) -> Result<String> {
     let text = read(&mut command)?;
     let last = text.lines().next_back().context("the histories said nothing")?;
     Ok(last.to_owned())
+}
+
+fn rest_interface(repo: &Repo) -> Result<String> {
+    let text = read(&mut api::command(repo, API_EXAMPLES, &mut run)?)?;
+    let passed = text.lines().find_map(|line| line.strip_prefix("# pass "));
+    let passed = passed.context("schemathesis said nothing")?;
+    Ok(format!("{{\"operations\": {passed}, \"examples\": {API_EXAMPLES}}}"))
 }
 
 fn crash(repo: &Repo) -> Result<String> {
