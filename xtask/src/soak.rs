@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use pico_args::Arguments;
 
+use crate::api;
 use crate::conform;
 use crate::fuzz;
 use crate::model;
@@ -33,6 +34,9 @@ const ROUNDS_VARIABLE: &str = "CAMPAIGN_SYNC_CRASH_ROUNDS";
 /// The tests that kill the server: plain kills, and kills with backups restored in between, on each log.
 const CRASH_TESTS: usize = 3;
 
+/// Generated requests for every operation of the REST interface.
+const API_EXAMPLES: u32 = 1_000;
+
 /// The tests that take hours.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -41,6 +45,7 @@ enum Stage {
     Model,
     Histories,
     Crash,
+    Api,
     Mutants,
     Survivors,
     Planted,
@@ -48,12 +53,13 @@ enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Simulator,
         Self::Fuzz,
         Self::Model,
         Self::Histories,
         Self::Crash,
+        Self::Api,
         Self::Mutants,
         Self::Survivors,
         Self::Planted,
@@ -67,6 +73,7 @@ impl Stage {
             Self::Model => "model",
             Self::Histories => "histories",
             Self::Crash => "crash",
+            Self::Api => "api",
             Self::Mutants => "mutants",
             Self::Survivors => "survivors",
             Self::Planted => "planted",
@@ -78,6 +85,7 @@ impl Stage {
     fn set_up(self, repo: &Repo) -> Result<()> {
         match self {
             Self::Simulator | Self::Model | Self::Planted => Ok(()),
+            Self::Api => setup::for_api(repo),
             Self::Mutants | Self::Survivors => setup::for_mutants(repo),
             Self::Fuzz | Self::Histories | Self::Crash => setup::everything(repo),
             Self::Deny => setup::for_deny(repo),
@@ -101,6 +109,7 @@ impl Stage {
             }
             Self::Histories => histories(repo),
             Self::Crash => crash(repo),
+            Self::Api => rest_interface(repo),
             Self::Mutants => {
                 mutants::measure(repo, &mutants::Options::everything())?;
                 report(repo, "mutants.json")
@@ -185,6 +194,13 @@ fn histories(repo: &Repo) -> Result<String> {
     let text = read(&mut command)?;
     let last = text.lines().next_back().context("the histories said nothing")?;
     Ok(last.to_owned())
+}
+
+fn rest_interface(repo: &Repo) -> Result<String> {
+    let text = read(&mut api::command(repo, API_EXAMPLES, &mut run)?)?;
+    let passed = text.lines().find_map(|line| line.strip_prefix("# pass "));
+    let passed = passed.context("schemathesis said nothing")?;
+    Ok(format!("{{\"operations\": {passed}, \"examples\": {API_EXAMPLES}}}"))
 }
 
 fn crash(repo: &Repo) -> Result<String> {

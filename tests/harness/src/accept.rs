@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::http::{Request, Response};
 use axum::response::IntoResponse as _;
 use campaign_sync::protocol::Code;
@@ -89,8 +91,8 @@ pub async fn serve(
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let connection = Connection { slot: connections.admit(), timeouts };
+            Ok((stream, peer)) => {
+                let connection = Connection { slot: connections.admit(), peer, timeouts };
                 tokio::spawn(connection.run(stream, router.clone(), draining.subscribe()));
             }
             Err(error) if is_of_peer(&error) => {}
@@ -213,15 +215,18 @@ impl Drop for Answering {
 /// One connection.
 struct Connection {
     slot: Arc<Slot>,
+    peer: SocketAddr,
     timeouts: Timeouts,
 }
 
 impl Connection {
     async fn run(self, stream: TcpStream, router: Router, mut draining: watch::Receiver<bool>) {
-        let Self { slot, timeouts } = self;
+        let Self { slot, peer, timeouts } = self;
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(timeouts.write));
-        let service = service_fn(|request| {
+        let service = service_fn(|mut request: Request<Incoming>| {
+            // Login attempts are limited by the address of the peer.
+            request.extensions_mut().insert(ConnectInfo(peer));
             let (router, slot) = (router.clone(), slot.clone());
             async move { Ok::<_, Infallible>(answer(router, &slot, timeouts, request).await) }
         });

@@ -1,7 +1,7 @@
 //! The options of the server, from flags or from the environment. They are checked before anything else
 //! happens.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -53,6 +53,15 @@ pub struct Options {
     /// own loopback hosts and port.
     #[arg(long, env = "CAMPAIGN_SYNC_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     pub origin: Vec<String>,
+    /// Addresses of proxies. A request from such an address comes from the last address of its header
+    /// `X-Forwarded-For`. The login limits count by this address.
+    #[arg(
+        long,
+        env = "CAMPAIGN_SYNC_TRUSTED_PROXIES",
+        value_name = "ADDRESS",
+        value_delimiter = ','
+    )]
+    pub trusted_proxy: Vec<IpAddr>,
     /// Seconds until a session expires.
     #[arg(long, env = "CAMPAIGN_SYNC_SESSION_SECONDS", default_value_t = 8 * 3_600)]
     pub session_seconds: u64,

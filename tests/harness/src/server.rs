@@ -66,7 +66,7 @@ pub async fn run(
         return Err(io::Error::new(io::ErrorKind::InvalidInput, problems.join("\n")));
     }
     let invalid = |complaint| io::Error::new(io::ErrorKind::InvalidInput, complaint);
-    let users = options.users.as_deref().map(access::users).transpose().map_err(invalid)?;
+    let users = options.users.as_deref().map(access::users::read).transpose().map_err(invalid)?;
     let open = options.token.is_none() && users.is_none();
     let keys = options.encrypt_keys.as_deref().map(Keyring::read).transpose().map_err(invalid)?;
     let new_epoch = keys::new_epoch(keys.as_ref());
@@ -105,6 +105,7 @@ pub async fn run(
         origin: Arc::new(OriginPolicy::new(&options.origin, address, open)),
         requests_per_second: options.requests_per_second,
         reads: Arc::new(Semaphore::new(options.capacity.max_reads)),
+        trusted_proxies: options.trusted_proxy,
         sockets: (options.max_connections, AtomicUsize::new(0)),
         writes: Arc::new(Semaphore::new(WRITES_MAX)),
         readiness: Readiness::default(),

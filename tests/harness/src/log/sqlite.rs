@@ -8,6 +8,7 @@ mod append;
 mod backup_detection;
 mod count;
 mod file;
+pub(in crate::log) mod list;
 mod lock;
 mod meta;
 mod read;
@@ -28,8 +29,8 @@ use campaign_sync::protocol::digest::Buckets;
 use rusqlite::{Connection, Transaction as Tx, TransactionBehavior};
 
 use super::{
-    Appended, Divergence, Draft, EventLog, Head, LogError, Recount, Result, RowQuery, Transaction,
-    View,
+    Appended, CampaignQuery, Divergence, Draft, EventLog, Head, LogError, Recount, Result,
+    RowQuery, Transaction, View,
 };
 use crate::keys::{Keyring, check_epoch, is_sealed};
 use crate::lock::lock;
@@ -48,6 +49,7 @@ const SCHEMA_VERSION: i64 = 1;
 pub struct SqliteLog {
     path: PathBuf,
     epoch: String,
+    secret: String,
     keys: Option<Arc<Keyring>>,
     /// `None` after the log was closed.
     writer: Mutex<Option<Connection>>,
@@ -94,20 +96,22 @@ impl SqliteLog {
             check_epoch(&present, is_sealed(new_epoch))?;
         }
         let epoch = epoch(&writer, new_epoch, renew || foreign)?;
+        let secret = secret(&writer)?;
         backup_detection::advance(&writer, path, State::Open)?;
-        Self::over(path, writer, epoch, true, held)
+        Self::over(path, writer, (epoch, secret), true, held)
     }
 
     fn over(
         path: &Path,
         writer: Connection,
-        epoch: String,
+        (epoch, secret): (String, String),
         marked: bool,
         held: File,
     ) -> Result<Self> {
         Ok(Self {
             path: path.to_owned(),
             epoch,
+            secret,
             keys: None,
             writer: Mutex::new(Some(writer)),
             readers: Readers::default(),
@@ -223,6 +227,15 @@ fn epoch(on: &Connection, new: &str, renew: bool) -> rusqlite::Result<String> {
     Ok(epoch)
 }
 
+/// The secret of the log. The first server that opens the log makes it.
+fn secret(on: &Connection) -> rusqlite::Result<String> {
+    let tx = on.unchecked_transaction()?;
+    write_ahead_log::number_transaction(&tx)?;
+    let secret = meta::secret(&tx)?;
+    tx.commit()?;
+    Ok(secret)
+}
+
 impl EventLog for SqliteLog {
     fn epoch(&self) -> String {
         self.epoch.clone()
@@ -232,8 +245,16 @@ impl EventLog for SqliteLog {
         self.keys.as_deref()
     }
 
+    fn secret(&self) -> String {
+        self.secret.clone()
+    }
+
     fn campaigns(&self) -> Result<Vec<CampaignId>> {
         self.reading(|tx| read::campaigns(tx))
+    }
+
+    fn list(&self, query: &CampaignQuery<'_>) -> Result<Vec<(CampaignId, View)>> {
+        self.reading(|tx| list::list(tx, query))
     }
 
     fn head(&self, campaign: &CampaignId) -> Result<Option<Head>> {

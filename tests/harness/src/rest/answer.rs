@@ -2,17 +2,16 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use campaign_sync::protocol::{CampaignId, Code};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::answers::{ErrorBody, ErrorReason};
+use super::headers::POSITION;
 use crate::campaign::Refusal;
 use crate::hub::Hub;
-
-/// The header with the position that a body describes.
-pub const POSITION: HeaderName = HeaderName::from_static("campaign-position");
 
 /// The result of a handler.
 pub type Answer = Result<Response, Refusal>;
@@ -90,7 +89,8 @@ impl IntoResponse for Refusal {
         };
         let own = self.status.and_then(|status| StatusCode::from_u16(status).ok());
         let status = own.unwrap_or(status);
-        let body = json!({"error": {"code": self.code.as_str(), "message": self.message}});
+        let error = ErrorReason { code: self.code.as_str(), message: self.message };
+        let body = ErrorBody { error };
         let mut response = (status, plain(&body)).into_response();
         let unavailable = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1_000);
         if let Some(after_ms) = self.retry_after_ms.or(unavailable) {

@@ -34,6 +34,7 @@ mod context;
 mod cursor;
 mod greeting;
 pub mod limits;
+mod members;
 pub mod message;
 pub mod reply;
 mod requests;
@@ -55,7 +56,7 @@ use context::PollContext;
 pub use context::{Context, Frame, FrameText, Step};
 use cursor::Cursor;
 use limits::{Bucket, Postponed};
-use message::ClientMessage;
+use message::{ClientMessage, Malformed};
 
 /// The largest client message, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
@@ -190,7 +191,7 @@ impl Session {
         self.note_activity(now);
         let mut documents = frame.split('\n').filter(|it| !it.trim_ascii().is_empty()).peekable();
         if documents.peek().is_none() {
-            self.refuse(now, Code::InvalidMessage);
+            self.refuse(now, Code::InvalidMessage.into());
         }
         for document in documents {
             let rate = self.context.delivery.messages_per_second;
@@ -201,7 +202,7 @@ impl Session {
             }
             match message::read(document) {
                 Ok(message) => self.accept(now, message),
-                Err(code) => self.refuse(now, code),
+                Err(malformed) => self.refuse(now, malformed),
             }
         }
     }
@@ -209,7 +210,7 @@ impl Session {
     /// Processes a message that is not UTF-8.
     pub fn receive_invalid_utf8(&mut self, now: Moment) {
         self.note_activity(now);
-        self.refuse(now, Code::InvalidUtf8);
+        self.refuse(now, Code::InvalidUtf8.into());
     }
 
     /// Whether the user's session has ended. Nothing may be written to the socket then, not even the rest of
@@ -265,19 +266,19 @@ impl Session {
             return self.greet(now, message);
         }
         if matches!(message, ClientMessage::Init { .. }) {
-            return self.refuse(now, Code::InvalidMessage);
+            return self.refuse(now, Code::InvalidMessage.into());
         }
         self.requests.push_back(Request::Client(message));
     }
 
     fn greet(&mut self, now: Moment, message: ClientMessage) {
         let ClientMessage::Init { protocols, token, binary } = message else {
-            return self.refuse(now, Code::InvalidMessage);
+            return self.refuse(now, Code::InvalidMessage.into());
         };
         let protocol = self.context.protocol();
         if !protocols.iter().any(|offered| offered == protocol) {
             if !protocols.iter().any(|offered| offered.starts_with("campaign-sync.")) {
-                return self.refuse(now, Code::InvalidMessage);
+                return self.refuse(now, Code::InvalidMessage.into());
             }
             // The acknowledgement names this server's protocol, which the client did not offer.
             let ack = self.acknowledgement(now);
@@ -293,9 +294,10 @@ impl Session {
         self.requests.extend([Request::Reply(reply), Request::Close(code, reason)]);
     }
 
-    fn refuse(&mut self, now: Moment, code: Code) {
+    fn refuse(&mut self, now: Moment, Malformed { code, campaign, request }: Malformed) {
         let text = "this message cannot be understood";
-        self.requests.push_back(Request::Reply(reply::error(now, code, text, None, None)));
+        let error = reply::error(now, code, text, campaign.as_ref(), request.as_deref());
+        self.requests.push_back(Request::Reply(error));
         self.malformed += u32::from(code != Code::UnknownType);
         if self.malformed >= MALFORMED_MAX {
             self.requests.push_back(Request::Close(4400, "too many malformed messages"));

@@ -38,7 +38,7 @@ impl Process {
         let url = format!("http://{}/api/v2{path}", self.address);
         let request = reqwest::Client::new().post(url).body(body.to_string());
         let answer = answer(request).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert!(matches!(answer.status, 200 | 201), "{}", answer.body);
         answer
     }
 
