@@ -18,8 +18,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::ConnectInfo;
+use axum::http::request::Parts;
 use axum::http::{Request, Response};
-use axum::response::IntoResponse as _;
 use campaign_sync::protocol::Code;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
@@ -254,11 +254,11 @@ async fn answer(
     timeouts: Timeouts,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = match timeout(timeouts.body, to_bytes(Body::new(body), BODY_BYTES_MAX)).await {
         Ok(Ok(body)) => body,
-        Ok(Err(_)) => return refused(413, "the body has more than 65,536 bytes"),
-        Err(_) => return refused(408, "the body did not arrive in time"),
+        Ok(Err(_)) => refuse(&mut parts, 413, "the body has more than 65,536 bytes"),
+        Err(_) => refuse(&mut parts, 408, "the body did not arrive in time"),
     };
     let answering = Answering::begin(slot);
     let request = Request::from_parts(parts, Body::from(body));
@@ -269,8 +269,13 @@ async fn answer(
     response.map(|body| Body::new(AnswerBody { body, _answering: answering }))
 }
 
-fn refused(status: u16, message: &str) -> Response<Body> {
-    Refusal { status: Some(status), ..Refusal::new(Code::InvalidBody, message) }.into_response()
+/// Refuses a body. The router answers with the refusal
+/// ([`refuse_incomplete`](crate::rest::caller::refuse_incomplete)), so that the answer has the headers of all
+/// answers.
+fn refuse(parts: &mut Parts, status: u16, message: &str) -> Bytes {
+    let refusal = Refusal { status: Some(status), ..Refusal::new(Code::InvalidBody, message) };
+    parts.extensions.insert(refusal);
+    Bytes::new()
 }
 
 /// The body of an answer. Its connection is not waiting for a request before the end of it.

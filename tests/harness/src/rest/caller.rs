@@ -52,6 +52,14 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// Answers a request whose body was refused when it was received ([`accept`](crate::accept)).
+pub async fn refuse_incomplete(request: Request, next: Next) -> Response {
+    match request.extensions().get::<Refusal>().cloned() {
+        Some(refusal) => refusal.into_response(),
+        None => next.run(request).await,
+    }
+}
+
 /// Identifies the caller, checks whether the request is allowed, and checks whether the campaign of the route
 /// exists for the caller. Reads the whole body, because an idempotency key belongs to one request with its
 /// body.

@@ -68,6 +68,7 @@ pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
     let router = Router::new()
         .nest("/api/v2", api)
         .route("/api/{*rest}", get(not_found).fallback(not_found))
+        .layer(from_fn(caller::refuse_incomplete))
         .layer(from_fn_with_state(app.clone(), operations::measure))
         .layer(origin.cors());
     let router = match page {

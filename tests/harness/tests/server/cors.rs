@@ -98,6 +98,15 @@ async fn page_of_an_admitted_origin_uses_rest_and_sockets() {
         assert_eq!(refused.status(), status, "{path}");
         assert_eq!(header(&refused, "access-control-allow-origin"), PAGE, "{path}");
     }
+    let large = "x".repeat(65_537);
+    let refused = send(&server, Method::POST, "/campaigns", &page, &large).await;
+    assert_eq!(refused.status(), 413);
+    assert_eq!(
+        header(&refused, "access-control-allow-origin"),
+        PAGE,
+        "of a body that is too large"
+    );
+    assert_eq!(header(&refused, "x-content-type-options"), "nosniff");
     let mut request = format!("ws://{}/api/v2/ws", server.address).into_client_request().unwrap();
     request.headers_mut().insert("origin", PAGE.parse().unwrap());
     request.headers_mut().insert("cookie", cookie.parse().unwrap());

@@ -5,8 +5,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use campaign_sync_harness::accept::{Timeouts, serve};
+use campaign_sync_harness::rest::caller::refuse_incomplete;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -50,7 +52,8 @@ async fn hasty(most: usize) -> (SocketAddr, oneshot::Sender<()>) {
     let router = Router::new()
         .route("/healthz", get(async || "well"))
         .route("/large", get(async || "x".repeat(LARGE)))
-        .route("/echo", post(async |body: String| body));
+        .route("/echo", post(async |body: String| body))
+        .layer(from_fn(refuse_incomplete));
     let limit = Duration::from_millis(300);
     let timeouts = Timeouts { head: limit, body: limit, write: limit };
     let (stop, stopped) = oneshot::channel::<()>();
