@@ -181,7 +181,7 @@ fn connect(path: &Path) -> Result<(Connection, Beside)> {
     let named = |error: LogError| LogError::Storage(format!("{}: {error}", path.display()));
     let beside = write_ahead_log::inspect(path).map_err(LogError::storage).map_err(named)?;
     if let Some(kept) = &beside.displaced_to {
-        tracing::warn!(event = "foreign_log_displaced_to", kept = %kept.display());
+        tracing::warn!(event = "foreign_log_set_aside", kept = %kept.display());
     }
     let writer = connect_writer(path).map_err(named)?;
     Ok((writer, beside))
