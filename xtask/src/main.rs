@@ -3,6 +3,7 @@
 //! There is one file per command. Tools are installed once, by exact version, into a cache outside the
 //! repository ([`setup`]). Nothing else has to be installed manually.
 
+mod api;
 mod bench;
 mod build;
 mod check;
@@ -13,6 +14,7 @@ mod load;
 mod model;
 mod mutants;
 mod npm;
+mod openapi;
 mod pack;
 mod planted;
 mod record;
@@ -66,9 +68,12 @@ cargo xtask <command>
                                          of the tree; the simulator must find it; into docs/PLANTED.md
           --drawn                        only the fault that the commit draws
           --check                        only check that the patches apply
-  soak  [sim] [fuzz] [model] [histories] [crash] [mutants] [survivors] [planted] [network]
+  soak  [sim] [fuzz] [model] [histories] [crash] [api] [mutants] [survivors] [planted]
+        [network] [deny]
                                          run the tests that take hours, into docs/soak
   table                                  write every state with every input into docs/TRANSITIONS.md
+  openapi                                write the description of the REST interface into
+                                         docs/openapi.json
   size                                   measure the main entry, into target/report/size.json
   bench [--events N] [--rounds N]        measure in headless Chromium, into target/report/bench.json
   load  [--connections N] [--seconds S] [--only SCENARIO]
@@ -110,6 +115,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         Some("planted") => planted::run_command(&repo, planted::Options::parse(arguments)?)?,
         Some("soak") => soak::run_command(&repo, arguments)?,
         Some("table") => done(arguments).and_then(|()| table::run_command(&repo))?,
+        Some("openapi") => done(arguments).and_then(|()| openapi::run_command(&repo))?,
         Some("size") => done(arguments).and_then(|()| size::run_command(&repo))?,
         Some("bench") => bench::run_command(&repo, &bench::Options::parse(arguments)?)?,
         Some("load") => load::run_command(&repo, &load::Options::parse(arguments)?)?,

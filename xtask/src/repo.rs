@@ -20,6 +20,8 @@ pub(crate) const BINARYEN: &str = "132.0.0";
 pub(crate) const CARGO_MUTANTS: &str = "27.1.0";
 /// The version of cargo-deny.
 pub(crate) const CARGO_DENY: &str = "0.20.2";
+/// The version of schemathesis, which tests/api/requirements.txt repeats with all that it needs.
+pub(crate) const SCHEMATHESIS: &str = "4.32.5";
 
 /// The repository, its target directory and its cache of tools.
 pub(crate) struct Repo {

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use pico_args::Arguments;
 
+use crate::api;
 use crate::build;
 use crate::conform;
 use crate::fuzz;
@@ -39,6 +40,9 @@ const SEEDS_VARIABLE: &str = "CAMPAIGN_SYNC_SEEDS";
 /// The tests that kill the server: plain kills, and kills with backups restored in between, on each log.
 const CRASH_TESTS: usize = 3;
 
+/// Generated requests for every operation of the REST interface.
+const API_EXAMPLES: u32 = 1_000;
+
 /// The tests that take hours.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -47,6 +51,7 @@ enum Stage {
     Model,
     Histories,
     Crash,
+    Api,
     Mutants,
     Survivors,
     Planted,
@@ -55,12 +60,13 @@ enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Simulator,
         Self::Fuzz,
         Self::Model,
         Self::Histories,
         Self::Crash,
+        Self::Api,
         Self::Mutants,
         Self::Survivors,
         Self::Planted,
@@ -75,6 +81,7 @@ impl Stage {
             Self::Model => "model",
             Self::Histories => "histories",
             Self::Crash => "crash",
+            Self::Api => "api",
             Self::Mutants => "mutants",
             Self::Survivors => "survivors",
             Self::Planted => "planted",
@@ -87,6 +94,7 @@ impl Stage {
     fn set_up(self, repo: &Repo) -> Result<()> {
         match self {
             Self::Simulator | Self::Model | Self::Planted => Ok(()),
+            Self::Api => setup::for_api(repo),
             Self::Mutants | Self::Survivors => setup::for_mutants(repo),
             Self::Fuzz | Self::Histories | Self::Crash | Self::Network => setup::everything(repo),
             Self::Deny => setup::for_deny(repo),
@@ -113,6 +121,7 @@ impl Stage {
             }
             Self::Histories => histories(repo),
             Self::Crash => crash(repo),
+            Self::Api => rest_interface(repo),
             Self::Mutants => {
                 mutants::measure(repo, &mutants::Options::everything())?;
                 report(repo, "mutants.json")
@@ -213,6 +222,13 @@ fn network(repo: &Repo) -> Result<String> {
     command.env("CARGO_TARGET_DIR", repo.target("")).env("CHROMIUM", setup::chromium()?);
     run(&mut command)?;
     report(repo, "network.json")
+}
+
+fn rest_interface(repo: &Repo) -> Result<String> {
+    let text = read(&mut api::command(repo, API_EXAMPLES, &mut run)?)?;
+    let passed = text.lines().find_map(|line| line.strip_prefix("# pass "));
+    let passed = passed.context("schemathesis said nothing")?;
+    Ok(format!("{{\"operations\": {passed}, \"examples\": {API_EXAMPLES}}}"))
 }
 
 fn crash(repo: &Repo) -> Result<String> {

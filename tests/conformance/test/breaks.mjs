@@ -368,12 +368,35 @@ export const BREAKS = [
   },
   {
     title: "server does not answer a malformed message",
-    fails: ["C-BAD-INPUT/malformed", "C-BAD-INPUT/lines", "C-BAD-INPUT/early"],
+    fails: ["C-BAD-INPUT/malformed", "C-BAD-INPUT/ambiguous", "C-BAD-INPUT/lines", "C-BAD-INPUT/early"],
     down: ({ type, data }) => (type === "error" && data.campaignId === undefined ? [] : undefined),
   },
   {
+    title: "server takes the last of repeated members",
+    fails: ["C-BAD-INPUT/ambiguous"],
+    frame: (text) => {
+      try {
+        return JSON.stringify(JSON.parse(text));
+      } catch {
+        return text;
+      }
+    },
+  },
+  {
+    title: "refusal of a malformed message does not name its request",
+    fails: ["C-BAD-INPUT/named"],
+    up: (message, line, { text }) => {
+      if (message.payload?.buckets?.includes(256)) line.refused = message.payload.requestId;
+      return text;
+    },
+    down: (document, line) =>
+      line.refused !== undefined && document.type === "error" && document.data.requestId === line.refused
+        ? withData(document, { campaignId: undefined, requestId: undefined })
+        : undefined,
+  },
+  {
     title: "refusal does not name its request",
-    fails: ["C-BAD-INPUT/unsubscribed", "C-RECOVERY/unknown"],
+    fails: ["C-BAD-INPUT/named", "C-BAD-INPUT/unsubscribed", "C-RECOVERY/unknown"],
     down: (document) => (document.type === "error" ? withData(document, { requestId: undefined }) : undefined),
   },
   {
@@ -410,8 +433,13 @@ export const BREAKS = [
   },
   {
     title: "answers over HTTP do not state their position",
-    fails: ["C-POSITION/answers", "C-POSITION/waits"],
+    fails: ["C-POSITION/answers", "C-POSITION/trail", "C-POSITION/waits"],
     http: { hides: ["campaign-position"] },
+  },
+  {
+    title: "audit trail does not state its position",
+    fails: ["C-POSITION/trail"],
+    http: { hides: ["campaign-position"], only: /\/transitions$/ },
   },
   {
     title: "server ignores min_position",

@@ -134,7 +134,9 @@ impl CoreFixture {
     fn listen(&mut self) -> bool {
         for _ in 0..STEPS_MAX {
             match self.session.poll(moment(self.now_ms), true) {
-                Step::Frame(frame) => frame.text.split('\n').for_each(|it| self.hear(it)),
+                Step::Frame(frame) => {
+                    frame.text.to_string().split('\n').for_each(|it| self.hear(it))
+                }
                 Step::Close(code, _) => {
                     assert!((4_000..5_000).contains(&code) || code == 1012, "close code {code}");
                     return false;

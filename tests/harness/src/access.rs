@@ -8,31 +8,27 @@
 //! shared log exchange their sessions (`sessions`); this module then holds the sessions that this server
 //! received.
 
+mod attempts;
+pub mod users;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
-use std::path::Path;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
-use argon2::password_hash::PasswordVerifier as _;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Argon2, Params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
+use crate::capacity::{Limits, Quota};
 use crate::clock::Moment;
 use crate::followers::Followers;
 use crate::lock::lock;
 use crate::session::limits::Bucket;
-
-/// Attempts to log in as one user: one every five seconds, after ten in a row.
-const ATTEMPTS_PER_SECOND: f64 = 0.2;
-
-/// The burst of attempts, in seconds' worth: 50 s at 0.2 per second are ten attempts.
-const ATTEMPTS_KEPT: u32 = 50;
+use attempts::Attempts;
+use users::Users;
 
 /// The most sessions of one user at a time, over all servers. One more session ends the oldest.
 pub const SESSIONS_MAX: usize = 32;
@@ -97,6 +93,8 @@ pub struct Login {
     /// Limits the queries of the log and of the state by all sockets of the session.
     query_bucket: Mutex<Bucket>,
     followers: Mutex<Followers>,
+    /// The quota that all sessions of the user share.
+    quota: Arc<Quota>,
 }
 
 impl Identity {
@@ -106,6 +104,16 @@ impl Identity {
             Self::Anyone => "anonymous",
             Self::Operator => "operator",
             Self::User(login) => &login.user,
+        }
+    }
+
+    /// The prefix of the identity's idempotency keys. No other identity has the same one, because the name of
+    /// a user contains no colon and no slash.
+    pub fn key_space(&self) -> String {
+        match self {
+            Self::Anyone => ":anonymous".to_owned(),
+            Self::Operator => ":operator".to_owned(),
+            Self::User(login) => login.user.clone(),
         }
     }
 
@@ -160,6 +168,11 @@ impl Identity {
         }
     }
 
+    /// The quota of a user.
+    pub fn quota(&self) -> Option<&Arc<Quota>> {
+        Some(&self.login()?.quota)
+    }
+
     /// Counts one more request.
     ///
     /// # Errors
@@ -196,15 +209,15 @@ impl Login {
 /// The users, the sessions and the token of a server.
 pub struct Access {
     token: Option<String>,
-    users: Option<BTreeMap<String, String>>,
+    users: Option<Users>,
     session_ms: u64,
     is_shared: bool,
     /// The sessions, by the hash of their tokens.
     sessions: Mutex<HashMap<String, Arc<Login>>>,
-    /// Login attempts, by a 16-bit keyed hash of the user's name. Invented names therefore take bounded
-    /// memory, and a client cannot predict which names share an entry.
-    attempts: Mutex<HashMap<u16, Bucket>>,
-    attempt_hasher: RandomState,
+    limits: Limits,
+    /// The quotas of users with sessions.
+    quotas: Mutex<HashMap<String, Weak<Quota>>>,
+    attempts: Arc<Mutex<Attempts>>,
     /// Held while a password is checked. A check takes 19 MiB, so one runs at a time.
     checking: Mutex<()>,
 }
@@ -212,6 +225,19 @@ pub struct Access {
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Access").finish_non_exhaustive()
+    }
+}
+
+/// An attempt of an address to log in.
+#[derive(Debug)]
+pub struct Attempt {
+    attempts: Arc<Mutex<Attempts>>,
+    address: IpAddr,
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        lock(&self.attempts).end(self.address);
     }
 }
 
@@ -240,12 +266,13 @@ impl Access {
     ) -> Self {
         Self {
             token,
-            users,
+            users: users.map(Users::new),
             session_ms: session_seconds.saturating_mul(1_000),
             is_shared: false,
             sessions: Mutex::default(),
-            attempts: Mutex::default(),
-            attempt_hasher: RandomState::new(),
+            limits: Limits::default(),
+            quotas: Mutex::default(),
+            attempts: Arc::default(),
             checking: Mutex::default(),
         }
     }
@@ -261,8 +288,28 @@ impl Access {
             return Some(Identity::Operator);
         }
         let login = lock(&self.sessions).get(&token_hash(given)).cloned()?;
-        let is_known = self.users.as_ref().is_some_and(|all| all.contains_key(&login.user));
+        let is_known = self.users.as_ref().is_some_and(|all| all.contains(&login.user));
         (is_known && !login.has_ended(now_ms)).then_some(Identity::User(login))
+    }
+
+    /// Limits what one user may take.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The quota of a user.
+    fn quota(&self, user: &str) -> Arc<Quota> {
+        let mut quotas = lock(&self.quotas);
+        if let Some(quota) = quotas.get(user).and_then(Weak::upgrade) {
+            return quota;
+        }
+        if quotas.len() == quotas.capacity() {
+            quotas.retain(|_, quota| quota.strong_count() > 0);
+        }
+        let quota = Arc::new(Quota::new(&self.limits));
+        quotas.insert(user.to_owned(), Arc::downgrade(&quota));
+        quota
     }
 
     /// Shares the sessions with other servers, if there are users.
@@ -287,21 +334,26 @@ impl Access {
         lock(&self.sessions).contains_key(&token_hash(token))
     }
 
+    /// Begins an attempt of this address to log in. It ends when the returned value is dropped.
+    ///
+    /// # Errors
+    /// [`LoginError::TooMany`].
+    pub fn attempt(&self, now_ms: u64, address: IpAddr) -> Result<Attempt, LoginError> {
+        lock(&self.attempts).begin(now_ms, address).map_err(LoginError::TooMany)?;
+        Ok(Attempt { attempts: self.attempts.clone(), address })
+    }
+
     /// Checks a user's password. Blocks, because the check takes time.
     ///
     /// # Errors
     /// [`LoginError::TooMany`] and [`LoginError::Wrong`].
     pub fn check(&self, now_ms: u64, user: &str, password: &str) -> Result<(), LoginError> {
-        let hash = self.users.as_ref().and_then(|users| users.get(user));
-        // Unknown users are counted, too, so neither the limit nor the answer reveals whether a user exists.
-        let bucket = self.attempt_hasher.hash_one(user) as u16;
+        let Some(users) = &self.users else { return Err(LoginError::Wrong) };
         lock(&self.attempts)
-            .entry(bucket)
-            .or_default()
-            .take(now_ms, ATTEMPTS_PER_SECOND, ATTEMPTS_KEPT)
+            .of_name(now_ms, user, users.contains(user))
             .map_err(LoginError::TooMany)?;
         let _one_at_a_time = lock(&self.checking);
-        password_matches(hash.map(String::as_str), password).then_some(()).ok_or(LoginError::Wrong)
+        users.matches(user, password).then_some(()).ok_or(LoginError::Wrong)
     }
 
     /// A new session of the user, and its token. The session begins with [`Access::apply`].
@@ -330,6 +382,7 @@ impl Access {
         sessions.entry(hash.to_owned()).or_insert_with(|| {
             Arc::new(Login {
                 expires_ms: now.monotonic_ms.saturating_add(left_ms(&entry)),
+                quota: self.quota(&entry.user),
                 user: entry.user,
                 revoked: AtomicBool::new(false),
                 sockets: AtomicUsize::new(0),
@@ -360,43 +413,7 @@ impl Access {
     }
 }
 
-/// Whether the password matches the hash. Without a hash it takes the same time and returns false.
-fn password_matches(hash: Option<&str>, password: &str) -> bool {
-    let hash = hash.and_then(|hash| PasswordHash::new(hash).ok());
-    let Some(hash) = hash else {
-        let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
-        let _as_long =
-            Argon2::default().hash_password_into(password.as_bytes(), &[0; 16], &mut out);
-        return false;
-    };
-    Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
-}
-
 fn constant_time_eq(a: &str, b: &str) -> bool {
     let differences = a.bytes().zip(b.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b));
     a.len() == b.len() && differences == 0
-}
-
-/// Reads a file of users: one `name:hash` per line, with hashes as `argon2 SALT -id -e` prints them.
-///
-/// # Errors
-/// A message that names the file and the problem.
-pub fn users(path: &Path) -> Result<BTreeMap<String, String>, String> {
-    let problem = |what: &str| format!("--users {}: {what}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| problem(&error.to_string()))?;
-    let mut users = BTreeMap::new();
-    for (index, line) in text.lines().enumerate() {
-        if line.trim().is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let wrong = || problem(&format!("line {} is not name:hash, argon2id", index + 1));
-        let (name, hash) = line.trim().split_once(':').ok_or_else(wrong)?;
-        let sound = PasswordHash::new(hash).is_ok_and(|it| it.algorithm.as_str() == "argon2id");
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
-        if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) || !sound {
-            return Err(wrong());
-        }
-        users.insert(name.to_owned(), hash.to_owned());
-    }
-    if users.is_empty() { Err(problem("there is no user in it")) } else { Ok(users) }
 }

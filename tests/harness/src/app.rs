@@ -1,5 +1,6 @@
 //! The state that all handlers of a server share.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -30,8 +31,12 @@ pub struct App {
     pub rate: u64,
     /// The accepted hosts and origins.
     pub origin: Arc<OriginPolicy>,
+    /// The proxies whose `X-Forwarded-For` names the client's address.
+    pub trusted_proxies: Vec<IpAddr>,
     /// Requests per second of one session.
     pub requests_per_second: u32,
+    /// The turns of REST requests that read the database.
+    pub reads: Arc<Semaphore>,
     /// The most open sockets at a time, and the present number of them.
     pub sockets: (usize, AtomicUsize),
     /// The turns of the requests that change campaigns.

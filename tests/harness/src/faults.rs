@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use utoipa::ToSchema;
 
 use crate::lock::lock;
 use crate::session::Frame;
@@ -23,18 +24,24 @@ const REORDER_WAIT: Duration = Duration::from_millis(50);
 const IN_FLIGHT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The faults of outgoing frames.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[schema(as = FaultSettings)]
 pub struct Settings {
     /// Probability that a frame is lost.
+    #[schema(minimum = 0, maximum = 1)]
     pub drop: f64,
     /// Probability that a frame is sent twice.
+    #[schema(minimum = 0, maximum = 1)]
     pub duplicate: f64,
     /// Probability that a frame is swapped with the next one.
+    #[schema(minimum = 0, maximum = 1)]
     pub reorder: f64,
     /// Probability that one byte of a frame is changed.
+    #[schema(minimum = 0, maximum = 1)]
     pub corrupt: f64,
     /// A fixed latency of each frame. Frames stay in order, and the latency does not accumulate.
+    #[schema(minimum = 0, maximum = 60_000)]
     pub delay_ms: u64,
     /// Whether the faults also affect control messages.
     pub control: bool,
@@ -103,17 +110,18 @@ impl Default for Link {
 impl Link {
     /// Puts a frame in flight, with the faults applied.
     pub fn pass(&mut self, now: Instant, faults: &Settings, frame: Frame) {
+        let whole = frame.text.to_string();
         if frame.control && !faults.control {
-            return self.enqueue(now, frame.text);
+            return self.enqueue(now, whole.into());
         }
         let due = now + Duration::from_millis(faults.delay_ms);
         if self.rng.random_bool(faults.drop) {
             return self.release(due);
         }
         let text = if self.rng.random_bool(faults.corrupt) {
-            self.corrupt(&frame.text).into()
+            self.corrupt(&whole).into()
         } else {
-            frame.text
+            whole.into()
         };
         if self.held.is_none() && self.rng.random_bool(faults.reorder) {
             self.held = Some(text);

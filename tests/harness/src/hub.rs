@@ -16,6 +16,7 @@ use campaign_sync::protocol::CampaignId;
 use tokio::sync::Notify;
 
 use crate::access::Identity;
+use crate::capacity::{Budget, Limits};
 use crate::lock::lock;
 use crate::log::{Appended, Draft, EventLog, Head, Result, RowQuery, View};
 use crate::metrics::Metrics;
@@ -35,6 +36,8 @@ pub struct Hub {
     /// Several servers append to this log. The log itself reports all appends.
     shared: AtomicBool,
     closed: AtomicBool,
+    /// The bytes that wait for readers.
+    in_flight: Arc<Budget>,
     updated: Mutex<BTreeSet<CampaignId>>,
     tails: Mutex<HashMap<CampaignId, Tail>>,
     older: Mutex<VecDeque<(CampaignId, EventBatch)>>,
@@ -54,9 +57,12 @@ impl Hub {
         if let Some(keys) = log.keys() {
             keys.count_in(metrics.seals.clone());
         }
+        let most = Limits::default().max_bytes_in_flight;
+        let in_flight = Arc::new(Budget::new(most, metrics.bytes_in_flight.clone()));
         Self {
             log,
             epoch,
+            in_flight,
             appending: Mutex::default(),
             metrics,
             shared: AtomicBool::new(false),
@@ -65,6 +71,19 @@ impl Hub {
             tails: Mutex::default(),
             older: Mutex::default(),
         }
+    }
+
+    /// The same hub with this limit of bytes in flight.
+    #[must_use]
+    pub fn within(mut self, limits: &Limits) -> Self {
+        let used = self.metrics.bytes_in_flight.clone();
+        self.in_flight = Arc::new(Budget::new(limits.max_bytes_in_flight, used));
+        self
+    }
+
+    /// The bytes that wait for readers.
+    pub const fn in_flight(&self) -> &Arc<Budget> {
+        &self.in_flight
     }
 
     /// Also publishes the appends of other servers, if the log is shared.
@@ -177,7 +196,9 @@ impl Hub {
             return Ok(None);
         };
         let owner = state.settings.owner;
-        self.tails().entry(campaign.clone()).or_insert_with(|| Tail::at(head.clone(), owner));
+        self.tails()
+            .entry(campaign.clone())
+            .or_insert_with(|| Tail::at(head.clone(), owner, self.in_flight.clone()));
         Ok(Some(head))
     }
 
@@ -257,7 +278,8 @@ impl Hub {
         }
         let bytes = if want.single { 1 } else { BATCH_BYTES };
         let events = self.log.read(campaign, after, bytes)?;
-        let Some(page) = EventBatch::of(after, &events, want) else { return Ok(Next::Gone) };
+        let page = EventBatch::of(&self.in_flight, after, &events, want);
+        let Some(page) = page else { return Ok(Next::Gone) };
         if want.is_shared() {
             older.truncate(OLDER_PAGES - 1);
             older.push_front((campaign.clone(), page.clone()));

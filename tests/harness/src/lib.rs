@@ -7,6 +7,7 @@
 //! * [`campaign`] has the operations on a campaign and the runner that executes its phases.
 //! * [`retention`] deletes old history, [`metrics`] exports counters and timings.
 //! * [`keys`] seal the content that leaves the server, if it has keys.
+//! * [`capacity`] limits what clients take together, and what one user takes; [`accept`] limits connections.
 //! * [`access`] identifies users and decides which campaigns they see, [`sessions`] shares their sessions
 //!   with other servers.
 //! * [`readiness`] checks whether the server can take clients, [`logging`] writes the log, [`signals`] stop the
@@ -14,9 +15,11 @@
 //! * `followers` wakes waiting sockets, `lock` takes locks.
 //! * [`rest`] has the routes, [`faults`] injects faults into them, [`server`] starts everything.
 
+pub mod accept;
 pub mod access;
 pub mod app;
 pub mod campaign;
+pub mod capacity;
 pub mod clock;
 pub mod faults;
 mod followers;

@@ -50,6 +50,8 @@ pub struct Metrics {
     /// Seconds from the commit of a campaign's newest event until a socket that had all earlier events has
     /// taken it. Injected delays are left out.
     pub delivery_seconds: Histogram,
+    /// Bytes that wait for readers; shared ones count once.
+    pub bytes_in_flight: Gauge,
     /// Snapshots built; shared ones count once.
     pub snapshots_built: Counter,
     /// Seals made: a key is good for 2^32 of them.
@@ -89,6 +91,7 @@ impl Default for Metrics {
             lag_events: put(it, "lag_events", "Events a socket was behind", events()),
             delivery_seconds: put(it, "delivery_seconds", "From commit to socket", seconds()),
             snapshots_built: add(it, "snapshots_built", "Snapshots built"),
+            bytes_in_flight: add(it, "bytes_in_flight", "Bytes that wait for readers"),
             seals: add(it, "seals", "Seals made, each with a nonce"),
             request_seconds: put(it, "request_seconds", "Time of a REST request", seconds()),
             requests: add(it, "requests", "REST answers"),

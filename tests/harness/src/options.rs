@@ -1,12 +1,13 @@
 //! The options of the server, from flags or from the environment. They are checked before anything else
 //! happens.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Parser;
 use tracing::level_filters::LevelFilter;
 
+use crate::capacity;
 use crate::log::place::LogPlace;
 use crate::retention::Limits;
 use crate::session::limits::Delivery;
@@ -52,6 +53,15 @@ pub struct Options {
     /// own loopback hosts and port.
     #[arg(long, env = "CAMPAIGN_SYNC_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     pub origin: Vec<String>,
+    /// Addresses of proxies. A request from such an address comes from the last address of its header
+    /// `X-Forwarded-For`. The login limits count by this address.
+    #[arg(
+        long,
+        env = "CAMPAIGN_SYNC_TRUSTED_PROXIES",
+        value_name = "ADDRESS",
+        value_delimiter = ','
+    )]
+    pub trusted_proxy: Vec<IpAddr>,
     /// Seconds until a session expires.
     #[arg(long, env = "CAMPAIGN_SYNC_SESSION_SECONDS", default_value_t = 8 * 3_600)]
     pub session_seconds: u64,
@@ -83,6 +93,9 @@ pub struct Options {
     /// Delivery, and the limits of one client.
     #[command(flatten)]
     pub delivery: Delivery,
+    /// The capacity of all clients together, and of one user.
+    #[command(flatten)]
+    pub capacity: capacity::Limits,
     /// The history that is kept.
     #[command(flatten)]
     pub history: Limits,
@@ -123,6 +136,9 @@ impl Options {
             delivery.max_connections_per_session as u64,
             (1, 100_000),
         );
+        for (flag, value, range) in self.capacity.ranges() {
+            within(flag, value, range);
+        }
         let public = !self.listen.ip().is_loopback();
         let open = self.token.is_none() && self.users.is_none();
         let remote_metrics = self.metrics.is_some_and(|address| !address.ip().is_loopback());

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
+use crate::accept::Timeouts;
 use crate::access::{self, Access};
 use crate::app::App;
 use crate::campaign::{demo, runner};
@@ -25,7 +26,7 @@ use crate::rest::origin::OriginPolicy;
 use crate::session::Context;
 use crate::sessions::Sessions;
 use crate::snapshots::Snapshots;
-use crate::{rest, retention};
+use crate::{accept, rest, retention};
 
 /// The longest time that connections may take to end while the server drains. With the time for closing the
 /// log, the process ends within five seconds.
@@ -37,6 +38,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(750);
 /// The most requests that change campaigns at one time. Each occupies one of 512 blocking threads, which reads
 /// need, too, until a disk or a cluster has answered.
 const WRITES_MAX: usize = 128;
+
+/// Connections to the port of the metrics.
+const METRICS_CONNECTIONS_MAX: usize = 64;
 
 /// The addresses of a running server.
 #[derive(Clone, Copy, Debug)]
@@ -62,15 +66,16 @@ pub async fn run(
         return Err(io::Error::new(io::ErrorKind::InvalidInput, problems.join("\n")));
     }
     let invalid = |complaint| io::Error::new(io::ErrorKind::InvalidInput, complaint);
-    let users = options.users.as_deref().map(access::users).transpose().map_err(invalid)?;
+    let users = options.users.as_deref().map(access::users::read).transpose().map_err(invalid)?;
     let open = options.token.is_none() && users.is_none();
     let keys = options.encrypt_keys.as_deref().map(Keyring::read).transpose().map_err(invalid)?;
     let new_epoch = keys::new_epoch(keys.as_ref());
     let place = options.log.unwrap_or_else(|| LogPlace::Sqlite(options.db.clone()));
     let access = Access::with(options.token, users, options.session_seconds);
+    let access = access.within(options.capacity);
     let access = if matches!(place, LogPlace::Nats(_)) { access.shared() } else { access };
     let log = place.open(&options.cache, &new_epoch, options.new_epoch, keys.map(Arc::new));
-    let hub = Arc::new(Hub::new(log.map_err(io::Error::other)?));
+    let hub = Arc::new(Hub::new(log.map_err(io::Error::other)?).within(&options.capacity));
     hub.attach();
     let listener = TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;
@@ -81,7 +86,7 @@ pub async fn run(
     }
     let context = Arc::new(Context {
         hub: hub.clone(),
-        snapshots: Snapshots::default(),
+        snapshots: Snapshots::within(options.capacity),
         access,
         heartbeat_ms: options.heartbeat_ms,
         delivery: options.delivery,
@@ -99,6 +104,8 @@ pub async fn run(
         rate: options.rate,
         origin: Arc::new(OriginPolicy::new(&options.origin, address, open)),
         requests_per_second: options.requests_per_second,
+        reads: Arc::new(Semaphore::new(options.capacity.max_reads)),
+        trusted_proxies: options.trusted_proxy,
         sockets: (options.max_connections, AtomicUsize::new(0)),
         writes: Arc::new(Semaphore::new(WRITES_MAX)),
         readiness: Readiness::default(),
@@ -115,7 +122,8 @@ pub async fn run(
     ready(Ready { address, metrics });
     let (stopped, mut stopping) = watch::channel(false);
     let draining_app = app.clone();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+    let (most, timeouts) = (options.capacity.max_http_connections, Timeouts::default());
+    let serving = accept::serve(listener, router, most, timeouts, async move {
         stop.await;
         tracing::info!(event = "draining");
         draining_app.draining.send_replace(true);
@@ -123,11 +131,10 @@ pub async fn run(
     });
     let served = tokio::select! {
         // Sockets outlive their upgrade request. All of them are gone when `draining` has no receiver left.
-        served = async {
-            let served = serving.await;
+        () = async {
+            serving.await;
             app.draining.closed().await;
-            served
-        } => served,
+        } => Ok(()),
         () = async {
             drop(stopping.wait_for(|stopped| *stopped).await);
             tokio::time::sleep(DRAIN_LIMIT).await;
@@ -157,6 +164,7 @@ async fn serve_metrics(
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
     let router = rest::operations::router(app);
-    tasks.spawn(async move { drop(axum::serve(listener, router).await) });
+    let (most, timeouts) = (METRICS_CONNECTIONS_MAX, Timeouts::default());
+    tasks.spawn(accept::serve(listener, router, most, timeouts, std::future::pending()));
     Ok(address)
 }

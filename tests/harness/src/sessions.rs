@@ -1,6 +1,7 @@
 //! The sessions of users, on this server and on the other servers of a shared log. Decisions of [`Access`]
 //! are sent to all servers, and those of the other servers are applied to it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,13 +104,19 @@ impl Sessions {
     ///
     /// # Errors
     /// [`LoginError`].
-    pub async fn login(&self, user: &str, password: String) -> Result<String, LoginError> {
+    pub async fn login(
+        &self,
+        address: IpAddr,
+        user: &str,
+        password: String,
+    ) -> Result<String, LoginError> {
         let (of, name, now) = (self.context.clone(), user.to_owned(), self.clock.now());
+        let attempt = self.access().attempt(now.monotonic_ms, address)?;
         let turn = self.checks.clone().try_acquire_owned();
         let turn = turn.map_err(|_| LoginError::TooMany(CHECKS_FULL_MS))?;
         let check = move || {
             // Held until the check ends, even if the client no longer waits for it.
-            let _turn = turn;
+            let _held = (turn, attempt);
             of.access.check(now.monotonic_ms, &name, &password)
         };
         tokio::task::spawn_blocking(check).await.map_err(|_| LoginError::Unavailable)??;

@@ -1,19 +1,26 @@
 //! Snapshots are built once and shared: a thousand clients that reconnect after a restart, repair the same
-//! buckets or poll over REST get the same one. An interrupted download continues where it stopped.
+//! buckets or poll over REST get the same one. An interrupted download continues where it stopped. The bytes
+//! of all snapshots are counted; snapshots that nobody reads are dropped first.
+
+mod body;
+mod digests;
+mod text;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use campaign_sync::protocol::CampaignId;
-use campaign_sync::protocol::limits::SNAPSHOT_PART_BYTES_MAX;
-use campaign_sync::protocol::seal::associated_part;
-use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+pub use body::SnapshotBody;
+use digests::Digests;
+pub use text::{Download, Snapshot};
+
+use crate::capacity::{Charge, Limits, Quota};
 use crate::hub::Hub;
-use crate::keys::Keyring;
-use crate::lock::lock;
-use crate::log::state::record_json;
-use crate::log::{Head, LogError, Result, RowQuery, View};
+use crate::lock::{lock, try_lock};
+use crate::log::{LogError, Result, RowQuery, View};
 
 /// How long a snapshot is kept after its last use, in milliseconds.
 const SNAPSHOT_TTL_MS: u64 = 60_000;
@@ -48,131 +55,37 @@ impl SnapshotPurpose<'_> {
     }
 }
 
-/// The bytes of a part that are reserved for everything except its rows.
-const PART_MARGIN_BYTES: usize = 8 * 1024;
-
 /// The estimated average size of a row in a snapshot, in bytes.
 const ROW_BYTES: u64 = 128;
+
+/// The memory of a build, in sizes of its snapshot: the rows as they are read, and their text.
+const BUILD_FACTOR: u64 = 4;
 
 /// A replay smaller than this many bytes is never replaced by a snapshot.
 pub const REPLAY_BYTES_MIN: u64 = 1024 * 1024;
 
-/// A campaign's state at one number, in parts.
-#[derive(Debug)]
-pub struct Snapshot {
-    /// The head that the state belongs to.
-    pub head: Head,
-    epoch: String,
-    /// The campaign's record, as JSON.
-    record: String,
-    /// The rows of each part, as JSON without brackets.
-    lists: Vec<String>,
-    /// The sealed content of each part, if the log is sealed.
-    sealed: Vec<String>,
-}
-
-impl Snapshot {
-    /// Builds a snapshot from a view that contains the intended rows.
-    ///
-    /// # Errors
-    /// [`LogError::Storage`] if the parts must be sealed and sealing fails.
-    pub fn cut(hub: &Hub, campaign: &CampaignId, view: &View) -> Result<Self> {
-        let (epoch, keys) = (hub.epoch(), hub.log().keys());
-        // Base64 turns three bytes into four.
-        let most = SNAPSHOT_PART_BYTES_MAX / 4 * if keys.is_some() { 3 } else { 4 };
-        let mut lists: Vec<String> = vec![String::new()];
-        for row in &view.rows {
-            let row = serde_json::to_string(row).unwrap_or_default();
-            let full =
-                lists.last().is_some_and(|list| list.len() + row.len() + PART_MARGIN_BYTES > most);
-            if full {
-                lists.push(String::new());
-            }
-            if let Some(list) = lists.last_mut() {
-                if !list.is_empty() {
-                    list.push(',');
-                }
-                list.push_str(&row);
-            }
-        }
-        let (head, epoch) = (view.head.clone(), epoch.to_owned());
-        let record = record_json(campaign.as_str(), &view.state.record).to_string();
-        let mut snapshot = Self { head, epoch, record, lists, sealed: Vec::new() };
-        if let Some(keys) = keys {
-            let sealed = (0..snapshot.lists.len()).map(|it| snapshot.seal(keys, campaign, it));
-            snapshot.sealed = sealed.collect::<Result<_>>()?;
-        }
-        Ok(snapshot)
-    }
-
-    /// The number of parts.
-    pub fn parts(&self) -> u64 {
-        self.lists.len() as u64
-    }
-
-    /// The size of the parts as they are sent.
-    fn bytes(&self) -> u64 {
-        let sent = if self.sealed.is_empty() { &self.lists } else { &self.sealed };
-        sent.iter().map(|it| it.len() as u64).sum()
-    }
-
-    /// The `data` of a part, counted from 1.
-    pub fn part(&self, campaign: &CampaignId, request: Option<&str>, part: u64) -> Option<String> {
-        let index = usize::try_from(part).ok()?.checked_sub(1)?;
-        let list = self.lists.get(index)?;
-        let content = match self.sealed.get(index) {
-            Some(sealed) => format!("\"content\":{sealed}"),
-            None => self.content(index, list),
-        };
-        let request =
-            request.map_or_else(String::new, |id| format!("\"requestId\":{},", json!(id)));
-        let place = self.place(campaign, &request);
-        let (parts, counts) = (self.parts(), self.counts());
-        Some(format!("{{{place},\"part\":{part},\"parts\":{parts},{content},{counts}}}"))
-    }
-
-    /// The whole snapshot as one document.
-    pub fn whole(&self, campaign: &CampaignId) -> String {
-        let (place, rows) = (self.place(campaign, ""), self.lists.join(","));
-        let (record, counts) = (&self.record, self.counts());
-        format!("{{{place},\"campaign\":{record},\"domains\":[{rows}],{counts}}}")
-    }
-
-    fn place(&self, campaign: &CampaignId, request: &str) -> String {
-        let (Self { epoch, .. }, (number, event_id)) = (self, self.head.at());
-        format!(
-            "\"campaignId\":\"{campaign}\",{request}\"epoch\":\"{epoch}\",\
-             \"sequenceNumber\":{number},\"eventId\":\"{event_id}\""
-        )
-    }
-
-    fn counts(&self) -> String {
-        let Head { domains_count, domains_digest, .. } = &self.head;
-        format!("\"domainsCount\":{domains_count},\"domainsDigest\":\"{domains_digest}\"")
-    }
-
-    fn content(&self, index: usize, list: &str) -> String {
-        let record = &self.record;
-        let record = if index == 0 { format!("\"campaign\":{record},") } else { String::new() };
-        format!("{record}\"domains\":[{list}]")
-    }
-
-    fn seal(&self, keys: &Keyring, campaign: &CampaignId, index: usize) -> Result<String> {
-        let list = associated_part(
-            [campaign.as_str(), &self.epoch, &self.head.event_id],
-            self.head.number,
-            [index as u64 + 1, self.parts(), self.head.domains_count],
-            self.head.domains_digest,
-        );
-        keys.seal(&list, &format!("{{{}}}", self.content(index, &self.lists[index])))
-    }
-}
-
 /// The cache of snapshots.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Snapshots {
     /// By campaign and purpose.
     all: Mutex<HashMap<(CampaignId, u8), Entries>>,
+    digests: Digests,
+    limits: Limits,
+    /// The turns of sockets that need a snapshot or digests built.
+    turns: Arc<Semaphore>,
+}
+
+impl Default for Snapshots {
+    fn default() -> Self {
+        Self::within(Limits::default())
+    }
+}
+
+/// The turn of one build for a socket, until it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _in_all: OwnedSemaphorePermit,
+    _of_user: Option<OwnedSemaphorePermit>,
 }
 
 /// The snapshots of one purpose, newest last.
@@ -188,47 +101,102 @@ struct Held {
 }
 
 impl Snapshots {
+    /// An empty cache with these limits.
+    pub fn within(limits: Limits) -> Self {
+        Self {
+            all: Mutex::default(),
+            digests: Digests::default(),
+            limits,
+            turns: Arc::new(Semaphore::new(limits.max_reads)),
+        }
+    }
+
+    /// The limits of all clients, and of one user.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The digests of all buckets of a campaign at its head, as JSON, with the number of the head. Blocks.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`], [`LogError::UnknownCampaign`]; [`LogError::Busy`] if this socket must wait.
+    pub fn digests(
+        &self,
+        hub: &Hub,
+        campaign: &CampaignId,
+        quota: Option<&Arc<Quota>>,
+    ) -> Result<(u64, Utf8Bytes)> {
+        self.digests.take(hub, campaign, || self.turn(quota))
+    }
+
+    /// The turn of a socket of this user.
+    fn turn(&self, quota: Option<&Arc<Quota>>) -> Result<Turn> {
+        let of_user = match quota {
+            Some(quota) => Some(quota.try_read().ok_or(LogError::Busy)?),
+            None => None,
+        };
+        let in_all = self.turns.clone().try_acquire_owned().map_err(|_| LogError::Busy)?;
+        Ok(Turn { _in_all: in_all, _of_user: of_user })
+    }
+
+    /// Counts bytes that will wait for readers. Drops snapshots that nobody reads if these bytes do not fit.
+    pub fn charge(&self, hub: &Hub, bytes: u64) -> Option<Charge> {
+        let budget = hub.in_flight();
+        budget.try_charge(bytes).or_else(|| {
+            self.drop_unread();
+            budget.try_charge(bytes)
+        })
+    }
+
+    /// Drops the snapshots that nobody reads.
+    pub fn drop_unread(&self) {
+        let all: Vec<Entries> = lock(&self.all).values().cloned().collect();
+        // A locked list is in use.
+        for mut list in all.iter().filter_map(|list| try_lock(list)) {
+            list.retain(is_read);
+        }
+    }
+
     /// The snapshot for sockets at exactly this number, if it is still kept.
     pub fn held(&self, campaign: &CampaignId, at: u64, now_ms: u64) -> Option<Arc<Snapshot>> {
         let held = self.of(campaign, SnapshotPurpose::Stream);
-        let mut held = lock(&held);
+        // While another snapshot is built, nothing can be continued.
+        let mut held = try_lock(&held)?;
         expire(&mut held, now_ms);
         let found = held.iter_mut().find(|it| it.snapshot.head.number == at)?;
         found.used_ms = now_ms;
         Some(found.snapshot.clone())
     }
 
-    /// A snapshot at `least` or later. Of concurrent callers, one builds it and the others wait. Blocks.
+    /// A snapshot at `least` or later, for a reader with this quota. Blocks while it is built.
     ///
     /// # Errors
     /// [`LogError::Storage`]; [`LogError::UnknownCampaign`], also for all rows of a deleted campaign, because
-    /// a snapshot would show it as existing.
+    /// a snapshot would show it as existing. [`LogError::Busy`] while it is built for another reader, while
+    /// others build, or if too many bytes wait for readers; [`LogError::QuotaExceeded`] if too many wait for
+    /// this user.
     pub fn take(
         &self,
         hub: &Hub,
         campaign: &CampaignId,
         purpose: SnapshotPurpose<'_>,
-        least: u64,
-        now_ms: u64,
+        (least, now_ms): (u64, u64),
+        quota: Option<&Arc<Quota>>,
     ) -> Result<Arc<Snapshot>> {
         if purpose == SnapshotPurpose::Rest {
             let held = self.of(campaign, SnapshotPurpose::Stream);
-            if let Some(found) = found(&mut lock(&held), hub, campaign, (None, least), now_ms)? {
+            let mut held = try_lock(&held).ok_or(LogError::Busy)?;
+            if let Some(found) = found(&mut held, hub, campaign, (None, least), now_ms)? {
                 return Ok(found);
             }
         }
         let (held, buckets) = (self.of(campaign, purpose), purpose.buckets());
-        let mut held = lock(&held);
+        let mut held = try_lock(&held).ok_or(LogError::Busy)?;
         let key = (buckets.as_deref(), least);
         if let Some(found) = found(&mut held, hub, campaign, key, now_ms)? {
             return Ok(found);
         }
-        let query = RowQuery { buckets: buckets.clone(), ..RowQuery::default() };
-        let is_shown = |view: &View| !view.state.deleted || buckets.is_some();
-        let view = hub.log().view(campaign, &query)?.filter(is_shown);
-        let view = view.ok_or(LogError::UnknownCampaign)?;
-        let snapshot = Arc::new(Snapshot::cut(hub, campaign, &view)?);
-        hub.metrics.snapshots_built.inc();
+        let snapshot = Arc::new(self.build(hub, campaign, purpose, &mut held, quota)?);
         let most = if purpose == SnapshotPurpose::Rest { 1 } else { HELD_MAX };
         if held.len() == most {
             let oldest = held.iter().enumerate().min_by_key(|(_, it)| it.used_ms);
@@ -240,14 +208,50 @@ impl Snapshots {
         Ok(snapshot)
     }
 
+    fn build(
+        &self,
+        hub: &Hub,
+        campaign: &CampaignId,
+        purpose: SnapshotPurpose<'_>,
+        held: &mut Vec<Held>,
+        quota: Option<&Arc<Quota>>,
+    ) -> Result<Snapshot> {
+        // A REST request has its turn already.
+        let _turn = match purpose {
+            SnapshotPurpose::Rest => None,
+            SnapshotPurpose::Stream | SnapshotPurpose::Repair(_) => Some(self.turn(quota)?),
+        };
+        let head = hub.head(campaign)?.ok_or(LogError::UnknownCampaign)?;
+        let buckets = purpose.buckets();
+        let share = buckets.as_ref().map_or(256, |buckets| buckets.len() as u64);
+        let estimated = Self::estimated_bytes(head.domains_count) * share / 256 * BUILD_FACTOR;
+        // Counted for the user while it is built, so that a refused download costs no work.
+        let _building = match quota {
+            Some(quota) => Some(quota.try_charge(estimated).ok_or(LogError::QuotaExceeded)?),
+            None => None,
+        };
+        let charge = self.charge(hub, estimated).or_else(|| {
+            held.retain(is_read);
+            hub.in_flight().try_charge(estimated)
+        });
+        let charge = charge.ok_or(LogError::Busy)?;
+        let query = RowQuery { buckets, ..RowQuery::default() };
+        let is_shown = |view: &View| !view.state.deleted || query.buckets.is_some();
+        let view = hub.log().view(campaign, &query)?.filter(is_shown);
+        let view = view.ok_or(LogError::UnknownCampaign)?;
+        hub.metrics.snapshots_built.inc();
+        Snapshot::cut(hub, campaign, &view, charge)
+    }
+
     /// Drops unused snapshots.
     pub fn expire(&self, now_ms: u64) {
         lock(&self.all).retain(|_, held| {
             // A locked list is in use.
-            let Ok(mut snapshots) = held.try_lock() else { return true };
+            let Some(mut snapshots) = try_lock(held) else { return true };
             expire(&mut snapshots, now_ms);
             !snapshots.is_empty() || Arc::strong_count(held) > 1
         });
+        self.digests.expire();
     }
 
     /// The estimated size of a campaign's snapshot.
@@ -257,6 +261,7 @@ impl Snapshots {
 
     /// Drops a campaign's snapshots, because its state was changed without an event.
     pub fn forget(&self, campaign: &CampaignId) {
+        self.digests.forget(campaign);
         for usage in [SnapshotPurpose::Stream, SnapshotPurpose::Rest, SnapshotPurpose::Repair(&[])]
         {
             lock(&self.of(campaign, usage)).clear();
@@ -284,12 +289,16 @@ fn found(
         let fresh = it.built_ms + SNAPSHOT_TTL_MS > now_ms && at >= least;
         let reaches = at + 1 >= head.oldest;
         let short = || hub.log().bytes_after(campaign, at);
-        if fresh && reaches && short()? <= it.snapshot.bytes().max(REPLAY_BYTES_MIN) {
+        if fresh && reaches && short()? <= it.snapshot.sent_bytes().max(REPLAY_BYTES_MIN) {
             it.used_ms = now_ms;
             return Ok(Some(it.snapshot.clone()));
         }
     }
     Ok(None)
+}
+
+fn is_read(held: &Held) -> bool {
+    Arc::strong_count(&held.snapshot) > 1
 }
 
 fn expire(held: &mut Vec<Held>, now_ms: u64) {

@@ -9,15 +9,15 @@ use axum::response::{IntoResponse as _, Response};
 use campaign_sync::protocol::Code;
 use futures_util::FutureExt as _;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::error::CapacityError;
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::app::App;
 use crate::campaign::Refusal;
 use crate::faults::Link;
 use crate::rest::caller::given;
-use crate::session::{Frame, MESSAGE_BYTES_MAX, Session, Step};
+use crate::session::{Frame, FrameText, MESSAGE_BYTES_MAX, Session, Step};
 use crate::wire::{self, Wire};
 
 /// The longest time that a peer may take to receive a close frame.
@@ -29,6 +29,9 @@ const LIVENESS_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The number of checks after which a blocked write stops if the session has ended. By then, a slow client
 /// had time to read the notice. A revoked session must end within five seconds in all.
 const LIVENESS_CHECKS_MAX: u32 = 3;
+
+/// The time after which a blocked write ends its socket if too many bytes wait for readers.
+const STALLED_MAX: Duration = Duration::from_secs(2);
 
 /// The close code that is counted for a peer that takes nothing, not even a close frame (RFC 6455, 7.4.1).
 const ABNORMAL_CLOSURE: u16 = 1006;
@@ -93,6 +96,8 @@ struct Driver {
     draining: watch::Receiver<bool>,
     drained: bool,
     link: Link,
+    /// The bytes of the last frame: all, and those that no other socket shares.
+    sending: (u64, u64),
 }
 
 /// The connection is over.
@@ -128,6 +133,7 @@ impl Driver {
             wake,
             drained: false,
             link: Link::default(),
+            sending: (0, 0),
         }
     }
 
@@ -149,7 +155,7 @@ impl Driver {
             }
         }
         while let Some(text) = self.link.arrived(Instant::now()) {
-            self.write(text).await?;
+            self.write(FrameText::shared(text)).await?;
         }
         if self.link.is_full() {
             return self.wait().await;
@@ -259,36 +265,49 @@ impl Driver {
         Ok(())
     }
 
-    async fn write(&mut self, text: Utf8Bytes) -> Result<(), Disconnected> {
+    async fn write(&mut self, text: FrameText) -> Result<(), Disconnected> {
         let metrics = &self.app.context.hub.metrics;
         metrics.frames_sent.inc();
         metrics.bytes_sent.inc_by(text.len() as u64);
         let is_binary = self.session()?.is_binary();
-        self.wire.put(text.into(), is_binary).map_err(|_| Disconnected)?;
+        self.sending = (text.len() as u64, text.own_len() as u64);
+        self.wire.put(text, is_binary).map_err(|_| Disconnected)?;
         self.flush().await
     }
 
     /// Writes everything that is queued. If the peer takes nothing, the write is retried, with a longer
     /// timeout each time. Then the peer counts as gone; the same happens if its session has ended, because
     /// the peer cannot receive the notice. Meanwhile the cursors do not move and nothing is read from the log
-    /// for this peer, so it costs one frame of memory. If it resumes, it receives what follows that frame.
+    /// for this peer, so it costs one frame of memory. If it resumes, it receives what follows that frame. If
+    /// too many bytes wait for readers, blocked peers are dropped earlier.
     async fn flush(&mut self) -> Result<(), Disconnected> {
         // Usually the socket can take the frame, and no timer is needed.
         if let Some(flushed) = self.wire.flush().now_or_never() {
             return flushed.map_err(|_| Disconnected);
         }
-        let (delivery, mut ended_checks) = (self.app.context.delivery, 0);
+        let (context, (all, own)) = (self.app.context.clone(), self.sending);
+        let (budget, quota) = (context.hub.in_flight(), self.session()?.quota().cloned());
+        let _charge = budget.charge(own);
+        let of_user = quota.map(|quota| quota.try_charge(all));
+        let is_over = || budget.is_over() || matches!(of_user, Some(None));
+        let (delivery, began, mut ended_checks) = (context.delivery, Instant::now(), 0);
         'attempts: for attempt in 0..=delivery.max_retry_attempts {
             let patience = Duration::from_millis(delivery.backoff_ms(attempt, &self.id));
             let until = Instant::now() + patience;
             while Instant::now() < until {
-                let look = until.min(Instant::now() + LIVENESS_CHECK_INTERVAL);
-                if let Ok(flushed) = timeout_at(look, self.wire.flush()).await {
-                    return flushed.map_err(|_| Disconnected);
+                if let Some(flushed) = self.flush_until(until).await? {
+                    return flushed;
                 }
                 let now = self.app.clock.now();
                 ended_checks += u32::from(self.session()?.has_ended(now));
                 if ended_checks >= LIVENESS_CHECKS_MAX {
+                    break 'attempts;
+                }
+                if is_over() {
+                    context.snapshots.drop_unread();
+                }
+                if is_over() && began.elapsed() >= STALLED_MAX {
+                    context.hub.metrics.rate_limited.get_or_create(&[("what", "bytes")]).inc();
                     break 'attempts;
                 }
             }
@@ -298,6 +317,31 @@ impl Driver {
         tracing::warn!(event = "peer_gone", connection = self.id);
         self.count_close(ABNORMAL_CLOSURE);
         Err(Disconnected)
+    }
+
+    /// Writes until then, or until the next check; `None` if the peer has not taken everything. If the session
+    /// ends meanwhile, everything but the frame is freed at once.
+    async fn flush_until(
+        &mut self,
+        until: Instant,
+    ) -> Result<Option<Result<(), Disconnected>>, Disconnected> {
+        let check = until.min(Instant::now() + LIVENESS_CHECK_INTERVAL);
+        loop {
+            tokio::select! {
+                biased;
+                flushed = self.wire.flush() => return Ok(Some(flushed.map_err(|_| Disconnected))),
+                () = sleep_until(check) => {}
+                // A new event wakes the socket as well. It is found after this frame.
+                () = self.wake.notified() => {}
+            }
+            let now = self.app.clock.now();
+            if self.session()?.has_ended(now) {
+                self.session()?.release();
+            }
+            if Instant::now() >= check {
+                return Ok(None);
+            }
+        }
     }
 
     fn count_close(&self, code: u16) {
@@ -310,7 +354,7 @@ impl Driver {
         while let Some(due) = self.link.due() {
             sleep_until(due).await;
             if let Some(text) = self.link.arrived(due)
-                && self.write(text).await.is_err()
+                && self.write(FrameText::shared(text)).await.is_err()
             {
                 return;
             }

@@ -5,21 +5,26 @@
 //! the library: header and text are written in one call.
 
 use std::io::{self, Cursor};
+use std::pin::Pin;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
 use bytes::buf::{Chain, Take};
 use bytes::{Buf as _, Bytes};
 use futures_util::{SinkExt as _, StreamExt as _};
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
+use hyper::upgrade::{OnUpgrade, Parts};
 use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio_io_timeout::TimeoutStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::accept::Transport;
+use crate::session::FrameText;
 
 /// The size of the read buffer of each socket. Clients send little.
 const READ_BYTES: usize = 512;
@@ -28,12 +33,12 @@ const READ_BYTES: usize = 512;
 const HEADER_BYTES_MAX: usize = 10;
 
 /// The part of a frame that is not written yet.
-type Unsent = Chain<Take<Cursor<[u8; HEADER_BYTES_MAX]>>, Bytes>;
+type Unsent = Chain<Chain<Chain<Take<Cursor<[u8; HEADER_BYTES_MAX]>>, Bytes>, Bytes>, Bytes>;
 
 /// One WebSocket.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    socket: WebSocketStream<TokioIo<Upgraded>>,
+    socket: WebSocketStream<Pin<Box<TimeoutStream<TcpStream>>>>,
     unsent: Option<Unsent>,
     /// Part of the frame is written. Nothing else may be written before its end.
     is_begun: bool,
@@ -49,13 +54,17 @@ pub(crate) fn accept(mut request: Request<Body>) -> Option<(Response<Body>, OnUp
 impl Wire {
     /// Completes the upgrade. The WebSocket accepts messages of at most `message_bytes_max` bytes.
     pub(crate) async fn open(upgrade: OnUpgrade, message_bytes_max: usize) -> Option<Self> {
-        let stream = TokioIo::new(upgrade.await.ok()?);
+        let Parts { io, read_buf, .. } = upgrade.await.ok()?.downcast::<Transport>().ok()?;
+        let mut stream = io.into_inner();
+        // A blocked write to a WebSocket is retried, see `Driver::flush`.
+        stream.as_mut().set_write_timeout_pinned(None);
         let config = WebSocketConfig::default()
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max))
             .read_buffer_size(READ_BYTES)
             .write_buffer_size(0);
-        let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
+        let (read, role) = (read_buf.to_vec(), Role::Server);
+        let socket = WebSocketStream::from_partially_read(stream, read, role, Some(config)).await;
         Some(Self { socket, unsent: None, is_begun: false })
     }
 
@@ -65,13 +74,14 @@ impl Wire {
     }
 
     /// Queues a data frame for [`Wire::flush`]. The frame before must have been flushed.
-    pub(crate) fn put(&mut self, text: Bytes, is_binary: bool) -> Result<(), Error> {
+    pub(crate) fn put(&mut self, text: FrameText, is_binary: bool) -> Result<(), Error> {
         let opcode = OpCode::Data(if is_binary { Data::Binary } else { Data::Text });
         let mut header = Cursor::new([0; HEADER_BYTES_MAX]);
         FrameHeader { opcode, ..FrameHeader::default() }.format(text.len() as u64, &mut header)?;
         let size = header.position() as usize;
         header.set_position(0);
-        self.unsent = Some(header.take(size).chain(text));
+        let [head, shared, tail] = text.into_pieces().map(Bytes::from);
+        self.unsent = Some(header.take(size).chain(head).chain(shared).chain(tail));
         Ok(())
     }
 

@@ -43,6 +43,8 @@ pub(crate) enum Protocol {
 /// All subscribers of one measurement.
 #[derive(Debug, Default)]
 pub(crate) struct SubscriberPool {
+    /// The tokens of the subscribers, in turn, if the server has users.
+    tokens: Vec<String>,
     reader: Reader,
     pub(crate) tally: RefCell<DeliveryCounts>,
     /// Subscribers that have received an answer since this was last set.
@@ -80,6 +82,11 @@ pub(crate) struct ClientBehaviour {
 }
 
 impl SubscriberPool {
+    /// Subscribers who present these tokens in turn.
+    pub(crate) fn of_users(tokens: Vec<String>) -> Self {
+        Self { tokens, ..Self::default() }
+    }
+
     /// Subscribes `count` clients, and waits until each has received an answer.
     pub(crate) async fn gather(
         self: &Rc<Self>,
@@ -155,7 +162,7 @@ impl Subscriber {
         let mut socket = Socket::connect(from, to, self.path()).await?;
         (self.reported, self.is_synced) = (None, false);
         match self.protocol {
-            Protocol::Ours { .. } => socket.send(&init()).await?,
+            Protocol::Ours { .. } => socket.send(&init(self.token())).await?,
             Protocol::Plain => self.answered(0),
             Protocol::SocketIo => {}
         }
@@ -189,6 +196,11 @@ impl Subscriber {
                 socket.send(&text).await?;
             }
         }
+    }
+
+    fn token(&self) -> Option<&str> {
+        let tokens = &self.crowd.tokens;
+        tokens.get(self.index % tokens.len().max(1)).map(String::as_str)
     }
 
     const fn path(&self) -> &'static str {
@@ -244,8 +256,9 @@ impl Subscriber {
 }
 
 /// `connection_init`
-pub(crate) fn init() -> String {
-    json!({"type": "connection_init", "protocols": ["campaign-sync.v1"]}).to_string()
+pub(crate) fn init(token: Option<&str>) -> String {
+    json!({"type": "connection_init", "protocols": ["campaign-sync.v1"], "token": token})
+        .to_string()
 }
 
 /// The messages that subscribe and request every event after a number.

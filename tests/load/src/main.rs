@@ -28,12 +28,21 @@ use tokio::time::Instant;
 use plan::Plan;
 use report::Report;
 use scenarios::{
-    ScenarioResult, active, anycable, campaigns, fan_out, history, idle, recovery, storm,
+    ScenarioResult, active, anycable, campaigns, fan_out, history, hostile, idle, recovery, storm,
 };
 
 /// All scenarios, in the order in which they run.
-const SCENARIOS: [&str; 8] =
-    ["idle", "fan-out", "active", "storm", "recovery", "campaigns", "history", "anycable"];
+const SCENARIOS: [&str; 9] = [
+    "idle",
+    "fan-out",
+    "active",
+    "storm",
+    "recovery",
+    "campaigns",
+    "history",
+    "anycable",
+    "hostile",
+];
 
 fn main() -> ExitCode {
     let job = match prepare() {
@@ -138,6 +147,7 @@ async fn scenario(name: &str, plan: &Plan) -> Result<ScenarioResult> {
         "recovery" => recovery::run(plan).await,
         "campaigns" => campaigns::run(plan).await,
         "history" => history::run(plan).await,
+        "hostile" => hostile::run(plan).await,
         _ => anycable::run(plan).await,
     }
 }

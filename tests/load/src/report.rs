@@ -9,13 +9,15 @@ use crate::plan::Plan;
 use crate::scenarios::ScenarioResult;
 
 /// The members that a complete report has.
-pub(crate) const FIGURES: [&str; 11] = [
+pub(crate) const FIGURES: [&str; 13] = [
     "bytes_per_idle_connection",
     "deliveries_per_second",
     "storm_seconds_to_all_synced",
     "recovery_events_per_second",
     "rss_per_100k_events",
     "rss_10000_campaigns",
+    "hostile_honest_p99_ms",
+    "hostile_rss_growth",
     "recovered_percent",
     "duplicates",
     "out_of_order",

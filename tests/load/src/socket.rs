@@ -18,6 +18,9 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// The most bytes of an answer to the upgrade.
 const HEADER_BYTES_MAX: usize = 8 * 1024;
 
+/// The receive buffer of a client that reads nothing.
+pub(crate) const NARROW_BYTES: u32 = 4 * 1024;
+
 /// The opcodes that need handling.
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
@@ -37,7 +40,23 @@ pub(crate) struct Socket {
 impl Socket {
     /// Connects from that loopback address. Each address has its own range of ports.
     pub(crate) async fn connect(from: Ipv4Addr, to: SocketAddr, path: &str) -> Result<Self> {
+        Self::connect_over(TcpSocket::new_v4()?, from, to, path).await
+    }
+
+    /// Connects with a receive buffer of a few kilobytes, so that little is on its way to a client that reads
+    /// nothing.
+    pub(crate) async fn connect_narrow(from: Ipv4Addr, to: SocketAddr, path: &str) -> Result<Self> {
         let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(NARROW_BYTES)?;
+        Self::connect_over(socket, from, to, path).await
+    }
+
+    async fn connect_over(
+        socket: TcpSocket,
+        from: Ipv4Addr,
+        to: SocketAddr,
+        path: &str,
+    ) -> Result<Self> {
         socket.bind((from, 0).into())?;
         let mut stream = socket.connect(to).await?;
         stream.set_nodelay(true)?;

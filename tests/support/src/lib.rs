@@ -15,8 +15,8 @@ use campaign_sync_harness::log::compose::Chain;
 use campaign_sync_harness::log::divergence::{Kind, changed};
 use campaign_sync_harness::log::fold::{Fold, Table};
 use campaign_sync_harness::log::{
-    ACCEPTED, Appended, CampaignState, Divergence, Draft, Event, EventLog, Head, LogError,
-    PhaseCounts, REFUSALS_MAX, Recount, Row, RowQuery, Transaction, View,
+    ACCEPTED, Appended, CampaignQuery, CampaignState, Divergence, Draft, Event, EventLog, Head,
+    LogError, PhaseCounts, REFUSALS_MAX, Recount, Row, RowQuery, Transaction, View,
 };
 
 /// A log in memory.
@@ -112,6 +112,9 @@ impl Campaign {
             }
             events.push(chain.next(campaign, draft, None)?);
             fold.event(campaign, draft.kind, &draft.data)?;
+            if let Some(owner) = &draft.owner {
+                fold.set_owner(owner);
+            }
             let entry = draft.audit_entry.as_ref();
             audit_entry.extend(
                 entry.map(|it| it.complete(campaign, (chain.number, &chain.event_id), &fold.state)),
@@ -198,8 +201,24 @@ impl EventLog for MemoryLog {
         self.epoch.clone()
     }
 
+    fn secret(&self) -> String {
+        "the secret of a log in memory".to_owned()
+    }
+
     fn campaigns(&self) -> Result<Vec<CampaignId>, LogError> {
         Ok(self.campaigns_mut().keys().cloned().collect())
+    }
+
+    fn list(&self, query: &CampaignQuery<'_>) -> Result<Vec<(CampaignId, View)>, LogError> {
+        let is_listed = |(id, it): &(&CampaignId, &Campaign)| {
+            !it.state.deleted
+                && query.owner.is_none_or(|owner| it.state.settings.owner.as_deref() == Some(owner))
+                && query.after.is_none_or(|after| *id > after)
+        };
+        let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
+        let campaigns = self.campaigns_mut();
+        let listed = campaigns.iter().filter(is_listed).take(limit);
+        Ok(listed.map(|(id, it)| (id.clone(), it.view(&RowQuery::NONE))).collect())
     }
 
     fn head(&self, campaign: &CampaignId) -> Result<Option<Head>, LogError> {

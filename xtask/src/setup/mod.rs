@@ -4,6 +4,7 @@
 
 mod browsers;
 mod node;
+mod python;
 mod rust;
 mod tools;
 
@@ -64,7 +65,18 @@ pub(crate) fn everything(repo: &Repo) -> Result<()> {
     browsers::require(repo, &[browsers::Browser::Chromium, browsers::Browser::Firefox])?;
     browsers::nats_server(repo)?;
     browsers::deployment(repo)?;
+    python::schemathesis(repo)?;
     tools::geckodriver(repo)
+}
+
+/// Sets up the check of the REST interface: schemathesis.
+pub(crate) fn for_api(repo: &Repo) -> Result<()> {
+    python::schemathesis(repo)
+}
+
+/// The Python that has schemathesis.
+pub(crate) fn schemathesis_python(repo: &Repo) -> std::path::PathBuf {
+    python::program(repo)
 }
 
 /// The path of Chromium, under any of its usual names.

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::log::Log;
 use super::tally::Tally;
+use crate::api;
 use crate::build::{self, PROJECTS};
 use crate::check;
 use crate::conform;
@@ -24,6 +25,8 @@ use crate::sim;
 const SEEDS: u64 = 2_000;
 /// Seconds for every target in every test run; `cargo xtask fuzz` takes more.
 const FUZZ_SECONDS: u32 = 15;
+/// Generated requests for every operation of the REST interface in every test run; `soak` takes more.
+const API_EXAMPLES: u32 = 20;
 /// Seconds that one browser test may take. The runner's own limit is too short for a busy machine.
 const BROWSER_TEST_SECONDS: &str = "120";
 
@@ -56,13 +59,15 @@ pub(crate) enum Suite {
     Tarball,
     /// The conformance kit: on the reference server, on broken ones, and its reader against the machine.
     Conformance,
+    /// The described REST interface, against the running server.
+    Api,
     /// The server under a small load, which must not lose an event.
     Load,
 }
 
 impl Suite {
     /// All suites, in the order in which they run.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Build,
         Self::Check,
         Self::Native,
@@ -76,6 +81,7 @@ impl Suite {
         Self::EndToEnd,
         Self::Tarball,
         Self::Conformance,
+        Self::Api,
         Self::Load,
     ];
 
@@ -103,6 +109,7 @@ impl Suite {
             Self::EndToEnd => "e2e",
             Self::Tarball => "tarball",
             Self::Conformance => "conformance",
+            Self::Api => "api",
             Self::Load => "load",
         }
     }
@@ -121,7 +128,7 @@ impl Suite {
             | Self::Firefox
             | Self::Conformance
             | Self::Load => 40,
-            Self::Package | Self::Tarball => 20,
+            Self::Package | Self::Tarball | Self::Api => 20,
         };
         Duration::from_secs(minutes * 60)
     }
@@ -140,6 +147,7 @@ impl Suite {
             | Self::Fuzz
             | Self::Chromium
             | Self::Firefox
+            | Self::Api
             | Self::Load => false,
         }
     }
@@ -155,6 +163,7 @@ impl Suite {
             Self::EndToEnd => "tests/e2e/package.json",
             Self::Tarball => "tests/package/package.json",
             Self::Conformance => "tests/conformance/package.json",
+            Self::Api => "tests/api/run.py",
             Self::Load => "tests/load/peers/package.json",
         };
         (!repo.path(needed).is_file()).then(|| format!("there is no {needed} yet"))
@@ -176,6 +185,10 @@ impl Suite {
             Self::EndToEnd => npm_test(repo, "tests/e2e", log),
             Self::Tarball => npm_test(repo, "tests/package", log),
             Self::Conformance => conformance(repo, log),
+            Self::Api => {
+                let mut check = api::command(repo, API_EXAMPLES, &mut into(log))?;
+                runner(log, &mut check)
+            }
             Self::Load => {
                 let mut smoke = load::smoke(repo, &mut into(log))?;
                 runner(log, &mut smoke)

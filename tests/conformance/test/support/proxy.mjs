@@ -46,7 +46,10 @@ export async function startProxy(upstream, { down, up, frame, http }) {
     const remote = new WebSocket(`ws://127.0.0.1:${upstream}${request.url}`);
     const waiting = [];
     const pass = (text) => {
-      const passed = up ? up(JSON.parse(text), line, { text, close: (code) => client.close(code) }) : text;
+      const message = JSON.parse(text);
+      // A break rewrites the messages of the runner, and no text that a case spells out.
+      const isWritten = JSON.stringify(message) === text;
+      const passed = up && isWritten ? up(message, line, { text, close: (code) => client.close(code) }) : text;
       if (passed !== undefined) remote.send(passed);
     };
     const relay = (received) => {
@@ -93,7 +96,8 @@ async function forward(upstream, request, answer, http = {}) {
   const { host, connection, "content-length": length, ...headers } = request.headers;
   const body = chunks.length > 0 ? Buffer.concat(chunks) : undefined;
   const got = await fetch(`http://127.0.0.1:${upstream}${url}`, { method: request.method, headers, body });
-  const kept = [...got.headers].filter(([name]) => name !== "content-length" && !http.hides?.includes(name));
+  const hides = http.only === undefined || http.only.test(request.url) ? (http.hides ?? []) : [];
+  const kept = [...got.headers].filter(([name]) => name !== "content-length" && !hides.includes(name));
   answer.writeHead(got.status, Object.fromEntries(kept));
   const text = await got.text();
   answer.end(http.body ? http.body(text, request.url) : text);

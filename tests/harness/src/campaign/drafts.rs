@@ -17,6 +17,7 @@ pub fn draft(now: Moment, kind: &'static str, data: &Value) -> Draft {
         data: data.to_string(),
         audit_entry: None,
         counted: None,
+        owner: None,
     }
 }
 
@@ -32,9 +33,9 @@ pub fn record(
         "action": action,
         "campaignId": campaign.as_str(),
         "campaign": record_json(campaign.as_str(), record),
-        "settings": settings,
+        "settings": settings.published(),
     });
-    draft(now, "campaign.list.update", &data)
+    Draft { owner: Some(settings.owner.clone()), ..draft(now, "campaign.list.update", &data) }
 }
 
 /// The last event of a campaign.

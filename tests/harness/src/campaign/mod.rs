@@ -13,35 +13,71 @@ pub mod runner;
 pub mod simulate;
 
 use campaign_sync::protocol::campaign::{CampaignRecord, PhaseCounters};
+use campaign_sync::protocol::limits::{EVENT_ROWS_MAX, INTEGER_MAX};
 use campaign_sync::protocol::{Code, Phase, Status};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::log::{LogError, PhaseCounts, Recount, Settings, View};
-pub use refusal::Refusal;
+pub use refusal::{BUSY_RETRY_MS, Refusal};
 pub use request::{Caller, Completed, Key, Operation, RequestContext, view};
 use request::{Decision, OperationSpec};
 
 /// The most rows of a campaign.
 pub const ROWS_MAX: u64 = 1_000_000;
 
+/// The most rows per second.
+const RATE_MAX: u64 = 1_000_000;
+
 /// A campaign to be created.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewCampaign {
     /// Its id; generated if absent.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
     pub campaign_id: Option<String>,
     /// Its name.
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
-    /// The pattern of the domain names.
+    /// The pattern of the domain names: `{word}`, `{n}` and `{letters}` are replaced. It contains `{n}`.
+    #[schema(max_length = 200, pattern = "\\{n\\}")]
     pub pattern: Option<String>,
     /// The number of rows.
+    #[schema(minimum = 1, maximum = 1_000_000)]
     pub count: u64,
-    /// The seed from which all simulated results follow.
+    /// The seed from which all simulated results follow; 1 if absent.
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     pub seed: Option<u64>,
     /// Rows per second.
+    #[schema(minimum = 1, maximum = 1_000_000)]
     pub rate: Option<u64>,
-    /// Rows per event.
+    /// Rows per event; the rate decides if absent.
+    #[schema(minimum = 1, maximum = 1_000)]
     pub batch: Option<u64>,
+}
+
+impl NewCampaign {
+    /// The rule that a member breaks, if one does. The text names the member.
+    pub fn problem(&self) -> Option<&'static str> {
+        let chars = |text: &str| text.chars().count();
+        let is_within =
+            |value: Option<u64>, most: u64| value.is_none_or(|value| (1..=most).contains(&value));
+        let rules = [
+            ((1..=200).contains(&chars(&self.name)), "name must have 1 to 200 characters"),
+            (is_within(Some(self.count), ROWS_MAX), "count must be 1 to 1,000,000"),
+            (self.seed <= Some(INTEGER_MAX), "seed must be at most 2^53 - 1"),
+            (is_within(self.rate, RATE_MAX), "rate must be 1 to 1,000,000 rows per second"),
+            (
+                is_within(self.batch, EVENT_ROWS_MAX as u64),
+                "batch must be 1 to 1,000 rows per event",
+            ),
+            (
+                self.pattern.as_deref().is_none_or(|it| it.contains("{n}") && chars(it) <= 200),
+                "pattern must contain {n} and have at most 200 characters",
+            ),
+        ];
+        rules.into_iter().find(|(is_kept, _)| !is_kept).map(|(_, message)| message)
+    }
 }
 
 impl Operation<'_> {
@@ -56,7 +92,17 @@ impl Operation<'_> {
             return answer;
         }
         let owner = self.order.by.owner_name.clone();
-        let settings = Settings { owner, ..settings(new, default_rate)? };
+        if let Some(problem) = new.problem() {
+            return Err(Refusal::new(Code::InvalidBody, problem));
+        }
+        let settings = Settings {
+            pattern: new.pattern.clone().unwrap_or_else(|| Settings::default().pattern),
+            count: new.count,
+            seed: new.seed.unwrap_or(1),
+            rate: new.rate.unwrap_or(default_rate),
+            batch: new.batch,
+            owner,
+        };
         let record = CampaignRecord {
             name: new.name.clone(),
             phase: Phase::DomainGeneration,
@@ -219,35 +265,6 @@ impl Operation<'_> {
             }
             Ok(Decision::Append(drafts::status(self.now, self.campaign, record.phase, to)))
         })
-    }
-}
-
-fn settings(new: &NewCampaign, default_rate: u64) -> Result<Settings, Refusal> {
-    let settings = Settings {
-        pattern: new.pattern.clone().unwrap_or_else(|| Settings::default().pattern),
-        count: new.count,
-        seed: new.seed.unwrap_or(1),
-        rate: new.rate.unwrap_or(default_rate),
-        batch: new.batch,
-        owner: None,
-    };
-    let Settings { pattern, count, rate, batch, .. } = &settings;
-    let wrong = [
-        (!(1..=200).contains(&new.name.len()), "name must have 1 to 200 bytes"),
-        (!(1..=ROWS_MAX).contains(count), "count must be 1 to 1,000,000"),
-        (!(1..=1_000_000).contains(rate), "rate must be 1 to 1,000,000 rows per second"),
-        (
-            batch.is_some_and(|batch| !(1..=1_000).contains(&batch)),
-            "batch must be 1 to 1,000 rows per event",
-        ),
-        (
-            pattern.len() > 200 || !pattern.contains("{n}"),
-            "pattern must contain {n} and have at most 200 bytes",
-        ),
-    ];
-    match wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
-        Some((_, message)) => Err(Refusal::new(Code::InvalidBody, message)),
-        None => Ok(settings),
     }
 }
 

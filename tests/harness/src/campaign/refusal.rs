@@ -31,7 +31,7 @@ impl Refusal {
 }
 
 /// The time after which a busy server may answer, in milliseconds.
-pub(super) const BUSY_RETRY_MS: u64 = 2_000;
+pub const BUSY_RETRY_MS: u64 = 2_000;
 
 impl From<LogError> for Refusal {
     fn from(error: LogError) -> Self {
@@ -40,6 +40,7 @@ impl From<LogError> for Refusal {
                 let refusal = Self::too_many(&error.to_string(), BUSY_RETRY_MS);
                 return Self { status: Some(503), ..refusal };
             }
+            LogError::QuotaExceeded => return Self::too_many(&error.to_string(), BUSY_RETRY_MS),
             LogError::Conflict { .. } => Code::ExpectedStateMismatch,
             LogError::UnknownCampaign => Code::UnknownCampaign,
             LogError::Rejected(_) | LogError::Storage(_) => Code::Internal,

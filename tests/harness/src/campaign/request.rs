@@ -3,7 +3,6 @@
 
 use campaign_sync::protocol::campaign::CampaignRecord;
 use campaign_sync::protocol::{CampaignId, Code, Phase, Status};
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::Refusal;
@@ -16,16 +15,13 @@ use crate::log::{ACCEPTED, Appended, Draft, LogError, RowQuery, Transaction, Vie
 const ATTEMPTS_MAX: u32 = 1_000;
 
 /// The context of a request.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub struct RequestContext {
     /// `phase`, or `phase/status`: the request is refused unless the campaign is in this state.
-    #[serde(alias = "expected_state")]
     pub expected_state: Option<String>,
     /// The reason, for people.
     pub reason: Option<String>,
     /// The identity behind the request.
-    #[serde(skip)]
     pub by: Caller,
 }
 

@@ -1,10 +1,13 @@
 //! The newest events of a campaign, and the pages that its subscribers share.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::capacity::{Budget, counted};
 use crate::followers::Followers;
 use crate::log::{Appended, Event, Head};
 
@@ -26,6 +29,7 @@ pub(super) struct Tail {
     events: VecDeque<Event>,
     bytes: usize,
     pages: VecDeque<EventBatch>,
+    in_flight: Arc<Budget>,
     pub(super) followers: Followers,
 }
 
@@ -70,8 +74,10 @@ impl ReadLimits {
 }
 
 impl EventBatch {
-    /// A page of the events after `after`, within the limits; `None` if the next event is missing.
+    /// A page of the events after `after`, within the limits; `None` if the next event is missing. The page
+    /// counts in `budget` for as long as it is in memory.
     pub(super) fn of<'e>(
+        budget: &Arc<Budget>,
         after: u64,
         events: impl IntoIterator<Item = &'e Event>,
         want: ReadLimits,
@@ -89,16 +95,22 @@ impl EventBatch {
             text.push_str(&event.document);
             last = event.number;
         }
-        (last > after).then(|| Self { after, last, committed: None, text: text.into() })
+        if last == after {
+            return None;
+        }
+        text.shrink_to_fit();
+        let charge = budget.charge(text.len() as u64);
+        let text = Utf8Bytes::try_from(counted(Bytes::from(text), charge)).unwrap_or_default();
+        Some(Self { after, last, committed: None, text })
     }
 }
 
 impl Tail {
     /// The end of a log, without cached events.
-    pub(super) fn at(head: Head, owner: Option<String>) -> Self {
+    pub(super) fn at(head: Head, owner: Option<String>, in_flight: Arc<Budget>) -> Self {
         let (events, pages) = (VecDeque::new(), VecDeque::new());
         let (committed, followers) = (Instant::now(), Followers::default());
-        Self { head, committed, owner, events, bytes: 0, pages, followers }
+        Self { head, committed, owner, events, bytes: 0, pages, in_flight, followers }
     }
 
     /// Drops the cached events. Without followers, the log is read instead.
@@ -135,7 +147,7 @@ impl Tail {
             return Some(Next::EventBatch(page.clone()));
         }
         let events = self.events.iter().skip((after + 1 - first) as usize);
-        let mut page = EventBatch::of(after, events, want)?;
+        let mut page = EventBatch::of(&self.in_flight, after, events, want)?;
         page.committed = (page.last == self.head.number).then_some(self.committed);
         if want.is_shared() {
             self.pages.truncate(RECENT_PAGES - 1);

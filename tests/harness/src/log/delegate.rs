@@ -22,6 +22,19 @@ macro_rules! delegate_event_log {
             self.$inner().campaigns()
         }
     };
+    (@ $inner:ident secret) => {
+        fn secret(&self) -> String {
+            self.$inner().secret()
+        }
+    };
+    (@ $inner:ident list) => {
+        fn list(
+            &self,
+            query: &$crate::log::CampaignQuery<'_>,
+        ) -> $crate::log::Result<Vec<($crate::log::CampaignId, $crate::log::View)>> {
+            self.$inner().list(query)
+        }
+    };
     (@ $inner:ident head) => {
         $crate::delegate_event_log!(@ $inner head() -> Option<$crate::log::Head>);
     };

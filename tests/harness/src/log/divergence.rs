@@ -1,27 +1,24 @@
 //! Fault injection: a state that diverges from its log.
 
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::Row;
 
 /// The requested divergence of a state from its log.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug)]
 pub struct Divergence {
     /// The number of rows.
-    #[serde(default = "one")]
     pub rows: u64,
     /// The change of these rows.
-    #[serde(default)]
     pub kind: Kind,
     /// With `true`, the stored count and digest do not follow, so the next integrity check fails. With
     /// `false` they follow, and only clients can notice.
-    #[serde(default)]
     pub break_integrity: bool,
 }
 
 /// The kind of change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Existing rows are changed.
@@ -29,10 +26,6 @@ pub enum Kind {
     Change,
     /// Rows are added.
     Insert,
-}
-
-const fn one() -> u64 {
-    1
 }
 
 impl Divergence {

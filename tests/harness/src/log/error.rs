@@ -20,6 +20,9 @@ pub enum LogError {
     /// The server is busy with other requests. The same request may succeed a moment later.
     #[error("the server is busy")]
     Busy,
+    /// The user has too many requests in progress, or too many bytes wait for the user.
+    #[error("too many requests in progress, or too many answers that nobody reads")]
+    QuotaExceeded,
     /// The storage failed.
     #[error("storage: {0}")]
     Storage(String),

@@ -8,7 +8,7 @@ use campaign_sync::protocol::transition::Transition;
 use campaign_sync::protocol::{CampaignId, Code, Status};
 use serde::Deserialize;
 
-use super::{CampaignState, Head, LogError, Result, Row, Settings};
+use super::{CampaignState, Head, LogError, Owner, Result, Row, Settings};
 
 /// The rows of one campaign in some storage.
 pub trait Table {
@@ -163,7 +163,13 @@ impl<T: Table> Fold<T> {
         Ok(())
     }
 
-    /// Reads the settings from the event that creates the campaign. Clients ignore this member.
+    /// Sets the owner that was stored beside an event.
+    pub fn set_owner(&mut self, owner: &Owner) {
+        self.state.settings.owner.clone_from(owner);
+    }
+
+    /// Reads the settings from the event that creates the campaign. Clients ignore this member. Events of
+    /// former releases and images contain the owner, too.
     fn settings(&mut self, data: &str) {
         #[derive(Deserialize)]
         struct SettingsOnly {

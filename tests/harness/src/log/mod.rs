@@ -27,7 +27,9 @@ use crate::keys::Keyring;
 pub use divergence::Divergence;
 pub use error::{LogError, Result};
 pub use history::check_history;
-pub use model::{Appended, Draft, Event, Head, Recount, RowQuery, Transaction, View};
+pub use model::{
+    Appended, CampaignQuery, Draft, Event, Head, Owner, Recount, RowQuery, Transaction, View,
+};
 pub use state::{CampaignState, PhaseCounts, Row, Settings};
 
 /// The result of an accepted request in the audit trail.
@@ -44,11 +46,22 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// The epoch of this log.
     fn epoch(&self) -> String;
 
+    /// A random text that belongs to the log and that no client can learn. It does not change with the
+    /// epoch. The servers of a shared log have the same one.
+    fn secret(&self) -> String;
+
     /// The ids of all campaigns, including deleted ones, in ascending order.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     fn campaigns(&self) -> Result<Vec<CampaignId>>;
+
+    /// A range of the campaigns that are not deleted, with their states and without rows. Reads no campaign
+    /// of another owner.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    fn list(&self, query: &CampaignQuery<'_>) -> Result<Vec<(CampaignId, View)>>;
 
     /// The end of a campaign's log; `None` if there is no such campaign.
     ///
@@ -164,6 +177,11 @@ pub trait EventLog: Send + Sync + fmt::Debug {
         drop(observer);
         false
     }
+}
+
+/// A new secret of a log: 64 hex digits.
+pub(in crate::log) fn new_secret() -> String {
+    format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>())
 }
 
 /// Receives appended events. It may read the log, but must not append.

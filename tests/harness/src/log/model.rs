@@ -20,7 +20,13 @@ pub struct Draft {
     pub audit_entry: Option<Transaction>,
     /// The expected rows before the event. The same transaction counts the rows again and compares them.
     pub counted: Option<Recount>,
+    /// The owner of the campaign after the event, if the event sets it. It is stored beside the event and not
+    /// published, because a replay would show names to later owners.
+    pub owner: Option<Owner>,
 }
+
+/// The owner of a campaign: a user, or `None` for the operator.
+pub type Owner = Option<String>;
 
 /// An event of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +149,17 @@ pub struct RowQuery {
     pub from_offset: Option<i64>,
     /// Only rows that are due for this phase and have not passed it yet.
     pub awaiting: Option<Phase>,
+}
+
+/// A range of the list of campaigns that are not deleted, in ascending order of their ids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CampaignQuery<'a> {
+    /// Only campaigns of this user; `None` for all campaigns.
+    pub owner: Option<&'a str>,
+    /// Only campaigns with a greater id.
+    pub after: Option<&'a CampaignId>,
+    /// The most campaigns to return; `None` for all.
+    pub limit: Option<u64>,
 }
 
 /// One entry of the audit trail: a request and its result. An accepted request is recorded in the same

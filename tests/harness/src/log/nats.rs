@@ -59,6 +59,7 @@ pub struct NatsLog {
     bridge: Bridge,
     shared: Arc<Shared>,
     epoch: String,
+    secret: String,
     turns: Mutex<HashMap<CampaignId, Arc<Mutex<()>>>>,
     /// Queries about unknown campaigns that wait for the cluster.
     lookups: Turns,
@@ -89,7 +90,7 @@ impl NatsLog {
         keys: Option<Arc<Keyring>>,
     ) -> Result<Self> {
         let (bridge, end) = Bridge::open(servers, new_epoch, renew)?;
-        let StreamEnd { epoch, last_sequence } = end;
+        let StreamEnd { epoch, secret, last_sequence } = end;
         check_epoch(&epoch, keys.is_some())?;
         let (copy, position) = SqliteLog::open_replica(cache, &epoch)?;
         if position > last_sequence {
@@ -106,6 +107,7 @@ impl NatsLog {
             bridge,
             shared,
             epoch,
+            secret,
             turns: Mutex::default(),
             lookups: Turns::new(LOOKUPS_MAX),
         };
@@ -187,10 +189,14 @@ impl NatsLog {
 }
 
 impl EventLog for NatsLog {
-    delegate_event_log!(copy: keys, campaigns, read, bytes_after, recount, buckets, transactions);
+    delegate_event_log!(copy: keys, campaigns, list, read, bytes_after, recount, buckets, transactions);
 
     fn epoch(&self) -> String {
         self.epoch.clone()
+    }
+
+    fn secret(&self) -> String {
+        self.secret.clone()
     }
 
     fn head(&self, campaign: &CampaignId) -> Result<Option<Head>> {

@@ -24,6 +24,10 @@ CREATE TABLE IF NOT EXISTS campaigns (
     domains_digest TEXT NOT NULL
 ) WITHOUT ROWID;
 
+-- Used to list the campaigns of one owner without reading the others.
+CREATE INDEX IF NOT EXISTS campaigns_by_owner ON campaigns (settings ->> 'owner', campaign_id)
+    WHERE deleted = 0;
+
 CREATE TABLE IF NOT EXISTS domains (
     campaign_id TEXT NOT NULL,
     domain_id TEXT NOT NULL,

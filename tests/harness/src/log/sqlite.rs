@@ -8,9 +8,11 @@ mod append;
 mod backup_detection;
 mod count;
 mod file;
+pub(in crate::log) mod list;
 mod lock;
 mod meta;
 mod read;
+mod readers;
 pub(super) mod replica;
 mod rows;
 mod upkeep;
@@ -24,17 +26,18 @@ use std::sync::{Arc, Mutex};
 
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::digest::Buckets;
-use rusqlite::{Connection, OpenFlags, Transaction as Tx, TransactionBehavior};
+use rusqlite::{Connection, Transaction as Tx, TransactionBehavior};
 
 use super::{
-    Appended, Divergence, Draft, EventLog, Head, LogError, Recount, Result, RowQuery, Transaction,
-    View,
+    Appended, CampaignQuery, Divergence, Draft, EventLog, Head, LogError, Recount, Result,
+    RowQuery, Transaction, View,
 };
 use crate::keys::{Keyring, check_epoch, is_sealed};
 use crate::lock::lock;
 use append::Composer;
 use backup_detection::State;
 use file::{BUSY_TIMEOUT, FileId, check_pages, checkpoint};
+use readers::{Readers, is_closed, prepare};
 use within::within;
 use write_ahead_log::Beside;
 
@@ -46,11 +49,11 @@ const SCHEMA_VERSION: i64 = 1;
 pub struct SqliteLog {
     path: PathBuf,
     epoch: String,
+    secret: String,
     keys: Option<Arc<Keyring>>,
     /// `None` after the log was closed.
     writer: Mutex<Option<Connection>>,
-    /// The readers that are not in use; `None` after the log was closed.
-    readers: Mutex<Option<Vec<Connection>>>,
+    readers: Readers,
     /// Whether a mark file lies beside the database, which reveals a restored backup.
     marked: bool,
     /// Whether there was a write since the last tick.
@@ -93,23 +96,25 @@ impl SqliteLog {
             check_epoch(&present, is_sealed(new_epoch))?;
         }
         let epoch = epoch(&writer, new_epoch, renew || foreign)?;
+        let secret = secret(&writer)?;
         backup_detection::advance(&writer, path, State::Open)?;
-        Self::over(path, writer, epoch, true, held)
+        Self::over(path, writer, (epoch, secret), true, held)
     }
 
     fn over(
         path: &Path,
         writer: Connection,
-        epoch: String,
+        (epoch, secret): (String, String),
         marked: bool,
         held: File,
     ) -> Result<Self> {
         Ok(Self {
             path: path.to_owned(),
             epoch,
+            secret,
             keys: None,
             writer: Mutex::new(Some(writer)),
-            readers: Mutex::new(Some(Vec::new())),
+            readers: Readers::default(),
             marked,
             written: AtomicBool::new(false),
             file: FileId::of(path).map_err(LogError::storage)?,
@@ -132,24 +137,15 @@ impl SqliteLog {
 
     /// Runs `work` in one read transaction, on a connection of the pool.
     fn reading<T>(&self, work: impl FnOnce(&Tx<'_>) -> rusqlite::Result<T>) -> Result<T> {
-        let pooled = lock(&self.readers).as_mut().ok_or_else(is_closed)?.pop();
-        let mut reader = match pooled {
-            Some(reader) => reader,
-            None => self.connect_reader()?,
+        let work = |reader: &mut Connection| {
+            self.note_damage(reader.transaction().and_then(|tx| work(&tx)))
         };
-        let result = self.note_damage(reader.transaction().and_then(|tx| work(&tx)))?;
-        if let Some(readers) = lock(&self.readers).as_mut() {
-            readers.push(reader);
-        }
-        Ok(result)
+        self.readers.with(|| self.connect_reader(), work)
     }
 
     fn connect_reader(&self) -> Result<Connection> {
         self.file.check(&self.path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let reader = Connection::open_with_flags(&self.path, flags)?;
-        prepare(&reader)?;
-        Ok(reader)
+        readers::open(&self.path)
     }
 
     /// Runs `work` in one write transaction. Commits unless `work` fails.
@@ -180,16 +176,12 @@ impl SqliteLog {
     }
 }
 
-fn is_closed() -> LogError {
-    LogError::Storage("the log is closed".into())
-}
-
 /// Connects to the database after the logs that do not belong to it were set aside.
 fn connect(path: &Path) -> Result<(Connection, Beside)> {
     let named = |error: LogError| LogError::Storage(format!("{}: {error}", path.display()));
     let beside = write_ahead_log::inspect(path).map_err(LogError::storage).map_err(named)?;
     if let Some(kept) = &beside.displaced_to {
-        tracing::warn!(event = "foreign_log_displaced_to", kept = %kept.display());
+        tracing::warn!(event = "foreign_log_set_aside", kept = %kept.display());
     }
     let writer = connect_writer(path).map_err(named)?;
     Ok((writer, beside))
@@ -235,10 +227,13 @@ fn epoch(on: &Connection, new: &str, renew: bool) -> rusqlite::Result<String> {
     Ok(epoch)
 }
 
-fn prepare(connection: &Connection) -> Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    Ok(count::prepare(connection)?)
+/// The secret of the log. The first server that opens the log makes it.
+fn secret(on: &Connection) -> rusqlite::Result<String> {
+    let tx = on.unchecked_transaction()?;
+    write_ahead_log::number_transaction(&tx)?;
+    let secret = meta::secret(&tx)?;
+    tx.commit()?;
+    Ok(secret)
 }
 
 impl EventLog for SqliteLog {
@@ -250,8 +245,16 @@ impl EventLog for SqliteLog {
         self.keys.as_deref()
     }
 
+    fn secret(&self) -> String {
+        self.secret.clone()
+    }
+
     fn campaigns(&self) -> Result<Vec<CampaignId>> {
         self.reading(|tx| read::campaigns(tx))
+    }
+
+    fn list(&self, query: &CampaignQuery<'_>) -> Result<Vec<(CampaignId, View)>> {
+        self.reading(|tx| list::list(tx, query))
     }
 
     fn head(&self, campaign: &CampaignId) -> Result<Option<Head>> {

@@ -4,9 +4,10 @@ use campaign_sync::protocol::campaign::{CampaignRecord, PhaseCounters};
 use campaign_sync::protocol::digest::{RowFields, RowHasher};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 /// One domain.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Row {
     /// The stable id.
@@ -50,7 +51,7 @@ impl Row {
 }
 
 /// The settings of a campaign. The first event carries them, so they are part of the fold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
     /// The pattern of the domain names: `{word}`, `{n}` and `{letters}` are replaced.
@@ -64,9 +65,16 @@ pub struct Settings {
     /// Rows per event; `None` lets the rate decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<u64>,
-    /// The owner of the campaign; `None` for the operator.
+    /// The owner of the campaign; `None` for the operator. Events do not contain it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+}
+
+impl Settings {
+    /// The settings as an event contains them: without the owner.
+    pub fn published(&self) -> Self {
+        Self { owner: None, ..self.clone() }
+    }
 }
 
 impl Default for Settings {
@@ -119,27 +127,51 @@ impl PhaseCounts {
     }
 }
 
-/// The record in its wire form.
-pub fn record_json(campaign_id: &str, record: &CampaignRecord) -> Value {
-    let counters = &record.counters;
-    let mut value = json!({
-        "campaignId": campaign_id,
-        "name": record.name,
-        "currentPhase": record.phase.as_str(),
-        "phaseStatus": record.status.as_str(),
-        "totalItems": counters.total_items,
-        "processedItems": counters.processed_items,
-        "successfulItems": counters.successful_items,
-        "failedItems": counters.failed_items,
-        "progressPercentage": counters.progress_percentage,
-        "totalDomainCount": record.total_domain_count,
-        "createdAt": record.created_at,
-        "updatedAt": record.updated_at,
-    });
-    if let Some(message) = &record.error_message {
-        value["errorMessage"] = json!(message);
+/// A record in its wire form, docs/PROTOCOL.md, chapter 10.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Record<'a> {
+    campaign_id: &'a str,
+    name: &'a str,
+    current_phase: &'a str,
+    phase_status: &'a str,
+    total_items: u64,
+    processed_items: u64,
+    successful_items: u64,
+    failed_items: u64,
+    progress_percentage: f64,
+    total_domain_count: u64,
+    created_at: &'a str,
+    updated_at: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<&'a str>,
+}
+
+impl<'a> Record<'a> {
+    /// The record of the campaign with this id.
+    pub fn new(campaign_id: &'a str, record: &'a CampaignRecord) -> Self {
+        let counters = &record.counters;
+        Self {
+            campaign_id,
+            name: &record.name,
+            current_phase: record.phase.as_str(),
+            phase_status: record.status.as_str(),
+            total_items: counters.total_items,
+            processed_items: counters.processed_items,
+            successful_items: counters.successful_items,
+            failed_items: counters.failed_items,
+            progress_percentage: counters.progress_percentage,
+            total_domain_count: record.total_domain_count,
+            created_at: &record.created_at,
+            updated_at: &record.updated_at,
+            error_message: record.error_message.as_deref(),
+        }
     }
-    value
+}
+
+/// The record in its wire form, as a value.
+pub fn record_json(campaign_id: &str, record: &CampaignRecord) -> Value {
+    json!(Record::new(campaign_id, record))
 }
 
 /// The counters in the form of `rollbackData`.

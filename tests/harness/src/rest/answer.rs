@@ -1,17 +1,17 @@
 //! The form of REST answers: JSON with the position that it describes, or one coded error.
 
 use axum::Json;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::body::Body;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use campaign_sync::protocol::{CampaignId, Code};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::answers::{ErrorBody, ErrorReason};
+use super::headers::POSITION;
 use crate::campaign::Refusal;
 use crate::hub::Hub;
-
-/// The header with the position that a body describes.
-pub const POSITION: HeaderName = HeaderName::from_static("campaign-position");
 
 /// The result of a handler.
 pub type Answer = Result<Response, Refusal>;
@@ -19,6 +19,22 @@ pub type Answer = Result<Response, Refusal>;
 /// A body that describes no single position.
 pub fn plain(body: &impl Serialize) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// Marks an answer that is streamed from a shared text, and counted with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Streamed;
+
+/// A body that is sent piece by piece, with the position that it describes.
+pub fn streamed(position: &str, body: Body) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_TYPE, "application/json"),
+        (POSITION, position),
+    ];
+    let mut response = (headers, body).into_response();
+    response.extensions_mut().insert(Streamed);
+    response
 }
 
 /// A body that describes a campaign after exactly the event with this number and id. It is sealed if the
@@ -73,7 +89,8 @@ impl IntoResponse for Refusal {
         };
         let own = self.status.and_then(|status| StatusCode::from_u16(status).ok());
         let status = own.unwrap_or(status);
-        let body = json!({"error": {"code": self.code.as_str(), "message": self.message}});
+        let error = ErrorReason { code: self.code.as_str(), message: self.message };
+        let body = ErrorBody { error };
         let mut response = (status, plain(&body)).into_response();
         let unavailable = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1_000);
         if let Some(after_ms) = self.retry_after_ms.or(unavailable) {

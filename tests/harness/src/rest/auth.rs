@@ -5,25 +5,16 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use campaign_sync::protocol::Code;
-use serde::Deserialize;
-use serde_json::json;
 
 use super::answer::{Answer, plain, unavailable};
-use super::caller::{COOKIE, Caller, given};
+use super::answers::{Done, Ended, ErrorBody, LoggedIn};
+use super::bodies::{Credentials, Nothing};
+use super::caller::{COOKIE, Caller, given, named_origin};
 use super::extract::Body;
+use super::peer::ClientAddress;
 use crate::access::{Identity, LoginError};
 use crate::app::App;
 use crate::campaign::Refusal;
-
-/// The body of a login.
-#[derive(Deserialize)]
-pub(super) struct Credentials {
-    user: String,
-    password: String,
-    /// Request a token for `connection_init` and `Authorization` instead of a cookie.
-    #[serde(default)]
-    bearer: bool,
-}
 
 /// `POST /auth/login`: begins a session. A page receives it as a cookie that scripts cannot read. A client
 /// that requests a bearer token receives the token and no cookie.
@@ -31,11 +22,16 @@ pub(super) struct Credentials {
 /// # Errors
 /// [`Code::Unauthorized`], [`Code::RateLimited`], [`Code::InvalidBody`]; 503 if the cluster of a shared log
 /// cannot be reached.
+#[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = Credentials, responses(
+    (status = 200, body = LoggedIn),
+    (status = "default", body = ErrorBody, description = "A refusal"),
+))]
 pub(super) async fn login(
     State(app): State<Arc<App>>,
+    ClientAddress(address): ClientAddress,
     Body(Credentials { user, password, bearer }): Body<Credentials>,
 ) -> Answer {
-    let login = app.sessions.login(&user, password).await;
+    let login = app.sessions.login(address, &user, password).await;
     let result = match &login {
         Ok(_) => "accepted",
         Err(LoginError::Wrong) => "wrong",
@@ -50,10 +46,11 @@ pub(super) async fn login(
         LoginError::Unavailable => unavailable(),
     })?;
     let seconds = app.context.access.session_seconds();
-    if bearer {
-        return Ok(plain(&json!({"user": user, "token": token, "expiresInSeconds": seconds})));
+    let started = LoggedIn { user, token: None, expires_in_seconds: seconds };
+    if bearer == Some(true) {
+        return Ok(plain(&LoggedIn { token: Some(token), ..started }));
     }
-    let mut response = plain(&json!({"user": user, "expiresInSeconds": seconds}));
+    let mut response = plain(&started);
     response.headers_mut().insert(header::SET_COOKIE, cookie(&app, &token, seconds)?);
     Ok(response)
 }
@@ -61,12 +58,23 @@ pub(super) async fn login(
 /// `POST /auth/logout`: ends the session. Its sockets are notified and closed.
 ///
 /// # Errors
-/// 503 if the cluster of a shared log cannot be reached.
-pub async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer {
-    if let Some((token, _)) = given(&headers) {
+/// [`Code::Forbidden`] for a cookie without an origin; 503 if the cluster of a shared log cannot be reached.
+#[utoipa::path(post, path = "/auth/logout", tag = "auth", request_body = Nothing, responses(
+    (status = 200, body = Done),
+    (status = "default", body = ErrorBody, description = "A refusal"),
+))]
+pub async fn logout(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Body(Nothing {}): Body<Nothing>,
+) -> Answer {
+    if let Some((token, is_cookie)) = given(&headers) {
+        if is_cookie {
+            named_origin(&headers)?;
+        }
         app.sessions.logout(&token).await.map_err(|_| unavailable())?;
     }
-    let mut response = plain(&json!({}));
+    let mut response = plain(&Done {});
     response.headers_mut().insert(header::SET_COOKIE, cookie(&app, "", 0)?);
     Ok(response)
 }
@@ -75,16 +83,21 @@ pub async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer {
 ///
 /// # Errors
 /// [`Code::Forbidden`]; 503 if the cluster of a shared log cannot be reached.
+#[utoipa::path(delete, path = "/auth/sessions/{user}", tag = "auth", params(("user" = String, Path, description = "The name of the user")), request_body = Nothing, responses(
+    (status = 200, body = Ended),
+    (status = "default", body = ErrorBody, description = "A refusal"),
+))]
 pub async fn revoke(
     State(app): State<Arc<App>>,
     Path(user): Path<String>,
     Caller { identity, .. }: Caller,
+    Body(Nothing {}): Body<Nothing>,
 ) -> Answer {
     if matches!(identity, Identity::User(_)) {
         return Err(Refusal::new(Code::Forbidden, "only the operator ends sessions of others"));
     }
     let ended = app.sessions.revoke(&user).await.map_err(|_| unavailable())?;
-    Ok(plain(&json!({"ended": ended})))
+    Ok(plain(&Ended { ended }))
 }
 
 fn cookie(app: &App, token: &str, seconds: u64) -> Result<HeaderValue, Refusal> {

@@ -7,16 +7,16 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use campaign_sync::protocol::Code;
-use serde::Deserialize;
-use serde_json::json;
 
 use super::answer::{Answer, plain};
+use super::answers::{Cut, Diverged, ErrorBody, Killed, Truncated};
 use super::blocking::blocking;
+use super::bodies::{Diverge, Nothing, Truncate};
 use super::extract::{Body, campaign_id};
 use crate::app::App;
 use crate::campaign::Refusal;
-use crate::faults::{Faults, Settings};
-use crate::log::{Divergence, LogError};
+use crate::faults::{Faults, Settings as FaultSettings};
+use crate::log::LogError;
 
 /// The fault injection of a server that was started with it.
 #[derive(Debug)]
@@ -31,66 +31,72 @@ impl FromRequestParts<Arc<App>> for Switches {
     }
 }
 
-/// `GET /faults`
+/// `GET /faults`: the settings.
 ///
 /// # Errors
 /// [`Code::NotFound`] without the start-up flag.
+#[utoipa::path(get, path = "/faults", tag = "faults", responses(
+    (status = 200, body = FaultSettings),
+    (status = "default", body = ErrorBody, description = "A refusal"),
+))]
 pub async fn get(Switches(faults): Switches) -> Answer {
-    Ok(plain(&json!(faults.settings())))
+    Ok(plain(&faults.settings()))
 }
 
 /// `POST /faults`: replaces the settings. A setting that the body omits is off.
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::InvalidBody`].
+#[utoipa::path(post, path = "/faults", tag = "faults", request_body = FaultSettings, responses(
+    (status = 200, body = FaultSettings),
+    (status = "default", body = ErrorBody, description = "A refusal"),
+))]
 pub async fn set(
     State(app): State<Arc<App>>,
     Switches(faults): Switches,
-    Body(settings): Body<Settings>,
+    Body(settings): Body<FaultSettings>,
 ) -> Answer {
-    if !settings.is_valid() {
-        let message = "probabilities are 0 to 1, delayMs at most 60,000";
-        return Err(Refusal::new(Code::InvalidBody, message));
-    }
     app.context.one_event_per_frame.store(settings.is_active(), Ordering::Relaxed);
     faults.set(settings);
-    Ok(plain(&json!(settings)))
+    Ok(plain(&settings))
 }
 
 /// `POST /faults/cut`: cuts every socket without a close frame.
 ///
 /// # Errors
 /// [`Code::NotFound`].
-pub async fn cut(Switches(faults): Switches) -> Answer {
-    Ok(plain(&json!({"cut": faults.cut()})))
+#[utoipa::path(post, path = "/faults/cut", tag = "faults", request_body = Nothing, responses(
+    (status = 200, body = Cut),
+    (status = "default", body = ErrorBody, description = "A refusal"),
+))]
+pub async fn cut(Switches(faults): Switches, Body(Nothing {}): Body<Nothing>) -> Answer {
+    Ok(plain(&Cut { cut: faults.cut() }))
 }
 
 /// `POST /faults/kill`: aborts the process shortly after the answer.
 ///
 /// # Errors
 /// [`Code::NotFound`].
-pub async fn kill(_: Switches) -> Answer {
+#[utoipa::path(post, path = "/faults/kill", tag = "faults", request_body = Nothing, responses(
+    (status = 200, body = Killed),
+    (status = "default", body = ErrorBody, description = "A refusal"),
+))]
+pub async fn kill(_: Switches, Body(Nothing {}): Body<Nothing>) -> Answer {
     tokio::spawn(async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         std::process::abort();
     });
-    Ok(plain(&json!({"killed": true})))
-}
-
-/// The campaign whose history is truncated.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Truncate {
-    campaign_id: String,
-    /// The number of newest events to keep.
-    #[serde(default)]
-    keep: u64,
+    Ok(plain(&Killed { killed: true }))
 }
 
 /// `POST /faults/truncate`: deletes all history except the newest events.
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::InvalidBody`], [`Code::UnknownCampaign`].
+#[utoipa::path(post, path = "/faults/truncate", tag = "faults", request_body = Truncate, responses(
+    (status = 200, body = Truncated),
+    (status = "default", body = ErrorBody, description = "A refusal"),
+))]
 pub async fn truncate(
     State(app): State<Arc<App>>,
     _: Switches,
@@ -99,32 +105,27 @@ pub async fn truncate(
     let id = campaign_id(&id)?;
     let oldest = blocking(&app, move |hub| {
         let head = hub.head(&id)?.ok_or(LogError::UnknownCampaign)?;
-        hub.log().truncate(&id, head.number.saturating_sub(keep))?;
+        hub.log().truncate(&id, head.number.saturating_sub(keep.unwrap_or_default()))?;
         hub.reread(&id)?;
         Ok(hub.head(&id)?.map(|head| head.oldest))
     });
-    Ok(plain(&json!({"oldestSequenceNumber": oldest.await?})))
-}
-
-/// The campaign whose rows are changed without an event.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Diverge {
-    campaign_id: String,
-    #[serde(flatten)]
-    how: Divergence,
+    Ok(plain(&Truncated { oldest_sequence_number: oldest.await? }))
 }
 
 /// `POST /faults/diverge`: changes rows without an event.
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::InvalidBody`], [`Code::UnknownCampaign`].
+#[utoipa::path(post, path = "/faults/diverge", tag = "faults", request_body = Diverge, responses(
+    (status = 200, body = Diverged),
+    (status = "default", body = ErrorBody, description = "A refusal"),
+))]
 pub async fn diverge(
     State(app): State<Arc<App>>,
     _: Switches,
-    Body(Diverge { campaign_id: id, how }): Body<Diverge>,
+    Body(diverge): Body<Diverge>,
 ) -> Answer {
-    let id = campaign_id(&id)?;
+    let (id, how) = (campaign_id(&diverge.campaign_id)?, diverge.how());
     let context = app.context.clone();
     let changed = blocking(&app, move |hub| {
         let changed = hub.log().diverge(&id, how)?;
@@ -132,5 +133,5 @@ pub async fn diverge(
         context.snapshots.forget(&id);
         Ok(changed)
     });
-    Ok(plain(&json!({"changed": changed.await?})))
+    Ok(plain(&Diverged { changed: changed.await? }))
 }

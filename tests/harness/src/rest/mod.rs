@@ -1,14 +1,21 @@
 //! The routes.
 
 pub mod answer;
+pub mod answers;
 pub mod auth;
 mod blocking;
+pub mod bodies;
 pub mod caller;
 pub mod campaigns;
 pub mod extract;
 pub mod faults;
+pub mod headers;
+pub mod openapi;
 pub mod operations;
 pub mod origin;
+pub mod parameters;
+mod peer;
+pub mod queries;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -61,7 +68,9 @@ pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
     let router = Router::new()
         .nest("/api/v2", api)
         .route("/api/{*rest}", get(not_found).fallback(not_found))
-        .layer(from_fn_with_state(app.clone(), operations::measure));
+        .layer(from_fn(caller::refuse_incomplete))
+        .layer(from_fn_with_state(app.clone(), operations::measure))
+        .layer(origin.cors());
     let router = match page {
         None => router.fallback(not_found),
         Some(directory) => router.merge(page_of(directory)),

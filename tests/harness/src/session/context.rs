@@ -1,5 +1,6 @@
 //! The state that connections share with each other and with their drivers.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -9,6 +10,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::limits::Delivery;
 use crate::access::Access;
+use crate::capacity::Quota;
 use crate::clock::Moment;
 use crate::hub::Hub;
 use crate::snapshots::Snapshots;
@@ -49,13 +51,67 @@ impl Context {
 pub(super) struct PollContext<'c> {
     pub(super) now: Moment,
     pub(super) context: &'c Context,
+    /// The quota of the client.
+    pub(super) quota: &'c Arc<Quota>,
+}
+
+/// The text of a frame in three pieces. Other sockets share the middle one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FrameText {
+    head: Utf8Bytes,
+    shared: Utf8Bytes,
+    tail: Utf8Bytes,
+}
+
+impl FrameText {
+    /// A text around a shared piece.
+    pub(super) fn around(head: String, shared: Utf8Bytes, tail: String) -> Self {
+        Self { head: head.into(), shared, tail: tail.into() }
+    }
+
+    /// A text that other sockets share.
+    pub(crate) fn shared(shared: Utf8Bytes) -> Self {
+        Self { shared, ..Self::default() }
+    }
+
+    /// The size in bytes.
+    pub fn len(&self) -> usize {
+        self.own_len() + self.shared.len()
+    }
+
+    /// The bytes that no other socket shares.
+    pub fn own_len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
+    /// Whether the text is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The pieces in order.
+    pub(crate) fn into_pieces(self) -> [Utf8Bytes; 3] {
+        [self.head, self.shared, self.tail]
+    }
+}
+
+impl From<String> for FrameText {
+    fn from(text: String) -> Self {
+        Self { head: text.into(), ..Self::default() }
+    }
+}
+
+impl fmt::Display for FrameText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        [&self.head, &self.shared, &self.tail].into_iter().try_for_each(|it| f.write_str(it))
+    }
 }
 
 /// A frame to write to the socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// One document, or several joined by line feeds.
-    pub text: Utf8Bytes,
+    pub text: FrameText,
     /// Whether this is a control message. Otherwise it contains events.
     pub control: bool,
     /// When the newest event was committed, if the socket had all earlier events. The driver has a clock and
@@ -64,7 +120,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    pub(super) fn control(text: String) -> Self {
+    pub(super) fn control(text: impl Into<FrameText>) -> Self {
         Self { text: text.into(), control: true, committed: None }
     }
 }

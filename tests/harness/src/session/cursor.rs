@@ -15,12 +15,15 @@ use serde_json::json;
 
 use super::answer::Answer;
 use super::context::PollContext;
-use super::limits::Bucket;
+use super::limits::{Bucket, Postponed};
 use super::message::{Prefer, Recover, StateQuery};
-use super::{Context, Frame, Step, reply};
+use super::{Frame, FrameText, Step, reply};
+use crate::campaign::BUSY_RETRY_MS;
+use crate::capacity::logged;
+use crate::clock::Moment;
 use crate::hub::{Next, ReadLimits};
 use crate::log::{Head, LogError, Result};
-use crate::snapshots::{REPLAY_BYTES_MIN, Snapshot, SnapshotPurpose, Snapshots};
+use crate::snapshots::{Download, REPLAY_BYTES_MIN, Snapshot, SnapshotPurpose, Snapshots};
 
 /// The longest wait for a position beyond the head.
 const HEAD_TIMEOUT_MS: u64 = 2_000;
@@ -38,7 +41,7 @@ enum CursorState {
     /// Everything up to this number has been written to the socket.
     PollContext(u64),
     /// A snapshot is being written. `next` is its next part.
-    Snapshot { snapshot: Arc<Snapshot>, next: u64, request: Option<String> },
+    Snapshot { snapshot: Download, next: u64, request: Option<String> },
 }
 
 /// One subscription.
@@ -50,6 +53,8 @@ pub(super) struct Cursor {
     caught_up: bool,
     queries: VecDeque<StateQuery>,
     answer: Option<Answer>,
+    /// A query, or the end of the wait for the head, that the server is too busy for.
+    postponed: Postponed,
     /// Limits the requests of this subscription.
     pub(super) requests: Bucket,
 }
@@ -63,6 +68,7 @@ impl Cursor {
             caught_up: false,
             queries,
             answer: None,
+            postponed: Postponed::default(),
             requests,
         }
     }
@@ -78,10 +84,14 @@ impl Cursor {
     }
 
     /// When to poll again without any event, on the monotonic clock.
-    pub(super) const fn deadline_ms(&self) -> Option<u64> {
-        match self.state {
-            CursorState::WaitingForHead { until_ms, .. } => Some(until_ms),
-            CursorState::Idle | CursorState::PollContext(_) | CursorState::Snapshot { .. } => None,
+    pub(super) fn deadline_ms(&self) -> Option<u64> {
+        match (self.postponed.due_ms(), &self.state) {
+            (Some(due_ms), _) => Some(due_ms),
+            (None, CursorState::WaitingForHead { until_ms, .. }) => Some(*until_ms),
+            (
+                None,
+                CursorState::Idle | CursorState::PollContext(_) | CursorState::Snapshot { .. },
+            ) => None,
         }
     }
 
@@ -95,10 +105,15 @@ impl Cursor {
         self.queries.len()
     }
 
+    /// Tries what waits again at the next poll.
+    pub(super) fn stop_waiting(&mut self) {
+        self.postponed = Postponed::default();
+    }
+
     /// Moves the cursor, as a recovery request asks. Ends everything that was being sent. Blocks.
     ///
     /// # Errors
-    /// [`LogError::Storage`].
+    /// [`LogError::Storage`]; [`LogError::Busy`] and [`LogError::QuotaExceeded`] if a snapshot must wait.
     pub(super) fn seek(&mut self, at: PollContext<'_>, recover: Recover) -> Result<Option<String>> {
         self.requeue_query();
         self.caught_up = false;
@@ -109,7 +124,7 @@ impl Cursor {
             let request = recover.request.as_deref();
             return Ok(Some(reply::unknown_campaign(now, &self.campaign, request)));
         };
-        if let Some(resumed) = self.resume(at, &recover) {
+        if let Some(resumed) = self.resume(at, &recover)? {
             return Ok(Some(resumed));
         }
         let same_log = recover.epoch.as_deref().is_none_or(|epoch| epoch == hub.epoch());
@@ -155,10 +170,10 @@ impl Cursor {
         least: u64,
         reason: &'static str,
     ) -> Result<String> {
-        let (now, context) = (at.now, at.context);
-        let (hub, now_ms) = (&context.hub, now.monotonic_ms);
-        let taken =
-            context.snapshots.take(hub, &self.campaign, SnapshotPurpose::Stream, least, now_ms);
+        let PollContext { now, context, quota } = at;
+        let (purpose, least) = (SnapshotPurpose::Stream, (least, now.monotonic_ms));
+        let snapshots = &context.snapshots;
+        let taken = snapshots.take(&context.hub, &self.campaign, purpose, least, Some(quota));
         let snapshot = match taken {
             Err(LogError::UnknownCampaign) => {
                 self.state = CursorState::Idle;
@@ -166,19 +181,24 @@ impl Cursor {
             }
             taken => taken?,
         };
-        Ok(self.begin(at, recover, reason, snapshot, 1))
+        let download = Download::begin(snapshot, Some(quota))?;
+        Ok(self.begin(at, recover, reason, download, 1))
     }
 
-    fn resume(&mut self, at: PollContext<'_>, recover: &Recover) -> Option<String> {
-        let (now, context) = (at.now, at.context);
+    fn resume(&mut self, at: PollContext<'_>, recover: &Recover) -> Result<Option<String>> {
+        let Some((held, next)) = self.resumable(at, recover) else { return Ok(None) };
+        let download = Download::begin(held, Some(at.quota))?;
+        Ok(Some(self.begin(at, recover, "resumed", download, next)))
+    }
+
+    /// The snapshot of an interrupted download, and its next part.
+    fn resumable(&self, at: PollContext<'_>, recover: &Recover) -> Option<(Arc<Snapshot>, u64)> {
+        let PollContext { now, context, .. } = at;
         let resume = recover.resume.as_ref().filter(|it| it.epoch == context.hub.epoch())?;
         let held = context.snapshots.held(&self.campaign, resume.at, now.monotonic_ms)?;
         let next = resume.after_part.checked_add(1).filter(|next| *next <= held.parts())?;
         let oldest = context.hub.known_head(&self.campaign)?.oldest;
-        if recover.last > resume.at || resume.at + 1 < oldest {
-            return None;
-        }
-        Some(self.begin(at, recover, "resumed", held, next))
+        (recover.last <= resume.at && resume.at + 1 >= oldest).then_some((held, next))
     }
 
     /// Begins to write a snapshot at part `next`.
@@ -187,7 +207,7 @@ impl Cursor {
         at: PollContext<'_>,
         recover: &Recover,
         reason: &'static str,
-        snapshot: Arc<Snapshot>,
+        snapshot: Download,
         next: u64,
     ) -> String {
         let numbers = (snapshot.head.number + 1, snapshot.head.number);
@@ -199,7 +219,7 @@ impl Cursor {
     /// concerns integrity.
     fn recovery(
         &self,
-        PollContext { now, context }: PollContext<'_>,
+        PollContext { now, context, .. }: PollContext<'_>,
         recover: &Recover,
         outcome: &'static str,
         reason: Option<&'static str>,
@@ -211,7 +231,7 @@ impl Cursor {
         tracing::info!(
             event = "recovery",
             campaignId = campaign,
-            reason = recover.reason.as_deref().unwrap_or("none"),
+            reason = recover.reason.as_deref().map_or("none", logged),
             outcome = counted,
             lastSequenceNumber = recover.last,
             toSequenceNumber = to,
@@ -238,14 +258,26 @@ impl Cursor {
             CursorState::Idle => self.due_answer(at, u64::MAX, may_block),
             CursorState::WaitingForHead { recover, until_ms } => {
                 let known = at.context.hub.known_head(&self.campaign).map_or(0, |head| head.number);
-                if known < recover.last && at.now.monotonic_ms < *until_ms {
+                let now_ms = at.now.monotonic_ms;
+                let is_early = known < recover.last && now_ms < *until_ms;
+                if is_early || self.postponed.is_waiting(now_ms) {
                     return Ok(Step::Idle);
                 }
                 if !may_block {
                     return Ok(Step::Blocking);
                 }
                 let recover = recover.clone();
-                let reply = self.seek(at, recover)?;
+                let reply = match self.seek(at, recover.clone()) {
+                    Err(error) => {
+                        let step = self.postpone(at.now, error, recover.request.as_deref())?;
+                        if matches!(step, Step::Frame(_)) {
+                            self.state = CursorState::Idle;
+                        }
+                        return Ok(step);
+                    }
+                    Ok(reply) => reply,
+                };
+                self.postponed = Postponed::default();
                 Ok(reply.map_or(Step::Idle, |text| Step::Frame(Frame::control(text))))
             }
             CursorState::Snapshot { snapshot, next, request } => {
@@ -255,13 +287,14 @@ impl Cursor {
                 if done {
                     self.state = CursorState::PollContext(number);
                 }
-                let text = reply::message(at.now, "campaign.snapshot", &data.unwrap_or_default());
+                let data = data.unwrap_or_default();
+                let text = reply::message_around(at.now, "campaign.snapshot", data);
                 Ok(Step::Frame(Frame::control(text)))
             }
             CursorState::PollContext(number) => {
                 let number = *number;
                 match self.due_answer(at, number, may_block)? {
-                    Step::Idle => self.advance(at.context, number, may_block),
+                    Step::Idle => self.advance(at, number, may_block),
                     step => Ok(step),
                 }
             }
@@ -273,20 +306,51 @@ impl Cursor {
     fn due_answer(&mut self, at: PollContext<'_>, number: u64, may_block: bool) -> Result<Step> {
         if self.answer.is_none() {
             let Some(query) = self.queries.front() else { return Ok(Step::Idle) };
+            if self.postponed.is_waiting(at.now.monotonic_ms) {
+                return Ok(Step::Idle);
+            }
             if !may_block {
                 return Ok(Step::Blocking);
             }
-            self.answer = Some(Answer::prepare(at, query.clone())?);
+            let request = query.request.clone();
+            match Answer::prepare(at, query.clone()) {
+                Ok(answer) => self.answer = Some(answer),
+                Err(error) => {
+                    let step = self.postpone(at.now, error, request.as_deref())?;
+                    if matches!(step, Step::Frame(_)) {
+                        self.queries.pop_front();
+                    }
+                    return Ok(step);
+                }
+            }
+            self.postponed = Postponed::default();
             self.queries.pop_front();
         }
         let Some(answer) = self.answer.as_mut().filter(|answer| answer.at <= number) else {
             return Ok(Step::Idle);
         };
-        let (text, is_last) = answer.next(at.now);
+        let (text, is_last) = answer.next(at.now, at.context.hub.epoch());
         if is_last {
             self.answer = None;
         }
         Ok(Step::Frame(Frame::control(text)))
+    }
+
+    /// Waits if the server is busy. Refuses the request if it has waited too long, or if too much waits for
+    /// the user.
+    fn postpone(&mut self, now: Moment, error: LogError, request: Option<&str>) -> Result<Step> {
+        match error {
+            LogError::Busy if self.postponed.wait(now.monotonic_ms) => Ok(Step::Idle),
+            LogError::Busy | LogError::QuotaExceeded => {
+                self.postponed = Postponed::default();
+                let text = reply::rate_limited(now, &self.campaign, request, BUSY_RETRY_MS);
+                Ok(Step::Frame(Frame::control(text)))
+            }
+            LogError::Conflict { .. }
+            | LogError::UnknownCampaign
+            | LogError::Rejected(_)
+            | LogError::Storage(_) => Err(error),
+        }
     }
 
     /// Queues an interrupted answer again, because the cursor moves. It is answered at the new position.
@@ -296,7 +360,8 @@ impl Cursor {
         }
     }
 
-    fn advance(&mut self, context: &Context, number: u64, may_block: bool) -> Result<Step> {
+    fn advance(&mut self, at: PollContext<'_>, number: u64, may_block: bool) -> Result<Step> {
+        let context = at.context;
         let until = self.answer.as_ref().map_or(u64::MAX, |answer| answer.at);
         if number >= until {
             return Ok(Step::Idle);
@@ -310,7 +375,8 @@ impl Cursor {
             Next::EventBatch(page) => {
                 let committed = page.committed.filter(|_| self.caught_up);
                 (self.state, self.caught_up) = (CursorState::PollContext(page.last), false);
-                Ok(Step::Frame(Frame { text: page.text, control: false, committed }))
+                let text = FrameText::shared(page.text);
+                Ok(Step::Frame(Frame { text, control: false, committed }))
             }
             Next::InLog => Ok(Step::Blocking),
             // The next event of this slow reader was truncated in the meantime. The client reconnects, and

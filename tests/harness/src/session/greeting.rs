@@ -1,8 +1,11 @@
 //! Authentication of the client.
 
+use std::sync::Arc;
+
 use campaign_sync::protocol::Code;
 
 use super::{Request, Session, reply};
+use crate::capacity::Quota;
 use crate::clock::Moment;
 
 impl Session {
@@ -35,6 +38,8 @@ impl Session {
             return self.reject(now, Code::TooMany, text, (4429, "too many connections"));
         }
         identity.follow(&self.wake);
+        let own = || Arc::new(Quota::new(self.context.snapshots.limits()));
+        self.quota = Some(identity.quota().cloned().unwrap_or_else(own));
         self.identity = Some(identity);
         self.binary = binary;
         self.acknowledgement(now)

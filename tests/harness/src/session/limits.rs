@@ -66,6 +66,44 @@ impl Delivery {
     }
 }
 
+/// The time after which a step that the server is too busy for is tried again, in milliseconds.
+const BUSY_RETRY_MS: u64 = 200;
+
+/// The longest wait of such a step. Then it is refused.
+const BUSY_TIMEOUT_MS: u64 = 5_000;
+
+/// A step that waits while the server is busy.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Postponed {
+    since_ms: Option<u64>,
+    until_ms: u64,
+}
+
+impl Postponed {
+    /// Waits until then.
+    pub(super) fn wait_until(&mut self, now_ms: u64, until_ms: u64) {
+        self.since_ms.get_or_insert(now_ms);
+        self.until_ms = until_ms;
+    }
+
+    /// Waits a little. Returns false if the step has waited too long.
+    pub(super) fn wait(&mut self, now_ms: u64) -> bool {
+        let since_ms = *self.since_ms.get_or_insert(now_ms);
+        self.until_ms = now_ms + BUSY_RETRY_MS;
+        now_ms < since_ms + BUSY_TIMEOUT_MS
+    }
+
+    /// When to try again, if the step waits.
+    pub(super) fn due_ms(&self) -> Option<u64> {
+        self.since_ms.map(|_| self.until_ms)
+    }
+
+    /// Whether the step must wait longer.
+    pub(super) fn is_waiting(&self, now_ms: u64) -> bool {
+        self.due_ms().is_some_and(|due_ms| now_ms < due_ms)
+    }
+}
+
 /// A token bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
@@ -87,15 +125,30 @@ impl Bucket {
     /// # Errors
     /// The milliseconds until the next token.
     pub fn take(&mut self, now_ms: u64, per_second: impl Into<f64>, kept: u32) -> Result<(), u64> {
+        self.take_many(now_ms, per_second, kept, 1.0)
+    }
+
+    /// Takes that many tokens, or all of a full bucket if it holds fewer.
+    ///
+    /// # Errors
+    /// The milliseconds until there are enough tokens.
+    pub fn take_many(
+        &mut self,
+        now_ms: u64,
+        per_second: impl Into<f64>,
+        kept: u32,
+        tokens: f64,
+    ) -> Result<(), u64> {
         let per_second = per_second.into();
         let (rate, most) = (per_second / 1_000.0, per_second * f64::from(kept));
         let passed = now_ms.saturating_sub(self.filled_ms) as f64;
         self.tokens = (self.tokens + passed * rate).min(most);
         self.filled_ms = now_ms.max(self.filled_ms);
-        if self.tokens < 1.0 {
-            return Err(((1.0 - self.tokens) / rate).ceil() as u64);
+        let tokens = tokens.min(most);
+        if self.tokens < tokens {
+            return Err(((tokens - self.tokens) / rate).ceil() as u64);
         }
-        self.tokens -= 1.0;
+        self.tokens -= tokens;
         Ok(())
     }
 }

@@ -5,10 +5,12 @@ use campaign_sync::protocol::{CampaignId, Code};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::members::{self, REQUEST_ID_BYTES_MAX};
 use crate::access::Secret;
 
-/// The longest request id, in bytes.
-const REQUEST_ID_BYTES_MAX: usize = 128;
+/// The most bytes that are kept of a reason, and of an epoch that no log can have.
+const REASON_BYTES_MAX: usize = 256;
+const EPOCH_BYTES_KEPT: usize = 129;
 
 /// A client message of v1.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,12 +121,38 @@ struct Fields {
     payload: Option<Box<Self>>,
 }
 
+/// A document that is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// The reason.
+    pub code: Code,
+    /// The campaign that the document names.
+    pub campaign: Option<CampaignId>,
+    /// The request id that the document names.
+    pub request: Option<String>,
+}
+
+impl From<Code> for Malformed {
+    fn from(code: Code) -> Self {
+        Self { code, campaign: None, request: None }
+    }
+}
+
 /// Parses one document.
 ///
 /// # Errors
-/// [`Code::InvalidMessage`] for a document that cannot be parsed, [`Code::UnknownType`],
-/// [`Code::InvalidCampaignId`], [`Code::IntegerOutOfRange`].
-pub fn read(document: &str) -> Result<ClientMessage, Code> {
+/// [`Malformed`], with what the document names if its members are unambiguous.
+pub fn read(document: &str) -> Result<ClientMessage, Malformed> {
+    if members::are_ambiguous(document) {
+        return Err(Code::AmbiguousEnvelope.into());
+    }
+    message(document).map_err(|code| {
+        let (campaign, request) = members::named(document);
+        Malformed { code, campaign, request }
+    })
+}
+
+fn message(document: &str) -> Result<ClientMessage, Code> {
     let Kind { r#type } = parse(document)?;
     match r#type.as_str() {
         "connection_init" => {
@@ -160,6 +188,13 @@ fn parse<T: DeserializeOwned>(document: &str) -> Result<T, Code> {
     serde_json::from_str(document).map_err(|_| Code::InvalidMessage)
 }
 
+/// The beginning of a text. Waiting requests keep little of what clients send.
+fn cut(mut text: String, most: usize) -> String {
+    text.truncate(text.floor_char_boundary(most));
+    text.shrink_to_fit();
+    text
+}
+
 fn fields(document: &str) -> Result<Fields, Code> {
     let fields: Fields = parse(document)?;
     let fields = match fields.payload {
@@ -192,14 +227,16 @@ impl Fields {
         if last > INTEGER_MAX {
             return Err(Code::IntegerOutOfRange);
         }
+        let epoch = |text| cut(text, EPOCH_BYTES_KEPT);
+        let resume = self.resume.clone();
         Ok(Recover {
             campaign: self.campaign()?,
             last,
-            epoch: self.epoch,
+            epoch: self.epoch.map(epoch),
             request: self.request_id,
-            reason: self.reason,
+            reason: self.reason.map(|text| cut(text, REASON_BYTES_MAX)),
             prefer,
-            resume: self.resume,
+            resume: resume.map(|it| Resume { epoch: epoch(it.epoch), ..it }),
         })
     }
 }

@@ -22,6 +22,10 @@
 //! * more than 256 subscriptions: `error` `too_many`;
 //! * more recovery requests and queries of the state than 10 per second and campaign, or 100 per second and
 //!   session over all its sockets: `error` `rate_limited` with `retryAfterMs`;
+//! * a snapshot or digests while the server is too busy for more than 5 s, or while more bytes wait for the
+//!   user than fit: `error` `rate_limited` with `retryAfterMs`;
+//! * `ping`s whose answers have more heads than 512 per second and connection, or 2,048 per second and user:
+//!   they are answered later, in order;
 //! * more than 200 messages per second, or 1,024 requests waiting for their answer: close 4429;
 //! * no frame for 30 s, not even the answer to a WebSocket ping: close 4408.
 
@@ -30,6 +34,7 @@ mod context;
 mod cursor;
 mod greeting;
 pub mod limits;
+mod members;
 pub mod message;
 pub mod reply;
 mod requests;
@@ -43,14 +48,15 @@ use campaign_sync::protocol::digest::id_hash;
 use tokio::sync::Notify;
 
 use crate::access::{Identity, Secret};
+use crate::capacity::Quota;
 use crate::clock::Moment;
 use crate::log::LogError;
 use crate::metrics::Metrics;
 use context::PollContext;
-pub use context::{Context, Frame, Step};
+pub use context::{Context, Frame, FrameText, Step};
 use cursor::Cursor;
-use limits::Bucket;
-use message::ClientMessage;
+use limits::{Bucket, Postponed};
+use message::{ClientMessage, Malformed};
 
 /// The largest client message, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
@@ -93,6 +99,14 @@ pub struct Session {
     messages: Bucket,
     /// Limits the queries of the log and of the state, if the identity has no session that counts them.
     query_bucket: Bucket,
+    /// Limits the heads in answers to pings.
+    heads: Bucket,
+    /// The quota of the user, or of this connection if the identity has no session. Set with the identity.
+    quota: Option<Arc<Quota>>,
+    /// The first request, while it waits.
+    postponed: Postponed,
+    /// Whether the first request has been counted by the rate limits.
+    is_counted: bool,
     failures: u32,
     retry_ms: Option<u64>,
     expired: bool,
@@ -134,6 +148,10 @@ impl Session {
             pinged_ms: now.monotonic_ms,
             messages: Bucket::default(),
             query_bucket: Bucket::default(),
+            heads: Bucket::default(),
+            quota: None,
+            postponed: Postponed::default(),
+            is_counted: false,
             failures: 0,
             retry_ms: None,
             expired: false,
@@ -153,6 +171,11 @@ impl Session {
         self.binary
     }
 
+    /// The quota of the client, once it is known.
+    pub const fn quota(&self) -> Option<&Arc<Quota>> {
+        self.quota.as_ref()
+    }
+
     /// Whether the driver must leave further messages in the socket for now.
     pub fn is_busy(&self) -> bool {
         self.requests.len() >= REQUESTS_MAX / 16
@@ -168,7 +191,7 @@ impl Session {
         self.note_activity(now);
         let mut documents = frame.split('\n').filter(|it| !it.trim_ascii().is_empty()).peekable();
         if documents.peek().is_none() {
-            self.refuse(now, Code::InvalidMessage);
+            self.refuse(now, Code::InvalidMessage.into());
         }
         for document in documents {
             let rate = self.context.delivery.messages_per_second;
@@ -179,7 +202,7 @@ impl Session {
             }
             match message::read(document) {
                 Ok(message) => self.accept(now, message),
-                Err(code) => self.refuse(now, code),
+                Err(malformed) => self.refuse(now, malformed),
             }
         }
     }
@@ -187,7 +210,7 @@ impl Session {
     /// Processes a message that is not UTF-8.
     pub fn receive_invalid_utf8(&mut self, now: Moment) {
         self.note_activity(now);
-        self.refuse(now, Code::InvalidUtf8);
+        self.refuse(now, Code::InvalidUtf8.into());
     }
 
     /// Whether the user's session has ended. Nothing may be written to the socket then, not even the rest of
@@ -198,6 +221,11 @@ impl Session {
 
     /// Announces that the server drains, and closes.
     pub fn drain(&mut self, now: Moment) {
+        if self.postponed.due_ms().is_some() {
+            // Nothing waits any more.
+            self.requests.clear();
+            self.postponed = Postponed::default();
+        }
         let spread = id_hash(&self.id) % self.context.drain_spread_ms.max(1);
         self.end(reply::draining(now, DRAIN_RETRY_MS + spread), 1012, "draining");
     }
@@ -238,19 +266,19 @@ impl Session {
             return self.greet(now, message);
         }
         if matches!(message, ClientMessage::Init { .. }) {
-            return self.refuse(now, Code::InvalidMessage);
+            return self.refuse(now, Code::InvalidMessage.into());
         }
         self.requests.push_back(Request::Client(message));
     }
 
     fn greet(&mut self, now: Moment, message: ClientMessage) {
         let ClientMessage::Init { protocols, token, binary } = message else {
-            return self.refuse(now, Code::InvalidMessage);
+            return self.refuse(now, Code::InvalidMessage.into());
         };
         let protocol = self.context.protocol();
         if !protocols.iter().any(|offered| offered == protocol) {
             if !protocols.iter().any(|offered| offered.starts_with("campaign-sync.")) {
-                return self.refuse(now, Code::InvalidMessage);
+                return self.refuse(now, Code::InvalidMessage.into());
             }
             // The acknowledgement names this server's protocol, which the client did not offer.
             let ack = self.acknowledgement(now);
@@ -266,9 +294,10 @@ impl Session {
         self.requests.extend([Request::Reply(reply), Request::Close(code, reason)]);
     }
 
-    fn refuse(&mut self, now: Moment, code: Code) {
+    fn refuse(&mut self, now: Moment, Malformed { code, campaign, request }: Malformed) {
         let text = "this message cannot be understood";
-        self.requests.push_back(Request::Reply(reply::error(now, code, text, None, None)));
+        let error = reply::error(now, code, text, campaign.as_ref(), request.as_deref());
+        self.requests.push_back(Request::Reply(error));
         self.malformed += u32::from(code != Code::UnknownType);
         if self.malformed >= MALFORMED_MAX {
             self.requests.push_back(Request::Close(4400, "too many malformed messages"));
@@ -281,6 +310,10 @@ impl Session {
 
     fn next_step(&mut self, now: Moment, may_block: bool) -> Result<Step, LogError> {
         while let Some(request) = self.requests.front() {
+            // The subscriptions continue while the first request waits.
+            if self.postponed.is_waiting(now.monotonic_ms) {
+                break;
+            }
             if let Request::Greet { token, .. } = request
                 && self.needs_lookup(now, token.as_ref().map(Secret::expose))
             {
@@ -291,8 +324,19 @@ impl Session {
                 return Ok(Step::Blocking);
             }
             // The request stays in the queue until it is answered.
-            let answer = self.answer(now, request.clone())?;
+            let request = request.clone();
+            if self.must_wait(now, &request) {
+                break;
+            }
+            let answer = match self.answer(now, request.clone()) {
+                Err(error) => match self.postpone(now, error, &request)? {
+                    None => break,
+                    refused => refused,
+                },
+                Ok(answer) => answer,
+            };
             self.requests.pop_front();
+            (self.postponed, self.is_counted) = (Postponed::default(), false);
             if let Some(step) = answer {
                 return Ok(step);
             }
@@ -310,7 +354,8 @@ impl Session {
             if !self.may_see(at) {
                 return Ok(self.revoke(now, at));
             }
-            let context = PollContext { now, context: &self.context };
+            let Some(quota) = &self.quota else { return Ok(Step::Idle) };
+            let context = PollContext { now, context: &self.context, quota };
             match self.cursors[at].poll(context, may_block)? {
                 Step::Idle => {}
                 // The campaign may have been given away while it was read.

@@ -3,13 +3,26 @@
 use campaign_sync::protocol::limits::FRAME_BYTES_MAX;
 use campaign_sync::protocol::{CampaignId, Code};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::FrameText;
 use crate::clock::Moment;
 use crate::log::Head;
 
 /// A control message with this `data`.
 pub fn message(now: Moment, kind: &str, data: &str) -> String {
     format!("{{\"type\":\"{kind}\",\"timestamp\":\"{}\",\"data\":{data}}}", now.timestamp())
+}
+
+/// A control message whose `data` consists of three pieces, the middle one shared.
+pub(super) fn message_around(
+    now: Moment,
+    kind: &str,
+    (head, shared, tail): (String, Utf8Bytes, String),
+) -> FrameText {
+    let timestamp = now.timestamp();
+    let head = format!("{{\"type\":\"{kind}\",\"timestamp\":\"{timestamp}\",\"data\":{head}");
+    FrameText::around(head, shared, tail + "}")
 }
 
 /// `connection_ack`

@@ -7,8 +7,12 @@ use super::cursor::Cursor;
 use super::message::{ClientMessage, Recover, StateQuery};
 use super::{Frame, Request, Session, Step, reply};
 use crate::access::Secret;
+use crate::campaign::BUSY_RETRY_MS;
 use crate::clock::Moment;
-use crate::log::{Head, Result};
+use crate::log::{Head, LogError, Result};
+
+/// Heads in the answers to pings of one connection, per second. Each head has about 300 bytes.
+const HEADS_PER_SECOND: u32 = 512;
 
 /// The shortest delay for a session over its rate limit, in milliseconds.
 const SESSION_PAUSE_MS: u64 = 1_000;
@@ -37,6 +41,43 @@ impl Session {
             ClientMessage::StateQuery(query) => self.queue_query(now, query),
         };
         Ok(reply.map(|text| Step::Frame(Frame::control(text))))
+    }
+
+    /// Whether a ping must wait because its answer has too many heads. The pings behind it wait, too.
+    pub(super) fn must_wait(&mut self, now: Moment, request: &Request) -> bool {
+        if !matches!(request, Request::Client(ClientMessage::Ping(_))) {
+            return false;
+        }
+        let (now_ms, heads) = (now.monotonic_ms, self.cursors.len());
+        let own = self.heads.take_many(now_ms, HEADS_PER_SECOND, 4, heads as f64);
+        let of_user = |()| self.quota.as_ref().map_or(Ok(()), |quota| quota.heads(now_ms, heads));
+        let Err(after_ms) = own.and_then(of_user) else { return false };
+        self.postponed.wait_until(now_ms, now_ms + after_ms);
+        self.metrics().rate_limited.get_or_create(&[("what", "heads")]).inc();
+        true
+    }
+
+    /// Waits with a request for which the server is busy, or refuses it.
+    pub(super) fn postpone(
+        &mut self,
+        now: Moment,
+        error: LogError,
+        request: &Request,
+    ) -> Result<Option<Step>> {
+        let Request::Client(ClientMessage::Recover(recover)) = request else { return Err(error) };
+        match error {
+            LogError::Busy if self.postponed.wait(now.monotonic_ms) => Ok(None),
+            LogError::Busy | LogError::QuotaExceeded => {
+                self.metrics().rate_limited.get_or_create(&[("what", "snapshots")]).inc();
+                let (campaign, request) = (&recover.campaign, recover.request.as_deref());
+                let refused = reply::rate_limited(now, campaign, request, BUSY_RETRY_MS);
+                Ok(Some(Step::Frame(Frame::control(refused))))
+            }
+            LogError::Conflict { .. }
+            | LogError::UnknownCampaign
+            | LogError::Rejected(_)
+            | LogError::Storage(_) => Err(error),
+        }
     }
 
     /// The head of a campaign, if it exists for this session.
@@ -84,13 +125,16 @@ impl Session {
     fn seek(&mut self, now: Moment, recover: Recover) -> Result<Option<String>> {
         let request = recover.request.as_deref();
         if let Ok(at) = self.find(&recover.campaign) {
-            // A retry after a failure is not counted again.
-            if self.failures == 0
+            // A retry is not counted again.
+            if !std::mem::replace(&mut self.is_counted, true)
                 && let Some(refused) = self.check_rate(now, at, request)
             {
                 return Ok(Some(refused));
             }
-            return self.cursors[at].seek(PollContext { now, context: &self.context }, recover);
+            let Some(quota) = &self.quota else { return Ok(None) };
+            self.cursors[at].stop_waiting();
+            let at_now = PollContext { now, context: &self.context, quota };
+            return self.cursors[at].seek(at_now, recover);
         }
         if self.visible(&recover.campaign)?.is_none() {
             return Ok(Some(reply::unknown_campaign(now, &recover.campaign, request)));

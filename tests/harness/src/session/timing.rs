@@ -21,7 +21,7 @@ impl Session {
         } else {
             self.opened_ms + GREETING_MS
         };
-        let retry = self.retry_ms.unwrap_or(u64::MAX);
+        let retry = self.retry_ms.or_else(|| self.postponed.due_ms()).unwrap_or(u64::MAX);
         self.cursors.iter().filter_map(Cursor::deadline_ms).fold(own.min(retry), u64::min)
     }
 
@@ -30,11 +30,16 @@ impl Session {
         if self.has_ended(now) && !self.expired {
             self.expired = true;
             self.retry_ms = None;
-            while let Some(cursor) = self.cursors.pop() {
-                self.on_unsubscribed(&cursor.campaign);
-            }
+            self.release();
             self.requests.clear();
             self.end(reply::session_expired(now), 4401, "session expired");
+        }
+    }
+
+    /// Ends all subscriptions, and frees what they hold.
+    pub fn release(&mut self) {
+        while let Some(cursor) = self.cursors.pop() {
+            self.on_unsubscribed(&cursor.campaign);
         }
     }
 

@@ -189,7 +189,7 @@ async fn creation_and_deletion_take_effect_once_per_key() {
     let new = json!({"name": "one", "count": 5});
     let first = server.keyed("/campaigns", "k1", new.clone()).await;
     let again = server.keyed("/campaigns", "k1", new).await;
-    assert_eq!((first.status, &first.body), (200, &again.body));
+    assert_eq!((first.status, &first.body), (201, &again.body));
     assert_eq!(server.get("/campaigns").await.body["campaigns"].as_array().unwrap().len(), 1);
     let id = first.body["campaign"]["campaignId"].as_str().unwrap();
     let delete = async || {

@@ -35,7 +35,7 @@ async fn malformed_messages_get_codes_and_good_ones_still_work() {
             "invalid_message",
         ),
         (r#"{"type":"ping","payload":{"payload":{}}}"#, "invalid_message"),
-        (r#"{"type":"a","type":"b"}"#, "invalid_message"),
+        (r#"{"type":"a","type":"b"}"#, "ambiguous_envelope"),
         (r#"{"type":"connection_init","protocols":["campaign-sync.v1"]}"#, "invalid_message"),
         (r#"{"type":"subscribe_campaign","campaignId":"\ud800"}"#, "invalid_message"),
     ];
@@ -51,6 +51,82 @@ async fn malformed_messages_get_codes_and_good_ones_still_work() {
     assert_eq!(error(&mut client).await, "invalid_message");
     client.say_bytes(&[0xff, 0xfe]).await;
     assert_eq!(error(&mut client).await, "invalid_utf8");
+}
+
+// R6.11, R11.12
+#[tokio::test(flavor = "multi_thread")]
+async fn refusal_of_a_malformed_message_names_campaign_and_request() {
+    let server = Server::start().await;
+    server.generated("c1", 3).await;
+    for (message, code) in [
+        (
+            json!({"type": "request_campaign_snapshot",
+                "payload": {"campaignId": "c1", "requestId": "r", "buckets": [256]}}),
+            "invalid_message",
+        ),
+        (
+            json!({"type": "request_campaign_snapshot",
+                "payload": {"campaignId": "c1", "requestId": "r", "buckets": [-1]}}),
+            "invalid_message",
+        ),
+        (
+            json!({"type": "request_campaign_snapshot",
+                "campaignId": "c1", "requestId": "r", "buckets": "all"}),
+            "invalid_message",
+        ),
+        (
+            json!({"type": "request_event_recovery", "payload": {"campaignId": "c1", "requestId": "r",
+                "lastSequenceNumber": 9_007_199_254_740_992_u64}}),
+            "integer_out_of_range",
+        ),
+        (
+            json!({"type": "of_a_later_version", "payload": {"campaignId": "c1", "requestId": "r"}}),
+            "unknown_type",
+        ),
+    ] {
+        let mut client = Client::connect(&server.address).await;
+        client.say(message.clone()).await;
+        let error = client.control("error").await;
+        assert_eq!(error["code"], code, "{message}");
+        assert_eq!((&error["campaignId"], &error["requestId"]), (&json!("c1"), &json!("r")));
+    }
+    let mut client = Client::connect(&server.address).await;
+    let nameless = json!({"type": "request_campaign_digest",
+        "payload": {"campaignId": "*", "requestId": "r".repeat(129)}});
+    client.say(nameless).await;
+    let error = client.control("error").await;
+    assert!(error.get("campaignId").is_none() && error.get("requestId").is_none(), "{error}");
+}
+
+// R6.10
+#[tokio::test(flavor = "multi_thread")]
+async fn escaped_or_repeated_members_are_ambiguous_at_any_depth() {
+    let server = Server::start().await;
+    server.generated("c1", 3).await;
+    let refused = [
+        r#"{"typ\u0065":"ping","timestamp":1}"#,
+        r#"{"type":"ping","type":"ping","timestamp":1}"#,
+        r#"{"type":"ping","type":"subscribe_campaign","campaignId":"c1"}"#,
+        r#"{"type":"subscribe_campaign","campaignId":"c1","campaignId":"c2"}"#,
+        r#"{"type":"subscribe_campaign","c\u0061mpaignId":"c1"}"#,
+        r#"{"type":"ping","payload":{"timestamp":1,"timestamp":2}}"#,
+        r#"{"type":"ping","payload":{"timest\u0061mp":1}}"#,
+        r#"{"type":"ping","payload":{},"payload":{"timestamp":1}}"#,
+        r#"{"type":"ping","timestamp":1,"unknown":[{"a":{"b":1,"b":1}}]}"#,
+        r#"{"type":"ping","timestamp":1,"unkn\u006fwn":1}"#,
+    ];
+    for message in refused {
+        let mut client = Client::connect(&server.address).await;
+        client.say_text(message).await;
+        assert_eq!(error(&mut client).await, "ambiguous_envelope", "{message}");
+        client.say_text(r#"{"type":"ping","payload":{"timestamp":7}}"#).await;
+        assert_eq!(client.control("pong").await["timestamp"], 7);
+    }
+    let mut client = Client::connect(&server.address).await;
+    // Values may have escapes, and different objects the same members.
+    let good = r#"{"type":"subscr\u0069be_campaign","campaignId":"c\u0031","unknown":{"type":{"type":1}}}"#;
+    client.say_text(good).await;
+    assert_eq!(client.control("subscription_confirmed").await["campaignId"], "c1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -69,7 +69,7 @@ async fn returning_client_is_notified_of_a_deletion() {
 async fn deletion_is_the_last_event_of_a_running_phase() {
     let server = Server::start().await;
     let new = json!({"campaignId": "c1", "name": "one", "count": 100_000, "rate": 1_000});
-    assert_eq!(server.post("/campaigns", new).await.status, 200);
+    assert_eq!(server.post("/campaigns", new).await.status, 201);
     assert_eq!(server.act("c1", "start").await.status, 200);
     let mut client = Client::subscribed(&server.address, "c1").await;
     client.recover(json!({"campaignId": "c1", "lastSequenceNumber": 0})).await;

@@ -99,7 +99,7 @@ fn connection_closes_after_the_last_retry() {
     let closed = loop {
         match fixture.step() {
             Step::Frame(frame) => {
-                assert_eq!(kind(&frame.text), "pong", "it is alive meanwhile");
+                assert_eq!(kind(&frame.text.to_string()), "pong", "it is alive meanwhile");
                 heartbeats += 1;
             }
             // The client answers pings, so the idle timeout does not close the connection.
@@ -144,7 +144,7 @@ fn drain_spreads_the_reconnects_of_clients() {
             session.drain(at(0));
             let Step::Frame(frame) = session.poll(at(0), false) else { panic!("nothing said") };
             assert_eq!(session.poll(at(0), false), Step::Close(1012, "draining"));
-            parse(&frame.text)["data"]["retryAfterMs"].as_u64().unwrap()
+            parse(&frame.text.to_string())["data"]["retryAfterMs"].as_u64().unwrap()
         })
         .collect();
     let spread = fixture.context.drain_spread_ms;
@@ -160,6 +160,21 @@ pub(crate) async fn lazy(address: &str, campaign: &str) -> Client {
 
 /// Like `lazy`, with that token.
 pub(crate) async fn lazy_as(address: &str, campaign: &str, token: Option<&str>) -> Client {
+    lazy_from(address, campaign, token, 0).await
+}
+
+/// Like `lazy`, behind that number.
+pub(crate) async fn lazy_at(address: &str, campaign: &str, last: u64) -> Client {
+    lazy_from(address, campaign, None, last).await
+}
+
+/// Like `lazy`, with that token, and behind that number.
+pub(crate) async fn lazy_from(
+    address: &str,
+    campaign: &str,
+    token: Option<&str>,
+    last: u64,
+) -> Client {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4 * 1024).unwrap();
     let stream = socket.connect(address.parse().unwrap()).await.unwrap();
@@ -173,7 +188,7 @@ pub(crate) async fn lazy_as(address: &str, campaign: &str, token: Option<&str>) 
     client.control("connection_ack").await;
     client.say(json!({"type": "subscribe_campaign", "campaignId": campaign})).await;
     client.control("subscription_confirmed").await;
-    let all = json!({"campaignId": campaign, "lastSequenceNumber": 0, "prefer": "replay"});
+    let all = json!({"campaignId": campaign, "lastSequenceNumber": last, "prefer": "replay"});
     client.recover(all).await;
     client
 }

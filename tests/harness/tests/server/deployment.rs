@@ -188,7 +188,7 @@ async fn nginx_configuration_of_the_guide_carries_rest_and_sockets() {
     let of_session = format!("{page}cookie: {cookie}\r\n");
     let new = json!({"campaignId": "c1", "name": "c1", "count": 5, "rate": 1_000}).to_string();
     let created = nginx.request("POST /api/v2/campaigns", &of_session, &new).await;
-    assert!(created.starts_with("HTTP/1.1 200"), "{created}");
+    assert!(created.starts_with("HTTP/1.1 201"), "{created}");
     for (host, origin) in [
         ("evil.example", "https://app.example"),
         ("app.example:443", "https://app.example"),

@@ -53,7 +53,7 @@ async fn create(server: &Server, count: u64) -> Value {
     let new = json!({"campaignId": "c1", "name": NAME, "count": count, "rate": 20_000, "batch": 7,
         "pattern": "zebra-{n}.example"});
     let created = server.post("/campaigns", new).await;
-    assert_eq!(created.status, 200, "{}", created.body);
+    assert_eq!(created.status, 201, "{}", created.body);
     created.body
 }
 

@@ -19,7 +19,7 @@ async fn paused(server: &Server, action: &str) {
 
 async fn slow_campaign(server: &Server) {
     let new = json!({"campaignId": "c1", "name": "one", "count": 150, "rate": 100});
-    assert_eq!(server.post("/campaigns", new).await.status, 200);
+    assert_eq!(server.post("/campaigns", new).await.status, 201);
     assert_eq!(server.act("c1", "start").await.status, 200);
     server.completed("c1").await;
 }

@@ -57,7 +57,7 @@ fn moved(db: &Path) -> PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn deleted_database_file_refuses_writes_until_it_is_back() {
     let server = Server::start().await;
-    assert_eq!(creates(&server.address, "c1").await, 200);
+    assert_eq!(creates(&server.address, "c1").await, 201);
     readiness(&server.address, 200).await;
     // Deleted, or moved: both leave no file at the path.
     fs::rename(&server.db, moved(&server.db)).unwrap();
@@ -66,18 +66,18 @@ async fn deleted_database_file_refuses_writes_until_it_is_back() {
     assert_eq!(creates(&server.address, "c2").await, 500, "it would be lost");
     fs::rename(moved(&server.db), &server.db).unwrap();
     readiness(&server.address, 200).await;
-    assert_eq!(creates(&server.address, "c2").await, 200);
+    assert_eq!(creates(&server.address, "c2").await, 201);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replaced_database_file_is_reported_until_the_restart() {
     let mut server = Server::start().await;
-    assert_eq!(creates(&server.address, "c1").await, 200);
+    assert_eq!(creates(&server.address, "c1").await, 201);
     server.stop().await;
     let backup = moved(&server.db);
     fs::copy(&server.db, &backup).unwrap();
     server.restart(|_| {}).await;
-    assert_eq!(creates(&server.address, "c2").await, 200);
+    assert_eq!(creates(&server.address, "c2").await, 201);
     fs::rename(&backup, &server.db).unwrap();
     let reason = readiness(&server.address, 503).await;
     assert!(reason.contains("was replaced"), "{reason}");
@@ -112,7 +112,7 @@ async fn damaged_database_file_is_reported_until_it_is_repaired() {
     assert!(reason.contains("campaigns.db"), "{reason}");
     file.write_all_at(&whole, 0).unwrap();
     readiness(&server.address, 200).await;
-    assert_eq!(creates(&server.address, "c2").await, 200);
+    assert_eq!(creates(&server.address, "c2").await, 201);
     assert_eq!(reads(&server.address, "c1").await, 200);
 }
 
@@ -131,7 +131,7 @@ async fn full_disk_is_reported_until_there_is_space() {
     let directory = tempfile::tempdir().unwrap();
     let process = on_small_disk(directory.path());
     readiness(&process.address, 200).await;
-    assert_eq!(creates(&process.address, "c1").await, 200);
+    assert_eq!(creates(&process.address, "c1").await, 201);
     // The server's own view of the file system.
     let root = format!("/proc/{}/root{}", process.child.id(), directory.path().display());
     let filler = Path::new(&root).join("filler");
@@ -142,7 +142,7 @@ async fn full_disk_is_reported_until_there_is_space() {
     assert_eq!(reads(&process.address, "c1").await, 200);
     fs::remove_file(&filler).unwrap();
     readiness(&process.address, 200).await;
-    assert_eq!(creates(&process.address, "c2").await, 200);
+    assert_eq!(creates(&process.address, "c2").await, 201);
 }
 
 /// A log whose check waits as long as this lock is held.
@@ -161,7 +161,7 @@ impl SlowLog {
 
 impl EventLog for SlowLog {
     delegate_event_log!(
-        inner: epoch, campaigns, head, append, read, bytes_after, view, recount, buckets,
+        inner: epoch, secret, campaigns, list, head, append, read, bytes_after, view, recount, buckets,
         transactions, record_refusal, audit_entry, truncate, diverge
     );
 

@@ -40,8 +40,8 @@ impl InterleavedLog {
 
 impl EventLog for InterleavedLog {
     delegate_event_log!(
-        inner: epoch, campaigns, head, append, bytes_after, view, recount, buckets, transactions, record_refusal,
-        audit_entry, truncate, diverge,
+        inner: epoch, secret, campaigns, list, head, append, bytes_after, view, recount, buckets, transactions,
+        record_refusal, audit_entry, truncate, diverge,
     );
 
     fn read(&self, campaign: &CampaignId, after: u64, bytes: usize) -> Result<Vec<Event>> {

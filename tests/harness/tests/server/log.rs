@@ -42,7 +42,7 @@ pub(crate) fn row(n: u64) -> Draft {
 }
 
 /// Runs a case on every log implementation.
-fn on_every_log(case: impl Fn(Arc<dyn EventLog>)) {
+pub(crate) fn on_every_log(case: impl Fn(Arc<dyn EventLog>)) {
     case(Arc::new(MemoryLog::new("epoch-1")));
     let directory = tempfile::tempdir().unwrap();
     let log = SqliteLog::open(&directory.path().join("log.db"), "epoch-1", false).unwrap();

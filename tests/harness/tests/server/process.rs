@@ -38,8 +38,16 @@ impl Process {
         let url = format!("http://{}/api/v2{path}", self.address);
         let request = reqwest::Client::new().post(url).body(body.to_string());
         let answer = answer(request).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert!(matches!(answer.status, 200 | 201), "{}", answer.body);
         answer
+    }
+
+    /// Waits for the end of the running phase.
+    pub(crate) async fn completed(&self, id: &str) {
+        let url = format!("http://{}/api/v2/campaigns/{id}", self.address);
+        while answer(reqwest::Client::new().get(&url)).await.body["phaseStatus"] != "completed" {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
     }
 
     /// Kills the server with SIGKILL.

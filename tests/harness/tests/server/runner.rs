@@ -11,7 +11,7 @@ use super::support::Server;
 async fn phase_continues_once_the_log_works_again() {
     let server = Server::start().await;
     let new = json!({"campaignId": "c1", "name": "one", "count": 200, "rate": 100, "batch": 1});
-    assert_eq!(server.post("/campaigns", new).await.status, 200);
+    assert_eq!(server.post("/campaigns", new).await.status, 201);
     assert_eq!(server.act("c1", "start").await.status, 200);
     let sql = |statement: &str| Connection::open(&server.db).unwrap().execute_batch(statement);
     sql("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'full'); END")

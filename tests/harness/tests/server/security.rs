@@ -67,8 +67,8 @@ async fn hosts_and_origins_are_compared_exactly() {
     assert!(list["campaigns"].as_array().unwrap().is_empty());
     for host in ["localhost", "127.0.0.1"] {
         let (host, origin) = (format!("{host}:{port}"), format!("http://{host}:{port}"));
-        assert_eq!(create(&server, "host", &host).await.0, 200);
-        assert_eq!(create(&server, "origin", &origin).await.0, 200);
+        assert_eq!(create(&server, "host", &host).await.0, 201);
+        assert_eq!(create(&server, "origin", &origin).await.0, 201);
         assert_eq!(socket(&server, "origin", &origin).await, None);
     }
 }
@@ -80,8 +80,8 @@ async fn open_server_accepts_its_own_port_and_configured_origins() {
     let port = server.address.rsplit_once(':').unwrap().1;
     for host in [&*format!("localhost:{port}"), &*format!("[::1]:{port}"), "localhost:5173"] {
         let origin = format!("http://{host}");
-        assert_eq!(create(&server, "host", host).await.0, 200, "{host}");
-        assert_eq!(create(&server, "origin", &origin).await.0, 200, "{origin}");
+        assert_eq!(create(&server, "host", host).await.0, 201, "{host}");
+        assert_eq!(create(&server, "origin", &origin).await.0, 201, "{origin}");
         assert_eq!(socket(&server, "origin", &origin).await, None, "{origin}");
     }
     for host in [
@@ -186,7 +186,7 @@ async fn session_limits_its_sockets_subscriptions_and_requests() {
     for id in ["c1", "c2"] {
         let new = json!({"campaignId": id, "name": id, "count": 5}).to_string();
         let request = reqwest::Client::new().post(server.url("/campaigns")).bearer_auth(&ada);
-        assert_eq!(answer(request.body(new)).await.status, 200);
+        assert_eq!(answer(request.body(new)).await.status, 201);
         first.say(json!({"type": "subscribe_campaign", "campaignId": id})).await;
     }
     first.control("subscription_confirmed").await;

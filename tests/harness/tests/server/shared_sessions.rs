@@ -119,7 +119,7 @@ fn socket_with_an_unknown_token_waits_for_a_lookup() {
         assert_eq!(fixture.step(), Step::LookUpSession);
         fixture.session.lookup_succeeded(reached);
         let Step::Frame(error) = fixture.step() else { panic!("nothing is said") };
-        assert_eq!(kind(&error.text), "error");
+        assert_eq!(kind(&error.text.to_string()), "error");
         assert_eq!(fixture.step(), Step::Close(close.0, close.1));
     }
 }

@@ -92,7 +92,7 @@ async fn log_that_nobody_reads_stops_nothing_and_is_counted() {
                     let body = json!({"name": "one", "count": 1}).to_string();
                     assert_eq!(
                         answer(reqwest::Client::new().post(url).body(body)).await.status,
-                        200
+                        201
                     );
                 });
             }

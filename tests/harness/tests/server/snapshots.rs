@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use campaign_sync_harness::hub::Hub;
+use campaign_sync_harness::log::LogError;
 use campaign_sync_harness::snapshots::{SnapshotPurpose, Snapshots};
 use campaign_sync_support::MemoryLog;
 use serde_json::json;
@@ -16,8 +17,9 @@ fn unused_snapshots_expire() {
     let hub = Hub::new(Arc::new(MemoryLog::new("epoch-1")));
     hub.append(&id(), 0, &[created(), row(1)]).unwrap();
     let snapshots = Snapshots::default();
-    let taken =
-        Arc::downgrade(&snapshots.take(&hub, &id(), SnapshotPurpose::Stream, 0, 0).unwrap());
+    let taken = Arc::downgrade(
+        &snapshots.take(&hub, &id(), SnapshotPurpose::Stream, (0, 0), None).unwrap(),
+    );
     snapshots.expire(59_999);
     assert!(taken.upgrade().is_some());
     snapshots.expire(60_000);
@@ -29,16 +31,18 @@ fn polling_never_evicts_the_snapshot_of_a_download() {
     let hub = Hub::new(Arc::new(MemoryLog::new("epoch-1")));
     hub.append(&id(), 0, &[created(), row(1)]).unwrap();
     let snapshots = Snapshots::default();
-    let streamed = snapshots.take(&hub, &id(), SnapshotPurpose::Stream, 2, 0).unwrap();
-    let polled = snapshots.take(&hub, &id(), SnapshotPurpose::Rest, 2, 0).unwrap();
+    let streamed = snapshots.take(&hub, &id(), SnapshotPurpose::Stream, (2, 0), None).unwrap();
+    let polled = snapshots.take(&hub, &id(), SnapshotPurpose::Rest, (2, 0), None).unwrap();
     assert!(Arc::ptr_eq(&polled, &streamed), "it is as new as can be");
     let mut former = Arc::downgrade(&polled);
     for number in 2..12 {
         hub.append(&id(), number, &[row(number)]).unwrap();
         let polled =
-            snapshots.take(&hub, &id(), SnapshotPurpose::Rest, number + 1, number).unwrap();
+            snapshots.take(&hub, &id(), SnapshotPurpose::Rest, (number + 1, number), None).unwrap();
         assert_eq!(polled.head.number, number + 1);
-        snapshots.take(&hub, &id(), SnapshotPurpose::Repair(&[1]), number + 1, number).unwrap();
+        snapshots
+            .take(&hub, &id(), SnapshotPurpose::Repair(&[1]), (number + 1, number), None)
+            .unwrap();
         if number > 2 {
             assert!(former.upgrade().is_none(), "of those who poll one is held");
         }
@@ -57,7 +61,15 @@ fn concurrent_requests_build_one_snapshot() {
     let taken: Vec<_> = std::thread::scope(|scope| {
         let takers: Vec<_> = (0..8)
             .map(|_| {
-                scope.spawn(|| snapshots.take(&hub, &id(), SnapshotPurpose::Stream, 0, 0).unwrap())
+                scope.spawn(|| {
+                    loop {
+                        // While another thread builds it, it is not waited for.
+                        match snapshots.take(&hub, &id(), SnapshotPurpose::Stream, (0, 0), None) {
+                            Err(LogError::Busy) => std::thread::yield_now(),
+                            taken => return taken.unwrap(),
+                        }
+                    }
+                })
             })
             .collect();
         takers.into_iter().map(|taker| taker.join().unwrap()).collect()

@@ -78,7 +78,7 @@ impl Server {
     /// Creates a campaign with a high rate, and generates its domains. Returns the number of its head.
     pub(crate) async fn generated(&self, id: &str, count: u64) -> u64 {
         let new = json!({"campaignId": id, "name": id, "count": count, "rate": 20_000, "batch": 1});
-        assert_eq!(self.post("/campaigns", new).await.status, 200);
+        assert_eq!(self.post("/campaigns", new).await.status, 201);
         assert_eq!(self.post(&format!("/campaigns/{id}/start"), json!({})).await.status, 200);
         self.completed(id).await;
         let position = self.get(&format!("/campaigns/{id}")).await.position.unwrap();

@@ -90,7 +90,7 @@ fn digest(copy: &Copy) -> String {
 async fn prerequisites_are_checked_and_a_refusal_changes_nothing() {
     let server = Server::start().await;
     let new = json!({"campaignId": "c1", "name": "one", "count": 5});
-    assert_eq!(server.post("/campaigns", new).await.status, 200);
+    assert_eq!(server.post("/campaigns", new).await.status, 201);
     let before = server.get("/campaigns/c1").await;
     let refused = server.act("c1", "configure-dns").await;
     assert_eq!(refused.code(), (409, "prerequisites_not_met"));

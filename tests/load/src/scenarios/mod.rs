@@ -5,6 +5,7 @@ pub(crate) mod anycable;
 pub(crate) mod campaigns;
 pub(crate) mod fan_out;
 pub(crate) mod history;
+pub(crate) mod hostile;
 pub(crate) mod idle;
 pub(crate) mod recovery;
 pub(crate) mod storm;

@@ -215,7 +215,7 @@ impl World {
     /// event is the log's, and the next one on this socket.
     fn documents(&mut self, link: LinkId, frame: &Frame) -> Result<Vec<Document>, Violation> {
         let mut documents = Vec::new();
-        for text in frame.text.split('\n') {
+        for text in frame.text.to_string().split('\n') {
             let kind = if frame.control {
                 let kind = self.kind_of(text);
                 self.restart_stream(link, text);

@@ -82,8 +82,8 @@ impl Faulty {
 
 impl EventLog for Faulty {
     delegate_event_log!(
-        inner: epoch, campaigns, head, append, bytes_after, recount, buckets, transactions, record_refusal, audit_entry,
-        truncate, diverge,
+        inner: epoch, secret, campaigns, list, head, append, bytes_after, recount, buckets, transactions,
+        record_refusal, audit_entry, truncate, diverge,
     );
 
     fn read(

@@ -131,6 +131,7 @@ impl Core {
             data: wire::data(&campaign.id, change, &after).to_string(),
             audit_entry: None,
             counted: None,
+            owner: None,
         };
         let head = campaign.log().head();
         let appended = if published {

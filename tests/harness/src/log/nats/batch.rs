@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::state::record_json;
-use super::super::{Draft, Event, LogError, Result, Row, Transaction, View};
+use super::super::{Draft, Event, LogError, Owner, Result, Row, Transaction, View};
 
 /// The header of a part of a publication: the publication's id, the part from 0, the number of parts.
 pub(super) const PART: &str = "Campaign-Part";
@@ -24,6 +24,9 @@ pub(in crate::log) struct Batch {
     /// The audit entries, each with the number of its event.
     #[serde(rename = "filed", default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::log) audit_entries: Vec<(u64, Transaction)>,
+    /// The owners that events set, each with the number of its event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::log) owners: Vec<(u64, Owner)>,
     /// The documents.
     #[serde(skip)]
     pub(in crate::log) documents: Vec<Arc<str>>,
@@ -73,13 +76,24 @@ impl Batch {
         let audit_entries = drafts.iter().zip(events).filter_map(|(draft, event)| {
             draft.audit_entry.as_ref().map(|audit_entry| (event.number, audit_entry.clone()))
         });
-        let documents = events.iter().map(|event| event.document.clone()).collect();
-        Self { expected, audit_entries: audit_entries.collect(), documents }
+        let owners = drafts.iter().zip(events);
+        let owners = owners.filter_map(|(draft, event)| Some((event.number, draft.owner.clone()?)));
+        Self {
+            expected,
+            audit_entries: audit_entries.collect(),
+            owners: owners.collect(),
+            documents: events.iter().map(|event| event.document.clone()).collect(),
+        }
     }
 
     /// The audit entry of the event with this number.
     pub(in crate::log) fn audit_entry(&self, number: u64) -> Option<&Transaction> {
         self.audit_entries.iter().find(|(it, _)| *it == number).map(|(_, audit_entry)| audit_entry)
+    }
+
+    /// The owner that the event with this number sets.
+    pub(in crate::log) fn owner(&self, number: u64) -> Option<&Owner> {
+        self.owners.iter().find(|(it, _)| *it == number).map(|(_, owner)| owner)
     }
 }
 

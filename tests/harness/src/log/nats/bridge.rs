@@ -19,6 +19,9 @@ use crate::lock::lock;
 /// The name of the stream.
 pub(super) const STREAM: &str = "campaign-sync";
 
+/// The name of the stream whose description is the secret of the log.
+const SECRET_STREAM: &str = "campaign-sync-secret";
+
 /// The prefix of its subjects. The campaign's id follows.
 pub(super) const SUBJECT: &str = "campaign-sync.log.";
 
@@ -31,10 +34,11 @@ pub(super) const RETRY: Duration = Duration::from_millis(200);
 /// The number of copies of the stream, in a cluster of at least this many servers.
 const REPLICAS: usize = 3;
 
-/// The epoch of the stream, and its last message when it was opened.
+/// The epoch and the secret of the stream, and its last message when it was opened.
 #[derive(Debug)]
 pub(super) struct StreamEnd {
     pub(super) epoch: String,
+    pub(super) secret: String,
     pub(super) last_sequence: u64,
 }
 
@@ -248,5 +252,22 @@ async fn open_stream(
     }
     let epoch = info.config.description.filter(|epoch| !epoch.is_empty());
     let epoch = epoch.ok_or_else(|| LogError::Storage("the stream has no epoch".into()))?;
-    Ok(StreamEnd { epoch, last_sequence: info.state.last_sequence })
+    let secret = secret(context, replicas).await?;
+    Ok(StreamEnd { epoch, secret, last_sequence: info.state.last_sequence })
+}
+
+/// The secret of the log: the description of another stream, which stays empty. The first server that opens
+/// the log makes it.
+async fn secret(context: &Context, replicas: usize) -> Result<String, LogError> {
+    let config = Config {
+        name: SECRET_STREAM.into(),
+        description: Some(super::super::new_secret()),
+        subjects: vec![SECRET_STREAM.into()],
+        storage: StorageType::File,
+        num_replicas: replicas,
+        max_messages: 1,
+        ..Config::default()
+    };
+    let found = find_stream(context, config).await?.config.description;
+    found.ok_or_else(|| LogError::Storage("the stream of the secret has no description".into()))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::compose::Chain;
 use super::super::fold::Fold;
-use super::super::{Appended, Draft, Event, Head, LogError, Result, Transaction};
+use super::super::{Appended, Draft, Event, Head, LogError, Owner, Result, Transaction};
 use super::within::CampaignTx;
 use crate::keys::Keyring;
 
@@ -36,9 +36,20 @@ pub(super) fn append(
             return Err(LogError::Conflict { head: counted.head.number });
         }
         let event = appending.chain.next(on.id, draft, composer.keys)?;
-        appending.add(draft.kind, &draft.data, event.document, draft.audit_entry.as_ref())?;
+        let beside =
+            Beside { audit_entry: draft.audit_entry.as_ref(), owner: draft.owner.as_ref() };
+        appending.add(draft.kind, &draft.data, event.document, beside)?;
     }
     appending.end()
+}
+
+/// Values that are stored beside an event and not published.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beside<'a> {
+    /// The entry of the audit trail.
+    pub(super) audit_entry: Option<&'a Transaction>,
+    /// The owner after the event.
+    pub(super) owner: Option<&'a Owner>,
 }
 
 /// A campaign while events are appended to it.
@@ -77,16 +88,19 @@ impl<'t> Appending<'t> {
         })
     }
 
-    /// Adds the event at the chain's position, with its audit entry.
+    /// Adds the event at the chain's position, with what is stored beside it.
     pub(super) fn add(
         &mut self,
         kind: &str,
         data: &str,
         document: Arc<str>,
-        audit_entry: Option<&Transaction>,
+        Beside { audit_entry, owner }: Beside<'_>,
     ) -> Result<()> {
         let on = self.fold.table;
         self.fold.event(on.id, kind, data)?;
+        if let Some(owner) = owner {
+            self.fold.set_owner(owner);
+        }
         self.end_byte += document.len() as u64;
         on.insert(&self.chain, kind, &document, self.end_byte)?;
         if let Some(audit_entry) = audit_entry {

@@ -134,7 +134,7 @@ impl CampaignTx<'_> {
     }
 }
 
-fn state(row: &SqlRow<'_>) -> rusqlite::Result<(Head, CampaignState)> {
+pub(super) fn state(row: &SqlRow<'_>) -> rusqlite::Result<(Head, CampaignState)> {
     let record = CampaignRecord {
         name: row.get(1)?,
         phase: Phase::parse(&row.get::<_, String>(2)?).unwrap_or(Phase::Setup),

@@ -16,7 +16,7 @@ use super::super::fold::{Fold, Table as _};
 use super::super::nats::batch::{Batch, Image};
 use super::super::{Appended, CampaignState, Draft, Head, LogError, Result, Transaction};
 use super::SqliteLog;
-use super::append::{Appending, append};
+use super::append::{Appending, Beside, append};
 use super::meta::{number, put_number};
 use super::within::{CampaignTx, within};
 use crate::keys::{Keyring, open_data};
@@ -57,7 +57,8 @@ impl SqliteLog {
         let held = super::lock::acquire(path)?;
         let (writer, _) = super::connect(path)?;
         let epoch = super::epoch(&writer, epoch, false)?;
-        Self::over(path, writer, epoch, false, held)
+        // The secret of a shared log is in its cluster.
+        Self::over(path, writer, (epoch, String::new()), false, held)
     }
 
     fn is_empty(&self) -> Result<bool> {
@@ -102,8 +103,10 @@ impl SqliteLog {
             for document in &batch.documents {
                 let keys = self.keys.as_deref();
                 let (kind, data) = follow(&mut appending.chain, campaign, document, keys)?;
-                let audit_entry = batch.audit_entry(appending.chain.number);
-                appending.add(kind, &data, document.clone(), audit_entry)?;
+                let number = appending.chain.number;
+                let beside =
+                    Beside { audit_entry: batch.audit_entry(number), owner: batch.owner(number) };
+                appending.add(kind, &data, document.clone(), beside)?;
             }
             appending.end()
         });

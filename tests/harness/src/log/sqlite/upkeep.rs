@@ -36,7 +36,7 @@ impl SqliteLog {
     /// Closes the readers first: the last connection to close copies the write-ahead log into the database
     /// and deletes it, and a reader cannot do that.
     pub(super) fn close_connections(&self) -> Result<()> {
-        lock(&self.readers).take();
+        self.readers.close();
         let Some(writer) = lock(&self.writer).take() else { return Ok(()) };
         let closed = self.close_writer(writer);
         lock(&self.held).take();
