@@ -6,12 +6,12 @@
  * began after the last invalidation, the result is complete, and its position is not behind the invalidation.
  * While the campaign is not `live`, nothing proves that stored data is fresh, so the cache serves none of it.
  */
-import { checked, checkedMembers, DURATION, FUNCTION, orNull, TEXT, type Rule, type Rules } from "./check.js";
-import { CampaignSyncError } from "./errors.js";
+import { checked, checkedMembers, DURATION, FUNCTION, oneOf, orNull, TEXT, withMethods, type Rule, type Rules } from "./check.js";
+import { CampaignSyncError, describe } from "./errors.js";
 import { observeInvalidations, type Invalidation } from "./invalidation.js";
 import { frozenCopy } from "./plain.js";
 import { toPosition, type LogPosition } from "./position.js";
-import { asFetchFailure, restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
+import { asFetchFailure, isOwnData, restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
 import type { CampaignStatus, CampaignView } from "./types.js";
 
 export { restFetcher, restSnapshot };
@@ -56,13 +56,8 @@ const ATTEMPTS_MAX = 5;
 /** Base of the pause after an answer that was behind, in milliseconds. The pause doubles with each attempt. */
 const BEHIND_PAUSE_MS = 50;
 
-const hasMethods = (...names: string[]): Rule => [
-  (it) => names.every((name) => typeof (it as Record<string, unknown> | null)?.[name] === "function"),
-  `an object with the methods ${names.join(", ")}`,
-];
-
 const OPTIONS: Rules<RichCampaignCacheOptions> = {
-  sync: hasMethods("addEventListener", "status", "view"),
+  sync: withMethods("addEventListener", "status", "view"),
   fetch: FUNCTION,
   maxEntries: [(it) => it === Infinity || (Number.isSafeInteger(it) && (it as number) > 0), "a whole number from 1, or Infinity"],
   ttlMs: DURATION,
@@ -226,7 +221,7 @@ export class RichCampaignCache {
     // Waits for one microtask, so that a fetcher that ends at once does not end before `flight` is set.
     await Promise.resolve();
     try {
-      const data = checkedData(await this.#ask(campaignId, minPosition));
+      const data = checkedData(campaignId, await this.#ask(campaignId, minPosition));
       const timely = slot.generation === generation && this.#slots.get(campaignId) === slot;
       if (timely && !data.partial && wasLive && this.#isLive(campaignId) && isNotBehind(data, slot.floor)) {
         slot.entry = { data, storedAt: this.#now() };
@@ -304,17 +299,18 @@ const DATA: Rules<RichCampaignData> = {
   leads: LIST,
 };
 
-/** Checks what a fetcher gave, and freezes a copy. Throws `invalid_content` for anything else. */
-function checkedData(answer: unknown): RichCampaignData {
+/** Freezes a copy of what a fetcher gave, and checks the copy. Throws `invalid_content` for anything else. */
+function checkedData(campaignId: string, answer: unknown): RichCampaignData {
+  if (isOwnData(answer)) return answer;
   try {
-    const { position, ...others } = checkedMembers("The answer of the fetcher", answer as RichCampaignData, DATA);
-    if (position !== null) toPosition(checked("position", position, DATA.position));
-    for (const [name, rule] of Object.entries<Rule>(DATA)) {
-      if (name !== "position") checked(name, (others as Record<string, unknown>)[name], rule);
-    }
-    return frozenCopy(answer as RichCampaignData);
+    const copy = frozenCopy(answer as RichCampaignData);
+    checkedMembers("The answer of the fetcher", copy, DATA);
+    for (const [name, rule] of Object.entries<Rule>(DATA)) checked(name, copy[name as keyof RichCampaignData], rule);
+    if (copy.position !== null) toPosition(copy.position);
+    checked("campaignId", copy.campaignId, oneOf(campaignId));
+    return copy;
   } catch (cause) {
-    throw new CampaignSyncError("invalid_content", { cause, message: String((cause as Error).message) });
+    throw new CampaignSyncError("invalid_content", { cause, message: describe(cause) });
   }
 }
 
@@ -343,6 +339,6 @@ export function clearRichDataCache(campaignId: string): void {
 }
 
 function configured(): RichCampaignCache {
-  if (shared === undefined) throw new CampaignSyncError("not_configured");
+  if (shared === undefined) throw new CampaignSyncError("not_configured", { message: "Call `configureCache({ sync })` first." });
   return shared;
 }

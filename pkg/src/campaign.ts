@@ -1,6 +1,6 @@
 /** The public handle of one campaign. */
 import type { Channel, Subscription } from "./channel.js";
-import { checked, checkedMembers, COUNT, FUNCTION, oneOf, orNull, TEXT, type Rules } from "./check.js";
+import { checked, checkedMembers, COUNT, FUNCTION, oneOf, TEXT, type Rules } from "./check.js";
 import type { Core } from "./core.js";
 import { CampaignSyncError } from "./errors.js";
 import { deepFreeze } from "./plain.js";
@@ -49,17 +49,15 @@ export interface Campaign extends Disposable {
   release(): void;
 }
 
-const WORD = orNull(TEXT);
-
 const QUERY: Rules<DomainQuery> = {
   offset: COUNT,
   limit: COUNT,
-  search: WORD,
-  dnsStatus: WORD,
-  httpStatus: WORD,
-  leadStatus: WORD,
-  sortBy: orNull(oneOf("offset", "domain", "dnsStatus", "httpStatus", "leadScore")),
-  sortOrder: orNull(oneOf("asc", "desc")),
+  search: TEXT,
+  dnsStatus: TEXT,
+  httpStatus: TEXT,
+  leadStatus: TEXT,
+  sortBy: oneOf("offset", "domain", "dnsStatus", "httpStatus", "leadScore"),
+  sortOrder: oneOf("asc", "desc"),
 };
 
 /** The implementation of `Campaign`. */
@@ -151,5 +149,5 @@ export class CampaignHandle implements Campaign {
 
 /** Makes upper and lower case equal. Some letters have one upper case and two lower cases, or the other way round. */
 function folding(text: string): string {
-  return text.toUpperCase().toLowerCase().replaceAll("ς", "σ");
+  return text.toLowerCase().toUpperCase().toLowerCase().replaceAll("ς", "σ");
 }

@@ -7,10 +7,11 @@ export type Rule = readonly [test: (value: unknown) => boolean, expected: string
 /** One rule for each member. */
 export type Rules<T> = { readonly [K in keyof Required<T>]: Rule };
 
-export const TEXT: Rule = [(it) => typeof it === "string", "a text"];
+export const TEXT: Rule = [(it) => typeof it === "string" && !/\p{Surrogate}/u.test(it), "a well-formed text"];
 export const FUNCTION: Rule = [(it) => typeof it === "function", "a function"];
 export const COUNT: Rule = [(it) => Number.isSafeInteger(it) && (it as number) >= 0, "a whole number from 0"];
-export const DURATION: Rule = [(it) => typeof it === "number" && it >= 0, "a number of milliseconds from 0; Infinity is allowed"];
+export const CLOSE_CODE: Rule = [(it) => COUNT[0](it) && (it as number) <= 65_535, "a whole number from 0 to 65535"];
+export const DURATION: Rule = [(it) => typeof it === "number" && it >= 0, "milliseconds from 0, or Infinity"];
 
 /** The rule for one of these words. */
 export function oneOf(...words: string[]): Rule {
@@ -29,8 +30,23 @@ export function invalidArgument(name: string, expected: string, cause?: unknown)
 
 /** Returns the value. Throws `invalid_argument` if it breaks the rule. */
 export function checked<T>(name: string, value: T, [test, expected]: Rule): T {
-  if (!test(value)) throw invalidArgument(name, expected);
+  let sound = false;
+  let cause: unknown;
+  try {
+    sound = test(value);
+  } catch (error) {
+    cause = error; // A member that the test reads may be a getter that throws.
+  }
+  if (!sound) throw invalidArgument(name, expected, cause);
   return value;
+}
+
+/** The rule for an object with these methods. */
+export function withMethods(...names: string[]): Rule {
+  return [
+    (it) => names.every((name) => typeof (it as Record<string, unknown> | null)?.[name] === "function"),
+    `an object with ${names.join(", ")}`,
+  ];
 }
 
 /**
@@ -38,7 +54,7 @@ export function checked<T>(name: string, value: T, [test, expected]: Rule): T {
  * `invalid_argument` if a member breaks its rule, or cannot be read.
  */
 export function checkedMembers<T extends object>(name: string, value: T, rules: Rules<T>): T {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalidArgument(name, "an object");
+  checked(name, value, [(it) => typeof it === "object" && it !== null && !Array.isArray(it), "an object"]);
   const copy: Record<string, unknown> = {};
   for (const [member, rule] of Object.entries<Rule>(rules)) {
     let found: unknown;

@@ -1,6 +1,6 @@
 /** The public client: one connection for any number of campaigns. */
 import { CampaignHandle, type Campaign } from "./campaign.js";
-import { checked, COUNT, FUNCTION, invalidArgument, orNull, TEXT } from "./check.js";
+import { checked, CLOSE_CODE, FUNCTION, orNull, TEXT } from "./check.js";
 import { IDLE, type ConnectionStatus } from "./connection.js";
 import { Core } from "./core.js";
 import { CampaignSyncError } from "./errors.js";
@@ -62,8 +62,8 @@ export class CampaignSync extends EventTarget {
     options?: boolean | AddEventListenerOptions,
   ): void {
     const [name, callback] = checkedListener(type, listener);
-    withOptions(() => super.addEventListener(name, callback, options));
-    this.#hasListener = true;
+    super.addEventListener(name, callback, options);
+    this.#hasListener ||= callback !== null;
     this.#hold();
   }
 
@@ -74,7 +74,7 @@ export class CampaignSync extends EventTarget {
     options?: boolean | EventListenerOptions,
   ): void {
     const [name, callback] = checkedListener(type, listener);
-    withOptions(() => super.removeEventListener(name, callback, options));
+    super.removeEventListener(name, callback, options);
   }
 
   /**
@@ -89,7 +89,7 @@ export class CampaignSync extends EventTarget {
     checked("onsend", send, orNull(FUNCTION));
     if (this.#core !== undefined && this.#manual === undefined) throw new CampaignSyncError("transport_in_use");
     this.#onsend = send;
-    delete this.#options.socket;
+    if (send !== null) delete this.#options.socket;
   }
 
   /**
@@ -97,9 +97,8 @@ export class CampaignSync extends EventTarget {
    * and not within a pause that the server requested. Throws `closed` after `close()`.
    */
   connect(): void {
-    const core = this.#open();
+    this.#open().command({ command: "connect" });
     this.#page.listen();
-    core.command({ command: "connect" });
   }
 
   /** Replaces the present socket by a new one; without a socket it is `connect()`. Throws `closed` after `close()`. */
@@ -169,7 +168,7 @@ export class CampaignSync extends EventTarget {
    * @param code the close code of a WebSocket; 1006 for any other reason.
    */
   closed(code = 1006): void {
-    checked("code", code, [(it) => COUNT[0](it) && code <= 65_535, `${COUNT[1]} to 65535`]);
+    checked("code", code, CLOSE_CODE);
     this.#ownTransport().closed(code);
   }
 
@@ -200,10 +199,8 @@ export class CampaignSync extends EventTarget {
 
   /** Closes the connection permanently. Open waits reject with `closed`, and later calls throw `closed`. */
   close(): void {
-    this.#page.close();
-    const core = this.#open();
-    core.close();
-    core.client = undefined;
+    callSafely(() => this.#page.close());
+    this.#open().close();
   }
 
   /** Creates the machine at the first use, because the application may choose the transport until then. */
@@ -275,7 +272,7 @@ let registry: FinalizationRegistry<() => void> | undefined;
 function closeWhenCollected(client: CampaignSync, core: Core, page: PageEvents): void {
   registry ??= new FinalizationRegistry((close) => close());
   registry.register(client, () => {
-    page.close();
+    callSafely(() => page.close());
     core.close();
   });
 }
@@ -295,12 +292,4 @@ function checkedListener(type: unknown, listener: unknown): [string, EventListen
   const isListener = listener === null || typeof listener === "function" || typeof listener === "object";
   checked("listener", listener, [() => isListener, "a function, an object with handleEvent, or null"]);
   return [checked("type", type, TEXT) as string, listener as EventListenerOrEventListenerObject | null];
-}
-
-function withOptions(use: () => void): void {
-  try {
-    use();
-  } catch (cause) {
-    throw invalidArgument("options", "a boolean or an object with the options of a listener", cause);
-  }
 }

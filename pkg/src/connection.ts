@@ -20,13 +20,14 @@ export interface ConnectionStatus {
 export const IDLE: ConnectionStatus = Object.freeze({ state: "idle", attempt: 0 });
 
 const BLOCKED = "The page's Content-Security-Policy refuses the address: add it to `connect-src`.";
-const UNREACHABLE = "The server is away, or the server or a proxy refused the page, for example its origin.";
+const UNREACHABLE = "The server is away, or refused the page, for example its origin.";
 
 /** Adds the hint to a status. `blocked` says whether the page's own policy refused the address. */
 export function withHint(status: ConnectionStatus, blocked: boolean): ConnectionStatus {
   const { state, code, lastCloseCode } = status;
-  if (state === "open" || state === "closed") return status;
+  if (state === "idle" || state === "open" || state === "closed") return status;
   const unreachable = status.attempt > 0 && lastCloseCode === 1006 ? UNREACHABLE : "";
-  const hint = blocked ? BLOCKED : code === undefined ? unreachable : meaningOf(code);
+  // Browsers leave a socket that the policy refuses unopened.
+  const hint = code !== undefined && code !== "open_timeout" ? meaningOf(code) : blocked ? BLOCKED : code ? meaningOf(code) : unreachable;
   return hint === "" ? status : { ...status, hint };
 }

@@ -5,9 +5,9 @@
 import type { Command, Effects, Host, Read, WasmClient, WasmClientConstructor } from "./bridge.js";
 import { Channel } from "./channel.js";
 import { IDLE, withHint, type ConnectionStatus } from "./connection.js";
-import { asCampaignSyncError, CampaignSyncError } from "./errors.js";
+import { invalidArgument, TEXT } from "./check.js";
+import { asCampaignSyncError, CampaignSyncError, describe } from "./errors.js";
 import { callSafely, FrameTask } from "./frame.js";
-import { invalidArgument } from "./check.js";
 import { platform } from "./platform.js";
 import { withoutNulls } from "./plain.js";
 import type { CampaignSyncOptions, CampaignView, LogRecord } from "./types.js";
@@ -38,6 +38,7 @@ export class Core implements TransportReports {
   /** Channels whose listeners have not been called since the last change. */
   readonly #dirtyChannels = new Set<Channel>();
   readonly #frame = new FrameTask(() => this.#flush());
+  #closing = false;
   #closed = false;
   #blocked = false;
 
@@ -47,7 +48,11 @@ export class Core implements TransportReports {
     this.transport = outlets.transport(this);
     const { token, fetchSnapshot, lingerMs, log } = options;
     const host: Host = { perform: (effect, detail) => this.#perform(effect, detail) };
-    this.#client = new Client(lingerMs, token !== undefined, fetchSnapshot !== undefined, log !== undefined && log !== false, host, ...pageSignals());
+    try {
+      this.#client = new Client(lingerMs, token !== undefined, fetchSnapshot !== undefined, log !== undefined && log !== false, host, ...pageSignals());
+    } catch (error) {
+      throw asCampaignSyncError(error);
+    }
   }
 
   get hasHandles(): boolean {
@@ -60,11 +65,15 @@ export class Core implements TransportReports {
 
   /** Sends a command to the machine. Throws `closed` after closing, and the code of an invalid command. */
   command(command: Command): void {
+    headroom();
     this.call((client) => client.command(JSON.stringify(command)));
   }
 
   /** Sends a query to the machine. Throws as `command` does. */
-  readonly read: Read = (query) => this.call((client) => client.read(JSON.stringify(query)) as never);
+  readonly read: Read = (query) => {
+    headroom();
+    return this.call((client) => client.read(JSON.stringify(query)) as never);
+  };
 
   /** Calls the machine and turns the bare codes that it throws into `CampaignSyncError`. Throws `closed` after closing. */
   call<T>(use: (client: WasmClient) => T): T {
@@ -100,7 +109,7 @@ export class Core implements TransportReports {
       this.#dirtyChannels.delete(channel);
       this.#outlets.onLastRelease(channel.campaignId);
     }
-    if (!this.#closed) this.command({ command: "release", campaignId: channel.campaignId });
+    if (!this.#closing) this.command({ command: "release", campaignId: channel.campaignId });
   }
 
   /** Returns the view of a channel. After closing it returns the last view, so that a render under way does not fail. */
@@ -118,15 +127,26 @@ export class Core implements TransportReports {
 
   /** Closes the machine. The machine may be the caller, so its memory is freed in a later task. */
   close(): void {
-    if (this.#closed) return;
+    if (this.#closing) return;
+    headroom();
     for (const channel of this.#channels.values()) this.view(channel);
-    this.command({ command: "close" });
-    this.#closed = true;
+    this.#closing = true;
+    try {
+      this.command({ command: "close" });
+    } finally {
+      this.#release();
+    }
+  }
+
+  /** Gives everything back. */
+  #release(): void {
+    this.#closing = this.#closed = true;
+    this.client = undefined;
     this.#frame.cancel();
     for (const campaignId of this.#channels.keys()) this.#outlets.onLastRelease(campaignId);
     this.waits.rejectAll("closed");
     this.transport.end();
-    callSafely(() => setTimeout(() => this.#client.free()));
+    callSafely(() => setTimeout(() => callSafely(() => this.#client.free())));
   }
 
   /** The functions that perform the machine's effects. An effect under any other name is a notice. */
@@ -161,20 +181,20 @@ export class Core implements TransportReports {
 
   blocked(): void {
     this.#blocked = true;
-    this.#connectionChanged(this.connection);
+    if (withHint(this.connection, true).hint !== this.connection.hint) this.#connectionChanged(this.connection);
   }
 
   /** Calls the token provider and passes its answer, or the kind of its failure, to the machine. */
-  async #requestToken(ticket: number): Promise<void> {
+  async #requestToken(id: number): Promise<void> {
     let answer: { text: string } | { failure: "failed" | "invalid" | "final" };
     try {
       const token: unknown = await this.#options.token?.();
-      answer = typeof token === "string" ? { text: token } : { failure: "invalid" };
+      answer = TEXT[0](token) ? { text: token as string } : { failure: "invalid" };
     } catch (error) {
-      answer = { failure: (error as { final?: unknown } | undefined)?.final === true ? "final" : "failed" };
-      this.#log({ level: "warn", code: "token_failed", message: String(error) });
+      answer = { failure: isFinal(error) ? "final" : "failed" };
+      this.#log({ level: "warn", code: "token_failed", message: describe(error) });
     }
-    if (!this.#closed) this.#client.command(JSON.stringify({ command: "token", id: ticket, ...answer } satisfies Command));
+    if (!this.#closed) callSafely(() => this.command({ command: "token", id, ...answer }));
   }
 
   /** Calls a function of the application and passes its answer to the machine; `undefined` if it fails. */
@@ -190,15 +210,15 @@ export class Core implements TransportReports {
       if (typeof value !== "string") value = undefined;
     } catch (error) {
       // The machine retries by its usual rules. Only this place knows the cause, so it logs it.
-      this.#log({ level: "warn", code: "fetch_failed", message: String(error), ...(campaignId !== undefined && { campaignId }) });
+      this.#log({ level: "warn", code: "fetch_failed", message: describe(error), ...(campaignId !== undefined && { campaignId }) });
     }
-    if (!this.#closed) give(value);
+    if (!this.#closed) callSafely(() => this.call(() => give(value)));
   }
 
   #log(record: LogRecord): void {
     const log = this.#options.log;
     if (typeof log === "function") callSafely(() => log(record));
-    else if (log === true) console[record.level](`campaign-sync: ${record.code}`, record);
+    else if (log === true) callSafely(() => console[record.level](`campaign-sync: ${record.code}`, record));
   }
 
   #markChanged(campaignId: string): void {
@@ -231,11 +251,24 @@ function pageSignals(): [EventTarget | undefined, Document | undefined] {
   return [addEventListener && (platform as EventTarget), document];
 }
 
+/** Fails while the stack has space left. If it overflowed inside the machine, the machine would stay locked. */
+function headroom(frames = 400): number {
+  return frames === 0 ? 0 : 1 + headroom(frames - 1);
+}
+
+function isFinal(error: unknown): boolean {
+  try {
+    return (error as { final?: unknown } | undefined)?.final === true;
+  } catch {
+    return false;
+  }
+}
+
 /** The bytes of a buffer or a view, of any realm. */
 function bytesOf(frame: unknown): Uint8Array {
   try {
     if (ArrayBuffer.isView(frame)) return new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength);
-    if (/Buffer]$/.test(Object.prototype.toString.call(frame))) return new Uint8Array(frame as ArrayBuffer);
+    if (/^\[object (Shared)?ArrayBuffer]$/.test(Object.prototype.toString.call(frame))) return new Uint8Array(frame as ArrayBuffer);
   } catch {
     // A detached buffer has no bytes.
   }

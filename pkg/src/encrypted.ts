@@ -86,7 +86,7 @@ export class CampaignSync extends PlainCampaignSync {
   /** Throws as the constructor of `campaign-sync` does; `invalid_argument` also for an invalid key. */
   constructor(options: EncryptedOptions = {}) {
     const { keys = {} } = checkedMembers<Pick<EncryptedOptions, "keys">>("options", options, { keys: [(it) => typeof it === "object" && it !== null, "an object"] });
-    const bytes = Object.entries(keys).map(([kid, key]) => [kid, checkedKey(kid, key)] as const);
+    const bytes = entriesOf(keys).map(([kid, key]) => [kid, checkedKey(kid, key)] as const);
     super(options);
     let client: SealedClient | undefined;
     onClientCreated = (it) => (client = it);
@@ -157,8 +157,17 @@ function checkedKey(kid: unknown, key: unknown): Uint8Array {
 
 function jsonOf(answer: unknown): string {
   try {
-    return JSON.stringify(answer);
+    const text = JSON.stringify(answer) as string | undefined;
+    return checked("answer", text as string, TEXT);
   } catch (cause) {
     throw invalidArgument("answer", "a text or parsed JSON", cause);
+  }
+}
+
+function entriesOf(keys: Keys): [string, Uint8Array][] {
+  try {
+    return Object.entries(keys);
+  } catch (cause) {
+    throw invalidArgument("keys", "an object", cause);
   }
 }

@@ -16,7 +16,7 @@ const MEANINGS = {
   invalid_json: "",
   too_deep: "",
   lone_surrogate: "",
-  integer_out_of_range: "An integer exceeds 2^53 - 1.",
+  integer_out_of_range: "",
   invalid_envelope: "",
   ambiguous_envelope: "",
   invalid_campaign_id: "A campaign id is 1 to 64 of A-Z, a-z, 0-9, _ and -.",
@@ -41,21 +41,21 @@ const MEANINGS = {
   invalid_body: "",
   method_not_allowed: "",
   not_found: "",
-  internal: "An internal failure. Please report it, with `diagnostics()`.",
-  unsupported_protocol: "The server does not speak campaign-sync.v1, or it seals its content: use `campaign-sync/encrypted`.",
-  ack_timeout: "The server did not answer the handshake: is there a campaign-sync server at this address?",
-  unexpected_document: "The server answered the handshake with something else: check the address and the proxies.",
+  internal: "An internal failure: please report it.",
+  unsupported_protocol: "The server speaks another protocol, or seals its content: use `campaign-sync/encrypted`.",
+  ack_timeout: "The server did not answer the handshake: check the address.",
+  unexpected_document: "Something else answered the handshake: check the address.",
   open_timeout: "The socket did not open in time.",
   invalid_token: "The token is not a text of at most 16 KiB.",
   token_failed: "The token provider failed.",
   token_timeout: "The token provider did not answer within 15 s.",
   closed: "The client is closed: create a new one.",
-  fetch_failed: "The fetch failed.",
+  fetch_failed: "",
   // The codes from here on are raised by this package's JavaScript only, never on the wire.
-  invalid_argument: "An argument is invalid.",
-  no_websocket: "This platform has no WebSocket: pass a constructor, for example of the package `ws`, as the option `WebSocket`.",
+  invalid_argument: "",
+  no_websocket: "There is no WebSocket: pass the option `WebSocket`.",
   not_initialized: "Call `await init()` or `initSync(bytes)` first.",
-  not_configured: "Call `configureCache({ sync })` first.",
+  not_configured: "",
   load_failed: "The .wasm file did not load: check its address and the page's 'wasm-unsafe-eval'.",
   transport_in_use: "The client opens its own sockets: set `onsend` before the first use.",
   released: "The campaign handle was released.",
@@ -102,6 +102,15 @@ export function isErrorCode(word: unknown): word is ErrorCode {
 /** The message of a code; empty if this package does not download it. */
 export function meaningOf(code: ErrorCode): string {
   return (MEANINGS as Record<string, string>)[code] ?? "";
+}
+
+/** The text of any value that was thrown. */
+export function describe(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return typeof error;
+  }
 }
 
 /** Turns a bare code, as the machine throws it, into a `CampaignSyncError`. Any other failure is `internal`. */

@@ -1,5 +1,7 @@
 /** Runs work once per animation frame, and isolates errors of the application's functions. */
 
+import { platform } from "./platform.js";
+
 /** Longest wait if the browser paints no frames, in milliseconds. */
 const HIDDEN_MS = 250;
 /** Wait on a platform without animation frames, in milliseconds. */
@@ -18,18 +20,26 @@ export class FrameTask {
   /** Schedules a run, unless one is scheduled already. */
   schedule(): void {
     if (this.#timer !== undefined) return;
-    const paints = typeof requestAnimationFrame === "function";
-    // A hidden page paints no frames, and a page may become hidden after the request for a frame. So the timer
-    // always runs as well; the frame usually comes first.
-    this.#timer = setTimeout(() => this.#run(), paints ? HIDDEN_MS : HEADLESS_MS);
-    if (paints) this.#frame = requestAnimationFrame(() => this.#run());
+    const paints = typeof platform.requestAnimationFrame === "function";
+    try {
+      // A hidden page paints no frames, and a page may become hidden after the request for a frame. So the timer
+      // always runs as well; the frame usually comes first.
+      this.#timer = setTimeout(() => this.#run(), paints ? HIDDEN_MS : HEADLESS_MS);
+      if (paints) this.#frame = requestAnimationFrame(() => this.#run());
+    } catch (error) {
+      report(error);
+      // The machine reports a change once, so the run must not be lost.
+      if (this.#timer === undefined) void Promise.resolve().then(() => this.#run());
+    }
   }
 
   /** Cancels the scheduled run. */
   cancel(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
-    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
+    const [timer, frame] = [this.#timer, this.#frame];
     this.#timer = this.#frame = undefined;
+    callSafely(() => clearTimeout(timer));
+    // A stub of the page may have only one of the two functions.
+    if (frame !== undefined) callSafely(() => platform.cancelAnimationFrame?.(frame));
   }
 
   #run(): void {

@@ -100,7 +100,7 @@ async function instantiate(input: InitInput, imports: WebAssembly.Imports): Prom
 
 function bytes(input: BufferSource): BufferSource {
   if (ArrayBuffer.isView(input) || kind(input) === "ArrayBuffer") return input;
-  throw invalidArgument("input", "the .wasm file: its address, response, bytes or compiled module");
+  throw invalidArgument("input", "the .wasm file: address, response, bytes or module");
 }
 
 function loadFailure(cause: unknown): CampaignSyncError {
@@ -117,8 +117,7 @@ function kind(value: unknown): string {
  * passed through the machine would leave it locked, so it ends here: it is reported, and the machine receives nothing.
  */
 function guarded(name: string, call: Import): Import {
-  const [, timer] = Object.entries(TIMERS).find(([prefix]) => name.startsWith(prefix)) ?? [];
-  const safe = timer ?? call;
+  const safe = name.startsWith("__wbg_setTimeout_") ? startTimer : name.startsWith("__wbg_clearTimeout_") ? stopTimer : call;
   return (...values) => {
     try {
       return safe(...values);
@@ -138,25 +137,25 @@ interface Timer {
 }
 
 /**
- * Replacements for two generated imports. The module has no answer to a `setTimeout` that throws, so an interval that
- * runs once replaces it; and a timer that could not be cleared must not call the module.
+ * Replaces the generated import. The module has no answer to a `setTimeout` that throws, so an interval that runs once
+ * replaces it.
  */
-const TIMERS: Record<string, Import> = {
-  __wbg_setTimeout_: (run: () => void, ms: number): Timer => {
-    const timer: Timer = { run };
-    try {
-      timer.id = setTimeout(() => timer.run(), ms);
-    } catch (error) {
-      report(error);
-      timer.id = setInterval(() => {
-        clearInterval(timer.id);
-        timer.run();
-      }, ms);
-    }
-    return timer;
-  },
-  __wbg_clearTimeout_: (timer: Timer): void => {
-    timer.run = () => {};
-    clearTimeout(timer.id);
-  },
-};
+function startTimer(run: () => void, ms: number): Timer {
+  const timer: Timer = { run };
+  try {
+    timer.id = setTimeout(() => timer.run(), ms);
+  } catch (error) {
+    report(error);
+    timer.id = setInterval(() => {
+      clearInterval(timer.id);
+      timer.run();
+    }, ms);
+  }
+  return timer;
+}
+
+/** Replaces the generated import. A timer that could not be cleared must not call the module. */
+function stopTimer(timer: Timer): void {
+  timer.run = () => {};
+  clearTimeout(timer.id);
+}

@@ -1,5 +1,5 @@
 /** Checks the options of a client, in its constructor. */
-import { checkedMembers, DURATION, FUNCTION, invalidArgument, oneOf, orNull, TEXT, type Rule, type Rules } from "./check.js";
+import { checkedMembers, DURATION, FUNCTION, invalidArgument, oneOf, orNull, TEXT, withMethods, type Rules } from "./check.js";
 import { CampaignSyncError } from "./errors.js";
 import { platform } from "./platform.js";
 import type { WebSocketConstructor } from "./transport.js";
@@ -11,15 +11,13 @@ export interface CheckedOptions extends CampaignSyncOptions {
   socket?: { readonly url: string; readonly WebSocket: WebSocketConstructor };
 }
 
-const TARGET: Rule = [(it) => typeof (it as EventTarget | null)?.dispatchEvent === "function", "an EventTarget"];
-
 const RULES: Rules<CampaignSyncOptions> = {
   url: TEXT,
   WebSocket: FUNCTION,
   transport: oneOf("websocket", "manual"),
   token: FUNCTION,
   fetchSnapshot: FUNCTION,
-  target: orNull(TARGET),
+  target: orNull(withMethods("addEventListener", "removeEventListener", "dispatchEvent")),
   log: [(it) => typeof it === "boolean" || typeof it === "function", "true, false or a function"],
   lingerMs: DURATION,
 };
@@ -45,9 +43,9 @@ function socketAddress(url: string): string {
   try {
     const address = new URL(url, document?.baseURI ?? location?.href);
     address.protocol = address.protocol.replace("http", "ws");
-    if (url !== "" && /^wss?:$/.test(address.protocol) && address.hash === "") return address.href;
+    if (url !== "" && /^wss?:$/.test(address.protocol) && !address.href.includes("#")) return address.href;
   } catch {
     // No address, or a relative one where nothing has an address.
   }
-  throw invalidArgument("url", "an address of ws, wss, http or https without a fragment, absolute or relative to the page");
+  throw invalidArgument("url", "an address of ws(s) or http(s) without #, absolute or relative to the page");
 }

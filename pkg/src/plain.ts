@@ -8,11 +8,11 @@ export function withoutNulls<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null && member !== undefined)) as T;
 }
 
-/** Copies a plain value, and freezes the copy. A frozen value is its own copy. */
+/** Copies lists and plain objects, and freezes the copies. Any other object stays as it is. */
 export function frozenCopy<T>(value: T): T {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
   if (Array.isArray(value)) return Object.freeze(value.map(frozenCopy)) as T;
-  return Object.freeze(Object.fromEntries(Object.entries(value).map(([name, member]) => [name, frozenCopy(member)]))) as T;
+  if (Object.prototype.toString.call(value) !== "[object Object]") return value;
+  return Object.freeze(Object.fromEntries(Object.entries(value as object).map(([name, member]) => [name, frozenCopy(member)]))) as T;
 }
 
 /** Freezes a plain value and all values inside it. */

@@ -19,8 +19,10 @@ export function parsePosition(text: string | null | undefined): LogPosition | nu
   return match?.[1] !== undefined && Number.isSafeInteger(sequenceNumber) ? { epoch: match[1], sequenceNumber } : null;
 }
 
+const EPOCH = /^[!#-.0-[\]-~]{1,128}$/;
+
 const RULES: Rules<LogPosition> = {
-  epoch: [(it) => typeof it === "string" && /^[^/\s]{1,128}$/.test(it), "1 to 128 characters without a slash or white space"],
+  epoch: [(it) => typeof it === "string" && EPOCH.test(it), "1 to 128 of printable ASCII but slashes and quotation marks"],
   sequenceNumber: COUNT,
 };
 

@@ -1,6 +1,6 @@
 /** Rich campaign data: the result of one consistent read over REST. */
 import { checkedMembers, FUNCTION, TEXT, type Rules } from "./check.js";
-import { CampaignSyncError, isErrorCode } from "./errors.js";
+import { CampaignSyncError, describe, isErrorCode } from "./errors.js";
 import { deepFreeze } from "./plain.js";
 import { formatPosition, parsePosition, type LogPosition } from "./position.js";
 import type { CampaignRecord, DomainRow } from "./types.js";
@@ -138,11 +138,14 @@ function parse(text: string): unknown {
 
 /** Returns a `CampaignSyncError` as it is, and any other error as the cause of `fetch_failed`. */
 export function asFetchFailure(error: unknown): CampaignSyncError {
-  return error instanceof CampaignSyncError ? error : fetchFailed(error);
+  if (error instanceof CampaignSyncError) return error;
+  // Another copy of the package has another class.
+  const { name, code } = Object(error) as { name?: unknown; code?: unknown };
+  return name === "CampaignSyncError" && isErrorCode(code) ? new CampaignSyncError(code, { cause: error }) : fetchFailed(error);
 }
 
 function fetchFailed(cause: unknown): CampaignSyncError {
-  return new CampaignSyncError("fetch_failed", { cause, message: `The snapshot could not be fetched: ${String(cause)}` });
+  return new CampaignSyncError("fetch_failed", { cause, message: `The snapshot could not be fetched: ${describe(cause)}` });
 }
 
 function refusal(status: number, text: string): CampaignSyncError {
@@ -174,7 +177,7 @@ export function readSnapshot(campaignId: string, body: unknown, header: LogPosit
     throw new CampaignSyncError("invalid_content");
   }
   const rows = domains.map(readRow);
-  return deepFreeze({
+  const data = deepFreeze({
     campaignId,
     campaign,
     position: header ?? parsePosition(`${String(epoch)}/${String(sequenceNumber)}`),
@@ -184,6 +187,16 @@ export function readSnapshot(campaignId: string, body: unknown, header: LogPosit
     httpKeywordResults: rows.filter((row) => row.httpStatus !== null),
     leads: rows.filter((row) => row.leadStatus === "match"),
   });
+  ownData.add(data);
+  return data;
+}
+
+/** The data that `readSnapshot` made. It is checked and frozen. */
+const ownData = new WeakSet<object>();
+
+/** Whether the data came from `readSnapshot`. */
+export function isOwnData(data: unknown): data is RichCampaignData {
+  return typeof data === "object" && data !== null && ownData.has(data);
 }
 
 /** Reads a row. An absent column has no value; `DomainRow` writes `null` for it. */

@@ -1,6 +1,7 @@
 /** The two ways in which frames travel: sockets that the client opens, and the transport of the application. */
 import type { Command } from "./bridge.js";
 import { platform } from "./platform.js";
+import { CLOSE_CODE } from "./check.js";
 import { callSafely, report } from "./frame.js";
 
 /** The code that a browser reports when a connection dies without a close frame. */
@@ -50,21 +51,21 @@ export class SocketTransport implements Transport {
     const reports = this.#reports;
     // A policy of the page does not make the constructor throw. The same listener is added only once.
     callSafely(() => platform.addEventListener?.("securitypolicyviolation", this.#onViolation));
-    let socket: WebSocket;
     try {
-      socket = new this.#WebSocket(this.#url);
+      const socket = new this.#WebSocket(this.#url);
+      this.#socket = socket;
       socket.binaryType = "arraybuffer";
+      socket.onopen = () => reports.command({ command: "opened", id: connection });
+      socket.onmessage = ({ data }) => this.#receive(connection, data);
+      socket.onclose = (event) => reports.command({ command: "closed", id: connection, code: closeCode(event) });
+      // The `close` that follows carries the same information. Outside browsers, an error that nobody listens to may
+      // end the process.
+      socket.onerror = () => {};
     } catch (error) {
       report(error);
+      this.close(1000);
       return reports.command({ command: "closed", id: connection, code: ABNORMAL });
     }
-    this.#socket = socket;
-    socket.onopen = () => reports.command({ command: "opened", id: connection });
-    socket.onmessage = ({ data }) => this.#receive(connection, data);
-    socket.onclose = ({ code }) => reports.command({ command: "closed", id: connection, code });
-    // The `close` that follows carries the same information. Outside browsers, an error that nobody listens to may
-    // end the process.
-    socket.onerror = () => {};
     // The constructor may be the application's, and may have closed the client.
     if (reports.closed) this.end();
   }
@@ -77,9 +78,10 @@ export class SocketTransport implements Transport {
     const socket = this.#socket;
     if (socket === undefined) return;
     this.#socket = undefined;
-    socket.onopen = socket.onmessage = socket.onclose = null;
+    // The socket may be the application's, and a failure must not keep the client from closing.
+    callSafely(() => (socket.onopen = socket.onmessage = socket.onclose = null));
     // Browsers throw for any other code.
-    socket.close(code >= 3000 && code <= 4999 ? code : 1000);
+    callSafely(() => socket.close(code >= 3000 && code <= 4999 ? code : 1000));
   }
 
   end(): void {
@@ -96,9 +98,17 @@ export class SocketTransport implements Transport {
     }
   }
 
-  readonly #onViolation = ({ effectiveDirective, blockedURI }: SecurityPolicyViolationEvent): void => {
-    if (effectiveDirective === "connect-src" && this.#url.startsWith(blockedURI)) this.#reports.blocked();
+  readonly #onViolation = ({ effectiveDirective, blockedURI, disposition }: SecurityPolicyViolationEvent): void => {
+    // A policy that only reports blocks nothing. Browsers name the address or its origin.
+    const isOurs = [this.#url, new URL(this.#url).origin].includes(blockedURI);
+    if (effectiveDirective === "connect-src" && disposition !== "report" && isOurs) this.#reports.blocked();
   };
+}
+
+/** The code of a `close` event, which may be the application's. */
+function closeCode(event: unknown): number {
+  const { code } = Object(event) as { code?: unknown };
+  return CLOSE_CODE[0](code) ? (code as number) : ABNORMAL;
 }
 
 /**

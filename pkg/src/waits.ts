@@ -1,6 +1,7 @@
 /** Promises that the machine settles later, identified by ticket. */
-import { checkedMembers, DURATION, type Rules } from "./check.js";
+import { checkedMembers, DURATION, withMethods, type Rules } from "./check.js";
 import { CampaignSyncError, isErrorCode, type ErrorCode } from "./errors.js";
+import { callSafely } from "./frame.js";
 
 /** The limits of a wait. */
 export interface WaitOptions {
@@ -23,7 +24,7 @@ export interface WaitRequests {
 }
 
 const RULES: Rules<WaitOptions> = {
-  signal: [(it) => typeof (it as AbortSignal | null)?.addEventListener === "function", "an AbortSignal"],
+  signal: [(it) => withMethods("addEventListener", "removeEventListener")[0](it) && typeof (it as AbortSignal).aborted === "boolean", "an AbortSignal"],
   timeoutMs: DURATION,
 };
 
@@ -50,7 +51,7 @@ export class Waits {
       const end: Wait["end"] = (failure) => {
         if (!this.#open.delete(ticket)) return false;
         stopTimer();
-        signal?.removeEventListener("abort", onAbort);
+        callSafely(() => signal?.removeEventListener("abort", onAbort));
         if (failure === undefined) resolve();
         else reject(failure.reason);
         return true;

@@ -29,19 +29,19 @@ const VALUES = new Map([
   ["'text'", "text"],
   ["{}", {}],
   ["[]", []],
-  ["function", () => {}],
+  ["function", function () {}],
   ["symbol", Symbol("x")],
   ["bigint", 5n],
   ["an object of another realm", runInContext("({})", createContext({}))],
 ]);
 
-/** The platform decides, and its refusals have a code as well. */
+/** The platform reads it, and refuses it as it does for any event target. */
 const ANY = undefined;
 const NUMBERS = ["0", "2^31"];
 const DURATIONS = ["0", "1.5", "2^31", "2^53", "Infinity"];
 const OBJECTS = ["{}", "[]", "an object of another realm"];
 const TEXTS = ["''", "'text'"];
-const DOMAINS = ["undefined", "null", ...TEXTS];
+const DOMAINS = ["undefined", ...TEXTS];
 const RECORDS = OBJECTS.filter((label) => label !== "[]");
 const OPTIONS = ["undefined", ...RECORDS, THROWS];
 
@@ -93,8 +93,8 @@ const ACCEPTED = {
   "Campaign.domains(query.dnsStatus)": DOMAINS,
   "Campaign.domains(query.httpStatus)": DOMAINS,
   "Campaign.domains(query.leadStatus)": DOMAINS,
-  "Campaign.domains(query.sortBy)": ["undefined", "null"],
-  "Campaign.domains(query.sortOrder)": ["undefined", "null"],
+  "Campaign.domains(query.sortBy)": ["undefined"],
+  "Campaign.domains(query.sortOrder)": ["undefined"],
   "Campaign.reached(position)": [],
   "Campaign.reached(options)": ["undefined", ...RECORDS],
   "Campaign.reached(options.signal)": ["undefined"],
@@ -239,7 +239,7 @@ for (const [parameter, accepted] of Object.entries(ACCEPTED)) {
         error = thrown;
       }
       const context = `${parameter} = ${label}: ${String(error)}`;
-      if (accepted === ANY && error === undefined) continue;
+      if (accepted === ANY) continue;
       if (accepted?.includes(label)) {
         assert.equal(error?.code, FAILS[callee], context);
         continue;

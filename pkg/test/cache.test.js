@@ -33,7 +33,7 @@ const fetch = (campaignId, context) => {
 /** Resolves fetch number `n` with data at a position. */
 async function answer(n, sequenceNumber, members) {
   await settle();
-  fetches[n].resolve(rich(sequenceNumber, members));
+  fetches[n].resolve(rich(sequenceNumber, { campaignId: fetches[n].campaignId, ...members }));
   await settle();
 }
 
@@ -370,7 +370,7 @@ test("fetcher that never settles fails after 30 seconds, and its request is abor
 
 test("fetcher that gives no campaign data rejects with a code that names the member", async () => {
   const answers = [undefined, null, 5, "text", {}, rich(1, { domains: undefined }), rich(1, { partial: "no" }), rich(1, { position: {} })];
-  const named = [/answer/, /answer/, /answer/, /answer/, /position/, /domains/, /partial/, /position/];
+  const named = [/answer/, /answer/, /answer/, /answer/, /campaignId/, /domains/, /partial/, /position/];
   for (const [index, given] of answers.entries()) {
     const odd = new RichCampaignCache({ sync, fetch: async () => given });
     await assert.rejects(odd.get("c"), (error) => error.code === "invalid_content" && named[index].test(error.message));

@@ -88,7 +88,7 @@ test("client requests tokens and snapshots and passes a failure to the machine",
     ["provideSnapshot 3", "{}"],
     ["provideSnapshot 4", undefined],
   ]));
-  assert.deepEqual(records, [{ level: "warn", code: "fetch_failed", message: "Error: offline", campaignId: "bad" }]);
+  assert.deepEqual(records, [{ level: "warn", code: "fetch_failed", message: "offline", campaignId: "bad" }]);
 });
 
 test("every answer of a token provider is passed on as a token or as a kind of failure", async () => {
@@ -103,6 +103,9 @@ test("every answer of a token provider is passed on as a token or as a kind of f
     [fail(undefined), { failure: "failed" }],
     [fail(Object.assign(new Error("signed out"), { final: true })), { failure: "final" }],
     [() => { throw new Error("synchronous"); }, { failure: "failed" }],
+    [() => "abc\ud800", { failure: "invalid" }],
+    [() => { throw Object.create(null); }, { failure: "failed" }],
+    [() => { throw { get final() { throw new Error("getter"); } }; }, { failure: "failed" }],
   ];
   for (const [token, expected] of answers) {
     const { machine } = makeSync({ token });

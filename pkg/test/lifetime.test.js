@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 import { CampaignSync, initSync } from "../dist/index.js";
-import { makeSync, MODULE, settle } from "./support/fixtures.js";
+import { collectReports, makeSync, MODULE, settle } from "./support/fixtures.js";
 import { machines } from "./support/machine.js";
 
 setFlagsFromString("--expose-gc");
@@ -132,5 +132,47 @@ test("answers of the client are frozen", () => {
   const campaign = sync.campaign("c");
   for (const answer of [sync.metrics(), sync.metrics().refused, sync.diagnostics(), sync.connection, campaign.view(), campaign.domains(), campaign.domains().rows]) {
     assert.ok(Object.isFrozen(answer), JSON.stringify(answer));
+  }
+});
+
+test("recursion without end in a listener leaves the client working", () => {
+  const { sync, machine } = makeSync();
+  const campaign = sync.campaign("c");
+  const recurse = () => { campaign.domains({ limit: 1 }); recurse(); };
+  assert.throws(recurse, RangeError);
+  assert.equal(campaign.domains().total, 0);
+  sync.close();
+  assert.deepEqual(machine.calls.at(-1), ["close"]);
+});
+
+test("connect after close adds no listener to the page", () => {
+  const target = new Target();
+  const { sync } = makeSync({ target });
+  sync.connect();
+  sync.close();
+  assert.throws(() => sync.connect(), { code: "closed" });
+  assert.equal(target.listeners, 0);
+});
+
+test("frames are scheduled although timers or frames of the page throw", async () => {
+  const genuine = globalThis.setTimeout;
+  const { sync, machine } = makeSync();
+  const campaign = sync.campaign("c");
+  let calls = 0;
+  campaign.subscribe(() => (calls += 1));
+  const reports = await collectReports(async () => {
+    globalThis.setTimeout = () => { globalThis.setTimeout = genuine; throw new Error("no timer"); };
+    machine.change("c", { totalDomainCount: 1 });
+    await settle();
+  });
+  assert.deepEqual([calls, reports.map(({ message }) => message)], [1, ["no timer"]]);
+  globalThis.requestAnimationFrame = (run) => setTimeout(run, 0); // A stub without its counterpart.
+  try {
+    machine.change("c", { totalDomainCount: 2 });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(calls, 2);
+    sync.close();
+  } finally {
+    delete globalThis.requestAnimationFrame;
   }
 });

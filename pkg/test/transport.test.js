@@ -141,7 +141,7 @@ test("connection carries a hint that says what to look at", () => {
   const { sync, machine } = makeWired();
   const change = (status) => machine.host.dispatch("connectionchange", status);
   change({ state: "waiting", attempt: 1, retryInMs: 5, lastCloseCode: 1006, code: null });
-  assert.match(sync.connection.hint, /^The server is away, or the server or a proxy refused the page/);
+  assert.match(sync.connection.hint, /^The server is away, or refused the page/);
   change({ state: "waiting", attempt: 1, retryInMs: 5, code: "ack_timeout" });
   assert.match(sync.connection.hint, /did not answer the handshake/);
   change({ state: "open", attempt: 0, lastCloseCode: 1006 });
@@ -171,5 +171,25 @@ test("address that the page's policy refuses is named in the hint", () => {
   } finally {
     delete globalThis.addEventListener;
     delete globalThis.removeEventListener;
+  }
+});
+
+test("socket of the application that misbehaves does not keep the client from working", async () => {
+  const closed = [];
+  class Odd extends FakeSocket {
+    constructor(url) { super(url); Object.defineProperty(this, "binaryType", { set() { throw new Error("type"); } }); }
+    close() { closed.push(this); throw new Error("close"); }
+  }
+  const { sync, machine } = makeWired({ WebSocket: Odd });
+  const reports = await collectReports(() => machine.host.open(1));
+  assert.deepEqual([closed.length, reports.map(({ message }) => message)], [1, ["type", "close"]]);
+  assert.deepEqual(machine.calls, [["closed", 1, 1006]]);
+  sync.close();
+
+  const other = makeWired();
+  for (const [number, event] of [undefined, {}, { code: 70_000 }, { code: "1006" }, { code: NaN }].entries()) {
+    other.machine.host.open(number);
+    FakeSocket.all.at(-1).onclose(event);
+    assert.deepEqual(other.machine.calls.at(-1), ["closed", number, 1006]);
   }
 });

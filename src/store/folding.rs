@@ -15,7 +15,7 @@ pub struct FoldedNames {
     /// The rows have a name as their id, and its folded form as their name: this table is compact, finds
     /// a row by its id, and is in the module anyway.
     known: DomainTable,
-    /// The sum of the tables' versions for which `known` is complete once the missing names are folded.
+    /// The sum of the tables' versions for which `known` is complete.
     complete_for: u64,
     version: u64,
 }
@@ -28,7 +28,6 @@ impl FoldedNames {
         if self.complete_for == versions {
             return missing;
         }
-        self.complete_for = versions;
         // Forms of names that are gone are dropped when they are the majority.
         if self.known.len() > tables[0].len() + tables[1].len() {
             self.known = DomainTable::default();
@@ -41,6 +40,10 @@ impl FoldedNames {
                     missing.push(name);
                 }
             }
+        }
+        // If the driver fails to fold, the next search lists the names again.
+        if missing.is_empty() {
+            self.complete_for = versions;
         }
         missing
     }

@@ -35,7 +35,7 @@ const OPTIMISATION: [&str; 14] = [
 /// The arguments of LLVM whose module is the smallest when compressed: it inlines little, copies any struct
 /// by one `memory.copy`, and does not rewrite loops for addressing modes that wasm lacks. The module is not
 /// slower with them (`docs/decisions/0015`).
-const LLVM: &str = "-inline-threshold=15 -max-store-memcpy=1 -disable-lsr -hoist-common-insts=true";
+const LLVM: &str = "-inline-threshold=15 -max-store-memcpy=1 -disable-lsr -hoist-common-insts=true -bonus-inst-threshold=0";
 
 /// Removes the texts of panics from a module, which are 4.6 % of the download.
 const TRAP_PANICS: &str = "xtask/scripts/trap-panics.mjs";
