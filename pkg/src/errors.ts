@@ -27,7 +27,7 @@ const MEANINGS = {
   prerequisites_not_met: "",
   large_discrepancy: "",
   invalid_snapshot: "",
-  unknown_campaign: "The campaign does not exist, or the session may not see it.",
+  unknown_campaign: "The campaign does not exist, or this session may not see it.",
   unauthorized: "The session is missing, wrong or expired.",
   forbidden: "The session may not do this.",
   rate_limited: "",
@@ -48,7 +48,7 @@ const MEANINGS = {
   open_timeout: "The socket did not open in time.",
   invalid_token: "The token is not a text of at most 16 KiB.",
   token_failed: "The token provider failed.",
-  token_timeout: "The token provider took longer than 15 s.",
+  token_timeout: "The token provider did not answer within 15 s.",
   closed: "The client is closed: create a new one.",
   fetch_failed: "",
   // The codes from here on are raised by this package's JavaScript only, never on the wire.
