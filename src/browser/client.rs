@@ -27,9 +27,9 @@ pub struct Client {
 
 #[wasm_bindgen]
 impl Client {
-    /// Creates a client that is not connected. `linger_ms` is a number of milliseconds from 0, infinity included. The three flags say whether the
-    /// application provides tokens, fetches snapshots, and receives log records. `global` and `document`
-    /// are the objects that dispatch the signals of the page, if the platform has them.
+    /// Creates a client that is not connected. `linger_ms` is 0 or more, or infinite. The flags say whether
+    /// the application provides tokens, fetches snapshots and receives log records. `global` and
+    /// `document` dispatch the signals of the page; a platform may lack them.
     #[wasm_bindgen(constructor)]
     pub fn new(
         linger_ms: Option<f64>,

@@ -28,7 +28,7 @@ impl FoldedNames {
         if self.complete_for == versions {
             return missing;
         }
-        // Forms of names that are gone are dropped when they are the majority.
+        // With more forms than rows, some are of names that are gone. All are then folded again.
         if self.known.len() > tables[0].len() + tables[1].len() {
             self.known = DomainTable::default();
         }
