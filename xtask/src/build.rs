@@ -88,6 +88,26 @@ pub(crate) fn server(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
     runner(repo.command("cargo").arg("build").args(packages))
 }
 
+/// The programs that tests start.
+const PROGRAMS: [&str; 3] = ["campaign-sync-server", "campaign-sync-sql", "conformance-machine"];
+
+/// Builds the programs that tests start, and copies them. Returns the directory that replaces the target
+/// directory for these tests. Cargo may link the originals again while a test starts them, because other
+/// suites compile at the same time.
+pub(crate) fn programs(repo: &Repo, runner: &mut Runner<'_>) -> Result<PathBuf> {
+    server(repo, runner)?;
+    let copies = repo.programs();
+    fs::create_dir_all(copies.join("debug")).context("cannot create the directory of programs")?;
+    for name in PROGRAMS {
+        let program = Path::new("debug").join(name);
+        // A copy that still runs cannot be overwritten, but it can be removed.
+        let _absent = fs::remove_file(copies.join(&program));
+        fs::copy(repo.target("").join(&program), copies.join(&program))
+            .with_context(|| format!("cannot copy {name}"))?;
+    }
+    Ok(copies)
+}
+
 /// A module of the package: the crate compiled with some of its features.
 struct Module {
     /// Its name, and the name of its directory in the target directory. Each module has a separate
