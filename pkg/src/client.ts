@@ -1,6 +1,6 @@
 /** The public client: one connection for any number of campaigns. */
 import { CampaignHandle, type Campaign } from "./campaign.js";
-import { checked, CLOSE_CODE, FUNCTION, orNull, TEXT } from "./check.js";
+import { checked, CLOSE_CODE, FUNCTION, invalidArgument, orNull, TEXT } from "./check.js";
 import { IDLE, type ConnectionStatus } from "./connection.js";
 import { Core } from "./core.js";
 import { CampaignSyncError } from "./errors.js";
@@ -55,14 +55,14 @@ export class CampaignSync extends EventTarget {
     this.#dispatcher = new Dispatcher(this, (type, detail) => this.#page.repeat(type, detail));
   }
 
-  /** Adds a listener for events of `CampaignSyncEventMap`. Throws `invalid_argument` for a value that is no listener. */
+  /** Adds a listener for events of `CampaignSyncEventMap`. Throws `invalid_argument` for a value that is no listener, and for options that the platform refuses. */
   override addEventListener<K extends CampaignSyncEventType>(
     type: K,
     listener: CampaignSyncListener<K> | null,
     options?: boolean | AddEventListenerOptions,
   ): void {
     const [name, callback] = checkedListener(type, listener);
-    super.addEventListener(name, callback, options);
+    withOptions(() => super.addEventListener(name, callback, options));
     this.#hasListener ||= callback !== null;
     this.#hold();
   }
@@ -74,7 +74,7 @@ export class CampaignSync extends EventTarget {
     options?: boolean | EventListenerOptions,
   ): void {
     const [name, callback] = checkedListener(type, listener);
-    super.removeEventListener(name, callback, options);
+    withOptions(() => super.removeEventListener(name, callback, options));
   }
 
   /**
@@ -292,4 +292,13 @@ function checkedListener(type: unknown, listener: unknown): [string, EventListen
   const isListener = listener === null || typeof listener === "function" || typeof listener === "object";
   checked("listener", listener, [() => isListener, "a function, an object with handleEvent, or null"]);
   return [checked("type", type, TEXT) as string, listener as EventListenerOrEventListenerObject | null];
+}
+
+/** Only the platform knows which options of a listener it takes. */
+function withOptions(call: () => void): void {
+  try {
+    call();
+  } catch (cause) {
+    throw invalidArgument("options", "the options of an event listener", cause);
+  }
 }

@@ -81,7 +81,20 @@ export class Core implements TransportReports {
     try {
       return use(this.#client);
     } catch (error) {
-      throw asCampaignSyncError(error);
+      const failure = asCampaignSyncError(error);
+      if (failure.code === "internal") this.#endIfTrapped();
+      throw failure;
+    }
+  }
+
+  /** A trap can leave the machine locked. Such a machine answers nothing any more, and the client says so and ends. */
+  #endIfTrapped(): void {
+    try {
+      this.#client.read('{"read":"metrics"}');
+    } catch {
+      this.#release();
+      this.#connectionChanged({ state: "failed", attempt: 0, code: "internal" });
+      queueMicrotask(() => this.#channels.forEach((channel) => channel.notify()));
     }
   }
 

@@ -82,6 +82,7 @@ export interface Opened {
  */
 export class CampaignSync extends PlainCampaignSync {
   readonly #client: SealedClient;
+  #closed = false;
 
   /** Throws as the constructor of `campaign-sync` does; `invalid_argument` also for an invalid key. */
   constructor(options: EncryptedOptions = {}) {
@@ -112,8 +113,8 @@ export class CampaignSync extends PlainCampaignSync {
 
   /**
    * Opens the sealed answer of a REST route about a campaign. `answer` is its text or its parsed JSON. Throws
-   * `not_sealed`, `unknown_key` or `seal_broken`; `seal_broken` also for the answer of another campaign or route, and
-   * `invalid_argument` for an invalid argument.
+   * `not_sealed`, `unknown_key` or `seal_broken`; `seal_broken` also for the answer of another campaign or route,
+   * `invalid_argument` for an invalid argument, and `closed` after `close()`.
    */
   open(campaignId: string, route: SealedRoute, answer: unknown): Opened {
     checked("campaignId", campaignId, TEXT);
@@ -123,7 +124,13 @@ export class CampaignSync extends PlainCampaignSync {
     return JSON.parse(this.#call(() => this.#client.openAnswer(campaignId, `rest.${route}`, text))) as Opened;
   }
 
+  override close(): void {
+    this.#closed = true;
+    super.close();
+  }
+
   #call<T>(use: () => T): T {
+    if (this.#closed) throw new CampaignSyncError("closed");
     try {
       return use();
     } catch (error) {

@@ -117,7 +117,7 @@ function kind(value: unknown): string {
  * passed through the machine would leave it locked, so it ends here: it is reported, and the machine receives nothing.
  */
 function guarded(name: string, call: Import): Import {
-  const safe = name.startsWith("__wbg_setTimeout_") ? startTimer : name.startsWith("__wbg_clearTimeout_") ? stopTimer : call;
+  const safe = name === "__wbg_setTimeout" ? startTimer : name === "__wbg_clearTimeout" ? stopTimer : call;
   return (...values) => {
     try {
       return safe(...values);

@@ -13,7 +13,8 @@ export interface CheckedOptions extends CampaignSyncOptions {
 
 const RULES: Rules<CampaignSyncOptions> = {
   url: TEXT,
-  WebSocket: FUNCTION,
+  // An arrow function is no constructor, which `Reflect.construct` refuses.
+  WebSocket: [(it) => Boolean(Reflect.construct(Object, [], it as WebSocketConstructor)), "a constructor"],
   transport: oneOf("websocket", "manual"),
   token: FUNCTION,
   fetchSnapshot: FUNCTION,

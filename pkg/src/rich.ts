@@ -105,17 +105,15 @@ export async function requestSnapshot(
 ): Promise<SnapshotAnswer> {
   const query = minPosition === null ? "" : `?min_position=${encodeURIComponent(formatPosition(minPosition))}`;
   const address = `${baseUrl}/campaigns/${pathSegment(campaignId)}/snapshot${query}`;
-  let answer: Response;
-  let text: string;
   try {
     // `no-store`, because the browser's HTTP cache knows nothing about the stream.
-    answer = await (fetch ?? globalThis.fetch)(address, { cache: "no-store", headers: { accept: "application/json" }, ...(signal && { signal }) });
-    text = await answer.text();
+    const answer = await (fetch ?? globalThis.fetch)(address, { cache: "no-store", headers: { accept: "application/json" }, ...(signal && { signal }) });
+    const text = await answer.text();
+    if (!answer.ok) throw refusal(answer.status, text);
+    return { text, position: parsePosition(answer.headers.get("campaign-position")) };
   } catch (cause) {
-    throw fetchFailed(cause);
+    throw asFetchFailure(cause);
   }
-  if (!answer.ok) throw refusal(answer.status, text);
-  return { text, position: parsePosition(answer.headers.get("campaign-position")) };
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Promises that the machine settles later, identified by ticket. */
-import { checkedMembers, DURATION, withMethods, type Rules } from "./check.js";
+import { checkedMembers, DURATION, invalidArgument, withMethods, type Rules } from "./check.js";
 import { CampaignSyncError, isErrorCode, type ErrorCode } from "./errors.js";
 import { callSafely } from "./frame.js";
 
@@ -47,6 +47,7 @@ export class Waits {
       if (signal?.aborted === true) return reject(signal.reason);
       const ticket = ++this.#lastTicket;
       const onAbort = (): void => giveUp(signal?.reason);
+      signal && listen(signal, onAbort);
       const stopTimer = startTimer(timeoutMs, () => giveUp(new CampaignSyncError("timed_out")));
       const end: Wait["end"] = (failure) => {
         if (!this.#open.delete(ticket)) return false;
@@ -57,7 +58,6 @@ export class Waits {
         return true;
       };
       const giveUp: Wait["giveUp"] = (reason) => void (end({ reason }) && requests.cancel(ticket));
-      signal?.addEventListener("abort", onAbort);
       this.#open.set(ticket, { owner, end, giveUp });
       try {
         requests.ask(ticket);
@@ -80,6 +80,15 @@ export class Waits {
       if (owner === undefined) wait.end({ reason });
       else if (wait.owner === owner) wait.giveUp(reason);
     }
+  }
+}
+
+/** Throws `invalid_argument` if the signal is one by its members only. */
+function listen(signal: AbortSignal, onAbort: () => void): void {
+  try {
+    signal.addEventListener("abort", onAbort);
+  } catch (cause) {
+    throw invalidArgument("signal", RULES.signal[1], cause);
   }
 }
 

@@ -29,7 +29,10 @@ test("machine receives the seal command and the keys before any other command", 
   sync.addKey("2031-c", KEY);
   assert.deepEqual(machine.calls.at(-1), ["addKey", "2031-c", KEY]);
   sync.close();
+  // The memory of the machine is freed after `close()`, and the generated code then knows no code.
+  machine.addKey = machine.openAnswer = () => { throw new Error("null pointer passed to rust"); };
   assert.throws(() => sync.addKey("2031-d", KEY), { name: "CampaignSyncError", code: "closed" });
+  assert.throws(() => sync.open("c", "campaign", {}), { name: "CampaignSyncError", code: "closed" });
 });
 
 test("client without keys still accepts sealed content only", () => {

@@ -37,8 +37,11 @@ const OPTIMISATION: [&str; 14] = [
 /// slower with them (`docs/decisions/0015`).
 const LLVM: &str = "-inline-threshold=15 -max-store-memcpy=1 -disable-lsr -hoist-common-insts=true -bonus-inst-threshold=0";
 
-/// Removes the texts of panics from a module, which are 4.6 % of the download.
+/// Removes the code that composes the texts of panics from a module, which is 4.6 % of the download.
 const TRAP_PANICS: &str = "xtask/scripts/trap-panics.mjs";
+
+/// Removes the texts themselves and the hashes in the names of imports, which are 2.7 % of the download.
+const COMPACT: &str = "xtask/scripts/compact.mjs";
 
 /// Features that every supported browser has. Without these options wasm-opt refuses the module.
 const FEATURES: [&str; 7] = [
@@ -85,6 +88,26 @@ pub(crate) fn server(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
     runner(repo.command("cargo").arg("build").args(packages))
 }
 
+/// The programs that tests start.
+const PROGRAMS: [&str; 3] = ["campaign-sync-server", "campaign-sync-sql", "conformance-machine"];
+
+/// Builds the programs that tests start, and copies them. Returns the directory that replaces the target
+/// directory for these tests. Cargo may link the originals again while a test starts them, because other
+/// suites compile at the same time.
+pub(crate) fn programs(repo: &Repo, runner: &mut Runner<'_>) -> Result<PathBuf> {
+    server(repo, runner)?;
+    let copies = repo.programs();
+    fs::create_dir_all(copies.join("debug")).context("cannot create the directory of programs")?;
+    for name in PROGRAMS {
+        let program = Path::new("debug").join(name);
+        // A copy that still runs cannot be overwritten, but it can be removed.
+        let _absent = fs::remove_file(copies.join(&program));
+        fs::copy(repo.target("").join(&program), copies.join(&program))
+            .with_context(|| format!("cannot copy {name}"))?;
+    }
+    Ok(copies)
+}
+
 /// A module of the package: the crate compiled with some of its features.
 struct Module {
     /// Its name, and the name of its directory in the target directory. Each module has a separate
@@ -105,8 +128,8 @@ const MODULES: [Module; 2] = [
 ];
 
 /// Compiles the crate into `pkg/wasm`, unless the output there was made from the same module. There are
-/// three steps: panics become traps, wasm-bindgen writes the JavaScript for the imports that are left,
-/// and wasm-opt makes the module small.
+/// four steps: panics become traps, wasm-bindgen writes the JavaScript for the imports that are left,
+/// wasm-opt makes the module small, and `compact` removes what only this project knows to be unused.
 fn wasm(repo: &Repo, module: &Module, runner: &mut Runner<'_>) -> Result<()> {
     let target_directory = repo.target("modules").join(module.name);
     let compiled = compile(repo, module, &target_directory, runner)?;
@@ -120,12 +143,14 @@ fn wasm(repo: &Repo, module: &Module, runner: &mut Runner<'_>) -> Result<()> {
     let _ = fs::remove_file(&stamp);
     let quiet = target_directory.join("campaign_sync.wasm");
     let binaryen = repo.tool_root("binaryen", BINARYEN).join("node_modules");
-    runner(repo.command("node").arg(TRAP_PANICS).arg(binaryen).arg(&compiled).arg(&quiet))?;
+    runner(repo.command("node").arg(TRAP_PANICS).arg(&binaryen).arg(&compiled).arg(&quiet))?;
     let mut bindgen = repo.command("wasm-bindgen");
     bindgen.args(["--target", "bundler", "--encode-into", "always", "--no-typescript"]);
     runner(bindgen.arg("--out-dir").arg(&directory).arg(&quiet))?;
     let mut wasm_opt = repo.command("wasm-opt");
     runner(wasm_opt.args(OPTIMISATION).args(FEATURES).arg(&output).arg("-o").arg(&output))?;
+    let glue = directory.join("campaign_sync_bg.js");
+    runner(repo.command("node").arg(COMPACT).arg(&binaryen).arg(&output).arg(glue))?;
     refuse_paths(repo, &output)?;
     fs::write(&stamp, recipe).with_context(|| format!("cannot write {}", stamp.display()))
 }
@@ -181,7 +206,7 @@ fn refuse_paths(repo: &Repo, module: &Path) -> Result<()> {
 /// Everything that decides the content of a module's directory, on one line.
 fn recipe(repo: &Repo, compiled: &Path) -> Result<String> {
     let mut hasher = DefaultHasher::new();
-    for file in [compiled, &repo.path(TRAP_PANICS)] {
+    for file in [compiled, &repo.path(TRAP_PANICS), &repo.path(COMPACT)] {
         let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         bytes.hash(&mut hasher);
     }

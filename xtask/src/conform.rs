@@ -1,6 +1,7 @@
 //! `cargo xtask conform ws://…`: runs the conformance kit against a server that is already running.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -27,14 +28,12 @@ pub(crate) fn run_command(repo: &Repo, arguments: Vec<OsString>) -> Result<ExitC
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
-/// Installs and builds everything that the kit's own tests need. Returns the command that runs them.
-pub(crate) fn tests(repo: &Repo, runner: &mut Runner<'_>) -> Result<Command> {
+/// Installs the kit, and returns the command of its own tests. They find their programs in `programs`.
+pub(crate) fn tests(repo: &Repo, programs: &Path, runner: &mut Runner<'_>) -> Result<Command> {
     let project = project(repo)?;
     project.install(runner)?;
-    let machine = ["build", "--package", "campaign-sync-support", "--bin", "conformance-machine"];
-    runner(repo.command("cargo").args(machine))?;
     let mut command = project.script("test");
-    command.env("CARGO_TARGET_DIR", repo.target(""));
+    command.env("CARGO_TARGET_DIR", programs);
     Ok(command)
 }
 

@@ -89,6 +89,11 @@ impl Repo {
         self.target("debug/campaign-sync-server")
     }
 
+    /// The directory with the copies of the programs that `build::programs` made. It is laid out as a target directory.
+    pub(crate) fn programs(&self) -> PathBuf {
+        self.target("programs")
+    }
+
     /// A child process that runs in the repository's root and finds the cached tools first.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);

@@ -199,8 +199,9 @@ fn report(repo: &Repo, name: &str) -> Result<String> {
 }
 
 fn histories(repo: &Repo) -> Result<String> {
-    // This installs and builds what the histories need.
-    let _tests = conform::tests(repo, &mut run)?;
+    build::server(repo, &mut run)?;
+    // This installs what the histories need.
+    let _tests = conform::tests(repo, &repo.target(""), &mut run)?;
     let mut command = repo.command("node");
     command.arg(repo.path(conform::PROJECT).join("histories/run.mjs"));
     command.args(["--histories", &HISTORIES.to_string()]).env("CARGO_TARGET_DIR", repo.target(""));
@@ -225,7 +226,8 @@ fn network(repo: &Repo) -> Result<String> {
 }
 
 fn rest_interface(repo: &Repo) -> Result<String> {
-    let text = read(&mut api::command(repo, API_EXAMPLES, &mut run)?)?;
+    build::server(repo, &mut run)?;
+    let text = read(&mut api::command(repo, &repo.server(), API_EXAMPLES))?;
     let passed = text.lines().find_map(|line| line.strip_prefix("# pass "));
     let passed = passed.context("schemathesis said nothing")?;
     Ok(format!("{{\"operations\": {passed}, \"examples\": {API_EXAMPLES}}}"))

@@ -1,10 +1,10 @@
 //! A command with everything that it starts: one process group, which is ended as a whole.
 //!
-//! A separate group does not receive a Ctrl-C at the terminal, so [`end_current`] passes it on.
+//! A separate group does not receive a Ctrl-C at the terminal, so [`end_all`] passes it on.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,14 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long a group has to end on request. Browsers are closed by the processes that opened them.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The group that is running now; 0 if no group runs.
-static CURRENT: AtomicU32 = AtomicU32::new(0);
-/// The value of [`CURRENT`] when this program is about to end and no group may run any more.
-const ENDING: u32 = u32::MAX;
+/// The groups that are running now.
+static RUNNING: Mutex<Running> = Mutex::new(Running { groups: Vec::new(), is_ending: false });
+
+struct Running {
+    groups: Vec<u32>,
+    /// Whether this program is about to end, so that no group may run any more.
+    is_ending: bool,
+}
 
 /// A running command.
 pub(crate) struct Group {
@@ -27,11 +31,13 @@ pub(crate) struct Group {
 impl Group {
     /// Starts a command in a separate group.
     pub(crate) fn start(command: &mut Command) -> std::io::Result<Self> {
-        let child = command.process_group(0).spawn()?;
-        if CURRENT.swap(child.id(), Ordering::SeqCst) == ENDING {
-            signal("KILL", child.id());
+        let mut running = running();
+        if running.is_ending {
+            drop(running);
             wait_for_the_end();
         }
+        let child = command.process_group(0).spawn()?;
+        running.groups.push(child.id());
         Ok(Self { child })
     }
 
@@ -45,8 +51,12 @@ impl Group {
             signal("KILL", self.child.id());
             self.child.wait().context("cannot wait for the command")?;
         }
+        let mut running = running();
+        running.groups.retain(|group| *group != self.child.id());
+        let is_ending = running.is_ending;
+        drop(running);
         // A command that a Ctrl-C ended has no result.
-        if CURRENT.swap(0, Ordering::SeqCst) == ENDING {
+        if is_ending {
             wait_for_the_end();
         }
         Ok(status)
@@ -63,18 +73,28 @@ impl Group {
     }
 }
 
-/// Ends the running group, if any, and prevents new ones, because this program is about to end.
-pub(crate) fn end_current() {
-    let group = CURRENT.swap(ENDING, Ordering::SeqCst);
-    if group != 0 && group != ENDING {
-        signal("TERM", group);
+/// Ends the running groups, and prevents new ones, because this program is about to end.
+pub(crate) fn end_all() {
+    let mut running = running();
+    running.is_ending = true;
+    let groups = std::mem::take(&mut running.groups);
+    drop(running);
+    for group in &groups {
+        signal("TERM", *group);
+    }
+    if !groups.is_empty() {
         sleep(STOP_TIMEOUT / 3);
+    }
+    for group in groups {
         signal("KILL", group);
     }
 }
 
+fn running() -> MutexGuard<'static, Running> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn wait_for_the_end() -> ! {
-    CURRENT.store(ENDING, Ordering::SeqCst);
     loop {
         sleep(STOP_TIMEOUT);
     }

@@ -1,11 +1,13 @@
-//! `cargo xtask test`: sets up, runs every suite in order, and ends with one summary line.
+//! `cargo xtask test`: sets up, runs every suite in two lanes, and ends with one summary line.
 
 mod group;
 mod log;
 mod suite;
 mod tally;
 
+use std::panic::resume_unwind;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -14,7 +16,7 @@ use pico_args::Arguments;
 use crate::repo::Repo;
 use crate::setup;
 use log::Log;
-use suite::Suite;
+use suite::{Lane, Suite};
 use tally::Tally;
 
 /// The lines of a failed suite's output that are printed. The whole output is in its log.
@@ -43,7 +45,7 @@ pub(crate) fn run_command(repo: &Repo, options: Options) -> Result<ExitCode> {
         None => true,
     });
     let stop = || {
-        group::end_current();
+        group::end_all();
         std::process::exit(INTERRUPTED);
     };
     ctrlc::set_handler(stop).context("cannot listen for Ctrl-C")?;
@@ -51,24 +53,38 @@ pub(crate) fn run_command(repo: &Repo, options: Options) -> Result<ExitCode> {
     setup::everything(repo)?;
     println!("set-up: done in {:.1} s", started.elapsed().as_secs_f64());
 
+    let selected: Vec<_> = selected.collect();
+    let mut total = run_lane(repo, &selected, Lane::First, true)?;
+    let is_built = total.failed == 0;
+    let [computing, waiting] = thread::scope(|scope| {
+        let lanes = [Lane::Computing, Lane::Waiting];
+        let selected = &selected;
+        let threads =
+            lanes.map(|lane| scope.spawn(move || run_lane(repo, selected, lane, is_built)));
+        threads.map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    total += computing?;
+    total += waiting?;
+    total += run_lane(repo, &selected, Lane::Last, is_built)?;
+    println!("\n{total}");
+    Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs the selected suites of one lane.
+fn run_lane(repo: &Repo, selected: &[Suite], lane: Lane, is_built: bool) -> Result<Tally> {
     let mut total = Tally::default();
-    let mut is_built = true;
-    for suite in selected {
-        if let Some(reason) = suite.absent(repo) {
+    for &suite in selected.iter().filter(|suite| suite.lane() == lane) {
+        total += if let Some(reason) = suite.absent(repo) {
             println!("{suite}: skipped, {reason}");
-            continue;
-        }
-        let tally = if is_built || !suite.needs_build() {
+            Tally::default()
+        } else if is_built || !suite.needs_build() {
             run_suite(repo, suite)?
         } else {
             println!("{suite}: FAILED, not run because the build failed");
             Tally::crashed()
         };
-        is_built &= suite != Suite::Build || tally.failed == 0;
-        total += tally;
     }
-    println!("\n{total}");
-    Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(total)
 }
 
 /// Runs one suite into a log. If it fails, the end of the log is printed.

@@ -65,8 +65,21 @@ pub(crate) enum Suite {
     Load,
 }
 
+/// When a suite runs. The suites of one lane run one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Alone, before all others.
+    First,
+    /// Beside [`Lane::Waiting`].
+    Computing,
+    /// Beside [`Lane::Computing`].
+    Waiting,
+    /// Alone, after all others.
+    Last,
+}
+
 impl Suite {
-    /// All suites, in the order in which they run.
+    /// All suites, in the order in which those of one lane run.
     pub(crate) const ALL: [Self; 15] = [
         Self::Build,
         Self::Check,
@@ -114,6 +127,26 @@ impl Suite {
         }
     }
 
+    /// What the suite may run beside. The suites that start servers and browsers wait most of the time, so
+    /// they share the machine with those that compute.
+    pub(crate) fn lane(self) -> Lane {
+        match self {
+            Self::Build => Lane::First,
+            Self::Check
+            | Self::Native
+            | Self::Simulator
+            | Self::Planted
+            | Self::Model
+            | Self::Fuzz
+            | Self::Chromium
+            | Self::Firefox => Lane::Computing,
+            Self::Package | Self::EndToEnd | Self::Tarball | Self::Conformance | Self::Api => {
+                Lane::Waiting
+            }
+            Self::Load => Lane::Last,
+        }
+    }
+
     /// How long the suite may take, including compilation and installation. The limit is many times the
     /// usual duration, for slow and busy machines, so that only a suite that hangs reaches it.
     pub(crate) fn limit(self) -> Duration {
@@ -136,9 +169,12 @@ impl Suite {
     /// Whether the suite uses the output of the build.
     pub(crate) fn needs_build(self) -> bool {
         match self {
-            Self::Check | Self::Package | Self::EndToEnd | Self::Tarball | Self::Conformance => {
-                true
-            }
+            Self::Check
+            | Self::Package
+            | Self::EndToEnd
+            | Self::Tarball
+            | Self::Conformance
+            | Self::Api => true,
             Self::Build
             | Self::Native
             | Self::Simulator
@@ -147,7 +183,6 @@ impl Suite {
             | Self::Fuzz
             | Self::Chromium
             | Self::Firefox
-            | Self::Api
             | Self::Load => false,
         }
     }
@@ -186,8 +221,8 @@ impl Suite {
             Self::Tarball => npm_test(repo, "tests/package", log),
             Self::Conformance => conformance(repo, log),
             Self::Api => {
-                let mut check = api::command(repo, API_EXAMPLES, &mut into(log))?;
-                runner(log, &mut check)
+                let server = repo.programs().join("debug/campaign-sync-server");
+                runner(log, &mut api::command(repo, &server, API_EXAMPLES))
             }
             Self::Load => {
                 let mut smoke = load::smoke(repo, &mut into(log))?;
@@ -218,7 +253,7 @@ fn native(repo: &Repo, log: &mut Log) -> Result<Tally> {
 fn build_all(repo: &Repo, log: &mut Log) -> Result<Tally> {
     let mut start = into(log);
     build::everything(repo, &mut start)?;
-    build::server(repo, &mut start)?;
+    build::programs(repo, &mut start)?;
     Ok(Tally::of_one(true))
 }
 
@@ -277,14 +312,14 @@ fn npm_test(repo: &Repo, directory: &str, log: &mut Log) -> Result<Tally> {
         project.install(&mut into(log))?;
     }
     let mut command = project.script("test");
-    command.env("CARGO_TARGET_DIR", repo.target(""));
+    command.env("CARGO_TARGET_DIR", repo.programs());
     command.env("CHROMIUM", setup::chromium()?);
     runner(log, &mut command)
 }
 
 /// Runs the tests of the kit. They need the machine as a process, beside the server from the build.
 fn conformance(repo: &Repo, log: &mut Log) -> Result<Tally> {
-    let mut tests = conform::tests(repo, &mut into(log))?;
+    let mut tests = conform::tests(repo, &repo.programs(), &mut into(log))?;
     runner(log, &mut tests)
 }
 

@@ -43,7 +43,11 @@ impl From<LogError> for Refusal {
             LogError::QuotaExceeded => return Self::too_many(&error.to_string(), BUSY_RETRY_MS),
             LogError::Conflict { .. } => Code::ExpectedStateMismatch,
             LogError::UnknownCampaign => Code::UnknownCampaign,
-            LogError::Rejected(_) | LogError::Storage(_) => Code::Internal,
+            // The storage may be full, or the cluster away. Nothing changed, so the request can be repeated.
+            LogError::Storage(_) => {
+                return Self { status: Some(503), ..Self::new(Code::Internal, error.to_string()) };
+            }
+            LogError::Rejected(_) => Code::Internal,
         };
         Self::new(code, error.to_string())
     }

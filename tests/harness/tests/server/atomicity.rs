@@ -122,7 +122,7 @@ async fn whichever_fails_into(
         for action in [configure, start] {
             sql(server, broken);
             let failed = server.keyed(&format!("/campaigns/c1/{action}"), action, json!({})).await;
-            assert_eq!(failed.code(), (500, "internal"), "{step}");
+            assert_eq!(failed.code(), (503, "internal"), "{step}");
             sql(server, "DROP TRIGGER broken");
             let after = server.get("/campaigns/c1/snapshot").await;
             assert_eq!((&after.body, &after.position), (&before.body, &before.position), "{step}");
@@ -147,7 +147,7 @@ async fn failed_error_recovery_leaves_the_phase_unchanged() {
     let before = server.get("/campaigns/c1/snapshot").await.body;
     for (step, broken) in STEPS {
         sql(&server, broken);
-        assert_eq!(server.act("c1", "rollback").await.code(), (500, "internal"), "{step}");
+        assert_eq!(server.act("c1", "rollback").await.code(), (503, "internal"), "{step}");
         sql(&server, "DROP TRIGGER broken");
         assert_eq!(server.get("/campaigns/c1/snapshot").await.body, before, "{step}");
     }

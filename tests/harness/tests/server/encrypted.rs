@@ -383,7 +383,7 @@ async fn server_without_the_next_stream_key_stops_with_its_reason() {
     }
     let refused = behind.post("/campaigns", json!({"campaignId": "c2", "name": "x", "count": 1}));
     let refused = refused.await;
-    assert_eq!(refused.code(), (500, "internal"));
+    assert_eq!(refused.code(), (503, "internal"));
     let message = refused.body["error"]["message"].as_str().unwrap();
     assert!(message.contains("unknown_key") && message.contains("`2031-b`"), "{message}");
 }

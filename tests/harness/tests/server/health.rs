@@ -63,7 +63,7 @@ async fn deleted_database_file_refuses_writes_until_it_is_back() {
     fs::rename(&server.db, moved(&server.db)).unwrap();
     let reason = readiness(&server.address, 503).await;
     assert!(reason.contains("campaigns.db was deleted or moved"), "{reason}");
-    assert_eq!(creates(&server.address, "c2").await, 500, "it would be lost");
+    assert_eq!(creates(&server.address, "c2").await, 503, "it would be lost");
     fs::rename(moved(&server.db), &server.db).unwrap();
     readiness(&server.address, 200).await;
     assert_eq!(creates(&server.address, "c2").await, 201);
@@ -81,7 +81,7 @@ async fn replaced_database_file_is_reported_until_the_restart() {
     fs::rename(&backup, &server.db).unwrap();
     let reason = readiness(&server.address, 503).await;
     assert!(reason.contains("was replaced"), "{reason}");
-    assert_eq!(creates(&server.address, "c3").await, 500);
+    assert_eq!(creates(&server.address, "c3").await, 503);
     server.stop().await;
     server.restart(|_| {}).await;
     readiness(&server.address, 200).await;

@@ -140,7 +140,7 @@ async fn exactly_one_of_three_processes_makes_the_transition() {
                 loop {
                     let asked = reqwest::Client::new().post(&url).header("idempotency-key", &key);
                     match answer(asked).await.status {
-                        500 => {}
+                        503 => {}
                         status => return status,
                     }
                 }

@@ -48,7 +48,7 @@ async fn transition_refused_by_the_cluster_never_happens() {
     let url = format!("http://{}/readyz", server.address);
     assert_eq!(reqwest::get(url).await.unwrap().status().as_u16(), 503);
     // The server retries for half a minute.
-    assert_eq!(server.act("c1", "configure-dns").await.code(), (500, "internal"));
+    assert_eq!(server.act("c1", "configure-dns").await.code(), (503, "internal"));
     let after = server.get("/campaigns/c1/snapshot").await;
     assert_eq!((&after.body, &after.position), (&before.body, &before.position));
     nats.run(0);
