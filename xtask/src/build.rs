@@ -40,6 +40,9 @@ const LLVM: &str = "-inline-threshold=15 -max-store-memcpy=1 -disable-lsr -hoist
 /// Removes the texts of panics from a module, which are 4.6 % of the download.
 const TRAP_PANICS: &str = "xtask/scripts/trap-panics.mjs";
 
+/// Shortens the names between a module and its JavaScript, which saves 0.8 % of the download.
+const SHORTEN_NAMES: &str = "xtask/scripts/shorten-names.mjs";
+
 /// Features that every supported browser has. Without these options wasm-opt refuses the module.
 const FEATURES: [&str; 7] = [
     "--enable-simd",
@@ -105,8 +108,8 @@ const MODULES: [Module; 2] = [
 ];
 
 /// Compiles the crate into `pkg/wasm`, unless the output there was made from the same module. There are
-/// three steps: panics become traps, wasm-bindgen writes the JavaScript for the imports that are left,
-/// and wasm-opt makes the module small.
+/// four steps: panics become traps, wasm-bindgen writes the JavaScript for the imports that are left,
+/// wasm-opt makes the module small, and the names of imports and exports become short.
 fn wasm(repo: &Repo, module: &Module, runner: &mut Runner<'_>) -> Result<()> {
     let target_directory = repo.target("modules").join(module.name);
     let compiled = compile(repo, module, &target_directory, runner)?;
@@ -126,6 +129,7 @@ fn wasm(repo: &Repo, module: &Module, runner: &mut Runner<'_>) -> Result<()> {
     runner(bindgen.arg("--out-dir").arg(&directory).arg(&quiet))?;
     let mut wasm_opt = repo.command("wasm-opt");
     runner(wasm_opt.args(OPTIMISATION).args(FEATURES).arg(&output).arg("-o").arg(&output))?;
+    runner(repo.command("node").arg(SHORTEN_NAMES).arg(&directory))?;
     refuse_paths(repo, &output)?;
     fs::write(&stamp, recipe).with_context(|| format!("cannot write {}", stamp.display()))
 }
@@ -181,7 +185,7 @@ fn refuse_paths(repo: &Repo, module: &Path) -> Result<()> {
 /// Everything that decides the content of a module's directory, on one line.
 fn recipe(repo: &Repo, compiled: &Path) -> Result<String> {
     let mut hasher = DefaultHasher::new();
-    for file in [compiled, &repo.path(TRAP_PANICS)] {
+    for file in [compiled, &repo.path(TRAP_PANICS), &repo.path(SHORTEN_NAMES)] {
         let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         bytes.hash(&mut hasher);
     }
