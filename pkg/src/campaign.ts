@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The public handle of one campaign. */
 import type { Channel, Subscription } from "./channel.js";
 import { checked, checkedMembers, COUNT, FUNCTION, oneOf, TEXT, type Rules } from "./check.js";

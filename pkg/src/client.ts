@@ -16,6 +16,12 @@ import { ManualTransport, SocketTransport } from "./transport.js";
 import type { CampaignStatus, CampaignSyncOptions, CampaignView, Metrics } from "./types.js";
 
 /**
+ * Returns the core of a client, for the package's own subclasses.
+ * @internal
+ */
+export let coreOf: (client: CampaignSync) => Core;
+
+/**
  * Keeps campaigns continuous with their server. `await init()` before you construct it.
  *
  * Without a `url`, the application brings the transport: it sets `onsend` and passes each received frame to
@@ -201,6 +207,10 @@ export class CampaignSync extends EventTarget {
   close(): void {
     callSafely(() => this.#page.close());
     this.#open().close();
+  }
+
+  static {
+    coreOf = (client) => client.#open();
   }
 
   /** Creates the machine at the first use, because the application may choose the transport until then. */

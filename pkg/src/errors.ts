@@ -4,6 +4,8 @@
  * The WebAssembly module knows codes only. The messages are here, so that they add no bytes to the module.
  */
 
+import { shared } from "./shared.js";
+
 /**
  * The closed list, with a message for each code that this package throws. The other codes appear only in counters
  * and events. docs/PROTOCOL.md explains them, so a page does not download their messages.
@@ -56,6 +58,7 @@ const MEANINGS = {
   no_websocket: "There is no WebSocket: pass the option `WebSocket`.",
   not_initialized: "Call `await init()` or `initSync(bytes)` first.",
   not_configured: "",
+  unsupported_browser: "This browser lacks a feature of WebAssembly that the package needs: see `Browsers` in its README.",
   load_failed: "The .wasm file did not load: check its address and the page's 'wasm-unsafe-eval'.",
   transport_in_use: "The client opens its own sockets: set `onsend` before the first use.",
   released: "The campaign handle was released.",
@@ -78,15 +81,25 @@ export class CampaignSyncError extends Error {
   /** The failure, as a code of the closed list. */
   readonly code: ErrorCode;
 
-  constructor(code: ErrorCode, options?: ErrorOptions & { message?: string }) {
+  constructor(code: ErrorCode, options?: { cause?: unknown; message?: string }) {
     super(options?.message ?? (meaningOf(code) || String(code)), options);
     this.code = code;
+    ownErrors().add(this);
   }
 
   static {
     // `name` is on the prototype, as in the built-in errors, and not an own property of each instance.
     Object.defineProperty(this.prototype, "name", { value: "CampaignSyncError", configurable: true, writable: true });
+    // Two copies of the package on one page have two classes, and each recognises the errors of both.
+    const isInstance = (type: unknown, error: unknown): boolean =>
+      type === CampaignSyncError ? ownErrors().has(error as object) : Function.prototype[Symbol.hasInstance].call(type as never, error);
+    Object.defineProperty(this, Symbol.hasInstance, { value(error: unknown) { return isInstance(this, error); } });
   }
+}
+
+/** The errors of all copies of the package. */
+function ownErrors(): WeakSet<object> {
+  return shared("errors", () => new WeakSet());
 }
 
 /** Adds the codes of another entry, with their messages. */

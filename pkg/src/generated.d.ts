@@ -1,5 +1,11 @@
-// The part of wasm-bindgen's generated JavaScript that the package uses. `bridge.ts` declares the class.
-declare module "*/campaign_sync_bg.js" {
-  export const Client: unknown;
-  export function __wbg_set_wasm(exports: WebAssembly.Exports): void;
+// The files that `scripts/forms.js` makes from the output of wasm-bindgen.
+
+/** The generated JavaScript of a module, as a function that makes it. */
+declare module "*-glue.js" {
+  export function glue(): import("./module.js").Generated;
+}
+
+/** A module as base64: of its gzip, or in the CommonJS form of the module itself. */
+declare module "*-embedded.js" {
+  export const MODULE: string;
 }

@@ -1,20 +1,3 @@
 /** campaign-sync: keeps a browser's view of a campaign provably continuous with its server's event stream. */
-export { CampaignSync } from "./client.js";
-export type { Campaign } from "./campaign.js";
-export type { ConnectionStatus } from "./connection.js";
-export { CampaignSyncError, ERROR_CODES, type ErrorCode } from "./errors.js";
-export type {
-  CacheInvalidatedDetail,
-  CampaignSyncEvent,
-  CampaignSyncEventMap,
-  CampaignSyncEventType,
-  CampaignSyncListener,
-  InvalidationReason,
-  PhaseTransitionDetail,
-} from "./events.js";
+export * from "./api.js";
 export { init, initSync } from "./load.js";
-export type { InitInput } from "./module.js";
-export type { PageEventMap } from "./page.js";
-export { formatPosition, parsePosition, type LogPosition } from "./position.js";
-export type * from "./types.js";
-export type { WaitOptions } from "./waits.js";

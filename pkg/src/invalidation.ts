@@ -3,6 +3,8 @@
  * a listener that was added earlier runs earlier, and could read the old data again.
  */
 
+import { shared } from "./shared.js";
+
 /** The notice that cached data of a campaign is void. */
 export interface Invalidation {
   readonly campaignId: string;
@@ -16,16 +18,19 @@ export interface Invalidation {
 /** Receives an invalidation. */
 export type InvalidationObserver = (invalidation: Invalidation) => void;
 
-const observers = new WeakMap<object, Set<InvalidationObserver>>();
+/** The observers by their source. A cache of one copy of the package may observe a client of another copy. */
+function observers(): WeakMap<object, Set<InvalidationObserver>> {
+  return shared("invalidations", () => new WeakMap());
+}
 
 /** Calls `observer` synchronously for each invalidation of `source`, until the returned function is called. */
 export function observeInvalidations(source: object, observer: InvalidationObserver): () => void {
-  const set = observers.get(source) ?? new Set();
-  observers.set(source, set.add(observer));
+  const set = observers().get(source) ?? new Set();
+  observers().set(source, set.add(observer));
   return () => void set.delete(observer);
 }
 
 /** Calls the observers of `source`. */
 export function announceInvalidation(source: object, invalidation: Invalidation): void {
-  for (const observer of observers.get(source) ?? []) observer(invalidation);
+  for (const observer of observers().get(source) ?? []) observer(invalidation);
 }

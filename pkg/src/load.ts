@@ -1,21 +1,24 @@
-/** Loads the main WebAssembly module, which reads plain content. */
-import * as generated from "../wasm/campaign_sync_bg.js";
+/** Loads the main WebAssembly module, which reads plain content, from inside the package. */
+import { unpack } from "./embedded.js";
+import { MODULE } from "./main-embedded.js";
+import { glue } from "./main-glue.js";
 import { Loader, type InitInput } from "./module.js";
 
-const loader = new Loader(generated, () => new URL("../wasm/campaign_sync_bg.wasm", import.meta.url), 0);
+const loader = new Loader(glue, () => unpack(MODULE), 0);
 
 /**
- * Loads the WebAssembly module. Call it once, early; later calls wait for the first. Rejects with `load_failed`, and
- * with `invalid_argument` for any other input; after a failure the next call tries again.
+ * Loads the WebAssembly module. Call it once, early; every call returns the same promise. Rejects with
+ * `unsupported_browser` on an engine that lacks a feature, with `load_failed` for any other failure, and with
+ * `invalid_argument` for any other input; after a failure the next call tries again.
  *
  * @param input The `.wasm` file: its address, a `Request`, a `Response`, its bytes or a compiled module, also as a
- * promise. If absent, the file beside the package's own files is loaded; bundlers understand this.
+ * promise. If absent, the module inside the package is used, without a request.
  */
 export function init(input?: InitInput | Promise<InitInput>): Promise<void> {
   return loader.load(input);
 }
 
-/** Starts the WebAssembly module from its bytes or from a compiled module. Throws `load_failed`, and `invalid_argument` for any other input. */
-export function initSync(input: BufferSource | WebAssembly.Module): void {
+/** Starts the WebAssembly module from its bytes or from a compiled module. Throws as `init` rejects. */
+export function initSync(input: BufferSource | (WebAssembly.Module & object)): void {
   loader.loadSync(input);
 }

@@ -6,9 +6,15 @@ import type { WasmClientConstructor } from "./bridge.js";
 import { invalidArgument } from "./check.js";
 import { CampaignSyncError } from "./errors.js";
 import { report } from "./frame.js";
+import { platform } from "./platform.js";
+import { shared } from "./shared.js";
+import { VERSION } from "./version.js";
 
-/** The source of the WebAssembly module: an address, a request, a response, bytes or a compiled module. */
-export type InitInput = string | URL | Request | Response | BufferSource | WebAssembly.Module;
+/**
+ * The source of the WebAssembly module: an address, a request, a response, bytes or a compiled module. The platform
+ * declares a compiled module without members, so `object` keeps numbers out.
+ */
+export type InitInput = string | URL | Request | Response | BufferSource | (WebAssembly.Module & object);
 
 /** The JavaScript that wasm-bindgen generates for a module: the imports of the module, and the class that it exports. */
 export interface Generated {
@@ -16,69 +22,88 @@ export interface Generated {
   __wbg_set_wasm(exports: WebAssembly.Exports): void;
 }
 
-/** The generated class of the module in use. */
-let current: { readonly client: WasmClientConstructor; readonly priority: number } | undefined;
+/** The modules that are loaded. All copies of this version of the package on a page share them. */
+interface Modules {
+  /** The generated class of the module in use. */
+  current?: { readonly client: WasmClientConstructor; readonly priority: number };
+  /** The state of each module, by its priority. */
+  readonly loads: Record<number, { done?: Promise<void>; ready?: true }>;
+}
 
 /** Loads one module. Only the first successful load has an effect. */
 export class Loader {
-  readonly #generated: Generated;
-  readonly #file: () => InitInput;
+  readonly #glue: () => Generated;
+  readonly #file: () => InitInput | Promise<InitInput>;
   readonly #priority: number;
-  #loading: Promise<void> | undefined;
-  #ready = false;
 
   /**
+   * @param glue Makes the generated JavaScript. It is called at the load, because it reads globals of the platform.
    * @param file The default file of the module. It is resolved at the first use, because `import.meta.url` is not an
    * address on every platform.
-   * @param priority If several modules are loaded, the one with the highest priority makes the clients.
+   * @param priority Identifies the module. If several are loaded, the one with the highest priority makes the clients.
    */
-  constructor(generated: Generated, file: () => InitInput, priority: number) {
-    this.#generated = generated;
+  constructor(glue: () => Generated, file: () => InitInput | Promise<InitInput>, priority: number) {
+    this.#glue = glue;
     this.#file = file;
     this.#priority = priority;
   }
 
   load(input?: InitInput | Promise<InitInput>): Promise<void> {
-    if (this.#ready) return Promise.resolve();
-    this.#loading ??= this.#load(input).catch((cause: unknown) => {
-      this.#loading = undefined;
+    const state = this.#state();
+    return (state.done ??= this.#load(input).catch((cause: unknown) => {
+      if (state.ready) return; // `loadSync` finished meanwhile.
+      delete state.done;
       throw loadFailure(cause);
-    });
-    return this.#loading;
+    }));
   }
 
   async #load(input: InitInput | Promise<InitInput> | undefined): Promise<void> {
-    this.#start(await instantiate((await input) ?? this.#file(), this.#imports()));
+    const source = (await input) ?? (await this.#file());
+    const generated = this.#glue();
+    this.#start(generated, await instantiate(source, importsOf(generated)));
   }
 
-  loadSync(input: BufferSource | WebAssembly.Module): void {
-    if (this.#ready) return;
+  loadSync(input: BufferSource | (WebAssembly.Module & object)): void {
+    const state = this.#state();
+    if (state.ready) return;
     try {
+      const generated = this.#glue();
       const module = kind(input) === "Module" ? (input as WebAssembly.Module) : new WebAssembly.Module(bytes(input as BufferSource));
-      this.#start(new WebAssembly.Instance(module, this.#imports()));
+      this.#start(generated, new WebAssembly.Instance(module, importsOf(generated)));
     } catch (cause) {
       throw loadFailure(cause);
     }
+    state.done ??= Promise.resolve();
   }
 
-  #imports(): WebAssembly.Imports {
-    const generated = Object.entries(this.#generated as unknown as Record<string, Import>);
-    return { "./campaign_sync_bg.js": Object.fromEntries(generated.map(([name, call]) => [name, guarded(name, call)])) };
+  #state(): Modules["loads"][number] {
+    return (modules().loads[this.#priority] ??= {});
   }
 
-  #start({ exports }: WebAssembly.Instance): void {
-    if (this.#ready) return; // `loadSync` finished before the download.
-    this.#generated.__wbg_set_wasm(exports);
+  #start(generated: Generated, { exports }: WebAssembly.Instance): void {
+    const state = this.#state();
+    if (state.ready) return; // `loadSync` finished before the download.
+    generated.__wbg_set_wasm(exports);
     (exports["__wbindgen_start"] as () => void)();
-    this.#ready = true;
-    // Of two copies of one entry, the first that loaded makes the clients of both.
-    if (current !== undefined && current.priority >= this.#priority) return;
-    current = { client: this.#generated.Client as WasmClientConstructor, priority: this.#priority };
+    state.ready = true;
+    const all = modules();
+    if (all.current !== undefined && all.current.priority > this.#priority) return;
+    all.current = { client: generated.Client as WasmClientConstructor, priority: this.#priority };
   }
+}
+
+function modules(): Modules {
+  return shared<Modules>(`modules ${VERSION}`, () => ({ loads: {} }));
+}
+
+function importsOf(generated: Generated): WebAssembly.Imports {
+  const imports = Object.entries(generated as unknown as Record<string, Import>);
+  return { "./campaign_sync_bg.js": Object.fromEntries(imports.map(([name, call]) => [name, guarded(name, call)])) };
 }
 
 /** The generated class. Throws `not_initialized` before a module is loaded. */
 export function wasmClient(): WasmClientConstructor {
+  const { current } = modules();
   if (current === undefined) throw new CampaignSyncError("not_initialized");
   return current.client;
 }
@@ -104,8 +129,17 @@ function bytes(input: BufferSource): BufferSource {
 }
 
 function loadFailure(cause: unknown): CampaignSyncError {
-  return cause instanceof CampaignSyncError ? cause : new CampaignSyncError("load_failed", { cause });
+  if (cause instanceof CampaignSyncError) return cause;
+  // The policy of the page does not apply to `validate`, so an engine that refuses the probe lacks a feature.
+  return new CampaignSyncError(platform.WebAssembly?.validate(PROBE) === true ? "load_failed" : "unsupported_browser", { cause });
 }
+
+/**
+ * A module that only an engine with every feature that the package's modules use takes. It has one function type,
+ * without parameters and with the results v128 (SIMD) and externref (reference types, multi-value), and a count of data
+ * segments, zero (bulk memory). Engines with these three have the older features as well.
+ */
+const PROBE = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 0, 2, 123, 111, 12, 1, 0);
 
 /** The type name of a platform object. It is correct for objects from another realm as well. */
 function kind(value: unknown): string {

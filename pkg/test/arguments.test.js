@@ -8,7 +8,7 @@ import * as cache from "../dist/cache.js";
 import * as encrypted from "../dist/encrypted.js";
 import * as main from "../dist/index.js";
 import { declaredParameters } from "./support/declarations.js";
-import { MODULE } from "./support/fixtures.js";
+import { MODULE, startPage } from "./support/fixtures.js";
 
 const THROWS = "a getter that throws";
 
@@ -141,9 +141,18 @@ const fetch = async () => { throw new main.CampaignSyncError("forbidden"); };
 const own = new cache.RichCampaignCache({ sync, fetch });
 after(() => sync.close());
 
-let fresh = 0;
 const position = { epoch: "text", sequenceNumber: 1 };
 const KEY = new Uint8Array(32);
+
+/** Runs a load of the module as the first of a page. */
+async function onNewPage(load) {
+  const restore = startPage();
+  try {
+    return await load();
+  } finally {
+    restore();
+  }
+}
 
 /** Calls the function of a parameter with this value, and with sound values for all its other parameters. */
 const CALLS = {
@@ -160,8 +169,8 @@ const CALLS = {
   "Campaign.domains": (values) => handle.domains(members("query", {}, values)),
   "Campaign.reached": (values) => waits(values),
   "new CampaignSyncError": (values) => new main.CampaignSyncError("code" in values ? values.code : "closed", members("options", {}, values)),
-  init: async ({ input }) => (await import(`../dist/load.js?${fresh++}`)).init(input ?? MODULE),
-  initSync: async ({ input }) => (await import(`../dist/load.js?${fresh++}`)).initSync(input),
+  init: ({ input }) => onNewPage(() => main.init(input ?? MODULE)),
+  initSync: ({ input }) => onNewPage(() => main.initSync(input)),
   formatPosition: (values) => main.formatPosition(members("position", position, values)),
   parsePosition: ({ text }) => main.parsePosition(text),
   "cache.configureCache": (values) => cache.configureCache(members("options", { sync, fetch }, values)),
@@ -172,8 +181,8 @@ const CALLS = {
   "new cache.RichCampaignCache": (values) => new cache.RichCampaignCache(members("options", { sync, fetch }, values)),
   "cache.RichCampaignCache.get": (values) => own.get("campaignId" in values ? values.campaignId : ID, members("options", {}, values)),
   "cache.RichCampaignCache.clear": ({ campaignId }) => own.clear(campaignId),
-  "encrypted.init": async ({ input }) => (await import(`../dist/encrypted.js?${fresh++}`)).init(input ?? MODULE),
-  "encrypted.initSync": async ({ input }) => (await import(`../dist/encrypted.js?${fresh++}`)).initSync(input),
+  "encrypted.init": ({ input }) => onNewPage(() => encrypted.init(input ?? MODULE)),
+  "encrypted.initSync": ({ input }) => onNewPage(() => encrypted.initSync(input)),
   "encrypted.sealedRestFetcher": (values) => encrypted.sealedRestFetcher("sync" in values ? values.sync : sealed, members("options", {}, values)),
   "new encrypted.CampaignSync": (values) => new encrypted.CampaignSync(options({ target: null, ...(values.member === "WebSocket" && { url: "ws://host.test/" }) }, values)),
   "encrypted.CampaignSync.addKey": (values) => sealed.addKey("kid" in values ? values.kid : "a", "key" in values ? values.key : KEY),

@@ -54,7 +54,7 @@ async function start(wrap, begin) {
   const generated = { ...(await import(`../wasm/campaign_sync_bg.js?${loaded}`)) };
   for (const name of IMPORTS) generated[name] = wrap(name, generated[name]);
   loaded += 1;
-  new Loader(generated, () => BYTES, loaded).loadSync(BYTES);
+  new Loader(() => generated, () => BYTES, loaded).loadSync(BYTES);
   begin();
   const stream = new Stream();
   const Sockets = socketsOf(stream);

@@ -5,7 +5,8 @@ import { test } from "node:test";
 import vm from "node:vm";
 
 import { CampaignSync, CampaignSyncError, ERROR_CODES, init, initSync } from "../dist/index.js";
-import { MODULE } from "./support/fixtures.js";
+import { Loader, wasmClient } from "../dist/module.js";
+import { MODULE, startPage } from "./support/fixtures.js";
 
 const WASM = { headers: { "content-type": "application/wasm" } };
 
@@ -18,14 +19,13 @@ globalThis.fetch = async (address) => {
   return (files.get(path) ?? (() => new Response("", { status: 404 })))();
 };
 
-/** Makes a fresh loader, as at the start of a page. The query makes `module.js` a new module. */
-let copies = 0;
-async function freshLoader({ Client = class {}, file = () => "/good.wasm", priority = 0 } = {}) {
-  const { Loader, wasmClient } = await import(`../dist/module.js?copy=${copies++}`);
+/** Makes a fresh loader, as at the start of a page. */
+function freshLoader({ Client = class {}, file = () => "/good.wasm", priority = 0 } = {}) {
+  startPage();
   const counts = { starts: 0 };
   const generated = { Client, __wbg_set_wasm: () => (counts.starts += 1) };
-  const made = (more = {}) => new Loader({ ...generated, ...more.generated }, more.file ?? file, more.priority ?? priority);
-  return { loader: made(), made, wasmClient, counts };
+  const made = (more = {}) => new Loader(() => ({ ...generated, ...more.generated }), more.file ?? file, more.priority ?? priority);
+  return { loader: made(), made, counts };
 }
 
 // The tests depend on their order, because the module is loaded once per process.
@@ -67,12 +67,12 @@ test("module loads from every kind of input and from any realm", async () => {
   };
   files.set("file:///good.wasm", files.get("/good.wasm"));
   for (const [name, input] of Object.entries(inputs)) {
-    const { loader, counts } = await freshLoader();
+    const { loader, counts } = freshLoader();
     await loader.load(input);
     assert.equal(counts.starts, 1, name);
   }
   for (const name of ["bytes", "a buffer of another realm", "a module", "a module of another realm"]) {
-    const { loader, counts } = await freshLoader();
+    const { loader, counts } = freshLoader();
     loader.loadSync(inputs[name]);
     assert.equal(counts.starts, 1, `${name}, at once`);
   }
@@ -83,21 +83,22 @@ test("invalid input fails with a code, and the next call tries again", async () 
   files.set("/page.html", () => new Response("<!doctype html>", { headers: { "content-type": "text/html" } }));
   const bad = ["/damaged.wasm", "/page.html", "/absent.wasm", MODULE.slice(0, 20), new Uint8Array(), () => Promise.reject(new Error("no"))];
   for (const input of bad) {
-    const { loader, made, counts } = await freshLoader();
+    const { loader, made, counts } = freshLoader();
     await assert.rejects(loader.load(typeof input === "function" ? input() : input), { code: "load_failed" }, String(input));
     await loader.load("/good.wasm");
     assert.equal(counts.starts, 1);
+    startPage();
     if (typeof input === "object") assert.throws(() => made().loadSync(input), { code: "load_failed" });
   }
   for (const input of [12345, {}, [], Symbol("x")]) {
-    const { loader, made } = await freshLoader();
+    const { loader, made } = freshLoader();
     await assert.rejects(loader.load(input), { code: "invalid_argument", message: /^input must be/ });
     assert.throws(() => made().loadSync(input), { code: "invalid_argument" });
   }
 });
 
 test("synchronous load wins over a download that is under way", async () => {
-  const { loader, counts } = await freshLoader();
+  const { loader, counts } = freshLoader();
   const download = loader.load("/good.wasm");
   loader.loadSync(MODULE);
   await download;
@@ -117,7 +118,7 @@ test("encrypted module makes the clients once both are loaded", async () => {
 
 test("encrypted module keeps its priority in either loading order", async () => {
   for (const order of ["main first", "encrypted first"]) {
-    const { made, wasmClient } = await freshLoader();
+    const { made } = freshLoader();
     const [main, encrypted] = [class Main {}, class Encrypted {}];
     const loaders = [made({ generated: { Client: main } }), made({ generated: { Client: encrypted }, priority: 1 })];
     assert.throws(wasmClient, { code: "not_initialized" });

@@ -14,7 +14,7 @@ import { CAMPAIGN, Stream } from "./support/stream.js";
 const BYTES = readFileSync(new URL("../wasm/campaign_sync_bg.wasm", import.meta.url));
 
 const generated = await import("../wasm/campaign_sync_bg.js?node");
-new Loader(generated, () => BYTES, 2_000).loadSync(BYTES);
+new Loader(() => generated, () => BYTES, 2_000).loadSync(BYTES);
 
 function clientOf(url) {
   return new Core(wasmClient(), {}, {

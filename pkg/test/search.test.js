@@ -14,7 +14,7 @@ const BYTES = readFileSync(new URL("../wasm/campaign_sync_bg.wasm", import.meta.
 /** A handle that is live, with rows of these names. */
 async function followed(names) {
   const generated = await import("../wasm/campaign_sync_bg.js?search");
-  new Loader(generated, () => BYTES, 1_000).loadSync(BYTES);
+  new Loader(() => generated, () => BYTES, 1_000).loadSync(BYTES);
   const stream = new Stream();
   for (const name of names) stream.appendRow(name);
   class Socket {

@@ -17,6 +17,13 @@ export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): P
   await init(new URL("https://host.test/x.wasm"));
   await init(fetch("/x.wasm"));
   initSync(bytes);
+  await init(WebAssembly.compile(bytes));
+  // @ts-expect-error a number is no module
+  await init(12345);
+  // @ts-expect-error a number is no module
+  initSync(12345);
+  const external: typeof import("../dist/index.js") = await import("../dist/external.js");
+  await external.init();
 
   const sync = new CampaignSync({
     url: "/api/v2/ws",

@@ -31,8 +31,6 @@ before(async () => {
     target: "es2022", outfile: join(directory, "main.js"), logLevel: "warning",
   });
   await copyFile(join(here, "encrypted-page/index.html"), join(directory, "index.html"));
-  const wasm = "campaign_sync_bg.wasm";
-  await copyFile(join(root, "pkg/wasm/encrypted", wasm), join(directory, wasm));
 });
 after(() => rm(directory, { recursive: true, force: true }));
 beforeEach(async () => {

@@ -48,12 +48,14 @@ after(() => rm(project, { recursive: true, force: true }));
 
 test("tarball contains the published files and nothing else", () => {
   const paths = packed.files.map((file) => file.path);
-  for (const needed of ["package.json", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "dist/index.js", "dist/index.d.ts", "dist/cache.js", "dist/cache.d.ts",
-    "wasm/campaign_sync_bg.js", "wasm/campaign_sync_bg.wasm", "dist/encrypted.js", "dist/encrypted.d.ts",
-    "wasm/encrypted/campaign_sync_bg.js", "wasm/encrypted/campaign_sync_bg.wasm"]) {
+  const entries = ["index", "external", "cache", "encrypted", "encrypted-external"];
+  const forms = entries.flatMap((entry) => ["dist", "dist/cjs"].flatMap((form) => [`${form}/${entry}.js`, `${form}/${entry}.d.ts`]));
+  for (const needed of ["package.json", "README.md", "LICENSE-MIT", "LICENSE-APACHE", ...forms, "campaign_sync_bg.wasm", "encrypted/campaign_sync_bg.wasm",
+    "dist/cjs/package.json", "cache/package.json", "external/package.json", "encrypted/package.json", "encrypted/external/package.json"]) {
     assert.ok(paths.includes(needed), `${needed} is missing`);
   }
-  assert.deepEqual(paths.filter((path) => !/^(package\.json|README\.md|LICENSE-(MIT|APACHE)|dist\/\w+\.(js|d\.ts)|wasm\/(encrypted\/)?campaign_sync_bg\.(js|wasm))$/.test(path)), []);
+  const published = /^(((cache|external|encrypted|encrypted\/external|dist\/cjs)\/)?package\.json|README\.md|LICENSE-(MIT|APACHE)|dist\/(cjs\/)?[\w-]+\.(js|d\.ts)|(encrypted\/)?campaign_sync_bg\.wasm(\.d\.ts)?)$/;
+  assert.deepEqual(paths.filter((path) => !published.test(path)), []);
 });
 
 test("tarball contains the repository's licences", async () => {
@@ -69,7 +71,7 @@ test("fresh project type-checks against the package and its declarations", () =>
 
 test("import has no side effect, and the package runs from bytes without a browser", async () => {
   const installed = join(project, "node_modules/campaign-sync");
-  const bytes = join(installed, "wasm/campaign_sync_bg.wasm");
+  const bytes = join(installed, "campaign_sync_bg.wasm");
   const script = `
     import { readFileSync } from "node:fs";
     import { CampaignSync, init, initSync } from "campaign-sync";
@@ -94,7 +96,7 @@ for (const session of ["generation-to-http", "disconnect-during-dns-transition"]
   test(`replay of recording ${session} ends in the server's state`, async () => {
     const recording = fileURLToPath(new URL(`../recordings/${session}.jsonl`, import.meta.url));
     const expected = JSON.parse(await readFile(new URL(`../recordings/${session}.expected.json`, import.meta.url), "utf8"));
-    const bytes = join(project, "node_modules/campaign-sync/wasm/campaign_sync_bg.wasm");
+    const bytes = join(project, "node_modules/campaign-sync/campaign_sync_bg.wasm");
     const replay = (form) => JSON.parse(run(project, process.execPath, "--input-type=module", "-e", `
       import { readFileSync } from "node:fs";
       import { CampaignSync, initSync } from "campaign-sync";
@@ -155,7 +157,7 @@ for (const session of ["generation-to-http", "disconnect-during-dns-transition"]
 
 test("server without v1 ends the connection with a code and advice", () => {
   const connect = (entry, file) => {
-    const bytes = join(project, "node_modules/campaign-sync/wasm", file);
+    const bytes = join(project, "node_modules/campaign-sync", file);
     return JSON.parse(run(project, process.execPath, "--input-type=module", "-e", `
       import { readFileSync } from "node:fs";
       import { CampaignSync, initSync } from "${entry}";
@@ -189,7 +191,7 @@ test("server without v1 ends the connection with a code and advice", () => {
 test("encrypted entry opens sealed content, and the main entry names it", async () => {
   const vectors = fileURLToPath(new URL("../../docs/vectors/sealed.json", import.meta.url));
   const follow = (entry, file) => {
-    const bytes = join(project, "node_modules/campaign-sync/wasm", file);
+    const bytes = join(project, "node_modules/campaign-sync", file);
     const script = `
       import { readFileSync } from "node:fs";
       import { CampaignSync, initSync } from "${entry}";

@@ -1,6 +1,18 @@
 // Helpers that several test files use.
 import { CampaignSync, initSync } from "../../dist/index.js";
+import { VERSION } from "../../dist/version.js";
 import { machines } from "./machine.js";
+
+/** Where the copies of the package on a page keep the modules that they share. */
+const MODULES = Symbol.for(`campaign-sync.modules ${VERSION}`);
+
+/** Forgets the loaded modules, as a new page does. Returns a function that brings them back. */
+export function startPage() {
+  const former = Object.getOwnPropertyDescriptor(globalThis, MODULES);
+  delete globalThis[MODULES];
+  Object.defineProperty(globalThis, MODULES, { value: { loads: {} }, configurable: true });
+  return () => former && Object.defineProperty(globalThis, MODULES, former);
+}
 
 /** The smallest module that can start: one function, `__wbindgen_start`, which does nothing. */
 export const MODULE = Uint8Array.from([

@@ -2,7 +2,7 @@
 import { configureCache, restSnapshot } from "../../../pkg/dist/cache.js";
 import { CampaignSync, init, sealedRestFetcher } from "../../../pkg/dist/encrypted.js";
 
-await init(new URL("campaign_sync_bg.wasm", import.meta.url));
+await init();
 
 /** Starts the client with the keys of the test, as an application would after its login. */
 globalThis.start = (id, keys) => {

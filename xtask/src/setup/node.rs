@@ -67,7 +67,9 @@ fn fits(version: Version, range: &str) -> Option<bool> {
 
 /// Whether a version satisfies every comparison of one alternative.
 fn fits_all(node: Version, comparisons: &str) -> Option<bool> {
-    let mut comparisons = comparisons.split_whitespace().peekable();
+    // Some packages write a space after the operator.
+    let joined = comparisons.replace("= ", "=").replace("> ", ">").replace("< ", "<");
+    let mut comparisons = joined.split_whitespace().peekable();
     comparisons.peek()?;
     let fits = comparisons.map(|comparison| {
         if comparison == "*" {
@@ -126,6 +128,7 @@ mod tests {
         assert_eq!(on("19.9.9", ">=20"), Some(false));
         assert_eq!(on("21.0.0", ">=20.1 <21"), Some(false));
         assert_eq!(on("21.0.0", ">20.9.9"), Some(true));
+        assert_eq!(on("20.1.0", ">= 20 < 22"), Some(true));
         assert_eq!(on("1.0.0", "*"), Some(true));
         for unknown in ["~20.1", "20.x", "", ">=20 ||", "latest", ">=1.2.3.4"] {
             assert_eq!(on("20.1.0", unknown), None, "{unknown}");

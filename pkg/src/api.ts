@@ -1,0 +1,19 @@
+/** What `campaign-sync` and `campaign-sync/external` have in common: everything but `init` and `initSync`. */
+export { CampaignSync } from "./client.js";
+export type { Campaign } from "./campaign.js";
+export type { ConnectionStatus } from "./connection.js";
+export { CampaignSyncError, ERROR_CODES, type ErrorCode } from "./errors.js";
+export type {
+  CacheInvalidatedDetail,
+  CampaignSyncEvent,
+  CampaignSyncEventMap,
+  CampaignSyncEventType,
+  CampaignSyncListener,
+  InvalidationReason,
+  PhaseTransitionDetail,
+} from "./events.js";
+export type { InitInput } from "./module.js";
+export type { PageEventMap } from "./page.js";
+export { formatPosition, parsePosition, type LogPosition } from "./position.js";
+export type * from "./types.js";
+export type { WaitOptions } from "./waits.js";

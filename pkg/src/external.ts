@@ -1,0 +1,3 @@
+/** `campaign-sync/external`: `campaign-sync` without the WebAssembly module inside. The module is a file beside the code. */
+export * from "./api.js";
+export { init, initSync } from "./load-external.js";
