@@ -1,6 +1,6 @@
 /**
  * Measures what a page downloads for each entry: the package's JavaScript, bundled and minified as an application's
- * bundler does it, and the WebAssembly module where it is a file of its own.
+ * bundler does it, and the WebAssembly module where it is a separate file.
  *
  * Usage: node size.mjs [report.json]
  */

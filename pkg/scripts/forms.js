@@ -3,7 +3,7 @@
  *
  * - `dist/*-glue.js`: the JavaScript of wasm-bindgen as a function, so that importing it reads no global;
  * - `dist/*-embedded.js`: the modules as base64 of their gzip;
- * - `dist/cjs`: the CommonJS form of every file, with declarations of its own. A file of `src/cjs` replaces its namesake;
+ * - `dist/cjs`: the CommonJS form of every file, with its declarations. A file of `src/cjs` replaces its namesake;
  * - the modules beside the code, and a directory for each subpath, for tools that do not read `exports`.
  */
 import { access, copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-/** What `campaign-sync` and `campaign-sync/external` have in common: everything but `init` and `initSync`. */
+/** Everything that `campaign-sync` and `campaign-sync/external` share: all but `init` and `initSync`. */
 export { CampaignSync } from "./client.js";
 export type { Campaign } from "./campaign.js";
 export type { ConnectionStatus } from "./connection.js";

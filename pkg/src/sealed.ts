@@ -1,4 +1,4 @@
-/** What both entries for sealed content have in common: everything but `init` and `initSync`. */
+/** Everything that both entries for sealed content share: all but `init` and `initSync`. */
 import type { WasmClient } from "./bridge.js";
 import { CampaignSync as PlainCampaignSync, coreOf } from "./client.js";
 import { checked, checkedMembers, invalidArgument, oneOf, TEXT } from "./check.js";

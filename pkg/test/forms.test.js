@@ -1,5 +1,5 @@
 // The published forms of the package: the modules inside it, its CommonJS form, and two copies of it on one page. Each
-// test runs in a process of its own, with the compiled modules.
+// test runs in a separate process, with the compiled modules.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -19,7 +19,7 @@ async function run(source, ...flags) {
   return JSON.parse(stdout);
 }
 
-/** What the processes have in common. */
+/** The part that the processes share. */
 const HELPERS = `
   import { createRequire } from "node:module";
   import { readFileSync } from "node:fs";
@@ -55,7 +55,7 @@ test("both forms of the package share one module, whichever loads it", async () 
       const forms = { import: await import("campaign-sync"), require: require("campaign-sync") };
       const { compile, instantiate, instantiateStreaming } = WebAssembly;
       let started = 0;
-      // Node's fetch starts a module of its own.
+      // Node's fetch starts another module.
       const counted = (call) => (...values) => ((started += "./campaign_sync_bg.js" in (values[1] ?? {})), call.apply(WebAssembly, values));
       Object.assign(WebAssembly, { instantiate: counted(instantiate), instantiateStreaming: counted(instantiateStreaming) });
       const loading = forms.${first}.init();

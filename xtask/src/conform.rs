@@ -28,7 +28,7 @@ pub(crate) fn run_command(repo: &Repo, arguments: Vec<OsString>) -> Result<ExitC
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
-/// Installs the kit, and returns the command of its own tests. They find their programs in `programs`.
+/// Installs the kit, and returns the command of its tests. They find their programs in `programs`.
 pub(crate) fn tests(repo: &Repo, programs: &Path, runner: &mut Runner<'_>) -> Result<Command> {
     let project = project(repo)?;
     project.install(runner)?;

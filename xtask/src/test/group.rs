@@ -1,6 +1,6 @@
 //! A command with everything that it starts: one process group, which is ended as a whole.
 //!
-//! A separate group does not receive a Ctrl-C at the terminal, so [`end_all`] passes it on.
+//! A separate group does not receive a Ctrl-C at the terminal, so [`stop_groups`] passes it on.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -74,7 +74,7 @@ impl Group {
 }
 
 /// Ends the running groups, and prevents new ones, because this program is about to end.
-pub(crate) fn end_all() {
+pub(crate) fn stop_groups() {
     let mut running = running();
     running.is_ending = true;
     let groups = std::mem::take(&mut running.groups);

@@ -45,7 +45,7 @@ pub(crate) fn run_command(repo: &Repo, options: Options) -> Result<ExitCode> {
         None => true,
     });
     let stop = || {
-        group::end_all();
+        group::stop_groups();
         std::process::exit(INTERRUPTED);
     };
     ctrlc::set_handler(stop).context("cannot listen for Ctrl-C")?;

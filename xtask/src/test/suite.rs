@@ -127,7 +127,7 @@ impl Suite {
         }
     }
 
-    /// What the suite may run beside. The suites that start servers and browsers wait most of the time, so
+    /// When the suite runs. The suites that start servers and browsers wait most of the time, so
     /// they share the machine with those that compute.
     pub(crate) fn lane(self) -> Lane {
         match self {
