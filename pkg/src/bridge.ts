@@ -48,9 +48,10 @@ export type Query =
 export interface Answers {
   view: WireView | undefined;
   status: string;
-  domains: DomainPage;
+  domains: Omit<DomainPage, "position">;
   unfolded: string[];
-  changes: string[] | undefined;
+  /** The campaigns whose view changed, with the content that changed: the sum of `CONTENT`. */
+  changes: (readonly [campaignId: string, content: number])[] | undefined;
   metrics: Metrics;
   diagnostics: object;
 }

@@ -6,7 +6,7 @@ import type { Core } from "./core.js";
 import { CampaignSyncError } from "./errors.js";
 import { deepFreeze } from "./plain.js";
 import { toPosition, type LogPosition } from "./position.js";
-import type { CampaignView, DomainPage, DomainQuery } from "./types.js";
+import type { CampaignView, DomainPage, DomainQuery, RowsQuery } from "./types.js";
 import type { WaitOptions } from "./waits.js";
 
 /**
@@ -35,6 +35,15 @@ export interface Campaign extends Disposable {
    */
   domains(query?: DomainQuery): DomainPage;
   /**
+   * Iterates over all pages of the domain table, 1,000 rows each and at least one page, filtered and sorted as
+   * `domains` does. All pages belong to the `position` of the first one. A `for` loop without `await` reads them in
+   * one task, in which nothing changes. Between two tasks the rows may change: the next page then throws
+   * `position_changed`, and the application starts again. `[...campaign.rows()]` takes a copy that stays.
+   *
+   * Throws `invalid_argument` for an invalid query.
+   */
+  rows(query?: RowsQuery): Generator<DomainPage, void>;
+  /**
    * Resolves when the view is at the position or beyond it, or when a newer log replaced the log of the position.
    * Pass the `Campaign-Position` header of the answer to a write: the view then shows the write.
    *
@@ -50,9 +59,7 @@ export interface Campaign extends Disposable {
   release(): void;
 }
 
-const QUERY: Rules<DomainQuery> = {
-  offset: COUNT,
-  limit: COUNT,
+const ROWS: Rules<RowsQuery> = {
   search: TEXT,
   dnsStatus: TEXT,
   httpStatus: TEXT,
@@ -60,6 +67,16 @@ const QUERY: Rules<DomainQuery> = {
   sortBy: oneOf("offset", "domain", "dnsStatus", "httpStatus", "leadScore"),
   sortOrder: oneOf("asc", "desc"),
 };
+
+const QUERY: Rules<DomainQuery> = { ...ROWS, offset: COUNT, limit: COUNT };
+
+/** Rows per page of `rows()`, the most that the module returns at once. */
+const PAGE_ROWS = 1_000;
+
+/** Identifies the rows of a view. A repair changes them without an event, so the position alone does not. */
+function rowsOf({ position, domainsCount, domainsDigest, unconfirmedCount }: CampaignView): string {
+  return [position?.epoch, domainsCount, domainsDigest, unconfirmedCount].join();
+}
 
 /** The implementation of `Campaign`. */
 export class CampaignHandle implements Campaign {
@@ -108,7 +125,24 @@ export class CampaignHandle implements Campaign {
     // The module folds ASCII only. The JavaScript engine has the tables of Unicode.
     const folded = folding(search?.trim() ?? "");
     if (folded !== "") this.#foldNames(campaignId);
-    return deepFreeze(this.#core.read({ ...others, search: folded, read: "domains", campaignId }));
+    const page = this.#core.read({ ...others, search: folded, read: "domains", campaignId });
+    return deepFreeze({ position: this.view().position, ...page });
+  }
+
+  rows(query: RowsQuery = {}): Generator<DomainPage, void> {
+    this.#assertHeld();
+    return this.#pages(checkedMembers("query", query, ROWS));
+  }
+
+  *#pages(query: RowsQuery): Generator<DomainPage, void> {
+    const page = this.domains({ ...query, limit: PAGE_ROWS });
+    const before = rowsOf(this.view());
+    yield page;
+    for (let offset = PAGE_ROWS; offset < page.total; offset += PAGE_ROWS) {
+      const next = this.domains({ ...query, offset, limit: PAGE_ROWS });
+      if (rowsOf(this.view()) !== before) throw new CampaignSyncError("position_changed");
+      yield Object.freeze({ ...next, position: page.position });
+    }
   }
 
   async reached(position: LogPosition | string, options: WaitOptions = {}): Promise<void> {

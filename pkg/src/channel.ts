@@ -14,6 +14,8 @@ export class Channel {
   readonly campaignId: string;
   /** The listeners that are called after a change. */
   readonly subscriptions = new Set<Subscription>();
+  /** The content that changed and has not been announced to caches. */
+  content = 0;
   /** Handles that are not released. */
   handles = 0;
   #view: CampaignView | undefined;

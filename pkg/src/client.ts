@@ -255,7 +255,7 @@ export class CampaignSync extends EventTarget {
   }
 
   #onLastRelease(campaignId: string): void {
-    announceInvalidation(this, { campaignId, unwatched: true });
+    this.#dispatch("cacheinvalidated", { campaignId, reason: "unwatched" });
     this.#hold();
   }
 

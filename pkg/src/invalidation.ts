@@ -2,21 +2,11 @@
  * Informs a cache that its data is void *before* any listener receives the event. An event listener is not enough:
  * a listener that was added earlier runs earlier, and could read the old data again.
  */
-
+import type { CacheInvalidatedDetail } from "./events.js";
 import { shared } from "./shared.js";
 
-/** The notice that cached data of a campaign is void. */
-export interface Invalidation {
-  readonly campaignId: string;
-  /** With `sequenceNumber`: data older than this position is void. */
-  readonly epoch?: string;
-  readonly sequenceNumber?: number;
-  /** The campaign has no handle any more, so nothing proves that data about it is fresh. */
-  readonly unwatched?: true;
-}
-
 /** Receives an invalidation. */
-export type InvalidationObserver = (invalidation: Invalidation) => void;
+export type InvalidationObserver = (invalidation: CacheInvalidatedDetail) => void;
 
 /** The observers by their source. A cache of one copy of the package may observe a client of another copy. */
 function observers(): WeakMap<object, Set<InvalidationObserver>> {
@@ -31,6 +21,6 @@ export function observeInvalidations(source: object, observer: InvalidationObser
 }
 
 /** Calls the observers of `source`. */
-export function announceInvalidation(source: object, invalidation: Invalidation): void {
+export function announceInvalidation(source: object, invalidation: CacheInvalidatedDetail): void {
   for (const observer of observers().get(source) ?? []) observer(invalidation);
 }

@@ -123,12 +123,8 @@ export interface CampaignView {
   readonly loading: { readonly received: number; readonly total: number; readonly rows: number } | null;
 }
 
-/** A query for rows: filters, order and page. */
-export interface DomainQuery {
-  /** Rows to skip; 0 if absent. */
-  offset?: number;
-  /** Rows to return, at most 1,000; 100 if absent. */
-  limit?: number;
+/** A query for rows: filters and order. */
+export interface RowsQuery {
   /** Text that the domain name contains, in any case. White space around it is ignored. */
   search?: string;
   /** Only rows with this DNS status. */
@@ -141,6 +137,14 @@ export interface DomainQuery {
   sortBy?: "offset" | "domain" | "dnsStatus" | "httpStatus" | "leadScore";
   /** `asc` if absent. */
   sortOrder?: "asc" | "desc";
+}
+
+/** A query for one page of rows. */
+export interface DomainQuery extends RowsQuery {
+  /** Rows to skip; 0 if absent. */
+  offset?: number;
+  /** Rows to return, at most 1,000; 100 if absent. */
+  limit?: number;
 }
 
 /** One domain. A column without a value is `null`. */
@@ -161,6 +165,8 @@ export interface DomainRow {
 
 /** One page of rows. */
 export interface DomainPage {
+  /** The position that the page belongs to; `null` before the first state arrived. */
+  readonly position: Position | null;
   /** Number of rows that match the query, on all pages together. */
   readonly total: number;
   readonly rows: readonly DomainRow[];

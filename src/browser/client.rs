@@ -111,7 +111,8 @@ impl Client {
     /// * `status`: the name of its present status; `idle` if the client does not hold it.
     /// * `domains`: one page of its rows. Before a search, `unfolded` lists the names whose upper and
     ///   lower case only JavaScript can tell; the command `fold` brings the answer.
-    /// * `changes`: the campaigns whose view has changed since the last query for `changes`.
+    /// * `changes`: the campaigns whose view has changed since the last query for `changes`, as pairs
+    ///   with the content that changed: 1 for the record, 2 for the rows, 3 for both, 0 for neither.
     /// * `metrics`: the counters.
     /// * `diagnostics`: all data that is useful in a bug report; no rows, no token, no address.
     ///
@@ -144,8 +145,9 @@ impl Client {
                 Query::Changes => {
                     let changes = machine.take_changes();
                     let mut list = Vec::new();
-                    for id in &changes {
-                        list.push(Value::Text(id.as_str()));
+                    for change in &changes {
+                        let id = Value::Text(change.campaign_id.as_str());
+                        list.push(Value::List(vec![id, Value::Integer(change.content.into())]));
                     }
                     convert::to_js(Value::List(list))
                 }

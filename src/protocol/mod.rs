@@ -30,6 +30,7 @@ pub mod server;
 pub mod snapshot;
 pub mod time;
 pub mod transition;
+pub mod violation;
 pub mod write;
 
 pub use code::Code;

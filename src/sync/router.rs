@@ -16,8 +16,10 @@ use super::time::Now;
 use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::event::EventKind;
 use crate::protocol::frame::Frame;
+use crate::protocol::json::Reader;
 use crate::protocol::limits::PROTOCOL_FAMILY;
 use crate::protocol::server::{Head, ServerMessage};
+use crate::protocol::violation::Violation;
 use crate::protocol::{CampaignId, Code, client};
 
 /// The connection, the campaigns and their shared state.
@@ -178,7 +180,8 @@ impl Router {
         if let Some(verdict) = self.on_sealed_part(&envelope) {
             return verdict;
         }
-        match ServerMessage::decode(&envelope) {
+        let mut reader = Reader::new(envelope.data);
+        match ServerMessage::read(&envelope, &mut reader) {
             Ok(Some(message)) => self.on_message(&message),
             Ok(None) if EventKind::parse(envelope.kind).is_some() => {
                 self.refuse(Code::MissingSequence, None)
@@ -187,7 +190,7 @@ impl Router {
                 self.cx.metrics.unknown_types += 1;
                 Verdict::Ignored
             }
-            Err(code) => self.refuse(code, None),
+            Err(code) => self.refuse_for(code, None, reader.violation),
         }
     }
 
@@ -360,8 +363,18 @@ impl Router {
 
     /// Counts and reports refused content. The store keeps its state.
     pub(super) fn refuse(&mut self, code: Code, campaign_id: Option<CampaignId>) -> Verdict {
+        self.refuse_for(code, campaign_id, Violation::default())
+    }
+
+    /// Like [`Self::refuse`], for a known member.
+    pub(super) fn refuse_for(
+        &mut self,
+        code: Code,
+        campaign_id: Option<CampaignId>,
+        violation: Violation,
+    ) -> Verdict {
         self.cx.metrics.refused.count(code);
-        self.cx.notify(Notice::Rejected { code, campaign_id });
+        self.cx.notify(Notice::Rejected { code, campaign_id, violation });
         let fields = LogFields { detail: Some(code.as_str()), ..LogFields::default() };
         self.cx.log(Level::Warn, "refused", fields);
         Verdict::Refused(code)

@@ -2,6 +2,7 @@
 
 mod acknowledgement;
 mod bad_input;
+mod caches;
 mod campaigns;
 mod connection;
 mod consistency;
@@ -37,6 +38,7 @@ mod table;
 mod transition_table;
 mod transitions;
 mod user_requests;
+mod violations;
 mod wire;
 mod world;
 mod writing;

@@ -23,6 +23,7 @@ use crate::store::folding::FoldedNames;
 use crate::store::query::{DomainPage, DomainQuery, OrderCache, page};
 use crate::store::{CampaignStore, Staging};
 use crate::sync::config::Config;
+use crate::sync::context::{RECORD, ROWS};
 use crate::sync::notice::Notice;
 use crate::sync::scope::Scope;
 use crate::sync::status::{LinkState, Status};
@@ -122,11 +123,14 @@ impl Subscription {
         self.replica.is_active()
     }
 
-    /// Increments the reference count.
-    pub fn retain(&mut self) {
+    /// Increments the reference count. Changes since the last release were announced to nobody.
+    pub fn retain(&mut self, cx: &mut Scope<'_>) {
         self.ref_count = match self.ref_count {
             Holders::Held(count) => Holders::Held(count + 1),
-            Holders::Lingering(_) => Holders::Held(1),
+            Holders::Lingering(_) => {
+                cx.mark_content(self.replica.id(), RECORD | ROWS);
+                Holders::Held(1)
+            }
         };
     }
 

@@ -39,8 +39,7 @@ impl World {
         let effects: Vec<Effect> = std::iter::from_fn(|| client.machine.poll_effect()).collect();
         let step = Progress::of(client).since(before);
         self.totals.events += step.applied;
-        let changed: Vec<String> =
-            client.machine.take_changes().iter().map(ToString::to_string).collect();
+        let changed = client.machine.take_changes();
         demand(changed.is_empty() != effects.contains(&Effect::Changed), "changes", || {
             format!("the driver heard {effects:?} of changes to {changed:?}")
         })?;
@@ -65,7 +64,7 @@ impl World {
             })?;
         }
         let step = Progress { alone: outcome.verdicts.len() == 1, ..step };
-        oracle::check(client, &self.server.storage, step, &changed)?;
+        oracle::check(client, &self.server.storage, step, (&changed, &effects))?;
         self.journal_step(number, &outcome, &effects);
         for effect in effects {
             self.perform(number, effect)?;
