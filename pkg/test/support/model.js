@@ -10,7 +10,8 @@ export { CAMPAIGN };
 export const EPOCH = "epoch-a";
 const TIME = "2031-03-05T06:07:08Z";
 const BYTES = readFileSync(new URL("../../wasm/campaign_sync_bg.wasm", import.meta.url));
-new Loader(await import("../../wasm/campaign_sync_bg.js?model"), () => BYTES, 1_000).loadSync(BYTES);
+const generated = await import("../../wasm/campaign_sync_bg.js?model");
+new Loader(() => generated, () => BYTES, 1_000).loadSync(BYTES);
 
 /** Random numbers of a seed. */
 export class Random {
