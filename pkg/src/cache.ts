@@ -213,7 +213,7 @@ export class RichCampaignCache {
   #ready(campaignId: string, slot: Slot, asked: LogPosition | null, parts: readonly Part[], source = "store"): RichCampaignData | undefined {
     const view = this.#sync.view(campaignId);
     slot.observe(view);
-    if (view?.status !== "live") return undefined;
+    if (view === undefined || !this.#isLive(campaignId)) return undefined;
     const data = source === "store" ? slot.answer(view, () => this.#rows(campaignId)) : this.#stored(slot, parts);
     return data !== undefined && isNotBehind(data, asked) ? data : undefined;
   }
@@ -258,7 +258,7 @@ export class RichCampaignCache {
       const data = checkedData(campaignId, await this.#ask(campaignId, minPosition));
       slot.observe(this.#sync.view(campaignId));
       const timely = slot.generation === generation && this.#slots.get(campaignId) === slot;
-      const fresh = data.position !== null && BOTH.some((part) => slot.isFresh(data, [part]));
+      const fresh = BOTH.some((part) => slot.isFresh(data, [part]));
       if (timely && !data.partial && wasLive && this.#isLive(campaignId) && fresh) {
         slot.entry = { data, storedAt: this.#now() };
       }

@@ -100,8 +100,8 @@ test("cache of one form is voided by a client of the other form", async () => {
       const source = new Proxy(sync, { get: (it, name) => name === "status" ? () => "live" : Reflect.get(it, name, it) });
       const cache = new RichCampaignCache({ sync, fetch: async () => ((fetches += 1), data) });
       sync.status = () => "live";
-      await cache.get("spring-1");
-      await cache.get("spring-1");
+      await cache.get("spring-1", { source: "fetch" });
+      await cache.get("spring-1", { source: "fetch" });
       const stored = [cache.size, fetches];
       handle.release(); // The last release voids what is cached.
       print({ stored, after: cache.size });
