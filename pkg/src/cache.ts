@@ -15,8 +15,8 @@ import type { Campaign } from "./campaign.js";
 import type { CacheInvalidatedDetail } from "./events.js";
 import { observeInvalidations } from "./invalidation.js";
 import { frozenCopy } from "./plain.js";
-import { toPosition, type LogPosition } from "./position.js";
-import { BOTH, isNotBehind, maxPosition, Slot, type Part } from "./slot.js";
+import { isNotBehind, maxPosition, toPosition, type LogPosition } from "./position.js";
+import { BOTH, Slot, type Part } from "./slot.js";
 import { asFetchFailure, isOwnData, restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
 import type { CampaignStatus, CampaignView, DomainRow } from "./types.js";
 

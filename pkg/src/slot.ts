@@ -1,5 +1,5 @@
 /** The data that the cache holds of one campaign, and how old it may be. */
-import type { LogPosition } from "./position.js";
+import { higher, maxPosition, isNotBehind, type LogPosition } from "./position.js";
 import { listsOf, type RichCampaignData, type RichLists } from "./rich.js";
 import type { CampaignView, DomainRow } from "./types.js";
 
@@ -90,18 +90,4 @@ export class Slot {
     this.generation = {};
     this.flight = undefined;
   }
-}
-
-/** Whether the data's position is provably at or beyond `floor`. Numbers of another epoch prove nothing. */
-export function isNotBehind({ position }: { readonly position: LogPosition | null }, floor: LogPosition | null): boolean {
-  return floor === null || (position?.epoch === floor.epoch && position.sequenceNumber >= floor.sequenceNumber);
-}
-
-/** The higher of both positions. If their epochs differ, the second one wins, because it is newer. */
-export function maxPosition(floor: LogPosition | null, asked: LogPosition | null): LogPosition | null {
-  return asked === null ? floor : higher(floor, asked);
-}
-
-function higher(floor: LogPosition | null | undefined, newer: LogPosition): LogPosition {
-  return floor?.epoch === newer.epoch && floor.sequenceNumber > newer.sequenceNumber ? floor : newer;
 }

@@ -1,11 +1,18 @@
 /** Chooses a campaign or creates one. The address of the page holds the choice: `?campaign=ID`. */
-import { createCampaign, listCampaigns, type CampaignSummary, type NewCampaign } from "./api.js";
+import type { RestClient } from "campaign-sync/rest";
+
 import { byId, element } from "./dom.js";
 
 /** Returns the campaign id of the address, if it is a valid id. */
 function fromAddress(): string | undefined {
   const id = new URLSearchParams(location.search).get("campaign");
   return id !== null && /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : undefined;
+}
+
+/** A campaign in the list. */
+interface CampaignSummary {
+  readonly campaignId: string;
+  readonly name: string;
 }
 
 /** The select box and the form in the header. */
@@ -15,8 +22,10 @@ export class Picker {
   readonly #form = byId<HTMLFormElement>("new-form");
   readonly #choose: (campaignId: string) => void;
   readonly #showError: (problem: string) => void;
+  readonly #rest: RestClient;
 
-  constructor(choose: (campaignId: string) => void, showError: (problem: string) => void) {
+  constructor(rest: RestClient, choose: (campaignId: string) => void, showError: (problem: string) => void) {
+    this.#rest = rest;
     this.#choose = choose;
     this.#showError = showError;
     this.#select.addEventListener("change", () => this.#pick(this.#select.value));
@@ -44,9 +53,9 @@ export class Picker {
 
   /** Reads the list again and keeps the choice. */
   async refresh(): Promise<readonly CampaignSummary[]> {
-    let list: readonly CampaignSummary[] = [];
+    const list: CampaignSummary[] = [];
     try {
-      list = await listCampaigns();
+      for await (const campaign of this.#rest.campaigns()) list.push(campaign);
     } catch {
       // The status of the view shows that the server is unreachable, so this error is not reported.
       return list;
@@ -88,9 +97,9 @@ export class Picker {
   async #create(): Promise<void> {
     const values = new FormData(this.#form);
     const number = (name: string): number => Number(values.get(name));
-    const settings: NewCampaign = { name: String(values.get("name")), count: number("count"), seed: number("seed"), rate: number("rate") };
+    const settings = { name: String(values.get("name")), count: number("count"), seed: number("seed"), rate: number("rate") };
     try {
-      const campaignId = await createCampaign(settings);
+      const { campaignId } = (await this.#rest.create(settings)).campaign;
       this.#showError("");
       this.#toggleForm(false);
       this.#pick(campaignId);

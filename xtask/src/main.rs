@@ -16,6 +16,7 @@ mod mutants;
 mod npm;
 mod openapi;
 mod pack;
+mod phases;
 mod planted;
 mod record;
 mod repo;
@@ -74,6 +75,8 @@ cargo xtask <command>
   table                                  write every state with every input into docs/TRANSITIONS.md
   openapi                                write the description of the REST interface into
                                          docs/openapi.json
+  phases                                 write the phase machine into pkg/src/steps.ts and
+                                         docs/PHASES.md
   size                                   measure the main entry, into target/report/size.json
   bench [--events N] [--rounds N]        measure in headless Chromium, into target/report/bench.json
   load  [--connections N] [--seconds S] [--only SCENARIO]
@@ -116,6 +119,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         Some("soak") => soak::run_command(&repo, arguments)?,
         Some("table") => done(arguments).and_then(|()| table::run_command(&repo))?,
         Some("openapi") => done(arguments).and_then(|()| openapi::run_command(&repo))?,
+        Some("phases") => done(arguments).and_then(|()| phases::run_command(&repo))?,
         Some("size") => done(arguments).and_then(|()| size::run_command(&repo))?,
         Some("bench") => bench::run_command(&repo, &bench::Options::parse(arguments)?)?,
         Some("load") => load::run_command(&repo, &load::Options::parse(arguments)?)?,
