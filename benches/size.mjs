@@ -25,6 +25,7 @@ const report = {
   external_js_brotli: brotli(await bundle("external")),
   default_total_brotli: brotli(await bundle("index")),
   cache_brotli: brotli(await bundle("cache")),
+  rest_brotli: brotli(await bundle("rest")),
   encrypted_wasm_brotli: brotli(encrypted),
   encrypted_total_brotli: brotli(await bundle("encrypted")),
   encrypted_external_total_brotli: brotli(await bundle("encrypted-external")) + brotli(encrypted),

@@ -438,7 +438,7 @@ export interface components {
          * @enum {string}
          */
         Kind: "change" | "insert";
-        /** @description A session that has begun. */
+        /** @description A new session. */
         LoggedIn: {
             /**
              * Format: int64

@@ -31,7 +31,7 @@ export type NewCampaign = Schemas["NewCampaign"];
 export type RestRow = Schemas["Row"];
 /** One entry of the audit trail. */
 export type AuditEntry = Schemas["AuditEntry"];
-/** A session that has begun. */
+/** A new session. */
 export type LoggedIn = Schemas["LoggedIn"];
 /** The settings of the fault injection. */
 export type FaultSettings = Schemas["FaultSettings"];
@@ -108,14 +108,14 @@ export interface Changed {
   readonly position: LogPosition;
 }
 
-/** What `openapi-fetch` gives. */
+/** The result of `openapi-fetch`. */
 interface Outcome<T> {
   readonly data?: T | undefined;
   readonly error?: unknown;
   readonly response: Response;
 }
 
-/** What a request adds to its parameters. */
+/** The options that all requests have. */
 interface Common {
   readonly signal: AbortSignal;
   readonly headers: Record<string, string>;

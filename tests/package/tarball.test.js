@@ -48,13 +48,13 @@ after(() => rm(project, { recursive: true, force: true }));
 
 test("tarball contains the published files and nothing else", () => {
   const paths = packed.files.map((file) => file.path);
-  const entries = ["index", "external", "cache", "encrypted", "encrypted-external"];
+  const entries = ["index", "external", "cache", "rest", "encrypted", "encrypted-external"];
   const forms = entries.flatMap((entry) => ["dist", "dist/cjs"].flatMap((form) => [`${form}/${entry}.js`, `${form}/${entry}.d.ts`]));
   for (const needed of ["package.json", "README.md", "LICENSE-MIT", "LICENSE-APACHE", ...forms, "campaign_sync_bg.wasm", "encrypted/campaign_sync_bg.wasm",
-    "dist/cjs/package.json", "cache/package.json", "external/package.json", "encrypted/package.json", "encrypted/external/package.json"]) {
+    "dist/cjs/package.json", "cache/package.json", "rest/package.json", "external/package.json", "encrypted/package.json", "encrypted/external/package.json"]) {
     assert.ok(paths.includes(needed), `${needed} is missing`);
   }
-  const published = /^(((cache|external|encrypted|encrypted\/external|dist\/cjs)\/)?package\.json|README\.md|LICENSE-(MIT|APACHE)|dist\/(cjs\/)?[\w-]+\.(js|d\.ts)|(encrypted\/)?campaign_sync_bg\.wasm(\.d\.ts)?)$/;
+  const published = /^(((cache|rest|external|encrypted|encrypted\/external|dist\/cjs)\/)?package\.json|README\.md|LICENSE-(MIT|APACHE)|dist\/(cjs\/)?[\w-]+\.(js|d\.ts)|(encrypted\/)?campaign_sync_bg\.wasm(\.d\.ts)?)$/;
   assert.deepEqual(paths.filter((path) => !published.test(path)), []);
 });
 
@@ -67,6 +67,22 @@ test("tarball contains the repository's licences", async () => {
 
 test("fresh project type-checks against the package and its declarations", () => {
   run(project, tool("tsc"), "-p", project);
+});
+
+test("REST client works without the module, in both forms", () => {
+  for (const load of ['import { allowedActions, RestClient } from "campaign-sync/rest";', 'import { createRequire } from "node:module"; const { allowedActions, RestClient } = createRequire(import.meta.url)("campaign-sync/rest");']) {
+    const script = `
+      ${load}
+      const answer = { campaign: { campaignId: "c" }, position: { epoch: "e", sequenceNumber: 3, eventId: "x" } };
+      const sent = [];
+      const fetch = async (request) => (sent.push(request.method + " " + new URL(request.url).pathname), Response.json(answer));
+      const client = new RestClient({ baseUrl: "https://host.test/api/v2", fetch });
+      const { position } = await client.act("c", allowedActions({ currentPhase: "analysis", phaseStatus: "ready" })[0]);
+      console.log(JSON.stringify([sent, position.sequenceNumber]));
+    `;
+    const result = JSON.parse(run(project, process.execPath, "--input-type=module", "-e", script));
+    assert.deepEqual(result, [["POST /api/v2/campaigns/c/analyze"], 3], load);
+  }
 });
 
 test("import has no side effect, and the package runs from bytes without a browser", async () => {
