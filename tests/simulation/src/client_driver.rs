@@ -99,6 +99,8 @@ impl World {
                 | Effect::CloseSocket(..)
                 | Effect::RequestToken(_)
                 | Effect::FetchSnapshot(..)
+                | Effect::RenewSession(..)
+                | Effect::SignedOut
                 | Effect::Settle(..)
                 | Effect::Changed => {}
             }
@@ -298,6 +300,8 @@ const fn begins_attempt(effect: &Effect) -> bool {
         Effect::Send(..)
         | Effect::CloseSocket(..)
         | Effect::FetchSnapshot(..)
+        | Effect::RenewSession(..)
+        | Effect::SignedOut
         | Effect::Notify(_)
         | Effect::Settle(..)
         | Effect::Changed
