@@ -16,6 +16,7 @@ const RULES: Rules<CampaignSyncOptions> = {
   WebSocket: FUNCTION,
   transport: oneOf("websocket", "manual"),
   token: FUNCTION,
+  onUnauthorized: FUNCTION,
   fetchSnapshot: FUNCTION,
   target: orNull(withMethods("addEventListener", "removeEventListener", "dispatchEvent")),
   log: [(it) => typeof it === "boolean" || typeof it === "function", "true, false or a function"],
