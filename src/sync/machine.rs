@@ -15,7 +15,7 @@ use super::time::{Now, Timestamp};
 use crate::protocol::snapshot::RestSnapshot;
 use crate::protocol::{CampaignId, Code, Position};
 use crate::store::query::{DomainPage, DomainQuery};
-use crate::store::{CampaignView, ViewContext};
+use crate::store::{CampaignView, Staging, ViewContext};
 
 /// The machine. See the module documentation of [`crate::sync`].
 #[derive(Clone, Debug)]
@@ -332,17 +332,23 @@ impl Machine {
         if snapshot.campaign_id.as_deref().is_some_and(|theirs| theirs != id) {
             return Err(Code::InvalidContent);
         }
+        // A fetched snapshot is ignored while a socket is open: the socket brings the same state or a
+        // newer one.
+        if self.router.connection.open_socket().is_some() {
+            return Ok(());
+        }
+        let staging = Staging::complete(snapshot)?;
         let subject = snapshot.subject.as_deref();
-        if subject.is_some() && self.router.connection.open_socket().is_none() {
+        if subject.is_some() {
             self.router.identify(subject);
         }
-        self.router.react(|subscriptions, cx| match subscriptions.get_mut(id) {
-            // A fetched snapshot is ignored while a socket is open: the socket brings the same state or
-            // a newer one.
-            Some(subscription) if subscription.is_active() && !cx.is_connected() => {
-                subscription.replica_mut().on_rest_snapshot(cx, fetch.began, snapshot)
+        self.router.react(|subscriptions, cx| {
+            if let Some(subscription) = subscriptions.get_mut(id)
+                && subscription.is_active()
+            {
+                subscription.replica_mut().on_rest_snapshot(cx, fetch.began, staging);
             }
-            Some(_) | None => Ok(()),
-        })
+        });
+        Ok(())
     }
 }

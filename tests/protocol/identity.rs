@@ -184,7 +184,7 @@ fn frames_behind_another_subject_belong_to_it() {
     assert_eq!(world.view()["campaign"], Value::Null);
 }
 
-// R3.15
+// R7.7
 #[test]
 fn end_of_access_empties_the_campaign_at_once() {
     let ended = |reason: &str| {
@@ -211,7 +211,7 @@ fn end_of_access_empties_the_campaign_at_once() {
     }
 }
 
-// R3.15
+// R7.7
 #[test]
 fn unknown_campaign_in_a_recovery_empties_the_campaign() {
     let log = Log::with_rows(5);
@@ -225,7 +225,7 @@ fn unknown_campaign_in_a_recovery_empties_the_campaign() {
     assert_empty(&mut world);
 }
 
-// R3.15
+// R7.7
 #[test]
 fn forbidden_connection_empties_all_campaigns() {
     let log = Log::with_rows(5);
@@ -319,6 +319,7 @@ fn queued_notices_of_the_former_session_are_dropped() {
     assert!(!world.kinds().contains(&"recoveryrequested"), "{:?}", world.kinds());
 }
 
+// R16.18
 #[test]
 fn fetch_of_the_former_session_is_ignored() {
     let log = Log::with_rows(2);
