@@ -15,5 +15,6 @@ export type {
 export type { InitInput } from "./module.js";
 export type { PageEventMap } from "./page.js";
 export { formatPosition, parsePosition, type LogPosition } from "./position.js";
+export type { RenewalRequest } from "./renewal.js";
 export type * from "./types.js";
 export type { WaitOptions } from "./waits.js";

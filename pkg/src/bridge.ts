@@ -10,6 +10,8 @@ export interface Effects {
   open: number;
   closeSocket: number;
   requestToken: { ticket: number };
+  renewSession: { ticket: number; attempt: number };
+  signedOut: null;
   fetchSnapshot: { ticket: number; campaignId: string };
   send: string;
   settle: { ticket: number; code: string | null };
@@ -28,13 +30,14 @@ export type WireView = Omit<CampaignView, "counts"> & {
 
 /** A command to the machine, as JSON. `id` is the number of a connection or a ticket. */
 export type Command =
-  | { command: "connect" | "pause" | "close" | "online" }
+  | { command: "connect" | "pause" | "reset" | "close" | "online" }
   | { command: "opened"; id: number }
   | { command: "closed"; id: number; code: number }
   | { command: "retain" | "release" | "refresh" | "discardUnconfirmed"; campaignId: string }
   | { command: "reached"; campaignId: string; epoch: string; sequenceNumber: number; id: number }
   | { command: "fold"; campaignId: string; text: string }
   | { command: "cancelWait"; campaignId: string; id: number }
+  | { command: "renewed"; id: number; text?: "yes" | "no" }
   | { command: "token"; id: number; text?: string; failure?: "failed" | "invalid" | "final" };
 
 /** A query to the machine, as JSON. */
@@ -72,6 +75,7 @@ export interface WasmClient {
 export type WasmClientConstructor = new (
   lingerMs: number | undefined,
   hasToken: boolean,
+  hasRenewal: boolean,
   hasFetchSnapshot: boolean,
   log: boolean,
   host: Host,

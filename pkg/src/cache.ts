@@ -10,6 +10,7 @@ import { checked, checkedMembers, DURATION, FUNCTION, oneOf, orNull, TEXT, withM
 import { CampaignSyncError, describe } from "./errors.js";
 import { observeInvalidations, type Invalidation } from "./invalidation.js";
 import { frozenCopy } from "./plain.js";
+import { renewalOf, withRenewal } from "./renewal.js";
 import { toPosition, type LogPosition } from "./position.js";
 import { asFetchFailure, isOwnData, restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
 import type { CampaignStatus, CampaignView } from "./types.js";
@@ -121,7 +122,7 @@ export class RichCampaignCache {
    *
    * Rejects with `invalid_campaign_id` for an invalid id, with `invalid_argument` for a `minPosition` in neither form,
    * with `behind` if five fetches bring no data as new as the stream and `minPosition`, with `closed` after
-   * `dispose()`, with `invalid_content` if the fetcher gives something that is no campaign data, and with `fetch_failed`
+   * `dispose()`, with `signed_out` if another session took over meanwhile, with `invalid_content` if the fetcher gives something that is no campaign data, and with `fetch_failed`
    * if it fails in any other way or takes longer than 30 seconds. A `CampaignSyncError` of the fetcher passes through.
    */
   async get(campaignId: string, options: GetOptions = {}): Promise<RichCampaignData> {
@@ -160,17 +161,23 @@ export class RichCampaignCache {
   dispose(): void {
     this.#disposed = true;
     this.#unobserve();
-    for (const fail of this.#failures) fail(new CampaignSyncError("closed"));
+    this.#empty("closed");
+  }
+
+  /** Drops all data, and fails all fetches with this code. */
+  #empty(code: "closed" | "signed_out"): void {
+    for (const fail of this.#failures) fail(new CampaignSyncError(code));
     for (const slot of this.#slots.values()) voidSlot(slot);
     this.#slots.clear();
   }
 
-  #invalidate({ campaignId, epoch, sequenceNumber, unwatched }: Invalidation): void {
+  #invalidate({ campaignId, epoch, sequenceNumber, unwatched, reason }: Invalidation): void {
+    if (campaignId === undefined) return this.#empty("signed_out");
     const slot = this.#slots.get(campaignId);
     if (slot === undefined) return;
     voidSlot(slot);
     // Without a subscription the cache does not learn of a new epoch, so the former numbers do not bind it.
-    if (unwatched === true) slot.floor = null;
+    if (unwatched === true || reason === "signed_out") slot.floor = null;
     if (epoch === undefined || sequenceNumber === undefined) return;
     // Within one epoch the floor only rises. Another epoch starts with its own floor.
     const risen = slot.floor?.epoch === epoch ? Math.max(slot.floor.sequenceNumber, sequenceNumber) : sequenceNumber;
@@ -246,7 +253,8 @@ export class RichCampaignCache {
     const message = "The fetcher did not answer within 30 seconds.";
     const timer = setTimeout(() => fail(new CampaignSyncError("fetch_failed", { message })), FETCH_MS_MAX);
     try {
-      return await Promise.race([this.#fetch(campaignId, { minPosition, signal: controller.signal }), failure]);
+      const fetch = async (): Promise<unknown> => this.#fetch(campaignId, { minPosition, signal: controller.signal });
+      return await Promise.race([withRenewal(renewalOf(this.#sync), fetch), failure]);
     } catch (error) {
       throw asFetchFailure(error);
     } finally {

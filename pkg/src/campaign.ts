@@ -39,7 +39,7 @@ export interface Campaign extends Disposable {
    * Pass the `Campaign-Position` header of the answer to a write: the view then shows the write.
    *
    * Rejects with `timed_out` after 30 seconds or `timeoutMs`, with the reason of `signal`, with `released` or
-   * `closed`, with `invalid_argument` for a position in neither form, with `too_many` beyond 1,000 open waits of one campaign, and with the code for which
+   * `closed`, with `signed_out` if another session took over, with `invalid_argument` for a position in neither form, with `too_many` beyond 1,000 open waits of one campaign, and with the code for which
    * the client cannot follow the campaign (`unknown_campaign` once it has ended).
    * @param position `{epoch, sequenceNumber}` or `"epoch/number"`, the form of the header.
    */
@@ -86,7 +86,7 @@ export class CampaignHandle implements Campaign {
   }
 
   view(): CampaignView {
-    return this.#released ? this.#channel.lastView() : this.#core.view(this.#channel);
+    return this.#released ? this.#core.lastView(this.#channel) : this.#core.view(this.#channel);
   }
 
   subscribe(listener: () => void): () => void {

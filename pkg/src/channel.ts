@@ -19,9 +19,18 @@ export class Channel {
   #view: CampaignView | undefined;
   #last: CampaignView | undefined;
   #changed = true;
+  /** The session that the views belong to. */
+  #session: object | undefined;
 
   constructor(campaignId: string) {
     this.campaignId = campaignId;
+  }
+
+  /** Drops the views of another session. */
+  enter(session: object): this {
+    if (this.#session !== session) this.#view = this.#last = undefined;
+    this.#session = session;
+    return this;
   }
 
   /** Marks the cached view as outdated. */

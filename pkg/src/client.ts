@@ -10,6 +10,7 @@ import { announceInvalidation } from "./invalidation.js";
 import { wasmClient } from "./module.js";
 import { checkedOptions, type CheckedOptions } from "./options.js";
 import { PageEvents } from "./page.js";
+import { offerRenewal } from "./renewal.js";
 import { platform } from "./platform.js";
 import { deepFreeze } from "./plain.js";
 import { ManualTransport, SocketTransport } from "./transport.js";
@@ -126,6 +127,15 @@ export class CampaignSync extends EventTarget {
     this.connect();
   }
 
+  /**
+   * Ends the session: drops everything that the client and its caches hold, and closes the connection. Open waits
+   * reject with `signed_out`. Handles and listeners stay, with empty views, and `connect()` loads their campaigns for
+   * the session that then holds. Call it at logout. Throws `closed` after `close()`.
+   */
+  reset(): void {
+    this.#open().command({ command: "reset" });
+  }
+
   /** The connection, frozen: the same object until it changes. */
   get connection(): ConnectionStatus {
     return this.#core?.connection ?? IDLE;
@@ -226,6 +236,7 @@ export class CampaignSync extends EventTarget {
   #newCore(): Core {
     const core = CampaignSync.#coreOf(this.#options, weakly<CampaignSync>(this));
     if (core.transport instanceof ManualTransport) this.#manual = core.transport;
+    offerRenewal(this, core.renew);
     return core;
   }
 
@@ -240,6 +251,7 @@ export class CampaignSync extends EventTarget {
     const { socket, transport } = options;
     return new Core(wasmClient(), options, {
       dispatch: (type, detail) => whileAlive((it) => it.#dispatch(type, detail)),
+      onSignedOut: () => whileAlive((it) => announceInvalidation(it, {})),
       onLastRelease: (campaignId) => whileAlive((it) => it.#onLastRelease(campaignId)),
       transport: (reports) => {
         if (socket !== undefined) return new SocketTransport(socket.url, socket.WebSocket, reports);

@@ -11,14 +11,20 @@ import { callSafely, FrameTask } from "./frame.js";
 import { platform } from "./platform.js";
 import { withoutNulls } from "./plain.js";
 import type { CampaignSyncOptions, CampaignView, LogRecord } from "./types.js";
+import { askOnce, withRenewal } from "./renewal.js";
 import type { Transport, TransportReports } from "./transport.js";
 import { Waits } from "./waits.js";
+
+/** Longest duration of a renewal for a request over REST, in milliseconds. */
+const RENEWAL_MS = 15_000;
 
 /** The client's side of the core. */
 export interface CoreOutlets {
   dispatch(type: string, detail: object): void;
   /** Creates the transport of the machine's frames. */
   transport(reports: TransportReports): Transport;
+  /** Voids all caches, because the data of the session is gone. */
+  onSignedOut(): void;
   /** Reports that the last handle of a campaign was released. */
   onLastRelease(campaignId: string): void;
 }
@@ -38,6 +44,12 @@ export class Core implements TransportReports {
   /** Channels whose listeners have not been called since the last change. */
   readonly #dirtyChannels = new Set<Channel>();
   readonly #frame = new FrameTask(() => this.#flush());
+  /** A new object for each session. */
+  #session = {};
+  /** The renewal of the session that the machine waits for. */
+  #renewal: AbortController | undefined;
+  /** The renewal that the application is asked for. */
+  #renewing: Promise<boolean> | undefined;
   #closing = false;
   #closed = false;
   #blocked = false;
@@ -46,10 +58,10 @@ export class Core implements TransportReports {
     this.#options = options;
     this.#outlets = outlets;
     this.transport = outlets.transport(this);
-    const { token, fetchSnapshot, lingerMs, log } = options;
+    const { token, onUnauthorized, fetchSnapshot, lingerMs, log } = options;
     const host: Host = { perform: (effect, detail) => this.#perform(effect, detail) };
     try {
-      this.#client = new Client(lingerMs, token !== undefined, fetchSnapshot !== undefined, log !== undefined && log !== false, host, ...pageSignals());
+      this.#client = new Client(lingerMs, token !== undefined, onUnauthorized !== undefined, fetchSnapshot !== undefined, log !== undefined && log !== false, host, ...pageSignals());
     } catch (error) {
       throw asCampaignSyncError(error);
     }
@@ -127,9 +139,14 @@ export class Core implements TransportReports {
 
   /** Returns the view of a channel. After closing it returns the last view, so that a render under way does not fail. */
   view(channel: Channel): CampaignView {
-    if (this.#closed) return channel.lastView();
+    if (this.#closed) return this.lastView(channel);
     this.#collect();
-    return channel.view(this.read);
+    return channel.enter(this.#session).view(this.read);
+  }
+
+  /** Returns the last view of a channel that the present session saw. */
+  lastView(channel: Channel): CampaignView {
+    return channel.enter(this.#session).lastView();
   }
 
   /** Returns the view of a campaign that has a handle. */
@@ -155,6 +172,7 @@ export class Core implements TransportReports {
   #release(): void {
     this.#closing = this.#closed = true;
     this.client = undefined;
+    this.#renewal?.abort(new CampaignSyncError("closed"));
     this.#frame.cancel();
     for (const campaignId of this.#channels.keys()) this.#outlets.onLastRelease(campaignId);
     this.waits.rejectAll("closed");
@@ -171,9 +189,11 @@ export class Core implements TransportReports {
     settle: ({ ticket, code }) => this.waits.settle(ticket, code),
     log: (record) => this.#log(withoutNulls(record)),
     requestToken: ({ ticket }) => void this.#requestToken(ticket),
+    renewSession: ({ ticket, attempt }) => void this.#renewSession(ticket, attempt),
+    signedOut: () => this.#signedOut(),
     fetchSnapshot: ({ ticket, campaignId }) => {
       const fetch = this.#options.fetchSnapshot;
-      void this.#provide(fetch && (() => fetch(campaignId)), (json) => this.#client.provideSnapshot(ticket, json), campaignId);
+      void this.#provide(fetch && (() => withRenewal(this.renew, async () => fetch(campaignId))), (json) => this.#client.provideSnapshot(ticket, json), campaignId);
     },
   };
 
@@ -188,6 +208,7 @@ export class Core implements TransportReports {
 
   #connectionChanged(status: ConnectionStatus): void {
     if (status.state === "open") this.#blocked = false;
+    if (status.state !== "connecting") this.#renewal?.abort(new CampaignSyncError("token_timeout"));
     this.connection = Object.freeze(withHint(status, this.#blocked));
     this.#outlets.dispatch("connectionchange", this.connection);
   }
@@ -201,13 +222,55 @@ export class Core implements TransportReports {
   async #requestToken(id: number): Promise<void> {
     let answer: { text: string } | { failure: "failed" | "invalid" | "final" };
     try {
-      const token: unknown = await this.#options.token?.();
+      const token: unknown = (await this.#options.token?.()) ?? "";
       answer = TEXT[0](token) ? { text: token as string } : { failure: "invalid" };
     } catch (error) {
       answer = { failure: isFinal(error) ? "final" : "failed" };
       this.#log({ level: "warn", code: "token_failed", message: describe(error) });
     }
     if (!this.#closed) callSafely(() => this.command({ command: "token", id, ...answer }));
+  }
+
+  /** Asks the application to renew the session, and passes its answer to the machine. */
+  async #renewSession(id: number, attempt: number): Promise<void> {
+    const controller = (this.#renewal = new AbortController());
+    let text: "yes" | "no" | undefined;
+    try {
+      text = (await this.#renew(attempt, controller)) ? "yes" : "no";
+    } catch (error) {
+      this.#log({ level: "warn", code: "token_failed", message: describe(error) });
+    }
+    if (!this.#closed) callSafely(() => this.command({ command: "renewed", id, ...(text && { text }) }));
+  }
+
+  /** Asks the application once, however many callers and tabs wait. */
+  #renew(attempt: number, { signal }: AbortController): Promise<boolean> {
+    const { onUnauthorized, url = "" } = this.#options;
+    if (onUnauthorized === undefined) return Promise.resolve(false);
+    const name = `campaign-sync:${url}`;
+    this.#renewing ??= askOnce(name, () => onUnauthorized({ attempt, signal }), signal).finally(() => (this.#renewing = undefined));
+    return this.#renewing;
+  }
+
+  /** Renews the session for a request that the application sends over REST. */
+  readonly renew = async (): Promise<boolean> => {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(new CampaignSyncError("token_timeout")), RENEWAL_MS);
+    try {
+      return await this.#renew(1, controller);
+    } catch (error) {
+      this.#log({ level: "warn", code: "token_failed", message: describe(error) });
+      return false;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  /** Drops every copy of the former session's data, before anybody is notified. */
+  #signedOut(): void {
+    this.#session = {};
+    for (const channel of this.#channels.values()) channel.invalidate();
+    this.#outlets.onSignedOut();
   }
 
   /** Calls a function of the application and passes its answer to the machine; `undefined` if it fails. */

@@ -26,7 +26,7 @@ export interface PhaseTransitionDetail {
 }
 
 /** The reason why cached data of a campaign is void. */
-export type InvalidationReason = "phase_transition" | "snapshot" | "epoch" | "divergence" | "force_refresh";
+export type InvalidationReason = "phase_transition" | "snapshot" | "epoch" | "divergence" | "force_refresh" | "signed_out";
 
 /** The detail of `cacheinvalidated`: cached data of the campaign is void. */
 export interface CacheInvalidatedDetail {

@@ -7,12 +7,15 @@ import { shared } from "./shared.js";
 
 /** The notice that cached data of a campaign is void. */
 export interface Invalidation {
-  readonly campaignId: string;
+  /** Absent if the data of all campaigns is void, because another session took over. */
+  readonly campaignId?: string;
   /** With `sequenceNumber`: data older than this position is void. */
   readonly epoch?: string;
   readonly sequenceNumber?: number;
   /** The campaign has no handle any more, so nothing proves that data about it is fresh. */
   readonly unwatched?: true;
+  /** `signed_out` if the session may no longer see the campaign. */
+  readonly reason?: string;
 }
 
 /** Receives an invalidation. */

@@ -1,6 +1,7 @@
 /** The values of the public interface. The client returns them as plain, frozen objects. */
 import type { ErrorCode } from "./errors.js";
 import type { LogPosition } from "./position.js";
+import type { RenewalRequest } from "./renewal.js";
 
 /** The phase of a campaign. */
 export type Phase =
@@ -266,13 +267,21 @@ export interface CampaignSyncOptions {
    */
   transport?: "websocket" | "manual";
   /**
-   * Returns a token of at most 16 KiB, or a promise of one; the empty text for none, when a cookie authorises the
-   * socket. The client calls it before each connection. An answer of another type, one that fails, and one that takes
+   * Returns a token of at most 16 KiB, or a promise of one; the empty text, `null` or `undefined` for none, and then
+   * the cookie alone authorises the socket. The client calls it before each connection. An answer of another type, one that fails, and one that takes
    * longer than 15 s are failed attempts (`connection.code`: `invalid_token`, `token_failed`, `token_timeout`). An
    * error with `final: true` ends the attempts. With this option the client gives up after three refused sessions in a
    * row (close codes 4401 and 4403), and without it after the first.
    */
-  token?: () => string | Promise<string>;
+  token?: () => string | null | undefined | Promise<string | null | undefined>;
+  /**
+   * Renews a session that the server refused or that expired, for example by a request that sets a new cookie: `true`
+   * to try again now, `false` to give up. It has 15 s; after that, and if it fails, the client tries again by its usual
+   * rules (`connection.code`: `token_timeout`, `token_failed`). The client gives up at the third refusal in a row
+   * without a connection that lasted 5 s. Tabs of one origin ask once and share the answer, where the browser has Web
+   * Locks. To ask people for a password, answer `false`, and call `connect()` after the login (docs/IDENTITY.md).
+   */
+  onUnauthorized?: (request: RenewalRequest) => boolean | Promise<boolean>;
   /**
    * Fetches the state of a campaign while the client cannot get a socket: after three failed attempts, every 15 to 45
    * seconds. `restSnapshot()` of `campaign-sync/cache` does it over REST. The result is the document of

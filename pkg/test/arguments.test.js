@@ -52,6 +52,7 @@ const CLIENT = {
   "(options.WebSocket)": [...(typeof WebSocket === "function" ? ["undefined"] : []), "function"],
   "(options.transport)": ["undefined"],
   "(options.token)": ["undefined", "function"],
+  "(options.onUnauthorized)": ["undefined", "function"],
   "(options.fetchSnapshot)": ["undefined", "function"],
   "(options.target)": ["undefined", "null"],
   "(options.log)": ["undefined", "true", "function"],

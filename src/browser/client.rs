@@ -28,19 +28,21 @@ pub struct Client {
 #[wasm_bindgen]
 impl Client {
     /// Creates a client that is not connected. `linger_ms` is 0 or more, or infinite. The flags say whether
-    /// the application provides tokens, fetches snapshots and receives log records. `global` and
+    /// the application provides tokens, renews sessions, fetches snapshots and receives log records. `global` and
     /// `document` dispatch the signals of the page; a platform may lack them.
     #[wasm_bindgen(constructor)]
     pub fn new(
         linger_ms: Option<f64>,
         has_token: bool,
+        has_renewal: bool,
         has_fetch_snapshot: bool,
         log: bool,
         host: Host,
         global: Option<Target>,
         document: Option<Document>,
     ) -> Self {
-        let mut config = Config { has_token, has_fetch_snapshot, log, ..Config::default() };
+        let mut config =
+            Config { has_token, has_renewal, has_fetch_snapshot, log, ..Config::default() };
         if let Some(linger_ms) = linger_ms {
             config.linger_ms = linger_ms as u64;
         }
@@ -72,11 +74,13 @@ impl Client {
     /// a connection or a ticket, `text` a token or names.
     ///
     /// * `connect` opens the connection, also after the client gave it up. `close` ends everything.
+    /// * `reset` drops the data of the session, and closes the connection.
     /// * `opened` and `closed` (with `code`) report the state of the socket of a connection.
     /// * `online` reports that a transport came back: the next attempt starts soon.
     /// * `retain`, `release`, `refresh` and `discardUnconfirmed` apply to one campaign.
     /// * `reached` requests the effect `settle` when a position is reached, and `cancelWait` gives it up.
     /// * `token` answers the effect `requestToken`. If `text` is absent, there is no token.
+    /// * `renewed` answers the effect `renewSession`: `text` is `yes` or `no`, absent if it failed.
     ///
     /// # Errors
     /// `closed`; `invalid_campaign_id`, `invalid_content` and `integer_out_of_range` for an invalid

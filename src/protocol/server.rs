@@ -19,6 +19,8 @@ pub enum ServerMessage<'a> {
     ConnectionAck {
         /// The protocol that the server chose, if it names one.
         protocol: Option<Cow<'a, str>>,
+        /// The subject of the session, if the server names one.
+        subject: Option<Cow<'a, str>>,
     },
     /// `subscription_confirmed`
     SubscriptionConfirmed {
@@ -154,12 +156,15 @@ impl<'a> ServerMessage<'a> {
 }
 
 fn read_connection_ack<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
-    let [protocol, _heartbeat] = read(reader, &CONNECTION_ACK)?;
-    Ok(ServerMessage::ConnectionAck { protocol: protocol.text() })
+    let [protocol, _heartbeat, subject] = read(reader, &CONNECTION_ACK)?;
+    Ok(ServerMessage::ConnectionAck { protocol: protocol.text(), subject: subject.text() })
 }
 
-static CONNECTION_ACK: [Field; 2] =
-    [nullable("protocol", Kind::Text), nullable("heartbeatMs", Kind::Unsigned)];
+static CONNECTION_ACK: [Field; 3] = [
+    nullable("protocol", Kind::Text),
+    nullable("heartbeatMs", Kind::Unsigned),
+    nullable("subject", Kind::Subject),
+];
 
 fn read_confirmed<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
     // The recovery that follows reports the head of the log.

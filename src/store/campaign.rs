@@ -145,6 +145,14 @@ impl CampaignStore {
         Ok(applied)
     }
 
+    /// Drops everything, because the session may no longer see it. Returns whether there was anything.
+    pub fn clear(&mut self) -> bool {
+        let former = core::mem::take(self);
+        self.table.inherit_versions(&former.table);
+        self.unconfirmed.inherit_versions(&former.unconfirmed);
+        former.position.is_some() || former.record.is_some()
+    }
+
     /// Drops the unconfirmed rows; returns how many there were.
     pub fn discard_unconfirmed(&mut self) -> usize {
         let former = core::mem::take(&mut self.unconfirmed);

@@ -29,6 +29,7 @@ pub struct Context {
     changed: Vec<CampaignId>,
     tickets: u64,
     requests: u64,
+    sessions: u64,
 }
 
 impl Context {
@@ -43,6 +44,7 @@ impl Context {
             changed: Vec::new(),
             tickets: 0,
             requests: 0,
+            sessions: 0,
         }
     }
 
@@ -86,6 +88,22 @@ impl Context {
     /// Returns the campaigns whose view changed since the last call.
     pub fn take_changes(&mut self) -> Vec<CampaignId> {
         core::mem::take(&mut self.changed)
+    }
+
+    /// Begins the data of another session: first the driver empties its side. The queued notices about
+    /// campaigns belong to the former session, so listeners do not receive them.
+    pub fn sign_out(&mut self) {
+        self.sessions += 1;
+        self.effects.retain(|effect| match effect {
+            Effect::Notify(notice) => notice.campaign_id().is_none(),
+            _ => true,
+        });
+        self.effect(Effect::SignedOut);
+    }
+
+    /// The number of sessions whose data was dropped.
+    pub const fn sessions(&self) -> u64 {
+        self.sessions
     }
 
     /// The next effect to perform.

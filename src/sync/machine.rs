@@ -15,7 +15,7 @@ use super::time::{Now, Timestamp};
 use crate::protocol::snapshot::RestSnapshot;
 use crate::protocol::{CampaignId, Code, Position};
 use crate::store::query::{DomainPage, DomainQuery};
-use crate::store::{CampaignView, ViewContext};
+use crate::store::{CampaignView, Staging, ViewContext};
 
 /// The machine. See the module documentation of [`crate::sync`].
 #[derive(Clone, Debug)]
@@ -164,6 +164,7 @@ impl Machine {
                 let event = connection.close(cx);
                 self.router.on_connection_event(Some(event));
             }
+            Input::Reset => self.router.reset(),
             Input::Retain(campaign_id) => self.on_retain(campaign_id),
             Input::Release(campaign_id) => outcome.ignored_late = !self.on_release(&campaign_id),
             Input::Opened(id) if connection.state().socket() == Some(id) => {
@@ -180,7 +181,11 @@ impl Machine {
                 let event = connection.on_token(cx, token);
                 self.router.on_connection_event(event);
             }
-            Input::Token(..) => outcome.ignored_late = true,
+            Input::Renewed(ticket, answer) if connection.awaits_renewal(ticket) => {
+                let event = connection.on_renewed(cx, answer);
+                self.router.on_connection_event(event);
+            }
+            Input::Token(..) | Input::Renewed(..) => outcome.ignored_late = true,
             Input::Snapshot(ticket, json) => return self.on_fetched(ticket, json),
             Input::WaitForPosition(campaign_id, position, ticket) => {
                 self.on_wait_for_position(&campaign_id, position, ticket);
@@ -280,8 +285,7 @@ impl Machine {
         position: Position,
         ticket: Ticket,
     ) {
-        let closed = matches!(self.router.connection.state(), ConnectionState::Closed);
-        let terminal = closed.then_some(Code::Closed);
+        let terminal = self.router.connection.terminal();
         self.router.react(|subscriptions, cx| match subscriptions.get_mut(campaign_id.as_str()) {
             Some(subscription) => {
                 subscription.replica_mut().wait_for(cx, position, ticket, terminal)
@@ -307,7 +311,7 @@ impl Machine {
     /// Handles the application's answer to a fetch.
     fn on_fetched(&mut self, ticket: Ticket, json: Option<&str>) -> Outcome {
         let mut outcome = Outcome::default();
-        let Some(fetch) = self.polling.take(ticket) else {
+        let Some(fetch) = self.polling.take(&self.router.cx, ticket) else {
             outcome.ignored_late = true;
             return outcome;
         };
@@ -328,13 +332,23 @@ impl Machine {
         if snapshot.campaign_id.as_deref().is_some_and(|theirs| theirs != id) {
             return Err(Code::InvalidContent);
         }
-        self.router.react(|subscriptions, cx| match subscriptions.get_mut(id) {
-            // A fetched snapshot is ignored while a socket is open: the socket brings the same state or
-            // a newer one.
-            Some(subscription) if subscription.is_active() && !cx.is_connected() => {
-                subscription.replica_mut().on_rest_snapshot(cx, fetch.began, snapshot)
+        // A fetched snapshot is ignored while a socket is open: the socket brings the same state or a
+        // newer one.
+        if self.router.connection.open_socket().is_some() {
+            return Ok(());
+        }
+        let staging = Staging::complete(snapshot)?;
+        let subject = snapshot.subject.as_deref();
+        if subject.is_some() {
+            self.router.identify(subject);
+        }
+        self.router.react(|subscriptions, cx| {
+            if let Some(subscription) = subscriptions.get_mut(id)
+                && subscription.is_active()
+            {
+                subscription.replica_mut().on_rest_snapshot(cx, fetch.began, staging);
             }
-            Some(_) | None => Ok(()),
-        })
+        });
+        Ok(())
     }
 }

@@ -12,6 +12,7 @@ pub mod connection;
 pub mod context;
 pub mod effect;
 pub mod encryption;
+mod identity;
 pub mod input;
 pub mod log;
 pub mod machine;

@@ -4,6 +4,7 @@
 use super::connection::{Connection, ConnectionEvent};
 use super::context::Context;
 use super::encryption::{Encryption, OpenedPart};
+use super::identity::Identity;
 use super::input::ConnectionId;
 use super::log::{Level, LogFields};
 use super::notice::Notice;
@@ -27,6 +28,7 @@ pub(super) struct Router {
     pub(super) connection: Connection,
     pub(super) subscriptions: Subscriptions,
     pub(super) encryption: Encryption,
+    pub(super) identity: Identity,
 }
 
 impl Router {
@@ -36,6 +38,7 @@ impl Router {
             connection: Connection::default(),
             subscriptions: Subscriptions::default(),
             encryption: Encryption::default(),
+            identity: Identity::default(),
         }
     }
 
@@ -55,7 +58,7 @@ impl Router {
         &mut self,
         react: impl FnOnce(&mut Subscriptions, &mut Scope<'_>) -> R,
     ) -> R {
-        let Self { cx, connection, subscriptions, encryption } = self;
+        let Self { cx, connection, subscriptions, encryption, identity: _ } = self;
         let mut scope = Scope::new(cx, connection.open_socket(), encryption);
         let result = react(subscriptions, &mut scope);
         if scope.ping_requested() {
@@ -110,8 +113,12 @@ impl Router {
             }
             Some(ConnectionEvent::GaveUp(code)) => {
                 self.each(|subscription, cx| {
-                    subscription.replica_mut().on_lost(cx.now.at);
-                    subscription.replica_mut().fail_waiters(cx, code);
+                    let replica = subscription.replica_mut();
+                    replica.on_lost(cx.now.at);
+                    replica.fail_waiters(cx, code);
+                    if code == Code::Forbidden {
+                        replica.empty(cx);
+                    }
                 });
                 self.connection.announce(&mut self.cx);
             }
@@ -214,8 +221,13 @@ impl Router {
 
     /// Handles an acknowledgement. The name of a protocol of another family proves nothing: it may be
     /// damaged, or belong to something between the client and its server.
-    fn on_acknowledgement(&mut self, protocol: &str) -> Verdict {
+    fn on_acknowledgement(&mut self, protocol: &str, subject: Option<&str>) -> Verdict {
         let event = if protocol == self.encryption.protocol() {
+            if self.connection.open_socket().is_none() {
+                self.identify(subject);
+            } else if self.identity.differs(subject) {
+                return self.on_other_subject();
+            }
             self.connection.on_acknowledged()
         } else if protocol.starts_with(PROTOCOL_FAMILY) {
             let code = self.encryption.rejection();
@@ -270,8 +282,9 @@ impl Router {
 
     fn on_message(&mut self, message: &ServerMessage<'_>) -> Verdict {
         let campaign_id = match message {
-            ServerMessage::ConnectionAck { protocol } => {
-                return self.on_acknowledgement(protocol.as_deref().unwrap_or_default());
+            ServerMessage::ConnectionAck { protocol, subject } => {
+                let protocol = protocol.as_deref().unwrap_or_default();
+                return self.on_acknowledgement(protocol, subject.as_deref());
             }
             ServerMessage::Pong { echo, heads } => return self.on_pong(*echo, heads),
             ServerMessage::SessionExpired => {

@@ -12,6 +12,7 @@ mod fetches;
 mod flips;
 mod golden;
 mod helpers;
+mod identity;
 mod json;
 mod liveness;
 mod log_records;
@@ -22,6 +23,7 @@ mod polling;
 mod query;
 mod recordings;
 mod recovery;
+mod renewal;
 mod rest_snapshot;
 mod retries;
 #[cfg(feature = "encrypted")]

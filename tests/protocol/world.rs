@@ -29,6 +29,9 @@ pub(crate) struct World {
     pub(crate) closed: Vec<(ConnectionId, u16)>,
     pub(crate) tokens: Vec<Ticket>,
     pub(crate) fetches: Vec<Ticket>,
+    pub(crate) renewals: Vec<(Ticket, u32)>,
+    /// The number of sessions whose data the driver dropped.
+    pub(crate) signed_out: usize,
     pub(crate) settled: Vec<(Ticket, Option<Code>)>,
 }
 
@@ -52,6 +55,8 @@ impl World {
             closed: Vec::new(),
             tokens: Vec::new(),
             fetches: Vec::new(),
+            renewals: Vec::new(),
+            signed_out: 0,
             settled: Vec::new(),
         }
     }
@@ -138,6 +143,8 @@ impl World {
                 Effect::CloseSocket(socket, code) => self.closed.push((socket, code)),
                 Effect::RequestToken(ticket) => self.tokens.push(ticket),
                 Effect::FetchSnapshot(ticket, _) => self.fetches.push(ticket),
+                Effect::RenewSession(ticket, attempt) => self.renewals.push((ticket, attempt)),
+                Effect::SignedOut => self.signed_out += 1,
                 Effect::Notify(notice) => self.notices.push(notice),
                 Effect::Settle(ticket, code) => self.settled.push((ticket, code)),
                 Effect::Changed => {}
@@ -307,6 +314,8 @@ impl World {
         self.closed.clear();
         self.tokens.clear();
         self.fetches.clear();
+        self.renewals.clear();
+        self.signed_out = 0;
         self.settled.clear();
     }
 }

@@ -147,6 +147,12 @@ impl Subscription {
         matches!(self.ref_count, Holders::Lingering(until) if until <= now)
     }
 
+    /// Drops everything of the former session. The application still retains the campaign.
+    pub fn sign_out(&mut self, cx: &mut Scope<'_>) {
+        self.folded = FoldedNames::default();
+        self.replica.sign_out(cx);
+    }
+
     /// Handles a refresh request. Returns whether it is accepted: at most once per
     /// [`Config::refresh_ms`].
     pub fn refresh(&mut self, cx: &mut Scope<'_>) -> bool {

@@ -222,7 +222,7 @@ export class Watcher {
     if (type === "pong") this.#pong(value, source);
   }
 
-  #acknowledged({ maxFrameBytes, heartbeatMs, connectionId }, source) {
+  #acknowledged({ maxFrameBytes, heartbeatMs, connectionId, subject }, source) {
     this.isAcknowledged = true;
     const isBound = Number.isInteger(maxFrameBytes) && maxFrameBytes >= 1 && maxFrameBytes <= 1_048_576;
     if (isBound) this.maxFrameBytes = maxFrameBytes;
@@ -230,6 +230,16 @@ export class Watcher {
     if (!Number.isInteger(heartbeatMs) || heartbeatMs < 1) this.breach("heads", "heartbeatMs", heartbeatMs, source);
     if (typeof connectionId !== "string") this.breach("documents", "a connectionId", connectionId, source);
     this.heartbeatMs = heartbeatMs;
+    this.#subject(subject ?? null, source);
+  }
+
+  /** All connections of the runner belong to one session. */
+  #subject(subject, source) {
+    const isSubject = subject === null || (typeof subject === "string" && Buffer.byteLength(subject) <= 128);
+    if (!isSubject) this.breach("subject", "a subject of at most 128 bytes, or none", subject, source);
+    const { memory } = this;
+    if (memory.subject === undefined) memory.subject = subject;
+    if (memory.subject !== subject) this.breach("subject", `the subject ${memory.subject}`, subject, source);
   }
 
   #confirmed(cursor, { epoch, lastSequenceNumber: head, oldestSequenceNumber: oldest }, source) {

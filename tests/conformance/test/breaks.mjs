@@ -408,6 +408,16 @@ export const BREAKS = [
     },
   },
   {
+    title: "subject changes with each connection",
+    fails: ["C-SUBJECT/stable"],
+    down: (document) => (document.type === "connection_ack" ? withData(document, { subject: document.data.connectionId }) : undefined),
+  },
+  {
+    title: "subject is too long",
+    fails: ["C-SUBJECT/stable"],
+    down: (document) => (document.type === "connection_ack" ? withData(document, { subject: "s".repeat(129) }) : undefined),
+  },
+  {
     title: "frames are larger than announced",
     fails: ["C-LIMITS/sent"],
     down: (document) => (document.type === "connection_ack" ? withData(document, { maxFrameBytes: 60_000 }) : undefined),

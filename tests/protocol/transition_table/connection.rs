@@ -18,6 +18,7 @@ enum State {
     Idle,
     Waiting,
     Requesting,
+    Renewing,
     Opening,
     Negotiating,
     Open,
@@ -25,20 +26,23 @@ enum State {
     Closed,
 }
 
-use State::{Closed, Failed, Idle, Negotiating, Open, Opening, Requesting, Waiting};
+use State::{Closed, Failed, Idle, Negotiating, Open, Opening, Renewing, Requesting, Waiting};
 
-const STATES: [State; 8] = [Idle, Waiting, Requesting, Opening, Negotiating, Open, Failed, Closed];
+const STATES: [State; 9] =
+    [Idle, Waiting, Requesting, Renewing, Opening, Negotiating, Open, Failed, Closed];
 
 inputs! {
     /// An input.
     Connect "`Connect`",
     Pause "`Pause`",
+    Reset "`Reset`",
     Close "`Close`",
     Retain "`Retain` of another campaign",
     Release "`Release` of ours",
     Opened "`Opened` of our socket",
     OpenedOld "`Opened` of an old socket",
     AckV1 "`connection_ack` of v1",
+    AckSubject "`connection_ack` of v1 with another subject",
     AckOther "`connection_ack` of another version",
     AckNone "`connection_ack` without a protocol",
     Event "an event of ours of v1",
@@ -57,6 +61,10 @@ inputs! {
     Token "`Token` that was requested",
     NoToken "`Token` that failed",
     FinalToken "`Token` that failed finally",
+    Renewed "`Renewed`: try again",
+    NotRenewed "`Renewed`: final",
+    RenewalFailed "`Renewed`: failed",
+    RenewedOld "`Renewed` that was not requested",
     TokenOld "`Token` that was not requested",
     SnapshotOld "`Snapshot` that was not requested",
     WaitForPosition "`WaitForPosition` ahead",
@@ -68,6 +76,8 @@ inputs! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum DriverEffect {
     AsksToken,
+    Renews,
+    SignsOut,
     Opens,
     Sends,
     ClosesSocket,
@@ -93,6 +103,8 @@ impl fmt::Display for Cell {
         for does in &self.does {
             let text = match does {
                 DriverEffect::AsksToken => "asks for a token",
+                DriverEffect::Renews => "asks for another session",
+                DriverEffect::SignsOut => "drops the data",
                 DriverEffect::Opens => "opens a socket",
                 DriverEffect::Sends => "sends",
                 DriverEffect::ClosesSocket => "closes the socket",
@@ -119,101 +131,142 @@ fn ignored(state: State) -> Cell {
 
 /// The table. No arm has a catch-all.
 fn expected(state: State, input: TableInput) -> Cell {
-    use DriverEffect::{AsksToken, ClosesSocket, Fetches, Opens, Sends, Settles};
+    use DriverEffect::{AsksToken, ClosesSocket, Fetches, Opens, Renews, Sends, Settles, SignsOut};
     match input {
         TableInput::Connect => match state {
             Idle | Waiting | Failed => to(Requesting, &[AsksToken]),
-            Requesting | Opening | Negotiating | Open | Closed => stays(state),
+            Requesting | Renewing | Opening | Negotiating | Open | Closed => stays(state),
         },
         TableInput::Pause => match state {
             Opening | Negotiating | Open => to(Idle, &[ClosesSocket]),
-            Idle | Waiting | Requesting => stays(Idle),
+            Idle | Waiting | Requesting | Renewing => stays(Idle),
             Failed | Closed => stays(state),
+        },
+        TableInput::Reset => match state {
+            Opening | Negotiating | Open => to(Idle, &[SignsOut, ClosesSocket]),
+            Idle | Waiting | Requesting | Renewing | Failed => to(Idle, &[SignsOut]),
+            Closed => to(state, &[SignsOut]),
         },
         TableInput::Close => match state {
             Opening | Negotiating | Open => to(Closed, &[ClosesSocket]),
-            Idle | Waiting | Requesting | Failed | Closed => stays(Closed),
+            Idle | Waiting | Requesting | Renewing | Failed | Closed => stays(Closed),
         },
         TableInput::Retain => match state {
             Open => to(Open, &[Sends]),
-            Idle | Waiting | Requesting | Opening | Negotiating | Failed | Closed => stays(state),
-        },
-        TableInput::Release | TableInput::Discard => match state {
-            Idle | Waiting | Requesting | Opening | Negotiating | Open | Failed | Closed => {
+            Idle | Waiting | Requesting | Renewing | Opening | Negotiating | Failed | Closed => {
                 stays(state)
             }
+        },
+        TableInput::Release | TableInput::Discard => match state {
+            Idle | Waiting | Requesting | Renewing | Opening | Negotiating | Open | Failed
+            | Closed => stays(state),
         },
         TableInput::Opened => match state {
             Opening => to(Negotiating, &[Sends]),
             Negotiating | Open => stays(state),
-            Idle | Waiting | Requesting | Failed | Closed => ignored(state),
+            Idle | Waiting | Requesting | Renewing | Failed | Closed => ignored(state),
         },
         TableInput::AckV1 => match state {
             Negotiating => to(Open, &[Sends]),
             Open => stays(Open),
-            Idle | Waiting | Requesting | Opening | Failed | Closed => ignored(state),
+            Idle | Waiting | Requesting | Renewing | Opening | Failed | Closed => ignored(state),
+        },
+        TableInput::AckSubject => match state {
+            Negotiating => to(Open, &[Sends]),
+            Open => to(Waiting, &[ClosesSocket]),
+            Idle | Waiting | Requesting | Renewing | Opening | Failed | Closed => ignored(state),
         },
         TableInput::AckOther => match state {
             Negotiating => to(Waiting, &[ClosesSocket]),
             Open => stays(state),
-            Idle | Waiting | Requesting | Opening | Failed | Closed => ignored(state),
+            Idle | Waiting | Requesting | Renewing | Opening | Failed | Closed => ignored(state),
         },
         TableInput::Event | TableInput::AckNone => match state {
             Negotiating | Open => stays(state),
-            Idle | Waiting | Requesting | Opening | Failed | Closed => ignored(state),
+            Idle | Waiting | Requesting | Renewing | Opening | Failed | Closed => ignored(state),
         },
         TableInput::Expired => match state {
-            Negotiating | Open => to(Waiting, &[ClosesSocket]),
-            Idle | Waiting | Requesting | Opening | Failed | Closed => ignored(state),
+            Negotiating | Open => to(Renewing, &[Renews, ClosesSocket]),
+            Idle | Waiting | Requesting | Renewing | Opening | Failed | Closed => ignored(state),
         },
         TableInput::Draining | TableInput::NotUtf8 => match state {
             Negotiating | Open => stays(state),
-            Idle | Waiting | Requesting | Opening | Failed | Closed => ignored(state),
+            Idle | Waiting | Requesting | Renewing | Opening | Failed | Closed => ignored(state),
         },
         TableInput::OpenedOld
         | TableInput::FrameOld
         | TableInput::ClosedOld
         | TableInput::TokenOld
+        | TableInput::RenewedOld
         | TableInput::SnapshotOld => match state {
-            Idle | Waiting | Requesting | Opening | Negotiating | Open | Failed | Closed => {
-                ignored(state)
-            }
+            Idle | Waiting | Requesting | Renewing | Opening | Negotiating | Open | Failed
+            | Closed => ignored(state),
         },
-        TableInput::Lost | TableInput::Unauthorized | TableInput::Forbidden => match state {
+        TableInput::Unauthorized => match state {
+            Opening | Negotiating | Open => to(Renewing, &[Renews]),
+            Idle | Waiting | Requesting | Renewing | Failed | Closed => ignored(state),
+        },
+        TableInput::Lost | TableInput::Forbidden => match state {
             Opening | Negotiating | Open => stays(Waiting),
-            Idle | Waiting | Requesting | Failed | Closed => ignored(state),
+            Idle | Waiting | Requesting | Renewing | Failed | Closed => ignored(state),
         },
         TableInput::Timer => match state {
             Waiting => to(Requesting, &[AsksToken]),
-            Requesting => stays(Waiting),
+            Requesting | Renewing => stays(Waiting),
             Opening | Negotiating => to(Waiting, &[ClosesSocket]),
             Open => to(state, &[Sends]),
             Idle | Failed | Closed => stays(state),
         },
         TableInput::Visible | TableInput::Online | TableInput::PageShow => match state {
             Open => to(state, &[Sends]),
-            Idle | Waiting | Requesting | Opening | Negotiating | Failed | Closed => stays(state),
+            Idle | Waiting | Requesting | Renewing | Opening | Negotiating | Failed | Closed => {
+                stays(state)
+            }
         },
         TableInput::Token => match state {
             Requesting => to(Opening, &[Opens]),
-            Idle | Waiting | Opening | Negotiating | Open | Failed | Closed => ignored(state),
+            Idle | Waiting | Renewing | Opening | Negotiating | Open | Failed | Closed => {
+                ignored(state)
+            }
         },
         TableInput::NoToken => match state {
             Requesting => stays(Waiting),
-            Idle | Waiting | Opening | Negotiating | Open | Failed | Closed => ignored(state),
+            Idle | Waiting | Renewing | Opening | Negotiating | Open | Failed | Closed => {
+                ignored(state)
+            }
         },
         TableInput::FinalToken => match state {
             Requesting => stays(Failed),
-            Idle | Waiting | Opening | Negotiating | Open | Failed | Closed => ignored(state),
+            Idle | Waiting | Renewing | Opening | Negotiating | Open | Failed | Closed => {
+                ignored(state)
+            }
+        },
+        TableInput::Renewed => match state {
+            Renewing => to(Requesting, &[AsksToken]),
+            Idle | Waiting | Requesting | Opening | Negotiating | Open | Failed | Closed => {
+                ignored(state)
+            }
+        },
+        TableInput::NotRenewed => match state {
+            Renewing => stays(Failed),
+            Idle | Waiting | Requesting | Opening | Negotiating | Open | Failed | Closed => {
+                ignored(state)
+            }
+        },
+        TableInput::RenewalFailed => match state {
+            Renewing => stays(Waiting),
+            Idle | Waiting | Requesting | Opening | Negotiating | Open | Failed | Closed => {
+                ignored(state)
+            }
         },
         TableInput::WaitForPosition => match state {
-            Closed => to(Closed, &[Settles]),
-            Idle | Waiting | Requesting | Opening | Negotiating | Open | Failed => stays(state),
+            Closed | Failed => to(state, &[Settles]),
+            Idle | Waiting | Requesting | Renewing | Opening | Negotiating | Open => stays(state),
         },
         // The application's own way to a snapshot is open without a connection, too.
         TableInput::Refresh => match state {
             Open => to(Open, &[Sends, Fetches]),
-            Idle | Waiting | Requesting | Opening | Negotiating | Failed | Closed => {
+            Idle | Waiting | Requesting | Renewing | Opening | Negotiating | Failed | Closed => {
                 to(state, &[Fetches])
             }
         },
@@ -236,6 +289,7 @@ impl Driver {
     fn at(state: State) -> Self {
         let config = Config {
             has_token: true,
+            has_renewal: true,
             has_fetch_snapshot: true,
             auth_attempts_max: 2,
             attempt_gap_ms: 0,
@@ -252,6 +306,12 @@ impl Driver {
         let way: &[TableInput] = match state {
             Idle => &[],
             Requesting => &[TableInput::Connect],
+            Renewing => &[
+                TableInput::Connect,
+                TableInput::Token,
+                TableInput::Opened,
+                TableInput::Unauthorized,
+            ],
             Waiting => &[TableInput::Connect, TableInput::NoToken],
             Opening => &[TableInput::Connect, TableInput::Token],
             Negotiating => &[TableInput::Connect, TableInput::Token, TableInput::Opened],
@@ -280,6 +340,7 @@ impl Driver {
             ConnectionState::Idle => Idle,
             ConnectionState::Waiting { .. } => Waiting,
             ConnectionState::RequestingToken { .. } => Requesting,
+            ConnectionState::RenewingSession { .. } => Renewing,
             ConnectionState::Opening { .. } => Opening,
             ConnectionState::Negotiating { .. } => Negotiating,
             ConnectionState::Open { .. } => Open,
@@ -294,12 +355,14 @@ impl Driver {
         match input {
             TableInput::Connect => self.handle(Input::Connect),
             TableInput::Pause => self.handle(Input::Pause),
+            TableInput::Reset => self.handle(Input::Reset),
             TableInput::Close => self.handle(Input::Close),
             TableInput::Retain => self.handle(Input::Retain(id("another"))),
             TableInput::Release => self.handle(Input::Release(id(CAMPAIGN))),
             TableInput::Opened => self.handle(Input::Opened(socket)),
             TableInput::OpenedOld => self.handle(Input::Opened(ConnectionId(OLD))),
             TableInput::AckV1 => self.receive(&wire::ack()),
+            TableInput::AckSubject => self.receive(&wire::ack_for("s-2")),
             TableInput::AckOther => self.receive(&wire::ack_of("campaign-sync.v9")),
             TableInput::AckNone => {
                 self.receive(&wire::message("connection_ack", &json!({"connectionId": "k"})))
@@ -331,6 +394,10 @@ impl Driver {
             TableInput::Token => self.handle(Input::Token(ticket, Ok(text("secret")))),
             TableInput::NoToken => self.handle(Input::Token(ticket, Err(TokenFailure::Failed))),
             TableInput::FinalToken => self.handle(Input::Token(ticket, Err(TokenFailure::Final))),
+            TableInput::Renewed => self.handle(Input::Renewed(ticket, Some(true))),
+            TableInput::NotRenewed => self.handle(Input::Renewed(ticket, Some(false))),
+            TableInput::RenewalFailed => self.handle(Input::Renewed(ticket, None)),
+            TableInput::RenewedOld => self.handle(Input::Renewed(Ticket(OLD), Some(true))),
             TableInput::TokenOld => self.handle(Input::Token(Ticket(OLD), Ok(text("secret")))),
             TableInput::SnapshotOld => self.handle(Input::Snapshot(Ticket(OLD), None)),
             TableInput::WaitForPosition => {
@@ -360,6 +427,11 @@ impl Driver {
                     self.ticket = ticket;
                     DriverEffect::AsksToken
                 }
+                Effect::RenewSession(ticket, _) => {
+                    self.ticket = ticket;
+                    DriverEffect::Renews
+                }
+                Effect::SignedOut => DriverEffect::SignsOut,
                 Effect::Send(..) => DriverEffect::Sends,
                 Effect::CloseSocket(..) => DriverEffect::ClosesSocket,
                 Effect::FetchSnapshot(..) => DriverEffect::Fetches,
@@ -383,6 +455,7 @@ const fn named(input: &Input<'_>) {
     match input {
         Input::Connect
         | Input::Pause
+        | Input::Reset
         | Input::Close
         | Input::Retain(_)
         | Input::Release(_)
@@ -391,6 +464,7 @@ const fn named(input: &Input<'_>) {
         | Input::Closed(..)
         | Input::Woke(Wake::Timer | Wake::Visible | Wake::Online | Wake::PageShow)
         | Input::Token(..)
+        | Input::Renewed(..)
         | Input::Snapshot(..)
         | Input::WaitForPosition(..)
         | Input::CancelWait(..)
@@ -411,8 +485,8 @@ fn happens(state: State, input: TableInput) -> Cell {
 pub(super) fn document() -> String {
     let table = print(&STATES, INPUTS, |state, input| expected(*state, *input));
     format!(
-        "## The connection\n\nA client that holds one campaign, has a token provider and \
-         `fetchSnapshot`. `ignored` is what comes too late or answers nothing; notices are left \
+        "## The connection\n\nA client that holds one campaign, has a token provider, \
+         `onUnauthorized` and `fetchSnapshot`. `ignored` is what comes too late or answers nothing; notices are left \
          out.\n\n{table}"
     )
 }

@@ -13,6 +13,7 @@ use super::retry_after::{RetryAfterCheck, Word};
 use super::rng::Rng;
 use super::sealed;
 use super::server::wire::BEGAN_MS;
+use super::users::Seat;
 use super::world::ScheduledEvent;
 
 /// The clocks of one computer. A monotonic clock may stop while the computer sleeps. In that case the
@@ -63,6 +64,10 @@ pub(crate) struct Client {
     pub(crate) retry_after_max_ms: u64,
     /// The number of hashes of applied events that must be remembered.
     pub(crate) dedupe_window: usize,
+    /// The users of the page, in a world with users.
+    pub(crate) seat: Option<Seat>,
+    /// Whether the page can renew its session.
+    renews: bool,
 }
 
 impl Clock {
@@ -92,8 +97,8 @@ impl Clock {
 
 impl Client {
     /// Loads a page for the first time.
-    pub(crate) fn new(rng: &mut Rng, seals: bool) -> Self {
-        let config = config(rng);
+    pub(crate) fn new(rng: &mut Rng, seals: bool, renews: bool) -> Self {
+        let config = Config { has_renewal: renews, ..config(rng) };
         let (held_events_max, dedupe_window) = (config.held_events_max, config.dedupe_window);
         let retry_after_max_ms = config.retry_after_max_ms;
         let mut machine = Machine::new(config, rng.next());
@@ -119,6 +124,8 @@ impl Client {
             watches: BTreeMap::new(),
             traffic: SocketTraffic::default(),
             attempt_began: None,
+            seat: None,
+            renews,
         }
     }
 
@@ -154,6 +161,7 @@ impl Client {
             ConnectionState::Waiting { until } => *until <= now,
             ConnectionState::Idle
             | ConnectionState::RequestingToken { .. }
+            | ConnectionState::RenewingSession { .. }
             | ConnectionState::Opening { .. }
             | ConnectionState::Negotiating { .. }
             | ConnectionState::Open { .. }
@@ -183,9 +191,12 @@ impl Client {
 
     /// Loads the page again: a new machine replaces the former one.
     pub(crate) fn reload(&mut self, rng: &mut Rng, seals: bool) {
-        let page_load = self.page_load + 1;
-        *self =
-            Self { page_load, clock: self.clock, timer: self.timer + 1, ..Self::new(rng, seals) };
+        let (page_load, clock, timer) = (self.page_load + 1, self.clock, self.timer + 1);
+        let cookie = self.cookie();
+        *self = Self { page_load, clock, timer, ..Self::new(rng, seals, self.renews) };
+        if let Some(cookie) = cookie {
+            self.seat(cookie);
+        }
     }
 }
 

@@ -30,6 +30,7 @@ mod sealed;
 mod server;
 mod traffic;
 mod user_actions;
+mod users;
 mod workload;
 mod world;
 

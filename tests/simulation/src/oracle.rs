@@ -16,6 +16,7 @@ use super::retry_after::RetryAfterCheck;
 use super::server::Storage;
 use super::server::log::{Campaign, Log};
 use super::server::state::{Record, Row, State};
+use super::users::User;
 
 /// While a campaign is `live`, nothing that was committed longer ago than this may be missing.
 const FRESH_MS: u64 = 10_000;
@@ -52,6 +53,10 @@ pub(crate) struct CampaignTrace {
     repaired: bool,
     shown: Option<Rc<State>>,
     compared: u64,
+    /// The user whose session brought the state.
+    pub(crate) source: Option<User>,
+    /// Whether the state was dropped in this step.
+    dropped: bool,
 }
 
 /// The work of a machine in one step, by its own counters.
@@ -93,11 +98,12 @@ pub(crate) fn check(
     step: Progress,
     changed: &[String],
 ) -> Check {
-    let Client { machine, watches, held_events_max, .. } = client;
+    let Client { machine, watches, held_events_max, seat, .. } = client;
+    let source = seat.and_then(|seat| seat.source);
     let watched = watches.len();
     watches.retain(|id, _| machine.subscription(id).is_some());
     // A campaign that was released in this step may have moved before, which is no longer visible.
-    let released = watches.len() < watched;
+    let mut released = watches.len() < watched;
     let mut advanced = 0;
     for id in machine.campaigns() {
         let Some(subscription) = machine.subscription(id.as_str()) else { continue };
@@ -106,6 +112,11 @@ pub(crate) fn check(
         demand(events <= *held_events_max && bytes <= 1 << 20, "G7", || {
             format!("{events} events, {bytes} bytes of {id} are held")
         })?;
+        // The same holds for one that was dropped.
+        released |= std::mem::take(&mut watch.dropped);
+        if watch.place.is_none() {
+            watch.source = source;
+        }
         let campaign = storage.campaigns.get(id.as_str());
         let reported = changed.iter().any(|changed| *changed == id.as_str());
         let passed = watch.step(subscription.store(), campaign, step, reported);
@@ -189,6 +200,12 @@ pub(crate) fn converged(client: &Client, storage: &Storage, now: Now) -> Result<
                 _ => return Err(format!("{id} does not exist and is {status:?}")),
             }
         };
+        if !storage.owners.show(id, client.cookie()) {
+            match status {
+                Some(Status::Failed(_)) => continue,
+                _ => return Err(format!("{id} belongs to another user and is {status:?}")),
+            }
+        }
         let log = campaign.log();
         let place = client.watches.get(id).and_then(|watch| watch.place);
         if log.state().deleted && status == Some(Status::Ended) {
@@ -214,6 +231,15 @@ pub(crate) fn converged(client: &Client, storage: &Storage, now: Now) -> Result<
 }
 
 impl CampaignTrace {
+    /// The page dropped the state, because the session may no longer see it.
+    pub(crate) fn forget(&mut self) {
+        (self.place, self.position, self.shown) = (None, None, None);
+        (self.repaired, self.replaced, self.reported_difference) = (false, false, false);
+        self.proofs.clear();
+        self.remembered = 0;
+        self.dropped = true;
+    }
+
     /// The era of the log, and the number in it.
     pub(crate) const fn place(&self) -> Option<(usize, u64)> {
         self.place

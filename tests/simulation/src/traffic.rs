@@ -278,9 +278,14 @@ impl World {
             self.totals.fault("replica");
         }
         let sees = ReplicaLag { lag_ms, lag_known: self.plan.lag_known };
+        // The browser sends the cookie that it has now.
+        let user = self.clients[link.client].cookie();
+        if let Some(wire) = self.links.get_mut(&link) {
+            wire.user = user;
+        }
         let speaker = match &self.server.core {
             Some(core) => ServerEnd::Core(Box::new(core.open(self.now_ms, link))),
-            None => ServerEnd::Model(Session::new(self.now_ms, sees)),
+            None => ServerEnd::Model(Session::new(self.now_ms, sees, user)),
         };
         self.server.sessions.insert(link, Connection::new(speaker));
         let due_ms = self.due_ms(link).unwrap_or(self.now_ms + HEARTBEAT_MS);

@@ -27,6 +27,7 @@ impl World {
         if self.clients[number].held.is_empty() {
             self.retain(number)?;
         }
+        self.act_as_user(number)?;
         match self.rng.below(100) {
             0..25 => self.retain(number)?,
             25..40 => self.release(number)?,

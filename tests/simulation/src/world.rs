@@ -71,6 +71,8 @@ pub(crate) enum ScheduledEvent {
     Token(usize, u64, Ticket, Option<String>),
     /// A fetch outside the socket ends, with or without a snapshot.
     Fetched(usize, u64, Ticket, Option<Fetched>),
+    /// The application answers whether it renewed its session.
+    Renewed(usize, u64, Ticket, Option<bool>),
     /// A user acts on a page.
     Act(usize),
     /// A client's timers are no longer throttled.
@@ -93,6 +95,7 @@ impl ScheduledEvent {
             Self::Timer(client, _)
             | Self::Token(client, ..)
             | Self::Fetched(client, ..)
+            | Self::Renewed(client, ..)
             | Self::Act(client) => Some(*client),
             Self::Hear(..)
             | Self::Left(_)
@@ -122,6 +125,8 @@ pub(crate) struct World {
     /// Draws everything that was added later, so that earlier seeds keep their meaning.
     pub(crate) later_rng: Rng,
     pub(crate) third_rng: Rng,
+    /// Draws what users do, in a world with users.
+    pub(crate) users_rng: Rng,
     pub(crate) plan: Plan,
     /// The levels of the plan until the faults stop.
     pub(crate) levels: Levels,
@@ -157,6 +162,7 @@ pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: JournalMode) -> E
 impl World {
     fn new(seed: u64, reduction: &Reduction, keep: JournalMode) -> Self {
         let (mut rng, mut later_rng) = (Rng::new(seed), Rng::apart(seed));
+        let mut users_rng = Rng::fourth(seed);
         let mut third_rng = Rng::third(seed);
         let mut plan = Plan::draw(&mut rng, &mut later_rng, &mut third_rng);
         if regressions::is_known(seed) {
@@ -193,7 +199,12 @@ impl World {
             quiet_since_ms: None,
             schedule: Schedule::new(),
             server: Server::new(behaviour, core),
-            clients: (0..plan.clients).map(|_| Client::new(&mut rng, seals)).collect(),
+            clients: (0..plan.clients)
+                .map(|_| {
+                    let renews = kind == Kind::Users && users_rng.chance(500);
+                    Client::new(&mut rng, seals, renews)
+                })
+                .collect(),
             links: BTreeMap::new(),
             journal: Journal::new(keep),
             totals: RunTotals::default(),
@@ -204,6 +215,7 @@ impl World {
             work_rng,
             later_rng,
             third_rng,
+            users_rng,
         }
     }
 
@@ -212,7 +224,11 @@ impl World {
         let world = Kind::of(seed).name();
         self.note(format_args!("seed {seed} {world} {plan}"));
         self.totals.met("world", world);
+        if Kind::of(seed) == Kind::Users {
+            self.seat_users();
+        }
         for number in 1..=plan.campaigns {
+            self.give(&format!("c{number}"), number);
             self.create(format!("c{number}"))?;
         }
         for client in 0..self.clients.len() {
@@ -314,6 +330,9 @@ impl World {
             }
             ScheduledEvent::Fetched(client, page_load, ticket, answer) => {
                 self.fetched(client, page_load, ticket, answer)?;
+            }
+            ScheduledEvent::Renewed(client, page_load, ticket, answer) => {
+                self.renewed(client, page_load, ticket, answer)?;
             }
             ScheduledEvent::Act(client) => self.act(client)?,
             ScheduledEvent::Unthrottle(client) => self.clients[client].throttle_ms = 0,

@@ -7,7 +7,7 @@ use crate::protocol::client::Reason;
 use crate::protocol::server::{
     CampaignDigest, EventRecovery, Head, RecoveryOutcome, ServerMessage,
 };
-use crate::protocol::snapshot::{RestSnapshot, SnapshotPart};
+use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::{Code, Epoch, Position, SequenceNumber};
 use crate::store::{ExpectedDigest, Staging, StagingFault};
 use crate::sync::encryption::Undecryptable;
@@ -298,27 +298,22 @@ impl Replica {
     }
 
     /// Handles a snapshot that was fetched outside the socket since `began`.
-    ///
-    /// # Errors
-    /// As [`Staging::complete`]. The state is unchanged then.
     pub(in crate::sync) fn on_rest_snapshot(
         &mut self,
         cx: &mut Scope<'_>,
         began: Timestamp,
-        snapshot: &RestSnapshot<'_>,
-    ) -> Result<(), Code> {
-        let staging = Staging::complete(snapshot)?;
+        staging: Staging,
+    ) {
         // The answer may be older than the state that the socket brought since `began`. Of two epochs
         // only the server knows which one is newer, so a late answer of another epoch is ignored.
-        let is_other = |here: &Position| here.epoch != snapshot.position.epoch;
+        let is_other = |here: &Position| here.epoch != staging.position.epoch;
         let is_late =
             self.store.position().is_some_and(is_other) && self.freshness.is_replaced_since(began);
         if is_late || self.would_go_back(&staging) {
-            return Ok(());
+            return;
         }
         self.freshness.note_rest_snapshot();
         self.install(cx, staging);
         self.resolve_waiters(cx);
-        Ok(())
     }
 }

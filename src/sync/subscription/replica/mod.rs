@@ -293,6 +293,28 @@ impl Replica {
         }
     }
 
+    /// Empties the campaign for another session, which has to load it anew.
+    pub(in crate::sync) fn sign_out(&mut self, cx: &mut Scope<'_>) {
+        self.state = SubscriptionState::Active;
+        self.waiters.fail(cx, Code::SignedOut);
+        self.empty(cx);
+    }
+
+    /// Drops everything that the session may no longer see. The epochs that the log left are names of
+    /// logs, not content, and stay.
+    pub(in crate::sync) fn empty(&mut self, cx: &mut Scope<'_>) {
+        self.discard_download(cx);
+        self.sequencer.clear_window();
+        self.sequencer.clear_held();
+        self.recovery.forget();
+        self.repair = Repair::default();
+        self.freshness = Freshness::default();
+        cx.mark_changed(&self.id);
+        if self.store.clear() {
+            self.invalidate(cx, "signed_out");
+        }
+    }
+
     /// Blocks the campaign at its position until the missing key is added. Nothing else helps.
     fn block_on_missing_key(&mut self, cx: &mut Scope<'_>, code: Code, missing: Notice) -> Verdict {
         self.subject().rejected(cx, code, Some(self.applied().next()));
@@ -313,6 +335,9 @@ impl Replica {
     fn fail(&mut self, cx: &mut Scope<'_>, code: Code) {
         self.state = SubscriptionState::Failed(code);
         self.stop(cx, code);
+        if matches!(code, Code::Forbidden | Code::UnknownCampaign) {
+            self.empty(cx);
+        }
         cx.log(
             Level::Error,
             "failed",

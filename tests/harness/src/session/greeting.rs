@@ -5,6 +5,7 @@ use std::sync::Arc;
 use campaign_sync::protocol::Code;
 
 use super::{Request, Session, reply};
+use crate::access::Identity;
 use crate::capacity::Quota;
 use crate::clock::Moment;
 
@@ -47,7 +48,9 @@ impl Session {
 
     pub(super) fn acknowledgement(&self, now: Moment) -> String {
         let protocol = self.context.protocol();
-        reply::connection_ack(now, &self.id, protocol, self.context.heartbeat_ms)
+        let subject = self.identity.as_ref().and_then(Identity::subject);
+        let heartbeat_ms = self.context.heartbeat_ms;
+        reply::connection_ack(now, (&self.id, subject.as_deref()), protocol, heartbeat_ms)
     }
 
     /// Rejects the client. Drops all requests behind the greeting, which is the first one.

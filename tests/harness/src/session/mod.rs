@@ -285,7 +285,8 @@ impl Session {
             return self.end(ack, 4400, "another protocol");
         }
         self.greeted = true;
-        let token = token.or_else(|| self.cookie.take());
+        // An empty token is none, and leaves the socket to its cookie.
+        let token = token.filter(|it| !it.expose().is_empty()).or_else(|| self.cookie.take());
         self.requests.push_back(Request::Greet { token, binary });
     }
 

@@ -26,13 +26,19 @@ pub(super) fn message_around(
 }
 
 /// `connection_ack`
-pub fn connection_ack(now: Moment, connection: &str, protocol: &str, heartbeat_ms: u64) -> String {
-    let data = json!({
+pub fn connection_ack(
+    now: Moment,
+    (connection, subject): (&str, Option<&str>),
+    protocol: &str,
+    heartbeat_ms: u64,
+) -> String {
+    let mut data = json!({
         "connectionId": connection,
         "protocol": protocol,
         "heartbeatMs": heartbeat_ms,
         "maxFrameBytes": FRAME_BYTES_MAX,
     });
+    optional(&mut data, "subject", subject);
     message(now, "connection_ack", &data.to_string())
 }
 

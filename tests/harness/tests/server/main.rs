@@ -27,6 +27,7 @@ mod golden;
 mod golden_stream;
 mod health;
 mod history;
+mod identity;
 mod interleaving;
 mod limits;
 mod log;

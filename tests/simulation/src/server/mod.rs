@@ -18,6 +18,7 @@ use session::Session;
 
 use super::network::LinkId;
 use super::reference::{Core, ServerSocket};
+use super::users::Owners;
 
 /// A snapshot is held this long after its last use.
 const SNAPSHOT_TTL_MS: u64 = 60_000;
@@ -136,6 +137,8 @@ pub(crate) struct Storage {
     pub(crate) campaigns: BTreeMap<String, Campaign>,
     /// The server's behaviour.
     pub(crate) behaviour: ServerBehaviour,
+    /// The owners of the campaigns.
+    pub(crate) owners: Owners,
     snapshots: Vec<Held>,
 }
 
@@ -215,8 +218,9 @@ pub(crate) struct Server {
 
 impl Server {
     /// A server without campaigns.
-    pub(crate) const fn new(behaviour: ServerBehaviour, core: Option<Core>) -> Self {
-        let storage = Storage { campaigns: BTreeMap::new(), behaviour, snapshots: Vec::new() };
+    pub(crate) fn new(behaviour: ServerBehaviour, core: Option<Core>) -> Self {
+        let (campaigns, owners) = (BTreeMap::new(), Owners::default());
+        let storage = Storage { campaigns, behaviour, owners, snapshots: Vec::new() };
         Self { storage, sessions: BTreeMap::new(), core, down_until_ms: 0 }
     }
 
