@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use campaign_sync::sync::Input;
-use campaign_sync::sync::connection::ConnectionState;
 use campaign_sync::sync::input::{ConnectionId, Ticket};
 
 use super::client::Client;
