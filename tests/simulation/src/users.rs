@@ -145,7 +145,8 @@ impl World {
     /// Gives a new campaign its owner.
     pub(crate) fn give(&mut self, campaign: &str, number: u64) {
         let users = SUBJECTS.len() as u64;
-        if self.clients.iter().any(|client| client.page_user.is_some()) && number % 3 != 0 {
+        if self.clients.iter().any(|client| client.page_user.is_some()) && !number.is_multiple_of(3)
+        {
             let owner = User(((number - 1) % users) as usize);
             self.server.storage.owners.0.insert(campaign.to_owned(), owner);
         }
