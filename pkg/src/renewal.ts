@@ -3,7 +3,7 @@ import { invalidArgument } from "./check.js";
 import { callSafely } from "./frame.js";
 import { platform } from "./platform.js";
 
-/** What `onUnauthorized` receives. */
+/** The argument of `onUnauthorized`. */
 export interface RenewalRequest {
   /** Refusals in a row, from 1. */
   readonly attempt: number;

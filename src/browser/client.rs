@@ -31,6 +31,7 @@ impl Client {
     /// the application provides tokens, renews sessions, fetches snapshots and receives log records. `global` and
     /// `document` dispatch the signals of the page; a platform may lack them.
     #[wasm_bindgen(constructor)]
+    #[expect(clippy::too_many_arguments, reason = "JavaScript passes what it has, one by one")]
     pub fn new(
         linger_ms: Option<f64>,
         has_token: bool,

@@ -94,10 +94,8 @@ impl Context {
     /// campaigns belong to the former session, so listeners do not receive them.
     pub fn sign_out(&mut self) {
         self.sessions += 1;
-        self.effects.retain(|effect| match effect {
-            Effect::Notify(notice) => notice.campaign_id().is_none(),
-            _ => true,
-        });
+        let of_campaign = |effect: &Effect| matches!(effect, Effect::Notify(notice) if notice.campaign_id().is_some());
+        self.effects.retain(|effect| !of_campaign(effect));
         self.effect(Effect::SignedOut);
     }
 

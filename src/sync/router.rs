@@ -1,6 +1,8 @@
 //! Routing between the connection and the campaigns, which happens only here. A frame is split into
 //! documents, and each document goes to the connection or to its campaign.
 
+mod session;
+
 use super::connection::{Connection, ConnectionEvent};
 use super::context::Context;
 use super::encryption::{Encryption, OpenedPart};

@@ -332,6 +332,7 @@ pub(crate) fn client(options: &Value, host: &Recorder) -> JsClient {
     let client = Client::new(
         options["lingerMs"].as_f64(),
         on("hasToken"),
+        on("hasRenewal"),
         on("hasFetchSnapshot"),
         on("log"),
         host,

@@ -139,7 +139,7 @@ fn empty_token_leaves_the_session_to_the_cookie() {
 // R14.11
 #[test]
 fn a_refused_session_is_final_without_a_token_provider() {
-    // What is shown stays until another session takes over, but a forbidden session sees nothing.
+    // The view stays until another session takes over. A forbidden session sees nothing.
     for (close, code, rows) in [(4401, "unauthorized", 2), (4403, "forbidden", 0)] {
         let mut world = World::following(&Log::with_rows(2));
         world.close(close);

@@ -69,7 +69,7 @@ fn another_subject_empties_everything_before_any_notice() {
 
 // R3.12
 #[test]
-fn campaigns_load_anew_for_the_new_subject() {
+fn held_campaigns_are_loaded_for_the_new_subject() {
     let log = Log::with_rows(5);
     let mut world = following_for(&log, Config::default());
     next_socket(&mut world, 1006);
@@ -179,7 +179,7 @@ fn frames_behind_another_subject_belong_to_it() {
     next_socket(&mut world, 1006);
     // The events of the former session, and a late answer, arrive behind the acknowledgement.
     let frame = format!("{}\n{}", wire::ack_for("s-2"), log.frame(4, 5));
-    world.frame(&frame);
+    assert_eq!(world.frame(&frame).applied, 0);
     assert_eq!(world.rows(), Vec::<Value>::new());
     assert_eq!(world.view()["campaign"], Value::Null);
 }
@@ -245,7 +245,7 @@ fn expired_session_keeps_what_it_showed() {
 }
 
 #[test]
-fn campaign_that_lost_access_loads_anew_on_the_next_socket() {
+fn campaign_without_access_is_loaded_on_the_next_socket() {
     let log = Log::with_rows(5);
     let mut world = following_for(&log, Config::default());
     world.receive(&message("error", &json!({"campaignId": CAMPAIGN, "code": "forbidden"})));

@@ -89,7 +89,7 @@ fn renewal_that_hangs_is_given_up_after_15_seconds() {
 
 // R14.11
 #[test]
-fn third_refusal_in_a_row_is_final_whatever_the_application_says() {
+fn third_refusal_in_a_row_is_final() {
     let mut world = refused(renewing());
     for attempt in 1..3 {
         assert_eq!(world.renewals.last().map(|it| it.1), Some(attempt));

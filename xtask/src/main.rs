@@ -43,7 +43,7 @@ cargo xtask <command>
   build                                  compile the wasm, the npm package and the demo page
   check                                  check formatting, clippy, documentation, TypeScript types and
                                          the patches of planted faults
-  sim   [--seeds N] [--seed S] [--minutes M] [--only model|sealed|core]
+  sim   [--seeds N] [--seed S] [--minutes M] [--only KIND]
         [--module main|encrypted] [--journals FILE] [--fail-fast]
                                          simulate seeded faults, half of the seeds with the features of
                                          each module of the package, or all with those of one; a

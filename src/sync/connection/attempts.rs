@@ -98,8 +98,8 @@ impl Attempts {
             Loss::Refused(code) => {
                 self.refused += 1;
                 let renews = config.has_renewal && code == Code::Unauthorized;
-                let hopeful = self.refused < config.auth_attempts_max;
-                let again = hopeful && (config.has_token || renews);
+                let may_retry = self.refused < config.auth_attempts_max;
+                let again = may_retry && (config.has_token || renews);
                 (!again).then_some(code)
             }
             Loss::OtherProtocol(code) => self.handshakes.on_other_protocol(config).then_some(code),

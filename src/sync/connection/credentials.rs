@@ -1,5 +1,5 @@
-//! What proves the session: the tokens of the application, and the renewal of a session that the server
-//! refused.
+//! The credentials of the session: tokens of the application, and the renewal of a session that the
+//! server refused.
 
 use super::attempts::Loss;
 use super::{Connection, ConnectionEvent, ConnectionState, close};

@@ -1,6 +1,7 @@
 // The ways in which a proxy breaks a server, each with the cases that must report it.
 
 import { digestOf } from "../reader/digest.mjs";
+import { SESSION_BREAKS } from "./breaks-session.mjs";
 import { rewritten } from "./support/proxy.mjs";
 
 const isEvent = ({ sequence }) => sequence !== undefined;
@@ -26,7 +27,7 @@ function changedSnapshot(change) {
   };
 }
 
-export const BREAKS = [
+export const BREAKS = [...SESSION_BREAKS,
   {
     title: "server changes a byte of a replayed event",
     fails: ["C-BYTES/replayed"],
@@ -406,16 +407,6 @@ export const BREAKS = [
       const { type, payload = {}, ...fields } = message;
       return type === "request_event_recovery" && fields.campaignId ? JSON.stringify({ type, payload }) : JSON.stringify(message);
     },
-  },
-  {
-    title: "subject changes with each connection",
-    fails: ["C-SUBJECT/stable"],
-    down: (document) => (document.type === "connection_ack" ? withData(document, { subject: document.data.connectionId }) : undefined),
-  },
-  {
-    title: "subject is too long",
-    fails: ["C-SUBJECT/stable"],
-    down: (document) => (document.type === "connection_ack" ? withData(document, { subject: "s".repeat(129) }) : undefined),
   },
   {
     title: "frames are larger than announced",

@@ -13,7 +13,7 @@ use super::retry_after::{RetryAfterCheck, Word};
 use super::rng::Rng;
 use super::sealed;
 use super::server::wire::BEGAN_MS;
-use super::users::Seat;
+use super::users::PageUser;
 use super::world::ScheduledEvent;
 
 /// The clocks of one computer. A monotonic clock may stop while the computer sleeps. In that case the
@@ -65,7 +65,7 @@ pub(crate) struct Client {
     /// The number of hashes of applied events that must be remembered.
     pub(crate) dedupe_window: usize,
     /// The users of the page, in a world with users.
-    pub(crate) seat: Option<Seat>,
+    pub(crate) page_user: Option<PageUser>,
     /// Whether the page can renew its session.
     renews: bool,
 }
@@ -124,7 +124,7 @@ impl Client {
             watches: BTreeMap::new(),
             traffic: SocketTraffic::default(),
             attempt_began: None,
-            seat: None,
+            page_user: None,
             renews,
         }
     }
@@ -195,7 +195,7 @@ impl Client {
         let cookie = self.cookie();
         *self = Self { page_load, clock, timer, ..Self::new(rng, seals, self.renews) };
         if let Some(cookie) = cookie {
-            self.seat(cookie);
+            self.assign_user(cookie);
         }
     }
 }

@@ -213,8 +213,8 @@ impl World {
             }
         }
         let user = self.links.get(&link).and_then(|wire| wire.user);
-        if let Some(seat) = &mut self.clients[link.client].seat {
-            seat.source = user;
+        if let Some(page_user) = &mut self.clients[link.client].page_user {
+            page_user.source = user;
         }
         let frame = match text {
             Ok(text) if self.rng.chance(800) => Frame::Text(text),

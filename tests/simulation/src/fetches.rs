@@ -25,7 +25,8 @@ impl World {
     /// The state as REST answers it, or `None` if the request fails. The state may be outdated on
     /// arrival, or already when it is read.
     pub(crate) fn fetch(&mut self, number: usize, id: &str) -> Option<Fetched> {
-        let session = self.clients[number].seat.map(|seat| (seat.cookie, seat.sign_outs));
+        let session =
+            self.clients[number].page_user.map(|page_user| (page_user.cookie, page_user.sign_outs));
         let user = session.map(|(user, _)| user);
         if self.now_ms < self.server.down_until_ms
             || self.rng.chance(self.levels.of(Fault::Refuse) / 2)
@@ -81,11 +82,11 @@ impl World {
         };
         let before = Progress::of(client);
         let late = client
-            .seat
+            .page_user
             .zip(session)
-            .is_some_and(|(seat, (_, sign_outs))| seat.sign_outs != sign_outs);
-        if let Some(seat) = &mut client.seat {
-            seat.source = session.map(|(user, _)| user);
+            .is_some_and(|(page_user, (_, sign_outs))| page_user.sign_outs != sign_outs);
+        if let Some(page_user) = &mut client.page_user {
+            page_user.source = session.map(|(user, _)| user);
         }
         self.feed(number, Input::Snapshot(ticket, Some(&json)))?;
         let step = Progress::of(&self.clients[number]).since(before);

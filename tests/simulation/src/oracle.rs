@@ -98,8 +98,8 @@ pub(crate) fn check(
     step: Progress,
     changed: &[String],
 ) -> Check {
-    let Client { machine, watches, held_events_max, seat, .. } = client;
-    let source = seat.and_then(|seat| seat.source);
+    let Client { machine, watches, held_events_max, page_user, .. } = client;
+    let source = page_user.and_then(|page_user| page_user.source);
     let watched = watches.len();
     watches.retain(|id, _| machine.subscription(id).is_some());
     // A campaign that was released in this step may have moved before, which is no longer visible.
@@ -202,7 +202,8 @@ pub(crate) fn converged(client: &Client, storage: &Storage, now: Now) -> Result<
         };
         if !storage.owners.show(id, client.cookie()) {
             match status {
-                Some(Status::Failed(_)) => continue,
+                // An ended campaign is asked for no more, and nothing says that it was given away.
+                Some(Status::Failed(_) | Status::Ended) => continue,
                 _ => return Err(format!("{id} belongs to another user and is {status:?}")),
             }
         }

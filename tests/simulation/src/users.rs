@@ -51,7 +51,7 @@ impl Owners {
 
 /// The users of one page.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seat {
+pub(crate) struct PageUser {
     /// The user whose cookie the browser has.
     pub(crate) cookie: User,
     /// The user whose session brings what arrives now.
@@ -66,14 +66,14 @@ pub(crate) struct Seat {
 
 impl Client {
     /// Gives the page a user, in a world with users.
-    pub(crate) fn seat(&mut self, cookie: User) {
+    pub(crate) fn assign_user(&mut self, cookie: User) {
         let (source, known) = (None, None);
-        self.seat = Some(Seat { cookie, source, known, sign_outs: 0, was_open: false });
+        self.page_user = Some(PageUser { cookie, source, known, sign_outs: 0, was_open: false });
     }
 
     /// The user whose cookie the browser has.
     pub(crate) fn cookie(&self) -> Option<User> {
-        self.seat.map(|seat| seat.cookie)
+        self.page_user.map(|page_user| page_user.cookie)
     }
 
     fn is_open(&self) -> bool {
@@ -83,8 +83,8 @@ impl Client {
     /// Records the state before a step.
     pub(crate) fn before_step(&mut self) {
         let is_open = self.is_open();
-        if let Some(seat) = &mut self.seat {
-            seat.was_open = is_open;
+        if let Some(page_user) = &mut self.page_user {
+            page_user.was_open = is_open;
         }
     }
 
@@ -93,15 +93,15 @@ impl Client {
     pub(crate) fn after_step(&mut self, effects: &[Effect], fetched: bool, reset: bool) -> Check {
         let is_open = self.is_open();
         let signed_out = effects.iter().position(|effect| *effect == Effect::SignedOut);
-        let Some(seat) = &mut self.seat else { return Ok(()) };
-        if (is_open && !seat.was_open) || (fetched && !is_open) {
-            seat.known = seat.source;
+        let Some(page_user) = &mut self.page_user else { return Ok(()) };
+        if (is_open && !page_user.was_open) || (fetched && !is_open) {
+            page_user.known = page_user.source;
         }
         if reset {
-            seat.known = None;
+            page_user.known = None;
         }
         let Some(at) = signed_out else { return Ok(()) };
-        seat.sign_outs += 1;
+        page_user.sign_outs += 1;
         let early = effects[..at].iter().find(
             |effect| matches!(effect, Effect::Notify(notice) if notice.campaign_id().is_some()),
         );
@@ -124,8 +124,8 @@ impl Client {
             demand(empty || !denied.map(Some).contains(&status), "G14", || {
                 format!("{id} is {status:?} and has a state")
             })?;
-            let Some(seat) = &self.seat else { continue };
-            let known = seat.known;
+            let Some(page_user) = &self.page_user else { continue };
+            let known = page_user.known;
             demand(empty || watch.source == known, "G14", || {
                 format!("{id} shows what {:?} loaded to {known:?}", watch.source)
             })?;
@@ -136,16 +136,17 @@ impl Client {
 
 impl World {
     /// Gives each page a user and two of three campaigns an owner.
-    pub(crate) fn seat_users(&mut self) {
+    pub(crate) fn assign_users(&mut self) {
         for client in &mut self.clients {
-            client.seat(User(0));
+            client.assign_user(User(0));
         }
     }
 
     /// Gives a new campaign its owner.
     pub(crate) fn give(&mut self, campaign: &str, number: u64) {
         let users = SUBJECTS.len() as u64;
-        if self.clients.iter().any(|client| client.seat.is_some()) && number % 3 != 0 {
+        if self.clients.iter().any(|client| client.page_user.is_some()) && !number.is_multiple_of(3)
+        {
             let owner = User(((number - 1) % users) as usize);
             self.server.storage.owners.0.insert(campaign.to_owned(), owner);
         }
@@ -153,7 +154,7 @@ impl World {
 
     /// Another user takes over a page, or a campaign, now and then.
     pub(crate) fn act_as_user(&mut self, number: usize) -> Check {
-        let Some(Seat { cookie, .. }) = self.clients[number].seat else { return Ok(()) };
+        let Some(PageUser { cookie, .. }) = self.clients[number].page_user else { return Ok(()) };
         match self.users_rng.below(100) {
             0..6 => self.log_in(number, cookie.other(), true),
             6..12 => self.log_in(number, cookie.other(), false),
@@ -170,8 +171,8 @@ impl World {
         if resets {
             self.feed(number, Input::Reset)?;
         }
-        if let Some(seat) = &mut self.clients[number].seat {
-            seat.cookie = user;
+        if let Some(page_user) = &mut self.clients[number].page_user {
+            page_user.cookie = user;
         }
         let page_load = self.clients[number].page_load;
         let is_own = |link: &&LinkId| link.client == number && link.page_load == page_load;

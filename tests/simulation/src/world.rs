@@ -5,9 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use campaign_sync::protocol::Code;
 use campaign_sync::sync::Input;
-use campaign_sync::sync::connection::ConnectionState;
 use campaign_sync::sync::input::{ConnectionId, Ticket};
 
 use super::client::Client;
@@ -225,7 +223,7 @@ impl World {
         self.note(format_args!("seed {seed} {world} {plan}"));
         self.totals.met("world", world);
         if Kind::of(seed) == Kind::Users {
-            self.seat_users();
+            self.assign_users();
         }
         for number in 1..=plan.campaigns {
             self.give(&format!("c{number}"), number);
@@ -413,19 +411,6 @@ impl World {
         }
         self.schedule.plan(self.now_ms + 500, ScheduledEvent::Verify);
         Ok(false)
-    }
-
-    /// Checks that a client which gave up was refused by its server. No fault of the network ends a client.
-    pub(crate) fn refuse_accidental_end(&self, number: usize) -> Check {
-        match self.clients[number].machine.connection().state() {
-            ConnectionState::Failed(code)
-                if !matches!(code, Code::Unauthorized | Code::Forbidden) =>
-            {
-                let detail = format!("client {number} gave up by accident: {}", code.as_str());
-                Err(Violation { guarantee: "G9", detail })
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Checks that a page has an open connection over an intact link. A refusal holds for one

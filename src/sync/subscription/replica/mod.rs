@@ -293,7 +293,7 @@ impl Replica {
         }
     }
 
-    /// Empties the campaign for another session, which has to load it anew.
+    /// Empties the campaign for another session, which has to load it again.
     pub(in crate::sync) fn sign_out(&mut self, cx: &mut Scope<'_>) {
         self.state = SubscriptionState::Active;
         self.waiters.fail(cx, Code::SignedOut);

@@ -285,7 +285,7 @@ impl Session {
             return self.end(ack, 4400, "another protocol");
         }
         self.greeted = true;
-        // An empty token is none, and leaves the socket to its cookie.
+        // An empty token counts as no token: the cookie authorises the socket.
         let token = token.filter(|it| !it.expose().is_empty()).or_else(|| self.cookie.take());
         self.requests.push_back(Request::Greet { token, binary });
     }
