@@ -17,7 +17,7 @@ for (const name of replacements) expected.add(`dist/cjs/${name}.js`).add(`dist/c
 for (const name of ["main-glue", "main-embedded", "encrypted-glue", "encrypted-embedded"]) expected.add(`dist/${name}.js`).add(`dist/cjs/${name}.js`);
 for (const [subpath, forms] of Object.entries(exports)) {
   for (const target of targets(forms)) expected.add(target.replace("./", ""));
-  if (forms.require !== undefined && subpath !== ".") expected.add(`${subpath.replace("./", "")}/package.json`);
+  if (forms.module !== undefined && subpath !== ".") expected.add(`${subpath.replace("./", "")}/package.json`);
 }
 
 const problems = [];

@@ -58,7 +58,7 @@ async function writeModules() {
     await mkdir(new URL(directory, root), { recursive: true });
     await copyFile(new URL(`wasm/${directory}campaign_sync_bg.wasm`, root), new URL(`${directory}campaign_sync_bg.wasm`, root));
     const declaration = "/** The address of the module, where a bundler treats `.wasm` files as assets. */\ndeclare const address: string;\nexport default address;\n";
-    await writeFile(new URL(`${directory}campaign_sync_bg.wasm.d.ts`, root), declaration);
+    for (const form of ["ts", "cts"]) await writeFile(new URL(`${directory}campaign_sync_bg.wasm.d.${form}`, root), declaration);
   }
 }
 
@@ -82,7 +82,7 @@ async function writeCommonJs() {
 /** Writes the directory of each subpath: for TypeScript's `node10`, Parcel, and other tools without `exports`. */
 async function writeSubpaths() {
   for (const [subpath, forms] of Object.entries(exports)) {
-    if (subpath === "." || forms.require === undefined) continue;
+    if (subpath === "." || forms.module === undefined) continue;
     const up = "../".repeat(subpath.split("/").length - 1);
     const own = (file) => file.replace("./", up);
     const { require: { types, default: main }, import: { default: module } } = forms;

@@ -5,7 +5,7 @@ import { copyFileSync } from "node:fs";
 
 const compiler = process.argv[2];
 const major = Number(compiler.split("-")[1].split(".")[0]);
-const COMMON = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--skipLibCheck", "false", "--target", "ES2020", "--types", ""];
+const COMMON = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--skipLibCheck", "false", "--target", "ES2020"];
 const WAYS = [
   ["--module node16 --moduleResolution node16", "program.mts"],
   ["--module node16 --moduleResolution node16", "program.cts"],
@@ -16,8 +16,8 @@ const WAYS = [
 ];
 
 for (const name of ["program.mts", "program.cts"]) copyFileSync("program.ts", name);
-for (const lib of ["ES2020,DOM", "ES2022,DOM,DOM.Iterable"]) {
-  for (const [way, file] of WAYS) {
+for (const [way, file] of WAYS) {
+  for (const lib of way.includes("bundler") ? ["ES2020,DOM", "ESNext,DOM,DOM.Iterable"] : ["ES2020,DOM"]) {
     const deprecated = major === 6 && way.includes("node10") ? ["--ignoreDeprecations", "6.0"] : [];
     const values = [`node_modules/${compiler}/bin/tsc`, ...COMMON, "--lib", lib, ...way.split(" "), ...deprecated, file];
     try {
@@ -28,4 +28,4 @@ for (const lib of ["ES2020,DOM", "ES2022,DOM,DOM.Iterable"]) {
     }
   }
 }
-if (process.exitCode === undefined) console.log(`outcome ${JSON.stringify({ compiled: WAYS.length * 2 })}`);
+if (process.exitCode === undefined) console.log(`outcome ${JSON.stringify({ compiled: WAYS.length + 1 })}`);
