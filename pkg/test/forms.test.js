@@ -231,6 +231,40 @@ test("stand-ins for the text coders agree with the platform", () => {
   assert.equal(new Decoder().decode(), "");
 });
 
+test("entries bring only the module that they name into a page", async () => {
+  const { build } = require("esbuild");
+  const filesOf = async (entry) => {
+    const options = { entryPoints: [`${PACKAGE}dist/${entry}.js`], bundle: true, format: "esm", write: false, metafile: true };
+    const { metafile } = await build(options);
+    return Object.keys(metafile.inputs).map((file) => file.replace(/^.*dist\//, ""));
+  };
+  const modules = async (entry) => (await filesOf(entry)).filter((file) => /-(glue|embedded)\.js$/.test(file)).sort();
+  assert.deepEqual(await modules("index"), ["main-embedded.js", "main-glue.js"]);
+  assert.deepEqual(await modules("external"), ["main-glue.js"]);
+  assert.deepEqual(await modules("encrypted"), ["encrypted-embedded.js", "encrypted-glue.js"]);
+  assert.deepEqual(await modules("encrypted-external"), ["encrypted-glue.js"]);
+  assert.deepEqual(await modules("cache"), []);
+  assert.ok(!(await filesOf("cache")).includes("module.js"), "an adapter works with any client, and loads nothing");
+});
+
+test("every JavaScript entry has both forms and a directory for tools without exports", async () => {
+  const { exports } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
+  const entries = Object.entries(exports).filter(([subpath]) => !/\.(wasm|json)$/.test(subpath));
+  assert.ok(entries.length >= 5);
+  for (const [subpath, { import: esm, module, require: cjs }] of entries) {
+    const name = /^\.\/dist\/(.*)\.js$/.exec(esm.default)[1];
+    assert.deepEqual([esm, module, cjs], [
+      { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` }, `./dist/${name}.js`,
+      { types: `./dist/cjs/${name}.d.ts`, default: `./dist/cjs/${name}.js` },
+    ]);
+    if (subpath === ".") continue;
+    const at = new URL(`../${subpath}/`, import.meta.url);
+    const { main, module: own, types } = JSON.parse(await readFile(new URL("package.json", at), "utf8"));
+    const found = [main, own, types].map((file) => new URL(file, at).href);
+    assert.deepEqual(found, [cjs.default, module, cjs.types].map((file) => new URL(`../${file}`, import.meta.url).href));
+  }
+});
+
 test("version in the code is the version of the package", async () => {
   const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
   assert.equal(VERSION, version);

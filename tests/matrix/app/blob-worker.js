@@ -1,6 +1,6 @@
 import { start } from "./page.js";
 
-/** The bundled worker, started from a blob: it has no address of its own. */
+/** The bundled worker, started from a blob: it has no address. */
 start(async (options) => {
   const script = await (await fetch("/worker.js")).blob();
   const worker = new Worker(URL.createObjectURL(script));

@@ -1,2 +1,2 @@
-/** Loads the application in a chunk of its own. */
+/** Loads the application in a separate chunk. */
 import("./page.js").then(({ start }) => start());

@@ -1,4 +1,4 @@
-/** The start of a program outside browsers. Node 20 has no WebSocket of its own. */
+/** The start of a program outside browsers. Node 20 has no WebSocket. */
 import { follow } from "./follow.js";
 
 const { CAMPAIGN_URL: url, CAMPAIGN_ID: campaignId } = process.env;

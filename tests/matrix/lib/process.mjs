@@ -24,7 +24,7 @@ export function start([program, ...values], { cwd, env = {} }) {
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
   const exited = new Promise((resolve) => {
     child.once("error", (error) => ((output += error), resolve(error.code)));
-    child.once("exit", (code, signal) => resolve(code ?? signal));
+    child.once("close", (code, signal) => resolve(code ?? signal));
   });
   const stop = async () => {
     try {

@@ -1,4 +1,4 @@
-// An application that imports WebAssembly modules of its own.
+// An application that imports its own WebAssembly modules.
 export default {
   mode: "production",
   experiments: { asyncWebAssembly: true },
