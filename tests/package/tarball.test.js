@@ -54,7 +54,7 @@ test("tarball contains the published files and nothing else", () => {
     "dist/cjs/package.json", "cache/package.json", "external/package.json", "encrypted/package.json", "encrypted/external/package.json"]) {
     assert.ok(paths.includes(needed), `${needed} is missing`);
   }
-  const published = /^(((cache|external|encrypted|encrypted\/external|dist\/cjs)\/)?package\.json|README\.md|LICENSE-(MIT|APACHE)|dist\/(cjs\/)?[\w-]+\.(js|d\.ts)|(encrypted\/)?campaign_sync_bg\.wasm(\.d\.ts)?)$/;
+  const published = /^(((cache|external|encrypted|encrypted\/external|dist\/cjs)\/)?package\.json|README\.md|LICENSE-(MIT|APACHE)|dist\/(cjs\/)?[\w-]+\.(js|d\.ts)|(encrypted\/)?campaign_sync_bg\.wasm(\.d\.c?ts)?)$/;
   assert.deepEqual(paths.filter((path) => !published.test(path)), []);
 });
 
