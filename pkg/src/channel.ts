@@ -1,5 +1,6 @@
 /** The state that all handles of one campaign share: the view and the subscriptions. */
 import type { Read, WireView } from "./bridge.js";
+import type { Pages } from "./domains.js";
 import { callSafely } from "./frame.js";
 import { deepFreeze, withoutNulls } from "./plain.js";
 import type { CampaignView } from "./types.js";
@@ -14,6 +15,8 @@ export class Channel {
   readonly campaignId: string;
   /** The listeners that are called after a change. */
   readonly subscriptions = new Set<Subscription>();
+  /** The pages of rows that were read. */
+  readonly pages: Pages = new Map();
   /** Handles that are not released. */
   handles = 0;
   #view: CampaignView | undefined;

@@ -18,6 +18,8 @@ export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): P
   await init(fetch("/x.wasm"));
   initSync(bytes);
   await init(WebAssembly.compile(bytes));
+  const again: boolean = init() === init();
+  void again;
   // @ts-expect-error a number is no module
   await init(12345);
   // @ts-expect-error a number is no module
