@@ -1,6 +1,7 @@
 /** The state that all handles of one campaign share: the view and the subscriptions. */
 import type { Read, WireView } from "./bridge.js";
 import type { Pages } from "./domains.js";
+import { emptyView } from "./empty.js";
 import { callSafely } from "./frame.js";
 import { deepFreeze, withoutNulls } from "./plain.js";
 import type { CampaignView } from "./types.js";
@@ -79,22 +80,5 @@ function readView(view: WireView | undefined): CampaignView | undefined {
     },
     lastTransition: lastTransition && withoutNulls(lastTransition),
     error: error && withoutNulls(error),
-  });
-}
-
-function emptyView(campaignId: string): CampaignView {
-  return deepFreeze({
-    campaignId,
-    status: "idle",
-    position: null,
-    campaign: null,
-    totalDomainCount: 0,
-    domainsCount: 0,
-    domainsDigest: "0000000000000000",
-    unconfirmedCount: 0,
-    counts: { dns: {}, http: {}, lead: {} },
-    lastTransition: null,
-    error: null,
-    loading: null,
   });
 }
