@@ -1,4 +1,4 @@
-/** What handles and clients have in common: methods that can be passed on, and `using`. */
+/** Handles and clients have two things in common: methods that can be passed on, and `using`. */
 
 /**
  * Binds the methods of an object to it, up to those of `base`. `const { view, subscribe } = campaign` then works, and

@@ -1,15 +1,17 @@
 /** The state that all handles of one campaign share: the view and the subscriptions. */
 import type { Read, WireView } from "./bridge.js";
-import type { Pages } from "./domains.js";
 import { emptyView } from "./empty.js";
 import { callSafely } from "./frame.js";
 import { deepFreeze, withoutNulls } from "./plain.js";
-import type { CampaignView } from "./types.js";
+import type { CampaignView, DomainPage } from "./types.js";
 
 /** One registered listener. Two subscriptions of the same function are two objects. */
 export interface Subscription {
   readonly notify: () => void;
 }
+
+/** The last answer to each query for rows, by the JSON of the query, and the view that it belongs to. */
+export type Pages = Map<string, { readonly view: CampaignView; readonly page: DomainPage }>;
 
 /** The shared state of one campaign. */
 export class Channel {

@@ -3,7 +3,7 @@ import { checkedMembers, COUNT, oneOf, TEXT, type Rules } from "./check.js";
 import type { Channel } from "./channel.js";
 import type { Core } from "./core.js";
 import { deepFreeze } from "./plain.js";
-import type { CampaignView, DomainPage, DomainQuery, DomainRow } from "./types.js";
+import type { DomainPage, DomainQuery, DomainRow } from "./types.js";
 
 const QUERY: Rules<DomainQuery> = {
   offset: COUNT,
@@ -18,9 +18,6 @@ const QUERY: Rules<DomainQuery> = {
 
 /** Pages that a campaign keeps; the least recently read one is dropped first. */
 const PAGES_MAX = 64;
-
-/** The last answer to each query, by its JSON, and the view that it belongs to. */
-export type Pages = Map<string, { readonly view: CampaignView; readonly page: DomainPage }>;
 
 /** Returns one page, frozen: the same object until its rows changed. Throws `invalid_argument` for an invalid query. */
 export function readDomains(core: Core, channel: Channel | undefined, query: DomainQuery = {}): DomainPage | undefined {

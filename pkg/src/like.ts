@@ -1,8 +1,8 @@
-/** What adapters need of a client. `CampaignSync` of every entry has it, and so may a fake of a test. */
+/** The parts of a client that adapters use. `CampaignSync` of every entry has them, and so may a fake of a test. */
 import type { ConnectionStatus } from "./connection.js";
 import type { ErrorCode } from "./errors.js";
 import type { LogPosition } from "./position.js";
-import type { CampaignRecord, CampaignStatus, CampaignView, DomainPage, DomainQuery } from "./types.js";
+import type { CampaignRecord, CampaignStatus, CampaignView, DomainPage, DomainQuery, Phase, PhaseStatus } from "./types.js";
 
 /** The part of a `Campaign` that adapters use. */
 export interface CampaignLike {
@@ -66,4 +66,36 @@ export interface CampaignSyncLike extends Pick<EventTarget, "addEventListener" |
   connect(): void;
   /** Closes the connection permanently. */
   close(): void;
+}
+
+/** The name of an action on a campaign. Servers may have others. */
+export type CampaignAction =
+  | "start"
+  | "configure-dns"
+  | "validate-dns"
+  | "configure-http"
+  | "validate-http"
+  | "configure-analysis"
+  | "analyze"
+  | "pause"
+  | "resume"
+  | "rollback"
+  | "delete"
+  | (string & {});
+
+/** The circumstances in which the user chose an action. */
+export interface ActionContext {
+  /** The state that the user saw. The server refuses the action in any other state; `undefined` if nothing was shown. */
+  readonly expectedState: `${Phase}/${PhaseStatus}` | undefined;
+}
+
+/** Performs actions for `useCampaignAction`, usually over REST. */
+export interface CampaignActions {
+  /**
+   * Performs an action. Resolves with the position of its effect, as the header `Campaign-Position` has it, or with
+   * nothing. Rejects if the server refused it, best with a `CampaignSyncError`.
+   */
+  act(campaignId: string, action: CampaignAction, context: ActionContext): Promise<LogPosition | string | null | undefined | void>;
+  /** Returns the actions that a campaign of this record allows. */
+  allowedActions(record: CampaignRecord): readonly CampaignAction[];
 }

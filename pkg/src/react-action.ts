@@ -1,42 +1,10 @@
 /** The hook of writes: they go over REST, and come back through the stream. */
 import { useCallback, useRef, useState } from "react";
 import { CampaignSyncError } from "./errors.js";
-import type { LogPosition } from "./position.js";
+import type { CampaignAction } from "./like.js";
 import { asFailure, useProvided } from "./react-context.js";
 import { useCampaign, useHeldCampaign } from "./react-campaign.js";
-import type { CampaignRecord, CampaignView, Phase, PhaseStatus } from "./types.js";
-
-/** The name of an action on a campaign. Servers may have others. */
-export type CampaignAction =
-  | "start"
-  | "configure-dns"
-  | "validate-dns"
-  | "configure-http"
-  | "validate-http"
-  | "configure-analysis"
-  | "analyze"
-  | "pause"
-  | "resume"
-  | "rollback"
-  | "delete"
-  | (string & {});
-
-/** What an action is sent with. */
-export interface ActionContext {
-  /** The state that the user saw. The server refuses the action in any other state; `undefined` if nothing was shown. */
-  readonly expectedState: `${Phase}/${PhaseStatus}` | undefined;
-}
-
-/** Performs actions for `useCampaignAction`, usually over REST. */
-export interface CampaignActions {
-  /**
-   * Performs an action. Resolves with the position of its effect, as the header `Campaign-Position` has it, or with
-   * nothing. Rejects if the server refused it, best with a `CampaignSyncError`.
-   */
-  act(campaignId: string, action: CampaignAction, context: ActionContext): Promise<LogPosition | string | null | undefined | void>;
-  /** Returns the actions that a campaign of this record allows. */
-  allowedActions(record: CampaignRecord): readonly CampaignAction[];
-}
+import type { CampaignView } from "./types.js";
 
 /** The actions on a campaign. */
 export interface CampaignActionState {

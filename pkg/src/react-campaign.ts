@@ -6,7 +6,7 @@ import { CampaignSyncError, type ErrorCode } from "./errors.js";
 import type { CampaignSyncEvent, CampaignSyncEventType } from "./events.js";
 import type { CampaignLike, CampaignListLike, CampaignListView, CampaignSyncLike } from "./like.js";
 import { useHeld, useProvided, type Held } from "./react-context.js";
-import { isEqual, NEVER, throttled, useSelected, type Subscribe } from "./react-store.js";
+import { isEqual, throttled, useSelected, type Subscribe } from "./react-store.js";
 import type { CampaignView } from "./types.js";
 
 /** The options of `useCampaign`. */
@@ -31,7 +31,6 @@ const openCampaign = (sync: CampaignSyncLike, campaignId: string): CampaignLike 
 
 /** A campaign that a component holds. */
 export interface HeldCampaign extends Held<CampaignLike> {
-  readonly subscribe: Subscribe;
   /** Reads the view; an empty one without a handle. */
   readonly read: () => CampaignView;
   readonly readOnServer: () => CampaignView;
@@ -41,7 +40,7 @@ export interface HeldCampaign extends Held<CampaignLike> {
 export function useHeldCampaign(campaignId: string | null | undefined): HeldCampaign {
   const { sync } = useProvided();
   const isValid = typeof campaignId === "string" && ID.test(campaignId);
-  const { handle, code } = useHeld(isValid ? campaignId : undefined, openCampaign);
+  const { handle, code, subscribe } = useHeld(isValid ? campaignId : undefined, openCampaign);
   return useMemo(() => {
     const id = typeof campaignId === "string" ? campaignId : "";
     const refusal: ErrorCode | undefined = isValid || campaignId == null ? code : "invalid_campaign_id";
@@ -50,12 +49,12 @@ export function useHeldCampaign(campaignId: string | null | undefined): HeldCamp
     return {
       ...(handle && { handle }),
       ...(refusal && { code: refusal }),
-      subscribe: handle === undefined ? NEVER : (listener) => handle.subscribe(listener),
+      subscribe,
       // Another component may hold the campaign already.
       read: () => handle?.view() ?? ((shown && sync?.view(id)) || empty),
       readOnServer: () => onServer,
     };
-  }, [sync, campaignId, isValid, handle, code]);
+  }, [sync, campaignId, isValid, handle, code, subscribe]);
 }
 
 const whole = <T,>(view: CampaignView): T => view as T;
@@ -91,12 +90,10 @@ function openList(sync: CampaignSyncLike, key: string): CampaignListLike {
  * Throws `not_configured` without a provider.
  */
 export function useCampaigns({ ids, throttleMs = 0 }: UseCampaignsOptions = {}): CampaignListView {
-  const { handle, code } = useHeld(ids === undefined ? "" : JSON.stringify(ids), openList);
+  const held = useHeld(ids === undefined ? "" : JSON.stringify(ids), openList);
+  const { handle, code } = held;
   const empty = useMemo((): CampaignListView => (code === undefined ? NO_LIST : { ...NO_LIST, status: "failed", code }), [code]);
-  const subscribe = useMemo(
-    () => throttled(handle === undefined ? NEVER : (listener) => handle.subscribe(listener), throttleMs),
-    [handle, throttleMs],
-  );
+  const subscribe = useMemo(() => throttled(held.subscribe, throttleMs), [held.subscribe, throttleMs]);
   return useSyncExternalStore(subscribe, () => handle?.view() ?? empty, () => NO_LIST);
 }
 

@@ -17,12 +17,12 @@ import {
 } from "react";
 import { CampaignSyncError, describe, type ErrorCode } from "./errors.js";
 import { report } from "./frame.js";
-import type { CampaignSyncLike } from "./like.js";
+import type { CampaignActions, CampaignSyncLike } from "./like.js";
 import { platform } from "./platform.js";
-import type { CampaignActions } from "./react-action.js";
+import { NEVER, type Subscribe } from "./react-store.js";
 import { shared } from "./shared.js";
 
-/** What the provider gives to the hooks. */
+/** The value of the context: all that the hooks take from the provider. */
 export interface Provided {
   /** The client; `undefined` until it was created, and on a server. */
   readonly sync: CampaignSyncLike | undefined;
@@ -127,26 +127,40 @@ export function usePaintEffect(effect: EffectCallback, dependencies?: Dependency
 export interface Held<H> {
   readonly handle?: H;
   readonly code?: ErrorCode;
+  /** Listens to the handle; to nothing without one. */
+  readonly subscribe: Subscribe;
+}
+
+/** A handle as the hooks need it. */
+interface Handle {
+  subscribe(listener: () => void): () => void;
+  release(): void;
 }
 
 /**
  * Holds a handle while the component is mounted, from before the first paint on. A campaign that the client still
  * follows then shows at once. `open` depends on the client and `key` alone; a `key` of `undefined` holds nothing.
  */
-export function useHeld<H extends { release(): void }>(key: string | undefined, open: (sync: CampaignSyncLike, key: string) => H): Held<H> {
+export function useHeld<H extends Handle>(key: string | undefined, open: (sync: CampaignSyncLike, key: string) => H): Held<H> {
   const { sync, code } = useProvided();
   const [state, setState] = useState<{ sync: CampaignSyncLike; key: string; held: Held<H> } | undefined>(undefined);
   usePaintEffect(() => {
     if (sync === undefined || key === undefined) return undefined;
-    const held = attempt(() => open(sync, key));
-    setState({ sync, key, held });
-    return () => held.handle?.release();
+    let released = false;
+    const { handle, code } = attempt(() => open(sync, key));
+    // StrictMode releases the first handle before React subscribes to it. The second handle follows at once.
+    const subscribe: Subscribe = (listener) => (handle === undefined || released ? NEVER(listener) : handle.subscribe(listener));
+    setState({ sync, key, held: { ...(handle && { handle }), ...(code && { code }), subscribe } });
+    return () => {
+      released = true;
+      handle?.release();
+    };
   }, [sync, key]);
-  const none = useMemo(() => (code === undefined ? {} : { code }), [code]);
+  const none = useMemo(() => ({ ...(code && { code }), subscribe: NEVER }), [code]);
   return state !== undefined && state.sync === sync && state.key === key ? state.held : none;
 }
 
-function attempt<H>(open: () => H): Held<H> {
+function attempt<H>(open: () => H): Pick<Held<H>, "handle" | "code"> {
   try {
     return { handle: open() };
   } catch (error) {

@@ -137,6 +137,6 @@ export function useDomains(campaignId: string | null | undefined, query: DomainL
   const held = useHeldCampaign(campaignId);
   const key = JSON.stringify(query);
   const read = useMemo(() => reader(held, JSON.parse(key) as DomainListQuery), [held, key]);
-  const subscribe = useMemo(() => throttled(held.subscribe, throttleMs), [held, throttleMs]);
+  const subscribe = useMemo(() => throttled(held.subscribe, throttleMs), [held.subscribe, throttleMs]);
   return useSyncExternalStore(subscribe, read, () => NO_ROWS);
 }

@@ -6,7 +6,7 @@
 export { emptyView } from "./empty.js";
 export type * from "./like.js";
 export { useCampaignAction } from "./react-action.js";
-export type { ActionContext, CampaignAction, CampaignActions, CampaignActionState } from "./react-action.js";
+export type { CampaignActionState } from "./react-action.js";
 export { useCampaign, useCampaigns, useConnection, useSyncEvent } from "./react-campaign.js";
 export type { UseCampaignOptions, UseCampaignsOptions } from "./react-campaign.js";
 export { CampaignSyncProvider, useCampaignSync } from "./react-context.js";

@@ -1,4 +1,4 @@
-// What campaign-sync/react needs no browser for. tests/react runs the hooks.
+// The parts of campaign-sync/react that need no browser. tests/react runs the hooks.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";

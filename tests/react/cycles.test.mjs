@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { withStage } from "./lib/stage.mjs";
 
 const CYCLES = Number(process.env.CYCLES ?? 2_000);
-/** What the heap may grow by, in bytes for each cycle. A handle that stays takes several hundred. */
+/** The growth of the heap that is allowed, in bytes for each cycle. A handle that stays takes several hundred. */
 const BYTES_MAX = 40;
 
 const VERSIONS = [18, 19];

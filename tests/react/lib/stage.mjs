@@ -2,16 +2,20 @@
 
 import { after, afterEach, before } from "node:test";
 
-import { launch } from "../../e2e/lib/page.mjs";
+import { chromium } from "playwright-core";
+
 import { Server } from "../../e2e/lib/server.mjs";
 import { pageOf } from "./bundle.mjs";
+
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
 
 /** Starts a browser and, for each version of React, a server with the page. Returns a function that opens the page. */
 export function withStage(versions, { entry = "pages/hooks.tsx", mode, options = [] } = {}) {
   let browser;
   const stages = new Map();
   before(async () => {
-    browser = await launch();
+    browser = await chromium.launch({ executablePath, args });
     for (const version of versions) {
       const files = await pageOf(entry, version, { mode });
       stages.set(version, { files, server: await Server.start(options, files.directory) });
@@ -34,7 +38,7 @@ export function withStage(versions, { entry = "pages/hooks.tsx", mode, options =
     page.on("console", (message) => ["error", "warning"].includes(message.type()) && page.problems.push(message.text()));
     page.on("websocket", (socket) => page.sockets.push(socket));
     await page.goto(`${server.origin}/`);
-    await page.waitForFunction(() => globalThis.stage !== undefined);
+    await page.waitForFunction((entry) => !entry.includes("hooks") || globalThis.stage !== undefined, entry);
     return { page, server };
   };
 }

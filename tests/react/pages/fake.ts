@@ -69,6 +69,7 @@ export class FakeSync extends EventTarget implements CampaignSyncLike {
     return {
       view: () => state.view,
       subscribe: (listener) => {
+        if (released) throw new Error("released");
         state.listeners.add(listener);
         return () => void state.listeners.delete(listener);
       },

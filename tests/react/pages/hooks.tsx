@@ -8,7 +8,7 @@ import { FakeSync, row } from "./fake.js";
 
 const { CampaignSyncProvider, useCampaign, useCampaignAction, useCampaigns, useConnection, useDomains, useSyncEvent } = hooks;
 
-/** What the components saw, by their name: one entry for each render. */
+/** The values that the components rendered, by the name of the component: one for each render. */
 const seen: Record<string, unknown[]> = {};
 function saw<T>(name: string, value: T): T {
   (seen[name] ??= []).push(value);

@@ -55,6 +55,8 @@ pub(crate) enum Suite {
     Package,
     /// The page and the server together.
     EndToEnd,
+    /// The hooks of React, and the small application that uses them.
+    React,
     /// The tarball, as a fresh project would use it.
     Tarball,
     /// The conformance kit: on the reference server, on broken ones, and its reader against the machine.
@@ -80,7 +82,7 @@ pub(crate) enum Lane {
 
 impl Suite {
     /// All suites, in the order in which those of one lane run.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Build,
         Self::Check,
         Self::Native,
@@ -92,6 +94,7 @@ impl Suite {
         Self::Firefox,
         Self::Package,
         Self::EndToEnd,
+        Self::React,
         Self::Tarball,
         Self::Conformance,
         Self::Api,
@@ -120,6 +123,7 @@ impl Suite {
             Self::Firefox => "firefox",
             Self::Package => "package",
             Self::EndToEnd => "e2e",
+            Self::React => "react",
             Self::Tarball => "tarball",
             Self::Conformance => "conformance",
             Self::Api => "api",
@@ -140,9 +144,12 @@ impl Suite {
             | Self::Fuzz
             | Self::Chromium
             | Self::Firefox => Lane::Computing,
-            Self::Package | Self::EndToEnd | Self::Tarball | Self::Conformance | Self::Api => {
-                Lane::Waiting
-            }
+            Self::Package
+            | Self::EndToEnd
+            | Self::React
+            | Self::Tarball
+            | Self::Conformance
+            | Self::Api => Lane::Waiting,
             Self::Load => Lane::Last,
         }
     }
@@ -161,7 +168,7 @@ impl Suite {
             | Self::Firefox
             | Self::Conformance
             | Self::Load => 40,
-            Self::Package | Self::Tarball | Self::Api => 20,
+            Self::Package | Self::React | Self::Tarball | Self::Api => 20,
         };
         Duration::from_secs(minutes * 60)
     }
@@ -172,6 +179,7 @@ impl Suite {
             Self::Check
             | Self::Package
             | Self::EndToEnd
+            | Self::React
             | Self::Tarball
             | Self::Conformance
             | Self::Api => true,
@@ -196,6 +204,7 @@ impl Suite {
             Self::Chromium | Self::Firefox => "tests/browser/main.rs",
             Self::Package => "pkg/package.json",
             Self::EndToEnd => "tests/e2e/package.json",
+            Self::React => "tests/react/package.json",
             Self::Tarball => "tests/package/package.json",
             Self::Conformance => "tests/conformance/package.json",
             Self::Api => "tests/api/run.py",
@@ -218,6 +227,7 @@ impl Suite {
             Self::Firefox => in_firefox(repo, log),
             Self::Package => npm_test(repo, "pkg", log),
             Self::EndToEnd => npm_test(repo, "tests/e2e", log),
+            Self::React => npm_test(repo, "tests/react", log),
             Self::Tarball => npm_test(repo, "tests/package", log),
             Self::Conformance => conformance(repo, log),
             Self::Api => {
