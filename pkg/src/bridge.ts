@@ -51,7 +51,7 @@ export type Query =
 export interface Answers {
   view: WireView | undefined;
   status: string;
-  domains: DomainPage;
+  domains: Omit<DomainPage, "pending">;
   unfolded: string[];
   changes: string[] | undefined;
   metrics: Metrics;

@@ -1,10 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public handle of one campaign. */
+import { bindMethods, disposeBy } from "./bind.js";
 import type { Channel, Subscription } from "./channel.js";
-import { checked, checkedMembers, COUNT, FUNCTION, oneOf, TEXT, type Rules } from "./check.js";
+import { checked, FUNCTION } from "./check.js";
 import type { Core } from "./core.js";
+import { readDomains } from "./domains.js";
 import { CampaignSyncError } from "./errors.js";
-import { deepFreeze } from "./plain.js";
 import { toPosition, type LogPosition } from "./position.js";
 import type { CampaignView, DomainPage, DomainQuery } from "./types.js";
 import type { WaitOptions } from "./waits.js";
@@ -12,6 +13,8 @@ import type { WaitOptions } from "./waits.js";
 /**
  * A handle of one campaign, from `CampaignSync.campaign()`. The campaign is subscribed while it has at least one
  * handle. After the last `release()` it stays subscribed for `lingerMs`, so that a page change does not load it again.
+ *
+ * The methods need no `this`: `const { view, subscribe } = campaign` works.
  *
  * After `release()`, `subscribe`, `domains` and `discardUnconfirmed` throw `released`, and `reached` rejects with it.
  * After `CampaignSync.close()`, `domains` and `discardUnconfirmed` throw `closed`, and `reached` rejects with it.
@@ -22,18 +25,18 @@ export interface Campaign extends Disposable {
    * Returns the current view, frozen: the same object until something changes. After `release()` or
    * `CampaignSync.close()` it returns the last view with the status `idle`.
    */
-  view(): CampaignView;
+  view(this: void): CampaignView;
   /**
    * Calls `listener` at most once per animation frame, after something changed. An error that it throws goes to
    * `reportError` and affects nothing else. Throws `invalid_argument` if `listener` is no function.
    * @returns a function that ends the subscription.
    */
-  subscribe(listener: () => void): () => void;
+  subscribe(this: void, listener: () => void): () => void;
   /**
-   * Returns one page of the domain table, frozen, filtered and sorted inside the WebAssembly module. Throws
-   * `invalid_argument` for an invalid query.
+   * Returns one page of the domain table, frozen, filtered and sorted inside the WebAssembly module: for one query the
+   * same object until its rows changed. Throws `invalid_argument` for an invalid query.
    */
-  domains(query?: DomainQuery): DomainPage;
+  domains(this: void, query?: DomainQuery): DomainPage;
   /**
    * Resolves when the view is at the position or beyond it, or when a newer log replaced the log of the position.
    * Pass the `Campaign-Position` header of the answer to a write: the view then shows the write.
@@ -43,23 +46,12 @@ export interface Campaign extends Disposable {
    * the client cannot follow the campaign (`unknown_campaign` once it has ended).
    * @param position `{epoch, sequenceNumber}` or `"epoch/number"`, the form of the header.
    */
-  reached(position: LogPosition | string, options?: WaitOptions): Promise<void>;
+  reached(this: void, position: LogPosition | string, options?: WaitOptions): Promise<void>;
   /** Drops the unconfirmed rows: those that are kept although the last snapshot lacked them. */
-  discardUnconfirmed(): void;
+  discardUnconfirmed(this: void): void;
   /** Releases the handle. Further calls do nothing. */
-  release(): void;
+  release(this: void): void;
 }
-
-const QUERY: Rules<DomainQuery> = {
-  offset: COUNT,
-  limit: COUNT,
-  search: TEXT,
-  dnsStatus: TEXT,
-  httpStatus: TEXT,
-  leadStatus: TEXT,
-  sortBy: oneOf("offset", "domain", "dnsStatus", "httpStatus", "leadScore"),
-  sortOrder: oneOf("asc", "desc"),
-};
 
 /** The implementation of `Campaign`. */
 export class CampaignHandle implements Campaign {
@@ -70,19 +62,13 @@ export class CampaignHandle implements Campaign {
   #released = false;
 
   static {
-    // Some supported browsers are older than `using` and lack the symbol.
-    if (typeof Symbol.dispose === "symbol") {
-      Object.defineProperty(this.prototype, Symbol.dispose, { value: this.prototype.release });
-    }
+    disposeBy(this.prototype, this.prototype.release);
   }
 
-  constructor(core: Core, campaignId: string) {
+  constructor(core: Core, readonly campaignId: string) {
     this.#core = core;
     this.#channel = core.retain(campaignId);
-  }
-
-  get campaignId(): string {
-    return this.#channel.campaignId;
+    bindMethods(this, CampaignHandle);
   }
 
   view(): CampaignView {
@@ -101,14 +87,9 @@ export class CampaignHandle implements Campaign {
     };
   }
 
-  domains(query: DomainQuery = {}): DomainPage {
+  domains(query?: DomainQuery): DomainPage {
     this.#assertHeld();
-    const { search, ...others } = checkedMembers("query", query, QUERY);
-    const { campaignId } = this;
-    // The module folds ASCII only. The JavaScript engine has the tables of Unicode.
-    const folded = folding(search?.trim() ?? "");
-    if (folded !== "") this.#foldNames(campaignId);
-    return deepFreeze(this.#core.read({ ...others, search: folded, read: "domains", campaignId }));
+    return readDomains(this.#core, this.#channel, query) as DomainPage;
   }
 
   async reached(position: LogPosition | string, options: WaitOptions = {}): Promise<void> {
@@ -135,20 +116,7 @@ export class CampaignHandle implements Campaign {
     this.#core.release(this.#channel);
   }
 
-  /** Folds the names that the module has not seen before, all in one call. */
-  #foldNames(campaignId: string): void {
-    const unfolded = this.#core.read({ read: "unfolded", campaignId });
-    if (unfolded.length === 0) return;
-    const text = unfolded.flatMap((name) => [name, folding(name)]).join("\0");
-    this.#core.command({ command: "fold", campaignId, text });
-  }
-
   #assertHeld(): void {
     if (this.#released) throw new CampaignSyncError("released");
   }
-}
-
-/** Makes upper and lower case equal. Some letters have one upper case and two lower cases, or the other way round. */
-function folding(text: string): string {
-  return text.toLowerCase().toUpperCase().toLowerCase().replaceAll("ς", "σ");
 }

@@ -1,19 +1,25 @@
 /** The state that all handles of one campaign share: the view and the subscriptions. */
 import type { Read, WireView } from "./bridge.js";
+import { emptyView } from "./empty.js";
 import { callSafely } from "./frame.js";
 import { deepFreeze, withoutNulls } from "./plain.js";
-import type { CampaignView } from "./types.js";
+import type { CampaignView, DomainPage } from "./types.js";
 
 /** One registered listener. Two subscriptions of the same function are two objects. */
 export interface Subscription {
   readonly notify: () => void;
 }
 
+/** The last answer to each query for rows, by the JSON of the query, and the view that it belongs to. */
+export type Pages = Map<string, { readonly view: CampaignView; readonly page: DomainPage }>;
+
 /** The shared state of one campaign. */
 export class Channel {
   readonly campaignId: string;
   /** The listeners that are called after a change. */
   readonly subscriptions = new Set<Subscription>();
+  /** The pages of rows that were read. */
+  readonly pages: Pages = new Map();
   /** Handles that are not released. */
   handles = 0;
   #view: CampaignView | undefined;
@@ -85,22 +91,5 @@ function readView(view: WireView | undefined): CampaignView | undefined {
     },
     lastTransition: lastTransition && withoutNulls(lastTransition),
     error: error && withoutNulls(error),
-  });
-}
-
-function emptyView(campaignId: string): CampaignView {
-  return deepFreeze({
-    campaignId,
-    status: "idle",
-    position: null,
-    campaign: null,
-    totalDomainCount: 0,
-    domainsCount: 0,
-    domainsDigest: "0000000000000000",
-    unconfirmedCount: 0,
-    counts: { dns: {}, http: {}, lead: {} },
-    lastTransition: null,
-    error: null,
-    loading: null,
   });
 }

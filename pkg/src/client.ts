@@ -1,8 +1,11 @@
 /** The public client: one connection for any number of campaigns. */
+import { bindMethods, disposeBy } from "./bind.js";
 import { CampaignHandle, type Campaign } from "./campaign.js";
+import type { Channel } from "./channel.js";
 import { checked, CLOSE_CODE, FUNCTION, invalidArgument, orNull, TEXT } from "./check.js";
 import { IDLE, type ConnectionStatus } from "./connection.js";
 import { Core } from "./core.js";
+import { readDomains } from "./domains.js";
 import { CampaignSyncError } from "./errors.js";
 import { Dispatcher, type CacheInvalidatedDetail, type CampaignSyncEventType, type CampaignSyncListener } from "./events.js";
 import { callSafely } from "./frame.js";
@@ -14,7 +17,7 @@ import { offerRenewal } from "./renewal.js";
 import { platform } from "./platform.js";
 import { deepFreeze } from "./plain.js";
 import { ManualTransport, SocketTransport } from "./transport.js";
-import type { CampaignStatus, CampaignSyncOptions, CampaignView, Metrics } from "./types.js";
+import type { CampaignStatus, CampaignSyncOptions, CampaignView, DomainPage, DomainQuery, Metrics } from "./types.js";
 
 /**
  * Returns the core of a client, for the package's own subclasses.
@@ -32,14 +35,17 @@ export let coreOf: (client: CampaignSync) => Core;
  * Bad input from the wire never throws: the client refuses it, counts it in `metrics().refused` and dispatches
  * `rejected`.
  *
- * Call `close()` when you no longer need the client. From `connect()` on it lives like an open WebSocket, as long as
+ * Its methods need no `this`: `const { campaign, close } = sync` works.
+ *
+ * Call `close()` when you no longer need the client; `using` does. From `connect()` on it lives like an open WebSocket, as long as
  * the application references it, or has a handle or an event listener of it; without any of these the engine may
  * collect it, which closes it.
  *
  * Two clients on one page are two connections, and each repeats its events on the window. Share one client, or pass
  * `target: null` to all but one.
  */
-export class CampaignSync extends EventTarget {
+export class CampaignSync extends EventTarget implements Disposable {
+  declare [Symbol.dispose]: () => void;
   readonly #options: CheckedOptions;
   readonly #dispatcher: Dispatcher;
   readonly #page: PageEvents;
@@ -60,6 +66,7 @@ export class CampaignSync extends EventTarget {
     const { target = platform.window ?? null } = this.#options;
     this.#page = CampaignSync.#pageOf(target, weakly<CampaignSync>(this));
     this.#dispatcher = new Dispatcher(this, (type, detail) => this.#page.repeat(type, detail));
+    bindMethods(this, CampaignSync);
   }
 
   /** Adds a listener for events of `CampaignSyncEventMap`. Throws `invalid_argument` for a value that is no listener, and for options that the platform refuses. */
@@ -195,8 +202,16 @@ export class CampaignSync extends EventTarget {
 
   /** Returns the view of a campaign; `undefined` if the campaign has no handle, and after `close()`. */
   view(campaignId: string): CampaignView | undefined {
-    checked("campaignId", campaignId, TEXT);
-    return this.#core?.closed === false ? this.#core.viewOf(campaignId) : undefined;
+    const channel = this.#channelOf(campaignId);
+    return channel && this.#core?.view(channel);
+  }
+
+  /**
+   * Returns one page of a campaign's domain table, as `Campaign.domains` does; `undefined` if the campaign has no
+   * handle, and after `close()`. Throws `invalid_argument` for an invalid query.
+   */
+  domains(campaignId: string, query?: DomainQuery): DomainPage | undefined {
+    return readDomains(this.#core as Core, this.#channelOf(campaignId), query);
   }
 
   /** Returns counters and histograms, frozen, since the client was made. Throws `closed` after `close()`. */
@@ -221,6 +236,12 @@ export class CampaignSync extends EventTarget {
 
   static {
     coreOf = (client) => client.#open();
+    disposeBy(this.prototype, this.prototype.close);
+  }
+
+  #channelOf(campaignId: string): Channel | undefined {
+    checked("campaignId", campaignId, TEXT);
+    return this.#core?.closed === false ? this.#core.channelOf(campaignId) : undefined;
   }
 
   /** Creates the machine at the first use, because the application may choose the transport until then. */

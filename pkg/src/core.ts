@@ -149,10 +149,9 @@ export class Core implements TransportReports {
     return channel.enter(this.#session).lastView();
   }
 
-  /** Returns the view of a campaign that has a handle. */
-  viewOf(campaignId: string): CampaignView | undefined {
-    const channel = this.#channels.get(campaignId);
-    return channel && this.view(channel);
+  /** Returns the channel of a campaign that has a handle. */
+  channelOf(campaignId: string): Channel | undefined {
+    return this.#channels.get(campaignId);
   }
 
   /** Closes the machine. The machine may be the caller, so its memory is freed in a later task. */

@@ -165,6 +165,8 @@ export interface DomainPage {
   /** Number of rows that match the query, on all pages together. */
   readonly total: number;
   readonly rows: readonly DomainRow[];
+  /** Whether the rows are still being sorted, so that these are the ones of before. At present always `false`. */
+  readonly pending: boolean;
 }
 
 /** A histogram of durations in milliseconds. */

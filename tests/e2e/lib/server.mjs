@@ -52,8 +52,10 @@ export class Server {
   /** Starts the process. A further call uses the same database and port. */
   async run() {
     // With a shared log, the tests read the server's copy of it by SQL.
-    const args = ["--listen", `127.0.0.1:${this.port}`, "--db", this.db, "--cache", this.db, "--faults",
+    const args = ["--listen", `127.0.0.1:${this.port}`, "--db", this.db, "--cache", this.db,
       "--origin", `http://127.0.0.1:${this.cablePort}`];
+    // A server with users injects no faults.
+    if (!this.options.includes("--users")) args.push("--faults");
     args.push("--static", this.page, ...this.options);
     this.process = spawn(binary("campaign-sync-server"), args, {
       stdio: ["ignore", "pipe", "pipe"],

@@ -56,6 +56,8 @@ pub(crate) enum Suite {
     Package,
     /// The page and the server together.
     EndToEnd,
+    /// The hooks of React, and the small application that uses them.
+    React,
     /// The tarball, as a fresh project would use it.
     Tarball,
     /// Six kinds of projects that install the tarball, each built and run against the server.
@@ -83,7 +85,7 @@ pub(crate) enum Lane {
 
 impl Suite {
     /// All suites, in the order in which those of one lane run.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Build,
         Self::Check,
         Self::Native,
@@ -95,6 +97,7 @@ impl Suite {
         Self::Firefox,
         Self::Package,
         Self::EndToEnd,
+        Self::React,
         Self::Tarball,
         Self::Matrix,
         Self::Conformance,
@@ -124,6 +127,7 @@ impl Suite {
             Self::Firefox => "firefox",
             Self::Package => "package",
             Self::EndToEnd => "e2e",
+            Self::React => "react",
             Self::Tarball => "tarball",
             Self::Matrix => "matrix",
             Self::Conformance => "conformance",
@@ -147,6 +151,7 @@ impl Suite {
             | Self::Firefox => Lane::Computing,
             Self::Package
             | Self::EndToEnd
+            | Self::React
             | Self::Tarball
             | Self::Matrix
             | Self::Conformance
@@ -169,7 +174,7 @@ impl Suite {
             | Self::Firefox
             | Self::Conformance
             | Self::Load => 40,
-            Self::Package | Self::Tarball | Self::Matrix | Self::Api => 20,
+            Self::Package | Self::React | Self::Tarball | Self::Matrix | Self::Api => 20,
         };
         Duration::from_secs(minutes * 60)
     }
@@ -180,6 +185,7 @@ impl Suite {
             Self::Check
             | Self::Package
             | Self::EndToEnd
+            | Self::React
             | Self::Tarball
             | Self::Matrix
             | Self::Conformance
@@ -205,6 +211,7 @@ impl Suite {
             Self::Chromium | Self::Firefox => "tests/browser/main.rs",
             Self::Package => "pkg/package.json",
             Self::EndToEnd => "tests/e2e/package.json",
+            Self::React => "tests/react/package.json",
             Self::Tarball => "tests/package/package.json",
             Self::Matrix => "tests/matrix/package.json",
             Self::Conformance => "tests/conformance/package.json",
@@ -228,6 +235,7 @@ impl Suite {
             Self::Firefox => in_firefox(repo, log),
             Self::Package => npm_test(repo, "pkg", log),
             Self::EndToEnd => npm_test(repo, "tests/e2e", log),
+            Self::React => npm_test(repo, "tests/react", log),
             Self::Tarball => npm_test(repo, "tests/package", log),
             Self::Matrix => npm_test(repo, matrix::PROJECT, log),
             Self::Conformance => conformance(repo, log),
