@@ -155,7 +155,7 @@ export class DomainTable {
     if (kept !== undefined && began < kept.until && kept.first <= first) {
       const { total, rows } = kept.page;
       const isThere = Math.min(first + limit, total) <= kept.first + rows.length;
-      if (isThere) return { total, rows: rows.slice(first - kept.first, first - kept.first + limit) };
+      if (isThere) return { ...kept.page, rows: rows.slice(first - kept.first, first - kept.first + limit) };
     }
     this.#kept = undefined;
     clearTimeout(this.#timer);
@@ -165,7 +165,7 @@ export class DomainTable {
     const page = campaign.domains(this.#query(from, first - from + limit + COSTLY_MARGIN));
     const now = performance.now();
     this.#kept = { first: from, page, until: now + Math.max(COSTLY_EVERY_MS, (now - began) / COSTLY_SHARE) };
-    return { total: page.total, rows: page.rows.slice(first - from, first - from + limit) };
+    return { ...page, rows: page.rows.slice(first - from, first - from + limit) };
   }
 
   #firstRow(limit: number): number {
