@@ -13,7 +13,9 @@ import { frozenCopy } from "./plain.js";
 import { renewalOf, withRenewal } from "./renewal.js";
 import { toPosition, type LogPosition } from "./position.js";
 import { asFetchFailure, isOwnData, restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
+import { shared } from "./shared.js";
 import type { CampaignStatus, CampaignView } from "./types.js";
+import { VERSION } from "./version.js";
 
 export { restFetcher, restSnapshot };
 export type { FetchContext, RestOptions, RichCampaignData, RichCampaignFetch } from "./rich.js";
@@ -328,12 +330,15 @@ function assertCampaignId(campaignId: string): void {
   }
 }
 
-let shared: RichCampaignCache | undefined;
+/** The cache that was configured. All copies of this version of the package on a page share it. */
+function configuration(): { cache?: RichCampaignCache } {
+  return shared(`cache ${VERSION}`, () => ({}));
+}
 
 /** Creates the cache that `getRichCampaignData` and `clearRichDataCache` use, and disposes of the former one. */
 export function configureCache(options: RichCampaignCacheOptions): RichCampaignCache {
-  shared?.dispose();
-  return (shared = new RichCampaignCache(options));
+  configuration().cache?.dispose();
+  return (configuration().cache = new RichCampaignCache(options));
 }
 
 /** Returns the campaign's data as `RichCampaignCache.get` does. Rejects with `not_configured` before `configureCache`. */
@@ -347,6 +352,7 @@ export function clearRichDataCache(campaignId: string): void {
 }
 
 function configured(): RichCampaignCache {
-  if (shared === undefined) throw new CampaignSyncError("not_configured", { message: "Call `configureCache({ sync })` first." });
-  return shared;
+  const { cache } = configuration();
+  if (cache === undefined) throw new CampaignSyncError("not_configured", { message: "Call `configureCache({ sync })` first." });
+  return cache;
 }

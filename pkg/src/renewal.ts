@@ -2,6 +2,7 @@
 import { invalidArgument } from "./check.js";
 import { callSafely } from "./frame.js";
 import { platform } from "./platform.js";
+import { shared } from "./shared.js";
 
 /** The argument of `onUnauthorized`. */
 export interface RenewalRequest {
@@ -17,16 +18,19 @@ const ANSWER_MS = 200;
 /** Renews the session, because a request over REST was refused. Resolves to whether the request may succeed now. */
 type Renew = () => Promise<boolean>;
 
-const renewers = new WeakMap<object, Renew>();
+/** The renewals by their client. A cache of one copy of the package may belong to a client of another copy. */
+function renewers(): WeakMap<object, Renew> {
+  return shared("renewers", () => new WeakMap());
+}
 
 /** Lets the caches of `source` renew its session. */
 export function offerRenewal(source: object, renew: Renew): void {
-  renewers.set(source, renew);
+  renewers().set(source, renew);
 }
 
 /** The renewal that `source` offers. */
 export function renewalOf(source: object): Renew | undefined {
-  return renewers.get(source);
+  return renewers().get(source);
 }
 
 /** Calls `request`. If the server refuses the session, renews it and calls `request` again, once. */
@@ -69,7 +73,7 @@ export async function askOnce(name: string, ask: () => unknown, signal: AbortSig
   const follow = async (): Promise<boolean> => {
     // The answer may still be on its way. A tab that closed while it was asked gives none.
     const answer = await Promise.race([heard, after(ANSWER_MS)]);
-    return answer === undefined ? lead() : shared(answer);
+    return answer === undefined ? lead() : heardAnswer(answer);
   };
   try {
     const led = await locks.request(name, { ifAvailable: true }, async (lock) => (lock === null ? undefined : { answer: await lead() }));
@@ -80,7 +84,7 @@ export async function askOnce(name: string, ask: () => unknown, signal: AbortSig
 }
 
 /** The answer that another tab got; it sends `null` if it failed. */
-function shared(answer: unknown): boolean {
+function heardAnswer(answer: unknown): boolean {
   if (typeof answer !== "boolean") throw new Error("`onUnauthorized` failed in another tab.");
   return answer;
 }

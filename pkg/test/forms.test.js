@@ -111,6 +111,20 @@ test("cache of one form is voided by a client of the other form", async () => {
   }
 });
 
+test("cache that one form configured serves the other form", async () => {
+  const result = await run(`${HELPERS}
+    const [esm, cjs] = [await import("campaign-sync/cache"), require("campaign-sync/cache")];
+    const { init, CampaignSync } = await import("campaign-sync");
+    await init();
+    const before = codeOf(() => cjs.clearRichDataCache("spring-1"));
+    const sync = new CampaignSync({ target: null });
+    esm.configureCache({ sync });
+    print([before, codeOf(() => cjs.clearRichDataCache("spring-1")), (await cjs.getRichCampaignData("!").catch((it) => it)).code]);
+    sync.close();
+  `);
+  assert.deepEqual(result, ["not_configured", "none", "invalid_campaign_id"]);
+});
+
 // Two bundles on one page, each with its own copy of the package, of different versions.
 test("copies of different versions load apart, and void the caches of each other", async () => {
   const { build } = require("esbuild");

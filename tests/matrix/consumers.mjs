@@ -49,6 +49,7 @@ export const CONSUMERS = [
 
   { name: "esbuild", directory: "esbuild", packages: ["esbuild"], main: "subpaths.js", run: built([esbuild("main.js", "--outfile=out/main.js")], "out") },
   { name: "esbuild-iife-minified", directory: "esbuild", packages: ["esbuild"], run: built([esbuild("main.js", "--format=iife", "--minify", "--outfile=out/main.js")], "out") },
+  { name: "esbuild-address", directory: "esbuild", packages: ["esbuild"], main: "address.js", run: built([esbuild("main.js", "--loader:.wasm=file", "--public-path=/", "--outdir=out")], "out") },
   { name: "esbuild-splitting", directory: "esbuild", packages: ["esbuild"], main: "lazy.js", quick: true, run: built([esbuild("main.js", "--splitting", "--outdir=out")], "out") },
   { name: "rollup-files", directory: "rollup", packages: ["rollup", "@rollup/plugin-node-resolve"], main: "lazy.js", run: built(rollup("-f", "es", "-d", "out"), "out") },
   { name: "rollup-one-file", directory: "rollup", packages: ["rollup", "@rollup/plugin-node-resolve"], quick: true, run: built(rollup("-f", "iife", "-o", "out/main.js"), "out") },
