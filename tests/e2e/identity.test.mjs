@@ -59,7 +59,7 @@ let browser, directory, port, server;
 async function start(options = []) {
   const args = ["--listen", `127.0.0.1:${port}`, "--db", join(directory, "campaigns.db"), "--users", join(directory, "users"),
     "--token", OPERATOR, "--static", join(directory, "page"), ...options];
-  server = spawn(join(target, "debug", "campaign-sync-server"), args, { stdio: ["ignore", "pipe", "inherit"] });
+  server = spawn(join(target, "debug", "campaign-sync-server"), args, { stdio: ["ignore", "pipe", "ignore"] });
   await new Promise((resolve) => createInterface({ input: server.stdout }).once("line", resolve));
 }
 
