@@ -10,6 +10,7 @@ export type {
   CampaignSyncEventType,
   CampaignSyncListener,
   InvalidationReason,
+  PhaseStatusChangeDetail,
   PhaseTransitionDetail,
 } from "./events.js";
 export type { InitInput } from "./module.js";

@@ -25,6 +25,8 @@ export class Channel {
   #view: CampaignView | undefined;
   #last: CampaignView | undefined;
   #changed = true;
+  /** The status of the view, and the time of its proof. */
+  #status: string | undefined;
   /** The session that the views belong to. */
   #session: object | undefined;
 
@@ -45,13 +47,15 @@ export class Channel {
   }
 
   /**
-   * Returns the view. Each call reads the status, because the status changes with the clock alone. The view is
-   * built again only after a change.
+   * Returns the view. Each call reads the status and the time of the last proof, because they change without an
+   * event. The view is built again only after a change.
    */
   view(read: Read): CampaignView {
     const { campaignId } = this;
-    if (this.#changed || this.#view === undefined || this.#view.status !== read({ read: "status", campaignId })) {
+    const status = read({ read: "status", campaignId });
+    if (this.#changed || this.#view === undefined || this.#status !== status) {
       this.#changed = false;
+      this.#status = status;
       this.#view = readView(read({ read: "view", campaignId })) ?? emptyView(campaignId);
       this.#last = undefined;
     }

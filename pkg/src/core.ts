@@ -172,6 +172,7 @@ export class Core implements TransportReports {
     this.#closing = this.#closed = true;
     this.client = undefined;
     this.#renewal?.abort(new CampaignSyncError("closed"));
+    for (const type of ["online", "offline"]) callSafely(() => platform.removeEventListener?.(type, this.#pageChanged));
     this.#frame.cancel();
     for (const campaignId of this.#channels.keys()) this.#outlets.onLastRelease(campaignId);
     this.waits.rejectAll("closed");
@@ -207,6 +208,7 @@ export class Core implements TransportReports {
 
   #connectionChanged(status: ConnectionStatus): void {
     if (status.state === "open") this.#blocked = false;
+    this.#listen();
     if (status.state !== "connecting") this.#renewal?.abort(new CampaignSyncError("token_timeout"));
     this.connection = Object.freeze(withHint(status, this.#blocked));
     this.#outlets.dispatch("connectionchange", this.connection);
@@ -214,7 +216,18 @@ export class Core implements TransportReports {
 
   blocked(): void {
     this.#blocked = true;
-    if (withHint(this.connection, true).hint !== this.connection.hint) this.#connectionChanged(this.connection);
+    this.#pageChanged();
+  }
+
+  /** Reports the connection again if the page knows something else about it than before. */
+  readonly #pageChanged = (): void => {
+    const { hint, offline } = withHint(this.connection, this.#blocked);
+    if (hint !== this.connection.hint || offline !== this.connection.offline) this.#connectionChanged(this.connection);
+  };
+
+  /** Listens for the browser's word about its network, from the first connection on. */
+  #listen(): void {
+    for (const type of ["online", "offline"]) callSafely(() => platform.addEventListener?.(type, this.#pageChanged));
   }
 
   /** Calls the token provider and passes its answer, or the kind of its failure, to the machine. */

@@ -34,8 +34,9 @@ export type PhaseStatus =
  * - `live`: proven continuous, and never older than 10 seconds. No other status proves this.
  * - `recovering`: connected; events are missing or not proven yet, and the client has requested them.
  * - `stale`: the state is shown but not proven current; `staleReason` says why.
- * - `ended`: the campaign is gone.
- * - `failed`: the client cannot follow the campaign; `code` says why.
+ * - `ended`: the campaign was deleted, or the server ended it for everybody. The view keeps the last data.
+ * - `failed`: the client cannot follow the campaign; `code` says why. With `forbidden` (also when access was revoked)
+ *   and `unknown_campaign` the view is empty.
  */
 export type CampaignStatus =
   | "idle"
@@ -96,6 +97,11 @@ export interface CampaignView {
   readonly staleReason?: string;
   /** The reason of the status `failed`. */
   readonly code?: ErrorCode;
+  /**
+   * When the data was last proven current, in milliseconds since 1970 by the clock of the page: "as of 20:37:31".
+   * `null` before the first proof. It stays when the connection is lost.
+   */
+  readonly provenAt: number | null;
   /** The position of the last applied event; `null` before the first state arrived. */
   readonly position: Position | null;
   /** `null` before the first state arrived. */

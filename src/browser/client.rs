@@ -14,6 +14,7 @@ use super::wake::Signals;
 use super::{clock, convert};
 use crate::protocol::Code;
 use crate::protocol::frame::Frame;
+use crate::protocol::write::push_decimal;
 use crate::sync::input::{ConnectionId, Ticket};
 use crate::sync::{Config, Input, Machine, Now, Status};
 use crate::value::{Record, ToValue, Value};
@@ -113,7 +114,8 @@ impl Client {
     ///
     /// * `view`: a campaign in its present state, as a new object; `undefined` if the client does
     ///   not hold it.
-    /// * `status`: the name of its present status; `idle` if the client does not hold it.
+    /// * `status`: the members of the view that the clock or a proof changes without an event, as one text:
+    ///   the name of its present status, and when it was last proven current.
     /// * `domains`: one page of its rows. Before a search, `unfolded` lists the names whose upper and
     ///   lower case only JavaScript can tell; the command `fold` brings the answer.
     /// * `changes`: the campaigns whose view has changed since the last query for `changes`.
@@ -133,7 +135,12 @@ impl Client {
                     None => JsValue::UNDEFINED,
                 },
                 Query::Status => {
-                    machine.status(&campaign_id, now).unwrap_or(Status::Idle).as_str().into()
+                    let status = machine.status(&campaign_id, now).unwrap_or(Status::Idle);
+                    let mut key = status.as_str().to_owned();
+                    let proven_at =
+                        machine.subscription(&campaign_id).and_then(|it| it.proven_at());
+                    push_decimal(&mut key, proven_at.unwrap_or_default().unsigned_abs());
+                    key.into()
                 }
                 Query::Domains => {
                     let page = machine.domains(&campaign_id, &query);

@@ -155,7 +155,10 @@ impl Driver {
             Effect::FetchSnapshot(ticket, campaign_id) => {
                 self.host.fetch_snapshot(ticket, &campaign_id);
             }
-            Effect::Notify(notice) => self.host.notify(&notice),
+            Effect::Notify(notice) => {
+                let name = self.machine.borrow().campaign_name(&notice).map(str::to_owned);
+                self.host.notify(&notice, name.as_deref());
+            }
             Effect::SignedOut => self.host.signed_out(),
             Effect::Settle(ticket, code) => self.host.settle(ticket, code),
             Effect::Changed => self.host.changed(),

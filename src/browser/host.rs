@@ -36,9 +36,13 @@ extern "C" {
 }
 
 impl Host {
-    /// Sends a notice to the listeners.
-    pub(super) fn notify(&self, notice: &Notice) {
-        self.perform(notice.kind(), notice.to_value());
+    /// Sends a notice to the listeners, with the name of its campaign.
+    pub(super) fn notify(&self, notice: &Notice, name: Option<&str>) {
+        let mut detail = notice.to_value();
+        if let Value::Record(record) = &mut detail {
+            record.optional_text("campaignName", name);
+        }
+        self.perform(notice.kind(), detail);
     }
 
     /// Reports that some view changed.

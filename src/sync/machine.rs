@@ -1,11 +1,12 @@
 //! The machine: one connection, many campaigns, and three functions that drive it.
 
 use super::config::Config;
-use super::connection::{Connection, ConnectionState};
+use super::connection::Connection;
 use super::context::Context;
 use super::effect::Effect;
 use super::input::{Input, Ticket, Wake};
 use super::metrics::Metrics;
+use super::notice::Notice;
 use super::outcome::{Outcome, Verdict};
 use super::polling::{Fetch, Polling};
 use super::router::Router;
@@ -50,12 +51,22 @@ impl Machine {
         outcome
     }
 
-    /// Returns the next effect to perform, or `None` if there is no more.
+    /// Returns the next effect to perform, or `None` if there is no more. A change of a status is
+    /// reported as the status is by then, so that a listener never contradicts [`Machine::status`].
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.router.cx.next_effect()
+        loop {
+            let effect = self.router.cx.next_effect()?;
+            let Effect::Notify(Notice::StatusChange { campaign_id, .. }) = &effect else {
+                return Some(effect);
+            };
+            let subscription = self.router.subscriptions.get_mut(campaign_id.as_str());
+            if let Some(notice) = subscription.and_then(Subscription::take_status_change) {
+                return Some(Effect::Notify(notice));
+            }
+        }
     }
 
-    /// Whether [`Machine::poll_effect`] would return an effect.
+    /// Whether [`Machine::poll_effect`] may return an effect.
     pub const fn has_effects(&self) -> bool {
         self.router.cx.has_effects()
     }
@@ -85,11 +96,8 @@ impl Machine {
 
     /// Returns a campaign's status at `now`; `None` if there is no subscription for it.
     pub fn status(&self, campaign_id: &str, now: Now) -> Option<Status> {
-        let Router { cx, connection, subscriptions, .. } = &self.router;
+        let Router { cx, subscriptions, .. } = &self.router;
         let subscription = subscriptions.get(campaign_id)?;
-        if let ConnectionState::Failed(code) = connection.state() {
-            return Some(Status::Failed(*code));
-        }
         Some(subscription.status(&cx.config, self.router.link_state(), now))
     }
 
@@ -106,6 +114,7 @@ impl Machine {
                 stale_reason: status.reason().filter(|_| !failed),
                 code: status.reason().filter(|_| failed),
                 loading: subscription.loading(),
+                proven_at: subscription.proven_at(),
             },
         ))
     }
@@ -132,6 +141,12 @@ impl Machine {
     /// The state of one campaign, for tests and diagnostics.
     pub fn subscription(&self, campaign_id: &str) -> Option<&Subscription> {
         self.router.subscriptions.get(campaign_id)
+    }
+
+    /// The name of the campaign of a notice, if there is one and its name is known.
+    pub fn campaign_name(&self, notice: &Notice) -> Option<&str> {
+        let record = self.subscription(notice.campaign_id()?.as_str())?.store().record()?;
+        Some(record.name.as_str()).filter(|name| !name.is_empty())
     }
 
     /// The campaigns that have a subscription.

@@ -3,7 +3,7 @@
 
 mod session;
 
-use super::connection::{Connection, ConnectionEvent};
+use super::connection::{Connection, ConnectionEvent, ConnectionState};
 use super::context::Context;
 use super::encryption::{Encryption, OpenedPart};
 use super::identity::Identity;
@@ -48,6 +48,8 @@ impl Router {
     pub(super) fn link_state(&self) -> LinkState {
         if self.connection.open_socket().is_some() {
             LinkState::Connected
+        } else if let ConnectionState::Failed(code) = self.connection.state() {
+            LinkState::Failed(*code)
         } else if self.connection.state().is_wanted() {
             LinkState::Connecting
         } else {

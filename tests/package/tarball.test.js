@@ -105,7 +105,7 @@ for (const session of ["generation-to-http", "disconnect-during-dns-transition"]
       const sent = [];
       sync.onsend = (frame) => sent.push(JSON.parse(frame));
       const phases = [];
-      sync.addEventListener("phasetransition", ({ detail }) => phases.push(detail.newPhase));
+      sync.addEventListener("phasetransition", ({ detail }) => detail.initial || phases.push(detail.newPhase));
       let rows = 0, lost = 0, connections = 0;
       const campaign = sync.campaign(${JSON.stringify(expected.campaignId)});
       const connecting = () => new Promise((resolve) =>

@@ -19,6 +19,7 @@ mod log_records;
 mod metrics;
 mod negotiation;
 mod older_spellings;
+mod phases;
 mod polling;
 mod query;
 mod recordings;

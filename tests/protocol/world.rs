@@ -145,7 +145,10 @@ impl World {
                 Effect::FetchSnapshot(ticket, _) => self.fetches.push(ticket),
                 Effect::RenewSession(ticket, attempt) => self.renewals.push((ticket, attempt)),
                 Effect::SignedOut => self.signed_out += 1,
-                Effect::Notify(notice) => self.notices.push(notice),
+                Effect::Notify(notice) => {
+                    self.assert_status_is_true(&notice);
+                    self.notices.push(notice);
+                }
                 Effect::Settle(ticket, code) => self.settled.push((ticket, code)),
                 Effect::Changed => {}
                 Effect::Log(record) => self.logs.push(record),
@@ -154,10 +157,19 @@ impl World {
         outcome
     }
 
+    /// A listener of `statuschange` reads the status that the event names.
+    fn assert_status_is_true(&self, notice: &Notice) {
+        if let Notice::StatusChange { campaign_id, status, reason } = notice {
+            let read = self.machine.status(campaign_id.as_str(), self.now);
+            let read = read.map(|status| (status.as_str(), status.reason()));
+            assert_eq!(read, Some((*status, *reason)), "{campaign_id}");
+        }
+    }
+
     fn next_effect(&mut self) -> Option<Effect> {
         let some = self.machine.has_effects();
         let effect = self.machine.poll_effect();
-        assert_eq!(effect.is_some(), some, "{effect:?}");
+        assert!(effect.is_none() || some, "{effect:?}");
         effect
     }
 

@@ -9,6 +9,8 @@ use crate::sync::time::{Now, Timestamp};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Freshness {
     proof: Proof,
+    /// When the state was last proven current, by the wall clock. It outlives the proof.
+    proven_at: Option<i64>,
     /// The state was fetched outside the socket, because no socket could be opened.
     loaded_from_rest: bool,
     checkpoints: Vec<PingCheckpoint>,
@@ -64,7 +66,13 @@ impl Freshness {
     pub(super) fn prove(&mut self, sent: Now) {
         if self.proof.proven.is_none_or(|proven| proven.at <= sent.at) {
             self.proof.proven = Some(sent);
+            self.proven_at = Some(sent.wall_ms);
         }
+    }
+
+    /// When the state was last proven current, by the wall clock.
+    pub(super) const fn proven_at(&self) -> Option<i64> {
+        self.proven_at
     }
 
     /// The state was replaced: earlier proofs do not apply to the new one, and a proof of it is

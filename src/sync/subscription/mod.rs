@@ -38,6 +38,8 @@ pub struct Subscription {
     ref_count: Holders,
     last_refresh: Option<Timestamp>,
     last_status: Status,
+    /// The status that listeners received last.
+    announced: Status,
 }
 
 /// The reference count of the campaign.
@@ -59,6 +61,7 @@ impl Subscription {
             ref_count: Holders::Held(0),
             last_refresh: None,
             last_status: Status::Idle,
+            announced: Status::Idle,
         }
     }
 
@@ -136,6 +139,7 @@ impl Subscription {
             Holders::Held(0) | Holders::Lingering(_) => return false,
             Holders::Held(1) => {
                 self.ref_count = Holders::Lingering(cx.now.at + cx.config.linger_ms);
+                self.replica.forget_introduction();
             }
             Holders::Held(count) => self.ref_count = Holders::Held(count - 1),
         }
@@ -151,6 +155,21 @@ impl Subscription {
     pub fn sign_out(&mut self, cx: &mut Scope<'_>) {
         self.folded = FoldedNames::default();
         self.replica.sign_out(cx);
+    }
+
+    /// When the state was last proven current, by the wall clock.
+    pub fn proven_at(&self) -> Option<i64> {
+        self.replica.proven_at()
+    }
+
+    /// The notice of the present status; `None` if listeners received it already.
+    pub fn take_status_change(&mut self) -> Option<Notice> {
+        let status = self.last_status;
+        if core::mem::replace(&mut self.announced, status) == status {
+            return None;
+        }
+        let campaign_id = self.id().clone();
+        Some(Notice::StatusChange { campaign_id, status: status.as_str(), reason: status.reason() })
     }
 
     /// Handles a refresh request. Returns whether it is accepted: at most once per
@@ -183,8 +202,13 @@ impl Subscription {
         self.replica.status(config, link, now)
     }
 
-    /// Notifies listeners if the status differs from the last one that they received.
+    /// Notifies listeners if the status differs from the last one that they received, and of the phase
+    /// once the campaign is loaded. A campaign that the application has released has no listeners.
     pub fn announce_status(&mut self, cx: &mut Scope<'_>, link: LinkState) {
+        if !matches!(self.ref_count, Holders::Held(1..)) {
+            return;
+        }
+        self.replica.introduce(cx);
         let status = self.status(&cx.config, link, cx.now);
         if status == self.last_status {
             return;

@@ -6,6 +6,7 @@ use super::{Replica, SubscriptionState};
 #[cfg(feature = "encrypted")]
 use crate::protocol::client::Reason;
 use crate::protocol::{Code, Position};
+use crate::store::PhaseChange;
 use crate::sync::config::Config;
 use crate::sync::input::Ticket;
 use crate::sync::scope::Scope;
@@ -13,6 +14,27 @@ use crate::sync::status::{LinkState, StaleReason, Status};
 use crate::sync::time::{Now, Timestamp};
 
 impl Replica {
+    /// Announces the phase, once, when the campaign is loaded for its first handle: by a replay, by a
+    /// snapshot, or because it was kept since its last release.
+    pub(in crate::sync) fn introduce(&mut self, cx: &mut Scope<'_>) {
+        let loaded = self.recovery.is_idle() || self.freshness.is_from_rest();
+        let record = self.store.record().filter(|_| loaded && !self.introduced);
+        if let Some(now) = record.map(PhaseChange::of) {
+            self.introduced = true;
+            self.subject().introduction(cx, now);
+        }
+    }
+
+    /// The last handle was released. The next one begins with the phase that the campaign has then.
+    pub(in crate::sync) const fn forget_introduction(&mut self) {
+        self.introduced = false;
+    }
+
+    /// When the state was last proven current, by the wall clock.
+    pub(in crate::sync) const fn proven_at(&self) -> Option<i64> {
+        self.freshness.proven_at()
+    }
+
     /// Fails all waits for a position.
     pub(in crate::sync) fn fail_waiters(&mut self, cx: &mut Scope<'_>, code: Code) {
         self.waiters.fail(cx, code);
@@ -119,15 +141,20 @@ impl Replica {
             SubscriptionState::Failed(code) => return Status::Failed(code),
             SubscriptionState::Active => {}
         }
+        if let LinkState::Failed(code) = link {
+            return Status::Failed(code);
+        }
         let empty = store.record().is_none() && store.table().is_empty();
         match link {
             LinkState::Connected => {}
             LinkState::Connecting if empty => return Status::Connecting,
-            LinkState::Off if empty => return Status::Idle,
-            LinkState::Connecting | LinkState::Off if freshness.is_from_rest() => {
+            LinkState::Off | LinkState::Failed(_) if empty => return Status::Idle,
+            LinkState::Connecting | LinkState::Off | LinkState::Failed(_)
+                if freshness.is_from_rest() =>
+            {
                 return Status::Stale(StaleReason::Polling);
             }
-            LinkState::Connecting | LinkState::Off => {
+            LinkState::Connecting | LinkState::Off | LinkState::Failed(_) => {
                 return Status::Stale(StaleReason::Disconnected);
             }
         }

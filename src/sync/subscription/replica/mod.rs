@@ -49,6 +49,8 @@ pub(in crate::sync) struct Replica {
     repair: Repair,
     download: SnapshotDownload,
     waiters: Waiters,
+    /// Whether listeners received the phase that the campaign had when it was loaded.
+    introduced: bool,
 }
 
 impl Replica {
@@ -63,6 +65,7 @@ impl Replica {
             repair: Repair::default(),
             download: SnapshotDownload::default(),
             waiters: Waiters::default(),
+            introduced: false,
         }
     }
 
@@ -98,7 +101,12 @@ impl Replica {
     }
 
     fn subject(&self) -> Subject<'_> {
-        Subject { id: &self.id, store: &self.store, recovering: !self.recovery.is_idle() }
+        Subject {
+            id: &self.id,
+            store: &self.store,
+            recovering: !self.recovery.is_idle(),
+            introduced: self.introduced,
+        }
     }
 
     /// Requests a cursor from the server.
@@ -309,6 +317,7 @@ impl Replica {
         self.recovery.forget();
         self.repair = Repair::default();
         self.freshness = Freshness::default();
+        self.introduced = false;
         cx.mark_changed(&self.id);
         if self.store.clear() {
             self.invalidate(cx, "signed_out");
