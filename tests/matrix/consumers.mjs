@@ -1,6 +1,7 @@
 /**
  * The consumers: what each is called, its directory in `consumers`, the packages whose versions the report names, and
- * how it runs. `quick` ones also run in every test run. `node` is the version of Node, where it matters.
+ * how it runs. `quick` ones also run in every test run. `node` is the version of Node, where it matters. The programs of
+ * other versions of Node, of Deno and of Bun are those for Linux on x86-64.
  */
 import { built, builtPage, program, served } from "./lib/kinds.mjs";
 
