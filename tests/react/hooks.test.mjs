@@ -367,6 +367,34 @@ for (const version of VERSIONS) {
     assert.deepEqual(shown, [["failed", "load_failed"], { state: "failed", attempt: 0, code: "load_failed" }]);
   });
 
+  react("reset empties what the hooks return, and the handles stay", async () => {
+    const { page, server } = await open(version);
+    const id = await server.generated({ count: 20, rate: 5_000 });
+    const result = await page.evaluate(async (id) => {
+      await stage.init();
+      const sync = new stage.CampaignSync({ url: "/api/v2/ws" });
+      sync.connect();
+      const list = [["Part", { id, name: "a", select: (view) => [view.status, view.campaign?.name] }], ["Table", { id, first: 0, count: 5 }]];
+      stage.render(list, { sync, strict: true });
+      const until = async (status) => { while (stage.seen.a?.at(-1)[0] !== status) await stage.settled(); };
+      const shown = () => [stage.seen.a.at(-1)[1] ?? null, stage.seen.table.at(-1).rows.length, document.querySelectorAll("li").length];
+      await until("live");
+      const before = shown();
+      sync.reset();
+      await until("idle");
+      await stage.settled();
+      const after = shown();
+      sync.connect();
+      await until("live");
+      await stage.settled();
+      const again = shown();
+      sync.close();
+      return { before, after, again };
+    }, id);
+    assert.deepEqual(result, { before: ["Test", 5, 5], after: [null, 0, 0], again: ["Test", 5, 5] });
+    assert.deepEqual(page.problems, []);
+  });
+
   react("closed client keeps its last rows and view", async () => {
     const { page, server } = await open(version);
     const id = await server.generated({ count: 20, rate: 5_000 });
