@@ -253,7 +253,7 @@ for (const version of VERSIONS) {
       await stage.settled();
       const during = seen.action.at(-1);
       fake.change("c", { campaign: { currentPhase: "dns_validation", phaseStatus: "in_progress" } });
-      answer.resolve("e/7");
+      answer.resolve({ position: { epoch: "e", sequenceNumber: 7 } });
       const done = await first;
       await stage.settled();
       const after = seen.action.at(-1);
@@ -265,8 +265,10 @@ for (const version of VERSIONS) {
       const next = stage.run("pause");
       await stage.settled();
       const cleared = seen.action.at(-1).error;
-      answer.resolve();
-      return { calls, second, during, done, after, refusal, failed, cleared, next: await next };
+      answer.resolve("e/8");
+      await next;
+      const reached = fake.reached;
+      return { calls, reached, second, during, done, after, refusal, failed, cleared, next: await next };
     });
     assert.deepEqual(result.calls[0], ["c", "resume", { expectedState: "dns_validation/paused" }]);
     assert.equal(result.calls.length, 3, "the second run did nothing");
@@ -275,6 +277,7 @@ for (const version of VERSIONS) {
     assert.deepEqual([result.after.pending, result.after.allowed, result.after.error], [null, ["pause"], null]);
     assert.deepEqual(result.failed.error, ["fetch_failed", "no line"]);
     assert.equal(result.cleared, null);
+    assert.deepEqual(result.reached, [{ epoch: "e", sequenceNumber: 7 }, "e/8"], "it waited for what the actions answered");
     assert.deepEqual(page.problems, []);
   });
 

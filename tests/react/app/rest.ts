@@ -33,7 +33,7 @@ const PHASES: Record<string, [start: string, next?: string]> = {
 
 export const actions: CampaignActions = {
   async act(campaignId, action, { expectedState }: ActionContext) {
-    const answer = await request("POST", `/campaigns/${campaignId}/${action}`, { ...(expectedState && { expectedState }) });
+    const answer = await request("POST", `/campaigns/${campaignId}/${action}`, { expectedState });
     return answer.headers.get("campaign-position");
   },
   allowedActions({ currentPhase, phaseStatus }: CampaignRecord) {
