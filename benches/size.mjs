@@ -26,6 +26,7 @@ const report = {
   default_total_brotli: brotli(await bundle("index")),
   cache_brotli: brotli(await bundle("cache")),
   react_brotli: brotli(await bundle("react")),
+  tanstack_query_brotli: brotli(await bundle("tanstack-query")),
   encrypted_wasm_brotli: brotli(encrypted),
   encrypted_total_brotli: brotli(await bundle("encrypted")),
   encrypted_external_total_brotli: brotli(await bundle("encrypted-external")) + brotli(encrypted),

@@ -281,7 +281,10 @@ export class Core implements TransportReports {
   /** Drops every copy of the former session's data, before anybody is notified. */
   #signedOut(): void {
     this.#session = {};
-    for (const channel of this.#channels.values()) channel.invalidate();
+    for (const channel of this.#channels.values()) {
+      channel.invalidate();
+      channel.pages.clear();
+    }
     this.#outlets.onSignedOut();
   }
 

@@ -12,6 +12,7 @@ export function emptyView(campaignId: string, code?: ErrorCode): CampaignView {
     campaignId,
     status: code === undefined ? "idle" : "failed",
     ...(code && { code }),
+    provenAt: null,
     position: null,
     campaign: null,
     totalDomainCount: 0,

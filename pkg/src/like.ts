@@ -85,17 +85,20 @@ export type CampaignAction =
 
 /** The circumstances in which the user chose an action. */
 export interface ActionContext {
-  /** The state that the user saw. The server refuses the action in any other state; `undefined` if nothing was shown. */
-  readonly expectedState: `${Phase}/${PhaseStatus}` | undefined;
+  /** The state that the user saw. The server refuses the action in any other state. Absent if nothing was shown. */
+  readonly expectedState?: `${Phase}/${PhaseStatus}`;
 }
+
+/** The position of the effect of an action: itself, the text of the header `Campaign-Position`, or a member of an answer. */
+export type ActionResult = LogPosition | string | { readonly position: LogPosition } | null | undefined | void;
 
 /** Performs actions for `useCampaignAction`, usually over REST. */
 export interface CampaignActions {
   /**
-   * Performs an action. Resolves with the position of its effect, as the header `Campaign-Position` has it, or with
-   * nothing. Rejects if the server refused it, best with a `CampaignSyncError`.
+   * Performs an action. Resolves with the position of its effect, or with nothing. Rejects if the server refused it,
+   * best with a `CampaignSyncError`.
    */
-  act(campaignId: string, action: CampaignAction, context: ActionContext): Promise<LogPosition | string | null | undefined | void>;
+  act(campaignId: string, action: CampaignAction, context: ActionContext): Promise<ActionResult>;
   /** Returns the actions that a campaign of this record allows. */
   allowedActions(record: CampaignRecord): readonly CampaignAction[];
 }

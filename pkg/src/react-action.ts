@@ -1,7 +1,7 @@
 /** The hook of writes: they go over REST, and come back through the stream. */
 import { useCallback, useRef, useState } from "react";
 import { CampaignSyncError } from "./errors.js";
-import type { CampaignAction } from "./like.js";
+import type { ActionContext, CampaignAction } from "./like.js";
 import { asFailure, useProvided } from "./react-context.js";
 import { useCampaign, useHeldCampaign } from "./react-campaign.js";
 import type { CampaignView } from "./types.js";
@@ -64,8 +64,9 @@ export function useCampaignAction(campaignId: string | null | undefined): Campai
         if (actions === undefined) throw new CampaignSyncError("not_configured", { message: "Give `actions` to <CampaignSyncProvider>." });
         if (typeof campaignId !== "string" || handle === undefined) throw new CampaignSyncError(code ?? "invalid_campaign_id");
         const { campaign } = handle.view();
-        const expectedState = campaign === null ? undefined : (`${campaign.currentPhase}/${campaign.phaseStatus}` as const);
-        const position = await actions.act(campaignId, name, { expectedState });
+        const context: ActionContext = campaign === null ? {} : { expectedState: `${campaign.currentPhase}/${campaign.phaseStatus}` };
+        const result = await actions.act(campaignId, name, context);
+        const position = typeof result === "object" && result !== null && "position" in result ? result.position : result;
         // The server accepted the action, whether or not the view shows it in time.
         if (position) await handle.reached(position, { timeoutMs: SHOWN_MS }).catch(() => {});
       }

@@ -112,6 +112,13 @@ test("kept pages are bounded, and the page in use stays", () => {
   assert.equal(reads(), before + 1);
 });
 
+test("pages of a former session are dropped", () => {
+  const { machine, campaign } = withRows(row("a"));
+  const page = campaign.domains();
+  machine.host.signedOut(null);
+  assert.notEqual(campaign.domains(), page, "an equal page of the next session is another object");
+});
+
 test("client reads the rows of a campaign that has a handle", () => {
   const { sync, campaign } = withRows(row("a"));
   assert.equal(sync.domains("c", { limit: 5 }), campaign.domains({ limit: 5 }));

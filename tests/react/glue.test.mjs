@@ -96,7 +96,7 @@ test("lines are classified by the rule", () => {
   const text = `/** A comment. */
 import { useCampaign } from "campaign-sync/react";
 import { useEffect, useState } from "react";
-import { words } from "./words.js";
+import { words } from "./format.js";
 
 export function Page({ id }: { id: string }) {
   const [field, setField] = useState("");

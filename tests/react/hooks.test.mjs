@@ -253,7 +253,7 @@ for (const version of VERSIONS) {
       await stage.settled();
       const during = seen.action.at(-1);
       fake.change("c", { campaign: { currentPhase: "dns_validation", phaseStatus: "in_progress" } });
-      answer.resolve("e/7");
+      answer.resolve({ position: { epoch: "e", sequenceNumber: 7 } });
       const done = await first;
       await stage.settled();
       const after = seen.action.at(-1);
@@ -265,8 +265,10 @@ for (const version of VERSIONS) {
       const next = stage.run("pause");
       await stage.settled();
       const cleared = seen.action.at(-1).error;
-      answer.resolve();
-      return { calls, second, during, done, after, refusal, failed, cleared, next: await next };
+      answer.resolve("e/8");
+      await next;
+      const reached = fake.reached;
+      return { calls, reached, second, during, done, after, refusal, failed, cleared, next: await next };
     });
     assert.deepEqual(result.calls[0], ["c", "resume", { expectedState: "dns_validation/paused" }]);
     assert.equal(result.calls.length, 3, "the second run did nothing");
@@ -275,6 +277,7 @@ for (const version of VERSIONS) {
     assert.deepEqual([result.after.pending, result.after.allowed, result.after.error], [null, ["pause"], null]);
     assert.deepEqual(result.failed.error, ["fetch_failed", "no line"]);
     assert.equal(result.cleared, null);
+    assert.deepEqual(result.reached, [{ epoch: "e", sequenceNumber: 7 }, "e/8"], "it waited for what the actions answered");
     assert.deepEqual(page.problems, []);
   });
 
@@ -365,6 +368,34 @@ for (const version of VERSIONS) {
       return [stage.seen.a.at(-1), stage.seen.connection.at(-1)];
     });
     assert.deepEqual(shown, [["failed", "load_failed"], { state: "failed", attempt: 0, code: "load_failed" }]);
+  });
+
+  react("reset empties what the hooks return, and the handles stay", async () => {
+    const { page, server } = await open(version);
+    const id = await server.generated({ count: 20, rate: 5_000 });
+    const result = await page.evaluate(async (id) => {
+      await stage.init();
+      const sync = new stage.CampaignSync({ url: "/api/v2/ws" });
+      sync.connect();
+      const list = [["Part", { id, name: "a", select: (view) => [view.status, view.campaign?.name] }], ["Table", { id, first: 0, count: 5 }]];
+      stage.render(list, { sync, strict: true });
+      const until = async (status) => { while (stage.seen.a?.at(-1)[0] !== status) await stage.settled(); };
+      const shown = () => [stage.seen.a.at(-1)[1] ?? null, stage.seen.table.at(-1).rows.length, document.querySelectorAll("li").length];
+      await until("live");
+      const before = shown();
+      sync.reset();
+      await until("idle");
+      await stage.settled();
+      const after = shown();
+      sync.connect();
+      await until("live");
+      await stage.settled();
+      const again = shown();
+      sync.close();
+      return { before, after, again };
+    }, id);
+    assert.deepEqual(result, { before: ["Test", 5, 5], after: [null, 0, 0], again: ["Test", 5, 5] });
+    assert.deepEqual(page.problems, []);
   });
 
   react("closed client keeps its last rows and view", async () => {

@@ -2,7 +2,7 @@
 import type { CampaignRecord, CampaignView, LastTransition } from "campaign-sync";
 import { useCampaign, useCampaignAction, useConnection } from "campaign-sync/react";
 import { Table } from "./table.js";
-import { actionName, freshness, number, phaseName, PHASES, plain, progressOf, stateOf, time } from "./words.js";
+import { actionName, freshness, number, phaseName, PHASES, plain, progressOf, stateOf, time } from "./format.js";
 
 export function Campaign({ campaignId }: { campaignId: string }) {
   const view = useCampaign(campaignId, undefined, { throttleMs: 100 });

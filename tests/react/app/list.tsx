@@ -4,7 +4,7 @@ import type { CampaignRecord } from "campaign-sync";
 import { useState } from "react";
 import { useSubmit } from "./form.js";
 import { rest, useList } from "./rest.js";
-import { number, progressOf, stateOf } from "./words.js";
+import { number, progressOf, stateOf } from "./format.js";
 
 interface ListProps {
   selected: string | null;

@@ -23,7 +23,7 @@ export const rest = {
   },
 };
 
-/** What may follow in each phase: the action that starts it, and the one that configures the next phase. */
+/** The two actions of each phase: one starts it, the other configures the next phase. */
 const PHASES: Record<string, [start: string, next?: string]> = {
   domain_generation: ["start", "configure-dns"],
   dns_validation: ["validate-dns", "configure-http"],
@@ -33,7 +33,7 @@ const PHASES: Record<string, [start: string, next?: string]> = {
 
 export const actions: CampaignActions = {
   async act(campaignId, action, { expectedState }: ActionContext) {
-    const answer = await request("POST", `/campaigns/${campaignId}/${action}`, { ...(expectedState && { expectedState }) });
+    const answer = await request("POST", `/campaigns/${campaignId}/${action}`, { expectedState });
     return answer.headers.get("campaign-position");
   },
   allowedActions({ currentPhase, phaseStatus }: CampaignRecord) {

@@ -2,7 +2,7 @@
 import type { DomainRow } from "campaign-sync";
 import { useDomains, type DomainListQuery } from "campaign-sync/react";
 import { memo, useState } from "react";
-import { number, plain } from "./words.js";
+import { number, plain } from "./format.js";
 
 /** Height of a row and of the window, in pixels, as the styles have them. */
 const ROW_PX = 24;

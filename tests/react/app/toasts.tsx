@@ -1,7 +1,7 @@
 /** Short messages in a corner of the page. */
 import { useSyncEvent } from "campaign-sync/react";
 import { useState } from "react";
-import { phaseName, plain } from "./words.js";
+import { phaseName, plain } from "./format.js";
 
 interface Toast {
   key: number;

@@ -22,6 +22,8 @@ export class FakeSync extends EventTarget implements CampaignSyncLike {
   closed = 0;
   /** Numbers of rows that were read, in order. */
   reads: string[] = [];
+  /** Positions that were waited for. */
+  reached: unknown[] = [];
   readonly #campaigns = new Map<string, State>();
   readonly #listeners = new Set<() => void>();
 
@@ -74,7 +76,7 @@ export class FakeSync extends EventTarget implements CampaignSyncLike {
         return () => void state.listeners.delete(listener);
       },
       domains: (query: DomainQuery = {}) => this.#page(state, query),
-      reached: () => Promise.resolve(),
+      reached: async (position) => void this.reached.push(position),
       release: () => {
         if (!released) state.handles -= 1;
         released = true;

@@ -1,4 +1,4 @@
-/** Words and numbers as this application shows them. */
+/** Formats names, numbers and times as this application shows them. */
 import type { CampaignRecord, CampaignView, Phase } from "campaign-sync";
 
 export const PHASES = ["domain_generation", "dns_validation", "http_keyword_validation", "analysis"] as const;
@@ -55,7 +55,7 @@ export function progressOf({ processedItems, totalItems, failedItems }: Campaign
 
 type Tone = "good" | "busy" | "bad";
 
-/** What the banner says about the freshness of what is shown. */
+/** Describes for the banner how fresh the shown state is. */
 export function freshness({ status, staleReason, code, loading, campaign }: CampaignView): { tone: Tone; text: string } {
   switch (status) {
     case "live":
