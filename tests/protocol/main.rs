@@ -3,6 +3,8 @@
 mod acknowledgement;
 mod bad_input;
 mod campaigns;
+mod catalogue;
+mod catalogue_faults;
 mod connection;
 mod consistency;
 mod contract;
@@ -19,6 +21,7 @@ mod log_records;
 mod metrics;
 mod negotiation;
 mod older_spellings;
+mod places;
 mod polling;
 mod query;
 mod recordings;

@@ -49,6 +49,8 @@ pub(in crate::sync) struct Replica {
     repair: Repair,
     download: SnapshotDownload,
     waiters: Waiters,
+    /// The server refused the subscription, because it has too many (R14.16).
+    lacks_place: bool,
 }
 
 impl Replica {
@@ -63,6 +65,7 @@ impl Replica {
             repair: Repair::default(),
             download: SnapshotDownload::default(),
             waiters: Waiters::default(),
+            lacks_place: false,
         }
     }
 
@@ -126,7 +129,7 @@ impl Replica {
 
     /// Sends the request if it is due, a socket is open and the rate allows it.
     fn send_due_request(&mut self, cx: &mut Scope<'_>) {
-        if cx.is_connected() && self.is_active() {
+        if cx.is_connected() && self.is_active() && !self.lacks_place {
             let target = RequestTarget {
                 campaign_id: &self.id,
                 position: self.store.position(),
