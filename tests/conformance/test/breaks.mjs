@@ -11,7 +11,6 @@ const isTransition = ({ type }) => type === "campaign.phase.transition";
 const isSnapshot = ({ type, data }, isWanted) => type === "campaign.snapshot" && isWanted(data);
 const isCode = ({ type, data }, code) => type === "error" && data.code === code;
 const heads = (document, change) => withData(document, { heads: document.data.heads.map((head) => ({ ...head, ...change(head) })) });
-
 /** Remembers the request for the rows of buckets. */
 function markBuckets({ type, payload }, line, { text }) {
   if (type === "request_campaign_snapshot" && payload.buckets) line.buckets = payload.requestId;

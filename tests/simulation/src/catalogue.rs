@@ -20,15 +20,15 @@ use super::world::World;
 const LIVE_AGE_MS: u64 = 10_000;
 
 /// Whether the pages of that seed show the list. A seed that failed before there were lists does not.
-pub(crate) fn is_in(seed: u64, plan_reverts: bool) -> bool {
+fn is_in(seed: u64, plan_reverts: bool) -> bool {
     let kind = matches!(Kind::of(seed), Kind::Model | Kind::Core);
     // A log that goes back under the same name breaks the contract of the list beyond repair.
     kind && seed % 3 != 0 && !plan_reverts && !regressions::is_known(seed)
 }
 
-/// The generator of what only worlds with a list draw.
-pub(crate) const fn rng(seed: u64) -> Rng {
-    Rng::third(seed ^ 0x0CA7_A106)
+/// The generator of what only worlds with a list draw; `None` in other worlds.
+pub(crate) fn rng(seed: u64, plan_reverts: bool) -> Option<Rng> {
+    is_in(seed, plan_reverts).then(|| Rng::third(seed ^ 0x0CA7_A106))
 }
 
 impl World {

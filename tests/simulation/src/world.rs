@@ -126,7 +126,7 @@ pub(crate) struct World {
     pub(crate) third_rng: Rng,
     /// Draws what users do, in a world with users.
     pub(crate) users_rng: Rng,
-    /// Draws what concerns the list of campaigns, if the pages show it.
+    /// Draws what concerns the list of campaigns.
     pub(crate) list_rng: Option<Rng>,
     pub(crate) plan: Plan,
     /// The levels of the plan until the faults stop.
@@ -192,7 +192,6 @@ impl World {
             closes_laggards: plan.closes_laggards,
             seals,
         };
-        let lists = catalogue::is_in(seed, plan.levels.of(Fault::Revert) > 0);
         let (net_rng, work_rng) = (rng.split(), rng.split());
         Self {
             now_ms: 0,
@@ -218,7 +217,7 @@ impl World {
             later_rng,
             third_rng,
             users_rng,
-            list_rng: lists.then(|| catalogue::rng(seed)),
+            list_rng: catalogue::rng(seed, plan.levels.of(Fault::Revert) > 0),
         }
     }
 
@@ -400,8 +399,8 @@ impl World {
         let mut wrong = None;
         for (number, client) in self.clients.iter().enumerate() {
             let now = client.clock.now(self.now_ms);
-            let shown = oracle::converged(client, &self.server.storage, now);
-            let shown = shown.and(self.list_converged(client));
+            let shown = oracle::converged(client, &self.server.storage, now)
+                .and(self.list_converged(client));
             if let Err(what) = self.is_connected(number).and(shown) {
                 wrong = Some(format!("client {number}, {since_ms} ms after the faults: {what}"));
                 break;

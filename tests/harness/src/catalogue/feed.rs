@@ -193,7 +193,12 @@ impl Feed {
 
     /// Gives the pending changes a number if it is time: at once to campaigns that left.
     pub(crate) fn step(&self, now: Moment) {
-        self.state().step(now.monotonic_ms);
+        self.state().step(now.monotonic_ms, false);
+    }
+
+    /// Gives all pending changes a number, because an answer describes the list after its request.
+    pub(crate) fn step_at_once(&self, now: Moment) {
+        self.state().step(now.monotonic_ms, true);
     }
 
     /// The present number, and when the next one is due, if changes are pending.
@@ -285,12 +290,13 @@ impl State {
         self.looked_ms = self.looked_ms.max(now_ms);
     }
 
-    fn step(&mut self, now_ms: u64) {
+    fn step(&mut self, now_ms: u64, at_once: bool) {
         self.look(now_ms);
-        if self.pending.is_empty() || !self.is_loaded || now_ms < self.due_ms() {
+        let is_due = at_once || now_ms >= self.due_ms();
+        if self.pending.is_empty() || !self.is_loaded || !is_due {
             return;
         }
-        let is_full = self.stepped_ms.is_none_or(|at| now_ms >= at + STEP_MS);
+        let is_full = at_once || self.stepped_ms.is_none_or(|at| now_ms >= at + STEP_MS);
         let number = self.number + 1;
         let (due, later) = std::mem::take(&mut self.pending)
             .into_iter()

@@ -41,6 +41,7 @@ struct Download {
     parts: Arc<Parts>,
     next: usize,
     request: Option<String>,
+    is_answer: bool,
     /// The revocations before the parts were built.
     revocations: u64,
     _charge: QuotaCharge,
@@ -63,14 +64,19 @@ impl CatalogueCursor {
         &mut self,
         at: PollContext<'_>,
         from: Option<&Position>,
-        request: Option<String>,
+        (request, is_answer): (Option<String>, bool),
     ) -> Result<()> {
         self.download = None;
-        self.feed.step(at.now);
+        if is_answer {
+            self.feed.step_at_once(at.now);
+        } else {
+            self.feed.step(at.now);
+        }
         let revocations = self.feed.revocations();
         let parts = self.feed.parts(from, at.context.hub.in_flight());
         let charge = at.quota.try_share(&parts, parts.bytes()).ok_or(LogError::QuotaExceeded)?;
-        self.download = Some(Download { parts, next: 0, request, revocations, _charge: charge });
+        self.download =
+            Some(Download { parts, next: 0, request, is_answer, revocations, _charge: charge });
         Ok(())
     }
 
@@ -101,7 +107,7 @@ impl CatalogueCursor {
             if self.feed.next().0 == self.written {
                 return Ok(Step::Idle);
             }
-            match self.begin(at, Some(&self.position()), None) {
+            match self.begin(at, Some(&self.position()), (None, false)) {
                 Ok(()) => self.postponed = Postponed::default(),
                 Err(LogError::QuotaExceeded) => {
                     self.postponed.wait_until(now_ms, now_ms + BUSY_RETRY_MS);
@@ -133,7 +139,7 @@ impl CatalogueCursor {
             return Ok(());
         };
         let from = download.parts.base().map(|_| self.position());
-        self.begin(at, from.as_ref(), download.request)
+        self.begin(at, from.as_ref(), (download.request, download.is_answer))
     }
 
     /// The end of the feed as a `pong` states it; `None` while parts remain to be written.

@@ -50,7 +50,7 @@ impl Session {
             Some(cursor) => cursor,
             None => CatalogueCursor::new(feed, self.wake.clone()),
         };
-        let result = cursor.begin(at, request.from.as_ref(), request.request);
+        let result = cursor.begin(at, request.from.as_ref(), (request.request, true));
         // A refused request leaves no subscription of which nothing was written.
         if result.is_ok() || cursor.has_written() {
             self.catalogue = Some(cursor);

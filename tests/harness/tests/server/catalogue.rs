@@ -334,6 +334,23 @@ async fn change_at_one_server_reaches_the_catalogue_at_another() {
     assert_eq!((list.ids(), list.snapshots), (vec!["c2"], snapshots + 1));
 }
 
+// R20.4
+#[tokio::test(flavor = "multi_thread")]
+async fn answer_has_the_changes_that_wait_for_their_second() {
+    let server = guarded(|_| {}).await;
+    let ada = bearer(&server, "ada-l").await;
+    let (mut list, mut client) = (List::default(), connects(&server, &ada).await);
+    list.subscribe(&mut client).await;
+    creates(&server, &ada, "c1").await;
+    list.until(&mut client, |list| list.ids() == ["c1"]).await;
+    // The next second has just begun.
+    creates(&server, &ada, "c2").await;
+    let (mut other, mut second) = (List::default(), connects(&server, &ada).await);
+    other.subscribe(&mut second).await;
+    assert_eq!(other.ids(), ["c1", "c2"]);
+    list.until(&mut client, |list| list.ids() == ["c1", "c2"]).await;
+}
+
 const MANY: usize = 10_000;
 
 // R20.8, R20.10
