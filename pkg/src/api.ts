@@ -1,6 +1,7 @@
 /** Everything that `campaign-sync` and `campaign-sync/external` share: all but `init` and `initSync`. */
 export { CampaignSync } from "./client.js";
 export type { Campaign } from "./campaign.js";
+export type { Catalogue, CatalogueOptions } from "./catalogue.js";
 export type { ConnectionStatus } from "./connection.js";
 export { CampaignSyncError, ERROR_CODES, type ErrorCode } from "./errors.js";
 export type {

@@ -2,7 +2,7 @@
  * The boundary to the compiled state machine (the machine): the class that the generated module exports, and the
  * host that it calls. The types are written manually, and none of them is public.
  */
-import type { CampaignView, DomainPage, DomainQuery, LogRecord, Metrics } from "./types.js";
+import type { CampaignSummary, CampaignView, CatalogueView, DomainPage, DomainQuery, LogRecord, Metrics } from "./types.js";
 
 /** The effects that the machine requests, with their detail. A notice is an effect as well, under the name of its event. */
 export interface Effects {
@@ -28,9 +28,15 @@ export type WireView = Omit<CampaignView, "counts"> & {
   readonly counts: Readonly<Record<keyof CampaignView["counts"], readonly (readonly [string, number])[]>>;
 };
 
+/** The list of campaigns as it crosses the boundary: what changed since the last query, or everything. */
+export type WireCatalogue = Omit<CatalogueView, "campaigns"> & {
+  readonly changed: readonly CampaignSummary[];
+  readonly removed: readonly string[];
+};
+
 /** A command to the machine, as JSON. `id` is the number of a connection or a ticket. */
 export type Command =
-  | { command: "connect" | "pause" | "reset" | "close" | "online" }
+  | { command: "connect" | "pause" | "reset" | "close" | "online" | "retainCatalogue" | "releaseCatalogue" }
   | { command: "opened"; id: number }
   | { command: "closed"; id: number; code: number }
   | { command: "retain" | "release" | "refresh" | "discardUnconfirmed"; campaignId: string }
@@ -45,6 +51,7 @@ export type Query =
   | { read: "view" | "status"; campaignId: string }
   | ({ read: "domains"; campaignId: string } & DomainQuery)
   | { read: "unfolded"; campaignId: string }
+  | { read: "catalogue" | "wholeCatalogue" | "catalogueStatus" }
   | { read: "changes" | "metrics" | "diagnostics" };
 
 /** The answers to the queries. */
@@ -53,6 +60,10 @@ export interface Answers {
   status: string;
   domains: Omit<DomainPage, "pending">;
   unfolded: string[];
+  catalogue: WireCatalogue;
+  wholeCatalogue: WireCatalogue;
+  catalogueStatus: string;
+  /** The empty text stands for the list of campaigns. */
   changes: string[] | undefined;
   metrics: Metrics;
   diagnostics: object;

@@ -13,24 +13,41 @@ export interface Subscription {
 /** The last answer to each query for rows, by the JSON of the query, and the view that it belongs to. */
 export type Pages = Map<string, { readonly view: CampaignView; readonly page: DomainPage }>;
 
-/** The shared state of one campaign. */
-export class Channel {
-  readonly campaignId: string;
+/** The listeners that all handles of one view share. */
+export class Listeners {
   /** The listeners that are called after a change. */
   readonly subscriptions = new Set<Subscription>();
-  /** The pages of rows that were read. */
-  readonly pages: Pages = new Map();
   /** Handles that are not released. */
   handles = 0;
+  protected changed = true;
+
+  /** Marks the cached view as outdated. */
+  invalidate(): void {
+    this.changed = true;
+  }
+
+  /** Calls the listeners. A listener that another one removed in the same round is not called. */
+  notify(): void {
+    for (const subscription of [...this.subscriptions]) {
+      if (this.subscriptions.has(subscription)) callSafely(subscription.notify);
+    }
+  }
+}
+
+/** The shared state of one campaign. */
+export class Channel extends Listeners {
+  readonly campaignId: string;
+  /** The pages of rows that were read. */
+  readonly pages: Pages = new Map();
   #view: CampaignView | undefined;
   #last: CampaignView | undefined;
-  #changed = true;
   /** The status of the view, and the time of its proof. */
   #status: string | undefined;
   /** The session that the views belong to. */
   #session: object | undefined;
 
   constructor(campaignId: string) {
+    super();
     this.campaignId = campaignId;
   }
 
@@ -41,11 +58,6 @@ export class Channel {
     return this;
   }
 
-  /** Marks the cached view as outdated. */
-  invalidate(): void {
-    this.#changed = true;
-  }
-
   /**
    * Returns the view. Each call reads the status and the time of the last proof, because they change without an
    * event. The view is built again only after a change.
@@ -53,8 +65,8 @@ export class Channel {
   view(read: Read): CampaignView {
     const { campaignId } = this;
     const status = read({ read: "status", campaignId });
-    if (this.#changed || this.#view === undefined || this.#status !== status) {
-      this.#changed = false;
+    if (this.changed || this.#view === undefined || this.#status !== status) {
+      this.changed = false;
       this.#status = status;
       this.#view = readView(read({ read: "view", campaignId })) ?? emptyView(campaignId);
       this.#last = undefined;
@@ -69,13 +81,6 @@ export class Channel {
       this.#last = Object.freeze({ ...view, status: "idle" });
     }
     return this.#last;
-  }
-
-  /** Calls the listeners. A listener that another one removed in the same round is not called. */
-  notify(): void {
-    for (const subscription of [...this.subscriptions]) {
-      if (this.subscriptions.has(subscription)) callSafely(subscription.notify);
-    }
   }
 }
 

@@ -1,6 +1,7 @@
 /** The public client: one connection for any number of campaigns. */
 import { bindMethods, disposeBy } from "./bind.js";
 import { CampaignHandle, type Campaign } from "./campaign.js";
+import { CatalogueHandle, type Catalogue, type CatalogueOptions } from "./catalogue.js";
 import type { Channel } from "./channel.js";
 import { checked, CLOSE_CODE, FUNCTION, invalidArgument, orNull, TEXT } from "./check.js";
 import { IDLE, type ConnectionStatus } from "./connection.js";
@@ -160,6 +161,18 @@ export class CampaignSync extends EventTarget implements Disposable {
   }
 
   /**
+   * Subscribes to the list of campaigns that the session may see: their records, without rows. The server must have the
+   * profile *catalogue* (docs/PROTOCOL.md, chapter 20); otherwise the view says `failed` with the code `unknown_type`.
+   * Release the handle when it is no longer needed. Throws `invalid_argument` for invalid options, and `closed` after
+   * `close()`.
+   */
+  campaigns(options: CatalogueOptions = {}): Catalogue {
+    const handle = new CatalogueHandle(this.#open(), options);
+    this.#hold();
+    return handle;
+  }
+
+  /**
    * Takes a frame that the application's own transport received: text, or its UTF-8 bytes in a buffer or a view. A
    * frame with bad content is refused and counted, never thrown.
    *
@@ -287,8 +300,8 @@ export class CampaignSync extends EventTarget implements Disposable {
     this.#dispatcher.dispatch(type, detail);
   }
 
-  #onLastRelease(campaignId: string): void {
-    announceInvalidation(this, { campaignId, unwatched: true });
+  #onLastRelease(campaignId?: string): void {
+    if (campaignId !== undefined) announceInvalidation(this, { campaignId, unwatched: true });
     this.#hold();
   }
 

@@ -8,9 +8,10 @@ import { IDLE, withHint, type ConnectionStatus } from "./connection.js";
 import { invalidArgument, TEXT } from "./check.js";
 import { asCampaignSyncError, CampaignSyncError, describe } from "./errors.js";
 import { callSafely, FrameTask } from "./frame.js";
+import { CatalogueChannel } from "./listing.js";
 import { platform } from "./platform.js";
 import { withoutNulls } from "./plain.js";
-import type { CampaignSyncOptions, CampaignView, LogRecord } from "./types.js";
+import type { CampaignSyncOptions, CampaignView, CatalogueView, LogRecord } from "./types.js";
 import { askOnce, withRenewal } from "./renewal.js";
 import type { Transport, TransportReports } from "./transport.js";
 import { Waits } from "./waits.js";
@@ -25,8 +26,8 @@ export interface CoreOutlets {
   transport(reports: TransportReports): Transport;
   /** Voids all caches, because the data of the session is gone. */
   onSignedOut(): void;
-  /** Reports that the last handle of a campaign was released. */
-  onLastRelease(campaignId: string): void;
+  /** Reports that the last handle of a campaign, or of the list of campaigns, was released. */
+  onLastRelease(campaignId?: string): void;
 }
 
 /** One machine with its channels, waits and animation-frame task. */
@@ -42,7 +43,8 @@ export class Core implements TransportReports {
   readonly #outlets: CoreOutlets;
   readonly #channels = new Map<string, Channel>();
   /** Channels whose listeners have not been called since the last change. */
-  readonly #dirtyChannels = new Set<Channel>();
+  readonly #dirtyChannels = new Set<Channel | CatalogueChannel>();
+  #catalogue: CatalogueChannel | undefined;
   readonly #frame = new FrameTask(() => this.#flush());
   /** A new object for each session. */
   #session = {};
@@ -68,7 +70,12 @@ export class Core implements TransportReports {
   }
 
   get hasHandles(): boolean {
-    return this.#channels.size > 0;
+    return this.#channels.size > 0 || this.#catalogue !== undefined;
+  }
+
+  /** The present session: a new object for each. */
+  get session(): object {
+    return this.#session;
   }
 
   get closed(): boolean {
@@ -106,7 +113,9 @@ export class Core implements TransportReports {
     } catch {
       this.#release();
       this.#connectionChanged({ state: "failed", attempt: 0, code: "internal" });
-      queueMicrotask(() => this.#channels.forEach((channel) => channel.notify()));
+      queueMicrotask(() => {
+        for (const channel of [...this.#channels.values(), this.#catalogue]) channel?.notify();
+      });
     }
   }
 
@@ -135,6 +144,31 @@ export class Core implements TransportReports {
       this.#outlets.onLastRelease(channel.campaignId);
     }
     if (!this.#closing) this.command({ command: "release", campaignId: channel.campaignId });
+  }
+
+  /** Subscribes to the list of campaigns for one more handle. */
+  retainCatalogue(): CatalogueChannel {
+    this.command({ command: "retainCatalogue" });
+    this.#catalogue ??= new CatalogueChannel();
+    this.#catalogue.handles += 1;
+    return this.#catalogue;
+  }
+
+  /** Releases the subscription of one handle. */
+  releaseCatalogue(channel: CatalogueChannel): void {
+    channel.handles -= 1;
+    if (channel.handles === 0) {
+      this.#catalogue = undefined;
+      this.#dirtyChannels.delete(channel);
+      this.#outlets.onLastRelease();
+    }
+    if (!this.#closing) this.command({ command: "releaseCatalogue" });
+  }
+
+  /** Returns the view of the list of campaigns. */
+  catalogueView(channel: CatalogueChannel): CatalogueView {
+    this.#collect();
+    return channel.view(this.read);
   }
 
   /** Returns the view of a channel. After closing it returns the last view, so that a render under way does not fail. */
@@ -285,6 +319,7 @@ export class Core implements TransportReports {
       channel.invalidate();
       channel.pages.clear();
     }
+    this.#catalogue?.empty();
     this.#outlets.onSignedOut();
   }
 
@@ -313,7 +348,7 @@ export class Core implements TransportReports {
   }
 
   #markChanged(campaignId: string): void {
-    const channel = this.#channels.get(campaignId);
+    const channel = campaignId === "" ? this.#catalogue : this.#channels.get(campaignId);
     if (channel === undefined) return;
     channel.invalidate();
     this.#dirtyChannels.add(channel);
@@ -322,7 +357,7 @@ export class Core implements TransportReports {
 
   #collect(): void {
     // The module cannot answer if the page's code made an import of the module fail. Then any campaign may have changed.
-    for (const campaignId of this.read({ read: "changes" }) ?? this.#channels.keys()) this.#markChanged(campaignId);
+    for (const campaignId of this.read({ read: "changes" }) ?? ["", ...this.#channels.keys()]) this.#markChanged(campaignId);
   }
 
   #flush(): void {

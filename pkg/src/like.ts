@@ -2,7 +2,9 @@
 import type { ConnectionStatus } from "./connection.js";
 import type { ErrorCode } from "./errors.js";
 import type { LogPosition } from "./position.js";
-import type { CampaignRecord, CampaignStatus, CampaignView, DomainPage, DomainQuery, Phase, PhaseStatus } from "./types.js";
+import type { CampaignRecord, CampaignStatus, CampaignSummary, CampaignView, DomainPage, DomainQuery, Phase, PhaseStatus } from "./types.js";
+
+export type { CampaignSummary } from "./types.js";
 
 /** The part of a `Campaign` that adapters use. */
 export interface CampaignLike {
@@ -16,16 +18,6 @@ export interface CampaignLike {
   reached(position: LogPosition | string, options?: { timeoutMs?: number }): Promise<void>;
   /** Releases the handle. */
   release(): void;
-}
-
-/** The summary of one campaign in a list. */
-export interface CampaignSummary {
-  readonly campaignId: string;
-  /** With `sequenceNumber`: the position that the record belongs to. */
-  readonly epoch: string;
-  readonly sequenceNumber: number;
-  /** The record at that position. */
-  readonly campaign: CampaignRecord;
 }
 
 /** The list of the campaigns that the session may see. */

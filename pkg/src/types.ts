@@ -130,6 +130,38 @@ export interface CampaignView {
   readonly loading: { readonly received: number; readonly total: number; readonly rows: number } | null;
 }
 
+/** One campaign of the list, without its rows. Immutable: the same object until the campaign changes. */
+export interface CampaignSummary {
+  readonly campaignId: string;
+  /** The position that the record describes. */
+  readonly position: LogPosition;
+  readonly campaign: CampaignRecord;
+  /** Number of domains of the campaign, as the server counts them. */
+  readonly totalDomainCount: number;
+}
+
+/** The list of campaigns. Immutable: the same object until something changes. */
+export interface CatalogueView {
+  /**
+   * The status of the list, with the meaning that it has for campaigns. `failed` with the code `unknown_type`: the server
+   * has no such list, so follow the campaigns that you know one by one.
+   */
+  readonly status: Exclude<CampaignStatus, "ended">;
+  /** The reason of the status `stale`: `disconnected` or `unproven`. */
+  readonly staleReason?: string;
+  /** The reason of the status `failed`. */
+  readonly code?: ErrorCode;
+  /**
+   * When the list was last proven to be the server's newest, in milliseconds since 1970; absent before the first proof.
+   * The view is not made again for each proof, so while the status is `live` there may be a later one.
+   */
+  readonly provenAt?: number;
+  /** The campaigns, in ascending order of their ids. */
+  readonly campaigns: readonly CampaignSummary[];
+  /** Number of campaigns that the session may see, also with `ids`. */
+  readonly total: number;
+}
+
 /** A query for rows: filters, order and page. */
 export interface DomainQuery {
   /** Rows to skip; 0 if absent. */
@@ -237,6 +269,10 @@ export interface Metrics {
   readonly consistencyChecksFailed: number;
   /** Completed repairs of rows. */
   readonly repairs: number;
+  /** Snapshots of the list of campaigns. */
+  readonly catalogueSnapshots: number;
+  /** Changes of the list of campaigns. */
+  readonly catalogueChanges: number;
   /** Connections that opened. */
   readonly connects: number;
   /** Connections that were lost. */

@@ -80,6 +80,7 @@ impl Client {
     /// * `opened` and `closed` (with `code`) report the state of the socket of a connection.
     /// * `online` reports that a transport came back: the next attempt starts soon.
     /// * `retain`, `release`, `refresh` and `discardUnconfirmed` apply to one campaign.
+    /// * `retainCatalogue` and `releaseCatalogue` apply to the list of all campaigns.
     /// * `reached` requests the effect `settle` when a position is reached, and `cancelWait` gives it up.
     /// * `token` answers the effect `requestToken`. If `text` is absent, there is no token.
     /// * `renewed` answers the effect `renewSession`: `text` is `yes` or `no`, absent if it failed.
@@ -118,7 +119,11 @@ impl Client {
     ///   the name of its present status, and when it was last proven current.
     /// * `domains`: one page of its rows. Before a search, `unfolded` lists the names whose upper and
     ///   lower case only JavaScript can tell; the command `fold` brings the answer.
-    /// * `changes`: the campaigns whose view has changed since the last query for `changes`.
+    /// * `changes`: the campaigns whose view has changed since the last query for `changes`. An empty text stands
+    ///   for the catalogue.
+    /// * `catalogue`: its status, and what has changed in its list since the last query for `catalogue`.
+    ///   `wholeCatalogue`: the same with the whole list.
+    /// * `catalogueStatus`: the name of its status.
     /// * `metrics`: the counters.
     /// * `diagnostics`: all data that is useful in a bug report; no rows, no token, no address.
     ///
@@ -159,8 +164,15 @@ impl Client {
                     for id in &changes {
                         list.push(Value::Text(id.as_str()));
                     }
+                    if machine.take_catalogue_change() {
+                        list.push(Value::Text(""));
+                    }
                     convert::to_js(Value::List(list))
                 }
+                Query::Catalogue(whole) => {
+                    convert::to_js(machine.catalogue_view(now, whole).to_value())
+                }
+                Query::CatalogueStatus => machine.catalogue_status(now).as_str().into(),
                 Query::Metrics => convert::to_js(machine.metrics().to_value()),
                 Query::Diagnostics => convert::to_js(self.diagnostics(machine, now)),
             })

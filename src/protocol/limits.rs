@@ -31,6 +31,9 @@ pub const SNAPSHOT_PART_BYTES_MAX: usize = 256 * 1024;
 /// The most parts that one snapshot may announce.
 pub const SNAPSHOT_PARTS_MAX: u64 = 100_000;
 
+/// The most campaigns that a catalogue may list.
+pub const CATALOGUE_CAMPAIGNS_MAX: usize = 100_000;
+
 /// The largest token that a client sends and a server accepts.
 pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
 

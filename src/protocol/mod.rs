@@ -6,6 +6,7 @@
 
 pub mod body;
 pub mod campaign;
+pub mod catalogue;
 pub mod client;
 pub mod code;
 pub mod digest;

@@ -88,7 +88,7 @@ fn show_position<'a>(position: &'a Position, to: &mut Record<'a>) {
     to.text("eventId", &position.event_id);
 }
 
-fn show_record<'a>(record: &'a CampaignRecord, to: &mut Record<'a>) {
+pub(super) fn show_record<'a>(record: &'a CampaignRecord, to: &mut Record<'a>) {
     let counters = &record.counters;
     to.text("name", &record.name);
     to.text("currentPhase", record.phase.as_str());

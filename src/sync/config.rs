@@ -68,6 +68,9 @@ pub struct Config {
     pub held_bytes_max: usize,
     /// Number of superseded epochs whose late events are recognised.
     pub superseded_epochs_max: usize,
+    /// Time after which a campaign for which the server has no place is subscribed again, if no place
+    /// became free earlier.
+    pub place_retry_ms: u64,
     /// Time for which a campaign is kept after its last release.
     pub linger_ms: u64,
     /// Number of failed connection attempts after which snapshots are polled.
@@ -114,6 +117,7 @@ impl Default for Config {
             held_events_max: 1_024,
             held_bytes_max: 1024 * 1024,
             superseded_epochs_max: 8,
+            place_retry_ms: 30_000,
             linger_ms: 5_000,
             polling_after_attempts: 3,
             polling_ms: 30_000,

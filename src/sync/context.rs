@@ -27,6 +27,7 @@ pub struct Context {
     pub rng: Rng,
     effects: Queue<Effect>,
     changed: Vec<CampaignId>,
+    catalogue_changed: bool,
     tickets: u64,
     requests: u64,
     sessions: u64,
@@ -42,6 +43,7 @@ impl Context {
             rng: Rng::new(seed),
             effects: Queue::new(),
             changed: Vec::new(),
+            catalogue_changed: false,
             tickets: 0,
             requests: 0,
             sessions: 0,
@@ -85,9 +87,21 @@ impl Context {
         self.changed.push(campaign_id.clone());
     }
 
+    /// Records that the view of the catalogue changed, as [`Context::mark_changed`] does.
+    pub fn mark_catalogue_changed(&mut self) {
+        if !core::mem::replace(&mut self.catalogue_changed, true) {
+            self.effects.push(Effect::Changed);
+        }
+    }
+
     /// Returns the campaigns whose view changed since the last call.
     pub fn take_changes(&mut self) -> Vec<CampaignId> {
         core::mem::take(&mut self.changed)
+    }
+
+    /// Returns whether the view of the catalogue changed since the last call.
+    pub const fn take_catalogue_change(&mut self) -> bool {
+        core::mem::replace(&mut self.catalogue_changed, false)
     }
 
     /// Begins the data of another session: first the driver empties its side. The queued notices about

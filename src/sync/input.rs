@@ -54,6 +54,10 @@ pub enum Input<'a> {
     Retain(CampaignId),
     /// The application releases a campaign. Each call decrements the reference count.
     Release(CampaignId),
+    /// The application retains the catalogue. Each call increments a reference count.
+    RetainCatalogue,
+    /// The application releases the catalogue. Each call decrements the reference count.
+    ReleaseCatalogue,
     /// The socket is open.
     Opened(ConnectionId),
     /// A frame arrived.

@@ -1,5 +1,6 @@
 //! The machine: one connection, many campaigns, and three functions that drive it.
 
+use super::catalogue::{Catalogue, CatalogueView};
 use super::config::Config;
 use super::connection::Connection;
 use super::context::Context;
@@ -74,13 +75,14 @@ impl Machine {
     /// Returns the time at which the driver must report [`Wake::Timer`], unless another input comes
     /// first.
     pub fn poll_timeout(&mut self) -> Option<Timestamp> {
-        let Router { cx, connection, subscriptions, .. } = &self.router;
+        let Router { cx, connection, subscriptions, catalogue, .. } = &self.router;
         let (now, connected) = (cx.now.at, connection.open_socket().is_some());
         let campaigns = subscriptions.values();
         let campaigns = campaigns.filter_map(|it| it.deadline(&cx.config, now, connected)).min();
         let polling = self.polling.deadline(cx, self.wants_polling());
         let connection = connection.deadline(&cx.config);
-        self.timer = [connection, campaigns, polling].into_iter().flatten().min();
+        let catalogue = catalogue.deadline(&cx.config, now);
+        self.timer = [connection, campaigns, catalogue, polling].into_iter().flatten().min();
         self.timer
     }
 
@@ -92,6 +94,11 @@ impl Machine {
     /// Returns the campaigns whose view changed since the last call.
     pub fn take_changes(&mut self) -> Vec<CampaignId> {
         self.router.cx.take_changes()
+    }
+
+    /// Returns whether the view of the catalogue changed since the last call.
+    pub const fn take_catalogue_change(&mut self) -> bool {
+        self.router.cx.take_catalogue_change()
     }
 
     /// Returns a campaign's status at `now`; `None` if there is no subscription for it.
@@ -117,6 +124,24 @@ impl Machine {
                 proven_at: subscription.proven_at(),
             },
         ))
+    }
+
+    /// Returns the status of the catalogue at `now`.
+    pub fn catalogue_status(&self, now: Now) -> Status {
+        let Router { cx, catalogue, .. } = &self.router;
+        catalogue.status(&cx.config, self.router.link_state(), now)
+    }
+
+    /// Returns the view of the catalogue at `now`: its status, and what changed in the list since the last
+    /// call, or the `whole` list.
+    pub fn catalogue_view(&mut self, now: Now, whole: bool) -> CatalogueView {
+        let status = self.catalogue_status(now);
+        self.router.catalogue.view(status, whole)
+    }
+
+    /// The catalogue, for tests and diagnostics.
+    pub const fn catalogue(&self) -> &Catalogue {
+        &self.router.catalogue
     }
 
     /// Returns one page of a campaign's rows; `None` if there is no subscription for it.
@@ -182,6 +207,11 @@ impl Machine {
             Input::Reset => self.router.reset(),
             Input::Retain(campaign_id) => self.on_retain(campaign_id),
             Input::Release(campaign_id) => outcome.ignored_late = !self.on_release(&campaign_id),
+            Input::RetainCatalogue => self.router.with_catalogue(Catalogue::retain),
+            Input::ReleaseCatalogue => {
+                let held = self.router.with_catalogue(|catalogue, cx| catalogue.release(cx));
+                outcome.ignored_late = !held;
+            }
             Input::Opened(id) if connection.state().socket() == Some(id) => {
                 connection.on_opened(cx, |token| encryption.connection_init(token));
             }

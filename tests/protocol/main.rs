@@ -3,6 +3,8 @@
 mod acknowledgement;
 mod bad_input;
 mod campaigns;
+mod catalogue;
+mod catalogue_faults;
 mod connection;
 mod consistency;
 mod contract;
@@ -20,6 +22,7 @@ mod metrics;
 mod negotiation;
 mod older_spellings;
 mod phases;
+mod places;
 mod polling;
 mod query;
 mod recordings;

@@ -211,6 +211,18 @@ impl World {
         panic!("it never happened");
     }
 
+    /// As [`World::advance_until`], with a frame from the server each second, so that the socket stays alive.
+    pub(crate) fn keep_alive_until(&mut self, happened: impl Fn(&Self) -> bool) {
+        for _ in 0..TIMERS_MAX {
+            if happened(self) {
+                return;
+            }
+            self.advance(1_000);
+            let _unknown = self.frame(&wire::message("later", &json!({})));
+        }
+        panic!("it never happened");
+    }
+
     fn fire(&mut self, due: Timestamp) {
         self.pass(due.since(self.now.at));
         self.input(Input::Woke(Wake::Timer));

@@ -44,18 +44,6 @@ function parse(text: string): unknown {
   }
 }
 
-/** A campaign in the list. */
-export interface CampaignSummary {
-  readonly campaignId: string;
-  readonly name: string;
-}
-
-/** Returns all campaigns. */
-export async function listCampaigns(): Promise<CampaignSummary[]> {
-  const { body } = await request("GET", "/campaigns");
-  return (body as { campaigns?: CampaignSummary[] } | null)?.campaigns ?? [];
-}
-
 /** The settings of a new campaign. */
 export interface NewCampaign {
   readonly name: string;

@@ -53,7 +53,7 @@ class Page {
     this.#expose();
     this.#sync.connect();
     setInterval(() => this.#tick(), TICK_MS);
-    await new Picker((campaignId) => this.#watch(campaignId), showError).start();
+    new Picker(this.#sync, (campaignId) => this.#watch(campaignId), showError).start();
     await showFaults(showError);
   }
 

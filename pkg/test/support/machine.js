@@ -93,6 +93,11 @@ export class Client {
     this.changes.clear();
     return taken;
   }
+  retainCatalogue() { this.#record("retainCatalogue"); }
+  releaseCatalogue() { this.#record("releaseCatalogue"); }
+  catalogueStatus() { return "idle"; }
+  catalogue() { return { status: "idle", total: 0, changed: [], removed: [] }; }
+  wholeCatalogue() { return this.catalogue(); }
   unfolded() { return this.names ?? []; }
   fold(id, names) { this.#record("fold", id, names); }
   view(id) { return this.views.has(id) ? { campaignId: id, ...this.views.get(id), status: this.status(id) } : undefined; }

@@ -32,6 +32,8 @@ pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
         "online" => Input::Woke(Wake::Online),
         "retain" => Input::Retain(campaign_id()?),
         "release" => Input::Release(campaign_id()?),
+        "retainCatalogue" => Input::RetainCatalogue,
+        "releaseCatalogue" => Input::ReleaseCatalogue,
         "refresh" => Input::Refresh(campaign_id()?),
         "discardUnconfirmed" => Input::DiscardUnconfirmed(campaign_id()?),
         "reached" => {

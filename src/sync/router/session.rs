@@ -5,6 +5,7 @@
 
 use super::Router;
 use crate::protocol::Code;
+use crate::sync::catalogue::Catalogue;
 use crate::sync::identity::Identity;
 use crate::sync::outcome::Verdict;
 
@@ -38,5 +39,6 @@ impl Router {
     fn sign_out(&mut self) {
         self.cx.sign_out();
         self.each(|subscription, cx| subscription.sign_out(cx));
+        self.with_catalogue(Catalogue::clear);
     }
 }

@@ -15,6 +15,7 @@ mod sequencer;
 mod snapshot;
 mod waiters;
 
+pub use freshness::Freshness;
 pub use recovery::Recovery;
 use replica::Replica;
 
@@ -23,6 +24,7 @@ use crate::store::folding::FoldedNames;
 use crate::store::query::{DomainPage, DomainQuery, OrderCache, page};
 use crate::store::{CampaignStore, Staging};
 use crate::sync::config::Config;
+use crate::sync::holders::Holders;
 use crate::sync::notice::Notice;
 use crate::sync::scope::Scope;
 use crate::sync::status::{LinkState, Status};
@@ -42,15 +44,6 @@ pub struct Subscription {
     announced: Status,
 }
 
-/// The reference count of the campaign.
-#[derive(Clone, Copy, Debug)]
-enum Holders {
-    /// The application retains the campaign this many times.
-    Held(u32),
-    /// The application has released the campaign. It is kept until this time.
-    Lingering(Timestamp),
-}
-
 impl Subscription {
     /// Creates a subscription that the application does not retain yet.
     pub fn new(id: CampaignId, config: &Config) -> Self {
@@ -58,7 +51,7 @@ impl Subscription {
             replica: Replica::new(id, config),
             sort_caches: Default::default(),
             folded: FoldedNames::default(),
-            ref_count: Holders::Held(0),
+            ref_count: Holders::default(),
             last_refresh: None,
             last_status: Status::Idle,
             announced: Status::Idle,
@@ -127,28 +120,21 @@ impl Subscription {
 
     /// Increments the reference count.
     pub fn retain(&mut self) {
-        self.ref_count = match self.ref_count {
-            Holders::Held(count) => Holders::Held(count + 1),
-            Holders::Lingering(_) => Holders::Held(1),
-        };
+        self.ref_count.retain();
     }
 
     /// Decrements the reference count. Returns whether the application retained the campaign.
     pub fn release(&mut self, cx: &Scope<'_>) -> bool {
-        match self.ref_count {
-            Holders::Held(0) | Holders::Lingering(_) => return false,
-            Holders::Held(1) => {
-                self.ref_count = Holders::Lingering(cx.now.at + cx.config.linger_ms);
-                self.replica.forget_introduction();
-            }
-            Holders::Held(count) => self.ref_count = Holders::Held(count - 1),
+        let retained = self.ref_count.release(cx.now.at + cx.config.linger_ms);
+        if self.ref_count.lingers_until().is_some() {
+            self.replica.forget_introduction();
         }
-        true
+        retained
     }
 
     /// Whether a released campaign has been kept for long enough.
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        matches!(self.ref_count, Holders::Lingering(until) if until <= now)
+        self.ref_count.is_expired(now)
     }
 
     /// Drops everything of the former session. The application still retains the campaign.
@@ -189,10 +175,7 @@ impl Subscription {
     pub fn deadline(&self, config: &Config, now: Timestamp, connected: bool) -> Option<Timestamp> {
         let (deadline, expiry) = self.replica.deadlines(config, connected);
         let can_go_stale = matches!(self.last_status, Status::Live | Status::Recovering);
-        let linger = match self.ref_count {
-            Holders::Held(_) => None,
-            Holders::Lingering(until) => Some(until),
-        };
+        let linger = self.ref_count.lingers_until();
         let expiry = expiry.filter(|at| can_go_stale && *at > now);
         [deadline, linger, expiry].into_iter().flatten().min()
     }

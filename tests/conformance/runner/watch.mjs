@@ -6,6 +6,7 @@ import { documents, isGenuine, readDocument } from "../reader/frame.mjs";
 import { apply, effectOf, emptyState, isKnown, readTransition, stateDigest } from "../reader/fold.mjs";
 import { bucketOf, bucketsOf, digestOf } from "../reader/digest.mjs";
 import { Staging, readPart } from "../reader/snapshot.mjs";
+import { CatalogueWatcher } from "./catalogue.mjs";
 import { CODES, ambiguousName, missingTransitionField } from "./checks.mjs";
 import { shortened } from "./failure.mjs";
 
@@ -50,6 +51,7 @@ export class Watcher {
   maxFrameBytes = 1_048_576;
   pings = new Set();
   isAcknowledged = false;
+  catalogue = new CatalogueWatcher((...breach) => this.breach(...breach));
 
   constructor(memory) {
     this.memory = memory;
@@ -68,6 +70,8 @@ export class Watcher {
     const { campaignId, requestId, ...fields } = { ...message, ...message.payload };
     if (message.type === "subscribe_campaign" && !this.cursors.has(campaignId)) this.cursors.set(campaignId, new Cursor());
     if (message.type === "unsubscribe_campaign") this.cursors.delete(campaignId);
+    if (message.type === "subscribe_catalogue") this.catalogue.subscribe({ requestId, ...fields });
+    if (message.type === "unsubscribe_catalogue") this.catalogue.unsubscribe();
     if (message.type === "ping") this.pings.add(fields.timestamp);
     if (message.type === "request_campaign_snapshot" && fields.buckets === undefined) fields.prefer = "snapshot";
     const cursor = this.cursors.get(campaignId);
@@ -212,6 +216,9 @@ export class Watcher {
     const value = data === undefined ? {} : plain(data);
     const { timestamp } = plain(node);
     if (!TIMESTAMP.test(timestamp)) this.breach("documents", "a timestamp in UTC with milliseconds", timestamp, source);
+    if (type === "catalogue") return this.catalogue.part(value, JSON.stringify(value).length, timestamp, source);
+    if (type === "pong") this.catalogue.pong(value.catalogue, source);
+    if (type === "error") this.catalogue.refused(value.requestId);
     const cursor = this.cursor(value.campaignId);
     if (type === "connection_ack") this.#acknowledged(value, source);
     if (type === "subscription_confirmed") this.#confirmed(cursor, value, source);

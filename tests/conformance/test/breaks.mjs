@@ -2,6 +2,7 @@
 
 import { digestOf } from "../reader/digest.mjs";
 import { SESSION_BREAKS } from "./breaks-session.mjs";
+import { LIST_BREAKS, withData } from "./list-breaks.mjs";
 import { rewritten } from "./support/proxy.mjs";
 
 const isEvent = ({ sequence }) => sequence !== undefined;
@@ -9,9 +10,7 @@ const isReplayed = (document, line, number) => line.isReplayed(document) && docu
 const isTransition = ({ type }) => type === "campaign.phase.transition";
 const isSnapshot = ({ type, data }, isWanted) => type === "campaign.snapshot" && isWanted(data);
 const isCode = ({ type, data }, code) => type === "error" && data.code === code;
-const withData = (document, change) => ({ ...document, data: { ...document.data, ...change } });
 const heads = (document, change) => withData(document, { heads: document.data.heads.map((head) => ({ ...head, ...change(head) })) });
-
 /** Remembers the request for the rows of buckets. */
 function markBuckets({ type, payload }, line, { text }) {
   if (type === "request_campaign_snapshot" && payload.buckets) line.buckets = payload.requestId;
@@ -447,4 +446,5 @@ export const BREAKS = [...SESSION_BREAKS,
     fails: ["C-POSITION/waits"],
     http: { url: (url) => url.replace(/\?min_position=.*/, "") },
   },
+  ...LIST_BREAKS,
 ];

@@ -81,8 +81,8 @@ export class Server {
   }
 
   /** Sends a request under /api/v2. Throws an error with the code of a refusal. */
-  async api(path, body) {
-    const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+  async api(path, body, method = "POST") {
+    const init = body === undefined ? {} : { method, body: JSON.stringify(body) };
     const headers = { "content-type": "application/json" };
     const answer = await fetch(`${this.origin}/api/v2${path}`, { ...init, headers });
     const json = await answer.json();

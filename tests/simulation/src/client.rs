@@ -34,6 +34,8 @@ pub(crate) struct Client {
     pub(crate) lacks_key: bool,
     /// The number of times that the page was loaded.
     pub(crate) page_load: u64,
+    /// Whether the page retains the list of campaigns.
+    pub(crate) holds_list: bool,
     /// How many times the page retains each campaign.
     pub(crate) held: BTreeMap<String, u32>,
     pub(crate) clock: Clock,
@@ -112,6 +114,7 @@ impl Client {
             machine,
             lacks_key: seals,
             page_load: 1,
+            holds_list: false,
             held: BTreeMap::new(),
             clock: Clock::draw(rng),
             asleep_since_ms: None,

@@ -45,7 +45,9 @@ impl World {
         self.totals.events += step.applied;
         let changed: Vec<String> =
             client.machine.take_changes().iter().map(ToString::to_string).collect();
-        demand(changed.is_empty() != effects.contains(&Effect::Changed), "changes", || {
+        let list_changed = client.machine.take_catalogue_change();
+        let is_changed = !changed.is_empty() || list_changed;
+        demand(is_changed == effects.contains(&Effect::Changed), "changes", || {
             format!("the driver heard {effects:?} of changes to {changed:?}")
         })?;
         invariants::effects_are_bounded(effects.len(), outcome.verdicts.len(), step.applied)?;
@@ -73,6 +75,9 @@ impl World {
         let step = Progress { alone: outcome.verdicts.len() == 1, ..step };
         oracle::check(client, &self.server.storage, step, &changed)?;
         client.check_users(self.now_ms)?;
+        if list_changed {
+            self.check_list(number)?;
+        }
         self.journal_step(number, &outcome, &effects);
         for effect in effects {
             self.perform(number, effect)?;

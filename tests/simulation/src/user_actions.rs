@@ -29,6 +29,7 @@ impl World {
             self.retain(number)?;
         }
         self.act_as_user(number)?;
+        self.act_on_list(number)?;
         match self.rng.below(100) {
             0..25 => self.retain(number)?,
             25..40 => self.release(number)?,
@@ -59,6 +60,7 @@ impl World {
         if self.clients[number].held.is_empty() {
             self.retain(number)?;
         }
+        self.settle_list(number)?;
         let held: Vec<CampaignId> = self.clients[number].held.keys().map(|name| id(name)).collect();
         for id in held {
             self.feed(number, Input::DiscardUnconfirmed(id))?;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use campaign_sync::sync::Input;
 use campaign_sync::sync::input::{ConnectionId, Ticket};
 
+use super::catalogue;
 use super::client::Client;
 use super::faults::{Fault, Levels, Plan};
 use super::fetches::Fetched;
@@ -125,6 +126,8 @@ pub(crate) struct World {
     pub(crate) third_rng: Rng,
     /// Draws what users do, in a world with users.
     pub(crate) users_rng: Rng,
+    /// Draws what concerns the list of campaigns.
+    pub(crate) list_rng: Option<Rng>,
     pub(crate) plan: Plan,
     /// The levels of the plan until the faults stop.
     pub(crate) levels: Levels,
@@ -214,6 +217,7 @@ impl World {
             later_rng,
             third_rng,
             users_rng,
+            list_rng: catalogue::rng(seed, plan.levels.of(Fault::Revert) > 0),
         }
     }
 
@@ -225,6 +229,7 @@ impl World {
         if Kind::of(seed) == Kind::Users {
             self.assign_users();
         }
+        self.begin_list();
         for number in 1..=plan.campaigns {
             self.give(&format!("c{number}"), number);
             self.create(format!("c{number}"))?;
@@ -277,12 +282,11 @@ impl World {
         let Server { core, storage, .. } = &mut self.server;
         let Some(campaign) = storage.campaigns.get_mut(id) else { return Ok(()) };
         match core {
-            Some(core) => core.append(self.now_ms, campaign, change, published),
-            None => {
-                campaign.append(self.now_ms, change);
-                Ok(())
-            }
+            Some(core) => core.append(self.now_ms, campaign, change, published)?,
+            None => campaign.append(self.now_ms, change),
         }
+        storage.note_list(self.now_ms);
+        Ok(())
     }
 
     fn run(&mut self) -> Check {
@@ -302,6 +306,7 @@ impl World {
             for client in self.clients.iter().filter(|it| it.asleep_since_ms.is_none()) {
                 oracle::check_live(client, &self.server.storage, lag_ms, self.now_ms)?;
             }
+            self.check_lists()?;
             if self.totals.steps > STEPS_MAX {
                 let detail = format!("{STEPS_MAX} steps, and no end");
                 return Err(Violation { guarantee: "steps", detail });
@@ -349,6 +354,7 @@ impl World {
         let rng = &mut self.work_rng;
         let burst = if rng.chance(20) { rng.between(2, 40) } else { 1 };
         self.commit(&id, burst, true)?;
+        self.withdraw(&id);
         self.write_all();
         let at_ms = self.now_ms + self.work_rng.around(self.plan.work_ms);
         self.schedule.plan(at_ms, ScheduledEvent::Work(id));
@@ -393,7 +399,8 @@ impl World {
         let mut wrong = None;
         for (number, client) in self.clients.iter().enumerate() {
             let now = client.clock.now(self.now_ms);
-            let shown = oracle::converged(client, &self.server.storage, now);
+            let shown = oracle::converged(client, &self.server.storage, now)
+                .and(self.list_converged(client));
             if let Err(what) = self.is_connected(number).and(shown) {
                 wrong = Some(format!("client {number}, {since_ms} ms after the faults: {what}"));
                 break;

@@ -24,7 +24,13 @@ impl Replica {
         message: &ServerMessage<'_>,
     ) -> Verdict {
         match message {
-            ServerMessage::SubscriptionConfirmed { .. } => Verdict::Control,
+            ServerMessage::SubscriptionConfirmed { .. } => {
+                if core::mem::take(&mut self.lacks_place) {
+                    self.begin_following(cx);
+                    cx.mark_changed(&self.id);
+                }
+                Verdict::Control
+            }
             ServerMessage::SubscriptionEnded { reason, .. } => {
                 match reason.as_ref() {
                     "unsubscribed" => return Verdict::Ignored,
@@ -42,6 +48,7 @@ impl Replica {
             }
             ServerMessage::ConnectionAck { .. }
             | ServerMessage::Pong { .. }
+            | ServerMessage::Catalogue { .. }
             | ServerMessage::SessionExpired
             | ServerMessage::ServerDraining { .. } => Verdict::Ignored,
         }
@@ -283,6 +290,15 @@ impl Replica {
         }
         if let Some(code @ (Code::UnknownCampaign | Code::Forbidden | Code::Unauthorized)) = code {
             return self.fail(cx, code);
+        }
+        if code == Some(Code::TooMany) && request_id.is_none() {
+            // There is no such subscription, so its recovery waits.
+            self.lacks_place = true;
+            self.waiters.fail(cx, Code::TooMany);
+            self.recovery.request(cx.now.at, Reason::Reconnect, false);
+            self.recovery.postpone(cx, cx.config.place_retry_ms);
+            cx.mark_changed(&self.id);
+            return;
         }
         if !self.recovery.awaits_answer(request_id) {
             return;

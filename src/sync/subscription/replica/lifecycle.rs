@@ -78,9 +78,15 @@ impl Replica {
             return;
         }
         self.reactivate();
+        self.lacks_place = false;
+        self.subscribe(cx);
+        self.begin_following(cx);
+    }
+
+    /// Requests the missed events of a new subscription.
+    pub(super) fn begin_following(&mut self, cx: &mut Scope<'_>) {
         self.freshness.on_open(cx.now);
         self.repair.abandon();
-        self.subscribe(cx);
         let has_position = self.store.position().is_some();
         self.recovery.on_open(cx.now.at, has_position);
         self.send_due_request(cx);
@@ -106,6 +112,17 @@ impl Replica {
         }
     }
 
+    /// Whether the server refused the subscription, because it has too many.
+    pub(in crate::sync) const fn lacks_place(&self) -> bool {
+        self.lacks_place
+    }
+
+    /// Subscribes again, because a place may be free. The recovery waits for the confirmation.
+    pub(in crate::sync) fn retry_place(&mut self, cx: &mut Scope<'_>) {
+        self.subscribe(cx);
+        self.recovery.postpone(cx, cx.config.place_retry_ms);
+    }
+
     /// Whether the request with this id belongs to this campaign and has not been answered.
     pub(in crate::sync) fn has_requested(&self, id: &str) -> bool {
         self.recovery.awaits_answer(Some(id)) || self.repair.awaits(id)
@@ -118,6 +135,9 @@ impl Replica {
             self.begin_repair(cx);
         }
         if self.recovery.on_deadline(cx) {
+            if self.lacks_place {
+                self.retry_place(cx);
+            }
             self.send_due_request(cx);
         }
     }
@@ -158,6 +178,9 @@ impl Replica {
                 return Status::Stale(StaleReason::Disconnected);
             }
         }
+        if self.lacks_place {
+            return Status::Failed(Code::TooMany);
+        }
         if empty && !recovery.is_idle() {
             return Status::Loading;
         }
@@ -167,12 +190,6 @@ impl Replica {
         if repair.is_mismatched() {
             return Status::Stale(StaleReason::Diverged);
         }
-        if freshness.is_fresh(config, now) {
-            Status::Live
-        } else if freshness.is_pending(config, now) {
-            Status::Recovering
-        } else {
-            Status::Stale(StaleReason::Unproven)
-        }
+        freshness.status(config, now)
     }
 }

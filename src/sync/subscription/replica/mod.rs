@@ -51,6 +51,8 @@ pub(in crate::sync) struct Replica {
     waiters: Waiters,
     /// Whether listeners received the phase that the campaign had when it was loaded.
     introduced: bool,
+    /// The server refused the subscription, because it has too many (R14.16).
+    lacks_place: bool,
 }
 
 impl Replica {
@@ -66,6 +68,7 @@ impl Replica {
             download: SnapshotDownload::default(),
             waiters: Waiters::default(),
             introduced: false,
+            lacks_place: false,
         }
     }
 
@@ -134,7 +137,7 @@ impl Replica {
 
     /// Sends the request if it is due, a socket is open and the rate allows it.
     fn send_due_request(&mut self, cx: &mut Scope<'_>) {
-        if cx.is_connected() && self.is_active() {
+        if cx.is_connected() && self.is_active() && !self.lacks_place {
             let target = RequestTarget {
                 campaign_id: &self.id,
                 position: self.store.position(),

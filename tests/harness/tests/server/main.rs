@@ -8,6 +8,7 @@ mod backup_detection;
 mod backups;
 mod bad_input;
 mod campaign_list;
+mod catalogue;
 mod copy;
 mod core;
 mod cors;

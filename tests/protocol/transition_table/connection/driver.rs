@@ -210,6 +210,8 @@ const fn named(input: &Input<'_>) {
         | Input::CancelWait(..)
         | Input::Refresh(_)
         | Input::DiscardUnconfirmed(_) => {}
+        // They concern no campaign, and `catalogue.rs` has their scenarios.
+        Input::RetainCatalogue | Input::ReleaseCatalogue => {}
         // The table is about plain content.
         #[cfg(feature = "encrypted")]
         Input::Seal | Input::AddKey(..) => {}

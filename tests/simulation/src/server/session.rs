@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::super::sealed;
 use super::super::users::User;
+use super::catalogue::CatalogueCursor;
 use super::cursor::{Cursor, HEAD_TIMEOUT_MS, WriteStep};
 use super::message::Message;
 use super::{Document, ReplicaLag, Storage};
@@ -23,6 +24,7 @@ pub(crate) struct Session {
     received_ms: u64,
     sent_ms: u64,
     cursors: BTreeMap<String, Cursor>,
+    catalogue: Option<CatalogueCursor>,
     /// The part of the logs that it sees.
     pub(crate) sees: ReplicaLag,
     /// The time at which it is asked to write again in any case.
@@ -55,6 +57,7 @@ impl Session {
             received_ms: now_ms,
             sent_ms: now_ms,
             cursors: BTreeMap::new(),
+            catalogue: None,
             sees,
             again_ms: 0,
             user,
@@ -75,6 +78,7 @@ impl Session {
                 let mut data = json!({
                     "connectionId": "k-1", "protocol": sealed::protocol(storage.behaviour.seals),
                     "heartbeatMs": HEARTBEAT_MS, "maxFrameBytes": 1_048_576,
+                    "profiles": if storage.behaviour.seals { json!([]) } else { json!(["catalogue"]) },
                 });
                 if let Some(user) = self.user {
                     data["subject"] = user.subject().into();
@@ -112,6 +116,16 @@ impl Session {
                     (self.not_subscribed(now_ms, storage, &campaign, &query.request), "no_cursor")
                 }
             },
+            Message::Catalogue(from, request) => {
+                let from = from.as_ref().map(|(epoch, number)| (epoch.as_str(), *number));
+                let cursor = self.catalogue.get_or_insert_default();
+                cursor.seek(now_ms, storage, from, &request);
+                (None, if from.is_some() { "list_from" } else { "list" })
+            }
+            Message::LeaveCatalogue => {
+                self.catalogue = None;
+                (None, "list_left")
+            }
             Message::Ping(echo) => (Some(self.pong(now_ms, storage, Some(echo))), "ping"),
         };
         if answer.is_some() {
@@ -139,7 +153,11 @@ impl Session {
     fn pong(&self, now_ms: u64, storage: &Storage, echo: Option<u64>) -> Document {
         let head = |cursor: &Cursor| cursor.head(now_ms, storage, self.sees);
         let heads: Vec<_> = self.cursors.values().filter_map(head).collect();
-        Document::control(now_ms, "pong", &json!({"timestamp": echo, "heads": heads}))
+        let mut data = json!({"timestamp": echo, "heads": heads});
+        if let Some(head) = self.catalogue.as_ref().and_then(|it| it.head(now_ms, storage)) {
+            data["catalogue"] = head;
+        }
+        Document::control(now_ms, "pong", &data)
     }
 
     /// Ends a subscription. Returns whether there was one.
@@ -165,6 +183,12 @@ impl Session {
                 WriteStep::Lagging => writing.lags = true,
             }
             writing.outcomes.extend(cursor.ahead.take());
+        }
+        if let Some(catalogue) = &mut self.catalogue {
+            writing.frames.extend(catalogue.write(now_ms, storage).map(|part| vec![part]));
+            if catalogue.is_behind(storage) {
+                writing.again_in_ms = Some(REPLICA_MS);
+            }
         }
         if self.cursors.values().any(Cursor::is_waiting) {
             writing.again_in_ms = Some(HEAD_TIMEOUT_MS);
