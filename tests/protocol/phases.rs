@@ -67,8 +67,7 @@ fn interrupted_first_load_announces_the_phase_once() {
     let log = log_with_a_transition();
     let mut world = World::connected(Config::default());
     world.answer("replay", EPOCH, 1, log.head());
-    let _cut =
-        world.frame(&log.frame(1, 4).rsplit_once('\n').expect("several events").0);
+    let _cut = world.frame(log.frame(1, 4).rsplit_once('\n').expect("several events").0);
     assert_eq!(details(&world, "phasetransition"), Vec::<Value>::new());
     world.reconnect();
     world.replay(&log, 4, log.head());
