@@ -6,19 +6,24 @@
  * - `dist/cjs`: the CommonJS form of every file, with its declarations. A file of `src/cjs` replaces its namesake;
  * - the modules beside the code, and a directory for each subpath, for tools that do not read `exports`.
  */
-import { access, copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 
 import { gzipAsync } from "@gfx/zopfli";
 import { transform } from "esbuild";
 
+import { builtFiles, entries, leftovers, MODULES, replacements } from "./published.js";
+
 const root = new URL("../", import.meta.url);
 const dist = new URL("dist/", root);
-const cjs = new URL("cjs/", dist);
-const { exports } = JSON.parse(await readFile(new URL("package.json", root), "utf8"));
 
-/** The modules: the name of their files in `dist`, and their directory in `wasm` and in the package. */
-const MODULES = { main: "", encrypted: "encrypted/" };
+/** Writes a file unless it has this content: others may read it while the package is built again. */
+async function write(file, content) {
+  const bytes = Buffer.from(content);
+  if ((await readFile(file).catch(() => undefined))?.equals(bytes)) return;
+  await mkdir(new URL(".", file), { recursive: true });
+  await writeFile(file, bytes);
+}
 
 /** Turns wasm-bindgen's JavaScript into the function `glue`. `prelude` is its first statement. */
 function glueOf(source, prelude = "") {
@@ -39,61 +44,75 @@ function glueOf(source, prelude = "") {
 async function gzip(directory, module) {
   const file = new URL(`wasm/${directory}campaign_sync_bg.wasm.gz`, root);
   const former = await readFile(file).catch(() => undefined);
-  if (former !== undefined && gunzipSync(former).equals(module)) return former;
+  if (former !== undefined && unpacksTo(former, module)) return former;
   const packed = Buffer.from(await gzipAsync(module, { numiterations: 15, blocksplittingmax: 0 }));
   await writeFile(file, packed);
   return packed;
+}
+
+/** The generated files of a module in the CommonJS form, as ESM. */
+const commonJsSources = new Map();
+
+function unpacksTo(packed, module) {
+  try {
+    return gunzipSync(packed).equals(module);
+  } catch {
+    return false; // It was cut while it was written.
+  }
 }
 
 async function writeModules() {
   for (const [name, directory] of Object.entries(MODULES)) {
     const module = await readFile(new URL(`wasm/${directory}campaign_sync_bg.wasm`, root));
     const source = await readFile(new URL(`wasm/${directory}campaign_sync_bg.js`, root), "utf8");
-    const coders = 'const { TextDecoder, TextEncoder } = coders();\n';
+    const coders = "const { TextDecoder, TextEncoder } = coders();\n";
     const embedded = (bytes) => `export const MODULE = "${bytes.toString("base64")}";\n`;
-    await writeFile(new URL(`${name}-glue.js`, dist), glueOf(source));
-    await writeFile(new URL(`${name}-embedded.js`, dist), embedded(await gzip(directory, module)));
-    await writeFile(new URL(`${name}-glue.js`, cjs), `import { coders } from "./text.js";\n${glueOf(source, coders)}`);
-    await writeFile(new URL(`${name}-embedded.js`, cjs), embedded(module));
-    await mkdir(new URL(directory, root), { recursive: true });
-    await copyFile(new URL(`wasm/${directory}campaign_sync_bg.wasm`, root), new URL(`${directory}campaign_sync_bg.wasm`, root));
+    await write(new URL(`${name}-glue.js`, dist), glueOf(source));
+    await write(new URL(`${name}-embedded.js`, dist), embedded(await gzip(directory, module)));
+    commonJsSources.set(`${name}-glue.js`, `import { coders } from "./text.js";\n${glueOf(source, coders)}`);
+    commonJsSources.set(`${name}-embedded.js`, embedded(module));
+    const file = `${directory}campaign_sync_bg.wasm`;
+    await write(new URL(file, root), module);
     const declaration = "/** The address of the module, where a bundler treats `.wasm` files as assets. */\ndeclare const address: string;\nexport default address;\n";
-    await writeFile(new URL(`${directory}campaign_sync_bg.wasm.d.ts`, root), declaration);
+    for (const form of ["ts", "cts"]) await write(new URL(`${file}.d.${form}`, root), declaration);
   }
 }
 
-const exists = (file) => access(file).then(() => true, () => false);
-
-/** Translates every file of `dist`, unless `dist/cjs` has its own version, and all that `dist/cjs` has. */
+/** Translates every file of `dist`, or the file of `src/cjs` that replaces it, and copies its declarations. */
 async function writeCommonJs() {
-  for (const name of await readdir(dist)) {
-    if (/\.(js|d\.ts)$/.test(name) && !(await exists(new URL(name, cjs)))) await copyFile(new URL(name, dist), new URL(name, cjs));
+  await write(new URL("dist/cjs/package.json", root), '{ "type": "commonjs", "sideEffects": false }\n');
+  for (const file of builtFiles()) {
+    const [, name, kind] = /^dist\/cjs\/([\w-]+)\.(js|d\.ts)$/.exec(file) ?? [];
+    if (name === undefined) continue;
+    const isOwn = replacements.includes(name);
+    if (kind === "js") await translate(new URL(file, root), isOwn);
+    else if (!isOwn) await write(new URL(file, root), await readFile(new URL(`${name}.d.ts`, dist)));
   }
-  for (const name of (await readdir(cjs)).filter((it) => it.endsWith(".js"))) {
-    const source = await readFile(new URL(name, cjs), "utf8");
-    // The built-in module is not imported, because bundlers for browsers refuse such an import.
-    const own = source.replaceAll("import.meta.url", 'process.getBuiltinModule("url").pathToFileURL(__filename)').replaceAll('"../', '"../../');
-    const { code } = await transform(own, { format: "cjs", target: "es2022", platform: "node", sourcefile: name });
-    await writeFile(new URL(name, cjs), code);
-  }
-  await writeFile(new URL("package.json", cjs), '{ "type": "commonjs", "sideEffects": false }\n');
 }
 
-/** Writes the directory of each subpath: for TypeScript's `node10`, Parcel, and other tools without `exports`. */
-async function writeSubpaths() {
-  for (const [subpath, forms] of Object.entries(exports)) {
-    if (subpath === "." || forms.require === undefined) continue;
+/** The compiler has written a file that replaces another already, as ESM. */
+async function translate(file, isOwn) {
+  const name = file.pathname.split("/").at(-1);
+  const source = commonJsSources.get(name) ?? (await readFile(isOwn ? file : new URL(name, dist), "utf8"));
+  // The built-in module is not imported, because bundlers for browsers refuse such an import.
+  const own = source.replaceAll("import.meta.url", 'process.getBuiltinModule("url").pathToFileURL(__filename)').replaceAll('"../', '"../../');
+  const { code } = await transform(own, { format: "cjs", target: "es2022", platform: "node", sourcefile: name });
+  await write(file, code);
+}
+
+/** Writes the directory of each entry: for TypeScript's `node10`, Parcel, and other tools without `exports`. */
+async function writeDirectories() {
+  for (const [subpath, { require: { types, default: main }, module }] of entries) {
+    if (subpath === ".") continue;
     const up = "../".repeat(subpath.split("/").length - 1);
     const own = (file) => file.replace("./", up);
-    const { require: { types, default: main }, import: { default: module } } = forms;
-    const directory = new URL(`${subpath}/`, root);
-    await mkdir(directory, { recursive: true });
     const content = { main: own(main), module: own(module), types: own(types), sideEffects: false };
-    await writeFile(new URL("package.json", directory), `${JSON.stringify(content, null, 2)}\n`);
+    await write(new URL(`${subpath}/package.json`, root), `${JSON.stringify(content, null, 2)}\n`);
   }
 }
 
-await mkdir(cjs, { recursive: true });
 await writeModules();
 await writeCommonJs();
-await writeSubpaths();
+await writeDirectories();
+// The compiler keeps the files of sources that are gone.
+for (const file of await leftovers()) await rm(new URL(file, root));

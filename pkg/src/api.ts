@@ -1,6 +1,7 @@
 /** Everything that `campaign-sync` and `campaign-sync/external` share: all but `init` and `initSync`. */
 export { CampaignSync } from "./client.js";
 export type { Campaign } from "./campaign.js";
+export type { Catalogue, CatalogueOptions } from "./catalogue.js";
 export type { ConnectionStatus } from "./connection.js";
 export { CampaignSyncError, ERROR_CODES, type ErrorCode } from "./errors.js";
 export type {
@@ -10,10 +11,12 @@ export type {
   CampaignSyncEventType,
   CampaignSyncListener,
   InvalidationReason,
+  PhaseStatusChangeDetail,
   PhaseTransitionDetail,
 } from "./events.js";
 export type { InitInput } from "./module.js";
 export type { PageEventMap } from "./page.js";
 export { formatPosition, parsePosition, type LogPosition } from "./position.js";
+export type { RenewalRequest } from "./renewal.js";
 export type * from "./types.js";
 export type { WaitOptions } from "./waits.js";

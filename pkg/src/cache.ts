@@ -12,13 +12,15 @@
 import { checked, checkedMembers, DURATION, FUNCTION, oneOf, orNull, TEXT, withMethods, type Rule, type Rules } from "./check.js";
 import { CampaignSyncError, describe } from "./errors.js";
 import type { Campaign } from "./campaign.js";
-import type { CacheInvalidatedDetail } from "./events.js";
-import { observeInvalidations } from "./invalidation.js";
+import { observeInvalidations, type Invalidation } from "./invalidation.js";
 import { frozenCopy } from "./plain.js";
 import { isNotBehind, maxPosition, toPosition, type LogPosition } from "./position.js";
-import { BOTH, Slot, type Part } from "./slot.js";
+import { renewalOf, withRenewal } from "./renewal.js";
 import { asFetchFailure, isOwnData, restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
+import { shared } from "./shared.js";
+import { BOTH, Slot, type Part } from "./slot.js";
 import type { CampaignStatus, CampaignView, DomainRow } from "./types.js";
+import { VERSION } from "./version.js";
 
 export { restFetcher, restSnapshot };
 export type { FetchContext, RestOptions, RichCampaignData, RichCampaignFetch } from "./rich.js";
@@ -131,8 +133,9 @@ export class RichCampaignCache {
    *
    * Rejects with `invalid_campaign_id` for an invalid id, with `invalid_argument` for an invalid option,
    * with `behind` if five fetches bring no data as new as the stream and `minPosition`, with `closed` after
-   * `dispose()`, with `invalid_content` if the fetcher gives something that is no campaign data, and with `fetch_failed`
-   * if it fails in any other way or takes longer than 30 seconds. A `CampaignSyncError` of the fetcher passes through.
+   * `dispose()`, with `signed_out` if another session took over meanwhile, with `invalid_content` if the fetcher gives
+   * something that is no campaign data, and with `fetch_failed` if it fails in any other way or takes longer than 30
+   * seconds. A `CampaignSyncError` of the fetcher passes through.
    */
   async get(campaignId: string, options: GetOptions = {}): Promise<RichCampaignData> {
     assertCampaignId(campaignId);
@@ -175,29 +178,27 @@ export class RichCampaignCache {
   dispose(): void {
     this.#disposed = true;
     this.#unobserve();
-    for (const fail of this.#failures) fail(new CampaignSyncError("closed"));
-    for (const slot of this.#slots.values()) slot.void();
-    this.#slots.clear();
+    this.#empty("closed");
   }
 
-  #invalidate({ campaignId, reason, epoch, sequenceNumber }: CacheInvalidatedDetail): void {
-    if (reason === "signed_out") return this.#forgetUser();
+  #invalidate({ campaignId, reason, epoch, sequenceNumber }: Invalidation): void {
+    if (campaignId === undefined) return this.#empty("signed_out");
     const slot = this.#slots.get(campaignId);
     // The slot finds out by itself which part changed.
     if (slot === undefined || reason === "status" || reason === "rows") return;
     slot.void();
-    if (reason === "unwatched") slot.forgetFloors();
+    if (reason === "unwatched" || reason === "signed_out") slot.forgetFloors();
     else if (epoch !== undefined && sequenceNumber !== undefined) slot.raise({ epoch, sequenceNumber });
   }
 
-  /** Voids everything. A fetch that is under way belongs to the former user, so its answer reaches nobody. */
-  #forgetUser(): void {
+  /** Drops all data, and fails all fetches with this code: their answers belong to a session that is over. */
+  #empty(code: "closed" | "signed_out"): void {
+    for (const fail of this.#failures) fail(new CampaignSyncError(code));
     for (const slot of this.#slots.values()) {
       slot.void();
       slot.forgetFloors();
     }
     this.#slots.clear();
-    for (const fail of this.#failures) fail(new CampaignSyncError("unauthorized"));
   }
 
   /** Returns the slot and moves it to the most recently used place. */
@@ -282,7 +283,8 @@ export class RichCampaignCache {
     const message = "The fetcher did not answer within 30 seconds.";
     const timer = setTimeout(() => fail(new CampaignSyncError("fetch_failed", { message })), FETCH_MS_MAX);
     try {
-      return await Promise.race([this.#fetch(campaignId, { minPosition, signal: controller.signal }), failure]);
+      const fetch = async (): Promise<unknown> => this.#fetch(campaignId, { minPosition, signal: controller.signal });
+      return await Promise.race([withRenewal(renewalOf(this.#sync), fetch), failure]);
     } catch (error) {
       throw asFetchFailure(error);
     } finally {
@@ -343,12 +345,15 @@ function assertCampaignId(campaignId: string): void {
   }
 }
 
-let shared: RichCampaignCache | undefined;
+/** The cache that was configured. All copies of this version of the package on a page share it. */
+function configuration(): { cache?: RichCampaignCache } {
+  return shared(`cache ${VERSION}`, () => ({}));
+}
 
 /** Creates the cache that `getRichCampaignData` and `clearRichDataCache` use, and disposes of the former one. */
 export function configureCache(options: RichCampaignCacheOptions): RichCampaignCache {
-  shared?.dispose();
-  return (shared = new RichCampaignCache(options));
+  configuration().cache?.dispose();
+  return (configuration().cache = new RichCampaignCache(options));
 }
 
 /** Returns the campaign's data as `RichCampaignCache.get` does. Rejects with `not_configured` before `configureCache`. */
@@ -362,6 +367,7 @@ export function clearRichDataCache(campaignId: string): void {
 }
 
 function configured(): RichCampaignCache {
-  if (shared === undefined) throw new CampaignSyncError("not_configured", { message: "Call `configureCache({ sync })` first." });
-  return shared;
+  const { cache } = configuration();
+  if (cache === undefined) throw new CampaignSyncError("not_configured", { message: "Call `configureCache({ sync })` first." });
+  return cache;
 }

@@ -1,8 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public handle of one campaign. */
+import { bindMethods, disposeBy } from "./bind.js";
 import type { Channel, Subscription } from "./channel.js";
-import { checked, checkedMembers, COUNT, FUNCTION, oneOf, TEXT, type Rules } from "./check.js";
+import { checked, FUNCTION } from "./check.js";
 import type { Core } from "./core.js";
+import { checkedRows, PAGE_ROWS, readDomains, readPage } from "./domains.js";
 import { CampaignSyncError } from "./errors.js";
 import { deepFreeze } from "./plain.js";
 import { toPosition, type LogPosition } from "./position.js";
@@ -13,6 +15,8 @@ import type { WaitOptions } from "./waits.js";
  * A handle of one campaign, from `CampaignSync.campaign()`. The campaign is subscribed while it has at least one
  * handle. After the last `release()` it stays subscribed for `lingerMs`, so that a page change does not load it again.
  *
+ * The methods need no `this`: `const { view, subscribe } = campaign` works.
+ *
  * After `release()`, `subscribe`, `domains` and `discardUnconfirmed` throw `released`, and `reached` rejects with it.
  * After `CampaignSync.close()`, `domains` and `discardUnconfirmed` throw `closed`, and `reached` rejects with it.
  */
@@ -22,18 +26,19 @@ export interface Campaign extends Disposable {
    * Returns the current view, frozen: the same object until something changes. After `release()` or
    * `CampaignSync.close()` it returns the last view with the status `idle`.
    */
-  view(): CampaignView;
+  view(this: void): CampaignView;
   /**
    * Calls `listener` at most once per animation frame, after something changed. An error that it throws goes to
    * `reportError` and affects nothing else. Throws `invalid_argument` if `listener` is no function.
    * @returns a function that ends the subscription.
    */
-  subscribe(listener: () => void): () => void;
+  subscribe(this: void, listener: () => void): () => void;
   /**
-   * Returns one page of the domain table, frozen, filtered and sorted inside the WebAssembly module. Throws
+   * Returns one page of the domain table, frozen, filtered and sorted inside the WebAssembly module: for one query the
+   * same object until its rows changed. Its `position` is then that of the read that first saw these rows. Throws
    * `invalid_argument` for an invalid query.
    */
-  domains(query?: DomainQuery): DomainPage;
+  domains(this: void, query?: DomainQuery): DomainPage;
   /**
    * Iterates over all pages of the domain table, 1,000 rows each and at least one page, filtered and sorted as
    * `domains` does. All pages belong to the `position` of the first one. A `for` loop without `await` reads them in
@@ -42,36 +47,22 @@ export interface Campaign extends Disposable {
    *
    * Throws `invalid_argument` for an invalid query.
    */
-  rows(query?: RowsQuery): Generator<DomainPage, void>;
+  rows(this: void, query?: RowsQuery): Generator<DomainPage, void>;
   /**
    * Resolves when the view is at the position or beyond it, or when a newer log replaced the log of the position.
    * Pass the `Campaign-Position` header of the answer to a write: the view then shows the write.
    *
    * Rejects with `timed_out` after 30 seconds or `timeoutMs`, with the reason of `signal`, with `released` or
-   * `closed`, with `invalid_argument` for a position in neither form, with `too_many` beyond 1,000 open waits of one campaign, and with the code for which
+   * `closed`, with `signed_out` if another session took over, with `invalid_argument` for a position in neither form, with `too_many` beyond 1,000 open waits of one campaign, and with the code for which
    * the client cannot follow the campaign (`unknown_campaign` once it has ended).
    * @param position `{epoch, sequenceNumber}` or `"epoch/number"`, the form of the header.
    */
-  reached(position: LogPosition | string, options?: WaitOptions): Promise<void>;
+  reached(this: void, position: LogPosition | string, options?: WaitOptions): Promise<void>;
   /** Drops the unconfirmed rows: those that are kept although the last snapshot lacked them. */
-  discardUnconfirmed(): void;
+  discardUnconfirmed(this: void): void;
   /** Releases the handle. Further calls do nothing. */
-  release(): void;
+  release(this: void): void;
 }
-
-const ROWS: Rules<RowsQuery> = {
-  search: TEXT,
-  dnsStatus: TEXT,
-  httpStatus: TEXT,
-  leadStatus: TEXT,
-  sortBy: oneOf("offset", "domain", "dnsStatus", "httpStatus", "leadScore"),
-  sortOrder: oneOf("asc", "desc"),
-};
-
-const QUERY: Rules<DomainQuery> = { ...ROWS, offset: COUNT, limit: COUNT };
-
-/** Rows per page of `rows()`, the most that the module returns at once. */
-const PAGE_ROWS = 1_000;
 
 /** Identifies the rows of a view. A repair changes them without an event, so the position alone does not. */
 function rowsOf({ position, domainsCount, domainsDigest, unconfirmedCount }: CampaignView): string {
@@ -87,23 +78,17 @@ export class CampaignHandle implements Campaign {
   #released = false;
 
   static {
-    // Some supported browsers are older than `using` and lack the symbol.
-    if (typeof Symbol.dispose === "symbol") {
-      Object.defineProperty(this.prototype, Symbol.dispose, { value: this.prototype.release });
-    }
+    disposeBy(this.prototype, this.prototype.release);
   }
 
-  constructor(core: Core, campaignId: string) {
+  constructor(core: Core, readonly campaignId: string) {
     this.#core = core;
     this.#channel = core.retain(campaignId);
-  }
-
-  get campaignId(): string {
-    return this.#channel.campaignId;
+    bindMethods(this, CampaignHandle);
   }
 
   view(): CampaignView {
-    return this.#released ? this.#channel.lastView() : this.#core.view(this.#channel);
+    return this.#released ? this.#core.lastView(this.#channel) : this.#core.view(this.#channel);
   }
 
   subscribe(listener: () => void): () => void {
@@ -118,30 +103,24 @@ export class CampaignHandle implements Campaign {
     };
   }
 
-  domains(query: DomainQuery = {}): DomainPage {
+  domains(query?: DomainQuery): DomainPage {
     this.#assertHeld();
-    const { search, ...others } = checkedMembers("query", query, QUERY);
-    const { campaignId } = this;
-    // The module folds ASCII only. The JavaScript engine has the tables of Unicode.
-    const folded = folding(search?.trim() ?? "");
-    if (folded !== "") this.#foldNames(campaignId);
-    const page = this.#core.read({ ...others, search: folded, read: "domains", campaignId });
-    return deepFreeze({ position: this.view().position, ...page });
+    return readDomains(this.#core, this.#channel, query) as DomainPage;
   }
 
   rows(query: RowsQuery = {}): Generator<DomainPage, void> {
     this.#assertHeld();
-    return this.#pages(checkedMembers("query", query, ROWS));
+    return this.#pages(checkedRows(query));
   }
 
   *#pages(query: RowsQuery): Generator<DomainPage, void> {
-    const page = this.domains({ ...query, limit: PAGE_ROWS });
-    const before = rowsOf(this.view());
-    yield page;
-    for (let offset = PAGE_ROWS; offset < page.total; offset += PAGE_ROWS) {
-      const next = this.domains({ ...query, offset, limit: PAGE_ROWS });
-      if (rowsOf(this.view()) !== before) throw new CampaignSyncError("position_changed");
-      yield Object.freeze({ ...next, position: page.position });
+    const first = this.view();
+    for (let offset = 0, total = 1; offset < total; offset += PAGE_ROWS) {
+      this.#assertHeld();
+      const page = readPage(this.#core, this.#channel, { ...query, offset, limit: PAGE_ROWS });
+      if (rowsOf(this.view()) !== rowsOf(first)) throw new CampaignSyncError("position_changed");
+      yield deepFreeze({ position: first.position, ...page, pending: false });
+      ({ total } = page);
     }
   }
 
@@ -169,20 +148,7 @@ export class CampaignHandle implements Campaign {
     this.#core.release(this.#channel);
   }
 
-  /** Folds the names that the module has not seen before, all in one call. */
-  #foldNames(campaignId: string): void {
-    const unfolded = this.#core.read({ read: "unfolded", campaignId });
-    if (unfolded.length === 0) return;
-    const text = unfolded.flatMap((name) => [name, folding(name)]).join("\0");
-    this.#core.command({ command: "fold", campaignId, text });
-  }
-
   #assertHeld(): void {
     if (this.#released) throw new CampaignSyncError("released");
   }
-}
-
-/** Makes upper and lower case equal. Some letters have one upper case and two lower cases, or the other way round. */
-function folding(text: string): string {
-  return text.toLowerCase().toUpperCase().toLowerCase().replaceAll("ς", "σ");
 }

@@ -1,44 +1,75 @@
 /** The state that all handles of one campaign share: the view and the subscriptions. */
 import type { Read, WireView } from "./bridge.js";
+import { emptyView } from "./empty.js";
 import { callSafely } from "./frame.js";
 import { deepFreeze, withoutNulls } from "./plain.js";
-import type { CampaignView } from "./types.js";
+import type { CampaignView, DomainPage } from "./types.js";
 
 /** One registered listener. Two subscriptions of the same function are two objects. */
 export interface Subscription {
   readonly notify: () => void;
 }
 
-/** The shared state of one campaign. */
-export class Channel {
-  readonly campaignId: string;
+/** The last answer to each query for rows, by the JSON of the query, and the view that it belongs to. */
+export type Pages = Map<string, { readonly view: CampaignView; readonly page: DomainPage }>;
+
+/** The listeners that all handles of one view share. */
+export class Listeners {
   /** The listeners that are called after a change. */
   readonly subscriptions = new Set<Subscription>();
-  /** The content that changed and has not been announced to caches. */
-  content = 0;
   /** Handles that are not released. */
   handles = 0;
-  #view: CampaignView | undefined;
-  #last: CampaignView | undefined;
-  #changed = true;
-
-  constructor(campaignId: string) {
-    this.campaignId = campaignId;
-  }
+  protected changed = true;
 
   /** Marks the cached view as outdated. */
   invalidate(): void {
-    this.#changed = true;
+    this.changed = true;
+  }
+
+  /** Calls the listeners. A listener that another one removed in the same round is not called. */
+  notify(): void {
+    for (const subscription of [...this.subscriptions]) {
+      if (this.subscriptions.has(subscription)) callSafely(subscription.notify);
+    }
+  }
+}
+
+/** The shared state of one campaign. */
+export class Channel extends Listeners {
+  readonly campaignId: string;
+  /** The content that changed and has not been announced to caches. */
+  content = 0;
+  /** The pages of rows that were read. */
+  readonly pages: Pages = new Map();
+  #view: CampaignView | undefined;
+  #last: CampaignView | undefined;
+  /** The status of the view, and the time of its proof. */
+  #status: string | undefined;
+  /** The session that the views belong to. */
+  #session: object | undefined;
+
+  constructor(campaignId: string) {
+    super();
+    this.campaignId = campaignId;
+  }
+
+  /** Drops the views of another session. */
+  enter(session: object): this {
+    if (this.#session !== session) this.#view = this.#last = undefined;
+    this.#session = session;
+    return this;
   }
 
   /**
-   * Returns the view. Each call reads the status, because the status changes with the clock alone. The view is
-   * built again only after a change.
+   * Returns the view. Each call reads the status and the time of the last proof, because they change without an
+   * event. The view is built again only after a change.
    */
   view(read: Read): CampaignView {
     const { campaignId } = this;
-    if (this.#changed || this.#view === undefined || this.#view.status !== read({ read: "status", campaignId })) {
-      this.#changed = false;
+    const status = read({ read: "status", campaignId });
+    if (this.changed || this.#view === undefined || this.#status !== status) {
+      this.changed = false;
+      this.#status = status;
       this.#view = readView(read({ read: "view", campaignId })) ?? emptyView(campaignId);
       this.#last = undefined;
     }
@@ -52,13 +83,6 @@ export class Channel {
       this.#last = Object.freeze({ ...view, status: "idle" });
     }
     return this.#last;
-  }
-
-  /** Calls the listeners. A listener that another one removed in the same round is not called. */
-  notify(): void {
-    for (const subscription of [...this.subscriptions]) {
-      if (this.subscriptions.has(subscription)) callSafely(subscription.notify);
-    }
   }
 }
 
@@ -78,22 +102,5 @@ function readView(view: WireView | undefined): CampaignView | undefined {
     },
     lastTransition: lastTransition && withoutNulls(lastTransition),
     error: error && withoutNulls(error),
-  });
-}
-
-function emptyView(campaignId: string): CampaignView {
-  return deepFreeze({
-    campaignId,
-    status: "idle",
-    position: null,
-    campaign: null,
-    totalDomainCount: 0,
-    domainsCount: 0,
-    domainsDigest: "0000000000000000",
-    unconfirmedCount: 0,
-    counts: { dns: {}, http: {}, lead: {} },
-    lastTransition: null,
-    error: null,
-    loading: null,
   });
 }

@@ -1,8 +1,12 @@
 /** The public client: one connection for any number of campaigns. */
+import { bindMethods, disposeBy } from "./bind.js";
 import { CampaignHandle, type Campaign } from "./campaign.js";
+import { CatalogueHandle, type Catalogue, type CatalogueOptions } from "./catalogue.js";
+import type { Channel } from "./channel.js";
 import { checked, CLOSE_CODE, FUNCTION, invalidArgument, orNull, TEXT } from "./check.js";
 import { IDLE, type ConnectionStatus } from "./connection.js";
 import { Core } from "./core.js";
+import { readDomains } from "./domains.js";
 import { CampaignSyncError } from "./errors.js";
 import { Dispatcher, type CacheInvalidatedDetail, type CampaignSyncEventType, type CampaignSyncListener } from "./events.js";
 import { callSafely } from "./frame.js";
@@ -10,10 +14,11 @@ import { announceInvalidation } from "./invalidation.js";
 import { wasmClient } from "./module.js";
 import { checkedOptions, type CheckedOptions } from "./options.js";
 import { PageEvents } from "./page.js";
+import { offerRenewal } from "./renewal.js";
 import { platform } from "./platform.js";
 import { deepFreeze } from "./plain.js";
 import { ManualTransport, SocketTransport } from "./transport.js";
-import type { CampaignStatus, CampaignSyncOptions, CampaignView, Metrics } from "./types.js";
+import type { CampaignStatus, CampaignSyncOptions, CampaignView, DomainPage, DomainQuery, Metrics } from "./types.js";
 
 /**
  * Returns the core of a client, for the package's own subclasses.
@@ -31,14 +36,17 @@ export let coreOf: (client: CampaignSync) => Core;
  * Bad input from the wire never throws: the client refuses it, counts it in `metrics().refused` and dispatches
  * `rejected`.
  *
- * Call `close()` when you no longer need the client. From `connect()` on it lives like an open WebSocket, as long as
+ * Its methods need no `this`: `const { campaign, close } = sync` works.
+ *
+ * Call `close()` when you no longer need the client; `using` does. From `connect()` on it lives like an open WebSocket, as long as
  * the application references it, or has a handle or an event listener of it; without any of these the engine may
  * collect it, which closes it.
  *
  * Two clients on one page are two connections, and each repeats its events on the window. Share one client, or pass
  * `target: null` to all but one.
  */
-export class CampaignSync extends EventTarget {
+export class CampaignSync extends EventTarget implements Disposable {
+  declare [Symbol.dispose]: () => void;
   readonly #options: CheckedOptions;
   readonly #dispatcher: Dispatcher;
   readonly #page: PageEvents;
@@ -59,6 +67,7 @@ export class CampaignSync extends EventTarget {
     const { target = platform.window ?? null } = this.#options;
     this.#page = CampaignSync.#pageOf(target, weakly<CampaignSync>(this));
     this.#dispatcher = new Dispatcher(this, (type, detail) => this.#page.repeat(type, detail));
+    bindMethods(this, CampaignSync);
   }
 
   /** Adds a listener for events of `CampaignSyncEventMap`. Throws `invalid_argument` for a value that is no listener, and for options that the platform refuses. */
@@ -126,6 +135,15 @@ export class CampaignSync extends EventTarget {
     this.connect();
   }
 
+  /**
+   * Ends the session: drops everything that the client and its caches hold, and closes the connection. Open waits
+   * reject with `signed_out`. Handles and listeners stay, with empty views, and `connect()` loads their campaigns for
+   * the session that then holds. Call it at logout. Throws `closed` after `close()`.
+   */
+  reset(): void {
+    this.#open().command({ command: "reset" });
+  }
+
   /** The connection, frozen: the same object until it changes. */
   get connection(): ConnectionStatus {
     return this.#core?.connection ?? IDLE;
@@ -138,6 +156,18 @@ export class CampaignSync extends EventTarget {
   campaign(campaignId: string): Campaign {
     checked("campaignId", campaignId, TEXT);
     const handle = new CampaignHandle(this.#open(), campaignId);
+    this.#hold();
+    return handle;
+  }
+
+  /**
+   * Subscribes to the list of campaigns that the session may see: their records, without rows. The server must have the
+   * profile *catalogue* (docs/PROTOCOL.md, chapter 20); otherwise the view says `failed` with the code `unknown_type`.
+   * Release the handle when it is no longer needed. Throws `invalid_argument` for invalid options, and `closed` after
+   * `close()`.
+   */
+  campaigns(options: CatalogueOptions = {}): Catalogue {
+    const handle = new CatalogueHandle(this.#open(), options);
     this.#hold();
     return handle;
   }
@@ -185,8 +215,16 @@ export class CampaignSync extends EventTarget {
 
   /** Returns the view of a campaign; `undefined` if the campaign has no handle, and after `close()`. */
   view(campaignId: string): CampaignView | undefined {
-    checked("campaignId", campaignId, TEXT);
-    return this.#core?.closed === false ? this.#core.viewOf(campaignId) : undefined;
+    const channel = this.#channelOf(campaignId);
+    return channel && this.#core?.view(channel);
+  }
+
+  /**
+   * Returns one page of a campaign's domain table, as `Campaign.domains` does; `undefined` if the campaign has no
+   * handle, and after `close()`. Throws `invalid_argument` for an invalid query.
+   */
+  domains(campaignId: string, query?: DomainQuery): DomainPage | undefined {
+    return readDomains(this.#core as Core, this.#channelOf(campaignId), query);
   }
 
   /** Returns counters and histograms, frozen, since the client was made. Throws `closed` after `close()`. */
@@ -211,6 +249,12 @@ export class CampaignSync extends EventTarget {
 
   static {
     coreOf = (client) => client.#open();
+    disposeBy(this.prototype, this.prototype.close);
+  }
+
+  #channelOf(campaignId: string): Channel | undefined {
+    checked("campaignId", campaignId, TEXT);
+    return this.#core?.closed === false ? this.#core.channelOf(campaignId) : undefined;
   }
 
   /** Creates the machine at the first use, because the application may choose the transport until then. */
@@ -226,6 +270,7 @@ export class CampaignSync extends EventTarget {
   #newCore(): Core {
     const core = CampaignSync.#coreOf(this.#options, weakly<CampaignSync>(this));
     if (core.transport instanceof ManualTransport) this.#manual = core.transport;
+    offerRenewal(this, core.renew);
     return core;
   }
 
@@ -240,6 +285,7 @@ export class CampaignSync extends EventTarget {
     const { socket, transport } = options;
     return new Core(wasmClient(), options, {
       dispatch: (type, detail) => whileAlive((it) => it.#dispatch(type, detail)),
+      onSignedOut: () => whileAlive((it) => announceInvalidation(it, {})),
       onLastRelease: (campaignId) => whileAlive((it) => it.#onLastRelease(campaignId)),
       transport: (reports) => {
         if (socket !== undefined) return new SocketTransport(socket.url, socket.WebSocket, reports);
@@ -254,8 +300,8 @@ export class CampaignSync extends EventTarget {
     this.#dispatcher.dispatch(type, detail);
   }
 
-  #onLastRelease(campaignId: string): void {
-    this.#dispatch("cacheinvalidated", { campaignId, reason: "unwatched" });
+  #onLastRelease(campaignId?: string): void {
+    if (campaignId !== undefined) this.#dispatch("cacheinvalidated", { campaignId, reason: "unwatched" });
     this.#hold();
   }
 

@@ -1,5 +1,6 @@
 /** The state of the connection, as applications see it. */
 import { meaningOf, type ErrorCode } from "./errors.js";
+import { platform } from "./platform.js";
 
 /** The connection of a client. */
 export interface ConnectionStatus {
@@ -10,6 +11,8 @@ export interface ConnectionStatus {
   readonly attempt: number;
   /** Milliseconds from this report until the next attempt. */
   readonly retryInMs?: number;
+  /** `true` while the browser says that it has no network; then attempts cannot succeed. */
+  readonly offline?: true;
   /** The code with which the last socket closed that the client did not close itself. */
   readonly lastCloseCode?: number;
   /** Advice for developers. Its words may change with any version. */
@@ -22,8 +25,9 @@ export const IDLE: ConnectionStatus = Object.freeze({ state: "idle", attempt: 0 
 const BLOCKED = "The page's Content-Security-Policy refuses the address: add it to `connect-src`.";
 const UNREACHABLE = "The server is away, or refused the page, for example its origin.";
 
-/** Adds the hint to a status. `blocked` says whether the page's own policy refused the address. */
-export function withHint(status: ConnectionStatus, blocked: boolean): ConnectionStatus {
+/** Adds what the page knows to a status: whether its own policy refused the address, and whether it is offline. */
+export function withHint({ offline: _, ...machine }: ConnectionStatus, blocked: boolean): ConnectionStatus {
+  const status: ConnectionStatus = platform.navigator?.onLine === false ? { ...machine, offline: true } : machine;
   const { state, code, lastCloseCode } = status;
   if (state === "idle" || state === "open" || state === "closed") return status;
   const unreachable = status.attempt > 0 && lastCloseCode === 1006 ? UNREACHABLE : "";

@@ -8,20 +8,27 @@ import { IDLE, withHint, type ConnectionStatus } from "./connection.js";
 import { invalidArgument, TEXT } from "./check.js";
 import { asCampaignSyncError, CampaignSyncError, describe } from "./errors.js";
 import { callSafely, FrameTask } from "./frame.js";
+import { CatalogueChannel } from "./listing.js";
 import { platform } from "./platform.js";
 import { withoutNulls } from "./plain.js";
 import type { LogPosition } from "./position.js";
-import type { CampaignSyncOptions, CampaignView, LogRecord } from "./types.js";
+import type { CampaignSyncOptions, CampaignView, CatalogueView, LogRecord } from "./types.js";
+import { askOnce, withRenewal } from "./renewal.js";
 import type { Transport, TransportReports } from "./transport.js";
 import { Waits } from "./waits.js";
+
+/** Longest duration of a renewal for a request over REST, in milliseconds. */
+const RENEWAL_MS = 15_000;
 
 /** The client's side of the core. */
 export interface CoreOutlets {
   dispatch(type: string, detail: object): void;
   /** Creates the transport of the machine's frames. */
   transport(reports: TransportReports): Transport;
-  /** Reports that the last handle of a campaign was released. */
-  onLastRelease(campaignId: string): void;
+  /** Voids all caches, because the data of the session is gone. */
+  onSignedOut(): void;
+  /** Reports that the last handle of a campaign, or of the list of campaigns, was released. */
+  onLastRelease(campaignId?: string): void;
 }
 
 /** One machine with its channels, waits and animation-frame task. */
@@ -37,10 +44,17 @@ export class Core implements TransportReports {
   readonly #outlets: CoreOutlets;
   readonly #channels = new Map<string, Channel>();
   /** Channels whose listeners have not been called since the last change. */
-  readonly #dirtyChannels = new Set<Channel>();
+  readonly #dirtyChannels = new Set<Channel | CatalogueChannel>();
+  #catalogue: CatalogueChannel | undefined;
   readonly #frame = new FrameTask(() => this.#flush());
   /** Whether the machine reported a change since the last announcement to caches. */
   #hasNews = false;
+  /** A new object for each session. */
+  #session = {};
+  /** The renewal of the session that the machine waits for. */
+  #renewal: AbortController | undefined;
+  /** The renewal that the application is asked for. */
+  #renewing: Promise<boolean> | undefined;
   #closing = false;
   #closed = false;
   #blocked = false;
@@ -49,17 +63,22 @@ export class Core implements TransportReports {
     this.#options = options;
     this.#outlets = outlets;
     this.transport = outlets.transport(this);
-    const { token, fetchSnapshot, lingerMs, log } = options;
+    const { token, onUnauthorized, fetchSnapshot, lingerMs, log } = options;
     const host: Host = { perform: (effect, detail) => this.#perform(effect, detail) };
     try {
-      this.#client = new Client(lingerMs, token !== undefined, fetchSnapshot !== undefined, log !== undefined && log !== false, host, ...pageSignals());
+      this.#client = new Client(lingerMs, token !== undefined, onUnauthorized !== undefined, fetchSnapshot !== undefined, log !== undefined && log !== false, host, ...pageSignals());
     } catch (error) {
       throw asCampaignSyncError(error);
     }
   }
 
   get hasHandles(): boolean {
-    return this.#channels.size > 0;
+    return this.#channels.size > 0 || this.#catalogue !== undefined;
+  }
+
+  /** The present session: a new object for each. */
+  get session(): object {
+    return this.#session;
   }
 
   get closed(): boolean {
@@ -97,7 +116,9 @@ export class Core implements TransportReports {
     } catch {
       this.#release();
       this.#connectionChanged({ state: "failed", attempt: 0, code: "internal" });
-      queueMicrotask(() => this.#channels.forEach((channel) => channel.notify()));
+      queueMicrotask(() => {
+        for (const channel of [...this.#channels.values(), this.#catalogue]) channel?.notify();
+      });
     }
   }
 
@@ -128,17 +149,46 @@ export class Core implements TransportReports {
     if (!this.#closing) this.command({ command: "release", campaignId: channel.campaignId });
   }
 
-  /** Returns the view of a channel. After closing it returns the last view, so that a render under way does not fail. */
-  view(channel: Channel): CampaignView {
-    if (this.#closed) return channel.lastView();
+  /** Subscribes to the list of campaigns for one more handle. */
+  retainCatalogue(): CatalogueChannel {
+    this.command({ command: "retainCatalogue" });
+    this.#catalogue ??= new CatalogueChannel();
+    this.#catalogue.handles += 1;
+    return this.#catalogue;
+  }
+
+  /** Releases the subscription of one handle. */
+  releaseCatalogue(channel: CatalogueChannel): void {
+    channel.handles -= 1;
+    if (channel.handles === 0) {
+      this.#catalogue = undefined;
+      this.#dirtyChannels.delete(channel);
+      this.#outlets.onLastRelease();
+    }
+    if (!this.#closing) this.command({ command: "releaseCatalogue" });
+  }
+
+  /** Returns the view of the list of campaigns. */
+  catalogueView(channel: CatalogueChannel): CatalogueView {
     this.#collect();
     return channel.view(this.read);
   }
 
-  /** Returns the view of a campaign that has a handle. */
-  viewOf(campaignId: string): CampaignView | undefined {
-    const channel = this.#channels.get(campaignId);
-    return channel && this.view(channel);
+  /** Returns the view of a channel. After closing it returns the last view, so that a render under way does not fail. */
+  view(channel: Channel): CampaignView {
+    if (this.#closed) return this.lastView(channel);
+    this.#collect();
+    return channel.enter(this.#session).view(this.read);
+  }
+
+  /** Returns the last view of a channel that the present session saw. */
+  lastView(channel: Channel): CampaignView {
+    return channel.enter(this.#session).lastView();
+  }
+
+  /** Returns the channel of a campaign that has a handle. */
+  channelOf(campaignId: string): Channel | undefined {
+    return this.#channels.get(campaignId);
   }
 
   /** Closes the machine. The machine may be the caller, so its memory is freed in a later task. */
@@ -158,6 +208,8 @@ export class Core implements TransportReports {
   #release(): void {
     this.#closing = this.#closed = true;
     this.client = undefined;
+    this.#renewal?.abort(new CampaignSyncError("closed"));
+    for (const type of ["online", "offline"]) callSafely(() => platform.removeEventListener?.(type, this.#pageChanged));
     this.#frame.cancel();
     for (const campaignId of this.#channels.keys()) this.#outlets.onLastRelease(campaignId);
     this.waits.rejectAll("closed");
@@ -177,9 +229,11 @@ export class Core implements TransportReports {
     settle: ({ ticket, code }) => this.waits.settle(ticket, code),
     log: (record) => this.#log(withoutNulls(record)),
     requestToken: ({ ticket }) => void this.#requestToken(ticket),
+    renewSession: ({ ticket, attempt }) => void this.#renewSession(ticket, attempt),
+    signedOut: () => this.#signedOut(),
     fetchSnapshot: ({ ticket, campaignId }) => {
       const fetch = this.#options.fetchSnapshot;
-      void this.#provide(fetch && (() => fetch(campaignId)), (json) => this.#client.provideSnapshot(ticket, json), campaignId);
+      void this.#provide(fetch && (() => withRenewal(this.renew, async () => fetch(campaignId))), (json) => this.#client.provideSnapshot(ticket, json), campaignId);
     },
   };
 
@@ -195,26 +249,85 @@ export class Core implements TransportReports {
 
   #connectionChanged(status: ConnectionStatus): void {
     if (status.state === "open") this.#blocked = false;
+    this.#listen();
+    if (status.state !== "connecting") this.#renewal?.abort(new CampaignSyncError("token_timeout"));
     this.connection = Object.freeze(withHint(status, this.#blocked));
     this.#outlets.dispatch("connectionchange", this.connection);
   }
 
   blocked(): void {
     this.#blocked = true;
-    if (withHint(this.connection, true).hint !== this.connection.hint) this.#connectionChanged(this.connection);
+    this.#pageChanged();
+  }
+
+  /** Reports the connection again if the page knows something else about it than before. */
+  readonly #pageChanged = (): void => {
+    const { hint, offline } = withHint(this.connection, this.#blocked);
+    if (hint !== this.connection.hint || offline !== this.connection.offline) this.#connectionChanged(this.connection);
+  };
+
+  /** Listens for the browser's word about its network, from the first connection on. */
+  #listen(): void {
+    for (const type of ["online", "offline"]) callSafely(() => platform.addEventListener?.(type, this.#pageChanged));
   }
 
   /** Calls the token provider and passes its answer, or the kind of its failure, to the machine. */
   async #requestToken(id: number): Promise<void> {
     let answer: { text: string } | { failure: "failed" | "invalid" | "final" };
     try {
-      const token: unknown = await this.#options.token?.();
+      const token: unknown = (await this.#options.token?.()) ?? "";
       answer = TEXT[0](token) ? { text: token as string } : { failure: "invalid" };
     } catch (error) {
       answer = { failure: isFinal(error) ? "final" : "failed" };
       this.#log({ level: "warn", code: "token_failed", message: describe(error) });
     }
     if (!this.#closed) callSafely(() => this.command({ command: "token", id, ...answer }));
+  }
+
+  /** Asks the application to renew the session, and passes its answer to the machine. */
+  async #renewSession(id: number, attempt: number): Promise<void> {
+    const controller = (this.#renewal = new AbortController());
+    let text: "yes" | "no" | undefined;
+    try {
+      text = (await this.#renew(attempt, controller)) ? "yes" : "no";
+    } catch (error) {
+      this.#log({ level: "warn", code: "token_failed", message: describe(error) });
+    }
+    if (!this.#closed) callSafely(() => this.command({ command: "renewed", id, ...(text && { text }) }));
+  }
+
+  /** Asks the application once, however many callers and tabs wait. */
+  #renew(attempt: number, { signal }: AbortController): Promise<boolean> {
+    const { onUnauthorized, url = "" } = this.#options;
+    if (onUnauthorized === undefined) return Promise.resolve(false);
+    const name = `campaign-sync:${url}`;
+    this.#renewing ??= askOnce(name, () => onUnauthorized({ attempt, signal }), signal).finally(() => (this.#renewing = undefined));
+    return this.#renewing;
+  }
+
+  /** Renews the session for a request that the application sends over REST. */
+  readonly renew = async (): Promise<boolean> => {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(new CampaignSyncError("token_timeout")), RENEWAL_MS);
+    try {
+      return await this.#renew(1, controller);
+    } catch (error) {
+      this.#log({ level: "warn", code: "token_failed", message: describe(error) });
+      return false;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  /** Drops every copy of the former session's data, before anybody is notified. */
+  #signedOut(): void {
+    this.#session = {};
+    for (const channel of this.#channels.values()) {
+      channel.invalidate();
+      channel.pages.clear();
+    }
+    this.#catalogue?.empty();
+    this.#outlets.onSignedOut();
   }
 
   /** Calls a function of the application and passes its answer to the machine; `undefined` if it fails. */
@@ -242,10 +355,10 @@ export class Core implements TransportReports {
   }
 
   #markChanged(campaignId: string, content = 0): void {
-    const channel = this.#channels.get(campaignId);
+    const channel = campaignId === "" ? this.#catalogue : this.#channels.get(campaignId);
     if (channel === undefined) return;
     channel.invalidate();
-    channel.content |= content;
+    if (channel instanceof Channel) channel.content |= content;
     this.#dirtyChannels.add(channel);
     this.#frame.schedule();
   }
@@ -253,7 +366,7 @@ export class Core implements TransportReports {
   #collect(): void {
     const changes = this.read({ read: "changes" });
     // The module cannot answer if the page's code made an import of the module fail. Then any campaign may have changed.
-    if (changes === undefined) for (const campaignId of this.#channels.keys()) this.#markChanged(campaignId, 3);
+    if (changes === undefined) for (const campaignId of ["", ...this.#channels.keys()]) this.#markChanged(campaignId, 3);
     else for (const [campaignId, content] of changes) this.#markChanged(campaignId, content);
   }
 
@@ -262,6 +375,7 @@ export class Core implements TransportReports {
     this.#hasNews = false;
     this.#collect();
     for (const channel of [...this.#dirtyChannels]) {
+      if (!(channel instanceof Channel)) continue;
       const { campaignId, content } = channel;
       channel.content = 0;
       CONTENT.forEach((reason, bit) => {

@@ -49,8 +49,9 @@ const MEANINGS = {
   unexpected_document: "Something else answered the handshake: check the address.",
   open_timeout: "The socket did not open in time.",
   invalid_token: "The token is not a text of at most 16 KiB.",
-  token_failed: "The token provider failed.",
-  token_timeout: "The token provider did not answer within 15 s.",
+  token_failed: "The token provider or `onUnauthorized` failed.",
+  token_timeout: "The token provider or `onUnauthorized` did not answer within 15 s.",
+  signed_out: "The session ended, or another one took its place.",
   closed: "The client is closed: create a new one.",
   fetch_failed: "",
   // The codes from here on are raised by this package's JavaScript only, never on the wire.

@@ -6,6 +6,8 @@ import type { CampaignStatus, Phase, PhaseStatus } from "./types.js";
 /** The detail of `phasetransition`: the campaign is in another phase than before, by an event or by a recovery. */
 export interface PhaseTransitionDetail {
   readonly campaignId: string;
+  /** The campaign's name, if it is known. */
+  readonly campaignName?: string;
   readonly previousPhase?: Phase;
   readonly newPhase: Phase;
   readonly newStatus: PhaseStatus;
@@ -23,6 +25,27 @@ export interface PhaseTransitionDetail {
   readonly sequenceNumber: number;
   /** `true` if the client missed the transition when it happened and learnt of it in a recovery. */
   readonly recovered: boolean;
+  /**
+   * `true` if nothing happened now: the campaign was loaded for its first handle, or taken up again within `lingerMs`,
+   * and this is its phase. There is exactly one such event per first handle, also if a replay brought the history.
+   */
+  readonly initial: boolean;
+}
+
+/** The detail of `phasestatuschange`: the status within the phase changed. */
+export interface PhaseStatusChangeDetail {
+  readonly campaignId: string;
+  /** The campaign's name, if it is known. */
+  readonly campaignName?: string;
+  readonly phase: Phase;
+  readonly from: PhaseStatus;
+  readonly to: PhaseStatus;
+  /** RFC 3339; empty if only the result of the change is known. */
+  readonly timestamp: string;
+  /** The number of the event, or of the snapshot that showed the change. */
+  readonly sequenceNumber: number;
+  /** `true` if the client missed the change when it happened and learnt of it in a recovery. */
+  readonly recovered: boolean;
 }
 
 /**
@@ -34,7 +57,7 @@ export interface PhaseTransitionDetail {
  * - `unwatched`: the application released its last handle. Nothing announces later changes, until the application
  *   takes a handle again; `status` and `rows` then follow.
  * - `force_refresh`: the page requested it.
- * - `signed_out`: the client has another user than before, or none.
+ * - `signed_out`: the session may no longer see the campaign, or another session took over.
  */
 export type InvalidationReason =
   | "phase_transition"
@@ -58,13 +81,19 @@ export interface CacheInvalidatedDetail {
   readonly sequenceNumber?: number;
 }
 
-/** The `detail` of each event, by the name of the event. Optional members are absent, never `null`. */
+/**
+ * The `detail` of each event, by the name of the event. Optional members are absent, never `null`. A detail with a
+ * `campaignId` also has the campaign's name as `campaignName`, if it is known.
+ */
 export interface CampaignSyncEventMap {
   /** The campaign is in another phase than before, by an event or by a recovery. */
   phasetransition: PhaseTransitionDetail;
+  /** A phase began, paused, completed or failed: the status within the phase changed. */
+  phasestatuschange: PhaseStatusChangeDetail;
   /** The server announced a transition that it did not make; nothing changed. */
   transitionrefused: {
     readonly campaignId: string;
+    readonly campaignName?: string;
     readonly code: ErrorCode;
     readonly newPhase: Phase;
     readonly triggerReason?: string;
@@ -124,14 +153,20 @@ export interface CampaignSyncEventMap {
    * to. `status` and `rows` come at most once per animation frame, unless another event of the client needs them earlier.
    */
   cacheinvalidated: CacheInvalidatedDetail;
-  /** The status of a campaign changed. `reason` is the stale reason, or the code of a failed campaign. */
-  statuschange: { readonly campaignId: string; readonly status: CampaignStatus; readonly reason?: string };
+  /**
+   * The status of a campaign with a handle changed. `reason` is the stale reason, or the code of a failed campaign.
+   * `status()` and the view say the same when a listener reads them.
+   */
+  statuschange: { readonly campaignId: string; readonly campaignName?: string; readonly status: CampaignStatus; readonly reason?: string };
   /** The state of the connection changed. */
   connectionchange: ConnectionStatus;
   /** The server sent a message for people. `level` is `info`, `warning` or `error`. */
-  notification: { readonly campaignId: string; readonly level: string; readonly message: string };
-  /** The campaign was deleted, or access to it was withdrawn. */
-  ended: { readonly campaignId: string; readonly reason: string };
+  notification: { readonly campaignId: string; readonly campaignName?: string; readonly level: string; readonly message: string };
+  /**
+   * The campaign was deleted, or the server ended it for everybody; its status is `ended`. If only this session lost
+   * its access, there is no such event: the status is `failed` with the reason `forbidden`.
+   */
+  ended: { readonly campaignId: string; readonly campaignName?: string; readonly reason: string };
 }
 
 /** The name of an event. */

@@ -5,8 +5,11 @@
 import type { CacheInvalidatedDetail } from "./events.js";
 import { shared } from "./shared.js";
 
+/** The notice that cached data is void. Without a campaign, that of all campaigns is, because another session took over. */
+export type Invalidation = Partial<CacheInvalidatedDetail>;
+
 /** Receives an invalidation. */
-export type InvalidationObserver = (invalidation: CacheInvalidatedDetail) => void;
+export type InvalidationObserver = (invalidation: Invalidation) => void;
 
 /** The observers by their source. A cache of one copy of the package may observe a client of another copy. */
 function observers(): WeakMap<object, Set<InvalidationObserver>> {
@@ -21,6 +24,6 @@ export function observeInvalidations(source: object, observer: InvalidationObser
 }
 
 /** Calls the observers of `source`. */
-export function announceInvalidation(source: object, invalidation: CacheInvalidatedDetail): void {
+export function announceInvalidation(source: object, invalidation: Invalidation): void {
   for (const observer of observers().get(source) ?? []) observer(invalidation);
 }

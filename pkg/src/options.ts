@@ -17,6 +17,7 @@ const RULES: Rules<CampaignSyncOptions> = {
   WebSocket: [(it) => Boolean(Reflect.construct(Object, [], it as WebSocketConstructor)), "a constructor"],
   transport: oneOf("websocket", "manual"),
   token: FUNCTION,
+  onUnauthorized: FUNCTION,
   fetchSnapshot: FUNCTION,
   target: orNull(withMethods("addEventListener", "removeEventListener", "dispatchEvent")),
   log: [(it) => typeof it === "boolean" || typeof it === "function", "true, false or a function"],

@@ -1,6 +1,7 @@
 /** The values of the public interface. The client returns them as plain, frozen objects. */
 import type { ErrorCode } from "./errors.js";
 import type { LogPosition } from "./position.js";
+import type { RenewalRequest } from "./renewal.js";
 
 /** The phase of a campaign. */
 export type Phase =
@@ -33,8 +34,9 @@ export type PhaseStatus =
  * - `live`: proven continuous, and never older than 10 seconds. No other status proves this.
  * - `recovering`: connected; events are missing or not proven yet, and the client has requested them.
  * - `stale`: the state is shown but not proven current; `staleReason` says why.
- * - `ended`: the campaign is gone.
- * - `failed`: the client cannot follow the campaign; `code` says why.
+ * - `ended`: the campaign was deleted, or the server ended it for everybody. The view keeps the last data.
+ * - `failed`: the client cannot follow the campaign; `code` says why. With `forbidden` (also when access was revoked)
+ *   and `unknown_campaign` the view is empty.
  */
 export type CampaignStatus =
   | "idle"
@@ -95,6 +97,11 @@ export interface CampaignView {
   readonly staleReason?: string;
   /** The reason of the status `failed`. */
   readonly code?: ErrorCode;
+  /**
+   * When the data was last proven current, in milliseconds since 1970 by the clock of the page: "as of 20:37:31".
+   * `null` before the first proof. It stays when the connection is lost.
+   */
+  readonly provenAt: number | null;
   /** The position of the last applied event; `null` before the first state arrived. */
   readonly position: Position | null;
   /** `null` before the first state arrived. */
@@ -121,6 +128,38 @@ export interface CampaignView {
    * rows appear together, when all parts have arrived.
    */
   readonly loading: { readonly received: number; readonly total: number; readonly rows: number } | null;
+}
+
+/** One campaign of the list, without its rows. Immutable: the same object until the campaign changes. */
+export interface CampaignSummary {
+  readonly campaignId: string;
+  /** The position that the record describes. */
+  readonly position: LogPosition;
+  readonly campaign: CampaignRecord;
+  /** Number of domains of the campaign, as the server counts them. */
+  readonly totalDomainCount: number;
+}
+
+/** The list of campaigns. Immutable: the same object until something changes. */
+export interface CatalogueView {
+  /**
+   * The status of the list, with the meaning that it has for campaigns. `failed` with the code `unknown_type`: the server
+   * has no such list, so follow the campaigns that you know one by one.
+   */
+  readonly status: Exclude<CampaignStatus, "ended">;
+  /** The reason of the status `stale`: `disconnected` or `unproven`. */
+  readonly staleReason?: string;
+  /** The reason of the status `failed`. */
+  readonly code?: ErrorCode;
+  /**
+   * When the list was last proven to be the server's newest, in milliseconds since 1970; absent before the first proof.
+   * The view is not made again for each proof, so while the status is `live` there may be a later one.
+   */
+  readonly provenAt?: number;
+  /** The campaigns, in ascending order of their ids. */
+  readonly campaigns: readonly CampaignSummary[];
+  /** Number of campaigns that the session may see, also with `ids`. */
+  readonly total: number;
 }
 
 /** A query for rows: filters and order. */
@@ -165,11 +204,16 @@ export interface DomainRow {
 
 /** One page of rows. */
 export interface DomainPage {
-  /** The position that the page belongs to; `null` before the first state arrived. */
+  /**
+   * A position at which the campaign had these rows: that of the read that first saw them; `null` before the first state
+   * arrived. The page stays the same object while the campaign moves on without a change to its rows.
+   */
   readonly position: Position | null;
   /** Number of rows that match the query, on all pages together. */
   readonly total: number;
   readonly rows: readonly DomainRow[];
+  /** Whether the rows are still being sorted, so that these are the ones of before. At present always `false`. */
+  readonly pending: boolean;
 }
 
 /** A histogram of durations in milliseconds. */
@@ -234,6 +278,10 @@ export interface Metrics {
   readonly consistencyChecksFailed: number;
   /** Completed repairs of rows. */
   readonly repairs: number;
+  /** Snapshots of the list of campaigns. */
+  readonly catalogueSnapshots: number;
+  /** Changes of the list of campaigns. */
+  readonly catalogueChanges: number;
   /** Connections that opened. */
   readonly connects: number;
   /** Connections that were lost. */
@@ -272,13 +320,21 @@ export interface CampaignSyncOptions {
    */
   transport?: "websocket" | "manual";
   /**
-   * Returns a token of at most 16 KiB, or a promise of one; the empty text for none, when a cookie authorises the
-   * socket. The client calls it before each connection. An answer of another type, one that fails, and one that takes
+   * Returns a token of at most 16 KiB, or a promise of one; the empty text, `null` or `undefined` for none, and then
+   * the cookie alone authorises the socket. The client calls it before each connection. An answer of another type, one that fails, and one that takes
    * longer than 15 s are failed attempts (`connection.code`: `invalid_token`, `token_failed`, `token_timeout`). An
    * error with `final: true` ends the attempts. With this option the client gives up after three refused sessions in a
    * row (close codes 4401 and 4403), and without it after the first.
    */
-  token?: () => string | Promise<string>;
+  token?: () => string | null | undefined | Promise<string | null | undefined>;
+  /**
+   * Renews a session that the server refused or that expired, for example by a request that sets a new cookie: `true`
+   * to try again now, `false` to give up. It has 15 s; after that, and if it fails, the client tries again by its usual
+   * rules (`connection.code`: `token_timeout`, `token_failed`). The client gives up at the third refusal in a row
+   * without a connection that lasted 5 s. Tabs of one origin ask once and share the answer, where the browser has Web
+   * Locks. To ask people for a password, answer `false`, and call `connect()` after the login (docs/IDENTITY.md).
+   */
+  onUnauthorized?: (request: RenewalRequest) => boolean | Promise<boolean>;
   /**
    * Fetches the state of a campaign while the client cannot get a socket: after three failed attempts, every 15 to 45
    * seconds. `restSnapshot()` of `campaign-sync/cache` does it over REST. The result is the document of

@@ -2,8 +2,10 @@
 // test runs in a separate process, with the compiled modules.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -28,6 +30,11 @@ const HELPERS = `
   const codeOf = (call) => { try { call(); return "none"; } catch (error) { return error.code ?? String(error); } };
 `;
 
+const { exports } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
+/** Every entry with code: its name, and the name of its file. */
+const ALL = Object.entries(exports).filter(([, forms]) => forms.module !== undefined)
+  .map(([subpath, { module }]) => [subpath.replace(".", "campaign-sync"), /([^/]+)\.js$/.exec(module)[1]]);
+/** The entries that load a module. */
 const ENTRIES = ["campaign-sync", "campaign-sync/external", "campaign-sync/encrypted", "campaign-sync/encrypted/external"];
 
 for (const entry of ENTRIES) {
@@ -96,10 +103,8 @@ test("cache of one form is voided by a client of the other form", async () => {
       const handle = sync.campaign("spring-1");
       let fetches = 0;
       const data = { campaignId: "spring-1", campaign: {}, position: null, partial: false, domains: [], dnsValidatedDomains: [], httpKeywordResults: [], leads: [] };
-      // Only \`live\` data is stored, so the status is a stand-in; the invalidation is real.
-      const source = new Proxy(sync, { get: (it, name) => name === "status" ? () => "live" : Reflect.get(it, name, it) });
+      sync.status = () => "live"; // Only \`live\` data is stored.
       const cache = new RichCampaignCache({ sync, fetch: async () => ((fetches += 1), data) });
-      sync.status = () => "live";
       await cache.get("spring-1", { source: "fetch" });
       await cache.get("spring-1", { source: "fetch" });
       const stored = [cache.size, fetches];
@@ -108,6 +113,52 @@ test("cache of one form is voided by a client of the other form", async () => {
       sync.close();
     `);
     assert.deepEqual(result, { stored: [1, 1], after: 0 }, `client by ${clientForm}`);
+  }
+});
+
+test("cache that one form configured serves the other form", async () => {
+  const result = await run(`${HELPERS}
+    const [esm, cjs] = [await import("campaign-sync/cache"), require("campaign-sync/cache")];
+    const { init, CampaignSync } = await import("campaign-sync");
+    await init();
+    const before = codeOf(() => cjs.clearRichDataCache("spring-1"));
+    const sync = new CampaignSync({ target: null });
+    esm.configureCache({ sync });
+    print([before, codeOf(() => cjs.clearRichDataCache("spring-1")), (await cjs.getRichCampaignData("!").catch((it) => it)).code]);
+    sync.close();
+  `);
+  assert.deepEqual(result, ["not_configured", "none", "invalid_campaign_id"]);
+});
+
+// Two bundles on one page, each with its own copy of the package, of different versions.
+test("copies of different versions load apart, and void the caches of each other", async () => {
+  const { build } = require("esbuild");
+  const entry = 'export * from "./dist/index.js"; export { RichCampaignCache } from "./dist/cache.js";';
+  const options = { stdin: { contents: entry, resolveDir: PACKAGE }, bundle: true, format: "esm", write: false };
+  const { text } = (await build(options)).outputFiles[0];
+  const directory = await mkdtemp(join(tmpdir(), "campaign-sync-"));
+  try {
+    await writeFile(join(directory, "own.mjs"), text);
+    await writeFile(join(directory, "other.mjs"), text.replace(`VERSION = "${VERSION}"`, 'VERSION = "0.0.1"'));
+    const result = await run(`${HELPERS}
+      const [own, other] = await Promise.all(["own", "other"].map((name) => import("${directory}/" + name + ".mjs")));
+      await own.init();
+      const before = codeOf(() => new other.CampaignSync());
+      await other.init();
+      const sync = new other.CampaignSync({ target: null });
+      const handle = sync.campaign("spring-1");
+      const data = { campaignId: "spring-1", campaign: {}, position: null, partial: false, domains: [], dnsValidatedDomains: [], httpKeywordResults: [], leads: [] };
+      sync.status = () => "live"; // Only \`live\` data is stored.
+      const cache = new own.RichCampaignCache({ sync, fetch: async () => data });
+      await cache.get("spring-1");
+      const stored = cache.size;
+      handle.release(); // The last release voids what is cached.
+      print({ before, stored, after: cache.size });
+      sync.close();
+    `);
+    assert.deepEqual(result, { before: "not_initialized", stored: 1, after: 0 });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
   }
 });
 
@@ -128,10 +179,11 @@ test("import reads no global of the platform but EventTarget and adds none", asy
       // A new realm has the globals of the language alone. All others become traps.
       const { runInNewContext } = await import("node:vm");
       const language = new Set(runInNewContext("Reflect.ownKeys(globalThis)"));
-      const entries = ${JSON.stringify([...ENTRIES, "campaign-sync/cache"])};
+      const entries = ${JSON.stringify(ALL.map(([entry]) => entry))};
       // Node's loader uses some globals itself; it keeps the ones that it has read before.
       const load = (name) => (${form === "import"} ? import(name) : require(name));
       await import("data:text/javascript,1");
+      await import("react"); // React reads some globals, too.
       const touched = [];
       const kept = {};
       const before = Reflect.ownKeys(globalThis).map(String).sort();
@@ -229,6 +281,41 @@ test("stand-ins for the text coders agree with the platform", () => {
     assert.equal(new Decoder().decode(bytes), new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
   }
   assert.equal(new Decoder().decode(), "");
+});
+
+test("entries bring only the module that they name into a page", async () => {
+  const { build } = require("esbuild");
+  const filesOf = async (entry) => {
+    const options = { entryPoints: [`${PACKAGE}dist/${entry}.js`], bundle: true, format: "esm", external: ["react"], write: false, metafile: true };
+    const { metafile } = await build(options);
+    return Object.keys(metafile.inputs).map((file) => file.replace(/^.*dist\//, ""));
+  };
+  const modules = async (entry) => (await filesOf(entry)).filter((file) => /-(glue|embedded)\.js$/.test(file)).sort();
+  assert.deepEqual(await modules("index"), ["main-embedded.js", "main-glue.js"]);
+  assert.deepEqual(await modules("external"), ["main-glue.js"]);
+  assert.deepEqual(await modules("encrypted"), ["encrypted-embedded.js", "encrypted-glue.js"]);
+  assert.deepEqual(await modules("encrypted-external"), ["encrypted-glue.js"]);
+  const adapters = ALL.filter(([entry]) => !ENTRIES.includes(entry)).map(([, file]) => file);
+  assert.ok(adapters.includes("cache"));
+  // An adapter works with any client, and loads nothing.
+  for (const adapter of adapters) assert.deepEqual((await modules(adapter)).concat((await filesOf(adapter)).filter((file) => file === "module.js")), [], adapter);
+});
+
+test("every JavaScript entry has both forms and a directory for tools without exports", async () => {
+  const entries = Object.entries(exports).filter(([subpath]) => !/\.(wasm|json)$/.test(subpath));
+  assert.ok(entries.length >= 5);
+  for (const [subpath, { import: esm, module, require: cjs }] of entries) {
+    const name = /^\.\/dist\/(.*)\.js$/.exec(esm.default)[1];
+    assert.deepEqual([esm, module, cjs], [
+      { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` }, `./dist/${name}.js`,
+      { types: `./dist/cjs/${name}.d.ts`, default: `./dist/cjs/${name}.js` },
+    ]);
+    if (subpath === ".") continue;
+    const at = new URL(`../${subpath}/`, import.meta.url);
+    const { main, module: own, types } = JSON.parse(await readFile(new URL("package.json", at), "utf8"));
+    const found = [main, own, types].map((file) => new URL(file, at).href);
+    assert.deepEqual(found, [cjs.default, module, cjs.types].map((file) => new URL(`../${file}`, import.meta.url).href));
+  }
 });
 
 test("version in the code is the version of the package", async () => {

@@ -13,7 +13,7 @@ function recorder(sync) {
   return seen;
 }
 
-// R16.17
+// R16.19
 test("record and rows are announced once per frame, before subscribers run", async () => {
   const { sync, machine } = makeSync();
   const seen = recorder(sync);
@@ -32,7 +32,7 @@ test("record and rows are announced once per frame, before subscribers run", asy
   assert.deepEqual(seen.slice(3), ["subscriber"], "an event without an effect on the data");
 });
 
-// R16.17
+// R16.19
 test("any other event of the client comes after the invalidation", async () => {
   const { sync, machine } = makeSync();
   const seen = [];
@@ -45,7 +45,7 @@ test("any other event of the client comes after the invalidation", async () => {
   }
 });
 
-// R16.18
+// R16.20
 test("last release announces unwatched at once, on the client and on the window", () => {
   const target = new EventTarget();
   const { sync } = makeSync({ target });

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { nextFrame } from "./support/fixtures.js";
 import { enter, follow, Random, Server } from "./support/model.js";
 
-// R16.18
+// R16.20
 test("another cache is never stale after a campaign was left and entered again", async () => {
   for (let seed = 1; seed <= 12; seed++) {
     const random = new Random(seed);

@@ -43,7 +43,7 @@ async function get({ cache, answer }, source, options = {}) {
   return caller;
 }
 
-// R16.19
+// R16.21
 test("live campaign is answered from the store, at its position, without a request", async () => {
   const it = await world();
   it.apply("added");
@@ -71,7 +71,7 @@ test("answers of the store and of a fetch are equal", async () => {
   sync.close();
 });
 
-// R16.19
+// R16.21
 test("campaign that is not held, not live or not yet that far is fetched", async () => {
   const it = await world();
   const ahead = it.cache.get(CAMPAIGN, { minPosition: { epoch: EPOCH, sequenceNumber: 2 } });
@@ -174,7 +174,7 @@ for (const source of WAYS) {
   });
 }
 
-// R16.14, R16.17
+// R16.14, R16.19
 test("fetched data is void when the stream has changed what the caller depends on", async () => {
   for (const [dependsOn, kept, voided] of [["record", "added", "progress"], ["rows", "status", "changed"], ["both", "message", "added"]]) {
     const it = await world();
@@ -203,7 +203,7 @@ test("answer of a former user's fetch reaches nobody", async () => {
   it.close();
 });
 
-// R16.19
+// R16.21
 test("no answer is behind the stream at its delivery, in random histories", async () => {
   let [delivered, byFetch] = [0, 0];
   for (let seed = 1; seed <= 60; seed++) {

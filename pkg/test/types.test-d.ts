@@ -10,7 +10,9 @@ import {
   type ErrorCode,
   type Metrics,
 } from "../dist/index.js";
+import { CampaignSyncProvider, useCampaign, useCampaignAction, useDomains, useSyncEvent, type CampaignSyncLike } from "../dist/react.js";
 import { allowedActions, RestClient, type CampaignAction } from "../dist/rest.js";
+import * as sealed from "../dist/encrypted.js";
 import { clearRichDataCache, configureCache, getRichCampaignData, restFetcher, restSnapshot } from "../dist/cache.js";
 
 export async function useRest(sync: CampaignSync, view: CampaignView): Promise<void> {
@@ -31,6 +33,8 @@ export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): P
   await init(fetch("/x.wasm"));
   initSync(bytes);
   await init(WebAssembly.compile(bytes));
+  const again: boolean = init() === init();
+  void again;
   // @ts-expect-error a number is no module
   await init(12345);
   // @ts-expect-error a number is no module
@@ -114,4 +118,27 @@ export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): P
   void [applied, stop, name, worst, text];
   campaign.release();
   sync.close();
+}
+
+/** The hooks take the client of every entry. */
+export const clients: CampaignSyncLike[] = [new CampaignSync(), new sealed.CampaignSync()];
+
+export function Component(): string {
+  const view: CampaignView = useCampaign("c");
+  const phase: string | undefined = useCampaign(null, ({ campaign }) => campaign?.currentPhase, { throttleMs: 100, equal: (a, b) => a === b });
+  // @ts-expect-error the selection has no such member
+  useCampaign("c", (view) => view.rows);
+  const { row, total } = useDomains("c", { search: "x", sortBy: "domain" });
+  // @ts-expect-error the hook chooses the pages
+  useDomains("c", { limit: 5 });
+  useSyncEvent("phasetransition", ({ detail }) => void detail.newPhase);
+  // @ts-expect-error no event has this name
+  useSyncEvent("phase", () => {});
+  const { run, allowed } = useCampaignAction("c");
+  void run(allowed[0] ?? "pause");
+  CampaignSyncProvider({ sync: new CampaignSync() });
+  CampaignSyncProvider({ create: async () => new CampaignSync(), children: "text" });
+  // @ts-expect-error either a client or a function that creates it
+  CampaignSyncProvider({ sync: new CampaignSync(), create: () => new CampaignSync() });
+  return `${view.status} ${phase} ${total} ${row(0)?.domain}`;
 }

@@ -14,6 +14,7 @@ use super::wake::Signals;
 use super::{clock, convert};
 use crate::protocol::Code;
 use crate::protocol::frame::Frame;
+use crate::protocol::write::push_decimal;
 use crate::sync::input::{ConnectionId, Ticket};
 use crate::sync::{Config, Input, Machine, Now, Status};
 use crate::value::{Record, ToValue, Value};
@@ -28,19 +29,22 @@ pub struct Client {
 #[wasm_bindgen]
 impl Client {
     /// Creates a client that is not connected. `linger_ms` is 0 or more, or infinite. The flags say whether
-    /// the application provides tokens, fetches snapshots and receives log records. `global` and
+    /// the application provides tokens, renews sessions, fetches snapshots and receives log records. `global` and
     /// `document` dispatch the signals of the page; a platform may lack them.
     #[wasm_bindgen(constructor)]
+    #[expect(clippy::too_many_arguments, reason = "JavaScript passes what it has, one by one")]
     pub fn new(
         linger_ms: Option<f64>,
         has_token: bool,
+        has_renewal: bool,
         has_fetch_snapshot: bool,
         log: bool,
         host: Host,
         global: Option<Target>,
         document: Option<Document>,
     ) -> Self {
-        let mut config = Config { has_token, has_fetch_snapshot, log, ..Config::default() };
+        let mut config =
+            Config { has_token, has_renewal, has_fetch_snapshot, log, ..Config::default() };
         if let Some(linger_ms) = linger_ms {
             config.linger_ms = linger_ms as u64;
         }
@@ -72,11 +76,14 @@ impl Client {
     /// a connection or a ticket, `text` a token or names.
     ///
     /// * `connect` opens the connection, also after the client gave it up. `close` ends everything.
+    /// * `reset` drops the data of the session, and closes the connection.
     /// * `opened` and `closed` (with `code`) report the state of the socket of a connection.
     /// * `online` reports that a transport came back: the next attempt starts soon.
     /// * `retain`, `release`, `refresh` and `discardUnconfirmed` apply to one campaign.
+    /// * `retainCatalogue` and `releaseCatalogue` apply to the list of all campaigns.
     /// * `reached` requests the effect `settle` when a position is reached, and `cancelWait` gives it up.
     /// * `token` answers the effect `requestToken`. If `text` is absent, there is no token.
+    /// * `renewed` answers the effect `renewSession`: `text` is `yes` or `no`, absent if it failed.
     ///
     /// # Errors
     /// `closed`; `invalid_campaign_id`, `invalid_content` and `integer_out_of_range` for an invalid
@@ -108,11 +115,16 @@ impl Client {
     ///
     /// * `view`: a campaign in its present state, as a new object; `undefined` if the client does
     ///   not hold it.
-    /// * `status`: the name of its present status; `idle` if the client does not hold it.
+    /// * `status`: the members of the view that the clock or a proof changes without an event, as one text:
+    ///   the name of its present status, and when it was last proven current.
     /// * `domains`: one page of its rows. Before a search, `unfolded` lists the names whose upper and
     ///   lower case only JavaScript can tell; the command `fold` brings the answer.
     /// * `changes`: the campaigns whose view has changed since the last query for `changes`, as pairs
-    ///   with the content that changed: 1 for the record, 2 for the rows, 3 for both, 0 for neither.
+    ///   with the content that changed: 1 for the record, 2 for the rows, 3 for both, 0 for neither. An empty
+    ///   text stands for the catalogue.
+    /// * `catalogue`: its status, and what has changed in its list since the last query for `catalogue`.
+    ///   `wholeCatalogue`: the same with the whole list.
+    /// * `catalogueStatus`: the name of its status.
     /// * `metrics`: the counters.
     /// * `diagnostics`: all data that is useful in a bug report; no rows, no token, no address.
     ///
@@ -129,7 +141,12 @@ impl Client {
                     None => JsValue::UNDEFINED,
                 },
                 Query::Status => {
-                    machine.status(&campaign_id, now).unwrap_or(Status::Idle).as_str().into()
+                    let status = machine.status(&campaign_id, now).unwrap_or(Status::Idle);
+                    let mut key = status.as_str().to_owned();
+                    let proven_at =
+                        machine.subscription(&campaign_id).and_then(|it| it.proven_at());
+                    push_decimal(&mut key, proven_at.unwrap_or_default().unsigned_abs());
+                    key.into()
                 }
                 Query::Domains => {
                     let page = machine.domains(&campaign_id, &query);
@@ -149,8 +166,15 @@ impl Client {
                         let id = Value::Text(change.campaign_id.as_str());
                         list.push(Value::List(vec![id, Value::Integer(change.content.into())]));
                     }
+                    if machine.take_catalogue_change() {
+                        list.push(Value::List(vec![Value::Text(""), Value::Integer(0)]));
+                    }
                     convert::to_js(Value::List(list))
                 }
+                Query::Catalogue(whole) => {
+                    convert::to_js(machine.catalogue_view(now, whole).to_value())
+                }
+                Query::CatalogueStatus => machine.catalogue_status(now).as_str().into(),
                 Query::Metrics => convert::to_js(machine.metrics().to_value()),
                 Query::Diagnostics => convert::to_js(self.diagnostics(machine, now)),
             })

@@ -151,10 +151,15 @@ impl Driver {
             Effect::Send(_, frame) => self.host.send(&frame),
             Effect::CloseSocket(_, code) => self.host.close_socket(code),
             Effect::RequestToken(ticket) => self.host.request_token(ticket),
+            Effect::RenewSession(ticket, attempt) => self.host.renew_session(ticket, attempt),
             Effect::FetchSnapshot(ticket, campaign_id) => {
                 self.host.fetch_snapshot(ticket, &campaign_id);
             }
-            Effect::Notify(notice) => self.host.notify(&notice),
+            Effect::Notify(notice) => {
+                let name = self.machine.borrow().campaign_name(&notice).map(str::to_owned);
+                self.host.notify(&notice, name.as_deref());
+            }
+            Effect::SignedOut => self.host.signed_out(),
             Effect::Settle(ticket, code) => self.host.settle(ticket, code),
             Effect::Changed => self.host.changed(),
             Effect::Log(record) => self.host.log(&record),

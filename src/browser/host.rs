@@ -21,7 +21,9 @@ extern "C" {
     /// | `send` | a frame for the present socket |
     /// | `closeSocket` | a close code: closes the present socket |
     /// | `requestToken` | `{ticket}` |
+    /// | `renewSession` | `{ticket, attempt}` |
     /// | `fetchSnapshot` | `{ticket, campaignId}` |
+    /// | `signedOut` | none: drops all copies of the former session's data |
     /// | `settle` | `{ticket, code}`: settles a promise |
     /// | `log` | a log record |
     ///
@@ -34,9 +36,13 @@ extern "C" {
 }
 
 impl Host {
-    /// Sends a notice to the listeners.
-    pub(super) fn notify(&self, notice: &Notice) {
-        self.perform(notice.kind(), notice.to_value());
+    /// Sends a notice to the listeners, with the name of its campaign.
+    pub(super) fn notify(&self, notice: &Notice, name: Option<&str>) {
+        let mut detail = notice.to_value();
+        if let Value::Record(record) = &mut detail {
+            record.optional_text("campaignName", name);
+        }
+        self.perform(notice.kind(), detail);
     }
 
     /// Reports that some view changed.
@@ -44,9 +50,21 @@ impl Host {
         self.perform("changed", Value::Null);
     }
 
+    /// Reports that the data of the former session is gone.
+    pub(super) fn signed_out(&self) {
+        self.perform("signedOut", Value::Null);
+    }
+
     /// Requests a token.
     pub(super) fn request_token(&self, ticket: Ticket) {
         self.perform("requestToken", Value::from(of_ticket(ticket)));
+    }
+
+    /// Requests another session.
+    pub(super) fn renew_session(&self, ticket: Ticket, attempt: u32) {
+        let mut detail = of_ticket(ticket);
+        detail.count("attempt", attempt.into());
+        self.perform("renewSession", Value::from(detail));
     }
 
     /// Requests a snapshot.

@@ -130,6 +130,20 @@ pub fn unsubscribe_campaign(campaign_id: &CampaignId) -> String {
     ObjectWriter::message("unsubscribe_campaign").text("campaignId", campaign_id.as_str()).finish()
 }
 
+/// Builds `subscribe_catalogue`. `position` is the epoch and the number of the client's list.
+pub fn subscribe_catalogue(request_id: &str, position: Option<(&Epoch, SequenceNumber)>) -> String {
+    let mut payload = ObjectWriter::empty().text("requestId", request_id);
+    if let Some((epoch, number)) = position {
+        payload = payload.text("epoch", epoch.as_str()).number("lastSequenceNumber", number.get());
+    }
+    ObjectWriter::message("subscribe_catalogue").raw("payload", &payload.finish()).finish()
+}
+
+/// Builds `unsubscribe_catalogue`.
+pub fn unsubscribe_catalogue() -> String {
+    ObjectWriter::message("unsubscribe_catalogue").finish()
+}
+
 /// Builds `ping`. The server echoes `timestamp`.
 pub fn ping(timestamp: u64) -> String {
     let payload = ObjectWriter::empty().number("timestamp", timestamp).finish();

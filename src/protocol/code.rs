@@ -109,6 +109,8 @@ codes! {
     TokenFailed = "token_failed",
     /// The token provider did not answer in time.
     TokenTimeout = "token_timeout",
+    /// The session ended, or another one took its place.
+    SignedOut = "signed_out",
     /// The application closed the client.
     Closed = "closed",
     /// Fetching a snapshot through the application failed.

@@ -31,8 +31,14 @@ pub const SNAPSHOT_PART_BYTES_MAX: usize = 256 * 1024;
 /// The most parts that one snapshot may announce.
 pub const SNAPSHOT_PARTS_MAX: u64 = 100_000;
 
+/// The most campaigns that a catalogue may list.
+pub const CATALOGUE_CAMPAIGNS_MAX: usize = 100_000;
+
 /// The largest token that a client sends and a server accepts.
 pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
+
+/// The longest subject of a session that a server names.
+pub const SUBJECT_BYTES_MAX: usize = 128;
 
 /// The number of buckets in a campaign digest.
 pub const DIGEST_BUCKETS: usize = 256;

@@ -7,6 +7,7 @@
 pub mod action;
 pub mod body;
 pub mod campaign;
+pub mod catalogue;
 pub mod client;
 pub mod code;
 pub mod digest;

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::json::{RawStr, Reader};
+use super::limits::SUBJECT_BYTES_MAX;
 use super::position::{Epoch, is_token};
 use super::{Code, Digest, Phase, SequenceNumber, Status, id::is_campaign_id};
 
@@ -24,6 +25,8 @@ pub(crate) enum Kind {
     /// A string that is not empty.
     Name,
     CampaignId,
+    /// The subject of a session.
+    Subject,
     Epoch,
     /// An event id, or an empty string if there is no event.
     EventId,
@@ -281,6 +284,7 @@ impl Field {
             Kind::CampaignId if is_campaign_id(&text) => checked(true),
             Kind::CampaignId => return Err(Code::InvalidCampaignId),
             Kind::Name => checked(!text.is_empty()),
+            Kind::Subject => checked(text.len() <= SUBJECT_BYTES_MAX),
             Kind::Epoch => checked(is_token(&text)),
             Kind::EventId => checked(text.is_empty() || is_token(&text)),
             Kind::Phase => Phase::parse(&text).map(Value::Phase),

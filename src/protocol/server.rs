@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::body::read_list;
+use super::catalogue::{self, CatalogueHead, CataloguePart};
 use super::digest::{Bucket, Buckets, EMPTY_BUCKETS};
 use super::envelope::Envelope;
 use super::json::Reader;
@@ -19,6 +20,10 @@ pub enum ServerMessage<'a> {
     ConnectionAck {
         /// The protocol that the server chose, if it names one.
         protocol: Option<Cow<'a, str>>,
+        /// The subject of the session, if the server names one.
+        subject: Option<Cow<'a, str>>,
+        /// Whether the server has the profile *catalogue*.
+        has_catalogue: bool,
     },
     /// `subscription_confirmed`
     SubscriptionConfirmed {
@@ -44,6 +49,15 @@ pub enum ServerMessage<'a> {
         echo: Option<u64>,
         /// One head per subscription whose cursor has been set.
         heads: Vec<Head<'a>>,
+        /// The end of the catalogue's feed, if this socket has a subscription to it.
+        catalogue: Option<CatalogueHead>,
+    },
+    /// `catalogue`
+    Catalogue {
+        /// The request that the part answers; `None` in a change that the server sends by itself.
+        request_id: Option<Cow<'a, str>>,
+        /// The part.
+        part: Box<CataloguePart>,
     },
     /// `error`
     Error {
@@ -148,6 +162,10 @@ impl<'a> ServerMessage<'a> {
             "pong" => read_pong(reader, envelope.data)?,
             "campaign.snapshot" => Self::SnapshotPart(Box::new(SnapshotPart::read(reader)?)),
             "event_recovery" => Self::EventRecovery(read_recovery(reader)?),
+            "catalogue" => {
+                let (request_id, part) = CataloguePart::read(reader)?;
+                Self::Catalogue { request_id, part: Box::new(part) }
+            }
             "campaign.digest" => Self::CampaignDigest(Box::new(read_campaign_digest(reader)?)),
             "connection_ack" => read_connection_ack(reader)?,
             "subscription_confirmed" => read_confirmed(reader)?,
@@ -161,12 +179,23 @@ impl<'a> ServerMessage<'a> {
 }
 
 fn read_connection_ack<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
-    let [protocol, _heartbeat] = read(reader, &CONNECTION_ACK)?;
-    Ok(ServerMessage::ConnectionAck { protocol: protocol.text() })
+    let [protocol, _heartbeat, subject, profiles] = read(reader, &CONNECTION_ACK)?;
+    let profiles = &mut Reader::new(profiles.raw().unwrap_or("[]"));
+    let mut has_catalogue = false;
+    profiles.array(|name| {
+        has_catalogue |= name.text()? == "catalogue";
+        Ok(())
+    })?;
+    let (protocol, subject) = (protocol.text(), subject.text());
+    Ok(ServerMessage::ConnectionAck { protocol, subject, has_catalogue })
 }
 
-static CONNECTION_ACK: [Field; 2] =
-    [nullable("protocol", Kind::Text), nullable("heartbeatMs", Kind::Unsigned)];
+static CONNECTION_ACK: [Field; 4] = [
+    nullable("protocol", Kind::Text),
+    nullable("heartbeatMs", Kind::Unsigned),
+    nullable("subject", Kind::Subject),
+    nullable("profiles", Kind::List),
+];
 
 fn read_confirmed<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
     // The recovery that follows reports the head of the log.
@@ -267,16 +296,21 @@ fn read_bucket(reader: &mut Reader<'_>) -> Result<Bucket, Code> {
 
 fn read_pong<'a>(reader: &mut Reader<'a>, data: &str) -> Result<ServerMessage<'a>, Code> {
     if data.is_empty() {
-        return Ok(ServerMessage::Pong { echo: None, heads: Vec::new() });
+        return Ok(ServerMessage::Pong { echo: None, heads: Vec::new(), catalogue: None });
     }
-    let [echo, heads] = read(reader, &PONG)?;
+    let [echo, heads, catalogue] = read(reader, &PONG)?;
     let list = &mut Reader::new(heads.raw().unwrap_or("[]"));
     let heads = read_list(list, usize::MAX, read_head);
     let heads = heads.map_err(|code| reader.blame_inside(list, code, "heads"))?;
-    Ok(ServerMessage::Pong { echo: echo.unsigned(), heads })
+    let catalogue = catalogue::read_head(catalogue)?;
+    Ok(ServerMessage::Pong { echo: echo.unsigned(), heads, catalogue })
 }
 
-static PONG: [Field; 2] = [nullable("timestamp", Kind::Unsigned), optional("heads", Kind::List)];
+static PONG: [Field; 3] = [
+    nullable("timestamp", Kind::Unsigned),
+    optional("heads", Kind::List),
+    nullable("catalogue", Kind::Object),
+];
 
 fn read_head<'a>(reader: &mut Reader<'a>) -> Result<Head<'a>, Code> {
     let [campaign, epoch, last, log, count, digest] = read(reader, &HEAD)?;

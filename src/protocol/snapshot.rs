@@ -99,6 +99,8 @@ pub(super) const fn part_with(content: &'static str) -> [Field; 10] {
 pub struct RestSnapshot<'a> {
     /// The campaign, if the document names it.
     pub campaign_id: Option<Cow<'a, str>>,
+    /// The subject of the session that fetched it, if the document names it.
+    pub subject: Option<Cow<'a, str>>,
     /// The position of the state.
     pub position: Position,
     /// The campaign record.
@@ -113,12 +115,12 @@ pub struct RestSnapshot<'a> {
 
 impl<'a> RestSnapshot<'a> {
     /// Reads one document that holds the complete state and its position: `{campaignId?, epoch,
-    /// sequenceNumber, eventId?, campaign, domains, domainsCount?, domainsDigest?}`.
+    /// sequenceNumber, eventId?, campaign, domains, domainsCount?, domainsDigest?, subject?}`.
     ///
     /// # Errors
     /// As [`SnapshotPart::read`].
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
-        let ([campaign_id, epoch, number, event_id, campaign, count, digest], rows) =
+        let ([campaign_id, epoch, number, event_id, campaign, count, digest, subject], rows) =
             read_with_rows(reader, &REST)?;
         reader.end()?;
         Ok(Self {
@@ -130,13 +132,14 @@ impl<'a> RestSnapshot<'a> {
             campaign: CampaignRecord::read_raw(reader, campaign)?.ok_or(Code::InvalidContent)?,
             rows,
             campaign_id: campaign_id.text(),
+            subject: subject.text(),
             domains_count: count.unsigned(),
             domains_digest: digest.digest(),
         })
     }
 }
 
-static REST: [Field; 7] = [
+static REST: [Field; 8] = [
     nullable("campaignId", Kind::CampaignId),
     required("epoch", Kind::Epoch),
     required("sequenceNumber", Kind::Unsigned),
@@ -144,6 +147,7 @@ static REST: [Field; 7] = [
     required("campaign", Kind::Object),
     nullable("domainsCount", Kind::Unsigned),
     nullable("domainsDigest", Kind::Digest),
+    nullable("subject", Kind::Subject),
 ];
 
 /// Reads an object whose member `domains` holds the rows, beside the members of its table.

@@ -16,6 +16,7 @@ impl CampaignStore {
     /// [`Fault`]; the store is then unchanged.
     pub fn apply(&mut self, body: &Body<'_>, meta: EventMeta<'_>) -> Result<Change, Fault> {
         let mut change = Change::default();
+        let before = self.record.as_ref().map(PhaseChange::of);
         match body {
             Body::Row(row) => self.apply_rows(core::slice::from_ref(row))?,
             Body::Rows(rows) => self.apply_rows(rows)?,
@@ -29,16 +30,14 @@ impl CampaignStore {
             Body::Progress(progress) => self.apply_progress(progress),
             Body::Status(status) => self.apply_status(status),
             Body::Transition(transition) => return self.apply_transition(transition, meta),
-            Body::Record(record) => {
-                change.phase = PhaseChange::between(self.record.as_ref(), record);
-                self.record = Some((**record).clone());
-            }
+            Body::Record(record) => self.record = Some((**record).clone()),
             Body::Deleted => change.ended = true,
             Body::Notification { level, message } => {
                 change.notification = Some((level.clone(), message.clone()));
             }
             Body::Nothing => {}
         }
+        change.phase = self.record.as_ref().and_then(|after| PhaseChange::between(before, after));
         Ok(change)
     }
 
@@ -111,7 +110,7 @@ impl CampaignStore {
             return Err(Fault::WrongPreviousPhase);
         }
         let after = record_after(before, transition).map_err(Fault::Invalid)?;
-        change.phase = PhaseChange::between(before, &after);
+        change.phase = PhaseChange::between(before.map(PhaseChange::of), &after);
         self.record = Some(after);
         self.last_transition = Some(LastTransition {
             transition: transition.clone(),

@@ -29,7 +29,7 @@ pub struct CampaignStore {
 /// The effect of installing a snapshot or repairing buckets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SnapshotApplied {
-    /// The change of phase, if the phase differs from before.
+    /// The change of phase or status, if one of them differs from before.
     pub phase: Option<PhaseChange>,
     /// Rows kept as unconfirmed, because too many rows would have disappeared at once.
     pub unconfirmed: u64,
@@ -112,7 +112,8 @@ impl CampaignStore {
         self.table.inherit_versions(&former);
         self.drop_confirmed();
         if let Some(record) = staging.record {
-            applied.phase = PhaseChange::between(self.record.as_ref(), &record);
+            applied.phase =
+                PhaseChange::between(self.record.as_ref().map(PhaseChange::of), &record);
             self.record = Some(record);
         }
         self.position = Some(staging.position);
@@ -139,10 +140,19 @@ impl CampaignStore {
         }
         self.drop_confirmed();
         if let Some(record) = staging.record {
-            applied.phase = PhaseChange::between(self.record.as_ref(), &record);
+            applied.phase =
+                PhaseChange::between(self.record.as_ref().map(PhaseChange::of), &record);
             self.record = Some(record);
         }
         Ok(applied)
+    }
+
+    /// Drops everything, because the session may no longer see it. Returns whether there was anything.
+    pub fn clear(&mut self) -> bool {
+        let former = core::mem::take(self);
+        self.table.inherit_versions(&former.table);
+        self.unconfirmed.inherit_versions(&former.unconfirmed);
+        former.position.is_some() || former.record.is_some()
     }
 
     /// Drops the unconfirmed rows; returns how many there were.

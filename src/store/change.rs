@@ -17,7 +17,7 @@ pub enum Fault {
 /// The effect of an applied event, as far as callers need it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Change {
-    /// The change of phase, if the phase differs from before.
+    /// The change of phase or status, if one of them differs from before.
     pub phase: Option<PhaseChange>,
     /// The code of a transition that the server announced as refused.
     pub refused: Option<Code>,
@@ -29,27 +29,26 @@ pub struct Change {
     pub ended: bool,
 }
 
-/// A change of phase.
+/// A change of phase, or of the status within a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PhaseChange {
-    /// The previous phase, if it was known.
-    pub from: Option<Phase>,
-    /// The new phase.
-    pub to: Phase,
-    /// The status in the new phase.
-    pub status: Status,
+    /// The previous phase, and the status in it.
+    pub from: (Phase, Status),
+    /// The new phase, and the status in it.
+    pub to: (Phase, Status),
 }
 
 impl PhaseChange {
-    /// The change from one record to another; `None` if the phase is the same, or if there is no
+    /// The phase of a record, and the status in it.
+    pub fn of(record: &CampaignRecord) -> (Phase, Status) {
+        (record.phase, record.status)
+    }
+
+    /// The change to the phase and status of a record; `None` if both are the same, or if there is no
     /// record before.
-    pub fn between(before: Option<&CampaignRecord>, after: &CampaignRecord) -> Option<Self> {
-        let before = before?;
-        (before.phase != after.phase).then_some(Self {
-            from: Some(before.phase),
-            to: after.phase,
-            status: after.status,
-        })
+    pub fn between(before: Option<(Phase, Status)>, after: &CampaignRecord) -> Option<Self> {
+        let (from, to) = (before?, Self::of(after));
+        (from != to).then_some(Self { from, to })
     }
 }
 

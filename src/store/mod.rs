@@ -8,6 +8,7 @@
 mod apply;
 pub mod arena;
 pub mod campaign;
+pub mod catalogue;
 pub mod change;
 pub mod consistency;
 pub mod folding;
@@ -19,6 +20,7 @@ pub mod table;
 pub mod view;
 
 pub use campaign::CampaignStore;
+pub use catalogue::{CatalogueChanges, CatalogueStore};
 pub use change::{Change, EventMeta, Fault, PhaseChange};
 pub use consistency::{Discrepancy, ExpectedDigest};
 pub use query::{DomainPage, DomainQuery, DomainRow, SortBy};

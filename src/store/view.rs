@@ -19,6 +19,8 @@ pub struct ViewContext<'a> {
     pub code: Option<&'a str>,
     /// The snapshot that is arriving.
     pub loading: Option<&'a Staging>,
+    /// When the data was last proven current, in milliseconds by the wall clock.
+    pub proven_at: Option<i64>,
 }
 
 /// A campaign, as JavaScript sees it.
@@ -47,6 +49,7 @@ impl<'a> CampaignView<'a> {
         to.text("status", context.status);
         to.optional_text("staleReason", context.stale_reason);
         to.optional_text("code", context.code);
+        to.add("provenAt", context.proven_at.map_or(Value::Null, Value::Integer));
         to.nullable_record("position", store.position(), show_position);
         to.nullable_record("campaign", store.record(), show_record);
         to.count("totalDomainCount", store.record().map_or(0, |record| record.total_domain_count));
@@ -85,7 +88,7 @@ fn show_position<'a>(position: &'a Position, to: &mut Record<'a>) {
     to.text("eventId", &position.event_id);
 }
 
-fn show_record<'a>(record: &'a CampaignRecord, to: &mut Record<'a>) {
+pub(super) fn show_record<'a>(record: &'a CampaignRecord, to: &mut Record<'a>) {
     let counters = &record.counters;
     to.text("name", &record.name);
     to.text("currentPhase", record.phase.as_str());

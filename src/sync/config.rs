@@ -8,6 +8,8 @@ pub const PINGS_OUTSTANDING_MAX: usize = 8;
 pub struct Config {
     /// Whether the driver can provide tokens.
     pub has_token: bool,
+    /// Whether the driver can renew a session that the server refused.
+    pub has_renewal: bool,
     /// Whether the driver can fetch snapshots outside the socket.
     pub has_fetch_snapshot: bool,
     /// Whether the machine emits structured log records.
@@ -25,7 +27,7 @@ pub struct Config {
     pub live_age_ms: u64,
     /// Time limit for opening a socket.
     pub open_timeout_ms: u64,
-    /// Time limit for the answer of the token provider.
+    /// Time limit for the answer of the token provider, and for the renewal of a session.
     pub token_timeout_ms: u64,
     /// Minimum time between two connection attempts that the application requests.
     pub attempt_gap_ms: u64,
@@ -42,7 +44,8 @@ pub struct Config {
     pub retry_after_max_ms: u64,
     /// A connection that lasts this long is a success and resets the backoff.
     pub stable_link_ms: u64,
-    /// Number of refused sessions in a row, each with a fresh token, after which the client gives up.
+    /// Number of refused sessions in a row, each with a fresh token or renewed, after which the client
+    /// gives up.
     pub auth_attempts_max: u32,
     /// A recovery without progress for this long is requested again.
     pub recovery_deadline_ms: u64,
@@ -65,6 +68,9 @@ pub struct Config {
     pub held_bytes_max: usize,
     /// Number of superseded epochs whose late events are recognised.
     pub superseded_epochs_max: usize,
+    /// Time after which a campaign for which the server has no place is subscribed again, if no place
+    /// became free earlier.
+    pub place_retry_ms: u64,
     /// Time for which a campaign is kept after its last release.
     pub linger_ms: u64,
     /// Number of failed connection attempts after which snapshots are polled.
@@ -83,6 +89,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             has_token: false,
+            has_renewal: false,
             has_fetch_snapshot: false,
             log: false,
             heartbeat_ms: 5_000,
@@ -110,6 +117,7 @@ impl Default for Config {
             held_events_max: 1_024,
             held_bytes_max: 1024 * 1024,
             superseded_epochs_max: 8,
+            place_retry_ms: 30_000,
             linger_ms: 5_000,
             polling_after_attempts: 3,
             polling_ms: 30_000,

@@ -42,8 +42,10 @@ pub struct Context {
     pub rng: Rng,
     effects: Queue<Effect>,
     changed: Vec<ViewChange>,
+    catalogue_changed: bool,
     tickets: u64,
     requests: u64,
+    sessions: u64,
 }
 
 impl Context {
@@ -56,8 +58,10 @@ impl Context {
             rng: Rng::new(seed),
             effects: Queue::new(),
             changed: Vec::new(),
+            catalogue_changed: false,
             tickets: 0,
             requests: 0,
+            sessions: 0,
         }
     }
 
@@ -116,9 +120,35 @@ impl Context {
         self.changed.iter_mut().find(|it| it.campaign_id == *campaign_id)
     }
 
+    /// Records that the view of the catalogue changed, as [`Context::mark_changed`] does.
+    pub fn mark_catalogue_changed(&mut self) {
+        if !core::mem::replace(&mut self.catalogue_changed, true) {
+            self.effects.push(Effect::Changed);
+        }
+    }
+
     /// Returns the campaigns whose view changed since the last call.
     pub fn take_changes(&mut self) -> Vec<ViewChange> {
         core::mem::take(&mut self.changed)
+    }
+
+    /// Returns whether the view of the catalogue changed since the last call.
+    pub const fn take_catalogue_change(&mut self) -> bool {
+        core::mem::replace(&mut self.catalogue_changed, false)
+    }
+
+    /// Begins the data of another session: first the driver empties its side. The queued notices about
+    /// campaigns belong to the former session, so listeners do not receive them.
+    pub fn sign_out(&mut self) {
+        self.sessions += 1;
+        let of_campaign = |effect: &Effect| matches!(effect, Effect::Notify(notice) if notice.campaign_id().is_some());
+        self.effects.retain(|effect| !of_campaign(effect));
+        self.effect(Effect::SignedOut);
+    }
+
+    /// The number of sessions whose data was dropped.
+    pub const fn sessions(&self) -> u64 {
+        self.sessions
     }
 
     /// The next effect to perform.

@@ -16,10 +16,15 @@ pub enum Effect {
     CloseSocket(ConnectionId, u16),
     /// Ask the application for a token; answer with [`super::Input::Token`].
     RequestToken(Ticket),
+    /// Ask the application to renew its session, which was refused so many times in a row; answer with
+    /// [`super::Input::Renewed`].
+    RenewSession(Ticket, u32),
     /// Ask the application for a snapshot; answer with [`super::Input::Snapshot`].
     FetchSnapshot(Ticket, CampaignId),
     /// Notify listeners.
     Notify(Notice),
+    /// The data of the former session is gone: drop every copy of it, before any other effect.
+    SignedOut,
     /// Settle a promise: reject it with the code, or resolve it if there is no code.
     Settle(Ticket, Option<Code>),
     /// Some view changed. Emitted once until the driver takes the changes.

@@ -45,12 +45,19 @@ pub enum Input<'a> {
     Connect,
     /// The application requests no connection until [`Input::Connect`].
     Pause,
+    /// The application ends the session: the machine drops its data, and requests no connection until
+    /// [`Input::Connect`].
+    Reset,
     /// The application closes the client permanently.
     Close,
     /// The application retains a campaign. Each call increments a reference count.
     Retain(CampaignId),
     /// The application releases a campaign. Each call decrements the reference count.
     Release(CampaignId),
+    /// The application retains the catalogue. Each call increments a reference count.
+    RetainCatalogue,
+    /// The application releases the catalogue. Each call decrements the reference count.
+    ReleaseCatalogue,
     /// The socket is open.
     Opened(ConnectionId),
     /// A frame arrived.
@@ -61,6 +68,9 @@ pub enum Input<'a> {
     Woke(Wake),
     /// The answer to [`super::Effect::RequestToken`]. An empty token counts as no token.
     Token(Ticket, Result<String, TokenFailure>),
+    /// The answer to [`super::Effect::RenewSession`]: whether another attempt may succeed; `None` if the
+    /// renewal failed.
+    Renewed(Ticket, Option<bool>),
     /// The answer to [`super::Effect::FetchSnapshot`]; `None` if the fetch failed.
     Snapshot(Ticket, Option<&'a str>),
     /// The application waits until a position is reached.

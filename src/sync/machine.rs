@@ -1,11 +1,13 @@
 //! The machine: one connection, many campaigns, and three functions that drive it.
 
+use super::catalogue::{Catalogue, CatalogueView};
 use super::config::Config;
-use super::connection::{Connection, ConnectionState};
+use super::connection::Connection;
 use super::context::{Context, ViewChange};
 use super::effect::Effect;
 use super::input::{Input, Ticket, Wake};
 use super::metrics::Metrics;
+use super::notice::Notice;
 use super::outcome::{Outcome, Verdict};
 use super::polling::{Fetch, Polling};
 use super::router::Router;
@@ -16,7 +18,7 @@ use crate::protocol::json::Reader;
 use crate::protocol::snapshot::RestSnapshot;
 use crate::protocol::{CampaignId, Code, Position};
 use crate::store::query::{DomainPage, DomainQuery};
-use crate::store::{CampaignView, ViewContext};
+use crate::store::{CampaignView, Staging, ViewContext};
 
 /// The machine. See the module documentation of [`crate::sync`].
 #[derive(Clone, Debug)]
@@ -51,12 +53,22 @@ impl Machine {
         outcome
     }
 
-    /// Returns the next effect to perform, or `None` if there is no more.
+    /// Returns the next effect to perform, or `None` if there is no more. A change of a status is
+    /// reported as the status is by then, so that a listener never contradicts [`Machine::status`].
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.router.cx.next_effect()
+        loop {
+            let effect = self.router.cx.next_effect()?;
+            let Effect::Notify(Notice::StatusChange { campaign_id, .. }) = &effect else {
+                return Some(effect);
+            };
+            let subscription = self.router.subscriptions.get_mut(campaign_id.as_str());
+            if let Some(notice) = subscription.and_then(Subscription::take_status_change) {
+                return Some(Effect::Notify(notice));
+            }
+        }
     }
 
-    /// Whether [`Machine::poll_effect`] would return an effect.
+    /// Whether [`Machine::poll_effect`] may return an effect.
     pub const fn has_effects(&self) -> bool {
         self.router.cx.has_effects()
     }
@@ -64,13 +76,14 @@ impl Machine {
     /// Returns the time at which the driver must report [`Wake::Timer`], unless another input comes
     /// first.
     pub fn poll_timeout(&mut self) -> Option<Timestamp> {
-        let Router { cx, connection, subscriptions, .. } = &self.router;
+        let Router { cx, connection, subscriptions, catalogue, .. } = &self.router;
         let (now, connected) = (cx.now.at, connection.open_socket().is_some());
         let campaigns = subscriptions.values();
         let campaigns = campaigns.filter_map(|it| it.deadline(&cx.config, now, connected)).min();
         let polling = self.polling.deadline(cx, self.wants_polling());
         let connection = connection.deadline(&cx.config);
-        self.timer = [connection, campaigns, polling].into_iter().flatten().min();
+        let catalogue = catalogue.deadline(&cx.config, now);
+        self.timer = [connection, campaigns, catalogue, polling].into_iter().flatten().min();
         self.timer
     }
 
@@ -84,13 +97,15 @@ impl Machine {
         self.router.cx.take_changes()
     }
 
+    /// Returns whether the view of the catalogue changed since the last call.
+    pub const fn take_catalogue_change(&mut self) -> bool {
+        self.router.cx.take_catalogue_change()
+    }
+
     /// Returns a campaign's status at `now`; `None` if there is no subscription for it.
     pub fn status(&self, campaign_id: &str, now: Now) -> Option<Status> {
-        let Router { cx, connection, subscriptions, .. } = &self.router;
+        let Router { cx, subscriptions, .. } = &self.router;
         let subscription = subscriptions.get(campaign_id)?;
-        if let ConnectionState::Failed(code) = connection.state() {
-            return Some(Status::Failed(*code));
-        }
         Some(subscription.status(&cx.config, self.router.link_state(), now))
     }
 
@@ -107,8 +122,27 @@ impl Machine {
                 stale_reason: status.reason().filter(|_| !failed),
                 code: status.reason().filter(|_| failed),
                 loading: subscription.loading(),
+                proven_at: subscription.proven_at(),
             },
         ))
+    }
+
+    /// Returns the status of the catalogue at `now`.
+    pub fn catalogue_status(&self, now: Now) -> Status {
+        let Router { cx, catalogue, .. } = &self.router;
+        catalogue.status(&cx.config, self.router.link_state(), now)
+    }
+
+    /// Returns the view of the catalogue at `now`: its status, and what changed in the list since the last
+    /// call, or the `whole` list.
+    pub fn catalogue_view(&mut self, now: Now, whole: bool) -> CatalogueView {
+        let status = self.catalogue_status(now);
+        self.router.catalogue.view(status, whole)
+    }
+
+    /// The catalogue, for tests and diagnostics.
+    pub const fn catalogue(&self) -> &Catalogue {
+        &self.router.catalogue
     }
 
     /// Returns one page of a campaign's rows; `None` if there is no subscription for it.
@@ -133,6 +167,12 @@ impl Machine {
     /// The state of one campaign, for tests and diagnostics.
     pub fn subscription(&self, campaign_id: &str) -> Option<&Subscription> {
         self.router.subscriptions.get(campaign_id)
+    }
+
+    /// The name of the campaign of a notice, if there is one and its name is known.
+    pub fn campaign_name(&self, notice: &Notice) -> Option<&str> {
+        let record = self.subscription(notice.campaign_id()?.as_str())?.store().record()?;
+        Some(record.name.as_str()).filter(|name| !name.is_empty())
     }
 
     /// The campaigns that have a subscription.
@@ -165,8 +205,14 @@ impl Machine {
                 let event = connection.close(cx);
                 self.router.on_connection_event(Some(event));
             }
+            Input::Reset => self.router.reset(),
             Input::Retain(campaign_id) => self.on_retain(campaign_id),
             Input::Release(campaign_id) => outcome.ignored_late = !self.on_release(&campaign_id),
+            Input::RetainCatalogue => self.router.with_catalogue(Catalogue::retain),
+            Input::ReleaseCatalogue => {
+                let held = self.router.with_catalogue(|catalogue, cx| catalogue.release(cx));
+                outcome.ignored_late = !held;
+            }
             Input::Opened(id) if connection.state().socket() == Some(id) => {
                 connection.on_opened(cx, |token| encryption.connection_init(token));
             }
@@ -181,7 +227,11 @@ impl Machine {
                 let event = connection.on_token(cx, token);
                 self.router.on_connection_event(event);
             }
-            Input::Token(..) => outcome.ignored_late = true,
+            Input::Renewed(ticket, answer) if connection.awaits_renewal(ticket) => {
+                let event = connection.on_renewed(cx, answer);
+                self.router.on_connection_event(event);
+            }
+            Input::Token(..) | Input::Renewed(..) => outcome.ignored_late = true,
             Input::Snapshot(ticket, json) => return self.on_fetched(ticket, json),
             Input::WaitForPosition(campaign_id, position, ticket) => {
                 self.on_wait_for_position(&campaign_id, position, ticket);
@@ -281,8 +331,7 @@ impl Machine {
         position: Position,
         ticket: Ticket,
     ) {
-        let closed = matches!(self.router.connection.state(), ConnectionState::Closed);
-        let terminal = closed.then_some(Code::Closed);
+        let terminal = self.router.connection.terminal();
         self.router.react(|subscriptions, cx| match subscriptions.get_mut(campaign_id.as_str()) {
             Some(subscription) => {
                 subscription.replica_mut().wait_for(cx, position, ticket, terminal)
@@ -308,7 +357,7 @@ impl Machine {
     /// Handles the application's answer to a fetch.
     fn on_fetched(&mut self, ticket: Ticket, json: Option<&str>) -> Outcome {
         let mut outcome = Outcome::default();
-        let Some(fetch) = self.polling.take(ticket) else {
+        let Some(fetch) = self.polling.take(&self.router.cx, ticket) else {
             outcome.ignored_late = true;
             return outcome;
         };
@@ -331,13 +380,23 @@ impl Machine {
         if snapshot.campaign_id.as_deref().is_some_and(|theirs| theirs != id) {
             return Err(Code::InvalidContent);
         }
-        self.router.react(|subscriptions, cx| match subscriptions.get_mut(id) {
-            // A fetched snapshot is ignored while a socket is open: the socket brings the same state or
-            // a newer one.
-            Some(subscription) if subscription.is_active() && !cx.is_connected() => {
-                subscription.replica_mut().on_rest_snapshot(cx, fetch.began, snapshot)
+        // A fetched snapshot is ignored while a socket is open: the socket brings the same state or a
+        // newer one.
+        if self.router.connection.open_socket().is_some() {
+            return Ok(());
+        }
+        let staging = Staging::complete(snapshot)?;
+        let subject = snapshot.subject.as_deref();
+        if subject.is_some() {
+            self.router.identify(subject);
+        }
+        self.router.react(|subscriptions, cx| {
+            if let Some(subscription) = subscriptions.get_mut(id)
+                && subscription.is_active()
+            {
+                subscription.replica_mut().on_rest_snapshot(cx, fetch.began, staging);
             }
-            Some(_) | None => Ok(()),
-        })
+        });
+        Ok(())
     }
 }

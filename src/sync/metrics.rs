@@ -83,6 +83,10 @@ metrics! {
     consistency_checks_failed = "consistencyChecksFailed",
     /// Bucket repairs completed.
     repairs = "repairs",
+    /// Snapshots of the catalogue installed.
+    catalogue_snapshots = "catalogueSnapshots",
+    /// Changes of the catalogue applied.
+    catalogue_changes = "catalogueChanges",
     /// Connections opened.
     connects = "connects",
     /// Connections lost.

@@ -7,11 +7,14 @@
 //! browser shell, the simulator and the scenarios are drivers.
 
 pub mod backoff;
+pub mod catalogue;
 pub mod config;
 pub mod connection;
 pub mod context;
 pub mod effect;
 pub mod encryption;
+pub mod holders;
+mod identity;
 pub mod input;
 pub mod log;
 pub mod machine;

@@ -9,6 +9,23 @@ use crate::value::{Record, ToValue, Value, serialize_as_value};
 pub enum Notice {
     /// The phase changed: by a transition, or as found after a recovery.
     PhaseTransition(PhaseTransition),
+    /// The status within the phase changed: the phase began, paused, completed or failed.
+    PhaseStatusChange {
+        /// The campaign.
+        campaign_id: CampaignId,
+        /// The phase.
+        phase: Phase,
+        /// The status before.
+        from: Status,
+        /// The new status.
+        to: Status,
+        /// The time of the event, in RFC 3339; empty if only the result is known.
+        timestamp: String,
+        /// The sequence number of the event, or of the snapshot that showed the change.
+        sequence_number: u64,
+        /// Whether the client learnt of it in a recovery.
+        recovered: bool,
+    },
     /// The server announced a transition that it refused.
     TransitionRefused {
         /// The campaign.
@@ -189,6 +206,8 @@ pub struct PhaseTransition {
     pub sequence_number: u64,
     /// Whether the client learnt of the change in a recovery.
     pub recovered: bool,
+    /// Whether the campaign was loaded with this phase for its first handle: nothing happened now.
+    pub initial: bool,
 }
 
 /// Detail of [`Notice::CacheInvalidated`].
@@ -213,6 +232,7 @@ impl Notice {
         match self {
             Self::PhaseTransition(PhaseTransition { campaign_id, .. })
             | Self::CacheInvalidated(CacheInvalidated { campaign_id, .. })
+            | Self::PhaseStatusChange { campaign_id, .. }
             | Self::TransitionRefused { campaign_id, .. }
             | Self::Gap { campaign_id, .. }
             | Self::RecoveryRequested { campaign_id, .. }
@@ -237,6 +257,7 @@ impl Notice {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::PhaseTransition(_) => "phasetransition",
+            Self::PhaseStatusChange { .. } => "phasestatuschange",
             Self::TransitionRefused { .. } => "transitionrefused",
             Self::Gap { .. } => "gap",
             Self::RecoveryRequested { .. } => "recoveryrequested",
@@ -268,6 +289,22 @@ impl ToValue for Notice {
         }
         match self {
             Self::PhaseTransition(it) => it.show(to),
+            Self::PhaseStatusChange {
+                campaign_id: _,
+                phase,
+                from,
+                to: status,
+                timestamp,
+                sequence_number,
+                recovered,
+            } => {
+                to.text("phase", phase.as_str());
+                to.text("from", from.as_str());
+                to.text("to", status.as_str());
+                to.text("timestamp", timestamp);
+                to.count("sequenceNumber", *sequence_number);
+                to.flag("recovered", *recovered);
+            }
             Self::TransitionRefused { campaign_id: _, code, new_phase, trigger_reason } => {
                 to.text("code", code.as_str());
                 to.text("newPhase", new_phase.as_str());
@@ -358,6 +395,7 @@ impl PhaseTransition {
         to.optional_text("epoch", self.epoch.as_deref());
         to.count("sequenceNumber", self.sequence_number);
         to.flag("recovered", self.recovered);
+        to.flag("initial", self.initial);
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Fetch {
     ticket: Ticket,
     pub(super) campaign_id: CampaignId,
     pub(super) began: Timestamp,
+    /// [`Context::sessions`] when it began. The answer to a former session is ignored.
+    session: u64,
 }
 
 impl Polling {
@@ -49,19 +51,21 @@ impl Polling {
 
     /// Asks the application for a campaign's snapshot, unless such a fetch is in flight.
     pub(super) fn fetch(&mut self, cx: &mut Context, campaign_id: &CampaignId) {
+        self.in_flight.retain(|it| it.session == cx.sessions());
         let is_busy = self.in_flight.iter().any(|it| it.campaign_id == *campaign_id);
         if is_busy || !cx.config.has_fetch_snapshot {
             return;
         }
         let ticket = cx.ticket();
-        let fetch = Fetch { ticket, campaign_id: campaign_id.clone(), began: cx.now.at };
+        let (campaign_id, began, session) = (campaign_id.clone(), cx.now.at, cx.sessions());
+        let fetch = Fetch { ticket, campaign_id: campaign_id.clone(), began, session };
         self.in_flight.push(fetch);
-        cx.effect(Effect::FetchSnapshot(ticket, campaign_id.clone()));
+        cx.effect(Effect::FetchSnapshot(ticket, campaign_id));
     }
 
     /// Removes and returns the fetch that the application answers, if it is still in flight.
-    pub(super) fn take(&mut self, ticket: Ticket) -> Option<Fetch> {
+    pub(super) fn take(&mut self, cx: &Context, ticket: Ticket) -> Option<Fetch> {
         let at = self.in_flight.iter().position(|it| it.ticket == ticket)?;
-        Some(self.in_flight.swap_remove(at))
+        Some(self.in_flight.swap_remove(at)).filter(|it| it.session == cx.sessions())
     }
 }

@@ -28,6 +28,12 @@ impl<T> Queue<T> {
         self.outgoing.pop()
     }
 
+    /// Removes the items that `keep` does not select.
+    pub fn retain(&mut self, keep: impl Fn(&T) -> bool) {
+        self.incoming.retain(&keep);
+        self.outgoing.retain(&keep);
+    }
+
     /// Whether the queue is empty.
     pub const fn is_empty(&self) -> bool {
         self.incoming.is_empty() && self.outgoing.is_empty()

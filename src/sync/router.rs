@@ -1,9 +1,13 @@
 //! Routing between the connection and the campaigns, which happens only here. A frame is split into
 //! documents, and each document goes to the connection or to its campaign.
 
-use super::connection::{Connection, ConnectionEvent};
+mod session;
+
+use super::catalogue::Catalogue;
+use super::connection::{Connection, ConnectionEvent, ConnectionState};
 use super::context::Context;
 use super::encryption::{Encryption, OpenedPart};
+use super::identity::Identity;
 use super::input::ConnectionId;
 use super::log::{Level, LogFields};
 use super::notice::Notice;
@@ -17,7 +21,7 @@ use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::event::EventKind;
 use crate::protocol::frame::Frame;
 use crate::protocol::json::Reader;
-use crate::protocol::limits::PROTOCOL_FAMILY;
+use crate::protocol::limits::{PROTOCOL_FAMILY, PROTOCOL_V1};
 use crate::protocol::server::{Head, ServerMessage};
 use crate::protocol::violation::Violation;
 use crate::protocol::{CampaignId, Code, client};
@@ -28,7 +32,9 @@ pub(super) struct Router {
     pub(super) cx: Context,
     pub(super) connection: Connection,
     pub(super) subscriptions: Subscriptions,
+    pub(super) catalogue: Catalogue,
     pub(super) encryption: Encryption,
+    pub(super) identity: Identity,
 }
 
 impl Router {
@@ -37,7 +43,9 @@ impl Router {
             cx,
             connection: Connection::default(),
             subscriptions: Subscriptions::default(),
+            catalogue: Catalogue::default(),
             encryption: Encryption::default(),
+            identity: Identity::default(),
         }
     }
 
@@ -45,6 +53,8 @@ impl Router {
     pub(super) fn link_state(&self) -> LinkState {
         if self.connection.open_socket().is_some() {
             LinkState::Connected
+        } else if let ConnectionState::Failed(code) = self.connection.state() {
+            LinkState::Failed(*code)
         } else if self.connection.state().is_wanted() {
             LinkState::Connecting
         } else {
@@ -57,9 +67,24 @@ impl Router {
         &mut self,
         react: impl FnOnce(&mut Subscriptions, &mut Scope<'_>) -> R,
     ) -> R {
-        let Self { cx, connection, subscriptions, encryption } = self;
+        self.react_with(|subscriptions, _, cx| react(subscriptions, cx))
+    }
+
+    /// Runs `react` on the catalogue.
+    pub(super) fn with_catalogue<R>(
+        &mut self,
+        react: impl FnOnce(&mut Catalogue, &mut Scope<'_>) -> R,
+    ) -> R {
+        self.react_with(|_, catalogue, cx| react(catalogue, cx))
+    }
+
+    fn react_with<R>(
+        &mut self,
+        react: impl FnOnce(&mut Subscriptions, &mut Catalogue, &mut Scope<'_>) -> R,
+    ) -> R {
+        let Self { cx, connection, subscriptions, catalogue, encryption, identity: _ } = self;
         let mut scope = Scope::new(cx, connection.open_socket(), encryption);
-        let result = react(subscriptions, &mut scope);
+        let result = react(subscriptions, catalogue, &mut scope);
         if scope.ping_requested() {
             connection.ping_soon(cx.now.at);
         }
@@ -92,6 +117,9 @@ impl Router {
             }
             let verdict = react(subscription, cx);
             subscription.announce_status(cx, link);
+            if !subscription.is_active() {
+                subscriptions.take_place(cx);
+            }
             verdict
         })
     }
@@ -102,6 +130,7 @@ impl Router {
             None => {}
             Some(ConnectionEvent::Opened) => {
                 self.each(|subscription, cx| subscription.replica_mut().on_open(cx));
+                self.with_catalogue(Catalogue::on_open);
                 let fields = LogFields { detail: Some("v1"), ..LogFields::default() };
                 self.cx.log(Level::Info, "connected", fields);
                 self.connection.announce(&mut self.cx);
@@ -109,11 +138,20 @@ impl Router {
             }
             Some(ConnectionEvent::Lost) => {
                 self.each(|subscription, cx| subscription.replica_mut().on_lost(cx.now.at));
+                self.catalogue.on_lost();
             }
             Some(ConnectionEvent::GaveUp(code)) => {
+                self.catalogue.on_lost();
+                if code == Code::Forbidden {
+                    self.with_catalogue(Catalogue::clear);
+                }
                 self.each(|subscription, cx| {
-                    subscription.replica_mut().on_lost(cx.now.at);
-                    subscription.replica_mut().fail_waiters(cx, code);
+                    let replica = subscription.replica_mut();
+                    replica.on_lost(cx.now.at);
+                    replica.fail_waiters(cx, code);
+                    if code == Code::Forbidden {
+                        replica.empty(cx);
+                    }
                 });
                 self.connection.announce(&mut self.cx);
             }
@@ -182,6 +220,12 @@ impl Router {
         }
         let mut reader = Reader::new(envelope.data);
         match ServerMessage::read(&envelope, &mut reader) {
+            Ok(Some(ServerMessage::Catalogue { request_id, part })) => {
+                let request_id = request_id.as_deref();
+                let verdict = self.with_catalogue(|it, cx| it.on_part(cx, request_id, part));
+                let Verdict::Refused(code) = verdict else { return verdict };
+                self.refuse(code, None)
+            }
             Ok(Some(message)) => self.on_message(&message),
             Ok(None) if EventKind::parse(envelope.kind).is_some() => {
                 self.refuse(Code::MissingSequence, None)
@@ -211,14 +255,20 @@ impl Router {
             | ServerMessage::EventRecovery(_)
             | ServerMessage::CampaignDigest(_)
             | ServerMessage::SnapshotPart(_)
+            | ServerMessage::Catalogue { .. }
             | ServerMessage::Pong { .. } => self.on_unexpected_document(),
         }
     }
 
     /// Handles an acknowledgement. The name of a protocol of another family proves nothing: it may be
     /// damaged, or belong to something between the client and its server.
-    fn on_acknowledgement(&mut self, protocol: &str) -> Verdict {
+    fn on_acknowledgement(&mut self, protocol: &str, subject: Option<&str>) -> Verdict {
         let event = if protocol == self.encryption.protocol() {
+            if self.connection.open_socket().is_none() {
+                self.identify(subject);
+            } else if self.identity.differs(subject) {
+                return self.on_other_subject();
+            }
             self.connection.on_acknowledged()
         } else if protocol.starts_with(PROTOCOL_FAMILY) {
             let code = self.encryption.rejection();
@@ -273,10 +323,22 @@ impl Router {
 
     fn on_message(&mut self, message: &ServerMessage<'_>) -> Verdict {
         let campaign_id = match message {
-            ServerMessage::ConnectionAck { protocol } => {
-                return self.on_acknowledgement(protocol.as_deref().unwrap_or_default());
+            ServerMessage::ConnectionAck { protocol, subject, has_catalogue } => {
+                // The summaries of the catalogue are not sealed.
+                let is_plain = self.encryption.protocol() == PROTOCOL_V1;
+                if self.connection.open_socket().is_none() {
+                    self.catalogue.set_offered(*has_catalogue && is_plain);
+                }
+                let protocol = protocol.as_deref().unwrap_or_default();
+                return self.on_acknowledgement(protocol, subject.as_deref());
             }
-            ServerMessage::Pong { echo, heads } => return self.on_pong(*echo, heads),
+            ServerMessage::Pong { echo, heads, catalogue } => {
+                let sent = self.on_pong(*echo, heads);
+                self.with_catalogue(|it, cx| it.on_pong(cx, sent, catalogue.as_ref()));
+                return Verdict::Control;
+            }
+            // The caller handles it, because it keeps the part.
+            ServerMessage::Catalogue { .. } => return Verdict::Ignored,
             ServerMessage::SessionExpired => {
                 let event = self.connection.on_session_expired(&mut self.cx);
                 self.on_connection_event(event);
@@ -309,6 +371,7 @@ impl Router {
         let asked =
             |it: &&Subscription| request_id.is_some_and(|id| it.replica().has_requested(id));
         let Some(requester) = self.subscriptions.values().find(asked) else {
+            self.on_catalogue_error(request_id, message);
             return Verdict::Control;
         };
         let requester = requester.id().clone();
@@ -317,7 +380,17 @@ impl Router {
         })
     }
 
-    fn on_pong(&mut self, echo: Option<u64>, heads: &[Head<'_>]) -> Verdict {
+    fn on_catalogue_error(&mut self, request_id: Option<&str>, message: &ServerMessage<'_>) {
+        let asked = request_id.is_some_and(|id| self.catalogue.has_requested(id));
+        if let ServerMessage::Error { code, retry_after_ms, .. } = message
+            && asked
+        {
+            self.with_catalogue(|it, cx| it.on_error(cx, *code, *retry_after_ms));
+        }
+    }
+
+    /// Handles a `pong`. Returns the time at which the answered ping was sent.
+    fn on_pong(&mut self, echo: Option<u64>, heads: &[Head<'_>]) -> Option<Now> {
         let now = self.cx.now;
         let sent: Option<Now> = echo.and_then(|echo| self.connection.on_pong(echo));
         if let Some(sent) = sent {
@@ -336,18 +409,20 @@ impl Router {
                 }
             });
         }
-        Verdict::Control
+        sent
     }
 
     /// Runs everything of the connection and the campaigns whose deadline has passed.
     pub(super) fn on_time(&mut self) {
         let event = self.connection.on_time(&mut self.cx);
         self.on_connection_event(event);
-        self.react(|subscriptions, cx| {
+        self.react_with(|subscriptions, catalogue, cx| {
+            catalogue.on_time(cx);
             let now = cx.now.at;
             while let Some(mut subscription) = subscriptions.remove(|it| it.is_expired(now)) {
                 subscription.replica_mut().fail_waiters(cx, Code::Closed);
                 cx.send(client::unsubscribe_campaign(subscription.id()));
+                subscriptions.take_place(cx);
             }
             for subscription in subscriptions.values_mut() {
                 subscription.replica_mut().on_time(cx);
@@ -359,6 +434,7 @@ impl Router {
     pub(super) fn announce_statuses(&mut self) {
         let link = self.link_state();
         self.each(|subscription, cx| subscription.announce_status(cx, link));
+        self.with_catalogue(|it, cx| it.announce_status(cx, link));
     }
 
     /// Counts and reports refused content. The store keeps its state.

@@ -29,8 +29,10 @@ pub enum Status {
 /// The state of the connection as a campaign sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkState {
-    /// No connection was requested, or the client gave up.
+    /// No connection was requested.
     Off,
+    /// The client gave up, for this reason.
+    Failed(Code),
     /// A connection was requested and is not open yet.
     Connecting,
     /// A socket is open and acknowledged.

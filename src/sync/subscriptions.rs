@@ -1,6 +1,7 @@
 //! Subscriptions by campaign id. There are few of them, and every event needs a lookup. A sorted list
 //! suffices, and its iteration order is deterministic.
 
+use super::scope::Scope;
 use super::subscription::Subscription;
 
 /// Subscriptions, sorted by campaign id.
@@ -42,6 +43,13 @@ impl Subscriptions {
     /// All subscriptions, in the order of their campaign ids.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Subscription> {
         self.0.iter_mut()
+    }
+
+    /// A place at the server became free: a campaign that waits for one subscribes again.
+    pub(super) fn take_place(&mut self, cx: &mut Scope<'_>) {
+        if let Some(waiting) = self.values_mut().find(|it| it.replica().lacks_place()) {
+            waiting.replica_mut().retry_place(cx);
+        }
     }
 
     fn place(&self, campaign_id: &str) -> Result<usize, usize> {

@@ -39,6 +39,15 @@ impl Now {
         self.at.since(earlier.at).max(u64::try_from(wall).unwrap_or(0))
     }
 
+    /// The time `ms` milliseconds before.
+    #[must_use]
+    pub const fn minus(self, ms: u64) -> Self {
+        Self {
+            at: Timestamp(self.at.0.saturating_sub(ms)),
+            wall_ms: self.wall_ms.saturating_sub(ms as i64),
+        }
+    }
+
     /// The milliseconds by which the wall clock ran ahead of the monotonic clock since `earlier`.
     pub fn jump_since(self, earlier: Self) -> i64 {
         let monotonic = self.at.since(earlier.at) as i64;

@@ -68,7 +68,8 @@ fn damaged_event_is_notified_and_not_applied() {
     let event = log.generate(2);
     assert_eq!(world.receive(&event.damaged()), 0);
     let seen = world.host.details("corrupt");
-    assert_eq!(seen, [json!({"campaignId": CAMPAIGN, "sequenceNumber": 4})]);
+    let corrupt = json!({"campaignId": CAMPAIGN, "sequenceNumber": 4, "campaignName": "Spring"});
+    assert_eq!(seen, [corrupt]);
     assert_eq!(world.metrics()["corrupt"], 1);
     assert_eq!(world.position(), 3);
 }

@@ -35,7 +35,7 @@ fn view_without_state_has_nulls() {
     world.client.retain(CAMPAIGN).expect("it is open");
     assert_eq!(
         world.view(),
-        json!({"campaignId": CAMPAIGN, "status": "idle", "position": null, "campaign": null,
+        json!({"campaignId": CAMPAIGN, "status": "idle", "provenAt": null, "position": null, "campaign": null,
             "totalDomainCount": 0, "domainsCount": 0,
             "domainsDigest": "0000000000000000", "unconfirmedCount": 0,
             "counts": {"dns": [], "http": [], "lead": []}, "lastTransition": null, "error": null, "loading": null})
@@ -46,10 +46,12 @@ fn view_without_state_has_nulls() {
 fn a_view_is_a_plain_object_with_everything_in_it() {
     let (log, rows) = moved_on();
     let world = World::following(&log);
+    let mut view = world.view();
+    assert!(view["provenAt"].take().is_i64(), "a time of the wall clock");
     assert_eq!(
-        world.view(),
+        view,
         json!({
-            "campaignId": CAMPAIGN, "status": "live",
+            "campaignId": CAMPAIGN, "status": "live", "provenAt": null,
             "position": {"epoch": EPOCH, "sequenceNumber": 6, "eventId": "epoch-a-event-6"},
             "campaign": {"name": "Spring", "currentPhase": "dns_validation",
                 "phaseStatus": "ready", "totalItems": 40, "processedItems": 10,
@@ -228,10 +230,11 @@ fn details_of_events_are_plain_objects() {
     let moved = json!({"campaignId": CAMPAIGN, "previousPhase": "dns_validation",
         "newPhase": "http_keyword_validation", "newStatus": "ready", "timestamp": TIMESTAMP,
         "transitionType": "manual", "estimatedDuration": 90, "epoch": EPOCH,
-        "sequenceNumber": 7, "recovered": false});
+        "sequenceNumber": 7, "recovered": false, "initial": false, "campaignName": "Spring"});
     assert_eq!(world.host.details("phasetransition"), [moved]);
     let invalidated = json!({"campaignId": CAMPAIGN, "reason": "phase_transition",
-        "newPhase": "http_keyword_validation", "epoch": EPOCH, "sequenceNumber": 7});
+        "newPhase": "http_keyword_validation", "epoch": EPOCH, "sequenceNumber": 7,
+        "campaignName": "Spring"});
     assert_eq!(world.host.details("cacheinvalidated"), [invalidated]);
 }
 

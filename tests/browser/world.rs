@@ -143,7 +143,9 @@ impl JsClient {
 
     pub(crate) fn status(&self, id: &str) -> Result<String, JsValue> {
         let status = self.read(&json!({"read": "status", "campaignId": id}).to_string())?;
-        Ok(status.as_string().expect("a status is a word"))
+        // The time of the last proof follows.
+        let key = status.as_string().expect("a status is a word");
+        Ok(key.trim_end_matches(|it: char| it.is_ascii_digit()).to_owned())
     }
 
     pub(crate) fn domains(&self, id: &str, query: &JsValue) -> Result<JsValue, JsValue> {
@@ -334,6 +336,7 @@ pub(crate) fn client(options: &Value, host: &Recorder) -> JsClient {
     let client = Client::new(
         options["lingerMs"].as_f64(),
         on("hasToken"),
+        on("hasRenewal"),
         on("hasFetchSnapshot"),
         on("log"),
         host,

@@ -27,7 +27,7 @@ fn apply(world: &mut World, log: &mut Log, kind: &str, data: &Value) {
     world.receive(&event.document());
 }
 
-// R16.17
+// R16.19
 #[test]
 fn event_invalidates_the_record_or_the_rows_that_it_changes() {
     let progress = json!({"currentPhase": "domain_generation", "phaseStatus": "in_progress",
@@ -53,7 +53,7 @@ fn event_invalidates_the_record_or_the_rows_that_it_changes() {
     }
 }
 
-// R16.17
+// R16.19
 #[test]
 fn invalidation_covers_what_changed_before_it() {
     let (mut world, mut log) = live();
@@ -68,7 +68,7 @@ fn invalidation_covers_what_changed_before_it() {
     assert_eq!(content(&mut world), ROWS, "what changes after it is not covered");
 }
 
-// R16.17
+// R16.19
 #[test]
 fn refused_transition_invalidates_nothing() {
     let (mut world, mut log) = live();
@@ -79,7 +79,7 @@ fn refused_transition_invalidates_nothing() {
     assert!(!world.kinds().contains(&"cacheinvalidated"));
 }
 
-// R16.17
+// R16.19
 #[test]
 fn snapshot_invalidates_by_its_notice_alone() {
     let mut world = World::connected(campaign_sync::sync::Config::default());
@@ -88,7 +88,7 @@ fn snapshot_invalidates_by_its_notice_alone() {
     assert_eq!(content(&mut world), 0);
 }
 
-// R16.18
+// R16.20
 #[test]
 fn campaign_entered_again_while_it_lingers_invalidates_both() {
     let (mut world, mut log) = live();
@@ -102,7 +102,7 @@ fn campaign_entered_again_while_it_lingers_invalidates_both() {
     assert_eq!(content(&mut world), 0, "a second handle changes nothing");
 }
 
-// R16.17
+// R16.19
 #[test]
 fn revoked_campaign_invalidates_its_record() {
     let (mut world, _) = live();

@@ -139,13 +139,14 @@ fn empty_token_leaves_the_session_to_the_cookie() {
 // R14.11
 #[test]
 fn a_refused_session_is_final_without_a_token_provider() {
-    for (close, code) in [(4401, "unauthorized"), (4403, "forbidden")] {
+    // The view stays until another session takes over. A forbidden session sees nothing.
+    for (close, code, rows) in [(4401, "unauthorized", 2), (4403, "forbidden", 0)] {
         let mut world = World::following(&Log::with_rows(2));
         world.close(close);
         assert_eq!((state(&world), world.status()), ("failed", format!("failed({code})")));
         world.advance(600_000);
         assert_eq!(world.opened.len(), 1, "it does not try again");
-        assert_eq!(world.rows().len(), 2, "what is shown stays");
+        assert_eq!(world.rows().len(), rows, "{code}");
         world.connect();
         assert_eq!(state(&world), "open", "the application may connect again");
     }

@@ -120,6 +120,8 @@ fn every_counter_is_serialised_under_its_name() {
         repairs: 23,
         connects: 24,
         disconnects: 25,
+        catalogue_snapshots: 26,
+        catalogue_changes: 27,
         ..Metrics::default()
     };
     let mut written = to_json(&metrics);
@@ -134,6 +136,6 @@ fn every_counter_is_serialised_under_its_name() {
             "held": 10, "heldOverflows": 11, "unknownTypes": 12, "unknownMembers": 13,
             "unsubscribed": 14, "retiredEpoch": 15, "foreignEpoch": 16, "divergences": 17,
             "recoveries": 18, "snapshots": 19, "retries": 20, "consistencyChecksPassed": 21,
-            "consistencyChecksFailed": 22, "repairs": 23, "connects": 24, "disconnects": 25})
+            "consistencyChecksFailed": 22, "repairs": 23, "connects": 24, "disconnects": 25, "catalogueSnapshots": 26, "catalogueChanges": 27})
     );
 }

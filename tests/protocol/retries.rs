@@ -258,9 +258,9 @@ fn divergence_turns_a_scheduled_request_into_a_snapshot_request() {
 fn snapshot_request_survives_a_refusal() {
     let (mut world, log) = with_a_gap();
     contradict(&mut world, &log);
-    let error = json!({"code": "forbidden", "message": "", "campaignId": CAMPAIGN});
+    let error = json!({"code": "unauthorized", "message": "", "campaignId": CAMPAIGN});
     world.receive(&message("error", &error));
-    assert_eq!(world.status(), "failed(forbidden)");
+    assert_eq!(world.status(), "failed(unauthorized)");
     world.reconnect();
     assert_eq!(world.request()["prefer"], "snapshot", "the contradiction was not decided");
 }

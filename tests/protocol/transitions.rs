@@ -64,7 +64,7 @@ fn cache_is_invalidated_before_the_phase_is_notified() {
         json!({"campaignId": CAMPAIGN, "previousPhase": "domain_generation",
             "newPhase": "dns_validation", "newStatus": "not_started", "timestamp": TIMESTAMP,
             "transitionType": "manual", "triggerReason": "configured", "estimatedDuration": 90.0,
-            "epoch": EPOCH, "sequenceNumber": 3, "recovered": false})
+            "epoch": EPOCH, "sequenceNumber": 3, "recovered": false, "initial": false})
     );
 }
 

@@ -45,7 +45,7 @@ fn with(mut value: Value, pointer: &str, other: Option<Value>) -> Value {
     value
 }
 
-// R14.14
+// R14.17
 #[test]
 fn rejected_names_a_missing_member() {
     let without = |pointer| with(moved(), pointer, None);
@@ -59,7 +59,7 @@ fn rejected_names_a_missing_member() {
     assert_eq!(rejected("domains.updated", &updated), breaks("data.domains", "missing"));
 }
 
-// R14.14
+// R14.17
 #[test]
 fn rejected_names_a_member_of_the_wrong_type() {
     let wrong = |pointer, value| with(moved(), pointer, Some(value));
@@ -84,7 +84,7 @@ fn rejected_names_a_member_of_the_wrong_type() {
     assert_eq!(rejected("domains.removed", &ids), breaks("data.domainIds", "invalid"));
 }
 
-// R14.14
+// R14.17
 #[test]
 fn rejected_names_a_member_whose_value_is_not_allowed() {
     let wrong = |pointer, value| with(moved(), pointer, Some(value));
@@ -112,7 +112,7 @@ fn rejected_names_a_member_whose_value_is_not_allowed() {
     assert_eq!(rejected("campaign.status", &of_another), breaks("data.campaignId", "invalid"));
 }
 
-// R14.14
+// R14.17
 #[test]
 fn rejected_names_the_rollback_that_is_incomplete() {
     let kind = "campaign.phase.transition";
@@ -125,7 +125,7 @@ fn rejected_names_the_rollback_that_is_incomplete() {
     assert_eq!(rejected(kind, &later), breaks("data.newStatus", "missing"));
 }
 
-// R14.14
+// R14.17
 #[test]
 fn rejected_says_that_content_contradicts_the_state() {
     let unknown = json!({"domains": [{"domainId": "new", "leadScore": 1}]});
@@ -134,7 +134,7 @@ fn rejected_says_that_content_contradicts_the_state() {
     assert_eq!(rejected("campaign.phase.transition", &other), breaks("data", "state"));
 }
 
-// R14.14
+// R14.17
 #[test]
 fn rejected_names_a_member_of_a_control_message() {
     let head = with(wire_head(EPOCH, 4, 4), "/logHead", None);
@@ -153,7 +153,7 @@ fn rejected_names_a_member_of_a_control_message() {
     );
 }
 
-// R14.14
+// R14.17
 #[test]
 fn rejected_names_a_member_of_a_fetched_snapshot() {
     let mut world = World::connected(Config { has_fetch_snapshot: true, ..Config::default() });
@@ -167,7 +167,7 @@ fn rejected_names_a_member_of_a_fetched_snapshot() {
     assert_eq!(named(&world), breaks("data.epoch", "missing"));
 }
 
-// R14.14
+// R14.17
 #[test]
 fn rejected_names_no_member_of_a_document_that_is_not_json() {
     assert_eq!(refused("{"), (Value::Null, Value::Null));

@@ -255,6 +255,12 @@ pub(crate) fn ack() -> String {
     ack_of("campaign-sync.v1")
 }
 
+/// An acknowledgement of v1 that names the subject of the session.
+pub(crate) fn ack_for(subject: &str) -> String {
+    let data = json!({"connectionId": "k-1", "protocol": "campaign-sync.v1", "subject": subject});
+    message("connection_ack", &data)
+}
+
 /// An acknowledgement of that protocol.
 pub(crate) fn ack_of(protocol: &str) -> String {
     let data = json!({"connectionId": "k-1", "protocol": protocol, "heartbeatMs": 5000,

@@ -29,6 +29,9 @@ pub(crate) struct World {
     pub(crate) closed: Vec<(ConnectionId, u16)>,
     pub(crate) tokens: Vec<Ticket>,
     pub(crate) fetches: Vec<Ticket>,
+    pub(crate) renewals: Vec<(Ticket, u32)>,
+    /// The number of sessions whose data the driver dropped.
+    pub(crate) signed_out: usize,
     pub(crate) settled: Vec<(Ticket, Option<Code>)>,
 }
 
@@ -52,6 +55,8 @@ impl World {
             closed: Vec::new(),
             tokens: Vec::new(),
             fetches: Vec::new(),
+            renewals: Vec::new(),
+            signed_out: 0,
             settled: Vec::new(),
         }
     }
@@ -138,7 +143,12 @@ impl World {
                 Effect::CloseSocket(socket, code) => self.closed.push((socket, code)),
                 Effect::RequestToken(ticket) => self.tokens.push(ticket),
                 Effect::FetchSnapshot(ticket, _) => self.fetches.push(ticket),
-                Effect::Notify(notice) => self.notices.push(notice),
+                Effect::RenewSession(ticket, attempt) => self.renewals.push((ticket, attempt)),
+                Effect::SignedOut => self.signed_out += 1,
+                Effect::Notify(notice) => {
+                    self.assert_status_is_true(&notice);
+                    self.notices.push(notice);
+                }
                 Effect::Settle(ticket, code) => self.settled.push((ticket, code)),
                 Effect::Changed => {}
                 Effect::Log(record) => self.logs.push(record),
@@ -147,10 +157,19 @@ impl World {
         outcome
     }
 
+    /// A listener of `statuschange` reads the status that the event names.
+    fn assert_status_is_true(&self, notice: &Notice) {
+        if let Notice::StatusChange { campaign_id, status, reason } = notice {
+            let read = self.machine.status(campaign_id.as_str(), self.now);
+            let read = read.map(|status| (status.as_str(), status.reason()));
+            assert_eq!(read, Some((*status, *reason)), "{campaign_id}");
+        }
+    }
+
     fn next_effect(&mut self) -> Option<Effect> {
         let some = self.machine.has_effects();
         let effect = self.machine.poll_effect();
-        assert_eq!(effect.is_some(), some, "{effect:?}");
+        assert!(effect.is_none() || some, "{effect:?}");
         effect
     }
 
@@ -188,6 +207,18 @@ impl World {
             }
             let due = self.machine.poll_timeout().expect("nothing will ever happen");
             self.fire(due);
+        }
+        panic!("it never happened");
+    }
+
+    /// As [`World::advance_until`], with a frame from the server each second, so that the socket stays alive.
+    pub(crate) fn keep_alive_until(&mut self, happened: impl Fn(&Self) -> bool) {
+        for _ in 0..TIMERS_MAX {
+            if happened(self) {
+                return;
+            }
+            self.advance(1_000);
+            let _unknown = self.frame(&wire::message("later", &json!({})));
         }
         panic!("it never happened");
     }
@@ -307,6 +338,8 @@ impl World {
         self.closed.clear();
         self.tokens.clear();
         self.fetches.clear();
+        self.renewals.clear();
+        self.signed_out = 0;
         self.settled.clear();
     }
 }

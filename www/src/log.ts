@@ -36,7 +36,11 @@ const SENTENCES: { readonly [K in CampaignSyncEventType]?: readonly [tone: Tone,
   ],
   repaired: ["healed", (it) => `Repaired ${count(it.rows, "row")} in ${count(it.buckets, "part")}.`],
   unconfirmed: ["detected", (it) => `${count(it.rows, "row")} not in the snapshot; kept as unconfirmed.`],
-  phasetransition: ["news", (it) => `Phase: ${phaseName(it.newPhase)}, ${plain(it.newStatus)}${it.recovered ? " (found during recovery)" : ""}.`],
+  phasetransition: [
+    "news",
+    (it) => `${it.initial ? "Loaded in phase" : "Phase"}: ${phaseName(it.newPhase)}, ${plain(it.newStatus)}${it.recovered ? " (found during recovery)" : ""}.`,
+  ],
+  phasestatuschange: ["news", (it) => `${phaseName(it.phase)}: ${plain(it.to)}${it.recovered ? " (found during recovery)" : ""}.`],
   connectionchange: [
     "news",
     (it) => {

@@ -55,7 +55,7 @@ class Page {
     this.#expose();
     this.#sync.connect();
     setInterval(() => this.#tick(), TICK_MS);
-    await new Picker(this.#rest, (campaignId) => this.#watch(campaignId), showError).start();
+    new Picker(this.#sync, this.#rest, (campaignId) => this.#watch(campaignId), showError).start();
     await showFaults(this.#rest, showError);
   }
 

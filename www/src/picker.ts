@@ -1,18 +1,14 @@
 /** Chooses a campaign or creates one. The address of the page holds the choice: `?campaign=ID`. */
+import type { CampaignSummary, CampaignSync, Catalogue } from "campaign-sync";
 import type { RestClient } from "campaign-sync/rest";
 
 import { byId, element } from "./dom.js";
+import { phaseName, plain } from "./words.js";
 
 /** Returns the campaign id of the address, if it is a valid id. */
 function fromAddress(): string | undefined {
   const id = new URLSearchParams(location.search).get("campaign");
   return id !== null && /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : undefined;
-}
-
-/** A campaign in the list. */
-interface CampaignSummary {
-  readonly campaignId: string;
-  readonly name: string;
 }
 
 /** The select box and the form in the header. */
@@ -23,13 +19,16 @@ export class Picker {
   readonly #choose: (campaignId: string) => void;
   readonly #showError: (problem: string) => void;
   readonly #rest: RestClient;
+  readonly #campaigns: Catalogue;
+  /** The options of the select box, and the campaign that each of them shows. */
+  readonly #options = new Map<string, { readonly option: HTMLOptionElement; shown: CampaignSummary | undefined }>();
 
-  constructor(rest: RestClient, choose: (campaignId: string) => void, showError: (problem: string) => void) {
+  constructor(sync: CampaignSync, rest: RestClient, choose: (campaignId: string) => void, showError: (problem: string) => void) {
     this.#rest = rest;
+    this.#campaigns = sync.campaigns();
     this.#choose = choose;
     this.#showError = showError;
     this.#select.addEventListener("change", () => this.#pick(this.#select.value));
-    this.#select.addEventListener("focus", () => void this.refresh());
     this.#button.addEventListener("click", () => this.#toggleForm(this.#form.hidden !== false));
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -42,32 +41,52 @@ export class Picker {
   }
 
   /** Lists the campaigns and chooses the one of the address, or else the first. */
-  async start(): Promise<void> {
+  start(): void {
     const named = fromAddress();
     if (named !== undefined) this.#choose(named);
-    const list = await this.refresh();
-    if (named !== undefined) return;
-    if (list[0] === undefined) this.#toggleForm(true);
-    else this.#pick(list[0].campaignId, "replace");
+    let isFirst = named === undefined;
+    const show = (): void => {
+      const { status, campaigns } = this.#campaigns.view();
+      this.#render(campaigns);
+      if (!isFirst || status !== "live") return;
+      isFirst = false;
+      if (campaigns[0] === undefined) this.#toggleForm(true);
+      else this.#pick(campaigns[0].campaignId, "replace");
+    };
+    this.#campaigns.subscribe(show);
+    show();
   }
 
-  /** Reads the list again and keeps the choice. */
-  async refresh(): Promise<readonly CampaignSummary[]> {
-    const list: CampaignSummary[] = [];
-    try {
-      for await (const campaign of this.#rest.campaigns()) list.push(campaign);
-    } catch {
-      // The status of the view shows that the server is unreachable, so this error is not reported.
-      return list;
-    }
+  /** Shows the list and keeps the choice. The summary of an unchanged campaign is the same object. */
+  #render(campaigns: readonly CampaignSummary[]): void {
+    const shown = new Set(campaigns.map(({ campaignId }) => campaignId));
     const chosen = fromAddress() ?? "";
-    const known = list.some(({ campaignId }) => campaignId === chosen);
-    const shown = known || chosen === "" ? list : [{ campaignId: chosen, name: chosen }, ...list];
-    this.#select.replaceChildren(
-      ...shown.map(({ campaignId, name }) => element("option", { value: campaignId }, name === campaignId ? name : `${name} (${campaignId})`)),
-    );
+    for (const [campaignId, { option }] of this.#options) {
+      if (shown.has(campaignId) || campaignId === chosen) continue;
+      option.remove();
+      this.#options.delete(campaignId);
+    }
+    const before = this.#options.size;
+    if (chosen !== "" && !shown.has(chosen)) this.#show(chosen, undefined);
+    const options = campaigns.map((summary) => this.#show(summary.campaignId, summary));
+    // Moving an option is slow with thousands of them, so it is done only when one was added.
+    if (this.#options.size > before) this.#select.append(...options);
     this.#select.value = chosen;
-    return list;
+  }
+
+  #show(campaignId: string, summary: CampaignSummary | undefined): HTMLOptionElement {
+    let entry = this.#options.get(campaignId);
+    if (entry === undefined) {
+      entry = { option: element("option", { value: campaignId }, campaignId), shown: undefined };
+      this.#options.set(campaignId, entry);
+      this.#select.append(entry.option);
+    }
+    if (summary === undefined || entry.shown === summary) return entry.option;
+    entry.shown = summary;
+    const { name, currentPhase, phaseStatus } = summary.campaign;
+    const title = name === campaignId ? name : `${name} (${campaignId})`;
+    entry.option.textContent = `${title}: ${phaseName(currentPhase)}, ${plain(phaseStatus)}`;
+    return entry.option;
   }
 
   #pick(campaignId: string, how: "push" | "replace" = "push"): void {
@@ -75,14 +94,14 @@ export class Picker {
     address.searchParams.set("campaign", campaignId);
     if (how === "push") history.pushState(null, "", address);
     else history.replaceState(null, "", address);
-    this.#select.value = campaignId;
+    this.#render(this.#campaigns.view().campaigns);
     this.#choose(campaignId);
   }
 
   #follow(): void {
     const named = fromAddress();
     if (named === undefined) return;
-    this.#select.value = named;
+    this.#render(this.#campaigns.view().campaigns);
     this.#choose(named);
   }
 
@@ -103,7 +122,6 @@ export class Picker {
       this.#showError("");
       this.#toggleForm(false);
       this.#pick(campaignId);
-      await this.refresh();
     } catch (error) {
       this.#showError(`The campaign was not created: ${error instanceof Error ? error.message : String(error)}`);
     }

@@ -11,16 +11,18 @@ export class StateChips {
   readonly #announcer = byId("announcer");
 
   constructor(sync: CampaignSync) {
-    sync.addEventListener("connectionchange", ({ detail: { state, code } }) => {
+    sync.addEventListener("connectionchange", ({ detail: { state, code, offline } }) => {
       this.#connection.dataset["state"] = state;
-      setText(this.#connection, code === undefined || state === "open" ? state : `${state} (${plain(code)})`);
+      const why = offline ? "offline" : state === "open" || code === undefined ? undefined : plain(code);
+      setText(this.#connection, why === undefined ? state : `${state} (${why})`);
     });
   }
 
-  render({ status, staleReason, code, campaign, error }: CampaignView): void {
+  render({ status, staleReason, code, provenAt, campaign, error }: CampaignView): void {
     const why = staleReason ?? (status === "failed" ? code : undefined);
     this.#status.dataset["state"] = status;
     setText(this.#status, why === undefined ? status : `${status} (${plain(why)})`);
+    this.#status.title = provenAt === null ? "" : `As of ${new Date(provenAt).toLocaleTimeString()}`;
     const phase = campaign === null ? "" : `${phaseName(campaign.currentPhase)}: ${plain(campaign.phaseStatus)}. `;
     const problem = error === null ? "" : ` Problem: ${error.message ?? plain(error.code)}.`;
     // A screen reader reads the text when it changes. So it has the phase and the status, but no counter.

@@ -153,9 +153,9 @@ export class DomainTable {
     const began = performance.now();
     const kept = this.#kept;
     if (kept !== undefined && began < kept.until && kept.first <= first) {
-      const { total, rows, position } = kept.page;
+      const { total, rows } = kept.page;
       const isThere = Math.min(first + limit, total) <= kept.first + rows.length;
-      if (isThere) return { position, total, rows: rows.slice(first - kept.first, first - kept.first + limit) };
+      if (isThere) return { ...kept.page, rows: rows.slice(first - kept.first, first - kept.first + limit) };
     }
     this.#kept = undefined;
     clearTimeout(this.#timer);

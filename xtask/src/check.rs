@@ -1,4 +1,4 @@
-//! `cargo xtask check`: formatting, clippy, documentation and TypeScript types.
+//! `cargo xtask check`: formatting, clippy, documentation, TypeScript types, and what npm would publish.
 
 use std::process::Command;
 
@@ -7,8 +7,12 @@ use anyhow::{Result, bail};
 use crate::build::{self, PROJECTS};
 use crate::npm::Project;
 use crate::planted;
-use crate::repo::{Repo, run};
+use crate::repo::{Repo, Runner, run};
 use crate::setup;
+use crate::size;
+
+/// The project with the checks of the tarball: publint and are-the-types-wrong.
+const PUBLISH: &str = "tests/publish";
 
 /// One check: a name, and a command that fails if the check fails.
 pub(crate) struct Check {
@@ -20,6 +24,7 @@ pub(crate) struct Check {
 pub(crate) fn run_command(repo: &Repo) -> Result<()> {
     setup::for_check(repo)?;
     build::everything(repo, &mut run)?;
+    install(repo, &mut run)?;
     let mut failed = Vec::new();
     for mut check in all(repo) {
         if let Err(error) = run(&mut check.command) {
@@ -31,6 +36,11 @@ pub(crate) fn run_command(repo: &Repo) -> Result<()> {
         return Ok(());
     }
     bail!("failed: {}", failed.join(", "))
+}
+
+/// Installs what the checks need in addition to the build.
+pub(crate) fn install(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
+    Project::find(repo, PUBLISH).map_or(Ok(()), |project| project.install(runner))
 }
 
 /// All checks, the quickest first.
@@ -94,7 +104,12 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
         ),
         documentation,
         Check { name: "planted faults".to_owned(), command: planted::command(repo, "--check") },
+        Check { name: "size of the download".to_owned(), command: size::command(repo) },
     ];
+    checks.extend(Project::find(repo, PUBLISH).map(|project| Check {
+        name: "tarball, publint and are-the-types-wrong".to_owned(),
+        command: project.script("test"),
+    }));
     checks.extend(PROJECTS.iter().filter_map(|directory| types(repo, directory)));
     checks
 }

@@ -11,6 +11,7 @@ mod conform;
 mod demo;
 mod fuzz;
 mod load;
+mod matrix;
 mod model;
 mod mutants;
 mod npm;
@@ -42,9 +43,9 @@ cargo xtask <command>
                                          that hangs is ended after 20 to 60 minutes, and fails
   setup                                  only install what is missing
   build                                  compile the wasm, the npm package and the demo page
-  check                                  check formatting, clippy, documentation, TypeScript types and
-                                         the patches of planted faults
-  sim   [--seeds N] [--seed S] [--minutes M] [--only model|sealed|core]
+  check                                  check formatting, clippy, documentation, TypeScript types, the
+                                         patches of planted faults, the size and the tarball
+  sim   [--seeds N] [--seed S] [--minutes M] [--only KIND]
         [--module main|encrypted] [--journals FILE] [--fail-fast]
                                          simulate seeded faults, half of the seeds with the features of
                                          each module of the package, or all with those of one; a
@@ -77,7 +78,11 @@ cargo xtask <command>
                                          docs/openapi.json
   phases                                 write the phase machine into pkg/src/steps.ts and
                                          docs/PHASES.md
-  size                                   measure the main entry, into target/report/size.json
+  size                                   measure what a page downloads for each entry, into
+                                         target/report/size.json
+  matrix [NAME...]                       install the package in every kind of project, build and run
+                                         each, into docs/soak/matrix.json; or only those whose names
+                                         begin so, without a report
   bench [--events N] [--rounds N]        measure in headless Chromium, into target/report/bench.json
   load  [--connections N] [--seconds S] [--only SCENARIO]
                                          put the server under load, beside servers of Node and NATS,
@@ -121,6 +126,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         Some("openapi") => done(arguments).and_then(|()| openapi::run_command(&repo))?,
         Some("phases") => done(arguments).and_then(|()| phases::run_command(&repo))?,
         Some("size") => done(arguments).and_then(|()| size::run_command(&repo))?,
+        Some("matrix") => matrix::run_command(&repo, arguments)?,
         Some("bench") => bench::run_command(&repo, &bench::Options::parse(arguments)?)?,
         Some("load") => load::run_command(&repo, &load::Options::parse(arguments)?)?,
         Some("record") => done(arguments).and_then(|()| record::run_command(&repo))?,

@@ -47,6 +47,7 @@ function visit(checker, declaration, name, found) {
 function addParameters(checker, declaration, name, found) {
   for (const parameter of declaration.parameters) {
     const own = parameter.name.getText();
+    if (own === "this") continue; // It only says that the method needs none.
     found.add(`${name}(${own})`);
     const type = checker.getNonNullableType(checker.getTypeAtLocation(parameter));
     const isOptions = type.symbol?.declarations?.some((it) => ts.isInterfaceDeclaration(it) && it.getSourceFile().fileName.startsWith(DIST));

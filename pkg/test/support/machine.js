@@ -28,8 +28,8 @@ export class Client {
   #closed = false;
   #armed = true;
 
-  constructor(lingerMs, hasToken, hasFetchSnapshot, log, host) {
-    this.options = { lingerMs, hasToken, hasFetchSnapshot, log };
+  constructor(lingerMs, hasToken, hasRenewal, hasFetchSnapshot, log, host) {
+    this.options = { lingerMs, hasToken, hasRenewal, hasFetchSnapshot, log };
     this.host = callsOf(host);
     machines.push(this);
   }
@@ -59,7 +59,7 @@ export class Client {
   command(json) {
     const { command, campaignId, epoch, sequenceNumber, id, text, code } = JSON.parse(json);
     this.commands.push(JSON.parse(json));
-    const values = { reached: [campaignId, epoch, sequenceNumber, id], token: [id, text] };
+    const values = { reached: [campaignId, epoch, sequenceNumber, id], token: [id, text], renewed: [id, text] };
     Object.assign(values, { opened: [id], closed: [id, code], cancelWait: [campaignId, id], fold: [campaignId, text] });
     const method = command === "token" ? "provideToken" : command;
     this[method](...(values[command] ?? (campaignId === undefined ? [] : [campaignId])));
@@ -72,6 +72,8 @@ export class Client {
 
   connect() { this.#record("connect"); }
   pause() { this.#record("pause"); }
+  reset() { this.#record("reset"); }
+  renewed(...values) { this.#record("renewed", ...values); }
   close() { this.#record("close"); this.#closed = true; }
   retain(id) {
     if (!/^[\w-]{1,64}$/.test(id)) throw "invalid_campaign_id";
@@ -92,6 +94,11 @@ export class Client {
     this.changes.clear();
     return taken;
   }
+  retainCatalogue() { this.#record("retainCatalogue"); }
+  releaseCatalogue() { this.#record("releaseCatalogue"); }
+  catalogueStatus() { return "idle"; }
+  catalogue() { return { status: "idle", total: 0, changed: [], removed: [] }; }
+  wholeCatalogue() { return this.catalogue(); }
   unfolded() { return this.names ?? []; }
   fold(id, names) { this.#record("fold", id, names); }
   view(id) { return this.views.has(id) ? { campaignId: id, ...this.views.get(id), status: this.status(id) } : undefined; }
@@ -133,6 +140,8 @@ function callsOf(host) {
     closeSocket: (code) => host.perform("closeSocket", code),
     settle: (ticket, code) => host.perform("settle", { ticket, code }),
     log: (record) => host.perform("log", record),
+    renewSession: (ticket, attempt) => host.perform("renewSession", { ticket, attempt }),
+    signedOut: () => host.perform("signedOut", null),
     requestToken: (ticket) => host.perform("requestToken", { ticket }),
     fetchSnapshot: (ticket, campaignId) => host.perform("fetchSnapshot", { ticket, campaignId }),
   };

@@ -22,6 +22,7 @@ pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
     Ok(Command::Input(match command.text_or_empty().as_ref() {
         "connect" => Input::Connect,
         "pause" => Input::Pause,
+        "reset" => Input::Reset,
         "close" => return Ok(Command::Close),
         "opened" => Input::Opened(connection),
         "closed" => {
@@ -31,6 +32,8 @@ pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
         "online" => Input::Woke(Wake::Online),
         "retain" => Input::Retain(campaign_id()?),
         "release" => Input::Release(campaign_id()?),
+        "retainCatalogue" => Input::RetainCatalogue,
+        "releaseCatalogue" => Input::ReleaseCatalogue,
         "refresh" => Input::Refresh(campaign_id()?),
         "discardUnconfirmed" => Input::DiscardUnconfirmed(campaign_id()?),
         "reached" => {
@@ -43,6 +46,7 @@ pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
         }
         "fold" => return Ok(Command::Fold(campaign_id()?, text.string_or_empty())),
         "cancelWait" => Input::CancelWait(campaign_id()?, ticket),
+        "renewed" => Input::Renewed(ticket, text.text().map(|it| it == "yes")),
         "token" => {
             let failure = failure.text().and_then(|it| lookup(&TOKEN_FAILURES, &it));
             Input::Token(

@@ -18,6 +18,9 @@ pub(in crate::browser) enum Query {
     Domains,
     Unfolded,
     Changes,
+    /// Whether the whole list is wanted.
+    Catalogue(bool),
+    CatalogueStatus,
     Metrics,
     Diagnostics,
 }
@@ -61,12 +64,15 @@ static SORT_BY: [(&str, SortBy); 5] = [
     ("leadScore", SortBy::LeadScore),
 ];
 
-static QUERIES: [(&str, Query); 7] = [
+static QUERIES: [(&str, Query); 10] = [
     ("view", Query::View),
     ("status", Query::Status),
     ("domains", Query::Domains),
     ("unfolded", Query::Unfolded),
     ("changes", Query::Changes),
+    ("catalogue", Query::Catalogue(false)),
+    ("wholeCatalogue", Query::Catalogue(true)),
+    ("catalogueStatus", Query::CatalogueStatus),
     ("metrics", Query::Metrics),
     ("diagnostics", Query::Diagnostics),
 ];

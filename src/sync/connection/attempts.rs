@@ -13,7 +13,7 @@ use crate::sync::time::Timestamp;
 pub(super) struct Attempts {
     /// The number of connections in a row that failed or did not last.
     failures: u32,
-    /// The number of sessions in a row that were refused.
+    /// The number of sessions in a row that were refused, without a connection that lasted.
     refused: u32,
     handshakes: Handshakes,
     /// When the last attempt began; `None` before the first.
@@ -75,12 +75,16 @@ impl Attempts {
     /// The server acknowledged the client's protocol.
     pub(super) const fn on_acknowledged(&mut self) {
         self.handshakes.on_acknowledged();
-        self.refused = 0;
     }
 
     /// A connection lasted long enough to count as a success.
     pub(super) const fn on_stable(&mut self) {
-        self.failures = 0;
+        (self.failures, self.refused) = (0, 0);
+    }
+
+    /// The number of sessions in a row that were refused.
+    pub(super) const fn refused(&self) -> u32 {
+        self.refused
     }
 
     /// The server requested a pause until `not_before`.
@@ -93,8 +97,10 @@ impl Attempts {
         match loss {
             Loss::Refused(code) => {
                 self.refused += 1;
-                let over = self.refused >= config.auth_attempts_max || !config.has_token;
-                over.then_some(code)
+                let renews = config.has_renewal && code == Code::Unauthorized;
+                let may_retry = self.refused < config.auth_attempts_max;
+                let again = may_retry && (config.has_token || renews);
+                (!again).then_some(code)
             }
             Loss::OtherProtocol(code) => self.handshakes.on_other_protocol(config).then_some(code),
             Loss::Unanswered(_) => {

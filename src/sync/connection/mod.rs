@@ -5,6 +5,7 @@
 
 mod attempts;
 pub mod close;
+mod credentials;
 mod handshake;
 pub mod keepalive;
 pub mod state;
@@ -16,11 +17,10 @@ pub use state::{ConnectionState, FirstDocuments};
 use super::config::Config;
 use super::context::Context;
 use super::effect::Effect;
-use super::input::{ConnectionId, Ticket, TokenFailure, Wake};
+use super::input::{ConnectionId, Wake};
 use super::log::{Level, LogFields};
 use super::notice::Notice;
 use super::time::{Now, Timestamp};
-use crate::protocol::limits::TOKEN_BYTES_MAX;
 use crate::protocol::{Code, client};
 
 /// A change of the connection that campaigns must react to.
@@ -67,10 +67,27 @@ impl Connection {
             ConnectionState::Idle
             | ConnectionState::Waiting { .. }
             | ConnectionState::RequestingToken { .. }
+            | ConnectionState::RenewingSession { .. }
             | ConnectionState::Opening { .. }
             | ConnectionState::Negotiating { .. }
             | ConnectionState::Failed(_)
             | ConnectionState::Closed => None,
+        }
+    }
+
+    /// Why no attempt follows, unless the application requests one; `None` if one follows or none was
+    /// requested.
+    pub const fn terminal(&self) -> Option<Code> {
+        match self.state {
+            ConnectionState::Failed(code) => Some(code),
+            ConnectionState::Closed => Some(Code::Closed),
+            ConnectionState::Idle
+            | ConnectionState::Waiting { .. }
+            | ConnectionState::RequestingToken { .. }
+            | ConnectionState::RenewingSession { .. }
+            | ConnectionState::Opening { .. }
+            | ConnectionState::Negotiating { .. }
+            | ConnectionState::Open { .. } => None,
         }
     }
 
@@ -83,6 +100,7 @@ impl Connection {
             ConnectionState::Idle
             | ConnectionState::Waiting { .. }
             | ConnectionState::RequestingToken { .. }
+            | ConnectionState::RenewingSession { .. }
             | ConnectionState::Opening { .. }
             | ConnectionState::Negotiating { .. }
             | ConnectionState::Open { .. }
@@ -101,6 +119,7 @@ impl Connection {
         match &self.state {
             ConnectionState::Waiting { until } => Some(*until),
             ConnectionState::RequestingToken { deadline, .. }
+            | ConnectionState::RenewingSession { deadline, .. }
             | ConnectionState::Opening { deadline, .. }
             | ConnectionState::Negotiating { deadline, .. } => Some(*deadline),
             ConnectionState::Open { keepalive, .. } => Some(keepalive.deadline(config)),
@@ -121,6 +140,7 @@ impl Connection {
             ConnectionState::Waiting { until } if soonest < *until => self.wait_until(cx, soonest),
             ConnectionState::Waiting { .. } => {}
             ConnectionState::RequestingToken { .. }
+            | ConnectionState::RenewingSession { .. }
             | ConnectionState::Opening { .. }
             | ConnectionState::Negotiating { .. }
             | ConnectionState::Open { .. }
@@ -139,6 +159,17 @@ impl Connection {
         self.problem = None;
         self.announce(cx);
         Some(ConnectionEvent::Lost)
+    }
+
+    /// Handles the end of the session: no connection until the application requests one, also after the
+    /// client gave up.
+    pub fn reset(&mut self, cx: &mut Context) -> Option<ConnectionEvent> {
+        if matches!(self.state, ConnectionState::Failed(_)) {
+            self.state = ConnectionState::Idle;
+            self.problem = None;
+            self.announce(cx);
+        }
+        self.pause(cx)
     }
 
     /// Closes the connection permanently, because the application requested it.
@@ -168,31 +199,6 @@ impl Connection {
         let deadline = cx.now.at + cx.config.open_timeout_ms;
         self.state = ConnectionState::Opening { connection, token, deadline };
         cx.effect(Effect::Open(connection));
-    }
-
-    /// Handles the awaited answer of the token provider.
-    pub fn on_token(
-        &mut self,
-        cx: &mut Context,
-        token: Result<String, TokenFailure>,
-    ) -> Option<ConnectionEvent> {
-        let token = match token {
-            Ok(token) if token.len() > TOKEN_BYTES_MAX => Err(TokenFailure::Invalid),
-            Ok(_) | Err(_) => token,
-        };
-        match token {
-            // A cookie may authorise the socket.
-            Ok(token) => self.open_socket_with(cx, Some(token).filter(|it| !it.is_empty())),
-            Err(TokenFailure::Failed) => self.wait_because(cx, Code::TokenFailed),
-            Err(TokenFailure::Invalid) => self.wait_because(cx, Code::InvalidToken),
-            Err(TokenFailure::Final) => return Some(self.fail(cx, Code::TokenFailed)),
-        }
-        None
-    }
-
-    /// Whether the answer to this ticket is awaited.
-    pub fn awaits_token(&self, answered: Ticket) -> bool {
-        matches!(self.state, ConnectionState::RequestingToken { ticket, .. } if ticket == answered)
     }
 
     /// Handles an opened socket: sends `connection_init`, which `init` makes from the token.
@@ -236,6 +242,11 @@ impl Connection {
         negotiating.then(|| self.drop_socket(cx, close::NORMAL, Loss::OtherProtocol(code)))
     }
 
+    /// Drops a socket whose server contradicts itself.
+    pub fn on_contradiction(&mut self, cx: &mut Context) -> ConnectionEvent {
+        self.drop_socket(cx, close::NORMAL, Loss::Closed)
+    }
+
     /// Handles a socket that closed or could not be opened.
     pub fn on_closed(&mut self, cx: &mut Context, code: u16) -> ConnectionEvent {
         self.last_close_code = Some(code);
@@ -263,7 +274,11 @@ impl Connection {
             return self.fail(cx, code);
         }
         self.problem = loss.code();
-        self.wait_for_next_attempt(cx);
+        if self.problem == Some(Code::Unauthorized) && cx.config.has_renewal {
+            self.renew_session(cx);
+        } else {
+            self.wait_for_next_attempt(cx);
+        }
         ConnectionEvent::Lost
     }
 
@@ -307,15 +322,6 @@ impl Connection {
     fn drop_socket(&mut self, cx: &mut Context, code: u16, loss: Loss) -> ConnectionEvent {
         self.close_socket(cx, code);
         self.on_lost(cx, close::ABNORMAL, loss)
-    }
-
-    /// Handles `session_expired`: reconnects with a fresh token, if the application provides tokens.
-    pub fn on_session_expired(&mut self, cx: &mut Context) -> Option<ConnectionEvent> {
-        if !cx.config.has_token || self.state.socket().is_none() {
-            return None;
-        }
-        self.close_socket(cx, close::NORMAL);
-        Some(self.on_lost(cx, close::UNAUTHORIZED, Loss::Refused(Code::Unauthorized)))
     }
 
     /// Handles `server_draining`: no attempt starts before the requested pause has passed, and jitter
@@ -364,7 +370,10 @@ impl Connection {
         let now = cx.now.at;
         match &self.state {
             ConnectionState::Waiting { until } if *until <= now => self.begin_attempt(cx),
-            ConnectionState::RequestingToken { deadline, .. } if *deadline <= now => {
+            ConnectionState::RequestingToken { deadline, .. }
+            | ConnectionState::RenewingSession { deadline, .. }
+                if *deadline <= now =>
+            {
                 self.wait_because(cx, Code::TokenTimeout);
             }
             ConnectionState::Opening { deadline, .. } if *deadline <= now => {
@@ -382,6 +391,7 @@ impl Connection {
             ConnectionState::Idle
             | ConnectionState::Waiting { .. }
             | ConnectionState::RequestingToken { .. }
+            | ConnectionState::RenewingSession { .. }
             | ConnectionState::Opening { .. }
             | ConnectionState::Negotiating { .. }
             | ConnectionState::Failed(_)
@@ -413,6 +423,7 @@ impl Connection {
             ConnectionState::Waiting { until } => (self.problem, Some(until.since(cx.now.at))),
             ConnectionState::Idle
             | ConnectionState::RequestingToken { .. }
+            | ConnectionState::RenewingSession { .. }
             | ConnectionState::Opening { .. }
             | ConnectionState::Negotiating { .. }
             | ConnectionState::Open { .. }

@@ -4,6 +4,7 @@
 //! Idle ─Connect─▶ Waiting ─▶ AskingToken ─▶ Opening ─▶ Negotiating ─▶ Open
 //!                   ▲             │            │            │          │
 //!                   └─────────────┴── failed ──┴── closed ──┴──────────┘
+//! any ─4401─▶ RenewingSession ─renewed─▶ Waiting           (if the application renews sessions)
 //! any ─4401/4403 without a working token─▶ Failed        any ─Close─▶ Closed
 //! ```
 
@@ -37,6 +38,13 @@ pub enum ConnectionState {
         /// Identifies the answer.
         ticket: Ticket,
         /// When the attempt is given up.
+        deadline: Timestamp,
+    },
+    /// The application was asked to renew its session.
+    RenewingSession {
+        /// Identifies the answer.
+        ticket: Ticket,
+        /// When the renewal is given up.
         deadline: Timestamp,
     },
     /// The socket is opening.
@@ -82,6 +90,7 @@ impl ConnectionState {
             Self::Idle
             | Self::Waiting { .. }
             | Self::RequestingToken { .. }
+            | Self::RenewingSession { .. }
             | Self::Failed(_)
             | Self::Closed => None,
         }
@@ -94,6 +103,7 @@ impl ConnectionState {
             Self::Idle
             | Self::Waiting { .. }
             | Self::RequestingToken { .. }
+            | Self::RenewingSession { .. }
             | Self::Opening { .. }
             | Self::Failed(_)
             | Self::Closed => None,
@@ -110,9 +120,10 @@ impl ConnectionState {
         match self {
             Self::Idle => "idle",
             Self::Waiting { .. } => "waiting",
-            Self::RequestingToken { .. } | Self::Opening { .. } | Self::Negotiating { .. } => {
-                "connecting"
-            }
+            Self::RequestingToken { .. }
+            | Self::RenewingSession { .. }
+            | Self::Opening { .. }
+            | Self::Negotiating { .. } => "connecting",
             Self::Open { .. } => "open",
             Self::Failed(_) => "failed",
             Self::Closed => "closed",

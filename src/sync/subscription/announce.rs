@@ -3,7 +3,7 @@
 
 use crate::protocol::transition::Transition;
 use crate::protocol::violation::Violation;
-use crate::protocol::{CampaignId, Code, SequenceNumber};
+use crate::protocol::{CampaignId, Code, Phase, SequenceNumber, Status};
 use crate::store::campaign::SnapshotApplied;
 use crate::store::{CampaignStore, Change, Discrepancy, PhaseChange};
 use crate::sync::log::{Level, LogFields};
@@ -18,6 +18,9 @@ pub(super) struct Subject<'a> {
     pub(super) store: &'a CampaignStore,
     /// Whether the client learnt of the change in a recovery.
     pub(super) recovering: bool,
+    /// Whether listeners received the phase that the campaign had when it was loaded. Changes before
+    /// that belong to the first load.
+    pub(super) introduced: bool,
 }
 
 impl Subject<'_> {
@@ -62,15 +65,23 @@ impl Subject<'_> {
             return;
         }
         self.invalidate(cx, "phase_transition");
-        let Some(phase) = change.phase else { return };
+        let Some(phase) = change.phase.filter(|_| self.introduced) else { return };
+        if phase.from.0 == phase.to.0 {
+            return self.phase_status(cx, phase, timestamp);
+        }
         cx.notify(Notice::PhaseTransition(PhaseTransition {
             trigger_reason: transition.trigger_reason.clone(),
             estimated_duration: transition.estimated_duration,
-            ..self.phase_notice(phase, &transition.transition_type, timestamp)
+            ..self.phase_notice(
+                Some(phase.from.0),
+                phase.to,
+                &transition.transition_type,
+                timestamp,
+            )
         }));
     }
 
-    /// Announces a phase change that has another cause than a transition event.
+    /// Announces a change of phase or status that has another cause than a transition event.
     pub(super) fn phase(
         self,
         cx: &mut Scope<'_>,
@@ -78,22 +89,50 @@ impl Subject<'_> {
         transition_type: &str,
         timestamp: &str,
     ) {
+        if phase.from.0 == phase.to.0 {
+            if self.introduced {
+                self.phase_status(cx, phase, timestamp);
+            }
+            return;
+        }
         self.invalidate(cx, "phase_transition");
-        let notice = self.phase_notice(phase, transition_type, timestamp);
-        cx.notify(Notice::PhaseTransition(notice));
+        if self.introduced {
+            let notice =
+                self.phase_notice(Some(phase.from.0), phase.to, transition_type, timestamp);
+            cx.notify(Notice::PhaseTransition(notice));
+        }
+    }
+
+    /// Announces the phase of a campaign that is loaded for its first handle.
+    pub(super) fn introduction(self, cx: &mut Scope<'_>, now: (Phase, Status)) {
+        let notice = self.phase_notice(None, now, "snapshot", "");
+        cx.notify(Notice::PhaseTransition(PhaseTransition { initial: true, ..notice }));
+    }
+
+    fn phase_status(self, cx: &mut Scope<'_>, phase: PhaseChange, timestamp: &str) {
+        cx.notify(Notice::PhaseStatusChange {
+            campaign_id: self.id.clone(),
+            phase: phase.to.0,
+            from: phase.from.1,
+            to: phase.to.1,
+            timestamp: timestamp.to_owned(),
+            sequence_number: self.applied(),
+            recovered: self.recovering,
+        });
     }
 
     fn phase_notice(
         self,
-        phase: PhaseChange,
+        previous_phase: Option<Phase>,
+        (new_phase, new_status): (Phase, Status),
         transition_type: &str,
         timestamp: &str,
     ) -> PhaseTransition {
         PhaseTransition {
             campaign_id: self.id.clone(),
-            previous_phase: phase.from,
-            new_phase: phase.to,
-            new_status: phase.status,
+            previous_phase,
+            new_phase,
+            new_status,
             timestamp: timestamp.to_owned(),
             transition_type: transition_type.to_owned(),
             trigger_reason: None,
@@ -101,6 +140,7 @@ impl Subject<'_> {
             epoch: self.epoch(),
             sequence_number: self.applied(),
             recovered: self.recovering,
+            initial: false,
         }
     }
 

@@ -3,12 +3,15 @@
 
 use crate::protocol::SequenceNumber;
 use crate::sync::config::{Config, PINGS_OUTSTANDING_MAX};
+use crate::sync::status::{StaleReason, Status};
 use crate::sync::time::{Now, Timestamp};
 
 /// Records how recently the state was proven current.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Freshness {
+pub struct Freshness {
     proof: Proof,
+    /// When the state was last proven current, by the wall clock. It outlives the proof.
+    proven_at: Option<i64>,
     /// The state was fetched outside the socket, because no socket could be opened.
     loaded_from_rest: bool,
     checkpoints: Vec<PingCheckpoint>,
@@ -61,10 +64,16 @@ impl Freshness {
     }
 
     /// Records that the state was the newest at some moment after `sent`.
-    pub(super) fn prove(&mut self, sent: Now) {
+    pub(in crate::sync) fn prove(&mut self, sent: Now) {
         if self.proof.proven.is_none_or(|proven| proven.at <= sent.at) {
             self.proof.proven = Some(sent);
+            self.proven_at = Some(sent.wall_ms);
         }
+    }
+
+    /// When the state was last proven current, in milliseconds since 1970.
+    pub(in crate::sync) const fn proven_at(&self) -> Option<i64> {
+        self.proven_at
     }
 
     /// The state was replaced: earlier proofs do not apply to the new one, and a proof of it is
@@ -74,7 +83,7 @@ impl Freshness {
     }
 
     /// Another socket is open. It may lead to another server, so earlier proofs do not count.
-    pub(super) fn on_open(&mut self, now: Now) {
+    pub(in crate::sync) fn on_open(&mut self, now: Now) {
         self.clear_checkpoints();
         self.clear(now);
         self.loaded_from_rest = false;
@@ -105,19 +114,30 @@ impl Freshness {
         self.proof.replaced.is_some_and(|replaced| replaced.at >= began)
     }
 
+    /// The status of a state of which nothing is known to be missing.
+    pub(in crate::sync) fn status(&self, config: &Config, now: Now) -> Status {
+        if self.is_fresh(config, now) {
+            Status::Live
+        } else if self.is_pending(config, now) {
+            Status::Recovering
+        } else {
+            Status::Stale(StaleReason::Unproven)
+        }
+    }
+
     /// Whether a proof may still arrive in time.
-    pub(super) fn is_pending(&self, config: &Config, now: Now) -> bool {
+    fn is_pending(&self, config: &Config, now: Now) -> bool {
         self.proof.proven.is_none()
             && self.proof.replaced.is_some_and(|since| now.age_of(since) < config.live_age_ms)
     }
 
     /// Whether the state is proven current within [`Config::live_age_ms`].
-    pub(super) fn is_fresh(&self, config: &Config, now: Now) -> bool {
+    fn is_fresh(&self, config: &Config, now: Now) -> bool {
         self.proof.proven.is_some_and(|proven| now.age_of(proven) < config.live_age_ms)
     }
 
     /// When the proof expires, or the wait for the first proof.
-    pub(super) fn expiry(&self, config: &Config) -> Option<Timestamp> {
+    pub(in crate::sync) fn expiry(&self, config: &Config) -> Option<Timestamp> {
         self.proof.proven.or(self.proof.replaced).map(|proven| proven.at + config.live_age_ms)
     }
 

@@ -15,6 +15,7 @@ mod sequencer;
 mod snapshot;
 mod waiters;
 
+pub use freshness::Freshness;
 pub use recovery::Recovery;
 use replica::Replica;
 
@@ -24,6 +25,7 @@ use crate::store::query::{DomainPage, DomainQuery, OrderCache, page};
 use crate::store::{CampaignStore, Staging};
 use crate::sync::config::Config;
 use crate::sync::context::{RECORD, ROWS};
+use crate::sync::holders::Holders;
 use crate::sync::notice::Notice;
 use crate::sync::scope::Scope;
 use crate::sync::status::{LinkState, Status};
@@ -39,15 +41,8 @@ pub struct Subscription {
     ref_count: Holders,
     last_refresh: Option<Timestamp>,
     last_status: Status,
-}
-
-/// The reference count of the campaign.
-#[derive(Clone, Copy, Debug)]
-enum Holders {
-    /// The application retains the campaign this many times.
-    Held(u32),
-    /// The application has released the campaign. It is kept until this time.
-    Lingering(Timestamp),
+    /// The status that listeners received last.
+    announced: Status,
 }
 
 impl Subscription {
@@ -57,9 +52,10 @@ impl Subscription {
             replica: Replica::new(id, config),
             sort_caches: Default::default(),
             folded: FoldedNames::default(),
-            ref_count: Holders::Held(0),
+            ref_count: Holders::default(),
             last_refresh: None,
             last_status: Status::Idle,
+            announced: Status::Idle,
         }
     }
 
@@ -125,30 +121,45 @@ impl Subscription {
 
     /// Increments the reference count. Changes since the last release were announced to nobody.
     pub fn retain(&mut self, cx: &mut Scope<'_>) {
-        self.ref_count = match self.ref_count {
-            Holders::Held(count) => Holders::Held(count + 1),
-            Holders::Lingering(_) => {
-                cx.mark_content(self.replica.id(), RECORD | ROWS);
-                Holders::Held(1)
-            }
-        };
+        if self.ref_count.lingers_until().is_some() {
+            cx.mark_content(self.replica.id(), RECORD | ROWS);
+        }
+        self.ref_count.retain();
     }
 
     /// Decrements the reference count. Returns whether the application retained the campaign.
     pub fn release(&mut self, cx: &Scope<'_>) -> bool {
-        match self.ref_count {
-            Holders::Held(0) | Holders::Lingering(_) => return false,
-            Holders::Held(1) => {
-                self.ref_count = Holders::Lingering(cx.now.at + cx.config.linger_ms);
-            }
-            Holders::Held(count) => self.ref_count = Holders::Held(count - 1),
+        let retained = self.ref_count.release(cx.now.at + cx.config.linger_ms);
+        if self.ref_count.lingers_until().is_some() {
+            self.replica.forget_introduction();
         }
-        true
+        retained
     }
 
     /// Whether a released campaign has been kept for long enough.
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        matches!(self.ref_count, Holders::Lingering(until) if until <= now)
+        self.ref_count.is_expired(now)
+    }
+
+    /// Drops everything of the former session. The application still retains the campaign.
+    pub fn sign_out(&mut self, cx: &mut Scope<'_>) {
+        self.folded = FoldedNames::default();
+        self.replica.sign_out(cx);
+    }
+
+    /// When the state was last proven current, by the wall clock.
+    pub fn proven_at(&self) -> Option<i64> {
+        self.replica.proven_at()
+    }
+
+    /// The notice of the present status; `None` if listeners received it already.
+    pub fn take_status_change(&mut self) -> Option<Notice> {
+        let status = self.last_status;
+        if core::mem::replace(&mut self.announced, status) == status {
+            return None;
+        }
+        let campaign_id = self.id().clone();
+        Some(Notice::StatusChange { campaign_id, status: status.as_str(), reason: status.reason() })
     }
 
     /// Handles a refresh request. Returns whether it is accepted: at most once per
@@ -168,10 +179,7 @@ impl Subscription {
     pub fn deadline(&self, config: &Config, now: Timestamp, connected: bool) -> Option<Timestamp> {
         let (deadline, expiry) = self.replica.deadlines(config, connected);
         let can_go_stale = matches!(self.last_status, Status::Live | Status::Recovering);
-        let linger = match self.ref_count {
-            Holders::Held(_) => None,
-            Holders::Lingering(until) => Some(until),
-        };
+        let linger = self.ref_count.lingers_until();
         let expiry = expiry.filter(|at| can_go_stale && *at > now);
         [deadline, linger, expiry].into_iter().flatten().min()
     }
@@ -181,8 +189,13 @@ impl Subscription {
         self.replica.status(config, link, now)
     }
 
-    /// Notifies listeners if the status differs from the last one that they received.
+    /// Notifies listeners if the status differs from the last one that they received, and of the phase
+    /// once the campaign is loaded. A campaign that the application has released has no listeners.
     pub fn announce_status(&mut self, cx: &mut Scope<'_>, link: LinkState) {
+        if !matches!(self.ref_count, Holders::Held(1..)) {
+            return;
+        }
+        self.replica.introduce(cx);
         let status = self.status(&cx.config, link, cx.now);
         if status == self.last_status {
             return;

@@ -348,6 +348,12 @@ impl Recovery {
         }
     }
 
+    /// Forgets what is missing, and keeps the rate limit.
+    pub(super) fn forget(&mut self) {
+        let rate = core::mem::take(&mut self.rate);
+        *self = Self { rate, ..Self::default() };
+    }
+
     /// Resets the failure count. The state was replaced, so earlier failures do not apply to it.
     pub(super) fn clear_failures(&mut self) {
         self.failures = DeliveryFailures::default();

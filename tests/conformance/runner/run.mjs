@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { Failure, Unusable } from "./failure.mjs";
 import { Memory } from "./watch.mjs";
-import { ANSWER_MS, STEPS, Unjudged } from "./steps.mjs";
+import { Absent, ANSWER_MS, STEPS, Unjudged } from "./steps.mjs";
 
 const CASE_MS = 120_000;
 const NEEDS = ["id", "guarantee", "rule", "rules", "title", "duties", "steps"];
@@ -78,7 +78,7 @@ async function readCaseFile(path) {
 export async function runCase(item, settings) {
   const lacking = (item.needs ?? []).find((name) => !settings.operations.has(name));
   if (lacking) return { item, verdict: "skipped", reason: `the server file has no operation ${lacking}`, breaches: [] };
-  const run = new Run(settings);
+  const run = new Run({ ...settings, profile: item.profile });
   let failure;
   let unjudged;
   let timer;
@@ -88,6 +88,9 @@ export async function runCase(item, settings) {
   try {
     await Promise.race([steps(item, run), late]);
   } catch (error) {
+    if (error instanceof Absent) {
+      return { item, verdict: "skipped", reason: `the server does not have the profile ${item.profile}`, breaches: [] };
+    }
     if (error instanceof Unjudged) unjudged = error.message;
     else if (error instanceof Failure) failure = error;
     else throw error;

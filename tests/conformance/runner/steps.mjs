@@ -43,6 +43,7 @@ export const STEPS = {
     const isAck = (document) => document.type === "connection_ack";
     const found = await connection.until((inbox) => inbox.find(isAck), "connection_ack", run.answerMs);
     wants({ protocol: "campaign-sync.v1", ...ack }, found.data, run);
+    if (run.profile !== undefined && !found.data.profiles?.includes(run.profile)) throw new Absent(run.profile);
   },
 
   /** Subscribes and requests recovery without waiting, and then waits until everything has arrived. */
@@ -157,6 +158,36 @@ export const STEPS = {
     compare(run, a, b);
   },
 
+  /** Requests the list of campaigns, from nothing, from a position, or after that of another connection. */
+  async list(run, { on = "a", after, from = {}, outcome }) {
+    const connection = run.connection(on);
+    const { catalogue } = connection.watcher;
+    const other = after === undefined ? undefined : run.connection(after).watcher.catalogue;
+    const requestId = `q${(run.unique += 1)}`;
+    if (other) {
+      from = { epoch: other.epoch, lastSequenceNumber: other.number };
+      catalogue.list = new Map(other.list);
+    }
+    connection.send({ type: "subscribe_catalogue", payload: { requestId, ...from } });
+    await connection.until(() => !catalogue.requests.has(requestId), `an answer to ${requestId}`, run.answerMs);
+    const first = connection.inbox.find(({ type, data }) => type === "catalogue" && data.requestId === requestId);
+    if (first === undefined) throw new Failure("the list", "an error");
+    const isChange = typeof first.data.previousSequenceNumber === "number";
+    if (outcome === "snapshot" && isChange) throw new Failure("a snapshot of the list", JSON.stringify(first.data));
+  },
+
+  /** Waits until the list has the campaign in that state, or has it no more. */
+  async listed(run, { on = "a", campaign = "$campaign", phase, status, gone = false }) {
+    const connection = run.connection(on);
+    const id = filled(campaign, run.values);
+    const there = () => {
+      const record = connection.watcher.catalogue.list?.get(id)?.campaign;
+      if (gone || record === undefined) return gone && record === undefined;
+      return [undefined, record.currentPhase].includes(phase) && [undefined, record.phaseStatus].includes(status);
+    };
+    await connection.until(there, `${id} ${gone ? "gone from" : `as ${phase ?? "any"}/${status ?? "any"} in`} the list`, MOVE_MS);
+  },
+
   cut(run, on) {
     run.connection(on).close();
   },
@@ -216,6 +247,9 @@ export const STEPS = {
     await connection.until(there, `the stream to reach ${run.values.position}`, MOVE_MS);
   },
 };
+
+/** The server does not have the profile of the case. */
+export class Absent extends Error {}
 
 /** A step cannot be judged, because of a breach that another case reports. */
 export class Unjudged extends Error {}

@@ -6,6 +6,7 @@ import { documents, isGenuine, readDocument } from "../reader/frame.mjs";
 import { apply, effectOf, emptyState, isKnown, readTransition, stateDigest } from "../reader/fold.mjs";
 import { bucketOf, bucketsOf, digestOf } from "../reader/digest.mjs";
 import { Staging, readPart } from "../reader/snapshot.mjs";
+import { CatalogueWatcher } from "./catalogue.mjs";
 import { CODES, ambiguousName, missingTransitionField } from "./checks.mjs";
 import { shortened } from "./failure.mjs";
 
@@ -50,6 +51,7 @@ export class Watcher {
   maxFrameBytes = 1_048_576;
   pings = new Set();
   isAcknowledged = false;
+  catalogue = new CatalogueWatcher((...breach) => this.breach(...breach));
 
   constructor(memory) {
     this.memory = memory;
@@ -68,6 +70,8 @@ export class Watcher {
     const { campaignId, requestId, ...fields } = { ...message, ...message.payload };
     if (message.type === "subscribe_campaign" && !this.cursors.has(campaignId)) this.cursors.set(campaignId, new Cursor());
     if (message.type === "unsubscribe_campaign") this.cursors.delete(campaignId);
+    if (message.type === "subscribe_catalogue") this.catalogue.subscribe({ requestId, ...fields });
+    if (message.type === "unsubscribe_catalogue") this.catalogue.unsubscribe();
     if (message.type === "ping") this.pings.add(fields.timestamp);
     if (message.type === "request_campaign_snapshot" && fields.buckets === undefined) fields.prefer = "snapshot";
     const cursor = this.cursors.get(campaignId);
@@ -212,6 +216,9 @@ export class Watcher {
     const value = data === undefined ? {} : plain(data);
     const { timestamp } = plain(node);
     if (!TIMESTAMP.test(timestamp)) this.breach("documents", "a timestamp in UTC with milliseconds", timestamp, source);
+    if (type === "catalogue") return this.catalogue.part(value, JSON.stringify(value).length, timestamp, source);
+    if (type === "pong") this.catalogue.pong(value.catalogue, source);
+    if (type === "error") this.catalogue.refused(value.requestId);
     const cursor = this.cursor(value.campaignId);
     if (type === "connection_ack") this.#acknowledged(value, source);
     if (type === "subscription_confirmed") this.#confirmed(cursor, value, source);
@@ -222,7 +229,7 @@ export class Watcher {
     if (type === "pong") this.#pong(value, source);
   }
 
-  #acknowledged({ maxFrameBytes, heartbeatMs, connectionId }, source) {
+  #acknowledged({ maxFrameBytes, heartbeatMs, connectionId, subject }, source) {
     this.isAcknowledged = true;
     const isBound = Number.isInteger(maxFrameBytes) && maxFrameBytes >= 1 && maxFrameBytes <= 1_048_576;
     if (isBound) this.maxFrameBytes = maxFrameBytes;
@@ -230,6 +237,16 @@ export class Watcher {
     if (!Number.isInteger(heartbeatMs) || heartbeatMs < 1) this.breach("heads", "heartbeatMs", heartbeatMs, source);
     if (typeof connectionId !== "string") this.breach("documents", "a connectionId", connectionId, source);
     this.heartbeatMs = heartbeatMs;
+    this.#subject(subject ?? null, source);
+  }
+
+  /** All connections of the runner belong to one session. */
+  #subject(subject, source) {
+    const isSubject = subject === null || (typeof subject === "string" && Buffer.byteLength(subject) <= 128);
+    if (!isSubject) this.breach("subject", "a subject of at most 128 bytes, or none", subject, source);
+    const { memory } = this;
+    if (memory.subject === undefined) memory.subject = subject;
+    if (memory.subject !== subject) this.breach("subject", `the subject ${memory.subject}`, subject, source);
   }
 
   #confirmed(cursor, { epoch, lastSequenceNumber: head, oldestSequenceNumber: oldest }, source) {

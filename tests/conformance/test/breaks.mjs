@@ -1,6 +1,8 @@
 // The ways in which a proxy breaks a server, each with the cases that must report it.
 
 import { digestOf } from "../reader/digest.mjs";
+import { SESSION_BREAKS } from "./breaks-session.mjs";
+import { LIST_BREAKS, withData } from "./list-breaks.mjs";
 import { rewritten } from "./support/proxy.mjs";
 
 const isEvent = ({ sequence }) => sequence !== undefined;
@@ -8,9 +10,7 @@ const isReplayed = (document, line, number) => line.isReplayed(document) && docu
 const isTransition = ({ type }) => type === "campaign.phase.transition";
 const isSnapshot = ({ type, data }, isWanted) => type === "campaign.snapshot" && isWanted(data);
 const isCode = ({ type, data }, code) => type === "error" && data.code === code;
-const withData = (document, change) => ({ ...document, data: { ...document.data, ...change } });
 const heads = (document, change) => withData(document, { heads: document.data.heads.map((head) => ({ ...head, ...change(head) })) });
-
 /** Remembers the request for the rows of buckets. */
 function markBuckets({ type, payload }, line, { text }) {
   if (type === "request_campaign_snapshot" && payload.buckets) line.buckets = payload.requestId;
@@ -26,7 +26,7 @@ function changedSnapshot(change) {
   };
 }
 
-export const BREAKS = [
+export const BREAKS = [...SESSION_BREAKS,
   {
     title: "server changes a byte of a replayed event",
     fails: ["C-BYTES/replayed"],
@@ -446,4 +446,5 @@ export const BREAKS = [
     fails: ["C-POSITION/waits"],
     http: { url: (url) => url.replace(/\?min_position=.*/, "") },
   },
+  ...LIST_BREAKS,
 ];

@@ -52,8 +52,10 @@ export class Server {
   /** Starts the process. A further call uses the same database and port. */
   async run() {
     // With a shared log, the tests read the server's copy of it by SQL.
-    const args = ["--listen", `127.0.0.1:${this.port}`, "--db", this.db, "--cache", this.db, "--faults",
+    const args = ["--listen", `127.0.0.1:${this.port}`, "--db", this.db, "--cache", this.db,
       "--origin", `http://127.0.0.1:${this.cablePort}`];
+    // A server with users injects no faults.
+    if (!this.options.includes("--users")) args.push("--faults");
     args.push("--static", this.page, ...this.options);
     this.process = spawn(binary("campaign-sync-server"), args, {
       stdio: ["ignore", "pipe", "pipe"],
@@ -79,8 +81,8 @@ export class Server {
   }
 
   /** Sends a request under /api/v2. Throws an error with the code of a refusal. */
-  async api(path, body) {
-    const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+  async api(path, body, method = "POST") {
+    const init = body === undefined ? {} : { method, body: JSON.stringify(body) };
     const headers = { "content-type": "application/json" };
     const answer = await fetch(`${this.origin}/api/v2${path}`, { ...init, headers });
     const json = await answer.json();

@@ -37,7 +37,13 @@ impl Reported {
                 Some(Effect::RequestToken(ticket)) => self.token = Some(ticket),
                 Some(Effect::FetchSnapshot(ticket, _)) => self.fetch = Some(ticket),
                 Some(Effect::Changed) => drop(machine.take_changes()),
-                Some(Effect::Notify(_) | Effect::Settle(..) | Effect::Log(_)) => {}
+                Some(
+                    Effect::Notify(_)
+                    | Effect::Settle(..)
+                    | Effect::SignedOut
+                    | Effect::RenewSession(..)
+                    | Effect::Log(_),
+                ) => {}
             }
         }
         panic!("the effects have no end");

@@ -117,6 +117,13 @@ impl Identity {
         }
     }
 
+    /// The subject of the sessions, the same for all sessions of a user on every server. It is a hash, so that
+    /// it reveals no name.
+    pub fn subject(&self) -> Option<String> {
+        let named = !matches!(self, Self::Anyone);
+        named.then(|| token_hash(&format!("subject {}", self.key_space()))[..32].to_owned())
+    }
+
     /// The session of a user.
     fn login(&self) -> Option<&Login> {
         match self {

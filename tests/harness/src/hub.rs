@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use crate::access::Identity;
 use crate::capacity::{Budget, Limits};
+use crate::catalogue::Catalogues;
 use crate::lock::lock;
 use crate::log::{Appended, Draft, EventLog, Head, Result, RowQuery, View};
 use crate::metrics::Metrics;
@@ -36,6 +37,8 @@ pub struct Hub {
     /// Several servers append to this log. The log itself reports all appends.
     shared: AtomicBool,
     closed: AtomicBool,
+    /// The lists of campaigns.
+    pub(crate) catalogues: Catalogues,
     /// The bytes that wait for readers.
     in_flight: Arc<Budget>,
     updated: Mutex<BTreeSet<CampaignId>>,
@@ -67,6 +70,7 @@ impl Hub {
             metrics,
             shared: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            catalogues: Catalogues::new(format!("{:032x}", rand::random::<u128>())),
             updated: Mutex::default(),
             tails: Mutex::default(),
             older: Mutex::default(),
@@ -78,6 +82,14 @@ impl Hub {
     pub fn within(mut self, limits: &Limits) -> Self {
         let used = self.metrics.bytes_in_flight.clone();
         self.in_flight = Arc::new(Budget::new(limits.max_bytes_in_flight, used));
+        self
+    }
+
+    /// The same hub whose feeds of campaigns have epochs that begin with this text. It must differ each time a
+    /// server starts.
+    #[must_use]
+    pub fn with_feeds(mut self, prefix: String) -> Self {
+        self.catalogues = Catalogues::new(prefix);
         self
     }
 
@@ -164,6 +176,7 @@ impl Hub {
         tracing::debug!(
             event = "published", campaignId = %campaign, sequenceNumber = number, eventId = event_id
         );
+        self.catalogues.on_append(campaign, appended, &self.epoch);
         let followers = {
             let mut tails = self.tails();
             let Some(tail) = tails.get_mut(campaign) else { return };

@@ -20,6 +20,7 @@ pub mod access;
 pub mod app;
 pub mod campaign;
 pub mod capacity;
+pub mod catalogue;
 pub mod clock;
 pub mod faults;
 mod followers;

@@ -52,7 +52,10 @@ pub fn spawn(context: &Arc<Context>, clock: Clock, limits: Limits) {
             let Some(context) = context.upgrade().filter(|it| !it.hub.is_closed()) else { return };
             let hub = context.hub.clone();
             let swept = tokio::task::spawn_blocking(move || {
-                context.snapshots.expire(clock.now().monotonic_ms);
+                let now_ms = clock.now().monotonic_ms;
+                context.snapshots.expire(now_ms);
+                let hub = &context.hub;
+                hub.catalogues.expire(now_ms, hub.in_flight().is_over());
                 context.hub.log().tick()?;
                 sweep(&context.hub, clock.now(), &limits)
             });

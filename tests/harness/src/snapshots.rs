@@ -130,7 +130,7 @@ impl Snapshots {
     }
 
     /// The turn of a socket of this user.
-    fn turn(&self, quota: Option<&Arc<Quota>>) -> Result<Turn> {
+    pub(crate) fn turn(&self, quota: Option<&Arc<Quota>>) -> Result<Turn> {
         let of_user = match quota {
             Some(quota) => Some(quota.try_read().ok_or(LogError::Busy)?),
             None => None,

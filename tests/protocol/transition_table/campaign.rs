@@ -116,9 +116,15 @@ impl Cell {
     }
 }
 
-/// The table. No arm has a catch-all.
-#[expect(clippy::too_many_lines, reason = "a table of all states and inputs")]
+/// The table. A campaign without access is empty.
 fn expected(state: State, input: TableInput) -> Cell {
+    let cell = reaction(state, input);
+    if cell.to == Failed { cell.at(0) } else { cell }
+}
+
+/// The table, without the position of a campaign without access. No arm has a catch-all.
+#[expect(clippy::too_many_lines, reason = "a table of all states and inputs")]
+fn reaction(state: State, input: TableInput) -> Cell {
     match input {
         TableInput::Next => match state {
             Idle => cell(Idle, Verdict::Applied).at(5),

@@ -246,6 +246,7 @@ impl World {
         self.totals.fault(if new_epoch { "epoch_changed" } else { "reverted" });
         campaign.restore(self.now_ms, number, new_epoch);
         self.server.storage.forget(id);
+        self.server.storage.note_list(self.now_ms);
     }
 
     fn mutate(&mut self, id: &str) {

@@ -13,6 +13,7 @@ use super::retry_after::{RetryAfterCheck, Word};
 use super::rng::Rng;
 use super::sealed;
 use super::server::wire::BEGAN_MS;
+use super::users::PageUser;
 use super::world::ScheduledEvent;
 
 /// The clocks of one computer. A monotonic clock may stop while the computer sleeps. In that case the
@@ -33,6 +34,8 @@ pub(crate) struct Client {
     pub(crate) lacks_key: bool,
     /// The number of times that the page was loaded.
     pub(crate) page_load: u64,
+    /// Whether the page retains the list of campaigns.
+    pub(crate) holds_list: bool,
     /// How many times the page retains each campaign.
     pub(crate) held: BTreeMap<String, u32>,
     pub(crate) clock: Clock,
@@ -63,6 +66,10 @@ pub(crate) struct Client {
     pub(crate) retry_after_max_ms: u64,
     /// The number of hashes of applied events that must be remembered.
     pub(crate) dedupe_window: usize,
+    /// The users of the page, in a world with users.
+    pub(crate) page_user: Option<PageUser>,
+    /// Whether the page can renew its session.
+    renews: bool,
 }
 
 impl Clock {
@@ -92,8 +99,8 @@ impl Clock {
 
 impl Client {
     /// Loads a page for the first time.
-    pub(crate) fn new(rng: &mut Rng, seals: bool) -> Self {
-        let config = config(rng);
+    pub(crate) fn new(rng: &mut Rng, seals: bool, renews: bool) -> Self {
+        let config = Config { has_renewal: renews, ..config(rng) };
         let (held_events_max, dedupe_window) = (config.held_events_max, config.dedupe_window);
         let retry_after_max_ms = config.retry_after_max_ms;
         let mut machine = Machine::new(config, rng.next());
@@ -107,6 +114,7 @@ impl Client {
             machine,
             lacks_key: seals,
             page_load: 1,
+            holds_list: false,
             held: BTreeMap::new(),
             clock: Clock::draw(rng),
             asleep_since_ms: None,
@@ -119,6 +127,8 @@ impl Client {
             watches: BTreeMap::new(),
             traffic: SocketTraffic::default(),
             attempt_began: None,
+            page_user: None,
+            renews,
         }
     }
 
@@ -154,6 +164,7 @@ impl Client {
             ConnectionState::Waiting { until } => *until <= now,
             ConnectionState::Idle
             | ConnectionState::RequestingToken { .. }
+            | ConnectionState::RenewingSession { .. }
             | ConnectionState::Opening { .. }
             | ConnectionState::Negotiating { .. }
             | ConnectionState::Open { .. }
@@ -183,9 +194,12 @@ impl Client {
 
     /// Loads the page again: a new machine replaces the former one.
     pub(crate) fn reload(&mut self, rng: &mut Rng, seals: bool) {
-        let page_load = self.page_load + 1;
-        *self =
-            Self { page_load, clock: self.clock, timer: self.timer + 1, ..Self::new(rng, seals) };
+        let (page_load, clock, timer) = (self.page_load + 1, self.clock, self.timer + 1);
+        let cookie = self.cookie();
+        *self = Self { page_load, clock, timer, ..Self::new(rng, seals, self.renews) };
+        if let Some(cookie) = cookie {
+            self.assign_user(cookie);
+        }
     }
 }
 

@@ -22,7 +22,8 @@ impl World {
         let now = client.clock.now(self.now_ms);
         let timer = matches!(input, Input::Woke(Wake::Timer));
         let has_token = matches!(input, Input::Token(..));
-        let requested = matches!(input, Input::Connect) && !client.attempt_is_due(now.at);
+        let requested = matches!(input, Input::Connect | Input::Renewed(..));
+        let requested = requested && !client.attempt_is_due(now.at);
         let frame = match input {
             Input::Closed(ConnectionId(socket), _) => {
                 client.hang_up(socket);
@@ -35,12 +36,17 @@ impl World {
             _ => None,
         };
         let before = Progress::of(client);
+        let (fetches, resets) =
+            (matches!(input, Input::Snapshot(_, Some(_))), input == Input::Reset);
+        client.before_step();
         let outcome = client.machine.handle(now, input);
         let effects: Vec<Effect> = std::iter::from_fn(|| client.machine.poll_effect()).collect();
         let step = Progress::of(client).since(before);
         self.totals.events += step.applied;
         let changed = client.machine.take_changes();
-        demand(changed.is_empty() != effects.contains(&Effect::Changed), "changes", || {
+        let list_changed = client.machine.take_catalogue_change();
+        let is_changed = !changed.is_empty() || list_changed;
+        demand(is_changed == effects.contains(&Effect::Changed), "changes", || {
             format!("the driver heard {effects:?} of changes to {changed:?}")
         })?;
         invariants::effects_are_bounded(effects.len(), outcome.verdicts.len(), step.applied)?;
@@ -54,6 +60,8 @@ impl World {
                 client.observe(notice);
             }
         }
+        let fetched = fetches && !outcome.ignored_late && outcome.refused.is_none();
+        client.after_step(&effects, fetched, resets)?;
         if let Some(frame) = frame {
             oracle::check_memory(client, frame, &outcome.verdicts)?;
             let refused =
@@ -65,6 +73,10 @@ impl World {
         }
         let step = Progress { alone: outcome.verdicts.len() == 1, ..step };
         oracle::check(client, &self.server.storage, step, (&changed, &effects))?;
+        client.check_users(self.now_ms)?;
+        if list_changed {
+            self.check_list(number)?;
+        }
         self.journal_step(number, &outcome, &effects);
         for effect in effects {
             self.perform(number, effect)?;
@@ -98,6 +110,8 @@ impl World {
                 | Effect::CloseSocket(..)
                 | Effect::RequestToken(_)
                 | Effect::FetchSnapshot(..)
+                | Effect::RenewSession(..)
+                | Effect::SignedOut
                 | Effect::Settle(..)
                 | Effect::Changed => {}
             }
@@ -129,7 +143,7 @@ impl World {
                 self.schedule.plan(at_ms, ScheduledEvent::Token(number, page_load, ticket, token));
             }
             Effect::FetchSnapshot(ticket, campaign) => {
-                let answer = self.fetch(campaign.as_str());
+                let answer = self.fetch(number, campaign.as_str());
                 let at_ms = self.now_ms + self.rng.below(2_000);
                 self.schedule
                     .plan(at_ms, ScheduledEvent::Fetched(number, page_load, ticket, answer));
@@ -152,7 +166,8 @@ impl World {
                     format!("{id} has not reached {epoch}/{promised}, it is at {position:?}")
                 })?;
             }
-            Effect::Notify(_) | Effect::Changed | Effect::Log(_) => {}
+            Effect::RenewSession(ticket, _) => self.renew(number, ticket),
+            Effect::SignedOut | Effect::Notify(_) | Effect::Changed | Effect::Log(_) => {}
         }
         Ok(())
     }
@@ -200,6 +215,10 @@ impl World {
             for watch in self.clients[link.client].watches.values_mut() {
                 watch.requests.progress();
             }
+        }
+        let user = self.links.get(&link).and_then(|wire| wire.user);
+        if let Some(page_user) = &mut self.clients[link.client].page_user {
+            page_user.source = user;
         }
         let frame = match text {
             Ok(text) if self.rng.chance(800) => Frame::Text(text),
@@ -273,6 +292,12 @@ impl Client {
     /// Records a notice that listeners receive.
     fn observe(&mut self, notice: &Notice) {
         if let Notice::CacheInvalidated(it) = notice
+            && it.reason == "signed_out"
+            && let Some(watch) = self.watches.get_mut(it.campaign_id.as_str())
+        {
+            watch.forget();
+        }
+        if let Notice::CacheInvalidated(it) = notice
             && matches!(it.reason, "snapshot" | "epoch")
             && let Some(watch) = self.watches.get_mut(it.campaign_id.as_str())
         {
@@ -297,6 +322,8 @@ const fn begins_attempt(effect: &Effect) -> bool {
         Effect::Send(..)
         | Effect::CloseSocket(..)
         | Effect::FetchSnapshot(..)
+        | Effect::RenewSession(..)
+        | Effect::SignedOut
         | Effect::Notify(_)
         | Effect::Settle(..)
         | Effect::Changed

@@ -52,6 +52,8 @@ impl SocketTraffic {
             Message::Init
             | Message::Subscribe(_)
             | Message::Unsubscribe(_)
+            | Message::Catalogue(..)
+            | Message::LeaveCatalogue
             | Message::StateQuery(..) => {}
         }
     }

@@ -69,6 +69,9 @@ pub(crate) fn timers_move_on(idle: &mut u32, now: Timestamp, next: Option<Timest
 pub(crate) fn caches_come_first(effects: &[Effect]) -> Check {
     for (index, effect) in effects.iter().enumerate() {
         let Effect::Notify(Notice::PhaseTransition(transition)) = effect else { continue };
+        if transition.initial {
+            continue;
+        }
         let voids = |effect: &Effect| {
             matches!(effect, Effect::Notify(Notice::CacheInvalidated(it))
                 if it.campaign_id == transition.campaign_id

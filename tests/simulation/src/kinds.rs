@@ -1,11 +1,15 @@
 //! The kinds of worlds. The kind of a seed's world is fixed, because a seed that once failed must replay
 //! its failure.
 
-use super::sealed;
+use super::{regressions, sealed};
 
 /// A seed runs the core of the reference server if its remainder modulo the first number is one of
 /// these. No seed that failed in a world with a model server has one of these remainders.
 const CORE: (u64, [u64; 4]) = (16, [3, 4, 7, 10]);
+
+/// Users change on the pages of a seed if its remainder modulo the first number is the second one, and if
+/// the seed did not fail before there were such worlds.
+const USERS: (u64, u64) = (16, 15);
 
 /// The module of the package whose features this build has.
 pub(crate) const MODULE: &str = if cfg!(feature = "encrypted") { "encrypted" } else { "main" };
@@ -17,13 +21,15 @@ pub(crate) enum Kind {
     Model,
     /// A model server whose content is sealed.
     Sealed,
+    /// A model server with users, who change on the pages.
+    Users,
     /// The log, hub and sessions of the reference server.
     Core,
 }
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 3] = [Self::Model, Self::Sealed, Self::Core];
+    pub(crate) const ALL: [Self; 4] = [Self::Model, Self::Sealed, Self::Users, Self::Core];
 
     /// The kind of the world of that seed.
     pub(crate) fn of(seed: u64) -> Self {
@@ -32,6 +38,11 @@ impl Kind {
             Self::Sealed
         } else if remainders.contains(&(seed % every)) && !sealed::is_sealed_seed(seed) {
             Self::Core
+        } else if seed % USERS.0 == USERS.1
+            && !sealed::is_sealed_seed(seed)
+            && !regressions::is_known(seed)
+        {
+            Self::Users
         } else {
             Self::Model
         }
@@ -47,6 +58,7 @@ impl Kind {
         match self {
             Self::Model => "model",
             Self::Sealed => "sealed",
+            Self::Users => "users",
             Self::Core => "core",
         }
     }

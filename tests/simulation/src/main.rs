@@ -7,6 +7,7 @@
 //! replays a seed with its whole journal.
 
 mod cached;
+mod catalogue;
 mod chaos;
 mod client;
 mod client_driver;
@@ -31,6 +32,7 @@ mod sealed;
 mod server;
 mod traffic;
 mod user_actions;
+mod users;
 mod workload;
 mod world;
 

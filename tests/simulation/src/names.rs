@@ -17,6 +17,8 @@ impl Display for EffectName<'_> {
             Effect::Send(ConnectionId(id), text) => write!(to, "send {id} {text}"),
             Effect::CloseSocket(ConnectionId(id), code) => write!(to, "close {id} {code}"),
             Effect::RequestToken(Ticket(id)) => write!(to, "token {id}"),
+            Effect::RenewSession(Ticket(id), attempt) => write!(to, "renew {id} {attempt}"),
+            Effect::SignedOut => to.write_str("signed_out"),
             Effect::FetchSnapshot(Ticket(id), campaign) => write!(to, "fetch {id} {campaign}"),
             Effect::Settle(Ticket(id), None) => write!(to, "settle {id}"),
             Effect::Settle(Ticket(id), Some(code)) => write!(to, "settle {id} {}", code.as_str()),

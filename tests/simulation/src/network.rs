@@ -7,6 +7,7 @@ use super::faults::{Fault, Levels};
 use super::report::RunTotals;
 use super::rng::Rng;
 use super::server::{Document, Kind};
+use super::users::User;
 
 /// The longest delay of a stalled frame, in milliseconds.
 const STALL_MS: u64 = 12_000;
@@ -37,6 +38,8 @@ pub(crate) struct Link {
     last_ms: [u64; 2],
     /// By direction: when the greeting arrives. No frame overtakes it.
     greeted_ms: [u64; 2],
+    /// The user whose session it carries, in a world with users.
+    pub(crate) user: Option<User>,
 }
 
 /// A direction of a link.

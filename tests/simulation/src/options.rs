@@ -10,7 +10,7 @@ use super::reference::Defect;
 
 /// The usage text.
 pub(crate) const USAGE: &str = "\
-usage: simulation [--seeds N] [--seed S] [--minutes M] [--only model|sealed|core]
+usage: simulation [--seeds N] [--seed S] [--minutes M] [--only model|sealed|users|core]
                   [--journals FILE] [--fail-fast] [--onto REPORT]
        simulation --seed S [--without FAULT,FAULT…] [--clients N] [--campaigns N] [--chaos-ms T]
        simulation --exhaustive [--faults N] [--timers N] [--report FILE]";

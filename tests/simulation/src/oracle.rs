@@ -18,6 +18,7 @@ use super::retry_after::RetryAfterCheck;
 use super::server::Storage;
 use super::server::log::{Campaign, Log};
 use super::server::state::{Record, Row, State};
+use super::users::User;
 
 /// While a campaign is `live`, nothing that was committed longer ago than this may be missing.
 const FRESH_MS: u64 = 10_000;
@@ -56,6 +57,10 @@ pub(crate) struct CampaignTrace {
     repaired: bool,
     shown: Option<Rc<State>>,
     compared: u64,
+    /// The user whose session brought the state.
+    pub(crate) source: Option<User>,
+    /// Whether the state was dropped in this step.
+    dropped: bool,
 }
 
 /// The work of a machine in one step, by its own counters.
@@ -97,11 +102,12 @@ pub(crate) fn check(
     step: Progress,
     (changes, effects): (&[ViewChange], &[Effect]),
 ) -> Check {
-    let Client { machine, watches, held_events_max, .. } = client;
+    let Client { machine, watches, held_events_max, page_user, .. } = client;
+    let source = page_user.and_then(|page_user| page_user.source);
     let watched = watches.len();
     watches.retain(|id, _| machine.subscription(id).is_some());
     // A campaign that was released in this step may have moved before, which is no longer visible.
-    let released = watches.len() < watched;
+    let mut released = watches.len() < watched;
     let mut advanced = 0;
     for id in machine.campaigns() {
         let Some(subscription) = machine.subscription(id.as_str()) else { continue };
@@ -110,6 +116,11 @@ pub(crate) fn check(
         demand(events <= *held_events_max && bytes <= 1 << 20, "G7", || {
             format!("{events} events, {bytes} bytes of {id} are held")
         })?;
+        // The same holds for one that was dropped.
+        released |= std::mem::take(&mut watch.dropped);
+        if watch.place.is_none() {
+            watch.source = source;
+        }
         let campaign = storage.campaigns.get(id.as_str());
         let reported = changes.iter().any(|change| change.campaign_id == *id);
         watch.cached.follow(subscription.store(), changes, effects, id.as_str())?;
@@ -194,6 +205,13 @@ pub(crate) fn converged(client: &Client, storage: &Storage, now: Now) -> Result<
                 _ => return Err(format!("{id} does not exist and is {status:?}")),
             }
         };
+        if !storage.owners.show(id, client.cookie()) {
+            match status {
+                // An ended campaign is asked for no more, and nothing says that it was given away.
+                Some(Status::Failed(_) | Status::Ended) => continue,
+                _ => return Err(format!("{id} belongs to another user and is {status:?}")),
+            }
+        }
         let log = campaign.log();
         let place = client.watches.get(id).and_then(|watch| watch.place);
         if log.state().deleted && status == Some(Status::Ended) {
@@ -219,6 +237,15 @@ pub(crate) fn converged(client: &Client, storage: &Storage, now: Now) -> Result<
 }
 
 impl CampaignTrace {
+    /// The page dropped the state, because the session may no longer see it.
+    pub(crate) fn forget(&mut self) {
+        (self.place, self.position, self.shown) = (None, None, None);
+        (self.repaired, self.replaced, self.reported_difference) = (false, false, false);
+        self.proofs.clear();
+        self.remembered = 0;
+        self.dropped = true;
+    }
+
     /// The era of the log, and the number in it.
     pub(crate) const fn place(&self) -> Option<(usize, u64)> {
         self.place

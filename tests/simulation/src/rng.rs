@@ -22,6 +22,11 @@ impl Rng {
         Self::apart(!seed).split()
     }
 
+    /// A fourth generator for the same seed.
+    pub(crate) const fn fourth(seed: u64) -> Self {
+        Self::third(!seed).split()
+    }
+
     /// The next 64 bits.
     pub(crate) const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

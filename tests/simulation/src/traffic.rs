@@ -150,8 +150,34 @@ impl World {
                         document.text = lie.into();
                     }
                 }
+                Kind::Catalogue => self.falsify_list(document),
                 Kind::Event(..) | Kind::Part | Kind::Pong | Kind::Greeting | Kind::Control => {}
             }
+        }
+    }
+
+    /// Lets the server lie about its list of campaigns, or repeat a part.
+    fn falsify_list(&mut self, document: &mut Document) {
+        let lies = self.levels.of(Fault::Lie);
+        let Some(rng) = self.list_rng.as_mut() else { return };
+        if !rng.chance(lies) {
+            return;
+        }
+        let known = *rng.pick(&[
+            "\"total\":",
+            "\"part\":",
+            "\"parts\":",
+            "\"previousSequenceNumber\":",
+            "\"epoch\":\"feed",
+        ]);
+        let lie = match rng.below(6) {
+            0 => format!("{0}\n{0}", document.text),
+            _ if known.ends_with("feed") => document.text.replacen(known, "\"epoch\":\"other", 1),
+            _ => raise(&document.text, known),
+        };
+        if *lie != *document.text {
+            self.totals.fault("false_list");
+            document.text = lie.into();
         }
     }
 
@@ -245,7 +271,10 @@ impl World {
             self.send_down(link, vec![Document::control(self.now_ms, "error", &data)]);
             return Ok(());
         }
-        let is_request = matches!(message, Message::Recover(..) | Message::StateQuery(..));
+        let is_request = matches!(
+            message,
+            Message::Recover(..) | Message::StateQuery(..) | Message::Catalogue(..)
+        );
         let Server { sessions, storage, .. } = &mut self.server;
         let (answer, outcome) = match sessions.get_mut(&link).map(|it| &mut it.speaker) {
             Some(ServerEnd::Model(session)) => session.receive(self.now_ms, storage, message),
@@ -278,9 +307,14 @@ impl World {
             self.totals.fault("replica");
         }
         let sees = ReplicaLag { lag_ms, lag_known: self.plan.lag_known };
+        // The browser sends the cookie that it has now.
+        let user = self.clients[link.client].cookie();
+        if let Some(wire) = self.links.get_mut(&link) {
+            wire.user = user;
+        }
         let speaker = match &self.server.core {
             Some(core) => ServerEnd::Core(Box::new(core.open(self.now_ms, link))),
-            None => ServerEnd::Model(Session::new(self.now_ms, sees)),
+            None => ServerEnd::Model(Session::new(self.now_ms, sees, user)),
         };
         self.server.sessions.insert(link, Connection::new(speaker));
         let due_ms = self.due_ms(link).unwrap_or(self.now_ms + HEARTBEAT_MS);

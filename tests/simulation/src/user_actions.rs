@@ -1,11 +1,12 @@
 //! Random actions of users on a page.
 
-use campaign_sync::protocol::{CampaignId, Epoch, Position, SequenceNumber};
+use campaign_sync::protocol::{CampaignId, Code, Epoch, Position, SequenceNumber};
 use campaign_sync::store::DomainQuery;
 use campaign_sync::sync::Input;
+use campaign_sync::sync::connection::ConnectionState;
 use campaign_sync::sync::input::{Ticket, Wake};
 
-use super::invariants::{Check, demand};
+use super::invariants::{Check, Violation, demand};
 use super::sealed;
 use super::world::{ScheduledEvent, World};
 
@@ -27,6 +28,8 @@ impl World {
         if self.clients[number].held.is_empty() {
             self.retain(number)?;
         }
+        self.act_as_user(number)?;
+        self.act_on_list(number)?;
         match self.rng.below(100) {
             0..25 => self.retain(number)?,
             25..40 => self.release(number)?,
@@ -49,15 +52,33 @@ impl World {
     pub(crate) fn settle_down(&mut self, number: usize) -> Check {
         self.find_key(number)?;
         self.refuse_accidental_end(number)?;
+        if self.clients[number].cookie().is_some() {
+            // A campaign without access fails for the rest of the socket, even if access returns.
+            self.feed(number, Input::Pause)?;
+        }
         self.feed(number, Input::Connect)?;
         if self.clients[number].held.is_empty() {
             self.retain(number)?;
         }
+        self.settle_list(number)?;
         let held: Vec<CampaignId> = self.clients[number].held.keys().map(|name| id(name)).collect();
         for id in held {
             self.feed(number, Input::DiscardUnconfirmed(id))?;
         }
         Ok(())
+    }
+
+    /// Checks that a client which gave up was refused by its server. No fault of the network ends a client.
+    pub(crate) fn refuse_accidental_end(&self, number: usize) -> Check {
+        match self.clients[number].machine.connection().state() {
+            ConnectionState::Failed(code)
+                if !matches!(code, Code::Unauthorized | Code::Forbidden) =>
+            {
+                let detail = format!("client {number} gave up by accident: {}", code.as_str());
+                Err(Violation { guarantee: "G9", detail })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Gives the page the key of sealed content, possibly late.

@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use campaign_sync::protocol::Code;
 use campaign_sync::sync::Input;
-use campaign_sync::sync::connection::ConnectionState;
 use campaign_sync::sync::input::{ConnectionId, Ticket};
 
+use super::catalogue;
 use super::client::Client;
 use super::faults::{Fault, Levels, Plan};
 use super::fetches::Fetched;
@@ -71,6 +70,8 @@ pub(crate) enum ScheduledEvent {
     Token(usize, u64, Ticket, Option<String>),
     /// A fetch outside the socket ends, with or without a snapshot.
     Fetched(usize, u64, Ticket, Option<Fetched>),
+    /// The application answers whether it renewed its session.
+    Renewed(usize, u64, Ticket, Option<bool>),
     /// A user acts on a page.
     Act(usize),
     /// A client's timers are no longer throttled.
@@ -93,6 +94,7 @@ impl ScheduledEvent {
             Self::Timer(client, _)
             | Self::Token(client, ..)
             | Self::Fetched(client, ..)
+            | Self::Renewed(client, ..)
             | Self::Act(client) => Some(*client),
             Self::Hear(..)
             | Self::Left(_)
@@ -122,6 +124,10 @@ pub(crate) struct World {
     /// Draws everything that was added later, so that earlier seeds keep their meaning.
     pub(crate) later_rng: Rng,
     pub(crate) third_rng: Rng,
+    /// Draws what users do, in a world with users.
+    pub(crate) users_rng: Rng,
+    /// Draws what concerns the list of campaigns.
+    pub(crate) list_rng: Option<Rng>,
     pub(crate) plan: Plan,
     /// The levels of the plan until the faults stop.
     pub(crate) levels: Levels,
@@ -157,6 +163,7 @@ pub(crate) fn simulate(seed: u64, reduction: &Reduction, keep: JournalMode) -> E
 impl World {
     fn new(seed: u64, reduction: &Reduction, keep: JournalMode) -> Self {
         let (mut rng, mut later_rng) = (Rng::new(seed), Rng::apart(seed));
+        let mut users_rng = Rng::fourth(seed);
         let mut third_rng = Rng::third(seed);
         let mut plan = Plan::draw(&mut rng, &mut later_rng, &mut third_rng);
         if regressions::is_known(seed) {
@@ -193,7 +200,12 @@ impl World {
             quiet_since_ms: None,
             schedule: Schedule::new(),
             server: Server::new(behaviour, core),
-            clients: (0..plan.clients).map(|_| Client::new(&mut rng, seals)).collect(),
+            clients: (0..plan.clients)
+                .map(|_| {
+                    let renews = kind == Kind::Users && users_rng.chance(500);
+                    Client::new(&mut rng, seals, renews)
+                })
+                .collect(),
             links: BTreeMap::new(),
             journal: Journal::new(keep),
             totals: RunTotals::default(),
@@ -204,6 +216,8 @@ impl World {
             work_rng,
             later_rng,
             third_rng,
+            users_rng,
+            list_rng: catalogue::rng(seed, plan.levels.of(Fault::Revert) > 0),
         }
     }
 
@@ -212,7 +226,12 @@ impl World {
         let world = Kind::of(seed).name();
         self.note(format_args!("seed {seed} {world} {plan}"));
         self.totals.met("world", world);
+        if Kind::of(seed) == Kind::Users {
+            self.assign_users();
+        }
+        self.begin_list();
         for number in 1..=plan.campaigns {
+            self.give(&format!("c{number}"), number);
             self.create(format!("c{number}"))?;
         }
         for client in 0..self.clients.len() {
@@ -263,12 +282,11 @@ impl World {
         let Server { core, storage, .. } = &mut self.server;
         let Some(campaign) = storage.campaigns.get_mut(id) else { return Ok(()) };
         match core {
-            Some(core) => core.append(self.now_ms, campaign, change, published),
-            None => {
-                campaign.append(self.now_ms, change);
-                Ok(())
-            }
+            Some(core) => core.append(self.now_ms, campaign, change, published)?,
+            None => campaign.append(self.now_ms, change),
         }
+        storage.note_list(self.now_ms);
+        Ok(())
     }
 
     fn run(&mut self) -> Check {
@@ -288,6 +306,7 @@ impl World {
             for client in self.clients.iter().filter(|it| it.asleep_since_ms.is_none()) {
                 oracle::check_live(client, &self.server.storage, lag_ms, self.now_ms)?;
             }
+            self.check_lists()?;
             if self.totals.steps > STEPS_MAX {
                 let detail = format!("{STEPS_MAX} steps, and no end");
                 return Err(Violation { guarantee: "steps", detail });
@@ -315,6 +334,9 @@ impl World {
             ScheduledEvent::Fetched(client, page_load, ticket, answer) => {
                 self.fetched(client, page_load, ticket, answer)?;
             }
+            ScheduledEvent::Renewed(client, page_load, ticket, answer) => {
+                self.renewed(client, page_load, ticket, answer)?;
+            }
             ScheduledEvent::Act(client) => self.act(client)?,
             ScheduledEvent::Unthrottle(client) => self.clients[client].throttle_ms = 0,
             ScheduledEvent::Work(campaign) => self.work(campaign)?,
@@ -332,6 +354,7 @@ impl World {
         let rng = &mut self.work_rng;
         let burst = if rng.chance(20) { rng.between(2, 40) } else { 1 };
         self.commit(&id, burst, true)?;
+        self.withdraw(&id);
         self.write_all();
         let at_ms = self.now_ms + self.work_rng.around(self.plan.work_ms);
         self.schedule.plan(at_ms, ScheduledEvent::Work(id));
@@ -376,7 +399,8 @@ impl World {
         let mut wrong = None;
         for (number, client) in self.clients.iter().enumerate() {
             let now = client.clock.now(self.now_ms);
-            let shown = oracle::converged(client, &self.server.storage, now);
+            let shown = oracle::converged(client, &self.server.storage, now)
+                .and(self.list_converged(client));
             if let Err(what) = self.is_connected(number).and(shown) {
                 wrong = Some(format!("client {number}, {since_ms} ms after the faults: {what}"));
                 break;
@@ -394,19 +418,6 @@ impl World {
         }
         self.schedule.plan(self.now_ms + 500, ScheduledEvent::Verify);
         Ok(false)
-    }
-
-    /// Checks that a client which gave up was refused by its server. No fault of the network ends a client.
-    pub(crate) fn refuse_accidental_end(&self, number: usize) -> Check {
-        match self.clients[number].machine.connection().state() {
-            ConnectionState::Failed(code)
-                if !matches!(code, Code::Unauthorized | Code::Forbidden) =>
-            {
-                let detail = format!("client {number} gave up by accident: {}", code.as_str());
-                Err(Violation { guarantee: "G9", detail })
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Checks that a page has an open connection over an intact link. A refusal holds for one

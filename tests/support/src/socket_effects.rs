@@ -25,6 +25,8 @@ pub fn next_socket_effect(machine: &mut Machine) -> Option<SocketEffect> {
             Effect::Changed => drop(machine.take_changes()),
             Effect::RequestToken(_)
             | Effect::FetchSnapshot(..)
+            | Effect::RenewSession(..)
+            | Effect::SignedOut
             | Effect::Notify(_)
             | Effect::Settle(..)
             | Effect::Log(_) => {}

@@ -32,7 +32,7 @@ pub(crate) fn for_check(repo: &Repo) -> Result<()> {
     rust::components(repo)
 }
 
-/// Sets up `bench`: the build, with Chromium.
+/// Sets up `bench` and `matrix`: the build, with Chromium.
 pub(crate) fn for_bench(repo: &Repo) -> Result<()> {
     for_build(repo)?;
     browsers::require(repo, &[browsers::Browser::Chromium])

@@ -14,6 +14,7 @@ use crate::check;
 use crate::conform;
 use crate::fuzz;
 use crate::load;
+use crate::matrix;
 use crate::model;
 use crate::npm::Project;
 use crate::planted;
@@ -55,8 +56,12 @@ pub(crate) enum Suite {
     Package,
     /// The page and the server together.
     EndToEnd,
+    /// The hooks of React, and the small application that uses them.
+    React,
     /// The tarball, as a fresh project would use it.
     Tarball,
+    /// Six kinds of projects that install the tarball, each built and run against the server.
+    Matrix,
     /// The conformance kit: on the reference server, on broken ones, and its reader against the machine.
     Conformance,
     /// The described REST interface, against the running server.
@@ -80,7 +85,7 @@ pub(crate) enum Lane {
 
 impl Suite {
     /// All suites, in the order in which those of one lane run.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Build,
         Self::Check,
         Self::Native,
@@ -92,7 +97,9 @@ impl Suite {
         Self::Firefox,
         Self::Package,
         Self::EndToEnd,
+        Self::React,
         Self::Tarball,
+        Self::Matrix,
         Self::Conformance,
         Self::Api,
         Self::Load,
@@ -120,7 +127,9 @@ impl Suite {
             Self::Firefox => "firefox",
             Self::Package => "package",
             Self::EndToEnd => "e2e",
+            Self::React => "react",
             Self::Tarball => "tarball",
+            Self::Matrix => "matrix",
             Self::Conformance => "conformance",
             Self::Api => "api",
             Self::Load => "load",
@@ -140,9 +149,13 @@ impl Suite {
             | Self::Fuzz
             | Self::Chromium
             | Self::Firefox => Lane::Computing,
-            Self::Package | Self::EndToEnd | Self::Tarball | Self::Conformance | Self::Api => {
-                Lane::Waiting
-            }
+            Self::Package
+            | Self::EndToEnd
+            | Self::React
+            | Self::Tarball
+            | Self::Matrix
+            | Self::Conformance
+            | Self::Api => Lane::Waiting,
             Self::Load => Lane::Last,
         }
     }
@@ -161,7 +174,7 @@ impl Suite {
             | Self::Firefox
             | Self::Conformance
             | Self::Load => 40,
-            Self::Package | Self::Tarball | Self::Api => 20,
+            Self::Package | Self::React | Self::Tarball | Self::Matrix | Self::Api => 20,
         };
         Duration::from_secs(minutes * 60)
     }
@@ -172,7 +185,9 @@ impl Suite {
             Self::Check
             | Self::Package
             | Self::EndToEnd
+            | Self::React
             | Self::Tarball
+            | Self::Matrix
             | Self::Conformance
             | Self::Api => true,
             Self::Build
@@ -196,7 +211,9 @@ impl Suite {
             Self::Chromium | Self::Firefox => "tests/browser/main.rs",
             Self::Package => "pkg/package.json",
             Self::EndToEnd => "tests/e2e/package.json",
+            Self::React => "tests/react/package.json",
             Self::Tarball => "tests/package/package.json",
+            Self::Matrix => "tests/matrix/package.json",
             Self::Conformance => "tests/conformance/package.json",
             Self::Api => "tests/api/run.py",
             Self::Load => "tests/load/peers/package.json",
@@ -218,7 +235,9 @@ impl Suite {
             Self::Firefox => in_firefox(repo, log),
             Self::Package => npm_test(repo, "pkg", log),
             Self::EndToEnd => npm_test(repo, "tests/e2e", log),
+            Self::React => npm_test(repo, "tests/react", log),
             Self::Tarball => npm_test(repo, "tests/package", log),
+            Self::Matrix => npm_test(repo, matrix::PROJECT, log),
             Self::Conformance => conformance(repo, log),
             Self::Api => {
                 let server = repo.programs().join("debug/campaign-sync-server");
@@ -260,6 +279,7 @@ fn build_all(repo: &Repo, log: &mut Log) -> Result<Tally> {
 /// Runs each check as one test.
 fn check_all(repo: &Repo, log: &mut Log) -> Result<Tally> {
     let mut tally = Tally::default();
+    check::install(repo, &mut into(log))?;
     for mut check in check::all(repo) {
         let success = log.run(&mut check.command)?;
         log.note(&format!("test {} ... {}", check.name, if success { "ok" } else { "FAILED" }))?;

@@ -7,7 +7,7 @@ use crate::protocol::client::Reason;
 use crate::protocol::server::{
     CampaignDigest, EventRecovery, Head, RecoveryOutcome, ServerMessage,
 };
-use crate::protocol::snapshot::{RestSnapshot, SnapshotPart};
+use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::violation::Violation;
 use crate::protocol::{Code, Epoch, Position, SequenceNumber};
 use crate::store::{ExpectedDigest, Staging, StagingFault};
@@ -25,7 +25,13 @@ impl Replica {
         message: &ServerMessage<'_>,
     ) -> Verdict {
         match message {
-            ServerMessage::SubscriptionConfirmed { .. } => Verdict::Control,
+            ServerMessage::SubscriptionConfirmed { .. } => {
+                if core::mem::take(&mut self.lacks_place) {
+                    self.begin_following(cx);
+                    cx.mark_changed(&self.id);
+                }
+                Verdict::Control
+            }
             ServerMessage::SubscriptionEnded { reason, .. } => {
                 match reason.as_ref() {
                     "unsubscribed" => return Verdict::Ignored,
@@ -43,6 +49,7 @@ impl Replica {
             }
             ServerMessage::ConnectionAck { .. }
             | ServerMessage::Pong { .. }
+            | ServerMessage::Catalogue { .. }
             | ServerMessage::SessionExpired
             | ServerMessage::ServerDraining { .. } => Verdict::Ignored,
         }
@@ -285,6 +292,15 @@ impl Replica {
         if let Some(code @ (Code::UnknownCampaign | Code::Forbidden | Code::Unauthorized)) = code {
             return self.fail(cx, code);
         }
+        if code == Some(Code::TooMany) && request_id.is_none() {
+            // There is no such subscription, so its recovery waits.
+            self.lacks_place = true;
+            self.waiters.fail(cx, Code::TooMany);
+            self.recovery.request(cx.now.at, Reason::Reconnect, false);
+            self.recovery.postpone(cx, cx.config.place_retry_ms);
+            cx.mark_changed(&self.id);
+            return;
+        }
         if !self.recovery.awaits_answer(request_id) {
             return;
         }
@@ -299,27 +315,22 @@ impl Replica {
     }
 
     /// Handles a snapshot that was fetched outside the socket since `began`.
-    ///
-    /// # Errors
-    /// As [`Staging::complete`]. The state is unchanged then.
     pub(in crate::sync) fn on_rest_snapshot(
         &mut self,
         cx: &mut Scope<'_>,
         began: Timestamp,
-        snapshot: &RestSnapshot<'_>,
-    ) -> Result<(), Code> {
-        let staging = Staging::complete(snapshot)?;
+        staging: Staging,
+    ) {
         // The answer may be older than the state that the socket brought since `began`. Of two epochs
         // only the server knows which one is newer, so a late answer of another epoch is ignored.
-        let is_other = |here: &Position| here.epoch != snapshot.position.epoch;
+        let is_other = |here: &Position| here.epoch != staging.position.epoch;
         let is_late =
             self.store.position().is_some_and(is_other) && self.freshness.is_replaced_since(began);
         if is_late || self.would_go_back(&staging) {
-            return Ok(());
+            return;
         }
         self.freshness.note_rest_snapshot();
         self.install(cx, staging);
         self.resolve_waiters(cx);
-        Ok(())
     }
 }

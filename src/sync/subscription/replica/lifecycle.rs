@@ -6,6 +6,7 @@ use super::{Replica, SubscriptionState};
 #[cfg(feature = "encrypted")]
 use crate::protocol::client::Reason;
 use crate::protocol::{Code, Position};
+use crate::store::PhaseChange;
 use crate::sync::config::Config;
 use crate::sync::context::ROWS;
 use crate::sync::input::Ticket;
@@ -14,6 +15,27 @@ use crate::sync::status::{LinkState, StaleReason, Status};
 use crate::sync::time::{Now, Timestamp};
 
 impl Replica {
+    /// Announces the phase, once, when the campaign is loaded for its first handle: by a replay, by a
+    /// snapshot, or because it was kept since its last release.
+    pub(in crate::sync) fn introduce(&mut self, cx: &mut Scope<'_>) {
+        let loaded = self.recovery.is_idle() || self.freshness.is_from_rest();
+        let record = self.store.record().filter(|_| loaded && !self.introduced);
+        if let Some(now) = record.map(PhaseChange::of) {
+            self.introduced = true;
+            self.subject().introduction(cx, now);
+        }
+    }
+
+    /// The last handle was released. The next one begins with the phase that the campaign has then.
+    pub(in crate::sync) const fn forget_introduction(&mut self) {
+        self.introduced = false;
+    }
+
+    /// When the state was last proven current, by the wall clock.
+    pub(in crate::sync) const fn proven_at(&self) -> Option<i64> {
+        self.freshness.proven_at()
+    }
+
     /// Fails all waits for a position.
     pub(in crate::sync) fn fail_waiters(&mut self, cx: &mut Scope<'_>, code: Code) {
         self.waiters.fail(cx, code);
@@ -57,9 +79,15 @@ impl Replica {
             return;
         }
         self.reactivate();
+        self.lacks_place = false;
+        self.subscribe(cx);
+        self.begin_following(cx);
+    }
+
+    /// Requests the missed events of a new subscription.
+    pub(super) fn begin_following(&mut self, cx: &mut Scope<'_>) {
         self.freshness.on_open(cx.now);
         self.repair.abandon();
-        self.subscribe(cx);
         let has_position = self.store.position().is_some();
         self.recovery.on_open(cx.now.at, has_position);
         self.send_due_request(cx);
@@ -85,6 +113,17 @@ impl Replica {
         }
     }
 
+    /// Whether the server refused the subscription, because it has too many.
+    pub(in crate::sync) const fn lacks_place(&self) -> bool {
+        self.lacks_place
+    }
+
+    /// Subscribes again, because a place may be free. The recovery waits for the confirmation.
+    pub(in crate::sync) fn retry_place(&mut self, cx: &mut Scope<'_>) {
+        self.subscribe(cx);
+        self.recovery.postpone(cx, cx.config.place_retry_ms);
+    }
+
     /// Whether the request with this id belongs to this campaign and has not been answered.
     pub(in crate::sync) fn has_requested(&self, id: &str) -> bool {
         self.recovery.awaits_answer(Some(id)) || self.repair.awaits(id)
@@ -97,6 +136,9 @@ impl Replica {
             self.begin_repair(cx);
         }
         if self.recovery.on_deadline(cx) {
+            if self.lacks_place {
+                self.retry_place(cx);
+            }
             self.send_due_request(cx);
         }
     }
@@ -120,17 +162,25 @@ impl Replica {
             SubscriptionState::Failed(code) => return Status::Failed(code),
             SubscriptionState::Active => {}
         }
+        if let LinkState::Failed(code) = link {
+            return Status::Failed(code);
+        }
         let empty = store.record().is_none() && store.table().is_empty();
         match link {
             LinkState::Connected => {}
             LinkState::Connecting if empty => return Status::Connecting,
-            LinkState::Off if empty => return Status::Idle,
-            LinkState::Connecting | LinkState::Off if freshness.is_from_rest() => {
+            LinkState::Off | LinkState::Failed(_) if empty => return Status::Idle,
+            LinkState::Connecting | LinkState::Off | LinkState::Failed(_)
+                if freshness.is_from_rest() =>
+            {
                 return Status::Stale(StaleReason::Polling);
             }
-            LinkState::Connecting | LinkState::Off => {
+            LinkState::Connecting | LinkState::Off | LinkState::Failed(_) => {
                 return Status::Stale(StaleReason::Disconnected);
             }
+        }
+        if self.lacks_place {
+            return Status::Failed(Code::TooMany);
         }
         if empty && !recovery.is_idle() {
             return Status::Loading;
@@ -141,12 +191,6 @@ impl Replica {
         if repair.is_mismatched() {
             return Status::Stale(StaleReason::Diverged);
         }
-        if freshness.is_fresh(config, now) {
-            Status::Live
-        } else if freshness.is_pending(config, now) {
-            Status::Recovering
-        } else {
-            Status::Stale(StaleReason::Unproven)
-        }
+        freshness.status(config, now)
     }
 }

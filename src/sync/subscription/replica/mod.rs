@@ -51,6 +51,10 @@ pub(in crate::sync) struct Replica {
     repair: Repair,
     download: SnapshotDownload,
     waiters: Waiters,
+    /// Whether listeners received the phase that the campaign had when it was loaded.
+    introduced: bool,
+    /// The server refused the subscription, because it has too many (R14.16).
+    lacks_place: bool,
 }
 
 impl Replica {
@@ -65,6 +69,8 @@ impl Replica {
             repair: Repair::default(),
             download: SnapshotDownload::default(),
             waiters: Waiters::default(),
+            introduced: false,
+            lacks_place: false,
         }
     }
 
@@ -100,7 +106,12 @@ impl Replica {
     }
 
     fn subject(&self) -> Subject<'_> {
-        Subject { id: &self.id, store: &self.store, recovering: !self.recovery.is_idle() }
+        Subject {
+            id: &self.id,
+            store: &self.store,
+            recovering: !self.recovery.is_idle(),
+            introduced: self.introduced,
+        }
     }
 
     /// Requests a cursor from the server.
@@ -128,7 +139,7 @@ impl Replica {
 
     /// Sends the request if it is due, a socket is open and the rate allows it.
     fn send_due_request(&mut self, cx: &mut Scope<'_>) {
-        if cx.is_connected() && self.is_active() {
+        if cx.is_connected() && self.is_active() && !self.lacks_place {
             let target = RequestTarget {
                 campaign_id: &self.id,
                 position: self.store.position(),
@@ -295,6 +306,29 @@ impl Replica {
         }
     }
 
+    /// Empties the campaign for another session, which has to load it again.
+    pub(in crate::sync) fn sign_out(&mut self, cx: &mut Scope<'_>) {
+        self.state = SubscriptionState::Active;
+        self.waiters.fail(cx, Code::SignedOut);
+        self.empty(cx);
+    }
+
+    /// Drops everything that the session may no longer see. The epochs that the log left are names of
+    /// logs, not content, and stay.
+    pub(in crate::sync) fn empty(&mut self, cx: &mut Scope<'_>) {
+        self.discard_download(cx);
+        self.sequencer.clear_window();
+        self.sequencer.clear_held();
+        self.recovery.forget();
+        self.repair = Repair::default();
+        self.freshness = Freshness::default();
+        self.introduced = false;
+        cx.mark_changed(&self.id);
+        if self.store.clear() {
+            self.invalidate(cx, "signed_out");
+        }
+    }
+
     /// Blocks the campaign at its position until the missing key is added. Nothing else helps.
     fn block_on_missing_key(&mut self, cx: &mut Scope<'_>, code: Code, missing: Notice) -> Verdict {
         self.subject().rejected(cx, code, Some(self.applied().next()), Violation::default());
@@ -315,6 +349,9 @@ impl Replica {
     fn fail(&mut self, cx: &mut Scope<'_>, code: Code) {
         self.state = SubscriptionState::Failed(code);
         self.stop(cx, code);
+        if matches!(code, Code::Forbidden | Code::UnknownCampaign) {
+            self.empty(cx);
+        }
         cx.log(
             Level::Error,
             "failed",

@@ -97,6 +97,8 @@ pub struct Snapshot<'a> {
     domains_count: u64,
     #[schema(pattern = "^[0-9a-f]{16}$")]
     domains_digest: String,
+    /// The subject of the session, if it has one and the server has no keys.
+    subject: Option<String>,
 }
 
 /// The audit trail of a campaign.
@@ -152,6 +154,20 @@ pub struct LoggedIn {
     pub token: Option<String>,
     /// The life of the session, in seconds.
     pub expires_in_seconds: u64,
+}
+
+/// The session of a request.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CurrentSession {
+    /// The user; `operator` or `anonymous` for a session of no user.
+    pub user: String,
+    /// The subject of the session, as `connection_ack` names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The rest of its life, in seconds, if it expires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_in_seconds: Option<u64>,
 }
 
 /// An answer without content.

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
 use campaign_sync::protocol::Code;
 
 use super::answer::{Answer, plain, unavailable};
-use super::answers::{Done, Ended, ErrorBody, LoggedIn};
+use super::answers::{CurrentSession, Done, Ended, ErrorBody, LoggedIn};
 use super::bodies::{Credentials, Nothing};
 use super::caller::{COOKIE, Caller, given, named_origin};
-use super::extract::Body;
+use super::extract::{Body, Params};
 use super::peer::ClientAddress;
+use super::queries::NoQuery;
 use crate::access::{Identity, LoginError};
 use crate::app::App;
 use crate::campaign::Refusal;
@@ -29,6 +31,7 @@ use crate::campaign::Refusal;
 pub(super) async fn login(
     State(app): State<Arc<App>>,
     ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
     Body(Credentials { user, password, bearer }): Body<Credentials>,
 ) -> Answer {
     let login = app.sessions.login(address, &user, password).await;
@@ -50,9 +53,43 @@ pub(super) async fn login(
     if bearer == Some(true) {
         return Ok(plain(&LoggedIn { token: Some(token), ..started }));
     }
+    end_replaced(&app, &headers, &started.user).await?;
     let mut response = plain(&started);
     response.headers_mut().insert(header::SET_COOKIE, cookie(&app, &token, seconds)?);
     Ok(response)
+}
+
+/// Ends the session of another user whose cookie the browser replaces. Its sockets, in all tabs, must not go
+/// on for a user who is gone.
+async fn end_replaced(app: &App, headers: &HeaderMap, user: &str) -> Result<(), Refusal> {
+    let Some((token, true)) = given(headers) else { return Ok(()) };
+    let identity = app.sessions.identify(Some(&token)).await.map_err(|_| unavailable())?;
+    if identity.is_some_and(|it| it.name() != user) {
+        app.sessions.logout(&token).await.map_err(|_| unavailable())?;
+    }
+    Ok(())
+}
+
+/// `GET /auth/session`: the session of the request.
+///
+/// # Errors
+/// [`Code::Unauthorized`], [`Code::InvalidBody`].
+#[utoipa::path(get, path = "/auth/session", tag = "auth", responses(
+    (status = 200, body = CurrentSession),
+    (status = "default", body = ErrorBody, description = "A refusal"),
+))]
+pub async fn session(
+    State(app): State<Arc<App>>,
+    Caller { identity, .. }: Caller,
+    Params(NoQuery {}): Params<NoQuery>,
+) -> Response {
+    let now_ms = app.clock.now().monotonic_ms;
+    let left = identity.expires_ms().map(|it| it.saturating_sub(now_ms).div_ceil(1_000));
+    plain(&CurrentSession {
+        user: identity.name().to_owned(),
+        subject: identity.subject(),
+        expires_in_seconds: left,
+    })
 }
 
 /// `POST /auth/logout`: ends the session. Its sockets are notified and closed.

@@ -182,7 +182,8 @@ pub fn given(headers: &HeaderMap) -> Option<(String, bool)> {
 /// The token of an `Authorization` header. The name of the scheme is case-insensitive (RFC 9110, 11.1).
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
+    let token = Some(token.trim_start_matches(' ')).filter(|it| !it.is_empty());
+    token.filter(|_| scheme.eq_ignore_ascii_case("bearer"))
 }
 
 fn key(headers: &HeaderMap, key_space: &str, spec: &str) -> Result<Option<Key>, Refusal> {

@@ -54,6 +54,7 @@ pub fn router(app: Arc<App>, page: Option<&Path>) -> Router {
         .route("/faults/kill", post(faults::kill))
         .route("/faults/truncate", post(faults::truncate))
         .route("/faults/diverge", post(faults::diverge))
+        .route("/auth/session", get(auth::session))
         .route("/auth/sessions/{user}", delete(auth::revoke))
         .layer(from_fn_with_state(app.clone(), caller::identify));
     // A socket is authorised by its cookie, or by its first message.

@@ -40,6 +40,7 @@ use super::{auth, campaigns, faults};
         faults::diverge,
         auth::login,
         auth::logout,
+        auth::session,
         auth::revoke,
     ),
     security((), ("bearer" = []), ("cookie" = [])),

@@ -18,6 +18,13 @@ const PAGE_ROWS: (u64, u64) = (100, 10_000);
 /// Campaigns per page: the default, and the maximum.
 const PAGE_CAMPAIGNS: (u64, u64) = (100, 1_000);
 
+/// No parameter.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoQuery {}
+
+impl Checked for NoQuery {}
+
 /// The position that a read waits for.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use campaign_sync::protocol::Code;
 
+use super::catalogue::is_offered;
 use super::{Request, Session, reply};
+use crate::access::Identity;
 use crate::capacity::Quota;
 use crate::clock::Moment;
 
@@ -47,7 +49,10 @@ impl Session {
 
     pub(super) fn acknowledgement(&self, now: Moment) -> String {
         let protocol = self.context.protocol();
-        reply::connection_ack(now, &self.id, protocol, self.context.heartbeat_ms)
+        let profiles: &[&str] = if is_offered(&self.context.hub) { &["catalogue"] } else { &[] };
+        let subject = self.identity.as_ref().and_then(Identity::subject);
+        let heartbeat_ms = self.context.heartbeat_ms;
+        reply::connection_ack(now, (&self.id, subject.as_deref()), protocol, heartbeat_ms, profiles)
     }
 
     /// Rejects the client. Drops all requests behind the greeting, which is the first one.

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::members::{self, REQUEST_ID_BYTES_MAX};
 use crate::access::Secret;
+use crate::catalogue::Position;
 
 /// The most bytes that are kept of a reason, and of an epoch that no log can have.
 const REASON_BYTES_MAX: usize = 256;
@@ -32,6 +33,10 @@ pub enum ClientMessage {
     Recover(Recover),
     /// `request_campaign_digest`, or `request_campaign_snapshot` of some buckets
     StateQuery(StateQuery),
+    /// `subscribe_catalogue`
+    SubscribeCatalogue(CatalogueRequest),
+    /// `unsubscribe_catalogue`
+    UnsubscribeCatalogue,
     /// `ping`, with the timestamp to echo
     Ping(Option<u64>),
 }
@@ -64,6 +69,15 @@ pub struct StateQuery {
     pub request: Option<String>,
     /// The buckets whose rows are requested; `None` for the digests of all buckets.
     pub buckets: Option<Vec<u8>>,
+}
+
+/// `subscribe_catalogue`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogueRequest {
+    /// The request id. The answer repeats it.
+    pub request: Option<String>,
+    /// The position of the client's list.
+    pub from: Option<Position>,
 }
 
 /// The outcome that a client prefers.
@@ -176,6 +190,16 @@ fn message(document: &str) -> Result<ClientMessage, Code> {
                 buckets => fields.state_query(buckets).map(ClientMessage::StateQuery),
             }
         }
+        "subscribe_catalogue" => {
+            let Fields { epoch, last_sequence_number, request_id, .. } = fields(document)?;
+            let number = last_sequence_number.unwrap_or_default();
+            if number > INTEGER_MAX {
+                return Err(Code::IntegerOutOfRange);
+            }
+            let from = epoch.map(|text| Position { epoch: cut(text, EPOCH_BYTES_KEPT), number });
+            Ok(ClientMessage::SubscribeCatalogue(CatalogueRequest { request: request_id, from }))
+        }
+        "unsubscribe_catalogue" => Ok(ClientMessage::UnsubscribeCatalogue),
         "ping" => {
             let timestamp = fields(document)?.timestamp;
             Ok(ClientMessage::Ping(timestamp.and_then(|it| it.as_u64())))

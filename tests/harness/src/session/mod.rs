@@ -18,6 +18,8 @@
 //! * a campaign of another user: as if it did not exist; a campaign that was given away in the meantime:
 //!   `subscription_ended`, reason `revoked`;
 //! * more than 64 connections of one session: `error` `too_many`, close 4429;
+//! * a catalogue of more than 100,000 campaigns: `error` `too_many`; more requests of it than 10 per second:
+//!   `error` `rate_limited` with `retryAfterMs`;
 //! * no `connection_init` within 10 s: close 4408;
 //! * more than 256 subscriptions: `error` `too_many`;
 //! * more recovery requests and queries of the state than 10 per second and campaign, or 100 per second and
@@ -30,10 +32,12 @@
 //! * no frame for 30 s, not even the answer to a WebSocket ping: close 4408.
 
 mod answer;
+mod catalogue;
 mod context;
 mod cursor;
 mod greeting;
 pub mod limits;
+mod listing;
 mod members;
 pub mod message;
 pub mod reply;
@@ -52,6 +56,7 @@ use crate::capacity::Quota;
 use crate::clock::Moment;
 use crate::log::LogError;
 use crate::metrics::Metrics;
+use catalogue::CatalogueCursor;
 use context::PollContext;
 pub use context::{Context, Frame, FrameText, Step};
 use cursor::Cursor;
@@ -113,7 +118,10 @@ pub struct Session {
     requests: VecDeque<Request>,
     /// In the order of their campaign ids.
     cursors: Vec<Cursor>,
-    /// The index of the cursor that is polled first.
+    catalogue: Option<CatalogueCursor>,
+    /// Limits the requests of the catalogue.
+    catalogue_requests: Bucket,
+    /// The index of the cursor that is polled first. The catalogue is behind the last one.
     turn: usize,
 }
 
@@ -122,6 +130,9 @@ impl Drop for Session {
         for cursor in &self.cursors {
             self.context.hub.unfollow(&cursor.campaign, &self.wake);
             self.context.hub.metrics.subscriptions.dec();
+        }
+        if let Some(cursor) = &self.catalogue {
+            cursor.end(self.sent_ms.max(self.last_received_ms));
         }
         if let Some(identity) = &self.identity {
             identity.release_socket();
@@ -157,6 +168,8 @@ impl Session {
             expired: false,
             requests: VecDeque::new(),
             cursors: Vec::new(),
+            catalogue: None,
+            catalogue_requests: Bucket::default(),
             turn: 0,
         }
     }
@@ -285,7 +298,8 @@ impl Session {
             return self.end(ack, 4400, "another protocol");
         }
         self.greeted = true;
-        let token = token.or_else(|| self.cookie.take());
+        // An empty token counts as no token: the cookie authorises the socket.
+        let token = token.filter(|it| !it.expose().is_empty()).or_else(|| self.cookie.take());
         self.requests.push_back(Request::Greet { token, binary });
     }
 
@@ -349,8 +363,16 @@ impl Session {
 
     /// Polls the subscriptions in turn, so that a long replay of one does not delay the others.
     fn next_of_cursors(&mut self, now: Moment, may_block: bool) -> Result<Step, LogError> {
-        let count = self.cursors.len();
+        let count = self.cursors.len() + 1;
         for at in (self.turn..self.turn + count).map(|turn| turn % count) {
+            if at == self.cursors.len() {
+                let step = self.next_of_catalogue(now)?;
+                if step != Step::Idle {
+                    self.turn = 0;
+                    return Ok(step);
+                }
+                continue;
+            }
             if !self.may_see(at) {
                 return Ok(self.revoke(now, at));
             }

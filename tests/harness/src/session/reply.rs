@@ -26,13 +26,21 @@ pub(super) fn message_around(
 }
 
 /// `connection_ack`
-pub fn connection_ack(now: Moment, connection: &str, protocol: &str, heartbeat_ms: u64) -> String {
-    let data = json!({
+pub fn connection_ack(
+    now: Moment,
+    (connection, subject): (&str, Option<&str>),
+    protocol: &str,
+    heartbeat_ms: u64,
+    profiles: &[&str],
+) -> String {
+    let mut data = json!({
         "connectionId": connection,
         "protocol": protocol,
         "heartbeatMs": heartbeat_ms,
         "maxFrameBytes": FRAME_BYTES_MAX,
+        "profiles": profiles,
     });
+    optional(&mut data, "subject", subject);
     message(now, "connection_ack", &data.to_string())
 }
 
@@ -91,6 +99,17 @@ pub fn rate_limited(
     message(now, "error", &data.to_string())
 }
 
+/// `error` `rate_limited` for a request of the catalogue
+pub(super) fn catalogue_busy(now: Moment, request: Option<&str>, retry_after_ms: u64) -> String {
+    let mut data = json!({
+        "code": Code::RateLimited.as_str(),
+        "message": "too many requests",
+        "retryAfterMs": retry_after_ms,
+    });
+    optional(&mut data, "requestId", request);
+    message(now, "error", &data.to_string())
+}
+
 /// `session_expired`
 pub fn session_expired(now: Moment) -> String {
     message(now, "session_expired", "{}")
@@ -102,8 +121,12 @@ pub fn draining(now: Moment, retry_after_ms: u64) -> String {
 }
 
 /// `pong`
-pub fn pong(now: Moment, echo: Option<u64>, heads: Vec<Value>) -> String {
-    message(now, "pong", &json!({"timestamp": echo, "heads": heads}).to_string())
+pub fn pong(now: Moment, echo: Option<u64>, heads: Vec<Value>, catalogue: Option<Value>) -> String {
+    let mut data = json!({"timestamp": echo, "heads": heads});
+    if let Some(catalogue) = catalogue {
+        data["catalogue"] = catalogue;
+    }
+    message(now, "pong", &data.to_string())
 }
 
 /// The head of a campaign in a `pong`: the last number written to this socket, and the head of the log. Count

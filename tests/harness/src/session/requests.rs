@@ -4,7 +4,7 @@ use campaign_sync::protocol::{CampaignId, Code};
 
 use super::context::PollContext;
 use super::cursor::Cursor;
-use super::message::{ClientMessage, Recover, StateQuery};
+use super::message::{CatalogueRequest, ClientMessage, Recover, StateQuery};
 use super::{Frame, Request, Session, Step, reply};
 use crate::access::Secret;
 use crate::campaign::BUSY_RETRY_MS;
@@ -37,6 +37,11 @@ impl Session {
                 self.unsubscribe(&campaign);
                 Some(reply::ended(now, &campaign, "unsubscribed"))
             }
+            ClientMessage::SubscribeCatalogue(request) => self.subscribe_catalogue(now, request)?,
+            ClientMessage::UnsubscribeCatalogue => {
+                self.unsubscribe_catalogue(now.monotonic_ms);
+                None
+            }
             ClientMessage::Recover(recover) => self.seek(now, recover)?,
             ClientMessage::StateQuery(query) => self.queue_query(now, query),
         };
@@ -64,14 +69,26 @@ impl Session {
         error: LogError,
         request: &Request,
     ) -> Result<Option<Step>> {
-        let Request::Client(ClientMessage::Recover(recover)) = request else { return Err(error) };
+        let Request::Client(request) = request else { return Err(error) };
+        let refuse = match request {
+            ClientMessage::Recover(Recover { campaign, request, .. }) => {
+                reply::rate_limited(now, campaign, request.as_deref(), BUSY_RETRY_MS)
+            }
+            ClientMessage::SubscribeCatalogue(CatalogueRequest { request, .. }) => {
+                reply::catalogue_busy(now, request.as_deref(), BUSY_RETRY_MS)
+            }
+            ClientMessage::Init { .. }
+            | ClientMessage::Subscribe(_)
+            | ClientMessage::Unsubscribe(_)
+            | ClientMessage::StateQuery(_)
+            | ClientMessage::UnsubscribeCatalogue
+            | ClientMessage::Ping(_) => return Err(error),
+        };
         match error {
             LogError::Busy if self.postponed.wait(now.monotonic_ms) => Ok(None),
             LogError::Busy | LogError::QuotaExceeded => {
                 self.metrics().rate_limited.get_or_create(&[("what", "snapshots")]).inc();
-                let (campaign, request) = (&recover.campaign, recover.request.as_deref());
-                let refused = reply::rate_limited(now, campaign, request, BUSY_RETRY_MS);
-                Ok(Some(Step::Frame(Frame::control(refused))))
+                Ok(Some(Step::Frame(Frame::control(refuse))))
             }
             LogError::Conflict { .. }
             | LogError::UnknownCampaign
@@ -181,7 +198,8 @@ impl Session {
             hub.metrics.lag_events.observe(head.number.saturating_sub(written) as f64);
             Some(reply::head(campaign, hub.epoch(), written, &head))
         });
-        Frame::control(reply::pong(now, echo, heads.collect()))
+        let catalogue = self.catalogue.as_ref().and_then(|cursor| cursor.head(now));
+        Frame::control(reply::pong(now, echo, heads.collect(), catalogue))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::clock::Moment;
 use crate::log::LogError;
 
+use super::catalogue::CatalogueCursor;
 use super::cursor::Cursor;
 use super::{Session, Step, reply};
 
@@ -22,6 +23,8 @@ impl Session {
             self.opened_ms + GREETING_MS
         };
         let retry = self.retry_ms.or_else(|| self.postponed.due_ms()).unwrap_or(u64::MAX);
+        let catalogue = self.catalogue.as_ref().and_then(CatalogueCursor::deadline_ms);
+        let retry = retry.min(catalogue.unwrap_or(u64::MAX));
         self.cursors.iter().filter_map(Cursor::deadline_ms).fold(own.min(retry), u64::min)
     }
 
@@ -41,6 +44,7 @@ impl Session {
         while let Some(cursor) = self.cursors.pop() {
             self.on_unsubscribed(&cursor.campaign);
         }
+        self.unsubscribe_catalogue(self.sent_ms);
     }
 
     pub(super) fn when_idle(&mut self, now: Moment) -> Step {

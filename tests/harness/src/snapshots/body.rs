@@ -30,6 +30,8 @@ pub struct SnapshotBody {
     download: Arc<Mutex<Option<Download>>>,
     next: usize,
     left: u64,
+    /// The first member of the document, and the brace before it. It belongs to this reader alone.
+    opening: Option<String>,
     watch: AbortHandle,
 }
 
@@ -42,10 +44,14 @@ impl Drop for SnapshotBody {
 impl SnapshotBody {
     /// The body for a client with this identity.
     pub fn new(download: Download, campaign: CampaignId, identity: Identity, clock: Clock) -> Self {
-        let left = download.whole_bytes(&campaign);
+        let subject = identity.subject().filter(|_| !download.is_sealed());
+        let opening = subject.map(|it| format!("{{\"subject\":\"{it}\","));
+        // It takes the place of the brace.
+        let own = opening.as_ref().map_or(0, |it| it.len() as u64 - 1);
+        let left = own + download.whole_bytes(&campaign);
         let download = Arc::new(Mutex::new(Some(download)));
         let watch = tokio::spawn(free_at_end(download.clone(), identity, clock)).abort_handle();
-        Self { campaign, download, next: 0, left, watch }
+        Self { campaign, download, next: 0, left, opening, watch }
     }
 }
 
@@ -75,6 +81,10 @@ impl Body for SnapshotBody {
             None => return Poll::Ready(Some(Err(io::Error::other("the session has ended")))),
         };
         let Some(piece) = piece else { return Poll::Ready(None) };
+        let piece = match self.opening.take() {
+            Some(opening) => [opening.as_bytes(), &piece[1..]].concat().into(),
+            None => piece,
+        };
         self.next += 1;
         self.left = self.left.saturating_sub(piece.len() as u64);
         Poll::Ready(Some(Ok(Frame::data(piece))))

@@ -125,6 +125,11 @@ impl Snapshot {
         Some((head, list.clone(), format!("],{counts}}}")))
     }
 
+    /// Whether the document for REST is sealed.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.sealed_whole.get().is_some()
+    }
+
     /// A piece of the whole snapshot as one document, counted from 0; `None` after the last one.
     pub(super) fn piece(&self, campaign: &CampaignId, index: usize) -> Option<Bytes> {
         if let Some(sealed) = self.sealed_whole.get() {

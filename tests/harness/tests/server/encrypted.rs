@@ -29,7 +29,7 @@ fn key_file(directory: &Path, kids: &[&str]) -> std::path::PathBuf {
 }
 
 /// A server that seals with the first of these keys.
-async fn sealing(kids: &[&str]) -> (Server, tempfile::TempDir) {
+pub(crate) async fn sealing(kids: &[&str]) -> (Server, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let file = key_file(directory.path(), kids);
     let server = Server::with(|options| {

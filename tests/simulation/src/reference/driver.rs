@@ -276,6 +276,8 @@ impl World {
             Kind::Greeting
         } else if is("pong") {
             Kind::Pong
+        } else if is("catalogue") {
+            Kind::Catalogue
         } else if is("campaign.snapshot") {
             Kind::Part
         } else {

@@ -60,6 +60,8 @@ pub(crate) struct Core {
     log: Arc<MemoryLog>,
     context: Arc<Context>,
     setup: Setup,
+    /// How often the server was started again.
+    starts: u64,
     epochs: u64,
     appended: u64,
     backup: MemoryLog,
@@ -82,7 +84,7 @@ fn failed(error: LogError) -> Violation {
     violation(format_args!("the log says: {error}"))
 }
 
-fn context(log: &Arc<MemoryLog>, setup: &Setup) -> Arc<Context> {
+fn context(log: &Arc<MemoryLog>, setup: &Setup, starts: u64) -> Arc<Context> {
     let delivery =
         Delivery { recoveries_per_second: setup.recoveries_per_second, ..Delivery::default() };
     let hub = match setup.defect {
@@ -90,7 +92,7 @@ fn context(log: &Arc<MemoryLog>, setup: &Setup) -> Arc<Context> {
         None => Hub::new(log.clone()),
     };
     Arc::new(Context {
-        hub: Arc::new(hub),
+        hub: Arc::new(hub.with_feeds(format!("feed-{starts}"))),
         snapshots: Snapshots::default(),
         access: Access::open(),
         heartbeat_ms: HEARTBEAT_MS,
@@ -104,13 +106,14 @@ impl Core {
     /// A server with an empty log.
     pub(crate) fn new(setup: Setup) -> Self {
         let log = Arc::new(MemoryLog::new(&format!("{EPOCH_PREFIX}-epoch-1")));
-        let (context, backup) = (context(&log, &setup), log.backup());
-        Self { log, context, setup, epochs: 1, appended: 0, backup }
+        let (context, backup) = (context(&log, &setup, 0), log.backup());
+        Self { log, context, setup, starts: 0, epochs: 1, appended: 0, backup }
     }
 
     /// Kills the server and starts it again over the same log.
     pub(crate) fn kill(&mut self) {
-        self.context = context(&self.log, &self.setup);
+        self.starts += 1;
+        self.context = context(&self.log, &self.setup, self.starts);
     }
 
     /// Commits an event. Publishes it, unless the server dies first.

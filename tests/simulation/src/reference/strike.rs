@@ -35,7 +35,9 @@ impl World {
         self.totals.fault("epoch_changed");
         self.restart("restore")?;
         let Server { core, storage, .. } = &mut self.server;
-        core.as_mut().map_or(Ok(()), |core| core.restore(self.now_ms, storage))
+        core.as_mut().map_or(Ok(()), |core| core.restore(self.now_ms, storage))?;
+        storage.note_list(self.now_ms);
+        Ok(())
     }
 
     fn mutate_core(&mut self, id: &str) -> Check {

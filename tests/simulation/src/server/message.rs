@@ -15,6 +15,10 @@ pub(crate) enum Message {
     Recover(String, Recover),
     /// `request_campaign_digest`, or `request_campaign_snapshot` of some buckets.
     StateQuery(String, StateQuery),
+    /// `subscribe_catalogue`, with the position and the request id
+    Catalogue(Option<(String, u64)>, String),
+    /// `unsubscribe_catalogue`
+    LeaveCatalogue,
     /// `ping`
     Ping(u64),
 }
@@ -88,6 +92,11 @@ impl Message {
                     StateQuery { request: request?, buckets: Some(buckets) },
                 )
             }
+            "subscribe_catalogue" => {
+                let from = text(payload, "epoch").zip(number(payload, "lastSequenceNumber"));
+                Self::Catalogue(from, request?)
+            }
+            "unsubscribe_catalogue" => Self::LeaveCatalogue,
             "ping" => Self::Ping(number(payload, "timestamp")?),
             _ => return None,
         })

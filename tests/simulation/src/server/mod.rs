@@ -1,5 +1,6 @@
 //! The model server: logs, sessions, snapshots. It is as simple as the contract allows.
 
+pub(crate) mod catalogue;
 pub(crate) mod cursor;
 pub(crate) mod log;
 pub(crate) mod message;
@@ -12,12 +13,14 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::rc::Rc;
 
+use catalogue::Catalogue;
 use log::{Campaign, View};
 use serde_json::Value;
 use session::Session;
 
 use super::network::LinkId;
 use super::reference::{Core, ServerSocket};
+use super::users::Owners;
 
 /// A snapshot is held this long after its last use.
 const SNAPSHOT_TTL_MS: u64 = 60_000;
@@ -38,6 +41,8 @@ pub(crate) enum Kind {
     Greeting,
     /// A part of a snapshot.
     Part,
+    /// A part of the list of campaigns.
+    Catalogue,
     /// A `pong`.
     Pong,
     /// Any other control message.
@@ -70,7 +75,7 @@ impl Document {
 
     /// Whether it is an answer, and not just an event or a heartbeat.
     pub(crate) const fn is_an_answer(&self) -> bool {
-        matches!(self.kind, Kind::Part | Kind::Control)
+        matches!(self.kind, Kind::Part | Kind::Catalogue | Kind::Control)
     }
 }
 
@@ -136,6 +141,10 @@ pub(crate) struct Storage {
     pub(crate) campaigns: BTreeMap<String, Campaign>,
     /// The server's behaviour.
     pub(crate) behaviour: ServerBehaviour,
+    /// The owners of the campaigns.
+    pub(crate) owners: Owners,
+    /// The list of campaigns.
+    pub(crate) catalogue: Catalogue,
     snapshots: Vec<Held>,
 }
 
@@ -215,8 +224,10 @@ pub(crate) struct Server {
 
 impl Server {
     /// A server without campaigns.
-    pub(crate) const fn new(behaviour: ServerBehaviour, core: Option<Core>) -> Self {
-        let storage = Storage { campaigns: BTreeMap::new(), behaviour, snapshots: Vec::new() };
+    pub(crate) fn new(behaviour: ServerBehaviour, core: Option<Core>) -> Self {
+        let (campaigns, owners) = (BTreeMap::new(), Owners::default());
+        let catalogue = Catalogue::default();
+        let storage = Storage { campaigns, behaviour, owners, catalogue, snapshots: Vec::new() };
         Self { storage, sessions: BTreeMap::new(), core, down_until_ms: 0 }
     }
 
@@ -227,6 +238,7 @@ impl Server {
             core.kill();
         }
         self.storage.snapshots.clear();
+        self.storage.catalogue.forget();
         self.down_until_ms = until_ms;
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::super::sealed;
+use super::super::users::User;
+use super::catalogue::CatalogueCursor;
 use super::cursor::{Cursor, HEAD_TIMEOUT_MS, WriteStep};
 use super::message::Message;
 use super::{Document, ReplicaLag, Storage};
@@ -22,10 +24,13 @@ pub(crate) struct Session {
     received_ms: u64,
     sent_ms: u64,
     cursors: BTreeMap<String, Cursor>,
+    catalogue: Option<CatalogueCursor>,
     /// The part of the logs that it sees.
     pub(crate) sees: ReplicaLag,
     /// The time at which it is asked to write again in any case.
     pub(crate) again_ms: u64,
+    /// The user of the session, in a world with users.
+    pub(crate) user: Option<User>,
 }
 
 /// The result of one write of a session.
@@ -46,14 +51,16 @@ const REPLICA_MS: u64 = 100;
 
 impl Session {
     /// A connection that has just been opened.
-    pub(crate) const fn new(now_ms: u64, sees: ReplicaLag) -> Self {
+    pub(crate) const fn new(now_ms: u64, sees: ReplicaLag, user: Option<User>) -> Self {
         Self {
             greeted: false,
             received_ms: now_ms,
             sent_ms: now_ms,
             cursors: BTreeMap::new(),
+            catalogue: None,
             sees,
             again_ms: 0,
+            user,
         }
     }
 
@@ -68,10 +75,14 @@ impl Session {
         let (answer, outcome) = match message {
             Message::Init => {
                 self.greeted = true;
-                let data = json!({
+                let mut data = json!({
                     "connectionId": "k-1", "protocol": sealed::protocol(storage.behaviour.seals),
                     "heartbeatMs": HEARTBEAT_MS, "maxFrameBytes": 1_048_576,
+                    "profiles": if storage.behaviour.seals { json!([]) } else { json!(["catalogue"]) },
                 });
+                if let Some(user) = self.user {
+                    data["subject"] = user.subject().into();
+                }
                 (Some(Document::control(now_ms, "connection_ack", &data)), "ack")
             }
             _ if !self.greeted => {
@@ -92,15 +103,29 @@ impl Session {
                     let (outcome, answer) = cursor.seek(now_ms, storage, self.sees, &wanted);
                     (answer, outcome)
                 }
-                None => (not_subscribed(now_ms, storage, &campaign, &wanted.request), "no_cursor"),
+                None => {
+                    (self.not_subscribed(now_ms, storage, &campaign, &wanted.request), "no_cursor")
+                }
             },
             Message::StateQuery(campaign, query) => match self.cursors.get_mut(&campaign) {
                 Some(cursor) => {
                     cursor.queue_query(query);
                     (None, "asked")
                 }
-                None => (not_subscribed(now_ms, storage, &campaign, &query.request), "no_cursor"),
+                None => {
+                    (self.not_subscribed(now_ms, storage, &campaign, &query.request), "no_cursor")
+                }
             },
+            Message::Catalogue(from, request) => {
+                let from = from.as_ref().map(|(epoch, number)| (epoch.as_str(), *number));
+                let cursor = self.catalogue.get_or_insert_default();
+                cursor.seek(now_ms, storage, from, &request);
+                (None, if from.is_some() { "list_from" } else { "list" })
+            }
+            Message::LeaveCatalogue => {
+                self.catalogue = None;
+                (None, "list_left")
+            }
             Message::Ping(echo) => (Some(self.pong(now_ms, storage, Some(echo))), "ping"),
         };
         if answer.is_some() {
@@ -110,7 +135,8 @@ impl Session {
     }
 
     fn subscribe(&mut self, now_ms: u64, storage: &Storage, campaign: String) -> Option<Document> {
-        let Some(view) = storage.view(&campaign, now_ms, self.sees) else {
+        let view = storage.view(&campaign, now_ms, self.sees);
+        let Some(view) = view.filter(|_| storage.owners.show(&campaign, self.user)) else {
             let text = "there is no such campaign";
             let data = json!({"code": "unknown_campaign", "message": text, "campaignId": campaign});
             return Some(Document::control(now_ms, "error", &data));
@@ -127,7 +153,16 @@ impl Session {
     fn pong(&self, now_ms: u64, storage: &Storage, echo: Option<u64>) -> Document {
         let head = |cursor: &Cursor| cursor.head(now_ms, storage, self.sees);
         let heads: Vec<_> = self.cursors.values().filter_map(head).collect();
-        Document::control(now_ms, "pong", &json!({"timestamp": echo, "heads": heads}))
+        let mut data = json!({"timestamp": echo, "heads": heads});
+        if let Some(head) = self.catalogue.as_ref().and_then(|it| it.head(now_ms, storage)) {
+            data["catalogue"] = head;
+        }
+        Document::control(now_ms, "pong", &data)
+    }
+
+    /// Ends a subscription. Returns whether there was one.
+    pub(crate) fn revoke(&mut self, campaign: &str) -> bool {
+        self.cursors.remove(campaign).is_some()
     }
 
     /// Forgets a subscription without a notification. Returns whether there was one.
@@ -148,6 +183,12 @@ impl Session {
                 WriteStep::Lagging => writing.lags = true,
             }
             writing.outcomes.extend(cursor.ahead.take());
+        }
+        if let Some(catalogue) = &mut self.catalogue {
+            writing.frames.extend(catalogue.write(now_ms, storage).map(|part| vec![part]));
+            if catalogue.is_behind(storage) {
+                writing.again_in_ms = Some(REPLICA_MS);
+            }
         }
         if self.cursors.values().any(Cursor::is_waiting) {
             writing.again_in_ms = Some(HEAD_TIMEOUT_MS);
@@ -175,22 +216,24 @@ impl Session {
         Some(self.pong(now_ms, storage, None))
     }
 
+    fn not_subscribed(
+        &self,
+        now_ms: u64,
+        storage: &Storage,
+        campaign: &str,
+        request: &str,
+    ) -> Option<Document> {
+        let is_visible = storage.owners.show(campaign, self.user);
+        let known = is_visible && storage.campaigns.contains_key(campaign);
+        let code = if known { "invalid_message" } else { "unknown_campaign" };
+        let data = json!({
+            "code": code, "message": "not subscribed", "campaignId": campaign, "requestId": request,
+        });
+        Some(Document::control(now_ms, "error", &data))
+    }
+
     /// Whether the client has been silent for too long.
     pub(crate) const fn is_idle(&self, now_ms: u64) -> bool {
         now_ms >= self.received_ms + IDLE_MS
     }
-}
-
-fn not_subscribed(
-    now_ms: u64,
-    storage: &Storage,
-    campaign: &str,
-    request: &str,
-) -> Option<Document> {
-    let known = storage.campaigns.contains_key(campaign);
-    let code = if known { "invalid_message" } else { "unknown_campaign" };
-    let data = json!({
-        "code": code, "message": "not subscribed", "campaignId": campaign, "requestId": request,
-    });
-    Some(Document::control(now_ms, "error", &data))
 }

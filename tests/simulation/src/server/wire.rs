@@ -146,7 +146,7 @@ fn transition_data(campaign: &str, transition: &Transition, after: &State) -> Va
     })
 }
 
-fn record(campaign: &str, record: &Record) -> Value {
+pub(crate) fn record(campaign: &str, record: &Record) -> Value {
     let mut value = json!({
         "campaignId": campaign, "name": record.name, "currentPhase": record.phase.as_str(),
         "phaseStatus": record.status.as_str(), "totalItems": record.counts[0],

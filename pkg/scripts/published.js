@@ -1,0 +1,43 @@
+/** The files of the package that the build makes, from its sources and its `exports`. */
+import { readdir, readFile } from "node:fs/promises";
+
+const root = new URL("../", import.meta.url);
+export const { exports, files } = JSON.parse(await readFile(new URL("package.json", root), "utf8"));
+
+/** The modules: the name of their files in `dist`, and their directory in `wasm` and in the package. */
+export const MODULES = { main: "", encrypted: "encrypted/" };
+
+/** The sources of `dist`, and those that replace their namesakes in `dist/cjs`, without their ending. */
+export const sources = await namesIn("src/");
+export const replacements = await namesIn("src/cjs/");
+
+async function namesIn(directory) {
+  const names = await readdir(new URL(directory, root));
+  return names.filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts")).map((name) => name.slice(0, -3));
+}
+
+/** The entries with code. Each has a directory for tools that do not read `exports`, except the main one. */
+export const entries = Object.entries(exports).filter(([, forms]) => forms.module !== undefined);
+
+/** Every file of `dist` and `dist/cjs`. */
+export function builtFiles() {
+  const found = new Set(["dist/cjs/package.json"]);
+  for (const name of sources) for (const form of ["dist/", "dist/cjs/"]) found.add(`${form}${name}.js`).add(`${form}${name}.d.ts`);
+  for (const name of replacements) found.add(`dist/cjs/${name}.js`).add(`dist/cjs/${name}.d.ts`);
+  for (const module of Object.keys(MODULES)) {
+    for (const part of ["glue", "embedded"]) found.add(`dist/${module}-${part}.js`).add(`dist/cjs/${module}-${part}.js`);
+  }
+  return found;
+}
+
+/** The files in `dist` and `dist/cjs` that no source has. */
+export async function leftovers() {
+  const expected = builtFiles();
+  const found = [];
+  for (const directory of ["dist", "dist/cjs"]) {
+    for (const entry of await readdir(new URL(`${directory}/`, root), { withFileTypes: true })) {
+      if (entry.isFile() && !expected.has(`${directory}/${entry.name}`)) found.push(`${directory}/${entry.name}`);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,96 @@
+/** The parts of a client that adapters use. `CampaignSync` of every entry has them, and so may a fake of a test. */
+import type { ConnectionStatus } from "./connection.js";
+import type { ErrorCode } from "./errors.js";
+import type { LogPosition } from "./position.js";
+import type { CampaignRecord, CampaignStatus, CampaignSummary, CampaignView, DomainPage, DomainQuery, Phase, PhaseStatus } from "./types.js";
+
+export type { CampaignSummary } from "./types.js";
+
+/** The part of a `Campaign` that adapters use. */
+export interface CampaignLike {
+  /** Returns the current view: the same object until something changes. */
+  view(): CampaignView;
+  /** Calls `listener` after something changed. Returns a function that ends the subscription. */
+  subscribe(listener: () => void): () => void;
+  /** Returns one page of rows: the same object until its rows changed. Throws `invalid_argument` for an invalid query. */
+  domains(query?: DomainQuery): DomainPage;
+  /** Resolves when the view is at the position or beyond it. */
+  reached(position: LogPosition | string, options?: { timeoutMs?: number }): Promise<void>;
+  /** Releases the handle. */
+  release(): void;
+}
+
+/** The list of the campaigns that the session may see. */
+export interface CampaignListView {
+  /** The status of the list, as that of a campaign. */
+  readonly status: CampaignStatus;
+  /** The reason of the status `stale`. */
+  readonly staleReason?: string;
+  /** The reason of the status `failed`. */
+  readonly code?: ErrorCode;
+  /** The campaigns, by ascending ids. */
+  readonly campaigns: readonly CampaignSummary[];
+  /** Number of campaigns that the session may see. */
+  readonly total: number;
+}
+
+/** The part of a handle of the list that adapters use. */
+export interface CampaignListLike {
+  /** Returns the current list: the same object until something changes. */
+  view(): CampaignListView;
+  /** Calls `listener` after something changed. Returns a function that ends the subscription. */
+  subscribe(listener: () => void): () => void;
+  /** Releases the handle. */
+  release(): void;
+}
+
+/** The part of a `CampaignSync` that adapters use. It dispatches the events of `CampaignSyncEventMap`. */
+export interface CampaignSyncLike extends Pick<EventTarget, "addEventListener" | "removeEventListener"> {
+  /** The connection: the same object until it changes. */
+  readonly connection: ConnectionStatus;
+  /** Subscribes to a campaign. Throws `invalid_campaign_id` and `closed`. */
+  campaign(campaignId: string): CampaignLike;
+  /** Returns the view of a campaign that has a handle. */
+  view(campaignId: string): CampaignView | undefined;
+  /** Subscribes to the list of campaigns; absent if the client cannot. */
+  campaigns?(options?: { ids?: readonly string[] }): CampaignListLike;
+  /** Opens the connection. */
+  connect(): void;
+  /** Closes the connection permanently. */
+  close(): void;
+}
+
+/** The name of an action on a campaign. Servers may have others. */
+export type CampaignAction =
+  | "start"
+  | "configure-dns"
+  | "validate-dns"
+  | "configure-http"
+  | "validate-http"
+  | "configure-analysis"
+  | "analyze"
+  | "pause"
+  | "resume"
+  | "rollback"
+  | "delete"
+  | (string & {});
+
+/** The circumstances in which the user chose an action. */
+export interface ActionContext {
+  /** The state that the user saw. The server refuses the action in any other state. Absent if nothing was shown. */
+  readonly expectedState?: `${Phase}/${PhaseStatus}`;
+}
+
+/** The position of the effect of an action: itself, the text of the header `Campaign-Position`, or a member of an answer. */
+export type ActionResult = LogPosition | string | { readonly position: LogPosition } | null | undefined | void;
+
+/** Performs actions for `useCampaignAction`, usually over REST. */
+export interface CampaignActions {
+  /**
+   * Performs an action. Resolves with the position of its effect, or with nothing. Rejects if the server refused it,
+   * best with a `CampaignSyncError`.
+   */
+  act(campaignId: string, action: CampaignAction, context: ActionContext): Promise<ActionResult>;
+  /** Returns the actions that a campaign of this record allows. */
+  allowedActions(record: CampaignRecord): readonly CampaignAction[];
+}

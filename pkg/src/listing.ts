@@ -1,0 +1,60 @@
+/** The list of campaigns that all handles share. */
+import type { Read } from "./bridge.js";
+import { Listeners } from "./channel.js";
+import { deepFreeze } from "./plain.js";
+import type { CampaignSummary, CatalogueView } from "./types.js";
+
+/** The view before the first list. */
+export const EMPTY: CatalogueView = Object.freeze({ status: "idle", campaigns: Object.freeze([]), total: 0 });
+
+/** The list that all handles share. */
+export class CatalogueChannel extends Listeners {
+  readonly #summaries = new Map<string, CampaignSummary>();
+  #view = EMPTY;
+  /** Whether this side has what the machine has, so that changes suffice. */
+  #complete = false;
+
+  /** Returns the view. Each call reads the status, because the status changes with the clock alone. */
+  view(read: Read): CatalogueView {
+    if (this.changed || this.#view.status !== read({ read: "catalogueStatus" })) this.#update(read);
+    return this.#view;
+  }
+
+  /** Drops the list of another session. */
+  empty(): void {
+    this.#view = EMPTY;
+    this.#complete = false;
+    this.invalidate();
+  }
+
+  #update(read: Read): void {
+    const { changed, removed, ...view } = read({ read: this.#complete ? "catalogue" : "wholeCatalogue" });
+    const summaries = this.#summaries;
+    if (!this.#complete) summaries.clear();
+    for (const id of removed) summaries.delete(id);
+    for (const summary of changed) summaries.set(summary.campaignId, deepFreeze(summary));
+    const stays = this.#complete && changed.length + removed.length === 0;
+    const campaigns = stays ? this.#view.campaigns : Object.freeze([...summaries.values()].sort(byId));
+    this.#complete = summaries.size === view.total;
+    this.changed = !this.#complete;
+    if (!stays || !saysSame(this.#view, view)) this.#view = Object.freeze({ ...view, campaigns });
+  }
+}
+
+type StatusFields = Pick<CatalogueView, "status" | "staleReason" | "code" | "total">;
+
+function saysSame(one: StatusFields, other: StatusFields): boolean {
+  return one.status === other.status && one.staleReason === other.staleReason && one.code === other.code && one.total === other.total;
+}
+
+function byId(one: CampaignSummary, other: CampaignSummary): number {
+  return one.campaignId < other.campaignId ? -1 : 1;
+}
+
+/** The view of some campaigns; `before` if it says the same. */
+export function selected(whole: CatalogueView, ids: ReadonlySet<string>, before: CatalogueView): CatalogueView {
+  const campaigns = whole.campaigns.filter(({ campaignId }) => ids.has(campaignId));
+  const same = campaigns.length === before.campaigns.length && campaigns.every((it, at) => it === before.campaigns[at]);
+  if (same && saysSame(before, whole)) return before;
+  return Object.freeze({ ...whole, campaigns: same ? before.campaigns : Object.freeze(campaigns) });
+}

@@ -1,0 +1,129 @@
+/** Hooks of views: of one campaign, of the list of campaigns and of the connection; and of events. */
+import { useCallback, useEffect, useInsertionEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import { IDLE, type ConnectionStatus } from "./connection.js";
+import { emptyView } from "./empty.js";
+import { CampaignSyncError, type ErrorCode } from "./errors.js";
+import type { CampaignSyncEvent, CampaignSyncEventType } from "./events.js";
+import type { CampaignLike, CampaignListLike, CampaignListView, CampaignSyncLike } from "./like.js";
+import { useHeld, useProvided, type Held } from "./react-context.js";
+import { isEqual, throttled, useSelected, type Subscribe } from "./react-store.js";
+import type { CampaignView } from "./types.js";
+
+/** The options of `useCampaign`. */
+export interface UseCampaignOptions<T = CampaignView> {
+  /** Renders again at most once in this many milliseconds; 0 if absent, which is once per animation frame. */
+  throttleMs?: number;
+  /** Whether two selections are equal, so that the component need not render again. If absent, their content is compared. */
+  equal?: (a: T, b: T) => boolean;
+}
+
+/** The options of `useCampaigns`. */
+export interface UseCampaignsOptions {
+  /** Only these campaigns; all if absent. */
+  ids?: readonly string[];
+  /** Renders again at most once in this many milliseconds; 0 if absent, which is once per animation frame. */
+  throttleMs?: number;
+}
+
+const ID = /^[A-Za-z0-9_-]{1,64}$/;
+
+const openCampaign = (sync: CampaignSyncLike, campaignId: string): CampaignLike => sync.campaign(campaignId);
+
+/** A campaign that a component holds. */
+export interface HeldCampaign extends Held<CampaignLike> {
+  /** Reads the view; an empty one without a handle. */
+  readonly read: () => CampaignView;
+  readonly readOnServer: () => CampaignView;
+}
+
+/** Holds a campaign while the component is mounted. An invalid id gives a view with the code `invalid_campaign_id`. */
+export function useHeldCampaign(campaignId: string | null | undefined): HeldCampaign {
+  const { sync } = useProvided();
+  const isValid = typeof campaignId === "string" && ID.test(campaignId);
+  const { handle, code, subscribe } = useHeld(isValid ? campaignId : undefined, openCampaign);
+  return useMemo(() => {
+    const id = typeof campaignId === "string" ? campaignId : "";
+    const refusal: ErrorCode | undefined = isValid || campaignId == null ? code : "invalid_campaign_id";
+    const [empty, onServer] = [emptyView(id, refusal), emptyView(id, isValid ? undefined : refusal)];
+    const shown = isValid && refusal === undefined;
+    return {
+      ...(handle && { handle }),
+      ...(refusal && { code: refusal }),
+      subscribe,
+      // Another component may hold the campaign already.
+      read: () => handle?.view() ?? ((shown && sync?.view(id)) || empty),
+      readOnServer: () => onServer,
+    };
+  }, [sync, campaignId, isValid, handle, code, subscribe]);
+}
+
+const whole = <T,>(view: CampaignView): T => view as T;
+
+/**
+ * Follows a campaign while the component is mounted, and returns its view, or the part that `select` returns. The
+ * component renders again only if that part changed. `null` follows nothing. An invalid id gives a view with the status
+ * `failed` and a code, and no exception.
+ *
+ * Throws `not_configured` without a provider.
+ */
+export function useCampaign<T = CampaignView>(
+  campaignId: string | null | undefined,
+  select: (view: CampaignView) => T = whole,
+  { throttleMs = 0, equal = isEqual }: UseCampaignOptions<T> = {},
+): T {
+  const { subscribe, read, readOnServer } = useHeldCampaign(campaignId);
+  const slowly = useMemo(() => throttled(subscribe, throttleMs), [subscribe, throttleMs]);
+  return useSelected(slowly, read, readOnServer, select, equal);
+}
+
+const NO_LIST: CampaignListView = Object.freeze({ status: "idle", campaigns: Object.freeze([]), total: 0 });
+
+function openList(sync: CampaignSyncLike, key: string): CampaignListLike {
+  if (typeof sync.campaigns !== "function") throw new CampaignSyncError("not_configured");
+  return sync.campaigns(key === "" ? {} : { ids: JSON.parse(key) as string[] });
+}
+
+/**
+ * Follows the list of the campaigns that the session may see, without their rows. A client that has no list gives one
+ * with the status `failed` and the code `not_configured`.
+ *
+ * Throws `not_configured` without a provider.
+ */
+export function useCampaigns({ ids, throttleMs = 0 }: UseCampaignsOptions = {}): CampaignListView {
+  const held = useHeld(ids === undefined ? "" : JSON.stringify(ids), openList);
+  const { handle, code } = held;
+  const empty = useMemo((): CampaignListView => (code === undefined ? NO_LIST : { ...NO_LIST, status: "failed", code }), [code]);
+  const subscribe = useMemo(() => throttled(held.subscribe, throttleMs), [held.subscribe, throttleMs]);
+  return useSyncExternalStore(subscribe, () => handle?.view() ?? empty, () => NO_LIST);
+}
+
+/** Returns the state of the connection. Throws `not_configured` without a provider. */
+export function useConnection(): ConnectionStatus {
+  const { sync, code } = useProvided();
+  const without = useMemo((): ConnectionStatus => (code === undefined ? IDLE : { state: "failed", attempt: 0, code }), [code]);
+  const subscribe = useCallback<Subscribe>(
+    (listener) => {
+      sync?.addEventListener("connectionchange", listener);
+      return () => sync?.removeEventListener("connectionchange", listener);
+    },
+    [sync],
+  );
+  return useSyncExternalStore(subscribe, () => sync?.connection ?? without, () => IDLE);
+}
+
+/**
+ * Calls `listener` for each event of this type while the component is mounted. It may be another function in each
+ * render. Throws `not_configured` without a provider.
+ */
+export function useSyncEvent<K extends CampaignSyncEventType>(type: K, listener: (event: CampaignSyncEvent<K>) => void): void {
+  const { sync } = useProvided();
+  const latest = useRef(listener);
+  useInsertionEffect(() => {
+    latest.current = listener;
+  });
+  useEffect(() => {
+    const call = (event: Event): void => latest.current(event as CampaignSyncEvent<K>);
+    sync?.addEventListener(type, call);
+    return () => sync?.removeEventListener(type, call);
+  }, [sync, type]);
+}

@@ -1,0 +1,256 @@
+/**
+ * `campaign-sync/tanstack-query`: keeps the queries of TanStack Query as new as the stream. It imports neither that
+ * library nor an entry with a module.
+ */
+import { checked, checkedMembers, FUNCTION, TEXT, withMethods, type Rules } from "./check.js";
+import { CampaignSyncError, isErrorCode } from "./errors.js";
+import type { CampaignSyncEventMap } from "./events.js";
+import { observeInvalidations, type Invalidation } from "./invalidation.js";
+import type { CampaignSyncLike } from "./like.js";
+import { formatPosition, parsePosition, type LogPosition } from "./position.js";
+
+/** The key of a query. */
+export type QueryKey = readonly unknown[];
+
+/** The part of a query that the filters read. */
+export interface QueryLike {
+  readonly meta?: Record<string, unknown> | undefined;
+  readonly state: { readonly data: unknown };
+}
+
+/** A choice of queries: those whose keys begin with `queryKey`. */
+export interface QueryFilter {
+  queryKey: QueryKey;
+  predicate?: (query: QueryLike) => boolean;
+  refetchType?: "active" | "none";
+}
+
+/** The part of a `QueryClient` that `bindQueryClient` uses. Version 5 has it. */
+export interface QueryClientLike {
+  cancelQueries(filter: QueryFilter): Promise<void>;
+  invalidateQueries(filter: QueryFilter): Promise<void>;
+  resetQueries(filter?: QueryFilter): Promise<void>;
+}
+
+/** The options of `bindQueryClient`. */
+export interface BindOptions {
+  /**
+   * Returns the beginning of the keys of a campaign; `["campaigns", campaignId]` if absent, as `campaignQuery` has them.
+   * With other keys, give the queries of `campaignQuery` another `queryKey`, too.
+   */
+  keyOf?: (campaignId: string) => QueryKey;
+  /** Whether an invalidation concerns the queries of its campaign; every one does if absent. */
+  on?: (invalidation: { readonly campaignId: string; readonly reason?: string }) => boolean;
+  /** The key of a list of campaigns, which transitions and endings void. */
+  listKey?: QueryKey;
+}
+
+/** The options of `campaignQuery`. */
+export interface CampaignQueryOptions {
+  /** The address of the REST routes; `/api/v2` if absent. */
+  baseUrl?: string;
+  /** A replacement for the platform's `fetch`. */
+  fetch?: typeof globalThis.fetch;
+}
+
+/** The data of a query of `campaignQuery`. */
+export interface CampaignAnswer<T> {
+  /** The position that the data describes; `null` if the server does not state it. */
+  readonly position: LogPosition | null;
+  /** The body of the answer. */
+  readonly body: T;
+}
+
+/** The options for `useQuery` that `campaignQuery` returns. */
+export interface CampaignQuery<T> {
+  readonly queryKey: QueryKey;
+  readonly queryFn: (context: { signal?: AbortSignal }) => Promise<CampaignAnswer<T>>;
+  /** Whether there is something to fetch: a client and an id. */
+  readonly enabled: boolean;
+  /** The data is fresh until `bindQueryClient` says otherwise, while the campaign is live; else it is stale at once. */
+  readonly staleTime: () => number;
+  readonly meta: { readonly campaignSync: true };
+}
+
+/** Reasons that follow each other quickly. Their queries are fetched at most once in this time, in milliseconds. */
+const FREQUENT_MS = 1_000;
+const FREQUENT = new Set(["rows", "status"]);
+/** Reasons for which the position of the data proves nothing. */
+const UNCONDITIONAL = new Set(["divergence", "force_refresh", "epoch"]);
+/** Requests of one fetch, if the stream moves on meanwhile. */
+const ATTEMPTS_MAX = 5;
+
+/** The lowest position that the data of a campaign may have, by client. */
+const floors = new WeakMap<object, Map<string, LogPosition>>();
+
+const SYNC = withMethods("addEventListener", "removeEventListener", "view");
+const BIND: Rules<BindOptions> = { keyOf: FUNCTION, on: FUNCTION, listKey: [Array.isArray, "a list"] };
+const QUERY: Rules<CampaignQueryOptions> = { baseUrl: TEXT, fetch: FUNCTION };
+
+/**
+ * Invalidates the queries of a campaign whenever the stream proves that they are old: after a transition, a snapshot, a
+ * divergence, whenever else `cacheinvalidated` says so, and when the campaign becomes `live` at a position beyond that of
+ * the data. Data that is new enough stays. When the last handle of a campaign is released, its data counts as old. When
+ * the session ends, all queries are reset, because they may belong to the former user.
+ *
+ * Throws `invalid_argument` for an invalid argument.
+ * @returns a function that ends it.
+ */
+export function bindQueryClient(sync: CampaignSyncLike, queries: QueryClientLike, options: BindOptions = {}): () => void {
+  checked("sync", sync, SYNC);
+  checked("queries", queries, withMethods("cancelQueries", "invalidateQueries", "resetQueries"));
+  const { keyOf = keyOfCampaign, on = () => true, listKey } = checkedMembers("options", options, BIND);
+  const own = floors.get(sync) ?? new Map<string, LogPosition>();
+  floors.set(sync, own);
+  /** Campaigns whose queries are due soon, with the newest position that the data must have then. */
+  const due = new Map<string, { floor: LogPosition | null; readonly timer: ReturnType<typeof setTimeout> }>();
+
+  const invalidate = (campaignId: string, floor: LogPosition | null, refetchType: "active" | "none" = "active"): void => {
+    const queryKey = keyOf(campaignId);
+    // A query of `campaignQuery` compares its answer itself. Another one that is under way may bring old data back.
+    void queries.cancelQueries({ queryKey, predicate: ({ meta }) => meta?.["campaignSync"] !== true });
+    void queries.invalidateQueries({ queryKey, refetchType, predicate: ({ state }) => floor === null || lacks(positionOf(state.data), floor) });
+  };
+  const voidList = (): void => {
+    if (listKey !== undefined) void queries.invalidateQueries({ queryKey: listKey });
+  };
+  const raise = (campaignId: string, floor: LogPosition | null): void => {
+    if (floor !== null) own.set(campaignId, floor);
+    invalidate(campaignId, floor);
+    voidList();
+  };
+  const soon = (campaignId: string, floor: LogPosition | null): void => {
+    const waiting = due.get(campaignId);
+    if (waiting !== undefined) return void (waiting.floor = floor);
+    const run = (): void => {
+      due.delete(campaignId);
+      raise(campaignId, entry.floor);
+    };
+    const entry = { floor, timer: setTimeout(run, FREQUENT_MS) };
+    due.set(campaignId, entry);
+  };
+
+  const observe = ({ campaignId, reason, epoch, sequenceNumber }: Invalidation): void => {
+    if (campaignId === undefined) {
+      own.clear();
+      return void queries.resetQueries();
+    }
+    if (reason === "signed_out") {
+      own.delete(campaignId);
+      return void queries.resetQueries({ queryKey: keyOf(campaignId) });
+    }
+    if (!on({ campaignId, ...(reason !== undefined && { reason }) })) return;
+    if (reason === "unwatched") {
+      own.delete(campaignId);
+      return invalidate(campaignId, null, "none");
+    }
+    const floor = epoch === undefined || sequenceNumber === undefined ? null : { epoch, sequenceNumber };
+    if (FREQUENT.has(reason ?? "")) return soon(campaignId, floor);
+    raise(campaignId, floor);
+    if (UNCONDITIONAL.has(reason ?? "")) invalidate(campaignId, null);
+  };
+  const onStatus = (event: Event): void => {
+    const { campaignId, status } = (event as CustomEvent<CampaignSyncEventMap["statuschange"]>).detail;
+    const position = status === "live" ? sync.view(campaignId)?.position : null;
+    if (position == null || !on({ campaignId })) return;
+    own.set(campaignId, position);
+    invalidate(campaignId, position);
+  };
+
+  const stop = observeInvalidations(sync, observe);
+  sync.addEventListener("statuschange", onStatus);
+  sync.addEventListener("ended", voidList);
+  return () => {
+    stop();
+    sync.removeEventListener("statuschange", onStatus);
+    sync.removeEventListener("ended", voidList);
+    for (const { timer } of due.values()) clearTimeout(timer);
+    due.clear();
+    own.clear();
+  };
+}
+
+/**
+ * Returns the options of a query that sends `GET {baseUrl}/campaigns/{id}{path}`. The answer is never older than the view
+ * at the time of the request: the request has `min_position`. If the stream voids the data meanwhile, it is fetched again.
+ *
+ * Without a client or an id, the query is not enabled. It fails with `invalid_campaign_id` for an invalid id, with the code
+ * of the server's refusal, with `behind` if five answers are too old, and with `fetch_failed` for any other failure. Throws
+ * `invalid_argument` for any other invalid argument.
+ */
+export function campaignQuery<T = unknown>(
+  sync: CampaignSyncLike | null | undefined,
+  campaignId: string | null | undefined,
+  path = "",
+  options: CampaignQueryOptions = {},
+): CampaignQuery<T> {
+  if (sync != null) checked("sync", sync, SYNC);
+  checked("path", path, [(it) => it === "" || (TEXT[0](it) && /^[/?]/.test(it as string)), "empty, or a text that begins with / or ?"]);
+  const { baseUrl = "/api/v2", fetch } = checkedMembers("options", options, QUERY);
+  const [id, address] = [campaignId ?? "", `${baseUrl}/campaigns/${campaignId}${path}`];
+  const isValid = typeof id === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(id);
+  return {
+    queryKey: [...keyOfCampaign(id), path],
+    enabled: sync != null && campaignId != null,
+    staleTime: () => (isValid && sync?.view(id)?.status === "live" ? Infinity : 0),
+    meta: { campaignSync: true },
+    async queryFn({ signal }) {
+      if (!isValid) throw new CampaignSyncError("invalid_campaign_id");
+      if (sync == null) throw new CampaignSyncError("not_configured");
+      for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+        const least = sync.view(id)?.position ?? null;
+        const before = floors.get(sync)?.get(id);
+        const answer = await request<T>(fetch ?? globalThis.fetch, withPosition(address, least), signal);
+        const floor = floors.get(sync)?.get(id);
+        // The server may not state the position. The answer is then as new as the request.
+        const isNew = answer?.position === null ? floor === before : [least, floor].every((it) => it == null || !lacks(answer?.position, it));
+        if (answer !== undefined && isNew) return answer;
+      }
+      throw new CampaignSyncError("behind");
+    },
+  };
+}
+
+function keyOfCampaign(campaignId: string): QueryKey {
+  return ["campaigns", campaignId];
+}
+
+function withPosition(address: string, position: LogPosition | null): string {
+  return position === null ? address : `${address}${address.includes("?") ? "&" : "?"}min_position=${encodeURIComponent(formatPosition(position))}`;
+}
+
+/** Sends one request. Returns `undefined` if the server reports `behind`. */
+async function request<T>(fetch: typeof globalThis.fetch, address: string, signal: AbortSignal | undefined): Promise<CampaignAnswer<T> | undefined> {
+  let text: string;
+  let answer: Response;
+  try {
+    answer = await fetch(address, { cache: "no-store", headers: { accept: "application/json" }, ...(signal && { signal }) });
+    text = await answer.text();
+  } catch (cause) {
+    if (signal?.aborted === true) throw cause;
+    throw new CampaignSyncError("fetch_failed", { cause });
+  }
+  const body = parsed(text) as { readonly error?: { readonly code?: unknown; readonly message?: string } } | undefined;
+  if (answer.ok && body !== undefined) return { position: parsePosition(answer.headers.get("campaign-position")), body: body as T };
+  const code = body?.error?.code;
+  if (code === "behind") return undefined;
+  throw new CampaignSyncError(isErrorCode(code) ? code : "fetch_failed", { message: body?.error?.message ?? `The server answered with status ${answer.status}.` });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The position in the data of a query of `campaignQuery`; `null` for any other data. */
+function positionOf(data: unknown): LogPosition | null {
+  return (data as Partial<CampaignAnswer<unknown>> | null | undefined)?.position ?? null;
+}
+
+/** Whether data of this position may lack what the floor has. Numbers of another epoch prove nothing. */
+function lacks(position: LogPosition | null | undefined, floor: LogPosition): boolean {
+  return position?.epoch !== floor.epoch || position.sequenceNumber < floor.sequenceNumber;
+}

@@ -1,0 +1,212 @@
+//! The list of campaigns that the session may see, and the change to it that is arriving.
+
+use std::sync::Arc;
+
+use super::StagingFault;
+use super::view::show_record;
+use crate::protocol::catalogue::{CataloguePart, Summary};
+use crate::protocol::limits::CATALOGUE_CAMPAIGNS_MAX;
+use crate::protocol::{CampaignId, Code, Epoch, SequenceNumber};
+use crate::value::{Record, Value};
+
+/// The list, its position in the feed, and what the application has not read of it.
+#[derive(Clone, Debug, Default)]
+pub struct CatalogueStore {
+    position: Option<(Epoch, SequenceNumber)>,
+    is_loaded: bool,
+    /// In ascending order of the ids.
+    list: Vec<Listed>,
+    /// The campaigns that left since the last read.
+    removed: Vec<CampaignId>,
+    /// The parts that have arrived, joined.
+    staged: Option<Box<CataloguePart>>,
+}
+
+/// One campaign of the list.
+#[derive(Clone, Debug)]
+struct Listed {
+    summary: Arc<Summary>,
+    /// Whether the application has not read this summary.
+    is_unread: bool,
+}
+
+/// The changes of the list since the last read.
+#[derive(Debug)]
+pub struct CatalogueChanges {
+    /// The number of campaigns in the list.
+    pub total: usize,
+    changed: Vec<Arc<Summary>>,
+    removed: Vec<CampaignId>,
+}
+
+impl CatalogueStore {
+    /// The epoch and the number of the list; `None` if only a snapshot helps.
+    pub fn position(&self) -> Option<(&Epoch, SequenceNumber)> {
+        self.position.as_ref().map(|(epoch, number)| (epoch, *number))
+    }
+
+    /// Whether there is a list, which may be empty.
+    pub const fn is_loaded(&self) -> bool {
+        self.is_loaded
+    }
+
+    /// Whether a part is missing of what is arriving.
+    pub const fn is_staging(&self) -> bool {
+        self.staged.is_some()
+    }
+
+    /// The list, in ascending order of the ids.
+    pub fn summaries(&self) -> impl Iterator<Item = &Summary> {
+        self.list.iter().map(|listed| &*listed.summary)
+    }
+
+    /// Takes a part. Returns whether the change is complete, and so in the list.
+    ///
+    /// # Errors
+    /// [`StagingFault`]. The list is unchanged then.
+    pub fn add(
+        &mut self,
+        mut part: Box<CataloguePart>,
+        is_answer: bool,
+    ) -> Result<bool, StagingFault> {
+        self.check_position(&part, is_answer)?;
+        let staged = self.staged.take();
+        if part.part > 1 {
+            let staged = staged.filter(|it| it.part + 1 == part.part && is_same(it, &part));
+            let mut staged = staged.ok_or(StagingFault::Gap)?;
+            staged.part = part.part;
+            staged.campaigns.append(&mut part.campaigns);
+            staged.removed.append(&mut part.removed);
+            part = staged;
+        }
+        // So the staged parts are never larger than the largest list.
+        let sorted = part.campaigns.is_sorted_by(|one, next| one.campaign_id < next.campaign_id);
+        let length = part.campaigns.len().max(part.removed.len());
+        if !sorted || length > CATALOGUE_CAMPAIGNS_MAX {
+            return Err(StagingFault::Invalid(Code::InvalidContent));
+        }
+        if part.part < part.parts {
+            self.staged = Some(part);
+            return Ok(false);
+        }
+        self.apply(*part).map_err(StagingFault::Invalid)?;
+        Ok(true)
+    }
+
+    /// Drops the parts that have arrived.
+    pub fn drop_staged(&mut self) {
+        self.staged = None;
+    }
+
+    /// Keeps the list, but requests a snapshot next, because the feed contradicts it.
+    pub fn distrust(&mut self) {
+        self.drop_staged();
+        self.position = None;
+    }
+
+    /// Empties the list.
+    pub fn clear(&mut self) {
+        let left = self.list.drain(..).map(|listed| listed.summary.campaign_id.clone());
+        self.removed.extend(left);
+        self.is_loaded = false;
+        self.distrust();
+    }
+
+    /// Returns what changed since the last read, or the `whole` list.
+    pub fn take_changes(&mut self, whole: bool) -> CatalogueChanges {
+        let mut changed = Vec::new();
+        for listed in &mut self.list {
+            if core::mem::take(&mut listed.is_unread) || whole {
+                changed.push(listed.summary.clone());
+            }
+        }
+        let removed = core::mem::take(&mut self.removed);
+        CatalogueChanges { total: self.list.len(), changed, removed }
+    }
+
+    /// Checks that the part continues the list, or replaces it. A change names campaigns and not differences,
+    /// so it may begin at an earlier number than that of the list.
+    fn check_position(&self, part: &CataloguePart, is_answer: bool) -> Result<(), StagingFault> {
+        let own = self.position().filter(|(epoch, _)| **epoch == part.epoch);
+        let (base, number) = (part.base, part.sequence_number);
+        match own {
+            Some((_, own)) if base.is_some() && !is_answer && number <= own => {
+                Err(StagingFault::Repeated)
+            }
+            // The numbers of an epoch never go back.
+            Some((_, own)) if number < own => Err(StagingFault::Invalid(Code::Divergence)),
+            Some((_, own)) if base.is_none_or(|base| base <= own) => Ok(()),
+            None if base.is_none() => Ok(()),
+            Some(_) | None => Err(StagingFault::Gap),
+        }
+    }
+
+    /// Replaces the list by the list after the change.
+    fn apply(&mut self, change: CataloguePart) -> Result<(), Code> {
+        let CataloguePart { base, campaigns, removed, .. } = change;
+        let mut left = Vec::new();
+        let mut list = Vec::with_capacity(campaigns.len());
+        let mut upserts = campaigns.into_iter().peekable();
+        for old in &self.list {
+            let id = &old.summary.campaign_id;
+            while let Some(added) = upserts.next_if(|it| it.campaign_id < *id) {
+                list.push(Listed { summary: added, is_unread: true });
+            }
+            match upserts.next_if(|it| it.campaign_id == *id) {
+                Some(new) if !is_older(&new, &old.summary) => {
+                    list.push(Listed { summary: new, is_unread: true });
+                }
+                Some(_) => list.push(old.clone()),
+                None if base.is_none() || removed.binary_search(id).is_ok() => {
+                    left.push(id.clone())
+                }
+                None => list.push(old.clone()),
+            }
+        }
+        list.extend(upserts.map(|summary| Listed { summary, is_unread: true }));
+        if list.len() as u64 != change.total {
+            return Err(Code::InvalidSnapshot);
+        }
+        self.removed
+            .retain(|id| list.binary_search_by(|it| it.summary.campaign_id.cmp(id)).is_err());
+        self.removed.extend(left);
+        self.list = list;
+        self.is_loaded = true;
+        self.position = Some((change.epoch, change.sequence_number));
+        Ok(())
+    }
+}
+
+/// Whether two parts belong together.
+fn is_same(one: &CataloguePart, other: &CataloguePart) -> bool {
+    let of = |it: &CataloguePart| (it.base, it.sequence_number, it.parts, it.total);
+    one.epoch == other.epoch && of(one) == of(other)
+}
+
+/// Whether `new` is the same state as `old`, or an earlier one of the same log: a server that lags must not
+/// move a campaign back.
+fn is_older(new: &Summary, old: &Summary) -> bool {
+    new.epoch == old.epoch && new.sequence_number <= old.sequence_number
+}
+
+impl CatalogueChanges {
+    /// Adds the changes to the view of the catalogue.
+    pub fn show<'a>(&'a self, to: &mut Record<'a>) {
+        to.count("total", self.total as u64);
+        let mut changed = Vec::new();
+        for summary in &self.changed {
+            let mut position = Record::default();
+            position.text("epoch", summary.epoch.as_str());
+            position.count("sequenceNumber", summary.sequence_number.get());
+            let mut shown = Record::default();
+            shown.text("campaignId", summary.campaign_id.as_str());
+            shown.add("position", position.into());
+            shown.nullable_record("campaign", Some(&summary.record), show_record);
+            shown.count("totalDomainCount", summary.record.total_domain_count);
+            changed.push(shown.into());
+        }
+        to.add("changed", Value::List(changed));
+        let removed = self.removed.iter().map(|id| Value::Text(id.as_str()));
+        to.add("removed", Value::List(removed.collect()));
+    }
+}

@@ -1,0 +1,336 @@
+//! The subscription to the catalogue: the list of all campaigns that the session may see.
+//!
+//! ```text
+//! Off ──retained, socket open──▶ Scheduled ──due──▶ Awaiting ──last part──▶ Current
+//!                                  ▲                   │ deadline, bad part   │ gap, head, bad part
+//!                                  └───────────────────┴──────────────────────┘
+//! ```
+//!
+//! Only this module changes the state. The list is in [`CatalogueStore`].
+
+use super::backoff::full_jitter_ms;
+use super::config::Config;
+use super::holders::Holders;
+use super::outcome::Verdict;
+use super::scope::Scope;
+use super::status::{LinkState, StaleReason, Status};
+use super::subscription::Freshness;
+use super::time::{Now, Timestamp};
+use crate::protocol::catalogue::{CatalogueHead, CataloguePart};
+use crate::protocol::{Code, client};
+use crate::store::{CatalogueChanges, CatalogueStore, StagingFault};
+use crate::value::{Record, ToValue, Value, serialize_as_value};
+
+/// The subscription to the catalogue.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    holders: Holders,
+    /// Whether the server of the open socket has the profile.
+    is_offered: bool,
+    state: State,
+    store: CatalogueStore,
+    freshness: Freshness,
+    /// The number of requests since the server last agreed with the list.
+    attempts: u32,
+    last_status: Option<Status>,
+}
+
+/// The state of the subscription.
+#[derive(Clone, Debug, Default)]
+enum State {
+    /// The application does not retain the catalogue, or no socket is open.
+    #[default]
+    Off,
+    /// A request is due at this time.
+    Scheduled(Timestamp),
+    /// A request was sent at `asked`, and its answer has not arrived whole.
+    Awaiting { request_id: String, asked: Now, deadline: Timestamp },
+    /// The list is the server's, as far as the client knows. If a part of a change has arrived, the next one
+    /// must arrive before the deadline.
+    Current { deadline: Option<Timestamp> },
+    /// The server refused the subscription, or does not know it. Another connection tries again.
+    Failed(Code),
+}
+
+/// The catalogue as JavaScript sees it: the status, and what changed since the last read.
+#[derive(Debug)]
+pub struct CatalogueView {
+    status: Status,
+    /// When the list was last proven to be the server's newest, in milliseconds since 1970.
+    proven_at: Option<i64>,
+    changes: CatalogueChanges,
+}
+
+impl Catalogue {
+    /// The list, for tests and diagnostics.
+    pub const fn store(&self) -> &CatalogueStore {
+        &self.store
+    }
+
+    /// Records whether the server has the profile.
+    pub(super) const fn set_offered(&mut self, is_offered: bool) {
+        self.is_offered = is_offered;
+    }
+
+    /// Increments the reference count.
+    pub(super) fn retain(&mut self, cx: &mut Scope<'_>) {
+        let is_first = !self.is_wanted();
+        self.holders.retain();
+        if is_first && cx.is_connected() {
+            self.on_open(cx);
+        }
+    }
+
+    /// Decrements the reference count. Returns whether the application retained the catalogue.
+    pub(super) fn release(&mut self, cx: &Scope<'_>) -> bool {
+        self.holders.release(cx.now.at + cx.config.linger_ms)
+    }
+
+    /// Empties the list at once, because the session may not see it. The next socket requests it (R20.26).
+    pub(super) fn clear(&mut self, cx: &mut Scope<'_>) {
+        self.store.clear();
+        self.freshness = Freshness::default();
+        self.state = State::Off;
+        cx.mark_catalogue_changed();
+    }
+
+    /// Handles an open and acknowledged socket.
+    pub(super) fn on_open(&mut self, cx: &mut Scope<'_>) {
+        if !self.is_wanted() {
+            return;
+        }
+        self.store.drop_staged();
+        self.freshness.on_open(cx.now);
+        let offered = self.is_offered;
+        self.state =
+            if offered { State::Scheduled(cx.now.at) } else { State::Failed(Code::UnknownType) };
+        self.send_due(cx);
+    }
+
+    /// Handles a closed socket.
+    pub(super) fn on_lost(&mut self) {
+        self.state = State::Off;
+    }
+
+    /// Handles a part of the answer to a request, or of a change.
+    pub(super) fn on_part(
+        &mut self,
+        cx: &mut Scope<'_>,
+        request_id: Option<&str>,
+        part: Box<CataloguePart>,
+    ) -> Verdict {
+        let is_snapshot = part.base.is_none();
+        let next = cx.now.at + cx.config.recovery_deadline_ms;
+        let asked = match &mut self.state {
+            State::Awaiting { request_id: own, asked, deadline } if request_id == Some(own) => {
+                *deadline = next;
+                Some(*asked)
+            }
+            State::Current { deadline } if request_id.is_none() => {
+                *deadline = Some(next);
+                None
+            }
+            State::Off
+            | State::Scheduled(_)
+            | State::Awaiting { .. }
+            | State::Current { .. }
+            | State::Failed(_) => return Verdict::Ignored,
+        };
+        match self.store.add(part, asked.is_some()) {
+            Ok(false) => return Verdict::Control,
+            Ok(true) => {}
+            Err(StagingFault::Repeated) => return Verdict::Duplicate,
+            Err(StagingFault::Gap) => {
+                self.request(cx);
+                return Verdict::Control;
+            }
+            Err(StagingFault::Invalid(code)) => {
+                self.store.distrust();
+                self.request(cx);
+                return Verdict::Refused(code);
+            }
+        }
+        cx.metrics.catalogue_snapshots += u64::from(is_snapshot);
+        cx.metrics.catalogue_changes += u64::from(asked.is_none());
+        cx.mark_catalogue_changed();
+        self.state = State::Current { deadline: None };
+        if let Some(asked) = asked {
+            // The server read the list after it received the request.
+            self.freshness.prove(asked);
+            cx.request_ping();
+        }
+        Verdict::Control
+    }
+
+    /// Handles a `pong`. `sent` is the time at which the answered ping was sent.
+    pub(super) fn on_pong(
+        &mut self,
+        cx: &mut Scope<'_>,
+        sent: Option<Now>,
+        head: Option<&CatalogueHead>,
+    ) {
+        if !matches!(self.state, State::Current { .. }) {
+            return;
+        }
+        match (head, self.store.position()) {
+            (Some(head), Some(own)) if (&head.epoch, head.sequence_number) == own => {
+                self.attempts = 0;
+                if let Some(sent) = sent {
+                    self.freshness.prove(sent.minus(head.lag_ms));
+                }
+            }
+            // No head is written between the parts of a change.
+            (None, _) if sent.is_none() || self.store.is_staging() => {}
+            _ => self.request(cx),
+        }
+    }
+
+    /// Whether an error with this request id is about the catalogue.
+    pub(super) fn has_requested(&self, id: &str) -> bool {
+        matches!(&self.state, State::Awaiting { request_id, .. } if request_id == id)
+    }
+
+    /// Handles an error that answers the request.
+    pub(super) fn on_error(
+        &mut self,
+        cx: &mut Scope<'_>,
+        code: Option<Code>,
+        retry_after_ms: Option<u64>,
+    ) {
+        self.store.drop_staged();
+        match (code, retry_after_ms) {
+            (_, Some(ms)) => self.state = State::Scheduled(cx.retry_at(ms)),
+            (Some(code), None) if is_final(code) => {
+                if code == Code::Forbidden {
+                    self.clear(cx);
+                }
+                self.state = State::Failed(code);
+            }
+            _ => self.request(cx),
+        }
+    }
+
+    /// Runs everything whose deadline has passed.
+    pub(super) fn on_time(&mut self, cx: &mut Scope<'_>) {
+        let now = cx.now.at;
+        if self.holders.is_expired(now) {
+            if !matches!(self.state, State::Off | State::Failed(_)) {
+                cx.send(client::unsubscribe_catalogue());
+            }
+            *self = Self { is_offered: self.is_offered, ..Self::default() };
+        }
+        let is_late = match &self.state {
+            State::Awaiting { deadline, .. } => *deadline <= now,
+            State::Current { deadline } => deadline.is_some_and(|deadline| deadline <= now),
+            State::Off | State::Scheduled(_) | State::Failed(_) => false,
+        };
+        if is_late {
+            self.request(cx);
+        }
+        self.send_due(cx);
+    }
+
+    /// The time of the next action, if there is one.
+    pub(super) fn deadline(&self, config: &Config, now: Timestamp) -> Option<Timestamp> {
+        let own = match &self.state {
+            State::Off | State::Failed(_) => None,
+            State::Scheduled(at) => Some(*at),
+            State::Awaiting { deadline, .. } => Some(*deadline),
+            State::Current { deadline } => *deadline,
+        };
+        let can_go_stale = matches!(self.last_status, Some(Status::Live | Status::Recovering));
+        let expiry = self.freshness.expiry(config).filter(|at| can_go_stale && *at > now);
+        [own, self.holders.lingers_until(), expiry].into_iter().flatten().min()
+    }
+
+    /// How trustworthy the list is at `now`.
+    pub(super) fn status(&self, config: &Config, link: LinkState, now: Now) -> Status {
+        let is_loaded = self.store.is_loaded();
+        match link {
+            LinkState::Connected => {}
+            LinkState::Failed(code) => return Status::Failed(code),
+            LinkState::Connecting if !is_loaded => return Status::Connecting,
+            LinkState::Off if !is_loaded => return Status::Idle,
+            LinkState::Connecting | LinkState::Off => {
+                return Status::Stale(StaleReason::Disconnected);
+            }
+        }
+        match self.state {
+            State::Failed(code) => Status::Failed(code),
+            State::Current { .. } => self.freshness.status(config, now),
+            State::Off | State::Scheduled(_) | State::Awaiting { .. } if is_loaded => {
+                Status::Recovering
+            }
+            State::Off | State::Scheduled(_) | State::Awaiting { .. } => Status::Loading,
+        }
+    }
+
+    /// Reports a change of the status to the page.
+    pub(super) fn announce_status(&mut self, cx: &mut Scope<'_>, link: LinkState) {
+        let status = Some(self.status(&cx.config, link, cx.now)).filter(|_| self.is_wanted());
+        if status != self.last_status {
+            self.last_status = status;
+            cx.mark_catalogue_changed();
+        }
+    }
+
+    /// The view: `status`, and what changed since the last view, or the `whole` list.
+    pub(super) fn view(&mut self, status: Status, whole: bool) -> CatalogueView {
+        CatalogueView {
+            status,
+            proven_at: self.freshness.proven_at(),
+            changes: self.store.take_changes(whole),
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        !matches!(self.holders, Holders::Held(0))
+    }
+
+    /// Requests the list, or what changed in it: at once, and with a growing delay until the server agrees
+    /// with the list.
+    fn request(&mut self, cx: &mut Scope<'_>) {
+        self.store.drop_staged();
+        let delay = self.attempts.checked_sub(1).map_or(0, |failures| {
+            cx.metrics.retries += 1;
+            let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);
+            full_jitter_ms(&mut cx.rng, base, max, failures)
+        });
+        self.attempts += 1;
+        self.state = State::Scheduled(cx.now.at + delay);
+        self.send_due(cx);
+    }
+
+    fn send_due(&mut self, cx: &mut Scope<'_>) {
+        if !matches!(self.state, State::Scheduled(at) if at <= cx.now.at) || !cx.is_connected() {
+            return;
+        }
+        let request_id = cx.request_id();
+        cx.send(client::subscribe_catalogue(&request_id, self.store.position()));
+        let deadline = cx.now.at + cx.config.recovery_deadline_ms;
+        self.state = State::Awaiting { request_id, asked: cx.now, deadline };
+    }
+}
+
+/// Whether the same request would be refused again on this connection.
+const fn is_final(code: Code) -> bool {
+    use Code::{Forbidden, TooMany, Unauthorized, UnknownType};
+    matches!(code, UnknownType | Forbidden | Unauthorized | TooMany)
+}
+
+impl ToValue for CatalogueView {
+    fn to_value(&self) -> Value<'_> {
+        let (status, reason) = (self.status, self.status.reason());
+        let failed = matches!(status, Status::Failed(_));
+        let mut view = Record::default();
+        view.text("status", status.as_str());
+        view.optional_text(if failed { "code" } else { "staleReason" }, reason);
+        if let Some(at) = self.proven_at {
+            view.add("provenAt", Value::Integer(at));
+        }
+        self.changes.show(&mut view);
+        view.into()
+    }
+}
+
+serialize_as_value!(CatalogueView);

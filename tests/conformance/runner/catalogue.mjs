@@ -1,0 +1,112 @@
+// Watches the list of campaigns that a server sends on one connection (docs/PROTOCOL.md, chapter 20).
+
+import { PHASES, STATUSES } from "../reader/fold.mjs";
+
+const PART_BYTES = 262_144;
+const TOTAL_MAX = 100_000;
+/** The least time between two changes with one campaign by the timestamps of the server, less its rounding. */
+const CHANGE_MS = 990;
+
+const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
+const isSummary = ({ campaignId, epoch, sequenceNumber, campaign }) =>
+  typeof campaignId === "string" && typeof epoch === "string" && sequenceNumber >= 1 &&
+  PHASES.includes(campaign?.currentPhase) && STATUSES.includes(campaign?.phaseStatus);
+
+/** The list of one connection. */
+export class CatalogueWatcher {
+  /** The campaigns by id, once an answer has arrived whole. */
+  list = null;
+  epoch = null;
+  number = null;
+  /** The request ids that wait for an answer, with the position that they name. */
+  requests = new Map();
+  isSubscribed = false;
+  #staged = [];
+  #changed = new Map();
+  #breach;
+
+  constructor(breach) {
+    this.#breach = (expected, seen, source) => breach("list", expected, seen, source);
+  }
+
+  subscribe({ requestId, epoch, lastSequenceNumber }) {
+    this.isSubscribed = true;
+    this.requests.set(requestId, { epoch, number: lastSequenceNumber });
+  }
+
+  unsubscribe() {
+    Object.assign(this, { isSubscribed: false, list: null, number: null });
+    this.requests.clear();
+    this.#staged = [];
+  }
+
+  refused(requestId) {
+    this.requests.delete(requestId);
+  }
+
+  pong(head, source) {
+    if (head === undefined || head === null) {
+      if (this.list !== null && this.requests.size === 0 && this.#staged.length === 0) {
+        this.#breach("the catalogue in the pong of a connection that has the list", "none", source);
+      }
+      return;
+    }
+    if (this.list === null || this.#staged.length > 0) return void this.#breach("no catalogue in the pong yet", JSON.stringify(head), source);
+    const here = `${this.epoch}/${this.number}`;
+    const there = `${head.epoch}/${head.lastSequenceNumber}`;
+    if (here !== there && this.requests.size === 0) this.#breach(`the number ${here}, which was written last`, there, source);
+    if (!isCount(head.lagMs ?? 0)) this.#breach("lagMs as a count", head.lagMs, source);
+  }
+
+  part(data, size, timestamp, source) {
+    const { requestId, part, parts, total, campaigns, removed = [], previousSequenceNumber: base = null } = data;
+    if (!this.isSubscribed) return void this.#breach("no part without a subscription", `part ${part}`, source);
+    if (size > PART_BYTES + 4_096) this.#breach(`a part of at most ${PART_BYTES} bytes`, `${size}`, source);
+    if (part === 1) this.#staged = [];
+    this.#staged.push(data);
+    const [first] = this.#staged;
+    const fits = part === this.#staged.length && part <= parts && isCount(total) && total <= TOTAL_MAX &&
+      Array.isArray(campaigns) && Array.isArray(removed) &&
+      ["requestId", "epoch", "sequenceNumber", "previousSequenceNumber", "parts", "total"].every((name) => first[name] === data[name]);
+    if (!fits) return void this.#breach("the next part, which agrees with the first", JSON.stringify({ part, parts, total }), source);
+    const broken = campaigns.find((summary) => !isSummary(summary));
+    if (broken) this.#breach("a summary with its record and position", JSON.stringify(broken), source);
+    if (part < parts) return undefined;
+    const request = this.requests.get(requestId);
+    if (requestId !== undefined && request === undefined) this.#breach("an answer to an open request", requestId, source);
+    this.#place(data, base, request, source);
+    this.#apply(base, total, requestId === undefined ? Date.parse(timestamp) : undefined, source);
+    [this.epoch, this.number] = [data.epoch, data.sequenceNumber];
+    if (requestId !== undefined) this.requests.clear();
+    return undefined;
+  }
+
+  #place({ epoch, sequenceNumber: number }, base, request, source) {
+    if (base === null) return;
+    const from = request === undefined ? { epoch: this.epoch, number: this.number } : request;
+    if (epoch !== from.epoch || base !== from.number || number < base) {
+      this.#breach(`a change from ${from.epoch}/${from.number}`, `one from ${epoch}/${base} to ${number}`, source);
+    }
+  }
+
+  #apply(base, total, changedAt, source) {
+    const upserts = this.#staged.flatMap(({ campaigns }) => campaigns);
+    const gone = this.#staged.flatMap(({ removed = [] }) => removed);
+    this.#staged = [];
+    for (const ids of [upserts.map(({ campaignId }) => campaignId), gone]) {
+      if (ids.some((id, at) => at > 0 && ids[at - 1] >= id)) this.#breach("ids in ascending order, none twice", ids.join(" "), source);
+    }
+    const list = base === null ? new Map() : new Map(this.list);
+    for (const id of gone) list.delete(id);
+    for (const summary of upserts) {
+      const { campaignId } = summary;
+      if (changedAt - (this.#changed.get(campaignId) ?? -Infinity) < CHANGE_MS) {
+        this.#breach("a campaign in one change per second", campaignId, source);
+      }
+      if (changedAt !== undefined) this.#changed.set(campaignId, changedAt);
+      list.set(campaignId, summary);
+    }
+    if (list.size !== total) this.#breach(`a total of ${list.size} campaigns`, total, source);
+    this.list = list;
+  }
+}

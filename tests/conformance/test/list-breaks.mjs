@@ -1,0 +1,41 @@
+// The ways in which a proxy breaks the list of campaigns of a server.
+
+export const withData = (document, change) => ({ ...document, data: { ...document.data, ...change } });
+const isList = ({ type }) => type === "catalogue";
+
+export const LIST_BREAKS = [
+  {
+    title: "list lacks a campaign and says so in no total",
+    fails: ["C-LIST/snapshot", "C-LIST/changes", "C-LIST/removed", "C-LIST/recovered", "C-LIST/heads"],
+    down: (document) => (isList(document) && document.data.campaigns.length > 0 ? withData(document, { campaigns: document.data.campaigns.slice(1) }) : undefined),
+  },
+  {
+    title: "changes of the list are lost",
+    fails: ["C-LIST/changes", "C-LIST/removed", "C-LIST/heads"],
+    down: (document) => (isList(document) && document.data.requestId === undefined ? [] : undefined),
+  },
+  {
+    title: "list keeps deleted campaigns",
+    fails: ["C-LIST/removed"],
+    down: (document) =>
+      isList(document) && document.data.removed !== undefined
+        ? withData(document, { removed: undefined, total: document.data.total + document.data.removed.length })
+        : undefined,
+  },
+  {
+    title: "answer of the list begins after the number of the request",
+    fails: ["C-LIST/recovered"],
+    down: (document) =>
+      isList(document) && document.data.requestId !== undefined && typeof document.data.previousSequenceNumber === "number"
+        ? withData(document, { previousSequenceNumber: document.data.previousSequenceNumber + 1 })
+        : undefined,
+  },
+  {
+    title: "pong states a number of the list that was not written",
+    fails: ["C-LIST/heads"],
+    down: (document) =>
+      document.type === "pong" && document.data.catalogue
+        ? withData(document, { catalogue: { ...document.data.catalogue, lastSequenceNumber: document.data.catalogue.lastSequenceNumber + 1 } })
+        : undefined,
+  },
+];

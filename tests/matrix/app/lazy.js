@@ -1,0 +1,2 @@
+/** Loads the application in a separate chunk. */
+import("./page.js").then(({ start }) => start());

@@ -1,0 +1,175 @@
+//! Worlds in which the pages also show the list of campaigns. Each campaign that a page shows is in a state
+//! that the server had, and while the list is `live`, in one that it had less than ten seconds ago.
+
+use campaign_sync::protocol::Code;
+use campaign_sync::protocol::catalogue::Summary;
+use campaign_sync::sync::{Input, Status};
+
+use super::client::Client;
+use super::faults::Fault;
+use super::invariants::{Check, demand};
+use super::kinds::Kind;
+use super::oracle;
+use super::regressions;
+use super::rng::Rng;
+use super::server::Storage;
+use super::server::catalogue::List;
+use super::world::World;
+
+/// While the list is `live`, it is at most this old.
+const LIVE_AGE_MS: u64 = 10_000;
+
+/// Whether the pages of that seed show the list. A seed that failed before there were lists does not.
+fn is_in(seed: u64, plan_reverts: bool) -> bool {
+    let kind = matches!(Kind::of(seed), Kind::Model | Kind::Core);
+    // A log that goes back under the same name breaks the contract of the list beyond repair.
+    kind && seed % 3 != 0 && !plan_reverts && !regressions::is_known(seed)
+}
+
+/// The generator of what only worlds with a list draw; `None` in other worlds.
+pub(crate) fn rng(seed: u64, plan_reverts: bool) -> Option<Rng> {
+    is_in(seed, plan_reverts).then(|| Rng::third(seed ^ 0x0CA7_A106))
+}
+
+impl World {
+    /// The page retains the list, or releases it for a while.
+    pub(crate) fn act_on_list(&mut self, number: usize) -> Check {
+        let Some(rng) = &mut self.list_rng else { return Ok(()) };
+        let holds = self.clients[number].holds_list;
+        let turns = if holds { rng.chance(40) } else { rng.chance(500) };
+        if turns {
+            self.clients[number].holds_list = !holds;
+            let input = if holds { Input::ReleaseCatalogue } else { Input::RetainCatalogue };
+            self.feed(number, input)?;
+        }
+        Ok(())
+    }
+
+    /// The page shows the list after the faults.
+    pub(crate) fn settle_list(&mut self, number: usize) -> Check {
+        if self.list_rng.is_none() || self.clients[number].holds_list {
+            return Ok(());
+        }
+        self.clients[number].holds_list = true;
+        self.feed(number, Input::RetainCatalogue)
+    }
+
+    /// Access to a campaign is withdrawn from all sessions, or granted again. Only the list knows of it.
+    pub(crate) fn withdraw(&mut self, id: &str) {
+        let Some(rng) = self.list_rng.as_mut().filter(|_| self.server.core.is_none()) else {
+            return;
+        };
+        if rng.chance(30) {
+            self.totals.met("list", "access");
+            let hidden = &mut self.server.storage.catalogue.hidden;
+            if !hidden.remove(id) {
+                hidden.insert(id.to_owned());
+            }
+            self.server.storage.note_list(self.now_ms);
+        }
+    }
+
+    /// Prepares the list of the world.
+    pub(crate) fn begin_list(&mut self) {
+        if let Some(rng) = &mut self.list_rng {
+            self.totals.met("world", "list");
+            self.server.storage.catalogue.remembered = rng.between(1, 40);
+        }
+    }
+
+    /// Checks the lists of all pages that are awake.
+    pub(crate) fn check_lists(&mut self) -> Check {
+        for number in 0..self.clients.len() {
+            if self.clients[number].asleep_since_ms.is_none() {
+                self.check_list(number)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a page shows the present list as `live`.
+    pub(crate) fn list_converged(&self, client: &Client) -> Result<(), String> {
+        let status = client.machine.catalogue_status(client.clock.now(self.now_ms));
+        let garbles = self.plan.levels.of(Fault::GarbleGreeting) > 0;
+        converged(client, &self.server.storage, status, garbles)
+    }
+
+    /// Checks the list that a page shows.
+    pub(crate) fn check_list(&mut self, number: usize) -> Check {
+        if self.list_rng.is_none() {
+            return Ok(());
+        }
+        let client = &self.clients[number];
+        let status = client.machine.catalogue_status(client.clock.now(self.now_ms));
+        self.totals.met("list", status.as_str());
+        let oldest_ms = self.now_ms.saturating_sub(LIVE_AGE_MS);
+        let since_ms = if status == Status::Live { oldest_ms } else { 0 };
+        check(client, &self.server.storage, since_ms)
+    }
+}
+
+/// Checks each shown campaign, and each that is not shown: some list since `since_ms` has it so.
+fn check(client: &Client, storage: &Storage, since_ms: u64) -> Check {
+    let store = client.machine.catalogue().store();
+    let lists = &storage.catalogue.lists;
+    let begin = lists.partition_point(|(at_ms, _)| *at_ms <= since_ms).saturating_sub(1);
+    let recent = || lists[begin..].iter().map(|(_, list)| list);
+    for summary in store.summaries() {
+        let id = summary.campaign_id.as_str();
+        demand(recent().any(|list| has(list, summary)), "list", || {
+            format!("no server since {since_ms} ms had {id} at {}", summary.sequence_number)
+        })?;
+        let campaign = storage.campaigns.get(id);
+        let logs = campaign.into_iter().flat_map(|it| it.logs());
+        let states = logs
+            .filter(|log| *log.epoch == *summary.epoch.as_str())
+            .filter_map(|log| log.states_at(summary.sequence_number.get()))
+            .flatten();
+        let is_ours = |record| oracle::is_record(&summary.record, record);
+        let mut states = states.map(|state| &state.record);
+        demand(states.any(is_ours), "list", || format!("{summary:?} was never true"))?;
+    }
+    if !store.is_loaded() {
+        return Ok(());
+    }
+    let shown = |id: &str| store.summaries().any(|it| it.campaign_id.as_str() == id);
+    for id in storage.campaigns.keys().filter(|id| !shown(id)) {
+        demand(recent().any(|list| !list.contains_key(id)), "list", || {
+            format!("{id} is missing from the list, and was in all lists since {since_ms} ms")
+        })?;
+    }
+    Ok(())
+}
+
+fn has(list: &List, summary: &Summary) -> bool {
+    let place = list.get(summary.campaign_id.as_str());
+    place.is_some_and(|(epoch, number)| {
+        **epoch == *summary.epoch.as_str() && *number == summary.sequence_number.get()
+    })
+}
+
+/// Compares the list of a page with the present one.
+///
+/// A damaged acknowledgement may hide that the server has a list. The next one shows it.
+fn converged(
+    client: &Client,
+    storage: &Storage,
+    status: Status,
+    garbles: bool,
+) -> Result<(), String> {
+    let is_hidden = garbles && status == Status::Failed(Code::UnknownType);
+    if !client.holds_list || is_hidden {
+        return Ok(());
+    }
+    let store = client.machine.catalogue().store();
+    let list = storage.catalogue.lists.last().map(|(_, list)| list);
+    let same = list.is_some_and(|list| {
+        store.summaries().count() == list.len() && store.summaries().all(|it| has(list, it))
+    });
+    if status == Status::Live && same {
+        return Ok(());
+    }
+    let shown: Vec<_> =
+        store.summaries().map(|it| (it.campaign_id.as_str(), it.sequence_number.get())).collect();
+    Err(format!("its list is {status} with {shown:?}, the server has {list:?}"))
+}
