@@ -11,7 +11,7 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 /**
  * The goals, in bytes of brotli. Sessions and the list of campaigns went above them (docs/PERFORMANCE.md): every change
- * that makes room lowers the limits, and no change may raise them.
+ * that saves bytes lowers the limits, and no change may raise them.
  */
 const GOALS = { default_total_brotli: 70_000, external_total_brotli: 60_000 };
 /** Largest totals, in bytes of brotli. */
