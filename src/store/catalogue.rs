@@ -1,5 +1,6 @@
 //! The list of campaigns that the session may see, and the change to it that is arriving.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::StagingFault;
@@ -16,7 +17,7 @@ pub struct CatalogueStore {
     is_loaded: bool,
     /// In ascending order of the ids.
     list: Vec<Listed>,
-    /// The campaigns that left since the last read.
+    /// The campaigns that left since the last read. Some may have come back, and are unread then.
     removed: Vec<CampaignId>,
     /// The parts that have arrived, joined.
     staged: Option<Box<CataloguePart>>,
@@ -106,8 +107,10 @@ impl CatalogueStore {
 
     /// Empties the list.
     pub fn clear(&mut self) {
-        let left = self.list.drain(..).map(|listed| listed.summary.campaign_id.clone());
-        self.removed.extend(left);
+        for listed in &self.list {
+            self.removed.push(listed.summary.campaign_id.clone());
+        }
+        self.list.clear();
         self.is_loaded = false;
         self.distrust();
     }
@@ -141,35 +144,43 @@ impl CatalogueStore {
         }
     }
 
-    /// Replaces the list by the list after the change.
+    /// Replaces the list by the list after the change. Both are in the order of the ids.
     fn apply(&mut self, change: CataloguePart) -> Result<(), Code> {
-        let CataloguePart { base, campaigns, removed, .. } = change;
         let mut left = Vec::new();
-        let mut list = Vec::with_capacity(campaigns.len());
-        let mut upserts = campaigns.into_iter().peekable();
-        for old in &self.list {
-            let id = &old.summary.campaign_id;
-            while let Some(added) = upserts.next_if(|it| it.campaign_id < *id) {
-                list.push(Listed { summary: added, is_unread: true });
-            }
-            match upserts.next_if(|it| it.campaign_id == *id) {
-                Some(new) if !is_older(&new, &old.summary) => {
-                    list.push(Listed { summary: new, is_unread: true });
+        let mut list = Vec::with_capacity(change.campaigns.len());
+        let (mut old_at, mut new_at) = (0, 0);
+        loop {
+            let (old, new) = (self.list.get(old_at), change.campaigns.get(new_at));
+            let order = match (old, new) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(old), Some(new)) => old.summary.campaign_id.cmp(&new.campaign_id),
+            };
+            old_at += usize::from(order != Ordering::Greater);
+            new_at += usize::from(order != Ordering::Less);
+            match (old, new) {
+                (Some(old), _) if order == Ordering::Less => {
+                    let id = &old.summary.campaign_id;
+                    if change.base.is_none() || change.removed.binary_search(id).is_ok() {
+                        left.push(id.clone());
+                    } else {
+                        list.push(old.clone());
+                    }
                 }
-                Some(_) => list.push(old.clone()),
-                None if base.is_none() || removed.binary_search(id).is_ok() => {
-                    left.push(id.clone())
+                (Some(old), Some(new))
+                    if order == Ordering::Equal && is_older(new, &old.summary) =>
+                {
+                    list.push(old.clone());
                 }
-                None => list.push(old.clone()),
+                (_, Some(new)) => list.push(Listed { summary: new.clone(), is_unread: true }),
+                (_, None) => {}
             }
         }
-        list.extend(upserts.map(|summary| Listed { summary, is_unread: true }));
         if list.len() as u64 != change.total {
             return Err(Code::InvalidSnapshot);
         }
-        self.removed
-            .retain(|id| list.binary_search_by(|it| it.summary.campaign_id.cmp(id)).is_err());
-        self.removed.extend(left);
+        self.removed.append(&mut left);
         self.list = list;
         self.is_loaded = true;
         self.position = Some((change.epoch, change.sequence_number));
@@ -206,7 +217,10 @@ impl CatalogueChanges {
             changed.push(shown.into());
         }
         to.add("changed", Value::List(changed));
-        let removed = self.removed.iter().map(|id| Value::Text(id.as_str()));
-        to.add("removed", Value::List(removed.collect()));
+        let mut removed = Vec::new();
+        for id in &self.removed {
+            removed.push(Value::Text(id.as_str()));
+        }
+        to.add("removed", Value::List(removed));
     }
 }

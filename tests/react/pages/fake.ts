@@ -46,12 +46,12 @@ export class FakeSync extends EventTarget implements CampaignSyncLike {
     return this.#state(id).handles;
   }
 
-  /** Changes a campaign, and calls the listeners unless `silent`. */
-  change(id: string, members: Partial<CampaignView>, rows?: DomainRow[]): void {
+  /** Changes a campaign, and calls the listeners unless `isSilent`. */
+  change(id: string, members: Partial<CampaignView>, rows?: DomainRow[], isSilent = false): void {
     const state = this.#state(id);
-    state.view = { ...state.view, ...members, ...(rows && { domainsDigest: String(Math.random()), domainsCount: rows.length }) };
+    state.view = { ...state.view, ...members, ...(rows && { domainsDigest: JSON.stringify(rows), domainsCount: rows.length }) };
     if (rows !== undefined) state.rows = rows;
-    for (const listener of [...state.listeners]) listener();
+    if (!isSilent) for (const listener of [...state.listeners]) listener();
   }
 
   setList(list: Partial<CampaignListView>): void {
@@ -89,7 +89,7 @@ export class FakeSync extends EventTarget implements CampaignSyncLike {
     const key = JSON.stringify(query);
     const { offset = 0, limit = 100 } = query;
     const matching = state.rows.filter(({ domain }) => domain.includes(query.search ?? ""));
-    const page = { total: matching.length, rows: matching.slice(offset, offset + limit), pending: false };
+    const page = { total: matching.length, rows: matching.slice(offset, offset + limit).map((it) => ({ ...it })), pending: false };
     const former = state.pages.get(key);
     if (JSON.stringify(former) === JSON.stringify(page)) return former!;
     state.pages.set(key, page);

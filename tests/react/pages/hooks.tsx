@@ -113,10 +113,10 @@ const stage = {
   fake: new FakeSync(),
   run: undefined as ((action: string) => Promise<boolean>) | undefined,
   show: () => {},
-  /** Renders without waiting for effects. */
+  /** Renders at once, effects included. */
   render(list: readonly (readonly [string, object])[], options: Options = {}) {
-    root ??= createRoot(element);
-    root.render(tree(list, options));
+    const own = (root ??= createRoot(element));
+    flushSync(() => own.render(tree(list, options)));
   },
   hydrate(html: string, list: readonly (readonly [string, object])[], options: Options = {}) {
     element.innerHTML = html;

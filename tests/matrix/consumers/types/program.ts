@@ -4,6 +4,7 @@ import { configureCache, getRichCampaignData } from "campaign-sync/cache";
 import { CampaignSync as SealedSync, init as initSealed, sealedRestFetcher } from "campaign-sync/encrypted";
 import { init as initSealedExternal } from "campaign-sync/encrypted/external";
 import { init as initExternal } from "campaign-sync/external";
+import { useCampaign, useConnection } from "campaign-sync/react";
 import address from "campaign-sync/campaign_sync_bg.wasm";
 import sealedAddress from "campaign-sync/encrypted/campaign_sync_bg.wasm";
 
@@ -25,4 +26,9 @@ export async function use(bytes: ArrayBuffer, module: WebAssembly.Module): Promi
   // @ts-expect-error the option does not exist
   new CampaignSync({ adress: "/ws" });
   return [...campaign.domains({ limit: 10 }).rows];
+}
+
+export function useStatus(id: string | null): string {
+  const campaign = useCampaign(id);
+  return `${campaign.status} over ${useConnection().state}`;
 }
