@@ -131,10 +131,17 @@ export class Core implements TransportReports {
 
   /** Subscribes to a campaign for one more handle. */
   retain(campaignId: string): Channel {
-    this.command({ command: "retain", campaignId });
     const channel = this.#channels.get(campaignId) ?? new Channel(campaignId);
+    // The command dispatches the events of a campaign that was kept, so the channel is in its place before.
     this.#channels.set(campaignId, channel);
     channel.handles += 1;
+    try {
+      this.command({ command: "retain", campaignId });
+    } catch (error) {
+      channel.handles -= 1;
+      if (channel.handles === 0) this.#channels.delete(campaignId);
+      throw error;
+    }
     return channel;
   }
 

@@ -34,6 +34,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The session of the request. */
+        get: operations["session"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/sessions/{user}": {
         parameters: {
             query?: never;
@@ -315,6 +332,18 @@ export interface components {
             /** @description The password. */
             password: string;
             /** @description The name of the user. */
+            user: string;
+        };
+        /** @description The session of a request. */
+        CurrentSession: {
+            /**
+             * Format: int64
+             * @description The rest of its life, in seconds, if it expires.
+             */
+            expiresInSeconds?: number | null;
+            /** @description The subject of the session, as `connection_ack` names it. */
+            subject?: string | null;
+            /** @description The user; `operator` or `anonymous` for a session of no user. */
             user: string;
         };
         /** @description The sockets that were cut. */
@@ -609,6 +638,8 @@ export interface components {
             eventId: string;
             /** Format: int64 */
             sequenceNumber: number;
+            /** @description The subject of the session, if it has one and the server has no keys. */
+            subject?: string | null;
         };
         /** @description The campaign whose history is truncated. */
         Truncate: {
@@ -737,6 +768,36 @@ export interface operations {
             };
             408: components["responses"]["BodyTooLate"];
             413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Busy"];
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CurrentSession"];
+                };
+            };
             429: components["responses"]["TooMuch"];
             503: components["responses"]["Busy"];
             /** @description A refusal */

@@ -260,28 +260,6 @@ impl Router {
         }
     }
 
-    /// Handles an acknowledgement. The name of a protocol of another family proves nothing: it may be
-    /// damaged, or belong to something between the client and its server.
-    fn on_acknowledgement(&mut self, protocol: &str, subject: Option<&str>) -> Verdict {
-        let event = if protocol == self.encryption.protocol() {
-            if self.connection.open_socket().is_none() {
-                self.identify(subject);
-            } else if self.identity.differs(subject) {
-                return self.on_other_subject();
-            }
-            self.connection.on_acknowledged()
-        } else if protocol.starts_with(PROTOCOL_FAMILY) {
-            let code = self.encryption.rejection();
-            self.connection.on_other_protocol(&mut self.cx, code)
-        } else if self.connection.open_socket().is_none() {
-            return self.on_unexpected_document();
-        } else {
-            None
-        };
-        self.on_connection_event(event);
-        Verdict::Control
-    }
-
     fn on_unexpected_document(&mut self) -> Verdict {
         self.connection.on_unexpected_document();
         self.refuse(Code::InvalidMessage, None)

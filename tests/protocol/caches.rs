@@ -104,10 +104,11 @@ fn campaign_entered_again_while_it_lingers_invalidates_both() {
 
 // R16.19
 #[test]
-fn revoked_campaign_invalidates_its_record() {
+fn revoked_campaign_invalidates_by_its_notice_alone() {
     let (mut world, _) = live();
+    world.notices.clear();
     let ended = json!({"campaignId": CAMPAIGN, "reason": "revoked"});
     world.receive(&message("subscription_ended", &ended));
     assert_eq!(world.status(), "failed(forbidden)");
-    assert_eq!(content(&mut world), RECORD);
+    assert_eq!(world.notice("cacheinvalidated")["reason"], "signed_out");
 }
