@@ -97,6 +97,7 @@ for (const version of VERSIONS) {
     await text(page.getByRole("status"), "Live");
     await server.kill();
     await text(page.getByRole("status"), "Offline");
+    await text(page.getByRole("status"), /^as of \d\d:\d\d:\d\d$/);
     await server.run();
     // Sessions of this server are in memory, so the user logs in again. The rows stay until then.
     await text(page, "Your session has ended.");
