@@ -106,8 +106,10 @@ impl CatalogueStore {
 
     /// Empties the list.
     pub fn clear(&mut self) {
-        let left = self.list.drain(..).map(|listed| listed.summary.campaign_id.clone());
-        self.removed.extend(left);
+        for listed in &self.list {
+            leave(&mut self.removed, &listed.summary.campaign_id);
+        }
+        self.list.clear();
         self.is_loaded = false;
         self.distrust();
     }
@@ -144,7 +146,7 @@ impl CatalogueStore {
     /// Replaces the list by the list after the change.
     fn apply(&mut self, change: CataloguePart) -> Result<(), Code> {
         let CataloguePart { base, campaigns, removed, .. } = change;
-        let mut left = Vec::new();
+        let before = self.removed.len();
         let mut list = Vec::with_capacity(campaigns.len());
         let mut upserts = campaigns.into_iter().peekable();
         for old in &self.list {
@@ -158,22 +160,30 @@ impl CatalogueStore {
                 }
                 Some(_) => list.push(old.clone()),
                 None if base.is_none() || removed.binary_search(id).is_ok() => {
-                    left.push(id.clone())
+                    leave(&mut self.removed, id);
                 }
                 None => list.push(old.clone()),
             }
         }
-        list.extend(upserts.map(|summary| Listed { summary, is_unread: true }));
+        for summary in upserts {
+            list.push(Listed { summary, is_unread: true });
+        }
         if list.len() as u64 != change.total {
+            self.removed.truncate(before);
             return Err(Code::InvalidSnapshot);
         }
-        self.removed
-            .retain(|id| list.binary_search_by(|it| it.summary.campaign_id.cmp(id)).is_err());
-        self.removed.extend(left);
         self.list = list;
         self.is_loaded = true;
         self.position = Some((change.epoch, change.sequence_number));
         Ok(())
+    }
+}
+
+/// Records that a campaign left. One that entered again is unread, too, and the application reads what left
+/// first. If it reads too rarely, the numbers differ, and it reads the whole list.
+fn leave(removed: &mut Vec<CampaignId>, id: &CampaignId) {
+    if removed.len() < CATALOGUE_CAMPAIGNS_MAX {
+        removed.push(id.clone());
     }
 }
 
