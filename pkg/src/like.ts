@@ -1,10 +1,9 @@
 /** The parts of a client that adapters use. `CampaignSync` of every entry has them, and so may a fake of a test. */
 import type { ConnectionStatus } from "./connection.js";
-import type { ErrorCode } from "./errors.js";
 import type { LogPosition } from "./position.js";
-import type { CampaignRecord, CampaignStatus, CampaignSummary, CampaignView, DomainPage, DomainQuery, Phase, PhaseStatus } from "./types.js";
+import type { CampaignRecord, CampaignView, CatalogueView, DomainPage, DomainQuery, Phase, PhaseStatus } from "./types.js";
 
-export type { CampaignSummary } from "./types.js";
+export type { CampaignSummary, CatalogueView } from "./types.js";
 
 /** The part of a `Campaign` that adapters use. */
 export interface CampaignLike {
@@ -20,24 +19,10 @@ export interface CampaignLike {
   release(): void;
 }
 
-/** The list of the campaigns that the session may see. */
-export interface CampaignListView {
-  /** The status of the list, as that of a campaign. */
-  readonly status: CampaignStatus;
-  /** The reason of the status `stale`. */
-  readonly staleReason?: string;
-  /** The reason of the status `failed`. */
-  readonly code?: ErrorCode;
-  /** The campaigns, by ascending ids. */
-  readonly campaigns: readonly CampaignSummary[];
-  /** Number of campaigns that the session may see. */
-  readonly total: number;
-}
-
 /** The part of a handle of the list that adapters use. */
 export interface CampaignListLike {
   /** Returns the current list: the same object until something changes. */
-  view(): CampaignListView;
+  view(): CatalogueView;
   /** Calls `listener` after something changed. Returns a function that ends the subscription. */
   subscribe(listener: () => void): () => void;
   /** Releases the handle. */

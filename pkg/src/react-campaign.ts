@@ -4,7 +4,7 @@ import { IDLE, type ConnectionStatus } from "./connection.js";
 import { emptyView } from "./empty.js";
 import { CampaignSyncError, type ErrorCode } from "./errors.js";
 import type { CampaignSyncEvent, CampaignSyncEventType } from "./events.js";
-import type { CampaignLike, CampaignListLike, CampaignListView, CampaignSyncLike } from "./like.js";
+import type { CampaignLike, CampaignListLike, CatalogueView, CampaignSyncLike } from "./like.js";
 import { useHeld, useProvided, type Held } from "./react-context.js";
 import { isEqual, throttled, useSelected, type Subscribe } from "./react-store.js";
 import type { CampaignView } from "./types.js";
@@ -76,7 +76,7 @@ export function useCampaign<T = CampaignView>(
   return useSelected(slowly, read, readOnServer, select, equal);
 }
 
-const NO_LIST: CampaignListView = Object.freeze({ status: "idle", campaigns: Object.freeze([]), total: 0 });
+const NO_LIST: CatalogueView = Object.freeze({ status: "idle", campaigns: Object.freeze([]), total: 0 });
 
 function openList(sync: CampaignSyncLike, key: string): CampaignListLike {
   if (typeof sync.campaigns !== "function") throw new CampaignSyncError("not_configured");
@@ -89,10 +89,10 @@ function openList(sync: CampaignSyncLike, key: string): CampaignListLike {
  *
  * Throws `not_configured` without a provider.
  */
-export function useCampaigns({ ids, throttleMs = 0 }: UseCampaignsOptions = {}): CampaignListView {
+export function useCampaigns({ ids, throttleMs = 0 }: UseCampaignsOptions = {}): CatalogueView {
   const held = useHeld(ids === undefined ? "" : JSON.stringify(ids), openList);
   const { handle, code } = held;
-  const empty = useMemo((): CampaignListView => (code === undefined ? NO_LIST : { ...NO_LIST, status: "failed", code }), [code]);
+  const empty = useMemo((): CatalogueView => (code === undefined ? NO_LIST : { ...NO_LIST, status: "failed", code }), [code]);
   const subscribe = useMemo(() => throttled(held.subscribe, throttleMs), [held.subscribe, throttleMs]);
   return useSyncExternalStore(subscribe, () => handle?.view() ?? empty, () => NO_LIST);
 }

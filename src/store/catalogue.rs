@@ -181,6 +181,8 @@ impl CatalogueStore {
             return Err(Code::InvalidSnapshot);
         }
         self.removed.append(&mut left);
+        // An application that reads too rarely misses some, finds another total, and reads the whole list.
+        self.removed.truncate(CATALOGUE_CAMPAIGNS_MAX);
         self.list = list;
         self.is_loaded = true;
         self.position = Some((change.epoch, change.sequence_number));

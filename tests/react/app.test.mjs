@@ -42,6 +42,8 @@ const problems = (page) => page.problems.filter((it) => !it.startsWith("Failed t
 for (const version of VERSIONS) {
   test(`React ${version}: user follows a campaign through its phases`, async () => {
     const { page } = await open(version);
+    const lists = [];
+    page.on("request", (it) => it.method() === "GET" && it.url().endsWith("/campaigns") && lists.push(it.url()));
     await logIn(page, "ada-l", "wrong");
     await page.getByRole("alert").waitFor();
     await logIn(page, "ada-l", "correct horse");
@@ -71,6 +73,7 @@ for (const version of VERSIONS) {
     await table.getByRole("button", { name: "Score" }).click();
     await table.locator(".row .link").first().click();
     await page.getByRole("complementary", { name: /Details of/ }).waitFor();
+    assert.deepEqual(lists, [], "the list comes by the stream");
     assert.deepEqual(problems(page), []);
   });
 
@@ -97,6 +100,7 @@ for (const version of VERSIONS) {
     await text(page.getByRole("status"), "Live");
     await server.kill();
     await text(page.getByRole("status"), "Offline");
+    await text(page.getByRole("status"), /^as of \d\d:\d\d:\d\d$/);
     await server.run();
     // Sessions of this server are in memory, so the user logs in again. The rows stay until then.
     await text(page, "Your session has ended.");

@@ -41,15 +41,14 @@ export function Campaign({ campaignId }: { campaignId: string }) {
   );
 }
 
-/** `provenAt` is the moment at which the state was last proven to be current, in milliseconds. */
-function Banner({ view }: { view: CampaignView & { readonly provenAt?: number } }) {
+function Banner({ view }: { view: CampaignView }) {
   const { state, attempt, retryInMs, hint } = useConnection();
   const { tone, text } = freshness(view);
   const { provenAt, error } = view;
   return (
     <aside className={`banner ${tone}`} role="status">
       <strong>{text}</strong>
-      {provenAt !== undefined && tone !== "good" && <span>{`as of ${time(provenAt)}`}</span>}
+      {provenAt !== null && tone !== "good" && <span>{`as of ${time(provenAt)}`}</span>}
       {state === "waiting" && <span>{`attempt ${number(attempt)}, next in ${Math.ceil((retryInMs ?? 0) / 1000)} s`}</span>}
       {hint !== undefined && <span className="muted">{hint}</span>}
       {error !== null && <span className="problem">{`${plain(error.code)}${error.message === undefined ? "" : `: ${error.message}`}`}</span>}

@@ -1,9 +1,9 @@
 /** The campaigns of the user, and a form for another one. */
-import { useCampaign } from "campaign-sync/react";
+import { useCampaigns } from "campaign-sync/react";
 import type { CampaignRecord } from "campaign-sync";
 import { useState } from "react";
 import { useSubmit } from "./form.js";
-import { rest, useList } from "./rest.js";
+import { rest } from "./rest.js";
 import { number, progressOf, stateOf } from "./format.js";
 
 interface ListProps {
@@ -13,8 +13,7 @@ interface ListProps {
 
 export function List({ selected, onSelect }: ListProps) {
   const [search, setSearch] = useState("");
-  const phase = useCampaign(selected, ({ campaign }) => campaign && stateOf(campaign));
-  const campaigns = useList(`${selected} ${phase}`);
+  const { campaigns, status, code } = useCampaigns();
   const shown = campaigns.filter(({ campaign }) => campaign.name.toLowerCase().includes(search.trim().toLowerCase()));
   return (
     <nav className="list" aria-label="Campaigns">
@@ -29,7 +28,8 @@ export function List({ selected, onSelect }: ListProps) {
           </li>
         ))}
       </ul>
-      {shown.length === 0 && <p className="empty">{campaigns.length === 0 ? "No campaign yet." : "No campaign has this name."}</p>}
+      {status === "failed" && <p className="problem">{`The list cannot be shown (${code}).`}</p>}
+      {status === "live" && shown.length === 0 && <p className="empty">{campaigns.length === 0 ? "No campaign yet." : "No campaign has this name."}</p>}
       <p className="total">{`${number(shown.length)} of ${number(campaigns.length)}`}</p>
       <NewCampaign onCreated={onSelect} />
     </nav>

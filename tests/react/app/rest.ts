@@ -3,8 +3,7 @@
  * the other files use only the names that it exports.
  */
 import { CampaignSyncError, type CampaignRecord, type ErrorCode } from "campaign-sync";
-import { useCampaigns, type ActionContext, type CampaignActions, type CampaignSummary } from "campaign-sync/react";
-import { useEffect, useState } from "react";
+import type { ActionContext, CampaignActions } from "campaign-sync/react";
 
 async function request(method: string, path: string, body?: object): Promise<Response> {
   const headers = { "content-type": "application/json", "idempotency-key": crypto.randomUUID() };
@@ -43,16 +42,3 @@ export const actions: CampaignActions = {
     return allowed.filter((it) => it !== undefined);
   },
 };
-
-/** The list of campaigns: from the stream if the client has it, else over REST, again whenever `reason` changes. */
-export function useList(reason: unknown): readonly Pick<CampaignSummary, "campaignId" | "campaign">[] {
-  const list = useCampaigns();
-  const isMissing = list.code === "not_configured" || list.code === "unknown_type";
-  const [loaded, setLoaded] = useState<readonly Pick<CampaignSummary, "campaignId" | "campaign">[]>([]);
-  useEffect(() => {
-    if (!isMissing) return;
-    request("GET", "/campaigns").then((answer) => answer.json()).then(({ campaigns }: { campaigns: (CampaignRecord & { campaignId: string })[] }) =>
-      setLoaded(campaigns.map((campaign) => ({ campaignId: campaign.campaignId, campaign }))), () => {});
-  }, [isMissing, reason]);
-  return isMissing ? loaded : list.campaigns;
-}

@@ -1,5 +1,5 @@
 /** A client for tests: it has what the hooks need and no module. */
-import { emptyView, type CampaignLike, type CampaignListView, type CampaignSyncLike } from "campaign-sync/react";
+import { emptyView, type CampaignLike, type CatalogueView, type CampaignSyncLike } from "campaign-sync/react";
 import type { CampaignView, ConnectionStatus, DomainPage, DomainQuery, DomainRow } from "campaign-sync";
 
 interface State {
@@ -18,7 +18,7 @@ export function row(offset: number, members: Partial<DomainRow> = {}): DomainRow
 
 export class FakeSync extends EventTarget implements CampaignSyncLike {
   connection: ConnectionStatus = { state: "idle", attempt: 0 };
-  list: CampaignListView = { status: "live", campaigns: [], total: 0 };
+  list: CatalogueView = { status: "live", campaigns: [], total: 0 };
   closed = 0;
   /** Numbers of rows that were read, in order. */
   reads: string[] = [];
@@ -54,7 +54,7 @@ export class FakeSync extends EventTarget implements CampaignSyncLike {
     if (!isSilent) for (const listener of [...state.listeners]) listener();
   }
 
-  setList(list: Partial<CampaignListView>): void {
+  setList(list: Partial<CatalogueView>): void {
     this.list = { ...this.list, ...list };
     for (const listener of [...this.#listeners]) listener();
   }

@@ -400,7 +400,7 @@ impl World {
         for (number, client) in self.clients.iter().enumerate() {
             let now = client.clock.now(self.now_ms);
             let shown = oracle::converged(client, &self.server.storage, now)
-                .and(self.list_converged(client));
+                .and_then(|()| self.list_converged(client));
             if let Err(what) = self.is_connected(number).and(shown) {
                 wrong = Some(format!("client {number}, {since_ms} ms after the faults: {what}"));
                 break;
