@@ -21,7 +21,7 @@ use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::event::EventKind;
 use crate::protocol::frame::Frame;
 use crate::protocol::json::Reader;
-use crate::protocol::limits::{PROTOCOL_FAMILY, PROTOCOL_V1};
+use crate::protocol::limits::PROTOCOL_V1;
 use crate::protocol::server::{Head, ServerMessage};
 use crate::protocol::violation::Violation;
 use crate::protocol::{CampaignId, Code, client};

@@ -1,10 +1,11 @@
-//! The end of a session: this is the only place that empties the client for another one. It empties
-//! everything before it queues any notice.
+//! The begin and the end of a session: this is the only place that empties the client for another one.
+//! It empties everything before it queues any notice.
 //!
 //! These steps use those of the parent module.
 
 use super::Router;
 use crate::protocol::Code;
+use crate::protocol::limits::PROTOCOL_FAMILY;
 use crate::sync::catalogue::Catalogue;
 use crate::sync::identity::Identity;
 use crate::sync::outcome::Verdict;
