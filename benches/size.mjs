@@ -30,6 +30,7 @@ const report = {
   external_js_brotli: brotli(await bundle("external")),
   default_total_brotli: brotli(await bundle("index")),
   cache_brotli: brotli(await bundle("cache")),
+  rest_brotli: brotli(await bundle("rest")),
   react_brotli: brotli(await bundle("react")),
   tanstack_query_brotli: brotli(await bundle("tanstack-query")),
   encrypted_wasm_brotli: brotli(encrypted),

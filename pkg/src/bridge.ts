@@ -58,13 +58,16 @@ export type Query =
 export interface Answers {
   view: WireView | undefined;
   status: string;
-  domains: Omit<DomainPage, "pending">;
+  domains: Omit<DomainPage, "position" | "pending">;
   unfolded: string[];
   catalogue: WireCatalogue;
   wholeCatalogue: WireCatalogue;
   catalogueStatus: string;
-  /** The empty text stands for the list of campaigns. */
-  changes: string[] | undefined;
+  /**
+   * The campaigns whose view changed, with the content that changed: the sum of `CONTENT`. The empty text stands for
+   * the list of campaigns.
+   */
+  changes: (readonly [campaignId: string, content: number])[] | undefined;
   metrics: Metrics;
   diagnostics: object;
 }

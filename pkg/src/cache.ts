@@ -1,20 +1,25 @@
 /**
- * `campaign-sync/cache`: caches REST data of campaigns, and never serves data that is behind the stream.
+ * `campaign-sync/cache`: the data of a campaign as one object, never behind the stream.
  *
- * The cache rule of docs/PROTOCOL.md, chapter 16: a transition, a snapshot, a change of the epoch and a divergence
- * void the data before any listener receives the event. The cache stores the result of a fetch only if the fetch
- * began after the last invalidation, the result is complete, and its position is not behind the invalidation.
- * While the campaign is not `live`, nothing proves that stored data is fresh, so the cache serves none of it.
+ * While a campaign is held and `live`, the client's own state answers, at its position and without a request. A fetch
+ * is for anything else: a campaign that is not held or not `live`, and data that the client does not hold.
+ *
+ * The cache rule of docs/PROTOCOL.md, chapter 16: whatever changes the record or the rows makes fetched data void
+ * that depends on it. The cache compares the client's state at each delivery, so no answer is behind the state that
+ * the page shows at that moment. While the campaign is not `live`, nothing proves that stored data is fresh, so the
+ * cache serves none of it.
  */
 import { checked, checkedMembers, DURATION, FUNCTION, oneOf, orNull, TEXT, withMethods, type Rule, type Rules } from "./check.js";
 import { CampaignSyncError, describe } from "./errors.js";
+import type { Campaign } from "./campaign.js";
 import { observeInvalidations, type Invalidation } from "./invalidation.js";
 import { frozenCopy } from "./plain.js";
+import { isNotBehind, maxPosition, toPosition, type LogPosition } from "./position.js";
 import { renewalOf, withRenewal } from "./renewal.js";
-import { toPosition, type LogPosition } from "./position.js";
 import { asFetchFailure, isOwnData, restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
 import { shared } from "./shared.js";
-import type { CampaignStatus, CampaignView } from "./types.js";
+import { BOTH, Slot, type Part } from "./slot.js";
+import type { CampaignStatus, CampaignView, DomainRow } from "./types.js";
 import { VERSION } from "./version.js";
 
 export { restFetcher, restSnapshot };
@@ -24,6 +29,7 @@ export type { FetchContext, RestOptions, RichCampaignData, RichCampaignFetch } f
 export interface CacheSource extends EventTarget {
   status(campaignId: string): CampaignStatus;
   view(campaignId: string): CampaignView | undefined;
+  campaign(campaignId: string): Pick<Campaign, "rows" | "release">;
 }
 
 /** The options of a cache. */
@@ -49,6 +55,16 @@ export interface GetOptions {
    * `Campaign-Position` header of the answer to a write to get data that includes the write.
    */
   minPosition?: LogPosition | string | null;
+  /**
+   * `store`, if absent: the client's state answers while the campaign is held and `live`, otherwise the fetcher.
+   * `fetch`: the fetcher answers always, for data that the client does not hold.
+   */
+  source?: "store" | "fetch";
+  /**
+   * The part of the campaign that the caller uses of fetched data; `both` if absent. A change of the other part does
+   * not make the data void for this caller.
+   */
+  dependsOn?: "record" | "rows" | "both";
 }
 
 const TTL_MS_MAX = 30_000;
@@ -60,7 +76,7 @@ const ATTEMPTS_MAX = 5;
 const BEHIND_PAUSE_MS = 50;
 
 const OPTIONS: Rules<RichCampaignCacheOptions> = {
-  sync: withMethods("addEventListener", "status", "view"),
+  sync: withMethods("addEventListener", "status", "view", "campaign"),
   fetch: FUNCTION,
   maxEntries: [(it) => it === Infinity || (Number.isSafeInteger(it) && (it as number) > 0), "a whole number from 1, or Infinity"],
   ttlMs: DURATION,
@@ -70,20 +86,11 @@ const OPTIONS: Rules<RichCampaignCacheOptions> = {
 
 const GET: Rules<GetOptions> = {
   minPosition: orNull([(it) => typeof it === "string" || typeof it === "object", 'a position or "epoch/number"']),
+  source: oneOf("store", "fetch"),
+  dependsOn: oneOf("record", "rows", "both"),
 };
 
-/** The state of one campaign in the cache. */
-interface Slot {
-  /** A new object for every invalidation. A fetch that began under another generation is late. */
-  generation: object;
-  /** The lowest position that the data may have. */
-  floor: LogPosition | null;
-  entry: { readonly data: RichCampaignData; readonly storedAt: number } | undefined;
-  /** The single fetch of the current generation. */
-  flight: Promise<RichCampaignData> | undefined;
-  /** Calls of `get` that are under way. The cache does not evict a slot while it has callers. */
-  callers: number;
-}
+const PARTS: Readonly<Record<NonNullable<GetOptions["dependsOn"]>, readonly Part[]>> = { record: ["record"], rows: ["rows"], both: BOTH };
 
 /** A cache of rich campaign data for the campaigns of one client. */
 export class RichCampaignCache {
@@ -112,7 +119,7 @@ export class RichCampaignCache {
     this.#unobserve = observeInvalidations(sync, (detail) => this.#invalidate(detail));
   }
 
-  /** Number of campaigns whose data is stored. */
+  /** Number of campaigns whose fetched data is stored. */
   get size(): number {
     let stored = 0;
     for (const slot of this.#slots.values()) if (slot.entry !== undefined) stored += 1;
@@ -120,29 +127,37 @@ export class RichCampaignCache {
   }
 
   /**
-   * Returns the campaign's data, frozen: from the cache if it is proven fresh, else from the server.
+   * Returns the campaign's data, frozen: from the client's state, from the cache if it is proven fresh, or from the
+   * server. It is never behind the state of the client at the moment of the answer, in what the caller depends on.
+   * It is the same object until something changes. Unconfirmed rows are not part of it.
    *
-   * Rejects with `invalid_campaign_id` for an invalid id, with `invalid_argument` for a `minPosition` in neither form,
+   * Rejects with `invalid_campaign_id` for an invalid id, with `invalid_argument` for an invalid option,
    * with `behind` if five fetches bring no data as new as the stream and `minPosition`, with `closed` after
-   * `dispose()`, with `signed_out` if another session took over meanwhile, with `invalid_content` if the fetcher gives something that is no campaign data, and with `fetch_failed`
-   * if it fails in any other way or takes longer than 30 seconds. A `CampaignSyncError` of the fetcher passes through.
+   * `dispose()`, with `signed_out` if another session took over meanwhile, with `invalid_content` if the fetcher gives
+   * something that is no campaign data, and with `fetch_failed` if it fails in any other way or takes longer than 30
+   * seconds. A `CampaignSyncError` of the fetcher passes through.
    */
   async get(campaignId: string, options: GetOptions = {}): Promise<RichCampaignData> {
     assertCampaignId(campaignId);
-    const { minPosition } = checkedMembers("options", options, GET);
+    const { minPosition, source, dependsOn } = checkedMembers("options", options, GET);
     const asked = minPosition == null ? null : toPosition(minPosition, "minPosition");
+    const parts = PARTS[dependsOn ?? "both"];
     const slot = this.#use(campaignId);
     slot.callers += 1;
     try {
       for (let attempt = 1; ; attempt++) {
         if (this.#disposed) throw new CampaignSyncError("closed");
-        slot.floor ??= this.#shown(campaignId);
-        const stored = this.#stored(campaignId, slot);
-        if (stored !== undefined && isNotBehind(stored, asked)) return stored;
+        const ready = this.#ready(campaignId, slot, asked, parts, source);
+        if (ready !== undefined) return ready;
         const { generation } = slot;
-        const data = await this.#join(campaignId, slot, asked);
-        if (data !== undefined && isNotBehind(data, asked) && isUsable(data, slot, generation)) return data;
-        if (attempt === ATTEMPTS_MAX) throw new CampaignSyncError("behind");
+        let failure: unknown = new CampaignSyncError("behind");
+        const data = await this.#join(campaignId, slot, asked, parts).catch((error: unknown) => void (failure = error));
+        slot.observe(this.#sync.view(campaignId));
+        if (data !== undefined && isNotBehind(data, asked) && isUsable(data, slot, generation, parts)) return data;
+        // The campaign may have become live during the fetch.
+        const again = this.#ready(campaignId, slot, asked, parts, source);
+        if (again !== undefined) return again;
+        if (attempt === ATTEMPTS_MAX || !isBehind(failure)) throw failure;
         // After an invalidation during the fetch, retry at once. A server that lags needs time first.
         if (slot.generation === generation) await this.#pause(BEHIND_PAUSE_MS * 2 ** attempt);
       }
@@ -156,7 +171,7 @@ export class RichCampaignCache {
   clear(campaignId: string): void {
     assertCampaignId(campaignId);
     const slot = this.#slots.get(campaignId);
-    if (slot !== undefined) voidSlot(slot);
+    slot?.void();
   }
 
   /** Drops all data, stops listening to the client, and aborts all fetches. Open and later calls of `get` reject with `closed`. */
@@ -166,62 +181,73 @@ export class RichCampaignCache {
     this.#empty("closed");
   }
 
-  /** Drops all data, and fails all fetches with this code. */
-  #empty(code: "closed" | "signed_out"): void {
-    for (const fail of this.#failures) fail(new CampaignSyncError(code));
-    for (const slot of this.#slots.values()) voidSlot(slot);
-    this.#slots.clear();
-  }
-
-  #invalidate({ campaignId, epoch, sequenceNumber, unwatched, reason }: Invalidation): void {
+  #invalidate({ campaignId, reason, epoch, sequenceNumber }: Invalidation): void {
     if (campaignId === undefined) return this.#empty("signed_out");
     const slot = this.#slots.get(campaignId);
-    if (slot === undefined) return;
-    voidSlot(slot);
-    // Without a subscription the cache does not learn of a new epoch, so the former numbers do not bind it.
-    if (unwatched === true || reason === "signed_out") slot.floor = null;
-    if (epoch === undefined || sequenceNumber === undefined) return;
-    // Within one epoch the floor only rises. Another epoch starts with its own floor.
-    const risen = slot.floor?.epoch === epoch ? Math.max(slot.floor.sequenceNumber, sequenceNumber) : sequenceNumber;
-    slot.floor = { epoch, sequenceNumber: risen };
+    // The slot finds out by itself which part changed.
+    if (slot === undefined || reason === "status" || reason === "rows") return;
+    slot.void();
+    if (reason === "unwatched" || reason === "signed_out") slot.forgetFloors();
+    else if (epoch !== undefined && sequenceNumber !== undefined) slot.raise({ epoch, sequenceNumber });
+  }
+
+  /** Drops all data, and fails all fetches with this code: their answers belong to a session that is over. */
+  #empty(code: "closed" | "signed_out"): void {
+    for (const fail of this.#failures) fail(new CampaignSyncError(code));
+    for (const slot of this.#slots.values()) {
+      slot.void();
+      slot.forgetFloors();
+    }
+    this.#slots.clear();
   }
 
   /** Returns the slot and moves it to the most recently used place. */
   #use(campaignId: string): Slot {
     const found = this.#slots.get(campaignId);
-    const slot = found ?? { generation: {}, floor: null, entry: undefined, flight: undefined, callers: 0 };
+    const slot = found ?? new Slot();
     this.#slots.delete(campaignId);
     this.#slots.set(campaignId, slot);
     return slot;
   }
 
-  /** The position of the view; `null` without one. */
-  #shown(campaignId: string): LogPosition | null {
-    const position = this.#sync.view(campaignId)?.position;
-    return position == null ? null : { epoch: position.epoch, sequenceNumber: position.sequenceNumber };
+  /** Returns what needs no fetch. */
+  #ready(campaignId: string, slot: Slot, asked: LogPosition | null, parts: readonly Part[], source = "store"): RichCampaignData | undefined {
+    const view = this.#sync.view(campaignId);
+    slot.observe(view);
+    if (view === undefined || !this.#isLive(campaignId)) return undefined;
+    const data = source === "store" ? slot.answer(view, () => this.#rows(campaignId)) : this.#stored(slot, parts);
+    return data !== undefined && isNotBehind(data, asked) ? data : undefined;
+  }
+
+  #rows(campaignId: string): DomainRow[] {
+    const rows: DomainRow[] = [];
+    // The campaign has a handle already, so this one subscribes to nothing.
+    const handle = this.#sync.campaign(campaignId);
+    try {
+      for (const page of handle.rows()) for (const row of page.rows) if (!row.unconfirmed) rows.push(row);
+    } finally {
+      handle.release();
+    }
+    return rows;
   }
 
   #isLive(campaignId: string): boolean {
     return this.#sync.status(campaignId) === "live";
   }
 
-  #stored(campaignId: string, slot: Slot): RichCampaignData | undefined {
-    if (slot.entry === undefined || !this.#isLive(campaignId)) return undefined;
-    const age = this.#now() - slot.entry.storedAt;
+  #stored(slot: Slot, parts: readonly Part[]): RichCampaignData | undefined {
+    if (slot.entry === undefined) return undefined;
+    const { data, storedAt } = slot.entry;
+    const age = this.#now() - storedAt;
     // A negative age means that the clock was set back; the age is unknown then.
-    if (age >= 0 && age < this.#ttlMs) return slot.entry.data;
+    if (age >= 0 && age < this.#ttlMs) return slot.isFresh(data, parts) ? data : undefined;
     slot.entry = undefined;
     return undefined;
   }
 
-  /** Joins or starts the fetch of the current generation. Returns `undefined` if the server reports `behind`. */
-  async #join(campaignId: string, slot: Slot, asked: LogPosition | null): Promise<RichCampaignData | undefined> {
-    try {
-      return await (slot.flight ??= this.#begin(campaignId, slot, maxPosition(slot.floor, asked)));
-    } catch (error) {
-      if (error instanceof CampaignSyncError && error.code === "behind") return undefined;
-      throw error;
-    }
+  /** Joins or starts the fetch of the current generation. */
+  async #join(campaignId: string, slot: Slot, asked: LogPosition | null, parts: readonly Part[]): Promise<RichCampaignData> {
+    return (slot.flight ??= this.#begin(campaignId, slot, maxPosition(slot.floor(parts), asked)));
   }
 
   async #begin(campaignId: string, slot: Slot, minPosition: LogPosition | null): Promise<RichCampaignData> {
@@ -231,8 +257,10 @@ export class RichCampaignCache {
     await Promise.resolve();
     try {
       const data = checkedData(campaignId, await this.#ask(campaignId, minPosition));
+      slot.observe(this.#sync.view(campaignId));
       const timely = slot.generation === generation && this.#slots.get(campaignId) === slot;
-      if (timely && !data.partial && wasLive && this.#isLive(campaignId) && isNotBehind(data, slot.floor)) {
+      const fresh = BOTH.some((part) => slot.isFresh(data, [part]));
+      if (timely && !data.partial && wasLive && this.#isLive(campaignId) && fresh) {
         slot.entry = { data, storedAt: this.#now() };
       }
       return data;
@@ -273,27 +301,14 @@ export class RichCampaignCache {
   }
 }
 
-function voidSlot(slot: Slot): void {
-  slot.generation = {};
-  slot.entry = undefined;
-  slot.flight = undefined;
-}
-
-/** Whether the data's position is provably at or beyond `floor`. Numbers of another epoch prove nothing. */
-function isNotBehind({ position }: RichCampaignData, floor: LogPosition | null): boolean {
-  return floor === null || (position?.epoch === floor.epoch && position.sequenceNumber >= floor.sequenceNumber);
-}
-
-/** The higher of both positions. If their epochs differ, the caller's position wins, because it is newer. */
-function maxPosition(floor: LogPosition | null, asked: LogPosition | null): LogPosition | null {
-  if (floor === null || asked === null) return asked ?? floor;
-  return floor.epoch === asked.epoch && floor.sequenceNumber > asked.sequenceNumber ? floor : asked;
+function isBehind(failure: unknown): boolean {
+  return failure instanceof CampaignSyncError && failure.code === "behind";
 }
 
 /** Whether a caller may get the data: its position is proven, or it has none and was fetched after the last invalidation. */
-function isUsable(data: RichCampaignData, slot: Slot, generation: object): boolean {
+function isUsable(data: RichCampaignData, slot: Slot, generation: object, parts: readonly Part[]): boolean {
   if (data.position === null) return slot.generation === generation;
-  return isNotBehind(data, slot.floor);
+  return slot.isFresh(data, parts);
 }
 
 const LIST: Rule = [Array.isArray, "a list"];

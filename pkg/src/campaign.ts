@@ -4,10 +4,11 @@ import { bindMethods, disposeBy } from "./bind.js";
 import type { Channel, Subscription } from "./channel.js";
 import { checked, FUNCTION } from "./check.js";
 import type { Core } from "./core.js";
-import { readDomains } from "./domains.js";
+import { checkedRows, PAGE_ROWS, readDomains, readPage } from "./domains.js";
 import { CampaignSyncError } from "./errors.js";
+import { deepFreeze } from "./plain.js";
 import { toPosition, type LogPosition } from "./position.js";
-import type { CampaignView, DomainPage, DomainQuery } from "./types.js";
+import type { CampaignView, DomainPage, DomainQuery, RowsQuery } from "./types.js";
 import type { WaitOptions } from "./waits.js";
 
 /**
@@ -34,9 +35,19 @@ export interface Campaign extends Disposable {
   subscribe(this: void, listener: () => void): () => void;
   /**
    * Returns one page of the domain table, frozen, filtered and sorted inside the WebAssembly module: for one query the
-   * same object until its rows changed. Throws `invalid_argument` for an invalid query.
+   * same object until its rows changed. Its `position` is then that of the read that first saw these rows. Throws
+   * `invalid_argument` for an invalid query.
    */
   domains(this: void, query?: DomainQuery): DomainPage;
+  /**
+   * Iterates over all pages of the domain table, 1,000 rows each and at least one page, filtered and sorted as
+   * `domains` does. All pages belong to the `position` of the first one. A `for` loop without `await` reads them in
+   * one task, in which nothing changes. Between two tasks the rows may change: the next page then throws
+   * `position_changed`, and the application starts again. `[...campaign.rows()]` takes a copy that stays.
+   *
+   * Throws `invalid_argument` for an invalid query.
+   */
+  rows(this: void, query?: RowsQuery): Generator<DomainPage, void>;
   /**
    * Resolves when the view is at the position or beyond it, or when a newer log replaced the log of the position.
    * Pass the `Campaign-Position` header of the answer to a write: the view then shows the write.
@@ -51,6 +62,11 @@ export interface Campaign extends Disposable {
   discardUnconfirmed(this: void): void;
   /** Releases the handle. Further calls do nothing. */
   release(this: void): void;
+}
+
+/** Identifies the rows of a view. A repair changes them without an event, so the position alone does not. */
+function rowsOf({ position, domainsCount, domainsDigest, unconfirmedCount }: CampaignView): string {
+  return [position?.epoch, domainsCount, domainsDigest, unconfirmedCount].join();
 }
 
 /** The implementation of `Campaign`. */
@@ -90,6 +106,22 @@ export class CampaignHandle implements Campaign {
   domains(query?: DomainQuery): DomainPage {
     this.#assertHeld();
     return readDomains(this.#core, this.#channel, query) as DomainPage;
+  }
+
+  rows(query: RowsQuery = {}): Generator<DomainPage, void> {
+    this.#assertHeld();
+    return this.#pages(checkedRows(query));
+  }
+
+  *#pages(query: RowsQuery): Generator<DomainPage, void> {
+    const first = this.view();
+    for (let offset = 0, total = 1; offset < total; offset += PAGE_ROWS) {
+      this.#assertHeld();
+      const page = readPage(this.#core, this.#channel, { ...query, offset, limit: PAGE_ROWS });
+      if (rowsOf(this.view()) !== rowsOf(first)) throw new CampaignSyncError("position_changed");
+      yield deepFreeze({ position: first.position, ...page, pending: false });
+      ({ total } = page);
+    }
   }
 
   async reached(position: LogPosition | string, options: WaitOptions = {}): Promise<void> {

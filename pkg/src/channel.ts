@@ -37,6 +37,8 @@ export class Listeners {
 /** The shared state of one campaign. */
 export class Channel extends Listeners {
   readonly campaignId: string;
+  /** The content that changed and has not been announced to caches. */
+  content = 0;
   /** The pages of rows that were read. */
   readonly pages: Pages = new Map();
   #view: CampaignView | undefined;

@@ -301,7 +301,7 @@ export class CampaignSync extends EventTarget implements Disposable {
   }
 
   #onLastRelease(campaignId?: string): void {
-    if (campaignId !== undefined) announceInvalidation(this, { campaignId, unwatched: true });
+    if (campaignId !== undefined) this.#dispatch("cacheinvalidated", { campaignId, reason: "unwatched" });
     this.#hold();
   }
 

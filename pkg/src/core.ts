@@ -11,6 +11,7 @@ import { callSafely, FrameTask } from "./frame.js";
 import { CatalogueChannel } from "./listing.js";
 import { platform } from "./platform.js";
 import { withoutNulls } from "./plain.js";
+import type { LogPosition } from "./position.js";
 import type { CampaignSyncOptions, CampaignView, CatalogueView, LogRecord } from "./types.js";
 import { askOnce, withRenewal } from "./renewal.js";
 import type { Transport, TransportReports } from "./transport.js";
@@ -46,6 +47,8 @@ export class Core implements TransportReports {
   readonly #dirtyChannels = new Set<Channel | CatalogueChannel>();
   #catalogue: CatalogueChannel | undefined;
   readonly #frame = new FrameTask(() => this.#flush());
+  /** Whether the machine reported a change since the last announcement to caches. */
+  #hasNews = false;
   /** A new object for each session. */
   #session = {};
   /** The renewal of the session that the machine waits for. */
@@ -128,10 +131,17 @@ export class Core implements TransportReports {
 
   /** Subscribes to a campaign for one more handle. */
   retain(campaignId: string): Channel {
-    this.command({ command: "retain", campaignId });
     const channel = this.#channels.get(campaignId) ?? new Channel(campaignId);
+    // The command dispatches the events of a campaign that was kept, so the channel is in its place before.
     this.#channels.set(campaignId, channel);
     channel.handles += 1;
+    try {
+      this.command({ command: "retain", campaignId });
+    } catch (error) {
+      channel.handles -= 1;
+      if (channel.handles === 0) this.#channels.delete(campaignId);
+      throw error;
+    }
     return channel;
   }
 
@@ -216,7 +226,10 @@ export class Core implements TransportReports {
 
   /** The functions that perform the machine's effects. An effect under any other name is a notice. */
   readonly #performers: { [E in keyof Effects]: (detail: Effects[E]) => void } = {
-    changed: () => this.#frame.schedule(),
+    changed: () => {
+      this.#hasNews = true;
+      this.#frame.schedule();
+    },
     open: (connection) => this.transport.open(connection),
     send: (frame) => this.transport.send(frame),
     closeSocket: (code) => this.transport.close(code),
@@ -236,6 +249,7 @@ export class Core implements TransportReports {
     if (performer !== undefined) return performer(detail);
     if (effect === "statuschange") this.#markChanged((detail as { campaignId: string }).campaignId);
     const plain = withoutNulls(detail as object);
+    if (this.#hasNews && !this.#closing) this.#invalidate();
     if (effect === "connectionchange") return this.#connectionChanged(plain as ConnectionStatus);
     this.#outlets.dispatch(effect, plain);
   }
@@ -347,28 +361,52 @@ export class Core implements TransportReports {
     else if (log === true) callSafely(() => console[record.level](`campaign-sync: ${record.code}`, record));
   }
 
-  #markChanged(campaignId: string): void {
+  #markChanged(campaignId: string, content = 0): void {
     const channel = campaignId === "" ? this.#catalogue : this.#channels.get(campaignId);
     if (channel === undefined) return;
     channel.invalidate();
+    if (channel instanceof Channel) channel.content |= content;
     this.#dirtyChannels.add(channel);
     this.#frame.schedule();
   }
 
   #collect(): void {
+    const changes = this.read({ read: "changes" });
     // The module cannot answer if the page's code made an import of the module fail. Then any campaign may have changed.
-    for (const campaignId of this.read({ read: "changes" }) ?? ["", ...this.#channels.keys()]) this.#markChanged(campaignId);
+    if (changes === undefined) for (const campaignId of ["", ...this.#channels.keys()]) this.#markChanged(campaignId, 3);
+    else for (const [campaignId, content] of changes) this.#markChanged(campaignId, content);
+  }
+
+  /** Announces to caches what changed since the last call. It runs before any listener learns of the change. */
+  #invalidate(): void {
+    this.#hasNews = false;
+    this.#collect();
+    for (const channel of [...this.#dirtyChannels]) {
+      if (!(channel instanceof Channel)) continue;
+      const { campaignId, content } = channel;
+      channel.content = 0;
+      CONTENT.forEach((reason, bit) => {
+        if ((content >> bit) & 1) this.#outlets.dispatch("cacheinvalidated", { campaignId, reason, ...positionOf(this.view(channel)) });
+      });
+    }
   }
 
   #flush(): void {
     if (this.#closed) return;
-    this.#collect();
+    this.#invalidate();
     const channels = [...this.#dirtyChannels];
     this.#dirtyChannels.clear();
     // `#collect` scheduled another frame, but its work is done here.
     this.#frame.cancel();
     for (const channel of channels) channel.notify();
   }
+}
+
+/** The reason of `cacheinvalidated` for each bit of the content that changed. */
+const CONTENT = ["status", "rows"];
+
+function positionOf({ position }: CampaignView): Partial<LogPosition> {
+  return position === null ? {} : { epoch: position.epoch, sequenceNumber: position.sequenceNumber };
 }
 
 /** The global object and the document, if the platform has them and they dispatch events. */

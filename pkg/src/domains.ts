@@ -1,13 +1,12 @@
 /** Reads pages of the domain table. Equal content is the same object, so that an application redraws only what changed. */
+import type { Answers } from "./bridge.js";
 import { checkedMembers, COUNT, oneOf, TEXT, type Rules } from "./check.js";
 import type { Channel } from "./channel.js";
 import type { Core } from "./core.js";
 import { deepFreeze } from "./plain.js";
-import type { DomainPage, DomainQuery, DomainRow } from "./types.js";
+import type { DomainPage, DomainQuery, DomainRow, RowsQuery } from "./types.js";
 
-const QUERY: Rules<DomainQuery> = {
-  offset: COUNT,
-  limit: COUNT,
+const ROWS: Rules<RowsQuery> = {
   search: TEXT,
   dnsStatus: TEXT,
   httpStatus: TEXT,
@@ -16,30 +15,47 @@ const QUERY: Rules<DomainQuery> = {
   sortOrder: oneOf("asc", "desc"),
 };
 
+const QUERY: Rules<DomainQuery> = { ...ROWS, offset: COUNT, limit: COUNT };
+
+/** Rows per page of `rows()`, the most that the module returns at once. */
+export const PAGE_ROWS = 1_000;
+
 /** Pages that a campaign keeps; the least recently read one is dropped first. */
 const PAGES_MAX = 64;
 
-/** Returns one page, frozen: the same object until its rows changed. Throws `invalid_argument` for an invalid query. */
+/** Returns the query if it is valid. Throws `invalid_argument` otherwise. */
+export function checkedRows(query: RowsQuery): RowsQuery {
+  return checkedMembers("query", query, ROWS);
+}
+
+/**
+ * Returns one page, frozen: the same object until its rows changed, so its position is that of the read that first saw
+ * these rows. Throws `invalid_argument` for an invalid query.
+ */
 export function readDomains(core: Core, channel: Channel | undefined, query: DomainQuery = {}): DomainPage | undefined {
-  const { search, ...others } = checkedMembers("query", query, QUERY);
+  const checkedQuery = checkedMembers("query", query, QUERY);
   if (channel === undefined) return undefined;
-  const { campaignId, pages } = channel;
-  // The module folds ASCII only. The JavaScript engine has the tables of Unicode.
-  const folded = folding(search?.trim() ?? "");
-  const request = { ...others, search: folded, read: "domains" as const, campaignId };
-  const key = JSON.stringify(request);
+  const { pages } = channel;
+  const key = JSON.stringify(checkedQuery);
   const view = core.view(channel);
   let { view: readAt, page } = pages.get(key) ?? {};
   if (page === undefined || readAt !== view) {
-    if (folded !== "") foldNames(core, campaignId);
-    const next = core.read(request);
-    if (page?.total !== next.total || !isEqual(page.rows, next.rows)) page = deepFreeze({ ...next, pending: false });
+    const next = readPage(core, channel, checkedQuery);
+    if (page?.total !== next.total || !isEqual(page.rows, next.rows)) page = deepFreeze({ position: view.position, ...next, pending: false });
   }
   // A page that was read moves to the end of the map.
   pages.delete(key);
   pages.set(key, { view, page });
   for (const oldest of pages.keys()) if (pages.size > PAGES_MAX) pages.delete(oldest);
   return page;
+}
+
+/** Reads one page as it is now. */
+export function readPage(core: Core, { campaignId }: Channel, { search, ...others }: DomainQuery): Answers["domains"] {
+  // The module folds ASCII only. The JavaScript engine has the tables of Unicode.
+  const folded = folding(search?.trim() ?? "");
+  if (folded !== "") foldNames(core, campaignId);
+  return core.read({ ...others, search: folded, read: "domains", campaignId });
 }
 
 function isEqual(rows: readonly DomainRow[], others: readonly DomainRow[]): boolean {

@@ -64,6 +64,7 @@ const MEANINGS = {
   transport_in_use: "The client opens its own sockets: set `onsend` before the first use.",
   released: "The campaign handle was released.",
   timed_out: "The position was not reached in time.",
+  position_changed: "The rows changed between two pages: start again.",
 } as const;
 
 /** The codes of sealed content. Their messages are part of `campaign-sync/encrypted`. */

@@ -48,8 +48,27 @@ export interface PhaseStatusChangeDetail {
   readonly recovered: boolean;
 }
 
-/** The reason why cached data of a campaign is void. */
-export type InvalidationReason = "phase_transition" | "snapshot" | "epoch" | "divergence" | "force_refresh" | "signed_out";
+/**
+ * The reason why cached data of a campaign is void:
+ *
+ * - `phase_transition`, `snapshot`, `epoch` (another log), `divergence`: everything may have changed.
+ * - `status`: the record changed without a transition: its status, its counters or its name; or the campaign ended.
+ * - `rows`: rows were added, changed or removed; `totalDomainCount` counts as rows.
+ * - `unwatched`: the application released its last handle. Nothing announces later changes, until the application
+ *   takes a handle again; `status` and `rows` then follow.
+ * - `force_refresh`: the page requested it.
+ * - `signed_out`: the session may no longer see the campaign, or another session took over.
+ */
+export type InvalidationReason =
+  | "phase_transition"
+  | "snapshot"
+  | "epoch"
+  | "divergence"
+  | "status"
+  | "rows"
+  | "unwatched"
+  | "force_refresh"
+  | "signed_out";
 
 /** The detail of `cacheinvalidated`: cached data of the campaign is void. */
 export interface CacheInvalidatedDetail {
@@ -102,8 +121,17 @@ export interface CampaignSyncEventMap {
   divergence: { readonly campaignId: string; readonly kind: string; readonly sequenceNumber?: number };
   /** Sealed content names a key that the client lacks (`campaign-sync/encrypted` only). `kid` is the name of the key. */
   unknownkey: { readonly campaignId: string; readonly kid: string };
-  /** The client refused a frame or a document. */
-  rejected: { readonly code: ErrorCode; readonly campaignId?: string };
+  /**
+   * The client refused a frame or a document. `member` is the path of the member at fault, such as
+   * `data.campaign.phaseStatus`, if one is known. `rule` says what is wrong with it: it is `missing`; it is `invalid`,
+   * of another type or with a value that is not allowed; or the content contradicts the `state` of the client.
+   */
+  rejected: {
+    readonly code: ErrorCode;
+    readonly campaignId?: string;
+    readonly member?: string;
+    readonly rule?: "missing" | "invalid" | "state";
+  };
   /** The client compared the server's count and digest of the rows with its own. */
   consistency: {
     readonly campaignId: string;
@@ -120,7 +148,10 @@ export interface CampaignSyncEventMap {
   repaired: { readonly campaignId: string; readonly buckets: number; readonly rows: number };
   /** A snapshot lacked too many rows. The client keeps them aside as unconfirmed; `rows` counts them. */
   unconfirmed: { readonly campaignId: string; readonly rows: number };
-  /** Cached data of the campaign is void. The event always comes before the change that it belongs to. */
+  /**
+   * Cached data of the campaign is void. The event comes before any other announcement of the change that it belongs
+   * to. `status` and `rows` come at most once per animation frame, unless another event of the client needs them earlier.
+   */
   cacheinvalidated: CacheInvalidatedDetail;
   /**
    * The status of a campaign with a handle changed. `reason` is the stale reason, or the code of a failed campaign.

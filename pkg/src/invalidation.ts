@@ -2,21 +2,11 @@
  * Informs a cache that its data is void *before* any listener receives the event. An event listener is not enough:
  * a listener that was added earlier runs earlier, and could read the old data again.
  */
-
+import type { CacheInvalidatedDetail } from "./events.js";
 import { shared } from "./shared.js";
 
-/** The notice that cached data of a campaign is void. */
-export interface Invalidation {
-  /** Absent if the data of all campaigns is void, because another session took over. */
-  readonly campaignId?: string;
-  /** With `sequenceNumber`: data older than this position is void. */
-  readonly epoch?: string;
-  readonly sequenceNumber?: number;
-  /** The campaign has no handle any more, so nothing proves that data about it is fresh. */
-  readonly unwatched?: true;
-  /** `signed_out` if the session may no longer see the campaign. */
-  readonly reason?: string;
-}
+/** The notice that cached data is void. Without a campaign, that of all campaigns is, because another session took over. */
+export type Invalidation = Partial<CacheInvalidatedDetail>;
 
 /** Receives an invalidation. */
 export type InvalidationObserver = (invalidation: Invalidation) => void;

@@ -40,3 +40,18 @@ export function toPosition(position: LogPosition | string, name = "position"): L
   }
   return read;
 }
+
+/** Whether the data's position is provably at or beyond `floor`. Numbers of another epoch prove nothing. */
+export function isNotBehind({ position }: { readonly position: LogPosition | null }, floor: LogPosition | null): boolean {
+  return floor === null || (position?.epoch === floor.epoch && position.sequenceNumber >= floor.sequenceNumber);
+}
+
+/** The higher of both positions. If their epochs differ, the second one wins, because it is newer. */
+export function maxPosition(floor: LogPosition | null, asked: LogPosition | null): LogPosition | null {
+  return asked === null ? floor : higher(floor, asked);
+}
+
+/** The higher of both positions; the newer one if their epochs differ. */
+export function higher(floor: LogPosition | null | undefined, newer: LogPosition): LogPosition {
+  return floor?.epoch === newer.epoch && floor.sequenceNumber > newer.sequenceNumber ? floor : newer;
+}

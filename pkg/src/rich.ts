@@ -175,24 +175,33 @@ export function readSnapshot(campaignId: string, body: unknown, header: LogPosit
     throw new CampaignSyncError("invalid_content");
   }
   const rows = domains.map(readRow);
-  const data = deepFreeze({
-    campaignId,
-    campaign,
-    position: header ?? parsePosition(`${String(epoch)}/${String(sequenceNumber)}`),
-    partial: domainsCount !== undefined && domainsCount !== rows.length,
+  const position = header ?? parsePosition(`${String(epoch)}/${String(sequenceNumber)}`);
+  const partial = domainsCount !== undefined && domainsCount !== rows.length;
+  return ownedData({ campaignId, campaign, position, partial, ...listsOf(rows) });
+}
+
+/** The lists of a campaign's data. */
+export type RichLists = Pick<RichCampaignData, "domains" | "dnsValidatedDomains" | "httpKeywordResults" | "leads">;
+
+/** Selects the lists from all rows of a campaign. */
+export function listsOf(rows: readonly DomainRow[]): RichLists {
+  return deepFreeze({
     domains: rows,
     dnsValidatedDomains: rows.filter((row) => row.dnsStatus !== null && RESOLVED.has(row.dnsStatus)).map((row) => row.domain),
     httpKeywordResults: rows.filter((row) => row.httpStatus !== null),
     leads: rows.filter((row) => row.leadStatus === "match"),
   });
-  ownData.add(data);
+}
+
+function ownedData(data: RichCampaignData): RichCampaignData {
+  ownData.add(deepFreeze(data));
   return data;
 }
 
-/** The data that `readSnapshot` made. It is checked and frozen. */
+/** The data that this module made. It is checked and frozen. */
 const ownData = new WeakSet<object>();
 
-/** Whether the data came from `readSnapshot`. */
+/** Whether this module made the data. */
 export function isOwnData(data: unknown): data is RichCampaignData {
   return typeof data === "object" && data !== null && ownData.has(data);
 }

@@ -130,7 +130,7 @@ export function bindQueryClient(sync: CampaignSyncLike, queries: QueryClientLike
     due.set(campaignId, entry);
   };
 
-  const observe = ({ campaignId, reason, epoch, sequenceNumber, unwatched }: Invalidation & { readonly reason?: string }): void => {
+  const observe = ({ campaignId, reason, epoch, sequenceNumber }: Invalidation): void => {
     if (campaignId === undefined) {
       own.clear();
       return void queries.resetQueries();
@@ -140,7 +140,7 @@ export function bindQueryClient(sync: CampaignSyncLike, queries: QueryClientLike
       return void queries.resetQueries({ queryKey: keyOf(campaignId) });
     }
     if (!on({ campaignId, ...(reason !== undefined && { reason }) })) return;
-    if (unwatched === true || reason === "unwatched") {
+    if (reason === "unwatched") {
       own.delete(campaignId);
       return invalidate(campaignId, null, "none");
     }

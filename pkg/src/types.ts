@@ -162,12 +162,8 @@ export interface CatalogueView {
   readonly total: number;
 }
 
-/** A query for rows: filters, order and page. */
-export interface DomainQuery {
-  /** Rows to skip; 0 if absent. */
-  offset?: number;
-  /** Rows to return, at most 1,000; 100 if absent. */
-  limit?: number;
+/** A query for rows: filters and order. */
+export interface RowsQuery {
   /** Text that the domain name contains, in any case. White space around it is ignored. */
   search?: string;
   /** Only rows with this DNS status. */
@@ -180,6 +176,14 @@ export interface DomainQuery {
   sortBy?: "offset" | "domain" | "dnsStatus" | "httpStatus" | "leadScore";
   /** `asc` if absent. */
   sortOrder?: "asc" | "desc";
+}
+
+/** A query for one page of rows. */
+export interface DomainQuery extends RowsQuery {
+  /** Rows to skip; 0 if absent. */
+  offset?: number;
+  /** Rows to return, at most 1,000; 100 if absent. */
+  limit?: number;
 }
 
 /** One domain. A column without a value is `null`. */
@@ -200,6 +204,11 @@ export interface DomainRow {
 
 /** One page of rows. */
 export interface DomainPage {
+  /**
+   * A position at which the campaign had these rows: that of the read that first saw them; `null` before the first state
+   * arrived. The page stays the same object while the campaign moves on without a change to its rows.
+   */
+  readonly position: Position | null;
   /** Number of rows that match the query, on all pages together. */
   readonly total: number;
   readonly rows: readonly DomainRow[];

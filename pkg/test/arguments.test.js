@@ -7,6 +7,7 @@ import { createContext, runInContext } from "node:vm";
 import * as cache from "../dist/cache.js";
 import * as encrypted from "../dist/encrypted.js";
 import * as main from "../dist/index.js";
+import * as rest from "../dist/rest.js";
 import { declaredParameters } from "./support/declarations.js";
 import { MODULE, startPage } from "./support/fixtures.js";
 
@@ -82,6 +83,9 @@ const CACHE = {
 const under = (name, members) => Object.fromEntries(Object.entries(members).map(([member, accepted]) => [name + member, accepted]));
 const INIT = ["undefined", "null"];
 
+const SIGNALS = { "(options)": OPTIONS, "(options.signal)": ["undefined"], "(options.timeoutMs)": ["undefined", ...DURATIONS] };
+const WRITES = { ...SIGNALS, "(options.expectedState)": ["undefined", "null", ...TEXTS], "(options.idempotencyKey)": ["undefined", "'text'"], "(options.reason)": DOMAINS };
+
 /** The values that each parameter accepts. All other values must be refused with a code. */
 const ACCEPTED = {
   ...under("new CampaignSync", CLIENT),
@@ -103,6 +107,7 @@ const ACCEPTED = {
   ...under("CampaignSync.domains", DOMAIN_QUERY),
   "Campaign.subscribe(listener)": ["function"],
   ...under("Campaign.domains", DOMAIN_QUERY),
+  ...under("Campaign.rows", Object.fromEntries(Object.entries(DOMAIN_QUERY).filter(([name]) => !/offset|limit/.test(name)))),
   "Campaign.reached(position)": [],
   "Campaign.reached(options)": ["undefined", ...RECORDS],
   "Campaign.reached(options.signal)": ["undefined"],
@@ -119,6 +124,8 @@ const ACCEPTED = {
   "cache.getRichCampaignData(campaignId)": ["'text'"],
   "cache.getRichCampaignData(options)": ["undefined", ...RECORDS],
   "cache.getRichCampaignData(options.minPosition)": ["undefined", "null"],
+  "cache.getRichCampaignData(options.source)": ["undefined"],
+  "cache.getRichCampaignData(options.dependsOn)": ["undefined"],
   "cache.clearRichDataCache(campaignId)": ["'text'"],
   ...under("cache.restFetcher", REST),
   ...under("cache.restSnapshot", REST),
@@ -126,7 +133,53 @@ const ACCEPTED = {
   "cache.RichCampaignCache.get(campaignId)": ["'text'"],
   "cache.RichCampaignCache.get(options)": ["undefined", ...RECORDS],
   "cache.RichCampaignCache.get(options.minPosition)": ["undefined", "null"],
+  "cache.RichCampaignCache.get(options.source)": ["undefined"],
+  "cache.RichCampaignCache.get(options.dependsOn)": ["undefined"],
   "cache.RichCampaignCache.clear(campaignId)": ["'text'"],
+  "rest.allowedActions(record)": [],
+  "rest.allowedActions(record.currentPhase)": TEXTS,
+  "rest.allowedActions(record.phaseStatus)": TEXTS,
+  "new rest.CampaignSyncError(code)": [...VALUES.keys()],
+  "new rest.CampaignSyncError(options)": [...VALUES.keys(), THROWS],
+  ...under("new rest.RestClient", {
+    "(options)": [],
+    "(options.baseUrl)": [],
+    "(options.fetch)": ["undefined", "function"],
+    "(options.sync)": ["undefined"],
+    "(options.timeoutMs)": ["undefined", ...DURATIONS],
+    "(options.token)": ["undefined", "function"],
+  }),
+  "rest.RestClient.login(user)": TEXTS,
+  "rest.RestClient.login(password)": TEXTS,
+  "rest.RestClient.login(options)": OPTIONS,
+  ...under("rest.RestClient.logout", SIGNALS),
+  "rest.RestClient.revoke(user)": TEXTS,
+  ...under("rest.RestClient.revoke", SIGNALS),
+  "rest.RestClient.list(options)": OPTIONS,
+  ...under("rest.RestClient.campaigns", SIGNALS),
+  "rest.RestClient.get(campaignId)": ["'text'"],
+  ...under("rest.RestClient.get", SIGNALS),
+  "rest.RestClient.rows(campaignId)": ["'text'"],
+  "rest.RestClient.rows(filter)": OPTIONS,
+  "rest.RestClient.snapshot(campaignId)": ["'text'"],
+  ...under("rest.RestClient.snapshot", SIGNALS),
+  "rest.RestClient.transitions(campaignId)": ["'text'"],
+  "rest.RestClient.transitions(options)": OPTIONS,
+  "rest.RestClient.create(campaign)": RECORDS,
+  "rest.RestClient.create(options)": OPTIONS,
+  "rest.RestClient.act(campaignId)": ["'text'"],
+  "rest.RestClient.act(action)": [],
+  ...under("rest.RestClient.act", WRITES),
+  "rest.RestClient.setOwner(campaignId)": ["'text'"],
+  "rest.RestClient.setOwner(owner)": ["null", ...TEXTS],
+  ...under("rest.RestClient.setOwner", WRITES),
+  "rest.RestClient.delete(campaignId)": ["'text'"],
+  ...under("rest.RestClient.delete", WRITES),
+  ...under("rest.RestClient.faults", SIGNALS),
+  "rest.RestClient.setFaults(settings)": RECORDS,
+  ...under("rest.RestClient.setFaults", SIGNALS),
+  "rest.RestClient.injectFault(kind)": [],
+  ...under("rest.RestClient.injectFault", SIGNALS),
   "encrypted.init(input)": INIT,
   "encrypted.initSync(input)": [],
   "encrypted.sealedRestFetcher(sync)": [],
@@ -177,6 +230,7 @@ const CALLS = {
   "CampaignSync.domains": (values) => sync.domains("campaignId" in values ? values.campaignId : ID, members("query", {}, values)),
   "Campaign.subscribe": ({ listener }) => handle.subscribe(listener)(),
   "Campaign.domains": (values) => handle.domains(members("query", {}, values)),
+  "Campaign.rows": (values) => handle.rows(members("query", {}, values)),
   "Campaign.reached": (values) => waits(values),
   "new CampaignSyncError": (values) => new main.CampaignSyncError("code" in values ? values.code : "closed", members("options", {}, values)),
   init: ({ input }) => onNewPage(() => main.init(input ?? MODULE)),
@@ -191,6 +245,15 @@ const CALLS = {
   "new cache.RichCampaignCache": (values) => new cache.RichCampaignCache(members("options", { sync, fetch }, values)),
   "cache.RichCampaignCache.get": (values) => own.get("campaignId" in values ? values.campaignId : ID, members("options", {}, values)),
   "cache.RichCampaignCache.clear": ({ campaignId }) => own.clear(campaignId),
+  "rest.allowedActions": (values) => rest.allowedActions(members("record", { currentPhase: "analysis", phaseStatus: "ready" }, values)),
+  "new rest.CampaignSyncError": (values) => new rest.CampaignSyncError("code" in values ? values.code : "closed", members("options", {}, values)),
+  "new rest.RestClient": (values) => new rest.RestClient(members("options", { baseUrl: "https://host.test" }, values)),
+  ...Object.fromEntries(Object.entries({
+    login: ["user", "password", "options"], logout: ["options"], revoke: ["user", "options"], list: ["options"], campaigns: ["options"],
+    get: ["campaignId", "options"], rows: ["campaignId", "filter"], snapshot: ["campaignId", "options"], transitions: ["campaignId", "options"],
+    create: ["campaign", "options"], act: ["campaignId", "action", "options"], setOwner: ["campaignId", "owner", "options"],
+    delete: ["campaignId", "options"], faults: ["options"], setFaults: ["settings", "options"], injectFault: ["kind", "options"],
+  }).map(([method, names]) => [`rest.RestClient.${method}`, (values) => request(method, names, values)])),
   "encrypted.init": ({ input }) => onNewPage(() => encrypted.init(input ?? MODULE)),
   "encrypted.initSync": ({ input }) => onNewPage(() => encrypted.initSync(input)),
   "encrypted.sealedRestFetcher": (values) => encrypted.sealedRestFetcher("sync" in values ? values.sync : sealed, members("options", {}, values)),
@@ -199,6 +262,19 @@ const CALLS = {
   "encrypted.CampaignSync.open": (values) =>
     sealed.open("campaignId" in values ? values.campaignId : ID, "route" in values ? values.route : "campaign", "answer" in values ? values.answer : "{}"),
 };
+
+const REST_ARGUMENTS = { campaignId: "text", user: "ada", password: "secret", action: "pause", owner: "ada", kind: "cut", campaign: {}, settings: {}, options: {}, filter: {} };
+
+/** Calls a method of the REST client. Every request is refused, and ends at once. */
+async function request(method, names, values) {
+  const refused = async () => Response.json({ error: { code: "forbidden" } }, { status: 403 });
+  const client = new rest.RestClient({ baseUrl: "https://host.test", fetch: refused });
+  const result = client[method](...names.map((name) => members(name, REST_ARGUMENTS[name], values)));
+  await (typeof result.next === "function" ? result.next() : result).catch((error) => {
+    // A deadline of 0 ms may pass before the refusal.
+    if (error.code !== "forbidden" && error.code !== "timed_out") throw error;
+  });
+}
 
 /** The codes of functions that fail for another reason once their arguments are sound. */
 const FAILS = { "cache.getRichCampaignData": "forbidden", "cache.RichCampaignCache.get": "forbidden", "encrypted.CampaignSync.open": "not_sealed" };

@@ -105,8 +105,8 @@ test("cache of one form is voided by a client of the other form", async () => {
       const data = { campaignId: "spring-1", campaign: {}, position: null, partial: false, domains: [], dnsValidatedDomains: [], httpKeywordResults: [], leads: [] };
       sync.status = () => "live"; // Only \`live\` data is stored.
       const cache = new RichCampaignCache({ sync, fetch: async () => ((fetches += 1), data) });
-      await cache.get("spring-1");
-      await cache.get("spring-1");
+      await cache.get("spring-1", { source: "fetch" });
+      await cache.get("spring-1", { source: "fetch" });
       const stored = [cache.size, fetches];
       handle.release(); // The last release voids what is cached.
       print({ stored, after: cache.size });

@@ -46,7 +46,7 @@ test("released handle shows nothing of the former user", () => {
 test("caches are empty before any listener hears of another user", async () => {
   const { sync, machine } = shown();
   const cache = new RichCampaignCache({ sync, fetch: async () => RICH });
-  await cache.get("c");
+  await cache.get("c", { source: "fetch" });
   assert.equal(cache.size, 1);
   const sizes = [];
   sync.addEventListener("cacheinvalidated", () => sizes.push(cache.size));
@@ -59,7 +59,7 @@ test("fetch of the former user reaches nobody", async () => {
   const { sync, machine } = shown();
   const answer = deferred();
   const cache = new RichCampaignCache({ sync, fetch: () => answer.promise });
-  const data = cache.get("c");
+  const data = cache.get("c", { source: "fetch" });
   await settle();
   signOut(machine);
   answer.resolve(RICH);
@@ -71,11 +71,11 @@ test("campaign without access is void in the cache, with its former position", a
   const { sync, machine } = shown();
   const asked = [];
   const cache = new RichCampaignCache({ sync, fetch: async (_, { minPosition }) => (asked.push(minPosition), RICH) });
-  await cache.get("c");
+  await cache.get("c", { source: "fetch" });
   machine.change("c", { status: "failed", position: null, campaign: null });
   machine.host.dispatch("cacheinvalidated", { campaignId: "c", reason: "signed_out", sequenceNumber: 0 });
   assert.equal(cache.size, 0);
-  await cache.get("c");
+  await cache.get("c", { source: "fetch" });
   assert.deepEqual(asked, [{ epoch: "e1", sequenceNumber: 7 }, null]);
 });
 
@@ -202,7 +202,7 @@ test("refused fetch of a cache renews the session and is sent again", async () =
   let fetches = 0;
   const { sync } = shown({ onUnauthorized: async () => true });
   const cache = new RichCampaignCache({ sync, fetch: async () => { if ((fetches += 1) === 1) throw unauthorized(); return RICH; } });
-  assert.equal((await cache.get("c")).campaignId, "c");
+  assert.equal((await cache.get("c", { source: "fetch" })).campaignId, "c");
   assert.equal(fetches, 2);
 });
 
@@ -211,7 +211,7 @@ test("refused fetch asks once and fails if the session is not renewed", async ()
     const { sync } = shown(onUnauthorized && { onUnauthorized });
     let fetches = 0;
     const cache = new RichCampaignCache({ sync, fetch: async () => { fetches += 1; throw unauthorized(); } });
-    await assert.rejects(cache.get("c"), { code: "unauthorized" });
+    await assert.rejects(cache.get("c", { source: "fetch" }), { code: "unauthorized" });
     assert.equal(fetches, 1);
   }
 });
@@ -220,7 +220,7 @@ test("session that stays refused after a renewal is asked for once", async () =>
   let asked = 0;
   const { sync } = shown({ onUnauthorized: async () => ((asked += 1), true) });
   const cache = new RichCampaignCache({ sync, fetch: async () => { throw unauthorized(); } });
-  await assert.rejects(cache.get("c"), { code: "unauthorized" });
+  await assert.rejects(cache.get("c", { source: "fetch" }), { code: "unauthorized" });
   assert.equal(asked, 1);
 });
 
@@ -230,7 +230,7 @@ test("socket and REST ask together", async () => {
   const { sync, machine } = shown({ onUnauthorized: () => ((asked += 1), answer.promise) });
   let fetches = 0;
   const cache = new RichCampaignCache({ sync, fetch: async () => { if ((fetches += 1) === 1) throw unauthorized(); return RICH; } });
-  const data = cache.get("c");
+  const data = cache.get("c", { source: "fetch" });
   machine.host.renewSession(9, 1);
   await settle();
   answer.resolve(true);

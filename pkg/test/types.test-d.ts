@@ -11,8 +11,21 @@ import {
   type Metrics,
 } from "../dist/index.js";
 import { CampaignSyncProvider, useCampaign, useCampaignAction, useDomains, useSyncEvent, type CampaignSyncLike } from "../dist/react.js";
+import { allowedActions, RestClient, type CampaignAction } from "../dist/rest.js";
 import * as sealed from "../dist/encrypted.js";
 import { clearRichDataCache, configureCache, getRichCampaignData, restFetcher, restSnapshot } from "../dist/cache.js";
+
+export async function useRest(sync: CampaignSync, view: CampaignView): Promise<void> {
+  const rest = new RestClient({ sync, token: () => "t" });
+  const actions: readonly CampaignAction[] = view.campaign === null ? [] : allowedActions(view.campaign);
+  const { campaign, position } = await rest.act("c", "configure-dns", { reason: "r", expectedState: null });
+  const [phase, number]: [string, number] = [campaign.currentPhase, position.sequenceNumber];
+  // @ts-expect-error no such action
+  await rest.act("c", "configure");
+  for await (const page of rest.rows("c", { limit: 10 })) void page.rows[0]?.dnsStatus;
+  const campaigns: readonly { readonly name: string }[] = (await rest.list()).campaigns;
+  void [actions, phase, number, campaigns];
+}
 
 export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): Promise<void> {
   await init();

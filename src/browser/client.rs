@@ -119,8 +119,9 @@ impl Client {
     ///   the name of its present status, and when it was last proven current.
     /// * `domains`: one page of its rows. Before a search, `unfolded` lists the names whose upper and
     ///   lower case only JavaScript can tell; the command `fold` brings the answer.
-    /// * `changes`: the campaigns whose view has changed since the last query for `changes`. An empty text stands
-    ///   for the catalogue.
+    /// * `changes`: the campaigns whose view has changed since the last query for `changes`, as pairs
+    ///   with the content that changed: 1 for the record, 2 for the rows, 3 for both, 0 for neither. An empty
+    ///   text stands for the catalogue.
     /// * `catalogue`: its status, and what has changed in its list since the last query for `catalogue`.
     ///   `wholeCatalogue`: the same with the whole list.
     /// * `catalogueStatus`: the name of its status.
@@ -161,11 +162,12 @@ impl Client {
                 Query::Changes => {
                     let changes = machine.take_changes();
                     let mut list = Vec::new();
-                    for id in &changes {
-                        list.push(Value::Text(id.as_str()));
+                    for change in &changes {
+                        let id = Value::Text(change.campaign_id.as_str());
+                        list.push(Value::List(vec![id, Value::Integer(change.content.into())]));
                     }
                     if machine.take_catalogue_change() {
-                        list.push(Value::Text(""));
+                        list.push(Value::List(vec![Value::Text(""), Value::Integer(0)]));
                     }
                     convert::to_js(Value::List(list))
                 }

@@ -7,7 +7,7 @@ use super::domain::RowPatch;
 use super::event::EventKind;
 use super::json::Reader;
 use super::limits::EVENT_ROWS_MAX;
-use super::schema::{Field, Kind, UnknownMember, Value, nullable, read_with, required};
+use super::schema::{Field, Kind, UnknownMember, Value, nullable, optional, read_with, required};
 use super::transition::Transition;
 use super::{Code, Phase, Status};
 
@@ -70,27 +70,34 @@ impl<'a> Body<'a> {
     /// [`Code::InvalidContent`] for content that breaks the schema or names another campaign;
     /// [`Code::IntegerOutOfRange`].
     pub fn decode(kind: EventKind, data: &'a str, campaign_id: &str) -> Result<Self, Code> {
-        let mut reader = Reader::new(data);
+        Self::read(kind, &mut Reader::new(data), campaign_id)
+    }
+
+    /// Like [`Body::decode`]. After an error, `reader.violation` is the member at fault, if it is known.
+    ///
+    /// # Errors
+    /// As [`Body::decode`].
+    pub fn read(kind: EventKind, reader: &mut Reader<'a>, campaign_id: &str) -> Result<Self, Code> {
         let mut at_edge = |key: &str, value: &mut Reader<'a>| -> Result<(), Code> {
             if key == "campaignId" && value.text()? != campaign_id {
-                return Err(Code::InvalidContent);
+                return Err(value.blame(Code::InvalidContent, "campaignId", "invalid"));
             }
             if key == "campaignId" { Ok(()) } else { value.skip() }
         };
         let other = &mut at_edge;
         match kind {
-            EventKind::Progress => read_progress(&mut reader, other),
-            EventKind::Status => read_status_change(&mut reader, other),
+            EventKind::Progress => read_progress(reader, other),
+            EventKind::Status => read_status_change(reader, other),
             EventKind::Transition => {
-                Transition::read(&mut reader, other).map(|it| Body::Transition(Box::new(it)))
+                Transition::read(reader, other).map(|it| Body::Transition(Box::new(it)))
             }
-            EventKind::DomainGenerated => read_generated(&mut reader, other),
-            EventKind::DnsResult => read_dns_result(&mut reader, other),
-            EventKind::HttpResult => read_http_result(&mut reader, other),
-            EventKind::DomainsUpdated => read_updated(&mut reader, other),
-            EventKind::DomainsRemoved => read_removed(&mut reader, other),
-            EventKind::ListUpdate => read_list_update(&mut reader, other),
-            EventKind::Notification => read_notification(&mut reader, other),
+            EventKind::DomainGenerated => read_generated(reader, other),
+            EventKind::DnsResult => read_dns_result(reader, other),
+            EventKind::HttpResult => read_http_result(reader, other),
+            EventKind::DomainsUpdated => read_updated(reader, other),
+            EventKind::DomainsRemoved => read_removed(reader, other),
+            EventKind::ListUpdate => read_list_update(reader, other),
+            EventKind::Notification => read_notification(reader, other),
             EventKind::Deleted => reader.object(|k, v| other(k.inner, v)).map(|()| Body::Deleted),
             EventKind::Informational => {
                 reader.object(|k, v| other(k.inner, v)).map(|()| Body::Nothing)
@@ -148,12 +155,12 @@ fn read_generated<'a>(
     other: UnknownMember<'_, 'a>,
 ) -> Result<Body<'a>, Code> {
     let [id, domain, offset] = read_with(reader, &GENERATED, other)?;
-    row([id, domain, offset, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT])
+    Ok(row([id, domain, offset, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT]))
 }
 
 static GENERATED: [Field; 3] = [
-    required("domainId", Kind::Text),
-    nullable("domain", Kind::Text),
+    required("domainId", Kind::Name),
+    optional("domain", Kind::Name),
     nullable("offset", Kind::Signed),
 ];
 
@@ -162,12 +169,12 @@ fn read_dns_result<'a>(
     other: UnknownMember<'_, 'a>,
 ) -> Result<Body<'a>, Code> {
     let [id, domain, status] = read_with(reader, &DNS_RESULT, other)?;
-    row([id, domain, ABSENT, status, ABSENT, ABSENT, ABSENT, ABSENT])
+    Ok(row([id, domain, ABSENT, status, ABSENT, ABSENT, ABSENT, ABSENT]))
 }
 
 static DNS_RESULT: [Field; 3] = [
-    required("domainId", Kind::Text),
-    nullable("domain", Kind::Text),
+    required("domainId", Kind::Name),
+    optional("domain", Kind::Name),
     required("validationStatus", Kind::Text),
 ];
 
@@ -176,20 +183,20 @@ fn read_http_result<'a>(
     other: UnknownMember<'_, 'a>,
 ) -> Result<Body<'a>, Code> {
     let [id, domain, status, code] = read_with(reader, &HTTP_RESULT, other)?;
-    row([id, domain, ABSENT, ABSENT, status, code, ABSENT, ABSENT])
+    Ok(row([id, domain, ABSENT, ABSENT, status, code, ABSENT, ABSENT]))
 }
 
 static HTTP_RESULT: [Field; 4] = [
-    required("domainId", Kind::Text),
-    nullable("domain", Kind::Text),
+    required("domainId", Kind::Name),
+    optional("domain", Kind::Name),
     required("validationStatus", Kind::Text),
     nullable("httpStatus", Kind::HttpStatus),
 ];
 
 const ABSENT: Value<'_> = Value::Absent;
 
-fn row(values: [Value<'_>; 8]) -> Result<Body<'_>, Code> {
-    RowPatch::of(values).map(Body::Row)
+fn row(values: [Value<'_>; 8]) -> Body<'_> {
+    Body::Row(RowPatch::of(values))
 }
 
 fn read_updated<'a>(
@@ -199,12 +206,13 @@ fn read_updated<'a>(
     let mut rows = None;
     reader.object(|key, value| {
         match key.inner {
-            "domains" => rows = Some(read_list(value, EVENT_ROWS_MAX, RowPatch::read)?),
+            "domains" => rows = Some(read_rows(value, EVENT_ROWS_MAX)?),
             unknown => other(unknown, value)?,
         }
         Ok(())
     })?;
-    rows.map(Body::Rows).ok_or(Code::InvalidContent)
+    let missing = || reader.blame(Code::InvalidContent, "domains", "missing");
+    rows.map(Body::Rows).ok_or_else(missing)
 }
 
 fn read_removed<'a>(
@@ -216,7 +224,16 @@ fn read_removed<'a>(
     read_list(list, EVENT_ROWS_MAX, Reader::text).map(Body::Removed)
 }
 
-static REMOVED: [Field; 1] = [required("domainIds", Kind::Raw)];
+static REMOVED: [Field; 1] = [required("domainIds", Kind::List)];
+
+/// Reads the rows in the member `domains`.
+pub(super) fn read_rows<'a>(
+    reader: &mut Reader<'a>,
+    limit: usize,
+) -> Result<Vec<RowPatch<'a>>, Code> {
+    let rows = read_list(reader, limit, RowPatch::read);
+    rows.map_err(|code| reader.blame(code, "domains", "invalid"))
+}
 
 /// Reads an array of at most `limit` elements.
 pub(super) fn read_list<'a, T>(
@@ -240,10 +257,12 @@ fn read_list_update<'a>(
     other: UnknownMember<'_, 'a>,
 ) -> Result<Body<'a>, Code> {
     let [action, campaign] = read_with(reader, &LIST_UPDATE, other)?;
-    let record = CampaignRecord::read_raw(campaign)?;
+    let record = CampaignRecord::read_raw(reader, campaign)?;
     match (action.text_or_empty().as_ref(), record) {
         ("create" | "update", Some(record)) => Ok(Body::Record(Box::new(record))),
-        ("create" | "update", None) => Err(Code::InvalidContent),
+        ("create" | "update", None) => {
+            Err(reader.blame(Code::InvalidContent, "campaign", "missing"))
+        }
         ("delete", _) => Ok(Body::Deleted),
         _ => Ok(Body::Nothing),
     }

@@ -115,10 +115,13 @@ impl CampaignRecord {
         })
     }
 
-    /// Reads the campaign object in a member of a message; `None` if the member is absent or
-    /// `null`.
-    pub(super) fn read_raw(value: Value<'_>) -> Result<Option<Self>, Code> {
-        value.raw().map(|raw| Self::read(&mut Reader::new(raw))).transpose()
+    /// Reads the campaign object in the member `campaign` of the message that `outer` reads; `None` if
+    /// the member is absent or `null`.
+    pub(super) fn read_raw(outer: &mut Reader<'_>, value: Value<'_>) -> Result<Option<Self>, Code> {
+        let Some(raw) = value.raw() else { return Ok(None) };
+        let mut reader = Reader::new(raw);
+        let read = Self::read(&mut reader).map(Some);
+        read.map_err(|code| outer.blame_inside(&reader, code, "campaign"))
     }
 }
 

@@ -92,8 +92,8 @@ static PART: [Field; 9] = [
     required("part", Kind::Unsigned),
     required("parts", Kind::Unsigned),
     required("total", Kind::Unsigned),
-    required("campaigns", Kind::Raw),
-    optional("removed", Kind::Raw),
+    required("campaigns", Kind::List),
+    optional("removed", Kind::List),
 ];
 
 fn read_summary(reader: &mut Reader<'_>) -> Result<Summary, Code> {
@@ -102,7 +102,7 @@ fn read_summary(reader: &mut Reader<'_>) -> Result<Summary, Code> {
         campaign_id: CampaignId::new(&campaign_id.text_or_empty())?,
         epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
         sequence_number: number.sequence_number(),
-        record: CampaignRecord::read_raw(campaign)?.ok_or(Code::InvalidContent)?,
+        record: CampaignRecord::read_raw(reader, campaign)?.ok_or(Code::InvalidContent)?,
     })
 }
 

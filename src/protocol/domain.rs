@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::json::Reader;
-use super::schema::{Field, Kind, Value, nullable, read, required};
+use super::schema::{Field, Kind, Value, nullable, optional, read, required};
 use super::{Code, digest::RowFields};
 
 /// One column of a change: unchanged, cleared or set.
@@ -39,8 +39,8 @@ impl<T> Patch<T> {
 
 /// The members of a row object.
 static ROW: [Field; 8] = [
-    required("domainId", Kind::Text),
-    nullable("domain", Kind::Text),
+    required("domainId", Kind::Name),
+    optional("domain", Kind::Name),
     nullable("offset", Kind::Signed),
     nullable("dnsStatus", Kind::Text),
     nullable("httpStatus", Kind::Text),
@@ -77,14 +77,13 @@ impl<'a> RowPatch<'a> {
     /// # Errors
     /// [`Code::InvalidContent`], syntax errors.
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
-        read(reader, &ROW).and_then(Self::of)
+        read(reader, &ROW).map(Self::of)
     }
 
-    /// Builds a row from the values of [`ROW`]. The id must not be empty. The name must be neither
-    /// cleared nor empty.
-    pub(super) fn of(values: [Value<'a>; 8]) -> Result<Self, Code> {
+    /// Builds a row from the values of [`ROW`].
+    pub(super) fn of(values: [Value<'a>; 8]) -> Self {
         let [id, domain, offset, dns, http, http_code, lead, score] = values;
-        let row = Self {
+        Self {
             domain_id: id.text_or_empty(),
             domain: Patch::of(domain, domain.text()),
             offset: Patch::of(offset, offset.signed()),
@@ -93,13 +92,7 @@ impl<'a> RowPatch<'a> {
             http_status_code: Patch::of(http_code, http_code.signed().map(|code| code as i32)),
             lead_status: Patch::of(lead, lead.text()),
             lead_score: Patch::of(score, score.float()),
-        };
-        let unnamed = match &row.domain {
-            Patch::Absent => false,
-            Patch::Null => true,
-            Patch::Value(name) => name.is_empty(),
-        };
-        if row.domain_id.is_empty() || unnamed { Err(Code::InvalidContent) } else { Ok(row) }
+        }
     }
 
     /// The columns as a complete row. Absent and cleared columns are both `None`.

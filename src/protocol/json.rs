@@ -10,12 +10,15 @@ use super::Code;
 use super::escape::{escape_end, plain_end, unescape};
 use super::float;
 use super::limits::{INTEGER_MAX, NESTING_MAX};
+use super::violation::Violation;
 
 /// A cursor over one JSON document.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// The member for which the content was refused.
+    pub violation: Violation,
 }
 
 /// A string as it is written between its quotes.
@@ -36,8 +39,30 @@ impl<'a> RawStr<'a> {
 
 impl<'a> Reader<'a> {
     /// Creates a cursor at the beginning of `text`.
+    #[inline(never)]
     pub const fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, violation: Violation { object: "", member: "", rule: "" } }
+    }
+
+    /// Records the member that breaks a rule, unless a member inside it is recorded, and returns `code`.
+    #[cold]
+    #[inline(never)]
+    pub fn blame(&mut self, code: Code, member: &'static str, rule: &'static str) -> Code {
+        let found = &mut self.violation;
+        if found.rule.is_empty() {
+            *found = Violation { object: "", member, rule };
+        } else {
+            found.object = member;
+        }
+        code
+    }
+
+    /// Takes over the violation in `member`, which another cursor read, and returns `code`.
+    #[cold]
+    #[inline(never)]
+    pub fn blame_inside(&mut self, inner: &Reader<'_>, code: Code, member: &'static str) -> Code {
+        self.violation = inner.violation;
+        self.blame(code, member, "invalid")
     }
 
     /// Skips white space and returns the next byte without consuming it; 0 at the end.

@@ -4,6 +4,7 @@
 //! receives, so that the client, the reference server and the simulator read and write the same
 //! contract (`docs/PROTOCOL.md`). Nothing in this module uses a clock, a socket or the DOM.
 
+pub mod action;
 pub mod body;
 pub mod campaign;
 pub mod catalogue;
@@ -31,6 +32,7 @@ pub mod server;
 pub mod snapshot;
 pub mod time;
 pub mod transition;
+pub mod violation;
 pub mod write;
 
 pub use code::Code;

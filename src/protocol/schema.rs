@@ -22,6 +22,8 @@ pub(crate) struct Field {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
+    /// A string that is not empty.
+    Name,
     CampaignId,
     /// The subject of a session.
     Subject,
@@ -40,8 +42,8 @@ pub(crate) enum Kind {
     Boolean,
     /// An object, as raw text.
     Object,
-    /// Any value, as raw text.
-    Raw,
+    /// A list, as raw text.
+    List,
 }
 
 /// Whether a member may be missing or `null`.
@@ -195,7 +197,7 @@ pub(crate) fn read_with<'a, const N: usize>(
 ) -> Result<[Value<'a>; N], Code> {
     let mut values = [Value::Absent; N];
     fill(reader, fields, &mut values, other)?;
-    check(fields, &values)?;
+    check(reader, fields, &values)?;
     Ok(values)
 }
 
@@ -235,7 +237,7 @@ fn take<'a>(
     let at = (*next + steps) % fields.len();
     *next = at + 1;
     if let (Some(field), Some(place)) = (fields.get(at), values.get_mut(at)) {
-        *place = field.read(reader)?;
+        *place = field.read(reader).map_err(|code| reader.blame(code, field.name, "invalid"))?;
     }
     Ok(())
 }
@@ -244,11 +246,13 @@ fn take<'a>(
 ///
 /// # Errors
 /// [`Code::InvalidContent`] if one is missing.
-fn check(fields: &[Field], values: &[Value<'_>]) -> Result<(), Code> {
-    let missing = |(field, value): (&Field, &Value<'_>)| {
-        field.presence == Presence::Required && matches!(value, Value::Absent)
-    };
-    if fields.iter().zip(values).any(missing) { Err(Code::InvalidContent) } else { Ok(()) }
+fn check(reader: &mut Reader<'_>, fields: &[Field], values: &[Value<'_>]) -> Result<(), Code> {
+    for (field, value) in fields.iter().zip(values) {
+        if field.presence == Presence::Required && matches!(value, Value::Absent) {
+            return Err(reader.blame(Code::InvalidContent, field.name, "missing"));
+        }
+    }
+    Ok(())
 }
 
 impl Field {
@@ -266,9 +270,9 @@ impl Field {
             Kind::HttpStatus => Value::Integer(reader.signed().and_then(http_status)?),
             Kind::Float => Value::Float(reader.float()?),
             Kind::Boolean => Value::Boolean(reader.boolean()?),
-            Kind::Raw => Value::Raw(reader.raw()?),
             Kind::Object if reader.peek() == b'{' => Value::Raw(reader.raw()?),
-            Kind::Object => return Err(Code::InvalidContent),
+            Kind::List if reader.peek() == b'[' => Value::Raw(reader.raw()?),
+            Kind::Object | Kind::List => return Err(Code::InvalidContent),
             _ => return self.read_text(reader.string()?),
         })
     }
@@ -279,6 +283,7 @@ impl Field {
         let value = match self.kind {
             Kind::CampaignId if is_campaign_id(&text) => checked(true),
             Kind::CampaignId => return Err(Code::InvalidCampaignId),
+            Kind::Name => checked(!text.is_empty()),
             Kind::Subject => checked(text.len() <= SUBJECT_BYTES_MAX),
             Kind::Epoch => checked(is_token(&text)),
             Kind::EventId => checked(text.is_empty() || is_token(&text)),

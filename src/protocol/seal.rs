@@ -326,7 +326,7 @@ impl<'a> SealedPart<'a> {
         let mut reader = Reader::new(content);
         let ([campaign], domains) = read_with_rows(&mut reader, &CONTENT)?;
         reader.end()?;
-        let campaign = CampaignRecord::read_raw(campaign)?;
+        let campaign = CampaignRecord::read_raw(&mut reader, campaign)?;
         Ok(SnapshotPart { campaign, domains, ..self.part.clone() })
     }
 }

@@ -149,8 +149,15 @@ impl<'a> ServerMessage<'a> {
     /// # Errors
     /// [`Code::InvalidContent`], [`Code::IntegerOutOfRange`], [`Code::InvalidCampaignId`].
     pub fn decode(envelope: &Envelope<'a>) -> Result<Option<Self>, Code> {
-        let mut reader = Reader::new(envelope.data);
-        let reader = &mut reader;
+        Self::read(envelope, &mut Reader::new(envelope.data))
+    }
+
+    /// Like [`ServerMessage::decode`], by a cursor at the beginning of the data. After an error,
+    /// `reader.violation` is the member at fault, if it is known.
+    ///
+    /// # Errors
+    /// As [`ServerMessage::decode`].
+    pub fn read(envelope: &Envelope<'a>, reader: &mut Reader<'a>) -> Result<Option<Self>, Code> {
         Ok(Some(match envelope.kind {
             "pong" => read_pong(reader, envelope.data)?,
             "campaign.snapshot" => Self::SnapshotPart(Box::new(SnapshotPart::read(reader)?)),
@@ -187,7 +194,7 @@ static CONNECTION_ACK: [Field; 4] = [
     nullable("protocol", Kind::Text),
     nullable("heartbeatMs", Kind::Unsigned),
     nullable("subject", Kind::Subject),
-    nullable("profiles", Kind::Raw),
+    nullable("profiles", Kind::List),
 ];
 
 fn read_confirmed<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
@@ -269,7 +276,7 @@ static CAMPAIGN_DIGEST: [Field; 5] = [
     nullable("requestId", Kind::Text),
     required("epoch", Kind::Epoch),
     required("sequenceNumber", Kind::Unsigned),
-    required("buckets", Kind::Raw),
+    required("buckets", Kind::List),
 ];
 
 /// Reads `[count, sum]`.
@@ -292,15 +299,16 @@ fn read_pong<'a>(reader: &mut Reader<'a>, data: &str) -> Result<ServerMessage<'a
         return Ok(ServerMessage::Pong { echo: None, heads: Vec::new(), catalogue: None });
     }
     let [echo, heads, catalogue] = read(reader, &PONG)?;
-    let heads = &mut Reader::new(heads.raw().unwrap_or("[]"));
-    let heads = read_list(heads, usize::MAX, read_head)?;
+    let list = &mut Reader::new(heads.raw().unwrap_or("[]"));
+    let heads = read_list(list, usize::MAX, read_head);
+    let heads = heads.map_err(|code| reader.blame_inside(list, code, "heads"))?;
     let catalogue = catalogue::read_head(catalogue)?;
     Ok(ServerMessage::Pong { echo: echo.unsigned(), heads, catalogue })
 }
 
 static PONG: [Field; 3] = [
     nullable("timestamp", Kind::Unsigned),
-    optional("heads", Kind::Raw),
+    optional("heads", Kind::List),
     nullable("catalogue", Kind::Object),
 ];
 

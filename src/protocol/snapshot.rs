@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::body::read_list;
+use super::body::read_rows;
 use super::campaign::CampaignRecord;
 use super::domain::RowPatch;
 use super::json::Reader;
@@ -47,7 +47,7 @@ impl<'a> SnapshotPart<'a> {
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
         let (values, domains) = read_with_rows(reader, &PART)?;
         let (part, campaign) = Self::from_values(values)?;
-        Ok(Self { campaign: CampaignRecord::read_raw(campaign)?, domains, ..part })
+        Ok(Self { campaign: CampaignRecord::read_raw(reader, campaign)?, domains, ..part })
     }
 
     /// Builds a part without record and rows. Also returns the value of the content member; see
@@ -119,10 +119,9 @@ impl<'a> RestSnapshot<'a> {
     ///
     /// # Errors
     /// As [`SnapshotPart::read`].
-    pub fn read(json: &'a str) -> Result<Self, Code> {
-        let mut reader = Reader::new(json);
+    pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
         let ([campaign_id, epoch, number, event_id, campaign, count, digest, subject], rows) =
-            read_with_rows(&mut reader, &REST)?;
+            read_with_rows(reader, &REST)?;
         reader.end()?;
         Ok(Self {
             position: Position {
@@ -130,7 +129,7 @@ impl<'a> RestSnapshot<'a> {
                 sequence_number: number.sequence_number(),
                 event_id: event_id.string_or_empty(),
             },
-            campaign: CampaignRecord::read_raw(campaign)?.ok_or(Code::InvalidContent)?,
+            campaign: CampaignRecord::read_raw(reader, campaign)?.ok_or(Code::InvalidContent)?,
             rows,
             campaign_id: campaign_id.text(),
             subject: subject.text(),
@@ -159,10 +158,11 @@ pub(super) fn read_with_rows<'a, const N: usize>(
     let mut rows = None;
     let values = read_with(reader, fields, &mut |key, value| {
         if key == "domains" {
-            rows = Some(read_list(value, usize::MAX, RowPatch::read)?);
+            rows = Some(read_rows(value, usize::MAX)?);
             return Ok(());
         }
         value.skip()
     })?;
-    rows.map(|rows| (values, rows)).ok_or(Code::InvalidContent)
+    let missing = || reader.blame(Code::InvalidContent, "domains", "missing");
+    rows.map(|rows| (values, rows)).ok_or_else(missing)
 }

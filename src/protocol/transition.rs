@@ -96,8 +96,8 @@ impl Transition {
             successful_count: successful.count(),
             failed_items: failed.count(),
             estimated_duration: duration.float(),
-            rollback: rollback.raw().map(Rollback::read).transpose()?.flatten(),
-            campaign: CampaignRecord::read_raw(campaign)?,
+            rollback: read_rollback(reader, rollback.raw())?,
+            campaign: CampaignRecord::read_raw(reader, campaign)?,
             domains_digest: digest.digest(),
             transition_type: how.string_or_empty(),
             trigger_reason: why.string(),
@@ -124,6 +124,11 @@ static TRANSITION: [Field; 16] = [
     nullable("campaign", Kind::Object),
     nullable("domainsDigest", Kind::Digest),
 ];
+
+fn read_rollback(outer: &mut Reader<'_>, raw: Option<&str>) -> Result<Option<Rollback>, Code> {
+    let read = raw.map(Rollback::read).transpose();
+    read.map(Option::flatten).map_err(|code| outer.blame(code, "rollbackData", "invalid"))
+}
 
 impl Rollback {
     /// Reads `{phase, status, counters: {totalItems, processedItems, successfulItems, failedItems},

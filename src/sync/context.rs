@@ -14,6 +14,21 @@ use crate::protocol::write::push_decimal;
 
 use super::metrics::Metrics;
 
+/// The record of a campaign, in [`ViewChange::content`].
+pub const RECORD: u8 = 1;
+/// The rows of a campaign, in [`ViewChange::content`].
+pub const ROWS: u8 = 2;
+
+/// A campaign whose view changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewChange {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// The content that changed after the last invalidation of all cached data: [`RECORD`], [`ROWS`], both
+    /// or 0.
+    pub content: u8,
+}
+
 /// The shared state of one machine.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -26,7 +41,7 @@ pub struct Context {
     /// The source of jitter.
     pub rng: Rng,
     effects: Queue<Effect>,
-    changed: Vec<CampaignId>,
+    changed: Vec<ViewChange>,
     catalogue_changed: bool,
     tickets: u64,
     requests: u64,
@@ -78,13 +93,31 @@ impl Context {
     /// Records that a campaign's view changed. The driver receives one [`Effect::Changed`] until it
     /// takes the changes.
     pub fn mark_changed(&mut self, campaign_id: &CampaignId) {
-        if self.changed.contains(campaign_id) {
+        self.mark_content(campaign_id, 0);
+    }
+
+    /// Like [`Context::mark_changed`], for a change of the content: [`RECORD`], [`ROWS`] or both. Cached
+    /// data of that content is void.
+    pub fn mark_content(&mut self, campaign_id: &CampaignId, content: u8) {
+        if let Some(change) = self.change_of(campaign_id) {
+            change.content |= content;
             return;
         }
         if self.changed.is_empty() {
             self.effects.push(Effect::Changed);
         }
-        self.changed.push(campaign_id.clone());
+        self.changed.push(ViewChange { campaign_id: campaign_id.clone(), content });
+    }
+
+    /// Forgets which content of a campaign changed, because all its cached data is invalidated now.
+    pub fn clear_content(&mut self, campaign_id: &CampaignId) {
+        if let Some(change) = self.change_of(campaign_id) {
+            change.content = 0;
+        }
+    }
+
+    fn change_of(&mut self, campaign_id: &CampaignId) -> Option<&mut ViewChange> {
+        self.changed.iter_mut().find(|it| it.campaign_id == *campaign_id)
     }
 
     /// Records that the view of the catalogue changed, as [`Context::mark_changed`] does.
@@ -95,7 +128,7 @@ impl Context {
     }
 
     /// Returns the campaigns whose view changed since the last call.
-    pub fn take_changes(&mut self) -> Vec<CampaignId> {
+    pub fn take_changes(&mut self) -> Vec<ViewChange> {
         core::mem::take(&mut self.changed)
     }
 

@@ -3,7 +3,7 @@
 use super::catalogue::{Catalogue, CatalogueView};
 use super::config::Config;
 use super::connection::Connection;
-use super::context::Context;
+use super::context::{Context, ViewChange};
 use super::effect::Effect;
 use super::input::{Input, Ticket, Wake};
 use super::metrics::Metrics;
@@ -14,6 +14,7 @@ use super::router::Router;
 use super::status::Status;
 use super::subscription::Subscription;
 use super::time::{Now, Timestamp};
+use crate::protocol::json::Reader;
 use crate::protocol::snapshot::RestSnapshot;
 use crate::protocol::{CampaignId, Code, Position};
 use crate::store::query::{DomainPage, DomainQuery};
@@ -92,7 +93,7 @@ impl Machine {
     }
 
     /// Returns the campaigns whose view changed since the last call.
-    pub fn take_changes(&mut self) -> Vec<CampaignId> {
+    pub fn take_changes(&mut self) -> Vec<ViewChange> {
         self.router.cx.take_changes()
     }
 
@@ -311,7 +312,7 @@ impl Machine {
                 subscriptions.insert(subscription);
             }
             if let Some(subscription) = subscriptions.get_mut(campaign_id.as_str()) {
-                subscription.retain();
+                subscription.retain(cx);
             }
         });
     }
@@ -363,11 +364,13 @@ impl Machine {
         let opened = json.ok_or(Code::FetchFailed);
         let opened =
             opened.and_then(|json| self.router.encryption.open_fetched(&fetch.campaign_id, json));
-        let read = opened.as_deref().map_err(|code| *code).and_then(RestSnapshot::read);
+        let mut reader = Reader::new(opened.as_deref().unwrap_or_default());
+        let read =
+            opened.as_ref().map_err(|code| *code).and_then(|_| RestSnapshot::read(&mut reader));
         let taken = read.and_then(|snapshot| self.take_fetched(&fetch, &snapshot));
         if let Err(code) = taken {
             outcome.refused = Some(code);
-            self.router.refuse(code, Some(fetch.campaign_id));
+            self.router.refuse_for(code, Some(fetch.campaign_id), reader.violation);
         }
         outcome
     }

@@ -1,5 +1,6 @@
 //! Notices: everything that listeners receive. In the browser each notice becomes a `CustomEvent`.
 
+use crate::protocol::violation::Violation;
 use crate::protocol::{CampaignId, Code, Phase, Status};
 use crate::value::{Record, ToValue, Value, serialize_as_value};
 
@@ -102,6 +103,8 @@ pub enum Notice {
         code: Code,
         /// The campaign, if it is known.
         campaign_id: Option<CampaignId>,
+        /// The member that broke a rule. Without a rule, none is known.
+        violation: Violation,
     },
     /// The client compared its rows with the server's count or digest.
     Consistency {
@@ -328,7 +331,13 @@ impl ToValue for Notice {
             }
             #[cfg(feature = "encrypted")]
             Self::UnknownKey { campaign_id: _, kid } => to.text("kid", kid),
-            Self::Rejected { campaign_id: _, code } => to.text("code", code.as_str()),
+            Self::Rejected { campaign_id: _, code, violation } => {
+                to.text("code", code.as_str());
+                if !violation.rule.is_empty() {
+                    to.add("member", Value::Owned(violation.path()));
+                    to.text("rule", violation.rule);
+                }
+            }
             Self::Consistency {
                 campaign_id: _,
                 ok,

@@ -20,8 +20,10 @@ use super::time::Now;
 use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::event::EventKind;
 use crate::protocol::frame::Frame;
-use crate::protocol::limits::{PROTOCOL_FAMILY, PROTOCOL_V1};
+use crate::protocol::json::Reader;
+use crate::protocol::limits::PROTOCOL_V1;
 use crate::protocol::server::{Head, ServerMessage};
+use crate::protocol::violation::Violation;
 use crate::protocol::{CampaignId, Code, client};
 
 /// The connection, the campaigns and their shared state.
@@ -216,7 +218,8 @@ impl Router {
         if let Some(verdict) = self.on_sealed_part(&envelope) {
             return verdict;
         }
-        match ServerMessage::decode(&envelope) {
+        let mut reader = Reader::new(envelope.data);
+        match ServerMessage::read(&envelope, &mut reader) {
             Ok(Some(ServerMessage::Catalogue { request_id, part })) => {
                 let request_id = request_id.as_deref();
                 let verdict = self.with_catalogue(|it, cx| it.on_part(cx, request_id, part));
@@ -231,7 +234,7 @@ impl Router {
                 self.cx.metrics.unknown_types += 1;
                 Verdict::Ignored
             }
-            Err(code) => self.refuse(code, None),
+            Err(code) => self.refuse_for(code, None, reader.violation),
         }
     }
 
@@ -255,28 +258,6 @@ impl Router {
             | ServerMessage::Catalogue { .. }
             | ServerMessage::Pong { .. } => self.on_unexpected_document(),
         }
-    }
-
-    /// Handles an acknowledgement. The name of a protocol of another family proves nothing: it may be
-    /// damaged, or belong to something between the client and its server.
-    fn on_acknowledgement(&mut self, protocol: &str, subject: Option<&str>) -> Verdict {
-        let event = if protocol == self.encryption.protocol() {
-            if self.connection.open_socket().is_none() {
-                self.identify(subject);
-            } else if self.identity.differs(subject) {
-                return self.on_other_subject();
-            }
-            self.connection.on_acknowledged()
-        } else if protocol.starts_with(PROTOCOL_FAMILY) {
-            let code = self.encryption.rejection();
-            self.connection.on_other_protocol(&mut self.cx, code)
-        } else if self.connection.open_socket().is_none() {
-            return self.on_unexpected_document();
-        } else {
-            None
-        };
-        self.on_connection_event(event);
-        Verdict::Control
     }
 
     fn on_unexpected_document(&mut self) -> Verdict {
@@ -436,8 +417,18 @@ impl Router {
 
     /// Counts and reports refused content. The store keeps its state.
     pub(super) fn refuse(&mut self, code: Code, campaign_id: Option<CampaignId>) -> Verdict {
+        self.refuse_for(code, campaign_id, Violation::default())
+    }
+
+    /// Like [`Self::refuse`], for a known member.
+    pub(super) fn refuse_for(
+        &mut self,
+        code: Code,
+        campaign_id: Option<CampaignId>,
+        violation: Violation,
+    ) -> Verdict {
         self.cx.metrics.refused.count(code);
-        self.cx.notify(Notice::Rejected { code, campaign_id });
+        self.cx.notify(Notice::Rejected { code, campaign_id, violation });
         let fields = LogFields { detail: Some(code.as_str()), ..LogFields::default() };
         self.cx.log(Level::Warn, "refused", fields);
         Verdict::Refused(code)

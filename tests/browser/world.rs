@@ -132,7 +132,9 @@ impl JsClient {
 
     pub(crate) fn take_changes(&self) -> Result<Vec<String>, JsValue> {
         let changes = self.read(r#"{"read":"changes"}"#)?;
-        Ok(serde_json::from_value(plain(&changes)).expect("a list of ids"))
+        let pairs: Vec<(String, u8)> =
+            serde_json::from_value(plain(&changes)).expect("pairs of an id and its content");
+        Ok(pairs.into_iter().map(|(id, _)| id).collect())
     }
 
     pub(crate) fn view(&self, id: &str) -> Result<JsValue, JsValue> {

@@ -95,7 +95,7 @@ test("page follows a sealed campaign through all phases and receives nothing pla
   const shown = await view(page);
   assert.deepEqual([shown.campaign.name, shown.domainsCount, shown.error], ["Secret Orchard", 400, null]);
 
-  const rich = await page.evaluate(() => globalThis.__campaignSync.cache.get("c1"));
+  const rich = await page.evaluate(() => globalThis.__campaignSync.cache.get("c1", { source: "fetch" }));
   assert.deepEqual([rich.domains.length, rich.campaign.name, rich.partial], [400, "Secret Orchard", false]);
   assert.equal(rich.position.sequenceNumber, shown.position.sequenceNumber);
 

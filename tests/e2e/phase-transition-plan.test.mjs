@@ -99,7 +99,7 @@ test("test 3: cache returns the new phase at once, even to a fetch in flight", a
   });
   const read = () => page.evaluate(async (id) => {
     const { cache } = globalThis.__campaignSync;
-    return (await cache.getRichCampaignData(id)).campaign.currentPhase;
+    return (await cache.getRichCampaignData(id, { source: "fetch" })).campaign.currentPhase;
   }, id);
   assert.equal(await read(), "domain_generation");
   assert.equal(await read(), "domain_generation");
@@ -133,6 +133,31 @@ test("test 3: cache returns the new phase at once, even to a fetch in flight", a
 });
 
 // R10.17
+
+test("test 3: cache shows the new phase from the store, without a request", async () => {
+  const id = await server.generated({ count: 100, rate: 5000 });
+  const page = await open(browser, server.origin, id);
+  let requests = 0;
+  await page.route("**/snapshot*", (route) => {
+    requests += 1;
+    return route.continue();
+  });
+  await page.waitForFunction(() => globalThis.__campaignSync.campaign.view().status === "live");
+  const { phases, rows } = await page.evaluate(async (id) => {
+    const { cache, campaign } = globalThis.__campaignSync;
+    const before = await cache.getRichCampaignData(id);
+    const answer = await fetch(`/api/v2/campaigns/${id}/configure-dns`, {
+      method: "POST", headers: { "content-type": "application/json" }, body: "{}",
+    });
+    await campaign.reached(answer.headers.get("campaign-position"));
+    const after = await cache.getRichCampaignData(id);
+    return { phases: [before, after].map((data) => data.campaign.currentPhase), rows: after.domains.length };
+  }, id);
+  assert.deepEqual([phases, rows], [["domain_generation", "dns_validation"], 100]);
+  assert.equal(requests, 0);
+  await page.close();
+});
+
 test("test 4: page shows the new phase at once and every row stays", async () => {
   const id = await server.generated({ count: 250, rate: 5000 });
   const page = await open(browser, server.origin, id);

@@ -70,6 +70,22 @@ test("fresh project type-checks against the package and its declarations", () =>
   run(project, tool("tsc"), "-p", project);
 });
 
+test("REST client works without the module, in both forms", () => {
+  for (const load of ['import { allowedActions, RestClient } from "campaign-sync/rest";', 'import { createRequire } from "node:module"; const { allowedActions, RestClient } = createRequire(import.meta.url)("campaign-sync/rest");']) {
+    const script = `
+      ${load}
+      const answer = { campaign: { campaignId: "c" }, position: { epoch: "e", sequenceNumber: 3, eventId: "x" } };
+      const sent = [];
+      const fetch = async (request) => (sent.push(request.method + " " + new URL(request.url).pathname), Response.json(answer));
+      const client = new RestClient({ baseUrl: "https://host.test/api/v2", fetch });
+      const { position } = await client.act("c", allowedActions({ currentPhase: "analysis", phaseStatus: "ready" })[0]);
+      console.log(JSON.stringify([sent, position.sequenceNumber]));
+    `;
+    const result = JSON.parse(run(project, process.execPath, "--input-type=module", "-e", script));
+    assert.deepEqual(result, [["POST /api/v2/campaigns/c/analyze"], 3], load);
+  }
+});
+
 test("import has no side effect, and the package runs from bytes without a browser", async () => {
   const installed = join(project, "node_modules/campaign-sync");
   const bytes = join(installed, "campaign_sync_bg.wasm");

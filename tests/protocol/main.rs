@@ -2,6 +2,7 @@
 
 mod acknowledgement;
 mod bad_input;
+mod caches;
 mod campaigns;
 mod catalogue;
 mod catalogue_faults;
@@ -21,6 +22,7 @@ mod log_records;
 mod metrics;
 mod negotiation;
 mod older_spellings;
+mod phase_machine;
 mod phases;
 mod places;
 mod polling;
@@ -43,6 +45,7 @@ mod table;
 mod transition_table;
 mod transitions;
 mod user_requests;
+mod violations;
 mod wire;
 mod world;
 mod writing;

@@ -1,4 +1,4 @@
-/** Saves the campaign as a file. The data comes from the cache while it is proven fresh, else from the server. */
+/** Saves the campaign as a file. The data comes from the view while the campaign is live, else from the server. */
 import type { Campaign } from "campaign-sync";
 import { getRichCampaignData } from "campaign-sync/cache";
 

@@ -1,9 +1,10 @@
 /** The panel that breaks the network. The page shows it only if the server injects faults. */
-import { faults, setFaults, injectFault, type Answer, type FaultSettings } from "./api.js";
+import type { FaultSettings, RestClient } from "campaign-sync/rest";
+
 import { byId, element } from "./dom.js";
 
 /** The switches, with the settings that each applies while it is on. */
-const SWITCHES: readonly (readonly [name: string, settings: FaultSettings])[] = [
+const SWITCHES: readonly (readonly [name: string, settings: Partial<FaultSettings>])[] = [
   ["drop", { drop: 0.05 }],
   ["duplicate", { duplicate: 0.05 }],
   ["reorder", { reorder: 0.05 }],
@@ -12,13 +13,13 @@ const SWITCHES: readonly (readonly [name: string, settings: FaultSettings])[] = 
 ];
 
 /** Fills the panel and shows it, if the server injects faults. */
-export async function showFaults(showError: (problem: string) => void): Promise<void> {
-  const initial = await faults();
-  if (initial === null) return;
-  const isOn = (settings: FaultSettings): boolean => Object.keys(settings).some((key) => (initial[key] ?? 0) > 0);
+export async function showFaults(rest: RestClient, showError: (problem: string) => void): Promise<void> {
+  const initial: Readonly<Record<string, unknown>> | undefined = await rest.faults().catch(() => undefined);
+  if (initial === undefined) return;
+  const isOn = (settings: object): boolean => Object.keys(settings).some((key) => Number(initial[key] ?? 0) > 0);
   const on = new Set(SWITCHES.filter(([, settings]) => isOn(settings)).map(([name]) => name));
   const list = byId("fault-buttons");
-  const attempt = async (action: () => Promise<Answer>): Promise<boolean> => {
+  const attempt = async (action: () => Promise<unknown>): Promise<boolean> => {
     try {
       await action();
       showError("");
@@ -37,7 +38,7 @@ export async function showFaults(showError: (problem: string) => void): Promise<
       const wanted = new Set(on);
       if (!wanted.delete(name)) wanted.add(name);
       const settings = Object.assign({}, ...SWITCHES.filter(([key]) => wanted.has(key)).map(([, it]) => it)) as FaultSettings;
-      void attempt(() => setFaults(settings)).then((done) => {
+      void attempt(() => rest.setFaults(settings)).then((done) => {
         if (!done) return;
         if (wanted.has(name)) on.add(name);
         else on.delete(name);
@@ -49,7 +50,7 @@ export async function showFaults(showError: (problem: string) => void): Promise<
   for (const [kind, label] of [["cut", "cut the socket"], ["kill", "kill the server"]] as const) {
     const button = element("button", { type: "button", class: "danger", "data-testid": `fault-${kind}` }, label);
     // A killed server loses its fault settings.
-    button.addEventListener("click", () => void attempt(() => injectFault(kind)).then((done) => done && kind === "kill" && forget()));
+    button.addEventListener("click", () => void attempt(() => rest.injectFault(kind)).then((done) => done && kind === "kill" && forget()));
     list.append(button);
   }
   const forget = (): void => {

@@ -1,6 +1,7 @@
 /** The demo page: it shows one campaign at a time while the network fails. */
 import { CampaignSync, init, type Campaign } from "campaign-sync";
 import { configureCache, getRichCampaignData, restSnapshot } from "campaign-sync/cache";
+import { RestClient } from "campaign-sync/rest";
 
 import { Actions } from "./actions.js";
 import { Counters, Counts } from "./counters.js";
@@ -31,13 +32,14 @@ const TICK_MS = 1000;
 
 class Page {
   readonly #sync = new CampaignSync({ url: "/api/v2/ws", fetchSnapshot: restSnapshot() });
+  readonly #rest = new RestClient({ sync: this.#sync });
   readonly #chips = new StateChips(this.#sync);
   readonly #stepper = new Stepper();
   readonly #counts = new Counts();
   readonly #counters = new Counters();
   readonly #loading = new LoadingBar();
   readonly #table = new DomainTable();
-  readonly #actions = new Actions(showError);
+  readonly #actions = new Actions(this.#rest, showError);
   readonly #note = byId("unconfirmed-note");
   #campaign: Campaign | undefined;
   readonly #download = new Download(showError);
@@ -53,8 +55,8 @@ class Page {
     this.#expose();
     this.#sync.connect();
     setInterval(() => this.#tick(), TICK_MS);
-    new Picker(this.#sync, (campaignId) => this.#watch(campaignId), showError).start();
-    await showFaults(showError);
+    new Picker(this.#sync, this.#rest, (campaignId) => this.#watch(campaignId), showError).start();
+    await showFaults(this.#rest, showError);
   }
 
   #expose(): void {

@@ -1,7 +1,7 @@
 /** Chooses a campaign or creates one. The address of the page holds the choice: `?campaign=ID`. */
 import type { CampaignSummary, CampaignSync, Catalogue } from "campaign-sync";
+import type { RestClient } from "campaign-sync/rest";
 
-import { createCampaign, type NewCampaign } from "./api.js";
 import { byId, element } from "./dom.js";
 import { phaseName, plain } from "./words.js";
 
@@ -18,11 +18,13 @@ export class Picker {
   readonly #form = byId<HTMLFormElement>("new-form");
   readonly #choose: (campaignId: string) => void;
   readonly #showError: (problem: string) => void;
+  readonly #rest: RestClient;
   readonly #campaigns: Catalogue;
   /** The options of the select box, and the campaign that each of them shows. */
   readonly #options = new Map<string, { readonly option: HTMLOptionElement; shown: CampaignSummary | undefined }>();
 
-  constructor(sync: CampaignSync, choose: (campaignId: string) => void, showError: (problem: string) => void) {
+  constructor(sync: CampaignSync, rest: RestClient, choose: (campaignId: string) => void, showError: (problem: string) => void) {
+    this.#rest = rest;
     this.#campaigns = sync.campaigns();
     this.#choose = choose;
     this.#showError = showError;
@@ -114,9 +116,9 @@ export class Picker {
   async #create(): Promise<void> {
     const values = new FormData(this.#form);
     const number = (name: string): number => Number(values.get(name));
-    const settings: NewCampaign = { name: String(values.get("name")), count: number("count"), seed: number("seed"), rate: number("rate") };
+    const settings = { name: String(values.get("name")), count: number("count"), seed: number("seed"), rate: number("rate") };
     try {
-      const campaignId = await createCampaign(settings);
+      const { campaignId } = (await this.#rest.create(settings)).campaign;
       this.#showError("");
       this.#toggleForm(false);
       this.#pick(campaignId);

@@ -17,6 +17,7 @@ mod mutants;
 mod npm;
 mod openapi;
 mod pack;
+mod phases;
 mod planted;
 mod record;
 mod repo;
@@ -75,6 +76,8 @@ cargo xtask <command>
   table                                  write every state with every input into docs/TRANSITIONS.md
   openapi                                write the description of the REST interface into
                                          docs/openapi.json
+  phases                                 write the phase machine into pkg/src/steps.ts and
+                                         docs/PHASES.md
   size                                   measure what a page downloads for each entry, into
                                          target/report/size.json
   matrix [NAME...]                       install the package in every kind of project, build and run
@@ -121,6 +124,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         Some("soak") => soak::run_command(&repo, arguments)?,
         Some("table") => done(arguments).and_then(|()| table::run_command(&repo))?,
         Some("openapi") => done(arguments).and_then(|()| openapi::run_command(&repo))?,
+        Some("phases") => done(arguments).and_then(|()| phases::run_command(&repo))?,
         Some("size") => done(arguments).and_then(|()| size::run_command(&repo))?,
         Some("matrix") => matrix::run_command(&repo, arguments)?,
         Some("bench") => bench::run_command(&repo, &bench::Options::parse(arguments)?)?,

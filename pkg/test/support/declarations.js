@@ -3,7 +3,7 @@ import ts from "typescript-api";
 
 const DIST = new URL("../../dist/", import.meta.url).pathname;
 /** The entries, with the prefix of their names here. */
-const ENTRIES = { "index.d.ts": "", "cache.d.ts": "cache.", "encrypted.d.ts": "encrypted." };
+const ENTRIES = { "index.d.ts": "", "cache.d.ts": "cache.", "encrypted.d.ts": "encrypted.", "rest.d.ts": "rest." };
 
 /**
  * Returns the parameters of all exported functions, constructors, methods and setters, each as `function(parameter)`,

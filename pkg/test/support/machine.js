@@ -19,8 +19,9 @@ export class Client {
   calls = [];
   /** The commands, as they came. */
   commands = [];
-  changes = new Set();
+  changes = new Map();
   views = new Map();
+  rows = new Map();
   statuses = new Map();
   metricsNow = { applied: 0 };
   freed = false;
@@ -33,12 +34,12 @@ export class Client {
     machines.push(this);
   }
 
-  /** Changes a campaign's view, as an event would. */
-  change(campaignId, members = {}) {
+  /** Changes a campaign's view, as an event would. The content is 1 for the record, 2 for the rows, 3 for both. */
+  change(campaignId, members = {}, content = 0) {
     const before = this.views.get(campaignId) ?? { position: null, campaign: null, counts: { dns: [], http: [], lead: [] } };
     this.views.set(campaignId, { ...before, ...members });
     if (members.status) this.statuses.set(campaignId, members.status);
-    this.changes.add(campaignId);
+    this.changes.set(campaignId, (this.changes.get(campaignId) ?? 0) | content);
     if (!this.#armed) return;
     this.#armed = false;
     this.host.changed();
@@ -102,7 +103,12 @@ export class Client {
   fold(id, names) { this.#record("fold", id, names); }
   view(id) { return this.views.has(id) ? { campaignId: id, ...this.views.get(id), status: this.status(id) } : undefined; }
   status(id) { return this.statuses.get(id) ?? "idle"; }
-  domains(id, query) { this.#record("domains", id, query); return { total: 0, rows: [] }; }
+  domains(id, query) {
+    this.#record("domains", id, query);
+    const rows = this.rows.get(id) ?? [];
+    const from = query.offset ?? 0;
+    return { total: rows.length, rows: rows.slice(from, from + (query.limit ?? 100)) };
+  }
   reached(...values) { this.#record("reached", ...values); this.onReached?.(...values); }
   cancelWait(...values) { this.#record("cancelWait", ...values); }
   discardUnconfirmed(id) { this.#record("discardUnconfirmed", id); }

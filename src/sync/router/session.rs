@@ -1,15 +1,38 @@
-//! The end of a session: this is the only place that empties the client for another one. It empties
-//! everything before it queues any notice.
+//! The begin and the end of a session: this is the only place that empties the client for another one.
+//! It empties everything before it queues any notice.
 //!
 //! These steps use those of the parent module.
 
 use super::Router;
 use crate::protocol::Code;
+use crate::protocol::limits::PROTOCOL_FAMILY;
 use crate::sync::catalogue::Catalogue;
 use crate::sync::identity::Identity;
 use crate::sync::outcome::Verdict;
 
 impl Router {
+    /// Handles an acknowledgement. The name of a protocol of another family proves nothing: it may be
+    /// damaged, or belong to something between the client and its server.
+    pub(super) fn on_acknowledgement(&mut self, protocol: &str, subject: Option<&str>) -> Verdict {
+        let event = if protocol == self.encryption.protocol() {
+            if self.connection.open_socket().is_none() {
+                self.identify(subject);
+            } else if self.identity.differs(subject) {
+                return self.on_other_subject();
+            }
+            self.connection.on_acknowledged()
+        } else if protocol.starts_with(PROTOCOL_FAMILY) {
+            let code = self.encryption.rejection();
+            self.connection.on_other_protocol(&mut self.cx, code)
+        } else if self.connection.open_socket().is_none() {
+            return self.on_unexpected_document();
+        } else {
+            None
+        };
+        self.on_connection_event(event);
+        Verdict::Control
+    }
+
     /// Takes the subject that a server names before it sends anything else. Another one than before may
     /// not see what the former one saw.
     pub(in crate::sync) fn identify(&mut self, subject: Option<&str>) {

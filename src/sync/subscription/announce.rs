@@ -2,6 +2,7 @@
 //! that receives a phase may read the cache.
 
 use crate::protocol::transition::Transition;
+use crate::protocol::violation::Violation;
 use crate::protocol::{CampaignId, Code, Phase, SequenceNumber, Status};
 use crate::store::campaign::SnapshotApplied;
 use crate::store::{CampaignStore, Change, Discrepancy, PhaseChange};
@@ -34,6 +35,7 @@ impl Subject<'_> {
 
     /// Announces that cached data of this campaign is no longer valid.
     pub(super) fn invalidate(self, cx: &mut Scope<'_>, reason: &'static str) {
+        cx.clear_content(self.id);
         let transition = reason == "phase_transition";
         let phase = self.store.record().map(|record| record.phase);
         cx.notify(Notice::CacheInvalidated(CacheInvalidated {
@@ -234,10 +236,16 @@ impl Subject<'_> {
     }
 
     /// Announces that the event of that number, or a snapshot part, cannot be applied.
-    pub(super) fn rejected(self, cx: &mut Scope<'_>, code: Code, number: Option<SequenceNumber>) {
+    pub(super) fn rejected(
+        self,
+        cx: &mut Scope<'_>,
+        code: Code,
+        number: Option<SequenceNumber>,
+        violation: Violation,
+    ) {
         cx.mark_changed(self.id);
         cx.metrics.refused.count(code);
-        cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()) });
+        cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()), violation });
         cx.log(
             Level::Error,
             "rejected",

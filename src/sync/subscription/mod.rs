@@ -24,6 +24,7 @@ use crate::store::folding::FoldedNames;
 use crate::store::query::{DomainPage, DomainQuery, OrderCache, page};
 use crate::store::{CampaignStore, Staging};
 use crate::sync::config::Config;
+use crate::sync::context::{RECORD, ROWS};
 use crate::sync::holders::Holders;
 use crate::sync::notice::Notice;
 use crate::sync::scope::Scope;
@@ -118,8 +119,11 @@ impl Subscription {
         self.replica.is_active()
     }
 
-    /// Increments the reference count.
-    pub fn retain(&mut self) {
+    /// Increments the reference count. Changes since the last release were announced to nobody.
+    pub fn retain(&mut self, cx: &mut Scope<'_>) {
+        if self.ref_count.lingers_until().is_some() {
+            cx.mark_content(self.replica.id(), RECORD | ROWS);
+        }
         self.ref_count.retain();
     }
 

@@ -4,6 +4,7 @@ use campaign_sync::protocol::body::Body;
 use campaign_sync::protocol::envelope::Envelope;
 use campaign_sync::protocol::event::EventKind;
 use campaign_sync::protocol::frame::Frame;
+use campaign_sync::protocol::json::Reader;
 use campaign_sync::protocol::server::ServerMessage;
 use campaign_sync::protocol::snapshot::RestSnapshot;
 use campaign_sync::protocol::{EventHash, limits};
@@ -40,7 +41,7 @@ pub fn run(input: &[u8]) {
 
 fn judge(document: &str) {
     // The reader may refuse the document, but must not panic.
-    let _ = RestSnapshot::read(document);
+    let _ = RestSnapshot::read(&mut Reader::new(document));
     let Ok(envelope) = Envelope::parse(document) else { return };
     let read = members(document).unwrap_or_else(|| panic!("no JSON object: {document}"));
     assert_eq!(read["type"].get(), envelope.kind_raw);

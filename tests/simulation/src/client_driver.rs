@@ -43,8 +43,7 @@ impl World {
         let effects: Vec<Effect> = std::iter::from_fn(|| client.machine.poll_effect()).collect();
         let step = Progress::of(client).since(before);
         self.totals.events += step.applied;
-        let changed: Vec<String> =
-            client.machine.take_changes().iter().map(ToString::to_string).collect();
+        let changed = client.machine.take_changes();
         let list_changed = client.machine.take_catalogue_change();
         let is_changed = !changed.is_empty() || list_changed;
         demand(is_changed == effects.contains(&Effect::Changed), "changes", || {
@@ -73,7 +72,7 @@ impl World {
             })?;
         }
         let step = Progress { alone: outcome.verdicts.len() == 1, ..step };
-        oracle::check(client, &self.server.storage, step, &changed)?;
+        oracle::check(client, &self.server.storage, step, (&changed, &effects))?;
         client.check_users(self.now_ms)?;
         if list_changed {
             self.check_list(number)?;

@@ -6,6 +6,7 @@
 //! of the shortest run that shows the same failure, as far as a short search finds it. `--seed S` alone
 //! replays a seed with its whole journal.
 
+mod cached;
 mod catalogue;
 mod chaos;
 mod client;

@@ -7,8 +7,10 @@ use campaign_sync::protocol::campaign::CampaignRecord;
 use campaign_sync::protocol::digest::RowFields;
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::store::{CampaignStore, DomainTable};
-use campaign_sync::sync::{Now, Status, Verdict};
+use campaign_sync::sync::context::ViewChange;
+use campaign_sync::sync::{Effect, Now, Status, Verdict};
 
+use super::cached::CachedContent;
 use super::client::Client;
 use super::evidence::{Proof, sequence_of};
 use super::invariants::{Check, Requests, Violation, demand};
@@ -37,6 +39,8 @@ pub(crate) struct CampaignTrace {
     pub(crate) reported_difference: bool,
     /// The proofs from this socket since the state was last replaced.
     pub(crate) proofs: Vec<Proof>,
+    /// The content that caches may hold.
+    cached: CachedContent,
     /// Whether the state was replaced in this step.
     pub(crate) replaced: bool,
     /// The time for which the server has postponed the next request.
@@ -96,7 +100,7 @@ pub(crate) fn check(
     client: &mut Client,
     storage: &Storage,
     step: Progress,
-    changed: &[String],
+    (changes, effects): (&[ViewChange], &[Effect]),
 ) -> Check {
     let Client { machine, watches, held_events_max, page_user, .. } = client;
     let source = page_user.and_then(|page_user| page_user.source);
@@ -118,7 +122,8 @@ pub(crate) fn check(
             watch.source = source;
         }
         let campaign = storage.campaigns.get(id.as_str());
-        let reported = changed.iter().any(|changed| *changed == id.as_str());
+        let reported = changes.iter().any(|change| change.campaign_id == *id);
+        watch.cached.follow(subscription.store(), changes, effects, id.as_str())?;
         let passed = watch.step(subscription.store(), campaign, step, reported);
         advanced += passed.map_err(|violation| Violation {
             detail: format!("{id}: {}", violation.detail),

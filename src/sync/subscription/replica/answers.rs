@@ -8,6 +8,7 @@ use crate::protocol::server::{
     CampaignDigest, EventRecovery, Head, RecoveryOutcome, ServerMessage,
 };
 use crate::protocol::snapshot::SnapshotPart;
+use crate::protocol::violation::Violation;
 use crate::protocol::{Code, Epoch, Position, SequenceNumber};
 use crate::store::{ExpectedDigest, Staging, StagingFault};
 use crate::sync::encryption::Undecryptable;
@@ -208,7 +209,7 @@ impl Replica {
         }
         // The next comparison finds the difference again.
         self.repair.abandon();
-        self.subject().rejected(cx, code, Some(self.applied().next()));
+        self.subject().rejected(cx, code, Some(self.applied().next()), Violation::default());
         Verdict::Refused(code)
     }
 

@@ -7,9 +7,12 @@ use crate::protocol::body::Body;
 use crate::protocol::client::Reason;
 use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::event::EventKind;
+use crate::protocol::json::Reader;
 use crate::protocol::time::parse_rfc3339_ms;
+use crate::protocol::violation::Violation;
 use crate::protocol::{Code, SequenceNumber};
 use crate::store::{Change, EventMeta, Fault};
+use crate::sync::context::{RECORD, ROWS};
 use crate::sync::encryption::Undecryptable;
 use crate::sync::notice::Notice;
 use crate::sync::outcome::Verdict;
@@ -122,9 +125,10 @@ impl Replica {
             self.advance(cx, sequence);
             return Verdict::AppliedUnknown;
         };
-        let body = match Body::decode(kind, &data, sequence.campaign_id()) {
+        let reader = &mut Reader::new(&data);
+        let body = match Body::read(kind, reader, sequence.campaign_id()) {
             Ok(body) => body,
-            Err(code) => return self.reject_event(cx, code),
+            Err(code) => return self.reject_event(cx, code, reader.violation),
         };
         let timestamp = envelope.timestamp();
         let meta = EventMeta { timestamp, sequence_number: sequence.number() };
@@ -135,10 +139,11 @@ impl Replica {
                     let age_ms = (cx.now.wall_ms - sent_ms).max(0) as u64;
                     cx.metrics.event_age_ms.record(age_ms);
                 }
+                cx.mark_content(&self.id, content_of(&body));
                 self.announce_change(cx, &body, change, timestamp);
                 Verdict::Applied
             }
-            Err(Fault::Invalid(code)) => self.reject_event(cx, code),
+            Err(Fault::Invalid(code)) => self.reject_event(cx, code, Violation::STATE),
             Err(Fault::WrongPreviousPhase) => self.diverge(cx, "previous_phase", sequence.number()),
         }
     }
@@ -181,8 +186,8 @@ impl Replica {
 
     /// Rejects the next event, because it cannot be applied. A replay would bring the same bytes; a
     /// snapshot may not.
-    fn reject_event(&mut self, cx: &mut Scope<'_>, code: Code) -> Verdict {
-        self.subject().rejected(cx, code, Some(self.applied().next()));
+    fn reject_event(&mut self, cx: &mut Scope<'_>, code: Code, violation: Violation) -> Verdict {
+        self.subject().rejected(cx, code, Some(self.applied().next()), violation);
         self.request_recovery(cx, Reason::Rejected, true);
         Verdict::Rejected
     }
@@ -193,7 +198,7 @@ impl Replica {
             return self.block_on_missing_key(cx, why.code(), missing);
         }
         self.store.raise(why.code());
-        self.subject().rejected(cx, why.code(), Some(self.applied().next()));
+        self.subject().rejected(cx, why.code(), Some(self.applied().next()), Violation::default());
         self.retry_current(cx);
         Verdict::Refused(why.code())
     }
@@ -253,5 +258,14 @@ impl Replica {
     /// Resolves the waits for a position that the state has reached.
     pub(super) fn resolve_waiters(&mut self, cx: &mut Scope<'_>) {
         self.waiters.resolve(cx, self.store.position(), self.sequencer.superseded());
+    }
+}
+
+/// The content that an event changes. A transition invalidates all cached data by itself.
+const fn content_of(body: &Body<'_>) -> u8 {
+    match body {
+        Body::Row(_) | Body::Rows(_) | Body::Removed(_) => ROWS,
+        Body::Progress(_) | Body::Status(_) | Body::Record(_) => RECORD,
+        Body::Transition(_) | Body::Deleted | Body::Notification { .. } | Body::Nothing => 0,
     }
 }

@@ -8,6 +8,7 @@ use crate::protocol::client::Reason;
 use crate::protocol::{Code, Position};
 use crate::store::PhaseChange;
 use crate::sync::config::Config;
+use crate::sync::context::ROWS;
 use crate::sync::input::Ticket;
 use crate::sync::scope::Scope;
 use crate::sync::status::{LinkState, StaleReason, Status};
@@ -43,7 +44,7 @@ impl Replica {
     /// Discards the unconfirmed rows, because the application requested it.
     pub(in crate::sync) fn discard_unconfirmed(&mut self, cx: &mut Scope<'_>) {
         if self.store.discard_unconfirmed() > 0 {
-            cx.mark_changed(&self.id);
+            cx.mark_content(&self.id, ROWS);
         }
     }
 

@@ -11,9 +11,11 @@ mod events;
 mod lifecycle;
 
 use crate::protocol::client::{self, Reason};
+use crate::protocol::violation::Violation;
 use crate::protocol::{CampaignId, Code, Epoch, Position, SequenceNumber};
 use crate::store::{CampaignStore, ExpectedDigest, Staging};
 use crate::sync::config::Config;
+use crate::sync::context::RECORD;
 use crate::sync::log::{Level, LogFields};
 use crate::sync::notice::Notice;
 use crate::sync::outcome::Verdict;
@@ -291,7 +293,7 @@ impl Replica {
     /// Refuses a snapshot that does not add up: discards it and requests another.
     fn refuse_snapshot(&mut self, cx: &mut Scope<'_>, code: Code) -> Verdict {
         self.discard_download(cx);
-        self.subject().rejected(cx, code, None);
+        self.subject().rejected(cx, code, None, Violation::default());
         self.retry_with_backoff(cx);
         Verdict::Refused(code)
     }
@@ -329,7 +331,7 @@ impl Replica {
 
     /// Blocks the campaign at its position until the missing key is added. Nothing else helps.
     fn block_on_missing_key(&mut self, cx: &mut Scope<'_>, code: Code, missing: Notice) -> Verdict {
-        self.subject().rejected(cx, code, Some(self.applied().next()));
+        self.subject().rejected(cx, code, Some(self.applied().next()), Violation::default());
         cx.notify(missing);
         self.fail(cx, code);
         Verdict::Refused(code)
@@ -368,7 +370,7 @@ impl Replica {
         self.discard_download(cx);
         self.sequencer.clear_held();
         self.waiters.fail(cx, code);
-        cx.mark_changed(&self.id);
+        cx.mark_content(&self.id, RECORD);
     }
 }
 

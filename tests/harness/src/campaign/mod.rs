@@ -12,6 +12,7 @@ pub mod rollback;
 pub mod runner;
 pub mod simulate;
 
+use campaign_sync::protocol::action::{Action, STEPS, Step, step_of, step_to};
 use campaign_sync::protocol::campaign::{CampaignRecord, PhaseCounters};
 use campaign_sync::protocol::limits::{EVENT_ROWS_MAX, INTEGER_MAX};
 use campaign_sync::protocol::{Code, Phase, Status};
@@ -140,11 +141,10 @@ impl Operation<'_> {
         let spec = OperationSpec { name, kind: self.order.kind(), to: &|_| (to, status) };
         self.decide(&spec, |view| {
             let (before, settings) = (&view.state.record, &view.state.settings);
-            if next(before.phase) != Some(to) {
-                return Err(illegal(before, to.as_str()));
-            }
+            let step = step_to(before.phase, (to, status)).filter(|step| step.phase != to);
+            let step = step.ok_or_else(|| illegal(before, to.as_str()))?;
             let Some(recount) = self.recount(view)? else { return Ok(Decision::Retry) };
-            let total = prerequisites(before, to, settings, &recount.phase_counts)?;
+            let total = prerequisites(before, step, settings, &recount.phase_counts)?;
             let target = CampaignRecord {
                 phase: to,
                 status,
@@ -205,8 +205,9 @@ impl Operation<'_> {
         if view.state.record.phase != phase {
             return self.transition(phase, Status::InProgress);
         }
-        let from = [Status::Ready, Status::Configured, Status::Paused];
-        self.set_status(&from, Status::InProgress, Some(phase))
+        self.set_status(Status::InProgress, |at| {
+            step_to(at, (at, Status::InProgress)).filter(|_| at == phase)
+        })
     }
 
     /// Pauses the running phase.
@@ -214,7 +215,7 @@ impl Operation<'_> {
     /// # Errors
     /// As [`Self::transition`].
     pub fn pause(self) -> Result<Completed, Refusal> {
-        self.set_status(&[Status::InProgress], Status::Paused, None)
+        self.set_status(Status::Paused, |at| step_of(Action::Pause, at))
     }
 
     /// Resumes a paused phase.
@@ -222,7 +223,7 @@ impl Operation<'_> {
     /// # Errors
     /// As [`Self::transition`].
     pub fn resume(self) -> Result<Completed, Refusal> {
-        self.set_status(&[Status::Paused], Status::InProgress, None)
+        self.set_status(Status::InProgress, |at| step_of(Action::Resume, at))
     }
 
     /// Gives a campaign to another owner. The former owner stops receiving it.
@@ -250,17 +251,17 @@ impl Operation<'_> {
         self.decide(&spec, |_| Ok(Decision::Append(drafts::deleted(self.now, self.campaign))))
     }
 
+    /// Changes the status within the phase, by the step that the present phase has.
     fn set_status(
         self,
-        from: &[Status],
         to: Status,
-        phase: Option<Phase>,
+        step: impl Fn(Phase) -> Option<&'static Step>,
     ) -> Result<Completed, Refusal> {
         let spec =
             OperationSpec { name: "Status_Change", kind: "status", to: &|it| (it.phase, to) };
         self.decide(&spec, |view| {
             let record = &view.state.record;
-            if phase.is_some_and(|phase| phase != record.phase) || !from.contains(&record.status) {
+            if step(record.phase).is_none_or(|step| !step.statuses.contains(&record.status)) {
                 return Err(illegal(record, to.as_str()));
             }
             Ok(Decision::Append(drafts::status(self.now, self.campaign, record.phase, to)))
@@ -277,26 +278,24 @@ fn illegal(record: &CampaignRecord, to: &str) -> Refusal {
     Refusal::new(Code::IllegalTransition, message)
 }
 
-/// The phases of this server's campaigns, in order.
-const PHASES: [Phase; 4] =
-    [Phase::DomainGeneration, Phase::DnsValidation, Phase::HttpKeywordValidation, Phase::Analysis];
-
 /// The phase after one.
 fn next(phase: Phase) -> Option<Phase> {
-    PHASES.windows(2).find(|pair| pair[0] == phase).map(|pair| pair[1])
+    let step = STEPS.iter().find(|step| step.phase == phase && step.to.1 == Status::Configured);
+    step.map(|step| step.to.0)
 }
 
 /// Checks the prerequisites of a phase and returns its number of items.
 fn prerequisites(
     record: &CampaignRecord,
-    to: Phase,
+    step: &Step,
     settings: &Settings,
     phase_counts: &PhaseCounts,
 ) -> Result<u64, Refusal> {
     let missing = |what: String| Err(Refusal::new(Code::PrerequisitesNotMet, what));
-    if record.status != Status::Completed {
+    if !step.statuses.contains(&record.status) {
         return missing(format!("{} is not completed", record.phase));
     }
+    let to = step.to.0;
     match (to, runner::counted(to, settings, phase_counts).total_items) {
         (Phase::DnsValidation, 0) => missing("there are no domains".into()),
         (Phase::HttpKeywordValidation, 0) => missing("no domain was resolved".into()),

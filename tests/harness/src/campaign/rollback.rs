@@ -1,12 +1,13 @@
 //! `error_recovery`: rolls a failed phase back.
 
+use campaign_sync::protocol::action::{Action, step_of};
 use campaign_sync::protocol::campaign::CampaignRecord;
 use campaign_sync::protocol::{Phase, Status};
 
 use super::drafts::ERROR_RECOVERY;
 use super::request::{Decision, OperationSpec};
 use super::runner::counted;
-use super::{Completed, Operation, PHASES, Refusal, illegal, next};
+use super::{Completed, Operation, Refusal, illegal};
 
 /// The name of the transaction.
 const TRANSACTION: &str = "Error_Recovery_Transition";
@@ -46,7 +47,7 @@ fn target_state(record: &CampaignRecord) -> (Phase, Status) {
 }
 
 fn phase_before(record: &CampaignRecord) -> Result<Phase, Refusal> {
-    let before = PHASES.into_iter().find(|it| next(*it) == Some(record.phase));
-    let before = before.filter(|_| record.status != Status::Completed);
-    before.ok_or_else(|| illegal(record, "an error recovery"))
+    let step = step_of(Action::Rollback, record.phase);
+    let step = step.filter(|step| step.statuses.contains(&record.status));
+    step.map(|step| step.to.0).ok_or_else(|| illegal(record, "an error recovery"))
 }

@@ -143,7 +143,7 @@ impl<'a> From<&'a Transaction> for AuditEntry<'a> {
     }
 }
 
-/// A session that has begun.
+/// A new session.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LoggedIn {

@@ -1,0 +1,30 @@
+/** The phase machine, as the reference server decides by it. */
+import { checked, checkedMembers, oneOf, TEXT, type Rules } from "./check.js";
+import { STEPS } from "./steps.js";
+import type { CampaignRecord } from "./types.js";
+
+/** An action on a campaign, as the last part of its route names it. */
+export type CampaignAction = (typeof STEPS)[number][0];
+
+/** The part of a record that decides. A record of a view and a record of a REST answer have it. */
+export interface PhaseState {
+  readonly currentPhase: CampaignRecord["currentPhase"];
+  readonly phaseStatus: CampaignRecord["phaseStatus"];
+}
+
+/**
+ * Returns the actions that are possible in the state of a record, in the order of docs/PHASES.md. The server may still
+ * refuse one of them, with `prerequisites_not_met` or because the state has changed. Returns an empty list for a phase
+ * or a status that the table does not have. Throws `invalid_argument` if one of them is no text.
+ */
+export function allowedActions(record: PhaseState): readonly CampaignAction[] {
+  const { currentPhase, phaseStatus } = checkedMembers("record", record, RULES);
+  checked("record.currentPhase", currentPhase, TEXT);
+  checked("record.phaseStatus", phaseStatus, TEXT);
+  return STEPS.filter(([, phase, statuses]) => phase === currentPhase && statuses.some((status) => status === phaseStatus)).map(([action]) => action);
+}
+
+const RULES: Rules<PhaseState> = { currentPhase: TEXT, phaseStatus: TEXT };
+
+/** The rule for an action. */
+export const ACTION = oneOf(...new Set(STEPS.map(([action]) => action)));

@@ -1,0 +1,389 @@
+/**
+ * `campaign-sync/rest`: reads and writes over REST, typed by the server's own description (docs/openapi.json).
+ *
+ * It never loads the WebAssembly module. With a `sync` it sends what the page saw (`expectedState`), asks for answers
+ * that are not older than the page (`min_position`), and waits until the page shows a write.
+ */
+import createClient, { type Client } from "openapi-fetch";
+
+import { ACTION, type CampaignAction } from "./actions.js";
+import type { Campaign } from "./campaign.js";
+import { checked, checkedMembers, COUNT, DURATION, FUNCTION, oneOf, orNull, TEXT, withMethods, type Rule, type Rules } from "./check.js";
+import { attempts, type Failure, type Result } from "./deadline.js";
+import { CampaignSyncError, describe, isErrorCode } from "./errors.js";
+import { platform } from "./platform.js";
+import { formatPosition, higher, parsePosition, type LogPosition } from "./position.js";
+import type { components, paths } from "./rest-types.js";
+import type { CampaignView } from "./types.js";
+
+export { allowedActions, type CampaignAction, type PhaseState } from "./actions.js";
+export { CampaignSyncError, type ErrorCode } from "./errors.js";
+export type { LogPosition } from "./position.js";
+
+type Schemas = components["schemas"];
+/** The record of a campaign, as the server writes it. */
+export type RestRecord = Schemas["Record"];
+/** A campaign: its record and its settings. */
+export type RestCampaign = Schemas["Campaign"];
+/** The settings of a new campaign. */
+export type NewCampaign = Schemas["NewCampaign"];
+/** A row, as the server writes it. */
+export type RestRow = Schemas["Row"];
+/** One entry of the audit trail. */
+export type AuditEntry = Schemas["AuditEntry"];
+/** A new session. */
+export type LoggedIn = Schemas["LoggedIn"];
+/** The settings of the fault injection. */
+export type FaultSettings = Schemas["FaultSettings"];
+
+/** The part of a `CampaignSync` that the client uses. */
+export interface RestSync {
+  view(campaignId: string): CampaignView | undefined;
+  campaign(campaignId: string): Pick<Campaign, "reached" | "release">;
+}
+
+/** The options of a `RestClient`. */
+export interface RestClientOptions {
+  /** The address of the routes; `/api/v2` if absent. A relative one is relative to the page, and a `<base href>` counts, as for the socket. */
+  baseUrl?: string;
+  /** A replacement for the platform's `fetch`. */
+  fetch?: typeof globalThis.fetch;
+  /** Returns the bearer token, or the empty text for none. Without it, a cookie authorises the requests. */
+  token?: () => string | Promise<string>;
+  /** The client of the stream. */
+  sync?: RestSync;
+  /** Milliseconds after which a call rejects with `timed_out`; 30,000 if absent. It counts all attempts, and the wait for the page. */
+  timeoutMs?: number;
+}
+
+/** The limits of one call. */
+export interface CallOptions {
+  /** When the signal aborts, the call rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** Replaces the `timeoutMs` of the client. */
+  timeoutMs?: number;
+}
+
+/** The options of a write. */
+export interface WriteOptions extends CallOptions {
+  /**
+   * `phase` or `phase/status`: the server refuses the write with `expected_state_mismatch` unless the campaign is in
+   * this state. If absent, an action sends the state that `sync` shows. `null` sends none.
+   */
+  expectedState?: string | null;
+  /** The key that makes a repetition harmless; a new one if absent. Pass the same key to repeat a call that failed. */
+  idempotencyKey?: string;
+  /** The reason, for people. The audit trail has it. */
+  reason?: string;
+}
+
+/** A page of the list of campaigns. */
+export interface CampaignPage {
+  readonly campaigns: readonly RestRecord[];
+  /** The `cursor` of the next page; `null` on the last one. */
+  readonly next: string | null;
+}
+
+/** A query for rows. */
+export interface RowsFilter {
+  /** Text that the domain name contains. */
+  search?: string;
+  dnsStatus?: string;
+  httpStatus?: string;
+}
+
+/** A page of rows. */
+export interface RowsPage {
+  /** The position that the page belongs to. */
+  readonly position: LogPosition | null;
+  readonly rows: readonly RestRow[];
+  /** Number of rows that match, on all pages together. */
+  readonly total: number;
+}
+
+/** The campaign after a write. */
+export interface Changed {
+  readonly campaign: RestRecord;
+  /** The position at which the write is visible. */
+  readonly position: LogPosition;
+}
+
+/** The result of `openapi-fetch`. */
+interface Outcome<T> {
+  readonly data?: T | undefined;
+  readonly error?: unknown;
+  readonly response: Response;
+}
+
+/** The options that all requests have. */
+interface Common {
+  readonly signal: AbortSignal;
+  readonly headers: Record<string, string>;
+}
+
+interface Answer<T> {
+  readonly data: T;
+  readonly position: LogPosition | null;
+}
+
+const OBJECT: Rule = [(it) => typeof it === "object" && it !== null && !Array.isArray(it), "an object"];
+const KEY: Rule = [(it) => typeof it === "string" && /^[!-~]{1,128}$/.test(it), "1 to 128 visible ASCII characters"];
+const SIGNAL: Rule = withMethods("addEventListener", "throwIfAborted");
+const CLIENT: Rules<RestClientOptions> = { baseUrl: TEXT, fetch: FUNCTION, token: FUNCTION, sync: withMethods("view", "campaign"), timeoutMs: DURATION };
+const CALL: Rules<CallOptions> = { signal: SIGNAL, timeoutMs: DURATION };
+const WRITE: Rules<WriteOptions> = { ...CALL, expectedState: orNull(TEXT), idempotencyKey: KEY, reason: TEXT };
+const LIST: Rules<{ limit?: number; cursor?: string } & CallOptions> = { ...CALL, limit: COUNT, cursor: TEXT };
+const FILTER: Rules<RowsFilter & { limit?: number } & CallOptions> = { ...CALL, search: TEXT, dnsStatus: TEXT, httpStatus: TEXT, limit: COUNT };
+
+const TIMEOUT_MS = 30_000;
+const PAGE_ROWS = 1_000;
+/** Number of campaigns whose last write is remembered. */
+const WRITTEN_MAX = 1_000;
+
+/**
+ * The client of the REST interface. Every method rejects with a `CampaignSyncError`: with the code of the server's
+ * refusal, with `fetch_failed` if there is no usable answer, with `timed_out`, or with `invalid_argument`. Its `cause`
+ * has the `status` of a refusal. A call rejects with the reason of its `signal`.
+ *
+ * A request that fails on the way, and one that the server answers with 429, 502, 503 or 504, is repeated up to three
+ * times, if that is harmless: reads, writes with their idempotency key, and logout, but never a login.
+ */
+export class RestClient {
+  readonly #client: Client<paths>;
+  readonly #token: RestClientOptions["token"];
+  readonly #sync: RestSync | undefined;
+  readonly #timeoutMs: number;
+  /** The position of the last write of each campaign. */
+  readonly #written = new Map<string, LogPosition>();
+
+  /** Throws `invalid_argument` for an invalid option. */
+  constructor(options: RestClientOptions = {}) {
+    const { baseUrl = "/api/v2", fetch, token, sync, timeoutMs = TIMEOUT_MS } = checkedMembers("options", options, CLIENT);
+    this.#token = token;
+    this.#sync = sync;
+    this.#timeoutMs = timeoutMs;
+    this.#client = createClient<paths>({ baseUrl: absolute(baseUrl), cache: "no-store", fetch: (request) => (fetch ?? globalThis.fetch)(request) });
+  }
+
+  /** Begins a session. A page gets a cookie that scripts cannot read; with `bearer: true` the answer has a token instead. */
+  async login(user: string, password: string, options: CallOptions & { bearer?: boolean } = {}): Promise<LoggedIn> {
+    const { bearer, ...limits } = checkedMembers("options", options, { ...CALL, bearer: [(it) => typeof it === "boolean", "true or false"] });
+    const body = { user: checked("user", user, TEXT), password: checked("password", password, TEXT), ...(bearer !== undefined && { bearer }) };
+    return (await this.#send((common) => this.#client.POST("/auth/login", { ...common, body }), limits, false)).data;
+  }
+
+  /** Ends the session. Its sockets are closed. */
+  async logout(options: CallOptions = {}): Promise<void> {
+    await this.#send((common) => this.#client.POST("/auth/logout", { ...common, body: {} }), options);
+  }
+
+  /** Ends all sessions of a user, and returns their number; for the operator. */
+  async revoke(user: string, options: CallOptions = {}): Promise<number> {
+    const params = { path: { user: checked("user", user, TEXT) } };
+    return (await this.#send((common) => this.#client.DELETE("/auth/sessions/{user}", { ...common, params, body: {} }), options)).data.ended;
+  }
+
+  /** Returns a page of the campaigns that the session may see, in ascending order of their ids. */
+  async list(options: { limit?: number; cursor?: string } & CallOptions = {}): Promise<CampaignPage> {
+    const { signal, timeoutMs, ...query } = checkedMembers("options", options, LIST);
+    const params = { query: { limit: 100, ...query } };
+    const { data } = await this.#send((common) => this.#client.GET("/campaigns", { ...common, params }), limits(signal, timeoutMs));
+    return { campaigns: data.campaigns, next: data.next ?? null };
+  }
+
+  /** Iterates over all campaigns that the session may see, page by page. */
+  async *campaigns(options: CallOptions = {}): AsyncGenerator<RestRecord, void> {
+    const limits = checkedMembers("options", options, CALL);
+    let cursor: string | null = "";
+    do {
+      const page: CampaignPage = await this.list({ ...limits, limit: 1_000, ...(cursor !== "" && { cursor }) });
+      yield* page.campaigns;
+      cursor = page.next;
+    } while (cursor !== null);
+  }
+
+  /** Returns the record and the settings of a campaign. */
+  async get(campaignId: string, options: CallOptions = {}): Promise<RestCampaign & { readonly position: LogPosition | null }> {
+    const params = { path: { id: idOf(campaignId) }, query: this.#floor(campaignId) };
+    const { data, position } = await this.#send((common) => this.#client.GET("/campaigns/{id}", { ...common, params }), options);
+    return { ...data, position };
+  }
+
+  /**
+   * Iterates over the rows of a campaign, in pages of `limit` rows (1,000 if absent). All pages belong to one position:
+   * if the campaign moves between two pages, the next one rejects with `position_changed`. While a campaign runs, use
+   * `snapshot()`, or `rows()` of its handle.
+   */
+  async *rows(campaignId: string, filter: RowsFilter & { limit?: number } & CallOptions = {}): AsyncGenerator<RowsPage, void> {
+    const { signal, timeoutMs, limit = PAGE_ROWS, ...query } = checkedMembers("filter", filter, FILTER);
+    let first: RowsPage | undefined;
+    for (let offset = 0; first === undefined || offset < first.total; offset += limit) {
+      const params = { path: { id: idOf(campaignId) }, query: { ...query, ...this.#floor(campaignId), offset, limit } };
+      const { data, position } = await this.#send((common) => this.#client.GET("/campaigns/{id}/domains", { ...common, params }), limits(signal, timeoutMs));
+      const page = { position, rows: data.domains, total: data.total };
+      first ??= page;
+      if (position?.epoch !== first.position?.epoch || position?.sequenceNumber !== first.position?.sequenceNumber) throw new CampaignSyncError("position_changed");
+      yield page;
+      if (limit === 0) return;
+    }
+  }
+
+  /** Returns the whole state of a campaign at one position. */
+  async snapshot(campaignId: string, options: CallOptions = {}): Promise<Schemas["Snapshot"]> {
+    const params = { path: { id: idOf(campaignId) }, query: this.#floor(campaignId) };
+    return (await this.#send((common) => this.#client.GET("/campaigns/{id}/snapshot", { ...common, params }), options)).data;
+  }
+
+  /** Returns the audit trail: the transitions, or with `all` every request that changed the campaign. */
+  async transitions(campaignId: string, options: CallOptions & { all?: boolean } = {}): Promise<readonly AuditEntry[]> {
+    const { all, ...limits } = checkedMembers("options", options, { ...CALL, all: [(it) => typeof it === "boolean", "true or false"] });
+    const params = { path: { id: idOf(campaignId) }, query: { ...this.#floor(campaignId), ...(all !== undefined && { all }) } };
+    return (await this.#send((common) => this.#client.GET("/campaigns/{id}/transitions", { ...common, params }), limits)).data.transitions;
+  }
+
+  /** Creates a campaign. */
+  async create(campaign: NewCampaign, options: CallOptions & Pick<WriteOptions, "idempotencyKey"> = {}): Promise<Changed> {
+    const { idempotencyKey, ...limits } = checkedMembers("options", options, { ...CALL, idempotencyKey: KEY });
+    const [params, body] = [{ header: keyed(idempotencyKey) }, checked("campaign", campaign, OBJECT)];
+    return this.#write(undefined, (common) => this.#client.POST("/campaigns", { ...common, params, body }), limits);
+  }
+
+  /**
+   * Takes a step of the phase machine, and waits until `sync` shows it, if it holds the campaign. `allowedActions` says
+   * which actions are possible.
+   */
+  async act(campaignId: string, action: CampaignAction, options: WriteOptions = {}): Promise<Changed> {
+    const { idempotencyKey, expectedState, reason, ...limits } = checkedMembers("options", options, WRITE);
+    const params = { path: { id: idOf(campaignId), action: checked("action", action, ACTION) }, header: keyed(idempotencyKey) };
+    const body = changeOf(expectedState === undefined ? this.#shownState(campaignId) : expectedState, reason);
+    return this.#write(campaignId, (common) => this.#client.POST("/campaigns/{id}/{action}", { ...common, params, body }), limits);
+  }
+
+  /** Gives a campaign to another owner; `null` for the operator. */
+  async setOwner(campaignId: string, owner: string | null, options: WriteOptions = {}): Promise<Changed> {
+    const { idempotencyKey, expectedState, reason, ...limits } = checkedMembers("options", options, WRITE);
+    const params = { path: { id: idOf(campaignId) }, header: keyed(idempotencyKey) };
+    const body = { owner: checked("owner", owner, orNull(TEXT)), ...changeOf(expectedState, reason) };
+    return this.#write(campaignId, (common) => this.#client.PUT("/campaigns/{id}/owner", { ...common, params, body }), limits, false);
+  }
+
+  /** Deletes a campaign. Its log stays for the clients that follow it. */
+  async delete(campaignId: string, options: WriteOptions = {}): Promise<Changed> {
+    const { idempotencyKey, expectedState, reason, ...limits } = checkedMembers("options", options, WRITE);
+    const params = { path: { id: idOf(campaignId) }, header: keyed(idempotencyKey) };
+    const body = changeOf(expectedState, reason);
+    return this.#write(campaignId, (common) => this.#client.DELETE("/campaigns/{id}", { ...common, params, body }), limits, false);
+  }
+
+  /** The settings of the fault injection. A server without it rejects with `not_found`. */
+  async faults(options: CallOptions = {}): Promise<FaultSettings> {
+    return (await this.#send((common) => this.#client.GET("/faults", { ...common }), options)).data;
+  }
+
+  /** Replaces the settings of the fault injection. */
+  async setFaults(settings: FaultSettings, options: CallOptions = {}): Promise<FaultSettings> {
+    const body = checked("settings", settings, OBJECT);
+    return (await this.#send((common) => this.#client.POST("/faults", { ...common, body }), options)).data;
+  }
+
+  /** Cuts all sockets, or kills the server. */
+  async injectFault(kind: "cut" | "kill", options: CallOptions = {}): Promise<void> {
+    checked("kind", kind, oneOf("cut", "kill"));
+    await this.#send<unknown>((common) => this.#client.POST(`/faults/${kind}`, { ...common, body: {} }), options, false);
+  }
+
+  /** Sends a write, remembers its position, and waits until the page shows it. */
+  async #write(campaignId: string | undefined, call: (common: Common) => Promise<Outcome<Schemas["Changed"]>>, options: CallOptions, shown = true): Promise<Changed> {
+    const began = Date.now();
+    const { data, position: header } = await this.#send(call, options);
+    const { epoch, sequenceNumber } = data.position;
+    const position = header ?? { epoch, sequenceNumber };
+    const id = campaignId ?? data.campaign.campaignId;
+    const before = this.#written.get(id);
+    this.#written.delete(id);
+    this.#written.set(id, higher(before, position));
+    const [oldest] = this.#written.keys();
+    if (this.#written.size > WRITTEN_MAX && oldest !== undefined) this.#written.delete(oldest);
+    if (shown && campaignId !== undefined) await this.#shows(campaignId, position, options, began);
+    return { campaign: data.campaign, position };
+  }
+
+  async #shows(campaignId: string, position: LogPosition, { signal, timeoutMs = this.#timeoutMs }: CallOptions, began: number): Promise<void> {
+    if (this.#sync?.view(campaignId) === undefined) return;
+    const handle = this.#sync.campaign(campaignId);
+    try {
+      await handle.reached(position, { timeoutMs: Math.max(0, timeoutMs - (Date.now() - began)), ...(signal && { signal }) });
+    } finally {
+      handle.release();
+    }
+  }
+
+  async #send<T>(call: (common: Common) => Promise<Outcome<T>>, options: CallOptions, repeatable = true): Promise<Answer<T>> {
+    const { signal, timeoutMs = this.#timeoutMs } = checkedMembers("options", options, CALL);
+    const run = async (own: AbortSignal): Promise<Result<Answer<T>>> => {
+      try {
+        const token = await this.#token?.();
+        const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+        const { data, error, response } = await call({ signal: own, headers });
+        if (!response.ok || data === undefined) return { failure: refusal(response, error) };
+        return { value: { data, position: parsePosition(response.headers.get("campaign-position")) } };
+      } catch (cause) {
+        const error = new CampaignSyncError("fetch_failed", { cause, message: `The request failed: ${describe(cause)}` });
+        return { failure: { error, status: 0, retryAfterMs: undefined } };
+      }
+    };
+    return attempts(run, { signal, timeoutMs, repeatable });
+  }
+
+  /** The position that a read must not be behind: of the last write, and of what the page shows. */
+  #floor(campaignId: string): { min_position?: string } {
+    const shown = this.#sync?.view(campaignId)?.position;
+    const written = this.#written.get(campaignId);
+    const floor = shown == null ? written : higher(written, shown);
+    return floor === undefined ? {} : { min_position: formatPosition(floor) };
+  }
+
+  #shownState(campaignId: string): string | undefined {
+    const record = this.#sync?.view(campaignId)?.campaign;
+    return record ? `${record.currentPhase}/${record.phaseStatus}` : undefined;
+  }
+}
+
+/** Makes the address absolute by the same rule as that of the socket. Without a page it stays as it is. */
+function absolute(baseUrl: string): string {
+  const page = platform.document?.baseURI ?? platform.location?.href;
+  try {
+    return new URL(baseUrl, page).href.replace(/\/$/, "");
+  } catch (cause) {
+    throw new CampaignSyncError("invalid_argument", { message: "options.baseUrl must be an address, absolute or relative to the page.", cause });
+  }
+}
+
+/** Returns the id. Throws `invalid_campaign_id` for an invalid one. */
+function idOf(campaignId: string): string {
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(checked("campaignId", campaignId, TEXT))) throw new CampaignSyncError("invalid_campaign_id");
+  return campaignId;
+}
+
+function limits(signal: AbortSignal | undefined, timeoutMs: number | undefined): CallOptions {
+  return { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
+}
+
+function changeOf(expectedState: string | null | undefined, reason: string | undefined): Schemas["Change"] {
+  return { ...(expectedState != null && { expectedState }), ...(reason !== undefined && { reason }) };
+}
+
+/** The header of an idempotency key. `randomUUID` is missing on pages without TLS. */
+function keyed(key?: string): { "Idempotency-Key": string } {
+  const random = (): string => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return { "Idempotency-Key": key ?? random() };
+}
+
+function refusal(response: Response, body: unknown): Failure {
+  const { code, message } = ((body as { error?: { code?: unknown; message?: unknown } } | undefined)?.error ?? {}) as { code?: unknown; message?: unknown };
+  const { status } = response;
+  const seconds = Number(response.headers.get("retry-after") ?? NaN);
+  const text = typeof message === "string" ? message : `The server answered with status ${status}.`;
+  const error = new CampaignSyncError(isErrorCode(code) ? code : "fetch_failed", { message: text, cause: { status, code } });
+  return { error, status, retryAfterMs: Number.isFinite(seconds) ? seconds * 1_000 : undefined };
+}
