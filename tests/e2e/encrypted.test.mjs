@@ -136,7 +136,7 @@ test("page waits for a missing key and continues without a loss", async () => {
   assert.deepEqual(waiting.position, before.position);
   assert.equal(waiting.domainsCount, 200, "what was shown stays");
   const unknownKey = await page.evaluate(() => globalThis.receivedEvents.find(({ type }) => type === "unknownkey"));
-  assert.deepEqual(unknownKey, { type: "unknownkey", campaignId: "c1", kid: "2031-b" });
+  assert.deepEqual(unknownKey, { type: "unknownkey", campaignId: "c1", campaignName: before.campaign.name, kid: "2031-b" });
 
   await page.evaluate((key) => globalThis.__campaignSync.sync.addKey("2031-b", new Uint8Array(key)), [...keys["2031-b"]]);
   await caughtUp(page, server, "c1");
