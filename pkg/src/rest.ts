@@ -33,6 +33,8 @@ export type RestRow = Schemas["Row"];
 export type AuditEntry = Schemas["AuditEntry"];
 /** A new session. */
 export type LoggedIn = Schemas["LoggedIn"];
+/** The session of a request: its user, its subject, and the rest of its life in seconds. */
+export type CurrentSession = Schemas["CurrentSession"];
 /** The settings of the fault injection. */
 export type FaultSettings = Schemas["FaultSettings"];
 
@@ -170,6 +172,11 @@ export class RestClient {
     const { bearer, ...limits } = checkedMembers("options", options, { ...CALL, bearer: [(it) => typeof it === "boolean", "true or false"] });
     const body = { user: checked("user", user, TEXT), password: checked("password", password, TEXT), ...(bearer !== undefined && { bearer }) };
     return (await this.#send((common) => this.#client.POST("/auth/login", { ...common, body }), limits, false)).data;
+  }
+
+  /** Returns the session of the client's requests. Rejects with `unauthorized` if the server requires one. */
+  async session(options: CallOptions = {}): Promise<CurrentSession> {
+    return (await this.#send((common) => this.#client.GET("/auth/session", { ...common }), options)).data;
   }
 
   /** Ends the session. Its sockets are closed. */

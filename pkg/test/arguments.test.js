@@ -152,6 +152,7 @@ const ACCEPTED = {
   "rest.RestClient.login(user)": TEXTS,
   "rest.RestClient.login(password)": TEXTS,
   "rest.RestClient.login(options)": OPTIONS,
+  ...under("rest.RestClient.session", SIGNALS),
   ...under("rest.RestClient.logout", SIGNALS),
   "rest.RestClient.revoke(user)": TEXTS,
   ...under("rest.RestClient.revoke", SIGNALS),
@@ -249,7 +250,7 @@ const CALLS = {
   "new rest.CampaignSyncError": (values) => new rest.CampaignSyncError("code" in values ? values.code : "closed", members("options", {}, values)),
   "new rest.RestClient": (values) => new rest.RestClient(members("options", { baseUrl: "https://host.test" }, values)),
   ...Object.fromEntries(Object.entries({
-    login: ["user", "password", "options"], logout: ["options"], revoke: ["user", "options"], list: ["options"], campaigns: ["options"],
+    login: ["user", "password", "options"], session: ["options"], logout: ["options"], revoke: ["user", "options"], list: ["options"], campaigns: ["options"],
     get: ["campaignId", "options"], rows: ["campaignId", "filter"], snapshot: ["campaignId", "options"], transitions: ["campaignId", "options"],
     create: ["campaign", "options"], act: ["campaignId", "action", "options"], setOwner: ["campaignId", "owner", "options"],
     delete: ["campaignId", "options"], faults: ["options"], setFaults: ["settings", "options"], injectFault: ["kind", "options"],

@@ -49,6 +49,14 @@ test("write sends the state that the page shows and a new idempotency key", asyn
   assert.notEqual(keys[0], keys[2]);
 });
 
+test("session is the one of the requests", async () => {
+  const session = { user: "ann", subject: "u1", expiresInSeconds: 60 };
+  const { client, requests } = makeClient([Response.json(session), refused(401, "unauthorized")]);
+  assert.deepEqual(await client.session(), session);
+  assert.deepEqual([requests[0].method, requests[0].url.pathname], ["GET", "/api/v2/auth/session"]);
+  await assert.rejects(client.session(), { code: "unauthorized" });
+});
+
 test("write waits until the page shows it", async () => {
   const sync = makeSync();
   const { client } = makeClient([Response.json(CHANGED, { headers: AT_7 })], { sync });

@@ -28,6 +28,18 @@ test("page names the position that it belongs to", async () => {
   sync.close();
 });
 
+test("page without changed rows stays the same object, with its position", async () => {
+  const { server, sync, campaign } = await withRows(3);
+  const page = campaign.domains();
+  sync.receive(server.append("progress"));
+  assert.equal(campaign.view().position.sequenceNumber, 3);
+  assert.equal(campaign.domains(), page);
+  assert.equal(page.position.sequenceNumber, 2);
+  const [all] = campaign.rows();
+  assert.equal(all.position.sequenceNumber, 3, "an iteration begins at the position of the view");
+  sync.close();
+});
+
 test("rows iterates over everything, in pages of one position", async () => {
   const { sync, campaign } = await withRows(2_500);
   const pages = [...campaign.rows()];
