@@ -145,7 +145,7 @@ test("data is not stale after a campaign was left and entered again", async () =
   await turn();
   first.stop();
   const requests = server.requests.length;
-  announceInvalidation(sync, { campaignId: "a", unwatched: true });
+  announceInvalidation(sync, { campaignId: "a", reason: "unwatched" });
   sync.views.delete("a");
   server.at.set("a", 9);
   await turn();
@@ -188,7 +188,7 @@ test("answer that was under way when the campaign became live is not stored", as
 
 test("campaign that was left may come back in another log", async () => {
   sync.void("a", 9);
-  announceInvalidation(sync, { campaignId: "a", unwatched: true });
+  announceInvalidation(sync, { campaignId: "a", reason: "unwatched" });
   sync.views.delete("a");
   server.epoch = "f";
   assert.deepEqual((await queries.fetchQuery(query("a"))).position, { epoch: "f", sequenceNumber: 1 });

@@ -89,9 +89,10 @@ export class FakeSync extends EventTarget implements CampaignSyncLike {
     const key = JSON.stringify(query);
     const { offset = 0, limit = 100 } = query;
     const matching = state.rows.filter(({ domain }) => domain.includes(query.search ?? ""));
-    const page = { total: matching.length, rows: matching.slice(offset, offset + limit).map((it) => ({ ...it })), pending: false };
+    const rows = matching.slice(offset, offset + limit).map((it) => ({ ...it }));
+    const page = { total: matching.length, rows, position: state.view.position, pending: false };
     const former = state.pages.get(key);
-    if (JSON.stringify(former) === JSON.stringify(page)) return former!;
+    if (former?.total === page.total && JSON.stringify(former.rows) === JSON.stringify(rows)) return former;
     state.pages.set(key, page);
     return page;
   }
