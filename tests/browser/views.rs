@@ -182,6 +182,8 @@ fn metrics_are_plain_numbers() {
         "recoveryRequests",
         "recoveries",
         "snapshots",
+        "catalogueSnapshots",
+        "catalogueChanges",
         "retries",
         "consistencyChecksPassed",
         "consistencyChecksFailed",

@@ -4,8 +4,11 @@ import { PHASES, STATUSES } from "../reader/fold.mjs";
 
 const PART_BYTES = 262_144;
 const TOTAL_MAX = 100_000;
-/** The least time between two changes with one campaign by the timestamps of the server, less its rounding. */
-const CHANGE_MS = 990;
+/**
+ * The least time between two changes with one campaign by the timestamps of the server. It is less than the second of the
+ * rule, because a busy server may be late with the first change and punctual with the second.
+ */
+const CHANGE_MS = 500;
 
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
 const isSummary = ({ campaignId, epoch, sequenceNumber, campaign }) =>

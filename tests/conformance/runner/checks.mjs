@@ -10,7 +10,7 @@ export const CODES = new Set([
   "invalid_snapshot", "unknown_campaign", "unauthorized", "forbidden", "rate_limited", "too_many", "invalid_message",
   "unknown_type", "illegal_transition", "expected_state_mismatch", "behind", "position_ahead", "invalid_body",
   "method_not_allowed", "not_found", "internal", "unsupported_protocol", "ack_timeout", "unexpected_document",
-  "open_timeout", "invalid_token", "token_failed", "token_timeout", "closed", "fetch_failed", "not_sealed",
+  "open_timeout", "invalid_token", "token_failed", "token_timeout", "signed_out", "closed", "fetch_failed", "not_sealed",
   "seal_broken", "unknown_key",
 ]);
 
