@@ -35,7 +35,11 @@ export function withStage(versions, { entry = "pages/hooks.tsx", mode, options =
     page.problems = [];
     page.sockets = [];
     page.on("pageerror", (error) => page.problems.push(String(error)));
-    page.on("console", (message) => ["error", "warning"].includes(message.type()) && page.problems.push(message.text()));
+    page.on("console", (message) => {
+      // Chromium says this of every socket that closes while it opens, which is no fault of a page that closes its client.
+      const isClosing = /WebSocket is closed before the connection is established/.test(message.text());
+      if (["error", "warning"].includes(message.type()) && !isClosing) page.problems.push(message.text());
+    });
     page.on("websocket", (socket) => page.sockets.push(socket));
     await page.goto(`${server.origin}/`);
     await page.waitForFunction((entry) => !entry.includes("hooks") || globalThis.stage !== undefined, entry);
