@@ -4,11 +4,6 @@ import { PHASES, STATUSES } from "../reader/fold.mjs";
 
 const PART_BYTES = 262_144;
 const TOTAL_MAX = 100_000;
-/**
- * The least time between two changes with one campaign by the timestamps of the server. It is less than the second of the
- * rule, because a busy server may be late with the first change and punctual with the second.
- */
-const CHANGE_MS = 500;
 
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
 const isSummary = ({ campaignId, epoch, sequenceNumber, campaign }) =>
@@ -25,7 +20,6 @@ export class CatalogueWatcher {
   requests = new Map();
   isSubscribed = false;
   #staged = [];
-  #changed = new Map();
   #breach;
 
   constructor(breach) {
@@ -61,7 +55,7 @@ export class CatalogueWatcher {
     if (!isCount(head.lagMs ?? 0)) this.#breach("lagMs as a count", head.lagMs, source);
   }
 
-  part(data, size, timestamp, source) {
+  part(data, size, source) {
     const { requestId, part, parts, total, campaigns, removed = [], previousSequenceNumber: base = null } = data;
     if (!this.isSubscribed) return void this.#breach("no part without a subscription", `part ${part}`, source);
     if (size > PART_BYTES + 4_096) this.#breach(`a part of at most ${PART_BYTES} bytes`, `${size}`, source);
@@ -78,7 +72,7 @@ export class CatalogueWatcher {
     const request = this.requests.get(requestId);
     if (requestId !== undefined && request === undefined) this.#breach("an answer to an open request", requestId, source);
     this.#place(data, base, request, source);
-    this.#apply(base, total, requestId === undefined ? Date.parse(timestamp) : undefined, source);
+    this.#apply(base, total, source);
     [this.epoch, this.number] = [data.epoch, data.sequenceNumber];
     if (requestId !== undefined) this.requests.clear();
     return undefined;
@@ -92,7 +86,7 @@ export class CatalogueWatcher {
     }
   }
 
-  #apply(base, total, changedAt, source) {
+  #apply(base, total, source) {
     const upserts = this.#staged.flatMap(({ campaigns }) => campaigns);
     const gone = this.#staged.flatMap(({ removed = [] }) => removed);
     this.#staged = [];
@@ -101,14 +95,7 @@ export class CatalogueWatcher {
     }
     const list = base === null ? new Map() : new Map(this.list);
     for (const id of gone) list.delete(id);
-    for (const summary of upserts) {
-      const { campaignId } = summary;
-      if (changedAt - (this.#changed.get(campaignId) ?? -Infinity) < CHANGE_MS) {
-        this.#breach("a campaign in one change per second", campaignId, source);
-      }
-      if (changedAt !== undefined) this.#changed.set(campaignId, changedAt);
-      list.set(campaignId, summary);
-    }
+    for (const summary of upserts) list.set(summary.campaignId, summary);
     if (list.size !== total) this.#breach(`a total of ${list.size} campaigns`, total, source);
     this.list = list;
   }

@@ -54,7 +54,8 @@ test("unbroken server passes every case through the proxy", async () => {
 for (const broken of BREAKS) {
   test(`broken: ${broken.title}`, async () => {
     const results = await verdicts(broken);
-    assert.deepEqual(named(results, "failed"), [...broken.fails].sort(), summary(results) || "all passed");
+    const failed = named(results, "failed").filter((id) => !broken.mayFail?.includes(id));
+    assert.deepEqual(failed, [...broken.fails].sort(), summary(results) || "all passed");
   });
 }
 
