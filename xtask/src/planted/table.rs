@@ -29,7 +29,7 @@ fn table(faults: &[Fault], ran: &BTreeMap<&str, Option<Found>>, former: &str) ->
         "# Planted faults\n\n\
          Each patch in `{FOLDER}` plants one fault in the client, of a kind that systems like this one \
          have had. The simulator must find it within {SEEDS_MAX} seeds, counted from 1; without the \
-         patch the same seeds pass. The guarantees G1 to G13 are those of \
+         patch the same seeds pass. The guarantees G1 to G14 are those of \
          [PROTOCOL.md, chapter 17](PROTOCOL.md#17-guarantees).\n\n\
          `cargo xtask planted` looks for all faults and writes this table; `cargo xtask planted NAME` \
          renews one row. `cargo xtask test` looks for one fault, which the commit draws, and \
