@@ -2,7 +2,7 @@
 
 import { strict as assert } from "node:assert";
 import { spawn } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -10,25 +10,17 @@ import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { block, serverOptions } from "./lib/guide.mjs";
 import { launch } from "./lib/page.mjs";
 import { freePort } from "./lib/server.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
-const guide = await readFile(join(root, "docs/DEVELOPMENT.md"), "utf8");
 /** The password is `correct horse`. */
 const USERS = "ada-l:$argon2id$v=19$m=8,t=1,p=1$c2FsdCBvZiBhZGE$fu6ySt22cePflwe47YpqBE8zXah/JVm0EUJqxTP7e04\n";
 const LOGIN = { user: "ada-l", password: "correct horse" };
 
 let browser, directory, vitePort, serverPort, vite, server;
-
-/** Returns the only block of the guide that begins with this line. */
-function block(language, begin) {
-  const blocks = [...guide.matchAll(/```(\w+)\n([^]*?)```/g)].map(([, name, text]) => ({ name, text }));
-  const [found, ...others] = blocks.filter(({ name, text }) => name === language && text.startsWith(begin));
-  assert.ok(found !== undefined && others.length === 0, `one block that begins with ${begin}`);
-  return found.text;
-}
 
 /** Starts Vite with the configuration of the guide, changed by `change`. */
 async function startVite(change = (text) => text) {
@@ -47,10 +39,10 @@ async function startVite(change = (text) => text) {
 
 /** Starts the server as the guide does, with users. */
 async function startServer() {
-  const [program, ...options] = block("sh", "campaign-sync-server --origin http://localhost:5173").trim().split(" ");
+  const options = serverOptions("campaign-sync-server --origin http://localhost:5173", vitePort);
   const own = ["--listen", `127.0.0.1:${serverPort}`, "--db", join(directory, "campaigns.db"),
     "--users", join(directory, "users")];
-  server = spawn(join(target, "debug", program), [...options.map((it) => it.replace("5173", vitePort)), ...own], {
+  server = spawn(join(target, "debug/campaign-sync-server"), [...options, ...own], {
     stdio: ["ignore", "pipe", "ignore"],
   });
   await new Promise((resolve) => createInterface({ input: server.stdout }).once("line", resolve));

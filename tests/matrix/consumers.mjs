@@ -3,6 +3,7 @@
  * how it runs. `quick` ones also run in every test run. `node` is the version of Node, where it matters. The programs of
  * other versions of Node, of Deno and of Bun are those for Linux on x86-64.
  */
+import { guideOfNext } from "./lib/guide.mjs";
 import { built, builtPage, program, served } from "./lib/kinds.mjs";
 
 const bin = (name, ...values) => [`node_modules/.bin/${name}`, ...values];
@@ -70,6 +71,10 @@ export const CONSUMERS = [
 
   next("next-turbopack"),
   next("next-webpack", "--webpack"),
+  {
+    name: "next-dev", directory: "next", node: 22, packages: ["next", "react"], quick: true,
+    run: guideOfNext(bin("next", "dev", "-p", "PORT", "-H", "localhost"), 40),
+  },
   {
     name: "nuxt-build", directory: "nuxt", node: 22, packages: ["nuxt", "vue"],
     run: served([bin("nuxt", "build")], ["node", ".output/server/index.mjs"], { rendered: "/rendered" }),

@@ -1,9 +1,11 @@
 /** The application of every consumer: it follows one campaign until it is live and has rows. */
 import { CampaignSync, init } from "campaign-sync";
 
-export async function follow({ url, campaignId, WebSocket }) {
+const client = ({ url, WebSocket }) => new CampaignSync({ url, target: null, ...(WebSocket && { WebSocket }) });
+
+export async function follow({ campaignId, create = client, ...options }) {
   await init();
-  const sync = new CampaignSync({ url, target: null, ...(WebSocket && { WebSocket }) });
+  const sync = create(options);
   const campaign = sync.campaign(campaignId);
   sync.connect();
   let timer;

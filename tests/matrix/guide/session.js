@@ -1,0 +1,11 @@
+const LOGIN = { user: "ada-l", password: "correct horse", bearer: true };
+
+/** Logs in once, through the rewrites of Next. */
+let begun;
+export const session = () => (begun ??= login());
+
+async function login() {
+  const response = await fetch("/api/v2/auth/login", { method: "POST", body: JSON.stringify(LOGIN) });
+  if (!response.ok) throw new Error(`login: ${response.status}`);
+  return response.json();
+}
