@@ -43,7 +43,8 @@ export async function withRenewal<T>(renew: Renew | undefined, request: () => Pr
   }
 }
 
-function isUnauthorized(error: unknown): boolean {
+/** Whether the server refused the session. The refusal may be the cause of the error. */
+export function isUnauthorized(error: unknown): boolean {
   const { code, cause } = Object(error) as { code?: unknown; cause?: unknown };
   return code === "unauthorized" || (cause !== undefined && isUnauthorized(cause));
 }

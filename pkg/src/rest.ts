@@ -6,13 +6,14 @@
  */
 import createClient, { type Client } from "openapi-fetch";
 
-import { ACTION, type CampaignAction } from "./actions.js";
+import { ACTION, allowedActions, type CampaignAction, type PhaseState } from "./actions.js";
 import type { Campaign } from "./campaign.js";
 import { checked, checkedMembers, COUNT, DURATION, FUNCTION, oneOf, orNull, TEXT, withMethods, type Rule, type Rules } from "./check.js";
 import { attempts, type Failure, type Result } from "./deadline.js";
 import { CampaignSyncError, describe, isErrorCode } from "./errors.js";
 import { platform } from "./platform.js";
 import { formatPosition, higher, parsePosition, type LogPosition } from "./position.js";
+import { isUnauthorized, renewalOf } from "./renewal.js";
 import type { components, paths } from "./rest-types.js";
 import type { CampaignView } from "./types.js";
 
@@ -52,7 +53,7 @@ export interface RestClientOptions {
   fetch?: typeof globalThis.fetch;
   /** Returns the bearer token, or the empty text for none. Without it, a cookie authorises the requests. */
   token?: () => string | Promise<string>;
-  /** The client of the stream. */
+  /** The client of the stream. Its `onUnauthorized` renews the session of refused requests, too. */
   sync?: RestSync;
   /** Milliseconds after which a call rejects with `timed_out`; 30,000 if absent. It counts all attempts, and the wait for the page. */
   timeoutMs?: number;
@@ -123,6 +124,9 @@ interface Common {
   readonly headers: Record<string, string>;
 }
 
+/** Sends one request through `openapi-fetch`. */
+type Call<T> = (common: Common) => Promise<Outcome<T>>;
+
 interface Answer<T> {
   readonly data: T;
   readonly position: LogPosition | null;
@@ -148,7 +152,11 @@ const WRITTEN_MAX = 1_000;
  * has the `status` of a refusal. A call rejects with the reason of its `signal`.
  *
  * A request that fails on the way, and one that the server answers with 429, 502, 503 or 504, is repeated up to three
- * times, if that is harmless: reads, writes with their idempotency key, and logout, but never a login.
+ * times, if that is harmless: reads, writes with their idempotency key, and logout, but never a login. A request that is
+ * refused with `unauthorized` is sent once more if the `onUnauthorized` of `sync` renews the session; login and logout
+ * are not.
+ *
+ * It can be the `actions` of `CampaignSyncProvider` (`campaign-sync/react`).
  */
 export class RestClient {
   readonly #client: Client<paths>;
@@ -171,7 +179,7 @@ export class RestClient {
   async login(user: string, password: string, options: CallOptions & { bearer?: boolean } = {}): Promise<LoggedIn> {
     const { bearer, ...limits } = checkedMembers("options", options, { ...CALL, bearer: [(it) => typeof it === "boolean", "true or false"] });
     const body = { user: checked("user", user, TEXT), password: checked("password", password, TEXT), ...(bearer !== undefined && { bearer }) };
-    return (await this.#send((common) => this.#client.POST("/auth/login", { ...common, body }), limits, false)).data;
+    return (await this.#send((common) => this.#client.POST("/auth/login", { ...common, body }), limits, { repeatable: false, renewable: false })).data;
   }
 
   /** Returns the session of the client's requests. Rejects with `unauthorized` if the server requires one. */
@@ -181,7 +189,7 @@ export class RestClient {
 
   /** Ends the session. Its sockets are closed. */
   async logout(options: CallOptions = {}): Promise<void> {
-    await this.#send((common) => this.#client.POST("/auth/logout", { ...common, body: {} }), options);
+    await this.#send((common) => this.#client.POST("/auth/logout", { ...common, body: {} }), options, { renewable: false });
   }
 
   /** Ends all sessions of a user, and returns their number; for the operator. */
@@ -266,6 +274,11 @@ export class RestClient {
     return this.#write(campaignId, (common) => this.#client.POST("/campaigns/{id}/{action}", { ...common, params, body }), limits);
   }
 
+  /** Returns the actions that the state of a record allows, as the function of this name does. */
+  allowedActions(record: PhaseState): readonly CampaignAction[] {
+    return allowedActions(record);
+  }
+
   /** Gives a campaign to another owner; `null` for the operator. */
   async setOwner(campaignId: string, owner: string | null, options: WriteOptions = {}): Promise<Changed> {
     const { idempotencyKey, expectedState, reason, ...limits } = checkedMembers("options", options, WRITE);
@@ -296,11 +309,11 @@ export class RestClient {
   /** Cuts all sockets, or kills the server. */
   async injectFault(kind: "cut" | "kill", options: CallOptions = {}): Promise<void> {
     checked("kind", kind, oneOf("cut", "kill"));
-    await this.#send<unknown>((common) => this.#client.POST(`/faults/${kind}`, { ...common, body: {} }), options, false);
+    await this.#send<unknown>((common) => this.#client.POST(`/faults/${kind}`, { ...common, body: {} }), options, { repeatable: false });
   }
 
   /** Sends a write, remembers its position, and waits until the page shows it. */
-  async #write(campaignId: string | undefined, call: (common: Common) => Promise<Outcome<Schemas["Changed"]>>, options: CallOptions, shown = true): Promise<Changed> {
+  async #write(campaignId: string | undefined, call: Call<Schemas["Changed"]>, options: CallOptions, shown = true): Promise<Changed> {
     const began = Date.now();
     const { data, position: header } = await this.#send(call, options);
     const { epoch, sequenceNumber } = data.position;
@@ -325,21 +338,31 @@ export class RestClient {
     }
   }
 
-  async #send<T>(call: (common: Common) => Promise<Outcome<T>>, options: CallOptions, repeatable = true): Promise<Answer<T>> {
+  async #send<T>(call: Call<T>, options: CallOptions, { repeatable = true, renewable = true } = {}): Promise<Answer<T>> {
     const { signal, timeoutMs = this.#timeoutMs } = checkedMembers("options", options, CALL);
+    let renew = renewable && this.#sync !== undefined ? renewalOf(this.#sync) : undefined;
     const run = async (own: AbortSignal): Promise<Result<Answer<T>>> => {
-      try {
-        const token = await this.#token?.();
-        const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
-        const { data, error, response } = await call({ signal: own, headers });
-        if (!response.ok || data === undefined) return { failure: refusal(response, error) };
-        return { value: { data, position: parsePosition(response.headers.get("campaign-position")) } };
-      } catch (cause) {
-        const error = new CampaignSyncError("fetch_failed", { cause, message: `The request failed: ${describe(cause)}` });
-        return { failure: { error, status: 0, retryAfterMs: undefined } };
-      }
+      const result = await this.#request(call, own);
+      if (renew === undefined || !isUnauthorized(result.failure?.error)) return result;
+      const renewed = renew();
+      renew = undefined;
+      return (await renewed) && !own.aborted ? run(own) : result;
     };
     return attempts(run, { signal, timeoutMs, repeatable });
+  }
+
+  /** Sends one request. */
+  async #request<T>(call: Call<T>, signal: AbortSignal): Promise<Result<Answer<T>>> {
+    try {
+      const token = await this.#token?.();
+      const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+      const { data, error, response } = await call({ signal, headers });
+      if (!response.ok || data === undefined) return { failure: refusal(response, error) };
+      return { value: { data, position: parsePosition(response.headers.get("campaign-position")) } };
+    } catch (cause) {
+      const error = new CampaignSyncError("fetch_failed", { cause, message: `The request failed: ${describe(cause)}` });
+      return { failure: { error, status: 0, retryAfterMs: undefined } };
+    }
   }
 
   /** The position that a read must not be behind: of the last write, and of what the page shows. */

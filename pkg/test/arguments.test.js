@@ -171,6 +171,9 @@ const ACCEPTED = {
   "rest.RestClient.act(campaignId)": ["'text'"],
   "rest.RestClient.act(action)": [],
   ...under("rest.RestClient.act", WRITES),
+  "rest.RestClient.allowedActions(record)": [],
+  "rest.RestClient.allowedActions(record.currentPhase)": TEXTS,
+  "rest.RestClient.allowedActions(record.phaseStatus)": TEXTS,
   "rest.RestClient.setOwner(campaignId)": ["'text'"],
   "rest.RestClient.setOwner(owner)": ["null", ...TEXTS],
   ...under("rest.RestClient.setOwner", WRITES),
@@ -248,6 +251,7 @@ const CALLS = {
   "cache.RichCampaignCache.clear": ({ campaignId }) => own.clear(campaignId),
   "rest.allowedActions": (values) => rest.allowedActions(members("record", { currentPhase: "analysis", phaseStatus: "ready" }, values)),
   "new rest.CampaignSyncError": (values) => new rest.CampaignSyncError("code" in values ? values.code : "closed", members("options", {}, values)),
+  "rest.RestClient.allowedActions": (values) => new rest.RestClient({ baseUrl: "https://host.test" }).allowedActions(members("record", { currentPhase: "analysis", phaseStatus: "ready" }, values)),
   "new rest.RestClient": (values) => new rest.RestClient(members("options", { baseUrl: "https://host.test" }, values)),
   ...Object.fromEntries(Object.entries({
     login: ["user", "password", "options"], session: ["options"], logout: ["options"], revoke: ["user", "options"], list: ["options"], campaigns: ["options"],

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { mock, test } from "node:test";
 
+import { offerRenewal } from "../dist/renewal.js";
 import { allowedActions, RestClient } from "../dist/rest.js";
 import { STEPS } from "../dist/steps.js";
 import { settle } from "./support/fixtures.js";
@@ -55,6 +56,50 @@ test("session is the one of the requests", async () => {
   assert.deepEqual(await client.session(), session);
   assert.deepEqual([requests[0].method, requests[0].url.pathname], ["GET", "/api/v2/auth/session"]);
   await assert.rejects(client.session(), { code: "unauthorized" });
+});
+
+test("refused session is renewed, and the request sent once more", async () => {
+  const asked = [];
+  const sync = makeSync();
+  let token = "old";
+  const { client, requests } = makeClient([refused(401, "unauthorized"), Response.json(CHANGED, { headers: AT_7 })], { sync, token: () => token });
+  offerRenewal(sync, async () => (asked.push("renew"), (token = "new"), true));
+  await client.act("c", "validate-dns");
+  assert.deepEqual(asked, ["renew"]);
+  assert.deepEqual(requests.map(({ headers }) => headers.get("authorization")), ["Bearer old", "Bearer new"]);
+  assert.equal(requests[0].headers.get("idempotency-key"), requests[1].headers.get("idempotency-key"));
+});
+
+test("request that is refused again after a renewal rejects", async () => {
+  const sync = makeSync();
+  let renewals = 0;
+  offerRenewal(sync, async () => ++renewals > 0);
+  const { client, requests } = makeClient([refused(401, "unauthorized")], { sync });
+  await assert.rejects(client.get("c"), { code: "unauthorized" });
+  assert.deepEqual([renewals, requests.length], [1, 2]);
+});
+
+test("request rejects with the refusal if the session is not renewed", async () => {
+  const sync = makeSync();
+  offerRenewal(sync, async () => false);
+  const { client, requests } = makeClient([refused(401, "unauthorized")], { sync });
+  await assert.rejects(client.get("c"), { code: "unauthorized" });
+  assert.equal(requests.length, 1);
+});
+
+test("renewal counts in the time of the call", async () => {
+  const sync = makeSync();
+  offerRenewal(sync, () => new Promise(() => {}));
+  const { client } = makeClient([refused(401, "unauthorized")], { sync, timeoutMs: 20 });
+  await assert.rejects(client.get("c"), { code: "timed_out" });
+});
+
+test("login and logout renew nothing", async () => {
+  const sync = makeSync();
+  offerRenewal(sync, () => assert.fail("asked"));
+  const { client } = makeClient([refused(401, "unauthorized")], { sync });
+  await assert.rejects(client.login("ann", "wrong"), { code: "unauthorized" });
+  await assert.rejects(client.logout(), { code: "unauthorized" });
 });
 
 test("write waits until the page shows it", async () => {

@@ -42,7 +42,7 @@ test("every block of code of the guide is one of its files", () => {
 test("blocks of the guide compile", async () => {
   const config = { extends: "../tsconfig.json", compilerOptions: { paths: {
     "campaign-sync": ["../../../pkg/dist/index.d.ts"], "campaign-sync/react": ["../../../pkg/dist/react.d.ts"],
-    "campaign-sync/tanstack-query": ["../../../pkg/dist/tanstack-query.d.ts"],
+    "campaign-sync/rest": ["../../../pkg/dist/rest.d.ts"], "campaign-sync/tanstack-query": ["../../../pkg/dist/tanstack-query.d.ts"],
     react: ["../node_modules/@types/react/index.d.ts"] } }, include: ["."] };
   await writeFile(new URL("tsconfig.json", OUT), JSON.stringify(config));
   const compiler = new URL("node_modules/typescript/bin/tsc", import.meta.url).pathname;

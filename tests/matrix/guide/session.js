@@ -1,8 +1,8 @@
 const LOGIN = { user: "ada-l", password: "correct horse", bearer: true };
 
 /** Logs in once, through the rewrites of Next. */
-let begun;
-export const session = () => (begun ??= login());
+let pending;
+export const session = () => (pending ??= login());
 
 async function login() {
   const response = await fetch("/api/v2/auth/login", { method: "POST", body: JSON.stringify(LOGIN) });

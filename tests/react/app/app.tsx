@@ -5,7 +5,7 @@ import { useEffect, useState } from "react";
 import { Campaign } from "./campaign.js";
 import { List } from "./list.js";
 import { Login } from "./login.js";
-import { actions, rest } from "./rest.js";
+import { rest } from "./rest.js";
 import { Toasts } from "./toasts.js";
 
 async function createClient(): Promise<CampaignSync> {
@@ -23,7 +23,7 @@ export function App() {
   };
   // Another user gets another client, so nothing of the former one remains.
   return (
-    <CampaignSyncProvider key={user} create={createClient} actions={actions}>
+    <CampaignSyncProvider key={user} create={createClient} actions={rest}>
       <Page user={user} onLeave={leave} />
     </CampaignSyncProvider>
   );

@@ -48,9 +48,10 @@ function Entry({ campaign, isSelected, onSelect }: { campaign: CampaignRecord; i
 }
 
 function NewCampaign({ onCreated }: { onCreated: (campaignId: string) => void }) {
-  const { onSubmit, problem, isBusy } = useSubmit(async (fields) =>
-    onCreated(await rest.create({ name: String(fields.get("name")), count: Number(fields.get("count")), rate: 500 })),
-  );
+  const { onSubmit, problem, isBusy } = useSubmit(async (fields) => {
+    const { campaign } = await rest.create({ name: String(fields.get("name")), count: Number(fields.get("count")), rate: 500 });
+    onCreated(campaign.campaignId);
+  });
   return (
     <form className="new" onSubmit={onSubmit} aria-label="New campaign">
       <h2>New campaign</h2>
