@@ -45,7 +45,7 @@ export class Stepper {
       step.bar.value = progress;
       setText(step.state, isDone ? "done" : isCurrent ? this.#progressText(campaign, progress) : "ahead");
     }
-    setText(this.#transition, lastTransition === null ? "No transition yet." : describe(lastTransition));
+    setText(this.#transition, lastTransition === null ? "No transition since this page opened." : describe(lastTransition));
   }
 
   #progressText(campaign: CampaignView["campaign"], progress: number): string {
