@@ -54,7 +54,7 @@ def main():
             server.kill()
             server.wait()
         cases = xml.parse(report).iter("testcase") if report.exists() else []
-        outcomes = [any(case.iter("failure")) or any(case.iter("error")) for case in cases]
+        outcomes = [any(it.tag in ("failure", "error") for it in case.iter()) for case in cases]
     failed = outcomes.count(True)
     if not lives:
         print("the server has ended")

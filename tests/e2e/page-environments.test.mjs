@@ -6,7 +6,6 @@ import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
 import { withBrowser } from "./lib/fixture.mjs";
-import { sleep } from "./lib/page.mjs";
 import { Server } from "./lib/server.mjs";
 
 const PACKAGE = new URL("../../pkg/", import.meta.url);
@@ -70,18 +69,16 @@ test("address that the page's policy refuses is retried and explained", async ()
 
 test("socket and REST resolve a relative address against the same base", async () => {
   const page = await opened("/base.html");
-  const asked = [];
-  page.on("websocket", (socket) => asked.push(new URL(socket.url()).pathname));
+  const opening = page.waitForEvent("websocket");
+  const requested = page.waitForRequest(/\/campaigns\//);
   await page.evaluate(async () => {
     const sync = new globalThis.campaignSync.CampaignSync({ url: "ws", target: null });
     sync.connect();
     const { restSnapshot } = await import("/pkg/dist/cache.js");
     await restSnapshot({ baseUrl: "api" })("c").catch(() => {});
-    sync.close();
   });
-  const rest = await page.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname).filter((it) => it.includes("/campaigns/")));
-  await sleep(100);
-  assert.deepEqual([asked, rest], [["/sub/ws"], ["/sub/api/campaigns/c/snapshot"]]);
+  const paths = [(await opening).url(), (await requested).url()].map((url) => new URL(url).pathname);
+  assert.deepEqual(paths, ["/sub/ws", "/sub/api/campaigns/c/snapshot"]);
 });
 
 test("relative address in a blob worker is refused, an absolute one opens", async () => {
