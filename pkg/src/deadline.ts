@@ -29,7 +29,7 @@ export async function attempts<T>(
   run: (signal: AbortSignal) => Promise<Result<T>>,
   { signal, timeoutMs, repeatable }: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number; readonly repeatable: boolean },
 ): Promise<T> {
-  signal?.throwIfAborted();
+  if (signal?.aborted) throw signal.reason;
   const own = new AbortController();
   let stop: (reason: unknown) => void = () => {};
   const stopped = new Promise<never>((_, reject) => {

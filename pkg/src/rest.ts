@@ -134,7 +134,7 @@ interface Answer<T> {
 
 const OBJECT: Rule = [(it) => typeof it === "object" && it !== null && !Array.isArray(it), "an object"];
 const KEY: Rule = [(it) => typeof it === "string" && /^[!-~]{1,128}$/.test(it), "1 to 128 visible ASCII characters"];
-const SIGNAL: Rule = withMethods("addEventListener", "throwIfAborted");
+const SIGNAL: Rule = withMethods("addEventListener", "removeEventListener");
 const CLIENT: Rules<RestClientOptions> = { baseUrl: TEXT, fetch: FUNCTION, token: FUNCTION, sync: withMethods("view", "campaign"), timeoutMs: DURATION };
 const CALL: Rules<CallOptions> = { signal: SIGNAL, timeoutMs: DURATION };
 const WRITE: Rules<WriteOptions> = { ...CALL, expectedState: orNull(TEXT), idempotencyKey: KEY, reason: TEXT };

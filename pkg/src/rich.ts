@@ -1,5 +1,6 @@
 /** Rich campaign data: the result of one consistent read over REST. */
 import { checkedMembers, FUNCTION, TEXT, type Rules } from "./check.js";
+import { attempts } from "./deadline.js";
 import { CampaignSyncError, describe, isErrorCode } from "./errors.js";
 import { deepFreeze } from "./plain.js";
 import { formatPosition, parsePosition, type LogPosition } from "./position.js";
@@ -77,10 +78,14 @@ export function restSnapshot(options: RestOptions = {}): (campaignId: string) =>
   const checkedOptions = checkedMembers("options", options, REST);
   return async (campaignId) => {
     try {
-      const signal = AbortSignal.timeout(SNAPSHOT_TIMEOUT_MS);
-      const { text } = await requestSnapshot(checkedOptions, campaignId, { signal });
-      parse(text);
-      return text;
+      return await attempts(
+        async (signal) => {
+          const { text } = await requestSnapshot(checkedOptions, campaignId, { signal });
+          parse(text);
+          return { value: text };
+        },
+        { signal: undefined, timeoutMs: SNAPSHOT_TIMEOUT_MS, repeatable: false },
+      );
     } catch (cause) {
       throw cause instanceof CampaignSyncError && cause.code === "fetch_failed" ? cause : fetchFailed(cause);
     }

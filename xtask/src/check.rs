@@ -107,7 +107,7 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
         Check { name: "size of the download".to_owned(), command: size::command(repo) },
     ];
     checks.extend(Project::find(repo, PUBLISH).map(|project| Check {
-        name: "tarball, publint and are-the-types-wrong".to_owned(),
+        name: "tarball, publint, are-the-types-wrong and browsers".to_owned(),
         command: project.script("test"),
     }));
     checks.extend(PROJECTS.iter().filter_map(|directory| types(repo, directory)));
