@@ -2,16 +2,15 @@
  * Makes the published files that the compiler does not write, from its output in `dist` and the modules in `wasm`:
  *
  * - `dist/*-glue.js`: the JavaScript of wasm-bindgen as a function, so that importing it reads no global;
- * - `dist/*-embedded.js`: the modules as base64 of their gzip;
+ * - `dist/*-embedded.js`: the modules as text (`embed.js`);
  * - `dist/cjs`: the CommonJS form of every file, with its declarations. A file of `src/cjs` replaces its namesake;
  * - the modules beside the code, and a directory for each subpath, for tools that do not read `exports`.
  */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { gunzipSync } from "node:zlib";
 
-import { gzipAsync } from "@gfx/zopfli";
 import { transform } from "esbuild";
 
+import { embed } from "./embed.js";
 import { builtFiles, entries, leftovers, MODULES, replacements } from "./published.js";
 
 const root = new URL("../", import.meta.url);
@@ -40,37 +39,17 @@ function glueOf(source, prelude = "") {
   return `export function glue() {\n${prelude}${lean}\nreturn { ${names.join(", ")} };\n}\n`;
 }
 
-/** Compresses a module. The result stays beside the module, because the compression takes seconds. */
-async function gzip(directory, module) {
-  const file = new URL(`wasm/${directory}campaign_sync_bg.wasm.gz`, root);
-  const former = await readFile(file).catch(() => undefined);
-  if (former !== undefined && unpacksTo(former, module)) return former;
-  const packed = Buffer.from(await gzipAsync(module, { numiterations: 15, blocksplittingmax: 0 }));
-  await writeFile(file, packed);
-  return packed;
-}
-
 /** The generated files of a module in the CommonJS form, as ESM. */
 const commonJsSources = new Map();
-
-function unpacksTo(packed, module) {
-  try {
-    return gunzipSync(packed).equals(module);
-  } catch {
-    return false; // It was cut while it was written.
-  }
-}
 
 async function writeModules() {
   for (const [name, directory] of Object.entries(MODULES)) {
     const module = await readFile(new URL(`wasm/${directory}campaign_sync_bg.wasm`, root));
     const source = await readFile(new URL(`wasm/${directory}campaign_sync_bg.js`, root), "utf8");
     const coders = "const { TextDecoder, TextEncoder } = coders();\n";
-    const embedded = (bytes) => `export const MODULE = "${bytes.toString("base64")}";\n`;
     await write(new URL(`${name}-glue.js`, dist), glueOf(source));
-    await write(new URL(`${name}-embedded.js`, dist), embedded(await gzip(directory, module)));
+    await write(new URL(`${name}-embedded.js`, dist), `export const MODULE = "${embed(module)}";\n`);
     commonJsSources.set(`${name}-glue.js`, `import { coders } from "./text.js";\n${glueOf(source, coders)}`);
-    commonJsSources.set(`${name}-embedded.js`, embedded(module));
     const file = `${directory}campaign_sync_bg.wasm`;
     await write(new URL(file, root), module);
     const declaration = "/** The address of the module, where a bundler treats `.wasm` files as assets. */\ndeclare const address: string;\nexport default address;\n";

@@ -232,21 +232,9 @@ test("engine that lacks a feature is reported as unsupported_browser", async () 
   assert.deepEqual((await message(forbid + load)).map(([code]) => code), ["load_failed", "load_failed", "load_failed"]);
 });
 
-test("without DecompressionStream the advice names the external entry", async () => {
-  const refused = await run(`${HELPERS}
-    delete globalThis.DecompressionStream;
-    const error = await (await import("campaign-sync")).init().catch((it) => it);
-    const { init } = await import("campaign-sync/external");
-    await init();
-    print([error.code, error.message]);
-  `);
-  assert.equal(refused[0], "unsupported_browser");
-  assert.match(refused[1], /campaign-sync\/external/);
-});
-
-test("CommonJS form runs without TextEncoder, TextDecoder and DecompressionStream", async () => {
+test("CommonJS form runs without TextEncoder and TextDecoder", async () => {
   const result = await run(`${HELPERS}
-    for (const name of ["TextEncoder", "TextDecoder", "DecompressionStream"]) delete globalThis[name];
+    for (const name of ["TextEncoder", "TextDecoder"]) delete globalThis[name];
     const { init, CampaignSync } = require("campaign-sync");
     await init();
     const sync = new CampaignSync({ target: null });
@@ -258,6 +246,18 @@ test("CommonJS form runs without TextEncoder, TextDecoder and DecompressionStrea
     sync.close();
   `);
   assert.deepEqual(result, ["connection_init", 0, { invalid_message: 1, invalid_utf8: 1 }]);
+});
+
+test("module inside each default entry is the file beside the code", async () => {
+  for (const [name, directory] of [["main", ""], ["encrypted", "encrypted/"]]) {
+    const file = await readFile(`${PACKAGE}${directory}campaign_sync_bg.wasm`);
+    for (const form of ["dist", "dist/cjs"]) {
+      const [{ unpack }, { MODULE }] = await Promise.all(["embedded", `${name}-embedded`].map((it) => import(`../${form}/${it}.js`)));
+      assert.ok(file.equals(unpack(MODULE)), `${form}/${name}`);
+      // A string of these characters needs no escape, in any quotes that a minifier chooses between and in a page of HTML.
+      assert.match(MODULE, /^[ !#-;=-[\]-~]+$/);
+    }
+  }
 });
 
 test("stand-ins for the text coders agree with the platform", () => {

@@ -21,28 +21,21 @@ const OPTIONAL = new Set([
   // MDN states none for Safari, which has it as every browser has.
   "Node.baseURI",
 ]);
-/** The names that only the entries with the module inside use. */
-const EMBEDDED = "embedded.ts";
 
 const wasm = mdn.webassembly;
 const syntax = mdn.javascript.classes;
 const uses = usesOf(PACKAGE);
-const isEmbedded = ({ files }) => files.size === 1 && files.has(EMBEDDED);
-const others = uses.filter((it) => !isEmbedded(it));
-const inside = newest(uses.filter(isEmbedded).map(({ compat }) => compat));
 const rows = new Map([
   ["SIMD (`simd128`)", newest([wasm["fixed-width-SIMD"].__compat])],
   ["reference types", newest([wasm["reference-types"].__compat])],
   ["bulk memory", newest([wasm["bulk-memory-operations"].__compat])],
   ["multi-value", newest([wasm["multi-value"].__compat])],
-  ["`DecompressionStream` (the entries with the module inside)", inside],
   ["classes of ES2022", newest([syntax.static.initialization_blocks.__compat, syntax.private_class_methods.__compat, syntax.private_class_fields_in.__compat])],
-  ["functions of the platform", newest(others.map(({ compat }) => compat))],
+  ["functions of the platform", newest(uses.map(({ compat }) => compat))],
 ]);
-const external = merge([...rows.values()].filter((it) => it !== inside));
 const whole = merge([...rows.values()]);
-const expected = [...rows].map(([name, versions]) => row(name, versions.map(String)));
-expected.push(row("**the package**", whole.map((version, at) => `**${version}**${external[at] < version ? `; ${external[at]} with \`/external\`` : ""}`)));
+const expected = [...rows].map(([name, versions]) => row(name, versions));
+expected.push(row("**the package**", whole.map((version) => `**${version}**`)));
 
 await expect("pkg/README.md", expected.map((line) => `\n${line}\n`));
 await expect("README.md", [`Chrome and Edge ${whole[0]}, Firefox ${whole[1]}, Safari ${whole[2]} (`]);
@@ -56,7 +49,7 @@ async function expect(name, texts) {
   process.exitCode = 1;
   for (const text of missing) console.log(`  lacks: ${text.trim()}`);
   // The uses that decide.
-  const deciding = others.filter(({ compat }) => newest([compat]).some((version, at) => version === external[at] && version > 90));
+  const deciding = uses.filter(({ compat }) => newest([compat]).some((version, at) => version === whole[at] && version > 90));
   for (const { name, files } of deciding) console.log(`  ${name} in ${[...files]}`);
 }
 
