@@ -1,15 +1,16 @@
 /**
  * Runs before packing. Checks that the package is complete, because npm omits a missing file silently: every source has
  * both forms with their declarations, every target of `exports` and every directory of an entry exists, and
- * package.json lists them.
+ * package.json lists them. So does every document that users of the package read.
  */
 import { stat } from "node:fs/promises";
 
-import { builtFiles, entries, exports, files, leftovers } from "./published.js";
+import { builtFiles, documents, entries, exports, files, leftovers } from "./published.js";
 
 const root = new URL("../", import.meta.url);
 const expected = builtFiles();
 for (const file of ["package.json", "README.md", "LICENSE-APACHE", "LICENSE-MIT"]) expected.add(file);
+for (const name of documents) expected.add(`docs/${name}`);
 for (const target of Object.values(exports).flatMap(targets)) expected.add(target.replace("./", ""));
 for (const [subpath] of entries) if (subpath !== ".") expected.add(`${subpath.replace("./", "")}/package.json`);
 

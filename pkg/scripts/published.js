@@ -2,7 +2,14 @@
 import { readdir, readFile } from "node:fs/promises";
 
 const root = new URL("../", import.meta.url);
-export const { exports, files } = JSON.parse(await readFile(new URL("package.json", root), "utf8"));
+const manifest = JSON.parse(await readFile(new URL("package.json", root), "utf8"));
+export const { exports, files } = manifest;
+
+/** The address of the repository, for links to what is not in the package. */
+export const repository = manifest.repository.url.replace(/^git\+|\.git$/g, "");
+
+/** The documents of the repository's `docs` that the package contains. Doc comments and error messages name them. */
+export const documents = ["ENCRYPTION.md", "ERRORS.md", "IDENTITY.md", "PHASES.md", "PROTOCOL.md", "REACT.md"];
 
 /** The modules: the name of their files in `dist`, and their directory in `wasm` and in the package. */
 export const MODULES = { main: "", encrypted: "encrypted/" };

@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
 
+import { documents } from "../../pkg/scripts/published.js";
 import { CAMPAIGN, control, created, EPOCH, EventLog, generated, transition } from "./server.js";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -53,6 +54,7 @@ test("tarball contains the published files and nothing else", async () => {
   const directories = Object.keys(exports).filter((subpath) => subpath !== "." && exports[subpath].module !== undefined);
   const needed = new Set([...targets(exports), ...directories.map((subpath) => `${subpath}/package.json`)].map((path) => path.replace("./", "")));
   for (const path of ["package.json", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "dist/cjs/package.json"]) needed.add(path);
+  for (const name of documents) needed.add(`docs/${name}`);
   const paths = packed.files.map((file) => file.path);
   assert.deepEqual([...needed].filter((path) => !paths.includes(path)), []);
   assert.ok(needed.has("dist/cjs/cache.d.ts") && needed.has("encrypted/external/package.json"));
