@@ -1,5 +1,5 @@
 /** The phase machine, as the reference server decides by it. */
-import { checked, checkedMembers, oneOf, TEXT, type Rules } from "./check.js";
+import { checked, checkedMembers, TEXT, type Rule, type Rules } from "./check.js";
 import { STEPS } from "./steps.js";
 import type { CampaignRecord } from "./types.js";
 
@@ -27,4 +27,4 @@ export function allowedActions(record: PhaseState): readonly CampaignAction[] {
 const RULES: Rules<PhaseState> = { currentPhase: TEXT, phaseStatus: TEXT };
 
 /** The rule for an action. */
-export const ACTION = oneOf(...new Set(STEPS.map(([action]) => action)));
+export const ACTION: Rule = [(it) => STEPS.some(([action]) => action === it), "an action of docs/PHASES.md"];

@@ -9,8 +9,9 @@
  * the page shows at that moment. While the campaign is not `live`, nothing proves that stored data is fresh, so the
  * cache serves none of it.
  */
+import { behind, invalidContent, noAnswer } from "./answers.js";
 import { checked, checkedMembers, DURATION, FUNCTION, oneOf, orNull, TEXT, withMethods, type Rule, type Rules } from "./check.js";
-import { CampaignSyncError, describe } from "./errors.js";
+import { CampaignSyncError } from "./errors.js";
 import type { Campaign } from "./campaign.js";
 import { observeInvalidations, type Invalidation } from "./invalidation.js";
 import { frozenCopy } from "./plain.js";
@@ -150,7 +151,7 @@ export class RichCampaignCache {
         const ready = this.#ready(campaignId, slot, asked, parts, source);
         if (ready !== undefined) return ready;
         const { generation } = slot;
-        let failure: unknown = new CampaignSyncError("behind");
+        let failure: unknown = behind();
         const data = await this.#join(campaignId, slot, asked, parts).catch((error: unknown) => void (failure = error));
         slot.observe(this.#sync.view(campaignId));
         if (data !== undefined && isNotBehind(data, asked) && isUsable(data, slot, generation, parts)) return data;
@@ -280,8 +281,7 @@ export class RichCampaignCache {
       };
     });
     this.#failures.add(fail);
-    const message = "The fetcher did not answer within 30 seconds.";
-    const timer = setTimeout(() => fail(new CampaignSyncError("fetch_failed", { message })), FETCH_MS_MAX);
+    const timer = setTimeout(() => fail(noAnswer(undefined, "not within 30 seconds")), FETCH_MS_MAX);
     try {
       const fetch = async (): Promise<unknown> => this.#fetch(campaignId, { minPosition, signal: controller.signal });
       return await Promise.race([withRenewal(renewalOf(this.#sync), fetch), failure]);
@@ -335,7 +335,7 @@ function checkedData(campaignId: string, answer: unknown): RichCampaignData {
     checked("campaignId", copy.campaignId, oneOf(campaignId));
     return copy;
   } catch (cause) {
-    throw new CampaignSyncError("invalid_content", { cause, message: describe(cause) });
+    throw invalidContent(cause);
   }
 }
 

@@ -40,7 +40,7 @@ export async function attempts<T>(
   });
   const onAbort = (): void => stop(signal?.reason);
   signal?.addEventListener("abort", onAbort);
-  const timer = timeoutMs === Infinity ? undefined : setTimeout(() => stop(new CampaignSyncError("timed_out", { message: `No answer within ${timeoutMs} ms.` })), Math.min(timeoutMs, 2 ** 31 - 1));
+  const timer = timeoutMs === Infinity ? undefined : setTimeout(() => stop(new CampaignSyncError("timed_out", { message: `No answer within ${timeoutMs} ms: raise \`timeoutMs\`, or try again.` })), Math.min(timeoutMs, 2 ** 31 - 1));
   try {
     return await Promise.race([repeat(run, own.signal, repeatable), stopped]);
   } finally {

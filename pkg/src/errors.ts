@@ -7,8 +7,9 @@
 import { shared } from "./shared.js";
 
 /**
- * The closed list, with a message for each code that this package throws. The other codes appear only in counters
- * and events. docs/PROTOCOL.md explains them, so a page does not download their messages.
+ * The closed list, with the sentence of each code that the package throws or gives as a hint. The other codes appear in
+ * counters, events and views, or come with a text of the server, so a page does not download their sentences.
+ * docs/ERRORS.md has the sentences of all codes.
  */
 const MEANINGS = {
   frame_too_large: "",
@@ -22,18 +23,18 @@ const MEANINGS = {
   invalid_envelope: "",
   ambiguous_envelope: "",
   invalid_campaign_id: "A campaign id is 1 to 64 of A-Z, a-z, 0-9, _ and -.",
-  invalid_content: "The content breaks its schema.",
+  invalid_content: "",
   missing_sequence: "",
   divergence: "",
   integrity_check_failed: "",
   prerequisites_not_met: "",
   large_discrepancy: "",
   invalid_snapshot: "",
-  unknown_campaign: "The campaign does not exist, or this session may not see it.",
-  unauthorized: "The session is missing, wrong or expired.",
-  forbidden: "The session may not do this.",
+  unknown_campaign: "No such campaign, or this session may not see it: check the id.",
+  unauthorized: "The session is missing, wrong or expired: log in again.",
+  forbidden: "The session may not do this: use another account.",
   rate_limited: "",
-  too_many: "",
+  too_many: "A limit is reached: release what you no longer need.",
   invalid_message: "",
   unknown_type: "",
   illegal_transition: "",
@@ -47,11 +48,11 @@ const MEANINGS = {
   unsupported_protocol: "The server speaks another protocol, or seals its content: use `campaign-sync/encrypted`.",
   ack_timeout: "The server did not answer the handshake: check the address.",
   unexpected_document: "Something else answered the handshake: check the address.",
-  open_timeout: "The socket did not open in time.",
-  invalid_token: "The token is not a text of at most 16 KiB.",
-  token_failed: "The token provider or `onUnauthorized` failed.",
-  token_timeout: "The token provider or `onUnauthorized` did not answer within 15 s.",
-  signed_out: "The session ended, or another one took its place.",
+  open_timeout: "The socket did not open in time: check the address and the network.",
+  invalid_token: "The token must be a text of at most 16 KiB.",
+  token_failed: "The token provider or `onUnauthorized` failed: see the log.",
+  token_timeout: "The token provider or `onUnauthorized` must answer within 15 s.",
+  signed_out: "The session ended, or another one took its place: ask again.",
   closed: "The client is closed: create a new one.",
   fetch_failed: "",
   // The codes from here on are raised by this package's JavaScript only, never on the wire.
@@ -59,11 +60,11 @@ const MEANINGS = {
   no_websocket: "There is no WebSocket: pass the option `WebSocket`.",
   not_initialized: "Call `await init()` or `initSync(bytes)` first.",
   not_configured: "",
-  unsupported_browser: "This browser lacks a feature of WebAssembly that the package needs: see `Browsers` in its README.",
+  unsupported_browser: "The browser lacks a feature of WebAssembly: see `Browsers` in the README.",
   load_failed: "The .wasm file did not load: check its address and the page's 'wasm-unsafe-eval'.",
   transport_in_use: "The client opens its own sockets: set `onsend` before the first use.",
-  released: "The campaign handle was released.",
-  timed_out: "The position was not reached in time.",
+  released: "The handle was released: take a new one.",
+  timed_out: "Not reached in time: raise `timeoutMs`, or look at the status.",
   position_changed: "The rows changed between two pages: start again.",
 } as const;
 
@@ -76,16 +77,33 @@ export type ErrorCode = keyof typeof MEANINGS | SealCode;
 /** All codes of the main entry, in the order of the list. `campaign-sync/encrypted` has three more. */
 export const ERROR_CODES = Object.freeze(Object.keys(MEANINGS)) as readonly ErrorCode[];
 
-/**
- * The error that this package throws. `code` identifies the failure, and `message` explains it to people.
- */
+/** Longest message, in characters. */
+const MESSAGE_MAX = 120;
+
+/** The error that this package throws, and rejects promises with. */
 export class CampaignSyncError extends Error {
   /** The failure, as a code of the closed list. */
   readonly code: ErrorCode;
+  /**
+   * Where to read more: the section of `docs/ERRORS.md` about the code, a file of the package. The stack begins with
+   * the message and this, so consoles show both.
+   */
+  readonly help: string;
 
-  constructor(code: ErrorCode, options?: { cause?: unknown; message?: string }) {
-    super(options?.message ?? (meaningOf(code) || String(code)), options);
+  /**
+   * @param code The failure.
+   * @param options `cause` is the failure below. `message` replaces the sentence of the code; it is cut to 120
+   * characters.
+   */
+  constructor(code: ErrorCode, options?: { cause?: unknown; message?: string | undefined }) {
+    const text = options?.message || meaningOf(code) || `Refused (${code}): see \`help\`.`;
+    const message = cut(text, MESSAGE_MAX);
+    const help = `campaign-sync/docs/ERRORS.md#${code}`;
+    super(message, options);
     this.code = code;
+    this.help = help;
+    // Applications may show the message to people. The link is for the console, where an engine shows the stack.
+    if (this.stack?.includes(message)) this.stack = this.stack.replace(message, () => `${message} See ${help}`);
     ownErrors().add(this);
   }
 
@@ -126,6 +144,12 @@ export function describe(error: unknown): string {
   } catch {
     return typeof error;
   }
+}
+
+/** Cuts a text to so many characters. The last one of a longer text is an ellipsis. */
+export function cut(text: string, characters: number): string {
+  const all = [...text];
+  return all.length > characters ? `${all.slice(0, characters - 1).join("")}…` : text;
 }
 
 /** Turns a bare code, as the machine throws it, into a `CampaignSyncError`. Any other failure is `internal`. */

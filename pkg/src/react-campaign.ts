@@ -79,7 +79,7 @@ export function useCampaign<T = CampaignView>(
 const NO_LIST: CatalogueView = Object.freeze({ status: "idle", campaigns: Object.freeze([]), total: 0 });
 
 function openList(sync: CampaignSyncLike, key: string): CampaignListLike {
-  if (typeof sync.campaigns !== "function") throw new CampaignSyncError("not_configured");
+  if (typeof sync.campaigns !== "function") throw new CampaignSyncError("not_configured", { message: "Give the provider a client with `campaigns()`." });
   return sync.campaigns(key === "" ? {} : { ids: JSON.parse(key) as string[] });
 }
 

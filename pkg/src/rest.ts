@@ -7,10 +7,11 @@
 import createClient, { type Client } from "openapi-fetch";
 
 import { ACTION, allowedActions, type CampaignAction, type PhaseState } from "./actions.js";
+import { noAnswer, refusalOf } from "./answers.js";
 import type { Campaign } from "./campaign.js";
-import { checked, checkedMembers, COUNT, DURATION, FUNCTION, oneOf, orNull, TEXT, withMethods, type Rule, type Rules } from "./check.js";
+import { checked, checkedMembers, COUNT, DURATION, FUNCTION, invalidArgument, oneOf, orNull, TEXT, withMethods, type Rule, type Rules } from "./check.js";
 import { attempts, type Failure, type Result } from "./deadline.js";
-import { CampaignSyncError, describe, isErrorCode } from "./errors.js";
+import { CampaignSyncError } from "./errors.js";
 import { platform } from "./platform.js";
 import { formatPosition, higher, parsePosition, type LogPosition } from "./position.js";
 import { isUnauthorized, renewalOf } from "./renewal.js";
@@ -360,8 +361,7 @@ export class RestClient {
       if (!response.ok || data === undefined) return { failure: refusal(response, error) };
       return { value: { data, position: parsePosition(response.headers.get("campaign-position")) } };
     } catch (cause) {
-      const error = new CampaignSyncError("fetch_failed", { cause, message: `The request failed: ${describe(cause)}` });
-      return { failure: { error, status: 0, retryAfterMs: undefined } };
+      return { failure: { error: noAnswer(cause), status: 0, retryAfterMs: undefined } };
     }
   }
 
@@ -385,7 +385,7 @@ function absolute(baseUrl: string): string {
   try {
     return new URL(baseUrl, page).href.replace(/\/$/, "");
   } catch (cause) {
-    throw new CampaignSyncError("invalid_argument", { message: "options.baseUrl must be an address, absolute or relative to the page.", cause });
+    throw invalidArgument("options.baseUrl", "an address, absolute or relative to the page", cause);
   }
 }
 
@@ -410,10 +410,6 @@ function keyed(key?: string): { "Idempotency-Key": string } {
 }
 
 function refusal(response: Response, body: unknown): Failure {
-  const { code, message } = ((body as { error?: { code?: unknown; message?: unknown } } | undefined)?.error ?? {}) as { code?: unknown; message?: unknown };
-  const { status } = response;
   const seconds = Number(response.headers.get("retry-after") ?? NaN);
-  const text = typeof message === "string" ? message : `The server answered with status ${status}.`;
-  const error = new CampaignSyncError(isErrorCode(code) ? code : "fetch_failed", { message: text, cause: { status, code } });
-  return { error, status, retryAfterMs: Number.isFinite(seconds) ? seconds * 1_000 : undefined };
+  return { error: refusalOf(response.status, body), status: response.status, retryAfterMs: Number.isFinite(seconds) ? seconds * 1_000 : undefined };
 }

@@ -1,7 +1,8 @@
 /** Rich campaign data: the result of one consistent read over REST. */
+import { invalidContent, noAnswer, refusalOf } from "./answers.js";
 import { checkedMembers, FUNCTION, TEXT, type Rules } from "./check.js";
 import { attempts } from "./deadline.js";
-import { CampaignSyncError, describe, isErrorCode } from "./errors.js";
+import { CampaignSyncError, isErrorCode } from "./errors.js";
 import { deepFreeze } from "./plain.js";
 import { formatPosition, parsePosition, type LogPosition } from "./position.js";
 import type { CampaignRecord, DomainRow } from "./types.js";
@@ -87,7 +88,7 @@ export function restSnapshot(options: RestOptions = {}): (campaignId: string) =>
         { signal: undefined, timeoutMs: SNAPSHOT_TIMEOUT_MS, repeatable: false },
       );
     } catch (cause) {
-      throw cause instanceof CampaignSyncError && cause.code === "fetch_failed" ? cause : fetchFailed(cause);
+      throw cause instanceof CampaignSyncError && cause.code === "fetch_failed" ? cause : noAnswer(cause);
     }
   };
 }
@@ -114,7 +115,7 @@ export async function requestSnapshot(
     // `no-store`, because the browser's HTTP cache knows nothing about the stream.
     const answer = await (fetch ?? globalThis.fetch)(address, { cache: "no-store", headers: { accept: "application/json" }, ...(signal && { signal }) });
     const text = await answer.text();
-    if (!answer.ok) throw refusal(answer.status, text);
+    if (!answer.ok) throw refusalOf(answer.status, parsed(text));
     return { text, position: parsePosition(answer.headers.get("campaign-position")) };
   } catch (cause) {
     throw asFetchFailure(cause);
@@ -135,7 +136,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw fetchFailed(cause);
+    throw noAnswer(cause);
   }
 }
 
@@ -144,22 +145,16 @@ export function asFetchFailure(error: unknown): CampaignSyncError {
   if (error instanceof CampaignSyncError) return error;
   // Another copy of the package has another class.
   const { name, code } = Object(error) as { name?: unknown; code?: unknown };
-  return name === "CampaignSyncError" && isErrorCode(code) ? new CampaignSyncError(code, { cause: error }) : fetchFailed(error);
+  return name === "CampaignSyncError" && isErrorCode(code) ? new CampaignSyncError(code, { cause: error }) : noAnswer(error);
 }
 
-function fetchFailed(cause: unknown): CampaignSyncError {
-  return new CampaignSyncError("fetch_failed", { cause, message: `The snapshot could not be fetched: ${describe(cause)}` });
-}
-
-function refusal(status: number, text: string): CampaignSyncError {
-  let error: { code?: unknown; message?: unknown } | undefined;
+/** The value of a JSON text; `undefined` for any other text, such as the page of a proxy. */
+function parsed(text: string): unknown {
   try {
-    error = (JSON.parse(text) as { error?: typeof error } | null)?.error;
+    return JSON.parse(text);
   } catch {
-    // A proxy's answer is not JSON. The message then names the status only.
+    return undefined;
   }
-  const message = typeof error?.message === "string" ? error.message : `The server answered with status ${status}.`;
-  return new CampaignSyncError(isErrorCode(error?.code) ? error.code : "fetch_failed", { message });
 }
 
 interface SnapshotBody {
@@ -177,7 +172,7 @@ interface SnapshotBody {
 export function readSnapshot(campaignId: string, body: unknown, header: LogPosition | null): RichCampaignData {
   const { campaign, domains, domainsCount, epoch, sequenceNumber } = (body ?? {}) as SnapshotBody;
   if (typeof campaign !== "object" || campaign === null || !Array.isArray(domains)) {
-    throw new CampaignSyncError("invalid_content");
+    throw invalidContent();
   }
   const rows = domains.map(readRow);
   const position = header ?? parsePosition(`${String(epoch)}/${String(sequenceNumber)}`);
@@ -213,7 +208,7 @@ export function isOwnData(data: unknown): data is RichCampaignData {
 
 /** Reads a row. An absent column has no value; `DomainRow` writes `null` for it. */
 function readRow(row: Partial<DomainRow> | null): DomainRow {
-  if (typeof row?.domainId !== "string" || typeof row.domain !== "string") throw new CampaignSyncError("invalid_content");
+  if (typeof row?.domainId !== "string" || typeof row.domain !== "string") throw invalidContent();
   return {
     domainId: row.domainId,
     domain: row.domain,

@@ -10,8 +10,8 @@ import type { CampaignSyncOptions, Position } from "./types.js";
 export type { InitInput };
 
 addCodes({
-  not_sealed: "The content is not sealed: the server does not seal it, or the seal was removed in transit.",
-  seal_broken: "Sealed content does not open: it, or where it belongs, was changed, or another key has this name.",
+  not_sealed: "The content is not sealed: the server does not seal it, or the seal was removed.",
+  seal_broken: "The seal does not open: content or place was changed, or the key is another one.",
   unknown_key: "Sealed content names a key that is not at hand: give it to `addKey`.",
 });
 

@@ -2,8 +2,9 @@
  * `campaign-sync/tanstack-query`: keeps the queries of TanStack Query as new as the stream. It imports neither that
  * library nor an entry with a module.
  */
+import { behind, noAnswer, refusalOf } from "./answers.js";
 import { checked, checkedMembers, FUNCTION, TEXT, withMethods, type Rules } from "./check.js";
-import { CampaignSyncError, isErrorCode } from "./errors.js";
+import { CampaignSyncError } from "./errors.js";
 import type { CampaignSyncEventMap } from "./events.js";
 import { observeInvalidations, type Invalidation } from "./invalidation.js";
 import type { CampaignSyncLike } from "./like.js";
@@ -196,7 +197,7 @@ export function campaignQuery<T = unknown>(
     meta: { campaignSync: true },
     async queryFn({ signal }) {
       if (!isValid) throw new CampaignSyncError("invalid_campaign_id");
-      if (sync == null) throw new CampaignSyncError("not_configured");
+      if (sync == null) throw new CampaignSyncError("not_configured", { message: "Give `campaignQuery` a client before the query runs." });
       for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
         const least = sync.view(id)?.position ?? null;
         const before = floors.get(sync)?.get(id);
@@ -206,7 +207,7 @@ export function campaignQuery<T = unknown>(
         const isNew = answer?.position === null ? floor === before : [least, floor].every((it) => it == null || !lacks(answer?.position, it));
         if (answer !== undefined && isNew) return answer;
       }
-      throw new CampaignSyncError("behind");
+      throw behind();
     },
   };
 }
@@ -228,13 +229,13 @@ async function request<T>(fetch: typeof globalThis.fetch, address: string, signa
     text = await answer.text();
   } catch (cause) {
     if (signal?.aborted === true) throw cause;
-    throw new CampaignSyncError("fetch_failed", { cause });
+    throw noAnswer(cause);
   }
-  const body = parsed(text) as { readonly error?: { readonly code?: unknown; readonly message?: string } } | undefined;
+  const body = parsed(text);
   if (answer.ok && body !== undefined) return { position: parsePosition(answer.headers.get("campaign-position")), body: body as T };
-  const code = body?.error?.code;
-  if (code === "behind") return undefined;
-  throw new CampaignSyncError(isErrorCode(code) ? code : "fetch_failed", { message: body?.error?.message ?? `The server answered with status ${answer.status}.` });
+  const refusal = refusalOf(answer.status, body);
+  if (refusal.code === "behind") return undefined;
+  throw refusal;
 }
 
 function parsed(text: string): unknown {
