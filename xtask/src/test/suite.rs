@@ -58,6 +58,8 @@ pub(crate) enum Suite {
     EndToEnd,
     /// The hooks of React, and the small application that uses them.
     React,
+    /// The code in the guides, in real browsers.
+    Guides,
     /// The tarball, as a fresh project would use it.
     Tarball,
     /// Six kinds of projects that install the tarball, each built and run against the server.
@@ -85,7 +87,7 @@ pub(crate) enum Lane {
 
 impl Suite {
     /// All suites, in the order in which those of one lane run.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Build,
         Self::Check,
         Self::Native,
@@ -98,6 +100,7 @@ impl Suite {
         Self::Package,
         Self::EndToEnd,
         Self::React,
+        Self::Guides,
         Self::Tarball,
         Self::Matrix,
         Self::Conformance,
@@ -128,6 +131,7 @@ impl Suite {
             Self::Package => "package",
             Self::EndToEnd => "e2e",
             Self::React => "react",
+            Self::Guides => "guides",
             Self::Tarball => "tarball",
             Self::Matrix => "matrix",
             Self::Conformance => "conformance",
@@ -152,6 +156,7 @@ impl Suite {
             Self::Package
             | Self::EndToEnd
             | Self::React
+            | Self::Guides
             | Self::Tarball
             | Self::Matrix
             | Self::Conformance
@@ -174,7 +179,7 @@ impl Suite {
             | Self::Firefox
             | Self::Conformance
             | Self::Load => 40,
-            Self::Package | Self::React | Self::Tarball | Self::Matrix | Self::Api => 20,
+            Self::Package | Self::React | Self::Guides | Self::Tarball | Self::Matrix | Self::Api => 20,
         };
         Duration::from_secs(minutes * 60)
     }
@@ -186,6 +191,7 @@ impl Suite {
             | Self::Package
             | Self::EndToEnd
             | Self::React
+            | Self::Guides
             | Self::Tarball
             | Self::Matrix
             | Self::Conformance
@@ -212,6 +218,7 @@ impl Suite {
             Self::Package => "pkg/package.json",
             Self::EndToEnd => "tests/e2e/package.json",
             Self::React => "tests/react/package.json",
+            Self::Guides => "tests/guides/package.json",
             Self::Tarball => "tests/package/package.json",
             Self::Matrix => "tests/matrix/package.json",
             Self::Conformance => "tests/conformance/package.json",
@@ -236,6 +243,7 @@ impl Suite {
             Self::Package => npm_test(repo, "pkg", log),
             Self::EndToEnd => npm_test(repo, "tests/e2e", log),
             Self::React => npm_test(repo, "tests/react", log),
+            Self::Guides => npm_test(repo, "tests/guides", log),
             Self::Tarball => npm_test(repo, "tests/package", log),
             Self::Matrix => npm_test(repo, matrix::PROJECT, log),
             Self::Conformance => conformance(repo, log),
