@@ -9,10 +9,12 @@ import { promisify } from "node:util";
 export const here = fileURLToPath(new URL("..", import.meta.url));
 const root = join(here, "../..");
 
+/** Returns the text of a page of docs. */
+export const textOf = (page) => readFile(join(root, "docs", page), "utf8");
+
 /** Returns all blocks of a page in order: their language, the name in their first line, if any, and their text. */
 export async function blocksOf(page) {
-  const text = await readFile(join(root, "docs", page), "utf8");
-  return [...text.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language, block]) => {
+  return [...(await textOf(page)).matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language, block]) => {
     const name = /^(?:\/\/|<!--) ([\w./+[\]-]+\.\w+)(?: -->)?\n/.exec(block)?.[1];
     return { language, name, text: block };
   });
