@@ -13,7 +13,12 @@ const options = (root) => ({
   logLevel: "error",
   esbuild: { jsx: "automatic" },
   // The package is a link here, and has a React of its own for its tests.
-  resolve: { preserveSymlinks: true, dedupe: ["react", "react-dom"] },
+  resolve: {
+    preserveSymlinks: true,
+    dedupe: ["react", "react-dom"],
+    // As SvelteKit has it.
+    alias: { $lib: join(root, "src/lib") },
+  },
   plugins: [vue(), svelte({ configFile: false, preprocess: vitePreprocess() })],
 });
 
