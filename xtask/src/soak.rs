@@ -31,6 +31,9 @@ const FUZZ_SECONDS: u32 = 1_800;
 const HISTORIES: u32 = 10_000;
 /// Seeds of the network that damages what a page and its server send.
 const NETWORK_SEEDS: u32 = 10;
+/// Mounts and unmounts of React components, and events while they are mounted.
+const REACT_CYCLES: u32 = 10_000;
+const REACT_EVENTS: u32 = 1_000_000;
 /// How often the server is killed during writes.
 const CRASH_ROUNDS: u32 = 300;
 /// Shortens this stage, if it is set.
@@ -56,11 +59,12 @@ enum Stage {
     Survivors,
     Planted,
     Network,
+    React,
     Deny,
 }
 
 impl Stage {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Simulator,
         Self::Fuzz,
         Self::Model,
@@ -71,6 +75,7 @@ impl Stage {
         Self::Survivors,
         Self::Planted,
         Self::Network,
+        Self::React,
         Self::Deny,
     ];
 
@@ -86,6 +91,7 @@ impl Stage {
             Self::Survivors => "survivors",
             Self::Planted => "planted",
             Self::Network => "network",
+            Self::React => "react",
             Self::Deny => "deny",
         }
     }
@@ -96,7 +102,9 @@ impl Stage {
             Self::Simulator | Self::Model | Self::Planted => Ok(()),
             Self::Api => setup::for_api(repo),
             Self::Mutants | Self::Survivors => setup::for_mutants(repo),
-            Self::Fuzz | Self::Histories | Self::Crash | Self::Network => setup::everything(repo),
+            Self::Fuzz | Self::Histories | Self::Crash | Self::Network | Self::React => {
+                setup::everything(repo)
+            }
             Self::Deny => setup::for_deny(repo),
         }
     }
@@ -135,6 +143,7 @@ impl Stage {
                 Ok(format!("{{\"table\": \"{}\"}}", planted::TABLE))
             }
             Self::Network => network(repo),
+            Self::React => react(repo),
             Self::Deny => deny(repo),
         }
     }
@@ -212,17 +221,39 @@ fn histories(repo: &Repo) -> Result<String> {
 
 /// Runs a page in a browser behind a network that damages frames.
 fn network(repo: &Repo) -> Result<String> {
+    let seeds = [("CAMPAIGN_SYNC_NETWORK_SEEDS", NETWORK_SEEDS)];
+    let report = "CAMPAIGN_SYNC_NETWORK_REPORT";
+    browser_test(repo, "tests/e2e", "faulty-network.test.mjs", &seeds, report, "network.json")
+}
+
+/// Mounts and unmounts components while events arrive, and measures the memory at ten points.
+fn react(repo: &Repo) -> Result<String> {
+    let sizes = [("CAMPAIGN_SYNC_CYCLES", REACT_CYCLES), ("CAMPAIGN_SYNC_EVENTS", REACT_EVENTS)];
+    let report = "CAMPAIGN_SYNC_REACT_REPORT";
+    browser_test(repo, "tests/react", "memory.test.mjs", &sizes, report, "react.json")
+}
+
+/// Runs one file of tests in a browser with larger numbers. The test writes the report.
+fn browser_test(
+    repo: &Repo,
+    directory: &str,
+    test: &str,
+    sizes: &[(&str, u32)],
+    variable: &str,
+    name: &str,
+) -> Result<String> {
     build::everything(repo, &mut run)?;
     build::server(repo, &mut run)?;
-    let project = Project::find(repo, "tests/e2e").context("tests/e2e has no package.json")?;
+    let project = Project::find(repo, directory)
+        .with_context(|| format!("{directory} has no package.json"))?;
     project.install(&mut run)?;
     let mut command = repo.command("node");
-    command.current_dir(repo.path("tests/e2e")).args(["--test", "faulty-network.test.mjs"]);
-    command.env("CAMPAIGN_SYNC_NETWORK_SEEDS", NETWORK_SEEDS.to_string());
-    command.env("CAMPAIGN_SYNC_NETWORK_REPORT", repo.report("network.json")?);
+    command.current_dir(repo.path(directory)).args(["--test", test]);
+    command.envs(sizes.iter().map(|(size, number)| (size, number.to_string())));
+    command.env(variable, repo.report(name)?);
     command.env("CARGO_TARGET_DIR", repo.target("")).env("CHROMIUM", setup::chromium()?);
     run(&mut command)?;
-    report(repo, "network.json")
+    report(repo, name)
 }
 
 fn rest_interface(repo: &Repo) -> Result<String> {

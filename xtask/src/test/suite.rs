@@ -179,7 +179,12 @@ impl Suite {
             | Self::Firefox
             | Self::Conformance
             | Self::Load => 40,
-            Self::Package | Self::React | Self::Guides | Self::Tarball | Self::Matrix | Self::Api => 20,
+            Self::Package
+            | Self::React
+            | Self::Guides
+            | Self::Tarball
+            | Self::Matrix
+            | Self::Api => 20,
         };
         Duration::from_secs(minutes * 60)
     }
