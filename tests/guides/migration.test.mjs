@@ -28,7 +28,7 @@ async function makeStages(place) {
     await cp(join(place.directory, `stage-${step - 1}`), directory, { recursive: true });
     await place.write(Object.fromEntries(filesOf(`step-${step}`).map(([name, text]) => [`stage-${step}/${name}`, text])));
   }
-  // What the text of the last step says.
+  // The last step says this in words.
   const last = join(place.directory, `stage-${STEPS}`);
   for (const name of ["store.ts", "socket.ts", "service.ts"]) await rm(join(last, name));
   const summary = join(last, "summary.tsx");

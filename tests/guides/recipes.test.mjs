@@ -20,7 +20,7 @@ before(async () => {
   // Tests do not wait for five seconds.
   files["client.ts"] = files["client.ts"].replace('"/api/v2/ws"', '"/api/v2/ws", lingerMs: 20');
   await place.write(files);
-  const pages = await bundlePages(place, MAINS);
+  const pages = await bundlePages(place, MAINS, { frameworks: true });
   [server, cutting] = [await Server.start([], pages), await Server.start([], pages)];
   browser = await launch();
 });

@@ -15,7 +15,7 @@ import { blocksOf, compile, workplace } from "./lib/pages.mjs";
 const blocks = await blocksOf("SSR.md");
 const ROWS = 5;
 
-/** What the frameworks do: the start of each page in the browser. */
+/** The start of each page in the browser, as frameworks do it. */
 const MAINS = {
   react: `import { hydrateRoot } from "react-dom/client";
 import { createElement } from "react";
@@ -29,7 +29,7 @@ import Page from "./src/routes/[id]/+page.svelte";
 hydrate(Page, { target: document.getElementById("root")!, props: { data: (globalThis as any).data } });`,
 };
 
-/** What the frameworks do on a server. Each returns the HTML and the data for the browser. */
+/** Rendering on a server, as frameworks do it: each function returns the HTML and the data for the browser. */
 const RENDER = `import { createElement } from "react";
 import { renderToString } from "react-dom/server";
 import { render as renderSvelte } from "svelte/server";
@@ -66,7 +66,7 @@ before(async () => {
   }
   await place.write(Object.fromEntries(blocks.map(({ name, text }) => [name, text])));
   await place.write(Object.fromEntries(Object.entries(MAINS).map(([name, text]) => [`${name}-main.ts`, text])));
-  pages = await bundlePages(place, Object.fromEntries(Object.keys(MAINS).map((name) => [name, `${name}-main.ts`])));
+  pages = await bundlePages(place, Object.fromEntries(Object.keys(MAINS).map((name) => [name, `${name}-main.ts`])), { frameworks: true });
   server = await Server.start([], pages);
   // The server's code of the guide, with the address of this server.
   const address = new URL(server.origin).host;

@@ -1,4 +1,4 @@
-/** What the test of the recipes reads and calls in a page. */
+/** The interface between the test of the recipes and a page. */
 import { client } from "./client";
 
 export const stage = {
