@@ -114,14 +114,14 @@ describe("faults", { concurrency: true }, () => {
     assert.equal((await log.textContent()) !== "", cured);
   });
 
-  fault(2, "request begun before a transition keeps the old phase", "summary after a transition has the new phase", async ({ page, id, cured }) => {
+  fault(2, "request before a transition keeps the old phase", "summary after a transition has the new phase", async ({ page, id, cured }) => {
     // A refresh begins before the transition, and its rows arrive afterwards.
-    let [arrive, begin] = [];
-    const [held, begun] = [new Promise((resolve) => (arrive = resolve)), new Promise((resolve) => (begin = resolve))];
-    await page.route("**/domains?*", async (route) => (begin(), await held, route.continue()));
+    let [arrive, start] = [];
+    const [held, started] = [new Promise((resolve) => (arrive = resolve)), new Promise((resolve) => (start = resolve))];
+    await page.route("**/domains?*", async (route) => (start(), await held, route.continue()));
     await page.evaluate((campaignId) => window.dispatchEvent(new CustomEvent("force_campaign_refresh", { detail: { campaignId } })), id);
     // The client answers without a request.
-    if (!cured) await begun;
+    if (!cured) await started;
     await server.act(id, "configure-dns");
     await page.getByRole("log").filter({ hasText: "dns_validation" }).waitFor();
     const answer = cured ? undefined : page.waitForResponse("**/domains?*");
