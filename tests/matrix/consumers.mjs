@@ -5,6 +5,7 @@
  */
 import { guideOfNext } from "./lib/guide.mjs";
 import { built, builtPage, program, served } from "./lib/kinds.mjs";
+import { guideOfRendering } from "./lib/rendering.mjs";
 
 const bin = (name, ...values) => [`node_modules/.bin/${name}`, ...values];
 const POLICY = (socket) => `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src ${socket}; img-src data:`;
@@ -83,6 +84,18 @@ export const CONSUMERS = [
   {
     name: "sveltekit", directory: "sveltekit", node: 22, packages: ["@sveltejs/kit", "svelte", "vite"],
     run: served([bin("vite", "build", "--logLevel", "warn")], ["node", "build/index.js"], { rendered: "/rendered" }),
+  },
+  {
+    name: "next-guide", directory: "next", node: 22, packages: ["next", "react"],
+    run: guideOfRendering("next", bin("next", "build"), bin("next", "start", "-p", "PORT", "-H", "127.0.0.1")),
+  },
+  {
+    name: "nuxt-guide", directory: "nuxt", node: 22, packages: ["nuxt", "vue"],
+    run: guideOfRendering("nuxt", bin("nuxt", "build"), ["node", ".output/server/index.mjs"]),
+  },
+  {
+    name: "sveltekit-guide", directory: "sveltekit", node: 22, packages: ["@sveltejs/kit", "svelte", "vite"],
+    run: guideOfRendering("sveltekit", bin("vite", "build", "--logLevel", "warn"), ["node", "build/index.js"]),
   },
   { name: "angular", directory: "angular", node: 22, packages: ["@angular/cli", "@angular/core"], run: builtPage([bin("ng", "build")], "dist/browser") },
 

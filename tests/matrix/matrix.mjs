@@ -51,7 +51,8 @@ async function consume(consumer, { installed, server, browser, port, campaignId 
     result.versions = await versionsOf(place, consumer.packages ?? []);
     result.versions.node = (await run(["node", "--version"], { env })).trim().slice(1);
     result.outcome = await consumer.run({ place, env, port, origin, address, browser, socket: new URL(url).origin });
-    result.ok = [result.outcome, result.outcome.rendered].every((it) => it === undefined || it.compiled > 0 || (it.status === "live" && it.rows === ROWS));
+    const { outcome } = result;
+    result.ok = outcome.hydrated === true || [outcome, outcome.rendered].every((it) => it === undefined || it.compiled > 0 || (it.status === "live" && it.rows === ROWS));
   } catch (error) {
     Object.assign(result, { ok: false, error: error.message });
   }
