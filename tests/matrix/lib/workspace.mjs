@@ -1,8 +1,8 @@
 /** Makes the directory of a consumer: its files, the shared application, what its lock file names, and the tarball. */
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { run } from "./process.mjs";
@@ -42,7 +42,10 @@ export async function workspace({ directory, main = "main.js" }, installed) {
   await cp(join(MATRIX, "app", main), join(shared, "main.js"));
   if (existsSync(source)) await cp(source, place, { recursive: true, filter: (path) => !path.includes("node_modules") });
   await writeFile(join(shared, "follow.cjs"), await commonJs(join(MATRIX, "app/follow.js")));
-  await cp(installed, join(place, "node_modules/campaign-sync"), { recursive: true });
+  // The package and its dependencies.
+  for (const name of await readdir(dirname(installed))) {
+    if (!name.startsWith(".")) await cp(join(dirname(installed), name), join(place, "node_modules", name), { recursive: true });
+  }
   return place;
 }
 
