@@ -1,15 +1,14 @@
 /** The phase machine, as the reference server decides by it. */
 import { checked, checkedMembers, TEXT, type Rule, type Rules } from "./check.js";
 import { STEPS } from "./steps.js";
-import type { CampaignRecord } from "./types.js";
-
-/** An action on a campaign, as the last part of its route names it. */
-export type CampaignAction = (typeof STEPS)[number][0];
+import type { CampaignAction, Phase, PhaseStatus } from "./words.js";
 
 /** The part of a record that decides. A record of a view and a record of a REST answer have it. */
 export interface PhaseState {
-  readonly currentPhase: CampaignRecord["currentPhase"];
-  readonly phaseStatus: CampaignRecord["phaseStatus"];
+  /** The phase. */
+  readonly currentPhase: Phase;
+  /** The status within the phase. */
+  readonly phaseStatus: PhaseStatus;
 }
 
 /**

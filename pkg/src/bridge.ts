@@ -2,7 +2,8 @@
  * The boundary to the compiled state machine (the machine): the class that the generated module exports, and the
  * host that it calls. The types are written manually, and none of them is public.
  */
-import type { CampaignSummary, CampaignView, CatalogueView, DomainPage, DomainQuery, LogRecord, Metrics } from "./types.js";
+import type { CampaignSummary, CampaignView, CatalogueView, DomainPage, DomainQuery } from "./types.js";
+import type { Diagnostics, LogRecord, Metrics } from "./metrics.js";
 
 /** The effects that the machine requests, with their detail. A notice is an effect as well, under the name of its event. */
 export interface Effects {
@@ -69,7 +70,7 @@ export interface Answers {
    */
   changes: (readonly [campaignId: string, content: number])[] | undefined;
   metrics: Metrics;
-  diagnostics: object;
+  diagnostics: Omit<Diagnostics, "transport">;
 }
 
 /** Sends a query to the machine and returns its answer. */

@@ -8,7 +8,10 @@
  * that depends on it. The cache compares the client's state at each delivery, so no answer is behind the state that
  * the page shows at that moment. While the campaign is not `live`, nothing proves that stored data is fresh, so the
  * cache serves none of it.
+ *
+ * @module campaign-sync/cache
  */
+
 import { behind, invalidContent, noAnswer } from "./answers.js";
 import { checked, checkedMembers, DURATION, FUNCTION, oneOf, orNull, TEXT, withMethods, type Rule, type Rules } from "./check.js";
 import { CampaignSyncError } from "./errors.js";
@@ -20,16 +23,20 @@ import { renewalOf, withRenewal } from "./renewal.js";
 import { asFetchFailure, isOwnData, restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
 import { shared } from "./shared.js";
 import { BOTH, Slot, type Part } from "./slot.js";
-import type { CampaignStatus, CampaignView, DomainRow } from "./types.js";
+import type { CampaignView, DomainRow } from "./types.js";
 import { VERSION } from "./version.js";
+import type { CampaignStatus } from "./words.js";
 
 export { restFetcher, restSnapshot };
 export type { FetchContext, RestOptions, RichCampaignData, RichCampaignFetch } from "./rich.js";
 
 /** The part of a `CampaignSync` that the cache uses. */
 export interface CacheSource extends EventTarget {
+  /** Returns the status of a campaign, computed from the clock; `idle` without a handle. */
   status(campaignId: string): CampaignStatus;
+  /** Returns the view of a campaign that has a handle. */
   view(campaignId: string): CampaignView | undefined;
+  /** Takes a handle, with which the cache reads all rows of a campaign that is held already. */
   campaign(campaignId: string): Pick<Campaign, "rows" | "release">;
 }
 

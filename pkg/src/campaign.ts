@@ -21,6 +21,7 @@ import type { WaitOptions } from "./waits.js";
  * After `CampaignSync.close()`, `domains` and `discardUnconfirmed` throw `closed`, and `reached` rejects with it.
  */
 export interface Campaign extends Disposable {
+  /** The id of the campaign. */
   readonly campaignId: string;
   /**
    * Returns the current view, frozen: the same object until something changes. After `release()` or

@@ -8,7 +8,8 @@ import { IDLE, type ConnectionStatus } from "./connection.js";
 import { Core } from "./core.js";
 import { readDomains } from "./domains.js";
 import { CampaignSyncError } from "./errors.js";
-import { Dispatcher, type CacheInvalidatedDetail, type CampaignSyncEventType, type CampaignSyncListener } from "./events.js";
+import { Dispatcher } from "./events.js";
+import type { CacheInvalidatedDetail, CampaignSyncEventType, CampaignSyncListener } from "./event-types.js";
 import { callSafely } from "./frame.js";
 import { announceInvalidation } from "./invalidation.js";
 import { wasmClient } from "./module.js";
@@ -18,7 +19,9 @@ import { offerRenewal } from "./renewal.js";
 import { platform } from "./platform.js";
 import { deepFreeze } from "./plain.js";
 import { ManualTransport, SocketTransport } from "./transport.js";
-import type { CampaignStatus, CampaignSyncOptions, CampaignView, DomainPage, DomainQuery, Metrics } from "./types.js";
+import type { Diagnostics, Metrics } from "./metrics.js";
+import type { CampaignSyncOptions, CampaignView, DomainPage, DomainQuery } from "./types.js";
+import type { CampaignStatus } from "./words.js";
 
 /**
  * Returns the core of a client, for the package's own subclasses.
@@ -46,6 +49,7 @@ export let coreOf: (client: CampaignSync) => Core;
  * `target: null` to all but one.
  */
 export class CampaignSync extends EventTarget implements Disposable {
+  /** Closes the client, as `close()` does, at the end of the block of `using`. */
   declare [Symbol.dispose]: () => void;
   readonly #options: CheckedOptions;
   readonly #dispatcher: Dispatcher;
@@ -57,8 +61,8 @@ export class CampaignSync extends EventTarget implements Disposable {
   #hasListener = false;
 
   /**
-   * Throws `not_initialized` before `init()` is done, `invalid_argument` for an invalid option, and `no_websocket` on a
-   * platform without WebSockets.
+   * Creates a client, which connects at `connect()`. Throws `not_initialized` before `init()` is done, `invalid_argument`
+   * for an invalid option, and `no_websocket` on a platform without WebSockets.
    */
   constructor(options: CampaignSyncOptions = {}) {
     super();
@@ -94,12 +98,14 @@ export class CampaignSync extends EventTarget implements Disposable {
 
   /**
    * The function that sends a frame (JSON text) over the application's own transport; `null` for none. Setting it
-   * selects that transport. Throws `transport_in_use` if the client already uses its own sockets.
+   * selects that transport. Setting it throws `transport_in_use` if the client already uses its own sockets, and
+   * `invalid_argument` for a value that is no function.
    */
   get onsend(): ((frame: string) => void) | null {
     return this.#onsend;
   }
 
+  /** Selects the application's own transport, or none. */
   set onsend(send: ((frame: string) => void) | null) {
     checked("onsend", send, orNull(FUNCTION));
     if (this.#core !== undefined && this.#manual === undefined) throw new CampaignSyncError("transport_in_use");
@@ -236,7 +242,7 @@ export class CampaignSync extends EventTarget implements Disposable {
    * Returns an object, frozen, to attach to a bug report. It has no rows, no token and no address. Throws `closed` after
    * `close()`.
    */
-  diagnostics(): object {
+  diagnostics(): Diagnostics {
     const core = this.#open();
     return deepFreeze({ ...core.read({ read: "diagnostics" }), transport: core.transport.name });
   }

@@ -1,10 +1,12 @@
 /** The state of the connection, as applications see it. */
-import { meaningOf, type ErrorCode } from "./errors.js";
+import { meaningOf } from "./errors.js";
 import { platform } from "./platform.js";
+import type { ConnectionState, ErrorCode } from "./words.js";
 
 /** The connection of a client. */
 export interface ConnectionStatus {
-  readonly state: "idle" | "connecting" | "open" | "waiting" | "failed" | "closed";
+  /** The state of the connection. */
+  readonly state: ConnectionState;
   /** Why the connection failed, or why the last attempt did. */
   readonly code?: ErrorCode;
   /** Failures in a row. */

@@ -12,10 +12,11 @@ import { CatalogueChannel } from "./listing.js";
 import { platform } from "./platform.js";
 import { withoutNulls } from "./plain.js";
 import type { LogPosition } from "./position.js";
-import type { CampaignSyncOptions, CampaignView, CatalogueView, LogRecord } from "./types.js";
+import type { CampaignSyncOptions, CampaignView, CatalogueView } from "./types.js";
 import { askOnce, withRenewal } from "./renewal.js";
 import type { Transport, TransportReports } from "./transport.js";
 import { Waits } from "./waits.js";
+import type { LogRecord } from "./metrics.js";
 
 /** Longest duration of a renewal for a request over REST, in milliseconds. */
 const RENEWAL_MS = 15_000;

@@ -1,7 +1,7 @@
 /** The view before any state. */
-import type { ErrorCode } from "./errors.js";
 import { deepFreeze } from "./plain.js";
 import type { CampaignView } from "./types.js";
+import type { ErrorCode } from "./words.js";
 
 /**
  * Returns the view of a campaign of which nothing is known, frozen. Its status is `idle`, or `failed` with `code`. Render

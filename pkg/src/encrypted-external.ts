@@ -1,4 +1,9 @@
-/** `campaign-sync/encrypted/external`: `campaign-sync/encrypted` without the WebAssembly module inside. */
+/**
+ * `campaign-sync/encrypted/external`: `campaign-sync/encrypted` without the WebAssembly module inside.
+ *
+ * @module campaign-sync/encrypted/external
+ */
+
 import { beside } from "./beside.js";
 import { glue } from "./encrypted-glue.js";
 import { Loader, type InitInput } from "./module.js";

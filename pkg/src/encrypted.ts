@@ -2,7 +2,10 @@
  * `campaign-sync/encrypted`: the client for servers that seal their content (docs/ENCRYPTION.md). Import `init` and
  * `CampaignSync` from here; everything else stays as it is. This entry has its own WebAssembly module, which also
  * contains the cipher.
+ *
+ * @module campaign-sync/encrypted
  */
+
 import { unpack } from "./embedded.js";
 import { MODULE } from "./encrypted-embedded.js";
 import { glue } from "./encrypted-glue.js";

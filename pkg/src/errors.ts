@@ -5,13 +5,14 @@
  */
 
 import { shared } from "./shared.js";
+import type { ErrorCode, SealCode } from "./words.js";
 
 /**
  * The closed list, with the sentence of each code that the package throws or gives as a hint. The other codes appear in
  * counters, events and views, or come with a text of the server, so a page does not download their sentences.
  * docs/ERRORS.md has the sentences of all codes.
  */
-const MEANINGS = {
+const MEANINGS: Record<Exclude<ErrorCode, SealCode>, string> = {
   frame_too_large: "",
   empty_frame: "",
   too_many_documents: "",
@@ -66,13 +67,7 @@ const MEANINGS = {
   released: "The handle was released: take a new one.",
   timed_out: "Not reached in time: raise `timeoutMs`, or look at the status.",
   position_changed: "The rows changed between two pages: start again.",
-} as const;
-
-/** The codes of sealed content. Their messages are part of `campaign-sync/encrypted`. */
-type SealCode = "not_sealed" | "seal_broken" | "unknown_key";
-
-/** A code from the closed list. Compare the code, never the message. */
-export type ErrorCode = keyof typeof MEANINGS | SealCode;
+};
 
 /** All codes of the main entry, in the order of the list. `campaign-sync/encrypted` has three more. */
 export const ERROR_CODES = Object.freeze(Object.keys(MEANINGS)) as readonly ErrorCode[];
@@ -91,6 +86,8 @@ export class CampaignSyncError extends Error {
   readonly help: string;
 
   /**
+   * Makes an error, for applications that wrap their own failures.
+   *
    * @param code The failure.
    * @param options `cause` is the failure below. `message` replaces the sentence of the code; it is cut to 120
    * characters.

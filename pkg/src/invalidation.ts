@@ -2,7 +2,7 @@
  * Informs a cache that its data is void *before* any listener receives the event. An event listener is not enough:
  * a listener that was added earlier runs earlier, and could read the old data again.
  */
-import type { CacheInvalidatedDetail } from "./events.js";
+import type { CacheInvalidatedDetail } from "./event-types.js";
 import { shared } from "./shared.js";
 
 /** The notice that cached data is void. Without a campaign, that of all campaigns is, because another session took over. */

@@ -1,9 +1,10 @@
 /** The parts of a client that adapters use. `CampaignSync` of every entry has them, and so may a fake of a test. */
 import type { ConnectionStatus } from "./connection.js";
+import type { CatalogueOptions } from "./catalogue.js";
 import type { LogPosition } from "./position.js";
-import type { CampaignRecord, CampaignView, CatalogueView, DomainPage, DomainQuery, Phase, PhaseStatus } from "./types.js";
-
-export type { CampaignSummary, CatalogueView } from "./types.js";
+import type { CampaignRecord, CampaignView, CatalogueView, DomainPage, DomainQuery } from "./types.js";
+import type { WaitOptions } from "./waits.js";
+import type { ActionName, Phase, PhaseStatus } from "./words.js";
 
 /** The part of a `Campaign` that adapters use. */
 export interface CampaignLike {
@@ -14,7 +15,7 @@ export interface CampaignLike {
   /** Returns one page of rows: the same object until its rows changed. Throws `invalid_argument` for an invalid query. */
   domains(query?: DomainQuery): DomainPage;
   /** Resolves when the view is at the position or beyond it. */
-  reached(position: LogPosition | string, options?: { timeoutMs?: number }): Promise<void>;
+  reached(position: LogPosition | string, options?: Pick<WaitOptions, "timeoutMs">): Promise<void>;
   /** Releases the handle. */
   release(): void;
 }
@@ -38,27 +39,12 @@ export interface CampaignSyncLike extends Pick<EventTarget, "addEventListener" |
   /** Returns the view of a campaign that has a handle. */
   view(campaignId: string): CampaignView | undefined;
   /** Subscribes to the list of campaigns; absent if the client cannot. */
-  campaigns?(options?: { ids?: readonly string[] }): CampaignListLike;
+  campaigns?(options?: CatalogueOptions): CampaignListLike;
   /** Opens the connection. */
   connect(): void;
   /** Closes the connection permanently. */
   close(): void;
 }
-
-/** The name of an action on a campaign. Servers may have others. */
-export type CampaignAction =
-  | "start"
-  | "configure-dns"
-  | "validate-dns"
-  | "configure-http"
-  | "validate-http"
-  | "configure-analysis"
-  | "analyze"
-  | "pause"
-  | "resume"
-  | "rollback"
-  | "delete"
-  | (string & {});
 
 /** The circumstances in which the user chose an action. */
 export interface ActionContext {
@@ -66,8 +52,14 @@ export interface ActionContext {
   readonly expectedState?: `${Phase}/${PhaseStatus}`;
 }
 
+/** An answer that contains the position of its effect, such as that of `RestClient.act`. */
+export interface PositionedAnswer {
+  /** The position at which the effect is visible. */
+  readonly position: LogPosition;
+}
+
 /** The position of the effect of an action: itself, the text of the header `Campaign-Position`, or a member of an answer. */
-export type ActionResult = LogPosition | string | { readonly position: LogPosition } | null | undefined | void;
+export type ActionResult = LogPosition | string | PositionedAnswer | null | undefined | void;
 
 /** Performs actions for `useCampaignAction`, usually over REST. */
 export interface CampaignActions {
@@ -75,7 +67,7 @@ export interface CampaignActions {
    * Performs an action. Resolves with the position of its effect, or with nothing. Rejects if the server refused it,
    * best with a `CampaignSyncError`.
    */
-  act(campaignId: string, action: CampaignAction, context: ActionContext): Promise<ActionResult>;
+  act(campaignId: string, action: ActionName, context: ActionContext): Promise<ActionResult>;
   /** Returns the actions that a campaign of this record allows. */
-  allowedActions(record: CampaignRecord): readonly CampaignAction[];
+  allowedActions(record: CampaignRecord): readonly ActionName[];
 }

@@ -1,5 +1,5 @@
 /** The events on `window`, for components that do not see the client. */
-import type { CacheInvalidatedDetail, PhaseTransitionDetail } from "./events.js";
+import type { CacheInvalidatedDetail, CampaignDetail, PhaseTransitionDetail } from "./event-types.js";
 
 /** The `detail` of each page-wide event, by the name of the event. */
 export interface PageEventMap {
@@ -11,9 +11,15 @@ export interface PageEventMap {
    * A request of the page. The client voids cached data of the campaign, pings the server, and calls `fetchSnapshot`
    * if the campaign is not `live`; it does so at most once a second per campaign.
    */
-  force_campaign_refresh: { readonly campaignId: string };
+  force_campaign_refresh: CampaignDetail;
   /** A request of the page: the same as `force_campaign_refresh` for each campaign of the list. */
-  bulk_cache_invalidate: { readonly campaignIds: readonly string[] };
+  bulk_cache_invalidate: CampaignsDetail;
+}
+
+/** The detail of `bulk_cache_invalidate`. */
+export interface CampaignsDetail {
+  /** The ids of the campaigns. */
+  readonly campaignIds: readonly string[];
 }
 
 declare global {

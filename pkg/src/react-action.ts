@@ -1,10 +1,11 @@
 /** The hook of writes: they go over REST, and come back through the stream. */
 import { useCallback, useRef, useState } from "react";
 import { CampaignSyncError } from "./errors.js";
-import type { ActionContext, CampaignAction } from "./like.js";
+import type { ActionContext } from "./like.js";
 import { asFailure, useProvided } from "./react-context.js";
 import { useCampaign, useHeldCampaign } from "./react-campaign.js";
 import type { CampaignView } from "./types.js";
+import type { ActionName } from "./words.js";
 
 /** The actions on a campaign. */
 export interface CampaignActionState {
@@ -12,11 +13,11 @@ export interface CampaignActionState {
    * Performs an action, and resolves when the view shows its effect: `true` if the server accepted it. It never rejects.
    * While an action is pending it does nothing.
    */
-  readonly run: (action: CampaignAction) => Promise<boolean>;
+  readonly run: (action: ActionName) => Promise<boolean>;
   /** The action that was sent, until the view shows its effect. */
-  readonly pending: CampaignAction | null;
+  readonly pending: ActionName | null;
   /** The actions that the present state allows; the same list until it changes. */
-  readonly allowed: readonly CampaignAction[];
+  readonly allowed: readonly ActionName[];
   /** Why the last action failed; `null` after the next `run`. */
   readonly error: CampaignSyncError | null;
 }
@@ -26,12 +27,12 @@ const SHOWN_MS = 10_000;
 
 interface Progress {
   readonly campaignId: string | null | undefined;
-  readonly pending: CampaignAction | null;
+  readonly pending: ActionName | null;
   readonly error: CampaignSyncError | null;
 }
 
 const NO_PROGRESS = { pending: null, error: null };
-const NO_ACTIONS: readonly CampaignAction[] = Object.freeze([]);
+const NO_ACTIONS: readonly ActionName[] = Object.freeze([]);
 
 /** Performs actions on a campaign with the `actions` of the provider. Throws `not_configured` without a provider. */
 export function useCampaignAction(campaignId: string | null | undefined): CampaignActionState {
@@ -46,7 +47,7 @@ export function useCampaignAction(campaignId: string | null | undefined): Campai
   const { pending, error } = progress.campaignId === campaignId ? progress : NO_PROGRESS;
 
   const run = useCallback(
-    async (action: CampaignAction): Promise<boolean> => {
+    async (action: ActionName): Promise<boolean> => {
       if (sent.current !== undefined && sent.current.campaignId === campaignId) return false;
       const request: Progress = { campaignId, pending: action, error: null };
       sent.current = request;
@@ -59,7 +60,7 @@ export function useCampaignAction(campaignId: string | null | undefined): Campai
       }
       return failure === null;
 
-      async function perform(name: CampaignAction): Promise<void> {
+      async function perform(name: ActionName): Promise<void> {
         const { handle, code } = held;
         if (actions === undefined) throw new CampaignSyncError("not_configured", { message: "Give `actions` to <CampaignSyncProvider>." });
         if (typeof campaignId !== "string" || handle === undefined) throw new CampaignSyncError(code ?? "invalid_campaign_id");

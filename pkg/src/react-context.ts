@@ -1,26 +1,12 @@
 /** The client that the hooks of a tree use. */
-import {
-  createContext,
-  createElement,
-  useContext,
-  useEffect,
-  useLayoutEffect,
-  useMemo,
-  useRef,
-  useState,
-  version,
-  type Context,
-  type DependencyList,
-  type EffectCallback,
-  type ReactElement,
-  type ReactNode,
-} from "react";
-import { CampaignSyncError, describe, type ErrorCode } from "./errors.js";
+import { createContext, createElement, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState, version, type Context, type DependencyList, type EffectCallback, type ReactElement, type ReactNode } from "react";
+import { CampaignSyncError, describe } from "./errors.js";
 import { report } from "./frame.js";
 import type { CampaignActions, CampaignSyncLike } from "./like.js";
 import { platform } from "./platform.js";
 import { NEVER, type Subscribe } from "./react-store.js";
 import { shared } from "./shared.js";
+import type { ErrorCode } from "./words.js";
 
 /** The value of the context: all that the hooks take from the provider. */
 export interface Provided {
@@ -32,29 +18,34 @@ export interface Provided {
 }
 
 /** The properties that both forms of the provider have. */
-interface CommonProps {
+export interface ProviderProps {
   /** Performs what `useCampaignAction` runs. */
   actions?: CampaignActions;
+  /** The components that use the hooks. */
   children?: ReactNode;
 }
 
+/** The properties of a provider with a client of the application. */
+export interface ClientProviderProps extends ProviderProps {
+  /** A client. The application connects and closes it. */
+  sync: CampaignSyncLike;
+  /** Not with `sync`. */
+  create?: undefined;
+}
+
+/** The properties of a provider that creates its client. */
+export interface CreatingProviderProps extends ProviderProps {
+  /**
+   * Creates a client when the provider mounts. The provider connects it, and closes it when it unmounts. Only the
+   * function of the first render is called: give the provider another `key` for another client.
+   */
+  create: () => CampaignSyncLike | Promise<CampaignSyncLike>;
+  /** Not with `create`. */
+  sync?: undefined;
+}
+
 /** The properties of `CampaignSyncProvider`: either `sync` or `create`. */
-export type CampaignSyncProviderProps = CommonProps &
-  (
-    | {
-        /** A client. The application connects and closes it. */
-        sync: CampaignSyncLike;
-        create?: undefined;
-      }
-    | {
-        /**
-         * Creates a client when the provider mounts. The provider connects it, and closes it when it unmounts. Only the
-         * function of the first render is called: give the provider another `key` for another client.
-         */
-        create: () => CampaignSyncLike | Promise<CampaignSyncLike>;
-        sync?: undefined;
-      }
-  );
+export type CampaignSyncProviderProps = ClientProviderProps | CreatingProviderProps;
 
 /** One context for all copies of the package on a page. The versions of React have different ones. */
 function context(): Context<Provided | undefined> {

@@ -2,7 +2,10 @@
 /**
  * `campaign-sync/react`: hooks for React 18 and later. They take the client from a provider and import no entry with a
  * module, so they work with the client of any entry, and with a fake.
+ *
+ * @module campaign-sync/react
  */
+
 export { emptyView } from "./empty.js";
 export type * from "./like.js";
 export { useCampaignAction } from "./react-action.js";
@@ -10,6 +13,8 @@ export type { CampaignActionState } from "./react-action.js";
 export { useCampaign, useCampaigns, useConnection, useSyncEvent } from "./react-campaign.js";
 export type { UseCampaignOptions, UseCampaignsOptions } from "./react-campaign.js";
 export { CampaignSyncProvider, useCampaignSync } from "./react-context.js";
-export type { CampaignSyncProviderProps } from "./react-context.js";
+export type { CampaignSyncProviderProps, ClientProviderProps, CreatingProviderProps, ProviderProps } from "./react-context.js";
 export { useDomains } from "./react-domains.js";
 export type { DomainList, DomainListQuery, UseDomainsOptions } from "./react-domains.js";
+export type { CampaignSummary, CampaignView, CatalogueView, DomainRow } from "./types.js";
+export type { ActionName, CampaignAction } from "./words.js";

@@ -281,17 +281,30 @@ export interface components {
     schemas: {
         /** @description One request, and its result. */
         AuditEntry: {
+            /** @description The id of that event. */
             eventId?: string | null;
+            /** @description The phase and status before, such as `dns_validation/paused`. */
             from: string;
+            /** @description The text of the refusal, for people. */
             message?: string | null;
+            /** @description The operation, such as `validate-dns`. */
             name: string;
+            /** @description The reason of the request, for people. */
             reason: string;
+            /** @description `accepted`, or the code of the refusal. */
             result: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of the last event of the request, if it was accepted.
+             */
             sequenceNumber?: number | null;
+            /** @description The time of the request, in RFC 3339. */
             timestamp: string;
+            /** @description The phase and status after it. */
             to: string;
+            /** @description The type of a transition: `manual`, `automatic` or `error_recovery`; empty for other requests. */
             type: string;
+            /** @description The user; `operator`, `anonymous` or `server` for a request of no user. */
             who: string;
         };
         /** @description The audit trail of a campaign. */
@@ -533,24 +546,49 @@ export interface components {
         };
         /** @description A record in its wire form, docs/PROTOCOL.md, chapter 10. */
         Record: {
+            /** @description The id of the campaign. */
             campaignId: string;
+            /** @description The time of its creation, in RFC 3339; may be empty. */
             createdAt: string;
+            /** @description Its phase. */
             currentPhase: string;
+            /** @description The message of a failed phase, for people. */
             errorMessage?: string | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How many of them failed.
+             */
             failedItems: number;
+            /** @description Its name, for people. */
             name: string;
+            /** @description Its status within the phase. */
             phaseStatus: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of items that the phase has processed.
+             */
             processedItems: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description The progress of the phase, 0 to 100.
+             */
             progressPercentage: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How many of them succeeded.
+             */
             successfulItems: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of rows.
+             */
             totalDomainCount: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of items that the phase processes.
+             */
             totalItems: number;
+            /** @description The time of its last change, in RFC 3339; may be empty. */
             updatedAt: string;
         };
         /** @description One domain. */
@@ -603,7 +641,7 @@ export interface components {
         Settings: {
             /**
              * Format: int64
-             * @description Rows per event; `None` lets the rate decide.
+             * @description Rows per event; the rate decides if absent.
              */
             batch?: number | null;
             /**
@@ -611,7 +649,7 @@ export interface components {
              * @description The number of rows.
              */
             count: number;
-            /** @description The owner of the campaign; `None` for the operator. Events do not contain it. */
+            /** @description The owner of the campaign; absent for the operator. Events do not contain it. */
             owner?: string | null;
             /** @description The pattern of the domain names: `{word}`, `{n}` and `{letters}` are replaced. */
             pattern: string;
@@ -628,15 +666,27 @@ export interface components {
         };
         /** @description The state of a campaign at one number. */
         Snapshot: {
+            /** @description The record. */
             campaign: components["schemas"]["Record"];
+            /** @description The id of the campaign. */
             campaignId: string;
+            /** @description All rows. */
             domains: components["schemas"]["Row"][];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of rows.
+             */
             domainsCount: number;
+            /** @description The digest of the rows, docs/PROTOCOL.md, chapter 11. */
             domainsDigest: string;
+            /** @description The epoch of the log. */
             epoch: string;
+            /** @description The id of that event. */
             eventId: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of the last event that the state contains.
+             */
             sequenceNumber: number;
             /** @description The subject of the session, if it has one and the server has no keys. */
             subject?: string | null;

@@ -3,114 +3,69 @@
  *
  * It never loads the WebAssembly module. With a `sync` it sends what the page saw (`expectedState`), asks for answers
  * that are not older than the page (`min_position`), and waits until the page shows a write.
+ *
+ * @module campaign-sync/rest
  */
+
 import createClient, { type Client } from "openapi-fetch";
 
-import { ACTION, allowedActions, type CampaignAction, type PhaseState } from "./actions.js";
+import { ACTION, allowedActions, type PhaseState } from "./actions.js";
 import { noAnswer, refusalOf } from "./answers.js";
-import type { Campaign } from "./campaign.js";
 import { checked, checkedMembers, COUNT, DURATION, FUNCTION, invalidArgument, oneOf, orNull, TEXT, withMethods, type Rule, type Rules } from "./check.js";
 import { attempts, type Failure, type Result } from "./deadline.js";
 import { CampaignSyncError } from "./errors.js";
 import { platform } from "./platform.js";
 import { formatPosition, higher, parsePosition, type LogPosition } from "./position.js";
 import { isUnauthorized, renewalOf } from "./renewal.js";
-import type { components, paths } from "./rest-types.js";
-import type { CampaignView } from "./types.js";
+import type {
+  AuditEntry,
+  CallOptions,
+  CampaignPage,
+  Changed,
+  CurrentSession,
+  ExpectedState,
+  FaultSettings,
+  LoggedIn,
+  NewCampaign,
+  RestCampaign,
+  RestClientOptions,
+  RestRecord,
+  RestRow,
+  RestSnapshot,
+  RestSync,
+  RowsFilter,
+  RowsPage,
+  Schemas,
+  WriteOptions,
+} from "./rest-model.js";
+import type { paths } from "./rest-types.js";
+import type { CampaignAction } from "./words.js";
 
-export { allowedActions, type CampaignAction, type PhaseState } from "./actions.js";
-export { CampaignSyncError, type ErrorCode } from "./errors.js";
+export { allowedActions, type PhaseState } from "./actions.js";
+export { CampaignSyncError } from "./errors.js";
 export type { LogPosition } from "./position.js";
-
-type Schemas = components["schemas"];
-/** The record of a campaign, as the server writes it. */
-export type RestRecord = Schemas["Record"];
-/** A campaign: its record and its settings. */
-export type RestCampaign = Schemas["Campaign"];
-/** The settings of a new campaign. */
-export type NewCampaign = Schemas["NewCampaign"];
-/** A row, as the server writes it. */
-export type RestRow = Schemas["Row"];
-/** One entry of the audit trail. */
-export type AuditEntry = Schemas["AuditEntry"];
-/** A new session. */
-export type LoggedIn = Schemas["LoggedIn"];
-/** The session of a request: its user, its subject, and the rest of its life in seconds. */
-export type CurrentSession = Schemas["CurrentSession"];
-/** The settings of the fault injection. */
-export type FaultSettings = Schemas["FaultSettings"];
-
-/** The part of a `CampaignSync` that the client uses. */
-export interface RestSync {
-  view(campaignId: string): CampaignView | undefined;
-  campaign(campaignId: string): Pick<Campaign, "reached" | "release">;
-}
-
-/** The options of a `RestClient`. */
-export interface RestClientOptions {
-  /** The address of the routes; `/api/v2` if absent. A relative one is relative to the page, and a `<base href>` counts, as for the socket. */
-  baseUrl?: string;
-  /** A replacement for the platform's `fetch`. */
-  fetch?: typeof globalThis.fetch;
-  /** Returns the bearer token, or the empty text for none. Without it, a cookie authorises the requests. */
-  token?: () => string | Promise<string>;
-  /** The client of the stream. Its `onUnauthorized` renews the session of refused requests, too. */
-  sync?: RestSync;
-  /** Milliseconds after which a call rejects with `timed_out`; 30,000 if absent. It counts all attempts, and the wait for the page. */
-  timeoutMs?: number;
-}
-
-/** The limits of one call. */
-export interface CallOptions {
-  /** When the signal aborts, the call rejects with the signal's reason. */
-  signal?: AbortSignal;
-  /** Replaces the `timeoutMs` of the client. */
-  timeoutMs?: number;
-}
-
-/** The options of a write. */
-export interface WriteOptions extends CallOptions {
-  /**
-   * `phase` or `phase/status`: the server refuses the write with `expected_state_mismatch` unless the campaign is in
-   * this state. If absent, an action sends the state that `sync` shows. `null` sends none.
-   */
-  expectedState?: string | null;
-  /** The key that makes a repetition harmless; a new one if absent. Pass the same key to repeat a call that failed. */
-  idempotencyKey?: string;
-  /** The reason, for people. The audit trail has it. */
-  reason?: string;
-}
-
-/** A page of the list of campaigns. */
-export interface CampaignPage {
-  readonly campaigns: readonly RestRecord[];
-  /** The `cursor` of the next page; `null` on the last one. */
-  readonly next: string | null;
-}
-
-/** A query for rows. */
-export interface RowsFilter {
-  /** Text that the domain name contains. */
-  search?: string;
-  dnsStatus?: string;
-  httpStatus?: string;
-}
-
-/** A page of rows. */
-export interface RowsPage {
-  /** The position that the page belongs to. */
-  readonly position: LogPosition | null;
-  readonly rows: readonly RestRow[];
-  /** Number of rows that match, on all pages together. */
-  readonly total: number;
-}
-
-/** The campaign after a write. */
-export interface Changed {
-  readonly campaign: RestRecord;
-  /** The position at which the write is visible. */
-  readonly position: LogPosition;
-}
+export type {
+  AuditEntry,
+  CallOptions,
+  CampaignPage,
+  CampaignSettings,
+  Changed,
+  CurrentSession,
+  ExpectedState,
+  FaultSettings,
+  LoggedIn,
+  NewCampaign,
+  RestCampaign,
+  RestClientOptions,
+  RestRecord,
+  RestRow,
+  RestSnapshot,
+  RestSync,
+  RowsFilter,
+  RowsPage,
+  WriteOptions,
+} from "./rest-model.js";
+export type { CampaignAction, DnsStatus, ErrorCode, HttpStatus, LeadStatus, Phase, PhaseStatus } from "./words.js";
 
 /** The result of `openapi-fetch`. */
 interface Outcome<T> {
@@ -204,7 +159,7 @@ export class RestClient {
     const { signal, timeoutMs, ...query } = checkedMembers("options", options, LIST);
     const params = { query: { limit: 100, ...query } };
     const { data } = await this.#send((common) => this.#client.GET("/campaigns", { ...common, params }), limits(signal, timeoutMs));
-    return { campaigns: data.campaigns, next: data.next ?? null };
+    return { campaigns: data.campaigns as RestRecord[], next: data.next ?? null };
   }
 
   /** Iterates over all campaigns that the session may see, page by page. */
@@ -219,10 +174,10 @@ export class RestClient {
   }
 
   /** Returns the record and the settings of a campaign. */
-  async get(campaignId: string, options: CallOptions = {}): Promise<RestCampaign & { readonly position: LogPosition | null }> {
+  async get(campaignId: string, options: CallOptions = {}): Promise<RestCampaign> {
     const params = { path: { id: idOf(campaignId) }, query: this.#floor(campaignId) };
     const { data, position } = await this.#send((common) => this.#client.GET("/campaigns/{id}", { ...common, params }), options);
-    return { ...data, position };
+    return { ...(data as Schemas["Campaign"] & RestRecord), position };
   }
 
   /**
@@ -236,7 +191,7 @@ export class RestClient {
     for (let offset = 0; first === undefined || offset < first.total; offset += limit) {
       const params = { path: { id: idOf(campaignId) }, query: { ...query, ...this.#floor(campaignId), offset, limit } };
       const { data, position } = await this.#send((common) => this.#client.GET("/campaigns/{id}/domains", { ...common, params }), limits(signal, timeoutMs));
-      const page = { position, rows: data.domains, total: data.total };
+      const page = { position, rows: data.domains as RestRow[], total: data.total };
       first ??= page;
       if (position?.epoch !== first.position?.epoch || position?.sequenceNumber !== first.position?.sequenceNumber) throw new CampaignSyncError("position_changed");
       yield page;
@@ -245,9 +200,9 @@ export class RestClient {
   }
 
   /** Returns the whole state of a campaign at one position. */
-  async snapshot(campaignId: string, options: CallOptions = {}): Promise<Schemas["Snapshot"]> {
+  async snapshot(campaignId: string, options: CallOptions = {}): Promise<RestSnapshot> {
     const params = { path: { id: idOf(campaignId) }, query: this.#floor(campaignId) };
-    return (await this.#send((common) => this.#client.GET("/campaigns/{id}/snapshot", { ...common, params }), options)).data;
+    return (await this.#send((common) => this.#client.GET("/campaigns/{id}/snapshot", { ...common, params }), options)).data as RestSnapshot;
   }
 
   /** Returns the audit trail: the transitions, or with `all` every request that changed the campaign. */
@@ -326,7 +281,7 @@ export class RestClient {
     const [oldest] = this.#written.keys();
     if (this.#written.size > WRITTEN_MAX && oldest !== undefined) this.#written.delete(oldest);
     if (shown && campaignId !== undefined) await this.#shows(campaignId, position, options, began);
-    return { campaign: data.campaign, position };
+    return { campaign: data.campaign as RestRecord, position };
   }
 
   async #shows(campaignId: string, position: LogPosition, { signal, timeoutMs = this.#timeoutMs }: CallOptions, began: number): Promise<void> {
@@ -373,7 +328,7 @@ export class RestClient {
     return floor === undefined ? {} : { min_position: formatPosition(floor) };
   }
 
-  #shownState(campaignId: string): string | undefined {
+  #shownState(campaignId: string): ExpectedState | undefined {
     const record = this.#sync?.view(campaignId)?.campaign;
     return record ? `${record.currentPhase}/${record.phaseStatus}` : undefined;
   }

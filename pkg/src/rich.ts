@@ -9,12 +9,15 @@ import type { CampaignRecord, DomainRow } from "./types.js";
 
 /** A campaign with all its rows, at one position. Frozen. */
 export interface RichCampaignData {
+  /** The id of the campaign. */
   readonly campaignId: string;
+  /** The record. */
   readonly campaign: CampaignRecord;
   /** The position that the data describes; `null` if the server does not state it. */
   readonly position: LogPosition | null;
   /** `true` if rows are missing. Partial data is never cached. */
   readonly partial: boolean;
+  /** All confirmed rows. */
   readonly domains: readonly DomainRow[];
   /** Names of the domains that resolve. */
   readonly dnsValidatedDomains: readonly string[];

@@ -1,36 +1,62 @@
 /**
  * `campaign-sync/tanstack-query`: keeps the queries of TanStack Query as new as the stream. It imports neither that
  * library nor an entry with a module.
+ *
+ * @module campaign-sync/tanstack-query
  */
+
 import { behind, noAnswer, refusalOf } from "./answers.js";
 import { checked, checkedMembers, FUNCTION, TEXT, withMethods, type Rules } from "./check.js";
 import { CampaignSyncError } from "./errors.js";
-import type { CampaignSyncEventMap } from "./events.js";
+import type { CampaignSyncEventMap } from "./event-types.js";
 import { observeInvalidations, type Invalidation } from "./invalidation.js";
 import type { CampaignSyncLike } from "./like.js";
 import { formatPosition, parsePosition, type LogPosition } from "./position.js";
+import type { InvalidationReason } from "./words.js";
 
 /** The key of a query. */
 export type QueryKey = readonly unknown[];
 
 /** The part of a query that the filters read. */
 export interface QueryLike {
+  /** The notes of the application about the query. */
   readonly meta?: Record<string, unknown> | undefined;
-  readonly state: { readonly data: unknown };
+  /** The state of the query. */
+  readonly state: QueryStateLike;
+}
+
+/** The part of the state of a query that the filters read. */
+export interface QueryStateLike {
+  /** The data of the last fetch; `undefined` before it. */
+  readonly data: unknown;
 }
 
 /** A choice of queries: those whose keys begin with `queryKey`. */
 export interface QueryFilter {
+  /** The beginning of the keys. */
   queryKey: QueryKey;
+  /** Whether a query with such a key is meant. */
   predicate?: (query: QueryLike) => boolean;
+  /** Whether invalid queries that a component shows are fetched at once; `active` if absent. */
   refetchType?: "active" | "none";
 }
 
 /** The part of a `QueryClient` that `bindQueryClient` uses. Version 5 has it. */
 export interface QueryClientLike {
+  /** Cancels the fetches of these queries. */
   cancelQueries(filter: QueryFilter): Promise<void>;
+  /** Marks the data of these queries as old, and fetches it again. */
   invalidateQueries(filter: QueryFilter): Promise<void>;
+  /** Puts these queries, or all without a filter, into their first state, and fetches those that a component shows. */
   resetQueries(filter?: QueryFilter): Promise<void>;
+}
+
+/** The argument of `BindOptions.on`. */
+export interface BoundInvalidation {
+  /** The id of the campaign. */
+  readonly campaignId: string;
+  /** Why its data is void; absent if it became `live`. */
+  readonly reason?: InvalidationReason;
 }
 
 /** The options of `bindQueryClient`. */
@@ -41,7 +67,7 @@ export interface BindOptions {
    */
   keyOf?: (campaignId: string) => QueryKey;
   /** Whether an invalidation concerns the queries of its campaign; every one does if absent. */
-  on?: (invalidation: { readonly campaignId: string; readonly reason?: string }) => boolean;
+  on?: (invalidation: BoundInvalidation) => boolean;
   /** The key of a list of campaigns, which transitions and endings void. */
   listKey?: QueryKey;
 }
@@ -64,14 +90,29 @@ export interface CampaignAnswer<T> {
 
 /** The options for `useQuery` that `campaignQuery` returns. */
 export interface CampaignQuery<T> {
+  /** `["campaigns", campaignId, path]`. */
   readonly queryKey: QueryKey;
-  readonly queryFn: (context: { signal?: AbortSignal }) => Promise<CampaignAnswer<T>>;
+  /** Fetches the data. It rejects with a `CampaignSyncError`. */
+  readonly queryFn: (context: QueryContext) => Promise<CampaignAnswer<T>>;
   /** Whether there is something to fetch: a client and an id. */
   readonly enabled: boolean;
   /** The data is fresh until `bindQueryClient` says otherwise, while the campaign is live; else it is stale at once. */
   readonly staleTime: () => number;
-  readonly meta: { readonly campaignSync: true };
+  /** Marks the query for `bindQueryClient`, so that a fetch under way is not cancelled. */
+  readonly meta: CampaignQueryMeta;
 }
+
+/** The context of a fetch. */
+export interface QueryContext {
+  /** Aborts when nobody waits for the answer any more. */
+  signal?: AbortSignal;
+}
+
+/** The mark of the queries of `campaignQuery`. A type, because TanStack Query wants an index signature. */
+export type CampaignQueryMeta = {
+  /** Always `true`. */
+  readonly campaignSync: true;
+};
 
 /** Reasons that follow each other quickly. Their queries are fetched at most once in this time, in milliseconds. */
 const FREQUENT_MS = 1_000;

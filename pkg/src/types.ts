@@ -1,52 +1,8 @@
 /** The values of the public interface. The client returns them as plain, frozen objects. */
-import type { ErrorCode } from "./errors.js";
+import type { LogRecord } from "./metrics.js";
 import type { LogPosition } from "./position.js";
 import type { RenewalRequest } from "./renewal.js";
-
-/** The phase of a campaign. */
-export type Phase =
-  | "setup"
-  | "domain_generation"
-  | "dns_validation"
-  | "http_keyword_validation"
-  | "extraction"
-  | "enrichment"
-  | "analysis"
-  | "cleanup";
-
-/** The status of a campaign within its phase. */
-export type PhaseStatus =
-  | "not_started"
-  | "ready"
-  | "configured"
-  | "in_progress"
-  | "paused"
-  | "completed"
-  | "failed"
-  | "skipped";
-
-/**
- * The status of a view, computed from the clock when it is read:
- *
- * - `idle`: no connection was requested, or the handle was released.
- * - `connecting`: the connection is being opened; there is no state yet.
- * - `loading`: connected; the first state is arriving.
- * - `live`: proven continuous, and never older than 10 seconds. No other status proves this.
- * - `recovering`: connected; events are missing or not proven yet, and the client has requested them.
- * - `stale`: the state is shown but not proven current; `staleReason` says why.
- * - `ended`: the campaign was deleted, or the server ended it for everybody. The view keeps the last data.
- * - `failed`: the client cannot follow the campaign; `code` says why. With `forbidden` (also when access was revoked)
- *   and `unknown_campaign` the view is empty.
- */
-export type CampaignStatus =
-  | "idle"
-  | "connecting"
-  | "loading"
-  | "live"
-  | "recovering"
-  | "stale"
-  | "ended"
-  | "failed";
+import type { CampaignStatus, DnsStatus, ErrorCode, HttpStatus, LeadStatus, Phase, PhaseStatus, StaleReason, TransitionType } from "./words.js";
 
 /** The position of the last applied event. */
 export interface Position extends LogPosition {
@@ -56,12 +12,19 @@ export interface Position extends LogPosition {
 
 /** The record of a campaign, without its rows. The counters belong to the current phase only. */
 export interface CampaignRecord {
+  /** The name of the campaign, for people. */
   readonly name: string;
+  /** The phase that the campaign is in. */
   readonly currentPhase: Phase;
+  /** The status within that phase. */
   readonly phaseStatus: PhaseStatus;
+  /** Number of items that the phase processes. */
   readonly totalItems: number;
+  /** Number of items that the phase has processed, successfully or not. */
   readonly processedItems: number;
+  /** Number of items that the phase has processed successfully. */
   readonly successfulItems: number;
+  /** Number of items that failed in the phase. */
   readonly failedItems: number;
   /** 0 to 100, for the current phase. */
   readonly progressPercentage: number;
@@ -75,26 +38,58 @@ export interface CampaignRecord {
 
 /** The last accepted phase transition. */
 export interface LastTransition {
+  /** The phase that the campaign left; absent for the first one. */
   readonly previousPhase?: Phase;
+  /** The phase that the campaign entered. */
   readonly newPhase: Phase;
+  /** The status within the new phase, right after the transition. */
   readonly newStatus: PhaseStatus;
-  /** `manual`, `automatic` or `error_recovery`. */
-  readonly transitionType: string;
+  /** Whether a user, the server or a recovery caused it. */
+  readonly transitionType: TransitionType;
   /** The reason, for people. */
   readonly triggerReason?: string;
   /** Seconds that the server expects the new phase to take. */
   readonly estimatedDuration?: number;
   /** RFC 3339. */
   readonly timestamp: string;
+  /** The number of the transition in the log. */
   readonly sequenceNumber: number;
+}
+
+/** Numbers of rows by the word in a column. A word that no row has is absent. */
+export interface StatusCounts {
+  /** By `dnsStatus`. */
+  readonly dns: Readonly<Record<string, number>>;
+  /** By `httpStatus`. */
+  readonly http: Readonly<Record<string, number>>;
+  /** By `leadStatus`. */
+  readonly lead: Readonly<Record<string, number>>;
+}
+
+/** A problem with the data of a campaign that is not resolved yet. */
+export interface CampaignProblem {
+  /** The problem: `divergence`, `large_discrepancy`, `invalid_content`, `invalid_snapshot`, or the code of a refused transition. */
+  readonly code: ErrorCode;
+}
+
+/** The progress of a snapshot that is arriving. */
+export interface SnapshotProgress {
+  /** Number of parts that have arrived. */
+  readonly received: number;
+  /** Number of all parts. */
+  readonly total: number;
+  /** Number of rows so far. */
+  readonly rows: number;
 }
 
 /** A campaign without its rows. Immutable: the same object until something changes. */
 export interface CampaignView {
+  /** The id of the campaign. */
   readonly campaignId: string;
+  /** How far the view can be trusted, as it was when the view was made. `CampaignSync.status()` reads the clock. */
   readonly status: CampaignStatus;
-  /** The reason of the status `stale`: `disconnected`, `polling`, `unproven` or `diverged`. */
-  readonly staleReason?: string;
+  /** The reason of the status `stale`. */
+  readonly staleReason?: StaleReason;
   /** The reason of the status `failed`. */
   readonly code?: ErrorCode;
   /**
@@ -104,7 +99,7 @@ export interface CampaignView {
   readonly provenAt: number | null;
   /** The position of the last applied event; `null` before the first state arrived. */
   readonly position: Position | null;
-  /** `null` before the first state arrived. */
+  /** The record; `null` before the first state arrived. */
   readonly campaign: CampaignRecord | null;
   /** Number of domains of the campaign, as the server counts them. */
   readonly totalDomainCount: number;
@@ -114,27 +109,23 @@ export interface CampaignView {
   readonly domainsDigest: string;
   /** Number of unconfirmed rows: the last snapshot lacked them, and the client keeps them aside. */
   readonly unconfirmedCount: number;
-  /** Number of rows by status, per column. */
-  readonly counts: {
-    readonly dns: Readonly<Record<string, number>>;
-    readonly http: Readonly<Record<string, number>>;
-    readonly lead: Readonly<Record<string, number>>;
-  };
+  /** Numbers of confirmed rows by status, per column. */
+  readonly counts: StatusCounts;
+  /** The last accepted phase transition; `null` if the client knows none. */
   readonly lastTransition: LastTransition | null;
-  /** A problem with the data that is not resolved yet. */
-  readonly error: { readonly code: ErrorCode; readonly message?: string } | null;
-  /**
-   * The snapshot that is arriving, `null` without one: parts that have arrived, all parts, and the rows so far. The
-   * rows appear together, when all parts have arrived.
-   */
-  readonly loading: { readonly received: number; readonly total: number; readonly rows: number } | null;
+  /** A problem with the data that is not resolved yet; `null` without one. */
+  readonly error: CampaignProblem | null;
+  /** The snapshot that is arriving; `null` without one. Its rows appear together, when all parts have arrived. */
+  readonly loading: SnapshotProgress | null;
 }
 
 /** One campaign of the list, without its rows. Immutable: the same object until the campaign changes. */
 export interface CampaignSummary {
+  /** The id of the campaign. */
   readonly campaignId: string;
   /** The position that the record describes. */
   readonly position: LogPosition;
+  /** The record. */
   readonly campaign: CampaignRecord;
   /** Number of domains of the campaign, as the server counts them. */
   readonly totalDomainCount: number;
@@ -147,8 +138,8 @@ export interface CatalogueView {
    * has no such list, so follow the campaigns that you know one by one.
    */
   readonly status: Exclude<CampaignStatus, "ended">;
-  /** The reason of the status `stale`: `disconnected` or `unproven`. */
-  readonly staleReason?: string;
+  /** The reason of the status `stale`. */
+  readonly staleReason?: Extract<StaleReason, "disconnected" | "unproven">;
   /** The reason of the status `failed`. */
   readonly code?: ErrorCode;
   /**
@@ -162,18 +153,21 @@ export interface CatalogueView {
   readonly total: number;
 }
 
+/** The columns by which rows can be sorted. */
+export type SortColumn = "offset" | "domain" | "dnsStatus" | "httpStatus" | "leadScore";
+
 /** A query for rows: filters and order. */
 export interface RowsQuery {
   /** Text that the domain name contains, in any case. White space around it is ignored. */
   search?: string;
   /** Only rows with this DNS status. */
-  dnsStatus?: string;
+  dnsStatus?: DnsStatus;
   /** Only rows with this HTTP status. */
-  httpStatus?: string;
+  httpStatus?: HttpStatus;
   /** Only rows with this lead status. */
-  leadStatus?: string;
+  leadStatus?: LeadStatus;
   /** The column to sort by; `offset`, the order of generation, if absent. */
-  sortBy?: "offset" | "domain" | "dnsStatus" | "httpStatus" | "leadScore";
+  sortBy?: SortColumn;
   /** `asc` if absent. */
   sortOrder?: "asc" | "desc";
 }
@@ -190,13 +184,19 @@ export interface DomainQuery extends RowsQuery {
 export interface DomainRow {
   /** The stable id of the row. */
   readonly domainId: string;
+  /** The domain name. */
   readonly domain: string;
   /** The place in the generated sequence. */
   readonly offset: number | null;
-  readonly dnsStatus: string | null;
-  readonly httpStatus: string | null;
+  /** The result of DNS validation. */
+  readonly dnsStatus: DnsStatus | null;
+  /** The result of HTTP validation. */
+  readonly httpStatus: HttpStatus | null;
+  /** The status code of the site's answer. */
   readonly httpStatusCode: number | null;
-  readonly leadStatus: string | null;
+  /** The result of the analysis. */
+  readonly leadStatus: LeadStatus | null;
+  /** The score of the analysis; the reference server's is 0 to 100. */
   readonly leadScore: number | null;
   /** `true` if the client keeps the row although the last snapshot lacked it. */
   readonly unconfirmed: boolean;
@@ -211,98 +211,36 @@ export interface DomainPage {
   readonly position: Position | null;
   /** Number of rows that match the query, on all pages together. */
   readonly total: number;
+  /** The rows of the page, in the order of the query. */
   readonly rows: readonly DomainRow[];
   /** Whether the rows are still being sorted, so that these are the ones of before. At present always `false`. */
   readonly pending: boolean;
 }
 
-/** A histogram of durations in milliseconds. */
-export interface Histogram {
-  /** Number of values. */
-  readonly count: number;
-  /** Sum of the values, in milliseconds. */
-  readonly sum: number;
-  /** The largest value, in milliseconds. */
-  readonly max: number;
-  /** `[upper bound in milliseconds, number of values in the bucket]`; the bounds double, and empty buckets are absent. */
-  readonly buckets: readonly (readonly [number, number])[];
+/** The constructor of a WebSocket: the platform's, or one of the same interface. */
+export interface WebSocketConstructor {
+  /** Opens a socket to an address. */
+  new (url: string): WebSocket;
 }
 
-/** Counters and histograms since the client was made. docs/PROTOCOL.md, chapter 13, relates them to the events. */
-export interface Metrics {
-  readonly framesReceived: number;
-  readonly bytesReceived: number;
-  /** JSON documents in the received frames. */
-  readonly documents: number;
-  /** Events that the client applied. */
-  readonly applied: number;
-  /** Events that were dropped because they had been applied before. */
-  readonly duplicates: number;
-  /** Duplicates within a replay. */
-  readonly redelivered: number;
-  /** Events at or below the position whose hash is no longer remembered. */
-  readonly outOfOrder: number;
-  /** Events that did not match their hash. */
-  readonly corrupt: number;
-  /** Gaps in the sequence numbers. */
-  readonly gaps: number;
-  /** Events that were held beyond a gap. */
-  readonly held: number;
-  /** Held events that were dropped because the buffer was full. */
-  readonly heldOverflows: number;
-  /** Refused frames and documents, by error code. */
-  readonly refused: Readonly<Record<string, number>>;
-  /** Messages and events of unknown types. */
-  readonly unknownTypes: number;
-  /** Unknown members of envelopes. */
-  readonly unknownMembers: number;
-  /** Events of campaigns without a subscription. */
-  readonly unsubscribed: number;
-  /** Events of epochs that the client left. */
-  readonly retiredEpoch: number;
-  /** Events of epochs that the client does not follow. */
-  readonly foreignEpoch: number;
-  /** Contradictions between the histories of client and server. */
-  readonly divergences: number;
-  /** Recovery requests by reason: connect, reconnect, gap, tail, hash, divergence, rejected. */
-  readonly recoveryRequests: Readonly<Record<string, number>>;
-  /** Completed recoveries. */
-  readonly recoveries: number;
-  /** Snapshots that the client applied. */
-  readonly snapshots: number;
-  /** Requests that were sent again because no progress was made. */
-  readonly retries: number;
-  /** Comparisons of count or digest that matched. */
-  readonly consistencyChecksPassed: number;
-  /** Comparisons of count or digest that did not match. */
-  readonly consistencyChecksFailed: number;
-  /** Completed repairs of rows. */
-  readonly repairs: number;
-  /** Snapshots of the list of campaigns. */
-  readonly catalogueSnapshots: number;
-  /** Changes of the list of campaigns. */
-  readonly catalogueChanges: number;
-  /** Connections that opened. */
-  readonly connects: number;
-  /** Connections that were lost. */
-  readonly disconnects: number;
-  /** Milliseconds from the detection of a loss to its recovery. */
-  readonly recoveryMs: Histogram;
-  /** Milliseconds from a ping to its pong. */
-  readonly rttMs: Histogram;
-  /** Milliseconds from the timestamp of an event to its application, as far as both clocks agree. */
-  readonly eventAgeMs: Histogram;
-}
-
-/** One structured record of the log. */
-export interface LogRecord {
-  readonly level: "debug" | "info" | "warn" | "error";
-  /** The name of what happened, from a closed set. */
-  readonly code: string;
-  readonly message?: string;
-  readonly campaignId?: string;
-  readonly sequenceNumber?: number;
-  readonly [member: string]: unknown;
+/** The state of a campaign as `GET /campaigns/{id}/snapshot` answers it (docs/PROTOCOL.md, chapter 16). The client checks it. */
+export interface SnapshotDocument {
+  /** The id of the campaign. */
+  readonly campaignId: string;
+  /** The epoch of the log. */
+  readonly epoch: string;
+  /** The number of the last event that the state contains. */
+  readonly sequenceNumber: number;
+  /** The id of that event. */
+  readonly eventId: string;
+  /** The record. */
+  readonly campaign: unknown;
+  /** All rows. */
+  readonly domains: readonly unknown[];
+  /** Number of rows. */
+  readonly domainsCount: number;
+  /** The digest of the rows, 16 hex digits. */
+  readonly domainsDigest: string;
 }
 
 /** The options of a client. */
@@ -313,7 +251,7 @@ export interface CampaignSyncOptions {
    */
   url?: string;
   /** The constructor of sockets; the global `WebSocket` if absent. Node 20 has none: take the one of the package `ws`. */
-  WebSocket?: new (url: string) => WebSocket;
+  WebSocket?: WebSocketConstructor;
   /**
    * `manual`: the client sends frames through `onsend` and receives them through `receive()`, also with a `url`. It
    * sends nothing before `opened()`.
@@ -342,7 +280,7 @@ export interface CampaignSyncOptions {
    * document without a position (`invalid_content`), and one that does not match its own count or digest
    * (`invalid_snapshot`). It ignores an answer that takes longer than 30 seconds.
    */
-  fetchSnapshot?: (campaignId: string) => Promise<object | string>;
+  fetchSnapshot?: (campaignId: string) => Promise<SnapshotDocument | string>;
   /** The target of the page-wide events (`PageEventMap`); `window` if absent, `null` for none. */
   target?: EventTarget | null;
   /** `true` logs to the console; a function receives each record. */

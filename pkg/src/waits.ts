@@ -1,7 +1,8 @@
 /** Promises that the machine settles later, identified by ticket. */
 import { checkedMembers, DURATION, invalidArgument, withMethods, type Rules } from "./check.js";
-import { CampaignSyncError, isErrorCode, type ErrorCode } from "./errors.js";
+import { CampaignSyncError, isErrorCode } from "./errors.js";
 import { callSafely } from "./frame.js";
+import type { ErrorCode } from "./words.js";
 
 /** The limits of a wait. */
 export interface WaitOptions {

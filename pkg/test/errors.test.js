@@ -19,10 +19,10 @@ test("every code has a section of docs/ERRORS.md, and no section is of another o
   assert.equal(page.match(/^### /gm).length, CODES.length, "each section has a sentence and a list");
 });
 
-test("every section says where, what it means, what to do and whether the client retries", () => {
+test("every section has place, meaning, remedy and retries", () => {
   for (const [code, { rest }] of sections) {
     const subjects = [...rest.matchAll(/^- \*([^*]+)\*: \S/gm)].map(([, subject]) => subject);
-    assert.deepEqual(subjects, ["Where", "Meaning", "What to do", "Retries"], code);
+    assert.deepEqual(subjects, ["Where", "Meaning", "Remedy", "Retries"], code);
   }
 });
 

@@ -4,14 +4,27 @@ import {
   CampaignSyncError,
   init,
   initSync,
+  type ActionName,
   type Campaign,
+  type CampaignStatus,
   type CampaignSyncEvent,
+  type CampaignSyncEventMap,
   type CampaignView,
+  type ConnectionState,
+  type Diagnostics,
+  type DnsStatus,
   type ErrorCode,
+  type LogCode,
   type Metrics,
+  type NotificationLevel,
+  type RecoveryReason,
+  type SnapshotDocument,
+  type StaleReason,
+  type TransitionType,
 } from "../dist/index.js";
 import { CampaignSyncProvider, useCampaign, useCampaignAction, useDomains, useSyncEvent, type CampaignSyncLike } from "../dist/react.js";
-import { allowedActions, RestClient, type CampaignAction } from "../dist/rest.js";
+import { allowedActions, RestClient, type CampaignAction, type ExpectedState, type RestRecord, type RestSnapshot } from "../dist/rest.js";
+import { bindQueryClient, campaignQuery, type QueryClientLike } from "../dist/tanstack-query.js";
 import * as sealed from "../dist/encrypted.js";
 import { clearRichDataCache, configureCache, getRichCampaignData, restFetcher, restSnapshot } from "../dist/cache.js";
 
@@ -45,12 +58,14 @@ export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): P
   const sync = new CampaignSync({
     url: "/api/v2/ws",
     token: async () => "t",
-    fetchSnapshot: async (id) => ({ id }),
+    fetchSnapshot: async () => "{}",
     target: null,
     log: (record) => console.log(record.level, record.code),
   });
   // @ts-expect-error the option does not exist
   new CampaignSync({ adress: "/ws" });
+  // @ts-expect-error no snapshot has this form
+  new CampaignSync({ fetchSnapshot: async (id) => ({ id }) });
   const fetchSnapshot = restSnapshot({ baseUrl: "/api/v2", fetch });
   new CampaignSync({ fetchSnapshot });
   const text: Promise<string> = fetchSnapshot("c");
@@ -141,4 +156,86 @@ export function Component(): string {
   // @ts-expect-error either a client or a function that creates it
   CampaignSyncProvider({ sync: new CampaignSync(), create: () => new CampaignSync() });
   return `${view.status} ${phase} ${total} ${row(0)?.domain}`;
+}
+
+/** Returns what is left of a union after all its words. */
+const rest = (left: never): never => left;
+
+/** Closed lists: every word is one of them, and nothing else is. */
+export function closedLists(view: CampaignView, detail: CampaignSyncEventMap["statuschange"], text: string): void {
+  switch (view.staleReason) {
+    case "disconnected":
+    case "polling":
+    case "unproven":
+    case "diverged":
+    case undefined:
+      break;
+    default:
+      rest(view.staleReason);
+  }
+  const reason: StaleReason | ErrorCode | undefined = detail.reason;
+  if (reason === "polling" || reason === "forbidden") return;
+  // @ts-expect-error no such reason
+  if (view.staleReason === "offline") return;
+  // @ts-expect-error any text is not a status
+  const status: CampaignStatus = text;
+  // @ts-expect-error any text is not a code
+  const code: ErrorCode = text;
+  // @ts-expect-error no such state
+  const state: ConnectionState = "paused";
+  // @ts-expect-error no such name
+  const log: LogCode = "oops";
+  // @ts-expect-error the phase machine has no such action
+  const action: CampaignAction = "delete";
+  const words: string[] = [view.status, detail.status, "connect" satisfies RecoveryReason];
+  void [reason, status, code, state, log, action, words];
+}
+
+/** Open lists: the words are known, and any other text is taken. */
+export function openLists(text: string, view: CampaignView, event: CampaignSyncEvent<"notification">): void {
+  const values: [TransitionType, DnsStatus, NotificationLevel, ActionName] = [text, text, text, text];
+  const known: [TransitionType, DnsStatus, NotificationLevel, ActionName] = ["manual", "resolved", "warning", "delete"];
+  const back: string[] = [...values, ...known, event.detail.level];
+  if (view.lastTransition?.transitionType === "error_recovery") return;
+  // @ts-expect-error a number is no word
+  const number: DnsStatus = 5;
+  void [back, number];
+}
+
+export function details(sync: CampaignSync, metrics: Metrics): void {
+  sync.addEventListener("recovered", ({ detail }) => void (metrics.recoveryRequests[detail.reason] + detail.durationMs));
+  sync.addEventListener("rejected", ({ detail }) => void ((metrics.refused[detail.code] ?? 0) > 0 && detail.rule === "missing"));
+  // @ts-expect-error a code may not have occurred
+  const count: number = metrics.refused.invalid_json;
+  // @ts-expect-error no such kind
+  sync.addEventListener("divergence", ({ detail }) => void (detail.kind === "hashes"));
+  const report: Diagnostics = sync.diagnostics();
+  const version: string = report.version;
+  // @ts-expect-error it has no rows
+  void report.rows;
+  void [count, version];
+}
+
+/** The server's record and snapshot have the phases of the client. */
+export function server(record: RestRecord, snapshot: RestSnapshot): void {
+  const expected: ExpectedState = `${record.currentPhase}/${record.phaseStatus}`;
+  const document: SnapshotDocument = snapshot;
+  const actions: readonly CampaignAction[] = allowedActions(record);
+  // @ts-expect-error no such state
+  const wrong: ExpectedState = "analysis/live";
+  void [expected, document, actions, wrong];
+}
+
+export function queries(sync: CampaignSync, client: QueryClientLike): void {
+  const stop: () => void = bindQueryClient(sync, client, { on: ({ reason }) => reason !== "status" });
+  // @ts-expect-error no such reason
+  bindQueryClient(sync, client, { on: ({ reason }) => reason === "sort" });
+  const query = campaignQuery<{ readonly total: number }>(sync, "c", "/domains");
+  void query.queryFn({}).then(({ body }) => body.total);
+  stop();
+}
+
+/** A client of the REST interface performs the actions of the hooks. */
+export function Actions(rest: RestClient): void {
+  CampaignSyncProvider({ sync: new CampaignSync(), actions: { allowedActions, act: (id, action) => rest.act(id, action as CampaignAction) } });
 }

@@ -24,7 +24,7 @@ export class StateChips {
     setText(this.#status, why === undefined ? status : `${status} (${plain(why)})`);
     this.#status.title = provenAt === null ? "" : `As of ${new Date(provenAt).toLocaleTimeString()}`;
     const phase = campaign === null ? "" : `${phaseName(campaign.currentPhase)}: ${plain(campaign.phaseStatus)}. `;
-    const problem = error === null ? "" : ` Problem: ${error.message ?? plain(error.code)}.`;
+    const problem = error === null ? "" : ` Problem: ${plain(error.code)}.`;
     // A screen reader reads the text when it changes. So it has the phase and the status, but no counter.
     setText(this.#announcer, `${phase}The view is ${plain(status)}.${problem}`);
   }

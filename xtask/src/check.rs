@@ -1,4 +1,5 @@
-//! `cargo xtask check`: formatting, clippy, documentation, TypeScript types, and what npm would publish.
+//! `cargo xtask check`: formatting, clippy, documentation, TypeScript types, what npm would publish, and the
+//! API reference of the package.
 
 use std::process::Command;
 
@@ -13,6 +14,9 @@ use crate::size;
 
 /// The project with the checks of the tarball: publint and are-the-types-wrong.
 const PUBLISH: &str = "tests/publish";
+
+/// The project that makes the API reference of the package, and refuses what is not documented.
+const REFERENCE: &str = "tests/reference";
 
 /// One check: a name, and a command that fails if the check fails.
 pub(crate) struct Check {
@@ -40,7 +44,12 @@ pub(crate) fn run_command(repo: &Repo) -> Result<()> {
 
 /// Installs what the checks need in addition to the build.
 pub(crate) fn install(repo: &Repo, runner: &mut Runner<'_>) -> Result<()> {
-    Project::find(repo, PUBLISH).map_or(Ok(()), |project| project.install(runner))
+    for directory in [PUBLISH, REFERENCE] {
+        if let Some(project) = Project::find(repo, directory) {
+            project.install(runner)?;
+        }
+    }
+    Ok(())
 }
 
 /// All checks, the quickest first.
@@ -106,9 +115,13 @@ pub(crate) fn all(repo: &Repo) -> Vec<Check> {
         Check { name: "planted faults".to_owned(), command: planted::command(repo, "--check") },
         Check { name: "size of the download".to_owned(), command: size::command(repo) },
     ];
-    checks.extend(Project::find(repo, PUBLISH).map(|project| Check {
-        name: "tarball, publint, are-the-types-wrong and browsers".to_owned(),
-        command: project.script("test"),
+    let projects = [
+        (PUBLISH, "tarball, publint, are-the-types-wrong and browsers"),
+        (REFERENCE, "API reference, every public member documented"),
+    ];
+    checks.extend(projects.into_iter().filter_map(|(directory, name)| {
+        let project = Project::find(repo, directory)?;
+        Some(Check { name: name.to_owned(), command: project.script("test") })
     }));
     checks.extend(PROJECTS.iter().filter_map(|directory| types(repo, directory)));
     checks

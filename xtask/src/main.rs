@@ -44,7 +44,8 @@ cargo xtask <command>
   setup                                  only install what is missing
   build                                  compile the wasm, the npm package and the demo page
   check                                  check formatting, clippy, documentation, TypeScript types, the
-                                         patches of planted faults, the size and the tarball
+                                         patches of planted faults, the size, the tarball and the API
+                                         reference, which it writes into target/reference
   sim   [--seeds N] [--seed S] [--minutes M] [--only KIND]
         [--module main|encrypted] [--journals FILE] [--fail-fast]
                                          simulate seeded faults, half of the seeds with the features of

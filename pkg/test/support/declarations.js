@@ -5,18 +5,20 @@ const DIST = new URL("../../dist/", import.meta.url).pathname;
 /** The entries, with the prefix of their names here. */
 const ENTRIES = { "index.d.ts": "", "cache.d.ts": "cache.", "encrypted.d.ts": "encrypted.", "rest.d.ts": "rest." };
 
+const OPTIONS = {
+  target: ts.ScriptTarget.ES2022,
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  lib: ["lib.es2023.d.ts", "lib.dom.d.ts", "lib.esnext.disposable.d.ts"],
+  strict: true,
+};
+
 /**
  * Returns the parameters of all exported functions, constructors, methods and setters, each as `function(parameter)`,
  * and the members of their options, each as `function(parameter.member)`.
  */
 export function declaredParameters() {
-  const program = ts.createProgram(Object.keys(ENTRIES).map((entry) => DIST + entry), {
-    target: ts.ScriptTarget.ES2022,
-    module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext,
-    lib: ["lib.es2023.d.ts", "lib.dom.d.ts", "lib.esnext.disposable.d.ts"],
-    strict: true,
-  });
+  const program = ts.createProgram(Object.keys(ENTRIES).map((entry) => DIST + entry), OPTIONS);
   const checker = program.getTypeChecker();
   const found = new Set();
   for (const [entry, prefix] of Object.entries(ENTRIES)) {
@@ -31,6 +33,9 @@ export function declaredParameters() {
 
 /** The interfaces whose methods applications call. Applications implement or read the others. */
 const HANDLES = new Set(["Campaign"]);
+
+/** The bodies of requests. The server checks their members. */
+const BODIES = new Set(["NewCampaign", "FaultSettings"]);
 
 function visit(checker, declaration, name, found) {
   if (ts.isFunctionDeclaration(declaration)) addParameters(checker, declaration, name, found);
@@ -50,7 +55,47 @@ function addParameters(checker, declaration, name, found) {
     if (own === "this") continue; // It only says that the method needs none.
     found.add(`${name}(${own})`);
     const type = checker.getNonNullableType(checker.getTypeAtLocation(parameter));
-    const isOptions = type.symbol?.declarations?.some((it) => ts.isInterfaceDeclaration(it) && it.getSourceFile().fileName.startsWith(DIST));
+    const isOptions = !BODIES.has(type.symbol?.name) && type.symbol?.declarations?.some((it) => ts.isInterfaceDeclaration(it) && it.getSourceFile().fileName.startsWith(DIST));
     if (isOptions) for (const member of type.getProperties()) found.add(`${name}(${own}.${member.name})`);
   }
+}
+
+const ALL = ["index", "external", "cache", "rest", "react", "tanstack-query", "encrypted", "encrypted-external"];
+let all;
+
+/** The program of all entries, made once. */
+function allEntries() {
+  return (all ??= ts.createProgram(ALL.map((entry) => `${DIST}${entry}.d.ts`), OPTIONS));
+}
+
+/** Returns the words of a union that the main entry exports, and whether it takes other words. */
+export function declaredUnion(name) {
+  const program = allEntries();
+  const checker = program.getTypeChecker();
+  const exported = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(`${DIST}index.d.ts`)));
+  const symbol = exported.find((it) => it.name === name);
+  const type = checker.getDeclaredTypeOfSymbol(symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
+  const words = type.types.filter((it) => it.isStringLiteral()).map((it) => it.value);
+  return { words: words.sort(), open: words.length < type.types.length };
+}
+
+/** Returns the types that the public declarations write: of members, parameters, results and aliases. */
+export function publicTypes() {
+  const program = allEntries();
+  const checker = program.getTypeChecker();
+  const found = new Map();
+  for (const entry of ALL) {
+    for (const exported of checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(`${DIST}${entry}.d.ts`)))) {
+      const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
+      for (const declaration of symbol.declarations ?? []) collect(declaration, exported.name, found);
+    }
+  }
+  return [...found].map(([name, type]) => ({ name, type }));
+}
+
+/** Private members have no type in declarations. */
+function collect(node, name, found) {
+  const own = node.name === undefined ? name : `${name} ${node.name.getText()}`;
+  if (node.type !== undefined) found.set(`${own} ${node.pos}`, node.type.getText());
+  ts.forEachChild(node, (child) => collect(child, own, found));
 }

@@ -51,7 +51,7 @@ function Banner({ view }: { view: CampaignView }) {
       {provenAt !== null && tone !== "good" && <span>{`as of ${time(provenAt)}`}</span>}
       {state === "waiting" && <span>{`attempt ${number(attempt)}, next in ${Math.ceil((retryInMs ?? 0) / 1000)} s`}</span>}
       {hint !== undefined && <span className="muted">{hint}</span>}
-      {error !== null && <span className="problem">{`${plain(error.code)}${error.message === undefined ? "" : `: ${error.message}`}`}</span>}
+      {error !== null && <span className="problem">{plain(error.code)}</span>}
     </aside>
   );
 }

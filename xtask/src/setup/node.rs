@@ -19,8 +19,16 @@ for (const file of process.argv.slice(1)) {
 
 /// The projects that every set-up ends in. Their lock files hold the ranges of Node that their packages
 /// support.
-const LOCKS: [&str; 7] =
-    ["pkg", "www", "tests/e2e", "tests/react", "tests/package", "tests/matrix", "tests/publish"];
+const LOCKS: [&str; 8] = [
+    "pkg",
+    "www",
+    "tests/e2e",
+    "tests/react",
+    "tests/package",
+    "tests/matrix",
+    "tests/publish",
+    "tests/reference",
+];
 
 /// A version as three numbers.
 type Version = [u32; 3];

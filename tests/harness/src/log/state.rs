@@ -62,10 +62,10 @@ pub struct Settings {
     pub seed: u64,
     /// Rows per second.
     pub rate: u64,
-    /// Rows per event; `None` lets the rate decide.
+    /// Rows per event; the rate decides if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<u64>,
-    /// The owner of the campaign; `None` for the operator. Events do not contain it.
+    /// The owner of the campaign; absent for the operator. Events do not contain it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
 }
@@ -131,18 +131,31 @@ impl PhaseCounts {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Record<'a> {
+    /// The id of the campaign.
     campaign_id: &'a str,
+    /// Its name, for people.
     name: &'a str,
+    /// Its phase.
     current_phase: &'a str,
+    /// Its status within the phase.
     phase_status: &'a str,
+    /// The number of items that the phase processes.
     total_items: u64,
+    /// The number of items that the phase has processed.
     processed_items: u64,
+    /// How many of them succeeded.
     successful_items: u64,
+    /// How many of them failed.
     failed_items: u64,
+    /// The progress of the phase, 0 to 100.
     progress_percentage: f64,
+    /// The number of rows.
     total_domain_count: u64,
+    /// The time of its creation, in RFC 3339; may be empty.
     created_at: &'a str,
+    /// The time of its last change, in RFC 3339; may be empty.
     updated_at: &'a str,
+    /// The message of a failed phase, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<&'a str>,
 }

@@ -88,13 +88,21 @@ pub struct DomainsPage {
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "snapshots are written as text; this is the schema of the text")]
 pub struct Snapshot<'a> {
+    /// The id of the campaign.
     campaign_id: String,
+    /// The epoch of the log.
     epoch: String,
+    /// The number of the last event that the state contains.
     sequence_number: u64,
+    /// The id of that event.
     event_id: String,
+    /// The record.
     campaign: Record<'a>,
+    /// All rows.
     domains: Vec<Row>,
+    /// The number of rows.
     domains_count: u64,
+    /// The digest of the rows, docs/PROTOCOL.md, chapter 11.
     #[schema(pattern = "^[0-9a-f]{16}$")]
     domains_digest: String,
     /// The subject of the session, if it has one and the server has no keys.
@@ -112,16 +120,28 @@ pub struct AuditTrail<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntry<'a> {
+    /// The name of the operation, such as `DNS_Phase_Transition`.
     name: &'a str,
+    /// The user; `operator`, `anonymous` or `server` for a request of no user.
     who: &'a str,
+    /// The time of the request, in RFC 3339.
     timestamp: &'a str,
+    /// The phase and status before, such as `dns_validation/paused`.
     from: &'a str,
+    /// The phase and status after it.
     to: &'a str,
+    /// `manual`, `automatic` or `error_recovery` for a transition; `status`, `creation`, `owner` or `deletion`
+    /// for any other change.
     r#type: &'a str,
+    /// The reason of the request, for people.
     reason: &'a str,
+    /// `accepted`, or the code of the refusal.
     result: &'a str,
+    /// The text of the refusal, for people.
     message: Option<&'a str>,
+    /// The number of the last event of the request, if it was accepted.
     sequence_number: Option<u64>,
+    /// The id of that event.
     event_id: Option<&'a str>,
 }
 
