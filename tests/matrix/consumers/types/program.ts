@@ -1,10 +1,13 @@
 /** Uses every entry, as an application that checks its libraries does. It is compiled and not run. */
-import { CampaignSync, CampaignSyncError, init, initSync, type CampaignView, type DomainRow, type InitInput } from "campaign-sync";
+import { createElement, type ReactElement } from "react";
+import { CampaignSync, CampaignSyncError, init, initSync, type CampaignView, type DnsStatus, type DomainRow, type ErrorCode, type InitInput, type StaleReason } from "campaign-sync";
 import { configureCache, getRichCampaignData } from "campaign-sync/cache";
 import { CampaignSync as SealedSync, init as initSealed, sealedRestFetcher } from "campaign-sync/encrypted";
 import { init as initSealedExternal } from "campaign-sync/encrypted/external";
 import { init as initExternal } from "campaign-sync/external";
-import { useCampaign, useConnection } from "campaign-sync/react";
+import { CampaignSyncProvider, emptyView, useCampaign, useCampaignAction, useCampaigns, useConnection, useDomains, useSyncEvent, type CampaignActions } from "campaign-sync/react";
+import { allowedActions, RestClient, type CampaignAction, type RestCampaign } from "campaign-sync/rest";
+import { bindQueryClient, campaignQuery, type QueryClientLike } from "campaign-sync/tanstack-query";
 import address from "campaign-sync/campaign_sync_bg.wasm";
 import sealedAddress from "campaign-sync/encrypted/campaign_sync_bg.wasm";
 
@@ -28,7 +31,45 @@ export async function use(bytes: ArrayBuffer, module: WebAssembly.Module): Promi
   return [...campaign.domains({ limit: 10 }).rows];
 }
 
-export function useStatus(id: string | null): string {
-  const campaign = useCampaign(id);
-  return `${campaign.status} over ${useConnection().state}`;
+/** The words of the lists are known, and an open list takes any other text. */
+export function words({ staleReason, code }: CampaignView, text: string): string[] {
+  const reason: StaleReason | undefined = staleReason === "polling" ? staleReason : undefined;
+  const failure: ErrorCode = code ?? "internal";
+  const status: DnsStatus = text;
+  // @ts-expect-error no such reason
+  if (staleReason === "offline") return [];
+  return [reason ?? "", failure, status];
+}
+
+export async function write(sync: CampaignSync): Promise<CampaignAction[]> {
+  const rest = new RestClient({ sync, timeoutMs: 5_000 });
+  const campaign: RestCampaign = await rest.get("spring-1");
+  const { position } = await rest.act("spring-1", "validate-dns", { expectedState: `${campaign.currentPhase}/${campaign.phaseStatus}` });
+  await sync.campaign("spring-1").reached(position);
+  for await (const { rows } of rest.rows("spring-1", { dnsStatus: "resolved", limit: 100 })) console.log(rows.length);
+  return [...allowedActions(campaign)];
+}
+
+export function query(sync: CampaignSync, client: QueryClientLike): () => void {
+  const { queryKey, queryFn } = campaignQuery<{ readonly total: number }>(sync, "spring-1", "/domains");
+  queryFn({}).then(({ body, position }) => console.log(queryKey, body.total, position?.epoch));
+  return bindQueryClient(sync, client, { on: ({ reason }) => reason !== "status", listKey: ["campaigns"] });
+}
+
+export function Page({ id, rest }: { id: string | null; rest: RestClient }): ReactElement {
+  const actions: CampaignActions = { allowedActions, act: (campaignId, action) => rest.act(campaignId, action as CampaignAction) };
+  return createElement(CampaignSyncProvider, { create: () => new CampaignSync({ url: "/api/v2/ws" }), actions, children: createElement(Status, { id }) });
+}
+
+function Status({ id }: { id: string | null }): ReactElement {
+  const { status } = useCampaign(id);
+  const phase = useCampaign(id, (view) => view.campaign?.currentPhase ?? emptyView("").status, { throttleMs: 100 });
+  const { total, row } = useDomains(id, { sortBy: "domain" });
+  const { campaigns } = useCampaigns();
+  const { run, allowed, error } = useCampaignAction(id);
+  useSyncEvent("phasetransition", ({ detail }) => console.log(detail.newPhase, detail.initial));
+  // @ts-expect-error the hook chooses the pages
+  useDomains(id, { limit: 5 });
+  const text = `${status} ${phase} over ${useConnection().state}: ${total} ${row(0)?.domain} of ${campaigns.length} ${error?.help}`;
+  return createElement("button", { onClick: () => void run(allowed[0] ?? "pause") }, text);
 }
