@@ -9,23 +9,23 @@ import type { CatalogueView } from "./types.js";
 
 /**
  * A handle of the list of campaigns, from `CampaignSync.campaigns()`. All handles share one subscription. It stays for
- * `lingerMs` after the last `release()`.
+ * `lingerMs` after the last `release()`. The methods need no `this`: `const { view, subscribe } = list` works.
  */
 export interface Catalogue extends Disposable {
   /**
    * Returns the current view, frozen: the same object until it changes. After `release()` or `CampaignSync.close()` it
    * returns the last view with the status `idle`.
    */
-  view(): CatalogueView;
+  view(this: void): CatalogueView;
   /**
    * Calls `listener` at most once per animation frame, after the list or its status changed. With `ids` the change may
    * be of another campaign; the view is then the same object. An error that the listener throws goes to `reportError`.
    * Throws `invalid_argument` if `listener` is no function, and `released` after `release()`.
    * @returns a function that ends the subscription.
    */
-  subscribe(listener: () => void): () => void;
+  subscribe(this: void, listener: () => void): () => void;
   /** Releases the handle. Further calls do nothing. */
-  release(): void;
+  release(this: void): void;
 }
 
 /** The options of `CampaignSync.campaigns()`. */

@@ -79,3 +79,16 @@ test("refusal has the server's code and text, and the status as its cause", () =
     assert.match(refusalOf(502, body).message, /status 502/);
   }
 });
+
+test("snippet of docs/ERRORS.md tells a code from any other failure", async () => {
+  const [, snippet] = page.match(/```ts\nimport \{ CampaignSyncError \} from "campaign-sync";\n([^]*?)```/);
+  const AsyncFunction = (async () => {}).constructor;
+  const run = new AsyncFunction("CampaignSyncError", "campaign", "position", "showHint", "report", snippet);
+  for (const code of ["timed_out", "closed"]) {
+    const said = [];
+    const campaign = { reached: () => Promise.reject(new CampaignSyncError(code)) };
+    await run(CampaignSyncError, campaign, "e/1", () => said.push("hint"), (...values) => said.push(...values));
+    assert.deepEqual(said, code === "timed_out" ? ["hint"] : ["closed", "campaign-sync/docs/ERRORS.md#closed"]);
+  }
+  await assert.rejects(run(CampaignSyncError, { reached: () => Promise.reject(new TypeError("other")) }), TypeError);
+});

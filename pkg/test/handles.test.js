@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { transform } from "esbuild";
+
 import { CampaignSync } from "../dist/index.js";
 import * as sealed from "../dist/encrypted.js";
 import { makeSync, MODULE, nextFrame } from "./support/fixtures.js";
@@ -37,6 +39,20 @@ test("methods of a handle work without it", async () => {
   await assert.rejects(wait, { code: "released" });
   assert.equal(sync.view("c"), undefined);
   assert.equal(view().status, "idle");
+});
+
+test("methods of a handle of the list work without it", async () => {
+  const { sync, machine } = makeSync();
+  const { view, subscribe, release } = sync.campaigns();
+  let calls = 0;
+  const stop = subscribe(() => (calls += 1));
+  machine.change("", {});
+  await nextFrame();
+  stop();
+  assert.deepEqual([view().campaigns, calls], [[], 1]);
+  release();
+  assert.equal(view().status, "idle");
+  assert.throws(() => subscribe(() => {}), { code: "released" });
 });
 
 test("methods of a client work without it", () => {
@@ -131,9 +147,11 @@ test("client reads the rows of a campaign that has a handle", () => {
   assert.equal(new CampaignSync({ target: null }).domains("c"), undefined, "a client that was never used");
 });
 
-test("using closes a client", { skip: typeof Symbol.dispose !== "symbol" }, () => {
+test("using closes a client", { skip: typeof Symbol.dispose !== "symbol" }, async () => {
   const { sync, machine } = makeSync();
-  sync[Symbol.dispose]();
+  // Node 20 cannot read the keyword.
+  const { code } = await transform("(make) => { using held = make(); }", { target: "es2022" });
+  (0, eval)(code)(() => sync);
   assert.throws(() => sync.connect(), { code: "closed" });
   assert.deepEqual(machine.calls.map(([name]) => name), ["close"]);
 });

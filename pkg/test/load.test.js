@@ -48,6 +48,21 @@ test("module loads once, a failure can be retried, and earlier use throws a code
   assert.ok(new CampaignSync({ target: null }) instanceof EventTarget);
 });
 
+test("init always returns the same promise", async () => {
+  const { loader } = freshLoader();
+  const first = loader.load();
+  assert.equal(loader.load("/other.wasm"), first, "while it loads");
+  await first;
+  assert.equal(loader.load(), first, "when it is loaded");
+  loader.loadSync(MODULE);
+  assert.equal(loader.load(), first, "after initSync");
+  assert.equal(init(), init("/absent.wasm"), "the function of the entry, too");
+
+  const { loader: loaded } = freshLoader();
+  loaded.loadSync(MODULE);
+  assert.equal(loaded.load(), loaded.load(), "initSync came first");
+});
+
 test("module loads from every kind of input and from any realm", async () => {
   const foreign = vm.runInNewContext(`Uint8Array.of(${MODULE})`);
   const inputs = {

@@ -111,6 +111,8 @@ export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): P
   await campaign.reached(response.headers.get("campaign-position") ?? "", { signal: AbortSignal.timeout(1), timeoutMs: 5 });
   await campaign.reached({ epoch: "e", sequenceNumber: 1 });
   { using held = sync.campaign("d"); void held; }
+  { using list = sync.campaigns(); const { view, subscribe } = list; void [view().total, subscribe]; }
+  { using client = new CampaignSync({ target: null }); void client; }
   const metrics: Metrics = sync.metrics();
   const worst: number = metrics.recoveryMs.max;
 

@@ -34,6 +34,10 @@ for (const [name, wrap] of [
     client.addEventListener("gap", listener);
     client.removeEventListener("gap", listener);
     client.campaign("other").release();
+    const list = wrap(client.campaigns());
+    list.subscribe(() => {})();
+    assert.equal(list.view().total, 0);
+    list.release();
     assert.equal(client.metrics().applied, 0);
     client.onsend = null;
   });
