@@ -357,7 +357,10 @@ function configuration(): { cache?: RichCampaignCache } {
   return shared(`cache ${VERSION}`, () => ({}));
 }
 
-/** Creates the cache that `getRichCampaignData` and `clearRichDataCache` use, and disposes of the former one. */
+/**
+ * Creates the cache that `getRichCampaignData` and `clearRichDataCache` use, and disposes of the former one. Throws
+ * `invalid_argument` for an invalid option; the former cache is then gone.
+ */
 export function configureCache(options: RichCampaignCacheOptions): RichCampaignCache {
   configuration().cache?.dispose();
   return (configuration().cache = new RichCampaignCache(options));

@@ -157,7 +157,7 @@ export class CampaignSync extends EventTarget implements Disposable {
 
   /**
    * Subscribes to a campaign and returns a handle. Release the handle when it is no longer needed. Throws
-   * `invalid_campaign_id` for an invalid id, and `closed` after `close()`.
+   * `invalid_campaign_id` for an invalid id, `invalid_argument` for one that is no text, and `closed` after `close()`.
    */
   campaign(campaignId: string): Campaign {
     checked("campaignId", campaignId, TEXT);
@@ -214,12 +214,18 @@ export class CampaignSync extends EventTarget implements Disposable {
     this.#ownTransport().closed(code);
   }
 
-  /** Returns the status of a campaign, computed from the clock; `idle` if the campaign has no handle. */
+  /**
+   * Returns the status of a campaign, computed from the clock; `idle` if the campaign has no handle. Throws
+   * `invalid_argument` for an id that is no text.
+   */
   status(campaignId: string): CampaignStatus {
     return this.view(campaignId)?.status ?? "idle";
   }
 
-  /** Returns the view of a campaign; `undefined` if the campaign has no handle, and after `close()`. */
+  /**
+   * Returns the view of a campaign; `undefined` if the campaign has no handle, and after `close()`. Throws
+   * `invalid_argument` for an id that is no text.
+   */
   view(campaignId: string): CampaignView | undefined {
     const channel = this.#channelOf(campaignId);
     return channel && this.#core?.view(channel);
@@ -227,7 +233,7 @@ export class CampaignSync extends EventTarget implements Disposable {
 
   /**
    * Returns one page of a campaign's domain table, as `Campaign.domains` does; `undefined` if the campaign has no
-   * handle, and after `close()`. Throws `invalid_argument` for an invalid query.
+   * handle, and after `close()`. Throws `invalid_argument` for an invalid query, and for an id that is no text.
    */
   domains(campaignId: string, query?: DomainQuery): DomainPage | undefined {
     return readDomains(this.#core as Core, this.#channelOf(campaignId), query);

@@ -94,7 +94,7 @@ export interface CampaignView {
   readonly code?: ErrorCode;
   /**
    * When the data was last proven current, in milliseconds since 1970 by the clock of the page: "as of 20:37:31".
-   * `null` before the first proof. It stays when the connection is lost.
+   * `null` before the first proof. It stays when the connection is lost. A proof dates from the moment of the request (R12.21).
    */
   readonly provenAt: number | null;
   /** The position of the last applied event; `null` before the first state arrived. */
@@ -107,7 +107,7 @@ export interface CampaignView {
   readonly domainsCount: number;
   /** The digest of the confirmed rows, 16 hex digits (docs/PROTOCOL.md, chapter 11). */
   readonly domainsDigest: string;
-  /** Number of unconfirmed rows: the last snapshot lacked them, and the client keeps them aside. */
+  /** Number of unconfirmed rows: the last snapshot lacked them, and the client keeps them aside (docs/PROTOCOL.md, R9.13). */
   readonly unconfirmedCount: number;
   /** Numbers of confirmed rows by status, per column. */
   readonly counts: StatusCounts;

@@ -34,7 +34,7 @@ export type PhaseStatus =
  * - `idle`: no connection was requested, or the handle was released.
  * - `connecting`: the connection is being opened; there is no state yet.
  * - `loading`: connected; the first state is arriving.
- * - `live`: proven continuous, and never older than 10 seconds. No other status proves this.
+ * - `live`: proven continuous, and never older than 10 seconds (docs/PROTOCOL.md, R12.26). No other status proves this.
  * - `recovering`: connected; events are missing or not proven yet, and the client has requested them.
  * - `stale`: the state is shown but not proven current; `staleReason` says why.
  * - `ended`: the campaign was deleted, or the server ended it for everybody. The view keeps the last data.
