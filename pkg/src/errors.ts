@@ -93,9 +93,9 @@ export class CampaignSyncError extends Error {
    * characters.
    */
   constructor(code: ErrorCode, options?: { cause?: unknown; message?: string | undefined }) {
-    const text = options?.message || meaningOf(code) || `Refused (${code}): see \`help\`.`;
-    const message = cut(text, MESSAGE_MAX);
-    const help = `campaign-sync/docs/ERRORS.md#${code}`;
+    // A caller without types may pass anything, also a symbol.
+    const help = `campaign-sync/docs/ERRORS.md#${String(code)}`;
+    const message = cut(options?.message || meaningOf(code) || `Refused (${String(code)}): see \`help\`.`, MESSAGE_MAX);
     super(message, options);
     this.code = code;
     this.help = help;
@@ -145,8 +145,9 @@ export function describe(error: unknown): string {
 
 /** Cuts a text to so many characters. The last one of a longer text is an ellipsis. */
 export function cut(text: string, characters: number): string {
-  const all = [...text];
-  return all.length > characters ? `${all.slice(0, characters - 1).join("")}…` : text;
+  // The text may be any value, of a caller without types.
+  const all = [...String(text)];
+  return all.length > characters ? `${all.slice(0, characters - 1).join("")}…` : all.join("");
 }
 
 /** Turns a bare code, as the machine throws it, into a `CampaignSyncError`. Any other failure is `internal`. */

@@ -229,7 +229,7 @@ export function campaignQuery<T = unknown>(
   if (sync != null) checked("sync", sync, SYNC);
   checked("path", path, [(it) => it === "" || (TEXT[0](it) && /^[/?]/.test(it as string)), "empty, or a text that begins with / or ?"]);
   const { baseUrl = "/api/v2", fetch } = checkedMembers("options", options, QUERY);
-  const [id, address] = [campaignId ?? "", `${baseUrl}/campaigns/${campaignId}${path}`];
+  const id = campaignId ?? "";
   const isValid = typeof id === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(id);
   return {
     queryKey: [...keyOfCampaign(id), path],
@@ -242,7 +242,7 @@ export function campaignQuery<T = unknown>(
       for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
         const least = sync.view(id)?.position ?? null;
         const before = floors.get(sync)?.get(id);
-        const answer = await request<T>(fetch ?? globalThis.fetch, withPosition(address, least), signal);
+        const answer = await request<T>(fetch ?? globalThis.fetch, withPosition(`${baseUrl}/campaigns/${id}${path}`, least), signal);
         const floor = floors.get(sync)?.get(id);
         // The server may not state the position. The answer is then as new as the request.
         const isNew = answer?.position === null ? floor === before : [least, floor].every((it) => it == null || !lacks(answer?.position, it));

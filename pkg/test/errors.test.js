@@ -66,6 +66,7 @@ test("messages with data stay within 120 characters", () => {
     refusalOf(500, { error: { message: long } }),
     refusalOf(403, { error: { code: "forbidden", message: long } }),
   ];
+  for (const message of [5, Symbol("x"), {}, true]) assert.equal(new CampaignSyncError("internal", { message }).message, String(message));
   for (const { message } of errors) assert.ok([...message].length <= LENGTH_MAX && message.isWellFormed?.() !== false, message);
   for (const { message } of errors.slice(1, 4)) assert.match(message, /: (check|correct) .*\.$/, "what to do is not cut");
   assert.equal(errors[0].message.at(-1), "…");

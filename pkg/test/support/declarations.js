@@ -2,8 +2,8 @@
 import ts from "typescript-api";
 
 const DIST = new URL("../../dist/", import.meta.url).pathname;
-/** The entries, with the prefix of their names here. */
-const ENTRIES = { "index.d.ts": "", "cache.d.ts": "cache.", "encrypted.d.ts": "encrypted.", "rest.d.ts": "rest." };
+/** The entries, with the prefix of their names here. The hooks of `react` work in components only: tests/react calls them. */
+const ENTRIES = { "index.d.ts": "", "cache.d.ts": "cache.", "encrypted.d.ts": "encrypted.", "rest.d.ts": "rest.", "tanstack-query.d.ts": "queries." };
 
 const OPTIONS = {
   target: ts.ScriptTarget.ES2022,
@@ -55,7 +55,8 @@ function addParameters(checker, declaration, name, found) {
     if (own === "this") continue; // It only says that the method needs none.
     found.add(`${name}(${own})`);
     const type = checker.getNonNullableType(checker.getTypeAtLocation(parameter));
-    const isOptions = !BODIES.has(type.symbol?.name) && type.symbol?.declarations?.some((it) => ts.isInterfaceDeclaration(it) && it.getSourceFile().fileName.startsWith(DIST));
+    // A client or a library is checked by its methods.
+    const isOptions = !BODIES.has(type.symbol?.name) && !type.symbol?.name.endsWith("Like") && type.symbol?.declarations?.some((it) => ts.isInterfaceDeclaration(it) && it.getSourceFile().fileName.startsWith(DIST));
     if (isOptions) for (const member of type.getProperties()) found.add(`${name}(${own}.${member.name})`);
   }
 }
