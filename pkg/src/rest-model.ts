@@ -3,7 +3,7 @@ import type { Campaign } from "./campaign.js";
 import type { LogPosition } from "./position.js";
 import type { components } from "./rest-types.js";
 import type { CampaignView } from "./types.js";
-import type { DnsStatus, HttpStatus, LeadStatus, Phase, PhaseStatus } from "./words.js";
+import type { AuditType, DnsStatus, ErrorCode, HttpStatus, LeadStatus, Phase, PhaseStatus } from "./words.js";
 
 /** The types of the server's description. */
 export type Schemas = components["schemas"];
@@ -49,7 +49,16 @@ export interface RestSnapshot extends Readonly<Schemas["Snapshot"]> {
 }
 
 /** One entry of the audit trail. */
-export interface AuditEntry extends Readonly<Schemas["AuditEntry"]> {}
+export interface AuditEntry extends Readonly<Schemas["AuditEntry"]> {
+  /** The phase and the status before. */
+  readonly from: PhaseAndStatus;
+  /** The phase and the status after it; those that it would have led to if it was refused. */
+  readonly to: PhaseAndStatus;
+  /** The type of a transition, or the kind of any other change. */
+  readonly type: AuditType;
+  /** `accepted`, or the code of the refusal. */
+  readonly result: "accepted" | ErrorCode;
+}
 
 /** A new session. */
 export interface LoggedIn extends Readonly<Schemas["LoggedIn"]> {}
@@ -60,8 +69,11 @@ export interface CurrentSession extends Readonly<Schemas["CurrentSession"]> {}
 /** The settings of the fault injection of a test server. */
 export interface FaultSettings extends Readonly<Schemas["FaultSettings"]> {}
 
+/** A phase and a status within it, such as `dns_validation/paused`. */
+export type PhaseAndStatus = `${Phase}/${PhaseStatus}`;
+
 /** A state that a write expects: a phase, or a phase and a status. */
-export type ExpectedState = Phase | `${Phase}/${PhaseStatus}`;
+export type ExpectedState = Phase | PhaseAndStatus;
 
 /** The part of a `CampaignSync` that the client uses. */
 export interface RestSync {

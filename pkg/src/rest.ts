@@ -55,6 +55,7 @@ export type {
   FaultSettings,
   LoggedIn,
   NewCampaign,
+  PhaseAndStatus,
   RestCampaign,
   RestClientOptions,
   RestRecord,
@@ -65,7 +66,7 @@ export type {
   RowsPage,
   WriteOptions,
 } from "./rest-model.js";
-export type { CampaignAction, DnsStatus, ErrorCode, HttpStatus, LeadStatus, Phase, PhaseStatus } from "./words.js";
+export type { AuditType, CampaignAction, DnsStatus, ErrorCode, HttpStatus, LeadStatus, Phase, PhaseStatus } from "./words.js";
 
 /** The result of `openapi-fetch`. */
 interface Outcome<T> {
@@ -209,7 +210,7 @@ export class RestClient {
   async transitions(campaignId: string, options: CallOptions & { all?: boolean } = {}): Promise<readonly AuditEntry[]> {
     const { all, ...limits } = checkedMembers("options", options, { ...CALL, all: [(it) => typeof it === "boolean", "true or false"] });
     const params = { path: { id: idOf(campaignId) }, query: { ...this.#floor(campaignId), ...(all !== undefined && { all }) } };
-    return (await this.#send((common) => this.#client.GET("/campaigns/{id}/transitions", { ...common, params }), limits)).data.transitions;
+    return (await this.#send((common) => this.#client.GET("/campaigns/{id}/transitions", { ...common, params }), limits)).data.transitions as AuditEntry[];
   }
 
   /** Creates a campaign. */

@@ -151,6 +151,12 @@ export type CampaignAction =
 /** The name of an action that an application performs: one of the phase machine, `delete`, or any other. */
 export type ActionName = CampaignAction | "delete" | (string & {});
 
+/**
+ * The type of an entry of the audit trail: that of a transition, or the kind of another change: of the `status` within the
+ * phase, `creation`, `deletion`, or a new `owner`.
+ */
+export type AuditType = "manual" | "automatic" | "error_recovery" | "status" | "creation" | "deletion" | "owner" | (string & {});
+
 /** The name of a record of the log. Records of the application's own functions have the code of their failure. */
 export type LogCode =
   | "connected"

@@ -117,6 +117,14 @@ test("words of the columns are those of the reference server", async () => {
   assert.deepEqual([...rows.matchAll(/^\|[^|]*\| `(\w+)`/gm)].map((row) => row[1]).sort(), words.sort());
 });
 
+test("types of audit entries are those of the reference server", async () => {
+  const sources = await Promise.all(["drafts", "mod", "request"].map((name) => text(`tests/harness/src/campaign/${name}.rs`)));
+  const source = sources.join("\n");
+  const user = source.match(/fn kind\(&self\)[^]*?\{ "(\w+)" \} else \{ "(\w+)" \}/);
+  const [, rollback] = source.match(/const ERROR_RECOVERY: &str = "(\w+)"/);
+  isOpen("AuditType", [user[1], user[2], rollback, ...found(source, /\bkind: "(\w+)"/g)]);
+});
+
 test("actions are those of the phase machine", () => {
   const actions = new Set(STEPS.map(([action]) => action));
   isClosed("CampaignAction", actions);
