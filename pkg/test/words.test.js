@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { ERROR_CODES } from "../dist/index.js";
 import { STEPS } from "../dist/steps.js";
-import { declaredUnion } from "./support/declarations.js";
+import { declaredMembers, declaredUnion } from "./support/declarations.js";
 
 const root = new URL("../../", import.meta.url);
 const text = (path) => readFile(new URL(path, root), "utf8");
@@ -123,6 +123,19 @@ test("types of audit entries are those of the reference server", async () => {
   const user = source.match(/fn kind\(&self\)[^]*?\{ "(\w+)" \} else \{ "(\w+)" \}/);
   const [, rollback] = source.match(/const ERROR_RECOVERY: &str = "(\w+)"/);
   isOpen("AuditType", [user[1], user[2], rollback, ...found(source, /\bkind: "(\w+)"/g)]);
+});
+
+test("events are the notices of the machine", async () => {
+  const kinds = (await text("src/sync/notice.rs")).match(/fn kind\(&self\)[^]*?\n {4}}/)[0];
+  assert.deepEqual(declaredMembers("CampaignSyncEventMap"), found(kinds, /=> "(\w+)"/g));
+});
+
+test("metrics are those of the machine", async () => {
+  const source = await text("src/sync/metrics.rs");
+  const counters = found(source.match(/\nmetrics! \{[^]*?\n\}/)[0], /^ {4}\w+ = "(\w+)"/gm);
+  const others = found(source.match(/impl ToValue for Metrics \{[^]*?\n\}/)[0], /\("(\w+)"/g);
+  assert.ok(counters.length > 20 && others.length === 5, others.join());
+  assert.deepEqual(declaredMembers("Metrics"), [...counters, ...others].sort());
 });
 
 test("actions are those of the phase machine", () => {

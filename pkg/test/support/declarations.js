@@ -69,13 +69,23 @@ function allEntries() {
   return (all ??= ts.createProgram(ALL.map((entry) => `${DIST}${entry}.d.ts`), OPTIONS));
 }
 
-/** Returns the words of a union that the main entry exports, and whether it takes other words. */
-export function declaredUnion(name) {
+/** The type of this name that the main entry exports. */
+function declaredType(name) {
   const program = allEntries();
   const checker = program.getTypeChecker();
   const exported = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(`${DIST}index.d.ts`)));
   const symbol = exported.find((it) => it.name === name);
-  const type = checker.getDeclaredTypeOfSymbol(symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
+  return checker.getDeclaredTypeOfSymbol(symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
+}
+
+/** Returns the names of the members of an interface that the main entry exports. */
+export function declaredMembers(name) {
+  return declaredType(name).getProperties().map((it) => it.name).sort();
+}
+
+/** Returns the words of a union that the main entry exports, and whether it takes other words. */
+export function declaredUnion(name) {
+  const type = declaredType(name);
   const words = type.types.filter((it) => it.isStringLiteral()).map((it) => it.value);
   return { words: words.sort(), open: words.length < type.types.length };
 }
