@@ -287,7 +287,7 @@ export interface components {
             from: string;
             /** @description The text of the refusal, for people. */
             message?: string | null;
-            /** @description The operation, such as `validate-dns`. */
+            /** @description The name of the operation, such as `DNS_Phase_Transition`. */
             name: string;
             /** @description The reason of the request, for people. */
             reason: string;
@@ -302,7 +302,10 @@ export interface components {
             timestamp: string;
             /** @description The phase and status after it. */
             to: string;
-            /** @description The type of a transition: `manual`, `automatic` or `error_recovery`; empty for other requests. */
+            /**
+             * @description `manual`, `automatic` or `error_recovery` for a transition; `status`, `creation`, `owner` or `deletion`
+             *     for any other change.
+             */
             type: string;
             /** @description The user; `operator`, `anonymous` or `server` for a request of no user. */
             who: string;
