@@ -145,8 +145,9 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
     let output =
         command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{line}`"))?;
     if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        bail!("`{line}` ended with {}: {}", output.status, text.trim());
+        let (said, text) = (output.stdout, output.stderr);
+        let (said, text) = (String::from_utf8_lossy(&said), String::from_utf8_lossy(&text));
+        bail!("`{line}` ended with {}: {}\n{}", output.status, text.trim(), said.trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
