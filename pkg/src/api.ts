@@ -6,6 +6,7 @@ export type { ConnectionStatus } from "./connection.js";
 export { CampaignSyncError, ERROR_CODES } from "./errors.js";
 export type * from "./event-types.js";
 export type * from "./metrics.js";
+export type { CampaignLike, CampaignListLike, CampaignSyncLike } from "./like.js";
 export type { InitInput } from "./module.js";
 export type { CampaignsDetail, PageEventMap } from "./page.js";
 export { formatPosition, parsePosition, type LogPosition } from "./position.js";

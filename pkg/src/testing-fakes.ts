@@ -1,0 +1,250 @@
+/** A fake of a client, for components that are tested without a module and without a server. */
+import { bindMethods } from "./bind.js";
+import { checked, COUNT, FUNCTION, oneOf, TEXT, type Rules } from "./check.js";
+import { IDLE, type ConnectionStatus } from "./connection.js";
+import { CampaignSyncError } from "./errors.js";
+import type { CampaignSyncEventMap, CampaignSyncEventType } from "./events.js";
+import { callSafely } from "./frame.js";
+import type { CampaignLike, CampaignListLike, CampaignSyncLike } from "./like.js";
+import { frozenCopy } from "./plain.js";
+import { checkedId, checkedRows, knownMembers } from "./testing-check.js";
+import type { TestRow } from "./testing-server.js";
+import { fakeView, type PartialView } from "./testing-view.js";
+import type { CampaignView, CatalogueView, DomainPage, DomainQuery, DomainRow } from "./types.js";
+
+/** What a fake shows from the start. */
+export interface FakeOptions {
+  /** The views, each with its `campaignId`; `fakeView` fills in what is absent. */
+  readonly views?: readonly PartialView[];
+  /** The rows of campaigns by their ids, or the numbers of rows. */
+  readonly rows?: Readonly<Record<string, readonly TestRow[] | number>>;
+  /** The connection; `idle` if absent, and `open` after `connect()`. */
+  readonly connection?: ConnectionStatus;
+}
+
+/** A client without a machine: it shows what the test says, and calls the listeners at once. */
+export interface FakeCampaignSync extends CampaignSyncLike {
+  campaigns(options?: { ids?: readonly string[] }): CampaignListLike;
+  /** Changes the view of a campaign: the members of `partial` replace those that it has. */
+  show(partial: PartialView & { readonly campaignId: string }): void;
+  /** Replaces the rows of a campaign, or gives it so many. */
+  showRows(campaignId: string, rows: readonly TestRow[] | number): void;
+  /** Changes the connection, and dispatches `connectionchange`. */
+  showConnection(connection: ConnectionStatus): void;
+  /** Dispatches an event. */
+  emit<K extends CampaignSyncEventType>(type: K, detail: CampaignSyncEventMap[K]): void;
+  /** Number of handles that were not released. */
+  readonly handles: number;
+}
+
+const OPTIONS: Rules<FakeOptions> = {
+  views: [Array.isArray, "a list of views"],
+  rows: [(it) => typeof it === "object" && it !== null, "an object of rows"],
+  connection: [(it) => typeof it === "object" && it !== null, "a connection"],
+};
+
+const QUERY: Rules<DomainQuery> = {
+  search: TEXT, dnsStatus: TEXT, httpStatus: TEXT, leadStatus: TEXT, offset: COUNT, limit: COUNT,
+  sortBy: oneOf("offset", "domain", "dnsStatus", "httpStatus", "leadScore"), sortOrder: oneOf("asc", "desc"),
+};
+
+const LIMIT = 100;
+const LIMIT_MAX = 1_000;
+
+/** One campaign of a fake. */
+interface Shown {
+  partial: PartialView;
+  view: CampaignView;
+  rows: readonly DomainRow[];
+  pages: Map<string, DomainPage>;
+  isKnown: boolean;
+}
+
+class Fake extends EventTarget implements FakeCampaignSync {
+  readonly #campaigns = new Map<string, Shown>();
+  readonly #listeners = new Set<() => void>();
+  readonly #held = new Map<string, number>();
+  #connection: ConnectionStatus;
+  #list: CatalogueView | undefined;
+  #closed = false;
+  handles = 0;
+
+  constructor(options: FakeOptions) {
+    super();
+    const { views = [], rows = {}, connection = IDLE } = knownMembers("options", options, OPTIONS);
+    this.#connection = frozenCopy(connection);
+    for (const view of views) this.#set(checkedId(view.campaignId ?? "campaign-1"), view);
+    for (const [campaignId, own] of Object.entries(rows)) this.#setRows(checkedId(campaignId), own);
+    bindMethods(this, EventTarget);
+  }
+
+  get connection(): ConnectionStatus {
+    return this.#connection;
+  }
+
+  campaign(campaignId: string): CampaignLike {
+    this.#open();
+    checkedId(campaignId);
+    const count = this.#held.get(campaignId) ?? 0;
+    this.#held.set(campaignId, count + 1);
+    const release = this.#holder(() => this.#held.set(campaignId, (this.#held.get(campaignId) ?? 1) - 1));
+    return {
+      view: () => this.#of(campaignId).view,
+      subscribe: (listener) => this.#subscribe(listener),
+      domains: (query = {}) => this.#page(campaignId, query),
+      reached: async () => undefined,
+      release,
+    };
+  }
+
+  campaigns({ ids }: { ids?: readonly string[] } = {}): CampaignListLike {
+    this.#open();
+    const release = this.#holder(() => undefined);
+    let [whole, own]: (CatalogueView | undefined)[] = [];
+    const view = (): CatalogueView => {
+      const list = this.#catalogue();
+      if (ids === undefined) return list;
+      if (list !== whole || own === undefined) own = frozenCopy({ ...list, campaigns: list.campaigns.filter((it) => ids.includes(it.campaignId)) });
+      whole = list;
+      return own;
+    };
+    return { view, subscribe: (listener) => this.#subscribe(listener), release };
+  }
+
+  view(campaignId: string): CampaignView | undefined {
+    checked("campaignId", campaignId, TEXT);
+    return (this.#held.get(campaignId) ?? 0) > 0 ? this.#of(campaignId).view : undefined;
+  }
+
+  connect(): void {
+    this.#open();
+    if (this.#connection.state !== "open") this.showConnection({ state: "open", attempt: 0 });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.showConnection({ state: "closed", attempt: 0 });
+  }
+
+  show(partial: PartialView & { readonly campaignId: string }): void {
+    this.#set(checkedId(partial.campaignId), partial);
+    this.#notify();
+  }
+
+  showRows(campaignId: string, rows: readonly TestRow[] | number): void {
+    this.#setRows(checkedId(campaignId), rows);
+    this.#notify();
+  }
+
+  showConnection(connection: ConnectionStatus): void {
+    this.#connection = frozenCopy(checked("connection", connection, OPTIONS.connection));
+    this.emit("connectionchange", this.#connection);
+  }
+
+  emit<K extends CampaignSyncEventType>(type: K, detail: CampaignSyncEventMap[K]): void {
+    checked("type", type, TEXT);
+    this.dispatchEvent(new CustomEvent(type, { detail: frozenCopy(detail) }));
+  }
+
+  #open(): void {
+    if (this.#closed) throw new CampaignSyncError("closed");
+  }
+
+  #holder(onRelease: () => void): () => void {
+    this.handles += 1;
+    let isHeld = true;
+    return () => {
+      if (isHeld) onRelease();
+      this.handles -= isHeld ? 1 : 0;
+      isHeld = false;
+    };
+  }
+
+  #subscribe(listener: () => void): () => void {
+    // Two subscriptions of one function are two.
+    const own = (): void => listener();
+    checked("listener", listener, FUNCTION);
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  }
+
+  #notify(): void {
+    this.#list = undefined;
+    for (const listener of [...this.#listeners]) callSafely(listener);
+  }
+
+  #of(campaignId: string): Shown {
+    const found = this.#campaigns.get(campaignId);
+    if (found !== undefined) return found;
+    const partial: PartialView = { campaignId, status: "loading" };
+    const shown = { partial, view: fakeView(partial), rows: [], pages: new Map<string, DomainPage>(), isKnown: false };
+    this.#campaigns.set(campaignId, shown);
+    return shown;
+  }
+
+  #set(campaignId: string, partial: PartialView): void {
+    const shown = this.#of(campaignId);
+    const before: PartialView = shown.isKnown ? shown.partial : {};
+    const campaign = partial.campaign && before.campaign ? { ...before.campaign, ...partial.campaign } : (partial.campaign ?? before.campaign);
+    const merged = { ...before, ...partial, campaignId, ...((campaign !== undefined || "campaign" in partial) && { campaign: partial.campaign === null ? null : campaign }) };
+    const view = fakeView(merged as PartialView);
+    Object.assign(shown, { partial: merged, view, isKnown: true });
+  }
+
+  #setRows(campaignId: string, rows: readonly TestRow[] | number): void {
+    const own = checkedRows(rows, new Map()) as readonly TestRow[];
+    const empty = { offset: null, dnsStatus: null, httpStatus: null, httpStatusCode: null, leadStatus: null, leadScore: null, unconfirmed: false };
+    const shown = this.#of(campaignId);
+    shown.rows = frozenCopy(own.map((row) => ({ ...empty, ...row }) as DomainRow));
+    shown.pages.clear();
+    this.#set(campaignId, { domainsCount: own.length, totalDomainCount: own.length, counts: countsOf(shown.rows) });
+  }
+
+  #page(campaignId: string, query: DomainQuery): DomainPage {
+    const known = knownMembers("query", query, QUERY);
+    const { rows, pages, view } = this.#of(campaignId);
+    const key = JSON.stringify(known);
+    const matching = matched(rows, known);
+    const { offset = 0, limit = LIMIT } = known;
+    const cut = matching.slice(offset, offset + Math.min(limit, LIMIT_MAX));
+    const page = pages.get(key) ?? frozenCopy({ position: view.position, total: matching.length, rows: cut, pending: false });
+    pages.set(key, page);
+    return page;
+  }
+
+  #catalogue(): CatalogueView {
+    if (this.#list !== undefined) return this.#list;
+    const shown = [...this.#campaigns.values()].filter(({ view }) => view.campaign !== null && view.position !== null && view.status !== "ended");
+    const campaigns = shown.map(({ view: { campaignId, position, campaign, totalDomainCount } }) => ({ campaignId, position: position!, campaign: campaign!, totalDomainCount }));
+    campaigns.sort((a, b) => (a.campaignId < b.campaignId ? -1 : 1));
+    return (this.#list = frozenCopy({ status: "live", campaigns, total: campaigns.length }));
+  }
+}
+
+function countsOf(rows: readonly DomainRow[]): CampaignView["counts"] {
+  const by = (column: "dnsStatus" | "httpStatus" | "leadStatus"): Record<string, number> => {
+    const counts: Record<string, number> = {};
+    for (const { [column]: status } of rows) if (status !== null) counts[status] = (counts[status] ?? 0) + 1;
+    return counts;
+  };
+  return { dns: by("dnsStatus"), http: by("httpStatus"), lead: by("leadStatus") };
+}
+
+/** The rows that match a query, in its order. A row without a value comes last. */
+function matched(rows: readonly DomainRow[], { search = "", dnsStatus, httpStatus, leadStatus, sortBy = "offset", sortOrder }: DomainQuery): DomainRow[] {
+  const [text, wanted] = [search.trim().toLowerCase(), { dnsStatus, httpStatus, leadStatus }];
+  const found = rows.filter(
+    (row) => row.domain.toLowerCase().includes(text) && (["dnsStatus", "httpStatus", "leadStatus"] as const).every((column) => wanted[column] === undefined || row[column] === wanted[column]),
+  );
+  const sign = sortOrder === "desc" ? -1 : 1;
+  return found.sort(({ [sortBy]: a }, { [sortBy]: b }) => {
+    if (a === b) return 0;
+    if (a === null || b === null) return a === null ? 1 : -1;
+    return a < b ? -sign : sign;
+  });
+}
+
+/** Creates a fake of a client for components. Throws `invalid_argument` for an invalid option. */
+export function fakeCampaignSync(options: FakeOptions = {}): FakeCampaignSync {
+  return new Fake(options);
+}

@@ -1,0 +1,14 @@
+/**
+ * `campaign-sync/testing`: a server in the memory of a test, and fakes for components that are tested without a client.
+ *
+ * It imports no entry with a module, needs no network and no other package, and works in Node and in a page.
+ */
+export type { CampaignAction } from "./actions.js";
+export { CampaignSyncError, type ErrorCode } from "./errors.js";
+export { fakeCampaignSync } from "./testing-fakes.js";
+export type { FakeCampaignSync, FakeOptions } from "./testing-fakes.js";
+export { createTestServer } from "./testing-server.js";
+export type { TestCampaign, TestRow, TestServer, TestServerOptions, TestState, TransitionOptions } from "./testing-server.js";
+export type { TestRequest } from "./testing-state.js";
+export type { AdvanceTimers } from "./testing-time.js";
+export { fakeView, type PartialView } from "./testing-view.js";
