@@ -58,13 +58,17 @@ export class Routes {
   async fetch(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
     const request = typeof input === "object" && "url" in input ? input : undefined;
     const signal = init.signal ?? request?.signal;
+    let abort = (): void => undefined;
+    const aborted = new Promise<never>((_, reject) => (abort = () => reject(signal?.reason as Error)));
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener("abort", abort);
     this.running += 1;
     try {
       const call = await callOf(request, request === undefined ? String(input) : request.url, init);
-      const answer = await Promise.race([this.#answer(call), aborted(signal)]);
-      return response(answer);
+      return response(await Promise.race([aborted, this.#answer(call)]));
     } finally {
       this.running -= 1;
+      signal?.removeEventListener("abort", abort);
     }
   }
 
@@ -279,13 +283,6 @@ function headerOf(headers: HeadersInit | undefined, name: string): string | null
   return (pairs.find(([it]) => String(it).toLowerCase() === name)?.[1] as string | undefined) ?? null;
 }
 
-async function aborted(signal: AbortSignal | null | undefined): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal?.aborted === true) reject(signal.reason as Error);
-    signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-  });
-}
-
 /** Jest's environment `jsdom` has no `Response`; there an object with its common members takes its place. */
 function response({ status, body, headers = {} }: Answer): Response {
   const all: Record<string, string> = { "content-type": "application/json", "cache-control": "no-store", ...headers };
@@ -296,9 +293,4 @@ function response({ status, body, headers = {} }: Answer): Response {
     json: async () => JSON.parse(text) as unknown, text: async () => text, clone: () => response({ status, body, headers }),
   };
   return plain as unknown as Response;
-}
-
-/** The error of a `fetch` that reaches no server. */
-export function unreachable(): CampaignSyncError {
-  return new CampaignSyncError("fetch_failed", { message: "The test server is stopped." });
 }

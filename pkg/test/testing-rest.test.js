@@ -1,0 +1,148 @@
+// The routes of the server of `campaign-sync/testing`, with the REST client, the cache and the polling of the package.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { afterEach, before, test } from "node:test";
+
+import { withFakeClock } from "./support/clock.js";
+
+const require = createRequire(import.meta.url);
+const { CampaignSync, init } = require("../dist/cjs/index.js");
+const { RichCampaignCache, restFetcher, restSnapshot } = require("../dist/cjs/cache.js");
+const { RestClient } = require("../dist/cjs/rest.js");
+const { createTestServer } = require("../dist/cjs/testing.js");
+
+const open = [];
+before(() => init());
+afterEach(() => {
+  for (const it of open.splice(0)) it.close();
+});
+
+/** A server with one campaign, and a REST client for it. */
+function started(options) {
+  const server = createTestServer(options);
+  open.push(server);
+  return { server, id: server.create({ rows: 3 }), client: new RestClient(server.rest) };
+}
+
+function follow(server, id, options = {}) {
+  const sync = new CampaignSync({ ...server.options, target: null, ...options });
+  open.unshift(sync);
+  sync.connect();
+  return { sync, campaign: sync.campaign(id) };
+}
+
+test("REST client creates, reads and moves campaigns", async () => {
+  const { server, client } = started();
+  const { campaign, position } = await client.create({ name: "Spring", count: 10 });
+  const id = campaign.campaignId;
+  assert.deepEqual(position, { epoch: server.state(id).position.epoch, sequenceNumber: 1 });
+  assert.equal((await client.act(id, "start", { expectedState: "domain_generation/ready" })).campaign.phaseStatus, "in_progress");
+  server.rows(id, 10);
+  const { settings, name } = await client.get(id);
+  assert.deepEqual([name, settings.count], ["Spring", 10]);
+  const pages = [];
+  for await (const page of client.rows(id, { limit: 4, search: "NAME" })) pages.push(page.rows.length);
+  assert.deepEqual(pages, [4, 4, 2]);
+  assert.equal((await client.snapshot(id)).domains.length, 10);
+  server.patch(id, { phaseStatus: "completed" });
+  await client.act(id, "configure-dns", { reason: "ready" });
+  assert.deepEqual((await client.transitions(id)).map(({ to, reason }) => [to, reason]).at(-1), ["dns_validation/configured", "ready"]);
+  const names = [];
+  for await (const record of client.campaigns()) names.push(record.campaignId);
+  assert.deepEqual(names, ["campaign-1", "campaign-2"]);
+  assert.equal((await client.list({ limit: 1 })).next, "campaign-1");
+  await client.delete(id);
+  await assert.rejects(client.get(id), { code: "unknown_campaign" });
+});
+
+test("routes refuse what the contract refuses", async () => {
+  const { server, id, client } = started();
+  await assert.rejects(client.act(id, "analyze"), { code: "illegal_transition" });
+  await assert.rejects(client.act(id, "start", { expectedState: "analysis" }), { code: "expected_state_mismatch" });
+  await client.act(id, "start", { idempotencyKey: "one" });
+  await client.act(id, "start", { idempotencyKey: "one" });
+  await assert.rejects(client.act(id, "pause", { idempotencyKey: "one" }), { code: "invalid_body" });
+  const answers = { "/campaigns/a%20b": 400, "/nothing": 404, "/campaigns/x": 404, [`/campaigns/${id}/nothing`]: 404, [`/campaigns/${id}/start`]: 405, "/campaigns?limit=-1": 400 };
+  for (const [path, status] of Object.entries(answers)) assert.equal((await server.fetch(server.baseUrl + path)).status, status, path);
+  assert.equal((await server.fetch(`${server.baseUrl}/campaigns`, { method: "POST", body: "{" })).status, 400);
+  assert.equal((await server.fetch("https://elsewhere.test/")).status, 404);
+  const aborted = AbortSignal.abort(new Error("left"));
+  await assert.rejects(server.fetch(`${server.baseUrl}/campaigns`, { signal: aborted }), { message: "left" });
+});
+
+test("sessions of users own what they create", async () => {
+  const { server, id, client } = started({ passwords: { ada: "secret" } });
+  await assert.rejects(client.login("ada", "wrong"), { code: "unauthorized" });
+  await client.login("ada", "secret");
+  const own = (await client.create({ name: "Own", count: 1 })).campaign.campaignId;
+  assert.equal((await client.session()).user, "ada");
+  const { token } = await client.login("bob", "any", { bearer: true });
+  const bob = new RestClient({ ...server.rest, token: () => token });
+  await assert.rejects(bob.get(own), { code: "unknown_campaign" });
+  assert.deepEqual((await bob.list()).campaigns.map(({ campaignId }) => campaignId), [id]);
+  await client.setOwner(own, "bob");
+  assert.equal((await bob.get(own)).name, "Own");
+  await client.logout();
+  await assert.rejects(client.list(), { code: "unauthorized" });
+  assert.equal((await bob.session()).user, "bob");
+});
+
+test("write resolves when the page shows it", async () => {
+  const { server, id } = started();
+  const { sync, campaign } = follow(server, id);
+  await server.settled();
+  const client = new RestClient({ ...server.rest, sync });
+  await client.act(id, "start");
+  assert.equal(campaign.view().campaign.phaseStatus, "in_progress");
+});
+
+test("read waits for its position and is behind after 2 s", () => withFakeClock(async (clock) => {
+  const { server, id } = started();
+  const { epoch, sequenceNumber } = server.state(id).position;
+  const read = (number) => server.fetch(`${server.baseUrl}/campaigns/${id}?min_position=${epoch}%2F${number}`);
+  const late = read(sequenceNumber + 1);
+  await server.settled();
+  server.patch(id, { totalItems: 3 });
+  assert.equal((await late).status, 200);
+  const behind = read(sequenceNumber + 5);
+  await clock.tickAsync(2_000);
+  assert.equal((await behind).status, 503);
+}));
+
+test("cache of the package reads from the test server", async () => {
+  const { server, id } = started();
+  const { sync } = follow(server, id);
+  const cache = new RichCampaignCache({ sync, fetch: restFetcher(server.rest) });
+  await server.settled();
+  assert.equal((await cache.get(id, { source: "fetch" })).domains.length, 3);
+  server.rows(id, 1);
+  await server.settled();
+  assert.equal((await cache.get(id, { source: "fetch" })).domains.length, 4);
+  cache.dispose();
+});
+
+test("client polls snapshots while the sockets are away", () => withFakeClock(async (clock) => {
+  const { server, id } = started();
+  const socketless = class extends server.WebSocket {
+    constructor(url) {
+      super(url);
+      setTimeout(() => this.close());
+    }
+  };
+  const { campaign } = follow(server, id, { WebSocket: socketless, fetchSnapshot: restSnapshot(server.rest) });
+  server.hold();
+  await clock.tickAsync(120_000);
+  assert.deepEqual([campaign.view().staleReason, campaign.view().domainsCount], ["polling", 3]);
+}));
+
+test("silent server answers requests once it resumes", async () => {
+  const { server, id } = started();
+  server.silence();
+  let status;
+  const request = server.fetch(`${server.baseUrl}/campaigns/${id}`).then((response) => (status = response.status));
+  await server.settled();
+  assert.equal(status, undefined);
+  server.resume();
+  await request;
+  assert.equal(status, 200);
+});
