@@ -33,6 +33,7 @@ const report = {
   rest_brotli: brotli(await bundle("rest")),
   react_brotli: brotli(await bundle("react")),
   tanstack_query_brotli: brotli(await bundle("tanstack-query")),
+  testing_brotli: brotli(await bundle("testing")),
   encrypted_wasm_brotli: brotli(encrypted),
   encrypted_total_brotli: brotli(await bundle("encrypted")),
   encrypted_external_total_brotli: brotli(await bundle("encrypted-external")) + brotli(encrypted),

@@ -18,6 +18,11 @@ export const CODE: Rule = [isErrorCode, "a code of ERROR_CODES"];
 const FINITE: Rule = [Number.isFinite, "a finite number"];
 const HTTP_CODE: Rule = [(it) => Number.isInteger(it) && Math.abs(it as number) < 2 ** 31, "a whole number of 32 bits"];
 
+export const TIMESTAMP: Rule = [(it) => typeof it === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,9}Z$/.test(it), "a time as Date.toISOString() writes it"];
+/** Most rows that a number stands for. */
+const NEW_ROWS_MAX = 1_000_000;
+const NUMBER_OF_ROWS: Rule = [(it) => COUNT[0](it) && (it as number) <= NEW_ROWS_MAX, "a list of rows, or a number of at most 1,000,000"];
+
 /** The members of a record. */
 export const RECORD: Rules<CampaignRecord> = {
   name: [(it) => TEXT[0](it) && (it as string).length >= 1 && (it as string).length <= 200, "a well-formed text of 1 to 200 characters"],
@@ -28,8 +33,8 @@ export const RECORD: Rules<CampaignRecord> = {
   successfulItems: COUNT,
   failedItems: COUNT,
   progressPercentage: [(it) => FINITE[0](it) && (it as number) >= 0 && (it as number) <= 100, "a number from 0 to 100"],
-  createdAt: LONG_TEXT,
-  updatedAt: LONG_TEXT,
+  createdAt: TIMESTAMP,
+  updatedAt: TIMESTAMP,
   errorMessage: LONG_TEXT,
 };
 
@@ -66,7 +71,7 @@ export function checkedCode(name: string, code: ErrorCode): ErrorCode {
 
 /** Checks the rows of a change. A new row needs its name; a number stands for as many new rows. */
 export function checkedRows(rows: readonly RowPatch[] | number, present: ReadonlyMap<string, unknown>): RowPatch[] {
-  if (typeof rows === "number") return newRows(checked("rows", rows, COUNT), present);
+  if (typeof rows === "number") return newRows(checked("rows", rows, NUMBER_OF_ROWS), present);
   checked("rows", rows, [Array.isArray, "a list of rows, or their number"]);
   const added = new Set<unknown>();
   return rows.map((row) => {

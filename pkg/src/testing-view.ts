@@ -2,15 +2,19 @@
 import { COUNT, oneOf, orNull, type Rule, type Rules } from "./check.js";
 import { emptyView } from "./empty.js";
 import { frozenCopy } from "./plain.js";
-import { CODE, ID, knownMembers, LONG_TEXT, RECORD } from "./testing-check.js";
-import type { CampaignRecord, CampaignStatus, CampaignView } from "./types.js";
+import { CODE, ID, knownMembers, LONG_TEXT, RECORD, TIMESTAMP } from "./testing-check.js";
+import type { CampaignRecord, CampaignStatus, CampaignView, LastTransition } from "./types.js";
 
 /** The members of a view that a test states; the others get values that fit. */
-export interface PartialView extends Partial<Omit<CampaignView, "campaign" | "counts">> {
+export interface PartialView extends Partial<Omit<CampaignView, "campaign" | "counts" | "lastTransition" | "loading">> {
   /** Members of the record; the others have defaults. */
   readonly campaign?: Partial<CampaignRecord> | null;
   /** Rows by status, per column; a column that is absent has none. */
   readonly counts?: Partial<CampaignView["counts"]>;
+  /** Members of the last transition; the others have defaults. */
+  readonly lastTransition?: Partial<LastTransition> | null;
+  /** Members of the progress; the others are 0. */
+  readonly loading?: Partial<NonNullable<CampaignView["loading"]>> | null;
 }
 
 const STATUSES: readonly CampaignStatus[] = ["idle", "connecting", "loading", "live", "recovering", "stale", "ended", "failed"];
@@ -18,6 +22,7 @@ const STATUSES: readonly CampaignStatus[] = ["idle", "connecting", "loading", "l
 const WITHOUT_DATA: readonly CampaignStatus[] = ["idle", "connecting", "loading", "failed"];
 /** The beginning of 2026: a fixed time, so that two runs of a test render the same. */
 const TIME = 1_767_225_600_000;
+const TEXT_OF_TIME = "2026-01-01T00:00:00.000Z";
 
 const OBJECT: Rule = [(it) => typeof it === "object" && it !== null, "an object"];
 const COUNTS: Rule = [(it) => OBJECT[0](it) && Object.values(it as object).every(COUNT[0]), "an object of whole numbers"];
@@ -43,8 +48,21 @@ const VIEW: Rules<PartialView> = {
 const RECORD_OF_VIEW: CampaignRecord = {
   name: "Campaign", currentPhase: "domain_generation", phaseStatus: "ready",
   totalItems: 0, processedItems: 0, successfulItems: 0, failedItems: 0, progressPercentage: 0,
-  createdAt: new Date(TIME).toISOString(), updatedAt: new Date(TIME).toISOString(),
+  createdAt: TEXT_OF_TIME, updatedAt: TEXT_OF_TIME,
 };
+
+const TRANSITION: Rules<LastTransition> = {
+  previousPhase: RECORD.currentPhase,
+  newPhase: RECORD.currentPhase,
+  newStatus: RECORD.phaseStatus,
+  transitionType: LONG_TEXT,
+  triggerReason: LONG_TEXT,
+  estimatedDuration: [Number.isFinite, "a number"],
+  timestamp: TIMESTAMP,
+  sequenceNumber: COUNT,
+};
+const LOADING = { received: COUNT, total: COUNT, rows: COUNT };
+const POSITION = { epoch: LONG_TEXT, sequenceNumber: COUNT, eventId: LONG_TEXT };
 
 /**
  * Returns a view of a campaign, frozen: `live` and with a record, unless `partial` says otherwise. A status decides about
@@ -53,10 +71,16 @@ const RECORD_OF_VIEW: CampaignRecord = {
  * Throws `invalid_argument` for a member that is unknown or breaks its type.
  */
 export function fakeView(partial: PartialView = {}): CampaignView {
-  const { campaign, counts, position, ...known } = knownMembers("partial", partial, VIEW);
+  const { campaign, counts, position, lastTransition = null, loading = null, ...known } = knownMembers("partial", partial, VIEW);
   const { status = "live", campaignId = "campaign-1", domainsCount = 0 } = known;
-  const record = campaign ?? (campaign === null || WITHOUT_DATA.includes(status) ? null : {});
-  const hasData = record !== null;
+  const hasData = campaign == null ? campaign === undefined && !WITHOUT_DATA.includes(status) : true;
+  const filled = <T extends object>(name: string, defaults: T, members: Partial<T> | null, rules: Rules<T>): T | null =>
+    members && { ...defaults, ...knownMembers(name, members, rules as Rules<Partial<T>>) };
+  const record = filled("campaign", RECORD_OF_VIEW, hasData ? (campaign ?? {}) : null, RECORD);
+  const moved: LastTransition = {
+    newPhase: record?.currentPhase ?? "domain_generation", newStatus: record?.phaseStatus ?? "ready", transitionType: "manual", timestamp: TEXT_OF_TIME, sequenceNumber: 1,
+  };
+  const at = { epoch: "test", sequenceNumber: 1, eventId: "test-1" };
   return frozenCopy({
     ...emptyView(campaignId),
     status,
@@ -65,16 +89,10 @@ export function fakeView(partial: PartialView = {}): CampaignView {
     provenAt: hasData ? TIME : null,
     totalDomainCount: domainsCount,
     ...known,
-    position: position === undefined ? (hasData ? positionOf() : null) : position && checkedPosition(position),
-    campaign: record && { ...RECORD_OF_VIEW, ...knownMembers("campaign", record, RECORD as Rules<Partial<CampaignRecord>>) },
+    position: filled("position", at, position === undefined ? (hasData ? {} : null) : position, POSITION),
+    campaign: record,
     counts: { dns: {}, http: {}, lead: {}, ...knownMembers("counts", counts ?? {}, { dns: COUNTS, http: COUNTS, lead: COUNTS }) },
+    lastTransition: filled("lastTransition", moved, lastTransition, TRANSITION),
+    loading: filled("loading", { received: 0, total: 0, rows: 0 }, loading, LOADING),
   });
-}
-
-function positionOf(): NonNullable<CampaignView["position"]> {
-  return { epoch: "test", sequenceNumber: 1, eventId: "test-1" };
-}
-
-function checkedPosition(position: NonNullable<CampaignView["position"]>): NonNullable<CampaignView["position"]> {
-  return { ...positionOf(), ...knownMembers("position", position, { epoch: LONG_TEXT, sequenceNumber: COUNT, eventId: LONG_TEXT }) };
 }

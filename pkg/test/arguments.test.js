@@ -11,6 +11,7 @@ import * as rest from "../dist/rest.js";
 import * as queries from "../dist/tanstack-query.js";
 import { declaredParameters } from "./support/declarations.js";
 import { MODULE, startPage } from "./support/fixtures.js";
+import * as testing from "./support/testing-arguments.js";
 
 const THROWS = "a getter that throws";
 
@@ -205,6 +206,7 @@ const ACCEPTED = {
   "encrypted.CampaignSync.open(campaignId)": TEXTS,
   "encrypted.CampaignSync.open(route)": [],
   "encrypted.CampaignSync.open(answer)": [...TEXTS, ...OBJECTS],
+  ...testing.accepted([...VALUES.keys()]),
 };
 
 main.initSync(MODULE);
@@ -282,6 +284,7 @@ const CALLS = {
   "encrypted.CampaignSync.addKey": (values) => sealed.addKey("kid" in values ? values.kid : "a", "key" in values ? values.key : KEY),
   "encrypted.CampaignSync.open": (values) =>
     sealed.open("campaignId" in values ? values.campaignId : ID, "route" in values ? values.route : "campaign", "answer" in values ? values.answer : "{}"),
+  ...testing.calls(members),
 };
 
 const REST_ARGUMENTS = { campaignId: "text", user: "ada", password: "secret", action: "pause", owner: "ada", kind: "cut", campaign: {}, settings: {}, options: {}, filter: {} };

@@ -3,7 +3,7 @@ import ts from "typescript-api";
 
 const DIST = new URL("../../dist/", import.meta.url).pathname;
 /** The entries, with the prefix of their names here. The hooks of `react` work in components only: tests/react calls them. */
-const ENTRIES = { "index.d.ts": "", "cache.d.ts": "cache.", "encrypted.d.ts": "encrypted.", "rest.d.ts": "rest.", "tanstack-query.d.ts": "queries." };
+const ENTRIES = { "index.d.ts": "", "cache.d.ts": "cache.", "encrypted.d.ts": "encrypted.", "rest.d.ts": "rest.", "tanstack-query.d.ts": "queries.", "testing.d.ts": "testing." };
 
 const OPTIONS = {
   target: ts.ScriptTarget.ES2022,

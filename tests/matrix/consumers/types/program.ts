@@ -1,6 +1,6 @@
 /** Uses every entry, as an application that checks its libraries does. It is compiled and not run. */
 import { createElement, type ReactElement } from "react";
-import { CampaignSync, CampaignSyncError, init, initSync, type CampaignView, type DnsStatus, type DomainRow, type ErrorCode, type InitInput, type StaleReason } from "campaign-sync";
+import { CampaignSync, CampaignSyncError, init, initSync, type CampaignSyncLike, type CampaignView, type DnsStatus, type DomainRow, type ErrorCode, type InitInput, type StaleReason } from "campaign-sync";
 import { configureCache, getRichCampaignData } from "campaign-sync/cache";
 import { CampaignSync as SealedSync, init as initSealed, sealedRestFetcher } from "campaign-sync/encrypted";
 import { init as initSealedExternal } from "campaign-sync/encrypted/external";
@@ -8,6 +8,7 @@ import { init as initExternal } from "campaign-sync/external";
 import { CampaignSyncProvider, emptyView, useCampaign, useCampaignAction, useCampaigns, useConnection, useDomains, useSyncEvent, type CampaignActions } from "campaign-sync/react";
 import { allowedActions, RestClient, type CampaignAction, type RestCampaign } from "campaign-sync/rest";
 import { bindQueryClient, campaignQuery, type QueryClientLike } from "campaign-sync/tanstack-query";
+import { createTestServer, fakeCampaignSync, fakeView, type TestServer } from "campaign-sync/testing";
 import address from "campaign-sync/campaign_sync_bg.wasm";
 import sealedAddress from "campaign-sync/encrypted/campaign_sync_bg.wasm";
 
@@ -57,7 +58,7 @@ export function query(sync: CampaignSync, client: QueryClientLike): () => void {
 }
 
 export function Page({ id, rest }: { id: string | null; rest: RestClient }): ReactElement {
-  const actions: CampaignActions = { allowedActions, act: (campaignId, action) => rest.act(campaignId, action as CampaignAction) };
+  const actions: CampaignActions = rest;
   return createElement(CampaignSyncProvider, { create: () => new CampaignSync({ url: "/api/v2/ws" }), actions, children: createElement(Status, { id }) });
 }
 
@@ -72,4 +73,15 @@ function Status({ id }: { id: string | null }): ReactElement {
   useDomains(id, { limit: 5 });
   const text = `${status} ${phase} over ${useConnection().state}: ${total} ${row(0)?.domain} of ${campaigns.length} ${error?.help}`;
   return createElement("button", { onClick: () => void run(allowed[0] ?? "pause") }, text);
+}
+
+export async function tested(): Promise<CampaignSyncLike[]> {
+  const server: TestServer = createTestServer({ partRows: 10 });
+  const id = server.create({ name: "Spring", rows: [{ domainId: "d", domain: "d.example", leadScore: null }] });
+  const sync = new CampaignSync({ ...server.options });
+  await server.settled();
+  const view: CampaignView = fakeView({ campaignId: id, campaign: { currentPhase: "analysis" } });
+  // @ts-expect-error the status does not exist
+  fakeView({ status: "lve" });
+  return [sync, fakeCampaignSync({ views: [view] })];
 }
