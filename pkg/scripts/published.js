@@ -9,7 +9,7 @@ export const { exports, files } = manifest;
 export const repository = manifest.repository.url.replace(/^git\+|\.git$/g, "");
 
 /** The documents of the repository's `docs` that the package contains. Doc comments and error messages name them. */
-export const documents = ["BUNDLERS.md", "CACHING.md", "ENCRYPTION.md", "ERRORS.md", "IDENTITY.md", "MIGRATION.md", "PHASES.md", "PROTOCOL.md", "REACT.md", "RECIPES.md", "SSR.md"];
+export const documents = ["BUNDLERS.md", "CACHING.md", "ENCRYPTION.md", "ERRORS.md", "IDENTITY.md", "MIGRATION.md", "PHASES.md", "PROTOCOL.md", "REACT.md", "RECIPES.md", "SSR.md", "TESTING.md"];
 
 /** The modules: the name of their files in `dist`, and their directory in `wasm` and in the package. */
 export const MODULES = { main: "", encrypted: "encrypted/" };

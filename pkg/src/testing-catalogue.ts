@@ -57,7 +57,7 @@ export class CatalogueFeed {
     this.#write(this.#number, {});
   }
 
-  /** What a pong says of the list. */
+  /** The member `catalogue` of a pong. */
   head(): Data | undefined {
     if (this.#number === undefined) return undefined;
     const waiting = this.#changes(this.#number).map(({ listedTime }) => Date.now() - listedTime);

@@ -1,4 +1,4 @@
-/** What changes a campaign of the test server: each change is one or more events (docs/PROTOCOL.md, chapter 10). */
+/** The changes of a campaign of the test server, each as one or more events (docs/PROTOCOL.md, chapter 10). */
 import { CampaignSyncError } from "./errors.js";
 import { chunked, percentage, ROWS_MAX, type CampaignLog, type Data, type RowPatch, type WireRecord } from "./testing-log.js";
 import type { State } from "./testing-state.js";

@@ -54,7 +54,7 @@ const ROW: Rules<WireRow> = {
 export function knownMembers<T extends object>(name: string, value: T, rules: Rules<T>): T {
   const copy = checkedMembers(name, value, rules);
   const unknown = Object.keys(value).find((member) => !Object.hasOwn(rules, member));
-  if (unknown !== undefined) throw invalidArgument(name, `an object with the members ${Object.keys(rules).join(", ")}, and not ${unknown}`);
+  if (unknown !== undefined) throw invalidArgument(name, `an object without the member ${unknown}, which nobody knows`);
   return copy;
 }
 

@@ -12,7 +12,7 @@ import type { TestRow } from "./testing-server.js";
 import { fakeView, type PartialView } from "./testing-view.js";
 import type { CampaignView, CatalogueView, DomainPage, DomainQuery, DomainRow } from "./types.js";
 
-/** What a fake shows from the start. */
+/** The state that a fake shows from the start. */
 export interface FakeOptions {
   /** The views, each with its `campaignId`; `fakeView` fills in what is absent. */
   readonly views?: readonly PartialView[];

@@ -92,7 +92,7 @@ export class Network {
   async #run(): Promise<void> {
     this.#isRunning = true;
     while (this.#tasks.length > 0) {
-      // Frames arrive in tasks of their own, and never while their sender still runs.
+      // A frame never arrives while its sender still runs.
       await undefined;
       for (const task of this.#tasks.splice(0)) {
         callSafely(task);

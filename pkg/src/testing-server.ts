@@ -231,7 +231,7 @@ export class TestServer implements Disposable {
     for (const connection of this.#connections()) connection.hold();
   }
 
-  /** Ends `stop()`, `silence()` and `hold()`. What waited follows. */
+  /** Ends `stop()`, `silence()` and `hold()`. Frames and requests that waited follow. */
   resume(): void {
     this.#open();
     this.#isStopped = this.#isHolding = false;

@@ -1,4 +1,4 @@
-/** What the sockets and the routes of the test server share: campaigns, sessions, refusals and faults. */
+/** The state that the sockets and the routes of the test server share: campaigns, sessions, refusals and faults. */
 import { CampaignSyncError, type ErrorCode } from "./errors.js";
 import { sha256 } from "./testing-hash.js";
 import { CampaignLog, type Data } from "./testing-log.js";
@@ -108,7 +108,7 @@ export class State {
     return log?.isVisible(session.user) ? log : undefined;
   }
 
-  /** Returns a campaign. Throws `unknown_campaign` if there is none, or if it was deleted. */
+  /** Returns a campaign. Throws `unknown_campaign` if it does not exist, or was deleted. */
   existing(campaignId: string): CampaignLog {
     const log = this.logs.get(campaignId);
     if (log === undefined || log.ended) throw new CampaignSyncError("unknown_campaign", { message: `The test server has no campaign ${String(campaignId)}: create() it.` });
@@ -190,7 +190,7 @@ export class State {
     return tokens.length;
   }
 
-  /** The session of a token, or of no token; `undefined` if there is none. */
+  /** The session of a token, or of requests without one; `undefined` if it is over. */
   sessionOf(token: unknown): Session | undefined {
     return typeof token === "string" && token !== "" ? this.tokens.get(token) : this.session;
   }

@@ -1,6 +1,6 @@
 /**
- * The time of the test server. Frames travel in microtasks, which no library for fake timers replaces. Waiting uses the
- * timers that the platform had when this file was loaded, and moves a faked clock by itself.
+ * The time of the test server. Frames travel in microtasks, which no library for fake timers replaces. Only waiting needs
+ * a clock: that of the platform, or the one that stands in for it, which is moved.
  */
 import { CampaignSyncError } from "./errors.js";
 import { FrameTask } from "./frame.js";
@@ -13,12 +13,12 @@ interface FakeClock {
 /** Moves the application's faked clock by a number of milliseconds. */
 export type AdvanceTimers = (ms: number) => void | Promise<void>;
 
-const platformSetTimeout: typeof setTimeout | undefined = globalThis.setTimeout;
-
 /** One animation frame, in milliseconds: a faked clock that moves this far runs the next frame. */
 const FRAME_MS = 16;
-/** Longest wait for a frame, in turns: a few seconds. */
-const TURNS_MAX = 2_000;
+/** How much longer than expected a timer may take, in milliseconds, before it counts as faked. */
+const LATE_MS_MAX = 5_000;
+/** Microtasks in which promises of an application go on, where nothing else ends a task. */
+const MICROTASKS = 100;
 
 function clockOf(timer: unknown): FakeClock | undefined {
   const { clock } = (timer ?? {}) as { clock?: FakeClock };
@@ -32,25 +32,31 @@ function fakeClock(): FakeClock | undefined {
 
 /** Ends this task, so that promises of the application go on. */
 export async function nextTurn(): Promise<void> {
-  if (platformSetTimeout !== undefined && clockOf(platformSetTimeout) === undefined) {
-    return new Promise((resolve) => void platformSetTimeout(resolve, 0));
+  if (typeof MessageChannel === "function") {
+    return new Promise((resolve) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => {
+        port1.close();
+        resolve();
+      };
+      port2.postMessage(null);
+    });
   }
-  // The timers were faked before this file was loaded.
-  for (let i = 0; i < 100; i++) await undefined;
+  // Jest's environment `jsdom` has no channels.
+  if (clockOf(globalThis.setTimeout) === undefined) return new Promise((resolve) => void setTimeout(resolve, 0));
+  for (let i = 0; i < MICROTASKS; i++) await undefined;
 }
 
 /** Waits for the next animation frame, in which clients call their listeners. */
 export async function nextFrame(advance: AdvanceTimers | undefined): Promise<void> {
-  let isOver = false;
+  let end = (): void => undefined;
+  const ended = new Promise<void>((resolve) => (end = resolve));
   // The frames of clients are older than this one, and run before it.
-  const frame = new FrameTask(() => (isOver = true));
+  const frame = new FrameTask(end);
   frame.schedule();
-  await moveClock(FRAME_MS, advance);
   try {
-    for (let turns = 0; !isOver; turns++) {
-      if (turns === TURNS_MAX) throw frozen();
-      await nextTurn();
-    }
+    await moveClock(FRAME_MS, advance);
+    await unlessFaked(ended, FRAME_MS);
   } finally {
     frame.cancel();
   }
@@ -59,19 +65,30 @@ export async function nextFrame(advance: AdvanceTimers | undefined): Promise<voi
 /** Lets time pass: of a faked clock at once, and otherwise of the platform's. */
 export async function pass(ms: number, advance: AdvanceTimers | undefined): Promise<void> {
   if (await moveClock(ms, advance)) return;
-  if (platformSetTimeout === undefined || clockOf(platformSetTimeout) !== undefined) throw frozen();
-  await new Promise((resolve) => void platformSetTimeout(resolve, ms));
+  await unlessFaked(new Promise((resolve) => void setTimeout(resolve, ms)), ms);
 }
 
 /** Returns whether the application's timers are faked, and moves them then. */
 async function moveClock(ms: number, advance: AdvanceTimers | undefined): Promise<boolean> {
-  if (advance !== undefined) {
-    await advance(ms);
-    return true;
-  }
   const clock = fakeClock();
-  clock?.tick(ms);
-  return clock !== undefined;
+  if (advance !== undefined) await advance(ms);
+  else clock?.tick(ms);
+  return advance !== undefined || clock !== undefined;
+}
+
+/** Waits for a timer. Rejects with `timed_out` if its clock stands still. No library fakes the timer of a signal. */
+async function unlessFaked(ended: Promise<void>, ms: number): Promise<void> {
+  const signal = typeof AbortSignal.timeout === "function" ? AbortSignal.timeout(ms + LATE_MS_MAX) : undefined;
+  // In Node that timer keeps no process alive; an open channel does.
+  const channel = typeof MessageChannel === "function" ? new MessageChannel() : undefined;
+  if (channel !== undefined) channel.port1.onmessage = () => undefined;
+  let abort = (): void => undefined;
+  try {
+    await Promise.race([ended, new Promise<never>((_, reject) => (abort = () => reject(frozen())) && signal?.addEventListener("abort", abort))]);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+    channel?.port1.close();
+  }
 }
 
 function frozen(): CampaignSyncError {

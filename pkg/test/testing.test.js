@@ -41,7 +41,7 @@ function events(sync, type) {
   return found;
 }
 
-/** What a client shows is what the server has. */
+/** Checks that a client shows the state of the server. */
 function assertEqual(server, id, campaign) {
   const { campaign: record, rows, position } = server.state(id);
   assert.deepEqual(campaign.view().campaign, record);

@@ -54,7 +54,7 @@ async function answer(server, request, response) {
   await RUNS[action](server, campaignId, settings);
 }
 
-/** What a server does by itself after an action. */
+/** The work that a server does by itself after an action. */
 const RUNS = {
   async start(server, campaignId, { count, rate, batch }) {
     for await (const slice of slices(count, rate, batch)) {
