@@ -88,7 +88,7 @@ export function takeStep(state: State, log: CampaignLog, action: string, circums
 /** Goes back to the end of the phase before, with the counters that it had there. */
 function rollBack(state: State, log: CampaignLog, newPhase: Phase, newStatus: PhaseStatus, circumstances: Circumstances): void {
   const { record } = log;
-  const before = log.undo.findLast(({ currentPhase }) => currentPhase === newPhase);
+  const before = log.undo.filter(({ currentPhase }) => currentPhase === newPhase).at(-1);
   const total = { totalItems: log.rows.size, processedItems: log.rows.size, successfulItems: log.rows.size, failedItems: 0 };
   const target = { ...record, ...total, ...before, name: record.name, currentPhase: newPhase, phaseStatus: newStatus, totalDomainCount: log.rows.size };
   moveTo(state, log, { ...target, progressPercentage: percentage(target) }, "error_recovery", circumstances);

@@ -15,8 +15,8 @@ export type AdvanceTimers = (ms: number) => void | Promise<void>;
 
 /** One animation frame, in milliseconds: a faked clock that moves this far runs the next frame. */
 const FRAME_MS = 16;
-/** How much longer than expected a timer may take, in milliseconds, before it counts as faked. */
-const LATE_MS_MAX = 5_000;
+/** Milliseconds, and turns, after which a timer that is due at once counts as faked. */
+const [FROZEN_MS, TURNS_MAX] = [5_000, 1_000_000];
 /** Microtasks in which promises of an application go on, where nothing else ends a task. */
 const MICROTASKS = 100;
 
@@ -43,20 +43,26 @@ export async function nextTurn(): Promise<void> {
     });
   }
   // Jest's environment `jsdom` has no channels.
-  if (clockOf(globalThis.setTimeout) === undefined) return new Promise((resolve) => void setTimeout(resolve, 0));
+  const isMock = (globalThis.setTimeout as { _isMockFunction?: boolean })._isMockFunction === true;
+  if (!isMock && clockOf(globalThis.setTimeout) === undefined) return new Promise((resolve) => void setTimeout(resolve, 0));
   for (let i = 0; i < MICROTASKS; i++) await undefined;
 }
 
 /** Waits for the next animation frame, in which clients call their listeners. */
 export async function nextFrame(advance: AdvanceTimers | undefined): Promise<void> {
+  let isOver = false;
   let end = (): void => undefined;
   const ended = new Promise<void>((resolve) => (end = resolve));
   // The frames of clients are older than this one, and run before it.
-  const frame = new FrameTask(end);
+  const frame = new FrameTask(() => {
+    isOver = true;
+    end();
+  });
   frame.schedule();
   try {
-    await moveClock(FRAME_MS, advance);
-    await unlessFaked(ended, FRAME_MS);
+    if (await moveClock(FRAME_MS, advance)) return await turnsUntil(() => isOver);
+    await provenReal();
+    await ended;
   } finally {
     frame.cancel();
   }
@@ -65,7 +71,8 @@ export async function nextFrame(advance: AdvanceTimers | undefined): Promise<voi
 /** Lets time pass: of a faked clock at once, and otherwise of the platform's. */
 export async function pass(ms: number, advance: AdvanceTimers | undefined): Promise<void> {
   if (await moveClock(ms, advance)) return;
-  await unlessFaked(new Promise((resolve) => void setTimeout(resolve, ms)), ms);
+  await provenReal();
+  await new Promise((resolve) => void setTimeout(resolve, ms));
 }
 
 /** Returns whether the application's timers are faked, and moves them then. */
@@ -76,18 +83,23 @@ async function moveClock(ms: number, advance: AdvanceTimers | undefined): Promis
   return advance !== undefined || clock !== undefined;
 }
 
-/** Waits for a timer. Rejects with `timed_out` if its clock stands still. No library fakes the timer of a signal. */
-async function unlessFaked(ended: Promise<void>, ms: number): Promise<void> {
-  const signal = typeof AbortSignal.timeout === "function" ? AbortSignal.timeout(ms + LATE_MS_MAX) : undefined;
-  // In Node that timer keeps no process alive; an open channel does.
-  const channel = typeof MessageChannel === "function" ? new MessageChannel() : undefined;
-  if (channel !== undefined) channel.port1.onmessage = () => undefined;
-  let abort = (): void => undefined;
+/** Rejects with `timed_out` if the platform's timers stand still, because they are faked in an unknown way. */
+async function provenReal(): Promise<void> {
+  let isReal = false;
+  const timer = setTimeout(() => (isReal = true), 0);
   try {
-    await Promise.race([ended, new Promise<never>((_, reject) => (abort = () => reject(frozen())) && signal?.addEventListener("abort", abort))]);
+    await turnsUntil(() => isReal);
   } finally {
-    signal?.removeEventListener("abort", abort);
-    channel?.port1.close();
+    clearTimeout(timer);
+  }
+}
+
+/** Ends tasks until something has happened. Rejects with `timed_out` after seconds, or many turns of a clock that stands still. */
+async function turnsUntil(hasHappened: () => boolean): Promise<void> {
+  const began = performance.now();
+  for (let turns = 0; !hasHappened(); turns++) {
+    if (turns >= TURNS_MAX || performance.now() - began >= FROZEN_MS) throw frozen();
+    await nextTurn();
   }
 }
 

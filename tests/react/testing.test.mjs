@@ -32,7 +32,7 @@ export default {
     { find: /^react$/, replacement: at("../node_modules/react") },
   ] },
   esbuild: { jsx: "automatic" },
-  test: { environment: "jsdom", globals: true, watch: false, pool: "threads", poolOptions: { threads: { singleThread: true } } },
+  test: { environment: "jsdom", globals: true, watch: false, testTimeout: 60_000, hookTimeout: 60_000, pool: "threads", poolOptions: { threads: { singleThread: true } } },
 };
 `;
 
