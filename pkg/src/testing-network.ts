@@ -26,6 +26,8 @@ export class Network {
   readonly #sockets = new Set<TestSocket>();
   /** Frames that wait until the line is no longer silent. */
   #waiting: (() => void)[] = [];
+  /** Sockets that wait until the server accepts again; `undefined` if it does. */
+  #arrivals: (() => void)[] | undefined;
   #isSilent = false;
   #isRunning = false;
   /** Counts what was carried. */
@@ -42,7 +44,7 @@ export class Network {
   /** Opens the server's end of a socket. */
   open(socket: TestSocket): void {
     this.#sockets.add(socket);
-    this.post(() => {
+    const accept = (): void => {
       if (socket.readyState !== CONNECTING) return;
       const conversation = this.#accept({
         send: (frame) => this.carry(() => socket.deliver(frame)),
@@ -53,7 +55,16 @@ export class Network {
       });
       if (conversation !== undefined) socket.begin(conversation);
       else socket.end(ABNORMAL);
-    });
+    };
+    if (this.#arrivals === undefined) this.post(accept);
+    else this.#arrivals.push(accept);
+  }
+
+  /** Lets new sockets wait, or accepts those that wait. */
+  set accepting(isAccepting: boolean) {
+    const arrivals = this.#arrivals ?? [];
+    this.#arrivals = isAccepting ? undefined : arrivals;
+    if (isAccepting) for (const accept of arrivals) this.post(accept);
   }
 
   /** Forgets a socket that is closed. */

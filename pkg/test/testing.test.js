@@ -147,6 +147,23 @@ test("client is stale after a drop and recovers what it missed", async () => {
   assertEqual(server, id, campaign);
 });
 
+test("dropped client is disconnected however soon it connects again", () => withFakeClock(async (clock) => {
+  const { server, sync, campaign } = started();
+  await server.settled();
+  // A client makes at most two attempts a second.
+  await clock.tickAsync(1_000);
+  const states = [];
+  sync.addEventListener("connectionchange", ({ detail: { state } }) => {
+    states.push(state);
+    if (state === "waiting") sync.connect();
+  });
+  server.drop();
+  await server.settled();
+  assert.deepEqual([campaign.view().status, states], ["stale", ["waiting", "connecting"]]);
+  await server.settled();
+  assert.equal(campaign.view().status, "live");
+}));
+
 test("stopped server takes no socket and no request", async () => {
   const { server, sync, campaign } = started();
   await server.settled();
