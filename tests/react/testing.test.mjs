@@ -6,6 +6,10 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 
+import { chromium } from "playwright-core";
+
+import { bundle } from "./lib/bundle.mjs";
+
 const OUT = new URL("testing/", import.meta.url);
 const guide = await readFile(new URL("../../docs/TESTING.md", import.meta.url), "utf8");
 const blocks = [...guide.matchAll(/```tsx?\n\/\/ (\S+)\n([^]*?)```/g)].map(([, name, text]) => [name, text]);
@@ -60,4 +64,16 @@ test("tests of the guide pass, and React warns of nothing", async () => {
   assert.equal(code, 0, output);
   assert.match(output, /Tests\s+8 passed/);
   assert.doesNotMatch(output, /act\(|Warning|stderr/);
+});
+
+test("server of a page follows the same rules in Chromium", async () => {
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+  try {
+    const page = await browser.newPage();
+    await page.addScriptTag({ type: "module", content: await bundle("pages/testing.ts", 19) });
+    const outcome = await (await page.waitForFunction(() => globalThis.outcome)).jsonValue();
+    assert.deepEqual(outcome, ["live 3", "live 5", "stale 5", "live 5", "200 3"]);
+  } finally {
+    await browser.close();
+  }
 });
