@@ -25,6 +25,7 @@ import {
 import { CampaignSyncProvider, useCampaign, useCampaignAction, useDomains, useSyncEvent, type CampaignSyncLike } from "../dist/react.js";
 import { allowedActions, RestClient, type CampaignAction, type ExpectedState, type RestRecord, type RestSnapshot } from "../dist/rest.js";
 import { bindQueryClient, campaignQuery, type QueryClientLike } from "../dist/tanstack-query.js";
+import { createTestServer, fakeCampaignSync, fakeView, type TestServer } from "../dist/testing.js";
 import * as sealed from "../dist/encrypted.js";
 import { clearRichDataCache, configureCache, getRichCampaignData, restFetcher, restSnapshot } from "../dist/cache.js";
 
@@ -137,8 +138,26 @@ export async function use(bytes: Uint8Array<ArrayBuffer>, response: Response): P
   sync.close();
 }
 
-/** The hooks take the client of every entry. */
-export const clients: CampaignSyncLike[] = [new CampaignSync(), new sealed.CampaignSync()];
+/** The hooks take the client of every entry, and a fake. */
+export const clients: CampaignSyncLike[] = [new CampaignSync(), new sealed.CampaignSync(), fakeCampaignSync()];
+
+export async function tested(): Promise<void> {
+  const server: TestServer = createTestServer({ act: async (work) => work() });
+  const id: string = server.create({ name: "Spring", owner: "ada", rows: [{ domainId: "d", domain: "d.example", leadScore: null }] });
+  server.rows(id, [{ domainId: "d", dnsStatus: "resolved" }]);
+  // @ts-expect-error no such column
+  server.rows(id, [{ domainId: "d", dnsStatu: "resolved" }]);
+  // @ts-expect-error no such action
+  server.transition(id, "explode");
+  server.refuse("forbidden", ({ kind, type }) => kind === "http" && type === "GET /campaigns");
+  new CampaignSync({ ...server.options, target: null });
+  new RestClient({ ...server.rest });
+  const view: CampaignView = fakeView({ status: "stale", campaign: { currentPhase: "analysis" }, counts: { dns: { resolved: 1 } } });
+  // @ts-expect-error no such status
+  fakeView({ status: "lve" });
+  fakeCampaignSync({ views: [view] }).show({ campaignId: view.campaignId, status: "live" });
+  await server.settled();
+}
 
 export function Component(): string {
   const view: CampaignView = useCampaign("c");
