@@ -262,9 +262,10 @@ export class TestServer implements Disposable {
   }
 
   /**
-   * Begins a session: sockets and requests without a token belong to this user from now on; without an argument, to the
-   * user before. `null` sees everything, as at the start. Returns a token for the same session, for tests with several
-   * users at once. Sockets that are open keep their session.
+   * Begins a session: sockets and requests belong to this user from now on; without an argument, to the user before.
+   * `null` sees everything, as at the start. Returns a token, for tests with several users at once: what carries it
+   * belongs to this session also later. A token of the application says nothing to the server. Open sockets keep their
+   * session.
    */
   admit(user?: string | null): string {
     const state = this.#open();
@@ -381,8 +382,13 @@ export class TestServer implements Disposable {
     return [...this.#state.followers] as Connection[];
   }
 
+  /** Runs `work` inside `act`. React renders at its end, and what it then subscribes to needs another round. */
   async #inAct(work: () => Promise<void>): Promise<void> {
-    await (this.#act === undefined ? work() : this.#act(work));
+    if (this.#act === undefined) return work();
+    for (let before = -1; before !== this.#network.activity; ) {
+      before = this.#network.activity;
+      await this.#act(work);
+    }
   }
 
   async #settle(): Promise<void> {

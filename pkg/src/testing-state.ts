@@ -60,7 +60,8 @@ export class State {
   session: Session | undefined = { user: null };
   /** The user of the last session. */
   lastUser: string | null = null;
-  readonly tokens = new Map<string, Session>();
+  /** The sessions of the tokens that the server gave; `undefined` for those that are over. */
+  readonly tokens = new Map<string, Session | undefined>();
   /** The number of the present list of campaigns. */
   listNumber = 1;
   /** The number of coming events that are lost, and of those that are damaged. */
@@ -184,15 +185,18 @@ export class State {
   expire(user?: string | null): number {
     const isOver = (session: Session | undefined): boolean => session !== undefined && (user === undefined || session.user === user);
     const tokens = [...this.tokens].filter(([, session]) => isOver(session));
-    for (const [token] of tokens) this.tokens.delete(token);
+    for (const [token] of tokens) this.tokens.set(token, undefined);
     for (const follower of [...this.followers]) if (isOver(follower.session)) follower.expired();
     if (isOver(this.session)) this.session = undefined;
     return tokens.length;
   }
 
-  /** The session of a token, or of requests without one; `undefined` if it is over. */
+  /**
+   * The session of a token; `undefined` if it is over. Requests without a token, or with one of the application, belong
+   * to the session that was admitted last.
+   */
   sessionOf(token: unknown): Session | undefined {
-    return typeof token === "string" && token !== "" ? this.tokens.get(token) : this.session;
+    return this.tokens.has(token as string) ? this.tokens.get(token as string) : this.session;
   }
 
   /** Notes a request, and returns the code with which it is refused, if it is. */

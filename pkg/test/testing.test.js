@@ -273,6 +273,19 @@ test("another user sees nothing of the former one", async () => {
   assert.equal(list.view().total, 0);
 });
 
+test("token of the application belongs to the admitted session", async () => {
+  const { server, sync, campaign } = started({ client: { token: () => "a token of its server" } });
+  await server.settled();
+  assert.equal(campaign.view().status, "live");
+  const token = server.admit("ada");
+  server.expire("ada");
+  const authorization = `Bearer ${token}`;
+  server.admit("ada");
+  assert.equal((await server.fetch(`${server.baseUrl}/campaigns`, { headers: { authorization } })).status, 401);
+  assert.equal((await server.fetch(`${server.baseUrl}/campaigns`)).status, 200);
+  assert.equal(sync.connection.state, "open");
+});
+
 test("tokens give two clients two users at once", async () => {
   const { server, id, campaign } = started({ campaign: { owner: "ada" } });
   const tokens = { ada: server.admit("ada"), bob: server.admit("bob") };
