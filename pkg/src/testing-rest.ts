@@ -18,6 +18,14 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   illegal_transition: 409, prerequisites_not_met: 409, expected_state_mismatch: 409, integrity_check_failed: 409, rate_limited: 429, behind: 503, too_many: 503,
 };
 
+/** The members of the bodies of writes. The server refuses others, and so finds misspelt ones. */
+const BODIES = {
+  login: ["user", "password", "bearer"],
+  create: ["name", "count", "campaignId", "pattern", "seed", "rate", "batch"],
+  change: ["expectedState", "reason"],
+  owner: ["owner", "expectedState", "reason"],
+} as const;
+
 /** A request of the application. */
 interface Call {
   readonly method: string;
@@ -132,7 +140,7 @@ export class Routes {
 
   #login(call: Call): Answer {
     this.#note(call, this.#state.session);
-    const { user, password, bearer } = bodyOf(call);
+    const { user, password, bearer } = only(BODIES.login, bodyOf(call));
     if (typeof user !== "string" || typeof password !== "string") throw new Refused("invalid_body");
     if ((this.#state.passwords[user] ?? password) !== password) throw new Refused("unauthorized");
     const token = bearer === true ? this.#state.addToken(user) : this.#state.admit(user);
@@ -149,12 +157,15 @@ export class Routes {
     return { status: 200, body: { campaigns: logs.slice(0, limit).map(({ record }) => record), next } };
   }
 
-  #create({ name, campaignId = this.#state.newId(), ...settings }: Data, session: Session): Answer {
-    const id = campaignId as string;
-    if (typeof name !== "string" || name.length < 1 || name.length > 200) throw new Refused("invalid_body");
+  #create(body: Data, session: Session): Answer {
+    const { name, campaignId, ...settings } = only(BODIES.create, body);
+    const id = (campaignId ?? this.#state.newId()) as string;
+    const isNamed = typeof name === "string" && name.length >= 1 && name.length <= 200;
+    if (!isNamed) throw new Refused("invalid_body", 400, "name must be a text of 1 to 200 characters.");
+    if (!Number.isSafeInteger(settings["count"])) throw new Refused("invalid_body", 400, "count must be a whole number.");
     if (typeof id !== "string" || !/^[A-Za-z0-9_-]{1,64}$/.test(id)) throw new Refused("invalid_campaign_id");
     if (this.#state.logs.has(id)) throw new Refused("invalid_body", 409, "There is a campaign of this id.");
-    const log = this.#state.newLog(id, session.user, { pattern: "{word}-{n}.example", count: 0, seed: 1, rate: 100, ...settings });
+    const log = this.#state.newLog(id, session.user, { pattern: "name-{n}.example", seed: 1, rate: 100, ...settings });
     begin(this.#state, log, { name });
     return changed(201, log);
   }
@@ -198,7 +209,7 @@ export class Routes {
   }
 
   #write({ method, path }: Call, log: CampaignLog, session: Session, sub: string | undefined, body: Data): Answer {
-    const { expectedState, reason, owner } = body as { expectedState?: string | null; reason?: string | null; owner?: string | null };
+    const { expectedState, reason, owner } = only(sub === "owner" ? BODIES.owner : BODIES.change, body) as { expectedState?: string | null; reason?: string | null; owner?: string | null };
     const { currentPhase, phaseStatus } = log.record;
     const isExpected = expectedState == null || [currentPhase, `${currentPhase}/${phaseStatus}`].includes(expectedState as never);
     if (!isExpected) throw new Refused("expected_state_mismatch");
@@ -266,6 +277,13 @@ function bodyOf({ body }: Call): Data {
   const value = body === "" ? {} : parsed(body);
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Refused("invalid_body");
   return value as Data;
+}
+
+/** Returns the body. Refuses a member that the route does not know. */
+function only(names: readonly string[], body: Data): Data {
+  const unknown = Object.keys(body).find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new Refused("invalid_body", 400, `This route has no member ${unknown}.`);
+  return body;
 }
 
 async function callOf(request: Request | undefined, url: string, init: RequestInit): Promise<Call> {

@@ -11,6 +11,7 @@ const { RichCampaignCache, restFetcher, restSnapshot } = require("../dist/cjs/ca
 const { RestClient } = require("../dist/cjs/rest.js");
 const { createTestServer } = require("../dist/cjs/testing.js");
 
+const API = require("../../docs/openapi.json");
 const open = [];
 before(() => init());
 afterEach(() => {
@@ -68,6 +69,48 @@ test("routes refuse what the contract refuses", async () => {
   assert.equal((await server.fetch("https://elsewhere.test/")).status, 404);
   const aborted = AbortSignal.abort(new Error("left"));
   await assert.rejects(server.fetch(`${server.baseUrl}/campaigns`, { signal: aborted }), { message: "left" });
+});
+
+/** The paths of members that a value lacks, or has beside those of a schema of docs/openapi.json. */
+function deviations(schema, value, path = "") {
+  if (schema.$ref) return deviations(API.components.schemas[schema.$ref.split("/").at(-1)], value, path);
+  const parts = (schema.allOf ?? [schema]).map((part) => (part.$ref ? API.components.schemas[part.$ref.split("/").at(-1)] : part));
+  if (schema.type === "array") return value.flatMap((item, at) => deviations(schema.items, item, `${path}[${at}]`));
+  const properties = Object.assign({}, ...parts.map((part) => part.properties));
+  if (Object.keys(properties).length === 0) return [];
+  const missing = parts.flatMap((part) => part.required ?? []).filter((name) => value[name] === undefined);
+  const unknown = Object.keys(value).filter((name) => properties[name] === undefined);
+  const inside = Object.entries(properties).filter(([name]) => value[name] != null);
+  return [...missing.map((name) => `${path}.${name} missing`), ...unknown.map((name) => `${path}.${name} unknown`),
+    ...inside.flatMap(([name, property]) => deviations(property, value[name], `${path}.${name}`))];
+}
+
+test("answers have the members of the description of the interface", async () => {
+  const { server, id } = started();
+  server.patch(id, { phaseStatus: "completed" });
+  const calls = [
+    ["get", "/auth/session"], ["post", "/auth/login", { user: "ada", password: "x", bearer: true }], ["post", "/campaigns", { name: "n", count: 1 }], ["get", "/campaigns"],
+    ["post", "/campaigns/{id}/{action}", {}], ["get", "/campaigns/{id}"], ["get", "/campaigns/{id}/domains"], ["get", "/campaigns/{id}/snapshot"],
+    ["get", "/campaigns/{id}/transitions"], ["put", "/campaigns/{id}/owner", { owner: null }], ["delete", "/campaigns/{id}"], ["post", "/auth/logout", {}],
+  ];
+  for (const [method, route, body] of calls) {
+    const path = route.replace("{id}", id).replace("{action}", "configure-dns");
+    const answer = await server.fetch(server.baseUrl + path, { method, ...(body && { body: JSON.stringify(body) }) });
+    const described = API.paths[`/api/v2${route}`]?.[method] ?? API.paths[route][method];
+    assert.ok(described.responses[answer.status], `${method} ${route}: ${answer.status}`);
+    assert.deepEqual(deviations(described.responses[answer.status].content["application/json"].schema, await answer.json()), [], `${method} ${route}`);
+  }
+  const refused = await server.fetch(`${server.baseUrl}/campaigns`);
+  assert.equal(refused.status, 401);
+  assert.deepEqual(deviations(API.components.schemas.ErrorBody, await refused.json()), []);
+});
+
+test("misspelt member of a body is refused by its name", async () => {
+  const { server, id, client } = started();
+  const post = async (path, body) => (await (await server.fetch(server.baseUrl + path, { method: "POST", body: JSON.stringify(body) })).json()).error;
+  assert.deepEqual(await post(`/campaigns/${id}/start`, { expctedState: "x" }), { code: "invalid_body", message: "This route has no member expctedState." });
+  assert.match((await post("/campaigns", { name: "n" })).message, /count/);
+  await assert.rejects(client.create({ name: "", count: 1 }), { code: "invalid_body" });
 });
 
 test("sessions of users own what they create", async () => {

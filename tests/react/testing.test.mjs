@@ -63,7 +63,7 @@ test("blocks of the guide to testing compile", async () => {
 test("tests of the guide pass, and React warns of nothing", async () => {
   const { code, output } = await run("vitest/vitest.mjs", "run", "--config", "vitest.config.mjs");
   assert.equal(code, 0, output);
-  assert.match(output, /Tests\s+9 passed/);
+  assert.match(output, /Tests\s+10 passed/);
   assert.doesNotMatch(output, /act\(|Warning|stderr/);
 });
 

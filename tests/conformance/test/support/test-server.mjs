@@ -15,11 +15,18 @@ const ROWS_MAX = 1_000;
 /** Starts the server. Returns its port and a function that stops it. */
 export async function startTestServer(options = {}) {
   const server = createTestServer(options);
-  const http = createServer((request, response) => void answer(server, request, response));
+  let isStopped = false;
+  const http = createServer((request, response) => {
+    answer(server, request, response).catch((error) => {
+      // A campaign may be deleted while it runs, and the server may stop.
+      if (!isStopped && error.code !== "unknown_campaign") throw error;
+    });
+  });
   const sockets = new WebSocketServer({ server: http });
   sockets.on("connection", (socket) => connect(server, socket));
   await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
   const stop = async () => {
+    isStopped = true;
     server.close();
     for (const socket of sockets.clients) socket.terminate();
     sockets.close();
