@@ -24,6 +24,7 @@ export interface FakeOptions {
 
 /** A client without a machine: it shows what the test says, and calls the listeners at once. */
 export interface FakeCampaignSync extends CampaignSyncLike {
+  /** Returns a handle of the list of all campaigns that have a record. */
   campaigns(options?: { ids?: readonly string[] }): CampaignListLike;
   /** Changes the view of a campaign: the members of `partial` replace those that it has. */
   show(partial: PartialView & { readonly campaignId: string }): void;

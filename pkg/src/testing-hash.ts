@@ -1,7 +1,11 @@
 /** The two hashes of the contract: SHA-256 of events (docs/PROTOCOL.md, chapter 4) and XXH64 of rows (chapter 11). */
 
-/** Encodes a well-formed text. Jest's environment `jsdom` has no `TextEncoder`. */
+let encoder: TextEncoder | undefined;
+
+/** Encodes a well-formed text. */
 function utf8(text: string): Uint8Array {
+  if (typeof TextEncoder === "function") return (encoder ??= new TextEncoder()).encode(text);
+  // Jest's environment `jsdom` has no encoder.
   const bytes: number[] = [];
   for (const character of text) {
     const point = character.codePointAt(0)!;
@@ -15,12 +19,7 @@ function utf8(text: string): Uint8Array {
 
 /** Number of bytes of a text in UTF-8. */
 export function byteLength(text: string): number {
-  let bytes = 0;
-  for (const character of text) {
-    const point = character.codePointAt(0)!;
-    bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-  }
-  return bytes;
+  return utf8(text).length;
 }
 
 /** The fractional parts of a root of the first primes, as SHA-256 defines its constants. */
@@ -69,7 +68,14 @@ function compress(state: Uint32Array, schedule: Uint32Array, view: DataView, at:
     const chosen = (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + ((e & f) ^ (~e & g));
     const first = (h + chosen + rounds[i]! + schedule[i]!) | 0;
     const second = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-    [h, g, f, e, d, c, b, a] = [g, f, e, (d + first) | 0, c, b, a, (first + second) | 0];
+    h = g;
+    g = f;
+    f = e;
+    e = (d + first) | 0;
+    d = c;
+    c = b;
+    b = a;
+    a = (first + second) | 0;
   }
   [a, b, c, d, e, f, g, h].forEach((word, i) => (state[i] = state[i]! + word));
 }

@@ -54,9 +54,13 @@ export interface TransitionOptions {
 
 /** The state of a campaign of the test server, frozen. */
 export interface TestState {
+  /** The record. */
   readonly campaign: CampaignRecord;
+  /** The rows, in the order in which they were created. A column without a value is absent. */
   readonly rows: readonly TestRow[];
+  /** The position of the last event. */
   readonly position: { readonly epoch: string; readonly sequenceNumber: number; readonly eventId: string };
+  /** The user who sees the campaign; `null` for everybody. */
   readonly owner: string | null;
 }
 
