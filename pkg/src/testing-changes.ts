@@ -48,11 +48,13 @@ export function patchRecord(state: State, log: CampaignLog, change: Partial<Camp
   const { campaignId, record } = log;
   const { currentPhase = record.currentPhase, phaseStatus = record.phaseStatus, errorMessage, ...rest } = change;
   const names = Object.keys(rest);
+  if (Object.keys(change).length === 0) return;
   if (currentPhase !== record.currentPhase) return moveTo(state, log, { ...record, ...change, currentPhase, phaseStatus }, "manual", circumstances);
   const counters = { ...record, ...rest };
   const progressPercent = change.progressPercentage ?? percentage(counters);
   const isProgress = names.length > 0 && errorMessage === undefined && names.every((name) => name === "progressPercentage" || COUNTERS.some((it) => it === name));
-  if (names.length === 0) {
+  // The event of a status carries the message of a failure only.
+  if (names.length === 0 && (errorMessage === undefined || phaseStatus === "failed")) {
     const message = errorMessage === undefined ? {} : { message: errorMessage };
     return state.append(log, "campaign.status", { campaignId, currentPhase, phaseStatus, ...message });
   }

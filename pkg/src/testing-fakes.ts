@@ -8,7 +8,7 @@ import { callSafely } from "./frame.js";
 import type { CampaignLike, CampaignListLike, CampaignSyncLike } from "./like.js";
 import { frozenCopy } from "./plain.js";
 import { checkedId, checkedRows, knownMembers } from "./testing-check.js";
-import type { TestRow } from "./testing-server.js";
+import type { TestRow } from "./testing-options.js";
 import { fakeView, type PartialView } from "./testing-view.js";
 import type { CampaignView, CatalogueView, DomainPage, DomainQuery, DomainRow } from "./types.js";
 

@@ -81,6 +81,18 @@ test("changes of record and rows arrive by events", async () => {
   assertEqual(server, id, campaign);
 });
 
+test("message of a record that did not fail is shown, too", async () => {
+  const { server, id, campaign } = started();
+  await server.settled();
+  const { sequenceNumber } = server.state(id).position;
+  server.patch(id, {});
+  assert.equal(server.state(id).position.sequenceNumber, sequenceNumber);
+  server.patch(id, { errorMessage: "Slow names." });
+  await server.settled();
+  assert.deepEqual([campaign.view().campaign.errorMessage, campaign.view().campaign.phaseStatus], ["Slow names.", "ready"]);
+  assertEqual(server, id, campaign);
+});
+
 test("phase machine decides about transitions of the test server", async () => {
   const { server, sync, id, campaign } = started();
   await server.settled();
