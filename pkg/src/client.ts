@@ -255,6 +255,7 @@ export class CampaignSync extends EventTarget implements Disposable {
 
   /** Closes the connection permanently. Open waits reject with `closed`, and later calls throw `closed`. */
   close(): void {
+    registry?.unregister(this);
     callSafely(() => this.#page.close());
     this.#open().close();
   }
@@ -342,7 +343,7 @@ function closeWhenCollected(client: CampaignSync, core: Core, page: PageEvents):
   registry.register(client, () => {
     callSafely(() => page.close());
     core.close();
-  });
+  }, client);
 }
 
 /** Lends an object to a function, unless the engine has collected it. */

@@ -48,6 +48,26 @@ test("client that nothing references is closed when it is collected", async () =
   assert.deepEqual(machine.calls.at(-1), ["close"]);
 });
 
+test("closed client does not touch the page when it is collected", async () => {
+  initSync(MODULE);
+  const target = new Target();
+  let isGone = false;
+  const registry = new FinalizationRegistry(() => (isGone = true));
+  (() => {
+    const sync = new CampaignSync({ target });
+    sync.connect();
+    sync.close();
+    registry.register(sync);
+  })();
+  // The page of a test is gone when a collection happens.
+  target.removeEventListener = undefined;
+  const reports = await collectReports(async () => {
+    assert.ok(await collected(() => isGone));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  });
+  assert.deepEqual(reports, []);
+});
+
 test("client with a handle or a listener lives on without a reference", async () => {
   const received = [];
   let campaign;
