@@ -16,7 +16,7 @@ export type AdvanceTimers = (ms: number) => void | Promise<void>;
 /** One animation frame, in milliseconds: a faked clock that moves this far runs the next frame. */
 const FRAME_MS = 16;
 /** Milliseconds, and turns, after which a timer that is due at once counts as faked. */
-const [FROZEN_MS, TURNS_MAX] = [5_000, 1_000_000];
+const [FROZEN_MS, TURNS_MAX] = [2_000, 1_000_000];
 /** Microtasks in which promises of an application go on, where nothing else ends a task. */
 const MICROTASKS = 100;
 
