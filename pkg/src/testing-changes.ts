@@ -3,7 +3,8 @@ import { CampaignSyncError } from "./errors.js";
 import { chunked, percentage, ROWS_MAX, type CampaignLog, type Data, type RowPatch, type WireRecord } from "./testing-log.js";
 import type { State } from "./testing-state.js";
 import { STEPS } from "./steps.js";
-import type { CampaignRecord, Phase, PhaseStatus } from "./types.js";
+import type { CampaignRecord } from "./types.js";
+import type { Phase, PhaseStatus } from "./words.js";
 
 /** The circumstances of a change. */
 export interface Circumstances {

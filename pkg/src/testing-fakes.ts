@@ -3,7 +3,6 @@ import { bindMethods } from "./bind.js";
 import { checked, COUNT, FUNCTION, oneOf, TEXT, type Rules } from "./check.js";
 import { IDLE, type ConnectionStatus } from "./connection.js";
 import { CampaignSyncError } from "./errors.js";
-import type { CampaignSyncEventMap, CampaignSyncEventType } from "./events.js";
 import { callSafely } from "./frame.js";
 import type { CampaignLike, CampaignListLike, CampaignSyncLike } from "./like.js";
 import { frozenCopy } from "./plain.js";
@@ -11,6 +10,7 @@ import { checkedId, checkedRows, knownMembers } from "./testing-check.js";
 import type { TestRow } from "./testing-options.js";
 import { fakeView, type PartialView } from "./testing-view.js";
 import type { CampaignView, CatalogueView, DomainPage, DomainQuery, DomainRow } from "./types.js";
+import type { CampaignSyncEventMap, CampaignSyncEventType } from "./event-types.js";
 
 /** The state that a fake shows from the start. */
 export interface FakeOptions {

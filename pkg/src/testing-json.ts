@@ -1,5 +1,5 @@
+import type { ErrorCode } from "./words.js";
 /** Reads the messages of clients as strictly as the contract wants it (docs/PROTOCOL.md, chapters 2 and 6). */
-import type { ErrorCode } from "./errors.js";
 
 /** A message of a client: the fields of `payload` and of the top level together. */
 export interface ClientMessage {

@@ -1,11 +1,12 @@
 /** The routes of the test server (docs/openapi.json), as a function with the interface of `fetch`. */
 import { ACTION } from "./actions.js";
-import { CampaignSyncError, meaningOf, type ErrorCode } from "./errors.js";
+import { CampaignSyncError, meaningOf } from "./errors.js";
 import { parsePosition } from "./position.js";
 import { begin, remove, takeStep } from "./testing-changes.js";
 import type { WireRow } from "./testing-hash.js";
 import type { CampaignLog, Data } from "./testing-log.js";
 import { subjectOf, type Session, type State } from "./testing-state.js";
+import type { ErrorCode } from "./words.js";
 
 /** Longest wait for `min_position`, in milliseconds. */
 const BEHIND_MS = 2_000;

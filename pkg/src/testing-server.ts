@@ -1,8 +1,8 @@
 /** The test server: what a test does to it, and what an application connects to. */
-import { ACTION, type CampaignAction } from "./actions.js";
+import { ACTION } from "./actions.js";
 import { bindMethods, disposeBy } from "./bind.js";
 import { checked, COUNT, FUNCTION, oneOf, type Rules } from "./check.js";
-import { CampaignSyncError, type ErrorCode } from "./errors.js";
+import { CampaignSyncError } from "./errors.js";
 import { deepFreeze } from "./plain.js";
 import { begin, changeRows, patchRecord, remove, removeRows, takeStep, type Circumstances } from "./testing-changes.js";
 import { checkedCode, checkedId, checkedRows, COUNT_FROM_1, knownMembers, LONG_TEXT, RECORD, USER } from "./testing-check.js";
@@ -14,6 +14,7 @@ import { Connection } from "./testing-session.js";
 import { State, type TestRequest } from "./testing-state.js";
 import { nextFrame, nextTurn, pass, type AdvanceTimers } from "./testing-time.js";
 import type { CampaignRecord } from "./types.js";
+import type { CampaignAction, ErrorCode } from "./words.js";
 
 /** Rounds after which `settled` gives up. */
 const ROUNDS_MAX = 500;

@@ -1,10 +1,11 @@
 /** One connection of the test server: it speaks `campaign-sync.v1` as docs/PROTOCOL.md says. */
-import { isErrorCode, meaningOf, type ErrorCode } from "./errors.js";
+import { isErrorCode, meaningOf } from "./errors.js";
 import { CatalogueFeed } from "./testing-catalogue.js";
 import { readMessage, type ClientMessage } from "./testing-json.js";
 import type { CampaignLog, Data } from "./testing-log.js";
 import type { Conversation, Peer } from "./testing-network.js";
 import { subjectOf, type Follower, type Session, type State } from "./testing-state.js";
+import type { ErrorCode } from "./words.js";
 
 const PROTOCOL = "campaign-sync.v1";
 const FRAME_BYTES_MAX = 1_048_576;

@@ -3,8 +3,7 @@
  *
  * It imports no entry with a module, needs no network and no other package, and works in Node and in a page.
  */
-export type { CampaignAction } from "./actions.js";
-export { CampaignSyncError, type ErrorCode } from "./errors.js";
+export { CampaignSyncError } from "./errors.js";
 export { fakeCampaignSync } from "./testing-fakes.js";
 export type { FakeCampaignSync, FakeOptions } from "./testing-fakes.js";
 export type { TestCampaign, TestRow, TestServerOptions, TestState, TransitionOptions } from "./testing-options.js";
@@ -12,3 +11,4 @@ export { createTestServer, type TestServer } from "./testing-server.js";
 export type { TestRequest } from "./testing-state.js";
 export type { AdvanceTimers } from "./testing-time.js";
 export { fakeView, type PartialView } from "./testing-view.js";
+export type { CampaignAction, ErrorCode } from "./words.js";
