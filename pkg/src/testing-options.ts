@@ -1,5 +1,6 @@
 /** The options and values that the methods of the test server take, with their rules. */
 import { DURATION, FUNCTION, oneOf, TEXT, type Rules } from "./check.js";
+import type { LogPosition } from "./position.js";
 import { COUNT_FROM_1, LONG_TEXT, RECORD, USER } from "./testing-check.js";
 import type { AdvanceTimers } from "./testing-time.js";
 import type { CampaignRecord, DomainRow } from "./types.js";
@@ -22,7 +23,12 @@ export interface TestServerOptions {
 }
 
 /** A row of a change: an absent column keeps its value, and `null` empties it. A new row needs its `domain`. */
-export type TestRow = { readonly domainId: string; readonly domain?: string } & { readonly [C in Exclude<keyof DomainRow, "domainId" | "domain" | "unconfirmed">]?: DomainRow[C] };
+export type TestRow = {
+  /** The id of the row. */
+  readonly domainId: string;
+  /** The name of the domain; a new row needs one. */
+  readonly domain?: string;
+} & { readonly [C in Exclude<keyof DomainRow, "domainId" | "domain" | "unconfirmed">]?: DomainRow[C] };
 
 /** A campaign to be created. Each member has a default. */
 export interface TestCampaign extends Partial<CampaignRecord> {
@@ -32,6 +38,12 @@ export interface TestCampaign extends Partial<CampaignRecord> {
   readonly owner?: string | null;
   /** Its rows, or their number. */
   readonly rows?: readonly TestRow[] | number;
+}
+
+/** The position of an event, with its id. */
+export interface TestPosition extends LogPosition {
+  /** The id of the event. */
+  readonly eventId: string;
 }
 
 /** The options of `transition`. */
@@ -49,7 +61,7 @@ export interface TestState {
   /** The rows, in the order in which they were created. A column without a value is absent. */
   readonly rows: readonly TestRow[];
   /** The position of the last event. */
-  readonly position: { readonly epoch: string; readonly sequenceNumber: number; readonly eventId: string };
+  readonly position: TestPosition;
   /** The user who sees the campaign; `null` for everybody. */
   readonly owner: string | null;
 }

@@ -21,8 +21,31 @@ const ROUNDS_MAX = 500;
 /** Longest wait of `connected`, its shortest one by `performance`, and the time between two looks, in milliseconds. */
 const [CONNECTED_MS_MAX, REAL_MS_MIN, LOOK_MS] = [60_000, 5_000, 50];
 
+/** The options with which a client connects to the server. */
+export interface TestSocketOptions {
+  /** The address of the server. */
+  readonly url: string;
+  /** The constructor of sockets to the server. */
+  readonly WebSocket: TestSocketConstructor;
+}
+
+/** A constructor of sockets to the server, as `WebSocket` of the platform is one. */
+export interface TestSocketConstructor {
+  /** Opens a socket. */
+  new (url: string): WebSocket;
+}
+
+/** The options with which requests over REST reach the server. */
+export interface TestRestOptions {
+  /** The address of the routes. */
+  readonly baseUrl: string;
+  /** Answers requests, with the interface of `fetch`. */
+  readonly fetch: typeof globalThis.fetch;
+}
+
 /** A server in the memory of the test. Its methods need no `this`. */
 export class TestServer implements Disposable {
+  /** Closes the server, as `close` does. `using` calls it. */
   declare [Symbol.dispose]: () => void;
   /** The address of the WebSocket, for the option `url`. The sockets and the `fetch` of the server take any other one, too. */
   readonly url = "wss://campaign-sync.test/api/v2/ws";
@@ -31,9 +54,9 @@ export class TestServer implements Disposable {
   /** The constructor of sockets to this server, for the option `WebSocket`. */
   readonly WebSocket: new (url: string) => WebSocket;
   /** The options of a client: `new CampaignSync({ ...server.options })`. */
-  readonly options: { readonly url: string; readonly WebSocket: new (url: string) => WebSocket };
+  readonly options: TestSocketOptions;
   /** The options of a `RestClient`, of `restFetcher` and of `restSnapshot`. */
-  readonly rest: { readonly baseUrl: string; readonly fetch: typeof globalThis.fetch };
+  readonly rest: TestRestOptions;
   readonly #act: ((work: () => Promise<void>) => unknown) | undefined;
   readonly #advance: AdvanceTimers | undefined;
   readonly #state: State;

@@ -10,6 +10,7 @@ export interface TestRequest {
   readonly kind: "message" | "http";
   /** The type of a message, or method and path such as `POST /campaigns`. */
   readonly type: string;
+  /** The campaign that it names, if it names one. */
   readonly campaignId?: string;
   /** The user of the session; `null` if sessions have no users. */
   readonly user: string | null;
