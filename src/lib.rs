@@ -14,7 +14,7 @@
 //!   DOM: a driver passes inputs to it and performs its effects.
 //! * `browser` is the driver that JavaScript calls, on wasm32 only. It takes no decision.
 //!
-//! [`value`] defines the form of all data that leaves these layers.
+//! All data leaves these layers as JSON text ([`protocol::write`]).
 
 #[cfg(target_arch = "wasm32")]
 #[deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
@@ -24,4 +24,3 @@ pub mod protocol;
 pub mod store;
 #[deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
 pub mod sync;
-pub mod value;

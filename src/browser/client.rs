@@ -14,10 +14,9 @@ use super::wake::Signals;
 use super::{clock, convert};
 use crate::protocol::Code;
 use crate::protocol::frame::Frame;
-use crate::protocol::write::push_decimal;
+use crate::protocol::write::{JsonWriter, push_decimal, to_json};
 use crate::sync::input::{ConnectionId, Ticket};
 use crate::sync::{Config, Input, Machine, Now, Status};
-use crate::value::{Record, ToValue, Value};
 
 /// One machine with its connection. Methods throw codes from the closed list.
 #[wasm_bindgen]
@@ -135,10 +134,11 @@ impl Client {
         let (what, campaign_id, query) = query(json)?;
         let now = clock::now();
         self.driver.read(|machine| {
-            Ok(match what {
+            let mut answer = JsonWriter::default();
+            match what {
                 Query::View => match machine.view(&campaign_id, now) {
-                    Some(view) => convert::to_js(view.into_value()),
-                    None => JsValue::UNDEFINED,
+                    Some(view) => answer.raw(&to_json(&view)),
+                    None => return Ok(JsValue::UNDEFINED),
                 },
                 Query::Status => {
                     let status = machine.status(&campaign_id, now).unwrap_or(Status::Idle);
@@ -146,59 +146,67 @@ impl Client {
                     let proven_at =
                         machine.subscription(&campaign_id).and_then(|it| it.proven_at());
                     push_decimal(&mut key, proven_at.unwrap_or_default().unsigned_abs());
-                    key.into()
+                    answer.string(&key);
                 }
                 Query::Domains => {
                     let page = machine.domains(&campaign_id, &query);
-                    convert::to_js(page.ok_or(Code::UnknownCampaign)?.to_value())
+                    answer.raw(&to_json(&page.ok_or(Code::UnknownCampaign)?));
                 }
                 Query::Unfolded => {
-                    let mut list = Vec::new();
+                    answer.open("[");
                     for name in machine.unfolded(&campaign_id) {
-                        list.push(Value::Text(name));
+                        answer.string(name);
                     }
-                    convert::to_js(Value::List(list))
+                    answer.close("]");
                 }
-                Query::Changes => {
-                    let changes = machine.take_changes();
-                    let mut list = Vec::new();
-                    for change in &changes {
-                        let id = Value::Text(change.campaign_id.as_str());
-                        list.push(Value::List(vec![id, Value::Integer(change.content.into())]));
-                    }
-                    if machine.take_catalogue_change() {
-                        list.push(Value::List(vec![Value::Text(""), Value::Integer(0)]));
-                    }
-                    convert::to_js(Value::List(list))
-                }
+                Query::Changes => show_changes(machine, &mut answer),
                 Query::Catalogue(whole) => {
-                    convert::to_js(machine.catalogue_view(now, whole).to_value())
+                    answer.raw(&to_json(&machine.catalogue_view(now, whole)));
                 }
-                Query::CatalogueStatus => machine.catalogue_status(now).as_str().into(),
-                Query::Metrics => convert::to_js(machine.metrics().to_value()),
-                Query::Diagnostics => convert::to_js(self.diagnostics(machine, now)),
-            })
+                Query::CatalogueStatus => answer.string(machine.catalogue_status(now).as_str()),
+                Query::Metrics => answer.raw(&to_json(machine.metrics())),
+                Query::Diagnostics => self.diagnostics(machine, now, &mut answer),
+            }
+            Ok(convert::to_js(&answer.into_text()))
         })?
     }
 }
 
 impl Client {
-    fn diagnostics<'a>(&self, machine: &'a Machine, now: Now) -> Value<'a> {
-        let mut campaigns = Vec::new();
+    fn diagnostics(&self, machine: &Machine, now: Now, to: &mut JsonWriter) {
+        let wake_in_ms = self.driver.deadline().map(|deadline| deadline.since(now.at));
+        to.open("{");
+        to.text("version", env!("CARGO_PKG_VERSION"));
+        to.text("connection", machine.connection().state().as_str());
+        to.nullable_number("wakeInMs", wake_in_ms.map(|ms| ms as f64));
+        to.member("campaigns", "[");
         for id in machine.campaigns() {
             if let Some(view) = machine.view(id.as_str(), now) {
-                campaigns.push(view.into_value());
+                to.raw(&to_json(&view));
             }
         }
-        let wake_in_ms = self.driver.deadline().map(|deadline| deadline.since(now.at));
-        let mut report = Record::default();
-        report.text("version", env!("CARGO_PKG_VERSION"));
-        report.text("connection", machine.connection().state().as_str());
-        report.add("wakeInMs", wake_in_ms.map_or(Value::Null, |ms| Value::Integer(ms as i64)));
-        report.add("campaigns", Value::List(campaigns));
-        report.add("metrics", machine.metrics().to_value());
-        report.into()
+        to.close("]");
+        to.record("metrics", machine.metrics());
+        to.close("}");
     }
+}
+
+fn show_changes(machine: &mut Machine, to: &mut JsonWriter) {
+    to.open("[");
+    for change in &machine.take_changes() {
+        show_change(to, change.campaign_id.as_str(), change.content);
+    }
+    if machine.take_catalogue_change() {
+        show_change(to, "", 0);
+    }
+    to.close("]");
+}
+
+fn show_change(to: &mut JsonWriter, id: &str, content: u8) {
+    to.open("[");
+    to.string(id);
+    to.number(content.into());
+    to.close("]");
 }
 
 impl Drop for Client {

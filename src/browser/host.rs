@@ -3,11 +3,11 @@
 use wasm_bindgen::prelude::*;
 
 use super::convert;
+use crate::protocol::write::{JsonWriter, ToJson as _, to_json};
 use crate::protocol::{CampaignId, Code};
 use crate::sync::Notice;
 use crate::sync::input::{ConnectionId, Ticket};
 use crate::sync::log::LogRecord;
-use crate::value::{Record, ToValue, Value};
 
 #[wasm_bindgen]
 extern "C" {
@@ -38,76 +38,83 @@ extern "C" {
 impl Host {
     /// Sends a notice to the listeners, with the name of its campaign.
     pub(super) fn notify(&self, notice: &Notice, name: Option<&str>) {
-        let mut detail = notice.to_value();
-        if let Value::Record(record) = &mut detail {
-            record.optional_text("campaignName", name);
-        }
-        self.perform(notice.kind(), detail);
+        let mut detail = JsonWriter::object();
+        notice.show(&mut detail);
+        detail.optional_text("campaignName", name);
+        self.perform(notice.kind(), &detail.finish());
     }
 
     /// Reports that some view changed.
     pub(super) fn changed(&self) {
-        self.perform("changed", Value::Null);
+        self.perform("changed", "null");
     }
 
     /// Reports that the data of the former session is gone.
     pub(super) fn signed_out(&self) {
-        self.perform("signedOut", Value::Null);
+        self.perform("signedOut", "null");
     }
 
     /// Requests a token.
     pub(super) fn request_token(&self, ticket: Ticket) {
-        self.perform("requestToken", Value::from(of_ticket(ticket)));
+        self.perform("requestToken", &of_ticket(ticket).finish());
     }
 
     /// Requests another session.
     pub(super) fn renew_session(&self, ticket: Ticket, attempt: u32) {
         let mut detail = of_ticket(ticket);
         detail.count("attempt", attempt.into());
-        self.perform("renewSession", Value::from(detail));
+        self.perform("renewSession", &detail.finish());
     }
 
     /// Requests a snapshot.
     pub(super) fn fetch_snapshot(&self, ticket: Ticket, campaign_id: &CampaignId) {
         let mut detail = of_ticket(ticket);
         detail.text("campaignId", campaign_id.as_str());
-        self.perform("fetchSnapshot", Value::from(detail));
+        self.perform("fetchSnapshot", &detail.finish());
     }
 
     /// Opens a socket.
     pub(super) fn open(&self, connection: ConnectionId) {
-        self.perform("open", Value::Integer(connection.0 as i64));
+        self.perform_number("open", connection.0);
     }
 
     /// Closes the present socket.
     pub(super) fn close_socket(&self, code: u16) {
-        self.perform("closeSocket", Value::Integer(code.into()));
+        self.perform_number("closeSocket", code.into());
     }
 
     /// Sends a frame on the present socket.
     pub(super) fn send(&self, frame: &str) {
-        self.perform("send", Value::Text(frame));
+        let mut detail = JsonWriter::default();
+        detail.string(frame);
+        self.perform("send", &detail.into_text());
     }
 
     /// Settles a promise.
     pub(super) fn settle(&self, ticket: Ticket, code: Option<Code>) {
         let mut detail = of_ticket(ticket);
         detail.nullable_text("code", code.map(Code::as_str));
-        self.perform("settle", Value::from(detail));
+        self.perform("settle", &detail.finish());
     }
 
     /// Prints a log record.
     pub(super) fn log(&self, record: &LogRecord) {
-        self.perform("log", record.to_value());
+        self.perform("log", &to_json(record));
     }
 
-    fn perform(&self, effect: &str, detail: Value<'_>) {
+    fn perform_number(&self, effect: &str, number: u64) {
+        let mut detail = JsonWriter::default();
+        detail.number(number);
+        self.perform(effect, &detail.into_text());
+    }
+
+    fn perform(&self, effect: &str, detail: &str) {
         self.js_perform(effect, &convert::to_js(detail));
     }
 }
 
-fn of_ticket(ticket: Ticket) -> Record<'static> {
-    let mut detail = Record::default();
+fn of_ticket(ticket: Ticket) -> JsonWriter {
+    let mut detail = JsonWriter::object();
     detail.count("ticket", ticket.0);
     detail
 }

@@ -6,7 +6,7 @@ use zeroize::Zeroize as _;
 use super::client::Client;
 use crate::protocol::Code;
 use crate::protocol::seal::{Key, KeyId};
-use crate::protocol::write::ObjectWriter;
+use crate::protocol::write::JsonWriter;
 use crate::sync::Input;
 
 #[wasm_bindgen]
@@ -51,12 +51,15 @@ impl Client {
         self.driver.read(|machine| {
             let keys = machine.keys().ok_or(Code::UnknownKey)?;
             let (body, place) = keys.open_answer(campaign_id, route, answer)?;
-            let position = ObjectWriter::empty()
-                .text("epoch", place.epoch.as_str())
-                .number("sequenceNumber", place.sequence_number.get())
-                .text("eventId", &place.event_id)
-                .finish();
-            Ok(ObjectWriter::empty().raw("position", &position).raw("body", &body).finish())
+            let mut answered = JsonWriter::object();
+            answered.member("position", "{");
+            answered.text("epoch", place.epoch.as_str());
+            answered.count("sequenceNumber", place.sequence_number.get());
+            answered.text("eventId", &place.event_id);
+            answered.close("}");
+            answered.key("body");
+            answered.raw(&body);
+            Ok(answered.finish())
         })?
     }
 }

@@ -7,7 +7,9 @@ use super::domain::RowPatch;
 use super::event::EventKind;
 use super::json::Reader;
 use super::limits::EVENT_ROWS_MAX;
-use super::schema::{Field, Kind, UnknownMember, Value, nullable, optional, read_with, required};
+use super::schema::{
+    Field, Kind, UnknownMember, Value, nullable, optional, read_with, required, slots,
+};
 use super::transition::Transition;
 use super::{Code, Phase, Status};
 
@@ -110,8 +112,9 @@ fn read_progress<'a>(
     reader: &mut Reader<'a>,
     other: UnknownMember<'_, 'a>,
 ) -> Result<Body<'a>, Code> {
-    let [total, processed, successful, failed, percent, phase, status] =
-        read_with(reader, &PROGRESS, other)?;
+    let values = &mut slots();
+    read_with(reader, &PROGRESS, values, other)?;
+    let [total, processed, successful, failed, percent, phase, status] = values;
     Ok(Body::Progress(Progress {
         phase: phase.phase().ok_or(Code::InvalidContent)?,
         status: status.status().ok_or(Code::InvalidContent)?,
@@ -136,7 +139,9 @@ fn read_status_change<'a>(
     reader: &mut Reader<'a>,
     other: UnknownMember<'_, 'a>,
 ) -> Result<Body<'a>, Code> {
-    let [phase, status, message] = read_with(reader, &STATUS_CHANGE, other)?;
+    let values = &mut slots();
+    read_with(reader, &STATUS_CHANGE, values, other)?;
+    let [phase, status, message] = values;
     Ok(Body::Status(StatusChange {
         phase: phase.phase(),
         status: status.status().ok_or(Code::InvalidContent)?,
@@ -154,8 +159,10 @@ fn read_generated<'a>(
     reader: &mut Reader<'a>,
     other: UnknownMember<'_, 'a>,
 ) -> Result<Body<'a>, Code> {
-    let [id, domain, offset] = read_with(reader, &GENERATED, other)?;
-    Ok(row([id, domain, offset, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT]))
+    let values = &mut slots();
+    read_with(reader, &GENERATED, values, other)?;
+    let [id, domain, offset] = values;
+    Ok(row([id, domain, offset, &ABSENT, &ABSENT, &ABSENT, &ABSENT, &ABSENT]))
 }
 
 static GENERATED: [Field; 3] = [
@@ -168,8 +175,10 @@ fn read_dns_result<'a>(
     reader: &mut Reader<'a>,
     other: UnknownMember<'_, 'a>,
 ) -> Result<Body<'a>, Code> {
-    let [id, domain, status] = read_with(reader, &DNS_RESULT, other)?;
-    Ok(row([id, domain, ABSENT, status, ABSENT, ABSENT, ABSENT, ABSENT]))
+    let values = &mut slots();
+    read_with(reader, &DNS_RESULT, values, other)?;
+    let [id, domain, status] = values;
+    Ok(row([id, domain, &ABSENT, status, &ABSENT, &ABSENT, &ABSENT, &ABSENT]))
 }
 
 static DNS_RESULT: [Field; 3] = [
@@ -182,8 +191,10 @@ fn read_http_result<'a>(
     reader: &mut Reader<'a>,
     other: UnknownMember<'_, 'a>,
 ) -> Result<Body<'a>, Code> {
-    let [id, domain, status, code] = read_with(reader, &HTTP_RESULT, other)?;
-    Ok(row([id, domain, ABSENT, ABSENT, status, code, ABSENT, ABSENT]))
+    let values = &mut slots();
+    read_with(reader, &HTTP_RESULT, values, other)?;
+    let [id, domain, status, code] = values;
+    Ok(row([id, domain, &ABSENT, &ABSENT, status, code, &ABSENT, &ABSENT]))
 }
 
 static HTTP_RESULT: [Field; 4] = [
@@ -193,9 +204,9 @@ static HTTP_RESULT: [Field; 4] = [
     nullable("httpStatus", Kind::HttpStatus),
 ];
 
-const ABSENT: Value<'_> = Value::Absent;
+static ABSENT: Value<'_> = Value::Absent;
 
-fn row(values: [Value<'_>; 8]) -> Body<'_> {
+fn row<'a>(values: [&Value<'a>; 8]) -> Body<'a> {
     Body::Row(RowPatch::of(values))
 }
 
@@ -219,7 +230,9 @@ fn read_removed<'a>(
     reader: &mut Reader<'a>,
     other: UnknownMember<'_, 'a>,
 ) -> Result<Body<'a>, Code> {
-    let [ids] = read_with(reader, &REMOVED, other)?;
+    let values = &mut slots();
+    read_with(reader, &REMOVED, values, other)?;
+    let [ids] = values;
     let list = &mut Reader::new(ids.raw().unwrap_or_default());
     read_list(list, EVENT_ROWS_MAX, Reader::text).map(Body::Removed)
 }
@@ -256,7 +269,9 @@ fn read_list_update<'a>(
     reader: &mut Reader<'a>,
     other: UnknownMember<'_, 'a>,
 ) -> Result<Body<'a>, Code> {
-    let [action, campaign] = read_with(reader, &LIST_UPDATE, other)?;
+    let values = &mut slots();
+    read_with(reader, &LIST_UPDATE, values, other)?;
+    let [action, campaign] = values;
     let record = CampaignRecord::read_raw(reader, campaign)?;
     match (action.text_or_empty().as_ref(), record) {
         ("create" | "update", Some(record)) => Ok(Body::Record(Box::new(record))),
@@ -275,7 +290,9 @@ fn read_notification<'a>(
     reader: &mut Reader<'a>,
     other: UnknownMember<'_, 'a>,
 ) -> Result<Body<'a>, Code> {
-    let [level, message] = read_with(reader, &NOTIFICATION, other)?;
+    let values = &mut slots();
+    read_with(reader, &NOTIFICATION, values, other)?;
+    let [level, message] = values;
     let (level, message) = (level.string_or_empty(), message.string_or_empty());
     Ok(Body::Notification { level, message })
 }

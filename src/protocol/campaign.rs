@@ -1,7 +1,7 @@
 //! The campaign record: all data of a campaign except its rows (docs/PROTOCOL.md, chapter 10).
 
 use super::json::Reader;
-use super::schema::{Field, Kind, Value, nullable, optional, read, required};
+use super::schema::{Field, Kind, Value, nullable, optional, read, required, slots};
 use super::{Code, Phase, Status};
 
 /// Counters of the current phase.
@@ -21,7 +21,7 @@ pub struct PhaseCounters {
 
 impl PhaseCounters {
     /// Builds counters from total, processed, successful and failed items. Absent counts are 0.
-    pub(super) fn of([total, processed, successful, failed]: [Value<'_>; 4]) -> Self {
+    pub(super) fn of([total, processed, successful, failed]: [&Value<'_>; 4]) -> Self {
         Self {
             total_items: total.count(),
             processed_items: processed.count(),
@@ -87,6 +87,8 @@ impl CampaignRecord {
     /// # Errors
     /// [`Code::InvalidContent`], syntax errors.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Code> {
+        let values = &mut slots();
+        read(reader, &RECORD, values)?;
         let [
             name,
             phase,
@@ -98,7 +100,7 @@ impl CampaignRecord {
             percent,
             domains,
             rest @ ..,
-        ] = read(reader, &RECORD)?;
+        ] = values;
         let [created_at, updated_at, error_message] = rest;
         Ok(Self {
             name: name.string_or_empty(),
@@ -117,7 +119,10 @@ impl CampaignRecord {
 
     /// Reads the campaign object in the member `campaign` of the message that `outer` reads; `None` if
     /// the member is absent or `null`.
-    pub(super) fn read_raw(outer: &mut Reader<'_>, value: Value<'_>) -> Result<Option<Self>, Code> {
+    pub(super) fn read_raw(
+        outer: &mut Reader<'_>,
+        value: &Value<'_>,
+    ) -> Result<Option<Self>, Code> {
         let Some(raw) = value.raw() else { return Ok(None) };
         let mut reader = Reader::new(raw);
         let read = Self::read(&mut reader).map(Some);

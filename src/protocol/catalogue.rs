@@ -8,7 +8,7 @@ use super::campaign::CampaignRecord;
 use super::json::Reader;
 use super::limits::{CATALOGUE_CAMPAIGNS_MAX, SNAPSHOT_PARTS_MAX};
 use super::position::Epoch;
-use super::schema::{Field, Kind, Value, nullable, optional, read, read_raw, required};
+use super::schema::{Field, Kind, Value, nullable, optional, read, read_raw, required, slots};
 use super::{CampaignId, Code, SequenceNumber};
 
 /// One campaign of the catalogue: its record and its position.
@@ -62,14 +62,16 @@ impl CataloguePart {
     /// # Errors
     /// [`Code::InvalidContent`], [`Code::InvalidCampaignId`], [`Code::IntegerOutOfRange`].
     pub fn read<'a>(reader: &mut Reader<'a>) -> Result<(Option<Cow<'a, str>>, Self), Code> {
-        let [request_id, epoch, base, number, values @ ..] = read(reader, &PART)?;
+        let values = &mut slots();
+        read(reader, &PART, values)?;
+        let [request_id, epoch, base, number, values @ ..] = values;
         let [part, parts, total, campaigns, removed] = values;
         let (part, parts, total) = (part.count(), parts.count(), total.count());
         let most = CATALOGUE_CAMPAIGNS_MAX;
         if part == 0 || part > parts || parts > SNAPSHOT_PARTS_MAX || total > most as u64 {
             return Err(Code::InvalidContent);
         }
-        let list = |value: Value<'a>| Reader::new(value.raw().unwrap_or("[]"));
+        let list = |value: &Value<'a>| Reader::new(value.raw().unwrap_or("[]"));
         let part = Self {
             epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
             base: base.is_set().then(|| base.sequence_number()),
@@ -97,7 +99,9 @@ static PART: [Field; 9] = [
 ];
 
 fn read_summary(reader: &mut Reader<'_>) -> Result<Summary, Code> {
-    let [campaign_id, epoch, number, campaign] = read(reader, &SUMMARY)?;
+    let values = &mut slots();
+    read(reader, &SUMMARY, values)?;
+    let [campaign_id, epoch, number, campaign] = values;
     Ok(Summary {
         campaign_id: CampaignId::new(&campaign_id.text_or_empty())?,
         epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
@@ -117,9 +121,11 @@ static SUMMARY: [Field; 4] = [
 ///
 /// # Errors
 /// As [`CataloguePart::read`].
-pub(super) fn read_head(value: Value<'_>) -> Result<Option<CatalogueHead>, Code> {
+pub(super) fn read_head(value: &Value<'_>) -> Result<Option<CatalogueHead>, Code> {
     let Some(raw) = value.raw() else { return Ok(None) };
-    let [epoch, number, lag] = read_raw(raw, &HEAD)?;
+    let values = &mut slots();
+    read_raw(raw, &HEAD, values)?;
+    let [epoch, number, lag] = values;
     Ok(Some(CatalogueHead {
         epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
         sequence_number: number.sequence_number(),

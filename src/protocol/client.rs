@@ -1,7 +1,7 @@
 //! Messages from the client to the server (docs/PROTOCOL.md, chapter 6).
 
 use super::position::Position;
-use super::write::{ObjectWriter, push_decimal};
+use super::write::JsonWriter;
 use super::{CampaignId, Epoch, SequenceNumber};
 
 /// The cause of a recovery request. Servers count requests by cause.
@@ -89,11 +89,9 @@ pub fn connection_init_sealed(token: Option<&str>) -> String {
 }
 
 fn init(unfinished: &str, token: Option<&str>) -> String {
-    let message = ObjectWriter::resume(unfinished);
-    match token {
-        Some(token) => message.text("token", token).finish(),
-        None => message.finish(),
-    }
+    let mut message = JsonWriter::resume(unfinished);
+    message.optional_text("token", token);
+    message.finish()
 }
 
 /// `connection_init` up to the token, without the closing brace.
@@ -116,71 +114,83 @@ const CONNECTION_INIT_SEALED: &str = unfinished_init!("campaign-sync.v1.sealed")
 
 /// Builds `subscribe_campaign`.
 pub fn subscribe_campaign(campaign_id: &CampaignId, position: Option<&Position>) -> String {
-    let message = ObjectWriter::message("subscribe_campaign")
-        .text("campaignId", campaign_id.as_str())
-        .number("lastSequenceNumber", position.map_or(0, |p| p.sequence_number.get()));
-    match position {
-        Some(position) => message.text("epoch", position.epoch.as_str()).finish(),
-        None => message.finish(),
-    }
+    let mut message = JsonWriter::message("subscribe_campaign");
+    message.text("campaignId", campaign_id.as_str());
+    show_position(&mut message, position);
+    message.finish()
+}
+
+/// Adds the epoch and the number of a position.
+fn show_position(to: &mut JsonWriter, position: Option<&Position>) {
+    to.count("lastSequenceNumber", position.map_or(0, |it| it.sequence_number.get()));
+    to.optional_text("epoch", position.map(|it| it.epoch.as_str()));
 }
 
 /// Builds `unsubscribe_campaign`.
 pub fn unsubscribe_campaign(campaign_id: &CampaignId) -> String {
-    ObjectWriter::message("unsubscribe_campaign").text("campaignId", campaign_id.as_str()).finish()
+    let mut message = JsonWriter::message("unsubscribe_campaign");
+    message.text("campaignId", campaign_id.as_str());
+    message.finish()
+}
+
+/// Starts a message with a payload, which is the last member.
+fn with_payload(kind: &str) -> JsonWriter {
+    let mut message = JsonWriter::message(kind);
+    message.member("payload", "{");
+    message
+}
+
+/// Ends the payload and the message.
+fn finish_payload(mut message: JsonWriter) -> String {
+    message.close("}");
+    message.finish()
 }
 
 /// Builds `subscribe_catalogue`. `position` is the epoch and the number of the client's list.
 pub fn subscribe_catalogue(request_id: &str, position: Option<(&Epoch, SequenceNumber)>) -> String {
-    let mut payload = ObjectWriter::empty().text("requestId", request_id);
+    let mut message = with_payload("subscribe_catalogue");
+    message.text("requestId", request_id);
     if let Some((epoch, number)) = position {
-        payload = payload.text("epoch", epoch.as_str()).number("lastSequenceNumber", number.get());
+        message.text("epoch", epoch.as_str());
+        message.count("lastSequenceNumber", number.get());
     }
-    ObjectWriter::message("subscribe_catalogue").raw("payload", &payload.finish()).finish()
+    finish_payload(message)
 }
 
 /// Builds `unsubscribe_catalogue`.
 pub fn unsubscribe_catalogue() -> String {
-    ObjectWriter::message("unsubscribe_catalogue").finish()
+    JsonWriter::message("unsubscribe_catalogue").finish()
 }
 
 /// Builds `ping`. The server echoes `timestamp`.
 pub fn ping(timestamp: u64) -> String {
-    let payload = ObjectWriter::empty().number("timestamp", timestamp).finish();
-    ObjectWriter::message("ping").raw("payload", &payload).finish()
+    let mut message = with_payload("ping");
+    message.count("timestamp", timestamp);
+    finish_payload(message)
 }
 
 /// Builds `request_event_recovery`.
 pub fn request_event_recovery(request: &RecoveryRequest<'_>) -> String {
-    let mut payload = ObjectWriter::empty()
-        .text("campaignId", request.campaign_id.as_str())
-        .number("lastSequenceNumber", request.position.map_or(0, |p| p.sequence_number.get()))
-        .text("requestId", request.request_id)
-        .text("reason", request.reason.as_str());
-    if let Some(position) = request.position {
-        payload = payload.text("epoch", position.epoch.as_str());
-    }
+    let mut message =
+        for_campaign("request_event_recovery", request.campaign_id, request.request_id);
+    show_position(&mut message, request.position);
+    message.text("reason", request.reason.as_str());
     if request.prefer_snapshot {
-        payload = payload.text("prefer", "snapshot");
+        message.text("prefer", "snapshot");
     }
     if let Some(resume) = request.resume {
-        let resume = ObjectWriter::empty()
-            .text("epoch", resume.epoch.as_str())
-            .number("at", resume.at.get())
-            .number("afterPart", resume.after_part)
-            .finish();
-        payload = payload.raw("resume", &resume);
+        message.member("resume", "{");
+        message.text("epoch", resume.epoch.as_str());
+        message.count("at", resume.at.get());
+        message.count("afterPart", resume.after_part);
+        message.close("}");
     }
-    ObjectWriter::message("request_event_recovery").raw("payload", &payload.finish()).finish()
+    finish_payload(message)
 }
 
 /// Builds `request_campaign_digest`.
 pub fn request_campaign_digest(campaign_id: &CampaignId, request_id: &str) -> String {
-    let payload = ObjectWriter::empty()
-        .text("campaignId", campaign_id.as_str())
-        .text("requestId", request_id)
-        .finish();
-    ObjectWriter::message("request_campaign_digest").raw("payload", &payload).finish()
+    finish_payload(for_campaign("request_campaign_digest", campaign_id, request_id))
 }
 
 /// Builds `request_campaign_snapshot` for the given buckets only.
@@ -189,18 +199,19 @@ pub fn request_bucket_snapshot(
     request_id: &str,
     buckets: &[u8],
 ) -> String {
-    let mut list = String::from("[");
-    for (index, bucket) in buckets.iter().enumerate() {
-        if index > 0 {
-            list.push(',');
-        }
-        push_decimal(&mut list, (*bucket).into());
+    let mut message = for_campaign("request_campaign_snapshot", campaign_id, request_id);
+    message.member("buckets", "[");
+    for &bucket in buckets {
+        message.number(bucket.into());
     }
-    list.push(']');
-    let payload = ObjectWriter::empty()
-        .text("campaignId", campaign_id.as_str())
-        .text("requestId", request_id)
-        .raw("buckets", &list)
-        .finish();
-    ObjectWriter::message("request_campaign_snapshot").raw("payload", &payload).finish()
+    message.close("]");
+    finish_payload(message)
+}
+
+/// Starts a message with a payload about a campaign.
+fn for_campaign(kind: &str, campaign_id: &CampaignId, request_id: &str) -> JsonWriter {
+    let mut message = with_payload(kind);
+    message.text("campaignId", campaign_id.as_str());
+    message.text("requestId", request_id);
+    message
 }

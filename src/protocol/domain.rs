@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::json::Reader;
-use super::schema::{Field, Kind, Value, nullable, optional, read, required};
+use super::schema::{Field, Kind, Value, nullable, optional, read, required, slots};
 use super::{Code, digest::RowFields};
 
 /// One column of a change: unchanged, cleared or set.
@@ -20,7 +20,7 @@ pub enum Patch<T> {
 
 impl<T> Patch<T> {
     /// Builds the column that was read as `value`; `content` is the typed content of `value`.
-    fn of(value: Value<'_>, content: Option<T>) -> Self {
+    fn of(value: &Value<'_>, content: Option<T>) -> Self {
         match (value, content) {
             (Value::Absent, _) => Self::Absent,
             (_, Some(content)) => Self::Value(content),
@@ -77,11 +77,13 @@ impl<'a> RowPatch<'a> {
     /// # Errors
     /// [`Code::InvalidContent`], syntax errors.
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
-        read(reader, &ROW).map(Self::of)
+        let values = &mut slots();
+        read(reader, &ROW, values)?;
+        Ok(Self::of(values.each_ref()))
     }
 
     /// Builds a row from the values of [`ROW`].
-    pub(super) fn of(values: [Value<'a>; 8]) -> Self {
+    pub(super) fn of(values: [&Value<'a>; 8]) -> Self {
         let [id, domain, offset, dns, http, http_code, lead, score] = values;
         Self {
             domain_id: id.text_or_empty(),

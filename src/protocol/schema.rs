@@ -88,80 +88,96 @@ pub(crate) enum Value<'a> {
 
 impl<'a> Value<'a> {
     /// Whether the member is neither absent nor `null`.
-    pub(crate) const fn is_set(self) -> bool {
+    pub(crate) const fn is_set(&self) -> bool {
         !matches!(self, Self::Absent | Self::Null)
     }
 
     /// The string, for every kind that is kept as a string.
-    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
+    pub(crate) fn text(&self) -> Option<Cow<'a, str>> {
         if let Self::Text(text) = self { Some(text.value()) } else { None }
     }
 
     /// The string, or an empty string.
-    pub(crate) fn text_or_empty(self) -> Cow<'a, str> {
+    pub(crate) fn text_or_empty(&self) -> Cow<'a, str> {
         self.text().unwrap_or_default()
     }
 
     /// An owned copy of the string.
-    pub(crate) fn string(self) -> Option<String> {
+    pub(crate) fn string(&self) -> Option<String> {
         self.text().map(Cow::into_owned)
     }
 
     /// An owned copy of the string, or an empty string.
-    pub(crate) fn string_or_empty(self) -> String {
+    pub(crate) fn string_or_empty(&self) -> String {
         self.string().unwrap_or_default()
     }
 
-    pub(crate) fn epoch(self) -> Option<Epoch> {
+    pub(crate) fn epoch(&self) -> Option<Epoch> {
         self.text().and_then(|text| Epoch::new(&text).ok())
     }
 
-    pub(crate) const fn phase(self) -> Option<Phase> {
-        if let Self::Phase(phase) = self { Some(phase) } else { None }
+    #[inline(never)]
+    pub(crate) const fn phase(&self) -> Option<Phase> {
+        if let Self::Phase(phase) = *self { Some(phase) } else { None }
     }
 
-    pub(crate) const fn status(self) -> Option<Status> {
-        if let Self::Status(status) = self { Some(status) } else { None }
+    #[inline(never)]
+    pub(crate) const fn status(&self) -> Option<Status> {
+        if let Self::Status(status) = *self { Some(status) } else { None }
     }
 
-    pub(crate) const fn digest(self) -> Option<Digest> {
-        if let Self::Digest(digest) = self { Some(digest) } else { None }
+    #[inline(never)]
+    pub(crate) const fn digest(&self) -> Option<Digest> {
+        if let Self::Digest(digest) = *self { Some(digest) } else { None }
     }
 
-    pub(crate) const fn signed(self) -> Option<i64> {
-        if let Self::Integer(number) = self { Some(number) } else { None }
+    #[inline(never)]
+    pub(crate) const fn signed(&self) -> Option<i64> {
+        if let Self::Integer(number) = *self { Some(number) } else { None }
     }
 
-    pub(crate) const fn unsigned(self) -> Option<u64> {
-        if let Self::Integer(number) = self { Some(number.unsigned_abs()) } else { None }
+    #[inline(never)]
+    pub(crate) const fn unsigned(&self) -> Option<u64> {
+        if let Self::Integer(number) = *self { Some(number.unsigned_abs()) } else { None }
     }
 
     /// The count, or 0.
-    pub(crate) fn count(self) -> u64 {
+    #[inline(never)]
+    pub(crate) fn count(&self) -> u64 {
         self.unsigned().unwrap_or_default()
     }
 
     /// The sequence number, or 0.
-    pub(crate) fn sequence_number(self) -> SequenceNumber {
+    #[inline(never)]
+    pub(crate) fn sequence_number(&self) -> SequenceNumber {
         SequenceNumber::new(self.count()).unwrap_or_default()
     }
 
-    pub(crate) const fn float(self) -> Option<f64> {
-        if let Self::Float(number) = self { Some(number) } else { None }
+    #[inline(never)]
+    pub(crate) const fn float(&self) -> Option<f64> {
+        if let Self::Float(number) = *self { Some(number) } else { None }
     }
 
-    pub(crate) const fn boolean(self) -> Option<bool> {
-        if let Self::Boolean(flag) = self { Some(flag) } else { None }
+    #[inline(never)]
+    pub(crate) const fn boolean(&self) -> Option<bool> {
+        if let Self::Boolean(flag) = *self { Some(flag) } else { None }
     }
 
-    pub(crate) const fn raw(self) -> Option<&'a str> {
-        if let Self::Raw(raw) = self { Some(raw) } else { None }
+    #[inline(never)]
+    pub(crate) const fn raw(&self) -> Option<&'a str> {
+        if let Self::Raw(raw) = *self { Some(raw) } else { None }
     }
 }
 
 /// Handles a member that the table does not name.
 pub(crate) type UnknownMember<'o, 'a> =
     &'o mut dyn FnMut(&str, &mut Reader<'a>) -> Result<(), Code>;
+
+/// Places for the values of a table. They are passed by reference, because a copy of each value where it is used would
+/// take a tenth of the readers.
+pub(crate) const fn slots<'a, const N: usize>() -> [Value<'a>; N] {
+    [Value::Absent; N]
+}
 
 /// Reads an object by its table. Members that the table does not name are ignored.
 ///
@@ -171,8 +187,9 @@ pub(crate) type UnknownMember<'o, 'a> =
 pub(crate) fn read<'a, const N: usize>(
     reader: &mut Reader<'a>,
     fields: &[Field; N],
-) -> Result<[Value<'a>; N], Code> {
-    read_with(reader, fields, &mut ignore)
+    values: &mut [Value<'a>; N],
+) -> Result<(), Code> {
+    read_all(reader, fields, values, &mut ignore)
 }
 
 /// Like [`read`], for the raw text of an object. Text after the object is not checked.
@@ -182,8 +199,9 @@ pub(crate) fn read<'a, const N: usize>(
 pub(crate) fn read_raw<'a, const N: usize>(
     raw: &'a str,
     fields: &[Field; N],
-) -> Result<[Value<'a>; N], Code> {
-    read(&mut Reader::new(raw), fields)
+    values: &mut [Value<'a>; N],
+) -> Result<(), Code> {
+    read(&mut Reader::new(raw), fields, values)
 }
 
 /// Like [`read`], but passes members that the table does not name to `other`.
@@ -193,30 +211,25 @@ pub(crate) fn read_raw<'a, const N: usize>(
 pub(crate) fn read_with<'a, const N: usize>(
     reader: &mut Reader<'a>,
     fields: &[Field; N],
+    values: &mut [Value<'a>; N],
     other: UnknownMember<'_, 'a>,
-) -> Result<[Value<'a>; N], Code> {
-    let mut values = [Value::Absent; N];
-    fill(reader, fields, &mut values, other)?;
-    check(reader, fields, &values)?;
-    Ok(values)
+) -> Result<(), Code> {
+    read_all(reader, fields, values, other)
 }
 
-fn ignore(_: &str, value: &mut Reader<'_>) -> Result<(), Code> {
-    value.skip()
-}
-
-/// Reads each member of an object into the slot of its field.
-///
-/// # Errors
-/// As [`read_with`].
-fn fill<'a>(
+fn read_all<'a>(
     reader: &mut Reader<'a>,
     fields: &[Field],
     values: &mut [Value<'a>],
     other: UnknownMember<'_, 'a>,
 ) -> Result<(), Code> {
     let mut next = 0;
-    reader.object(|key, value| take(fields, values, &mut next, (key.inner, value), other))
+    reader.object(|key, value| take(fields, values, &mut next, (key.inner, value), other))?;
+    check(reader, fields, values)
+}
+
+fn ignore(_: &str, value: &mut Reader<'_>) -> Result<(), Code> {
+    value.skip()
 }
 
 /// Reads one member into the slot of its field. Senders write members in one order, so the search

@@ -20,9 +20,9 @@ use super::envelope::RawSequence;
 use super::id::is_campaign_id;
 use super::json::Reader;
 use super::position::Epoch;
-use super::schema::{Field, Kind, nullable, read, required};
+use super::schema::{Field, Kind, nullable, read, required, slots};
 use super::snapshot::{SnapshotPart, part_with, read_with_rows};
-use super::write::{ObjectWriter, push_decimal, push_hex, push_string};
+use super::write::{JsonWriter, push_decimal, push_hex, push_string};
 use super::{Code, Digest, SequenceNumber};
 
 /// The length of a key.
@@ -77,10 +77,10 @@ impl Key {
         content: &str,
     ) -> String {
         let bytes = self.encrypt(nonce, associated.as_bytes(), content.as_bytes());
-        ObjectWriter::empty()
-            .text("kid", kid.as_str())
-            .text("sealed", &Base64UrlUnpadded::encode_string(&bytes))
-            .finish()
+        let mut sealed = JsonWriter::object();
+        sealed.text("kid", kid.as_str());
+        sealed.text("sealed", &Base64UrlUnpadded::encode_string(&bytes));
+        sealed.finish()
     }
 
     fn open(&self, sealed: &str, associated: &str) -> Option<String> {
@@ -182,8 +182,9 @@ impl Keys {
         route: &str,
         answer: &str,
     ) -> Result<(String, AnswerPlace), Code> {
-        let [campaign, epoch, number, event_id] =
-            read(&mut Reader::new(answer), &ANSWER).map_err(|_| Code::NotSealed)?;
+        let values = &mut slots();
+        read(&mut Reader::new(answer), &ANSWER, values).map_err(|_| Code::NotSealed)?;
+        let [campaign, epoch, number, event_id] = values;
         let place = AnswerPlace {
             epoch: epoch.epoch().ok_or(Code::NotSealed)?,
             sequence_number: number.sequence_number(),
@@ -252,8 +253,9 @@ impl<'a> Sealed<'a> {
     /// # Errors
     /// [`Code::NotSealed`] for anything else.
     pub fn read(raw: &'a str) -> Result<Self, Code> {
-        let values = read(&mut Reader::new(raw), &SEALED);
-        let [kid, sealed] = values.map_err(|_| Code::NotSealed)?;
+        let values = &mut slots();
+        read(&mut Reader::new(raw), &SEALED, values).map_err(|_| Code::NotSealed)?;
+        let [kid, sealed] = values;
         Ok(Self { kid: kid.text_or_empty(), sealed: sealed.text_or_empty() })
     }
 }
@@ -298,7 +300,8 @@ impl<'a> SealedPart<'a> {
     /// # Errors
     /// [`Code::InvalidContent`], [`Code::InvalidCampaignId`], [`Code::IntegerOutOfRange`].
     pub fn read(data: &'a str) -> Result<Self, Code> {
-        let values = read(&mut Reader::new(data), &PART)?;
+        let values = &mut slots();
+        read(&mut Reader::new(data), &PART, values)?;
         let (part, content) = SnapshotPart::from_values(values)?;
         Ok(Self { part, content: content.raw() })
     }
@@ -324,7 +327,9 @@ impl<'a> SealedPart<'a> {
     /// As [`SealedPart::read`].
     pub fn with<'c>(&'c self, content: &'c str) -> Result<SnapshotPart<'c>, Code> {
         let mut reader = Reader::new(content);
-        let ([campaign], domains) = read_with_rows(&mut reader, &CONTENT)?;
+        let values = &mut slots();
+        let domains = read_with_rows(&mut reader, &CONTENT, values)?;
+        let [campaign] = values;
         reader.end()?;
         let campaign = CampaignRecord::read_raw(&mut reader, campaign)?;
         Ok(SnapshotPart { campaign, domains, ..self.part.clone() })

@@ -9,7 +9,7 @@ use super::digest::{Bucket, Buckets, EMPTY_BUCKETS};
 use super::envelope::Envelope;
 use super::json::Reader;
 use super::position::Epoch;
-use super::schema::{Field, Kind, nullable, optional, read, required};
+use super::schema::{Field, Kind, nullable, optional, read, required, slots};
 use super::snapshot::SnapshotPart;
 use super::{Code, Digest, SequenceNumber};
 
@@ -179,7 +179,9 @@ impl<'a> ServerMessage<'a> {
 }
 
 fn read_connection_ack<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
-    let [protocol, _heartbeat, subject, profiles] = read(reader, &CONNECTION_ACK)?;
+    let values = &mut slots();
+    read(reader, &CONNECTION_ACK, values)?;
+    let [protocol, _heartbeat, subject, profiles] = values;
     let profiles = &mut Reader::new(profiles.raw().unwrap_or("[]"));
     let mut has_catalogue = false;
     profiles.array(|name| {
@@ -199,7 +201,9 @@ static CONNECTION_ACK: [Field; 4] = [
 
 fn read_confirmed<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
     // The recovery that follows reports the head of the log.
-    let [campaign, _epoch, _last] = read(reader, &CONFIRMED)?;
+    let values = &mut slots();
+    read(reader, &CONFIRMED, values)?;
+    let [campaign, _epoch, _last] = values;
     Ok(ServerMessage::SubscriptionConfirmed { campaign_id: campaign.text_or_empty() })
 }
 
@@ -210,7 +214,9 @@ static CONFIRMED: [Field; 3] = [
 ];
 
 fn read_ended<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
-    let [campaign, reason] = read(reader, &ENDED)?;
+    let values = &mut slots();
+    read(reader, &ENDED, values)?;
+    let [campaign, reason] = values;
     let (campaign_id, reason) = (campaign.text_or_empty(), reason.text_or_empty());
     Ok(ServerMessage::SubscriptionEnded { campaign_id, reason })
 }
@@ -219,14 +225,16 @@ static ENDED: [Field; 2] =
     [required("campaignId", Kind::CampaignId), optional("reason", Kind::Text)];
 
 fn read_recovery<'a>(reader: &mut Reader<'a>) -> Result<EventRecovery<'a>, Code> {
-    let [campaign, request_id, epoch, outcome, reason, from, to] = read(reader, &RECOVERY)?;
+    let values = &mut slots();
+    read(reader, &RECOVERY, values)?;
+    let [campaign, request_id, epoch, outcome, reason, from, to] = values;
     let outcome = match outcome.text_or_empty().as_ref() {
         "replay" => RecoveryOutcome::Replay,
         "current" => RecoveryOutcome::Current,
         "unknown_campaign" => RecoveryOutcome::UnknownCampaign,
         _ => RecoveryOutcome::Snapshot,
     };
-    let located = [epoch, from, to].iter().all(|value| value.is_set());
+    let located = epoch.is_set() && from.is_set() && to.is_set();
     if outcome != RecoveryOutcome::UnknownCampaign && !located {
         return Err(Code::InvalidContent);
     }
@@ -252,7 +260,9 @@ static RECOVERY: [Field; 7] = [
 ];
 
 fn read_campaign_digest<'a>(reader: &mut Reader<'a>) -> Result<CampaignDigest<'a>, Code> {
-    let [campaign, request_id, epoch, number, list] = read(reader, &CAMPAIGN_DIGEST)?;
+    let values = &mut slots();
+    read(reader, &CAMPAIGN_DIGEST, values)?;
+    let [campaign, request_id, epoch, number, list] = values;
     let mut buckets = EMPTY_BUCKETS;
     let mut places = buckets.iter_mut();
     Reader::new(list.raw().unwrap_or_default()).array(|element| {
@@ -298,7 +308,9 @@ fn read_pong<'a>(reader: &mut Reader<'a>, data: &str) -> Result<ServerMessage<'a
     if data.is_empty() {
         return Ok(ServerMessage::Pong { echo: None, heads: Vec::new(), catalogue: None });
     }
-    let [echo, heads, catalogue] = read(reader, &PONG)?;
+    let values = &mut slots();
+    read(reader, &PONG, values)?;
+    let [echo, heads, catalogue] = values;
     let list = &mut Reader::new(heads.raw().unwrap_or("[]"));
     let heads = read_list(list, usize::MAX, read_head);
     let heads = heads.map_err(|code| reader.blame_inside(list, code, "heads"))?;
@@ -313,7 +325,9 @@ static PONG: [Field; 3] = [
 ];
 
 fn read_head<'a>(reader: &mut Reader<'a>) -> Result<Head<'a>, Code> {
-    let [campaign, epoch, last, log, count, digest] = read(reader, &HEAD)?;
+    let values = &mut slots();
+    read(reader, &HEAD, values)?;
+    let [campaign, epoch, last, log, count, digest] = values;
     Ok(Head {
         epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
         campaign_id: campaign.text_or_empty(),
@@ -335,7 +349,9 @@ static HEAD: [Field; 6] = [
 ];
 
 fn read_error<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
-    let [code, campaign_id, request_id, retry_after] = read(reader, &ERROR)?;
+    let values = &mut slots();
+    read(reader, &ERROR, values)?;
+    let [code, campaign_id, request_id, retry_after] = values;
     Ok(ServerMessage::Error {
         code: Code::parse(&code.text_or_empty()),
         campaign_id: campaign_id.text(),
@@ -352,7 +368,9 @@ static ERROR: [Field; 4] = [
 ];
 
 fn read_draining<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
-    let [retry_after] = read(reader, &DRAINING)?;
+    let values = &mut slots();
+    read(reader, &DRAINING, values)?;
+    let [retry_after] = values;
     Ok(ServerMessage::ServerDraining { retry_after_ms: retry_after.count() })
 }
 

@@ -9,7 +9,7 @@ use super::domain::RowPatch;
 use super::json::Reader;
 use super::limits::SNAPSHOT_PARTS_MAX;
 use super::position::Epoch;
-use super::schema::{Field, Kind, Value, nullable, read_with, required};
+use super::schema::{Field, Kind, Value, nullable, read_with, required, slots};
 use super::{Code, Digest, Position, SequenceNumber};
 
 /// One part of a snapshot. Its rows are complete: an absent column has no value.
@@ -45,14 +45,17 @@ impl<'a> SnapshotPart<'a> {
     /// # Errors
     /// [`Code::InvalidContent`], [`Code::InvalidCampaignId`], [`Code::IntegerOutOfRange`].
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
-        let (values, domains) = read_with_rows(reader, &PART)?;
+        let values = &mut slots();
+        let domains = read_with_rows(reader, &PART, values)?;
         let (part, campaign) = Self::from_values(values)?;
         Ok(Self { campaign: CampaignRecord::read_raw(reader, campaign)?, domains, ..part })
     }
 
     /// Builds a part without record and rows. Also returns the value of the content member; see
     /// [`part_with`].
-    pub(super) fn from_values(values: [Value<'a>; 10]) -> Result<(Self, Value<'a>), Code> {
+    pub(super) fn from_values<'v>(
+        values: &'v [Value<'a>; 10],
+    ) -> Result<(Self, &'v Value<'a>), Code> {
         let [campaign_id, request_id, epoch, number, event_id, values @ ..] = values;
         let [part, parts, content, count, digest] = values;
         let (part, parts) = (part.count(), parts.count());
@@ -120,8 +123,9 @@ impl<'a> RestSnapshot<'a> {
     /// # Errors
     /// As [`SnapshotPart::read`].
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
-        let ([campaign_id, epoch, number, event_id, campaign, count, digest, subject], rows) =
-            read_with_rows(reader, &REST)?;
+        let values = &mut slots();
+        let rows = read_with_rows(reader, &REST, values)?;
+        let [campaign_id, epoch, number, event_id, campaign, count, digest, subject] = values;
         reader.end()?;
         Ok(Self {
             position: Position {
@@ -154,9 +158,10 @@ static REST: [Field; 8] = [
 pub(super) fn read_with_rows<'a, const N: usize>(
     reader: &mut Reader<'a>,
     fields: &[Field; N],
-) -> Result<([Value<'a>; N], Vec<RowPatch<'a>>), Code> {
+    values: &mut [Value<'a>; N],
+) -> Result<Vec<RowPatch<'a>>, Code> {
     let mut rows = None;
-    let values = read_with(reader, fields, &mut |key, value| {
+    read_with(reader, fields, values, &mut |key, value| {
         if key == "domains" {
             rows = Some(read_rows(value, usize::MAX)?);
             return Ok(());
@@ -164,5 +169,5 @@ pub(super) fn read_with_rows<'a, const N: usize>(
         value.skip()
     })?;
     let missing = || reader.blame(Code::InvalidContent, "domains", "missing");
-    rows.map(|rows| (values, rows)).ok_or_else(missing)
+    rows.ok_or_else(missing)
 }

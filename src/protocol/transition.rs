@@ -3,7 +3,7 @@
 use super::campaign::{CampaignRecord, PhaseCounters};
 use super::json::Reader;
 use super::schema::{
-    Field, Kind, UnknownMember, nullable, optional, read_raw, read_with, required,
+    Field, Kind, UnknownMember, nullable, optional, read_raw, read_with, required, slots,
 };
 use super::{Code, Digest, Phase, Status};
 
@@ -80,8 +80,9 @@ impl Transition {
         reader: &mut Reader<'a>,
         other: UnknownMember<'_, 'a>,
     ) -> Result<Self, Code> {
-        let [previous, phase, status, how, why, prerequisites, integrity, rest @ ..] =
-            read_with(reader, &TRANSITION, other)?;
+        let values = &mut slots();
+        read_with(reader, &TRANSITION, values, other)?;
+        let [previous, phase, status, how, why, prerequisites, integrity, rest @ ..] = values;
         let [domains, processed, successful, failed, duration, metadata, rollback, rest @ ..] =
             rest;
         let [campaign, digest] = rest;
@@ -142,12 +143,15 @@ impl Rollback {
         if members == 0 {
             return Ok(None);
         }
-        let [phase, status, counters, total] = read_raw(raw, &ROLLBACK)?;
-        let counters = read_raw(counters.raw().unwrap_or_default(), &COUNTERS)?;
+        let values = &mut slots();
+        read_raw(raw, &ROLLBACK, values)?;
+        let [phase, status, counters, total] = values;
+        let counts = &mut slots();
+        read_raw(counters.raw().unwrap_or_default(), &COUNTERS, counts)?;
         Ok(Some(Self {
             phase: phase.phase().ok_or(Code::InvalidContent)?,
             status: status.status().ok_or(Code::InvalidContent)?,
-            counters: PhaseCounters::of(counters).with_derived_progress(),
+            counters: PhaseCounters::of(counts.each_ref()).with_derived_progress(),
             total_domain_count: total.count(),
         }))
     }

@@ -4,11 +4,10 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::StagingFault;
-use super::view::show_record;
 use crate::protocol::catalogue::{CataloguePart, Summary};
 use crate::protocol::limits::CATALOGUE_CAMPAIGNS_MAX;
+use crate::protocol::write::{JsonWriter, ToJson};
 use crate::protocol::{CampaignId, Code, Epoch, SequenceNumber};
-use crate::value::{Record, Value};
 
 /// The list, its position in the feed, and what the application has not read of it.
 #[derive(Clone, Debug, Default)]
@@ -202,27 +201,26 @@ fn is_older(new: &Summary, old: &Summary) -> bool {
     new.epoch == old.epoch && new.sequence_number <= old.sequence_number
 }
 
-impl CatalogueChanges {
-    /// Adds the changes to the view of the catalogue.
-    pub fn show<'a>(&'a self, to: &mut Record<'a>) {
+impl ToJson for CatalogueChanges {
+    fn show(&self, to: &mut JsonWriter) {
         to.count("total", self.total as u64);
-        let mut changed = Vec::new();
+        to.member("changed", "[");
         for summary in &self.changed {
-            let mut position = Record::default();
-            position.text("epoch", summary.epoch.as_str());
-            position.count("sequenceNumber", summary.sequence_number.get());
-            let mut shown = Record::default();
-            shown.text("campaignId", summary.campaign_id.as_str());
-            shown.add("position", position.into());
-            shown.nullable_record("campaign", Some(&summary.record), show_record);
-            shown.count("totalDomainCount", summary.record.total_domain_count);
-            changed.push(shown.into());
+            to.open("{");
+            to.text("campaignId", summary.campaign_id.as_str());
+            to.member("position", "{");
+            to.text("epoch", summary.epoch.as_str());
+            to.count("sequenceNumber", summary.sequence_number.get());
+            to.close("}");
+            to.record("campaign", &summary.record);
+            to.count("totalDomainCount", summary.record.total_domain_count);
+            to.close("}");
         }
-        to.add("changed", Value::List(changed));
-        let mut removed = Vec::new();
+        to.close("]");
+        to.member("removed", "[");
         for id in &self.removed {
-            removed.push(Value::Text(id.as_str()));
+            to.string(id.as_str());
         }
-        to.add("removed", Value::List(removed));
+        to.close("]");
     }
 }

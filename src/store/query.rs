@@ -9,7 +9,7 @@ use super::folding::FoldedNames;
 use super::intern::StatusInterner;
 use super::table::{DomainTable, Versions};
 use crate::protocol::merge_sort::sort;
-use crate::value::{Record, ToValue, Value, serialize_as_value};
+use crate::protocol::write::{JsonWriter, ToJson};
 
 /// The most rows in one page.
 pub const PAGE_ROWS_MAX: usize = 1_000;
@@ -90,36 +90,33 @@ pub struct DomainPage<'a> {
     pub rows: Vec<DomainRow<'a>>,
 }
 
-impl ToValue for DomainRow<'_> {
-    fn to_value(&self) -> Value<'_> {
-        let mut row = Record::default();
-        row.text("domainId", self.domain_id);
-        row.text("domain", self.domain);
-        row.add("offset", self.offset.map_or(Value::Null, Value::Integer));
-        row.nullable_text("dnsStatus", self.dns_status);
-        row.nullable_text("httpStatus", self.http_status);
-        row.add("httpStatusCode", self.http_status_code.map_or(Value::Null, Value::Integer));
-        row.nullable_text("leadStatus", self.lead_status);
-        row.add("leadScore", self.lead_score.map_or(Value::Null, Value::Float));
-        row.flag("unconfirmed", self.unconfirmed);
-        row.into()
+impl ToJson for DomainRow<'_> {
+    fn show(&self, to: &mut JsonWriter) {
+        let whole = |number: Option<i64>| number.map(|it| it as f64);
+        to.text("domainId", self.domain_id);
+        to.text("domain", self.domain);
+        to.nullable_number("offset", whole(self.offset));
+        to.nullable_text("dnsStatus", self.dns_status);
+        to.nullable_text("httpStatus", self.http_status);
+        to.nullable_number("httpStatusCode", whole(self.http_status_code));
+        to.nullable_text("leadStatus", self.lead_status);
+        to.nullable_number("leadScore", self.lead_score);
+        to.flag("unconfirmed", self.unconfirmed);
     }
 }
 
-impl ToValue for DomainPage<'_> {
-    fn to_value(&self) -> Value<'_> {
-        let mut page = Record::default();
-        page.count("total", self.total as u64);
-        let mut rows = Vec::new();
+impl ToJson for DomainPage<'_> {
+    fn show(&self, to: &mut JsonWriter) {
+        to.count("total", self.total as u64);
+        to.member("rows", "[");
         for row in &self.rows {
-            rows.push(row.to_value());
+            to.open("{");
+            row.show(to);
+            to.close("}");
         }
-        page.add("rows", Value::List(rows));
-        page.into()
+        to.close("]");
     }
 }
-
-serialize_as_value!(DomainRow<'_>, DomainPage<'_>);
 
 /// The cached order of the last query over one table.
 #[derive(Clone, Debug, Default)]

@@ -3,8 +3,8 @@
 use super::change::LastTransition;
 use super::{CampaignStore, DomainTable, Staging};
 use crate::protocol::campaign::CampaignRecord;
-use crate::protocol::{Phase, Position};
-use crate::value::{Record, ToValue, Value, serialize_as_value};
+use crate::protocol::write::{JsonWriter, ToJson};
+use crate::protocol::{Code, Phase, Position};
 
 /// The part of a view that the store cannot provide: how trustworthy the data is now.
 #[derive(Clone, Copy, Debug)]
@@ -35,97 +35,99 @@ impl<'a> CampaignView<'a> {
     pub const fn new(store: &'a CampaignStore, context: ViewContext<'a>) -> Self {
         Self { store, context }
     }
+}
 
-    /// The view as plain data, which borrows from the store.
-    pub fn into_value(self) -> Value<'a> {
-        let mut view = Record::default();
-        self.show(&mut view);
-        view.into()
-    }
-
-    fn show(&self, to: &mut Record<'a>) {
+impl ToJson for CampaignView<'_> {
+    fn show(&self, to: &mut JsonWriter) {
         let (store, context) = (self.store, self.context);
         to.text("campaignId", context.campaign_id);
         to.text("status", context.status);
         to.optional_text("staleReason", context.stale_reason);
         to.optional_text("code", context.code);
-        to.add("provenAt", context.proven_at.map_or(Value::Null, Value::Integer));
-        to.nullable_record("position", store.position(), show_position);
-        to.nullable_record("campaign", store.record(), show_record);
+        to.nullable_number("provenAt", context.proven_at.map(|at| at as f64));
+        to.nullable_record("position", store.position().map(|it| it as _));
+        to.nullable_record("campaign", store.record().map(|it| it as _));
         to.count("totalDomainCount", store.record().map_or(0, |record| record.total_domain_count));
         to.count("domainsCount", store.table().len() as u64);
-        to.add("domainsDigest", Value::Owned(store.table().digest().to_hex()));
+        to.text("domainsDigest", &store.table().digest().to_hex());
         to.count("unconfirmedCount", store.unconfirmed().len() as u64);
-        to.nullable_record("counts", Some(store.table()), show_counts);
-        to.nullable_record("lastTransition", store.last_transition(), show_transition);
-        let error = store.error().map(|code| {
-            let mut error = Record::default();
-            error.text("code", code.as_str());
-            Value::Record(error)
-        });
-        to.add("error", error.unwrap_or(Value::Null));
-        to.nullable_record("loading", context.loading, show_loading);
+        to.record("counts", &StatusCounts(store.table()));
+        to.nullable_record("lastTransition", store.last_transition().map(|it| it as _));
+        to.nullable_record("error", store.error().as_ref().map(|it| it as _));
+        to.nullable_record("loading", context.loading.map(|it| it as _));
     }
 }
 
-impl ToValue for CampaignView<'_> {
-    fn to_value(&self) -> Value<'_> {
-        self.into_value()
+impl ToJson for Staging {
+    fn show(&self, to: &mut JsonWriter) {
+        for (name, number) in ["received", "total", "rows"].into_iter().zip(self.progress()) {
+            to.count(name, number);
+        }
     }
 }
 
-serialize_as_value!(CampaignView<'_>);
-
-fn show_loading(staging: &Staging, to: &mut Record<'_>) {
-    for (name, number) in ["received", "total", "rows"].into_iter().zip(staging.progress()) {
-        to.count(name, number);
+impl ToJson for Position {
+    fn show(&self, to: &mut JsonWriter) {
+        to.text("epoch", self.epoch.as_str());
+        to.count("sequenceNumber", self.sequence_number.get());
+        to.text("eventId", &self.event_id);
     }
 }
 
-fn show_position<'a>(position: &'a Position, to: &mut Record<'a>) {
-    to.text("epoch", position.epoch.as_str());
-    to.count("sequenceNumber", position.sequence_number.get());
-    to.text("eventId", &position.event_id);
+impl ToJson for Code {
+    fn show(&self, to: &mut JsonWriter) {
+        to.text("code", self.as_str());
+    }
 }
 
-pub(super) fn show_record<'a>(record: &'a CampaignRecord, to: &mut Record<'a>) {
-    let counters = &record.counters;
-    to.text("name", &record.name);
-    to.text("currentPhase", record.phase.as_str());
-    to.text("phaseStatus", record.status.as_str());
-    to.count("totalItems", counters.total_items);
-    to.count("processedItems", counters.processed_items);
-    to.count("successfulItems", counters.successful_items);
-    to.count("failedItems", counters.failed_items);
-    to.float("progressPercentage", counters.progress_percentage);
-    to.text("createdAt", &record.created_at);
-    to.text("updatedAt", &record.updated_at);
-    to.optional_text("errorMessage", record.error_message.as_deref());
+impl ToJson for CampaignRecord {
+    fn show(&self, to: &mut JsonWriter) {
+        let counters = &self.counters;
+        to.text("name", &self.name);
+        to.text("currentPhase", self.phase.as_str());
+        to.text("phaseStatus", self.status.as_str());
+        to.count("totalItems", counters.total_items);
+        to.count("processedItems", counters.processed_items);
+        to.count("successfulItems", counters.successful_items);
+        to.count("failedItems", counters.failed_items);
+        to.nullable_number("progressPercentage", Some(counters.progress_percentage));
+        to.text("createdAt", &self.created_at);
+        to.text("updatedAt", &self.updated_at);
+        to.optional_text("errorMessage", self.error_message.as_deref());
+    }
 }
 
 /// The number of rows per status, for each status column. The result is a list of pairs, because a
 /// status may be the name of a member that every object already has.
-fn show_counts<'a>(table: &'a DomainTable, to: &mut Record<'a>) {
-    let columns = [&table.dns_statuses, &table.http_statuses, &table.lead_statuses];
-    for (name, statuses) in ["dns", "http", "lead"].into_iter().zip(columns) {
-        let mut pairs = Vec::new();
-        for (word, count) in statuses.counts() {
-            pairs.push(Value::List(vec![Value::Text(word), Value::Integer(count.into())]));
+struct StatusCounts<'a>(&'a DomainTable);
+
+impl ToJson for StatusCounts<'_> {
+    fn show(&self, to: &mut JsonWriter) {
+        let Self(table) = self;
+        let columns = [&table.dns_statuses, &table.http_statuses, &table.lead_statuses];
+        for (name, statuses) in ["dns", "http", "lead"].into_iter().zip(columns) {
+            to.member(name, "[");
+            for (word, count) in statuses.counts() {
+                to.open("[");
+                to.string(word);
+                to.number(count.into());
+                to.close("]");
+            }
+            to.close("]");
         }
-        to.add(name, Value::List(pairs));
     }
 }
 
-fn show_transition<'a>(last: &'a LastTransition, to: &mut Record<'a>) {
-    let transition = &last.transition;
-    to.optional_text("previousPhase", transition.previous_phase.map(Phase::as_str));
-    to.text("newPhase", transition.new_phase.as_str());
-    to.text("newStatus", transition.new_status.as_str());
-    to.text("transitionType", &transition.transition_type);
-    to.optional_text("triggerReason", transition.trigger_reason.as_deref());
-    if let Some(seconds) = transition.estimated_duration {
-        to.float("estimatedDuration", seconds);
+impl ToJson for LastTransition {
+    fn show(&self, to: &mut JsonWriter) {
+        let transition = &self.transition;
+        to.optional_text("previousPhase", transition.previous_phase.map(Phase::as_str));
+        to.text("newPhase", transition.new_phase.as_str());
+        to.text("newStatus", transition.new_status.as_str());
+        to.text("transitionType", &transition.transition_type);
+        to.optional_text("triggerReason", transition.trigger_reason.as_deref());
+        to.optional_number("estimatedDuration", transition.estimated_duration);
+        to.text("timestamp", &self.timestamp);
+        to.count("sequenceNumber", self.sequence_number.get());
     }
-    to.text("timestamp", &last.timestamp);
-    to.count("sequenceNumber", last.sequence_number.get());
 }

@@ -17,9 +17,9 @@ use super::status::{LinkState, StaleReason, Status};
 use super::subscription::Freshness;
 use super::time::{Now, Timestamp};
 use crate::protocol::catalogue::{CatalogueHead, CataloguePart};
+use crate::protocol::write::{JsonWriter, ToJson};
 use crate::protocol::{Code, client};
 use crate::store::{CatalogueChanges, CatalogueStore, StagingFault};
-use crate::value::{Record, ToValue, Value, serialize_as_value};
 
 /// The subscription to the catalogue.
 #[derive(Clone, Debug, Default)]
@@ -318,19 +318,13 @@ const fn is_final(code: Code) -> bool {
     matches!(code, UnknownType | Forbidden | Unauthorized | TooMany)
 }
 
-impl ToValue for CatalogueView {
-    fn to_value(&self) -> Value<'_> {
+impl ToJson for CatalogueView {
+    fn show(&self, to: &mut JsonWriter) {
         let (status, reason) = (self.status, self.status.reason());
         let failed = matches!(status, Status::Failed(_));
-        let mut view = Record::default();
-        view.text("status", status.as_str());
-        view.optional_text(if failed { "code" } else { "staleReason" }, reason);
-        if let Some(at) = self.proven_at {
-            view.add("provenAt", Value::Integer(at));
-        }
-        self.changes.show(&mut view);
-        view.into()
+        to.text("status", status.as_str());
+        to.optional_text(if failed { "code" } else { "staleReason" }, reason);
+        to.optional_number("provenAt", self.proven_at.map(|at| at as f64));
+        self.changes.show(to);
     }
 }
-
-serialize_as_value!(CatalogueView);

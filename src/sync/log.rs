@@ -1,7 +1,7 @@
 //! Structured log records as plain data. The driver prints them.
 
 use crate::protocol::CampaignId;
-use crate::value::{Record, ToValue, Value, serialize_as_value};
+use crate::protocol::write::{JsonWriter, ToJson};
 
 /// The severity of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,18 +62,14 @@ impl Level {
     }
 }
 
-impl ToValue for LogRecord {
-    fn to_value(&self) -> Value<'_> {
-        let mut record = Record::default();
-        record.text("level", self.level.as_str());
-        record.text("code", self.event);
-        record.optional_text("campaignId", self.campaign_id.as_ref().map(CampaignId::as_str));
-        record.optional_count("sequenceNumber", self.sequence_number);
-        record.optional_text("eventId", self.event_id.as_deref());
-        record.optional_text("detail", self.detail);
-        record.optional_count("value", self.value);
-        record.into()
+impl ToJson for LogRecord {
+    fn show(&self, to: &mut JsonWriter) {
+        to.text("level", self.level.as_str());
+        to.text("code", self.event);
+        to.optional_text("campaignId", self.campaign_id.as_ref().map(CampaignId::as_str));
+        to.optional_count("sequenceNumber", self.sequence_number);
+        to.optional_text("eventId", self.event_id.as_deref());
+        to.optional_text("detail", self.detail);
+        to.optional_count("value", self.value);
     }
 }
-
-serialize_as_value!(LogRecord);

@@ -2,7 +2,7 @@
 
 use crate::protocol::Code;
 use crate::protocol::client::Reason;
-use crate::value::{Record, ToValue, Value, serialize_as_value};
+use crate::protocol::write::{JsonWriter, ToJson};
 
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])+ $field:ident = $name:literal,)+) => {
@@ -112,13 +112,11 @@ impl ByCode {
     }
 }
 
-impl ToValue for ByCode {
-    fn to_value(&self) -> Value<'_> {
-        let mut counts = Record::default();
+impl ToJson for ByCode {
+    fn show(&self, to: &mut JsonWriter) {
         for (code, count) in &self.0 {
-            counts.count(code.as_str(), *count);
+            to.count(code.as_str(), *count);
         }
-        counts.into()
     }
 }
 
@@ -143,13 +141,11 @@ impl ByReason {
     }
 }
 
-impl ToValue for ByReason {
-    fn to_value(&self) -> Value<'_> {
-        let mut counts = Record::default();
+impl ToJson for ByReason {
+    fn show(&self, to: &mut JsonWriter) {
         for reason in Reason::ALL {
-            counts.count(reason.as_str(), self.of(reason));
+            to.count(reason.as_str(), self.of(reason));
         }
-        counts.into()
     }
 }
 
@@ -166,41 +162,42 @@ pub struct Histogram {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct DoublingBuckets([u64; 21]);
 
-impl ToValue for Histogram {
+impl ToJson for Histogram {
     /// Writes the buckets as `[upper bound, count]` pairs, without empty ones.
-    fn to_value(&self) -> Value<'_> {
-        let mut buckets = Vec::new();
+    fn show(&self, to: &mut JsonWriter) {
+        to.count("count", self.count);
+        to.count("sum", self.sum);
+        to.count("max", self.max);
+        to.member("buckets", "[");
         for (power, &count) in self.buckets.0.iter().enumerate() {
             if count > 0 {
-                let bound = Value::Integer(1 << power);
-                buckets.push(Value::List(vec![bound, Value::Integer(count as i64)]));
+                to.open("[");
+                to.number(1 << power);
+                to.number(count);
+                to.close("]");
             }
         }
-        let mut histogram = Record::default();
-        histogram.count("count", self.count);
-        histogram.count("sum", self.sum);
-        histogram.count("max", self.max);
-        histogram.add("buckets", Value::List(buckets));
-        histogram.into()
+        to.close("]");
     }
 }
 
-impl ToValue for Metrics {
-    fn to_value(&self) -> Value<'_> {
-        let mut metrics = Record::default();
+impl ToJson for Metrics {
+    fn show(&self, to: &mut JsonWriter) {
         for (name, count) in NAMES.iter().zip(self.counters()) {
-            metrics.count(name, count);
+            to.count(name, count);
         }
-        metrics.add("refused", self.refused.to_value());
-        metrics.add("recoveryRequests", self.recovery_requests.to_value());
-        metrics.add("recoveryMs", self.recovery_ms.to_value());
-        metrics.add("rttMs", self.rtt_ms.to_value());
-        metrics.add("eventAgeMs", self.event_age_ms.to_value());
-        metrics.into()
+        let parts: [(&str, &dyn ToJson); 5] = [
+            ("refused", &self.refused),
+            ("recoveryRequests", &self.recovery_requests),
+            ("recoveryMs", &self.recovery_ms),
+            ("rttMs", &self.rtt_ms),
+            ("eventAgeMs", &self.event_age_ms),
+        ];
+        for (name, part) in parts {
+            to.record(name, part);
+        }
     }
 }
-
-serialize_as_value!(Metrics);
 
 impl Histogram {
     /// Records one value.

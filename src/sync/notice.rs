@@ -1,8 +1,8 @@
 //! Notices: everything that listeners receive. In the browser each notice becomes a `CustomEvent`.
 
 use crate::protocol::violation::Violation;
+use crate::protocol::write::{JsonWriter, ToJson};
 use crate::protocol::{CampaignId, Code, Phase, Status};
-use crate::value::{Record, ToValue, Value, serialize_as_value};
 
 /// A notice to listeners. Its value is the `detail` of the event that [`Notice::kind`] names.
 #[derive(Clone, Debug, PartialEq)]
@@ -280,10 +280,8 @@ impl Notice {
     }
 }
 
-impl ToValue for Notice {
-    fn to_value(&self) -> Value<'_> {
-        let mut detail = Record::default();
-        let to = &mut detail;
+impl ToJson for Notice {
+    fn show(&self, to: &mut JsonWriter) {
         if let Some(campaign_id) = self.campaign_id() {
             to.text("campaignId", campaign_id.as_str());
         }
@@ -334,7 +332,7 @@ impl ToValue for Notice {
             Self::Rejected { campaign_id: _, code, violation } => {
                 to.text("code", code.as_str());
                 if !violation.rule.is_empty() {
-                    to.add("member", Value::Owned(violation.path()));
+                    to.text("member", &violation.path());
                     to.text("rule", violation.rule);
                 }
             }
@@ -377,21 +375,18 @@ impl ToValue for Notice {
             }
             Self::Ended { campaign_id: _, reason } => to.text("reason", reason),
         }
-        detail.into()
     }
 }
 
 impl PhaseTransition {
-    fn show<'a>(&'a self, to: &mut Record<'a>) {
+    fn show(&self, to: &mut JsonWriter) {
         to.optional_text("previousPhase", self.previous_phase.map(Phase::as_str));
         to.text("newPhase", self.new_phase.as_str());
         to.text("newStatus", self.new_status.as_str());
         to.text("timestamp", &self.timestamp);
         to.text("transitionType", &self.transition_type);
         to.optional_text("triggerReason", self.trigger_reason.as_deref());
-        if let Some(seconds) = self.estimated_duration {
-            to.float("estimatedDuration", seconds);
-        }
+        to.optional_number("estimatedDuration", self.estimated_duration);
         to.optional_text("epoch", self.epoch.as_deref());
         to.count("sequenceNumber", self.sequence_number);
         to.flag("recovered", self.recovered);
@@ -400,12 +395,10 @@ impl PhaseTransition {
 }
 
 impl CacheInvalidated {
-    fn show<'a>(&'a self, to: &mut Record<'a>) {
+    fn show(&self, to: &mut JsonWriter) {
         to.text("reason", self.reason);
         to.optional_text("newPhase", self.new_phase.map(Phase::as_str));
         to.optional_text("epoch", self.epoch.as_deref());
         to.count("sequenceNumber", self.sequence_number);
     }
 }
-
-serialize_as_value!(Notice);

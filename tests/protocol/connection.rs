@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::wire::{self, CAMPAIGN, EPOCH, Log, message};
 use crate::world::{World, id};
+use crate::writing::plain;
 
 /// The last `connectionchange`.
 fn change(world: &World) -> Value {
@@ -338,7 +339,7 @@ fn every_connection_change_is_notified() {
         .notices
         .iter()
         .filter(|notice| notice.kind() == "connectionchange")
-        .map(|notice| serde_json::to_value(notice).expect("plain")["state"].clone())
+        .map(|notice| plain(notice)["state"].clone())
         .collect();
     assert_eq!(states, ["connecting", "open", "waiting"]);
     assert_eq!(world.notice("connectionchange")["attempt"], 1);

@@ -11,6 +11,7 @@ use crate::polling::polling;
 use crate::rest_snapshot::{answer_text, document};
 use crate::wire::{self, CAMPAIGN, EPOCH, Log, message};
 use crate::world::{World, id, position};
+use crate::writing::plain;
 
 /// A client that follows all of `log` for the subject `s-1`.
 fn following_for(log: &Log, config: Config) -> World {
@@ -62,7 +63,7 @@ fn another_subject_empties_everything_before_any_notice() {
     assert_empty(&mut world);
     assert_eq!(world.settled, [(Ticket(900), Some(Code::SignedOut))]);
     assert_eq!(world.notices[0].kind(), "cacheinvalidated");
-    let first = serde_json::to_value(&world.notices[0]).expect("notices are plain");
+    let first = plain(&world.notices[0]);
     assert_eq!(first, json!({"campaignId": CAMPAIGN, "reason": "signed_out", "sequenceNumber": 0}));
     assert_eq!(world.status(), "loading");
 }

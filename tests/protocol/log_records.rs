@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::wire::{self, CAMPAIGN, EPOCH, Event, Log, Snapshot, message, rows};
 use crate::world::{World, wire_head};
+use crate::writing::plain;
 
 fn logging() -> Config {
     Config { log: true, ..Config::default() }
@@ -14,7 +15,7 @@ fn logging() -> Config {
 /// All records of that event so far, as an application receives them.
 fn logged(world: &World, word: &str) -> Vec<Value> {
     let records = world.logs.iter().filter(|record| record.event == word);
-    records.map(|record| serde_json::to_value(record).expect("records are plain")).collect()
+    records.map(|record| plain(record)).collect()
 }
 
 #[test]

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use crate::wire::Log;
 use crate::world::World;
+use crate::writing::plain;
 
 fn to_json(metrics: &Metrics) -> Value {
-    serde_json::to_value(metrics).expect("metrics are plain")
+    plain(metrics)
 }
 
 // R14.5

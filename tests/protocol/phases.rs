@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::wire::{CAMPAIGN, EPOCH, Log, ack, message, rows, transition};
 use crate::world::{World, id, position};
+use crate::writing::plain;
 
 /// A log with a transition in its history.
 fn log_with_a_transition() -> Log {
@@ -21,7 +22,7 @@ fn log_with_a_transition() -> Log {
 /// The details of all notices of that kind, in order.
 fn details(world: &World, kind: &str) -> Vec<Value> {
     let of_kind = world.notices.iter().filter(|notice| notice.kind() == kind);
-    of_kind.map(|notice| serde_json::to_value(notice).expect("notices are plain")).collect()
+    of_kind.map(|notice| plain(notice)).collect()
 }
 
 /// The one notice of a phase, and what it says.

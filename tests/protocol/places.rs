@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::wire::{CAMPAIGN, EPOCH, Log, message};
 use crate::world::{World, id, position};
+use crate::writing::plain;
 
 const OTHER: &str = "campaign-2";
 
@@ -35,7 +36,7 @@ fn campaign_without_a_place_shows_too_many() {
     let mut world = full();
     assert_eq!(world.status_of(OTHER), "failed(too_many)");
     let view = world.machine.view(OTHER, world.now).expect("it is held");
-    assert_eq!(serde_json::to_value(view).expect("plain")["code"], "too_many");
+    assert_eq!(plain(&view)["code"], "too_many");
     assert_eq!(world.status(), "live", "the others go on");
     // The request that was sent with the subscription is refused, too.
     let error = json!({"code": "invalid_message", "campaignId": OTHER, "requestId": "r2"});

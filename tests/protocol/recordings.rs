@@ -8,6 +8,7 @@ use campaign_sync::sync::{Config, Input, Verdict};
 use serde_json::{Value, json};
 
 use crate::world::{World, id, text};
+use crate::writing::plain;
 
 const GENERATION_TO_HTTP: [&str; 2] = [
     include_str!("../recordings/generation-to-http.jsonl"),
@@ -76,7 +77,7 @@ impl Replay {
 
     fn view(&self) -> Value {
         let view = self.world.machine.view(self.campaign.as_str(), self.world.now);
-        serde_json::to_value(view.expect("the campaign is held")).expect("views are plain")
+        plain(&view.expect("the campaign is held"))
     }
 
     /// Checks that the state equals the server's and that no event was corrupt or missing during the session.
@@ -122,7 +123,7 @@ fn once(replay: &mut Replay, frame: &str) {
 /// The new phases of the notified transitions, in order, without that of the first load.
 fn transitions(replay: &Replay) -> Vec<String> {
     let notices = replay.world.notices.iter().filter(|it| it.kind() == "phasetransition");
-    let notices = notices.map(|it| serde_json::to_value(it).expect("notices are plain"));
+    let notices = notices.map(|it| plain(it));
     notices.filter(|it| it["initial"] == false).map(|it| text(&it["newPhase"])).collect()
 }
 

@@ -94,7 +94,7 @@ fn fetched_document_is_shown_whole_with_its_position() {
     assert_eq!([&campaign["totalItems"], &campaign["failedItems"]], [40, 2]);
     assert_eq!(
         (&campaign["progressPercentage"], &campaign["createdAt"]),
-        (&25.0.into(), &TIMESTAMP.into())
+        (&25.into(), &TIMESTAMP.into())
     );
     assert_eq!((&view["totalDomainCount"], &view["domainsCount"]), (&1.into(), &1.into()));
     assert_eq!(view["domainsDigest"], digest_of_full_row());

@@ -29,7 +29,7 @@ fn a_transition_changes_phase_status_and_counters_in_one_step() {
     assert_eq!(campaign["phaseStatus"], "in_progress");
     assert_eq!((&campaign["totalItems"], &campaign["processedItems"]), (&40.into(), &10.into()));
     assert_eq!(view["lastTransition"]["triggerReason"], "configured");
-    assert_eq!(view["lastTransition"]["estimatedDuration"], 90.0);
+    assert_eq!(view["lastTransition"]["estimatedDuration"], 90);
     assert_eq!(view["lastTransition"]["sequenceNumber"], 5);
     assert_eq!(world.metrics().consistency_checks_passed, 1, "each transition proves the rows");
 }
@@ -63,7 +63,7 @@ fn cache_is_invalidated_before_the_phase_is_notified() {
         world.notice("phasetransition"),
         json!({"campaignId": CAMPAIGN, "previousPhase": "domain_generation",
             "newPhase": "dns_validation", "newStatus": "not_started", "timestamp": TIMESTAMP,
-            "transitionType": "manual", "triggerReason": "configured", "estimatedDuration": 90.0,
+            "transitionType": "manual", "triggerReason": "configured", "estimatedDuration": 90,
             "epoch": EPOCH, "sequenceNumber": 3, "recovered": false, "initial": false})
     );
 }

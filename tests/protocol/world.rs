@@ -12,7 +12,7 @@ use campaign_sync::sync::{
 use serde_json::{Value, json};
 
 use crate::wire::{self, CAMPAIGN, EPOCH, Log, Row, Snapshot};
-use crate::writing::assert_well_written;
+use crate::writing::{assert_well_written, plain};
 
 /// More timers than this within one call of `advance` are a busy loop.
 const TIMERS_MAX: usize = 10_000;
@@ -305,7 +305,7 @@ impl World {
 
     pub(crate) fn view(&self) -> Value {
         let view = self.machine.view(CAMPAIGN, self.now).expect("the campaign is held");
-        serde_json::to_value(view).expect("views are plain")
+        plain(&view)
     }
 
     /// The last applied number.
@@ -316,7 +316,7 @@ impl World {
     pub(crate) fn rows(&mut self) -> Vec<Value> {
         let query = DomainQuery { limit: 1_000, ..DomainQuery::default() };
         let page = self.machine.domains(CAMPAIGN, &query).expect("the campaign is held");
-        page.rows.iter().map(|row| serde_json::to_value(row).expect("rows are plain")).collect()
+        page.rows.iter().map(|row| plain(row)).collect()
     }
 
     /// The kinds of the notices so far, in order.
@@ -327,7 +327,7 @@ impl World {
     pub(crate) fn notice(&self, kind: &str) -> Value {
         let notice = self.notices.iter().rev().find(|notice| notice.kind() == kind);
         let notice = notice.unwrap_or_else(|| panic!("no {kind} in {:?}", self.kinds()));
-        serde_json::to_value(notice).expect("notices are plain")
+        plain(notice)
     }
 
     /// Clears all recorded effects except the opened sockets.

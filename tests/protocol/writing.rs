@@ -1,5 +1,15 @@
 //! How documents are written: on one line, no member twice in an object, no escape in a member's name.
 
+use campaign_sync::protocol::write::{JsonWriter, ToJson, to_json};
+use serde_json::{Value, json};
+
+/// A value as the page receives it.
+pub(crate) fn plain(value: &dyn ToJson) -> Value {
+    let text = to_json(value);
+    assert_well_written(&text);
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
 /// Fails unless `document`, which is JSON, is written as the contract demands (R2.2, R2.8).
 pub(crate) fn assert_well_written(document: &str) {
     assert!(!document.contains('\n'), "one line: {document}");
@@ -43,5 +53,59 @@ fn repeated_member_is_found() {
     for wrong in [r#"{"a":1,"a":1}"#, r#"{"\u0061":1}"#, "{\"a\":1\n}"] {
         let found = std::panic::catch_unwind(|| assert_well_written(wrong));
         assert!(found.is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn each_kind_of_value_reads_as_it_was_written() {
+    let mut to = JsonWriter::object();
+    to.text("text", "\"quoted\" \\ \u{1f} ü \u{10ffff}");
+    to.nullable_text("none", None);
+    to.optional_text("absent", None);
+    to.member("lists", "[");
+    for list in [&[][..], &[1], &[2, u64::MAX]] {
+        to.open("[");
+        for &number in list {
+            to.number(number);
+        }
+        to.close("]");
+    }
+    to.close("]");
+    to.member("empty", "{");
+    to.close("}");
+    to.flag("flag", true);
+    let expected = json!({
+        "text": "\"quoted\" \\ \u{1f} ü \u{10ffff}", "none": null, "lists": [[], [1], [2, u64::MAX]],
+        "empty": {}, "flag": true,
+    });
+    let written = to.finish();
+    assert_eq!(serde_json::from_str::<Value>(&written).expect("it is JSON"), expected);
+    assert_eq!(JsonWriter::message("a").finish(), r#"{"type":"a"}"#);
+}
+
+#[test]
+fn number_reads_as_the_same_number() {
+    let whole = (1_u64 << 53) as f64;
+    let numbers = [
+        0.0,
+        -0.0,
+        1.0,
+        -7.0,
+        0.1,
+        -0.5,
+        100.0 / 3.0,
+        whole - 1.0,
+        whole,
+        -whole,
+        1e21,
+        5e-324,
+        f64::MAX,
+    ];
+    for number in numbers {
+        let mut to = JsonWriter::default();
+        to.decimal(Some(number));
+        let text = to.into_text();
+        assert_eq!(text.parse::<f64>(), Ok(number), "{text}");
+        assert!(serde_json::from_str::<Value>(&text).is_ok(), "{text}");
     }
 }

@@ -1,7 +1,7 @@
 //! Commands of the application.
 
 use crate::protocol::lookup::lookup;
-use crate::protocol::schema::{Field, Kind, optional, read_raw, required};
+use crate::protocol::schema::{Field, Kind, optional, read_raw, required, slots};
 use crate::protocol::{CampaignId, Code, Position};
 use crate::sync::Input;
 use crate::sync::input::{ConnectionId, Ticket, TokenFailure, Wake};
@@ -15,7 +15,9 @@ pub(in crate::browser) enum Command {
 
 /// Reads a command from JSON.
 pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
-    let [command, campaign_id, epoch, number, id, text, failure, code] = read_raw(json, &COMMAND)?;
+    let values = &mut slots();
+    read_raw(json, &COMMAND, values)?;
+    let [command, campaign_id, epoch, number, id, text, failure, code] = values;
     let connection = ConnectionId(id.count());
     let ticket = Ticket(id.count());
     let campaign_id = || CampaignId::new(&campaign_id.text_or_empty());

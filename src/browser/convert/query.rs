@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::protocol::Code;
 use crate::protocol::lookup::lookup;
-use crate::protocol::schema::{Field, Kind, Value, nullable, optional, read_raw, required};
+use crate::protocol::schema::{Field, Kind, Value, nullable, optional, read_raw, required, slots};
 use crate::store::query::{DomainQuery, RowOrder, SortBy};
 
 /// Rows per page if the query has no limit.
@@ -27,7 +27,9 @@ pub(in crate::browser) enum Query {
 
 /// Reads a query from JSON: the subject, the campaign, and for rows the filters and sort order.
 pub(in crate::browser) fn query(json: &str) -> Result<(Query, Cow<'_, str>, DomainQuery), Code> {
-    let [read, campaign_id, offset, limit, search, statuses @ ..] = read_raw(json, &QUERY)?;
+    let values = &mut slots();
+    read_raw(json, &QUERY, values)?;
+    let [read, campaign_id, offset, limit, search, statuses @ ..] = values;
     let [dns_status, http_status, lead_status, sort_by, order] = statuses;
     let saturated = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let query = DomainQuery {
@@ -47,7 +49,7 @@ pub(in crate::browser) fn query(json: &str) -> Result<(Query, Cow<'_, str>, Doma
 }
 
 /// The value of a string in the table `words`; the first value if the string is absent.
-fn named<T: Copy>(value: Value<'_>, names: &[(&str, T)]) -> Result<T, Code> {
+fn named<T: Copy>(value: &Value<'_>, names: &[(&str, T)]) -> Result<T, Code> {
     let first = names.first().map(|&(_, meaning)| meaning);
     let found = match value.text() {
         Some(text) => lookup(names, &text),

@@ -20,6 +20,7 @@ use std::io::{self, BufRead as _, Write as _};
 
 use campaign_sync::protocol::CampaignId;
 use campaign_sync::protocol::frame::Frame;
+use campaign_sync::protocol::write::{ToJson, to_json};
 use campaign_sync::store::DomainQuery;
 use campaign_sync::sync::input::{ConnectionId, Wake};
 use campaign_sync::sync::{Config, Input, Machine, Now, Timestamp};
@@ -93,19 +94,19 @@ impl History {
 
     fn shown(&mut self, campaign: &str) -> Value {
         let view = self.machine.view(campaign, self.now);
-        let view = serde_json::to_value(view).expect("views are plain");
+        let view = plain(&view);
         let mut rows = Vec::new();
         loop {
             let query = DomainQuery { offset: rows.len(), limit: PAGE, ..DomainQuery::default() };
             let page = self.machine.domains(campaign, &query);
-            let page = serde_json::to_value(page).expect("pages are plain");
+            let page = plain(&page);
             let more = page["rows"].as_array().expect("the campaign is held").clone();
             rows.extend(more);
             if rows.len() as u64 >= page["total"].as_u64().unwrap_or(0) {
                 break;
             }
         }
-        let metrics = serde_json::to_value(self.machine.metrics()).expect("metrics are plain");
+        let metrics = plain(&self.machine.metrics());
         json!({"view": view, "rows": rows, "metrics": metrics})
     }
 }
@@ -164,4 +165,9 @@ fn main() {
         let answer = command(&mut histories, &line);
         writeln!(output, "{answer}").expect("somebody reads");
     }
+}
+
+/// A value as the page receives it.
+fn plain(value: &dyn ToJson) -> Value {
+    serde_json::from_str(&to_json(value)).expect("it is JSON")
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use campaign_sync::protocol::digest::RowHasher;
 use campaign_sync::protocol::frame::Frame;
+use campaign_sync::protocol::write::to_json;
 use campaign_sync::protocol::{CampaignId, Digest, Epoch, Position, SequenceNumber};
 use campaign_sync::store::DomainTable;
 use campaign_sync::sync::connection::ConnectionState;
@@ -182,7 +183,7 @@ impl Client {
             let open = matches!(self.machine.connection().state(), ConnectionState::Open { .. });
             assert!(!live || open, "G4: live without anybody to prove it");
             let view = self.machine.view(id.as_str(), self.now).expect("it is held");
-            serde_json::to_string(&view).expect("views are plain");
+            serde_json::from_str::<serde_json::Value>(&to_json(&view)).expect("a view is JSON");
             let subscription = self.machine.subscription(id.as_str()).expect("it is held");
             let (events, bytes) = subscription.held();
             let bounded =
