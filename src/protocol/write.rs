@@ -77,20 +77,13 @@ impl JsonWriter {
         push_decimal(&mut self.out, number);
     }
 
-    /// Writes a number; `null` if it is `None`.
+    /// Writes a finite number; `null` if it is `None`.
     pub fn decimal(&mut self, number: Option<f64>) {
         match number {
             None => self.raw("null"),
             Some(number) => {
-                let magnitude = number.abs();
-                let whole = magnitude as u64;
-                // The largest number below which every whole number is exact.
-                if whole as f64 == magnitude && whole < 1 << 53 {
-                    self.raw(if number < 0.0 { "-" } else { "" });
-                    push_decimal(&mut self.out, whole);
-                } else {
-                    self.raw(&super::float::show(number));
-                }
+                self.raw(if number < 0.0 { "-" } else { "" });
+                push_float(&mut self.out, number.abs());
             }
         }
     }
@@ -207,6 +200,55 @@ pub fn push_decimal(out: &mut String, number: u64) {
         push_decimal(out, number / 10);
     }
     out.push(char::from(b'0' + (number % 10) as u8));
+}
+
+/// Appends a finite number that is not negative, so that it reads as the same number. The shortest text needs tables of
+/// ten kilobytes, so only numbers of up to 15 decimal places are short here.
+fn push_float(out: &mut String, number: f64) {
+    let mut scale = 1.0;
+    for places in 0..=15 {
+        let digits = (number * scale).round_ties_even();
+        // Both are exact, so the quotient is the number that their text means.
+        if digits < (1_u64 << 53) as f64 && digits / scale == number {
+            push_decimal(out, digits as u64);
+            return push_exponent(out, places);
+        }
+        scale *= 10.0;
+    }
+    push_exact(out, number.to_bits());
+}
+
+/// Appends all digits of a number, which is `fraction * 2^power`, and so `fraction * 5^-power * 10^power` too.
+fn push_exact(out: &mut String, bits: u64) {
+    let exponent = (bits >> 52) as i32;
+    let implicit = u64::from(exponent > 0) << 52;
+    let power = exponent.max(1) - 1075;
+    let factor = if power < 0 { 5 } else { 2 };
+    // The digits, the last one first. The first round brings the fraction in, and every other one multiplies.
+    let mut digits = Vec::new();
+    let mut carry = bits & ((1 << 52) - 1) | implicit;
+    for _ in 0..=power.unsigned_abs() {
+        for digit in &mut digits {
+            carry += *digit * factor;
+            *digit = carry % 10;
+            carry /= 10;
+        }
+        while carry > 0 {
+            digits.push(carry % 10);
+            carry /= 10;
+        }
+    }
+    for &digit in digits.iter().rev() {
+        push_decimal(out, digit);
+    }
+    push_exponent(out, power.min(0).unsigned_abs());
+}
+
+fn push_exponent(out: &mut String, places: u32) {
+    if places > 0 {
+        out.push_str("e-");
+        push_decimal(out, places.into());
+    }
 }
 
 /// Appends the last `digits` hexadecimal digits of `number`, in lower case.
