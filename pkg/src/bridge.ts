@@ -2,6 +2,7 @@
  * The boundary to the compiled state machine (the machine): the class that the generated module exports, and the
  * host that it calls. The types are written manually, and none of them is public.
  */
+import type { Wake } from "./wake.js";
 import type { CampaignSummary, CampaignView, CatalogueView, DomainPage, DomainQuery } from "./types.js";
 import type { Diagnostics, LogRecord, Metrics } from "./metrics.js";
 
@@ -13,6 +14,7 @@ export interface Effects {
   requestToken: { ticket: number };
   renewSession: { ticket: number; attempt: number };
   signedOut: null;
+  wakeIn: number | null;
   fetchSnapshot: { ticket: number; campaignId: string };
   send: string;
   settle: { ticket: number; code: string | null };
@@ -37,7 +39,7 @@ export type WireCatalogue = Omit<CatalogueView, "campaigns"> & {
 
 /** A command to the machine, as JSON. `id` is the number of a connection or a ticket. */
 export type Command =
-  | { command: "connect" | "pause" | "reset" | "close" | "online" | "retainCatalogue" | "releaseCatalogue" }
+  | { command: "connect" | "pause" | "reset" | "close" | Wake | "retainCatalogue" | "releaseCatalogue" }
   | { command: "opened"; id: number }
   | { command: "closed"; id: number; code: number }
   | { command: "retain" | "release" | "refresh" | "discardUnconfirmed"; campaignId: string }
@@ -94,6 +96,4 @@ export type WasmClientConstructor = new (
   hasFetchSnapshot: boolean,
   log: boolean,
   host: Host,
-  global: EventTarget | undefined,
-  document: Document | undefined,
 ) => WasmClient;

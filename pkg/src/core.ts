@@ -9,7 +9,6 @@ import { invalidArgument, TEXT } from "./check.js";
 import { asCampaignSyncError, CampaignSyncError, describe } from "./errors.js";
 import { callSafely, FrameTask } from "./frame.js";
 import { CatalogueChannel } from "./listing.js";
-import { platform } from "./platform.js";
 import { withoutNulls } from "./plain.js";
 import type { LogPosition } from "./position.js";
 import type { CampaignSyncOptions, CampaignView, CatalogueView } from "./types.js";
@@ -17,6 +16,7 @@ import { askOnce, withRenewal } from "./renewal.js";
 import type { Transport, TransportReports } from "./transport.js";
 import { Waits } from "./waits.js";
 import type { LogRecord } from "./metrics.js";
+import { Waker } from "./wake.js";
 
 /** Longest duration of a renewal for a request over REST, in milliseconds. */
 const RENEWAL_MS = 15_000;
@@ -48,6 +48,7 @@ export class Core implements TransportReports {
   readonly #dirtyChannels = new Set<Channel | CatalogueChannel>();
   #catalogue: CatalogueChannel | undefined;
   readonly #frame = new FrameTask(() => this.#flush());
+  readonly #waker = new Waker((command) => this.#closed || callSafely(() => this.command({ command })), () => this.#pageChanged());
   /** Whether the machine reported a change since the last announcement to caches. */
   #hasNews = false;
   /** A new object for each session. */
@@ -67,7 +68,7 @@ export class Core implements TransportReports {
     const { token, onUnauthorized, fetchSnapshot, lingerMs, log } = options;
     const host: Host = { perform: (effect, detail) => this.#perform(effect, detail) };
     try {
-      this.#client = new Client(lingerMs, token !== undefined, onUnauthorized !== undefined, fetchSnapshot !== undefined, log !== undefined && log !== false, host, ...pageSignals());
+      this.#client = new Client(lingerMs, token !== undefined, onUnauthorized !== undefined, fetchSnapshot !== undefined, log !== undefined && log !== false, host);
     } catch (error) {
       throw asCampaignSyncError(error);
     }
@@ -217,7 +218,7 @@ export class Core implements TransportReports {
     this.#closing = this.#closed = true;
     this.client = undefined;
     this.#renewal?.abort(new CampaignSyncError("closed"));
-    for (const type of ["online", "offline"]) callSafely(() => platform.removeEventListener?.(type, this.#pageChanged));
+    this.#waker.end();
     this.#frame.cancel();
     for (const campaignId of this.#channels.keys()) this.#outlets.onLastRelease(campaignId);
     this.waits.rejectAll("closed");
@@ -239,6 +240,7 @@ export class Core implements TransportReports {
     requestToken: ({ ticket }) => void this.#requestToken(ticket),
     renewSession: ({ ticket, attempt }) => void this.#renewSession(ticket, attempt),
     signedOut: () => this.#signedOut(),
+    wakeIn: (ms) => this.#waker.arm(ms),
     fetchSnapshot: ({ ticket, campaignId }) => {
       const fetch = this.#options.fetchSnapshot;
       void this.#provide(fetch && (() => withRenewal(this.renew, async () => fetch(campaignId))), (json) => this.#client.provideSnapshot(ticket, json), campaignId);
@@ -257,7 +259,7 @@ export class Core implements TransportReports {
 
   #connectionChanged(status: ConnectionStatus): void {
     if (status.state === "open") this.#blocked = false;
-    this.#listen();
+    this.#waker.listen();
     if (status.state !== "connecting") this.#renewal?.abort(new CampaignSyncError("token_timeout"));
     this.connection = Object.freeze(withHint(status, this.#blocked));
     this.#outlets.dispatch("connectionchange", this.connection);
@@ -273,11 +275,6 @@ export class Core implements TransportReports {
     const { hint, offline } = withHint(this.connection, this.#blocked);
     if (hint !== this.connection.hint || offline !== this.connection.offline) this.#connectionChanged(this.connection);
   };
-
-  /** Listens for the browser's word about its network, from the first connection on. */
-  #listen(): void {
-    for (const type of ["online", "offline"]) callSafely(() => platform.addEventListener?.(type, this.#pageChanged));
-  }
 
   /** Calls the token provider and passes its answer, or the kind of its failure, to the machine. */
   async #requestToken(id: number): Promise<void> {
@@ -408,12 +405,6 @@ const CONTENT = ["status", "rows"];
 
 function positionOf({ position }: CampaignView): Partial<LogPosition> {
   return position === null ? {} : { epoch: position.epoch, sequenceNumber: position.sequenceNumber };
-}
-
-/** The global object and the document, if the platform has them and they dispatch events. */
-function pageSignals(): [EventTarget | undefined, Document | undefined] {
-  const { addEventListener, document } = platform;
-  return [addEventListener && (platform as EventTarget), document];
 }
 
 /** Fails while the stack has space left. If it overflowed inside the machine, the machine would stay locked. */

@@ -98,7 +98,7 @@ function modules(): Modules {
 
 function importsOf(generated: Generated): WebAssembly.Imports {
   const imports = Object.entries(generated as unknown as Record<string, Import>);
-  return { "./campaign_sync_bg.js": Object.fromEntries(imports.map(([name, call]) => [name, guarded(name, call)])) };
+  return { "./campaign_sync_bg.js": Object.fromEntries(imports.map(([name, call]) => [name, guarded(call)])) };
 }
 
 /** The generated class. Throws `not_initialized` before a module is loaded. */
@@ -150,11 +150,10 @@ function kind(value: unknown): string {
  * Wraps an import of the module. The page may have replaced any function that the import calls. An exception that
  * passed through the machine would leave it locked, so it ends here: it is reported, and the machine receives nothing.
  */
-function guarded(name: string, call: Import): Import {
-  const safe = name === "__wbg_setTimeout" ? startTimer : name === "__wbg_clearTimeout" ? stopTimer : call;
+function guarded(call: Import): Import {
   return (...values) => {
     try {
-      return safe(...values);
+      return call(...values);
     } catch (error) {
       report(error);
       return undefined;
@@ -163,33 +162,3 @@ function guarded(name: string, call: Import): Import {
 }
 
 type Import = (...values: never[]) => unknown;
-
-/** A timer of the module. */
-interface Timer {
-  run: () => void;
-  id?: ReturnType<typeof setTimeout>;
-}
-
-/**
- * Replaces the generated import. The module has no answer to a `setTimeout` that throws, so an interval that runs once
- * replaces it.
- */
-function startTimer(run: () => void, ms: number): Timer {
-  const timer: Timer = { run };
-  try {
-    timer.id = setTimeout(() => timer.run(), ms);
-  } catch (error) {
-    report(error);
-    timer.id = setInterval(() => {
-      clearInterval(timer.id);
-      timer.run();
-    }, ms);
-  }
-  return timer;
-}
-
-/** Replaces the generated import. A timer that could not be cleared must not call the module. */
-function stopTimer(timer: Timer): void {
-  timer.run = () => {};
-  clearTimeout(timer.id);
-}

@@ -1,16 +1,11 @@
 //! The class that the package's JavaScript uses. It is not a public API: the public API is `pkg/`.
 
-use std::rc::Rc;
-
 use wasm_bindgen::prelude::*;
-use web_sys::Document;
 
 use super::convert::command::{Command, command};
 use super::convert::query::{Query, query};
 use super::driver::Driver;
 use super::host::Host;
-use super::listener::Target;
-use super::wake::Signals;
 use super::{clock, convert};
 use crate::protocol::Code;
 use crate::protocol::frame::Frame;
@@ -22,16 +17,14 @@ use crate::sync::{Config, Input, Machine, Now, Status};
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Client {
-    pub(super) driver: Rc<Driver>,
+    pub(super) driver: Driver,
 }
 
 #[wasm_bindgen]
 impl Client {
     /// Creates a client that is not connected. `linger_ms` is 0 or more, or infinite. The flags say whether
-    /// the application provides tokens, renews sessions, fetches snapshots and receives log records. `global` and
-    /// `document` dispatch the signals of the page; a platform may lack them.
+    /// the application provides tokens, renews sessions, fetches snapshots and receives log records.
     #[wasm_bindgen(constructor)]
-    #[expect(clippy::too_many_arguments, reason = "JavaScript passes what it has, one by one")]
     pub fn new(
         linger_ms: Option<f64>,
         has_token: bool,
@@ -39,15 +32,13 @@ impl Client {
         has_fetch_snapshot: bool,
         log: bool,
         host: Host,
-        global: Option<Target>,
-        document: Option<Document>,
     ) -> Self {
         let mut config =
             Config { has_token, has_renewal, has_fetch_snapshot, log, ..Config::default() };
         if let Some(linger_ms) = linger_ms {
             config.linger_ms = linger_ms as u64;
         }
-        Self { driver: Driver::new(config, host, Signals { global, document }) }
+        Self { driver: Driver::new(config, host) }
     }
 
     /// Processes a frame, in UTF-8, that arrived on a connection. Invalid input is refused and counted; it
@@ -77,7 +68,9 @@ impl Client {
     /// * `connect` opens the connection, also after the client gave it up. `close` ends everything.
     /// * `reset` drops the data of the session, and closes the connection.
     /// * `opened` and `closed` (with `code`) report the state of the socket of a connection.
-    /// * `online` reports that a transport came back: the next attempt starts soon.
+    /// * `timer` reports that the time of the effect `wakeIn` has passed. `online`, `visible` and `pageShow` report that
+    ///   time may have passed unnoticed: the network or a transport came back, the page became visible, or it returned
+    ///   from the back-forward cache.
     /// * `retain`, `release`, `refresh` and `discardUnconfirmed` apply to one campaign.
     /// * `retainCatalogue` and `releaseCatalogue` apply to the list of all campaigns.
     /// * `reached` requests the effect `settle` when a position is reached, and `cancelWait` gives it up.
@@ -91,6 +84,7 @@ impl Client {
         self.driver.ensure_open()?;
         match command(json)? {
             Command::Input(input) => self.driver.submit(input),
+            Command::Wake(wake) => self.driver.wake(wake),
             Command::Close => self.driver.close(),
             Command::Fold(id, names) => self.driver.read(|it| it.fold(id.as_str(), &names))?,
         }
@@ -210,7 +204,7 @@ fn show_change(to: &mut JsonWriter, id: &str, content: u8) {
 }
 
 impl Drop for Client {
-    /// Implements `free()`. The driver may be the caller, so it is shut down instead of dropped.
+    /// Implements `free()`.
     fn drop(&mut self) {
         self.driver.shutdown();
     }

@@ -1,18 +1,18 @@
-//! The only event loop: it takes one input, performs the effects, calls JavaScript and arms one
+//! The only event loop: it takes one input, performs the effects, calls JavaScript and arms its one
 //! timer.
 
 use core::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
 
 use super::clock;
 use super::host::Host;
-use super::listener::Listener;
-use super::timer::Timer;
-use super::wake::Signals;
 use crate::protocol::Code;
 use crate::protocol::frame::Frame;
 use crate::sync::input::{ConnectionId, Wake};
 use crate::sync::{Config, Effect, Input, Machine, Outcome, Timestamp};
+
+/// The longest delay. Browsers fire at once if the delay is longer. Firing early is harmless, because
+/// the timer is armed again.
+const DELAY_MS_MAX: u64 = i32::MAX as u64;
 
 /// The stages in the life of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,38 +21,39 @@ enum Stage {
     Open,
     /// The application closed the client; listeners still receive notices.
     Closing,
-    /// All notices are delivered and all browser resources are released.
+    /// All notices are delivered.
     Closed,
 }
 
-/// The machine and the browser resources that it uses.
+/// The machine and its host.
 #[derive(Debug)]
 pub(super) struct Driver {
-    weak_self: Weak<Self>,
     host: Host,
     machine: RefCell<Machine>,
     dispatching: Cell<bool>,
     stage: Cell<Stage>,
-    timer: Timer,
-    signals: Signals,
-    /// Empty until the first connection.
-    listeners: RefCell<Vec<Listener>>,
+    /// The deadline for which the timer is armed.
+    armed: Cell<Option<Timestamp>>,
 }
 
 impl Driver {
     /// Creates a driver with a new machine.
-    pub(super) fn new(config: Config, host: Host, signals: Signals) -> Rc<Self> {
-        let machine = Machine::new(config, clock::seed());
-        Rc::new_cyclic(|weak_self: &Weak<Self>| Self {
-            weak_self: weak_self.clone(),
+    pub(super) fn new(config: Config, host: Host) -> Self {
+        Self {
             host,
-            machine: RefCell::new(machine),
+            machine: RefCell::new(Machine::new(config, clock::seed())),
             dispatching: Cell::new(false),
             stage: Cell::new(Stage::Open),
-            timer: Timer::default(),
-            signals,
-            listeners: RefCell::default(),
-        })
+            armed: Cell::new(None),
+        }
+    }
+
+    /// Wakes the machine. A timer that fired must be armed again.
+    pub(super) fn wake(&self, wake: Wake) {
+        if wake == Wake::Timer {
+            self.armed.set(None);
+        }
+        self.submit(Input::Woke(wake));
     }
 
     /// Passes one input to the machine and performs the resulting effects. Inside a callback only
@@ -101,15 +102,14 @@ impl Driver {
     }
 
     /// The time at which the machine must be woken.
-    pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.timer.deadline()
+    pub(super) const fn deadline(&self) -> Option<Timestamp> {
+        self.armed.get()
     }
 
-    /// Releases all browser resources. Listeners receive no more notices.
+    /// Ends the client without notices.
     pub(super) fn shutdown(&self) {
         self.stage.set(Stage::Closed);
-        self.timer.cancel();
-        self.listeners.take();
+        self.host.wake_in(None);
     }
 
     /// Passes an input to the machine. Also returns whether there are effects to perform.
@@ -129,14 +129,13 @@ impl Driver {
             self.perform(effect);
         }
         self.dispatching.set(false);
-        if self.stage.get() == Stage::Open {
-            self.arm();
-        } else {
-            self.shutdown();
+        if self.stage.get() == Stage::Closing {
+            self.stage.set(Stage::Closed);
         }
+        self.arm();
     }
 
-    /// The next effect. After all resources are released, remaining effects are dropped.
+    /// The next effect. Once the client is closed completely, remaining effects are dropped.
     fn next_effect(&self) -> Option<Effect> {
         let effect = self.machine.borrow_mut().poll_effect();
         effect.filter(|_| self.stage.get() != Stage::Closed)
@@ -144,10 +143,7 @@ impl Driver {
 
     fn perform(&self, effect: Effect) {
         match effect {
-            Effect::Open(connection) => {
-                self.listen();
-                self.host.open(connection);
-            }
+            Effect::Open(connection) => self.host.open(connection),
             Effect::Send(_, frame) => self.host.send(&frame),
             Effect::CloseSocket(_, code) => self.host.close_socket(code),
             Effect::RequestToken(ticket) => self.host.request_token(ticket),
@@ -166,32 +162,13 @@ impl Driver {
         }
     }
 
-    /// Listens for signals of the page, from the first connection on. A client that was never connected
-    /// leaves no listener behind.
-    fn listen(&self) {
-        if !self.listeners.borrow().is_empty() {
-            return;
-        }
-        let to = self.weak_self.clone();
-        let listeners = self.signals.listen(move |wake| {
-            if let Some(driver) = to.upgrade() {
-                driver.submit(Input::Woke(wake));
-            }
-        });
-        // Code of the page may have run, and may have freed the client.
-        if self.stage.get() != Stage::Closed {
-            self.listeners.replace(listeners);
-        }
-    }
-
+    /// Arms the timer for the machine's next deadline, unless it is armed for it already. A closed client has none.
     fn arm(&self) {
-        let deadline = self.machine.borrow_mut().poll_timeout();
-        let to = self.weak_self.clone();
-        self.timer.arm(deadline, move || {
-            if let Some(driver) = to.upgrade() {
-                driver.timer.cancel();
-                driver.submit(Input::Woke(Wake::Timer));
-            }
-        });
+        let is_open = self.stage.get() == Stage::Open;
+        let deadline = self.machine.borrow_mut().poll_timeout().filter(|_| is_open);
+        if self.armed.replace(deadline) != deadline {
+            let delay_ms = deadline.map(|at| at.since(clock::now().at).min(DELAY_MS_MAX));
+            self.host.wake_in(delay_ms);
+        }
     }
 }

@@ -26,6 +26,7 @@ extern "C" {
     /// | `signedOut` | none: drops all copies of the former session's data |
     /// | `settle` | `{ticket, code}`: settles a promise |
     /// | `log` | a log record |
+    /// | `wakeIn` | milliseconds until the command `timer`, in place of the time before; `null` for no timer |
     ///
     /// The package's JavaScript catches and reports its exceptions, as those of every import.
     #[derive(Debug)]
@@ -100,6 +101,14 @@ impl Host {
     /// Prints a log record.
     pub(super) fn log(&self, record: &LogRecord) {
         self.perform("log", &to_json(record));
+    }
+
+    /// Arms the timer.
+    pub(super) fn wake_in(&self, delay_ms: Option<u64>) {
+        match delay_ms {
+            Some(delay_ms) => self.perform_number("wakeIn", delay_ms),
+            None => self.perform("wakeIn", "null"),
+        }
     }
 
     fn perform_number(&self, effect: &str, number: u64) {

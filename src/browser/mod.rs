@@ -8,10 +8,9 @@
 //! effects before them.
 //!
 //! * `client` is the class; `driver` is the only event loop.
-//! * `timer` and `wake` own the callbacks that the browser calls; dropping them ends the calls.
 //! * `seal` is the part of the class that only the module for sealed content has.
-//! * `host` calls the JavaScript side, which owns the sockets; `convert`, `clock` and `error` are plain
-//!   functions.
+//! * `host` calls the JavaScript side, which owns the sockets, the timer and the signals of the page; `convert`,
+//!   `clock` and `error` are plain functions.
 
 mod client;
 mod clock;
@@ -19,11 +18,8 @@ mod convert;
 mod driver;
 mod error;
 mod host;
-mod listener;
 #[cfg(feature = "encrypted")]
 mod seal;
-mod timer;
-mod wake;
 
 pub use client::Client;
 pub use host::Host;

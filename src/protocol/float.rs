@@ -6,8 +6,15 @@
 /// tables of ten kilobytes to the module. Tests on both platforms compare the two parsers.
 pub(crate) fn parse(number: &str) -> f64 {
     #[cfg(target_arch = "wasm32")]
-    let value = js_sys::parse_float(number);
+    let value = parse_float(number);
     #[cfg(not(target_arch = "wasm32"))]
     let value = number.parse().unwrap_or(f64::NAN);
     value
+}
+
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = parseFloat)]
+    fn parse_float(number: &str) -> f64;
 }

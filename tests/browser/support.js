@@ -26,9 +26,17 @@ export class Recorder {
   #hooks = new Map();
   #depth = 0;
   #deepest = 0;
+  #client;
+  #timer;
+
+  /** The client that the timer wakes. */
+  attach(client) {
+    this.#client = client;
+  }
 
   perform(effect, detail) {
     if (effect === "open") latest = detail;
+    if (effect === "wakeIn") return this.#arm(detail);
     const values = EFFECTS[effect];
     try {
       if (values === undefined) this.#call("dispatch", [effect, detail]);
@@ -36,6 +44,11 @@ export class Recorder {
     } catch {
       // The package reports an exception of an import, and the module never sees it.
     }
+  }
+
+  #arm(ms) {
+    clearTimeout(this.#timer);
+    if (ms !== null) this.#timer = setTimeout(() => this.#client.command('{"command":"timer"}'), ms);
   }
 
   /** Runs `hook(values)` inside every call of `name`, an effect or `dispatch` for all notices. */
@@ -179,37 +192,5 @@ export class FakeTime {
   #next(end) {
     const due = [...this.#timers].filter(([, { at }]) => at <= end);
     return due.sort(([, one], [, other]) => one.at - other.at)[0];
-  }
-}
-
-/** Runs `work` and returns how many listeners it added and how many of them are left: `[added, left]`. */
-export function countListeners(work) {
-  const prototype = EventTarget.prototype;
-  const { addEventListener, removeEventListener } = prototype;
-  let added = 0;
-  let removed = 0;
-  prototype.addEventListener = function (...values) {
-    added += 1;
-    addEventListener.apply(this, values);
-  };
-  prototype.removeEventListener = function (...values) {
-    removed += 1;
-    removeEventListener.apply(this, values);
-  };
-  try {
-    work();
-  } finally {
-    Object.assign(prototype, { addEventListener, removeEventListener });
-  }
-  return [added, added - removed];
-}
-
-/** Runs `work` while `document.hidden` is true. */
-export function whileHidden(work) {
-  Object.defineProperty(document, "hidden", { value: true, configurable: true });
-  try {
-    work();
-  } finally {
-    delete document.hidden;
   }
 }

@@ -14,6 +14,8 @@ extern "C" {
     #[wasm_bindgen(method, js_name = hook)]
     fn js_hook(this: &Recorder, name: &str, hook: &JsValue);
     #[wasm_bindgen(method)]
+    fn attach(this: &Recorder, client: &JsClient);
+    #[wasm_bindgen(method)]
     pub(crate) fn clear(this: &Recorder);
     #[wasm_bindgen(method, js_name = calls)]
     fn js_calls(this: &Recorder) -> String;
@@ -83,6 +85,11 @@ impl JsClient {
 
     pub(crate) fn connect(&self) -> Result<(), JsValue> {
         self.send_command(&json!({"command": "connect"}))
+    }
+
+    /// Passes a signal of the page on.
+    pub(crate) fn wake(&self, signal: &str) -> Result<(), JsValue> {
+        self.send_command(&json!({"command": signal}))
     }
 
     pub(crate) fn close(&self) -> Result<(), JsValue> {
@@ -328,11 +335,9 @@ impl Drop for World {
 }
 
 /// Creates the generated class as JavaScript does.
-pub(crate) fn client(options: &Value, host: &Recorder) -> JsClient {
-    let host: Host = JsValue::from(host).unchecked_into();
+pub(crate) fn client(options: &Value, recorder: &Recorder) -> JsClient {
+    let host: Host = JsValue::from(recorder).unchecked_into();
     let on = |name: &str| options[name].as_bool().unwrap_or_default();
-    let global: JsValue = js_sys::global().into();
-    let document = web_sys::window().and_then(|window| window.document());
     let client = Client::new(
         options["lingerMs"].as_f64(),
         on("hasToken"),
@@ -340,10 +345,10 @@ pub(crate) fn client(options: &Value, host: &Recorder) -> JsClient {
         on("hasFetchSnapshot"),
         on("log"),
         host,
-        Some(global.unchecked_into()),
-        document,
     );
-    JsValue::from(client).unchecked_into()
+    let client: JsClient = JsValue::from(client).unchecked_into();
+    recorder.attach(&client);
+    client
 }
 
 /// A `pong` with `head` as the last number of both the log and the socket.

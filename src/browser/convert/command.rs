@@ -9,6 +9,7 @@ use crate::sync::input::{ConnectionId, Ticket, TokenFailure, Wake};
 /// A command of the application: an input of the machine, or an action of the driver.
 pub(in crate::browser) enum Command {
     Input(Input<'static>),
+    Wake(Wake),
     Close,
     Fold(CampaignId, String),
 }
@@ -31,7 +32,10 @@ pub(in crate::browser) fn command(json: &str) -> Result<Command, Code> {
             let code = u16::try_from(code.count()).map_err(|_| Code::InvalidContent)?;
             Input::Closed(connection, code)
         }
-        "online" => Input::Woke(Wake::Online),
+        "timer" => return Ok(Command::Wake(Wake::Timer)),
+        "online" => return Ok(Command::Wake(Wake::Online)),
+        "visible" => return Ok(Command::Wake(Wake::Visible)),
+        "pageShow" => return Ok(Command::Wake(Wake::PageShow)),
         "retain" => Input::Retain(campaign_id()?),
         "release" => Input::Release(campaign_id()?),
         "retainCatalogue" => Input::RetainCatalogue,

@@ -1,0 +1,62 @@
+/** Wakes the machine: its one timer, and the signals of the page after which time may have passed unnoticed. */
+import { callSafely, report } from "./frame.js";
+import { platform } from "./platform.js";
+
+/** What wakes the machine: the command that says so. */
+export type Wake = "timer" | "online" | "visible" | "pageShow";
+
+/** The timer and the listeners of one machine. */
+export class Waker {
+  readonly #wake: (wake: Wake) => void;
+  readonly #networkChanged: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Identifies the armed timer: one that could not be cleared must not wake the machine. */
+  #armed = 0;
+
+  constructor(wake: (wake: Wake) => void, networkChanged: () => void) {
+    this.#wake = wake;
+    this.#networkChanged = networkChanged;
+  }
+
+  /** Arms the timer in place of the former one; `null` for none. */
+  arm(ms: number | null): void {
+    callSafely(() => clearTimeout(this.#timer));
+    const armed = ++this.#armed;
+    if (ms === null) return;
+    const fire = (): void => {
+      if (armed !== this.#armed) return;
+      this.arm(null);
+      this.#wake("timer");
+    };
+    try {
+      this.#timer = setTimeout(fire, ms);
+    } catch (error) {
+      report(error);
+      // Nothing else would wake the machine. `fire` ends the interval.
+      this.#timer = setInterval(fire, ms);
+    }
+  }
+
+  /** Listens for the signals of the page. Listening again changes nothing. */
+  listen(): void {
+    this.#eachSignal((target, type) => target.addEventListener?.(type, this.#onSignal));
+  }
+
+  /** Gives everything back. */
+  end(): void {
+    this.arm(null);
+    this.#eachSignal((target, type) => target.removeEventListener?.(type, this.#onSignal));
+  }
+
+  #eachSignal(use: (target: Partial<EventTarget>, type: string) => void): void {
+    for (const type of ["online", "offline", "pageshow"]) callSafely(() => use(platform, type));
+    callSafely(() => platform.document && use(platform.document, "visibilitychange"));
+  }
+
+  readonly #onSignal = ({ type }: Event): void => {
+    if (type === "online" || type === "offline") this.#networkChanged();
+    if (type === "online") this.#wake("online");
+    if (type === "pageshow") this.#wake("pageShow");
+    if (type === "visibilitychange" && !platform.document?.hidden) this.#wake("visible");
+  };
+}
