@@ -2,7 +2,7 @@
  * The boundary to the compiled state machine (the machine): the class that the generated module exports, and the
  * host that it calls. The types are written manually, and none of them is public.
  */
-import type { Wake } from "./wake.js";
+import type * as Call from "./calls.js";
 import type { CampaignSummary, CampaignView, CatalogueView, DomainPage, DomainQuery } from "./types.js";
 import type { Diagnostics, LogRecord, Metrics } from "./metrics.js";
 
@@ -37,54 +37,58 @@ export type WireCatalogue = Omit<CatalogueView, "campaigns"> & {
   readonly removed: readonly string[];
 };
 
-/** A command to the machine, as JSON. `id` is the number of a connection or a ticket. */
-export type Command =
-  | { command: "connect" | "pause" | "reset" | "close" | Wake | "retainCatalogue" | "releaseCatalogue" }
-  | { command: "opened"; id: number }
-  | { command: "closed"; id: number; code: number }
-  | { command: "retain" | "release" | "refresh" | "discardUnconfirmed"; campaignId: string }
-  | { command: "reached"; campaignId: string; epoch: string; sequenceNumber: number; id: number }
-  | { command: "fold"; campaignId: string; text: string }
-  | { command: "cancelWait"; campaignId: string; id: number }
-  | { command: "renewed"; id: number; text?: "yes" | "no" }
-  | { command: "token"; id: number; text?: string; failure?: "failed" | "invalid" | "final" };
+/** The numbers of the calls, by name. */
+type Is = typeof Call;
 
-/** A query to the machine, as JSON. */
+/** A command to the machine. `id` is the number of a connection or a ticket. `Client::call` says what the members mean. */
+export type Command =
+  | { call: Is["connect"] | Is["pause"] | Is["reset"] | Is["close"] | Wake | Is["retainCatalogue"] | Is["releaseCatalogue"] }
+  | { call: Is["opened"]; id: number }
+  | { call: Is["closed"]; id: number; number: number }
+  | { call: Is["retain"] | Is["release"] | Is["refresh"] | Is["discardUnconfirmed"]; campaignId: string }
+  | { call: Is["reached"]; campaignId: string; text: string; number: number; id: number }
+  | { call: Is["fold"]; campaignId: string; text: string }
+  | { call: Is["cancelWait"]; campaignId: string; id: number }
+  | { call: Is["renewed"]; id: number; number: number }
+  | { call: Is["token"] | Is["snapshot"]; id: number; text?: string; number?: number };
+
+/** What wakes the machine. */
+export type Wake = Is["timer"] | Is["online"] | Is["visible"] | Is["pageShow"];
+
+/** A query to the machine. */
 export type Query =
-  | { read: "view" | "status"; campaignId: string }
-  | ({ read: "domains"; campaignId: string } & DomainQuery)
-  | { read: "unfolded"; campaignId: string }
-  | { read: "catalogue" | "wholeCatalogue" | "catalogueStatus" }
-  | { read: "changes" | "metrics" | "diagnostics" };
+  | { call: Is["view"] | Is["status"]; campaignId: string }
+  | ({ call: Is["domains"]; campaignId: string } & DomainQuery)
+  | { call: Is["unfolded"]; campaignId: string }
+  | { call: Is["catalogue"] | Is["wholeCatalogue"] | Is["catalogueStatus"] }
+  | { call: Is["changes"] | Is["metrics"] | Is["diagnostics"] };
 
 /** The answers to the queries. */
 export interface Answers {
-  view: WireView | undefined;
-  status: string;
-  domains: Omit<DomainPage, "position" | "pending">;
-  unfolded: string[];
-  catalogue: WireCatalogue;
-  wholeCatalogue: WireCatalogue;
-  catalogueStatus: string;
+  [Call.view]: WireView | undefined;
+  [Call.status]: string;
+  [Call.domains]: Omit<DomainPage, "position" | "pending">;
+  [Call.unfolded]: string[];
+  [Call.catalogue]: WireCatalogue;
+  [Call.wholeCatalogue]: WireCatalogue;
+  [Call.catalogueStatus]: string;
   /**
    * The campaigns whose view changed, with the content that changed: the sum of `CONTENT`. The empty text stands for
    * the list of campaigns.
    */
-  changes: (readonly [campaignId: string, content: number])[] | undefined;
-  metrics: Metrics;
-  diagnostics: Omit<Diagnostics, "transport">;
+  [Call.changes]: (readonly [campaignId: string, content: number])[] | undefined;
+  [Call.metrics]: Metrics;
+  [Call.diagnostics]: Omit<Diagnostics, "transport">;
 }
 
 /** Sends a query to the machine and returns its answer. */
-export type Read = <Q extends Query>(query: Q) => Answers[Q["read"]];
+export type Read = <Q extends Query>(query: Q) => Answers[Q["call"]];
 
 /** The class that the generated module exports. A method that fails throws a bare error code. */
 export interface WasmClient {
   receive(connection: number, frame: Uint8Array): number;
   receiveText(connection: number, frame: string): number;
-  command(json: string): void;
-  read(json: string): unknown;
-  provideSnapshot(ticket: number, json: string | undefined): void;
+  call(call: number, campaignId: string, text: string, id: number, number: number): unknown;
   free(): void;
 }
 

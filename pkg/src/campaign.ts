@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public handle of one campaign. */
+import * as Call from "./calls.js";
 import { bindMethods, disposeBy } from "./bind.js";
 import type { Channel, Subscription } from "./channel.js";
 import { checked, FUNCTION } from "./check.js";
@@ -130,14 +131,14 @@ export class CampaignHandle implements Campaign {
     const { epoch, sequenceNumber } = toPosition(position);
     const { campaignId } = this;
     await this.#core.waits.wait(this, options, {
-      ask: (ticket) => this.#core.command({ command: "reached", campaignId, epoch, sequenceNumber, id: ticket }),
-      cancel: (ticket) => this.#core.command({ command: "cancelWait", campaignId, id: ticket }),
+      ask: (ticket) => this.#core.command({ call: Call.reached, campaignId, text: epoch, number: sequenceNumber, id: ticket }),
+      cancel: (ticket) => this.#core.command({ call: Call.cancelWait, campaignId, id: ticket }),
     });
   }
 
   discardUnconfirmed(): void {
     this.#assertHeld();
-    this.#core.command({ command: "discardUnconfirmed", campaignId: this.campaignId });
+    this.#core.command({ call: Call.discardUnconfirmed, campaignId: this.campaignId });
   }
 
   release(): void {

@@ -1,5 +1,6 @@
 /** The state that all handles of one campaign share: the view and the subscriptions. */
 import type { Read, WireView } from "./bridge.js";
+import * as Call from "./calls.js";
 import { emptyView } from "./empty.js";
 import { callSafely } from "./frame.js";
 import { deepFreeze, withoutNulls } from "./plain.js";
@@ -66,11 +67,11 @@ export class Channel extends Listeners {
    */
   view(read: Read): CampaignView {
     const { campaignId } = this;
-    const status = read({ read: "status", campaignId });
+    const status = read({ call: Call.status, campaignId });
     if (this.changed || this.#view === undefined || this.#status !== status) {
       this.changed = false;
       this.#status = status;
-      this.#view = readView(read({ read: "view", campaignId })) ?? emptyView(campaignId);
+      this.#view = readView(read({ call: Call.view, campaignId })) ?? emptyView(campaignId);
       this.#last = undefined;
     }
     return this.#view;

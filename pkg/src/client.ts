@@ -1,4 +1,5 @@
 /** The public client: one connection for any number of campaigns. */
+import * as Call from "./calls.js";
 import { bindMethods, disposeBy } from "./bind.js";
 import { CampaignHandle, type Campaign } from "./campaign.js";
 import { CatalogueHandle, type Catalogue, type CatalogueOptions } from "./catalogue.js";
@@ -118,7 +119,7 @@ export class CampaignSync extends EventTarget implements Disposable {
    * and not within a pause that the server requested. Throws `closed` after `close()`.
    */
   connect(): void {
-    this.#open().command({ command: "connect" });
+    this.#open().command({ call: Call.connect });
     this.#page.listen();
   }
 
@@ -133,7 +134,7 @@ export class CampaignSync extends EventTarget implements Disposable {
    * after `close()`.
    */
   pause(): void {
-    this.#open().command({ command: "pause" });
+    this.#open().command({ call: Call.pause });
   }
 
   /** Opens the connection again after `pause()`. Throws `closed` after `close()`. */
@@ -147,7 +148,7 @@ export class CampaignSync extends EventTarget implements Disposable {
    * the session that then holds. Call it at logout. Throws `closed` after `close()`.
    */
   reset(): void {
-    this.#open().command({ command: "reset" });
+    this.#open().command({ call: Call.reset });
   }
 
   /** The connection, frozen: the same object until it changes. */
@@ -241,7 +242,7 @@ export class CampaignSync extends EventTarget implements Disposable {
 
   /** Returns counters and histograms, frozen, since the client was made. Throws `closed` after `close()`. */
   metrics(): Metrics {
-    return deepFreeze(this.#open().read({ read: "metrics" }));
+    return deepFreeze(this.#open().read({ call: Call.metrics }));
   }
 
   /**
@@ -250,7 +251,7 @@ export class CampaignSync extends EventTarget implements Disposable {
    */
   diagnostics(): Diagnostics {
     const core = this.#open();
-    return deepFreeze({ ...core.read({ read: "diagnostics" }), transport: core.transport.name });
+    return deepFreeze({ ...core.read({ call: Call.diagnostics }), transport: core.transport.name });
   }
 
   /** Closes the connection permanently. Open waits reject with `closed`, and later calls throw `closed`. */
@@ -331,7 +332,7 @@ export class CampaignSync extends EventTarget implements Disposable {
 
   #refresh(campaignId: string): void {
     // A request on the window may name anything, and no caller can catch an error.
-    if (this.#core?.closed === false) callSafely(() => this.#core?.command({ command: "refresh", campaignId }));
+    if (this.#core?.closed === false) callSafely(() => this.#core?.command({ call: Call.refresh, campaignId }));
   }
 }
 

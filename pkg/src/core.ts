@@ -3,6 +3,7 @@
  * passes events on and makes no decision about them.
  */
 import type { Command, Effects, Host, Read, WasmClient, WasmClientConstructor } from "./bridge.js";
+import * as Call from "./calls.js";
 import { Channel } from "./channel.js";
 import { IDLE, withHint, type ConnectionStatus } from "./connection.js";
 import { invalidArgument, TEXT } from "./check.js";
@@ -32,6 +33,15 @@ export interface CoreOutlets {
   onLastRelease(campaignId?: string): void;
 }
 
+/** The arguments of a call. */
+interface Arguments {
+  readonly call: number;
+  readonly campaignId?: string;
+  readonly text?: string;
+  readonly id?: number;
+  readonly number?: number;
+}
+
 /** One machine with its channels, waits and animation-frame task. */
 export class Core implements TransportReports {
   readonly waits = new Waits();
@@ -48,7 +58,7 @@ export class Core implements TransportReports {
   readonly #dirtyChannels = new Set<Channel | CatalogueChannel>();
   #catalogue: CatalogueChannel | undefined;
   readonly #frame = new FrameTask(() => this.#flush());
-  readonly #waker = new Waker((command) => this.#closed || callSafely(() => this.command({ command })), () => this.#pageChanged());
+  readonly #waker = new Waker((call) => this.#answer({ call }), () => this.#pageChanged());
   /** Whether the machine reported a change since the last announcement to caches. */
   #hasNews = false;
   /** A new object for each session. */
@@ -89,15 +99,16 @@ export class Core implements TransportReports {
 
   /** Sends a command to the machine. Throws `closed` after closing, and the code of an invalid command. */
   command(command: Command): void {
-    headroom();
-    this.call((client) => client.command(JSON.stringify(command)));
+    this.#ask(command);
   }
 
   /** Sends a query to the machine. Throws as `command` does. */
-  readonly read: Read = (query) => {
+  readonly read: Read = (query) => this.#ask({ ...query, text: JSON.stringify(query) }) as never;
+
+  #ask({ call, campaignId = "", text = "", id = 0, number = 0 }: Arguments): unknown {
     headroom();
-    return this.call((client) => client.read(JSON.stringify(query)) as never);
-  };
+    return this.call((client) => client.call(call, campaignId, text, id, number));
+  }
 
   /** Calls the machine and turns the bare codes that it throws into `CampaignSyncError`. Throws `closed` after closing. */
   call<T>(use: (client: WasmClient) => T): T {
@@ -114,7 +125,7 @@ export class Core implements TransportReports {
   /** A trap can leave the machine locked. Such a machine answers nothing any more, and the client says so and ends. */
   #endIfTrapped(): void {
     try {
-      this.#client.read('{"read":"metrics"}');
+      this.#client.call(Call.metrics, "", "", 0, 0);
     } catch {
       this.#release();
       this.#connectionChanged({ state: "failed", attempt: 0, code: "internal" });
@@ -138,7 +149,7 @@ export class Core implements TransportReports {
     this.#channels.set(campaignId, channel);
     channel.handles += 1;
     try {
-      this.command({ command: "retain", campaignId });
+      this.command({ call: Call.retain, campaignId });
     } catch (error) {
       channel.handles -= 1;
       if (channel.handles === 0) this.#channels.delete(campaignId);
@@ -155,12 +166,12 @@ export class Core implements TransportReports {
       this.#dirtyChannels.delete(channel);
       this.#outlets.onLastRelease(channel.campaignId);
     }
-    if (!this.#closing) this.command({ command: "release", campaignId: channel.campaignId });
+    if (!this.#closing) this.command({ call: Call.release, campaignId: channel.campaignId });
   }
 
   /** Subscribes to the list of campaigns for one more handle. */
   retainCatalogue(): CatalogueChannel {
-    this.command({ command: "retainCatalogue" });
+    this.command({ call: Call.retainCatalogue });
     this.#catalogue ??= new CatalogueChannel();
     this.#catalogue.handles += 1;
     return this.#catalogue;
@@ -174,7 +185,7 @@ export class Core implements TransportReports {
       this.#dirtyChannels.delete(channel);
       this.#outlets.onLastRelease();
     }
-    if (!this.#closing) this.command({ command: "releaseCatalogue" });
+    if (!this.#closing) this.command({ call: Call.releaseCatalogue });
   }
 
   /** Returns the view of the list of campaigns. */
@@ -207,7 +218,7 @@ export class Core implements TransportReports {
     for (const channel of this.#channels.values()) this.view(channel);
     this.#closing = true;
     try {
-      this.command({ command: "close" });
+      this.command({ call: Call.close });
     } finally {
       this.#release();
     }
@@ -241,10 +252,7 @@ export class Core implements TransportReports {
     renewSession: ({ ticket, attempt }) => void this.#renewSession(ticket, attempt),
     signedOut: () => this.#signedOut(),
     wakeIn: (ms) => this.#waker.arm(ms),
-    fetchSnapshot: ({ ticket, campaignId }) => {
-      const fetch = this.#options.fetchSnapshot;
-      void this.#provide(fetch && (() => withRenewal(this.renew, async () => fetch(campaignId))), (json) => this.#client.provideSnapshot(ticket, json), campaignId);
-    },
+    fetchSnapshot: ({ ticket, campaignId }) => void this.#fetchSnapshot(ticket, campaignId),
   };
 
   #perform(effect: string, detail: unknown): void {
@@ -278,27 +286,32 @@ export class Core implements TransportReports {
 
   /** Calls the token provider and passes its answer, or the kind of its failure, to the machine. */
   async #requestToken(id: number): Promise<void> {
-    let answer: { text: string } | { failure: "failed" | "invalid" | "final" };
+    let answer: { text: string } | { number: number };
     try {
       const token: unknown = (await this.#options.token?.()) ?? "";
-      answer = TEXT[0](token) ? { text: token as string } : { failure: "invalid" };
+      answer = TEXT[0](token) ? { text: token as string } : { number: 2 };
     } catch (error) {
-      answer = { failure: isFinal(error) ? "final" : "failed" };
+      answer = { number: isFinal(error) ? 3 : 1 };
       this.#log({ level: "warn", code: "token_failed", message: describe(error) });
     }
-    if (!this.#closed) callSafely(() => this.command({ command: "token", id, ...answer }));
+    this.#answer({ call: Call.token, id, ...answer });
+  }
+
+  /** Passes an answer of the application to the machine. */
+  #answer(command: Command): void {
+    if (!this.#closed) callSafely(() => this.command(command));
   }
 
   /** Asks the application to renew the session, and passes its answer to the machine. */
   async #renewSession(id: number, attempt: number): Promise<void> {
     const controller = (this.#renewal = new AbortController());
-    let text: "yes" | "no" | undefined;
+    let number = 0;
     try {
-      text = (await this.#renew(attempt, controller)) ? "yes" : "no";
+      number = (await this.#renew(attempt, controller)) ? 2 : 1;
     } catch (error) {
       this.#log({ level: "warn", code: "token_failed", message: describe(error) });
     }
-    if (!this.#closed) callSafely(() => this.command({ command: "renewed", id, ...(text && { text }) }));
+    this.#answer({ call: Call.renewed, id, number });
   }
 
   /** Asks the application once, however many callers and tabs wait. */
@@ -335,22 +348,18 @@ export class Core implements TransportReports {
     this.#outlets.onSignedOut();
   }
 
-  /** Calls a function of the application and passes its answer to the machine; `undefined` if it fails. */
-  async #provide(
-    ask: (() => unknown) | undefined,
-    give: (value: string | undefined) => void,
-    campaignId?: string,
-  ): Promise<void> {
-    let value: string | undefined;
+  /** Asks the application for a snapshot and passes its answer to the machine. */
+  async #fetchSnapshot(id: number, campaignId: string): Promise<void> {
+    const fetch = this.#options.fetchSnapshot;
+    let text: unknown;
     try {
-      const answer = await ask?.();
-      value = typeof answer === "object" && answer !== null ? JSON.stringify(answer) : (answer as string | undefined);
-      if (typeof value !== "string") value = undefined;
+      const answer: unknown = fetch && (await withRenewal(this.renew, async () => fetch(campaignId)));
+      text = typeof answer === "object" && answer !== null ? JSON.stringify(answer) : answer;
     } catch (error) {
       // The machine retries by its usual rules. Only this place knows the cause, so it logs it.
-      this.#log({ level: "warn", code: "fetch_failed", message: describe(error), ...(campaignId !== undefined && { campaignId }) });
+      this.#log({ level: "warn", code: "fetch_failed", message: describe(error), campaignId });
     }
-    if (!this.#closed) callSafely(() => this.call(() => give(value)));
+    this.#answer({ call: Call.snapshot, id, ...(typeof text === "string" ? { text } : { number: 1 }) });
   }
 
   #log(record: LogRecord): void {
@@ -369,7 +378,7 @@ export class Core implements TransportReports {
   }
 
   #collect(): void {
-    const changes = this.read({ read: "changes" });
+    const changes = this.read({ call: Call.changes });
     // The module cannot answer if the page's code made an import of the module fail. Then any campaign may have changed.
     if (changes === undefined) for (const campaignId of ["", ...this.#channels.keys()]) this.#markChanged(campaignId, 3);
     else for (const [campaignId, content] of changes) this.#markChanged(campaignId, content);

@@ -1,5 +1,6 @@
 /** Reads pages of the domain table. Equal content is the same object, so that an application redraws only what changed. */
 import type { Answers } from "./bridge.js";
+import * as Call from "./calls.js";
 import { checkedMembers, COUNT, oneOf, TEXT, type Rules } from "./check.js";
 import type { Channel } from "./channel.js";
 import type { Core } from "./core.js";
@@ -51,11 +52,11 @@ export function readDomains(core: Core, channel: Channel | undefined, query: Dom
 }
 
 /** Reads one page as it is now. */
-export function readPage(core: Core, { campaignId }: Channel, { search, ...others }: DomainQuery): Answers["domains"] {
+export function readPage(core: Core, { campaignId }: Channel, { search, ...others }: DomainQuery): Answers[typeof Call.domains] {
   // The module folds ASCII only. The JavaScript engine has the tables of Unicode.
   const folded = folding(search?.trim() ?? "");
   if (folded !== "") foldNames(core, campaignId);
-  return core.read({ ...others, search: folded, read: "domains", campaignId });
+  return core.read({ ...others, search: folded, call: Call.domains, campaignId });
 }
 
 function isEqual(rows: readonly DomainRow[], others: readonly DomainRow[]): boolean {
@@ -64,10 +65,10 @@ function isEqual(rows: readonly DomainRow[], others: readonly DomainRow[]): bool
 
 /** Folds the names that the module has not seen before, all in one call. */
 function foldNames(core: Core, campaignId: string): void {
-  const unfolded = core.read({ read: "unfolded", campaignId });
+  const unfolded = core.read({ call: Call.unfolded, campaignId });
   if (unfolded.length === 0) return;
   const text = unfolded.flatMap((name) => [name, folding(name)]).join("\0");
-  core.command({ command: "fold", campaignId, text });
+  core.command({ call: Call.fold, campaignId, text });
 }
 
 /** Makes upper and lower case equal. Some letters have one upper case and two lower cases, or the other way round. */

@@ -1,5 +1,6 @@
 /** The list of campaigns that all handles share. */
 import type { Read } from "./bridge.js";
+import * as Call from "./calls.js";
 import { Listeners } from "./channel.js";
 import { deepFreeze } from "./plain.js";
 import type { CampaignSummary, CatalogueView } from "./types.js";
@@ -16,7 +17,7 @@ export class CatalogueChannel extends Listeners {
 
   /** Returns the view. Each call reads the status, because the status changes with the clock alone. */
   view(read: Read): CatalogueView {
-    if (this.changed || this.#view.status !== read({ read: "catalogueStatus" })) this.#update(read);
+    if (this.changed || this.#view.status !== read({ call: Call.catalogueStatus })) this.#update(read);
     return this.#view;
   }
 
@@ -28,7 +29,7 @@ export class CatalogueChannel extends Listeners {
   }
 
   #update(read: Read): void {
-    const { changed, removed, ...view } = read({ read: this.#complete ? "catalogue" : "wholeCatalogue" });
+    const { changed, removed, ...view } = read({ call: this.#complete ? Call.catalogue : Call.wholeCatalogue });
     const summaries = this.#summaries;
     if (!this.#complete) summaries.clear();
     for (const id of removed) summaries.delete(id);

@@ -1,5 +1,6 @@
 /** The two ways in which frames travel: sockets that the client opens, and the transport of the application. */
 import type { Command } from "./bridge.js";
+import * as Call from "./calls.js";
 import { platform } from "./platform.js";
 import { CLOSE_CODE } from "./check.js";
 import { callSafely, report } from "./frame.js";
@@ -55,16 +56,16 @@ export class SocketTransport implements Transport {
       const socket = new this.#WebSocket(this.#url);
       this.#socket = socket;
       socket.binaryType = "arraybuffer";
-      socket.onopen = () => reports.command({ command: "opened", id: connection });
+      socket.onopen = () => reports.command({ call: Call.opened, id: connection });
       socket.onmessage = ({ data }) => this.#receive(connection, data);
-      socket.onclose = (event) => reports.command({ command: "closed", id: connection, code: closeCode(event) });
+      socket.onclose = (event) => reports.command({ call: Call.closed, id: connection, number: closeCode(event) });
       // The `close` that follows carries the same information. Outside browsers, an error that nobody listens to may
       // end the process.
       socket.onerror = () => {};
     } catch (error) {
       report(error);
       this.close(1000);
-      return reports.command({ command: "closed", id: connection, code: ABNORMAL });
+      return reports.command({ call: Call.closed, id: connection, number: ABNORMAL });
     }
     // The constructor may be the application's, and may have closed the client.
     if (reports.closed) this.end();
@@ -132,7 +133,7 @@ export class ManualTransport implements Transport {
 
   open(connection: number): void {
     this.#connection = connection;
-    if (this.#reported !== "closed") this.#reports.command({ command: "opened", id: connection });
+    if (this.#reported !== "closed") this.#reports.command({ call: Call.opened, id: connection });
   }
 
   send(frame: string): void {
@@ -148,14 +149,14 @@ export class ManualTransport implements Transport {
 
   opened(): void {
     this.#reported = "opened";
-    this.#reports.command({ command: "opened", id: this.#connection });
+    this.#reports.command({ call: Call.opened, id: this.#connection });
     // An attempt that waits need not wait any longer.
-    this.#reports.command({ command: "online" });
+    this.#reports.command({ call: Call.online });
   }
 
   closed(code: number): void {
     this.#reported = "closed";
-    this.#reports.command({ command: "closed", id: this.#connection, code });
+    this.#reports.command({ call: Call.closed, id: this.#connection, number: code });
   }
 
   receive(frame: unknown): number {

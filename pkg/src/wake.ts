@@ -1,9 +1,8 @@
 /** Wakes the machine: its one timer, and the signals of the page after which time may have passed unnoticed. */
+import type { Wake } from "./bridge.js";
+import * as Call from "./calls.js";
 import { callSafely, report } from "./frame.js";
 import { platform } from "./platform.js";
-
-/** What wakes the machine: the command that says so. */
-export type Wake = "timer" | "online" | "visible" | "pageShow";
 
 /** The timer and the listeners of one machine. */
 export class Waker {
@@ -26,7 +25,7 @@ export class Waker {
     const fire = (): void => {
       if (armed !== this.#armed) return;
       this.arm(null);
-      this.#wake("timer");
+      this.#wake(Call.timer);
     };
     try {
       this.#timer = setTimeout(fire, ms);
@@ -55,8 +54,8 @@ export class Waker {
 
   readonly #onSignal = ({ type }: Event): void => {
     if (type === "online" || type === "offline") this.#networkChanged();
-    if (type === "online") this.#wake("online");
-    if (type === "pageshow") this.#wake("pageShow");
-    if (type === "visibilitychange" && !platform.document?.hidden) this.#wake("visible");
+    if (type === "online") this.#wake(Call.online);
+    if (type === "pageshow") this.#wake(Call.pageShow);
+    if (type === "visibilitychange" && !platform.document?.hidden) this.#wake(Call.visible);
   };
 }

@@ -7,6 +7,7 @@ import { CatalogueHandle } from "../dist/catalogue.js";
 import { Core } from "../dist/core.js";
 import { Loader, wasmClient } from "../dist/module.js";
 import { SocketTransport } from "../dist/transport.js";
+import { Call } from "./support/calls.js";
 import { collectReports, nextFrame } from "./support/fixtures.js";
 
 const BYTES = readFileSync(new URL("../wasm/campaign_sync_bg.wasm", import.meta.url));
@@ -60,7 +61,7 @@ async function listing(ids, { profiles = ["catalogue"], lingerMs = 0 } = {}) {
     transport: (reports) => new SocketTransport("ws://host.test/", Socket, reports),
   });
   const open = (options = {}) => new CatalogueHandle(core, options);
-  core.command({ command: "connect" });
+  core.command({ call: Call.connect });
   return { server, core, open, released };
 }
 
@@ -191,15 +192,15 @@ test("another user sees nothing of the former one's list, before anybody is noti
   released.release();
   const seen = [];
   list.subscribe(() => seen.push(...idsOf(list)));
-  core.command({ command: "pause" });
+  core.command({ call: Call.pause });
   assert.deepEqual(idsOf(list), ["a", "b"], "the same user still sees it");
   Object.assign(server, { subject: "bob", list: new Map([["z", summary("z")]]) });
-  core.command({ command: "connect" });
+  core.command({ call: Call.connect });
   await until(() => list.view().status === "live");
   await nextFrame();
   assert.deepEqual([idsOf(list), idsOf(some), idsOf(released)], [["z"], [], []]);
   assert.deepEqual([...new Set(seen.slice(seen.lastIndexOf("b") + 1))], ["z"]);
-  core.command({ command: "reset" });
+  core.command({ call: Call.reset });
   assert.deepEqual([idsOf(list), list.view().campaigns.length], [[], 0]);
   core.close();
 });

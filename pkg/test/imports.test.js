@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Core } from "../dist/core.js";
 import { Loader, wasmClient } from "../dist/module.js";
 import { SocketTransport } from "../dist/transport.js";
+import { Call } from "./support/calls.js";
 import { CAMPAIGN, Stream } from "./support/stream.js";
 
 const BYTES = readFileSync(new URL("../wasm/campaign_sync_bg.wasm", import.meta.url));
@@ -77,10 +78,10 @@ async function until(holds, what) {
 async function exercise({ core, stream, Sockets }, channel) {
   const quietly = (use) => { try { return use(); } catch (error) { assert.equal(error.name, "CampaignSyncError"); } };
   quietly(() => Sockets.latest.onmessage?.({ data: stream.appendRow() }));
-  quietly(() => core.command({ command: "closed", id: 0, code: 1.5 }));
+  quietly(() => core.command({ call: Call.retain, campaignId: "" }));
   quietly(() => core.view(channel));
-  quietly(() => core.read({ read: "metrics" }));
-  quietly(() => core.read({ read: "domains", campaignId: CAMPAIGN }));
+  quietly(() => core.read({ call: Call.metrics }));
+  quietly(() => core.read({ call: Call.domains, campaignId: CAMPAIGN }));
   quietly(() => globalThis.document.dispatchEvent(new Event("visibilitychange")));
   quietly(() => core.retain("campaign-2"));
   quietly(() => Sockets.latest.onclose?.({ code: 1006 }));
@@ -102,7 +103,7 @@ for (const name of IMPORTS.filter((it) => !PURE.test(it))) {
     const made = await start(wrap, () => (armed = BEGINS.test(name)));
     const { core, stream } = made;
     const channel = core.retain(CAMPAIGN);
-    core.command({ command: "connect" });
+    core.command({ call: Call.connect });
     const live = () => core.view(channel).status === "live" && core.view(channel).position?.sequenceNumber === stream.head;
     await until(live, "live at first");
     armed = !BEGINS.test(name);

@@ -6,6 +6,7 @@ import vm from "node:vm";
 
 import { CampaignSync, CampaignSyncError, ERROR_CODES, init, initSync } from "../dist/index.js";
 import { Loader, wasmClient } from "../dist/module.js";
+import { CALLS } from "./support/calls.js";
 import { MODULE, startPage } from "./support/fixtures.js";
 
 const WASM = { headers: { "content-type": "application/wasm" } };
@@ -151,4 +152,11 @@ test("list of codes begins with the list of the Rust code", async () => {
   assert.deepEqual(ERROR_CODES.slice(0, main.length), main);
   await import("../dist/encrypted.js");
   for (const code of sealed) assert.notEqual(new CampaignSyncError(code).message, code, "it has words");
+});
+
+test("calls have the numbers of the Rust code", async () => {
+  const source = await readFile(new URL("../../src/browser/call.rs", import.meta.url), "utf8");
+  const names = [...source.matchAll(/^ {4}Call::(?:Do|Ask)\((?:Action|Query)::(\w)(\w*)\),$/gm)];
+  assert.deepEqual(CALLS, names.map(([, first, rest]) => first.toLowerCase() + rest));
+  assert.ok(CALLS.length > 30);
 });

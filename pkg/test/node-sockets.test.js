@@ -9,6 +9,7 @@ import { CampaignHandle } from "../dist/campaign.js";
 import { Core } from "../dist/core.js";
 import { Loader, wasmClient } from "../dist/module.js";
 import { SocketTransport } from "../dist/transport.js";
+import { Call } from "./support/calls.js";
 import { CAMPAIGN, Stream } from "./support/stream.js";
 
 const BYTES = readFileSync(new URL("../wasm/campaign_sync_bg.wasm", import.meta.url));
@@ -40,7 +41,7 @@ test("campaign is live over a socket of `ws`, in text and in binary frames", asy
     await new Promise((resolve) => server.once("listening", resolve));
     const core = clientOf(`ws://127.0.0.1:${server.address().port}/`);
     const handle = new CampaignHandle(core, CAMPAIGN);
-    core.command({ command: "connect" });
+    core.command({ call: Call.connect });
     await until(() => handle.view().status === "live");
     assert.equal(handle.domains().total, 1);
     core.close();
@@ -54,7 +55,7 @@ test("refused connection of `ws` is a failed attempt, and nothing is thrown", as
   const { port } = server.address();
   await new Promise((resolve) => server.close(resolve));
   const core = clientOf(`ws://127.0.0.1:${port}/`);
-  core.command({ command: "connect" });
+  core.command({ call: Call.connect });
   await until(() => core.connection.attempt >= 2);
   assert.equal(core.connection.lastCloseCode, 1006);
   assert.match(core.connection.hint, /^The server is away/);

@@ -128,7 +128,7 @@ test("machine that trapped is reported as failed, and the client is closed", asy
   let notified = 0;
   campaign.subscribe(() => (notified += 1));
   const wait = campaign.reached("e1/9");
-  machine.receiveText = machine.read = machine.command = () => { throw new WebAssembly.RuntimeError("unreachable"); };
+  machine.receiveText = machine.call = () => { throw new WebAssembly.RuntimeError("unreachable"); };
   assert.throws(() => sync.receive("frame"), { code: "internal" });
   await assert.rejects(wait, { code: "closed" });
   await settle();

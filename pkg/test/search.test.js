@@ -7,6 +7,7 @@ import { CampaignHandle } from "../dist/campaign.js";
 import { Core } from "../dist/core.js";
 import { Loader, wasmClient } from "../dist/module.js";
 import { SocketTransport } from "../dist/transport.js";
+import { Call } from "./support/calls.js";
 import { CAMPAIGN, Stream } from "./support/stream.js";
 
 const BYTES = readFileSync(new URL("../wasm/campaign_sync_bg.wasm", import.meta.url));
@@ -28,7 +29,7 @@ async function followed(names) {
     transport: (reports) => new SocketTransport("ws://host.test/", Socket, reports),
   });
   const handle = new CampaignHandle(core, CAMPAIGN);
-  core.command({ command: "connect" });
+  core.command({ call: Call.connect });
   while (handle.view().status !== "live") await new Promise((resolve) => setTimeout(resolve, 5));
   return { core, handle };
 }

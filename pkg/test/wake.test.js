@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
 
 import { Waker } from "../dist/wake.js";
+import { CALLS } from "./support/calls.js";
 import { collectReports, makeSync } from "./support/fixtures.js";
 
 const { addEventListener, removeEventListener, document } = globalThis;
@@ -29,7 +30,7 @@ after(() => Object.assign(globalThis, { addEventListener, removeEventListener, d
 
 function makeWaker() {
   const woken = [];
-  return { woken, waker: new Waker((wake) => woken.push(wake), () => woken.push("network")) };
+  return { woken, waker: new Waker((wake) => woken.push(CALLS[wake]), () => woken.push("network")) };
 }
 
 test("each signal of the page wakes the machine", () => {

@@ -2,16 +2,15 @@
 
 use wasm_bindgen::prelude::*;
 
-use super::convert::command::{Command, command};
-use super::convert::query::{Query, query};
+use super::call::{Arguments, CALLS, Call, Command, Query};
+use super::clock;
 use super::driver::Driver;
-use super::host::Host;
-use super::{clock, convert};
+use super::host::{Host, to_js};
 use crate::protocol::Code;
 use crate::protocol::frame::Frame;
 use crate::protocol::write::{JsonWriter, push_decimal, to_json};
-use crate::sync::input::{ConnectionId, Ticket};
-use crate::sync::{Config, Input, Machine, Now, Status};
+use crate::sync::input::ConnectionId;
+use crate::sync::{Config, Machine, Now, Status};
 
 /// One machine with its connection. Methods throw codes from the closed list.
 #[wasm_bindgen]
@@ -61,57 +60,33 @@ impl Client {
         Ok(self.driver.receive(ConnectionId(connection as u64), Frame::Text(frame)))
     }
 
-    /// Executes a command, given as JSON:
-    /// `{command, campaignId?, epoch?, sequenceNumber?, id?, text?, failure?, code?}`. `id` is the number of
-    /// a connection or a ticket, `text` a token or names.
+    /// Executes a command or answers a query: the call with this number in `CALLS`. `id` is the number of a connection
+    /// or a ticket, and the other arguments are those that the call names. A command returns `undefined`.
     ///
-    /// * `connect` opens the connection, also after the client gave it up. `close` ends everything.
+    /// * `connect` opens the connection, also after the client gave it up. `pause` closes it. `close` ends everything.
     /// * `reset` drops the data of the session, and closes the connection.
-    /// * `opened` and `closed` (with `code`) report the state of the socket of a connection.
+    /// * `opened` and `closed` (the close code is `number`) report the state of the socket of a connection.
     /// * `timer` reports that the time of the effect `wakeIn` has passed. `online`, `visible` and `pageShow` report that
     ///   time may have passed unnoticed: the network or a transport came back, the page became visible, or it returned
     ///   from the back-forward cache.
     /// * `retain`, `release`, `refresh` and `discardUnconfirmed` apply to one campaign.
     /// * `retainCatalogue` and `releaseCatalogue` apply to the list of all campaigns.
-    /// * `reached` requests the effect `settle` when a position is reached, and `cancelWait` gives it up.
-    /// * `token` answers the effect `requestToken`. If `text` is absent, there is no token.
-    /// * `renewed` answers the effect `renewSession`: `text` is `yes` or `no`, absent if it failed.
+    /// * `reached` requests the effect `settle` when the position of `text`, its epoch, and `number` is reached.
+    ///   `cancelWait` gives it up.
+    /// * `token` answers the effect `requestToken` with `text`. `number` is 0, or else there is no token: 1 if the
+    ///   provider failed, 2 if it gave something else, 3 if asking again would not help.
+    /// * `renewed` answers the effect `renewSession`: `number` is 0 if the renewal failed, 1 for no, 2 for yes.
+    /// * `snapshot` answers the effect `fetchSnapshot` with `text`; `number` is 1 if the fetch failed.
     ///
-    /// # Errors
-    /// `closed`; `invalid_campaign_id`, `invalid_content` and `integer_out_of_range` for an invalid
-    /// command.
-    pub fn command(&self, json: &str) -> Result<(), Code> {
-        self.driver.ensure_open()?;
-        match command(json)? {
-            Command::Input(input) => self.driver.submit(input),
-            Command::Wake(wake) => self.driver.wake(wake),
-            Command::Close => self.driver.close(),
-            Command::Fold(id, names) => self.driver.read(|it| it.fold(id.as_str(), &names))?,
-        }
-        Ok(())
-    }
-
-    /// Answers `host.fetchSnapshot(ticket, campaignId)`. `json` is `undefined` if the fetch failed.
-    ///
-    /// # Errors
-    /// `closed`.
-    #[wasm_bindgen(js_name = provideSnapshot)]
-    pub fn provide_snapshot(&self, ticket: f64, json: Option<String>) -> Result<(), Code> {
-        self.driver.ensure_open()?;
-        self.driver.submit(Input::Snapshot(Ticket(ticket as u64), json.as_deref()));
-        Ok(())
-    }
-
-    /// Answers a query, given as JSON: `{read, campaignId?}`. For rows it has the members
-    /// `offset?`, `limit?`, `search?`, `dnsStatus?`, `httpStatus?`, `leadStatus?`, `sortBy?` and
-    /// `sortOrder?`.
+    /// Queries:
     ///
     /// * `view`: a campaign in its present state, as a new object; `undefined` if the client does
     ///   not hold it.
     /// * `status`: the members of the view that the clock or a proof changes without an event, as one text:
     ///   the name of its present status, and when it was last proven current.
-    /// * `domains`: one page of its rows. Before a search, `unfolded` lists the names whose upper and
-    ///   lower case only JavaScript can tell; the command `fold` brings the answer.
+    /// * `domains`: one page of its rows. `text` is JSON with the members `offset?`, `limit?`, `search?`, `dnsStatus?`,
+    ///   `httpStatus?`, `leadStatus?`, `sortBy?` and `sortOrder?`. Before a search, `unfolded` lists the names whose
+    ///   upper and lower case only JavaScript can tell; the command `fold` brings the answer as `text`.
     /// * `changes`: the campaigns whose view has changed since the last query for `changes`, as pairs
     ///   with the content that changed: 1 for the record, 2 for the rows, 3 for both, 0 for neither. An empty
     ///   text stands for the catalogue.
@@ -122,51 +97,73 @@ impl Client {
     /// * `diagnostics`: all data that is useful in a bug report; no rows, no token, no address.
     ///
     /// # Errors
-    /// `closed`; `unknown_campaign` for rows of a campaign that the client does not hold;
-    /// `invalid_content` or `integer_out_of_range` for an invalid query.
-    pub fn read(&self, json: &str) -> Result<JsValue, Code> {
-        let (what, campaign_id, query) = query(json)?;
+    /// `closed`; `invalid_campaign_id`, `invalid_content` and `integer_out_of_range` for invalid arguments;
+    /// `unknown_campaign` for rows of a campaign that the client does not hold.
+    pub fn call(
+        &self,
+        call: usize,
+        campaign_id: &str,
+        text: &str,
+        id: f64,
+        number: f64,
+    ) -> Result<JsValue, Code> {
+        let &call = CALLS.get(call).ok_or(Code::InvalidContent)?;
+        let arguments = Arguments { campaign_id, text, id, number };
+        let action = match call {
+            Call::Do(action) => action,
+            Call::Ask(query) => return self.read(query, &arguments),
+        };
+        self.driver.ensure_open()?;
+        match arguments.command(action)? {
+            Command::Input(input) => self.driver.submit(input),
+            Command::Wake(wake) => self.driver.wake(wake),
+            Command::Close => self.driver.close(),
+            Command::Fold => self.driver.read(|it| it.fold(campaign_id, text))?,
+        }
+        Ok(JsValue::UNDEFINED)
+    }
+}
+
+impl Client {
+    fn read(&self, query: Query, arguments: &Arguments<'_>) -> Result<JsValue, Code> {
+        let campaign_id = arguments.campaign_id;
         let now = clock::now();
         self.driver.read(|machine| {
             let mut answer = JsonWriter::default();
-            match what {
-                Query::View => match machine.view(&campaign_id, now) {
+            match query {
+                Query::View => match machine.view(campaign_id, now) {
                     Some(view) => answer.raw(&to_json(&view)),
                     None => return Ok(JsValue::UNDEFINED),
                 },
                 Query::Status => {
-                    let status = machine.status(&campaign_id, now).unwrap_or(Status::Idle);
+                    let status = machine.status(campaign_id, now).unwrap_or(Status::Idle);
                     let mut key = status.as_str().to_owned();
-                    let proven_at =
-                        machine.subscription(&campaign_id).and_then(|it| it.proven_at());
+                    let proven_at = machine.subscription(campaign_id).and_then(|it| it.proven_at());
                     push_decimal(&mut key, proven_at.unwrap_or_default().unsigned_abs());
                     answer.string(&key);
                 }
                 Query::Domains => {
-                    let page = machine.domains(&campaign_id, &query);
+                    let page = machine.domains(campaign_id, &arguments.query()?);
                     answer.raw(&to_json(&page.ok_or(Code::UnknownCampaign)?));
                 }
                 Query::Unfolded => {
                     answer.open("[");
-                    for name in machine.unfolded(&campaign_id) {
+                    for name in machine.unfolded(campaign_id) {
                         answer.string(name);
                     }
                     answer.close("]");
                 }
                 Query::Changes => show_changes(machine, &mut answer),
-                Query::Catalogue(whole) => {
-                    answer.raw(&to_json(&machine.catalogue_view(now, whole)));
-                }
+                Query::Catalogue => answer.raw(&to_json(&machine.catalogue_view(now, false))),
+                Query::WholeCatalogue => answer.raw(&to_json(&machine.catalogue_view(now, true))),
                 Query::CatalogueStatus => answer.string(machine.catalogue_status(now).as_str()),
                 Query::Metrics => answer.raw(&to_json(machine.metrics())),
                 Query::Diagnostics => self.diagnostics(machine, now, &mut answer),
             }
-            Ok(convert::to_js(&answer.into_text()))
+            Ok(to_js(&answer.into_text()))
         })?
     }
-}
 
-impl Client {
     fn diagnostics(&self, machine: &Machine, now: Now, to: &mut JsonWriter) {
         let wake_in_ms = self.driver.deadline().map(|deadline| deadline.since(now.at));
         to.open("{");

@@ -2,7 +2,6 @@
 
 use wasm_bindgen::prelude::*;
 
-use super::convert;
 use crate::protocol::write::{JsonWriter, ToJson as _, to_json};
 use crate::protocol::{CampaignId, Code};
 use crate::sync::Notice;
@@ -34,6 +33,10 @@ extern "C" {
 
     #[wasm_bindgen(method, js_name = perform)]
     fn js_perform(this: &Host, effect: &str, detail: &JsValue);
+
+    /// Makes a JavaScript value of JSON. The text is the core's, so it is valid.
+    #[wasm_bindgen(js_namespace = JSON, js_name = parse)]
+    pub(super) fn to_js(json: &str) -> JsValue;
 }
 
 impl Host {
@@ -118,7 +121,7 @@ impl Host {
     }
 
     fn perform(&self, effect: &str, detail: &str) {
-        self.js_perform(effect, &convert::to_js(detail));
+        self.js_perform(effect, &to_js(detail));
     }
 }
 

@@ -9,12 +9,12 @@
 //!
 //! * `client` is the class; `driver` is the only event loop.
 //! * `seal` is the part of the class that only the module for sealed content has.
-//! * `host` calls the JavaScript side, which owns the sockets, the timer and the signals of the page; `convert`,
-//!   `clock` and `error` are plain functions.
+//! * `host` calls the JavaScript side, which owns the sockets, the timer and the signals of the page; `call` reads
+//!   what it asks for; `clock` and `error` are plain functions.
 
+mod call;
 mod client;
 mod clock;
-mod convert;
 mod driver;
 mod error;
 mod host;

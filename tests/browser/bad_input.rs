@@ -112,13 +112,13 @@ fn invalid_campaign_id_throws() {
 #[test]
 fn invalid_command_or_query_throws() {
     let world = World::manual();
-    let commands = ["", "7", "{}", r#"{"command":"dance"}"#, r#"{"command":5}"#, r#"{"command":"#];
-    for json in commands {
-        let codes = [code(world.client.command(json)), code(world.client.read(json))];
-        assert!(codes.iter().all(|it| it == "invalid_content" || it == "invalid_json"), "{json}");
+    for number in [99, u32::MAX] {
+        assert_eq!(code(world.client.js_call(number, "", "", 0.0, 0.0)), "invalid_content");
     }
-    let beyond = r#"{"command":"closed","code":65536}"#;
-    assert_eq!(code(world.client.command(beyond)), "invalid_content");
+    for json in ["", "7", "[]", r#"{"limit":"#] {
+        let refused = code(world.client.call_with("domains", CAMPAIGN, json, 0.0, 0.0));
+        assert!(refused == "invalid_content" || refused == "invalid_json", "{json}");
+    }
 }
 
 #[test]

@@ -13,6 +13,10 @@ const EFFECTS = {
   log: (record) => [record],
 };
 
+/** The calls by number, as in `pkg/src/calls.ts`. */
+const CALLS =
+  "connect pause reset close timer online visible pageShow opened closed retain release retainCatalogue releaseCatalogue refresh discardUnconfirmed reached cancelWait fold token renewed snapshot view status domains unfolded changes catalogue wholeCatalogue catalogueStatus metrics diagnostics".split(" ");
+
 /** The number of the connection that was opened last. */
 let latest = 0;
 
@@ -48,7 +52,7 @@ export class Recorder {
 
   #arm(ms) {
     clearTimeout(this.#timer);
-    if (ms !== null) this.#timer = setTimeout(() => this.#client.command('{"command":"timer"}'), ms);
+    if (ms !== null) this.#timer = setTimeout(() => this.#client.call(CALLS.indexOf("timer"), "", "", 0, 0), ms);
   }
 
   /** Runs `hook(values)` inside every call of `name`, an effect or `dispatch` for all notices. */
@@ -87,24 +91,23 @@ const REFUSAL = '{"type":"error","timestamp":"","data":{"code":"rate_limited","m
 
 /** Calls every method but `close` and `free`. */
 export function callEverything(client, campaignId) {
-  const send = (command, members) => client.command(JSON.stringify({ command, ...members }));
-  const read = (what, members) => client.read(JSON.stringify({ read: what, ...members }));
-  send("connect");
-  send("retain", { campaignId });
+  const call = (name, id = "", text = "", ticket = 0, number = 0) => client.call(CALLS.indexOf(name), id, text, ticket, number);
+  call("connect");
+  call("retain", campaignId);
   client.receive(latest, new TextEncoder().encode(REFUSAL));
   client.receiveText(latest, REFUSAL);
-  read("changes");
-  read("view", { campaignId });
-  read("status", { campaignId });
-  read("domains", { campaignId, search: "name" });
-  send("reached", { campaignId, epoch: "epoch-a", sequenceNumber: 1, id: 7 });
-  send("discardUnconfirmed", { campaignId });
-  send("refresh", { campaignId });
-  send("token", { id: 999, text: "nobody asked" });
-  client.provideSnapshot(999, "{}");
-  read("metrics");
-  read("diagnostics");
-  send("release", { campaignId });
+  call("changes");
+  call("view", campaignId);
+  call("status", campaignId);
+  call("domains", campaignId, '{"search":"name"}');
+  call("reached", campaignId, "epoch-a", 7, 1);
+  call("discardUnconfirmed", campaignId);
+  call("refresh", campaignId);
+  call("token", "", "nobody asked", 999);
+  call("snapshot", "", "{}", 999);
+  call("metrics");
+  call("diagnostics");
+  call("release", campaignId);
 }
 
 /** Frees the client if it is not freed yet. */

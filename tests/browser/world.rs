@@ -65,55 +65,71 @@ extern "C" {
     ) -> Result<u32, JsValue>;
     #[wasm_bindgen(method, catch, js_name = receiveText)]
     fn js_receive_text(this: &JsClient, connection: f64, frame: &JsValue) -> Result<u32, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn command(this: &JsClient, json: &str) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn read(this: &JsClient, json: &str) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, catch, js_name = provideSnapshot)]
-    pub(crate) fn provide_snapshot(
+    #[wasm_bindgen(method, catch, js_name = call)]
+    pub(crate) fn js_call(
         this: &JsClient,
-        ticket: f64,
-        json: Option<&str>,
-    ) -> Result<(), JsValue>;
+        call: u32,
+        campaign_id: &str,
+        text: &str,
+        id: f64,
+        number: f64,
+    ) -> Result<JsValue, JsValue>;
 }
+
+/// The calls by number, as in `pkg/src/calls.ts`.
+const CALLS: &str = "connect pause reset close timer online visible pageShow opened closed retain release retainCatalogue \
+     releaseCatalogue refresh discardUnconfirmed reached cancelWait fold token renewed snapshot view status domains \
+     unfolded changes catalogue wholeCatalogue catalogueStatus metrics diagnostics";
 
 /// Commands and queries, as the package's JavaScript sends them.
 impl JsClient {
-    fn send_command(&self, command: &Value) -> Result<(), JsValue> {
-        self.command(&command.to_string())
+    fn call(&self, name: &str, id: &str) -> Result<JsValue, JsValue> {
+        self.call_with(name, id, "", 0.0, 0.0)
+    }
+
+    pub(crate) fn call_with(
+        &self,
+        name: &str,
+        campaign_id: &str,
+        text: &str,
+        id: f64,
+        number: f64,
+    ) -> Result<JsValue, JsValue> {
+        let place = CALLS.split(' ').position(|it| it == name).expect("it is a call");
+        self.js_call(place as u32, campaign_id, text, id, number)
     }
 
     pub(crate) fn connect(&self) -> Result<(), JsValue> {
-        self.send_command(&json!({"command": "connect"}))
+        self.call("connect", "").map(drop)
     }
 
     /// Passes a signal of the page on.
     pub(crate) fn wake(&self, signal: &str) -> Result<(), JsValue> {
-        self.send_command(&json!({"command": signal}))
+        self.call(signal, "").map(drop)
     }
 
     pub(crate) fn close(&self) -> Result<(), JsValue> {
-        self.send_command(&json!({"command": "close"}))
+        self.call("close", "").map(drop)
     }
 
     pub(crate) fn opened(&self, connection: u64) -> Result<(), JsValue> {
-        self.send_command(&json!({"command": "opened", "id": connection}))
+        self.call_with("opened", "", "", connection as f64, 0.0).map(drop)
     }
 
     pub(crate) fn closed(&self, connection: u64, code: u16) -> Result<(), JsValue> {
-        self.send_command(&json!({"command": "closed", "id": connection, "code": code}))
+        self.call_with("closed", "", "", connection as f64, code.into()).map(drop)
     }
 
     pub(crate) fn retain(&self, id: &str) -> Result<(), JsValue> {
-        self.send_command(&json!({"command": "retain", "campaignId": id}))
+        self.call("retain", id).map(drop)
     }
 
     pub(crate) fn release(&self, id: &str) -> Result<(), JsValue> {
-        self.send_command(&json!({"command": "release", "campaignId": id}))
+        self.call("release", id).map(drop)
     }
 
     pub(crate) fn refresh(&self, id: &str) -> Result<(), JsValue> {
-        self.send_command(&json!({"command": "refresh", "campaignId": id}))
+        self.call("refresh", id).map(drop)
     }
 
     pub(crate) fn reached(
@@ -123,53 +139,48 @@ impl JsClient {
         number: f64,
         ticket: f64,
     ) -> Result<(), JsValue> {
-        let numbers = js_sys::Array::of2(&number.into(), &ticket.into());
-        let [number, ticket]: [Value; 2] = serde_json::from_value(plain(&numbers)).expect("two");
-        self.send_command(&json!({"command": "reached", "campaignId": id, "epoch": epoch,
-            "sequenceNumber": number, "id": ticket}))
+        self.call_with("reached", id, epoch, ticket, number).map(drop)
     }
 
     pub(crate) fn provide_token(&self, ticket: f64, token: Option<&str>) -> Result<(), JsValue> {
-        let mut command = json!({"command": "token", "id": ticket as u64});
-        if let Some(token) = token {
-            command["text"] = json!(token);
-        }
-        self.send_command(&command)
+        let failed = if token.is_some() { 0.0 } else { 1.0 };
+        self.call_with("token", "", token.unwrap_or_default(), ticket, failed).map(drop)
+    }
+
+    pub(crate) fn provide_snapshot(&self, ticket: f64, json: Option<&str>) -> Result<(), JsValue> {
+        let failed = if json.is_some() { 0.0 } else { 1.0 };
+        self.call_with("snapshot", "", json.unwrap_or_default(), ticket, failed).map(drop)
     }
 
     pub(crate) fn take_changes(&self) -> Result<Vec<String>, JsValue> {
-        let changes = self.read(r#"{"read":"changes"}"#)?;
+        let changes = self.call("changes", "")?;
         let pairs: Vec<(String, u8)> =
             serde_json::from_value(plain(&changes)).expect("pairs of an id and its content");
         Ok(pairs.into_iter().map(|(id, _)| id).collect())
     }
 
     pub(crate) fn view(&self, id: &str) -> Result<JsValue, JsValue> {
-        self.read(&json!({"read": "view", "campaignId": id}).to_string())
+        self.call("view", id)
     }
 
     pub(crate) fn status(&self, id: &str) -> Result<String, JsValue> {
-        let status = self.read(&json!({"read": "status", "campaignId": id}).to_string())?;
+        let status = self.call("status", id)?;
         // The time of the last proof follows.
         let key = status.as_string().expect("a status is a word");
         Ok(key.trim_end_matches(|it: char| it.is_ascii_digit()).to_owned())
     }
 
     pub(crate) fn domains(&self, id: &str, query: &JsValue) -> Result<JsValue, JsValue> {
-        let mut question = json!({});
-        if !query.is_undefined() {
-            question = plain(query);
-        }
-        (question["read"], question["campaignId"]) = (json!("domains"), json!(id));
-        self.read(&question.to_string())
+        let text = if query.is_undefined() { json!({}) } else { plain(query) };
+        self.call_with("domains", id, &text.to_string(), 0.0, 0.0)
     }
 
     pub(crate) fn metrics(&self) -> Result<JsValue, JsValue> {
-        self.read(r#"{"read":"metrics"}"#)
+        self.call("metrics", "")
     }
 
     pub(crate) fn diagnostics(&self) -> Result<JsValue, JsValue> {
-        self.read(r#"{"read":"diagnostics"}"#)
+        self.call("diagnostics", "")
     }
 
     /// Receives a frame of the latest connection that arrived as text.

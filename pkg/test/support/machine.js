@@ -1,6 +1,18 @@
 // A fake machine with the interface of the generated module. It makes no decision: it emits the effects that a test
 // requests, and records the calls that it receives.
 
+import { CALLS } from "./calls.js";
+
+/** The calls from here on return something. */
+const QUERIES = CALLS.slice(CALLS.indexOf("view"));
+/** The answers of the application, by the number of the call. */
+const RENEWED = [undefined, "no", "yes"];
+const FAILURES = [undefined, "failed", "invalid", "final"];
+const ANSWERS = {
+  token: (id, number, answer) => (number === 0 ? { id, ...answer } : { id, failure: FAILURES[number] }),
+  renewed: (id, number) => (number === 0 ? { id } : { id, text: RENEWED[number] }),
+};
+
 /** All machines created so far. The last one belongs to the current test. */
 export const machines = [];
 
@@ -55,19 +67,25 @@ export class Client {
     this.calls.push([name, ...values]);
   }
 
-  /** Takes a command as JSON and records it under its name. */
-  command(json) {
-    const { command, campaignId, epoch, sequenceNumber, id, text, code } = JSON.parse(json);
-    this.commands.push(JSON.parse(json));
-    const values = { reached: [campaignId, epoch, sequenceNumber, id], token: [id, text], renewed: [id, text] };
-    Object.assign(values, { opened: [id], closed: [id, code], cancelWait: [campaignId, id], fold: [campaignId, text] });
-    const method = command === "token" ? "provideToken" : command;
-    this[method](...(values[command] ?? (campaignId === undefined ? [] : [campaignId])));
-  }
-  read(json) {
-    const { read, campaignId, ...query } = JSON.parse(json);
-    if (read === "changes") return this.takeChanges();
-    return read === "domains" ? this.domains(campaignId, query) : this[read](campaignId);
+  /** Takes a call by number. Records a command under its name, with its arguments. */
+  call(place, campaignId, text, id, number) {
+    const name = CALLS[place];
+    const answer = number === 0 ? { text } : {};
+    if (name === "changes") return this.takeChanges();
+    if (name === "domains") return this.domains(campaignId, withoutCampaign(JSON.parse(text)));
+    if (QUERIES.includes(name)) return this[name](campaignId);
+    this.commands.push({ command: name, ...ANSWERS[name]?.(id, number, answer) });
+    switch (name) {
+      case "reached": return this.reached(campaignId, text, number, id);
+      case "token": return this.provideToken(id, answer.text);
+      case "renewed": return this.renewed(id, RENEWED[number]);
+      case "snapshot": return this.provideSnapshot(id, answer.text);
+      case "closed": return this.closed(id, number);
+      case "opened": return this.opened(id);
+      case "cancelWait": return this.cancelWait(campaignId, id);
+      case "fold": return this.fold(campaignId, text);
+      default: return this[name](campaignId);
+    }
   }
 
   connect() { this.#record("connect"); }
@@ -145,4 +163,8 @@ function callsOf(host) {
     requestToken: (ticket) => host.perform("requestToken", { ticket }),
     fetchSnapshot: (ticket, campaignId) => host.perform("fetchSnapshot", { ticket, campaignId }),
   };
+}
+
+function withoutCampaign({ campaignId, ...query }) {
+  return query;
 }
