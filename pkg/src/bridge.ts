@@ -52,7 +52,7 @@ export type Command =
   | { call: Is["renewed"]; id: number; number: number }
   | { call: Is["token"] | Is["snapshot"]; id: number; text?: string; number?: number };
 
-/** What wakes the machine. */
+/** The calls that wake the machine. */
 export type Wake = Is["timer"] | Is["online"] | Is["visible"] | Is["pageShow"];
 
 /** A query to the machine. */

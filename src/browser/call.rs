@@ -11,7 +11,7 @@ use crate::sync::input::{ConnectionId, Ticket, TokenFailure, Wake};
 /// Rows per page if the query has no limit.
 const LIMIT_DEFAULT: usize = 100;
 
-/// What a call asks for. Its number is its place in [`CALLS`].
+/// The request of a call. Its number is its place in [`CALLS`].
 #[derive(Clone, Copy)]
 pub(super) enum Call {
     Do(Action),
@@ -96,7 +96,7 @@ pub(super) static CALLS: [Call; 32] = [
     Call::Ask(Query::Diagnostics),
 ];
 
-/// What a command does: an input of the machine, or an action of the driver.
+/// The effect of a command: an input of the machine, or an action of the driver.
 pub(super) enum Command<'a> {
     Input(Input<'a>),
     Wake(Wake),
@@ -115,7 +115,7 @@ pub(super) struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    /// What a command does.
+    /// The effect of a command.
     ///
     /// # Errors
     /// `invalid_campaign_id`, `invalid_content` and `integer_out_of_range`.

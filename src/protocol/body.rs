@@ -1,6 +1,7 @@
 //! The content of events, decoded from raw `data` by event type.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::campaign::{CampaignRecord, PhaseCounters};
 use super::domain::RowPatch;
@@ -21,7 +22,7 @@ pub enum Body<'a> {
     /// A status within a phase.
     Status(StatusChange),
     /// A phase transition.
-    Transition(Box<Transition>),
+    Transition(Arc<Transition>),
     /// One row created or changed, or one result of it.
     Row(RowPatch<'a>),
     /// Many rows created or changed.
@@ -91,7 +92,7 @@ impl<'a> Body<'a> {
             EventKind::Progress => read_progress(reader, other),
             EventKind::Status => read_status_change(reader, other),
             EventKind::Transition => {
-                Transition::read(reader, other).map(|it| Body::Transition(Box::new(it)))
+                Transition::read(reader, other).map(|it| Body::Transition(Arc::new(it)))
             }
             EventKind::DomainGenerated => read_generated(reader, other),
             EventKind::DnsResult => read_dns_result(reader, other),

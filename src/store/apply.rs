@@ -1,6 +1,8 @@
 //! The fold: applies each event to a campaign. An event is validated as a whole and then applied as
 //! a whole (docs/PROTOCOL.md, chapter 10).
 
+use std::sync::Arc;
+
 use super::change::{Change, EventMeta, Fault, LastTransition, PhaseChange};
 use super::{CampaignStore, ExpectedDigest};
 use crate::protocol::body::{Body, Progress, StatusChange};
@@ -91,7 +93,7 @@ impl CampaignStore {
 
     fn apply_transition(
         &mut self,
-        transition: &Transition,
+        transition: &Arc<Transition>,
         meta: EventMeta<'_>,
     ) -> Result<Change, Fault> {
         let mut change = Change { expected: expected(transition), ..Change::default() };
@@ -113,7 +115,7 @@ impl CampaignStore {
         change.phase = PhaseChange::between(before.map(PhaseChange::of), &after);
         self.record = Some(after);
         self.last_transition = Some(LastTransition {
-            transition: transition.clone(),
+            transition: Arc::clone(transition),
             timestamp: meta.timestamp.to_owned(),
             sequence_number: meta.sequence_number,
         });

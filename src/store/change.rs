@@ -1,5 +1,7 @@
 //! The effect of an event on a campaign, or the reason why the event cannot be applied.
 
+use std::sync::Arc;
+
 use super::ExpectedDigest;
 use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::transition::Transition;
@@ -56,7 +58,7 @@ impl PhaseChange {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LastTransition {
     /// The payload of the transition.
-    pub transition: Transition,
+    pub transition: Arc<Transition>,
     /// The time of the transition: RFC 3339, by the server's clock.
     pub timestamp: String,
     /// The sequence number of the event.

@@ -43,6 +43,7 @@ pub struct Context {
     effects: Queue<Effect>,
     changed: Vec<ViewChange>,
     catalogue_changed: bool,
+    ping_requested: bool,
     tickets: u64,
     requests: u64,
     sessions: u64,
@@ -59,10 +60,21 @@ impl Context {
             effects: Queue::new(),
             changed: Vec::new(),
             catalogue_changed: false,
+            ping_requested: false,
             tickets: 0,
             requests: 0,
             sessions: 0,
         }
+    }
+
+    /// Requests a ping before the next heartbeat, so that freshness is proven sooner.
+    pub const fn request_ping(&mut self) {
+        self.ping_requested = true;
+    }
+
+    /// Whether a ping was requested since the last call.
+    pub const fn take_requested_ping(&mut self) -> bool {
+        core::mem::replace(&mut self.ping_requested, false)
     }
 
     /// Queues an effect.

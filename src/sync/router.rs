@@ -83,12 +83,7 @@ impl Router {
         react: impl FnOnce(&mut Subscriptions, &mut Catalogue, &mut Scope<'_>) -> R,
     ) -> R {
         let Self { cx, connection, subscriptions, catalogue, encryption, identity: _ } = self;
-        let mut scope = Scope::new(cx, connection.open_socket(), encryption);
-        let result = react(subscriptions, catalogue, &mut scope);
-        if scope.ping_requested() {
-            connection.ping_soon(cx.now.at);
-        }
-        result
+        react(subscriptions, catalogue, &mut Scope::new(cx, connection.open_socket(), encryption))
     }
 
     /// Runs `react` on every campaign.
@@ -165,8 +160,11 @@ impl Router {
         }
     }
 
-    /// Sends a ping if one is due, or drops the socket if it is dead.
+    /// Sends a ping if one is due or requested, or drops the socket if it is dead. Every input ends with it.
     pub(super) fn poll_heartbeat(&mut self) {
+        if self.cx.take_requested_ping() {
+            self.connection.ping_soon(self.cx.now.at);
+        }
         let event = self.connection.poll_heartbeat(&mut self.cx);
         self.on_connection_event(event);
     }

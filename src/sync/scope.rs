@@ -14,7 +14,6 @@ pub struct Scope<'a> {
     context: &'a mut Context,
     socket: Option<ConnectionId>,
     encryption: &'a Encryption,
-    ping_wanted: bool,
 }
 
 impl<'a> Scope<'a> {
@@ -24,7 +23,7 @@ impl<'a> Scope<'a> {
         socket: Option<ConnectionId>,
         encryption: &'a Encryption,
     ) -> Self {
-        Self { context, socket, encryption, ping_wanted: false }
+        Self { context, socket, encryption }
     }
 
     /// Whether a socket is open and acknowledged.
@@ -42,16 +41,6 @@ impl<'a> Scope<'a> {
     /// The encryption state, with the keys if content is sealed.
     pub const fn encryption(&self) -> &'a Encryption {
         self.encryption
-    }
-
-    /// Requests a ping before the next heartbeat, so that freshness is proven sooner.
-    pub const fn request_ping(&mut self) {
-        self.ping_wanted = true;
-    }
-
-    /// Whether the reaction requested a ping.
-    pub const fn ping_requested(&self) -> bool {
-        self.ping_wanted
     }
 }
 

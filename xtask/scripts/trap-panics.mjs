@@ -39,12 +39,6 @@ const PANICS = new RegExp(
 /** Functions that format text for them or carry it. No other function may call these. */
 const FORMATTING = /\bfmt(?:::|\.\.)(?!Arguments)|::str::count::do_count_chars|panicking::/;
 
-/**
- * Functions that nothing calls, which the compiler cannot know. Conversions of our own types cannot fail, because every
- * key is text and no number is beyond 2^53 − 1; they make objects and no `Map`. No task is spawned.
- */
-const IMPOSSIBLE = /^serde_wasm_bindgen::error::Error::new$|^js_sys::Map(?:::|\$LT\$)|^js_sys::futures::jspi::/;
-
 binaryen.setDebugInfo(true); // Keeps the names; wasm-opt removes them at the end.
 const module = binaryen.readBinary(await readFile(input));
 const callers = callersOf(module.emitText());
@@ -54,12 +48,11 @@ const own = written.map(({ name }) => name);
 // A function that can return is not a panic function, whatever its name.
 const panics = written.filter(({ name, results }) => results === binaryen.none && matches(PANICS, name)).map(({ name }) => name);
 const formatting = own.filter((name) => matches(FORMATTING, name) && !panics.includes(name));
-const impossible = functions.map(({ name }) => name).filter((name) => matches(IMPOSSIBLE, name));
 
 const problems = ["panicking::panic_fmt", "panicking::panic_bounds_check"]
   .filter((name) => !panics.some((found) => found.includes(name)))
   .map((name) => `there is no function ${name}`);
-const quiet = new Set([...panics, ...formatting, ...impossible]);
+const quiet = new Set([...panics, ...formatting]);
 for (const name of formatting) {
   const others = [...(callers.get(name) ?? [])].filter((caller) => !quiet.has(caller));
   problems.push(...others.map((caller) => `${caller} formats text by ${name}`));

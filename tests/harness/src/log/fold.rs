@@ -1,5 +1,7 @@
 //! The fold: applies an event to a campaign. Nothing else changes the state.
 
+use std::sync::Arc;
+
 use campaign_sync::protocol::body::{Body, Progress, StatusChange};
 use campaign_sync::protocol::digest::RowHasher;
 use campaign_sync::protocol::domain::{Patch, RowPatch};
@@ -61,7 +63,7 @@ impl<T: Table> Fold<T> {
         match body {
             Body::Progress(progress) => self.progress(progress),
             Body::Status(change) => self.status(change),
-            Body::Transition(transition) => self.transition(*transition)?,
+            Body::Transition(transition) => self.transition(Arc::unwrap_or_clone(transition))?,
             Body::Row(row) => self.rows(&[row])?,
             Body::Rows(rows) => self.rows(&rows)?,
             Body::Removed(ids) => {
