@@ -24,6 +24,17 @@ async function write(file, content) {
   await writeFile(file, bytes);
 }
 
+/**
+ * Parts of wasm-bindgen's JavaScript that the package does not need: `Core` frees the class in the end, also after the engine has
+ * collected its client; the package never disposes of the class by `using`; and every text has room to grow.
+ */
+const SUPERFLUOUS = [
+  /^const ClientFinalization = .*\n.*\n.*\n/m,
+  /^ +ClientFinalization\..*\n/gm,
+  /^if \(Symbol\.dispose\) .*\n/m,
+  /^ {4}if \(realloc === undefined\) \{\n[^}]*\n {4}\}\n/m,
+];
+
 /** Turns wasm-bindgen's JavaScript into the function `glue`. `prelude` is its first statement. */
 function glueOf(source, prelude = "") {
   const names = [];
@@ -31,10 +42,10 @@ function glueOf(source, prelude = "") {
     names.push(name);
     return `${keyword} ${name}`;
   });
-  // All supported engines have finalization registries, and the package never disposes of the class by `using`.
-  const lean = body
-    .replaceAll(/\(typeof FinalizationRegistry === 'undefined'\)\s*\? [^\n]*\n\s*: /g, "")
-    .replace("if (Symbol.dispose) Client.prototype[Symbol.dispose] = Client.prototype.free;\n", "");
+  const lean = SUPERFLUOUS.reduce((text, part) => {
+    if (text.search(part) < 0) throw new Error(`wasm-bindgen's JavaScript lacks ${part}`);
+    return text.replace(part, "");
+  }, body);
   if (/^(import|export)\b/m.test(lean)) throw new Error("wasm-bindgen's JavaScript has another form than this script knows");
   return `export function glue() {\n${prelude}${lean}\nreturn { ${names.join(", ")} };\n}\n`;
 }
