@@ -8,9 +8,7 @@ use super::domain::RowPatch;
 use super::event::EventKind;
 use super::json::Reader;
 use super::limits::EVENT_ROWS_MAX;
-use super::schema::{
-    Field, Kind, UnknownMember, Value, nullable, optional, read_with, required, slots,
-};
+use super::schema::{Field, Kind, UnknownMember, nullable, optional, read_with, required, slots};
 use super::transition::Transition;
 use super::{Code, Phase, Status};
 
@@ -94,9 +92,9 @@ impl<'a> Body<'a> {
             EventKind::Transition => {
                 Transition::read(reader, other).map(|it| Body::Transition(Arc::new(it)))
             }
-            EventKind::DomainGenerated => read_generated(reader, other),
-            EventKind::DnsResult => read_dns_result(reader, other),
-            EventKind::HttpResult => read_http_result(reader, other),
+            EventKind::DomainGenerated => read_row(reader, &GENERATED, other),
+            EventKind::DnsResult => read_row(reader, &DNS_RESULT, other),
+            EventKind::HttpResult => read_row(reader, &HTTP_RESULT, other),
             EventKind::DomainsUpdated => read_updated(reader, other),
             EventKind::DomainsRemoved => read_removed(reader, other),
             EventKind::ListUpdate => read_list_update(reader, other),
@@ -115,13 +113,13 @@ fn read_progress<'a>(
 ) -> Result<Body<'a>, Code> {
     let values = &mut slots();
     read_with(reader, &PROGRESS, values, other)?;
-    let [total, processed, successful, failed, percent, phase, status] = values;
+    let [counts @ .., percent, phase, status] = values;
     Ok(Body::Progress(Progress {
         phase: phase.phase().ok_or(Code::InvalidContent)?,
         status: status.status().ok_or(Code::InvalidContent)?,
         counters: PhaseCounters {
             progress_percentage: percent.float().unwrap_or_default(),
-            ..PhaseCounters::of([total, processed, successful, failed])
+            ..PhaseCounters::of(counts)
         },
     }))
 }
@@ -156,60 +154,52 @@ static STATUS_CHANGE: [Field; 3] = [
     nullable("message", Kind::Text),
 ];
 
-fn read_generated<'a>(
+/// Reads a row of which an event has only some members.
+fn read_row<'a>(
     reader: &mut Reader<'a>,
+    fields: &[Field; 8],
     other: UnknownMember<'_, 'a>,
 ) -> Result<Body<'a>, Code> {
     let values = &mut slots();
-    read_with(reader, &GENERATED, values, other)?;
-    let [id, domain, offset] = values;
-    Ok(row([id, domain, offset, &ABSENT, &ABSENT, &ABSENT, &ABSENT, &ABSENT]))
+    read_with(reader, fields, values, other)?;
+    Ok(Body::Row(RowPatch::of(values)))
 }
 
-static GENERATED: [Field; 3] = [
+/// A column that an event does not have. No member has this name, because JSON has no control characters.
+const NONE: Field = optional("\0", Kind::Text);
+
+static GENERATED: [Field; 8] = [
     required("domainId", Kind::Name),
     optional("domain", Kind::Name),
     nullable("offset", Kind::Signed),
+    NONE,
+    NONE,
+    NONE,
+    NONE,
+    NONE,
 ];
 
-fn read_dns_result<'a>(
-    reader: &mut Reader<'a>,
-    other: UnknownMember<'_, 'a>,
-) -> Result<Body<'a>, Code> {
-    let values = &mut slots();
-    read_with(reader, &DNS_RESULT, values, other)?;
-    let [id, domain, status] = values;
-    Ok(row([id, domain, &ABSENT, status, &ABSENT, &ABSENT, &ABSENT, &ABSENT]))
-}
-
-static DNS_RESULT: [Field; 3] = [
+static DNS_RESULT: [Field; 8] = [
     required("domainId", Kind::Name),
     optional("domain", Kind::Name),
+    NONE,
     required("validationStatus", Kind::Text),
+    NONE,
+    NONE,
+    NONE,
+    NONE,
 ];
 
-fn read_http_result<'a>(
-    reader: &mut Reader<'a>,
-    other: UnknownMember<'_, 'a>,
-) -> Result<Body<'a>, Code> {
-    let values = &mut slots();
-    read_with(reader, &HTTP_RESULT, values, other)?;
-    let [id, domain, status, code] = values;
-    Ok(row([id, domain, &ABSENT, &ABSENT, status, code, &ABSENT, &ABSENT]))
-}
-
-static HTTP_RESULT: [Field; 4] = [
+static HTTP_RESULT: [Field; 8] = [
     required("domainId", Kind::Name),
     optional("domain", Kind::Name),
+    NONE,
+    NONE,
     required("validationStatus", Kind::Text),
     nullable("httpStatus", Kind::HttpStatus),
+    NONE,
+    NONE,
 ];
-
-static ABSENT: Value<'_> = Value::Absent;
-
-fn row<'a>(values: [&Value<'a>; 8]) -> Body<'a> {
-    Body::Row(RowPatch::of(values))
-}
 
 fn read_updated<'a>(
     reader: &mut Reader<'a>,

@@ -21,7 +21,7 @@ pub struct PhaseCounters {
 
 impl PhaseCounters {
     /// Builds counters from total, processed, successful and failed items. Absent counts are 0.
-    pub(super) fn of([total, processed, successful, failed]: [&Value<'_>; 4]) -> Self {
+    pub(super) fn of([total, processed, successful, failed]: &[Value<'_>; 4]) -> Self {
         Self {
             total_items: total.count(),
             processed_items: processed.count(),
@@ -93,22 +93,20 @@ impl CampaignRecord {
             name,
             phase,
             status,
-            total,
-            processed,
-            successful,
-            failed,
+            counts @ ..,
             percent,
             domains,
-            rest @ ..,
+            created_at,
+            updated_at,
+            error_message,
         ] = values;
-        let [created_at, updated_at, error_message] = rest;
         Ok(Self {
             name: name.string_or_empty(),
             phase: phase.phase().ok_or(Code::InvalidContent)?,
             status: status.status().ok_or(Code::InvalidContent)?,
             counters: PhaseCounters {
                 progress_percentage: percent.float().unwrap_or_default(),
-                ..PhaseCounters::of([total, processed, successful, failed])
+                ..PhaseCounters::of(counts)
             },
             total_domain_count: domains.count(),
             created_at: created_at.string_or_empty(),

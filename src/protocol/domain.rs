@@ -79,11 +79,11 @@ impl<'a> RowPatch<'a> {
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
         let values = &mut slots();
         read(reader, &ROW, values)?;
-        Ok(Self::of(values.each_ref()))
+        Ok(Self::of(values))
     }
 
     /// Builds a row from the values of [`ROW`].
-    pub(super) fn of(values: [&Value<'a>; 8]) -> Self {
+    pub(super) fn of(values: &[Value<'a>; 8]) -> Self {
         let [id, domain, offset, dns, http, http_code, lead, score] = values;
         Self {
             domain_id: id.text_or_empty(),

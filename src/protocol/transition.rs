@@ -151,7 +151,7 @@ impl Rollback {
         Ok(Some(Self {
             phase: phase.phase().ok_or(Code::InvalidContent)?,
             status: status.status().ok_or(Code::InvalidContent)?,
-            counters: PhaseCounters::of(counts.each_ref()).with_derived_progress(),
+            counters: PhaseCounters::of(counts).with_derived_progress(),
             total_domain_count: total.count(),
         }))
     }
