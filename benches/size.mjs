@@ -10,12 +10,12 @@ import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 /**
- * The goals, in bytes of brotli. Sessions and the list of campaigns went above them (docs/PERFORMANCE.md): every change
- * that saves bytes lowers the limits, and no change may raise them.
+ * The goals, in bytes of brotli. The default entry has reached its goal, `external` has not (docs/PERFORMANCE.md): every
+ * change that saves bytes lowers the limits, and no change may raise them.
  */
 const GOALS = { default_total_brotli: 70_000, external_total_brotli: 60_000 };
 /** Largest totals, in bytes of brotli. */
-const LIMITS = { default_total_brotli: 67_300, external_total_brotli: 65_900 };
+const LIMITS = { default_total_brotli: 66_600, external_total_brotli: 65_300 };
 
 const PACKAGE = new URL("../pkg/", import.meta.url);
 // The bundler is the package's development dependency, so that measuring and building use the same version.

@@ -26,7 +26,7 @@ async function write(file, content) {
 
 /**
  * Parts of wasm-bindgen's JavaScript that the package does not need: `Core` frees the class in the end, also after the engine has
- * collected its client; the package never disposes of the class by `using`; and every text has room to grow.
+ * collected its client; the package never disposes of the class by `using`; and every text is encoded in place.
  */
 const SUPERFLUOUS = [
   /^const ClientFinalization = .*\n.*\n.*\n/m,

@@ -133,7 +133,7 @@ test("events are the notices of the machine", async () => {
 test("metrics are those of the machine", async () => {
   const source = await text("src/sync/metrics.rs");
   const counters = found(source.match(/\nmetrics! \{[^]*?\n\}/)[0], /^ {4}\w+ = "(\w+)"/gm);
-  const others = found(source.match(/impl ToValue for Metrics \{[^]*?\n\}/)[0], /\("(\w+)"/g);
+  const others = found(source.match(/impl ToJson for Metrics \{[^]*?\n\}/)[0], /\("(\w+)"/g);
   assert.ok(counters.length > 20 && others.length === 5, others.join());
   assert.deepEqual(declaredMembers("Metrics"), [...counters, ...others].sort());
 });

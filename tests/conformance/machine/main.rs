@@ -94,19 +94,19 @@ impl History {
 
     fn shown(&mut self, campaign: &str) -> Value {
         let view = self.machine.view(campaign, self.now);
-        let view = plain(&view);
+        let view = view.map_or(Value::Null, |it| plain(&it));
         let mut rows = Vec::new();
         loop {
             let query = DomainQuery { offset: rows.len(), limit: PAGE, ..DomainQuery::default() };
             let page = self.machine.domains(campaign, &query);
-            let page = plain(&page);
+            let page = page.map_or(Value::Null, |it| plain(&it));
             let more = page["rows"].as_array().expect("the campaign is held").clone();
             rows.extend(more);
             if rows.len() as u64 >= page["total"].as_u64().unwrap_or(0) {
                 break;
             }
         }
-        let metrics = plain(&self.machine.metrics());
+        let metrics = plain(self.machine.metrics());
         json!({"view": view, "rows": rows, "metrics": metrics})
     }
 }

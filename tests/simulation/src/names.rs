@@ -3,9 +3,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use campaign_sync::protocol::write::to_json;
 use campaign_sync::sync::input::{ConnectionId, Ticket};
 use campaign_sync::sync::{Effect, Verdict};
-use serde::Serialize;
 
 /// An effect of the machine, on one line.
 pub(crate) struct EffectName<'a>(pub(crate) &'a Effect);
@@ -22,9 +22,9 @@ impl Display for EffectName<'_> {
             Effect::FetchSnapshot(Ticket(id), campaign) => write!(to, "fetch {id} {campaign}"),
             Effect::Settle(Ticket(id), None) => write!(to, "settle {id}"),
             Effect::Settle(Ticket(id), Some(code)) => write!(to, "settle {id} {}", code.as_str()),
-            Effect::Notify(notice) => write!(to, "{} {}", notice.kind(), Json(notice)),
+            Effect::Notify(notice) => write!(to, "{} {}", notice.kind(), to_json(notice)),
             Effect::Changed => to.write_str("changed"),
-            Effect::Log(record) => write!(to, "log {}", Json(record)),
+            Effect::Log(record) => write!(to, "log {}", to_json(record)),
         }
     }
 }
@@ -65,15 +65,6 @@ pub(crate) const fn verdict_name(verdict: Verdict) -> &'static str {
         Verdict::Control => "control",
         Verdict::Ignored => "ignored",
         Verdict::Refused(_) => "refused",
-    }
-}
-
-/// A value as JavaScript sees it; `null` if it is absent.
-pub(crate) struct Json<T>(pub(crate) T);
-
-impl<T: Serialize> Display for Json<T> {
-    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
-        to.write_str(&serde_json::to_string(&self.0).map_err(|_| fmt::Error)?)
     }
 }
 

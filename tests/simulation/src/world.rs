@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use campaign_sync::protocol::write::to_json;
 use campaign_sync::sync::Input;
 use campaign_sync::sync::input::{ConnectionId, Ticket};
 
@@ -15,7 +16,6 @@ use super::fetches::Fetched;
 use super::invariants::{Check, Violation};
 use super::journal::{Journal, JournalMode};
 use super::kinds::{self, Kind};
-use super::names::Json;
 use super::network::{Link, LinkId, Schedule};
 use super::oracle;
 use super::reduction::Reduction;
@@ -250,7 +250,7 @@ impl World {
     /// Writes the metrics of all pages at the end into the journal.
     fn note_metrics(&mut self) {
         for (number, client) in self.clients.iter().enumerate() {
-            let metrics = Json(client.machine.metrics());
+            let metrics = to_json(client.machine.metrics());
             self.journal.note(self.now_ms, format_args!("client {number} metrics {metrics}"));
         }
     }
