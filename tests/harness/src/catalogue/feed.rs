@@ -45,6 +45,10 @@ pub(super) enum Pending {
 }
 
 impl Pending {
+    const fn is_leaving(&self) -> bool {
+        matches!(self, Self::Deleted(_) | Self::Revoked(_))
+    }
+
     const fn number(&self) -> u64 {
         match self {
             Self::Changed(number, _) | Self::Deleted(number) | Self::Revoked(number) => *number,
@@ -74,6 +78,8 @@ pub struct Feed {
 struct State {
     is_loaded: bool,
     number: u64,
+    /// The last number at which a campaign entered the list or changed.
+    changed: u64,
     stepped_ms: Option<u64>,
     entries: BTreeMap<CampaignId, Entry>,
     /// The campaigns that left, with the number of the feed at which they did.
@@ -117,6 +123,7 @@ impl Feed {
         let state = State {
             is_loaded: false,
             number: 0,
+            changed: 0,
             stepped_ms: None,
             entries: BTreeMap::new(),
             removed: BTreeMap::new(),
@@ -193,6 +200,13 @@ impl Feed {
 
     /// Gives the pending changes a number if it is time: at once to campaigns that left.
     pub(crate) fn step(&self, now: Moment) {
+        let mut state = self.state();
+        let is_whole = state.stepped_ms.is_none_or(|at| now.monotonic_ms >= at + STEP_MS);
+        state.step(now.monotonic_ms, is_whole);
+    }
+
+    /// Gives a number to the campaigns that left, because the others wait for their time.
+    pub(crate) fn step_leaving(&self, now: Moment) {
         self.state().step(now.monotonic_ms, false);
     }
 
@@ -201,11 +215,21 @@ impl Feed {
         self.state().step(now.monotonic_ms, true);
     }
 
-    /// The present number, and when the next one is due, if changes are pending.
-    pub(crate) fn next(&self) -> (u64, Option<u64>) {
+    /// The present number.
+    pub(crate) fn number(&self) -> u64 {
+        self.state().number
+    }
+
+    /// When a reader at number `written` can be written a change, if one is pending. A change that has
+    /// campaigns, and not only ids of those that left, is not due before `again_ms`.
+    pub(crate) fn due_ms(&self, written: u64, again_ms: u64) -> Option<u64> {
         let state = self.state();
-        let due = (!state.pending.is_empty()).then(|| state.due_ms());
-        (state.number, due)
+        let numbered_ms = if state.changed > written { again_ms } else { 0 };
+        let numbered = (state.number > written).then_some(numbered_ms);
+        let leaving = state.has_leaving().then_some(numbered_ms);
+        let step_ms = state.stepped_ms.map_or(0, |at| at + STEP_MS);
+        let pending = (!state.pending.is_empty()).then(|| step_ms.max(again_ms));
+        [numbered, leaving, pending].into_iter().flatten().min()
     }
 
     /// The number of campaigns that were given to another user so far.
@@ -267,13 +291,9 @@ const fn entry_bytes(summary: &str) -> u64 {
 }
 
 impl State {
-    /// When pending changes get a number.
-    fn due_ms(&self) -> u64 {
-        let urgent = |(change, _): &(Pending, Option<u64>)| !matches!(change, Pending::Changed(..));
-        if self.pending.values().any(urgent) {
-            return 0;
-        }
-        self.stepped_ms.map_or(0, |at| at + STEP_MS)
+    /// Whether a campaign has left and the change has no number yet.
+    fn has_leaving(&self) -> bool {
+        self.pending.values().any(|(change, _)| change.is_leaving())
     }
 
     /// When the oldest change after this number was committed, or an earlier time if that is forgotten.
@@ -290,25 +310,27 @@ impl State {
         self.looked_ms = self.looked_ms.max(now_ms);
     }
 
-    fn step(&mut self, now_ms: u64, at_once: bool) {
+    /// Gives a number to all pending changes, or to the campaigns that left.
+    fn step(&mut self, now_ms: u64, is_whole: bool) {
         self.look(now_ms);
-        let is_due = at_once || now_ms >= self.due_ms();
-        if self.pending.is_empty() || !self.is_loaded || !is_due {
+        if !self.is_loaded {
             return;
         }
-        let is_full = at_once || self.stepped_ms.is_none_or(|at| now_ms >= at + STEP_MS);
         let number = self.number + 1;
         let (due, later) = std::mem::take(&mut self.pending)
             .into_iter()
-            .partition(|(_, (change, _))| is_full || !matches!(change, Pending::Changed(..)));
+            .partition(|(_, (change, _))| is_whole || change.is_leaving());
         self.pending = later;
         let due: BTreeMap<CampaignId, (Pending, Option<u64>)> = due;
+        if due.is_empty() {
+            return;
+        }
         let mut is_changed = false;
         let oldest = due.values().filter_map(|(_, since)| *since).min();
         for (id, (change, _)) in due {
             is_changed |= self.apply(id, change, number);
         }
-        if is_full {
+        if is_whole {
             self.stepped_ms = Some(now_ms);
         }
         if is_changed {
@@ -343,6 +365,7 @@ impl State {
             Pending::Changed(at, summary) => {
                 self.bytes += entry_bytes(&summary);
                 self.removed.remove(&id);
+                self.changed = number;
                 self.entries.insert(id, Entry { number: at, summary, changed: number });
                 true
             }

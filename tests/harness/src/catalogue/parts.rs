@@ -22,6 +22,7 @@ pub struct Parts {
     base: Option<u64>,
     /// The number of the list afterwards.
     pub number: u64,
+    has_campaigns: bool,
     head: String,
     texts: Vec<Utf8Bytes>,
 }
@@ -67,12 +68,17 @@ impl Parts {
         let head = format!(
             "\"epoch\":\"{epoch}\",{previous}\"sequenceNumber\":{number},\"total\":{total},"
         );
-        Self { base, number, head, texts: cut.texts }
+        Self { base, number, has_campaigns: !changed.is_empty(), head, texts: cut.texts }
     }
 
     /// The number to which the change applies; `None` for a snapshot.
     pub const fn base(&self) -> Option<u64> {
         self.base
+    }
+
+    /// Whether there are campaigns in the parts, other than those that left.
+    pub const fn has_campaigns(&self) -> bool {
+        self.has_campaigns
     }
 
     /// The number of parts.

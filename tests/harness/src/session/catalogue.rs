@@ -15,7 +15,7 @@ use crate::clock::Moment;
 use crate::hub::Hub;
 use crate::log::{LogError, Result};
 
-/// The least time between two changes on a connection, in milliseconds.
+/// The least time between a change and what was sent of its campaigns before, in milliseconds (R20.10).
 const CHANGE_INTERVAL_MS: u64 = 1_000;
 
 /// Parts of more bytes than this are kept only while somebody reads them.
@@ -29,8 +29,8 @@ pub(super) struct CatalogueCursor {
     /// The number that was written last.
     written: u64,
     download: Option<Download>,
-    /// When the last change began.
-    changed_ms: Option<u64>,
+    /// When campaigns were sent last, in an answer or a change.
+    sent_ms: Option<u64>,
     /// A change that does not fit in the quota of the user.
     postponed: Postponed,
 }
@@ -51,7 +51,7 @@ impl CatalogueCursor {
     pub(super) fn new(feed: Arc<Feed>, wake: Arc<Notify>) -> Self {
         feed.follow(&wake);
         let postponed = Postponed::default();
-        Self { feed, wake, written: 0, download: None, changed_ms: None, postponed }
+        Self { feed, wake, written: 0, download: None, sent_ms: None, postponed }
     }
 
     /// Whether anything was written whole.
@@ -70,7 +70,7 @@ impl CatalogueCursor {
         if is_answer {
             self.feed.step_at_once(at.now);
         } else {
-            self.feed.step(at.now);
+            self.feed.step_leaving(at.now);
         }
         let revocations = self.feed.revocations();
         let parts = self.feed.parts(from, at.context.hub.in_flight());
@@ -84,27 +84,42 @@ impl CatalogueCursor {
         Position { epoch: self.feed.epoch().to_owned(), number: self.written }
     }
 
+    /// When campaigns may be sent again.
+    fn again_ms(&self) -> u64 {
+        self.sent_ms.map_or(0, |at| at + CHANGE_INTERVAL_MS)
+    }
+
     /// When the next change is due, if one is pending.
     pub(super) fn deadline_ms(&self) -> Option<u64> {
-        let (number, step_ms) = self.feed.next();
         if let Some(due_ms) = self.postponed.due_ms() {
             return Some(due_ms);
         }
-        let due = step_ms.or_else(|| (number > self.written).then_some(0))?;
-        let urgent = step_ms == Some(0);
-        let own = self.changed_ms.filter(|_| !urgent).map_or(0, |at| at + CHANGE_INTERVAL_MS);
-        Some(due.max(own)).filter(|_| self.download.is_none())
+        let due_ms = self.feed.due_ms(self.written, self.again_ms());
+        due_ms.filter(|_| self.download.is_none())
+    }
+
+    /// Whether the next change can be written now. Gives pending changes a number if it is time.
+    fn is_due(&self, now: Moment) -> bool {
+        let now_ms = now.monotonic_ms;
+        let is_past = |due_ms: Option<u64>| due_ms.is_some_and(|due_ms| due_ms <= now_ms);
+        if !is_past(self.deadline_ms()) {
+            return false;
+        }
+        if now_ms < self.again_ms() {
+            self.feed.step_leaving(now);
+        } else {
+            self.feed.step(now);
+        }
+        let (number, due_ms) =
+            (self.feed.number(), self.feed.due_ms(self.written, self.again_ms()));
+        number > self.written && is_past(due_ms)
     }
 
     /// The next frame.
     pub(super) fn poll(&mut self, at: PollContext<'_>) -> Result<Step> {
         let now_ms = at.now.monotonic_ms;
         if self.download.is_none() {
-            if self.deadline_ms().is_none_or(|due_ms| now_ms < due_ms) {
-                return Ok(Step::Idle);
-            }
-            self.feed.step(at.now);
-            if self.feed.next().0 == self.written {
+            if !self.is_due(at.now) {
                 return Ok(Step::Idle);
             }
             match self.begin(at, Some(&self.position()), (None, false)) {
@@ -115,7 +130,6 @@ impl CatalogueCursor {
                 }
                 Err(error) => return Err(error),
             }
-            self.changed_ms = Some(now_ms);
         }
         self.restart_after_revocation(at)?;
         let Some(download) = &mut self.download else { return Ok(Step::Idle) };
@@ -123,6 +137,9 @@ impl CatalogueCursor {
         download.next += 1;
         if download.next == download.parts.len() {
             self.written = download.parts.number;
+            if download.parts.has_campaigns() {
+                self.sent_ms = Some(now_ms);
+            }
             if download.parts.bytes() > KEPT_BYTES_MAX {
                 self.feed.drop_texts();
             }

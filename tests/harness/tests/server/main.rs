@@ -9,6 +9,7 @@ mod backups;
 mod bad_input;
 mod campaign_list;
 mod catalogue;
+mod catalogue_pace;
 mod copy;
 mod core;
 mod cors;
