@@ -152,13 +152,18 @@ impl Context {
     /// Begins the data of another session: first the driver empties its side. The queued notices about
     /// campaigns belong to the former session, so listeners do not receive them.
     pub fn sign_out(&mut self) {
-        self.sessions += 1;
+        self.void_fetches();
         let of_campaign = |effect: &Effect| matches!(effect, Effect::Notify(notice) if notice.campaign_id().is_some());
         self.effects.retain(|effect| !of_campaign(effect));
         self.effect(Effect::SignedOut);
     }
 
-    /// The number of sessions whose data was dropped.
+    /// Makes the client ignore the answers to all fetches that have begun.
+    pub const fn void_fetches(&mut self) {
+        self.sessions += 1;
+    }
+
+    /// The number of sessions whose data was dropped, and of refusals.
     pub const fn sessions(&self) -> u64 {
         self.sessions
     }

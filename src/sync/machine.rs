@@ -381,8 +381,9 @@ impl Machine {
             return Err(Code::InvalidContent);
         }
         // A fetched snapshot is ignored while a socket is open: the socket brings the same state or a
-        // newer one.
-        if self.router.connection.open_socket().is_some() {
+        // newer one. It is also ignored while the session is refused (R7.7).
+        let connection = &self.router.connection;
+        if connection.open_socket().is_some() || connection.terminal() == Some(Code::Forbidden) {
             return Ok(());
         }
         let staging = Staging::complete(snapshot)?;

@@ -19,7 +19,7 @@ pub(super) struct Fetch {
     ticket: Ticket,
     pub(super) campaign_id: CampaignId,
     pub(super) began: Timestamp,
-    /// [`Context::sessions`] when it began. The answer to a former session is ignored.
+    /// [`Context::sessions`] when it began. The answer to a former or refused session is ignored.
     session: u64,
 }
 

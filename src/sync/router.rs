@@ -144,9 +144,7 @@ impl Router {
                     let replica = subscription.replica_mut();
                     replica.on_lost(cx.now.at);
                     replica.fail_waiters(cx, code);
-                    if code == Code::Forbidden {
-                        replica.empty(cx);
-                    }
+                    replica.empty_if_refused(cx, code);
                 });
                 self.connection.announce(&mut self.cx);
             }

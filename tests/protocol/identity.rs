@@ -335,6 +335,29 @@ fn fetch_of_the_former_session_is_ignored() {
     assert!(is_loaded(&mut world), "a fetch of the new session counts");
 }
 
+// R7.7
+#[test]
+fn fetch_brings_nothing_back_after_the_session_was_refused() {
+    for connects in [false, true] {
+        let mut world = polling(&Log::with_rows(2));
+        let opened = world.opened.len();
+        world.advance_until(|world| world.opened.len() > opened);
+        world.open();
+        world.close(4403);
+        assert_eq!(world.status(), "failed(forbidden)");
+        if connects {
+            world.input(Input::Connect);
+        }
+        let text = document().to_string();
+        assert_eq!(answer_text(&mut world, &text), None);
+        assert_empty(&mut world);
+        // The user requests the state again.
+        world.input(Input::Refresh(id(CAMPAIGN)));
+        assert_eq!(answer_text(&mut world, &text), None);
+        assert_eq!(is_loaded(&mut world), connects, "the status still says that it was refused");
+    }
+}
+
 #[test]
 fn unconfirmed_rows_and_sort_orders_go_with_the_subject() {
     let rows = wire::rows(400);

@@ -315,7 +315,7 @@ impl Replica {
 
     /// Drops everything that the session may no longer see. The epochs that the log left are names of
     /// logs, not content, and stay.
-    pub(in crate::sync) fn empty(&mut self, cx: &mut Scope<'_>) {
+    fn empty(&mut self, cx: &mut Scope<'_>) {
         self.discard_download(cx);
         self.sequencer.clear_window();
         self.sequencer.clear_held();
@@ -326,6 +326,14 @@ impl Replica {
         cx.mark_changed(&self.id);
         if self.store.clear() {
             self.invalidate(cx, "signed_out");
+        }
+    }
+
+    /// Drops everything if this code says that the session may not see the campaign (R7.7).
+    pub(in crate::sync) fn empty_if_refused(&mut self, cx: &mut Scope<'_>, code: Code) {
+        if matches!(code, Code::Forbidden | Code::UnknownCampaign) {
+            cx.void_fetches();
+            self.empty(cx);
         }
     }
 
@@ -349,9 +357,7 @@ impl Replica {
     fn fail(&mut self, cx: &mut Scope<'_>, code: Code) {
         self.state = SubscriptionState::Failed(code);
         self.stop(cx, code);
-        if matches!(code, Code::Forbidden | Code::UnknownCampaign) {
-            self.empty(cx);
-        }
+        self.empty_if_refused(cx, code);
         cx.log(
             Level::Error,
             "failed",
