@@ -1,5 +1,6 @@
-//! Worlds in which the pages also show the list of campaigns. Each campaign that a page shows is in a state
-//! that the server had, and while the list is `live`, in one that it had less than ten seconds ago.
+//! Worlds in which the pages also show the list of campaigns. A page shows exactly the list that the server
+//! wrote at the number that the client states, for the user that the client knows. While the list is `live`,
+//! the server had it less than ten seconds ago.
 
 use campaign_sync::protocol::Code;
 use campaign_sync::protocol::catalogue::Summary;
@@ -7,34 +8,48 @@ use campaign_sync::sync::{Input, Status};
 
 use super::client::Client;
 use super::faults::Fault;
-use super::invariants::{Check, demand};
-use super::kinds::Kind;
+use super::invariants::{Check, Violation, demand};
+use super::kinds;
+use super::network::LinkId;
 use super::oracle;
 use super::regressions;
 use super::rng::Rng;
-use super::server::Storage;
 use super::server::catalogue::List;
+use super::server::{Document, Kind, ServerEnd, Storage};
 use super::world::World;
+use super::written::WrittenLists;
 
 /// While the list is `live`, it is at most this old.
 const LIVE_AGE_MS: u64 = 10_000;
 
 /// Whether the pages of that seed show the list. A seed that failed before there were lists does not.
 fn is_in(seed: u64, plan_reverts: bool) -> bool {
-    let kind = matches!(Kind::of(seed), Kind::Model | Kind::Core);
+    let kind = kinds::Kind::of(seed) != kinds::Kind::Sealed;
     // A log that goes back under the same name breaks the contract of the list beyond repair.
     kind && !seed.is_multiple_of(3) && !plan_reverts && !regressions::is_known(seed)
 }
 
-/// The generator of what only worlds with a list draw; `None` in other worlds.
-pub(crate) fn rng(seed: u64, plan_reverts: bool) -> Option<Rng> {
-    is_in(seed, plan_reverts).then(|| Rng::third(seed ^ 0x0CA7_A106))
+/// The lists of a world.
+#[derive(Debug, Default)]
+pub(crate) struct Lists {
+    /// Draws what concerns the lists; `None` in a world without them.
+    pub(crate) rng: Option<Rng>,
+    /// The lists that the server wrote.
+    written: WrittenLists,
+    /// The first mistake of the server.
+    mistake: Option<Violation>,
+}
+
+/// The lists of that seed's world.
+pub(crate) fn lists(seed: u64, plan_reverts: bool) -> Lists {
+    let rng = is_in(seed, plan_reverts).then(|| Rng::third(seed ^ 0x0CA7_A106));
+    Lists { rng, ..Lists::default() }
 }
 
 impl World {
     /// The page retains the list, or releases it for a while.
     pub(crate) fn act_on_list(&mut self, number: usize) -> Check {
-        let Some(rng) = &mut self.list_rng else { return Ok(()) };
+        let Some(rng) = &mut self.lists.rng else { return Ok(()) };
         let holds = self.clients[number].holds_list;
         let turns = if holds { rng.chance(40) } else { rng.chance(500) };
         if turns {
@@ -47,7 +62,7 @@ impl World {
 
     /// The page shows the list after the faults.
     pub(crate) fn settle_list(&mut self, number: usize) -> Check {
-        if self.list_rng.is_none() || self.clients[number].holds_list {
+        if self.lists.rng.is_none() || self.clients[number].holds_list {
             return Ok(());
         }
         self.clients[number].holds_list = true;
@@ -56,7 +71,7 @@ impl World {
 
     /// Access to a campaign is withdrawn from all sessions, or granted again. Only the list knows of it.
     pub(crate) fn withdraw(&mut self, id: &str) {
-        let Some(rng) = self.list_rng.as_mut().filter(|_| self.server.core.is_none()) else {
+        let Some(rng) = self.lists.rng.as_mut().filter(|_| self.server.core.is_none()) else {
             return;
         };
         if rng.chance(30) {
@@ -71,14 +86,30 @@ impl World {
 
     /// Prepares the list of the world.
     pub(crate) fn begin_list(&mut self) {
-        if let Some(rng) = &mut self.list_rng {
+        if let Some(rng) = &mut self.lists.rng {
             self.totals.met("world", "list");
             self.server.storage.catalogue.remembered = rng.between(1, 40);
         }
     }
 
-    /// Checks the lists of all pages that are awake.
+    /// Records what a server writes of its list, before the network damages it.
+    pub(crate) fn note_written(&mut self, link: LinkId, documents: &[Document]) {
+        let speaker = self.server.sessions.get(&link).map(|it| &it.speaker);
+        let user = match speaker {
+            Some(ServerEnd::Model(session)) => session.user,
+            Some(ServerEnd::Core(_)) | None => None,
+        };
+        for document in documents.iter().filter(|it| matches!(it.kind, Kind::Catalogue)) {
+            let noted = self.lists.written.note(self.now_ms, (link, user), &document.text);
+            self.lists.mistake = self.lists.mistake.take().or_else(|| noted.err());
+        }
+    }
+
+    /// Checks the lists of all pages that are awake, and what the server wrote.
     pub(crate) fn check_lists(&mut self) -> Check {
+        if let Some(mistake) = self.lists.mistake.take() {
+            return Err(mistake);
+        }
         for number in 0..self.clients.len() {
             if self.clients[number].asleep_since_ms.is_none() {
                 self.check_list(number)?;
@@ -96,22 +127,54 @@ impl World {
 
     /// Checks the list that a page shows.
     pub(crate) fn check_list(&mut self, number: usize) -> Check {
-        if self.list_rng.is_none() {
+        if self.lists.rng.is_none() {
             return Ok(());
         }
-        let client = &self.clients[number];
+        let client = &mut self.clients[number];
         let status = client.machine.catalogue_status(client.clock.now(self.now_ms));
         self.totals.met("list", status.as_str());
+        client.follow_list(&self.lists.written)?;
         let oldest_ms = self.now_ms.saturating_sub(LIVE_AGE_MS);
         let since_ms = if status == Status::Live { oldest_ms } else { 0 };
         check(client, &self.server.storage, since_ms)
     }
 }
 
+impl Client {
+    /// Checks that the page shows the list that the server wrote at the client's position, or still the former
+    /// one if the client has dropped its position.
+    fn follow_list(&mut self, written: &WrittenLists) -> Check {
+        let store = self.machine.catalogue().store();
+        if let Some((epoch, number)) = store.position() {
+            let list = written.at(epoch.as_str(), number.get());
+            demand(list.is_some(), "list", || {
+                format!("the server wrote no list {epoch}/{number}")
+            })?;
+            self.shown_list = list.cloned();
+        } else if !store.is_loaded() {
+            self.shown_list = None;
+        }
+        let (user, list) = self.shown_list.clone().unwrap_or_default();
+        let same = store.summaries().count() == list.len()
+            && store.summaries().all(|summary| has(&list, summary));
+        demand(same, "list", || {
+            let position = store.position();
+            let ours: Vec<_> =
+                store.summaries().map(|it| (&it.campaign_id, it.sequence_number)).collect();
+            format!("the page shows {ours:?} at {position:?}, the server wrote {list:?}")
+        })?;
+        demand(list.is_empty() || user == self.known_user(), "G14", || {
+            format!("the page shows the list of {user:?} to {:?}", self.known_user())
+        })
+    }
+}
+
 /// Checks each shown campaign, and each that is not shown: some list since `since_ms` has it so.
 fn check(client: &Client, storage: &Storage, since_ms: u64) -> Check {
     let store = client.machine.catalogue().store();
-    let lists = &storage.catalogue.lists;
+    let user = client.shown_list.as_ref().and_then(|(user, _)| *user);
+    let Some(feed) = storage.catalogue.feed(user) else { return Ok(()) };
+    let lists = &feed.lists;
     let begin = lists.partition_point(|(at_ms, _)| *at_ms <= since_ms).saturating_sub(1);
     let recent = || lists[begin..].iter().map(|(_, list)| list);
     for summary in store.summaries() {
@@ -162,7 +225,8 @@ fn converged(
         return Ok(());
     }
     let store = client.machine.catalogue().store();
-    let list = storage.catalogue.lists.last().map(|(_, list)| list);
+    let feed = storage.catalogue.feed(client.cookie());
+    let list = feed.and_then(|feed| feed.lists.last()).map(|(_, list)| list);
     let same = list.is_some_and(|list| {
         store.summaries().count() == list.len() && store.summaries().all(|it| has(list, it))
     });

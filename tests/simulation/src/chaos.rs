@@ -320,6 +320,7 @@ impl World {
         self.expose_contradictions()?;
         for client in 0..self.clients.len() {
             self.clients[client].throttle_ms = 0;
+            self.clients[client].unblock();
             self.wake(client)?;
             self.settle_down(client)?;
         }

@@ -13,8 +13,9 @@ use super::retry_after::{RetryAfterCheck, Word};
 use super::rng::Rng;
 use super::sealed;
 use super::server::wire::BEGAN_MS;
-use super::users::PageUser;
+use super::users::{Abilities, PageUser};
 use super::world::ScheduledEvent;
+use super::written::OwnList;
 
 /// The clocks of one computer. A monotonic clock may stop while the computer sleeps. In that case the
 /// wall clock is never set back, because the sleep could then not be detected.
@@ -68,8 +69,9 @@ pub(crate) struct Client {
     pub(crate) dedupe_window: usize,
     /// The users of the page, in a world with users.
     pub(crate) page_user: Option<PageUser>,
-    /// Whether the page can renew its session.
-    renews: bool,
+    /// The list that the page shows, with its user.
+    pub(crate) shown_list: Option<OwnList>,
+    abilities: Abilities,
 }
 
 impl Clock {
@@ -99,8 +101,9 @@ impl Clock {
 
 impl Client {
     /// Loads a page for the first time.
-    pub(crate) fn new(rng: &mut Rng, seals: bool, renews: bool) -> Self {
-        let config = Config { has_renewal: renews, ..config(rng) };
+    pub(crate) fn new(rng: &mut Rng, seals: bool, abilities: Abilities) -> Self {
+        let mut config = Config { has_renewal: abilities.renews, ..config(rng) };
+        config.has_fetch_snapshot |= abilities.polls;
         let (held_events_max, dedupe_window) = (config.held_events_max, config.dedupe_window);
         let retry_after_max_ms = config.retry_after_max_ms;
         let mut machine = Machine::new(config, rng.next());
@@ -128,7 +131,8 @@ impl Client {
             traffic: SocketTraffic::default(),
             attempt_began: None,
             page_user: None,
-            renews,
+            shown_list: None,
+            abilities,
         }
     }
 
@@ -196,7 +200,7 @@ impl Client {
     pub(crate) fn reload(&mut self, rng: &mut Rng, seals: bool) {
         let (page_load, clock, timer) = (self.page_load + 1, self.clock, self.timer + 1);
         let cookie = self.cookie();
-        *self = Self { page_load, clock, timer, ..Self::new(rng, seals, self.renews) };
+        *self = Self { page_load, clock, timer, ..Self::new(rng, seals, self.abilities) };
         if let Some(cookie) = cookie {
             self.assign_user(cookie);
         }

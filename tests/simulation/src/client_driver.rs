@@ -144,7 +144,7 @@ impl World {
             }
             Effect::FetchSnapshot(ticket, campaign) => {
                 let answer = self.fetch(number, campaign.as_str());
-                let at_ms = self.now_ms + self.rng.below(2_000);
+                let at_ms = self.now_ms + self.rng.below(2_000) + self.fetch_delay_ms(number);
                 self.schedule
                     .plan(at_ms, ScheduledEvent::Fetched(number, page_load, ticket, answer));
             }

@@ -73,7 +73,7 @@ impl Kind {
 mod tests {
     use super::*;
     use crate::REPEAT_EVERY;
-    use crate::regressions::{CORE_SEEDS, SEEDS};
+    use crate::regressions::{CORE_SEEDS, SEEDS, USERS_SEEDS};
 
     #[test]
     fn repeated_seeds_cover_every_kind_of_world() {
@@ -87,5 +87,7 @@ mod tests {
         let is_core = |seed: &&u64| Kind::of(**seed) == Kind::Core;
         assert_eq!(SEEDS.iter().find(is_core), None);
         assert_eq!(CORE_SEEDS.iter().find(|seed| !is_core(seed)), None);
+        let has_users = |seed: &&u64| Kind::of(**seed) == Kind::Users;
+        assert_eq!(USERS_SEEDS.iter().find(|seed| !has_users(seed)), None);
     }
 }

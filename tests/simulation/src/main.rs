@@ -35,6 +35,7 @@ mod user_actions;
 mod users;
 mod workload;
 mod world;
+mod written;
 
 use std::any::Any;
 use std::collections::BTreeMap;

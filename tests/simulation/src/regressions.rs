@@ -4,22 +4,29 @@
 //! change of that order, the scenario test that is named beside the seed covers the failure.
 
 /// The number of these seeds.
-pub(crate) const COUNT: usize = SEEDS.len() + CORE_SEEDS.len() + LATER_SEEDS.len();
+pub(crate) const COUNT: usize =
+    SEEDS.len() + CORE_SEEDS.len() + LATER_SEEDS.len() + USERS_SEEDS.len();
 
 /// Whether the seed failed before some kinds of faults were added.
 pub(crate) fn is_older(seed: u64) -> bool {
     SEEDS.contains(&seed) || CORE_SEEDS.contains(&seed)
 }
 
-/// Whether the seed failed once.
+/// Whether the seed failed before there were worlds with users and with lists.
 pub(crate) fn is_known(seed: u64) -> bool {
     is_older(seed) || LATER_SEEDS.contains(&seed)
 }
 
 /// The seed at that index.
 pub(crate) fn seed(index: usize) -> Option<u64> {
-    SEEDS.iter().chain(CORE_SEEDS).chain(LATER_SEEDS).nth(index).copied()
+    SEEDS.iter().chain(CORE_SEEDS).chain(LATER_SEEDS).chain(USERS_SEEDS).nth(index).copied()
 }
+
+/// Seeds that failed in worlds with users.
+pub(crate) const USERS_SEEDS: &[u64] = &[
+    // fetch_brings_nothing_back_after_the_session_was_refused
+    39_087, 51_679,
+];
 
 /// Seeds that failed after the second group of kinds of faults was added.
 const LATER_SEEDS: &[u64] = &[

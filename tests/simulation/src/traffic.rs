@@ -87,6 +87,7 @@ impl World {
     }
 
     pub(crate) fn send_down(&mut self, link: LinkId, mut documents: Vec<Document>) {
+        self.note_written(link, &documents);
         self.falsify(&mut documents);
         self.bare(&mut documents);
         self.garble_greeting(&mut documents);
@@ -159,7 +160,7 @@ impl World {
     /// Lets the server lie about its list of campaigns, or repeat a part.
     fn falsify_list(&mut self, document: &mut Document) {
         let lies = self.levels.of(Fault::Lie);
-        let Some(rng) = self.list_rng.as_mut() else { return };
+        let Some(rng) = self.lists.rng.as_mut() else { return };
         if !rng.chance(lies) {
             return;
         }
@@ -297,8 +298,9 @@ impl World {
         if !self.links.contains_key(&link) {
             return Ok(());
         }
-        if self.now_ms < self.server.down_until_ms {
-            self.totals.fault("server_down");
+        let is_blocked = self.clients[link.client].is_blocked(self.now_ms);
+        if is_blocked || self.now_ms < self.server.down_until_ms {
+            self.totals.fault(if is_blocked { "blocked" } else { "server_down" });
             return self.closed(link, 1006);
         }
         let lags = self.rng.chance(self.levels.of(Fault::Lag));

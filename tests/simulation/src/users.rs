@@ -15,15 +15,23 @@ use serde_json::json;
 
 use super::client::Client;
 use super::invariants::{Check, demand};
+use super::kinds::Kind;
 use super::network::LinkId;
+use super::rng::Rng;
+use super::server::catalogue::Catalogue;
 use super::server::{Document, ServerEnd};
 use super::world::{ScheduledEvent, World};
 
 /// The users, by the subjects of their sessions. No damage of one byte turns one into the other.
 const SUBJECTS: [&str; 2] = ["subject-of-ada", "session-of-bob"];
 
+/// For how long the network of a page blocks sockets, in milliseconds, so that the client polls.
+const BLOCKED_MS: (u64, u64) = (10_000, 120_000);
+/// The longest additional delay of a fetch, in which the user of the page may change.
+const FETCH_MS: u64 = 10_000;
+
 /// A user, as an index of [`SUBJECTS`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct User(usize);
 
 impl User {
@@ -34,6 +42,23 @@ impl User {
 
     const fn other(self) -> Self {
         Self(1 - self.0)
+    }
+}
+
+/// Abilities of the application of a page.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Abilities {
+    /// Whether it renews its session.
+    pub(crate) renews: bool,
+    /// Whether it fetches snapshots, in addition to those pages that do in every world.
+    pub(crate) polls: bool,
+}
+
+impl Abilities {
+    /// Draws the abilities. Only worlds with users have any.
+    pub(crate) fn draw(kind: Kind, rng: &mut Rng) -> Self {
+        let has_users = kind == Kind::Users;
+        Self { renews: has_users && rng.chance(500), polls: has_users && rng.chance(600) }
     }
 }
 
@@ -62,13 +87,34 @@ pub(crate) struct PageUser {
     pub(crate) sign_outs: u64,
     /// Whether the connection was open before the step.
     was_open: bool,
+    /// Until this time the network lets no socket pass.
+    blocked_until_ms: u64,
 }
 
 impl Client {
     /// Gives the page a user, in a world with users.
     pub(crate) fn assign_user(&mut self, cookie: User) {
         let (source, known) = (None, None);
-        self.page_user = Some(PageUser { cookie, source, known, sign_outs: 0, was_open: false });
+        let (sign_outs, was_open, blocked_until_ms) = (0, false, 0);
+        self.page_user =
+            Some(PageUser { cookie, source, known, sign_outs, was_open, blocked_until_ms });
+    }
+
+    /// The user whose subject the client knows.
+    pub(crate) fn known_user(&self) -> Option<User> {
+        self.page_user.and_then(|page_user| page_user.known)
+    }
+
+    /// Whether the network of the page lets no socket pass.
+    pub(crate) fn is_blocked(&self, now_ms: u64) -> bool {
+        self.page_user.is_some_and(|page_user| now_ms < page_user.blocked_until_ms)
+    }
+
+    /// The network lets sockets pass again.
+    pub(crate) fn unblock(&mut self) {
+        if let Some(page_user) = &mut self.page_user {
+            page_user.blocked_until_ms = 0;
+        }
     }
 
     /// The user whose cookie the browser has.
@@ -140,6 +186,8 @@ impl World {
         for client in &mut self.clients {
             client.assign_user(User(0));
         }
+        let users = (0..SUBJECTS.len()).map(|index| Some(User(index)));
+        self.server.storage.catalogue = Catalogue::new(users);
     }
 
     /// Gives a new campaign its owner.
@@ -160,8 +208,36 @@ impl World {
             6..12 => self.log_in(number, cookie.other(), false),
             12..15 => self.log_in(number, cookie, true),
             15..20 => self.give_away(),
+            20..27 => {
+                self.block(number);
+                Ok(())
+            }
             _ => Ok(()),
         }
+    }
+
+    /// The network of a page lets no socket pass for a while.
+    fn block(&mut self, number: usize) {
+        let until_ms = self.now_ms + self.users_rng.between(BLOCKED_MS.0, BLOCKED_MS.1);
+        if let Some(page_user) = &mut self.clients[number].page_user {
+            page_user.blocked_until_ms = until_ms;
+        }
+        for link in self.links_of(number) {
+            self.cut(link, "sockets_blocked");
+        }
+    }
+
+    /// The additional delay of a fetch, in a world with users.
+    pub(crate) fn fetch_delay_ms(&mut self, number: usize) -> u64 {
+        let has_user = self.clients[number].page_user.is_some();
+        if has_user { self.users_rng.below(FETCH_MS) } else { 0 }
+    }
+
+    /// The sessions of a page.
+    fn links_of(&self, number: usize) -> Vec<LinkId> {
+        let page_load = self.clients[number].page_load;
+        let is_own = |link: &&LinkId| link.client == number && link.page_load == page_load;
+        self.server.sessions.keys().filter(is_own).copied().collect()
     }
 
     /// A user logs in. The server ends the former session of the page.
@@ -174,10 +250,7 @@ impl World {
         if let Some(page_user) = &mut self.clients[number].page_user {
             page_user.cookie = user;
         }
-        let page_load = self.clients[number].page_load;
-        let is_own = |link: &&LinkId| link.client == number && link.page_load == page_load;
-        let links: Vec<LinkId> = self.server.sessions.keys().filter(is_own).copied().collect();
-        for link in links {
+        for link in self.links_of(number) {
             self.hang_up(link, 4401);
         }
         if resets { self.feed(number, Input::Connect) } else { Ok(()) }
@@ -190,6 +263,7 @@ impl World {
         let Some((campaign, owner)) = owners.iter_mut().nth(index) else { return Ok(()) };
         *owner = owner.other();
         let campaign = campaign.clone();
+        self.server.storage.note_list(self.now_ms);
         self.totals.fault("given_away");
         let mut losing = Vec::new();
         for (link, connection) in &mut self.server.sessions {

@@ -9,7 +9,7 @@ use campaign_sync::protocol::write::to_json;
 use campaign_sync::sync::Input;
 use campaign_sync::sync::input::{ConnectionId, Ticket};
 
-use super::catalogue;
+use super::catalogue::{self, Lists};
 use super::client::Client;
 use super::faults::{Fault, Levels, Plan};
 use super::fetches::Fetched;
@@ -28,6 +28,7 @@ use super::server::log::Campaign;
 use super::server::session::HEARTBEAT_MS;
 use super::server::state::{Change, State};
 use super::server::{Replays, Server, ServerBehaviour};
+use super::users::Abilities;
 use super::workload::Workload;
 
 /// Every page must show the server's state this long after the faults stop: dead link 10 s,
@@ -126,8 +127,8 @@ pub(crate) struct World {
     pub(crate) third_rng: Rng,
     /// Draws what users do, in a world with users.
     pub(crate) users_rng: Rng,
-    /// Draws what concerns the list of campaigns.
-    pub(crate) list_rng: Option<Rng>,
+    /// The lists of campaigns.
+    pub(crate) lists: Lists,
     pub(crate) plan: Plan,
     /// The levels of the plan until the faults stop.
     pub(crate) levels: Levels,
@@ -201,10 +202,7 @@ impl World {
             schedule: Schedule::new(),
             server: Server::new(behaviour, core),
             clients: (0..plan.clients)
-                .map(|_| {
-                    let renews = kind == Kind::Users && users_rng.chance(500);
-                    Client::new(&mut rng, seals, renews)
-                })
+                .map(|_| Client::new(&mut rng, seals, Abilities::draw(kind, &mut users_rng)))
                 .collect(),
             links: BTreeMap::new(),
             journal: Journal::new(keep),
@@ -217,7 +215,7 @@ impl World {
             later_rng,
             third_rng,
             users_rng,
-            list_rng: catalogue::rng(seed, plan.levels.of(Fault::Revert) > 0),
+            lists: catalogue::lists(seed, plan.levels.of(Fault::Revert) > 0),
         }
     }
 

@@ -5,51 +5,50 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
+use super::super::users::User;
 use super::log::Campaign;
 use super::{Document, Storage, wire};
 
-/// The least time between two changes on a connection.
+/// The least time between a change and what was sent of its campaigns before (R20.10).
 const CHANGE_INTERVAL_MS: u64 = 1_000;
 
 /// The list of campaigns at one moment: the epoch and the number of each.
 pub(crate) type List = BTreeMap<String, (Rc<str>, u64)>;
 
-/// All lists so far, and the feed.
+/// All lists of one user so far, or of everybody in a world without users.
 #[derive(Debug, Default)]
-pub(crate) struct Catalogue {
+pub(crate) struct Feed {
     /// Each list, with the time since which it holds.
     pub(crate) lists: Vec<(u64, List)>,
+    /// The index of the list that has number 1 in the present feed.
+    start: usize,
+}
+
+/// The feeds.
+#[derive(Debug)]
+pub(crate) struct Catalogue {
+    feeds: BTreeMap<Option<User>, Feed>,
     /// The campaigns that no session may see for now.
     pub(crate) hidden: BTreeSet<String>,
-    /// The number of feeds that were forgotten.
-    feeds: u64,
-    /// The index of the list that has number 1 in the feed.
-    start: usize,
+    /// How often the feeds were forgotten.
+    forgotten: u64,
     /// Numbers that are this far behind are forgotten.
     pub(crate) remembered: u64,
 }
 
 /// The subscription of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CatalogueCursor {
+    user: Option<User>,
     written: Option<u64>,
     parts: VecDeque<Document>,
     /// The number after the parts.
     next: u64,
-    changed_ms: u64,
+    /// When an answer or a change was written last.
+    sent_ms: u64,
 }
 
-impl Catalogue {
-    /// Forgets the feed, as a server does that was restarted.
-    pub(crate) fn forget(&mut self) {
-        self.feeds += 1;
-        self.start = self.lists.len().saturating_sub(1);
-    }
-
-    fn epoch(&self) -> String {
-        format!("feed-{}", self.feeds)
-    }
-
+impl Feed {
     /// The number of the present list.
     fn number(&self) -> u64 {
         (self.lists.len() - self.start) as u64
@@ -60,33 +59,69 @@ impl Catalogue {
     }
 }
 
+impl Catalogue {
+    /// The feeds of these users.
+    pub(crate) fn new(users: impl Iterator<Item = Option<User>>) -> Self {
+        let feeds = users.map(|user| (user, Feed::default())).collect();
+        Self { feeds, hidden: BTreeSet::new(), forgotten: 0, remembered: 0 }
+    }
+
+    /// Forgets the feeds, as a server does that was restarted.
+    pub(crate) fn forget(&mut self) {
+        self.forgotten += 1;
+        for feed in self.feeds.values_mut() {
+            feed.start = feed.lists.len().saturating_sub(1);
+        }
+    }
+
+    /// The lists of this user.
+    pub(crate) fn feed(&self, user: Option<User>) -> Option<&Feed> {
+        self.feeds.get(&user)
+    }
+
+    fn number(&self, user: Option<User>) -> u64 {
+        self.feed(user).map_or(0, Feed::number)
+    }
+
+    fn epoch(&self, user: Option<User>) -> String {
+        let of = user.map_or("all", User::subject);
+        format!("feed-{}-{of}", self.forgotten)
+    }
+}
+
 impl Storage {
     /// Records the list, if it has changed.
     pub(crate) fn note_list(&mut self, now_ms: u64) {
-        let catalogue = &mut self.catalogue;
-        let shown = |it: &&Campaign| !it.state().deleted && !catalogue.hidden.contains(&it.id);
-        let place = |it: &Campaign| (it.log().epoch.clone(), it.log().head());
-        let campaigns = self.campaigns.values().filter(shown);
-        let list: List = campaigns.map(|it| (it.id.clone(), place(it))).collect();
-        if catalogue.lists.last().is_none_or(|(_, last)| *last != list) {
-            catalogue.lists.push((now_ms, list));
+        let Self { catalogue, campaigns, owners, .. } = self;
+        for (user, feed) in &mut catalogue.feeds {
+            let shown = |it: &&Campaign| {
+                let is_hidden = catalogue.hidden.contains(&it.id) || !owners.show(&it.id, *user);
+                !it.state().deleted && !is_hidden
+            };
+            let place = |it: &Campaign| (it.log().epoch.clone(), it.log().head());
+            let campaigns = campaigns.values().filter(shown);
+            let list: List = campaigns.map(|it| (it.id.clone(), place(it))).collect();
+            if feed.lists.last().is_none_or(|(_, last)| *last != list) {
+                feed.lists.push((now_ms, list));
+            }
         }
     }
 
     /// The parts from that position of a feed to the present list.
     fn catalogue_parts(
         &self,
-        now_ms: u64,
+        (now_ms, user): (u64, Option<User>),
         from: Option<(&str, u64)>,
         request: Option<&str>,
     ) -> VecDeque<Document> {
         let catalogue = &self.catalogue;
-        let number = catalogue.number();
-        let known = from.filter(|(epoch, at)| {
-            *epoch == catalogue.epoch() && *at <= number && at + catalogue.remembered >= number
+        let Some(feed) = catalogue.feed(user) else { return VecDeque::new() };
+        let (epoch, number) = (catalogue.epoch(user), feed.number());
+        let known = from.filter(|(theirs, at)| {
+            *theirs == epoch && *at <= number && at + catalogue.remembered >= number
         });
-        let base = known.and_then(|(_, at)| Some((at, &catalogue.at(at)?.1)));
-        let Some((_, list)) = catalogue.lists.last() else { return VecDeque::new() };
+        let base = known.and_then(|(_, at)| Some((at, &feed.at(at)?.1)));
+        let Some((_, list)) = feed.lists.last() else { return VecDeque::new() };
         let is_new =
             |(id, place): &(&String, &_)| base.is_none_or(|(_, old)| old.get(*id) != Some(*place));
         let changed: Vec<Value> = list
@@ -103,7 +138,7 @@ impl Storage {
         let parts: Vec<&[Value]> =
             if changed.is_empty() { vec![&[]] } else { changed.chunks(2).collect() };
         let part = |(index, campaigns): (usize, &&[Value])| {
-            let mut data = json!({"epoch": catalogue.epoch(), "sequenceNumber": number,
+            let mut data = json!({"epoch": epoch, "sequenceNumber": number,
                 "part": index + 1, "parts": parts.len(), "total": list.len(),
                 "campaigns": campaigns, "removed": if index == 0 { json!(removed) } else { json!([]) }});
             if let Some((at, _)) = base {
@@ -120,6 +155,11 @@ impl Storage {
 }
 
 impl CatalogueCursor {
+    /// A subscription without an answer.
+    pub(crate) const fn new(user: Option<User>) -> Self {
+        Self { user, written: None, parts: VecDeque::new(), next: 0, sent_ms: 0 }
+    }
+
     /// Answers `subscribe_catalogue`.
     pub(crate) fn seek(
         &mut self,
@@ -129,40 +169,42 @@ impl CatalogueCursor {
         request: &str,
     ) {
         storage.note_list(now_ms);
-        self.parts = storage.catalogue_parts(now_ms, from, Some(request));
-        self.next = storage.catalogue.number();
+        self.parts = storage.catalogue_parts((now_ms, self.user), from, Some(request));
+        self.next = storage.catalogue.number(self.user);
     }
 
     /// The next part to write.
     pub(crate) fn write(&mut self, now_ms: u64, storage: &mut Storage) -> Option<Document> {
         storage.note_list(now_ms);
-        let number = storage.catalogue.number();
+        let number = storage.catalogue.number(self.user);
         if self.parts.is_empty()
             && let Some(written) = self.written.filter(|written| *written < number)
-            && now_ms >= self.changed_ms + CHANGE_INTERVAL_MS
+            && now_ms >= self.sent_ms + CHANGE_INTERVAL_MS
         {
-            let epoch = storage.catalogue.epoch();
-            self.parts = storage.catalogue_parts(now_ms, Some((&epoch, written)), None);
-            (self.next, self.changed_ms) = (number, now_ms);
+            let epoch = storage.catalogue.epoch(self.user);
+            let from = Some((&*epoch, written));
+            self.parts = storage.catalogue_parts((now_ms, self.user), from, None);
+            self.next = number;
         }
         let part = self.parts.pop_front();
         if part.is_some() && self.parts.is_empty() {
             self.written = Some(self.next);
+            self.sent_ms = now_ms;
         }
         part
     }
 
     /// Whether a change waits for its time.
     pub(crate) fn is_behind(&self, storage: &Storage) -> bool {
-        self.written.is_some_and(|written| written < storage.catalogue.number())
+        self.written.is_some_and(|written| written < storage.catalogue.number(self.user))
     }
 
     /// The head that a `pong` states.
     pub(crate) fn head(&self, now_ms: u64, storage: &Storage) -> Option<Value> {
         let written = self.written.filter(|_| self.parts.is_empty())?;
-        let next = storage.catalogue.at(written + 1);
+        let next = storage.catalogue.feed(self.user)?.at(written + 1);
         let lag_ms = next.map_or(0, |(since_ms, _)| now_ms - since_ms);
-        Some(json!({"epoch": storage.catalogue.epoch(), "lastSequenceNumber": written,
-            "lagMs": lag_ms}))
+        let epoch = storage.catalogue.epoch(self.user);
+        Some(json!({"epoch": epoch, "lastSequenceNumber": written, "lagMs": lag_ms}))
     }
 }

@@ -226,7 +226,7 @@ impl Server {
     /// A server without campaigns.
     pub(crate) fn new(behaviour: ServerBehaviour, core: Option<Core>) -> Self {
         let (campaigns, owners) = (BTreeMap::new(), Owners::default());
-        let catalogue = Catalogue::default();
+        let catalogue = Catalogue::new(std::iter::once(None));
         let storage = Storage { campaigns, behaviour, owners, catalogue, snapshots: Vec::new() };
         Self { storage, sessions: BTreeMap::new(), core, down_until_ms: 0 }
     }

@@ -118,7 +118,8 @@ impl Session {
             },
             Message::Catalogue(from, request) => {
                 let from = from.as_ref().map(|(epoch, number)| (epoch.as_str(), *number));
-                let cursor = self.catalogue.get_or_insert_default();
+                let user = self.user;
+                let cursor = self.catalogue.get_or_insert_with(|| CatalogueCursor::new(user));
                 cursor.seek(now_ms, storage, from, &request);
                 (None, if from.is_some() { "list_from" } else { "list" })
             }
