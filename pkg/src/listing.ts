@@ -12,12 +12,16 @@ export const EMPTY: CatalogueView = Object.freeze({ status: "idle", campaigns: O
 export class CatalogueChannel extends Listeners {
   readonly #summaries = new Map<string, CampaignSummary>();
   #view = EMPTY;
+  /** The status of the view, and the time of its proof. */
+  #status: string | undefined;
   /** Whether this side has what the machine has, so that changes suffice. */
   #complete = false;
 
-  /** Returns the view. Each call reads the status, because the status changes with the clock alone. */
+  /** Returns the view. Each call reads the status and the time of the last proof, because they change without a notice. */
   view(read: Read): CatalogueView {
-    if (this.changed || this.#view.status !== read({ call: Call.catalogueStatus })) this.#update(read);
+    const status = read({ call: Call.catalogueStatus }) as string;
+    if (this.changed || this.#status !== status) this.#update(read);
+    this.#status = status;
     return this.#view;
   }
 
@@ -42,10 +46,11 @@ export class CatalogueChannel extends Listeners {
   }
 }
 
-type StatusFields = Pick<CatalogueView, "status" | "staleReason" | "code" | "total">;
+const SHOWN = ["status", "staleReason", "code", "provenAt", "total"] as const;
+type StatusFields = Pick<CatalogueView, (typeof SHOWN)[number]>;
 
 function saysSame(one: StatusFields, other: StatusFields): boolean {
-  return one.status === other.status && one.staleReason === other.staleReason && one.code === other.code && one.total === other.total;
+  return SHOWN.every((name) => one[name] === other[name]);
 }
 
 function byId(one: CampaignSummary, other: CampaignSummary): number {

@@ -144,7 +144,7 @@ export interface CatalogueView {
   readonly code?: ErrorCode;
   /**
    * When the list was last proven to be the server's newest, in milliseconds since 1970; absent before the first proof.
-   * The view is not made again for each proof, so while the status is `live` there may be a later one.
+   * A proof calls no listener, so read the view again for the present time.
    */
   readonly provenAt?: number;
   /** The campaigns, in ascending order of their ids. */

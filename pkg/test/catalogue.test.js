@@ -128,6 +128,24 @@ test("subscribers of the list are called once per frame", async () => {
   core.close();
 });
 
+// R20.24
+test("list says when it was proven last, and calls no listener for it", async () => {
+  const { core, open } = await listing(["a"]);
+  const list = open();
+  await until(() => list.view().status === "live");
+  await nextFrame();
+  const first = list.view();
+  let calls = 0;
+  list.subscribe(() => (calls += 1));
+  core.command({ command: "online" });
+  await until(() => list.view().provenAt > first.provenAt);
+  await nextFrame();
+  assert.equal(calls, 0);
+  assert.equal(list.view().campaigns, first.campaigns);
+  assert.equal(list.view(), list.view());
+  core.close();
+});
+
 test("released list keeps its last view, and the next handle loads it again", async () => {
   const { server, core, open, released } = await listing(["a", "b"]);
   const list = open();

@@ -92,7 +92,7 @@ impl Client {
     ///   text stands for the catalogue.
     /// * `catalogue`: its status, and what has changed in its list since the last query for `catalogue`.
     ///   `wholeCatalogue`: the same with the whole list.
-    /// * `catalogueStatus`: the name of its status.
+    /// * `catalogueStatus`: the same of it as `status` of a campaign.
     /// * `metrics`: the counters.
     /// * `diagnostics`: all data that is useful in a bug report; no rows, no token, no address.
     ///
@@ -124,6 +124,13 @@ impl Client {
     }
 }
 
+/// The name of a status, with the time of the last proof, as one text.
+fn write_status(to: &mut JsonWriter, status: Status, proven_at: Option<i64>) {
+    let mut key = status.as_str().to_owned();
+    push_decimal(&mut key, proven_at.unwrap_or_default().unsigned_abs());
+    to.string(&key);
+}
+
 impl Client {
     fn read(&self, query: Query, arguments: &Arguments<'_>) -> Result<JsValue, Code> {
         let campaign_id = arguments.campaign_id;
@@ -137,10 +144,8 @@ impl Client {
                 },
                 Query::Status => {
                     let status = machine.status(campaign_id, now).unwrap_or(Status::Idle);
-                    let mut key = status.as_str().to_owned();
-                    let proven_at = machine.subscription(campaign_id).and_then(|it| it.proven_at());
-                    push_decimal(&mut key, proven_at.unwrap_or_default().unsigned_abs());
-                    answer.string(&key);
+                    let held = machine.subscription(campaign_id);
+                    write_status(&mut answer, status, held.and_then(|it| it.proven_at()));
                 }
                 Query::Domains => {
                     let page = machine.domains(campaign_id, &arguments.query()?);
@@ -156,7 +161,10 @@ impl Client {
                 Query::Changes => show_changes(machine, &mut answer),
                 Query::Catalogue => answer.raw(&to_json(&machine.catalogue_view(now, false))),
                 Query::WholeCatalogue => answer.raw(&to_json(&machine.catalogue_view(now, true))),
-                Query::CatalogueStatus => answer.string(machine.catalogue_status(now).as_str()),
+                Query::CatalogueStatus => {
+                    let proven_at = machine.catalogue().proven_at();
+                    write_status(&mut answer, machine.catalogue_status(now), proven_at);
+                }
                 Query::Metrics => answer.raw(&to_json(machine.metrics())),
                 Query::Diagnostics => self.diagnostics(machine, now, &mut answer),
             }

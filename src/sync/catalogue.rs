@@ -67,6 +67,11 @@ impl Catalogue {
         &self.store
     }
 
+    /// When the list was last proven to be the server's newest, in milliseconds since 1970.
+    pub const fn proven_at(&self) -> Option<i64> {
+        self.freshness.proven_at()
+    }
+
     /// Records whether the server has the profile.
     pub(super) const fn set_offered(&mut self, is_offered: bool) {
         self.is_offered = is_offered;
@@ -278,7 +283,7 @@ impl Catalogue {
     pub(super) fn view(&mut self, status: Status, whole: bool) -> CatalogueView {
         CatalogueView {
             status,
-            proven_at: self.freshness.proven_at(),
+            proven_at: self.proven_at(),
             changes: self.store.take_changes(whole),
         }
     }
