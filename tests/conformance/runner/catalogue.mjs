@@ -4,6 +4,11 @@ import { PHASES, STATUSES } from "../reader/fold.mjs";
 
 const PART_BYTES = 262_144;
 const TOTAL_MAX = 100_000;
+/**
+ * The least time between a change and what was sent of its campaigns before, by the timestamps of the server. It is a
+ * little less than the second of the rule, because a server may measure the second by another clock.
+ */
+const CHANGE_MS = 900;
 
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
 const isSummary = ({ campaignId, epoch, sequenceNumber, campaign }) =>
@@ -20,6 +25,8 @@ export class CatalogueWatcher {
   requests = new Map();
   isSubscribed = false;
   #staged = [];
+  /** When the server wrote each campaign last, by its timestamps. */
+  #sent = new Map();
   #breach;
 
   constructor(breach) {
@@ -35,6 +42,7 @@ export class CatalogueWatcher {
     Object.assign(this, { isSubscribed: false, list: null, number: null });
     this.requests.clear();
     this.#staged = [];
+    this.#sent.clear();
   }
 
   refused(requestId) {
@@ -55,9 +63,10 @@ export class CatalogueWatcher {
     if (!isCount(head.lagMs ?? 0)) this.#breach("lagMs as a count", head.lagMs, source);
   }
 
-  part(data, size, source) {
+  part(data, timestamp, source) {
     const { requestId, part, parts, total, campaigns, removed = [], previousSequenceNumber: base = null } = data;
     if (!this.isSubscribed) return void this.#breach("no part without a subscription", `part ${part}`, source);
+    const size = JSON.stringify(data).length;
     if (size > PART_BYTES + 4_096) this.#breach(`a part of at most ${PART_BYTES} bytes`, `${size}`, source);
     if (part === 1) this.#staged = [];
     this.#staged.push(data);
@@ -66,6 +75,7 @@ export class CatalogueWatcher {
       Array.isArray(campaigns) && Array.isArray(removed) &&
       ["requestId", "epoch", "sequenceNumber", "previousSequenceNumber", "parts", "total"].every((name) => first[name] === data[name]);
     if (!fits) return void this.#breach("the next part, which agrees with the first", JSON.stringify({ part, parts, total }), source);
+    for (const { campaignId } of campaigns) this.#pace(campaignId, Date.parse(timestamp), requestId, source);
     const broken = campaigns.find((summary) => !isSummary(summary));
     if (broken) this.#breach("a summary with its record and position", JSON.stringify(broken), source);
     if (part < parts) return undefined;
@@ -86,6 +96,12 @@ export class CatalogueWatcher {
     }
   }
 
+  #pace(id, at, requestId, source) {
+    const age = at - (this.#sent.get(id) ?? -Infinity);
+    if (requestId === undefined && age < CHANGE_MS) this.#breach("a campaign in one change per second", `${id} after ${age} ms`, source);
+    this.#sent.set(id, at);
+  }
+
   #apply(base, total, source) {
     const upserts = this.#staged.flatMap(({ campaigns }) => campaigns);
     const gone = this.#staged.flatMap(({ removed = [] }) => removed);
@@ -94,7 +110,10 @@ export class CatalogueWatcher {
       if (ids.some((id, at) => at > 0 && ids[at - 1] >= id)) this.#breach("ids in ascending order, none twice", ids.join(" "), source);
     }
     const list = base === null ? new Map() : new Map(this.list);
-    for (const id of gone) list.delete(id);
+    for (const id of gone) {
+      list.delete(id);
+      this.#sent.delete(id);
+    }
     for (const summary of upserts) list.set(summary.campaignId, summary);
     if (list.size !== total) this.#breach(`a total of ${list.size} campaigns`, total, source);
     this.list = list;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { Failure, Unusable } from "./failure.mjs";
 import { Memory } from "./watch.mjs";
-import { Absent, ANSWER_MS, STEPS, Unjudged } from "./steps.mjs";
+import { Absent, ANSWER_MS, MOVE_MS, STEPS, Unjudged } from "./steps.mjs";
 
 const CASE_MS = 120_000;
 const NEEDS = ["id", "guarantee", "rule", "rules", "title", "duties", "steps"];
@@ -18,7 +18,7 @@ class Run {
   unique = 0;
 
   constructor(settings) {
-    Object.assign(this, { answerMs: ANSWER_MS }, settings);
+    Object.assign(this, { answerMs: ANSWER_MS, moveMs: MOVE_MS }, settings);
   }
 
   connection(name) {

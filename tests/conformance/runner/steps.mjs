@@ -12,7 +12,8 @@ import { described } from "./watch.mjs";
 
 /** Default wait for an answer, in milliseconds. */
 export const ANSWER_MS = 8_000;
-const MOVE_MS = 60_000;
+/** Default wait for a campaign that moves on, in milliseconds. */
+export const MOVE_MS = 60_000;
 const ALL_BUCKETS = Array.from({ length: 256 }, (_, bucket) => bucket);
 
 export const STEPS = {
@@ -107,7 +108,7 @@ export const STEPS = {
   },
 
   /** Waits until the followed campaign is in a phase and status, or until `orClosed`, a close code. */
-  async reaches(run, { on = "a", phase, status, orClosed, within = MOVE_MS }) {
+  async reaches(run, { on = "a", phase, status, orClosed, within = run.moveMs }) {
     const connection = run.connection(on);
     const cursor = connection.watcher.cursor(run.values.campaign);
     const there = () => {
@@ -185,7 +186,7 @@ export const STEPS = {
       if (gone || record === undefined) return gone && record === undefined;
       return [undefined, record.currentPhase].includes(phase) && [undefined, record.phaseStatus].includes(status);
     };
-    await connection.until(there, `${id} ${gone ? "gone from" : `as ${phase ?? "any"}/${status ?? "any"} in`} the list`, MOVE_MS);
+    await connection.until(there, `${id} ${gone ? "gone from" : `as ${phase ?? "any"}/${status ?? "any"} in`} the list`, run.moveMs);
   },
 
   cut(run, on) {
@@ -228,7 +229,7 @@ export const STEPS = {
     const rows = new Map(domains.map((row) => [row.domainId, row]));
     const cursor = connection.watcher.cursor(run.values.campaign);
     const there = () => cursor.epoch === epoch && cursor.next > sequenceNumber;
-    await connection.until(there, `the stream to reach ${epoch}/${sequenceNumber}`, MOVE_MS);
+    await connection.until(there, `the stream to reach ${epoch}/${sequenceNumber}`, run.moveMs);
     const expected = cursor.history.get(sequenceNumber);
     if (expected === undefined) throw new Unjudged(`the state at ${sequenceNumber} is not known`);
     const found = described({ rows, record });
@@ -244,7 +245,7 @@ export const STEPS = {
     const [epoch, number] = String(run.values.position).split("/");
     const cursor = connection.watcher.cursor(run.values.campaign);
     const there = () => cursor.epoch === epoch && cursor.next > Number(number);
-    await connection.until(there, `the stream to reach ${run.values.position}`, MOVE_MS);
+    await connection.until(there, `the stream to reach ${run.values.position}`, run.moveMs);
   },
 };
 
@@ -269,7 +270,7 @@ async function seek(run, connection, { campaignId, asked, epoch, prefer, outcome
   run.values.answered = answer.data.toSequenceNumber;
   if (answer.data.outcome === "unknown_campaign") return;
   const isThere = () => cursor.staging === null && cursor.next > cursor.replayTo;
-  await connection.until(isThere, `everything up to ${answer.data.toSequenceNumber}`, MOVE_MS);
+  await connection.until(isThere, `everything up to ${answer.data.toSequenceNumber}`, run.moveMs);
 }
 
 /** Waits until the watcher has reached the head of the log that a pong states. */

@@ -216,7 +216,7 @@ export class Watcher {
     const value = data === undefined ? {} : plain(data);
     const { timestamp } = plain(node);
     if (!TIMESTAMP.test(timestamp)) this.breach("documents", "a timestamp in UTC with milliseconds", timestamp, source);
-    if (type === "catalogue") return this.catalogue.part(value, JSON.stringify(value).length, source);
+    if (type === "catalogue") return this.catalogue.part(value, timestamp, source);
     if (type === "pong") this.catalogue.pong(value.catalogue, source);
     if (type === "error") this.catalogue.refused(value.requestId);
     const cursor = this.cursor(value.campaignId);

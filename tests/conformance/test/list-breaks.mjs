@@ -17,6 +17,16 @@ export const LIST_BREAKS = [
     down: (document) => (isList(document) && document.data.requestId === undefined ? [] : undefined),
   },
   {
+    title: "each change of the list is sent twice",
+    fails: ["C-LIST/changes", "C-LIST/heads"],
+    // Another case may change a campaign while this one reads the list.
+    mayFail: ["C-LIST/snapshot", "C-LIST/removed", "C-LIST/recovered"],
+    down: (document, line, source) => {
+      if (!isList(document) || document.data.requestId !== undefined || document.data.parts > 1) return undefined;
+      return [source, withData(document, { previousSequenceNumber: document.data.sequenceNumber })];
+    },
+  },
+  {
     title: "answer of the list begins after the number of the request",
     fails: ["C-LIST/recovered"],
     down: (document) =>

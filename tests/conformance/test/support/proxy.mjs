@@ -40,6 +40,8 @@ export function rewritten(document, change) {
 
 export async function startProxy(upstream, { down, up, frame, http }) {
   const server = createServer((request, answer) => forward(upstream, request, answer, http));
+  // A connection that the runner keeps must not close just as it is used again.
+  server.keepAliveTimeout = 120_000;
   const sockets = new WebSocketServer({ server });
   sockets.on("connection", (client, request) => {
     const line = new Line(client);
