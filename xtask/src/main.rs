@@ -71,7 +71,7 @@ cargo xtask <command>
                                          of the tree; the simulator must find it; into docs/PLANTED.md
           --drawn                        only the fault that the commit draws
           --check                        only check that the patches apply
-  soak  [sim] [fuzz] [model] [histories] [crash] [api] [mutants] [survivors] [planted]
+  soak  [sim] [users] [fuzz] [model] [histories] [crash] [api] [mutants] [survivors] [planted]
         [network] [deny]
                                          run the tests that take hours, into docs/soak
   table                                  write every state with every input into docs/TRANSITIONS.md

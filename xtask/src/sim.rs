@@ -56,6 +56,11 @@ impl Options {
         Self { seeds: Some(count), ..Self::default() }
     }
 
+    /// Runs those of this many seeds whose world is of this kind.
+    pub(crate) fn only(kind: &str, count: u64) -> Self {
+        Self { others: vec!["--only".into(), kind.into()], ..Self::seeds(count) }
+    }
+
     /// Runs this many seeds, up to the first that fails.
     pub(crate) fn fail_fast(count: u64) -> Self {
         Self { others: vec!["--fail-fast".into()], ..Self::seeds(count) }

@@ -25,6 +25,10 @@ use crate::sim;
 const REPORTS: &str = "docs/soak";
 /// The number of seeds of the simulator.
 const SEEDS: u64 = 1_000_000;
+/// Users change on the pages of about one seed of this many.
+const USERS_EVERY: u64 = 20;
+/// The number of these worlds.
+const USERS_WORLDS: u64 = 100_000;
 /// Seconds for every target of the fuzzer.
 const FUZZ_SECONDS: u32 = 1_800;
 /// Random histories that the machine and the independent reader process.
@@ -50,6 +54,7 @@ const API_EXAMPLES: u32 = 1_000;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Simulator,
+    Users,
     Fuzz,
     Model,
     Histories,
@@ -64,8 +69,9 @@ enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Simulator,
+        Self::Users,
         Self::Fuzz,
         Self::Model,
         Self::Histories,
@@ -82,6 +88,7 @@ impl Stage {
     const fn name(self) -> &'static str {
         match self {
             Self::Simulator => "sim",
+            Self::Users => "users",
             Self::Fuzz => "fuzz",
             Self::Model => "model",
             Self::Histories => "histories",
@@ -99,7 +106,7 @@ impl Stage {
     /// Installs the tools that the stage needs, beside those that cargo installs itself.
     fn set_up(self, repo: &Repo) -> Result<()> {
         match self {
-            Self::Simulator | Self::Model | Self::Planted => Ok(()),
+            Self::Simulator | Self::Users | Self::Model | Self::Planted => Ok(()),
             Self::Api => setup::for_api(repo),
             Self::Mutants | Self::Survivors => setup::for_mutants(repo),
             Self::Fuzz | Self::Histories | Self::Crash | Self::Network | Self::React => {
@@ -113,10 +120,12 @@ impl Stage {
     fn run(self, repo: &Repo) -> Result<String> {
         match self {
             Self::Simulator => {
-                let chosen = env::var(SEEDS_VARIABLE).ok();
-                let seeds = chosen.map_or(Ok(SEEDS), |it| it.parse());
-                let seeds = seeds.with_context(|| format!("{SEEDS_VARIABLE} is no number"))?;
-                sim::run_command(repo, &sim::Options::seeds(seeds))?;
+                sim::run_command(repo, &sim::Options::seeds(seeds(SEEDS)?))?;
+                report(repo, "sim.json")
+            }
+            Self::Users => {
+                let seeds = USERS_EVERY * seeds(USERS_WORLDS)?;
+                sim::run_command(repo, &sim::Options::only("users", seeds))?;
                 report(repo, "sim.json")
             }
             Self::Fuzz => {
@@ -147,6 +156,13 @@ impl Stage {
             Self::Deny => deny(repo),
         }
     }
+}
+
+/// The number of seeds or worlds of the simulator.
+fn seeds(otherwise: u64) -> Result<u64> {
+    let chosen = env::var(SEEDS_VARIABLE).ok();
+    let seeds = chosen.map_or(Ok(otherwise), |it| it.parse());
+    seeds.with_context(|| format!("{SEEDS_VARIABLE} is no number"))
 }
 
 /// Runs the named stages, or all of them. A stage that fails ends the run, and its report stays as it

@@ -68,6 +68,18 @@ mod tests {
     }
 
     #[test]
+    fn table_has_the_seed_of_every_fault_and_no_other_row() {
+        let repo = Repo::find().unwrap();
+        let text = fs::read_to_string(repo.path(TABLE)).unwrap();
+        let faults = super::super::fault::all(&repo).unwrap();
+        assert_eq!(table(&faults, &BTreeMap::new(), &text), text, "`cargo xtask planted NAME`");
+        for Fault { name, .. } in &faults {
+            let (seed, _) = known(&text, name).unwrap();
+            assert!(seed.parse::<u64>().is_ok(), "`cargo xtask planted {name}`");
+        }
+    }
+
+    #[test]
     fn fault_that_did_not_run_keeps_its_row() {
         let faults = ["a", "b", "c", "d"].map(fault);
         let found = |seed| Found { seed, guarantee: "G1".to_owned() };
