@@ -137,7 +137,7 @@ test("list says when it was proven last, and calls no listener for it", async ()
   const first = list.view();
   let calls = 0;
   list.subscribe(() => (calls += 1));
-  core.command({ command: "online" });
+  core.command({ call: Call.online });
   await until(() => list.view().provenAt > first.provenAt);
   await nextFrame();
   assert.equal(calls, 0);
