@@ -1,12 +1,13 @@
 //! One timer: armed for the next deadline, unchanged while no earlier deadline exists, and cleared with the
 //! client.
 
+use gloo_timers::future::TimeoutFuture;
 use serde_json::json;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use crate::sockets::Wired;
 use crate::wire::{self, CAMPAIGN, Log};
-use crate::world::{World, pong, text};
+use crate::world::{Recorder, World, client, pong, text};
 
 #[test]
 fn a_client_at_rest_arms_no_timer() {
@@ -136,4 +137,20 @@ fn released_campaign_lingers_for_the_configured_time() {
     world.time.advance(20);
     assert_eq!(world.host.sent("unsubscribe_campaign").len(), 1);
     assert!(world.client.view(CAMPAIGN).expect("it is open").is_undefined());
+}
+
+#[test]
+async fn timer_of_the_browser_wakes_the_client() {
+    let host = Recorder::new();
+    let client = client(&json!({"lingerMs": 30}), &host);
+    client.retain(CAMPAIGN).expect("it is open");
+    client.release(CAMPAIGN).expect("it is open");
+    assert!(!client.view(CAMPAIGN).expect("it is open").is_undefined(), "it lingers");
+    for _ in 0..1_000 {
+        TimeoutFuture::new(10).await;
+        if client.view(CAMPAIGN).expect("it is open").is_undefined() {
+            return client.free().expect("it is held by the test alone");
+        }
+    }
+    panic!("no timer woke the client");
 }

@@ -155,7 +155,7 @@ impl JsClient {
     pub(crate) fn take_changes(&self) -> Result<Vec<String>, JsValue> {
         let changes = self.call("changes", "")?;
         let pairs: Vec<(String, u8)> =
-            serde_json::from_value(plain(&changes)).expect("pairs of an id and its content");
+            serde_wasm_bindgen::from_value(changes).expect("pairs of an id and its content");
         Ok(pairs.into_iter().map(|(id, _)| id).collect())
     }
 
