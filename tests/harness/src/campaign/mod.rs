@@ -25,7 +25,7 @@ pub use request::{Caller, Completed, Key, Operation, RequestContext, view};
 use request::{Decision, OperationSpec};
 
 /// The most rows of a campaign.
-pub const ROWS_MAX: u64 = 1_000_000;
+const ROWS_MAX: u64 = 1_000_000;
 
 /// The most rows per second.
 const RATE_MAX: u64 = 1_000_000;

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use crate::access::users::is_name;
-use crate::campaign::{NewCampaign, ROWS_MAX, RequestContext};
+use crate::campaign::{NewCampaign, RequestContext};
 use crate::faults::Settings;
 use crate::log::Divergence;
 use crate::log::divergence::Kind;
@@ -166,6 +166,10 @@ impl Checked for Truncate {
     }
 }
 
+/// The most rows that one request changes without an event. They are changed in one transaction, which holds
+/// up every other write.
+const DIVERGED_ROWS_MAX: u64 = 10_000;
+
 /// The campaign whose rows are changed without an event.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -174,7 +178,7 @@ pub struct Diverge {
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
     pub(super) campaign_id: String,
     /// The number of rows; 1 if absent.
-    #[schema(minimum = 0, maximum = 1_000_000)]
+    #[schema(minimum = 0, maximum = 10_000)]
     rows: Option<u64>,
     /// The change of these rows.
     kind: Option<Kind>,
@@ -185,7 +189,7 @@ pub struct Diverge {
 
 impl Checked for Diverge {
     fn problem(&self) -> Option<&'static str> {
-        first([(self.rows > Some(ROWS_MAX), "rows are at most 1,000,000")])
+        first([(self.rows > Some(DIVERGED_ROWS_MAX), "rows are at most 10,000")])
     }
 }
 
