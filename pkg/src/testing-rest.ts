@@ -11,7 +11,7 @@ import type { ErrorCode } from "./words.js";
 /** Longest wait for `min_position`, in milliseconds. */
 const BEHIND_MS = 2_000;
 const SESSION_SECONDS = 86_400;
-const [LIST_MAX, ROWS_PAGE] = [1_000, 1_000];
+const [LIST_MAX, LIST_PAGE, ROWS_MAX, ROWS_PAGE] = [1_000, 100, 10_000, 100];
 
 /** The status of each code (R16.7); 500 if it is absent. */
 const STATUSES: Partial<Record<ErrorCode, number>> = {
@@ -63,21 +63,14 @@ export class Routes {
     this.#state = state;
   }
 
-  /** Answers a request. Rejects as `fetch` does if its signal aborts. */
+  /** Answers a request. */
   async fetch(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
     const request = typeof input === "object" && "url" in input ? input : undefined;
-    const signal = init.signal ?? request?.signal;
-    let abort = (): void => undefined;
-    const aborted = new Promise<never>((_, reject) => (abort = () => reject(signal?.reason as Error)));
-    if (signal?.aborted === true) abort();
-    signal?.addEventListener("abort", abort);
     this.running += 1;
     try {
-      const call = await callOf(request, request === undefined ? String(input) : request.url, init);
-      return response(await Promise.race([aborted, this.#answer(call)]));
+      return response(await this.#answer(await callOf(request, request === undefined ? String(input) : request.url, init)));
     } finally {
       this.running -= 1;
-      signal?.removeEventListener("abort", abort);
     }
   }
 
@@ -127,7 +120,7 @@ export class Routes {
     const session = this.#session(call);
     this.#note(call, session);
     if (route === "POST logout") {
-      this.#state.expire(session.user);
+      this.#state.end(session);
       return { status: 200, body: {} };
     }
     if (route === "GET session") {
@@ -143,7 +136,7 @@ export class Routes {
     this.#note(call, this.#state.session);
     const { user, password, bearer } = only(BODIES.login, bodyOf(call));
     if (typeof user !== "string" || typeof password !== "string") throw new Refused("invalid_body");
-    if ((this.#state.passwords[user] ?? password) !== password) throw new Refused("unauthorized");
+    if (Object.hasOwn(this.#state.passwords, user) && this.#state.passwords[user] !== password) throw new Refused("unauthorized");
     const token = bearer === true ? this.#state.addToken(user) : this.#state.admit(user);
     return { status: 200, body: { user, expiresInSeconds: SESSION_SECONDS, ...(bearer === true && { token }) } };
   }
@@ -151,8 +144,9 @@ export class Routes {
   #collection(call: Call, session: Session): Answer | Promise<Answer> {
     if (call.method === "POST") return this.#once(call, session, (body) => this.#create(body, session));
     if (call.method !== "GET") throw new Refused("method_not_allowed");
-    const [limit, cursor] = [numberOf(call, "limit", LIST_MAX), call.query.get("cursor") ?? ""];
-    const logs = [...this.#state.logs.values()].filter((log) => log.isVisible(session.user) && log.campaignId > cursor);
+    const cursor = call.query.get("cursor");
+    const limit = numberOf(call, "limit", { least: 1, most: LIST_MAX, absent: cursor === null ? Infinity : LIST_PAGE });
+    const logs = [...this.#state.logs.values()].filter((log) => log.isVisible(session.user) && log.campaignId > (cursor ?? ""));
     logs.sort((a, b) => (a.campaignId < b.campaignId ? -1 : 1));
     const next = logs.length > limit ? logs[limit - 1]?.campaignId : null;
     return { status: 200, body: { campaigns: logs.slice(0, limit).map(({ record }) => record), next } };
@@ -191,7 +185,7 @@ export class Routes {
     this.running -= 1;
     try {
       for (let left = BEHIND_MS; !isThere(); left = until - Date.now()) {
-        if (left <= 0 || !(await this.#state.appended(left))) throw new Refused("behind");
+        if (left <= 0 || this.#state.isAway || !(await this.#state.appended(left))) throw new Refused("behind");
       }
     } finally {
       this.running += 1;
@@ -233,7 +227,7 @@ function readCampaign({ record, settings, owner }: CampaignLog): object {
 }
 
 function readRows(log: CampaignLog, call: Call): object {
-  const [offset, limit] = [numberOf(call, "offset", Infinity, 0), numberOf(call, "limit", ROWS_PAGE, 100)];
+  const [offset, limit] = [numberOf(call, "offset", { absent: 0 }), Math.min(ROWS_MAX, numberOf(call, "limit", { absent: ROWS_PAGE }))];
   const search = call.query.get("search")?.trim().toLowerCase() ?? "";
   const matches = (row: WireRow): boolean =>
     String(row.domain).toLowerCase().includes(search) &&
@@ -259,10 +253,11 @@ function positionHeaders({ epoch, head }: CampaignLog): Record<string, string> {
   return { "campaign-position": `${epoch}/${head}` };
 }
 
-function numberOf({ query }: Call, name: string, most: number, absent = most): number {
+function numberOf({ query }: Call, name: string, { least = 0, most = Number.MAX_SAFE_INTEGER, absent }: { least?: number; most?: number; absent: number }): number {
   const text = query.get(name);
-  const value = text === null ? absent : Number(text);
-  if (!(Number.isSafeInteger(value) || value === Infinity) || value < 0 || value > most) throw new Refused("invalid_body");
+  if (text === null) return absent;
+  const value = text.trim() === "" ? NaN : Number(text);
+  if (!Number.isSafeInteger(value) || value < least || value > most) throw new Refused("invalid_body");
   return value;
 }
 
@@ -289,11 +284,20 @@ function only(names: readonly string[], body: Data): Data {
 
 async function callOf(request: Request | undefined, url: string, init: RequestInit): Promise<Call> {
   const address = new URL(url, "https://campaign-sync.test");
-  const path = address.pathname.split("/api/v2/")[1]?.split("/").map(decodeURIComponent) ?? [];
+  const path = address.pathname.split("/api/v2/")[1]?.split("/").map(decoded) ?? [];
   const headers = init.headers ?? request?.headers;
   const body = init.body ?? (request === undefined ? "" : await request.text());
   const method = (init.method ?? request?.method ?? "GET").toUpperCase();
   return { method, path, query: address.searchParams, header: (name) => headerOf(headers, name), body: String(body ?? "") };
+}
+
+/** A part of a path; as it stands if it is not encoded properly, so that no route has it. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function headerOf(headers: HeadersInit | undefined, name: string): string | null {

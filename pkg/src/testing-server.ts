@@ -1,11 +1,12 @@
 /** The test server: what a test does to it, and what an application connects to. */
 import { ACTION } from "./actions.js";
 import { bindMethods, disposeBy } from "./bind.js";
-import { checked, COUNT, FUNCTION, oneOf, type Rules } from "./check.js";
+import { checked, COUNT, FUNCTION, invalidArgument, oneOf, type Rules } from "./check.js";
 import { CampaignSyncError } from "./errors.js";
 import { deepFreeze } from "./plain.js";
 import { begin, changeRows, patchRecord, remove, removeRows, takeStep, type Circumstances } from "./testing-changes.js";
 import { checkedCode, checkedId, checkedRows, COUNT_FROM_1, knownMembers, LONG_TEXT, RECORD, USER } from "./testing-check.js";
+import { replaceGlobals, unreachable, untilAborted } from "./testing-fetch.js";
 import type { CampaignLog, RowPatch } from "./testing-log.js";
 import { Network } from "./testing-network.js";
 import { CAMPAIGN, OPTIONS, TRANSITION, type TestCampaign, type TestRow, type TestServerOptions, type TestState, type TransitionOptions } from "./testing-options.js";
@@ -18,6 +19,8 @@ import type { CampaignAction, ErrorCode } from "./words.js";
 
 /** Rounds after which `settled` gives up. */
 const ROUNDS_MAX = 500;
+/** Calls of `act` after which it gives up: each takes an animation frame. */
+const ACTS_MAX = 50;
 /** Longest wait of `connected`, its shortest one by `performance`, and the time between two looks, in milliseconds. */
 const [CONNECTED_MS_MAX, REAL_MS_MIN, LOOK_MS] = [60_000, 5_000, 50];
 
@@ -62,7 +65,6 @@ export class TestServer implements Disposable {
   readonly #state: State;
   readonly #network: Network;
   readonly #routes: Routes;
-  #isStopped = false;
   #isHolding = false;
   #isClosed = false;
   /** Whether sockets were cut and nothing was settled since. */
@@ -77,7 +79,7 @@ export class TestServer implements Disposable {
     this.#state = new State(passwords, partRows, heartbeatMs);
     this.#routes = new Routes(this.#state);
     this.#network = new Network((peer) => {
-      if (this.#isStopped) return undefined;
+      if (this.#state.isAway) return undefined;
       const connection = new Connection(this.#state, peer, this.#isHolding);
       this.#state.followers.add(connection);
       return connection;
@@ -95,9 +97,14 @@ export class TestServer implements Disposable {
 
   /** The routes of docs/openapi.json below any address that ends in `/api/v2`, with the interface of the platform's `fetch`. */
   async fetch(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
-    await new Promise<void>((resolve) => this.#network.carry(resolve));
-    if (this.#isStopped) throw new TypeError("Failed to fetch: the test server is stopped.");
-    return this.#routes.fetch(input, init);
+    const arrival = new Promise<void>((resolve) => this.#network.carry(resolve));
+    return untilAborted(input, init, arrival, async () => {
+      if (this.#state.isAway) throw unreachable();
+      const answer = await this.#routes.fetch(input, init);
+      // A server that stops meanwhile answers nothing.
+      if (this.#state.isAway) throw unreachable();
+      return answer;
+    });
   }
 
   /** Creates a campaign, and returns its id. */
@@ -189,7 +196,8 @@ export class TestServer implements Disposable {
   /** Cuts all sockets, and is away until `resume()`: no socket opens, and every `fetch` fails. */
   stop(): void {
     this.#open();
-    this.#isStopped = true;
+    this.#state.isAway = true;
+    this.#state.wakeAll();
     this.#network.cut();
   }
 
@@ -209,7 +217,7 @@ export class TestServer implements Disposable {
   /** Ends `stop()`, `silence()` and `hold()`. Frames and requests that waited follow. */
   resume(): void {
     this.#open();
-    this.#isStopped = this.#isHolding = false;
+    this.#state.isAway = this.#isHolding = false;
     for (const connection of this.#connections()) connection.release();
     this.#network.silent = false;
   }
@@ -315,18 +323,17 @@ export class TestServer implements Disposable {
   install(): void {
     this.#open();
     if (this.#uninstall !== undefined) return;
-    const { WebSocket, fetch } = globalThis;
+    const { fetch } = globalThis;
     const isOurs = (input: RequestInfo | URL): boolean => /\/api\/v2\//.test(typeof input === "object" && "url" in input ? input.url : String(input));
     const replacement = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> =>
-      isOurs(input) ? this.fetch(input, init) : fetch(input, init);
-    Object.assign(globalThis, { WebSocket: this.WebSocket, fetch: replacement });
-    this.#uninstall = () => Object.assign(globalThis, { WebSocket, fetch });
+      isOurs(input) && !this.#isClosed ? this.fetch(input, init) : fetch(input, init);
+    this.#uninstall = replaceGlobals({ WebSocket: this.WebSocket as typeof WebSocket, fetch: replacement });
   }
 
   /** Closes the server: cuts all sockets, and leaves no timer. Later calls throw `closed`. */
   close(): void {
     if (this.#isClosed) return;
-    this.#isClosed = this.#isStopped = true;
+    this.#isClosed = this.#state.isAway = true;
     this.#uninstall?.();
     for (const connection of this.#connections()) connection.closed();
     this.#network.cut();
@@ -354,14 +361,22 @@ export class TestServer implements Disposable {
   /** Runs `work` inside `act`. React renders at its end, and what it then subscribes to needs another round. */
   async #inAct(work: () => Promise<void>): Promise<void> {
     if (this.#act === undefined) return work();
-    for (let before = -1; before !== this.#network.activity; ) {
-      before = this.#network.activity;
-      await this.#act(work);
+    for (let round = 0; round < ACTS_MAX; round++) {
+      const { activity } = this.#network;
+      let isDone = false;
+      await this.#act(async () => {
+        await work();
+        isDone = true;
+      });
+      if (!isDone) throw invalidArgument("act", "a function that calls its argument and waits for the promise, as that of React");
+      if (activity === this.#network.activity) return;
     }
+    throw restless();
   }
 
   async #settle(): Promise<void> {
     for (let round = 0; round < ROUNDS_MAX; round++) {
+      this.#open();
       const { activity } = this.#network;
       await nextTurn();
       for (const connection of this.#connections()) connection.flushList();
@@ -371,8 +386,12 @@ export class TestServer implements Disposable {
       await nextTurn();
       if (!isBusy()) return;
     }
-    throw new CampaignSyncError("timed_out", { message: "The application never came to rest." });
+    throw restless();
   }
+}
+
+function restless(): CampaignSyncError {
+  return new CampaignSyncError("timed_out", { message: "The application never came to rest." });
 }
 
 /** Creates a server for tests. Throws `invalid_argument` for an invalid option. */

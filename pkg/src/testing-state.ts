@@ -70,6 +70,8 @@ export class State {
   losses = 0;
   damages = 0;
   readonly refusals = new Set<Refusal>();
+  /** Whether the server answers nothing. */
+  isAway = false;
   #epochs = 0;
   #ids = 0;
   #epoch = "";
@@ -170,11 +172,12 @@ export class State {
     for (const waiter of [...this.#waiters]) waiter();
   }
 
-  /** Begins a session, and returns its token. */
+  /** Begins a session, to which also belongs what has no token, and returns its token. */
   admit(user: string | null): string {
     this.lastUser = user;
-    this.session = { user };
-    return this.addToken(user);
+    const token = this.addToken(user);
+    this.session = this.tokens.get(token);
+    return token;
   }
 
   addToken(user: string | null): string {
@@ -185,7 +188,16 @@ export class State {
 
   /** Ends the sessions of a user, or all of them. Returns their number. */
   expire(user?: string | null): number {
-    const isOver = (session: Session | undefined): boolean => session !== undefined && (user === undefined || session.user === user);
+    return this.#endAll((session) => user === undefined || session.user === user);
+  }
+
+  /** Ends one session. The others of its user go on. */
+  end(ended: Session): void {
+    this.#endAll((session) => session === ended);
+  }
+
+  #endAll(matches: (session: Session) => boolean): number {
+    const isOver = (session: Session | undefined): boolean => session !== undefined && matches(session);
     const tokens = [...this.tokens].filter(([, session]) => isOver(session));
     for (const [token] of tokens) this.tokens.set(token, undefined);
     for (const follower of [...this.followers]) if (isOver(follower.session)) follower.expired();

@@ -189,3 +189,46 @@ test("silent server answers requests once it resumes", async () => {
   await request;
   assert.equal(status, 200);
 });
+
+test("request aborts while the server is silent, and is not performed", async () => {
+  const { server } = started();
+  const before = server.requests.length;
+  const create = (signal) => server.fetch(`${server.baseUrl}/campaigns`, { method: "POST", body: '{"name":"n","count":1}', signal });
+  await assert.rejects(create(AbortSignal.abort()), { name: "AbortError" });
+  server.silence();
+  const abort = new AbortController();
+  const request = create(abort.signal);
+  abort.abort();
+  await assert.rejects(request, { name: "AbortError" });
+  server.resume();
+  await server.settled();
+  assert.equal(server.requests.length, before);
+});
+
+test("request that waits for a position ends with the server", () => withFakeClock(async () => {
+  for (const end of ["stop", "close"]) {
+    const { server, id } = started();
+    const waiting = server.fetch(`${server.baseUrl}/campaigns/${id}?min_position=other%2F9`);
+    await server.settled();
+    server[end]();
+    await assert.rejects(waiting, TypeError);
+  }
+}));
+
+test("logout ends its own session only", async () => {
+  const { server } = started();
+  const [first, second] = [server.admit("ada"), server.admit("ada")].map((token) => new RestClient({ ...server.rest, token: () => token }));
+  await first.logout();
+  await assert.rejects(first.session(), { code: "unauthorized" });
+  assert.equal((await second.session()).user, "ada");
+});
+
+test("limits of pages are those of the description", async () => {
+  const { server, id } = started();
+  const status = async (path) => (await server.fetch(`${server.baseUrl}/campaigns${path}`)).status;
+  const limits = ["?limit=0", "?limit=1001", "?limit=", `/${id}/domains?limit=20000`, `/${id}/domains?limit=x`, "/%zz"];
+  assert.deepEqual(await Promise.all(limits.map(status)), [400, 400, 400, 200, 400, 400]);
+  for (let i = 0; i < 120; i++) server.create();
+  const length = async (query) => (await (await server.fetch(`${server.baseUrl}/campaigns${query}`)).json()).campaigns.length;
+  assert.deepEqual([await length(""), await length("?cursor=a")], [121, 100]);
+});

@@ -441,3 +441,29 @@ test("slips of a test are refused with a code", () => {
   assert.deepEqual(codes.filter((code) => code !== "invalid_argument"), ["invalid_campaign_id"]);
   assert.equal(codeOf(() => server.patch("nobody", {})), "unknown_campaign");
 });
+
+test("servers that replace globals may close in any order", async () => {
+  const { WebSocket, fetch } = globalThis;
+  const [first, second, third] = [createTestServer(), createTestServer(), createTestServer()];
+  for (const server of [first, second, third]) server.install();
+  second.create({ campaignId: "of-second" });
+  third.close();
+  first.close();
+  assert.equal((await globalThis.fetch("https://localhost/api/v2/campaigns/of-second")).status, 200);
+  second.close();
+  assert.deepEqual([globalThis.WebSocket, globalThis.fetch], [WebSocket, fetch]);
+});
+
+test("application that never rests is reported with act, too", async () => {
+  const server = createTestServer({ act: async (work) => (await work(), void server.fetch(`${server.baseUrl}/campaigns`)) });
+  open.push(server);
+  await assert.rejects(server.settled(), { code: "timed_out" });
+});
+
+test("act that does not wait is refused", async () => {
+  for (const act of [() => {}, (work) => void work()]) {
+    const server = createTestServer({ act });
+    await assert.rejects(server.settled(), { code: "invalid_argument" });
+    server.close();
+  }
+});
