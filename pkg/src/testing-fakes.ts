@@ -1,16 +1,18 @@
 /** A fake of a client, for components that are tested without a module and without a server. */
 import { bindMethods } from "./bind.js";
-import { checked, COUNT, FUNCTION, oneOf, TEXT, type Rules } from "./check.js";
+import { checked, COUNT, DURATION, FUNCTION, oneOf, TEXT, type Rule, type Rules } from "./check.js";
 import { IDLE, type ConnectionStatus } from "./connection.js";
 import { CampaignSyncError } from "./errors.js";
 import { callSafely } from "./frame.js";
 import type { CampaignLike, CampaignListLike, CampaignSyncLike } from "./like.js";
 import { frozenCopy } from "./plain.js";
-import { checkedId, checkedRows, knownMembers } from "./testing-check.js";
+import { toPosition } from "./position.js";
+import { checkedId, checkedRows, CODE, knownMembers } from "./testing-check.js";
 import type { TestRow } from "./testing-options.js";
 import { fakeView, type PartialView } from "./testing-view.js";
 import type { CampaignView, CatalogueView, DomainPage, DomainQuery, DomainRow } from "./types.js";
 import type { CampaignSyncEventMap, CampaignSyncEventType } from "./event-types.js";
+import type { CampaignStatus } from "./words.js";
 
 /** The state that a fake shows from the start. */
 export interface FakeOptions {
@@ -49,6 +51,20 @@ const QUERY: Rules<DomainQuery> = {
   sortBy: oneOf("offset", "domain", "dnsStatus", "httpStatus", "leadScore"), sortOrder: oneOf("asc", "desc"),
 };
 
+const LISTENER: Rule = [(it) => typeof it === "function" || typeof it === "object", "a function, an object with handleEvent, or null"];
+
+const LIST: Rules<{ ids?: readonly string[] }> = { ids: [(it) => Array.isArray(it) && it.every(TEXT[0]), "a list of texts"] };
+
+const CONNECTION: Rules<ConnectionStatus> = {
+  state: oneOf("idle", "connecting", "open", "waiting", "failed", "closed"),
+  code: CODE,
+  attempt: COUNT,
+  retryInMs: DURATION,
+  offline: [(it) => it === true, "true, or absent"],
+  lastCloseCode: COUNT,
+  hint: TEXT,
+};
+
 const LIMIT = 100;
 const LIMIT_MAX = 1_000;
 
@@ -59,6 +75,15 @@ interface Shown {
   rows: readonly DomainRow[];
   pages: Map<string, DomainPage>;
   isKnown: boolean;
+}
+
+/** What handles have in common. */
+interface Handle<V> {
+  readonly view: () => V;
+  readonly subscribe: (listener: () => void) => () => void;
+  readonly release: () => void;
+  /** Throws `released` after `release`. */
+  readonly use: () => void;
 }
 
 class Fake extends EventTarget implements FakeCampaignSync {
@@ -73,10 +98,18 @@ class Fake extends EventTarget implements FakeCampaignSync {
   constructor(options: FakeOptions) {
     super();
     const { views = [], rows = {}, connection = IDLE } = knownMembers("options", options, OPTIONS);
-    this.#connection = frozenCopy(connection);
-    for (const view of views) this.#set(checkedId(view.campaignId ?? "campaign-1"), view);
+    this.#connection = checkedConnection(connection);
+    for (const view of views) this.#set(checkedView(view).campaignId ?? "campaign-1", view);
     for (const [campaignId, own] of Object.entries(rows)) this.#setRows(checkedId(campaignId), own);
     bindMethods(this, EventTarget);
+  }
+
+  override addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void {
+    super.addEventListener(checked("type", type, TEXT), checked("listener", listener, LISTENER), options);
+  }
+
+  override removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | EventListenerOptions): void {
+    super.removeEventListener(checked("type", type, TEXT), checked("listener", listener, LISTENER), options);
   }
 
   get connection(): ConnectionStatus {
@@ -88,19 +121,23 @@ class Fake extends EventTarget implements FakeCampaignSync {
     checkedId(campaignId);
     const count = this.#held.get(campaignId) ?? 0;
     this.#held.set(campaignId, count + 1);
-    const release = this.#holder(() => this.#held.set(campaignId, (this.#held.get(campaignId) ?? 1) - 1));
+    const handle = this.#handle(() => this.#of(campaignId).view, () => this.#held.set(campaignId, (this.#held.get(campaignId) ?? 1) - 1));
     return {
-      view: () => this.#of(campaignId).view,
-      subscribe: (listener) => this.#subscribe(listener),
-      domains: (query = {}) => this.#page(campaignId, query),
-      reached: async () => undefined,
-      release,
+      ...handle,
+      domains: (query = {}) => {
+        handle.use();
+        return this.#page(campaignId, query);
+      },
+      reached: async (position) => {
+        handle.use();
+        toPosition(position);
+      },
     };
   }
 
-  campaigns({ ids }: { ids?: readonly string[] } = {}): CampaignListLike {
+  campaigns(options: { ids?: readonly string[] } = {}): CampaignListLike {
     this.#open();
-    const release = this.#holder(() => undefined);
+    const { ids } = knownMembers("options", options, LIST);
     let [whole, own]: (CatalogueView | undefined)[] = [];
     const view = (): CatalogueView => {
       const list = this.#catalogue();
@@ -109,7 +146,7 @@ class Fake extends EventTarget implements FakeCampaignSync {
       whole = list;
       return own;
     };
-    return { view, subscribe: (listener) => this.#subscribe(listener), release };
+    return this.#handle(view, () => undefined);
   }
 
   view(campaignId: string): CampaignView | undefined {
@@ -128,7 +165,7 @@ class Fake extends EventTarget implements FakeCampaignSync {
   }
 
   show(partial: PartialView & { readonly campaignId: string }): void {
-    this.#set(checkedId(partial.campaignId), partial);
+    this.#set(checkedId(checkedView(partial).campaignId as string), partial);
     this.#notify();
   }
 
@@ -138,7 +175,7 @@ class Fake extends EventTarget implements FakeCampaignSync {
   }
 
   showConnection(connection: ConnectionStatus): void {
-    this.#connection = frozenCopy(checked("connection", connection, OPTIONS.connection));
+    this.#connection = checkedConnection(connection);
     this.emit("connectionchange", this.#connection);
   }
 
@@ -151,22 +188,32 @@ class Fake extends EventTarget implements FakeCampaignSync {
     if (this.#closed) throw new CampaignSyncError("closed");
   }
 
-  #holder(onRelease: () => void): () => void {
+  /** The members that handles have. As with those of the client, `release` ends the subscriptions, and the last view stays. */
+  #handle<V extends { readonly status: CampaignStatus }>(read: () => V, onRelease: () => void): Handle<V> {
     this.handles += 1;
-    let isHeld = true;
-    return () => {
-      if (isHeld) onRelease();
-      this.handles -= isHeld ? 1 : 0;
-      isHeld = false;
+    let last: V | undefined;
+    const own = new Set<() => void>();
+    const use = (): void => {
+      if (last !== undefined) throw new CampaignSyncError("released");
     };
-  }
-
-  #subscribe(listener: () => void): () => void {
-    // Two subscriptions of one function are two.
-    const own = (): void => listener();
-    checked("listener", listener, FUNCTION);
-    this.#listeners.add(own);
-    return () => void this.#listeners.delete(own);
+    const release = (): void => {
+      if (last !== undefined) return;
+      const { staleReason: _, code: __, ...view } = read() as V & { staleReason?: unknown; code?: unknown };
+      last = frozenCopy({ ...view, status: "idle" }) as unknown as V;
+      for (const listener of own) this.#listeners.delete(listener);
+      this.handles -= 1;
+      onRelease();
+    };
+    const subscribe = (listener: () => void): (() => void) => {
+      use();
+      checked("listener", listener, FUNCTION);
+      // Two subscriptions of one function are two.
+      const call = (): void => listener();
+      own.add(call);
+      this.#listeners.add(call);
+      return () => void this.#listeners.delete(call);
+    };
+    return { view: () => last ?? read(), subscribe, release, use };
   }
 
   #notify(): void {
@@ -220,6 +267,17 @@ class Fake extends EventTarget implements FakeCampaignSync {
     campaigns.sort((a, b) => (a.campaignId < b.campaignId ? -1 : 1));
     return (this.#list = frozenCopy({ status: "live", campaigns, total: campaigns.length }));
   }
+}
+
+/** Returns a view. Throws `invalid_argument` for anything but an object. `fakeView` checks its members. */
+function checkedView(view: PartialView): PartialView {
+  return checked("a view", view, [(it) => typeof it === "object" && it !== null, "an object"]);
+}
+
+/** Copies a connection. Throws `invalid_argument` for one that no client has. */
+function checkedConnection(connection: ConnectionStatus): ConnectionStatus {
+  const { state, attempt = 0, ...rest } = knownMembers("connection", connection, CONNECTION);
+  return Object.freeze({ state: checked("state", state, CONNECTION.state), attempt, ...rest });
 }
 
 function countsOf(rows: readonly DomainRow[]): CampaignView["counts"] {

@@ -87,9 +87,27 @@ test("slips in fakes are refused with a code", () => {
     () => fakeView({ status: "lve" }), () => fakeView({ campagin: {} }), () => fakeView({ campaign: { currentPhase: "x" } }), () => fakeView({ error: { code: "x" } }),
     () => sync.show({ campaignId: "a", status: "x" }), () => sync.showRows("a", [{ domainId: "x" }]), () => sync.showConnection(7), () => sync.emit(7, {}),
     () => sync.campaign("a").domains({ sortBy: "x" }), () => sync.campaign("a").subscribe(7), () => fakeCampaignSync({ view: [] }), () => sync.view(7),
+    () => fakeCampaignSync({ views: [null] }), () => sync.show(), () => sync.campaigns(null), () => sync.campaigns({ ids: "a" }), () => sync.campaigns({ id: ["a"] }),
+    () => sync.showConnection({ state: "opened", attempt: 0 }), () => sync.showConnection({ attempt: 0 }), () => fakeCampaignSync({ connection: { state: 7 } }),
+    () => sync.addEventListener("gap", 7), () => sync.removeEventListener("gap", 7),
   ];
   for (const call of refused) {
     assert.throws(call, (error) => error instanceof CampaignSyncError && error.code === "invalid_argument" && error.message !== "", String(call));
   }
   assert.throws(() => sync.campaign("a b"), { code: "invalid_campaign_id" });
+});
+
+test("released handle of a fake behaves as that of a client", async () => {
+  const sync = fakeCampaignSync({ views: [{ campaignId: "c", status: "stale" }] });
+  const [handle, list] = [sync.campaign("c"), sync.campaigns()];
+  let calls = 0;
+  for (const it of [handle, list]) it.subscribe(() => (calls += 1));
+  await assert.rejects(handle.reached("7"), { code: "invalid_argument" });
+  for (const it of [handle, list]) it.release();
+  sync.show({ campaignId: "c", status: "live", campaign: { name: "Later" } });
+  assert.equal(calls, 0);
+  assert.deepEqual([handle.view().status, handle.view().staleReason, handle.view().campaign.name], ["idle", undefined, "Campaign"]);
+  assert.deepEqual([list.view().status, list.view().campaigns.length, handle.view() === handle.view()], ["idle", 1, true]);
+  for (const call of [() => handle.domains(), () => handle.subscribe(() => {}), () => list.subscribe(() => {})]) assert.throws(call, { code: "released" });
+  await assert.rejects(handle.reached("e/7"), { code: "released" });
 });
