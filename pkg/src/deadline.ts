@@ -57,6 +57,20 @@ async function repeat<T>(run: (signal: AbortSignal) => Promise<Result<T>>, signa
     const passing = status === 0 || PASSING.has(status);
     if (!repeatable || !passing || attempt === ATTEMPTS_MAX || signal.aborted) throw error;
     const pause = Math.min(retryAfterMs ?? PAUSE_MS * 2 ** attempt, PAUSE_MS_MAX);
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await paused(pause, signal);
+    if (signal.aborted) throw error;
   }
+}
+
+/** Waits, at most until the signal aborts, and leaves no timer. */
+async function paused(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+  });
 }

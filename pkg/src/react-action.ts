@@ -2,6 +2,7 @@
 import { useCallback, useRef, useState } from "react";
 import { CampaignSyncError } from "./errors.js";
 import type { ActionContext } from "./like.js";
+import type { LogPosition } from "./position.js";
 import { asFailure, useProvided } from "./react-context.js";
 import { useCampaign, useHeldCampaign } from "./react-campaign.js";
 import type { CampaignView } from "./types.js";
@@ -33,6 +34,13 @@ interface Progress {
 
 const NO_PROGRESS = { pending: null, error: null };
 const NO_ACTIONS: readonly ActionName[] = Object.freeze([]);
+
+/** The position of an action that the server accepted and that was not shown in time. Throws any other error again. */
+function positionOf(error: unknown): LogPosition {
+  const { position } = Object((error as { cause?: unknown } | undefined)?.cause) as { position?: LogPosition };
+  if (position === undefined || !(error instanceof CampaignSyncError && error.code === "timed_out")) throw error;
+  return position;
+}
 
 /** Performs actions on a campaign with the `actions` of the provider. Throws `not_configured` without a provider. */
 export function useCampaignAction(campaignId: string | null | undefined): CampaignActionState {
@@ -66,7 +74,7 @@ export function useCampaignAction(campaignId: string | null | undefined): Campai
         if (typeof campaignId !== "string" || handle === undefined) throw new CampaignSyncError(code ?? "invalid_campaign_id");
         const { campaign } = handle.view();
         const context: ActionContext = campaign === null ? {} : { expectedState: `${campaign.currentPhase}/${campaign.phaseStatus}` };
-        const result = await actions.act(campaignId, name, context);
+        const result = await actions.act(campaignId, name, context).catch(positionOf);
         const position = typeof result === "object" && result !== null && "position" in result ? result.position : result;
         // The server accepted the action, whether or not the view shows it in time.
         if (position) await handle.reached(position, { timeoutMs: SHOWN_MS }).catch(() => {});

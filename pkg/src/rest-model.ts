@@ -89,8 +89,12 @@ export interface RestClientOptions {
   baseUrl?: string;
   /** A replacement for the platform's `fetch`. */
   fetch?: typeof globalThis.fetch;
-  /** Returns the bearer token, or the empty text for none. Without it, a cookie authorises the requests. */
-  token?: () => string | Promise<string>;
+  /**
+   * Returns the bearer token, or a promise of it; the empty text, `null` or `undefined` for none: then a cookie authorises
+   * the requests. It is called before each request, and may be that of `CampaignSync`. A call rejects with `token_failed`
+   * if it fails, and with `invalid_token` for any other answer.
+   */
+  token?: () => string | null | undefined | Promise<string | null | undefined>;
   /** The client of the stream. Its `onUnauthorized` renews the session of refused requests, too. */
   sync?: RestSync;
   /** Milliseconds after which a call rejects with `timed_out`; 30,000 if absent. It counts all attempts, and the wait for the page. */

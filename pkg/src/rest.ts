@@ -13,7 +13,7 @@ import { ACTION, allowedActions, type PhaseState } from "./actions.js";
 import { noAnswer, refusalOf } from "./answers.js";
 import { checked, checkedMembers, COUNT, DURATION, FUNCTION, invalidArgument, oneOf, orNull, TEXT, withMethods, type Rule, type Rules } from "./check.js";
 import { attempts, type Failure, type Result } from "./deadline.js";
-import { CampaignSyncError } from "./errors.js";
+import { CampaignSyncError, cut, describe } from "./errors.js";
 import { platform } from "./platform.js";
 import { formatPosition, higher, parsePosition, type LogPosition } from "./position.js";
 import { isUnauthorized, renewalOf } from "./renewal.js";
@@ -290,6 +290,8 @@ export class RestClient {
     const handle = this.#sync.campaign(campaignId);
     try {
       await handle.reached(position, { timeoutMs: Math.max(0, timeoutMs - (Date.now() - began)), ...(signal && { signal }) });
+    } catch (error) {
+      throw error instanceof CampaignSyncError ? notShown(error, position) : error;
     } finally {
       handle.release();
     }
@@ -310,9 +312,15 @@ export class RestClient {
 
   /** Sends one request. */
   async #request<T>(call: Call<T>, signal: AbortSignal): Promise<Result<Answer<T>>> {
+    let token: unknown;
     try {
-      const token = await this.#token?.();
-      const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+      token = (await this.#token?.()) ?? "";
+    } catch (cause) {
+      return { failure: { error: tokenFailed(cause), status: 0, retryAfterMs: undefined } };
+    }
+    if (typeof token !== "string" || !/^[!-~]*$/.test(token)) throw new CampaignSyncError("invalid_token", { message: INVALID_TOKEN });
+    try {
+      const headers: Record<string, string> = token === "" ? {} : { authorization: `Bearer ${token}` };
       const { data, error, response } = await call({ signal, headers });
       if (!response.ok || data === undefined) return { failure: refusal(response, error) };
       return { value: { data, position: parsePosition(response.headers.get("campaign-position")) } };
@@ -363,6 +371,18 @@ function changeOf(expectedState: string | null | undefined, reason: string | und
 function keyed(key?: string): { "Idempotency-Key": string } {
   const random = (): string => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   return { "Idempotency-Key": key ?? random() };
+}
+
+/** The error of a write that the server accepted and the page does not show. */
+function notShown({ code, message }: CampaignSyncError, position: LogPosition): CampaignSyncError {
+  const text = code === "timed_out" ? "The server accepted the write, and the page does not show it in time: `cause.position` has its place." : message;
+  return new CampaignSyncError(code, { cause: { status: 200, code, position }, message: text });
+}
+
+const INVALID_TOKEN = "The option `token` must return a text of visible ASCII characters, or nothing.";
+
+function tokenFailed(cause: unknown): CampaignSyncError {
+  return new CampaignSyncError("token_failed", { cause, message: `The option \`token\` failed (${cut(describe(cause), 60)}): correct it.` });
 }
 
 function refusal(response: Response, body: unknown): Failure {

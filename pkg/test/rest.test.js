@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { mock, test } from "node:test";
 
 import { offerRenewal } from "../dist/renewal.js";
-import { allowedActions, RestClient } from "../dist/rest.js";
+import { allowedActions, CampaignSyncError, RestClient } from "../dist/rest.js";
 import { STEPS } from "../dist/steps.js";
 import { settle } from "./support/fixtures.js";
 
@@ -209,7 +209,7 @@ test("token goes into the header of each request", async () => {
   await client.get("c");
   assert.equal(requests[0].headers.get("authorization"), "Bearer t-1");
   const failing = makeClient([Response.json(RECORD)], { token: () => { throw new Error("no token"); }, timeoutMs: 50 });
-  await assert.rejects(failing.client.login("a", "b"), { code: "fetch_failed" });
+  await assert.rejects(failing.client.login("a", "b"), { code: "token_failed" });
 });
 
 test("address follows the page and its base, as that of the socket does", async () => {
@@ -252,4 +252,60 @@ test("entry does not import the module", () => {
   };
   visit("rest.js");
   assert.deepEqual([...seen].filter((name) => /glue|embedded|module|load|core|wasm/.test(name)), []);
+});
+
+test("token that fails or is no token has a code of its own", async () => {
+  const ok = () => Response.json(RECORD);
+  const tokens = [[() => ({ token: "t" }), "invalid_token"], [() => "a\nb", "invalid_token"], [async () => 7, "invalid_token"]];
+  for (const [token, code] of tokens) {
+    const { client, requests } = makeClient([ok()], { token });
+    await assert.rejects(client.get("c"), { code });
+    assert.equal(requests.length, 0);
+  }
+  for (const token of [() => null, async () => undefined, () => ""]) {
+    const { client, requests } = makeClient([ok()], { token });
+    await client.get("c");
+    assert.equal(requests[0].headers.get("authorization"), null);
+  }
+});
+
+test("provider of tokens that fails is asked again", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let asked = 0;
+  const token = () => {
+    if (++asked < 3) throw new Error("away");
+    return "t";
+  };
+  const { client, requests } = makeClient([Response.json(RECORD)], { token });
+  const answer = client.get("c");
+  for (let i = 0; i < 3; i++) {
+    await settle();
+    t.mock.timers.tick(10_000);
+  }
+  assert.equal((await answer).name, "n");
+  assert.deepEqual([asked, requests.length, requests[0].headers.get("authorization")], [3, 1, "Bearer t"]);
+});
+
+test("write that the page does not show in time names its position", async () => {
+  const sync = { ...makeSync(), campaign: () => ({ reached: async () => Promise.reject(new CampaignSyncError("timed_out")), release: () => {} }) };
+  const { client } = makeClient([Response.json(CHANGED, { headers: AT_7 })], { sync });
+  await assert.rejects(client.act("c", "validate-dns"), ({ code, cause, message }) => {
+    assert.deepEqual([code, cause], ["timed_out", { status: 200, code: "timed_out", position: { epoch: "e1", sequenceNumber: 7 } }]);
+    return message.length <= 120 && /accepted/.test(message);
+  });
+});
+
+test("aborted call asks no more, and leaves no timer", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let asked = 0;
+  const { client } = makeClient([new TypeError("down")], { token: () => (asked++, "t") });
+  const abort = new AbortController();
+  const answer = client.get("c", { signal: abort.signal });
+  await settle();
+  abort.abort(new Error("left"));
+  await assert.rejects(answer, { message: "left" });
+  await settle();
+  t.mock.timers.tick(60_000);
+  await settle();
+  assert.equal(asked, 1);
 });

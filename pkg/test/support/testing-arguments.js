@@ -54,7 +54,7 @@ export const accepted = (values) => ({
   ...under("createTestServer", SERVER),
   ...Object.fromEntries(Object.entries(under("TestServer", SERVER)).map(([name, labels]) => [`new ${name}`, labels])),
   ...Object.assign({}, ...Object.entries(PARAMETERS).map(([method, parameters]) => under(`TestServer.${method}`, parameters))),
-  ...under("fakeCampaignSync", { options: ["undefined", ...RECORDS], ...prefixed("options", { connection: ["undefined", ...OBJECTS], rows: ["undefined", ...OBJECTS], views: ["undefined", "[]"] }) }),
+  ...under("fakeCampaignSync", { options: ["undefined", ...RECORDS], ...prefixed("options", { connection: ["undefined"], rows: ["undefined", ...OBJECTS], views: ["undefined", "[]"] }) }),
   ...under("fakeView", { partial: ["undefined", ...RECORDS], ...prefixed("partial", VIEW) }),
   "new testing.CampaignSyncError(code)": values,
   "new testing.CampaignSyncError(options)": [...values, "a getter that throws"],
