@@ -65,13 +65,14 @@ const whole = <T,>(view: CampaignView): T => view as T;
  * component renders again only if that part changed. `null` follows nothing. An invalid id gives a view with the status
  * `failed` and a code, and no exception.
  *
- * Throws `not_configured` without a provider.
+ * Throws `not_configured` without a provider, and `invalid_argument` if `select` is no function.
  */
 export function useCampaign<T = CampaignView>(
   campaignId: string | null | undefined,
   select: (view: CampaignView) => T = whole,
   { throttleMs = 0, equal = isEqual }: UseCampaignOptions<T> = {},
 ): T {
+  if (typeof select !== "function") throw new CampaignSyncError("invalid_argument", { message: "select must be a function." });
   const { subscribe, read, readOnServer } = useHeldCampaign(campaignId);
   const slowly = useMemo(() => throttled(subscribe, throttleMs), [subscribe, throttleMs]);
   return useSelected(slowly, read, readOnServer, select, equal);
@@ -114,10 +115,11 @@ export function useConnection(): ConnectionStatus {
 
 /**
  * Calls `listener` for each event of this type while the component is mounted. It may be another function in each
- * render. Throws `not_configured` without a provider.
+ * render. Throws `not_configured` without a provider, and `invalid_argument` for a listener that is no function.
  */
 export function useSyncEvent<K extends CampaignSyncEventType>(type: K, listener: (event: CampaignSyncEvent<K>) => void): void {
   const { sync } = useProvided();
+  if (typeof listener !== "function") throw new CampaignSyncError("invalid_argument", { message: "listener must be a function." });
   const latest = useRef(listener);
   useInsertionEffect(() => {
     latest.current = listener;

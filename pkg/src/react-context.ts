@@ -54,12 +54,28 @@ function context(): Context<Provided | undefined> {
 
 /**
  * Gives a client to the hooks below it. On a server, and until `create` has a client, the hooks return empty views. If
- * `create` fails, they return views with the status `failed` and the code.
+ * `create` fails, they return views with the status `failed` and the code. Throws `invalid_argument` for properties that
+ * are none of these.
  */
 export function CampaignSyncProvider({ sync, create, actions, children }: CampaignSyncProviderProps): ReactElement {
+  if ((sync === undefined) === (create === undefined)) throw wrong("either `sync` or `create`");
+  if (sync !== undefined) assertMethods(sync, CLIENT, A_CLIENT);
+  else if (typeof create !== "function") throw wrong("a function as `create`");
+  if (actions !== undefined) assertMethods(actions, ["act", "allowedActions"], "`actions` with these methods: act, allowedActions");
   const created = useCreated(create);
   const value = useMemo(() => ({ ...(sync === undefined ? created : { sync }), actions }), [sync, created, actions]);
   return createElement(context().Provider, { value }, children);
+}
+
+const CLIENT = ["campaign", "view", "connect", "close", "addEventListener", "removeEventListener"];
+const A_CLIENT = "a client, such as a `CampaignSync`, as `sync`, or by `create`";
+
+function wrong(expected: string): CampaignSyncError {
+  return new CampaignSyncError("invalid_argument", { message: `Give <CampaignSyncProvider> ${expected}.` });
+}
+
+function assertMethods(value: unknown, names: readonly string[], expected: string): void {
+  for (const name of names) if (typeof (value as Record<string, unknown> | null)?.[name] !== "function") throw wrong(expected);
 }
 
 const NONE: Omit<Provided, "actions"> = { sync: undefined };
@@ -77,6 +93,7 @@ function useCreated(create: (() => CampaignSyncLike | Promise<CampaignSyncLike>)
       if (unmounted) return;
       try {
         const own = await make();
+        assertMethods(own, CLIENT, A_CLIENT);
         if (unmounted) return own.close();
         sync = own;
         own.connect();
@@ -89,6 +106,8 @@ function useCreated(create: (() => CampaignSyncLike | Promise<CampaignSyncLike>)
     return () => {
       unmounted = true;
       sync?.close();
+      // React may keep the state, and mount the provider again: when an `Activity` is shown, or after a hot replacement.
+      setCreated(NONE);
     };
   }, []);
   return created;

@@ -277,7 +277,7 @@ function checkedView(view: PartialView): PartialView {
 /** Copies a connection. Throws `invalid_argument` for one that no client has. */
 function checkedConnection(connection: ConnectionStatus): ConnectionStatus {
   const { state, attempt = 0, ...rest } = knownMembers("connection", connection, CONNECTION);
-  return Object.freeze({ state: checked("state", state, CONNECTION.state), attempt, ...rest });
+  return Object.freeze({ state: checked("connection.state", state, CONNECTION.state), attempt, ...rest });
 }
 
 function countsOf(rows: readonly DomainRow[]): CampaignView["counts"] {

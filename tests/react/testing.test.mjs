@@ -43,7 +43,7 @@ export default {
 before(async () => {
   await mkdir(OUT, { recursive: true });
   for (const [name, text] of blocks) await writeFile(new URL(name, OUT), text);
-  await copyFile(new URL("pages/testing-create.test.tsx", import.meta.url), new URL("create.test.tsx", OUT));
+  for (const name of ["create", "provider"]) await copyFile(new URL(`pages/testing-${name}.test.tsx`, import.meta.url), new URL(`${name}.test.tsx`, OUT));
   await writeFile(new URL("vitest.config.mjs", OUT), CONFIG);
   const types = Object.fromEntries(ENTRIES.map((entry) => [`campaign-sync${entry}`, [fileOf(entry, ".d.ts")]]));
   const compilerOptions = { paths: { ...types, react: ["../node_modules/@types/react/index.d.ts"] } };
@@ -63,7 +63,7 @@ test("blocks of the guide to testing compile", async () => {
 test("tests of the guide pass, and React warns of nothing", async () => {
   const { code, output } = await run("vitest/vitest.mjs", "run", "--config", "vitest.config.mjs");
   assert.equal(code, 0, output);
-  assert.match(output, /Tests\s+10 passed/);
+  assert.match(output, /Tests\s+13 passed/);
   assert.doesNotMatch(output, /act\(|Warning|stderr/);
 });
 
