@@ -1,11 +1,12 @@
 /** The routes of the test server (docs/openapi.json), as a function with the interface of `fetch`. */
 import { ACTION } from "./actions.js";
-import { CampaignSyncError, meaningOf } from "./errors.js";
+import { CampaignSyncError } from "./errors.js";
 import { parsePosition } from "./position.js";
 import { begin, remove, takeStep } from "./testing-changes.js";
 import type { WireRow } from "./testing-hash.js";
 import type { CampaignLog, Data } from "./testing-log.js";
 import { subjectOf, type Session, type State } from "./testing-state.js";
+import { sentenceOf } from "./testing-words.js";
 import type { ErrorCode } from "./words.js";
 
 /** Longest wait for `min_position`, in milliseconds. */
@@ -47,7 +48,7 @@ interface Answer {
 /** Refuses a request. */
 class Refused extends Error {
   constructor(readonly code: ErrorCode, readonly status = STATUSES[code] ?? 500, text?: string) {
-    super(text ?? (meaningOf(code) || code));
+    super(text ?? sentenceOf(code));
   }
 }
 

@@ -1,10 +1,11 @@
 /** One connection of the test server: it speaks `campaign-sync.v1` as docs/PROTOCOL.md says. */
-import { isErrorCode, meaningOf } from "./errors.js";
+import { isErrorCode } from "./errors.js";
 import { CatalogueFeed } from "./testing-catalogue.js";
 import { readMessage, type ClientMessage } from "./testing-json.js";
 import type { CampaignLog, Data } from "./testing-log.js";
 import type { Conversation, Peer } from "./testing-network.js";
 import { subjectOf, type Follower, type Session, type State } from "./testing-state.js";
+import { sentenceOf } from "./testing-words.js";
 import type { ErrorCode } from "./words.js";
 
 const PROTOCOL = "campaign-sync.v1";
@@ -134,7 +135,7 @@ export class Connection implements Conversation, Follower {
 
   #error(code: ErrorCode, { campaignId, requestId }: Partial<ClientMessage> = {}): void {
     const about = { ...(typeof campaignId === "string" && { campaignId }), ...(typeof requestId === "string" && { requestId }) };
-    this.#send("error", { code, message: meaningOf(code) || code, ...about });
+    this.#send("error", { code, message: sentenceOf(code), ...about });
   }
 
   #onMessage(message: ClientMessage): void {

@@ -1,5 +1,6 @@
 // The routes of the server of `campaign-sync/testing`, with the REST client, the cache and the polling of the package.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { afterEach, before, test } from "node:test";
 
@@ -231,4 +232,16 @@ test("limits of pages are those of the description", async () => {
   for (let i = 0; i < 120; i++) server.create();
   const length = async (query) => (await (await server.fetch(`${server.baseUrl}/campaigns${query}`)).json()).campaigns.length;
   assert.deepEqual([await length(""), await length("?cursor=a")], [121, 100]);
+});
+
+test("refusals have the sentences of the guide to errors", async () => {
+  const { server, id, client } = started();
+  const page = readFileSync(new URL("../../docs/ERRORS.md", import.meta.url), "utf8");
+  const codes = ["invalid_body", "method_not_allowed", "not_found", "illegal_transition", "expected_state_mismatch", "prerequisites_not_met", "behind", "integrity_check_failed", "rate_limited"];
+  for (const code of codes) {
+    server.refuse(code);
+    const { error } = await (await server.fetch(`${server.baseUrl}/campaigns/${id}`)).json();
+    assert.ok(page.includes(`### \`${code}\`\n\n${error.message}\n`), `${code}: ${error.message}`);
+  }
+  await assert.rejects(client.act(id, "start", { expectedState: "analysis" }), { message: "The campaign has moved on: look at the new state, then decide again." });
 });
