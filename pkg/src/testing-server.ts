@@ -304,16 +304,16 @@ export class TestServer implements Disposable {
   async connected(): Promise<void> {
     this.#open();
     this.#wasCut = false;
-    await this.#inAct(async () => {
-      // Some fakes leave `performance` real, by which clients measure time.
-      const began = performance.now();
-      for (let waited = 0; ; waited += LOOK_MS) {
+    // Some fakes leave `performance` real, by which clients measure time.
+    const began = performance.now();
+    for (let waited = 0; ; waited += LOOK_MS) {
+      await this.#inAct(async () => {
+        if (waited > 0) await pass(LOOK_MS, this.#advance);
         await this.#settle();
-        if (this.#connections().some(({ isAcknowledged }) => isAcknowledged)) return;
-        if (waited >= CONNECTED_MS_MAX && performance.now() - began >= REAL_MS_MIN) throw new CampaignSyncError("timed_out", { message: "No client connected to the test server." });
-        await pass(LOOK_MS, this.#advance);
-      }
-    });
+      });
+      if (this.#connections().some(({ isAcknowledged }) => isAcknowledged)) return;
+      if (waited >= CONNECTED_MS_MAX && performance.now() - began >= REAL_MS_MIN) throw new CampaignSyncError("timed_out", { message: "No client connected to the test server." });
+    }
   }
 
   /**
@@ -360,13 +360,16 @@ export class TestServer implements Disposable {
 
   /** Runs `work` inside `act`. React renders at its end, and what it then subscribes to needs another round. */
   async #inAct(work: () => Promise<void>): Promise<void> {
-    if (this.#act === undefined) return work();
+    const act = this.#act;
+    if (act === undefined) return work();
     for (let round = 0; round < ACTS_MAX; round++) {
       const { activity } = this.#network;
       let isDone = false;
-      await this.#act(async () => {
-        await work();
-        isDone = true;
+      await inTurn(async () => {
+        await act(async () => {
+          await work();
+          isDone = true;
+        });
       });
       if (!isDone) throw invalidArgument("act", "a function that calls its argument and waits for the promise, as that of React");
       if (activity === this.#network.activity) return;
@@ -388,6 +391,15 @@ export class TestServer implements Disposable {
     }
     throw restless();
   }
+}
+
+let turns: Promise<unknown> = Promise.resolve();
+
+/** Runs one `act` after the other, those of other servers, too: React does not support overlapping ones. */
+async function inTurn(run: () => Promise<void>): Promise<void> {
+  const turn = turns.then(run);
+  turns = turn.catch(() => undefined);
+  return turn;
 }
 
 function restless(): CampaignSyncError {

@@ -14,7 +14,7 @@ const SENTENCES: Partial<Record<ErrorCode, string>> = {
   illegal_transition: "The phase machine does not allow this action now: offer those of `allowedActions`.",
   expected_state_mismatch: "The campaign has moved on: look at the new state, then decide again.",
   behind: "The server's answers stay older than the page: try again later.",
-  invalid_body: "The server refused the body or the query: compare it with docs/openapi.json.",
+  invalid_body: "The server refused the body or the query: compare it with the types of `campaign-sync/rest`.",
   method_not_allowed: "The route does not take this method: use another one.",
   not_found: "The server has no such route: check the address.",
 };

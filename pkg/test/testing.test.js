@@ -467,3 +467,22 @@ test("act that does not wait is refused", async () => {
     server.close();
   }
 });
+
+test("acts of several servers do not overlap", async () => {
+  let [running, overlaps] = [0, 0];
+  const act = async (work) => {
+    overlaps += running > 0;
+    running += 1;
+    await work();
+    running -= 1;
+  };
+  const [{ server, campaign }, other] = [started({ act }), started({ act })];
+  await Promise.all([server.settled(), other.server.settled(), server.connected()]);
+  assert.deepEqual([overlaps, campaign.view().status, other.campaign.view().status], [0, "live", "live"]);
+  server.stop();
+  const back = server.connected();
+  await server.settled();
+  server.resume();
+  await back;
+  assert.deepEqual([overlaps, campaign.view().status], [0, "live"]);
+});
