@@ -13,7 +13,7 @@ import { CAMPAIGN, OPTIONS, TRANSITION, type TestCampaign, type TestRow, type Te
 import { Routes } from "./testing-rest.js";
 import { Connection } from "./testing-session.js";
 import { State, type TestRequest } from "./testing-state.js";
-import { nextFrame, nextTurn, pass, type AdvanceTimers } from "./testing-time.js";
+import { inTurn, nextFrame, nextTurn, pass, restless, type AdvanceTimers } from "./testing-time.js";
 import type { CampaignRecord } from "./types.js";
 import type { CampaignAction, ErrorCode } from "./words.js";
 
@@ -391,19 +391,6 @@ export class TestServer implements Disposable {
     }
     throw restless();
   }
-}
-
-let turns: Promise<unknown> = Promise.resolve();
-
-/** Runs one `act` after the other, those of other servers, too: React does not support overlapping ones. */
-async function inTurn(run: () => Promise<void>): Promise<void> {
-  const turn = turns.then(run);
-  turns = turn.catch(() => undefined);
-  return turn;
-}
-
-function restless(): CampaignSyncError {
-  return new CampaignSyncError("timed_out", { message: "The application never came to rest." });
 }
 
 /** Creates a server for tests. Throws `invalid_argument` for an invalid option. */

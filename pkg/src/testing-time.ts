@@ -107,3 +107,17 @@ function frozen(): CampaignSyncError {
   const message = "The timers are faked in a way that the test server does not know: pass the option `advanceTimers`.";
   return new CampaignSyncError("timed_out", { message });
 }
+
+let turns: Promise<unknown> = Promise.resolve();
+
+/** Runs one `act` after the other, those of other servers, too: React does not support overlapping ones. */
+export async function inTurn(run: () => Promise<void>): Promise<void> {
+  const turn = turns.then(run);
+  turns = turn.catch(() => undefined);
+  return turn;
+}
+
+/** The failure of an application that goes on and on. */
+export function restless(): CampaignSyncError {
+  return new CampaignSyncError("timed_out", { message: "The application never came to rest." });
+}
