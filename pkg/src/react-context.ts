@@ -54,8 +54,8 @@ function context(): Context<Provided | undefined> {
 
 /**
  * Gives a client to the hooks below it. On a server, and until `create` has a client, the hooks return empty views. If
- * `create` fails, they return views with the status `failed` and the code. Throws `invalid_argument` for properties that
- * are none of these.
+ * `create` fails, they return views with the status `failed` and the code. Throws `invalid_argument` for other
+ * properties.
  */
 export function CampaignSyncProvider({ sync, create, actions, children }: CampaignSyncProviderProps): ReactElement {
   if ((sync === undefined) === (create === undefined)) throw wrong("either `sync` or `create`");

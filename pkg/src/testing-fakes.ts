@@ -77,7 +77,7 @@ interface Shown {
   isKnown: boolean;
 }
 
-/** What handles have in common. */
+/** The members that all handles have. */
 interface Handle<V> {
   readonly view: () => V;
   readonly subscribe: (listener: () => void) => () => void;

@@ -1,4 +1,4 @@
-/** What the test server does as `fetch`: requests that abort, that nobody answers, and the globals of a page. */
+/** The test server in place of `fetch`: requests that abort, requests without an answer, and the globals of a page. */
 
 /** The globals that a server replaces. */
 type Globals = Pick<typeof globalThis, "WebSocket" | "fetch">;
@@ -19,7 +19,7 @@ export function replaceGlobals(by: Globals): () => void {
     const later = replacements[replacements.indexOf(own) + 1];
     replacements.splice(replacements.indexOf(own), 1);
     if (later !== undefined) later.replaced = own.replaced;
-    // What somebody else put there meanwhile stays.
+    // A value that somebody else put there meanwhile stays.
     else for (const name of ["WebSocket", "fetch"] as const) if (globalThis[name] === by[name]) Object.assign(globalThis, { [name]: own.replaced[name] });
   };
 }

@@ -245,3 +245,15 @@ test("refusals have the sentences of the guide to errors", async () => {
   }
   await assert.rejects(client.act(id, "start", { expectedState: "analysis" }), { message: "The campaign has moved on: look at the new state, then decide again." });
 });
+
+test("servers that replace globals may close in any order", async () => {
+  const { WebSocket, fetch } = globalThis;
+  const [first, second, third] = [createTestServer(), createTestServer(), createTestServer()];
+  for (const server of [first, second, third]) server.install();
+  second.create({ campaignId: "of-second" });
+  third.close();
+  first.close();
+  assert.equal((await globalThis.fetch("https://localhost/api/v2/campaigns/of-second")).status, 200);
+  second.close();
+  assert.deepEqual([globalThis.WebSocket, globalThis.fetch], [WebSocket, fetch]);
+});
