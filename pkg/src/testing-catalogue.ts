@@ -53,7 +53,6 @@ export class CatalogueFeed {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#number === undefined || !this.#hasNews(this.#number)) return;
-    this.#sentAt = Date.now();
     this.#write(this.#number, {});
   }
 
@@ -97,6 +96,7 @@ export class CatalogueFeed {
       });
     }
     this.#number = number;
+    this.#sentAt = Date.now();
   }
 }
 
