@@ -19,8 +19,8 @@ import type { CampaignAction, ErrorCode } from "./words.js";
 
 /** Rounds after which `settled` gives up. */
 const ROUNDS_MAX = 500;
-/** Calls of `act` after which it gives up: each takes an animation frame. */
-const ACTS_MAX = 50;
+/** Calls of `act` after which it gives up: a page of which each answer leads to a request needs one for each. */
+const ACTS_MAX = 20;
 /** Longest wait of `connected`, its shortest one by `performance`, and the time between two looks, in milliseconds. */
 const [CONNECTED_MS_MAX, REAL_MS_MIN, LOOK_MS] = [60_000, 5_000, 50];
 
