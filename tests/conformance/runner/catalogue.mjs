@@ -49,7 +49,9 @@ export class CatalogueWatcher {
     this.requests.delete(requestId);
   }
 
-  pong(head, source) {
+  pong(head, isEcho, source) {
+    // The server may have written an unsolicited pong before it read that the client leaves the list.
+    if (!this.isSubscribed && !isEcho) return;
     if (head === undefined || head === null) {
       if (this.list !== null && this.requests.size === 0 && this.#staged.length === 0) {
         this.#breach("the catalogue in the pong of a connection that has the list", "none", source);

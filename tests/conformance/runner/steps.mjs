@@ -120,7 +120,10 @@ export const STEPS = {
     await connection.until(there, `${phase}/${status} in the stream`, within);
   },
 
-  /** Sends a ping and waits for its pong. The watcher checks the heads. */
+  /**
+   * Sends a ping and waits for its pong. The watcher checks the heads. `until: "head"` also waits until the stream is
+   * there; with `until: "pong"`, later steps do not look at what the server wrote before the pong.
+   */
   async ping(run, { on = "a", until }) {
     const connection = run.connection(on);
     const timestamp = (run.unique += 1);
@@ -128,6 +131,7 @@ export const STEPS = {
     const isEcho = (document) => document.type === "pong" && document.data.timestamp === timestamp;
     const pong = await connection.until((inbox) => inbox.find(isEcho), `a pong that echoes ${timestamp}`, run.answerMs);
     if (until === "head") await caughtUp(run, connection, pong);
+    if (until === "pong") connection.mark = connection.inbox.indexOf(pong) + 1;
   },
 
   /** Waits for an unsolicited pong within the heartbeat that the server announced, plus `slack` milliseconds. */

@@ -217,7 +217,7 @@ export class Watcher {
     const { timestamp } = plain(node);
     if (!TIMESTAMP.test(timestamp)) this.breach("documents", "a timestamp in UTC with milliseconds", timestamp, source);
     if (type === "catalogue") return this.catalogue.part(value, timestamp, source);
-    if (type === "pong") this.catalogue.pong(value.catalogue, source);
+    if (type === "pong") this.catalogue.pong(value.catalogue, (value.timestamp ?? null) !== null, source);
     if (type === "error") this.catalogue.refused(value.requestId);
     const cursor = this.cursor(value.campaignId);
     if (type === "connection_ack") this.#acknowledged(value, source);
