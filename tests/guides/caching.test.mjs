@@ -78,10 +78,11 @@ describe("guide", { concurrency: true }, () => {
     assert.equal(await names(), ROWS);
     assert.equal(await names(), ROWS);
     assert.equal(page.reads.length, 1);
-    const rows = page.evaluate((id) => new Promise((resolve) => globalThis.page.sync.addEventListener("cacheinvalidated",
-      ({ detail }) => detail.campaignId === id && detail.reason === "rows" && resolve())), id);
+    // The page listens before the server acts.
+    await page.evaluate((id) => globalThis.page.sync.addEventListener("cacheinvalidated",
+      ({ detail }) => (globalThis.voided ||= detail.campaignId === id && detail.reason === "rows")), id);
     await server.act(id, "validate-dns");
-    await rows;
+    await page.waitForFunction(() => globalThis.voided);
     await server.reaches(id, "dns_validation", "completed");
     assert.equal(await names(), ROWS);
     assert.ok(page.reads.length > 1, "fetched again");
