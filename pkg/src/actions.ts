@@ -14,7 +14,7 @@ export interface PhaseState {
 /**
  * Returns the actions that are possible in the state of a record, in the order of docs/PHASES.md. The server may still
  * refuse one of them, with `prerequisites_not_met` or because the state has changed. Returns an empty list for a phase
- * or a status that the table does not have. Throws `invalid_argument` if one of them is no text.
+ * or a status that the table does not have. Throws `invalid_argument` if one of them is not a string.
  */
 export function allowedActions(record: PhaseState): readonly CampaignAction[] {
   const { currentPhase, phaseStatus } = checkedMembers("record", record, RULES);

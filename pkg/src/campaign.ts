@@ -31,7 +31,7 @@ export interface Campaign extends Disposable {
   view(this: void): CampaignView;
   /**
    * Calls `listener` at most once per animation frame, after something changed. An error that it throws goes to
-   * `reportError` and affects nothing else. Throws `invalid_argument` if `listener` is no function.
+   * `reportError` and affects nothing else. Throws `invalid_argument` if `listener` is not a function.
    * @returns a function that ends the subscription.
    */
   subscribe(this: void, listener: () => void): () => void;

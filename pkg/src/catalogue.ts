@@ -20,7 +20,7 @@ export interface Catalogue extends Disposable {
   /**
    * Calls `listener` at most once per animation frame, after the list or its status changed. With `ids` the change may
    * be of another campaign; the view is then the same object. An error that the listener throws goes to `reportError`.
-   * Throws `invalid_argument` if `listener` is no function, and `released` after `release()`.
+   * Throws `invalid_argument` if `listener` is not a function, and `released` after `release()`.
    * @returns a function that ends the subscription.
    */
   subscribe(this: void, listener: () => void): () => void;

@@ -75,7 +75,7 @@ export class CampaignSync extends EventTarget implements Disposable {
     bindMethods(this, CampaignSync);
   }
 
-  /** Adds a listener for events of `CampaignSyncEventMap`. Throws `invalid_argument` for a value that is no listener, and for options that the platform refuses. */
+  /** Adds a listener for events of `CampaignSyncEventMap`. Throws `invalid_argument` for a value that is not a listener, and for options that the platform refuses. */
   override addEventListener<K extends CampaignSyncEventType>(
     type: K,
     listener: CampaignSyncListener<K> | null,
@@ -87,7 +87,7 @@ export class CampaignSync extends EventTarget implements Disposable {
     this.#hold();
   }
 
-  /** Removes a listener. Throws `invalid_argument` for a value that is no listener. */
+  /** Removes a listener. Throws `invalid_argument` for a value that is not a listener. */
   override removeEventListener<K extends CampaignSyncEventType>(
     type: K,
     listener: CampaignSyncListener<K> | null,
@@ -100,7 +100,7 @@ export class CampaignSync extends EventTarget implements Disposable {
   /**
    * The function that sends a frame (JSON text) over the application's own transport; `null` for none. Setting it
    * selects that transport. Setting it throws `transport_in_use` if the client already uses its own sockets, and
-   * `invalid_argument` for a value that is no function.
+   * `invalid_argument` for a value that is not a function.
    */
   get onsend(): ((frame: string) => void) | null {
     return this.#onsend;
@@ -158,7 +158,7 @@ export class CampaignSync extends EventTarget implements Disposable {
 
   /**
    * Subscribes to a campaign and returns a handle. Release the handle when it is no longer needed. Throws
-   * `invalid_campaign_id` for an invalid id, `invalid_argument` for one that is no text, and `closed` after `close()`.
+   * `invalid_campaign_id` for an invalid id, `invalid_argument` for one that is not a string, and `closed` after `close()`.
    */
   campaign(campaignId: string): Campaign {
     checked("campaignId", campaignId, TEXT);
@@ -183,7 +183,7 @@ export class CampaignSync extends EventTarget implements Disposable {
    * Takes a frame that the application's own transport received: text, or its UTF-8 bytes in a buffer or a view. A
    * frame with bad content is refused and counted, never thrown.
    *
-   * Throws `invalid_argument` for a value that is no frame, such as a `Blob`, `transport_in_use` if the client opens
+   * Throws `invalid_argument` for a value that is not a frame, such as a `Blob`, `transport_in_use` if the client opens
    * sockets itself, and `closed` after `close()`.
    * @returns the number of events that the client applied.
    */
@@ -217,7 +217,7 @@ export class CampaignSync extends EventTarget implements Disposable {
 
   /**
    * Returns the status of a campaign, computed from the clock; `idle` if the campaign has no handle. Throws
-   * `invalid_argument` for an id that is no text.
+   * `invalid_argument` for an id that is not a string.
    */
   status(campaignId: string): CampaignStatus {
     return this.view(campaignId)?.status ?? "idle";
@@ -225,7 +225,7 @@ export class CampaignSync extends EventTarget implements Disposable {
 
   /**
    * Returns the view of a campaign; `undefined` if the campaign has no handle, and after `close()`. Throws
-   * `invalid_argument` for an id that is no text.
+   * `invalid_argument` for an id that is not a string.
    */
   view(campaignId: string): CampaignView | undefined {
     const channel = this.#channelOf(campaignId);
@@ -234,7 +234,7 @@ export class CampaignSync extends EventTarget implements Disposable {
 
   /**
    * Returns one page of a campaign's domain table, as `Campaign.domains` does; `undefined` if the campaign has no
-   * handle, and after `close()`. Throws `invalid_argument` for an invalid query, and for an id that is no text.
+   * handle, and after `close()`. Throws `invalid_argument` for an invalid query, and for an id that is not a string.
    */
   domains(campaignId: string, query?: DomainQuery): DomainPage | undefined {
     return readDomains(this.#core as Core, this.#channelOf(campaignId), query);

@@ -135,7 +135,7 @@ export class Core implements TransportReports {
     }
   }
 
-  /** Takes a frame of a connection. Throws `invalid_argument` for a value that is no frame. */
+  /** Takes a frame of a connection. Throws `invalid_argument` for a value that is not a frame. */
   receive(connection: number, frame: unknown): number {
     return this.call((client) =>
       typeof frame === "string" ? client.receiveText(connection, frame) : client.receive(connection, bytesOf(frame)),
@@ -224,7 +224,7 @@ export class Core implements TransportReports {
     }
   }
 
-  /** Gives everything back. */
+  /** Ends the waits, the timer, the listeners and the socket. */
   #release(): void {
     this.#closing = this.#closed = true;
     this.client = undefined;

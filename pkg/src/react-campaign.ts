@@ -65,7 +65,7 @@ const whole = <T,>(view: CampaignView): T => view as T;
  * component renders again only if that part changed. `null` follows nothing. An invalid id gives a view with the status
  * `failed` and a code, and no exception.
  *
- * Throws `not_configured` without a provider, and `invalid_argument` if `select` is no function.
+ * Throws `not_configured` without a provider, and `invalid_argument` if `select` is not a function.
  */
 export function useCampaign<T = CampaignView>(
   campaignId: string | null | undefined,
@@ -115,7 +115,7 @@ export function useConnection(): ConnectionStatus {
 
 /**
  * Calls `listener` for each event of this type while the component is mounted. It may be another function in each
- * render. Throws `not_configured` without a provider, and `invalid_argument` for a listener that is no function.
+ * render. Throws `not_configured` without a provider, and `invalid_argument` for a listener that is not a function.
  */
 export function useSyncEvent<K extends CampaignSyncEventType>(type: K, listener: (event: CampaignSyncEvent<K>) => void): void {
   const { sync } = useProvided();

@@ -19,7 +19,7 @@ export function replaceGlobals(by: Globals): () => void {
     const later = replacements[replacements.indexOf(own) + 1];
     replacements.splice(replacements.indexOf(own), 1);
     if (later !== undefined) later.replaced = own.replaced;
-    // A value that somebody else put there meanwhile stays.
+    // A value that other code has put there meanwhile stays.
     else for (const name of ["WebSocket", "fetch"] as const) if (globalThis[name] === by[name]) Object.assign(globalThis, { [name]: own.replaced[name] });
   };
 }
@@ -29,7 +29,7 @@ export function unreachable(): TypeError {
   return new TypeError("Failed to fetch: the test server is stopped or closed.");
 }
 
-/** Answers a request in two steps, its way and its answer. Rejects as `fetch` does as soon as its signal aborts. */
+/** Waits for the arrival of a request, then answers it. Rejects as soon as the signal of the request aborts, as `fetch` does. */
 export async function untilAborted<T>(input: RequestInfo | URL, init: RequestInit, arrival: Promise<void>, answer: () => Promise<T>): Promise<T> {
   const signal = init.signal ?? (typeof input === "object" && "url" in input ? input.signal : undefined);
   let abort = (): void => undefined;

@@ -19,7 +19,7 @@ import type { CampaignAction, ErrorCode } from "./words.js";
 
 /** Rounds after which `settled` gives up. */
 const ROUNDS_MAX = 500;
-/** Calls of `act` after which it gives up: a page of which each answer leads to a request needs one for each. */
+/** Calls of `act` after which it gives up. A request that follows an answer needs another call. */
 const ACTS_MAX = 20;
 /** Longest wait of `connected`, its shortest one by `performance`, and the time between two looks, in milliseconds. */
 const [CONNECTED_MS_MAX, REAL_MS_MIN, LOOK_MS] = [60_000, 5_000, 50];
@@ -55,7 +55,7 @@ export class TestServer implements Disposable {
   /** The address of the REST routes. */
   readonly baseUrl = "https://campaign-sync.test/api/v2";
   /** The constructor of sockets to this server, for the option `WebSocket`. */
-  readonly WebSocket: new (url: string) => WebSocket;
+  readonly WebSocket: TestSocketConstructor;
   /** The options of a client: `new CampaignSync({ ...server.options })`. */
   readonly options: TestSocketOptions;
   /** The options of a `RestClient`, of `restFetcher` and of `restSnapshot`. */

@@ -117,7 +117,7 @@ export async function inTurn(run: () => Promise<void>): Promise<void> {
   return turn;
 }
 
-/** The failure of an application that goes on and on. */
+/** The error for an application that keeps sending requests. */
 export function restless(): CampaignSyncError {
   return new CampaignSyncError("timed_out", { message: "The application never came to rest." });
 }

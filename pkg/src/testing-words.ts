@@ -2,7 +2,7 @@
 import { meaningOf } from "./errors.js";
 import type { ErrorCode } from "./words.js";
 
-/** Those that no page downloads, because a server writes them. */
+/** Sentences that only a server writes, so pages do not download them. */
 const SENTENCES: Partial<Record<ErrorCode, string>> = {
   invalid_json: "A document is not JSON: check the server and the transport.",
   ambiguous_envelope: "A member of an envelope is repeated or its name is escaped: the server must not do so.",

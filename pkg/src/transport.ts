@@ -94,7 +94,7 @@ export class SocketTransport implements Transport {
     try {
       this.#reports.receive(connection, data);
     } catch {
-      // Data that is no frame is refused and counted as an empty one.
+      // Data that is not a frame is refused and counted as an empty one.
       this.#reports.receive(connection, "");
     }
   }

@@ -41,7 +41,7 @@ export class Waker {
     this.#eachSignal((target, type) => target.addEventListener?.(type, this.#onSignal));
   }
 
-  /** Gives everything back. */
+  /** Clears the timer and removes the listeners. */
   end(): void {
     this.arm(null);
     this.#eachSignal((target, type) => target.removeEventListener?.(type, this.#onSignal));

@@ -254,7 +254,7 @@ test("entry does not import the module", () => {
   assert.deepEqual([...seen].filter((name) => /glue|embedded|module|load|core|wasm/.test(name)), []);
 });
 
-test("token that fails or is no token has another code than a request", async () => {
+test("failing or invalid token has another code than a failed request", async () => {
   const ok = () => Response.json(RECORD);
   const tokens = [[() => ({ token: "t" }), "invalid_token"], [() => "a\nb", "invalid_token"], [async () => 7, "invalid_token"]];
   for (const [token, code] of tokens) {

@@ -1,27 +1,8 @@
 // The server of `campaign-sync/testing` with the option `act`, and with the compiled client.
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
-import { afterEach, before, test } from "node:test";
+import { test } from "node:test";
 
-const require = createRequire(import.meta.url);
-const { CampaignSync, init } = require("../dist/cjs/index.js");
-const { createTestServer } = require("../dist/cjs/testing.js");
-
-const open = [];
-before(() => init());
-afterEach(() => {
-  for (const it of open.splice(0)) it.close();
-});
-
-/** A server, and a client that follows a campaign with three rows. */
-function started({ client = {}, campaign = {}, ...options } = {}) {
-  const server = createTestServer(options);
-  const id = server.create({ name: "Spring", rows: 3, ...campaign });
-  const sync = new CampaignSync({ ...server.options, target: null, ...client });
-  open.push(sync, server);
-  sync.connect();
-  return { server, sync, id, campaign: sync.campaign(id) };
-}
+import { createTestServer, open, started } from "./support/test-server.js";
 
 test("application that never rests is reported with act, too", async () => {
   const server = createTestServer({ act: async (work) => (await work(), void server.fetch(`${server.baseUrl}/campaigns`)) });

@@ -1,29 +1,9 @@
-// The server of `campaign-sync/testing` with the compiled client. The CommonJS form is not replaced by the fake machine.
+// The server of `campaign-sync/testing` with the compiled client.
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
-import { afterEach, before, mock, test } from "node:test";
+import { mock, test } from "node:test";
 
 import { withFakeClock } from "./support/clock.js";
-
-const require = createRequire(import.meta.url);
-const { CampaignSync, CampaignSyncError, init } = require("../dist/cjs/index.js");
-const { createTestServer } = require("../dist/cjs/testing.js");
-
-const open = [];
-before(() => init());
-afterEach(() => {
-  for (const it of open.splice(0)) it.close();
-});
-
-/** A server, and a client that follows a campaign with three rows. */
-function started({ client = {}, campaign = {}, ...options } = {}) {
-  const server = createTestServer(options);
-  const id = server.create({ name: "Spring", rows: 3, ...campaign });
-  const sync = new CampaignSync({ ...server.options, target: null, ...client });
-  open.push(sync, server);
-  sync.connect();
-  return { server, sync, id, campaign: sync.campaign(id) };
-}
+import { CampaignSync, CampaignSyncError, createTestServer, open, started } from "./support/test-server.js";
 
 const codeOf = (call) => {
   try {

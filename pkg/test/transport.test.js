@@ -30,7 +30,7 @@ test("socket reports opening, frames and closing with its connection", () => {
   ]);
 });
 
-test("data of a socket that is no frame is refused as an empty frame", () => {
+test("data of a socket that is not a frame is refused as an empty frame", () => {
   const { machine } = makeWired();
   machine.host.open(1);
   for (const strange of [null, undefined, 5, {}, new Blob(["x"])]) FakeSocket.all[0].deliver(strange);

@@ -218,7 +218,7 @@ export function openLists(text: string, view: CampaignView, event: CampaignSyncE
   const known: [TransitionType, DnsStatus, NotificationLevel, ActionName] = ["manual", "resolved", "warning", "delete"];
   const back: string[] = [...values, ...known, event.detail.level];
   if (view.lastTransition?.transitionType === "error_recovery") return;
-  // @ts-expect-error a number is no word
+  // @ts-expect-error a number is not a word
   const number: DnsStatus = 5;
   void [back, number];
 }

@@ -103,7 +103,7 @@ codes! {
     UnexpectedDocument = "unexpected_document",
     /// The socket did not open in time.
     OpenTimeout = "open_timeout",
-    /// The token provider gave something that is no token, or one of more than 16 KiB.
+    /// The token provider gave something that is not a token, or one of more than 16 KiB.
     InvalidToken = "invalid_token",
     /// The token provider failed.
     TokenFailed = "token_failed",

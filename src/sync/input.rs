@@ -19,7 +19,7 @@ pub struct Ticket(pub u64);
 pub enum TokenFailure {
     /// The provider failed. The next attempt asks it again.
     Failed,
-    /// The provider gave something that is no token. The next attempt asks it again.
+    /// The provider gave something that is not a token. The next attempt asks it again.
     Invalid,
     /// The provider says that asking again would not help.
     Final,

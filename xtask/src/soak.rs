@@ -162,7 +162,7 @@ impl Stage {
 fn seeds(otherwise: u64) -> Result<u64> {
     let chosen = env::var(SEEDS_VARIABLE).ok();
     let seeds = chosen.map_or(Ok(otherwise), |it| it.parse());
-    seeds.with_context(|| format!("{SEEDS_VARIABLE} is no number"))
+    seeds.with_context(|| format!("{SEEDS_VARIABLE} is not a number"))
 }
 
 /// Runs the named stages, or all of them. A stage that fails ends the run, and its report stays as it

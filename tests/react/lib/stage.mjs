@@ -36,7 +36,7 @@ export function withStage(versions, { entry = "pages/hooks.tsx", mode, options =
     page.sockets = [];
     page.on("pageerror", (error) => page.problems.push(String(error)));
     page.on("console", (message) => {
-      // Chromium says this of every socket that closes while it opens, which is no fault of a page that closes its client.
+      // Chromium prints this for every socket that is closed while it opens. A page that closes its client may do so.
       const isClosing = /WebSocket is closed before the connection is established/.test(message.text());
       if (["error", "warning"].includes(message.type()) && !isClosing) page.problems.push(message.text());
     });

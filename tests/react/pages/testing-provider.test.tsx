@@ -1,4 +1,4 @@
-// The provider refuses what is no client, and begins again without a trace of the client before.
+// The provider refuses values that are not clients. When it is shown again, nothing of the former client remains.
 import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { CampaignSync, init } from "campaign-sync";
 import { CampaignSyncProvider, useCampaign, useCampaignAction, useSyncEvent } from "campaign-sync/react";
@@ -57,7 +57,7 @@ test("provider that is shown again never shows its closed client", async () => {
   server.close();
 });
 
-test("action that the server accepted is no failure, although the page is behind", async () => {
+test("accepted action is not a failure, although the page is behind", async () => {
   await init();
   const server = createTestServer({ act });
   const id = server.create();
