@@ -51,9 +51,9 @@ cargo xtask <command>
                                          simulate seeded faults, half of the seeds with the features of
                                          each module of the package, or all with those of one; a
                                          failing seed is printed, with the options of the shortest run
-                                         that shows the failure; --only selects worlds of one kind;
-                                         --fail-fast skips the regressions and stops at the first
-                                         failure
+                                         that shows the failure; --only selects worlds of one kind,
+                                         or those with a `list`; --fail-fast skips the regressions and
+                                         stops at the first failure
   conform ws://HOST:PORT/PATH [--token T] [--server FILE] [--case ID]
                                          check, case by case, whether a running server keeps the contract
   fuzz  [TARGET...] [--seconds N]        run libFuzzer on the targets of tests/fuzz, N seconds each; a

@@ -56,7 +56,7 @@ impl Options {
         Self { seeds: Some(count), ..Self::default() }
     }
 
-    /// Runs those of this many seeds whose world is of this kind.
+    /// Runs those of this many seeds that `--only` selects by this name.
     pub(crate) fn only(kind: &str, count: u64) -> Self {
         Self { others: vec!["--only".into(), kind.into()], ..Self::seeds(count) }
     }

@@ -29,6 +29,10 @@ const SEEDS: u64 = 1_000_000;
 const USERS_EVERY: u64 = 20;
 /// The number of these worlds.
 const USERS_WORLDS: u64 = 100_000;
+/// Pages show the list of campaigns in at least two of this many seeds.
+const LIST_EVERY: u64 = 5;
+/// The number of these worlds.
+const LIST_WORLDS: u64 = 100_000;
 /// Seconds for every target of the fuzzer.
 const FUZZ_SECONDS: u32 = 1_800;
 /// Random histories that the machine and the independent reader process.
@@ -55,6 +59,7 @@ const API_EXAMPLES: u32 = 1_000;
 enum Stage {
     Simulator,
     Users,
+    List,
     Fuzz,
     Model,
     Histories,
@@ -69,9 +74,10 @@ enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Simulator,
         Self::Users,
+        Self::List,
         Self::Fuzz,
         Self::Model,
         Self::Histories,
@@ -89,6 +95,7 @@ impl Stage {
         match self {
             Self::Simulator => "sim",
             Self::Users => "users",
+            Self::List => "list",
             Self::Fuzz => "fuzz",
             Self::Model => "model",
             Self::Histories => "histories",
@@ -106,7 +113,7 @@ impl Stage {
     /// Installs the tools that the stage needs, beside those that cargo installs itself.
     fn set_up(self, repo: &Repo) -> Result<()> {
         match self {
-            Self::Simulator | Self::Users | Self::Model | Self::Planted => Ok(()),
+            Self::Simulator | Self::Users | Self::List | Self::Model | Self::Planted => Ok(()),
             Self::Api => setup::for_api(repo),
             Self::Mutants | Self::Survivors => setup::for_mutants(repo),
             Self::Fuzz | Self::Histories | Self::Crash | Self::Network | Self::React => {
@@ -123,11 +130,8 @@ impl Stage {
                 sim::run_command(repo, &sim::Options::seeds(seeds(SEEDS)?))?;
                 report(repo, "sim.json")
             }
-            Self::Users => {
-                let seeds = USERS_EVERY * seeds(USERS_WORLDS)?;
-                sim::run_command(repo, &sim::Options::only("users", seeds))?;
-                report(repo, "sim.json")
-            }
+            Self::Users => worlds(repo, "users", USERS_EVERY * seeds(USERS_WORLDS)?),
+            Self::List => worlds(repo, "list", LIST_EVERY * seeds(LIST_WORLDS)? / 2),
             Self::Fuzz => {
                 fuzz::run_command(repo, &fuzz::Options::everything(FUZZ_SECONDS))?;
                 report(repo, "fuzz.json")
@@ -156,6 +160,12 @@ impl Stage {
             Self::Deny => deny(repo),
         }
     }
+}
+
+/// Runs the simulated worlds that `only` selects from this many seeds.
+fn worlds(repo: &Repo, only: &str, seeds: u64) -> Result<String> {
+    sim::run_command(repo, &sim::Options::only(only, seeds))?;
+    report(repo, "sim.json")
 }
 
 /// The number of seeds or worlds of the simulator.

@@ -7,7 +7,7 @@ use campaign_sync::protocol::catalogue::Summary;
 use campaign_sync::sync::{Input, Status};
 
 use super::client::Client;
-use super::faults::Fault;
+use super::faults::{Fault, Plan};
 use super::invariants::{Check, Violation, demand};
 use super::kinds;
 use super::network::LinkId;
@@ -21,6 +21,13 @@ use super::written::WrittenLists;
 
 /// While the list is `live`, it is at most this old.
 const LIVE_AGE_MS: u64 = 10_000;
+
+/// Whether the pages of that seed show the list of campaigns.
+pub(crate) fn has_list(seed: u64) -> bool {
+    let (mut rng, mut apart, mut third) = (Rng::new(seed), Rng::apart(seed), Rng::third(seed));
+    let plan = Plan::of(seed, &mut rng, &mut apart, &mut third);
+    is_in(seed, plan.levels.of(Fault::Revert) > 0)
+}
 
 /// Whether the pages of that seed show the list. A seed that failed before there were lists does not.
 fn is_in(seed: u64, plan_reverts: bool) -> bool {

@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use super::kinds::Kind;
+use super::regressions;
 use super::rng::Rng;
 use super::server::Replays;
 
@@ -311,7 +313,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Removes the faults that the core of the reference server cannot have: breaches of the contract,
     /// and effects that need several server processes.
-    pub(crate) fn keep_contract(&mut self) {
+    fn keep_contract(&mut self) {
         for fault in [
             Fault::PutOff,
             Fault::Equivocate,
@@ -329,21 +331,35 @@ impl Plan {
 
     /// Removes the kinds of faults that were added later, so that a seed that failed before replays the
     /// world in which it failed.
-    pub(crate) fn keep_older(&mut self) {
+    fn keep_older(&mut self) {
         for (fault, ..) in &TABLE[Fault::FIRST_ADDED_LATER..] {
             self.levels.switch_off(*fault);
         }
     }
 
     /// Removes the kinds of faults that were added last, so that a seed that failed keeps its world.
-    pub(crate) fn keep_known(&mut self) {
+    fn keep_known(&mut self) {
         for (fault, ..) in &TABLE[Fault::FIRST_THIRD..] {
             self.levels.switch_off(*fault);
         }
     }
 
-    /// Draws a plan. The kinds of faults that were added later are drawn from `apart` and `third`.
-    pub(crate) fn draw(rng: &mut Rng, apart: &mut Rng, third: &mut Rng) -> Self {
+    /// The plan of that seed. The kinds of faults that were added later are drawn from `apart` and `third`.
+    pub(crate) fn of(seed: u64, rng: &mut Rng, apart: &mut Rng, third: &mut Rng) -> Self {
+        let mut plan = Self::draw(rng, apart, third);
+        if regressions::is_known(seed) {
+            plan.keep_known();
+        }
+        if regressions::is_older(seed) {
+            plan.keep_older();
+        }
+        if Kind::of(seed) == Kind::Core {
+            plan.keep_contract();
+        }
+        plan
+    }
+
+    fn draw(rng: &mut Rng, apart: &mut Rng, third: &mut Rng) -> Self {
         let calm = rng.chance(40);
         // A simulation with many clients is shorter, so that no seed takes much longer than others.
         let crowd = rng.chance(80);

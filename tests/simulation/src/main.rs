@@ -49,7 +49,6 @@ use std::{env, fs, io, thread};
 
 use invariants::Violation;
 use journal::JournalMode;
-use kinds::Kind;
 use options::{Options, Span, USAGE};
 use reduction::Reduction;
 use report::RunTotals;
@@ -148,7 +147,7 @@ fn many(span: &Span) -> Results {
             if failed || (known.is_none() && over) {
                 break;
             }
-            if known.is_none() && span.only.is_some_and(|kind| kind != Kind::of(seed)) {
+            if known.is_none() && span.only.is_some_and(|worlds| !worlds.includes(seed)) {
                 continue;
             }
             let hashed = span.journals.is_some() || seed.is_multiple_of(REPEAT_EVERY);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::catalogue::has_list;
 use super::faults::Fault;
 use super::kinds::Kind;
 use super::reduction::Reduction;
@@ -10,7 +11,7 @@ use super::reference::Defect;
 
 /// The usage text.
 pub(crate) const USAGE: &str = "\
-usage: simulation [--seeds N] [--seed S] [--minutes M] [--only model|sealed|users|core]
+usage: simulation [--seeds N] [--seed S] [--minutes M] [--only model|sealed|users|core|list]
                   [--journals FILE] [--fail-fast] [--onto REPORT]
        simulation --seed S [--without FAULT,FAULT…] [--clients N] [--campaigns N] [--chaos-ms T]
        simulation --exhaustive [--faults N] [--timers N] [--report FILE]";
@@ -36,8 +37,8 @@ pub(crate) struct Span {
     pub(crate) count: u64,
     /// No seed starts after this time.
     pub(crate) time: Duration,
-    /// Run only the seeds whose world is of this kind.
-    pub(crate) only: Option<Kind>,
+    /// Run only the seeds of these worlds.
+    pub(crate) only: Option<Selection>,
     /// The file that receives one line for each seed: the seed, and the hash and the number of lines of
     /// its journal. Two builds that behave alike write the same file.
     pub(crate) journals: Option<PathBuf>,
@@ -46,6 +47,29 @@ pub(crate) struct Span {
     /// Whether the run ends at the first seed that fails. Then the regressions do not run, and no
     /// shorter run is searched for.
     pub(crate) fail_fast: bool,
+}
+
+/// Some of the worlds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Selection {
+    /// Those of this kind.
+    Kind(Kind),
+    /// Those whose pages show the list of campaigns, of every kind.
+    List,
+}
+
+impl Selection {
+    fn named(name: &str) -> Option<Self> {
+        if name == "list" { Some(Self::List) } else { Kind::named(name).map(Self::Kind) }
+    }
+
+    /// Whether the world of that seed is one of them.
+    pub(crate) fn includes(self, seed: u64) -> bool {
+        match self {
+            Self::Kind(kind) => kind == Kind::of(seed),
+            Self::List => has_list(seed),
+        }
+    }
 }
 
 impl Options {
@@ -91,8 +115,8 @@ impl Options {
                     continue;
                 }
                 "--only" => {
-                    let kind = arguments.next().as_deref().and_then(Kind::named);
-                    only = Some(kind.ok_or("`--only` needs the kind of a world")?);
+                    let named = arguments.next().as_deref().and_then(Selection::named);
+                    only = Some(named.ok_or("`--only` needs the kind of a world, or `list`")?);
                     continue;
                 }
                 _ => return Err(format!("there is no option `{name}`")),

@@ -20,7 +20,6 @@ use super::network::{Link, LinkId, Schedule};
 use super::oracle;
 use super::reduction::Reduction;
 use super::reference::{self, Core, Setup};
-use super::regressions;
 use super::report::RunTotals;
 use super::rng::Rng;
 use super::sealed;
@@ -166,16 +165,9 @@ impl World {
         let (mut rng, mut later_rng) = (Rng::new(seed), Rng::apart(seed));
         let mut users_rng = Rng::fourth(seed);
         let mut third_rng = Rng::third(seed);
-        let mut plan = Plan::draw(&mut rng, &mut later_rng, &mut third_rng);
-        if regressions::is_known(seed) {
-            plan.keep_known();
-        }
-        if regressions::is_older(seed) {
-            plan.keep_older();
-        }
+        let mut plan = Plan::of(seed, &mut rng, &mut later_rng, &mut third_rng);
         let kind = Kind::of(seed);
         let core = (kind == Kind::Core).then(|| {
-            plan.keep_contract();
             Core::new(Setup {
                 single: plan.batch == 1,
                 recoveries_per_second: if plan.replay_max < 10 { 1 } else { 10 },
