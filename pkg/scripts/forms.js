@@ -60,7 +60,7 @@ async function writeModules() {
     const coders = "const { TextDecoder, TextEncoder } = coders();\n";
     await write(new URL(`${name}-glue.js`, dist), glueOf(source));
     await write(new URL(`${name}-embedded.js`, dist), `export const MODULE = "${embed(module)}";\n`);
-    commonJsSources.set(`${name}-glue.js`, `import { coders } from "./text.js";\n${glueOf(source, coders)}`);
+    commonJsSources.set(`${name}-glue`, `import { coders } from "./text.js";\n${glueOf(source, coders)}`);
     const file = `${directory}campaign_sync_bg.wasm`;
     await write(new URL(file, root), module);
     const declaration = "/** The address of the module, where a bundler treats `.wasm` files as assets. */\ndeclare const address: string;\nexport default address;\n";
@@ -72,21 +72,24 @@ async function writeModules() {
 async function writeCommonJs() {
   await write(new URL("dist/cjs/package.json", root), '{ "type": "commonjs", "sideEffects": false }\n');
   for (const file of builtFiles()) {
-    const [, name, kind] = /^dist\/cjs\/([\w-]+)\.(js|d\.ts)$/.exec(file) ?? [];
+    const [, name, kind] = /^dist\/cjs\/([\w/-]+)\.(js|d\.ts)$/.exec(file) ?? [];
     if (name === undefined) continue;
     const isOwn = replacements.includes(name);
-    if (kind === "js") await translate(new URL(file, root), isOwn);
+    if (kind === "js") await translate(name, isOwn);
     else if (!isOwn) await write(new URL(file, root), await readFile(new URL(`${name}.d.ts`, dist)));
   }
 }
 
+/** The beginning of the address of a module, which is beside `dist`. */
+const MODULE_ADDRESS = /(new URL\(")(?=\.\.\/)/g;
+
 /** The compiler has written a file that replaces another already, as ESM. */
-async function translate(file, isOwn) {
-  const name = file.pathname.split("/").at(-1);
-  const source = commonJsSources.get(name) ?? (await readFile(isOwn ? file : new URL(name, dist), "utf8"));
+async function translate(name, isOwn) {
+  const file = new URL(`cjs/${name}.js`, dist);
+  const source = commonJsSources.get(name) ?? (await readFile(isOwn ? file : new URL(`${name}.js`, dist), "utf8"));
   // The built-in module is not imported, because bundlers for browsers refuse such an import.
-  const own = source.replaceAll("import.meta.url", 'process.getBuiltinModule("url").pathToFileURL(__filename)').replaceAll('"../', '"../../');
-  const { code } = await transform(own, { format: "cjs", target: "es2022", platform: "node", sourcefile: name });
+  const own = source.replaceAll("import.meta.url", 'process.getBuiltinModule("url").pathToFileURL(__filename)').replaceAll(MODULE_ADDRESS, '$1../');
+  const { code } = await transform(own, { format: "cjs", target: "es2022", platform: "node", sourcefile: `${name}.js` });
   await write(file, code);
 }
 

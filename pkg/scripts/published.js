@@ -14,12 +14,12 @@ export const documents = ["BUNDLERS.md", "CACHING.md", "ENCRYPTION.md", "ERRORS.
 /** The modules: the name of their files in `dist`, and their directory in `wasm` and in the package. */
 export const MODULES = { main: "", encrypted: "encrypted/" };
 
-/** The sources of `dist`, and those that replace their namesakes in `dist/cjs`, without their ending. */
-export const sources = await namesIn("src/");
+/** The sources of `dist`, and those that replace their namesakes in `dist/cjs`, by their path without its ending. */
 export const replacements = await namesIn("src/cjs/");
+export const sources = (await namesIn("src/")).filter((name) => !name.startsWith("cjs/"));
 
 async function namesIn(directory) {
-  const names = await readdir(new URL(directory, root));
+  const names = await readdir(new URL(directory, root), { recursive: true });
   return names.filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts")).map((name) => name.slice(0, -3));
 }
 
@@ -37,14 +37,9 @@ export function builtFiles() {
   return found;
 }
 
-/** The files in `dist` and `dist/cjs` that no source has. */
+/** The files in `dist` that no source has. */
 export async function leftovers() {
   const expected = builtFiles();
-  const found = [];
-  for (const directory of ["dist", "dist/cjs"]) {
-    for (const entry of await readdir(new URL(`${directory}/`, root), { withFileTypes: true })) {
-      if (entry.isFile() && !expected.has(`${directory}/${entry.name}`)) found.push(`${directory}/${entry.name}`);
-    }
-  }
-  return found;
+  const found = (await readdir(new URL("dist/", root), { recursive: true })).map((name) => `dist/${name}`);
+  return found.filter((file) => /\.\w+$/.test(file) && !expected.has(file));
 }

@@ -8,13 +8,13 @@
 
 export { emptyView } from "./empty.js";
 export type * from "./like.js";
-export { useCampaignAction } from "./react-action.js";
-export type { CampaignActionState } from "./react-action.js";
-export { useCampaign, useCampaigns, useConnection, useSyncEvent } from "./react-campaign.js";
-export type { UseCampaignOptions, UseCampaignsOptions } from "./react-campaign.js";
-export { CampaignSyncProvider, useCampaignSync } from "./react-context.js";
-export type { CampaignSyncProviderProps, ClientProviderProps, CreatingProviderProps, ProviderProps } from "./react-context.js";
-export { useDomains } from "./react-domains.js";
-export type { DomainList, DomainListQuery, UseDomainsOptions } from "./react-domains.js";
+export { useCampaignAction } from "./react/action.js";
+export type { CampaignActionState } from "./react/action.js";
+export { useCampaign, useCampaigns, useConnection, useSyncEvent } from "./react/campaign.js";
+export type { UseCampaignOptions, UseCampaignsOptions } from "./react/campaign.js";
+export { CampaignSyncProvider, useCampaignSync } from "./react/context.js";
+export type { CampaignSyncProviderProps, ClientProviderProps, CreatingProviderProps, ProviderProps } from "./react/context.js";
+export { useDomains } from "./react/domains.js";
+export type { DomainList, DomainListQuery, UseDomainsOptions } from "./react/domains.js";
 export type { CampaignSummary, CampaignView, CatalogueView, DomainRow } from "./types.js";
 export type { ActionName, CampaignAction } from "./words.js";

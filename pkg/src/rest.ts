@@ -37,8 +37,8 @@ import type {
   RowsPage,
   Schemas,
   WriteOptions,
-} from "./rest-model.js";
-import type { paths } from "./rest-types.js";
+} from "./rest/model.js";
+import type { paths } from "./rest/types.js";
 import type { CampaignAction } from "./words.js";
 
 export { allowedActions, type PhaseState } from "./actions.js";
@@ -65,7 +65,7 @@ export type {
   RowsFilter,
   RowsPage,
   WriteOptions,
-} from "./rest-model.js";
+} from "./rest/model.js";
 export type { AuditType, CampaignAction, DnsStatus, ErrorCode, HttpStatus, LeadStatus, Phase, PhaseStatus } from "./words.js";
 
 /** The result of `openapi-fetch`. */

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 
-import { bucketOf, byteLength, digestText, rowHash, sha256, xxh64 } from "../dist/testing-hash.js";
+import { bucketOf, byteLength, digestText, rowHash, sha256, xxh64 } from "../dist/testing/hash.js";
 
 const TEXTS = ["", "abc", "müller.example €😀", ...[55, 56, 63, 64, 65, 119, 120, 1_000].map((length) => "x".repeat(length)), "é€😀".repeat(99)];
 

@@ -1,13 +1,13 @@
 /** The routes of the test server (docs/openapi.json), as a function with the interface of `fetch`. */
-import { ACTION } from "./actions.js";
-import { CampaignSyncError } from "./errors.js";
-import { parsePosition } from "./position.js";
-import { begin, remove, takeStep } from "./testing-changes.js";
-import type { WireRow } from "./testing-hash.js";
-import type { CampaignLog, Data } from "./testing-log.js";
-import { subjectOf, type Session, type State } from "./testing-state.js";
-import { sentenceOf } from "./testing-words.js";
-import type { ErrorCode } from "./words.js";
+import { ACTION } from "../actions.js";
+import { CampaignSyncError } from "../errors.js";
+import { parsePosition } from "../position.js";
+import { begin, remove, takeStep } from "./changes.js";
+import type { WireRow } from "./hash.js";
+import type { CampaignLog, Data } from "./log.js";
+import { subjectOf, type Session, type State } from "./state.js";
+import { sentenceOf } from "./words.js";
+import type { ErrorCode } from "../words.js";
 
 /** Longest wait for `min_position`, in milliseconds. */
 const BEHIND_MS = 2_000;

@@ -1,10 +1,10 @@
 /** Checks what tests pass to `campaign-sync/testing`. A member that nobody knows is refused, because it is a slip. */
-import { checked, checkedMembers, COUNT, invalidArgument, oneOf, orNull, TEXT, type Rule, type Rules } from "./check.js";
-import { CampaignSyncError, isErrorCode } from "./errors.js";
-import { byteLength, type WireRow } from "./testing-hash.js";
-import type { RowPatch } from "./testing-log.js";
-import type { CampaignRecord } from "./types.js";
-import type { ErrorCode, Phase, PhaseStatus } from "./words.js";
+import { checked, checkedMembers, COUNT, invalidArgument, oneOf, orNull, TEXT, type Rule, type Rules } from "../check.js";
+import { CampaignSyncError, isErrorCode } from "../errors.js";
+import { byteLength, type WireRow } from "./hash.js";
+import type { RowPatch } from "./log.js";
+import type { CampaignRecord } from "../types.js";
+import type { ErrorCode, Phase, PhaseStatus } from "../words.js";
 
 const PHASES: readonly Phase[] = ["setup", "domain_generation", "dns_validation", "http_keyword_validation", "extraction", "enrichment", "analysis", "cleanup"];
 const STATUSES: readonly PhaseStatus[] = ["not_started", "ready", "configured", "in_progress", "paused", "completed", "failed", "skipped"];

@@ -1,7 +1,7 @@
 /** The network of the test server: sockets in the memory of the test, whose frames travel in order. */
-import { CampaignSyncError } from "./errors.js";
-import { callSafely } from "./frame.js";
-import type { WebSocketConstructor } from "./transport.js";
+import { CampaignSyncError } from "../errors.js";
+import { callSafely } from "../frame.js";
+import type { WebSocketConstructor } from "../transport.js";
 
 /** The server's end of a socket. */
 export interface Peer {

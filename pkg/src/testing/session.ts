@@ -1,12 +1,12 @@
 /** One connection of the test server: it speaks `campaign-sync.v1` as docs/PROTOCOL.md says. */
-import { isErrorCode } from "./errors.js";
-import { CatalogueFeed } from "./testing-catalogue.js";
-import { readMessage, type ClientMessage } from "./testing-json.js";
-import type { CampaignLog, Data } from "./testing-log.js";
-import type { Conversation, Peer } from "./testing-network.js";
-import { subjectOf, type Follower, type Session, type State } from "./testing-state.js";
-import { sentenceOf } from "./testing-words.js";
-import type { ErrorCode } from "./words.js";
+import { isErrorCode } from "../errors.js";
+import { CatalogueFeed } from "./catalogue.js";
+import { readMessage, type ClientMessage } from "./json.js";
+import type { CampaignLog, Data } from "./log.js";
+import type { Conversation, Peer } from "./network.js";
+import { subjectOf, type Follower, type Session, type State } from "./state.js";
+import { sentenceOf } from "./words.js";
+import type { ErrorCode } from "../words.js";
 
 const PROTOCOL = "campaign-sync.v1";
 const FRAME_BYTES_MAX = 1_048_576;

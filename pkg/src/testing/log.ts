@@ -1,7 +1,7 @@
 /** The log of one campaign of the test server: its events, and the state that they fold to (docs/PROTOCOL.md, chapters 4, 5, 10). */
-import { bucketOf, byteLength, COLUMNS, digestText, rowHash, sha256, type WireRow } from "./testing-hash.js";
-import type { CampaignRecord } from "./types.js";
-import type { Phase, PhaseStatus } from "./words.js";
+import { bucketOf, byteLength, COLUMNS, digestText, rowHash, sha256, type WireRow } from "./hash.js";
+import type { CampaignRecord } from "../types.js";
+import type { Phase, PhaseStatus } from "../words.js";
 
 /** A record in its wire form. */
 export type WireRecord = { -readonly [M in keyof CampaignRecord]: CampaignRecord[M] } & { campaignId: string; totalDomainCount: number };

@@ -1,12 +1,12 @@
 /** The client that the hooks of a tree use. */
 import { createContext, createElement, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState, version, type Context, type DependencyList, type EffectCallback, type ReactElement, type ReactNode } from "react";
-import { CampaignSyncError, describe } from "./errors.js";
-import { report } from "./frame.js";
-import type { CampaignActions, CampaignSyncLike } from "./like.js";
-import { platform } from "./platform.js";
-import { NEVER, type Subscribe } from "./react-store.js";
-import { shared } from "./shared.js";
-import type { ErrorCode } from "./words.js";
+import { CampaignSyncError, describe } from "../errors.js";
+import { report } from "../frame.js";
+import type { CampaignActions, CampaignSyncLike } from "../like.js";
+import { platform } from "../platform.js";
+import { NEVER, type Subscribe } from "./store.js";
+import { shared } from "../shared.js";
+import type { ErrorCode } from "../words.js";
 
 /** The value of the context: all that the hooks take from the provider. */
 export interface Provided {

@@ -1,10 +1,10 @@
 /** The changes of a campaign of the test server, each as one or more events (docs/PROTOCOL.md, chapter 10). */
-import { CampaignSyncError } from "./errors.js";
-import { chunked, percentage, ROWS_MAX, type CampaignLog, type Data, type RowPatch, type WireRecord } from "./testing-log.js";
-import type { State } from "./testing-state.js";
-import { STEPS } from "./steps.js";
-import type { CampaignRecord } from "./types.js";
-import type { Phase, PhaseStatus } from "./words.js";
+import { CampaignSyncError } from "../errors.js";
+import { chunked, percentage, ROWS_MAX, type CampaignLog, type Data, type RowPatch, type WireRecord } from "./log.js";
+import type { State } from "./state.js";
+import { STEPS } from "../steps.js";
+import type { CampaignRecord } from "../types.js";
+import type { Phase, PhaseStatus } from "../words.js";
 
 /** The circumstances of a change. */
 export interface Circumstances {

@@ -1,7 +1,7 @@
 /** The list of campaigns that a connection of the test server follows (docs/PROTOCOL.md, chapter 20). */
-import type { ClientMessage } from "./testing-json.js";
-import type { CampaignLog, Data } from "./testing-log.js";
-import type { Follower, Session, State } from "./testing-state.js";
+import type { ClientMessage } from "./json.js";
+import type { CampaignLog, Data } from "./log.js";
+import type { Follower, Session, State } from "./state.js";
 
 /** A campaign is in at most one change per second (R20.10). */
 const PAUSE_MS = 1_000;

@@ -1,9 +1,9 @@
 /** The options and values that the methods of the test server take, with their rules. */
-import { DURATION, FUNCTION, oneOf, TEXT, type Rules } from "./check.js";
-import type { LogPosition } from "./position.js";
-import { COUNT_FROM_1, LONG_TEXT, RECORD, USER } from "./testing-check.js";
-import type { AdvanceTimers } from "./testing-time.js";
-import type { CampaignRecord, DomainRow } from "./types.js";
+import { DURATION, FUNCTION, oneOf, TEXT, type Rules } from "../check.js";
+import type { LogPosition } from "../position.js";
+import { COUNT_FROM_1, LONG_TEXT, RECORD, USER } from "./check.js";
+import type { AdvanceTimers } from "./time.js";
+import type { CampaignRecord, DomainRow } from "../types.js";
 
 /** The options of a test server. */
 export interface TestServerOptions {

@@ -1,8 +1,8 @@
 /** The state that the sockets and the routes of the test server share: campaigns, sessions, refusals and faults. */
-import { CampaignSyncError } from "./errors.js";
-import { sha256 } from "./testing-hash.js";
-import { CampaignLog, type Data } from "./testing-log.js";
-import type { ErrorCode } from "./words.js";
+import { CampaignSyncError } from "../errors.js";
+import { sha256 } from "./hash.js";
+import { CampaignLog, type Data } from "./log.js";
+import type { ErrorCode } from "../words.js";
 
 /** A request that reached the test server. */
 export interface TestRequest {

@@ -1,6 +1,6 @@
 /** The sentences with which the test server refuses, as people read them. They are those of docs/ERRORS.md. */
-import { meaningOf } from "./errors.js";
-import type { ErrorCode } from "./words.js";
+import { meaningOf } from "../errors.js";
+import type { ErrorCode } from "../words.js";
 
 /** Sentences that only a server writes, so pages do not download them. */
 const SENTENCES: Partial<Record<ErrorCode, string>> = {

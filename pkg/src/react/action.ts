@@ -1,12 +1,12 @@
 /** The hook of writes: they go over REST, and come back through the stream. */
 import { useCallback, useRef, useState } from "react";
-import { CampaignSyncError } from "./errors.js";
-import type { ActionContext } from "./like.js";
-import type { LogPosition } from "./position.js";
-import { asFailure, useProvided } from "./react-context.js";
-import { useCampaign, useHeldCampaign } from "./react-campaign.js";
-import type { CampaignView } from "./types.js";
-import type { ActionName } from "./words.js";
+import { CampaignSyncError } from "../errors.js";
+import type { ActionContext } from "../like.js";
+import type { LogPosition } from "../position.js";
+import { asFailure, useProvided } from "./context.js";
+import { useCampaign, useHeldCampaign } from "./campaign.js";
+import type { CampaignView } from "../types.js";
+import type { ActionName } from "../words.js";
 
 /** The actions on a campaign. */
 export interface CampaignActionState {

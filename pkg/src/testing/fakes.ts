@@ -1,18 +1,18 @@
 /** A fake of a client, for components that are tested without a module and without a server. */
-import { bindMethods } from "./bind.js";
-import { checked, COUNT, DURATION, FUNCTION, oneOf, TEXT, type Rule, type Rules } from "./check.js";
-import { IDLE, type ConnectionStatus } from "./connection.js";
-import { CampaignSyncError } from "./errors.js";
-import { callSafely } from "./frame.js";
-import type { CampaignLike, CampaignListLike, CampaignSyncLike } from "./like.js";
-import { frozenCopy } from "./plain.js";
-import { toPosition } from "./position.js";
-import { checkedId, checkedRows, CODE, knownMembers } from "./testing-check.js";
-import type { TestRow } from "./testing-options.js";
-import { fakeView, type PartialView } from "./testing-view.js";
-import type { CampaignView, CatalogueView, DomainPage, DomainQuery, DomainRow } from "./types.js";
-import type { CampaignSyncEventMap, CampaignSyncEventType } from "./event-types.js";
-import type { CampaignStatus } from "./words.js";
+import { bindMethods } from "../bind.js";
+import { checked, COUNT, DURATION, FUNCTION, oneOf, TEXT, type Rule, type Rules } from "../check.js";
+import { IDLE, type ConnectionStatus } from "../connection.js";
+import { CampaignSyncError } from "../errors.js";
+import { callSafely } from "../frame.js";
+import type { CampaignLike, CampaignListLike, CampaignSyncLike } from "../like.js";
+import { frozenCopy } from "../plain.js";
+import { toPosition } from "../position.js";
+import { checkedId, checkedRows, CODE, knownMembers } from "./check.js";
+import type { TestRow } from "./options.js";
+import { fakeView, type PartialView } from "./view.js";
+import type { CampaignView, CatalogueView, DomainPage, DomainQuery, DomainRow } from "../types.js";
+import type { CampaignSyncEventMap, CampaignSyncEventType } from "../event-types.js";
+import type { CampaignStatus } from "../words.js";
 
 /** The state that a fake shows from the start. */
 export interface FakeOptions {

@@ -1,14 +1,14 @@
 /** Hooks of views: of one campaign, of the list of campaigns and of the connection; and of events. */
 import { useCallback, useEffect, useInsertionEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import { IDLE, type ConnectionStatus } from "./connection.js";
-import { emptyView } from "./empty.js";
-import { CampaignSyncError } from "./errors.js";
-import type { CampaignSyncEvent, CampaignSyncEventType } from "./event-types.js";
-import type { CampaignLike, CampaignListLike, CampaignSyncLike } from "./like.js";
-import { useHeld, useProvided, type Held } from "./react-context.js";
-import { isEqual, throttled, useSelected, type Subscribe } from "./react-store.js";
-import type { CampaignView, CatalogueView } from "./types.js";
-import type { ErrorCode } from "./words.js";
+import { IDLE, type ConnectionStatus } from "../connection.js";
+import { emptyView } from "../empty.js";
+import { CampaignSyncError } from "../errors.js";
+import type { CampaignSyncEvent, CampaignSyncEventType } from "../event-types.js";
+import type { CampaignLike, CampaignListLike, CampaignSyncLike } from "../like.js";
+import { useHeld, useProvided, type Held } from "./context.js";
+import { isEqual, throttled, useSelected, type Subscribe } from "./store.js";
+import type { CampaignView, CatalogueView } from "../types.js";
+import type { ErrorCode } from "../words.js";
 
 /** The options of `useCampaign`. */
 export interface UseCampaignOptions<T = CampaignView> {

@@ -1,10 +1,10 @@
 /** Views for components that are tested without a client: each member is valid by the types. */
-import { COUNT, oneOf, orNull, type Rule, type Rules } from "./check.js";
-import { emptyView } from "./empty.js";
-import { frozenCopy } from "./plain.js";
-import { CODE, ID, knownMembers, LONG_TEXT, RECORD, TIMESTAMP } from "./testing-check.js";
-import type { CampaignRecord, CampaignView, LastTransition } from "./types.js";
-import type { CampaignStatus } from "./words.js";
+import { COUNT, oneOf, orNull, type Rule, type Rules } from "../check.js";
+import { emptyView } from "../empty.js";
+import { frozenCopy } from "../plain.js";
+import { CODE, ID, knownMembers, LONG_TEXT, RECORD, TIMESTAMP } from "./check.js";
+import type { CampaignRecord, CampaignView, LastTransition } from "../types.js";
+import type { CampaignStatus } from "../words.js";
 
 /** The members of a view that a test states; the others get values that fit. */
 export interface PartialView extends Partial<Omit<CampaignView, "campaign" | "counts" | "lastTransition" | "loading">> {

@@ -2,8 +2,8 @@
  * The time of the test server. Frames travel in microtasks, which no library for fake timers replaces. Only waiting needs
  * a clock: that of the platform, or the one that stands in for it, which is moved.
  */
-import { CampaignSyncError } from "./errors.js";
-import { FrameTask } from "./frame.js";
+import { CampaignSyncError } from "../errors.js";
+import { FrameTask } from "../frame.js";
 
 /** A clock that stands in for the platform's: that of `@sinonjs/fake-timers`, which Jest, Vitest and Sinon use. */
 interface FakeClock {

@@ -1,21 +1,21 @@
 /** The test server: what a test does to it, and what an application connects to. */
-import { ACTION } from "./actions.js";
-import { bindMethods, disposeBy } from "./bind.js";
-import { checked, COUNT, FUNCTION, invalidArgument, oneOf, type Rules } from "./check.js";
-import { CampaignSyncError } from "./errors.js";
-import { deepFreeze } from "./plain.js";
-import { begin, changeRows, patchRecord, remove, removeRows, takeStep, type Circumstances } from "./testing-changes.js";
-import { checkedCode, checkedId, checkedRows, COUNT_FROM_1, knownMembers, LONG_TEXT, RECORD, USER } from "./testing-check.js";
-import { replaceGlobals, unreachable, untilAborted } from "./testing-fetch.js";
-import type { CampaignLog, RowPatch } from "./testing-log.js";
-import { Network } from "./testing-network.js";
-import { CAMPAIGN, OPTIONS, TRANSITION, type TestCampaign, type TestRow, type TestServerOptions, type TestState, type TransitionOptions } from "./testing-options.js";
-import { Routes } from "./testing-rest.js";
-import { Connection } from "./testing-session.js";
-import { State, type TestRequest } from "./testing-state.js";
-import { inTurn, nextFrame, nextTurn, pass, restless, type AdvanceTimers } from "./testing-time.js";
-import type { CampaignRecord } from "./types.js";
-import type { CampaignAction, ErrorCode } from "./words.js";
+import { ACTION } from "../actions.js";
+import { bindMethods, disposeBy } from "../bind.js";
+import { checked, COUNT, FUNCTION, invalidArgument, oneOf, type Rules } from "../check.js";
+import { CampaignSyncError } from "../errors.js";
+import { deepFreeze } from "../plain.js";
+import { begin, changeRows, patchRecord, remove, removeRows, takeStep, type Circumstances } from "./changes.js";
+import { checkedCode, checkedId, checkedRows, COUNT_FROM_1, knownMembers, LONG_TEXT, RECORD, USER } from "./check.js";
+import { replaceGlobals, unreachable, untilAborted } from "./fetch.js";
+import type { CampaignLog, RowPatch } from "./log.js";
+import { Network } from "./network.js";
+import { CAMPAIGN, OPTIONS, TRANSITION, type TestCampaign, type TestRow, type TestServerOptions, type TestState, type TransitionOptions } from "./options.js";
+import { Routes } from "./rest.js";
+import { Connection } from "./session.js";
+import { State, type TestRequest } from "./state.js";
+import { inTurn, nextFrame, nextTurn, pass, restless, type AdvanceTimers } from "./time.js";
+import type { CampaignRecord } from "../types.js";
+import type { CampaignAction, ErrorCode } from "../words.js";
 
 /** Rounds after which `settled` gives up. */
 const ROUNDS_MAX = 500;

@@ -1,11 +1,11 @@
 /** The hook of a campaign's rows: windows of a table that may have a million of them. */
 import { useMemo, useSyncExternalStore } from "react";
-import { CampaignSyncError } from "./errors.js";
-import type { CampaignLike } from "./like.js";
-import { useHeldCampaign, type HeldCampaign } from "./react-campaign.js";
-import { isEqual, throttled } from "./react-store.js";
-import type { CampaignView, DomainPage, DomainQuery, DomainRow, Position } from "./types.js";
-import type { ErrorCode } from "./words.js";
+import { CampaignSyncError } from "../errors.js";
+import type { CampaignLike } from "../like.js";
+import { useHeldCampaign, type HeldCampaign } from "./campaign.js";
+import { isEqual, throttled } from "./store.js";
+import type { CampaignView, DomainPage, DomainQuery, DomainRow, Position } from "../types.js";
+import type { ErrorCode } from "../words.js";
 
 /** Filters and order of `useDomains`. The hook chooses the pages. */
 export type DomainListQuery = Omit<DomainQuery, "offset" | "limit">;

@@ -1,9 +1,9 @@
 /** The types of the REST client: its options, what it sends and what it returns. */
-import type { Campaign } from "./campaign.js";
-import type { LogPosition } from "./position.js";
-import type { components } from "./rest-types.js";
-import type { CampaignView } from "./types.js";
-import type { AuditType, DnsStatus, ErrorCode, HttpStatus, LeadStatus, Phase, PhaseStatus } from "./words.js";
+import type { Campaign } from "../campaign.js";
+import type { LogPosition } from "../position.js";
+import type { components } from "./types.js";
+import type { CampaignView } from "../types.js";
+import type { AuditType, DnsStatus, ErrorCode, HttpStatus, LeadStatus, Phase, PhaseStatus } from "../words.js";
 
 /** The types of the server's description. */
 export type Schemas = components["schemas"];

@@ -1,4 +1,4 @@
-import type { ErrorCode } from "./words.js";
+import type { ErrorCode } from "../words.js";
 /** Reads the messages of clients as strictly as the contract wants it (docs/PROTOCOL.md, chapters 2 and 6). */
 
 /** A message of a client: the fields of `payload` and of the top level together. */
