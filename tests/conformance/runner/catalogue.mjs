@@ -24,6 +24,13 @@ export class CatalogueWatcher {
   /** The request ids that wait for an answer, with the position that they name. */
   requests = new Map();
   isSubscribed = false;
+  /**
+   * Whether the server has shown by a pong that it has read every message of the client. Until then, what arrives may
+   * have been written while the client was still subscribed.
+   */
+  #isSettled = true;
+  /** The ping whose pong will show that. */
+  #ping = null;
   #staged = [];
   /** When the server wrote each campaign last, by its timestamps. */
   #sent = new Map();
@@ -35,11 +42,14 @@ export class CatalogueWatcher {
 
   subscribe({ requestId, epoch, lastSequenceNumber }) {
     this.isSubscribed = true;
+    this.#isSettled = true;
     this.requests.set(requestId, { epoch, number: lastSequenceNumber });
   }
 
   unsubscribe() {
     Object.assign(this, { isSubscribed: false, list: null, number: null });
+    this.#isSettled = false;
+    this.#ping = null;
     this.requests.clear();
     this.#staged = [];
     this.#sent.clear();
@@ -49,9 +59,13 @@ export class CatalogueWatcher {
     this.requests.delete(requestId);
   }
 
-  pong(head, isEcho, source) {
-    // The server may have written an unsolicited pong before it read that the client leaves the list.
-    if (!this.isSubscribed && !isEcho) return;
+  pinged(timestamp) {
+    this.#ping ??= timestamp;
+  }
+
+  pong(head, echo, source) {
+    if (echo !== undefined && echo === this.#ping) this.#isSettled = true;
+    if (!this.#isSettled) return;
     if (head === undefined || head === null) {
       if (this.list !== null && this.requests.size === 0 && this.#staged.length === 0) {
         this.#breach("the catalogue in the pong of a connection that has the list", "none", source);
@@ -67,6 +81,7 @@ export class CatalogueWatcher {
 
   part(data, timestamp, source) {
     const { requestId, part, parts, total, campaigns, removed = [], previousSequenceNumber: base = null } = data;
+    if (!this.#isSettled) return undefined;
     if (!this.isSubscribed) return void this.#breach("no part without a subscription", `part ${part}`, source);
     const size = JSON.stringify(data).length;
     if (size > PART_BYTES + 4_096) this.#breach(`a part of at most ${PART_BYTES} bytes`, `${size}`, source);

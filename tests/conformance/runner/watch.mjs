@@ -72,7 +72,10 @@ export class Watcher {
     if (message.type === "unsubscribe_campaign") this.cursors.delete(campaignId);
     if (message.type === "subscribe_catalogue") this.catalogue.subscribe({ requestId, ...fields });
     if (message.type === "unsubscribe_catalogue") this.catalogue.unsubscribe();
-    if (message.type === "ping") this.pings.add(fields.timestamp);
+    if (message.type === "ping") {
+      this.pings.add(fields.timestamp);
+      this.catalogue.pinged(fields.timestamp);
+    }
     if (message.type === "request_campaign_snapshot" && fields.buckets === undefined) fields.prefer = "snapshot";
     const cursor = this.cursors.get(campaignId);
     if (cursor !== undefined && requestId !== undefined) cursor.requests.set(requestId, { ...fields, type: message.type });
@@ -217,7 +220,7 @@ export class Watcher {
     const { timestamp } = plain(node);
     if (!TIMESTAMP.test(timestamp)) this.breach("documents", "a timestamp in UTC with milliseconds", timestamp, source);
     if (type === "catalogue") return this.catalogue.part(value, timestamp, source);
-    if (type === "pong") this.catalogue.pong(value.catalogue, (value.timestamp ?? null) !== null, source);
+    if (type === "pong") this.catalogue.pong(value.catalogue, value.timestamp ?? undefined, source);
     if (type === "error") this.catalogue.refused(value.requestId);
     const cursor = this.cursor(value.campaignId);
     if (type === "connection_ack") this.#acknowledged(value, source);
