@@ -1,4 +1,4 @@
-// What the watcher of the list reports while the client leaves it.
+// The watcher of the list accepts what crosses a client that leaves it, and nothing later.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
