@@ -86,7 +86,8 @@ impl Client {
     ///   the name of its present status, and when it was last proven current.
     /// * `domains`: one page of its rows. `text` is JSON with the members `offset?`, `limit?`, `search?`, `dnsStatus?`,
     ///   `httpStatus?`, `leadStatus?`, `sortBy?` and `sortOrder?`. Before a search, `unfolded` lists the names whose
-    ///   upper and lower case only JavaScript can tell; the command `fold` brings the answer as `text`.
+    ///   upper and lower case only JavaScript can tell; the command `fold` brings the answer as `text`. With an `id`
+    ///   other than 0, the next slice of all confirmed rows for this reader; an empty one says that it has them all.
     /// * `changes`: the campaigns whose view has changed since the last query for `changes`, as pairs
     ///   with the content that changed: 1 for the record, 2 for the rows, 3 for both, 0 for neither. An empty
     ///   text stands for the catalogue.
@@ -148,7 +149,10 @@ impl Client {
                     write_status(&mut answer, status, held.and_then(|it| it.proven_at()));
                 }
                 Query::Domains => {
-                    let page = machine.domains(campaign_id, &arguments.query()?);
+                    let page = match arguments.id as u64 {
+                        0 => machine.domains(campaign_id, &arguments.query()?),
+                        reader => machine.slice(campaign_id, reader),
+                    };
                     answer.raw(&to_json(&page.ok_or(Code::UnknownCampaign)?));
                 }
                 Query::Unfolded => {

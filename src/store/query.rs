@@ -237,7 +237,7 @@ pub fn page<'a>(
     DomainPage { total, rows }
 }
 
-fn shown_row(table: &DomainTable, row: u32, unconfirmed: bool) -> DomainRow<'_> {
+pub(super) fn shown_row(table: &DomainTable, row: u32, unconfirmed: bool) -> DomainRow<'_> {
     let fields = table.fields(row as usize);
     DomainRow {
         domain_id: fields.domain_id,

@@ -150,6 +150,11 @@ impl DomainTable {
         [self.dns[row], self.http[row], self.lead[row]]
     }
 
+    /// The hash of a row.
+    pub fn hash(&self, row: usize) -> u64 {
+        self.row_hash[row]
+    }
+
     /// The columns of a row.
     pub fn fields(&self, row: usize) -> RowFields<'_> {
         let code = self.http_code[row];

@@ -150,6 +150,13 @@ impl Machine {
         Some(self.router.subscriptions.get_mut(campaign_id)?.domains(query))
     }
 
+    /// Returns the next slice of a campaign's confirmed rows, as
+    /// [`SliceReader::slice`](crate::store::slice::SliceReader::slice) does; `None` if there is no
+    /// subscription for it.
+    pub fn slice(&mut self, campaign_id: &str, reader: u64) -> Option<DomainPage<'_>> {
+        Some(self.router.subscriptions.get_mut(campaign_id)?.slice(reader))
+    }
+
     /// The names of a campaign that the driver must fold before a search: upper and lower case of letters
     /// beyond ASCII become equal.
     pub fn unfolded(&mut self, campaign_id: &str) -> Vec<&str> {

@@ -39,6 +39,7 @@ mod sealed_golden;
 #[cfg(feature = "encrypted")]
 mod sealed_snapshots;
 mod sequencing;
+mod slices;
 mod snapshots;
 mod subscription;
 mod table;

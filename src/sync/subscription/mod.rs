@@ -22,6 +22,7 @@ use replica::Replica;
 use crate::protocol::{CampaignId, SequenceNumber};
 use crate::store::folding::FoldedNames;
 use crate::store::query::{DomainPage, DomainQuery, OrderCache, page};
+use crate::store::slice::SliceReader;
 use crate::store::{CampaignStore, Staging};
 use crate::sync::config::Config;
 use crate::sync::context::{RECORD, ROWS};
@@ -38,6 +39,7 @@ pub struct Subscription {
     /// Sort orders of the last row queries.
     sort_caches: [OrderCache; 2],
     folded: FoldedNames,
+    reader: SliceReader,
     ref_count: Holders,
     last_refresh: Option<Timestamp>,
     last_status: Status,
@@ -52,6 +54,7 @@ impl Subscription {
             replica: Replica::new(id, config),
             sort_caches: Default::default(),
             folded: FoldedNames::default(),
+            reader: SliceReader::default(),
             ref_count: Holders::default(),
             last_refresh: None,
             last_status: Status::Idle,
@@ -101,6 +104,11 @@ impl Subscription {
     pub fn domains(&mut self, query: &DomainQuery) -> DomainPage<'_> {
         let tables = [self.replica.store().table(), self.replica.store().unconfirmed()];
         page(tables, &mut self.sort_caches, &self.folded, query)
+    }
+
+    /// Returns the next slice of all confirmed rows, as [`SliceReader::slice`] does.
+    pub fn slice(&mut self, reader: u64) -> DomainPage<'_> {
+        self.reader.slice(self.replica.store().table(), reader)
     }
 
     /// The names that the driver must fold before a search.
