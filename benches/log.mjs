@@ -17,21 +17,22 @@ const START = Date.UTC(2031, 3, 5, 6, 7, 8);
 
 /**
  * @param {number} count the number of measured events
+ * @param {number} rowCount the number of rows
  * @returns the log in two parts, and the expected rows at the end
  */
-export function buildLog(count) {
+export function buildLog(count, rowCount = ROWS) {
   const log = new Log();
-  const rows = Array.from({ length: ROWS }, (_, index) => newRow(index));
+  const rows = Array.from({ length: rowCount }, (_, index) => newRow(index));
   const preload = [log.append("campaign.list.update", { action: "create", campaignId: CAMPAIGN, campaign: record() })];
-  for (let first = 0; first < ROWS; first += ROWS_PER_EVENT) {
+  for (let first = 0; first < rowCount; first += ROWS_PER_EVENT) {
     const domains = rows.slice(first, first + ROWS_PER_EVENT).map(({ domainId, domain, offset }) => ({ domainId, domain, offset }));
     preload.push(log.append("domains.updated", { campaignId: CAMPAIGN, domains }));
   }
   const measured = [];
   for (let index = 0; index < count; index += 1) {
     // With a prime step, neighbouring events change rows that are far apart, as parallel validators do.
-    const row = rows[(index * 7_919) % ROWS];
-    const next = rows[(index * 7_919 + 1) % ROWS];
+    const row = rows[(index * 7_919) % rowCount];
+    const next = rows[(index * 7_919 + 1) % rowCount];
     measured.push(index % 2 === 0 ? dnsResult(log, row, index) : rowsUpdate(log, row, next, index));
   }
   return { campaignId: CAMPAIGN, epoch: EPOCH, preload, measured, rows };

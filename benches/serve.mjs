@@ -12,8 +12,11 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 
-/** @returns the address of the page, and a function that stops the server */
-export async function serve(log) {
+/**
+ * Serves one page of `benches/page`, with the package in `pkg` or in another directory that is built like it.
+ * @returns the address of the page, and a function that stops the server
+ */
+export async function serve(log, { page = "index.html", pkg = join(ROOT, "pkg") } = {}) {
   const document = JSON.stringify(log);
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
@@ -21,16 +24,16 @@ export async function serve(log) {
       response.writeHead(200, { "content-type": "application/json" }).end(document);
       return;
     }
-    sendFile(pathname, response).catch(() => response.writeHead(404).end());
+    sendFile(pathname, pkg, response).catch(() => response.writeHead(404).end());
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = `http://127.0.0.1:${server.address().port}/benches/page/index.html`;
+  const address = `http://127.0.0.1:${server.address().port}/benches/page/${page}`;
   return { address, stop: () => server.close() };
 }
 
-async function sendFile(pathname, response) {
+async function sendFile(pathname, pkg, response) {
   const path = normalize(pathname);
   if (!SERVED.some((directory) => path.startsWith(directory))) throw new Error("not served");
-  const bytes = await readFile(join(ROOT, path));
+  const bytes = await readFile(path.startsWith("/pkg/") ? join(pkg, path.slice(5)) : join(ROOT, path));
   response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream" }).end(bytes);
 }

@@ -7,6 +7,8 @@
  */
 import { CampaignSync, init } from "campaign-sync";
 
+import { replyTo } from "./replies.js";
+
 const encoder = new TextEncoder();
 let log;
 let framesOf;
@@ -71,7 +73,7 @@ async function subscribe(client) {
     client.onsend = (frame) => {
       for (const document of frame.split("\n")) {
         const message = JSON.parse(document);
-        const reply = replyTo(message);
+        const reply = replyTo(message, log);
         // The reply comes in a later microtask, because no transport answers before it has sent.
         if (reply !== undefined) queueMicrotask(() => client.receive(JSON.stringify(reply)));
         if (message.type === "request_event_recovery") queueMicrotask(resolve);
@@ -84,34 +86,6 @@ async function subscribe(client) {
   for (const frame of log.preload) client.receive(frame);
   equal("rows before the measured events", campaign.view().domainsCount, log.rows.length);
   return campaign;
-}
-
-function replyTo({ type, payload }) {
-  const answer = (kind, data) => ({ type: kind, timestamp: new Date().toISOString(), data });
-  const { campaignId, epoch, preload } = log;
-  const head = preload.length;
-  switch (type) {
-    case "connection_init":
-      return answer("connection_ack", {
-        connectionId: "bench",
-        protocol: "campaign-sync.v1",
-        heartbeatMs: 5_000,
-        maxFrameBytes: 1_048_576,
-      });
-    case "subscribe_campaign":
-      return answer("subscription_confirmed", { campaignId, epoch, lastSequenceNumber: head, oldestSequenceNumber: 1 });
-    case "request_event_recovery":
-      return answer("event_recovery", {
-        campaignId,
-        requestId: payload.requestId,
-        epoch,
-        outcome: "replay",
-        fromSequenceNumber: 1,
-        toSequenceNumber: head,
-      });
-    default:
-      return undefined;
-  }
 }
 
 function checkRows(campaign) {

@@ -58,7 +58,7 @@ export type Wake = Is["timer"] | Is["online"] | Is["visible"] | Is["pageShow"];
 /** A query to the machine. */
 export type Query =
   | { call: Is["view"] | Is["status"]; campaignId: string }
-  | ({ call: Is["domains"]; campaignId: string } & DomainQuery)
+  | ({ call: Is["domains"]; campaignId: string; id?: number } & DomainQuery)
   | { call: Is["unfolded"]; campaignId: string }
   | { call: Is["catalogue"] | Is["wholeCatalogue"] | Is["catalogueStatus"] }
   | { call: Is["changes"] | Is["metrics"] | Is["diagnostics"] };

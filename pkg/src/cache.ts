@@ -12,18 +12,20 @@
  * @module campaign-sync/cache
  */
 
-import { behind, invalidContent, noAnswer } from "./answers.js";
-import { checked, checkedMembers, DURATION, FUNCTION, oneOf, orNull, TEXT, withMethods, type Rule, type Rules } from "./check.js";
+import { behind } from "./answers.js";
+import { checked, checkedMembers, DURATION, FUNCTION, oneOf, orNull, TEXT, withMethods, type Rules } from "./check.js";
 import { CampaignSyncError } from "./errors.js";
 import type { Campaign } from "./campaign.js";
+import { ask } from "./cache/fetching.js";
 import { observeInvalidations, type Invalidation } from "./invalidation.js";
-import { frozenCopy } from "./plain.js";
 import { isNotBehind, maxPosition, toPosition, type LogPosition } from "./position.js";
-import { renewalOf, withRenewal } from "./renewal.js";
-import { asFetchFailure, isOwnData, restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
+import { readRows } from "./cache/reading.js";
+import { checkedData, restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
 import { shared } from "./shared.js";
-import { BOTH, Slot, type Part } from "./slot.js";
-import type { CampaignView, DomainRow } from "./types.js";
+import { listen, SIGNAL } from "./signal.js";
+import { BOTH, Slot, type Part } from "./cache/slot.js";
+import { nextTask } from "./cache/task.js";
+import type { CampaignView } from "./types.js";
 import { VERSION } from "./version.js";
 import type { CampaignStatus } from "./words.js";
 
@@ -36,8 +38,8 @@ export interface CacheSource extends EventTarget {
   status(campaignId: string): CampaignStatus;
   /** Returns the view of a campaign that has a handle. */
   view(campaignId: string): CampaignView | undefined;
-  /** Takes a handle, with which the cache reads all rows of a campaign that is held already. */
-  campaign(campaignId: string): Pick<Campaign, "rows" | "release">;
+  /** Takes a handle, with which the cache reads the rows of a campaign that is held already. */
+  campaign(campaignId: string): Campaign;
 }
 
 /** The options of a cache. */
@@ -73,11 +75,11 @@ export interface GetOptions {
    * not make the data void for this caller.
    */
   dependsOn?: "record" | "rows" | "both";
+  /** When the signal aborts, the call rejects with the signal's reason. A reading or a fetch for no other call ends as well. */
+  signal?: AbortSignal;
 }
 
 const TTL_MS_MAX = 30_000;
-/** Longest duration of one fetch, in milliseconds. */
-const FETCH_MS_MAX = 30_000;
 /** Maximum number of fetches for one call. */
 const ATTEMPTS_MAX = 5;
 /** Base of the pause after an answer that was behind, in milliseconds. The pause doubles with each attempt. */
@@ -96,9 +98,23 @@ const GET: Rules<GetOptions> = {
   minPosition: orNull([(it) => typeof it === "string" || typeof it === "object", 'a position or "epoch/number"']),
   source: oneOf("store", "fetch"),
   dependsOn: oneOf("record", "rows", "both"),
+  signal: SIGNAL,
 };
 
 const PARTS: Readonly<Record<NonNullable<GetOptions["dependsOn"]>, readonly Part[]>> = { record: ["record"], rows: ["rows"], both: BOTH };
+
+/** A call of `get`. Only its first settlement has an effect. */
+interface Caller {
+  readonly campaignId: string;
+  readonly slot: Slot;
+  /** The lowest position that the caller wants. */
+  readonly asked: LogPosition | null;
+  readonly parts: readonly Part[];
+  readonly source: NonNullable<GetOptions["source"]>;
+  isOpen: boolean;
+  readonly resolve: (data: RichCampaignData) => void;
+  readonly reject: (reason: unknown) => void;
+}
 
 /** A cache of rich campaign data for the campaigns of one client. */
 export class RichCampaignCache {
@@ -111,8 +127,7 @@ export class RichCampaignCache {
   readonly #unobserve: () => void;
   /** Ordered by use, the least recently used first. */
   readonly #slots = new Map<string, Slot>();
-  /** Fails the fetches that are under way. */
-  readonly #failures = new Set<(reason: CampaignSyncError) => void>();
+  readonly #callers = new Set<Caller>();
   #disposed = false;
 
   /** Throws `invalid_argument` for an invalid option. */
@@ -137,42 +152,43 @@ export class RichCampaignCache {
   /**
    * Returns the campaign's data, frozen: from the client's state, from the cache if it is proven fresh, or from the
    * server. It is never behind the state of the client at the moment of the answer, in what the caller depends on.
-   * It is the same object until something changes. Unconfirmed rows are not part of it.
+   * It is the same object until something changes. Unconfirmed rows are not part of it. Many rows are read from the
+   * client's state in steps of 1,000, each in another task; all callers share one reading.
    *
    * Rejects with `invalid_campaign_id` for an invalid id, with `invalid_argument` for an invalid option,
    * with `behind` if five fetches bring no data as new as the stream and `minPosition`, with `closed` after
-   * `dispose()`, with `signed_out` if another session took over meanwhile, with `invalid_content` if the fetcher gives
-   * something that is no campaign data, and with `fetch_failed` if it fails in any other way or takes longer than 30
-   * seconds. A `CampaignSyncError` of the fetcher passes through.
+   * `dispose()`, with `signed_out` if another session took over meanwhile, with the reason of `signal`, with
+   * `invalid_content` if the fetcher gives something that is no campaign data, and with `fetch_failed` if it fails in
+   * any other way or takes longer than 30 seconds. A `CampaignSyncError` of the fetcher passes through.
    */
-  async get(campaignId: string, options: GetOptions = {}): Promise<RichCampaignData> {
-    assertCampaignId(campaignId);
-    const { minPosition, source, dependsOn } = checkedMembers("options", options, GET);
-    const asked = minPosition == null ? null : toPosition(minPosition, "minPosition");
-    const parts = PARTS[dependsOn ?? "both"];
-    const slot = this.#use(campaignId);
-    slot.callers += 1;
-    try {
-      for (let attempt = 1; ; attempt++) {
-        if (this.#disposed) throw new CampaignSyncError("closed");
-        const ready = this.#ready(campaignId, slot, asked, parts, source);
-        if (ready !== undefined) return ready;
-        const { generation } = slot;
-        let failure: unknown = behind();
-        const data = await this.#join(campaignId, slot, asked, parts).catch((error: unknown) => void (failure = error));
-        slot.observe(this.#sync.view(campaignId));
-        if (data !== undefined && isNotBehind(data, asked) && isUsable(data, slot, generation, parts)) return data;
-        // The campaign may have become live during the fetch.
-        const again = this.#ready(campaignId, slot, asked, parts, source);
-        if (again !== undefined) return again;
-        if (attempt === ATTEMPTS_MAX || !isBehind(failure)) throw failure;
-        // After an invalidation during the fetch, retry at once. A server that lags needs time first.
-        if (slot.generation === generation) await this.#pause(BEHIND_PAUSE_MS * 2 ** attempt);
-      }
-    } finally {
-      slot.callers -= 1;
-      this.#evict();
-    }
+  get(campaignId: string, options: GetOptions = {}): Promise<RichCampaignData> {
+    return new Promise((resolve, reject) => {
+      assertCampaignId(campaignId);
+      const { minPosition, source = "store", dependsOn = "both", signal } = checkedMembers("options", options, GET);
+      const asked = minPosition == null ? null : toPosition(minPosition, "minPosition");
+      if (this.#disposed) throw new CampaignSyncError("closed");
+      if (signal?.aborted === true) throw signal.reason;
+      const stopListening = listen(signal, () => caller.reject(signal?.reason));
+      const slot = this.#use(campaignId);
+      slot.callers += 1;
+      const end = (): boolean => {
+        if (!caller.isOpen) return false;
+        caller.isOpen = false;
+        this.#callers.delete(caller);
+        stopListening();
+        slot.callers -= 1;
+        if (slot.callers === 0) slot.stop(signal?.reason);
+        this.#evict();
+        return true;
+      };
+      const caller: Caller = {
+        ...{ campaignId, slot, asked, source, parts: PARTS[dependsOn], isOpen: true },
+        resolve: (data) => void (end() && resolve(data)),
+        reject: (reason) => void (end() && reject(reason)),
+      };
+      this.#callers.add(caller);
+      this.#find(caller).catch(caller.reject);
+    });
   }
 
   /** Voids the data of one campaign. Throws `invalid_campaign_id` for an invalid or absent id. */
@@ -199,9 +215,9 @@ export class RichCampaignCache {
     else if (epoch !== undefined && sequenceNumber !== undefined) slot.raise({ epoch, sequenceNumber });
   }
 
-  /** Drops all data, and fails all fetches with this code: their answers belong to a session that is over. */
+  /** Drops all data, and rejects all calls with this code: their answers belong to a session that is over. */
   #empty(code: "closed" | "signed_out"): void {
-    for (const fail of this.#failures) fail(new CampaignSyncError(code));
+    for (const caller of [...this.#callers]) caller.reject(new CampaignSyncError(code));
     for (const slot of this.#slots.values()) {
       slot.void();
       slot.forgetFloors();
@@ -218,25 +234,76 @@ export class RichCampaignCache {
     return slot;
   }
 
-  /** Returns what needs no fetch. */
-  #ready(campaignId: string, slot: Slot, asked: LogPosition | null, parts: readonly Part[], source = "store"): RichCampaignData | undefined {
-    const view = this.#sync.view(campaignId);
-    slot.observe(view);
-    if (view === undefined || !this.#isLive(campaignId)) return undefined;
-    const data = source === "store" ? slot.answer(view, () => this.#rows(campaignId)) : this.#stored(slot, parts);
-    return data !== undefined && isNotBehind(data, asked) ? data : undefined;
+  /** Gives the caller its data, after as many fetches as that takes. */
+  async #find(caller: Caller): Promise<void> {
+    const { campaignId, slot, asked, parts } = caller;
+    for (let attempt = 1; ; attempt++) {
+      await this.#answer(caller);
+      if (!caller.isOpen) return;
+      const { generation } = slot;
+      let failure: unknown = behind();
+      const data = await this.#join(campaignId, slot, asked, parts).catch((error: unknown) => void (failure = error));
+      slot.observe(this.#sync.view(campaignId));
+      if (data !== undefined && isNotBehind(data, asked) && isUsable(data, slot, generation, parts)) return caller.resolve(data);
+      // The campaign may have become live during the fetch.
+      await this.#answer(caller);
+      if (!caller.isOpen) return;
+      if (attempt === ATTEMPTS_MAX || !isBehind(failure)) throw failure;
+      // After an invalidation during the fetch, retry at once. A server that lags needs time first.
+      if (slot.generation === generation) await this.#pause(BEHIND_PAUSE_MS * 2 ** attempt);
+      if (!caller.isOpen) return;
+    }
   }
 
-  #rows(campaignId: string): DomainRow[] {
-    const rows: DomainRow[] = [];
+  /** Gives the caller what needs no fetch, if there is anything. */
+  async #answer(caller: Caller): Promise<void> {
+    const { campaignId, slot } = caller;
+    while (caller.isOpen && this.#give(caller)) await (slot.reading ??= this.#read(campaignId, slot));
+  }
+
+  /** Gives the caller what the cache has. Returns whether the client has the data, but its rows are not read yet. */
+  #give({ campaignId, slot, asked, parts, source, resolve }: Caller): boolean {
+    const view = this.#sync.view(campaignId);
+    slot.observe(view);
+    if (view === undefined || !this.#isLive(campaignId)) return false;
+    const data = source === "store" ? slot.answer(view) : this.#stored(slot, parts);
+    if (data !== undefined && isNotBehind(data, asked)) resolve(data);
+    const isLoaded = view.campaign !== null && view.position !== null;
+    return source === "store" && isLoaded && data === undefined && isNotBehind(view, asked);
+  }
+
+  /** Reads all rows, in many tasks if they are many, and gives them to all callers at the moment of the last step. */
+  async #read(campaignId: string, slot: Slot): Promise<void> {
+    const { signal } = slot.work;
+    // Waits for one microtask, so that a reading that ends at once does not end before `reading` is set.
+    await Promise.resolve();
+    try {
+      const reading = readRows((reader) => this.#slice(campaignId, reader));
+      // Before each step the campaign may have been released, and the session may have ended.
+      while (!signal.aborted && this.#isLive(campaignId)) {
+        const { done, value: rows } = reading.next();
+        const view = this.#sync.view(campaignId);
+        if (done !== true || view === undefined) {
+          await nextTask();
+          continue;
+        }
+        slot.takeRows(view, rows);
+        for (const caller of [...this.#callers]) if (caller.slot === slot) this.#give(caller);
+        return;
+      }
+    } finally {
+      if (!signal.aborted) slot.reading = undefined;
+    }
+  }
+
+  #slice(campaignId: string, reader: number): ReturnType<Campaign["slice"]> {
     // The campaign has a handle already, so this one subscribes to nothing.
     const handle = this.#sync.campaign(campaignId);
     try {
-      for (const page of handle.rows()) for (const row of page.rows) if (!row.unconfirmed) rows.push(row);
+      return handle.slice(reader);
     } finally {
       handle.release();
     }
-    return rows;
   }
 
   #isLive(campaignId: string): boolean {
@@ -264,7 +331,7 @@ export class RichCampaignCache {
     // Waits for one microtask, so that a fetcher that ends at once does not end before `flight` is set.
     await Promise.resolve();
     try {
-      const data = checkedData(campaignId, await this.#ask(campaignId, minPosition));
+      const data = checkedData(campaignId, await ask(this.#sync, this.#fetch, campaignId, minPosition, slot.work.signal));
       slot.observe(this.#sync.view(campaignId));
       const timely = slot.generation === generation && this.#slots.get(campaignId) === slot;
       const fresh = BOTH.some((part) => slot.isFresh(data, [part]));
@@ -274,29 +341,6 @@ export class RichCampaignCache {
       return data;
     } finally {
       if (slot.generation === generation) slot.flight = undefined;
-    }
-  }
-
-  /** Calls the fetcher, and aborts it after 30 seconds and when the cache is disposed of. */
-  async #ask(campaignId: string, minPosition: LogPosition | null): Promise<unknown> {
-    const controller = new AbortController();
-    let fail: (reason: CampaignSyncError) => void = () => {};
-    const failure = new Promise<never>((_, reject) => {
-      fail = (reason) => {
-        reject(reason);
-        controller.abort(reason);
-      };
-    });
-    this.#failures.add(fail);
-    const timer = setTimeout(() => fail(noAnswer(undefined, "not within 30 seconds")), FETCH_MS_MAX);
-    try {
-      const fetch = async (): Promise<unknown> => this.#fetch(campaignId, { minPosition, signal: controller.signal });
-      return await Promise.race([withRenewal(renewalOf(this.#sync), fetch), failure]);
-    } catch (error) {
-      throw asFetchFailure(error);
-    } finally {
-      clearTimeout(timer);
-      this.#failures.delete(fail);
     }
   }
 
@@ -316,34 +360,6 @@ function isBehind(failure: unknown): boolean {
 function isUsable(data: RichCampaignData, slot: Slot, generation: object, parts: readonly Part[]): boolean {
   if (data.position === null) return slot.generation === generation;
   return slot.isFresh(data, parts);
-}
-
-const LIST: Rule = [Array.isArray, "a list"];
-
-const DATA: Rules<RichCampaignData> = {
-  campaignId: TEXT,
-  campaign: [(it) => typeof it === "object" && it !== null, "an object"],
-  position: orNull([(it) => typeof it === "object", "a position"]),
-  partial: [(it) => typeof it === "boolean", "true or false"],
-  domains: LIST,
-  dnsValidatedDomains: LIST,
-  httpKeywordResults: LIST,
-  leads: LIST,
-};
-
-/** Freezes a copy of what a fetcher gave, and checks the copy. Throws `invalid_content` for anything else. */
-function checkedData(campaignId: string, answer: unknown): RichCampaignData {
-  if (isOwnData(answer)) return answer;
-  try {
-    const copy = frozenCopy(answer as RichCampaignData);
-    checkedMembers("The answer of the fetcher", copy, DATA);
-    for (const [name, rule] of Object.entries<Rule>(DATA)) checked(name, copy[name as keyof RichCampaignData], rule);
-    if (copy.position !== null) toPosition(copy.position);
-    checked("campaignId", copy.campaignId, oneOf(campaignId));
-    return copy;
-  } catch (cause) {
-    throw invalidContent(cause);
-  }
 }
 
 function assertCampaignId(campaignId: string): void {

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public handle of one campaign. */
+import type { Answers } from "./bridge.js";
 import * as Call from "./calls.js";
 import { bindMethods, disposeBy } from "./bind.js";
 import type { Channel, Subscription } from "./channel.js";
@@ -41,6 +42,12 @@ export interface Campaign extends Disposable {
    * `invalid_argument` for an invalid query.
    */
   domains(this: void, query?: DomainQuery): DomainPage;
+  /**
+   * Returns the next slice of all confirmed rows, as they cross the boundary, for `campaign-sync/cache`: rows that this
+   * reader lacks in their present form. After an empty slice it has all of them, and those that were removed.
+   * @internal
+   */
+  slice(this: void, reader: number): Answers[typeof Call.domains];
   /**
    * Iterates over all pages of the domain table, 1,000 rows each and at least one page, filtered and sorted as
    * `domains` does. All pages belong to the `position` of the first one. A `for` loop without `await` reads them in
@@ -108,6 +115,10 @@ export class CampaignHandle implements Campaign {
   domains(query?: DomainQuery): DomainPage {
     this.#assertHeld();
     return readDomains(this.#core, this.#channel, query) as DomainPage;
+  }
+
+  slice(id: number): Answers[typeof Call.domains] {
+    return this.#core.read({ call: Call.domains, campaignId: this.campaignId, id });
   }
 
   rows(query: RowsQuery = {}): Generator<DomainPage, void> {

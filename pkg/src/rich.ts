@@ -1,10 +1,10 @@
 /** Rich campaign data: the result of one consistent read over REST. */
 import { invalidContent, noAnswer, refusalOf } from "./answers.js";
-import { checkedMembers, FUNCTION, TEXT, type Rules } from "./check.js";
+import { checked, checkedMembers, FUNCTION, oneOf, orNull, TEXT, type Rule, type Rules } from "./check.js";
 import { attempts } from "./deadline.js";
 import { CampaignSyncError, isErrorCode } from "./errors.js";
-import { deepFreeze } from "./plain.js";
-import { formatPosition, parsePosition, type LogPosition } from "./position.js";
+import { deepFreeze, frozenCopy } from "./plain.js";
+import { formatPosition, parsePosition, toPosition, type LogPosition } from "./position.js";
 import type { CampaignRecord, DomainRow } from "./types.js";
 
 /** A campaign with all its rows, at one position. Frozen. */
@@ -31,7 +31,7 @@ export interface RichCampaignData {
 export interface FetchContext {
   /** The answer must be at this position or beyond it; `null` for any position. */
   readonly minPosition: LogPosition | null;
-  /** Aborts when nobody waits for the answer any more: after 30 seconds, or when the cache is disposed of. */
+  /** Aborts after 30 seconds, and when nobody waits for the answer any more. */
   readonly signal?: AbortSignal;
 }
 
@@ -186,14 +186,16 @@ export function readSnapshot(campaignId: string, body: unknown, header: LogPosit
 /** The lists of a campaign's data. */
 export type RichLists = Pick<RichCampaignData, "domains" | "dnsValidatedDomains" | "httpKeywordResults" | "leads">;
 
-/** Selects the lists from all rows of a campaign. */
-export function listsOf(rows: readonly DomainRow[]): RichLists {
-  return deepFreeze({
-    domains: rows,
-    dnsValidatedDomains: rows.filter((row) => row.dnsStatus !== null && RESOLVED.has(row.dnsStatus)).map((row) => row.domain),
-    httpKeywordResults: rows.filter((row) => row.httpStatus !== null),
-    leads: rows.filter((row) => row.leadStatus === "match"),
-  });
+/** Selects the lists from all rows of a campaign, which are frozen. */
+export function listsOf(domains: readonly DomainRow[]): RichLists {
+  const lists = {
+    domains,
+    dnsValidatedDomains: domains.filter((row) => row.dnsStatus !== null && RESOLVED.has(row.dnsStatus)).map((row) => row.domain),
+    httpKeywordResults: domains.filter((row) => row.httpStatus !== null),
+    leads: domains.filter((row) => row.leadStatus === "match"),
+  };
+  for (const list of Object.values(lists)) Object.freeze(list);
+  return lists;
 }
 
 function ownedData(data: RichCampaignData): RichCampaignData {
@@ -205,14 +207,14 @@ function ownedData(data: RichCampaignData): RichCampaignData {
 const ownData = new WeakSet<object>();
 
 /** Whether this module made the data. */
-export function isOwnData(data: unknown): data is RichCampaignData {
+function isOwnData(data: unknown): data is RichCampaignData {
   return typeof data === "object" && data !== null && ownData.has(data);
 }
 
 /** Reads a row. An absent column has no value; `DomainRow` writes `null` for it. */
 function readRow(row: Partial<DomainRow> | null): DomainRow {
   if (typeof row?.domainId !== "string" || typeof row.domain !== "string") throw invalidContent();
-  return {
+  return Object.freeze({
     domainId: row.domainId,
     domain: row.domain,
     offset: row.offset ?? null,
@@ -222,5 +224,33 @@ function readRow(row: Partial<DomainRow> | null): DomainRow {
     leadStatus: row.leadStatus ?? null,
     leadScore: row.leadScore ?? null,
     unconfirmed: false,
-  };
+  });
+}
+
+const LIST: Rule = [Array.isArray, "a list"];
+
+const DATA: Rules<RichCampaignData> = {
+  campaignId: TEXT,
+  campaign: [(it) => typeof it === "object" && it !== null, "an object"],
+  position: orNull([(it) => typeof it === "object", "a position"]),
+  partial: [(it) => typeof it === "boolean", "true or false"],
+  domains: LIST,
+  dnsValidatedDomains: LIST,
+  httpKeywordResults: LIST,
+  leads: LIST,
+};
+
+/** Freezes a copy of what a fetcher gave, and checks the copy. Throws `invalid_content` for anything else. */
+export function checkedData(campaignId: string, answer: unknown): RichCampaignData {
+  if (isOwnData(answer)) return answer;
+  try {
+    const copy = frozenCopy(answer as RichCampaignData);
+    checkedMembers("The answer of the fetcher", copy, DATA);
+    for (const [name, rule] of Object.entries<Rule>(DATA)) checked(name, copy[name as keyof RichCampaignData], rule);
+    if (copy.position !== null) toPosition(copy.position);
+    checked("campaignId", copy.campaignId, oneOf(campaignId));
+    return copy;
+  } catch (cause) {
+    throw invalidContent(cause);
+  }
 }

@@ -1,7 +1,7 @@
 /** Promises that the machine settles later, identified by ticket. */
-import { checkedMembers, DURATION, invalidArgument, withMethods, type Rules } from "./check.js";
+import { checkedMembers, DURATION, type Rules } from "./check.js";
 import { CampaignSyncError, isErrorCode } from "./errors.js";
-import { callSafely } from "./frame.js";
+import { listen, SIGNAL } from "./signal.js";
 import type { ErrorCode } from "./words.js";
 
 /** The limits of a wait. */
@@ -25,7 +25,7 @@ export interface WaitRequests {
 }
 
 const RULES: Rules<WaitOptions> = {
-  signal: [(it) => withMethods("addEventListener", "removeEventListener")[0](it) && typeof (it as AbortSignal).aborted === "boolean", "an AbortSignal"],
+  signal: SIGNAL,
   timeoutMs: DURATION,
 };
 
@@ -47,13 +47,12 @@ export class Waits {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) return reject(signal.reason);
       const ticket = ++this.#lastTicket;
-      const onAbort = (): void => giveUp(signal?.reason);
-      signal && listen(signal, onAbort);
+      const stopListening = listen(signal, () => giveUp(signal?.reason));
       const stopTimer = startTimer(timeoutMs, () => giveUp(new CampaignSyncError("timed_out")));
       const end: Wait["end"] = (failure) => {
         if (!this.#open.delete(ticket)) return false;
         stopTimer();
-        callSafely(() => signal?.removeEventListener("abort", onAbort));
+        stopListening();
         if (failure === undefined) resolve();
         else reject(failure.reason);
         return true;
@@ -81,15 +80,6 @@ export class Waits {
       if (owner === undefined) wait.end({ reason });
       else if (wait.owner === owner) wait.giveUp(reason);
     }
-  }
-}
-
-/** Throws `invalid_argument` if the signal is one by its members only. */
-function listen(signal: AbortSignal, onAbort: () => void): void {
-  try {
-    signal.addEventListener("abort", onAbort);
-  } catch (cause) {
-    throw invalidArgument("signal", RULES.signal[1], cause);
   }
 }
 

@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: events per second in headless Chromium, compared with plain `JSON.parse`.
+//! `cargo xtask bench`: events per second in headless Chromium, compared with plain `JSON.parse`, and the
+//! longest task of reading all rows.
 
 use anyhow::{Context, Result};
 use pico_args::Arguments;
@@ -34,5 +35,9 @@ pub(crate) fn run_command(repo: &Repo, options: &Options) -> Result<()> {
         .args(["--chromium".as_ref(), setup::chromium()?.as_os_str()])
         .args(["--events", &options.events.to_string()])
         .args(["--rounds", &options.rounds.to_string()])
-        .args(["--report".as_ref(), repo.report("bench.json")?.as_os_str()]))
+        .args(["--report".as_ref(), repo.report("bench.json")?.as_os_str()]))?;
+    run(repo
+        .command("node")
+        .arg("benches/rows.mjs")
+        .args(["--chromium".as_ref(), setup::chromium()?.as_os_str()]))
 }

@@ -37,6 +37,7 @@ export class Client {
   statuses = new Map();
   metricsNow = { applied: 0 };
   freed = false;
+  #readers = new Map();
   #closed = false;
   #armed = true;
 
@@ -72,7 +73,7 @@ export class Client {
     const name = CALLS[place];
     const answer = number === 0 ? { text } : {};
     if (name === "changes") return this.takeChanges();
-    if (name === "domains") return this.domains(campaignId, withoutCampaign(JSON.parse(text)));
+    if (name === "domains") return id === 0 ? this.domains(campaignId, withoutCampaign(JSON.parse(text))) : this.slice(campaignId, id);
     if (QUERIES.includes(name)) return this[name](campaignId);
     this.commands.push({ command: name, ...ANSWERS[name]?.(id, number, answer) });
     switch (name) {
@@ -126,6 +127,16 @@ export class Client {
     const rows = this.rows.get(id) ?? [];
     const from = query.offset ?? 0;
     return { total: rows.length, rows: rows.slice(from, from + (query.limit ?? 100)) };
+  }
+  /** The next rows that the reader lacks, at most 1,000. */
+  slice(id, reader) {
+    this.#record("slice", id);
+    const rows = this.rows.get(id) ?? [];
+    const read = this.#readers.get(reader) ?? new Map();
+    this.#readers.set(reader, read);
+    const lacking = rows.filter((row) => read.get(row.domainId) !== JSON.stringify(row)).slice(0, 1_000);
+    for (const row of lacking) read.set(row.domainId, JSON.stringify(row));
+    return { total: rows.length, rows: lacking.map((row) => ({ ...row })) };
   }
   reached(...values) { this.#record("reached", ...values); this.onReached?.(...values); }
   cancelWait(...values) { this.#record("cancelWait", ...values); }

@@ -50,12 +50,27 @@ export class Server {
 
   /** The state at a number: the texts of the record and of the rows. */
   at(number) {
-    return this.#states[number];
+    const { record, rows } = this.#states[number];
+    return { record: textOf(record), rows: rowsText(rows) };
   }
 
   /** Appends one event of this kind, and returns its text. */
   append(kind, random = new Random(1)) {
     const text = this.#events[kind](random);
+    this.#remember();
+    return text;
+  }
+
+  /** Appends an event with these rows, and returns its text. */
+  update(rows) {
+    const text = this.#rows(rows);
+    this.#remember();
+    return text;
+  }
+
+  /** Appends an event that removes a row, and returns its text. */
+  remove(domainId) {
+    const text = this.#removed(domainId);
     this.#remember();
     return text;
   }
@@ -80,9 +95,7 @@ export class Server {
     removed: (random) => {
       const ids = [...this.rows.keys()];
       if (ids.length === 0) return this.#events.added();
-      const domainId = random.pick(ids);
-      this.rows.delete(domainId);
-      return this.stream.append("domains.removed", { campaignId: CAMPAIGN, domainIds: [domainId] });
+      return this.#removed(random.pick(ids));
     },
     progress: () => {
       const counters = { totalItems: 1_000, processedItems: this.head, successfulItems: this.head, failedItems: 0 };
@@ -110,8 +123,14 @@ export class Server {
     return this.stream.append("domains.updated", { campaignId: CAMPAIGN, domains: rows });
   }
 
+  #removed(domainId) {
+    this.rows.delete(domainId);
+    return this.stream.append("domains.removed", { campaignId: CAMPAIGN, domainIds: [domainId] });
+  }
+
   #remember() {
-    this.#states[this.head] = { record: textOf(this.record), rows: rowsText([...this.rows.values()]) };
+    // A change replaces the record and the row, so the list keeps the state of now.
+    this.#states[this.head] = { record: this.record, rows: [...this.rows.values()] };
   }
 }
 

@@ -1,7 +1,7 @@
 /** The data that the cache holds of one campaign, and how old it may be. */
-import { higher, maxPosition, isNotBehind, type LogPosition } from "./position.js";
-import { listsOf, type RichCampaignData, type RichLists } from "./rich.js";
-import type { CampaignView, DomainRow } from "./types.js";
+import { higher, maxPosition, isNotBehind, type LogPosition } from "../position.js";
+import { listsOf, type RichCampaignData, type RichLists } from "../rich.js";
+import type { CampaignView, DomainRow } from "../types.js";
 
 /** A part of a campaign that data may depend on. */
 export type Part = "record" | "rows";
@@ -21,6 +21,10 @@ export class Slot {
   entry: { readonly data: RichCampaignData; readonly storedAt: number } | undefined;
   /** The single fetch of the current generation. */
   flight: Promise<RichCampaignData> | undefined;
+  /** The single reading of all rows. */
+  reading: Promise<void> | undefined;
+  /** Ends the fetches and the reading. */
+  work = new AbortController();
   /** Calls of `get` that are under way. The cache does not evict a slot while it has callers. */
   callers = 0;
   /** The lowest position that data may have if it depends on the part, and the content of the part there. */
@@ -32,6 +36,14 @@ export class Slot {
   void(): void {
     this.#renew();
     this.entry = this.#answer = this.#lists = undefined;
+  }
+
+  /** Ends the fetches and the reading, because nobody waits for them. Later callers begin their own. */
+  stop(reason: unknown): void {
+    this.work.abort(reason);
+    this.work = new AbortController();
+    this.reading = undefined;
+    this.#renew();
   }
 
   /** Forgets the positions. Without a subscription the cache does not learn of a new epoch, so they no longer bind it. */
@@ -67,15 +79,19 @@ export class Slot {
     return isNotBehind(data, this.floor(parts));
   }
 
-  /** The state of the client, at its position: the same object until it changes. `read` returns all rows. */
-  answer(view: CampaignView, read: () => DomainRow[]): RichCampaignData | undefined {
+  /** Takes all rows of the view. */
+  takeRows(view: CampaignView, rows: readonly DomainRow[]): void {
+    this.#lists = { stamp: STAMPS.rows(view), lists: listsOf(rows) };
+  }
+
+  /** The state of the client, at its position: the same object until it changes; `undefined` if its rows are not read. */
+  answer(view: CampaignView): RichCampaignData | undefined {
     const { campaignId, campaign, position } = view;
-    if (campaign === null || position === null) return undefined;
+    const rows = STAMPS.rows(view);
+    if (campaign === null || position === null || this.#lists?.stamp !== rows) return undefined;
     const { epoch, sequenceNumber } = position;
-    const [record, rows] = [STAMPS.record(view), STAMPS.rows(view)];
-    const stamp = [sequenceNumber, record, rows].join();
+    const stamp = [sequenceNumber, STAMPS.record(view), rows].join();
     if (this.#answer?.stamp === stamp) return this.#answer.data;
-    if (this.#lists?.stamp !== rows) this.#lists = { stamp: rows, lists: listsOf(read()) };
     const at = Object.freeze({ epoch, sequenceNumber });
     const data = Object.freeze({ campaignId, campaign, position: at, partial: false, ...this.#lists.lists });
     this.#answer = { stamp, data };
