@@ -7,6 +7,8 @@ macro_rules! codes {
         /// The reason why something was refused or failed. The list is closed: both ends use only
         /// these codes.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        // As wide as a value of WebAssembly: the module masks a narrower one after every call that returns it.
+        #[repr(u32)]
         pub enum Code {
             $($(#[doc = $doc])+ $(#[cfg($cfg)])? $name,)+
         }

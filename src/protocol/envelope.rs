@@ -174,7 +174,7 @@ pub(super) fn document_members<'a, const N: usize>(
     unknown: &mut u32,
 ) -> Result<[Option<&'a str>; N], Code> {
     let mut reader = Reader::new(document);
-    let found = if reader.peek() == b'{' {
+    let found = if reader.peek() == '{' {
         members(&mut reader, names, unknown)?
     } else {
         // Skipping the value distinguishes JSON that is not an object from text that is not JSON.
@@ -198,7 +198,7 @@ pub(super) fn members<'a, const N: usize>(
     unknown: &mut u32,
 ) -> Result<[Option<&'a str>; N], Code> {
     let mut found = [None; N];
-    if reader.peek() != b'{' {
+    if reader.peek() != '{' {
         return Err(Code::InvalidEnvelope);
     }
     fill(reader, names, &mut found, unknown)?;

@@ -4,6 +4,8 @@ use super::lookup::lookup;
 
 /// The type of an event. Control messages are not events; see [`super::server`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// As wide as a value of WebAssembly: the module masks a narrower one after every call that returns it.
+#[repr(u32)]
 pub enum EventKind {
     /// `campaign.progress`
     Progress,

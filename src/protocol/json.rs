@@ -65,24 +65,25 @@ impl<'a> Reader<'a> {
         self.blame(code, member, "invalid")
     }
 
-    /// Skips white space and returns the next byte without consuming it; 0 at the end.
-    pub fn peek(&mut self) -> u8 {
+    /// Skips white space and returns the next character without consuming it; U+0000 at the end, and an
+    /// arbitrary character for one beyond ASCII.
+    pub fn peek(&mut self) -> char {
         let bytes = self.text.as_bytes();
         while let Some(&byte) = bytes.get(self.at) {
             if !matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
-                return byte;
+                return byte.into();
             }
             self.at += 1;
         }
-        0
+        '\0'
     }
 
-    /// Skips white space and consumes `byte`.
+    /// Skips white space and consumes `character`.
     ///
     /// # Errors
-    /// [`Code::InvalidJson`] if another byte follows.
-    pub fn expect(&mut self, byte: u8) -> Result<(), Code> {
-        if self.peek() == byte {
+    /// [`Code::InvalidJson`] if another character follows.
+    pub fn expect(&mut self, character: char) -> Result<(), Code> {
+        if self.peek() == character {
             self.at += 1;
             Ok(())
         } else {
@@ -95,7 +96,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Code::InvalidJson`] if anything else follows.
     pub fn end(&mut self) -> Result<(), Code> {
-        if self.peek() == 0 && self.at == self.text.len() { Ok(()) } else { Err(Code::InvalidJson) }
+        if self.peek() == '\0' && self.at == self.text.len() {
+            Ok(())
+        } else {
+            Err(Code::InvalidJson)
+        }
     }
 
     /// Reads an object. Calls `member` with each key and with the cursor before the value of that
@@ -117,24 +122,24 @@ impl<'a> Reader<'a> {
         &mut self,
         member: &mut dyn FnMut(RawStr<'a>, &mut Self) -> Result<(), Code>,
     ) -> Result<(), Code> {
-        if self.peek() != b'{' {
+        if self.peek() != '{' {
             return Err(Code::InvalidContent);
         }
         self.at += 1;
-        if self.peek() == b'}' {
+        if self.peek() == '}' {
             self.at += 1;
             return Ok(());
         }
         loop {
-            if self.peek() != b'"' {
+            if self.peek() != '"' {
                 return Err(Code::InvalidJson);
             }
             let key = self.string()?;
-            self.expect(b':')?;
+            self.expect(':')?;
             member(key, self)?;
             match self.peek() {
-                b',' => self.at += 1,
-                b'}' => break self.at += 1,
+                ',' => self.at += 1,
+                '}' => break self.at += 1,
                 _ => return Err(Code::InvalidJson),
             }
         }
@@ -158,19 +163,19 @@ impl<'a> Reader<'a> {
         &mut self,
         element: &mut dyn FnMut(&mut Self) -> Result<(), Code>,
     ) -> Result<(), Code> {
-        if self.peek() != b'[' {
+        if self.peek() != '[' {
             return Err(Code::InvalidContent);
         }
         self.at += 1;
-        if self.peek() == b']' {
+        if self.peek() == ']' {
             self.at += 1;
             return Ok(());
         }
         loop {
             element(self)?;
             match self.peek() {
-                b',' => self.at += 1,
-                b']' => break self.at += 1,
+                ',' => self.at += 1,
+                ']' => break self.at += 1,
                 _ => return Err(Code::InvalidJson),
             }
         }
@@ -183,7 +188,7 @@ impl<'a> Reader<'a> {
     /// [`Code::InvalidContent`] if the next value is not a string; syntax errors;
     /// [`Code::LoneSurrogate`].
     pub fn string(&mut self) -> Result<RawStr<'a>, Code> {
-        if self.peek() != b'"' {
+        if self.peek() != '"' {
             return Err(Code::InvalidContent);
         }
         let start = self.at + 1;
@@ -218,7 +223,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Code::InvalidJson`] for other text that begins with `n`.
     pub fn null(&mut self) -> Result<bool, Code> {
-        if self.peek() == b'n' { self.literal("null").map(|()| true) } else { Ok(false) }
+        if self.peek() == 'n' { self.literal("null").map(|()| true) } else { Ok(false) }
     }
 
     /// Reads `true` or `false`.
@@ -227,8 +232,8 @@ impl<'a> Reader<'a> {
     /// [`Code::InvalidContent`] if the next value is not a boolean; syntax errors.
     pub fn boolean(&mut self) -> Result<bool, Code> {
         match self.peek() {
-            b't' => self.literal("true").map(|()| true),
-            b'f' => self.literal("false").map(|()| false),
+            't' => self.literal("true").map(|()| true),
+            'f' => self.literal("false").map(|()| false),
             _ => Err(Code::InvalidContent),
         }
     }
@@ -287,9 +292,9 @@ impl<'a> Reader<'a> {
         let mut open = Nesting::default();
         loop {
             match self.peek() {
-                b'{' => {
+                '{' => {
                     self.at += 1;
-                    if self.peek() == b'}' {
+                    if self.peek() == '}' {
                         self.at += 1;
                     } else {
                         open.push(true)?;
@@ -297,19 +302,19 @@ impl<'a> Reader<'a> {
                         continue;
                     }
                 }
-                b'[' => {
+                '[' => {
                     self.at += 1;
-                    if self.peek() == b']' {
+                    if self.peek() == ']' {
                         self.at += 1;
                     } else {
                         open.push(false)?;
                         continue;
                     }
                 }
-                b'"' => drop(self.string()?),
-                b't' => self.literal("true")?,
-                b'f' => self.literal("false")?,
-                b'n' => self.literal("null")?,
+                '"' => drop(self.string()?),
+                't' => self.literal("true")?,
+                'f' => self.literal("false")?,
+                'n' => self.literal("null")?,
                 _ => drop(self.number().map_err(|_| Code::InvalidJson)?),
             }
             if !self.next_sibling(&mut open)? {
@@ -323,15 +328,15 @@ impl<'a> Reader<'a> {
     fn next_sibling(&mut self, open: &mut Nesting) -> Result<bool, Code> {
         while let Some(object) = open.innermost() {
             match (self.peek(), object) {
-                (b',', true) => {
+                (',', true) => {
                     self.at += 1;
                     return self.key().map(|()| true);
                 }
-                (b',', false) => {
+                (',', false) => {
                     self.at += 1;
                     return Ok(true);
                 }
-                (b'}', true) | (b']', false) => {
+                ('}', true) | (']', false) => {
                     self.at += 1;
                     open.pop();
                 }
@@ -348,11 +353,11 @@ impl<'a> Reader<'a> {
     }
 
     fn key(&mut self) -> Result<(), Code> {
-        if self.peek() != b'"' {
+        if self.peek() != '"' {
             return Err(Code::InvalidJson);
         }
         self.string()?;
-        self.expect(b':')
+        self.expect(':')
     }
 
     fn literal(&mut self, literal: &str) -> Result<(), Code> {

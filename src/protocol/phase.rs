@@ -8,6 +8,8 @@ macro_rules! names {
     ($(#[doc = $doc:literal])+ $enum:ident { $($(#[doc = $vdoc:literal])+ $name:ident = $text:literal $(| $alias:literal)*,)+ }) => {
         $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        // As wide as a value of WebAssembly: the module masks a narrower one after every call that returns it.
+        #[repr(u32)]
         pub enum $enum { $($(#[doc = $vdoc])+ $name,)+ }
 
         impl $enum {

@@ -283,8 +283,8 @@ impl Field {
             Kind::HttpStatus => Value::Integer(reader.signed().and_then(http_status)?),
             Kind::Float => Value::Float(reader.float()?),
             Kind::Boolean => Value::Boolean(reader.boolean()?),
-            Kind::Object if reader.peek() == b'{' => Value::Raw(reader.raw()?),
-            Kind::List if reader.peek() == b'[' => Value::Raw(reader.raw()?),
+            Kind::Object if reader.peek() == '{' => Value::Raw(reader.raw()?),
+            Kind::List if reader.peek() == '[' => Value::Raw(reader.raw()?),
             Kind::Object | Kind::List => return Err(Code::InvalidContent),
             _ => return self.read_text(reader.string()?),
         })

@@ -1,7 +1,7 @@
 //! Why content was refused: the member that breaks its schema, and the rule that it breaks.
 
 /// The first member that broke a rule. The cursor that reads the content records it, so that all errors
-/// stay codes of one byte.
+/// stay plain codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Violation {
     /// The member of the content that holds the object with the member; empty for the content itself.

@@ -139,7 +139,7 @@ fn skip(text: &str) -> Result<(), Code> {
 /// Builds the value through the typed functions of the reader.
 fn build(reader: &mut Reader<'_>) -> Result<Value, Code> {
     Ok(match reader.peek() {
-        b'{' => {
+        '{' => {
             let mut map = Map::new();
             reader.object(|key, value| {
                 map.insert(key.value().into_owned(), build(value)?);
@@ -147,7 +147,7 @@ fn build(reader: &mut Reader<'_>) -> Result<Value, Code> {
             })?;
             Value::Object(map)
         }
-        b'[' => {
+        '[' => {
             let mut list = Vec::new();
             reader.array(|element| {
                 list.push(build(element)?);
@@ -155,9 +155,9 @@ fn build(reader: &mut Reader<'_>) -> Result<Value, Code> {
             })?;
             Value::Array(list)
         }
-        b'"' => Value::String(reader.text()?.into_owned()),
-        b't' | b'f' => Value::Bool(reader.boolean()?),
-        b'n' if reader.null()? => Value::Null,
+        '"' => Value::String(reader.text()?.into_owned()),
+        't' | 'f' => Value::Bool(reader.boolean()?),
+        'n' if reader.null()? => Value::Null,
         _ => serde_json::Number::from_f64(reader.float()?).map_or(Value::Null, Value::Number),
     })
 }
