@@ -10,9 +10,9 @@
 
 use super::backoff::full_jitter_ms;
 use super::config::Config;
+use super::context::Context;
 use super::holders::Holders;
 use super::outcome::Verdict;
-use super::scope::Scope;
 use super::status::{LinkState, StaleReason, Status};
 use super::subscription::Freshness;
 use super::time::{Now, Timestamp};
@@ -78,7 +78,7 @@ impl Catalogue {
     }
 
     /// Increments the reference count.
-    pub(super) fn retain(&mut self, cx: &mut Scope<'_>) {
+    pub(super) fn retain(&mut self, cx: &mut Context) {
         let is_first = !self.is_wanted();
         self.holders.retain();
         if is_first && cx.is_connected() {
@@ -87,12 +87,12 @@ impl Catalogue {
     }
 
     /// Decrements the reference count. Returns whether the application retained the catalogue.
-    pub(super) fn release(&mut self, cx: &Scope<'_>) -> bool {
+    pub(super) fn release(&mut self, cx: &Context) -> bool {
         self.holders.release(cx.now.at + cx.config.linger_ms)
     }
 
     /// Empties the list at once, because the session may not see it. The next socket requests it (R20.26).
-    pub(super) fn clear(&mut self, cx: &mut Scope<'_>) {
+    pub(super) fn clear(&mut self, cx: &mut Context) {
         self.store.clear();
         self.freshness = Freshness::default();
         self.state = State::Off;
@@ -100,7 +100,7 @@ impl Catalogue {
     }
 
     /// Handles an open and acknowledged socket.
-    pub(super) fn on_open(&mut self, cx: &mut Scope<'_>) {
+    pub(super) fn on_open(&mut self, cx: &mut Context) {
         if !self.is_wanted() {
             return;
         }
@@ -120,7 +120,7 @@ impl Catalogue {
     /// Handles a part of the answer to a request, or of a change.
     pub(super) fn on_part(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         request_id: Option<&str>,
         part: Box<CataloguePart>,
     ) -> Verdict {
@@ -170,7 +170,7 @@ impl Catalogue {
     /// Handles a `pong`. `sent` is the time at which the answered ping was sent.
     pub(super) fn on_pong(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         sent: Option<Now>,
         head: Option<&CatalogueHead>,
     ) {
@@ -198,7 +198,7 @@ impl Catalogue {
     /// Handles an error that answers the request.
     pub(super) fn on_error(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         code: Option<Code>,
         retry_after_ms: Option<u64>,
     ) {
@@ -216,7 +216,7 @@ impl Catalogue {
     }
 
     /// Runs everything whose deadline has passed.
-    pub(super) fn on_time(&mut self, cx: &mut Scope<'_>) {
+    pub(super) fn on_time(&mut self, cx: &mut Context) {
         let now = cx.now.at;
         if self.holders.is_expired(now) {
             if !matches!(self.state, State::Off | State::Failed(_)) {
@@ -271,7 +271,7 @@ impl Catalogue {
     }
 
     /// Reports a change of the status to the page.
-    pub(super) fn announce_status(&mut self, cx: &mut Scope<'_>, link: LinkState) {
+    pub(super) fn announce_status(&mut self, cx: &mut Context, link: LinkState) {
         let status = Some(self.status(&cx.config, link, cx.now)).filter(|_| self.is_wanted());
         if status != self.last_status {
             self.last_status = status;
@@ -294,7 +294,7 @@ impl Catalogue {
 
     /// Requests the list, or what changed in it: at once, and with a growing delay until the server agrees
     /// with the list.
-    fn request(&mut self, cx: &mut Scope<'_>) {
+    fn request(&mut self, cx: &mut Context) {
         self.store.drop_staged();
         let delay = self.attempts.checked_sub(1).map_or(0, |failures| {
             cx.metrics.retries += 1;
@@ -306,7 +306,7 @@ impl Catalogue {
         self.send_due(cx);
     }
 
-    fn send_due(&mut self, cx: &mut Scope<'_>) {
+    fn send_due(&mut self, cx: &mut Context) {
         if !matches!(self.state, State::Scheduled(at) if at <= cx.now.at) || !cx.is_connected() {
             return;
         }

@@ -3,7 +3,8 @@
 
 use super::config::Config;
 use super::effect::Effect;
-use super::input::Ticket;
+use super::encryption::Encryption;
+use super::input::{ConnectionId, Ticket};
 use super::log::{Level, LogFields, LogRecord};
 use super::notice::Notice;
 use super::queue::Queue;
@@ -40,6 +41,10 @@ pub struct Context {
     pub metrics: Metrics,
     /// The source of jitter.
     pub rng: Rng,
+    /// Whether content is sealed, and the keys.
+    pub encryption: Encryption,
+    /// The socket that is open and acknowledged, if there is one. Only the connection changes it.
+    pub(super) socket: Option<ConnectionId>,
     effects: Queue<Effect>,
     changed: Vec<ViewChange>,
     catalogue_changed: bool,
@@ -57,6 +62,8 @@ impl Context {
             config,
             metrics: Metrics::default(),
             rng: Rng::new(seed),
+            encryption: Encryption::default(),
+            socket: None,
             effects: Queue::new(),
             changed: Vec::new(),
             catalogue_changed: false,
@@ -80,6 +87,18 @@ impl Context {
     /// Queues an effect.
     pub fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);
+    }
+
+    /// Whether a socket is open and acknowledged.
+    pub const fn is_connected(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Sends on the open socket, if there is one.
+    pub fn send(&mut self, message: String) {
+        if let Some(connection) = self.socket {
+            self.effect(Effect::Send(connection, message));
+        }
     }
 
     /// Queues a notice for listeners.

@@ -195,13 +195,13 @@ impl Machine {
     /// The available keys, for opening content that the application receives outside the socket.
     #[cfg(feature = "encrypted")]
     pub const fn keys(&self) -> Option<&crate::protocol::seal::Keys> {
-        self.router.encryption.keys()
+        self.router.cx.encryption.keys()
     }
 
     /// Handles every input except frames, which take a faster path.
     fn handle_control_input(&mut self, input: Input<'_>) -> Outcome {
         let mut outcome = Outcome::default();
-        let Router { cx, connection, encryption, .. } = &mut self.router;
+        let Router { cx, connection, subscriptions, catalogue, .. } = &mut self.router;
         match input {
             Input::Connect => connection.connect(cx),
             Input::Pause => {
@@ -215,13 +215,10 @@ impl Machine {
             Input::Reset => self.router.reset(),
             Input::Retain(campaign_id) => self.on_retain(campaign_id),
             Input::Release(campaign_id) => outcome.ignored_late = !self.on_release(&campaign_id),
-            Input::RetainCatalogue => self.router.with_catalogue(Catalogue::retain),
-            Input::ReleaseCatalogue => {
-                let held = self.router.with_catalogue(|catalogue, cx| catalogue.release(cx));
-                outcome.ignored_late = !held;
-            }
+            Input::RetainCatalogue => catalogue.retain(cx),
+            Input::ReleaseCatalogue => outcome.ignored_late = !catalogue.release(cx),
             Input::Opened(id) if connection.state().socket() == Some(id) => {
-                connection.on_opened(cx, |token| encryption.connection_init(token));
+                connection.on_opened(cx);
             }
             Input::Closed(id, code) if connection.state().socket() == Some(id) => {
                 let event = connection.on_closed(cx, code);
@@ -243,24 +240,24 @@ impl Machine {
             Input::WaitForPosition(campaign_id, position, ticket) => {
                 self.on_wait_for_position(&campaign_id, position, ticket);
             }
-            Input::CancelWait(campaign_id, ticket) => self.router.react(|subscriptions, _| {
+            Input::CancelWait(campaign_id, ticket) => {
                 if let Some(subscription) = subscriptions.get_mut(campaign_id.as_str()) {
                     subscription.replica_mut().cancel_wait(ticket);
                 }
-            }),
+            }
             Input::Refresh(campaign_id) => outcome.ignored_late = !self.on_refresh(&campaign_id),
             #[cfg(feature = "encrypted")]
-            Input::Seal => encryption.enable(),
+            Input::Seal => cx.encryption.enable(),
             #[cfg(feature = "encrypted")]
             Input::AddKey(kid, key) => {
-                encryption.add_key(kid, key);
+                cx.encryption.add_key(kid, key);
                 self.router.each(|subscription, cx| subscription.replica_mut().on_key(cx));
             }
-            Input::DiscardUnconfirmed(campaign_id) => self.router.react(|subscriptions, cx| {
+            Input::DiscardUnconfirmed(campaign_id) => {
                 if let Some(subscription) = subscriptions.get_mut(campaign_id.as_str()) {
                     subscription.replica_mut().discard_unconfirmed(cx);
                 }
-            }),
+            }
         }
         outcome
     }
@@ -309,27 +306,25 @@ impl Machine {
     }
 
     fn on_retain(&mut self, campaign_id: CampaignId) {
-        self.router.react(|subscriptions, cx| {
-            cx.mark_changed(&campaign_id);
-            if subscriptions.get(campaign_id.as_str()).is_none() {
-                let mut subscription = Subscription::new(campaign_id.clone(), &cx.config);
-                if cx.is_connected() {
-                    subscription.replica_mut().on_open(cx);
-                }
-                subscriptions.insert(subscription);
+        let Router { cx, subscriptions, .. } = &mut self.router;
+        cx.mark_changed(&campaign_id);
+        if subscriptions.get(campaign_id.as_str()).is_none() {
+            let mut subscription = Subscription::new(campaign_id.clone(), &cx.config);
+            if cx.is_connected() {
+                subscription.replica_mut().on_open(cx);
             }
-            if let Some(subscription) = subscriptions.get_mut(campaign_id.as_str()) {
-                subscription.retain(cx);
-            }
-        });
+            subscriptions.insert(subscription);
+        }
+        if let Some(subscription) = subscriptions.get_mut(campaign_id.as_str()) {
+            subscription.retain(cx);
+        }
     }
 
     /// Returns whether the application retained the campaign.
     fn on_release(&mut self, campaign_id: &CampaignId) -> bool {
-        self.router.react(|subscriptions, cx| {
-            let subscription = subscriptions.get_mut(campaign_id.as_str());
-            subscription.is_some_and(|it| it.release(cx))
-        })
+        let Router { cx, subscriptions, .. } = &mut self.router;
+        let subscription = subscriptions.get_mut(campaign_id.as_str());
+        subscription.is_some_and(|it| it.release(cx))
     }
 
     fn on_wait_for_position(
@@ -338,22 +333,22 @@ impl Machine {
         position: Position,
         ticket: Ticket,
     ) {
-        let terminal = self.router.connection.terminal();
-        self.router.react(|subscriptions, cx| match subscriptions.get_mut(campaign_id.as_str()) {
+        let Router { cx, connection, subscriptions, .. } = &mut self.router;
+        match subscriptions.get_mut(campaign_id.as_str()) {
             Some(subscription) => {
-                subscription.replica_mut().wait_for(cx, position, ticket, terminal)
+                let terminal = connection.terminal();
+                subscription.replica_mut().wait_for(cx, position, ticket, terminal);
             }
             None => cx.effect(Effect::Settle(ticket, Some(Code::UnknownCampaign))),
-        });
+        }
     }
 
     /// Handles a refresh request. Returns whether it is accepted: at most once per
     /// [`Config::refresh_ms`].
     fn on_refresh(&mut self, campaign_id: &CampaignId) -> bool {
-        let accepted = self.router.react(|subscriptions, cx| {
-            let subscription = subscriptions.get_mut(campaign_id.as_str());
-            subscription.is_some_and(|it| it.refresh(cx))
-        });
+        let Router { cx, subscriptions, .. } = &mut self.router;
+        let subscription = subscriptions.get_mut(campaign_id.as_str());
+        let accepted = subscription.is_some_and(|it| it.refresh(cx));
         let status = self.status(campaign_id.as_str(), self.router.cx.now);
         if accepted && status != Some(Status::Live) {
             self.polling.fetch(&mut self.router.cx, campaign_id);
@@ -369,8 +364,8 @@ impl Machine {
             return outcome;
         };
         let opened = json.ok_or(Code::FetchFailed);
-        let opened =
-            opened.and_then(|json| self.router.encryption.open_fetched(&fetch.campaign_id, json));
+        let opened = opened
+            .and_then(|json| self.router.cx.encryption.open_fetched(&fetch.campaign_id, json));
         let mut reader = Reader::new(opened.as_deref().unwrap_or_default());
         let read =
             opened.as_ref().map_err(|code| *code).and_then(|_| RestSnapshot::read(&mut reader));
@@ -398,13 +393,12 @@ impl Machine {
         if subject.is_some() {
             self.router.identify(subject);
         }
-        self.router.react(|subscriptions, cx| {
-            if let Some(subscription) = subscriptions.get_mut(id)
-                && subscription.is_active()
-            {
-                subscription.replica_mut().on_rest_snapshot(cx, fetch.began, staging);
-            }
-        });
+        let Router { cx, subscriptions, .. } = &mut self.router;
+        if let Some(subscription) = subscriptions.get_mut(id)
+            && subscription.is_active()
+        {
+            subscription.replica_mut().on_rest_snapshot(cx, fetch.began, staging);
+        }
         Ok(())
     }
 }

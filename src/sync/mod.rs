@@ -25,7 +25,6 @@ mod polling;
 pub mod queue;
 pub mod rng;
 mod router;
-pub mod scope;
 pub mod status;
 pub mod subscription;
 pub mod subscriptions;

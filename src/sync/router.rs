@@ -6,13 +6,12 @@ mod session;
 use super::catalogue::Catalogue;
 use super::connection::{Connection, ConnectionEvent, ConnectionState};
 use super::context::Context;
-use super::encryption::{Encryption, OpenedPart};
+use super::encryption::OpenedPart;
 use super::identity::Identity;
 use super::input::ConnectionId;
 use super::log::{Level, LogFields};
 use super::notice::Notice;
 use super::outcome::{Outcome, Verdict};
-use super::scope::Scope;
 use super::status::LinkState;
 use super::subscription::Subscription;
 use super::subscriptions::Subscriptions;
@@ -33,7 +32,6 @@ pub(super) struct Router {
     pub(super) connection: Connection,
     pub(super) subscriptions: Subscriptions,
     pub(super) catalogue: Catalogue,
-    pub(super) encryption: Encryption,
     pub(super) identity: Identity,
 }
 
@@ -44,7 +42,6 @@ impl Router {
             connection: Connection::default(),
             subscriptions: Subscriptions::default(),
             catalogue: Catalogue::default(),
-            encryption: Encryption::default(),
             identity: Identity::default(),
         }
     }
@@ -62,61 +59,34 @@ impl Router {
         }
     }
 
-    /// Runs `react` on the subscriptions, with the socket that is currently open.
-    pub(super) fn react<R>(
-        &mut self,
-        react: impl FnOnce(&mut Subscriptions, &mut Scope<'_>) -> R,
-    ) -> R {
-        self.react_with(|subscriptions, _, cx| react(subscriptions, cx))
-    }
-
-    /// Runs `react` on the catalogue.
-    pub(super) fn with_catalogue<R>(
-        &mut self,
-        react: impl FnOnce(&mut Catalogue, &mut Scope<'_>) -> R,
-    ) -> R {
-        self.react_with(|_, catalogue, cx| react(catalogue, cx))
-    }
-
-    fn react_with<R>(
-        &mut self,
-        react: impl FnOnce(&mut Subscriptions, &mut Catalogue, &mut Scope<'_>) -> R,
-    ) -> R {
-        let Self { cx, connection, subscriptions, catalogue, encryption, identity: _ } = self;
-        react(subscriptions, catalogue, &mut Scope::new(cx, connection.open_socket(), encryption))
-    }
-
     /// Runs `react` on every campaign.
-    pub(super) fn each(&mut self, mut react: impl FnMut(&mut Subscription, &mut Scope<'_>)) {
-        self.react(|subscriptions, cx| {
-            for subscription in subscriptions.values_mut() {
-                react(subscription, cx);
-            }
-        });
+    pub(super) fn each(&mut self, mut react: impl FnMut(&mut Subscription, &mut Context)) {
+        for subscription in self.subscriptions.values_mut() {
+            react(subscription, &mut self.cx);
+        }
     }
 
     /// Runs `react` on one campaign, if its subscription is active.
     fn with_active(
         &mut self,
         campaign_id: &str,
-        react: impl FnOnce(&mut Subscription, &mut Scope<'_>) -> Verdict,
+        react: impl FnOnce(&mut Subscription, &mut Context) -> Verdict,
     ) -> Verdict {
         let link = self.link_state();
-        self.react(|subscriptions, cx| {
-            let Some(subscription) = subscriptions.get_mut(campaign_id) else {
-                cx.metrics.unsubscribed += 1;
-                return Verdict::Unsubscribed;
-            };
-            if !subscription.is_active() {
-                return Verdict::Ignored;
-            }
-            let verdict = react(subscription, cx);
-            subscription.announce_status(cx, link);
-            if !subscription.is_active() {
-                subscriptions.take_place(cx);
-            }
-            verdict
-        })
+        let Self { cx, subscriptions, .. } = self;
+        let Some(subscription) = subscriptions.get_mut(campaign_id) else {
+            cx.metrics.unsubscribed += 1;
+            return Verdict::Unsubscribed;
+        };
+        if !subscription.is_active() {
+            return Verdict::Ignored;
+        }
+        let verdict = react(subscription, cx);
+        subscription.announce_status(cx, link);
+        if !subscription.is_active() {
+            subscriptions.take_place(cx);
+        }
+        verdict
     }
 
     /// Passes a connection event to the campaigns.
@@ -125,7 +95,7 @@ impl Router {
             None => {}
             Some(ConnectionEvent::Opened) => {
                 self.each(|subscription, cx| subscription.replica_mut().on_open(cx));
-                self.with_catalogue(Catalogue::on_open);
+                self.catalogue.on_open(&mut self.cx);
                 let fields = LogFields { detail: Some("v1"), ..LogFields::default() };
                 self.cx.log(Level::Info, "connected", fields);
                 self.connection.announce(&mut self.cx);
@@ -138,7 +108,7 @@ impl Router {
             Some(ConnectionEvent::GaveUp(code)) => {
                 self.catalogue.on_lost();
                 if code == Code::Forbidden {
-                    self.with_catalogue(Catalogue::clear);
+                    self.catalogue.clear(&mut self.cx);
                 }
                 self.each(|subscription, cx| {
                     let replica = subscription.replica_mut();
@@ -160,6 +130,7 @@ impl Router {
 
     /// Sends a ping if one is due or requested, or drops the socket if it is dead. Every input ends with it.
     pub(super) fn poll_heartbeat(&mut self) {
+        debug_assert_eq!(self.cx.socket, self.connection.open_socket());
         if self.cx.take_requested_ping() {
             self.connection.ping_soon(self.cx.now.at);
         }
@@ -218,7 +189,7 @@ impl Router {
         match ServerMessage::read(&envelope, &mut reader) {
             Ok(Some(ServerMessage::Catalogue { request_id, part })) => {
                 let request_id = request_id.as_deref();
-                let verdict = self.with_catalogue(|it, cx| it.on_part(cx, request_id, part));
+                let verdict = self.catalogue.on_part(&mut self.cx, request_id, part);
                 let Verdict::Refused(code) = verdict else { return verdict };
                 self.refuse(code, None)
             }
@@ -267,21 +238,20 @@ impl Router {
         envelope: &Envelope<'_>,
         sequence: &RawSequence<'_>,
     ) -> Verdict {
-        self.react(|subscriptions, cx| {
-            let Some(subscription) = subscriptions.get_mut(sequence.campaign_id()) else {
-                cx.metrics.unsubscribed += 1;
-                return Verdict::Unsubscribed;
-            };
-            let verdict = subscription.replica_mut().on_event(cx, document, envelope, sequence);
-            subscription.announce_status(cx, LinkState::Connected);
-            verdict
-        })
+        let Self { cx, subscriptions, .. } = self;
+        let Some(subscription) = subscriptions.get_mut(sequence.campaign_id()) else {
+            cx.metrics.unsubscribed += 1;
+            return Verdict::Unsubscribed;
+        };
+        let verdict = subscription.replica_mut().on_event(cx, document, envelope, sequence);
+        subscription.announce_status(cx, LinkState::Connected);
+        verdict
     }
 
     /// Handles a snapshot part whose content is sealed. Returns `None` for documents that are read as
     /// they are.
     fn on_sealed_part(&mut self, envelope: &Envelope<'_>) -> Option<Verdict> {
-        let content = match self.encryption.open_part(envelope)? {
+        let content = match self.cx.encryption.open_part(envelope)? {
             Ok(content) => content,
             Err(code) => return Some(self.refuse(code, None)),
         };
@@ -299,7 +269,7 @@ impl Router {
         let campaign_id = match message {
             ServerMessage::ConnectionAck { protocol, subject, has_catalogue } => {
                 // The summaries of the catalogue are not sealed.
-                let is_plain = self.encryption.protocol() == PROTOCOL_V1;
+                let is_plain = self.cx.encryption.protocol() == PROTOCOL_V1;
                 if self.connection.open_socket().is_none() {
                     self.catalogue.set_offered(*has_catalogue && is_plain);
                 }
@@ -308,7 +278,7 @@ impl Router {
             }
             ServerMessage::Pong { echo, heads, catalogue } => {
                 let sent = self.on_pong(*echo, heads);
-                self.with_catalogue(|it, cx| it.on_pong(cx, sent, catalogue.as_ref()));
+                self.catalogue.on_pong(&mut self.cx, sent, catalogue.as_ref());
                 return Verdict::Control;
             }
             // The caller handles it, because it keeps the part.
@@ -359,7 +329,7 @@ impl Router {
         if let ServerMessage::Error { code, retry_after_ms, .. } = message
             && asked
         {
-            self.with_catalogue(|it, cx| it.on_error(cx, *code, *retry_after_ms));
+            self.catalogue.on_error(&mut self.cx, *code, *retry_after_ms);
         }
     }
 
@@ -390,25 +360,24 @@ impl Router {
     pub(super) fn on_time(&mut self) {
         let event = self.connection.on_time(&mut self.cx);
         self.on_connection_event(event);
-        self.react_with(|subscriptions, catalogue, cx| {
-            catalogue.on_time(cx);
-            let now = cx.now.at;
-            while let Some(mut subscription) = subscriptions.remove(|it| it.is_expired(now)) {
-                subscription.replica_mut().fail_waiters(cx, Code::Closed);
-                cx.send(client::unsubscribe_campaign(subscription.id()));
-                subscriptions.take_place(cx);
-            }
-            for subscription in subscriptions.values_mut() {
-                subscription.replica_mut().on_time(cx);
-            }
-        });
+        let Self { cx, subscriptions, catalogue, .. } = self;
+        catalogue.on_time(cx);
+        let now = cx.now.at;
+        while let Some(mut subscription) = subscriptions.remove(|it| it.is_expired(now)) {
+            subscription.replica_mut().fail_waiters(cx, Code::Closed);
+            cx.send(client::unsubscribe_campaign(subscription.id()));
+            subscriptions.take_place(cx);
+        }
+        for subscription in subscriptions.values_mut() {
+            subscription.replica_mut().on_time(cx);
+        }
     }
 
     /// Notifies listeners of every status that changed.
     pub(super) fn announce_statuses(&mut self) {
         let link = self.link_state();
         self.each(|subscription, cx| subscription.announce_status(cx, link));
-        self.with_catalogue(|it, cx| it.announce_status(cx, link));
+        self.catalogue.announce_status(&mut self.cx, link);
     }
 
     /// Counts and reports refused content. The store keeps its state.

@@ -1,7 +1,7 @@
 //! Subscriptions by campaign id. There are few of them, and every event needs a lookup. A sorted list
 //! suffices, and its iteration order is deterministic.
 
-use super::scope::Scope;
+use super::context::Context;
 use super::subscription::Subscription;
 
 /// Subscriptions, sorted by campaign id.
@@ -46,7 +46,7 @@ impl Subscriptions {
     }
 
     /// A place at the server became free: a campaign that waits for one subscribes again.
-    pub(super) fn take_place(&mut self, cx: &mut Scope<'_>) {
+    pub(super) fn take_place(&mut self, cx: &mut Context) {
         if let Some(waiting) = self.values_mut().find(|it| it.replica().lacks_place()) {
             waiting.replica_mut().retry_place(cx);
         }

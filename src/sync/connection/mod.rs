@@ -154,6 +154,7 @@ impl Connection {
             return None;
         }
         self.close_socket(cx, close::NORMAL);
+        cx.socket = None;
         cx.metrics.disconnects += u64::from(self.state.keepalive_mut().is_some());
         self.state = ConnectionState::Idle;
         self.problem = None;
@@ -175,6 +176,7 @@ impl Connection {
     /// Closes the connection permanently, because the application requested it.
     pub fn close(&mut self, cx: &mut Context) -> ConnectionEvent {
         self.close_socket(cx, close::NORMAL);
+        cx.socket = None;
         self.state = ConnectionState::Closed;
         ConnectionEvent::Closed
     }
@@ -201,11 +203,12 @@ impl Connection {
         cx.effect(Effect::Open(connection));
     }
 
-    /// Handles an opened socket: sends `connection_init`, which `init` makes from the token.
-    pub fn on_opened(&mut self, cx: &mut Context, init: impl FnOnce(Option<&str>) -> String) {
+    /// Handles an opened socket: sends `connection_init`, with the token.
+    pub fn on_opened(&mut self, cx: &mut Context) {
         let ConnectionState::Opening { connection, token, .. } = &mut self.state else { return };
         let (connection, token) = (*connection, token.take());
-        cx.effect(Effect::Send(connection, init(token.as_deref())));
+        let init = cx.encryption.connection_init(token.as_deref());
+        cx.effect(Effect::Send(connection, init));
         cx.metrics.connects += 1;
         self.state = ConnectionState::Negotiating {
             connection,
@@ -224,12 +227,13 @@ impl Connection {
     }
 
     /// Handles the acknowledgement of this protocol.
-    pub fn on_acknowledged(&mut self) -> Option<ConnectionEvent> {
+    pub fn on_acknowledged(&mut self, cx: &mut Context) -> Option<ConnectionEvent> {
         let ConnectionState::Negotiating { connection, keepalive, .. } = &self.state else {
             return None;
         };
         let (connection, keepalive) = (*connection, keepalive.clone());
         self.state = ConnectionState::Open { connection, keepalive };
+        cx.socket = Some(connection);
         self.attempts.on_acknowledged();
         self.problem = None;
         Some(ConnectionEvent::Opened)
@@ -262,6 +266,7 @@ impl Connection {
     }
 
     fn on_lost(&mut self, cx: &mut Context, code: u16, loss: Loss) -> ConnectionEvent {
+        cx.socket = None;
         cx.metrics.disconnects += 1;
         let fields = LogFields { value: Some(code.into()), ..LogFields::default() };
         cx.log(Level::Info, "disconnected", fields);

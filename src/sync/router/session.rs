@@ -6,7 +6,6 @@
 use super::Router;
 use crate::protocol::Code;
 use crate::protocol::limits::PROTOCOL_FAMILY;
-use crate::sync::catalogue::Catalogue;
 use crate::sync::identity::Identity;
 use crate::sync::outcome::Verdict;
 
@@ -14,15 +13,15 @@ impl Router {
     /// Handles an acknowledgement. The name of a protocol of another family proves nothing: it may be
     /// damaged, or belong to something between the client and its server.
     pub(super) fn on_acknowledgement(&mut self, protocol: &str, subject: Option<&str>) -> Verdict {
-        let event = if protocol == self.encryption.protocol() {
+        let event = if protocol == self.cx.encryption.protocol() {
             if self.connection.open_socket().is_none() {
                 self.identify(subject);
             } else if self.identity.differs(subject) {
                 return self.on_other_subject();
             }
-            self.connection.on_acknowledged()
+            self.connection.on_acknowledged(&mut self.cx)
         } else if protocol.starts_with(PROTOCOL_FAMILY) {
-            let code = self.encryption.rejection();
+            let code = self.cx.encryption.rejection();
             self.connection.on_other_protocol(&mut self.cx, code)
         } else if self.connection.open_socket().is_none() {
             return self.on_unexpected_document();
@@ -62,6 +61,6 @@ impl Router {
     fn sign_out(&mut self) {
         self.cx.sign_out();
         self.each(|subscription, cx| subscription.sign_out(cx));
-        self.with_catalogue(Catalogue::clear);
+        self.catalogue.clear(&mut self.cx);
     }
 }

@@ -6,9 +6,9 @@ use crate::protocol::violation::Violation;
 use crate::protocol::{CampaignId, Code, Phase, SequenceNumber, Status};
 use crate::store::campaign::SnapshotApplied;
 use crate::store::{CampaignStore, Change, Discrepancy, PhaseChange};
+use crate::sync::context::Context;
 use crate::sync::log::{Level, LogFields};
 use crate::sync::notice::{CacheInvalidated, Notice, PhaseTransition};
-use crate::sync::scope::Scope;
 use crate::sync::time::Timestamp;
 
 /// The campaign that an announcement is about.
@@ -34,7 +34,7 @@ impl Subject<'_> {
     }
 
     /// Announces that cached data of this campaign is no longer valid.
-    pub(super) fn invalidate(self, cx: &mut Scope<'_>, reason: &'static str) {
+    pub(super) fn invalidate(self, cx: &mut Context, reason: &'static str) {
         cx.clear_content(self.id);
         let transition = reason == "phase_transition";
         let phase = self.store.record().map(|record| record.phase);
@@ -50,7 +50,7 @@ impl Subject<'_> {
     /// Announces an applied transition event, accepted or refused.
     pub(super) fn transition(
         self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         transition: &Transition,
         change: &Change,
         timestamp: &str,
@@ -84,7 +84,7 @@ impl Subject<'_> {
     /// Announces a change of phase or status that has another cause than a transition event.
     pub(super) fn phase(
         self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         phase: PhaseChange,
         transition_type: &str,
         timestamp: &str,
@@ -104,12 +104,12 @@ impl Subject<'_> {
     }
 
     /// Announces the phase of a campaign that is loaded for its first handle.
-    pub(super) fn introduction(self, cx: &mut Scope<'_>, now: (Phase, Status)) {
+    pub(super) fn introduction(self, cx: &mut Context, now: (Phase, Status)) {
         let notice = self.phase_notice(None, now, "snapshot", "");
         cx.notify(Notice::PhaseTransition(PhaseTransition { initial: true, ..notice }));
     }
 
-    fn phase_status(self, cx: &mut Scope<'_>, phase: PhaseChange, timestamp: &str) {
+    fn phase_status(self, cx: &mut Context, phase: PhaseChange, timestamp: &str) {
         cx.notify(Notice::PhaseStatusChange {
             campaign_id: self.id.clone(),
             phase: phase.to.0,
@@ -145,7 +145,7 @@ impl Subject<'_> {
     }
 
     /// Announces that a snapshot or repaired buckets replaced rows.
-    pub(super) fn snapshot_applied(self, cx: &mut Scope<'_>, applied: &SnapshotApplied) {
+    pub(super) fn snapshot_applied(self, cx: &mut Context, applied: &SnapshotApplied) {
         cx.mark_changed(self.id);
         if let Some(phase) = applied.phase {
             self.phase(cx, phase, "snapshot", "");
@@ -161,7 +161,7 @@ impl Subject<'_> {
     /// Announces a completed recovery. Data was missing since `since`.
     pub(super) fn recovered(
         self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         (reason, since): (&'static str, Timestamp),
         outcome: &'static str,
         events: u64,
@@ -177,7 +177,7 @@ impl Subject<'_> {
     }
 
     /// Announces that rows differ from the server's.
-    pub(super) fn discrepancy(self, cx: &mut Scope<'_>, discrepancy: Discrepancy) {
+    pub(super) fn discrepancy(self, cx: &mut Context, discrepancy: Discrepancy) {
         self.comparison(cx, false, discrepancy);
         let level = if discrepancy.warns() { Level::Warn } else { Level::Info };
         let fields = LogFields { value: Some(discrepancy.difference()), ..self.fields() };
@@ -185,12 +185,12 @@ impl Subject<'_> {
     }
 
     /// Announces that rows agree with the server's again.
-    pub(super) fn agreement(self, cx: &mut Scope<'_>) {
+    pub(super) fn agreement(self, cx: &mut Context) {
         let count = self.store.table().len() as u64;
         self.comparison(cx, true, Discrepancy { server_count: count, local_count: count });
     }
 
-    fn comparison(self, cx: &mut Scope<'_>, ok: bool, discrepancy: Discrepancy) {
+    fn comparison(self, cx: &mut Context, ok: bool, discrepancy: Discrepancy) {
         cx.notify(Notice::Consistency {
             campaign_id: self.id.clone(),
             ok,
@@ -203,7 +203,7 @@ impl Subject<'_> {
     }
 
     /// Announces an event that does not match its own hash.
-    pub(super) fn corrupt(self, cx: &mut Scope<'_>, number: SequenceNumber, event_id: &str) {
+    pub(super) fn corrupt(self, cx: &mut Context, number: SequenceNumber, event_id: &str) {
         let (campaign_id, sequence_number) = (self.id.clone(), number.get());
         cx.notify(Notice::Corrupt { campaign_id, sequence_number });
         let fields = LogFields { event_id: Some(event_id), ..self.fields_at(number) };
@@ -211,7 +211,7 @@ impl Subject<'_> {
     }
 
     /// Announces that the server's history contradicts the local state.
-    pub(super) fn divergence(self, cx: &mut Scope<'_>, kind: &'static str, number: SequenceNumber) {
+    pub(super) fn divergence(self, cx: &mut Context, kind: &'static str, number: SequenceNumber) {
         self.invalidate(cx, "divergence");
         let (campaign_id, sequence_number) = (self.id.clone(), number.get());
         cx.notify(Notice::Divergence { campaign_id, kind, sequence_number });
@@ -220,12 +220,7 @@ impl Subject<'_> {
     }
 
     /// Announces a skipped sequence number.
-    pub(super) fn gap(
-        self,
-        cx: &mut Scope<'_>,
-        expected: SequenceNumber,
-        received: SequenceNumber,
-    ) {
+    pub(super) fn gap(self, cx: &mut Context, expected: SequenceNumber, received: SequenceNumber) {
         cx.notify(Notice::Gap {
             campaign_id: self.id.clone(),
             expected: expected.get(),
@@ -238,7 +233,7 @@ impl Subject<'_> {
     /// Announces that the event of that number, or a snapshot part, cannot be applied.
     pub(super) fn rejected(
         self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         code: Code,
         number: Option<SequenceNumber>,
         violation: Violation,
@@ -259,7 +254,7 @@ impl Subject<'_> {
     }
 
     /// Logs the progress of the sequence.
-    pub(super) fn sequence(self, cx: &mut Scope<'_>, number: SequenceNumber, event_id: &str) {
+    pub(super) fn sequence(self, cx: &mut Context, number: SequenceNumber, event_id: &str) {
         let fields = LogFields { event_id: Some(event_id), ..self.fields_at(number) };
         cx.log(Level::Info, "sequence", fields);
     }

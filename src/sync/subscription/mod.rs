@@ -25,10 +25,10 @@ use crate::store::query::{DomainPage, DomainQuery, OrderCache, page};
 use crate::store::slice::SliceReader;
 use crate::store::{CampaignStore, Staging};
 use crate::sync::config::Config;
+use crate::sync::context::Context;
 use crate::sync::context::{RECORD, ROWS};
 use crate::sync::holders::Holders;
 use crate::sync::notice::Notice;
-use crate::sync::scope::Scope;
 use crate::sync::status::{LinkState, Status};
 use crate::sync::time::{Now, Timestamp};
 
@@ -128,7 +128,7 @@ impl Subscription {
     }
 
     /// Increments the reference count. Changes since the last release were announced to nobody.
-    pub fn retain(&mut self, cx: &mut Scope<'_>) {
+    pub fn retain(&mut self, cx: &mut Context) {
         if self.ref_count.lingers_until().is_some() {
             cx.mark_content(self.replica.id(), RECORD | ROWS);
         }
@@ -136,7 +136,7 @@ impl Subscription {
     }
 
     /// Decrements the reference count. Returns whether the application retained the campaign.
-    pub fn release(&mut self, cx: &Scope<'_>) -> bool {
+    pub fn release(&mut self, cx: &Context) -> bool {
         let retained = self.ref_count.release(cx.now.at + cx.config.linger_ms);
         if self.ref_count.lingers_until().is_some() {
             self.replica.forget_introduction();
@@ -150,7 +150,7 @@ impl Subscription {
     }
 
     /// Drops everything of the former session. The application still retains the campaign.
-    pub fn sign_out(&mut self, cx: &mut Scope<'_>) {
+    pub fn sign_out(&mut self, cx: &mut Context) {
         self.folded = FoldedNames::default();
         self.replica.sign_out(cx);
     }
@@ -172,7 +172,7 @@ impl Subscription {
 
     /// Handles a refresh request. Returns whether it is accepted: at most once per
     /// [`Config::refresh_ms`].
-    pub fn refresh(&mut self, cx: &mut Scope<'_>) -> bool {
+    pub fn refresh(&mut self, cx: &mut Context) -> bool {
         let (now, every) = (cx.now.at, cx.config.refresh_ms);
         if self.last_refresh.is_some_and(|last| now.since(last) < every) {
             return false;
@@ -199,7 +199,7 @@ impl Subscription {
 
     /// Notifies listeners if the status differs from the last one that they received, and of the phase
     /// once the campaign is loaded. A campaign that the application has released has no listeners.
-    pub fn announce_status(&mut self, cx: &mut Scope<'_>, link: LinkState) {
+    pub fn announce_status(&mut self, cx: &mut Context, link: LinkState) {
         if !matches!(self.ref_count, Holders::Held(1..)) {
             return;
         }

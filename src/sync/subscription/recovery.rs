@@ -18,9 +18,9 @@ use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::{CampaignId, Epoch, Position, SequenceNumber};
 use crate::store::Staging;
 use crate::sync::backoff::full_jitter_ms;
+use crate::sync::context::Context;
 use crate::sync::log::{Level, LogFields};
 use crate::sync::notice::Notice;
-use crate::sync::scope::Scope;
 use crate::sync::time::{Now, Timestamp};
 
 /// A need for recovery.
@@ -203,7 +203,7 @@ impl Recovery {
 
     /// Repeats the request in flight at once, because it cannot complete. `next` is the event that did
     /// not arrive intact; after some failures only a snapshot helps.
-    pub(super) fn retry_now(&mut self, cx: &mut Scope<'_>, next: SequenceNumber) {
+    pub(super) fn retry_now(&mut self, cx: &mut Context, next: SequenceNumber) {
         let Some(need) = self.need() else { return };
         let snapshot = need.snapshot || self.failures.record(&cx.config, next);
         cx.metrics.retries += 1;
@@ -213,7 +213,7 @@ impl Recovery {
 
     /// Repeats the request in flight after a delay. This does not count as a failed delivery, because
     /// nothing shows that the event was sent and damaged.
-    pub(super) fn retry_with_backoff(&mut self, cx: &mut Scope<'_>) {
+    pub(super) fn retry_with_backoff(&mut self, cx: &mut Context) {
         let Some(need) = self.need() else { return };
         let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);
         let delay = full_jitter_ms(&mut cx.rng, base, max, need.attempts);
@@ -223,7 +223,7 @@ impl Recovery {
     }
 
     /// Repeats the request in flight after the pause that the server requested.
-    pub(super) fn postpone(&mut self, cx: &mut Scope<'_>, retry_after_ms: u64) {
+    pub(super) fn postpone(&mut self, cx: &mut Context, retry_after_ms: u64) {
         let Some(need) = self.need() else { return };
         let need = RecoveryNeed { attempts: need.attempts + 1, ..need };
         let at = cx.retry_at(retry_after_ms);
@@ -232,7 +232,7 @@ impl Recovery {
 
     /// Requests the next event again, because it did not arrive as it was sent. The third failure
     /// requests a snapshot instead. Returns whether a request has become due.
-    pub(super) fn retry_current(&mut self, cx: &mut Scope<'_>, next: SequenceNumber) -> bool {
+    pub(super) fn retry_current(&mut self, cx: &mut Context, next: SequenceNumber) -> bool {
         match &self.state {
             State::Idle => {
                 let snapshot = self.failures.record(&cx.config, next);
@@ -252,7 +252,7 @@ impl Recovery {
     /// whether a request has become due.
     pub(super) fn on_gap(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         received: SequenceNumber,
         next: SequenceNumber,
     ) -> bool {
@@ -285,12 +285,7 @@ impl Recovery {
     }
 
     /// Begins the replay of `from` to `to`.
-    pub(super) fn begin_replay(
-        &mut self,
-        cx: &Scope<'_>,
-        from: SequenceNumber,
-        to: SequenceNumber,
-    ) {
+    pub(super) fn begin_replay(&mut self, cx: &Context, from: SequenceNumber, to: SequenceNumber) {
         let State::AwaitingAnswer { need, asked, .. } = &self.state else { return };
         let (need, asked, deadline) = (*need, *asked, deadline_of(cx));
         self.cursor = SocketCursor::new(from, to);
@@ -298,7 +293,7 @@ impl Recovery {
     }
 
     /// Begins to receive the snapshot at `at`, which arrives in parts.
-    pub(super) fn begin_snapshot(&mut self, cx: &Scope<'_>, epoch: Epoch, at: SequenceNumber) {
+    pub(super) fn begin_snapshot(&mut self, cx: &Context, epoch: Epoch, at: SequenceNumber) {
         let State::AwaitingAnswer { need, request_id, .. } = &self.state else { return };
         let (need, request_id, deadline) = (*need, request_id.clone(), deadline_of(cx));
         self.cursor = SocketCursor::new(at.next(), at);
@@ -324,7 +319,7 @@ impl Recovery {
     }
 
     /// Records an applied event.
-    pub(super) fn on_applied(&mut self, cx: &Scope<'_>) {
+    pub(super) fn on_applied(&mut self, cx: &Context) {
         self.rate.note_progress();
         self.extend(cx);
         if let State::Replaying { events, .. } = &mut self.state {
@@ -333,13 +328,13 @@ impl Recovery {
     }
 
     /// Records a staged part of the snapshot.
-    pub(super) fn on_part(&mut self, cx: &Scope<'_>) {
+    pub(super) fn on_part(&mut self, cx: &Context) {
         self.extend(cx);
         self.rate.note_progress();
     }
 
     /// Moves the deadline after progress. An event that arrives before the answer does not move it.
-    pub(super) fn extend(&mut self, cx: &Scope<'_>) {
+    pub(super) fn extend(&mut self, cx: &Context) {
         match &mut self.state {
             State::Idle | State::Scheduled { .. } | State::AwaitingAnswer { .. } => {}
             State::Replaying { deadline, .. } | State::ReceivingSnapshot { deadline, .. } => {
@@ -375,7 +370,7 @@ impl Recovery {
     }
 
     /// Handles the deadline if it has passed. Returns whether a request has become due.
-    pub(super) fn on_deadline(&mut self, cx: &mut Scope<'_>) -> bool {
+    pub(super) fn on_deadline(&mut self, cx: &mut Context) -> bool {
         if self.deadline().is_none_or(|deadline| deadline > cx.now.at) {
             return false;
         }
@@ -387,7 +382,7 @@ impl Recovery {
     }
 
     /// Sends the request if it is due and the rate allows it.
-    pub(super) fn send_due(&mut self, cx: &mut Scope<'_>, target: RequestTarget<'_>) {
+    pub(super) fn send_due(&mut self, cx: &mut Context, target: RequestTarget<'_>) {
         let State::Scheduled { need, at } = self.state else { return };
         if at > cx.now.at {
             return;
@@ -429,11 +424,11 @@ impl Recovery {
     }
 }
 
-fn deadline_of(cx: &Scope<'_>) -> Timestamp {
+fn deadline_of(cx: &Context) -> Timestamp {
     cx.now.at + cx.config.recovery_deadline_ms
 }
 
-fn announce_request(cx: &mut Scope<'_>, target: RequestTarget<'_>, reason: Reason) {
+fn announce_request(cx: &mut Context, target: RequestTarget<'_>, reason: Reason) {
     let applied = target.position.map_or(0, |position| position.sequence_number.get());
     let (campaign_id, reason) = (target.campaign_id.clone(), reason.as_str());
     cx.notify(Notice::RecoveryRequested { campaign_id, reason });

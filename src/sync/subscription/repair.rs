@@ -8,7 +8,7 @@ use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::{CampaignId, Epoch, Position, SequenceNumber, client};
 use crate::store::staging::differing_buckets;
 use crate::store::{DomainTable, Staging, StagingFault};
-use crate::sync::scope::Scope;
+use crate::sync::context::Context;
 use crate::sync::time::Timestamp;
 
 /// The known difference between the local rows and the server's.
@@ -154,7 +154,7 @@ impl Repair {
 
     /// Requests the server's bucket digests, unless rows agree, a repair is in flight, or a repair did
     /// not help at `position`.
-    pub(super) fn begin(&mut self, cx: &mut Scope<'_>, id: &CampaignId, position: &Position) {
+    pub(super) fn begin(&mut self, cx: &mut Context, id: &CampaignId, position: &Position) {
         match &self.0 {
             State::Mismatched => {}
             State::Exhausted { epoch, at, mismatch: true }
@@ -172,7 +172,7 @@ impl Repair {
     /// Handles `campaign.digest`: requests the buckets that differ.
     pub(super) fn on_digest(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         digest: &CampaignDigest<'_>,
         (id, position): (&CampaignId, Option<&Position>),
         table: &DomainTable,
@@ -199,7 +199,7 @@ impl Repair {
     }
 
     /// Stages one part of the differing buckets.
-    pub(super) fn on_part(&mut self, cx: &Scope<'_>, part: &SnapshotPart<'_>) -> BucketsOutcome {
+    pub(super) fn on_part(&mut self, cx: &Context, part: &SnapshotPart<'_>) -> BucketsOutcome {
         let State::AwaitingBuckets { staging, deadline, .. } = &mut self.0 else {
             return BucketsOutcome::Ignored;
         };
@@ -233,7 +233,7 @@ impl Repair {
     }
 }
 
-fn deadline_of(cx: &Scope<'_>) -> Timestamp {
+fn deadline_of(cx: &Context) -> Timestamp {
     cx.now.at + cx.config.recovery_deadline_ms
 }
 

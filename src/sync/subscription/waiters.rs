@@ -1,9 +1,9 @@
 //! Read-your-writes: promises that settle once a position has been applied.
 
 use crate::protocol::{Code, Epoch, Position};
+use crate::sync::context::Context;
 use crate::sync::effect::Effect;
 use crate::sync::input::Ticket;
-use crate::sync::scope::Scope;
 
 /// Maximum number of promises that one campaign may have open at once.
 const WAITERS_MAX: usize = 1_000;
@@ -14,7 +14,7 @@ pub(super) struct Waiters(Vec<(Position, Ticket)>);
 
 impl Waiters {
     /// Adds a promise. Beyond the limit the promise is refused.
-    pub(super) fn add(&mut self, cx: &mut Scope<'_>, position: Position, ticket: Ticket) {
+    pub(super) fn add(&mut self, cx: &mut Context, position: Position, ticket: Ticket) {
         if self.0.len() == WAITERS_MAX {
             cx.effect(Effect::Settle(ticket, Some(Code::TooMany)));
         } else {
@@ -31,7 +31,7 @@ impl Waiters {
     /// reached.
     pub(super) fn resolve(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         reached: Option<&Position>,
         superseded: &[Epoch],
     ) {
@@ -51,7 +51,7 @@ impl Waiters {
     }
 
     /// Fails all promises.
-    pub(super) fn fail(&mut self, cx: &mut Scope<'_>, code: Code) {
+    pub(super) fn fail(&mut self, cx: &mut Context, code: Code) {
         for (_, ticket) in &core::mem::take(&mut self.0) {
             cx.effect(Effect::Settle(*ticket, Some(code)));
         }

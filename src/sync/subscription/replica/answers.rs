@@ -11,9 +11,9 @@ use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::violation::Violation;
 use crate::protocol::{Code, Epoch, Position, SequenceNumber};
 use crate::store::{ExpectedDigest, Staging, StagingFault};
+use crate::sync::context::Context;
 use crate::sync::encryption::Undecryptable;
 use crate::sync::outcome::Verdict;
-use crate::sync::scope::Scope;
 use crate::sync::subscription::repair::{BucketsOutcome, DigestOutcome};
 use crate::sync::time::{Now, Timestamp};
 
@@ -21,7 +21,7 @@ impl Replica {
     /// Handles a control message about this campaign.
     pub(in crate::sync) fn on_message(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         message: &ServerMessage<'_>,
     ) -> Verdict {
         match message {
@@ -56,7 +56,7 @@ impl Replica {
     }
 
     /// Handles `event_recovery`: the server has set the cursor.
-    fn on_recovery(&mut self, cx: &mut Scope<'_>, answer: &EventRecovery<'_>) -> Verdict {
+    fn on_recovery(&mut self, cx: &mut Context, answer: &EventRecovery<'_>) -> Verdict {
         if !self.recovery.awaits_answer(answer.request_id.as_deref()) {
             return Verdict::Ignored;
         }
@@ -91,7 +91,7 @@ impl Replica {
     /// position without a hole.
     fn on_replay(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         epoch: &Epoch,
         from: SequenceNumber,
         to: SequenceNumber,
@@ -118,7 +118,7 @@ impl Replica {
     }
 
     /// Handles one `campaign.snapshot` part, of a full snapshot or of a repair.
-    fn on_snapshot_part(&mut self, cx: &mut Scope<'_>, part: &SnapshotPart<'_>) -> Verdict {
+    fn on_snapshot_part(&mut self, cx: &mut Context, part: &SnapshotPart<'_>) -> Verdict {
         if self.repair.awaits_buckets(part.request_id.as_deref()) {
             return self.on_bucket_part(cx, part);
         }
@@ -142,7 +142,7 @@ impl Replica {
         }
     }
 
-    fn finish_snapshot(&mut self, cx: &mut Scope<'_>) {
+    fn finish_snapshot(&mut self, cx: &mut Context) {
         let Some(staging) = self.download.take_complete() else { return };
         if !staging.is_sound() {
             self.refuse_snapshot(cx, Code::InvalidSnapshot);
@@ -164,7 +164,7 @@ impl Replica {
         }
     }
 
-    fn on_bucket_part(&mut self, cx: &mut Scope<'_>, part: &SnapshotPart<'_>) -> Verdict {
+    fn on_bucket_part(&mut self, cx: &mut Context, part: &SnapshotPart<'_>) -> Verdict {
         match self.repair.on_part(cx, part) {
             BucketsOutcome::Ignored => Verdict::Ignored,
             BucketsOutcome::Repeated => Verdict::Duplicate,
@@ -178,7 +178,7 @@ impl Replica {
     }
 
     /// Handles `campaign.digest`: requests the buckets that differ.
-    fn on_digest(&mut self, cx: &mut Scope<'_>, digest: &CampaignDigest<'_>) -> Verdict {
+    fn on_digest(&mut self, cx: &mut Context, digest: &CampaignDigest<'_>) -> Verdict {
         let Self { repair, id, store, .. } = self;
         match repair.on_digest(cx, digest, (id, store.position()), store.table()) {
             DigestOutcome::Ignored => return Verdict::Ignored,
@@ -191,7 +191,7 @@ impl Replica {
     /// Handles a snapshot part whose content does not open.
     pub(in crate::sync) fn on_undecryptable_part(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         request_id: Option<&str>,
         why: &Undecryptable,
     ) -> Verdict {
@@ -217,7 +217,7 @@ impl Replica {
     /// `sent` is the time at which the answered ping was sent.
     pub(in crate::sync) fn on_head(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         sent: Option<Now>,
         head: &Head<'_>,
     ) {
@@ -256,7 +256,7 @@ impl Replica {
         }
     }
 
-    fn on_head_of_replay(&mut self, cx: &mut Scope<'_>, sent: Option<Now>, head: &Head<'_>) {
+    fn on_head_of_replay(&mut self, cx: &mut Context, sent: Option<Now>, head: &Head<'_>) {
         if self.recovery.is_gap(head.last_sequence_number.next()) {
             self.retry_now(cx);
         } else if let Some(position) = self.store.position()
@@ -269,7 +269,7 @@ impl Replica {
 
     /// Handles a `pong` without a head of this campaign: regardless of earlier answers, the server no
     /// longer has a cursor for it.
-    pub(in crate::sync) fn on_no_head(&mut self, cx: &mut Scope<'_>, sent: Now) {
+    pub(in crate::sync) fn on_no_head(&mut self, cx: &mut Context, sent: Now) {
         let followed = self.is_active() && self.recovery.is_idle();
         if followed && self.freshness.expected_at_ping(sent).is_some() {
             self.subscribe(cx);
@@ -280,7 +280,7 @@ impl Replica {
     /// Handles an `error` about this campaign.
     fn on_error(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         code: Option<Code>,
         request_id: Option<&str>,
         retry_after_ms: Option<u64>,
@@ -317,7 +317,7 @@ impl Replica {
     /// Handles a snapshot that was fetched outside the socket since `began`.
     pub(in crate::sync) fn on_rest_snapshot(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         began: Timestamp,
         staging: Staging,
     ) {

@@ -12,11 +12,11 @@ use crate::protocol::time::parse_rfc3339_ms;
 use crate::protocol::violation::Violation;
 use crate::protocol::{Code, SequenceNumber};
 use crate::store::{Change, EventMeta, Fault};
+use crate::sync::context::Context;
 use crate::sync::context::{RECORD, ROWS};
 use crate::sync::encryption::Undecryptable;
 use crate::sync::notice::Notice;
 use crate::sync::outcome::Verdict;
-use crate::sync::scope::Scope;
 use crate::sync::subscription::gap::HoldOutcome;
 use crate::sync::subscription::sequencer::Decision;
 
@@ -24,7 +24,7 @@ impl Replica {
     /// Handles one sequenced event of this campaign.
     pub(in crate::sync) fn on_event(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         document: &str,
         envelope: &Envelope<'_>,
         sequence: &RawSequence<'_>,
@@ -73,7 +73,7 @@ impl Replica {
         }
     }
 
-    fn on_known(&mut self, cx: &mut Scope<'_>, number: SequenceNumber) -> Verdict {
+    fn on_known(&mut self, cx: &mut Context, number: SequenceNumber) -> Verdict {
         if self.recovery.observe(number) {
             cx.metrics.redelivered += 1;
             self.recovery.extend(cx);
@@ -85,12 +85,7 @@ impl Replica {
         Verdict::Duplicate
     }
 
-    fn on_gap(
-        &mut self,
-        cx: &mut Scope<'_>,
-        document: &str,
-        sequence: &RawSequence<'_>,
-    ) -> Verdict {
+    fn on_gap(&mut self, cx: &mut Context, document: &str, sequence: &RawSequence<'_>) -> Verdict {
         let (expected, received) = (self.applied().next(), sequence.number());
         if self.sequencer.holds_nothing() && self.recovery.is_idle() {
             cx.metrics.gaps += 1;
@@ -107,7 +102,7 @@ impl Replica {
     /// Applies the event after the position: first the store, then the position, then listeners.
     fn apply_event(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         envelope: &Envelope<'_>,
         sequence: &RawSequence<'_>,
     ) -> Verdict {
@@ -116,7 +111,7 @@ impl Replica {
         if broken {
             return self.diverge(cx, "previous_event", sequence.number());
         }
-        let data = match cx.encryption().open_event(envelope, sequence) {
+        let data = match cx.encryption.open_event(envelope, sequence) {
             Ok(data) => data,
             Err(why) => return self.on_undecryptable_event(cx, &why),
         };
@@ -148,7 +143,7 @@ impl Replica {
         }
     }
 
-    fn advance(&mut self, cx: &mut Scope<'_>, sequence: &RawSequence<'_>) {
+    fn advance(&mut self, cx: &mut Context, sequence: &RawSequence<'_>) {
         let number = sequence.number();
         self.store.advance(number, sequence.event_id());
         self.sequencer.remember(number, sequence.hash);
@@ -163,7 +158,7 @@ impl Replica {
 
     fn announce_change(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         body: &Body<'_>,
         change: Change,
         timestamp: &str,
@@ -186,14 +181,14 @@ impl Replica {
 
     /// Rejects the next event, because it cannot be applied. A replay would bring the same bytes; a
     /// snapshot may not.
-    fn reject_event(&mut self, cx: &mut Scope<'_>, code: Code, violation: Violation) -> Verdict {
+    fn reject_event(&mut self, cx: &mut Context, code: Code, violation: Violation) -> Verdict {
         self.subject().rejected(cx, code, Some(self.applied().next()), violation);
         self.request_recovery(cx, Reason::Rejected, true);
         Verdict::Rejected
     }
 
     /// Handles the next event if its content does not open.
-    fn on_undecryptable_event(&mut self, cx: &mut Scope<'_>, why: &Undecryptable) -> Verdict {
+    fn on_undecryptable_event(&mut self, cx: &mut Context, why: &Undecryptable) -> Verdict {
         if let Some(missing) = why.missing_key(&self.id) {
             return self.block_on_missing_key(cx, why.code(), missing);
         }
@@ -204,7 +199,7 @@ impl Replica {
     }
 
     /// Holds an event until it is next.
-    fn hold(&mut self, cx: &mut Scope<'_>, document: &str, sequence: &RawSequence<'_>) -> Verdict {
+    fn hold(&mut self, cx: &mut Context, document: &str, sequence: &RawSequence<'_>) -> Verdict {
         match self.sequencer.hold(document, sequence) {
             None => Verdict::Ignored,
             Some(HoldOutcome::Held) => {
@@ -225,7 +220,7 @@ impl Replica {
 
     /// Applies held events that have become next. Then completes the replay and resolves the waits that
     /// have been reached.
-    pub(super) fn after_progress(&mut self, cx: &mut Scope<'_>) {
+    pub(super) fn after_progress(&mut self, cx: &mut Context) {
         while let Some(position) = self.store.position() {
             let Some(held) = self.sequencer.take_next(position) else { break };
             // The event was parsed and verified when it was held.
@@ -242,7 +237,7 @@ impl Replica {
 
     /// Completes a replay once its last event has been applied and no event is held. The server did not
     /// have the held events when it answered, and this socket carries their predecessors next.
-    fn finish_replay(&mut self, cx: &mut Scope<'_>) {
+    fn finish_replay(&mut self, cx: &mut Context) {
         if !self.sequencer.holds_nothing() {
             return;
         }
@@ -256,7 +251,7 @@ impl Replica {
     }
 
     /// Resolves the waits for a position that the state has reached.
-    pub(super) fn resolve_waiters(&mut self, cx: &mut Scope<'_>) {
+    pub(super) fn resolve_waiters(&mut self, cx: &mut Context) {
         self.waiters.resolve(cx, self.store.position(), self.sequencer.superseded());
     }
 }

@@ -8,16 +8,16 @@ use crate::protocol::client::Reason;
 use crate::protocol::{Code, Position};
 use crate::store::PhaseChange;
 use crate::sync::config::Config;
+use crate::sync::context::Context;
 use crate::sync::context::ROWS;
 use crate::sync::input::Ticket;
-use crate::sync::scope::Scope;
 use crate::sync::status::{LinkState, StaleReason, Status};
 use crate::sync::time::{Now, Timestamp};
 
 impl Replica {
     /// Announces the phase, once, when the campaign is loaded for its first handle: by a replay, by a
     /// snapshot, or because it was kept since its last release.
-    pub(in crate::sync) fn introduce(&mut self, cx: &mut Scope<'_>) {
+    pub(in crate::sync) fn introduce(&mut self, cx: &mut Context) {
         let loaded = self.recovery.is_idle() || self.freshness.is_from_rest();
         let record = self.store.record().filter(|_| loaded && !self.introduced);
         if let Some(now) = record.map(PhaseChange::of) {
@@ -37,12 +37,12 @@ impl Replica {
     }
 
     /// Fails all waits for a position.
-    pub(in crate::sync) fn fail_waiters(&mut self, cx: &mut Scope<'_>, code: Code) {
+    pub(in crate::sync) fn fail_waiters(&mut self, cx: &mut Context, code: Code) {
         self.waiters.fail(cx, code);
     }
 
     /// Discards the unconfirmed rows, because the application requested it.
-    pub(in crate::sync) fn discard_unconfirmed(&mut self, cx: &mut Scope<'_>) {
+    pub(in crate::sync) fn discard_unconfirmed(&mut self, cx: &mut Context) {
         if self.store.discard_unconfirmed() > 0 {
             cx.mark_content(&self.id, ROWS);
         }
@@ -51,7 +51,7 @@ impl Replica {
     /// Adds a wait for a position. `terminal` is the reason if the position can never be reached.
     pub(in crate::sync) fn wait_for(
         &mut self,
-        cx: &mut Scope<'_>,
+        cx: &mut Context,
         position: Position,
         ticket: Ticket,
         terminal: Option<Code>,
@@ -74,7 +74,7 @@ impl Replica {
     }
 
     /// Handles an open and acknowledged socket: subscribes and requests the missed events.
-    pub(in crate::sync) fn on_open(&mut self, cx: &mut Scope<'_>) {
+    pub(in crate::sync) fn on_open(&mut self, cx: &mut Context) {
         if self.state == SubscriptionState::Ended {
             return;
         }
@@ -85,7 +85,7 @@ impl Replica {
     }
 
     /// Requests the missed events of a new subscription.
-    pub(super) fn begin_following(&mut self, cx: &mut Scope<'_>) {
+    pub(super) fn begin_following(&mut self, cx: &mut Context) {
         self.freshness.on_open(cx.now);
         self.repair.abandon();
         let has_position = self.store.position().is_some();
@@ -105,7 +105,7 @@ impl Replica {
 
     /// Handles an added key. A campaign that lacked a key continues at its position.
     #[cfg(feature = "encrypted")]
-    pub(in crate::sync) fn on_key(&mut self, cx: &mut Scope<'_>) {
+    pub(in crate::sync) fn on_key(&mut self, cx: &mut Context) {
         if self.state == SubscriptionState::Failed(Code::UnknownKey) {
             self.reactivate();
             cx.mark_changed(&self.id);
@@ -119,7 +119,7 @@ impl Replica {
     }
 
     /// Subscribes again, because a place may be free. The recovery waits for the confirmation.
-    pub(in crate::sync) fn retry_place(&mut self, cx: &mut Scope<'_>) {
+    pub(in crate::sync) fn retry_place(&mut self, cx: &mut Context) {
         self.subscribe(cx);
         self.recovery.postpone(cx, cx.config.place_retry_ms);
     }
@@ -130,7 +130,7 @@ impl Replica {
     }
 
     /// Runs everything whose deadline has passed.
-    pub(in crate::sync) fn on_time(&mut self, cx: &mut Scope<'_>) {
+    pub(in crate::sync) fn on_time(&mut self, cx: &mut Context) {
         if self.repair.deadline().is_some_and(|deadline| deadline <= cx.now.at) {
             self.repair.abandon();
             self.begin_repair(cx);

@@ -15,11 +15,11 @@ use crate::protocol::violation::Violation;
 use crate::protocol::{CampaignId, Code, Epoch, Position, SequenceNumber};
 use crate::store::{CampaignStore, ExpectedDigest, Staging};
 use crate::sync::config::Config;
+use crate::sync::context::Context;
 use crate::sync::context::RECORD;
 use crate::sync::log::{Level, LogFields};
 use crate::sync::notice::Notice;
 use crate::sync::outcome::Verdict;
-use crate::sync::scope::Scope;
 use crate::sync::subscription::announce::Subject;
 use crate::sync::subscription::freshness::Freshness;
 use crate::sync::subscription::recovery::{Recovery, RequestTarget};
@@ -101,7 +101,7 @@ impl Replica {
     }
 
     /// Announces that cached data of this campaign is no longer valid.
-    pub(super) fn invalidate(&self, cx: &mut Scope<'_>, reason: &'static str) {
+    pub(super) fn invalidate(&self, cx: &mut Context, reason: &'static str) {
         self.subject().invalidate(cx, reason);
     }
 
@@ -115,12 +115,12 @@ impl Replica {
     }
 
     /// Requests a cursor from the server.
-    fn subscribe(&self, cx: &mut Scope<'_>) {
+    fn subscribe(&self, cx: &mut Context) {
         cx.send(client::subscribe_campaign(&self.id, self.store.position()));
     }
 
     /// Requests missing data, unless that is already done.
-    fn request_recovery(&mut self, cx: &mut Scope<'_>, reason: Reason, snapshot: bool) {
+    fn request_recovery(&mut self, cx: &mut Context, reason: Reason, snapshot: bool) {
         self.recovery.request(cx.now.at, reason, snapshot);
         self.send_due_request(cx);
     }
@@ -131,14 +131,14 @@ impl Replica {
     }
 
     /// Discards the parts of a snapshot that have arrived.
-    fn discard_download(&mut self, cx: &mut Scope<'_>) {
+    fn discard_download(&mut self, cx: &mut Context) {
         if self.download.discard() {
             cx.mark_changed(&self.id);
         }
     }
 
     /// Sends the request if it is due, a socket is open and the rate allows it.
-    fn send_due_request(&mut self, cx: &mut Scope<'_>) {
+    fn send_due_request(&mut self, cx: &mut Context) {
         if cx.is_connected() && self.is_active() && !self.lacks_place {
             let target = RequestTarget {
                 campaign_id: &self.id,
@@ -150,19 +150,19 @@ impl Replica {
     }
 
     /// Repeats the request in flight at once, because it cannot complete.
-    fn retry_now(&mut self, cx: &mut Scope<'_>) {
+    fn retry_now(&mut self, cx: &mut Context) {
         self.recovery.retry_now(cx, self.applied().next());
         self.send_due_request(cx);
     }
 
     /// Repeats the request in flight after a delay.
-    fn retry_with_backoff(&mut self, cx: &mut Scope<'_>) {
+    fn retry_with_backoff(&mut self, cx: &mut Context) {
         self.recovery.retry_with_backoff(cx);
         self.send_due_request(cx);
     }
 
     /// Requests the next event again, because it did not arrive as it was sent.
-    fn retry_current(&mut self, cx: &mut Scope<'_>) {
+    fn retry_current(&mut self, cx: &mut Context) {
         let next = self.applied().next();
         if self.recovery.retry_current(cx, next) {
             self.send_due_request(cx);
@@ -170,7 +170,7 @@ impl Replica {
     }
 
     /// Sets the position before the first event of a log.
-    fn begin_log(&mut self, cx: &mut Scope<'_>, epoch: Epoch) {
+    fn begin_log(&mut self, cx: &mut Context, epoch: Epoch) {
         self.store.begin_at(epoch);
         self.freshness.clear(cx.now);
         cx.mark_changed(&self.id);
@@ -178,12 +178,7 @@ impl Replica {
 
     /// Handles a history of the server that contradicts the applied events. The client applies nothing
     /// and requests a snapshot.
-    fn diverge(
-        &mut self,
-        cx: &mut Scope<'_>,
-        kind: &'static str,
-        number: SequenceNumber,
-    ) -> Verdict {
+    fn diverge(&mut self, cx: &mut Context, kind: &'static str, number: SequenceNumber) -> Verdict {
         cx.metrics.divergences += 1;
         self.subject().divergence(cx, kind, number);
         self.request_recovery(cx, Reason::Divergence, true);
@@ -192,7 +187,7 @@ impl Replica {
 
     /// Compares the local rows with the count and digest that the server states for exactly the local
     /// position.
-    fn compare(&mut self, cx: &mut Scope<'_>, expected: ExpectedDigest) {
+    fn compare(&mut self, cx: &mut Context, expected: ExpectedDigest) {
         let Some(discrepancy) = expected.compare(self.store.table()) else {
             cx.metrics.consistency_checks_passed += 1;
             if expected.digest.is_some() {
@@ -212,12 +207,12 @@ impl Replica {
 
     /// Records that both sides hold the same rows. Notifies listeners if they received a difference
     /// before.
-    fn clear_mismatch(&mut self, cx: &mut Scope<'_>) {
+    fn clear_mismatch(&mut self, cx: &mut Context) {
         let differed = self.repair.note_agreement();
         self.announce_agreement(cx, differed);
     }
 
-    fn announce_agreement(&mut self, cx: &mut Scope<'_>, differed: bool) {
+    fn announce_agreement(&mut self, cx: &mut Context, differed: bool) {
         if self.store.error().is_some() {
             self.store.clear_error();
             cx.mark_changed(&self.id);
@@ -229,7 +224,7 @@ impl Replica {
 
     /// Requests the bucket digests if rows differ. Waits while events are missing, because they may be
     /// the difference.
-    fn begin_repair(&mut self, cx: &mut Scope<'_>) {
+    fn begin_repair(&mut self, cx: &mut Context) {
         let Some(position) = self.store.position() else { return };
         if cx.is_connected() && self.recovery.is_idle() {
             self.repair.begin(cx, &self.id, position);
@@ -237,7 +232,7 @@ impl Replica {
     }
 
     /// Replaces the rows of the buckets that differed.
-    fn finish_repair(&mut self, cx: &mut Scope<'_>, staging: Staging, buckets: &[u8]) {
+    fn finish_repair(&mut self, cx: &mut Context, staging: Staging, buckets: &[u8]) {
         let Some(position) = self.store.position().filter(|it| is_same(it, &staging.position))
         else {
             return;
@@ -271,7 +266,7 @@ impl Replica {
     }
 
     /// Installs a verified snapshot, and notifies caches, then listeners.
-    fn install(&mut self, cx: &mut Scope<'_>, staging: Staging) {
+    fn install(&mut self, cx: &mut Context, staging: Staging) {
         let left = self.store.position().map(|position| position.epoch.clone());
         let new_log = left.filter(|epoch| *epoch != staging.position.epoch);
         let reason = if new_log.is_some() { "epoch" } else { "snapshot" };
@@ -291,7 +286,7 @@ impl Replica {
     }
 
     /// Refuses a snapshot that does not add up: discards it and requests another.
-    fn refuse_snapshot(&mut self, cx: &mut Scope<'_>, code: Code) -> Verdict {
+    fn refuse_snapshot(&mut self, cx: &mut Context, code: Code) -> Verdict {
         self.discard_download(cx);
         self.subject().rejected(cx, code, None, Violation::default());
         self.retry_with_backoff(cx);
@@ -307,7 +302,7 @@ impl Replica {
     }
 
     /// Empties the campaign for another session, which has to load it again.
-    pub(in crate::sync) fn sign_out(&mut self, cx: &mut Scope<'_>) {
+    pub(in crate::sync) fn sign_out(&mut self, cx: &mut Context) {
         self.state = SubscriptionState::Active;
         self.waiters.fail(cx, Code::SignedOut);
         self.empty(cx);
@@ -315,7 +310,7 @@ impl Replica {
 
     /// Drops everything that the session may no longer see. The epochs that the log left are names of
     /// logs, not content, and stay.
-    fn empty(&mut self, cx: &mut Scope<'_>) {
+    fn empty(&mut self, cx: &mut Context) {
         self.discard_download(cx);
         self.sequencer.clear_window();
         self.sequencer.clear_held();
@@ -330,7 +325,7 @@ impl Replica {
     }
 
     /// Drops everything if this code says that the session may not see the campaign (R7.7).
-    pub(in crate::sync) fn empty_if_refused(&mut self, cx: &mut Scope<'_>, code: Code) {
+    pub(in crate::sync) fn empty_if_refused(&mut self, cx: &mut Context, code: Code) {
         if matches!(code, Code::Forbidden | Code::UnknownCampaign) {
             cx.void_fetches();
             self.empty(cx);
@@ -338,7 +333,7 @@ impl Replica {
     }
 
     /// Blocks the campaign at its position until the missing key is added. Nothing else helps.
-    fn block_on_missing_key(&mut self, cx: &mut Scope<'_>, code: Code, missing: Notice) -> Verdict {
+    fn block_on_missing_key(&mut self, cx: &mut Context, code: Code, missing: Notice) -> Verdict {
         self.subject().rejected(cx, code, Some(self.applied().next()), Violation::default());
         cx.notify(missing);
         self.fail(cx, code);
@@ -346,7 +341,7 @@ impl Replica {
     }
 
     /// Ends the campaign: it is gone, or the server no longer serves it.
-    fn end(&mut self, cx: &mut Scope<'_>, reason: &str) {
+    fn end(&mut self, cx: &mut Context, reason: &str) {
         self.state = SubscriptionState::Ended;
         self.stop(cx, Code::UnknownCampaign);
         let (campaign_id, reason) = (self.id.clone(), reason.to_owned());
@@ -354,7 +349,7 @@ impl Replica {
     }
 
     /// Fails the campaign: it cannot be followed on this connection.
-    fn fail(&mut self, cx: &mut Scope<'_>, code: Code) {
+    fn fail(&mut self, cx: &mut Context, code: Code) {
         self.state = SubscriptionState::Failed(code);
         self.stop(cx, code);
         self.empty_if_refused(cx, code);
@@ -369,7 +364,7 @@ impl Replica {
         );
     }
 
-    fn stop(&mut self, cx: &mut Scope<'_>, code: Code) {
+    fn stop(&mut self, cx: &mut Context, code: Code) {
         // If the campaign becomes active again, it still needs this recovery.
         self.recovery.requeue_in_flight(cx.now.at);
         self.repair.stop();
