@@ -47,7 +47,7 @@ enum State {
     Awaiting { request_id: String, asked: Now, deadline: Timestamp },
     /// The list is the server's, as far as the client knows. If a part of a change has arrived, the next one
     /// must arrive before the deadline.
-    Current { deadline: Option<Timestamp> },
+    Current { deadline: Timestamp },
     /// The server refused the subscription, or does not know it. Another connection tries again.
     Failed(Code),
 }
@@ -132,7 +132,7 @@ impl Catalogue {
                 Some(*asked)
             }
             State::Current { deadline } if request_id.is_none() => {
-                *deadline = Some(next);
+                *deadline = next;
                 None
             }
             State::Off
@@ -158,7 +158,7 @@ impl Catalogue {
         cx.metrics.catalogue_snapshots += u64::from(is_snapshot);
         cx.metrics.catalogue_changes += u64::from(asked.is_none());
         cx.mark_catalogue_changed();
-        self.state = State::Current { deadline: None };
+        self.state = State::Current { deadline: Timestamp::NEVER };
         if let Some(asked) = asked {
             // The server read the list after it received the request.
             self.freshness.prove(asked);
@@ -225,8 +225,7 @@ impl Catalogue {
             *self = Self { is_offered: self.is_offered, ..Self::default() };
         }
         let is_late = match &self.state {
-            State::Awaiting { deadline, .. } => *deadline <= now,
-            State::Current { deadline } => deadline.is_some_and(|deadline| deadline <= now),
+            State::Awaiting { deadline, .. } | State::Current { deadline } => *deadline <= now,
             State::Off | State::Scheduled(_) | State::Failed(_) => false,
         };
         if is_late {
@@ -235,17 +234,15 @@ impl Catalogue {
         self.send_due(cx);
     }
 
-    /// The time of the next action, if there is one.
-    pub(super) fn deadline(&self, config: &Config, now: Timestamp) -> Option<Timestamp> {
+    /// The time of the next action.
+    pub(super) fn deadline(&self, cx: &Context) -> Timestamp {
         let own = match &self.state {
-            State::Off | State::Failed(_) => None,
-            State::Scheduled(at) => Some(*at),
-            State::Awaiting { deadline, .. } => Some(*deadline),
-            State::Current { deadline } => *deadline,
+            State::Off | State::Failed(_) => Timestamp::NEVER,
+            State::Scheduled(at) => *at,
+            State::Awaiting { deadline, .. } | State::Current { deadline } => *deadline,
         };
-        let can_go_stale = matches!(self.last_status, Some(Status::Live | Status::Recovering));
-        let expiry = self.freshness.expiry(config).filter(|at| can_go_stale && *at > now);
-        [own, self.holders.lingers_until(), expiry].into_iter().flatten().min()
+        let status = self.last_status.unwrap_or(Status::Idle);
+        own.min(self.holders.lingers_until()).min(self.freshness.expiry(cx, status))
     }
 
     /// How trustworthy the list is at `now`.

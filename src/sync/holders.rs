@@ -37,16 +37,21 @@ impl Holders {
         true
     }
 
+    /// Whether the application has released the subscription.
+    pub const fn is_lingering(&self) -> bool {
+        matches!(self, Self::Lingering(_))
+    }
+
     /// Until when a released subscription is kept.
-    pub const fn lingers_until(&self) -> Option<Timestamp> {
+    pub const fn lingers_until(&self) -> Timestamp {
         match self {
-            Self::Held(_) => None,
-            Self::Lingering(until) => Some(*until),
+            Self::Held(_) => Timestamp::NEVER,
+            Self::Lingering(until) => *until,
         }
     }
 
     /// Whether a released subscription has been kept for long enough.
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        self.lingers_until().is_some_and(|until| until <= now)
+        self.lingers_until() <= now
     }
 }

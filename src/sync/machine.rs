@@ -26,14 +26,14 @@ pub struct Machine {
     router: Router,
     polling: Polling,
     /// The timeout that the driver polled last.
-    timer: Option<Timestamp>,
+    timer: Timestamp,
 }
 
 impl Machine {
     /// Creates an idle machine. The seed affects only jitter.
     pub fn new(config: Config, seed: u64) -> Self {
         let router = Router::new(Context::new(config, seed));
-        Self { router, polling: Polling::default(), timer: None }
+        Self { router, polling: Polling::default(), timer: Timestamp::NEVER }
     }
 
     /// Handles one input at the time `now`. The driver drains [`Machine::poll_effect`] afterwards.
@@ -77,14 +77,10 @@ impl Machine {
     /// first.
     pub fn poll_timeout(&mut self) -> Option<Timestamp> {
         let Router { cx, connection, subscriptions, catalogue, .. } = &self.router;
-        let (now, connected) = (cx.now.at, connection.open_socket().is_some());
-        let campaigns = subscriptions.values();
-        let campaigns = campaigns.filter_map(|it| it.deadline(&cx.config, now, connected)).min();
         let polling = self.polling.deadline(cx, self.wants_polling());
-        let connection = connection.deadline(&cx.config);
-        let catalogue = catalogue.deadline(&cx.config, now);
-        self.timer = [connection, campaigns, catalogue, polling].into_iter().flatten().min();
-        self.timer
+        let own = polling.min(connection.deadline(&cx.config)).min(catalogue.deadline(cx));
+        self.timer = subscriptions.values().fold(own, |soonest, it| soonest.min(it.deadline(cx)));
+        Some(self.timer).filter(|timer| *timer < Timestamp::NEVER)
     }
 
     /// The counters.
@@ -274,9 +270,9 @@ impl Machine {
         }
         let jump_ms = cx.config.wake_jump_ms;
         let jumped = now.jump_since(before) > jump_ms as i64;
-        let late = self.timer.is_some_and(|timer| at > timer + jump_ms);
+        let late = at > self.timer + jump_ms;
         if jumped || late {
-            self.timer = None;
+            self.timer = Timestamp::NEVER;
             connection.on_wake(cx, Wake::Visible);
         }
     }

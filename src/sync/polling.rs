@@ -25,10 +25,10 @@ pub(super) struct Fetch {
 
 impl Polling {
     /// The next deadline: the next round of fetches if rounds are `wanted`, or the timeout of a fetch.
-    pub(super) fn deadline(&self, cx: &Context, wanted: bool) -> Option<Timestamp> {
-        let round = self.next_round.filter(|_| wanted);
+    pub(super) fn deadline(&self, cx: &Context, wanted: bool) -> Timestamp {
+        let round = self.next_round.filter(|_| wanted).unwrap_or(Timestamp::NEVER);
         let timeout = cx.config.fetch_timeout_ms;
-        self.in_flight.iter().map(|fetch| fetch.began + timeout).chain(round).min()
+        self.in_flight.iter().fold(round, |soonest, fetch| soonest.min(fetch.began + timeout))
     }
 
     /// Drops fetches that take too long. Returns whether a round of fetches is due, if rounds are

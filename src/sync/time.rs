@@ -7,6 +7,9 @@ use core::ops::Add;
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
+    /// The deadline of an action that is not due at any time.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// Milliseconds from `earlier` to this instant; 0 if `earlier` is later.
     // Not inline, like the sum: the module computes with deadlines in sixty places.
     #[inline(never)]

@@ -114,16 +114,18 @@ impl Connection {
         self.attempts.failures()
     }
 
-    /// The time of the next action, if there is one.
-    pub fn deadline(&self, config: &Config) -> Option<Timestamp> {
+    /// The time of the next action.
+    pub fn deadline(&self, config: &Config) -> Timestamp {
         match &self.state {
-            ConnectionState::Waiting { until } => Some(*until),
+            ConnectionState::Waiting { until } => *until,
             ConnectionState::RequestingToken { deadline, .. }
             | ConnectionState::RenewingSession { deadline, .. }
             | ConnectionState::Opening { deadline, .. }
-            | ConnectionState::Negotiating { deadline, .. } => Some(*deadline),
-            ConnectionState::Open { keepalive, .. } => Some(keepalive.deadline(config)),
-            ConnectionState::Idle | ConnectionState::Failed(_) | ConnectionState::Closed => None,
+            | ConnectionState::Negotiating { deadline, .. } => *deadline,
+            ConnectionState::Open { keepalive, .. } => keepalive.deadline(config),
+            ConnectionState::Idle | ConnectionState::Failed(_) | ConnectionState::Closed => {
+                Timestamp::NEVER
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::protocol::SequenceNumber;
 use crate::sync::config::{Config, PINGS_OUTSTANDING_MAX};
+use crate::sync::context::Context;
 use crate::sync::status::{StaleReason, Status};
 use crate::sync::time::{Now, Timestamp};
 
@@ -136,9 +137,12 @@ impl Freshness {
         self.proof.proven.is_some_and(|proven| now.age_of(proven) < config.live_age_ms)
     }
 
-    /// When the proof expires, or the wait for the first proof.
-    pub(in crate::sync) fn expiry(&self, config: &Config) -> Option<Timestamp> {
-        self.proof.proven.or(self.proof.replaced).map(|proven| proven.at + config.live_age_ms)
+    /// When `status` is no longer true, because the proof expires, or the wait for the first proof.
+    pub(in crate::sync) fn expiry(&self, cx: &Context, status: Status) -> Timestamp {
+        match self.proof.proven.or(self.proof.replaced).map(|it| it.at + cx.config.live_age_ms) {
+            Some(at) if at > cx.now.at && matches!(status, Status::Live | Status::Recovering) => at,
+            Some(_) | None => Timestamp::NEVER,
+        }
     }
 
     /// Records a ping that is sent while the socket must carry `next`.

@@ -129,7 +129,7 @@ impl Subscription {
 
     /// Increments the reference count. Changes since the last release were announced to nobody.
     pub fn retain(&mut self, cx: &mut Context) {
-        if self.ref_count.lingers_until().is_some() {
+        if self.ref_count.is_lingering() {
             cx.mark_content(self.replica.id(), RECORD | ROWS);
         }
         self.ref_count.retain();
@@ -138,7 +138,7 @@ impl Subscription {
     /// Decrements the reference count. Returns whether the application retained the campaign.
     pub fn release(&mut self, cx: &Context) -> bool {
         let retained = self.ref_count.release(cx.now.at + cx.config.linger_ms);
-        if self.ref_count.lingers_until().is_some() {
+        if self.ref_count.is_lingering() {
             self.replica.forget_introduction();
         }
         retained
@@ -183,13 +183,9 @@ impl Subscription {
         true
     }
 
-    /// The time of the next action, if there is one.
-    pub fn deadline(&self, config: &Config, now: Timestamp, connected: bool) -> Option<Timestamp> {
-        let (deadline, expiry) = self.replica.deadlines(config, connected);
-        let can_go_stale = matches!(self.last_status, Status::Live | Status::Recovering);
-        let linger = self.ref_count.lingers_until();
-        let expiry = expiry.filter(|at| can_go_stale && *at > now);
-        [deadline, linger, expiry].into_iter().flatten().min()
+    /// The time of the next action.
+    pub fn deadline(&self, cx: &Context) -> Timestamp {
+        self.replica.deadline(cx, self.last_status).min(self.ref_count.lingers_until())
     }
 
     /// How trustworthy the state is at `now`.

@@ -121,14 +121,14 @@ impl Recovery {
         }
     }
 
-    /// The time of the next action, if there is one.
-    pub(super) const fn deadline(&self) -> Option<Timestamp> {
+    /// The time of the next action.
+    pub(super) const fn deadline(&self) -> Timestamp {
         match &self.state {
-            State::Idle => None,
-            State::Scheduled { at, .. } => Some(*at),
+            State::Idle => Timestamp::NEVER,
+            State::Scheduled { at, .. } => *at,
             State::AwaitingAnswer { deadline, .. }
             | State::Replaying { deadline, .. }
-            | State::ReceivingSnapshot { deadline, .. } => Some(*deadline),
+            | State::ReceivingSnapshot { deadline, .. } => *deadline,
         }
     }
 
@@ -371,7 +371,7 @@ impl Recovery {
 
     /// Handles the deadline if it has passed. Returns whether a request has become due.
     pub(super) fn on_deadline(&mut self, cx: &mut Context) -> bool {
-        if self.deadline().is_none_or(|deadline| deadline > cx.now.at) {
+        if self.deadline() > cx.now.at {
             return false;
         }
         let scheduled = matches!(self.state, State::Idle | State::Scheduled { .. });

@@ -77,19 +77,19 @@ impl Repair {
         }
     }
 
-    /// When the request in flight is given up, if there is one.
-    pub(super) const fn deadline(&self) -> Option<Timestamp> {
+    /// When the request in flight is given up.
+    pub(super) const fn deadline(&self) -> Timestamp {
         match &self.0 {
             State::AwaitingDigest { deadline, .. } | State::AwaitingBuckets { deadline, .. } => {
-                Some(*deadline)
+                *deadline
             }
-            State::Agreed | State::Mismatched | State::Exhausted { .. } => None,
+            State::Agreed | State::Mismatched | State::Exhausted { .. } => Timestamp::NEVER,
         }
     }
 
     /// Whether a request is in flight.
     pub(super) const fn is_in_flight(&self) -> bool {
-        self.deadline().is_some()
+        matches!(self.0, State::AwaitingDigest { .. } | State::AwaitingBuckets { .. })
     }
 
     /// Whether the request with this id is in flight.

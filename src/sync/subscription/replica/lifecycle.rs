@@ -131,7 +131,7 @@ impl Replica {
 
     /// Runs everything whose deadline has passed.
     pub(in crate::sync) fn on_time(&mut self, cx: &mut Context) {
-        if self.repair.deadline().is_some_and(|deadline| deadline <= cx.now.at) {
+        if self.repair.deadline() <= cx.now.at {
             self.repair.abandon();
             self.begin_repair(cx);
         }
@@ -143,15 +143,14 @@ impl Replica {
         }
     }
 
-    /// The next deadline of recovery and repair, and the time at which the proof of freshness expires.
-    pub(in crate::sync) fn deadlines(
-        &self,
-        config: &Config,
-        connected: bool,
-    ) -> (Option<Timestamp>, Option<Timestamp>) {
-        let recovery = self.recovery.deadline().filter(|_| connected && self.is_active());
-        let deadline = [recovery, self.repair.deadline()].into_iter().flatten().min();
-        (deadline, self.freshness.expiry(config))
+    /// The next deadline of recovery and repair, or the time at which `status` is no longer true.
+    pub(in crate::sync) fn deadline(&self, cx: &Context, status: Status) -> Timestamp {
+        let deadline = self.repair.deadline().min(self.freshness.expiry(cx, status));
+        if cx.is_connected() && self.is_active() {
+            deadline.min(self.recovery.deadline())
+        } else {
+            deadline
+        }
     }
 
     /// How trustworthy the state is at `now`.
