@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use super::body::read_list;
 use super::catalogue::{self, CatalogueHead, CataloguePart};
-use super::digest::{Bucket, Buckets, EMPTY_BUCKETS};
+use super::digest::Bucket;
+use super::limits::DIGEST_BUCKETS;
 use super::envelope::Envelope;
 use super::json::Reader;
 use super::position::Epoch;
@@ -122,8 +123,8 @@ pub struct CampaignDigest<'a> {
     pub epoch: Epoch,
     /// The sequence number of the state that the buckets describe.
     pub sequence_number: SequenceNumber,
-    /// The digest of each bucket.
-    pub buckets: Buckets,
+    /// The digest of each of the [`DIGEST_BUCKETS`] buckets.
+    pub buckets: Vec<Bucket>,
 }
 
 /// A campaign's head, as a `pong` reports it.
@@ -263,13 +264,9 @@ fn read_campaign_digest<'a>(reader: &mut Reader<'a>) -> Result<CampaignDigest<'a
     let values = &mut slots();
     read(reader, &CAMPAIGN_DIGEST, values)?;
     let [campaign, request_id, epoch, number, list] = values;
-    let mut buckets = EMPTY_BUCKETS;
-    let mut places = buckets.iter_mut();
-    Reader::new(list.raw().unwrap_or_default()).array(|element| {
-        *places.next().ok_or(Code::InvalidContent)? = read_bucket(element)?;
-        Ok(())
-    })?;
-    if places.next().is_some() {
+    let list = &mut Reader::new(list.raw().unwrap_or_default());
+    let buckets = read_list(list, DIGEST_BUCKETS, read_bucket)?;
+    if buckets.len() < DIGEST_BUCKETS {
         return Err(Code::InvalidContent);
     }
     Ok(CampaignDigest {

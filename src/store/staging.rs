@@ -3,7 +3,7 @@
 use super::DomainTable;
 use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::client::SnapshotResume;
-use crate::protocol::digest::{Buckets, bucket_of, id_hash};
+use crate::protocol::digest::{Bucket, bucket_of, id_hash};
 use crate::protocol::snapshot::{RestSnapshot, SnapshotPart};
 use crate::protocol::{Code, Digest, Position};
 
@@ -186,7 +186,7 @@ pub(super) fn is_in(buckets: &[u8], domain_id: &str) -> bool {
 }
 
 /// The buckets that differ between two digests.
-pub fn differing_buckets(ours: &Buckets, theirs: &Buckets) -> Vec<u8> {
+pub fn differing_buckets(ours: &[Bucket], theirs: &[Bucket]) -> Vec<u8> {
     let mut differing = Vec::new();
     for (number, pair) in ours.iter().zip(theirs).enumerate() {
         if pair.0 != pair.1 {
