@@ -68,7 +68,7 @@ test("reasons of recoveries are those of the protocol", async () => {
 
 test("outcomes of recoveries are those that the machine announces", async () => {
   const announced = rust.match(/let outcome = if finished\.events == 0 \{ "(\w+)" \} else \{ "(\w+)" \};/);
-  isClosed("RecoveryOutcome", [announced[1], announced[2], ...found(rust, /\.recovered\(cx, [^;"]*"(\w+)"/g)]);
+  isClosed("RecoveryOutcome", [announced[1], announced[2], ...found(rust, /\.announce_recovered\(cx, [^;"]*"(\w+)"/g)]);
 });
 
 test("kinds of divergence are those that the machine announces", () => {

@@ -1,7 +1,6 @@
 //! One campaign that the application retains: its replica, its reference count, and the status that
 //! listeners received last.
 
-mod announce;
 mod cursor;
 pub mod dedupe;
 mod failures;

@@ -157,7 +157,7 @@ impl Replica {
         // learnt in a recovery.
         self.install(cx, *staging);
         let Some(need) = self.recovery.finish_snapshot() else { return };
-        self.subject().recovered(cx, need.origin(), "snapshot", 0);
+        self.announce_recovered(cx, need.origin(), "snapshot", 0);
         self.after_progress(cx);
         if self.recovery.is_idle() && !self.sequencer.holds_nothing() {
             self.request_recovery(cx, Reason::Gap, false);
@@ -209,7 +209,7 @@ impl Replica {
         }
         // The next comparison finds the difference again.
         self.repair.abandon();
-        self.subject().rejected(cx, code, Some(self.applied().next()), Violation::default());
+        self.announce_rejected(cx, code, Some(self.applied().next()), Violation::default());
         Verdict::Refused(code)
     }
 

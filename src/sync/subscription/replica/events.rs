@@ -49,7 +49,7 @@ impl Replica {
             }
             Decision::Corrupt => {
                 cx.metrics.corrupt += 1;
-                self.subject().corrupt(cx, number, sequence.event_id());
+                self.announce_corrupt(cx, number, sequence.event_id());
                 self.retry_current(cx);
                 Verdict::Corrupt
             }
@@ -89,7 +89,7 @@ impl Replica {
         let (expected, received) = (self.applied().next(), sequence.number());
         if self.sequencer.holds_nothing() && self.recovery.is_idle() {
             cx.metrics.gaps += 1;
-            self.subject().gap(cx, expected, received);
+            self.announce_gap(cx, expected, received);
         }
         let verdict = self.hold(cx, document, sequence);
         if verdict != Verdict::Divergence && self.recovery.on_gap(cx, received, expected) {
@@ -152,7 +152,7 @@ impl Replica {
         cx.metrics.applied += 1;
         cx.mark_changed(&self.id);
         if sequence.is_checkpoint() || number.get().is_multiple_of(cx.config.log_every_events) {
-            self.subject().sequence(cx, number, sequence.event_id());
+            self.announce_sequence(cx, number, sequence.event_id());
         }
     }
 
@@ -164,9 +164,9 @@ impl Replica {
         timestamp: &str,
     ) {
         if let Body::Transition(transition) = body {
-            self.subject().transition(cx, transition, &change, timestamp);
+            self.announce_transition(cx, transition, &change, timestamp);
         } else if let Some(phase) = change.phase {
-            self.subject().phase(cx, phase, "", timestamp);
+            self.announce_phase(cx, phase, "", timestamp);
         }
         if let Some((level, message)) = change.notification {
             cx.notify(Notice::Notification { campaign_id: self.id.clone(), level, message });
@@ -182,7 +182,7 @@ impl Replica {
     /// Rejects the next event, because it cannot be applied. A replay would bring the same bytes; a
     /// snapshot may not.
     fn reject_event(&mut self, cx: &mut Context, code: Code, violation: Violation) -> Verdict {
-        self.subject().rejected(cx, code, Some(self.applied().next()), violation);
+        self.announce_rejected(cx, code, Some(self.applied().next()), violation);
         self.request_recovery(cx, Reason::Rejected, true);
         Verdict::Rejected
     }
@@ -193,7 +193,7 @@ impl Replica {
             return self.block_on_missing_key(cx, why.code(), missing);
         }
         self.store.raise(why.code());
-        self.subject().rejected(cx, why.code(), Some(self.applied().next()), Violation::default());
+        self.announce_rejected(cx, why.code(), Some(self.applied().next()), Violation::default());
         self.retry_current(cx);
         Verdict::Refused(why.code())
     }
@@ -246,7 +246,7 @@ impl Replica {
             self.freshness.prove(finished.asked);
         }
         let outcome = if finished.events == 0 { "current" } else { "replay" };
-        self.subject().recovered(cx, finished.need.origin(), outcome, finished.events);
+        self.announce_recovered(cx, finished.need.origin(), outcome, finished.events);
         self.begin_repair(cx);
     }
 

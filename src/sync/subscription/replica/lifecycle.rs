@@ -22,7 +22,7 @@ impl Replica {
         let record = self.store.record().filter(|_| loaded && !self.introduced);
         if let Some(now) = record.map(PhaseChange::of) {
             self.introduced = true;
-            self.subject().introduction(cx, now);
+            self.announce_introduction(cx, now);
         }
     }
 

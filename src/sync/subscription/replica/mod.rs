@@ -6,6 +6,7 @@
 //! the others. Only this module and its children access the components. `lifecycle`, `answers` and
 //! `events` contain further steps, which use the steps of this module.
 
+mod announce;
 mod answers;
 mod events;
 mod lifecycle;
@@ -20,7 +21,6 @@ use crate::sync::context::RECORD;
 use crate::sync::log::{Level, LogFields};
 use crate::sync::notice::Notice;
 use crate::sync::outcome::Verdict;
-use crate::sync::subscription::announce::Subject;
 use crate::sync::subscription::freshness::Freshness;
 use crate::sync::subscription::recovery::{Recovery, RequestTarget};
 use crate::sync::subscription::repair::Repair;
@@ -100,20 +100,6 @@ impl Replica {
         self.store.position().map_or(SequenceNumber::ZERO, |position| position.sequence_number)
     }
 
-    /// Announces that cached data of this campaign is no longer valid.
-    pub(super) fn invalidate(&self, cx: &mut Context, reason: &'static str) {
-        self.subject().invalidate(cx, reason);
-    }
-
-    fn subject(&self) -> Subject<'_> {
-        Subject {
-            id: &self.id,
-            store: &self.store,
-            recovering: !self.recovery.is_idle(),
-            introduced: self.introduced,
-        }
-    }
-
     /// Requests a cursor from the server.
     fn subscribe(&self, cx: &mut Context) {
         cx.send(client::subscribe_campaign(&self.id, self.store.position()));
@@ -180,7 +166,7 @@ impl Replica {
     /// and requests a snapshot.
     fn diverge(&mut self, cx: &mut Context, kind: &'static str, number: SequenceNumber) -> Verdict {
         cx.metrics.divergences += 1;
-        self.subject().divergence(cx, kind, number);
+        self.announce_divergence(cx, kind, number);
         self.request_recovery(cx, Reason::Divergence, true);
         Verdict::Divergence
     }
@@ -201,7 +187,7 @@ impl Replica {
             self.store.raise(Code::LargeDiscrepancy);
             cx.mark_changed(&self.id);
         }
-        self.subject().discrepancy(cx, discrepancy);
+        self.announce_discrepancy(cx, discrepancy);
         self.begin_repair(cx);
     }
 
@@ -209,16 +195,16 @@ impl Replica {
     /// before.
     fn clear_mismatch(&mut self, cx: &mut Context) {
         let differed = self.repair.note_agreement();
-        self.announce_agreement(cx, differed);
+        self.end_mismatch(cx, differed);
     }
 
-    fn announce_agreement(&mut self, cx: &mut Context, differed: bool) {
+    fn end_mismatch(&mut self, cx: &mut Context, differed: bool) {
         if self.store.error().is_some() {
             self.store.clear_error();
             cx.mark_changed(&self.id);
         }
         if differed {
-            self.subject().agreement(cx);
+            self.announce_agreement(cx);
         }
     }
 
@@ -248,8 +234,8 @@ impl Replica {
             return;
         };
         cx.metrics.repairs += 1;
-        self.subject().invalidate(cx, "divergence");
-        self.subject().snapshot_applied(cx, &applied);
+        self.invalidate(cx, "divergence");
+        self.announce_snapshot_applied(cx, &applied);
         self.clear_mismatch(cx);
         let (campaign_id, buckets) = (self.id.clone(), buckets.len() as u64);
         cx.notify(Notice::Repaired { campaign_id, buckets, rows });
@@ -280,15 +266,15 @@ impl Replica {
         self.freshness.clear(cx.now);
         cx.request_ping();
         cx.metrics.snapshots += 1;
-        self.subject().invalidate(cx, reason);
-        self.subject().snapshot_applied(cx, &applied);
-        self.announce_agreement(cx, differed);
+        self.invalidate(cx, reason);
+        self.announce_snapshot_applied(cx, &applied);
+        self.end_mismatch(cx, differed);
     }
 
     /// Refuses a snapshot that does not add up: discards it and requests another.
     fn refuse_snapshot(&mut self, cx: &mut Context, code: Code) -> Verdict {
         self.discard_download(cx);
-        self.subject().rejected(cx, code, None, Violation::default());
+        self.announce_rejected(cx, code, None, Violation::default());
         self.retry_with_backoff(cx);
         Verdict::Refused(code)
     }
@@ -334,7 +320,7 @@ impl Replica {
 
     /// Blocks the campaign at its position until the missing key is added. Nothing else helps.
     fn block_on_missing_key(&mut self, cx: &mut Context, code: Code, missing: Notice) -> Verdict {
-        self.subject().rejected(cx, code, Some(self.applied().next()), Violation::default());
+        self.announce_rejected(cx, code, Some(self.applied().next()), Violation::default());
         cx.notify(missing);
         self.fail(cx, code);
         Verdict::Refused(code)

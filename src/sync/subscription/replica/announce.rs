@@ -1,41 +1,27 @@
 //! Notices, cache invalidations and log records of one campaign. Caches come first, because a listener
 //! that receives a phase may read the cache.
+//!
+//! These steps change nothing but the outbox, and use no other steps.
 
+use super::Replica;
 use crate::protocol::transition::Transition;
 use crate::protocol::violation::Violation;
-use crate::protocol::{CampaignId, Code, Phase, SequenceNumber, Status};
+use crate::protocol::{Code, Phase, SequenceNumber, Status};
 use crate::store::campaign::SnapshotApplied;
-use crate::store::{CampaignStore, Change, Discrepancy, PhaseChange};
+use crate::store::{Change, Discrepancy, PhaseChange};
 use crate::sync::context::Context;
 use crate::sync::log::{Level, LogFields};
 use crate::sync::notice::{CacheInvalidated, Notice, PhaseTransition};
 use crate::sync::time::Timestamp;
 
-/// The campaign that an announcement is about.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Subject<'a> {
-    pub(super) id: &'a CampaignId,
-    pub(super) store: &'a CampaignStore,
-    /// Whether the client learnt of the change in a recovery.
-    pub(super) recovering: bool,
-    /// Whether listeners received the phase that the campaign had when it was loaded. Changes before
-    /// that belong to the first load.
-    pub(super) introduced: bool,
-}
-
-impl Subject<'_> {
-    /// The last applied number; 0 before the first.
-    fn applied(&self) -> u64 {
-        self.store.position().map_or(0, |position| position.sequence_number.get())
-    }
-
+impl Replica {
     fn epoch(&self) -> Option<String> {
         self.store.position().map(|position| position.epoch.as_str().to_owned())
     }
 
     /// Announces that cached data of this campaign is no longer valid.
-    pub(super) fn invalidate(self, cx: &mut Context, reason: &'static str) {
-        cx.clear_content(self.id);
+    pub(in crate::sync::subscription) fn invalidate(&self, cx: &mut Context, reason: &'static str) {
+        cx.clear_content(&self.id);
         let transition = reason == "phase_transition";
         let phase = self.store.record().map(|record| record.phase);
         cx.notify(Notice::CacheInvalidated(CacheInvalidated {
@@ -43,13 +29,13 @@ impl Subject<'_> {
             reason,
             new_phase: phase.filter(|_| transition),
             epoch: self.epoch(),
-            sequence_number: self.applied(),
+            sequence_number: self.applied().get(),
         }));
     }
 
     /// Announces an applied transition event, accepted or refused.
-    pub(super) fn transition(
-        self,
+    pub(super) fn announce_transition(
+        &self,
         cx: &mut Context,
         transition: &Transition,
         change: &Change,
@@ -67,7 +53,7 @@ impl Subject<'_> {
         self.invalidate(cx, "phase_transition");
         let Some(phase) = change.phase.filter(|_| self.introduced) else { return };
         if phase.from.0 == phase.to.0 {
-            return self.phase_status(cx, phase, timestamp);
+            return self.announce_phase_status(cx, phase, timestamp);
         }
         cx.notify(Notice::PhaseTransition(PhaseTransition {
             trigger_reason: transition.trigger_reason.clone(),
@@ -82,8 +68,8 @@ impl Subject<'_> {
     }
 
     /// Announces a change of phase or status that has another cause than a transition event.
-    pub(super) fn phase(
-        self,
+    pub(super) fn announce_phase(
+        &self,
         cx: &mut Context,
         phase: PhaseChange,
         transition_type: &str,
@@ -91,7 +77,7 @@ impl Subject<'_> {
     ) {
         if phase.from.0 == phase.to.0 {
             if self.introduced {
-                self.phase_status(cx, phase, timestamp);
+                self.announce_phase_status(cx, phase, timestamp);
             }
             return;
         }
@@ -104,25 +90,25 @@ impl Subject<'_> {
     }
 
     /// Announces the phase of a campaign that is loaded for its first handle.
-    pub(super) fn introduction(self, cx: &mut Context, now: (Phase, Status)) {
+    pub(super) fn announce_introduction(&self, cx: &mut Context, now: (Phase, Status)) {
         let notice = self.phase_notice(None, now, "snapshot", "");
         cx.notify(Notice::PhaseTransition(PhaseTransition { initial: true, ..notice }));
     }
 
-    fn phase_status(self, cx: &mut Context, phase: PhaseChange, timestamp: &str) {
+    fn announce_phase_status(&self, cx: &mut Context, phase: PhaseChange, timestamp: &str) {
         cx.notify(Notice::PhaseStatusChange {
             campaign_id: self.id.clone(),
             phase: phase.to.0,
             from: phase.from.1,
             to: phase.to.1,
             timestamp: timestamp.to_owned(),
-            sequence_number: self.applied(),
-            recovered: self.recovering,
+            sequence_number: self.applied().get(),
+            recovered: !self.recovery.is_idle(),
         });
     }
 
     fn phase_notice(
-        self,
+        &self,
         previous_phase: Option<Phase>,
         (new_phase, new_status): (Phase, Status),
         transition_type: &str,
@@ -138,17 +124,17 @@ impl Subject<'_> {
             trigger_reason: None,
             estimated_duration: None,
             epoch: self.epoch(),
-            sequence_number: self.applied(),
-            recovered: self.recovering,
+            sequence_number: self.applied().get(),
+            recovered: !self.recovery.is_idle(),
             initial: false,
         }
     }
 
     /// Announces that a snapshot or repaired buckets replaced rows.
-    pub(super) fn snapshot_applied(self, cx: &mut Context, applied: &SnapshotApplied) {
-        cx.mark_changed(self.id);
+    pub(super) fn announce_snapshot_applied(&self, cx: &mut Context, applied: &SnapshotApplied) {
+        cx.mark_changed(&self.id);
         if let Some(phase) = applied.phase {
-            self.phase(cx, phase, "snapshot", "");
+            self.announce_phase(cx, phase, "snapshot", "");
         }
         if applied.unconfirmed > 0 {
             let (campaign_id, rows) = (self.id.clone(), applied.unconfirmed);
@@ -159,8 +145,8 @@ impl Subject<'_> {
     }
 
     /// Announces a completed recovery. Data was missing since `since`.
-    pub(super) fn recovered(
-        self,
+    pub(super) fn announce_recovered(
+        &self,
         cx: &mut Context,
         (reason, since): (&'static str, Timestamp),
         outcome: &'static str,
@@ -169,7 +155,7 @@ impl Subject<'_> {
         let duration_ms = cx.now.at.since(since);
         cx.metrics.recoveries += 1;
         cx.metrics.recovery_ms.record(duration_ms);
-        cx.mark_changed(self.id);
+        cx.mark_changed(&self.id);
         let campaign_id = self.id.clone();
         cx.notify(Notice::Recovered { campaign_id, reason, outcome, duration_ms, events });
         let fields = LogFields { detail: Some(outcome), value: Some(duration_ms), ..self.fields() };
@@ -177,7 +163,7 @@ impl Subject<'_> {
     }
 
     /// Announces that rows differ from the server's.
-    pub(super) fn discrepancy(self, cx: &mut Context, discrepancy: Discrepancy) {
+    pub(super) fn announce_discrepancy(&self, cx: &mut Context, discrepancy: Discrepancy) {
         self.comparison(cx, false, discrepancy);
         let level = if discrepancy.warns() { Level::Warn } else { Level::Info };
         let fields = LogFields { value: Some(discrepancy.difference()), ..self.fields() };
@@ -185,12 +171,12 @@ impl Subject<'_> {
     }
 
     /// Announces that rows agree with the server's again.
-    pub(super) fn agreement(self, cx: &mut Context) {
+    pub(super) fn announce_agreement(&self, cx: &mut Context) {
         let count = self.store.table().len() as u64;
         self.comparison(cx, true, Discrepancy { server_count: count, local_count: count });
     }
 
-    fn comparison(self, cx: &mut Context, ok: bool, discrepancy: Discrepancy) {
+    fn comparison(&self, cx: &mut Context, ok: bool, discrepancy: Discrepancy) {
         cx.notify(Notice::Consistency {
             campaign_id: self.id.clone(),
             ok,
@@ -203,7 +189,12 @@ impl Subject<'_> {
     }
 
     /// Announces an event that does not match its own hash.
-    pub(super) fn corrupt(self, cx: &mut Context, number: SequenceNumber, event_id: &str) {
+    pub(super) fn announce_corrupt(
+        &self,
+        cx: &mut Context,
+        number: SequenceNumber,
+        event_id: &str,
+    ) {
         let (campaign_id, sequence_number) = (self.id.clone(), number.get());
         cx.notify(Notice::Corrupt { campaign_id, sequence_number });
         let fields = LogFields { event_id: Some(event_id), ..self.fields_at(number) };
@@ -211,7 +202,12 @@ impl Subject<'_> {
     }
 
     /// Announces that the server's history contradicts the local state.
-    pub(super) fn divergence(self, cx: &mut Context, kind: &'static str, number: SequenceNumber) {
+    pub(super) fn announce_divergence(
+        &self,
+        cx: &mut Context,
+        kind: &'static str,
+        number: SequenceNumber,
+    ) {
         self.invalidate(cx, "divergence");
         let (campaign_id, sequence_number) = (self.id.clone(), number.get());
         cx.notify(Notice::Divergence { campaign_id, kind, sequence_number });
@@ -220,7 +216,12 @@ impl Subject<'_> {
     }
 
     /// Announces a skipped sequence number.
-    pub(super) fn gap(self, cx: &mut Context, expected: SequenceNumber, received: SequenceNumber) {
+    pub(super) fn announce_gap(
+        &self,
+        cx: &mut Context,
+        expected: SequenceNumber,
+        received: SequenceNumber,
+    ) {
         cx.notify(Notice::Gap {
             campaign_id: self.id.clone(),
             expected: expected.get(),
@@ -231,21 +232,21 @@ impl Subject<'_> {
     }
 
     /// Announces that the event of that number, or a snapshot part, cannot be applied.
-    pub(super) fn rejected(
-        self,
+    pub(super) fn announce_rejected(
+        &self,
         cx: &mut Context,
         code: Code,
         number: Option<SequenceNumber>,
         violation: Violation,
     ) {
-        cx.mark_changed(self.id);
+        cx.mark_changed(&self.id);
         cx.metrics.refused.count(code);
         cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()), violation });
         cx.log(
             Level::Error,
             "rejected",
             LogFields {
-                campaign_id: Some(self.id),
+                campaign_id: Some(&self.id),
                 sequence_number: number.map(SequenceNumber::get),
                 detail: Some(code.as_str()),
                 ..LogFields::default()
@@ -254,22 +255,27 @@ impl Subject<'_> {
     }
 
     /// Logs the progress of the sequence.
-    pub(super) fn sequence(self, cx: &mut Context, number: SequenceNumber, event_id: &str) {
+    pub(super) fn announce_sequence(
+        &self,
+        cx: &mut Context,
+        number: SequenceNumber,
+        event_id: &str,
+    ) {
         let fields = LogFields { event_id: Some(event_id), ..self.fields_at(number) };
         cx.log(Level::Info, "sequence", fields);
     }
 
     fn fields(&self) -> LogFields<'_> {
         LogFields {
-            campaign_id: Some(self.id),
-            sequence_number: Some(self.applied()),
+            campaign_id: Some(&self.id),
+            sequence_number: Some(self.applied().get()),
             ..LogFields::default()
         }
     }
 
     fn fields_at(&self, number: SequenceNumber) -> LogFields<'_> {
         LogFields {
-            campaign_id: Some(self.id),
+            campaign_id: Some(&self.id),
             sequence_number: Some(number.get()),
             ..LogFields::default()
         }
