@@ -75,7 +75,7 @@ impl Replica {
 
     /// Handles an open and acknowledged socket: subscribes and requests the missed events.
     pub(in crate::sync) fn on_open(&mut self, cx: &mut Context) {
-        if self.state == SubscriptionState::Ended {
+        if matches!(self.state, SubscriptionState::Ended) {
             return;
         }
         self.reactivate();

@@ -92,7 +92,7 @@ impl Replica {
     }
 
     pub(super) fn is_active(&self) -> bool {
-        self.state == SubscriptionState::Active
+        matches!(self.state, SubscriptionState::Active)
     }
 
     /// The last applied number; 0 before the first.
