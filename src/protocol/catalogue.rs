@@ -1,11 +1,10 @@
 //! The catalogue: summaries of all campaigns that a session may see (docs/PROTOCOL.md, chapter 20).
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::body::read_list;
 use super::campaign::CampaignRecord;
-use super::json::Reader;
+use super::json::{RawStr, Reader};
 use super::limits::{CATALOGUE_CAMPAIGNS_MAX, SNAPSHOT_PARTS_MAX};
 use super::position::Epoch;
 use super::schema::{Field, Kind, Value, nullable, optional, read, read_raw, required, slots};
@@ -61,7 +60,7 @@ impl CataloguePart {
     ///
     /// # Errors
     /// [`Code::InvalidContent`], [`Code::InvalidCampaignId`], [`Code::IntegerOutOfRange`].
-    pub fn read<'a>(reader: &mut Reader<'a>) -> Result<(Option<Cow<'a, str>>, Self), Code> {
+    pub fn read<'a>(reader: &mut Reader<'a>) -> Result<(Option<RawStr<'a>>, Self), Code> {
         let values = &mut slots();
         read(reader, &PART, values)?;
         let [request_id, epoch, base, number, values @ ..] = values;
@@ -82,7 +81,7 @@ impl CataloguePart {
             campaigns: read_list(&mut list(campaigns), most, |it| read_summary(it).map(Arc::new))?,
             removed: read_list(&mut list(removed), most, |it| CampaignId::new(&it.text()?))?,
         };
-        Ok((request_id.text(), part))
+        Ok((request_id.raw_str(), part))
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Reader<'a> {
 }
 
 /// A string as it is written between its quotes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RawStr<'a> {
     /// The text between the quotes, with unresolved escapes.
     pub inner: &'a str,
@@ -34,6 +34,11 @@ impl<'a> RawStr<'a> {
     /// The value of the string. The escapes were validated when the string was read.
     pub fn value(self) -> Cow<'a, str> {
         if self.escaped { Cow::Owned(unescape(self.inner)) } else { Cow::Borrowed(self.inner) }
+    }
+
+    /// Whether the value of the string is `text`.
+    pub fn is(self, text: &str) -> bool {
+        *self.value() == *text
     }
 }
 

@@ -92,6 +92,17 @@ impl<'a> Value<'a> {
         !matches!(self, Self::Absent | Self::Null)
     }
 
+    /// The string as it is written, for every kind that is kept as a string.
+    #[inline(never)]
+    pub(crate) const fn raw_str(&self) -> Option<RawStr<'a>> {
+        if let Self::Text(text) = *self { Some(text) } else { None }
+    }
+
+    /// The string as it is written, or an empty string.
+    pub(crate) fn raw_str_or_empty(&self) -> RawStr<'a> {
+        self.raw_str().unwrap_or_default()
+    }
+
     /// The string, for every kind that is kept as a string.
     pub(crate) fn text(&self) -> Option<Cow<'a, str>> {
         if let Self::Text(text) = self { Some(text.value()) } else { None }

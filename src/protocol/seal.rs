@@ -313,7 +313,7 @@ impl<'a> SealedPart<'a> {
     pub fn open(&self, keys: &Keys) -> Result<String, Code> {
         let part = &self.part;
         let list = associated_part(
-            [&part.campaign_id, part.epoch.as_str(), &part.event_id],
+            [&part.campaign_id.value(), part.epoch.as_str(), &part.event_id],
             part.sequence_number.get(),
             [part.part, part.parts, part.domains_count],
             part.domains_digest,

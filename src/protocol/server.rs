@@ -1,13 +1,11 @@
 //! Control messages from the server to the client: `{type, timestamp, data}` without a sequence
 //! (docs/PROTOCOL.md, chapter 7).
 
-use std::borrow::Cow;
-
 use super::body::read_list;
 use super::catalogue::{self, CatalogueHead, CataloguePart};
 use super::digest::Bucket;
 use super::envelope::Envelope;
-use super::json::Reader;
+use super::json::{RawStr, Reader};
 use super::limits::DIGEST_BUCKETS;
 use super::position::Epoch;
 use super::schema::{Field, Kind, nullable, optional, read, required, slots};
@@ -20,23 +18,23 @@ pub enum ServerMessage<'a> {
     /// `connection_ack`
     ConnectionAck {
         /// The protocol that the server chose, if it names one.
-        protocol: Option<Cow<'a, str>>,
+        protocol: Option<RawStr<'a>>,
         /// The subject of the session, if the server names one.
-        subject: Option<Cow<'a, str>>,
+        subject: Option<RawStr<'a>>,
         /// Whether the server has the profile *catalogue*.
         has_catalogue: bool,
     },
     /// `subscription_confirmed`
     SubscriptionConfirmed {
         /// The subscribed campaign.
-        campaign_id: Cow<'a, str>,
+        campaign_id: RawStr<'a>,
     },
     /// `subscription_ended`
     SubscriptionEnded {
         /// The campaign whose subscription ended.
-        campaign_id: Cow<'a, str>,
+        campaign_id: RawStr<'a>,
         /// The reason; `forbidden` when access was revoked.
-        reason: Cow<'a, str>,
+        reason: RawStr<'a>,
     },
     /// `event_recovery`
     EventRecovery(EventRecovery<'a>),
@@ -56,7 +54,7 @@ pub enum ServerMessage<'a> {
     /// `catalogue`
     Catalogue {
         /// The request that the part answers; `None` in a change that the server sends by itself.
-        request_id: Option<Cow<'a, str>>,
+        request_id: Option<RawStr<'a>>,
         /// The part.
         part: Box<CataloguePart>,
     },
@@ -65,9 +63,9 @@ pub enum ServerMessage<'a> {
         /// A code of the closed list; `None` for a code of a later version.
         code: Option<Code>,
         /// The campaign that the error is about.
-        campaign_id: Option<Cow<'a, str>>,
+        campaign_id: Option<RawStr<'a>>,
         /// The request that the error answers.
-        request_id: Option<Cow<'a, str>>,
+        request_id: Option<RawStr<'a>>,
         /// How long to wait before the next request.
         retry_after_ms: Option<u64>,
     },
@@ -97,15 +95,15 @@ pub enum RecoveryOutcome {
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventRecovery<'a> {
     /// The recovered campaign.
-    pub campaign_id: Cow<'a, str>,
+    pub campaign_id: RawStr<'a>,
     /// The `requestId` of the request.
-    pub request_id: Option<Cow<'a, str>>,
+    pub request_id: Option<RawStr<'a>>,
     /// The epoch of the log; `None` for an unknown campaign.
     pub epoch: Option<Epoch>,
     /// The outcome, which determines the messages that follow.
     pub outcome: RecoveryOutcome,
     /// The reason for a snapshot, if the server gives one.
-    pub reason: Option<Cow<'a, str>>,
+    pub reason: Option<RawStr<'a>>,
     /// The first sequence number that follows.
     pub from: SequenceNumber,
     /// The last sequence number of the replay. Events after it are live.
@@ -116,9 +114,9 @@ pub struct EventRecovery<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CampaignDigest<'a> {
     /// The campaign of the digest.
-    pub campaign_id: Cow<'a, str>,
+    pub campaign_id: RawStr<'a>,
     /// The `requestId` of the request.
-    pub request_id: Option<Cow<'a, str>>,
+    pub request_id: Option<RawStr<'a>>,
     /// The epoch of the log.
     pub epoch: Epoch,
     /// The sequence number of the state that the buckets describe.
@@ -131,7 +129,7 @@ pub struct CampaignDigest<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head<'a> {
     /// The campaign of the head.
-    pub campaign_id: Cow<'a, str>,
+    pub campaign_id: RawStr<'a>,
     /// The epoch of the log.
     pub epoch: Epoch,
     /// The last sequence number written to this socket before the pong.
@@ -189,7 +187,7 @@ fn read_connection_ack<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>,
         has_catalogue |= name.text()? == "catalogue";
         Ok(())
     })?;
-    let (protocol, subject) = (protocol.text(), subject.text());
+    let (protocol, subject) = (protocol.raw_str(), subject.raw_str());
     Ok(ServerMessage::ConnectionAck { protocol, subject, has_catalogue })
 }
 
@@ -205,7 +203,7 @@ fn read_confirmed<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code
     let values = &mut slots();
     read(reader, &CONFIRMED, values)?;
     let [campaign, _epoch, _last] = values;
-    Ok(ServerMessage::SubscriptionConfirmed { campaign_id: campaign.text_or_empty() })
+    Ok(ServerMessage::SubscriptionConfirmed { campaign_id: campaign.raw_str_or_empty() })
 }
 
 static CONFIRMED: [Field; 3] = [
@@ -218,7 +216,7 @@ fn read_ended<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
     let values = &mut slots();
     read(reader, &ENDED, values)?;
     let [campaign, reason] = values;
-    let (campaign_id, reason) = (campaign.text_or_empty(), reason.text_or_empty());
+    let (campaign_id, reason) = (campaign.raw_str_or_empty(), reason.raw_str_or_empty());
     Ok(ServerMessage::SubscriptionEnded { campaign_id, reason })
 }
 
@@ -240,11 +238,11 @@ fn read_recovery<'a>(reader: &mut Reader<'a>) -> Result<EventRecovery<'a>, Code>
         return Err(Code::InvalidContent);
     }
     Ok(EventRecovery {
-        campaign_id: campaign.text_or_empty(),
-        request_id: request_id.text(),
+        campaign_id: campaign.raw_str_or_empty(),
+        request_id: request_id.raw_str(),
         epoch: epoch.epoch(),
         outcome,
-        reason: reason.text(),
+        reason: reason.raw_str(),
         from: from.sequence_number(),
         to: to.sequence_number(),
     })
@@ -271,8 +269,8 @@ fn read_campaign_digest<'a>(reader: &mut Reader<'a>) -> Result<CampaignDigest<'a
     }
     Ok(CampaignDigest {
         epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
-        campaign_id: campaign.text_or_empty(),
-        request_id: request_id.text(),
+        campaign_id: campaign.raw_str_or_empty(),
+        request_id: request_id.raw_str(),
         sequence_number: number.sequence_number(),
         buckets,
     })
@@ -327,7 +325,7 @@ fn read_head<'a>(reader: &mut Reader<'a>) -> Result<Head<'a>, Code> {
     let [campaign, epoch, last, log, count, digest] = values;
     Ok(Head {
         epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
-        campaign_id: campaign.text_or_empty(),
+        campaign_id: campaign.raw_str_or_empty(),
         last_sequence_number: last.sequence_number(),
         // A log contains at least the events that were written from it.
         log_head: log.sequence_number().max(last.sequence_number()),
@@ -351,8 +349,8 @@ fn read_error<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
     let [code, campaign_id, request_id, retry_after] = values;
     Ok(ServerMessage::Error {
         code: Code::parse(&code.text_or_empty()),
-        campaign_id: campaign_id.text(),
-        request_id: request_id.text(),
+        campaign_id: campaign_id.raw_str(),
+        request_id: request_id.raw_str(),
         retry_after_ms: retry_after.unsigned(),
     })
 }

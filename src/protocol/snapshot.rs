@@ -1,12 +1,10 @@
 //! A campaign's complete state at one sequence number: the parts of `campaign.snapshot`, and the
 //! document that the application fetches over REST (docs/PROTOCOL.md, chapters 9 and 16).
 
-use std::borrow::Cow;
-
 use super::body::read_rows;
 use super::campaign::CampaignRecord;
 use super::domain::RowPatch;
-use super::json::Reader;
+use super::json::{RawStr, Reader};
 use super::limits::SNAPSHOT_PARTS_MAX;
 use super::position::Epoch;
 use super::schema::{Field, Kind, Value, nullable, read_with, required, slots};
@@ -16,9 +14,9 @@ use super::{Code, Digest, Position, SequenceNumber};
 #[derive(Clone, Debug, PartialEq)]
 pub struct SnapshotPart<'a> {
     /// The campaign of the snapshot.
-    pub campaign_id: Cow<'a, str>,
+    pub campaign_id: RawStr<'a>,
     /// The `requestId` of the request that the part answers.
-    pub request_id: Option<Cow<'a, str>>,
+    pub request_id: Option<RawStr<'a>>,
     /// The epoch of the log.
     pub epoch: Epoch,
     /// The sequence number of the snapshot's state.
@@ -66,8 +64,8 @@ impl<'a> SnapshotPart<'a> {
             epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
             domains: Vec::new(),
             campaign: None,
-            campaign_id: campaign_id.text_or_empty(),
-            request_id: request_id.text(),
+            campaign_id: campaign_id.raw_str_or_empty(),
+            request_id: request_id.raw_str(),
             sequence_number: number.sequence_number(),
             event_id: event_id.string_or_empty(),
             part,
@@ -101,9 +99,9 @@ pub(super) const fn part_with(content: &'static str) -> [Field; 10] {
 #[derive(Clone, Debug, PartialEq)]
 pub struct RestSnapshot<'a> {
     /// The campaign, if the document names it.
-    pub campaign_id: Option<Cow<'a, str>>,
+    pub campaign_id: Option<RawStr<'a>>,
     /// The subject of the session that fetched it, if the document names it.
-    pub subject: Option<Cow<'a, str>>,
+    pub subject: Option<RawStr<'a>>,
     /// The position of the state.
     pub position: Position,
     /// The campaign record.
@@ -135,8 +133,8 @@ impl<'a> RestSnapshot<'a> {
             },
             campaign: CampaignRecord::read_raw(reader, campaign)?.ok_or(Code::InvalidContent)?,
             rows,
-            campaign_id: campaign_id.text(),
-            subject: subject.text(),
+            campaign_id: campaign_id.raw_str(),
+            subject: subject.raw_str(),
             domains_count: count.unsigned(),
             domains_digest: digest.digest(),
         })

@@ -17,6 +17,7 @@ use super::status::{LinkState, StaleReason, Status};
 use super::subscription::Freshness;
 use super::time::{Now, Timestamp};
 use crate::protocol::catalogue::{CatalogueHead, CataloguePart};
+use crate::protocol::json::RawStr;
 use crate::protocol::write::{JsonWriter, ToJson};
 use crate::protocol::{Code, client};
 use crate::store::{CatalogueChanges, CatalogueStore, StagingFault};
@@ -121,13 +122,15 @@ impl Catalogue {
     pub(super) fn on_part(
         &mut self,
         cx: &mut Context,
-        request_id: Option<&str>,
+        request_id: Option<RawStr<'_>>,
         part: Box<CataloguePart>,
     ) -> Verdict {
         let is_snapshot = part.base.is_none();
         let next = cx.now.at + cx.config.recovery_deadline_ms;
         let asked = match &mut self.state {
-            State::Awaiting { request_id: own, asked, deadline } if request_id == Some(own) => {
+            State::Awaiting { request_id: own, asked, deadline }
+                if request_id.is_some_and(|id| id.is(own)) =>
+            {
                 *deadline = next;
                 Some(*asked)
             }
@@ -191,8 +194,8 @@ impl Catalogue {
     }
 
     /// Whether an error with this request id is about the catalogue.
-    pub(super) fn has_requested(&self, id: &str) -> bool {
-        matches!(&self.state, State::Awaiting { request_id, .. } if request_id == id)
+    pub(super) fn has_requested(&self, id: RawStr<'_>) -> bool {
+        matches!(&self.state, State::Awaiting { request_id, .. } if id.is(request_id))
     }
 
     /// Handles an error that answers the request.

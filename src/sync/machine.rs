@@ -375,7 +375,7 @@ impl Machine {
 
     fn take_fetched(&mut self, fetch: &Fetch, snapshot: &RestSnapshot<'_>) -> Result<(), Code> {
         let id = fetch.campaign_id.as_str();
-        if snapshot.campaign_id.as_deref().is_some_and(|theirs| theirs != id) {
+        if snapshot.campaign_id.is_some_and(|theirs| !theirs.is(id)) {
             return Err(Code::InvalidContent);
         }
         // A fetched snapshot is ignored while a socket is open: the socket brings the same state or a
@@ -385,9 +385,8 @@ impl Machine {
             return Ok(());
         }
         let staging = Staging::complete(snapshot)?;
-        let subject = snapshot.subject.as_deref();
-        if subject.is_some() {
-            self.router.identify(subject);
+        if let Some(subject) = snapshot.subject {
+            self.router.identify(Some(&subject.value()));
         }
         let Router { cx, subscriptions, .. } = &mut self.router;
         if let Some(subscription) = subscriptions.get_mut(id)

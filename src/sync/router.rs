@@ -19,7 +19,7 @@ use super::time::Now;
 use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::event::EventKind;
 use crate::protocol::frame::Frame;
-use crate::protocol::json::Reader;
+use crate::protocol::json::{RawStr, Reader};
 use crate::protocol::limits::PROTOCOL_V1;
 use crate::protocol::server::{Head, ServerMessage};
 use crate::protocol::violation::Violation;
@@ -188,7 +188,6 @@ impl Router {
         let mut reader = Reader::new(envelope.data);
         match ServerMessage::read(&envelope, &mut reader) {
             Ok(Some(ServerMessage::Catalogue { request_id, part })) => {
-                let request_id = request_id.as_deref();
                 let verdict = self.catalogue.on_part(&mut self.cx, request_id, part);
                 let Verdict::Refused(code) = verdict else { return verdict };
                 self.refuse(code, None)
@@ -258,7 +257,7 @@ impl Router {
         Some(match content.read() {
             OpenedPart::Opened(part) => self.on_message(&ServerMessage::SnapshotPart(part)),
             OpenedPart::Closed { campaign_id, request_id, why } => {
-                self.with_active(campaign_id, |subscription, cx| {
+                self.with_active(&campaign_id.value(), |subscription, cx| {
                     subscription.replica_mut().on_undecryptable_part(cx, request_id, &why)
                 })
             }
@@ -273,8 +272,8 @@ impl Router {
                 if self.connection.open_socket().is_none() {
                     self.catalogue.set_offered(*has_catalogue && is_plain);
                 }
-                let protocol = protocol.as_deref().unwrap_or_default();
-                return self.on_acknowledgement(protocol, subject.as_deref());
+                let protocol = protocol.unwrap_or_default().value();
+                return self.on_acknowledgement(&protocol, subject.map(RawStr::value).as_deref());
             }
             ServerMessage::Pong { echo, heads, catalogue } => {
                 let sent = self.on_pong(*echo, heads);
@@ -301,17 +300,21 @@ impl Router {
                 self.cx.metrics.refused.count(code.unwrap_or(Code::Internal));
                 match campaign_id {
                     Some(campaign_id) => campaign_id,
-                    None => return self.on_bare_error(request_id.as_deref(), message),
+                    None => return self.on_bare_error(*request_id, message),
                 }
             }
         };
-        self.with_active(campaign_id, |subscription, cx| {
+        self.with_active(&campaign_id.value(), |subscription, cx| {
             subscription.replica_mut().on_message(cx, message)
         })
     }
 
     /// Handles an error that names no campaign. Its request id identifies the campaign.
-    fn on_bare_error(&mut self, request_id: Option<&str>, message: &ServerMessage<'_>) -> Verdict {
+    fn on_bare_error(
+        &mut self,
+        request_id: Option<RawStr<'_>>,
+        message: &ServerMessage<'_>,
+    ) -> Verdict {
         let asked =
             |it: &&Subscription| request_id.is_some_and(|id| it.replica().has_requested(id));
         let Some(requester) = self.subscriptions.values().find(asked) else {
@@ -324,7 +327,7 @@ impl Router {
         })
     }
 
-    fn on_catalogue_error(&mut self, request_id: Option<&str>, message: &ServerMessage<'_>) {
+    fn on_catalogue_error(&mut self, request_id: Option<RawStr<'_>>, message: &ServerMessage<'_>) {
         let asked = request_id.is_some_and(|id| self.catalogue.has_requested(id));
         if let ServerMessage::Error { code, retry_after_ms, .. } = message
             && asked
@@ -341,14 +344,14 @@ impl Router {
             self.cx.metrics.rtt_ms.record(now.at.since(sent.at));
         }
         for head in heads {
-            let _counted = self.with_active(&head.campaign_id, |subscription, cx| {
+            let _counted = self.with_active(&head.campaign_id.value(), |subscription, cx| {
                 subscription.replica_mut().on_head(cx, sent, head);
                 Verdict::Control
             });
         }
         if let Some(sent) = sent {
             self.each(|subscription, cx| {
-                if !heads.iter().any(|head| head.campaign_id == subscription.id().as_str()) {
+                if !heads.iter().any(|head| head.campaign_id.is(subscription.id().as_str())) {
                     subscription.replica_mut().on_no_head(cx, sent);
                 }
             });

@@ -116,8 +116,8 @@ impl PartContent<'_> {
         match opened.and_then(|content| self.part.with(content)) {
             Ok(part) => OpenedPart::Opened(Box::new(part)),
             Err(code) => OpenedPart::Closed {
-                campaign_id: &self.part.part.campaign_id,
-                request_id: self.part.part.request_id.as_deref(),
+                campaign_id: self.part.part.campaign_id,
+                request_id: self.part.part.request_id,
                 why: Undecryptable::new(code, self.part.content.unwrap_or_default()),
             },
         }

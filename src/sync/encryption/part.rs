@@ -1,5 +1,6 @@
 //! A snapshot part whose content may be sealed.
 
+use crate::protocol::json::RawStr;
 use crate::protocol::snapshot::SnapshotPart;
 
 /// A snapshot part after the attempt to open it. `U` is the reason if it did not open.
@@ -10,9 +11,9 @@ pub enum OpenedPart<'a, U> {
     /// The content did not open.
     Closed {
         /// The campaign.
-        campaign_id: &'a str,
+        campaign_id: RawStr<'a>,
         /// The request that the part answers.
-        request_id: Option<&'a str>,
+        request_id: Option<RawStr<'a>>,
         /// The reason.
         why: U,
     },

@@ -14,6 +14,7 @@ use super::cursor::SocketCursor;
 use super::failures::DeliveryFailures;
 use super::rate::RequestRate;
 use crate::protocol::client::{self, Reason, RecoveryRequest};
+use crate::protocol::json::RawStr;
 use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::{CampaignId, Epoch, Position, SequenceNumber};
 use crate::store::Staging;
@@ -134,20 +135,20 @@ impl Recovery {
 
     /// Whether the request with this id awaits its answer. A document without a request id answers any
     /// request.
-    pub(super) fn awaits_answer(&self, answered: Option<&str>) -> bool {
+    pub(super) fn awaits_answer(&self, answered: Option<RawStr<'_>>) -> bool {
         matches!(&self.state, State::AwaitingAnswer { request_id, .. }
-            if answered.is_none_or(|id| id == request_id))
+            if answered.is_none_or(|id| id.is(request_id)))
     }
 
     /// Whether snapshot parts of that request are expected.
-    pub(super) fn receives_snapshot_of(&self, request: Option<&str>) -> bool {
+    pub(super) fn receives_snapshot_of(&self, request: Option<RawStr<'_>>) -> bool {
         matches!(&self.state, State::ReceivingSnapshot { request_id, .. }
-            if request.is_none_or(|id| id == request_id))
+            if request.is_none_or(|id| id.is(request_id)))
     }
 
     /// Whether this part belongs to the snapshot that is arriving.
     pub(super) fn expects(&self, part: &SnapshotPart<'_>) -> bool {
-        self.receives_snapshot_of(part.request_id.as_deref())
+        self.receives_snapshot_of(part.request_id)
             && matches!(&self.state, State::ReceivingSnapshot { epoch, at, .. }
                 if part.epoch == *epoch && part.sequence_number == *at)
     }

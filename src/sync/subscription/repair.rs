@@ -3,6 +3,7 @@
 //!
 //! Only this module changes the state. It queues its requests for the server and returns their outcome.
 
+use crate::protocol::json::RawStr;
 use crate::protocol::server::CampaignDigest;
 use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::{CampaignId, Epoch, Position, SequenceNumber, client};
@@ -93,17 +94,17 @@ impl Repair {
     }
 
     /// Whether the request with this id is in flight.
-    pub(super) fn awaits(&self, id: &str) -> bool {
+    pub(super) fn awaits(&self, id: RawStr<'_>) -> bool {
         match &self.0 {
             State::AwaitingDigest { request_id, .. }
-            | State::AwaitingBuckets { request_id, .. } => request_id == id,
+            | State::AwaitingBuckets { request_id, .. } => id.is(request_id),
             State::Agreed | State::Mismatched | State::Exhausted { .. } => false,
         }
     }
 
     /// Whether snapshot parts for this request are the requested buckets.
-    pub(super) fn awaits_buckets(&self, request: Option<&str>) -> bool {
-        matches!(&self.0, State::AwaitingBuckets { request_id, .. } if request == Some(request_id))
+    pub(super) fn awaits_buckets(&self, request: Option<RawStr<'_>>) -> bool {
+        matches!(&self.0, State::AwaitingBuckets { request_id, .. } if request.is_some_and(|id| id.is(request_id)))
     }
 
     /// Records that a comparison found a difference.
@@ -180,7 +181,7 @@ impl Repair {
         let State::AwaitingDigest { request_id, .. } = &self.0 else {
             return DigestOutcome::Ignored;
         };
-        if digest.request_id.as_deref() != Some(request_id) {
+        if !digest.request_id.is_some_and(|id| id.is(request_id)) {
             return DigestOutcome::Ignored;
         }
         self.0 = State::Mismatched;

@@ -4,6 +4,7 @@
 
 use super::Replica;
 use crate::protocol::client::Reason;
+use crate::protocol::json::RawStr;
 use crate::protocol::server::{
     CampaignDigest, EventRecovery, Head, RecoveryOutcome, ServerMessage,
 };
@@ -33,7 +34,7 @@ impl Replica {
                 Verdict::Control
             }
             ServerMessage::SubscriptionEnded { reason, .. } => {
-                match reason.as_ref() {
+                match reason.value().as_ref() {
                     "unsubscribed" => return Verdict::Ignored,
                     "forbidden" | "revoked" => self.fail(cx, Code::Forbidden),
                     reason => self.end(cx, reason),
@@ -44,7 +45,7 @@ impl Replica {
             ServerMessage::CampaignDigest(digest) => self.on_digest(cx, digest),
             ServerMessage::SnapshotPart(part) => self.on_snapshot_part(cx, part),
             ServerMessage::Error { code, request_id, retry_after_ms, .. } => {
-                self.on_error(cx, *code, request_id.as_deref(), *retry_after_ms);
+                self.on_error(cx, *code, *request_id, *retry_after_ms);
                 Verdict::Control
             }
             ServerMessage::ConnectionAck { .. }
@@ -57,7 +58,7 @@ impl Replica {
 
     /// Handles `event_recovery`: the server has set the cursor.
     fn on_recovery(&mut self, cx: &mut Context, answer: &EventRecovery<'_>) -> Verdict {
-        if !self.recovery.awaits_answer(answer.request_id.as_deref()) {
+        if !self.recovery.awaits_answer(answer.request_id) {
             return Verdict::Ignored;
         }
         self.freshness.clear_checkpoints();
@@ -119,7 +120,7 @@ impl Replica {
 
     /// Handles one `campaign.snapshot` part, of a full snapshot or of a repair.
     fn on_snapshot_part(&mut self, cx: &mut Context, part: &SnapshotPart<'_>) -> Verdict {
-        if self.repair.awaits_buckets(part.request_id.as_deref()) {
+        if self.repair.awaits_buckets(part.request_id) {
             return self.on_bucket_part(cx, part);
         }
         if !self.recovery.expects(part) {
@@ -192,7 +193,7 @@ impl Replica {
     pub(in crate::sync) fn on_undecryptable_part(
         &mut self,
         cx: &mut Context,
-        request_id: Option<&str>,
+        request_id: Option<RawStr<'_>>,
         why: &Undecryptable,
     ) -> Verdict {
         let of_repair = self.repair.awaits_buckets(request_id);
@@ -282,7 +283,7 @@ impl Replica {
         &mut self,
         cx: &mut Context,
         code: Option<Code>,
-        request_id: Option<&str>,
+        request_id: Option<RawStr<'_>>,
         retry_after_ms: Option<u64>,
     ) {
         if request_id.is_some_and(|id| self.repair.awaits(id)) {

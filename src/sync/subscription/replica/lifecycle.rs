@@ -5,6 +5,7 @@
 use super::{Replica, SubscriptionState};
 #[cfg(feature = "encrypted")]
 use crate::protocol::client::Reason;
+use crate::protocol::json::RawStr;
 use crate::protocol::{Code, Position};
 use crate::store::PhaseChange;
 use crate::sync::config::Config;
@@ -125,7 +126,7 @@ impl Replica {
     }
 
     /// Whether the request with this id belongs to this campaign and has not been answered.
-    pub(in crate::sync) fn has_requested(&self, id: &str) -> bool {
+    pub(in crate::sync) fn has_requested(&self, id: RawStr<'_>) -> bool {
         self.recovery.awaits_answer(Some(id)) || self.repair.awaits(id)
     }
 
