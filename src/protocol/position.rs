@@ -61,6 +61,11 @@ impl Epoch {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether `text` is this epoch.
+    pub fn is(&self, text: &str) -> bool {
+        *self.0 == *text
+    }
 }
 
 /// Whether `text` is a valid epoch or event id: printable, and the same inside and outside JSON.

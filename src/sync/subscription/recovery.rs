@@ -155,7 +155,7 @@ impl Recovery {
 
     /// Whether a snapshot of that epoch is arriving.
     pub(super) fn receives_epoch(&self, wanted: &str) -> bool {
-        matches!(&self.state, State::ReceivingSnapshot { epoch, .. } if epoch.as_str() == wanted)
+        matches!(&self.state, State::ReceivingSnapshot { epoch, .. } if epoch.is(wanted))
     }
 
     /// Handles a new socket: schedules a request for the events since the position, or for data that

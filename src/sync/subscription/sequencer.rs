@@ -57,10 +57,10 @@ impl Sequencer {
         envelope: &Envelope<'_>,
         sequence: &RawSequence<'_>,
     ) -> Decision {
-        let number = sequence.number();
+        let (epoch, number) = (sequence.epoch(), sequence.number());
         if let Some(position) = position
             && number <= position.sequence_number
-            && position.epoch.as_str() == sequence.epoch()
+            && position.epoch.is(epoch)
         {
             match self.window.hash_of(number) {
                 None => return Decision::OutOfOrder,
@@ -71,11 +71,11 @@ impl Sequencer {
         if !is_intact(envelope, sequence) {
             return Decision::Corrupt;
         }
-        if self.superseded.iter().any(|epoch| epoch.as_str() == sequence.epoch()) {
+        if self.superseded.iter().any(|it| it.is(epoch)) {
             return Decision::SupersededEpoch;
         }
         let Some(position) = position else { return Decision::BeforePosition };
-        if position.epoch.as_str() != sequence.epoch() {
+        if !position.epoch.is(epoch) {
             Decision::ForeignEpoch
         } else if number <= position.sequence_number {
             Decision::Contradiction
