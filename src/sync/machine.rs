@@ -41,7 +41,7 @@ impl Machine {
         self.note_time(now);
         if let Input::Received(connection, frame) = input {
             let outcome = self.router.on_frame(connection, frame);
-            if outcome.verdicts.contains(&Verdict::Control) {
+            if outcome.verdicts.iter().any(|it| matches!(it, Verdict::Control)) {
                 self.on_time();
             } else {
                 self.router.poll_heartbeat();
@@ -346,7 +346,7 @@ impl Machine {
         let subscription = subscriptions.get_mut(campaign_id.as_str());
         let accepted = subscription.is_some_and(|it| it.refresh(cx));
         let status = self.status(campaign_id.as_str(), self.router.cx.now);
-        if accepted && status != Some(Status::Live) {
+        if accepted && !matches!(status, Some(Status::Live)) {
             self.polling.fetch(&mut self.router.cx, campaign_id);
         }
         accepted

@@ -177,16 +177,18 @@ impl Router {
         };
         self.cx.metrics.unknown_members += u64::from(envelope.unknown_members);
         if negotiating {
-            return self.on_first_document(&envelope);
-        }
-        if let Some(sequence) = &envelope.sequence {
+            // Neither events nor sealed content are allowed yet.
+        } else if let Some(sequence) = &envelope.sequence {
             return self.on_sequenced(document, &envelope, sequence);
-        }
-        if let Some(verdict) = self.on_sealed_part(&envelope) {
+        } else if let Some(verdict) = self.on_sealed_part(&envelope) {
             return verdict;
         }
         let mut reader = Reader::new(envelope.data);
-        match ServerMessage::read(&envelope, &mut reader) {
+        let message = ServerMessage::read(&envelope, &mut reader);
+        if negotiating && (envelope.sequence.is_some() || !is_allowed_first(&message)) {
+            return self.on_unexpected_document();
+        }
+        match message {
             Ok(Some(ServerMessage::Catalogue { request_id, part })) => {
                 let verdict = self.catalogue.on_part(&mut self.cx, request_id, part);
                 let Verdict::Refused(code) = verdict else { return verdict };
@@ -204,28 +206,8 @@ impl Router {
         }
     }
 
-    /// Handles a document that arrives before the acknowledgement. A document that is not allowed there
-    /// is refused, and the client continues to wait.
-    fn on_first_document(&mut self, envelope: &Envelope<'_>) -> Verdict {
-        let message = match ServerMessage::decode(envelope) {
-            Ok(Some(message)) if envelope.sequence.is_none() => message,
-            Ok(_) | Err(_) => return self.on_unexpected_document(),
-        };
-        match message {
-            ServerMessage::ConnectionAck { .. }
-            | ServerMessage::Error { .. }
-            | ServerMessage::SessionExpired
-            | ServerMessage::ServerDraining { .. } => self.on_message(&message),
-            ServerMessage::SubscriptionConfirmed { .. }
-            | ServerMessage::SubscriptionEnded { .. }
-            | ServerMessage::EventRecovery(_)
-            | ServerMessage::CampaignDigest(_)
-            | ServerMessage::SnapshotPart(_)
-            | ServerMessage::Catalogue { .. }
-            | ServerMessage::Pong { .. } => self.on_unexpected_document(),
-        }
-    }
-
+    /// Handles a document that is not allowed before the acknowledgement: it is refused, and the client
+    /// continues to wait.
     fn on_unexpected_document(&mut self) -> Verdict {
         self.connection.on_unexpected_document();
         self.refuse(Code::InvalidMessage, None)
@@ -400,5 +382,28 @@ impl Router {
         let fields = LogFields { detail: Some(code.as_str()), ..LogFields::default() };
         self.cx.log(Level::Warn, "refused", fields);
         Verdict::Refused(code)
+    }
+}
+
+/// Whether a server may send this before it acknowledges.
+const fn is_allowed_first(message: &Result<Option<ServerMessage<'_>>, Code>) -> bool {
+    match message {
+        Ok(Some(
+            ServerMessage::ConnectionAck { .. }
+            | ServerMessage::Error { .. }
+            | ServerMessage::SessionExpired
+            | ServerMessage::ServerDraining { .. },
+        )) => true,
+        Ok(Some(
+            ServerMessage::SubscriptionConfirmed { .. }
+            | ServerMessage::SubscriptionEnded { .. }
+            | ServerMessage::EventRecovery(_)
+            | ServerMessage::CampaignDigest(_)
+            | ServerMessage::SnapshotPart(_)
+            | ServerMessage::Catalogue { .. }
+            | ServerMessage::Pong { .. },
+        ))
+        | Ok(None)
+        | Err(_) => false,
     }
 }
