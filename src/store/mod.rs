@@ -15,6 +15,7 @@ pub mod folding;
 pub mod index;
 pub mod intern;
 pub mod query;
+mod rows;
 pub mod slice;
 pub mod staging;
 pub mod table;

@@ -6,8 +6,7 @@
 use core::cmp::Ordering;
 
 use super::folding::FoldedNames;
-use super::intern::StatusInterner;
-use super::table::{DomainTable, Versions};
+use super::table::{DNS, DomainTable, HTTP, LEAD, Versions};
 use crate::protocol::merge_sort::sort;
 use crate::protocol::write::{JsonWriter, ToJson};
 
@@ -56,6 +55,18 @@ pub enum SortBy {
     HttpStatus,
     /// Lead score.
     LeadScore,
+}
+
+impl SortBy {
+    /// The column of [`Versions::statuses`] that the order depends on.
+    const fn status_column(self) -> Option<usize> {
+        match self {
+            Self::Offset | Self::Domain => None,
+            Self::DnsStatus => Some(DNS),
+            Self::HttpStatus => Some(HTTP),
+            Self::LeadScore => Some(LEAD),
+        }
+    }
 }
 
 /// One row, as JavaScript sees it.
@@ -149,24 +160,26 @@ impl OrderCache {
 
 impl RowOrder {
     fn depends_only_on_same(&self, known: Versions, now: Versions) -> bool {
-        let dns = self.dns_status.is_some() || self.sort_by == SortBy::DnsStatus;
-        let http = self.http_status.is_some() || self.sort_by == SortBy::HttpStatus;
-        let lead = self.lead_status.is_some() || self.sort_by == SortBy::LeadScore;
-        known.rows == now.rows
-            && (!dns || known.dns == now.dns)
-            && (!http || known.http == now.http)
-            && (!lead || known.lead == now.lead)
+        let sorted = self.sort_by.status_column();
+        let wanted = self.wanted_statuses();
+        let same = |column: usize| {
+            let depends = wanted[column].is_some() || sorted == Some(column);
+            !depends || known.statuses[column] == now.statuses[column]
+        };
+        known.rows == now.rows && (DNS..=LEAD).all(same)
+    }
+
+    const fn wanted_statuses(&self) -> [&Option<String>; 3] {
+        [&self.dns_status, &self.http_status, &self.lead_status]
     }
 
     fn select(&self, table: &DomainTable, folded: &FoldedNames, rows: &mut Vec<u32>) {
-        let statuses = [&table.dns_statuses, &table.http_statuses, &table.lead_statuses];
-        let wanted = [&self.dns_status, &self.http_status, &self.lead_status];
         let mut numbers = [None; 3];
-        for ((number, statuses), word) in numbers.iter_mut().zip(statuses).zip(wanted) {
+        for (column, word) in self.wanted_statuses().into_iter().enumerate() {
             let Some(word) = word else { continue };
             // A status that no row has ever had selects no rows.
-            let Some(found) = statuses.find(word) else { return };
-            *number = Some(found);
+            let Some(found) = table.statuses(column).find(word) else { return };
+            numbers[column] = Some(found);
         }
         let needle = self.search.as_bytes().trim_ascii();
         for row in 0..table.len() {
@@ -193,17 +206,18 @@ impl RowOrder {
             return;
         }
         // A column has few statuses, so most compared rows have the same status.
-        let by_status = |column: usize, statuses: &StatusInterner, a: usize, b: usize| {
+        let by_status = |column: usize, a: usize, b: usize| {
             let (a, b) = (table.status_numbers(a)[column], table.status_numbers(b)[column]);
-            if a == b { Ordering::Equal } else { statuses.status(a).cmp(&statuses.status(b)) }
+            let status = |number| table.statuses(column).status(number);
+            if a == b { Ordering::Equal } else { status(a).cmp(&status(b)) }
         };
         sort(rows, &mut |a, b| {
             let (a, b) = (a as usize, b as usize);
             let ordering = match self.sort_by {
                 SortBy::Offset => by_offset(a, b),
                 SortBy::Domain => table.name(a).cmp(table.name(b)),
-                SortBy::DnsStatus => by_status(0, &table.dns_statuses, a, b),
-                SortBy::HttpStatus => by_status(1, &table.http_statuses, a, b),
+                SortBy::DnsStatus => by_status(DNS, a, b),
+                SortBy::HttpStatus => by_status(HTTP, a, b),
                 SortBy::LeadScore => {
                     let score = |row| table.fields(row).lead_score.unwrap_or(f64::NEG_INFINITY);
                     score(a).total_cmp(&score(b))

@@ -1,17 +1,25 @@
-//! The domain table: columns instead of objects, designed for a million rows.
+//! The domain table, designed for a million rows.
 //!
-//! A row takes 42 bytes of columns and 6 to 13 bytes of index, in addition to its texts. The table
+//! A row takes 42 bytes of fields and 6 to 13 bytes of index, in addition to its texts. The table
 //! stores the hash of each row, so that a change updates the digest of the whole table at the cost
 //! of one row.
 
 use super::arena::{Arena, TEXT_BYTES_MAX};
 use super::index::RowIndex;
 use super::intern::StatusInterner;
+use super::rows::{Row, Rows};
 use crate::protocol::Code;
 use crate::protocol::digest::{
     Buckets, Digest, EMPTY_BUCKETS, RowFields, RowHasher, bucket_of, id_hash,
 };
 use crate::protocol::domain::{Patch, RowPatch};
+
+/// The column of DNS outcomes.
+pub const DNS: usize = 0;
+/// The column of HTTP outcomes.
+pub const HTTP: usize = 1;
+/// The column of lead outcomes.
+pub const LEAD: usize = 2;
 
 /// Counts the changes of each kind of column. A derived order compares them to detect that it is
 /// stale.
@@ -19,35 +27,17 @@ use crate::protocol::domain::{Patch, RowPatch};
 pub struct Versions {
     /// Rows were added, removed, or changed name or offset.
     pub rows: u64,
-    /// DNS outcomes changed.
-    pub dns: u64,
-    /// HTTP outcomes changed.
-    pub http: u64,
-    /// Lead outcomes or scores changed.
-    pub lead: u64,
+    /// The outcomes of a column changed, or the lead scores, which count as part of [`LEAD`].
+    pub statuses: [u64; 3],
 }
 
 /// Domain rows by id.
 #[derive(Clone, Debug)]
 pub struct DomainTable {
     texts: Arena,
-    text_at: Vec<u32>,
-    id_len: Vec<u16>,
-    name_len: Vec<u16>,
-    offset: Vec<i64>,
-    dns: Vec<u16>,
-    http: Vec<u16>,
-    lead: Vec<u16>,
-    http_code: Vec<i32>,
-    lead_score: Vec<f64>,
-    row_hash: Vec<u64>,
+    rows: Rows,
     index: RowIndex,
-    /// The status names of `dns`.
-    pub dns_statuses: StatusInterner,
-    /// The status names of `http`.
-    pub http_statuses: StatusInterner,
-    /// The status names of `lead`.
-    pub lead_statuses: StatusInterner,
+    statuses: [StatusInterner; 3],
     digest: Digest,
     buckets: Box<Buckets>,
     versions: Versions,
@@ -62,20 +52,9 @@ impl Default for DomainTable {
     fn default() -> Self {
         Self {
             texts: Arena::default(),
-            text_at: Vec::new(),
-            id_len: Vec::new(),
-            name_len: Vec::new(),
-            offset: Vec::new(),
-            dns: Vec::new(),
-            http: Vec::new(),
-            lead: Vec::new(),
-            http_code: Vec::new(),
-            lead_score: Vec::new(),
-            row_hash: Vec::new(),
+            rows: Rows::default(),
             index: RowIndex::default(),
-            dns_statuses: StatusInterner::default(),
-            http_statuses: StatusInterner::default(),
-            lead_statuses: StatusInterner::default(),
+            statuses: Default::default(),
             digest: Digest::default(),
             buckets: Box::new(EMPTY_BUCKETS),
             versions: Versions::default(),
@@ -86,13 +65,13 @@ impl Default for DomainTable {
 
 impl DomainTable {
     /// The number of rows.
-    pub fn len(&self) -> usize {
-        self.row_hash.len()
+    pub const fn len(&self) -> usize {
+        self.rows.len()
     }
 
     /// Whether the table has no rows.
-    pub fn is_empty(&self) -> bool {
-        self.row_hash.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.rows.len() == 0
     }
 
     /// The digest of all rows.
@@ -110,13 +89,18 @@ impl DomainTable {
         self.versions
     }
 
+    /// The status names of a column.
+    pub const fn statuses(&self, column: usize) -> &StatusInterner {
+        &self.statuses[column]
+    }
+
     /// Continues the change counters of `former`, which this table replaces. Everything that was
     /// derived from `former` becomes stale, however similar the histories of the two tables are.
-    pub const fn inherit_versions(&mut self, former: &Self) {
+    pub fn inherit_versions(&mut self, former: &Self) {
         self.versions.rows += former.versions.rows + 1;
-        self.versions.dns += former.versions.dns + 1;
-        self.versions.http += former.versions.http + 1;
-        self.versions.lead += former.versions.lead + 1;
+        for (own, former) in self.versions.statuses.iter_mut().zip(former.versions.statuses) {
+            *own += former + 1;
+        }
     }
 
     /// The number of the row with this id.
@@ -131,43 +115,44 @@ impl DomainTable {
 
     /// The id of a row.
     pub fn id(&self, row: usize) -> &str {
-        self.texts.text(self.text_at[row], usize::from(self.id_len[row]))
+        id_of(&self.texts, self.rows.get(row))
     }
 
     /// The name of a row.
     pub fn name(&self, row: usize) -> &str {
-        let at = self.text_at[row] + u32::from(self.id_len[row]);
-        self.texts.text(at, usize::from(self.name_len[row]))
+        let row = self.rows.get(row);
+        self.texts.text(row.text_at + u32::from(row.id_len), usize::from(row.name_len))
     }
 
     /// The offset of a row.
     pub fn offset(&self, row: usize) -> Option<i64> {
-        (self.offset[row] != NO_OFFSET).then_some(self.offset[row])
+        let offset = self.rows.get(row).offset;
+        (offset != NO_OFFSET).then_some(offset)
     }
 
-    /// The status numbers of a row: DNS, HTTP, lead.
+    /// The status numbers of a row, by column.
     pub fn status_numbers(&self, row: usize) -> [u16; 3] {
-        [self.dns[row], self.http[row], self.lead[row]]
+        self.rows.get(row).statuses
     }
 
     /// The hash of a row.
     pub fn hash(&self, row: usize) -> u64 {
-        self.row_hash[row]
+        self.rows.get(row).hash
     }
 
     /// The columns of a row.
     pub fn fields(&self, row: usize) -> RowFields<'_> {
-        let code = self.http_code[row];
-        let score = self.lead_score[row];
+        let &Row { http_code, lead_score, statuses, .. } = self.rows.get(row);
+        let status = |column: usize| self.statuses[column].status(statuses[column]);
         RowFields {
             domain_id: self.id(row),
             domain: Some(self.name(row)),
             offset: self.offset(row),
-            dns_status: self.dns_statuses.status(self.dns[row]),
-            http_status: self.http_statuses.status(self.http[row]),
-            http_status_code: (code != NO_CODE).then(|| i64::from(code)),
-            lead_status: self.lead_statuses.status(self.lead[row]),
-            lead_score: (!score.is_nan()).then_some(score),
+            dns_status: status(DNS),
+            http_status: status(HTTP),
+            http_status_code: (http_code != NO_CODE).then(|| i64::from(http_code)),
+            lead_status: status(LEAD),
+            lead_score: (!lead_score.is_nan()).then_some(lead_score),
         }
     }
 
@@ -198,8 +183,9 @@ impl DomainTable {
         let row = match known {
             Some(row) => {
                 self.rename(row, patch)?;
-                self.digest.remove(self.row_hash[row]);
-                self.buckets[bucket_of(hash)].sum.remove(self.row_hash[row]);
+                let former = self.rows.get(row).hash;
+                self.digest.remove(former);
+                self.buckets[bucket_of(hash)].sum.remove(former);
                 row
             }
             None => {
@@ -212,7 +198,7 @@ impl DomainTable {
         let mut hasher = core::mem::take(&mut self.hasher);
         let row_hash = hasher.hash(&self.fields(row));
         self.hasher = hasher;
-        self.row_hash[row] = row_hash;
+        self.rows.get_mut(row).hash = row_hash;
         self.digest.add(row_hash);
         self.buckets[bucket_of(hash)].sum.add(row_hash);
         Ok(known.is_none())
@@ -222,12 +208,12 @@ impl DomainTable {
     pub fn remove(&mut self, domain_id: &str) -> bool {
         let hash = id_hash(domain_id);
         let Some(row) = self.find_hashed(hash, domain_id) else { return false };
-        let hash_of = hashes(&self.texts, &self.text_at, &self.id_len);
-        self.index.remove(hash, row as u32, hash_of);
+        self.index.remove(hash, row as u32, hashes(&self.texts, &self.rows));
+        let row_hash = self.rows.get(row).hash;
         let bucket = &mut self.buckets[bucket_of(hash)];
         bucket.count -= 1;
-        bucket.sum.remove(self.row_hash[row]);
-        self.digest.remove(self.row_hash[row]);
+        bucket.sum.remove(row_hash);
+        self.digest.remove(row_hash);
         let last = self.len() - 1;
         if row != last {
             self.index.renumber(id_hash(self.id(last)), last as u32, row as u32);
@@ -240,12 +226,7 @@ impl DomainTable {
 
     /// Bytes that the table takes in addition to the bytes of its texts.
     pub fn overhead_bytes(&self) -> usize {
-        let columns = self.text_at.capacity() * 4
-            + (self.id_len.capacity() + self.name_len.capacity()) * 2
-            + (self.dns.capacity() + self.http.capacity() + self.lead.capacity()) * 2
-            + self.http_code.capacity() * 4
-            + (self.offset.capacity() + self.lead_score.capacity() + self.row_hash.capacity()) * 8;
-        columns + self.index.bytes() + self.texts.capacity() - self.texts.bytes()
+        self.rows.bytes() + self.index.bytes() + self.texts.capacity() - self.texts.bytes()
     }
 
     /// Bytes of the texts, including garbage that compaction has not removed yet.
@@ -254,18 +235,17 @@ impl DomainTable {
     }
 
     fn intern_statuses(&mut self, patch: &RowPatch<'_>) -> Result<[Option<u16>; 3], Code> {
-        let number =
-            |statuses: &mut StatusInterner, column: &Patch<std::borrow::Cow<'_, str>>| match column
-            {
-                Patch::Absent => Ok(None),
-                Patch::Null => Ok(Some(0)),
-                Patch::Value(word) => statuses.intern(word).map(Some),
+        let mut numbers = [None; 3];
+        let changes = [&patch.dns_status, &patch.http_status, &patch.lead_status];
+        for ((number, statuses), change) in numbers.iter_mut().zip(&mut self.statuses).zip(changes)
+        {
+            *number = match change {
+                Patch::Absent => None,
+                Patch::Null => Some(0),
+                Patch::Value(word) => Some(statuses.intern(word)?),
             };
-        Ok([
-            number(&mut self.dns_statuses, &patch.dns_status)?,
-            number(&mut self.http_statuses, &patch.http_status)?,
-            number(&mut self.lead_statuses, &patch.lead_status)?,
-        ])
+        }
+        Ok(numbers)
     }
 
     fn insert(&mut self, hash: u64, patch: &RowPatch<'_>) -> Result<usize, Code> {
@@ -274,44 +254,23 @@ impl DomainTable {
         let name_len = u16::try_from(name.len()).map_err(|_| Code::InvalidContent)?;
         let row = self.len();
         let number = u32::try_from(row).map_err(|_| Code::InvalidContent)?;
-        let at = self.texts.push(&patch.domain_id, name).ok_or(Code::InvalidContent)?;
-        self.grow();
-        self.text_at.push(at);
-        self.id_len.push(id_len);
-        self.name_len.push(name_len);
-        self.offset.push(NO_OFFSET);
-        self.dns.push(0);
-        self.http.push(0);
-        self.lead.push(0);
-        self.http_code.push(NO_CODE);
-        self.lead_score.push(f64::NAN);
-        self.row_hash.push(0);
-        self.dns_statuses.increment(0);
-        self.http_statuses.increment(0);
-        self.lead_statuses.increment(0);
-        let hash_of = hashes(&self.texts, &self.text_at, &self.id_len);
-        self.index.insert(hash, number, hash_of);
+        let text_at = self.texts.push(&patch.domain_id, name).ok_or(Code::InvalidContent)?;
+        self.rows.push(Row {
+            offset: NO_OFFSET,
+            lead_score: f64::NAN,
+            hash: 0,
+            text_at,
+            http_code: NO_CODE,
+            id_len,
+            name_len,
+            statuses: [0; 3],
+        });
+        for statuses in &mut self.statuses {
+            statuses.increment(0);
+        }
+        self.index.insert(hash, number, hashes(&self.texts, &self.rows));
         self.versions.rows += 1;
         Ok(row)
-    }
-
-    /// Long columns grow by an eighth, because doubling would waste up to half of the memory.
-    fn grow(&mut self) {
-        let length = self.len();
-        if length < self.row_hash.capacity() {
-            return;
-        }
-        let more = if length < 65_536 { length.max(16) } else { length / 8 };
-        self.text_at.reserve_exact(more);
-        self.id_len.reserve_exact(more);
-        self.name_len.reserve_exact(more);
-        self.offset.reserve_exact(more);
-        self.dns.reserve_exact(more);
-        self.http.reserve_exact(more);
-        self.lead.reserve_exact(more);
-        self.http_code.reserve_exact(more);
-        self.lead_score.reserve_exact(more);
-        self.row_hash.reserve_exact(more);
     }
 
     fn rename(&mut self, row: usize, patch: &RowPatch<'_>) -> Result<(), Code> {
@@ -321,63 +280,43 @@ impl DomainTable {
         }
         let name_len = u16::try_from(name.len()).map_err(|_| Code::InvalidContent)?;
         let at = self.texts.push(&patch.domain_id, name).ok_or(Code::InvalidContent)?;
-        self.texts.discard(usize::from(self.id_len[row]) + usize::from(self.name_len[row]));
-        self.text_at[row] = at;
-        self.name_len[row] = name_len;
+        let fields = self.rows.get_mut(row);
+        self.texts.discard(text_len(fields));
+        fields.text_at = at;
+        fields.name_len = name_len;
         self.versions.rows += 1;
         self.compact_if_wanted();
         Ok(())
     }
 
-    fn set_columns(
-        &mut self,
-        row: usize,
-        patch: &RowPatch<'_>,
-        [dns, http, lead]: [Option<u16>; 3],
-    ) {
+    fn set_columns(&mut self, row: usize, patch: &RowPatch<'_>, statuses: [Option<u16>; 3]) {
+        let (fields, versions) = (self.rows.get_mut(row), &mut self.versions);
         if let Some(offset) = set(&patch.offset, NO_OFFSET) {
-            self.versions.rows += u64::from(self.offset[row] != offset);
-            self.offset[row] = offset;
+            versions.rows += u64::from(fields.offset != offset);
+            fields.offset = offset;
         }
-        if let Some(number) = dns {
-            self.dns_statuses.recount(self.dns[row], number);
-            self.dns[row] = number;
-            self.versions.dns += 1;
-        }
-        if let Some(number) = http {
-            self.http_statuses.recount(self.http[row], number);
-            self.http[row] = number;
-            self.versions.http += 1;
-        }
-        if let Some(number) = lead {
-            self.lead_statuses.recount(self.lead[row], number);
-            self.lead[row] = number;
-            self.versions.lead += 1;
+        for (column, number) in statuses.into_iter().enumerate() {
+            let Some(number) = number else { continue };
+            self.statuses[column].recount(fields.statuses[column], number);
+            fields.statuses[column] = number;
+            versions.statuses[column] += 1;
         }
         if let Some(code) = set(&patch.http_status_code, NO_CODE) {
-            self.http_code[row] = code;
+            fields.http_code = code;
         }
         if let Some(score) = set(&patch.lead_score, f64::NAN) {
-            self.lead_score[row] = score;
-            self.versions.lead += 1;
+            fields.lead_score = score;
+            versions.statuses[LEAD] += 1;
         }
     }
 
     fn swap_remove(&mut self, row: usize) {
-        self.texts.discard(usize::from(self.id_len[row]) + usize::from(self.name_len[row]));
-        self.dns_statuses.decrement(self.dns[row]);
-        self.http_statuses.decrement(self.http[row]);
-        self.lead_statuses.decrement(self.lead[row]);
-        self.text_at.swap_remove(row);
-        self.id_len.swap_remove(row);
-        self.name_len.swap_remove(row);
-        self.offset.swap_remove(row);
-        self.dns.swap_remove(row);
-        self.http.swap_remove(row);
-        self.lead.swap_remove(row);
-        self.http_code.swap_remove(row);
-        self.lead_score.swap_remove(row);
-        self.row_hash.swap_remove(row);
+        let fields = self.rows.get(row);
+        self.texts.discard(text_len(fields));
+        for (statuses, number) in self.statuses.iter_mut().zip(fields.statuses) {
+            statuses.decrement(number);
+        }
+        self.rows.swap_remove(row);
     }
 
     fn compact_if_wanted(&mut self) {
@@ -387,18 +326,25 @@ impl DomainTable {
         let mut texts = Arena::default();
         for row in 0..self.len() {
             // Compaction only makes the texts smaller, so everything fits again.
-            self.text_at[row] = texts.push(self.id(row), self.name(row)).unwrap_or_default();
+            self.rows.get_mut(row).text_at =
+                texts.push(self.id(row), self.name(row)).unwrap_or_default();
         }
         self.texts = texts;
     }
 }
 
 /// Returns a function from a row to the hash of its id.
-fn hashes<'a>(texts: &'a Arena, text_at: &'a [u32], id_len: &'a [u16]) -> impl Fn(u32) -> u64 + 'a {
-    |row| {
-        let row = row as usize;
-        id_hash(texts.text(text_at[row], usize::from(id_len[row])))
-    }
+fn hashes<'a>(texts: &'a Arena, rows: &'a Rows) -> impl Fn(u32) -> u64 + 'a {
+    |row| id_hash(id_of(texts, rows.get(row as usize)))
+}
+
+fn id_of<'a>(texts: &'a Arena, row: &Row) -> &'a str {
+    texts.text(row.text_at, usize::from(row.id_len))
+}
+
+/// The bytes of a row's texts.
+fn text_len(row: &Row) -> usize {
+    usize::from(row.id_len) + usize::from(row.name_len)
 }
 
 fn set<T: Copy>(column: &Patch<T>, nothing: T) -> Option<T> {

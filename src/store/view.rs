@@ -1,6 +1,7 @@
 //! The application's view of a campaign: one plain, immutable value.
 
 use super::change::LastTransition;
+use super::table::{DNS, HTTP, LEAD};
 use super::{CampaignStore, DomainTable, Staging};
 use crate::protocol::campaign::CampaignRecord;
 use crate::protocol::write::{JsonWriter, ToJson};
@@ -104,10 +105,9 @@ struct StatusCounts<'a>(&'a DomainTable);
 impl ToJson for StatusCounts<'_> {
     fn show(&self, to: &mut JsonWriter) {
         let Self(table) = self;
-        let columns = [&table.dns_statuses, &table.http_statuses, &table.lead_statuses];
-        for (name, statuses) in ["dns", "http", "lead"].into_iter().zip(columns) {
+        for (name, column) in [("dns", DNS), ("http", HTTP), ("lead", LEAD)] {
             to.member(name, "[");
-            for (word, count) in statuses.counts() {
+            for (word, count) in table.statuses(column).counts() {
                 to.open("[");
                 to.string(word);
                 to.number(count.into());

@@ -7,6 +7,7 @@ use campaign_sync::protocol::domain::{Patch, RowPatch};
 use campaign_sync::protocol::{Code, Digest};
 use campaign_sync::store::DomainTable;
 use campaign_sync::store::arena::TEXT_BYTES_MAX;
+use campaign_sync::store::table::DNS;
 use campaign_sync::sync::rng::Rng;
 
 /// A row in a simple form that does not save memory.
@@ -133,7 +134,7 @@ fn assert_same(table: &DomainTable, naive: &BTreeMap<String, Naive>) {
     for word in naive.values().filter_map(|row| row.dns.as_deref()) {
         *counts.entry(word).or_insert(0) += 1;
     }
-    assert_eq!(table.dns_statuses.counts().collect::<BTreeMap<_, _>>(), counts);
+    assert_eq!(table.statuses(DNS).counts().collect::<BTreeMap<_, _>>(), counts);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use campaign_sync::protocol::Position;
 use campaign_sync::protocol::campaign::CampaignRecord;
 use campaign_sync::protocol::digest::RowFields;
 use campaign_sync::protocol::frame::Frame;
+use campaign_sync::store::table::DNS;
 use campaign_sync::store::{CampaignStore, DomainTable};
 use campaign_sync::sync::context::ViewChange;
 use campaign_sync::sync::{Effect, Now, Status, Verdict};
@@ -408,7 +409,7 @@ fn same_row(fields: &RowFields<'_>, state: &State) -> bool {
 pub(crate) fn status_counts_match(table: &DomainTable) -> bool {
     let statuses = |row: usize| table.fields(row).dns_status;
     let named = (0..table.len()).filter(|&row| statuses(row).is_some()).count() as u64;
-    let counted: u64 = table.dns_statuses.counts().map(|(_, count)| u64::from(count)).sum();
+    let counted: u64 = table.statuses(DNS).counts().map(|(_, count)| u64::from(count)).sum();
     named == counted
 }
 
