@@ -26,13 +26,16 @@ async function write(file, content) {
 
 /**
  * Parts of wasm-bindgen's JavaScript that the package does not need: `Core` frees the class in the end, also after the engine has
- * collected its client; the package never disposes of the class by `using`; and every text is encoded in place.
+ * collected its client; the package never disposes of the class by `using`; every text is encoded at once; and all arguments have
+ * the declared types, so none needs a conversion, and no text can fail to be encoded.
  */
 const SUPERFLUOUS = [
-  /^const ClientFinalization = .*\n.*\n.*\n/m,
-  /^ +ClientFinalization\..*\n/gm,
-  /^if \(Symbol\.dispose\) .*\n/m,
-  /^ {4}if \(realloc === undefined\) \{\n[^}]*\n {4}\}\n/m,
+  [/^const ClientFinalization = .*\n.*\n.*\n/m],
+  [/^ +ClientFinalization\..*\n/gm],
+  [/^if \(Symbol\.dispose\) .*\n/m],
+  [/^ {4}if \(realloc === undefined\) \{\n([^}]*)\n {4}\}\n[^]*?^\}$/m, "$1\n}"],
+  [/^ {8}try \{\n([^}]*)^ {8}\} catch \(e\) \{\n.*\n.*\n {12}throw e;\n {8}\}\n/gm, "$1"],
+  [/ = \+(\w+);$/gm, " = $1;"],
 ];
 
 /** Turns wasm-bindgen's JavaScript into the function `glue`. `prelude` is its first statement. */
@@ -42,9 +45,9 @@ function glueOf(source, prelude = "") {
     names.push(name);
     return `${keyword} ${name}`;
   });
-  const lean = SUPERFLUOUS.reduce((text, part) => {
+  const lean = SUPERFLUOUS.reduce((text, [part, rest = ""]) => {
     if (text.search(part) < 0) throw new Error(`wasm-bindgen's JavaScript lacks ${part}`);
-    return text.replace(part, "");
+    return text.replace(part, rest);
   }, body);
   if (/^(import|export)\b/m.test(lean)) throw new Error("wasm-bindgen's JavaScript has another form than this script knows");
   return `export function glue() {\n${prelude}${lean}\nreturn { ${names.join(", ")} };\n}\n`;

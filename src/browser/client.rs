@@ -21,11 +21,12 @@ pub struct Client {
 
 #[wasm_bindgen]
 impl Client {
-    /// Creates a client that is not connected. `linger_ms` is 0 or more, or infinite. The flags say whether
-    /// the application provides tokens, renews sessions, fetches snapshots and receives log records.
+    /// Creates a client that is not connected. `linger_ms` is 0 or more, or infinite; NaN (`undefined` in
+    /// JavaScript) for the default. The flags say whether the application provides tokens, renews sessions,
+    /// fetches snapshots and receives log records.
     #[wasm_bindgen(constructor)]
     pub fn new(
-        linger_ms: Option<f64>,
+        linger_ms: f64,
         has_token: bool,
         has_renewal: bool,
         has_fetch_snapshot: bool,
@@ -34,7 +35,7 @@ impl Client {
     ) -> Self {
         let mut config =
             Config { has_token, has_renewal, has_fetch_snapshot, log, ..Config::default() };
-        if let Some(linger_ms) = linger_ms {
+        if !linger_ms.is_nan() {
             config.linger_ms = linger_ms as u64;
         }
         Self { driver: Driver::new(config, host) }

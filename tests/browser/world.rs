@@ -350,7 +350,7 @@ pub(crate) fn client(options: &Value, recorder: &Recorder) -> JsClient {
     let host: Host = JsValue::from(recorder).unchecked_into();
     let on = |name: &str| options[name].as_bool().unwrap_or_default();
     let client = Client::new(
-        options["lingerMs"].as_f64(),
+        options["lingerMs"].as_f64().unwrap_or(f64::NAN),
         on("hasToken"),
         on("hasRenewal"),
         on("hasFetchSnapshot"),

@@ -19,17 +19,9 @@ class Decoder {
 }
 
 class Encoder {
-  /** Writes as many whole characters as fit. A lone surrogate becomes U+FFFD, as in the standard. */
-  encodeInto(text: string, bytes: Uint8Array): { read: number; written: number } {
-    let [read, written] = [0, 0];
-    for (const character of text) {
-      const encoded = encode(character.codePointAt(0)!);
-      if (written + encoded.length > bytes.length) break;
-      bytes.set(encoded, written);
-      read += character.length;
-      written += encoded.length;
-    }
-    return { read, written };
+  /** A lone surrogate becomes U+FFFD, as in the standard. */
+  encode(text: string): Uint8Array {
+    return Uint8Array.from(Array.from(text, (character) => encode(character.codePointAt(0)!)).flat());
   }
 }
 
