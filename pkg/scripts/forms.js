@@ -50,7 +50,7 @@ function glueOf(source, prelude = "") {
     return text.replace(part, rest);
   }, body);
   if (/^(import|export)\b/m.test(lean)) throw new Error("wasm-bindgen's JavaScript has another form than this script knows");
-  return `export function glue() {\n${prelude}${lean}\nreturn { ${names.join(", ")} };\n}\n`;
+  return `export function glue(hosts) {\n${prelude}${lean}\nreturn { ${names.join(", ")} };\n}\n`;
 }
 
 /** The generated files of a module in the CommonJS form, as ESM. */

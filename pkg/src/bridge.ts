@@ -8,6 +8,8 @@ import type { Diagnostics, LogRecord, Metrics } from "./metrics.js";
 
 /** The effects that the machine requests, with their detail. A notice is an effect as well, under the name of its event. */
 export interface Effects {
+  answer: unknown;
+  refuse: string;
   changed: null;
   open: number;
   closeSocket: number;
@@ -21,10 +23,8 @@ export interface Effects {
   log: LogRecord;
 }
 
-/** The object that the machine calls. The machine is never borrowed during the call, so the host may call it back. */
-export interface Host {
-  perform(effect: string, detail: unknown): void;
-}
+/** Performs an effect of a machine. The machine is never borrowed during the call, so it may be called back. */
+export type Perform = (effect: string, detail: unknown) => void;
 
 /** A view as it crosses the boundary: the counts are pairs of a status and its number of rows. */
 export type WireView = Omit<CampaignView, "counts"> & {
@@ -84,20 +84,23 @@ export interface Answers {
 /** Sends a query to the machine and returns its answer. */
 export type Read = <Q extends Query>(query: Q) => Answers[Q["call"]];
 
-/** The class that the generated module exports. A method that fails throws a bare error code. */
+/**
+ * The class that the generated module exports. A method that has an answer passes it on by the effect `answer`, and a
+ * method that fails passes its code on by the effect `refuse`, before it returns.
+ */
 export interface WasmClient {
   receive(connection: number, frame: Uint8Array): number;
   receiveText(connection: number, frame: string): number;
-  call(call: number, campaignId: string, text: string, id: number, number: number): unknown;
+  call(call: number, campaignId: string, text: string, id: number, number: number): void;
   free(): void;
 }
 
-/** The constructor of `WasmClient`. */
+/** The constructor of `WasmClient`. `host` is the number from `addHost`. */
 export type WasmClientConstructor = new (
   lingerMs: number | undefined,
   hasToken: boolean,
   hasRenewal: boolean,
   hasFetchSnapshot: boolean,
   log: boolean,
-  host: Host,
+  host: number,
 ) => WasmClient;

@@ -67,3 +67,14 @@ export function checkedMembers<T extends object>(name: string, value: T, rules: 
   }
   return copy as T;
 }
+
+/** The bytes of a buffer or a view, of any realm. Throws `invalid_argument` for any other value. */
+export function bytesOf(frame: unknown): Uint8Array {
+  try {
+    if (ArrayBuffer.isView(frame)) return new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength);
+    if (/^\[object (Shared)?ArrayBuffer]$/.test(Object.prototype.toString.call(frame))) return new Uint8Array(frame as ArrayBuffer);
+  } catch {
+    // A detached buffer has no bytes.
+  }
+  throw invalidArgument("frame", "a text, a buffer or a view of one");
+}

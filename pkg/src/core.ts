@@ -2,15 +2,16 @@
  * The JavaScript side of the machine: the host that the machine calls, the shared channels and the open waits. It
  * passes events on and makes no decision about them.
  */
-import type { Command, Effects, Host, Read, WasmClient, WasmClientConstructor } from "./bridge.js";
+import type { Command, Effects, Read, WasmClient, WasmClientConstructor } from "./bridge.js";
 import * as Call from "./calls.js";
 import { Channel } from "./channel.js";
 import { IDLE, withHint, type ConnectionStatus } from "./connection.js";
-import { invalidArgument, TEXT } from "./check.js";
+import { bytesOf, TEXT } from "./check.js";
 import { asCampaignSyncError, CampaignSyncError, describe } from "./errors.js";
 import { callSafely, FrameTask } from "./frame.js";
 import { CatalogueChannel } from "./listing.js";
 import { withoutNulls } from "./plain.js";
+import { addHost, removeHost } from "./module.js";
 import type { LogPosition } from "./position.js";
 import type { CampaignSyncOptions, CampaignView, CatalogueView } from "./types.js";
 import { askOnce, withRenewal } from "./renewal.js";
@@ -51,6 +52,10 @@ export class Core implements TransportReports {
   /** The connection, as the last `connectionchange` reported it. */
   connection = IDLE;
   readonly #client: WasmClient;
+  readonly #host = addHost((effect, detail) => this.#perform(effect, detail));
+  /** The answer to the last call, and the code of a refusal that was not thrown yet. */
+  #answered: unknown;
+  #refused: string | undefined;
   readonly #options: CampaignSyncOptions;
   readonly #outlets: CoreOutlets;
   readonly #channels = new Map<string, Channel>();
@@ -76,9 +81,8 @@ export class Core implements TransportReports {
     this.#outlets = outlets;
     this.transport = outlets.transport(this);
     const { token, onUnauthorized, fetchSnapshot, lingerMs, log } = options;
-    const host: Host = { perform: (effect, detail) => this.#perform(effect, detail) };
     try {
-      this.#client = new Client(lingerMs, token !== undefined, onUnauthorized !== undefined, fetchSnapshot !== undefined, log !== undefined && log !== false, host);
+      this.#client = new Client(lingerMs, token !== undefined, onUnauthorized !== undefined, fetchSnapshot !== undefined, Boolean(log), this.#host);
     } catch (error) {
       throw asCampaignSyncError(error);
     }
@@ -107,14 +111,25 @@ export class Core implements TransportReports {
 
   #ask({ call, campaignId = "", text = "", id = 0, number = 0 }: Arguments): unknown {
     headroom();
-    return this.call((client) => client.call(call, campaignId, text, id, number));
+    return this.answer((client) => client.call(call, campaignId, text, id, number));
   }
 
-  /** Calls the machine and turns the bare codes that it throws into `CampaignSyncError`. Throws `closed` after closing. */
+  /** Calls the machine and returns its answer. Throws as `call` does. */
+  answer(use: (client: WasmClient) => void): unknown {
+    this.#answered = undefined;
+    this.call(use);
+    return this.#answered;
+  }
+
+  /** Calls the machine. Throws the code with which it refuses the call, and `closed` after closing. */
   call<T>(use: (client: WasmClient) => T): T {
     if (this.#closed) throw new CampaignSyncError("closed");
     try {
-      return use(this.#client);
+      const value = use(this.#client);
+      const refused = this.#refused;
+      this.#refused = undefined;
+      if (refused === undefined) return value;
+      throw refused;
     } catch (error) {
       const failure = asCampaignSyncError(error);
       if (failure.code === "internal") this.#endIfTrapped();
@@ -234,11 +249,17 @@ export class Core implements TransportReports {
     for (const campaignId of this.#channels.keys()) this.#outlets.onLastRelease(campaignId);
     this.waits.rejectAll("closed");
     this.transport.end();
-    callSafely(() => setTimeout(() => callSafely(() => this.#client.free())));
+    const free = (): void => {
+      this.#client.free();
+      removeHost(this.#host);
+    };
+    callSafely(() => setTimeout(() => callSafely(free)));
   }
 
   /** The functions that perform the machine's effects. An effect under any other name is a notice. */
-  readonly #performers: { [E in keyof Effects]: (detail: Effects[E]) => void } = {
+  readonly #performers: { [E in keyof Effects]: (detail: Effects[E]) => unknown } = {
+    answer: (answer) => (this.#answered = answer),
+    refuse: (code) => (this.#refused = code),
     changed: () => {
       this.#hasNews = true;
       this.#frame.schedule();
@@ -256,8 +277,8 @@ export class Core implements TransportReports {
   };
 
   #perform(effect: string, detail: unknown): void {
-    const performer = (this.#performers as Record<string, ((detail: unknown) => void) | undefined>)[effect];
-    if (performer !== undefined) return performer(detail);
+    const performer = (this.#performers as Record<string, ((detail: unknown) => unknown) | undefined>)[effect];
+    if (performer !== undefined) return void performer(detail);
     if (effect === "statuschange") this.#markChanged((detail as { campaignId: string }).campaignId);
     const plain = withoutNulls(detail as object);
     if (this.#hasNews && !this.#closing) this.#invalidate();
@@ -427,15 +448,4 @@ function isFinal(error: unknown): boolean {
   } catch {
     return false;
   }
-}
-
-/** The bytes of a buffer or a view, of any realm. */
-function bytesOf(frame: unknown): Uint8Array {
-  try {
-    if (ArrayBuffer.isView(frame)) return new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength);
-    if (/^\[object (Shared)?ArrayBuffer]$/.test(Object.prototype.toString.call(frame))) return new Uint8Array(frame as ArrayBuffer);
-  } catch {
-    // A detached buffer has no bytes.
-  }
-  throw invalidArgument("frame", "a text, a buffer or a view of one");
 }

@@ -2,7 +2,7 @@
 
 /** The generated JavaScript of a module, as a function that makes it. */
 declare module "*-glue.js" {
-  export function glue(): import("./module.js").Generated;
+  export const glue: import("./module.js").Glue;
 }
 
 /** A module as base64: of its gzip, or in the CommonJS form of the module itself. */

@@ -2,7 +2,7 @@
  * The WebAssembly module in use. Importing the package has no side effect, so it can be imported without a browser
  * and without the compiled file, for example when a page is rendered on a server.
  */
-import type { WasmClientConstructor } from "./bridge.js";
+import type { Perform, WasmClientConstructor } from "./bridge.js";
 import { invalidArgument } from "./check.js";
 import { CampaignSyncError } from "./errors.js";
 import { report } from "./frame.js";
@@ -22,27 +22,38 @@ export interface Generated {
   __wbg_set_wasm(exports: WebAssembly.Exports): void;
 }
 
+/** Performs effects. The imports of the module call it with the number of a machine's host and the detail as JSON. */
+export interface Hosts {
+  perform(host: number, effect: string, detail: string): void;
+}
+
+/** Makes the generated JavaScript. It is called at the load, because it reads globals of the platform. */
+export type Glue = (hosts: Hosts) => Generated;
+
 /** The modules that are loaded. All copies of this version of the package on a page share them. */
 interface Modules {
   /** The generated class of the module in use. */
   current?: { readonly client: WasmClientConstructor; readonly priority: number };
   /** The state of each module, by its priority. */
   readonly loads: Record<number, { done?: Promise<void>; ready?: true }>;
+  /** The hosts of the machines, by their number. */
+  readonly hosts: Map<number, Perform>;
+  /** The number of the last host. */
+  last: number;
 }
 
 /** Loads one module. Only the first successful load has an effect. */
 export class Loader {
-  readonly #glue: () => Generated;
+  readonly #glue: Glue;
   readonly #file: () => InitInput | Promise<InitInput>;
   readonly #priority: number;
 
   /**
-   * @param glue Makes the generated JavaScript. It is called at the load, because it reads globals of the platform.
    * @param file The default file of the module. It is resolved at the first use, because `import.meta.url` is not an
    * address on every platform.
    * @param priority Identifies the module. If several are loaded, the one with the highest priority makes the clients.
    */
-  constructor(glue: () => Generated, file: () => InitInput | Promise<InitInput>, priority: number) {
+  constructor(glue: Glue, file: () => InitInput | Promise<InitInput>, priority: number) {
     this.#glue = glue;
     this.#file = file;
     this.#priority = priority;
@@ -59,7 +70,7 @@ export class Loader {
 
   async #load(input: InitInput | Promise<InitInput> | undefined): Promise<void> {
     const source = (await input) ?? (await this.#file());
-    const generated = this.#glue();
+    const generated = this.#glue(HOSTS);
     this.#start(generated, await instantiate(source, importsOf(generated)));
   }
 
@@ -67,7 +78,7 @@ export class Loader {
     const state = this.#state();
     if (state.ready) return;
     try {
-      const generated = this.#glue();
+      const generated = this.#glue(HOSTS);
       const module = kind(input) === "Module" ? (input as WebAssembly.Module) : new WebAssembly.Module(bytes(input as BufferSource));
       this.#start(generated, new WebAssembly.Instance(module, importsOf(generated)));
     } catch (cause) {
@@ -84,7 +95,6 @@ export class Loader {
     const state = this.#state();
     if (state.ready) return; // `loadSync` finished before the download.
     generated.__wbg_set_wasm(exports);
-    (exports["__wbindgen_start"] as () => void)();
     state.ready = true;
     const all = modules();
     if (all.current !== undefined && all.current.priority > this.#priority) return;
@@ -93,7 +103,22 @@ export class Loader {
 }
 
 function modules(): Modules {
-  return shared<Modules>(`modules ${VERSION}`, () => ({ loads: {} }));
+  return shared<Modules>(`modules ${VERSION}`, () => ({ loads: {}, hosts: new Map(), last: 0 }));
+}
+
+const HOSTS: Hosts = {
+  perform: (host, effect, detail) => modules().hosts.get(host)?.(effect, JSON.parse(detail)),
+};
+
+/** Returns a number for a new machine, whose effects `perform` receives until `removeHost`. */
+export function addHost(perform: Perform): number {
+  const all = modules();
+  all.hosts.set((all.last += 1), perform);
+  return all.last;
+}
+
+export function removeHost(host: number): void {
+  modules().hosts.delete(host);
 }
 
 function importsOf(generated: Generated): WebAssembly.Imports {

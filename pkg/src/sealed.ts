@@ -19,7 +19,7 @@ addCodes({
 interface SealedClient extends WasmClient {
   seal(): void;
   addKey(kid: string, key: Uint8Array): void;
-  openAnswer(campaignId: string, route: string, answer: string): string;
+  openAnswer(campaignId: string, route: string, answer: string): void;
 }
 
 /** Keys of 32 bytes by their name (`kid`). A name has 1 to 64 characters of A-Z, a-z, 0-9, _ and -. */
@@ -82,11 +82,11 @@ export class CampaignSync extends PlainCampaignSync {
     checked("route", route, oneOf("campaign", "domains", "snapshot", "transitions", "change"));
     checked("answer", answer, [(it) => typeof it === "string" || (typeof it === "object" && it !== null), "a text or parsed JSON"]);
     const text = typeof answer === "string" ? answer : jsonOf(answer);
-    return JSON.parse(this.#call((client) => client.openAnswer(campaignId, `rest.${route}`, text))) as Opened;
+    return this.#call((client) => client.openAnswer(campaignId, `rest.${route}`, text)) as Opened;
   }
 
-  #call<T>(use: (client: SealedClient) => T): T {
-    return coreOf(this).call((client) => use(client as SealedClient));
+  #call(use: (client: SealedClient) => void): unknown {
+    return coreOf(this).answer((client) => use(client as SealedClient));
   }
 }
 

@@ -21,8 +21,9 @@ const summary = (campaignId, sequenceNumber = 1) => ({
 
 /** A server with a list, and a client of it. */
 async function listing(ids, { profiles = ["catalogue"], lingerMs = 0 } = {}) {
-  const generated = await import(`../wasm/campaign_sync_bg.js?catalogue-${(instances += 1)}`);
-  new Loader(() => generated, () => BYTES, 1_000).loadSync(BYTES);
+  // The query keeps the fake machine out.
+  const { glue } = await import(`../dist/main-glue.js?catalogue-${(instances += 1)}`);
+  new Loader(glue, () => BYTES, 1_000).loadSync(BYTES);
   const server = { number: 1, list: new Map(ids.map((id) => [id, summary(id)])), sent: [], deliver: () => {}, subject: "ada" };
   const part = (data) => message("catalogue", {
     epoch: "feed-a", sequenceNumber: server.number, part: 1, parts: 1, total: server.list.size, ...data,

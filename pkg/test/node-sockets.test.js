@@ -14,8 +14,9 @@ import { CAMPAIGN, Stream } from "./support/stream.js";
 
 const BYTES = readFileSync(new URL("../wasm/campaign_sync_bg.wasm", import.meta.url));
 
-const generated = await import("../wasm/campaign_sync_bg.js?node");
-new Loader(() => generated, () => BYTES, 2_000).loadSync(BYTES);
+// The query keeps the fake machine out.
+const { glue } = await import("../dist/main-glue.js?node");
+new Loader(glue, () => BYTES, 2_000).loadSync(BYTES);
 
 function clientOf(url) {
   return new Core(wasmClient(), {}, {

@@ -14,8 +14,9 @@ const BYTES = readFileSync(new URL("../wasm/campaign_sync_bg.wasm", import.meta.
 
 /** A handle that is live, with rows of these names. */
 async function followed(names) {
-  const generated = await import("../wasm/campaign_sync_bg.js?search");
-  new Loader(() => generated, () => BYTES, 1_000).loadSync(BYTES);
+  // The query keeps the fake machine out.
+  const { glue } = await import("../dist/main-glue.js?search");
+  new Loader(glue, () => BYTES, 1_000).loadSync(BYTES);
   const stream = new Stream();
   for (const name of names) stream.appendRow(name);
   class Socket {

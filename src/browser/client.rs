@@ -5,14 +5,15 @@ use wasm_bindgen::prelude::*;
 use super::call::{Arguments, CALLS, Call, Command, Query};
 use super::clock;
 use super::driver::Driver;
-use super::host::{Host, to_js};
+use super::host::Host;
 use crate::protocol::Code;
 use crate::protocol::frame::Frame;
 use crate::protocol::write::{JsonWriter, push_decimal, to_json};
 use crate::sync::input::ConnectionId;
 use crate::sync::{Config, Machine, Now, Status};
 
-/// One machine with its connection. Methods throw codes from the closed list.
+/// One machine with its connection. Only numbers and text cross the boundary: a method that has an answer passes
+/// it on by the effect `answer`, and a method that fails by the effect `refuse` (`docs/decisions/0036`).
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Client {
@@ -23,7 +24,7 @@ pub struct Client {
 impl Client {
     /// Creates a client that is not connected. `linger_ms` is 0 or more, or infinite; NaN (`undefined` in
     /// JavaScript) for the default. The flags say whether the application provides tokens, renews sessions,
-    /// fetches snapshots and receives log records.
+    /// fetches snapshots and receives log records. `host` is the number under which effects are performed.
     #[wasm_bindgen(constructor)]
     pub fn new(
         linger_ms: f64,
@@ -31,24 +32,23 @@ impl Client {
         has_renewal: bool,
         has_fetch_snapshot: bool,
         log: bool,
-        host: Host,
+        host: u32,
     ) -> Self {
         let mut config =
             Config { has_token, has_renewal, has_fetch_snapshot, log, ..Config::default() };
         if !linger_ms.is_nan() {
             config.linger_ms = linger_ms as u64;
         }
-        Self { driver: Driver::new(config, host) }
+        Self { driver: Driver::new(config, Host::new(host)) }
     }
 
-    /// Processes a frame, in UTF-8, that arrived on a connection. Invalid input is refused and counted; it
-    /// never throws. Returns the number of applied events.
+    /// Processes a frame, in UTF-8, that arrived on a connection. Invalid input is refused and counted.
+    /// Returns the number of applied events.
     ///
     /// # Errors
     /// `closed`.
-    pub fn receive(&self, connection: f64, frame: &[u8]) -> Result<u32, Code> {
-        self.driver.ensure_open()?;
-        Ok(self.driver.receive(ConnectionId(connection as u64), Frame::Binary(frame)))
+    pub fn receive(&self, connection: f64, frame: &[u8]) -> u32 {
+        self.take(connection, Frame::Binary(frame))
     }
 
     /// Like `receive`, for a frame that arrived as text.
@@ -56,13 +56,12 @@ impl Client {
     /// # Errors
     /// `closed`.
     #[wasm_bindgen(js_name = receiveText)]
-    pub fn receive_text(&self, connection: f64, frame: &str) -> Result<u32, Code> {
-        self.driver.ensure_open()?;
-        Ok(self.driver.receive(ConnectionId(connection as u64), Frame::Text(frame)))
+    pub fn receive_text(&self, connection: f64, frame: &str) -> u32 {
+        self.take(connection, Frame::Text(frame))
     }
 
     /// Executes a command or answers a query: the call with this number in `CALLS`. `id` is the number of a connection
-    /// or a ticket, and the other arguments are those that the call names. A command returns `undefined`.
+    /// or a ticket, and the other arguments are those that the call names. A command has no answer.
     ///
     /// * `connect` opens the connection, also after the client gave it up. `pause` closes it. `close` ends everything.
     /// * `reset` drops the data of the session, and closes the connection.
@@ -81,8 +80,7 @@ impl Client {
     ///
     /// Queries:
     ///
-    /// * `view`: a campaign in its present state, as a new object; `undefined` if the client does
-    ///   not hold it.
+    /// * `view`: a campaign in its present state; no answer if the client does not hold it.
     /// * `status`: the members of the view that the clock or a proof changes without an event, as one text:
     ///   the name of its present status, and when it was last proven current.
     /// * `domains`: one page of its rows. `text` is JSON with the members `offset?`, `limit?`, `search?`, `dnsStatus?`,
@@ -101,28 +99,9 @@ impl Client {
     /// # Errors
     /// `closed`; `invalid_campaign_id`, `invalid_content` and `integer_out_of_range` for invalid arguments;
     /// `unknown_campaign` for rows of a campaign that the client does not hold.
-    pub fn call(
-        &self,
-        call: usize,
-        campaign_id: &str,
-        text: &str,
-        id: f64,
-        number: f64,
-    ) -> Result<JsValue, Code> {
-        let &call = CALLS.get(call).ok_or(Code::InvalidContent)?;
+    pub fn call(&self, call: usize, campaign_id: &str, text: &str, id: f64, number: f64) {
         let arguments = Arguments { campaign_id, text, id, number };
-        let action = match call {
-            Call::Do(action) => action,
-            Call::Ask(query) => return self.read(query, &arguments),
-        };
-        self.driver.ensure_open()?;
-        match arguments.command(action)? {
-            Command::Input(input) => self.driver.submit(input),
-            Command::Wake(wake) => self.driver.wake(wake),
-            Command::Close => self.driver.close(),
-            Command::Fold => self.driver.read(|it| it.fold(campaign_id, text))?,
-        }
-        Ok(JsValue::UNDEFINED)
+        self.driver.reply(self.answer(call, &arguments));
     }
 }
 
@@ -134,7 +113,34 @@ fn write_status(to: &mut JsonWriter, status: Status, proven_at: Option<i64>) {
 }
 
 impl Client {
-    fn read(&self, query: Query, arguments: &Arguments<'_>) -> Result<JsValue, Code> {
+    fn take(&self, connection: f64, frame: Frame<'_>) -> u32 {
+        match self.driver.ensure_open() {
+            Ok(()) => self.driver.receive(ConnectionId(connection as u64), frame),
+            Err(code) => {
+                self.driver.reply(Err(code));
+                0
+            }
+        }
+    }
+
+    fn answer(&self, call: usize, arguments: &Arguments<'_>) -> Result<Option<String>, Code> {
+        let action = match CALLS.get(call).ok_or(Code::InvalidContent)? {
+            Call::Do(action) => *action,
+            Call::Ask(query) => return self.read(*query, arguments),
+        };
+        self.driver.ensure_open()?;
+        match arguments.command(action)? {
+            Command::Input(input) => self.driver.submit(input),
+            Command::Wake(wake) => self.driver.wake(wake),
+            Command::Close => self.driver.close(),
+            Command::Fold => {
+                self.driver.read(|it| it.fold(arguments.campaign_id, arguments.text))?;
+            }
+        }
+        Ok(None)
+    }
+
+    fn read(&self, query: Query, arguments: &Arguments<'_>) -> Result<Option<String>, Code> {
         let campaign_id = arguments.campaign_id;
         let now = clock::now();
         self.driver.read(|machine| {
@@ -142,7 +148,7 @@ impl Client {
             match query {
                 Query::View => match machine.view(campaign_id, now) {
                     Some(view) => answer.raw(&to_json(&view)),
-                    None => return Ok(JsValue::UNDEFINED),
+                    None => return Ok(None),
                 },
                 Query::Status => {
                     let status = machine.status(campaign_id, now).unwrap_or(Status::Idle);
@@ -173,7 +179,7 @@ impl Client {
                 Query::Metrics => answer.raw(&to_json(machine.metrics())),
                 Query::Diagnostics => self.diagnostics(machine, now, &mut answer),
             }
-            Ok(to_js(&answer.into_text()))
+            Ok(Some(answer.into_text()))
         })?
     }
 

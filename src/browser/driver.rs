@@ -89,6 +89,15 @@ impl Driver {
         if self.stage.get() == Stage::Open { Ok(()) } else { Err(Code::Closed) }
     }
 
+    /// Passes on the answer to a call, or the code with which it failed.
+    pub(super) fn reply(&self, result: Result<Option<String>, Code>) {
+        match result {
+            Ok(Some(answer)) => self.host.answer(&answer),
+            Ok(None) => {}
+            Err(code) => self.host.refuse(code),
+        }
+    }
+
     /// Lends the machine to a function that does not call JavaScript of the application. Listeners
     /// that receive notices of the closing may still read.
     ///

@@ -1,4 +1,4 @@
-//! The JavaScript side: an object that performs the effects.
+//! The JavaScript side: what performs the effects.
 
 use wasm_bindgen::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::sync::log::LogRecord;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The interface of the JavaScript side: `perform(effect, detail)` with
+    /// The interface of the JavaScript side: `hosts.perform(host, effect, detail)`, with the detail as JSON.
     ///
     /// | effect | detail |
     /// | --- | --- |
@@ -26,20 +26,34 @@ extern "C" {
     /// | `settle` | `{ticket, code}`: settles a promise |
     /// | `log` | a log record |
     /// | `wakeIn` | milliseconds until the command `timer`, in place of the time before; `null` for no timer |
+    /// | `answer` | the answer to the present call |
+    /// | `refuse` | the code with which the present call failed |
     ///
     /// The package's JavaScript catches and reports its exceptions, as those of every import.
-    #[derive(Debug)]
-    pub type Host;
-
-    #[wasm_bindgen(method, js_name = perform)]
-    fn js_perform(this: &Host, effect: &str, detail: &JsValue);
-
-    /// Makes a JavaScript value of JSON. The text is the core's, so it is valid.
-    #[wasm_bindgen(js_namespace = JSON, js_name = parse)]
-    pub(super) fn to_js(json: &str) -> JsValue;
+    #[wasm_bindgen(js_namespace = hosts, js_name = perform)]
+    fn js_perform(host: u32, effect: &str, detail: &str);
 }
 
+/// The number under which JavaScript performs the effects of one client.
+#[derive(Debug)]
+pub(super) struct Host(u32);
+
 impl Host {
+    /// The host with this number.
+    pub(super) const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// Passes on the answer to a call, as JSON.
+    pub(super) fn answer(&self, json: &str) {
+        self.perform("answer", json);
+    }
+
+    /// Reports the code with which a call failed.
+    pub(super) fn refuse(&self, code: Code) {
+        self.perform_text("refuse", code.as_str());
+    }
+
     /// Sends a notice to the listeners, with the name of its campaign.
     pub(super) fn notify(&self, notice: &Notice, name: Option<&str>) {
         let mut detail = JsonWriter::object();
@@ -89,9 +103,7 @@ impl Host {
 
     /// Sends a frame on the present socket.
     pub(super) fn send(&self, frame: &str) {
-        let mut detail = JsonWriter::default();
-        detail.string(frame);
-        self.perform("send", &detail.into_text());
+        self.perform_text("send", frame);
     }
 
     /// Settles a promise.
@@ -120,8 +132,14 @@ impl Host {
         self.perform(effect, &detail.into_text());
     }
 
+    fn perform_text(&self, effect: &str, text: &str) {
+        let mut detail = JsonWriter::default();
+        detail.string(text);
+        self.perform(effect, &detail.into_text());
+    }
+
     fn perform(&self, effect: &str, detail: &str) {
-        self.js_perform(effect, &to_js(detail));
+        js_perform(self.0, effect, detail);
     }
 }
 

@@ -10,19 +10,17 @@
 //! * `client` is the class; `driver` is the only event loop.
 //! * `seal` is the part of the class that only the module for sealed content has.
 //! * `host` calls the JavaScript side, which owns the sockets, the timer and the signals of the page; `call` reads
-//!   what it asks for; `clock` and `error` are plain functions.
+//!   what it asks for; `clock` reads the clocks.
 
 mod call;
 mod client;
 mod clock;
 mod driver;
-mod error;
 mod host;
 #[cfg(feature = "encrypted")]
 mod seal;
 
 pub use client::Client;
-pub use host::Host;
 
 /// Smaller and faster than the standard library's allocator (`docs/decisions/0012`).
 #[global_allocator]

@@ -16,10 +16,8 @@ impl Client {
     ///
     /// # Errors
     /// `closed`.
-    pub fn seal(&self) -> Result<(), Code> {
-        self.driver.ensure_open()?;
-        self.driver.submit(Input::Seal);
-        Ok(())
+    pub fn seal(&self) {
+        self.submit(Ok(Input::Seal));
     }
 
     /// Adds a key of 32 bytes. It replaces a key of the same name. The copy in which the key was
@@ -28,25 +26,32 @@ impl Client {
     /// # Errors
     /// `closed`; `invalid_content` for an invalid name or key.
     #[wasm_bindgen(js_name = addKey)]
-    pub fn add_key(&self, kid: &str, mut key: Vec<u8>) -> Result<(), Code> {
-        self.driver.ensure_open()?;
+    pub fn add_key(&self, kid: &str, mut key: Vec<u8>) {
         let expanded = Key::new(&key);
         key.as_mut_slice().zeroize();
-        self.driver.submit(Input::AddKey(KeyId::new(kid)?, expanded?));
-        Ok(())
+        self.submit(KeyId::new(kid).and_then(|kid| Ok(Input::AddKey(kid, expanded?))));
     }
 
-    /// Opens the answer of a REST route about a campaign. Returns `{position, body}` as JSON.
+    /// Opens the answer of a REST route about a campaign. Answers with `{position, body}`.
     ///
     /// # Errors
     /// `closed`; `not_sealed`, `unknown_key`, `seal_broken`.
     #[wasm_bindgen(js_name = openAnswer)]
-    pub fn open_answer(
-        &self,
-        campaign_id: &str,
-        route: &str,
-        answer: &str,
-    ) -> Result<String, Code> {
+    pub fn open_answer(&self, campaign_id: &str, route: &str, answer: &str) {
+        self.driver.reply(self.opened(campaign_id, route, answer));
+    }
+}
+
+impl Client {
+    fn submit(&self, input: Result<Input<'_>, Code>) {
+        let result = self.driver.ensure_open().and(input);
+        self.driver.reply(result.map(|input| {
+            self.driver.submit(input);
+            None
+        }));
+    }
+
+    fn opened(&self, campaign_id: &str, route: &str, answer: &str) -> Result<Option<String>, Code> {
         self.driver.ensure_open()?;
         self.driver.read(|machine| {
             let keys = machine.keys().ok_or(Code::UnknownKey)?;
@@ -59,7 +64,7 @@ impl Client {
             answered.close("}");
             answered.key("body");
             answered.raw(&body);
-            Ok(answered.finish())
+            Ok(Some(answered.finish()))
         })?
     }
 }

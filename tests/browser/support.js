@@ -24,8 +24,23 @@ export function latestConnection() {
   return latest;
 }
 
+/** The hosts by their number, and those of the clients. */
+const hosts = new Map();
+const hostsOf = new WeakMap();
+
+/** The module calls it as a global; the package passes it to the generated JavaScript instead. */
+globalThis.hosts = { perform: (host, effect, detail) => hosts.get(host).perform(effect, JSON.parse(detail)) };
+
+/** Calls a method of a client. Returns its answer, and throws the code with which it refuses the call. */
+export function callClient(client, method, ...values) {
+  return hostsOf.get(client).reply(() => client[method](...values));
+}
+
 /** A host that records every call, and then runs the hook of the test. */
 export class Recorder {
+  #number = hosts.size;
+  #answer;
+  #refused;
   #calls = [];
   #hooks = new Map();
   #depth = 0;
@@ -33,12 +48,33 @@ export class Recorder {
   #client;
   #timer;
 
+  constructor() {
+    hosts.set(this.#number, this);
+  }
+
+  number() {
+    return this.#number;
+  }
+
   /** The client that the timer wakes. */
   attach(client) {
     this.#client = client;
+    hostsOf.set(client, this);
+  }
+
+  reply(run) {
+    this.#answer = undefined;
+    const value = run();
+    const refused = this.#refused;
+    this.#refused = undefined;
+    if (refused !== undefined) throw refused;
+    return value ?? this.#answer;
   }
 
   perform(effect, detail) {
+    if (effect === "answer") this.#answer = detail;
+    if (effect === "refuse") this.#refused = detail;
+    if (effect === "answer" || effect === "refuse") return;
     if (effect === "open") latest = detail;
     if (effect === "wakeIn") return this.#arm(detail);
     const values = EFFECTS[effect];
@@ -52,7 +88,7 @@ export class Recorder {
 
   #arm(ms) {
     clearTimeout(this.#timer);
-    if (ms !== null) this.#timer = setTimeout(() => this.#client.call(CALLS.indexOf("timer"), "", "", 0, 0), ms);
+    if (ms !== null) this.#timer = setTimeout(() => callClient(this.#client, "call", CALLS.indexOf("timer"), "", "", 0, 0), ms);
   }
 
   /** Runs `hook(values)` inside every call of `name`, an effect or `dispatch` for all notices. */
@@ -91,7 +127,7 @@ const REFUSAL = '{"type":"error","timestamp":"","data":{"code":"rate_limited","m
 
 /** Calls every method but `close` and `free`. */
 export function callEverything(client, campaignId) {
-  const call = (name, id = "", text = "", ticket = 0, number = 0) => client.call(CALLS.indexOf(name), id, text, ticket, number);
+  const call = (name, id = "", text = "", ticket = 0, number = 0) => callClient(client, "call", CALLS.indexOf(name), id, text, ticket, number);
   call("connect");
   call("retain", campaignId);
   client.receive(latest, new TextEncoder().encode(REFUSAL));

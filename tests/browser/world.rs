@@ -1,6 +1,6 @@
 //! A client as JavaScript holds it, with a host that records its calls and a clock that the tests move.
 
-use campaign_sync::browser::{Client, Host};
+use campaign_sync::browser::Client;
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
 
@@ -15,6 +15,8 @@ extern "C" {
     fn js_hook(this: &Recorder, name: &str, hook: &JsValue);
     #[wasm_bindgen(method)]
     fn attach(this: &Recorder, client: &JsClient);
+    #[wasm_bindgen(method)]
+    fn number(this: &Recorder) -> u32;
     #[wasm_bindgen(method)]
     pub(crate) fn clear(this: &Recorder);
     #[wasm_bindgen(method, js_name = calls)]
@@ -48,6 +50,23 @@ extern "C" {
     fn free_quietly(client: &JsClient);
     #[wasm_bindgen(js_name = callEverything, catch)]
     pub(crate) fn call_everything(client: &JsClient, campaign_id: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(js_name = callClient, catch)]
+    fn receive(
+        client: &JsClient,
+        method: &str,
+        connection: f64,
+        frame: &JsValue,
+    ) -> Result<u32, JsValue>;
+    #[wasm_bindgen(js_name = callClient, catch)]
+    fn call(
+        client: &JsClient,
+        method: &str,
+        call: u32,
+        campaign_id: &str,
+        text: &str,
+        id: f64,
+        number: f64,
+    ) -> Result<JsValue, JsValue>;
 }
 
 #[wasm_bindgen]
@@ -57,23 +76,6 @@ extern "C" {
     pub(crate) type JsClient;
     #[wasm_bindgen(method, catch)]
     pub(crate) fn free(this: &JsClient) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, catch, js_name = receive)]
-    fn js_receive(
-        this: &JsClient,
-        connection: f64,
-        frame: &js_sys::Uint8Array,
-    ) -> Result<u32, JsValue>;
-    #[wasm_bindgen(method, catch, js_name = receiveText)]
-    fn js_receive_text(this: &JsClient, connection: f64, frame: &JsValue) -> Result<u32, JsValue>;
-    #[wasm_bindgen(method, catch, js_name = call)]
-    pub(crate) fn js_call(
-        this: &JsClient,
-        call: u32,
-        campaign_id: &str,
-        text: &str,
-        id: f64,
-        number: f64,
-    ) -> Result<JsValue, JsValue>;
 }
 
 /// The calls by number, as in `pkg/src/calls.ts`.
@@ -97,6 +99,17 @@ impl JsClient {
     ) -> Result<JsValue, JsValue> {
         let place = CALLS.split(' ').position(|it| it == name).expect("it is a call");
         self.js_call(place as u32, campaign_id, text, id, number)
+    }
+
+    pub(crate) fn js_call(
+        &self,
+        place: u32,
+        campaign_id: &str,
+        text: &str,
+        id: f64,
+        number: f64,
+    ) -> Result<JsValue, JsValue> {
+        call(self, "call", place, campaign_id, text, id, number)
     }
 
     pub(crate) fn connect(&self) -> Result<(), JsValue> {
@@ -185,18 +198,18 @@ impl JsClient {
 
     /// Receives a frame of the latest connection that arrived as text.
     pub(crate) fn receive(&self, frame: &JsValue) -> Result<u32, JsValue> {
-        self.js_receive_text(latest_connection(), frame)
+        receive(self, "receiveText", latest_connection(), frame)
     }
 
     /// Receives a frame of a connection.
     pub(crate) fn receive_on(&self, connection: u64, frame: &str) -> Result<u32, JsValue> {
-        self.js_receive_text(connection as f64, &frame.into())
+        receive(self, "receiveText", connection as f64, &frame.into())
     }
 
     /// Receives a frame of the latest connection that arrived as bytes. It copies them: tests and client
     /// share one memory here, which moves when it grows.
     pub(crate) fn receive_bytes(&self, frame: &[u8]) -> Result<u32, JsValue> {
-        self.js_receive(latest_connection(), &js_sys::Uint8Array::from(frame))
+        receive(self, "receive", latest_connection(), &js_sys::Uint8Array::from(frame))
     }
 }
 
@@ -347,7 +360,6 @@ impl Drop for World {
 
 /// Creates the generated class as JavaScript does.
 pub(crate) fn client(options: &Value, recorder: &Recorder) -> JsClient {
-    let host: Host = JsValue::from(recorder).unchecked_into();
     let on = |name: &str| options[name].as_bool().unwrap_or_default();
     let client = Client::new(
         options["lingerMs"].as_f64().unwrap_or(f64::NAN),
@@ -355,7 +367,7 @@ pub(crate) fn client(options: &Value, recorder: &Recorder) -> JsClient {
         on("hasRenewal"),
         on("hasFetchSnapshot"),
         on("log"),
-        host,
+        recorder.number(),
     );
     let client: JsClient = JsValue::from(client).unchecked_into();
     recorder.attach(&client);

@@ -1,9 +1,10 @@
 /**
- * Makes a finished module smaller in two ways that the compiler and wasm-opt lack:
+ * Makes a finished module smaller in ways that the compiler and wasm-opt lack:
  *
  * * The texts and source positions of panics are overwritten by zeros. After `trap-panics.mjs` no code refers to them,
  *   but wasm-opt cannot know where one text in the data ends and the next begins.
- * * The imports and exports lose the hashes at the end of their names, which do not compress.
+ * * The imports and exports lose the hashes at the end of their names, which do not compress. Exports that the generated
+ *   JavaScript does not use are removed.
  *
  * Usage: node compact.mjs <directory of node_modules> <module.wasm> <its generated module.js>
  */
@@ -76,13 +77,13 @@ const bytes = Buffer.from(await readFile(wasmPath));
 const sections = readSections(bytes);
 eraseUnused(sections, constantsOf(bytes));
 const shortened = new Map();
+const js = await readFile(jsPath, "utf8");
 const compacted = sections.map((section) => {
   if (section.id === Section.IMPORT) return { ...section, content: renameImports(section.content, shortened) };
-  if (section.id === Section.EXPORT) return { ...section, content: renameExports(section.content, shortened) };
+  if (section.id === Section.EXPORT) return { ...section, content: usedExports(section.content, shortened) };
   return section;
 });
 await writeFile(wasmPath, writeSections(bytes, compacted));
-const js = await readFile(jsPath, "utf8");
 await writeFile(jsPath, [...shortened].reduce((text, [long, short]) => text.replaceAll(long, short), js));
 
 /** All constants and offsets in the code: whatever the code refers to is among them, and numbers besides. */
@@ -139,15 +140,14 @@ function renameImports(content, shortened) {
   return Buffer.concat(parts);
 }
 
-function renameExports(content, shortened) {
+function usedExports(content, shortened) {
   const reader = new Reader(content);
-  const count = reader.number();
-  const parts = [encoded(count)];
-  for (let index = 0; index < count; index += 1) {
-    parts.push(encodedString(shorten(reader.string(), shortened)));
-    parts.push(Buffer.from([reader.byte()]), encoded(reader.number()));
-  }
-  return Buffer.concat(parts);
+  const exported = Array.from({ length: reader.number() }, () => ({ name: reader.string(), kind: reader.byte(), index: reader.number() }));
+  const used = exported.filter(({ name }) => js.includes(`.${name}`));
+  return Buffer.concat([
+    encoded(used.length),
+    ...used.flatMap(({ name, kind, index }) => [encodedString(shorten(name, shortened)), Buffer.from([kind]), encoded(index)]),
+  ]);
 }
 
 /** Names without the hashes and counters of wasm-bindgen; `shortened` collects what was renamed. */

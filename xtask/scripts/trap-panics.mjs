@@ -68,6 +68,8 @@ for (const { name, params, results } of functions) {
 }
 // Without it wasm-bindgen's JavaScript encodes each text at once, which is shorter, and not slower for frames.
 module.removeExport("__wbindgen_realloc");
+// Only numbers and text cross the boundary, so the module needs no table of references to JavaScript values.
+module.setFeatures(module.getFeatures() & ~binaryen.Features.ReferenceTypes);
 if (!module.validate()) throw new Error("the module is not valid any more");
 await writeFile(output, module.emitBinary());
 

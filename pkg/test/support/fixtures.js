@@ -10,16 +10,16 @@ const MODULES = Symbol.for(`campaign-sync.modules ${VERSION}`);
 export function startPage() {
   const former = Object.getOwnPropertyDescriptor(globalThis, MODULES);
   delete globalThis[MODULES];
-  Object.defineProperty(globalThis, MODULES, { value: { loads: {} }, configurable: true });
+  Object.defineProperty(globalThis, MODULES, { value: { loads: {}, hosts: new Map(), last: 0 }, configurable: true });
   return () => former && Object.defineProperty(globalThis, MODULES, former);
 }
 
-/** The smallest module that can start: one function, `__wbindgen_start`, which does nothing. */
+/** The smallest module that can start: one function, `client_call`, which does nothing. */
 export const MODULE = Uint8Array.from([
   [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // The header.
   [0x01, 0x04, 0x01, 0x60, 0x00, 0x00], // One type, () -> ().
   [0x03, 0x02, 0x01, 0x00], // One function of it.
-  [0x07, 0x14, 0x01, 0x10, ...new TextEncoder().encode("__wbindgen_start"), 0x00, 0x00], // Its name.
+  [0x07, 0x0f, 0x01, 0x0b, ...new TextEncoder().encode("client_call"), 0x00, 0x00], // Its name.
   [0x0a, 0x04, 0x01, 0x02, 0x00, 0x0b], // Its body.
 ].flat());
 

@@ -19,11 +19,17 @@ export const machines = [];
 /** Number of times the module was started. */
 export let starts = 0;
 
+/** The package's side of the machines, as it passes it. */
+let hosts;
+
 /** The generated JavaScript, as the package imports it. */
-export const glue = () => ({ Client, __wbg_set_wasm });
+export const glue = (given) => {
+  hosts = given;
+  return { Client, __wbg_set_wasm };
+};
 
 export function __wbg_set_wasm(exports) {
-  if (typeof exports.__wbindgen_start !== "function") throw new Error("another module");
+  if (typeof exports.client_call !== "function") throw new Error("another module");
   starts += 1;
 }
 
@@ -43,7 +49,7 @@ export class Client {
 
   constructor(lingerMs, hasToken, hasRenewal, hasFetchSnapshot, log, host) {
     this.options = { lingerMs, hasToken, hasRenewal, hasFetchSnapshot, log };
-    this.host = callsOf(host);
+    this.host = callsOf({ perform: (effect, detail) => hosts.perform(host, effect, JSON.stringify(detail)) });
     machines.push(this);
   }
 
@@ -68,8 +74,23 @@ export class Client {
     this.calls.push([name, ...values]);
   }
 
+  /** Replies as the module does: passes on the answer, or the code that `run` throws. */
+  #reply(run) {
+    try {
+      const answer = run();
+      if (answer !== undefined) this.host.answer(answer);
+    } catch (code) {
+      if (typeof code !== "string") throw code;
+      this.host.refuse(code);
+    }
+  }
+
+  call(...values) {
+    this.#reply(() => this.#answer(...values));
+  }
+
   /** Takes a call by number. Records a command under its name, with its arguments. */
-  call(place, campaignId, text, id, number) {
+  #answer(place, campaignId, text, id, number) {
     const name = CALLS[place];
     const answer = number === 0 ? { text } : {};
     if (name === "changes") return this.takeChanges();
@@ -100,10 +121,17 @@ export class Client {
   }
   release(id) { this.#record("release", id); }
   receive(connection, frame) {
-    this.#record("receive", connection, new Uint8Array(frame));
-    return this.onReceive?.(new TextDecoder().decode(new Uint8Array(frame))) ?? 0;
+    return this.#take(connection, new Uint8Array(frame), new TextDecoder().decode(new Uint8Array(frame)));
   }
-  receiveText(connection, frame) { this.#record("receive", connection, frame); return this.onReceive?.(frame) ?? 0; }
+  receiveText(connection, frame) { return this.#take(connection, frame, frame); }
+  #take(connection, frame, text) {
+    let applied = 0;
+    this.#reply(() => {
+      this.#record("receive", connection, frame);
+      applied = this.onReceive?.(text) ?? 0;
+    });
+    return applied;
+  }
   opened(connection) { this.#record("opened", connection); }
   closed(connection, code) { this.#record("closed", connection, code); }
   online() { this.#record("online"); }
@@ -148,12 +176,14 @@ export class Client {
   diagnostics() { return {}; }
   free() { this.freed = true; }
   // Only the module for sealed content has the following methods.
-  seal() { this.#record("seal"); }
-  addKey(kid, key) { this.#record("addKey", kid, key.slice()); }
+  seal() { this.#reply(() => this.#record("seal")); }
+  addKey(kid, key) { this.#reply(() => this.#record("addKey", kid, key.slice())); }
   openAnswer(...values) {
-    this.#record("openAnswer", ...values);
-    if (typeof this.onOpen !== "function") throw "not_sealed";
-    return JSON.stringify(this.onOpen(...values));
+    this.#reply(() => {
+      this.#record("openAnswer", ...values);
+      if (typeof this.onOpen !== "function") throw "not_sealed";
+      return this.onOpen(...values);
+    });
   }
 }
 
@@ -162,6 +192,8 @@ if (!import.meta.url.endsWith("?encrypted")) for (const own of ["seal", "addKey"
 /** Returns one function per effect that the machine can request of its host. */
 function callsOf(host) {
   return {
+    answer: (answer) => host.perform("answer", answer),
+    refuse: (code) => host.perform("refuse", code),
     changed: () => host.perform("changed", null),
     dispatch: (kind, detail) => host.perform(kind, detail),
     open: (connection) => host.perform("open", connection),
