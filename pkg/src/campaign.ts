@@ -3,8 +3,7 @@
 import type { Answers } from "./bridge.js";
 import * as Call from "./calls.js";
 import { bindMethods, disposeBy } from "./bind.js";
-import type { Channel, Subscription } from "./channel.js";
-import { checked, FUNCTION } from "./check.js";
+import type { Channel } from "./channel.js";
 import type { Core } from "./core.js";
 import { checkedRows, PAGE_ROWS, readDomains, readPage } from "./domains.js";
 import { CampaignSyncError } from "./errors.js";
@@ -83,7 +82,6 @@ export class CampaignHandle implements Campaign {
   declare [Symbol.dispose]: () => void;
   readonly #core: Core;
   readonly #channel: Channel;
-  readonly #subscriptions = new Set<Subscription>();
   #released = false;
 
   static {
@@ -102,14 +100,7 @@ export class CampaignHandle implements Campaign {
 
   subscribe(listener: () => void): () => void {
     this.#assertHeld();
-    checked("listener", listener, FUNCTION);
-    const subscription: Subscription = { notify: listener };
-    this.#channel.subscriptions.add(subscription);
-    this.#subscriptions.add(subscription);
-    return () => {
-      this.#channel.subscriptions.delete(subscription);
-      this.#subscriptions.delete(subscription);
-    };
+    return this.#channel.subscribe(this, listener);
   }
 
   domains(query?: DomainQuery): DomainPage {
@@ -155,8 +146,7 @@ export class CampaignHandle implements Campaign {
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    for (const subscription of this.#subscriptions) this.#channel.subscriptions.delete(subscription);
-    this.#subscriptions.clear();
+    this.#channel.unsubscribe(this);
     this.#core.waits.rejectAll("released", this);
     this.#core.release(this.#channel);
   }

@@ -1,7 +1,7 @@
 /** The public handle of the list of all campaigns that the session may see. */
+import * as Call from "./calls.js";
 import { bindMethods, disposeBy } from "./bind.js";
-import type { Subscription } from "./channel.js";
-import { checked, checkedMembers, FUNCTION, TEXT, type Rule } from "./check.js";
+import { checkedMembers, TEXT, type Rule } from "./check.js";
 import type { Core } from "./core.js";
 import { CampaignSyncError } from "./errors.js";
 import { EMPTY, selected, type CatalogueChannel } from "./listing.js";
@@ -42,7 +42,6 @@ export class CatalogueHandle implements Catalogue {
   readonly #core: Core;
   readonly #channel: CatalogueChannel;
   readonly #ids: ReadonlySet<string> | undefined;
-  readonly #subscriptions = new Set<Subscription>();
   /** The view of the whole list from which the own one was made, and the own one. */
   #whole: CatalogueView | undefined;
   #own = EMPTY;
@@ -85,22 +84,14 @@ export class CatalogueHandle implements Catalogue {
 
   subscribe(listener: () => void): () => void {
     if (this.#released) throw new CampaignSyncError("released");
-    checked("listener", listener, FUNCTION);
-    const subscription: Subscription = { notify: listener };
-    this.#channel.subscriptions.add(subscription);
-    this.#subscriptions.add(subscription);
-    return () => {
-      this.#channel.subscriptions.delete(subscription);
-      this.#subscriptions.delete(subscription);
-    };
+    return this.#channel.subscribe(this, listener);
   }
 
   release(): void {
     if (this.#released) return;
     if (!this.#core.closed) this.view();
     this.#released = true;
-    for (const subscription of this.#subscriptions) this.#channel.subscriptions.delete(subscription);
-    this.#subscriptions.clear();
-    this.#core.releaseCatalogue(this.#channel);
+    this.#channel.unsubscribe(this);
+    this.#core.release(this.#channel, Call.releaseCatalogue);
   }
 }

@@ -314,8 +314,8 @@ export class CampaignSync extends EventTarget implements Disposable {
     this.#dispatcher.dispatch(type, detail);
   }
 
-  #onLastRelease(campaignId?: string): void {
-    if (campaignId !== undefined) this.#dispatch("cacheinvalidated", { campaignId, reason: "unwatched" });
+  #onLastRelease(campaignId: string): void {
+    if (campaignId !== "") this.#dispatch("cacheinvalidated", { campaignId, reason: "unwatched" });
     this.#hold();
   }
 

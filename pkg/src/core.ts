@@ -4,7 +4,7 @@
  */
 import type { Command, Effects, Read, WasmClient, WasmClientConstructor } from "./bridge.js";
 import * as Call from "./calls.js";
-import { Channel } from "./channel.js";
+import { Channel, type Listeners } from "./channel.js";
 import { IDLE, withHint, type ConnectionStatus } from "./connection.js";
 import { bytesOf, TEXT } from "./check.js";
 import { asCampaignSyncError, CampaignSyncError, describe } from "./errors.js";
@@ -30,8 +30,8 @@ export interface CoreOutlets {
   transport(reports: TransportReports): Transport;
   /** Voids all caches, because the data of the session is gone. */
   onSignedOut(): void;
-  /** Reports that the last handle of a campaign, or of the list of campaigns, was released. */
-  onLastRelease(campaignId?: string): void;
+  /** Reports that the last handle of a campaign was released, or of the list of campaigns (an empty id). */
+  onLastRelease(campaignId: string): void;
 }
 
 /** The arguments of a call. */
@@ -58,10 +58,10 @@ export class Core implements TransportReports {
   #refused: string | undefined;
   readonly #options: CampaignSyncOptions;
   readonly #outlets: CoreOutlets;
-  readonly #channels = new Map<string, Channel>();
+  /** The channels that have a handle, by the id of the campaign; that of the list of campaigns under an empty id. */
+  readonly #channels = new Map<string, Listeners>();
   /** Channels whose listeners have not been called since the last change. */
-  readonly #dirtyChannels = new Set<Channel | CatalogueChannel>();
-  #catalogue: CatalogueChannel | undefined;
+  readonly #dirtyChannels = new Set<Listeners>();
   readonly #frame = new FrameTask(() => this.#flush());
   readonly #waker = new Waker((call) => this.#answer({ call }), () => this.#pageChanged());
   /** Whether the machine reported a change since the last announcement to caches. */
@@ -89,7 +89,7 @@ export class Core implements TransportReports {
   }
 
   get hasHandles(): boolean {
-    return this.#channels.size > 0 || this.#catalogue !== undefined;
+    return this.#channels.size > 0;
   }
 
   /** The present session: a new object for each. */
@@ -145,7 +145,7 @@ export class Core implements TransportReports {
       this.#release();
       this.#connectionChanged({ state: "failed", attempt: 0, code: "internal" });
       queueMicrotask(() => {
-        for (const channel of [...this.#channels.values(), this.#catalogue]) channel?.notify();
+        for (const channel of [...this.#channels.values()]) channel.notify();
       });
     }
   }
@@ -159,12 +159,23 @@ export class Core implements TransportReports {
 
   /** Subscribes to a campaign for one more handle. */
   retain(campaignId: string): Channel {
-    const channel = this.#channels.get(campaignId) ?? new Channel(campaignId);
+    return this.#retain(new Channel(campaignId), Call.retain);
+  }
+
+  /** Subscribes to the list of campaigns for one more handle. */
+  retainCatalogue(): CatalogueChannel {
+    return this.#retain(new CatalogueChannel(), Call.retainCatalogue);
+  }
+
+  /** Uses `created` unless there is a channel already. */
+  #retain<C extends Listeners>(created: C, call: typeof Call.retain | typeof Call.retainCatalogue): C {
+    const { campaignId } = created;
+    const channel = (this.#channels.get(campaignId) ?? created) as C;
     // The command dispatches the events of a campaign that was kept, so the channel is in its place before.
     this.#channels.set(campaignId, channel);
     channel.handles += 1;
     try {
-      this.command({ call: Call.retain, campaignId });
+      this.#ask({ call, campaignId });
     } catch (error) {
       channel.handles -= 1;
       if (channel.handles === 0) this.#channels.delete(campaignId);
@@ -174,33 +185,15 @@ export class Core implements TransportReports {
   }
 
   /** Releases the subscription of one handle. */
-  release(channel: Channel): void {
+  release(channel: Listeners, call: typeof Call.release | typeof Call.releaseCatalogue = Call.release): void {
+    const { campaignId } = channel;
     channel.handles -= 1;
     if (channel.handles === 0) {
-      this.#channels.delete(channel.campaignId);
+      this.#channels.delete(campaignId);
       this.#dirtyChannels.delete(channel);
-      this.#outlets.onLastRelease(channel.campaignId);
+      this.#outlets.onLastRelease(campaignId);
     }
-    if (!this.#closing) this.command({ call: Call.release, campaignId: channel.campaignId });
-  }
-
-  /** Subscribes to the list of campaigns for one more handle. */
-  retainCatalogue(): CatalogueChannel {
-    this.command({ call: Call.retainCatalogue });
-    this.#catalogue ??= new CatalogueChannel();
-    this.#catalogue.handles += 1;
-    return this.#catalogue;
-  }
-
-  /** Releases the subscription of one handle. */
-  releaseCatalogue(channel: CatalogueChannel): void {
-    channel.handles -= 1;
-    if (channel.handles === 0) {
-      this.#catalogue = undefined;
-      this.#dirtyChannels.delete(channel);
-      this.#outlets.onLastRelease();
-    }
-    if (!this.#closing) this.command({ call: Call.releaseCatalogue });
+    if (!this.#closing) this.#ask({ call, campaignId });
   }
 
   /** Returns the view of the list of campaigns. */
@@ -223,14 +216,15 @@ export class Core implements TransportReports {
 
   /** Returns the channel of a campaign that has a handle. */
   channelOf(campaignId: string): Channel | undefined {
-    return this.#channels.get(campaignId);
+    const channel = this.#channels.get(campaignId);
+    return channel instanceof Channel ? channel : undefined;
   }
 
   /** Closes the machine. The machine may be the caller, so its memory is freed in a later task. */
   close(): void {
     if (this.#closing) return;
     headroom();
-    for (const channel of this.#channels.values()) this.view(channel);
+    for (const channel of this.#channels.values()) if (channel instanceof Channel) this.view(channel);
     this.#closing = true;
     try {
       this.command({ call: Call.close });
@@ -361,11 +355,7 @@ export class Core implements TransportReports {
   /** Drops every copy of the former session's data, before anybody is notified. */
   #signedOut(): void {
     this.#session = {};
-    for (const channel of this.#channels.values()) {
-      channel.invalidate();
-      channel.pages.clear();
-    }
-    this.#catalogue?.empty();
+    for (const channel of this.#channels.values()) channel.empty();
     this.#outlets.onSignedOut();
   }
 
@@ -390,10 +380,10 @@ export class Core implements TransportReports {
   }
 
   #markChanged(campaignId: string, content = 0): void {
-    const channel = campaignId === "" ? this.#catalogue : this.#channels.get(campaignId);
+    const channel = this.#channels.get(campaignId);
     if (channel === undefined) return;
     channel.invalidate();
-    if (channel instanceof Channel) channel.content |= content;
+    channel.content |= content;
     this.#dirtyChannels.add(channel);
     this.#frame.schedule();
   }
@@ -401,7 +391,7 @@ export class Core implements TransportReports {
   #collect(): void {
     const changes = this.read({ call: Call.changes });
     // The module cannot answer if the page's code made an import of the module fail. Then any campaign may have changed.
-    if (changes === undefined) for (const campaignId of ["", ...this.#channels.keys()]) this.#markChanged(campaignId, 3);
+    if (changes === undefined) for (const campaignId of this.#channels.keys()) this.#markChanged(campaignId, 3);
     else for (const [campaignId, content] of changes) this.#markChanged(campaignId, content);
   }
 

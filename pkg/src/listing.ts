@@ -17,6 +17,10 @@ export class CatalogueChannel extends Listeners {
   /** Whether this side has what the machine has, so that changes suffice. */
   #complete = false;
 
+  constructor() {
+    super("");
+  }
+
   /** Returns the view. Each call reads the status and the time of the last proof, because they change without a notice. */
   view(read: Read): CatalogueView {
     const status = read({ call: Call.catalogueStatus }) as string;

@@ -153,7 +153,7 @@ test("released list keeps its last view, and the next handle loads it again", as
   await until(() => list.view().status === "live");
   list.release();
   list.release();
-  assert.deepEqual([list.view().status, idsOf(list), released, core.hasHandles], ["idle", ["a", "b"], [undefined], false]);
+  assert.deepEqual([list.view().status, idsOf(list), released, core.hasHandles], ["idle", ["a", "b"], [""], false]);
   assert.equal(list.view(), list.view());
   assert.throws(() => list.subscribe(() => {}), { code: "released" });
   await until(() => server.sent.includes("unsubscribe_catalogue"));
