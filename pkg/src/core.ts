@@ -319,37 +319,31 @@ export class Core implements TransportReports {
 
   /** Asks the application to renew the session, and passes its answer to the machine. */
   async #renewSession(id: number, attempt: number): Promise<void> {
-    const controller = (this.#renewal = new AbortController());
-    let number = 0;
-    try {
-      number = (await this.#renew(attempt, controller)) ? 2 : 1;
-    } catch (error) {
-      this.#log({ level: "warn", code: "token_failed", message: describe(error) });
-    }
-    this.#answer({ call: Call.renewed, id, number });
+    const answer = await this.#renew(attempt, (this.#renewal = new AbortController()));
+    this.#answer({ call: Call.renewed, id, number: answer === undefined ? 0 : answer ? 2 : 1 });
   }
 
-  /** Asks the application once, however many callers and tabs wait. */
-  #renew(attempt: number, { signal }: AbortController): Promise<boolean> {
+  /** Asks the application once, however many callers and tabs wait. Resolves to `undefined` if it gives no answer. */
+  async #renew(attempt: number, { signal }: AbortController): Promise<boolean | undefined> {
     const { onUnauthorized, url = "" } = this.#options;
-    if (onUnauthorized === undefined) return Promise.resolve(false);
+    if (onUnauthorized === undefined) return false;
     const name = `campaign-sync:${url}`;
     this.#renewing ??= askOnce(name, () => onUnauthorized({ attempt, signal }), signal).finally(() => (this.#renewing = undefined));
-    return this.#renewing;
+    try {
+      return await this.#renewing;
+    } catch (error) {
+      this.#log({ level: "warn", code: "token_failed", message: describe(error) });
+      return undefined;
+    }
   }
 
   /** Renews the session for a request that the application sends over REST. */
   readonly renew = async (): Promise<boolean> => {
     const controller = new AbortController();
     const timer = setTimeout(() => controller.abort(new CampaignSyncError("token_timeout")), RENEWAL_MS);
-    try {
-      return await this.#renew(1, controller);
-    } catch (error) {
-      this.#log({ level: "warn", code: "token_failed", message: describe(error) });
-      return false;
-    } finally {
-      clearTimeout(timer);
-    }
+    const renewed = await this.#renew(1, controller);
+    clearTimeout(timer);
+    return renewed === true;
   };
 
   /** Drops every copy of the former session's data, before anybody is notified. */
