@@ -170,21 +170,23 @@ impl Router {
     }
 
     fn on_document(&mut self, document: &str, negotiating: bool) -> Verdict {
-        let envelope = match Envelope::parse(document) {
+        // Neither the envelope nor the message is moved, because a move is a copy.
+        let parsed = Envelope::parse(document);
+        let envelope = match &parsed {
             Ok(envelope) => envelope,
             Err(_) if negotiating => return self.on_unexpected_document(),
-            Err(code) => return self.refuse(code, None),
+            Err(code) => return self.refuse(*code, None),
         };
         self.cx.metrics.unknown_members += u64::from(envelope.unknown_members);
         if negotiating {
             // Neither events nor sealed content are allowed yet.
         } else if let Some(sequence) = &envelope.sequence {
-            return self.on_sequenced(document, &envelope, sequence);
-        } else if let Some(verdict) = self.on_sealed_part(&envelope) {
+            return self.on_sequenced(document, envelope, sequence);
+        } else if let Some(verdict) = self.on_sealed_part(envelope) {
             return verdict;
         }
         let mut reader = Reader::new(envelope.data);
-        let message = ServerMessage::read(&envelope, &mut reader);
+        let message = ServerMessage::read(envelope, &mut reader);
         if negotiating && (envelope.sequence.is_some() || !is_allowed_first(&message)) {
             return self.on_unexpected_document();
         }
@@ -194,7 +196,7 @@ impl Router {
                 let Verdict::Refused(code) = verdict else { return verdict };
                 self.refuse(code, None)
             }
-            Ok(Some(message)) => self.on_message(&message),
+            Ok(Some(ref message)) => self.on_message(message),
             Ok(None) if EventKind::parse(envelope.kind).is_some() => {
                 self.refuse(Code::MissingSequence, None)
             }

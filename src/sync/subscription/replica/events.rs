@@ -121,21 +121,22 @@ impl Replica {
             return Verdict::AppliedUnknown;
         };
         let reader = &mut Reader::new(&data);
-        let body = match Body::read(kind, reader, sequence.campaign_id()) {
+        let read = Body::read(kind, reader, sequence.campaign_id());
+        let body = match &read {
             Ok(body) => body,
-            Err(code) => return self.reject_event(cx, code, reader.violation),
+            Err(code) => return self.reject_event(cx, *code, reader.violation),
         };
         let timestamp = envelope.timestamp();
         let meta = EventMeta { timestamp, sequence_number: sequence.number() };
-        match self.store.apply(&body, meta) {
+        match self.store.apply(body, meta) {
             Ok(change) => {
                 self.advance(cx, sequence);
                 if let Some(sent_ms) = parse_rfc3339_ms(timestamp) {
                     let age_ms = (cx.now.wall_ms - sent_ms).max(0) as u64;
                     cx.metrics.event_age_ms.record(age_ms);
                 }
-                cx.mark_content(&self.id, content_of(&body));
-                self.announce_change(cx, &body, change, timestamp);
+                cx.mark_content(&self.id, content_of(body));
+                self.announce_change(cx, body, change, timestamp);
                 Verdict::Applied
             }
             Err(Fault::Invalid(code)) => self.reject_event(cx, code, Violation::STATE),
