@@ -6,12 +6,12 @@ const SHAPE: &[u8] = b"....-..-..T..:..:..";
 /// Parses an RFC 3339 timestamp in UTC as milliseconds since 1970; `None` for anything else.
 pub fn parse_rfc3339_ms(text: &str) -> Option<i64> {
     let (stamp, rest) = text.as_bytes().split_at_checked(SHAPE.len())?;
-    let mut fields = [0i64; 6];
+    let mut fields = [0i32; 6];
     let mut field = 0;
     for (&shape, &byte) in SHAPE.iter().zip(stamp) {
         if shape == b'.' && byte.is_ascii_digit() {
             let number = fields.get_mut(field)?;
-            *number = *number * 10 + i64::from(byte - b'0');
+            *number = *number * 10 + i32::from(byte - b'0');
         } else if shape == byte || shape == b'T' && matches!(byte, b't' | b' ') {
             field += 1;
         } else {
@@ -26,28 +26,26 @@ pub fn parse_rfc3339_ms(text: &str) -> Option<i64> {
     if !matches!(zone, [b'Z' | b'z', ..]) {
         return None;
     }
-    let minutes = (days_from_civil(year, month, day) * 24 + hour) * 60 + minute;
-    Some((minutes * 60 + second) * 1000 + millis)
+    let hours = days_from_civil(year, month, day) * 24 + hour;
+    Some((i64::from(hours) * 3600 + i64::from(minute * 60 + second)) * 1000 + i64::from(millis))
 }
 
 /// Returns the milliseconds of an optional fraction of a second, and the text after it.
-fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     let Some((b'.', mut rest)) = text.split_first() else { return Some((0, text)) };
     let (mut millis, mut worth) = (0, 100);
     while let [digit @ b'0'..=b'9', after @ ..] = rest {
-        millis += i64::from(digit - b'0') * worth;
+        millis += i32::from(digit - b'0') * worth;
         worth /= 10;
         rest = after;
     }
     Some((millis, rest))
 }
 
-/// Days from 1970-01-01 to a date of the proleptic Gregorian calendar. Years are counted from
-/// March, so that the leap day comes last.
-const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
+/// Days from 1970-01-01 to a date of the proleptic Gregorian calendar. Years are counted from March of the
+/// year −400, so that the leap day comes last and no count is negative.
+const fn days_from_civil(year: i32, month: i32, day: i32) -> i32 {
+    let year = year + 400 - (month <= 2) as i32;
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    year * 365 + year / 4 - year / 100 + year / 400 + day_of_year - 865_565
 }
