@@ -26,11 +26,6 @@ export interface Effects {
 /** Performs an effect of a machine. The machine is never borrowed during the call, so it may be called back. */
 export type Perform = (effect: string, detail: unknown) => void;
 
-/** A view as it crosses the boundary: the counts are pairs of a status and its number of rows. */
-export type WireView = Omit<CampaignView, "counts"> & {
-  readonly counts: Readonly<Record<keyof CampaignView["counts"], readonly (readonly [string, number])[]>>;
-};
-
 /** The list of campaigns as it crosses the boundary: what changed since the last query, or everything. */
 export type WireCatalogue = Omit<CatalogueView, "campaigns"> & {
   readonly changed: readonly CampaignSummary[];
@@ -65,7 +60,7 @@ export type Query =
 
 /** The answers to the queries. */
 export interface Answers {
-  [Call.view]: WireView | undefined;
+  [Call.view]: CampaignView | undefined;
   [Call.status]: string;
   [Call.domains]: Omit<DomainPage, "position" | "pending">;
   [Call.unfolded]: string[];

@@ -1,10 +1,10 @@
 /** The state that all handles of one campaign share: the view and the subscriptions. */
-import type { Read, WireView } from "./bridge.js";
+import type { Read } from "./bridge.js";
 import * as Call from "./calls.js";
 import { checked, FUNCTION } from "./check.js";
 import { emptyView } from "./empty.js";
 import { callSafely } from "./frame.js";
-import { deepFreeze, withoutNulls } from "./plain.js";
+import { deepFreeze } from "./plain.js";
 import type { CampaignView, DomainPage } from "./types.js";
 
 /** One registered listener. Two subscriptions of the same function are two objects. */
@@ -91,7 +91,7 @@ export class Channel extends Listeners {
     if (this.changed || this.#view === undefined || this.#status !== status) {
       this.changed = false;
       this.#status = status;
-      this.#view = readView(read({ call: Call.view, campaignId })) ?? emptyView(campaignId);
+      this.#view = deepFreeze(read({ call: Call.view, campaignId })) ?? emptyView(campaignId);
       this.#last = undefined;
     }
     return this.#view;
@@ -105,23 +105,4 @@ export class Channel extends Listeners {
     }
     return this.#last;
   }
-}
-
-function readView(view: WireView | undefined): CampaignView | undefined {
-  if (view === undefined) return undefined;
-  const { staleReason, code, campaign, counts, lastTransition, error, ...rest } = view;
-  const why = withoutNulls({ staleReason, code }) as Pick<CampaignView, "staleReason" | "code">;
-  return deepFreeze({
-    ...rest,
-    ...why,
-    campaign: campaign && withoutNulls(campaign),
-    // `fromEntries` defines own members, also for the name `__proto__`.
-    counts: {
-      dns: Object.fromEntries(counts.dns),
-      http: Object.fromEntries(counts.http),
-      lead: Object.fromEntries(counts.lead),
-    },
-    lastTransition: lastTransition && withoutNulls(lastTransition),
-    error: error && withoutNulls(error),
-  });
 }

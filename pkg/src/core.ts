@@ -10,7 +10,6 @@ import { bytesOf, TEXT } from "./check.js";
 import { asCampaignSyncError, CampaignSyncError, describe } from "./errors.js";
 import { callSafely, FrameTask } from "./frame.js";
 import { CatalogueChannel } from "./listing.js";
-import { withoutNulls } from "./plain.js";
 import { addHost, removeHost } from "./module.js";
 import type { LogPosition } from "./position.js";
 import type { CampaignSyncOptions, CampaignView, CatalogueView } from "./types.js";
@@ -262,7 +261,7 @@ export class Core implements TransportReports {
     send: (frame) => this.transport.send(frame),
     closeSocket: (code) => this.transport.close(code),
     settle: ({ ticket, code }) => this.waits.settle(ticket, code),
-    log: (record) => this.#log(withoutNulls(record)),
+    log: (record) => this.#log(record),
     requestToken: ({ ticket }) => void this.#requestToken(ticket),
     renewSession: ({ ticket, attempt }) => void this.#renewSession(ticket, attempt),
     signedOut: () => this.#signedOut(),
@@ -274,10 +273,9 @@ export class Core implements TransportReports {
     const performer = (this.#performers as Record<string, ((detail: unknown) => unknown) | undefined>)[effect];
     if (performer !== undefined) return void performer(detail);
     if (effect === "statuschange") this.#markChanged((detail as { campaignId: string }).campaignId);
-    const plain = withoutNulls(detail as object);
     if (this.#hasNews && !this.#closing) this.#invalidate();
-    if (effect === "connectionchange") return this.#connectionChanged(plain as ConnectionStatus);
-    this.#outlets.dispatch(effect, plain);
+    if (effect === "connectionchange") return this.#connectionChanged(detail as ConnectionStatus);
+    this.#outlets.dispatch(effect, detail as object);
   }
 
   #connectionChanged(status: ConnectionStatus): void {

@@ -111,7 +111,7 @@ export interface Diagnostics {
   readonly transport: "socket" | "manual";
   /** Milliseconds until the client acts by itself again; `null` if nothing is due. */
   readonly wakeInMs: number | null;
-  /** The views of all campaigns. Their `counts` are lists of pairs, and absent members are `null`. */
+  /** The views of all campaigns. */
   readonly campaigns: readonly Readonly<Record<string, unknown>>[];
   /** Counters and histograms. */
   readonly metrics: Metrics;

@@ -1,13 +1,5 @@
 /** Helpers for the plain values that the machine sends and that the application receives. */
 
-/**
- * Returns a copy without members that are `null`. The machine writes `null` for an absent value. In the public types
- * an optional member is absent instead, so that callers only test for `undefined`.
- */
-export function withoutNulls<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null && member !== undefined)) as T;
-}
-
 /** Copies lists and plain objects, and freezes the copies. Any other object stays as it is. */
 export function frozenCopy<T>(value: T): T {
   if (Array.isArray(value)) return Object.freeze(value.map(frozenCopy)) as T;

@@ -22,20 +22,20 @@ test("view is the same frozen object until something changes", () => {
 test("absent values are left out or null, as the types declare", () => {
   const { sync, machine } = makeSync();
   const campaign = sync.campaign("c");
-  machine.change("c", { staleReason: null, code: null, campaign: { name: "n", errorMessage: null }, lastTransition: null });
+  machine.change("c", { staleReason: undefined, code: undefined, campaign: { name: "n", errorMessage: undefined }, lastTransition: null });
   const view = campaign.view();
   assert.deepEqual(["staleReason" in view, "code" in view, "errorMessage" in view.campaign], [false, false, false]);
   assert.deepEqual([view.position, view.lastTransition, view.campaign.name], [null, null, "n"]);
   let detail;
   sync.addEventListener("connectionchange", (event) => (detail = event.detail));
-  machine.host.dispatch("connectionchange", { state: "open", code: null, attempt: 0, retryInMs: null });
+  machine.host.dispatch("connectionchange", { state: "open", code: undefined, attempt: 0, retryInMs: undefined });
   assert.deepEqual(detail, { state: "open", attempt: 0 });
 });
 
 test("counts accept a status that is named like a member of the prototype", () => {
   const { sync, machine } = makeSync();
   const campaign = sync.campaign("c");
-  const counts = { dns: [["__proto__", 3], ["constructor", 1]], http: [], lead: [] };
+  const counts = JSON.parse('{"dns":{"__proto__":3,"constructor":1},"http":{},"lead":{}}');
   machine.change("c", { counts });
   const { dns } = campaign.view().counts;
   assert.deepEqual(Object.entries(dns), [["__proto__", 3], ["constructor", 1]]);

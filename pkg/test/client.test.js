@@ -129,7 +129,7 @@ test("connection is the last connectionchange, frozen, until the next one", () =
   assert.equal(sync.connection, detail);
   assert.equal(sync.connection, sync.connection);
   assert.ok(Object.isFrozen(sync.connection));
-  machine.host.dispatch("connectionchange", { state: "open", attempt: 0, code: null });
+  machine.host.dispatch("connectionchange", { state: "open", attempt: 0, code: undefined });
   assert.deepEqual(sync.connection, { state: "open", attempt: 0 });
 });
 

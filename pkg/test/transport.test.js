@@ -140,7 +140,7 @@ test("client that opens sockets refuses the calls of a manual transport", () => 
 test("connection carries a hint that says what to look at", () => {
   const { sync, machine } = makeWired();
   const change = (status) => machine.host.dispatch("connectionchange", status);
-  change({ state: "waiting", attempt: 1, retryInMs: 5, lastCloseCode: 1006, code: null });
+  change({ state: "waiting", attempt: 1, retryInMs: 5, lastCloseCode: 1006 });
   assert.match(sync.connection.hint, /^The server is away, or refused the page/);
   change({ state: "waiting", attempt: 1, retryInMs: 5, code: "ack_timeout" });
   assert.match(sync.connection.hint, /did not answer the handshake/);

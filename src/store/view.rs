@@ -98,22 +98,19 @@ impl ToJson for CampaignRecord {
     }
 }
 
-/// The number of rows per status, for each status column. The result is a list of pairs, because a
-/// status may be the name of a member that every object already has.
+/// The number of rows per status, for each status column. `JSON.parse` defines own members, also for the status
+/// `__proto__`.
 struct StatusCounts<'a>(&'a DomainTable);
 
 impl ToJson for StatusCounts<'_> {
     fn show(&self, to: &mut JsonWriter) {
         let Self(table) = self;
         for (name, column) in [("dns", DNS), ("http", HTTP), ("lead", LEAD)] {
-            to.member(name, "[");
+            to.member(name, "{");
             for (word, count) in table.statuses(column).counts() {
-                to.open("[");
-                to.string(word);
-                to.number(count.into());
-                to.close("]");
+                to.count(word, count.into());
             }
-            to.close("]");
+            to.close("}");
         }
     }
 }

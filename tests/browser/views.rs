@@ -38,7 +38,7 @@ fn view_without_state_has_nulls() {
         json!({"campaignId": CAMPAIGN, "status": "idle", "provenAt": null, "position": null, "campaign": null,
             "totalDomainCount": 0, "domainsCount": 0,
             "domainsDigest": "0000000000000000", "unconfirmedCount": 0,
-            "counts": {"dns": [], "http": [], "lead": []}, "lastTransition": null, "error": null, "loading": null})
+            "counts": {"dns": {}, "http": {}, "lead": {}}, "lastTransition": null, "error": null, "loading": null})
     );
 }
 
@@ -59,7 +59,7 @@ fn a_view_is_a_plain_object_with_everything_in_it() {
                 "createdAt": TIMESTAMP, "updatedAt": TIMESTAMP},
             "totalDomainCount": 3, "domainsCount": 3, "domainsDigest": wire::digest(&rows),
             "unconfirmedCount": 0,
-            "counts": {"dns": [["resolved", 1]], "http": [], "lead": []},
+            "counts": {"dns": {"resolved": 1}, "http": {}, "lead": {}},
             "lastTransition": {"previousPhase": "domain_generation",
                 "newPhase": "dns_validation", "newStatus": "ready", "transitionType": "manual",
                 "triggerReason": "configured", "estimatedDuration": 90, "timestamp": TIMESTAMP,

@@ -192,7 +192,7 @@ fn javascript_prototype_names_are_ordinary_values() {
         let event = steady.log.update(update);
         assert_eq!(steady.world.receive(&event.document()), Verdict::Applied);
         let counts = steady.world.view()["counts"]["dns"].clone();
-        assert!(counts.as_array().expect("pairs").contains(&json!([name, 1])), "{counts}");
+        assert_eq!(counts[name], 1, "{counts}");
         assert_eq!(steady.world.rows()[3]["domainId"], *name);
     }
 }

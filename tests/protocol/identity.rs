@@ -41,7 +41,7 @@ fn assert_empty(world: &mut World) {
         members.map(|name| view[name].clone()),
         [Value::Null, Value::Null, Value::Null, Value::Null, Value::Null, json!(0),]
     );
-    assert_eq!(view["counts"], json!({"dns": [], "http": [], "lead": []}));
+    assert_eq!(view["counts"], json!({"dns": {}, "http": {}, "lead": {}}));
     assert_eq!(world.rows(), Vec::<Value>::new());
     assert_eq!(world.machine.unfolded(CAMPAIGN), Vec::<&str>::new());
 }

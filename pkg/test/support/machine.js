@@ -55,7 +55,7 @@ export class Client {
 
   /** Changes a campaign's view, as an event would. The content is 1 for the record, 2 for the rows, 3 for both. */
   change(campaignId, members = {}, content = 0) {
-    const before = this.views.get(campaignId) ?? { position: null, campaign: null, counts: { dns: [], http: [], lead: [] } };
+    const before = this.views.get(campaignId) ?? { position: null, campaign: null, counts: { dns: {}, http: {}, lead: {} } };
     this.views.set(campaignId, { ...before, ...members });
     if (members.status) this.statuses.set(campaignId, members.status);
     this.changes.set(campaignId, (this.changes.get(campaignId) ?? 0) | content);
