@@ -33,8 +33,8 @@ const SUPERFLUOUS = [
   [/^const ClientFinalization = .*\n.*\n.*\n/m],
   [/^ +ClientFinalization\..*\n/gm],
   [/^if \(Symbol\.dispose\) .*\n/m],
-  [/^ {4}if \(realloc === undefined\) \{\n([^}]*)\n {4}\}\n[^]*?^\}$/m, "$1\n}"],
-  [/^ {8}try \{\n([^}]*)^ {8}\} catch \(e\) \{\n.*\n.*\n {12}throw e;\n {8}\}\n/gm, "$1"],
+  [/, malloc, realloc\) \{\n {4}if \(realloc === undefined\) [^]*?^\}$/m, ", malloc) {\n    return passArray8ToWasm0(cachedTextEncoder.encode(arg), malloc);\n}"],
+  [/^ {8}try \{\n([^}]*)^ {8}\} catch \(e\) \{\n(?: {12}if .*\n)+ {12}throw e;\n {8}\}\n/gm, "$1"],
   [/ = \+(\w+);$/gm, " = $1;"],
 ];
 
