@@ -32,10 +32,12 @@ const OPTIMISATION: [&str; 14] = [
     "--strip-target-features",
 ];
 
-/// The arguments of LLVM whose module is the smallest when compressed: it inlines little, copies any struct
-/// by one `memory.copy`, and does not rewrite loops for addressing modes that wasm lacks. The module is not
-/// slower with them (`docs/decisions/0015`).
-const LLVM: &str = "-inline-threshold=15 -max-store-memcpy=1 -disable-lsr -hoist-common-insts=true -bonus-inst-threshold=0";
+/// The arguments of LLVM whose module is the smallest when compressed: it inlines little, copies and clears any
+/// struct by one instruction, moves equal code to where paths part and not to where they meet, and does not
+/// rewrite loops for addressing modes that wasm lacks. The module is not slower with them (`docs/decisions/0015`).
+const LLVM: &str = "-inline-threshold=15 -max-store-memcpy=1 -max-store-memset=1 -disable-lsr -hoist-common-insts=true \
+    -sink-common-insts=false -enable-gvn-hoist -enable-load-pre=false -bonus-inst-threshold=0 \
+    -jump-threading-threshold=10 -rotation-max-header-size=0";
 
 /// Removes the code that composes the texts of panics from a module, which is 4.6 % of the download.
 const TRAP_PANICS: &str = "xtask/scripts/trap-panics.mjs";
