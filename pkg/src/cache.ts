@@ -210,6 +210,8 @@ export class RichCampaignCache {
     const slot = this.#slots.get(campaignId);
     // The slot finds out by itself which part changed.
     if (slot === undefined || reason === "status" || reason === "rows") return;
+    // The server decides again whether the session may see the answers that are under way.
+    if (reason === "signed_out") slot.stop(behind());
     slot.void();
     if (reason === "unwatched" || reason === "signed_out") slot.forgetFloors();
     else if (epoch !== undefined && sequenceNumber !== undefined) slot.raise({ epoch, sequenceNumber });

@@ -299,7 +299,7 @@ export class CampaignSync extends EventTarget implements Disposable {
     const { socket, transport } = options;
     return new Core(wasmClient(), options, {
       dispatch: (type, detail) => whileAlive((it) => it.#dispatch(type, detail)),
-      onSignedOut: () => whileAlive((it) => announceInvalidation(it, {})),
+      onSignedOut: () => whileAlive((it) => it.#onSignedOut()),
       onLastRelease: (campaignId) => whileAlive((it) => it.#onLastRelease(campaignId)),
       transport: (reports) => {
         if (socket !== undefined) return new SocketTransport(socket.url, socket.WebSocket, reports);
@@ -312,6 +312,11 @@ export class CampaignSync extends EventTarget implements Disposable {
   #dispatch(type: string, detail: object): void {
     if (type === "cacheinvalidated") announceInvalidation(this, detail as CacheInvalidatedDetail);
     this.#dispatcher.dispatch(type, detail);
+  }
+
+  #onSignedOut(): void {
+    this.#dispatcher.signOut();
+    announceInvalidation(this, {});
   }
 
   #onLastRelease(campaignId: string): void {

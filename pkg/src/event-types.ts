@@ -210,8 +210,8 @@ export interface EndedDetail extends NamedCampaignDetail {
 }
 
 /**
- * The `detail` of each event, by the name of the event. Optional members are absent, never `null`. A detail with a
- * `campaignId` also has the campaign's name as `campaignName`, if it is known.
+ * The `detail` of each event, by the name of the event. Optional members are absent, never `null`. The details of
+ * events for people have the campaign's name as `campaignName`, if the session may know it.
  */
 export interface CampaignSyncEventMap {
   /** The campaign is in another phase than before, by an event or by a recovery. */

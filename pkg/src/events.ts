@@ -4,7 +4,7 @@
 export class Dispatcher {
   readonly #target: EventTarget;
   readonly #after: (type: string, detail: object) => void;
-  readonly #queue: (readonly [type: string, detail: object])[] = [];
+  #queue: (readonly [type: string, detail: object])[] = [];
   #running = false;
 
   /** `after` runs after the listeners of each event. */
@@ -30,5 +30,10 @@ export class Dispatcher {
     } finally {
       this.#running = false;
     }
+  }
+
+  /** Drops the queued events about campaigns, because their session is over. */
+  signOut(): void {
+    this.#queue = this.#queue.filter(([type]) => type === "connectionchange");
   }
 }

@@ -6,6 +6,7 @@ import { test } from "node:test";
 
 import { CampaignSync } from "../dist/index.js";
 import { Loader } from "../dist/module.js";
+import { nextFrame } from "./support/fixtures.js";
 import { CAMPAIGN, Stream } from "./support/stream.js";
 
 const BYTES = readFileSync(new URL("../wasm/campaign_sync_bg.wasm", import.meta.url));
@@ -89,5 +90,22 @@ test("reset in a listener ends the notices of the former user", async () => {
   assert.deepEqual(heard.filter(([type]) => type === "phasetransition"), []);
   assert.deepEqual(after, [null, null]);
   assert.equal(campaign.view().status, "idle");
+  sync.close();
+});
+
+test("reset in a listener of a frame ends the notices that wait behind it", async () => {
+  const { sync, stream, campaign, heard } = await followed();
+  await nextFrame();
+  const record = { name: "n", currentPhase: "dns_validation", phaseStatus: "ready", createdAt: "", updatedAt: "" };
+  // Of two listeners of one event, the first lets a transition in, and the second ends the session.
+  const listeners = [
+    () => sync.receive(stream.append("campaign.list.update", { action: "update", campaignId: CAMPAIGN, campaign: record })),
+    () => { heard.length = 0; sync.reset(); },
+  ];
+  for (const listener of listeners) sync.addEventListener("cacheinvalidated", listener, { once: true });
+  sync.receive(stream.appendRow());
+  await nextFrame();
+  assert.equal(campaign.view().campaign, null);
+  assert.deepEqual(heard.map(([type, { reason }]) => [type, reason]), [["cacheinvalidated", "signed_out"], ["statuschange", undefined]]);
   sync.close();
 });

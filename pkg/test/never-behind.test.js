@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { restFetcher, RichCampaignCache } from "../dist/cache.js";
+import { CampaignSyncError } from "../dist/errors.js";
 import { settle } from "./support/fixtures.js";
 import { CAMPAIGN, EPOCH, enter, follow, manualFetch, Random, rowsText, Server, textOf } from "./support/model.js";
 
@@ -143,6 +144,19 @@ for (const source of WAYS) {
     it.close();
   });
 
+  // Defect F-5
+  test(`no row is cut off, and resolved ones have the server's word, by ${source}`, async () => {
+    const it = await world();
+    const rows = Array.from({ length: 2_500 }, (_, offset) => ({ domainId: `d-${offset}`, domain: `d-${offset}.example`, offset, dnsStatus: offset % 2 ? "resolved" : "timeout" }));
+    for (let from = 0; from < rows.length; from += 1_000) it.sync.receive(it.server.update(rows.slice(from, from + 1_000)));
+    const { epoch, sequenceNumber } = it.sync.view(CAMPAIGN).position;
+    const body = { epoch, sequenceNumber, campaign: it.server.record, domains: rows, domainsCount: rows.length };
+    const cache = new RichCampaignCache({ sync: it.sync, fetch: restFetcher({ fetch: async () => Response.json(body) }) });
+    const { domains, dnsValidatedDomains } = await cache.get(CAMPAIGN, { source });
+    assert.deepEqual([domains.length, dnsValidatedDomains.length, dnsValidatedDomains[0]], [2_500, 1_250, "d-1.example"]);
+    it.close();
+  });
+
   // Defect F-6
   test(`listener that hears of the invalidation gets new data, by ${source}`, async () => {
     const it = await world();
@@ -201,6 +215,24 @@ test("answer of a former user's fetch reaches nobody", async () => {
   await caller;
   assert.equal(it.cache.size, 0);
   it.close();
+});
+
+// R7.7
+test("answer of a fetch that began before access ended reaches nobody", async () => {
+  const control = (type, data) => JSON.stringify({ type, timestamp: "2031-03-05T06:07:08Z", data: { campaignId: CAMPAIGN, ...data } });
+  for (const end of [control("subscription_ended", { reason: "revoked" }), control("error", { code: "unknown_campaign", message: "" })]) {
+    const it = await world();
+    it.apply("added");
+    const caller = it.cache.get(CAMPAIGN, { source: "fetch" });
+    await settle();
+    it.sync.receive(end);
+    it.calls.shift().resolve(it.server.data(2));
+    await settle();
+    assert.equal(it.calls.length, 1, "the server decides again, as the session is now");
+    it.calls.shift().reject(new CampaignSyncError("unknown_campaign"));
+    await assert.rejects(caller, { code: "unknown_campaign" });
+    it.close();
+  }
 });
 
 // R16.21

@@ -38,7 +38,7 @@ export class Slot {
     this.entry = this.#answer = this.#lists = undefined;
   }
 
-  /** Ends the fetches and the reading, because nobody waits for them. Later callers begin their own. */
+  /** Ends the fetches and the reading, because nobody waits for them or may see them. Later callers begin their own. */
   stop(reason: unknown): void {
     this.work.abort(reason);
     this.work = new AbortController();

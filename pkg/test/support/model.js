@@ -159,7 +159,7 @@ export async function enter(sync) {
 export function manualFetch() {
   const calls = [];
   const fetch = (campaignId, { minPosition }) =>
-    new Promise((resolve, reject) => calls.push({ minPosition, resolve, behind: () => reject(new CampaignSyncError("behind")) }));
+    new Promise((resolve, reject) => calls.push({ minPosition, resolve, reject, behind: () => reject(new CampaignSyncError("behind")) }));
   return { calls, fetch };
 }
 
