@@ -211,7 +211,7 @@ export interface EndedDetail extends NamedCampaignDetail {
 
 /**
  * The `detail` of each event, by the name of the event. Optional members are absent, never `null`. The details of
- * events for people have the campaign's name as `campaignName`, if the session may know it.
+ * events for people have the campaign's name as `campaignName`, if it is known and the session may see the campaign.
  */
 export interface CampaignSyncEventMap {
   /** The campaign is in another phase than before, by an event or by a recovery. */
