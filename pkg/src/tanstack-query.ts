@@ -68,7 +68,7 @@ export interface BindOptions {
   keyOf?: (campaignId: string) => QueryKey;
   /** Whether an invalidation concerns the queries of its campaign; every one does if absent. */
   on?: (invalidation: BoundInvalidation) => boolean;
-  /** The key of a list of campaigns, which transitions and endings void. */
+  /** The key of a list of campaigns, which transitions, endings and the end of access void. */
   listKey?: QueryKey;
 }
 
@@ -133,7 +133,8 @@ const QUERY: Rules<CampaignQueryOptions> = { baseUrl: TEXT, fetch: FUNCTION };
  * Invalidates the queries of a campaign whenever the stream proves that they are old: after a transition, a snapshot, a
  * divergence, whenever else `cacheinvalidated` says so, and when the campaign becomes `live` at a position beyond that of
  * the data. Data that is new enough stays. When the last handle of a campaign is released, its data counts as old. When
- * the session ends, all queries are reset, because they may belong to the former user.
+ * the session ends, all queries are reset, because they may belong to the former user; those of one campaign when the
+ * session may no longer see it.
  *
  * Throws `invalid_argument` for an invalid argument.
  * @returns a function that ends it.
@@ -172,20 +173,27 @@ export function bindQueryClient(sync: CampaignSyncLike, queries: QueryClientLike
     due.set(campaignId, entry);
   };
 
+  /** Forgets the positions of a campaign, also those that are due soon: nothing will announce another log. */
+  const forget = (campaignId: string): void => {
+    own.delete(campaignId);
+    clearTimeout(due.get(campaignId)?.timer);
+    due.delete(campaignId);
+  };
+  const forgetAll = (): void => [...own.keys(), ...due.keys()].forEach(forget);
+
   const observe = ({ campaignId, reason, epoch, sequenceNumber }: Invalidation): void => {
     if (campaignId === undefined) {
-      own.clear();
+      forgetAll();
       return void queries.resetQueries();
     }
     if (reason === "signed_out") {
-      own.delete(campaignId);
+      forget(campaignId);
+      voidList();
       return void queries.resetQueries({ queryKey: keyOf(campaignId) });
     }
+    if (reason === "unwatched") forget(campaignId);
     if (!on({ campaignId, ...(reason !== undefined && { reason }) })) return;
-    if (reason === "unwatched") {
-      own.delete(campaignId);
-      return invalidate(campaignId, null, "none");
-    }
+    if (reason === "unwatched") return invalidate(campaignId, null, "none");
     const floor = epoch === undefined || sequenceNumber === undefined ? null : { epoch, sequenceNumber };
     if (FREQUENT.has(reason ?? "")) return soon(campaignId, floor);
     raise(campaignId, floor);
@@ -206,9 +214,7 @@ export function bindQueryClient(sync: CampaignSyncLike, queries: QueryClientLike
     stop();
     sync.removeEventListener("statuschange", onStatus);
     sync.removeEventListener("ended", voidList);
-    for (const { timer } of due.values()) clearTimeout(timer);
-    due.clear();
-    own.clear();
+    forgetAll();
   };
 }
 

@@ -194,6 +194,20 @@ test("campaign that was left may come back in another log", async () => {
   assert.deepEqual((await queries.fetchQuery(query("a"))).position, { epoch: "f", sequenceNumber: 1 });
 });
 
+test("change that waits for its second is dropped when the campaign is left", async (t) => {
+  for (const left of [{ campaignId: "a", reason: "unwatched" }, { campaignId: "a", reason: "signed_out" }, {}]) {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    server.epoch = "e";
+    sync.void("a", 9, "rows");
+    announceInvalidation(sync, left);
+    sync.views.delete("a");
+    t.mock.timers.tick(1_000);
+    t.mock.timers.reset();
+    server.epoch = "f";
+    assert.equal((await queries.fetchQuery(query("a"))).position.epoch, "f", JSON.stringify(left));
+  }
+});
+
 test("last of several frequent changes counts", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const step = async (ms) => { for (const it of [ms, 0, 0]) { t.mock.timers.tick(it); for (let turns = 0; turns < 50; turns += 1) await Promise.resolve(); } };
@@ -246,7 +260,21 @@ test("campaign that the session may no longer see is reset", async () => {
   assert.deepEqual([a.shown(), b.shown()], [undefined, 1]);
 });
 
-test("list is fetched again after transitions and endings", async () => {
+test("answer that was under way when access ended is not stored", async () => {
+  sync.show("a", 1);
+  server.held = true;
+  const a = observe("a");
+  await turn();
+  announceInvalidation(sync, { campaignId: "a", reason: "signed_out" });
+  await turn();
+  const [former] = server.waiting.splice(0, 1);
+  former();
+  await turn();
+  assert.equal(a.shown(), undefined);
+  a.stop();
+});
+
+test("list is fetched again after transitions, endings and the end of access", async () => {
   let fetches = 0;
   const observer = new QueryObserver(queries, { queryKey: ["list"], queryFn: async () => (fetches += 1), staleTime: Infinity });
   const stop = observer.subscribe(() => {});
@@ -255,7 +283,9 @@ test("list is fetched again after transitions and endings", async () => {
   await turn();
   sync.dispatchEvent(new CustomEvent("ended", { detail: { campaignId: "a" } }));
   await turn();
-  assert.equal(fetches, 3);
+  announceInvalidation(sync, { campaignId: "b", reason: "signed_out" });
+  await turn();
+  assert.equal(fetches, 4);
   stop();
 });
 
