@@ -177,7 +177,7 @@ export class RestClient {
   /** Returns the record and the settings of a campaign. */
   async get(campaignId: string, options: CallOptions = {}): Promise<RestCampaign> {
     const params = { path: { id: idOf(campaignId) }, query: this.#floor(campaignId) };
-    const { data, position } = await this.#send((common) => this.#client.GET("/campaigns/{id}", { ...common, params }), options);
+    const { data, position } = await this.#read(campaignId, (common) => this.#client.GET("/campaigns/{id}", { ...common, params }), options);
     return { ...(data as Schemas["Campaign"] & RestRecord), position };
   }
 
@@ -191,7 +191,7 @@ export class RestClient {
     let first: RowsPage | undefined;
     for (let offset = 0; first === undefined || offset < first.total; offset += limit) {
       const params = { path: { id: idOf(campaignId) }, query: { ...query, ...this.#floor(campaignId), offset, limit } };
-      const { data, position } = await this.#send((common) => this.#client.GET("/campaigns/{id}/domains", { ...common, params }), limits(signal, timeoutMs));
+      const { data, position } = await this.#read(campaignId, (common) => this.#client.GET("/campaigns/{id}/domains", { ...common, params }), limits(signal, timeoutMs));
       const page = { position, rows: data.domains as RestRow[], total: data.total };
       first ??= page;
       if (position?.epoch !== first.position?.epoch || position?.sequenceNumber !== first.position?.sequenceNumber) throw new CampaignSyncError("position_changed");
@@ -203,14 +203,14 @@ export class RestClient {
   /** Returns the whole state of a campaign at one position. */
   async snapshot(campaignId: string, options: CallOptions = {}): Promise<RestSnapshot> {
     const params = { path: { id: idOf(campaignId) }, query: this.#floor(campaignId) };
-    return (await this.#send((common) => this.#client.GET("/campaigns/{id}/snapshot", { ...common, params }), options)).data as RestSnapshot;
+    return (await this.#read(campaignId, (common) => this.#client.GET("/campaigns/{id}/snapshot", { ...common, params }), options)).data as RestSnapshot;
   }
 
   /** Returns the audit trail: the transitions, or with `all` every request that changed the campaign. */
   async transitions(campaignId: string, options: CallOptions & { all?: boolean } = {}): Promise<readonly AuditEntry[]> {
     const { all, ...limits } = checkedMembers("options", options, { ...CALL, all: [(it) => typeof it === "boolean", "true or false"] });
     const params = { path: { id: idOf(campaignId) }, query: { ...this.#floor(campaignId), ...(all !== undefined && { all }) } };
-    return (await this.#send((common) => this.#client.GET("/campaigns/{id}/transitions", { ...common, params }), limits)).data.transitions as AuditEntry[];
+    return (await this.#read(campaignId, (common) => this.#client.GET("/campaigns/{id}/transitions", { ...common, params }), limits)).data.transitions as AuditEntry[];
   }
 
   /** Creates a campaign. */
@@ -267,6 +267,19 @@ export class RestClient {
   async injectFault(kind: "cut" | "kill", options: CallOptions = {}): Promise<void> {
     checked("kind", kind, oneOf("cut", "kill"));
     await this.#send<unknown>((common) => this.#client.POST(`/faults/${kind}`, { ...common, body: {} }), options, { repeatable: false });
+  }
+
+  /**
+   * Sends a read. If the server does not get to the position of the last write, another log may have replaced that one,
+   * so later reads do not ask for it.
+   */
+  async #read<T>(campaignId: string, call: Call<T>, options: CallOptions): Promise<Answer<T>> {
+    try {
+      return await this.#send(call, options);
+    } catch (error) {
+      if (error instanceof CampaignSyncError && error.code === "behind") this.#written.delete(campaignId);
+      throw error;
+    }
   }
 
   /** Sends a write, remembers its position, and waits until the page shows it. */

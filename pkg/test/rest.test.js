@@ -126,6 +126,14 @@ test("read is not older than the last write and than the page", async () => {
   assert.equal(requests[0].cache, "no-store");
 });
 
+test("write to a log that another one replaced keeps no read waiting for it", async () => {
+  const replaced = (request) => (request.url.includes("min_position=e1") ? refused(503, "behind", { "retry-after": "0" }) : Response.json(RECORD, { headers: { "Campaign-Position": "e2/3" } }));
+  const { client } = makeClient([Response.json(CHANGED, { headers: AT_7 }), replaced]);
+  await client.act("c", "pause");
+  await assert.rejects(client.get("c"), { code: "behind" });
+  assert.deepEqual((await client.get("c")).position, { epoch: "e2", sequenceNumber: 3 }, "the next read asks for no position");
+});
+
 test("refusal is an error with the server's code, message and status", async () => {
   for (const [status, code] of [[409, "illegal_transition"], [409, "expected_state_mismatch"], [403, "forbidden"], [404, "unknown_campaign"], [400, "invalid_body"]]) {
     const { client, requests } = makeClient([refused(status, code)]);
