@@ -321,6 +321,14 @@ fn forbidden_catalogue_is_emptied() {
     assert_eq!(world.catalogue_view()["removed"], json!(["c1", "c2"]));
 }
 
+// R7.7
+#[test]
+fn list_is_emptied_when_the_connection_is_forbidden() {
+    let mut world = World::listing(2);
+    world.close(4403);
+    assert_eq!((world.list(), &*world.catalogue_status()), (vec![], "failed(forbidden)"));
+}
+
 // R20.26
 #[test]
 fn list_of_another_user_is_emptied_at_once() {

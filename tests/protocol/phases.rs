@@ -222,7 +222,8 @@ fn statuses_in_one_frame_are_reported_as_the_last_one() {
     assert_eq!(outcome.applied, 2);
     world.pong(log.head());
     let statuses = details(&world, "statuschange");
-    assert!(statuses.iter().all(|it| it["status"] == "recovering" || it["status"] == "live"));
+    let statuses: Vec<_> = statuses.iter().map(|it| &it["status"]).collect();
+    assert_eq!(statuses, ["recovering"]);
 }
 
 #[test]
@@ -250,6 +251,18 @@ fn status_that_changed_before_its_report_is_reported_once() {
     let own: Vec<_> = details(&world, "statuschange");
     let own: Vec<_> = own.iter().filter(|it| it["campaignId"] == CAMPAIGN).collect();
     assert_eq!(own.len(), 1, "{own:?}");
+}
+
+#[test]
+fn status_of_a_released_campaign_is_not_reported_late() {
+    let mut world = World::following(&Log::with_rows(2));
+    let (now, socket) = (world.now, world.socket());
+    let _ = world.machine.handle(now, Input::Closed(socket, 1006));
+    // A listener of an earlier notice releases the campaign, whose status then reads as `idle`.
+    world.input(Input::Release(id(CAMPAIGN)));
+    assert_eq!(details(&world, "statuschange"), Vec::<Value>::new());
+    world.input(Input::Retain(id(CAMPAIGN)));
+    assert_eq!(world.notice("statuschange")["status"], "stale");
 }
 
 #[test]

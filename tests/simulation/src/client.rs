@@ -8,6 +8,7 @@ use campaign_sync::sync::input::Ticket;
 use campaign_sync::sync::{Config, Machine, Now, Status, Timestamp};
 
 use super::evidence::SocketTraffic;
+use super::heard::Heard;
 use super::oracle::CampaignTrace;
 use super::retry_after::{RetryAfterCheck, Word};
 use super::rng::Rng;
@@ -69,6 +70,8 @@ pub(crate) struct Client {
     pub(crate) dedupe_window: usize,
     /// The users of the page, in a world with users.
     pub(crate) page_user: Option<PageUser>,
+    /// What listeners heard last.
+    pub(crate) heard: Heard,
     /// The list that the page shows, with its user.
     pub(crate) shown_list: Option<OwnList>,
     abilities: Abilities,
@@ -131,6 +134,7 @@ impl Client {
             traffic: SocketTraffic::default(),
             attempt_began: None,
             page_user: None,
+            heard: Heard::default(),
             shown_list: None,
             abilities,
         }

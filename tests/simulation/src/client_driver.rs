@@ -21,6 +21,7 @@ impl World {
         let client = &mut self.clients[number];
         let now = client.clock.now(self.now_ms);
         let timer = matches!(input, Input::Woke(Wake::Timer));
+        let reports_time = !matches!(input, Input::Received(..));
         let has_token = matches!(input, Input::Token(..));
         let requested = matches!(input, Input::Connect | Input::Renewed(..));
         let requested = requested && !client.attempt_is_due(now.at);
@@ -51,6 +52,10 @@ impl World {
         })?;
         invariants::effects_are_bounded(effects.len(), outcome.verdicts.len(), step.applied)?;
         invariants::caches_come_first(&effects)?;
+        client.heard.check(&client.machine, &client.held, &effects, now)?;
+        if reports_time {
+            client.heard.check_statuses(&client.machine, &client.held, now)?;
+        }
         if !has_token && effects.iter().any(begins_attempt) {
             let before = client.attempt_began.replace(now.at);
             invariants::attempts_are_paced(before.filter(|_| requested), now.at)?;

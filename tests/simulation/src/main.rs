@@ -15,6 +15,7 @@ mod evidence;
 mod exhaustive;
 mod faults;
 mod fetches;
+mod heard;
 mod invariants;
 mod journal;
 mod kinds;
