@@ -315,8 +315,8 @@ export class CampaignSync extends EventTarget implements Disposable {
   }
 
   #onSignedOut(): void {
-    this.#dispatcher.signOut();
     announceInvalidation(this, {});
+    this.#dispatcher.signOut();
   }
 
   #onLastRelease(campaignId: string): void {

@@ -4,8 +4,13 @@
 export class Dispatcher {
   readonly #target: EventTarget;
   readonly #after: (type: string, detail: object) => void;
-  #queue: (readonly [type: string, detail: object])[] = [];
+  readonly #queue: (readonly [type: string, detail: object])[] = [];
   #running = false;
+
+  /** Drops the queued events, because their session is over. The state of the connection is reported again. */
+  signOut(): void {
+    this.#queue.splice(0);
+  }
 
   /** `after` runs after the listeners of each event. */
   constructor(target: EventTarget, after: (type: string, detail: object) => void) {
@@ -30,10 +35,5 @@ export class Dispatcher {
     } finally {
       this.#running = false;
     }
-  }
-
-  /** Drops the queued events about campaigns, because their session is over. */
-  signOut(): void {
-    this.#queue = this.#queue.filter(([type]) => type === "connectionchange");
   }
 }

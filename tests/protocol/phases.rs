@@ -254,18 +254,6 @@ fn status_that_changed_before_its_report_is_reported_once() {
 }
 
 #[test]
-fn status_of_a_released_campaign_is_not_reported_late() {
-    let mut world = World::following(&Log::with_rows(2));
-    let (now, socket) = (world.now, world.socket());
-    let _ = world.machine.handle(now, Input::Closed(socket, 1006));
-    // A listener of an earlier notice releases the campaign, whose status then reads as `idle`.
-    world.input(Input::Release(id(CAMPAIGN)));
-    assert_eq!(details(&world, "statuschange"), Vec::<Value>::new());
-    world.input(Input::Retain(id(CAMPAIGN)));
-    assert_eq!(world.notice("statuschange")["status"], "stale");
-}
-
-#[test]
 fn wait_after_a_final_failure_rejects_like_one_before_it() {
     for (close, code) in [(4401, Code::Unauthorized), (4403, Code::Forbidden)] {
         let mut world = World::following(&Log::with_rows(2));

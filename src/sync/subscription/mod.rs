@@ -139,8 +139,6 @@ impl Subscription {
         let retained = self.ref_count.release(cx.now.at + cx.config.linger_ms);
         if self.ref_count.is_lingering() {
             self.replica.forget_introduction();
-            // Nobody hears what listeners have not received yet; the next handle gets the status of then.
-            self.last_status = self.announced;
         }
         retained
     }

@@ -70,7 +70,7 @@ pub(crate) struct Client {
     pub(crate) dedupe_window: usize,
     /// The users of the page, in a world with users.
     pub(crate) page_user: Option<PageUser>,
-    /// What listeners heard last.
+    /// The last notices to listeners.
     pub(crate) heard: Heard,
     /// The list that the page shows, with its user.
     pub(crate) shown_list: Option<OwnList>,

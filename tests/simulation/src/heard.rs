@@ -1,4 +1,4 @@
-//! What listeners hear of a campaign is one story without a hole. A first load says the phase once; each later
+//! The notices of a campaign are one story without a hole. A first load announces the phase once; each later
 //! change of phase or status begins where the one before ended; the last one is what the view shows. Each
 //! status is reported when it begins, and is then the one that a listener reads.
 
@@ -10,7 +10,7 @@ use campaign_sync::sync::{Effect, Machine, Notice, Now, Status};
 
 use super::invariants::{Check, demand};
 
-/// What the listeners of one page heard last.
+/// The last notices of each campaign to the listeners of one page.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Heard {
     /// The phase and its status, of each campaign that was introduced.
@@ -34,10 +34,8 @@ impl Heard {
             let Effect::Notify(notice) = effect else { continue };
             let Some(id) = notice.campaign_id().map(|id| id.as_str()) else { continue };
             self.hear(machine, id, notice, now)?;
-            let for_handles = matches!(
-                notice.kind(),
-                "phasetransition" | "phasestatuschange" | "statuschange"
-            );
+            let for_handles =
+                matches!(notice.kind(), "phasetransition" | "phasestatuschange" | "statuschange");
             demand(!for_handles || held.contains_key(id), "heard", || {
                 format!("{notice:?} of a campaign without a handle")
             })?;
