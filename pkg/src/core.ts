@@ -14,6 +14,7 @@ import { addHost, removeHost } from "./module.js";
 import type { LogPosition } from "./position.js";
 import type { CampaignSyncOptions, CampaignView, CatalogueView } from "./types.js";
 import { askOnce, withRenewal } from "./renewal.js";
+import { startTimer } from "./timer.js";
 import type { Transport, TransportReports } from "./transport.js";
 import { Waits } from "./waits.js";
 import type { LogRecord } from "./metrics.js";
@@ -246,7 +247,7 @@ export class Core implements TransportReports {
       this.#client.free();
       removeHost(this.#host);
     };
-    callSafely(() => setTimeout(() => callSafely(free)));
+    startTimer(0, () => callSafely(free));
   }
 
   /** The functions that perform the machine's effects. An effect under any other name is a notice. */
@@ -338,9 +339,9 @@ export class Core implements TransportReports {
   /** Renews the session for a request that the application sends over REST. */
   readonly renew = async (): Promise<boolean> => {
     const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(new CampaignSyncError("token_timeout")), RENEWAL_MS);
+    const stop = startTimer(RENEWAL_MS, () => controller.abort(new CampaignSyncError("token_timeout")));
     const renewed = await this.#renew(1, controller);
-    clearTimeout(timer);
+    stop();
     return renewed === true;
   };
 

@@ -1,5 +1,6 @@
 /** Requests with a deadline, and their repetition. */
 import { CampaignSyncError } from "./errors.js";
+import { startTimer } from "./timer.js";
 
 /** Statuses of answers after which the same request may succeed. */
 const PASSING = new Set([429, 502, 503, 504]);
@@ -40,11 +41,11 @@ export async function attempts<T>(
   });
   const onAbort = (): void => stop(signal?.reason);
   signal?.addEventListener("abort", onAbort);
-  const timer = timeoutMs === Infinity ? undefined : setTimeout(() => stop(new CampaignSyncError("timed_out", { message: `No answer within ${timeoutMs} ms: raise \`timeoutMs\`, or try again.` })), Math.min(timeoutMs, 2 ** 31 - 1));
+  const stopTimer = startTimer(timeoutMs, () => stop(new CampaignSyncError("timed_out", { message: `No answer within ${timeoutMs} ms: raise \`timeoutMs\`, or try again.` })));
   try {
     return await Promise.race([repeat(run, own.signal, repeatable), stopped]);
   } finally {
-    clearTimeout(timer);
+    stopTimer();
     signal?.removeEventListener("abort", onAbort);
   }
 }
@@ -66,11 +67,11 @@ async function repeat<T>(run: (signal: AbortSignal) => Promise<Result<T>>, signa
 async function paused(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
-      clearTimeout(timer);
+      stop();
       signal.removeEventListener("abort", end);
       resolve();
     };
-    const timer = setTimeout(end, ms);
+    const stop = startTimer(ms, end);
     signal.addEventListener("abort", end);
   });
 }

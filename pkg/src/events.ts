@@ -1,4 +1,5 @@
 /** Dispatches the events of a client. */
+import { callSafely } from "./frame.js";
 
 /** Dispatches events one after the other, also if a listener causes the next event. */
 export class Dispatcher {
@@ -26,14 +27,12 @@ export class Dispatcher {
     this.#queue.push([type, Object.freeze(detail)]);
     if (this.#running) return;
     this.#running = true;
-    try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        // The platform reports an error that a listener throws, and calls the next listener.
-        this.#target.dispatchEvent(new CustomEvent(next[0], { detail: next[1] }));
-        this.#after(next[0], next[1]);
-      }
-    } finally {
-      this.#running = false;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      const [name, content] = next;
+      // The platform reports an error that a listener throws, and calls the next listener.
+      callSafely(() => this.#target.dispatchEvent(new CustomEvent(name, { detail: content })));
+      callSafely(() => this.#after(name, content));
     }
+    this.#running = false;
   }
 }

@@ -3,6 +3,7 @@
  * a listener that was added earlier runs earlier, and could read the old data again.
  */
 import type { CacheInvalidatedDetail } from "./event-types.js";
+import { callSafely } from "./frame.js";
 import { shared } from "./shared.js";
 
 /** The notice that cached data is void. Without a campaign, that of all campaigns is, because another session took over. */
@@ -25,5 +26,5 @@ export function observeInvalidations(source: object, observer: InvalidationObser
 
 /** Calls the observers of `source`. */
 export function announceInvalidation(source: object, invalidation: Invalidation): void {
-  for (const observer of observers().get(source) ?? []) observer(invalidation);
+  for (const observer of observers().get(source) ?? []) callSafely(() => observer(invalidation));
 }

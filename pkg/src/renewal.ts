@@ -1,8 +1,8 @@
 /** Asks the application to renew a refused session: once for all clients of the page, and for all tabs that can tell. */
 import { invalidArgument } from "./check.js";
-import { callSafely } from "./frame.js";
 import { platform } from "./platform.js";
 import { shared } from "./shared.js";
+import { startTimer } from "./timer.js";
 
 /** The argument of `onUnauthorized`. */
 export interface RenewalRequest {
@@ -115,5 +115,5 @@ function openChannel(name: string): BroadcastChannel | undefined {
 }
 
 function after(ms: number): Promise<undefined> {
-  return new Promise((resolve) => callSafely(() => void setTimeout(resolve, ms)));
+  return new Promise((resolve) => startTimer(ms, () => resolve(undefined)));
 }

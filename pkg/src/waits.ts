@@ -2,6 +2,7 @@
 import { checkedMembers, DURATION, type Rules } from "./check.js";
 import { CampaignSyncError, isErrorCode } from "./errors.js";
 import { listen, SIGNAL } from "./signal.js";
+import { startTimer } from "./timer.js";
 import type { ErrorCode } from "./words.js";
 
 /** The limits of a wait. */
@@ -13,8 +14,6 @@ export interface WaitOptions {
 }
 
 const TIMEOUT_MS = 30_000;
-/** The longest delay of a timer. Browsers fire at once if the delay is longer. */
-const DELAY_MS_MAX = 2 ** 31 - 1;
 
 /** The machine's side of a wait. */
 export interface WaitRequests {
@@ -24,7 +23,7 @@ export interface WaitRequests {
   cancel(ticket: number): void;
 }
 
-const RULES: Rules<WaitOptions> = {
+export const RULES: Rules<WaitOptions> = {
   signal: SIGNAL,
   timeoutMs: DURATION,
 };
@@ -81,18 +80,4 @@ export class Waits {
       else if (wait.owner === owner) wait.giveUp(reason);
     }
   }
-}
-
-/** Calls `run` after `ms` milliseconds, of any length. Returns a function that stops the timer. */
-function startTimer(ms: number, run: () => void): () => void {
-  let left = ms;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const arm = (): void => {
-    if (left === Infinity) return;
-    const delay = Math.min(left, DELAY_MS_MAX);
-    left -= delay;
-    timer = setTimeout(left > 0 ? arm : run, delay);
-  };
-  arm();
-  return () => clearTimeout(timer);
 }

@@ -1,16 +1,16 @@
 /** Wakes the machine: its one timer, and the signals of the page after which time may have passed unnoticed. */
 import type { Wake } from "./bridge.js";
 import * as Call from "./calls.js";
-import { callSafely, report } from "./frame.js";
+import { callSafely } from "./frame.js";
 import { platform } from "./platform.js";
+import { startTimer } from "./timer.js";
 
 /** The timer and the listeners of one machine. */
 export class Waker {
   readonly #wake: (wake: Wake) => void;
   readonly #networkChanged: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Identifies the armed timer: one that could not be cleared must not wake the machine. */
-  #armed = 0;
+  /** Stops the timer. */
+  #stop = (): void => {};
 
   constructor(wake: (wake: Wake) => void, networkChanged: () => void) {
     this.#wake = wake;
@@ -19,21 +19,8 @@ export class Waker {
 
   /** Arms the timer in place of the former one; `null` for none. */
   arm(ms: number | null): void {
-    callSafely(() => clearTimeout(this.#timer));
-    const armed = ++this.#armed;
-    if (ms === null) return;
-    const fire = (): void => {
-      if (armed !== this.#armed) return;
-      this.arm(null);
-      this.#wake(Call.timer);
-    };
-    try {
-      this.#timer = setTimeout(fire, ms);
-    } catch (error) {
-      report(error);
-      // Nothing else would wake the machine. `fire` ends the interval.
-      this.#timer = setInterval(fire, ms);
-    }
+    this.#stop();
+    this.#stop = startTimer(ms ?? Infinity, () => this.#wake(Call.timer));
   }
 
   /** Listens for the signals of the page. Listening again changes nothing. */
