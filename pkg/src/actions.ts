@@ -17,7 +17,7 @@ export interface PhaseState {
  * or a status that the table does not have. Throws `invalid_argument` if one of them is not a string.
  */
 export function allowedActions(record: PhaseState): readonly CampaignAction[] {
-  const { currentPhase, phaseStatus } = checkedMembers("record", record, RULES);
+  const { currentPhase, phaseStatus } = checkedMembers("record", record, RULES, true);
   checked("record.currentPhase", currentPhase, TEXT);
   checked("record.phaseStatus", phaseStatus, TEXT);
   return STEPS.filter(([, phase, statuses]) => phase === currentPhase && statuses.some((status) => status === phaseStatus)).map(([action]) => action);

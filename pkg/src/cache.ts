@@ -16,15 +16,16 @@ import { behind } from "./answers.js";
 import { checked, checkedMembers, DURATION, FUNCTION, oneOf, orNull, TEXT, withMethods, type Rules } from "./check.js";
 import { CampaignSyncError } from "./errors.js";
 import type { Campaign } from "./campaign.js";
-import { ask } from "./cache/fetching.js";
+import { ask, limited } from "./cache/fetching.js";
 import { observeInvalidations, type Invalidation } from "./invalidation.js";
 import { isNotBehind, maxPosition, toPosition, type LogPosition } from "./position.js";
 import { readRows } from "./cache/reading.js";
-import { checkedData, restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
+import { asFetchFailure, checkedData, restFetcher, restSnapshot, type RichCampaignData, type RichCampaignFetch } from "./rich.js";
 import { shared } from "./shared.js";
 import { listen, SIGNAL } from "./signal.js";
 import { BOTH, Slot, type Part } from "./cache/slot.js";
 import { nextTask } from "./cache/task.js";
+import { startTimer } from "./timer.js";
 import type { CampaignView } from "./types.js";
 import { VERSION } from "./version.js";
 import type { CampaignStatus } from "./words.js";
@@ -138,7 +139,7 @@ export class RichCampaignCache {
     this.#maxEntries = maxEntries ?? 50;
     this.#ttlMs = Math.min(ttlMs ?? TTL_MS_MAX, TTL_MS_MAX);
     this.#now = now ?? Date.now;
-    this.#pause = pause ?? ((ms) => new Promise((resolve) => setTimeout(resolve, ms)));
+    this.#pause = pause ?? ((ms) => new Promise((resolve) => startTimer(ms, resolve)));
     this.#unobserve = observeInvalidations(sync, (detail) => this.#invalidate(detail));
   }
 
@@ -187,7 +188,7 @@ export class RichCampaignCache {
         reject: (reason) => void (end() && reject(reason)),
       };
       this.#callers.add(caller);
-      this.#find(caller).catch(caller.reject);
+      this.#find(caller).catch((error: unknown) => caller.reject(asFetchFailure(error)));
     });
   }
 
@@ -252,7 +253,7 @@ export class RichCampaignCache {
       if (!caller.isOpen) return;
       if (attempt === ATTEMPTS_MAX || !isBehind(failure)) throw failure;
       // After an invalidation during the fetch, retry at once. A server that lags needs time first.
-      if (slot.generation === generation) await this.#pause(BEHIND_PAUSE_MS * 2 ** attempt);
+      if (slot.generation === generation) await limited(async () => this.#pause(BEHIND_PAUSE_MS * 2 ** attempt), slot.work.signal);
       if (!caller.isOpen) return;
     }
   }

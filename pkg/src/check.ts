@@ -2,7 +2,7 @@
 import { CampaignSyncError } from "./errors.js";
 
 /** A test of a value, and the words for the values that pass it. */
-export type Rule = readonly [test: (value: unknown) => boolean, expected: string];
+export type Rule = readonly [test: (value: unknown) => unknown, expected: string];
 
 /** One rule for each member. */
 export type Rules<T> = { readonly [K in keyof Required<T>]: Rule };
@@ -30,7 +30,7 @@ export function invalidArgument(name: string, expected: string, cause?: unknown)
 
 /** Returns the value. Throws `invalid_argument` if it breaks the rule. */
 export function checked<T>(name: string, value: T, [test, expected]: Rule): T {
-  let sound = false;
+  let sound: unknown;
   let cause: unknown;
   try {
     sound = test(value);
@@ -51,19 +51,20 @@ export function withMethods(...names: string[]): Rule {
 
 /**
  * Copies the members of an object of options, and reads each of them once. An absent member stays absent. Throws
- * `invalid_argument` if a member breaks its rule, or cannot be read.
+ * `invalid_argument` if a member breaks its rule or cannot be read, and for a member without a rule, which is misspelt.
+ * Only an `open` object may have such members.
  */
-export function checkedMembers<T extends object>(name: string, value: T, rules: Rules<T>): T {
-  checked(name, value, [(it) => typeof it === "object" && it !== null && !Array.isArray(it), "an object"]);
+export function checkedMembers<T extends object>(name: string, value: T, rules: Rules<T>, open = false): T {
+  checked(name, value, [(it) => typeof it === "object" && !Array.isArray(it) && Object.keys(it as object), "an object"]);
+  const known = new Map(Object.entries<Rule>(rules));
+  const names = [...known.keys()];
   const copy: Record<string, unknown> = {};
-  for (const [member, rule] of Object.entries<Rule>(rules)) {
+  for (const member of new Set(open ? names : [...names, ...Object.keys(value)])) {
+    const [test, expected] = known.get(member) ?? [() => false, `absent. Known: ${names.join(", ")}`];
+    // The member may be a getter that throws, and is read once.
     let found: unknown;
-    try {
-      found = (value as Record<string, unknown>)[member];
-    } catch (cause) {
-      throw invalidArgument(member, rule[1], cause);
-    }
-    if (found !== undefined) copy[member] = checked(member, found, rule);
+    checked(member, value, [(it) => (found = (it as Record<string, unknown>)[member]) === undefined || test(found), expected]);
+    if (found !== undefined) copy[member] = found;
   }
   return copy as T;
 }

@@ -7,7 +7,8 @@ import type { Core } from "./core.js";
 import { deepFreeze } from "./plain.js";
 import type { DomainPage, DomainQuery, DomainRow, RowsQuery } from "./types.js";
 
-const ROWS: Rules<RowsQuery> = {
+/** The rules of a query for all rows. */
+export const ROWS: Rules<RowsQuery> = {
   search: TEXT,
   dnsStatus: TEXT,
   httpStatus: TEXT,
@@ -16,7 +17,8 @@ const ROWS: Rules<RowsQuery> = {
   sortOrder: oneOf("asc", "desc"),
 };
 
-const QUERY: Rules<DomainQuery> = { ...ROWS, offset: COUNT, limit: COUNT };
+/** The rules of a query for one page. */
+export const QUERY: Rules<DomainQuery> = { ...ROWS, offset: COUNT, limit: COUNT };
 
 /** Rows per page of `rows()`, the most that the module returns at once. */
 export const PAGE_ROWS = 1_000;

@@ -3,10 +3,7 @@ import { deepFreeze } from "./plain.js";
 import type { CampaignView } from "./types.js";
 import type { ErrorCode } from "./words.js";
 
-/**
- * Returns the view of a campaign of which nothing is known, frozen. Its status is `idle`, or `failed` with `code`. Render
- * it on a server.
- */
+/** Returns the view of a campaign of which nothing is known, frozen. Its status is `idle`, or `failed` with `code`. */
 export function emptyView(campaignId: string, code?: ErrorCode): CampaignView {
   return deepFreeze({
     campaignId,

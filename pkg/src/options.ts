@@ -11,7 +11,7 @@ export interface CheckedOptions extends CampaignSyncOptions {
   socket?: { readonly url: string; readonly WebSocket: WebSocketConstructor };
 }
 
-const RULES: Rules<CampaignSyncOptions> = {
+export const RULES: Rules<CampaignSyncOptions> = {
   url: TEXT,
   // An arrow function is no constructor, which `Reflect.construct` refuses.
   WebSocket: [(it) => Boolean(Reflect.construct(Object, [], it as WebSocketConstructor)), "a constructor"],

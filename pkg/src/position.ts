@@ -14,7 +14,7 @@ export interface LogPosition {
  * @returns `null` for any other text, and for an absent header.
  */
 export function parsePosition(text: string | null | undefined): LogPosition | null {
-  const match = /^([^/\s]{1,128})\/(\d{1,16})$/.exec(typeof text === "string" ? text : "");
+  const match = /^([!#-.0-[\]-~]{1,128})\/(\d{1,16})$/.exec(typeof text === "string" ? text : "");
   const sequenceNumber = Number(match?.[2]);
   return match?.[1] !== undefined && Number.isSafeInteger(sequenceNumber) ? { epoch: match[1], sequenceNumber } : null;
 }
@@ -34,7 +34,7 @@ export function formatPosition(position: LogPosition): string {
 
 /** Reads a position in either form. Throws `invalid_argument` for any other value. */
 export function toPosition(position: LogPosition | string, name = "position"): LogPosition {
-  const read = typeof position === "string" ? parsePosition(position) : checkedMembers(name, position, RULES);
+  const read = typeof position === "string" ? parsePosition(position) : checkedMembers(name, position, RULES, true);
   if (read?.epoch === undefined || read.sequenceNumber === undefined) {
     throw invalidArgument(name, '{epoch, sequenceNumber} or "epoch/number"');
   }

@@ -6,8 +6,8 @@
  * @module campaign-sync/react
  */
 
-export { emptyView } from "./empty.js";
 export type * from "./like.js";
+export { emptyView } from "./react/empty.js";
 export { useCampaignAction } from "./react/action.js";
 export type { CampaignActionState } from "./react/action.js";
 export { useCampaign, useCampaigns, useConnection, useSyncEvent } from "./react/campaign.js";

@@ -1,6 +1,6 @@
 /** Rich campaign data: the result of one consistent read over REST. */
 import { invalidContent, noAnswer, refusalOf } from "./answers.js";
-import { checked, checkedMembers, FUNCTION, oneOf, orNull, TEXT, type Rule, type Rules } from "./check.js";
+import { checked, checkedMembers, FUNCTION, oneOf, orNull, TEXT, withMethods, type Rule, type Rules } from "./check.js";
 import { attempts } from "./deadline.js";
 import { CampaignSyncError, isErrorCode } from "./errors.js";
 import { deepFreeze, frozenCopy } from "./plain.js";
@@ -50,6 +50,11 @@ export interface RestOptions {
 }
 
 export const REST: Rules<RestOptions> = { baseUrl: TEXT, fetch: FUNCTION };
+
+const CONTEXT: Rules<FetchContext> = {
+  minPosition: orNull([(it) => typeof it === "object", "a position"]),
+  signal: withMethods("addEventListener", "removeEventListener"),
+};
 
 /** The DNS statuses that servers use for a domain that resolves. */
 const RESOLVED = new Set(["resolved", "valid", "validated", "ok", "succeeded"]);
@@ -110,8 +115,9 @@ interface SnapshotAnswer {
 export async function requestSnapshot(
   { baseUrl = "/api/v2", fetch }: RestOptions,
   campaignId: string,
-  { minPosition = null, signal }: Partial<FetchContext>,
+  context: Partial<FetchContext> = {},
 ): Promise<SnapshotAnswer> {
+  const { minPosition = null, signal } = checkedMembers<Partial<FetchContext>>("context", context, CONTEXT, true);
   const query = minPosition === null ? "" : `?min_position=${encodeURIComponent(formatPosition(minPosition))}`;
   const address = `${baseUrl}/campaigns/${pathSegment(campaignId)}/snapshot${query}`;
   try {
@@ -130,6 +136,7 @@ export async function requestSnapshot(
  * `.` and `..`. These dots would name another path even if they were encoded.
  */
 function pathSegment(campaignId: string): string {
+  checked("campaignId", campaignId, [(it) => typeof it === "string", "a text"]);
   if (/^\.{0,2}$|\p{Surrogate}/u.test(campaignId)) throw new CampaignSyncError("invalid_campaign_id");
   return encodeURIComponent(campaignId);
 }
@@ -245,7 +252,7 @@ export function checkedData(campaignId: string, answer: unknown): RichCampaignDa
   if (isOwnData(answer)) return answer;
   try {
     const copy = frozenCopy(answer as RichCampaignData);
-    checkedMembers("The answer of the fetcher", copy, DATA);
+    checkedMembers("The answer of the fetcher", copy, DATA, true);
     for (const [name, rule] of Object.entries<Rule>(DATA)) checked(name, copy[name as keyof RichCampaignData], rule);
     if (copy.position !== null) toPosition(copy.position);
     checked("campaignId", copy.campaignId, oneOf(campaignId));

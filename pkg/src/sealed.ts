@@ -1,9 +1,10 @@
 /** Everything that both entries for sealed content share: all but `init` and `initSync`. */
 import type { WasmClient } from "./bridge.js";
 import { CampaignSync as PlainCampaignSync, coreOf } from "./client.js";
-import { checked, checkedMembers, invalidArgument, oneOf, TEXT } from "./check.js";
+import { checked, checkedMembers, invalidArgument, oneOf, TEXT, type Rules } from "./check.js";
 import { addCodes, CampaignSyncError } from "./errors.js";
 import type { InitInput } from "./module.js";
+import { RULES as CLIENT } from "./options.js";
 import { readSnapshot, requestSnapshot, REST, type RestOptions, type RichCampaignFetch } from "./rich.js";
 import type { CampaignSyncOptions, Position } from "./types.js";
 
@@ -31,6 +32,8 @@ export interface EncryptedOptions extends CampaignSyncOptions {
   keys?: Keys;
 }
 
+const OPTIONS: Rules<EncryptedOptions> = { ...CLIENT, keys: [(it) => typeof it === "object" && it !== null, "an object"] };
+
 /** A REST route whose answers about a campaign are sealed. `change` stands for the answer to any write. */
 export type SealedRoute = "campaign" | "domains" | "snapshot" | "transitions" | "change";
 
@@ -52,9 +55,9 @@ export interface Opened {
 export class CampaignSync extends PlainCampaignSync {
   /** Throws as the constructor of `campaign-sync` does; `invalid_argument` also for an invalid key. */
   constructor(options: EncryptedOptions = {}) {
-    const { keys = {} } = checkedMembers<Pick<EncryptedOptions, "keys">>("options", options, { keys: [(it) => typeof it === "object" && it !== null, "an object"] });
+    const { keys = {}, ...own } = checkedMembers("options", options, OPTIONS);
     const bytes = entriesOf(keys).map(([kid, key]) => [kid, checkedKey(kid, key)] as const);
-    super(options);
+    super(own);
     this.#call((client) => {
       // The main module made the machine, because only that module is loaded.
       if (typeof client.seal !== "function") throw new CampaignSyncError("not_initialized");

@@ -7,11 +7,13 @@
 
 import { behind, noAnswer, refusalOf } from "./answers.js";
 import { checked, checkedMembers, FUNCTION, TEXT, withMethods, type Rules } from "./check.js";
+import { attempts, type Result } from "./deadline.js";
 import { CampaignSyncError } from "./errors.js";
 import type { CampaignSyncEventMap } from "./event-types.js";
 import { observeInvalidations, type Invalidation } from "./invalidation.js";
 import type { CampaignSyncLike } from "./like.js";
 import { formatPosition, parsePosition, type LogPosition } from "./position.js";
+import { startTimer } from "./timer.js";
 import type { InvalidationReason } from "./words.js";
 
 /** The key of a query. */
@@ -119,6 +121,8 @@ const FREQUENT_MS = 1_000;
 const FREQUENT = new Set(["rows", "status"]);
 /** Reasons for which the position of the data proves nothing. */
 const UNCONDITIONAL = new Set(["divergence", "force_refresh", "epoch"]);
+/** Longest duration of one request, in milliseconds. */
+const REQUEST_MS_MAX = 30_000;
 /** Requests of one fetch, if the stream moves on meanwhile. */
 const ATTEMPTS_MAX = 5;
 
@@ -146,7 +150,7 @@ export function bindQueryClient(sync: CampaignSyncLike, queries: QueryClientLike
   const own = floors.get(sync) ?? new Map<string, LogPosition>();
   floors.set(sync, own);
   /** Campaigns whose queries are due soon, with the newest position that the data must have then. */
-  const due = new Map<string, { floor: LogPosition | null; readonly timer: ReturnType<typeof setTimeout> }>();
+  const due = new Map<string, { floor: LogPosition | null; readonly stop: () => void }>();
 
   const invalidate = (campaignId: string, floor: LogPosition | null, refetchType: "active" | "none" = "active"): void => {
     const queryKey = keyOf(campaignId);
@@ -169,14 +173,14 @@ export function bindQueryClient(sync: CampaignSyncLike, queries: QueryClientLike
       due.delete(campaignId);
       raise(campaignId, entry.floor);
     };
-    const entry = { floor, timer: setTimeout(run, FREQUENT_MS) };
+    const entry = { floor, stop: startTimer(FREQUENT_MS, run) };
     due.set(campaignId, entry);
   };
 
   /** Forgets the positions of a campaign, also those that are due soon: nothing will announce another log. */
   const forget = (campaignId: string): void => {
     own.delete(campaignId);
-    clearTimeout(due.get(campaignId)?.timer);
+    due.get(campaignId)?.stop();
     due.delete(campaignId);
   };
   const forgetAll = (): void => [...own.keys(), ...due.keys()].forEach(forget);
@@ -223,8 +227,8 @@ export function bindQueryClient(sync: CampaignSyncLike, queries: QueryClientLike
  * at the time of the request: the request has `min_position`. If the stream voids the data meanwhile, it is fetched again.
  *
  * Without a client or an id, the query is not enabled. It fails with `invalid_campaign_id` for an invalid id, with the code
- * of the server's refusal, with `behind` if five answers are too old, and with `fetch_failed` for any other failure. Throws
- * `invalid_argument` for any other invalid argument.
+ * of the server's refusal, with `behind` if five answers are too old, and with `fetch_failed` for any other failure, also
+ * after 30 seconds without an answer. Throws `invalid_argument` for any other invalid argument.
  */
 export function campaignQuery<T = unknown>(
   sync: CampaignSyncLike | null | undefined,
@@ -242,13 +246,15 @@ export function campaignQuery<T = unknown>(
     enabled: sync != null && campaignId != null,
     staleTime: () => (isValid && sync?.view(id)?.status === "live" ? Infinity : 0),
     meta: { campaignSync: true },
-    async queryFn({ signal }) {
+    async queryFn(context) {
       if (!isValid) throw new CampaignSyncError("invalid_campaign_id");
       if (sync == null) throw new CampaignSyncError("not_configured", { message: "Give `campaignQuery` a client before the query runs." });
       for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
         const least = sync.view(id)?.position ?? null;
         const before = floors.get(sync)?.get(id);
-        const answer = await request<T>(fetch ?? globalThis.fetch, withPosition(`${baseUrl}/campaigns/${id}${path}`, least), signal);
+        const address = withPosition(`${baseUrl}/campaigns/${id}${path}`, least);
+        const run = async (signal: AbortSignal): Promise<Result<CampaignAnswer<T> | undefined>> => ({ value: await request<T>(fetch ?? globalThis.fetch, address, signal) });
+        const answer = await attempts(run, { signal: context?.signal, timeoutMs: REQUEST_MS_MAX, repeatable: false }).catch(inTime);
         const floor = floors.get(sync)?.get(id);
         // The server may not state the position. The answer is then as new as the request.
         const isNew = answer?.position === null ? floor === before : [least, floor].every((it) => it == null || !lacks(answer?.position, it));
@@ -268,14 +274,13 @@ function withPosition(address: string, position: LogPosition | null): string {
 }
 
 /** Sends one request. Returns `undefined` if the server reports `behind`. */
-async function request<T>(fetch: typeof globalThis.fetch, address: string, signal: AbortSignal | undefined): Promise<CampaignAnswer<T> | undefined> {
+async function request<T>(fetch: typeof globalThis.fetch, address: string, signal: AbortSignal): Promise<CampaignAnswer<T> | undefined> {
   let text: string;
   let answer: Response;
   try {
-    answer = await fetch(address, { cache: "no-store", headers: { accept: "application/json" }, ...(signal && { signal }) });
+    answer = await fetch(address, { cache: "no-store", headers: { accept: "application/json" }, signal });
     text = await answer.text();
   } catch (cause) {
-    if (signal?.aborted === true) throw cause;
     throw noAnswer(cause);
   }
   const body = parsed(text);
@@ -283,6 +288,11 @@ async function request<T>(fetch: typeof globalThis.fetch, address: string, signa
   const refusal = refusalOf(answer.status, body);
   if (refusal.code === "behind") return undefined;
   throw refusal;
+}
+
+/** Throws the failure of a request again. This entry has no option for its deadline. */
+function inTime(failure: unknown): never {
+  throw failure instanceof CampaignSyncError && failure.code === "timed_out" ? noAnswer(failure, "not within 30 seconds") : failure;
 }
 
 function parsed(text: string): unknown {

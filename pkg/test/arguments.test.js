@@ -6,6 +6,8 @@ import { createContext, runInContext } from "node:vm";
 
 import * as cache from "../dist/cache.js";
 import * as encrypted from "../dist/encrypted.js";
+import * as sealedExternal from "../dist/encrypted-external.js";
+import * as external from "../dist/external.js";
 import * as main from "../dist/index.js";
 import * as rest from "../dist/rest.js";
 import * as queries from "../dist/tanstack-query.js";
@@ -84,9 +86,11 @@ const CACHE = {
 };
 const under = (name, members) => Object.fromEntries(Object.entries(members).map(([member, accepted]) => [name + member, accepted]));
 const INIT = ["undefined", "null"];
+const POSITION = { "(position)": [], "(position.epoch)": ["'text'"], "(position.sequenceNumber)": NUMBERS };
 
 const SIGNALS = { "(options)": OPTIONS, "(options.signal)": ["undefined"], "(options.timeoutMs)": ["undefined", ...DURATIONS] };
 const WRITES = { ...SIGNALS, "(options.expectedState)": ["undefined", "null", ...TEXTS], "(options.idempotencyKey)": ["undefined", "'text'"], "(options.reason)": DOMAINS };
+const ROWS_FILTER = { ...SIGNALS, "(options.search)": DOMAINS, "(options.dnsStatus)": DOMAINS, "(options.httpStatus)": DOMAINS, "(options.limit)": ["undefined", ...NUMBERS] };
 
 /** The values that each parameter accepts. All other values must be refused with a code. */
 const ACCEPTED = {
@@ -110,17 +114,21 @@ const ACCEPTED = {
   "Campaign.subscribe(listener)": ["function"],
   ...under("Campaign.domains", DOMAIN_QUERY),
   ...under("Campaign.rows", Object.fromEntries(Object.entries(DOMAIN_QUERY).filter(([name]) => !/offset|limit/.test(name)))),
-  "Campaign.reached(position)": [],
+  ...under("Campaign.reached", POSITION),
   "Campaign.reached(options)": ["undefined", ...RECORDS],
   "Campaign.reached(options.signal)": ["undefined"],
   "Campaign.reached(options.timeoutMs)": ["undefined", ...DURATIONS],
+  "Catalogue.subscribe(listener)": ["function"],
   "new CampaignSyncError(code)": [...VALUES.keys()],
-  "new CampaignSyncError(options)": [...VALUES.keys(), THROWS],
-  "init(input)": INIT,
-  "initSync(input)": [],
-  "formatPosition(position)": [],
-  "formatPosition(position.epoch)": ["'text'"],
-  "formatPosition(position.sequenceNumber)": NUMBERS,
+  "new CampaignSyncError(options)": [...VALUES.keys()],
+  // The engine reads it, and an error that cannot be made says nothing about another one.
+  "new CampaignSyncError(options.cause)": ANY,
+  "new CampaignSyncError(options.message)": ANY,
+  ...under("init", { "(input)": INIT }),
+  ...under("initSync", { "(input)": [] }),
+  ...under("external.init", { "(input)": INIT }),
+  ...under("external.initSync", { "(input)": [] }),
+  ...under("formatPosition", POSITION),
   "parsePosition(text)": [...VALUES.keys()],
   ...under("cache.configureCache", CACHE),
   "cache.getRichCampaignData(campaignId)": ["'text'"],
@@ -143,8 +151,6 @@ const ACCEPTED = {
   "rest.allowedActions(record)": [],
   "rest.allowedActions(record.currentPhase)": TEXTS,
   "rest.allowedActions(record.phaseStatus)": TEXTS,
-  "new rest.CampaignSyncError(code)": [...VALUES.keys()],
-  "new rest.CampaignSyncError(options)": [...VALUES.keys(), THROWS],
   ...under("new rest.RestClient", {
     "(options)": [],
     "(options.baseUrl)": [],
@@ -155,23 +161,23 @@ const ACCEPTED = {
   }),
   "rest.RestClient.login(user)": TEXTS,
   "rest.RestClient.login(password)": TEXTS,
-  "rest.RestClient.login(options)": OPTIONS,
+  ...under("rest.RestClient.login", { ...SIGNALS, "(options.bearer)": ["undefined", "true"] }),
   ...under("rest.RestClient.session", SIGNALS),
   ...under("rest.RestClient.logout", SIGNALS),
   "rest.RestClient.revoke(user)": TEXTS,
   ...under("rest.RestClient.revoke", SIGNALS),
-  "rest.RestClient.list(options)": OPTIONS,
+  ...under("rest.RestClient.list", { ...SIGNALS, "(options.limit)": ["undefined", ...NUMBERS], "(options.cursor)": DOMAINS }),
   ...under("rest.RestClient.campaigns", SIGNALS),
   "rest.RestClient.get(campaignId)": ["'text'"],
   ...under("rest.RestClient.get", SIGNALS),
   "rest.RestClient.rows(campaignId)": ["'text'"],
-  "rest.RestClient.rows(filter)": OPTIONS,
+  ...under("rest.RestClient.rows", Object.fromEntries(Object.entries(ROWS_FILTER).map(([name, labels]) => [name.replace("options", "filter"), labels]))),
   "rest.RestClient.snapshot(campaignId)": ["'text'"],
   ...under("rest.RestClient.snapshot", SIGNALS),
   "rest.RestClient.transitions(campaignId)": ["'text'"],
-  "rest.RestClient.transitions(options)": OPTIONS,
+  ...under("rest.RestClient.transitions", { ...SIGNALS, "(options.all)": ["undefined", "true"] }),
   "rest.RestClient.create(campaign)": RECORDS,
-  "rest.RestClient.create(options)": OPTIONS,
+  ...under("rest.RestClient.create", { ...SIGNALS, "(options.idempotencyKey)": ["undefined", "'text'"] }),
   "rest.RestClient.act(campaignId)": ["'text'"],
   "rest.RestClient.act(action)": [],
   ...under("rest.RestClient.act", WRITES),
@@ -198,8 +204,10 @@ const ACCEPTED = {
   "queries.campaignQuery(campaignId)": [...VALUES.keys()],
   "queries.campaignQuery(path)": ["undefined", "''"],
   ...under("queries.campaignQuery", REST),
-  "encrypted.init(input)": INIT,
-  "encrypted.initSync(input)": [],
+  ...under("encrypted.init", { "(input)": INIT }),
+  ...under("encrypted.initSync", { "(input)": [] }),
+  ...under("sealed.init", { "(input)": INIT }),
+  ...under("sealed.initSync", { "(input)": [] }),
   "encrypted.sealedRestFetcher(sync)": [],
   ...under("encrypted.sealedRestFetcher", REST),
   ...under("new encrypted.CampaignSync", { ...CLIENT, "(options.keys)": ["undefined", ...OBJECTS] }),
@@ -208,7 +216,7 @@ const ACCEPTED = {
   "encrypted.CampaignSync.open(campaignId)": TEXTS,
   "encrypted.CampaignSync.open(route)": [],
   "encrypted.CampaignSync.open(answer)": [...TEXTS, ...OBJECTS],
-  ...testing.accepted([...VALUES.keys()]),
+  ...testing.ACCEPTED,
 };
 
 main.initSync(MODULE);
@@ -217,6 +225,7 @@ const ID = "text";
 const sync = new main.CampaignSync({ target: null });
 const sealed = new encrypted.CampaignSync({ target: null });
 const handle = sync.campaign(ID);
+const list = sync.campaigns();
 const fetch = async () => { throw new main.CampaignSyncError("forbidden"); };
 const own = new cache.RichCampaignCache({ sync, fetch });
 after(() => sync.close());
@@ -235,6 +244,12 @@ async function onNewPage(load) {
   }
 }
 
+/** The calls that load the module of an entry. */
+const loads = (prefix, { init, initSync }) => ({
+  [`${prefix}init`]: ({ input }) => onNewPage(() => init(input ?? MODULE)),
+  [`${prefix}initSync`]: ({ input }) => onNewPage(() => initSync(input)),
+});
+
 /** Calls the function of a parameter with this value, and with sound values for all its other parameters. */
 const CALLS = {
   "new CampaignSync": (values) => new main.CampaignSync(options({ target: null, ...(values.member === "WebSocket" && { url: "ws://host.test/" }) }, values)),
@@ -252,9 +267,10 @@ const CALLS = {
   "Campaign.domains": (values) => handle.domains(members("query", {}, values)),
   "Campaign.rows": (values) => handle.rows(members("query", {}, values)),
   "Campaign.reached": (values) => waits(values),
+  "Catalogue.subscribe": ({ listener }) => list.subscribe(listener)(),
   "new CampaignSyncError": (values) => new main.CampaignSyncError("code" in values ? values.code : "closed", members("options", {}, values)),
-  init: ({ input }) => onNewPage(() => main.init(input ?? MODULE)),
-  initSync: ({ input }) => onNewPage(() => main.initSync(input)),
+  ...loads("", main),
+  ...loads("external.", external),
   formatPosition: (values) => main.formatPosition(members("position", position, values)),
   parsePosition: ({ text }) => main.parsePosition(text),
   "cache.configureCache": (values) => cache.configureCache(members("options", { sync, fetch }, values)),
@@ -266,7 +282,6 @@ const CALLS = {
   "cache.RichCampaignCache.get": (values) => own.get("campaignId" in values ? values.campaignId : ID, members("options", {}, values)),
   "cache.RichCampaignCache.clear": ({ campaignId }) => own.clear(campaignId),
   "rest.allowedActions": (values) => rest.allowedActions(members("record", { currentPhase: "analysis", phaseStatus: "ready" }, values)),
-  "new rest.CampaignSyncError": (values) => new rest.CampaignSyncError("code" in values ? values.code : "closed", members("options", {}, values)),
   "rest.RestClient.allowedActions": (values) => new rest.RestClient({ baseUrl: "https://host.test" }).allowedActions(members("record", { currentPhase: "analysis", phaseStatus: "ready" }, values)),
   "new rest.RestClient": (values) => new rest.RestClient(members("options", { baseUrl: "https://host.test" }, values)),
   ...Object.fromEntries(Object.entries({
@@ -279,8 +294,8 @@ const CALLS = {
     queries.bindQueryClient("sync" in values ? values.sync : sync, "queries" in values ? values.queries : QUERIES, members("options", {}, values))(),
   "queries.campaignQuery": (values) =>
     queries.campaignQuery("sync" in values ? values.sync : sync, "campaignId" in values ? values.campaignId : ID, values.path, members("options", {}, values)),
-  "encrypted.init": ({ input }) => onNewPage(() => encrypted.init(input ?? MODULE)),
-  "encrypted.initSync": ({ input }) => onNewPage(() => encrypted.initSync(input)),
+  ...loads("encrypted.", encrypted),
+  ...loads("sealed.", sealedExternal),
   "encrypted.sealedRestFetcher": (values) => encrypted.sealedRestFetcher("sync" in values ? values.sync : sealed, members("options", {}, values)),
   "new encrypted.CampaignSync": (values) => new encrypted.CampaignSync(options({ target: null, ...(values.member === "WebSocket" && { url: "ws://host.test/" }) }, values)),
   "encrypted.CampaignSync.addKey": (values) => sealed.addKey("kid" in values ? values.kid : "a", "key" in values ? values.key : KEY),
@@ -331,7 +346,7 @@ function listen(method, values) {
 async function waits(values) {
   const controller = new AbortController();
   const given = members("options", { signal: controller.signal }, values);
-  const waiting = handle.reached("position" in values ? values.position : position, given);
+  const waiting = handle.reached(members("position", position, values), given);
   const outcome = Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 5, "pending"))]);
   waiting.catch(() => {});
   return outcome.catch((error) => {
@@ -341,6 +356,27 @@ async function waits(values) {
 
 test("declared parameters are the tried parameters", () => {
   assert.deepEqual([...declaredParameters()].sort(), Object.keys(ACCEPTED).sort());
+});
+
+/** Objects that may have other members: the position and the record of a view, and the options of an error. */
+const OPEN = /\((position|record)$|^new CampaignSyncError/;
+const optionsObjects = new Set(Object.keys(ACCEPTED).filter((it) => it.includes(".", it.indexOf("("))).map((it) => it.slice(0, it.lastIndexOf("."))));
+
+for (const object of [...optionsObjects].filter((it) => !OPEN.test(it))) {
+  test(`${object}) with a misspelt member is refused by its name`, async () => {
+    const [, callee, name] = /^(.*)\((.*)$/.exec(object);
+    for (const misspelt of ["timeoutMS", "toString", "__proto__"]) {
+      const value = Object.defineProperty({}, misspelt, { value: 1, enumerable: true });
+      const expected = { name: "CampaignSyncError", code: "invalid_argument", message: new RegExp(`^${misspelt} must be absent. Known: `) };
+      await assert.rejects(async () => CALLS[callee]({ [name]: value, member: misspelt }), expected);
+    }
+  });
+}
+
+test("objects that the package itself makes are accepted with all their members", () => {
+  const at = { epoch: "text", sequenceNumber: 1, eventId: "e", campaignId: "c" };
+  assert.equal(main.formatPosition(at), "text/1");
+  assert.deepEqual(rest.allowedActions({ currentPhase: "x", phaseStatus: "y", name: "n" }), []);
 });
 
 for (const [parameter, accepted] of Object.entries(ACCEPTED)) {
@@ -371,7 +407,7 @@ for (const [parameter, accepted] of Object.entries(ACCEPTED)) {
       if (error.code === "no_websocket" && label === "undefined") continue;
       assert.equal(error.code, "invalid_argument", context);
       // An object without a required member is refused by the name of that member.
-      const named = [member ?? name, ...(callee.includes("Cache") ? ["sync"] : [])];
+      const named = [member ?? name, ...(callee.includes("Cache") ? ["sync"] : []), ...(callee.endsWith(".show") ? ["campaignId"] : [])];
       assert.ok(named.some((it) => error.message.includes(it)), context);
     }
   });

@@ -176,7 +176,7 @@ test("close is final, even inside a listener, and later calls throw a code", asy
 test("parsePosition and formatPosition use the header's form and refuse any other", () => {
   assert.deepEqual(parsePosition("log-1/42"), { epoch: "log-1", sequenceNumber: 42 });
   assert.equal(formatPosition({ epoch: "log-1", sequenceNumber: 42 }), "log-1/42");
-  for (const text of [null, undefined, "", "42", "/42", "a/", "a/-1", "a/1.5", "a/9007199254740992", "a/1/2"]) {
+  for (const text of [null, undefined, "", "42", "/42", "a/", "a/-1", "a/1.5", "a/9007199254740992", "a/1/2", 'a"/1', "\u0000/1", "é/1", `${"a".repeat(129)}/1`]) {
     assert.equal(parsePosition(text), null, String(text));
   }
 });

@@ -1,12 +1,13 @@
 /** Hooks of views: of one campaign, of the list of campaigns and of the connection; and of events. */
 import { useCallback, useEffect, useInsertionEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import { checked, checkedMembers, DURATION, FUNCTION, type Rule, type Rules } from "../check.js";
 import { IDLE, type ConnectionStatus } from "../connection.js";
 import { emptyView } from "../empty.js";
 import { CampaignSyncError } from "../errors.js";
 import type { CampaignSyncEvent, CampaignSyncEventType } from "../event-types.js";
 import type { CampaignLike, CampaignListLike, CampaignSyncLike } from "../like.js";
 import { useHeld, useProvided, type Held } from "./context.js";
-import { isEqual, throttled, useSelected, type Subscribe } from "./store.js";
+import { isEqual, keyOf, throttled, useSelected, type Subscribe } from "./store.js";
 import type { CampaignView, CatalogueView } from "../types.js";
 import type { ErrorCode } from "../words.js";
 
@@ -58,6 +59,8 @@ export function useHeldCampaign(campaignId: string | null | undefined): HeldCamp
   }, [sync, campaignId, isValid, handle, code, subscribe]);
 }
 
+const OPTIONS: Rules<UseCampaignOptions> = { throttleMs: DURATION, equal: FUNCTION };
+
 const whole = <T,>(view: CampaignView): T => view as T;
 
 /**
@@ -65,20 +68,23 @@ const whole = <T,>(view: CampaignView): T => view as T;
  * component renders again only if that part changed. `null` follows nothing. An invalid id gives a view with the status
  * `failed` and a code, and no exception.
  *
- * Throws `not_configured` without a provider, and `invalid_argument` if `select` is not a function.
+ * Throws `not_configured` without a provider, and `invalid_argument` if `select` is not a function, and for invalid options.
  */
 export function useCampaign<T = CampaignView>(
   campaignId: string | null | undefined,
   select: (view: CampaignView) => T = whole,
-  { throttleMs = 0, equal = isEqual }: UseCampaignOptions<T> = {},
+  options: UseCampaignOptions<T> = {},
 ): T {
-  if (typeof select !== "function") throw new CampaignSyncError("invalid_argument", { message: "select must be a function." });
+  checked("select", select, FUNCTION);
+  const { throttleMs = 0, equal = isEqual } = checkedMembers<UseCampaignOptions<T>>("options", options, OPTIONS);
   const { subscribe, read, readOnServer } = useHeldCampaign(campaignId);
   const slowly = useMemo(() => throttled(subscribe, throttleMs), [subscribe, throttleMs]);
   return useSelected(slowly, read, readOnServer, select, equal);
 }
 
 const NO_LIST: CatalogueView = Object.freeze({ status: "idle", campaigns: Object.freeze([]), total: 0 });
+
+const LIST_OPTIONS: Rules<UseCampaignsOptions> = { ids: [() => true, "a list of texts"], throttleMs: DURATION };
 
 function openList(sync: CampaignSyncLike, key: string): CampaignListLike {
   if (typeof sync.campaigns !== "function") throw new CampaignSyncError("not_configured", { message: "Give the provider a client with `campaigns()`." });
@@ -87,12 +93,13 @@ function openList(sync: CampaignSyncLike, key: string): CampaignListLike {
 
 /**
  * Follows the list of the campaigns that the session may see, without their rows. A client that has no list gives one
- * with the status `failed` and the code `not_configured`.
+ * with the status `failed` and the code `not_configured`; invalid `ids` give one with `invalid_argument`.
  *
- * Throws `not_configured` without a provider.
+ * Throws `not_configured` without a provider, and `invalid_argument` for other invalid options.
  */
-export function useCampaigns({ ids, throttleMs = 0 }: UseCampaignsOptions = {}): CatalogueView {
-  const held = useHeld(ids === undefined ? "" : JSON.stringify(ids), openList);
+export function useCampaigns(options: UseCampaignsOptions = {}): CatalogueView {
+  const { ids, throttleMs = 0 } = checkedMembers("options", options, LIST_OPTIONS);
+  const held = useHeld(ids === undefined ? "" : keyOf(ids), openList);
   const { handle, code } = held;
   const empty = useMemo((): CatalogueView => (code === undefined ? NO_LIST : { ...NO_LIST, status: "failed", code }), [code]);
   const subscribe = useMemo(() => throttled(held.subscribe, throttleMs), [held.subscribe, throttleMs]);
@@ -113,13 +120,24 @@ export function useConnection(): ConnectionStatus {
   return useSyncExternalStore(subscribe, () => sync?.connection ?? without, () => IDLE);
 }
 
+/** All types of events. */
+const TYPES: Readonly<Record<CampaignSyncEventType, true>> = {
+  phasetransition: true, phasestatuschange: true, transitionrefused: true, gap: true, recoveryrequested: true, recovered: true, corrupt: true,
+  duplicate: true, divergence: true, unknownkey: true, rejected: true, consistency: true, repaired: true, unconfirmed: true,
+  cacheinvalidated: true, statuschange: true, connectionchange: true, notification: true, ended: true,
+};
+
+const TYPE: Rule = [(it) => typeof it === "string" && Object.hasOwn(TYPES, it), "a type of `CampaignSyncEventMap`"];
+
 /**
  * Calls `listener` for each event of this type while the component is mounted. It may be another function in each
- * render. Throws `not_configured` without a provider, and `invalid_argument` for a listener that is not a function.
+ * render. Throws `not_configured` without a provider, and `invalid_argument` for a type that no client dispatches and a
+ * listener that is not a function.
  */
 export function useSyncEvent<K extends CampaignSyncEventType>(type: K, listener: (event: CampaignSyncEvent<K>) => void): void {
   const { sync } = useProvided();
-  if (typeof listener !== "function") throw new CampaignSyncError("invalid_argument", { message: "listener must be a function." });
+  checked("type", type, TYPE);
+  checked("listener", listener, FUNCTION);
   const latest = useRef(listener);
   useInsertionEffect(() => {
     latest.current = listener;

@@ -1,5 +1,6 @@
 /** The client that the hooks of a tree use. */
 import { createContext, createElement, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState, version, type Context, type DependencyList, type EffectCallback, type ReactElement, type ReactNode } from "react";
+import { checked, withMethods } from "../check.js";
 import { CampaignSyncError, describe } from "../errors.js";
 import { report } from "../frame.js";
 import type { CampaignActions, CampaignSyncLike } from "../like.js";
@@ -70,12 +71,16 @@ export function CampaignSyncProvider({ sync, create, actions, children }: Campai
 const CLIENT = ["campaign", "view", "connect", "close", "addEventListener", "removeEventListener"];
 const A_CLIENT = "a client, such as a `CampaignSync`, as `sync`, or by `create`";
 
-function wrong(expected: string): CampaignSyncError {
-  return new CampaignSyncError("invalid_argument", { message: `Give <CampaignSyncProvider> ${expected}.` });
+function wrong(expected: string, cause?: unknown): CampaignSyncError {
+  return new CampaignSyncError("invalid_argument", { cause, message: `Give <CampaignSyncProvider> ${expected}.` });
 }
 
 function assertMethods(value: unknown, names: readonly string[], expected: string): void {
-  for (const name of names) if (typeof (value as Record<string, unknown> | null)?.[name] !== "function") throw wrong(expected);
+  try {
+    checked("", value, withMethods(...names));
+  } catch (cause) {
+    throw wrong(expected, cause);
+  }
 }
 
 const NONE: Omit<Provided, "actions"> = { sync: undefined };

@@ -1,9 +1,12 @@
 /** The hook of a campaign's rows: windows of a table that may have a million of them. */
 import { useMemo, useSyncExternalStore } from "react";
+import { checkedMembers, DURATION, type Rules } from "../check.js";
+import { ROWS } from "../domains.js";
 import { CampaignSyncError } from "../errors.js";
 import type { CampaignLike } from "../like.js";
+import { asFailure } from "./context.js";
 import { useHeldCampaign, type HeldCampaign } from "./campaign.js";
-import { isEqual, throttled } from "./store.js";
+import { isEqual, keyOf, throttled } from "./store.js";
 import type { CampaignView, DomainPage, DomainQuery, DomainRow, Position } from "../types.js";
 import type { ErrorCode } from "../words.js";
 
@@ -34,6 +37,8 @@ export interface DomainList {
 const WINDOW_ROWS = 100;
 /** Windows that are compared after a change. With more, for example after a long scroll, the component renders again. */
 const WINDOWS_MAX = 8;
+
+const OPTIONS: Rules<UseDomainsOptions> = { throttleMs: DURATION };
 
 const NO_ROWS: DomainList = Object.freeze({ total: 0, row: () => undefined, position: null, pending: false });
 
@@ -115,12 +120,13 @@ function reader({ handle, code, read }: HeldCampaign, query: DomainListQuery): (
   return () => {
     const former = list instanceof Rows ? list : undefined;
     try {
+      checkedMembers("query", query, ROWS);
       const view = read();
       if (former?.isCurrent(view) !== true) list = new Rows(handle, query, view, former);
     } catch (error) {
       // After `close()` the last rows stay.
       if (former !== undefined || list.code !== undefined) return list;
-      if (!(error instanceof CampaignSyncError)) throw error;
+      if (!(error instanceof CampaignSyncError)) throw asFailure(error);
       list = { ...NO_ROWS, code: error.code };
     }
     return list;
@@ -132,11 +138,12 @@ function reader({ handle, code, read }: HeldCampaign, query: DomainListQuery): (
  * for example in a virtual list: the component renders again if one of the windows of 100 rows around them changed, or
  * the total. An invalid id and an invalid query give an empty list with a code, and no exception.
  *
- * Throws `not_configured` without a provider.
+ * Throws `not_configured` without a provider, and `invalid_argument` for invalid options.
  */
-export function useDomains(campaignId: string | null | undefined, query: DomainListQuery = {}, { throttleMs = 0 }: UseDomainsOptions = {}): DomainList {
+export function useDomains(campaignId: string | null | undefined, query: DomainListQuery = {}, options: UseDomainsOptions = {}): DomainList {
+  const { throttleMs = 0 } = checkedMembers("options", options, OPTIONS);
   const held = useHeldCampaign(campaignId);
-  const key = JSON.stringify(query);
+  const key = keyOf(query);
   const read = useMemo(() => reader(held, JSON.parse(key) as DomainListQuery), [held, key]);
   const subscribe = useMemo(() => throttled(held.subscribe, throttleMs), [held.subscribe, throttleMs]);
   return useSyncExternalStore(subscribe, read, () => NO_ROWS);

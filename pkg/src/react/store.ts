@@ -1,5 +1,6 @@
 /** Reads a store that changes outside React: selections that redraw only what changed, and throttled listeners. */
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import { startTimer } from "../timer.js";
 
 /** Adds a listener, and returns a function that removes it. */
 export type Subscribe = (listener: () => void) => () => void;
@@ -40,27 +41,39 @@ export function useSelected<S, T>(
 
 /** Calls a listener at once, and then at most once in `ms` milliseconds. The last call is never lost. */
 export function throttled(subscribe: Subscribe, ms: number): Subscribe {
-  if (!(ms > 0)) return subscribe;
+  if (ms === 0) return subscribe;
   return (listener) => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let stopTimer: (() => void) | undefined;
     let due = false;
     const call = (): void => {
       due = false;
-      timer = setTimeout(() => {
-        timer = undefined;
+      stopTimer = startTimer(ms, () => {
+        stopTimer = undefined;
         if (due) call();
-      }, ms);
+      });
       listener();
     };
     const stop = subscribe(() => {
-      if (timer === undefined) call();
+      if (stopTimer === undefined) call();
       else due = true;
     });
     return () => {
-      clearTimeout(timer);
+      stopTimer?.();
       stop();
     };
   };
+}
+
+/**
+ * The text that says whether a value of the application is the same as in the last render. What JSON cannot say becomes
+ * `null`, so that the client refuses it.
+ */
+export function keyOf(value: unknown): string {
+  try {
+    return JSON.stringify(value, (_, it: unknown) => (/^(bigint|function|symbol)$/.test(typeof it) ? null : it)) ?? "null";
+  } catch {
+    return "null"; // A cycle, or a getter that throws.
+  }
 }
 
 /** Whether two plain values have the same content. Anything but lists and plain objects is compared by identity. */

@@ -1,16 +1,18 @@
 /** A fake of a client, for components that are tested without a module and without a server. */
 import { bindMethods } from "../bind.js";
-import { checked, COUNT, DURATION, FUNCTION, oneOf, TEXT, type Rule, type Rules } from "../check.js";
+import { checked, checkedMembers, COUNT, DURATION, FUNCTION, oneOf, TEXT, type Rule, type Rules } from "../check.js";
 import { IDLE, type ConnectionStatus } from "../connection.js";
 import { CampaignSyncError } from "../errors.js";
 import { callSafely } from "../frame.js";
+import { QUERY } from "../domains.js";
 import type { CampaignLike, CampaignListLike, CampaignSyncLike } from "../like.js";
 import { frozenCopy } from "../plain.js";
 import { toPosition } from "../position.js";
-import { checkedId, checkedRows, CODE, knownMembers } from "./check.js";
+import { checkedId, checkedRows, CODE } from "./check.js";
 import type { TestRow } from "./options.js";
-import { fakeView, type PartialView } from "./view.js";
+import { fakeView, VIEW, type PartialView } from "./view.js";
 import type { CampaignView, CatalogueView, DomainPage, DomainQuery, DomainRow } from "../types.js";
+import { RULES as WAIT, type WaitOptions } from "../waits.js";
 import type { CampaignSyncEventMap, CampaignSyncEventType } from "../event-types.js";
 import type { CampaignStatus } from "../words.js";
 
@@ -44,11 +46,6 @@ const OPTIONS: Rules<FakeOptions> = {
   views: [Array.isArray, "a list of views"],
   rows: [(it) => typeof it === "object" && it !== null, "an object of rows"],
   connection: [(it) => typeof it === "object" && it !== null, "a connection"],
-};
-
-const QUERY: Rules<DomainQuery> = {
-  search: TEXT, dnsStatus: TEXT, httpStatus: TEXT, leadStatus: TEXT, offset: COUNT, limit: COUNT,
-  sortBy: oneOf("offset", "domain", "dnsStatus", "httpStatus", "leadScore"), sortOrder: oneOf("asc", "desc"),
 };
 
 const LISTENER: Rule = [(it) => typeof it === "function" || typeof it === "object", "a function, an object with handleEvent, or null"];
@@ -97,9 +94,9 @@ class Fake extends EventTarget implements FakeCampaignSync {
 
   constructor(options: FakeOptions) {
     super();
-    const { views = [], rows = {}, connection = IDLE } = knownMembers("options", options, OPTIONS);
+    const { views = [], rows = {}, connection = IDLE } = checkedMembers("options", options, OPTIONS);
     this.#connection = checkedConnection(connection);
-    for (const view of views) this.#set(checkedView(view).campaignId ?? "campaign-1", view);
+    for (const view of views.map(checkedView)) this.#set(view.campaignId ?? "campaign-1", view);
     for (const [campaignId, own] of Object.entries(rows)) this.#setRows(checkedId(campaignId), own);
     bindMethods(this, EventTarget);
   }
@@ -128,16 +125,17 @@ class Fake extends EventTarget implements FakeCampaignSync {
         handle.use();
         return this.#page(campaignId, query);
       },
-      reached: async (position) => {
+      reached: async (position, options = {}) => {
         handle.use();
         toPosition(position);
+        checkedMembers<WaitOptions>("options", options, WAIT);
       },
     };
   }
 
   campaigns(options: { ids?: readonly string[] } = {}): CampaignListLike {
     this.#open();
-    const { ids } = knownMembers("options", options, LIST);
+    const { ids } = checkedMembers("options", options, LIST);
     let [whole, own]: (CatalogueView | undefined)[] = [];
     const view = (): CatalogueView => {
       const list = this.#catalogue();
@@ -165,7 +163,8 @@ class Fake extends EventTarget implements FakeCampaignSync {
   }
 
   show(partial: PartialView & { readonly campaignId: string }): void {
-    this.#set(checkedId(checkedView(partial).campaignId as string), partial);
+    const view = checkedView(partial);
+    this.#set(checkedId(view.campaignId as string), view);
     this.#notify();
   }
 
@@ -249,7 +248,7 @@ class Fake extends EventTarget implements FakeCampaignSync {
   }
 
   #page(campaignId: string, query: DomainQuery): DomainPage {
-    const known = knownMembers("query", query, QUERY);
+    const known = checkedMembers("query", query, QUERY);
     const { rows, pages, view } = this.#of(campaignId);
     const key = JSON.stringify(known);
     const matching = matched(rows, known);
@@ -269,14 +268,14 @@ class Fake extends EventTarget implements FakeCampaignSync {
   }
 }
 
-/** Returns a view. Throws `invalid_argument` for anything but an object. `fakeView` checks its members. */
-function checkedView(view: PartialView): PartialView {
-  return checked("a view", view, [(it) => typeof it === "object" && it !== null, "an object"]);
+/** Copies a view. Throws `invalid_argument` for an invalid one. */
+function checkedView(partial: PartialView): PartialView {
+  return checkedMembers("partial", partial, VIEW);
 }
 
 /** Copies a connection. Throws `invalid_argument` for one that no client has. */
 function checkedConnection(connection: ConnectionStatus): ConnectionStatus {
-  const { state, attempt = 0, ...rest } = knownMembers("connection", connection, CONNECTION);
+  const { state, attempt = 0, ...rest } = checkedMembers("connection", connection, CONNECTION);
   return Object.freeze({ state: checked("connection.state", state, CONNECTION.state), attempt, ...rest });
 }
 

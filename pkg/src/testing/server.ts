@@ -1,11 +1,11 @@
 /** The test server: what a test does to it, and what an application connects to. */
 import { ACTION } from "../actions.js";
 import { bindMethods, disposeBy } from "../bind.js";
-import { checked, COUNT, FUNCTION, invalidArgument, oneOf, type Rules } from "../check.js";
+import { checked, checkedMembers, COUNT, FUNCTION, invalidArgument, oneOf, type Rules } from "../check.js";
 import { CampaignSyncError } from "../errors.js";
 import { deepFreeze } from "../plain.js";
 import { begin, changeRows, patchRecord, remove, removeRows, takeStep, type Circumstances } from "./changes.js";
-import { checkedCode, checkedId, checkedRows, COUNT_FROM_1, knownMembers, LONG_TEXT, RECORD, USER } from "./check.js";
+import { checkedCode, checkedId, checkedRows, COUNT_FROM_1, LONG_TEXT, RECORD, USER } from "./check.js";
 import { replaceGlobals, unreachable, untilAborted } from "./fetch.js";
 import type { CampaignLog, RowPatch } from "./log.js";
 import { Network } from "./network.js";
@@ -73,7 +73,7 @@ export class TestServer implements Disposable {
 
   /** Throws `invalid_argument` for an invalid option. */
   constructor(options: TestServerOptions = {}) {
-    const { act, advanceTimers, passwords = {}, partRows = 1_000, heartbeatMs = 5_000 } = knownMembers("options", options, OPTIONS);
+    const { act, advanceTimers, passwords = {}, partRows = 1_000, heartbeatMs = 5_000 } = checkedMembers("options", options, OPTIONS);
     this.#act = act;
     this.#advance = advanceTimers;
     this.#state = new State(passwords, partRows, heartbeatMs);
@@ -109,7 +109,7 @@ export class TestServer implements Disposable {
 
   /** Creates a campaign, and returns its id. */
   create(campaign: TestCampaign = {}): string {
-    const { campaignId: own, owner = null, rows = [], ...record } = knownMembers("campaign", campaign, CAMPAIGN);
+    const { campaignId: own, owner = null, rows = [], ...record } = checkedMembers("campaign", campaign, CAMPAIGN);
     const patches = checkedRows(rows, new Map());
     const campaignId = own === undefined ? this.#open().newId() : checkedId(own);
     if (this.#open().logs.has(campaignId)) throw new CampaignSyncError("invalid_argument", { message: `There is a campaign ${campaignId} already.` });
@@ -122,7 +122,7 @@ export class TestServer implements Disposable {
   /** Changes the record. A change of the phase is a transition; use `transition` for the steps of the phase machine. */
   patch(campaignId: string, change: Partial<CampaignRecord>): void {
     const log = this.#log(campaignId);
-    patchRecord(this.#state, log, knownMembers("change", change, RECORD as Rules<Partial<CampaignRecord>>));
+    patchRecord(this.#state, log, checkedMembers("change", change, RECORD as Rules<Partial<CampaignRecord>>));
   }
 
   /** Creates and changes rows; a number adds as many new ones. */
@@ -142,7 +142,7 @@ export class TestServer implements Disposable {
   transition(campaignId: string, action: CampaignAction, options: TransitionOptions = {}): void {
     const log = this.#log(campaignId);
     checked("action", action, ACTION);
-    takeStep(this.#state, log, action, knownMembers("options", options, TRANSITION) as Circumstances);
+    takeStep(this.#state, log, action, checkedMembers("options", options, TRANSITION) as Circumstances);
   }
 
   /** Sends a message for people to those that follow the campaign. */

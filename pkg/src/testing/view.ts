@@ -1,8 +1,8 @@
 /** Views for components that are tested without a client: each member is valid by the types. */
-import { COUNT, oneOf, orNull, type Rule, type Rules } from "../check.js";
+import { checkedMembers, COUNT, oneOf, orNull, type Rule, type Rules } from "../check.js";
 import { emptyView } from "../empty.js";
 import { frozenCopy } from "../plain.js";
-import { CODE, ID, knownMembers, LONG_TEXT, RECORD, TIMESTAMP } from "./check.js";
+import { CODE, ID, LONG_TEXT, RECORD, TIMESTAMP } from "./check.js";
 import type { CampaignRecord, CampaignView, LastTransition } from "../types.js";
 import type { CampaignStatus } from "../words.js";
 
@@ -28,7 +28,7 @@ const TEXT_OF_TIME = "2026-01-01T00:00:00.000Z";
 const OBJECT: Rule = [(it) => typeof it === "object" && it !== null, "an object"];
 const COUNTS: Rule = [(it) => OBJECT[0](it) && Object.values(it as object).every(COUNT[0]), "an object of whole numbers"];
 
-const VIEW: Rules<PartialView> = {
+export const VIEW: Rules<PartialView> = {
   campaignId: ID,
   status: oneOf(...STATUSES),
   staleReason: oneOf("disconnected", "polling", "unproven", "diverged"),
@@ -72,11 +72,11 @@ const POSITION = { epoch: LONG_TEXT, sequenceNumber: COUNT, eventId: LONG_TEXT }
  * Throws `invalid_argument` for a member that is unknown or breaks its type.
  */
 export function fakeView(partial: PartialView = {}): CampaignView {
-  const { campaign, counts, position, lastTransition = null, loading = null, ...known } = knownMembers("partial", partial, VIEW);
+  const { campaign, counts, position, lastTransition = null, loading = null, ...known } = checkedMembers("partial", partial, VIEW);
   const { status = "live", campaignId = "campaign-1", domainsCount = 0 } = known;
   const hasData = campaign == null ? campaign === undefined && !WITHOUT_DATA.includes(status) : true;
   const filled = <T extends object>(name: string, defaults: T, members: Partial<T> | null, rules: Rules<T>): T | null =>
-    members && { ...defaults, ...knownMembers(name, members, rules as Rules<Partial<T>>) };
+    members && { ...defaults, ...checkedMembers(name, members, rules as Rules<Partial<T>>) };
   const record = filled("campaign", RECORD_OF_VIEW, hasData ? (campaign ?? {}) : null, RECORD);
   const moved: LastTransition = {
     newPhase: record?.currentPhase ?? "domain_generation", newStatus: record?.phaseStatus ?? "ready", transitionType: "manual", timestamp: TEXT_OF_TIME, sequenceNumber: 1,
@@ -92,7 +92,7 @@ export function fakeView(partial: PartialView = {}): CampaignView {
     ...known,
     position: filled("position", at, position === undefined ? (hasData ? {} : null) : position, POSITION),
     campaign: record,
-    counts: { dns: {}, http: {}, lead: {}, ...knownMembers("counts", counts ?? {}, { dns: COUNTS, http: COUNTS, lead: COUNTS }) },
+    counts: { dns: {}, http: {}, lead: {}, ...checkedMembers("counts", counts ?? {}, { dns: COUNTS, http: COUNTS, lead: COUNTS }) },
     lastTransition: filled("lastTransition", moved, lastTransition, TRANSITION),
     loading: filled("loading", { received: 0, total: 0, rows: 0 }, loading, LOADING),
   });

@@ -2,8 +2,14 @@
 import ts from "typescript-api";
 
 const DIST = new URL("../../dist/", import.meta.url).pathname;
-/** The entries, with the prefix of their names here. The hooks of `react` work in components only: tests/react calls them. */
-const ENTRIES = { "index.d.ts": "", "cache.d.ts": "cache.", "encrypted.d.ts": "encrypted.", "rest.d.ts": "rest.", "tanstack-query.d.ts": "queries.", "testing.d.ts": "testing." };
+/**
+ * The entries, with the prefix of their names here. The hooks of `react` work in components only: tests/react calls them.
+ * The two entries beside their modules export the functions of the others, but for `init` and `initSync`.
+ */
+const ENTRIES = {
+  "index.d.ts": "", "external.d.ts": "external.", "cache.d.ts": "cache.", "encrypted.d.ts": "encrypted.", "encrypted-external.d.ts": "sealed.",
+  "rest.d.ts": "rest.", "tanstack-query.d.ts": "queries.", "testing.d.ts": "testing.",
+};
 
 const OPTIONS = {
   target: ts.ScriptTarget.ES2022,
@@ -17,22 +23,27 @@ const OPTIONS = {
  * Returns the parameters of all exported functions, constructors, methods and setters, each as `function(parameter)`,
  * and the members of their options, each as `function(parameter.member)`.
  */
-export function declaredParameters() {
-  const program = ts.createProgram(Object.keys(ENTRIES).map((entry) => DIST + entry), OPTIONS);
+export function declaredParameters(entries = ENTRIES) {
+  const program = ts.createProgram(Object.keys(entries).map((entry) => DIST + entry), OPTIONS);
   const checker = program.getTypeChecker();
   const found = new Set();
-  for (const [entry, prefix] of Object.entries(ENTRIES)) {
+  const seen = new Set();
+  for (const [entry, prefix] of Object.entries(entries)) {
     const source = program.getSourceFile(DIST + entry);
     for (const exported of checker.getExportsOfModule(checker.getSymbolAtLocation(source))) {
       const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
-      for (const declaration of symbol.declarations ?? []) visit(checker, declaration, prefix + exported.name, found);
+      for (const declaration of symbol.declarations ?? []) {
+        // Several entries export the same class or function.
+        if (!seen.has(declaration)) visit(checker, declaration, prefix + exported.name, found);
+        seen.add(declaration);
+      }
     }
   }
   return found;
 }
 
 /** The interfaces whose methods applications call. Applications implement or read the others. */
-const HANDLES = new Set(["Campaign"]);
+const HANDLES = new Set(["Campaign", "Catalogue", "CampaignLike", "CampaignListLike", "CampaignSyncLike", "testing.FakeCampaignSync"]);
 
 /** The bodies of requests. The server checks their members. */
 const BODIES = new Set(["NewCampaign", "FaultSettings"]);
@@ -56,9 +67,22 @@ function addParameters(checker, declaration, name, found) {
     found.add(`${name}(${own})`);
     const type = checker.getNonNullableType(checker.getTypeAtLocation(parameter));
     // A client or a library is checked by its methods.
-    const isOptions = !BODIES.has(type.symbol?.name) && !type.symbol?.name.endsWith("Like") && type.symbol?.declarations?.some((it) => ts.isInterfaceDeclaration(it) && it.getSourceFile().fileName.startsWith(DIST));
-    if (isOptions) for (const member of type.getProperties()) found.add(`${name}(${own}.${member.name})`);
+    // Text may stand for some objects, such as positions.
+    const objects = type.isUnion() ? type.types.filter((it) => it.flags & ts.TypeFlags.Object) : [type];
+    if (objects.length !== 1 || !isOptions(objects[0])) continue;
+    for (const member of objects[0].getProperties()) found.add(`${name}(${own}.${member.name})`);
   }
+}
+
+/** Whether a type is that of an object whose members the package declares. */
+function isOptions(type) {
+  if (type.isIntersection()) return type.types.every(isOptions);
+  const { name, declarations = [] } = type.aliasSymbol ?? type.symbol ?? {};
+  if (BODIES.has(name) || name?.endsWith("Like")) return false;
+  if (type.getCallSignatures().length + type.getConstructSignatures().length > 0) return false;
+  const isMapped = ["Omit", "Partial", "Pick"].includes(name);
+  const isOwn = declarations.some((it) => (ts.isInterfaceDeclaration(it) || ts.isTypeLiteralNode(it) || ts.isTypeAliasDeclaration(it)) && it.getSourceFile().fileName.startsWith(DIST));
+  return isMapped || isOwn;
 }
 
 const ALL = ["index", "external", "cache", "rest", "react", "tanstack-query", "encrypted", "encrypted-external"];
