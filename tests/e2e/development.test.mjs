@@ -12,10 +12,10 @@ import { fileURLToPath } from "node:url";
 
 import { block, serverOptions } from "./lib/guide.mjs";
 import { launch } from "./lib/page.mjs";
+import { programOf } from "./lib/program.mjs";
 import { freePort } from "./lib/server.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
 /** The password is `correct horse`. */
 const USERS = "ada-l:$argon2id$v=19$m=8,t=1,p=1$c2FsdCBvZiBhZGE$fu6ySt22cePflwe47YpqBE8zXah/JVm0EUJqxTP7e04\n";
 const LOGIN = { user: "ada-l", password: "correct horse" };
@@ -42,7 +42,7 @@ async function startServer() {
   const options = serverOptions("campaign-sync-server --origin http://localhost:5173", vitePort);
   const own = ["--listen", `127.0.0.1:${serverPort}`, "--db", join(directory, "campaigns.db"),
     "--users", join(directory, "users")];
-  server = spawn(join(target, "debug/campaign-sync-server"), [...options, ...own], {
+  server = spawn(programOf("campaign-sync-server"), [...options, ...own], {
     stdio: ["ignore", "pipe", "ignore"],
   });
   await new Promise((resolve) => createInterface({ input: server.stdout }).once("line", resolve));
@@ -56,8 +56,8 @@ before(async () => {
   browser = await launch();
 });
 after(async () => {
-  await browser.close();
-  server.kill("SIGKILL");
+  await browser?.close();
+  server?.kill("SIGKILL");
   await rm(directory, { recursive: true, force: true });
 });
 

@@ -11,10 +11,10 @@ import { after, afterEach, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { launch } from "./lib/page.mjs";
+import { programOf } from "./lib/program.mjs";
 import { freePort } from "./lib/server.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
 const PASSWORD = "correct horse";
 /** Two users with this password. */
 const HASH = "$argon2id$v=19$m=8,t=1,p=1$c2FsdCBvZiBhZGE$fu6ySt22cePflwe47YpqBE8zXah/JVm0EUJqxTP7e04";
@@ -59,7 +59,7 @@ let browser, directory, port, server;
 async function start(options = []) {
   const args = ["--listen", `127.0.0.1:${port}`, "--db", join(directory, "campaigns.db"), "--users", join(directory, "users"),
     "--token", OPERATOR, "--static", join(directory, "page"), ...options];
-  server = spawn(join(target, "debug", "campaign-sync-server"), args, { stdio: ["ignore", "pipe", "ignore"] });
+  server = spawn(programOf("campaign-sync-server"), args, { stdio: ["ignore", "pipe", "ignore"] });
   await new Promise((resolve) => createInterface({ input: server.stdout }).once("line", resolve));
 }
 
@@ -79,7 +79,7 @@ before(async () => {
   browser = await launch();
 });
 after(async () => {
-  await browser.close();
+  await browser?.close();
   await rm(directory, { recursive: true, force: true });
 });
 afterEach(async () => {

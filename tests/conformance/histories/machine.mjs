@@ -1,17 +1,13 @@
 // Runs the Rust machine as a process that answers line by line. Many histories share one process.
 
 import { spawn } from "node:child_process";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 
-const root = fileURLToPath(new URL("../../..", import.meta.url));
-const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+import { programOf } from "../../e2e/lib/program.mjs";
 
 export class MachineProcess {
   constructor() {
-    const path = join(target, "debug/conformance-machine");
-    this.process = spawn(path, { stdio: ["pipe", "pipe", "pipe"] });
+    this.process = spawn(programOf("conformance-machine"), { stdio: ["pipe", "pipe", "pipe"] });
     this.waiting = [];
     let errors = "";
     this.process.stderr.on("data", (text) => (errors += text));

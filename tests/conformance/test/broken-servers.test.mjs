@@ -26,7 +26,7 @@ before(async () => {
   server = await startServer(["--heartbeat-ms", "500"]);
   cases = await readCases(here("../cases"));
 });
-after(() => server.stop());
+after(() => server?.stop());
 
 /** The cases that could notice a break. Only cases of the list ask for what a break of the list changes, and heads. */
 function noticing(broken) {

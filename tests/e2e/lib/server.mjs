@@ -9,9 +9,9 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
+import { programOf } from "./program.mjs";
+
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
-const binary = (name) => join(target, "debug", name);
 
 /** The lowest port. The range is below the ports that systems use for outgoing connections. */
 const PORT_MIN = 10_000;
@@ -36,6 +36,7 @@ function isFree(port) {
 export class Server {
   /** Starts a server with a fresh database. It serves the demo page unless `page` names another one. */
   static async start(options = [], page = join(root, "www/dist")) {
+    programOf("campaign-sync-server"); // Before anything is left behind.
     const server = new Server();
     server.page = page;
     server.directory = await mkdtemp(join(tmpdir(), "campaign-sync-"));
@@ -57,7 +58,7 @@ export class Server {
     // A server with users injects no faults.
     if (!this.options.includes("--users")) args.push("--faults");
     args.push("--static", this.page, ...this.options);
-    this.process = spawn(binary("campaign-sync-server"), args, {
+    this.process = spawn(programOf("campaign-sync-server"), args, {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.exited = new Promise((resolve) => this.process.once("exit", resolve));
@@ -131,7 +132,7 @@ export class Server {
   async sql(query, ...parameters) {
     const run = promisify(execFile);
     const args = [this.db, query, ...parameters.map(String)];
-    const { stdout } = await run(binary("campaign-sync-sql"), args, { maxBuffer: 1 << 28 });
+    const { stdout } = await run(programOf("campaign-sync-sql"), args, { maxBuffer: 1 << 28 });
     return JSON.parse(stdout);
   }
 }

@@ -5,16 +5,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 
-const root = fileURLToPath(new URL("../../../..", import.meta.url));
-const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+import { programOf } from "../../../e2e/lib/program.mjs";
 
 /** Starts a server. Returns its port and a function that stops it. */
 export async function startServer(options = []) {
+  const path = programOf("campaign-sync-server");
   const directory = await mkdtemp(join(tmpdir(), "campaign-sync-conformance-"));
   const args = ["--listen", "127.0.0.1:0", "--db", join(directory, "campaigns.db"), ...options];
-  const server = spawn(join(target, "debug/campaign-sync-server"), args, { stdio: ["ignore", "pipe", "pipe"] });
+  const server = spawn(path, args, { stdio: ["ignore", "pipe", "pipe"] });
   const exited = new Promise((resolve) => server.once("exit", resolve));
   let errors = "";
   server.stderr.on("data", (text) => (errors += text));
