@@ -10,6 +10,21 @@ test("application that never rests is reported with act, too", async () => {
   await assert.rejects(server.settled(), { code: "timed_out" });
 });
 
+test("application that asks again after every answer is reported without act", async () => {
+  for (const pause of [async () => {}, () => new Promise((resolve) => setTimeout(resolve, 1))]) {
+    const server = createTestServer();
+    let isOpen = true;
+    const asked = (async () => {
+      for (; isOpen; await pause()) await server.fetch(`${server.baseUrl}/campaigns`);
+    })();
+    await assert.rejects(server.settled(), { code: "timed_out" });
+    isOpen = false;
+    await asked;
+    await server.settled();
+    server.close();
+  }
+});
+
 test("act that does not wait is refused", async () => {
   for (const act of [() => {}, (work) => void work()]) {
     const server = createTestServer({ act });

@@ -1,6 +1,7 @@
 /** The network of the test server: sockets in the memory of the test, whose frames travel in order. */
 import { CampaignSyncError } from "../errors.js";
 import { callSafely } from "../frame.js";
+import { nextTurn } from "./time.js";
 import type { WebSocketConstructor } from "../transport.js";
 
 /** The server's end of a socket. */
@@ -18,6 +19,9 @@ export interface Conversation {
   closed(): void;
 }
 
+/** Tasks after which the network ends the task of the platform in which it runs. */
+const TASKS_MAX = 20;
+
 /** Carries frames between sockets and the server, in the order in which they were sent. */
 export class Network {
   /** Begins a conversation, or returns nothing if the server is away. */
@@ -32,6 +36,10 @@ export class Network {
   #isRunning = false;
   /** Counts what was carried. */
   activity = 0;
+  /** Times that the line may be in use before it is silent. */
+  quota = Infinity;
+  /** The count at which the network last ended a task. */
+  #lastTurn = 0;
 
   constructor(accept: (peer: Peer) => Conversation | undefined) {
     this.#accept = accept;
@@ -89,6 +97,7 @@ export class Network {
 
   /** Carries a frame, unless the line is silent. */
   carry(task: () => void): void {
+    if (this.quota < 0) this.silent = true;
     if (this.#isSilent) this.#waiting.push(task);
     else this.post(task);
   }
@@ -102,7 +111,13 @@ export class Network {
 
   async #run(): Promise<void> {
     this.#isRunning = true;
+    this.quota -= 1;
     while (this.#tasks.length > 0) {
+      // An application that sends after every answer would keep this task running, and with it the whole test.
+      if (this.activity - this.#lastTurn > TASKS_MAX) {
+        this.#lastTurn = this.activity;
+        await nextTurn();
+      }
       // A frame never arrives while its sender still runs.
       await undefined;
       for (const task of this.#tasks.splice(0)) {

@@ -17,10 +17,12 @@ import { inTurn, nextFrame, nextTurn, pass, restless, type AdvanceTimers } from 
 import type { CampaignRecord } from "../types.js";
 import type { CampaignAction, ErrorCode } from "../words.js";
 
-/** Rounds after which `settled` gives up. */
-const ROUNDS_MAX = 500;
+/** Rounds, and rounds with an animation frame, after which `settled` gives up. */
+const [ROUNDS_MAX, FRAMES_MAX] = [500, 100];
 /** Calls of `act` after which it gives up. A request that follows an answer needs another call. */
 const ACTS_MAX = 20;
+/** Times that frames or requests may follow within one `act` after everything is settled. */
+const QUOTA = 200;
 /** Longest wait of `connected`, its shortest one by `performance`, and the time between two looks, in milliseconds. */
 const [CONNECTED_MS_MAX, REAL_MS_MIN, LOOK_MS] = [60_000, 5_000, 50];
 
@@ -283,7 +285,8 @@ export class TestServer implements Disposable {
   /**
    * Resolves when all frames have arrived, the requests are answered, and the clients have called their listeners. Faked
    * timers are moved by one animation frame (16 ms), as often as needed. It does not wait for the pauses before the next
-   * attempt of a client: `connected()` does. Rejects with `timed_out` if the application never comes to rest.
+   * attempt of a client: `connected()` does. Rejects with `timed_out` if the application never comes to rest; if it does
+   * so inside `act`, the server is then silent, as after `silence()`.
    */
   async settled(): Promise<void> {
     this.#open();
@@ -369,22 +372,28 @@ export class TestServer implements Disposable {
         await act(async () => {
           await work();
           isDone = true;
+          // `act` of React goes on as long as components render, which they may do after every answer.
+          this.#network.quota = QUOTA;
         });
       });
       if (!isDone) throw invalidArgument("act", "a function that calls its argument and waits for the promise, as that of React");
+      const { quota } = this.#network;
+      this.#network.quota = Infinity;
+      if (quota < 0) break;
       if (activity === this.#network.activity) return;
     }
     throw restless();
   }
 
   async #settle(): Promise<void> {
-    for (let round = 0; round < ROUNDS_MAX; round++) {
+    for (let [round, frames] = [0, 0]; round < ROUNDS_MAX && frames < FRAMES_MAX; round++) {
       this.#open();
       const { activity } = this.#network;
       await nextTurn();
       for (const connection of this.#connections()) connection.flushList();
       const isBusy = (): boolean => !this.#network.isIdle || this.#routes.running > 0 || this.#network.activity !== activity;
       if (isBusy()) continue;
+      frames += 1;
       await nextFrame(this.#advance);
       await nextTurn();
       if (!isBusy()) return;
