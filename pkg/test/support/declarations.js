@@ -69,8 +69,8 @@ function addParameters(checker, declaration, name, found) {
     // A client or a library is checked by its methods.
     // Text may stand for some objects, such as positions.
     const objects = type.isUnion() ? type.types.filter((it) => it.flags & ts.TypeFlags.Object) : [type];
-    if (objects.length !== 1 || !isOptions(objects[0])) continue;
-    for (const member of objects[0].getProperties()) found.add(`${name}(${own}.${member.name})`);
+    if (!objects.every(isOptions)) continue;
+    for (const member of objects.flatMap((it) => it.getProperties())) found.add(`${name}(${own}.${member.name})`);
   }
 }
 
