@@ -75,7 +75,10 @@ export class CampaignSync extends EventTarget implements Disposable {
     bindMethods(this, CampaignSync);
   }
 
-  /** Adds a listener for events of `CampaignSyncEventMap`. Throws `invalid_argument` for a value that is not a listener, and for options that the platform refuses. */
+  /**
+   * Adds a listener for events of `CampaignSyncEventMap`. In JavaScript it takes every other type, as any event target
+   * does. Throws `invalid_argument` for a value that is not a listener, and for options that the platform refuses.
+   */
   override addEventListener<K extends CampaignSyncEventType>(
     type: K,
     listener: CampaignSyncListener<K> | null,

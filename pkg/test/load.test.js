@@ -121,6 +121,14 @@ test("synchronous load wins over a download that is under way", async () => {
   assert.equal(counts.starts, 1);
 });
 
+test("synchronous load ends the wait for an input that never arrives", async () => {
+  const { loader } = freshLoader();
+  const waiting = loader.load(new Promise(() => {}));
+  loader.loadSync(MODULE);
+  await waiting;
+  assert.equal(loader.load(), waiting);
+});
+
 test("encrypted module makes the clients once both are loaded", async () => {
   const encrypted = await import("../dist/encrypted.js");
   await encrypted.init("/good.wasm");

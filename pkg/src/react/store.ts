@@ -65,8 +65,8 @@ export function throttled(subscribe: Subscribe, ms: number): Subscribe {
 }
 
 /**
- * The text that says whether a value of the application is the same as in the last render. What JSON cannot say becomes
- * `null`, so that the client refuses it.
+ * The text that says whether a value of the application is the same as in the last render. A value that JSON lacks
+ * becomes `null`, so that the client refuses it.
  */
 export function keyOf(value: unknown): string {
   try {

@@ -5,7 +5,7 @@ import { createTestServer } from "campaign-sync/testing";
 
 const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What each component does with `ask` after it was rendered for the `n`th time. */
+/** The effects of the components, by their names. Each runs after the render number `n`, and sends requests by `ask`. */
 const COMPONENTS: Record<string, (ask: () => Promise<void>, n: number, render: (n: number) => void) => Promise<void>> = {
   "renders after each answer": async (ask, n, render) => {
     await ask();
