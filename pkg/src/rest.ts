@@ -13,7 +13,7 @@ import { ACTION, allowedActions, type PhaseState } from "./actions.js";
 import { noAnswer, refusalOf } from "./answers.js";
 import { checked, checkedMembers, COUNT, DURATION, FUNCTION, invalidArgument, oneOf, orNull, TEXT, withMethods, type Rule, type Rules } from "./check.js";
 import { attempts, type Failure, type Result } from "./deadline.js";
-import { CampaignSyncError, cut, describe } from "./errors.js";
+import { asCampaignSyncError, CampaignSyncError, cut, describe } from "./errors.js";
 import { platform } from "./platform.js";
 import { formatPosition, higher, parsePosition, type LogPosition } from "./position.js";
 import { isUnauthorized, renewalOf } from "./renewal.js";
@@ -299,14 +299,14 @@ export class RestClient {
   }
 
   async #shows(campaignId: string, position: LogPosition, { signal, timeoutMs = this.#timeoutMs }: CallOptions, began: number): Promise<void> {
-    if (this.#sync?.view(campaignId) === undefined) return;
-    const handle = this.#sync.campaign(campaignId);
+    if (this.#ask((sync) => sync.view(campaignId)) === undefined) return;
+    const handle = this.#ask((sync) => sync.campaign(campaignId));
     try {
-      await handle.reached(position, { timeoutMs: Math.max(0, timeoutMs - (Date.now() - began)), ...(signal && { signal }) });
+      await handle?.reached(position, { timeoutMs: Math.max(0, timeoutMs - (Date.now() - began)), ...(signal && { signal }) });
     } catch (error) {
       throw error instanceof CampaignSyncError ? notShown(error, position) : error;
     } finally {
-      handle.release();
+      handle?.release();
     }
   }
 
@@ -342,16 +342,25 @@ export class RestClient {
     }
   }
 
+  /** Asks the client of the stream, which may be another one than that of the package. Throws a `CampaignSyncError`. */
+  #ask<T>(use: (sync: RestSync) => T): T | undefined {
+    try {
+      return this.#sync && use(this.#sync);
+    } catch (error) {
+      throw asCampaignSyncError(error);
+    }
+  }
+
   /** The position that a read must not be behind: of the last write, and of what the page shows. */
   #floor(campaignId: string): { min_position?: string } {
-    const shown = this.#sync?.view(campaignId)?.position;
+    const shown = this.#ask((sync) => sync.view(campaignId))?.position;
     const written = this.#written.get(campaignId);
     const floor = shown == null ? written : higher(written, shown);
     return floor === undefined ? {} : { min_position: formatPosition(floor) };
   }
 
   #shownState(campaignId: string): ExpectedState | undefined {
-    const record = this.#sync?.view(campaignId)?.campaign;
+    const record = this.#ask((sync) => sync.view(campaignId))?.campaign;
     return record ? `${record.currentPhase}/${record.phaseStatus}` : undefined;
   }
 }

@@ -48,3 +48,19 @@ test("search finds every name by itself, in any case and any script", async () =
   assert.equal(handle.domains({ search: "  " }).total, names.length);
   core.close();
 });
+
+test("numbers at their edges and searches of any text have an answer of the module", async () => {
+  const { core, handle } = await followed(["a.example", "b.example", "nul\u0000.example"]);
+  for (const number of [2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER]) {
+    assert.equal(handle.domains({ limit: number }).rows.length, 3, `limit ${number}`);
+    assert.deepEqual([handle.domains({ offset: number }).rows.length, handle.domains({ offset: number }).total], [0, 3], `offset ${number}`);
+    await assert.rejects(handle.reached({ epoch: "epoch-a", sequenceNumber: number }, { timeoutMs: 1 }), { code: "timed_out" });
+  }
+  assert.equal(handle.domains({ limit: 0 }).rows.length, 0);
+  await handle.reached({ epoch: "epoch-a", sequenceNumber: -0 });
+  for (const epoch of ['quote"', "nul\u0000", "\u00e9", "\ud800"]) await assert.rejects(handle.reached(`${epoch}/1`), { code: "invalid_argument" });
+  for (const [search, total] of [["\u0000", 1], ["x".repeat(3_000_000), 0], ["\ud800".toWellFormed?.() ?? "\ufffd", 0], [" ", 3]]) {
+    assert.equal(handle.domains({ search }).total, total);
+  }
+  core.close();
+});

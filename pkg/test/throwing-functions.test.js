@@ -124,6 +124,15 @@ test("client of the cache whose methods throw gives fetch_failed with the cause"
   }
 });
 
+test("client of the REST client whose methods throw gives a code with the cause", async () => {
+  const position = { epoch: "e1", sequenceNumber: 1, eventId: "ev-1" };
+  const fetch = async () => Response.json({ campaign: { campaignId: "c1" }, position });
+  for (const sync of [{ view: boom, campaign: boom }, { view: () => ({}), campaign: boom }]) {
+    const client = new RestClient({ baseUrl: "https://host.test", fetch, sync });
+    await assert.rejects(client.act("c1", "pause"), (error) => error.code === "internal" && error.cause.message === "thrown by the page");
+  }
+});
+
 test("observer of the cache rule that throws keeps no event from its listeners", async () => {
   const queries = { cancelQueries: async () => {}, invalidateQueries: async () => {}, resetQueries: async () => {} };
   for (const [options, library] of [[{ on: boom }, {}], [{ keyOf: boom }, {}], [{}, { cancelQueries: boom }], [{}, { invalidateQueries: boom }]]) {
