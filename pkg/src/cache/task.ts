@@ -1,5 +1,6 @@
 /** Gives the browser its turn between two steps of long work. */
 import { platform } from "../platform.js";
+import { startTimer } from "../timer.js";
 
 /**
  * Resolves in a later task, so that the page can draw and take events before. A timer would wait 4 ms each time, and a
@@ -16,7 +17,7 @@ export function nextTask(): Promise<void> {
       port2.postMessage(null);
     } catch {
       // The environment of a test may have no channels.
-      setTimeout(resolve);
+      startTimer(0, resolve);
     }
   });
 }
