@@ -25,7 +25,7 @@ import { shared } from "./shared.js";
 import { listen, SIGNAL } from "./signal.js";
 import { BOTH, Slot, type Part } from "./cache/slot.js";
 import { nextTask } from "./cache/task.js";
-import { startTimer } from "./timer.js";
+import { startTimer } from "./frame.js";
 import type { CampaignView } from "./types.js";
 import { VERSION } from "./version.js";
 import type { CampaignStatus } from "./words.js";

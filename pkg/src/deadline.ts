@@ -1,6 +1,6 @@
 /** Requests with a deadline, and their repetition. */
 import { CampaignSyncError } from "./errors.js";
-import { startTimer } from "./timer.js";
+import { startTimer } from "./frame.js";
 
 /** Statuses of answers after which the same request may succeed. */
 const PASSING = new Set([429, 502, 503, 504]);

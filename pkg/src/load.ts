@@ -10,7 +10,7 @@ const loader = new Loader(glue, () => unpack(MODULE), 0);
  * Loads the WebAssembly module. Call it once, early; every call returns the same promise. Rejects with
  * `unsupported_browser` on an engine that lacks a feature, with `load_failed` for any other failure, and with
  * `invalid_argument` for any other input; after a failure the next call tries again. It has no deadline, because a
- * download may be slow; `initSync()` ends the wait for an input that does not arrive.
+ * download may be slow: race it with one, and use `initSync()` if the input does not arrive.
  *
  * @param input The `.wasm` file: its address, a `Request`, a `Response`, its bytes or a compiled module, also as a
  * promise. If absent, the module inside the package is used, without a request.

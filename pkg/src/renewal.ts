@@ -2,7 +2,7 @@
 import { invalidArgument } from "./check.js";
 import { platform } from "./platform.js";
 import { shared } from "./shared.js";
-import { startTimer } from "./timer.js";
+import { startTimer } from "./frame.js";
 
 /** The argument of `onUnauthorized`. */
 export interface RenewalRequest {

@@ -13,7 +13,7 @@ import type { CampaignSyncEventMap } from "./event-types.js";
 import { observeInvalidations, type Invalidation } from "./invalidation.js";
 import type { CampaignSyncLike } from "./like.js";
 import { formatPosition, parsePosition, type LogPosition } from "./position.js";
-import { startTimer } from "./timer.js";
+import { startTimer } from "./frame.js";
 import type { InvalidationReason } from "./words.js";
 
 /** The key of a query. */

@@ -2,7 +2,7 @@
 import { checkedMembers, DURATION, type Rules } from "./check.js";
 import { CampaignSyncError, isErrorCode } from "./errors.js";
 import { listen, SIGNAL } from "./signal.js";
-import { startTimer } from "./timer.js";
+import { startTimer } from "./frame.js";
 import type { ErrorCode } from "./words.js";
 
 /** The limits of a wait. */

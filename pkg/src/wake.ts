@@ -1,9 +1,8 @@
 /** Wakes the machine: its one timer, and the signals of the page after which time may have passed unnoticed. */
 import type { Wake } from "./bridge.js";
 import * as Call from "./calls.js";
-import { callSafely } from "./frame.js";
+import { callSafely, startTimer } from "./frame.js";
 import { platform } from "./platform.js";
-import { startTimer } from "./timer.js";
 
 /** The timer and the listeners of one machine. */
 export class Waker {

@@ -30,7 +30,7 @@ function* damaged(ack) {
   }
 }
 
-/** Documents, and values that are none, that a server, a proxy or a transport may send first. */
+/** Documents and other values that a server, a proxy or a transport may send first. */
 function foreign(good) {
   const whole = JSON.parse(good);
   const changed = (data) => JSON.stringify({ ...whole, data: { ...whole.data, ...data } });

@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import { restFetcher, restSnapshot, RichCampaignCache } from "../dist/cache.js";
 import { RestClient } from "../dist/rest.js";
 import { bindQueryClient, campaignQuery } from "../dist/tanstack-query.js";
-import { startTimer } from "../dist/timer.js";
+import { startTimer } from "../dist/frame.js";
 import { collectReports, makeSync, settle } from "./support/fixtures.js";
 
 const boom = () => { throw new Error("thrown by the page"); };

@@ -4,7 +4,7 @@ import type { LogPosition } from "../position.js";
 import { renewalOf, withRenewal } from "../renewal.js";
 import { asFetchFailure, type RichCampaignFetch } from "../rich.js";
 import { listen } from "../signal.js";
-import { startTimer } from "../timer.js";
+import { startTimer } from "../frame.js";
 
 /** Longest duration of one fetch or pause, in milliseconds. */
 const WORK_MS_MAX = 30_000;

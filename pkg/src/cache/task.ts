@@ -1,6 +1,6 @@
 /** Gives the browser its turn between two steps of long work. */
 import { platform } from "../platform.js";
-import { startTimer } from "../timer.js";
+import { startTimer } from "../frame.js";
 
 /**
  * Resolves in a later task, so that the page can draw and take events before. A timer would wait 4 ms each time, and a

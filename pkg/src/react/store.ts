@@ -1,6 +1,6 @@
 /** Reads a store that changes outside React: selections that redraw only what changed, and throttled listeners. */
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import { startTimer } from "../timer.js";
+import { startTimer } from "../frame.js";
 
 /** Adds a listener, and returns a function that removes it. */
 export type Subscribe = (listener: () => void) => () => void;
