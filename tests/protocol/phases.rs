@@ -254,6 +254,23 @@ fn status_that_changed_before_its_report_is_reported_once() {
 }
 
 #[test]
+fn status_that_waits_is_reported_to_the_handles_that_stay_only() {
+    for handles in [1, 2] {
+        let mut world = World::following(&Log::with_rows(2));
+        for _ in 1..handles {
+            world.input(Input::Retain(id(CAMPAIGN)));
+        }
+        let (now, socket) = (world.now, world.socket());
+        let _ = world.machine.handle(now, Input::Closed(socket, 1006));
+        let _ = world.machine.handle(now, Input::Release(id(CAMPAIGN)));
+        world.input(Input::Retain(id("campaign-2")));
+        let own: Vec<_> = details(&world, "statuschange");
+        let own = own.iter().filter(|it| it["campaignId"] == CAMPAIGN).count();
+        assert_eq!(own, handles - 1, "{handles} handles");
+    }
+}
+
+#[test]
 fn wait_after_a_final_failure_rejects_like_one_before_it() {
     for (close, code) in [(4401, Code::Unauthorized), (4403, Code::Forbidden)] {
         let mut world = World::following(&Log::with_rows(2));

@@ -136,6 +136,8 @@ impl Subscription {
 
     /// Decrements the reference count. Returns whether the application retained the campaign.
     pub fn release(&mut self, cx: &Context) -> bool {
+        // A status that waits for listeners is reported again, to the handles that stay.
+        self.last_status = self.announced;
         let retained = self.ref_count.release(cx.now.at + cx.config.linger_ms);
         if self.ref_count.is_lingering() {
             self.replica.forget_introduction();
