@@ -15,7 +15,7 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
  */
 const GOALS = { default_total_brotli: 70_000, external_total_brotli: 60_000 };
 /** Largest totals, in bytes of brotli. */
-const LIMITS = { default_total_brotli: 65_500, external_total_brotli: 64_250 };
+const LIMITS = { default_total_brotli: 63_100, external_total_brotli: 61_800 };
 
 const PACKAGE = new URL("../pkg/", import.meta.url);
 // The bundler is the package's development dependency, so that measuring and building use the same version.
