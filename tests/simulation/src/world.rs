@@ -30,9 +30,8 @@ use super::server::{Replays, Server, ServerBehaviour};
 use super::users::Abilities;
 use super::workload::Workload;
 
-/// Every page must show the server's state this long after the faults stop: dead link 10 s,
-/// reconnect 20 s, negotiation 3 s, retry 20 s, rate 60 s. The transfer comes on top.
-const CONVERGE_MS: u64 = 120_000;
+/// Every page must show the server's state this long after the faults stop. The transfer comes on top.
+const CONVERGE_MS: u64 = 60_000;
 /// A loss just before the end of the faults may still show for this long: two heartbeats and the age of
 /// a proof.
 const SETTLE_MS: u64 = 20_000;
