@@ -17,7 +17,7 @@ const BROWSERS = { "Chrome, Edge": ["chrome", "edge"], Firefox: ["firefox"], Saf
 const OPTIONAL = new Set([
   "Symbol.dispose", "LockManager.request", "BroadcastChannel", "BroadcastChannel.postMessage", "BroadcastChannel.close",
   // The code tries them, and does without.
-  "reportError", "FinalizationRegistry", "WeakRef", "Performance.now",
+  "reportError", "FinalizationRegistry", "WeakRef", "Performance.now", "AbortSignal.timeout",
   // MDN states none for Safari, which has it as every browser has.
   "Node.baseURI",
 ]);
