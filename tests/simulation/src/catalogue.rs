@@ -181,19 +181,18 @@ fn check(client: &Client, storage: &Storage, since_ms: u64) -> Check {
     let store = client.machine.catalogue().store();
     let user = client.shown_list.as_ref().and_then(|(user, _)| *user);
     let Some(feed) = storage.catalogue.feed(user) else { return Ok(()) };
-    let lists = &feed.lists;
-    let begin = lists.partition_point(|(at_ms, _)| *at_ms <= since_ms).saturating_sub(1);
-    let recent = || lists[begin..].iter().map(|(_, list)| list);
+    let first = feed.index_at(since_ms);
     for summary in store.summaries() {
         let id = summary.campaign_id.as_str();
-        demand(recent().any(|list| has(list, summary)), "list", || {
-            format!("no server since {since_ms} ms had {id} at {}", summary.sequence_number)
+        let (epoch, number) = (summary.epoch.as_str(), summary.sequence_number.get());
+        demand(feed.had(first, id, epoch, number), "list", || {
+            format!("no server since {since_ms} ms had {id} at {number}")
         })?;
         let campaign = storage.campaigns.get(id);
         let logs = campaign.into_iter().flat_map(|it| it.logs());
         let states = logs
-            .filter(|log| *log.epoch == *summary.epoch.as_str())
-            .filter_map(|log| log.states_at(summary.sequence_number.get()))
+            .filter(|log| *log.epoch == *epoch)
+            .filter_map(|log| log.states_at(number))
             .flatten();
         let is_ours = |record| oracle::is_record(&summary.record, record);
         let mut states = states.map(|state| &state.record);
@@ -204,7 +203,7 @@ fn check(client: &Client, storage: &Storage, since_ms: u64) -> Check {
     }
     let shown = |id: &str| store.summaries().any(|it| it.campaign_id.as_str() == id);
     for id in storage.campaigns.keys().filter(|id| !shown(id)) {
-        demand(recent().any(|list| !list.contains_key(id)), "list", || {
+        demand(feed.lacked(first, id), "list", || {
             format!("{id} is missing from the list, and was in all lists since {since_ms} ms")
         })?;
     }

@@ -20,6 +20,10 @@ pub(crate) type List = BTreeMap<String, (Rc<str>, u64)>;
 pub(crate) struct Feed {
     /// Each list, with the time since which it holds.
     pub(crate) lists: Vec<(u64, List)>,
+    /// The index of the last list that has a campaign at a number, by campaign, number and epoch.
+    last_with: BTreeMap<String, BTreeMap<u64, BTreeMap<Rc<str>, usize>>>,
+    /// The index of the last list without a campaign, of each campaign that came after the first list.
+    last_without: BTreeMap<String, usize>,
     /// The index of the list that has number 1 in the present feed.
     start: usize,
 }
@@ -49,6 +53,35 @@ pub(crate) struct CatalogueCursor {
 }
 
 impl Feed {
+    fn push(&mut self, now_ms: u64, list: List) {
+        let at = self.lists.len();
+        for (id, (epoch, number)) in &list {
+            let places = self.last_with.entry(id.clone()).or_default();
+            places.entry(*number).or_default().insert(epoch.clone(), at);
+            if self.lists.last().is_some_and(|(_, last)| !last.contains_key(id)) {
+                self.last_without.insert(id.clone(), at - 1);
+            }
+        }
+        self.lists.push((now_ms, list));
+    }
+
+    /// The index of the list that held at `ms`.
+    pub(crate) fn index_at(&self, ms: u64) -> usize {
+        self.lists.partition_point(|(at_ms, _)| *at_ms <= ms).saturating_sub(1)
+    }
+
+    /// Whether a list from index `first` on has the campaign at that position.
+    pub(crate) fn had(&self, first: usize, id: &str, epoch: &str, number: u64) -> bool {
+        let epochs = self.last_with.get(id).and_then(|places| places.get(&number));
+        epochs.and_then(|epochs| epochs.get(epoch)).is_some_and(|last| *last >= first)
+    }
+
+    /// Whether a list from index `first` on lacks the campaign.
+    pub(crate) fn lacked(&self, first: usize, id: &str) -> bool {
+        self.lists.last().is_some_and(|(_, list)| !list.contains_key(id))
+            || self.last_without.get(id).is_some_and(|last| *last >= first)
+    }
+
     /// The number of the present list.
     fn number(&self) -> u64 {
         (self.lists.len() - self.start) as u64
@@ -102,7 +135,7 @@ impl Storage {
             let campaigns = campaigns.values().filter(shown);
             let list: List = campaigns.map(|it| (it.id.clone(), place(it))).collect();
             if feed.lists.last().is_none_or(|(_, last)| *last != list) {
-                feed.lists.push((now_ms, list));
+                feed.push(now_ms, list);
             }
         }
     }
