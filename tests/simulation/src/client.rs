@@ -8,8 +8,8 @@ use campaign_sync::sync::input::Ticket;
 use campaign_sync::sync::{Config, Machine, Now, Status, Timestamp};
 
 use super::evidence::SocketTraffic;
-use super::heard::Heard;
 use super::oracle::CampaignTrace;
+use super::reported::ReportedStates;
 use super::retry_after::{RetryAfterCheck, Word};
 use super::rng::Rng;
 use super::sealed;
@@ -71,7 +71,7 @@ pub(crate) struct Client {
     /// The users of the page, in a world with users.
     pub(crate) page_user: Option<PageUser>,
     /// The last notices to listeners.
-    pub(crate) heard: Heard,
+    pub(crate) reported: ReportedStates,
     /// The list that the page shows, with its user.
     pub(crate) shown_list: Option<OwnList>,
     abilities: Abilities,
@@ -134,7 +134,7 @@ impl Client {
             traffic: SocketTraffic::default(),
             attempt_began: None,
             page_user: None,
-            heard: Heard::default(),
+            reported: ReportedStates::default(),
             shown_list: None,
             abilities,
         }

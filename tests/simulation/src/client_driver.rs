@@ -52,9 +52,9 @@ impl World {
         })?;
         invariants::effects_are_bounded(effects.len(), outcome.verdicts.len(), step.applied)?;
         invariants::caches_come_first(&effects)?;
-        client.heard.check(&client.machine, &client.held, &effects, now)?;
+        client.reported.check(&client.machine, &client.held, &effects, now)?;
         if reports_time {
-            client.heard.check_statuses(&client.machine, &client.held, now)?;
+            client.reported.check_statuses(&client.machine, &client.held, now)?;
         }
         if !has_token && effects.iter().any(begins_attempt) {
             let before = client.attempt_began.replace(now.at);

@@ -1,6 +1,6 @@
-//! The notices of a campaign are one story without a hole. A first load announces the phase once; each later
-//! change of phase or status begins where the one before ended; the last one is what the view shows. Each
-//! status is reported when it begins, and is then the one that a listener reads.
+//! Checks that the notices of a campaign are complete and in order. A first load announces the phase once. Each
+//! later change of phase or status begins with the state in which the previous one ended, and the last one ends
+//! with the state that the view shows. A status is reported when it begins, and a listener reads the same one.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use campaign_sync::sync::{Effect, Machine, Notice, Now, Status};
 
 use super::invariants::{Check, demand};
 
-/// The last notices of each campaign to the listeners of one page.
+/// The phase and the status of each campaign that the listeners of one page were last notified of.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct ReportedStates {
     /// The phase and its status, of each campaign that was introduced.
     phases: BTreeMap<String, (Phase, PhaseStatus)>,
     /// The status of each campaign, with its reason.
     statuses: BTreeMap<String, (&'static str, Option<&'static str>)>,
 }
 
-impl Heard {
-    /// Checks the notices of one step, and what they leave unsaid. `held` are the campaigns of the page.
+impl ReportedStates {
+    /// Checks the notices of one step, and that none is missing. `held` are the campaigns of the page.
     pub(crate) fn check(
         &mut self,
         machine: &Machine,
@@ -33,10 +33,10 @@ impl Heard {
         for effect in effects {
             let Effect::Notify(notice) = effect else { continue };
             let Some(id) = notice.campaign_id().map(|id| id.as_str()) else { continue };
-            self.hear(machine, id, notice, now)?;
+            self.note(machine, id, notice, now)?;
             let for_handles =
                 matches!(notice.kind(), "phasetransition" | "phasestatuschange" | "statuschange");
-            demand(!for_handles || held.contains_key(id), "heard", || {
+            demand(!for_handles || held.contains_key(id), "notices", || {
                 format!("{notice:?} of a campaign without a handle")
             })?;
         }
@@ -54,31 +54,31 @@ impl Heard {
         held.keys().try_for_each(|id| {
             let Some(status) = machine.status(id, now) else { return Ok(()) };
             let reported = self.statuses.get(id).copied().unwrap_or(("idle", None));
-            demand(words(status) == reported, "heard", || {
-                format!("{id} is {status:?}, and listeners heard {reported:?}")
+            demand(words(status) == reported, "notices", || {
+                format!("{id} is {status:?}, but {reported:?} was reported")
             })
         })
     }
 
-    fn hear(&mut self, machine: &Machine, id: &str, notice: &Notice, now: Now) -> Check {
+    fn note(&mut self, machine: &Machine, id: &str, notice: &Notice, now: Now) -> Check {
         match notice {
             Notice::CacheInvalidated(it) if it.reason == "signed_out" => {
                 self.phases.remove(id);
             }
-            Notice::PhaseTransition(transition) => self.hear_phase(id, transition)?,
+            Notice::PhaseTransition(transition) => self.note_phase(id, transition)?,
             Notice::PhaseStatusChange { phase, from, to, .. } => {
                 let before = self.phases.insert(id.to_owned(), (*phase, *to));
-                demand(before == Some((*phase, *from)), "heard", || {
+                demand(before == Some((*phase, *from)), "notices", || {
                     format!("{notice:?} follows {before:?}")
                 })?;
             }
             Notice::StatusChange { status, reason, .. } => {
                 let before = self.statuses.insert(id.to_owned(), (status, *reason));
-                demand(before != Some((status, *reason)), "heard", || {
+                demand(before != Some((status, *reason)), "notices", || {
                     format!("{id} is reported as {status} again")
                 })?;
                 let read = machine.status(id, now);
-                demand(read.map(words) == Some((status, *reason)), "heard", || {
+                demand(read.map(words) == Some((status, *reason)), "notices", || {
                     format!("{id} is reported as {status} {reason:?}, and {read:?} is read")
                 })?;
             }
@@ -87,11 +87,11 @@ impl Heard {
         Ok(())
     }
 
-    fn hear_phase(&mut self, id: &str, transition: &PhaseTransition) -> Check {
+    fn note_phase(&mut self, id: &str, transition: &PhaseTransition) -> Check {
         let entered = (transition.new_phase, transition.new_status);
         let before = self.phases.insert(id.to_owned(), entered).map(|(phase, _)| phase);
         let follows = transition.previous_phase == before;
-        demand(follows && transition.initial == before.is_none(), "heard", || {
+        demand(follows && transition.initial == before.is_none(), "notices", || {
             format!("{transition:?} follows {before:?}")
         })
     }
@@ -100,10 +100,10 @@ impl Heard {
     fn phase_is_known(&self, machine: &Machine, id: &str, now: Now) -> Check {
         let Some(subscription) = machine.subscription(id) else { return Ok(()) };
         let shown = subscription.store().record().map(|record| (record.phase, record.status));
-        let heard = self.phases.get(id).copied();
-        let loads = heard.is_none() && machine.status(id, now) != Some(Status::Live);
-        demand(loads || heard == shown, "heard", || {
-            format!("{id} is {shown:?}, and listeners heard {heard:?}")
+        let reported = self.phases.get(id).copied();
+        let loads = reported.is_none() && machine.status(id, now) != Some(Status::Live);
+        demand(loads || reported == shown, "notices", || {
+            format!("{id} is {shown:?}, but {reported:?} was reported")
         })
     }
 }
