@@ -6,10 +6,8 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 
-import { chromium } from "playwright-core";
-
 import { buildLog, EVENT_BYTES } from "./log.mjs";
-import { serve } from "./serve.mjs";
+import { withPage } from "./page.mjs";
 
 const CONTENDERS = ["ours_bytes", "ours_text", "json_parse"];
 /** Rounds that are not counted, because the engine is still compiling. */
@@ -42,22 +40,7 @@ if (options.report !== undefined) await writeFile(options.report, `${JSON.string
 async function measure(events, rounds) {
   const log = buildLog(events);
   if (log.measured.some((frame) => Buffer.byteLength(frame) !== EVENT_BYTES)) throw new Error("an event has another size");
-  const { address, stop } = await serve(log);
-  const browser = await chromium.launch({
-    executablePath: options.chromium,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
-  try {
-    const page = await browser.newPage();
-    page.on("pageerror", (error) => console.error(error));
-    await page.goto(address);
-    await page.waitForFunction(() => globalThis.bench !== undefined);
-    await page.evaluate(() => globalThis.bench.load());
-    return await takeTurns(page, rounds);
-  } finally {
-    await browser.close();
-    stop();
-  }
+  return withPage(options.chromium, log, (page) => takeTurns(page, rounds));
 }
 
 async function takeTurns(page, rounds) {
