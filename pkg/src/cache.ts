@@ -183,7 +183,12 @@ export class RichCampaignCache {
         return true;
       };
       const caller: Caller = {
-        ...{ campaignId, slot, asked, source, parts: PARTS[dependsOn], isOpen: true },
+        campaignId,
+        slot,
+        asked,
+        source,
+        parts: PARTS[dependsOn],
+        isOpen: true,
         resolve: (data) => void (end() && resolve(data)),
         reject: (reason) => void (end() && reject(reason)),
       };

@@ -13,7 +13,7 @@ use crate::sync::input::ConnectionId;
 use crate::sync::{Config, Machine, Now, Status};
 
 /// One machine with its connection. Only numbers and text cross the boundary: a method that has an answer passes
-/// it on by the effect `answer`, and a method that fails by the effect `refuse` (`docs/decisions/0036`).
+/// it on by the effect `answer`, and a method that fails by the effect `refuse` (`docs/decisions/0037`).
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Client {

@@ -74,7 +74,7 @@ export function useCampaignAction(campaignId: string | null | undefined): Campai
         if (typeof campaignId !== "string" || handle === undefined) throw new CampaignSyncError(code ?? "invalid_campaign_id");
         const { campaign } = handle.view();
         const context: ActionContext = campaign === null ? {} : { expectedState: `${campaign.currentPhase}/${campaign.phaseStatus}` };
-        // A function without types may return something else than a promise.
+        // A function without types may return something other than a promise.
         const result = await Promise.resolve(actions.act(campaignId, name, context)).catch(positionOf);
         const position = typeof result === "object" && result !== null && "position" in result ? result.position : result;
         // The server accepted the action, whether or not the view shows it in time.
