@@ -19,6 +19,8 @@ const { values: options } = parseArgs({
     events: { type: "string", default: "20000" },
     rounds: { type: "string", default: "11" },
     report: { type: "string" },
+    /** Another built package, to compare with. */
+    package: { type: "string" },
   },
 });
 
@@ -40,7 +42,7 @@ if (options.report !== undefined) await writeFile(options.report, `${JSON.string
 async function measure(events, rounds) {
   const log = buildLog(events);
   if (log.measured.some((frame) => Buffer.byteLength(frame) !== EVENT_BYTES)) throw new Error("an event has another size");
-  return withPage(options.chromium, log, (page) => takeTurns(page, rounds));
+  return withPage(options.chromium, log, (page) => takeTurns(page, rounds), options.package && { pkg: options.package });
 }
 
 async function takeTurns(page, rounds) {
