@@ -24,17 +24,24 @@ async function write(file, content) {
   await writeFile(file, bytes);
 }
 
+/** The module has no `realloc`, so a text that turns out not to be ASCII is encoded beside it and copied. */
+const NOT_ASCII = `    if (offset !== len) {
+        wasm.__wbindgen_free(ptr, len, 1);
+        return passArray8ToWasm0(cachedTextEncoder.encode(arg), malloc);
+    }
+`;
+
 /**
  * Parts of wasm-bindgen's JavaScript that the package does not need: `Core` frees the class in the end, also after the engine has
- * collected its client; the package never disposes of the class by `using`; every text is encoded at once; and all arguments have
- * the declared types, so none needs a conversion, and no text can fail to be encoded.
+ * collected its client; the package never disposes of the class by `using`; ASCII is written in place; and all arguments have
+ * the declared types, so none needs a conversion.
  */
 const SUPERFLUOUS = [
   [/^const ClientFinalization = .*\n.*\n.*\n/m],
   [/^ +ClientFinalization\..*\n/gm],
   [/^if \(Symbol\.dispose\) .*\n/m],
-  [/, malloc, realloc\) \{\n {4}if \(realloc === undefined\) [^]*?^\}$/m, ", malloc) {\n    return passArray8ToWasm0(cachedTextEncoder.encode(arg), malloc);\n}"],
-  [/^ {8}try \{\n([^}]*)^ {8}\} catch \(e\) \{\n(?: {12}if .*\n)+ {12}throw e;\n {8}\}\n/gm, "$1"],
+  [/, malloc, realloc\) \{\n {4}if \(realloc === undefined\) \{\n[^}]*\n {4}\}\n([^]*?) {4}if \(offset !== len\) \{\n[^]*?^ {4}\}\n/m, `, malloc) {\n$1${NOT_ASCII}`],
+  [/^ {8}try \{\n([^}]*)^ {8}\} catch \(e\) \{\n.*\n.*\n {12}throw e;\n {8}\}\n/gm, "$1"],
   [/ = \+(\w+);$/gm, " = $1;"],
 ];
 
