@@ -1,9 +1,7 @@
 // A proxy between page and server that damages what it carries, frame by frame, by a seed: it drops, doubles, holds,
 // corrupts, truncates and shuffles frames, and cuts and half-opens sockets. REST requests pass unchanged.
 
-import { createServer, request } from "node:http";
-
-import { WebSocket, WebSocketServer } from "ws";
+import { FrameProxy } from "./frame-proxy.mjs";
 
 /** The number of frames of a thousand that each kind of fault meets. The rest passes. */
 const PER_MILLE = { dropped: 40, doubled: 60, held: 60, corrupted: 40, truncated: 30, shuffled: 60, cut: 5, half_opened: 3 };
@@ -23,29 +21,18 @@ export function randomOf(seed) {
   };
 }
 
-export class FaultyNetwork {
+export class FaultyNetwork extends FrameProxy {
   /** The number of faults so far, by kind. */
   counts = Object.fromEntries(Object.keys(PER_MILLE).map((kind) => [kind, 0]));
   /** Whether faults happen. */
   active = true;
   #random;
-  #port;
-  #server;
-  #pairs = new Set();
 
   /** Starts a proxy to a server, on the port whose origin the server accepts. */
-  static async to({ port, cablePort }, seed) {
+  static to(server, seed) {
     const network = new FaultyNetwork();
     network.#random = randomOf(seed);
-    network.#port = port;
-    network.#server = createServer((message, answer) => network.#pass(message, answer));
-    const sockets = new WebSocketServer({ server: network.#server });
-    sockets.on("connection", (page, { url, headers }) => network.#carry(page, url, headers));
-    await new Promise((resolve, reject) => {
-      network.#server.once("error", reject).listen(cablePort, "127.0.0.1", resolve);
-    });
-    network.origin = `http://127.0.0.1:${cablePort}`;
-    return network;
+    return network.listen(server);
   }
 
   /** Ends all faults. Half-opened sockets stay silent until an end gives them up. */
@@ -53,46 +40,9 @@ export class FaultyNetwork {
     this.active = false;
   }
 
-  close() {
-    for (const end of this.#pairs) end();
-    this.#server.closeAllConnections();
-    this.#server.close();
-  }
-
-  #pass(message, answer) {
-    const { method, url: path, headers } = message;
-    const onward = request({ host: "127.0.0.1", port: this.#port, method, path, headers }, (response) => {
-      answer.writeHead(response.statusCode, response.headers);
-      response.pipe(answer);
-    });
-    onward.on("error", () => answer.destroy());
-    message.pipe(onward);
-  }
-
-  #carry(page, url, { origin, cookie }) {
-    const headers = { origin, ...(cookie !== undefined && { cookie }) };
-    const server = new WebSocket(`ws://127.0.0.1:${this.#port}${url}`, { headers });
+  between({ toPage, toServer, cut }) {
     const link = { silent: false };
-    const end = () => {
-      page.terminate();
-      server.terminate();
-      this.#pairs.delete(end);
-    };
-    this.#pairs.add(end);
-    const opened = new Promise((resolve) => server.once("open", resolve));
-    const toPage = this.#damaging(link, (frame, isBinary) => page.send(frame, { binary: isBinary }), end);
-    const toServer = this.#damaging(link, (frame, isBinary) => server.send(frame, { binary: isBinary }), end);
-    server.on("message", toPage);
-    page.on("message", (frame, isBinary) => void opened.then(() => toServer(frame, isBinary)));
-    for (const [from, to] of [[page, server], [server, page]]) {
-      from.on("error", end);
-      from.on("close", (code, reason) => {
-        this.#pairs.delete(end);
-        const sendable = code === 1000 || (code >= 3000 && code <= 4999);
-        if (sendable && to.readyState === WebSocket.OPEN) to.close(code, reason);
-        else to.terminate();
-      });
-    }
+    return { toPage: this.#damaging(link, toPage, cut), toServer: this.#damaging(link, toServer, cut) };
   }
 
   /** Returns a function that passes a frame on, or does something else to it. */

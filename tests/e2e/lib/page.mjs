@@ -14,13 +14,7 @@ export async function launch() {
 
 /** Opens the page of a campaign and waits until its status is `live`. */
 export async function open(browser, origin, id) {
-  const page = await browser.newPage();
-  page.problems = [];
-  page.console = [];
-  page.on("pageerror", (error) => page.problems.push(String(error)));
-  page.on("console", (message) => page.console.push(`${message.type()}: ${message.text()}`));
-  await page.goto(`${origin}/?campaign=${id}`);
-  await page.waitForFunction(() => globalThis.__campaignSync?.campaign !== undefined);
+  const page = await visit(browser, origin, id);
   await page.evaluate(() => {
     const { sync } = globalThis.__campaignSync;
     globalThis.receivedEvents = [];
@@ -35,6 +29,18 @@ export async function open(browser, origin, id) {
   await live(page);
   // The first load may have dispatched events of the replayed history. Tests need only the events after it.
   await page.evaluate(() => globalThis.receivedEvents.splice(0));
+  return page;
+}
+
+/** Opens the page of a campaign, and waits until it follows the campaign. */
+export async function visit(browser, origin, id) {
+  const page = await browser.newPage();
+  page.problems = [];
+  page.console = [];
+  page.on("pageerror", (error) => page.problems.push(String(error)));
+  page.on("console", (message) => page.console.push(`${message.type()}: ${message.text()}`));
+  await page.goto(`${origin}/?campaign=${id}`);
+  await page.waitForFunction(() => globalThis.__campaignSync?.campaign !== undefined);
   return page;
 }
 
