@@ -10,11 +10,14 @@ export class LoadingBar {
   readonly #bar = byId<HTMLProgressElement>("loading-bar");
   readonly #text = byId("loading-text");
 
-  render({ loading }: CampaignView): void {
-    this.#place.hidden = loading === null;
-    if (loading === null) return;
-    this.#bar.max = loading.total;
-    this.#bar.value = loading.received;
-    setText(this.#text, `Loading: ${count(loading.rows, "row")}, ${Math.floor((100 * loading.received) / loading.total)} %`);
+  render({ status, loading }: CampaignView): void {
+    // The client keeps the parts of a session that ended, for the next login. Nothing arrives meanwhile.
+    const arriving = status === "failed" ? null : loading;
+    this.#place.hidden = arriving === null;
+    if (arriving === null) return;
+    const { received, total, rows } = arriving;
+    this.#bar.max = total;
+    this.#bar.value = received;
+    setText(this.#text, `${count(rows, "row")}, ${Math.floor((100 * received) / total)} %`);
   }
 }
