@@ -118,6 +118,22 @@ test("page of Vite reaches the server under another origin of the same site", as
   }
 });
 
+test("login of the guide gives the page a cookie for the server's origin", async () => {
+  await startVite();
+  try {
+    const code = block("js", "await fetch(\"http://localhost:8080/api/v2/auth/login\"").replace("localhost:8080", `localhost:${serverPort}`);
+    const page = await open();
+    const session = await page.evaluate(async ([code, { user, password }, base]) => {
+      const AsyncFunction = (async () => {}).constructor;
+      await new AsyncFunction("user", "password", code)(user, password);
+      return (await fetch(`${base}/auth/session`, { credentials: "include" })).json();
+    }, [code, LOGIN, `http://localhost:${serverPort}/api/v2`]);
+    assert.equal(session.user, LOGIN.user);
+  } finally {
+    await vite.close();
+  }
+});
+
 test("cookie is not sent between localhost and 127.0.0.1", async () => {
   await startVite();
   try {

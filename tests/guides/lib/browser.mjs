@@ -10,7 +10,8 @@ export const launch = () => chromium.launch({ executablePath, args });
 /** Opens an address. */
 export async function open(browser, address) {
   const page = await browser.newPage();
-  Object.assign(page, { problems: [], sockets: [], sent: [] });
+  Object.assign(page, { problems: [], said: [], sockets: [], sent: [] });
+  page.on("console", (message) => page.said.push(message.text()));
   page.on("pageerror", (error) => page.problems.push(String(error)));
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && page.problems.push(message.text()));
   page.on("websocket", (socket) => {

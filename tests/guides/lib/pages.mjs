@@ -10,11 +10,17 @@ export const here = fileURLToPath(new URL("..", import.meta.url));
 const root = join(here, "../..");
 
 /** Returns the text of a page of docs. */
-export const textOf = (page) => readFile(join(root, "docs", page), "utf8");
+export const textOf = (page) => readText(`docs/${page}`);
+
+/** Returns the text of a file of the repository. */
+export const readText = (path) => readFile(join(root, path), "utf8");
 
 /** Returns all blocks of a page in order: their language, the name in their first line, if any, and their text. */
-export async function blocksOf(page) {
-  return [...(await textOf(page)).matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language, block]) => {
+export const blocksOf = async (page) => blocksIn(await textOf(page));
+
+/** Returns the blocks of a text in the same way. */
+export function blocksIn(markdown) {
+  return [...markdown.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language, block]) => {
     const name = /^(?:\/\/|<!--) ([\w./+[\]-]+\.\w+)(?: -->)?\n/.exec(block)?.[1];
     return { language, name, text: block };
   });

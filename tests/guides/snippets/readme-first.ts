@@ -1,0 +1,4 @@
+import { show } from "./stage";
+
+//# README.md 1
+show({ sync });
