@@ -12,6 +12,8 @@ import { bundlePages } from "./lib/bundle.mjs";
 import { blocksOf, textOf, workplace } from "./lib/pages.mjs";
 import { withPolicies } from "./lib/policy.mjs";
 
+/** The files of the guide. */
+const FILES = ["main.js", "import-map.html", "program.cjs", "worker.js", "in-worker.js"];
 const blocks = await blocksOf("BUNDLERS.md");
 const policy = blocks.find(({ language }) => language === "text").text.trim();
 const files = Object.fromEntries(blocks.filter(({ name }) => name !== undefined).map(({ name, text }) => [name, text]));
@@ -73,6 +75,7 @@ const rowsIn = (page, id) => page.evaluate(async (id) => {
 }, id);
 
 test("every block of the guide is a file, but the policy", () => {
+  assert.deepEqual(Object.keys(files), FILES);
   assert.deepEqual(blocks.filter(({ name }) => name === undefined).map(({ language }) => language), ["text"]);
 });
 
