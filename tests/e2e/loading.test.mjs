@@ -134,6 +134,14 @@ test("bar appears again for the snapshot of a new epoch, above the rows that sta
   await assertEqualsTables(page, server, id);
 });
 
+test("bar is gone when the rows come over REST instead", async () => {
+  await receive(2);
+  network.unplug();
+  await until(page, ({ staleReason }) => staleReason === "polling");
+  await shows(page, "row-count", ROWS.toLocaleString("en"));
+  await hidden();
+});
+
 test("bar is gone when the campaign turns out to be unknown", async () => {
   await receive(2);
   await server.kill();

@@ -10,9 +10,9 @@ export class LoadingBar {
   readonly #bar = byId<HTMLProgressElement>("loading-bar");
   readonly #text = byId("loading-text");
 
-  render({ status, loading }: CampaignView): void {
-    // The client keeps the parts of a session that ended, for the next login. Nothing arrives meanwhile.
-    const arriving = status === "failed" ? null : loading;
+  render({ status, staleReason, loading }: CampaignView): void {
+    // The client keeps the parts for its next socket after a session has ended, and while it polls. Nothing arrives then.
+    const arriving = status === "failed" || staleReason === "polling" ? null : loading;
     this.#place.hidden = arriving === null;
     if (arriving === null) return;
     const { received, total, rows } = arriving;

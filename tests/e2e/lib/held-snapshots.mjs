@@ -6,6 +6,7 @@ const isPart = ([frame]) => frame.includes('"type":"campaign.snapshot"');
 
 export class HeldSnapshots extends FrameProxy {
   #allowed = 0;
+  #isUnplugged = false;
   /** The frames that wait, of the page's present socket, and how they reach the page. */
   #held = [];
   #toPage;
@@ -32,7 +33,14 @@ export class HeldSnapshots extends FrameProxy {
     super.cut(code);
   }
 
-  between({ toPage, toServer }) {
+  /** Cuts the socket, and each further one at once. REST requests still pass. */
+  unplug() {
+    this.#isUnplugged = true;
+    this.cut();
+  }
+
+  between({ toPage, toServer, cut }) {
+    if (this.#isUnplugged) cut();
     const held = [];
     [this.#held, this.#toPage] = [held, toPage];
     const keep = (...frame) => {
