@@ -13,7 +13,7 @@ use super::config::Config;
 use super::context::Context;
 use super::holders::Holders;
 use super::outcome::Verdict;
-use super::status::{LinkState, StaleReason, Status};
+use super::status::{LinkState, Status};
 use super::subscription::Freshness;
 use super::time::{Now, Timestamp};
 use crate::protocol::catalogue::{CatalogueHead, CataloguePart};
@@ -257,7 +257,7 @@ impl Catalogue {
             LinkState::Connecting if !is_loaded => return Status::Connecting,
             LinkState::Off if !is_loaded => return Status::Idle,
             LinkState::Connecting | LinkState::Off => {
-                return Status::Stale(StaleReason::Disconnected);
+                return Status::Disconnected;
             }
         }
         match self.state {

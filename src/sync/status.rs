@@ -6,6 +6,7 @@ use core::fmt;
 use crate::protocol::Code;
 
 /// How trustworthy a campaign's state is.
+// One word, because only one variant has data: functions return it in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// No connection was requested.
@@ -18,8 +19,14 @@ pub enum Status {
     Live,
     /// Connected; something is missing and has been requested.
     Recovering,
-    /// Shown, but not proven current.
-    Stale(StaleReason),
+    /// Stale: there is no connection.
+    Disconnected,
+    /// Stale: there is no connection, and snapshots are fetched from time to time.
+    Polling,
+    /// Stale: the last proof of freshness is too old.
+    Unproven,
+    /// Stale: rows differ from the server's, and a repair did not help.
+    Diverged,
     /// The campaign is gone.
     Ended,
     /// The campaign cannot be followed, for this reason.
@@ -39,19 +46,6 @@ pub enum LinkState {
     Connected,
 }
 
-/// The reason why a state is not proven current.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StaleReason {
-    /// There is no connection.
-    Disconnected,
-    /// There is no connection; snapshots are fetched from time to time.
-    Polling,
-    /// The last proof of freshness is too old.
-    Unproven,
-    /// Rows differ from the server's, and a repair did not help.
-    Diverged,
-}
-
 impl Status {
     /// The name of the status.
     pub const fn as_str(self) -> &'static str {
@@ -61,7 +55,7 @@ impl Status {
             Self::Loading => "loading",
             Self::Live => "live",
             Self::Recovering => "recovering",
-            Self::Stale(_) => "stale",
+            Self::Disconnected | Self::Polling | Self::Unproven | Self::Diverged => "stale",
             Self::Ended => "ended",
             Self::Failed(_) => "failed",
         }
@@ -70,7 +64,10 @@ impl Status {
     /// The reason for a stale or failed status.
     pub const fn reason(self) -> Option<&'static str> {
         match self {
-            Self::Stale(reason) => Some(reason.as_str()),
+            Self::Disconnected => Some("disconnected"),
+            Self::Polling => Some("polling"),
+            Self::Unproven => Some("unproven"),
+            Self::Diverged => Some("diverged"),
             Self::Failed(code) => Some(code.as_str()),
             Self::Idle
             | Self::Connecting
@@ -78,18 +75,6 @@ impl Status {
             | Self::Live
             | Self::Recovering
             | Self::Ended => None,
-        }
-    }
-}
-
-impl StaleReason {
-    /// The name of the reason.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Disconnected => "disconnected",
-            Self::Polling => "polling",
-            Self::Unproven => "unproven",
-            Self::Diverged => "diverged",
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::sync::config::Config;
 use crate::sync::context::Context;
 use crate::sync::context::ROWS;
 use crate::sync::input::Ticket;
-use crate::sync::status::{LinkState, StaleReason, Status};
+use crate::sync::status::{LinkState, Status};
 use crate::sync::time::{Now, Timestamp};
 
 impl Replica {
@@ -173,10 +173,10 @@ impl Replica {
             LinkState::Connecting | LinkState::Off | LinkState::Failed(_)
                 if freshness.is_from_rest() =>
             {
-                return Status::Stale(StaleReason::Polling);
+                return Status::Polling;
             }
             LinkState::Connecting | LinkState::Off | LinkState::Failed(_) => {
-                return Status::Stale(StaleReason::Disconnected);
+                return Status::Disconnected;
             }
         }
         if self.lacks_place {
@@ -189,7 +189,7 @@ impl Replica {
             return Status::Recovering;
         }
         if repair.is_mismatched() {
-            return Status::Stale(StaleReason::Diverged);
+            return Status::Diverged;
         }
         freshness.status(config, now)
     }
