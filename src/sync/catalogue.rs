@@ -10,7 +10,7 @@
 
 use super::backoff::full_jitter_ms;
 use super::config::Config;
-use super::context::Context;
+use super::context::{Context, RequestId};
 use super::holders::Holders;
 use super::outcome::Verdict;
 use super::status::{LinkState, Status};
@@ -45,7 +45,7 @@ enum State {
     /// A request is due at this time.
     Scheduled(Timestamp),
     /// A request was sent at `asked`, and its answer has not arrived whole.
-    Awaiting { request_id: String, asked: Now, deadline: Timestamp },
+    Awaiting { request_id: RequestId, asked: Now, deadline: Timestamp },
     /// The list is the server's, as far as the client knows. If a part of a change has arrived, the next one
     /// must arrive before the deadline.
     Current { deadline: Timestamp },
@@ -126,10 +126,10 @@ impl Catalogue {
         part: Box<CataloguePart>,
     ) -> Verdict {
         let is_snapshot = part.base.is_none();
-        let next = cx.now.at + cx.config.recovery_deadline_ms;
+        let next = cx.request_deadline();
         let asked = match &mut self.state {
             State::Awaiting { request_id: own, asked, deadline }
-                if request_id.is_some_and(|id| id.is(own)) =>
+                if request_id.is_some_and(|id| own.is(id)) =>
             {
                 *deadline = next;
                 Some(*asked)
@@ -195,7 +195,7 @@ impl Catalogue {
 
     /// Whether an error with this request id is about the catalogue.
     pub(super) fn has_requested(&self, id: RawStr<'_>) -> bool {
-        matches!(&self.state, State::Awaiting { request_id, .. } if id.is(request_id))
+        matches!(&self.state, State::Awaiting { request_id, .. } if request_id.is(id))
     }
 
     /// Handles an error that answers the request.
@@ -311,8 +311,8 @@ impl Catalogue {
             return;
         }
         let request_id = cx.request_id();
-        cx.send(client::subscribe_catalogue(&request_id, self.store.position()));
-        let deadline = cx.now.at + cx.config.recovery_deadline_ms;
+        cx.send(client::subscribe_catalogue(&request_id.text(), self.store.position()));
+        let deadline = cx.request_deadline();
         self.state = State::Awaiting { request_id, asked: cx.now, deadline };
     }
 }

@@ -11,6 +11,7 @@ use super::queue::Queue;
 use super::rng::Rng;
 use super::time::{Now, Timestamp};
 use crate::protocol::CampaignId;
+use crate::protocol::json::RawStr;
 use crate::protocol::write::push_decimal;
 
 use super::metrics::Metrics;
@@ -28,6 +29,24 @@ pub struct ViewChange {
     /// The content that changed after the last invalidation of all cached data: [`RECORD`], [`ROWS`], both
     /// or 0.
     pub content: u8,
+}
+
+/// Identifies one request to the server, within this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(u64);
+
+impl RequestId {
+    /// The id on the wire.
+    pub fn text(self) -> String {
+        let mut id = String::from("r");
+        push_decimal(&mut id, self.0);
+        id
+    }
+
+    /// Whether `answered`, which the server sent, is this id.
+    pub fn is(self, answered: RawStr<'_>) -> bool {
+        answered.is(&self.text())
+    }
 }
 
 /// The shared state of one machine.
@@ -211,11 +230,14 @@ impl Context {
         Ticket(self.tickets)
     }
 
-    /// Returns a new request id, unique within this machine.
-    pub fn request_id(&mut self) -> String {
+    /// Returns the id of a new request to the server.
+    pub const fn request_id(&mut self) -> RequestId {
         self.requests += 1;
-        let mut id = String::from("r");
-        push_decimal(&mut id, self.requests);
-        id
+        RequestId(self.requests)
+    }
+
+    /// When a request is given up that the server does not answer from now on.
+    pub fn request_deadline(&self) -> Timestamp {
+        self.now.at + self.config.recovery_deadline_ms
     }
 }

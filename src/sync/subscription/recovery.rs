@@ -19,7 +19,7 @@ use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::{CampaignId, Epoch, Position, SequenceNumber};
 use crate::store::Staging;
 use crate::sync::backoff::full_jitter_ms;
-use crate::sync::context::Context;
+use crate::sync::context::{Context, RequestId};
 use crate::sync::log::{Level, LogFields};
 use crate::sync::notice::Notice;
 use crate::sync::time::{Now, Timestamp};
@@ -46,7 +46,7 @@ enum State {
     Scheduled { need: RecoveryNeed, at: Timestamp },
     /// The request was sent at `asked`, and the answer has not arrived. The answer proves the state at
     /// a moment after `asked`. The request is repeated at `deadline`.
-    AwaitingAnswer { need: RecoveryNeed, request_id: String, asked: Now, deadline: Timestamp },
+    AwaitingAnswer { need: RecoveryNeed, request_id: RequestId, asked: Now, deadline: Timestamp },
     /// The missed events up to `to` are arriving. `events` of them were applied since the answer.
     Replaying {
         need: RecoveryNeed,
@@ -58,7 +58,7 @@ enum State {
     /// The parts of the snapshot at `at` are arriving.
     ReceivingSnapshot {
         need: RecoveryNeed,
-        request_id: String,
+        request_id: RequestId,
         epoch: Epoch,
         at: SequenceNumber,
         deadline: Timestamp,
@@ -137,13 +137,13 @@ impl Recovery {
     /// request.
     pub(super) fn awaits_answer(&self, answered: Option<RawStr<'_>>) -> bool {
         matches!(&self.state, State::AwaitingAnswer { request_id, .. }
-            if answered.is_none_or(|id| id.is(request_id)))
+            if answered.is_none_or(|id| request_id.is(id)))
     }
 
     /// Whether snapshot parts of that request are expected.
     pub(super) fn receives_snapshot_of(&self, request: Option<RawStr<'_>>) -> bool {
         matches!(&self.state, State::ReceivingSnapshot { request_id, .. }
-            if request.is_none_or(|id| id.is(request_id)))
+            if request.is_none_or(|id| request_id.is(id)))
     }
 
     /// Whether this part belongs to the snapshot that is arriving.
@@ -288,7 +288,7 @@ impl Recovery {
     /// Begins the replay of `from` to `to`.
     pub(super) fn begin_replay(&mut self, cx: &Context, from: SequenceNumber, to: SequenceNumber) {
         let State::AwaitingAnswer { need, asked, .. } = &self.state else { return };
-        let (need, asked, deadline) = (*need, *asked, deadline_of(cx));
+        let (need, asked, deadline) = (*need, *asked, cx.request_deadline());
         self.cursor = SocketCursor::new(from, to);
         self.state = State::Replaying { need, to, events: 0, asked, deadline };
     }
@@ -296,7 +296,7 @@ impl Recovery {
     /// Begins to receive the snapshot at `at`, which arrives in parts.
     pub(super) fn begin_snapshot(&mut self, cx: &Context, epoch: Epoch, at: SequenceNumber) {
         let State::AwaitingAnswer { need, request_id, .. } = &self.state else { return };
-        let (need, request_id, deadline) = (*need, request_id.clone(), deadline_of(cx));
+        let (need, request_id, deadline) = (*need, *request_id, cx.request_deadline());
         self.cursor = SocketCursor::new(at.next(), at);
         self.state = State::ReceivingSnapshot { need, request_id, epoch, at, deadline };
     }
@@ -339,7 +339,7 @@ impl Recovery {
         match &mut self.state {
             State::Idle | State::Scheduled { .. } | State::AwaitingAnswer { .. } => {}
             State::Replaying { deadline, .. } | State::ReceivingSnapshot { deadline, .. } => {
-                *deadline = deadline_of(cx);
+                *deadline = cx.request_deadline();
             }
         }
     }
@@ -399,14 +399,14 @@ impl Recovery {
         cx.send(client::request_event_recovery(&RecoveryRequest {
             campaign_id: target.campaign_id,
             position: target.position,
-            request_id: &request_id,
+            request_id: &request_id.text(),
             reason: need.reason,
             prefer_snapshot: need.snapshot,
             resume: resume.as_ref(),
         }));
         cx.metrics.recovery_requests.count(need.reason);
         announce_request(cx, target, need.reason);
-        let deadline = deadline_of(cx);
+        let deadline = cx.request_deadline();
         self.state = State::AwaitingAnswer { need, request_id, asked: cx.now, deadline };
     }
 
@@ -423,10 +423,6 @@ impl Recovery {
     fn schedule(&mut self, need: RecoveryNeed, at: Timestamp) {
         self.state = State::Scheduled { need, at };
     }
-}
-
-fn deadline_of(cx: &Context) -> Timestamp {
-    cx.now.at + cx.config.recovery_deadline_ms
 }
 
 fn announce_request(cx: &mut Context, target: RequestTarget<'_>, reason: Reason) {

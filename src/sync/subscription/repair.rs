@@ -9,7 +9,7 @@ use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::{CampaignId, Epoch, Position, SequenceNumber, client};
 use crate::store::staging::differing_buckets;
 use crate::store::{DomainTable, Staging, StagingFault};
-use crate::sync::context::Context;
+use crate::sync::context::{Context, RequestId};
 use crate::sync::time::Timestamp;
 
 /// The known difference between the local rows and the server's.
@@ -21,10 +21,10 @@ enum State {
     /// Rows differ. A repair begins when it can.
     Mismatched,
     /// The server's bucket digests were requested.
-    AwaitingDigest { request_id: String, deadline: Timestamp },
+    AwaitingDigest { request_id: RequestId, deadline: Timestamp },
     /// The differing buckets were requested; `staging` holds the parts that have arrived.
     AwaitingBuckets {
-        request_id: String,
+        request_id: RequestId,
         buckets: Vec<u8>,
         staging: Option<Box<Staging>>,
         deadline: Timestamp,
@@ -97,14 +97,14 @@ impl Repair {
     pub(super) fn awaits(&self, id: RawStr<'_>) -> bool {
         match &self.0 {
             State::AwaitingDigest { request_id, .. }
-            | State::AwaitingBuckets { request_id, .. } => id.is(request_id),
+            | State::AwaitingBuckets { request_id, .. } => request_id.is(id),
             State::Agreed | State::Mismatched | State::Exhausted { .. } => false,
         }
     }
 
     /// Whether snapshot parts for this request are the requested buckets.
     pub(super) fn awaits_buckets(&self, request: Option<RawStr<'_>>) -> bool {
-        matches!(&self.0, State::AwaitingBuckets { request_id, .. } if request.is_some_and(|id| id.is(request_id)))
+        matches!(&self.0, State::AwaitingBuckets { request_id, .. } if request.is_some_and(|id| request_id.is(id)))
     }
 
     /// Records that a comparison found a difference.
@@ -166,8 +166,8 @@ impl Repair {
             | State::Exhausted { .. } => return,
         }
         let request_id = cx.request_id();
-        cx.send(client::request_campaign_digest(id, &request_id));
-        self.0 = State::AwaitingDigest { request_id, deadline: deadline_of(cx) };
+        cx.send(client::request_campaign_digest(id, &request_id.text()));
+        self.0 = State::AwaitingDigest { request_id, deadline: cx.request_deadline() };
     }
 
     /// Handles `campaign.digest`: requests the buckets that differ.
@@ -181,7 +181,7 @@ impl Repair {
         let State::AwaitingDigest { request_id, .. } = &self.0 else {
             return DigestOutcome::Ignored;
         };
-        if !digest.request_id.is_some_and(|id| id.is(request_id)) {
+        if !digest.request_id.is_some_and(|id| request_id.is(id)) {
             return DigestOutcome::Ignored;
         }
         self.0 = State::Mismatched;
@@ -193,8 +193,8 @@ impl Repair {
             return DigestOutcome::Agrees;
         }
         let request_id = cx.request_id();
-        cx.send(client::request_bucket_snapshot(id, &request_id, &buckets));
-        let deadline = deadline_of(cx);
+        cx.send(client::request_bucket_snapshot(id, &request_id.text(), &buckets));
+        let deadline = cx.request_deadline();
         self.0 = State::AwaitingBuckets { request_id, buckets, staging: None, deadline };
         DigestOutcome::Requested
     }
@@ -205,7 +205,7 @@ impl Repair {
             return BucketsOutcome::Ignored;
         };
         match Staging::stage(staging, part) {
-            Ok(()) => *deadline = deadline_of(cx),
+            Ok(()) => *deadline = cx.request_deadline(),
             Err(StagingFault::Repeated) => return BucketsOutcome::Repeated,
             Err(StagingFault::Gap | StagingFault::Invalid(_)) => {
                 self.0 = State::Mismatched;
@@ -232,10 +232,6 @@ impl Repair {
         let Position { epoch, sequence_number: at, .. } = position;
         self.0 = State::Exhausted { epoch, at, mismatch: true };
     }
-}
-
-fn deadline_of(cx: &Context) -> Timestamp {
-    cx.now.at + cx.config.recovery_deadline_ms
 }
 
 fn is_at(position: Option<&Position>, epoch: &Epoch, at: SequenceNumber) -> bool {
