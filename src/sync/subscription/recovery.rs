@@ -36,33 +36,50 @@ pub(super) struct RecoveryNeed {
     attempts: u32,
 }
 
-/// The state of a recovery.
-#[derive(Clone, Debug, Default)]
-enum State {
-    /// Nothing is known to be missing.
-    #[default]
-    Idle,
-    /// The request is due at `at`, once a socket is open.
-    Scheduled { need: RecoveryNeed, at: Timestamp },
+/// A recovery: what is missing, how far its recovery has come, and when that is due.
+#[derive(Clone, Debug)]
+struct Ongoing {
+    need: RecoveryNeed,
+    stage: Stage,
+    /// When the request is due, or due again because of missing progress.
+    due: Timestamp,
+}
+
+/// The stage of a recovery.
+#[derive(Clone, Debug)]
+enum Stage {
+    /// The request is sent when it is due, once a socket is open.
+    Scheduled,
     /// The request was sent at `asked`, and the answer has not arrived. The answer proves the state at
-    /// a moment after `asked`. The request is repeated at `deadline`.
-    AwaitingAnswer { need: RecoveryNeed, request_id: RequestId, asked: Now, deadline: Timestamp },
+    /// a moment after `asked`.
+    AwaitingAnswer { request_id: RequestId, asked: Now },
     /// The missed events up to `to` are arriving. `events` of them were applied since the answer.
-    Replaying {
-        need: RecoveryNeed,
-        to: SequenceNumber,
-        events: u64,
-        asked: Now,
-        deadline: Timestamp,
-    },
+    Replaying { to: SequenceNumber, events: u64, asked: Now },
     /// The parts of the snapshot at `at` are arriving.
-    ReceivingSnapshot {
-        need: RecoveryNeed,
-        request_id: RequestId,
-        epoch: Epoch,
-        at: SequenceNumber,
-        deadline: Timestamp,
-    },
+    ReceivingSnapshot { request_id: RequestId, epoch: Epoch, at: SequenceNumber },
+}
+
+impl Ongoing {
+    const fn new(reason: Reason, snapshot: bool, now: Timestamp) -> Self {
+        let need = RecoveryNeed { reason, snapshot, since: now, attempts: 0 };
+        Self { need, stage: Stage::Scheduled, due: now }
+    }
+
+    const fn is_scheduled(&self) -> bool {
+        matches!(self.stage, Stage::Scheduled)
+    }
+
+    /// Schedules the request again.
+    fn reschedule(&mut self, due: Timestamp) {
+        self.stage = Stage::Scheduled;
+        self.due = due;
+    }
+
+    /// Schedules the request again, because it led to nothing.
+    fn retry(&mut self, due: Timestamp) {
+        self.need.attempts += 1;
+        self.reschedule(due);
+    }
 }
 
 impl RecoveryNeed {
@@ -76,7 +93,8 @@ impl RecoveryNeed {
 /// deliveries.
 #[derive(Clone, Debug, Default)]
 pub struct Recovery {
-    state: State,
+    /// `None` while nothing is known to be missing.
+    ongoing: Option<Ongoing>,
     cursor: SocketCursor,
     rate: RequestRate,
     failures: DeliveryFailures,
@@ -103,59 +121,60 @@ pub(super) struct RequestTarget<'a> {
 impl Recovery {
     /// Whether nothing is known to be missing.
     pub const fn is_idle(&self) -> bool {
-        matches!(self.state, State::Idle)
+        self.ongoing.is_none()
     }
 
     /// Whether the missed events are arriving.
     pub(super) const fn is_replaying(&self) -> bool {
-        matches!(self.state, State::Replaying { .. })
+        matches!(self.stage(), Some(Stage::Replaying { .. }))
     }
 
     /// The name of the state, for diagnostics and tests.
     pub const fn state_name(&self) -> &'static str {
-        match self.state {
-            State::Idle => "idle",
-            State::Scheduled { .. } => "scheduled",
-            State::AwaitingAnswer { .. } => "awaiting_answer",
-            State::Replaying { .. } => "replaying",
-            State::ReceivingSnapshot { .. } => "receiving_snapshot",
+        match self.stage() {
+            None => "idle",
+            Some(Stage::Scheduled) => "scheduled",
+            Some(Stage::AwaitingAnswer { .. }) => "awaiting_answer",
+            Some(Stage::Replaying { .. }) => "replaying",
+            Some(Stage::ReceivingSnapshot { .. }) => "receiving_snapshot",
+        }
+    }
+
+    const fn stage(&self) -> Option<&Stage> {
+        match &self.ongoing {
+            Some(ongoing) => Some(&ongoing.stage),
+            None => None,
         }
     }
 
     /// The time of the next action.
-    pub(super) const fn deadline(&self) -> Timestamp {
-        match &self.state {
-            State::Idle => Timestamp::NEVER,
-            State::Scheduled { at, .. } => *at,
-            State::AwaitingAnswer { deadline, .. }
-            | State::Replaying { deadline, .. }
-            | State::ReceivingSnapshot { deadline, .. } => *deadline,
-        }
+    pub(super) fn deadline(&self) -> Timestamp {
+        self.ongoing.as_ref().map_or(Timestamp::NEVER, |it| it.due)
     }
 
     /// Whether the request with this id awaits its answer. A document without a request id answers any
     /// request.
     pub(super) fn awaits_answer(&self, answered: Option<RawStr<'_>>) -> bool {
-        matches!(&self.state, State::AwaitingAnswer { request_id, .. }
+        matches!(self.stage(), Some(Stage::AwaitingAnswer { request_id, .. })
             if answered.is_none_or(|id| request_id.is(id)))
     }
 
     /// Whether snapshot parts of that request are expected.
     pub(super) fn receives_snapshot_of(&self, request: Option<RawStr<'_>>) -> bool {
-        matches!(&self.state, State::ReceivingSnapshot { request_id, .. }
+        matches!(self.stage(), Some(Stage::ReceivingSnapshot { request_id, .. })
             if request.is_none_or(|id| request_id.is(id)))
     }
 
     /// Whether this part belongs to the snapshot that is arriving.
     pub(super) fn expects(&self, part: &SnapshotPart<'_>) -> bool {
         self.receives_snapshot_of(part.request_id)
-            && matches!(&self.state, State::ReceivingSnapshot { epoch, at, .. }
+            && matches!(self.stage(), Some(Stage::ReceivingSnapshot { epoch, at, .. })
                 if part.epoch == *epoch && part.sequence_number == *at)
     }
 
     /// Whether a snapshot of that epoch is arriving.
     pub(super) fn receives_epoch(&self, wanted: &str) -> bool {
-        matches!(&self.state, State::ReceivingSnapshot { epoch, .. } if epoch.is(wanted))
+        matches!(self.stage(), Some(Stage::ReceivingSnapshot { epoch, .. }) if epoch.is(wanted))
     }
 
     /// Handles a new socket: schedules a request for the events since the position, or for data that
@@ -163,41 +182,27 @@ impl Recovery {
     pub(super) fn on_open(&mut self, now: Timestamp, has_position: bool) {
         self.cursor = SocketCursor::default();
         let reason = if has_position { Reason::Reconnect } else { Reason::Connect };
-        let (snapshot, since, attempts) = match self.need() {
-            Some(need) => (need.snapshot, need.since, need.attempts),
-            None => (false, now, 0),
-        };
-        self.schedule(RecoveryNeed { reason, snapshot, since, attempts }, now);
+        let ongoing = self.ongoing.get_or_insert_with(|| Ongoing::new(reason, false, now));
+        ongoing.need.reason = reason;
+        ongoing.reschedule(now);
     }
 
     /// Schedules the request in flight again, because it will not complete: the socket closed, or it
     /// cannot complete for another reason.
     pub(super) fn requeue_in_flight(&mut self, now: Timestamp) {
-        let in_flight = match &self.state {
-            State::Idle | State::Scheduled { .. } => None,
-            State::AwaitingAnswer { need, .. }
-            | State::Replaying { need, .. }
-            | State::ReceivingSnapshot { need, .. } => Some(*need),
-        };
-        if let Some(need) = in_flight {
-            self.schedule(need, now);
+        if let Some(ongoing) = self.ongoing.as_mut().filter(|it| !it.is_scheduled()) {
+            ongoing.reschedule(now);
         }
     }
 
     /// Requests missing data, unless that is already done.
     pub(super) fn request(&mut self, now: Timestamp, reason: Reason, snapshot: bool) {
-        match &mut self.state {
-            State::Idle => {
-                self.schedule(RecoveryNeed { reason, snapshot, since: now, attempts: 0 }, now);
-            }
-            State::Scheduled { need, .. } => need.snapshot |= snapshot,
-            State::AwaitingAnswer { need, .. }
-            | State::Replaying { need, .. }
-            | State::ReceivingSnapshot { need, .. } => {
-                if snapshot && !need.snapshot {
-                    let need = RecoveryNeed { reason, snapshot, ..*need };
-                    self.schedule(need, now);
-                }
+        let ongoing = self.ongoing.get_or_insert_with(|| Ongoing::new(reason, snapshot, now));
+        if snapshot && !ongoing.need.snapshot {
+            ongoing.need.snapshot = true;
+            if !ongoing.is_scheduled() {
+                ongoing.need.reason = reason;
+                ongoing.reschedule(now);
             }
         }
     }
@@ -205,44 +210,42 @@ impl Recovery {
     /// Repeats the request in flight at once, because it cannot complete. `next` is the event that did
     /// not arrive intact; after some failures only a snapshot helps.
     pub(super) fn retry_now(&mut self, cx: &mut Context, next: SequenceNumber) {
-        let Some(need) = self.need() else { return };
-        let snapshot = need.snapshot || self.failures.record(&cx.config, next);
+        let Some(ongoing) = &mut self.ongoing else { return };
+        if !ongoing.need.snapshot {
+            ongoing.need.snapshot = self.failures.record(&cx.config, next);
+        }
         cx.metrics.retries += 1;
-        let need = RecoveryNeed { attempts: need.attempts + 1, snapshot, ..need };
-        self.schedule(need, cx.now.at);
+        ongoing.retry(cx.now.at);
     }
 
     /// Repeats the request in flight after a delay. This does not count as a failed delivery, because
     /// nothing shows that the event was sent and damaged.
     pub(super) fn retry_with_backoff(&mut self, cx: &mut Context) {
-        let Some(need) = self.need() else { return };
+        let Some(ongoing) = &mut self.ongoing else { return };
         let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);
-        let delay = full_jitter_ms(&mut cx.rng, base, max, need.attempts);
+        let delay = full_jitter_ms(&mut cx.rng, base, max, ongoing.need.attempts);
         cx.metrics.retries += 1;
-        let need = RecoveryNeed { attempts: need.attempts + 1, ..need };
-        self.schedule(need, cx.now.at + delay);
+        ongoing.retry(cx.now.at + delay);
     }
 
     /// Repeats the request in flight after the pause that the server requested.
     pub(super) fn postpone(&mut self, cx: &mut Context, retry_after_ms: u64) {
-        let Some(need) = self.need() else { return };
-        let need = RecoveryNeed { attempts: need.attempts + 1, ..need };
-        let at = cx.retry_at(retry_after_ms);
-        self.schedule(need, at);
+        let Some(ongoing) = &mut self.ongoing else { return };
+        ongoing.retry(cx.retry_at(retry_after_ms));
     }
 
     /// Requests the next event again, because it did not arrive as it was sent. The third failure
     /// requests a snapshot instead. Returns whether a request has become due.
     pub(super) fn retry_current(&mut self, cx: &mut Context, next: SequenceNumber) -> bool {
-        match &self.state {
-            State::Idle => {
+        match self.stage() {
+            None => {
                 let snapshot = self.failures.record(&cx.config, next);
                 self.request(cx.now.at, Reason::Hash, snapshot);
                 true
             }
             // The answer to the pending request brings the event again.
-            State::Scheduled { .. } | State::AwaitingAnswer { .. } => false,
-            State::Replaying { .. } | State::ReceivingSnapshot { .. } => {
+            Some(Stage::Scheduled | Stage::AwaitingAnswer { .. }) => false,
+            Some(Stage::Replaying { .. } | Stage::ReceivingSnapshot { .. }) => {
                 self.retry_now(cx, next);
                 true
             }
@@ -257,15 +260,15 @@ impl Recovery {
         received: SequenceNumber,
         next: SequenceNumber,
     ) -> bool {
-        let lost = match &self.state {
-            State::Idle => {
+        let lost = match self.stage() {
+            None => {
                 self.request(cx.now.at, Reason::Gap, false);
                 return true;
             }
-            State::Scheduled { .. } | State::AwaitingAnswer { .. } => false,
+            Some(Stage::Scheduled | Stage::AwaitingAnswer { .. }) => false,
             // From the answer on, a correct socket carries every number without a hole.
-            State::Replaying { .. } => self.cursor.is_gap(received),
-            State::ReceivingSnapshot { at, .. } => received > *at,
+            Some(Stage::Replaying { .. }) => self.cursor.is_gap(received),
+            Some(Stage::ReceivingSnapshot { at, .. }) => received > *at,
         };
         if lost {
             self.retry_now(cx, next);
@@ -276,54 +279,56 @@ impl Recovery {
     /// Requests a snapshot, because the answer does not help. The client accepts no partial replay, and
     /// no replay where only a snapshot helps.
     pub(super) fn require_snapshot(&mut self, now: Timestamp) {
-        let Some(need) = self.need() else { return };
-        self.schedule(RecoveryNeed { snapshot: true, attempts: need.attempts + 1, ..need }, now);
+        let Some(ongoing) = &mut self.ongoing else { return };
+        ongoing.need.snapshot = true;
+        ongoing.retry(now);
     }
 
     /// Whether only a snapshot helps.
     pub(super) fn needs_snapshot(&self) -> bool {
-        self.need().is_some_and(|need| need.snapshot)
+        self.ongoing.as_ref().is_some_and(|it| it.need.snapshot)
     }
 
     /// Begins the replay of `from` to `to`.
     pub(super) fn begin_replay(&mut self, cx: &Context, from: SequenceNumber, to: SequenceNumber) {
-        let State::AwaitingAnswer { need, asked, .. } = &self.state else { return };
-        let (need, asked, deadline) = (*need, *asked, cx.request_deadline());
+        let Some(Ongoing { stage, due, .. }) = &mut self.ongoing else { return };
+        let Stage::AwaitingAnswer { asked, .. } = *stage else { return };
         self.cursor = SocketCursor::new(from, to);
-        self.state = State::Replaying { need, to, events: 0, asked, deadline };
+        *stage = Stage::Replaying { to, events: 0, asked };
+        *due = cx.request_deadline();
     }
 
     /// Begins to receive the snapshot at `at`, which arrives in parts.
     pub(super) fn begin_snapshot(&mut self, cx: &Context, epoch: Epoch, at: SequenceNumber) {
-        let State::AwaitingAnswer { need, request_id, .. } = &self.state else { return };
-        let (need, request_id, deadline) = (*need, *request_id, cx.request_deadline());
+        let Some(Ongoing { stage, due, .. }) = &mut self.ongoing else { return };
+        let Stage::AwaitingAnswer { request_id, .. } = *stage else { return };
         self.cursor = SocketCursor::new(at.next(), at);
-        self.state = State::ReceivingSnapshot { need, request_id, epoch, at, deadline };
+        *stage = Stage::ReceivingSnapshot { request_id, epoch, at };
+        *due = cx.request_deadline();
     }
 
     /// Completes the replay if its last event has been applied.
     pub(super) fn finish_replay(&mut self, applied: SequenceNumber) -> Option<FinishedReplay> {
-        let State::Replaying { need, to, events, asked, .. } = &self.state else { return None };
-        if applied < *to {
+        let Some(Ongoing { need, stage, .. }) = &self.ongoing else { return None };
+        let Stage::Replaying { to, events, asked } = *stage else { return None };
+        if applied < to {
             return None;
         }
-        let finished = FinishedReplay { need: *need, events: *events, asked: *asked };
-        self.state = State::Idle;
+        let finished = FinishedReplay { need: *need, events, asked };
+        self.ongoing = None;
         Some(finished)
     }
 
     /// Completes the recovery, because the snapshot is installed.
     pub(super) fn finish_snapshot(&mut self) -> Option<RecoveryNeed> {
-        let need = self.need();
-        self.state = State::Idle;
-        need
+        self.ongoing.take().map(|it| it.need)
     }
 
     /// Records an applied event.
     pub(super) fn on_applied(&mut self, cx: &Context) {
         self.rate.note_progress();
         self.extend(cx);
-        if let State::Replaying { events, .. } = &mut self.state {
+        if let Some(Ongoing { stage: Stage::Replaying { events, .. }, .. }) = &mut self.ongoing {
             *events += 1;
         }
     }
@@ -336,11 +341,9 @@ impl Recovery {
 
     /// Moves the deadline after progress. An event that arrives before the answer does not move it.
     pub(super) fn extend(&mut self, cx: &Context) {
-        match &mut self.state {
-            State::Idle | State::Scheduled { .. } | State::AwaitingAnswer { .. } => {}
-            State::Replaying { deadline, .. } | State::ReceivingSnapshot { deadline, .. } => {
-                *deadline = cx.request_deadline();
-            }
+        let Some(Ongoing { stage, due, .. }) = &mut self.ongoing else { return };
+        if matches!(stage, Stage::Replaying { .. } | Stage::ReceivingSnapshot { .. }) {
+            *due = cx.request_deadline();
         }
     }
 
@@ -375,8 +378,7 @@ impl Recovery {
         if self.deadline() > cx.now.at {
             return false;
         }
-        let scheduled = matches!(self.state, State::Idle | State::Scheduled { .. });
-        if !scheduled {
+        if self.ongoing.as_ref().is_some_and(|it| !it.is_scheduled()) {
             self.retry_with_backoff(cx);
         }
         true
@@ -384,13 +386,12 @@ impl Recovery {
 
     /// Sends the request if it is due and the rate allows it.
     pub(super) fn send_due(&mut self, cx: &mut Context, target: RequestTarget<'_>) {
-        let State::Scheduled { need, at } = self.state else { return };
-        if at > cx.now.at {
+        let Some(Ongoing { need, stage, due }) = &mut self.ongoing else { return };
+        if !matches!(stage, Stage::Scheduled) || *due > cx.now.at {
             return;
         }
-        let allowed = self.rate.allowed_at(&cx.config, cx.now.at);
-        if allowed > cx.now.at {
-            self.state = State::Scheduled { need, at: allowed };
+        *due = self.rate.allowed_at(&cx.config, cx.now.at);
+        if *due > cx.now.at {
             return;
         }
         self.rate.note_sent(&cx.config, cx.now.at);
@@ -406,22 +407,8 @@ impl Recovery {
         }));
         cx.metrics.recovery_requests.count(need.reason);
         announce_request(cx, target, need.reason);
-        let deadline = cx.request_deadline();
-        self.state = State::AwaitingAnswer { need, request_id, asked: cx.now, deadline };
-    }
-
-    const fn need(&self) -> Option<RecoveryNeed> {
-        match &self.state {
-            State::Idle => None,
-            State::Scheduled { need, .. }
-            | State::AwaitingAnswer { need, .. }
-            | State::Replaying { need, .. }
-            | State::ReceivingSnapshot { need, .. } => Some(*need),
-        }
-    }
-
-    fn schedule(&mut self, need: RecoveryNeed, at: Timestamp) {
-        self.state = State::Scheduled { need, at };
+        *stage = Stage::AwaitingAnswer { request_id, asked: cx.now };
+        *due = cx.request_deadline();
     }
 }
 
