@@ -2,7 +2,7 @@
 
 use super::catalogue::{Catalogue, CatalogueView};
 use super::config::Config;
-use super::connection::Connection;
+use super::connection::{Connection, ConnectionState};
 use super::context::{Context, ViewChange};
 use super::effect::Effect;
 use super::input::{Input, Ticket, Wake};
@@ -11,7 +11,7 @@ use super::notice::Notice;
 use super::outcome::{Outcome, Verdict};
 use super::polling::{Fetch, Polling};
 use super::router::Router;
-use super::status::Status;
+use super::status::{LinkState, Status};
 use super::subscription::Subscription;
 use super::time::{Now, Timestamp};
 use crate::protocol::json::Reader;
@@ -213,10 +213,10 @@ impl Machine {
             Input::Release(campaign_id) => outcome.ignored_late = !self.on_release(&campaign_id),
             Input::RetainCatalogue => catalogue.retain(cx),
             Input::ReleaseCatalogue => outcome.ignored_late = !catalogue.release(cx),
-            Input::Opened(id) if connection.state().socket() == Some(id) => {
+            Input::Opened(id) if connection.socket() == Some(id) => {
                 connection.on_opened(cx);
             }
-            Input::Closed(id, code) if connection.state().socket() == Some(id) => {
+            Input::Closed(id, code) if connection.socket() == Some(id) => {
                 let event = connection.on_closed(cx, code);
                 self.router.on_connection_event(Some(event));
             }
@@ -297,8 +297,7 @@ impl Machine {
         let Router { cx, connection, .. } = &self.router;
         cx.config.has_fetch_snapshot
             && connection.failures() >= cx.config.polling_after_attempts
-            && connection.open_socket().is_none()
-            && connection.state().is_wanted()
+            && matches!(connection.state(), ConnectionState::Attempting { .. })
     }
 
     fn on_retain(&mut self, campaign_id: CampaignId) {
@@ -380,8 +379,8 @@ impl Machine {
         }
         // A fetched snapshot is ignored while a socket is open: the socket brings the same state or a
         // newer one. It is also ignored while the session is refused (R7.7).
-        let connection = &self.router.connection;
-        if connection.open_socket().is_some() || connection.terminal() == Some(Code::Forbidden) {
+        let link = self.router.link_state();
+        if matches!(link, LinkState::Connected | LinkState::Failed(Code::Forbidden)) {
             return Ok(());
         }
         let staging = Staging::complete(snapshot)?;

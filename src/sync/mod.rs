@@ -36,5 +36,5 @@ pub use input::Input;
 pub use machine::Machine;
 pub use notice::Notice;
 pub use outcome::{Outcome, Verdict};
-pub use status::{Status};
+pub use status::Status;
 pub use time::{Now, Timestamp};

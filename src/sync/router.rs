@@ -48,14 +48,11 @@ impl Router {
 
     /// The state of the connection as a campaign sees it.
     pub(super) fn link_state(&self) -> LinkState {
-        if self.connection.open_socket().is_some() {
-            LinkState::Connected
-        } else if let ConnectionState::Failed(code) = self.connection.state() {
-            LinkState::Failed(*code)
-        } else if self.connection.state().is_wanted() {
-            LinkState::Connecting
-        } else {
-            LinkState::Off
+        match self.connection.state() {
+            ConnectionState::Open(_) => LinkState::Connected,
+            ConnectionState::Attempting { .. } => LinkState::Connecting,
+            ConnectionState::Failed(code) => LinkState::Failed(*code),
+            ConnectionState::Idle | ConnectionState::Closed => LinkState::Off,
         }
     }
 
@@ -253,7 +250,7 @@ impl Router {
             ServerMessage::ConnectionAck { protocol, subject, has_catalogue } => {
                 // The summaries of the catalogue are not sealed.
                 let is_plain = self.cx.encryption.protocol() == PROTOCOL_V1;
-                if self.connection.open_socket().is_none() {
+                if !self.cx.is_connected() {
                     self.catalogue.set_offered(*has_catalogue && is_plain);
                 }
                 let protocol = protocol.unwrap_or_default().value();

@@ -30,7 +30,7 @@ fn fetched(epoch: &str, at: u64, rows: &[Row]) -> Value {
 
 /// Passes one second without a connection: closes a socket that has opened.
 fn second_without_socket(world: &mut World) {
-    if world.machine.connection().state().socket().is_some() {
+    if world.machine.connection().socket().is_some() {
         world.close(1006);
     }
     world.advance(1_000);

@@ -183,7 +183,7 @@ fn answer_again(world: &mut World, json: &Value) {
     let before = world.fetches.len();
     for _ in 0..60 {
         // Closes every socket that opens, so that no connection lasts.
-        if world.machine.connection().state().socket().is_some() {
+        if world.machine.connection().socket().is_some() {
             world.close(1006);
         }
         world.advance(1_000);
@@ -226,7 +226,7 @@ fn socket_continues_from_the_fetched_position() {
     }
     answer(&mut world, &fetched(EPOCH, 6, &rows(5)));
     world.clear();
-    world.advance_until(|world| world.machine.connection().state().socket().is_some());
+    world.advance_until(|world| world.machine.connection().socket().is_some());
     world.open();
     world.receive(&crate::wire::ack());
     assert_eq!(world.request()["lastSequenceNumber"], 6);

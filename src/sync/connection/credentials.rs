@@ -2,7 +2,7 @@
 //! server refused.
 
 use super::attempts::Loss;
-use super::{Connection, ConnectionEvent, ConnectionState, close};
+use super::{Connection, ConnectionEvent, ConnectionState, Step, close};
 use crate::protocol::Code;
 use crate::protocol::limits::TOKEN_BYTES_MAX;
 use crate::sync::context::Context;
@@ -32,20 +32,22 @@ impl Connection {
 
     /// Whether the answer to this ticket is awaited.
     pub fn awaits_token(&self, answered: Ticket) -> bool {
-        matches!(self.state, ConnectionState::RequestingToken { ticket, .. } if ticket == answered)
+        matches!(self.state, ConnectionState::Attempting { step: Step::RequestingToken(ticket), .. }
+            if ticket == answered)
     }
 
     /// Asks the application to renew its session.
     pub(super) fn renew_session(&mut self, cx: &mut Context) {
         let (ticket, deadline) = (cx.ticket(), cx.now.at + cx.config.token_timeout_ms);
-        self.state = ConnectionState::RenewingSession { ticket, deadline };
+        self.attempt(Step::RenewingSession(ticket), deadline);
         cx.effect(Effect::RenewSession(ticket, self.attempts.refused()));
         self.announce(cx);
     }
 
     /// Whether the answer to this ticket is awaited.
     pub fn awaits_renewal(&self, answered: Ticket) -> bool {
-        matches!(self.state, ConnectionState::RenewingSession { ticket, .. } if ticket == answered)
+        matches!(self.state, ConnectionState::Attempting { step: Step::RenewingSession(ticket), .. }
+            if ticket == answered)
     }
 
     /// Handles the awaited answer to the request for another session.
@@ -69,7 +71,7 @@ impl Connection {
     /// provides one of them.
     pub fn on_session_expired(&mut self, cx: &mut Context) -> Option<ConnectionEvent> {
         let renewable = cx.config.has_token || cx.config.has_renewal;
-        if !renewable || self.state.socket().is_none() {
+        if !renewable || !self.state.has_socket() {
             return None;
         }
         self.close_socket(cx, close::NORMAL);

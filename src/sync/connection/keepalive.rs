@@ -34,11 +34,11 @@ pub enum Heartbeat {
 }
 
 impl Keepalive {
-    /// Creates the keepalive of a socket that opens at `now`. The first ping is due at once, because
-    /// its answer is the first proof of freshness.
-    pub const fn new(now: Timestamp) -> Self {
+    /// Creates the keepalive of a socket that the server acknowledges at `now`. The first ping is due at
+    /// once, because its answer is the first proof of freshness.
+    pub const fn new(opened: Timestamp, now: Timestamp) -> Self {
         Self {
-            opened: now,
+            opened,
             last_received: now,
             next_ping: now,
             probe_deadline: None,

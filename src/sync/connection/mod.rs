@@ -12,7 +12,7 @@ pub mod state;
 
 use attempts::{Attempts, Loss};
 use keepalive::{Heartbeat, Keepalive};
-pub use state::{ConnectionState, FirstDocuments};
+pub use state::{ConnectionState, FirstDocuments, Step};
 
 use super::config::Config;
 use super::context::Context;
@@ -50,8 +50,8 @@ pub struct Connection {
     problem: Option<Code>,
     /// The code with which the last socket closed that the client did not close itself.
     last_close_code: Option<u16>,
-    /// The number of sockets opened so far.
-    sockets: u64,
+    /// The last socket: they are numbered from 1.
+    socket: ConnectionId,
 }
 
 impl Connection {
@@ -60,19 +60,14 @@ impl Connection {
         &self.state
     }
 
+    /// The socket whose callbacks count, if there is one.
+    pub fn socket(&self) -> Option<ConnectionId> {
+        self.state.has_socket().then_some(self.socket)
+    }
+
     /// The socket that is open and acknowledged, if there is one.
-    pub const fn open_socket(&self) -> Option<ConnectionId> {
-        match &self.state {
-            ConnectionState::Open { connection, .. } => Some(*connection),
-            ConnectionState::Idle
-            | ConnectionState::Waiting { .. }
-            | ConnectionState::RequestingToken { .. }
-            | ConnectionState::RenewingSession { .. }
-            | ConnectionState::Opening { .. }
-            | ConnectionState::Negotiating { .. }
-            | ConnectionState::Failed(_)
-            | ConnectionState::Closed => None,
-        }
+    pub fn open_socket(&self) -> Option<ConnectionId> {
+        matches!(self.state, ConnectionState::Open(_)).then_some(self.socket)
     }
 
     /// Why no attempt follows, unless the application requests one; `None` if one follows or none was
@@ -82,31 +77,23 @@ impl Connection {
             ConnectionState::Failed(code) => Some(code),
             ConnectionState::Closed => Some(Code::Closed),
             ConnectionState::Idle
-            | ConnectionState::Waiting { .. }
-            | ConnectionState::RequestingToken { .. }
-            | ConnectionState::RenewingSession { .. }
-            | ConnectionState::Opening { .. }
-            | ConnectionState::Negotiating { .. }
-            | ConnectionState::Open { .. } => None,
+            | ConnectionState::Attempting { .. }
+            | ConnectionState::Open(_) => None,
         }
     }
 
     /// Returns whether the server has yet to acknowledge; `None` if documents of that socket do not
     /// count.
     pub fn is_negotiating(&self, socket: ConnectionId) -> Option<bool> {
-        match &self.state {
-            ConnectionState::Negotiating { connection, .. } if *connection == socket => Some(true),
-            ConnectionState::Open { connection, .. } if *connection == socket => Some(false),
+        let negotiating = match &self.state {
+            ConnectionState::Attempting { step: Step::Negotiating { .. }, .. } => true,
+            ConnectionState::Open(_) => false,
             ConnectionState::Idle
-            | ConnectionState::Waiting { .. }
-            | ConnectionState::RequestingToken { .. }
-            | ConnectionState::RenewingSession { .. }
-            | ConnectionState::Opening { .. }
-            | ConnectionState::Negotiating { .. }
-            | ConnectionState::Open { .. }
+            | ConnectionState::Attempting { .. }
             | ConnectionState::Failed(_)
-            | ConnectionState::Closed => None,
-        }
+            | ConnectionState::Closed => return None,
+        };
+        (socket == self.socket).then_some(negotiating)
     }
 
     /// The number of connections in a row that failed or did not last.
@@ -117,12 +104,8 @@ impl Connection {
     /// The time of the next action.
     pub fn deadline(&self, config: &Config) -> Timestamp {
         match &self.state {
-            ConnectionState::Waiting { until } => *until,
-            ConnectionState::RequestingToken { deadline, .. }
-            | ConnectionState::RenewingSession { deadline, .. }
-            | ConnectionState::Opening { deadline, .. }
-            | ConnectionState::Negotiating { deadline, .. } => *deadline,
-            ConnectionState::Open { keepalive, .. } => keepalive.deadline(config),
+            ConnectionState::Attempting { deadline, .. } => *deadline,
+            ConnectionState::Open(keepalive) => keepalive.deadline(config),
             ConnectionState::Idle | ConnectionState::Failed(_) | ConnectionState::Closed => {
                 Timestamp::NEVER
             }
@@ -139,13 +122,13 @@ impl Connection {
                 self.problem = None;
                 self.wait_until(cx, soonest);
             }
-            ConnectionState::Waiting { until } if soonest < *until => self.wait_until(cx, soonest),
-            ConnectionState::Waiting { .. } => {}
-            ConnectionState::RequestingToken { .. }
-            | ConnectionState::RenewingSession { .. }
-            | ConnectionState::Opening { .. }
-            | ConnectionState::Negotiating { .. }
-            | ConnectionState::Open { .. }
+            ConnectionState::Attempting { step: Step::Waiting, deadline }
+                if soonest < *deadline =>
+            {
+                self.wait_until(cx, soonest);
+            }
+            ConnectionState::Attempting { .. }
+            | ConnectionState::Open(_)
             | ConnectionState::Closed => {}
         }
     }
@@ -157,7 +140,7 @@ impl Connection {
         }
         self.close_socket(cx, close::NORMAL);
         cx.socket = None;
-        cx.metrics.disconnects += u64::from(self.state.keepalive_mut().is_some());
+        cx.metrics.disconnects += u64::from(self.state.opened().is_some());
         self.state = ConnectionState::Idle;
         self.problem = None;
         self.announce(cx);
@@ -189,7 +172,7 @@ impl Connection {
         if cx.config.has_token {
             let ticket = cx.ticket();
             let deadline = cx.now.at + cx.config.token_timeout_ms;
-            self.state = ConnectionState::RequestingToken { ticket, deadline };
+            self.attempt(Step::RequestingToken(ticket), deadline);
             cx.effect(Effect::RequestToken(ticket));
         } else {
             self.open_socket_with(cx, None);
@@ -198,44 +181,42 @@ impl Connection {
     }
 
     fn open_socket_with(&mut self, cx: &mut Context, token: Option<String>) {
-        self.sockets += 1;
-        let connection = ConnectionId(self.sockets);
-        let deadline = cx.now.at + cx.config.open_timeout_ms;
-        self.state = ConnectionState::Opening { connection, token, deadline };
-        cx.effect(Effect::Open(connection));
+        self.socket.0 += 1;
+        self.attempt(Step::Opening { token }, cx.now.at + cx.config.open_timeout_ms);
+        cx.effect(Effect::Open(self.socket));
     }
 
     /// Handles an opened socket: sends `connection_init`, with the token.
     pub fn on_opened(&mut self, cx: &mut Context) {
-        let ConnectionState::Opening { connection, token, .. } = &mut self.state else { return };
-        let (connection, token) = (*connection, token.take());
-        let init = cx.encryption.connection_init(token.as_deref());
-        cx.effect(Effect::Send(connection, init));
-        cx.metrics.connects += 1;
-        self.state = ConnectionState::Negotiating {
-            connection,
-            keepalive: Keepalive::new(cx.now.at),
-            deadline: cx.now.at + self.attempts.negotiation_ms(&cx.config),
-            documents: FirstDocuments::Expected,
+        let ConnectionState::Attempting { step: Step::Opening { token }, .. } = &self.state else {
+            return;
         };
+        let init = cx.encryption.connection_init(token.as_deref());
+        cx.effect(Effect::Send(self.socket, init));
+        cx.metrics.connects += 1;
+        let (opened, documents) = (cx.now.at, FirstDocuments::Expected);
+        let deadline = opened + self.attempts.negotiation_ms(&cx.config);
+        self.attempt(Step::Negotiating { opened, documents }, deadline);
     }
 
     /// Handles a damaged or foreign document before the acknowledgement. It proves nothing about the
     /// server, so the client continues to wait.
     pub const fn on_unexpected_document(&mut self) {
-        if let ConnectionState::Negotiating { documents, .. } = &mut self.state {
+        if let ConnectionState::Attempting { step: Step::Negotiating { documents, .. }, .. } =
+            &mut self.state
+        {
             *documents = FirstDocuments::Unexpected;
         }
     }
 
     /// Handles the acknowledgement of this protocol.
     pub fn on_acknowledged(&mut self, cx: &mut Context) -> Option<ConnectionEvent> {
-        let ConnectionState::Negotiating { connection, keepalive, .. } = &self.state else {
+        let ConnectionState::Attempting { step: Step::Negotiating { opened, .. }, .. } = self.state
+        else {
             return None;
         };
-        let (connection, keepalive) = (*connection, keepalive.clone());
-        self.state = ConnectionState::Open { connection, keepalive };
-        cx.socket = Some(connection);
+        self.state = ConnectionState::Open(Keepalive::new(opened, cx.now.at));
+        cx.socket = Some(self.socket);
         self.attempts.on_acknowledged();
         self.problem = None;
         Some(ConnectionEvent::Opened)
@@ -244,8 +225,8 @@ impl Connection {
     /// Handles the acknowledgement of another protocol of this family. After an acknowledgement a
     /// connection keeps its protocol until the socket closes.
     pub fn on_other_protocol(&mut self, cx: &mut Context, code: Code) -> Option<ConnectionEvent> {
-        let negotiating = matches!(self.state, ConnectionState::Negotiating { .. });
-        negotiating.then(|| self.drop_socket(cx, close::NORMAL, Loss::OtherProtocol(code)))
+        self.is_unacknowledged()
+            .then(|| self.drop_socket(cx, close::NORMAL, Loss::OtherProtocol(code)))
     }
 
     /// Drops a socket whose server contradicts itself.
@@ -256,7 +237,7 @@ impl Connection {
     /// Handles a socket that closed or could not be opened.
     pub fn on_closed(&mut self, cx: &mut Context, code: u16) -> ConnectionEvent {
         self.last_close_code = Some(code);
-        let negotiating = matches!(self.state, ConnectionState::Negotiating { .. });
+        let negotiating = self.is_unacknowledged();
         let loss = match code {
             close::UNAUTHORIZED => Loss::Refused(Code::Unauthorized),
             close::FORBIDDEN => Loss::Refused(Code::Forbidden),
@@ -273,8 +254,7 @@ impl Connection {
         let fields = LogFields { value: Some(code.into()), ..LogFields::default() };
         cx.log(Level::Info, "disconnected", fields);
         let (now, stable) = (cx.now.at, cx.config.stable_link_ms);
-        let lasted = |it: &mut Keepalive| now.since(it.opened) >= stable;
-        if self.state.keepalive_mut().is_some_and(lasted) {
+        if self.state.opened().is_some_and(|opened| now.since(opened) >= stable) {
             self.attempts.on_stable();
         }
         if let Some(code) = self.attempts.on_lost(&cx.config, loss) {
@@ -289,6 +269,16 @@ impl Connection {
         ConnectionEvent::Lost
     }
 
+    /// Whether a socket is open that the server has not acknowledged yet.
+    const fn is_unacknowledged(&self) -> bool {
+        matches!(self.state, ConnectionState::Attempting { step: Step::Negotiating { .. }, .. })
+    }
+
+    /// Proceeds to a step of an attempt.
+    fn attempt(&mut self, step: Step, deadline: Timestamp) {
+        self.state = ConnectionState::Attempting { step, deadline };
+    }
+
     fn wait_because(&mut self, cx: &mut Context, code: Code) {
         self.problem = Some(code);
         self.wait_for_next_attempt(cx);
@@ -297,13 +287,13 @@ impl Connection {
     /// Schedules the next attempt.
     fn wait_for_next_attempt(&mut self, cx: &mut Context) {
         let until = self.attempts.next(cx);
-        self.state = ConnectionState::Waiting { until };
+        self.attempt(Step::Waiting, until);
         self.announce(cx);
     }
 
     /// Starts the next attempt at that time, which may be now.
     fn wait_until(&mut self, cx: &mut Context, until: Timestamp) {
-        self.state = ConnectionState::Waiting { until };
+        self.attempt(Step::Waiting, until);
         if until > cx.now.at {
             self.announce(cx);
         } else {
@@ -320,7 +310,7 @@ impl Connection {
     }
 
     fn close_socket(&self, cx: &mut Context, code: u16) {
-        if let Some(connection) = self.state.socket() {
+        if let Some(connection) = self.socket() {
             cx.effect(Effect::CloseSocket(connection, code));
         }
     }
@@ -345,29 +335,38 @@ impl Connection {
             return;
         }
         let now = cx.now.at;
-        if let ConnectionState::Open { keepalive, .. } = &mut self.state {
-            keepalive.probe(&cx.config, now);
-        }
-        if let ConnectionState::Waiting { until } = &mut self.state {
-            *until = (*until).min(self.attempts.after_wake(cx));
+        match &mut self.state {
+            ConnectionState::Open(keepalive) => keepalive.probe(&cx.config, now),
+            ConnectionState::Attempting { step: Step::Waiting, deadline } => {
+                *deadline = (*deadline).min(self.attempts.after_wake(cx));
+            }
+            ConnectionState::Idle
+            | ConnectionState::Attempting { .. }
+            | ConnectionState::Failed(_)
+            | ConnectionState::Closed => {}
         }
     }
 
     /// Records a frame. Returns whether its socket counts.
     pub fn on_received(&mut self, now: Timestamp, socket: ConnectionId) -> bool {
-        let counts = self.state.socket() == Some(socket);
-        let keepalive = self.state.keepalive_mut().filter(|_| counts);
-        keepalive.map(|it| it.note_received(now)).is_some()
+        let counts = self.is_negotiating(socket).is_some();
+        if let ConnectionState::Open(keepalive) = &mut self.state
+            && counts
+        {
+            keepalive.note_received(now);
+        }
+        counts
     }
 
     /// Handles a pong that echoes this number. Returns when its ping was sent.
     pub fn on_pong(&mut self, echo: u64) -> Option<Now> {
-        self.state.keepalive_mut()?.answered(echo)
+        let ConnectionState::Open(keepalive) = &mut self.state else { return None };
+        keepalive.answered(echo)
     }
 
     /// Makes a ping due now, so that freshness is proven before the next heartbeat.
     pub const fn ping_soon(&mut self, now: Timestamp) {
-        if let ConnectionState::Open { keepalive, .. } = &mut self.state {
+        if let ConnectionState::Open(keepalive) = &mut self.state {
             keepalive.ping_soon(now);
         }
     }
@@ -376,31 +375,26 @@ impl Connection {
     pub fn on_time(&mut self, cx: &mut Context) -> Option<ConnectionEvent> {
         let now = cx.now.at;
         match &self.state {
-            ConnectionState::Waiting { until } if *until <= now => self.begin_attempt(cx),
-            ConnectionState::RequestingToken { deadline, .. }
-            | ConnectionState::RenewingSession { deadline, .. }
-                if *deadline <= now =>
-            {
-                self.wait_because(cx, Code::TokenTimeout);
-            }
-            ConnectionState::Opening { deadline, .. } if *deadline <= now => {
-                return Some(self.drop_socket(cx, close::NORMAL, Loss::NotOpened));
-            }
-            // A server that does not acknowledge may be overloaded. The next attempt may succeed.
-            ConnectionState::Negotiating { deadline, documents, .. } if *deadline <= now => {
-                let code = match documents {
-                    FirstDocuments::Expected => Code::AckTimeout,
-                    FirstDocuments::Unexpected => Code::UnexpectedDocument,
-                };
-                return Some(self.drop_socket(cx, close::NORMAL, Loss::Unanswered(code)));
-            }
-            ConnectionState::Open { .. } => return self.poll_heartbeat(cx),
+            ConnectionState::Attempting { step, deadline } if *deadline <= now => match step {
+                Step::Waiting => self.begin_attempt(cx),
+                Step::RequestingToken(_) | Step::RenewingSession(_) => {
+                    self.wait_because(cx, Code::TokenTimeout);
+                }
+                Step::Opening { .. } => {
+                    return Some(self.drop_socket(cx, close::NORMAL, Loss::NotOpened));
+                }
+                // A server that does not acknowledge may be overloaded. The next attempt may succeed.
+                Step::Negotiating { documents, .. } => {
+                    let code = match documents {
+                        FirstDocuments::Expected => Code::AckTimeout,
+                        FirstDocuments::Unexpected => Code::UnexpectedDocument,
+                    };
+                    return Some(self.drop_socket(cx, close::NORMAL, Loss::Unanswered(code)));
+                }
+            },
+            ConnectionState::Open(_) => return self.poll_heartbeat(cx),
             ConnectionState::Idle
-            | ConnectionState::Waiting { .. }
-            | ConnectionState::RequestingToken { .. }
-            | ConnectionState::RenewingSession { .. }
-            | ConnectionState::Opening { .. }
-            | ConnectionState::Negotiating { .. }
+            | ConnectionState::Attempting { .. }
             | ConnectionState::Failed(_)
             | ConnectionState::Closed => {}
         }
@@ -409,11 +403,11 @@ impl Connection {
 
     /// Sends a ping if one is due, or drops the socket if it is dead.
     pub fn poll_heartbeat(&mut self, cx: &mut Context) -> Option<ConnectionEvent> {
-        let ConnectionState::Open { connection, keepalive } = &mut self.state else { return None };
+        let ConnectionState::Open(keepalive) = &mut self.state else { return None };
         match keepalive.poll_heartbeat(&cx.config, cx.now) {
             Heartbeat::Idle => None,
             Heartbeat::Ping(echo) => {
-                cx.effect(Effect::Send(*connection, client::ping(echo)));
+                cx.effect(Effect::Send(self.socket, client::ping(echo)));
                 Some(ConnectionEvent::PingSent(cx.now))
             }
             Heartbeat::Dead => {
@@ -427,13 +421,12 @@ impl Connection {
     pub fn announce(&self, cx: &mut Context) {
         let (code, retry_in_ms) = match &self.state {
             ConnectionState::Failed(code) => (Some(*code), None),
-            ConnectionState::Waiting { until } => (self.problem, Some(until.since(cx.now.at))),
+            ConnectionState::Attempting { step: Step::Waiting, deadline } => {
+                (self.problem, Some(deadline.since(cx.now.at)))
+            }
             ConnectionState::Idle
-            | ConnectionState::RequestingToken { .. }
-            | ConnectionState::RenewingSession { .. }
-            | ConnectionState::Opening { .. }
-            | ConnectionState::Negotiating { .. }
-            | ConnectionState::Open { .. }
+            | ConnectionState::Attempting { .. }
+            | ConnectionState::Open(_)
             | ConnectionState::Closed => (self.problem, None),
         };
         cx.notify(Notice::ConnectionChange {

@@ -1,16 +1,16 @@
 //! The states of the connection. Each state owns its data.
 //!
 //! ```text
-//! Idle ─Connect─▶ Waiting ─▶ AskingToken ─▶ Opening ─▶ Negotiating ─▶ Open
-//!                   ▲             │            │            │          │
-//!                   └─────────────┴── failed ──┴── closed ──┴──────────┘
+//! Idle ─Connect─▶ Waiting ─▶ RequestingToken ─▶ Opening ─▶ Negotiating ─▶ Open
+//!                   ▲               │              │            │          │
+//!                   └───────────────┴─── failed ───┴── closed ──┴──────────┘
 //! any ─4401─▶ RenewingSession ─renewed─▶ Waiting           (if the application renews sessions)
 //! any ─4401/4403 without a working token─▶ Failed        any ─Close─▶ Closed
 //! ```
 
 use super::keepalive::Keepalive;
 use crate::protocol::Code;
-use crate::sync::input::{ConnectionId, Ticket};
+use crate::sync::input::Ticket;
 use crate::sync::time::Timestamp;
 
 /// The documents of a socket before its acknowledgement.
@@ -28,103 +28,78 @@ pub enum ConnectionState {
     /// No connection was requested.
     #[default]
     Idle,
-    /// The next attempt starts at `until`.
-    Waiting {
-        /// The time of the next attempt.
-        until: Timestamp,
-    },
-    /// The application was asked for a token.
-    RequestingToken {
-        /// Identifies the answer.
-        ticket: Ticket,
-        /// When the attempt is given up.
+    /// An attempt to connect is scheduled or in progress.
+    Attempting {
+        /// What the attempt waits for.
+        step: Step,
+        /// When the attempt begins or, after that, when the step is given up.
         deadline: Timestamp,
     },
-    /// The application was asked to renew its session.
-    RenewingSession {
-        /// Identifies the answer.
-        ticket: Ticket,
-        /// When the renewal is given up.
-        deadline: Timestamp,
-    },
-    /// The socket is opening.
-    Opening {
-        /// The socket.
-        connection: ConnectionId,
-        /// The token to present.
-        token: Option<String>,
-        /// When the attempt is given up.
-        deadline: Timestamp,
-    },
-    /// Open; the server has not acknowledged yet.
-    Negotiating {
-        /// The socket.
-        connection: ConnectionId,
-        /// The keepalive of the socket.
-        keepalive: Keepalive,
-        /// When the client stops waiting for the acknowledgement.
-        deadline: Timestamp,
-        /// The documents that arrived so far.
-        documents: FirstDocuments,
-    },
-    /// Open, and acknowledged by the server.
-    Open {
-        /// The socket.
-        connection: ConnectionId,
-        /// The keepalive of the socket.
-        keepalive: Keepalive,
-    },
+    /// The socket is open, and acknowledged by the server.
+    Open(Keepalive),
     /// The client gave up. It stays so until the application connects again.
     Failed(Code),
     /// The application closed the connection permanently.
     Closed,
 }
 
+/// What an attempt to connect waits for.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Its begin.
+    Waiting,
+    /// The application was asked for a token. The ticket identifies the answer.
+    RequestingToken(Ticket),
+    /// The application was asked to renew its session. The ticket identifies the answer.
+    RenewingSession(Ticket),
+    /// The socket is opening, and then presents the token.
+    Opening {
+        /// The token, if there is one.
+        token: Option<String>,
+    },
+    /// The socket is open; the server has not acknowledged yet.
+    Negotiating {
+        /// When the socket opened.
+        opened: Timestamp,
+        /// The documents that arrived so far.
+        documents: FirstDocuments,
+    },
+}
+
 impl ConnectionState {
-    /// The socket whose callbacks count, if there is one.
-    pub const fn socket(&self) -> Option<ConnectionId> {
+    /// Whether there is a socket whose callbacks count.
+    pub const fn has_socket(&self) -> bool {
         match self {
-            Self::Opening { connection, .. }
-            | Self::Negotiating { connection, .. }
-            | Self::Open { connection, .. } => Some(*connection),
-            Self::Idle
-            | Self::Waiting { .. }
-            | Self::RequestingToken { .. }
-            | Self::RenewingSession { .. }
-            | Self::Failed(_)
-            | Self::Closed => None,
+            Self::Attempting { step, .. } => match step {
+                Step::Opening { .. } | Step::Negotiating { .. } => true,
+                Step::Waiting | Step::RequestingToken(_) | Step::RenewingSession(_) => false,
+            },
+            Self::Open(_) => true,
+            Self::Idle | Self::Failed(_) | Self::Closed => false,
         }
     }
 
-    /// The keepalive of an open socket.
-    pub(super) const fn keepalive_mut(&mut self) -> Option<&mut Keepalive> {
+    /// When the socket opened, if it is open.
+    pub(super) const fn opened(&self) -> Option<Timestamp> {
         match self {
-            Self::Negotiating { keepalive, .. } | Self::Open { keepalive, .. } => Some(keepalive),
-            Self::Idle
-            | Self::Waiting { .. }
-            | Self::RequestingToken { .. }
-            | Self::RenewingSession { .. }
-            | Self::Opening { .. }
-            | Self::Failed(_)
-            | Self::Closed => None,
+            Self::Attempting { step: Step::Negotiating { opened, .. }, .. } => Some(*opened),
+            Self::Open(keepalive) => Some(keepalive.opened),
+            Self::Idle | Self::Attempting { .. } | Self::Failed(_) | Self::Closed => None,
         }
     }
 
     /// Whether a connection was requested and is neither given up nor closed.
     pub const fn is_wanted(&self) -> bool {
-        !matches!(self, Self::Idle | Self::Failed(_) | Self::Closed)
+        matches!(self, Self::Attempting { .. } | Self::Open(_))
     }
 
     /// The public name of the state.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Idle => "idle",
-            Self::Waiting { .. } => "waiting",
-            Self::RequestingToken { .. }
-            | Self::RenewingSession { .. }
-            | Self::Opening { .. }
-            | Self::Negotiating { .. } => "connecting",
-            Self::Open { .. } => "open",
+            Self::Attempting { step: Step::Waiting, .. } => "waiting",
+            Self::Attempting { .. } => "connecting",
+            Self::Open(_) => "open",
             Self::Failed(_) => "failed",
             Self::Closed => "closed",
         }

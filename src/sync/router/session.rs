@@ -14,7 +14,7 @@ impl Router {
     /// damaged, or belong to something between the client and its server.
     pub(super) fn on_acknowledgement(&mut self, protocol: &str, subject: Option<&str>) -> Verdict {
         let event = if protocol == self.cx.encryption.protocol() {
-            if self.connection.open_socket().is_none() {
+            if !self.cx.is_connected() {
                 self.identify(subject);
             } else if self.identity.differs(subject) {
                 return self.on_other_subject();
@@ -23,7 +23,7 @@ impl Router {
         } else if protocol.starts_with(PROTOCOL_FAMILY) {
             let code = self.cx.encryption.rejection();
             self.connection.on_other_protocol(&mut self.cx, code)
-        } else if self.connection.open_socket().is_none() {
+        } else if !self.cx.is_connected() {
             return self.on_unexpected_document();
         } else {
             None

@@ -4,7 +4,7 @@
 use crate::protocol::SequenceNumber;
 use crate::sync::config::{Config, PINGS_OUTSTANDING_MAX};
 use crate::sync::context::Context;
-use crate::sync::status::{Status};
+use crate::sync::status::Status;
 use crate::sync::time::{Now, Timestamp};
 
 /// Records how recently the state was proven current.

@@ -180,7 +180,7 @@ impl Client {
         self.reported.forget(&self.machine);
         for id in held {
             let live = self.machine.status(id.as_str(), self.now) == Some(Status::Live);
-            let open = matches!(self.machine.connection().state(), ConnectionState::Open { .. });
+            let open = matches!(self.machine.connection().state(), ConnectionState::Open(_));
             assert!(!live || open, "G4: live without anybody to prove it");
             let view = self.machine.view(id.as_str(), self.now).expect("it is held");
             serde_json::from_str::<serde_json::Value>(&to_json(&view)).expect("a view is JSON");

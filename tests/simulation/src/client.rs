@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use campaign_sync::protocol::frame::Frame;
-use campaign_sync::sync::connection::ConnectionState;
+use campaign_sync::sync::connection::{ConnectionState, Step};
 use campaign_sync::sync::input::Ticket;
 use campaign_sync::sync::{Config, Machine, Now, Status, Timestamp};
 
@@ -169,13 +169,10 @@ impl Client {
     /// Whether the next attempt to connect is due by the backoff alone.
     pub(crate) fn attempt_is_due(&self, now: Timestamp) -> bool {
         match self.machine.connection().state() {
-            ConnectionState::Waiting { until } => *until <= now,
+            ConnectionState::Attempting { step: Step::Waiting, deadline } => *deadline <= now,
             ConnectionState::Idle
-            | ConnectionState::RequestingToken { .. }
-            | ConnectionState::RenewingSession { .. }
-            | ConnectionState::Opening { .. }
-            | ConnectionState::Negotiating { .. }
-            | ConnectionState::Open { .. }
+            | ConnectionState::Attempting { .. }
+            | ConnectionState::Open(_)
             | ConnectionState::Failed(_)
             | ConnectionState::Closed => false,
         }

@@ -123,7 +123,7 @@ impl Client {
     }
 
     fn is_open(&self) -> bool {
-        matches!(self.machine.connection().state(), ConnectionState::Open { .. })
+        matches!(self.machine.connection().state(), ConnectionState::Open(_))
     }
 
     /// Records the state before a step.

@@ -414,12 +414,13 @@ impl World {
     /// page has yet to leave, or without a socket.
     fn is_connected(&self, number: usize) -> Result<(), String> {
         let client = &self.clients[number];
-        let connection = client.machine.connection().state();
+        let connection = client.machine.connection();
         let link = connection.socket().and_then(|ConnectionId(connection)| {
             self.links.get(&LinkId { client: number, page_load: client.page_load, connection })
         });
-        let whole = link.is_some_and(|link| !link.is_broken()) && connection.as_str() == "open";
-        if whole { Ok(()) } else { Err(format!("its connection is {connection:?}")) }
+        let whole =
+            link.is_some_and(|link| !link.is_broken()) && connection.state().as_str() == "open";
+        if whole { Ok(()) } else { Err(format!("its connection is {:?}", connection.state())) }
     }
 
     /// The time that the transfer of everything takes at the server's pace. If replays are cut short,

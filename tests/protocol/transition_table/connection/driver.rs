@@ -1,7 +1,7 @@
 //! Brings a machine into each state of the connection, and gives it each input.
 
 use campaign_sync::protocol::frame::Frame;
-use campaign_sync::sync::connection::ConnectionState;
+use campaign_sync::sync::connection::{ConnectionState, Step};
 use campaign_sync::sync::input::{ConnectionId, Ticket, TokenFailure, Wake};
 use campaign_sync::sync::{Config, Effect, Input, Machine, Now, Timestamp};
 use serde_json::json;
@@ -78,12 +78,14 @@ impl Driver {
     pub(super) fn state(&self) -> State {
         match self.machine.connection().state() {
             ConnectionState::Idle => Idle,
-            ConnectionState::Waiting { .. } => Waiting,
-            ConnectionState::RequestingToken { .. } => Requesting,
-            ConnectionState::RenewingSession { .. } => Renewing,
-            ConnectionState::Opening { .. } => Opening,
-            ConnectionState::Negotiating { .. } => Negotiating,
-            ConnectionState::Open { .. } => Open,
+            ConnectionState::Attempting { step, .. } => match step {
+                Step::Waiting => Waiting,
+                Step::RequestingToken(_) => Requesting,
+                Step::RenewingSession(_) => Renewing,
+                Step::Opening { .. } => Opening,
+                Step::Negotiating { .. } => Negotiating,
+            },
+            ConnectionState::Open(_) => Open,
             ConnectionState::Failed(_) => Failed,
             ConnectionState::Closed => Closed,
         }
