@@ -8,8 +8,6 @@
 //!
 //! Only this module changes the state. The list is in [`CatalogueStore`].
 
-use super::backoff::full_jitter_ms;
-use super::config::Config;
 use super::context::{Context, RequestId};
 use super::holders::Holders;
 use super::outcome::Verdict;
@@ -249,7 +247,7 @@ impl Catalogue {
     }
 
     /// How trustworthy the list is at `now`.
-    pub(super) fn status(&self, config: &Config, link: LinkState, now: Now) -> Status {
+    pub(super) fn status(&self, link: LinkState, now: Now) -> Status {
         let is_loaded = self.store.is_loaded();
         match link {
             LinkState::Connected => {}
@@ -262,7 +260,7 @@ impl Catalogue {
         }
         match self.state {
             State::Failed(code) => Status::Failed(code),
-            State::Current { .. } => self.freshness.status(config, now),
+            State::Current { .. } => self.freshness.status(now),
             State::Off | State::Scheduled(_) | State::Awaiting { .. } if is_loaded => {
                 Status::Recovering
             }
@@ -272,7 +270,7 @@ impl Catalogue {
 
     /// Reports a change of the status to the page.
     pub(super) fn announce_status(&mut self, cx: &mut Context, link: LinkState) {
-        let status = Some(self.status(&cx.config, link, cx.now)).filter(|_| self.is_wanted());
+        let status = Some(self.status(link, cx.now)).filter(|_| self.is_wanted());
         if status != self.last_status {
             self.last_status = status;
             cx.mark_catalogue_changed();
@@ -298,8 +296,7 @@ impl Catalogue {
         self.store.drop_staged();
         let delay = self.attempts.checked_sub(1).map_or(0, |failures| {
             cx.metrics.retries += 1;
-            let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);
-            full_jitter_ms(&mut cx.rng, base, max, failures)
+            cx.backoff_ms(failures)
         });
         self.attempts += 1;
         self.state = State::Scheduled(cx.now.at + delay);

@@ -1,7 +1,8 @@
 //! The state that all parts of the machine share: current time, limits, counters, source of jitter and
 //! the queue of effects.
 
-use super::config::Config;
+use super::backoff::full_jitter_ms;
+use super::config::{BACKOFF_MAX_MS, Config, RECOVERY_DEADLINE_MS};
 use super::effect::Effect;
 use super::encryption::Encryption;
 use super::input::{ConnectionId, Ticket};
@@ -224,6 +225,11 @@ impl Context {
         self.now.at + ms + self.rng.up_to(ms / 2)
     }
 
+    /// Returns the delay before an attempt after so many failures, as [`full_jitter_ms`] does.
+    pub fn backoff_ms(&mut self, failures: u32) -> u64 {
+        full_jitter_ms(&mut self.rng, self.config.backoff_base_ms, BACKOFF_MAX_MS, failures)
+    }
+
     /// Returns a new ticket.
     pub const fn ticket(&mut self) -> Ticket {
         self.tickets += 1;
@@ -238,6 +244,6 @@ impl Context {
 
     /// When a request is given up that the server does not answer from now on.
     pub fn request_deadline(&self) -> Timestamp {
-        self.now.at + self.config.recovery_deadline_ms
+        self.now.at + RECOVERY_DEADLINE_MS
     }
 }

@@ -1,7 +1,7 @@
 //! The machine: one connection, many campaigns, and three functions that drive it.
 
 use super::catalogue::{Catalogue, CatalogueView};
-use super::config::Config;
+use super::config::{Config, POLLING_AFTER_ATTEMPTS, WAKE_JUMP_MS};
 use super::connection::{Connection, ConnectionState};
 use super::context::{Context, ViewChange};
 use super::effect::Effect;
@@ -77,8 +77,8 @@ impl Machine {
     /// first.
     pub fn poll_timeout(&mut self) -> Option<Timestamp> {
         let Router { cx, connection, subscriptions, catalogue, .. } = &self.router;
-        let polling = self.polling.deadline(cx, self.wants_polling());
-        let own = polling.min(connection.deadline(&cx.config)).min(catalogue.deadline(cx));
+        let polling = self.polling.deadline(self.wants_polling());
+        let own = polling.min(connection.deadline()).min(catalogue.deadline(cx));
         self.timer = subscriptions.values().fold(own, |soonest, it| soonest.min(it.deadline(cx)));
         Some(self.timer).filter(|timer| *timer < Timestamp::NEVER)
     }
@@ -100,9 +100,8 @@ impl Machine {
 
     /// Returns a campaign's status at `now`; `None` if there is no subscription for it.
     pub fn status(&self, campaign_id: &str, now: Now) -> Option<Status> {
-        let Router { cx, subscriptions, .. } = &self.router;
-        let subscription = subscriptions.get(campaign_id)?;
-        Some(subscription.status(&cx.config, self.router.link_state(), now))
+        let subscription = self.subscription(campaign_id)?;
+        Some(subscription.status(self.router.link_state(), now))
     }
 
     /// Returns a campaign's view at `now`; `None` if there is no subscription for it.
@@ -125,8 +124,7 @@ impl Machine {
 
     /// Returns the status of the catalogue at `now`.
     pub fn catalogue_status(&self, now: Now) -> Status {
-        let Router { cx, catalogue, .. } = &self.router;
-        catalogue.status(&cx.config, self.router.link_state(), now)
+        self.router.catalogue.status(self.router.link_state(), now)
     }
 
     /// Returns the view of the catalogue at `now`: its status, and what changed in the list since the last
@@ -268,9 +266,8 @@ impl Machine {
         if before == Now::default() {
             return;
         }
-        let jump_ms = cx.config.wake_jump_ms;
-        let jumped = now.jump_since(before) > jump_ms as i64;
-        let late = at > self.timer + jump_ms;
+        let jumped = now.jump_since(before) > WAKE_JUMP_MS as i64;
+        let late = at > self.timer + WAKE_JUMP_MS;
         if jumped || late {
             self.timer = Timestamp::NEVER;
             connection.on_wake(cx, Wake::Visible);
@@ -296,7 +293,7 @@ impl Machine {
     fn wants_polling(&self) -> bool {
         let Router { cx, connection, .. } = &self.router;
         cx.config.has_fetch_snapshot
-            && connection.failures() >= cx.config.polling_after_attempts
+            && connection.failures() >= POLLING_AFTER_ATTEMPTS
             && matches!(connection.state(), ConnectionState::Attempting { .. })
     }
 
@@ -339,7 +336,7 @@ impl Machine {
     }
 
     /// Handles a refresh request. Returns whether it is accepted: at most once per
-    /// [`Config::refresh_ms`].
+    /// [`REFRESH_MS`](super::config::REFRESH_MS).
     fn on_refresh(&mut self, campaign_id: &CampaignId) -> bool {
         let Router { cx, subscriptions, .. } = &mut self.router;
         let subscription = subscriptions.get_mut(campaign_id.as_str());

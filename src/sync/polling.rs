@@ -1,5 +1,6 @@
 //! Snapshots that the application fetches: while no socket can be opened, and on request.
 
+use super::config::{FETCH_TIMEOUT_MS, POLLING_MS};
 use super::context::Context;
 use super::effect::Effect;
 use super::input::Ticket;
@@ -23,19 +24,25 @@ pub(super) struct Fetch {
     session: u64,
 }
 
+impl Fetch {
+    /// When the fetch is given up.
+    fn deadline(&self) -> Timestamp {
+        self.began + FETCH_TIMEOUT_MS
+    }
+}
+
 impl Polling {
     /// The next deadline: the next round of fetches if rounds are `wanted`, or the timeout of a fetch.
-    pub(super) fn deadline(&self, cx: &Context, wanted: bool) -> Timestamp {
+    pub(super) fn deadline(&self, wanted: bool) -> Timestamp {
         let round = self.next_round.filter(|_| wanted).unwrap_or(Timestamp::NEVER);
-        let timeout = cx.config.fetch_timeout_ms;
-        self.in_flight.iter().fold(round, |soonest, fetch| soonest.min(fetch.began + timeout))
+        self.in_flight.iter().fold(round, |soonest, fetch| soonest.min(fetch.deadline()))
     }
 
     /// Drops fetches that take too long. Returns whether a round of fetches is due, if rounds are
     /// `wanted`.
     pub(super) fn on_time(&mut self, cx: &mut Context, wanted: bool) -> bool {
-        let (now, timeout) = (cx.now.at, cx.config.fetch_timeout_ms);
-        self.in_flight.retain(|fetch| fetch.began + timeout > now);
+        let now = cx.now.at;
+        self.in_flight.retain(|fetch| fetch.deadline() > now);
         if !wanted {
             self.next_round = None;
             return false;
@@ -43,7 +50,7 @@ impl Polling {
         if self.next_round.is_some_and(|due| due > now) {
             return false;
         }
-        let half = cx.config.polling_ms / 2;
+        let half = POLLING_MS / 2;
         let jitter = cx.rng.up_to(2 * half);
         self.next_round = Some(now + half + jitter);
         true

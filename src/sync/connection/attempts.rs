@@ -3,7 +3,6 @@
 
 use super::handshake::Handshakes;
 use crate::protocol::Code;
-use crate::sync::backoff::full_jitter_ms;
 use crate::sync::config::Config;
 use crate::sync::context::Context;
 use crate::sync::time::Timestamp;
@@ -68,8 +67,8 @@ impl Attempts {
     }
 
     /// Time limit for the acknowledgement, in milliseconds.
-    pub(super) fn negotiation_ms(&self, config: &Config) -> u64 {
-        self.handshakes.timeout_ms(config)
+    pub(super) fn negotiation_ms(&self) -> u64 {
+        self.handshakes.timeout_ms()
     }
 
     /// The server acknowledged the client's protocol.
@@ -102,7 +101,7 @@ impl Attempts {
                 let again = may_retry && (config.has_token || renews);
                 (!again).then_some(code)
             }
-            Loss::OtherProtocol(code) => self.handshakes.on_other_protocol(config).then_some(code),
+            Loss::OtherProtocol(code) => self.handshakes.on_other_protocol().then_some(code),
             Loss::Unanswered(_) => {
                 self.handshakes.on_unanswered();
                 None
@@ -117,8 +116,7 @@ impl Attempts {
 
     /// The time of the next attempt after a failure. The delay has full jitter, the first retry included.
     pub(super) fn next(&mut self, cx: &mut Context) -> Timestamp {
-        let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);
-        let delay = full_jitter_ms(&mut cx.rng, base, max, self.failures);
+        let delay = cx.backoff_ms(self.failures);
         self.failures = self.failures.saturating_add(1);
         (cx.now.at + delay).max(self.not_before)
     }

@@ -5,6 +5,7 @@ use super::attempts::Loss;
 use super::{Connection, ConnectionEvent, ConnectionState, Step, close};
 use crate::protocol::Code;
 use crate::protocol::limits::TOKEN_BYTES_MAX;
+use crate::sync::config::TOKEN_TIMEOUT_MS;
 use crate::sync::context::Context;
 use crate::sync::effect::Effect;
 use crate::sync::input::{Ticket, TokenFailure};
@@ -38,7 +39,7 @@ impl Connection {
 
     /// Asks the application to renew its session.
     pub(super) fn renew_session(&mut self, cx: &mut Context) {
-        let (ticket, deadline) = (cx.ticket(), cx.now.at + cx.config.token_timeout_ms);
+        let (ticket, deadline) = (cx.ticket(), cx.now.at + TOKEN_TIMEOUT_MS);
         self.attempt(Step::RenewingSession(ticket), deadline);
         cx.effect(Effect::RenewSession(ticket, self.attempts.refused()));
         self.announce(cx);

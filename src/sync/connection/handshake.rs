@@ -3,7 +3,7 @@
 //!
 //! One damaged or foreign document proves nothing, so no single handshake ends a client.
 
-use crate::sync::config::Config;
+use crate::sync::config::{NEGOTIATION_MS, OTHER_PROTOCOLS_MAX};
 
 /// Doublings of the time limit for the acknowledgement: 3, 6, then 12 s.
 const DOUBLINGS_MAX: u32 = 2;
@@ -34,8 +34,8 @@ impl Default for ServerProtocol {
 
 impl Handshakes {
     /// Time limit for the next acknowledgement, in milliseconds.
-    pub(super) fn timeout_ms(&self, config: &Config) -> u64 {
-        config.negotiation_ms << self.unanswered.min(DOUBLINGS_MAX)
+    pub(super) fn timeout_ms(&self) -> u64 {
+        NEGOTIATION_MS << self.unanswered.min(DOUBLINGS_MAX)
     }
 
     /// The application connects again: earlier sockets do not count against the server.
@@ -64,11 +64,11 @@ impl Handshakes {
 
     /// The server named another protocol. Returns whether another attempt would not help: the server
     /// never spoke the client's protocol, and so many sockets in a row named another one.
-    pub(super) const fn on_other_protocol(&mut self, config: &Config) -> bool {
+    pub(super) const fn on_other_protocol(&mut self) -> bool {
         match &mut self.server {
             ServerProtocol::Unknown { others } => {
                 *others += 1;
-                *others >= config.other_protocols_max
+                *others >= OTHER_PROTOCOLS_MAX
             }
             ServerProtocol::Spoken => false,
         }

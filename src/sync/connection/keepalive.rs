@@ -1,6 +1,6 @@
 //! Keepalive of an open socket: when to ping it, when it is dead, and the round trips.
 
-use crate::sync::config::{Config, PINGS_OUTSTANDING_MAX};
+use crate::sync::config::{Config, DEAD_LINK_MS, PINGS_OUTSTANDING_MAX, PROBE_MS};
 use crate::sync::time::{Now, Timestamp};
 
 /// The keepalive of one socket.
@@ -53,11 +53,11 @@ impl Keepalive {
         self.probe_deadline = None;
     }
 
-    /// The page woke up: the socket must show within [`Config::probe_ms`] that it is alive. Silence
+    /// The page woke up: the socket must show within [`PROBE_MS`] that it is alive. Silence
     /// while the page slept is no evidence of a dead socket.
-    pub const fn probe(&mut self, config: &Config, now: Timestamp) {
+    pub const fn probe(&mut self, now: Timestamp) {
         if self.probe_deadline.is_none() {
-            self.probe_deadline = Some(Timestamp(now.0 + config.probe_ms));
+            self.probe_deadline = Some(Timestamp(now.0 + PROBE_MS));
             self.next_ping = now;
         }
     }
@@ -69,7 +69,7 @@ impl Keepalive {
 
     /// Returns the action that is due now. A returned ping is recorded as sent.
     pub fn poll_heartbeat(&mut self, config: &Config, now: Now) -> Heartbeat {
-        if self.dead_at(config) <= now.at {
+        if self.dead_at() <= now.at {
             return Heartbeat::Dead;
         }
         if self.next_ping > now.at {
@@ -95,11 +95,11 @@ impl Keepalive {
     }
 
     /// The time of the next action.
-    pub fn deadline(&self, config: &Config) -> Timestamp {
-        self.next_ping.min(self.dead_at(config))
+    pub fn deadline(&self) -> Timestamp {
+        self.next_ping.min(self.dead_at())
     }
 
-    fn dead_at(&self, config: &Config) -> Timestamp {
-        self.probe_deadline.unwrap_or_else(|| self.last_received + config.dead_link_ms)
+    fn dead_at(&self) -> Timestamp {
+        self.probe_deadline.unwrap_or_else(|| self.last_received + DEAD_LINK_MS)
     }
 }

@@ -14,7 +14,7 @@ use attempts::{Attempts, Loss};
 use keepalive::{Heartbeat, Keepalive};
 pub use state::{ConnectionState, FirstDocuments, Step};
 
-use super::config::Config;
+use super::config::{OPEN_TIMEOUT_MS, STABLE_LINK_MS, TOKEN_TIMEOUT_MS};
 use super::context::Context;
 use super::effect::Effect;
 use super::input::{ConnectionId, Wake};
@@ -102,10 +102,10 @@ impl Connection {
     }
 
     /// The time of the next action.
-    pub fn deadline(&self, config: &Config) -> Timestamp {
+    pub fn deadline(&self) -> Timestamp {
         match &self.state {
             ConnectionState::Attempting { deadline, .. } => *deadline,
-            ConnectionState::Open(keepalive) => keepalive.deadline(config),
+            ConnectionState::Open(keepalive) => keepalive.deadline(),
             ConnectionState::Idle | ConnectionState::Failed(_) | ConnectionState::Closed => {
                 Timestamp::NEVER
             }
@@ -171,7 +171,7 @@ impl Connection {
         self.attempts.begin(cx.now.at);
         if cx.config.has_token {
             let ticket = cx.ticket();
-            let deadline = cx.now.at + cx.config.token_timeout_ms;
+            let deadline = cx.now.at + TOKEN_TIMEOUT_MS;
             self.attempt(Step::RequestingToken(ticket), deadline);
             cx.effect(Effect::RequestToken(ticket));
         } else {
@@ -182,7 +182,7 @@ impl Connection {
 
     fn open_socket_with(&mut self, cx: &mut Context, token: Option<String>) {
         self.socket.0 += 1;
-        self.attempt(Step::Opening { token }, cx.now.at + cx.config.open_timeout_ms);
+        self.attempt(Step::Opening { token }, cx.now.at + OPEN_TIMEOUT_MS);
         cx.effect(Effect::Open(self.socket));
     }
 
@@ -195,7 +195,7 @@ impl Connection {
         cx.effect(Effect::Send(self.socket, init));
         cx.metrics.connects += 1;
         let (opened, documents) = (cx.now.at, FirstDocuments::Expected);
-        let deadline = opened + self.attempts.negotiation_ms(&cx.config);
+        let deadline = opened + self.attempts.negotiation_ms();
         self.attempt(Step::Negotiating { opened, documents }, deadline);
     }
 
@@ -253,8 +253,8 @@ impl Connection {
         cx.metrics.disconnects += 1;
         let fields = LogFields { value: Some(code.into()), ..LogFields::default() };
         cx.log(Level::Info, "disconnected", fields);
-        let (now, stable) = (cx.now.at, cx.config.stable_link_ms);
-        if self.state.opened().is_some_and(|opened| now.since(opened) >= stable) {
+        let now = cx.now.at;
+        if self.state.opened().is_some_and(|opened| now.since(opened) >= STABLE_LINK_MS) {
             self.attempts.on_stable();
         }
         if let Some(code) = self.attempts.on_lost(&cx.config, loss) {
@@ -336,7 +336,7 @@ impl Connection {
         }
         let now = cx.now.at;
         match &mut self.state {
-            ConnectionState::Open(keepalive) => keepalive.probe(&cx.config, now),
+            ConnectionState::Open(keepalive) => keepalive.probe(now),
             ConnectionState::Attempting { step: Step::Waiting, deadline } => {
                 *deadline = (*deadline).min(self.attempts.after_wake(cx));
             }

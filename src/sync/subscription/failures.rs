@@ -1,7 +1,7 @@
 //! Counts how often the same next event did not arrive intact.
 
 use crate::protocol::SequenceNumber;
-use crate::sync::config::Config;
+use crate::sync::config::SAME_EVENT_FAILURES_MAX;
 
 /// The failed deliveries of one event. The count restarts when another event is next.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,11 +13,11 @@ pub(super) struct DeliveryFailures {
 impl DeliveryFailures {
     /// Records that the event `next` did not arrive intact. Returns whether this happened so often that
     /// only a snapshot helps.
-    pub(super) fn record(&mut self, config: &Config, next: SequenceNumber) -> bool {
+    pub(super) fn record(&mut self, next: SequenceNumber) -> bool {
         if self.next != next {
             *self = Self { next, count: 0 };
         }
         self.count += 1;
-        self.count >= config.same_event_failures_max
+        self.count >= SAME_EVENT_FAILURES_MAX
     }
 }

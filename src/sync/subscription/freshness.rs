@@ -2,7 +2,7 @@
 //! still prove it.
 
 use crate::protocol::SequenceNumber;
-use crate::sync::config::{Config, PINGS_OUTSTANDING_MAX};
+use crate::sync::config::{LIVE_AGE_MS, PINGS_OUTSTANDING_MAX};
 use crate::sync::context::Context;
 use crate::sync::status::Status;
 use crate::sync::time::{Now, Timestamp};
@@ -116,10 +116,10 @@ impl Freshness {
     }
 
     /// The status of a state of which nothing is known to be missing.
-    pub(in crate::sync) fn status(&self, config: &Config, now: Now) -> Status {
-        if self.is_fresh(config, now) {
+    pub(in crate::sync) fn status(&self, now: Now) -> Status {
+        if self.is_fresh(now) {
             Status::Live
-        } else if self.is_pending(config, now) {
+        } else if self.is_pending(now) {
             Status::Recovering
         } else {
             Status::Unproven
@@ -127,19 +127,19 @@ impl Freshness {
     }
 
     /// Whether a proof may still arrive in time.
-    fn is_pending(&self, config: &Config, now: Now) -> bool {
+    fn is_pending(&self, now: Now) -> bool {
         self.proof.proven.is_none()
-            && self.proof.replaced.is_some_and(|since| now.age_of(since) < config.live_age_ms)
+            && self.proof.replaced.is_some_and(|since| now.age_of(since) < LIVE_AGE_MS)
     }
 
-    /// Whether the state is proven current within [`Config::live_age_ms`].
-    fn is_fresh(&self, config: &Config, now: Now) -> bool {
-        self.proof.proven.is_some_and(|proven| now.age_of(proven) < config.live_age_ms)
+    /// Whether the state is proven current within [`LIVE_AGE_MS`].
+    fn is_fresh(&self, now: Now) -> bool {
+        self.proof.proven.is_some_and(|proven| now.age_of(proven) < LIVE_AGE_MS)
     }
 
     /// When `status` is no longer true, because the proof expires, or the wait for the first proof.
     pub(in crate::sync) fn expiry(&self, cx: &Context, status: Status) -> Timestamp {
-        match self.proof.proven.or(self.proof.replaced).map(|it| it.at + cx.config.live_age_ms) {
+        match self.proof.proven.or(self.proof.replaced).map(|it| it.at + LIVE_AGE_MS) {
             Some(at) if at > cx.now.at && matches!(status, Status::Live | Status::Recovering) => at,
             Some(_) | None => Timestamp::NEVER,
         }

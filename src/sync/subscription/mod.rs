@@ -23,7 +23,7 @@ use crate::store::folding::FoldedNames;
 use crate::store::query::{DomainPage, DomainQuery, OrderCache, page};
 use crate::store::slice::SliceReader;
 use crate::store::{CampaignStore, Staging};
-use crate::sync::config::Config;
+use crate::sync::config::{Config, REFRESH_MS};
 use crate::sync::context::Context;
 use crate::sync::context::{RECORD, ROWS};
 use crate::sync::holders::Holders;
@@ -172,10 +172,10 @@ impl Subscription {
     }
 
     /// Handles a refresh request. Returns whether it is accepted: at most once per
-    /// [`Config::refresh_ms`].
+    /// [`REFRESH_MS`].
     pub fn refresh(&mut self, cx: &mut Context) -> bool {
-        let (now, every) = (cx.now.at, cx.config.refresh_ms);
-        if self.last_refresh.is_some_and(|last| now.since(last) < every) {
+        let now = cx.now.at;
+        if self.last_refresh.is_some_and(|last| now.since(last) < REFRESH_MS) {
             return false;
         }
         self.last_refresh = Some(now);
@@ -190,8 +190,8 @@ impl Subscription {
     }
 
     /// How trustworthy the state is at `now`.
-    pub fn status(&self, config: &Config, link: LinkState, now: Now) -> Status {
-        self.replica.status(config, link, now)
+    pub fn status(&self, link: LinkState, now: Now) -> Status {
+        self.replica.status(link, now)
     }
 
     /// Notifies listeners if the status differs from the last one that they received, and of the phase
@@ -201,7 +201,7 @@ impl Subscription {
             return;
         }
         self.replica.introduce(cx);
-        let status = self.status(&cx.config, link, cx.now);
+        let status = self.status(link, cx.now);
         if status == self.last_status {
             return;
         }

@@ -1,6 +1,6 @@
 //! The rate limit for the recovery requests of a campaign.
 
-use crate::sync::config::Config;
+use crate::sync::config::{BURST_MAX, BURST_WINDOW_MS, RETRIES_MAX, RETRY_WINDOW_MS};
 use crate::sync::time::Timestamp;
 
 /// When recent requests were sent, so that further requests stay within the rate.
@@ -12,19 +12,18 @@ pub(super) struct RequestRate {
 
 impl RequestRate {
     /// The earliest moment at which another request may be sent.
-    pub(super) fn allowed_at(&self, config: &Config, now: Timestamp) -> Timestamp {
+    pub(super) fn allowed_at(&self, now: Timestamp) -> Timestamp {
         let free = |sent: &Vec<Timestamp>, max: usize, window: u64| {
             let oldest = sent.len().checked_sub(max).and_then(|index| sent.get(index));
             oldest.map_or(now, |&oldest| now.max(oldest + window))
         };
-        let burst = free(&self.sent, config.burst_max, config.burst_window_ms);
-        burst.max(free(&self.without_progress, config.retries_max, config.retry_window_ms))
+        let burst = free(&self.sent, BURST_MAX, BURST_WINDOW_MS);
+        burst.max(free(&self.without_progress, RETRIES_MAX, RETRY_WINDOW_MS))
     }
 
     /// Records a sent request.
-    pub(super) fn note_sent(&mut self, config: &Config, now: Timestamp) {
-        for (sent, max) in
-            [(&mut self.sent, config.burst_max), (&mut self.without_progress, config.retries_max)]
+    pub(super) fn note_sent(&mut self, now: Timestamp) {
+        for (sent, max) in [(&mut self.sent, BURST_MAX), (&mut self.without_progress, RETRIES_MAX)]
         {
             sent.push(now);
             while sent.len() > max {

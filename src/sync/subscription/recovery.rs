@@ -18,7 +18,6 @@ use crate::protocol::json::RawStr;
 use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::{CampaignId, Epoch, Position, SequenceNumber};
 use crate::store::Staging;
-use crate::sync::backoff::full_jitter_ms;
 use crate::sync::context::{Context, RequestId};
 use crate::sync::log::{Level, LogFields};
 use crate::sync::notice::Notice;
@@ -212,7 +211,7 @@ impl Recovery {
     pub(super) fn retry_now(&mut self, cx: &mut Context, next: SequenceNumber) {
         let Some(ongoing) = &mut self.ongoing else { return };
         if !ongoing.need.snapshot {
-            ongoing.need.snapshot = self.failures.record(&cx.config, next);
+            ongoing.need.snapshot = self.failures.record(next);
         }
         cx.metrics.retries += 1;
         ongoing.retry(cx.now.at);
@@ -222,8 +221,7 @@ impl Recovery {
     /// nothing shows that the event was sent and damaged.
     pub(super) fn retry_with_backoff(&mut self, cx: &mut Context) {
         let Some(ongoing) = &mut self.ongoing else { return };
-        let (base, max) = (cx.config.backoff_base_ms, cx.config.backoff_max_ms);
-        let delay = full_jitter_ms(&mut cx.rng, base, max, ongoing.need.attempts);
+        let delay = cx.backoff_ms(ongoing.need.attempts);
         cx.metrics.retries += 1;
         ongoing.retry(cx.now.at + delay);
     }
@@ -239,7 +237,7 @@ impl Recovery {
     pub(super) fn retry_current(&mut self, cx: &mut Context, next: SequenceNumber) -> bool {
         match self.stage() {
             None => {
-                let snapshot = self.failures.record(&cx.config, next);
+                let snapshot = self.failures.record(next);
                 self.request(cx.now.at, Reason::Hash, snapshot);
                 true
             }
@@ -390,11 +388,11 @@ impl Recovery {
         if !matches!(stage, Stage::Scheduled) || *due > cx.now.at {
             return;
         }
-        *due = self.rate.allowed_at(&cx.config, cx.now.at);
+        *due = self.rate.allowed_at(cx.now.at);
         if *due > cx.now.at {
             return;
         }
-        self.rate.note_sent(&cx.config, cx.now.at);
+        self.rate.note_sent(cx.now.at);
         let request_id = cx.request_id();
         let resume = target.staging.map(Staging::resume);
         cx.send(client::request_event_recovery(&RecoveryRequest {

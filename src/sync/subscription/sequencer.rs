@@ -8,7 +8,7 @@ use super::dedupe::DedupeWindow;
 use super::gap::{GapBuffer, Held, HoldOutcome};
 use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::{Epoch, EventHash, Position, SequenceNumber};
-use crate::sync::config::Config;
+use crate::sync::config::{Config, SUPERSEDED_EPOCHS_MAX};
 
 /// The class of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,9 +128,9 @@ impl Sequencer {
     }
 
     /// Records that another epoch has superseded `epoch`.
-    pub(super) fn supersede(&mut self, config: &Config, epoch: Epoch) {
+    pub(super) fn supersede(&mut self, epoch: Epoch) {
         self.superseded.push(epoch);
-        while self.superseded.len() > config.superseded_epochs_max {
+        while self.superseded.len() > SUPERSEDED_EPOCHS_MAX {
             self.superseded.remove(0);
         }
     }

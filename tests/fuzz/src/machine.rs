@@ -170,7 +170,7 @@ impl Client {
     fn handle(&mut self, input: Input<'_>) {
         let outcome = self.machine.handle(self.now, input);
         assert!(outcome.applied == 0 || !outcome.ignored_late, "an old socket changed something");
-        self.reported.drain(&mut self.machine, &self.config, self.now.at);
+        self.reported.drain(&mut self.machine, self.now.at);
     }
 
     /// Everything that must hold between two inputs.

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use campaign_sync::sync::config::{BURST_MAX, BURST_WINDOW_MS};
 use campaign_sync::sync::input::{ConnectionId, Ticket};
-use campaign_sync::sync::{Config, Effect, Machine, Timestamp};
+use campaign_sync::sync::{Effect, Machine, Timestamp};
 use serde_json::Value;
 
 /// An input that causes more effects than this counts as endless.
@@ -22,7 +23,7 @@ pub(crate) struct Reported {
 
 impl Reported {
     /// Takes all effects of one input.
-    pub(crate) fn drain(&mut self, machine: &mut Machine, config: &Config, now: Timestamp) {
+    pub(crate) fn drain(&mut self, machine: &mut Machine, now: Timestamp) {
         for _ in 0..EFFECTS_MAX {
             match machine.poll_effect() {
                 None => return,
@@ -32,7 +33,7 @@ impl Reported {
                 }
                 Some(Effect::Send(socket, text)) => {
                     assert_eq!(self.socket, Some(socket), "something is sent on an old socket");
-                    self.sent(&text, config, now);
+                    self.sent(&text, now);
                 }
                 Some(Effect::RequestToken(ticket)) => self.token = Some(ticket),
                 Some(Effect::FetchSnapshot(ticket, _)) => self.fetch = Some(ticket),
@@ -49,7 +50,7 @@ impl Reported {
         panic!("the effects have no end");
     }
 
-    fn sent(&mut self, text: &str, config: &Config, now: Timestamp) {
+    fn sent(&mut self, text: &str, now: Timestamp) {
         let message: Value = serde_json::from_str(text).expect("only JSON is sent");
         match message["type"].as_str() {
             Some("ping") => {
@@ -61,10 +62,10 @@ impl Reported {
                 let campaign = payload["campaignId"].as_str().expect("requests name a campaign");
                 let sent = self.requests.entry(campaign.to_owned()).or_default();
                 sent.push_back(now);
-                if sent.len() > config.burst_max {
+                if sent.len() > BURST_MAX {
                     let first = sent.pop_front().unwrap_or_default();
                     let passed = now.since(first);
-                    assert!(passed >= config.burst_window_ms, "G8: too many within {passed} ms");
+                    assert!(passed >= BURST_WINDOW_MS, "G8: too many within {passed} ms");
                 }
             }
             Some("request_campaign_digest" | "request_campaign_snapshot") => {

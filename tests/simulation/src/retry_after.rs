@@ -1,7 +1,8 @@
 //! G8: after a server postponed a page's request, the page does not request again on the same socket
 //! before that time, unless the campaign failed meanwhile.
 
-use campaign_sync::sync::{Config, Timestamp};
+use campaign_sync::sync::Timestamp;
+use campaign_sync::sync::config::RECOVERY_DEADLINE_MS;
 use serde_json::Value;
 
 use super::invariants::{Check, demand};
@@ -77,7 +78,7 @@ impl RetryAfterCheck {
             None => answer.campaign.as_deref() == Some(campaign),
         };
         let Some(sent) = self.sent.take_if(is_about) else { return };
-        let in_time = now.since(sent.at) < Config::default().recovery_deadline_ms;
+        let in_time = now.since(sent.at) < RECOVERY_DEADLINE_MS;
         let retry_after = answer.retry_after_ms.filter(|_| in_time);
         self.until = retry_after.map(|ms| (now + ms.min(most_ms), sent.snapshot));
     }

@@ -12,6 +12,7 @@ use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::violation::Violation;
 use crate::protocol::{Code, Epoch, Position, SequenceNumber};
 use crate::store::{ExpectedDigest, Staging, StagingFault};
+use crate::sync::config::PLACE_RETRY_MS;
 use crate::sync::context::Context;
 use crate::sync::encryption::Undecryptable;
 use crate::sync::outcome::Verdict;
@@ -298,7 +299,7 @@ impl Replica {
             self.lacks_place = true;
             self.waiters.fail(cx, Code::TooMany);
             self.recovery.request(cx.now.at, Reason::Reconnect, false);
-            self.recovery.postpone(cx, cx.config.place_retry_ms);
+            self.recovery.postpone(cx, PLACE_RETRY_MS);
             cx.mark_changed(&self.id);
             return;
         }

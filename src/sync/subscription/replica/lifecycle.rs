@@ -8,7 +8,7 @@ use crate::protocol::client::Reason;
 use crate::protocol::json::RawStr;
 use crate::protocol::{Code, Position};
 use crate::store::PhaseChange;
-use crate::sync::config::Config;
+use crate::sync::config::PLACE_RETRY_MS;
 use crate::sync::context::Context;
 use crate::sync::context::ROWS;
 use crate::sync::input::Ticket;
@@ -122,7 +122,7 @@ impl Replica {
     /// Subscribes again, because a place may be free. The recovery waits for the confirmation.
     pub(in crate::sync) fn retry_place(&mut self, cx: &mut Context) {
         self.subscribe(cx);
-        self.recovery.postpone(cx, cx.config.place_retry_ms);
+        self.recovery.postpone(cx, PLACE_RETRY_MS);
     }
 
     /// Whether the request with this id belongs to this campaign and has not been answered.
@@ -155,7 +155,7 @@ impl Replica {
     }
 
     /// How trustworthy the state is at `now`.
-    pub(in crate::sync) fn status(&self, config: &Config, link: LinkState, now: Now) -> Status {
+    pub(in crate::sync) fn status(&self, link: LinkState, now: Now) -> Status {
         let Self { store, recovery, repair, freshness, .. } = self;
         match self.state {
             SubscriptionState::Ended => return Status::Ended,
@@ -191,6 +191,6 @@ impl Replica {
         if repair.is_mismatched() {
             return Status::Diverged;
         }
-        freshness.status(config, now)
+        freshness.status(now)
     }
 }

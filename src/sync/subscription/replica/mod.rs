@@ -257,7 +257,7 @@ impl Replica {
         let new_log = left.filter(|epoch| *epoch != staging.position.epoch);
         let reason = if new_log.is_some() { "epoch" } else { "snapshot" };
         if let Some(epoch) = new_log {
-            self.sequencer.supersede(&cx.config, epoch);
+            self.sequencer.supersede(epoch);
         }
         let applied = self.store.install(staging);
         self.sequencer.clear_window();
