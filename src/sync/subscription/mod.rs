@@ -164,11 +164,13 @@ impl Subscription {
     /// The notice of the present status; `None` if listeners received it already.
     pub fn take_status_change(&mut self) -> Option<Notice> {
         let status = self.last_status;
-        if core::mem::replace(&mut self.announced, status) == status {
-            return None;
-        }
-        let campaign_id = self.id().clone();
-        Some(Notice::StatusChange { campaign_id, status: status.as_str(), reason: status.reason() })
+        let is_new = core::mem::replace(&mut self.announced, status) != status;
+        is_new.then(|| self.status_change())
+    }
+
+    fn status_change(&self) -> Notice {
+        let (campaign_id, status) = (self.id().clone(), self.last_status);
+        Notice::StatusChange { campaign_id, status: status.as_str(), reason: status.reason() }
     }
 
     /// Handles a refresh request. Returns whether it is accepted: at most once per
@@ -207,10 +209,6 @@ impl Subscription {
         }
         self.last_status = status;
         cx.mark_changed(self.replica.id());
-        cx.notify(Notice::StatusChange {
-            campaign_id: self.replica.id().clone(),
-            status: status.as_str(),
-            reason: status.reason(),
-        });
+        cx.notify(self.status_change());
     }
 }
