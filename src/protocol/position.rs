@@ -106,6 +106,13 @@ pub struct Position {
     pub event_id: String,
 }
 
+impl Position {
+    /// Whether this is the position of that number in that log.
+    pub fn is_at(&self, epoch: &Epoch, number: SequenceNumber) -> bool {
+        self.epoch == *epoch && self.sequence_number == number
+    }
+}
+
 impl fmt::Display for Position {
     /// Writes `epoch/number`, the form of the `Campaign-Position` header.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -17,8 +17,7 @@ impl SnapshotDownload {
 
     /// Whether the parts that have arrived are of the snapshot at that position.
     pub(super) fn is_at(&self, epoch: &Epoch, at: SequenceNumber) -> bool {
-        let position = self.0.as_ref().map(|staging| &staging.position);
-        position.is_some_and(|it| it.epoch == *epoch && it.sequence_number == at)
+        self.0.as_ref().is_some_and(|staging| staging.position.is_at(epoch, at))
     }
 
     /// Stages a part.

@@ -219,10 +219,9 @@ impl Replica {
 
     /// Replaces the rows of the buckets that differed.
     fn finish_repair(&mut self, cx: &mut Context, staging: Staging, buckets: &[u8]) {
-        let Some(position) = self.store.position().filter(|it| is_same(it, &staging.position))
-        else {
-            return;
-        };
+        let Position { epoch, sequence_number, .. } = &staging.position;
+        let is_here = |it: &&Position| it.is_at(epoch, *sequence_number);
+        let Some(position) = self.store.position().filter(is_here) else { return };
         let (position, rows) = (position.clone(), staging.table.len() as u64);
         let sound = staging.completes(self.store.table(), buckets);
         let applied = if sound { self.store.repair(staging, buckets).ok() } else { None };
@@ -359,8 +358,4 @@ impl Replica {
         self.waiters.fail(cx, code);
         cx.mark_content(&self.id, RECORD);
     }
-}
-
-fn is_same(one: &Position, other: &Position) -> bool {
-    one.epoch == other.epoch && one.sequence_number == other.sequence_number
 }
