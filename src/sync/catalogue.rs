@@ -21,12 +21,14 @@ use crate::protocol::{Code, client};
 use crate::store::{CatalogueChanges, CatalogueStore, StagingFault};
 
 /// The subscription to the catalogue.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Catalogue {
     holders: Holders,
     /// Whether the server of the open socket has the profile.
     is_offered: bool,
     state: State,
+    /// When the request is due, or due again because of missing progress.
+    due: Timestamp,
     store: CatalogueStore,
     freshness: Freshness,
     /// The number of requests since the server last agreed with the list.
@@ -35,18 +37,17 @@ pub struct Catalogue {
 }
 
 /// The state of the subscription.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 enum State {
     /// The application does not retain the catalogue, or no socket is open.
-    #[default]
     Off,
-    /// A request is due at this time.
-    Scheduled(Timestamp),
+    /// The request is sent when it is due.
+    Scheduled,
     /// A request was sent at `asked`, and its answer has not arrived whole.
-    Awaiting { request_id: RequestId, asked: Now, deadline: Timestamp },
-    /// The list is the server's, as far as the client knows. If a part of a change has arrived, the next one
-    /// must arrive before the deadline.
-    Current { deadline: Timestamp },
+    Awaiting { request_id: RequestId, asked: Now },
+    /// The list is the server's, as far as the client knows. It is requested again if a part of a change has
+    /// arrived, and the next one does not arrive in time.
+    Current,
     /// The server refused the subscription, or does not know it. Another connection tries again.
     Failed(Code),
 }
@@ -58,6 +59,21 @@ pub struct CatalogueView {
     /// When the list was last proven to be the server's newest, in milliseconds since 1970.
     proven_at: Option<i64>,
     changes: CatalogueChanges,
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        Self {
+            holders: Holders::default(),
+            is_offered: false,
+            state: State::Off,
+            due: Timestamp::NEVER,
+            store: CatalogueStore::default(),
+            freshness: Freshness::default(),
+            attempts: 0,
+            last_status: None,
+        }
+    }
 }
 
 impl Catalogue {
@@ -94,7 +110,7 @@ impl Catalogue {
     pub(super) fn clear(&mut self, cx: &mut Context) {
         self.store.clear();
         self.freshness = Freshness::default();
-        self.state = State::Off;
+        self.enter(State::Off, Timestamp::NEVER);
         cx.mark_catalogue_changed();
     }
 
@@ -105,15 +121,16 @@ impl Catalogue {
         }
         self.store.drop_staged();
         self.freshness.on_open(cx.now);
-        let offered = self.is_offered;
-        self.state =
-            if offered { State::Scheduled(cx.now.at) } else { State::Failed(Code::UnknownType) };
-        self.send_due(cx);
+        if self.is_offered {
+            self.schedule(cx, cx.now.at);
+        } else {
+            self.enter(State::Failed(Code::UnknownType), Timestamp::NEVER);
+        }
     }
 
     /// Handles a closed socket.
     pub(super) fn on_lost(&mut self) {
-        self.state = State::Off;
+        self.enter(State::Off, Timestamp::NEVER);
     }
 
     /// Handles a part of the answer to a request, or of a change.
@@ -124,24 +141,20 @@ impl Catalogue {
         part: Box<CataloguePart>,
     ) -> Verdict {
         let is_snapshot = part.base.is_none();
-        let next = cx.request_deadline();
-        let asked = match &mut self.state {
-            State::Awaiting { request_id: own, asked, deadline }
+        let asked = match self.state {
+            State::Awaiting { request_id: own, asked }
                 if request_id.is_some_and(|id| own.is(id)) =>
             {
-                *deadline = next;
-                Some(*asked)
+                Some(asked)
             }
-            State::Current { deadline } if request_id.is_none() => {
-                *deadline = next;
-                None
-            }
+            State::Current if request_id.is_none() => None,
             State::Off
-            | State::Scheduled(_)
+            | State::Scheduled
             | State::Awaiting { .. }
-            | State::Current { .. }
+            | State::Current
             | State::Failed(_) => return Verdict::Ignored,
         };
+        self.due = cx.request_deadline();
         match self.store.add(part, asked.is_some()) {
             Ok(false) => return Verdict::Control,
             Ok(true) => {}
@@ -159,7 +172,7 @@ impl Catalogue {
         cx.metrics.catalogue_snapshots += u64::from(is_snapshot);
         cx.metrics.catalogue_changes += u64::from(asked.is_none());
         cx.mark_catalogue_changed();
-        self.state = State::Current { deadline: Timestamp::NEVER };
+        self.enter(State::Current, Timestamp::NEVER);
         if let Some(asked) = asked {
             // The server read the list after it received the request.
             self.freshness.prove(asked);
@@ -175,7 +188,7 @@ impl Catalogue {
         sent: Option<Now>,
         head: Option<&CatalogueHead>,
     ) {
-        if !matches!(self.state, State::Current { .. }) {
+        if !matches!(self.state, State::Current) {
             return;
         }
         match (head, self.store.position()) {
@@ -205,12 +218,12 @@ impl Catalogue {
     ) {
         self.store.drop_staged();
         match (code, retry_after_ms) {
-            (_, Some(ms)) => self.state = State::Scheduled(cx.retry_at(ms)),
+            (_, Some(ms)) => self.enter(State::Scheduled, cx.retry_at(ms)),
             (Some(code), None) if is_final(code) => {
                 if code == Code::Forbidden {
                     self.clear(cx);
                 }
-                self.state = State::Failed(code);
+                self.enter(State::Failed(code), Timestamp::NEVER);
             }
             _ => self.request(cx),
         }
@@ -225,25 +238,20 @@ impl Catalogue {
             }
             *self = Self { is_offered: self.is_offered, ..Self::default() };
         }
-        let is_late = match &self.state {
-            State::Awaiting { deadline, .. } | State::Current { deadline } => *deadline <= now,
-            State::Off | State::Scheduled(_) | State::Failed(_) => false,
-        };
-        if is_late {
+        if self.due > now {
+            return;
+        }
+        if matches!(self.state, State::Scheduled) {
+            self.send_due(cx);
+        } else {
             self.request(cx);
         }
-        self.send_due(cx);
     }
 
     /// The time of the next action.
     pub(super) fn deadline(&self, cx: &Context) -> Timestamp {
-        let own = match &self.state {
-            State::Off | State::Failed(_) => Timestamp::NEVER,
-            State::Scheduled(at) => *at,
-            State::Awaiting { deadline, .. } | State::Current { deadline } => *deadline,
-        };
         let status = self.last_status.unwrap_or(Status::Idle);
-        own.min(self.holders.lingers_until()).min(self.freshness.expiry(cx, status))
+        self.due.min(self.holders.lingers_until()).min(self.freshness.expiry(cx, status))
     }
 
     /// How trustworthy the list is at `now`.
@@ -260,11 +268,11 @@ impl Catalogue {
         }
         match self.state {
             State::Failed(code) => Status::Failed(code),
-            State::Current { .. } => self.freshness.status(now),
-            State::Off | State::Scheduled(_) | State::Awaiting { .. } if is_loaded => {
+            State::Current => self.freshness.status(now),
+            State::Off | State::Scheduled | State::Awaiting { .. } if is_loaded => {
                 Status::Recovering
             }
-            State::Off | State::Scheduled(_) | State::Awaiting { .. } => Status::Loading,
+            State::Off | State::Scheduled | State::Awaiting { .. } => Status::Loading,
         }
     }
 
@@ -299,18 +307,26 @@ impl Catalogue {
             cx.backoff_ms(failures)
         });
         self.attempts += 1;
-        self.state = State::Scheduled(cx.now.at + delay);
+        self.schedule(cx, cx.now.at + delay);
+    }
+
+    fn schedule(&mut self, cx: &mut Context, due: Timestamp) {
+        self.enter(State::Scheduled, due);
         self.send_due(cx);
     }
 
+    const fn enter(&mut self, state: State, due: Timestamp) {
+        self.state = state;
+        self.due = due;
+    }
+
     fn send_due(&mut self, cx: &mut Context) {
-        if !matches!(self.state, State::Scheduled(at) if at <= cx.now.at) || !cx.is_connected() {
+        if !matches!(self.state, State::Scheduled) || self.due > cx.now.at || !cx.is_connected() {
             return;
         }
         let request_id = cx.request_id();
         cx.send(client::subscribe_catalogue(&request_id.text(), self.store.position()));
-        let deadline = cx.request_deadline();
-        self.state = State::Awaiting { request_id, asked: cx.now, deadline };
+        self.enter(State::Awaiting { request_id, asked: cx.now }, cx.request_deadline());
     }
 }
 
