@@ -257,14 +257,8 @@ impl Catalogue {
     /// How trustworthy the list is at `now`.
     pub(super) fn status(&self, link: LinkState, now: Now) -> Status {
         let is_loaded = self.store.is_loaded();
-        match link {
-            LinkState::Connected => {}
-            LinkState::Failed(code) => return Status::Failed(code),
-            LinkState::Connecting if !is_loaded => return Status::Connecting,
-            LinkState::Off if !is_loaded => return Status::Idle,
-            LinkState::Connecting | LinkState::Off => {
-                return Status::Disconnected;
-            }
+        if let Some(status) = link.status(is_loaded) {
+            return status;
         }
         match self.state {
             State::Failed(code) => Status::Failed(code),

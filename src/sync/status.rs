@@ -46,6 +46,20 @@ pub enum LinkState {
     Connected,
 }
 
+impl LinkState {
+    /// The status that the connection alone determines; `None` while a socket is open. `is_loaded` says
+    /// whether there is a state to show.
+    pub const fn status(self, is_loaded: bool) -> Option<Status> {
+        Some(match self {
+            Self::Connected => return None,
+            Self::Failed(code) => Status::Failed(code),
+            Self::Connecting | Self::Off if is_loaded => Status::Disconnected,
+            Self::Connecting => Status::Connecting,
+            Self::Off => Status::Idle,
+        })
+    }
+}
+
 impl Status {
     /// The name of the status.
     pub const fn as_str(self) -> &'static str {

@@ -162,22 +162,11 @@ impl Replica {
             SubscriptionState::Failed(code) => return Status::Failed(code),
             SubscriptionState::Active => {}
         }
-        if let LinkState::Failed(code) = link {
-            return Status::Failed(code);
-        }
         let empty = store.record().is_none() && store.table().is_empty();
-        match link {
-            LinkState::Connected => {}
-            LinkState::Connecting if empty => return Status::Connecting,
-            LinkState::Off | LinkState::Failed(_) if empty => return Status::Idle,
-            LinkState::Connecting | LinkState::Off | LinkState::Failed(_)
-                if freshness.is_from_rest() =>
-            {
-                return Status::Polling;
-            }
-            LinkState::Connecting | LinkState::Off | LinkState::Failed(_) => {
-                return Status::Disconnected;
-            }
+        match link.status(!empty) {
+            None => {}
+            Some(Status::Disconnected) if freshness.is_from_rest() => return Status::Polling,
+            Some(status) => return status,
         }
         if self.lacks_place {
             return Status::Failed(Code::TooMany);
