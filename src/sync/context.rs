@@ -6,14 +6,14 @@ use super::config::{BACKOFF_MAX_MS, Config, RECOVERY_DEADLINE_MS};
 use super::effect::Effect;
 use super::encryption::Encryption;
 use super::input::{ConnectionId, Ticket};
-use super::log::{Level, LogFields, LogRecord};
+use super::log::{Level, LogRecord, LogSubject};
 use super::notice::Notice;
 use super::queue::Queue;
 use super::rng::Rng;
 use super::time::{Now, Timestamp};
-use crate::protocol::CampaignId;
 use crate::protocol::json::RawStr;
 use crate::protocol::write::push_decimal;
+use crate::protocol::{CampaignId, SequenceNumber};
 
 use super::metrics::Metrics;
 
@@ -126,17 +126,35 @@ impl Context {
         self.effects.push(Effect::Notify(notice));
     }
 
+    /// Queues a log record about the connection, if logging is enabled.
+    pub fn log(
+        &mut self,
+        level: Level,
+        event: &'static str,
+        detail: Option<&'static str>,
+        value: Option<u64>,
+    ) {
+        self.log_about(LogSubject::default(), level, event, detail, value);
+    }
+
     /// Queues a log record, if logging is enabled.
-    pub fn log(&mut self, level: Level, event: &'static str, fields: LogFields<'_>) {
+    pub fn log_about(
+        &mut self,
+        subject: LogSubject<'_>,
+        level: Level,
+        event: &'static str,
+        detail: Option<&'static str>,
+        value: Option<u64>,
+    ) {
         if self.config.log {
             self.effects.push(Effect::Log(LogRecord {
                 level,
                 event,
-                campaign_id: fields.campaign_id.cloned(),
-                sequence_number: fields.sequence_number,
-                event_id: fields.event_id.map(str::to_owned),
-                detail: fields.detail,
-                value: fields.value,
+                campaign_id: subject.campaign_id.cloned(),
+                sequence_number: subject.sequence_number.map(SequenceNumber::get),
+                event_id: subject.event_id.map(str::to_owned),
+                detail,
+                value,
             }));
         }
     }

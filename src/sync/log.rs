@@ -1,7 +1,7 @@
 //! Structured log records as plain data. The driver prints them.
 
-use crate::protocol::CampaignId;
 use crate::protocol::write::{JsonWriter, ToJson};
+use crate::protocol::{CampaignId, SequenceNumber};
 
 /// The severity of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,19 +35,15 @@ pub struct LogRecord {
     pub value: Option<u64>,
 }
 
-/// The optional fields of a [`LogRecord`].
+/// What a [`LogRecord`] is about; nothing if it is about the connection.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct LogFields<'a> {
-    /// The campaign that the record is about.
+pub struct LogSubject<'a> {
+    /// The campaign.
     pub campaign_id: Option<&'a CampaignId>,
-    /// The sequence number that the record is about.
-    pub sequence_number: Option<u64>,
-    /// The id of the event that the record is about.
+    /// The sequence number.
+    pub sequence_number: Option<SequenceNumber>,
+    /// The id of the event.
     pub event_id: Option<&'a str>,
-    /// A code, reason or outcome.
-    pub detail: Option<&'static str>,
-    /// A second number; see [`LogRecord::value`].
-    pub value: Option<u64>,
 }
 
 impl Level {

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::encryption::OpenedPart;
 use super::identity::Identity;
 use super::input::ConnectionId;
-use super::log::{Level, LogFields};
+use super::log::Level;
 use super::notice::Notice;
 use super::outcome::{Outcome, Verdict};
 use super::status::LinkState;
@@ -93,8 +93,7 @@ impl Router {
             Some(ConnectionEvent::Opened) => {
                 self.each(|subscription, cx| subscription.replica_mut().on_open(cx));
                 self.catalogue.on_open(&mut self.cx);
-                let fields = LogFields { detail: Some("v1"), ..LogFields::default() };
-                self.cx.log(Level::Info, "connected", fields);
+                self.cx.log(Level::Info, "connected", Some("v1"), None);
                 self.connection.announce(&mut self.cx);
                 self.poll_heartbeat();
             }
@@ -378,8 +377,7 @@ impl Router {
     ) -> Verdict {
         self.cx.metrics.refused.count(code);
         self.cx.notify(Notice::Rejected { code, campaign_id, violation });
-        let fields = LogFields { detail: Some(code.as_str()), ..LogFields::default() };
-        self.cx.log(Level::Warn, "refused", fields);
+        self.cx.log(Level::Warn, "refused", Some(code.as_str()), None);
         Verdict::Refused(code)
     }
 }

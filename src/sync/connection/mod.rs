@@ -18,7 +18,7 @@ use super::config::{OPEN_TIMEOUT_MS, STABLE_LINK_MS, TOKEN_TIMEOUT_MS};
 use super::context::Context;
 use super::effect::Effect;
 use super::input::{ConnectionId, Wake};
-use super::log::{Level, LogFields};
+use super::log::Level;
 use super::notice::Notice;
 use super::time::{Now, Timestamp};
 use crate::protocol::{Code, client};
@@ -251,8 +251,7 @@ impl Connection {
     fn on_lost(&mut self, cx: &mut Context, code: u16, loss: Loss) -> ConnectionEvent {
         cx.socket = None;
         cx.metrics.disconnects += 1;
-        let fields = LogFields { value: Some(code.into()), ..LogFields::default() };
-        cx.log(Level::Info, "disconnected", fields);
+        cx.log(Level::Info, "disconnected", None, Some(code.into()));
         let now = cx.now.at;
         if self.state.opened().is_some_and(|opened| now.since(opened) >= STABLE_LINK_MS) {
             self.attempts.on_stable();
@@ -304,8 +303,7 @@ impl Connection {
     /// Gives up. The socket, if there was one, is closed already.
     fn fail(&mut self, cx: &mut Context, code: Code) -> ConnectionEvent {
         self.state = ConnectionState::Failed(code);
-        let fields = LogFields { detail: Some(code.as_str()), ..LogFields::default() };
-        cx.log(Level::Error, "gave_up", fields);
+        cx.log(Level::Error, "gave_up", Some(code.as_str()), None);
         ConnectionEvent::GaveUp(code)
     }
 
@@ -411,7 +409,7 @@ impl Connection {
                 Some(ConnectionEvent::PingSent(cx.now))
             }
             Heartbeat::Dead => {
-                cx.log(Level::Warn, "dead_link", LogFields::default());
+                cx.log(Level::Warn, "dead_link", None, None);
                 Some(self.drop_socket(cx, close::DEAD_LINK, Loss::Closed))
             }
         }

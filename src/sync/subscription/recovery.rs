@@ -19,8 +19,6 @@ use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::{CampaignId, Epoch, Position, SequenceNumber};
 use crate::store::Staging;
 use crate::sync::context::{Context, RequestId};
-use crate::sync::log::{Level, LogFields};
-use crate::sync::notice::Notice;
 use crate::sync::time::{Now, Timestamp};
 
 /// A need for recovery.
@@ -382,15 +380,19 @@ impl Recovery {
         true
     }
 
-    /// Sends the request if it is due and the rate allows it.
-    pub(super) fn send_due(&mut self, cx: &mut Context, target: RequestTarget<'_>) {
-        let Some(Ongoing { need, stage, due }) = &mut self.ongoing else { return };
+    /// Sends the request if it is due and the rate allows it. Returns its reason if it was sent.
+    pub(super) fn send_due(
+        &mut self,
+        cx: &mut Context,
+        target: RequestTarget<'_>,
+    ) -> Option<Reason> {
+        let Ongoing { need, stage, due } = self.ongoing.as_mut()?;
         if !matches!(stage, Stage::Scheduled) || *due > cx.now.at {
-            return;
+            return None;
         }
         *due = self.rate.allowed_at(cx.now.at);
         if *due > cx.now.at {
-            return;
+            return None;
         }
         self.rate.note_sent(cx.now.at);
         let request_id = cx.request_id();
@@ -404,24 +406,8 @@ impl Recovery {
             resume: resume.as_ref(),
         }));
         cx.metrics.recovery_requests.count(need.reason);
-        announce_request(cx, target, need.reason);
         *stage = Stage::AwaitingAnswer { request_id, asked: cx.now };
         *due = cx.request_deadline();
+        Some(need.reason)
     }
-}
-
-fn announce_request(cx: &mut Context, target: RequestTarget<'_>, reason: Reason) {
-    let applied = target.position.map_or(0, |position| position.sequence_number.get());
-    let (campaign_id, reason) = (target.campaign_id.clone(), reason.as_str());
-    cx.notify(Notice::RecoveryRequested { campaign_id, reason });
-    cx.log(
-        Level::Info,
-        "recovery_requested",
-        LogFields {
-            campaign_id: Some(target.campaign_id),
-            sequence_number: Some(applied),
-            detail: Some(reason),
-            ..LogFields::default()
-        },
-    );
 }

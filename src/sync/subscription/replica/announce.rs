@@ -10,7 +10,7 @@ use crate::protocol::{Code, Phase, SequenceNumber, Status};
 use crate::store::campaign::SnapshotApplied;
 use crate::store::{Change, Discrepancy, PhaseChange};
 use crate::sync::context::Context;
-use crate::sync::log::{Level, LogFields};
+use crate::sync::log::{Level, LogSubject};
 use crate::sync::notice::{CacheInvalidated, Notice, PhaseTransition};
 use crate::sync::time::Timestamp;
 
@@ -140,8 +140,14 @@ impl Replica {
             let (campaign_id, rows) = (self.id.clone(), applied.unconfirmed);
             cx.notify(Notice::Unconfirmed { campaign_id, rows });
         }
-        let fields = LogFields { value: Some(applied.rows), ..self.fields() };
-        cx.log(Level::Info, "snapshot", fields);
+        self.log(cx, Level::Info, "snapshot", Some(self.applied()), None, Some(applied.rows));
+    }
+
+    /// Announces that missing data was requested.
+    pub(super) fn announce_request(&self, cx: &mut Context, reason: &'static str) {
+        cx.notify(Notice::RecoveryRequested { campaign_id: self.id.clone(), reason });
+        let number = Some(self.applied());
+        self.log(cx, Level::Info, "recovery_requested", number, Some(reason), None);
     }
 
     /// Announces a completed recovery. Data was missing since `since`.
@@ -158,16 +164,16 @@ impl Replica {
         cx.mark_changed(&self.id);
         let campaign_id = self.id.clone();
         cx.notify(Notice::Recovered { campaign_id, reason, outcome, duration_ms, events });
-        let fields = LogFields { detail: Some(outcome), value: Some(duration_ms), ..self.fields() };
-        cx.log(Level::Info, "recovered", fields);
+        let (number, value) = (Some(self.applied()), Some(duration_ms));
+        self.log(cx, Level::Info, "recovered", number, Some(outcome), value);
     }
 
     /// Announces that rows differ from the server's.
     pub(super) fn announce_discrepancy(&self, cx: &mut Context, discrepancy: Discrepancy) {
         self.comparison(cx, false, discrepancy);
         let level = if discrepancy.warns() { Level::Warn } else { Level::Info };
-        let fields = LogFields { value: Some(discrepancy.difference()), ..self.fields() };
-        cx.log(level, "discrepancy", fields);
+        let (number, value) = (Some(self.applied()), Some(discrepancy.difference()));
+        self.log(cx, level, "discrepancy", number, None, value);
     }
 
     /// Announces that rows agree with the server's again.
@@ -197,8 +203,7 @@ impl Replica {
     ) {
         let (campaign_id, sequence_number) = (self.id.clone(), number.get());
         cx.notify(Notice::Corrupt { campaign_id, sequence_number });
-        let fields = LogFields { event_id: Some(event_id), ..self.fields_at(number) };
-        cx.log(Level::Warn, "corrupt", fields);
+        self.log_event(cx, Level::Warn, "corrupt", number, event_id);
     }
 
     /// Announces that the server's history contradicts the local state.
@@ -211,8 +216,7 @@ impl Replica {
         self.invalidate(cx, "divergence");
         let (campaign_id, sequence_number) = (self.id.clone(), number.get());
         cx.notify(Notice::Divergence { campaign_id, kind, sequence_number });
-        let fields = LogFields { detail: Some(kind), ..self.fields_at(number) };
-        cx.log(Level::Error, "divergence", fields);
+        self.log(cx, Level::Error, "divergence", Some(number), Some(kind), None);
     }
 
     /// Announces a skipped sequence number.
@@ -227,8 +231,7 @@ impl Replica {
             expected: expected.get(),
             received: received.get(),
         });
-        let fields = LogFields { value: Some(received.get()), ..self.fields_at(expected) };
-        cx.log(Level::Warn, "gap", fields);
+        self.log(cx, Level::Warn, "gap", Some(expected), None, Some(received.get()));
     }
 
     /// Announces that the event of that number, or a snapshot part, cannot be applied.
@@ -242,16 +245,7 @@ impl Replica {
         cx.mark_changed(&self.id);
         cx.metrics.refused.count(code);
         cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()), violation });
-        cx.log(
-            Level::Error,
-            "rejected",
-            LogFields {
-                campaign_id: Some(&self.id),
-                sequence_number: number.map(SequenceNumber::get),
-                detail: Some(code.as_str()),
-                ..LogFields::default()
-            },
-        );
+        self.log(cx, Level::Error, "rejected", number, Some(code.as_str()), None);
     }
 
     /// Logs the progress of the sequence.
@@ -261,23 +255,35 @@ impl Replica {
         number: SequenceNumber,
         event_id: &str,
     ) {
-        let fields = LogFields { event_id: Some(event_id), ..self.fields_at(number) };
-        cx.log(Level::Info, "sequence", fields);
+        self.log_event(cx, Level::Info, "sequence", number, event_id);
     }
 
-    fn fields(&self) -> LogFields<'_> {
-        LogFields {
-            campaign_id: Some(&self.id),
-            sequence_number: Some(self.applied().get()),
-            ..LogFields::default()
-        }
+    /// Logs a record about this campaign.
+    pub(super) fn log(
+        &self,
+        cx: &mut Context,
+        level: Level,
+        event: &'static str,
+        sequence_number: Option<SequenceNumber>,
+        detail: Option<&'static str>,
+        value: Option<u64>,
+    ) {
+        let campaign_id = Some(&self.id);
+        let subject = LogSubject { campaign_id, sequence_number, event_id: None };
+        cx.log_about(subject, level, event, detail, value);
     }
 
-    fn fields_at(&self, number: SequenceNumber) -> LogFields<'_> {
-        LogFields {
-            campaign_id: Some(&self.id),
-            sequence_number: Some(number.get()),
-            ..LogFields::default()
-        }
+    /// Logs a record about one event of this campaign.
+    fn log_event(
+        &self,
+        cx: &mut Context,
+        level: Level,
+        event: &'static str,
+        number: SequenceNumber,
+        event_id: &str,
+    ) {
+        let (campaign_id, sequence_number) = (Some(&self.id), Some(number));
+        let subject = LogSubject { campaign_id, sequence_number, event_id: Some(event_id) };
+        cx.log_about(subject, level, event, None, None);
     }
 }

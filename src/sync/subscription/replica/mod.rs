@@ -18,7 +18,7 @@ use crate::store::{CampaignStore, ExpectedDigest, Staging};
 use crate::sync::config::Config;
 use crate::sync::context::Context;
 use crate::sync::context::RECORD;
-use crate::sync::log::{Level, LogFields};
+use crate::sync::log::Level;
 use crate::sync::notice::Notice;
 use crate::sync::outcome::Verdict;
 use crate::sync::subscription::freshness::Freshness;
@@ -131,7 +131,9 @@ impl Replica {
                 position: self.store.position(),
                 staging: self.download.staging(),
             };
-            self.recovery.send_due(cx, target);
+            if let Some(reason) = self.recovery.send_due(cx, target) {
+                self.announce_request(cx, reason.as_str());
+            }
         }
     }
 
@@ -338,15 +340,7 @@ impl Replica {
         self.state = SubscriptionState::Failed(code);
         self.stop(cx, code);
         self.empty_if_refused(cx, code);
-        cx.log(
-            Level::Error,
-            "failed",
-            LogFields {
-                campaign_id: Some(&self.id),
-                detail: Some(code.as_str()),
-                ..LogFields::default()
-            },
-        );
+        self.log(cx, Level::Error, "failed", None, Some(code.as_str()), None);
     }
 
     fn stop(&mut self, cx: &mut Context, code: Code) {
