@@ -7,7 +7,7 @@ use super::effect::Effect;
 use super::encryption::Encryption;
 use super::input::{ConnectionId, Ticket};
 use super::log::{Level, LogRecord, LogSubject};
-use super::notice::Notice;
+use super::notice::{Detail, Notice};
 use super::queue::Queue;
 use super::rng::Rng;
 use super::time::{Now, Timestamp};
@@ -122,8 +122,8 @@ impl Context {
     }
 
     /// Queues a notice for listeners.
-    pub fn notify(&mut self, notice: Notice) {
-        self.effects.push(Effect::Notify(notice));
+    pub fn notify(&mut self, campaign_id: Option<&CampaignId>, detail: Detail) {
+        self.effects.push(Effect::Notify(Notice { campaign_id: campaign_id.cloned(), detail }));
     }
 
     /// Queues a log record about the connection, if logging is enabled.
@@ -210,7 +210,7 @@ impl Context {
     /// campaigns belong to the former session, so listeners do not receive them.
     pub fn sign_out(&mut self) {
         self.void_fetches();
-        let of_campaign = |effect: &Effect| matches!(effect, Effect::Notify(notice) if notice.campaign_id().is_some());
+        let of_campaign = |effect: &Effect| matches!(effect, Effect::Notify(notice) if notice.campaign_id.is_some());
         self.effects.retain(|effect| !of_campaign(effect));
         self.effect(Effect::SignedOut);
     }

@@ -7,7 +7,7 @@ use super::context::{Context, ViewChange};
 use super::effect::Effect;
 use super::input::{Input, Ticket, Wake};
 use super::metrics::Metrics;
-use super::notice::Notice;
+use super::notice::{Detail, Notice};
 use super::outcome::{Outcome, Verdict};
 use super::polling::{Fetch, Polling};
 use super::router::Router;
@@ -57,13 +57,18 @@ impl Machine {
     /// reported as the status is by then, so that a listener never contradicts [`Machine::status`].
     pub fn poll_effect(&mut self) -> Option<Effect> {
         loop {
-            let effect = self.router.cx.next_effect()?;
-            let Effect::Notify(Notice::StatusChange { campaign_id, .. }) = &effect else {
+            let mut effect = self.router.cx.next_effect()?;
+            let Effect::Notify(Notice {
+                campaign_id: Some(campaign_id),
+                detail: detail @ Detail::StatusChange { .. },
+            }) = &mut effect
+            else {
                 return Some(effect);
             };
             let subscription = self.router.subscriptions.get_mut(campaign_id.as_str());
-            if let Some(notice) = subscription.and_then(Subscription::take_status_change) {
-                return Some(Effect::Notify(notice));
+            if let Some(change) = subscription.and_then(Subscription::take_status_change) {
+                *detail = change;
+                return Some(effect);
             }
         }
     }
@@ -172,7 +177,7 @@ impl Machine {
 
     /// The name of the campaign of a notice, if there is one and its name is known.
     pub fn campaign_name(&self, notice: &Notice) -> Option<&str> {
-        let record = self.subscription(notice.campaign_id()?.as_str())?.store().record()?;
+        let record = self.subscription(notice.campaign_id.as_ref()?.as_str())?.store().record()?;
         Some(record.name.as_str()).filter(|name| !name.is_empty())
     }
 
@@ -364,7 +369,7 @@ impl Machine {
         let taken = read.and_then(|snapshot| self.take_fetched(&fetch, &snapshot));
         if let Err(code) = taken {
             outcome.refused = Some(code);
-            self.router.refuse_for(code, Some(fetch.campaign_id), reader.violation);
+            self.router.refuse_for(code, Some(&fetch.campaign_id), reader.violation);
         }
         outcome
     }

@@ -4,15 +4,22 @@ use crate::protocol::violation::Violation;
 use crate::protocol::write::{JsonWriter, ToJson};
 use crate::protocol::{CampaignId, Code, Phase, Status};
 
-/// A notice to listeners. Its value is the `detail` of the event that [`Notice::kind`] names.
+/// A notice to listeners: the event that [`Notice::kind`] names.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Notice {
+pub struct Notice {
+    /// The campaign; `None` for notices of the connection, and if the campaign is unknown.
+    pub campaign_id: Option<CampaignId>,
+    /// What happened.
+    pub detail: Detail,
+}
+
+/// The detail of a notice, without its campaign.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Detail {
     /// The phase changed: by a transition, or as found after a recovery.
     PhaseTransition(PhaseTransition),
     /// The status within the phase changed: the phase began, paused, completed or failed.
     PhaseStatusChange {
-        /// The campaign.
-        campaign_id: CampaignId,
         /// The phase.
         phase: Phase,
         /// The status before.
@@ -28,8 +35,6 @@ pub enum Notice {
     },
     /// The server announced a transition that it refused.
     TransitionRefused {
-        /// The campaign.
-        campaign_id: CampaignId,
         /// The reason for the refusal.
         code: Code,
         /// The phase that the transition would have entered.
@@ -39,8 +44,6 @@ pub enum Notice {
     },
     /// A sequence number was skipped.
     Gap {
-        /// The campaign.
-        campaign_id: CampaignId,
         /// The expected number.
         expected: u64,
         /// The received number.
@@ -48,15 +51,11 @@ pub enum Notice {
     },
     /// The client requested a recovery.
     RecoveryRequested {
-        /// The campaign.
-        campaign_id: CampaignId,
         /// The reason for the request.
         reason: &'static str,
     },
     /// A recovery is complete.
     Recovered {
-        /// The campaign.
-        campaign_id: CampaignId,
         /// The reason for the request.
         reason: &'static str,
         /// `replay`, `current` or `snapshot`.
@@ -68,22 +67,16 @@ pub enum Notice {
     },
     /// An event does not match its own hash.
     Corrupt {
-        /// The campaign that the event names.
-        campaign_id: CampaignId,
         /// The sequence number that the event names.
         sequence_number: u64,
     },
     /// An event arrived that was applied before.
     Duplicate {
-        /// The campaign.
-        campaign_id: CampaignId,
         /// The sequence number of the event.
         sequence_number: u64,
     },
     /// The server's history contradicts the local state.
     Divergence {
-        /// The campaign.
-        campaign_id: CampaignId,
         /// `hash`, `previous_event`, `previous_phase`, `head` or `epoch`.
         kind: &'static str,
         /// The sequence number of the contradiction.
@@ -92,8 +85,6 @@ pub enum Notice {
     /// Sealed content names a key that the client does not have. The campaign waits for the key.
     #[cfg(feature = "encrypted")]
     UnknownKey {
-        /// The campaign.
-        campaign_id: CampaignId,
         /// The name of the key.
         kid: String,
     },
@@ -101,15 +92,11 @@ pub enum Notice {
     Rejected {
         /// The reason for the refusal.
         code: Code,
-        /// The campaign, if it is known.
-        campaign_id: Option<CampaignId>,
         /// The member that broke a rule. Without a rule, none is known.
         violation: Violation,
     },
     /// The client compared its rows with the server's count or digest.
     Consistency {
-        /// The campaign.
-        campaign_id: CampaignId,
         /// Whether they agree.
         ok: bool,
         /// The number of rows at the server.
@@ -125,8 +112,6 @@ pub enum Notice {
     },
     /// The client downloaded differing buckets again, and they now agree.
     Repaired {
-        /// The campaign.
-        campaign_id: CampaignId,
         /// The number of buckets that differed.
         buckets: u64,
         /// The number of rows downloaded.
@@ -134,8 +119,6 @@ pub enum Notice {
     },
     /// A snapshot lacked too many rows, so the client keeps the missing rows as unconfirmed.
     Unconfirmed {
-        /// The campaign.
-        campaign_id: CampaignId,
         /// The number of rows that became unconfirmed.
         rows: u64,
     },
@@ -143,8 +126,6 @@ pub enum Notice {
     CacheInvalidated(CacheInvalidated),
     /// A campaign's status changed.
     StatusChange {
-        /// The campaign.
-        campaign_id: CampaignId,
         /// The name of the status.
         status: &'static str,
         /// The reason for a stale or failed status.
@@ -165,8 +146,6 @@ pub enum Notice {
     },
     /// A message for users.
     Notification {
-        /// The campaign.
-        campaign_id: CampaignId,
         /// `info`, `warning` or `error`.
         level: String,
         /// The text.
@@ -174,18 +153,14 @@ pub enum Notice {
     },
     /// The campaign is gone, or access to it ended.
     Ended {
-        /// The campaign.
-        campaign_id: CampaignId,
         /// `deleted`, or the reason that the server sent.
         reason: String,
     },
 }
 
-/// Detail of [`Notice::PhaseTransition`].
+/// Detail of [`Detail::PhaseTransition`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct PhaseTransition {
-    /// The campaign.
-    pub campaign_id: CampaignId,
     /// The phase before the change.
     pub previous_phase: Option<Phase>,
     /// The phase after the change.
@@ -210,11 +185,9 @@ pub struct PhaseTransition {
     pub initial: bool,
 }
 
-/// Detail of [`Notice::CacheInvalidated`].
+/// Detail of [`Detail::CacheInvalidated`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct CacheInvalidated {
-    /// The campaign.
-    pub campaign_id: CampaignId,
     /// `phase_transition`, `snapshot`, `epoch`, `divergence` or `force_refresh`.
     pub reason: &'static str,
     /// The phase after a transition.
@@ -226,69 +199,47 @@ pub struct CacheInvalidated {
 }
 
 impl Notice {
-    /// The campaign of the notice; `None` for notices of the connection, and if the campaign is
-    /// unknown.
-    pub const fn campaign_id(&self) -> Option<&CampaignId> {
-        match self {
-            Self::PhaseTransition(PhaseTransition { campaign_id, .. })
-            | Self::CacheInvalidated(CacheInvalidated { campaign_id, .. })
-            | Self::PhaseStatusChange { campaign_id, .. }
-            | Self::TransitionRefused { campaign_id, .. }
-            | Self::Gap { campaign_id, .. }
-            | Self::RecoveryRequested { campaign_id, .. }
-            | Self::Recovered { campaign_id, .. }
-            | Self::Corrupt { campaign_id, .. }
-            | Self::Duplicate { campaign_id, .. }
-            | Self::Divergence { campaign_id, .. }
-            | Self::Consistency { campaign_id, .. }
-            | Self::Repaired { campaign_id, .. }
-            | Self::Unconfirmed { campaign_id, .. }
-            | Self::StatusChange { campaign_id, .. }
-            | Self::Notification { campaign_id, .. }
-            | Self::Ended { campaign_id, .. } => Some(campaign_id),
-            #[cfg(feature = "encrypted")]
-            Self::UnknownKey { campaign_id, .. } => Some(campaign_id),
-            Self::Rejected { campaign_id, .. } => campaign_id.as_ref(),
-            Self::ConnectionChange { .. } => None,
-        }
-    }
-
     /// The type of the event.
     pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::PhaseTransition(_) => "phasetransition",
-            Self::PhaseStatusChange { .. } => "phasestatuschange",
-            Self::TransitionRefused { .. } => "transitionrefused",
-            Self::Gap { .. } => "gap",
-            Self::RecoveryRequested { .. } => "recoveryrequested",
-            Self::Recovered { .. } => "recovered",
-            Self::Corrupt { .. } => "corrupt",
-            Self::Duplicate { .. } => "duplicate",
-            Self::Divergence { .. } => "divergence",
+        match &self.detail {
+            Detail::PhaseTransition(_) => "phasetransition",
+            Detail::PhaseStatusChange { .. } => "phasestatuschange",
+            Detail::TransitionRefused { .. } => "transitionrefused",
+            Detail::Gap { .. } => "gap",
+            Detail::RecoveryRequested { .. } => "recoveryrequested",
+            Detail::Recovered { .. } => "recovered",
+            Detail::Corrupt { .. } => "corrupt",
+            Detail::Duplicate { .. } => "duplicate",
+            Detail::Divergence { .. } => "divergence",
             #[cfg(feature = "encrypted")]
-            Self::UnknownKey { .. } => "unknownkey",
-            Self::Rejected { .. } => "rejected",
-            Self::Consistency { .. } => "consistency",
-            Self::Repaired { .. } => "repaired",
-            Self::Unconfirmed { .. } => "unconfirmed",
-            Self::CacheInvalidated(_) => "cacheinvalidated",
-            Self::StatusChange { .. } => "statuschange",
-            Self::ConnectionChange { .. } => "connectionchange",
-            Self::Notification { .. } => "notification",
-            Self::Ended { .. } => "ended",
+            Detail::UnknownKey { .. } => "unknownkey",
+            Detail::Rejected { .. } => "rejected",
+            Detail::Consistency { .. } => "consistency",
+            Detail::Repaired { .. } => "repaired",
+            Detail::Unconfirmed { .. } => "unconfirmed",
+            Detail::CacheInvalidated(_) => "cacheinvalidated",
+            Detail::StatusChange { .. } => "statuschange",
+            Detail::ConnectionChange { .. } => "connectionchange",
+            Detail::Notification { .. } => "notification",
+            Detail::Ended { .. } => "ended",
         }
     }
 }
 
 impl ToJson for Notice {
     fn show(&self, to: &mut JsonWriter) {
-        if let Some(campaign_id) = self.campaign_id() {
+        if let Some(campaign_id) = &self.campaign_id {
             to.text("campaignId", campaign_id.as_str());
         }
+        self.detail.show(to);
+    }
+}
+
+impl Detail {
+    fn show(&self, to: &mut JsonWriter) {
         match self {
             Self::PhaseTransition(it) => it.show(to),
             Self::PhaseStatusChange {
-                campaign_id: _,
                 phase,
                 from,
                 to: status,
@@ -303,48 +254,39 @@ impl ToJson for Notice {
                 to.count("sequenceNumber", *sequence_number);
                 to.flag("recovered", *recovered);
             }
-            Self::TransitionRefused { campaign_id: _, code, new_phase, trigger_reason } => {
+            Self::TransitionRefused { code, new_phase, trigger_reason } => {
                 to.text("code", code.as_str());
                 to.text("newPhase", new_phase.as_str());
                 to.optional_text("triggerReason", trigger_reason.as_deref());
             }
-            Self::Gap { campaign_id: _, expected, received } => {
+            Self::Gap { expected, received } => {
                 to.count("expected", *expected);
                 to.count("received", *received);
             }
-            Self::RecoveryRequested { campaign_id: _, reason } => to.text("reason", reason),
-            Self::Recovered { campaign_id: _, reason, outcome, duration_ms, events } => {
+            Self::RecoveryRequested { reason } => to.text("reason", reason),
+            Self::Recovered { reason, outcome, duration_ms, events } => {
                 to.text("reason", reason);
                 to.text("outcome", outcome);
                 to.count("durationMs", *duration_ms);
                 to.count("events", *events);
             }
-            Self::Corrupt { campaign_id: _, sequence_number }
-            | Self::Duplicate { campaign_id: _, sequence_number } => {
+            Self::Corrupt { sequence_number } | Self::Duplicate { sequence_number } => {
                 to.count("sequenceNumber", *sequence_number);
             }
-            Self::Divergence { campaign_id: _, kind, sequence_number } => {
+            Self::Divergence { kind, sequence_number } => {
                 to.text("kind", kind);
                 to.count("sequenceNumber", *sequence_number);
             }
             #[cfg(feature = "encrypted")]
-            Self::UnknownKey { campaign_id: _, kid } => to.text("kid", kid),
-            Self::Rejected { campaign_id: _, code, violation } => {
+            Self::UnknownKey { kid } => to.text("kid", kid),
+            Self::Rejected { code, violation } => {
                 to.text("code", code.as_str());
                 if !violation.rule.is_empty() {
                     to.text("member", &violation.path());
                     to.text("rule", violation.rule);
                 }
             }
-            Self::Consistency {
-                campaign_id: _,
-                ok,
-                server_count,
-                local_count,
-                difference,
-                warn,
-                large,
-            } => {
+            Self::Consistency { ok, server_count, local_count, difference, warn, large } => {
                 to.flag("ok", *ok);
                 to.count("serverCount", *server_count);
                 to.count("localCount", *local_count);
@@ -352,13 +294,13 @@ impl ToJson for Notice {
                 to.flag("warn", *warn);
                 to.flag("large", *large);
             }
-            Self::Repaired { campaign_id: _, buckets, rows } => {
+            Self::Repaired { buckets, rows } => {
                 to.count("buckets", *buckets);
                 to.count("rows", *rows);
             }
-            Self::Unconfirmed { campaign_id: _, rows } => to.count("rows", *rows),
+            Self::Unconfirmed { rows } => to.count("rows", *rows),
             Self::CacheInvalidated(it) => it.show(to),
-            Self::StatusChange { campaign_id: _, status, reason } => {
+            Self::StatusChange { status, reason } => {
                 to.text("status", status);
                 to.optional_text("reason", *reason);
             }
@@ -369,11 +311,11 @@ impl ToJson for Notice {
                 to.optional_count("retryInMs", *retry_in_ms);
                 to.optional_count("lastCloseCode", last_close_code.map(u64::from));
             }
-            Self::Notification { campaign_id: _, level, message } => {
+            Self::Notification { level, message } => {
                 to.text("level", level);
                 to.text("message", message);
             }
-            Self::Ended { campaign_id: _, reason } => to.text("reason", reason),
+            Self::Ended { reason } => to.text("reason", reason),
         }
     }
 }

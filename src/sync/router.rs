@@ -10,7 +10,7 @@ use super::encryption::OpenedPart;
 use super::identity::Identity;
 use super::input::ConnectionId;
 use super::log::Level;
-use super::notice::Notice;
+use super::notice::Detail;
 use super::outcome::{Outcome, Verdict};
 use super::status::LinkState;
 use super::subscription::Subscription;
@@ -364,7 +364,7 @@ impl Router {
     }
 
     /// Counts and reports refused content. The store keeps its state.
-    pub(super) fn refuse(&mut self, code: Code, campaign_id: Option<CampaignId>) -> Verdict {
+    pub(super) fn refuse(&mut self, code: Code, campaign_id: Option<&CampaignId>) -> Verdict {
         self.refuse_for(code, campaign_id, Violation::default())
     }
 
@@ -372,11 +372,11 @@ impl Router {
     pub(super) fn refuse_for(
         &mut self,
         code: Code,
-        campaign_id: Option<CampaignId>,
+        campaign_id: Option<&CampaignId>,
         violation: Violation,
     ) -> Verdict {
         self.cx.metrics.refused.count(code);
-        self.cx.notify(Notice::Rejected { code, campaign_id, violation });
+        self.cx.notify(campaign_id, Detail::Rejected { code, violation });
         self.cx.log(Level::Warn, "refused", Some(code.as_str()), None);
         Verdict::Refused(code)
     }

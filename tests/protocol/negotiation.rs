@@ -2,7 +2,8 @@
 
 use campaign_sync::protocol::Code;
 use campaign_sync::sync::input::Wake;
-use campaign_sync::sync::{Config, Input, Notice, Verdict};
+use campaign_sync::sync::notice::Detail;
+use campaign_sync::sync::{Config, Input, Verdict};
 use serde_json::json;
 
 use crate::wire::{self, Log, message};
@@ -10,8 +11,8 @@ use crate::world::World;
 
 /// The status, and the code of the last `connectionchange`.
 fn failure(world: &World) -> (String, Option<Code>) {
-    let code = world.notices.iter().rev().find_map(|notice| match notice {
-        Notice::ConnectionChange { code, .. } => Some(*code),
+    let code = world.notices.iter().rev().find_map(|notice| match &notice.detail {
+        Detail::ConnectionChange { code, .. } => Some(*code),
         _ => None,
     });
     (world.status(), code.flatten())

@@ -4,7 +4,8 @@
 use campaign_sync::protocol::Code;
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::sync::input::Ticket;
-use campaign_sync::sync::{Config, Input, Notice};
+use campaign_sync::sync::notice::Detail;
+use campaign_sync::sync::{Config, Input};
 use serde_json::{Value, json};
 
 use crate::wire::{CAMPAIGN, EPOCH, Log, ack, message, rows, transition};
@@ -338,5 +339,5 @@ fn released_campaign_is_introduced_with_its_new_load() {
     world.input(Input::Retain(id(CAMPAIGN)));
     world.replay(&log, 1, log.head());
     assert_eq!(introduction(&world)["newPhase"], "domain_generation");
-    assert!(!world.notices.iter().any(|it| matches!(it, Notice::PhaseStatusChange { .. })));
+    assert!(!world.notices.iter().any(|it| matches!(it.detail, Detail::PhaseStatusChange { .. })));
 }

@@ -6,6 +6,7 @@ use campaign_sync::store::DomainQuery;
 use campaign_sync::sync::input::{ConnectionId, Ticket, Wake};
 use campaign_sync::sync::log::LogRecord;
 use campaign_sync::sync::metrics::Metrics;
+use campaign_sync::sync::notice::Detail;
 use campaign_sync::sync::{
     Config, Effect, Input, Machine, Notice, Now, Outcome, Timestamp, Verdict,
 };
@@ -159,7 +160,8 @@ impl World {
 
     /// A listener of `statuschange` reads the status that the event names.
     fn assert_status_is_true(&self, notice: &Notice) {
-        if let Notice::StatusChange { campaign_id, status, reason } = notice {
+        if let Detail::StatusChange { status, reason } = &notice.detail {
+            let campaign_id = notice.campaign_id.as_ref().expect("a status is of a campaign");
             let read = self.machine.status(campaign_id.as_str(), self.now);
             let read = read.map(|status| (status.as_str(), status.reason()));
             assert_eq!(read, Some((*status, *reason)), "{campaign_id}");

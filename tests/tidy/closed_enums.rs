@@ -10,14 +10,16 @@ const CLOSED: &[&str] = &[
     "ConnectionEvent::",
     "ConnectionState::",
     "Decision::",
+    "Detail::",
     "DigestOutcome::",
     "Effect::",
     "Holders::",
     "Input::",
     "LinkState::",
-    "Notice::",
     "ServerMessage::",
+    "Stage::",
     "State::",
+    "Step::",
     "SubscriptionState::",
 ];
 

@@ -19,7 +19,7 @@ use super::context::Context;
 use super::effect::Effect;
 use super::input::{ConnectionId, Wake};
 use super::log::Level;
-use super::notice::Notice;
+use super::notice::Detail;
 use super::time::{Now, Timestamp};
 use crate::protocol::{Code, client};
 
@@ -427,12 +427,13 @@ impl Connection {
             | ConnectionState::Open(_)
             | ConnectionState::Closed => (self.problem, None),
         };
-        cx.notify(Notice::ConnectionChange {
+        let change = Detail::ConnectionChange {
             state: self.state.as_str(),
             code,
             attempt: self.failures(),
             retry_in_ms,
             last_close_code: self.last_close_code,
-        });
+        };
+        cx.notify(None, change);
     }
 }

@@ -9,7 +9,7 @@ use crate::protocol::client;
 use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::limits::PROTOCOL_V1;
 use crate::protocol::{CampaignId, Code};
-use crate::sync::notice::Notice;
+use crate::sync::notice::Detail;
 
 /// Has no state, because no content is sealed.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +86,7 @@ impl Undecryptable {
     }
 
     /// Never called.
-    pub const fn missing_key(&self, _campaign_id: &CampaignId) -> Option<Notice> {
+    pub const fn missing_key(&self) -> Option<Detail> {
         match *self {}
     }
 }

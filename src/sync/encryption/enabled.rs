@@ -8,7 +8,7 @@ use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::limits::{PROTOCOL_V1, PROTOCOL_V1_SEALED};
 use crate::protocol::seal::{Key, KeyId, Keys, Sealed, SealedPart, route};
 use crate::protocol::{CampaignId, Code};
-use crate::sync::notice::Notice;
+use crate::sync::notice::Detail;
 
 /// Whether content is sealed, and the keys to open it.
 #[derive(Clone, Debug, Default)]
@@ -135,9 +135,8 @@ impl Undecryptable {
         self.code
     }
 
-    /// The notice for listeners, if a key is missing.
-    pub fn missing_key(&self, campaign_id: &CampaignId) -> Option<Notice> {
-        let kid = self.kid.clone()?;
-        Some(Notice::UnknownKey { campaign_id: campaign_id.clone(), kid })
+    /// The detail of the notice for listeners, if a key is missing.
+    pub fn missing_key(&self) -> Option<Detail> {
+        self.kid.clone().map(|kid| Detail::UnknownKey { kid })
     }
 }

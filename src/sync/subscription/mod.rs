@@ -27,7 +27,7 @@ use crate::sync::config::{Config, REFRESH_MS};
 use crate::sync::context::Context;
 use crate::sync::context::{RECORD, ROWS};
 use crate::sync::holders::Holders;
-use crate::sync::notice::Notice;
+use crate::sync::notice::Detail;
 use crate::sync::status::{LinkState, Status};
 use crate::sync::time::{Now, Timestamp};
 
@@ -162,15 +162,15 @@ impl Subscription {
     }
 
     /// The notice of the present status; `None` if listeners received it already.
-    pub fn take_status_change(&mut self) -> Option<Notice> {
+    pub fn take_status_change(&mut self) -> Option<Detail> {
         let status = self.last_status;
         let is_new = core::mem::replace(&mut self.announced, status) != status;
         is_new.then(|| self.status_change())
     }
 
-    fn status_change(&self) -> Notice {
-        let (campaign_id, status) = (self.id().clone(), self.last_status);
-        Notice::StatusChange { campaign_id, status: status.as_str(), reason: status.reason() }
+    const fn status_change(&self) -> Detail {
+        let status = self.last_status;
+        Detail::StatusChange { status: status.as_str(), reason: status.reason() }
     }
 
     /// Handles a refresh request. Returns whether it is accepted: at most once per
@@ -209,6 +209,6 @@ impl Subscription {
         }
         self.last_status = status;
         cx.mark_changed(self.replica.id());
-        cx.notify(self.status_change());
+        cx.notify(Some(self.replica.id()), self.status_change());
     }
 }

@@ -3,8 +3,9 @@
 use campaign_sync::protocol::Digest;
 use campaign_sync::protocol::campaign::CampaignRecord;
 use campaign_sync::store::CampaignStore;
+use campaign_sync::sync::Effect;
 use campaign_sync::sync::context::{RECORD, ROWS, ViewChange};
-use campaign_sync::sync::{Effect, Notice};
+use campaign_sync::sync::notice::Detail;
 
 use super::invariants::{Check, demand};
 
@@ -42,8 +43,8 @@ impl CachedContent {
         let announced = changes.iter().filter(|it| it.campaign_id.as_str() == id);
         let announced = announced.fold(0, |content, it| content | it.content);
         let voids = |effect: &Effect| {
-            matches!(effect, Effect::Notify(Notice::CacheInvalidated(it))
-                if it.campaign_id.as_str() == id)
+            matches!(effect, Effect::Notify(it) if matches!(it.detail, Detail::CacheInvalidated(_))
+                && it.campaign_id.as_ref().is_some_and(|it| it.as_str() == id))
         };
         demand(changed & !announced == 0 || effects.iter().any(voids), "G12", || {
             format!("content {changed} changed, and {announced} was announced to caches")

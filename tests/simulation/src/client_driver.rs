@@ -2,6 +2,7 @@
 
 use campaign_sync::protocol::frame::Frame;
 use campaign_sync::sync::input::{ConnectionId, Ticket, TokenFailure, Wake};
+use campaign_sync::sync::notice::Detail;
 use campaign_sync::sync::{Effect, Input, Notice, Outcome, Verdict};
 
 use super::client::Client;
@@ -296,26 +297,17 @@ impl World {
 impl Client {
     /// Records a notice that listeners receive.
     fn observe(&mut self, notice: &Notice) {
-        if let Notice::CacheInvalidated(it) = notice
-            && it.reason == "signed_out"
-            && let Some(watch) = self.watches.get_mut(it.campaign_id.as_str())
-        {
-            watch.forget();
-        }
-        if let Notice::CacheInvalidated(it) = notice
-            && matches!(it.reason, "snapshot" | "epoch")
-            && let Some(watch) = self.watches.get_mut(it.campaign_id.as_str())
-        {
-            watch.proofs.clear();
-            watch.replaced = true;
-        }
-        let (id, reported) = match notice {
-            Notice::Consistency { campaign_id, ok, .. } => (campaign_id, !ok),
-            Notice::Repaired { campaign_id, .. } => (campaign_id, false),
-            _ => return,
-        };
-        if let Some(watch) = self.watches.get_mut(id.as_str()) {
-            watch.reported_difference = reported;
+        let Some(id) = &notice.campaign_id else { return };
+        let Some(watch) = self.watches.get_mut(id.as_str()) else { return };
+        match &notice.detail {
+            Detail::CacheInvalidated(it) if it.reason == "signed_out" => watch.forget(),
+            Detail::CacheInvalidated(it) if matches!(it.reason, "snapshot" | "epoch") => {
+                watch.proofs.clear();
+                watch.replaced = true;
+            }
+            Detail::Consistency { ok, .. } => watch.reported_difference = !ok,
+            Detail::Repaired { .. } => watch.reported_difference = false,
+            _ => {}
         }
     }
 }

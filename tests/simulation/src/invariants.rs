@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use campaign_sync::sync::notice::Detail;
 use campaign_sync::sync::{Config, Effect, Notice, Timestamp};
 
 /// A guarantee that did not hold.
@@ -68,13 +69,17 @@ pub(crate) fn timers_move_on(idle: &mut u32, now: Timestamp, next: Option<Timest
 /// G12: checks that a page's caches are invalidated before the notice of a new phase.
 pub(crate) fn caches_come_first(effects: &[Effect]) -> Check {
     for (index, effect) in effects.iter().enumerate() {
-        let Effect::Notify(Notice::PhaseTransition(transition)) = effect else { continue };
+        let Effect::Notify(Notice { campaign_id, detail: Detail::PhaseTransition(transition) }) =
+            effect
+        else {
+            continue;
+        };
         if transition.initial {
             continue;
         }
         let voids = |effect: &Effect| {
-            matches!(effect, Effect::Notify(Notice::CacheInvalidated(it))
-                if it.campaign_id == transition.campaign_id
+            matches!(effect, Effect::Notify(Notice { campaign_id: id, detail: Detail::CacheInvalidated(it) })
+                if id == campaign_id
                     && it.sequence_number == transition.sequence_number)
         };
         demand(effects[..index].iter().any(voids), "G12", || {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use campaign_sync::protocol::{Phase, Status as PhaseStatus};
-use campaign_sync::sync::notice::PhaseTransition;
+use campaign_sync::sync::notice::{Detail, PhaseTransition};
 use campaign_sync::sync::{Effect, Machine, Notice, Now, Status};
 
 use super::invariants::{Check, demand};
@@ -32,7 +32,7 @@ impl ReportedStates {
         self.statuses.retain(|id, _| machine.subscription(id).is_some());
         for effect in effects {
             let Effect::Notify(notice) = effect else { continue };
-            let Some(id) = notice.campaign_id().map(|id| id.as_str()) else { continue };
+            let Some(id) = notice.campaign_id.as_ref().map(|id| id.as_str()) else { continue };
             self.note(machine, id, notice, now)?;
             let for_handles =
                 matches!(notice.kind(), "phasetransition" | "phasestatuschange" | "statuschange");
@@ -61,18 +61,18 @@ impl ReportedStates {
     }
 
     fn note(&mut self, machine: &Machine, id: &str, notice: &Notice, now: Now) -> Check {
-        match notice {
-            Notice::CacheInvalidated(it) if it.reason == "signed_out" => {
+        match &notice.detail {
+            Detail::CacheInvalidated(it) if it.reason == "signed_out" => {
                 self.phases.remove(id);
             }
-            Notice::PhaseTransition(transition) => self.note_phase(id, transition)?,
-            Notice::PhaseStatusChange { phase, from, to, .. } => {
+            Detail::PhaseTransition(transition) => self.note_phase(id, transition)?,
+            Detail::PhaseStatusChange { phase, from, to, .. } => {
                 let before = self.phases.insert(id.to_owned(), (*phase, *to));
                 demand(before == Some((*phase, *from)), "notices", || {
                     format!("{notice:?} follows {before:?}")
                 })?;
             }
-            Notice::StatusChange { status, reason, .. } => {
+            Detail::StatusChange { status, reason, .. } => {
                 let before = self.statuses.insert(id.to_owned(), (status, *reason));
                 demand(before != Some((status, *reason)), "notices", || {
                     format!("{id} is reported as {status} again")

@@ -149,7 +149,7 @@ impl Client {
         let Some(at) = signed_out else { return Ok(()) };
         page_user.sign_outs += 1;
         let early = effects[..at].iter().find(
-            |effect| matches!(effect, Effect::Notify(notice) if notice.campaign_id().is_some()),
+            |effect| matches!(effect, Effect::Notify(notice) if notice.campaign_id.is_some()),
         );
         demand(early.is_none(), "G14", || format!("{early:?} comes before the end of the session"))
     }

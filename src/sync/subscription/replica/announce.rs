@@ -11,7 +11,7 @@ use crate::store::campaign::SnapshotApplied;
 use crate::store::{Change, Discrepancy, PhaseChange};
 use crate::sync::context::Context;
 use crate::sync::log::{Level, LogSubject};
-use crate::sync::notice::{CacheInvalidated, Notice, PhaseTransition};
+use crate::sync::notice::{CacheInvalidated, Detail, PhaseTransition};
 use crate::sync::time::Timestamp;
 
 impl Replica {
@@ -24,13 +24,15 @@ impl Replica {
         cx.clear_content(&self.id);
         let transition = reason == "phase_transition";
         let phase = self.store.record().map(|record| record.phase);
-        cx.notify(Notice::CacheInvalidated(CacheInvalidated {
-            campaign_id: self.id.clone(),
-            reason,
-            new_phase: phase.filter(|_| transition),
-            epoch: self.epoch(),
-            sequence_number: self.applied().get(),
-        }));
+        self.notify(
+            cx,
+            Detail::CacheInvalidated(CacheInvalidated {
+                reason,
+                new_phase: phase.filter(|_| transition),
+                epoch: self.epoch(),
+                sequence_number: self.applied().get(),
+            }),
+        );
     }
 
     /// Announces an applied transition event, accepted or refused.
@@ -42,12 +44,14 @@ impl Replica {
         timestamp: &str,
     ) {
         if let Some(code) = change.refused {
-            cx.notify(Notice::TransitionRefused {
-                campaign_id: self.id.clone(),
-                code,
-                new_phase: transition.new_phase,
-                trigger_reason: transition.trigger_reason.clone(),
-            });
+            self.notify(
+                cx,
+                Detail::TransitionRefused {
+                    code,
+                    new_phase: transition.new_phase,
+                    trigger_reason: transition.trigger_reason.clone(),
+                },
+            );
             return;
         }
         self.invalidate(cx, "phase_transition");
@@ -55,16 +59,19 @@ impl Replica {
         if phase.from.0 == phase.to.0 {
             return self.announce_phase_status(cx, phase, timestamp);
         }
-        cx.notify(Notice::PhaseTransition(PhaseTransition {
-            trigger_reason: transition.trigger_reason.clone(),
-            estimated_duration: transition.estimated_duration,
-            ..self.phase_notice(
-                Some(phase.from.0),
-                phase.to,
-                &transition.transition_type,
-                timestamp,
-            )
-        }));
+        self.notify(
+            cx,
+            Detail::PhaseTransition(PhaseTransition {
+                trigger_reason: transition.trigger_reason.clone(),
+                estimated_duration: transition.estimated_duration,
+                ..self.phase_notice(
+                    Some(phase.from.0),
+                    phase.to,
+                    &transition.transition_type,
+                    timestamp,
+                )
+            }),
+        );
     }
 
     /// Announces a change of phase or status that has another cause than a transition event.
@@ -85,26 +92,28 @@ impl Replica {
         if self.introduced {
             let notice =
                 self.phase_notice(Some(phase.from.0), phase.to, transition_type, timestamp);
-            cx.notify(Notice::PhaseTransition(notice));
+            self.notify(cx, Detail::PhaseTransition(notice));
         }
     }
 
     /// Announces the phase of a campaign that is loaded for its first handle.
     pub(super) fn announce_introduction(&self, cx: &mut Context, now: (Phase, Status)) {
         let notice = self.phase_notice(None, now, "snapshot", "");
-        cx.notify(Notice::PhaseTransition(PhaseTransition { initial: true, ..notice }));
+        self.notify(cx, Detail::PhaseTransition(PhaseTransition { initial: true, ..notice }));
     }
 
     fn announce_phase_status(&self, cx: &mut Context, phase: PhaseChange, timestamp: &str) {
-        cx.notify(Notice::PhaseStatusChange {
-            campaign_id: self.id.clone(),
-            phase: phase.to.0,
-            from: phase.from.1,
-            to: phase.to.1,
-            timestamp: timestamp.to_owned(),
-            sequence_number: self.applied().get(),
-            recovered: !self.recovery.is_idle(),
-        });
+        self.notify(
+            cx,
+            Detail::PhaseStatusChange {
+                phase: phase.to.0,
+                from: phase.from.1,
+                to: phase.to.1,
+                timestamp: timestamp.to_owned(),
+                sequence_number: self.applied().get(),
+                recovered: !self.recovery.is_idle(),
+            },
+        );
     }
 
     fn phase_notice(
@@ -115,7 +124,6 @@ impl Replica {
         timestamp: &str,
     ) -> PhaseTransition {
         PhaseTransition {
-            campaign_id: self.id.clone(),
             previous_phase,
             new_phase,
             new_status,
@@ -137,15 +145,14 @@ impl Replica {
             self.announce_phase(cx, phase, "snapshot", "");
         }
         if applied.unconfirmed > 0 {
-            let (campaign_id, rows) = (self.id.clone(), applied.unconfirmed);
-            cx.notify(Notice::Unconfirmed { campaign_id, rows });
+            self.notify(cx, Detail::Unconfirmed { rows: applied.unconfirmed });
         }
         self.log(cx, Level::Info, "snapshot", Some(self.applied()), None, Some(applied.rows));
     }
 
     /// Announces that missing data was requested.
     pub(super) fn announce_request(&self, cx: &mut Context, reason: &'static str) {
-        cx.notify(Notice::RecoveryRequested { campaign_id: self.id.clone(), reason });
+        self.notify(cx, Detail::RecoveryRequested { reason });
         let number = Some(self.applied());
         self.log(cx, Level::Info, "recovery_requested", number, Some(reason), None);
     }
@@ -162,8 +169,7 @@ impl Replica {
         cx.metrics.recoveries += 1;
         cx.metrics.recovery_ms.record(duration_ms);
         cx.mark_changed(&self.id);
-        let campaign_id = self.id.clone();
-        cx.notify(Notice::Recovered { campaign_id, reason, outcome, duration_ms, events });
+        self.notify(cx, Detail::Recovered { reason, outcome, duration_ms, events });
         let (number, value) = (Some(self.applied()), Some(duration_ms));
         self.log(cx, Level::Info, "recovered", number, Some(outcome), value);
     }
@@ -183,15 +189,17 @@ impl Replica {
     }
 
     fn comparison(&self, cx: &mut Context, ok: bool, discrepancy: Discrepancy) {
-        cx.notify(Notice::Consistency {
-            campaign_id: self.id.clone(),
-            ok,
-            server_count: discrepancy.server_count,
-            local_count: discrepancy.local_count,
-            difference: discrepancy.difference(),
-            warn: discrepancy.warns(),
-            large: discrepancy.is_large(),
-        });
+        self.notify(
+            cx,
+            Detail::Consistency {
+                ok,
+                server_count: discrepancy.server_count,
+                local_count: discrepancy.local_count,
+                difference: discrepancy.difference(),
+                warn: discrepancy.warns(),
+                large: discrepancy.is_large(),
+            },
+        );
     }
 
     /// Announces an event that does not match its own hash.
@@ -201,8 +209,8 @@ impl Replica {
         number: SequenceNumber,
         event_id: &str,
     ) {
-        let (campaign_id, sequence_number) = (self.id.clone(), number.get());
-        cx.notify(Notice::Corrupt { campaign_id, sequence_number });
+        let sequence_number = number.get();
+        self.notify(cx, Detail::Corrupt { sequence_number });
         self.log_event(cx, Level::Warn, "corrupt", number, event_id);
     }
 
@@ -214,8 +222,8 @@ impl Replica {
         number: SequenceNumber,
     ) {
         self.invalidate(cx, "divergence");
-        let (campaign_id, sequence_number) = (self.id.clone(), number.get());
-        cx.notify(Notice::Divergence { campaign_id, kind, sequence_number });
+        let sequence_number = number.get();
+        self.notify(cx, Detail::Divergence { kind, sequence_number });
         self.log(cx, Level::Error, "divergence", Some(number), Some(kind), None);
     }
 
@@ -226,11 +234,7 @@ impl Replica {
         expected: SequenceNumber,
         received: SequenceNumber,
     ) {
-        cx.notify(Notice::Gap {
-            campaign_id: self.id.clone(),
-            expected: expected.get(),
-            received: received.get(),
-        });
+        self.notify(cx, Detail::Gap { expected: expected.get(), received: received.get() });
         self.log(cx, Level::Warn, "gap", Some(expected), None, Some(received.get()));
     }
 
@@ -244,7 +248,7 @@ impl Replica {
     ) {
         cx.mark_changed(&self.id);
         cx.metrics.refused.count(code);
-        cx.notify(Notice::Rejected { code, campaign_id: Some(self.id.clone()), violation });
+        self.notify(cx, Detail::Rejected { code, violation });
         self.log(cx, Level::Error, "rejected", number, Some(code.as_str()), None);
     }
 
@@ -256,6 +260,11 @@ impl Replica {
         event_id: &str,
     ) {
         self.log_event(cx, Level::Info, "sequence", number, event_id);
+    }
+
+    /// Queues a notice about this campaign.
+    pub(super) fn notify(&self, cx: &mut Context, detail: Detail) {
+        cx.notify(Some(&self.id), detail);
     }
 
     /// Logs a record about this campaign.

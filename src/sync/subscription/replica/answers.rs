@@ -202,7 +202,7 @@ impl Replica {
             return Verdict::Ignored;
         }
         let code = why.code();
-        if let Some(missing) = why.missing_key(&self.id) {
+        if let Some(missing) = why.missing_key() {
             return self.block_on_missing_key(cx, code, missing);
         }
         self.store.raise(code);

@@ -15,7 +15,7 @@ use crate::store::{Change, EventMeta, Fault};
 use crate::sync::context::Context;
 use crate::sync::context::{RECORD, ROWS};
 use crate::sync::encryption::Undecryptable;
-use crate::sync::notice::Notice;
+use crate::sync::notice::Detail;
 use crate::sync::outcome::Verdict;
 use crate::sync::subscription::gap::HoldOutcome;
 use crate::sync::subscription::sequencer::Decision;
@@ -80,8 +80,7 @@ impl Replica {
             return Verdict::Redelivered;
         }
         cx.metrics.duplicates += 1;
-        let (campaign_id, sequence_number) = (self.id.clone(), number.get());
-        cx.notify(Notice::Duplicate { campaign_id, sequence_number });
+        self.notify(cx, Detail::Duplicate { sequence_number: number.get() });
         Verdict::Duplicate
     }
 
@@ -170,7 +169,7 @@ impl Replica {
             self.announce_phase(cx, phase, "", timestamp);
         }
         if let Some((level, message)) = change.notification {
-            cx.notify(Notice::Notification { campaign_id: self.id.clone(), level, message });
+            self.notify(cx, Detail::Notification { level, message });
         }
         if change.ended {
             self.end(cx, "deleted");
@@ -190,7 +189,7 @@ impl Replica {
 
     /// Handles the next event if its content does not open.
     fn on_undecryptable_event(&mut self, cx: &mut Context, why: &Undecryptable) -> Verdict {
-        if let Some(missing) = why.missing_key(&self.id) {
+        if let Some(missing) = why.missing_key() {
             return self.block_on_missing_key(cx, why.code(), missing);
         }
         self.store.raise(why.code());

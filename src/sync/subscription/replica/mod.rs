@@ -19,7 +19,7 @@ use crate::sync::config::Config;
 use crate::sync::context::Context;
 use crate::sync::context::RECORD;
 use crate::sync::log::Level;
-use crate::sync::notice::Notice;
+use crate::sync::notice::Detail;
 use crate::sync::outcome::Verdict;
 use crate::sync::subscription::freshness::Freshness;
 use crate::sync::subscription::recovery::{Recovery, RequestTarget};
@@ -238,8 +238,7 @@ impl Replica {
         self.invalidate(cx, "divergence");
         self.announce_snapshot_applied(cx, &applied);
         self.clear_mismatch(cx);
-        let (campaign_id, buckets) = (self.id.clone(), buckets.len() as u64);
-        cx.notify(Notice::Repaired { campaign_id, buckets, rows });
+        self.notify(cx, Detail::Repaired { buckets: buckets.len() as u64, rows });
     }
 
     /// Whether a snapshot would move the position backwards: within its epoch, or to a superseded
@@ -320,9 +319,9 @@ impl Replica {
     }
 
     /// Blocks the campaign at its position until the missing key is added. Nothing else helps.
-    fn block_on_missing_key(&mut self, cx: &mut Context, code: Code, missing: Notice) -> Verdict {
+    fn block_on_missing_key(&mut self, cx: &mut Context, code: Code, missing: Detail) -> Verdict {
         self.announce_rejected(cx, code, Some(self.applied().next()), Violation::default());
-        cx.notify(missing);
+        self.notify(cx, missing);
         self.fail(cx, code);
         Verdict::Refused(code)
     }
@@ -331,8 +330,7 @@ impl Replica {
     fn end(&mut self, cx: &mut Context, reason: &str) {
         self.state = SubscriptionState::Ended;
         self.stop(cx, Code::UnknownCampaign);
-        let (campaign_id, reason) = (self.id.clone(), reason.to_owned());
-        cx.notify(Notice::Ended { campaign_id, reason });
+        self.notify(cx, Detail::Ended { reason: reason.to_owned() });
     }
 
     /// Fails the campaign: it cannot be followed on this connection.
