@@ -212,7 +212,7 @@ impl Machine {
                 self.router.on_connection_event(Some(event));
             }
             Input::Reset => self.router.reset(),
-            Input::Retain(campaign_id) => self.on_retain(campaign_id),
+            Input::Retain(campaign_id) => self.on_retain(&campaign_id),
             Input::Release(campaign_id) => outcome.ignored_late = !self.on_release(&campaign_id),
             Input::RetainCatalogue => catalogue.retain(cx),
             Input::ReleaseCatalogue => outcome.ignored_late = !catalogue.release(cx),
@@ -302,19 +302,17 @@ impl Machine {
             && matches!(connection.state(), ConnectionState::Attempting { .. })
     }
 
-    fn on_retain(&mut self, campaign_id: CampaignId) {
+    fn on_retain(&mut self, campaign_id: &CampaignId) {
         let Router { cx, subscriptions, .. } = &mut self.router;
-        cx.mark_changed(&campaign_id);
-        if subscriptions.get(campaign_id.as_str()).is_none() {
+        cx.mark_changed(campaign_id);
+        let subscription = subscriptions.get_or_insert(campaign_id, || {
             let mut subscription = Subscription::new(campaign_id.clone(), &cx.config);
             if cx.is_connected() {
                 subscription.replica_mut().on_open(cx);
             }
-            subscriptions.insert(subscription);
-        }
-        if let Some(subscription) = subscriptions.get_mut(campaign_id.as_str()) {
-            subscription.retain(cx);
-        }
+            subscription
+        });
+        subscription.retain(cx);
     }
 
     /// Returns whether the application retained the campaign.

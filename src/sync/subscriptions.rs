@@ -3,6 +3,7 @@
 
 use super::context::Context;
 use super::subscription::Subscription;
+use crate::protocol::CampaignId;
 
 /// Subscriptions, sorted by campaign id.
 #[derive(Clone, Debug, Default)]
@@ -21,12 +22,17 @@ impl Subscriptions {
         self.0.get_mut(at)
     }
 
-    /// Adds a subscription. It replaces an existing one of the same campaign.
-    pub fn insert(&mut self, subscription: Subscription) {
-        match self.place(subscription.id().as_str()) {
-            Ok(at) => self.0[at] = subscription,
-            Err(at) => self.0.insert(at, subscription),
-        }
+    /// The subscription of a campaign, which `new` creates if there is none.
+    pub fn get_or_insert(
+        &mut self,
+        campaign_id: &CampaignId,
+        new: impl FnOnce() -> Subscription,
+    ) -> &mut Subscription {
+        let at = self.place(campaign_id.as_str()).unwrap_or_else(|at| {
+            self.0.insert(at, new());
+            at
+        });
+        &mut self.0[at]
     }
 
     /// Removes and returns the first subscription that `unwanted` selects.

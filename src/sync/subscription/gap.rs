@@ -83,17 +83,15 @@ impl GapBuffer {
         }
         if self.epoch.as_ref() != Some(epoch) {
             self.clear();
-            return None;
         }
         let next = position.next().get();
-        while self.events.last().is_some_and(|held| held.number <= next) {
-            let held = self.events.pop()?;
+        loop {
+            let held = self.events.pop_if(|held| held.number <= next)?;
             self.bytes -= held.document.len();
             if held.number == next {
                 return Some(held);
             }
         }
-        None
     }
 
     /// The number of held events.
