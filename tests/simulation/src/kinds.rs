@@ -73,7 +73,8 @@ impl Kind {
 mod tests {
     use super::*;
     use crate::REPEAT_EVERY;
-    use crate::regressions::{CORE_SEEDS, SEEDS, USERS_SEEDS};
+    use crate::catalogue::has_list;
+    use crate::regressions::{CORE_SEEDS, LIST_SEEDS, SEEDS, USERS_SEEDS};
 
     #[test]
     fn repeated_seeds_cover_every_kind_of_world() {
@@ -89,5 +90,6 @@ mod tests {
         assert_eq!(CORE_SEEDS.iter().find(|seed| !is_core(seed)), None);
         let has_users = |seed: &&u64| Kind::of(**seed) == Kind::Users;
         assert_eq!(USERS_SEEDS.iter().find(|seed| !has_users(seed)), None);
+        assert_eq!(LIST_SEEDS.iter().find(|seed| !has_list(**seed)), None);
     }
 }

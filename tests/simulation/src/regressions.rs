@@ -5,7 +5,7 @@
 
 /// The number of these seeds.
 pub(crate) const COUNT: usize =
-    SEEDS.len() + CORE_SEEDS.len() + LATER_SEEDS.len() + USERS_SEEDS.len();
+    SEEDS.len() + CORE_SEEDS.len() + LATER_SEEDS.len() + USERS_SEEDS.len() + LIST_SEEDS.len();
 
 /// Whether the seed failed before some kinds of faults were added.
 pub(crate) fn is_older(seed: u64) -> bool {
@@ -19,13 +19,20 @@ pub(crate) fn is_known(seed: u64) -> bool {
 
 /// The seed at that index.
 pub(crate) fn seed(index: usize) -> Option<u64> {
-    SEEDS.iter().chain(CORE_SEEDS).chain(LATER_SEEDS).chain(USERS_SEEDS).nth(index).copied()
+    let newer = USERS_SEEDS.iter().chain(LIST_SEEDS);
+    SEEDS.iter().chain(CORE_SEEDS).chain(LATER_SEEDS).chain(newer).nth(index).copied()
 }
 
 /// Seeds that failed in worlds with users.
 pub(crate) const USERS_SEEDS: &[u64] = &[
     // fetch_brings_nothing_back_after_the_session_was_refused
     39_087, 51_679,
+];
+
+/// Seeds that failed in worlds with lists.
+pub(crate) const LIST_SEEDS: &[u64] = &[
+    // The oracle: a server that renames its feed, and frames that overtake each other.
+    110_581,
 ];
 
 /// Seeds that failed after the second group of kinds of faults was added.
