@@ -115,7 +115,10 @@ export interface CampaignView {
   readonly lastTransition: LastTransition | null;
   /** A problem with the data that is not resolved yet; `null` without one. */
   readonly error: CampaignProblem | null;
-  /** The snapshot that is arriving; `null` without one. Its rows appear together, when all parts have arrived. */
+  /**
+   * The snapshot that is arriving; `null` without one, and while the status is `idle`, `failed` or `stale` for the reason
+   * `polling`, because the rest arrives on the next socket. Its rows appear together, when all parts have arrived.
+   */
   readonly loading: SnapshotProgress | null;
 }
 

@@ -45,6 +45,21 @@ pub(crate) fn answer(world: &mut World, json: &Value) -> Option<Code> {
 }
 
 #[test]
+fn polling_hides_the_progress_of_a_snapshot() {
+    let mut world = World::following_with(&Log::with_rows(2), fetching());
+    world.reconnect();
+    let mut snapshot = Snapshot::new(EPOCH, 50, &world.request_id(), rows(25));
+    snapshot.per_part = 10;
+    world.answer("snapshot", EPOCH, 51, 50);
+    world.receive(&snapshot.parts()[0]);
+    assert_eq!(world.view()["loading"]["received"], 1);
+    world.close(1006);
+    world.advance_until(|world| world.fetches.len() == 1);
+    answer(&mut world, &fetched(EPOCH, 40, &rows(20)));
+    assert_eq!((&*world.status(), &world.view()["loading"]), ("stale(polling)", &Value::Null));
+}
+
+#[test]
 fn polling_begins_after_three_failed_connects() {
     let log = Log::with_rows(2);
     let mut world = World::following_with(&log, fetching());

@@ -73,6 +73,26 @@ fn view_shows_how_much_of_a_snapshot_has_arrived() {
     assert_eq!(world.machine.take_changes().len(), 1);
 }
 
+#[test]
+fn progress_is_hidden_while_the_client_seeks_no_socket() {
+    let stops: [(fn(&mut World), &str); 2] = [
+        (|world| world.close(4401), "failed(unauthorized)"),
+        (|world| world.input(Input::Pause), "idle"),
+    ];
+    for (stop, status) in stops {
+        let (mut world, snapshot) = announced(50, 25, 10);
+        world.receive(&snapshot.parts()[0]);
+        stop(&mut world);
+        assert_eq!((&*world.status(), &world.view()["loading"]), (status, &Value::Null));
+    }
+
+    let (mut world, snapshot) = announced(50, 25, 10);
+    world.receive(&snapshot.parts()[0]);
+    world.close(1006);
+    assert_eq!(world.status(), "connecting");
+    assert_eq!(world.view()["loading"]["received"], 1, "the next socket brings the rest");
+}
+
 // R9.7
 #[test]
 fn a_repeated_part_changes_nothing() {

@@ -10,12 +10,10 @@ export class LoadingBar {
   readonly #bar = byId<HTMLProgressElement>("loading-bar");
   readonly #text = byId("loading-text");
 
-  render({ status, staleReason, loading }: CampaignView): void {
-    // The client keeps the parts for its next socket after a session has ended, and while it polls. Nothing arrives then.
-    const arriving = status === "failed" || staleReason === "polling" ? null : loading;
-    this.#place.hidden = arriving === null;
-    if (arriving === null) return;
-    const { received, total, rows } = arriving;
+  render({ loading }: CampaignView): void {
+    this.#place.hidden = loading === null;
+    if (loading === null) return;
+    const { received, total, rows } = loading;
     this.#bar.max = total;
     this.#bar.value = received;
     setText(this.#text, `${count(rows, "row")}, ${Math.floor((100 * received) / total)} %`);
