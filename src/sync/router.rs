@@ -118,8 +118,8 @@ impl Router {
                 self.each(|it, cx| it.replica_mut().fail_waiters(cx, Code::Closed));
                 self.connection.announce(&mut self.cx);
             }
-            Some(ConnectionEvent::PingSent(sent)) => {
-                self.each(|subscription, _| subscription.replica_mut().on_ping(sent));
+            Some(ConnectionEvent::PingSent) => {
+                self.each(|subscription, cx| subscription.replica_mut().on_ping(cx.now));
             }
         }
     }

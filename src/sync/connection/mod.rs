@@ -37,8 +37,8 @@ pub enum ConnectionEvent {
     /// The application closed the client permanently. The change is announced after the campaigns have
     /// reacted.
     Closed,
-    /// A ping was sent at that time.
-    PingSent(Now),
+    /// A ping was sent.
+    PingSent,
 }
 
 /// The connection.
@@ -406,7 +406,7 @@ impl Connection {
             Heartbeat::Idle => None,
             Heartbeat::Ping(echo) => {
                 cx.effect(Effect::Send(self.socket, client::ping(echo)));
-                Some(ConnectionEvent::PingSent(cx.now))
+                Some(ConnectionEvent::PingSent)
             }
             Heartbeat::Dead => {
                 cx.log(Level::Warn, "dead_link", None, None);
