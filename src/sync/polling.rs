@@ -11,7 +11,7 @@ use crate::protocol::CampaignId;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Polling {
     in_flight: Vec<Fetch>,
-    next_round: Option<Timestamp>,
+    next_round: Timestamp,
 }
 
 /// A fetch in flight.
@@ -34,7 +34,7 @@ impl Fetch {
 impl Polling {
     /// The next deadline: the next round of fetches if rounds are `wanted`, or the timeout of a fetch.
     pub(super) fn deadline(&self, wanted: bool) -> Timestamp {
-        let round = self.next_round.filter(|_| wanted).unwrap_or(Timestamp::NEVER);
+        let round = if wanted { self.next_round } else { Timestamp::NEVER };
         self.in_flight.iter().fold(round, |soonest, fetch| soonest.min(fetch.deadline()))
     }
 
@@ -44,15 +44,15 @@ impl Polling {
         let now = cx.now.at;
         self.in_flight.retain(|fetch| fetch.deadline() > now);
         if !wanted {
-            self.next_round = None;
+            self.next_round = now;
             return false;
         }
-        if self.next_round.is_some_and(|due| due > now) {
+        if self.next_round > now {
             return false;
         }
         let half = POLLING_MS / 2;
         let jitter = cx.rng.up_to(2 * half);
-        self.next_round = Some(now + half + jitter);
+        self.next_round = now + half + jitter;
         true
     }
 

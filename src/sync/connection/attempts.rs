@@ -15,8 +15,8 @@ pub(super) struct Attempts {
     /// The number of sessions in a row that were refused, without a connection that lasted.
     refused: u32,
     handshakes: Handshakes,
-    /// When the last attempt began; `None` before the first.
-    began: Option<Timestamp>,
+    /// The application starts no other attempt before this time, because one has just begun.
+    after_last: Timestamp,
     /// The server requested no attempt before this time.
     not_before: Timestamp,
 }
@@ -62,8 +62,8 @@ impl Attempts {
     }
 
     /// An attempt begins.
-    pub(super) const fn begin(&mut self, now: Timestamp) {
-        self.began = Some(now);
+    pub(super) fn begin(&mut self, cx: &Context) {
+        self.after_last = cx.now.at + cx.config.attempt_gap_ms;
     }
 
     /// Time limit for the acknowledgement, in milliseconds.
@@ -123,8 +123,7 @@ impl Attempts {
 
     /// The time from which an attempt that the application requests may start.
     pub(super) fn soonest(&self, cx: &Context) -> Timestamp {
-        let gap = self.began.map(|began| began + cx.config.attempt_gap_ms);
-        cx.now.at.max(self.not_before).max(gap.unwrap_or_default())
+        cx.now.at.max(self.not_before).max(self.after_last)
     }
 
     /// The time of an attempt after a wake: soon, with jitter.

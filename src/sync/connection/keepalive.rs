@@ -8,9 +8,11 @@ use crate::sync::time::{Now, Timestamp};
 pub struct Keepalive {
     /// When the socket opened.
     pub opened: Timestamp,
-    last_received: Timestamp,
+    /// When the socket counts as dead, if nothing arrives before.
+    dead_at: Timestamp,
+    /// Whether the socket must show that it is alive.
+    is_probed: bool,
     next_ping: Timestamp,
-    probe_deadline: Option<Timestamp>,
     outstanding: Vec<Ping>,
     last_echo: u64,
 }
@@ -27,8 +29,8 @@ struct Ping {
 pub enum Heartbeat {
     /// Nothing.
     Idle,
-    /// Send a ping that carries this number.
-    Ping(u64),
+    /// Send a ping that carries [`Keepalive::last_echo`].
+    Ping,
     /// The socket is dead.
     Dead,
 }
@@ -36,28 +38,29 @@ pub enum Heartbeat {
 impl Keepalive {
     /// Creates the keepalive of a socket that the server acknowledges at `now`. The first ping is due at
     /// once, because its answer is the first proof of freshness.
-    pub const fn new(opened: Timestamp, now: Timestamp) -> Self {
+    pub fn new(opened: Timestamp, now: Timestamp) -> Self {
         Self {
             opened,
-            last_received: now,
+            dead_at: now + DEAD_LINK_MS,
+            is_probed: false,
             next_ping: now,
-            probe_deadline: None,
             outstanding: Vec::new(),
             last_echo: 0,
         }
     }
 
     /// Records that something arrived, which shows that the socket is alive.
-    pub const fn note_received(&mut self, now: Timestamp) {
-        self.last_received = now;
-        self.probe_deadline = None;
+    pub fn note_received(&mut self, now: Timestamp) {
+        self.dead_at = now + DEAD_LINK_MS;
+        self.is_probed = false;
     }
 
     /// The page woke up: the socket must show within [`PROBE_MS`] that it is alive. Silence
     /// while the page slept is no evidence of a dead socket.
-    pub const fn probe(&mut self, now: Timestamp) {
-        if self.probe_deadline.is_none() {
-            self.probe_deadline = Some(Timestamp(now.0 + PROBE_MS));
+    pub fn probe(&mut self, now: Timestamp) {
+        if !self.is_probed {
+            self.is_probed = true;
+            self.dead_at = now + PROBE_MS;
             self.next_ping = now;
         }
     }
@@ -69,7 +72,7 @@ impl Keepalive {
 
     /// Returns the action that is due now. A returned ping is recorded as sent.
     pub fn poll_heartbeat(&mut self, config: &Config, now: Now) -> Heartbeat {
-        if self.dead_at() <= now.at {
+        if self.dead_at <= now.at {
             return Heartbeat::Dead;
         }
         if self.next_ping > now.at {
@@ -81,7 +84,12 @@ impl Keepalive {
         if self.outstanding.len() > PINGS_OUTSTANDING_MAX {
             self.outstanding.remove(0);
         }
-        Heartbeat::Ping(self.last_echo)
+        Heartbeat::Ping
+    }
+
+    /// The number of the last ping.
+    pub const fn last_echo(&self) -> u64 {
+        self.last_echo
     }
 
     /// Handles a pong that echoes this number. Returns when its ping was sent; each ping is answered
@@ -96,10 +104,6 @@ impl Keepalive {
 
     /// The time of the next action.
     pub fn deadline(&self) -> Timestamp {
-        self.next_ping.min(self.dead_at())
-    }
-
-    fn dead_at(&self) -> Timestamp {
-        self.probe_deadline.unwrap_or_else(|| self.last_received + DEAD_LINK_MS)
+        self.next_ping.min(self.dead_at)
     }
 }

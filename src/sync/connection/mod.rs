@@ -140,7 +140,7 @@ impl Connection {
         }
         self.close_socket(cx, close::NORMAL);
         cx.socket = None;
-        cx.metrics.disconnects += u64::from(self.state.opened().is_some());
+        cx.metrics.disconnects += u64::from(self.state.opened() < Timestamp::NEVER);
         self.state = ConnectionState::Idle;
         self.problem = None;
         self.announce(cx);
@@ -168,7 +168,7 @@ impl Connection {
 
     /// Opens a socket. If the application provides tokens, requests a token first.
     fn begin_attempt(&mut self, cx: &mut Context) {
-        self.attempts.begin(cx.now.at);
+        self.attempts.begin(cx);
         if cx.config.has_token {
             let ticket = cx.ticket();
             let deadline = cx.now.at + TOKEN_TIMEOUT_MS;
@@ -252,8 +252,7 @@ impl Connection {
         cx.socket = None;
         cx.metrics.disconnects += 1;
         cx.log(Level::Info, "disconnected", None, Some(code.into()));
-        let now = cx.now.at;
-        if self.state.opened().is_some_and(|opened| now.since(opened) >= STABLE_LINK_MS) {
+        if cx.now.at.since(self.state.opened()) >= STABLE_LINK_MS {
             self.attempts.on_stable();
         }
         if let Some(code) = self.attempts.on_lost(&cx.config, loss) {
@@ -404,8 +403,8 @@ impl Connection {
         let ConnectionState::Open(keepalive) = &mut self.state else { return None };
         match keepalive.poll_heartbeat(&cx.config, cx.now) {
             Heartbeat::Idle => None,
-            Heartbeat::Ping(echo) => {
-                cx.effect(Effect::Send(self.socket, client::ping(echo)));
+            Heartbeat::Ping => {
+                cx.effect(Effect::Send(self.socket, client::ping(keepalive.last_echo())));
                 Some(ConnectionEvent::PingSent)
             }
             Heartbeat::Dead => {

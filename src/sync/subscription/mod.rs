@@ -40,7 +40,8 @@ pub struct Subscription {
     folded: FoldedNames,
     reader: SliceReader,
     ref_count: Holders,
-    last_refresh: Option<Timestamp>,
+    /// Refresh requests before this time are ignored.
+    next_refresh: Timestamp,
     last_status: Status,
     /// The status that listeners received last.
     announced: Status,
@@ -55,7 +56,7 @@ impl Subscription {
             folded: FoldedNames::default(),
             reader: SliceReader::default(),
             ref_count: Holders::default(),
-            last_refresh: None,
+            next_refresh: Timestamp::default(),
             last_status: Status::Idle,
             announced: Status::Idle,
         }
@@ -177,10 +178,10 @@ impl Subscription {
     /// [`REFRESH_MS`].
     pub fn refresh(&mut self, cx: &mut Context) -> bool {
         let now = cx.now.at;
-        if self.last_refresh.is_some_and(|last| now.since(last) < REFRESH_MS) {
+        if now < self.next_refresh {
             return false;
         }
-        self.last_refresh = Some(now);
+        self.next_refresh = now + REFRESH_MS;
         self.replica.invalidate(cx, "force_refresh");
         cx.request_ping();
         true
