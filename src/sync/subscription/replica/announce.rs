@@ -14,6 +14,27 @@ use crate::sync::log::{Level, LogSubject};
 use crate::sync::notice::{CacheInvalidated, Detail, PhaseTransition};
 use crate::sync::time::Timestamp;
 
+/// Why a phase or its status changed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PhaseCause<'a> {
+    /// As in [`PhaseTransition`].
+    pub(super) transition_type: &'a str,
+    pub(super) trigger_reason: Option<&'a str>,
+    pub(super) estimated_duration: Option<f64>,
+    /// The time of the event; empty if only the result is known.
+    pub(super) timestamp: &'a str,
+}
+
+impl PhaseCause<'_> {
+    /// Only the result is known, from a snapshot.
+    const SNAPSHOT: Self = Self {
+        transition_type: "snapshot",
+        trigger_reason: None,
+        estimated_duration: None,
+        timestamp: "",
+    };
+}
+
 impl Replica {
     fn epoch(&self) -> Option<String> {
         self.store.position().map(|position| position.epoch.as_str().to_owned())
@@ -54,52 +75,44 @@ impl Replica {
             );
             return;
         }
-        self.invalidate(cx, "phase_transition");
-        let Some(phase) = change.phase.filter(|_| self.introduced) else { return };
-        if phase.from.0 == phase.to.0 {
-            return self.announce_phase_status(cx, phase, timestamp);
+        if !change.phase.is_some_and(enters_phase) {
+            self.invalidate(cx, "phase_transition");
         }
-        self.notify(
-            cx,
-            Detail::PhaseTransition(PhaseTransition {
-                trigger_reason: transition.trigger_reason.clone(),
+        if let Some(phase) = change.phase {
+            let cause = PhaseCause {
+                transition_type: &transition.transition_type,
+                trigger_reason: transition.trigger_reason.as_deref(),
                 estimated_duration: transition.estimated_duration,
-                ..self.phase_notice(
-                    Some(phase.from.0),
-                    phase.to,
-                    &transition.transition_type,
-                    timestamp,
-                )
-            }),
-        );
+                timestamp,
+            };
+            self.announce_phase(cx, phase, cause);
+        }
     }
 
-    /// Announces a change of phase or status that has another cause than a transition event.
+    /// Announces a change of phase or status.
     pub(super) fn announce_phase(
         &self,
         cx: &mut Context,
         phase: PhaseChange,
-        transition_type: &str,
-        timestamp: &str,
+        cause: PhaseCause<'_>,
     ) {
-        if phase.from.0 == phase.to.0 {
-            if self.introduced {
-                self.announce_phase_status(cx, phase, timestamp);
-            }
+        let is_new = enters_phase(phase);
+        if is_new {
+            self.invalidate(cx, "phase_transition");
+        }
+        if !self.introduced {
             return;
         }
-        self.invalidate(cx, "phase_transition");
-        if self.introduced {
-            let notice =
-                self.phase_notice(Some(phase.from.0), phase.to, transition_type, timestamp);
-            self.notify(cx, Detail::PhaseTransition(notice));
+        if is_new {
+            self.announce_new_phase(cx, Some(phase.from.0), phase.to, cause);
+        } else {
+            self.announce_phase_status(cx, phase, cause.timestamp);
         }
     }
 
     /// Announces the phase of a campaign that is loaded for its first handle.
     pub(super) fn announce_introduction(&self, cx: &mut Context, now: (Phase, Status)) {
-        let notice = self.phase_notice(None, now, "snapshot", "");
-        self.notify(cx, Detail::PhaseTransition(PhaseTransition { initial: true, ..notice }));
+        self.announce_new_phase(cx, None, now, PhaseCause::SNAPSHOT);
     }
 
     fn announce_phase_status(&self, cx: &mut Context, phase: PhaseChange, timestamp: &str) {
@@ -116,33 +129,36 @@ impl Replica {
         );
     }
 
-    fn phase_notice(
+    fn announce_new_phase(
         &self,
+        cx: &mut Context,
         previous_phase: Option<Phase>,
         (new_phase, new_status): (Phase, Status),
-        transition_type: &str,
-        timestamp: &str,
-    ) -> PhaseTransition {
-        PhaseTransition {
-            previous_phase,
-            new_phase,
-            new_status,
-            timestamp: timestamp.to_owned(),
-            transition_type: transition_type.to_owned(),
-            trigger_reason: None,
-            estimated_duration: None,
-            epoch: self.epoch(),
-            sequence_number: self.applied().get(),
-            recovered: !self.recovery.is_idle(),
-            initial: false,
-        }
+        cause: PhaseCause<'_>,
+    ) {
+        self.notify(
+            cx,
+            Detail::PhaseTransition(PhaseTransition {
+                previous_phase,
+                new_phase,
+                new_status,
+                timestamp: cause.timestamp.to_owned(),
+                transition_type: cause.transition_type.to_owned(),
+                trigger_reason: cause.trigger_reason.map(str::to_owned),
+                estimated_duration: cause.estimated_duration,
+                epoch: self.epoch(),
+                sequence_number: self.applied().get(),
+                recovered: !self.recovery.is_idle(),
+                initial: previous_phase.is_none(),
+            }),
+        );
     }
 
     /// Announces that a snapshot or repaired buckets replaced rows.
     pub(super) fn announce_snapshot_applied(&self, cx: &mut Context, applied: &SnapshotApplied) {
         cx.mark_changed(&self.id);
         if let Some(phase) = applied.phase {
-            self.announce_phase(cx, phase, "snapshot", "");
+            self.announce_phase(cx, phase, PhaseCause::SNAPSHOT);
         }
         if applied.unconfirmed > 0 {
             self.notify(cx, Detail::Unconfirmed { rows: applied.unconfirmed });
@@ -295,4 +311,9 @@ impl Replica {
         let subject = LogSubject { campaign_id, sequence_number, event_id: Some(event_id) };
         cx.log_about(subject, level, event, None, None);
     }
+}
+
+/// Whether the change is to another phase, and not within one.
+fn enters_phase(change: PhaseChange) -> bool {
+    change.from.0 != change.to.0
 }

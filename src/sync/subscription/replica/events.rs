@@ -3,6 +3,7 @@
 //! These steps use the steps of the parent module, which uses none of them.
 
 use super::Replica;
+use super::announce::PhaseCause;
 use crate::protocol::body::Body;
 use crate::protocol::client::Reason;
 use crate::protocol::envelope::{Envelope, RawSequence};
@@ -166,7 +167,7 @@ impl Replica {
         if let Body::Transition(transition) = body {
             self.announce_transition(cx, transition, &change, timestamp);
         } else if let Some(phase) = change.phase {
-            self.announce_phase(cx, phase, "", timestamp);
+            self.announce_phase(cx, phase, PhaseCause { timestamp, ..PhaseCause::default() });
         }
         if let Some((level, message)) = change.notification {
             self.notify(cx, Detail::Notification { level, message });
