@@ -20,7 +20,6 @@ use crate::protocol::envelope::{Envelope, RawSequence};
 use crate::protocol::event::EventKind;
 use crate::protocol::frame::Frame;
 use crate::protocol::json::{RawStr, Reader};
-use crate::protocol::limits::PROTOCOL_V1;
 use crate::protocol::server::{Head, ServerMessage};
 use crate::protocol::violation::Violation;
 use crate::protocol::{CampaignId, Code, client};
@@ -247,10 +246,10 @@ impl Router {
     fn on_message(&mut self, message: &ServerMessage<'_>) -> Verdict {
         let campaign_id = match message {
             ServerMessage::ConnectionAck { protocol, subject, has_catalogue } => {
-                // The summaries of the catalogue are not sealed.
-                let is_plain = self.cx.encryption.protocol() == PROTOCOL_V1;
                 if !self.cx.is_connected() {
-                    self.catalogue.set_offered(*has_catalogue && is_plain);
+                    // The summaries of the catalogue are not sealed.
+                    let is_sealed = self.cx.encryption.is_enabled();
+                    self.catalogue.set_offered(*has_catalogue && !is_sealed);
                 }
                 let protocol = protocol.unwrap_or_default().value();
                 return self.on_acknowledgement(&protocol, subject.map(RawStr::value).as_deref());

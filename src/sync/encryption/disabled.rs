@@ -20,6 +20,11 @@ pub struct Encryption(());
 pub enum Undecryptable {}
 
 impl Encryption {
+    /// Whether content is sealed, which it never is.
+    pub const fn is_enabled(&self) -> bool {
+        false
+    }
+
     /// The name of the protocol that this client speaks.
     pub const fn protocol(&self) -> &'static str {
         PROTOCOL_V1

@@ -41,6 +41,11 @@ impl Encryption {
         self.keys.as_ref()
     }
 
+    /// Whether content is sealed.
+    pub const fn is_enabled(&self) -> bool {
+        self.keys.is_some()
+    }
+
     /// The name of the protocol that this client speaks.
     pub const fn protocol(&self) -> &'static str {
         if self.keys.is_some() { PROTOCOL_V1_SEALED } else { PROTOCOL_V1 }
