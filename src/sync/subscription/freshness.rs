@@ -65,6 +65,8 @@ impl Freshness {
     }
 
     /// Records that the state was the newest at some moment after `sent`.
+    // Not inline, because the module proves the state in six places.
+    #[inline(never)]
     pub(in crate::sync) fn prove(&mut self, sent: Now) {
         if self.proof.proven.is_none_or(|proven| proven.at <= sent.at) {
             self.proof.proven = Some(sent);
