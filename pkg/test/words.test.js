@@ -55,7 +55,8 @@ test("phases and statuses are those of the protocol", async () => {
 
 test("statuses and stale reasons are those of the machine", async () => {
   isClosed("CampaignStatus", await namesOf("src/sync/status.rs", "Status"));
-  isClosed("StaleReason", await namesOf("src/sync/status.rs", "StaleReason"));
+  const reasons = (await text("src/sync/status.rs")).match(/fn reason[^]*?\n {4}}/)[0];
+  isClosed("StaleReason", found(reasons, /Some\("(\w+)"\)/g));
 });
 
 test("states of the connection are those of the machine", async () => {
@@ -87,7 +88,7 @@ test("reasons of invalidation are those of the machine and of the client", async
 });
 
 test("codes of the log are those that the machine and the client write", () => {
-  const codes = [...found(rust, /\.log\(\s*(?:Level::\w+|level),\s*"(\w+)"/g), ...found(core, /code: "(\w+)", message: describe/g)];
+  const codes = [...found(rust, /\.log(?:_event)?\(\s*(?:cx,\s*)?(?:Level::\w+|level),\s*"(\w+)"/g), ...found(core, /code: "(\w+)", message: describe/g)];
   isClosed("LogCode", codes);
 });
 
