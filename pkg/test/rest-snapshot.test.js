@@ -118,7 +118,7 @@ test("rest snapshot fails if the connection ends within the body", async (t) => 
 
 test("rest snapshot aborts the request after the client's timeout", async (t) => {
   const source = new URL("../../src/sync/config.rs", import.meta.url);
-  const configured = Number(/fetch_timeout_ms: ([\d_]+),/.exec(await readFile(source, "utf8"))[1].replaceAll("_", ""));
+  const configured = Number(/FETCH_TIMEOUT_MS: u64 = ([\d_]+);/.exec(await readFile(source, "utf8"))[1].replaceAll("_", ""));
   t.mock.timers.enable({ apis: ["setTimeout"] });
   let signal;
   const fetch = (address, options) => {

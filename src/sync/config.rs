@@ -1,4 +1,5 @@
-//! Limits and delays of the machine, with their defaults. Each name carries its unit.
+//! Limits and delays of the machine: constants, and those that a driver or a test may change. Each name
+//! carries its unit.
 
 /// Maximum number of unanswered pings that the client remembers. More would add no information.
 pub const PINGS_OUTSTANDING_MAX: usize = 8;

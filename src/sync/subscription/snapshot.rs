@@ -4,8 +4,8 @@ use crate::protocol::snapshot::SnapshotPart;
 use crate::protocol::{Epoch, SequenceNumber};
 use crate::store::{Staging, StagingFault};
 
-/// The download of a snapshot, if there is one. It outlives the socket, so that an interrupted download
-/// can be resumed.
+/// The download of a snapshot, or of the buckets of a repair, if there is one. That of a snapshot outlives
+/// the socket, so that it can be resumed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SnapshotDownload(Option<Box<Staging>>);
 
