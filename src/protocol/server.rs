@@ -7,6 +7,7 @@ use super::digest::Bucket;
 use super::envelope::Envelope;
 use super::json::{RawStr, Reader};
 use super::limits::DIGEST_BUCKETS;
+use super::lookup::lookup;
 use super::position::Epoch;
 use super::schema::{Field, Kind, nullable, optional, read, required, slots};
 use super::snapshot::SnapshotPart;
@@ -157,24 +158,35 @@ impl<'a> ServerMessage<'a> {
     /// # Errors
     /// As [`ServerMessage::decode`].
     pub fn read(envelope: &Envelope<'a>, reader: &mut Reader<'a>) -> Result<Option<Self>, Code> {
-        Ok(Some(match envelope.kind {
-            "pong" => read_pong(reader, envelope.data)?,
-            "campaign.snapshot" => Self::SnapshotPart(Box::new(SnapshotPart::read(reader)?)),
-            "event_recovery" => Self::EventRecovery(read_recovery(reader)?),
-            "catalogue" => {
-                let (request_id, part) = CataloguePart::read(reader)?;
-                Self::Catalogue { request_id, part: Box::new(part) }
-            }
-            "campaign.digest" => Self::CampaignDigest(Box::new(read_campaign_digest(reader)?)),
-            "connection_ack" => read_connection_ack(reader)?,
-            "subscription_confirmed" => read_confirmed(reader)?,
-            "subscription_ended" => read_ended(reader)?,
-            "error" => read_error(reader)?,
-            "session_expired" => Self::SessionExpired,
-            "server_draining" => read_draining(reader)?,
-            _ => return Ok(None),
-        }))
+        lookup(&MESSAGES, envelope.kind).map(|read| read(reader)).transpose()
     }
+}
+
+/// Reads the data of one type of message.
+type Read = for<'a> fn(&mut Reader<'a>) -> Result<ServerMessage<'a>, Code>;
+
+/// The types on the wire. Frequent types come first.
+static MESSAGES: [(&str, Read); 11] = [
+    ("pong", read_pong),
+    ("campaign.snapshot", read_snapshot_part),
+    ("event_recovery", read_recovery),
+    ("catalogue", read_catalogue),
+    ("campaign.digest", read_campaign_digest),
+    ("connection_ack", read_connection_ack),
+    ("subscription_confirmed", read_confirmed),
+    ("subscription_ended", read_ended),
+    ("error", read_error),
+    ("session_expired", |_| Ok(ServerMessage::SessionExpired)),
+    ("server_draining", read_draining),
+];
+
+fn read_snapshot_part<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
+    SnapshotPart::read(reader).map(|part| ServerMessage::SnapshotPart(Box::new(part)))
+}
+
+fn read_catalogue<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
+    let (request_id, part) = CataloguePart::read(reader)?;
+    Ok(ServerMessage::Catalogue { request_id, part: Box::new(part) })
 }
 
 fn read_connection_ack<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
@@ -223,7 +235,7 @@ fn read_ended<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
 static ENDED: [Field; 2] =
     [required("campaignId", Kind::CampaignId), optional("reason", Kind::Text)];
 
-fn read_recovery<'a>(reader: &mut Reader<'a>) -> Result<EventRecovery<'a>, Code> {
+fn read_recovery<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
     let values = &mut slots();
     read(reader, &RECOVERY, values)?;
     let [campaign, request_id, epoch, outcome, reason, from, to] = values;
@@ -237,7 +249,7 @@ fn read_recovery<'a>(reader: &mut Reader<'a>) -> Result<EventRecovery<'a>, Code>
     if outcome != RecoveryOutcome::UnknownCampaign && !located {
         return Err(Code::InvalidContent);
     }
-    Ok(EventRecovery {
+    Ok(ServerMessage::EventRecovery(EventRecovery {
         campaign_id: campaign.raw_str_or_empty(),
         request_id: request_id.raw_str(),
         epoch: epoch.epoch(),
@@ -245,7 +257,7 @@ fn read_recovery<'a>(reader: &mut Reader<'a>) -> Result<EventRecovery<'a>, Code>
         reason: reason.raw_str(),
         from: from.sequence_number(),
         to: to.sequence_number(),
-    })
+    }))
 }
 
 static RECOVERY: [Field; 7] = [
@@ -258,7 +270,7 @@ static RECOVERY: [Field; 7] = [
     nullable("toSequenceNumber", Kind::Unsigned),
 ];
 
-fn read_campaign_digest<'a>(reader: &mut Reader<'a>) -> Result<CampaignDigest<'a>, Code> {
+fn read_campaign_digest<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
     let values = &mut slots();
     read(reader, &CAMPAIGN_DIGEST, values)?;
     let [campaign, request_id, epoch, number, list] = values;
@@ -267,13 +279,13 @@ fn read_campaign_digest<'a>(reader: &mut Reader<'a>) -> Result<CampaignDigest<'a
     if buckets.len() < DIGEST_BUCKETS {
         return Err(Code::InvalidContent);
     }
-    Ok(CampaignDigest {
+    Ok(ServerMessage::CampaignDigest(Box::new(CampaignDigest {
         epoch: epoch.epoch().ok_or(Code::InvalidContent)?,
         campaign_id: campaign.raw_str_or_empty(),
         request_id: request_id.raw_str(),
         sequence_number: number.sequence_number(),
         buckets,
-    })
+    })))
 }
 
 static CAMPAIGN_DIGEST: [Field; 5] = [
@@ -299,8 +311,9 @@ fn read_bucket(reader: &mut Reader<'_>) -> Result<Bucket, Code> {
     if index == 2 { Ok(bucket) } else { Err(Code::InvalidContent) }
 }
 
-fn read_pong<'a>(reader: &mut Reader<'a>, data: &str) -> Result<ServerMessage<'a>, Code> {
-    if data.is_empty() {
+fn read_pong<'a>(reader: &mut Reader<'a>) -> Result<ServerMessage<'a>, Code> {
+    // An unsolicited pong may have no data.
+    if reader.end().is_ok() {
         return Ok(ServerMessage::Pong { echo: None, heads: Vec::new(), catalogue: None });
     }
     let values = &mut slots();
