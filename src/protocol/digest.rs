@@ -9,6 +9,7 @@ use core::fmt;
 
 use xxhash_rust::xxh64::xxh64;
 
+use super::hash::nibble;
 use super::limits::DIGEST_BUCKETS;
 use super::write::push_hex;
 
@@ -19,8 +20,10 @@ pub struct Digest(pub u64);
 impl Digest {
     /// Reads 16 lower-case hex digits; `None` for anything else.
     pub fn parse(hex: &str) -> Option<Self> {
-        let lower = hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if hex.len() == 16 && lower { u64::from_str_radix(hex, 16).ok().map(Self) } else { None }
+        if hex.len() != 16 {
+            return None;
+        }
+        hex.bytes().try_fold(0, |sum, digit| Some(sum << 4 | u64::from(nibble(digit)?))).map(Self)
     }
 
     /// Adds the hash of a row.

@@ -17,8 +17,9 @@ impl EventHash {
     pub fn parse(hex: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         let digits: &[u8; 64] = hex.as_bytes().try_into().ok()?;
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        for (place, &digit) in digits.iter().enumerate() {
+            let byte = &mut bytes[place / 2];
+            *byte = *byte << 4 | nibble(digit)?;
         }
         Some(Self(bytes))
     }
@@ -46,7 +47,8 @@ impl EventHash {
     }
 }
 
-const fn nibble(digit: u8) -> Option<u8> {
+/// The value of a lower-case hexadecimal digit.
+pub(super) const fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),
