@@ -255,15 +255,20 @@ fn take<'a>(
     (key, reader): (&str, &mut Reader<'a>),
     other: UnknownMember<'_, 'a>,
 ) -> Result<(), Code> {
-    let (tried, untried) = fields.split_at_checked(*next).unwrap_or((fields, &[]));
-    let in_order = untried.iter().chain(tried).position(|field| field.name == key);
-    let Some(steps) = in_order else { return other(key, reader) };
-    let at = (*next + steps) % fields.len();
-    *next = at + 1;
-    if let (Some(field), Some(place)) = (fields.get(at), values.get_mut(at)) {
-        *place = field.read(reader).map_err(|code| reader.blame(code, field.name, "invalid"))?;
+    for _ in fields {
+        if *next == fields.len() {
+            *next = 0;
+        }
+        let at = *next;
+        *next += 1;
+        let (Some(field), Some(place)) = (fields.get(at), values.get_mut(at)) else { break };
+        if field.name == key {
+            *place =
+                field.read(reader).map_err(|code| reader.blame(code, field.name, "invalid"))?;
+            return Ok(());
+        }
     }
-    Ok(())
+    other(key, reader)
 }
 
 /// Checks that all required members are present.
