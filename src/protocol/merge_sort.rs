@@ -2,28 +2,16 @@
 
 use core::cmp::Ordering;
 
-/// Runs of this length are sorted by insertion, which is faster than merging for few rows.
-const RUN: usize = 8;
-
 /// Sorts row numbers. Equal rows keep their order.
 ///
 /// The sort merges runs bottom-up, so that one comparison costs one call and the code is a tenth of
 /// the size of the standard library's sort.
 pub fn sort(rows: &mut [u32], compare: &mut dyn FnMut(u32, u32) -> Ordering) {
-    for run in rows.chunks_mut(RUN) {
-        for end in 1..run.len() {
-            let mut at = end;
-            while let Some([before, row]) = at.checked_sub(1).and_then(|b| run.get_mut(b..=at)) {
-                if compare(*before, *row).is_le() {
-                    break;
-                }
-                core::mem::swap(before, row);
-                at -= 1;
-            }
-        }
+    if rows.is_sorted_by(|one, next| compare(*one, *next).is_le()) {
+        return;
     }
     let mut merged = Vec::with_capacity(rows.len());
-    let mut length = RUN;
+    let mut length = 1;
     while length < rows.len() {
         merged.clear();
         for pair in rows.chunks(2 * length) {

@@ -3,8 +3,6 @@
 //! The order of the last query is cached. It is computed again only if a column that it depends on
 //! has changed, so scrolling through 100,000 rows costs a page, not a sort.
 
-use core::cmp::Ordering;
-
 use super::folding::FoldedNames;
 use super::table::{DNS, DomainTable, HTTP, LEAD, Versions};
 use crate::protocol::merge_sort::sort;
@@ -65,6 +63,19 @@ impl SortBy {
             Self::DnsStatus => Some(DNS),
             Self::HttpStatus => Some(HTTP),
             Self::LeadScore => Some(LEAD),
+        }
+    }
+
+    /// The value of a row in this column: a number or a text. No number comes first, except no offset, and no
+    /// text does.
+    fn value(self, table: &DomainTable, row: usize) -> (f64, Option<&str>) {
+        let status = |column| (0.0, table.status(row, column));
+        match self {
+            Self::Offset => (table.offset(row).map_or(f64::INFINITY, |it| it as f64), None),
+            Self::Domain => (0.0, Some(table.name(row))),
+            Self::DnsStatus => status(DNS),
+            Self::HttpStatus => status(HTTP),
+            Self::LeadScore => (table.lead_score(row).unwrap_or(f64::NEG_INFINITY), None),
         }
     }
 }
@@ -129,44 +140,50 @@ impl ToJson for DomainPage<'_> {
     }
 }
 
-/// The cached order of the last query over one table.
+/// The cached order of the last query.
 #[derive(Clone, Debug, Default)]
 pub struct OrderCache {
     order: RowOrder,
-    versions: Option<Versions>,
-    rows: Vec<u32>,
-    folded: u64,
+    /// [`RowOrder::version`] of both tables, when the rows were sorted.
+    version: u64,
+    /// The rows of each table.
+    rows: [Vec<u32>; 2],
 }
 
 impl OrderCache {
-    /// The rows of `table` in the requested order, computed again only if a column that it depends
+    /// The rows of each table in the requested order, computed again only if a column that it depends
     /// on changed.
-    pub fn rows(&mut self, table: &DomainTable, folded: &FoldedNames, order: &RowOrder) -> &[u32] {
-        let versions = table.versions();
-        let fresh = self.order == *order
-            && self.folded == folded.version()
-            && self.versions.is_some_and(|known| order.depends_only_on_same(known, versions));
-        if !fresh {
-            self.rows.clear();
-            order.select(table, folded, &mut self.rows);
-            order.sort(table, &mut self.rows);
+    fn rows(
+        &mut self,
+        tables: [&DomainTable; 2],
+        folded: &FoldedNames,
+        order: &RowOrder,
+    ) -> &[Vec<u32>; 2] {
+        let version = folded.version() + order.version(tables[0]) + order.version(tables[1]);
+        if self.version != version || self.order != *order {
+            for (rows, table) in self.rows.iter_mut().zip(tables) {
+                rows.clear();
+                order.select(table, folded, rows);
+                order.sort(table, rows);
+            }
             self.order = order.clone();
-            self.versions = Some(versions);
-            self.folded = folded.version();
+            self.version = version;
         }
         &self.rows
     }
 }
 
 impl RowOrder {
-    fn depends_only_on_same(&self, known: Versions, now: Versions) -> bool {
-        let sorted = self.sort_by.status_column();
-        let wanted = self.wanted_statuses();
-        let same = |column: usize| {
-            let depends = wanted[column].is_some() || sorted == Some(column);
-            !depends || known.statuses[column] == now.statuses[column]
-        };
-        known.rows == now.rows && (DNS..=LEAD).all(same)
+    /// The sum of the versions of the columns that the order depends on. Versions only increase, so an equal
+    /// sum means that nothing changed.
+    fn version(&self, table: &DomainTable) -> u64 {
+        let Versions { rows: mut version, statuses } = table.versions();
+        for (column, wanted) in self.wanted_statuses().into_iter().enumerate() {
+            if wanted.is_some() || self.sort_by.status_column() == Some(column) {
+                version += statuses[column];
+            }
+        }
+        version
     }
 
     const fn wanted_statuses(&self) -> [&Option<String>; 3] {
@@ -174,71 +191,45 @@ impl RowOrder {
     }
 
     fn select(&self, table: &DomainTable, folded: &FoldedNames, rows: &mut Vec<u32>) {
-        let mut numbers = [None; 3];
-        for (column, word) in self.wanted_statuses().into_iter().enumerate() {
-            let Some(word) = word else { continue };
-            // A status that no row has ever had selects no rows.
-            let Some(found) = table.statuses(column).find(word) else { return };
-            numbers[column] = Some(found);
-        }
         let needle = self.search.as_bytes().trim_ascii();
         for row in 0..table.len() {
-            let statuses = table.status_numbers(row);
-            let same = numbers.iter().zip(statuses).all(|(it, has)| it.is_none_or(|it| it == has));
+            let mut wanted = self.wanted_statuses().into_iter().enumerate();
+            let same = wanted.all(|(column, wanted)| {
+                wanted.is_none() || wanted.as_deref() == table.status(row, column)
+            });
             if same && contains(folded.get(table.name(row)).as_bytes(), needle) {
                 rows.push(row as u32);
             }
         }
     }
 
-    /// Sorts with one algorithm for all columns. Each column supplies only a comparison.
+    /// Sorts by offset and then by the requested column, because sorting keeps the order of equal rows.
     fn sort(&self, table: &DomainTable, rows: &mut [u32]) {
-        let by_offset = |a: usize, b: usize| {
-            let offset = |row| table.offset(row).unwrap_or(i64::MAX);
-            offset(a).cmp(&offset(b)).then(a.cmp(&b))
-        };
-        // Generated rows are usually in order already.
-        let in_order = || rows.is_sorted_by(|&a, &b| by_offset(a as usize, b as usize).is_lt());
-        if self.sort_by == SortBy::Offset && in_order() {
-            if self.descending {
-                rows.reverse();
-            }
-            return;
+        sort_by(SortBy::Offset, false, table, rows);
+        if self.sort_by != SortBy::Offset {
+            sort_by(self.sort_by, self.descending, table, rows);
+        } else if self.descending {
+            rows.reverse();
         }
-        // A column has few statuses, so most compared rows have the same status.
-        let by_status = |column: usize, a: usize, b: usize| {
-            let (a, b) = (table.status_numbers(a)[column], table.status_numbers(b)[column]);
-            let status = |number| table.statuses(column).status(number);
-            if a == b { Ordering::Equal } else { status(a).cmp(&status(b)) }
-        };
-        sort(rows, &mut |a, b| {
-            let (a, b) = (a as usize, b as usize);
-            let ordering = match self.sort_by {
-                SortBy::Offset => by_offset(a, b),
-                SortBy::Domain => table.name(a).cmp(table.name(b)),
-                SortBy::DnsStatus => by_status(DNS, a, b),
-                SortBy::HttpStatus => by_status(HTTP, a, b),
-                SortBy::LeadScore => {
-                    let score = |row| table.fields(row).lead_score.unwrap_or(f64::NEG_INFINITY);
-                    score(a).total_cmp(&score(b))
-                }
-            };
-            let directed = if self.descending { ordering.reverse() } else { ordering };
-            directed.then_with(|| by_offset(a, b))
-        });
     }
+}
+
+fn sort_by(column: SortBy, descending: bool, table: &DomainTable, rows: &mut [u32]) {
+    sort(rows, &mut |a, b| {
+        let (a, b) = if descending { (b, a) } else { (a, b) };
+        let (a, b) = (column.value(table, a as usize), column.value(table, b as usize));
+        a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1))
+    });
 }
 
 /// The page of `query`: rows of the table first, then unconfirmed rows.
 pub fn page<'a>(
     tables: [&'a DomainTable; 2],
-    caches: &mut [OrderCache; 2],
+    cache: &mut OrderCache,
     folded: &FoldedNames,
     query: &DomainQuery,
 ) -> DomainPage<'a> {
-    let [confirmed, unconfirmed] = caches;
-    let confirmed = confirmed.rows(tables[0], folded, &query.order);
-    let unconfirmed = unconfirmed.rows(tables[1], folded, &query.order);
+    let [confirmed, unconfirmed] = cache.rows(tables, folded, &query.order);
     let total = confirmed.len() + unconfirmed.len();
     let mut rows = Vec::new();
     let end = query.offset.saturating_add(query.limit.min(PAGE_ROWS_MAX)).min(total);

@@ -130,9 +130,16 @@ impl DomainTable {
         (offset != NO_OFFSET).then_some(offset)
     }
 
-    /// The status numbers of a row, by column.
-    pub fn status_numbers(&self, row: usize) -> [u16; 3] {
-        self.rows.get(row).statuses
+    /// The score of a row.
+    pub fn lead_score(&self, row: usize) -> Option<f64> {
+        let score = self.rows.get(row).lead_score;
+        (!score.is_nan()).then_some(score)
+    }
+
+    /// The status of a row in this column.
+    pub fn status(&self, row: usize, column: usize) -> Option<&str> {
+        let number: u16 = self.rows.get(row).statuses[column];
+        self.statuses[column].status(number)
     }
 
     /// The hash of a row.
@@ -142,17 +149,16 @@ impl DomainTable {
 
     /// The columns of a row.
     pub fn fields(&self, row: usize) -> RowFields<'_> {
-        let &Row { http_code, lead_score, statuses, .. } = self.rows.get(row);
-        let status = |column: usize| self.statuses[column].status(statuses[column]);
+        let http_code = self.rows.get(row).http_code;
         RowFields {
             domain_id: self.id(row),
             domain: Some(self.name(row)),
             offset: self.offset(row),
-            dns_status: status(DNS),
-            http_status: status(HTTP),
+            dns_status: self.status(row, DNS),
+            http_status: self.status(row, HTTP),
             http_status_code: (http_code != NO_CODE).then(|| i64::from(http_code)),
-            lead_status: status(LEAD),
-            lead_score: (!lead_score.is_nan()).then_some(lead_score),
+            lead_status: self.status(row, LEAD),
+            lead_score: self.lead_score(row),
         }
     }
 

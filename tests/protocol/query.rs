@@ -8,7 +8,7 @@ use campaign_sync::store::{DomainQuery, DomainTable, SortBy};
 struct Rows {
     table: DomainTable,
     aside: DomainTable,
-    caches: [OrderCache; 2],
+    cache: OrderCache,
     folded: FoldedNames,
 }
 
@@ -30,7 +30,7 @@ impl Rows {
         Self {
             table,
             aside: DomainTable::default(),
-            caches: Default::default(),
+            cache: OrderCache::default(),
             folded: FoldedNames::default(),
         }
     }
@@ -40,7 +40,7 @@ impl Rows {
     }
 
     fn shown(&mut self, query: &DomainQuery) -> (usize, Vec<String>) {
-        let page = page([&self.table, &self.aside], &mut self.caches, &self.folded, query);
+        let page = page([&self.table, &self.aside], &mut self.cache, &self.folded, query);
         (page.total, page.rows.iter().map(|row| row.domain.to_owned()).collect())
     }
 
@@ -231,7 +231,7 @@ fn unconfirmed_rows_come_last_and_are_flagged() {
     };
     rows.aside.upsert(&aside).expect("in order");
     let query = DomainQuery { offset: 3, limit: 2, order: RowOrder::default() };
-    let page = page([&rows.table, &rows.aside], &mut rows.caches, &rows.folded, &query);
+    let page = page([&rows.table, &rows.aside], &mut rows.cache, &rows.folded, &query);
     let shown: Vec<_> = page.rows.iter().map(|row| (row.domain, row.unconfirmed)).collect();
     assert_eq!(
         (page.total, &*shown),

@@ -36,7 +36,7 @@ use crate::sync::time::{Now, Timestamp};
 pub struct Subscription {
     replica: Replica,
     /// Sort orders of the last row queries.
-    sort_caches: [OrderCache; 2],
+    sort_cache: OrderCache,
     folded: FoldedNames,
     reader: SliceReader,
     ref_count: Holders,
@@ -52,7 +52,7 @@ impl Subscription {
     pub fn new(id: CampaignId, config: &Config) -> Self {
         Self {
             replica: Replica::new(id, config),
-            sort_caches: Default::default(),
+            sort_cache: Default::default(),
             folded: FoldedNames::default(),
             reader: SliceReader::default(),
             ref_count: Holders::default(),
@@ -103,7 +103,7 @@ impl Subscription {
     /// Returns one page of the campaign's rows.
     pub fn domains(&mut self, query: &DomainQuery) -> DomainPage<'_> {
         let tables = [self.replica.store().table(), self.replica.store().unconfirmed()];
-        page(tables, &mut self.sort_caches, &self.folded, query)
+        page(tables, &mut self.sort_cache, &self.folded, query)
     }
 
     /// Returns the next slice of all confirmed rows, as [`SliceReader::slice`] does.
