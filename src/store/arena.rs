@@ -19,8 +19,11 @@ pub struct Arena {
 
 impl Arena {
     /// Appends `first` and `second` next to each other and returns their address; `None` when 4 GiB
-    /// are full.
+    /// are full, or if a text is longer than [`TEXT_BYTES_MAX`].
     pub fn push(&mut self, first: &str, second: &str) -> Option<u32> {
+        if first.len().max(second.len()) > TEXT_BYTES_MAX {
+            return None;
+        }
         let length = first.len() + second.len();
         let fits = self.chunks.last().is_some_and(|chunk| chunk.len() + length <= CHUNK_BYTES);
         if !fits {

@@ -48,6 +48,18 @@ pub struct DomainTable {
 const NO_OFFSET: i64 = i64::MIN;
 const NO_CODE: i32 = i32::MIN;
 
+/// A row without columns. It counts as 0 in a digest.
+const EMPTY_ROW: Row = Row {
+    offset: NO_OFFSET,
+    lead_score: f64::NAN,
+    hash: 0,
+    http_code: NO_CODE,
+    text_at: 0,
+    id_len: 0,
+    name_len: 0,
+    statuses: [0; 3],
+};
+
 impl Default for DomainTable {
     fn default() -> Self {
         Self {
@@ -185,28 +197,22 @@ impl DomainTable {
     pub fn upsert(&mut self, patch: &RowPatch<'_>) -> Result<bool, Code> {
         let hash = id_hash(&patch.domain_id);
         let known = self.find_hashed(hash, &patch.domain_id);
-        let statuses = self.intern_statuses(patch)?;
-        let row = match known {
-            Some(row) => {
-                self.rename(row, patch)?;
-                let former = self.rows.get(row).hash;
-                self.digest.remove(former);
-                self.buckets[bucket_of(hash)].sum.remove(former);
-                row
-            }
-            None => {
-                let row = self.insert(hash, patch)?;
-                self.buckets[bucket_of(hash)].count += 1;
-                row
-            }
-        };
+        let statuses = self.statuses_after(known, patch)?;
+        let text_at = self.texts_after(known, patch)?;
+        let row = known.unwrap_or_else(|| self.insert(hash));
         self.set_columns(row, patch, statuses);
+        if let Some(at) = text_at {
+            self.set_texts(row, at, patch);
+        }
         let mut hasher = core::mem::take(&mut self.hasher);
         let row_hash = hasher.hash(&self.fields(row));
         self.hasher = hasher;
-        self.rows.get_mut(row).hash = row_hash;
-        self.digest.add(row_hash);
-        self.buckets[bucket_of(hash)].sum.add(row_hash);
+        let fields = self.rows.get_mut(row);
+        let former = fields.hash;
+        fields.hash = row_hash;
+        let change = row_hash.wrapping_sub(former);
+        self.digest.add(change);
+        self.buckets[bucket_of(hash)].sum.add(change);
         Ok(known.is_none())
     }
 
@@ -240,72 +246,76 @@ impl DomainTable {
         self.texts.bytes()
     }
 
-    fn intern_statuses(&mut self, patch: &RowPatch<'_>) -> Result<[Option<u16>; 3], Code> {
-        let mut numbers = [None; 3];
+    /// The status numbers of a row after a change.
+    fn statuses_after(
+        &mut self,
+        known: Option<usize>,
+        patch: &RowPatch<'_>,
+    ) -> Result<[u16; 3], Code> {
+        let mut numbers = known.map_or([0; 3], |row| self.rows.get(row).statuses);
         let changes = [&patch.dns_status, &patch.http_status, &patch.lead_status];
         for ((number, statuses), change) in numbers.iter_mut().zip(&mut self.statuses).zip(changes)
         {
-            *number = match change {
-                Patch::Absent => None,
-                Patch::Null => Some(0),
-                Patch::Value(word) => Some(statuses.intern(word)?),
-            };
+            match change {
+                Patch::Absent => {}
+                Patch::Null => *number = 0,
+                Patch::Value(status) => *number = statuses.intern(status)?,
+            }
         }
         Ok(numbers)
     }
 
-    fn insert(&mut self, hash: u64, patch: &RowPatch<'_>) -> Result<usize, Code> {
-        let name = patch.domain.value().ok_or(Code::InvalidContent)?;
-        let id_len = u16::try_from(patch.domain_id.len()).map_err(|_| Code::InvalidContent)?;
-        let name_len = u16::try_from(name.len()).map_err(|_| Code::InvalidContent)?;
+    /// Stores the id and the name of a row and returns their address, unless the row has this name.
+    fn texts_after(
+        &mut self,
+        known: Option<usize>,
+        patch: &RowPatch<'_>,
+    ) -> Result<Option<u32>, Code> {
+        let name = patch.domain.value();
+        if let Some(row) = known
+            && name.is_none_or(|name| self.name(row) == name)
+        {
+            return Ok(None);
+        }
+        let name = name.ok_or(Code::InvalidContent)?;
+        let at = self.texts.push(&patch.domain_id, name);
+        at.map(Some).ok_or(Code::InvalidContent)
+    }
+
+    /// Adds a row without texts; returns its number.
+    fn insert(&mut self, hash: u64) -> usize {
         let row = self.len();
-        let number = u32::try_from(row).map_err(|_| Code::InvalidContent)?;
-        let text_at = self.texts.push(&patch.domain_id, name).ok_or(Code::InvalidContent)?;
-        self.rows.push(Row {
-            offset: NO_OFFSET,
-            lead_score: f64::NAN,
-            hash: 0,
-            text_at,
-            http_code: NO_CODE,
-            id_len,
-            name_len,
-            statuses: [0; 3],
-        });
+        self.rows.push(EMPTY_ROW);
         for statuses in &mut self.statuses {
             statuses.increment(0);
         }
-        self.index.insert(hash, number, hashes(&self.texts, &self.rows));
-        self.versions.rows += 1;
-        Ok(row)
+        self.index.insert(hash, row as u32, hashes(&self.texts, &self.rows));
+        self.buckets[bucket_of(hash)].count += 1;
+        row
     }
 
-    fn rename(&mut self, row: usize, patch: &RowPatch<'_>) -> Result<(), Code> {
-        let Some(name) = patch.domain.value() else { return Ok(()) };
-        if self.name(row) == name {
-            return Ok(());
-        }
-        let name_len = u16::try_from(name.len()).map_err(|_| Code::InvalidContent)?;
-        let at = self.texts.push(&patch.domain_id, name).ok_or(Code::InvalidContent)?;
+    fn set_texts(&mut self, row: usize, at: u32, patch: &RowPatch<'_>) {
         let fields = self.rows.get_mut(row);
         self.texts.discard(text_len(fields));
         fields.text_at = at;
-        fields.name_len = name_len;
+        fields.id_len = patch.domain_id.len() as u16;
+        fields.name_len = patch.domain.value().map_or(0, |name| name.len() as u16);
         self.versions.rows += 1;
         self.compact_if_wanted();
-        Ok(())
     }
 
-    fn set_columns(&mut self, row: usize, patch: &RowPatch<'_>, statuses: [Option<u16>; 3]) {
+    fn set_columns(&mut self, row: usize, patch: &RowPatch<'_>, statuses: [u16; 3]) {
         let (fields, versions) = (self.rows.get_mut(row), &mut self.versions);
         if let Some(offset) = set(&patch.offset, NO_OFFSET) {
             versions.rows += u64::from(fields.offset != offset);
             fields.offset = offset;
         }
-        for (column, number) in statuses.into_iter().enumerate() {
-            let Some(number) = number else { continue };
-            self.statuses[column].recount(fields.statuses[column], number);
-            fields.statuses[column] = number;
-            versions.statuses[column] += 1;
+        for (column, &number) in statuses.iter().enumerate() {
+            let former = core::mem::replace(&mut fields.statuses[column], number);
+            if former != number {
+                self.statuses[column].recount(former, number);
+                versions.statuses[column] += 1;
+            }
         }
         if let Some(code) = set(&patch.http_status_code, NO_CODE) {
             fields.http_code = code;
