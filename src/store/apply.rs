@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::change::{Change, EventMeta, Fault, LastTransition, PhaseChange};
 use super::{CampaignStore, ExpectedDigest};
 use crate::protocol::body::{Body, Progress, StatusChange};
-use crate::protocol::campaign::CampaignRecord;
+use crate::protocol::campaign::{CampaignRecord, PhaseCounters};
 use crate::protocol::domain::RowPatch;
 use crate::protocol::transition::{Rollback, Transition};
 use crate::protocol::{Code, Status};
@@ -31,13 +31,9 @@ impl CampaignStore {
             }
             Body::Progress(progress) => self.apply_progress(progress),
             Body::Status(status) => self.apply_status(status),
-            Body::Transition(transition) => return self.apply_transition(transition, meta),
+            Body::Transition(transition) => self.apply_transition(transition, meta, &mut change)?,
             Body::Record(record) => self.record = Some((**record).clone()),
-            Body::Deleted => change.ended = true,
-            Body::Notification { level, message } => {
-                change.notification = Some((level.clone(), message.clone()));
-            }
-            Body::Nothing => {}
+            Body::Deleted | Body::Notification { .. } | Body::Nothing => {}
         }
         change.phase = self.record.as_ref().and_then(|after| PhaseChange::between(before, after));
         Ok(change)
@@ -95,32 +91,32 @@ impl CampaignStore {
         &mut self,
         transition: &Arc<Transition>,
         meta: EventMeta<'_>,
-    ) -> Result<Change, Fault> {
-        let mut change = Change { expected: expected(transition), ..Change::default() };
+        change: &mut Change,
+    ) -> Result<(), Fault> {
         if let Some(code) = transition.refusal() {
+            // The count and digest of a refused transition must not clear this error.
             self.error = Some(code);
             change.refused = Some(code);
-            // The count and digest of a refused transition must not clear the error that it raises.
-            change.expected = None;
-            return Ok(change);
+            return Ok(());
         }
-        let before = self.record.as_ref();
-        let elsewhere = |ours: &CampaignRecord| {
-            transition.previous_phase.is_some_and(|previous| previous != ours.phase)
-        };
-        if before.is_some_and(elsewhere) {
+        if let (Some(ours), Some(previous)) = (&self.record, transition.previous_phase)
+            && previous != ours.phase
+        {
             return Err(Fault::WrongPreviousPhase);
         }
-        let after = record_after(before, transition).map_err(Fault::Invalid)?;
-        change.phase = PhaseChange::between(before.map(PhaseChange::of), &after);
-        self.record = Some(after);
+        let state = (transition.new_phase, transition.new_status);
+        if transition.campaign.as_ref().is_some_and(|record| PhaseChange::of(record) != state) {
+            return Err(Fault::Invalid(Code::InvalidContent));
+        }
+        set_record(self.record.get_or_insert_default(), transition);
+        change.expected = expected(transition);
         self.last_transition = Some(LastTransition {
             transition: Arc::clone(transition),
             timestamp: meta.timestamp.to_owned(),
             sequence_number: meta.sequence_number,
         });
         self.error = None;
-        Ok(change)
+        Ok(())
     }
 }
 
@@ -131,21 +127,13 @@ fn expected(transition: &Transition) -> Option<ExpectedDigest> {
     Some(ExpectedDigest { count: transition.domains_count, digest: Some(digest) })
 }
 
-/// The record after an accepted transition. Phase, status and counters change together.
-fn record_after(
-    before: Option<&CampaignRecord>,
-    transition: &Transition,
-) -> Result<CampaignRecord, Code> {
-    let known = before.map_or(0, |record| record.total_domain_count);
-    let mut record = match &transition.campaign {
-        Some(record) => {
-            if (record.phase, record.status) != (transition.new_phase, transition.new_status) {
-                return Err(Code::InvalidContent);
-            }
-            record.clone()
-        }
-        None => record_from_counts(before, transition),
-    };
+/// Applies an accepted transition to the record. Phase, status and counters change together.
+fn set_record(record: &mut CampaignRecord, transition: &Transition) {
+    let known = record.total_domain_count;
+    match &transition.campaign {
+        Some(complete) => *record = complete.clone(),
+        None => set_counts(record, transition),
+    }
     record.total_domain_count = record.total_domain_count.max(known);
     if let Some(rollback) = rollback_of(transition) {
         record.phase = rollback.phase;
@@ -153,22 +141,22 @@ fn record_after(
         record.counters = rollback.counters;
         record.total_domain_count = rollback.total_domain_count;
     }
-    Ok(record)
 }
 
-/// The record after a transition without a record. The phase's counters come from the payload.
-fn record_from_counts(before: Option<&CampaignRecord>, transition: &Transition) -> CampaignRecord {
-    let mut record = before.cloned().unwrap_or_default();
+/// Applies a transition without a record. The phase's counters come from the payload.
+fn set_counts(record: &mut CampaignRecord, transition: &Transition) {
     record.phase = transition.new_phase;
     record.status = transition.new_status;
     record.error_message = None;
-    record.counters.total_items = transition.domains_count;
-    record.counters.processed_items = transition.processed_count;
-    record.counters.successful_items = transition.successful_count;
-    record.counters.failed_items = transition.failed_items;
-    record.counters = record.counters.with_derived_progress();
-    record.total_domain_count = record.total_domain_count.max(transition.domains_count);
-    record
+    record.counters = PhaseCounters {
+        total_items: transition.domains_count,
+        processed_items: transition.processed_count,
+        successful_items: transition.successful_count,
+        failed_items: transition.failed_items,
+        progress_percentage: 0.0,
+    }
+    .with_derived_progress();
+    record.total_domain_count = transition.domains_count;
 }
 
 fn rollback_of(transition: &Transition) -> Option<&Rollback> {

@@ -17,7 +17,7 @@ pub enum Fault {
 }
 
 /// The effect of an applied event, as far as callers need it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// The change of phase or status, if one of them differs from before.
     pub phase: Option<PhaseChange>,
@@ -25,10 +25,6 @@ pub struct Change {
     pub refused: Option<Code>,
     /// The count and digest that the event claims for the rows after it.
     pub expected: Option<ExpectedDigest>,
-    /// A message for users: level and text.
-    pub notification: Option<(String, String)>,
-    /// Whether the campaign has ended.
-    pub ended: bool,
 }
 
 /// A change of phase, or of the status within a phase.

@@ -164,16 +164,25 @@ impl Replica {
         change: Change,
         timestamp: &str,
     ) {
-        if let Body::Transition(transition) = body {
-            self.announce_transition(cx, transition, &change, timestamp);
-        } else if let Some(phase) = change.phase {
-            self.announce_phase(cx, phase, PhaseCause { timestamp, ..PhaseCause::default() });
-        }
-        if let Some((level, message)) = change.notification {
-            self.notify(cx, Detail::Notification { level, message });
-        }
-        if change.ended {
-            self.end(cx, "deleted");
+        match body {
+            Body::Transition(transition) => {
+                self.announce_transition(cx, transition, &change, timestamp);
+            }
+            Body::Notification { level, message } => {
+                let (level, message) = (level.clone(), message.clone());
+                self.notify(cx, Detail::Notification { level, message });
+            }
+            Body::Deleted => self.end(cx, "deleted"),
+            Body::Progress(_) | Body::Status(_) | Body::Record(_) => {
+                if let Some(phase) = change.phase {
+                    self.announce_phase(
+                        cx,
+                        phase,
+                        PhaseCause { timestamp, ..PhaseCause::default() },
+                    );
+                }
+            }
+            Body::Row(_) | Body::Rows(_) | Body::Removed(_) | Body::Nothing => {}
         }
         if let Some(expected) = change.expected {
             self.compare(cx, expected);
