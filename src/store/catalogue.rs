@@ -64,33 +64,36 @@ impl CatalogueStore {
     ///
     /// # Errors
     /// [`StagingFault`]. The list is unchanged then.
-    pub fn add(
-        &mut self,
-        mut part: Box<CataloguePart>,
-        is_answer: bool,
-    ) -> Result<bool, StagingFault> {
+    pub fn add(&mut self, part: Box<CataloguePart>, is_answer: bool) -> Result<bool, StagingFault> {
         self.check_position(&part, is_answer)?;
-        let staged = self.staged.take();
-        if part.part > 1 {
-            let staged = staged.filter(|it| it.part + 1 == part.part && is_same(it, &part));
-            let mut staged = staged.ok_or(StagingFault::Gap)?;
-            staged.part = part.part;
-            staged.campaigns.append(&mut part.campaigns);
-            staged.removed.append(&mut part.removed);
-            part = staged;
-        }
+        let whole = self.stage(part)?;
         // So the staged parts are never larger than the largest list.
-        let sorted = part.campaigns.is_sorted_by(|one, next| one.campaign_id < next.campaign_id);
-        let length = part.campaigns.len().max(part.removed.len());
+        let sorted = whole.campaigns.is_sorted_by(|one, next| one.campaign_id < next.campaign_id);
+        let length = whole.campaigns.len().max(whole.removed.len());
         if !sorted || length > CATALOGUE_CAMPAIGNS_MAX {
             return Err(StagingFault::Invalid(Code::InvalidContent));
         }
-        if part.part < part.parts {
-            self.staged = Some(part);
-            return Ok(false);
+        let is_complete = whole.part == whole.parts;
+        if is_complete {
+            self.apply(&whole).map_err(StagingFault::Invalid)?;
+        } else {
+            self.staged = Some(whole);
         }
-        self.apply(*part).map_err(StagingFault::Invalid)?;
-        Ok(true)
+        Ok(is_complete)
+    }
+
+    /// Joins a part to the parts before it, which are not staged any more.
+    fn stage(&mut self, mut part: Box<CataloguePart>) -> Result<Box<CataloguePart>, StagingFault> {
+        let staged = self.staged.take();
+        if part.part == 1 {
+            return Ok(part);
+        }
+        let staged = staged.filter(|it| it.part + 1 == part.part && is_same(it, &part));
+        let mut staged = staged.ok_or(StagingFault::Gap)?;
+        staged.part = part.part;
+        staged.campaigns.append(&mut part.campaigns);
+        staged.removed.append(&mut part.removed);
+        Ok(staged)
     }
 
     /// Drops the parts that have arrived.
@@ -144,7 +147,7 @@ impl CatalogueStore {
     }
 
     /// Replaces the list by the list after the change. Both are in the order of the ids.
-    fn apply(&mut self, change: CataloguePart) -> Result<(), Code> {
+    fn apply(&mut self, change: &CataloguePart) -> Result<(), Code> {
         let mut left = Vec::new();
         let mut list = Vec::with_capacity(change.campaigns.len());
         let (mut old_at, mut new_at) = (0, 0);
@@ -184,7 +187,7 @@ impl CatalogueStore {
         self.removed.truncate(CATALOGUE_CAMPAIGNS_MAX);
         self.list = list;
         self.is_loaded = true;
-        self.position = Some((change.epoch, change.sequence_number));
+        self.position = Some((change.epoch.clone(), change.sequence_number));
         Ok(())
     }
 }
