@@ -1,51 +1,27 @@
 //! Messages from the client to the server (docs/PROTOCOL.md, chapter 6).
 
+use super::names::named;
 use super::position::Position;
 use super::write::JsonWriter;
 use super::{CampaignId, Epoch, SequenceNumber};
 
-/// The cause of a recovery request. Servers count requests by cause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reason {
-    /// First subscription of this campaign.
-    Connect,
-    /// A new socket opened.
-    Reconnect,
-    /// A sequence number was skipped.
-    Gap,
-    /// A heartbeat reported sequence numbers that did not arrive.
-    Tail,
-    /// An event did not match its hash.
-    Hash,
-    /// The histories of client and server differ.
-    Divergence,
-    /// The next event cannot be applied.
-    Rejected,
-}
-
-impl Reason {
-    /// Every reason.
-    pub const ALL: [Self; 7] = [
-        Self::Connect,
-        Self::Reconnect,
-        Self::Gap,
-        Self::Tail,
-        Self::Hash,
-        Self::Divergence,
-        Self::Rejected,
-    ];
-
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Reconnect => "reconnect",
-            Self::Gap => "gap",
-            Self::Tail => "tail",
-            Self::Hash => "hash",
-            Self::Divergence => "divergence",
-            Self::Rejected => "rejected",
-        }
+named! {
+    /// The cause of a recovery request. Servers count requests by cause.
+    Reason {
+        /// First subscription of this campaign.
+        Connect = "connect",
+        /// A new socket opened.
+        Reconnect = "reconnect",
+        /// A sequence number was skipped.
+        Gap = "gap",
+        /// A heartbeat reported sequence numbers that did not arrive.
+        Tail = "tail",
+        /// An event did not match its hash.
+        Hash = "hash",
+        /// The histories of client and server differ.
+        Divergence = "divergence",
+        /// The next event cannot be applied.
+        Rejected = "rejected",
     }
 }
 

@@ -2,29 +2,38 @@
 
 use core::fmt;
 
+use super::names::Names;
+
 macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $(#[cfg($cfg:meta)])? $name:ident = $text:literal,)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+ sealing: $($(#[doc = $sdoc:literal])+ $sname:ident = $stext:literal,)+) => {
         /// The reason why something was refused or failed. The list is closed: both ends use only
         /// these codes.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         // As wide as a value of WebAssembly: the module masks a narrower one after every call that returns it.
         #[repr(u32)]
         pub enum Code {
-            $($(#[doc = $doc])+ $(#[cfg($cfg)])? $name,)+
+            $($(#[doc = $doc])+ $name,)+
+            $($(#[doc = $sdoc])+ #[cfg(feature = "encrypted")] $sname,)+
         }
+
+        #[cfg(not(feature = "encrypted"))]
+        const NAMES: Names = Names(concat!($($text, "\n"),+));
+        #[cfg(feature = "encrypted")]
+        const NAMES: Names = Names(concat!($($text, "\n",)+ $($stext, "\n"),+));
 
         impl Code {
             /// All codes, in the order of the list.
-            pub const ALL: &'static [Self] = &[$($(#[cfg($cfg)])? Self::$name,)+];
+            pub const ALL: &'static [Self] =
+                &[$(Self::$name,)+ $(#[cfg(feature = "encrypted")] Self::$sname,)+];
 
             /// The name on the wire.
-            pub const fn as_str(self) -> &'static str {
-                match self { $($(#[cfg($cfg)])? Self::$name => $text,)+ }
+            pub fn as_str(self) -> &'static str {
+                NAMES.name(self as usize)
             }
 
             /// Reads a name from the wire; `None` for a code of a later version.
             pub fn parse(text: &str) -> Option<Self> {
-                Self::ALL.iter().find(|code| code.as_str() == text).copied()
+                NAMES.find(text).and_then(|index| Self::ALL.get(index).copied())
             }
         }
     };
@@ -117,14 +126,12 @@ codes! {
     Closed = "closed",
     /// Fetching a snapshot through the application failed.
     FetchFailed = "fetch_failed",
+    sealing:
     /// Content that must be sealed is not sealed.
-    #[cfg(feature = "encrypted")]
     NotSealed = "not_sealed",
     /// Sealed content cannot be opened: the content or its place was changed.
-    #[cfg(feature = "encrypted")]
     SealBroken = "seal_broken",
     /// Sealed content names a key that is not available.
-    #[cfg(feature = "encrypted")]
     UnknownKey = "unknown_key",
 }
 

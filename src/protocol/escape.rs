@@ -1,45 +1,7 @@
-//! The content of JSON strings: finds the end of plain text, validates escapes and resolves them.
+//! The escapes in JSON strings: validates and resolves them.
 
 use super::Code;
-
-const ONES: u64 = u64::MAX / 255;
-const HIGHS: u64 = ONES << 7;
-
-/// Sets the high bit of each zero byte of `word`, and possibly of bytes above the first zero byte.
-/// This is the usual bit trick.
-const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(ONES) & !word & HIGHS
-}
-
-/// Returns the offset of the first byte at or after `at` that ends plain string text: a quote, a
-/// backslash or a control character.
-pub(super) fn plain_end(bytes: &[u8], at: usize) -> usize {
-    let stops = |word: u64| {
-        word.wrapping_sub(ONES * 0x20) & !word & HIGHS
-            | zero_bytes(word ^ (ONES * b'"' as u64))
-            | zero_bytes(word ^ (ONES * b'\\' as u64))
-    };
-    end(bytes, at, stops)
-}
-
-/// Returns the offset of the first line feed, or the length of `bytes`.
-pub(super) fn line_end(bytes: &[u8]) -> usize {
-    end(bytes, 0, |word| zero_bytes(word ^ (ONES * b'\n' as u64)))
-}
-
-/// Returns the offset of the first byte at or after `at` whose high bit `stops` sets. Reads eight
-/// bytes per step.
-fn end(bytes: &[u8], mut at: usize, stops: impl Fn(u64) -> u64) -> usize {
-    while let Some(chunk) = bytes.get(at..at + 8) {
-        let stop = stops(u64::from_le_bytes(chunk.try_into().unwrap_or_default()));
-        if stop != 0 {
-            return at + stop.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    let tail = bytes.get(at..).unwrap_or_default();
-    at + tail.iter().position(|&byte| stops(byte.into()) & 0x80 != 0).unwrap_or(tail.len())
-}
+use super::scan::plain_end;
 
 /// Returns the end of the escape that begins at `at`. The other half of a surrogate must follow it.
 pub(super) fn escape_end(bytes: &[u8], at: usize) -> Result<usize, Code> {

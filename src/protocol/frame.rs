@@ -1,8 +1,8 @@
 //! Frames: one or more JSON documents, separated by line feeds (docs/PROTOCOL.md, chapter 2).
 
 use super::Code;
-use super::escape::line_end;
 use super::limits::{FRAME_BYTES_MAX, FRAME_DOCUMENTS_MAX};
+use super::scan::next_line;
 
 /// A frame that a transport received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +68,7 @@ impl<'a> Iterator for Documents<'a> {
 
     fn next(&mut self) -> Option<&'a str> {
         while !self.rest.is_empty() {
-            let end = line_end(self.rest.as_bytes());
-            let line = self.rest.get(..end).unwrap_or_default();
-            self.rest = self.rest.get(end + 1..).unwrap_or_default();
+            let line = next_line(&mut self.rest);
             if !line.bytes().all(|byte| byte.is_ascii_whitespace()) {
                 return Some(line);
             }

@@ -7,9 +7,10 @@
 use std::borrow::Cow;
 
 use super::Code;
-use super::escape::{escape_end, plain_end, unescape};
+use super::escape::{escape_end, unescape};
 use super::float;
 use super::limits::{INTEGER_MAX, NESTING_MAX};
+use super::scan::plain_end;
 use super::violation::Violation;
 
 /// A cursor over one JSON document.

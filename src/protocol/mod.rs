@@ -23,8 +23,10 @@ pub mod json;
 pub mod limits;
 pub(crate) mod lookup;
 pub mod merge_sort;
+pub(crate) mod names;
 pub mod phase;
 pub mod position;
+mod scan;
 pub(crate) mod schema;
 #[cfg(feature = "encrypted")]
 pub mod seal;

@@ -2,40 +2,9 @@
 
 use core::fmt;
 
-use super::lookup::lookup;
+use super::names::named;
 
-macro_rules! names {
-    ($(#[doc = $doc:literal])+ $enum:ident { $($(#[doc = $vdoc:literal])+ $name:ident = $text:literal $(| $alias:literal)*,)+ }) => {
-        $(#[doc = $doc])+
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        // As wide as a value of WebAssembly: the module masks a narrower one after every call that returns it.
-        #[repr(u32)]
-        pub enum $enum { $($(#[doc = $vdoc])+ $name,)+ }
-
-        impl $enum {
-            /// All variants, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
-
-            /// The canonical name.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text,)+ }
-            }
-
-            /// Reads the canonical name or one of its aliases.
-            pub fn parse(text: &str) -> Option<Self> {
-                lookup(&[$(($text, Self::$name), $(($alias, Self::$name),)*)+], text)
-            }
-        }
-
-        impl fmt::Display for $enum {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
-names! {
+named! {
     /// The phase of a campaign (docs/PROTOCOL.md, chapter 2).
     Phase {
         /// The campaign is configured.
@@ -58,7 +27,7 @@ names! {
     }
 }
 
-names! {
+named! {
     /// The status of a campaign within its phase (docs/PROTOCOL.md, chapter 2).
     Status {
         /// The phase has not started.
@@ -77,5 +46,17 @@ names! {
         Failed = "failed" | "cancelled" | "Failed",
         /// The phase is skipped.
         Skipped = "skipped",
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

@@ -1,6 +1,6 @@
 //! A JSON writer, for the messages of the client and for all data that leaves the core.
 
-use super::escape::plain_end;
+use super::scan::plain_end;
 
 /// Writes one JSON document, value by value. The caller closes what it opens.
 #[derive(Debug, Default)]

@@ -2,6 +2,7 @@
 
 use crate::protocol::Code;
 use crate::protocol::client::Reason;
+use crate::protocol::names::Names;
 use crate::protocol::write::{JsonWriter, ToJson};
 
 macro_rules! metrics {
@@ -23,12 +24,14 @@ macro_rules! metrics {
             pub event_age_ms: Histogram,
         }
 
+        const COUNTERS: usize = [$($name),+].len();
+
         /// The public names of the plain counters.
-        static NAMES: &[&str] = &[$($name),+];
+        const NAMES: Names = Names(concat!($($name, "\n"),+));
 
         impl Metrics {
             /// The plain counters, in the order of their names.
-            const fn counters(&self) -> [u64; NAMES.len()] {
+            const fn counters(&self) -> [u64; COUNTERS] {
                 [$(self.$field),+]
             }
         }
@@ -143,7 +146,7 @@ impl ByReason {
 
 impl ToJson for ByReason {
     fn show(&self, to: &mut JsonWriter) {
-        for reason in Reason::ALL {
+        for &reason in Reason::ALL {
             to.count(reason.as_str(), self.of(reason));
         }
     }
@@ -183,8 +186,8 @@ impl ToJson for Histogram {
 
 impl ToJson for Metrics {
     fn show(&self, to: &mut JsonWriter) {
-        for (name, count) in NAMES.iter().zip(self.counters()) {
-            to.count(name, count);
+        for (index, count) in self.counters().into_iter().enumerate() {
+            to.count(NAMES.name(index), count);
         }
         let parts: [(&str, &dyn ToJson); 5] = [
             ("refused", &self.refused),

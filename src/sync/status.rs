@@ -76,7 +76,7 @@ impl Status {
     }
 
     /// The reason for a stale or failed status.
-    pub const fn reason(self) -> Option<&'static str> {
+    pub fn reason(self) -> Option<&'static str> {
         match self {
             Self::Disconnected => Some("disconnected"),
             Self::Polling => Some("polling"),

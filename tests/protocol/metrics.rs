@@ -29,11 +29,11 @@ fn refusals_are_counted_by_code_without_zero_entries() {
 #[test]
 fn recovery_requests_are_counted_by_every_reason() {
     let mut requests = ByReason::default();
-    for (times, reason) in Reason::ALL.into_iter().enumerate() {
+    for (times, &reason) in Reason::ALL.iter().enumerate() {
         (0..times).for_each(|_| requests.count(reason));
     }
     let metrics = Metrics { recovery_requests: requests, ..Metrics::default() };
-    for (times, reason) in Reason::ALL.into_iter().enumerate() {
+    for (times, &reason) in Reason::ALL.iter().enumerate() {
         assert_eq!(metrics.recovery_requests.of(reason), times as u64);
         assert_eq!(to_json(&metrics)["recoveryRequests"][reason.as_str()], times);
     }

@@ -169,7 +169,7 @@ impl Subscription {
         is_new.then(|| self.status_change())
     }
 
-    const fn status_change(&self) -> Detail {
+    fn status_change(&self) -> Detail {
         let status = self.last_status;
         Detail::StatusChange { status: status.as_str(), reason: status.reason() }
     }

@@ -81,7 +81,7 @@ impl Ongoing {
 
 impl RecoveryNeed {
     /// The reason, and the time since which data is missing.
-    pub(super) const fn origin(self) -> (&'static str, Timestamp) {
+    pub(super) fn origin(self) -> (&'static str, Timestamp) {
         (self.reason.as_str(), self.since)
     }
 }

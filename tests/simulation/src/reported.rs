@@ -108,6 +108,6 @@ impl ReportedStates {
     }
 }
 
-const fn words(status: Status) -> (&'static str, Option<&'static str>) {
+fn words(status: Status) -> (&'static str, Option<&'static str>) {
     (status.as_str(), status.reason())
 }
