@@ -94,57 +94,60 @@ impl CampaignStore {
     }
 
     /// Replaces the whole state with a complete, verified snapshot, in one step.
-    ///
-    /// If the snapshot lacks more rows than the limit of a large discrepancy, these rows are kept as
-    /// unconfirmed. A truncated answer must not make a table disappear.
     pub fn install(&mut self, staging: Staging) -> SnapshotApplied {
-        let missing = self.missing_in(&staging.table, None);
-        let keep = missing.len() as u64 > large_discrepancy(self.table.len() as u64);
-        let mut applied =
-            SnapshotApplied { rows: staging.table.len() as u64, ..SnapshotApplied::default() };
-        for id in &missing {
-            if keep {
-                self.keep_unconfirmed(id);
-            }
-        }
-        applied.unconfirmed = if keep { missing.len() as u64 } else { 0 };
+        let applied = self.keep_missing(&staging, None).0;
         let former = core::mem::replace(&mut self.table, staging.table);
         self.table.inherit_versions(&former);
-        self.drop_confirmed();
-        if let Some(record) = staging.record {
-            applied.phase =
-                PhaseChange::between(self.record.as_ref().map(PhaseChange::of), &record);
-            self.record = Some(record);
-        }
         self.position = Some(staging.position);
         self.error = None;
-        applied
+        self.finish(applied, staging.record)
     }
 
     /// Replaces the rows of some buckets with a verified download of only these buckets, in one
     /// step.
     pub fn repair(&mut self, staging: Staging, buckets: &[u8]) -> Result<SnapshotApplied, Code> {
-        let missing = self.missing_in(&staging.table, Some(buckets));
-        let keep = missing.len() as u64 > large_discrepancy(self.table.len() as u64);
-        let mut applied =
-            SnapshotApplied { rows: staging.table.len() as u64, ..SnapshotApplied::default() };
+        let (applied, missing) = self.keep_missing(&staging, Some(buckets));
         for id in &missing {
-            if keep {
-                self.keep_unconfirmed(id);
-                applied.unconfirmed += 1;
-            }
             self.table.remove(id);
         }
         for row in 0..staging.table.len() {
             self.table.upsert(&complete_row(&staging.table, row))?;
         }
+        Ok(self.finish(applied, staging.record))
+    }
+
+    /// Finds the rows that a snapshot lacks. If they are more than the limit of a large discrepancy, it keeps
+    /// them as unconfirmed: a truncated answer must not make a table disappear.
+    fn keep_missing(
+        &mut self,
+        staging: &Staging,
+        buckets: Option<&[u8]>,
+    ) -> (SnapshotApplied, Vec<String>) {
+        let missing = self.missing_in(&staging.table, buckets);
+        let mut applied =
+            SnapshotApplied { rows: staging.table.len() as u64, ..SnapshotApplied::default() };
+        if missing.len() as u64 > large_discrepancy(self.table.len() as u64) {
+            applied.unconfirmed = missing.len() as u64;
+            for id in &missing {
+                self.keep_unconfirmed(id);
+            }
+        }
+        (applied, missing)
+    }
+
+    /// Takes over the record of a snapshot whose rows are in the table.
+    fn finish(
+        &mut self,
+        mut applied: SnapshotApplied,
+        record: Option<CampaignRecord>,
+    ) -> SnapshotApplied {
         self.drop_confirmed();
-        if let Some(record) = staging.record {
-            applied.phase =
-                PhaseChange::between(self.record.as_ref().map(PhaseChange::of), &record);
+        if let Some(record) = record {
+            let before = self.record.as_ref().map(PhaseChange::of);
+            applied.phase = PhaseChange::between(before, &record);
             self.record = Some(record);
         }
-        Ok(applied)
+        applied
     }
 
     /// Drops everything, because the session may no longer see it. Returns whether there was anything.
