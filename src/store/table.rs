@@ -286,9 +286,6 @@ impl DomainTable {
     fn insert(&mut self, hash: u64) -> usize {
         let row = self.len();
         self.rows.push(EMPTY_ROW);
-        for statuses in &mut self.statuses {
-            statuses.increment(0);
-        }
         self.index.insert(hash, row as u32, hashes(&self.texts, &self.rows));
         self.buckets[bucket_of(hash)].count += 1;
         row
@@ -330,7 +327,7 @@ impl DomainTable {
         let fields = self.rows.get(row);
         self.texts.discard(text_len(fields));
         for (statuses, number) in self.statuses.iter_mut().zip(fields.statuses) {
-            statuses.decrement(number);
+            statuses.recount(number, 0);
         }
         self.rows.swap_remove(row);
     }
