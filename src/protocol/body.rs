@@ -8,7 +8,9 @@ use super::domain::RowPatch;
 use super::event::EventKind;
 use super::json::Reader;
 use super::limits::EVENT_ROWS_MAX;
-use super::schema::{Field, Kind, UnknownMember, nullable, optional, read_with, required, slots};
+use super::schema::{
+    Field, Kind, UnknownMember, Value, nullable, optional, read_with, required, slots,
+};
 use super::transition::Transition;
 use super::{Code, Phase, Status};
 
@@ -95,13 +97,15 @@ impl<'a> Body<'a> {
             EventKind::DomainGenerated => read_row(reader, &GENERATED, other),
             EventKind::DnsResult => read_row(reader, &DNS_RESULT, other),
             EventKind::HttpResult => read_row(reader, &HTTP_RESULT, other),
-            EventKind::DomainsUpdated => read_updated(reader, other),
+            EventKind::DomainsUpdated => {
+                read_with_rows(reader, &[], &mut [], (EVENT_ROWS_MAX, other)).map(Body::Rows)
+            }
             EventKind::DomainsRemoved => read_removed(reader, other),
             EventKind::ListUpdate => read_list_update(reader, other),
             EventKind::Notification => read_notification(reader, other),
-            EventKind::Deleted => reader.object(|k, v| other(k.inner, v)).map(|()| Body::Deleted),
+            EventKind::Deleted => read_with(reader, &[], &mut [], other).map(|()| Body::Deleted),
             EventKind::Informational => {
-                reader.object(|k, v| other(k.inner, v)).map(|()| Body::Nothing)
+                read_with(reader, &[], &mut [], other).map(|()| Body::Nothing)
             }
         }
     }
@@ -201,22 +205,6 @@ static HTTP_RESULT: [Field; 8] = [
     NONE,
 ];
 
-fn read_updated<'a>(
-    reader: &mut Reader<'a>,
-    other: UnknownMember<'_, 'a>,
-) -> Result<Body<'a>, Code> {
-    let mut rows = None;
-    reader.object(|key, value| {
-        match key.inner {
-            "domains" => rows = Some(read_rows(value, EVENT_ROWS_MAX)?),
-            unknown => other(unknown, value)?,
-        }
-        Ok(())
-    })?;
-    let missing = || reader.blame(Code::InvalidContent, "domains", "missing");
-    rows.map(Body::Rows).ok_or_else(missing)
-}
-
 fn read_removed<'a>(
     reader: &mut Reader<'a>,
     other: UnknownMember<'_, 'a>,
@@ -230,13 +218,25 @@ fn read_removed<'a>(
 
 static REMOVED: [Field; 1] = [required("domainIds", Kind::List)];
 
-/// Reads the rows in the member `domains`.
-pub(super) fn read_rows<'a>(
+/// Reads an object whose member `domains` holds at most `limit` rows, beside the members of its table. Passes all
+/// other members to `other`.
+pub(super) fn read_with_rows<'a, const N: usize>(
     reader: &mut Reader<'a>,
-    limit: usize,
+    fields: &[Field; N],
+    values: &mut [Value<'a>; N],
+    (limit, other): (usize, UnknownMember<'_, 'a>),
 ) -> Result<Vec<RowPatch<'a>>, Code> {
-    let rows = read_list(reader, limit, RowPatch::read);
-    rows.map_err(|code| reader.blame(code, "domains", "invalid"))
+    let mut rows = None;
+    read_with(reader, fields, values, &mut |key, value| {
+        if key != "domains" {
+            return other(key, value);
+        }
+        let read = read_list(value, limit, RowPatch::read);
+        rows = Some(read.map_err(|code| value.blame(code, "domains", "invalid"))?);
+        Ok(())
+    })?;
+    let missing = || reader.blame(Code::InvalidContent, "domains", "missing");
+    rows.ok_or_else(missing)
 }
 
 /// Reads an array of at most `limit` elements.

@@ -239,7 +239,8 @@ fn read_all<'a>(
     check(reader, fields, values)
 }
 
-fn ignore(_: &str, value: &mut Reader<'_>) -> Result<(), Code> {
+/// Ignores a member that the table does not name.
+pub(crate) fn ignore(_: &str, value: &mut Reader<'_>) -> Result<(), Code> {
     value.skip()
 }
 

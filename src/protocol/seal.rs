@@ -15,13 +15,14 @@ use std::borrow::Cow;
 use aes_gcm::{AeadInOut as _, Aes256Gcm, KeyInit as _, Nonce, Tag};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
+use super::body::read_with_rows;
 use super::campaign::CampaignRecord;
 use super::envelope::RawSequence;
 use super::id::is_campaign_id;
 use super::json::Reader;
 use super::position::Epoch;
-use super::schema::{Field, Kind, nullable, read, required, slots};
-use super::snapshot::{SnapshotPart, part_with, read_with_rows};
+use super::schema::{Field, Kind, ignore, nullable, read, required, slots};
+use super::snapshot::{SnapshotPart, part_with};
 use super::write::{JsonWriter, push_decimal, push_hex, push_string};
 use super::{Code, Digest, SequenceNumber};
 
@@ -328,7 +329,7 @@ impl<'a> SealedPart<'a> {
     pub fn with<'c>(&'c self, content: &'c str) -> Result<SnapshotPart<'c>, Code> {
         let mut reader = Reader::new(content);
         let values = &mut slots();
-        let domains = read_with_rows(&mut reader, &CONTENT, values)?;
+        let domains = read_with_rows(&mut reader, &CONTENT, values, (usize::MAX, &mut ignore))?;
         let [campaign] = values;
         reader.end()?;
         let campaign = CampaignRecord::read_raw(&mut reader, campaign)?;

@@ -1,13 +1,13 @@
 //! A campaign's complete state at one sequence number: the parts of `campaign.snapshot`, and the
 //! document that the application fetches over REST (docs/PROTOCOL.md, chapters 9 and 16).
 
-use super::body::read_rows;
+use super::body::read_with_rows;
 use super::campaign::CampaignRecord;
 use super::domain::RowPatch;
 use super::json::{RawStr, Reader};
 use super::limits::SNAPSHOT_PARTS_MAX;
 use super::position::Epoch;
-use super::schema::{Field, Kind, Value, nullable, read_with, required, slots};
+use super::schema::{Field, Kind, Value, ignore, nullable, required, slots};
 use super::{Code, Digest, Position, SequenceNumber};
 
 /// One part of a snapshot. Its rows are complete: an absent column has no value.
@@ -44,7 +44,7 @@ impl<'a> SnapshotPart<'a> {
     /// [`Code::InvalidContent`], [`Code::InvalidCampaignId`], [`Code::IntegerOutOfRange`].
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
         let values = &mut slots();
-        let domains = read_with_rows(reader, &PART, values)?;
+        let domains = read_with_rows(reader, &PART, values, (usize::MAX, &mut ignore))?;
         let (part, campaign) = Self::from_values(values)?;
         Ok(Self { campaign: CampaignRecord::read_raw(reader, campaign)?, domains, ..part })
     }
@@ -122,7 +122,7 @@ impl<'a> RestSnapshot<'a> {
     /// As [`SnapshotPart::read`].
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
         let values = &mut slots();
-        let rows = read_with_rows(reader, &REST, values)?;
+        let rows = read_with_rows(reader, &REST, values, (usize::MAX, &mut ignore))?;
         let [campaign_id, epoch, number, event_id, campaign, count, digest, subject] = values;
         reader.end()?;
         Ok(Self {
@@ -151,21 +151,3 @@ static REST: [Field; 8] = [
     nullable("domainsDigest", Kind::Digest),
     nullable("subject", Kind::Subject),
 ];
-
-/// Reads an object whose member `domains` holds the rows, beside the members of its table.
-pub(super) fn read_with_rows<'a, const N: usize>(
-    reader: &mut Reader<'a>,
-    fields: &[Field; N],
-    values: &mut [Value<'a>; N],
-) -> Result<Vec<RowPatch<'a>>, Code> {
-    let mut rows = None;
-    read_with(reader, fields, values, &mut |key, value| {
-        if key == "domains" {
-            rows = Some(read_rows(value, usize::MAX)?);
-            return Ok(());
-        }
-        value.skip()
-    })?;
-    let missing = || reader.blame(Code::InvalidContent, "domains", "missing");
-    rows.ok_or_else(missing)
-}

@@ -135,12 +135,9 @@ impl Rollback {
     /// Reads `{phase, status, counters: {totalItems, processedItems, successfulItems, failedItems},
     /// totalDomainCount}`. An empty object gives `None`.
     fn read(raw: &str) -> Result<Option<Self>, Code> {
-        let mut members = 0;
-        Reader::new(raw).object(|_, value| {
-            members += 1;
-            value.skip()
-        })?;
-        if members == 0 {
+        let mut reader = Reader::new(raw);
+        reader.expect('{')?;
+        if reader.peek() == '}' {
             return Ok(None);
         }
         let values = &mut slots();
