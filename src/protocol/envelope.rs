@@ -22,15 +22,11 @@ pub struct Envelope<'a> {
     pub unknown_members: u32,
 }
 
-/// The `sequence` member of an event. Each value keeps its raw text.
+/// The `sequence` member of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawSequence<'a> {
-    campaign_id: &'a str,
-    epoch: &'a str,
-    sequence_number: &'a str,
-    event_id: &'a str,
-    previous_event_id: &'a str,
-    checkpoint_data: &'a str,
+    /// The raw texts of all members but the last one, in the order of [`SEQUENCE_MEMBERS`].
+    raw: [&'a str; 6],
     number: SequenceNumber,
     /// The hash that the event claims.
     pub hash: EventHash,
@@ -38,6 +34,7 @@ pub struct RawSequence<'a> {
 
 const MEMBERS: [&str; 4] = ["type", "timestamp", "data", "sequence"];
 
+/// In hashing order.
 const SEQUENCE_MEMBERS: [&str; 7] = [
     "campaignId",
     "epoch",
@@ -48,6 +45,12 @@ const SEQUENCE_MEMBERS: [&str; 7] = [
     "eventHash",
 ];
 
+const CAMPAIGN: usize = 0;
+const EPOCH: usize = 1;
+const EVENT: usize = 3;
+const PREVIOUS: usize = 4;
+const CHECKPOINT: usize = 5;
+
 impl<'a> Envelope<'a> {
     /// Parses one document of v1.
     ///
@@ -55,9 +58,16 @@ impl<'a> Envelope<'a> {
     /// Syntax errors of the document; [`Code::AmbiguousEnvelope`] for repeated or escaped member
     /// names; [`Code::InvalidEnvelope`] for members that are missing or of the wrong type.
     pub fn parse(document: &'a str) -> Result<Self, Code> {
-        let mut unknown_members = 0;
-        let [kind, timestamp, data, sequence] =
-            document_members(document, &MEMBERS, &mut unknown_members)?;
+        let (mut found, mut unknown_members) = ([None; 4], 0);
+        let mut reader = Reader::new(document);
+        if reader.peek() == '{' {
+            fill(&mut reader, &MEMBERS, &mut found, &mut unknown_members)?;
+        } else {
+            // Skipping the value distinguishes JSON that is not an object from text that is not JSON.
+            reader.skip()?;
+        }
+        reader.end()?;
+        let [kind, timestamp, data, sequence] = found;
         let kind_raw = kind.ok_or(Code::InvalidEnvelope)?;
         let timestamp_raw = timestamp.unwrap_or_default();
         if !(timestamp_raw.is_empty() || timestamp_raw.starts_with('"')) {
@@ -81,66 +91,51 @@ impl<'a> Envelope<'a> {
 
 impl<'a> RawSequence<'a> {
     fn parse(raw: &'a str) -> Result<Self, Code> {
-        let members = members(&mut Reader::new(raw), &SEQUENCE_MEMBERS, &mut 0);
-        let [campaign, epoch, number, event, previous, checkpoint, hash] = members?;
-        let required = |member: Option<&'a str>| member.ok_or(Code::InvalidEnvelope);
-        let token = |raw| plain(raw).filter(|text| is_token(text)).ok_or(Code::InvalidEnvelope);
-        let sequence_number = required(number)?;
-        let checkpoint_data = required(checkpoint)?;
-        let previous_event_id = previous.unwrap_or("null");
-        let (campaign_id, epoch, event_id) =
-            (required(campaign)?, required(epoch)?, required(event)?);
-        if !plain(campaign_id).is_some_and(is_campaign_id) {
-            return Err(Code::InvalidCampaignId);
-        }
-        token(epoch)?;
-        token(event_id)?;
-        if previous_event_id != "null" {
-            token(previous_event_id)?;
-        }
-        if !matches!(checkpoint_data, "true" | "false") {
+        let (mut found, mut reader) = ([None; 7], Reader::new(raw));
+        if reader.peek() != '{' {
             return Err(Code::InvalidEnvelope);
         }
-        let number = Reader::new(sequence_number).unsigned().and_then(SequenceNumber::new);
+        fill(&mut reader, &SEQUENCE_MEMBERS, &mut found, &mut 0)?;
+        found[PREVIOUS] = found[PREVIOUS].or(Some("null"));
+        let mut raw = [""; 7];
+        for (raw, found) in raw.iter_mut().zip(found) {
+            *raw = found.ok_or(Code::InvalidEnvelope)?;
+        }
+        let [raw @ .., hash] = raw;
+        let [campaign, epoch, number, event, previous, checkpoint] = raw;
+        if !plain(campaign).is_some_and(is_campaign_id) {
+            return Err(Code::InvalidCampaignId);
+        }
+        let is_plain_token = |raw| plain(raw).is_some_and(is_token);
+        let tokens_are_valid = is_plain_token(epoch)
+            && is_plain_token(event)
+            && (previous == "null" || is_plain_token(previous));
+        if !tokens_are_valid || !matches!(checkpoint, "true" | "false") {
+            return Err(Code::InvalidEnvelope);
+        }
+        let number = Reader::new(number).unsigned().and_then(SequenceNumber::new);
         let number = number.map_err(|code| match code {
             Code::IntegerOutOfRange => code,
             _ => Code::InvalidEnvelope,
         })?;
-        let hash =
-            plain(required(hash)?).and_then(EventHash::parse).ok_or(Code::InvalidEnvelope)?;
-        Ok(Self {
-            campaign_id,
-            epoch,
-            sequence_number,
-            event_id,
-            previous_event_id,
-            checkpoint_data,
-            number,
-            hash,
-        })
+        let hash = plain(hash).and_then(EventHash::parse).ok_or(Code::InvalidEnvelope)?;
+        Ok(Self { raw, number, hash })
     }
 
     /// The raw texts in hashing order: campaignId, epoch, sequenceNumber, eventId, previousEventId,
     /// checkpointData.
     pub const fn hashed(&self) -> [&'a str; 6] {
-        [
-            self.campaign_id,
-            self.epoch,
-            self.sequence_number,
-            self.event_id,
-            self.previous_event_id,
-            self.checkpoint_data,
-        ]
+        self.raw
     }
 
     /// The campaign that the event belongs to.
     pub fn campaign_id(&self) -> &'a str {
-        inside(self.campaign_id)
+        inside(self.raw[CAMPAIGN])
     }
 
     /// The epoch of the log that the event belongs to.
     pub fn epoch(&self) -> &'a str {
-        inside(self.epoch)
+        inside(self.raw[EPOCH])
     }
 
     /// The sequence number of the event.
@@ -150,61 +145,27 @@ impl<'a> RawSequence<'a> {
 
     /// The event's id.
     pub fn event_id(&self) -> &'a str {
-        inside(self.event_id)
+        inside(self.raw[EVENT])
     }
 
     /// The id of the preceding event, if there is one.
     pub fn previous_event_id(&self) -> Option<&'a str> {
-        (self.previous_event_id != "null").then(|| inside(self.previous_event_id))
+        let raw = self.raw[PREVIOUS];
+        (raw != "null").then(|| inside(raw))
     }
 
     /// Whether the event carries the complete campaign record, count and digest.
     pub fn is_checkpoint(&self) -> bool {
-        self.checkpoint_data == "true"
+        self.raw[CHECKPOINT] == "true"
     }
 }
 
-/// Returns the raw text of a document's members, in the order of `names`.
-///
-/// # Errors
-/// As [`members`]; syntax errors of the whole document.
-pub(super) fn document_members<'a, const N: usize>(
-    document: &'a str,
-    names: &[&str; N],
-    unknown: &mut u32,
-) -> Result<[Option<&'a str>; N], Code> {
-    let mut reader = Reader::new(document);
-    let found = if reader.peek() == '{' {
-        members(&mut reader, names, unknown)?
-    } else {
-        // Skipping the value distinguishes JSON that is not an object from text that is not JSON.
-        reader.skip()?;
-        [None; N]
-    };
-    reader.end()?;
-    Ok(found)
-}
-
-/// Returns the raw text of an object's members, in the order of `names`. Two readers must never
+/// Reads the raw texts of an object's members, in the order of `names`. Two readers must never
 /// disagree on an envelope. Therefore each of these members may occur only once, and no member name
 /// of the object may contain escapes.
 ///
 /// # Errors
-/// [`Code::InvalidEnvelope`] if the next value is not an object; [`Code::AmbiguousEnvelope`];
-/// syntax errors.
-pub(super) fn members<'a, const N: usize>(
-    reader: &mut Reader<'a>,
-    names: &[&str; N],
-    unknown: &mut u32,
-) -> Result<[Option<&'a str>; N], Code> {
-    let mut found = [None; N];
-    if reader.peek() != '{' {
-        return Err(Code::InvalidEnvelope);
-    }
-    fill(reader, names, &mut found, unknown)?;
-    Ok(found)
-}
-
+/// [`Code::AmbiguousEnvelope`]; syntax errors.
 fn fill<'a>(
     reader: &mut Reader<'a>,
     names: &[&str],
@@ -217,7 +178,8 @@ fn fill<'a>(
         }
         let mut places = names.iter().zip(found.iter_mut());
         match places.find(|(name, _)| **name == key.inner) {
-            Some((_, place)) => set(place, value.raw()?),
+            Some((_, place)) if place.is_some() => Err(Code::AmbiguousEnvelope),
+            Some((_, place)) => value.raw().map(|raw| *place = Some(raw)),
             None => {
                 *unknown += 1;
                 value.skip()
@@ -226,13 +188,8 @@ fn fill<'a>(
     })
 }
 
-/// Fills a slot. Filling it a second time is [`Code::AmbiguousEnvelope`].
-pub(super) fn set<T>(slot: &mut Option<T>, value: T) -> Result<(), Code> {
-    if slot.replace(value).is_some() { Err(Code::AmbiguousEnvelope) } else { Ok(()) }
-}
-
 /// The content of a raw string; `None` if it has escapes or is not a string.
-pub(super) fn plain(raw: &str) -> Option<&str> {
+fn plain(raw: &str) -> Option<&str> {
     let text = Reader::new(raw).string().ok()?;
     (!text.escaped).then_some(text.inner)
 }

@@ -10,6 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 /// The SHA-256 hash of a v1 event: 64 lower-case hex digits on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// Aligned, so that the module copies it as a whole.
+#[repr(align(8))]
 pub struct EventHash([u8; 32]);
 
 impl EventHash {
