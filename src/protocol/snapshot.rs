@@ -45,8 +45,10 @@ impl<'a> SnapshotPart<'a> {
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
         let values = &mut slots();
         let domains = read_with_rows(reader, &PART, values, (usize::MAX, &mut ignore))?;
-        let (part, campaign) = Self::from_values(values)?;
-        Ok(Self { campaign: CampaignRecord::read_raw(reader, campaign)?, domains, ..part })
+        let (mut part, campaign) = Self::from_values(values)?;
+        part.campaign = CampaignRecord::read_raw(reader, campaign)?;
+        part.domains = domains;
+        Ok(part)
     }
 
     /// Builds a part without record and rows. Also returns the value of the content member; see
