@@ -19,10 +19,10 @@ async function namesOf(path, type) {
   return names;
 }
 
-/** The first names of an enum that the macro `names!` writes. */
-async function phaseNames(type) {
-  const source = await text("src/protocol/phase.rs");
-  return found(source.match(new RegExp(`\n {4}${type} \\{[^]*?\n {4}}`))[0], /^ {8}\w+ = "(\w+)"/gm);
+/** The first names of an enum that the macro `named!` writes. */
+async function namedIn(path, type) {
+  const source = await text(path);
+  return found(source.match(new RegExp(`\nnamed! \\{[^{}]*\n {4}${type} (\\{[^]*?\n {4}})`))[1], /^ {8}\w+ = "(\w+)"/gm);
 }
 
 /** All sources of the machine, without their tests. */
@@ -49,8 +49,8 @@ function isOpen(name, expected) {
 }
 
 test("phases and statuses are those of the protocol", async () => {
-  isClosed("Phase", await phaseNames("Phase"));
-  isClosed("PhaseStatus", await phaseNames("Status"));
+  isClosed("Phase", await namedIn("src/protocol/phase.rs", "Phase"));
+  isClosed("PhaseStatus", await namedIn("src/protocol/phase.rs", "Status"));
 });
 
 test("statuses and stale reasons are those of the machine", async () => {
@@ -64,7 +64,7 @@ test("states of the connection are those of the machine", async () => {
 });
 
 test("reasons of recoveries are those of the protocol", async () => {
-  isClosed("RecoveryReason", await namesOf("src/protocol/client.rs", "Reason"));
+  isClosed("RecoveryReason", await namedIn("src/protocol/client.rs", "Reason"));
 });
 
 test("outcomes of recoveries are those that the machine announces", async () => {
