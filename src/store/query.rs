@@ -144,8 +144,8 @@ impl ToJson for DomainPage<'_> {
 #[derive(Clone, Debug, Default)]
 pub struct OrderCache {
     order: RowOrder,
-    /// [`RowOrder::version`] of both tables, when the rows were sorted.
-    version: u64,
+    /// What the rows were computed from: the versions of the folded names and of both tables.
+    versions: [u64; 3],
     /// The rows of each table.
     rows: [Vec<u32>; 2],
 }
@@ -159,23 +159,23 @@ impl OrderCache {
         folded: &FoldedNames,
         order: &RowOrder,
     ) -> &[Vec<u32>; 2] {
-        let version = folded.version() + order.version(tables[0]) + order.version(tables[1]);
-        if self.version != version || self.order != *order {
+        let versions = [folded.version(), order.version(tables[0]), order.version(tables[1])];
+        if self.versions != versions || self.order != *order {
             for (rows, table) in self.rows.iter_mut().zip(tables) {
                 rows.clear();
                 order.select(table, folded, rows);
                 order.sort(table, rows);
             }
             self.order = order.clone();
-            self.version = version;
+            self.versions = versions;
         }
         &self.rows
     }
 }
 
 impl RowOrder {
-    /// The sum of the versions of the columns that the order depends on. Versions only increase, so an equal
-    /// sum means that nothing changed.
+    /// The sum of the versions of the columns that the order depends on. The versions of a table only increase, so
+    /// an equal sum means that nothing changed.
     fn version(&self, table: &DomainTable) -> u64 {
         let Versions { rows: mut version, statuses } = table.versions();
         for (column, wanted) in self.wanted_statuses().into_iter().enumerate() {

@@ -114,8 +114,8 @@ impl Machine {
         let subscription = self.subscription(campaign_id)?;
         let status = self.status(campaign_id, now)?;
         let failed = matches!(status, Status::Failed(_));
-        // The parts that have arrived are kept for the next socket, but nothing arrives meanwhile.
-        let rests = failed || matches!(status, Status::Idle | Status::Polling);
+        // The parts that have arrived are kept for the next socket, and the client seeks none now, or it polls.
+        let is_stopped = failed || matches!(status, Status::Idle | Status::Polling);
         Some(CampaignView::new(
             subscription.store(),
             ViewContext {
@@ -123,7 +123,7 @@ impl Machine {
                 status: status.as_str(),
                 stale_reason: status.reason().filter(|_| !failed),
                 code: status.reason().filter(|_| failed),
-                loading: subscription.loading().filter(|_| !rests),
+                loading: subscription.loading().filter(|_| !is_stopped),
                 proven_at: subscription.proven_at(),
             },
         ))

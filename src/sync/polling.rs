@@ -11,7 +11,8 @@ use crate::protocol::CampaignId;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Polling {
     in_flight: Vec<Fetch>,
-    next_round: Timestamp,
+    /// `None` until a round is wanted and time has passed.
+    next_round: Option<Timestamp>,
 }
 
 /// A fetch in flight.
@@ -34,7 +35,7 @@ impl Fetch {
 impl Polling {
     /// The next deadline: the next round of fetches if rounds are `wanted`, or the timeout of a fetch.
     pub(super) fn deadline(&self, wanted: bool) -> Timestamp {
-        let round = if wanted { self.next_round } else { Timestamp::NEVER };
+        let round = self.next_round.filter(|_| wanted).unwrap_or(Timestamp::NEVER);
         self.in_flight.iter().fold(round, |soonest, fetch| soonest.min(fetch.deadline()))
     }
 
@@ -44,15 +45,15 @@ impl Polling {
         let now = cx.now.at;
         self.in_flight.retain(|fetch| fetch.deadline() > now);
         if !wanted {
-            self.next_round = now;
+            self.next_round = None;
             return false;
         }
-        if self.next_round > now {
+        if self.next_round.is_some_and(|due| due > now) {
             return false;
         }
         let half = POLLING_MS / 2;
         let jitter = cx.rng.up_to(2 * half);
-        self.next_round = now + half + jitter;
+        self.next_round = Some(now + half + jitter);
         true
     }
 

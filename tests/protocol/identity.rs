@@ -52,6 +52,18 @@ fn is_loaded(world: &mut World) -> bool {
 
 // R3.12, G14
 #[test]
+fn page_after_a_reset_has_no_row_of_the_order_before_it() {
+    let mut world = following_for(&Log::with_rows(5), Config::default());
+    for names in ["Ä.example\0ä.example", "Ö.example\0ö.example"] {
+        world.machine.fold(CAMPAIGN, names);
+    }
+    assert_eq!(world.rows().len(), 5);
+    world.input(Input::Reset);
+    assert_eq!(world.rows(), Vec::<Value>::new());
+}
+
+// R3.12, G14
+#[test]
 fn another_subject_empties_everything_before_any_notice() {
     let log = Log::with_rows(5);
     let mut world = following_for(&log, Config::default());

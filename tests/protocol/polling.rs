@@ -2,10 +2,10 @@
 
 use campaign_sync::protocol::Code;
 use campaign_sync::sync::input::Ticket;
-use campaign_sync::sync::{Config, Input};
+use campaign_sync::sync::{Config, Input, Verdict};
 use serde_json::{Value, json};
 
-use crate::wire::{CAMPAIGN, EPOCH, Log, OTHER_EPOCH, Row, Snapshot, rows};
+use crate::wire::{self, CAMPAIGN, EPOCH, Log, OTHER_EPOCH, Row, Snapshot, rows};
 use crate::world::{World, id, position};
 
 fn fetching() -> Config {
@@ -155,7 +155,7 @@ fn late_fetch_from_a_replaced_log_is_ignored() {
     let opened = world.opened.len();
     world.advance_until(|world| world.opened.len() > opened);
     world.open();
-    world.receive(&crate::wire::ack());
+    world.receive(&wire::ack());
     assert_eq!(world.request()["epoch"], OTHER_EPOCH);
     world.answer_snapshot(OTHER_EPOCH, 11, rows(11));
     assert_eq!(world.position(), 11, "the log reported on the socket was not left");
@@ -191,6 +191,22 @@ fn late_fetch_from_the_log_of_the_socket_is_applied() {
     let mut world = answered_while_fetching();
     assert_eq!(answer(&mut world, &fetched(OTHER_EPOCH, 12, &rows(12))), None);
     assert_eq!((world.position(), world.rows().len()), (12, 12));
+}
+
+#[test]
+fn socket_lost_in_a_frame_leaves_no_round_of_polling_overdue() {
+    let mut world = polling(&Log::with_rows(2));
+    let opened = world.opened.len();
+    world.advance_until(|world| world.opened.len() > opened);
+    world.open();
+    world.receive(&wire::ack_for("s-1"));
+    world.pass(3_000);
+    let verdict = world.receive(&wire::ack_for("s-2"));
+    assert_eq!(verdict, Verdict::Refused(Code::InvalidMessage));
+    assert!(
+        world.machine.poll_timeout() > Some(world.now.at),
+        "a late timer would count as a wake"
+    );
 }
 
 /// Waits for the next round of polling and answers its fetch.
@@ -243,7 +259,7 @@ fn socket_continues_from_the_fetched_position() {
     world.clear();
     world.advance_until(|world| world.machine.connection().socket().is_some());
     world.open();
-    world.receive(&crate::wire::ack());
+    world.receive(&wire::ack());
     assert_eq!(world.request()["lastSequenceNumber"], 6);
     world.replay(&log, 7, 7);
     world.pong(7);

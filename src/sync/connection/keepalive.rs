@@ -29,8 +29,8 @@ struct Ping {
 pub enum Heartbeat {
     /// Nothing.
     Idle,
-    /// Send a ping that carries [`Keepalive::last_echo`].
-    Ping,
+    /// Send a ping that carries this number.
+    Ping(u64),
     /// The socket is dead.
     Dead,
 }
@@ -84,12 +84,7 @@ impl Keepalive {
         if self.outstanding.len() > PINGS_OUTSTANDING_MAX {
             self.outstanding.remove(0);
         }
-        Heartbeat::Ping
-    }
-
-    /// The number of the last ping.
-    pub const fn last_echo(&self) -> u64 {
-        self.last_echo
+        Heartbeat::Ping(self.last_echo)
     }
 
     /// Handles a pong that echoes this number. Returns when its ping was sent; each ping is answered

@@ -140,7 +140,7 @@ impl Connection {
         }
         self.close_socket(cx, close::NORMAL);
         cx.socket = None;
-        cx.metrics.disconnects += u64::from(self.state.opened() < Timestamp::NEVER);
+        cx.metrics.disconnects += u64::from(self.state.opened().is_some());
         self.state = ConnectionState::Idle;
         self.problem = None;
         self.announce(cx);
@@ -252,7 +252,8 @@ impl Connection {
         cx.socket = None;
         cx.metrics.disconnects += 1;
         cx.log(Level::Info, "disconnected", None, Some(code.into()));
-        if cx.now.at.since(self.state.opened()) >= STABLE_LINK_MS {
+        let now = cx.now.at;
+        if self.state.opened().is_some_and(|opened| now.since(opened) >= STABLE_LINK_MS) {
             self.attempts.on_stable();
         }
         if let Some(code) = self.attempts.on_lost(&cx.config, loss) {
@@ -403,8 +404,8 @@ impl Connection {
         let ConnectionState::Open(keepalive) = &mut self.state else { return None };
         match keepalive.poll_heartbeat(&cx.config, cx.now) {
             Heartbeat::Idle => None,
-            Heartbeat::Ping => {
-                cx.effect(Effect::Send(self.socket, client::ping(keepalive.last_echo())));
+            Heartbeat::Ping(echo) => {
+                cx.effect(Effect::Send(self.socket, client::ping(echo)));
                 Some(ConnectionEvent::PingSent)
             }
             Heartbeat::Dead => {

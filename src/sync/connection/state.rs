@@ -79,14 +79,12 @@ impl ConnectionState {
         }
     }
 
-    /// When the socket opened; [`Timestamp::NEVER`] if it is not open.
-    pub(super) const fn opened(&self) -> Timestamp {
+    /// When the socket opened, if it is open.
+    pub(super) const fn opened(&self) -> Option<Timestamp> {
         match self {
-            Self::Attempting { step: Step::Negotiating { opened, .. }, .. } => *opened,
-            Self::Open(keepalive) => keepalive.opened,
-            Self::Idle | Self::Attempting { .. } | Self::Failed(_) | Self::Closed => {
-                Timestamp::NEVER
-            }
+            Self::Attempting { step: Step::Negotiating { opened, .. }, .. } => Some(*opened),
+            Self::Open(keepalive) => Some(keepalive.opened),
+            Self::Idle | Self::Attempting { .. } | Self::Failed(_) | Self::Closed => None,
         }
     }
 
