@@ -35,7 +35,7 @@ pub struct LogRecord {
     pub value: Option<u64>,
 }
 
-/// What a [`LogRecord`] is about; nothing if it is about the connection.
+/// The subject of a [`LogRecord`]; empty if the record is about the connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogSubject<'a> {
     /// The campaign.

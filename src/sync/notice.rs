@@ -9,7 +9,7 @@ use crate::protocol::{CampaignId, Code, Phase, Status};
 pub struct Notice {
     /// The campaign; `None` for notices of the connection, and if the campaign is unknown.
     pub campaign_id: Option<CampaignId>,
-    /// What happened.
+    /// The content of the event.
     pub detail: Detail,
 }
 

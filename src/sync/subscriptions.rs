@@ -22,7 +22,7 @@ impl Subscriptions {
         self.0.get_mut(at)
     }
 
-    /// The subscription of a campaign, which `new` creates if there is none.
+    /// The subscription of a campaign. If the campaign has no subscription, `new` creates it.
     pub fn get_or_insert(
         &mut self,
         campaign_id: &CampaignId,

@@ -30,7 +30,7 @@ pub enum ConnectionState {
     Idle,
     /// An attempt to connect is scheduled or in progress.
     Attempting {
-        /// What the attempt waits for.
+        /// The current step.
         step: Step,
         /// When the attempt begins or, after that, when the step is given up.
         deadline: Timestamp,
@@ -43,10 +43,10 @@ pub enum ConnectionState {
     Closed,
 }
 
-/// What an attempt to connect waits for.
+/// A step of an attempt to connect.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Its begin.
+    /// The attempt begins at the deadline.
     Waiting,
     /// The application was asked for a token. The ticket identifies the answer.
     RequestingToken(Ticket),
