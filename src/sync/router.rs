@@ -100,7 +100,7 @@ impl Router {
                 self.each(|subscription, cx| subscription.replica_mut().on_lost(cx.now.at));
                 self.catalogue.on_lost();
             }
-            Some(ConnectionEvent::GaveUp(code)) => {
+            Some(ConnectionEvent::Ended(code)) => {
                 self.catalogue.on_lost();
                 if code == Code::Forbidden {
                     self.catalogue.clear(&mut self.cx);
@@ -111,10 +111,6 @@ impl Router {
                     replica.fail_waiters(cx, code);
                     replica.empty_if_refused(cx, code);
                 });
-                self.connection.announce(&mut self.cx);
-            }
-            Some(ConnectionEvent::Closed) => {
-                self.each(|it, cx| it.replica_mut().fail_waiters(cx, Code::Closed));
                 self.connection.announce(&mut self.cx);
             }
             Some(ConnectionEvent::PingSent) => {

@@ -310,6 +310,14 @@ fn page_is_called_when_the_list_goes_stale() {
     assert!(world.machine.take_catalogue_change());
 }
 
+#[test]
+fn closed_client_has_no_deadline_for_the_list() {
+    let mut world = World::with_catalogue();
+    assert!(world.machine.poll_timeout().is_some());
+    world.input(Input::Close);
+    assert_eq!(world.machine.poll_timeout(), None);
+}
+
 // R20.25
 #[test]
 fn forbidden_catalogue_is_emptied() {

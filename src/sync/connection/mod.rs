@@ -31,12 +31,9 @@ pub enum ConnectionEvent {
     Opened,
     /// The socket is lost; another attempt follows.
     Lost,
-    /// The socket is lost or was never open, and no attempt follows. The change is announced after the
-    /// campaigns have reacted.
-    GaveUp(Code),
-    /// The application closed the client permanently. The change is announced after the campaigns have
-    /// reacted.
-    Closed,
+    /// The socket is lost or was never open, and no attempt follows, for this reason: the client gave up, or
+    /// the application closed it. The change is announced after the campaigns have reacted.
+    Ended(Code),
     /// A ping was sent.
     PingSent,
 }
@@ -163,7 +160,7 @@ impl Connection {
         self.close_socket(cx, close::NORMAL);
         cx.socket = None;
         self.state = ConnectionState::Closed;
-        ConnectionEvent::Closed
+        ConnectionEvent::Ended(Code::Closed)
     }
 
     /// Opens a socket. If the application provides tokens, requests a token first.
@@ -304,7 +301,7 @@ impl Connection {
     fn fail(&mut self, cx: &mut Context, code: Code) -> ConnectionEvent {
         self.state = ConnectionState::Failed(code);
         cx.log(Level::Error, "gave_up", Some(code.as_str()), None);
-        ConnectionEvent::GaveUp(code)
+        ConnectionEvent::Ended(code)
     }
 
     fn close_socket(&self, cx: &mut Context, code: u16) {
