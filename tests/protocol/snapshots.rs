@@ -75,7 +75,8 @@ fn view_shows_how_much_of_a_snapshot_has_arrived() {
 
 #[test]
 fn progress_is_hidden_while_the_client_seeks_no_socket() {
-    let stops: [(fn(&mut World), &str); 2] = [
+    type Stop = fn(&mut World);
+    let stops: [(Stop, &str); 2] = [
         (|world| world.close(4401), "failed(unauthorized)"),
         (|world| world.input(Input::Pause), "idle"),
     ];
