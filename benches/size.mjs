@@ -10,12 +10,12 @@ import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 /**
- * The goals, in bytes of brotli. The default entry has reached its goal, `external` has not (docs/PERFORMANCE.md): every
- * change that saves bytes lowers the limits, and no change may raise them.
+ * The goals, in bytes of brotli. Both entries have reached them (docs/PERFORMANCE.md). Every change that saves bytes
+ * lowers the limits, and no change may raise them.
  */
 const GOALS = { default_total_brotli: 70_000, external_total_brotli: 60_000 };
 /** Largest totals, in bytes of brotli. */
-const LIMITS = { default_total_brotli: 63_100, external_total_brotli: 61_800 };
+const LIMITS = { default_total_brotli: 59_300, external_total_brotli: 58_000 };
 
 const PACKAGE = new URL("../pkg/", import.meta.url);
 // The bundler is the package's development dependency, so that measuring and building use the same version.
