@@ -98,7 +98,7 @@ impl<'a> Body<'a> {
             EventKind::DnsResult => read_row(reader, &DNS_RESULT, other),
             EventKind::HttpResult => read_row(reader, &HTTP_RESULT, other),
             EventKind::DomainsUpdated => {
-                read_with_rows(reader, &[], &mut [], (EVENT_ROWS_MAX, other)).map(Body::Rows)
+                read_with_rows(reader, &[], &mut [], EVENT_ROWS_MAX, other).map(Body::Rows)
             }
             EventKind::DomainsRemoved => read_removed(reader, other),
             EventKind::ListUpdate => read_list_update(reader, other),
@@ -224,7 +224,8 @@ pub(super) fn read_with_rows<'a, const N: usize>(
     reader: &mut Reader<'a>,
     fields: &[Field; N],
     values: &mut [Value<'a>; N],
-    (limit, other): (usize, UnknownMember<'_, 'a>),
+    limit: usize,
+    other: UnknownMember<'_, 'a>,
 ) -> Result<Vec<RowPatch<'a>>, Code> {
     let mut rows = None;
     read_with(reader, fields, values, &mut |key, value| {

@@ -5,7 +5,11 @@ use core::fmt;
 use super::names::Names;
 
 macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+ sealing: $($(#[doc = $sdoc:literal])+ $sname:ident = $stext:literal,)+) => {
+    (
+        $($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+
+        // Codes of sealed content, which only the module with the feature `encrypted` has.
+        sealing: $($(#[doc = $sdoc:literal])+ $sname:ident = $stext:literal,)+
+    ) => {
         /// The reason why something was refused or failed. The list is closed: both ends use only
         /// these codes.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,7 +10,7 @@ const ALIAS: char = '=';
 pub(crate) struct Names(pub &'static str);
 
 impl Names {
-    /// The name of the value with this index.
+    /// The name of the value with this index; an empty text beyond the last one.
     pub(crate) fn name(&self, index: usize) -> &'static str {
         let (mut rest, mut names) = (self.0, 0);
         loop {
@@ -41,7 +41,9 @@ impl Names {
 
 /// Defines an enumeration of which each value has a name, and perhaps aliases.
 macro_rules! named {
-    ($(#[doc = $doc:literal])+ $enum:ident { $($(#[doc = $vdoc:literal])+ $name:ident = $text:literal $(| $alias:literal)*,)+ }) => {
+    ($(#[doc = $doc:literal])+ $enum:ident {
+        $($(#[doc = $vdoc:literal])+ $name:ident = $text:literal $(| $alias:literal)*,)+
+    }) => {
         $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         // As wide as a value of WebAssembly: the module masks a narrower one after every call that returns it.

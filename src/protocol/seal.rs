@@ -329,7 +329,7 @@ impl<'a> SealedPart<'a> {
     pub fn with<'c>(&'c self, content: &'c str) -> Result<SnapshotPart<'c>, Code> {
         let mut reader = Reader::new(content);
         let values = &mut slots();
-        let domains = read_with_rows(&mut reader, &CONTENT, values, (usize::MAX, &mut ignore))?;
+        let domains = read_with_rows(&mut reader, &CONTENT, values, usize::MAX, &mut ignore)?;
         let [campaign] = values;
         reader.end()?;
         let campaign = CampaignRecord::read_raw(&mut reader, campaign)?;

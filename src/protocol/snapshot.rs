@@ -44,7 +44,7 @@ impl<'a> SnapshotPart<'a> {
     /// [`Code::InvalidContent`], [`Code::InvalidCampaignId`], [`Code::IntegerOutOfRange`].
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
         let values = &mut slots();
-        let domains = read_with_rows(reader, &PART, values, (usize::MAX, &mut ignore))?;
+        let domains = read_with_rows(reader, &PART, values, usize::MAX, &mut ignore)?;
         let (mut part, campaign) = Self::from_values(values)?;
         part.campaign = CampaignRecord::read_raw(reader, campaign)?;
         part.domains = domains;
@@ -124,7 +124,7 @@ impl<'a> RestSnapshot<'a> {
     /// As [`SnapshotPart::read`].
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Code> {
         let values = &mut slots();
-        let rows = read_with_rows(reader, &REST, values, (usize::MAX, &mut ignore))?;
+        let rows = read_with_rows(reader, &REST, values, usize::MAX, &mut ignore)?;
         let [campaign_id, epoch, number, event_id, campaign, count, digest, subject] = values;
         reader.end()?;
         Ok(Self {
