@@ -144,7 +144,7 @@ impl ToJson for DomainPage<'_> {
 #[derive(Clone, Debug, Default)]
 pub struct OrderCache {
     order: RowOrder,
-    /// What the rows were computed from: the versions of the folded names and of both tables.
+    /// The versions from which the rows were computed: of the folded names and of both tables.
     versions: [u64; 3],
     /// The rows of each table.
     rows: [Vec<u32>; 2],
