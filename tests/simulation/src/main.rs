@@ -22,6 +22,7 @@ mod names;
 mod network;
 mod options;
 mod oracle;
+mod pages;
 mod reduction;
 mod reference;
 mod regressions;

@@ -1,12 +1,11 @@
 //! Random actions of users on a page.
 
 use campaign_sync::protocol::{CampaignId, Code, Epoch, Position, SequenceNumber};
-use campaign_sync::store::DomainQuery;
 use campaign_sync::sync::Input;
 use campaign_sync::sync::connection::ConnectionState;
 use campaign_sync::sync::input::{Ticket, Wake};
 
-use super::invariants::{Check, Violation, demand};
+use super::invariants::{Check, Violation};
 use super::sealed;
 use super::world::{ScheduledEvent, World};
 
@@ -100,7 +99,7 @@ impl World {
         self.feed(number, Input::Retain(id))
     }
 
-    fn any_held(&mut self, number: usize) -> Option<CampaignId> {
+    pub(crate) fn any_held(&mut self, number: usize) -> Option<CampaignId> {
         let held = &self.clients[number].held;
         let index = self.rng.below(held.len() as u64) as usize;
         held.keys().nth(index).map(|name| id(name))
@@ -142,19 +141,6 @@ impl World {
         let Some((ticket, (campaign, ..))) = client.promises.pop_first() else { return Ok(()) };
         self.totals.fault("promise_broken");
         self.feed(number, Input::CancelWait(id(&campaign), ticket))
-    }
-
-    /// Reads a page of rows.
-    fn look(&mut self, number: usize) -> Check {
-        let Some(id) = self.any_held(number) else { return Ok(()) };
-        let machine = &mut self.clients[number].machine;
-        let query = DomainQuery { limit: 1_000, ..DomainQuery::default() };
-        let shown = machine.domains(id.as_str(), &query).map(|page| (page.total, page.rows.len()));
-        let rows = machine
-            .subscription(id.as_str())
-            .map(|it| it.store().table().len() + it.store().unconfirmed().len());
-        let expected = rows.map(|rows| (rows, rows.min(1_000)));
-        demand(shown == expected, "rows", || format!("{shown:?} rows of {rows:?} are listed"))
     }
 
     fn refresh(&mut self, number: usize) -> Check {
