@@ -74,8 +74,8 @@ pub(crate) struct Client {
     pub(crate) reported: ReportedStates,
     /// The list that the page shows, with its user.
     pub(crate) shown_list: Option<OwnList>,
-    /// The number of pages of rows that the application has read.
-    pub(crate) pages_read: u64,
+    /// The order in which the application reads pages of rows.
+    pub(crate) page_order: u64,
     abilities: Abilities,
 }
 
@@ -138,7 +138,7 @@ impl Client {
             page_user: None,
             reported: ReportedStates::default(),
             shown_list: None,
-            pages_read: 0,
+            page_order: 0,
             abilities,
         }
     }

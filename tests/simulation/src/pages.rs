@@ -1,15 +1,12 @@
 //! Pages of rows, as an application reads them: in each order, with a search and without one.
 
+use campaign_sync::protocol::CampaignId;
 use campaign_sync::store::query::{DomainRow, RowOrder};
 use campaign_sync::store::{DomainQuery, DomainTable, SortBy};
 use campaign_sync::sync::Machine;
 
 use super::invariants::{Check, demand};
 use super::world::World;
-
-/// The number of pages that are read in the same order before the order changes. Most of them come from the
-/// client's cache.
-const REPEATS: u64 = 4;
 
 /// The most rows in a page.
 const LIMIT: usize = 1_000;
@@ -18,12 +15,11 @@ const LIMIT: usize = 1_000;
 type Page = (usize, Vec<String>);
 
 impl World {
-    /// Reads the first page of rows, and compares it with the page made of all rows here.
-    pub(crate) fn look(&mut self, number: usize) -> Check {
-        let Some(id) = self.any_held(number) else { return Ok(()) };
+    /// Reads the first page of rows of a campaign, and compares it with the page made of all rows here. Each
+    /// application has its own order, so most pages come from the client's cache.
+    pub(crate) fn read_page(&mut self, number: usize, id: &CampaignId) -> Check {
         let client = &mut self.clients[number];
-        client.pages_read += 1;
-        let order = order(client.pages_read / REPEATS);
+        let order = order(client.page_order);
         fold_names(&mut client.machine, id.as_str());
         let query = DomainQuery { offset: 0, limit: LIMIT, order };
         let ids =
@@ -38,7 +34,7 @@ impl World {
     }
 }
 
-/// The order of the pages of that number: every column, both directions, all rows or some.
+/// The order of that number: every column, both directions, all rows or some.
 fn order(number: u64) -> RowOrder {
     let columns =
         [SortBy::Offset, SortBy::Domain, SortBy::DnsStatus, SortBy::HttpStatus, SortBy::LeadScore];

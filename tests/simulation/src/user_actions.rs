@@ -29,6 +29,9 @@ impl World {
         }
         self.act_as_user(number)?;
         self.act_on_list(number)?;
+        if let Some(name) = self.clients[number].held.keys().next() {
+            self.read_page(number, &id(name))?;
+        }
         match self.rng.below(100) {
             0..25 => self.retain(number)?,
             25..40 => self.release(number)?,
@@ -99,7 +102,7 @@ impl World {
         self.feed(number, Input::Retain(id))
     }
 
-    pub(crate) fn any_held(&mut self, number: usize) -> Option<CampaignId> {
+    fn any_held(&mut self, number: usize) -> Option<CampaignId> {
         let held = &self.clients[number].held;
         let index = self.rng.below(held.len() as u64) as usize;
         held.keys().nth(index).map(|name| id(name))
@@ -141,6 +144,11 @@ impl World {
         let Some((ticket, (campaign, ..))) = client.promises.pop_first() else { return Ok(()) };
         self.totals.fault("promise_broken");
         self.feed(number, Input::CancelWait(id(&campaign), ticket))
+    }
+
+    fn look(&mut self, number: usize) -> Check {
+        let Some(id) = self.any_held(number) else { return Ok(()) };
+        self.read_page(number, &id)
     }
 
     fn refresh(&mut self, number: usize) -> Check {

@@ -211,6 +211,9 @@ impl World {
     }
 
     fn begin(&mut self, seed: u64) -> Check {
+        for (order, client) in (seed..).zip(&mut self.clients) {
+            client.page_order = order;
+        }
         let plan = self.plan;
         let world = Kind::of(seed).name();
         self.note(format_args!("seed {seed} {world} {plan}"));
