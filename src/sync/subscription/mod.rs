@@ -35,7 +35,7 @@ use crate::sync::time::{Now, Timestamp};
 #[derive(Clone, Debug)]
 pub struct Subscription {
     replica: Replica,
-    /// Sort orders of the last row queries.
+    /// The order of the last row query.
     sort_cache: OrderCache,
     folded: FoldedNames,
     reader: SliceReader,
